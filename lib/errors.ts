@@ -1,0 +1,80 @@
+/** What an error is about: the op, layer or file, what was expected and what was received. */
+export interface ErrorDetails {
+  op?: string;
+  layer?: string;
+  file?: string;
+  /** Byte offset in `file`. */
+  byte?: number;
+  /** Key of a tensor or entry in `file`. */
+  key?: string;
+  /** Time in a video, in seconds. */
+  time?: number;
+  argument?: string;
+  expected?: unknown;
+  received?: unknown;
+  cause?: unknown;
+}
+
+/** Base of every error this package throws. `code` is stable (`ERR_…`), the message is for people. */
+export class VideoClipError extends Error {
+  override readonly name: string = new.target.name;
+
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly details: ErrorDetails = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+  }
+}
+
+/** A wrong argument: names the argument, what it must be and what was received. */
+export class InvalidArgumentError extends VideoClipError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ERR_INVALID_ARGUMENT", message, details);
+  }
+}
+
+/** Shapes that do not fit together; names the layer. */
+export class ShapeError extends VideoClipError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ERR_SHAPE", message, details);
+  }
+}
+
+/** An element type that an op does not take. */
+export class DTypeError extends VideoClipError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ERR_DTYPE", message, details);
+  }
+}
+
+/** A device that cannot be used, with the reason. */
+export class DeviceError extends VideoClipError {}
+
+/** Memory that could not be had. */
+export class OutOfMemoryError extends VideoClipError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ERR_OUT_OF_MEMORY", message, details);
+  }
+}
+
+/** A weight file that is broken, unsafe or does not fit the model; names the byte or key. */
+export class WeightsError extends VideoClipError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ERR_WEIGHTS", message, details);
+  }
+}
+
+/** A video that cannot be decoded; names the path and, where known, the time. */
+export class VideoError extends VideoClipError {}
+
+/** A dataset or manifest that cannot be read. */
+export class DatasetError extends VideoClipError {}
+
+/** Use after `dispose()`. */
+export class DisposedError extends VideoClipError {
+  constructor(what: string) {
+    super("ERR_DISPOSED", `${what} was disposed and cannot be used any more`);
+  }
+}

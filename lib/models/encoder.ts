@@ -1,0 +1,38 @@
+import type { Preset } from "../video/types.js";
+
+/** A frozen video encoder as bulk extraction sees it: u8 RGB clips in, one float32 row per clip out. */
+export interface VideoEncoder {
+  /** `s3d` or `s3dg`. */
+  readonly model: string;
+  /** The output that `encode` returns, such as `mixed_5c`, and its width. */
+  readonly output: string;
+  readonly dim: number;
+  readonly device: string;
+  readonly preset: Preset;
+  /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
+  readonly weightsHash: string;
+  /** Clips that one program takes; `encode` pads the last batch. */
+  readonly batch: number;
+  /**
+   * @param clips u8, `[n, T, H, W, 3]` row-major with `T = preset.frames`, `H = W = preset.crop`, `1 <= n <= batch`
+   * @returns float32 `[n, dim]`
+   */
+  encode(clips: Uint8Array, n: number, options?: { signal?: AbortSignal }): Promise<Float32Array>;
+  dispose(): void;
+}
+
+export interface VideoEncoderOptions {
+  model: "s3d" | "s3dg";
+  /** Path of a weight file. */
+  weights?: string;
+  /** Use generated weights instead of a file (for trying things out). */
+  randomWeights?: number;
+  preset: Preset;
+  /** `mixed_5c` (1024), `video_embedding` (512, s3dg), `logits` (400, s3d). Default `mixed_5c`. */
+  output?: string;
+  device?: "auto" | "cpu" | "cuda";
+  precision?: "f32";
+  threads?: number;
+  /** Clips per program, or `auto`. */
+  batch?: number | "auto";
+}
