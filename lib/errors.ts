@@ -17,14 +17,13 @@ export interface ErrorDetails {
 
 /** Base of every error this package throws. `code` is stable (`ERR_…`), the message is for people. */
 export class VideoClipError extends Error {
-  override readonly name: string = new.target.name;
-
   constructor(
     readonly code: string,
     message: string,
     readonly details: ErrorDetails = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
   }
 }
 
