@@ -1,0 +1,55 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DeviceError } from './errors.js';
+
+/** The flat program that the native side takes; see native/cpp/addon/engine_wrap.cc. */
+export interface NativeProgram {
+  instructions: { op: string; attrs: Float64Array; operands: Float64Array }[];
+  arenaBytes: number;
+  inputBytes: number[];
+  outputBytes: number[];
+  scalars: number;
+}
+
+export interface NativeEngine {
+  info(): { isa: string; threads: number; panelWidth: number; parameterBytes: number; scratchBytes: number };
+  setParameter(id: number, data: ArrayBufferView | number): void;
+  readParameter(id: number): ArrayBuffer;
+  removeParameter(id: number): void;
+  createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
+  removeProgram(id: number): void;
+  run(id: number, inputs: ArrayBufferView[], scalars: Float32Array): { job: number; promise: Promise<ArrayBuffer[]> };
+  cancel(job: number): void;
+  dispose(): void;
+}
+
+export interface Addon {
+  Engine: new (isa: number, threads: number) => NativeEngine;
+  isas(): { name: string; supported: boolean; panelWidth: number }[];
+  cuda(): { usable: boolean; reason: string; driverVersion: number; devices: number };
+}
+
+const require = createRequire(import.meta.url);
+/** The package's root: one up from `dist`. */
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+let loaded: { addon: Addon; path: string } | undefined;
+
+/** Loads the native addon once. Throws `ERR_ADDON_MISSING` that says what was tried and what to do. */
+export function loadAddon(): { addon: Addon; path: string } {
+  if (loaded) return loaded;
+  const find = require('node-gyp-build') as ((dir: string) => Addon) & { resolve(dir: string): string };
+  try {
+    const path = find.resolve(root);
+    loaded = { addon: require(path) as Addon, path };
+    return loaded;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new DeviceError(
+      'ERR_ADDON_MISSING',
+      `The native addon for ${process.platform}-${process.arch} (Node ${process.versions.node}) could not be loaded: ${reason}\n` +
+        'In a clone of the repository run: npm run build',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,26 @@
+import type { Array64, Tensor } from './tensor.js';
+import { type Graph, INPUT, PARAMETER, sortGraph } from './trace.js';
+
+/** Runs a whole graph on the float64 references: what every backend is compared with. */
+export function evaluate64(
+  graph: Graph,
+  inputs: Record<string, Array64>,
+  parameters: (key: string, shape: readonly number[]) => Array64,
+): Record<string, Array64> {
+  const values = new Map<Tensor, Array64>();
+  for (const node of sortGraph(graph).nodes) {
+    if (node.op === INPUT) values.set(node.outputs[0], inputs[node.attrs.name as string]);
+    else if (node.op === PARAMETER) {
+      values.set(node.outputs[0], parameters(node.attrs.key as string, node.outputs[0].shape));
+    } else {
+      const results = node.op.reference(
+        node.inputs.map((x) => x && values.get(x)!),
+        node.attrs as never,
+      );
+      node.outputs.forEach((output, i) => {
+        values.set(output, results[i]);
+      });
+    }
+  }
+  return Object.fromEntries([...graph.outputs].map(([name, tensor]) => [name, values.get(tensor)!]));
+}

@@ -1,0 +1,57 @@
+import { type Array64, defineOp, denseStrides, elements, shapeError, type TensorType } from '../tensor.js';
+
+/** In the order of native/cpp/ops/binary.h. */
+export const binaryKinds = ['add', 'sub', 'mul', 'div', 'max'] as const;
+export type BinaryKind = (typeof binaryKinds)[number];
+
+const functions: Record<BinaryKind, (a: number, b: number) => number> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  max: Math.max,
+};
+
+function broadcast(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const p = a[a.length - rank + i] ?? 1;
+    const q = b[b.length - rank + i] ?? 1;
+    if (p !== q && p !== 1 && q !== 1) throw shapeError('binary', `shapes that broadcast with [${a.join(', ')}]`, b);
+    return p === 1 ? q : p;
+  });
+}
+
+function shape([a, b]: (TensorType | null)[]): TensorType[] {
+  return [{ shape: broadcast(a!.shape, b!.shape), dtype: 'f32' }];
+}
+
+function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): Array64[] {
+  const out = broadcast(a!.shape, b!.shape);
+  const place = denseStrides(out);
+  const at = (x: Array64, i: number) => {
+    const strides = denseStrides(x.shape);
+    const skip = out.length - x.shape.length;
+    let index = 0;
+    for (let d = 0; d < x.shape.length; d++) {
+      if (x.shape[d] > 1) index += (Math.floor(i / place[d + skip]) % out[d + skip]) * strides[d];
+    }
+    return x.data[index];
+  };
+  const data = Float64Array.from({ length: elements(out) }, (_, i) => functions[kind](at(a!, i), at(b!, i)));
+  return [{ shape: out, data }];
+}
+
+/** y = f(a, b) with NumPy broadcasting. */
+export const binary = defineOp<{ kind: BinaryKind }>({
+  name: 'binary',
+  shape,
+  encode: (a) => [binaryKinds.indexOf(a.kind)],
+  reference,
+  cases: [
+    ...binaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 7] }, { shape: [3, 5, 7], shift: 3 }], attrs: { kind } })),
+    { name: 'row', inputs: [{ shape: [4, 3, 9] }, { shape: [9] }], attrs: { kind: 'add' } },
+    { name: 'both sides', inputs: [{ shape: [4, 1, 9] }, { shape: [3, 1] }], attrs: { kind: 'mul' } },
+    { name: 'scalar', inputs: [{ shape: [5, 2] }, { shape: [] }], attrs: { kind: 'mul' } },
+  ],
+});

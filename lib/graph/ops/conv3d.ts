@@ -1,0 +1,181 @@
+import { type Array64, defineOp, denseStrides, elements, sameShape, shapeError, type TensorType } from '../tensor.js';
+
+export type Triple = readonly [number, number, number];
+
+/**
+ * 3-D convolution on channels-last input: inputs x `[N, T, H, W, Cin]`, weight `[Cout, Cin / groups, kT, kH, kW]` (PyTorch's
+ * shape), then optionally bias `[Cout]`, residual (like the output, added before the activation) and scale `[N, Cin]`
+ * (multiplies x; pointwise convolutions only). Padding is zero and may differ at the two ends of an axis.
+ */
+export interface Conv3dAttrs {
+  outChannels: number;
+  kernel: Triple;
+  stride: Triple;
+  low: Triple;
+  high: Triple;
+  groups: number;
+  activation: 'none' | 'relu';
+  /** Channel widths of the outputs; one entry means one output of all channels. */
+  split: readonly number[];
+  /** Set by the pass that packs weights: the weight input is then a flat packed array. */
+  packed?: boolean;
+}
+
+/** No window, no stride, one group: a matrix product over positions. */
+export function isPointwise(a: Conv3dAttrs): boolean {
+  return a.groups === 1 && [...a.kernel, ...a.stride].every((v) => v === 1) && [...a.low, ...a.high].every((v) => v === 0);
+}
+
+function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
+  const [x, weight, bias, residual, scale] = inputs;
+  if (x?.shape.length !== 5 || x.dtype !== 'f32') throw shapeError('conv3d', 'f32 x [N, T, H, W, C]', x?.shape ?? 'none');
+  const channels = x.shape[4];
+  if (channels % a.groups || a.outChannels % a.groups) {
+    throw shapeError('conv3d', `channels that ${a.groups} groups divide`, [channels, a.outChannels]);
+  }
+  const want = [a.outChannels, channels / a.groups, ...a.kernel];
+  if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
+    throw shapeError('conv3d', `weight [${want.join(', ')}] for x [${x.shape.join(', ')}]`, weight?.shape ?? 'none');
+  }
+  if (bias && !sameShape(bias.shape, [a.outChannels])) throw shapeError('conv3d', `bias [${a.outChannels}]`, bias.shape);
+  if (scale && (!isPointwise(a) || !sameShape(scale.shape, [x.shape[0], channels]))) {
+    throw shapeError('conv3d', `scale [${x.shape[0]}, ${channels}] of a pointwise convolution`, scale.shape);
+  }
+  if (a.split.reduce((p, q) => p + q, 0) !== a.outChannels || (a.split.length > 1 && a.groups > 1)) {
+    throw shapeError('conv3d', `outputs that add up to ${a.outChannels} channels`, a.split);
+  }
+  const size = a.kernel.map((k, i) => {
+    const padded = x.shape[1 + i] + a.low[i] + a.high[i];
+    if (padded < k) throw shapeError('conv3d', `at least ${k} positions along ${'THW'[i]} (padding counted)`, x.shape);
+    return Math.floor((padded - k) / a.stride[i]) + 1;
+  });
+  const outputs = a.split.map((width) => ({ shape: [x.shape[0], ...size, width], dtype: 'f32' as const }));
+  if (residual && (a.split.length > 1 || !sameShape(residual.shape, outputs[0].shape))) {
+    throw shapeError('conv3d', `residual [${outputs[0].shape.join(', ')}]`, residual.shape);
+  }
+  return outputs;
+}
+
+function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
+  const [x, weight, bias, residual, scale] = inputs as [Array64, Array64, Array64?, Array64?, Array64?];
+  const types = [x, weight, bias, residual, scale].map((v) => (v ? { shape: v.shape, dtype: 'f32' as const } : null));
+  const full = shape(types, { ...a, split: [a.outChannels] })[0].shape;
+  const [N, T, H, W, O] = full;
+  const C = x.shape[4];
+  const perGroup = C / a.groups;
+  const xs = denseStrides(x.shape);
+  const ws = denseStrides(weight.shape);
+  const y = new Float64Array(elements(full));
+  let at = 0;
+  for (let n = 0; n < N; n++)
+    for (let t = 0; t < T; t++)
+      for (let h = 0; h < H; h++)
+        for (let w = 0; w < W; w++)
+          for (let o = 0; o < O; o++, at++) {
+            const c0 = Math.floor(o / (O / a.groups)) * perGroup;
+            let sum = 0;
+            for (let kt = 0; kt < a.kernel[0]; kt++) {
+              const it = t * a.stride[0] + kt - a.low[0];
+              if (it < 0 || it >= x.shape[1]) continue;
+              for (let kh = 0; kh < a.kernel[1]; kh++) {
+                const ih = h * a.stride[1] + kh - a.low[1];
+                if (ih < 0 || ih >= x.shape[2]) continue;
+                for (let kw = 0; kw < a.kernel[2]; kw++) {
+                  const iw = w * a.stride[2] + kw - a.low[2];
+                  if (iw < 0 || iw >= x.shape[3]) continue;
+                  const xi = n * xs[0] + it * xs[1] + ih * xs[2] + iw * xs[3] + c0;
+                  const wi = o * ws[0] + kt * ws[2] + kh * ws[3] + kw * ws[4];
+                  for (let c = 0; c < perGroup; c++) {
+                    sum += x.data[xi + c] * (scale ? scale.data[n * C + c] : 1) * weight.data[wi + c * ws[1]];
+                  }
+                }
+              }
+            }
+            const v = sum + (bias ? bias.data[o] : 0) + (residual ? residual.data[at] : 0);
+            y[at] = a.activation === 'relu' ? Math.max(0, v) : v;
+          }
+  let first = 0;
+  return a.split.map((width) => {
+    const data = new Float64Array((y.length / O) * width);
+    for (let r = 0; r < y.length / O; r++) data.set(y.subarray(r * O + first, r * O + first + width), r * width);
+    first += width;
+    return { shape: [...full.slice(0, 4), width], data };
+  });
+}
+
+/** Attributes with the defaults filled in. */
+export function conv3dAttrs(given: Partial<Conv3dAttrs> & Pick<Conv3dAttrs, 'outChannels' | 'kernel'>): Conv3dAttrs {
+  const low = given.low ?? [0, 0, 0];
+  return {
+    stride: [1, 1, 1],
+    low,
+    high: low,
+    groups: 1,
+    activation: 'none',
+    split: [given.outChannels],
+    ...given,
+  };
+}
+
+const x = (...shape: number[]) => ({ shape, integer: 4 });
+const w = (...shape: number[]) => ({ shape, integer: 3 });
+
+/** See {@link Conv3dAttrs}. */
+export const conv3d = defineOp<Conv3dAttrs>({
+  name: 'conv3d',
+  shape,
+  encode: (a) => [
+    a.groups,
+    a.outChannels,
+    a.activation === 'relu' ? 1 : 0,
+    ...a.kernel,
+    ...a.stride,
+    ...a.low,
+    ...a.high,
+    ...a.split,
+  ],
+  reference,
+  cases: [
+    { name: 'one position', inputs: [x(1, 1, 1, 1, 1), w(1, 1, 1, 1, 1)], attrs: conv3dAttrs({ outChannels: 1, kernel: [1, 1, 1] }) },
+    {
+      name: '1x3x3 odd',
+      inputs: [x(2, 3, 7, 5, 13), w(37, 13, 1, 3, 3), w(37)],
+      attrs: conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: 'relu' }),
+    },
+    {
+      name: '3x1x1 stride 2',
+      inputs: [x(1, 5, 4, 3, 24), w(16, 24, 3, 1, 1)],
+      attrs: conv3dAttrs({ outChannels: 16, kernel: [3, 1, 1], stride: [2, 1, 1], low: [1, 0, 0] }),
+    },
+    {
+      name: '2x4x4 asymmetric',
+      inputs: [x(1, 3, 6, 5, 24), w(64, 24, 2, 4, 4)],
+      attrs: conv3dAttrs({ outChannels: 64, kernel: [2, 4, 4], low: [0, 1, 1], high: [1, 2, 2] }),
+    },
+    {
+      name: '3x3x3 residual',
+      inputs: [x(1, 2, 3, 3, 8), w(33, 8, 3, 3, 3), w(33), x(1, 2, 3, 3, 33)],
+      attrs: conv3dAttrs({ outChannels: 33, kernel: [3, 3, 3], low: [1, 1, 1], activation: 'relu' }),
+    },
+    {
+      name: 'split with scale',
+      inputs: [x(3, 2, 3, 5, 20), w(83, 20, 1, 1, 1), w(83), null, w(3, 20)],
+      attrs: conv3dAttrs({ outChannels: 83, kernel: [1, 1, 1], split: [48, 16, 19], activation: 'relu' }),
+    },
+    {
+      name: 'grouped',
+      inputs: [x(2, 2, 4, 4, 12), w(20, 3, 1, 3, 3), w(20)],
+      attrs: conv3dAttrs({ outChannels: 20, kernel: [1, 3, 3], low: [0, 1, 1], groups: 4 }),
+    },
+    {
+      name: 'depthwise stride 2',
+      inputs: [x(2, 3, 5, 7, 70), w(70, 1, 3, 3, 3), w(70)],
+      attrs: conv3dAttrs({ outChannels: 70, kernel: [3, 3, 3], stride: [1, 2, 2], low: [1, 1, 1], groups: 70 }),
+    },
+    {
+      name: 'many tiles',
+      inputs: [x(2, 2, 9, 11, 3), w(45, 3, 1, 7, 7)],
+      attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),
+    },
+  ],
+});

@@ -1,0 +1,19 @@
+import { defineOp } from '../tensor.js';
+
+/** b'[o] = bias + (b - mean) weight / sqrt(var + eps). Inputs weight, bias, mean, variance and the convolution's own b, if any. */
+export const foldConvBias = defineOp<{ eps: number }>({
+  name: 'fold_conv_bias',
+  shape: ([weight]) => [{ shape: weight!.shape, dtype: 'f32' }],
+  encode: (a) => [a.eps],
+  reference: ([weight, bias, mean, variance, own], a) => {
+    const data = weight!.data.map(
+      (v, o) => bias!.data[o] + (((own?.data[o] ?? 0) - mean!.data[o]) * v) / Math.sqrt(variance!.data[o] + a.eps),
+    );
+    return [{ shape: weight!.shape, data }];
+  },
+  cases: [true, false].map((own) => ({
+    name: own ? 'with a bias' : 'without',
+    inputs: [{ shape: [9] }, { shape: [9] }, { shape: [9] }, { shape: [9], shift: 1.2 }, own ? { shape: [9] } : null],
+    attrs: { eps: 1e-3 },
+  })),
+});

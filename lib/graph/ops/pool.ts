@@ -1,0 +1,63 @@
+import { type Array64, denseStrides, elements, shapeError, type TensorType } from '../tensor.js';
+import type { Triple } from './conv3d.js';
+
+/** What max and average pooling share. */
+export interface PoolAttrs {
+  kernel: Triple;
+  stride: Triple;
+  low: Triple;
+  high: Triple;
+  /** Round the output size up; a last window that would start beyond the input and its low padding is dropped (PyTorch). */
+  ceil: boolean;
+}
+
+/** @param padded whether the padding belongs to the input, as with an explicit zero padding before the pool */
+export function poolShape(op: string, x: TensorType | null, a: PoolAttrs, padded: boolean): TensorType[] {
+  if (x?.shape.length !== 5) throw shapeError(op, 'x [N, T, H, W, C]', x?.shape ?? 'none');
+  const size = a.kernel.map((k, i) => {
+    const n = x.shape[1 + i] + a.low[i] + a.high[i];
+    if (n < k && !(a.ceil && n > 0)) throw shapeError(op, `at least ${k} positions along ${'THW'[i]} (padding counted)`, x.shape);
+    if (!a.ceil) return Math.floor((n - k) / a.stride[i]) + 1;
+    const out = Math.ceil((n - k) / a.stride[i]) + 1;
+    const limit = padded ? n : x.shape[1 + i] + a.low[i];
+    return (out - 1) * a.stride[i] >= limit ? out - 1 : out;
+  });
+  return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: 'f32' }];
+}
+
+export function encodePool(a: PoolAttrs, flag: boolean): number[] {
+  return [...a.kernel, ...a.stride, ...a.low, ...a.high, flag ? 1 : 0];
+}
+
+/** Calls `reduce(values inside the input, positions in the padded input)` for every output. */
+export function poolReference(
+  x: Array64,
+  a: PoolAttrs,
+  out: readonly number[],
+  reduce: (inside: number[], padded: number) => number,
+): Array64[] {
+  const [N, T, H, W, C] = out;
+  const s = denseStrides(x.shape);
+  const y = new Float64Array(elements(out));
+  const range = (o: number, i: number) => {
+    const start = o * a.stride[i] - a.low[i];
+    const stop = Math.min(start + a.kernel[i], x.shape[1 + i] + a.high[i]);
+    return { begin: Math.max(0, start), end: Math.min(stop, x.shape[1 + i]), padded: stop - start };
+  };
+  let at = 0;
+  for (let n = 0; n < N; n++)
+    for (let t = 0; t < T; t++)
+      for (let h = 0; h < H; h++)
+        for (let w = 0; w < W; w++) {
+          const [rt, rh, rw] = [range(t, 0), range(h, 1), range(w, 2)];
+          for (let c = 0; c < C; c++, at++) {
+            const inside: number[] = [];
+            for (let it = rt.begin; it < rt.end; it++)
+              for (let ih = rh.begin; ih < rh.end; ih++)
+                for (let iw = rw.begin; iw < rw.end; iw++)
+                  inside.push(x.data[n * s[0] + it * s[1] + ih * s[2] + iw * s[3] + c]);
+            y[at] = reduce(inside, rt.padded * rh.padded * rw.padded);
+          }
+        }
+  return [{ shape: out, data: y }];
+}

@@ -1,0 +1,22 @@
+import { defineOp } from '../tensor.js';
+
+/** Maximum over the second-last axis: x `[..., S, C]` to `[..., C]`. */
+export const reduceMax = defineOp<Record<string, never>>({
+  name: 'reduce_max',
+  shape: ([x]) => [{ shape: [...x!.shape.slice(0, -2), x!.shape[x!.shape.length - 1]], dtype: 'f32' }],
+  encode: () => [],
+  reference: ([x]) => {
+    const [S, C] = x!.shape.slice(-2);
+    const rows = x!.data.length / S / C;
+    const data = new Float64Array(rows * C).fill(-Infinity);
+    x!.data.forEach((v, i) => {
+      const at = Math.floor(i / (S * C)) * C + (i % C);
+      data[at] = Math.max(data[at], v);
+    });
+    return [{ shape: [...x!.shape.slice(0, -2), C], data }];
+  },
+  cases: [
+    { name: 'words', inputs: [{ shape: [3, 16, 37] }], attrs: {} },
+    { name: 'one', inputs: [{ shape: [2, 1, 5] }], attrs: {} },
+  ],
+});

@@ -1,0 +1,25 @@
+import { defineOp } from '../tensor.js';
+
+/** Softmax over the last axis, or its logarithm. */
+export const softmax = defineOp<{ log: boolean }>({
+  name: 'softmax',
+  shape: ([x]) => [{ shape: x!.shape, dtype: 'f32' }],
+  encode: (a) => [a.log ? 1 : 0],
+  reference: ([x], a) => {
+    const C = x!.shape[x!.shape.length - 1];
+    const data = new Float64Array(x!.data.length);
+    for (let r = 0; r < data.length; r += C) {
+      const row = x!.data.subarray(r, r + C);
+      const top = row.reduce((p, q) => Math.max(p, q), -Infinity);
+      const sum = row.reduce((p, q) => p + Math.exp(q - top), 0);
+      row.forEach((v, c) => {
+        data[r + c] = a.log ? v - top - Math.log(sum) : Math.exp(v - top) / sum;
+      });
+    }
+    return [{ shape: x!.shape, data }];
+  },
+  cases: [false, true].flatMap((log) => [
+    { name: `far ${log}`, inputs: [{ shape: [7, 33], scale: 40, shift: 200 }], attrs: { log } },
+    { name: `one ${log}`, inputs: [{ shape: [3, 1] }], attrs: { log } },
+  ]),
+});

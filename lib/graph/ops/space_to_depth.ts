@@ -1,0 +1,30 @@
+import { defineOp, denseStrides, elements, shapeError, type TensorType } from '../tensor.js';
+
+function shape([x]: (TensorType | null)[]): TensorType[] {
+  if (x?.shape.length !== 5 || x.shape.slice(1, 4).some((n) => n % 2)) {
+    throw shapeError('space_to_depth', '[N, T, H, W, C] with even T, H and W', x?.shape ?? 'none');
+  }
+  const [N, T, H, W, C] = x.shape;
+  return [{ shape: [N, T / 2, H / 2, W / 2, 8 * C], dtype: 'f32' }];
+}
+
+/** Cells of 2x2x2 positions become channels: channel `((dt * 2 + dh) * 2 + dw) * C + c` (Miech's S3D-G). */
+export const spaceToDepth = defineOp<Record<string, never>>({
+  name: 'space_to_depth',
+  shape,
+  encode: () => [],
+  reference: ([x]) => {
+    const out = shape([{ shape: x!.shape, dtype: 'f32' }])[0].shape;
+    const from = denseStrides(x!.shape);
+    const place = denseStrides(out);
+    const C = x!.shape[4];
+    const data = Float64Array.from({ length: elements(out) }, (_, i) => {
+      const [n, t, h, w, channel] = out.map((size, d) => Math.floor(i / place[d]) % size);
+      const cell = Math.floor(channel / C);
+      const at = [n, 2 * t + (cell >> 2), 2 * h + ((cell >> 1) & 1), 2 * w + (cell & 1), channel % C];
+      return x!.data[at.reduce((sum, v, d) => sum + v * from[d], 0)];
+    });
+    return [{ shape: out, data }];
+  },
+  cases: [{ name: 'odd cells', inputs: [{ shape: [2, 4, 6, 10, 3] }], attrs: {} }],
+});

@@ -1,0 +1,74 @@
+import type { Device } from '../device.js';
+import { InvalidArgumentError, WeightsError } from '../errors.js';
+import { elements } from './tensor.js';
+
+interface Entry {
+  id: number;
+  shape: readonly number[];
+  version: number;
+}
+
+/**
+ * Parameters of a device by key, with derived forms (folded, packed) that programs share. A parameter carries a version;
+ * a derived form remembers the versions it was made from and is made again before the next run when one has changed.
+ */
+export class ParameterStore {
+  #entries = new Map<string, Entry>();
+  #derived = new Map<string, { id: number; sources: string[]; versions: number[] }>();
+  #next = 1;
+  /** Grows with every `set`: programs look for stale derived forms only when it has. */
+  version = 0;
+
+  constructor(readonly device: Device) {}
+
+  /** Sets a parameter. Data is float32, row-major, in the published shape. */
+  set(key: string, shape: readonly number[], data: Float32Array): void {
+    if (data.length !== elements(shape)) {
+      throw new InvalidArgumentError(`parameter ${key}: shape [${shape.join(', ')}] does not hold ${data.length} values`);
+    }
+    const old = this.#entries.get(key);
+    const entry = { id: old?.id ?? this.#next++, shape, version: (old?.version ?? 0) + 1 };
+    this.device.engine.setParameter(entry.id, data);
+    this.#entries.set(key, entry);
+    this.version++;
+  }
+
+  /** Id of a parameter; throws when it is missing or has another shape. */
+  id(key: string, shape: readonly number[]): number {
+    const entry = this.#entries.get(key);
+    if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
+    if (entry.shape.join() !== shape.join()) {
+      throw new WeightsError(`parameter ${key}: expected shape [${shape.join(', ')}], received [${entry.shape.join(', ')}]`, {
+        key,
+        expected: shape,
+        received: entry.shape,
+      });
+    }
+    return entry.id;
+  }
+
+  /** The values of a parameter, copied from the device. */
+  get(key: string): Float32Array {
+    const entry = this.#entries.get(key);
+    if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
+    return new Float32Array(this.device.engine.readParameter(entry.id));
+  }
+
+  /** Id of a derived form and whether it must be made (again). @internal */
+  derived(name: string, sources: string[], bytes: number): { id: number; stale: boolean } {
+    const versions = sources.map((key) => this.#entries.get(key)?.version ?? 0);
+    let entry = this.#derived.get(name);
+    if (!entry) {
+      entry = { id: this.#next++, sources, versions: [] };
+      this.device.engine.setParameter(entry.id, bytes);
+      this.#derived.set(name, entry);
+    }
+    return { id: entry.id, stale: entry.versions.length === 0 || versions.some((v, i) => v !== entry.versions[i]) };
+  }
+
+  /** Notes that a derived form has been made from the present versions. @internal */
+  made(name: string): void {
+    const entry = this.#derived.get(name)!;
+    entry.versions = entry.sources.map((key) => this.#entries.get(key)?.version ?? 0);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Node, Tensor } from '../tensor.js';
+import { elements } from '../tensor.js';
+import { type Graph, INPUT, PARAMETER, sortGraph } from '../trace.js';
+
+/** A value that depends on parameters alone: computed once, kept in the store under `name`, shared by all programs. */
+export interface DerivedParameter {
+  name: string;
+  tensor: Tensor;
+  /** Keys of the parameters it comes from. */
+  sources: string[];
+  bytes: number;
+}
+
+/**
+ * Finds the values that depend on parameters alone and that the rest of the graph reads: folded and packed weights.
+ * They leave the graph; their names say how they are made, so that equal ones are the same entry.
+ */
+export function hoistParameters(graph: Graph): DerivedParameter[] {
+  sortGraph(graph);
+  const constant = new Map<Node, { name: string; sources: Set<string> }>();
+  for (const node of graph.nodes) {
+    if (node.op === PARAMETER) {
+      constant.set(node, { name: node.attrs.key as string, sources: new Set([node.attrs.key as string]) });
+      continue;
+    }
+    const inputs = node.inputs.map((x) => x && constant.get(x.node));
+    if (node.op === INPUT || inputs.every((x) => !x) || inputs.some((x, i) => !x && node.inputs[i])) continue;
+    const names = node.inputs.map((x, i) => (x ? `${inputs[i]!.name}#${x.index}` : '-'));
+    constant.set(node, {
+      name: `${node.op.name}(${names.join(', ')}; ${JSON.stringify(node.attrs)})`,
+      sources: new Set(inputs.flatMap((x) => [...(x?.sources ?? [])])),
+    });
+  }
+  const derived = new Map<Tensor, DerivedParameter>();
+  const keep = (tensor: Tensor | null) => {
+    const found = tensor && constant.get(tensor.node);
+    if (!found || tensor.node.op === PARAMETER || derived.has(tensor)) return;
+    derived.set(tensor, {
+      name: `${found.name}#${tensor.index}`,
+      tensor,
+      sources: [...found.sources],
+      bytes: elements(tensor.shape) * 4,
+    });
+  };
+  for (const node of graph.nodes) if (!constant.has(node)) for (const x of node.inputs) keep(x);
+  for (const tensor of graph.outputs.values()) keep(tensor);
+  graph.nodes = graph.nodes.filter((node) => !constant.has(node) || node.op === PARAMETER);
+  return [...derived.values()];
+}

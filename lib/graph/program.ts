@@ -1,0 +1,174 @@
+import type { NativeProgram } from '../binding.js';
+import type { Device } from '../device.js';
+import { DisposedError, InvalidArgumentError, OutOfMemoryError, VideoClipError } from '../errors.js';
+import { copyOutputs } from './passes/copy_outputs.js';
+import { type DerivedParameter, hoistParameters } from './passes/hoist_parameters.js';
+import { packWeights } from './passes/pack_weights.js';
+import { type Placement, type Plan, planGraph, SPACE } from './plan.js';
+import { elements, type Node, type Tensor } from './tensor.js';
+import { type Graph, PARAMETER, sortGraph } from './trace.js';
+
+const DTYPE = { f32: 0, u8: 1, i32: 2 } as const;
+
+export interface RunOptions {
+  /** Aborting rejects with `signal.reason`; what runs stops before its next instruction. */
+  signal?: AbortSignal;
+}
+
+/** Values that a program takes, dense and row-major in the traced shapes. */
+export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array>;
+
+/** A compiled graph on a device. Parameters stay in the device's store; a program only refers to them. */
+export class Program {
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  readonly outputs: ReadonlyMap<string, Tensor>;
+  /** Bytes of the arena and workspace it needs while it runs (shared with all programs of the device). */
+  readonly bytes: number;
+  readonly instructions: readonly { op: string; layer: string }[];
+  #id: number;
+  #derived: DerivedParameter[];
+  #disposed = false;
+  #madeAt = -1;
+
+  /** @internal use `compile` */
+  constructor(
+    readonly device: Device,
+    graph: Graph,
+    plan: Plan,
+    derived: DerivedParameter[],
+    native: { id: number; workspaceBytes: number },
+  ) {
+    this.inputs = graph.inputs;
+    this.outputs = graph.outputs;
+    this.instructions = plan.instructions.map((node) => ({ op: node.op.name, layer: node.layer }));
+    this.bytes = plan.arenaBytes + native.workspaceBytes;
+    this.#id = native.id;
+    this.#derived = derived;
+  }
+
+  /** Runs off the event loop. Inputs are copied before it returns. @returns the outputs by name, dense f32 */
+  async run(inputs: ProgramInputs, options: RunOptions = {}): Promise<Record<string, Float32Array>> {
+    if (this.#disposed) throw new DisposedError('This program');
+    options.signal?.throwIfAborted();
+    const views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
+    const store = this.device.parameters;
+    if (this.#madeAt !== store.version) {
+      const version = store.version;
+      await makeDerived(this.device, this.#derived);
+      this.#madeAt = version;
+      if (this.#disposed) throw new DisposedError('This program');
+    }
+    const buffers = await runNative(this.device, this.#id, views, options.signal);
+    return Object.fromEntries([...this.outputs.keys()].map((name, i) => [name, new Float32Array(buffers[i])]));
+  }
+
+  /** Frees the program; its parameters stay. A second call does nothing. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    try {
+      this.device.engine.removeProgram(this.#id);
+    } catch (error) {
+      if (!(error instanceof DisposedError)) throw error;
+    }
+  }
+}
+
+function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
+  const kind = { f32: Float32Array, u8: Uint8Array, i32: Int32Array }[tensor.dtype];
+  if (!(value instanceof kind) || value.length !== elements(tensor.shape)) {
+    const received = value ? `${value.constructor.name} of ${value.length}` : 'nothing';
+    throw new InvalidArgumentError(
+      `input ${name}: expected a ${kind.name} of ${elements(tensor.shape)} values [${tensor.shape.join(', ')}], received ${received}`,
+      { argument: name, expected: tensor.shape, received },
+    );
+  }
+  return value;
+}
+
+async function runNative(device: Device, id: number, inputs: ArrayBufferView[], signal?: AbortSignal) {
+  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0));
+  const abort = () => device.engine.cancel(job);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await promise;
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (message === 'disposed') throw new DisposedError('This device');
+    if (message === 'out of memory') throw new OutOfMemoryError('The device has too little memory for this program');
+    throw new VideoClipError('ERR_RUN', `The program failed: ${message}`, { cause });
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Lowers a graph (usually after `optimize`) to a program of the device. Shapes are fixed; the graph must not be used
+ * again. Derived parameters are made at the first run.
+ */
+export function compile(graph: Graph, device: Device): Program {
+  copyOutputs(graph);
+  packWeights(graph, device.panelWidth);
+  const derived = hoistParameters(graph);
+  const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
+  const parameterId = (tensor: Tensor) =>
+    tensor.node.op === PARAMETER ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape) : ids.get(tensor);
+  const plan = planGraph(graph, parameterId, (_, index) => ({ space: SPACE.output, id: index }));
+  const native = device.engine.createProgram(encode(graph, plan));
+  return new Program(device, graph, plan, derived, native);
+}
+
+/** Runs the programs that make stale derived parameters. */
+async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
+  const store = device.parameters;
+  const stale = derived.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
+  if (stale.length === 0) return;
+  const graph: Graph = { nodes: [], inputs: new Map(), outputs: new Map(stale.map((d) => [d.name, d.tensor])) };
+  sortGraph(graph);
+  const plan = planGraph(
+    graph,
+    (tensor) => (tensor.node.op === PARAMETER ? store.id(tensor.node.attrs.key as string, tensor.shape) : undefined),
+    (_, index) => ({ space: SPACE.parameter, id: store.derived(stale[index].name, [], 0).id }),
+  );
+  const { id } = device.engine.createProgram({ ...encode(graph, plan), outputBytes: [] });
+  try {
+    await runNative(device, id, []);
+  } finally {
+    device.engine.removeProgram(id);
+  }
+  for (const d of stale) store.made(d.name);
+}
+
+function encode(graph: Graph, plan: Plan): NativeProgram {
+  const bytes = (tensor: Tensor) => plan.placements.get(tensor)!.buffer.bytes;
+  return {
+    instructions: plan.instructions.map((node) => encodeInstruction(node, plan.placements)),
+    arenaBytes: plan.arenaBytes,
+    inputBytes: [...graph.inputs.values()].map(bytes),
+    outputBytes: [...graph.outputs.values()].map(bytes),
+    scalars: 0,
+  };
+}
+
+function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
+  const operand = (tensor: Tensor | null) => {
+    if (!tensor) return [SPACE.absent];
+    const { buffer, offset, strides } = placements.get(tensor)!;
+    const itemSize = tensor.dtype === 'u8' ? 1 : 4;
+    const { shape, dtype } = tensor;
+    return [buffer.space, buffer.id, buffer.at + offset * itemSize, DTYPE[dtype], shape.length, ...shape, ...strides];
+  };
+  const optional = node.op.name === 'conv3d' ? 5 : node.op.name === 'linear' ? 3 : node.inputs.length;
+  const inputs = Array.from({ length: optional }, (_, i) => node.inputs[i] ?? null);
+  return {
+    op: node.op.name,
+    attrs: Float64Array.from(node.op.encode(node.attrs as never, node.inputs, node.outputs)),
+    operands: Float64Array.from([
+      inputs.length,
+      ...inputs.flatMap(operand),
+      node.outputs.length,
+      ...node.outputs.flatMap(operand),
+    ]),
+  };
+}

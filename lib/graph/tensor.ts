@@ -1,0 +1,102 @@
+import { ShapeError } from '../errors.js';
+
+/** Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. */
+export type DType = 'f32' | 'u8' | 'i32';
+
+export const ITEM_SIZE: Record<DType, number> = { f32: 4, u8: 1, i32: 4 };
+
+export interface TensorType {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** A value that will exist when the program runs: output `index` of `node`. */
+export class Tensor implements TensorType {
+  constructor(
+    readonly node: Node,
+    readonly index: number,
+    readonly shape: readonly number[],
+    readonly dtype: DType,
+  ) {}
+}
+
+/** A dense row-major value in float64, for references. */
+export interface Array64 {
+  shape: readonly number[];
+  data: Float64Array;
+}
+
+/** An input of a case: uniform in [-scale, scale] + shift, or small integers (exact sums) when `integer` is set. */
+export interface CaseInput {
+  shape: readonly number[];
+  scale?: number;
+  shift?: number;
+  integer?: number;
+  dtype?: DType;
+}
+
+/** One row of the shape table of an op: every backend is tested on it against `reference`. */
+export interface OpCase<A> {
+  name: string;
+  inputs: (CaseInput | null)[];
+  attrs: A;
+}
+
+/** One operation: shapes, encoding of its attributes, a float64 reference and the cases every backend must pass. */
+export interface OpDefinition<A = unknown> {
+  name: string;
+  /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
+  shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
+  /** Numbers in the order of native/cpp/ops/<name>.h. */
+  encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
+  /** Plain float64 loops: the yardstick. */
+  reference(inputs: (Array64 | null)[], attrs: A): Array64[];
+  cases: OpCase<A>[];
+}
+
+/** One application of an op in a graph. */
+export interface Node {
+  op: OpDefinition<never>;
+  attrs: Record<string, unknown>;
+  inputs: (Tensor | null)[];
+  outputs: Tensor[];
+  /** Name of the model's layer, for errors and `inspect`. */
+  layer: string;
+}
+
+const definitions = new Map<string, OpDefinition<never>>();
+
+/** Registers an op; its name is unique and is also the name of its native kernel. */
+export function defineOp<A>(definition: OpDefinition<A>): OpDefinition<A> {
+  definitions.set(definition.name, definition as OpDefinition<never>);
+  return definition;
+}
+
+/** All registered ops by name. */
+export function opDefinitions(): ReadonlyMap<string, OpDefinition<never>> {
+  return definitions;
+}
+
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** Element distances of a dense row-major tensor. */
+export function denseStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  for (let i = shape.length - 1, step = 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= shape[i];
+  }
+  return strides;
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((v, i) => v === b[i]);
+}
+
+/** Throws the one kind of error that shape rules throw. */
+export function shapeError(op: string, expected: string, received: readonly number[] | string): ShapeError {
+  const text = typeof received === 'string' ? received : `[${received.join(', ')}]`;
+  return new ShapeError(`${op}: expected ${expected}, received ${text}`, { op, expected, received });
+}

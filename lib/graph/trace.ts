@@ -1,0 +1,171 @@
+import { InvalidArgumentError, ShapeError } from '../errors.js';
+import { type DType, type Node, type OpDefinition, Tensor, type TensorType } from './tensor.js';
+
+/** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
+export interface Graph {
+  nodes: Node[];
+  inputs: Map<string, Tensor>;
+  outputs: Map<string, Tensor>;
+}
+
+const source = (name: string): OpDefinition<never> => ({
+  name,
+  shape: () => [],
+  encode: () => [],
+  reference: () => [],
+  cases: [],
+});
+
+/** Values that enter a graph: no instruction computes them. */
+export const INPUT = source('input');
+export const PARAMETER = source('parameter');
+
+interface Tracer {
+  graph: Graph;
+  scope: string[];
+  parameters: Map<string, Tensor>;
+  stages: boolean;
+}
+
+let current: Tracer | undefined;
+
+function tracer(): Tracer {
+  if (!current) throw new InvalidArgumentError('Layers can only be applied inside trace()');
+  return current;
+}
+
+/**
+ * Runs `build` over symbolic tensors and returns the graph of what it did.
+ * @param options.stages also make an output `stage.NAME` of every value passed to `stage(NAME, value)`
+ */
+export function trace(build: () => Record<string, Tensor>, options: { stages?: boolean } = {}): Graph {
+  const graph: Graph = { nodes: [], inputs: new Map(), outputs: new Map() };
+  const outer = current;
+  current = { graph, scope: [], parameters: new Map(), stages: options.stages ?? false };
+  try {
+    for (const [name, tensor] of Object.entries(build())) graph.outputs.set(name, tensor);
+  } finally {
+    current = outer;
+  }
+  return graph;
+}
+
+function addSource(op: OpDefinition<never>, attrs: Record<string, unknown>, shape: readonly number[], dtype: DType) {
+  const node: Node = { op, attrs, inputs: [], outputs: [], layer: tracer().scope.join('.') };
+  const tensor = new Tensor(node, 0, shape, dtype);
+  node.outputs.push(tensor);
+  tracer().graph.nodes.push(node);
+  return tensor;
+}
+
+/** A named input of the program. */
+export function input(name: string, shape: readonly number[], dtype: DType = 'f32'): Tensor {
+  const tensor = addSource(INPUT, { name }, shape, dtype);
+  tracer().graph.inputs.set(name, tensor);
+  return tensor;
+}
+
+/** A parameter by its published key, in its published shape. The same key is the same tensor. */
+export function parameter(key: string, shape: readonly number[]): Tensor {
+  const { parameters } = tracer();
+  const found = parameters.get(key);
+  if (found) return found;
+  const tensor = addSource(PARAMETER, { key }, shape, 'f32');
+  parameters.set(key, tensor);
+  return tensor;
+}
+
+/** Names the layers applied inside `body`, for errors and `inspect`. */
+export function scope<T>(name: string, body: () => T): T {
+  const { scope: names } = tracer();
+  names.push(name);
+  try {
+    return body();
+  } finally {
+    names.pop();
+  }
+}
+
+/** Marks an intermediate value that tests may look at. */
+export function stage(name: string, value: Tensor): Tensor {
+  const { graph, stages } = tracer();
+  if (stages) graph.outputs.set(`stage.${name}`, value);
+  return value;
+}
+
+/** Makes a node of an op outside any trace: for passes. */
+export function makeNode<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A, layer: string): Node {
+  let types: TensorType[];
+  try {
+    types = op.shape(inputs, attrs);
+  } catch (error) {
+    if (!(error instanceof ShapeError) || !layer) throw error;
+    throw new ShapeError(`layer ${layer}: ${error.message}`, { ...error.details, layer });
+  }
+  const node: Node = {
+    op: op as OpDefinition<never>,
+    attrs: attrs as Record<string, unknown>,
+    inputs,
+    outputs: [],
+    layer,
+  };
+  types.forEach((type, i) => {
+    node.outputs.push(new Tensor(node, i, type.shape, type.dtype));
+  });
+  return node;
+}
+
+/** Applies an op to symbolic tensors. Shape errors name the layer. */
+export function applyOp<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A): Tensor[] {
+  const { graph, scope: names } = tracer();
+  const node = makeNode(op, inputs, attrs, names.join('.'));
+  graph.nodes.push(node);
+  return node.outputs;
+}
+
+/** Who reads each tensor. Graph outputs count as a reader with no node. */
+export function readers(graph: Graph): Map<Tensor, { node: Node | null; slot: number }[]> {
+  const map = new Map<Tensor, { node: Node | null; slot: number }[]>();
+  const add = (tensor: Tensor, node: Node | null, slot: number) => {
+    const list = map.get(tensor);
+    if (list) list.push({ node, slot });
+    else map.set(tensor, [{ node, slot }]);
+  };
+  for (const node of graph.nodes) {
+    node.inputs.forEach((tensor, slot) => {
+      if (tensor) add(tensor, node, slot);
+    });
+  }
+  for (const tensor of graph.outputs.values()) add(tensor, null, 0);
+  return map;
+}
+
+/** Whether exactly one node reads the tensor and it is not a graph output. */
+export function readOnce(uses: Map<Tensor, { node: Node | null; slot: number }[]>, tensor: Tensor): boolean {
+  const list = uses.get(tensor);
+  return list?.length === 1 && list[0].node !== null;
+}
+
+/** Makes every reader of `from` read `to`. */
+export function replaceTensor(graph: Graph, from: Tensor, to: Tensor): void {
+  for (const node of graph.nodes) {
+    node.inputs = node.inputs.map((tensor) => (tensor === from ? to : tensor));
+  }
+  for (const [name, tensor] of graph.outputs) if (tensor === from) graph.outputs.set(name, to);
+}
+
+/** Puts nodes in an order in which every input is computed first, and drops nodes that no output needs. */
+export function sortGraph(graph: Graph): Graph {
+  const seen = new Set<Node>();
+  const order: Node[] = [];
+  const visit = (node: Node) => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    for (const tensor of node.inputs) if (tensor) visit(tensor.node);
+    order.push(node);
+  };
+  for (const tensor of graph.inputs.values()) visit(tensor.node);
+  for (const tensor of graph.outputs.values()) visit(tensor.node);
+  graph.nodes = order;
+  return graph;
+}

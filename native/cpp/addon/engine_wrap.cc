@@ -1,0 +1,269 @@
+#include "addon/engine_wrap.h"
+
+#include <cstring>
+
+namespace videoclip {
+namespace {
+
+int64_t integer(const Napi::Value& v) { return v.As<Napi::Number>().Int64Value(); }
+
+size_t size_of(const Napi::Value& v) {
+  const int64_t n = integer(v);
+  if (n < 0) throw Napi::RangeError::New(v.Env(), "negative size");
+  return static_cast<size_t>(n);
+}
+
+// Bytes of any typed array.
+const char* bytes_of(const Napi::Value& v, size_t* size) {
+  if (!v.IsTypedArray()) throw Napi::TypeError::New(v.Env(), "expected a typed array");
+  auto array = v.As<Napi::TypedArray>();
+  *size = array.ByteLength();
+  return static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+}
+
+// Reads the flat operand list of lib/graph/program.ts: count, then for each [space] or
+// [space, id, byte offset, dtype, rank, shape..., strides...].
+class Reader {
+ public:
+  explicit Reader(const Napi::Value& v) : env_(v.Env()) {
+    auto array = v.As<Napi::Float64Array>();
+    data_.assign(array.Data(), array.Data() + array.ElementLength());
+  }
+  int64_t next() {
+    if (at_ >= data_.size()) throw Napi::RangeError::New(env_, "operand list ends early");
+    return static_cast<int64_t>(data_[at_++]);
+  }
+  std::vector<Operand> operands() {
+    std::vector<Operand> list(static_cast<size_t>(next()));
+    for (Operand& o : list) {
+      o.space = static_cast<Space>(next());
+      if (o.space == Space::absent) continue;
+      o.id = next();
+      o.offset = next();
+      o.view.dtype = static_cast<DType>(next());
+      o.view.rank = static_cast<int>(next());
+      if (o.view.rank < 0 || o.view.rank > kMaxRank) throw Napi::RangeError::New(env_, "rank above 8");
+      for (int i = 0; i < o.view.rank; ++i) o.view.shape[i] = next();
+      for (int i = 0; i < o.view.rank; ++i) o.view.strides[i] = next();
+      for (int i = 0; i < o.view.rank; ++i) {
+        if (o.view.shape[i] < 0 || o.view.strides[i] < 0) throw Napi::RangeError::New(env_, "negative shape or stride");
+      }
+    }
+    return list;
+  }
+
+ private:
+  Napi::Env env_;
+  std::vector<double> data_;
+  size_t at_ = 0;
+};
+
+std::vector<size_t> sizes(const Napi::Value& v) {
+  std::vector<size_t> list;
+  auto array = v.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) list.push_back(size_of(array.Get(i)));
+  return list;
+}
+
+}  // namespace
+
+Napi::Function EngineWrap::define(Napi::Env env) {
+  return DefineClass(env, "Engine",
+                     {InstanceMethod("info", &EngineWrap::info), InstanceMethod("setParameter", &EngineWrap::set_parameter),
+                      InstanceMethod("readParameter", &EngineWrap::read_parameter),
+                      InstanceMethod("removeParameter", &EngineWrap::remove_parameter),
+                      InstanceMethod("createProgram", &EngineWrap::create_program),
+                      InstanceMethod("removeProgram", &EngineWrap::remove_program), InstanceMethod("run", &EngineWrap::run),
+                      InstanceMethod("cancel", &EngineWrap::cancel), InstanceMethod("dispose", &EngineWrap::dispose)});
+}
+
+EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
+  Napi::Env env = info.Env();
+  const Isa isa = static_cast<Isa>(integer(info[0]));
+  const int threads = static_cast<int>(integer(info[1]));
+  if (!isa_supported(isa)) throw Napi::Error::New(env, "this instruction set is not available");
+  completions_ = Napi::ThreadSafeFunction::New(env, Napi::Function(), "videoclip", 0, 1);
+  completions_.Unref(env);  // an idle engine does not keep the process alive
+  engine_ = std::make_unique<Engine>(isa, threads, [this](std::unique_ptr<Job> job) {
+    Job* raw = job.release();
+    const napi_status status =
+        completions_.NonBlockingCall(raw, [this](Napi::Env e, Napi::Function, Job* j) { settle(e, std::unique_ptr<Job>(j)); });
+    if (status != napi_ok) delete raw;  // the environment is going away: nobody waits any more
+  });
+  open_ = true;
+  // runs before the thread-safe function's own clean-up (hooks run last in, first out): the engine thread is joined first
+  napi_add_env_cleanup_hook(
+      env, [](void* self) { static_cast<EngineWrap*>(self)->shut_down(); }, this);
+}
+
+EngineWrap::~EngineWrap() {
+  napi_remove_env_cleanup_hook(
+      Env(), [](void* self) { static_cast<EngineWrap*>(self)->shut_down(); }, this);
+  shut_down();
+}
+
+void EngineWrap::shut_down() {
+  if (!open_) return;
+  open_ = false;
+  engine_->stop();
+  completions_.Release();
+  programs_.clear();
+}
+
+Engine& EngineWrap::engine() {
+  if (!open_) throw Napi::Error::New(Env(), "disposed");
+  return *engine_;
+}
+
+Napi::Value EngineWrap::info(const Napi::CallbackInfo& info) {
+  auto out = Napi::Object::New(info.Env());
+  Engine& e = engine();
+  out.Set("isa", isa_name(e.isa()));
+  out.Set("threads", e.threads());
+  out.Set("panelWidth", panel_width(e.isa()));
+  out.Set("parameterBytes", static_cast<double>(e.parameters().bytes()));
+  out.Set("scratchBytes", static_cast<double>(e.scratch_bytes()));
+  return out;
+}
+
+// (id, typed array | byte count)
+Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
+  const int64_t id = integer(info[0]);
+  size_t size;
+  const char* data = nullptr;
+  if (info[1].IsNumber()) {
+    size = size_of(info[1]);
+  } else {
+    data = bytes_of(info[1], &size);
+  }
+  if (!engine().parameters().allocate(id, size)) throw Napi::Error::New(info.Env(), "out of memory");
+  if (data && size) std::memcpy(engine().parameters().find(id)->data(), data, size);
+  return info.Env().Undefined();
+}
+
+Napi::Value EngineWrap::read_parameter(const Napi::CallbackInfo& info) {
+  BufferPtr p = engine().parameters().find(integer(info[0]));
+  if (!p) throw Napi::Error::New(info.Env(), "no such parameter");
+  auto out = Napi::ArrayBuffer::New(info.Env(), p->size());
+  if (p->size()) std::memcpy(out.Data(), p->data(), p->size());
+  return out;
+}
+
+Napi::Value EngineWrap::remove_parameter(const Napi::CallbackInfo& info) {
+  engine().parameters().remove(integer(info[0]));
+  return info.Env().Undefined();
+}
+
+// ({instructions: [{op, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> id
+Napi::Value EngineWrap::create_program(const Napi::CallbackInfo& info) {
+  Engine& e = engine();
+  auto description = info[0].As<Napi::Object>();
+  auto program = std::make_shared<Program>();
+  program->arena_bytes = size_of(description.Get("arenaBytes"));
+  program->input_bytes = sizes(description.Get("inputBytes"));
+  program->output_bytes = sizes(description.Get("outputBytes"));
+  program->scalars = size_of(description.Get("scalars"));
+  auto list = description.Get("instructions").As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    auto item = list.Get(i).As<Napi::Object>();
+    Instruction instruction;
+    instruction.op = item.Get("op").As<Napi::String>().Utf8Value();
+    auto attrs = item.Get("attrs").As<Napi::Float64Array>();
+    instruction.attrs.assign(attrs.Data(), attrs.Data() + attrs.ElementLength());
+    Reader reader(item.Get("operands"));
+    instruction.in = reader.operands();
+    instruction.out = reader.operands();
+    if (instruction.out.empty()) throw Napi::Error::New(info.Env(), instruction.op + ": no output");
+    program->instructions.push_back(std::move(instruction));
+  }
+  const std::string wrong = program->link(e.isa(), e.threads());
+  if (!wrong.empty()) throw Napi::Error::New(info.Env(), wrong);
+  const int64_t id = next_++;
+  programs_[id] = std::move(program);
+  auto out = Napi::Object::New(info.Env());
+  out.Set("id", static_cast<double>(id));
+  out.Set("workspaceBytes", static_cast<double>(programs_[id]->workspace_bytes));
+  return out;
+}
+
+Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
+  programs_.erase(integer(info[0]));
+  return info.Env().Undefined();
+}
+
+// (program id, inputs: TypedArray[], scalars: Float32Array) -> {job, promise of ArrayBuffer[]}
+Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Engine& e = engine();
+  auto found = programs_.find(integer(info[0]));
+  if (found == programs_.end()) throw Napi::Error::New(env, "disposed");
+  auto job = std::make_unique<Job>();
+  job->id = next_++;
+  job->program = found->second;
+  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits
+  auto inputs = info[1].As<Napi::Array>();
+  for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
+    size_t size;
+    const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
+    if (size != job->program->input_bytes[i]) throw Napi::RangeError::New(env, "an input has the wrong size");
+    auto buffer = std::make_shared<Buffer>(size);
+    if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+    if (size) std::memcpy(buffer->data(), data, size);
+    job->run.inputs.push_back(std::move(buffer));
+  }
+  for (size_t size : job->program->output_bytes) {
+    job->run.outputs.push_back(std::make_shared<Buffer>(size));
+    if (job->run.outputs.back()->failed()) throw Napi::Error::New(env, "out of memory");
+  }
+  auto scalars = info[2].As<Napi::Float32Array>();
+  if (scalars.ElementLength() != job->program->scalars) throw Napi::RangeError::New(env, "wrong number of scalars");
+  job->run.scalars.assign(scalars.Data(), scalars.Data() + scalars.ElementLength());
+
+  auto deferred = std::make_unique<Napi::Promise::Deferred>(env);
+  auto out = Napi::Object::New(env);
+  out.Set("job", static_cast<double>(job->id));
+  out.Set("promise", deferred->Promise());
+  if (pending_.empty()) {
+    completions_.Ref(env);
+    Ref();  // keep this object until its jobs are settled
+  }
+  pending_[job->id] = {std::move(deferred)};
+  e.submit(std::move(job));
+  return out;
+}
+
+void EngineWrap::settle(Napi::Env env, std::unique_ptr<Job> job) {
+  auto found = pending_.find(job->id);
+  if (found == pending_.end()) return;
+  auto deferred = std::move(found->second.deferred);
+  pending_.erase(found);
+  Napi::HandleScope scope(env);
+  if (job->error.empty()) {
+    auto outputs = Napi::Array::New(env, job->run.outputs.size());
+    for (size_t i = 0; i < job->run.outputs.size(); ++i) {
+      const Buffer& buffer = *job->run.outputs[i];
+      auto copy = Napi::ArrayBuffer::New(env, buffer.size());
+      if (buffer.size()) std::memcpy(copy.Data(), buffer.data(), buffer.size());
+      outputs.Set(static_cast<uint32_t>(i), copy);
+    }
+    deferred->Resolve(outputs);
+  } else {
+    deferred->Reject(Napi::Error::New(env, job->error).Value());
+  }
+  if (pending_.empty()) {
+    if (open_) completions_.Unref(env);
+    Unref();
+  }
+}
+
+Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {
+  if (open_) engine().cancel(integer(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value EngineWrap::dispose(const Napi::CallbackInfo& info) {
+  shut_down();
+  return info.Env().Undefined();
+}
+
+}  // namespace videoclip

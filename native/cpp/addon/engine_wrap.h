@@ -1,0 +1,46 @@
+#pragma once
+#include <napi.h>
+
+#include <memory>
+#include <unordered_map>
+
+#include "runtime/engine.h"
+
+namespace videoclip {
+
+// The JavaScript face of an engine: one per environment and `createDevice` call. Methods check only what would crash;
+// arguments have been checked in TypeScript.
+class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit EngineWrap(const Napi::CallbackInfo& info);
+  ~EngineWrap() override;
+
+ private:
+  struct Pending {
+    std::unique_ptr<Napi::Promise::Deferred> deferred;
+  };
+
+  Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value set_parameter(const Napi::CallbackInfo& info);
+  Napi::Value read_parameter(const Napi::CallbackInfo& info);
+  Napi::Value remove_parameter(const Napi::CallbackInfo& info);
+  Napi::Value create_program(const Napi::CallbackInfo& info);
+  Napi::Value remove_program(const Napi::CallbackInfo& info);
+  Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  Engine& engine();
+  void shut_down();
+  void settle(Napi::Env env, std::unique_ptr<Job> job);
+
+  std::unique_ptr<Engine> engine_;
+  Napi::ThreadSafeFunction completions_;
+  std::unordered_map<int64_t, std::shared_ptr<const Program>> programs_;
+  std::unordered_map<int64_t, Pending> pending_;
+  int64_t next_ = 1;
+  bool open_ = false;
+};
+
+}  // namespace videoclip

@@ -1,0 +1,56 @@
+#include "ops/binary.h"
+
+#include "cpu/simd.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+float apply(int kind, float a, float b) {
+  switch (kind) {
+    case 0:
+      return a + b;
+    case 1:
+      return a - b;
+    case 2:
+      return a * b;
+    case 3:
+      return a / b;
+    default:
+      return a >= b || a != a ? a : b;
+  }
+}
+
+Status binary(const Call& call) {
+  const Tensor& y = call.out[0];
+  const int kind = static_cast<int>(call.attrs[0]);
+  int64_t step[2][kMaxRank] = {};  // element distance along each axis of y, 0 where the operand repeats
+  for (int i = 0; i < 2; ++i) {
+    const Tensor& x = call.in[i];
+    for (int d = 0; d < x.rank; ++d) step[i][d + y.rank - x.rank] = x.shape[d] == 1 ? 0 : x.strides[d];
+  }
+  const int last = y.rank - 1;
+  const int64_t inner = y.rank ? y.shape[last] : 1, outer = inner ? y.elements() / inner : 0;
+  const int64_t per_task = rows_per_task(inner);
+  call.pool->parallel_for(ceil_div(outer, per_task), [&](int64_t task, int) {
+    for (int64_t r = task * per_task; r < min64(outer, (task + 1) * per_task); ++r) {
+      const float *a = call.in[0].f32(), *b = call.in[1].f32();
+      float* out = y.f32();
+      int64_t rest = r;
+      for (int d = last - 1; d >= 0; --d) {
+        const int64_t i = rest % y.shape[d];
+        rest /= y.shape[d];
+        a += i * step[0][d], b += i * step[1][d], out += i * y.strides[d];
+      }
+      const int64_t sa = y.rank ? step[0][last] : 0, sb = y.rank ? step[1][last] : 0;
+      for (int64_t c = 0; c < inner; ++c) out[c] = apply(kind, a[c * sa], b[c * sb]);
+    }
+  });
+  return {};
+}
+
+VIDEOCLIP_KERNEL("binary", binary, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

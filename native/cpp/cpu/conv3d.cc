@@ -1,0 +1,201 @@
+// Implicit GEMM: no im2col buffer. Tiles of kTileRows output positions point straight into the channels-last input, one
+// pointer per tap; weights are packed in panels (panels.h), outputs written once with bias, residual and ReLU.
+#include "ops/conv3d.h"
+
+#include "cpu/gemm_tile.h"
+#include "cpu/panels.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+constexpr int64_t kZeroFloats = 4096;  // the row of zeros that padding points to; channels beyond it are refused
+const float kZeros[kZeroFloats] = {};
+constexpr int kMaxSplits = 8;
+constexpr int64_t kBlockTiles = 8;  // tiles that reuse a weight panel while it is in the L2 cache
+
+struct Geometry {
+  int64_t N, T, H, W, C, oT, oH, oW, positions;
+  int64_t sN, sT, sH, sW;  // element strides of the input
+
+  explicit Geometry(const Call& call) {
+    const Tensor &x = call.in[0], &y = call.out[0];
+    N = x.shape[0], T = x.shape[1], H = x.shape[2], W = x.shape[3], C = x.shape[4];
+    oT = y.shape[1], oH = y.shape[2], oW = y.shape[3];
+    sN = x.strides[0], sT = x.strides[1], sH = x.strides[2], sW = x.strides[3];
+    positions = N * oT * oH * oW;
+  }
+};
+
+int64_t block_rows(const Geometry& g) {
+  return min64(kBlockTiles, max64(1, ceil_div(g.positions, kTileRows))) * kTileRows;
+}
+
+// Input pointers of the tile that starts at output position `first`: rows[tap][r]. Rows past the end repeat the last.
+void tile_rows(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t first, const float** rows) {
+  for (int r = 0; r < kTileRows; ++r) {
+    int64_t m = min64(first + r, g.positions - 1);
+    const int64_t w0 = m % g.oW * a.stride[2] - a.low[2];
+    m /= g.oW;
+    const int64_t h0 = m % g.oH * a.stride[1] - a.low[1];
+    m /= g.oH;
+    const int64_t t0 = m % g.oT * a.stride[0] - a.low[0];
+    const float* base = x + m / g.oT * g.sN;
+    int64_t tap = 0;
+    for (int64_t t = t0; t < t0 + a.kernel[0]; ++t) {
+      for (int64_t h = h0; h < h0 + a.kernel[1]; ++h) {
+        for (int64_t w = w0; w < w0 + a.kernel[2]; ++w, ++tap) {
+          const bool inside = t >= 0 && t < g.T && h >= 0 && h < g.H && w >= 0 && w < g.W;
+          rows[tap * kTileRows + r] = inside ? base + t * g.sT + h * g.sH + w * g.sW : kZeros;
+        }
+      }
+    }
+  }
+}
+
+size_t workspace(const Call& call, int threads) {
+  const Conv3dArgs a(call);
+  const Geometry g(call);
+  size_t bytes = static_cast<size_t>(block_rows(g) * a.taps()) * sizeof(float*);
+  if (call.inputs > 4 && call.in[4].rank) bytes += static_cast<size_t>(block_rows(g) * g.C) * sizeof(float);
+  return (bytes + 63) / 64 * 64 * static_cast<size_t>(threads);
+}
+
+// groups == Cin == Cout: one channel is one lane, no matrix product. Packed as [taps][C].
+Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
+  const float* x = call.in[0].f32();
+  const float* w = call.in[1].f32();
+  const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
+  const bool has_residual = call.in[3].data != nullptr;
+  const Rows y(call.out[0]), residual(has_residual ? call.in[3] : call.out[0]);
+  constexpr int64_t kChunk = 64;
+  const int64_t per_task = max64(1, rows_per_task(g.C) / a.taps());
+  call.pool->parallel_for(ceil_div(g.positions, per_task), [&](int64_t task, int) {
+    for (int64_t p = task * per_task; p < min64(g.positions, (task + 1) * per_task); ++p) {
+      int64_t m = p;
+      const int64_t w0 = m % g.oW * a.stride[2] - a.low[2];
+      m /= g.oW;
+      const int64_t h0 = m % g.oH * a.stride[1] - a.low[1];
+      m /= g.oH;
+      const int64_t t0 = m % g.oT * a.stride[0] - a.low[0];
+      const float* base = x + m / g.oT * g.sN;
+      for (int64_t c0 = 0; c0 < g.C; c0 += kChunk) {
+        const int64_t n = min64(kChunk, g.C - c0);
+        float acc[kChunk] = {};
+        for (int64_t kt = max64(0, -t0); kt < min64(a.kernel[0], g.T - t0); ++kt) {
+          for (int64_t kh = max64(0, -h0); kh < min64(a.kernel[1], g.H - h0); ++kh) {
+            for (int64_t kw = max64(0, -w0); kw < min64(a.kernel[2], g.W - w0); ++kw) {
+              const float* in = base + (t0 + kt) * g.sT + (h0 + kh) * g.sH + (w0 + kw) * g.sW + c0;
+              const float* weight = w + ((kt * a.kernel[1] + kh) * a.kernel[2] + kw) * g.C + c0;
+              for (int64_t c = 0; c < n; ++c) acc[c] += in[c] * weight[c];
+            }
+          }
+        }
+        float* out = y.data + p * y.stride + c0;
+        for (int64_t c = 0; c < n; ++c) {
+          float v = acc[c];
+          if (bias) v += bias[c0 + c];
+          if (has_residual) v += residual.data[p * residual.stride + c0 + c];
+          out[c] = a.activation == 1 && v < 0 ? 0.0f : v;
+        }
+      }
+    }
+  });
+  return {};
+}
+
+// One group, or all of an ungrouped convolution: `segments` consecutive column ranges with a view each.
+struct Group {
+  const float *x, *weight, *bias, *residual;
+  int64_t residual_stride;
+  const Rows* out;
+  const int64_t* columns;
+  int64_t segments;
+};
+
+void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Group& group) {
+  const float* scale = call.in[4].data ? call.in[4].f32() : nullptr;
+  const int64_t taps = a.taps(), channels = g.C / a.groups, depth = taps * channels;
+  const int64_t per_clip = g.oT * g.oH * g.oW;
+  const int64_t rows_block = block_rows(g), blocks = ceil_div(g.positions, rows_block);
+  int64_t panels = 0;
+  for (int64_t s = 0; s < group.segments; ++s) panels += Panels{group.columns[s], depth}.count();
+  // few blocks (late layers): cut the panels into slices too, so that every thread has work
+  const int64_t slices = min64(panels, ceil_div(16, blocks));
+  const size_t bytes_per_thread = workspace(call, 1);
+
+  call.pool->parallel_for(blocks * slices, [&](int64_t task, int thread) {
+    const int64_t first = task / slices * rows_block, slice = task % slices;
+    const int64_t tiles = ceil_div(min64(rows_block, g.positions - first), kTileRows);
+    char* scratch = call.workspace + static_cast<size_t>(thread) * bytes_per_thread;
+    const float** rows = reinterpret_cast<const float**>(scratch);
+    if (scale) {
+      float* scaled = reinterpret_cast<float*>(rows + rows_block * taps);
+      for (int64_t r = 0; r < tiles * kTileRows; ++r) {
+        const int64_t m = min64(first + r, g.positions - 1);
+        const float* in = group.x + m * g.sW;  // 1x1x1: positions of a channels-last view lie sW apart
+        const float* s = scale + m / per_clip * call.in[4].strides[0];
+        for (int64_t c = 0; c < g.C; ++c) scaled[r * g.C + c] = in[c] * s[c];
+        rows[r] = scaled + r * g.C;
+      }
+    } else {
+      for (int64_t i = 0; i < tiles; ++i) tile_rows(a, g, group.x, first + i * kTileRows, rows + i * kTileRows * taps);
+    }
+
+    int64_t index = 0, packed = 0, column = 0;
+    for (int64_t s = 0; s < group.segments; ++s) {
+      const Panels p{group.columns[s], depth};
+      const Rows& y = group.out[s];
+      for (int64_t i = 0; i < p.count(); ++i, ++index) {
+        if (index * slices / panels != slice) continue;
+        const Epilogue e{group.bias ? group.bias + column + p.first(i) : nullptr, a.activation == 1, p.used(i)};
+        for (int64_t t = 0; t < tiles; ++t) {
+          const int64_t m = first + t * kTileRows;
+          const int count = static_cast<int>(min64(kTileRows, g.positions - m));
+          float* out[kTileRows];
+          const float* add[kTileRows];
+          for (int r = 0; r < count; ++r) {
+            out[r] = y.data + (m + r) * y.stride + p.first(i);
+            add[r] = group.residual ? group.residual + (m + r) * group.residual_stride + p.first(i) : nullptr;
+          }
+          gemm_panel(rows + t * kTileRows * taps, taps, channels, group.weight + packed + p.offset(i), p.width(i), count, e,
+                     group.residual ? add : nullptr, out);
+        }
+      }
+      packed += p.size();
+      column += group.columns[s];
+    }
+  });
+}
+
+Status conv3d(const Call& call) {
+  const Conv3dArgs a(call);
+  const Geometry g(call);
+  if (g.C / a.groups > kZeroFloats) return {"conv3d: more than 4096 input channels per group"};
+  if (a.splits > kMaxSplits) return {"conv3d: more than 8 outputs"};
+  if (a.groups > 1 && a.groups == g.C && a.groups == a.out_channels) return depthwise(call, a, g);
+
+  const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
+  const Rows first(call.out[0]), residual(call.in[3].data ? call.in[3] : call.out[0]);
+  Rows out[kMaxSplits] = {first, first, first, first, first, first, first, first};
+  int64_t columns[kMaxSplits];
+  for (int s = 0; s < a.splits; ++s) {
+    out[s] = Rows(call.out[s]);
+    columns[s] = static_cast<int64_t>(a.split[s]) / a.groups;  // a grouped convolution has one output
+  }
+  for (int64_t i = 0; i < a.groups; ++i) {
+    const int64_t shift = i * columns[0];
+    const Panels panels{columns[0], a.taps() * (g.C / a.groups)};
+    convolve(call, a, g,
+             Group{call.in[0].f32() + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(), bias ? bias + shift : nullptr,
+                   call.in[3].data ? residual.data + shift : nullptr, residual.stride, out, columns, a.splits});
+    out[0].data += columns[0];
+  }
+  return {};
+}
+
+VIDEOCLIP_KERNEL("conv3d", conv3d, workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

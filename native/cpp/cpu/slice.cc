@@ -1,0 +1,23 @@
+#include "ops/slice.h"
+
+#include "cpu/strided_copy.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+Status slice(const Call& call) {
+  Tensor part = call.in[0];
+  for (int i = 0; i < part.rank; ++i) {
+    part.data += static_cast<int64_t>(call.attrs[i]) * part.strides[i] * static_cast<int64_t>(sizeof(float));
+    part.shape[i] = call.out[0].shape[i];
+  }
+  strided_copy(call, call.out[0], part);
+  return {};
+}
+
+VIDEOCLIP_KERNEL("slice", slice, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,5 @@
+#pragma once
+// embedding: y[..., :] = weight[ids[...], :].
+//
+// in  0 ids i32 [...]   1 weight [rows, C]    out 0 y [..., C]    no attrs. An id outside the table is an error.
+#include "runtime/kernel.h"

@@ -1,0 +1,26 @@
+#pragma once
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+#include "runtime/buffer.h"
+
+namespace videoclip {
+
+// Parameters and derived entries of one engine by id. A run takes references to all it needs before it starts, so an
+// entry may be replaced or removed at any time.
+class ParameterStore {
+ public:
+  // Makes or replaces an entry; false when memory is short.
+  bool allocate(int64_t id, size_t bytes);
+  void remove(int64_t id);
+  BufferPtr find(int64_t id) const;
+  size_t bytes() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<int64_t, BufferPtr> entries_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace videoclip

@@ -1,0 +1,109 @@
+#include "runtime/program.h"
+
+#include <algorithm>
+
+namespace videoclip {
+namespace {
+
+std::string outside(const Instruction& i, const char* what) { return i.op + ": an operand reaches outside its " + what; }
+
+std::string check(const Program& p, const Instruction& i, const Operand& o) {
+  if (o.space == Space::absent || o.space == Space::parameter) return "";  // parameters: when a run takes them
+  if (o.offset < 0) return outside(i, "space");
+  const size_t end = static_cast<size_t>(o.offset) + static_cast<size_t>(o.view.extent()) * item_size(o.view.dtype);
+  const auto within = [&](const std::vector<size_t>& sizes) {
+    return o.id >= 0 && static_cast<size_t>(o.id) < sizes.size() && end <= sizes[static_cast<size_t>(o.id)];
+  };
+  switch (o.space) {
+    case Space::arena:
+      return end <= p.arena_bytes ? "" : outside(i, "arena");
+    case Space::input:
+      return within(p.input_bytes) ? "" : outside(i, "input");
+    case Space::output:
+      return within(p.output_bytes) ? "" : outside(i, "output");
+    case Space::scalar:
+      return end <= p.scalars * sizeof(float) ? "" : outside(i, "scalars");
+    default:
+      return i.op + ": unknown operand space";
+  }
+}
+
+Call call_of(const Instruction& i, const std::vector<Tensor>& in, const std::vector<Tensor>& out) {
+  return {in.data(),      static_cast<int>(in.size()),      out.data(), static_cast<int>(out.size()),
+          i.attrs.data(), static_cast<int>(i.attrs.size()), nullptr,    nullptr};
+}
+
+}  // namespace
+
+std::string Program::link(Isa isa, int threads) {
+  for (Instruction& i : instructions) {
+    i.kernel = find_kernel(isa, i.op.c_str());
+    if (!i.kernel) return i.op + ": no kernel for this device";
+    std::vector<Tensor> in, out;
+    for (const Operand& o : i.in) in.push_back(o.view);
+    for (const Operand& o : i.out) out.push_back(o.view);
+    for (const auto* list : {&i.in, &i.out}) {
+      for (const Operand& o : *list) {
+        const std::string wrong = check(*this, i, o);
+        if (!wrong.empty()) return wrong;
+      }
+    }
+    workspace_bytes = std::max(workspace_bytes, i.kernel->workspace(call_of(i, in, out), threads));
+  }
+  return "";
+}
+
+std::string execute(const Program& program, Run& run, const ParameterStore& store, const Buffer& arena,
+                    const Buffer& workspace, ThreadPool& pool) {
+  std::vector<BufferPtr> held;  // keeps parameters alive until the run ends
+  std::string error;
+  const auto resolve = [&](const Instruction& i, const Operand& o) {
+    Tensor t = o.view;
+    switch (o.space) {
+      case Space::absent:
+        break;
+      case Space::arena:
+        t.data = arena.data() + o.offset;
+        break;
+      case Space::input:
+        t.data = run.inputs[static_cast<size_t>(o.id)]->data() + o.offset;
+        break;
+      case Space::output:
+        t.data = run.outputs[static_cast<size_t>(o.id)]->data() + o.offset;
+        break;
+      case Space::scalar:
+        t.data = reinterpret_cast<char*>(run.scalars.data()) + o.offset;
+        break;
+      case Space::parameter: {
+        BufferPtr p = store.find(o.id);
+        const size_t end = static_cast<size_t>(o.offset) + static_cast<size_t>(o.view.extent()) * item_size(o.view.dtype);
+        if (!p || o.offset < 0 || end > p->size()) {
+          error = i.op + ": a parameter is missing or too small";
+          break;
+        }
+        t.data = p->data() + o.offset;
+        held.push_back(std::move(p));
+        break;
+      }
+    }
+    return t;
+  };
+  std::vector<Tensor> in, out;
+  for (const Instruction& i : program.instructions) {
+    if (run.cancelled.load(std::memory_order_relaxed)) return "cancelled";
+    in.clear();
+    out.clear();
+    for (const Operand& o : i.in) in.push_back(resolve(i, o));
+    for (const Operand& o : i.out) out.push_back(resolve(i, o));
+    if (!error.empty()) return error;
+    if (out[0].elements() == 0) continue;
+    Call call = call_of(i, in, out);
+    call.workspace = workspace.data();
+    call.pool = &pool;
+    const Status status = i.kernel->run(call);
+    if (!status) return status.error;
+  }
+  return "";
+}
+
+}  // namespace videoclip

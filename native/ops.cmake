@@ -1,0 +1,23 @@
+# One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel.
+set(VIDEOCLIP_OPS
+  avg_pool3d
+  batch_norm
+  binary
+  concat
+  conv3d
+  embedding
+  fold_conv_bias
+  fold_conv_weight
+  global_mean
+  linear
+  max_pool3d
+  pack_conv_weight
+  permute
+  preprocess
+  reduce_max
+  scale_channels
+  slice
+  softmax
+  space_to_depth
+  unary
+)
