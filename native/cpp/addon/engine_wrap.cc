@@ -92,15 +92,15 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Engine
   });
   open_ = true;
   // runs before the thread-safe function's own clean-up (hooks run last in, first out): the engine thread is joined first
-  napi_add_env_cleanup_hook(
-      env, [](void* self) { static_cast<EngineWrap*>(self)->shut_down(); }, this);
+  napi_add_env_cleanup_hook(env, &EngineWrap::on_environment_exit, this);
 }
 
 EngineWrap::~EngineWrap() {
-  napi_remove_env_cleanup_hook(
-      Env(), [](void* self) { static_cast<EngineWrap*>(self)->shut_down(); }, this);
+  napi_remove_env_cleanup_hook(Env(), &EngineWrap::on_environment_exit, this);
   shut_down();
 }
+
+void EngineWrap::on_environment_exit(void* self) { static_cast<EngineWrap*>(self)->shut_down(); }
 
 void EngineWrap::shut_down() {
   if (!open_) return;

@@ -31,6 +31,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
+  static void on_environment_exit(void* self);
   Engine& engine();
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);

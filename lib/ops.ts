@@ -1,0 +1,191 @@
+/**
+ * The kernels alone, on typed arrays: `import { conv3d } from 'videoclip/ops'`. Activations are channels-last
+ * (`[N, T, H, W, C]` video, `[..., C]` rows), dense and row-major; weights have PyTorch's shapes. Every call is a program
+ * of one instruction that runs off the event loop; programs are cached by shape.
+ */
+import { createDevice, type Device, type DeviceOptions } from './device.js';
+import { InvalidArgumentError } from './errors.js';
+import * as definitions from './graph/ops/index.js';
+import type { Triple } from './graph/ops/index.js';
+import { type DType, elements, type OpDefinition } from './graph/tensor.js';
+import { applyOp, input, trace } from './graph/trace.js';
+import { compile } from './graph/program.js';
+import { ProgramCache } from './graph/program_cache.js';
+
+/** Values with their shape, dense and row-major. */
+export interface NDArray<T = Float32Array> {
+  data: T;
+  shape: readonly number[];
+}
+
+type AnyArray = NDArray<Float32Array | Uint8Array | Int32Array>;
+
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+let device: Device | undefined;
+let options: DeviceOptions = {};
+const programs = new ProgramCache(256 << 20);
+
+/** Chooses the device for all later calls of this module; frees the one in use. */
+export function configure(next: DeviceOptions): void {
+  dispose();
+  options = next;
+}
+
+/** Frees the device and its programs; the next call opens them again. */
+export function dispose(): void {
+  programs.clear();
+  device?.dispose();
+  device = undefined;
+}
+
+const dtypeOf = (data: AnyArray['data']): DType =>
+  data instanceof Float32Array ? 'f32' : data instanceof Uint8Array ? 'u8' : 'i32';
+
+/** Runs any op of the package once. @internal */
+export async function runOp<A>(
+  op: OpDefinition<A>,
+  inputs: (AnyArray | null | undefined)[],
+  attrs: A,
+  call: CallOptions = {},
+): Promise<NDArray[]> {
+  for (const [i, x] of inputs.entries()) {
+    if (x && x.data.length !== elements(x.shape)) {
+      throw new InvalidArgumentError(
+        `${op.name}: argument ${i}: shape [${x.shape.join(', ')}] needs ${elements(x.shape)} values, received ${x.data.length}`,
+        { op: op.name, expected: elements(x.shape), received: x.data.length },
+      );
+    }
+  }
+  device ??= createDevice(options);
+  const on = device;
+  const types = inputs.map((x) => (x ? `${dtypeOf(x.data)}[${x.shape.join()}]` : '-'));
+  const program = programs.get(`${op.name} ${types.join(' ')} ${JSON.stringify(attrs)}`, () => {
+    const graph = trace(() => {
+      const tensors = inputs.map((x, i) => (x ? input(`x${i}`, x.shape, dtypeOf(x.data)) : null));
+      return Object.fromEntries(applyOp(op, tensors, attrs).map((y, i) => [`y${i}`, y]));
+    });
+    return compile(graph, on);
+  });
+  const given = Object.fromEntries(inputs.flatMap((x, i) => (x ? [[`x${i}`, x.data]] : [])));
+  const results = await program.run(given, call);
+  return [...program.outputs].map(([name, tensor]) => ({ data: results[name], shape: tensor.shape }));
+}
+
+const first = async (results: Promise<NDArray[]>): Promise<NDArray> => (await results)[0];
+
+export interface Conv3dOptions extends CallOptions {
+  bias?: NDArray;
+  /** Added before the activation; shape of the output. */
+  residual?: NDArray;
+  stride?: Triple;
+  /** Zero padding below (and above, unless `high` is given) T, H, W. */
+  low?: Triple;
+  high?: Triple;
+  groups?: number;
+  activation?: 'none' | 'relu';
+}
+
+/** 3-D convolution. x `[N, T, H, W, Cin]`, weight `[Cout, Cin / groups, kT, kH, kW]` to `[N, T', H', W', Cout]`. */
+export function conv3d(x: NDArray, weight: NDArray, o: Conv3dOptions = {}): Promise<NDArray> {
+  const { bias, residual, signal, ...rest } = o;
+  const [outChannels, , ...kernel] = weight.shape;
+  const attrs = definitions.conv3dAttrs({ outChannels, kernel: kernel as unknown as Triple, ...rest });
+  return first(runOp(definitions.conv3d, [x, weight, bias, residual, null], attrs, { signal }));
+}
+
+export interface PoolOptions extends CallOptions {
+  kernel: Triple;
+  stride?: Triple;
+  low?: Triple;
+  high?: Triple;
+  /** Round sizes up, by PyTorch's rule. */
+  ceil?: boolean;
+}
+
+const poolAttrs = ({ kernel, stride = kernel, low = [0, 0, 0], high = low, ceil = false }: PoolOptions) => ({
+  kernel,
+  stride,
+  low,
+  high,
+  ceil,
+});
+
+/** Maximum over windows of `[N, T, H, W, C]`; padding counts as -inf, or as 0 with `padding: 'zero'`. */
+export function maxPool3d(x: NDArray, o: PoolOptions & { padding?: '-inf' | 'zero' }): Promise<NDArray> {
+  return first(runOp(definitions.maxPool3d, [x], { ...poolAttrs(o), padding: o.padding ?? '-inf' }, o));
+}
+
+/** Mean over windows of `[N, T, H, W, C]`. */
+export function avgPool3d(x: NDArray, o: PoolOptions & { countIncludePad?: boolean }): Promise<NDArray> {
+  return first(runOp(definitions.avgPool3d, [x], { ...poolAttrs(o), countIncludePad: o.countIncludePad ?? true }, o));
+}
+
+/** Mean over all positions: `[N, ..., C]` to `[N, C]`. */
+export const globalMean = (x: NDArray, o?: CallOptions): Promise<NDArray> => first(runOp(definitions.globalMean, [x], {}, o));
+
+/** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`. */
+export function linear(
+  x: NDArray,
+  weight: NDArray,
+  o: CallOptions & { bias?: NDArray; activation?: 'none' | definitions.UnaryKind } = {},
+): Promise<NDArray> {
+  const attrs = { outFeatures: weight.shape[0], activation: o.activation ?? 'none' };
+  return first(runOp(definitions.linear, [x, weight, o.bias], attrs, o));
+}
+
+/** x sigmoid(W mean(x) + b): x `[N, ..., C]`, weight `[C, C]`, bias `[C]` (the self-gate of S3D-G). */
+export async function selfGate(x: NDArray, weight: NDArray, bias: NDArray, o?: CallOptions): Promise<NDArray> {
+  const gate = await linear(await globalMean(x, o), weight, { bias, activation: 'sigmoid', ...o });
+  return scaleChannels(x, gate, o);
+}
+
+/** y[n, ..., c] = x[n, ..., c] g[n, c]. */
+export const scaleChannels = (x: NDArray, g: NDArray, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.scaleChannels, [x, g], {}, o));
+
+/** relu, sigmoid, tanh, gelu, gelu_tanh, swish, exp or softplus of every element. */
+export const unary = (x: NDArray, kind: definitions.UnaryKind, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.unary, [x], { kind }, o));
+
+/** add, sub, mul, div or max with NumPy broadcasting. */
+export const binary = (a: NDArray, b: NDArray, kind: definitions.BinaryKind, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.binary, [a, b], { kind }, o));
+
+/** Softmax over the last axis, or its logarithm. */
+export const softmax = (x: NDArray, o: CallOptions & { log?: boolean } = {}): Promise<NDArray> =>
+  first(runOp(definitions.softmax, [x], { log: o.log ?? false }, o));
+
+/** Joins arrays along `axis`. */
+export const concat = (list: NDArray[], axis: number, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.concat, list, { axis }, o));
+
+/** The block of `size` elements that begins at `start`. */
+export const slice = (x: NDArray, start: readonly number[], size: readonly number[], o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.slice, [x], { start, size }, o));
+
+/** Axis `i` of the result is axis `order[i]` of x, such as `[0, 2, 3, 4, 1]` from NCTHW to channels-last. */
+export const permute = (x: NDArray, order: readonly number[], o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.permute, [x], { order }, o));
+
+/** 2x2x2 cells to channels: `[N, T, H, W, C]` to `[N, T/2, H/2, W/2, 8 C]`. */
+export const spaceToDepth = (x: NDArray, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.spaceToDepth, [x], {}, o));
+
+/** BatchNorm in inference: weight, bias, mean and variance `[C]`. */
+export const batchNorm = (
+  x: NDArray,
+  p: { weight: NDArray; bias: NDArray; mean: NDArray; variance: NDArray },
+  o: CallOptions & { eps: number; relu?: boolean },
+): Promise<NDArray> =>
+  first(runOp(definitions.batchNorm, [x, p.weight, p.bias, p.mean, p.variance], { eps: o.eps, relu: o.relu }, o));
+
+/** u8 RGB frames `[N, T, H, W, 3]` to f32: crop, normalise, optionally 2x2x2 cells. */
+export const preprocess = (x: NDArray<Uint8Array>, attrs: definitions.PreprocessAttrs, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.preprocess, [x], attrs, o));
+
+/** Rows of a table: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
+export const embedding = (ids: NDArray<Int32Array>, weight: NDArray, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.embedding, [ids, weight], {}, o));
