@@ -68,13 +68,14 @@ std::vector<size_t> sizes(const Napi::Value& v) {
 }  // namespace
 
 Napi::Function EngineWrap::define(Napi::Env env) {
-  return DefineClass(env, "Engine",
-                     {InstanceMethod("info", &EngineWrap::info), InstanceMethod("setParameter", &EngineWrap::set_parameter),
-                      InstanceMethod("readParameter", &EngineWrap::read_parameter),
-                      InstanceMethod("removeParameter", &EngineWrap::remove_parameter),
-                      InstanceMethod("createProgram", &EngineWrap::create_program),
-                      InstanceMethod("removeProgram", &EngineWrap::remove_program), InstanceMethod("run", &EngineWrap::run),
-                      InstanceMethod("cancel", &EngineWrap::cancel), InstanceMethod("dispose", &EngineWrap::dispose)});
+  return DefineClass(
+      env, "Engine",
+      {InstanceMethod("info", &EngineWrap::info), InstanceMethod("setParameter", &EngineWrap::set_parameter),
+       InstanceMethod("readParameter", &EngineWrap::read_parameter),
+       InstanceMethod("removeParameter", &EngineWrap::remove_parameter),
+       InstanceMethod("createProgram", &EngineWrap::create_program),
+       InstanceMethod("removeProgram", &EngineWrap::remove_program), InstanceMethod("run", &EngineWrap::run),
+       InstanceMethod("cancel", &EngineWrap::cancel), InstanceMethod("dispose", &EngineWrap::dispose)});
 }
 
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
@@ -86,12 +87,13 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Engine
   completions_.Unref(env);  // an idle engine does not keep the process alive
   engine_ = std::make_unique<Engine>(isa, threads, [this](std::unique_ptr<Job> job) {
     Job* raw = job.release();
-    const napi_status status =
-        completions_.NonBlockingCall(raw, [this](Napi::Env e, Napi::Function, Job* j) { settle(e, std::unique_ptr<Job>(j)); });
+    const napi_status status = completions_.NonBlockingCall(
+        raw, [this](Napi::Env e, Napi::Function, Job* j) { settle(e, std::unique_ptr<Job>(j)); });
     if (status != napi_ok) delete raw;  // the environment is going away: nobody waits any more
   });
   open_ = true;
-  // runs before the thread-safe function's own clean-up (hooks run last in, first out): the engine thread is joined first
+  // runs before the thread-safe function's own clean-up (hooks run last in, first out): the engine thread is joined
+  // first
   napi_add_env_cleanup_hook(env, &EngineWrap::on_environment_exit, this);
 }
 

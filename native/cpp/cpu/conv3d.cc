@@ -158,8 +158,8 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
             out[r] = y.data + (m + r) * y.stride + p.first(i);
             add[r] = group.residual ? group.residual + (m + r) * group.residual_stride + p.first(i) : nullptr;
           }
-          gemm_panel(rows + t * kTileRows * taps, taps, channels, group.weight + packed + p.offset(i), p.width(i), count, e,
-                     group.residual ? add : nullptr, out);
+          gemm_panel(rows + t * kTileRows * taps, taps, channels, group.weight + packed + p.offset(i), p.width(i),
+                     count, e, group.residual ? add : nullptr, out);
         }
       }
       packed += p.size();
@@ -187,8 +187,9 @@ Status conv3d(const Call& call) {
     const int64_t shift = i * columns[0];
     const Panels panels{columns[0], a.taps() * (g.C / a.groups)};
     convolve(call, a, g,
-             Group{call.in[0].f32() + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(), bias ? bias + shift : nullptr,
-                   call.in[3].data ? residual.data + shift : nullptr, residual.stride, out, columns, a.splits});
+             Group{call.in[0].f32() + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(),
+                   bias ? bias + shift : nullptr, call.in[3].data ? residual.data + shift : nullptr, residual.stride,
+                   out, columns, a.splits});
     out[0].data += columns[0];
   }
   return {};

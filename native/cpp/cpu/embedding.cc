@@ -11,7 +11,8 @@ Status embedding(const Call& call) {
   const Rows weight(call.in[1]), y(call.out[0]);
   for (int64_t i = 0; i < y.rows; ++i) {
     if (ids[i] < 0 || ids[i] >= weight.rows) return {"embedding: an id lies outside the table"};
-    std::memcpy(y.data + i * y.stride, weight.data + ids[i] * weight.stride, static_cast<size_t>(y.channels) * sizeof(float));
+    std::memcpy(y.data + i * y.stride, weight.data + ids[i] * weight.stride,
+                static_cast<size_t>(y.channels) * sizeof(float));
   }
   return {};
 }

@@ -1,7 +1,7 @@
 #pragma once
-// The micro-kernel: kTileRows x (one or two vectors) outputs, each one sum over (tap, channel) in that order, started at
-// zero and accumulated by fused multiply-add. An output's value so depends on its own inputs alone: not on the tile it
-// lies in, the batch or the threads.
+// The micro-kernel: kTileRows x (one or two vectors) outputs, each one sum over (tap, channel) in that order, started
+// at zero and accumulated by fused multiply-add. An output's value so depends on its own inputs alone: not on the tile
+// it lies in, the batch or the threads.
 //
 // rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding).
 #include "cpu/simd.h"
@@ -10,7 +10,8 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
 template <int kVectors>
-inline void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, const float* b, Vec (&acc)[kTileRows][kVectors]) {
+inline void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, const float* b,
+                      Vec (&acc)[kTileRows][kVectors]) {
   Vec c[kTileRows][kVectors] = {};
   for (int64_t tap = 0; tap < taps; ++tap) {
     const float* const* a = rows + tap * kTileRows;
@@ -49,8 +50,8 @@ inline void store_row(const Vec (&acc)[kVectors], const Epilogue& e, const float
 }
 
 // One panel of at most kPanel columns for `count` <= kTileRows rows.
-inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels, const float* panel, int64_t width, int count,
-                       const Epilogue& e, const float* const* residual, float* const* out) {
+inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels, const float* panel, int64_t width,
+                       int count, const Epilogue& e, const float* const* residual, float* const* out) {
   if (width == kPanel) {
     Vec acc[kTileRows][2];
     gemm_tile<2>(rows, taps, channels, panel, acc);

@@ -15,8 +15,7 @@ Status max_pool3d(const Call& call) {
     const Window t(a, 0, ot, x.shape[1]), h(a, 1, oh, x.shape[2]);
     for (int64_t ow = 0; ow < y.shape[3]; ++ow) {
       const Window w(a, 2, ow, x.shape[3]);
-      const bool padding =
-          t.inside() * h.inside() * w.inside() < t.padded * h.padded * w.padded;
+      const bool padding = t.inside() * h.inside() * w.inside() < t.padded * h.padded * w.padded;
       const float start = a.flag && padding ? 0.0f : -__builtin_inff();
       float* out = y.f32() + n * y.strides[0] + ot * y.strides[1] + oh * y.strides[2] + ow * y.strides[3];
       for (int64_t c0 = 0; c0 < C; c0 += kChunk) {
@@ -26,7 +25,8 @@ Status max_pool3d(const Call& call) {
         for (int64_t it = t.begin; it < t.end; ++it) {
           for (int64_t ih = h.begin; ih < h.end; ++ih) {
             for (int64_t iw = w.begin; iw < w.end; ++iw) {
-              const float* in = x.f32() + n * x.strides[0] + it * x.strides[1] + ih * x.strides[2] + iw * x.strides[3] + c0;
+              const float* in =
+                  x.f32() + n * x.strides[0] + it * x.strides[1] + ih * x.strides[2] + iw * x.strides[3] + c0;
               // NaN wins, as in PyTorch
               for (int64_t c = 0; c < count; ++c) best[c] = best[c] >= in[c] || best[c] != best[c] ? best[c] : in[c];
             }

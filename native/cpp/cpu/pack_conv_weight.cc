@@ -31,7 +31,8 @@ Status pack_conv_weight(const Call& call) {
         for (int64_t t = 0; t < taps; ++t) {
           for (int64_t c = 0; c < channels; ++c) {
             float* row = panel + (t * channels + c) * width;
-            for (int64_t o = 0; o < width; ++o) row[o] = o < used ? in[((p.first(i) + o) * channels + c) * taps + t] : 0.0f;
+            for (int64_t o = 0; o < width; ++o)
+              row[o] = o < used ? in[((p.first(i) + o) * channels + c) * taps + t] : 0.0f;
           }
         }
       }

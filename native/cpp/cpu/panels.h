@@ -1,7 +1,7 @@
 #pragma once
-// Layout of packed convolution and linear weights. The columns (output channels) of each segment (a group, or one output
-// of a split) are cut into panels of kPanel columns; a last panel of at most kLanes columns is stored kLanes wide.
-// A panel holds [taps][channels][width] floats; missing columns are zero.
+// Layout of packed convolution and linear weights. The columns (output channels) of each segment (a group, or one
+// output of a split) are cut into panels of kPanel columns; a last panel of at most kLanes columns is stored kLanes
+// wide. A panel holds [taps][channels][width] floats; missing columns are zero.
 #include "cpu/simd.h"
 
 namespace videoclip {

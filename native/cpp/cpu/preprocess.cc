@@ -23,8 +23,8 @@ Status preprocess(const Call& call) {
       float* o = out;
       for (int64_t d = 0; d < cell * cell * cell; ++d, o += 3) {
         const int64_t dt = cell == 2 ? d >> 2 : 0, dh = cell == 2 ? d >> 1 & 1 : 0, dw = cell == 2 ? d & 1 : 0;
-        const uint8_t* in = x.u8() + n * x.strides[0] + (t * cell + dt) * x.strides[1] + (top + h * cell + dh) * x.strides[2] +
-                            (left + w * cell + dw) * x.strides[3];
+        const uint8_t* in = x.u8() + n * x.strides[0] + (t * cell + dt) * x.strides[1] +
+                            (top + h * cell + dh) * x.strides[2] + (left + w * cell + dw) * x.strides[3];
         for (int c = 0; c < 3; ++c) o[c] = table[c][in[c]];
       }
     }

@@ -1,5 +1,6 @@
 #pragma once
-// Copies between two views of equal shape; the moves (concat, slice, permute, space_to_depth) are this with their views.
+// Copies between two views of equal shape; the moves (concat, slice, permute, space_to_depth) are this with their
+// views.
 #include "cpu/simd.h"
 
 namespace videoclip {

@@ -1,5 +1,6 @@
 #pragma once
-// conv3d: y[n,t,h,w,o] = act( sum_{k,i} scale[n,i] x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, i] W[o,i,k] + b[o] + r[n,t,h,w,o] )
+// conv3d: y[n,t,h,w,o] = act( sum_{k,i} scale[n,i] x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, i] W[o,i,k] + b[o] +
+// r[n,t,h,w,o] )
 //
 // in  0 x         [N, T, H, W, Cin]         channels-last, may be a channel slice
 //     1 weight    packed (pack_conv_weight); published shape [Cout, Cin / groups, kT, kH, kW]

@@ -5,7 +5,9 @@
 namespace videoclip {
 namespace {
 
-std::string outside(const Instruction& i, const char* what) { return i.op + ": an operand reaches outside its " + what; }
+std::string outside(const Instruction& i, const char* what) {
+  return i.op + ": an operand reaches outside its " + what;
+}
 
 std::string check(const Program& p, const Instruction& i, const Operand& o) {
   if (o.space == Space::absent || o.space == Space::parameter) return "";  // parameters: when a run takes them
@@ -76,7 +78,8 @@ std::string execute(const Program& program, Run& run, const ParameterStore& stor
         break;
       case Space::parameter: {
         BufferPtr p = store.find(o.id);
-        const size_t end = static_cast<size_t>(o.offset) + static_cast<size_t>(o.view.extent()) * item_size(o.view.dtype);
+        const size_t end =
+            static_cast<size_t>(o.offset) + static_cast<size_t>(o.view.extent()) * item_size(o.view.dtype);
         if (!p || o.offset < 0 || end > p->size()) {
           error = i.op + ": a parameter is missing or too small";
           break;

@@ -10,7 +10,8 @@ constexpr int kMaxRank = 8;
 
 inline size_t item_size(DType t) { return t == DType::u8 ? 1 : 4; }
 
-// A strided view of memory that somebody else owns. Strides count elements. `data` is null for an absent optional operand.
+// A strided view of memory that somebody else owns. Strides count elements. `data` is null for an absent optional
+// operand.
 struct Tensor {
   char* data = nullptr;
   DType dtype = DType::f32;

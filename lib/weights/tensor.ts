@@ -1,0 +1,147 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { WeightsError } from '../errors.js';
+
+/** Element types of weight files, in the names of safetensors, with their size in bytes. */
+export const STORED_BYTES = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+  C64: 8,
+} as const;
+
+export type StoredDType = keyof typeof STORED_BYTES;
+
+/** A tensor in a file. Nothing is read before `read`. */
+export interface StoredTensor {
+  dtype: StoredDType;
+  shape: number[];
+  /** Contiguous row-major little-endian bytes. */
+  read(): Uint8Array;
+}
+
+/** A file opened for reading by position; every read is checked against the size it had when opened. */
+export class ByteFile {
+  readonly size: number;
+  #fd: number;
+
+  constructor(readonly path: string) {
+    try {
+      this.#fd = openSync(path, 'r');
+    } catch (cause) {
+      throw new WeightsError(`${path}: cannot be opened (${(cause as NodeJS.ErrnoException).code})`, { file: path, cause });
+    }
+    const stat = fstatSync(this.#fd);
+    if (!stat.isFile()) {
+      closeSync(this.#fd);
+      throw new WeightsError(`${path}: expected a file`, { file: path });
+    }
+    this.size = stat.size;
+  }
+
+  fail(message: string, byte?: number): WeightsError {
+    const at = byte === undefined ? '' : ` (byte ${byte})`;
+    return new WeightsError(`${this.path}: ${message}${at}`, { file: this.path, byte });
+  }
+
+  read(offset: number, length: number): Buffer {
+    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > this.size) {
+      throw this.fail(`${length} bytes reach beyond the end of the file (${this.size} bytes)`, offset);
+    }
+    const bytes = Buffer.alloc(length);
+    for (let done = 0; done < length; ) {
+      const n = readSync(this.#fd, bytes, done, Math.min(length - done, 1 << 30), offset + done);
+      if (n === 0) throw this.fail('the file became shorter while it was read', offset + done);
+      done += n;
+    }
+    return bytes;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Number of elements, or undefined when a dimension is invalid or the product exceeds 2^48. */
+export function countElements(shape: readonly number[]): number | undefined {
+  let n = 1;
+  let zero = false;
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0) return undefined;
+    if (size === 0) zero = true;
+    else n *= size;
+    if (n > 2 ** 48) return undefined;
+  }
+  return zero ? 0 : n;
+}
+
+/** IEEE half to float32. */
+export function halfToFloat(h: number): number {
+  const sign = h & 0x8000 ? -1 : 1;
+  const exponent = (h >> 10) & 31;
+  const fraction = h & 1023;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+}
+
+const scratch = new Float32Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
+/** float32 to IEEE half, rounded to nearest even. */
+export function floatToHalf(x: number): number {
+  scratch[0] = x;
+  const bits = scratchBits[0];
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // rounds to infinity
+  if (magnitude < 0x33000001) return sign; // at most half of the least subnormal
+  if (magnitude < 0x38800000) {
+    const shift = 126 - (magnitude >>> 23);
+    const fraction = (magnitude & 0x7fffff) | 0x800000;
+    const half = fraction >>> shift;
+    const rest = fraction & ((1 << shift) - 1);
+    const middle = 1 << (shift - 1);
+    return sign | (half + (rest > middle || (rest === middle && half & 1) ? 1 : 0));
+  }
+  const rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | (rounded >>> 13);
+}
+
+/** Values as float32; 64-bit integers and doubles are rounded. */
+export function toFloat32(tensor: StoredTensor): Float32Array {
+  const bytes = tensor.read();
+  const n = bytes.byteLength / STORED_BYTES[tensor.dtype];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const out = new Float32Array(n);
+  const get: Partial<Record<StoredDType, (i: number) => number>> = {
+    F32: (i) => view.getFloat32(4 * i, true),
+    F64: (i) => view.getFloat64(8 * i, true),
+    F16: (i) => halfToFloat(view.getUint16(2 * i, true)),
+    BF16: (i) => {
+      scratchBits[0] = view.getUint16(2 * i, true) << 16;
+      return scratch[0];
+    },
+    I64: (i) => Number(view.getBigInt64(8 * i, true)),
+    I32: (i) => view.getInt32(4 * i, true),
+    I16: (i) => view.getInt16(2 * i, true),
+    I8: (i) => view.getInt8(i),
+    U8: (i) => view.getUint8(i),
+    BOOL: (i) => view.getUint8(i),
+  };
+  const read = get[tensor.dtype];
+  if (!read) throw new WeightsError(`${tensor.dtype} values cannot be used as weights`);
+  for (let i = 0; i < n; i++) out[i] = read(i);
+  return out;
+}
