@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { InvalidArgumentError, VideoClipError } from '../errors.js';
+import { convertCommand } from './convert.js';
+import { doctorCommand } from './doctor.js';
+import { extractCommand } from './extract.js';
+import { inspectCommand } from './inspect.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+const program = new Command('videoclip')
+  .description('Video features with S3D and S3D-G, on native kernels')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError('(run with --help for the options)');
+for (const command of [extractCommand(), inspectCommand(), convertCommand(), doctorCommand()]) {
+  program.addCommand(command.exitOverride().showHelpAfterError('(run with --help for the options)'));
+}
+
+/** 0 ok, 1 failure while running, 2 wrong usage, 130 interrupted. */
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof VideoClipError) {
+    process.stderr.write(`videoclip: ${error.message} [${error.code}]\n`);
+    process.exitCode = error instanceof InvalidArgumentError ? 2 : 1;
+  } else {
+    process.stderr.write(`videoclip: ${error instanceof Error ? error.stack : error}\n`);
+    process.exitCode = 1;
+  }
+}

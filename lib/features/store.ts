@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { join, parse } from 'node:path';
+import { InvalidArgumentError, VideoClipError } from '../errors.js';
+import { npyData, npyHeader } from '../weights/npy.js';
+
+/** A finished video in `manifest.jsonl`. */
+export interface ManifestEntry {
+  path: string;
+  file: string;
+  duration: number;
+  clips: number;
+  /** `[start, end]` of each clip in seconds. */
+  timestamps: [number, number][];
+  padded_frames: number;
+  partial?: true;
+  settings: Record<string, unknown>;
+  finished_at: string;
+}
+
+export interface FailureEntry {
+  path: string;
+  code: string;
+  reason: string;
+  /** Seconds of video that had been read, where known. */
+  time?: number;
+  failed_at: string;
+}
+
+const HEADER = 128; // room for any shape: the header is written last, when the number of clips is known
+
+/** The output folder of an extraction: feature files, manifest, failures, and a lock while somebody writes. */
+export class FeatureStore {
+  readonly entries: ManifestEntry[];
+  readonly failures: FailureEntry[];
+  #manifest: string;
+  #failed: string;
+  #lock: string;
+
+  /** @param suffix distinguishes the shards that share a folder */
+  constructor(
+    readonly folder: string,
+    suffix = '',
+  ) {
+    mkdirSync(folder, { recursive: true });
+    this.#manifest = join(folder, `manifest${suffix}.jsonl`);
+    this.#failed = join(folder, `failures${suffix}.jsonl`);
+    this.#lock = join(folder, `.lock${suffix}`);
+    takeLock(this.#lock);
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
+    }
+    this.entries = readLines<ManifestEntry>(this.#manifest).filter((entry) => existsSync(join(folder, entry.file)));
+    this.failures = readLines<FailureEntry>(this.#failed);
+    this.temporary = (name) => join(folder, `.tmp${suffix}-${name}`);
+  }
+
+  /** @internal */
+  readonly temporary: (name: string) => string;
+
+  get isEmpty(): boolean {
+    return this.entries.length === 0 && this.failures.length === 0;
+  }
+
+  addEntry(entry: ManifestEntry): void {
+    this.entries.push(entry);
+    appendLine(this.#manifest, entry);
+  }
+
+  addFailure(entry: FailureEntry): void {
+    this.failures.push(entry);
+    appendLine(this.#failed, entry);
+  }
+
+  /** Forgets failures, so that they are tried again. */
+  clearFailures(): void {
+    this.failures.length = 0;
+    rmSync(this.#failed, { force: true });
+  }
+
+  close(): void {
+    rmSync(this.#lock, { force: true });
+  }
+}
+
+/** One `.npy` `[clips, dim]` that grows clip by clip under a temporary name. */
+export class FeatureWriter {
+  readonly timestamps: [number, number][] = [];
+  paddedFrames = 0;
+  #fd: number;
+  #temporary: string;
+
+  constructor(
+    readonly store: FeatureStore,
+    readonly name: string,
+    readonly dim: number,
+    readonly dtype: 'f32' | 'f16',
+  ) {
+    this.#temporary = store.temporary(name);
+    this.#fd = openSync(this.#temporary, 'w');
+    writeSync(this.#fd, Buffer.alloc(HEADER));
+  }
+
+  add(feature: Float32Array, start: number, end: number, paddedFrames: number): void {
+    writeSync(this.#fd, npyData(feature, this.dtype));
+    this.timestamps.push([start, end]);
+    this.paddedFrames += paddedFrames;
+  }
+
+  /** Header, sync, rename, sync of the folder: afterwards the file is there, whole, whatever happens. */
+  finish(): void {
+    const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
+    if (header.length !== HEADER) throw new VideoClipError('ERR_INTERNAL', `an .npy header of ${header.length} bytes`);
+    writeSync(this.#fd, header, 0, HEADER, 0);
+    fsyncSync(this.#fd);
+    closeSync(this.#fd);
+    renameSync(this.#temporary, join(this.store.folder, this.name));
+    syncFolder(this.store.folder);
+  }
+
+  discard(): void {
+    closeSync(this.#fd);
+    rmSync(this.#temporary, { force: true });
+  }
+}
+
+/**
+ * File names of features: the video's base name, with 8 hexadecimal digits of its path's SHA-256 where another input (or a
+ * finished video) has that name too.
+ */
+export function featureNames(paths: readonly string[], entries: readonly ManifestEntry[]): Map<string, string> {
+  const owners = new Map<string, Set<string>>();
+  const base = (path: string) => parse(path).name.replace(/^\.+/, '_') || 'video';
+  const claim = (path: string) => {
+    const key = base(path).toLowerCase(); // some file systems ignore case
+    owners.set(key, (owners.get(key) ?? new Set()).add(path));
+  };
+  for (const path of paths) claim(path);
+  for (const entry of entries) claim(entry.path);
+  return new Map(
+    paths.map((path) => {
+      const shared = owners.get(base(path).toLowerCase())!.size > 1;
+      const digits = createHash('sha256').update(path).digest('hex').slice(0, 8);
+      return [path, `${base(path)}${shared ? `-${digits}` : ''}.npy`];
+    }),
+  );
+}
+
+function takeLock(path: string): void {
+  const own = JSON.stringify({ pid: process.pid, host: hostname() });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      writeFileSync(path, own, { flag: 'wx' });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = readLock(path);
+    if (holder && (holder.host !== hostname() || isAlive(holder.pid))) {
+      throw new InvalidArgumentError(
+        `another extraction (process ${holder.pid} on ${holder.host}) writes to this folder; wait for it, or delete ${path} if it is gone`,
+        { argument: 'out', received: holder },
+      );
+    }
+    rmSync(path, { force: true }); // its process was killed
+  }
+  throw new InvalidArgumentError(`${path} cannot be taken`, { argument: 'out' });
+}
+
+function readLock(path: string): { pid: number; host: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined; // torn by a kill
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false; // an earlier process that had this number
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function appendLine(path: string, value: unknown): void {
+  const fd = openSync(path, 'a');
+  writeSync(fd, `${JSON.stringify(value)}\n`);
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+/** Lines of a JSONL file; a last line torn by a kill is cut off. */
+function readLines<T>(path: string): T[] {
+  if (!existsSync(path)) return [];
+  const text = readFileSync(path, 'utf8');
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  if (whole.length < text.length) {
+    const temporary = `${path}.repair`;
+    writeFileSync(temporary, whole, { flush: true } as object);
+    renameSync(temporary, path);
+  }
+  return whole.split('\n').flatMap((line) => (line ? [JSON.parse(line) as T] : []));
+}
+
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(folder, 'r');
+  fsyncSync(fd);
+  closeSync(fd);
+}

@@ -1,0 +1,181 @@
+import { AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO, AV_LOG_QUIET } from "node-av/constants";
+import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from "node-av/lib";
+import type { Codec, Stream } from "node-av/lib";
+import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
+import { type FileFacts, videoError } from "./file.js";
+import { deinterlaceFilter, pixelFilter } from "./filters.js";
+import { FrameFilter } from "./node_av_filter.js";
+import { describeStream, noTimestamp } from "./node_av_stream.js";
+import { ClipAssembler, FrameSampler } from "./sampling.js";
+import type { Clip, Preset, VideoInfo } from "./types.js";
+
+/** `clip` is undefined in the first step, which reports the opened stream. */
+export interface DecodeStep {
+  info: VideoInfo;
+  clip?: Clip;
+}
+
+/** Decodes a file synchronously to clips; runs in the worker. `isClosed` is asked before every packet. */
+export function* decodeClips(
+  file: FileFacts,
+  preset: Preset,
+  threads: number,
+  isClosed: () => boolean,
+): Generator<DecodeStep> {
+  Log.setLevel(AV_LOG_QUIET);
+  const input = new FormatContext();
+  const codec = new CodecContext();
+  try {
+    const { stream, decoder } = openStream(input, file);
+    codec.allocContext3(decoder);
+    codec.parametersToContext(stream.codecpar);
+    codec.pktTimebase = stream.timeBase;
+    codec.threadCount = threads;
+    const status = codec.open2Sync(decoder);
+    if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
+    yield* new Decoding(file, preset, input, codec, stream).run(isClosed);
+  } finally {
+    codec.freeContext();
+    input.closeInputSync();
+  }
+}
+
+function openStream(input: FormatContext, file: FileFacts): { stream: Stream; decoder: Codec } {
+  const format = file.image === undefined ? null : InputFormat.findInputFormat(file.image);
+  // Only local files: a playlist or a reference inside a file must not open the network.
+  const options = Dictionary.fromObject({ protocol_whitelist: "file" });
+  const opened = input.openInputSync(`file:${file.path}`, format, options);
+  options.free();
+  if (opened < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${text(opened)}`);
+  const found = input.findStreamInfoSync();
+  const best = input.findBestStream(AVMEDIA_TYPE_VIDEO, -1, -1, true);
+  const stream = input.streams[best.streamIndex];
+  if (stream === undefined || best.streamIndex < 0) {
+    const hasVideo = input.streams.some((each) => each.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
+    if (hasVideo) throw videoError("ERR_VIDEO_FORMAT", file.path, "no decoder for its video codec");
+    const reason = input.streams.length > 0 ? "has sound but no video stream" : `has no streams: ${text(found)}`;
+    throw videoError("ERR_VIDEO_NO_STREAM", file.path, reason);
+  }
+  if (best.decoder === null) throw videoError("ERR_VIDEO_FORMAT", file.path, "no decoder for its video codec");
+  return { stream, decoder: best.decoder };
+}
+
+/** One pass over a stream. */
+class Decoding {
+  private readonly info: VideoInfo;
+  private readonly facts: StreamFacts;
+  private readonly sampler: FrameSampler;
+  private readonly clips: ClipAssembler;
+  private readonly pixels: FrameFilter;
+  private readonly deinterlace: FrameFilter | undefined;
+  private readonly frame = new Frame();
+  private readonly packet = new Packet();
+  private held: Frame | null = null;
+  private failure: string | undefined;
+
+  constructor(
+    private readonly file: FileFacts,
+    preset: Preset,
+    private readonly input: FormatContext,
+    private readonly codec: CodecContext,
+    private readonly stream: Stream,
+  ) {
+    const { info, facts, source } = describeStream(file, stream, input, codec);
+    this.info = info;
+    this.facts = facts;
+    this.sampler = new FrameSampler(preset.fps, facts.frameDuration);
+    this.clips = new ClipAssembler(preset);
+    this.pixels = new FrameFilter(pixelFilter(preset, source), stream.timeBase);
+    const deinterlace = deinterlaceFilter(source);
+    if (deinterlace !== undefined) this.deinterlace = new FrameFilter(deinterlace, stream.timeBase);
+    this.frame.alloc();
+    this.packet.alloc();
+  }
+
+  *run(isClosed: () => boolean): Generator<DecodeStep> {
+    try {
+      yield { info: { ...this.info } };
+      while (this.failure === undefined) {
+        if (isClosed()) return;
+        const status = this.input.readFrameSync(this.packet);
+        if (status < 0) {
+          if (status !== AVERROR_EOF) this.failure = `the container cannot be read on: ${text(status)}`;
+          break;
+        }
+        if (this.packet.streamIndex === this.stream.index) yield* this.send(this.packet);
+        this.packet.unref();
+      }
+      // A failed stream gives no more frames: those the decoder still holds depend on the broken data.
+      if (this.failure === undefined) yield* this.send(null);
+      yield* this.finish();
+    } finally {
+      this.held?.free();
+      this.frame.free();
+      this.packet.free();
+      this.pixels.free();
+      this.deinterlace?.free();
+    }
+  }
+
+  private *send(packet: Packet | null): Generator<DecodeStep> {
+    const sent = this.codec.sendPacketSync(packet);
+    // Streams that were cut out of longer ones start with packets that refer to frames before the cut.
+    if (sent < 0 && sent !== AVERROR_EOF && this.info.framesDecoded > 0) {
+      this.failure = `a packet cannot be decoded: ${text(sent)}`;
+    }
+    while (this.failure === undefined) {
+      const received = this.codec.receiveFrameSync(this.frame);
+      if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break;
+      if (received < 0) {
+        if (this.info.framesDecoded > 0 || packet === null) {
+          this.failure = `a frame cannot be decoded: ${text(received)}`;
+        }
+        break;
+      }
+      if (this.frame.decodeErrorFlags !== 0) this.failure = "a frame has broken data";
+      else if (this.deinterlace === undefined) yield* this.take(this.frame, this.stream.timeBase);
+      else for (const each of this.deinterlace.push(this.frame)) yield* this.take(each, this.deinterlace.timeBase);
+      this.frame.unref();
+    }
+    if (packet === null && this.deinterlace !== undefined) {
+      for (const each of this.deinterlace.push(null)) yield* this.take(each, this.deinterlace.timeBase);
+    }
+  }
+
+  private *take(frame: Frame, timeBase: { num: number; den: number }): Generator<DecodeStep> {
+    this.info.framesDecoded++;
+    const stamp = this.deinterlace === undefined ? frame.bestEffortTimestamp : frame.pts;
+    const time = stamp === noTimestamp ? undefined : (Number(stamp) * timeBase.num) / timeBase.den;
+    const { copies, keep } = this.sampler.push(time);
+    yield* this.emit(copies);
+    if (!keep) return;
+    this.held?.free();
+    this.held = frame.clone();
+  }
+
+  /** Makes the pixels of the frame held and puts `copies` of them into clips. */
+  private *emit(copies: number): Generator<DecodeStep> {
+    if (copies === 0 || this.held === null) return;
+    if (!this.clips.needs(copies)) {
+      this.clips.skip(copies);
+      return;
+    }
+    for (const clip of this.clips.push(this.pixels.toRgb(this.held), copies)) yield { info: { ...this.info }, clip };
+  }
+
+  private *finish(): Generator<DecodeStep> {
+    const { info, file, facts, sampler } = this;
+    const early = earlyEnd(file, sampler.time, info.framesDecoded, facts);
+    if (early !== undefined) throw early;
+    if (this.failure !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, this.failure, sampler.time);
+    if (info.framesDecoded === 0) throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0);
+    info.duration = endOfVideo(sampler.time, info.framesDecoded, facts);
+    yield* this.emit(sampler.finish(info.duration));
+    const clip = this.clips.finish();
+    if (clip !== undefined) yield { info: { ...info }, clip };
+  }
+}
+
+function text(status: number): string {
+  return FFmpegError.strerror(status);
+}

@@ -1,0 +1,98 @@
+import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
+
+interface TimeBase {
+  num: number;
+  den: number;
+}
+
+/** A libavfilter graph with one input and one output, built anew whenever the size or format of its frames changes. */
+export class FrameFilter {
+  timeBase: TimeBase;
+  private graph: FilterGraph | undefined;
+  private source: FilterContext | undefined;
+  private sink: FilterContext | undefined;
+  private shape = "";
+  private readonly output = new Frame();
+
+  constructor(
+    private readonly description: string,
+    private readonly inputTimeBase: TimeBase,
+  ) {
+    this.timeBase = inputTimeBase;
+    this.output.alloc();
+  }
+
+  /** Sends a frame, or null at the end; yields what comes out, valid until the next step. */
+  *push(frame: Frame | null): Generator<Frame> {
+    if (frame !== null) {
+      const shape = `${frame.width}x${frame.height} ${frame.format} ${frame.colorSpace} ${frame.colorRange}`;
+      if (shape !== this.shape) {
+        if (this.graph !== undefined) yield* this.push(null);
+        this.build(frame);
+        this.shape = shape;
+      }
+    }
+    if (this.source === undefined || this.sink === undefined) return;
+    FFmpegError.throwIfError(this.source.buffersrcAddFrameSync(frame), "filter input");
+    while (this.sink.buffersinkGetFrameSync(this.output) >= 0) {
+      yield this.output;
+      this.output.unref();
+    }
+  }
+
+  /** One RGB frame for one input frame, `[H, W, 3]` without padding between rows. */
+  toRgb(frame: Frame): Uint8Array {
+    // Time does not matter here, and a frame without time stamp would be refused.
+    for (const out of this.push(frame)) return packRows(out);
+    throw new Error("the pixel filter gave no frame");
+  }
+
+  free(): void {
+    this.graph?.free();
+    this.output.free();
+    this.graph = undefined;
+  }
+
+  private build(frame: Frame): void {
+    this.graph?.free();
+    const graph = new FilterGraph();
+    graph.alloc();
+    graph.nbThreads = 1;
+    const source = graph.allocFilter(Filter.getByName("buffer") as Filter, "in") as FilterContext;
+    source.buffersrcParametersSet({
+      width: frame.width,
+      height: frame.height,
+      format: frame.format,
+      timeBase: this.inputTimeBase,
+      colorRange: frame.colorRange,
+      colorSpace: frame.colorSpace,
+    });
+    FFmpegError.throwIfError(source.init(), "filter source");
+    const sink = graph.createFilter(Filter.getByName("buffersink") as Filter, "out") as FilterContext;
+    const outputs = new FilterInOut();
+    outputs.alloc();
+    outputs.name = "in";
+    outputs.filterCtx = source;
+    outputs.padIdx = 0;
+    const inputs = new FilterInOut();
+    inputs.alloc();
+    inputs.name = "out";
+    inputs.filterCtx = sink;
+    inputs.padIdx = 0;
+    FFmpegError.throwIfError(graph.parsePtr(this.description, inputs, outputs), `filter ${this.description}`);
+    FFmpegError.throwIfError(graph.configSync(), `filter ${this.description}`);
+    this.graph = graph;
+    this.source = source;
+    this.sink = sink;
+    this.timeBase = sink.buffersinkGetTimeBase();
+  }
+}
+
+function packRows(frame: Frame): Uint8Array {
+  const plane = (frame.data as Buffer[])[0];
+  const row = frame.width * 3;
+  const stride = frame.linesize[0];
+  const packed = new Uint8Array(row * frame.height);
+  for (let y = 0; y < frame.height; y++) packed.set(plane.subarray(y * stride, y * stride + row), y * row);
+  return packed;
+}

@@ -1,0 +1,75 @@
+import {
+  AV_FIELD_PROGRESSIVE,
+  AV_FIELD_UNKNOWN,
+  AV_PKT_DATA_DISPLAYMATRIX,
+  AVCOL_RANGE_JPEG,
+  AVCOL_SPC_BT470BG,
+  AVCOL_SPC_BT709,
+  AVCOL_SPC_BT2020_CL,
+  AVCOL_SPC_BT2020_NCL,
+  AVCOL_SPC_FCC,
+  AVCOL_SPC_SMPTE170M,
+  AVCOL_SPC_SMPTE240M,
+  type AVPixelFormat,
+} from "node-av/constants";
+import { avGetCodecName, avGetPixFmtName, type CodecContext, type FormatContext, type Stream } from "node-av/lib";
+import { nominalFrameDuration, type StreamFacts } from "./ending.js";
+import type { FileFacts } from "./file.js";
+import { type PixelSource, quarterTurns } from "./filters.js";
+import type { VideoInfo } from "./types.js";
+
+/** FFmpeg's "no time stamp" (AV_NOPTS_VALUE). */
+export const noTimestamp = -(2n ** 63n);
+
+const colorSpaces = new Map<number, string>([
+  [AVCOL_SPC_BT709, "bt709"],
+  [AVCOL_SPC_FCC, "fcc"],
+  [AVCOL_SPC_BT470BG, "bt470bg"],
+  [AVCOL_SPC_SMPTE170M, "smpte170m"],
+  [AVCOL_SPC_SMPTE240M, "smpte240m"],
+  [AVCOL_SPC_BT2020_NCL, "bt2020nc"],
+  [AVCOL_SPC_BT2020_CL, "bt2020c"],
+]);
+
+/** What the opened stream says about itself, for the reader, the sampler and the pixel filter. */
+export function describeStream(
+  file: FileFacts,
+  stream: Stream,
+  input: FormatContext,
+  codec: CodecContext,
+): { info: VideoInfo; facts: StreamFacts; source: PixelSource } {
+  const { codecpar, timeBase, avgFrameRate } = stream;
+  const own = stream.duration > 0n ? (Number(stream.duration) * timeBase.num) / timeBase.den : 0;
+  const whole = input.duration > 0n ? Number(input.duration) / 1e6 : 0;
+  const frames = Number(stream.nbFrames);
+  const rate = avgFrameRate.den > 0 ? avgFrameRate.num / avgFrameRate.den : 0;
+  const fieldOrder = codecpar.toJSON().fieldOrder as number | undefined;
+  const isProgressive = [undefined, AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE].includes(fieldOrder as never);
+  const source: PixelSource = {
+    rotation: rotationOf(stream),
+    colorSpace: colorSpaces.get(codecpar.colorSpace) ?? "unknown",
+    colorRange: codecpar.colorRange === AVCOL_RANGE_JPEG ? "pc" : "tv",
+    pixelFormat: avGetPixFmtName(codec.pixelFormat as AVPixelFormat) ?? "unknown",
+    fieldOrder: isProgressive ? "progressive" : "interlaced",
+  };
+  const info: VideoInfo = {
+    path: file.path,
+    duration: own || whole,
+    width: codecpar.width,
+    height: codecpar.height,
+    codec: avGetCodecName(codecpar.codecId) ?? "unknown",
+    pixelFormat: source.pixelFormat,
+    rotation: source.rotation,
+    framesDecoded: 0,
+  };
+  return { info, facts: { duration: own, frames, frameDuration: nominalFrameDuration(rate, own, frames) }, source };
+}
+
+/** Degrees clockwise to turn the picture by: nine 16.16 fixed-point numbers in machine byte order. */
+function rotationOf(stream: Stream): number {
+  const data = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);
+  if (data === null || data.length < 36) return 0;
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const [a, b] = [view.getInt32(0, true), view.getInt32(4, true)];
+  return quarterTurns((Math.atan2(b, a) * 180) / Math.PI);
+}
