@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { DeviceError } from './errors.js';
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DeviceError } from "./errors.js";
 
 /** The flat program that the native side takes; see native/cpp/addon/engine_wrap.cc. */
 export interface NativeProgram {
@@ -32,23 +32,23 @@ export interface Addon {
 
 const require = createRequire(import.meta.url);
 /** The package's root: one up from `dist`. */
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 let loaded: { addon: Addon; path: string } | undefined;
 
 /** Loads the native addon once. Throws `ERR_ADDON_MISSING` that says what was tried and what to do. */
 export function loadAddon(): { addon: Addon; path: string } {
   if (loaded) return loaded;
-  const find = require('node-gyp-build') as ((dir: string) => Addon) & { resolve(dir: string): string };
+  const find = require("node-gyp-build") as ((dir: string) => Addon) & { resolve(dir: string): string };
   try {
     const path = find.resolve(root);
     loaded = { addon: require(path) as Addon, path };
     return loaded;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw new DeviceError(
-      'ERR_ADDON_MISSING',
+      "ERR_ADDON_MISSING",
       `The native addon for ${process.platform}-${process.arch} (Node ${process.versions.node}) could not be loaded: ${reason}\n` +
-        'In a clone of the repository run: npm run build',
+        "In a clone of the repository run: npm run build",
       { cause },
     );
   }

@@ -1,18 +1,18 @@
-import { availableParallelism } from 'node:os';
-import { loadAddon, type NativeEngine } from './binding.js';
-import { DeviceError, DisposedError, InvalidArgumentError } from './errors.js';
-import { ParameterStore } from './graph/parameter_store.js';
+import { availableParallelism } from "node:os";
+import { loadAddon, type NativeEngine } from "./binding.js";
+import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
+import { ParameterStore } from "./graph/parameter_store.js";
 
 export interface DeviceOptions {
   /** `auto` takes CUDA where it can be had and the CPU otherwise; `cuda` throws with the reason when it cannot. */
-  device?: 'auto' | 'cpu' | 'cuda';
+  device?: "auto" | "cpu" | "cuda";
   /** Compute threads, 1 to 256. Default: the cores this process may use. Results do not depend on it. */
   threads?: number;
 }
 
 /** A place to compute: an engine thread, a thread pool and the parameters that live there. */
 export class Device {
-  readonly name = 'cpu';
+  readonly name = "cpu";
   readonly isa: string;
   readonly threads: number;
   /** Columns of a packed weight panel. */
@@ -32,7 +32,7 @@ export class Device {
 
   /** @internal */
   get engine(): NativeEngine {
-    if (!this.#engine) throw new DisposedError('This device');
+    if (!this.#engine) throw new DisposedError("This device");
     return this.#engine;
   }
 
@@ -48,26 +48,26 @@ export class Device {
     this.#engine = undefined;
   }
 
-  [Symbol.dispose ?? Symbol.for('Symbol.dispose')](): void {
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
     this.dispose();
   }
 }
 
 /** Opens a device. `VIDEOCLIP_ISA=portable|avx2|avx512` forces an instruction set of the CPU backend. */
 export function createDevice(options: DeviceOptions = {}): Device {
-  const { device = 'auto', threads = availableParallelism() } = options;
+  const { device = "auto", threads = availableParallelism() } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
     throw new InvalidArgumentError(`threads: expected an integer from 1 to 256, received ${threads}`, {
-      argument: 'threads',
+      argument: "threads",
       received: threads,
     });
   }
-  if (!['auto', 'cpu', 'cuda'].includes(device)) {
-    throw new InvalidArgumentError(`device: expected auto, cpu or cuda, received ${device}`, { argument: 'device' });
+  if (!["auto", "cpu", "cuda"].includes(device)) {
+    throw new InvalidArgumentError(`device: expected auto, cpu or cuda, received ${device}`, { argument: "device" });
   }
   const { addon } = loadAddon();
-  if (device === 'cuda') {
-    throw new DeviceError('ERR_CUDA_UNAVAILABLE', `CUDA cannot be used: ${addon.cuda().reason}`);
+  if (device === "cuda") {
+    throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${addon.cuda().reason}`);
   }
   return new Device(new addon.Engine(chooseIsa(addon.isas()), threads));
 }
@@ -79,8 +79,8 @@ function chooseIsa(isas: { name: string; supported: boolean }[]): number {
   if (index < 0 || !isas[index].supported) {
     const usable = isas.filter((isa) => isa.supported).map((isa) => isa.name);
     throw new DeviceError(
-      'ERR_ISA_UNAVAILABLE',
-      `VIDEOCLIP_ISA=${wanted} cannot be used here: expected one of ${usable.join(', ')}`,
+      "ERR_ISA_UNAVAILABLE",
+      `VIDEOCLIP_ISA=${wanted} cannot be used here: expected one of ${usable.join(", ")}`,
     );
   }
   return index;

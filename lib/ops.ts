@@ -3,14 +3,14 @@
  * (`[N, T, H, W, C]` video, `[..., C]` rows), dense and row-major; weights have PyTorch's shapes. Every call is a program
  * of one instruction that runs off the event loop; programs are cached by shape.
  */
-import { createDevice, type Device, type DeviceOptions } from './device.js';
-import { InvalidArgumentError } from './errors.js';
-import * as definitions from './graph/ops/index.js';
-import type { Triple } from './graph/ops/index.js';
-import { type DType, elements, type OpDefinition } from './graph/tensor.js';
-import { applyOp, input, trace } from './graph/trace.js';
-import { compile } from './graph/program.js';
-import { ProgramCache } from './graph/program_cache.js';
+import { createDevice, type Device, type DeviceOptions } from "./device.js";
+import { InvalidArgumentError } from "./errors.js";
+import type { Triple } from "./graph/ops/index.js";
+import * as definitions from "./graph/ops/index.js";
+import { compile } from "./graph/program.js";
+import { ProgramCache } from "./graph/program_cache.js";
+import { type DType, elements, type OpDefinition } from "./graph/tensor.js";
+import { applyOp, input, trace } from "./graph/trace.js";
 
 /** Values with their shape, dense and row-major. */
 export interface NDArray<T = Float32Array> {
@@ -41,8 +41,8 @@ export function dispose(): void {
   device = undefined;
 }
 
-const dtypeOf = (data: AnyArray['data']): DType =>
-  data instanceof Float32Array ? 'f32' : data instanceof Uint8Array ? 'u8' : 'i32';
+const dtypeOf = (data: AnyArray["data"]): DType =>
+  data instanceof Float32Array ? "f32" : data instanceof Uint8Array ? "u8" : "i32";
 
 /** Runs any op of the package once. @internal */
 export async function runOp<A>(
@@ -54,15 +54,15 @@ export async function runOp<A>(
   for (const [i, x] of inputs.entries()) {
     if (x && x.data.length !== elements(x.shape)) {
       throw new InvalidArgumentError(
-        `${op.name}: argument ${i}: shape [${x.shape.join(', ')}] needs ${elements(x.shape)} values, received ${x.data.length}`,
+        `${op.name}: argument ${i}: shape [${x.shape.join(", ")}] needs ${elements(x.shape)} values, received ${x.data.length}`,
         { op: op.name, expected: elements(x.shape), received: x.data.length },
       );
     }
   }
   device ??= createDevice(options);
   const on = device;
-  const types = inputs.map((x) => (x ? `${dtypeOf(x.data)}[${x.shape.join()}]` : '-'));
-  const program = programs.get(`${op.name} ${types.join(' ')} ${JSON.stringify(attrs)}`, () => {
+  const types = inputs.map((x) => (x ? `${dtypeOf(x.data)}[${x.shape.join()}]` : "-"));
+  const program = programs.get(`${op.name} ${types.join(" ")} ${JSON.stringify(attrs)}`, () => {
     const graph = trace(() => {
       const tensors = inputs.map((x, i) => (x ? input(`x${i}`, x.shape, dtypeOf(x.data)) : null));
       return Object.fromEntries(applyOp(op, tensors, attrs).map((y, i) => [`y${i}`, y]));
@@ -85,7 +85,7 @@ export interface Conv3dOptions extends CallOptions {
   low?: Triple;
   high?: Triple;
   groups?: number;
-  activation?: 'none' | 'relu';
+  activation?: "none" | "relu";
 }
 
 /** 3-D convolution. x `[N, T, H, W, Cin]`, weight `[Cout, Cin / groups, kT, kH, kW]` to `[N, T', H', W', Cout]`. */
@@ -114,8 +114,8 @@ const poolAttrs = ({ kernel, stride = kernel, low = [0, 0, 0], high = low, ceil 
 });
 
 /** Maximum over windows of `[N, T, H, W, C]`; padding counts as -inf, or as 0 with `padding: 'zero'`. */
-export function maxPool3d(x: NDArray, o: PoolOptions & { padding?: '-inf' | 'zero' }): Promise<NDArray> {
-  return first(runOp(definitions.maxPool3d, [x], { ...poolAttrs(o), padding: o.padding ?? '-inf' }, o));
+export function maxPool3d(x: NDArray, o: PoolOptions & { padding?: "-inf" | "zero" }): Promise<NDArray> {
+  return first(runOp(definitions.maxPool3d, [x], { ...poolAttrs(o), padding: o.padding ?? "-inf" }, o));
 }
 
 /** Mean over windows of `[N, T, H, W, C]`. */
@@ -124,21 +124,22 @@ export function avgPool3d(x: NDArray, o: PoolOptions & { countIncludePad?: boole
 }
 
 /** Mean over all positions: `[N, ..., C]` to `[N, C]`. */
-export const globalMean = (x: NDArray, o?: CallOptions): Promise<NDArray> => first(runOp(definitions.globalMean, [x], {}, o));
+export const globalMean = (x: NDArray, o?: CallOptions): Promise<NDArray> =>
+  first(runOp(definitions.globalMean, [x], {}, o));
 
 /** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`. */
 export function linear(
   x: NDArray,
   weight: NDArray,
-  o: CallOptions & { bias?: NDArray; activation?: 'none' | definitions.UnaryKind } = {},
+  o: CallOptions & { bias?: NDArray; activation?: "none" | definitions.UnaryKind } = {},
 ): Promise<NDArray> {
-  const attrs = { outFeatures: weight.shape[0], activation: o.activation ?? 'none' };
+  const attrs = { outFeatures: weight.shape[0], activation: o.activation ?? "none" };
   return first(runOp(definitions.linear, [x, weight, o.bias], attrs, o));
 }
 
 /** x sigmoid(W mean(x) + b): x `[N, ..., C]`, weight `[C, C]`, bias `[C]` (the self-gate of S3D-G). */
 export async function selfGate(x: NDArray, weight: NDArray, bias: NDArray, o?: CallOptions): Promise<NDArray> {
-  const gate = await linear(await globalMean(x, o), weight, { bias, activation: 'sigmoid', ...o });
+  const gate = await linear(await globalMean(x, o), weight, { bias, activation: "sigmoid", ...o });
   return scaleChannels(x, gate, o);
 }
 
@@ -163,8 +164,12 @@ export const concat = (list: NDArray[], axis: number, o?: CallOptions): Promise<
   first(runOp(definitions.concat, list, { axis }, o));
 
 /** The block of `size` elements that begins at `start`. */
-export const slice = (x: NDArray, start: readonly number[], size: readonly number[], o?: CallOptions): Promise<NDArray> =>
-  first(runOp(definitions.slice, [x], { start, size }, o));
+export const slice = (
+  x: NDArray,
+  start: readonly number[],
+  size: readonly number[],
+  o?: CallOptions,
+): Promise<NDArray> => first(runOp(definitions.slice, [x], { start, size }, o));
 
 /** Axis `i` of the result is axis `order[i]` of x, such as `[0, 2, 3, 4, 1]` from NCTHW to channels-last. */
 export const permute = (x: NDArray, order: readonly number[], o?: CallOptions): Promise<NDArray> =>
@@ -183,8 +188,11 @@ export const batchNorm = (
   first(runOp(definitions.batchNorm, [x, p.weight, p.bias, p.mean, p.variance], { eps: o.eps, relu: o.relu }, o));
 
 /** u8 RGB frames `[N, T, H, W, 3]` to f32: crop, normalise, optionally 2x2x2 cells. */
-export const preprocess = (x: NDArray<Uint8Array>, attrs: definitions.PreprocessAttrs, o?: CallOptions): Promise<NDArray> =>
-  first(runOp(definitions.preprocess, [x], attrs, o));
+export const preprocess = (
+  x: NDArray<Uint8Array>,
+  attrs: definitions.PreprocessAttrs,
+  o?: CallOptions,
+): Promise<NDArray> => first(runOp(definitions.preprocess, [x], attrs, o));
 
 /** Rows of a table: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
 export const embedding = (ids: NDArray<Int32Array>, weight: NDArray, o?: CallOptions): Promise<NDArray> =>

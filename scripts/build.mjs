@@ -1,13 +1,13 @@
 // The one build step of a clone: the addon through cmake-js, then the TypeScript. Does nothing when nothing changed.
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const quiet = process.argv.includes('--quiet');
-const nativeOnly = process.argv.includes('--native');
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const quiet = process.argv.includes("--quiet");
+const nativeOnly = process.argv.includes("--native");
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -15,12 +15,12 @@ function fail(message) {
 }
 
 function has(command) {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+  return spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
 }
 
 function run(label, command, args) {
   if (!quiet) process.stderr.write(`${label}\n`);
-  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const result = spawnSync(command, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   if (result.status !== 0) fail(`${result.stdout}\n${result.stderr}\n${label}: failed`);
 }
 
@@ -32,37 +32,50 @@ function sources(folder) {
 }
 
 function digest(files) {
-  const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);
+  const hash = createHash("sha256").update(`${process.platform}-${process.arch}`);
   for (const file of files) hash.update(file.slice(root.length)).update(readFileSync(file));
-  return hash.digest('hex');
+  return hash.digest("hex");
 }
 
 function unchanged(stamp, value, output) {
-  const path = join(root, 'build', stamp);
-  return existsSync(join(root, output)) && existsSync(path) && readFileSync(path, 'utf8') === value;
+  const path = join(root, "build", stamp);
+  return existsSync(join(root, output)) && existsSync(path) && readFileSync(path, "utf8") === value;
 }
 
-if (!existsSync(join(root, 'node_modules/node-addon-api'))) fail('The dependencies are missing. Run: npm ci');
-mkdirSync(join(root, 'build'), { recursive: true });
+if (!existsSync(join(root, "node_modules/node-addon-api"))) fail("The dependencies are missing. Run: npm ci");
+mkdirSync(join(root, "build"), { recursive: true });
 
-const native = digest([...sources('native'), join(root, 'CMakeLists.txt')]);
-if (!unchanged('native.sha256', native, 'build/Release/videoclip.node')) {
+const native = digest([...sources("native"), join(root, "CMakeLists.txt")]);
+if (!unchanged("native.sha256", native, "build/Release/videoclip.node")) {
   const missing = [
-    ['cmake', has('cmake')],
-    ['a C++ compiler', has(process.env.CXX ?? 'c++') || has('g++') || has('clang++')],
+    ["cmake", has("cmake")],
+    ["a C++ compiler", has(process.env.CXX ?? "c++") || has("g++") || has("clang++")],
   ].filter(([, found]) => !found);
   if (missing.length > 0) {
     const install =
-      process.platform === 'darwin' ? 'xcode-select --install && brew install cmake' : 'apt-get install -y cmake g++ make';
-    fail(`Building the addon needs ${missing.map(([name]) => name).join(' and ')}. Install with: ${install}`);
+      process.platform === "darwin"
+        ? "xcode-select --install && brew install cmake"
+        : "apt-get install -y cmake g++ make";
+    fail(`Building the addon needs ${missing.map(([name]) => name).join(" and ")}. Install with: ${install}`);
   }
-  const cmakeJs = join(root, 'node_modules/cmake-js/bin/cmake-js');
-  run('Building the native addon (about a minute)', process.execPath, [cmakeJs, 'compile', '--out', 'build', '--parallel', '2']);
-  writeFileSync(join(root, 'build/native.sha256'), native);
+  const cmakeJs = join(root, "node_modules/cmake-js/bin/cmake-js");
+  run("Building the native addon (about a minute)", process.execPath, [
+    cmakeJs,
+    "compile",
+    "--out",
+    "build",
+    "--parallel",
+    "2",
+  ]);
+  writeFileSync(join(root, "build/native.sha256"), native);
 }
 
-const lib = digest([...sources('lib'), join(root, 'tsconfig.json')]);
-if (!nativeOnly && !unchanged('lib.sha256', lib, 'dist/index.js')) {
-  run('Compiling the TypeScript', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json']);
-  writeFileSync(join(root, 'build/lib.sha256'), lib);
+const lib = digest([...sources("lib"), join(root, "tsconfig.json")]);
+if (!nativeOnly && !unchanged("lib.sha256", lib, "dist/index.js")) {
+  run("Compiling the TypeScript", process.execPath, [
+    join(root, "node_modules/typescript/bin/tsc"),
+    "-p",
+    "tsconfig.json",
+  ]);
+  writeFileSync(join(root, "build/lib.sha256"), lib);
 }

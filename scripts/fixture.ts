@@ -1,28 +1,28 @@
 // npm run fixture -- FILE... : checks golden fixtures of models and ops; see scripts/fixtures/.
-import { parseArgs } from 'node:util';
-import { createDevice } from '../dist/device.js';
-import * as ops from '../dist/ops.js';
-import { readFixture } from './fixtures/case.js';
-import { checkFixture } from './fixtures/check.js';
+import { parseArgs } from "node:util";
+import { createDevice } from "../dist/device.js";
+import * as ops from "../dist/ops.js";
+import { readFixture } from "./fixtures/case.js";
+import { checkFixture } from "./fixtures/check.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    device: { type: 'string', default: 'auto' },
-    precision: { type: 'string', default: 'f32' },
-    threads: { type: 'string' },
+    device: { type: "string", default: "auto" },
+    precision: { type: "string", default: "f32" },
+    threads: { type: "string" },
   },
 });
 if (positionals.length === 0) {
-  console.error('Usage: npm run fixture -- FILE... [--device auto|cpu|cuda] [--precision f32] [--threads N]');
+  console.error("Usage: npm run fixture -- FILE... [--device auto|cpu|cuda] [--precision f32] [--threads N]");
   process.exit(2);
 }
-if (values.precision !== 'f32') {
+if (values.precision !== "f32") {
   console.error(`--precision ${values.precision}: only f32 is there`);
   process.exit(2);
 }
 const options = {
-  device: values.device as 'auto',
+  device: values.device as "auto",
   ...(values.threads ? { threads: Number(values.threads) } : {}),
 };
 ops.configure(options);
@@ -44,8 +44,10 @@ for (const path of positionals) {
       if (check.passed) passed++;
       else failed++;
       const numbers = `relative L2 ${check.relativeL2.toExponential(2)}  max ${check.maxError.toExponential(2)}`;
-      const note = check.maxError > check.tolerance ? ' (max above)' : '';
-      console.log(`  ${check.passed ? 'ok  ' : 'FAIL'}  ${numbers}  tolerance ${check.tolerance}${note}  ${check.name}`);
+      const note = check.maxError > check.tolerance ? " (max above)" : "";
+      console.log(
+        `  ${check.passed ? "ok  " : "FAIL"}  ${numbers}  tolerance ${check.tolerance}${note}  ${check.name}`,
+      );
     }
   } catch (error) {
     failed++;

@@ -1,23 +1,23 @@
 // clang-format over native/: `--check` fails on the first difference, otherwise files are rewritten.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from "node:child_process";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const platform = { linux: 'linux_x64', darwin: 'darwin_x64', win32: 'win32' }[process.platform];
-const tool = join(root, 'node_modules/clang-format/bin', platform, 'clang-format');
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const platform = { linux: "linux_x64", darwin: "darwin_x64", win32: "win32" }[process.platform];
+const tool = join(root, "node_modules/clang-format/bin", platform, "clang-format");
 chmodSync(tool, 0o755);
-const files = readdirSync(join(root, 'native'), { recursive: true })
+const files = readdirSync(join(root, "native"), { recursive: true })
   .filter((file) => /\.(h|cc|cu)$/.test(file))
-  .map((file) => join(root, 'native', file));
+  .map((file) => join(root, "native", file));
 let different = 0;
 for (const file of files) {
-  const text = readFileSync(file, 'utf8');
-  const formatted = execFileSync(tool, [file], { cwd: root, encoding: 'utf8' });
+  const text = readFileSync(file, "utf8");
+  const formatted = execFileSync(tool, [file], { cwd: root, encoding: "utf8" });
   if (text === formatted) continue;
   different++;
-  if (process.argv.includes('--check')) process.stderr.write(`${file} is not formatted; run: npm run format\n`);
+  if (process.argv.includes("--check")) process.stderr.write(`${file} is not formatted; run: npm run format\n`);
   else writeFileSync(file, formatted);
 }
-process.exitCode = different > 0 && process.argv.includes('--check') ? 1 : 0;
+process.exitCode = different > 0 && process.argv.includes("--check") ? 1 : 0;

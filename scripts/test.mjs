@@ -1,37 +1,38 @@
 // Runs every test file in its own process and adds up: the last line is `N passed, N failed`. `--full` adds *.full.test.ts.
-import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const full = process.argv.includes('--full');
-const only = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const files = readdirSync(join(root, 'test'), { recursive: true })
-  .filter((file) => file.endsWith('.test.ts') && (full || !file.endsWith('.full.test.ts')))
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const full = process.argv.includes("--full");
+const only = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const files = readdirSync(join(root, "test"), { recursive: true })
+  .filter((file) => file.endsWith(".test.ts") && (full || !file.endsWith(".full.test.ts")))
   .filter((file) => only.length === 0 || only.some((text) => file.includes(text)))
-  .map((file) => join(root, 'test', file))
+  .map((file) => join(root, "test", file))
   .sort();
 
 function run(file) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
+    const child = spawn(process.execPath, ["--import", "tsx", file], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
     for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk) => {
+      stream.on("data", (chunk) => {
         output += chunk;
       });
     }
     // a hang is a failure of that file, not of the whole run
-    const limit = setTimeout(() => child.kill('SIGKILL'), file.endsWith('.full.test.ts') ? 1_200_000 : 240_000);
-    child.on('close', (code) => {
+    const limit = setTimeout(() => child.kill("SIGKILL"), file.endsWith(".full.test.ts") ? 1_200_000 : 240_000);
+    child.on("close", (code) => {
       clearTimeout(limit);
       resolve({ code, output });
     });
   });
 }
 
-const count = (output, label) => [...output.matchAll(new RegExp(`${label}:\\s+(\\d+)`, 'g'))].reduce((sum, m) => sum + Number(m[1]), 0);
+const count = (output, label) =>
+  [...output.matchAll(new RegExp(`${label}:\\s+(\\d+)`, "g"))].reduce((sum, m) => sum + Number(m[1]), 0);
 
 let passed = 0;
 let failed = 0;
@@ -39,15 +40,16 @@ let skipped = 0;
 for (const file of files) {
   const started = Date.now();
   const { code, output } = await run(file);
-  const total = count(output, 'Total');
-  const good = count(output, 'Passed');
+  const total = count(output, "Total");
+  const good = count(output, "Passed");
   const bad = code === 0 && total > 0 ? total - good : Math.max(1, total - good);
   passed += good;
   failed += bad;
-  skipped += count(output, 'Skipped');
+  skipped += count(output, "Skipped");
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  process.stdout.write(`${bad > 0 ? 'FAIL' : 'ok  '} ${relative(root, file)}: ${good} passed, ${seconds} s\n`);
-  for (const line of output.split('\n').filter((text) => /^\s*SKIP/.test(text))) process.stdout.write(`     ${line.trim()}\n`);
+  process.stdout.write(`${bad > 0 ? "FAIL" : "ok  "} ${relative(root, file)}: ${good} passed, ${seconds} s\n`);
+  for (const line of output.split("\n").filter((text) => /^\s*SKIP/.test(text)))
+    process.stdout.write(`     ${line.trim()}\n`);
   if (bad > 0) process.stdout.write(`${output}\n`);
 }
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);

@@ -1,14 +1,19 @@
-import { Command } from 'commander';
-import { deviceReport } from '../device.js';
-import { decoderInfo } from '../video/info.js';
+import { Command } from "commander";
+import { deviceReport } from "../device.js";
+import { decoderInfo } from "../video/info.js";
 
 /** `videoclip doctor`: what works on this machine and, if not, why. */
 export function doctorCommand(): Command {
-  return new Command('doctor')
-    .description('Tell what works on this machine')
-    .option('--json', 'machine-readable output')
+  return new Command("doctor")
+    .description("Tell what works on this machine")
+    .option("--json", "machine-readable output")
     .action(async (flags: { json?: boolean }) => {
-      const report = { node: process.version, platform: `${process.platform}-${process.arch}`, ...deviceReport(), decoder: await decoderInfo() };
+      const report = {
+        node: process.version,
+        platform: `${process.platform}-${process.arch}`,
+        ...deviceReport(),
+        decoder: await decoderInfo(),
+      };
       if (flags.json) {
         process.stdout.write(`${JSON.stringify(report)}\n`);
       } else {
@@ -16,15 +21,15 @@ export function doctorCommand(): Command {
         process.stdout.write(
           `${[
             `node             ${report.node} (${report.platform})`,
-            `addon            ${'path' in addon ? addon.path : `not loaded: ${addon.error}`}`,
-            `instruction set  ${report.isa ?? '-'} (available: ${report.isas.join(', ') || '-'})`,
+            `addon            ${"path" in addon ? addon.path : `not loaded: ${addon.error}`}`,
+            `instruction set  ${report.isa ?? "-"} (available: ${report.isas.join(", ") || "-"})`,
             `threads          ${report.threads}`,
-            `cuda             ${cuda.usable ? 'usable' : `not usable: ${cuda.reason}`}`,
-            `node-av          ${decoder.nodeAv ?? 'not installed: npm install node-av'}`,
-            `ffmpeg           ${decoder.ffmpeg ?? 'not found'}`,
-          ].join('\n')}\n`,
+            `cuda             ${cuda.usable ? "usable" : `not usable: ${cuda.reason}`}`,
+            `node-av          ${decoder.nodeAv ?? "not installed: npm install node-av"}`,
+            `ffmpeg           ${decoder.ffmpeg ?? "not found"}`,
+          ].join("\n")}\n`,
         );
       }
-      if ('error' in report.addon) process.exitCode = 1;
+      if ("error" in report.addon) process.exitCode = 1;
     });
 }

@@ -1,12 +1,12 @@
-import { Command, InvalidArgumentError as InvalidOption, Option } from 'commander';
-import { extractToFolder } from '../features/run.js';
-import { loadVideoEncoder } from '../models/load.js';
-import { resolvePreset } from '../video/presets.js';
-import type { DecoderName } from '../video/types.js';
-import { ProgressReporter } from './progress.js';
+import { Command, InvalidArgumentError as InvalidOption, Option } from "commander";
+import { extractToFolder } from "../features/run.js";
+import { loadVideoEncoder } from "../models/load.js";
+import { resolvePreset } from "../video/presets.js";
+import type { DecoderName } from "../video/types.js";
+import { ProgressReporter } from "./progress.js";
 
 interface Flags {
-  model: 's3d' | 's3dg';
+  model: "s3d" | "s3dg";
   weights?: string;
   randomWeights?: number;
   out: string;
@@ -16,13 +16,13 @@ interface Flags {
   frames?: number;
   stride?: number;
   size?: number;
-  precision: 'f32';
-  saveDtype: 'f16' | 'f32';
+  precision: "f32";
+  saveDtype: "f16" | "f32";
   l2?: boolean;
-  batch: number | 'auto';
+  batch: number | "auto";
   decoders: number;
   threads?: number;
-  device: 'auto' | 'cpu' | 'cuda';
+  device: "auto" | "cpu" | "cuda";
   decoder: DecoderName;
   shard?: string;
   resume?: boolean;
@@ -35,50 +35,52 @@ interface Flags {
 
 function number(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || text.trim() === '') throw new InvalidOption('expected a number');
+  if (!Number.isFinite(value) || text.trim() === "") throw new InvalidOption("expected a number");
   return value;
 }
 
 function positive(text: string): number {
   const value = number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidOption('expected a positive integer');
+  if (!Number.isInteger(value) || value < 1) throw new InvalidOption("expected a positive integer");
   return value;
 }
 
 /** `videoclip extract`: features of many videos into a folder. */
 export function extractCommand(): Command {
-  return new Command('extract')
-    .description('Extract one feature per clip from videos: a .npy [clips, dim] per video, manifest.jsonl, failures.jsonl')
-    .argument('<inputs...>', 'files, folders, globs, or manifests (.csv or .jsonl with a path column)')
-    .requiredOption('--out <dir>', 'folder for the features')
-    .addOption(new Option('--model <name>', 'network').choices(['s3d', 's3dg']).default('s3dg'))
-    .option('--weights <file>', 'weight file: safetensors, .pth, .pt')
-    .option('--random-weights <seed>', 'generated weights instead of a file, for trying things out', number)
-    .option('--output <name>', 'mixed_5c, video_embedding (s3dg) or logits (s3d)', 'mixed_5c')
-    .option('--preset <name>', 'sampling and preprocessing; default: the one of the model')
-    .option('--fps <n>', 'frames per second', number)
-    .option('--frames <n>', 'frames per clip', positive)
-    .option('--stride <n>', 'frames between the starts of clips', positive)
-    .option('--size <n>', 'height and width of the crop', positive)
-    .addOption(new Option('--precision <p>', 'arithmetic').choices(['f32']).default('f32'))
-    .addOption(new Option('--save-dtype <t>', 'type of the saved features').choices(['f16', 'f32']).default('f16'))
-    .option('--l2', 'divide each feature by its 2-norm')
-    .option('--batch <n>', 'clips per program', (text) => (text === 'auto' ? text : positive(text)), 'auto')
-    .option('--decoders <n>', 'videos decoded at the same time', positive, 2)
-    .option('--threads <n>', 'compute threads; default: the cores of this machine', positive)
-    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']).default('auto'))
-    .addOption(new Option('--decoder <name>', 'video decoder').choices(['auto', 'node-av', 'ffmpeg']).default('auto'))
-    .option('--shard <i/n>', 'only every n-th video from the i-th on, 0 <= i < n')
-    .option('--resume', 'go on with a folder; what is finished stays')
-    .option('--retry-failed', 'go on, and try failed videos again')
-    .option('--timeout <s>', 'seconds that a decoder may give nothing before its video fails', number)
-    .option('--keep-partial', 'keep the features of a video that stops early, marked as partial')
-    .option('--json', 'events and the summary as JSON lines on stdout')
-    .option('--quiet', 'no progress')
+  return new Command("extract")
+    .description(
+      "Extract one feature per clip from videos: a .npy [clips, dim] per video, manifest.jsonl, failures.jsonl",
+    )
+    .argument("<inputs...>", "files, folders, globs, or manifests (.csv or .jsonl with a path column)")
+    .requiredOption("--out <dir>", "folder for the features")
+    .addOption(new Option("--model <name>", "network").choices(["s3d", "s3dg"]).default("s3dg"))
+    .option("--weights <file>", "weight file: safetensors, .pth, .pt")
+    .option("--random-weights <seed>", "generated weights instead of a file, for trying things out", number)
+    .option("--output <name>", "mixed_5c, video_embedding (s3dg) or logits (s3d)", "mixed_5c")
+    .option("--preset <name>", "sampling and preprocessing; default: the one of the model")
+    .option("--fps <n>", "frames per second", number)
+    .option("--frames <n>", "frames per clip", positive)
+    .option("--stride <n>", "frames between the starts of clips", positive)
+    .option("--size <n>", "height and width of the crop", positive)
+    .addOption(new Option("--precision <p>", "arithmetic").choices(["f32"]).default("f32"))
+    .addOption(new Option("--save-dtype <t>", "type of the saved features").choices(["f16", "f32"]).default("f16"))
+    .option("--l2", "divide each feature by its 2-norm")
+    .option("--batch <n>", "clips per program", (text) => (text === "auto" ? text : positive(text)), "auto")
+    .option("--decoders <n>", "videos decoded at the same time", positive, 2)
+    .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
+    .addOption(new Option("--device <name>", "where to compute").choices(["auto", "cpu", "cuda"]).default("auto"))
+    .addOption(new Option("--decoder <name>", "video decoder").choices(["auto", "node-av", "ffmpeg"]).default("auto"))
+    .option("--shard <i/n>", "only every n-th video from the i-th on, 0 <= i < n")
+    .option("--resume", "go on with a folder; what is finished stays")
+    .option("--retry-failed", "go on, and try failed videos again")
+    .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", number)
+    .option("--keep-partial", "keep the features of a video that stops early, marked as partial")
+    .option("--json", "events and the summary as JSON lines on stdout")
+    .option("--quiet", "no progress")
     .addHelpText(
-      'after',
-      '\nExample:\n  videoclip extract videos/ --model s3dg --weights s3d_howto100m.pth --out features/\n' +
-        '\nExit code: 0 all videos done, 1 some failed (see failures.jsonl), 2 wrong usage, 130 interrupted.',
+      "after",
+      "\nExample:\n  videoclip extract videos/ --model s3dg --weights s3d_howto100m.pth --out features/\n" +
+        "\nExit code: 0 all videos done, 1 some failed (see failures.jsonl), 2 wrong usage, 130 interrupted.",
     )
     .action(runExtract);
 }
@@ -88,8 +90,8 @@ async function runExtract(inputs: string[], flags: Flags): Promise<void> {
   const preset = resolvePreset(flags.preset ?? flags.model, { fps, frames, stride, size });
   const encoder = await loadVideoEncoder({ ...flags, preset });
   const abort = new AbortController();
-  const interrupt = () => abort.abort(new Error('interrupted'));
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const interrupt = () => abort.abort(new Error("interrupted"));
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const reporter = new ProgressReporter(flags);
   try {
     const summary = await extractToFolder(inputs, {
@@ -104,10 +106,10 @@ async function runExtract(inputs: string[], flags: Flags): Promise<void> {
   } catch (error) {
     reporter.stop();
     if (!abort.signal.aborted) throw error;
-    process.stderr.write('videoclip: interrupted; finished videos are saved, go on with --resume\n');
+    process.stderr.write("videoclip: interrupted; finished videos are saved, go on with --resume\n");
     process.exitCode = 130;
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     encoder.dispose();
   }
 }

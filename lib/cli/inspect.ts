@@ -1,9 +1,9 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { describeModel } from '../models/describe.js';
-import { inspectWeights } from '../weights/inspect.js';
+import { Command, InvalidArgumentError, Option } from "commander";
+import { describeModel } from "../models/describe.js";
+import { inspectWeights } from "../weights/inspect.js";
 
 interface Flags {
-  model?: 's3d' | 's3dg';
+  model?: "s3d" | "s3dg";
   frames?: string;
   size?: string;
   json?: boolean;
@@ -11,17 +11,19 @@ interface Flags {
 
 /** `videoclip inspect`: what is in a weight file, or what a model is made of. */
 export function inspectCommand(): Command {
-  return new Command('inspect')
-    .description('Show the tensors of a weight file, or the layers of a model')
-    .argument('[file]', 'weight file')
-    .addOption(new Option('--model <name>', 'layers, parameters and multiply-adds of this model').choices(['s3d', 's3dg']))
-    .option('--frames <n>', 'frames of the clip (with --model)')
-    .option('--size <n>', 'height and width of the clip (with --model)')
-    .option('--json', 'machine-readable output')
+  return new Command("inspect")
+    .description("Show the tensors of a weight file, or the layers of a model")
+    .argument("[file]", "weight file")
+    .addOption(
+      new Option("--model <name>", "layers, parameters and multiply-adds of this model").choices(["s3d", "s3dg"]),
+    )
+    .option("--frames <n>", "frames of the clip (with --model)")
+    .option("--size <n>", "height and width of the clip (with --model)")
+    .option("--json", "machine-readable output")
     .action(async (file: string | undefined, flags: Flags) => {
       if (flags.model) showModel(flags.model, flags);
       else if (file) await showFile(file, flags.json ?? false);
-      else throw new InvalidArgumentError('give a weight file or --model');
+      else throw new InvalidArgumentError("give a weight file or --model");
     });
 }
 
@@ -31,21 +33,23 @@ async function showFile(file: string, json: boolean): Promise<void> {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return;
   }
-  const lines = report.tensors.map(({ key, dtype, shape }) => `  ${dtype.padEnd(5)} ${`[${shape.join(', ')}]`.padEnd(24)} ${key}`);
+  const lines = report.tensors.map(
+    ({ key, dtype, shape }) => `  ${dtype.padEnd(5)} ${`[${shape.join(", ")}]`.padEnd(24)} ${key}`,
+  );
   process.stdout.write(
     `${[
       `file        ${report.path}`,
       `format      ${report.format}`,
       `sha256      ${report.sha256}`,
-      `recognised  ${report.model ?? 'no published layout'}`,
+      `recognised  ${report.model ?? "no published layout"}`,
       `tensors     ${report.tensors.length}`,
-      `parameters  ${report.parameters.toLocaleString('en')}`,
+      `parameters  ${report.parameters.toLocaleString("en")}`,
       ...lines,
-    ].join('\n')}\n`,
+    ].join("\n")}\n`,
   );
 }
 
-function showModel(model: 's3d' | 's3dg', flags: Flags): void {
+function showModel(model: "s3d" | "s3dg", flags: Flags): void {
   const count = (text?: string) => (text === undefined ? undefined : Number(text));
   const description = describeModel({ model, frames: count(flags.frames), size: count(flags.size) });
   if (flags.json) {
@@ -53,8 +57,16 @@ function showModel(model: 's3d' | 's3dg', flags: Flags): void {
     return;
   }
   const rows = description.layers.map(({ name, op, output, parameters, macs }) =>
-    [name.padEnd(18), op.padEnd(16), `[${output.join(', ')}]`.padEnd(26), String(parameters).padStart(10), `${(macs / 1e6).toFixed(1)} M`.padStart(12)].join(' '),
+    [
+      name.padEnd(18),
+      op.padEnd(16),
+      `[${output.join(", ")}]`.padEnd(26),
+      String(parameters).padStart(10),
+      `${(macs / 1e6).toFixed(1)} M`.padStart(12),
+    ].join(" "),
   );
-  const total = `${description.parameters.toLocaleString('en')} parameters, ${(description.macs / 1e9).toFixed(3)} G multiply-adds`;
-  process.stdout.write(`${['layer              op               output                     parameters  multiply-adds', ...rows, total].join('\n')}\n`);
+  const total = `${description.parameters.toLocaleString("en")} parameters, ${(description.macs / 1e9).toFixed(3)} G multiply-adds`;
+  process.stdout.write(
+    `${["layer              op               output                     parameters  multiply-adds", ...rows, total].join("\n")}\n`,
+  );
 }

@@ -1,21 +1,21 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { InvalidArgumentError, VideoClipError } from '../errors.js';
-import { convertCommand } from './convert.js';
-import { doctorCommand } from './doctor.js';
-import { extractCommand } from './extract.js';
-import { inspectCommand } from './inspect.js';
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { convertCommand } from "./convert.js";
+import { doctorCommand } from "./doctor.js";
+import { extractCommand } from "./extract.js";
+import { inspectCommand } from "./inspect.js";
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-const program = new Command('videoclip')
-  .description('Video features with S3D and S3D-G, on native kernels')
+const program = new Command("videoclip")
+  .description("Video features with S3D and S3D-G, on native kernels")
   .version(version)
   .exitOverride()
-  .showHelpAfterError('(run with --help for the options)');
+  .showHelpAfterError("(run with --help for the options)");
 for (const command of [extractCommand(), inspectCommand(), convertCommand(), doctorCommand()]) {
-  program.addCommand(command.exitOverride().showHelpAfterError('(run with --help for the options)'));
+  program.addCommand(command.exitOverride().showHelpAfterError("(run with --help for the options)"));
 }
 
 /** 0 ok, 1 failure while running, 2 wrong usage, 130 interrupted. */

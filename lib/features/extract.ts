@@ -1,9 +1,9 @@
-import { VideoClipError, VideoError } from '../errors.js';
-import type { VideoEncoder } from '../models/encoder.js';
-import { openVideo as openVideoDefault } from '../video/index.js';
-import type { Clip, DecoderName, OpenVideoFunction, VideoInfo } from '../video/types.js';
-import { Channel } from './channel.js';
-import { expandInputs } from './inputs.js';
+import { VideoClipError, VideoError } from "../errors.js";
+import type { VideoEncoder } from "../models/encoder.js";
+import { openVideo as openVideoDefault } from "../video/index.js";
+import type { Clip, DecoderName, OpenVideoFunction, VideoInfo } from "../video/types.js";
+import { Channel } from "./channel.js";
+import { expandInputs } from "./inputs.js";
 
 export interface ExtractOptions {
   encoder: VideoEncoder;
@@ -34,11 +34,11 @@ export interface ClipFeature {
 
 /** What happens during an extraction; the events of one video come in order, those of different videos interleave. */
 export type ExtractEvent =
-  | ({ type: 'clip' } & ClipFeature)
-  | { type: 'end'; path: string; info: VideoInfo }
-  | { type: 'failure'; path: string; error: VideoClipError; info?: VideoInfo };
+  | ({ type: "clip" } & ClipFeature)
+  | { type: "end"; path: string; info: VideoInfo }
+  | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo };
 
-type Item = { type: 'clip'; path: string; clip: Clip } | Exclude<ExtractEvent, { type: 'clip' }>;
+type Item = { type: "clip"; path: string; clip: Clip } | Exclude<ExtractEvent, { type: "clip" }>;
 
 /**
  * Features of every clip of every input (files, folders, globs, manifests).
@@ -47,8 +47,8 @@ type Item = { type: 'clip'; path: string; clip: Clip } | Exclude<ExtractEvent, {
  */
 export async function* extract(inputs: readonly string[], options: ExtractOptions): AsyncGenerator<ClipFeature> {
   for await (const event of extractEvents(await expandInputs(inputs), options)) {
-    if (event.type === 'failure') throw event.error;
-    if (event.type === 'clip') {
+    if (event.type === "failure") throw event.error;
+    if (event.type === "clip") {
       const { type: _, ...feature } = event;
       yield feature;
     }
@@ -65,29 +65,31 @@ export async function* extractEvents(paths: readonly string[], options: ExtractO
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const queue = new Channel<Item>(2 * encoder.batch);
-  both.addEventListener('abort', () => queue.close(), { once: true });
+  both.addEventListener("abort", () => queue.close(), { once: true });
   let next = 0;
   const work = async () => {
     while (next < paths.length && !both.aborted) await decode(paths[next++], options, both, queue);
   };
-  const workers = Promise.all(Array.from({ length: Math.min(decoders, paths.length) }, work)).finally(() => queue.close());
+  const workers = Promise.all(Array.from({ length: Math.min(decoders, paths.length) }, work)).finally(() =>
+    queue.close(),
+  );
   workers.catch(() => {}); // awaited below
 
   const progress = { clips: 0, videos: 0, failures: 0, total: paths.length };
   try {
     for (let first = await queue.next(); first; first = await queue.next()) {
       const items = [first];
-      let clips = first.type === 'clip' ? 1 : 0;
+      let clips = first.type === "clip" ? 1 : 0;
       while (clips > 0 && clips < encoder.batch) {
         const item = await queue.next();
         if (!item) break;
         items.push(item);
-        if (item.type === 'clip') clips++;
+        if (item.type === "clip") clips++;
       }
       signal?.throwIfAborted();
       for (const event of await encodeItems(items, clips, options)) {
-        if (event.type === 'clip') progress.clips++;
-        else if (event.type === 'end') progress.videos++;
+        if (event.type === "clip") progress.clips++;
+        else if (event.type === "end") progress.videos++;
         else progress.failures++;
         yield event;
       }
@@ -96,25 +98,29 @@ export async function* extractEvents(paths: readonly string[], options: ExtractO
     signal?.throwIfAborted();
     await workers;
   } finally {
-    stop.abort(new Error('extraction ended'));
+    stop.abort(new Error("extraction ended"));
     await workers.catch(() => {});
   }
 }
 
-async function encodeItems(items: Item[], clips: number, { encoder, l2, signal }: ExtractOptions): Promise<ExtractEvent[]> {
+async function encodeItems(
+  items: Item[],
+  clips: number,
+  { encoder, l2, signal }: ExtractOptions,
+): Promise<ExtractEvent[]> {
   const { frames, crop } = encoder.preset;
   const size = frames * crop * crop * 3;
   const input = new Uint8Array(clips * size);
   let row = 0;
-  for (const item of items) if (item.type === 'clip') input.set(item.clip.frames, size * row++);
+  for (const item of items) if (item.type === "clip") input.set(item.clip.frames, size * row++);
   const features = clips > 0 ? await encoder.encode(input, clips, { signal }) : new Float32Array(0);
   row = 0;
   return items.map((item) => {
-    if (item.type !== 'clip') return item;
+    if (item.type !== "clip") return item;
     const feature = features.slice(row * encoder.dim, ++row * encoder.dim);
     if (l2) normalize(feature);
     const { index, start, end, paddedFrames } = item.clip;
-    return { type: 'clip', path: item.path, clip: index, start, end, paddedFrames, feature };
+    return { type: "clip", path: item.path, clip: index, start, end, paddedFrames, feature };
   });
 }
 
@@ -132,37 +138,52 @@ async function decode(path: string, options: ExtractOptions, signal: AbortSignal
   const both = AbortSignal.any([signal, limit.signal]);
   let info: VideoInfo | undefined;
   try {
-    const video = await watched(open(path, { preset: options.encoder.preset, decoder: options.decoder, signal: both }), path, options, limit);
+    const video = await watched(
+      open(path, { preset: options.encoder.preset, decoder: options.decoder, signal: both }),
+      path,
+      options,
+      limit,
+    );
     try {
       const clips = video[Symbol.asyncIterator]();
       for (;;) {
         const step = await watched(clips.next(), path, options, limit);
         if (step.done) break;
-        await queue.push({ type: 'clip', path, clip: step.value });
+        await queue.push({ type: "clip", path, clip: step.value });
         if (signal.aborted) return;
       }
     } finally {
       info = video.info; // complete only now
       await video.close();
     }
-    await queue.push({ type: 'end', path, info });
+    await queue.push({ type: "end", path, info });
   } catch (error) {
     if (signal.aborted) return;
     const known =
       error instanceof VideoClipError
         ? error
-        : new VideoError('ERR_VIDEO_DECODE', `${path}: ${error instanceof Error ? error.message : error}`, { file: path, cause: error });
-    await queue.push({ type: 'failure', path, error: known, info });
+        : new VideoError("ERR_VIDEO_DECODE", `${path}: ${error instanceof Error ? error.message : error}`, {
+            file: path,
+            cause: error,
+          });
+    await queue.push({ type: "failure", path, error: known, info });
   }
 }
 
 /** A promise that fails when nothing comes for `timeout` seconds. */
-async function watched<T>(promise: Promise<T>, path: string, { timeout }: ExtractOptions, limit: AbortController): Promise<T> {
+async function watched<T>(
+  promise: Promise<T>,
+  path: string,
+  { timeout }: ExtractOptions,
+  limit: AbortController,
+): Promise<T> {
   if (!timeout) return promise;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const error = new VideoError('ERR_VIDEO_TIMEOUT', `${path}: the decoder gave nothing for ${timeout} s`, { file: path });
+      const error = new VideoError("ERR_VIDEO_TIMEOUT", `${path}: the decoder gave nothing for ${timeout} s`, {
+        file: path,
+      });
       limit.abort(error);
       reject(error);
     }, timeout * 1000);

@@ -1,12 +1,12 @@
-import { resolve } from 'node:path';
-import { InvalidArgumentError, VideoError } from '../errors.js';
-import { type ExtractEvent, type ExtractOptions, extractEvents } from './extract.js';
-import { expandInputs, takeShard } from './inputs.js';
-import { FeatureStore, FeatureWriter, featureNames } from './store.js';
+import { resolve } from "node:path";
+import { InvalidArgumentError, VideoError } from "../errors.js";
+import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
+import { expandInputs, takeShard } from "./inputs.js";
+import { FeatureStore, FeatureWriter, featureNames } from "./store.js";
 
 export interface ExtractToFolderOptions extends ExtractOptions {
   out: string;
-  saveDtype?: 'f32' | 'f16';
+  saveDtype?: "f32" | "f16";
   /** `I/N`: only every N-th video from the I-th on. */
   shard?: string;
   /** Go on with a folder: finished videos are left alone, as are failed ones unless `retryFailed`. */
@@ -27,12 +27,15 @@ export interface ExtractSummary {
 }
 
 /** Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`. */
-export async function extractToFolder(inputs: readonly string[], options: ExtractToFolderOptions): Promise<ExtractSummary> {
-  const { encoder, saveDtype = 'f16', shard } = options;
+export async function extractToFolder(
+  inputs: readonly string[],
+  options: ExtractToFolderOptions,
+): Promise<ExtractSummary> {
+  const { encoder, saveDtype = "f16", shard } = options;
   const started = Date.now();
   const all = await expandInputs(inputs);
   const mine = takeShard(all, shard);
-  const store = new FeatureStore(resolve(options.out), shard ? `.${shard.replace('/', '-of-')}` : '');
+  const store = new FeatureStore(resolve(options.out), shard ? `.${shard.replace("/", "-of-")}` : "");
   const writers = new Map<string, FeatureWriter>();
   const summary = { videos: 0, clips: 0, failures: 0, skipped: 0, seconds: 0 };
   try {
@@ -47,15 +50,15 @@ export async function extractToFolder(inputs: readonly string[], options: Extrac
 
     for await (const event of extractEvents(todo, options)) {
       const writer = writers.get(event.path);
-      if (event.type === 'clip') {
+      if (event.type === "clip") {
         const target = writer ?? new FeatureWriter(store, names.get(event.path)!, encoder.dim, saveDtype);
         writers.set(event.path, target);
         target.add(event.feature, event.start, event.end, event.paddedFrames);
         summary.clips++;
       } else {
         writers.delete(event.path);
-        const partial = event.type === 'failure';
-        if (writer && (!partial || (options.keepPartial && event.error.code === 'ERR_VIDEO_TRUNCATED'))) {
+        const partial = event.type === "failure";
+        if (writer && (!partial || (options.keepPartial && event.error.code === "ERR_VIDEO_TRUNCATED"))) {
           writer.finish();
           store.addEntry({
             path: event.path,
@@ -71,15 +74,21 @@ export async function extractToFolder(inputs: readonly string[], options: Extrac
         } else {
           writer?.discard();
         }
-        if (event.type === 'end' && writer) summary.videos++;
+        if (event.type === "end" && writer) summary.videos++;
         else {
           summary.failures++;
           const error =
-            event.type === 'failure'
+            event.type === "failure"
               ? event.error
-              : new VideoError('ERR_VIDEO_NO_FRAMES', `${event.path}: no frame was decoded`, { file: event.path });
+              : new VideoError("ERR_VIDEO_NO_FRAMES", `${event.path}: no frame was decoded`, { file: event.path });
           const { code, message, details } = error;
-          store.addFailure({ path: event.path, code, reason: message, time: details.time, failed_at: new Date().toISOString() });
+          store.addFailure({
+            path: event.path,
+            code,
+            reason: message,
+            time: details.time,
+            failed_at: new Date().toISOString(),
+          });
         }
       }
       options.onEvent?.(event);
@@ -101,20 +110,26 @@ function settingsOf({ encoder, l2 = false }: ExtractToFolderOptions, saveDtype: 
 function checkResume(store: FeatureStore, options: ExtractToFolderOptions, settings: Record<string, unknown>): void {
   if (store.isEmpty) return;
   if (!options.resume && !options.retryFailed) {
-    throw new InvalidArgumentError(`${store.folder} already holds features: add --resume to go on, or give another --out`, {
-      argument: 'out',
-    });
+    throw new InvalidArgumentError(
+      `${store.folder} already holds features: add --resume to go on, or give another --out`,
+      {
+        argument: "out",
+      },
+    );
   }
   const before = store.entries[0]?.settings;
   if (!before) return;
   for (const key of Object.keys(settings)) {
     const [old, now] = [before[key], settings[key]].map((value) => JSON.stringify(value));
     if (old !== now) {
-      throw new InvalidArgumentError(`${store.folder} was made with ${key} ${old}, this run has ${now}: use the same settings or another --out`, {
-        argument: key,
-        expected: before[key],
-        received: settings[key],
-      });
+      throw new InvalidArgumentError(
+        `${store.folder} was made with ${key} ${old}, this run has ${now}: use the same settings or another --out`,
+        {
+          argument: key,
+          expected: before[key],
+          received: settings[key],
+        },
+      );
     }
   }
 }

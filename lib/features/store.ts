@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -11,11 +11,11 @@ import {
   rmSync,
   writeFileSync,
   writeSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
-import { join, parse } from 'node:path';
-import { InvalidArgumentError, VideoClipError } from '../errors.js';
-import { npyData, npyHeader } from '../weights/npy.js';
+} from "node:fs";
+import { hostname } from "node:os";
+import { join, parse } from "node:path";
+import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { npyData, npyHeader } from "../weights/npy.js";
 
 /** A finished video in `manifest.jsonl`. */
 export interface ManifestEntry {
@@ -53,7 +53,7 @@ export class FeatureStore {
   /** @param suffix distinguishes the shards that share a folder */
   constructor(
     readonly folder: string,
-    suffix = '',
+    suffix = "",
   ) {
     mkdirSync(folder, { recursive: true });
     this.#manifest = join(folder, `manifest${suffix}.jsonl`);
@@ -107,10 +107,10 @@ export class FeatureWriter {
     readonly store: FeatureStore,
     readonly name: string,
     readonly dim: number,
-    readonly dtype: 'f32' | 'f16',
+    readonly dtype: "f32" | "f16",
   ) {
     this.#temporary = store.temporary(name);
-    this.#fd = openSync(this.#temporary, 'w');
+    this.#fd = openSync(this.#temporary, "w");
     writeSync(this.#fd, Buffer.alloc(HEADER));
   }
 
@@ -123,7 +123,7 @@ export class FeatureWriter {
   /** Header, sync, rename, sync of the folder: afterwards the file is there, whole, whatever happens. */
   finish(): void {
     const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
-    if (header.length !== HEADER) throw new VideoClipError('ERR_INTERNAL', `an .npy header of ${header.length} bytes`);
+    if (header.length !== HEADER) throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
     writeSync(this.#fd, header, 0, HEADER, 0);
     fsyncSync(this.#fd);
     closeSync(this.#fd);
@@ -143,7 +143,7 @@ export class FeatureWriter {
  */
 export function featureNames(paths: readonly string[], entries: readonly ManifestEntry[]): Map<string, string> {
   const owners = new Map<string, Set<string>>();
-  const base = (path: string) => parse(path).name.replace(/^\.+/, '_') || 'video';
+  const base = (path: string) => parse(path).name.replace(/^\.+/, "_") || "video";
   const claim = (path: string) => {
     const key = base(path).toLowerCase(); // some file systems ignore case
     owners.set(key, (owners.get(key) ?? new Set()).add(path));
@@ -153,8 +153,8 @@ export function featureNames(paths: readonly string[], entries: readonly Manifes
   return new Map(
     paths.map((path) => {
       const shared = owners.get(base(path).toLowerCase())!.size > 1;
-      const digits = createHash('sha256').update(path).digest('hex').slice(0, 8);
-      return [path, `${base(path)}${shared ? `-${digits}` : ''}.npy`];
+      const digits = createHash("sha256").update(path).digest("hex").slice(0, 8);
+      return [path, `${base(path)}${shared ? `-${digits}` : ""}.npy`];
     }),
   );
 }
@@ -163,26 +163,26 @@ function takeLock(path: string): void {
   const own = JSON.stringify({ pid: process.pid, host: hostname() });
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
-      writeFileSync(path, own, { flag: 'wx' });
+      writeFileSync(path, own, { flag: "wx" });
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
     const holder = readLock(path);
     if (holder && (holder.host !== hostname() || isAlive(holder.pid))) {
       throw new InvalidArgumentError(
         `another extraction (process ${holder.pid} on ${holder.host}) writes to this folder; wait for it, or delete ${path} if it is gone`,
-        { argument: 'out', received: holder },
+        { argument: "out", received: holder },
       );
     }
     rmSync(path, { force: true }); // its process was killed
   }
-  throw new InvalidArgumentError(`${path} cannot be taken`, { argument: 'out' });
+  throw new InvalidArgumentError(`${path} cannot be taken`, { argument: "out" });
 }
 
 function readLock(path: string): { pid: number; host: string } | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readFileSync(path, "utf8"));
   } catch {
     return undefined; // torn by a kill
   }
@@ -194,12 +194,12 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 
 function appendLine(path: string, value: unknown): void {
-  const fd = openSync(path, 'a');
+  const fd = openSync(path, "a");
   writeSync(fd, `${JSON.stringify(value)}\n`);
   fsyncSync(fd);
   closeSync(fd);
@@ -208,19 +208,19 @@ function appendLine(path: string, value: unknown): void {
 /** Lines of a JSONL file; a last line torn by a kill is cut off. */
 function readLines<T>(path: string): T[] {
   if (!existsSync(path)) return [];
-  const text = readFileSync(path, 'utf8');
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  const text = readFileSync(path, "utf8");
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   if (whole.length < text.length) {
     const temporary = `${path}.repair`;
     writeFileSync(temporary, whole, { flush: true } as object);
     renameSync(temporary, path);
   }
-  return whole.split('\n').flatMap((line) => (line ? [JSON.parse(line) as T] : []));
+  return whole.split("\n").flatMap((line) => (line ? [JSON.parse(line) as T] : []));
 }
 
 function syncFolder(folder: string): void {
-  if (process.platform === 'win32') return;
-  const fd = openSync(folder, 'r');
+  if (process.platform === "win32") return;
+  const fd = openSync(folder, "r");
   fsyncSync(fd);
   closeSync(fd);
 }

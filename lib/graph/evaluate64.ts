@@ -1,5 +1,5 @@
-import type { Array64, Tensor } from './tensor.js';
-import { type Graph, INPUT, PARAMETER, sortGraph } from './trace.js';
+import type { Array64, Tensor } from "./tensor.js";
+import { type Graph, INPUT, PARAMETER, sortGraph } from "./trace.js";
 
 /** Runs a whole graph on the float64 references: what every backend is compared with. */
 export function evaluate64(

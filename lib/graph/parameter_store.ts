@@ -1,6 +1,6 @@
-import type { Device } from '../device.js';
-import { InvalidArgumentError, WeightsError } from '../errors.js';
-import { elements } from './tensor.js';
+import type { Device } from "../device.js";
+import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { elements } from "./tensor.js";
 
 interface Entry {
   id: number;
@@ -24,7 +24,9 @@ export class ParameterStore {
   /** Sets a parameter. Data is float32, row-major, in the published shape. */
   set(key: string, shape: readonly number[], data: Float32Array): void {
     if (data.length !== elements(shape)) {
-      throw new InvalidArgumentError(`parameter ${key}: shape [${shape.join(', ')}] does not hold ${data.length} values`);
+      throw new InvalidArgumentError(
+        `parameter ${key}: shape [${shape.join(", ")}] does not hold ${data.length} values`,
+      );
     }
     const old = this.#entries.get(key);
     const entry = { id: old?.id ?? this.#next++, shape, version: (old?.version ?? 0) + 1 };
@@ -38,11 +40,14 @@ export class ParameterStore {
     const entry = this.#entries.get(key);
     if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
     if (entry.shape.join() !== shape.join()) {
-      throw new WeightsError(`parameter ${key}: expected shape [${shape.join(', ')}], received [${entry.shape.join(', ')}]`, {
-        key,
-        expected: shape,
-        received: entry.shape,
-      });
+      throw new WeightsError(
+        `parameter ${key}: expected shape [${shape.join(", ")}], received [${entry.shape.join(", ")}]`,
+        {
+          key,
+          expected: shape,
+          received: entry.shape,
+        },
+      );
     }
     return entry.id;
   }

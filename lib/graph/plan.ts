@@ -1,6 +1,6 @@
-import { concat, reshape } from './ops/index.js';
-import { denseStrides, elements, ITEM_SIZE, type Node, type OpDefinition, type Tensor } from './tensor.js';
-import { type Graph, INPUT, PARAMETER, readers } from './trace.js';
+import { concat, reshape } from "./ops/index.js";
+import { denseStrides, elements, ITEM_SIZE, type Node, type OpDefinition, type Tensor } from "./tensor.js";
+import { type Graph, INPUT, PARAMETER, readers } from "./trace.js";
 
 /** Numbers of native/cpp/runtime/program.h. */
 export const SPACE = { absent: -1, arena: 0, input: 1, output: 2, parameter: 3, scalar: 4 } as const;
@@ -130,7 +130,8 @@ function claimOutputs(
 ): void {
   const computed = new Set(instructions.flatMap((node) => node.outputs));
   [...graph.outputs].forEach(([name, tensor], index) => {
-    if (placements.has(tensor) || !computed.has(tensor)) throw new Error(`output ${name} has no instruction of its own`);
+    if (placements.has(tensor) || !computed.has(tensor))
+      throw new Error(`output ${name} has no instruction of its own`);
     const { space, id } = outputSpace(name, index);
     place(tensor, make(tensor, space, id));
   });

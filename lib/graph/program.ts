@@ -1,12 +1,12 @@
-import type { NativeProgram } from '../binding.js';
-import type { Device } from '../device.js';
-import { DisposedError, InvalidArgumentError, OutOfMemoryError, VideoClipError } from '../errors.js';
-import { copyOutputs } from './passes/copy_outputs.js';
-import { type DerivedParameter, hoistParameters } from './passes/hoist_parameters.js';
-import { packWeights } from './passes/pack_weights.js';
-import { type Placement, type Plan, planGraph, SPACE } from './plan.js';
-import { elements, type Node, type Tensor } from './tensor.js';
-import { type Graph, PARAMETER, sortGraph } from './trace.js';
+import type { NativeProgram } from "../binding.js";
+import type { Device } from "../device.js";
+import { DisposedError, InvalidArgumentError, OutOfMemoryError, VideoClipError } from "../errors.js";
+import { copyOutputs } from "./passes/copy_outputs.js";
+import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
+import { packWeights } from "./passes/pack_weights.js";
+import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
+import { elements, type Node, type Tensor } from "./tensor.js";
+import { type Graph, PARAMETER, sortGraph } from "./trace.js";
 
 const DTYPE = { f32: 0, u8: 1, i32: 2 } as const;
 
@@ -48,7 +48,7 @@ export class Program {
 
   /** Runs off the event loop. Inputs are copied before it returns. @returns the outputs by name, dense f32 */
   async run(inputs: ProgramInputs, options: RunOptions = {}): Promise<Record<string, Float32Array>> {
-    if (this.#disposed) throw new DisposedError('This program');
+    if (this.#disposed) throw new DisposedError("This program");
     options.signal?.throwIfAborted();
     const views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
     const store = this.device.parameters;
@@ -56,7 +56,7 @@ export class Program {
       const version = store.version;
       await makeDerived(this.device, this.#derived);
       this.#madeAt = version;
-      if (this.#disposed) throw new DisposedError('This program');
+      if (this.#disposed) throw new DisposedError("This program");
     }
     const buffers = await runNative(this.device, this.#id, views, options.signal);
     return Object.fromEntries([...this.outputs.keys()].map((name, i) => [name, new Float32Array(buffers[i])]));
@@ -77,9 +77,9 @@ export class Program {
 function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
   const kind = { f32: Float32Array, u8: Uint8Array, i32: Int32Array }[tensor.dtype];
   if (!(value instanceof kind) || value.length !== elements(tensor.shape)) {
-    const received = value ? `${value.constructor.name} of ${value.length}` : 'nothing';
+    const received = value ? `${value.constructor.name} of ${value.length}` : "nothing";
     throw new InvalidArgumentError(
-      `input ${name}: expected a ${kind.name} of ${elements(tensor.shape)} values [${tensor.shape.join(', ')}], received ${received}`,
+      `input ${name}: expected a ${kind.name} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}], received ${received}`,
       { argument: name, expected: tensor.shape, received },
     );
   }
@@ -89,17 +89,17 @@ function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] |
 async function runNative(device: Device, id: number, inputs: ArrayBufferView[], signal?: AbortSignal) {
   const { job, promise } = device.engine.run(id, inputs, new Float32Array(0));
   const abort = () => device.engine.cancel(job);
-  signal?.addEventListener('abort', abort, { once: true });
+  signal?.addEventListener("abort", abort, { once: true });
   try {
     return await promise;
   } catch (cause) {
     signal?.throwIfAborted();
     const message = cause instanceof Error ? cause.message : String(cause);
-    if (message === 'disposed') throw new DisposedError('This device');
-    if (message === 'out of memory') throw new OutOfMemoryError('The device has too little memory for this program');
-    throw new VideoClipError('ERR_RUN', `The program failed: ${message}`, { cause });
+    if (message === "disposed") throw new DisposedError("This device");
+    if (message === "out of memory") throw new OutOfMemoryError("The device has too little memory for this program");
+    throw new VideoClipError("ERR_RUN", `The program failed: ${message}`, { cause });
   } finally {
-    signal?.removeEventListener('abort', abort);
+    signal?.removeEventListener("abort", abort);
   }
 }
 
@@ -113,7 +113,9 @@ export function compile(graph: Graph, device: Device): Program {
   const derived = hoistParameters(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
   const parameterId = (tensor: Tensor) =>
-    tensor.node.op === PARAMETER ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape) : ids.get(tensor);
+    tensor.node.op === PARAMETER
+      ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape)
+      : ids.get(tensor);
   const plan = planGraph(graph, parameterId, (_, index) => ({ space: SPACE.output, id: index }));
   const native = device.engine.createProgram(encode(graph, plan));
   return new Program(device, graph, plan, derived, native);
@@ -155,11 +157,11 @@ function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {
     if (!tensor) return [SPACE.absent];
     const { buffer, offset, strides } = placements.get(tensor)!;
-    const itemSize = tensor.dtype === 'u8' ? 1 : 4;
+    const itemSize = tensor.dtype === "u8" ? 1 : 4;
     const { shape, dtype } = tensor;
     return [buffer.space, buffer.id, buffer.at + offset * itemSize, DTYPE[dtype], shape.length, ...shape, ...strides];
   };
-  const optional = node.op.name === 'conv3d' ? 5 : node.op.name === 'linear' ? 3 : node.inputs.length;
+  const optional = node.op.name === "conv3d" ? 5 : node.op.name === "linear" ? 3 : node.inputs.length;
   const inputs = Array.from({ length: optional }, (_, i) => node.inputs[i] ?? null);
   return {
     op: node.op.name,

@@ -1,4 +1,4 @@
-import type { Program } from './program.js';
+import type { Program } from "./program.js";
 
 /** Programs by key, the least recently used dropped when their bytes exceed the limit (the newest always stays). */
 export class ProgramCache {

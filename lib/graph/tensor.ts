@@ -1,7 +1,7 @@
-import { ShapeError } from '../errors.js';
+import { ShapeError } from "../errors.js";
 
 /** Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. */
-export type DType = 'f32' | 'u8' | 'i32';
+export type DType = "f32" | "u8" | "i32";
 
 export const ITEM_SIZE: Record<DType, number> = { f32: 4, u8: 1, i32: 4 };
 
@@ -97,6 +97,6 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 
 /** Throws the one kind of error that shape rules throw. */
 export function shapeError(op: string, expected: string, received: readonly number[] | string): ShapeError {
-  const text = typeof received === 'string' ? received : `[${received.join(', ')}]`;
+  const text = typeof received === "string" ? received : `[${received.join(", ")}]`;
   return new ShapeError(`${op}: expected ${expected}, received ${text}`, { op, expected, received });
 }

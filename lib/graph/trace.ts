@@ -1,5 +1,5 @@
-import { InvalidArgumentError, ShapeError } from '../errors.js';
-import { type DType, type Node, type OpDefinition, Tensor, type TensorType } from './tensor.js';
+import { InvalidArgumentError, ShapeError } from "../errors.js";
+import { type DType, type Node, type OpDefinition, Tensor, type TensorType } from "./tensor.js";
 
 /** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
 export interface Graph {
@@ -17,8 +17,8 @@ const source = (name: string): OpDefinition<never> => ({
 });
 
 /** Values that enter a graph: no instruction computes them. */
-export const INPUT = source('input');
-export const PARAMETER = source('parameter');
+export const INPUT = source("input");
+export const PARAMETER = source("parameter");
 
 interface Tracer {
   graph: Graph;
@@ -30,7 +30,7 @@ interface Tracer {
 let current: Tracer | undefined;
 
 function tracer(): Tracer {
-  if (!current) throw new InvalidArgumentError('Layers can only be applied inside trace()');
+  if (!current) throw new InvalidArgumentError("Layers can only be applied inside trace()");
   return current;
 }
 
@@ -51,7 +51,7 @@ export function trace(build: () => Record<string, Tensor>, options: { stages?: b
 }
 
 function addSource(op: OpDefinition<never>, attrs: Record<string, unknown>, shape: readonly number[], dtype: DType) {
-  const node: Node = { op, attrs, inputs: [], outputs: [], layer: tracer().scope.join('.') };
+  const node: Node = { op, attrs, inputs: [], outputs: [], layer: tracer().scope.join(".") };
   const tensor = new Tensor(node, 0, shape, dtype);
   node.outputs.push(tensor);
   tracer().graph.nodes.push(node);
@@ -59,7 +59,7 @@ function addSource(op: OpDefinition<never>, attrs: Record<string, unknown>, shap
 }
 
 /** A named input of the program. */
-export function input(name: string, shape: readonly number[], dtype: DType = 'f32'): Tensor {
+export function input(name: string, shape: readonly number[], dtype: DType = "f32"): Tensor {
   const tensor = addSource(INPUT, { name }, shape, dtype);
   tracer().graph.inputs.set(name, tensor);
   return tensor;
@@ -70,7 +70,7 @@ export function parameter(key: string, shape: readonly number[]): Tensor {
   const { parameters } = tracer();
   const found = parameters.get(key);
   if (found) return found;
-  const tensor = addSource(PARAMETER, { key }, shape, 'f32');
+  const tensor = addSource(PARAMETER, { key }, shape, "f32");
   parameters.set(key, tensor);
   return tensor;
 }
@@ -118,7 +118,7 @@ export function makeNode<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attr
 /** Applies an op to symbolic tensors. Shape errors name the layer. */
 export function applyOp<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A): Tensor[] {
   const { graph, scope: names } = tracer();
-  const node = makeNode(op, inputs, attrs, names.join('.'));
+  const node = makeNode(op, inputs, attrs, names.join("."));
   graph.nodes.push(node);
   return node.outputs;
 }

@@ -1,7 +1,7 @@
-import { elements } from '../graph/tensor.js';
-import { type Graph, input, PARAMETER, trace } from '../graph/trace.js';
-import { globalMean } from '../nn/layers.js';
-import { S3D, S3DG, type S3DOptions, s3dFeatures, s3dgHead, s3dHead } from './s3d.js';
+import { elements } from "../graph/tensor.js";
+import { type Graph, input, PARAMETER, trace } from "../graph/trace.js";
+import { globalMean } from "../nn/layers.js";
+import { S3D, S3DG, type S3DOptions, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
 
 export interface LayerDescription {
   name: string;
@@ -20,31 +20,38 @@ export interface ModelDescription {
   macs: number;
 }
 
-const MATRIX_OPS = new Set(['conv3d', 'linear']);
+const MATRIX_OPS = new Set(["conv3d", "linear"]);
 
 /** Layers of a graph as traced, before any fusion. */
 export function describeGraph(graph: Graph): ModelDescription {
   const layers: LayerDescription[] = [];
   for (const node of graph.nodes) {
-    const own = node.inputs.filter((x) => x?.node.op === PARAMETER && !/running_(mean|var)$/.test(x.node.attrs.key as string));
+    const own = node.inputs.filter(
+      (x) => x?.node.op === PARAMETER && !/running_(mean|var)$/.test(x.node.attrs.key as string),
+    );
     const parameters = own.reduce((sum, x) => sum + elements(x!.shape), 0);
     if (node.inputs.length === 0) continue;
     const weight = node.inputs[1];
     const macs = MATRIX_OPS.has(node.op.name) ? elements(node.outputs[0].shape) * elements(weight!.shape.slice(1)) : 0;
     layers.push({ name: node.layer, op: node.op.name, output: [...node.outputs[0].shape], parameters, macs });
   }
-  const sum = (key: 'parameters' | 'macs') => layers.reduce((total, layer) => total + layer[key], 0);
-  return { layers, parameters: sum('parameters'), macs: sum('macs') };
+  const sum = (key: "parameters" | "macs") => layers.reduce((total, layer) => total + layer[key], 0);
+  return { layers, parameters: sum("parameters"), macs: sum("macs") };
 }
 
 /** Layers, parameters and multiply-adds of a model for one clip. */
-export function describeModel(options: { model: 's3d' | 's3dg'; frames?: number; size?: number; options?: S3DOptions }): ModelDescription {
-  const { model, frames = model === 's3d' ? 16 : 32, size = 224 } = options;
+export function describeModel(options: {
+  model: "s3d" | "s3dg";
+  frames?: number;
+  size?: number;
+  options?: S3DOptions;
+}): ModelDescription {
+  const { model, frames = model === "s3d" ? 16 : 32, size = 224 } = options;
   return describeGraph(
     trace(() => {
-      const video = input('video', [1, frames, size, size, 3]);
-      const map = s3dFeatures(video, { ...(model === 's3d' ? S3D : S3DG), ...options.options });
-      return model === 's3d' ? { ...s3dHead(map, 400), mixed_5c: globalMean(map) } : s3dgHead(map);
+      const video = input("video", [1, frames, size, size, 3]);
+      const map = s3dFeatures(video, { ...(model === "s3d" ? S3D : S3DG), ...options.options });
+      return model === "s3d" ? { ...s3dHead(map, 400), mixed_5c: globalMean(map) } : s3dgHead(map);
     }),
   );
 }

@@ -1,18 +1,18 @@
-import { createDevice } from '../device.js';
-import { InvalidArgumentError, WeightsError } from '../errors.js';
-import { optimize } from '../graph/passes/index.js';
-import { compile } from '../graph/program.js';
-import { ProgramCache } from '../graph/program_cache.js';
-import type { Tensor } from '../graph/tensor.js';
-import { type Graph, input, PARAMETER, trace } from '../graph/trace.js';
-import { globalMean, preprocess } from '../nn/layers.js';
-import { hashParameter } from '../nn/random_weights.js';
-import type { Preset } from '../video/types.js';
-import { openWeights } from '../weights/index.js';
-import { kyleminToTorchvision, recognise } from '../weights/published.js';
-import { type StoredTensor, toFloat32 } from '../weights/tensor.js';
-import type { VideoEncoder, VideoEncoderOptions } from './encoder.js';
-import { S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from './s3d.js';
+import { createDevice } from "../device.js";
+import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { optimize } from "../graph/passes/index.js";
+import { compile } from "../graph/program.js";
+import { ProgramCache } from "../graph/program_cache.js";
+import type { Tensor } from "../graph/tensor.js";
+import { type Graph, input, PARAMETER, trace } from "../graph/trace.js";
+import { globalMean, preprocess } from "../nn/layers.js";
+import { hashParameter } from "../nn/random_weights.js";
+import type { Preset } from "../video/types.js";
+import { openWeights } from "../weights/index.js";
+import { kyleminToTorchvision, recognise } from "../weights/published.js";
+import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
+import type { VideoEncoder, VideoEncoderOptions } from "./encoder.js";
+import { S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
 
 /** What each model can give, with its width. */
 const OUTPUTS: Record<string, Record<string, number>> = {
@@ -23,14 +23,14 @@ const OUTPUTS: Record<string, Record<string, number>> = {
 function forward(model: string, output: string, preset: Preset, n: number): Graph {
   return trace(() => {
     const size = preset.crop;
-    const frames = input('clips', [n, preset.frames, size, size, 3], 'u8');
-    const options = model === 's3d' ? S3D : S3DG;
-    const cells = options.stem === 'cells';
+    const frames = input("clips", [n, preset.frames, size, size, 3], "u8");
+    const options = model === "s3d" ? S3D : S3DG;
+    const cells = options.stem === "cells";
     const { mean, std } = preset;
     const video = preprocess(frames, { top: 0, left: 0, height: size, width: size, mean, std, spaceToDepth: cells });
     const map = s3dFeatures(video, options, cells);
-    if (output === 'mixed_5c') return { y: globalMean(map) };
-    const heads: Record<string, Tensor> = model === 's3d' ? s3dHead(map, 400) : s3dgHead(map);
+    if (output === "mixed_5c") return { y: globalMean(map) };
+    const heads: Record<string, Tensor> = model === "s3d" ? s3dHead(map, 400) : s3dgHead(map);
     return { y: heads[output] };
   });
 }
@@ -50,20 +50,20 @@ function checkKeys(file: string, needed: Map<string, readonly number[]>, tensors
   const wrong = [...needed].flatMap(([key, shape]) => {
     const found = tensors.get(key);
     return found && found.shape.join() !== shape.join()
-      ? [`${key} (expected [${shape.join(', ')}], found [${found.shape.join(', ')}])`]
+      ? [`${key} (expected [${shape.join(", ")}], found [${found.shape.join(", ")}])`]
       : [];
   });
   const unexpected = [...tensors.keys()].filter((key) => !needed.has(key) && !IGNORED.test(key));
   const lists = [
-    ['missing', missing],
-    ['of the wrong shape', wrong],
-    ['unexpected', unexpected],
+    ["missing", missing],
+    ["of the wrong shape", wrong],
+    ["unexpected", unexpected],
   ] as const;
   if (missing.length + wrong.length + unexpected.length === 0) return;
   const text = lists
     .filter(([, list]) => list.length > 0)
-    .map(([label, list]) => `${list.length} ${label}: ${list.slice(0, 8).join(', ')}${list.length > 8 ? ', ...' : ''}`);
-  throw new WeightsError(`${file} does not fit the model; ${text.join('; ')}`, {
+    .map(([label, list]) => `${list.length} ${label}: ${list.slice(0, 8).join(", ")}${list.length > 8 ? ", ..." : ""}`);
+  throw new WeightsError(`${file} does not fit the model; ${text.join("; ")}`, {
     file,
     expected: missing,
     received: unexpected,
@@ -85,9 +85,12 @@ async function loadParameters(options: VideoEncoderOptions, needed: Map<string, 
     return { hash: `random:${options.randomWeights}`, values };
   }
   if (!options.weights) {
-    throw new InvalidArgumentError('weights: expected a weight file (or randomWeights with a seed, to try things out)', {
-      argument: 'weights',
-    });
+    throw new InvalidArgumentError(
+      "weights: expected a weight file (or randomWeights with a seed, to try things out)",
+      {
+        argument: "weights",
+      },
+    );
   }
   const file = await openWeights(options.weights);
   const known = recognise(file);
@@ -98,7 +101,7 @@ async function loadParameters(options: VideoEncoderOptions, needed: Map<string, 
       received: known.model,
     });
   }
-  const tensors = known?.source === 'kylemin' ? kyleminToTorchvision(file.tensors) : file.tensors;
+  const tensors = known?.source === "kylemin" ? kyleminToTorchvision(file.tensors) : file.tensors;
   checkKeys(options.weights, needed, tensors);
   const values = [...needed].map(([key, shape]) => [key, shape, toFloat32(tensors.get(key)!)] as const);
   return { hash: file.sha256.slice(0, 16), values };
@@ -115,17 +118,20 @@ function autoBatch(preset: Preset): number {
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
  */
 export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<VideoEncoder> {
-  const { model, preset, output = 'mixed_5c', precision = 'f32' } = options;
+  const { model, preset, output = "mixed_5c", precision = "f32" } = options;
   const dim = OUTPUTS[model]?.[output];
-  if (!OUTPUTS[model]) throw new InvalidArgumentError(`model: expected s3d or s3dg, received ${model}`, { argument: 'model' });
+  if (!OUTPUTS[model])
+    throw new InvalidArgumentError(`model: expected s3d or s3dg, received ${model}`, { argument: "model" });
   if (!dim) {
-    const names = Object.keys(OUTPUTS[model]).join(', ');
-    throw new InvalidArgumentError(`output: expected one of ${names} for ${model}, received ${output}`, { argument: 'output' });
+    const names = Object.keys(OUTPUTS[model]).join(", ");
+    throw new InvalidArgumentError(`output: expected one of ${names} for ${model}, received ${output}`, {
+      argument: "output",
+    });
   }
-  if (precision !== 'f32') throw new InvalidArgumentError(`precision: expected f32, received ${precision}`);
-  const batch = options.batch === undefined || options.batch === 'auto' ? autoBatch(preset) : options.batch;
+  if (precision !== "f32") throw new InvalidArgumentError(`precision: expected f32, received ${precision}`);
+  const batch = options.batch === undefined || options.batch === "auto" ? autoBatch(preset) : options.batch;
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
-    throw new InvalidArgumentError(`batch: expected 1 to 1024 or auto, received ${batch}`, { argument: 'batch' });
+    throw new InvalidArgumentError(`batch: expected 1 to 1024 or auto, received ${batch}`, { argument: "batch" });
   }
   const { hash, values } = await loadParameters(options, parametersOf(forward(model, output, preset, 1)));
   const device = createDevice({ device: options.device, threads: options.threads });
@@ -143,7 +149,9 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
     batch,
     async encode(clips, n, { signal } = {}) {
       if (n < 1 || n > batch || clips.length !== n * clipBytes) {
-        throw new InvalidArgumentError(`clips: expected 1 to ${batch} clips of ${clipBytes} bytes, received ${clips.length} bytes`);
+        throw new InvalidArgumentError(
+          `clips: expected 1 to ${batch} clips of ${clipBytes} bytes, received ${clips.length} bytes`,
+        );
       }
       // few sizes, so few programs: the next power of two, at most the batch; a row does not depend on the others
       const rows = Math.min(batch, 2 ** Math.ceil(Math.log2(n)));

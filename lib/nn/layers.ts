@@ -4,8 +4,8 @@ import {
   batchNorm as batchNormOp,
   binary as binaryOp,
   concat as concatOp,
-  conv3d as conv3dOp,
   conv3dAttrs,
+  conv3d as conv3dOp,
   embedding as embeddingOp,
   globalMean as globalMeanOp,
   linear as linearOp,
@@ -20,9 +20,9 @@ import {
   type Triple,
   type UnaryKind,
   unary as unaryOp,
-} from '../graph/ops/index.js';
-import type { Tensor } from '../graph/tensor.js';
-import { applyOp, parameter } from '../graph/trace.js';
+} from "../graph/ops/index.js";
+import type { Tensor } from "../graph/tensor.js";
+import { applyOp, parameter } from "../graph/trace.js";
 
 export interface ConvOptions {
   kernel: Triple;
@@ -45,7 +45,7 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
 /** BatchNorm in inference with `<key>.{weight, bias, running_mean, running_var}`. */
 export function batchNorm(x: Tensor, key: string, eps: number): Tensor {
   const C = [x.shape[x.shape.length - 1]];
-  const parameters = ['weight', 'bias', 'running_mean', 'running_var'].map((name) => parameter(`${key}.${name}`, C));
+  const parameters = ["weight", "bias", "running_mean", "running_var"].map((name) => parameter(`${key}.${name}`, C));
   return applyOp(batchNormOp, [x, ...parameters], { eps })[0];
 }
 
@@ -53,12 +53,12 @@ export function batchNorm(x: Tensor, key: string, eps: number): Tensor {
 export function linear(x: Tensor, key: string, outFeatures: number, options: { bias?: boolean } = {}): Tensor {
   const weight = parameter(`${key}.weight`, [outFeatures, x.shape[x.shape.length - 1]]);
   const bias = options.bias === false ? null : parameter(`${key}.bias`, [outFeatures]);
-  return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: 'none' })[0];
+  return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];
 }
 
 /** Max-pool with PyTorch's padding (-inf, floor). */
 export function maxPool3d(x: Tensor, kernel: Triple, stride: Triple, pad: Triple = [0, 0, 0]): Tensor {
-  return applyOp(maxPool3dOp, [x], { kernel, stride, low: pad, high: pad, ceil: false, padding: '-inf' })[0];
+  return applyOp(maxPool3dOp, [x], { kernel, stride, low: pad, high: pad, ceil: false, padding: "-inf" })[0];
 }
 
 /** Miech's max-pool with TensorFlow-style padding: zeros, `(k - s) / 2` rounded down below and the rest above, then ceil mode. */
@@ -66,24 +66,31 @@ export function maxPool3dTensorFlow(x: Tensor, kernel: Triple, stride: Triple): 
   const total = kernel.map((k, i) => Math.max(k - stride[i], 0));
   const low = total.map((n) => Math.floor(n / 2)) as unknown as Triple;
   const high = total.map((n, i) => n - low[i]) as unknown as Triple;
-  return applyOp(maxPool3dOp, [x], { kernel, stride, low, high, ceil: true, padding: 'zero' })[0];
+  return applyOp(maxPool3dOp, [x], { kernel, stride, low, high, ceil: true, padding: "zero" })[0];
 }
 
 /** Average pool without padding, stride 1. */
 export function avgPool(x: Tensor, kernel: Triple): Tensor {
   const zero: Triple = [0, 0, 0];
-  return applyOp(avgPool3d, [x], { kernel, stride: [1, 1, 1], low: zero, high: zero, ceil: false, countIncludePad: true })[0];
+  return applyOp(avgPool3d, [x], {
+    kernel,
+    stride: [1, 1, 1],
+    low: zero,
+    high: zero,
+    ceil: false,
+    countIncludePad: true,
+  })[0];
 }
 
 /** Self-gate of S3D-G: x sigmoid(W mean(x) + b), mean over T, H and W; parameters `<key>.{weight, bias}`. */
 export function selfGate(x: Tensor, key: string): Tensor {
-  const gate = unary(linear(globalMean(x), key, x.shape[x.shape.length - 1]), 'sigmoid');
+  const gate = unary(linear(globalMean(x), key, x.shape[x.shape.length - 1]), "sigmoid");
   return applyOp(scaleChannelsOp, [x, gate], {})[0];
 }
 
 export const globalMean = (x: Tensor): Tensor => applyOp(globalMeanOp, [x], {})[0];
 export const unary = (x: Tensor, kind: UnaryKind): Tensor => applyOp(unaryOp, [x], { kind })[0];
-export const relu = (x: Tensor): Tensor => unary(x, 'relu');
+export const relu = (x: Tensor): Tensor => unary(x, "relu");
 export const binary = (a: Tensor, b: Tensor, kind: BinaryKind): Tensor => applyOp(binaryOp, [a, b], { kind })[0];
 export const concat = (list: Tensor[], axis: number): Tensor => applyOp(concatOp, list, { axis })[0];
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => applyOp(reshapeOp, [x], { shape })[0];

@@ -18,7 +18,7 @@ function hashValue(seed: number, i: number): number {
   let h = (seed ^ Math.imul(i, 0x9e3779b1)) | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) / 4294967296 * 2 - 1;
+  return (((h ^ (h >>> 16)) >>> 0) / 4294967296) * 2 - 1;
 }
 
 /** A value by salt, name and index; see {@link hashValues}. */
@@ -32,11 +32,11 @@ export function hashValueOf(salt: string, name: string, i: number): number {
  */
 export function hashParameter(salt: string, key: string, shape: readonly number[], factor = 1): Float32Array {
   const count = shape.reduce((a, b) => a * b, 1);
-  if (key.endsWith('num_batches_tracked')) return new Float32Array(count);
+  if (key.endsWith("num_batches_tracked")) return new Float32Array(count);
   const v = hashValues(salt, key, count);
   const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
   const bound = Math.sqrt((shape.length >= 3 ? 6 : 3) / fanIn);
-  const rule = key.endsWith('running_var')
+  const rule = key.endsWith("running_var")
     ? (x: number) => 1 + 0.5 * x
     : shape.length === 1 && /(weight|gamma)$/.test(key)
       ? (x: number) => 1 + 0.1 * x

@@ -30,7 +30,12 @@ export function endOfVideo(lastTime: number, decoded: number, stream: StreamFact
  * than it has; or where both frames and time are missing (an edit list may hide frames, and sound may be longer than the
  * picture: neither is a fault).
  */
-export function earlyEnd(file: FileFacts, lastTime: number, decoded: number, stream: StreamFacts): VideoError | undefined {
+export function earlyEnd(
+  file: FileFacts,
+  lastTime: number,
+  decoded: number,
+  stream: StreamFacts,
+): VideoError | undefined {
   if (file.image !== undefined) return undefined;
   if (file.declaredSize !== undefined) {
     const reason = `the file is truncated: it has ${file.size} of ${file.declaredSize} bytes`;

@@ -67,5 +67,5 @@ function isFullRange(source: PixelSource): boolean {
 /** Degrees clockwise (0, 90, 180, 270) from the clockwise angle of a display matrix. */
 export function quarterTurns(degrees: number): number {
   if (!Number.isFinite(degrees)) return 0;
-  return ((Math.round(degrees / 90) % 4) + 4) % 4 * 90;
+  return (((Math.round(degrees / 90) % 4) + 4) % 4) * 90;
 }

@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
 
 export interface DecoderInfo {
   /** Version of node-av, null when it is not installed. */
@@ -13,12 +13,12 @@ export interface DecoderInfo {
 export async function decoderInfo(): Promise<DecoderInfo> {
   let nodeAv: string | null = null;
   try {
-    nodeAv = createRequire(import.meta.url)('node-av/package.json').version;
+    nodeAv = createRequire(import.meta.url)("node-av/package.json").version;
   } catch {
     // not installed
   }
-  const ffmpeg = await promisify(execFile)('ffmpeg', ['-version']).then(
-    ({ stdout }) => stdout.split('\n')[0],
+  const ffmpeg = await promisify(execFile)("ffmpeg", ["-version"]).then(
+    ({ stdout }) => stdout.split("\n")[0],
     () => null,
   );
   return { nodeAv, ffmpeg };

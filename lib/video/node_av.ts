@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DisposedError, VideoError } from "../errors.js";
-import { videoError, type FileFacts } from "./file.js";
+import { type FileFacts, videoError } from "./file.js";
 import type { Clip, OpenVideo, OpenVideoOptions, VideoInfo } from "./types.js";
 import type { WorkerMessage, WorkerRequest } from "./worker.js";
 
@@ -138,7 +138,10 @@ class NodeAvVideo implements OpenVideo {
 
 /** The error for a node-av that cannot be loaded. */
 export function missingNodeAv(reason: string): VideoError {
-  return new VideoError("ERR_DECODER_MISSING", `node-av cannot be loaded (${reason}). Install it with:\n  npm install node-av`);
+  return new VideoError(
+    "ERR_DECODER_MISSING",
+    `node-av cannot be loaded (${reason}). Install it with:\n  npm install node-av`,
+  );
 }
 
 function workerUrl(): URL {

@@ -1,6 +1,6 @@
-import { AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO, AV_LOG_QUIET } from "node-av/constants";
-import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from "node-av/lib";
+import { AV_LOG_QUIET, AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
 import type { Codec, Stream } from "node-av/lib";
+import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from "node-av/lib";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { type FileFacts, videoError } from "./file.js";
 import { deinterlaceFilter, pixelFilter } from "./filters.js";

@@ -75,7 +75,8 @@ main().catch((error: Error) => {
     post({ type: "error", code: error.code, message: error.message, file, time });
     return;
   }
-  const missing = (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" || /native binding/.test(error.message);
+  const missing =
+    (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" || /native binding/.test(error.message);
   const code = missing ? "ERR_DECODER_MISSING" : "ERR_VIDEO_CORRUPT";
   post({ type: "error", code, message: error.message, file: request.file.path });
 });

@@ -1,6 +1,6 @@
-import { openWeights, writeSafetensors } from './index.js';
-import { kyleminToTorchvision, recognise } from './published.js';
-import { countElements } from './tensor.js';
+import { openWeights, writeSafetensors } from "./index.js";
+import { kyleminToTorchvision, recognise } from "./published.js";
+import { countElements } from "./tensor.js";
 
 export interface WeightsReport {
   path: string;
@@ -20,7 +20,7 @@ export async function inspectWeights(path: string): Promise<WeightsReport> {
     const known = recognise(file);
     const tensors = [...file.tensors].map(([key, { dtype, shape }]) => ({ key, dtype, shape }));
     const parameters = tensors
-      .filter(({ key, dtype }) => dtype.includes('F') && !/running_(mean|var)$/.test(key))
+      .filter(({ key, dtype }) => dtype.includes("F") && !/running_(mean|var)$/.test(key))
       .reduce((sum, { shape }) => sum + (countElements(shape) ?? 0), 0);
     return {
       path,
@@ -40,7 +40,7 @@ export async function convertWeights(input: string, output: string): Promise<num
   const file = await openWeights(input);
   try {
     const known = recognise(file);
-    const tensors = known?.source === 'kylemin' ? kyleminToTorchvision(file.tensors) : file.tensors;
+    const tensors = known?.source === "kylemin" ? kyleminToTorchvision(file.tensors) : file.tensors;
     writeSafetensors(output, tensors, { source_sha256: file.sha256, ...(known ? { model: known.model } : {}) });
     return tensors.size;
   } finally {

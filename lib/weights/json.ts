@@ -20,49 +20,49 @@ export function parseStrictJson(text: string): Json {
     throw new JsonError(message, at);
   };
   const space = () => {
-    while (at < text.length && ' \t\n\r'.includes(text[at])) at++;
+    while (at < text.length && " \t\n\r".includes(text[at])) at++;
   };
   const literal = (word: string, value: Json): Json => {
-    if (!text.startsWith(word, at)) fail('unexpected character');
+    if (!text.startsWith(word, at)) fail("unexpected character");
     at += word.length;
     return value;
   };
   const string = (): string => {
     const start = at++;
-    while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-    if (at >= text.length) fail('string without an end');
+    while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+    if (at >= text.length) fail("string without an end");
     at++;
     try {
       return JSON.parse(text.slice(start, at)) as string;
     } catch {
       at = start;
-      return fail('malformed string');
+      return fail("malformed string");
     }
   };
   const number = (): number => {
-    const word = /^-?[0-9.eE+-]+/.exec(text.slice(at, at + 40))?.[0] ?? '';
-    if (!/^(0|[1-9][0-9]*)$/.test(word)) fail('expected a plain non-negative integer');
+    const word = /^-?[0-9.eE+-]+/.exec(text.slice(at, at + 40))?.[0] ?? "";
+    if (!/^(0|[1-9][0-9]*)$/.test(word)) fail("expected a plain non-negative integer");
     const value = Number(word);
-    if (!Number.isSafeInteger(value)) fail('number above 2^53');
+    if (!Number.isSafeInteger(value)) fail("number above 2^53");
     at += word.length;
     return value;
   };
   const value = (depth: number): Json => {
-    if (depth > MAX_DEPTH) fail('nested too deep');
+    if (depth > MAX_DEPTH) fail("nested too deep");
     space();
     switch (text[at]) {
-      case '{':
+      case "{":
         return object(depth);
-      case '[':
+      case "[":
         return array(depth);
       case '"':
         return string();
-      case 't':
-        return literal('true', true);
-      case 'f':
-        return literal('false', false);
-      case 'n':
-        return literal('null', null);
+      case "t":
+        return literal("true", true);
+      case "f":
+        return literal("false", false);
+      case "n":
+        return literal("null", null);
       default:
         return number();
     }
@@ -71,22 +71,22 @@ export function parseStrictJson(text: string): Json {
     const map = new Map<string, Json>();
     at++;
     space();
-    if (text[at] === '}') {
+    if (text[at] === "}") {
       at++;
       return map;
     }
     for (;;) {
       space();
-      if (text[at] !== '"') fail('expected a key');
+      if (text[at] !== '"') fail("expected a key");
       const key = string();
       if (map.has(key)) fail(`duplicate key ${JSON.stringify(key.slice(0, 80))}`);
       space();
-      if (text[at] !== ':') fail('expected a colon');
+      if (text[at] !== ":") fail("expected a colon");
       at++;
       map.set(key, value(depth + 1));
       space();
-      if (text[at] === '}') break;
-      if (text[at] !== ',') fail('expected a comma or }');
+      if (text[at] === "}") break;
+      if (text[at] !== ",") fail("expected a comma or }");
       at++;
     }
     at++;
@@ -96,22 +96,22 @@ export function parseStrictJson(text: string): Json {
     const list: Json[] = [];
     at++;
     space();
-    if (text[at] === ']') {
+    if (text[at] === "]") {
       at++;
       return list;
     }
     for (;;) {
       list.push(value(depth + 1));
       space();
-      if (text[at] === ']') break;
-      if (text[at] !== ',') fail('expected a comma or ]');
+      if (text[at] === "]") break;
+      if (text[at] !== ",") fail("expected a comma or ]");
       at++;
     }
     at++;
     return list;
   };
   const result = value(0);
-  while (at < text.length && text[at] === ' ') at++;
-  if (at < text.length) fail('text after the end');
+  while (at < text.length && text[at] === " ") at++;
+  if (at < text.length) fail("text after the end");
   return result;
 }

@@ -1,27 +1,28 @@
-import { floatToHalf } from './tensor.js';
+import { concatUint8Arrays } from "typed-array-utils";
+import { floatToHalf } from "./tensor.js";
 
 /** Header of an .npy file (version 1.0), padded so that the data begins at a multiple of 64 bytes. */
-export function npyHeader(shape: readonly number[], dtype: 'f32' | 'f16'): Uint8Array {
-  const list = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const text = `{'descr': '<f${dtype === 'f32' ? 4 : 2}', 'fortran_order': False, 'shape': (${list}), }`;
+export function npyHeader(shape: readonly number[], dtype: "f32" | "f16"): Uint8Array {
+  const list = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
+  const text = `{'descr': '<f${dtype === "f32" ? 4 : 2}', 'fortran_order': False, 'shape': (${list}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64;
-  const header = Buffer.alloc(length, ' ');
-  header.write('\x93NUMPY\x01\x00', 'latin1');
+  const header = Buffer.alloc(length, " ");
+  header.write("\x93NUMPY\x01\x00", "latin1");
   header.writeUInt16LE(length - 10, 8);
-  header.write(text, 10, 'latin1');
+  header.write(text, 10, "latin1");
   header[length - 1] = 10;
   return header;
 }
 
 /** Values as little-endian bytes in the dtype of a feature file; f16 is rounded to nearest even. */
-export function npyData(data: Float32Array, dtype: 'f32' | 'f16'): Uint8Array {
-  if (dtype === 'f32') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+export function npyData(data: Float32Array, dtype: "f32" | "f16"): Uint8Array {
+  if (dtype === "f32") return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const half = new Uint16Array(data.length);
   for (let i = 0; i < data.length; i++) half[i] = floatToHalf(data[i]);
   return new Uint8Array(half.buffer);
 }
 
 /** A whole .npy file. */
-export function npyBytes(data: Float32Array, shape: readonly number[], dtype: 'f32' | 'f16'): Uint8Array {
-  return Buffer.concat([npyHeader(shape, dtype), npyData(data, dtype)]);
+export function npyBytes(data: Float32Array, shape: readonly number[], dtype: "f32" | "f16"): Uint8Array {
+  return concatUint8Arrays(npyHeader(shape, dtype), npyData(data, dtype));
 }

@@ -1,4 +1,4 @@
-import type { ByteFile } from './tensor.js';
+import type { ByteFile } from "./tensor.js";
 
 /**
  * A pickle interpreter that only makes data. A GLOBAL is looked up in an exact-match table and yields a marker; nothing is
@@ -9,7 +9,7 @@ import type { ByteFile } from './tensor.js';
 export class Global {
   constructor(
     readonly name: string,
-    readonly kind: 'dict' | 'tensor' | 'parameter' | 'size' | 'storage' | 'dtype' | 'opaque',
+    readonly kind: "dict" | "tensor" | "parameter" | "size" | "storage" | "dtype" | "opaque",
   ) {}
 }
 
@@ -56,24 +56,24 @@ export type Value =
   | StorageRef
   | TensorRef;
 
-const STORAGES = ['Float', 'Double', 'Half', 'BFloat16', 'Long', 'Int', 'Short', 'Char', 'Byte', 'Bool'];
+const STORAGES = ["Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"];
 const ALLOWED = new Map<string, Global>([
-  ...STORAGES.map((s) => [`torch ${s}Storage`, new Global(`${s}Storage`, 'storage')] as const),
-  ['collections OrderedDict', new Global('OrderedDict', 'dict')],
-  ['torch._utils _rebuild_tensor_v2', new Global('_rebuild_tensor_v2', 'tensor')],
-  ['torch._utils _rebuild_parameter', new Global('_rebuild_parameter', 'parameter')],
-  ['torch Size', new Global('Size', 'size')],
-  ['argparse Namespace', new Global('argparse.Namespace', 'opaque')],
-  ['numpy.core.multiarray scalar', new Global('numpy scalar', 'opaque')],
-  ['numpy._core.multiarray scalar', new Global('numpy scalar', 'opaque')],
-  ['numpy dtype', new Global('numpy dtype', 'opaque')],
-  ['_codecs encode', new Global('_codecs.encode', 'opaque')],
+  ...STORAGES.map((s) => [`torch ${s}Storage`, new Global(`${s}Storage`, "storage")] as const),
+  ["collections OrderedDict", new Global("OrderedDict", "dict")],
+  ["torch._utils _rebuild_tensor_v2", new Global("_rebuild_tensor_v2", "tensor")],
+  ["torch._utils _rebuild_parameter", new Global("_rebuild_parameter", "parameter")],
+  ["torch Size", new Global("Size", "size")],
+  ["argparse Namespace", new Global("argparse.Namespace", "opaque")],
+  ["numpy.core.multiarray scalar", new Global("numpy scalar", "opaque")],
+  ["numpy._core.multiarray scalar", new Global("numpy scalar", "opaque")],
+  ["numpy dtype", new Global("numpy dtype", "opaque")],
+  ["_codecs encode", new Global("_codecs.encode", "opaque")],
 ]);
 
 const MAX_BYTES = 64 << 20;
 const MAX_OPS = 4_000_000;
 const MAX_RANK = 8;
-const MARK = Symbol('mark');
+const MARK = Symbol("mark");
 
 /** Interprets one pickle that begins at `start`; returns its value and the byte after STOP. */
 export function readPickle(file: ByteFile, start: number, end: number): { value: Value; end: number } {
@@ -105,8 +105,8 @@ class Machine {
 
   line(): string {
     const end = this.bytes.indexOf(10, this.#at);
-    if (end < 0 || end - this.#at > 256) throw this.fail('a name without an end');
-    const text = this.bytes.toString('latin1', this.#at, end);
+    if (end < 0 || end - this.#at > 256) throw this.fail("a name without an end");
+    const text = this.bytes.toString("latin1", this.#at, end);
     this.#at = end + 1;
     return text;
   }
@@ -114,27 +114,27 @@ class Machine {
   text(length: number): string {
     const raw = this.take(length);
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw);
     } catch {
-      throw this.fail('a string is not UTF-8');
+      throw this.fail("a string is not UTF-8");
     }
   }
 
   pop(): Value {
     const value = this.#stack.pop();
-    if (value === undefined || value === MARK) throw this.fail('the stack is empty');
+    if (value === undefined || value === MARK) throw this.fail("the stack is empty");
     return value;
   }
 
   top(): Value {
     const value = this.#stack.at(-1);
-    if (value === undefined || value === MARK) throw this.fail('the stack is empty');
+    if (value === undefined || value === MARK) throw this.fail("the stack is empty");
     return value;
   }
 
   popMark(): Value[] {
     const at = this.#stack.lastIndexOf(MARK);
-    if (at < 0) throw this.fail('no mark on the stack');
+    if (at < 0) throw this.fail("no mark on the stack");
     const items = this.#stack.splice(at) as Value[];
     return items.slice(1);
   }
@@ -151,11 +151,11 @@ class Machine {
 
   run(): { value: Value; end: number } {
     for (let ops = 0; ; ops++) {
-      if (ops > MAX_OPS) throw this.fail('too many instructions');
+      if (ops > MAX_OPS) throw this.fail("too many instructions");
       const op = this.take(1)[0];
       if (op === 0x2e) {
         const value = this.pop();
-        if (this.#stack.length > 0) throw this.fail('more than one value at the end');
+        if (this.#stack.length > 0) throw this.fail("more than one value at the end");
         return { value, end: this.start + this.#at };
       }
       this.step(op);
@@ -202,7 +202,7 @@ class Machine {
         stack.push(this.text(this.take(1)[0]));
         break;
       case 0x55:
-        stack.push(this.take(this.take(1)[0]).toString('latin1'));
+        stack.push(this.take(this.take(1)[0]).toString("latin1"));
         break;
       case 0x43:
         stack.push(Uint8Array.from(this.take(this.take(1)[0])));
@@ -266,8 +266,8 @@ class Machine {
       case 0x81: {
         const args = this.pop();
         const type = this.pop();
-        if (!(args instanceof Tuple) || !(type instanceof Global) || type.name !== 'argparse.Namespace') {
-          throw this.fail('NEWOBJ of a class that is not allowed');
+        if (!(args instanceof Tuple) || !(type instanceof Global) || type.name !== "argparse.Namespace") {
+          throw this.fail("NEWOBJ of a class that is not allowed");
         }
         stack.push(new Opaque(type.name));
         break;
@@ -275,7 +275,8 @@ class Machine {
       case 0x62: {
         this.pop(); // an OrderedDict's attributes or an opaque state: not needed
         const target = this.top();
-        if (!(target instanceof Opaque) && !(target instanceof Map)) throw this.fail('BUILD on a value that has no state');
+        if (!(target instanceof Opaque) && !(target instanceof Map))
+          throw this.fail("BUILD on a value that has no state");
         break;
       }
       default:
@@ -304,17 +305,17 @@ class Machine {
 
   append(items: Value[]): void {
     const list = this.top();
-    if (!Array.isArray(list)) throw this.fail('APPEND to a value that is not a list');
+    if (!Array.isArray(list)) throw this.fail("APPEND to a value that is not a list");
     for (const item of items) list.push(item);
   }
 
   setItems(items: Value[]): void {
     const map = this.top();
-    if (!(map instanceof Map)) throw this.fail('SETITEM on a value that is not a dict');
-    if (items.length % 2) throw this.fail('SETITEMS with an odd number of values');
+    if (!(map instanceof Map)) throw this.fail("SETITEM on a value that is not a dict");
+    if (items.length % 2) throw this.fail("SETITEMS with an odd number of values");
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
-      if (Array.isArray(key) || key instanceof Map) throw this.fail('a list or dict as a dict key');
+      if (Array.isArray(key) || key instanceof Map) throw this.fail("a list or dict as a dict key");
       map.set(key, items[i + 1]);
     }
   }
@@ -324,41 +325,43 @@ class Machine {
     const [tag, type, key, location, numel, view] = items;
     const ok =
       (items.length === 5 || items.length === 6) &&
-      tag === 'storage' &&
+      tag === "storage" &&
       type instanceof Global &&
-      type.kind === 'storage' &&
-      typeof key === 'string' &&
-      typeof location === 'string' &&
-      typeof numel === 'number' &&
+      type.kind === "storage" &&
+      typeof key === "string" &&
+      typeof location === "string" &&
+      typeof numel === "number" &&
       Number.isSafeInteger(numel) &&
       numel >= 0;
-    if (!ok) throw this.fail('a persistent id that is not a storage');
+    if (!ok) throw this.fail("a persistent id that is not a storage");
     let part: [string, number, number] | null = null;
     if (view instanceof Tuple) {
       const [name, offset, size] = view.items;
-      if (typeof name !== 'string' || typeof offset !== 'number' || typeof size !== 'number') throw this.fail('broken storage view');
+      if (typeof name !== "string" || typeof offset !== "number" || typeof size !== "number")
+        throw this.fail("broken storage view");
       part = [name, offset, size];
     } else if (view !== undefined && view !== null) {
-      throw this.fail('broken storage view');
+      throw this.fail("broken storage view");
     }
     return new StorageRef(type, key, numel, part);
   }
 
   reduce(callee: Value, args: Value): Value {
-    if (!(callee instanceof Global) || !(args instanceof Tuple)) throw this.fail('REDUCE of a value that is not allowed');
+    if (!(callee instanceof Global) || !(args instanceof Tuple))
+      throw this.fail("REDUCE of a value that is not allowed");
     const { items } = args;
     switch (callee.kind) {
-      case 'dict':
+      case "dict":
         return this.orderedDict(items);
-      case 'tensor':
+      case "tensor":
         return this.tensor(items);
-      case 'parameter':
-        if (items.length !== 3 || !(items[0] instanceof TensorRef)) throw this.fail('a parameter without a tensor');
+      case "parameter":
+        if (items.length !== 3 || !(items[0] instanceof TensorRef)) throw this.fail("a parameter without a tensor");
         return items[0];
-      case 'size':
-        if (items.length !== 1 || !(items[0] instanceof Tuple)) throw this.fail('a Size without sizes');
+      case "size":
+        if (items.length !== 1 || !(items[0] instanceof Tuple)) throw this.fail("a Size without sizes");
         return items[0];
-      case 'opaque':
+      case "opaque":
         return new Opaque(callee.name);
       default:
         throw this.fail(`${callee.name} cannot be called`);
@@ -368,10 +371,11 @@ class Machine {
   orderedDict(items: Value[]): Map<Value, Value> {
     const map = new Map<Value, Value>();
     if (items.length === 0) return map;
-    if (items.length !== 1 || !Array.isArray(items[0])) throw this.fail('an OrderedDict that is not made from pairs');
+    if (items.length !== 1 || !Array.isArray(items[0])) throw this.fail("an OrderedDict that is not made from pairs");
     for (const pair of items[0]) {
       const entry = pair instanceof Tuple ? pair.items : Array.isArray(pair) ? pair : [];
-      if (entry.length !== 2 || Array.isArray(entry[0]) || entry[0] instanceof Map) throw this.fail('an OrderedDict pair');
+      if (entry.length !== 2 || Array.isArray(entry[0]) || entry[0] instanceof Map)
+        throw this.fail("an OrderedDict pair");
       map.set(entry[0], entry[1]);
     }
     return map;
@@ -380,16 +384,19 @@ class Machine {
   tensor(items: Value[]): TensorRef {
     const [storage, offset, size, stride, grad, hooks] = items;
     const ints = (value: Value): number[] | undefined =>
-      value instanceof Tuple && value.items.every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0)
+      value instanceof Tuple && value.items.every((n) => typeof n === "number" && Number.isSafeInteger(n) && n >= 0)
         ? (value.items as number[])
         : undefined;
     const shape = ints(size);
     const strides = ints(stride);
-    if (!(storage instanceof StorageRef) || items.length < 6 || items.length > 7) throw this.fail('a tensor without a storage');
-    if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) throw this.fail('a negative or broken storage offset');
-    if (!shape || !strides) throw this.fail('tensor sizes and strides must be non-negative integers');
-    if (shape.length !== strides.length || shape.length > MAX_RANK) throw this.fail(`a tensor of ${shape.length} sizes and ${strides.length} strides`);
-    if (typeof grad !== 'boolean' || !(hooks instanceof Map) || hooks.size > 0) throw this.fail('a tensor with hooks');
+    if (!(storage instanceof StorageRef) || items.length < 6 || items.length > 7)
+      throw this.fail("a tensor without a storage");
+    if (typeof offset !== "number" || !Number.isSafeInteger(offset) || offset < 0)
+      throw this.fail("a negative or broken storage offset");
+    if (!shape || !strides) throw this.fail("tensor sizes and strides must be non-negative integers");
+    if (shape.length !== strides.length || shape.length > MAX_RANK)
+      throw this.fail(`a tensor of ${shape.length} sizes and ${strides.length} strides`);
+    if (typeof grad !== "boolean" || !(hooks instanceof Map) || hooks.size > 0) throw this.fail("a tensor with hooks");
     return new TensorRef(storage, offset, shape, strides);
   }
 }

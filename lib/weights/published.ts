@@ -1,10 +1,10 @@
-import type { WeightsFile } from './index.js';
-import type { StoredTensor } from './tensor.js';
+import type { WeightsFile } from "./index.js";
+import type { StoredTensor } from "./tensor.js";
 
 /** A weight file that others publish. */
 export interface Published {
-  model: 's3d' | 's3dg';
-  source: 'torchvision' | 'kylemin' | 'miech';
+  model: "s3d" | "s3dg";
+  source: "torchvision" | "kylemin" | "miech";
   file: string;
   url: string;
   preset: string;
@@ -16,50 +16,50 @@ export interface Published {
 
 export const PUBLISHED: Published[] = [
   {
-    model: 's3d',
-    source: 'torchvision',
-    file: 's3d-d76dad2f.pth',
-    url: 'https://download.pytorch.org/models/s3d-d76dad2f.pth',
-    preset: 's3d',
-    hash: 'd76dad2f',
-    marker: 'features.0.0.0.weight',
+    model: "s3d",
+    source: "torchvision",
+    file: "s3d-d76dad2f.pth",
+    url: "https://download.pytorch.org/models/s3d-d76dad2f.pth",
+    preset: "s3d",
+    hash: "d76dad2f",
+    marker: "features.0.0.0.weight",
   },
   {
-    model: 's3d',
-    source: 'kylemin',
-    file: 'S3D_kinetics400.pt',
-    url: 'https://github.com/kylemin/S3D',
-    preset: 's3d-kylemin',
-    marker: 'base.0.conv_s.weight',
+    model: "s3d",
+    source: "kylemin",
+    file: "S3D_kinetics400.pt",
+    url: "https://github.com/kylemin/S3D",
+    preset: "s3d-kylemin",
+    marker: "base.0.conv_s.weight",
   },
   {
-    model: 's3dg',
-    source: 'miech',
-    file: 's3d_howto100m.pth',
-    url: 'https://www.rocq.inria.fr/cluster-willow/amiech/howto100m/s3d_howto100m.pth',
-    preset: 's3dg',
-    marker: 'conv_2c.conv2.weight',
+    model: "s3dg",
+    source: "miech",
+    file: "s3d_howto100m.pth",
+    url: "https://www.rocq.inria.fr/cluster-willow/amiech/howto100m/s3d_howto100m.pth",
+    preset: "s3dg",
+    marker: "conv_2c.conv2.weight",
   },
 ];
 
 /** Which published layout a file has, by its keys. */
-export function recognise(file: Pick<WeightsFile, 'tensors'>): Published | undefined {
+export function recognise(file: Pick<WeightsFile, "tensors">): Published | undefined {
   return PUBLISHED.find(({ marker }) => file.tensors.has(marker));
 }
 
 /** Renames kylemin/S3D's keys to torchvision's: the same network and the same order of layers. */
 export function kyleminToTorchvision(tensors: ReadonlyMap<string, StoredTensor>): Map<string, StoredTensor> {
   const rename = (key: string) => {
-    if (key.startsWith('fc.0.')) return key.replace('fc.0.', 'classifier.1.');
+    if (key.startsWith("fc.0.")) return key.replace("fc.0.", "classifier.1.");
     return key
-      .replace(/^base\./, 'features.')
-      .replace('branch0.0.', 'branch0.')
-      .replace(/\.conv_s\./, '.0.0.')
-      .replace(/\.bn_s\./, '.0.1.')
-      .replace(/\.conv_t\./, '.1.0.')
-      .replace(/\.bn_t\./, '.1.1.')
-      .replace(/\.conv\./, '.0.')
-      .replace(/\.bn\./, '.1.');
+      .replace(/^base\./, "features.")
+      .replace("branch0.0.", "branch0.")
+      .replace(/\.conv_s\./, ".0.0.")
+      .replace(/\.bn_s\./, ".0.1.")
+      .replace(/\.conv_t\./, ".1.0.")
+      .replace(/\.bn_t\./, ".1.1.")
+      .replace(/\.conv\./, ".0.")
+      .replace(/\.bn\./, ".1.");
   };
   return new Map([...tensors].map(([key, value]) => [rename(key), value]));
 }

@@ -1,7 +1,7 @@
-import { inflateRawSync } from 'node:zlib';
-import type { ByteFile } from './tensor.js';
-import { countElements } from './tensor.js';
-import { readZip } from './zip.js';
+import { inflateRawSync } from "node:zlib";
+import type { ByteFile } from "./tensor.js";
+import { countElements } from "./tensor.js";
+import { readZip } from "./zip.js";
 
 /** An array of a .npy file: numbers as float64 (64-bit integers are rounded), or strings. */
 export interface NpyArray {
@@ -11,32 +11,39 @@ export interface NpyArray {
 
 const MAX_HEADER = 1 << 16;
 const READERS: Record<string, [number, (b: Buffer, at: number) => number]> = {
-  '<f8': [8, (b, at) => b.readDoubleLE(at)],
-  '<f4': [4, (b, at) => b.readFloatLE(at)],
-  '<i8': [8, (b, at) => Number(b.readBigInt64LE(at))],
-  '<u8': [8, (b, at) => Number(b.readBigUInt64LE(at))],
-  '<i4': [4, (b, at) => b.readInt32LE(at)],
-  '<u4': [4, (b, at) => b.readUInt32LE(at)],
-  '<i2': [2, (b, at) => b.readInt16LE(at)],
-  '<u2': [2, (b, at) => b.readUInt16LE(at)],
-  '|i1': [1, (b, at) => b.readInt8(at)],
-  '|u1': [1, (b, at) => b[at]],
-  '|b1': [1, (b, at) => b[at]],
+  "<f8": [8, (b, at) => b.readDoubleLE(at)],
+  "<f4": [4, (b, at) => b.readFloatLE(at)],
+  "<i8": [8, (b, at) => Number(b.readBigInt64LE(at))],
+  "<u8": [8, (b, at) => Number(b.readBigUInt64LE(at))],
+  "<i4": [4, (b, at) => b.readInt32LE(at)],
+  "<u4": [4, (b, at) => b.readUInt32LE(at)],
+  "<i2": [2, (b, at) => b.readInt16LE(at)],
+  "<u2": [2, (b, at) => b.readUInt16LE(at)],
+  "|i1": [1, (b, at) => b.readInt8(at)],
+  "|u1": [1, (b, at) => b[at]],
+  "|b1": [1, (b, at) => b[at]],
 };
 
 /** Reads .npy bytes. Fields of the header are matched, never evaluated; object arrays (pickles) are refused. */
 export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
-  if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY') throw file.fail('not an .npy array', start);
+  if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== "\x93NUMPY") throw file.fail("not an .npy array", start);
   const version = bytes[6];
   if (version < 1 || version > 3) throw file.fail(`.npy version ${version}`, start + 6);
   const prefix = version === 1 ? 10 : 12;
   const length = version === 1 ? bytes.readUInt16LE(8) : bytes.readUInt32LE(8);
-  if (length > MAX_HEADER || prefix + length > bytes.length) throw file.fail('the .npy header reaches beyond the data', start + 8);
-  const text = bytes.toString('latin1', prefix, prefix + length);
-  const match = /^\{\s*'descr':\s*'([^']{2,16})',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9, ]*)\),?\s*\}\s*$/.exec(text);
-  if (!match) throw file.fail('an .npy header that is not descr, fortran_order and shape', start + prefix);
+  if (length > MAX_HEADER || prefix + length > bytes.length)
+    throw file.fail("the .npy header reaches beyond the data", start + 8);
+  const text = bytes.toString("latin1", prefix, prefix + length);
+  const match =
+    /^\{\s*'descr':\s*'([^']{2,16})',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9, ]*)\),?\s*\}\s*$/.exec(
+      text,
+    );
+  if (!match) throw file.fail("an .npy header that is not descr, fortran_order and shape", start + prefix);
   const [, descr, fortran, list] = match;
-  const shape = list.split(',').filter((s) => s.trim() !== '').map(Number);
+  const shape = list
+    .split(",")
+    .filter((s) => s.trim() !== "")
+    .map(Number);
   const count = countElements(shape);
   const unicode = /^<U(\d{1,6})$/.exec(descr);
   const itemSize = unicode ? 4 * Number(unicode[1]) : READERS[descr]?.[0];
@@ -45,8 +52,9 @@ export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
   if (count === undefined || count * itemSize !== bytes.length - at) {
     throw file.fail(`.npy shape (${list}) does not fit ${bytes.length - at} bytes of data`, start + at);
   }
-  if (fortran === 'True' && shape.length > 1) throw file.fail('.npy arrays in Fortran order are not read', start + prefix);
-  if (count > 2 ** 31) throw file.fail('an .npy array of more than 2^31 values', start + prefix);
+  if (fortran === "True" && shape.length > 1)
+    throw file.fail(".npy arrays in Fortran order are not read", start + prefix);
+  if (count > 2 ** 31) throw file.fail("an .npy array of more than 2^31 values", start + prefix);
   if (unicode) return { shape, data: readStrings(file, bytes, at, count, itemSize / 4, start) };
   const data = new Float64Array(count);
   const read = READERS[descr][1];
@@ -56,12 +64,12 @@ export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
 
 function readStrings(file: ByteFile, bytes: Buffer, at: number, count: number, width: number, start: number): string[] {
   return Array.from({ length: count }, (_, i) => {
-    let text = '';
+    let text = "";
     for (let c = 0; c < width; c++) {
       const place = at + 4 * (i * width + c);
       const code = bytes.readUInt32LE(place);
       if (code === 0) break;
-      if (code > 0x10ffff) throw file.fail('a character beyond Unicode', start + place);
+      if (code > 0x10ffff) throw file.fail("a character beyond Unicode", start + place);
       text += String.fromCodePoint(code);
     }
     return text;
@@ -79,15 +87,17 @@ export function readNpz(file: ByteFile): Map<string, NpyArray> {
   for (const entry of readZip(file, [0, 8]).values()) {
     let bytes = file.read(entry.offset, entry.size);
     if (entry.method === 8) {
-      if (entry.inflated > 1032 * entry.size + 64) throw file.fail(`entry ${entry.name} claims ${entry.inflated} bytes`, entry.offset);
+      if (entry.inflated > 1032 * entry.size + 64)
+        throw file.fail(`entry ${entry.name} claims ${entry.inflated} bytes`, entry.offset);
       try {
         bytes = inflateRawSync(bytes, { maxOutputLength: Math.max(1, entry.inflated) });
       } catch {
         throw file.fail(`entry ${entry.name} cannot be inflated to its declared size`, entry.offset);
       }
-      if (bytes.length !== entry.inflated) throw file.fail(`entry ${entry.name} inflates to another size`, entry.offset);
+      if (bytes.length !== entry.inflated)
+        throw file.fail(`entry ${entry.name} inflates to another size`, entry.offset);
     }
-    arrays.set(entry.name.replace(/\.npy$/, ''), parseNpy(file, bytes, entry.offset));
+    arrays.set(entry.name.replace(/\.npy$/, ""), parseNpy(file, bytes, entry.offset));
   }
   return arrays;
 }

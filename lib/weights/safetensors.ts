@@ -1,13 +1,16 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { WeightsError } from '../errors.js';
-import { type Json, JsonError, parseStrictJson } from './json.js';
-import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from './tensor.js';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { WeightsError } from "../errors.js";
+import { type Json, JsonError, parseStrictJson } from "./json.js";
+import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 
 const MAX_HEADER = 100_000_000;
 const MAX_NAME = 4096;
 
 /** Reads a safetensors file strictly: the reference's checks, and none of its leniencies (duplicates, unknown fields). */
-export function readSafetensors(file: ByteFile): { tensors: Map<string, StoredTensor>; metadata: Record<string, string> } {
+export function readSafetensors(file: ByteFile): {
+  tensors: Map<string, StoredTensor>;
+  metadata: Record<string, string>;
+} {
   if (file.size < 8) throw file.fail(`a safetensors file has at least 8 bytes, this one ${file.size}`, 0);
   const length = file.read(0, 8).readBigUInt64LE(0);
   if (length > BigInt(MAX_HEADER)) throw file.fail(`header length ${length} is above ${MAX_HEADER}`, 0);
@@ -18,10 +21,10 @@ export function readSafetensors(file: ByteFile): { tensors: Map<string, StoredTe
   const entries: { name: string; begin: number; end: number }[] = [];
   const tensors = new Map<string, StoredTensor>();
   for (const [name, value] of root) {
-    if (name === '__metadata__') {
-      if (!(value instanceof Map)) throw keyError(file, name, 'metadata must be an object of strings');
+    if (name === "__metadata__") {
+      if (!(value instanceof Map)) throw keyError(file, name, "metadata must be an object of strings");
       for (const [key, text] of value) {
-        if (typeof text !== 'string') throw keyError(file, name, `metadata ${key} must be a string`);
+        if (typeof text !== "string") throw keyError(file, name, `metadata ${key} must be a string`);
         metadata[key] = text;
       }
       continue;
@@ -33,7 +36,8 @@ export function readSafetensors(file: ByteFile): { tensors: Map<string, StoredTe
   }
   let expected = 0;
   for (const { name, begin, end } of entries.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== expected) throw keyError(file, name, `data begins at ${begin}, expected ${expected}: no gaps, no overlaps`);
+    if (begin !== expected)
+      throw keyError(file, name, `data begins at ${begin}, expected ${expected}: no gaps, no overlaps`);
     expected = end;
   }
   if (8 + header + expected !== file.size) {
@@ -47,12 +51,12 @@ function keyError(file: ByteFile, key: string, message: string): WeightsError {
 }
 
 function parseHeader(file: ByteFile, bytes: Buffer): Map<string, Json> {
-  if (bytes[0] !== 0x7b) throw file.fail('the header must start with {', 8);
+  if (bytes[0] !== 0x7b) throw file.fail("the header must start with {", 8);
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw file.fail('the header is not UTF-8', 8);
+    throw file.fail("the header is not UTF-8", 8);
   }
   try {
     return parseStrictJson(text) as Map<string, Json>;
@@ -64,23 +68,25 @@ function parseHeader(file: ByteFile, bytes: Buffer): Map<string, Json> {
 
 function parseEntry(file: ByteFile, name: string, value: Json) {
   const fail = (message: string) => keyError(file, name, message);
-  if (name.length > MAX_NAME) throw fail('the name is too long');
-  if (!(value instanceof Map)) throw fail('expected an object');
-  const extra = [...value.keys()].filter((key) => !['dtype', 'shape', 'data_offsets'].includes(key));
+  if (name.length > MAX_NAME) throw fail("the name is too long");
+  if (!(value instanceof Map)) throw fail("expected an object");
+  const extra = [...value.keys()].filter((key) => !["dtype", "shape", "data_offsets"].includes(key));
   if (extra.length > 0) throw fail(`unknown field ${extra[0]}`);
-  const dtype = value.get('dtype');
-  const shape = value.get('shape');
-  const offsets = value.get('data_offsets');
-  if (typeof dtype !== 'string' || !Object.hasOwn(STORED_BYTES, dtype)) throw fail(`unknown dtype ${JSON.stringify(dtype)}`);
-  if (!Array.isArray(shape) || shape.some((n) => typeof n !== 'number')) throw fail('shape must be a list of integers');
-  if (!Array.isArray(offsets) || offsets.length !== 2 || offsets.some((n) => typeof n !== 'number')) {
-    throw fail('data_offsets must be two integers');
+  const dtype = value.get("dtype");
+  const shape = value.get("shape");
+  const offsets = value.get("data_offsets");
+  if (typeof dtype !== "string" || !Object.hasOwn(STORED_BYTES, dtype))
+    throw fail(`unknown dtype ${JSON.stringify(dtype)}`);
+  if (!Array.isArray(shape) || shape.some((n) => typeof n !== "number")) throw fail("shape must be a list of integers");
+  if (!Array.isArray(offsets) || offsets.length !== 2 || offsets.some((n) => typeof n !== "number")) {
+    throw fail("data_offsets must be two integers");
   }
   const [begin, end] = offsets as number[];
   const count = countElements(shape as number[]);
-  if (count === undefined) throw fail('the shape is too large');
+  if (count === undefined) throw fail("the shape is too large");
   const size = count * STORED_BYTES[dtype as StoredDType];
-  if (end < begin || end - begin !== size) throw fail(`shape and dtype need ${size} bytes, data_offsets give ${end - begin}`);
+  if (end < begin || end - begin !== size)
+    throw fail(`shape and dtype need ${size} bytes, data_offsets give ${end - begin}`);
   return { dtype: dtype as StoredDType, shape: shape as number[], begin, end };
 }
 
@@ -104,12 +110,12 @@ export function writeSafetensors(
     fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`);
     at = end;
   }
-  const json = Buffer.from(`{${fields.join(',')}}`);
-  const header = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  const json = Buffer.from(`{${fields.join(",")}}`);
+  const header = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, " ");
   header.writeBigUInt64LE(BigInt(header.length - 8), 0);
   json.copy(header, 8);
   const temporary = `${path}.${process.pid}.tmp`;
-  const fd = openSync(temporary, 'w');
+  const fd = openSync(temporary, "w");
   try {
     writeSync(fd, header);
     for (const [, tensor] of order) writeAll(fd, tensor.read());

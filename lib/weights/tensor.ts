@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { WeightsError } from '../errors.js';
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { WeightsError } from "../errors.js";
 
 /** Element types of weight files, in the names of safetensors, with their size in bytes. */
 export const STORED_BYTES = {
@@ -38,9 +38,12 @@ export class ByteFile {
 
   constructor(readonly path: string) {
     try {
-      this.#fd = openSync(path, 'r');
+      this.#fd = openSync(path, "r");
     } catch (cause) {
-      throw new WeightsError(`${path}: cannot be opened (${(cause as NodeJS.ErrnoException).code})`, { file: path, cause });
+      throw new WeightsError(`${path}: cannot be opened (${(cause as NodeJS.ErrnoException).code})`, {
+        file: path,
+        cause,
+      });
     }
     const stat = fstatSync(this.#fd);
     if (!stat.isFile()) {
@@ -51,18 +54,24 @@ export class ByteFile {
   }
 
   fail(message: string, byte?: number): WeightsError {
-    const at = byte === undefined ? '' : ` (byte ${byte})`;
+    const at = byte === undefined ? "" : ` (byte ${byte})`;
     return new WeightsError(`${this.path}: ${message}${at}`, { file: this.path, byte });
   }
 
   read(offset: number, length: number): Buffer {
-    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > this.size) {
+    if (
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(length) ||
+      offset < 0 ||
+      length < 0 ||
+      offset + length > this.size
+    ) {
       throw this.fail(`${length} bytes reach beyond the end of the file (${this.size} bytes)`, offset);
     }
     const bytes = Buffer.alloc(length);
     for (let done = 0; done < length; ) {
       const n = readSync(this.#fd, bytes, done, Math.min(length - done, 1 << 30), offset + done);
-      if (n === 0) throw this.fail('the file became shorter while it was read', offset + done);
+      if (n === 0) throw this.fail("the file became shorter while it was read", offset + done);
       done += n;
     }
     return bytes;

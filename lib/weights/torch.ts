@@ -1,21 +1,21 @@
-import { readPickle, StorageRef, TensorRef, Tuple, type Value } from './pickle.js';
-import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from './tensor.js';
-import { readZip } from './zip.js';
+import { readPickle, StorageRef, TensorRef, Tuple, type Value } from "./pickle.js";
+import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
+import { readZip } from "./zip.js";
 
 /** A checkpoint as plain data: maps, arrays, numbers, strings and tensors. `null` stands for what is not constructed. */
 export type Tree = null | boolean | number | string | Tree[] | Map<string, Tree> | StoredTensor;
 
 const DTYPES: Record<string, StoredDType> = {
-  FloatStorage: 'F32',
-  DoubleStorage: 'F64',
-  HalfStorage: 'F16',
-  BFloat16Storage: 'BF16',
-  LongStorage: 'I64',
-  IntStorage: 'I32',
-  ShortStorage: 'I16',
-  CharStorage: 'I8',
-  ByteStorage: 'U8',
-  BoolStorage: 'BOOL',
+  FloatStorage: "F32",
+  DoubleStorage: "F64",
+  HalfStorage: "F16",
+  BFloat16Storage: "BF16",
+  LongStorage: "I64",
+  IntStorage: "I32",
+  ShortStorage: "I16",
+  CharStorage: "I8",
+  ByteStorage: "U8",
+  BoolStorage: "BOOL",
 };
 
 /** Elements that a view may have beyond those of its storage (an expanded tensor). */
@@ -31,33 +31,36 @@ interface Storage {
 /** Reads a zip checkpoint of torch.save (1.6 and later). */
 export function readTorchZip(file: ByteFile): Tree {
   const entries = readZip(file, [0]);
-  const pickles = [...entries.keys()].filter((name) => name.endsWith('/data.pkl') && name.split('/').length === 2);
+  const pickles = [...entries.keys()].filter((name) => name.endsWith("/data.pkl") && name.split("/").length === 2);
   if (pickles.length !== 1) throw file.fail(`expected one data.pkl, found ${pickles.length}`, 0);
-  const prefix = pickles[0].slice(0, -'data.pkl'.length);
+  const prefix = pickles[0].slice(0, -"data.pkl".length);
   for (const name of entries.keys()) {
     if (!name.startsWith(prefix)) throw file.fail(`entry ${name} has another prefix than ${prefix}`, 0);
     if (name.startsWith(`${prefix}code/`) || name === `${prefix}constants.pkl`) {
-      throw file.fail('a TorchScript archive holds code; save its state_dict() instead', 0);
+      throw file.fail("a TorchScript archive holds code; save its state_dict() instead", 0);
     }
   }
   const order = entries.get(`${prefix}byteorder`);
-  if (order && file.read(order.offset, Math.min(order.size, 16)).toString('latin1') !== 'little') {
-    throw file.fail('the byte order is not little endian', order.offset);
+  if (order && file.read(order.offset, Math.min(order.size, 16)).toString("latin1") !== "little") {
+    throw file.fail("the byte order is not little endian", order.offset);
   }
   const pickle = entries.get(pickles[0])!;
   const { value, end } = readPickle(file, pickle.offset, pickle.offset + pickle.size);
-  if (end !== pickle.offset + pickle.size) throw file.fail('bytes after the end of data.pkl', end);
+  if (end !== pickle.offset + pickle.size) throw file.fail("bytes after the end of data.pkl", end);
   return toTree(file, value, (ref, itemSize) => {
     const entry = /^[\w-]+$/.test(ref.key) ? entries.get(`${prefix}data/${ref.key}`) : undefined;
     if (!entry) throw file.fail(`storage ${JSON.stringify(ref.key)} is missing`, pickle.offset);
     if (entry.size !== ref.numel * itemSize) {
-      throw file.fail(`storage ${ref.key}: ${ref.numel} elements need ${ref.numel * itemSize} bytes, found ${entry.size}`, entry.offset);
+      throw file.fail(
+        `storage ${ref.key}: ${ref.numel} elements need ${ref.numel * itemSize} bytes, found ${entry.size}`,
+        entry.offset,
+      );
     }
     return { offset: entry.offset, bytes: entry.size };
   });
 }
 
-const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
+const LEGACY_MAGIC = Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex");
 
 export function isTorchLegacy(head: Buffer): boolean {
   return head.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC);
@@ -71,12 +74,14 @@ export function readTorchLegacy(file: ByteFile): Tree {
     at = end;
     return value;
   };
-  if (next() !== 1001) throw file.fail('unknown protocol of a legacy checkpoint', LEGACY_MAGIC.length);
+  if (next() !== 1001) throw file.fail("unknown protocol of a legacy checkpoint", LEGACY_MAGIC.length);
   const system = next();
-  if (system instanceof Map && system.get('little_endian') === false) throw file.fail('the byte order is not little endian', at);
+  if (system instanceof Map && system.get("little_endian") === false)
+    throw file.fail("the byte order is not little endian", at);
   const root = next();
   const keys = next();
-  if (!Array.isArray(keys) || keys.some((key) => typeof key !== 'string')) throw file.fail('broken list of storages', at);
+  if (!Array.isArray(keys) || keys.some((key) => typeof key !== "string"))
+    throw file.fail("broken list of storages", at);
   const found = new Map<string, { ref: StorageRef; size: number }>();
   collectStorages(root, found, file);
   const storages = new Map<string, Storage>();
@@ -85,19 +90,21 @@ export function readTorchLegacy(file: ByteFile): Tree {
     const numel = Number(file.read(at, 8).readBigInt64LE(0));
     at += 8;
     if (!known) throw file.fail(`storage ${JSON.stringify(key)} belongs to no tensor`, at - 8);
-    if (numel !== known.ref.numel) throw file.fail(`storage ${key}: ${numel} elements, expected ${known.ref.numel}`, at - 8);
+    if (numel !== known.ref.numel)
+      throw file.fail(`storage ${key}: ${numel} elements, expected ${known.ref.numel}`, at - 8);
     const bytes = numel * known.size;
     if (at + bytes > file.size) throw file.fail(`storage ${key} is cut off`, at);
     storages.set(key, { offset: at, bytes });
     at += bytes;
   }
-  if (at !== file.size) throw file.fail('bytes after the last storage', at);
+  if (at !== file.size) throw file.fail("bytes after the last storage", at);
   return toTree(file, root, (ref, itemSize) => {
     const storage = storages.get(ref.key);
     if (!storage) throw file.fail(`storage ${JSON.stringify(ref.key)} is missing`, at);
     if (!ref.view) return storage;
     const [, offset, size] = ref.view;
-    if (offset < 0 || size < 0 || (offset + size) * itemSize > storage.bytes) throw file.fail('a storage view reaches outside', at);
+    if (offset < 0 || size < 0 || (offset + size) * itemSize > storage.bytes)
+      throw file.fail("a storage view reaches outside", at);
     return { offset: storage.offset + offset * itemSize, bytes: size * itemSize };
   });
 }
@@ -108,7 +115,7 @@ function collectStorages(root: Value, into: Map<string, { ref: StorageRef; size:
   const stack: Value[] = [root];
   while (stack.length > 0) {
     const value = stack.pop()!;
-    if (value === null || typeof value !== 'object' || seen.has(value)) continue;
+    if (value === null || typeof value !== "object" || seen.has(value)) continue;
     seen.add(value);
     if (value instanceof TensorRef) stack.push(value.storage);
     else if (value instanceof StorageRef) into.set(value.key, { ref: value, size: STORED_BYTES[dtypeOf(file, value)] });
@@ -128,12 +135,13 @@ function toTree(file: ByteFile, root: Value, locate: (ref: StorageRef, itemSize:
   const made = new Map<Value, Tree>();
   let nodes = 0;
   const convert = (value: Value, depth: number): Tree => {
-    if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value;
-    if (typeof value === 'bigint') return Number(value);
-    if (depth > MAX_DEPTH) throw file.fail('values nested too deep', 0);
+    if (value === null || typeof value === "boolean" || typeof value === "number" || typeof value === "string")
+      return value;
+    if (typeof value === "bigint") return Number(value);
+    if (depth > MAX_DEPTH) throw file.fail("values nested too deep", 0);
     const before = made.get(value);
     if (before !== undefined) return before;
-    if (++nodes > MAX_NODES) throw file.fail('too many values', 0);
+    if (++nodes > MAX_NODES) throw file.fail("too many values", 0);
     if (value instanceof TensorRef) {
       const tensor = makeTensor(file, value, locate);
       made.set(value, tensor);
@@ -156,25 +164,34 @@ function toTree(file: ByteFile, root: Value, locate: (ref: StorageRef, itemSize:
   return convert(root, 0);
 }
 
-function makeTensor(file: ByteFile, ref: TensorRef, locate: (ref: StorageRef, itemSize: number) => Storage): StoredTensor {
+function makeTensor(
+  file: ByteFile,
+  ref: TensorRef,
+  locate: (ref: StorageRef, itemSize: number) => Storage,
+): StoredTensor {
   const dtype = dtypeOf(file, ref.storage);
   const itemSize = STORED_BYTES[dtype];
   if (ref.storage.numel > 2 ** 48) throw file.fail(`a storage of ${ref.storage.numel} elements`, 0);
   const storage = locate(ref.storage, itemSize);
   const { shape, strides, offset } = ref;
   const count = countElements(shape);
-  if (count === undefined) throw file.fail(`a tensor of shape [${shape.join(', ')}] is too large`, 0);
+  if (count === undefined) throw file.fail(`a tensor of shape [${shape.join(", ")}] is too large`, 0);
   const available = storage.bytes / itemSize;
   let last = offset;
   if (count > 0) {
     shape.forEach((n, i) => {
       last += (n - 1) * strides[i];
     });
-    if (!(last < available)) throw file.fail(`a tensor of shape [${shape.join(', ')}] reaches outside its storage of ${available}`, storage.offset);
+    if (!(last < available))
+      throw file.fail(
+        `a tensor of shape [${shape.join(", ")}] reaches outside its storage of ${available}`,
+        storage.offset,
+      );
   } else if (offset > available) {
-    throw file.fail('an empty tensor begins outside its storage', storage.offset);
+    throw file.fail("an empty tensor begins outside its storage", storage.offset);
   }
-  if (count > available + MAX_EXPANSION) throw file.fail(`a view of ${count} elements expands a storage of ${available}`, storage.offset);
+  if (count > available + MAX_EXPANSION)
+    throw file.fail(`a view of ${count} elements expands a storage of ${available}`, storage.offset);
   return { dtype, shape, read: () => readView(file, storage.offset, itemSize, shape, strides, offset, count, last) };
 }
 

@@ -1,4 +1,4 @@
-import type { ByteFile } from './tensor.js';
+import type { ByteFile } from "./tensor.js";
 
 export interface ZipEntry {
   name: string;
@@ -18,9 +18,10 @@ const MAX_ENTRIES = 200_000;
 export function readZip(file: ByteFile, methods: readonly number[]): Map<string, ZipEntry> {
   const tail = Math.min(file.size, 65557);
   const end = file.read(file.size - tail, tail);
-  const at = end.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
-  if (at < 0 || at + 22 > end.length) throw file.fail('no end of central directory: the file is cut off', file.size);
-  if (at + 22 + end.readUInt16LE(at + 20) !== end.length) throw file.fail('bytes after the end record', file.size - tail + at);
+  const at = end.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
+  if (at < 0 || at + 22 > end.length) throw file.fail("no end of central directory: the file is cut off", file.size);
+  if (at + 22 + end.readUInt16LE(at + 20) !== end.length)
+    throw file.fail("bytes after the end record", file.size - tail + at);
   let count = end.readUInt16LE(at + 10);
   let size = end.readUInt32LE(at + 12);
   let start = end.readUInt32LE(at + 16);
@@ -30,16 +31,16 @@ export function readZip(file: ByteFile, methods: readonly number[]): Map<string,
   if (locator.readUInt32LE(0) === 0x07064b50) {
     limit = Number(locator.readBigUInt64LE(8));
     const record = file.read(limit, 56);
-    if (record.readUInt32LE(0) !== 0x06064b50) throw file.fail('broken ZIP64 end record', limit);
+    if (record.readUInt32LE(0) !== 0x06064b50) throw file.fail("broken ZIP64 end record", limit);
     const wide = [32, 40, 48].map((offset) => Number(record.readBigUInt64LE(offset)));
     const same = (short: number, full: number, value: number) => short === full || short === value;
     if (!same(count, 0xffff, wide[0]) || !same(size, 0xffffffff, wide[1]) || !same(start, 0xffffffff, wide[2])) {
-      throw file.fail('the two end records differ', limit);
+      throw file.fail("the two end records differ", limit);
     }
     [count, size, start] = wide;
   }
   if (count > MAX_ENTRIES) throw file.fail(`${count} entries`, limit);
-  if (start + size !== limit) throw file.fail('the central directory is not where the end record says', limit);
+  if (start + size !== limit) throw file.fail("the central directory is not where the end record says", limit);
   const entries = readDirectory(file, file.read(start, size), start, count, methods);
   checkOverlap(file, [...entries.values()], start);
   return entries;
@@ -57,15 +58,16 @@ function readDirectory(file: ByteFile, directory: Buffer, start: number, count: 
     const nameLength = directory.readUInt16LE(p + 28);
     const extraLength = directory.readUInt16LE(p + 30);
     const commentLength = directory.readUInt16LE(p + 32);
-    if (p + 46 + nameLength + extraLength + commentLength > directory.length) throw file.fail('entry too long', start + p);
+    if (p + 46 + nameLength + extraLength + commentLength > directory.length)
+      throw file.fail("entry too long", start + p);
     const rawName = directory.subarray(p + 46, p + 46 + nameLength);
-    const name = rawName.toString('utf8');
+    const name = rawName.toString("utf8");
     const extra = directory.subarray(p + 46 + nameLength, p + 46 + nameLength + extraLength);
     const [inflated, size, local] = sizes(directory, p, extra);
     if (flags & 1) throw file.fail(`entry ${name} is encrypted`, start + p);
     if (!methods.includes(method)) throw file.fail(`entry ${name} is compressed (method ${method})`, start + p);
     if (method === 0 && size !== inflated) throw file.fail(`entry ${name}: two sizes`, start + p);
-    if (name.split('/').includes('..') || name.startsWith('/') || /[\\\0]/.test(name)) {
+    if (name.split("/").includes("..") || name.startsWith("/") || /[\\\0]/.test(name)) {
       throw file.fail(`unsafe entry name ${JSON.stringify(name)}`, start + p);
     }
     if (entries.has(name)) throw file.fail(`two entries are named ${JSON.stringify(name)}`, start + p);
@@ -78,7 +80,7 @@ function readDirectory(file: ByteFile, directory: Buffer, start: number, count: 
     entries.set(name, { name, offset, size, method, inflated });
     p += 46 + nameLength + extraLength + commentLength;
   }
-  if (p !== directory.length) throw file.fail('bytes after the last directory entry', start + p);
+  if (p !== directory.length) throw file.fail("bytes after the last directory entry", start + p);
   return entries;
 }
 
@@ -103,5 +105,5 @@ function checkOverlap(file: ByteFile, entries: ZipEntry[], limit: number): void 
     if (entry.offset < end) throw file.fail(`entry ${entry.name} overlaps another`, entry.offset);
     end = entry.offset + entry.size;
   }
-  if (end > limit) throw file.fail('entries reach into the central directory', end);
+  if (end > limit) throw file.fail("entries reach into the central directory", end);
 }

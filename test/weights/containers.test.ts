@@ -1,16 +1,16 @@
 // Every container fixture loads with exact values or is refused with an error that names the file and a byte or key.
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { suite } from 'uvu';
-import * as assert from 'uvu/assert';
-import { WeightsError } from '../../dist/errors.js';
-import { readTree, type StoredTensor, toFloat32, type Tree } from '../../dist/weights/index.js';
-import { ByteFile } from '../../dist/weights/tensor.js';
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { WeightsError } from "../../dist/errors.js";
+import { readTree, type StoredTensor, type Tree, toFloat32 } from "../../dist/weights/index.js";
+import { ByteFile } from "../../dist/weights/tensor.js";
 
-const test = suite('containers');
-const folder = 'test/fixtures/containers';
-const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+const test = suite("containers");
+const folder = "test/fixtures/containers";
+const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
 
 function at(root: Tree, path: (string | number)[]): StoredTensor {
   let value: Tree | undefined = root;
@@ -29,15 +29,15 @@ for (const entry of manifest.files) {
         assert.instance(error, WeightsError);
         const { details, message } = error as WeightsError;
         assert.ok(details.byte !== undefined || details.key !== undefined, `names a byte or key: ${message}`);
-        assert.is.not(entry.expect, 'load', message);
+        assert.is.not(entry.expect, "load", message);
         return;
       }
-      assert.is.not(entry.expect, 'refuse', `refused because: ${entry.reason}`);
+      assert.is.not(entry.expect, "refuse", `refused because: ${entry.reason}`);
       for (const expected of entry.tensors ?? []) {
         const tensor = at(root, expected.path);
         assert.is(tensor.dtype, expected.dtype);
         assert.equal(tensor.shape, expected.shape);
-        assert.is(createHash('sha256').update(tensor.read()).digest('hex'), expected.sha256, expected.path.join('.'));
+        assert.is(createHash("sha256").update(tensor.read()).digest("hex"), expected.sha256, expected.path.join("."));
         const values = toFloat32(tensor);
         expected.first.forEach((v: number, i: number) => {
           assert.is(values[i], Math.fround(v));

@@ -1,5 +1,5 @@
-import { defineOp } from '../tensor.js';
-import { encodePool, type PoolAttrs, poolReference, poolShape } from './pool.js';
+import { defineOp } from "../tensor.js";
+import { encodePool, type PoolAttrs, poolReference, poolShape } from "./pool.js";
 
 /** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
 export interface AvgPoolAttrs extends PoolAttrs {
@@ -11,11 +11,11 @@ const x = (...shape: number[]) => ({ shape, scale: 3 });
 
 /** See {@link AvgPoolAttrs}. */
 export const avgPool3d = defineOp<AvgPoolAttrs>({
-  name: 'avg_pool3d',
-  shape: ([x], a) => poolShape('avg_pool3d', x, a, false),
+  name: "avg_pool3d",
+  shape: ([x], a) => poolShape("avg_pool3d", x, a, false),
   encode: (a) => encodePool(a, a.countIncludePad),
   reference: ([x], a) => {
-    const out = poolShape('avg_pool3d', { shape: x!.shape, dtype: 'f32' }, a, false)[0].shape;
+    const out = poolShape("avg_pool3d", { shape: x!.shape, dtype: "f32" }, a, false)[0].shape;
     return poolReference(
       x!,
       a,
@@ -25,19 +25,40 @@ export const avgPool3d = defineOp<AvgPoolAttrs>({
   },
   cases: [
     {
-      name: '2x7x7',
+      name: "2x7x7",
       inputs: [x(2, 4, 8, 7, 9)],
-      attrs: { kernel: [2, 7, 7], stride: [1, 1, 1], low: [0, 0, 0], high: [0, 0, 0], ceil: false, countIncludePad: true },
+      attrs: {
+        kernel: [2, 7, 7],
+        stride: [1, 1, 1],
+        low: [0, 0, 0],
+        high: [0, 0, 0],
+        ceil: false,
+        countIncludePad: true,
+      },
     },
     {
-      name: 'padded ceil',
+      name: "padded ceil",
       inputs: [x(1, 4, 5, 6, 70)],
-      attrs: { kernel: [2, 3, 3], stride: [2, 2, 2], low: [1, 1, 1], high: [1, 1, 1], ceil: true, countIncludePad: false },
+      attrs: {
+        kernel: [2, 3, 3],
+        stride: [2, 2, 2],
+        low: [1, 1, 1],
+        high: [1, 1, 1],
+        ceil: true,
+        countIncludePad: false,
+      },
     },
     {
-      name: 'padded ceil counted',
+      name: "padded ceil counted",
       inputs: [x(1, 5, 6, 6, 3)],
-      attrs: { kernel: [2, 3, 3], stride: [2, 2, 2], low: [1, 1, 1], high: [1, 1, 1], ceil: true, countIncludePad: true },
+      attrs: {
+        kernel: [2, 3, 3],
+        stride: [2, 2, 2],
+        low: [1, 1, 1],
+        high: [1, 1, 1],
+        ceil: true,
+        countIncludePad: true,
+      },
     },
   ],
 });

@@ -1,12 +1,13 @@
-import { defineOp, sameShape, shapeError } from '../tensor.js';
+import { defineOp, sameShape, shapeError } from "../tensor.js";
 
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
 export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
-  name: 'batch_norm',
+  name: "batch_norm",
   shape: ([x, ...parameters]) => {
     const want = [x!.shape[x!.shape.length - 1]];
-    for (const p of parameters) if (!sameShape(p?.shape ?? [], want)) throw shapeError('batch_norm', `[${want}]`, p?.shape ?? 'none');
-    return [{ shape: x!.shape, dtype: 'f32' }];
+    for (const p of parameters)
+      if (!sameShape(p?.shape ?? [], want)) throw shapeError("batch_norm", `[${want}]`, p?.shape ?? "none");
+    return [{ shape: x!.shape, dtype: "f32" }];
   },
   encode: (a) => [a.eps, a.relu ? 1 : 0],
   reference: ([x, weight, bias, mean, variance], a) => {
@@ -20,8 +21,14 @@ export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
   },
   cases: [
     {
-      name: 'relu',
-      inputs: [{ shape: [2, 3, 4, 5, 11] }, { shape: [11] }, { shape: [11] }, { shape: [11] }, { shape: [11], shift: 1.2 }],
+      name: "relu",
+      inputs: [
+        { shape: [2, 3, 4, 5, 11] },
+        { shape: [11] },
+        { shape: [11] },
+        { shape: [11] },
+        { shape: [11], shift: 1.2 },
+      ],
       attrs: { eps: 1e-3, relu: true },
     },
   ],

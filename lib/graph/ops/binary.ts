@@ -1,7 +1,7 @@
-import { type Array64, defineOp, denseStrides, elements, shapeError, type TensorType } from '../tensor.js';
+import { type Array64, defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
 
 /** In the order of native/cpp/ops/binary.h. */
-export const binaryKinds = ['add', 'sub', 'mul', 'div', 'max'] as const;
+export const binaryKinds = ["add", "sub", "mul", "div", "max"] as const;
 export type BinaryKind = (typeof binaryKinds)[number];
 
 const functions: Record<BinaryKind, (a: number, b: number) => number> = {
@@ -17,13 +17,13 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
   return Array.from({ length: rank }, (_, i) => {
     const p = a[a.length - rank + i] ?? 1;
     const q = b[b.length - rank + i] ?? 1;
-    if (p !== q && p !== 1 && q !== 1) throw shapeError('binary', `shapes that broadcast with [${a.join(', ')}]`, b);
+    if (p !== q && p !== 1 && q !== 1) throw shapeError("binary", `shapes that broadcast with [${a.join(", ")}]`, b);
     return p === 1 ? q : p;
   });
 }
 
 function shape([a, b]: (TensorType | null)[]): TensorType[] {
-  return [{ shape: broadcast(a!.shape, b!.shape), dtype: 'f32' }];
+  return [{ shape: broadcast(a!.shape, b!.shape), dtype: "f32" }];
 }
 
 function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): Array64[] {
@@ -44,14 +44,18 @@ function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): 
 
 /** y = f(a, b) with NumPy broadcasting. */
 export const binary = defineOp<{ kind: BinaryKind }>({
-  name: 'binary',
+  name: "binary",
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,
   cases: [
-    ...binaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 7] }, { shape: [3, 5, 7], shift: 3 }], attrs: { kind } })),
-    { name: 'row', inputs: [{ shape: [4, 3, 9] }, { shape: [9] }], attrs: { kind: 'add' } },
-    { name: 'both sides', inputs: [{ shape: [4, 1, 9] }, { shape: [3, 1] }], attrs: { kind: 'mul' } },
-    { name: 'scalar', inputs: [{ shape: [5, 2] }, { shape: [] }], attrs: { kind: 'mul' } },
+    ...binaryKinds.map((kind) => ({
+      name: kind,
+      inputs: [{ shape: [3, 5, 7] }, { shape: [3, 5, 7], shift: 3 }],
+      attrs: { kind },
+    })),
+    { name: "row", inputs: [{ shape: [4, 3, 9] }, { shape: [9] }], attrs: { kind: "add" } },
+    { name: "both sides", inputs: [{ shape: [4, 1, 9] }, { shape: [3, 1] }], attrs: { kind: "mul" } },
+    { name: "scalar", inputs: [{ shape: [5, 2] }, { shape: [] }], attrs: { kind: "mul" } },
   ],
 });

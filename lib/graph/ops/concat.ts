@@ -1,25 +1,25 @@
-import { defineOp, elements, shapeError, type TensorType } from '../tensor.js';
+import { defineOp, elements, shapeError, type TensorType } from "../tensor.js";
 
 function shape(inputs: (TensorType | null)[], { axis }: { axis: number }): TensorType[] {
   const first = inputs[0]!.shape;
   for (const x of inputs) {
     if (x!.shape.length !== first.length || x!.shape.some((v, i) => i !== axis && v !== first[i])) {
-      throw shapeError('concat', `[${first.join(', ')}] but for axis ${axis}`, x!.shape);
+      throw shapeError("concat", `[${first.join(", ")}] but for axis ${axis}`, x!.shape);
     }
   }
   const out = [...first];
   out[axis] = inputs.reduce((sum, x) => sum + x!.shape[axis], 0);
-  return [{ shape: out, dtype: 'f32' }];
+  return [{ shape: out, dtype: "f32" }];
 }
 
 /** Joins tensors along `axis`. */
 export const concat = defineOp<{ axis: number }>({
-  name: 'concat',
+  name: "concat",
   shape,
   encode: (a) => [a.axis],
   reference: (inputs, a) => {
     const out = shape(
-      inputs.map((x) => ({ shape: x!.shape, dtype: 'f32' as const })),
+      inputs.map((x) => ({ shape: x!.shape, dtype: "f32" as const })),
       a,
     )[0].shape;
     const outer = elements(out.slice(0, a.axis));
@@ -35,7 +35,11 @@ export const concat = defineOp<{ axis: number }>({
     return [{ shape: out, data }];
   },
   cases: [
-    { name: 'channels', inputs: [{ shape: [2, 3, 5] }, { shape: [2, 3, 1] }, { shape: [2, 3, 8] }], attrs: { axis: 2 } },
-    { name: 'first axis', inputs: [{ shape: [2, 3] }, { shape: [5, 3] }], attrs: { axis: 0 } },
+    {
+      name: "channels",
+      inputs: [{ shape: [2, 3, 5] }, { shape: [2, 3, 1] }, { shape: [2, 3, 8] }],
+      attrs: { axis: 2 },
+    },
+    { name: "first axis", inputs: [{ shape: [2, 3] }, { shape: [5, 3] }], attrs: { axis: 0 } },
   ],
 });

@@ -1,4 +1,4 @@
-import { type Array64, defineOp, denseStrides, elements, sameShape, shapeError, type TensorType } from '../tensor.js';
+import { type Array64, defineOp, denseStrides, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
 
 export type Triple = readonly [number, number, number];
 
@@ -14,7 +14,7 @@ export interface Conv3dAttrs {
   low: Triple;
   high: Triple;
   groups: number;
-  activation: 'none' | 'relu';
+  activation: "none" | "relu";
   /** Channel widths of the outputs; one entry means one output of all channels. */
   split: readonly number[];
   /** Set by the pass that packs weights: the weight input is then a flat packed array. */
@@ -23,42 +23,46 @@ export interface Conv3dAttrs {
 
 /** No window, no stride, one group: a matrix product over positions. */
 export function isPointwise(a: Conv3dAttrs): boolean {
-  return a.groups === 1 && [...a.kernel, ...a.stride].every((v) => v === 1) && [...a.low, ...a.high].every((v) => v === 0);
+  return (
+    a.groups === 1 && [...a.kernel, ...a.stride].every((v) => v === 1) && [...a.low, ...a.high].every((v) => v === 0)
+  );
 }
 
 function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
   const [x, weight, bias, residual, scale] = inputs;
-  if (x?.shape.length !== 5 || x.dtype !== 'f32') throw shapeError('conv3d', 'f32 x [N, T, H, W, C]', x?.shape ?? 'none');
+  if (x?.shape.length !== 5 || x.dtype !== "f32")
+    throw shapeError("conv3d", "f32 x [N, T, H, W, C]", x?.shape ?? "none");
   const channels = x.shape[4];
   if (channels % a.groups || a.outChannels % a.groups) {
-    throw shapeError('conv3d', `channels that ${a.groups} groups divide`, [channels, a.outChannels]);
+    throw shapeError("conv3d", `channels that ${a.groups} groups divide`, [channels, a.outChannels]);
   }
   const want = [a.outChannels, channels / a.groups, ...a.kernel];
   if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
-    throw shapeError('conv3d', `weight [${want.join(', ')}] for x [${x.shape.join(', ')}]`, weight?.shape ?? 'none');
+    throw shapeError("conv3d", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
   }
-  if (bias && !sameShape(bias.shape, [a.outChannels])) throw shapeError('conv3d', `bias [${a.outChannels}]`, bias.shape);
+  if (bias && !sameShape(bias.shape, [a.outChannels]))
+    throw shapeError("conv3d", `bias [${a.outChannels}]`, bias.shape);
   if (scale && (!isPointwise(a) || !sameShape(scale.shape, [x.shape[0], channels]))) {
-    throw shapeError('conv3d', `scale [${x.shape[0]}, ${channels}] of a pointwise convolution`, scale.shape);
+    throw shapeError("conv3d", `scale [${x.shape[0]}, ${channels}] of a pointwise convolution`, scale.shape);
   }
   if (a.split.reduce((p, q) => p + q, 0) !== a.outChannels || (a.split.length > 1 && a.groups > 1)) {
-    throw shapeError('conv3d', `outputs that add up to ${a.outChannels} channels`, a.split);
+    throw shapeError("conv3d", `outputs that add up to ${a.outChannels} channels`, a.split);
   }
   const size = a.kernel.map((k, i) => {
     const padded = x.shape[1 + i] + a.low[i] + a.high[i];
-    if (padded < k) throw shapeError('conv3d', `at least ${k} positions along ${'THW'[i]} (padding counted)`, x.shape);
+    if (padded < k) throw shapeError("conv3d", `at least ${k} positions along ${"THW"[i]} (padding counted)`, x.shape);
     return Math.floor((padded - k) / a.stride[i]) + 1;
   });
-  const outputs = a.split.map((width) => ({ shape: [x.shape[0], ...size, width], dtype: 'f32' as const }));
+  const outputs = a.split.map((width) => ({ shape: [x.shape[0], ...size, width], dtype: "f32" as const }));
   if (residual && (a.split.length > 1 || !sameShape(residual.shape, outputs[0].shape))) {
-    throw shapeError('conv3d', `residual [${outputs[0].shape.join(', ')}]`, residual.shape);
+    throw shapeError("conv3d", `residual [${outputs[0].shape.join(", ")}]`, residual.shape);
   }
   return outputs;
 }
 
 function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
   const [x, weight, bias, residual, scale] = inputs as [Array64, Array64, Array64?, Array64?, Array64?];
-  const types = [x, weight, bias, residual, scale].map((v) => (v ? { shape: v.shape, dtype: 'f32' as const } : null));
+  const types = [x, weight, bias, residual, scale].map((v) => (v ? { shape: v.shape, dtype: "f32" as const } : null));
   const full = shape(types, { ...a, split: [a.outChannels] })[0].shape;
   const [N, T, H, W, O] = full;
   const C = x.shape[4];
@@ -92,7 +96,7 @@ function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
               }
             }
             const v = sum + (bias ? bias.data[o] : 0) + (residual ? residual.data[at] : 0);
-            y[at] = a.activation === 'relu' ? Math.max(0, v) : v;
+            y[at] = a.activation === "relu" ? Math.max(0, v) : v;
           }
   let first = 0;
   return a.split.map((width) => {
@@ -104,14 +108,14 @@ function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
 }
 
 /** Attributes with the defaults filled in. */
-export function conv3dAttrs(given: Partial<Conv3dAttrs> & Pick<Conv3dAttrs, 'outChannels' | 'kernel'>): Conv3dAttrs {
+export function conv3dAttrs(given: Partial<Conv3dAttrs> & Pick<Conv3dAttrs, "outChannels" | "kernel">): Conv3dAttrs {
   const low = given.low ?? [0, 0, 0];
   return {
     stride: [1, 1, 1],
     low,
     high: low,
     groups: 1,
-    activation: 'none',
+    activation: "none",
     split: [given.outChannels],
     ...given,
   };
@@ -122,12 +126,12 @@ const w = (...shape: number[]) => ({ shape, integer: 3 });
 
 /** See {@link Conv3dAttrs}. */
 export const conv3d = defineOp<Conv3dAttrs>({
-  name: 'conv3d',
+  name: "conv3d",
   shape,
   encode: (a) => [
     a.groups,
     a.outChannels,
-    a.activation === 'relu' ? 1 : 0,
+    a.activation === "relu" ? 1 : 0,
     ...a.kernel,
     ...a.stride,
     ...a.low,
@@ -136,44 +140,48 @@ export const conv3d = defineOp<Conv3dAttrs>({
   ],
   reference,
   cases: [
-    { name: 'one position', inputs: [x(1, 1, 1, 1, 1), w(1, 1, 1, 1, 1)], attrs: conv3dAttrs({ outChannels: 1, kernel: [1, 1, 1] }) },
     {
-      name: '1x3x3 odd',
-      inputs: [x(2, 3, 7, 5, 13), w(37, 13, 1, 3, 3), w(37)],
-      attrs: conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: 'relu' }),
+      name: "one position",
+      inputs: [x(1, 1, 1, 1, 1), w(1, 1, 1, 1, 1)],
+      attrs: conv3dAttrs({ outChannels: 1, kernel: [1, 1, 1] }),
     },
     {
-      name: '3x1x1 stride 2',
+      name: "1x3x3 odd",
+      inputs: [x(2, 3, 7, 5, 13), w(37, 13, 1, 3, 3), w(37)],
+      attrs: conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: "relu" }),
+    },
+    {
+      name: "3x1x1 stride 2",
       inputs: [x(1, 5, 4, 3, 24), w(16, 24, 3, 1, 1)],
       attrs: conv3dAttrs({ outChannels: 16, kernel: [3, 1, 1], stride: [2, 1, 1], low: [1, 0, 0] }),
     },
     {
-      name: '2x4x4 asymmetric',
+      name: "2x4x4 asymmetric",
       inputs: [x(1, 3, 6, 5, 24), w(64, 24, 2, 4, 4)],
       attrs: conv3dAttrs({ outChannels: 64, kernel: [2, 4, 4], low: [0, 1, 1], high: [1, 2, 2] }),
     },
     {
-      name: '3x3x3 residual',
+      name: "3x3x3 residual",
       inputs: [x(1, 2, 3, 3, 8), w(33, 8, 3, 3, 3), w(33), x(1, 2, 3, 3, 33)],
-      attrs: conv3dAttrs({ outChannels: 33, kernel: [3, 3, 3], low: [1, 1, 1], activation: 'relu' }),
+      attrs: conv3dAttrs({ outChannels: 33, kernel: [3, 3, 3], low: [1, 1, 1], activation: "relu" }),
     },
     {
-      name: 'split with scale',
+      name: "split with scale",
       inputs: [x(3, 2, 3, 5, 20), w(83, 20, 1, 1, 1), w(83), null, w(3, 20)],
-      attrs: conv3dAttrs({ outChannels: 83, kernel: [1, 1, 1], split: [48, 16, 19], activation: 'relu' }),
+      attrs: conv3dAttrs({ outChannels: 83, kernel: [1, 1, 1], split: [48, 16, 19], activation: "relu" }),
     },
     {
-      name: 'grouped',
+      name: "grouped",
       inputs: [x(2, 2, 4, 4, 12), w(20, 3, 1, 3, 3), w(20)],
       attrs: conv3dAttrs({ outChannels: 20, kernel: [1, 3, 3], low: [0, 1, 1], groups: 4 }),
     },
     {
-      name: 'depthwise stride 2',
+      name: "depthwise stride 2",
       inputs: [x(2, 3, 5, 7, 70), w(70, 1, 3, 3, 3), w(70)],
       attrs: conv3dAttrs({ outChannels: 70, kernel: [3, 3, 3], stride: [1, 2, 2], low: [1, 1, 1], groups: 70 }),
     },
     {
-      name: 'many tiles',
+      name: "many tiles",
       inputs: [x(2, 2, 9, 11, 3), w(45, 3, 1, 7, 7)],
       attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),
     },

@@ -1,11 +1,11 @@
-import { defineOp, shapeError } from '../tensor.js';
+import { defineOp, shapeError } from "../tensor.js";
 
 /** Rows of a table by id: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
 export const embedding = defineOp<Record<string, never>>({
-  name: 'embedding',
+  name: "embedding",
   shape: ([ids, weight]) => {
-    if (ids?.dtype !== 'i32') throw shapeError('embedding', 'i32 ids', ids?.shape ?? 'none');
-    return [{ shape: [...ids.shape, weight!.shape[1]], dtype: 'f32' }];
+    if (ids?.dtype !== "i32") throw shapeError("embedding", "i32 ids", ids?.shape ?? "none");
+    return [{ shape: [...ids.shape, weight!.shape[1]], dtype: "f32" }];
   },
   encode: () => [],
   reference: ([ids, weight]) => {
@@ -16,5 +16,5 @@ export const embedding = defineOp<Record<string, never>>({
     });
     return [{ shape: [...ids!.shape, C], data }];
   },
-  cases: [{ name: 'repeats', inputs: [{ shape: [3, 4], dtype: 'i32', integer: 5 }, { shape: [9, 6] }], attrs: {} }],
+  cases: [{ name: "repeats", inputs: [{ shape: [3, 4], dtype: "i32", integer: 5 }, { shape: [9, 6] }], attrs: {} }],
 });

@@ -1,9 +1,9 @@
-import { defineOp } from '../tensor.js';
+import { defineOp } from "../tensor.js";
 
 /** b'[o] = bias + (b - mean) weight / sqrt(var + eps). Inputs weight, bias, mean, variance and the convolution's own b, if any. */
 export const foldConvBias = defineOp<{ eps: number }>({
-  name: 'fold_conv_bias',
-  shape: ([weight]) => [{ shape: weight!.shape, dtype: 'f32' }],
+  name: "fold_conv_bias",
+  shape: ([weight]) => [{ shape: weight!.shape, dtype: "f32" }],
   encode: (a) => [a.eps],
   reference: ([weight, bias, mean, variance, own], a) => {
     const data = weight!.data.map(
@@ -12,7 +12,7 @@ export const foldConvBias = defineOp<{ eps: number }>({
     return [{ shape: weight!.shape, data }];
   },
   cases: [true, false].map((own) => ({
-    name: own ? 'with a bias' : 'without',
+    name: own ? "with a bias" : "without",
     inputs: [{ shape: [9] }, { shape: [9] }, { shape: [9] }, { shape: [9], shift: 1.2 }, own ? { shape: [9] } : null],
     attrs: { eps: 1e-3 },
   })),

@@ -1,14 +1,20 @@
-import { defineOp } from '../tensor.js';
+import { defineOp } from "../tensor.js";
 
 /** W'[o, ...] = W[o, ...] weight[o] / sqrt(var[o] + eps): BatchNorm's scale moved into the weights before it. */
 export const foldConvWeight = defineOp<{ eps: number }>({
-  name: 'fold_conv_weight',
-  shape: ([w]) => [{ shape: w!.shape, dtype: 'f32' }],
+  name: "fold_conv_weight",
+  shape: ([w]) => [{ shape: w!.shape, dtype: "f32" }],
   encode: (a) => [a.eps],
   reference: ([w, weight, variance], a) => {
     const per = w!.data.length / w!.shape[0];
     const scale = weight!.data.map((v, o) => v / Math.sqrt(variance!.data[o] + a.eps));
     return [{ shape: w!.shape, data: w!.data.map((v, i) => v * scale[Math.floor(i / per)]) }];
   },
-  cases: [{ name: '1x3x3', inputs: [{ shape: [7, 5, 1, 3, 3] }, { shape: [7] }, { shape: [7], shift: 1.2 }], attrs: { eps: 1e-5 } }],
+  cases: [
+    {
+      name: "1x3x3",
+      inputs: [{ shape: [7, 5, 1, 3, 3] }, { shape: [7] }, { shape: [7], shift: 1.2 }],
+      attrs: { eps: 1e-5 },
+    },
+  ],
 });

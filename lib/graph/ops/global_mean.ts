@@ -1,11 +1,11 @@
-import { defineOp, elements, shapeError } from '../tensor.js';
+import { defineOp, elements, shapeError } from "../tensor.js";
 
 /** Mean over all positions: x `[N, ..., C]` to `[N, C]`. */
 export const globalMean = defineOp<Record<string, never>>({
-  name: 'global_mean',
+  name: "global_mean",
   shape: ([x]) => {
-    if (!x || x.shape.length < 3) throw shapeError('global_mean', 'x [N, ..., C]', x?.shape ?? 'none');
-    return [{ shape: [x.shape[0], x.shape[x.shape.length - 1]], dtype: 'f32' }];
+    if (!x || x.shape.length < 3) throw shapeError("global_mean", "x [N, ..., C]", x?.shape ?? "none");
+    return [{ shape: [x.shape[0], x.shape[x.shape.length - 1]], dtype: "f32" }];
   },
   encode: () => [],
   reference: ([x]) => {
@@ -13,11 +13,12 @@ export const globalMean = defineOp<Record<string, never>>({
     const C = x!.shape[x!.shape.length - 1];
     const positions = elements(x!.shape) / N / C;
     const data = new Float64Array(N * C);
-    for (let i = 0; i < x!.data.length; i++) data[Math.floor(i / (positions * C)) * C + (i % C)] += x!.data[i] / positions;
+    for (let i = 0; i < x!.data.length; i++)
+      data[Math.floor(i / (positions * C)) * C + (i % C)] += x!.data[i] / positions;
     return [{ shape: [N, C], data }];
   },
   cases: [
-    { name: 'one position', inputs: [{ shape: [3, 1, 5] }], attrs: {} },
-    { name: 'more than a chunk', inputs: [{ shape: [2, 3, 11, 19, 13], shift: 2 }], attrs: {} },
+    { name: "one position", inputs: [{ shape: [3, 1, 5] }], attrs: {} },
+    { name: "more than a chunk", inputs: [{ shape: [2, 3, 11, 19, 13], shift: 2 }], attrs: {} },
   ],
 });

@@ -1,28 +1,29 @@
-import { type Array64, defineOp, elements, sameShape, shapeError, type TensorType } from '../tensor.js';
-import { type UnaryKind, unaryFunctions, unaryKinds } from './unary.js';
+import { type Array64, defineOp, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
 export interface LinearAttrs {
   outFeatures: number;
-  activation: 'none' | UnaryKind;
+  activation: "none" | UnaryKind;
   packed?: boolean;
 }
 
 function shape([x, weight, bias]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
-  if (!x || x.shape.length < 1 || x.dtype !== 'f32') throw shapeError('linear', 'f32 x [..., in]', x?.shape ?? 'none');
+  if (!x || x.shape.length < 1 || x.dtype !== "f32") throw shapeError("linear", "f32 x [..., in]", x?.shape ?? "none");
   const want = [a.outFeatures, x.shape[x.shape.length - 1]];
   if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
-    throw shapeError('linear', `weight [${want.join(', ')}] for x [${x.shape.join(', ')}]`, weight?.shape ?? 'none');
+    throw shapeError("linear", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
   }
-  if (bias && !sameShape(bias.shape, [a.outFeatures])) throw shapeError('linear', `bias [${a.outFeatures}]`, bias.shape);
-  return [{ shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: 'f32' }];
+  if (bias && !sameShape(bias.shape, [a.outFeatures]))
+    throw shapeError("linear", `bias [${a.outFeatures}]`, bias.shape);
+  return [{ shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: "f32" }];
 }
 
 function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array64[] {
   const width = x!.shape[x!.shape.length - 1];
   const rows = elements(x!.shape) / width;
   const y = new Float64Array(rows * a.outFeatures);
-  const f = a.activation === 'none' ? (v: number) => v : unaryFunctions[a.activation];
+  const f = a.activation === "none" ? (v: number) => v : unaryFunctions[a.activation];
   for (let r = 0; r < rows; r++) {
     for (let o = 0; o < a.outFeatures; o++) {
       let sum = bias ? bias.data[o] : 0;
@@ -35,21 +36,32 @@ function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array
 
 /** See {@link LinearAttrs}. */
 export const linear = defineOp<LinearAttrs>({
-  name: 'linear',
+  name: "linear",
   shape,
-  encode: (a) => [a.activation === 'none' ? -1 : unaryKinds.indexOf(a.activation)],
+  encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,
   cases: [
-    { name: 'one', inputs: [{ shape: [1, 1], integer: 4 }, { shape: [1, 1], integer: 4 }], attrs: { outFeatures: 1, activation: 'none' } },
     {
-      name: 'odd',
-      inputs: [{ shape: [2, 17, 37], integer: 4 }, { shape: [67, 37], integer: 3 }, { shape: [67], integer: 9 }],
-      attrs: { outFeatures: 67, activation: 'relu' },
+      name: "one",
+      inputs: [
+        { shape: [1, 1], integer: 4 },
+        { shape: [1, 1], integer: 4 },
+      ],
+      attrs: { outFeatures: 1, activation: "none" },
     },
     {
-      name: 'gate',
+      name: "odd",
+      inputs: [
+        { shape: [2, 17, 37], integer: 4 },
+        { shape: [67, 37], integer: 3 },
+        { shape: [67], integer: 9 },
+      ],
+      attrs: { outFeatures: 67, activation: "relu" },
+    },
+    {
+      name: "gate",
       inputs: [{ shape: [5, 48] }, { shape: [48, 48], scale: 0.2 }, { shape: [48] }],
-      attrs: { outFeatures: 48, activation: 'sigmoid' },
+      attrs: { outFeatures: 48, activation: "sigmoid" },
     },
   ],
 });

@@ -1,34 +1,46 @@
-import { defineOp } from '../tensor.js';
-import { encodePool, type PoolAttrs, poolReference, poolShape } from './pool.js';
+import { defineOp } from "../tensor.js";
+import { encodePool, type PoolAttrs, poolReference, poolShape } from "./pool.js";
 
 /** Maximum over windows of x `[N, T, H, W, C]`. */
 export interface MaxPoolAttrs extends PoolAttrs {
   /** `-inf`: padding never wins (PyTorch). `zero`: explicit zeros take part (S3D-G's TensorFlow padding). */
-  padding: '-inf' | 'zero';
+  padding: "-inf" | "zero";
 }
 
-const base = { low: [0, 0, 0], high: [0, 0, 0], ceil: false, padding: '-inf' } as const;
+const base = { low: [0, 0, 0], high: [0, 0, 0], ceil: false, padding: "-inf" } as const;
 const x = (...shape: number[]) => ({ shape, scale: 3 });
 
 /** See {@link MaxPoolAttrs}. */
 export const maxPool3d = defineOp<MaxPoolAttrs>({
-  name: 'max_pool3d',
-  shape: ([x], a) => poolShape('max_pool3d', x, a, a.padding === 'zero'),
-  encode: (a) => encodePool(a, a.padding === 'zero'),
+  name: "max_pool3d",
+  shape: ([x], a) => poolShape("max_pool3d", x, a, a.padding === "zero"),
+  encode: (a) => encodePool(a, a.padding === "zero"),
   reference: ([x], a) => {
-    const out = poolShape('max_pool3d', { shape: x!.shape, dtype: 'f32' }, a, a.padding === 'zero')[0].shape;
+    const out = poolShape("max_pool3d", { shape: x!.shape, dtype: "f32" }, a, a.padding === "zero")[0].shape;
     return poolReference(x!, a, out, (inside, padded) =>
-      Math.max(...inside, a.padding === 'zero' && inside.length < padded ? 0 : -Infinity),
+      Math.max(...inside, a.padding === "zero" && inside.length < padded ? 0 : -Infinity),
     );
   },
   cases: [
-    { name: '1x3x3', inputs: [x(2, 3, 9, 7, 5)], attrs: { ...base, kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1], high: [0, 1, 1] } },
-    { name: '3x3x3 same', inputs: [x(1, 4, 5, 3, 67)], attrs: { ...base, kernel: [3, 3, 3], stride: [1, 1, 1], low: [1, 1, 1], high: [1, 1, 1] } },
-    { name: '2x2x2 ceil', inputs: [x(1, 5, 7, 3, 8)], attrs: { ...base, kernel: [2, 2, 2], stride: [2, 2, 2], ceil: true } },
     {
-      name: 'zero padding, all below zero',
+      name: "1x3x3",
+      inputs: [x(2, 3, 9, 7, 5)],
+      attrs: { ...base, kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1], high: [0, 1, 1] },
+    },
+    {
+      name: "3x3x3 same",
+      inputs: [x(1, 4, 5, 3, 67)],
+      attrs: { ...base, kernel: [3, 3, 3], stride: [1, 1, 1], low: [1, 1, 1], high: [1, 1, 1] },
+    },
+    {
+      name: "2x2x2 ceil",
+      inputs: [x(1, 5, 7, 3, 8)],
+      attrs: { ...base, kernel: [2, 2, 2], stride: [2, 2, 2], ceil: true },
+    },
+    {
+      name: "zero padding, all below zero",
       inputs: [{ shape: [2, 5, 6, 7, 16], shift: -3, scale: 1 }],
-      attrs: { kernel: [3, 3, 3], stride: [2, 2, 2], low: [0, 0, 0], high: [1, 1, 1], ceil: true, padding: 'zero' },
+      attrs: { kernel: [3, 3, 3], stride: [2, 2, 2], low: [0, 0, 0], high: [1, 1, 1], ceil: true, padding: "zero" },
     },
   ],
 });

@@ -1,4 +1,4 @@
-import { type Array64, defineOp, elements, shapeError, type TensorType } from '../tensor.js';
+import { type Array64, defineOp, elements, shapeError, type TensorType } from "../tensor.js";
 
 /** Layout of weights on the CPU: see native/cpp/cpu/panels.h. */
 export interface PackAttrs {
@@ -17,19 +17,19 @@ function panelWidths(columns: number, panel: number): number[] {
 }
 
 function shape([weight]: (TensorType | null)[], a: PackAttrs): TensorType[] {
-  if (!weight || weight.shape.length < 2) throw shapeError('pack_conv_weight', 'a weight', weight?.shape ?? 'none');
+  if (!weight || weight.shape.length < 2) throw shapeError("pack_conv_weight", "a weight", weight?.shape ?? "none");
   const depth = elements(weight.shape.slice(1));
-  if (isDepthwise(weight.shape, a.groups)) return [{ shape: [elements(weight.shape)], dtype: 'f32' }];
+  if (isDepthwise(weight.shape, a.groups)) return [{ shape: [elements(weight.shape)], dtype: "f32" }];
   let size = 0;
   for (const width of a.split) {
     for (const w of panelWidths(width / a.groups, a.panelWidth)) size += w * depth * a.groups;
   }
-  return [{ shape: [size], dtype: 'f32' }];
+  return [{ shape: [size], dtype: "f32" }];
 }
 
 function reference([weight]: (Array64 | null)[], a: PackAttrs): Array64[] {
   const w = weight!;
-  const size = shape([{ shape: w.shape, dtype: 'f32' }], a)[0].shape;
+  const size = shape([{ shape: w.shape, dtype: "f32" }], a)[0].shape;
   const y = new Float64Array(size[0]);
   const channels = w.shape[1];
   const taps = elements(w.shape.slice(2));
@@ -58,16 +58,16 @@ function reference([weight]: (Array64 | null)[], a: PackAttrs): Array64[] {
 
 /** Packs a convolution or linear weight for the CPU's matrix micro-kernel. */
 export const packConvWeight = defineOp<PackAttrs>({
-  name: 'pack_conv_weight',
+  name: "pack_conv_weight",
   shape,
   encode: (a) => [a.groups, ...a.split],
   reference,
   // panelWidth 0 is replaced by the device's own when a case runs
   cases: [
-    { name: 'odd', inputs: [{ shape: [37, 5, 1, 3, 3] }], attrs: { groups: 1, split: [37], panelWidth: 0 } },
-    { name: 'split', inputs: [{ shape: [83, 7, 1, 1, 1] }], attrs: { groups: 1, split: [48, 16, 19], panelWidth: 0 } },
-    { name: 'grouped', inputs: [{ shape: [20, 3, 1, 3, 3] }], attrs: { groups: 4, split: [20], panelWidth: 0 } },
-    { name: 'depthwise', inputs: [{ shape: [21, 1, 3, 3, 3] }], attrs: { groups: 21, split: [21], panelWidth: 0 } },
-    { name: 'linear', inputs: [{ shape: [10, 9] }], attrs: { groups: 1, split: [10], panelWidth: 0 } },
+    { name: "odd", inputs: [{ shape: [37, 5, 1, 3, 3] }], attrs: { groups: 1, split: [37], panelWidth: 0 } },
+    { name: "split", inputs: [{ shape: [83, 7, 1, 1, 1] }], attrs: { groups: 1, split: [48, 16, 19], panelWidth: 0 } },
+    { name: "grouped", inputs: [{ shape: [20, 3, 1, 3, 3] }], attrs: { groups: 4, split: [20], panelWidth: 0 } },
+    { name: "depthwise", inputs: [{ shape: [21, 1, 3, 3, 3] }], attrs: { groups: 21, split: [21], panelWidth: 0 } },
+    { name: "linear", inputs: [{ shape: [10, 9] }], attrs: { groups: 1, split: [10], panelWidth: 0 } },
   ],
 });

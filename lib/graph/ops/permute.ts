@@ -1,13 +1,13 @@
-import { defineOp, denseStrides, elements, shapeError } from '../tensor.js';
+import { defineOp, denseStrides, elements, shapeError } from "../tensor.js";
 
 /** Axis `i` of the output is axis `order[i]` of the input: changes of layout. */
 export const permute = defineOp<{ order: readonly number[] }>({
-  name: 'permute',
+  name: "permute",
   shape: ([x], a) => {
     if ([...a.order].sort((p, q) => p - q).some((v, i) => v !== i) || a.order.length !== x!.shape.length) {
-      throw shapeError('permute', `an order of ${x!.shape.length} axes`, a.order);
+      throw shapeError("permute", `an order of ${x!.shape.length} axes`, a.order);
     }
-    return [{ shape: a.order.map((i) => x!.shape[i]), dtype: 'f32' }];
+    return [{ shape: a.order.map((i) => x!.shape[i]), dtype: "f32" }];
   },
   encode: (a) => [...a.order],
   reference: ([x], a) => {
@@ -21,7 +21,7 @@ export const permute = defineOp<{ order: readonly number[] }>({
     return [{ shape: out, data }];
   },
   cases: [
-    { name: 'NCTHW to NTHWC', inputs: [{ shape: [2, 3, 4, 5, 6] }], attrs: { order: [0, 2, 3, 4, 1] } },
-    { name: 'transpose', inputs: [{ shape: [7, 9] }], attrs: { order: [1, 0] } },
+    { name: "NCTHW to NTHWC", inputs: [{ shape: [2, 3, 4, 5, 6] }], attrs: { order: [0, 2, 3, 4, 1] } },
+    { name: "transpose", inputs: [{ shape: [7, 9] }], attrs: { order: [1, 0] } },
   ],
 });

@@ -1,5 +1,5 @@
-import { type Array64, denseStrides, elements, shapeError, type TensorType } from '../tensor.js';
-import type { Triple } from './conv3d.js';
+import { type Array64, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
+import type { Triple } from "./conv3d.js";
 
 /** What max and average pooling share. */
 export interface PoolAttrs {
@@ -13,16 +13,17 @@ export interface PoolAttrs {
 
 /** @param padded whether the padding belongs to the input, as with an explicit zero padding before the pool */
 export function poolShape(op: string, x: TensorType | null, a: PoolAttrs, padded: boolean): TensorType[] {
-  if (x?.shape.length !== 5) throw shapeError(op, 'x [N, T, H, W, C]', x?.shape ?? 'none');
+  if (x?.shape.length !== 5) throw shapeError(op, "x [N, T, H, W, C]", x?.shape ?? "none");
   const size = a.kernel.map((k, i) => {
     const n = x.shape[1 + i] + a.low[i] + a.high[i];
-    if (n < k && !(a.ceil && n > 0)) throw shapeError(op, `at least ${k} positions along ${'THW'[i]} (padding counted)`, x.shape);
+    if (n < k && !(a.ceil && n > 0))
+      throw shapeError(op, `at least ${k} positions along ${"THW"[i]} (padding counted)`, x.shape);
     if (!a.ceil) return Math.floor((n - k) / a.stride[i]) + 1;
     const out = Math.ceil((n - k) / a.stride[i]) + 1;
     const limit = padded ? n : x.shape[1 + i] + a.low[i];
     return (out - 1) * a.stride[i] >= limit ? out - 1 : out;
   });
-  return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: 'f32' }];
+  return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: "f32" }];
 }
 
 export function encodePool(a: PoolAttrs, flag: boolean): number[] {

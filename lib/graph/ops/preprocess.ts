@@ -1,4 +1,4 @@
-import { defineOp, denseStrides, elements, shapeError, type TensorType } from '../tensor.js';
+import { defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
 
 /** u8 RGB frames `[N, T, H, W, 3]` to normalised f32: crop, `(x / 255 - mean) / std`, optionally space-to-depth. */
 export interface PreprocessAttrs {
@@ -12,27 +12,28 @@ export interface PreprocessAttrs {
 }
 
 function shape([x]: (TensorType | null)[], a: PreprocessAttrs): TensorType[] {
-  if (x?.dtype !== 'u8' || x.shape.length !== 5 || x.shape[4] !== 3) {
-    throw shapeError('preprocess', 'u8 frames [N, T, H, W, 3]', x?.shape ?? 'none');
+  if (x?.dtype !== "u8" || x.shape.length !== 5 || x.shape[4] !== 3) {
+    throw shapeError("preprocess", "u8 frames [N, T, H, W, 3]", x?.shape ?? "none");
   }
   const [N, T, H, W] = x.shape;
   if (a.top < 0 || a.left < 0 || a.top + a.height > H || a.left + a.width > W) {
-    throw shapeError('preprocess', `a crop ${a.height} x ${a.width} at ${a.top}, ${a.left} inside the frames`, x.shape);
+    throw shapeError("preprocess", `a crop ${a.height} x ${a.width} at ${a.top}, ${a.left} inside the frames`, x.shape);
   }
-  if (!a.spaceToDepth) return [{ shape: [N, T, a.height, a.width, 3], dtype: 'f32' }];
-  if (T % 2 || a.height % 2 || a.width % 2) throw shapeError('preprocess', 'even T, height and width', [T, a.height, a.width]);
-  return [{ shape: [N, T / 2, a.height / 2, a.width / 2, 24], dtype: 'f32' }];
+  if (!a.spaceToDepth) return [{ shape: [N, T, a.height, a.width, 3], dtype: "f32" }];
+  if (T % 2 || a.height % 2 || a.width % 2)
+    throw shapeError("preprocess", "even T, height and width", [T, a.height, a.width]);
+  return [{ shape: [N, T / 2, a.height / 2, a.width / 2, 24], dtype: "f32" }];
 }
 
 const attrs = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const;
 
 /** See {@link PreprocessAttrs}. */
 export const preprocess = defineOp<PreprocessAttrs>({
-  name: 'preprocess',
+  name: "preprocess",
   shape,
   encode: (a) => [a.top, a.left, ...a.mean, ...a.std, a.spaceToDepth ? 1 : 0],
   reference: ([x], a) => {
-    const out = shape([{ shape: x!.shape, dtype: 'u8' }], a)[0].shape;
+    const out = shape([{ shape: x!.shape, dtype: "u8" }], a)[0].shape;
     const from = denseStrides(x!.shape);
     const place = denseStrides(out);
     const step = a.spaceToDepth ? 2 : 1;
@@ -47,13 +48,13 @@ export const preprocess = defineOp<PreprocessAttrs>({
   },
   cases: [
     {
-      name: 'crop',
-      inputs: [{ shape: [2, 3, 7, 9, 3], dtype: 'u8' }],
+      name: "crop",
+      inputs: [{ shape: [2, 3, 7, 9, 3], dtype: "u8" }],
       attrs: { ...attrs, top: 1, left: 2, height: 5, width: 6, spaceToDepth: false },
     },
     {
-      name: 'cells',
-      inputs: [{ shape: [2, 4, 7, 9, 3], dtype: 'u8' }],
+      name: "cells",
+      inputs: [{ shape: [2, 4, 7, 9, 3], dtype: "u8" }],
       attrs: { ...attrs, top: 1, left: 3, height: 6, width: 4, spaceToDepth: true },
     },
   ],

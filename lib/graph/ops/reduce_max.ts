@@ -1,9 +1,9 @@
-import { defineOp } from '../tensor.js';
+import { defineOp } from "../tensor.js";
 
 /** Maximum over the second-last axis: x `[..., S, C]` to `[..., C]`. */
 export const reduceMax = defineOp<Record<string, never>>({
-  name: 'reduce_max',
-  shape: ([x]) => [{ shape: [...x!.shape.slice(0, -2), x!.shape[x!.shape.length - 1]], dtype: 'f32' }],
+  name: "reduce_max",
+  shape: ([x]) => [{ shape: [...x!.shape.slice(0, -2), x!.shape[x!.shape.length - 1]], dtype: "f32" }],
   encode: () => [],
   reference: ([x]) => {
     const [S, C] = x!.shape.slice(-2);
@@ -16,7 +16,7 @@ export const reduceMax = defineOp<Record<string, never>>({
     return [{ shape: [...x!.shape.slice(0, -2), C], data }];
   },
   cases: [
-    { name: 'words', inputs: [{ shape: [3, 16, 37] }], attrs: {} },
-    { name: 'one', inputs: [{ shape: [2, 1, 5] }], attrs: {} },
+    { name: "words", inputs: [{ shape: [3, 16, 37] }], attrs: {} },
+    { name: "one", inputs: [{ shape: [2, 1, 5] }], attrs: {} },
   ],
 });

@@ -1,13 +1,14 @@
-import { defineOp, elements, shapeError } from '../tensor.js';
+import { defineOp, elements, shapeError } from "../tensor.js";
 
 /** The same elements in another shape. Has no kernel: the planner makes it a view. */
 export const reshape = defineOp<{ shape: readonly number[] }>({
-  name: 'reshape',
+  name: "reshape",
   shape: ([x], a) => {
-    if (elements(a.shape) !== elements(x!.shape)) throw shapeError('reshape', `${elements(a.shape)} elements`, x!.shape);
+    if (elements(a.shape) !== elements(x!.shape))
+      throw shapeError("reshape", `${elements(a.shape)} elements`, x!.shape);
     return [{ shape: a.shape, dtype: x!.dtype }];
   },
   encode: () => [],
   reference: ([x], a) => [{ shape: a.shape, data: x!.data }],
-  cases: [{ name: 'flatten', inputs: [{ shape: [2, 3, 4] }], attrs: { shape: [6, 4] } }],
+  cases: [{ name: "flatten", inputs: [{ shape: [2, 3, 4] }], attrs: { shape: [6, 4] } }],
 });

@@ -1,12 +1,13 @@
-import { defineOp, elements, sameShape, shapeError } from '../tensor.js';
+import { defineOp, elements, sameShape, shapeError } from "../tensor.js";
 
 /** y[n, ..., c] = x[n, ..., c] g[n, c]: the self-gate of S3D-G and of squeeze-and-excitation. */
 export const scaleChannels = defineOp<Record<string, never>>({
-  name: 'scale_channels',
+  name: "scale_channels",
   shape: ([x, g]) => {
     const want = [x!.shape[0], x!.shape[x!.shape.length - 1]];
-    if (!sameShape(g?.shape ?? [], want)) throw shapeError('scale_channels', `gate [${want.join(', ')}]`, g?.shape ?? 'none');
-    return [{ shape: x!.shape, dtype: 'f32' }];
+    if (!sameShape(g?.shape ?? [], want))
+      throw shapeError("scale_channels", `gate [${want.join(", ")}]`, g?.shape ?? "none");
+    return [{ shape: x!.shape, dtype: "f32" }];
   },
   encode: () => [],
   reference: ([x, g]) => {
@@ -15,5 +16,5 @@ export const scaleChannels = defineOp<Record<string, never>>({
     const perClip = elements(x!.shape) / N;
     return [{ shape: x!.shape, data: x!.data.map((v, i) => v * g!.data[Math.floor(i / perClip) * C + (i % C)]) }];
   },
-  cases: [{ name: 'odd', inputs: [{ shape: [3, 2, 5, 7, 13] }, { shape: [3, 13] }], attrs: {} }],
+  cases: [{ name: "odd", inputs: [{ shape: [3, 2, 5, 7, 13] }, { shape: [3, 13] }], attrs: {} }],
 });

@@ -1,4 +1,4 @@
-import { defineOp, denseStrides, elements, shapeError } from '../tensor.js';
+import { defineOp, denseStrides, elements, shapeError } from "../tensor.js";
 
 export interface SliceAttrs {
   start: readonly number[];
@@ -7,11 +7,14 @@ export interface SliceAttrs {
 
 /** The block of `size` elements per axis that begins at `start`. */
 export const slice = defineOp<SliceAttrs>({
-  name: 'slice',
+  name: "slice",
   shape: ([x], a) => {
-    const fits = a.size.length === x!.shape.length && a.size.every((n, i) => a.start[i] >= 0 && n >= 0 && a.start[i] + n <= x!.shape[i]);
-    if (!fits) throw shapeError('slice', `a block [${a.size.join(', ')}] at [${a.start.join(', ')}] inside x`, x!.shape);
-    return [{ shape: a.size, dtype: 'f32' }];
+    const fits =
+      a.size.length === x!.shape.length &&
+      a.size.every((n, i) => a.start[i] >= 0 && n >= 0 && a.start[i] + n <= x!.shape[i]);
+    if (!fits)
+      throw shapeError("slice", `a block [${a.size.join(", ")}] at [${a.start.join(", ")}] inside x`, x!.shape);
+    return [{ shape: a.size, dtype: "f32" }];
   },
   encode: (a) => [...a.start],
   reference: ([x], a) => {
@@ -24,7 +27,7 @@ export const slice = defineOp<SliceAttrs>({
     return [{ shape: a.size, data }];
   },
   cases: [
-    { name: 'block', inputs: [{ shape: [3, 4, 5, 6] }], attrs: { start: [1, 0, 2, 3], size: [2, 4, 1, 2] } },
-    { name: 'all', inputs: [{ shape: [7] }], attrs: { start: [0], size: [7] } },
+    { name: "block", inputs: [{ shape: [3, 4, 5, 6] }], attrs: { start: [1, 0, 2, 3], size: [2, 4, 1, 2] } },
+    { name: "all", inputs: [{ shape: [7] }], attrs: { start: [0], size: [7] } },
   ],
 });

@@ -1,9 +1,9 @@
-import { defineOp } from '../tensor.js';
+import { defineOp } from "../tensor.js";
 
 /** Softmax over the last axis, or its logarithm. */
 export const softmax = defineOp<{ log: boolean }>({
-  name: 'softmax',
-  shape: ([x]) => [{ shape: x!.shape, dtype: 'f32' }],
+  name: "softmax",
+  shape: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
   encode: (a) => [a.log ? 1 : 0],
   reference: ([x], a) => {
     const C = x!.shape[x!.shape.length - 1];

@@ -1,20 +1,20 @@
-import { defineOp, denseStrides, elements, shapeError, type TensorType } from '../tensor.js';
+import { defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
 
 function shape([x]: (TensorType | null)[]): TensorType[] {
   if (x?.shape.length !== 5 || x.shape.slice(1, 4).some((n) => n % 2)) {
-    throw shapeError('space_to_depth', '[N, T, H, W, C] with even T, H and W', x?.shape ?? 'none');
+    throw shapeError("space_to_depth", "[N, T, H, W, C] with even T, H and W", x?.shape ?? "none");
   }
   const [N, T, H, W, C] = x.shape;
-  return [{ shape: [N, T / 2, H / 2, W / 2, 8 * C], dtype: 'f32' }];
+  return [{ shape: [N, T / 2, H / 2, W / 2, 8 * C], dtype: "f32" }];
 }
 
 /** Cells of 2x2x2 positions become channels: channel `((dt * 2 + dh) * 2 + dw) * C + c` (Miech's S3D-G). */
 export const spaceToDepth = defineOp<Record<string, never>>({
-  name: 'space_to_depth',
+  name: "space_to_depth",
   shape,
   encode: () => [],
   reference: ([x]) => {
-    const out = shape([{ shape: x!.shape, dtype: 'f32' }])[0].shape;
+    const out = shape([{ shape: x!.shape, dtype: "f32" }])[0].shape;
     const from = denseStrides(x!.shape);
     const place = denseStrides(out);
     const C = x!.shape[4];
@@ -26,5 +26,5 @@ export const spaceToDepth = defineOp<Record<string, never>>({
     });
     return [{ shape: out, data }];
   },
-  cases: [{ name: 'odd cells', inputs: [{ shape: [2, 4, 6, 10, 3] }], attrs: {} }],
+  cases: [{ name: "odd cells", inputs: [{ shape: [2, 4, 6, 10, 3] }], attrs: {} }],
 });

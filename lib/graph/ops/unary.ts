@@ -1,7 +1,7 @@
-import { defineOp } from '../tensor.js';
+import { defineOp } from "../tensor.js";
 
 /** In the order of native/cpp/ops/unary.h. */
-export const unaryKinds = ['relu', 'sigmoid', 'tanh', 'gelu', 'gelu_tanh', 'swish', 'exp', 'softplus'] as const;
+export const unaryKinds = ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "swish", "exp", "softplus"] as const;
 export type UnaryKind = (typeof unaryKinds)[number];
 
 const sigmoid = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
@@ -23,7 +23,7 @@ function erfc(x: number): number {
 }
 
 export const unaryFunctions: Record<UnaryKind, (x: number) => number> = {
-  relu: (x) => (x < 0 ? 0 : x),
+  relu: (x) => Math.max(0, x),
   sigmoid,
   tanh: Math.tanh,
   gelu: (x) => 0.5 * x * erfc(-x * Math.SQRT1_2),
@@ -35,8 +35,8 @@ export const unaryFunctions: Record<UnaryKind, (x: number) => number> = {
 
 /** y = f(x), element by element. */
 export const unary = defineOp<{ kind: UnaryKind }>({
-  name: 'unary',
-  shape: ([x]) => [{ shape: x!.shape, dtype: 'f32' }],
+  name: "unary",
+  shape: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
   encode: (a) => [unaryKinds.indexOf(a.kind)],
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
   cases: unaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }], attrs: { kind } })),

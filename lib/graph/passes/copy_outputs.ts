@@ -1,7 +1,6 @@
-import { slice } from '../ops/index.js';
-import { type Graph, INPUT, makeNode, PARAMETER } from '../trace.js';
-import { reshape } from '../ops/index.js';
-import type { OpDefinition, Tensor } from '../tensor.js';
+import { reshape, slice } from "../ops/index.js";
+import type { OpDefinition, Tensor } from "../tensor.js";
+import { type Graph, INPUT, makeNode, PARAMETER } from "../trace.js";
 
 /** Gives an output that is an input, a parameter, a view or another output too an instruction of its own: a copy. */
 export function copyOutputs(graph: Graph): void {

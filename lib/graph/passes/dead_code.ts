@@ -1,4 +1,4 @@
-import { type Graph, sortGraph } from '../trace.js';
+import { type Graph, sortGraph } from "../trace.js";
 
 /** Drops nodes that no output needs. */
 export function deadCode(graph: Graph): void {

@@ -1,6 +1,6 @@
-import { batchNorm, conv3d, type Conv3dAttrs, foldConvBias, foldConvWeight } from '../ops/index.js';
-import type { OpDefinition } from '../tensor.js';
-import { type Graph, makeNode, readers, readOnce, replaceTensor } from '../trace.js';
+import { batchNorm, type Conv3dAttrs, conv3d, foldConvBias, foldConvWeight } from "../ops/index.js";
+import type { OpDefinition } from "../tensor.js";
+import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../trace.js";
 
 /**
  * conv -> batch_norm becomes a convolution with folded weight and bias. The fold is itself a node over parameters, so it
@@ -13,7 +13,7 @@ export function foldBatchNorm(graph: Graph): void {
     const conv = x!.node;
     if (conv.op !== (conv3d as OpDefinition<never>) || !readOnce(readers(graph), x!)) continue;
     const attrs = conv.attrs as unknown as Conv3dAttrs;
-    if (attrs.activation !== 'none' || conv.inputs[3] || attrs.split.length > 1) continue;
+    if (attrs.activation !== "none" || conv.inputs[3] || attrs.split.length > 1) continue;
     const eps = node.attrs.eps as number;
     const folded = makeNode(foldConvWeight, [conv.inputs[1], weight, variance], { eps }, conv.layer);
     const shift = makeNode(foldConvBias, [weight, bias, mean, variance, conv.inputs[2] ?? null], { eps }, conv.layer);
@@ -21,7 +21,7 @@ export function foldBatchNorm(graph: Graph): void {
     const merged = makeNode(
       conv3d,
       [data, folded.outputs[0], shift.outputs[0], residual ?? null, scale ?? null],
-      { ...attrs, activation: node.attrs.relu ? 'relu' : 'none' },
+      { ...attrs, activation: node.attrs.relu ? "relu" : "none" },
       conv.layer,
     );
     graph.nodes.push(folded, shift, merged);

@@ -1,6 +1,6 @@
-import { conv3d, type Conv3dAttrs, slice, type SliceAttrs, type Triple } from '../ops/index.js';
-import type { OpDefinition } from '../tensor.js';
-import { type Graph, makeNode, readers, readOnce, replaceTensor } from '../trace.js';
+import { type Conv3dAttrs, conv3d, type SliceAttrs, slice, type Triple } from "../ops/index.js";
+import type { OpDefinition } from "../tensor.js";
+import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../trace.js";
 
 /**
  * A stride-1 convolution whose output is cropped computes only what is kept: dropping output index 0 is one position less

@@ -1,13 +1,18 @@
-import { binary, conv3d, type Conv3dAttrs, linear, type LinearAttrs, type UnaryKind, unary } from '../ops/index.js';
-import { type Node, type OpDefinition, sameShape, type Tensor } from '../tensor.js';
-import { type Graph, makeNode, readers, readOnce, replaceTensor } from '../trace.js';
+import { binary, type Conv3dAttrs, conv3d, type LinearAttrs, linear, type UnaryKind, unary } from "../ops/index.js";
+import { type Node, type OpDefinition, sameShape, type Tensor } from "../tensor.js";
+import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../trace.js";
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
 /** Whether the tensor is a convolution's only output, not yet activated, that nothing else reads. */
 function openConv(graph: Graph, tensor: Tensor): boolean {
   const attrs = tensor.node.attrs as unknown as Conv3dAttrs;
-  return is(tensor.node, conv3d) && attrs.activation === 'none' && attrs.split.length === 1 && readOnce(readers(graph), tensor);
+  return (
+    is(tensor.node, conv3d) &&
+    attrs.activation === "none" &&
+    attrs.split.length === 1 &&
+    readOnce(readers(graph), tensor)
+  );
 }
 
 function replace(graph: Graph, old: Node, node: Node): void {
@@ -18,7 +23,7 @@ function replace(graph: Graph, old: Node, node: Node): void {
 /** Additions (bias, residual) and activations that follow a convolution or a linear layer move into its epilogue. */
 export function fuseEpilogue(graph: Graph): void {
   for (const node of [...graph.nodes]) {
-    if (is(node, binary) && node.attrs.kind === 'add') fuseAdd(graph, node);
+    if (is(node, binary) && node.attrs.kind === "add") fuseAdd(graph, node);
     if (is(node, unary)) fuseActivation(graph, node);
   }
 }
@@ -47,13 +52,13 @@ function fuseAdd(graph: Graph, node: Node): void {
 function fuseActivation(graph: Graph, node: Node): void {
   const x = node.inputs[0]!;
   const kind = node.attrs.kind as UnaryKind;
-  if (kind === 'relu' && openConv(graph, x)) {
-    const attrs: Conv3dAttrs = { ...(x.node.attrs as unknown as Conv3dAttrs), activation: 'relu' };
+  if (kind === "relu" && openConv(graph, x)) {
+    const attrs: Conv3dAttrs = { ...(x.node.attrs as unknown as Conv3dAttrs), activation: "relu" };
     replace(graph, node, makeNode(conv3d, x.node.inputs, attrs, x.node.layer));
     return;
   }
   const attrs = x.node.attrs as unknown as LinearAttrs;
-  if (is(x.node, linear) && attrs.activation === 'none' && readOnce(readers(graph), x)) {
+  if (is(x.node, linear) && attrs.activation === "none" && readOnce(readers(graph), x)) {
     replace(graph, node, makeNode(linear, x.node.inputs, { ...attrs, activation: kind }, x.node.layer));
   }
 }

@@ -1,6 +1,6 @@
-import type { Node, Tensor } from '../tensor.js';
-import { elements } from '../tensor.js';
-import { type Graph, INPUT, PARAMETER, sortGraph } from '../trace.js';
+import type { Node, Tensor } from "../tensor.js";
+import { elements } from "../tensor.js";
+import { type Graph, INPUT, PARAMETER, sortGraph } from "../trace.js";
 
 /** A value that depends on parameters alone: computed once, kept in the store under `name`, shared by all programs. */
 export interface DerivedParameter {
@@ -25,9 +25,9 @@ export function hoistParameters(graph: Graph): DerivedParameter[] {
     }
     const inputs = node.inputs.map((x) => x && constant.get(x.node));
     if (node.op === INPUT || inputs.every((x) => !x) || inputs.some((x, i) => !x && node.inputs[i])) continue;
-    const names = node.inputs.map((x, i) => (x ? `${inputs[i]!.name}#${x.index}` : '-'));
+    const names = node.inputs.map((x, i) => (x ? `${inputs[i]!.name}#${x.index}` : "-"));
     constant.set(node, {
-      name: `${node.op.name}(${names.join(', ')}; ${JSON.stringify(node.attrs)})`,
+      name: `${node.op.name}(${names.join(", ")}; ${JSON.stringify(node.attrs)})`,
       sources: new Set(inputs.flatMap((x) => [...(x?.sources ?? [])])),
     });
   }

@@ -1,10 +1,10 @@
-import type { Graph } from '../trace.js';
-import { deadCode } from './dead_code.js';
-import { foldBatchNorm } from './fold_batch_norm.js';
-import { foldCrop } from './fold_crop.js';
-import { fuseEpilogue } from './fuse_epilogue.js';
-import { lazyGate } from './lazy_gate.js';
-import { mergePointwise } from './merge_pointwise.js';
+import type { Graph } from "../trace.js";
+import { deadCode } from "./dead_code.js";
+import { foldBatchNorm } from "./fold_batch_norm.js";
+import { foldCrop } from "./fold_crop.js";
+import { fuseEpilogue } from "./fuse_epilogue.js";
+import { lazyGate } from "./lazy_gate.js";
+import { mergePointwise } from "./merge_pointwise.js";
 
 export { deadCode, foldBatchNorm, foldCrop, fuseEpilogue, lazyGate, mergePointwise };
 

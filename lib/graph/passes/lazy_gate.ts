@@ -1,13 +1,22 @@
-import { concat, conv3d, type Conv3dAttrs, isPointwise, linear, maxPool3d, scaleChannels, unary } from '../ops/index.js';
-import type { Node, OpDefinition, Tensor } from '../tensor.js';
-import { type Graph, makeNode, readers, readOnce, replaceTensor, sortGraph } from '../trace.js';
+import {
+  type Conv3dAttrs,
+  concat,
+  conv3d,
+  isPointwise,
+  linear,
+  maxPool3d,
+  scaleChannels,
+  unary,
+} from "../ops/index.js";
+import type { Node, OpDefinition, Tensor } from "../tensor.js";
+import { type Graph, makeNode, readers, readOnce, replaceTensor, sortGraph } from "../trace.js";
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
 /** A sigmoid is positive, so multiplying by it is monotonic. */
 function positive(gate: Tensor): boolean {
-  if (is(gate.node, unary)) return gate.node.attrs.kind === 'sigmoid';
-  if (is(gate.node, linear)) return gate.node.attrs.activation === 'sigmoid';
+  if (is(gate.node, unary)) return gate.node.attrs.kind === "sigmoid";
+  if (is(gate.node, linear)) return gate.node.attrs.activation === "sigmoid";
   return is(gate.node, concat) && gate.node.inputs.every((g) => positive(g!));
 }
 
@@ -28,8 +37,18 @@ function liftOutOfConcat(graph: Graph, node: Node): void {
   const last = node.outputs[0].shape.length - 1;
   if (node.attrs.axis !== last || !node.inputs.every((x) => is(x!.node, scaleChannels) && readOnce(uses, x!))) return;
   const layer = node.layer;
-  const values = makeNode(concat, node.inputs.map((x) => x!.node.inputs[0]), { axis: last }, layer);
-  const gates = makeNode(concat, node.inputs.map((x) => x!.node.inputs[1]), { axis: 1 }, layer);
+  const values = makeNode(
+    concat,
+    node.inputs.map((x) => x!.node.inputs[0]),
+    { axis: last },
+    layer,
+  );
+  const gates = makeNode(
+    concat,
+    node.inputs.map((x) => x!.node.inputs[1]),
+    { axis: 1 },
+    layer,
+  );
   const scaled = makeNode(scaleChannels, [values.outputs[0], gates.outputs[0]], {}, layer);
   graph.nodes.push(values, gates, scaled);
   replaceTensor(graph, node.outputs[0], scaled.outputs[0]);

@@ -1,6 +1,6 @@
-import { concat, conv3d, type Conv3dAttrs, isPointwise } from '../ops/index.js';
-import type { Node, OpDefinition, Tensor } from '../tensor.js';
-import { type Graph, makeNode, readers, replaceTensor } from '../trace.js';
+import { type Conv3dAttrs, concat, conv3d, isPointwise } from "../ops/index.js";
+import type { Node, OpDefinition, Tensor } from "../tensor.js";
+import { type Graph, makeNode, readers, replaceTensor } from "../trace.js";
 
 /** Outputs of one convolution; native/cpp/cpu/conv3d.cc has room for so many. */
 const MAX_OUTPUTS = 8;
@@ -16,7 +16,7 @@ export function mergePointwise(graph: Graph): void {
     if (convs.length > 1) groups.set(tensor, convs.slice(0, MAX_OUTPUTS));
   }
   for (const [x, convs] of groups) {
-    for (const activation of ['none', 'relu'] as const) {
+    for (const activation of ["none", "relu"] as const) {
       const same = convs.filter((node) => node.attrs.activation === activation);
       if (same.length > 1) merge(graph, x, same);
     }
@@ -31,8 +31,14 @@ function mergeable(node: Node): boolean {
 }
 
 function merge(graph: Graph, x: Tensor, convs: Node[]): void {
-  const layer = convs.map((node) => node.layer).join(' + ');
-  const join = (slot: number) => makeNode(concat, convs.map((node) => node.inputs[slot]), { axis: 0 }, layer);
+  const layer = convs.map((node) => node.layer).join(" + ");
+  const join = (slot: number) =>
+    makeNode(
+      concat,
+      convs.map((node) => node.inputs[slot]),
+      { axis: 0 },
+      layer,
+    );
   const weight = join(1);
   const bias = join(2);
   const widths = convs.map((node) => node.attrs.outChannels as number);

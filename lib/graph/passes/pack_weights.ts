@@ -1,6 +1,6 @@
-import { conv3d, type Conv3dAttrs, linear, type LinearAttrs, packConvWeight } from '../ops/index.js';
-import type { OpDefinition } from '../tensor.js';
-import { type Graph, makeNode, replaceTensor } from '../trace.js';
+import { type Conv3dAttrs, conv3d, type LinearAttrs, linear, packConvWeight } from "../ops/index.js";
+import type { OpDefinition } from "../tensor.js";
+import { type Graph, makeNode, replaceTensor } from "../trace.js";
 
 /** Gives convolutions and linear layers their weights in the layout of the device: last, since it fixes the attributes. */
 export function packWeights(graph: Graph, panelWidth: number): void {
@@ -8,8 +8,8 @@ export function packWeights(graph: Graph, panelWidth: number): void {
     const isConv = node.op === (conv3d as OpDefinition<never>);
     if ((!isConv && node.op !== (linear as OpDefinition<never>)) || node.attrs.packed) continue;
     const attrs = node.attrs as unknown as Conv3dAttrs | LinearAttrs;
-    const groups = 'groups' in attrs ? attrs.groups : 1;
-    const split = 'split' in attrs ? attrs.split : [attrs.outFeatures];
+    const groups = "groups" in attrs ? attrs.groups : 1;
+    const split = "split" in attrs ? attrs.split : [attrs.outFeatures];
     const [x, weight, ...rest] = node.inputs;
     const packed = makeNode(packConvWeight, [weight], { groups, split, panelWidth }, node.layer);
     const inputs = [x, packed.outputs[0], ...rest];

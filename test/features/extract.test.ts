@@ -1,0 +1,158 @@
+// Extraction into folders through the command line: good and bad files, resume, interruption.
+import { spawn, spawnSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("extract");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const videos = join(folder, "videos");
+const flags = ["--model", "s3dg", "--random-weights", "1", "--frames", "8", "--size", "64", "--save-dtype", "f32"];
+
+function videoclip(...args: string[]) {
+  return spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
+}
+const lines = (path: string) =>
+  readFileSync(path, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+test.before(async () => {
+  mkdirSync(join(videos, "more"), { recursive: true });
+  await makeVideo(join(videos, "plain.mp4"), { seed: 1, seconds: 3 });
+  await makeVideo(join(videos, "more/plain.mp4"), { seed: 2, seconds: 2 });
+  await makeVideo(join(videos, "one_frame.mp4"), { seed: 3, frames: 1 });
+  const times = Array.from({ length: 30 }, (_, i) => Math.round(i < 15 ? i : 15 + (i - 15) * 4));
+  await makeVideo(join(videos, "variable.mkv"), { seed: 4, times });
+  await makeVideo(join(videos, "hevc10.mkv"), { seed: 5, seconds: 1, codec: "libx265", format: "yuv420p10le" });
+  await makeVideo(join(videos, "vp9.webm"), { seed: 6, seconds: 1, codec: "libvpx-vp9", options: {} });
+  await makeVideo(join(videos, "odd444.mkv"), { seed: 7, seconds: 1, width: 161, height: 121, format: "yuv444p" });
+  await makeVideo(join(videos, "cut.mkv"), { seed: 8, seconds: 6 });
+  truncateSync(join(videos, "cut.mkv"), Math.floor(readFileSync(join(videos, "cut.mkv")).length / 2));
+  await makeVideo(join(videos, "no_index.mp4"), { seed: 9, seconds: 2 });
+  truncateSync(join(videos, "no_index.mp4"), 20_000);
+  writeFileSync(join(videos, "empty.mp4"), "");
+  writeFileSync(join(videos, "text.mp4"), "this is not a video\n".repeat(50));
+  mkdirSync(join(videos, "folder.mp4"));
+  symlinkSync(join(folder, "nowhere"), join(videos, "dangling.mp4"));
+});
+
+test("good files are extracted, each bad one has its own reason, the exit code is 1", () => {
+  const out = join(folder, "all");
+  const run = videoclip("extract", videos, ...flags, "--out", out);
+  assert.is(run.status, 1, run.stderr);
+  const done = lines(join(out, "manifest.jsonl"));
+  const good = ["hevc10.mkv", "odd444.mkv", "one_frame.mp4", "plain.mp4", "plain.mp4", "variable.mkv", "vp9.webm"];
+  assert.equal(done.map(({ path }) => basename(path)).sort(), good, run.stderr);
+  assert.is(new Set(done.map(({ file }) => file)).size, good.length, "names do not collide");
+  for (const entry of done) {
+    const file = readFileSync(join(out, entry.file));
+    assert.is(file.length, 128 + entry.clips * 1024 * 4);
+    assert.is(entry.timestamps.length, entry.clips);
+    assert.ok(new Float32Array(file.buffer.slice(file.byteOffset + 128)).every(Number.isFinite));
+  }
+  assert.is(done.find(({ path }) => path.endsWith("one_frame.mp4")).padded_frames, 7);
+  const reasons = Object.fromEntries(
+    lines(join(out, "failures.jsonl")).map(({ path, code }) => [basename(path), code]),
+  );
+  assert.equal(reasons, {
+    "cut.mkv": "ERR_VIDEO_TRUNCATED",
+    "dangling.mp4": "ERR_VIDEO_NOT_FOUND",
+    "empty.mp4": "ERR_VIDEO_EMPTY",
+    "folder.mp4": "ERR_VIDEO_UNREADABLE",
+    "no_index.mp4": "ERR_VIDEO_TRUNCATED",
+    "text.mp4": "ERR_VIDEO_FORMAT",
+  });
+  assert.not.ok(
+    readdirSync(out).some((name) => name.startsWith(".")),
+    "no temporary file, no lock",
+  );
+});
+
+test("a folder with features is only touched with --resume, and only with the same settings", () => {
+  const out = join(folder, "all");
+  assert.is(videoclip("extract", videos, ...flags, "--out", out).status, 2);
+  const other = videoclip("extract", videos, ...flags, "--out", out, "--resume", "--fps", "5");
+  assert.is(other.status, 2);
+  assert.match(other.stderr, /preset/);
+  const before = readFileSync(join(out, "manifest.jsonl"));
+  assert.is(videoclip("extract", videos, ...flags, "--out", out, "--resume").status, 1);
+  assert.equal(readFileSync(join(out, "manifest.jsonl")), before);
+});
+
+test("--keep-partial keeps and marks what came before the cut", () => {
+  const out = join(folder, "partial");
+  assert.is(videoclip("extract", join(videos, "cut.mkv"), ...flags, "--out", out, "--keep-partial").status, 1);
+  const [entry] = lines(join(out, "manifest.jsonl"));
+  assert.is(entry.partial, true);
+  assert.ok(entry.clips > 0);
+});
+
+test("shards share a folder and cover every video once", () => {
+  const out = join(folder, "shards");
+  const good = ["plain.mp4", "more/plain.mp4", "vp9.webm"].map((name) => join(videos, name));
+  for (const shard of ["0/2", "1/2"])
+    assert.is(videoclip("extract", ...good, ...flags, "--out", out, "--shard", shard).status, 0);
+  const done = [".0-of-2", ".1-of-2"].flatMap((suffix) => lines(join(out, `manifest${suffix}.jsonl`)));
+  assert.equal(done.map(({ path }) => path).sort(), [...good].sort());
+});
+
+test("an interruption exits with 130, --resume finishes with the same bytes", async () => {
+  const good = ["plain.mp4", "more/plain.mp4", "variable.mkv"].map((name) => join(videos, name));
+  const reference = join(folder, "reference");
+  assert.is(videoclip("extract", ...good, ...flags, "--out", reference).status, 0);
+  const out = join(folder, "interrupted");
+  const child = spawn(process.execPath, [
+    "dist/cli/main.js",
+    "extract",
+    ...good,
+    ...flags,
+    "--out",
+    out,
+    "--decoders",
+    "1",
+    "--batch",
+    "1",
+    "--json",
+  ]);
+  child.stdout.once("data", () => child.kill("SIGINT"));
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  assert.is(code, 130);
+  assert.is(videoclip("extract", ...good, ...flags, "--out", out, "--resume").status, 0);
+  for (const name of readdirSync(reference).filter((file) => file.endsWith(".npy"))) {
+    assert.equal(readFileSync(join(out, name)), readFileSync(join(reference, name)), name);
+  }
+});
+
+test("usage errors exit with 2 and say what to do", () => {
+  for (const args of [
+    ["extract"],
+    ["extract", videos],
+    ["extract", videos, "--out", folder],
+    ["nonsense"],
+    ["extract", videos, "--out", "x", "--batch", "0"],
+  ]) {
+    const run = videoclip(...args);
+    assert.is(run.status, 2, args.join(" "));
+    assert.ok(run.stderr.length > 0);
+  }
+  assert.is(videoclip("--help").status, 0);
+  assert.is(videoclip("doctor", "--json").status, 0);
+  assert.match(videoclip("inspect", "--model", "s3d").stdout, /8,320,048 parameters, 17\.979 G/);
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();

@@ -1,0 +1,166 @@
+// Each pass on a small graph: what it rewrites, and that float64 results stay (or the bits, through the device).
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
+import { ShapeError } from "../../dist/errors.js";
+import { evaluate64 } from "../../dist/graph/evaluate64.js";
+import * as passes from "../../dist/graph/passes/index.js";
+import { compile } from "../../dist/graph/program.js";
+import { elements, type Tensor } from "../../dist/graph/tensor.js";
+import { type Graph, input, sortGraph, trace } from "../../dist/graph/trace.js";
+import * as nn from "../../dist/nn/layers.js";
+import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+
+const test = suite("passes");
+const parameters = (key: string, shape: readonly number[]) => ({
+  shape,
+  data: Float64Array.from(hashParameter("passes/", key, shape)),
+});
+const names = (graph: Graph) =>
+  sortGraph(graph)
+    .nodes.map((node) => node.op.name)
+    .filter((name) => !["input", "parameter"].includes(name));
+
+/** Results before and after a rewrite agree to float64 rounding. */
+function same(build: () => Record<string, Tensor>, rewrite: (graph: Graph) => unknown): Graph {
+  const before = trace(build);
+  const after = trace(build);
+  rewrite(after);
+  const inputs = Object.fromEntries(
+    [...before.inputs].map(([name, { shape }]) => [
+      name,
+      { shape, data: Float64Array.from(hashValues("passes/", name, elements(shape))) },
+    ]),
+  );
+  const expected = evaluate64(before, inputs, parameters);
+  const got = evaluate64(after, inputs, parameters);
+  for (const [name, { data }] of Object.entries(expected)) {
+    data.forEach((v, i) => {
+      assert.ok(
+        Math.abs(v - got[name].data[i]) <= 1e-12 * Math.max(1, Math.abs(v)),
+        `${name}[${i}]: ${v} and ${got[name].data[i]}`,
+      );
+    });
+  }
+  return after;
+}
+
+const x = () => input("x", [2, 3, 4, 4, 6]);
+const point = (t: Tensor, key: string, width: number) => nn.conv3d(t, key, width, { kernel: [1, 1, 1], bias: true });
+
+test("BatchNorm folds into the convolution before it", () => {
+  const graph = same(
+    () => ({ y: nn.batchNorm(nn.conv3d(x(), "c", 5, { kernel: [1, 3, 3], low: [0, 1, 1] }), "bn", 1e-3) }),
+    passes.foldBatchNorm,
+  );
+  assert.not.ok(names(graph).includes("batch_norm"));
+});
+
+test("activations, biases and residuals move into the epilogue", () => {
+  const graph = same(() => ({ y: nn.relu(nn.binary(point(x(), "c", 6), x(), "add")) }), passes.fuseEpilogue);
+  assert.equal(names(graph), ["conv3d"]);
+  const gate = same(() => ({ y: nn.unary(nn.linear(input("v", [3, 7]), "l", 4), "sigmoid") }), passes.fuseEpilogue);
+  assert.equal(names(gate), ["linear"]);
+});
+
+test("a value that is read elsewhere is not fused away", () => {
+  const graph = same(() => {
+    const y = point(x(), "c", 6);
+    return { y, z: nn.relu(y) };
+  }, passes.fuseEpilogue);
+  assert.equal(names(graph).sort(), ["conv3d", "unary"]);
+});
+
+test("a cropped convolution computes only what is kept", () => {
+  const graph = same(() => {
+    const y = nn.conv3d(x(), "c", 5, { kernel: [2, 4, 4], low: [1, 2, 2] });
+    return { y: nn.slice(y, [0, 1, 1, 1, 0], [2, 3, 4, 4, 5]) };
+  }, passes.foldCrop);
+  assert.equal(names(graph), ["conv3d"]);
+});
+
+test("pointwise convolutions on one input become one", () => {
+  const graph = same(
+    () => {
+      const t = x();
+      return { a: nn.relu(point(t, "a", 5)), b: nn.relu(point(t, "b", 3)), c: point(t, "c", 4) };
+    },
+    (g) => {
+      passes.fuseEpilogue(g);
+      passes.mergePointwise(g);
+    },
+  );
+  assert.is(names(graph).filter((name) => name === "conv3d").length, 2); // c has another activation
+});
+
+const gated = () => {
+  const t = x();
+  const both = nn.concat([nn.selfGate(point(t, "a", 5), "ga"), nn.selfGate(point(t, "b", 3), "gb")], 4);
+  return { y: point(nn.maxPool3d(both, [3, 3, 3], [1, 1, 1], [1, 1, 1]), "c", 4) };
+};
+
+test("self-gates move behind concat and max-pool into the next convolution", () => {
+  const graph = same(gated, passes.lazyGate);
+  assert.not.ok(names(graph).includes("scale_channels"));
+});
+
+test("nodes that no output needs are dropped", () => {
+  const graph = trace(() => {
+    const t = x();
+    point(t, "unused", 9);
+    return { y: nn.relu(t) };
+  });
+  passes.deadCode(graph);
+  assert.equal(names(graph), ["unary"]);
+});
+
+test("programs: concat costs no instruction, memory is shared, results agree with the references", async () => {
+  const device = createDevice({ threads: 2 });
+  const build = () => {
+    const t = x();
+    const joined = nn.concat(
+      [nn.relu(point(t, "a", 5)), nn.relu(nn.conv3d(t, "d", 3, { kernel: [1, 3, 3], low: [0, 1, 1] }))],
+      4,
+    );
+    return { y: point(nn.reshape(nn.relu(joined), [2, 12, 4, 1, 8]), "c", 4), z: nn.globalMean(joined), t };
+  };
+  const graph = trace(build);
+  for (const node of graph.nodes) {
+    if (node.op.name !== "parameter") continue;
+    const [{ shape }] = node.outputs;
+    device.parameters.set(node.attrs.key as string, shape, hashParameter("passes/", node.attrs.key as string, shape));
+  }
+  const data = hashValues("passes/", "x", 2 * 3 * 4 * 4 * 6);
+  const expected = evaluate64(
+    trace(build),
+    { x: { shape: [2, 3, 4, 4, 6], data: Float64Array.from(data) } },
+    parameters,
+  );
+  const program = compile(passes.optimize(graph), device);
+  assert.not.ok(program.instructions.some(({ op }) => op === "concat" || op === "reshape"));
+  const check = async () => {
+    const got = await program.run({ x: data });
+    for (const [name, { data: want }] of Object.entries(expected)) {
+      want.forEach((v, i) => {
+        assert.ok(Math.abs(v - got[name][i]) < 1e-5, `${name}[${i}]`);
+      });
+    }
+    return got;
+  };
+  const first = await check();
+  // a changed parameter is seen by the next run, a changed-back one too
+  device.parameters.set("c.bias", [4], new Float32Array(4).fill(100));
+  assert.not.equal((await program.run({ x: data })).y, first.y);
+  device.parameters.set("c.bias", [4], hashParameter("passes/", "c.bias", [4]));
+  assert.equal((await check()).y, first.y);
+  device.dispose();
+});
+
+test("shape errors name the layer", () => {
+  assert.throws(
+    () => trace(() => ({ y: nn.conv3d(input("x", [1, 1, 2, 2, 3]), "stem", 4, { kernel: [3, 3, 3] }) })),
+    (error: unknown) => error instanceof ShapeError && /at least 3 positions along T/.test(error.message),
+  );
+});
+
+test.run();

@@ -1,0 +1,96 @@
+// Runs, cancellation, dispose, bad input.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
+import { DeviceError, DisposedError, InvalidArgumentError } from "../../dist/errors.js";
+import { compile } from "../../dist/graph/program.js";
+import { ProgramCache } from "../../dist/graph/program_cache.js";
+import { input, trace } from "../../dist/graph/trace.js";
+import * as nn from "../../dist/nn/layers.js";
+import * as ops from "../../dist/ops.js";
+
+const test = suite("runtime");
+
+const chain = (length: number) =>
+  trace(() => {
+    let y = input("x", [1, 4, 64, 64, 32]);
+    for (let i = 0; i < length; i++) y = nn.unary(y, "tanh");
+    return { y };
+  });
+
+async function rejects(promise: Promise<unknown>, check: (error: unknown) => boolean): Promise<void> {
+  const error = await promise.then(
+    () => undefined,
+    (reason) => reason,
+  );
+  assert.ok(error !== undefined && check(error), `rejected with ${error}`);
+}
+
+test("an abort rejects with the signal reason, before and during a run", async () => {
+  const device = createDevice({ threads: 1 });
+  const program = compile(chain(400), device);
+  const x = new Float32Array(4 * 64 * 64 * 32);
+  const reason = new Error("enough");
+  await rejects(program.run({ x }, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
+  const abort = new AbortController();
+  const run = program.run({ x }, { signal: abort.signal });
+  setTimeout(() => abort.abort(reason), 20);
+  await rejects(run, (error) => error === reason);
+  device.dispose();
+});
+
+test("dispose rejects what runs, and every later use says ERR_DISPOSED", async () => {
+  const device = createDevice({ threads: 1 });
+  const program = compile(chain(400), device);
+  const x = new Float32Array(4 * 64 * 64 * 32);
+  const runs = [program.run({ x }), program.run({ x })];
+  const settled = Promise.allSettled(runs);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  device.dispose();
+  device.dispose();
+  for (const result of await settled) {
+    assert.is(result.status, "rejected");
+    assert.instance((result as PromiseRejectedResult).reason, DisposedError);
+  }
+  await rejects(program.run({ x }), (error) => (error as DisposedError).code === "ERR_DISPOSED");
+  program.dispose();
+});
+
+test("wrong inputs are named", async () => {
+  const device = createDevice({ threads: 1 });
+  const program = compile(chain(1), device);
+  await rejects(program.run({}), (error) => error instanceof InvalidArgumentError && /input x/.test(error.message));
+  await rejects(program.run({ x: new Float32Array(3) }), (error) => error instanceof InvalidArgumentError);
+  device.dispose();
+  assert.throws(
+    () => createDevice({ threads: 0 }),
+    (error: unknown) => error instanceof InvalidArgumentError,
+  );
+  assert.throws(
+    () => createDevice({ device: "cuda" }),
+    (error: unknown) => error instanceof DeviceError && /CUDA cannot be used: /.test(error.message),
+  );
+  await rejects(
+    ops.unary({ data: new Float32Array(3), shape: [4] }, "relu"),
+    (error) => error instanceof InvalidArgumentError,
+  );
+});
+
+test("the cache drops the least recently used program beyond its bytes", () => {
+  const device = createDevice({ threads: 1 });
+  const one = compile(chain(2), device);
+  const cache = new ProgramCache(one.bytes * 2);
+  for (const key of ["a", "b", "a", "c"]) cache.get(key, () => compile(chain(2), device));
+  assert.is(cache.size, 2);
+  let made = 0;
+  cache.get("a", () => {
+    made++;
+    return compile(chain(2), device);
+  });
+  assert.is(made, 0);
+  cache.clear();
+  device.dispose();
+});
+
+test.after(() => ops.dispose());
+test.run();

@@ -1,0 +1,43 @@
+// Golden outputs of the reference implementations: every forward output within 1e-4 (relative L2).
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
+import { hashValueOf } from "../../dist/nn/random_weights.js";
+import * as ops from "../../dist/ops.js";
+import { readFixture } from "../../scripts/fixtures/case.js";
+import { checkFixture } from "../../scripts/fixtures/check.js";
+
+const test = suite("fixtures");
+
+test("the generator gives the published values", () => {
+  const vectors: [string, string, number, number][] = [
+    ["videoclip/", "a", 0, 0.10534875094890594],
+    ["videoclip/", "a", 1, -0.5110622644424438],
+    ["videoclip/s3d_16x224/", "features.0.0.0.weight", 9407, -0.6171776056289673],
+    ["videoclip/s3d_16x224/", "video", 123456, -0.4862791895866394],
+    ["Ω", "é", 4294967295, -0.7109115123748779],
+    ["", "", 70000, -0.822943925857544],
+  ];
+  for (const [salt, name, i, value] of vectors) assert.is(hashValueOf(salt, name, i), value);
+});
+
+for (const folder of ["ops", "models"]) {
+  for (const file of readdirSync(join("test/fixtures", folder))) {
+    test(file, async () => {
+      const device = createDevice();
+      try {
+        const checks = await checkFixture(readFixture(join("test/fixtures", folder, file)), device);
+        const run = checks.filter((check) => !check.skip);
+        assert.ok(run.length > 0, "at least one output is checked");
+        for (const check of run) assert.ok(check.passed, `${check.name}: relative L2 ${check.relativeL2}`);
+      } finally {
+        device.dispose();
+      }
+    });
+  }
+}
+
+test.after(() => ops.dispose());
+test.run();
