@@ -69,7 +69,7 @@ export class ByteFile {
       throw this.fail(`${length} bytes reach beyond the end of the file (${this.size} bytes)`, offset);
     }
     const bytes = Buffer.alloc(length);
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const n = readSync(this.#fd, bytes, done, Math.min(length - done, 1 << 30), offset + done);
       if (n === 0) throw this.fail("the file became shorter while it was read", offset + done);
       done += n;
