@@ -46,6 +46,19 @@ test.before(async () => {
   truncateSync(join(videos, "no_index.mp4"), 20_000);
   writeFileSync(join(videos, "empty.mp4"), "");
   writeFileSync(join(videos, "text.mp4"), "this is not a video\n".repeat(50));
+  const wave = Buffer.alloc(44 + 16000); // one second of silence: sound without pictures
+  wave.write("RIFF\0\0\0\0WAVEfmt ", 0, "latin1");
+  wave.writeUInt32LE(36 + 16000, 4);
+  wave.writeUInt32LE(16, 16);
+  wave.writeUInt16LE(1, 20);
+  wave.writeUInt16LE(1, 22);
+  wave.writeUInt32LE(8000, 24);
+  wave.writeUInt32LE(16000, 28);
+  wave.writeUInt16LE(2, 32);
+  wave.writeUInt16LE(16, 34);
+  wave.write("data", 36, "latin1");
+  wave.writeUInt32LE(16000, 40);
+  writeFileSync(join(videos, "sound.mp4"), wave);
   mkdirSync(join(videos, "folder.mp4"));
   symlinkSync(join(folder, "nowhere"), join(videos, "dangling.mp4"));
 });
@@ -74,12 +87,37 @@ test("good files are extracted, each bad one has its own reason, the exit code i
     "empty.mp4": "ERR_VIDEO_EMPTY",
     "folder.mp4": "ERR_VIDEO_UNREADABLE",
     "no_index.mp4": "ERR_VIDEO_TRUNCATED",
+    "sound.mp4": "ERR_VIDEO_NO_STREAM",
     "text.mp4": "ERR_VIDEO_FORMAT",
   });
   assert.not.ok(
     readdirSync(out).some((name) => name.startsWith(".")),
     "no temporary file, no lock",
   );
+});
+
+test("both decoders give the same features and the same reasons", () => {
+  if (spawnSync("ffmpeg", ["-version"]).status !== 0) {
+    console.log("SKIP: no ffmpeg program on the path");
+    return;
+  }
+  const out = join(folder, "ffmpeg");
+  assert.is(videoclip("extract", videos, ...flags, "--decoder", "ffmpeg", "--out", out).status, 1);
+  for (const name of ["manifest.jsonl", "failures.jsonl"]) {
+    const of = (dir: string) => lines(join(folder, dir, name)).map(({ path, code }) => `${path} ${code}`).sort(); // prettier-ignore
+    assert.equal(of("ffmpeg"), of("all"), name);
+  }
+  const read = (dir: string, file: string) => {
+    const bytes = readFileSync(join(folder, dir, file));
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset + 128));
+  };
+  for (const { file } of lines(join(out, "manifest.jsonl"))) {
+    const [a, b] = [read("all", file), read("ffmpeg", file)];
+    assert.is(a.length, b.length);
+    const norm = (v: (i: number) => number) => Math.sqrt(a.reduce((sum, _, i) => sum + v(i) ** 2, 0));
+    const difference = norm((i) => a[i] - b[i]) / norm((i) => a[i]);
+    assert.ok(difference < 1e-2, `${file}: relative L2 ${difference}`);
+  }
 });
 
 test("a folder with features is only touched with --resume, and only with the same settings", () => {
