@@ -239,23 +239,31 @@ void EngineWrap::settle(Napi::Env env, std::unique_ptr<Job> job) {
   if (found == pending_.end()) return;
   auto deferred = std::move(found->second.deferred);
   pending_.erase(found);
-  Napi::HandleScope scope(env);
-  if (job->error.empty()) {
-    auto outputs = Napi::Array::New(env, job->run.outputs.size());
-    for (size_t i = 0; i < job->run.outputs.size(); ++i) {
-      const Buffer& buffer = *job->run.outputs[i];
-      auto copy = Napi::ArrayBuffer::New(env, buffer.size());
-      if (buffer.size()) std::memcpy(copy.Data(), buffer.data(), buffer.size());
-      outputs.Set(static_cast<uint32_t>(i), copy);
+  // in a worker that is being terminated every call into JavaScript fails: then nobody waits for the result either
+  try {
+    Napi::HandleScope scope(env);
+    resolve(env, *deferred, *job);
+    if (pending_.empty()) {
+      if (open_) completions_.Unref(env);
+      Unref();
     }
-    deferred->Resolve(outputs);
-  } else {
-    deferred->Reject(Napi::Error::New(env, job->error).Value());
+  } catch (const Napi::Error&) {
   }
-  if (pending_.empty()) {
-    if (open_) completions_.Unref(env);
-    Unref();
+}
+
+void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job) {
+  if (!job.error.empty()) {
+    deferred.Reject(Napi::Error::New(env, job.error).Value());
+    return;
   }
+  auto outputs = Napi::Array::New(env, job.run.outputs.size());
+  for (size_t i = 0; i < job.run.outputs.size(); ++i) {
+    const Buffer& buffer = *job.run.outputs[i];
+    auto copy = Napi::ArrayBuffer::New(env, buffer.size());
+    if (buffer.size()) std::memcpy(copy.Data(), buffer.data(), buffer.size());
+    outputs.Set(static_cast<uint32_t>(i), copy);
+  }
+  deferred.Resolve(outputs);
 }
 
 Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {

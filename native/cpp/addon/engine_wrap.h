@@ -35,6 +35,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Engine& engine();
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);
+  static void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
 
   std::unique_ptr<Engine> engine_;
   Napi::ThreadSafeFunction completions_;
