@@ -1,12 +1,26 @@
 /** VideoCLIP's frozen video encoders and bulk feature extraction on native kernels. */
 export { createDevice, Device, type DeviceOptions, type DeviceReport, deviceReport } from "./device.js";
 export * from "./errors.js";
-export { type ClipFeature, type ExtractOptions, extract } from "./features/extract.js";
+export type { ParameterStore } from "./graph/parameter_store.js";
+export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
-export { describeModel, type ModelDescription } from "./models/describe.js";
-export type { VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
+export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
+export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
 export { loadVideoEncoder } from "./models/load.js";
+export type { S3DOptions } from "./models/s3d.js";
+export type { S3DKeys } from "./models/s3d_keys.js";
+export { loadS3DTextEncoder } from "./models/s3d_text.js";
+export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export { openVideo } from "./video/index.js";
-export { listPresets, resolvePreset } from "./video/presets.js";
-export type { Clip, OpenVideo, Preset, VideoInfo } from "./video/types.js";
-export { openWeights } from "./weights/index.js";
+export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
+export type {
+  Clip,
+  DecoderName,
+  OpenVideo,
+  OpenVideoFunction,
+  OpenVideoOptions,
+  PadMode,
+  Preset,
+  VideoInfo,
+} from "./video/types.js";
+export { openWeights, type StoredDType, type StoredTensor, type Tree, type WeightsFile } from "./weights/index.js";

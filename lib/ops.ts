@@ -12,6 +12,8 @@ import { ProgramCache } from "./graph/program_cache.js";
 import { type DType, elements, type OpDefinition } from "./graph/tensor.js";
 import { applyOp, input, trace } from "./graph/trace.js";
 
+export type { BinaryKind, PreprocessAttrs, Triple, UnaryKind } from "./graph/ops/index.js";
+
 /** Values with their shape, dense and row-major. */
 export interface NDArray<T = Float32Array> {
   data: T;

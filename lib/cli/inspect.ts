@@ -1,12 +1,22 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { describeModel } from "../models/describe.js";
+import type { S3DOptions } from "../models/s3d.js";
 import { inspectWeights } from "../weights/inspect.js";
 
 interface Flags {
   model?: "s3d" | "s3dg";
-  frames?: string;
-  size?: string;
+  frames?: number;
+  size?: number;
+  convolutions?: S3DOptions["convolutions"];
+  split?: string;
+  gating?: S3DOptions["gating"];
   json?: boolean;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a positive integer");
+  return value;
 }
 
 /** `videoclip inspect`: what is in a weight file, or what a model is made of. */
@@ -17,8 +27,18 @@ export function inspectCommand(): Command {
     .addOption(
       new Option("--model <name>", "layers, parameters and multiply-adds of this model").choices(["s3d", "s3dg"]),
     )
-    .option("--frames <n>", "frames of the clip (with --model)")
-    .option("--size <n>", "height and width of the clip (with --model)")
+    .option("--frames <n>", "frames of the clip (with --model)", positive)
+    .option("--size <n>", "height and width of the clip (with --model)", positive)
+    .addOption(
+      new Option("--convolutions <form>", "member of the S3D family (with --model)").choices([
+        "separable",
+        "full",
+        "top-heavy",
+        "bottom-heavy",
+      ]),
+    )
+    .option("--split <block>", "first block of the upper part of top-heavy and bottom-heavy: 2c, 3b ... 5c")
+    .addOption(new Option("--gating <where>", "self-gates (with --model)").choices(["none", "branch", "temporal"]))
     .option("--json", "machine-readable output")
     .action(async (file: string | undefined, flags: Flags) => {
       if (flags.model) showModel(flags.model, flags);
@@ -50,8 +70,9 @@ async function showFile(file: string, json: boolean): Promise<void> {
 }
 
 function showModel(model: "s3d" | "s3dg", flags: Flags): void {
-  const count = (text?: string) => (text === undefined ? undefined : Number(text));
-  const description = describeModel({ model, frames: count(flags.frames), size: count(flags.size) });
+  const { frames, size, convolutions, split, gating } = flags;
+  const given = Object.entries({ convolutions, split, gating }).filter(([, value]) => value !== undefined);
+  const description = describeModel({ model, frames, size, options: Object.fromEntries(given) });
   if (flags.json) {
     process.stdout.write(`${JSON.stringify(description)}\n`);
     return;

@@ -36,3 +36,27 @@ export interface VideoEncoderOptions {
   /** Clips per program, or `auto`. */
   batch?: number | "auto";
 }
+
+/** A frozen text encoder: sentences in, one float32 row per sentence out. */
+export interface TextEncoder {
+  readonly model: string;
+  readonly dim: number;
+  /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
+  readonly weightsHash: string;
+  /** @returns float32 `[texts.length, dim]` */
+  encode(texts: readonly string[], options?: { signal?: AbortSignal }): Promise<Float32Array>;
+  dispose(): void;
+}
+
+export interface S3DTextEncoderOptions {
+  /** Path of the S3D-G checkpoint (`s3d_howto100m.pth`). */
+  weights?: string;
+  /** Use generated weights instead of a file (for trying things out). */
+  randomWeights?: number;
+  /** Path of the word list that belongs to it (`s3d_dict.npy`), or the words in order. */
+  vocabulary: string | readonly string[];
+  /** Words of a sentence that count. Default 16, as the checkpoint was trained. */
+  words?: number;
+  device?: "auto" | "cpu" | "cuda";
+  threads?: number;
+}

@@ -1,17 +1,14 @@
 import { createDevice } from "../device.js";
-import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import type { Tensor } from "../graph/tensor.js";
-import { type Graph, input, PARAMETER, trace } from "../graph/trace.js";
+import { type Graph, input, trace } from "../graph/trace.js";
 import { globalMean, preprocess } from "../nn/layers.js";
-import { hashParameter } from "../nn/random_weights.js";
 import type { Preset } from "../video/types.js";
-import { openWeights } from "../weights/index.js";
-import { kyleminToTorchvision, recognise } from "../weights/published.js";
-import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
 import type { VideoEncoder, VideoEncoderOptions } from "./encoder.js";
+import { loadParameters, parametersOf } from "./parameters.js";
 import { S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
 
 /** What each model can give, with its width. */
@@ -19,6 +16,9 @@ const OUTPUTS: Record<string, Record<string, number>> = {
   s3d: { mixed_5c: 1024, logits: 400 },
   s3dg: { mixed_5c: 1024, video_embedding: 512 },
 };
+
+/** Keys that a published file has and a video encoder does not always read. */
+const OTHER_PARTS = /num_batches_tracked$|^text_module\.|^classifier\.|^fc\./;
 
 function forward(model: string, output: string, preset: Preset, n: number): Graph {
   return trace(() => {
@@ -33,78 +33,6 @@ function forward(model: string, output: string, preset: Preset, n: number): Grap
     const heads: Record<string, Tensor> = model === "s3d" ? s3dHead(map, 400) : s3dgHead(map);
     return { y: heads[output] };
   });
-}
-
-/** Parameters of a graph by key. */
-function parametersOf(graph: Graph): Map<string, readonly number[]> {
-  const sources = graph.nodes.filter((node) => node.op === PARAMETER);
-  return new Map(sources.map((node) => [node.attrs.key as string, node.outputs[0].shape]));
-}
-
-/** Keys that a published file has and a video encoder does not read. */
-const IGNORED = /num_batches_tracked$|^text_module\.|^classifier\.|^fc\./;
-
-/** Compares a file's tensors with what the model needs; throws one error that lists every difference. */
-function checkKeys(file: string, needed: Map<string, readonly number[]>, tensors: Map<string, StoredTensor>): void {
-  const missing = [...needed.keys()].filter((key) => !tensors.has(key));
-  const wrong = [...needed].flatMap(([key, shape]) => {
-    const found = tensors.get(key);
-    return found && found.shape.join() !== shape.join()
-      ? [`${key} (expected [${shape.join(", ")}], found [${found.shape.join(", ")}])`]
-      : [];
-  });
-  const unexpected = [...tensors.keys()].filter((key) => !needed.has(key) && !IGNORED.test(key));
-  const lists = [
-    ["missing", missing],
-    ["of the wrong shape", wrong],
-    ["unexpected", unexpected],
-  ] as const;
-  if (missing.length + wrong.length + unexpected.length === 0) return;
-  const text = lists
-    .filter(([, list]) => list.length > 0)
-    .map(([label, list]) => `${list.length} ${label}: ${list.slice(0, 8).join(", ")}${list.length > 8 ? ", ..." : ""}`);
-  throw new WeightsError(`${file} does not fit the model; ${text.join("; ")}`, {
-    file,
-    expected: missing,
-    received: unexpected,
-  });
-}
-
-/** Random weights keep the signal in range: gates halve it, the norms before them double it. */
-function randomFactor(key: string): number {
-  if (/gating(_b\d)?\.fc\.weight$/.test(key)) return 0.25;
-  return /(conv_2c\.bn2|conv_b0\.bn1|conv_b[12]_b\.bn2|conv_b3_b\.bn1)\.weight$/.test(key) ? 2 : 1;
-}
-
-async function loadParameters(options: VideoEncoderOptions, needed: Map<string, readonly number[]>) {
-  if (options.randomWeights !== undefined) {
-    const salt = `random/${options.randomWeights}/`;
-    const values = [...needed].map(
-      ([key, shape]) => [key, shape, hashParameter(salt, key, shape, randomFactor(key))] as const,
-    );
-    return { hash: `random:${options.randomWeights}`, values };
-  }
-  if (!options.weights) {
-    throw new InvalidArgumentError(
-      "weights: expected a weight file (or randomWeights with a seed, to try things out)",
-      {
-        argument: "weights",
-      },
-    );
-  }
-  const file = await openWeights(options.weights);
-  const known = recognise(file);
-  if (known && known.model !== options.model) {
-    throw new WeightsError(`${options.weights} holds ${known.model} weights (${known.source}), not ${options.model}`, {
-      file: options.weights,
-      expected: options.model,
-      received: known.model,
-    });
-  }
-  const tensors = known?.source === "kylemin" ? kyleminToTorchvision(file.tensors) : file.tensors;
-  checkKeys(options.weights, needed, tensors);
-  const values = [...needed].map(([key, shape]) => [key, shape, toFloat32(tensors.get(key)!)] as const);
-  return { hash: file.sha256.slice(0, 16), values };
 }
 
 /** Clips per program so that activations stay near 300 MB. */
@@ -133,9 +61,15 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024 or auto, received ${batch}`, { argument: "batch" });
   }
-  const { hash, values } = await loadParameters(options, parametersOf(forward(model, output, preset, 1)));
   const device = createDevice({ device: options.device, threads: options.threads });
-  for (const [key, shape, data] of values) device.parameters.set(key, shape, data);
+  let hash: string;
+  try {
+    const needed = parametersOf(forward(model, output, preset, 1));
+    hash = await loadParameters(device.parameters, needed, { ...options, ignored: OTHER_PARTS });
+  } catch (error) {
+    device.dispose();
+    throw error;
+  }
   const programs = new ProgramCache();
   const clipBytes = preset.frames * preset.crop * preset.crop * 3;
 

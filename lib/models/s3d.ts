@@ -169,10 +169,13 @@ export function s3dHead(map: Tensor, classes: number, options: { pool?: Triple }
   });
 }
 
+/** Rows of the text tower's embedding: row 0 pads, row i is word i of the published list. */
+export const S3DG_VOCABULARY = 66250;
+
 /** S3D-G's text tower: ids i32 `[rows, words]` (0 pads and takes part in the maximum) to `[rows, 512]`. */
 export function s3dgText(ids: Tensor): Tensor {
   return scope("text_module", () => {
-    const words = nn.embedding(ids, "text_module.word_embd", 66250, 300);
+    const words = nn.embedding(ids, "text_module.word_embd", S3DG_VOCABULARY, 300);
     const hidden = nn.relu(nn.linear(words, "text_module.fc1", 2048));
     return nn.linear(nn.reduceMax(hidden), "text_module.fc2", 512);
   });

@@ -1,6 +1,6 @@
 import { inflateRawSync } from "node:zlib";
 import type { ByteFile } from "./tensor.js";
-import { countElements } from "./tensor.js";
+import { countElements, halfToFloat } from "./tensor.js";
 import { readZip } from "./zip.js";
 
 /** An array of a .npy file: numbers as float64 (64-bit integers are rounded), or strings. */
@@ -12,6 +12,7 @@ export interface NpyArray {
 const MAX_HEADER = 1 << 16;
 const READERS: Record<string, [number, (b: Buffer, at: number) => number]> = {
   "<f8": [8, (b, at) => b.readDoubleLE(at)],
+  "<f2": [2, (b, at) => halfToFloat(b.readUInt16LE(at))],
   "<f4": [4, (b, at) => b.readFloatLE(at)],
   "<i8": [8, (b, at) => Number(b.readBigInt64LE(at))],
   "<u8": [8, (b, at) => Number(b.readBigUInt64LE(at))],
@@ -52,14 +53,28 @@ export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
   if (count === undefined || count * itemSize !== bytes.length - at) {
     throw file.fail(`.npy shape (${list}) does not fit ${bytes.length - at} bytes of data`, start + at);
   }
-  if (fortran === "True" && shape.length > 1)
-    throw file.fail(".npy arrays in Fortran order are not read", start + prefix);
   if (count > 2 ** 31) throw file.fail("an .npy array of more than 2^31 values", start + prefix);
-  if (unicode) return { shape, data: readStrings(file, bytes, at, count, itemSize / 4, start) };
+  const columns = fortran === "True" && shape.length > 1;
+  if (unicode) {
+    if (columns) throw file.fail("strings in Fortran order", start + prefix);
+    return { shape, data: readStrings(file, bytes, at, count, itemSize / 4, start) };
+  }
   const data = new Float64Array(count);
   const read = READERS[descr][1];
   for (let i = 0; i < count; i++) data[i] = read(bytes, at + i * itemSize);
-  return { shape, data };
+  return { shape, data: columns ? fromColumns(data, shape) : data };
+}
+
+/** Row-major order of values whose first index runs fastest. */
+function fromColumns(values: Float64Array, shape: readonly number[]): Float64Array {
+  const rows = new Float64Array(values.length);
+  const index = new Array<number>(shape.length).fill(0);
+  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
+  for (const value of values) {
+    rows[index.reduce((at, k, i) => at + k * strides[i], 0)] = value;
+    for (let i = 0; i < shape.length && ++index[i] === shape[i]; i++) index[i] = 0;
+  }
+  return rows;
 }
 
 function readStrings(file: ByteFile, bytes: Buffer, at: number, count: number, width: number, start: number): string[] {

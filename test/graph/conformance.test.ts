@@ -1,6 +1,6 @@
 // Every op on every case of its shape table, on every instruction set, against its float64 reference.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/binding.js";
@@ -54,6 +54,15 @@ for (const definition of opDefinitions().values() as Iterable<OpDefinition<Recor
     });
   }
 }
+
+test("every native op has a definition", () => {
+  for (const file of [
+    ...readdirSync("native/cpp/ops"),
+    ...readdirSync("native/cpp/cpu").filter((f) => f.endsWith(".cc")),
+  ]) {
+    assert.ok(opDefinitions().has(file.replace(/\.(h|cc)$/, "")), file);
+  }
+});
 
 test("every op has a contract and a CPU kernel", () => {
   for (const name of opDefinitions().keys()) {

@@ -1,0 +1,55 @@
+import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { readNpy } from "../weights/read_npy.js";
+import { ByteFile } from "../weights/tensor.js";
+
+/** Turns sentences into the word ids of S3D-G's text tower. */
+export interface S3DWords {
+  /** Words in the vocabulary; ids run from 1, 0 pads. */
+  readonly size: number;
+  /** Ids i32 `[texts.length, words]`: the first `words` known words of each text, zero-padded. Unknown words are dropped. */
+  encode(texts: readonly string[], words?: number): Int32Array;
+}
+
+/** Letters, numbers, underscore and apostrophe in any script: Python's `[\w']+` on text. */
+const WORD = /[\p{L}\p{N}_']+/gu;
+
+/** Words of the published text tower (Miech et al., CVPR 2020; antoine77340/S3D_HowTo100M). */
+export const S3D_TEXT_WORDS = 16;
+
+/** A vocabulary from its words in order: the id of a word is its position + 1. */
+export function s3dWords(vocabulary: readonly string[]): S3DWords {
+  const ids = new Map(vocabulary.map((word, i) => [word, i + 1]));
+  return {
+    size: vocabulary.length,
+    encode(texts, words = S3D_TEXT_WORDS) {
+      if (!Number.isInteger(words) || words < 1) {
+        throw new InvalidArgumentError(`words: expected a positive integer, received ${words}`, { argument: "words" });
+      }
+      const out = new Int32Array(texts.length * words);
+      texts.forEach((text, row) => {
+        const known = (text.toLowerCase().match(WORD) ?? []).flatMap((word) => ids.get(word) ?? []);
+        out.set(known.slice(0, words), row * words);
+      });
+      return out;
+    },
+  };
+}
+
+/**
+ * Reads the published word list, `s3d_dict.npy`: a one-dimensional array of fixed-width strings.
+ * @throws WeightsError when the file holds anything else
+ */
+export function loadS3DWords(path: string): S3DWords {
+  const file = new ByteFile(path);
+  try {
+    const { shape, data } = readNpy(file);
+    if (shape.length !== 1 || typeof data[0] !== "string") {
+      throw new WeightsError(`${path}: expected a list of words, received an array [${shape.join(", ")}] of numbers`, {
+        file: path,
+      });
+    }
+    return s3dWords(data as string[]);
+  } finally {
+    file.close();
+  }
+}
