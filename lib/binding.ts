@@ -19,7 +19,12 @@ export interface NativeEngine {
   removeParameter(id: number): void;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
-  run(id: number, inputs: ArrayBufferView[], scalars: Float32Array): { job: number; promise: Promise<ArrayBuffer[]> };
+  run(
+    id: number,
+    inputs: ArrayBufferView[],
+    scalars: Float32Array,
+    profile: boolean,
+  ): { job: number; promise: Promise<ArrayBuffer[]> };
   cancel(job: number): void;
   dispose(): void;
 }

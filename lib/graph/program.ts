@@ -15,6 +15,13 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
+/** How long one instruction took, in milliseconds. */
+export interface InstructionTime {
+  op: string;
+  layer: string;
+  ms: number;
+}
+
 /** Values that a program takes, dense and row-major in the traced shapes. */
 export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array>;
 
@@ -48,6 +55,18 @@ export class Program {
 
   /** Runs off the event loop. Inputs are copied before it returns. @returns the outputs by name, dense f32 */
   async run(inputs: ProgramInputs, options: RunOptions = {}): Promise<Record<string, Float32Array>> {
+    const buffers = await this.#execute(inputs, options, false);
+    return Object.fromEntries([...this.outputs.keys()].map((name, i) => [name, new Float32Array(buffers[i])]));
+  }
+
+  /** Runs once and tells how long each instruction took, in the order in which they run. */
+  async profile(inputs: ProgramInputs, options: RunOptions = {}): Promise<InstructionTime[]> {
+    const buffers = await this.#execute(inputs, options, true);
+    const times = new Float64Array(buffers.at(-1)!);
+    return this.instructions.map((instruction, i) => ({ ...instruction, ms: times[i] }));
+  }
+
+  async #execute(inputs: ProgramInputs, options: RunOptions, profile: boolean): Promise<ArrayBuffer[]> {
     if (this.#disposed) throw new DisposedError("This program");
     options.signal?.throwIfAborted();
     const views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
@@ -58,8 +77,7 @@ export class Program {
       this.#madeAt = version;
       if (this.#disposed) throw new DisposedError("This program");
     }
-    const buffers = await runNative(this.device, this.#id, views, options.signal);
-    return Object.fromEntries([...this.outputs.keys()].map((name, i) => [name, new Float32Array(buffers[i])]));
+    return runNative(this.device, this.#id, views, options.signal, profile);
   }
 
   /** Frees the program; its parameters stay. A second call does nothing. */
@@ -86,8 +104,14 @@ function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] |
   return value;
 }
 
-async function runNative(device: Device, id: number, inputs: ArrayBufferView[], signal?: AbortSignal) {
-  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0));
+async function runNative(
+  device: Device,
+  id: number,
+  inputs: ArrayBufferView[],
+  signal?: AbortSignal,
+  profile = false,
+): Promise<ArrayBuffer[]> {
+  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0), profile);
   const abort = () => device.engine.cancel(job);
   signal?.addEventListener("abort", abort, { once: true });
   try {

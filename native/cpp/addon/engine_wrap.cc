@@ -193,7 +193,8 @@ Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (program id, inputs: TypedArray[], scalars: Float32Array) -> {job, promise of ArrayBuffer[]}
+// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean) -> {job, promise of ArrayBuffer[]}.
+// When profiling, a last buffer holds the milliseconds of each instruction (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
@@ -220,6 +221,8 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   auto scalars = info[2].As<Napi::Float32Array>();
   if (scalars.ElementLength() != job->program->scalars) throw Napi::RangeError::New(env, "wrong number of scalars");
   job->run.scalars.assign(scalars.Data(), scalars.Data() + scalars.ElementLength());
+
+  if (info[3].ToBoolean()) job->run.milliseconds.resize(job->program->instructions.size());
 
   auto deferred = std::make_unique<Napi::Promise::Deferred>(env);
   auto out = Napi::Object::New(env);
@@ -262,6 +265,12 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
     auto copy = Napi::ArrayBuffer::New(env, buffer.size());
     if (buffer.size()) std::memcpy(copy.Data(), buffer.data(), buffer.size());
     outputs.Set(static_cast<uint32_t>(i), copy);
+  }
+  if (!job.run.milliseconds.empty()) {
+    const size_t bytes = job.run.milliseconds.size() * sizeof(double);
+    auto times = Napi::ArrayBuffer::New(env, bytes);
+    std::memcpy(times.Data(), job.run.milliseconds.data(), bytes);
+    outputs.Set(outputs.Length(), times);
   }
   deferred.Resolve(outputs);
 }

@@ -2,6 +2,8 @@
 // pointer per tap; weights are packed in panels (panels.h), outputs written once with bias, residual and ReLU.
 #include "ops/conv3d.h"
 
+#include <algorithm>
+
 #include "cpu/gemm_tile.h"
 #include "cpu/panels.h"
 
@@ -32,6 +34,8 @@ int64_t block_rows(const Geometry& g) {
 }
 
 // Input pointers of the tile that starts at output position `first`: rows[tap][r]. Rows past the end repeat the last.
+// The first pointer of a tap that lies in the padding for every row is null: late layers have few frames, and there a
+// third of a temporal convolution would multiply zeros.
 void tile_rows(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t first, const float** rows) {
   for (int r = 0; r < kTileRows; ++r) {
     int64_t m = min64(first + r, g.positions - 1);
@@ -50,6 +54,9 @@ void tile_rows(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t f
         }
       }
     }
+  }
+  for (int64_t tap = 0; tap < a.taps(); ++tap, rows += kTileRows) {
+    if (std::all_of(rows, rows + kTileRows, [](const float* row) { return row == kZeros; })) rows[0] = nullptr;
   }
 }
 

@@ -3,21 +3,24 @@
 // at zero and accumulated by fused multiply-add. An output's value so depends on its own inputs alone: not on the tile
 // it lies in, the batch or the threads.
 //
-// rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding).
+// rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding). A tap whose
+// first pointer is null adds nothing to any row of the tile.
 #include "cpu/simd.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
+// out [kTileRows][kVectors * kLanes]. Not inlined: only then do compilers keep all accumulators in registers.
 template <int kVectors>
-inline void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, const float* b,
-                      Vec (&acc)[kTileRows][kVectors]) {
+__attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, const float* b,
+                                         float* out) {
   Vec c[kTileRows][kVectors] = {};
-  for (int64_t tap = 0; tap < taps; ++tap) {
+  for (int64_t tap = 0; tap < taps; ++tap, b += channels * kVectors * kLanes) {
     const float* const* a = rows + tap * kTileRows;
-    for (int64_t k = 0; k < channels; ++k, b += kVectors * kLanes) {
+    if (!a[0]) continue;
+    for (int64_t k = 0; k < channels; ++k) {
       Vec w[kVectors];
-      for (int v = 0; v < kVectors; ++v) w[v] = load(b + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) w[v] = load(b + (k * kVectors + v) * kLanes);
 #pragma GCC unroll 14
       for (int r = 0; r < kTileRows; ++r) {
         const Vec x = splat(a[r][k]);
@@ -25,24 +28,34 @@ inline void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, 
       }
     }
   }
+#pragma GCC unroll 14
   for (int r = 0; r < kTileRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) acc[r][v] = c[r][v];
+    for (int v = 0; v < kVectors; ++v) store(out + (r * kVectors + v) * kLanes, c[r][v]);
   }
 }
 
-// Where a tile goes: bias (may be null), residual rows (may be null), activation, then `used` columns of each row.
+// Where a tile goes: bias (may be null), activation, then `used` columns of each row.
 struct Epilogue {
   const float* bias;
   bool relu;
   int64_t used;
 };
 
-template <int kVectors>
-inline void store_row(const Vec (&acc)[kVectors], const Epilogue& e, const float* residual, float* out) {
-  alignas(64) float y[kVectors * kLanes];
-  for (int v = 0; v < kVectors; ++v) store(y + v * kLanes, acc[v]);
+inline Vec relu(Vec x) { return x < Vec{} ? Vec{} : x; }
+
+// One row of `vectors * kLanes` sums: plus bias, plus residual (may be null), activation, `used` columns stored.
+inline void store_row(const float* sums, int vectors, const Epilogue& e, const float* residual, float* out) {
+  if (e.used == vectors * kLanes) {
+    for (int v = 0; v < vectors; ++v) {
+      Vec y = load(sums + v * kLanes);
+      if (e.bias) y += load(e.bias + v * kLanes);
+      if (residual) y += load(residual + v * kLanes);
+      store(out + v * kLanes, e.relu ? relu(y) : y);
+    }
+    return;
+  }
   for (int64_t i = 0; i < e.used; ++i) {
-    float x = y[i];
+    float x = sums[i];
     if (e.bias) x += e.bias[i];
     if (residual) x += residual[i];
     out[i] = e.relu && x < 0 ? 0.0f : x;
@@ -52,14 +65,15 @@ inline void store_row(const Vec (&acc)[kVectors], const Epilogue& e, const float
 // One panel of at most kPanel columns for `count` <= kTileRows rows.
 inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels, const float* panel, int64_t width,
                        int count, const Epilogue& e, const float* const* residual, float* const* out) {
-  if (width == kPanel) {
-    Vec acc[kTileRows][2];
-    gemm_tile<2>(rows, taps, channels, panel, acc);
-    for (int r = 0; r < count; ++r) store_row<2>(acc[r], e, residual ? residual[r] : nullptr, out[r]);
+  alignas(64) float sums[kTileRows * kPanel];
+  const int vectors = width == kPanel ? 2 : 1;
+  if (vectors == 2) {
+    gemm_tile<2>(rows, taps, channels, panel, sums);
   } else {
-    Vec acc[kTileRows][1];
-    gemm_tile<1>(rows, taps, channels, panel, acc);
-    for (int r = 0; r < count; ++r) store_row<1>(acc[r], e, residual ? residual[r] : nullptr, out[r]);
+    gemm_tile<1>(rows, taps, channels, panel, sums);
+  }
+  for (int r = 0; r < count; ++r) {
+    store_row(sums + r * vectors * kLanes, vectors, e, residual ? residual[r] : nullptr, out[r]);
   }
 }
 

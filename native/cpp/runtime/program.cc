@@ -1,6 +1,7 @@
 #include "runtime/program.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace videoclip {
 namespace {
@@ -103,8 +104,13 @@ std::string execute(const Program& program, Run& run, const ParameterStore& stor
     Call call = call_of(i, in, out);
     call.workspace = workspace.data();
     call.pool = &pool;
+    const auto begin = std::chrono::steady_clock::now();
     const Status status = i.kernel->run(call);
     if (!status) return status.error;
+    if (!run.milliseconds.empty()) {
+      const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
+      run.milliseconds[static_cast<size_t>(&i - program.instructions.data())] = elapsed.count();
+    }
   }
   return "";
 }

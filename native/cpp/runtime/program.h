@@ -41,6 +41,7 @@ struct Program {
 struct Run {
   std::vector<BufferPtr> inputs, outputs;
   std::vector<float> scalars;
+  std::vector<double> milliseconds;  // one per instruction when profiling (sized by the caller), else empty
   std::atomic<bool> cancelled{false};
 };
 
