@@ -12,6 +12,7 @@ set(VIDEOCLIP_OPS
   linear
   max_pool3d
   pack_conv_weight
+  pack_winograd_weight
   permute
   preprocess
   reduce_max
@@ -20,4 +21,5 @@ set(VIDEOCLIP_OPS
   softmax
   space_to_depth
   unary
+  winograd_conv3d
 )

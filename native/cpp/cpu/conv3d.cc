@@ -33,10 +33,33 @@ int64_t block_rows(const Geometry& g) {
   return min64(kBlockTiles, max64(1, ceil_div(g.positions, kTileRows))) * kTileRows;
 }
 
+// How a tile reads its input: `taps` rows of `run` consecutive floats. With few channels the taps along W are one run.
+struct Reading {
+  static constexpr int64_t kFewChannels = 32;
+  int64_t taps, run;
+  bool merged;
+
+  Reading(const Conv3dArgs& a, const Geometry& g)
+      : merged(a.groups == 1 && a.kernel[2] > 1 && g.sW == g.C && g.C <= kFewChannels &&
+               a.kernel[2] * g.C <= kZeroFloats) {
+    taps = a.kernel[0] * a.kernel[1] * (merged ? 1 : a.kernel[2]);
+    run = (merged ? a.kernel[2] : 1) * (g.C / a.groups);
+  }
+  int64_t copied_floats() const { return merged ? kTileRows * taps * run : 0; }
+};
+
+// The window of one output along W when part of it is padding, as a run of its own.
+void copy_run(const Geometry& g, const float* row, int64_t w, int64_t run, float* out) {
+  const int64_t begin = max64(0, -w * g.C), end = min64(run, (g.W - w) * g.C);
+  std::fill(out, out + run, 0.0f);
+  if (begin < end) std::copy(row + w * g.C + begin, row + w * g.C + end, out + begin);
+}
+
 // Input pointers of the tile that starts at output position `first`: rows[tap][r]. Rows past the end repeat the last.
 // The first pointer of a tap that lies in the padding for every row is null: late layers have few frames, and there a
 // third of a temporal convolution would multiply zeros.
-void tile_rows(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t first, const float** rows) {
+void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading& reading, const float* x, int64_t first,
+               const float** rows, float* copies) {
   for (int r = 0; r < kTileRows; ++r) {
     int64_t m = min64(first + r, g.positions - 1);
     const int64_t w0 = m % g.oW * a.stride[2] - a.low[2];
@@ -45,17 +68,25 @@ void tile_rows(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t f
     m /= g.oH;
     const int64_t t0 = m % g.oT * a.stride[0] - a.low[0];
     const float* base = x + m / g.oT * g.sN;
-    int64_t tap = 0;
+    const bool whole = w0 >= 0 && w0 + a.kernel[2] <= g.W;
+    const float** row = rows + r;
     for (int64_t t = t0; t < t0 + a.kernel[0]; ++t) {
       for (int64_t h = h0; h < h0 + a.kernel[1]; ++h) {
-        for (int64_t w = w0; w < w0 + a.kernel[2]; ++w, ++tap) {
-          const bool inside = t >= 0 && t < g.T && h >= 0 && h < g.H && w >= 0 && w < g.W;
-          rows[tap * kTileRows + r] = inside ? base + t * g.sT + h * g.sH + w * g.sW : kZeros;
+        const bool inside = t >= 0 && t < g.T && h >= 0 && h < g.H;
+        const float* line = base + t * g.sT + h * g.sH;
+        if (!reading.merged) {
+          for (int64_t w = w0; w < w0 + a.kernel[2]; ++w, row += kTileRows) {
+            *row = inside && w >= 0 && w < g.W ? line + w * g.sW : kZeros;
+          }
+          continue;
         }
+        if (inside && !whole) copy_run(g, line, w0, reading.run, copies);
+        *row = !inside ? kZeros : whole ? line + w0 * g.C : copies;
+        row += kTileRows, copies += reading.run;
       }
     }
   }
-  for (int64_t tap = 0; tap < a.taps(); ++tap, rows += kTileRows) {
+  for (int64_t tap = 0; tap < reading.taps; ++tap, rows += kTileRows) {
     if (std::all_of(rows, rows + kTileRows, [](const float* row) { return row == kZeros; })) rows[0] = nullptr;
   }
 }
@@ -63,7 +94,9 @@ void tile_rows(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t f
 size_t workspace(const Call& call, int threads) {
   const Conv3dArgs a(call);
   const Geometry g(call);
-  size_t bytes = static_cast<size_t>(block_rows(g) * a.taps()) * sizeof(float*);
+  const Reading reading(a, g);
+  size_t bytes = static_cast<size_t>(block_rows(g) * reading.taps) * sizeof(float*);
+  bytes += static_cast<size_t>(block_rows(g) / kTileRows * reading.copied_floats()) * sizeof(float);
   if (call.inputs > 4 && call.in[4].rank) bytes += static_cast<size_t>(block_rows(g) * g.C) * sizeof(float);
   return (bytes + 63) / 64 * 64 * static_cast<size_t>(threads);
 }
@@ -122,7 +155,8 @@ struct Group {
 
 void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Group& group) {
   const float* scale = call.in[4].data ? call.in[4].f32() : nullptr;
-  const int64_t taps = a.taps(), channels = g.C / a.groups, depth = taps * channels;
+  const Reading reading(a, g);
+  const int64_t taps = reading.taps, depth = taps * reading.run;
   const int64_t per_clip = g.oT * g.oH * g.oW;
   const int64_t rows_block = block_rows(g), blocks = ceil_div(g.positions, rows_block);
   int64_t panels = 0;
@@ -130,14 +164,16 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
   // few blocks (late layers): cut the panels into slices too, so that every thread has work
   const int64_t slices = min64(panels, ceil_div(16, blocks));
   const size_t bytes_per_thread = workspace(call, 1);
+  const bool streams = group.segments == 1 && a.groups == 1 && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
   call.pool->parallel_for(blocks * slices, [&](int64_t task, int thread) {
     const int64_t first = task / slices * rows_block, slice = task % slices;
     const int64_t tiles = ceil_div(min64(rows_block, g.positions - first), kTileRows);
     char* scratch = call.workspace + static_cast<size_t>(thread) * bytes_per_thread;
     const float** rows = reinterpret_cast<const float**>(scratch);
+    float* copies = reinterpret_cast<float*>(rows + rows_block * taps);
     if (scale) {
-      float* scaled = reinterpret_cast<float*>(rows + rows_block * taps);
+      float* scaled = copies;
       for (int64_t r = 0; r < tiles * kTileRows; ++r) {
         const int64_t m = min64(first + r, g.positions - 1);
         const float* in = group.x + m * g.sW;  // 1x1x1: positions of a channels-last view lie sW apart
@@ -146,7 +182,10 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
         rows[r] = scaled + r * g.C;
       }
     } else {
-      for (int64_t i = 0; i < tiles; ++i) tile_rows(a, g, group.x, first + i * kTileRows, rows + i * kTileRows * taps);
+      for (int64_t i = 0; i < tiles; ++i) {
+        tile_rows(a, g, reading, group.x, first + i * kTileRows, rows + i * kTileRows * taps,
+                  copies + i * reading.copied_floats());
+      }
     }
 
     int64_t index = 0, packed = 0, column = 0;
@@ -155,7 +194,8 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
       const Rows& y = group.out[s];
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
         if (index * slices / panels != slice) continue;
-        const Epilogue e{group.bias ? group.bias + column + p.first(i) : nullptr, a.activation == 1, p.used(i)};
+        const Epilogue e{group.bias ? group.bias + column + p.first(i) : nullptr, a.activation == 1, streams,
+                         p.used(i)};
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t m = first + t * kTileRows;
           const int count = static_cast<int>(min64(kTileRows, g.positions - m));
@@ -165,13 +205,14 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
             out[r] = y.data + (m + r) * y.stride + p.first(i);
             add[r] = group.residual ? group.residual + (m + r) * group.residual_stride + p.first(i) : nullptr;
           }
-          gemm_panel(rows + t * kTileRows * taps, taps, channels, group.weight + packed + p.offset(i), p.width(i),
+          gemm_panel(rows + t * kTileRows * taps, taps, reading.run, group.weight + packed + p.offset(i), p.width(i),
                      count, e, group.residual ? add : nullptr, out);
         }
       }
       packed += p.size();
       column += group.columns[s];
     }
+    if (streams) stream_end();
   });
 }
 

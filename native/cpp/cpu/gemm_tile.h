@@ -34,28 +34,25 @@ __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps,
   }
 }
 
-// Where a tile goes: bias (may be null), activation, then `used` columns of each row.
+// What becomes of sums: bias (may be null), activation, streaming stores (see simd.h), `used` columns of each row.
 struct Epilogue {
   const float* bias;
-  bool relu;
+  bool relu, streams;
   int64_t used;
 };
 
 inline Vec relu(Vec x) { return x < Vec{} ? Vec{} : x; }
 
-// One row of `vectors * kLanes` sums: plus bias, plus residual (may be null), activation, `used` columns stored.
-inline void store_row(const float* sums, int vectors, const Epilogue& e, const float* residual, float* out) {
-  if (e.used == vectors * kLanes) {
-    for (int v = 0; v < vectors; ++v) {
-      Vec y = load(sums + v * kLanes);
-      if (e.bias) y += load(e.bias + v * kLanes);
-      if (residual) y += load(residual + v * kLanes);
-      store(out + v * kLanes, e.relu ? relu(y) : y);
-    }
-    return;
+// kLanes sums: plus bias, plus residual (may be null), activation; `used` of them (at most kLanes) are stored.
+inline void store_vector(Vec y, const Epilogue& e, const float* residual, float* out) {
+  if (e.used >= kLanes) {
+    if (e.bias) y += load(e.bias);
+    if (residual) y += load(residual);
+    if (e.relu) y = relu(y);
+    return e.streams ? stream(out, y) : store(out, y);
   }
   for (int64_t i = 0; i < e.used; ++i) {
-    float x = sums[i];
+    float x = y[i];
     if (e.bias) x += e.bias[i];
     if (residual) x += residual[i];
     out[i] = e.relu && x < 0 ? 0.0f : x;
@@ -72,8 +69,12 @@ inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels,
   } else {
     gemm_tile<1>(rows, taps, channels, panel, sums);
   }
-  for (int r = 0; r < count; ++r) {
-    store_row(sums + r * vectors * kLanes, vectors, e, residual ? residual[r] : nullptr, out[r]);
+  for (int v = 0; v * kLanes < e.used; ++v) {
+    const int64_t c = v * kLanes;
+    const Epilogue part{e.bias ? e.bias + c : nullptr, e.relu, e.streams, e.used - c};
+    for (int r = 0; r < count; ++r) {
+      store_vector(load(sums + r * vectors * kLanes + c), part, residual ? residual[r] + c : nullptr, out[r] + c);
+    }
   }
 }
 

@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "runtime/kernel.h"
 
 #define VIDEOCLIP_ISA_ENUM_(x) ::videoclip::Isa::x
@@ -37,6 +41,31 @@ inline Vec load(const float* p) {
 }
 inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 inline Vec splat(float x) { return x - Vec{}; }
+
+// Stores past the caches, to an address that is a multiple of the vector's size; `stream_end` before another thread may
+// read. For outputs that no cache holds: an ordinary store would first read the line it overwrites.
+inline void stream(float* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, (__m256)v);
+#else
+  store(p, v);
+#endif
+}
+inline void stream_end() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
+// Whether an output is worth streaming (it takes more than a thread's share of the last cache) and can be.
+inline bool streams(const Tensor& y) {
+  constexpr int64_t kStreamBytes = 8 << 20;
+  bool aligned = y.data && reinterpret_cast<uintptr_t>(y.data) % sizeof(Vec) == 0;
+  for (int i = 0; i + 1 < y.rank; ++i) aligned = aligned && y.strides[i] % kLanes == 0;
+  return aligned && y.elements() * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+}
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
