@@ -209,13 +209,13 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     size_t size;
     const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
     if (size != job->program->input_bytes[i]) throw Napi::RangeError::New(env, "an input has the wrong size");
-    auto buffer = std::make_shared<Buffer>(size);
+    auto buffer = e.buffers().take(size);
     if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
     if (size) std::memcpy(buffer->data(), data, size);
     job->run.inputs.push_back(std::move(buffer));
   }
   for (size_t size : job->program->output_bytes) {
-    job->run.outputs.push_back(std::make_shared<Buffer>(size));
+    job->run.outputs.push_back(e.buffers().take(size));
     if (job->run.outputs.back()->failed()) throw Napi::Error::New(env, "out of memory");
   }
   auto scalars = info[2].As<Napi::Float32Array>();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cpu/depthwise.h"
 #include "cpu/gemm_tile.h"
 #include "cpu/panels.h"
 
@@ -101,49 +102,6 @@ size_t workspace(const Call& call, int threads) {
   return (bytes + 63) / 64 * 64 * static_cast<size_t>(threads);
 }
 
-// groups == Cin == Cout: one channel is one lane, no matrix product. Packed as [taps][C].
-Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
-  const float* x = call.in[0].f32();
-  const float* w = call.in[1].f32();
-  const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
-  const bool has_residual = call.in[3].data != nullptr;
-  const Rows y(call.out[0]), residual(has_residual ? call.in[3] : call.out[0]);
-  constexpr int64_t kChunk = 64;
-  const int64_t per_task = max64(1, rows_per_task(g.C) / a.taps());
-  call.pool->parallel_for(ceil_div(g.positions, per_task), [&](int64_t task, int) {
-    for (int64_t p = task * per_task; p < min64(g.positions, (task + 1) * per_task); ++p) {
-      int64_t m = p;
-      const int64_t w0 = m % g.oW * a.stride[2] - a.low[2];
-      m /= g.oW;
-      const int64_t h0 = m % g.oH * a.stride[1] - a.low[1];
-      m /= g.oH;
-      const int64_t t0 = m % g.oT * a.stride[0] - a.low[0];
-      const float* base = x + m / g.oT * g.sN;
-      for (int64_t c0 = 0; c0 < g.C; c0 += kChunk) {
-        const int64_t n = min64(kChunk, g.C - c0);
-        float acc[kChunk] = {};
-        for (int64_t kt = max64(0, -t0); kt < min64(a.kernel[0], g.T - t0); ++kt) {
-          for (int64_t kh = max64(0, -h0); kh < min64(a.kernel[1], g.H - h0); ++kh) {
-            for (int64_t kw = max64(0, -w0); kw < min64(a.kernel[2], g.W - w0); ++kw) {
-              const float* in = base + (t0 + kt) * g.sT + (h0 + kh) * g.sH + (w0 + kw) * g.sW + c0;
-              const float* weight = w + ((kt * a.kernel[1] + kh) * a.kernel[2] + kw) * g.C + c0;
-              for (int64_t c = 0; c < n; ++c) acc[c] += in[c] * weight[c];
-            }
-          }
-        }
-        float* out = y.data + p * y.stride + c0;
-        for (int64_t c = 0; c < n; ++c) {
-          float v = acc[c];
-          if (bias) v += bias[c0 + c];
-          if (has_residual) v += residual.data[p * residual.stride + c0 + c];
-          out[c] = a.activation == 1 && v < 0 ? 0.0f : v;
-        }
-      }
-    }
-  });
-  return {};
-}
-
 // One group, or all of an ungrouped convolution: `segments` consecutive column ranges with a view each.
 struct Group {
   const float *x, *weight, *bias, *residual;
@@ -221,7 +179,7 @@ Status conv3d(const Call& call) {
   const Geometry g(call);
   if (g.C / a.groups > kZeroFloats) return {"conv3d: more than 4096 input channels per group"};
   if (a.splits > kMaxSplits) return {"conv3d: more than 8 outputs"};
-  if (a.groups > 1 && a.groups == g.C && a.groups == a.out_channels) return depthwise(call, a, g);
+  if (a.groups > 1 && a.groups == g.C && a.groups == a.out_channels) return depthwise(call, a, g, kZeros);
 
   const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
   const Rows first(call.out[0]), residual(call.in[3].data ? call.in[3] : call.out[0]);

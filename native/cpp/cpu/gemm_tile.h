@@ -45,18 +45,11 @@ inline Vec relu(Vec x) { return x < Vec{} ? Vec{} : x; }
 
 // kLanes sums: plus bias, plus residual (may be null), activation; `used` of them (at most kLanes) are stored.
 inline void store_vector(Vec y, const Epilogue& e, const float* residual, float* out) {
-  if (e.used >= kLanes) {
-    if (e.bias) y += load(e.bias);
-    if (residual) y += load(residual);
-    if (e.relu) y = relu(y);
-    return e.streams ? stream(out, y) : store(out, y);
-  }
-  for (int64_t i = 0; i < e.used; ++i) {
-    float x = y[i];
-    if (e.bias) x += e.bias[i];
-    if (residual) x += residual[i];
-    out[i] = e.relu && x < 0 ? 0.0f : x;
-  }
+  if (e.bias) y += load_some(e.bias, e.used);
+  if (residual) y += load_some(residual, e.used);
+  if (e.relu) y = relu(y);
+  if (e.streams && e.used >= kLanes) return stream(out, y);
+  store_some(out, y, e.used);
 }
 
 // One panel of at most kPanel columns for `count` <= kTileRows rows.

@@ -39,7 +39,28 @@ inline Vec load(const float* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
+// The first `n` floats, zeros behind them; nothing beyond is read.
+inline Vec load_some(const float* p, int64_t n) {
+  if (n >= kLanes) return load(p);
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#else
+  alignas(32) float some[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) some[i] = p[i];
+  return load(some);
+#endif
+}
 inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
+inline void store_some(float* p, Vec v, int64_t n) {
+  if (n >= kLanes) return store(p, v);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), (__m512)v);
+#else
+  alignas(32) float some[kLanes];
+  store(some, v);
+  for (int64_t i = 0; i < n; ++i) p[i] = some[i];
+#endif
+}
 inline Vec splat(float x) { return x - Vec{}; }
 
 // Stores past the caches, to an address that is a multiple of the vector's size; `stream_end` before another thread may

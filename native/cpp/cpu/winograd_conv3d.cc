@@ -42,13 +42,6 @@ inline void output_transform(const Vec* m, int from, Vec* y, int to) {
   y[3 * to] = (a2 * a) * odd_a + (b2 * b) * odd_b + m[5 * from];
 }
 
-inline Vec load_some(const float* p, int64_t n) {
-  if (n >= kLanes) return load(p);
-  alignas(64) float some[kLanes] = {};
-  for (int64_t i = 0; i < n; ++i) some[i] = p[i];
-  return load(some);
-}
-
 struct Problem {
   bool spatial;
   int64_t points;        // of a tile
