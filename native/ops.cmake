@@ -5,6 +5,7 @@ set(VIDEOCLIP_OPS
   binary
   concat
   conv3d
+  conv3d_bf16
   embedding
   fold_conv_bias
   fold_conv_weight
@@ -12,6 +13,7 @@ set(VIDEOCLIP_OPS
   linear
   max_pool3d
   pack_conv_weight
+  pack_conv_weight_bf16
   pack_winograd_weight
   permute
   preprocess

@@ -9,8 +9,7 @@ import { graphOf, weightOf } from "../harness/graph.js";
 import { inputShape } from "../harness/spec.js";
 
 await serve(async ({ spec, threads, precision }) => {
-  if (precision !== "f32") throw new Error(`precision ${precision}: only f32 is there`);
-  const device = createDevice({ threads });
+  const device = createDevice({ threads, precision });
   const graph = graphOf(spec, false);
   for (const [key, shape] of parametersOf(graph)) device.parameters.set(key, shape, weightOf(key, shape));
   const program = compile(optimize(graph), device);

@@ -1,6 +1,7 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
 import { DisposedError, InvalidArgumentError, OutOfMemoryError, VideoClipError } from "../errors.js";
+import { chooseBf16 } from "./passes/choose_bf16.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
@@ -134,7 +135,9 @@ async function runNative(
  */
 export function compile(graph: Graph, device: Device): Program {
   copyOutputs(graph);
-  if (device.winograd) chooseWinograd(graph);
+  const bf16 = device.precision === "bf16";
+  if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
+  if (bf16) chooseBf16(graph);
   packWeights(graph, device.panelWidth);
   const derived = hoistParameters(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
@@ -180,7 +183,7 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
 }
 
 /** Ops whose optional operands are always passed, present or absent. */
-const OPERANDS: Record<string, number> = { conv3d: 5, winograd_conv3d: 4, linear: 3 };
+const OPERANDS: Record<string, number> = { conv3d: 5, conv3d_bf16: 5, winograd_conv3d: 4, linear: 3 };
 
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {

@@ -7,7 +7,8 @@ const TILE = 4;
 /** Less gain than this is lost again to the larger weights. */
 const MARGIN = 1.4;
 
-function fromParameters(tensor: Tensor): boolean {
+/** Whether a value depends on parameters alone. */
+export function fromParameters(tensor: Tensor): boolean {
   return tensor.node.op !== INPUT && tensor.node.inputs.every((x) => !x || fromParameters(x));
 }
 
@@ -16,7 +17,7 @@ function fromParameters(tensor: Tensor): boolean {
  * depend on it). In multiplications of the matrix kernel: a product of the direct form, a product of a point, and for
  * the transforms of a tile what was measured per input and output channel on an AVX-512 core (Zen 4).
  */
-function pays(node: Node): boolean {
+function pays(node: Node, directRate: number): boolean {
   const { kernel, low } = node.attrs as unknown as Conv3dAttrs;
   const [, T, H, W, outChannels] = node.outputs[0].shape;
   const [, frames, , , inChannels] = node.inputs[0]!.shape;
@@ -29,15 +30,18 @@ function pays(node: Node): boolean {
   const direct = taps * H * W * inChannels * outChannels;
   const winograd =
     tiles * (cost.points * inChannels * outChannels + cost.input * inChannels + cost.output * outChannels);
-  return MARGIN * winograd < direct;
+  return MARGIN * winograd < direct / directRate;
 }
 
-/** Computes convolutions by Winograd's minimal filtering where that is less work. Their weights must be parameters. */
-export function chooseWinograd(graph: Graph): void {
+/**
+ * Computes convolutions by Winograd's minimal filtering where that is less work. Their weights must be parameters.
+ * @param directRate products of the direct form in the time of one of Winograd's: 2 when it computes in bf16
+ */
+export function chooseWinograd(graph: Graph, directRate = 1): void {
   for (const node of [...graph.nodes]) {
     if (node.op !== (conv3d as OpDefinition<never>) || node.inputs[4]) continue;
     const attrs = node.attrs as unknown as Conv3dAttrs;
-    if (!fitsWinograd(attrs) || !fromParameters(node.inputs[1]!) || !pays(node)) continue;
+    if (!fitsWinograd(attrs) || !fromParameters(node.inputs[1]!) || !pays(node, directRate)) continue;
     const chosen = makeNode(winogradConv3d, node.inputs.slice(0, 4), attrs, node.layer);
     graph.nodes.push(chosen);
     replaceTensor(graph, node.outputs[0], chosen.outputs[0]);

@@ -1,9 +1,11 @@
 import {
   type Conv3dAttrs,
   conv3d,
+  conv3dBf16,
   type LinearAttrs,
   linear,
   packConvWeight,
+  packConvWeightBf16,
   packWinogradWeight,
   winogradConv3d,
 } from "../ops/index.js";
@@ -17,6 +19,10 @@ function packer(node: Node, panelWidth: number): ((weight: Node["inputs"][0]) =>
   if (is(linear)) {
     const split = [(node.attrs as unknown as LinearAttrs).outFeatures];
     return (weight) => makeNode(packConvWeight, [weight], { groups: 1, split, panelWidth }, node.layer);
+  }
+  if (is(conv3dBf16)) {
+    const { split } = node.attrs as unknown as Conv3dAttrs;
+    return (weight) => makeNode(packConvWeightBf16, [weight], { split, panelWidth }, node.layer);
   }
   if (is(conv3d)) {
     const { groups, split } = node.attrs as unknown as Conv3dAttrs;

@@ -5,6 +5,7 @@
 //
 // rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding). A tap whose
 // first pointer is null adds nothing to any row of the tile.
+#include "cpu/bf16.h"
 #include "cpu/simd.h"
 
 namespace videoclip {
@@ -52,15 +53,22 @@ inline void store_vector(Vec y, const Epilogue& e, const float* residual, float*
   store_some(out, y, e.used);
 }
 
+template <bool kBf16, int kVectors>
+inline void product(const float* const* rows, int64_t taps, int64_t channels, const float* b, float* sums) {
+  if (kBf16) return gemm_tile_bf16<kVectors>(rows, taps, channels, b, sums);
+  gemm_tile<kVectors>(rows, taps, channels, b, sums);
+}
+
 // One panel of at most kPanel columns for `count` <= kTileRows rows.
+template <bool kBf16 = false>
 inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels, const float* panel, int64_t width,
                        int count, const Epilogue& e, const float* const* residual, float* const* out) {
   alignas(64) float sums[kTileRows * kPanel];
   const int vectors = width == kPanel ? 2 : 1;
   if (vectors == 2) {
-    gemm_tile<2>(rows, taps, channels, panel, sums);
+    product<kBf16, 2>(rows, taps, channels, panel, sums);
   } else {
-    gemm_tile<1>(rows, taps, channels, panel, sums);
+    product<kBf16, 1>(rows, taps, channels, panel, sums);
   }
   for (int v = 0; v * kLanes < e.used; ++v) {
     const int64_t c = v * kLanes;
