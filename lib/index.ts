@@ -2,6 +2,7 @@
 export { createDevice, Device, type DeviceOptions, type DeviceReport, deviceReport } from "./device.js";
 export * from "./errors.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
+export type { Graph } from "./graph/trace.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
@@ -11,6 +12,10 @@ export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
 export { loadS3DTextEncoder } from "./models/s3d_text.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
+export type { OnnxWeights } from "./onnx/constants.js";
+export type { OnnxModel } from "./onnx/model.js";
+export { type OnnxOptions, toOnnx } from "./onnx/to_onnx.js";
+export { traceVideoEncoder, type VideoEncoderOnnxOptions, videoEncoderToOnnx } from "./onnx/video_encoder.js";
 export { openVideo } from "./video/index.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
 export type {

@@ -48,6 +48,7 @@ export const ${camel} = defineOp<Record<string, never>>({
   shape: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
   encode: () => [],
   reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
+  toOnnx: (node, emit) => emit.set(node.outputs[0], emit.node("Identity", [emit.arranged(node.inputs[0]!)])),
   cases: [
     { name: "one", inputs: [{ shape: [1, 1] }], attrs: {} },
     { name: "odd", inputs: [{ shape: [7, 33] }], attrs: {} },
@@ -76,4 +77,4 @@ addLine("native/ops.cmake", `  ${name}`, /^ {2}[a-z]/);
 addLine("lib/graph/ops/index.ts", `export * from "./${name}.js";`, /^export \* from/);
 
 console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/graph/ops/index.ts"].join("\n")}
-Now: its formula and shapes in the contract, the shape rule, the float64 reference and the cases; then npm test conformance.`);
+Now: its formula and shapes in the contract, the shape rule, the float64 reference, the ONNX form and the cases; then npm test conformance.`);

@@ -1,14 +1,124 @@
-import { Command } from "commander";
+import { statSync } from "node:fs";
+import { extname } from "node:path";
+import { Command, InvalidArgumentError as InvalidOption, Option } from "commander";
+import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { videoEncoderToOnnx } from "../onnx/video_encoder.js";
+import { resolvePreset } from "../video/presets.js";
 import { convertWeights } from "../weights/inspect.js";
 
-/** `videoclip convert`: a checkpoint to safetensors. */
+interface Flags {
+  onnx?: string;
+  model?: "s3d" | "s3dg";
+  output?: string;
+  preset?: string;
+  frames?: number;
+  size?: number;
+  batch?: number;
+  randomWeights?: number;
+  json?: boolean;
+}
+
+/** What was written: the one object of `--json`. */
+interface Report {
+  output: string;
+  bytes: number;
+  tensors: number;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || text.trim() === "") throw new InvalidOption("expected a number");
+  return value;
+}
+
+function positive(text: string): number {
+  const value = number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidOption("expected a positive integer");
+  return value;
+}
+
+/** `videoclip convert`: a checkpoint to safetensors, or a video encoder with its weights to ONNX. */
 export function convertCommand(): Command {
   return new Command("convert")
-    .description("Convert a PyTorch checkpoint to safetensors (nothing in it is executed)")
-    .argument("<input>", ".pth, .pt, .pyth or .bin")
-    .argument("<output>", ".safetensors")
-    .action(async (input: string, output: string) => {
-      const count = await convertWeights(input, output);
-      process.stderr.write(`${count} tensors written to ${output}\n`);
+    .description("Convert a PyTorch checkpoint to safetensors, or a video encoder to ONNX (nothing in it is executed)")
+    .argument("[input]", ".pth, .pt, .pyth, .bin or .safetensors, recognised by content")
+    .argument("[output]", ".safetensors; replaced when it is there")
+    .option("--onnx <file>", "write an ONNX model instead; replaced when it is there")
+    .addOption(new Option("--model <name>", "network (with --onnx)").choices(["s3d", "s3dg"]))
+    .option("--output <name>", "mixed_5c, video_embedding (s3dg) or logits (s3d); default mixed_5c (with --onnx)")
+    .option("--preset <name>", "frames and size of a clip; default: the one of the model (with --onnx)")
+    .option("--frames <n>", "frames per clip (with --onnx)", positive)
+    .option("--size <n>", "height and width of a clip (with --onnx)", positive)
+    .option("--batch <n>", "clips that the model takes at once; default 1 (with --onnx)", positive)
+    .option("--random-weights <seed>", "generated weights instead of a file (with --onnx)", number)
+    .option("--json", "one JSON object on stdout: output, bytes, tensors")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  videoclip convert s3d_howto100m.pth s3d_howto100m.safetensors\n" +
+        "  videoclip convert s3d_howto100m.pth --onnx s3dg.onnx --model s3dg --output video_embedding\n" +
+        "\nThe ONNX model takes normalised float32 clips [N, 3, T, H, W].",
+    )
+    .action(async (input: string | undefined, output: string | undefined, flags: Flags) => {
+      const report = flags.onnx
+        ? await toOnnxFile(input, output, flags.onnx, flags)
+        : await toSafetensors(input, output, flags);
+      if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+      else process.stderr.write(`${report.tensors} tensors, ${report.bytes} bytes written to ${report.output}\n`);
     });
+}
+
+async function toSafetensors(input: string | undefined, output: string | undefined, flags: Flags): Promise<Report> {
+  const alone = (["model", "output", "preset", "frames", "size", "batch", "randomWeights"] as const).find(
+    (flag) => flags[flag] !== undefined,
+  );
+  if (alone) throw new InvalidArgumentError(`--${alone.replace("W", "-w")} goes with --onnx FILE`, { argument: alone });
+  if (!input) throw usage("input", "a checkpoint", "nothing");
+  if (!output) throw usage("output", "a .safetensors file (or --onnx FILE)", "nothing");
+  checkExtension("output", output, ".safetensors");
+  const tensors = await written(output, convertWeights(input, output));
+  return { output, bytes: statSync(output).size, tensors };
+}
+
+async function toOnnxFile(
+  weights: string | undefined,
+  second: string | undefined,
+  output: string,
+  flags: Flags,
+): Promise<Report> {
+  const { model, randomWeights, preset, frames, size } = flags;
+  checkExtension("--onnx", output, ".onnx");
+  if (second) throw usage("output", "one output, --onnx", second);
+  if (!model) throw usage("--model", "s3d or s3dg with --onnx", "nothing");
+  if (weights && randomWeights !== undefined) throw usage("input", "no file with --random-weights", weights);
+  const onnx = await videoEncoderToOnnx({
+    ...flags,
+    model,
+    weights,
+    preset: resolvePreset(preset ?? model, { frames, size }),
+  });
+  await written(output, onnx.save(output));
+  return { output, bytes: onnx.bytes, tensors: onnx.tensors };
+}
+
+/** Names the output where the system refuses to write it. */
+async function written<T>(output: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    if (!syscall) throw cause;
+    throw new VideoClipError("ERR_WRITE", `${output}: cannot be written (${code})`, { file: output, cause });
+  }
+}
+
+function checkExtension(argument: string, path: string, expected: string): void {
+  if (extname(path).toLowerCase() !== expected) throw usage(argument, `a name that ends in ${expected}`, path);
+}
+
+function usage(argument: string, expected: string, received: string): InvalidArgumentError {
+  return new InvalidArgumentError(`${argument}: expected ${expected}, received ${received}`, {
+    argument,
+    expected,
+    received,
+  });
 }

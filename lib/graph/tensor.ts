@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.js";
+import type { OnnxEmitter, OnnxNode } from "./onnx_emitter.js";
 
 /** Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. */
 export type DType = "f32" | "u8" | "i32";
@@ -42,7 +43,7 @@ export interface OpCase<A> {
   attrs: A;
 }
 
-/** One operation: shapes, encoding of its attributes, a float64 reference and the cases every backend must pass. */
+/** One operation: shapes, encoding of its attributes, float64 reference, ONNX form and the cases every backend must pass. */
 export interface OpDefinition<A = unknown> {
   name: string;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
@@ -51,6 +52,10 @@ export interface OpDefinition<A = unknown> {
   encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
   /** Plain float64 loops: the yardstick. */
   reference(inputs: (Array64 | null)[], attrs: A): Array64[];
+  /** Writes the op in ONNX's own operators (lib/onnx). */
+  toOnnx?(node: OnnxNode<A>, emit: OnnxEmitter): void;
+  /** Why it has no `toOnnx`, where it needs none. */
+  notInOnnx?: string;
   cases: OpCase<A>[];
 }
 

@@ -17,21 +17,37 @@ const OUTPUTS: Record<string, Record<string, number>> = {
   s3dg: { mixed_5c: 1024, video_embedding: 512 },
 };
 
-/** Keys that a published file has and a video encoder does not always read. */
-const OTHER_PARTS = /num_batches_tracked$|^text_module\.|^classifier\.|^fc\./;
+/** Keys that a published file has and a video encoder does not always read. @internal */
+export const OTHER_PARTS = /num_batches_tracked$|^text_module\.|^classifier\.|^fc\./;
+
+/** Width of an output of a model. @throws InvalidArgumentError for a name that there is not @internal */
+export function outputWidth(model: string, output: string): number {
+  if (!OUTPUTS[model])
+    throw new InvalidArgumentError(`model: expected s3d or s3dg, received ${model}`, { argument: "model" });
+  const dim = OUTPUTS[model][output];
+  if (dim) return dim;
+  const names = Object.keys(OUTPUTS[model]).join(", ");
+  throw new InvalidArgumentError(`output: expected one of ${names} for ${model}, received ${output}`, {
+    argument: "output",
+  });
+}
+
+/** That output for a video `[N, T, H, W, 3]`, or its 2x2x2 cells when `cells`: `[N, dim]`. @internal */
+export function videoOutput(video: Tensor, model: string, output: string, cells = false): Tensor {
+  const map = s3dFeatures(video, model === "s3d" ? S3D : S3DG, cells);
+  if (output === "mixed_5c") return globalMean(map);
+  const heads: Record<string, Tensor> = model === "s3d" ? s3dHead(map, 400) : s3dgHead(map);
+  return heads[output];
+}
 
 function forward(model: string, output: string, preset: Preset, n: number): Graph {
   return trace(() => {
     const size = preset.crop;
     const frames = input("clips", [n, preset.frames, size, size, 3], "u8");
-    const options = model === "s3d" ? S3D : S3DG;
-    const cells = options.stem === "cells";
+    const cells = (model === "s3d" ? S3D : S3DG).stem === "cells";
     const { mean, std } = preset;
     const video = preprocess(frames, { top: 0, left: 0, height: size, width: size, mean, std, spaceToDepth: cells });
-    const map = s3dFeatures(video, options, cells);
-    if (output === "mixed_5c") return { y: globalMean(map) };
-    const heads: Record<string, Tensor> = model === "s3d" ? s3dHead(map, 400) : s3dgHead(map);
-    return { y: heads[output] };
+    return { y: videoOutput(video, model, output, cells) };
   });
 }
 
@@ -47,15 +63,7 @@ function autoBatch(preset: Preset): number {
  */
 export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<VideoEncoder> {
   const { model, preset, output = "mixed_5c" } = options;
-  const dim = OUTPUTS[model]?.[output];
-  if (!OUTPUTS[model])
-    throw new InvalidArgumentError(`model: expected s3d or s3dg, received ${model}`, { argument: "model" });
-  if (!dim) {
-    const names = Object.keys(OUTPUTS[model]).join(", ");
-    throw new InvalidArgumentError(`output: expected one of ${names} for ${model}, received ${output}`, {
-      argument: "output",
-    });
-  }
+  const dim = outputWidth(model, output);
   const batch = options.batch === undefined || options.batch === "auto" ? autoBatch(preset) : options.batch;
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024 or auto, received ${batch}`, { argument: "batch" });

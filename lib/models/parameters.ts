@@ -61,12 +61,12 @@ export interface ParameterSource {
 }
 
 /**
- * Puts the parameters that a graph needs into a device's store.
+ * Puts the parameters that a graph needs into a device's store (or anything that takes them).
  * @returns first 16 hex digits of the SHA-256 of the file, or `random:SEED`
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError without any source
  */
 export async function loadParameters(
-  store: ParameterStore,
+  store: Pick<ParameterStore, "set">,
   needed: Map<string, readonly number[]>,
   { model, weights, randomWeights, ignored }: ParameterSource,
 ): Promise<string> {

@@ -1,5 +1,6 @@
-import { defineOp } from "../tensor.js";
-import { encodePool, type PoolAttrs, poolReference, poolShape } from "./pool.js";
+import { channelsFirst } from "../onnx_emitter.js";
+import { defineOp, elements } from "../tensor.js";
+import { emitPool, encodePool, perWindow, type PoolAttrs, poolReference, poolShape } from "./pool.js";
 
 /** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
 export interface AvgPoolAttrs extends PoolAttrs {
@@ -22,6 +23,16 @@ export const avgPool3d = defineOp<AvgPoolAttrs>({
       out,
       (inside, padded) => inside.reduce((p, q) => p + q, 0) / (a.countIncludePad ? padded : inside.length),
     );
+  },
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const axes = channelsFirst(5);
+    let name = emitPool(emit, "AveragePool", [x!, y], a, { count_include_pad: a.countIncludePad ? 1 : 0 });
+    // ONNX then counts whole windows, here what ceil mode adds beyond the padding does not count
+    const correction = perWindow(a, x!.shape, y.shape, (_, padded) => elements(a.kernel) / padded);
+    if (a.countIncludePad && correction.some((factor) => factor !== 1)) {
+      name = emit.node("Mul", [name, emit.floats(correction, [1, 1, ...y.shape.slice(1, 4)])]);
+    }
+    emit.set(y, name, { axes, nonNegative: emit.value(x!).nonNegative });
   },
   cases: [
     {

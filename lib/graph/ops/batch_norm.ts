@@ -1,3 +1,4 @@
+import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp, sameShape, shapeError } from "../tensor.js";
 
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
@@ -18,6 +19,12 @@ export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
       return a.relu ? Math.max(0, y) : y;
     });
     return [{ shape: x!.shape, data }];
+  },
+  toOnnx: ({ inputs: [x, ...parameters], outputs: [y], attrs: a }, emit) => {
+    const axes = channelsFirst(x!.shape.length);
+    const inputs = [emit.arranged(x!, axes), ...parameters.map((p) => emit.arranged(p!))];
+    const name = emit.node("BatchNormalization", inputs, { epsilon: { float: a.eps } });
+    emit.set(y, a.relu ? emit.node("Relu", [name]) : name, { axes, nonNegative: a.relu });
   },
   cases: [
     {

@@ -1,4 +1,4 @@
-import { type Array64, defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, denseStrides, elements, shapeError, type Tensor, type TensorType } from "../tensor.js";
 
 /** In the order of native/cpp/ops/binary.h. */
 export const binaryKinds = ["add", "sub", "mul", "div", "max"] as const;
@@ -11,6 +11,8 @@ const functions: Record<BinaryKind, (a: number, b: number) => number> = {
   div: (a, b) => a / b,
   max: Math.max,
 };
+
+const onnxTypes: Record<BinaryKind, string> = { add: "Add", sub: "Sub", mul: "Mul", div: "Div", max: "Max" };
 
 function broadcast(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);
@@ -48,6 +50,14 @@ export const binary = defineOp<{ kind: BinaryKind }>({
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,
+  toOnnx: ({ inputs: [a, b], outputs: [y], attrs }, emit) => {
+    const rank = y.shape.length;
+    // as the input with all the axes lies, so that it is not transposed
+    const { axes } = emit.value(a!.shape.length === rank ? a! : b!);
+    const operand = (x: Tensor) =>
+      emit.reshaped(x, [...new Array<number>(rank - x.shape.length).fill(1), ...x.shape], axes);
+    emit.set(y, emit.node(onnxTypes[attrs.kind], [operand(a!), operand(b!)]), { axes });
+  },
   cases: [
     ...binaryKinds.map((kind) => ({
       name: kind,

@@ -34,6 +34,12 @@ export const concat = defineOp<{ axis: number }>({
     }
     return [{ shape: out, data }];
   },
+  toOnnx: ({ inputs, outputs: [y], attrs: a }, emit) => {
+    const { axes } = emit.value(inputs[0]!);
+    const names = inputs.map((x) => emit.arranged(x!, axes));
+    const nonNegative = inputs.every((x) => emit.value(x!).nonNegative);
+    emit.set(y, emit.node("Concat", names, { axis: axes.indexOf(a.axis) }), { axes, nonNegative });
+  },
   cases: [
     {
       name: "channels",

@@ -1,3 +1,4 @@
+import { channelsFirst, type OnnxEmitter, type OnnxNode } from "../onnx_emitter.js";
 import { type Array64, defineOp, denseStrides, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
 
 export type Triple = readonly [number, number, number];
@@ -107,6 +108,29 @@ function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
   });
 }
 
+function toOnnx({ inputs, outputs, attrs: a }: OnnxNode<Conv3dAttrs>, emit: OnnxEmitter): void {
+  const [x, weight, bias, residual, scale] = inputs;
+  const axes = channelsFirst(5);
+  let name = emit.arranged(x!, axes);
+  if (scale) {
+    const gate = emit.reshaped(scale, [scale.shape[0], 1, 1, 1, scale.shape[1]], axes);
+    name = emit.node("Mul", [name, gate]);
+  }
+  name = emit.node("Conv", [name, emit.arranged(weight!), bias ? emit.arranged(bias) : null], {
+    kernel_shape: a.kernel,
+    strides: a.stride,
+    pads: [...a.low, ...a.high],
+    group: a.groups,
+  });
+  if (residual) name = emit.node("Add", [name, emit.arranged(residual, axes)]);
+  if (a.activation === "relu") name = emit.node("Relu", [name]);
+  const parts =
+    outputs.length > 1 ? emit.nodes("Split", [name, emit.integers(a.split)], { axis: 1 }, outputs.length) : [name];
+  outputs.forEach((output, i) => {
+    emit.set(output, parts[i], { axes, nonNegative: a.activation === "relu" });
+  });
+}
+
 /** Attributes with the defaults filled in. */
 export function conv3dAttrs(given: Partial<Conv3dAttrs> & Pick<Conv3dAttrs, "outChannels" | "kernel">): Conv3dAttrs {
   const low = given.low ?? [0, 0, 0];
@@ -139,6 +163,7 @@ export const conv3d = defineOp<Conv3dAttrs>({
     ...a.split,
   ],
   reference,
+  toOnnx,
   cases: [
     {
       name: "one position",

@@ -14,6 +14,7 @@ export const conv3dBf16 = defineOp<Conv3dAttrs>({
     return conv3d.shape(inputs, a);
   },
   encode: conv3d.encode,
+  notInOnnx: "compile() makes it from a conv3d",
   reference: ([input, weight, bias, residual, scale], a) => {
     const channels = input!.shape[4];
     const perClip = input!.data.length / input!.shape[0];

@@ -16,5 +16,7 @@ export const embedding = defineOp<Record<string, never>>({
     });
     return [{ shape: [...ids!.shape, C], data }];
   },
+  toOnnx: ({ inputs: [ids, weight], outputs: [y] }, emit) =>
+    emit.set(y, emit.node("Gather", [emit.arranged(weight!), emit.arranged(ids!)])),
   cases: [{ name: "repeats", inputs: [{ shape: [3, 4], dtype: "i32", integer: 5 }, { shape: [9, 6] }], attrs: {} }],
 });

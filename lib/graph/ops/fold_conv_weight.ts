@@ -10,6 +10,7 @@ export const foldConvWeight = defineOp<{ eps: number }>({
     const scale = weight!.data.map((v, o) => v / Math.sqrt(variance!.data[o] + a.eps));
     return [{ shape: w!.shape, data: w!.data.map((v, i) => v * scale[Math.floor(i / per)]) }];
   },
+  notInOnnx: "it folds parameters: an export writes its result",
   cases: [
     {
       name: "1x3x3",

@@ -17,6 +17,14 @@ export const globalMean = defineOp<Record<string, never>>({
       data[Math.floor(i / (positions * C)) * C + (i % C)] += x!.data[i] / positions;
     return [{ shape: [N, C], data }];
   },
+  toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
+    const { name, axes, nonNegative } = emit.value(x!);
+    const ends = [0, axes.length - 1];
+    const over = axes.flatMap((axis, i) => (ends.includes(axis) ? [] : [i]));
+    const mean = emit.node("ReduceMean", [name, emit.integers(over)], { keepdims: 0 });
+    const left = axes.filter((axis) => ends.includes(axis)).map((axis) => ends.indexOf(axis));
+    emit.set(y, mean, { axes: left, nonNegative });
+  },
   cases: [
     { name: "one position", inputs: [{ shape: [3, 1, 5] }], attrs: {} },
     { name: "more than a chunk", inputs: [{ shape: [2, 3, 11, 19, 13], shift: 2 }], attrs: {} },

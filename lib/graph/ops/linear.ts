@@ -1,5 +1,6 @@
+import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
 import { type Array64, defineOp, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
-import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
+import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
 export interface LinearAttrs {
@@ -34,12 +35,29 @@ function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array
   return [{ shape: [...x!.shape.slice(0, -1), a.outFeatures], data: y }];
 }
 
+function toOnnx({ inputs: [x, weight, bias], outputs: [y], attrs: a }: OnnxNode<LinearAttrs>, emit: OnnxEmitter): void {
+  let name: string;
+  if (x!.shape.length === 2) {
+    name = emit.node(
+      "Gemm",
+      [x!, weight!, bias].map((tensor) => tensor && emit.arranged(tensor)),
+      { transB: 1 },
+    );
+  } else {
+    name = emit.node("MatMul", [emit.arranged(x!), emit.arranged(weight!, [1, 0])]);
+    if (bias) name = emit.node("Add", [name, emit.arranged(bias)]);
+  }
+  if (a.activation === "none") emit.set(y, name);
+  else emitUnary(emit, a.activation, name, y);
+}
+
 /** See {@link LinearAttrs}. */
 export const linear = defineOp<LinearAttrs>({
   name: "linear",
   shape,
   encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,
+  toOnnx,
   cases: [
     {
       name: "one",

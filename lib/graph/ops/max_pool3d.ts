@@ -1,5 +1,6 @@
+import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp } from "../tensor.js";
-import { encodePool, type PoolAttrs, poolReference, poolShape } from "./pool.js";
+import { emitPool, encodePool, perWindow, type PoolAttrs, poolReference, poolShape } from "./pool.js";
 
 /** Maximum over windows of x `[N, T, H, W, C]`. */
 export interface MaxPoolAttrs extends PoolAttrs {
@@ -20,6 +21,20 @@ export const maxPool3d = defineOp<MaxPoolAttrs>({
     return poolReference(x!, a, out, (inside, padded) =>
       Math.max(...inside, a.padding === "zero" && inside.length < padded ? 0 : -Infinity),
     );
+  },
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const axes = channelsFirst(5);
+    const { nonNegative } = emit.value(x!);
+    let name = emitPool(emit, "MaxPool", [x!, y], a);
+    // ONNX's padding never wins. A zero that takes part changes nothing where the window has values and they are >= 0;
+    // behind a relu, so, nothing is added. Elsewhere a maximum with 0 puts it in
+    const zeros = perWindow(a, x!.shape, y.shape, (inside, padded) =>
+      inside < padded && (inside === 0 || !nonNegative) ? 0 : -Infinity,
+    );
+    if (a.padding === "zero" && zeros.includes(0)) {
+      name = emit.node("Max", [name, emit.floats(zeros, [1, 1, ...y.shape.slice(1, 4)])]);
+    }
+    emit.set(y, name, { axes, nonNegative });
   },
   cases: [
     {

@@ -52,6 +52,7 @@ export const packConvWeightBf16 = defineOp<PackBf16Attrs>({
   name: "pack_conv_weight_bf16",
   shape,
   encode: (a) => [...a.split],
+  notInOnnx: "compile() makes it from a conv3d",
   reference,
   // panelWidth 0 is replaced by the device's own when a case runs
   cases: [

@@ -20,6 +20,11 @@ export const permute = defineOp<{ order: readonly number[] }>({
     });
     return [{ shape: out, data }];
   },
+  // no node: the value is the same, its axes have other numbers
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const { name, axes, nonNegative } = emit.value(x!);
+    emit.set(y, name, { axes: axes.map((axis) => a.order.indexOf(axis)), nonNegative });
+  },
   cases: [
     { name: "NCTHW to NTHWC", inputs: [{ shape: [2, 3, 4, 5, 6] }], attrs: { order: [0, 2, 3, 4, 1] } },
     { name: "transpose", inputs: [{ shape: [7, 9] }], attrs: { order: [1, 0] } },

@@ -1,4 +1,5 @@
-import { type Array64, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
+import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
+import { type Array64, denseStrides, elements, shapeError, type Tensor, type TensorType } from "../tensor.js";
 import type { Triple } from "./conv3d.js";
 
 /** What max and average pooling share. */
@@ -30,6 +31,13 @@ export function encodePool(a: PoolAttrs, flag: boolean): number[] {
   return [...a.kernel, ...a.stride, ...a.low, ...a.high, flag ? 1 : 0];
 }
 
+/** Window `o` along axis `i` of an input of `n` positions: those inside it, and how many with the padding. */
+function windowAlong(a: PoolAttrs, i: number, n: number, o: number) {
+  const start = o * a.stride[i] - a.low[i];
+  const stop = Math.min(start + a.kernel[i], n + a.high[i]);
+  return { begin: Math.max(0, start), end: Math.min(stop, n), padded: stop - start };
+}
+
 /** Calls `reduce(values inside the input, positions in the padded input)` for every output. */
 export function poolReference(
   x: Array64,
@@ -40,11 +48,7 @@ export function poolReference(
   const [N, T, H, W, C] = out;
   const s = denseStrides(x.shape);
   const y = new Float64Array(elements(out));
-  const range = (o: number, i: number) => {
-    const start = o * a.stride[i] - a.low[i];
-    const stop = Math.min(start + a.kernel[i], x.shape[1 + i] + a.high[i]);
-    return { begin: Math.max(0, start), end: Math.min(stop, x.shape[1 + i]), padded: stop - start };
-  };
+  const range = (o: number, i: number) => windowAlong(a, i, x.shape[1 + i], o);
   let at = 0;
   for (let n = 0; n < N; n++)
     for (let t = 0; t < T; t++)
@@ -61,4 +65,43 @@ export function poolReference(
           }
         }
   return [{ shape: out, data: y }];
+}
+
+/**
+ * A pool of x, channels-first. All padding is ONNX's own (-inf, or 0 in a mean): its ceil mode differs between versions,
+ * and a Pad node before a MaxPool is one that onnxruntime takes for padding with -inf.
+ */
+export function emitPool(
+  emit: OnnxEmitter,
+  type: "MaxPool" | "AveragePool",
+  [x, y]: [Tensor, Tensor],
+  a: PoolAttrs,
+  attributes: Record<string, number> = {},
+): string {
+  const high = a.kernel.map((k, i) => Math.max(0, (y.shape[1 + i] - 1) * a.stride[i] + k - a.low[i] - x.shape[1 + i]));
+  return emit.node(type, [emit.arranged(x, channelsFirst(5))], {
+    kernel_shape: a.kernel,
+    strides: a.stride,
+    pads: [...a.low, ...high],
+    ...attributes,
+  });
+}
+
+/** `value(positions inside the input, positions in the padded input)` of every window, in the order T, H, W. */
+export function perWindow(
+  a: PoolAttrs,
+  x: readonly number[],
+  y: readonly number[],
+  value: (inside: number, padded: number) => number,
+): number[] {
+  const [T, H, W] = y.slice(1, 4);
+  const values: number[] = [];
+  for (let t = 0; t < T; t++)
+    for (let h = 0; h < H; h++)
+      for (let w = 0; w < W; w++) {
+        const axes = [t, h, w].map((o, i) => windowAlong(a, i, x[1 + i], o));
+        const inside = elements(axes.map(({ begin, end }) => Math.max(0, end - begin)));
+        values.push(value(inside, elements(axes.map(({ padded }) => padded))));
+      }
+  return values;
 }

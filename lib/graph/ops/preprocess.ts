@@ -1,4 +1,6 @@
+import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
+import { emitCells } from "./space_to_depth.js";
 
 /** u8 RGB frames `[N, T, H, W, 3]` to normalised f32: crop, `(x / 255 - mean) / std`, optionally space-to-depth. */
 export interface PreprocessAttrs {
@@ -45,6 +47,23 @@ export const preprocess = defineOp<PreprocessAttrs>({
       return (x!.data[at.reduce((sum, v, d) => sum + v * from[d], 0)] / 255 - a.mean[c]) / a.std[c];
     });
     return [{ shape: out, data }];
+  },
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const axes = channelsFirst(5);
+    const [low, high] = [
+      [a.top, a.left],
+      [a.top + a.height, a.left + a.width],
+    ];
+    const frames = emit.arranged(x!, axes);
+    const crop = emit.node("Slice", [frames, emit.integers(low), emit.integers(high), emit.integers([3, 4])]);
+    const perChannel = (values: number[]) => emit.floats(values, [3, 1, 1, 1]);
+    const shifted = emit.node("Sub", [
+      emit.node("Cast", [crop], { to: 1 }), // to float32
+      perChannel(a.mean.map((mean) => 255 * mean)),
+    ]);
+    const name = emit.node("Div", [shifted, perChannel(a.std.map((std) => 255 * std))]);
+    const shape = [...x!.shape.slice(0, 2), a.height, a.width, 3];
+    emit.set(y, a.spaceToDepth ? emitCells(emit, name, shape) : name, { axes });
   },
   cases: [
     {

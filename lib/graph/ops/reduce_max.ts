@@ -15,6 +15,11 @@ export const reduceMax = defineOp<Record<string, never>>({
     });
     return [{ shape: [...x!.shape.slice(0, -2), C], data }];
   },
+  toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
+    const over = emit.integers([x!.shape.length - 2]);
+    const { nonNegative } = emit.value(x!);
+    emit.set(y, emit.node("ReduceMax", [emit.arranged(x!), over], { keepdims: 0 }), { nonNegative });
+  },
   cases: [
     { name: "words", inputs: [{ shape: [3, 16, 37] }], attrs: {} },
     { name: "one", inputs: [{ shape: [2, 1, 5] }], attrs: {} },

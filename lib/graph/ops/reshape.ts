@@ -10,5 +10,9 @@ export const reshape = defineOp<{ shape: readonly number[] }>({
   },
   encode: () => [],
   reference: ([x], a) => [{ shape: a.shape, data: x!.data }],
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const { nonNegative } = emit.value(x!);
+    emit.set(y, emit.node("Reshape", [emit.arranged(x!), emit.integers(a.shape)]), { nonNegative });
+  },
   cases: [{ name: "flatten", inputs: [{ shape: [2, 3, 4] }], attrs: { shape: [6, 4] } }],
 });

@@ -16,5 +16,11 @@ export const scaleChannels = defineOp<Record<string, never>>({
     const perClip = elements(x!.shape) / N;
     return [{ shape: x!.shape, data: x!.data.map((v, i) => v * g!.data[Math.floor(i / perClip) * C + (i % C)]) }];
   },
+  toOnnx: ({ inputs: [x, g], outputs: [y] }, emit) => {
+    const { name, axes, nonNegative } = emit.value(x!);
+    const ones = new Array<number>(axes.length - 2).fill(1);
+    const gate = emit.reshaped(g!, [g!.shape[0], ...ones, g!.shape[1]], axes);
+    emit.set(y, emit.node("Mul", [name, gate]), { axes, nonNegative: nonNegative && emit.value(g!).nonNegative });
+  },
   cases: [{ name: "odd", inputs: [{ shape: [3, 2, 5, 7, 13] }, { shape: [3, 13] }], attrs: {} }],
 });

@@ -26,6 +26,13 @@ export const slice = defineOp<SliceAttrs>({
     });
     return [{ shape: a.size, data }];
   },
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const { name, axes, nonNegative } = emit.value(x!);
+    const cut = axes.flatMap((axis, i) => (a.size[axis] < x!.shape[axis] ? [i] : []));
+    const bounds = [cut.map((i) => a.start[axes[i]]), cut.map((i) => a.start[axes[i]] + a.size[axes[i]]), cut];
+    const block = cut.length > 0 ? emit.node("Slice", [name, ...bounds.map((list) => emit.integers(list))]) : name;
+    emit.set(y, block, { axes, nonNegative });
+  },
   cases: [
     { name: "block", inputs: [{ shape: [3, 4, 5, 6] }], attrs: { start: [1, 0, 2, 3], size: [2, 4, 1, 2] } },
     { name: "all", inputs: [{ shape: [7] }], attrs: { start: [0], size: [7] } },

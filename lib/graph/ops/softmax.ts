@@ -18,6 +18,11 @@ export const softmax = defineOp<{ log: boolean }>({
     }
     return [{ shape: x!.shape, data }];
   },
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const { name, axes } = emit.value(x!);
+    const axis = axes.indexOf(axes.length - 1);
+    emit.set(y, emit.node(a.log ? "LogSoftmax" : "Softmax", [name], { axis }), { axes, nonNegative: !a.log });
+  },
   cases: [false, true].flatMap((log) => [
     { name: `far ${log}`, inputs: [{ shape: [7, 33], scale: 40, shift: 200 }], attrs: { log } },
     { name: `one ${log}`, inputs: [{ shape: [3, 1] }], attrs: { log } },

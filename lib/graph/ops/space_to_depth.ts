@@ -1,3 +1,4 @@
+import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
 import { defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
 
 function shape([x]: (TensorType | null)[]): TensorType[] {
@@ -6,6 +7,13 @@ function shape([x]: (TensorType | null)[]): TensorType[] {
   }
   const [N, T, H, W, C] = x.shape;
   return [{ shape: [N, T / 2, H / 2, W / 2, 8 * C], dtype: "f32" }];
+}
+
+/** Rearranges the channels-first value `name` of `[N, T, H, W, C]`. */
+export function emitCells(emit: OnnxEmitter, name: string, [N, T, H, W, C]: readonly number[]): string {
+  const split = emit.node("Reshape", [name, emit.integers([N, C, T / 2, 2, H / 2, 2, W / 2, 2])]);
+  const cells = emit.node("Transpose", [split], { perm: [0, 3, 5, 7, 1, 2, 4, 6] });
+  return emit.node("Reshape", [cells, emit.integers([N, 8 * C, T / 2, H / 2, W / 2])]);
 }
 
 /** Cells of 2x2x2 positions become channels: channel `((dt * 2 + dh) * 2 + dw) * C + c` (Miech's S3D-G). */
@@ -25,6 +33,11 @@ export const spaceToDepth = defineOp<Record<string, never>>({
       return x!.data[at.reduce((sum, v, d) => sum + v * from[d], 0)];
     });
     return [{ shape: out, data }];
+  },
+  toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
+    const axes = channelsFirst(5);
+    const { nonNegative } = emit.value(x!);
+    emit.set(y, emitCells(emit, emit.arranged(x!, axes), x!.shape), { axes, nonNegative });
   },
   cases: [{ name: "odd cells", inputs: [{ shape: [2, 4, 6, 10, 3] }], attrs: {} }],
 });

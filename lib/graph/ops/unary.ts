@@ -1,4 +1,5 @@
-import { defineOp } from "../tensor.js";
+import type { OnnxEmitter } from "../onnx_emitter.js";
+import { defineOp, type Tensor } from "../tensor.js";
 
 /** In the order of native/cpp/ops/unary.h. */
 export const unaryKinds = ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "swish", "exp", "softplus"] as const;
@@ -33,11 +34,32 @@ export const unaryFunctions: Record<UnaryKind, (x: number) => number> = {
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
 };
 
+const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {
+  relu: (emit, x) => emit.node("Relu", [x]),
+  sigmoid: (emit, x) => emit.node("Sigmoid", [x]),
+  tanh: (emit, x) => emit.node("Tanh", [x]),
+  gelu: (emit, x) => emit.node("Gelu", [x]),
+  gelu_tanh: (emit, x) => emit.node("Gelu", [x], { approximate: "tanh" }),
+  swish: (emit, x) => emit.node("Mul", [x, emit.node("Sigmoid", [x])]),
+  exp: (emit, x) => emit.node("Exp", [x]),
+  softplus: (emit, x) => emit.node("Softplus", [x]),
+};
+
+/** Writes y = f(x) of the ONNX value `x`, which lies in the order `axes`. */
+export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tensor, axes?: readonly number[]): void {
+  const nonNegative = ["relu", "sigmoid", "exp", "softplus"].includes(kind);
+  emit.set(y, onnxForms[kind](emit, x), { axes, nonNegative });
+}
+
 /** y = f(x), element by element. */
 export const unary = defineOp<{ kind: UnaryKind }>({
   name: "unary",
   shape: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
   encode: (a) => [unaryKinds.indexOf(a.kind)],
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
+  toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
+    const { name, axes } = emit.value(x!);
+    emitUnary(emit, a.kind, name, y, axes);
+  },
   cases: unaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }], attrs: { kind } })),
 });

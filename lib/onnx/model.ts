@@ -1,0 +1,65 @@
+import { open, rename, rm } from "node:fs/promises";
+import { VideoClipError } from "../errors.js";
+import type { OnnxGraph } from "./encode.js";
+import type { Message } from "./protobuf.js";
+
+/** Protobuf counts in int32: readers refuse a longer message. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** An ONNX model. Weights are read and folded while it is written, one at a time. */
+export class OnnxModel {
+  /** Size of the file. */
+  readonly bytes: number;
+  /** How many tensors of weights it holds. */
+  readonly tensors: number;
+
+  /** @internal use `toOnnx` */
+  constructor(
+    readonly graph: OnnxGraph,
+    readonly message: Message,
+  ) {
+    this.bytes = message.byteLength;
+    this.tensors = graph.tensors.filter(({ weight }) => weight).length;
+    if (this.bytes <= MAX_BYTES) return;
+    const size = (this.bytes / 1e9).toFixed(2);
+    throw new VideoClipError("ERR_ONNX", `The ONNX model would take ${size} GB; one ONNX file holds at most 2 GiB`, {
+      expected: MAX_BYTES,
+      received: this.bytes,
+    });
+  }
+
+  /** The file in memory. */
+  toBytes(): Uint8Array {
+    const bytes = new Uint8Array(this.bytes);
+    let at = 0;
+    for (const chunk of this.message.chunks()) {
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return bytes;
+  }
+
+  /** Writes the file: temporary name, sync, rename, so that `path` is never half a model. */
+  async save(path: string): Promise<void> {
+    const temporary = `${path}.${process.pid}.tmp`;
+    try {
+      const file = await open(temporary, "w");
+      try {
+        for (const chunk of this.message.chunks()) await writeAll(file, chunk);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+}
+
+async function writeAll(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    done += (await file.write(bytes, done, Math.min(bytes.byteLength - done, 1 << 30))).bytesWritten;
+  }
+}

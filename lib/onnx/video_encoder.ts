@@ -1,0 +1,50 @@
+import { InvalidArgumentError } from "../errors.js";
+import { permute } from "../graph/ops/index.js";
+import { applyOp, type Graph, input, trace } from "../graph/trace.js";
+import type { VideoEncoderOptions } from "../models/encoder.js";
+import { OTHER_PARTS, outputWidth, videoOutput } from "../models/load.js";
+import { loadParameters, parametersOf } from "../models/parameters.js";
+import type { OnnxModel } from "./model.js";
+import { toOnnx } from "./to_onnx.js";
+
+/** What `traceVideoEncoder` and `videoEncoderToOnnx` take: a video encoder without a device. */
+export interface VideoEncoderOnnxOptions extends Pick<
+  VideoEncoderOptions,
+  "model" | "preset" | "output" | "weights" | "randomWeights"
+> {
+  /** Clips that the model takes at once. Default 1. */
+  batch?: number;
+}
+
+/**
+ * The graph of a video encoder as its publishers feed it: input `video`, f32 `[N, 3, T, H, W]`, normalised with the
+ * preset's mean and std (`(x / 255 - mean) / std`), to one output `[N, dim]` with the name of the output.
+ * @throws InvalidArgumentError for an unknown model or output; ShapeError when the clip is too small
+ */
+export function traceVideoEncoder(options: Omit<VideoEncoderOnnxOptions, "weights" | "randomWeights">): Graph {
+  const { model, preset, output = "mixed_5c", batch = 1 } = options;
+  outputWidth(model, output);
+  if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
+    throw new InvalidArgumentError(`batch: expected 1 to 1024, received ${batch}`, { argument: "batch" });
+  }
+  return trace(() => {
+    const video = input("video", [batch, 3, preset.frames, preset.crop, preset.crop]);
+    const [last] = applyOp(permute, [video], { order: [0, 2, 3, 4, 1] });
+    return { [output]: videoOutput(last, model, output) };
+  });
+}
+
+/**
+ * A video encoder as an ONNX model; see `traceVideoEncoder` for what it takes. The preset and the weights' hash are noted in
+ * its metadata.
+ * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; ShapeError
+ */
+export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
+  const { model, preset, output = "mixed_5c" } = options;
+  const graph = traceVideoEncoder(options);
+  const values = new Map<string, Float32Array>();
+  const store = { set: (key: string, _shape: readonly number[], data: Float32Array) => void values.set(key, data) };
+  const weights = await loadParameters(store, parametersOf(graph), { ...options, ignored: OTHER_PARTS });
+  const metadata = { model, output, weights, preset: JSON.stringify(preset) };
+  return toOnnx(graph, (key) => values.get(key)!, { name: model, metadata });
+}

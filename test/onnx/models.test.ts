@@ -1,0 +1,116 @@
+// Exported encoders in onnxruntime: the features of this package's own encoders, and the golden outputs of the references.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { input, trace } from "../../dist/graph/trace.js";
+import { loadVideoEncoder, type Preset, toOnnx, traceVideoEncoder, videoEncoderToOnnx } from "../../dist/index.js";
+import { s3dgText } from "../../dist/models/s3d.js";
+import { hashValues } from "../../dist/nn/random_weights.js";
+import { resolvePreset } from "../../dist/video/presets.js";
+import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+import { missing, relativeL2, runPeer } from "./peer.js";
+import { readOnnx } from "./read_onnx.js";
+
+const test = suite("onnx models");
+const LIMIT = 1e-5;
+
+/** Clips u8 `[N, T, H, W, 3]`, smooth as videos are, and the same as the ONNX model takes them. */
+function makeClips(preset: Preset, n: number) {
+  const { frames: T, crop: S, mean, std } = preset;
+  const noise = hashValues("onnx/", "clips", n * T * S * S * 3);
+  const clips = new Uint8Array(noise.length);
+  const video = new Float32Array(noise.length);
+  for (let i = 0; i < noise.length; i++) {
+    const c = i % 3;
+    const [w, h] = [Math.floor(i / 3) % S, Math.floor(i / 3 / S) % S];
+    const plane = Math.floor(i / 3 / S / S); // clip and frame
+    clips[i] = Math.round(127 + 80 * Math.sin(0.11 * w + 0.07 * h + 0.3 * plane + c) + 40 * noise[i]);
+    const at = ((Math.floor(plane / T) * 3 + c) * T + (plane % T)) * S * S + h * S + w;
+    video[at] = (clips[i] / 255 - mean[c]) / std[c];
+  }
+  return { clips, video: { shape: [n, 3, T, S, S], data: video } };
+}
+
+/** Model, output, and a clip size whose maps have odd sides, so that the pools' rounding and padding matter. */
+const ENCODERS = [
+  ["s3d", "logits", { frames: 16, size: 224 }],
+  ["s3d", "mixed_5c", { frames: 10, size: 104 }],
+  ["s3dg", "video_embedding", { frames: 30, size: 104 }],
+  ["s3dg", "mixed_5c", { frames: 12, size: 136 }],
+] as const;
+
+const goldens: [string, Record<string, string>][] = [
+  ["s3d_16x224", { logits: "logits", mixed_5c: "feature_map_mean" }],
+  ["s3dg_30x96", { mixed_5c: "mixed_5c", video_embedding: "video_embedding" }],
+  ["s3dg_32x128", { mixed_5c: "mixed_5c", video_embedding: "video_embedding" }],
+];
+
+function stateOf(fixture: Fixture) {
+  const state = makeState(fixture);
+  return (key: string) => state.get(key)!.data;
+}
+
+test("an export says what clips it takes, from which preset and weights", async () => {
+  for (const [model, output, size] of ENCODERS) {
+    const preset = resolvePreset(model, size);
+    const onnx = await videoEncoderToOnnx({ model, output, preset, randomWeights: 3, batch: 2 });
+    const { inputs, outputs, metadata } = readOnnx(onnx.toBytes());
+    assert.equal(inputs[0].shape, [2, 3, size.frames, size.size, size.size]);
+    assert.is(outputs[0].name, output);
+    assert.equal(metadata, { model, output, weights: "random:3", preset: JSON.stringify(preset) });
+  }
+});
+
+if (missing) {
+  console.log(`SKIP: exported models in onnxruntime: ${missing}`);
+  test.skip("models in onnxruntime", () => {});
+} else {
+  for (const [model, output, size] of ENCODERS) {
+    test(`${model} ${output}: equal to this package's encoder`, async () => {
+      const preset = resolvePreset(model, size);
+      const options = { model, output, preset, randomWeights: 3, batch: 2 };
+      const { clips, video } = makeClips(preset, 2);
+      const encoder = await loadVideoEncoder(options);
+      const expected = await encoder.encode(clips, 2);
+      encoder.dispose();
+      const onnx = await videoEncoderToOnnx(options);
+      const got = await runPeer(onnx.toBytes(), { video });
+      assert.equal([...got[output].dims], [2, encoder.dim]);
+      const error = relativeL2(got[output].data, expected);
+      console.log(`${model} ${output}: relative L2 ${error.toExponential(2)}`);
+      assert.ok(error <= LIMIT, `relative L2 ${error}`);
+    });
+  }
+
+  for (const [file, outputs] of goldens) {
+    test(`${file}: golden outputs, folded and as traced`, async () => {
+      const fixture = readFixture(`test/fixtures/models/${file}.safetensors`);
+      const [model] = file.split("_") as ["s3d" | "s3dg"];
+      const video = makeInput(fixture, "video");
+      const [batch, , frames, size] = video.shape;
+      const preset = resolvePreset(model, { frames, size });
+      for (const fold of [true, false]) {
+        for (const [output, name] of Object.entries(outputs)) {
+          const graph = traceVideoEncoder({ model, output, preset, batch });
+          const got = await runPeer(toOnnx(graph, stateOf(fixture), { fold }).toBytes(), { video });
+          const error = relativeL2(got[output].data, fixture.tensors.get(name)!.data);
+          console.log(`${file} ${output}, ${fold ? "folded" : "as traced"}: relative L2 ${error.toExponential(2)}`);
+          assert.ok(error <= LIMIT, `${output}: relative L2 ${error}`);
+        }
+      }
+    });
+  }
+
+  test("text tower of S3D-G: golden outputs", async () => {
+    const fixture = readFixture("test/fixtures/models/s3dg_32x128.safetensors");
+    const ids = makeInput(fixture, "token_ids");
+    const valid = makeInput(fixture, "token_lengths");
+    const masked = Int32Array.from(ids.data, (id, i) => id * valid.data[i]);
+    const graph = trace(() => ({ text_embedding: s3dgText(input("ids", ids.shape, "i32")) }));
+    const got = await runPeer(toOnnx(graph, stateOf(fixture)).toBytes(), { ids: { shape: ids.shape, data: masked } });
+    const error = relativeL2(got.text_embedding.data, fixture.tensors.get("text_embedding")!.data);
+    console.log(`text_embedding: relative L2 ${error.toExponential(2)}`);
+    assert.ok(error <= LIMIT, `relative L2 ${error}`);
+  });
+}
+
+test.run();

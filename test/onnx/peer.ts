@@ -1,0 +1,63 @@
+// onnxruntime, where the peers of the benchmarks are installed: the one to ask whether an exported model computes the same.
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { resolve } from "node:path";
+
+export interface PeerTensor {
+  dims: readonly number[];
+  data: Float32Array | Uint8Array | Int32Array;
+}
+
+interface Session {
+  run(inputs: Record<string, PeerTensor>): Promise<Record<string, PeerTensor>>;
+  release(): Promise<void>;
+}
+
+interface OnnxRuntime {
+  InferenceSession: { create(model: Uint8Array, options: Record<string, unknown>): Promise<Session> };
+  Tensor: new (type: string, data: PeerTensor["data"], dims: readonly number[]) => PeerTensor;
+}
+
+function load(): OnnxRuntime | string {
+  const folder = createRequire(pathToFileURL(resolve("bench/package.json")));
+  try {
+    return folder("onnxruntime-node");
+  } catch (error) {
+    return (error as Error).message.split("\n")[0];
+  }
+}
+
+const loaded = load();
+/** Why there is none, or undefined. */
+export const missing = typeof loaded === "string" ? loaded : undefined;
+
+const TYPES = { Float32Array: "float32", Uint8Array: "uint8", Int32Array: "int32" } as Record<string, string>;
+
+/** Runs a model once on one thread. */
+export async function runPeer(
+  model: Uint8Array,
+  inputs: Record<string, { shape: readonly number[]; data: PeerTensor["data"] }>,
+): Promise<Record<string, PeerTensor>> {
+  const { InferenceSession, Tensor } = loaded as OnnxRuntime;
+  const session = await InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  try {
+    const feeds = Object.entries(inputs).map(
+      ([name, { shape, data }]) => [name, new Tensor(TYPES[data.constructor.name], data, shape)] as const,
+    );
+    return await session.run(Object.fromEntries(feeds));
+  } finally {
+    await session.release();
+  }
+}
+
+/** |got - expected| / |expected|. NaN where lengths differ. */
+export function relativeL2(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (got.length !== expected.length) return Number.NaN;
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (got[i] - expected[i]) ** 2;
+    norm += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / (norm || 1));
+}
