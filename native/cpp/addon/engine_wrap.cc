@@ -127,7 +127,7 @@ void EngineWrap::on_environment_exit(void* self) { static_cast<EngineWrap*>(self
 void EngineWrap::shut_down() {
   if (!open_) return;
   open_ = false;
-  engine_->stop();
+  engine_.reset();  // joins its thread and frees all memory now, not when this object is collected
   completions_.Release();
   programs_.clear();
 }

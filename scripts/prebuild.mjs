@@ -1,0 +1,48 @@
+// npm run prebuild: the addon of this platform as a package carries it, prebuilds/<platform>-<arch>/, in the names that
+// node-gyp-build looks for. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+/** Oldest C library that a prebuilt addon may need: glibc 2.34 is Debian 12, Ubuntu 22.04, RHEL 9 and later. */
+const GLIBC_FLOOR = [2, 34];
+const EXPORTS = ["napi_register_module_v1", "node_api_module_get_api_version_v1"];
+
+function run(command, ...args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: "utf8" });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr}`);
+}
+
+run(process.execPath, "scripts/build.mjs", "--native", "--quiet");
+const folder = join(root, "prebuilds", `${process.platform}-${process.arch}`);
+const libc = process.platform === "linux" ? ".glibc" : "";
+const target = join(folder, `videoclip.napi${libc}.node`);
+mkdirSync(folder, { recursive: true });
+copyFileSync(join(root, "build/Release/videoclip.node"), target);
+
+if (process.platform === "linux") {
+  run("strip", "--strip-unneeded", target);
+  const shown = run("nm", "-D", "--defined-only", target)
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" ").at(-1));
+  const extra = shown.filter((name) => !EXPORTS.includes(name));
+  if (extra.length > 0)
+    throw new Error(`${target} shows more than Node-API's symbols: ${extra.slice(0, 5).join(", ")}`);
+  const symbols = run("objdump", "-T", target);
+  const versions = [...symbols.matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [
+    Number(major),
+    Number(minor),
+  ]);
+  const [major, minor] = versions.sort((a, b) => a[0] - b[0] || a[1] - b[1]).at(-1);
+  const needs = `glibc ${major}.${minor}`;
+  if (major > GLIBC_FLOOR[0] || minor > GLIBC_FLOOR[1]) {
+    throw new Error(`${target} needs ${needs}, above ${GLIBC_FLOOR.join(".")}: build it on an older system`);
+  }
+  if (/GLIBCXX_|CXXABI_/.test(symbols)) throw new Error(`${target} needs a C++ library: it must be linked statically`);
+  process.stderr.write(`${needs}, `);
+}
+process.stderr.write(`${(statSync(target).size / 1024).toFixed(0)} KiB: ${target.slice(root.length + 1)}\n`);

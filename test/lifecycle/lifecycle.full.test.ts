@@ -1,0 +1,152 @@
+// Many runs, many devices: memory stays, aborts are clean, nothing works after dispose, the event loop stays free.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  createDevice,
+  extractToFolder,
+  loadS3DTextEncoder,
+  loadVideoEncoder,
+  resolvePreset,
+  VideoClipError,
+} from "../../dist/index.js";
+import * as ops from "../../dist/ops.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("lifecycle");
+const MIB = 1 << 20;
+const preset = resolvePreset("s3d", { frames: 16, size: 64 });
+const clipBytes = 16 * 64 * 64 * 3;
+const folder = mkdtempSync(join(tmpdir(), "videoclip-lifecycle-"));
+test.after(() => {
+  ops.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+/** RSS after run 200 may be this much above that after run 50. */
+const GROWTH = 16 * MIB;
+
+async function growth(run: () => Promise<unknown>): Promise<number> {
+  let after50 = 0;
+  for (let i = 1; i <= 200; i++) {
+    await run();
+    if (i === 50) after50 = process.memoryUsage().rss;
+  }
+  return process.memoryUsage().rss - after50;
+}
+
+test("200 runs of a network keep their memory", async () => {
+  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 1 });
+  const grown = await growth(() => encoder.encode(new Uint8Array(clipBytes), 1));
+  encoder.dispose();
+  process.stdout.write(`grew by ${(grown / MIB).toFixed(1)} MiB\n`);
+  assert.ok(grown <= GROWTH, `${grown} bytes`);
+});
+
+test("200 single ops with results of a megabyte keep their memory", async () => {
+  const x = { shape: [1, 4, 32, 32, 64], data: new Float32Array(4 * 32 * 32 * 64) };
+  const grown = await growth(() => ops.unary(x, "relu"));
+  process.stdout.write(`grew by ${(grown / MIB).toFixed(1)} MiB\n`);
+  assert.ok(grown <= GROWTH, `${grown} bytes`);
+});
+
+test("200 devices, made and disposed", async () => {
+  const weight = new Float32Array(MIB / 4);
+  const grown = await growth(async () => {
+    const device = createDevice({ threads: 2 });
+    device.parameters.set("w", [weight.length], weight);
+    device.dispose();
+    device.dispose();
+  });
+  assert.ok(grown <= GROWTH, `${grown} bytes`);
+});
+
+async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => assert.unreachable("did not reject"),
+    (error) => error,
+  );
+}
+
+test("an aborted run rejects with the signal's reason, and the next one works", async () => {
+  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 4 });
+  const clips = new Uint8Array(4 * clipBytes);
+  await encoder.encode(clips, 4);
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const pending = rejection(encoder.encode(clips, 4, { signal: stop.signal }));
+  stop.abort(reason);
+  assert.is(await pending, reason);
+  assert.is((await encoder.encode(clips, 1 * 4)).length, 4 * 1024);
+  encoder.dispose();
+});
+
+test("an aborted extraction rejects with the reason and leaves no temporary file", async () => {
+  const video = join(folder, "long.mp4");
+  await makeVideo(video, { seconds: 20 });
+  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 1 });
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const out = join(folder, "out");
+  const onProgress = ({ clips }: { clips: number }) => {
+    if (clips >= 2) stop.abort(reason);
+  };
+  const error = await rejection(extractToFolder([video], { encoder, out, signal: stop.signal, onProgress }));
+  assert.is(error, reason);
+  const left = readdirSync(out, { recursive: true }).map(String);
+  assert.equal(
+    left.filter((name) => /tmp|\.npy|lock/.test(name)),
+    [],
+  );
+  encoder.dispose();
+});
+
+test("everything refuses after dispose", async () => {
+  const disposed = async (use: () => unknown) => {
+    const error = await rejection(Promise.resolve().then(use));
+    assert.instance(error, VideoClipError);
+    assert.is((error as VideoClipError).code, "ERR_DISPOSED");
+  };
+  const device = createDevice();
+  device.dispose();
+  await disposed(() => device.memory());
+  await disposed(() => device.parameters.set("w", [1], new Float32Array(1)));
+  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 1 });
+  const pending = disposed(() => encoder.encode(new Uint8Array(clipBytes), 1));
+  encoder.dispose();
+  await pending;
+  await disposed(() => encoder.encode(new Uint8Array(clipBytes), 1));
+  const text = await loadS3DTextEncoder({ randomWeights: 1, vocabulary: ["egg"] });
+  text.dispose();
+  await disposed(() => text.encode(["egg"]));
+});
+
+test("the event loop stays free during runs", async () => {
+  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 4 });
+  const clips = new Uint8Array(4 * clipBytes);
+  await encoder.encode(clips, 4);
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  for (let i = 0; i < 10; i++) await encoder.encode(clips, 4);
+  delay.disable();
+  encoder.dispose();
+  const p99 = delay.percentile(99) / 1e6;
+  process.stdout.write(`event-loop delay p99 ${p99.toFixed(1)} ms\n`);
+  assert.ok(p99 < 50, `${p99} ms`);
+});
+
+test("a process with devices that nobody disposed ends by itself", () => {
+  const text = `import { createDevice } from "./dist/index.js"; import * as ops from "./dist/ops.js";
+    createDevice(); await ops.unary({ shape: [4], data: new Float32Array(4) }, "relu");`;
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", text], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  assert.is(status, 0, stderr);
+});
+
+test.run();

@@ -1,0 +1,162 @@
+// The package as users get it: packed, installed in an empty folder with scripts off and no compiler, and used from
+// every kind of program.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("package");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-package-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+function run(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: "utf8", ...options });
+  assert.is(status, 0, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Only node itself on the path: no compiler, no CMake, no ffmpeg. */
+const bin = join(folder, "bin");
+const bare = { PATH: bin, HOME: folder };
+
+function program(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return run(process.execPath, [name], { env: bare });
+}
+
+const ADD = `
+  const a = { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) };
+  const y = await ops.binary(a, a, "add");
+  if (y.data.join() !== "2,4,6,8,10,12") throw new Error(y.data.join());
+`;
+
+test("packs only what is meant for users, with a prebuilt addon", () => {
+  run(process.execPath, ["scripts/prebuild.mjs"], { cwd: resolve(".") });
+  const [{ files, filename }] = JSON.parse(
+    run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: resolve(".") }),
+  );
+  const names = (files as { path: string }[]).map((file) => file.path);
+  const odd = names.filter(
+    (name) =>
+      !/^(dist\/|prebuilds\/[a-z0-9-]+\/[\w.]+\.node$|(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$)/.test(
+        name,
+      ),
+  );
+  assert.equal(odd, []);
+  assert.ok(names.some((name) => name.startsWith("prebuilds/")));
+  run("mv", [filename, "package.tgz"]);
+});
+
+test("installs in under ten seconds with scripts off", () => {
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true }));
+  const begin = Date.now();
+  run("npm", ["install", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", "./package.tgz"]);
+  const seconds = (Date.now() - begin) / 1000;
+  process.stdout.write(`installed in ${seconds.toFixed(1)} s\n`);
+  assert.ok(seconds < 10, `${seconds} s`);
+  mkdirSync(bin);
+  run("ln", ["-s", process.execPath, join(bin, "node")]);
+});
+
+test("ES module", () => {
+  program(
+    "esm.mjs",
+    `import * as ops from "videoclip/ops"; import { deviceReport } from "videoclip"; ${ADD}
+    if (!deviceReport().isa) throw new Error("no addon");`,
+  );
+});
+
+test("CommonJS", () => {
+  program(
+    "cjs.cjs",
+    `const ops = require("videoclip/ops"); (async () => { ${ADD} })().catch((e) => { console.error(e); process.exit(1); });`,
+  );
+});
+
+test("a bundle that leaves the package outside", () => {
+  writeFileSync(join(folder, "app.ts"), `import * as ops from "videoclip/ops"; ${ADD}`);
+  const esbuild = resolve("node_modules/esbuild/bin/esbuild");
+  run(esbuild, [
+    "app.ts",
+    "--bundle",
+    "--platform=node",
+    "--format=esm",
+    "--external:videoclip",
+    "--outfile=bundle.mjs",
+  ]);
+  run(process.execPath, ["bundle.mjs"], { env: bare });
+});
+
+test("eight workers at once", () => {
+  program(
+    "workers.mjs",
+    `import { Worker, isMainThread } from "node:worker_threads"; import { fileURLToPath } from "node:url";
+    import * as ops from "videoclip/ops";
+    if (isMainThread) {
+      const workers = Array.from({ length: 8 }, () => new Worker(fileURLToPath(import.meta.url)));
+      const codes = await Promise.all(workers.map((w) => new Promise((resolve, reject) => w.on("exit", resolve).on("error", reject))));
+      if (codes.some((code) => code !== 0)) throw new Error(codes.join());
+    } else { ${ADD} }`,
+  );
+});
+
+test("the command line; a video without a decoder says what to install", async () => {
+  const cli = join(folder, "node_modules/videoclip/dist/cli/main.js");
+  const report = JSON.parse(run(process.execPath, [cli, "doctor", "--json"], { env: bare }));
+  assert.ok(report.isa);
+  await makeVideo(join(folder, "a.mp4"), { frames: 3 });
+  const args = [cli, "extract", "a.mp4", "--model", "s3d", "--random-weights", "1", "--out", "out"];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, env: bare, encoding: "utf8" });
+  assert.ok(status !== 0);
+  assert.match(stderr, /npm install node-av/);
+});
+
+test("types: public names fit, wrong use is an error", () => {
+  writeFileSync(
+    join(folder, "types.mts"),
+    `import { createDevice, extract, loadVideoEncoder, resolvePreset, VideoClipError } from "videoclip";
+    import { conv3d, type NDArray } from "videoclip/ops";
+    const encoder = await loadVideoEncoder({ model: "s3dg", randomWeights: 1, preset: resolvePreset("s3dg") });
+    for await (const { feature } of extract(["a.mp4"], { encoder })) feature satisfies Float32Array;
+    const x: NDArray = { shape: [1, 1, 1, 1, 1], data: new Float32Array(1) };
+    (await conv3d(x, x)).data satisfies Float32Array;
+    new VideoClipError("ERR_X", "x").code satisfies string;
+    createDevice({ threads: 1, precision: "bf16" }).dispose();
+    // @ts-expect-error no such model
+    await loadVideoEncoder({ model: "resnet", preset: resolvePreset("s3d") });
+    // @ts-expect-error a plain array is no NDArray
+    await conv3d([1, 2], x);
+    `,
+  );
+  const tsc = resolve("node_modules/typescript/bin/tsc");
+  const types = ["--typeRoots", resolve("node_modules/@types"), "--types", "node"];
+  for (const [module, resolution] of [
+    ["nodenext", "nodenext"],
+    ["esnext", "bundler"],
+  ]) {
+    const args = [
+      "--noEmit",
+      "--strict",
+      "--target",
+      "es2022",
+      "--lib",
+      "es2023,esnext.disposable",
+      "--module",
+      module,
+    ];
+    run(process.execPath, [tsc, ...args, "--moduleResolution", resolution, ...types, "types.mts"]);
+  }
+});
+
+test("nothing was left beside the package", () => {
+  const own = readdirSync(join(folder, "node_modules/videoclip"));
+  assert.equal(
+    own.filter((name) => ["build", "native", "test", "lib", "scripts"].includes(name)),
+    [],
+  );
+});
+
+test.run();
