@@ -31,7 +31,8 @@ export interface NativeEngine {
 
 export interface Addon {
   Engine: new (isa: number, threads: number) => NativeEngine;
-  isas(): { name: string; supported: boolean; panelWidth: number }[];
+  /** bf16: it has dot products of bf16 pairs. */
+  isas(): { name: string; supported: boolean; panelWidth: number; bf16: boolean }[];
   cuda(): { usable: boolean; reason: string; driverVersion: number; devices: number };
 }
 

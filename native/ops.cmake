@@ -5,6 +5,7 @@ set(VIDEOCLIP_OPS
   binary
   concat
   conv3d
+  conv3d_bf16
   embedding
   fold_conv_bias
   fold_conv_weight
@@ -12,6 +13,8 @@ set(VIDEOCLIP_OPS
   linear
   max_pool3d
   pack_conv_weight
+  pack_conv_weight_bf16
+  pack_winograd_weight
   permute
   preprocess
   reduce_max
@@ -20,4 +23,5 @@ set(VIDEOCLIP_OPS
   softmax
   space_to_depth
   unary
+  winograd_conv3d
 )

@@ -14,15 +14,12 @@ const { values, positionals } = parseArgs({
   },
 });
 if (positionals.length === 0) {
-  console.error("Usage: npm run fixture -- FILE... [--device auto|cpu|cuda] [--precision f32] [--threads N]");
-  process.exit(2);
-}
-if (values.precision !== "f32") {
-  console.error(`--precision ${values.precision}: only f32 is there`);
+  console.error("Usage: npm run fixture -- FILE... [--device auto|cpu|cuda] [--precision f32|bf16] [--threads N]");
   process.exit(2);
 }
 const options = {
   device: values.device as "auto",
+  precision: values.precision as "f32",
   ...(values.threads ? { threads: Number(values.threads) } : {}),
 };
 ops.configure(options);

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError as InvalidOption, Option } from "commander";
+import type { Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
 import { loadVideoEncoder } from "../models/load.js";
 import { resolvePreset } from "../video/presets.js";
@@ -16,7 +17,7 @@ interface Flags {
   frames?: number;
   stride?: number;
   size?: number;
-  precision: "f32";
+  precision: Precision;
   saveDtype: "f16" | "f32";
   l2?: boolean;
   batch: number | "auto";
@@ -62,7 +63,7 @@ export function extractCommand(): Command {
     .option("--frames <n>", "frames per clip", positive)
     .option("--stride <n>", "frames between the starts of clips", positive)
     .option("--size <n>", "height and width of the crop", positive)
-    .addOption(new Option("--precision <p>", "arithmetic").choices(["f32"]).default("f32"))
+    .addOption(new Option("--precision <p>", "arithmetic of convolutions").choices(["f32", "bf16"]).default("f32"))
     .addOption(new Option("--save-dtype <t>", "type of the saved features").choices(["f16", "f32"]).default("f16"))
     .option("--l2", "divide each feature by its 2-norm")
     .option("--batch <n>", "clips per program", (text) => (text === "auto" ? text : positive(text)), "auto")

@@ -103,8 +103,8 @@ export async function extractToFolder(
 
 /** Everything that features depend on: a folder holds one setting. */
 function settingsOf({ encoder, l2 = false }: ExtractToFolderOptions, saveDtype: string): Record<string, unknown> {
-  const { model, output, dim, weightsHash, preset } = encoder;
-  return { model, output, dim, weights: weightsHash, l2, dtype: saveDtype, preset };
+  const { model, output, dim, weightsHash, precision, preset } = encoder;
+  return { model, output, dim, weights: weightsHash, precision, l2, dtype: saveDtype, preset };
 }
 
 function checkResume(store: FeatureStore, options: ExtractToFolderOptions, settings: Record<string, unknown>): void {

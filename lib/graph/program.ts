@@ -1,6 +1,8 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
 import { DisposedError, InvalidArgumentError, OutOfMemoryError, VideoClipError } from "../errors.js";
+import { chooseBf16 } from "./passes/choose_bf16.js";
+import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
 import { packWeights } from "./passes/pack_weights.js";
@@ -133,6 +135,9 @@ async function runNative(
  */
 export function compile(graph: Graph, device: Device): Program {
   copyOutputs(graph);
+  const bf16 = device.precision === "bf16";
+  if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
+  if (bf16) chooseBf16(graph);
   packWeights(graph, device.panelWidth);
   const derived = hoistParameters(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
@@ -177,6 +182,9 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
   };
 }
 
+/** Ops whose optional operands are always passed, present or absent. */
+const OPERANDS: Record<string, number> = { conv3d: 5, conv3d_bf16: 5, winograd_conv3d: 4, linear: 3 };
+
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {
     if (!tensor) return [SPACE.absent];
@@ -185,7 +193,7 @@ function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
     const { shape, dtype } = tensor;
     return [buffer.space, buffer.id, buffer.at + offset * itemSize, DTYPE[dtype], shape.length, ...shape, ...strides];
   };
-  const optional = node.op.name === "conv3d" ? 5 : node.op.name === "linear" ? 3 : node.inputs.length;
+  const optional = OPERANDS[node.op.name] ?? node.inputs.length;
   const inputs = Array.from({ length: optional }, (_, i) => node.inputs[i] ?? null);
   return {
     op: node.op.name,

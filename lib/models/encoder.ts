@@ -1,3 +1,4 @@
+import type { Precision } from "../device.js";
 import type { Preset } from "../video/types.js";
 
 /** A frozen video encoder as bulk extraction sees it: u8 RGB clips in, one float32 row per clip out. */
@@ -8,6 +9,7 @@ export interface VideoEncoder {
   readonly output: string;
   readonly dim: number;
   readonly device: string;
+  readonly precision: Precision;
   readonly preset: Preset;
   /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
   readonly weightsHash: string;
@@ -31,7 +33,8 @@ export interface VideoEncoderOptions {
   /** `mixed_5c` (1024), `video_embedding` (512, s3dg), `logits` (400, s3d). Default `mixed_5c`. */
   output?: string;
   device?: "auto" | "cpu" | "cuda";
-  precision?: "f32";
+  /** Arithmetic of convolutions: `f32`, or `bf16` where the processor has it. Default `f32`. */
+  precision?: Precision;
   threads?: number;
   /** Clips per program, or `auto`. */
   batch?: number | "auto";

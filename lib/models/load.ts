@@ -62,14 +62,13 @@ function autoBatch(preset: Preset): number {
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
  */
 export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<VideoEncoder> {
-  const { model, preset, output = "mixed_5c", precision = "f32" } = options;
+  const { model, preset, output = "mixed_5c" } = options;
   const dim = outputWidth(model, output);
-  if (precision !== "f32") throw new InvalidArgumentError(`precision: expected f32, received ${precision}`);
   const batch = options.batch === undefined || options.batch === "auto" ? autoBatch(preset) : options.batch;
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024 or auto, received ${batch}`, { argument: "batch" });
   }
-  const device = createDevice({ device: options.device, threads: options.threads });
+  const device = createDevice(options);
   let hash: string;
   try {
     const needed = parametersOf(forward(model, output, preset, 1));
@@ -85,7 +84,8 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
     model,
     output,
     dim,
-    device: `${device.name} (${device.isa}, ${device.threads} threads)`,
+    device: `${device.name} (${device.isa}, ${device.precision}, ${device.threads} threads)`,
+    precision: device.precision,
     preset,
     weightsHash: hash,
     batch,

@@ -206,6 +206,16 @@ export const conv3d = defineOp<Conv3dAttrs>({
       attrs: conv3dAttrs({ outChannels: 70, kernel: [3, 3, 3], stride: [1, 2, 2], low: [1, 1, 1], groups: 70 }),
     },
     {
+      name: "depthwise sliding",
+      inputs: [x(2, 3, 4, 16, 54), w(54, 1, 3, 3, 3), w(54), x(2, 3, 4, 16, 54)],
+      attrs: conv3dAttrs({ outChannels: 54, kernel: [3, 3, 3], low: [1, 1, 1], groups: 54, activation: "relu" }),
+    },
+    {
+      name: "depthwise 5x1x1",
+      inputs: [x(1, 6, 3, 9, 24), w(24, 1, 5, 1, 1)],
+      attrs: conv3dAttrs({ outChannels: 24, kernel: [5, 1, 1], low: [2, 0, 0], groups: 24 }),
+    },
+    {
       name: "many tiles",
       inputs: [x(2, 2, 9, 11, 3), w(45, 3, 1, 7, 7)],
       attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),

@@ -10,7 +10,8 @@ export interface PackAttrs {
 
 const isDepthwise = (shape: readonly number[], groups: number) => groups > 1 && shape[1] === 1 && shape[0] === groups;
 
-function panelWidths(columns: number, panel: number): number[] {
+/** Widths of the panels that hold so many columns. */
+export function panelWidths(columns: number, panel: number): number[] {
   const widths: number[] = [];
   for (let left = columns; left > 0; left -= panel) widths.push(left > panel / 2 ? panel : panel / 2);
   return widths;

@@ -13,6 +13,7 @@ Napi::Value isas(const Napi::CallbackInfo& info) {
     item.Set("name", isa_name(static_cast<Isa>(i)));
     item.Set("supported", isa_supported(static_cast<Isa>(i)));
     item.Set("panelWidth", panel_width(static_cast<Isa>(i)));
+    item.Set("bf16", has_bf16(static_cast<Isa>(i)));
     out.Set(static_cast<uint32_t>(i), item);
   }
   return out;

@@ -65,6 +65,26 @@ std::vector<size_t> sizes(const Napi::Value& v) {
   return list;
 }
 
+// An ArrayBuffer on the memory of a run, given back to its pool when collected; a copy when it is small (cheaper than a
+// finalizer) or where the runtime does not allow foreign memory.
+napi_value array_buffer(Napi::Env env, const BufferPtr& buffer) {
+  constexpr size_t kSmall = 64 << 10;
+  if (buffer->size() > kSmall) {
+    auto held = std::make_unique<BufferPtr>(buffer);
+    napi_value external;
+    const napi_status status = napi_create_external_arraybuffer(
+        env, buffer->data(), buffer->size(), [](napi_env, void*, void* hint) { delete static_cast<BufferPtr*>(hint); },
+        held.get(), &external);
+    if (status == napi_ok) {
+      held.release();
+      return external;
+    }
+  }
+  auto copy = Napi::ArrayBuffer::New(env, buffer->size());
+  if (buffer->size()) std::memcpy(copy.Data(), buffer->data(), buffer->size());
+  return copy;
+}
+
 }  // namespace
 
 Napi::Function EngineWrap::define(Napi::Env env) {
@@ -209,13 +229,13 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     size_t size;
     const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
     if (size != job->program->input_bytes[i]) throw Napi::RangeError::New(env, "an input has the wrong size");
-    auto buffer = std::make_shared<Buffer>(size);
+    auto buffer = e.buffers().take(size);
     if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
     if (size) std::memcpy(buffer->data(), data, size);
     job->run.inputs.push_back(std::move(buffer));
   }
   for (size_t size : job->program->output_bytes) {
-    job->run.outputs.push_back(std::make_shared<Buffer>(size));
+    job->run.outputs.push_back(e.buffers().take(size));
     if (job->run.outputs.back()->failed()) throw Napi::Error::New(env, "out of memory");
   }
   auto scalars = info[2].As<Napi::Float32Array>();
@@ -261,10 +281,7 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
   }
   auto outputs = Napi::Array::New(env, job.run.outputs.size());
   for (size_t i = 0; i < job.run.outputs.size(); ++i) {
-    const Buffer& buffer = *job.run.outputs[i];
-    auto copy = Napi::ArrayBuffer::New(env, buffer.size());
-    if (buffer.size()) std::memcpy(copy.Data(), buffer.data(), buffer.size());
-    outputs.Set(static_cast<uint32_t>(i), copy);
+    outputs.Set(static_cast<uint32_t>(i), array_buffer(env, job.run.outputs[i]));
   }
   if (!job.run.milliseconds.empty()) {
     const size_t bytes = job.run.milliseconds.size() * sizeof(double);

@@ -5,6 +5,7 @@
 //
 // rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding). A tap whose
 // first pointer is null adds nothing to any row of the tile.
+#include "cpu/bf16.h"
 #include "cpu/simd.h"
 
 namespace videoclip {
@@ -34,46 +35,47 @@ __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps,
   }
 }
 
-// Where a tile goes: bias (may be null), activation, then `used` columns of each row.
+// What becomes of sums: bias (may be null), activation, streaming stores (see simd.h), `used` columns of each row.
 struct Epilogue {
   const float* bias;
-  bool relu;
+  bool relu, streams;
   int64_t used;
 };
 
 inline Vec relu(Vec x) { return x < Vec{} ? Vec{} : x; }
 
-// One row of `vectors * kLanes` sums: plus bias, plus residual (may be null), activation, `used` columns stored.
-inline void store_row(const float* sums, int vectors, const Epilogue& e, const float* residual, float* out) {
-  if (e.used == vectors * kLanes) {
-    for (int v = 0; v < vectors; ++v) {
-      Vec y = load(sums + v * kLanes);
-      if (e.bias) y += load(e.bias + v * kLanes);
-      if (residual) y += load(residual + v * kLanes);
-      store(out + v * kLanes, e.relu ? relu(y) : y);
-    }
-    return;
-  }
-  for (int64_t i = 0; i < e.used; ++i) {
-    float x = sums[i];
-    if (e.bias) x += e.bias[i];
-    if (residual) x += residual[i];
-    out[i] = e.relu && x < 0 ? 0.0f : x;
-  }
+// kLanes sums: plus bias, plus residual (may be null), activation; `used` of them (at most kLanes) are stored.
+inline void store_vector(Vec y, const Epilogue& e, const float* residual, float* out) {
+  if (e.bias) y += load_some(e.bias, e.used);
+  if (residual) y += load_some(residual, e.used);
+  if (e.relu) y = relu(y);
+  if (e.streams && e.used >= kLanes) return stream(out, y);
+  store_some(out, y, e.used);
+}
+
+template <bool kBf16, int kVectors>
+inline void product(const float* const* rows, int64_t taps, int64_t channels, const float* b, float* sums) {
+  if (kBf16) return gemm_tile_bf16<kVectors>(rows, taps, channels, b, sums);
+  gemm_tile<kVectors>(rows, taps, channels, b, sums);
 }
 
 // One panel of at most kPanel columns for `count` <= kTileRows rows.
+template <bool kBf16 = false>
 inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels, const float* panel, int64_t width,
                        int count, const Epilogue& e, const float* const* residual, float* const* out) {
   alignas(64) float sums[kTileRows * kPanel];
   const int vectors = width == kPanel ? 2 : 1;
   if (vectors == 2) {
-    gemm_tile<2>(rows, taps, channels, panel, sums);
+    product<kBf16, 2>(rows, taps, channels, panel, sums);
   } else {
-    gemm_tile<1>(rows, taps, channels, panel, sums);
+    product<kBf16, 1>(rows, taps, channels, panel, sums);
   }
-  for (int r = 0; r < count; ++r) {
-    store_row(sums + r * vectors * kLanes, vectors, e, residual ? residual[r] : nullptr, out[r]);
+  for (int v = 0; v * kLanes < e.used; ++v) {
+    const int64_t c = v * kLanes;
+    const Epilogue part{e.bias ? e.bias + c : nullptr, e.relu, e.streams, e.used - c};
+    for (int r = 0; r < count; ++r) {
+      store_vector(load(sums + r * vectors * kLanes + c), part, residual ? residual[r] + c : nullptr, out[r] + c);
+    }
   }
 }
 

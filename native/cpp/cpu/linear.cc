@@ -24,7 +24,7 @@ Status linear(const Call& call) {
       rows[r] = x.data + m * x.stride;
       out[r] = y.data + m * y.stride + p.first(i);
     }
-    const Epilogue e{bias ? bias + p.first(i) : nullptr, activation == 0, p.used(i)};
+    const Epilogue e{bias ? bias + p.first(i) : nullptr, activation == 0, false, p.used(i)};
     gemm_panel(rows, 1, x.channels, call.in[1].f32() + p.offset(i), p.width(i), count, e, nullptr, out);
     if (activation <= 0) return;
     for (int r = 0; r < count; ++r) {

@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "runtime/kernel.h"
 
 #define VIDEOCLIP_ISA_ENUM_(x) ::videoclip::Isa::x
@@ -35,8 +39,54 @@ inline Vec load(const float* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
+// The first `n` floats, zeros behind them; nothing beyond is read.
+inline Vec load_some(const float* p, int64_t n) {
+  if (n >= kLanes) return load(p);
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#else
+  alignas(32) float some[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) some[i] = p[i];
+  return load(some);
+#endif
+}
 inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
+inline void store_some(float* p, Vec v, int64_t n) {
+  if (n >= kLanes) return store(p, v);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), (__m512)v);
+#else
+  alignas(32) float some[kLanes];
+  store(some, v);
+  for (int64_t i = 0; i < n; ++i) p[i] = some[i];
+#endif
+}
 inline Vec splat(float x) { return x - Vec{}; }
+
+// Stores past the caches, to an address that is a multiple of the vector's size; `stream_end` before another thread may
+// read. For outputs that no cache holds: an ordinary store would first read the line it overwrites.
+inline void stream(float* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, (__m256)v);
+#else
+  store(p, v);
+#endif
+}
+inline void stream_end() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
+// Whether an output is worth streaming (it takes more than a thread's share of the last cache) and can be.
+inline bool streams(const Tensor& y) {
+  constexpr int64_t kStreamBytes = 8 << 20;
+  bool aligned = y.data && reinterpret_cast<uintptr_t>(y.data) % sizeof(Vec) == 0;
+  for (int i = 0; i + 1 < y.rank; ++i) aligned = aligned && y.strides[i] % kLanes == 0;
+  return aligned && y.elements() * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+}
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }

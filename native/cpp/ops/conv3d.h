@@ -14,6 +14,11 @@
 
 namespace videoclip {
 
+// Whether the taps along W and their channels count as one run, in a convolution of few channels.
+inline bool merges_width(int64_t kernel_w, int64_t channels) {
+  return kernel_w > 1 && channels <= 32 && kernel_w * channels <= 4096;
+}
+
 struct Conv3dArgs {
   int64_t groups, out_channels, activation;
   int64_t kernel[3], stride[3], low[3], high[3];
@@ -34,6 +39,7 @@ struct Conv3dArgs {
     split = a + 15;
     splits = call.attr_count - 15;
   }
+  bool merges_width(int64_t channels) const { return videoclip::merges_width(kernel[2], channels); }
   int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
 };
 

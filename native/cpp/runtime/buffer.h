@@ -1,15 +1,26 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace videoclip {
 
-// Owned memory on a cache-line boundary. `data` is null when the allocation failed or the size is zero.
+// Owned memory on a cache-line boundary, large buffers in huge pages where the system has them (fresh memory costs a
+// fault per page). `data` is null when the allocation failed or the size is zero.
 class Buffer {
  public:
   explicit Buffer(size_t bytes = 0) : size_(bytes) {
-    if (bytes && bytes < SIZE_MAX - 128) data_ = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+    const size_t align = bytes >= 2 * kHugePage ? kHugePage : 64;
+    if (!bytes || bytes > SIZE_MAX - align) return;
+    data_ = static_cast<char*>(std::aligned_alloc(align, (bytes + align - 1) / align * align));
+#if defined(__linux__)
+    if (data_ && align == kHugePage) madvise(data_, (bytes + align - 1) / align * align, MADV_HUGEPAGE);
+#endif
   }
   ~Buffer() { std::free(data_); }
   Buffer(const Buffer&) = delete;
@@ -20,6 +31,8 @@ class Buffer {
   bool failed() const { return size_ && !data_; }
 
  private:
+  static constexpr size_t kHugePage = 2 << 20;
+
   char* data_ = nullptr;
   size_t size_;
 };

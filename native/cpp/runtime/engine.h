@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "runtime/buffer_pool.h"
 #include "runtime/program.h"
 
 namespace videoclip {
@@ -28,6 +29,7 @@ class Engine {
   Isa isa() const { return isa_; }
   int threads() const { return pool_.threads(); }
   ParameterStore& parameters() { return store_; }
+  BufferPool& buffers() { return buffers_; }
   size_t scratch_bytes() const { return scratch_bytes_.load(); }
 
   void submit(std::unique_ptr<Job> job);
@@ -42,6 +44,7 @@ class Engine {
   Isa isa_;
   ThreadPool pool_;
   ParameterStore store_;
+  BufferPool buffers_;
   std::function<void(std::unique_ptr<Job>)> completed_;
   std::unique_ptr<Buffer> arena_ = std::make_unique<Buffer>(), workspace_ = std::make_unique<Buffer>();
   std::atomic<size_t> scratch_bytes_{0};

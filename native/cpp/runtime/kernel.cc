@@ -37,6 +37,15 @@ bool isa_supported(Isa isa) {
   return isa == Isa::portable;
 }
 
+bool has_bf16(Isa isa) {
+#if defined(__x86_64__)
+  return isa == Isa::avx512 && isa_supported(isa) && __builtin_cpu_supports("avx512bf16");
+#else
+  (void)isa;
+  return false;
+#endif
+}
+
 Isa best_isa() {
   for (Isa isa : {Isa::avx512, Isa::avx2}) {
     if (isa_supported(isa)) return isa;

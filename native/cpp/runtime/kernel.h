@@ -33,6 +33,7 @@ constexpr int kIsaCount = 3;
 
 const char* isa_name(Isa isa);
 bool isa_supported(Isa isa);  // compiled in, and this processor has it
+bool has_bf16(Isa isa);       // dot products of bf16 pairs
 Isa best_isa();
 // Columns of a packed weight panel for this instruction set: two vectors.
 int panel_width(Isa isa);

@@ -1,0 +1,68 @@
+import type { BenchCase, ConvLayer, Spec, Triple } from "../harness/spec.js";
+
+const model = (name: "s3d" | "s3dg"): BenchCase[] => {
+  const spec: Spec = { kind: "model", model: name, frames: 16, size: 224 };
+  const torch = name === "s3d" ? ["torch"] : [];
+  return [
+    { name: `${name} 16x224x224 f32`, spec, precision: "f32", peers: ["onnxruntime", ...torch] },
+    { name: `${name} 16x224x224 bf16`, spec, precision: "bf16", peers: torch },
+  ];
+};
+
+const layer = (kernel: Triple, outChannels: number, groups = 1): ConvLayer => ({ kernel, outChannels, groups });
+
+/** A separable convolution of S3D: 1x3x3, then 3x1x1. */
+function sepconv(channels: number, outChannels: number, T: number, size: number): BenchCase {
+  const layers = [layer([1, 3, 3], outChannels), layer([3, 1, 1], outChannels)];
+  return {
+    name: `1x3x3 + 3x1x1 ${channels}>${outChannels} @${T}x${size}x${size}`,
+    spec: { kind: "convs", shape: [1, T, size, size, channels], layers },
+    precision: "f32",
+    peers: ["onnxruntime", "torch", "tfjs_wasm", "tfjs_cpu"],
+  };
+}
+
+function depthwise(kernel: Triple, C: number, T: number, size: number): BenchCase {
+  return {
+    name: `depthwise ${kernel.join("x")} C=${C} @${T}x${size}x${size}`,
+    spec: { kind: "convs", shape: [1, T, size, size, C], layers: [layer(kernel, C, C)] },
+    precision: "f32",
+    peers: ["onnxruntime", "torch"],
+  };
+}
+
+function pool(kernel: Triple, stride: Triple, pad: Triple, C: number, T: number, size: number): BenchCase {
+  return {
+    name: `max ${kernel.join("x")} stride ${stride.join("x")} C=${C} @${T}x${size}x${size}`,
+    spec: { kind: "max_pool", shape: [1, T, size, size, C], kernel, stride, pad },
+    precision: "f32",
+    peers: ["onnxruntime", "torch", "tfjs_wasm"],
+  };
+}
+
+/** Benches by name. */
+export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
+  s3d: { about: "S3D on a 16-frame clip, whole network", cases: model("s3d") },
+  s3dg: { about: "S3D-G on a 16-frame clip, whole network", cases: model("s3dg") },
+  sepconv: {
+    about: "separable convolutions of S3D at three depths",
+    cases: [sepconv(64, 192, 8, 56), sepconv(160, 320, 4, 14), sepconv(192, 384, 2, 7)],
+  },
+  depthwise: {
+    about: "depthwise convolutions of X3D",
+    cases: [
+      depthwise([3, 3, 3], 54, 16, 56),
+      depthwise([3, 3, 3], 108, 16, 28),
+      depthwise([3, 3, 3], 216, 16, 14),
+      depthwise([5, 1, 1], 24, 16, 112),
+    ],
+  },
+  pool: {
+    about: "max-pools of S3D",
+    cases: [
+      pool([3, 3, 3], [1, 1, 1], [1, 1, 1], 480, 4, 14),
+      pool([3, 3, 3], [1, 1, 1], [1, 1, 1], 256, 8, 28),
+      pool([1, 3, 3], [1, 2, 2], [0, 1, 1], 192, 8, 56),
+    ],
+  },
+};

@@ -1,0 +1,9 @@
+import { serve } from "../harness/child.js";
+import { tfjs } from "../harness/tfjs.js";
+
+await serve(
+  tfjs(async (tf) => {
+    await tf.setBackend("cpu");
+    await tf.ready();
+  }),
+);

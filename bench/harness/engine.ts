@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Job } from "./spec.js";
+
+const folder = fileURLToPath(new URL("../engines/", import.meta.url));
+/** Engines by name: how their process is started. */
+const COMMANDS: Record<string, [string, string[]]> = {
+  torch: ["python3", [`${folder}torch_engine.py`]],
+};
+
+/** An engine in a process of its own. */
+export class Engine {
+  #child: ChildProcess;
+  #lines: AsyncIterator<string>;
+  #reader: Interface;
+
+  constructor(
+    readonly name: string,
+    threads: number,
+  ) {
+    const [command, args] = COMMANDS[name] ?? [process.execPath, ["--import", "tsx", `${folder}${name}.ts`]];
+    const env = { ...process.env, OMP_NUM_THREADS: String(threads) };
+    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], env });
+    this.#child.on("error", () => this.#reader.close());
+    this.#reader = createInterface({ input: this.#child.stdout! });
+    this.#lines = this.#reader[Symbol.asyncIterator]();
+  }
+
+  async #ask(line: string): Promise<{ ms?: number; error?: string }> {
+    this.#child.stdin!.write(`${line}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.name} ended`);
+    const answer = JSON.parse(value as string) as { ms?: number; error?: string };
+    if (answer.error) throw new Error(answer.error);
+    return answer;
+  }
+
+  async build(job: Job): Promise<void> {
+    await this.#ask(JSON.stringify(job));
+  }
+
+  /** One run. @returns milliseconds, measured in the engine's process */
+  async run(): Promise<number> {
+    return (await this.#ask("run")).ms!;
+  }
+
+  /** CPU time of all its threads so far, in milliseconds (Linux; NaN elsewhere). */
+  cpuMilliseconds(): number {
+    try {
+      const fields = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8")
+        .replace(/^.*\) /, "")
+        .split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * 10; // utime and stime in ticks of 10 ms
+    } catch {
+      return Number.NaN;
+    }
+  }
+
+  stop(): void {
+    this.#child.kill();
+    this.#reader.close();
+  }
+}

@@ -1,0 +1,36 @@
+// What an engine is to compute, as JSON: every engine builds it in its own terms, with its own weights of the same sizes.
+
+export type Triple = [number, number, number];
+
+/** A convolution with bias and ReLU, zero padding that keeps the size. `groups`: 1, or the channels (depthwise). */
+export interface ConvLayer {
+  kernel: Triple;
+  outChannels: number;
+  groups: number;
+}
+
+export type Spec =
+  | { kind: "model"; model: "s3d" | "s3dg"; frames: number; size: number }
+  /** x `[N, T, H, W, C]` (here always written channels last) through convolutions one after another. */
+  | { kind: "convs"; shape: number[]; layers: ConvLayer[] }
+  | { kind: "max_pool"; shape: number[]; kernel: Triple; stride: Triple; pad: Triple };
+
+export interface Job {
+  spec: Spec;
+  threads: number;
+  precision: "f32" | "bf16";
+  /** Where the case lies as an ONNX model, for engines that take one. */
+  onnx?: string;
+}
+
+export interface BenchCase {
+  name: string;
+  spec: Spec;
+  precision: "f32" | "bf16";
+  peers: string[];
+}
+
+/** The input `[N, T, H, W, C]` of a case. */
+export function inputShape(spec: Spec): number[] {
+  return spec.kind === "model" ? [1, spec.frames, spec.size, spec.size, 3] : spec.shape;
+}

@@ -1,0 +1,37 @@
+// Cases in TensorFlow.js, channels last, for whichever backend is active.
+import { createRequire } from "node:module";
+import type { Build } from "./child.js";
+import { inputShape } from "./spec.js";
+
+export const bench = createRequire(new URL("../package.json", import.meta.url));
+
+/** @param activate selects the backend */
+export function tfjs(activate: (tf: typeof import("@tensorflow/tfjs")) => Promise<void>): Build {
+  return async ({ spec }) => {
+    const tf = bench("@tensorflow/tfjs");
+    await activate(tf);
+    if (spec.kind === "model") throw new Error("whole models take minutes");
+    const x = tf.randomUniform(inputShape(spec), -1, 1);
+    if (spec.kind === "max_pool") {
+      return async () => {
+        const y = tf.maxPool3d(x, spec.kernel, spec.stride, "same");
+        await y.data();
+        y.dispose();
+      };
+    }
+    let channels = spec.shape[4];
+    const layers = spec.layers.map(({ kernel, outChannels, groups }) => {
+      if (groups > 1) throw new Error("no grouped 3-D convolution");
+      const weight = tf.randomUniform([...kernel, channels, outChannels], -0.1, 0.1);
+      channels = outChannels;
+      return { weight, bias: tf.zeros([outChannels]) };
+    });
+    return async () => {
+      const y = tf.tidy(() =>
+        layers.reduce((z, { weight, bias }) => tf.relu(tf.add(tf.conv3d(z, weight, 1, "same"), bias)), x),
+      );
+      await y.data();
+      y.dispose();
+    };
+  };
+}

@@ -1,0 +1,111 @@
+// npm run bench -- NAME [--json] [--threads N] [--runs N]: this package against its peers; see README.md.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { parametersOf } from "../dist/models/parameters.js";
+import { BENCHES } from "./cases/index.js";
+import { Engine } from "./harness/engine.js";
+import { graphOf, weightOf } from "./harness/graph.js";
+import type { BenchCase } from "./harness/spec.js";
+import { median, pairRatio, quantile } from "./harness/statistics.js";
+import { turns } from "./harness/turns.js";
+
+/** Peers that take seconds or minutes a run. */
+const SLOW = new Set(["tfjs_wasm", "tfjs_cpu"]);
+const folder = fileURLToPath(new URL(".", import.meta.url));
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    threads: { type: "string", default: String(Math.min(2, availableParallelism())) },
+    runs: { type: "string", default: "15" },
+    peer: { type: "string", multiple: true },
+  },
+});
+const [name] = positionals;
+const threads = Number(values.threads);
+const runs = Number(values.runs);
+if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
+  const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
+  console.error(`Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}`);
+  process.exit(2);
+}
+
+if (!existsSync(join(folder, "node_modules"))) {
+  process.stderr.write("Installing the peers into bench/node_modules\n");
+  const { status } = spawnSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
+  if (status !== 0) process.stderr.write("npm install failed in bench/: peers from the registry will be missing\n");
+}
+
+const work = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
+
+/** Both engines built and warm, or why not. */
+async function start(engine: string, job: Parameters<Engine["build"]>[0]): Promise<Engine | string> {
+  const process = new Engine(engine, threads);
+  try {
+    await process.build(job);
+    await process.run();
+    if (!SLOW.has(engine)) await process.run();
+    return process;
+  } catch (error) {
+    process.stop();
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function compare({ name: label, spec, precision }: BenchCase, peer: string): Promise<void> {
+  const onnx = join(work, "model.onnx");
+  if (peer === "onnxruntime") {
+    const { toOnnx } = await import("../dist/onnx/to_onnx.js");
+    const graph = graphOf(spec, true);
+    const shapes = parametersOf(graph);
+    const model = toOnnx(graph, (key) => weightOf(key, shapes.get(key)!));
+    await model.save(onnx);
+  }
+  const job = { spec, threads, precision, onnx };
+  const ours = await start("videoclip", job);
+  const other = typeof ours === "string" ? "" : await start(peer, job);
+  if (typeof ours === "string" || typeof other === "string") {
+    process.stderr.write(`SKIP ${label}, ${peer}: ${typeof ours === "string" ? ours : other}\n`);
+    if (typeof ours !== "string") ours.stop();
+    return;
+  }
+  try {
+    const pairs = SLOW.has(peer) ? Math.min(2, runs) : runs;
+    const { a, b } = await turns(ours, other, pairs);
+    const row = {
+      bench: name,
+      case: label,
+      threads,
+      ours_ms: median(a),
+      peer,
+      peer_ms: median(b),
+      ratio: pairRatio(a, b),
+      runs: pairs,
+    };
+    const spread = (t: number[]) =>
+      `${median(t).toFixed(2)} [${quantile(t, 0.25).toFixed(2)}, ${quantile(t, 0.75).toFixed(2)}]`;
+    console.log(
+      values.json
+        ? JSON.stringify(row)
+        : `${label.padEnd(42)} ours ${spread(a).padEnd(26)} ${peer.padEnd(12)} ${spread(b).padEnd(32)} ${row.ratio.toFixed(2)}x`,
+    );
+  } finally {
+    ours.stop();
+    other.stop();
+  }
+}
+
+try {
+  if (!values.json)
+    console.log(`milliseconds: median [quartiles]; ratio of neighbouring runs, peer / ours; ${threads} threads`);
+  for (const row of BENCHES[name].cases) {
+    for (const peer of row.peers) if (!values.peer || values.peer.includes(peer)) await compare(row, peer);
+  }
+} finally {
+  rmSync(work, { recursive: true });
+}

@@ -1,0 +1,45 @@
+#include "ops/pack_winograd_weight.h"
+
+#include "cpu/panels.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+constexpr int P = Winograd::kPoints, K = Winograd::kTaps;
+
+// taps [9] to points [36], or [3] to [6].
+void transform(const float* w, bool spatial, double* u) {
+  double g[K * K], rows[P * K];
+  for (int i = 0; i < (spatial ? K * K : K); ++i) g[i] = w[i];
+  if (!spatial) return Winograd::weight(g, 1, u, 1);
+  for (int x = 0; x < K; ++x) Winograd::weight(g + x, K, rows + x, K);
+  for (int i = 0; i < P; ++i) Winograd::weight(rows + i * K, 1, u + i * P, 1);
+}
+
+Status pack_winograd_weight(const Call& call) {
+  const Tensor& w = call.in[0];
+  const int64_t columns = w.shape[0], channels = w.shape[1];
+  const bool spatial = w.shape[2] == 1;
+  const int64_t taps = spatial ? K * K : K, points = spatial ? P * P : P;
+  const Panels p{columns, points * channels};
+  if (p.size() > call.out[0].elements()) return {"pack_winograd_weight: output too small"};
+  call.pool->parallel_for(p.count(), [&](int64_t i, int) {
+    const int64_t width = p.width(i), used = p.used(i);
+    float* panel = call.out[0].f32() + p.offset(i);
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t o = 0; o < width; ++o) {
+        double u[P * P] = {};
+        if (o < used) transform(w.f32() + ((p.first(i) + o) * channels + c) * taps, spatial, u);
+        for (int64_t e = 0; e < points; ++e) panel[(e * channels + c) * width + o] = static_cast<float>(u[e]);
+      }
+    }
+  });
+  return {};
+}
+
+VIDEOCLIP_KERNEL("pack_winograd_weight", pack_winograd_weight, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,51 @@
+#pragma once
+#include <map>
+#include <mutex>
+
+#include "runtime/buffer.h"
+
+namespace videoclip {
+
+// Buffers of runs, handed out again for the next run of the same size: fresh memory costs a page fault per 4 KiB, which
+// for one large convolution is as much as the convolution. Keeps at most kLimit bytes that nobody uses.
+class BufferPool {
+ public:
+  BufferPtr take(size_t bytes) {
+    std::unique_ptr<Buffer> buffer = state_->take(bytes);
+    if (!buffer) buffer = std::make_unique<Buffer>(bytes);
+    return BufferPtr(buffer.release(), [state = state_](Buffer* b) { state->give(std::unique_ptr<Buffer>(b)); });
+  }
+
+ private:
+  static constexpr size_t kLimit = 128 << 20;
+
+  struct State {
+    std::mutex mutex;
+    std::multimap<size_t, std::unique_ptr<Buffer>> free;
+    size_t bytes = 0;
+
+    std::unique_ptr<Buffer> take(size_t size) {
+      std::lock_guard<std::mutex> lock(mutex);
+      auto found = free.find(size);
+      if (found == free.end()) return nullptr;
+      std::unique_ptr<Buffer> buffer = std::move(found->second);
+      free.erase(found);
+      bytes -= size;
+      return buffer;
+    }
+    void give(std::unique_ptr<Buffer> buffer) {
+      const size_t size = buffer->size();
+      if (size == 0 || size > kLimit || buffer->failed()) return;
+      std::lock_guard<std::mutex> lock(mutex);
+      if (bytes + size > kLimit) {
+        free.clear();
+        bytes = 0;
+      }
+      bytes += size;
+      free.emplace(size, std::move(buffer));
+    }
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace videoclip
