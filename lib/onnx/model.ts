@@ -13,11 +13,14 @@ export class OnnxModel {
   /** How many tensors of weights it holds. */
   readonly tensors: number;
 
+  /** Its nodes and constants. @internal */
+  readonly graph: OnnxGraph;
+  #message: Message;
+
   /** @internal use `toOnnx` */
-  constructor(
-    readonly graph: OnnxGraph,
-    readonly message: Message,
-  ) {
+  constructor(graph: OnnxGraph, message: Message) {
+    this.graph = graph;
+    this.#message = message;
     this.bytes = message.byteLength;
     this.tensors = graph.tensors.filter(({ weight }) => weight).length;
     if (this.bytes <= MAX_BYTES) return;
@@ -32,7 +35,7 @@ export class OnnxModel {
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.bytes);
     let at = 0;
-    for (const chunk of this.message.chunks()) {
+    for (const chunk of this.#message.chunks()) {
       bytes.set(chunk, at);
       at += chunk.byteLength;
     }
@@ -45,7 +48,7 @@ export class OnnxModel {
     try {
       const file = await open(temporary, "w");
       try {
-        for (const chunk of this.message.chunks()) await writeAll(file, chunk);
+        for (const chunk of this.#message.chunks()) await writeAll(file, chunk);
         await file.sync();
       } finally {
         await file.close();

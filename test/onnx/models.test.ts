@@ -1,8 +1,16 @@
 // Exported encoders in onnxruntime: the features of this package's own encoders, and the golden outputs of the references.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { optimize } from "../../dist/graph/passes/index.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { loadVideoEncoder, type Preset, toOnnx, traceVideoEncoder, videoEncoderToOnnx } from "../../dist/index.js";
+import {
+  type Graph,
+  loadVideoEncoder,
+  type Preset,
+  toOnnx,
+  traceVideoEncoder,
+  videoEncoderToOnnx,
+} from "../../dist/index.js";
 import { s3dgText } from "../../dist/models/s3d.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { resolvePreset } from "../../dist/video/presets.js";
@@ -82,19 +90,25 @@ if (missing) {
   }
 
   for (const [file, outputs] of goldens) {
-    test(`${file}: golden outputs, folded and as traced`, async () => {
+    test(`${file}: golden outputs, folded, as traced and as this package runs it`, async () => {
       const fixture = readFixture(`test/fixtures/models/${file}.safetensors`);
       const [model] = file.split("_") as ["s3d" | "s3dg"];
       const video = makeInput(fixture, "video");
       const [batch, , frames, size] = video.shape;
       const preset = resolvePreset(model, { frames, size });
-      for (const fold of [true, false]) {
+      const forms = {
+        folded: (graph: Graph) => toOnnx(graph, stateOf(fixture)),
+        "as traced": (graph: Graph) => toOnnx(graph, stateOf(fixture), { fold: false }),
+        // merged convolutions and late gates: Split and Mul
+        optimized: (graph: Graph) => toOnnx(optimize(graph), stateOf(fixture)),
+      };
+      for (const [form, write] of Object.entries(forms)) {
         for (const [output, name] of Object.entries(outputs)) {
-          const graph = traceVideoEncoder({ model, output, preset, batch });
-          const got = await runPeer(toOnnx(graph, stateOf(fixture), { fold }).toBytes(), { video });
+          const onnx = write(traceVideoEncoder({ model, output, preset, batch }));
+          const got = await runPeer(onnx.toBytes(), { video });
           const error = relativeL2(got[output].data, fixture.tensors.get(name)!.data);
-          console.log(`${file} ${output}, ${fold ? "folded" : "as traced"}: relative L2 ${error.toExponential(2)}`);
-          assert.ok(error <= LIMIT, `${output}: relative L2 ${error}`);
+          console.log(`${file} ${output}, ${form}: relative L2 ${error.toExponential(2)}`);
+          assert.ok(error <= LIMIT, `${output}, ${form}: relative L2 ${error}`);
         }
       }
     });
