@@ -1,14 +1,32 @@
 // Cases in TensorFlow.js, channels last, for whichever backend is active.
 import { createRequire } from "node:module";
 import type { Build } from "./child.js";
-import { inputShape } from "./spec.js";
+import { inputShape, type Triple } from "./spec.js";
 
 export const bench = createRequire(new URL("../package.json", import.meta.url));
 
+interface TfTensor {
+  data(): Promise<unknown>;
+  dispose(): void;
+}
+
+/** The part of TensorFlow.js that is used here; its own types are there only once the peers are installed. */
+export interface Tf {
+  setBackend(name: string): Promise<boolean>;
+  ready(): Promise<void>;
+  randomUniform(shape: number[], low: number, high: number): TfTensor;
+  zeros(shape: number[]): TfTensor;
+  conv3d(x: TfTensor, weight: TfTensor, stride: number, padding: "same"): TfTensor;
+  maxPool3d(x: TfTensor, kernel: Triple, stride: Triple, padding: "same"): TfTensor;
+  add(a: TfTensor, b: TfTensor): TfTensor;
+  relu(x: TfTensor): TfTensor;
+  tidy<T>(body: () => T): T;
+}
+
 /** @param activate selects the backend */
-export function tfjs(activate: (tf: typeof import("@tensorflow/tfjs")) => Promise<void>): Build {
+export function tfjs(activate: (tf: Tf) => Promise<void>): Build {
   return async ({ spec }) => {
-    const tf = bench("@tensorflow/tfjs");
+    const tf = bench("@tensorflow/tfjs") as Tf;
     await activate(tf);
     if (spec.kind === "model") throw new Error("whole models take minutes");
     const x = tf.randomUniform(inputShape(spec), -1, 1);

@@ -151,6 +151,12 @@ test("types: public names fit, wrong use is an error", () => {
   }
 });
 
+test("publint finds nothing", () => {
+  run(process.execPath, [resolve("node_modules/publint/src/cli.js"), "run", "--strict", resolve(".")], {
+    cwd: resolve("."),
+  });
+});
+
 test("nothing was left beside the package", () => {
   const own = readdirSync(join(folder, "node_modules/videoclip"));
   assert.equal(
