@@ -4,10 +4,13 @@ import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/device.js";
 import { ShapeError } from "../../dist/errors.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
+import { conv3d, conv3dAttrs } from "../../dist/graph/ops/index.js";
+import { chooseBf16 } from "../../dist/graph/passes/choose_bf16.js";
+import { chooseWinograd } from "../../dist/graph/passes/choose_winograd.js";
 import * as passes from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
-import { type Graph, input, sortGraph, trace } from "../../dist/graph/trace.js";
+import { applyOp, type Graph, input, sortGraph, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 
@@ -161,6 +164,40 @@ test("shape errors name the layer", () => {
     () => trace(() => ({ y: nn.conv3d(input("x", [1, 1, 2, 2, 3]), "stem", 4, { kernel: [3, 3, 3] }) })),
     (error: unknown) => error instanceof ShapeError && /at least 3 positions along T/.test(error.message),
   );
+});
+
+const separable = (channels: number, outChannels: number, T: number, size: number) => {
+  const x = input("x", [2, T, size, size, channels]);
+  const y = nn.relu(nn.conv3d(x, "s", outChannels, { kernel: [1, 3, 3], low: [0, 1, 1], bias: true }));
+  return { y: nn.relu(nn.conv3d(y, "t", outChannels, { kernel: [3, 1, 1], low: [1, 0, 0], bias: true })) };
+};
+
+test("chooseWinograd takes convolutions that it makes cheaper, and counts the taps that padding saves", () => {
+  const chosen = (...size: [number, number, number, number]) => names(same(() => separable(...size), chooseWinograd));
+  assert.equal(chosen(64, 64, 8, 4), ["winograd_conv3d", "unary", "winograd_conv3d", "unary"]);
+  // two frames: the direct form multiplies 4 of 6 taps, Winograd's 6 points
+  assert.equal(chosen(64, 64, 2, 4), ["winograd_conv3d", "unary", "conv3d", "unary"]);
+  // few channels: the transforms outweigh what is saved
+  assert.equal(chosen(3, 8, 4, 8), ["conv3d", "unary", "conv3d", "unary"]);
+});
+
+test("chooseWinograd leaves weights that are inputs alone", () => {
+  const graph = trace(() => {
+    const x = input("x", [1, 4, 8, 8, 64]);
+    const weight = input("weight", [64, 64, 1, 3, 3]);
+    const attrs = conv3dAttrs({ outChannels: 64, kernel: [1, 3, 3], low: [0, 1, 1] });
+    return { y: applyOp(conv3d, [x, weight, null, null, null], attrs)[0] };
+  });
+  chooseWinograd(graph);
+  chooseBf16(graph);
+  assert.equal(names(graph), ["conv3d"]);
+});
+
+test("in bf16 the direct form is twice as fast, so Winograd keeps less, and the rest is bf16", () => {
+  const graph = trace(() => separable(64, 64, 4, 16));
+  chooseWinograd(graph, 2);
+  chooseBf16(graph);
+  assert.equal(names(graph), ["winograd_conv3d", "unary", "conv3d_bf16", "unary"]);
 });
 
 test.run();

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/binding.js";
 import { createDevice } from "../../dist/device.js";
 import { hashValueOf } from "../../dist/nn/random_weights.js";
 import * as ops from "../../dist/ops.js";
@@ -32,6 +33,30 @@ for (const folder of ["ops", "models"]) {
         const run = checks.filter((check) => !check.skip);
         assert.ok(run.length > 0, "at least one output is checked");
         for (const check of run) assert.ok(check.passed, `${check.name}: relative L2 ${check.relativeL2}`);
+      } finally {
+        device.dispose();
+      }
+    });
+  }
+}
+
+const bf16 = loadAddon()
+  .addon.isas()
+  .some((isa) => isa.bf16);
+if (!bf16) process.stdout.write("SKIP bf16 fixtures: this processor has no bf16 dot products\n");
+
+for (const file of readdirSync("test/fixtures/models")) {
+  for (const options of [{ winograd: false }, ...(bf16 ? [{ precision: "bf16" } as const] : [])]) {
+    test(`${file} ${JSON.stringify(options)}`, async () => {
+      const device = createDevice(options);
+      try {
+        const run = (await checkFixture(readFixture(join("test/fixtures/models", file)), device)).filter(
+          (c) => !c.skip,
+        );
+        for (const check of run) assert.ok(check.passed, `${check.name}: relative L2 ${check.relativeL2}`);
+        // each precision really computes in its own way
+        const worst = Math.max(...run.map((check) => check.relativeL2));
+        assert.ok("precision" in options ? worst > 1e-4 : worst < 5e-6, `relative L2 ${worst}`);
       } finally {
         device.dispose();
       }
