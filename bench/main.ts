@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parametersOf } from "../dist/models/parameters.js";
+import { benchExtract } from "./extract.js";
 import { BENCHES } from "./cases/index.js";
 import { Engine } from "./harness/engine.js";
 import { graphOf, weightOf } from "./harness/graph.js";
@@ -24,14 +25,21 @@ const { values, positionals } = parseArgs({
     threads: { type: "string", default: String(Math.min(2, availableParallelism())) },
     runs: { type: "string", default: "15" },
     peer: { type: "string", multiple: true },
+    long: { type: "boolean", default: false },
   },
 });
 const [name] = positionals;
 const threads = Number(values.threads);
 const runs = Number(values.runs);
+if (name === "extract") {
+  await benchExtract({ json: values.json, threads, long: values.long });
+  process.exit(0);
+}
 if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
   const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
-  console.error(`Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}`);
+  console.error(
+    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)`,
+  );
   process.exit(2);
 }
 

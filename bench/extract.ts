@@ -1,0 +1,117 @@
+// npm run bench -- extract [--json] [--threads N] [--long]: videos to features, against its two parts alone.
+//
+// Three processes one after another: the whole, decoding alone, computing alone. A perfect pipeline takes
+// (CPU seconds of decoding + CPU seconds of computing) / cores; `overhead` is how much longer the whole takes.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
+import { extractToFolder, loadVideoEncoder, openVideo, resolvePreset } from "../dist/index.js";
+import { makeSamples, makeVideo } from "../scripts/make_samples.mjs";
+
+interface Measured {
+  wall: number;
+  cpu: number;
+  clips: number;
+  rssMb: number;
+  delayP99Ms: number;
+}
+
+const preset = resolvePreset("s3d");
+
+/** One part, in this process. */
+async function measure(part: string, folder: string, threads: number): Promise<Measured> {
+  const files = readdirSync(folder).map((name) => join(folder, name));
+  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, threads });
+  const clipBytes = preset.frames * preset.crop * preset.crop * 3;
+  await encoder.encode(new Uint8Array(encoder.batch * clipBytes), encoder.batch); // weights are folded once
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  const begin = performance.now();
+  const before = process.cpuUsage();
+  let clips = 0;
+  if (part === "whole") {
+    const out = join(folder, "..", "out");
+    const { clips: count } = await extractToFolder(files, { encoder, out });
+    clips = count;
+  } else if (part === "decode") {
+    const queue = [...files];
+    const work = async () => {
+      for (let file = queue.pop(); file; file = queue.pop()) {
+        const video = await openVideo(file, { preset });
+        for await (const _ of video) clips++;
+        await video.close();
+      }
+    };
+    await Promise.all([work(), work()]);
+  } else {
+    clips = Number(part);
+    const batch = new Uint8Array(encoder.batch * clipBytes);
+    for (let done = 0; done < clips; done += encoder.batch) {
+      const n = Math.min(encoder.batch, clips - done);
+      await encoder.encode(batch.subarray(0, n * clipBytes), n);
+    }
+  }
+  const { user, system } = process.cpuUsage(before);
+  delay.disable();
+  encoder.dispose();
+  return {
+    wall: (performance.now() - begin) / 1e3,
+    cpu: (user + system) / 1e6,
+    clips,
+    rssMb: process.resourceUsage().maxRSS / 1024,
+    delayP99Ms: delay.percentile(99) / 1e6,
+  };
+}
+
+const self = fileURLToPath(import.meta.url);
+
+function child(part: string, folder: string, threads: number): Measured {
+  const args = ["--import", "tsx", self, part, folder, String(threads)];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout.trim().split("\n").at(-1)!) as Measured;
+}
+
+/** Runs the bench and prints its rows. */
+export async function benchExtract(options: { json: boolean; threads: number; long: boolean }): Promise<void> {
+  const { json, threads, long } = options;
+  const folder = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
+  try {
+    process.stderr.write("Making the videos\n");
+    const videos = join(folder, "videos");
+    if (long) {
+      await makeSamples(videos, { count: 0 });
+      await makeVideo(join(videos, "long.mp4"), { width: 1280, height: 720, rate: 10, seconds: 600 });
+    } else {
+      await makeSamples(videos, { count: 8, seconds: 30 });
+    }
+    const whole = child("whole", videos, threads);
+    const decode = child("decode", videos, threads);
+    const compute = child(String(whole.clips), videos, threads);
+    const perfect = (decode.cpu + compute.cpu) / threads;
+    const row = {
+      bench: "extract",
+      case: long ? "10 minutes of 1280x720" : "8 videos of 30 s",
+      threads,
+      clips: whole.clips,
+      wall_s: whole.wall,
+      decode_cpu_s: decode.cpu,
+      compute_cpu_s: compute.cpu,
+      overhead: whole.wall / perfect,
+      peak_rss_mb: whole.rssMb,
+      event_loop_p99_ms: whole.delayP99Ms,
+    };
+    if (json) console.log(JSON.stringify(row));
+    else console.table([row]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+if (process.argv[1] === self) {
+  const [part, folder, threads] = process.argv.slice(2);
+  console.log(JSON.stringify(await measure(part, folder, Number(threads))));
+}
