@@ -98,6 +98,7 @@ export async function benchExtract(options: { json: boolean; threads: number; lo
       threads,
       clips: whole.clips,
       wall_s: whole.wall,
+      cpu_s: whole.cpu,
       decode_cpu_s: decode.cpu,
       compute_cpu_s: compute.cpu,
       overhead: whole.wall / perfect,

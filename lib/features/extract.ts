@@ -76,6 +76,16 @@ export async function* extractEvents(paths: readonly string[], options: ExtractO
   workers.catch(() => {}); // awaited below
 
   const progress = { clips: 0, videos: 0, failures: 0, total: paths.length };
+  const settle = (events: ExtractEvent[]) => {
+    for (const event of events) {
+      if (event.type === "clip") progress.clips++;
+      else if (event.type === "end") progress.videos++;
+      else progress.failures++;
+    }
+    return events;
+  };
+  // one batch waits in the device's queue while another is computed, so that gathering clips costs no time of its own
+  let before: Promise<ExtractEvent[]> | undefined;
   try {
     for (let first = await queue.next(); first; first = await queue.next()) {
       const items = [first];
@@ -87,12 +97,16 @@ export async function* extractEvents(paths: readonly string[], options: ExtractO
         if (item.type === "clip") clips++;
       }
       signal?.throwIfAborted();
-      for (const event of await encodeItems(items, clips, options)) {
-        if (event.type === "clip") progress.clips++;
-        else if (event.type === "end") progress.videos++;
-        else progress.failures++;
-        yield event;
+      const batch = encodeItems(items, clips, options);
+      batch.catch(() => {}); // awaited a turn later
+      if (before) {
+        yield* settle(await before);
+        options.onProgress?.({ ...progress });
       }
+      before = batch;
+    }
+    if (before) {
+      yield* settle(await before);
       options.onProgress?.({ ...progress });
     }
     signal?.throwIfAborted();

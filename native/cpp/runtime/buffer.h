@@ -14,8 +14,10 @@ namespace videoclip {
 // fault per page). `data` is null when the allocation failed or the size is zero.
 class Buffer {
  public:
-  explicit Buffer(size_t bytes = 0) : size_(bytes) {
-    const size_t align = bytes >= 2 * kHugePage ? kHugePage : 64;
+  static constexpr size_t kHugePage = 2 << 20;
+
+  explicit Buffer(size_t bytes = 0, size_t huge_from = 2 * kHugePage) : size_(bytes) {
+    const size_t align = bytes >= huge_from ? kHugePage : 64;
     if (!bytes || bytes > SIZE_MAX - align) return;
     data_ = static_cast<char*>(std::aligned_alloc(align, (bytes + align - 1) / align * align));
 #if defined(__linux__)
@@ -31,8 +33,6 @@ class Buffer {
   bool failed() const { return size_ && !data_; }
 
  private:
-  static constexpr size_t kHugePage = 2 << 20;
-
   char* data_ = nullptr;
   size_t size_;
 };

@@ -12,7 +12,7 @@ class BufferPool {
  public:
   BufferPtr take(size_t bytes) {
     std::unique_ptr<Buffer> buffer = state_->take(bytes);
-    if (!buffer) buffer = std::make_unique<Buffer>(bytes);
+    if (!buffer) buffer = std::make_unique<Buffer>(bytes, Buffer::kHugePage / 2);
     return BufferPtr(buffer.release(), [state = state_](Buffer* b) { state->give(std::unique_ptr<Buffer>(b)); });
   }
 
