@@ -10,21 +10,33 @@
 
 namespace videoclip {
 
-// Owned memory on a cache-line boundary, large buffers in huge pages where the system has them (fresh memory costs a
-// fault per page). `data` is null when the allocation failed or the size is zero.
+// Owned memory on a cache-line boundary. Large buffers are mapped, in huge pages where the system has them (fresh
+// memory costs a fault per page), so that freeing one gives it back at once. `data` is null when the allocation failed
+// or the size is zero.
 class Buffer {
  public:
-  static constexpr size_t kHugePage = 2 << 20;
-
-  explicit Buffer(size_t bytes = 0, size_t huge_from = 2 * kHugePage) : size_(bytes) {
-    const size_t align = bytes >= huge_from ? kHugePage : 64;
-    if (!bytes || bytes > SIZE_MAX - align) return;
-    data_ = static_cast<char*>(std::aligned_alloc(align, (bytes + align - 1) / align * align));
+  explicit Buffer(size_t bytes = 0) : size_(bytes) {
+    if (!bytes || bytes > SIZE_MAX / 2) return;
 #if defined(__linux__)
-    if (data_ && align == kHugePage) madvise(data_, (bytes + align - 1) / align * align, MADV_HUGEPAGE);
+    if (mapped()) {
+      void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (memory == MAP_FAILED) return;
+      data_ = static_cast<char*>(memory);
+      if (bytes >= kHuge) madvise(data_, bytes, MADV_HUGEPAGE);
+      return;
+    }
 #endif
+    data_ = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
   }
-  ~Buffer() { std::free(data_); }
+  ~Buffer() {
+#if defined(__linux__)
+    if (mapped()) {
+      if (data_) munmap(data_, size_);
+      return;
+    }
+#endif
+    std::free(data_);
+  }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
@@ -33,6 +45,9 @@ class Buffer {
   bool failed() const { return size_ && !data_; }
 
  private:
+  static constexpr size_t kMapped = 1 << 20, kHuge = 4 << 20;
+  bool mapped() const { return size_ >= kMapped; }
+
   char* data_ = nullptr;
   size_t size_;
 };

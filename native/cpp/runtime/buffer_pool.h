@@ -7,17 +7,18 @@
 namespace videoclip {
 
 // Buffers of runs, handed out again for the next run of the same size: fresh memory costs a page fault per 4 KiB, which
-// for one large convolution is as much as the convolution. Keeps at most kLimit bytes that nobody uses.
+// for one large convolution is as much as the convolution. Keeps at most kLimit bytes and
+// kSameSize buffers of a size that nobody uses.
 class BufferPool {
  public:
   BufferPtr take(size_t bytes) {
     std::unique_ptr<Buffer> buffer = state_->take(bytes);
-    if (!buffer) buffer = std::make_unique<Buffer>(bytes, Buffer::kHugePage / 2);
+    if (!buffer) buffer = std::make_unique<Buffer>(bytes);
     return BufferPtr(buffer.release(), [state = state_](Buffer* b) { state->give(std::unique_ptr<Buffer>(b)); });
   }
 
  private:
-  static constexpr size_t kLimit = 128 << 20;
+  static constexpr size_t kLimit = 64 << 20, kSameSize = 2;
 
   struct State {
     std::mutex mutex;
@@ -37,10 +38,7 @@ class BufferPool {
       const size_t size = buffer->size();
       if (size == 0 || size > kLimit || buffer->failed()) return;
       std::lock_guard<std::mutex> lock(mutex);
-      if (bytes + size > kLimit) {
-        free.clear();
-        bytes = 0;
-      }
+      if (bytes + size > kLimit || free.count(size) >= kSameSize) return;
       bytes += size;
       free.emplace(size, std::move(buffer));
     }
