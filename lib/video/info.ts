@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 export interface DecoderInfo {
@@ -11,15 +13,20 @@ export interface DecoderInfo {
 
 /** Which video decoders are there, for `videoclip doctor`. */
 export async function decoderInfo(): Promise<DecoderInfo> {
-  let nodeAv: string | null = null;
-  try {
-    nodeAv = createRequire(import.meta.url)("node-av/package.json").version;
-  } catch {
-    // not installed
-  }
   const ffmpeg = await promisify(execFile)("ffmpeg", ["-version"]).then(
     ({ stdout }) => stdout.split("\n")[0],
     () => null,
   );
-  return { nodeAv, ffmpeg };
+  return { nodeAv: nodeAvVersion(), ffmpeg };
+}
+
+function nodeAvVersion(): string | null {
+  let entry: string;
+  try {
+    entry = createRequire(import.meta.url).resolve("node-av");
+  } catch {
+    return null;
+  }
+  // Read as a file beside dist/index.js: node-av does not export its package.json.
+  return JSON.parse(readFileSync(join(dirname(entry), "../package.json"), "utf8")).version;
 }
