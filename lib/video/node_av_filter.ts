@@ -22,7 +22,7 @@ export class FrameFilter {
     this.output.alloc();
   }
 
-  /** Sends a frame, or null at the end; yields what comes out, valid until the next step. */
+  /** Sends a frame (which is empty afterwards), or null at the end; yields what comes out, valid until the next step. */
   *push(frame: Frame | null): Generator<Frame> {
     if (frame !== null) {
       const shape = `${frame.width}x${frame.height} ${frame.format} ${frame.colorSpace} ${frame.colorRange}`;
@@ -35,14 +35,16 @@ export class FrameFilter {
     if (this.source === undefined || this.sink === undefined) return;
     FFmpegError.throwIfError(this.source.buffersrcAddFrameSync(frame), "filter input");
     while (this.sink.buffersinkGetFrameSync(this.output) >= 0) {
-      yield this.output;
-      this.output.unref();
+      try {
+        yield this.output;
+      } finally {
+        this.output.unref(); // also where the caller leaves after the first frame: the sink would overwrite, not free it
+      }
     }
   }
 
   /** One RGB frame for one input frame, `[H, W, 3]` without padding between rows. */
   toRgb(frame: Frame): Uint8Array {
-    // Time does not matter here, and a frame without time stamp would be refused.
     for (const out of this.push(frame)) return packRows(out);
     throw new Error("the pixel filter gave no frame");
   }
