@@ -74,28 +74,28 @@ void AccessLog::flush(Counters& counters) {
 void AccessLog::clear() {
   for (Site* site : active_) {
     site->used = 0;
-    std::fill_n(site->next, 32, uint16_t{0});
+    std::fill_n(site->next, kWarpLanes, uint16_t{0});
   }
   active_.clear();
 }
 
 int bank_conflicts(const uint64_t* address, uint32_t lanes, int bytes) {
-  const int words = bytes <= 4 ? 1 : bytes / 4;
-  const int phase_lanes = 32 / words;
+  // All lanes access whole units of one size, so units conflict as the words in them do: 128 / unit groups of banks.
+  const uint64_t unit = static_cast<uint64_t>(std::max(bytes, 4)), groups = 128 / unit;
+  const int phase_lanes = static_cast<int>(groups);
   int conflicts = 0;
-  for (int first = 0; first < 32; first += phase_lanes) {
-    uint64_t seen[32][32];  // distinct words per bank: the same word is broadcast
-    int depth[32] = {};
+  for (int first = 0; first < kWarpLanes; first += phase_lanes) {
+    uint64_t seen[kWarpLanes][kWarpLanes];  // distinct units per group: lanes that access one unit share it
+    int depth[kWarpLanes] = {};
     int passes = 1;
     for (int lane = first; lane < first + phase_lanes; ++lane) {
       if (!(lanes >> lane & 1)) continue;
-      for (int w = 0; w < words; ++w) {
-        const uint64_t word = address[lane] / 4 + static_cast<uint64_t>(w);
-        const int bank = static_cast<int>(word % 32);
-        if (std::find(seen[bank], seen[bank] + depth[bank], word) != seen[bank] + depth[bank]) continue;
-        seen[bank][depth[bank]++] = word;
-        passes = std::max(passes, depth[bank]);
-      }
+      const uint64_t at = address[lane] / unit;
+      const auto group = static_cast<size_t>(at % groups);
+      uint64_t* end = seen[group] + depth[group];
+      if (std::find(seen[group], end, at) != end) continue;
+      *end = at;
+      passes = std::max(passes, ++depth[group]);
     }
     conflicts += passes - 1;
   }
@@ -103,9 +103,9 @@ int bank_conflicts(const uint64_t* address, uint32_t lanes, int bytes) {
 }
 
 int excess_sectors(const uint64_t* address, uint32_t lanes, int bytes) {
-  uint64_t sorted[32];
+  uint64_t sorted[kWarpLanes];
   int n = 0;
-  for (int lane = 0; lane < 32; ++lane) {
+  for (int lane = 0; lane < kWarpLanes; ++lane) {
     if (lanes >> lane & 1) sorted[n++] = address[lane];
   }
   if (!std::is_sorted(sorted, sorted + n)) std::sort(sorted, sorted + n);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "emulator/clocks.h"
 #include "emulator/counters.h"
 
 namespace videoclip {
@@ -24,12 +25,12 @@ class AccessLog {
   struct Access {
     uint32_t lanes;
     int bytes;
-    uint64_t address[32];
+    uint64_t address[kWarpLanes];
   };
   struct Site {
     const void* key = nullptr;
     Space space = Space::shared;
-    uint16_t next[32] = {};  // per lane: how many accesses are logged
+    uint16_t next[kWarpLanes] = {};  // per lane: how many accesses are logged
     size_t used = 0;
     std::vector<Access> accesses;  // only grows; `used` of them are valid
   };

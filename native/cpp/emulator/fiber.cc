@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#if !defined(__x86_64__)
+#if defined(__x86_64__) && defined(__linux__) && !defined(VIDEOCLIP_UCONTEXT)
+#define VIDEOCLIP_OWN_SWITCH
+#else
 #include <ucontext.h>
 #endif
 
@@ -28,7 +30,7 @@ char* map_stack() {
 
 }  // namespace
 
-#if defined(__x86_64__)
+#if defined(VIDEOCLIP_OWN_SWITCH)
 
 // videoclip_switch(save, load): pushes the registers that a callee must keep, stores the stack pointer in *save and
 // continues at the stack pointer `load`.

@@ -14,6 +14,7 @@ namespace emulator {
 namespace {
 
 constexpr size_t kMostThreads = 1024;
+constexpr uint32_t kMostBlocksX = 0x7fffffff, kMostBlocksYZ = 0xffff;
 
 thread_local const char* op_name = "kernel";
 
@@ -88,6 +89,9 @@ Status run(const Launch& launch) {
   }
   const size_t blocks = size_t{launch.grid.x} * launch.grid.y * launch.grid.z;
   if (blocks == 0) return failed("launch of an empty grid");
+  if (launch.grid.x > kMostBlocksX || launch.grid.y > kMostBlocksYZ || launch.grid.z > kMostBlocksYZ) {
+    return failed("launch of a grid of " + position(launch.grid) + " blocks: y and z end at 65535");
+  }
   m.start_pool();
 
   std::mutex fault_mutex;

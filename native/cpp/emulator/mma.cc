@@ -22,16 +22,19 @@ struct LdmatrixArguments {
 
 // Register j of lane l: row l/4, columns 2(l%4) and the next of matrix j; transposed: that row and column swapped.
 void finish_ldmatrix(Warp& warp, uint32_t) {
+  const LdmatrixArguments* rows[kWarpLanes];
+  for (int l = 0; l < kWarpLanes; ++l) rows[l] = static_cast<LdmatrixArguments*>(warp.lanes[l]->payload);
   for (int l = 0; l < kWarpLanes; ++l) {
-    const auto* me = static_cast<LdmatrixArguments*>(warp.lanes[l]->payload);
+    const LdmatrixArguments* me = rows[l];
     for (int j = 0; j < me->matrices; ++j) {
       uint16_t pair[2];
       for (int e = 0; e < 2; ++e) {
         int row = l / 4, column = 2 * (l % 4) + e;
         if (me->transposed) std::swap(row, column);
-        const auto* from = static_cast<LdmatrixArguments*>(warp.lanes[8 * j + row]->payload);
-        std::memcpy(&pair[e], from->row + 2 * column, 2);
-        if (me->floating && pair[e] == 0xffff) uninitialised_value("shared", from->index + static_cast<size_t>(column));
+        std::memcpy(&pair[e], rows[8 * j + row]->row + 2 * column, 2);
+        if (me->floating && pair[e] == 0xffff) {
+          uninitialised_value("shared", rows[8 * j + row]->index + static_cast<size_t>(column));
+        }
       }
       std::memcpy(&me->registers[j], pair, 4);
     }

@@ -1,6 +1,7 @@
 #pragma once
 // The only way to start a kernel.
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "cuda/primitives/target.h"
@@ -81,6 +82,9 @@ Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t share
 template <typename... Parameters, typename... Arguments>
 Status launch(void (*kernel)(Parameters...), Grid grid, int threads, size_t shared_bytes, Stream stream,
               const Arguments&... arguments) {
+  static_assert(((std::is_trivially_copyable<Parameters>::value && !std::is_pointer<Parameters>::value) && ...),
+                "plain structs and numbers");
+  static_assert((sizeof(Parameters) + ...) <= 4096, "what a launch can carry");
   std::tuple<Parameters...> values(arguments...);
   return detail::start(kernel, grid, threads, shared_bytes, stream, values);
 }

@@ -107,5 +107,11 @@ VC_DEVICE uint32_t pack_pair(float low, float high) {
   return detail::round_pair(low, high, static_cast<const T*>(nullptr));
 }
 
+// The two values of such a register.
+template <typename T>
+VC_DEVICE Packed<T, 2> unpack_pair(uint32_t pair) {
+  return {{{static_cast<uint16_t>(pair)}, {static_cast<uint16_t>(pair >> 16)}}};
+}
+
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -51,6 +51,7 @@ void test_numbers() {
   check(rounded<f16>(65519.99f) == 0x7bff && rounded<f16>(65520.0f) == 0x7c00, "f16 overflows at 65520");
   check(rounded<f16>(0x1p-25f) == 0 && rounded<f16>(0x1.8p-25f) == 1, "the smallest f16");
   check(pack_pair<bf16>(1, 2) == 0x40003f80 && pack_pair<f16>(1, 2) == 0x40003c00, "the first of a pair is low");
+  check(to_float(unpack_pair<f16>(0x40003c00)[1]) == 2, "the second of a pair is high");
   check(to_tf32(1 + 0x1p-11f) == float_to_bits(1 + 0x1p-10f), "tf32 rounds ties away from zero");
   check(to_tf32(-1 - 0x1p-11f) == float_to_bits(-1 - 0x1p-10f), "tf32 rounds ties away from zero");
   check(to_tf32(1 + 0x1.8p-12f) == float_to_bits(1), "tf32 rounds to nearest");
