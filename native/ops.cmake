@@ -10,6 +10,7 @@ set(VIDEOCLIP_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  layer_norm
   linear
   max_pool3d
   pack_conv_weight

@@ -8,6 +8,7 @@ export * from "./embedding.js";
 export * from "./fold_conv_bias.js";
 export * from "./fold_conv_weight.js";
 export * from "./global_mean.js";
+export * from "./layer_norm.js";
 export * from "./linear.js";
 export * from "./max_pool3d.js";
 export * from "./pack_conv_weight.js";

@@ -62,6 +62,12 @@ inline void store_some(float* p, Vec v, int64_t n) {
 #endif
 }
 inline Vec splat(float x) { return x - Vec{}; }
+// v with zeros from lane n on.
+inline Vec first_lanes(Vec v, int64_t n) {
+  alignas(64) float some[kLanes];
+  std::memcpy(some, &v, sizeof v);
+  return load_some(some, n);
+}
 
 // Stores past the caches, to an address that is a multiple of the vector's size; `stream_end` before another thread may
 // read. For outputs that no cache holds: an ordinary store would first read the line it overwrites.
