@@ -1,5 +1,6 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel.
 set(VIDEOCLIP_OPS
+  attention
   avg_pool3d
   batch_norm
   binary

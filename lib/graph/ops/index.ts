@@ -1,3 +1,4 @@
+export * from "./attention.js";
 export * from "./avg_pool3d.js";
 export * from "./batch_norm.js";
 export * from "./binary.js";
