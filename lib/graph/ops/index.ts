@@ -3,6 +3,7 @@ export * from "./avg_pool3d.js";
 export * from "./batch_norm.js";
 export * from "./binary.js";
 export * from "./concat.js";
+export * from "./contrastive_loss.js";
 export * from "./conv3d.js";
 export * from "./conv3d_bf16.js";
 export * from "./embedding.js";
