@@ -22,7 +22,7 @@ constexpr int64_t kColumnSums = 5 << 20;
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
 struct Shape {
-  int64_t count, depth, stretch, strip, strips;
+  int64_t count, depth, stretch, strip, strips, padded;  // padded: columns to whole tiles
   float scale;
   bool grouped;
 
@@ -36,6 +36,7 @@ struct Shape {
     const int64_t most = max64(1, kColumnSums / (grouped ? 2 : 1) / max64(1, count));
     strip = ceil_div(max64(ceil_div(count, min64(64, most)), 2 * kTileRows), kTileRows) * kTileRows;
     strips = ceil_div(count, strip);
+    padded = ceil_div(count, kWidth) * kWidth;
   }
 };
 
@@ -53,7 +54,7 @@ struct Scratch {
     panels = take(s.stretch * s.depth * 4);
     rows = take(s.count * pair);
     row_positive = take(s.count * pair);
-    columns = take(s.strips * s.count * pair);
+    columns = take(s.strips * s.padded * pair);
     column_positive = take(s.grouped ? s.strips * s.count * pair : 0);
     positive = take(s.count * 4);
     size = at;
@@ -120,9 +121,18 @@ void sum_exponentials(Tile& t) {
 }
 
 struct Sums {
-  LogSumExp *rows, *row_positive, *columns, *column_positive;  // of columns: this strip's
-  float* positive;
+  LogSumExp *rows, *row_positive, *column_positive;  // of columns: this strip's
+  float *column_top, *column_sum, *positive;
 };
+
+// LogSumExp::add for the columns of a tile.
+void add_columns(const Tile& t, float* tops, float* sums) {
+  for (int64_t c = 0; c < kWidth; c += kLanes) {
+    const Vec old = load(tops + c), own = load(t.column_top + c), top = maximum(own, old);
+    store(sums + c, load(sums + c) * exp(old - top) + load(t.column_sum + c) * exp(own - top));
+    store(tops + c, top);
+  }
+}
 
 // Scores of positives, found by their group or on the diagonal.
 void take_positives(Tile& t, const int32_t* group, int64_t row, int64_t column, const Sums& sums) {
@@ -162,7 +172,7 @@ void score_strip(const Shape& s, const Rows& a, const float* panels, const int32
         take_positives(t, group, i, column + c, sums);
         sum_exponentials(t);
         for (int r = 0; r < t.rows; ++r) sums.rows[i + r].add(t.row_top[r], t.row_sum[r]);
-        for (int64_t j = 0; j < t.columns; ++j) sums.columns[column + c + j].add(t.column_top[j], t.column_sum[j]);
+        add_columns(t, sums.column_top + column + c, sums.column_sum + column + c);
       }
     }
   }
@@ -175,16 +185,19 @@ Status contrastive_loss(const Call& call) {
   const int32_t* group = call.in[2] ? call.in[2].i32() : nullptr;
   float* panels = reinterpret_cast<float*>(call.workspace + at.panels);
   const auto sums_at = [&](int64_t offset) { return reinterpret_cast<LogSumExp*>(call.workspace + offset); };
-  Sums all{sums_at(at.rows), sums_at(at.row_positive), sums_at(at.columns), sums_at(at.column_positive),
-           reinterpret_cast<float*>(call.workspace + at.positive)};
+  float* column_tops = reinterpret_cast<float*>(call.workspace + at.columns);
+  float* column_sums = column_tops + s.strips * s.padded;
+  const Sums all{sums_at(at.rows), sums_at(at.row_positive), sums_at(at.column_positive), column_tops, column_sums,
+                 reinterpret_cast<float*>(call.workspace + at.positive)};
   call.pool->parallel_for(s.strips, [&](int64_t strip, int) {
     for (int64_t i = strip * s.strip; i < min64(s.count, (strip + 1) * s.strip); ++i) {
       all.rows[i] = all.row_positive[i] = {};
     }
-    for (int64_t j = strip * s.count; j < (strip + 1) * s.count; ++j) {
-      all.columns[j] = {};
-      if (group) all.column_positive[j] = {};
+    for (int64_t j = strip * s.padded; j < (strip + 1) * s.padded; ++j) {
+      column_tops[j] = kNone;
+      column_sums[j] = 0;
     }
+    for (int64_t j = strip * s.count; group && j < (strip + 1) * s.count; ++j) all.column_positive[j] = {};
   });
   for (int64_t column = 0; column < s.count; column += s.stretch) {
     const int64_t columns = min64(s.stretch, s.count - column);
@@ -195,7 +208,8 @@ Status contrastive_loss(const Call& call) {
     });
     call.pool->parallel_for(s.strips, [&](int64_t strip, int) {
       Sums own = all;
-      own.columns += strip * s.count;
+      own.column_top += strip * s.padded;
+      own.column_sum += strip * s.padded;
       own.column_positive += group ? strip * s.count : 0;
       score_strip(s, a, panels, group, strip * s.strip, min64(s.count, (strip + 1) * s.strip), column, columns, own);
     });
@@ -205,8 +219,7 @@ Status contrastive_loss(const Call& call) {
   for (int64_t i = 0; i < s.count; ++i) {
     LogSumExp columns, positive;
     for (int64_t strip = 0; strip < s.strips; ++strip) {
-      const LogSumExp& part = all.columns[strip * s.count + i];
-      columns.add(part.top, part.sum);
+      columns.add(column_tops[strip * s.padded + i], column_sums[strip * s.padded + i]);
       if (!group) continue;
       const LogSumExp& own = all.column_positive[strip * s.count + i];
       if (own.sum > 0) positive.add(own.top, own.sum);
