@@ -1,15 +1,18 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel.
 set(VIDEOCLIP_OPS
+  attention
   avg_pool3d
   batch_norm
   binary
   concat
+  contrastive_loss
   conv3d
   conv3d_bf16
   embedding
   fold_conv_bias
   fold_conv_weight
   global_mean
+  layer_norm
   linear
   max_pool3d
   pack_conv_weight
