@@ -17,6 +17,7 @@ export interface NativeEngine {
   setParameter(id: number, data: ArrayBufferView | number): void;
   readParameter(id: number): ArrayBuffer;
   removeParameter(id: number): void;
+  allocate(bytes: number): ArrayBuffer;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
   run(
@@ -24,7 +25,8 @@ export interface NativeEngine {
     inputs: ArrayBufferView[],
     scalars: Float32Array,
     profile: boolean,
-  ): { job: number; promise: Promise<ArrayBuffer[]> };
+    outputs: (ArrayBufferView | null)[],
+  ): { job: number; promise: Promise<(ArrayBuffer | null)[]> };
   cancel(job: number): void;
   dispose(): void;
 }

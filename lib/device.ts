@@ -53,6 +53,24 @@ export class Device {
     return this.#engine;
   }
 
+  /**
+   * Memory that runs on this device read and write in place, where an ordinary array is copied: for large inputs and
+   * `outputs` that are used again. Zeros at first. It may outlive the device.
+   */
+  allocate(length: number): Float32Array;
+  allocate(length: number, dtype: "u8"): Uint8Array;
+  allocate(length: number, dtype: "i32"): Int32Array;
+  allocate(length: number, dtype: "f32" | "u8" | "i32" = "f32"): Float32Array | Uint8Array | Int32Array {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new InvalidArgumentError(`length: expected a whole number of elements, received ${length}`, {
+        argument: "length",
+        received: length,
+      });
+    }
+    const kind = { f32: Float32Array, u8: Uint8Array, i32: Int32Array }[dtype];
+    return new kind(this.engine.allocate(length * kind.BYTES_PER_ELEMENT));
+  }
+
   /** Bytes held: parameters with their derived forms, and the arena and workspace that all programs share. */
   memory(): { parameters: number; scratch: number } {
     const info = this.engine.info();

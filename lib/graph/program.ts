@@ -15,6 +15,11 @@ const DTYPE = { f32: 0, u8: 1, i32: 2 } as const;
 export interface RunOptions {
   /** Aborting rejects with `signal.reason`; what runs stops before its next instruction. */
   signal?: AbortSignal;
+  /**
+   * Arrays that take the results, by output name; the run returns them. One from `device.allocate` is written while the
+   * program runs, any other when it has ended. Leave them alone until then.
+   */
+  outputs?: Record<string, Float32Array>;
 }
 
 /** How long one instruction took, in milliseconds. */
@@ -55,10 +60,21 @@ export class Program {
     this.#derived = derived;
   }
 
-  /** Runs off the event loop. Inputs are copied before it returns. @returns the outputs by name, dense f32 */
+  /**
+   * Runs off the event loop. Inputs are copied before it returns, but those from `device.allocate`, which are read in
+   * place: leave them alone until the run has ended. @returns the outputs by name, dense f32
+   */
   async run(inputs: ProgramInputs, options: RunOptions = {}): Promise<Record<string, Float32Array>> {
+    const given = options.outputs ?? {};
+    for (const [name, array] of Object.entries(given)) checkOutput(name, this.outputs.get(name), array);
     const buffers = await this.#execute(inputs, options, false);
-    return Object.fromEntries([...this.outputs.keys()].map((name, i) => [name, new Float32Array(buffers[i])]));
+    return Object.fromEntries(
+      [...this.outputs.keys()].map((name, i) => {
+        const buffer = buffers[i];
+        if (buffer) given[name]?.set(new Float32Array(buffer));
+        return [name, given[name] ?? new Float32Array(buffer!)];
+      }),
+    );
   }
 
   /** Runs once and tells how long each instruction took, in the order in which they run. */
@@ -68,7 +84,7 @@ export class Program {
     return this.instructions.map((instruction, i) => ({ ...instruction, ms: times[i] }));
   }
 
-  async #execute(inputs: ProgramInputs, options: RunOptions, profile: boolean): Promise<ArrayBuffer[]> {
+  async #execute(inputs: ProgramInputs, options: RunOptions, profile: boolean) {
     if (this.#disposed) throw new DisposedError("This program");
     options.signal?.throwIfAborted();
     const views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
@@ -79,7 +95,8 @@ export class Program {
       this.#madeAt = version;
       if (this.#disposed) throw new DisposedError("This program");
     }
-    return runNative(this.device, this.#id, views, options.signal, profile);
+    const outputs = [...this.outputs.keys()].map((name) => options.outputs?.[name] ?? null);
+    return runNative(this.device, this.#id, views, outputs, options.signal, profile);
   }
 
   /** Frees the program; its parameters stay. A second call does nothing. */
@@ -106,14 +123,26 @@ function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] |
   return value;
 }
 
+function checkOutput(name: string, tensor: Tensor | undefined, array: unknown): void {
+  if (tensor && array instanceof Float32Array && array.length === elements(tensor.shape)) return;
+  const expected = tensor ? `a Float32Array of ${elements(tensor.shape)} values` : "the name of an output";
+  const received = array instanceof Float32Array ? `${array.length} values` : String(array);
+  throw new InvalidArgumentError(`outputs.${name}: expected ${expected}, received ${received}`, {
+    argument: `outputs.${name}`,
+    expected: tensor?.shape,
+    received,
+  });
+}
+
 async function runNative(
   device: Device,
   id: number,
   inputs: ArrayBufferView[],
+  outputs: (ArrayBufferView | null)[],
   signal?: AbortSignal,
   profile = false,
-): Promise<ArrayBuffer[]> {
-  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0), profile);
+): Promise<(ArrayBuffer | null)[]> {
+  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0), profile, outputs);
   const abort = () => device.engine.cancel(job);
   signal?.addEventListener("abort", abort, { once: true });
   try {
@@ -164,7 +193,7 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   );
   const { id } = device.engine.createProgram({ ...encode(graph, plan), outputBytes: [] });
   try {
-    await runNative(device, id, []);
+    await runNative(device, id, [], []);
   } finally {
     device.engine.removeProgram(id);
   }

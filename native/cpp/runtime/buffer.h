@@ -6,6 +6,7 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace videoclip {
@@ -19,10 +20,18 @@ class Buffer {
     if (!bytes || bytes > SIZE_MAX / 2) return;
 #if defined(__linux__)
     if (mapped()) {
-      void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      // a huge page begins on a boundary of its size: map more and give back what lies around
+      const size_t slack = bytes >= kHuge ? kHuge : 0;
+      void* memory = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (memory == MAP_FAILED) return;
       data_ = static_cast<char*>(memory);
-      if (bytes >= kHuge) madvise(data_, bytes, MADV_HUGEPAGE);
+      if (!slack) return;
+      const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), whole = (bytes + page - 1) / page * page;
+      const size_t before = (kHuge - reinterpret_cast<uintptr_t>(data_) % kHuge) % kHuge;
+      if (before) munmap(data_, before);
+      data_ += before;
+      if (bytes + slack > before + whole) munmap(data_ + whole, bytes + slack - before - whole);
+      madvise(data_, bytes, MADV_HUGEPAGE);
       return;
     }
 #endif
@@ -45,7 +54,7 @@ class Buffer {
   bool failed() const { return size_ && !data_; }
 
  private:
-  static constexpr size_t kMapped = 1 << 20, kHuge = 4 << 20;
+  static constexpr size_t kMapped = 1 << 20, kHuge = 2 << 20;
   bool mapped() const { return size_ >= kMapped; }
 
   char* data_ = nullptr;

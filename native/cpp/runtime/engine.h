@@ -16,6 +16,7 @@ struct Job {
   int64_t id = 0;
   std::shared_ptr<const Program> program;
   Run run;
+  std::vector<bool> in_place;  // which outputs are written into an array of the caller's
   std::string error;
 };
 

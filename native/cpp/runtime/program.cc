@@ -69,10 +69,10 @@ std::string execute(const Program& program, Run& run, const ParameterStore& stor
         t.data = arena.data() + o.offset;
         break;
       case Space::input:
-        t.data = run.inputs[static_cast<size_t>(o.id)]->data() + o.offset;
+        t.data = run.inputs[static_cast<size_t>(o.id)].data + o.offset;
         break;
       case Space::output:
-        t.data = run.outputs[static_cast<size_t>(o.id)]->data() + o.offset;
+        t.data = run.outputs[static_cast<size_t>(o.id)].data + o.offset;
         break;
       case Space::scalar:
         t.data = reinterpret_cast<char*>(run.scalars.data()) + o.offset;

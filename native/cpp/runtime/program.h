@@ -37,9 +37,15 @@ struct Program {
   std::string link(Isa isa, int threads);
 };
 
+// Bytes inside a buffer that the run keeps alive.
+struct Bytes {
+  BufferPtr owner;
+  char* data = nullptr;
+};
+
 // The memory of one run.
 struct Run {
-  std::vector<BufferPtr> inputs, outputs;
+  std::vector<Bytes> inputs, outputs;
   std::vector<float> scalars;
   std::vector<double> milliseconds;  // one per instruction when profiling (sized by the caller), else empty
   std::atomic<bool> cancelled{false};
