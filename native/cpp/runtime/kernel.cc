@@ -19,6 +19,10 @@ const char* isa_name(Isa isa) {
       return "avx512";
     case Isa::avx2:
       return "avx2";
+    case Isa::cuda:
+      return "cuda";
+    case Isa::cuda_emulated:
+      return "cuda-emulated";
     default:
       return "portable";
   }
@@ -34,7 +38,7 @@ bool isa_supported(Isa isa) {
   }
   if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-  return isa == Isa::portable;
+  return isa == Isa::portable || isa == Isa::cuda_emulated;
 }
 
 bool has_bf16(Isa isa) {

@@ -15,6 +15,7 @@ struct Call {
   int attr_count;
   char* workspace;  // 64-byte aligned, as large as the kernel's workspace function asked for
   ThreadPool* pool;
+  void* stream = nullptr;  // of the CUDA kernels
 };
 
 using KernelFunction = Status (*)(const Call&);
@@ -27,9 +28,9 @@ struct Kernel {
 };
 
 // Instruction sets that the CPU kernels are compiled for, from plain to wide. One table per set, filled by static
-// registration: VIDEOCLIP_KERNEL at the end of each cpu/<op>.cc.
-enum class Isa : int { portable = 0, avx2 = 1, avx512 = 2 };
-constexpr int kIsaCount = 3;
+// registration: VIDEOCLIP_KERNEL at the end of each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu.
+enum class Isa : int { portable = 0, avx2 = 1, avx512 = 2, cuda = 3, cuda_emulated = 4 };
+constexpr int kIsaCount = 5;
 
 const char* isa_name(Isa isa);
 bool isa_supported(Isa isa);  // compiled in, and this processor has it

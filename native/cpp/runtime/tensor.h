@@ -4,11 +4,11 @@
 
 namespace videoclip {
 
-enum class DType : int { f32 = 0, u8 = 1, i32 = 2 };
+enum class DType : int { f32 = 0, u8 = 1, i32 = 2, bf16 = 3, f16 = 4 };
 
 constexpr int kMaxRank = 8;
 
-inline size_t item_size(DType t) { return t == DType::u8 ? 1 : 4; }
+inline size_t item_size(DType t) { return t == DType::u8 ? 1 : t == DType::bf16 || t == DType::f16 ? 2 : 4; }
 
 // A strided view of memory that somebody else owns. Strides count elements. `data` is null for an absent optional
 // operand.

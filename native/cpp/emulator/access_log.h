@@ -1,0 +1,52 @@
+#pragma once
+// Which lanes of a warp touched which addresses with one instruction. Lanes run one after another, so the k-th access
+// of every lane from the same call site since the last rendezvous of the whole warp counts as one instruction.
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "emulator/clocks.h"
+#include "emulator/counters.h"
+
+namespace videoclip {
+namespace emulator {
+
+enum class Space : uint8_t { shared, global };
+
+class AccessLog {
+ public:
+  AccessLog();
+  void add(const void* site, Space space, int lane, uint64_t address, int bytes);
+  // Counts what was logged and starts over.
+  void flush(Counters& counters);
+  void clear();
+
+ private:
+  struct Access {
+    uint32_t lanes;
+    int bytes;
+    uint64_t address[kWarpLanes];
+  };
+  struct Site {
+    const void* key = nullptr;
+    Space space = Space::shared;
+    uint16_t next[kWarpLanes] = {};  // per lane: how many accesses are logged
+    size_t used = 0;
+    std::vector<Access> accesses;  // only grows; `used` of them are valid
+  };
+
+  Site& find(const void* key, Space space);
+
+  std::vector<std::unique_ptr<Site>> sites_;
+  std::vector<Site*> table_;   // open addressing by call site
+  std::vector<Site*> active_;  // with something logged
+};
+
+// Passes over the 32 banks of 4 bytes beyond the first one, for lanes that access `bytes` bytes each. Accesses of 16
+// bytes are served 8 lanes at a time, of 8 bytes 16 lanes at a time.
+int bank_conflicts(const uint64_t* address, uint32_t lanes, int bytes);
+// 32-byte sectors touched beyond the number that the distinct bytes would fill.
+int excess_sectors(const uint64_t* address, uint32_t lanes, int bytes);
+
+}  // namespace emulator
+}  // namespace videoclip

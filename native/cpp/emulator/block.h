@@ -1,0 +1,121 @@
+#pragma once
+// A block of device threads on one host thread: every thread is a fiber, and a warp runs until all its lanes wait for
+// something or have ended.
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "emulator/access_log.h"
+#include "emulator/clocks.h"
+#include "emulator/fiber.h"
+#include "emulator/order.h"
+#include "emulator/shared_memory.h"
+
+namespace videoclip {
+namespace emulator {
+
+struct Index3 {
+  uint32_t x = 0, y = 0, z = 0;
+};
+
+// What a lane can wait for. `detail` tells variants apart that must not meet: the shuffle's direction, the barrier.
+enum class Wait : uint8_t { sync_warp, shuffle, vote, ldmatrix, mma, barrier_sync, barrier_arrive };
+const char* wait_name(Wait wait);
+
+struct Block;
+struct Warp;
+
+struct AsyncCopy {
+  const void* from;  // null: zeros
+  uint32_t to, bytes;
+};
+
+struct Lane {
+  Fiber fiber;
+  Block* block = nullptr;
+  Warp* warp = nullptr;
+  int id = 0;  // in the warp
+  Index3 thread;
+  LaneClock clock;
+  void* payload = nullptr;  // of the collective that it waits for
+  std::vector<AsyncCopy> copies;
+  std::vector<size_t> groups;  // ends of the committed groups in `copies`
+};
+
+// Lanes that have come to a collective whose other lanes are still to come.
+struct Meeting {
+  Wait wait;
+  uint32_t detail, mask, arrived;
+};
+
+struct Warp {
+  int id = 0;
+  Lane* lanes[kWarpLanes] = {};
+  LaneClock* lane_clocks[kWarpLanes] = {};
+  uint32_t ready = 0, ended = 0;
+  std::vector<Meeting> meetings;
+  int barrier = -1;  // that the whole warp waits at
+  WarpClock clock;
+  AccessLog log;
+};
+
+struct Barrier {
+  int threads = 0;  // expected in this phase; 0 when nobody has arrived
+  int arrived = 0;
+  uint32_t warps = 0;    // that arrived
+  uint32_t waiting = 0;  // that wait
+  uint32_t seen[kMostWarps] = {};
+};
+
+constexpr int kBarriers = 16;
+
+// What to run: the arguments stay alive until the launch returns.
+struct Launch {
+  Index3 grid, block;
+  size_t shared_bytes;
+  void (*kernel)(const void* arguments);
+  const void* arguments;
+};
+
+struct Block {
+  // Runs all threads of one block; the message of the first fault, or an empty string.
+  std::string run(const Launch& launch, Index3 index, uint64_t seed);
+
+  // Continues with the next ready lane of the warp, or with the scheduler when there is none. Returns when the calling
+  // lane is ready again and its turn has come.
+  void give_turn(Lane& from);
+  void lane_ended(Lane& lane);
+  void warp_at_barrier(Warp& warp, int id, int threads, bool waits);
+  [[noreturn]] void stop(Lane& lane, std::string message);
+
+  Launch launch{};
+  Index3 index;
+  SharedMemory shared;
+  Counters counters;
+  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<std::unique_ptr<Warp>> warps;
+
+ private:
+  void prepare();
+  void run_warps();
+  void release(Barrier& barrier);
+  std::string deadlock() const;
+  Lane* next_ready(Warp& warp);
+
+  Fiber scheduler_;
+  Barrier barriers_[kBarriers];
+  Order order_;
+  std::minstd_rand random_;
+  size_t threads_ = 0;
+  std::string fault_;
+};
+
+// The thread of a block that this host thread is executing.
+extern __thread Lane* current_lane;
+
+int thread_number(const Lane& lane);
+
+}  // namespace emulator
+}  // namespace videoclip

@@ -1,0 +1,29 @@
+#pragma once
+#include "emulator/block.h"
+#include "emulator/counters.h"
+#include "emulator/order.h"
+#include "runtime/status.h"
+
+namespace videoclip {
+namespace emulator {
+
+// Runs all blocks of a grid to the end, on several host threads. After a fault the status carries the message of the
+// faulting block with the lowest number, whatever the number of host threads.
+Status run(const Launch& launch);
+
+// Host threads that run blocks; 0: all of the machine. Results do not depend on it.
+void set_host_threads(int threads);
+
+// The op that messages of this host thread's launches name.
+class OpScope {
+ public:
+  explicit OpScope(const char* op);
+  ~OpScope();
+  OpScope(const OpScope&) = delete;
+
+ private:
+  const char* before_;
+};
+
+}  // namespace emulator
+}  // namespace videoclip

@@ -1,0 +1,93 @@
+#pragma once
+// The only way to start a kernel.
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "cuda/primitives/target.h"
+#include "runtime/status.h"
+
+#if defined(VIDEOCLIP_EMULATED)
+#include "emulator/launch.h"
+#endif
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+
+using Stream = void*;  // a cudaStream_t
+
+struct Grid {
+  unsigned x = 1, y = 1, z = 1;
+};
+
+namespace detail {
+
+constexpr size_t kDefaultSharedBytes = 48 * 1024;  // more has to be asked for
+
+#if defined(VIDEOCLIP_EMULATED)
+
+template <typename... Parameters>
+struct Invocation {
+  void (*kernel)(Parameters...);
+  std::tuple<Parameters...> arguments;
+
+  static void run(const void* self) {
+    const auto* me = static_cast<const Invocation*>(self);
+    std::apply(me->kernel, me->arguments);
+  }
+};
+
+template <typename... Parameters>
+Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t shared_bytes, Stream,
+             std::tuple<Parameters...>& arguments) {
+  const Invocation<Parameters...> invocation{kernel, arguments};
+  return emulator::run({{grid.x, grid.y, grid.z},
+                        {static_cast<uint32_t>(threads), 1, 1},
+                        shared_bytes,
+                        Invocation<Parameters...>::run,
+                        &invocation});
+}
+
+#else
+
+template <typename... Parameters, size_t... I>
+cudaError_t start_with(const void* kernel, Grid grid, int threads, size_t shared_bytes, Stream stream,
+                       std::tuple<Parameters...>& arguments, std::index_sequence<I...>) {
+  void* pointers[] = {&std::get<I>(arguments)...};
+  return cudaLaunchKernel(kernel, dim3(grid.x, grid.y, grid.z), dim3(static_cast<unsigned>(threads)), pointers,
+                          shared_bytes, static_cast<cudaStream_t>(stream));
+}
+
+template <typename... Parameters>
+Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t shared_bytes, Stream stream,
+             std::tuple<Parameters...>& arguments) {
+  const void* function = reinterpret_cast<const void*>(kernel);
+  cudaError_t error = cudaSuccess;
+  if (shared_bytes > kDefaultSharedBytes) {
+    error = cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+  }
+  if (error == cudaSuccess) {
+    error =
+        start_with(function, grid, threads, shared_bytes, stream, arguments, std::index_sequence_for<Parameters...>{});
+  }
+  return error == cudaSuccess ? Status{} : Status{cudaGetErrorString(error)};
+}
+
+#endif
+
+}  // namespace detail
+
+// Runs kernel(arguments...) on grid x threads, in the order of the stream. `threads` is a multiple of 32. Arguments are
+// structs of handles and numbers, passed by value; they need not outlive the call.
+template <typename... Parameters, typename... Arguments>
+Status launch(void (*kernel)(Parameters...), Grid grid, int threads, size_t shared_bytes, Stream stream,
+              const Arguments&... arguments) {
+  static_assert(((std::is_trivially_copyable<Parameters>::value && !std::is_pointer<Parameters>::value) && ...),
+                "plain structs and numbers");
+  static_assert((sizeof(Parameters) + ...) <= 4096, "what a launch can carry");
+  std::tuple<Parameters...> values(arguments...);
+  return detail::start(kernel, grid, threads, shared_bytes, stream, values);
+}
+
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip
