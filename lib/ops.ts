@@ -7,7 +7,7 @@ import { createDevice, type Device, type DeviceOptions } from "./device.js";
 import { InvalidArgumentError } from "./errors.js";
 import type { Triple } from "./graph/ops/index.js";
 import * as definitions from "./graph/ops/index.js";
-import { compile } from "./graph/program.js";
+import { compile, type ProgramOutputs } from "./graph/program.js";
 import { ProgramCache } from "./graph/program_cache.js";
 import { type DType, elements, type OpDefinition } from "./graph/tensor.js";
 import { applyOp, input, trace } from "./graph/trace.js";
@@ -20,7 +20,7 @@ export interface NDArray<T = Float32Array> {
   shape: readonly number[];
 }
 
-type AnyArray = NDArray<Float32Array | Uint8Array | Int32Array>;
+type AnyArray = NDArray<Float32Array | Uint8Array | Int32Array | Uint16Array>;
 
 export interface CallOptions {
   signal?: AbortSignal;
@@ -43,16 +43,20 @@ export function dispose(): void {
   device = undefined;
 }
 
-const dtypeOf = (data: AnyArray["data"]): DType =>
-  data instanceof Float32Array ? "f32" : data instanceof Uint8Array ? "u8" : "i32";
+/** 16-bit values are taken as float16. */
+function dtypeOf(data: AnyArray["data"]): DType {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Uint16Array) return "f16";
+  return data instanceof Uint8Array ? "u8" : "i32";
+}
 
 /** Runs any op of the package once. @internal */
-export async function runOp<A>(
+export async function runOp<A, R extends AnyArray[] = NDArray[]>(
   op: OpDefinition<A>,
   inputs: (AnyArray | null | undefined)[],
   attrs: A,
   call: CallOptions = {},
-): Promise<NDArray[]> {
+): Promise<R> {
   for (const [i, x] of inputs.entries()) {
     if (x && x.data.length !== elements(x.shape)) {
       throw new InvalidArgumentError(
@@ -72,8 +76,8 @@ export async function runOp<A>(
     return compile(graph, on);
   });
   const given = Object.fromEntries(inputs.flatMap((x, i) => (x ? [[`x${i}`, x.data]] : [])));
-  const results = await program.run(given, call);
-  return [...program.outputs].map(([name, tensor]) => ({ data: results[name], shape: tensor.shape }));
+  const results = await program.run<ProgramOutputs>(given, call);
+  return [...program.outputs].map(([name, tensor]) => ({ data: results[name], shape: tensor.shape })) as R;
 }
 
 const first = async (results: Promise<NDArray[]>): Promise<NDArray> => (await results)[0];
@@ -199,3 +203,12 @@ export const preprocess = (
 /** Rows of a table: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
 export const embedding = (ids: NDArray<Int32Array>, weight: NDArray, o?: CallOptions): Promise<NDArray> =>
   first(runOp(definitions.embedding, [ids, weight], {}, o));
+
+/**
+ * Layer normalisation over the last axis of x, or of x + residual: x `[..., C]`, weight and bias `[C]`, residual like x.
+ * @throws ShapeError when the others do not fit x
+ */
+export const layerNorm = (
+  x: NDArray,
+  o: CallOptions & { eps: number; weight?: NDArray; bias?: NDArray; residual?: NDArray },
+): Promise<NDArray> => first(runOp(definitions.layerNorm, [x, o.weight, o.bias, o.residual], { eps: o.eps }, o));

@@ -1,5 +1,6 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel.
 set(VIDEOCLIP_OPS
+  attention
   avg_pool3d
   batch_norm
   binary
@@ -10,6 +11,7 @@ set(VIDEOCLIP_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  layer_norm
   linear
   max_pool3d
   pack_conv_weight

@@ -1,10 +1,11 @@
 import type { Device } from "../device.js";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
-import { elements } from "./tensor.js";
+import { type DType, elements } from "./tensor.js";
 
 interface Entry {
   id: number;
   shape: readonly number[];
+  dtype: DType;
   version: number;
 }
 
@@ -21,24 +22,32 @@ export class ParameterStore {
 
   constructor(readonly device: Device) {}
 
-  /** Sets a parameter. Data is float32, row-major, in the published shape. */
-  set(key: string, shape: readonly number[], data: Float32Array): void {
+  /** Sets a parameter. Data is row-major, in the published shape: float32, or the bits of float16 as a Uint16Array. */
+  set(key: string, shape: readonly number[], data: Float32Array | Uint16Array): void {
     if (data.length !== elements(shape)) {
       throw new InvalidArgumentError(
         `parameter ${key}: shape [${shape.join(", ")}] does not hold ${data.length} values`,
       );
     }
     const old = this.#entries.get(key);
-    const entry = { id: old?.id ?? this.#next++, shape, version: (old?.version ?? 0) + 1 };
+    const dtype = data instanceof Uint16Array ? "f16" : "f32";
+    const entry: Entry = { id: old?.id ?? this.#next++, shape, dtype, version: (old?.version ?? 0) + 1 };
     this.device.engine.setParameter(entry.id, data);
     this.#entries.set(key, entry);
     this.version++;
   }
 
-  /** Id of a parameter; throws when it is missing or has another shape. */
-  id(key: string, shape: readonly number[]): number {
+  /** Id of a parameter; throws when it is missing or has another shape or dtype. */
+  id(key: string, shape: readonly number[], dtype: DType = "f32"): number {
     const entry = this.#entries.get(key);
     if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
+    if (entry.dtype !== dtype) {
+      throw new WeightsError(`parameter ${key}: expected dtype ${dtype}, received ${entry.dtype}`, {
+        key,
+        expected: dtype,
+        received: entry.dtype,
+      });
+    }
     if (entry.shape.join() !== shape.join()) {
       throw new WeightsError(
         `parameter ${key}: expected shape [${shape.join(", ")}], received [${entry.shape.join(", ")}]`,
@@ -52,7 +61,7 @@ export class ParameterStore {
     return entry.id;
   }
 
-  /** The values of a parameter, copied from the device. */
+  /** The values of an f32 parameter, copied from the device. */
   get(key: string): Float32Array {
     const entry = this.#entries.get(key);
     if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });

@@ -7,10 +7,12 @@ import { copyOutputs } from "./passes/copy_outputs.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
 import { packWeights } from "./passes/pack_weights.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
-import { elements, type Node, type Tensor } from "./tensor.js";
+import { type DType, elements, ITEM_SIZE, type Node, type Tensor } from "./tensor.js";
 import { type Graph, PARAMETER, sortGraph } from "./trace.js";
 
-const DTYPE = { f32: 0, u8: 1, i32: 2 } as const;
+/** Numbers of native/cpp/runtime/tensor.h. */
+const DTYPE: Record<DType, number> = { f32: 0, u8: 1, i32: 2, bf16: 3, f16: 4 };
+const ARRAY = { f32: Float32Array, u8: Uint8Array, i32: Int32Array, bf16: Uint16Array, f16: Uint16Array } as const;
 
 export interface RunOptions {
   /** Aborting rejects with `signal.reason`; what runs stops before its next instruction. */
@@ -19,7 +21,7 @@ export interface RunOptions {
    * Arrays that take the results, by output name; the run returns them. One from `device.allocate` is written while the
    * program runs, any other when it has ended. Leave them alone until then.
    */
-  outputs?: Record<string, Float32Array>;
+  outputs?: ProgramOutputs;
 }
 
 /** How long one instruction took, in milliseconds. */
@@ -30,7 +32,13 @@ export interface InstructionTime {
 }
 
 /** Values that a program takes, dense and row-major in the traced shapes. */
-export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array>;
+export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array>;
+
+/**
+ * Values that a program gives, dense and row-major, each in the typed array of its dtype. `run` takes its own output type
+ * as a parameter, since most programs only give f32: `run<{ values: Float32Array; indices: Int32Array }>(...)`.
+ */
+export type ProgramOutputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array>;
 
 /** A compiled graph on a device. Parameters stay in the device's store; a program only refers to them. */
 export class Program {
@@ -62,19 +70,21 @@ export class Program {
 
   /**
    * Runs off the event loop. Inputs are copied before it returns, but those from `device.allocate`, which are read in
-   * place: leave them alone until the run has ended. @returns the outputs by name, dense f32
+   * place: leave them alone until the run has ended. @returns the outputs by name
    */
-  async run(inputs: ProgramInputs, options: RunOptions = {}): Promise<Record<string, Float32Array>> {
+  async run<O extends ProgramOutputs = Record<string, Float32Array>>(
+    inputs: ProgramInputs,
+    options: RunOptions = {},
+  ): Promise<O> {
     const given = options.outputs ?? {};
     for (const [name, array] of Object.entries(given)) checkOutput(name, this.outputs.get(name), array);
     const buffers = await this.#execute(inputs, options, false);
-    return Object.fromEntries(
-      [...this.outputs.keys()].map((name, i) => {
-        const buffer = buffers[i];
-        if (buffer) given[name]?.set(new Float32Array(buffer));
-        return [name, given[name] ?? new Float32Array(buffer!)];
-      }),
-    );
+    const outputs = [...this.outputs].map(([name, { dtype }], i) => {
+      const buffer = buffers[i];
+      if (buffer) given[name]?.set(new ARRAY[dtype](buffer));
+      return [name, given[name] ?? new ARRAY[dtype](buffer!)];
+    });
+    return Object.fromEntries(outputs) as O;
   }
 
   /** Runs once and tells how long each instruction took, in the order in which they run. */
@@ -112,7 +122,7 @@ export class Program {
 }
 
 function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
-  const kind = { f32: Float32Array, u8: Uint8Array, i32: Int32Array }[tensor.dtype];
+  const kind = ARRAY[tensor.dtype];
   if (!(value instanceof kind) || value.length !== elements(tensor.shape)) {
     const received = value ? `${value.constructor.name} of ${value.length}` : "nothing";
     throw new InvalidArgumentError(
@@ -123,10 +133,11 @@ function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] |
   return value;
 }
 
-function checkOutput(name: string, tensor: Tensor | undefined, array: unknown): void {
-  if (tensor && array instanceof Float32Array && array.length === elements(tensor.shape)) return;
-  const expected = tensor ? `a Float32Array of ${elements(tensor.shape)} values` : "the name of an output";
-  const received = array instanceof Float32Array ? `${array.length} values` : String(array);
+function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOutputs[string]): void {
+  const kind = tensor && ARRAY[tensor.dtype];
+  if (kind && array instanceof kind && array.length === elements(tensor.shape)) return;
+  const expected = kind ? `a ${kind.name} of ${elements(tensor.shape)} values` : "the name of an output";
+  const received = ArrayBuffer.isView(array) ? `a ${array.constructor.name} of ${array.length}` : String(array);
   throw new InvalidArgumentError(`outputs.${name}: expected ${expected}, received ${received}`, {
     argument: `outputs.${name}`,
     expected: tensor?.shape,
@@ -172,7 +183,7 @@ export function compile(graph: Graph, device: Device): Program {
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
   const parameterId = (tensor: Tensor) =>
     tensor.node.op === PARAMETER
-      ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape)
+      ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype)
       : ids.get(tensor);
   const plan = planGraph(graph, parameterId, (_, index) => ({ space: SPACE.output, id: index }));
   const native = device.engine.createProgram(encode(graph, plan));
@@ -188,7 +199,8 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   sortGraph(graph);
   const plan = planGraph(
     graph,
-    (tensor) => (tensor.node.op === PARAMETER ? store.id(tensor.node.attrs.key as string, tensor.shape) : undefined),
+    (tensor) =>
+      tensor.node.op === PARAMETER ? store.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype) : undefined,
     (_, index) => ({ space: SPACE.parameter, id: store.derived(stale[index].name, [], 0).id }),
   );
   const { id } = device.engine.createProgram({ ...encode(graph, plan), outputBytes: [] });
@@ -212,15 +224,29 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
 }
 
 /** Ops whose optional operands are always passed, present or absent. */
-const OPERANDS: Record<string, number> = { conv3d: 5, conv3d_bf16: 5, winograd_conv3d: 4, linear: 3 };
+const OPERANDS: Record<string, number> = {
+  conv3d: 5,
+  conv3d_bf16: 5,
+  winograd_conv3d: 4,
+  linear: 3,
+  layer_norm: 4,
+  attention: 4,
+};
 
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {
     if (!tensor) return [SPACE.absent];
     const { buffer, offset, strides } = placements.get(tensor)!;
-    const itemSize = tensor.dtype === "u8" ? 1 : 4;
     const { shape, dtype } = tensor;
-    return [buffer.space, buffer.id, buffer.at + offset * itemSize, DTYPE[dtype], shape.length, ...shape, ...strides];
+    return [
+      buffer.space,
+      buffer.id,
+      buffer.at + offset * ITEM_SIZE[dtype],
+      DTYPE[dtype],
+      shape.length,
+      ...shape,
+      ...strides,
+    ];
   };
   const optional = OPERANDS[node.op.name] ?? node.inputs.length;
   const inputs = Array.from({ length: optional }, (_, i) => node.inputs[i] ?? null);

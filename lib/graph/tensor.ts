@@ -1,10 +1,13 @@
 import { ShapeError } from "../errors.js";
 import type { OnnxEmitter, OnnxNode } from "./onnx_emitter.js";
 
-/** Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. */
-export type DType = "f32" | "u8" | "i32";
+/**
+ * Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. Stored embeddings may
+ * be f16; JavaScript sees the bits of 16-bit floats as Uint16Array.
+ */
+export type DType = "f32" | "u8" | "i32" | "bf16" | "f16";
 
-export const ITEM_SIZE: Record<DType, number> = { f32: 4, u8: 1, i32: 4 };
+export const ITEM_SIZE: Record<DType, number> = { f32: 4, u8: 1, i32: 4, bf16: 2, f16: 2 };
 
 export interface TensorType {
   readonly shape: readonly number[];

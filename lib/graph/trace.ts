@@ -66,11 +66,11 @@ export function input(name: string, shape: readonly number[], dtype: DType = "f3
 }
 
 /** A parameter by its published key, in its published shape. The same key is the same tensor. */
-export function parameter(key: string, shape: readonly number[]): Tensor {
+export function parameter(key: string, shape: readonly number[], dtype: "f32" | "f16" = "f32"): Tensor {
   const { parameters } = tracer();
   const found = parameters.get(key);
   if (found) return found;
-  const tensor = addSource(PARAMETER, { key }, shape, "f32");
+  const tensor = addSource(PARAMETER, { key }, shape, dtype);
   parameters.set(key, tensor);
   return tensor;
 }

@@ -8,6 +8,7 @@ import {
   conv3d as conv3dOp,
   embedding as embeddingOp,
   globalMean as globalMeanOp,
+  layerNorm as layerNormOp,
   linear as linearOp,
   maxPool3d as maxPool3dOp,
   type PreprocessAttrs,
@@ -54,6 +55,12 @@ export function linear(x: Tensor, key: string, outFeatures: number, options: { b
   const weight = parameter(`${key}.weight`, [outFeatures, x.shape[x.shape.length - 1]]);
   const bias = options.bias === false ? null : parameter(`${key}.bias`, [outFeatures]);
   return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];
+}
+
+/** Layer normalisation of x, or of x + residual, with `<key>.weight` and `<key>.bias` `[C]`. */
+export function layerNorm(x: Tensor, key: string, eps: number, residual?: Tensor): Tensor {
+  const [weight, bias] = ["weight", "bias"].map((name) => parameter(`${key}.${name}`, x.shape.slice(-1)));
+  return applyOp(layerNormOp, [x, weight, bias, residual ?? null], { eps })[0];
 }
 
 /** Max-pool with PyTorch's padding (-inf, floor). */

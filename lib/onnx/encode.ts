@@ -11,7 +11,7 @@ export const OPSET = 20;
 export const IR_VERSION = 9;
 
 /** TensorProto.DataType. */
-const DATA_TYPE = { f32: 1, u8: 2, i32: 6, i64: 7 } as const;
+const DATA_TYPE = { f32: 1, u8: 2, i32: 6, i64: 7, f16: 10, bf16: 16 } as const;
 
 /** AttributeProto.AttributeType. */
 const ATTRIBUTE = { float: 1, integer: 2, string: 3, integers: 7 } as const;

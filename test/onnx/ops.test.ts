@@ -7,6 +7,7 @@ import { type CaseInput, elements, type OpDefinition, opDefinitions, type Tensor
 import { applyOp, input, parameter, trace } from "../../dist/graph/trace.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { toOnnx } from "../../dist/onnx/to_onnx.js";
+import { makeInput } from "../graph/case_input.js";
 import { missing, relativeL2, runPeer } from "./peer.js";
 import { floats, readOnnx } from "./read_onnx.js";
 
@@ -15,15 +16,6 @@ const LIMIT = 1e-6;
 
 type AnyOp = OpDefinition<Record<string, unknown>>;
 const all = [...opDefinitions().values()] as unknown as AnyOp[];
-
-function makeInput(rule: CaseInput, name: string) {
-  const v = hashValues("onnx/", name, elements(rule.shape));
-  const { shape, integer = 0, dtype } = rule;
-  if (dtype === "u8") return { shape, data: Uint8Array.from(v, (x) => Math.floor((x + 1) * 127.9)) };
-  if (dtype === "i32") return { shape, data: Int32Array.from(v, (x) => Math.floor(((x + 1) / 2) * integer)) };
-  if (integer) return { shape, data: v.map((x) => Math.round(x * integer)) };
-  return { shape, data: v.map((x) => x * (rule.scale ?? 1) + (rule.shift ?? 0)) };
-}
 
 const none = () => {
   throw new Error("there are no parameters");
@@ -95,21 +87,19 @@ if (missing) {
   for (const op of writable) {
     for (const row of op.cases) {
       test(`${op.name}: ${row.name}`, async () => {
-        const inputs = row.inputs.map((rule, i) => rule && makeInput(rule, `${op.name}/${row.name}/${i}`));
+        const inputs = row.inputs.map((rule, i) => rule && makeInput(rule, `onnx/${op.name}/${row.name}/${i}`));
         for (const behind of [false, true]) {
           const relu = (x: (typeof inputs)[number], v: number) =>
             behind && x!.shape.length === 5 && x!.data instanceof Float32Array ? Math.max(0, v) : v;
           const expected = op.reference(
-            inputs.map(
-              (x) => x && { shape: x.shape, data: Float64Array.from(x.data as Float32Array, (v) => relu(x, v)) },
-            ),
+            inputs.map((x) => x && { shape: x.shape, data: x.values.map((v) => relu(x, v)) }),
             row.attrs,
           );
           const given = Object.fromEntries(
             inputs.flatMap((x, i) => {
               if (!x) return [];
               const turn = behind && x.shape.length === 5 && x.data instanceof Float32Array;
-              return [[`x${i}`, turn ? channelsFirst(x as { shape: number[]; data: Float32Array }) : x]];
+              return [[`x${i}`, turn ? channelsFirst(x as { shape: readonly number[]; data: Float32Array }) : x]];
             }),
           );
           const got = await runPeer(model(op, row.inputs, row.attrs, behind).toBytes(), given);

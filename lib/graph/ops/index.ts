@@ -1,3 +1,4 @@
+export * from "./attention.js";
 export * from "./avg_pool3d.js";
 export * from "./batch_norm.js";
 export * from "./binary.js";
@@ -8,6 +9,7 @@ export * from "./embedding.js";
 export * from "./fold_conv_bias.js";
 export * from "./fold_conv_weight.js";
 export * from "./global_mean.js";
+export * from "./layer_norm.js";
 export * from "./linear.js";
 export * from "./max_pool3d.js";
 export * from "./pack_conv_weight.js";

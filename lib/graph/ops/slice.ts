@@ -1,4 +1,4 @@
-import { defineOp, denseStrides, elements, shapeError } from "../tensor.js";
+import { defineOp, denseStrides, elements, ITEM_SIZE, shapeError } from "../tensor.js";
 
 export interface SliceAttrs {
   start: readonly number[];
@@ -14,7 +14,8 @@ export const slice = defineOp<SliceAttrs>({
       a.size.every((n, i) => a.start[i] >= 0 && n >= 0 && a.start[i] + n <= x!.shape[i]);
     if (!fits)
       throw shapeError("slice", `a block [${a.size.join(", ")}] at [${a.start.join(", ")}] inside x`, x!.shape);
-    return [{ shape: a.size, dtype: "f32" }];
+    if (ITEM_SIZE[x!.dtype] !== 4) throw shapeError("slice", "elements of 4 bytes", x!.dtype);
+    return [{ shape: a.size, dtype: x!.dtype }];
   },
   encode: (a) => [...a.start],
   reference: ([x], a) => {

@@ -8,7 +8,17 @@ enum class DType : int { f32 = 0, u8 = 1, i32 = 2, bf16 = 3, f16 = 4 };
 
 constexpr int kMaxRank = 8;
 
-inline size_t item_size(DType t) { return t == DType::u8 ? 1 : t == DType::bf16 || t == DType::f16 ? 2 : 4; }
+inline size_t item_size(DType t) {
+  switch (t) {
+    case DType::u8:
+      return 1;
+    case DType::bf16:
+    case DType::f16:
+      return 2;
+    default:
+      return 4;
+  }
+}
 
 // A strided view of memory that somebody else owns. Strides count elements. `data` is null for an absent optional
 // operand.
@@ -22,6 +32,7 @@ struct Tensor {
   explicit operator bool() const { return data != nullptr; }
   float* f32() const { return reinterpret_cast<float*>(data); }
   const uint8_t* u8() const { return reinterpret_cast<const uint8_t*>(data); }
+  const uint16_t* f16() const { return reinterpret_cast<const uint16_t*>(data); }
   const int32_t* i32() const { return reinterpret_cast<const int32_t*>(data); }
 
   int64_t elements() const {

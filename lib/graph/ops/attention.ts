@@ -1,0 +1,123 @@
+import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
+import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
+
+export interface AttentionAttrs {
+  heads: number;
+  /** Multiplies the scores: usually 1 / sqrt(head size). */
+  scale: number;
+  /** Query i only sees keys j <= i + Sk - Sq: those up to its own place when the last query stands at the last key. */
+  causal: boolean;
+}
+
+function shape([q, k, v, mask]: (TensorType | null)[], { heads }: AttentionAttrs): TensorType[] {
+  if (q?.shape.length !== 3 || q.dtype !== "f32" || q.shape[2] % heads) {
+    throw shapeError("attention", `f32 q [N, Sq, C] with C divided by ${heads} heads`, q?.shape ?? "none");
+  }
+  const [N, , C] = q.shape;
+  if (k?.shape.length !== 3 || k.shape[0] !== N || k.shape[2] !== C || k.shape[1] < 1 || k.dtype !== "f32") {
+    throw shapeError("attention", `f32 k [${N}, Sk, ${C}] with Sk >= 1`, k?.shape ?? "none");
+  }
+  if (!v || !sameShape(v.shape, k.shape) || v.dtype !== "f32") {
+    throw shapeError("attention", `f32 v [${k.shape.join(", ")}]`, v?.shape ?? "none");
+  }
+  if (mask && (!sameShape(mask.shape, k.shape.slice(0, 2)) || (mask.dtype !== "u8" && mask.dtype !== "f32"))) {
+    throw shapeError("attention", `u8 or f32 mask [${N}, ${k.shape[1]}]`, mask.shape);
+  }
+  return [{ shape: q.shape, dtype: "f32" }];
+}
+
+function reference([q, k, v, mask]: (Array64 | null)[], { heads, scale, causal }: AttentionAttrs): Array64[] {
+  const [N, Sq, C] = q!.shape;
+  const Sk = k!.shape[1];
+  const HS = C / heads;
+  const y = new Float64Array(N * Sq * C);
+  const weights = new Float64Array(Sk);
+  for (let n = 0; n < N; n++)
+    for (let h = 0; h < heads; h++)
+      for (let i = 0; i < Sq; i++) {
+        const row = (n * Sq + i) * C + h * HS;
+        weights.fill(-Infinity);
+        for (let j = 0; j < Sk; j++) {
+          if ((mask && mask.data[n * Sk + j] === 0) || (causal && j > i + Sk - Sq)) continue;
+          const key = (n * Sk + j) * C + h * HS;
+          weights[j] = 0;
+          for (let d = 0; d < HS; d++) weights[j] += scale * q!.data[row + d] * k!.data[key + d];
+        }
+        const top = weights.reduce((a, b) => Math.max(a, b), -Infinity);
+        if (top === -Infinity) continue;
+        const sum = weights.reduce((a, b) => a + Math.exp(b - top), 0);
+        for (let j = 0; j < Sk; j++) {
+          const p = Math.exp(weights[j] - top) / sum;
+          for (let d = 0; d < HS; d++) y[row + d] += p * v!.data[(n * Sk + j) * C + h * HS + d];
+        }
+      }
+  return [{ shape: q!.shape, data: y }];
+}
+
+/** ONNX's softmax has no rule for a row without keys: those that are left out get a low score and then a weight of 0. */
+function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<AttentionAttrs>, emit: OnnxEmitter): void {
+  const [q, k, v, mask] = inputs;
+  const { heads, scale, causal } = attrs;
+  const [N, Sq, C] = q!.shape;
+  const Sk = k!.shape[1];
+  const split = (x: string, S: number, perm: number[]) =>
+    emit.node("Transpose", [emit.node("Reshape", [x, emit.integers([N, S, heads, C / heads])])], { perm });
+  const rows = split(emit.node("Mul", [emit.arranged(q!), emit.floats([scale], [])]), Sq, [0, 2, 1, 3]);
+  let p = emit.node("MatMul", [rows, split(emit.arranged(k!), Sk, [0, 2, 3, 1])]);
+  const seen: string[] = [];
+  if (mask) {
+    const given = emit.arranged(mask);
+    const value = mask.dtype === "f32" ? given : emit.node("Cast", [given], { to: 1 });
+    const none = emit.node("Equal", [value, emit.floats([0], [])]);
+    const flat = emit.node("Not", [none]);
+    seen.push(emit.node("Reshape", [flat, emit.integers([N, 1, 1, Sk])]));
+  }
+  if (causal) {
+    const below = Array.from({ length: Sq * Sk }, (_, at) => (at % Sk <= Math.floor(at / Sk) + Sk - Sq ? 1 : 0));
+    seen.push(emit.node("Greater", [emit.floats(below, [1, 1, Sq, Sk]), emit.floats([0], [])]));
+  }
+  const all = seen.length > 1 ? emit.node("And", seen) : seen[0];
+  if (all) p = emit.node("Where", [all, p, emit.floats([-1e30], [])]);
+  p = emit.node("Softmax", [p], { axis: -1 });
+  if (all) p = emit.node("Where", [all, p, emit.floats([0], [])]);
+  const sums = emit.node("MatMul", [p, split(emit.arranged(v!), Sk, [0, 2, 1, 3])]);
+  const joined = emit.node("Transpose", [sums], { perm: [0, 2, 1, 3] });
+  emit.set(y, emit.node("Reshape", [joined, emit.integers([N, Sq, C])]));
+}
+
+const x = (N: number, S: number, C: number, scale = 1) => ({ shape: [N, S, C], scale });
+const mask = (N: number, Sk: number, integer = 2) => ({ shape: [N, Sk], dtype: "u8" as const, integer });
+const attrs = (heads: number, scale: number, causal = false) => ({ heads, scale, causal });
+
+/**
+ * Softmax attention (Vaswani et al. 2017, arXiv 1706.03762) for all heads: q `[N, Sq, heads HS]`, k and v
+ * `[N, Sk, heads HS]`, optional mask `[N, Sk]` of u8 or f32 whose zeros leave keys out, to y like q. Any of q, k and v may
+ * be slices of one tensor. A query that sees no key gives zeros; keys left out do not change the others' results by a bit.
+ */
+export const attention = defineOp<AttentionAttrs>({
+  name: "attention",
+  shape,
+  encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],
+  reference,
+  toOnnx,
+  cases: [
+    { name: "one", inputs: [x(1, 1, 1), x(1, 1, 1), x(1, 1, 1)], attrs: attrs(1, 1) },
+    { name: "odd", inputs: [x(2, 7, 15), x(2, 7, 15), x(2, 7, 15)], attrs: attrs(3, 0.5) },
+    { name: "heads of 16", inputs: [x(1, 17, 32), x(1, 17, 32), x(1, 17, 32)], attrs: attrs(2, 0.25) },
+    { name: "heads of 32", inputs: [x(2, 34, 96), x(2, 34, 96), x(2, 34, 96), mask(2, 34)], attrs: attrs(3, 0.2) },
+    { name: "heads of 64", inputs: [x(1, 64, 128), x(1, 64, 128), x(1, 64, 128), mask(1, 64)], attrs: attrs(2, 0.125) },
+    { name: "heads of 128", inputs: [x(1, 31, 128), x(1, 31, 128), x(1, 31, 128)], attrs: attrs(1, 0.09) },
+    { name: "sharp", inputs: [x(1, 23, 40, 4), x(1, 23, 40), x(1, 23, 40)], attrs: attrs(2, 1) },
+    { name: "cross", inputs: [x(3, 5, 24), x(3, 67, 24), x(3, 67, 24), mask(3, 67)], attrs: attrs(2, 0.3) },
+    { name: "causal", inputs: [x(2, 37, 26), x(2, 37, 26), x(2, 37, 26)], attrs: attrs(2, 0.3, true) },
+    {
+      name: "causal cross",
+      inputs: [x(1, 5, 16), x(1, 41, 16), x(1, 41, 16), mask(1, 41)],
+      attrs: attrs(1, 0.3, true),
+    },
+    { name: "causal unseen", inputs: [x(1, 40, 16), x(1, 9, 16), x(1, 9, 16)], attrs: attrs(1, 0.3, true) },
+    { name: "no key", inputs: [x(2, 3, 16), x(2, 11, 16), x(2, 11, 16), mask(2, 11, 1)], attrs: attrs(2, 0.3) },
+    { name: "blocks", inputs: [x(1, 3, 20), x(1, 1031, 20, 3), x(1, 1031, 20), mask(1, 1031)], attrs: attrs(1, 1) },
+    { name: "causal blocks", inputs: [x(1, 530, 8), x(1, 530, 8, 3), x(1, 530, 8)], attrs: attrs(1, 1, true) },
+  ],
+});

@@ -1,0 +1,76 @@
+import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
+import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
+
+export interface LayerNormAttrs {
+  /** Added to the variance. BERT's is 1e-12, PyTorch's default 1e-5. */
+  eps: number;
+}
+
+function shape([x, weight, bias, residual]: (TensorType | null)[]): TensorType[] {
+  if (!x || x.shape.length < 1 || x.dtype !== "f32")
+    throw shapeError("layer_norm", "f32 x [..., C]", x?.shape ?? "none");
+  const C = [x.shape[x.shape.length - 1]];
+  for (const [name, tensor] of Object.entries({ weight, bias })) {
+    if (tensor && !sameShape(tensor.shape, C)) throw shapeError("layer_norm", `${name} [${C}]`, tensor.shape);
+  }
+  if (residual && !sameShape(residual.shape, x.shape)) {
+    throw shapeError("layer_norm", `residual [${x.shape.join(", ")}]`, residual.shape);
+  }
+  return [{ shape: x.shape, dtype: "f32" }];
+}
+
+function reference([x, weight, bias, residual]: (Array64 | null)[], { eps }: LayerNormAttrs): Array64[] {
+  const C = x!.shape[x!.shape.length - 1];
+  const data = x!.data.map((v, i) => v + (residual ? residual.data[i] : 0));
+  for (let r = 0; r < data.length; r += C) {
+    const row = data.subarray(r, r + C);
+    const mean = row.reduce((p, q) => p + q, 0) / C;
+    const variance = row.reduce((p, q) => p + (q - mean) ** 2, 0) / C;
+    row.forEach((v, c) => {
+      row[c] = ((v - mean) / Math.sqrt(variance + eps)) * (weight ? weight.data[c] : 1) + (bias ? bias.data[c] : 0);
+    });
+  }
+  return [{ shape: x!.shape, data }];
+}
+
+function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<LayerNormAttrs>, emit: OnnxEmitter): void {
+  const [x, weight, bias, residual] = inputs;
+  const C = x!.shape[x!.shape.length - 1];
+  let name = emit.arranged(x!);
+  if (residual) name = emit.node("Add", [name, emit.arranged(residual)]);
+  // ONNX's weight is not optional
+  const scale = weight ? emit.arranged(weight) : emit.floats(new Array<number>(C).fill(1), [C]);
+  name = emit.node("LayerNormalization", [name, scale, bias ? emit.arranged(bias) : null], {
+    axis: -1,
+    epsilon: { float: attrs.eps },
+  });
+  emit.set(y, name);
+}
+
+const row = (C: number) => ({ shape: [C], scale: 0.5, shift: 1 });
+
+/**
+ * Layer normalisation over the last axis (Ba et al. 2016, arXiv 1607.06450), of x + residual where a residual is given:
+ * x `[..., C]`, optional weight `[C]`, bias `[C]` and residual (like x) to y like x. The variance is that of the
+ * population, as in PyTorch and ONNX.
+ */
+export const layerNorm = defineOp<LayerNormAttrs>({
+  name: "layer_norm",
+  shape,
+  encode: (a) => [a.eps],
+  reference,
+  toOnnx,
+  cases: [
+    { name: "one channel", inputs: [{ shape: [3, 1] }, row(1), row(1)], attrs: { eps: 1e-5 } },
+    { name: "one row", inputs: [{ shape: [1, 768] }, row(768), row(768)], attrs: { eps: 1e-12 } },
+    { name: "prime", inputs: [{ shape: [3, 7, 37], shift: 0.25 }, row(37), row(37)], attrs: { eps: 1e-5 } },
+    { name: "plain", inputs: [{ shape: [2, 131] }], attrs: { eps: 1e-5 } },
+    { name: "bias only", inputs: [{ shape: [5, 96] }, null, row(96)], attrs: { eps: 1e-3 } },
+    {
+      name: "residual",
+      inputs: [{ shape: [67, 300] }, row(300), row(300), { shape: [67, 300] }],
+      attrs: { eps: 1e-12 },
+    },
+    { name: "residual alone", inputs: [{ shape: [9, 65] }, null, null, { shape: [9, 65] }], attrs: { eps: 1e-5 } },
+  ],
+});
