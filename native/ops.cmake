@@ -1,4 +1,4 @@
-# One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel.
+# One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
   attention
   avg_pool3d
@@ -26,4 +26,8 @@ set(VIDEOCLIP_OPS
   space_to_depth
   unary
   winograd_conv3d
+)
+
+# The ops that have a CUDA kernel.
+set(VIDEOCLIP_CUDA_OPS
 )

@@ -55,7 +55,8 @@ GpuState gpu_state() {
                                             : "the NVIDIA driver finds no device";
     return state;
   }
-  state.reason = "this build has no CUDA kernels";
+  state.usable = isa_supported(Isa::cuda);
+  if (!state.usable) state.reason = "this build has no CUDA kernels";
   return state;
 }
 
