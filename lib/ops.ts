@@ -18,6 +18,8 @@ export type { BinaryKind, PreprocessAttrs, Triple, UnaryKind } from "./graph/ops
 export interface NDArray<T = Float32Array> {
   data: T;
   shape: readonly number[];
+  /** Default: f32, u8 and i32 by the kind of array; 16-bit values are float16. */
+  dtype?: DType;
 }
 
 type AnyArray = NDArray<Float32Array | Uint8Array | Int32Array | Uint16Array>;
@@ -43,8 +45,8 @@ export function dispose(): void {
   device = undefined;
 }
 
-/** 16-bit values are taken as float16. */
-function dtypeOf(data: AnyArray["data"]): DType {
+function dtypeOf({ data, dtype }: AnyArray): DType {
+  if (dtype) return dtype;
   if (data instanceof Float32Array) return "f32";
   if (data instanceof Uint16Array) return "f16";
   return data instanceof Uint8Array ? "u8" : "i32";
@@ -67,17 +69,21 @@ export async function runOp<A, R extends AnyArray[] = NDArray[]>(
   }
   device ??= createDevice(options);
   const on = device;
-  const types = inputs.map((x) => (x ? `${dtypeOf(x.data)}[${x.shape.join()}]` : "-"));
+  const types = inputs.map((x) => (x ? `${dtypeOf(x)}[${x.shape.join()}]` : "-"));
   const program = programs.get(`${op.name} ${types.join(" ")} ${JSON.stringify(attrs)}`, () => {
     const graph = trace(() => {
-      const tensors = inputs.map((x, i) => (x ? input(`x${i}`, x.shape, dtypeOf(x.data)) : null));
+      const tensors = inputs.map((x, i) => (x ? input(`x${i}`, x.shape, dtypeOf(x)) : null));
       return Object.fromEntries(applyOp(op, tensors, attrs).map((y, i) => [`y${i}`, y]));
     });
     return compile(graph, on);
   });
   const given = Object.fromEntries(inputs.flatMap((x, i) => (x ? [[`x${i}`, x.data]] : [])));
   const results = await program.run<ProgramOutputs>(given, call);
-  return [...program.outputs].map(([name, tensor]) => ({ data: results[name], shape: tensor.shape })) as R;
+  return [...program.outputs].map(([name, tensor]) => ({
+    data: results[name],
+    shape: tensor.shape,
+    dtype: tensor.dtype,
+  })) as R;
 }
 
 const first = async (results: Promise<NDArray[]>): Promise<NDArray> => (await results)[0];
