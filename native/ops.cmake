@@ -25,6 +25,7 @@ set(VIDEOCLIP_OPS
   slice
   softmax
   space_to_depth
+  top_k
   unary
   winograd_conv3d
 )
