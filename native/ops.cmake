@@ -5,6 +5,7 @@ set(VIDEOCLIP_OPS
   batch_norm
   binary
   concat
+  contrastive_loss
   conv3d
   conv3d_bf16
   embedding
@@ -24,6 +25,7 @@ set(VIDEOCLIP_OPS
   slice
   softmax
   space_to_depth
+  top_k
   unary
   winograd_conv3d
 )

@@ -261,6 +261,7 @@ const OPERANDS: Record<string, number> = {
   linear: 3,
   layer_norm: 4,
   attention: 4,
+  contrastive_loss: 3,
 };
 
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
