@@ -1,4 +1,4 @@
-// This package. The input of a run is made once; what is timed is a run of the compiled program.
+// This package. Input and output arrays are the device's and made once; what is timed is a run of the compiled program.
 import { createDevice } from "../../dist/device.js";
 import { optimize } from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
@@ -13,8 +13,10 @@ await serve(async ({ spec, threads, precision }) => {
   const graph = graphOf(spec, false);
   for (const [key, shape] of parametersOf(graph)) device.parameters.set(key, shape, weightOf(key, shape));
   const program = compile(optimize(graph), device);
-  const x = Float32Array.from({ length: elements(inputShape(spec)) }, (_, i) => Math.sin(i));
+  const x = device.allocate(elements(inputShape(spec)));
+  for (let i = 0; i < x.length; i++) x[i] = Math.sin(i);
+  const y = device.allocate(elements(program.outputs.get("y")!.shape));
   return async () => {
-    await program.run({ x });
+    await program.run({ x }, { outputs: { y } });
   };
 });

@@ -1,9 +1,18 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
-import { DisposedError, InvalidArgumentError, OutOfMemoryError, VideoClipError } from "../errors.js";
+import {
+  DeviceError,
+  DisposedError,
+  DTypeError,
+  InvalidArgumentError,
+  OutOfMemoryError,
+  VideoClipError,
+} from "../errors.js";
 import { chooseBf16 } from "./passes/choose_bf16.js";
+import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
+import { gpuWeights } from "./passes/gpu_weights.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
 import { packWeights } from "./passes/pack_weights.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
@@ -17,6 +26,11 @@ const ARRAY = { f32: Float32Array, u8: Uint8Array, i32: Int32Array, bf16: Uint16
 export interface RunOptions {
   /** Aborting rejects with `signal.reason`; what runs stops before its next instruction. */
   signal?: AbortSignal;
+  /**
+   * Arrays that take the results, by output name; the run returns them. One from `device.allocate` is written while the
+   * program runs, any other when it has ended. Leave them alone until then.
+   */
+  outputs?: ProgramOutputs;
 }
 
 /** How long one instruction took, in milliseconds. */
@@ -63,13 +77,22 @@ export class Program {
     this.#derived = derived;
   }
 
-  /** Runs off the event loop. Inputs are copied before it returns. @returns the outputs by name */
+  /**
+   * Runs off the event loop. Inputs are copied before it returns, but those from `device.allocate`, which are read in
+   * place: leave them alone until the run has ended. @returns the outputs by name
+   */
   async run<O extends ProgramOutputs = Record<string, Float32Array>>(
     inputs: ProgramInputs,
     options: RunOptions = {},
   ): Promise<O> {
+    const given = options.outputs ?? {};
+    for (const [name, array] of Object.entries(given)) checkOutput(name, this.outputs.get(name), array);
     const buffers = await this.#execute(inputs, options, false);
-    const outputs = [...this.outputs].map(([name, { dtype }], i) => [name, new ARRAY[dtype](buffers[i])]);
+    const outputs = [...this.outputs].map(([name, { dtype }], i) => {
+      const buffer = buffers[i];
+      if (buffer) given[name]?.set(new ARRAY[dtype](buffer));
+      return [name, given[name] ?? new ARRAY[dtype](buffer!)];
+    });
     return Object.fromEntries(outputs) as O;
   }
 
@@ -80,7 +103,7 @@ export class Program {
     return this.instructions.map((instruction, i) => ({ ...instruction, ms: times[i] }));
   }
 
-  async #execute(inputs: ProgramInputs, options: RunOptions, profile: boolean): Promise<ArrayBuffer[]> {
+  async #execute(inputs: ProgramInputs, options: RunOptions, profile: boolean) {
     if (this.#disposed) throw new DisposedError("This program");
     options.signal?.throwIfAborted();
     const views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
@@ -91,7 +114,8 @@ export class Program {
       this.#madeAt = version;
       if (this.#disposed) throw new DisposedError("This program");
     }
-    return runNative(this.device, this.#id, views, options.signal, profile);
+    const outputs = [...this.outputs.keys()].map((name) => options.outputs?.[name] ?? null);
+    return runNative(this.device, this.#id, views, outputs, options.signal, profile);
   }
 
   /** Frees the program; its parameters stay. A second call does nothing. */
@@ -118,14 +142,27 @@ function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] |
   return value;
 }
 
+function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOutputs[string]): void {
+  const kind = tensor && ARRAY[tensor.dtype];
+  if (kind && array instanceof kind && array.length === elements(tensor.shape)) return;
+  const expected = kind ? `a ${kind.name} of ${elements(tensor.shape)} values` : "the name of an output";
+  const received = ArrayBuffer.isView(array) ? `a ${array.constructor.name} of ${array.length}` : String(array);
+  throw new InvalidArgumentError(`outputs.${name}: expected ${expected}, received ${received}`, {
+    argument: `outputs.${name}`,
+    expected: tensor?.shape,
+    received,
+  });
+}
+
 async function runNative(
   device: Device,
   id: number,
   inputs: ArrayBufferView[],
+  outputs: (ArrayBufferView | null)[],
   signal?: AbortSignal,
   profile = false,
-): Promise<ArrayBuffer[]> {
-  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0), profile);
+): Promise<(ArrayBuffer | null)[]> {
+  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0), profile, outputs);
   const abort = () => device.engine.cancel(job);
   signal?.addEventListener("abort", abort, { once: true });
   try {
@@ -134,6 +171,9 @@ async function runNative(
     signal?.throwIfAborted();
     const message = cause instanceof Error ? cause.message : String(cause);
     if (message === "disposed") throw new DisposedError("This device");
+    if (message === "device lost") {
+      throw new DeviceError("ERR_DEVICE_LOST", "The GPU stopped answering: it must be opened again", { cause });
+    }
     if (message === "out of memory") throw new OutOfMemoryError("The device has too little memory for this program");
     throw new VideoClipError("ERR_RUN", `The program failed: ${message}`, { cause });
   } finally {
@@ -147,10 +187,8 @@ async function runNative(
  */
 export function compile(graph: Graph, device: Device): Program {
   copyOutputs(graph);
-  const bf16 = device.precision === "bf16";
-  if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
-  if (bf16) chooseBf16(graph);
-  packWeights(graph, device.panelWidth);
+  if (device.isGpu) lowerToGpu(graph, device);
+  else lowerToCpu(graph, device);
   const derived = hoistParameters(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
   const parameterId = (tensor: Tensor) =>
@@ -161,6 +199,26 @@ export function compile(graph: Graph, device: Device): Program {
   const native = device.engine.createProgram(encode(graph, plan));
   return new Program(device, graph, plan, derived, native);
 }
+
+function lowerToGpu(graph: Graph, device: Device): void {
+  castPrecision(graph, device.precision);
+  gpuWeights(graph);
+}
+
+function lowerToCpu(graph: Graph, device: Device): void {
+  const bf16 = device.precision === "bf16";
+  if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
+  if (bf16) chooseBf16(graph);
+  packWeights(graph, device.panelWidth);
+  for (const node of graph.nodes) {
+    if (HALF_ON_CPU.has(node.op.name)) continue;
+    const half = [...node.inputs, ...node.outputs].find((x) => x?.dtype === "bf16" || x?.dtype === "f16");
+    if (half) throw new DTypeError(`${node.op.name}: ${half.dtype} operands need a GPU`, { op: node.op.name });
+  }
+}
+
+/** Ops whose CPU kernels take 16-bit operands. */
+const HALF_ON_CPU = new Set(["input", "parameter", "cast", "top_k"]);
 
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
@@ -177,7 +235,7 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   );
   const { id } = device.engine.createProgram({ ...encode(graph, plan), outputBytes: [] });
   try {
-    await runNative(device, id, []);
+    await runNative(device, id, [], []);
   } finally {
     device.engine.removeProgram(id);
   }
@@ -196,7 +254,15 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
 }
 
 /** Ops whose optional operands are always passed, present or absent. */
-const OPERANDS: Record<string, number> = { conv3d: 5, conv3d_bf16: 5, winograd_conv3d: 4, linear: 3, layer_norm: 4, attention: 4, contrastive_loss: 3 };
+const OPERANDS: Record<string, number> = {
+  conv3d: 5,
+  conv3d_bf16: 5,
+  winograd_conv3d: 4,
+  linear: 3,
+  layer_norm: 4,
+  attention: 4,
+  contrastive_loss: 3,
+};
 
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {

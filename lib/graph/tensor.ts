@@ -108,3 +108,6 @@ export function shapeError(op: string, expected: string, received: readonly numb
   const text = typeof received === "string" ? received : `[${received.join(", ")}]`;
   return new ShapeError(`${op}: expected ${expected}, received ${text}`, { op, expected, received });
 }
+
+/** Whether a dtype is one of the storage types of activations. */
+export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "bf16" || dtype === "f16";

@@ -56,6 +56,37 @@ test("dispose rejects what runs, and every later use says ERR_DISPOSED", async (
   program.dispose();
 });
 
+test("memory of the device is read and written in place, other arrays are copied", async () => {
+  const device = createDevice({ threads: 2 });
+  const program = compile(chain(2), device);
+  const length = 4 * 64 * 64 * 32;
+  const x = device.allocate(length);
+  for (let i = 0; i < length; i++) x[i] = Math.sin(i);
+  const expected = (await program.run({ x: x.slice() })).y;
+  for (const y of [device.allocate(length), new Float32Array(length), device.allocate(length + 16).subarray(16)]) {
+    assert.is((await program.run({ x }, { outputs: { y } })).y, y);
+    assert.equal(Buffer.compare(Buffer.from(y.buffer, y.byteOffset, 4 * length), Buffer.from(expected.buffer)), 0);
+  }
+  // Node copies foreign memory that is transferred: the run goes on reading the same bytes
+  const run = program.run({ x });
+  const moved = structuredClone(x, { transfer: [x.buffer as ArrayBuffer] });
+  assert.is(Buffer.compare(Buffer.from((await run).y.buffer), Buffer.from(expected.buffer)), 0);
+  assert.is(moved[1], Math.fround(Math.sin(1)));
+  const wrong: Record<string, Float32Array>[] = [
+    { z: expected },
+    { y: new Float32Array(3) },
+    { y: [1] as unknown as Float32Array },
+  ];
+  for (const outputs of wrong)
+    await rejects(program.run({ x: moved }, { outputs }), (error) => error instanceof InvalidArgumentError);
+  assert.throws(
+    () => device.allocate(-1),
+    (error: unknown) => error instanceof InvalidArgumentError,
+  );
+  device.dispose();
+  moved[0] = 1; // outlives the device
+});
+
 test("wrong inputs are named", async () => {
   const device = createDevice({ threads: 1 });
   const program = compile(chain(1), device);

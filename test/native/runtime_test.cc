@@ -61,9 +61,12 @@ std::unique_ptr<Job> make_job(int64_t id, std::shared_ptr<const Program> program
     auto buffer = std::make_shared<Buffer>(bytes);
     float* data = reinterpret_cast<float*>(buffer->data());
     for (size_t i = 0; i < bytes / 4; ++i) data[i] = static_cast<float>((i * 7) % 11) - 5;
-    job->run.inputs.push_back(buffer);
+    job->run.inputs.push_back({buffer, buffer->data()});
   }
-  for (size_t bytes : program->output_bytes) job->run.outputs.push_back(std::make_shared<Buffer>(bytes));
+  for (size_t bytes : program->output_bytes) {
+    auto output = std::make_shared<Buffer>(bytes);
+    job->run.outputs.push_back({output, output->data()});
+  }
   job->program = std::move(program);
   return job;
 }
@@ -80,10 +83,10 @@ std::vector<std::string> run(Isa isa, int threads) {
   std::vector<std::string> results;
   int cancelled = 0, other = 0;
   {
-    Engine engine(isa, threads, [&](std::unique_ptr<Job> job) {
+    Engine engine(make_cpu_executor(isa, threads), [&](std::unique_ptr<Job> job) {
       std::lock_guard<std::mutex> lock(mutex);
       if (job->error.empty()) {
-        results.emplace_back(job->run.outputs[0]->data(), job->run.outputs[0]->size());
+        results.emplace_back(job->run.outputs[0].data, job->run.outputs[0].owner->size());
       } else if (job->error == "cancelled") {
         ++cancelled;
       } else if (job->error != "disposed") {

@@ -216,6 +216,21 @@ export const conv3d = defineOp<Conv3dAttrs>({
       attrs: conv3dAttrs({ outChannels: 24, kernel: [5, 1, 1], low: [2, 0, 0], groups: 24 }),
     },
     {
+      name: "depthwise 3x1x1",
+      inputs: [x(2, 9, 2, 7, 40), w(40, 1, 3, 1, 1), w(40)],
+      attrs: conv3dAttrs({ outChannels: 40, kernel: [3, 1, 1], low: [1, 0, 0], groups: 40, activation: "relu" }),
+    },
+    {
+      name: "depthwise 5x1x1 past the caches",
+      inputs: [x(1, 6, 64, 116, 48), w(48, 1, 5, 1, 1), w(48)],
+      attrs: conv3dAttrs({ outChannels: 48, kernel: [5, 1, 1], low: [1, 0, 0], high: [3, 0, 0], groups: 48 }),
+    },
+    {
+      name: "depthwise 3x3x3 past the caches",
+      inputs: [x(1, 3, 100, 131, 54), w(54, 1, 3, 3, 3)],
+      attrs: conv3dAttrs({ outChannels: 54, kernel: [3, 3, 3], low: [1, 1, 1], groups: 54 }),
+    },
+    {
       name: "many tiles",
       inputs: [x(2, 2, 9, 11, 3), w(45, 3, 1, 7, 7)],
       attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),

@@ -24,5 +24,6 @@ export * from "./scale_channels.js";
 export * from "./slice.js";
 export * from "./softmax.js";
 export * from "./space_to_depth.js";
+export * from "./top_k.js";
 export * from "./unary.js";
 export * from "./winograd_conv3d.js";

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "runtime/gpu.h"
+
 namespace videoclip {
 namespace {
 
@@ -65,10 +67,11 @@ std::vector<size_t> sizes(const Napi::Value& v) {
   return list;
 }
 
-// An ArrayBuffer on the memory of a run, given back to its pool when collected; a copy when it is small (cheaper than a
-// finalizer) or where the runtime does not allow foreign memory.
-napi_value array_buffer(Napi::Env env, const BufferPtr& buffer) {
+// An ArrayBuffer on memory of the engine, given back to its pool when collected; a copy when it is small (cheaper than
+// a finalizer) or where the runtime does not allow foreign memory. `foreign` tells which.
+napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign = nullptr) {
   constexpr size_t kSmall = 64 << 10;
+  if (foreign) *foreign = false;
   if (buffer->size() > kSmall) {
     auto held = std::make_unique<BufferPtr>(buffer);
     napi_value external;
@@ -77,12 +80,40 @@ napi_value array_buffer(Napi::Env env, const BufferPtr& buffer) {
         held.get(), &external);
     if (status == napi_ok) {
       held.release();
+      if (foreign) *foreign = true;
       return external;
     }
   }
   auto copy = Napi::ArrayBuffer::New(env, buffer->size());
   if (buffer->size()) std::memcpy(copy.Data(), buffer->data(), buffer->size());
   return copy;
+}
+
+// `number`: threads of a CPU, index of a GPU.
+std::unique_ptr<Executor> make_executor(Napi::Env env, Isa isa, int number) {
+  if (isa != Isa::cuda && !isa_supported(isa)) throw Napi::Error::New(env, "this instruction set is not available");
+  std::string error = "this build has no CUDA kernels";
+  std::unique_ptr<Gpu> gpu;
+  switch (isa) {
+    case Isa::cuda:
+#if defined(VIDEOCLIP_WITH_CUDA)
+      gpu = open_cuda(number, &error);
+#endif
+      break;
+    case Isa::cuda_emulated:
+#if defined(VIDEOCLIP_WITH_EMULATOR)
+      gpu = open_emulated();
+#endif
+      break;
+    default:
+      return make_cpu_executor(isa, number);
+  }
+  if (!gpu) throw Napi::Error::New(env, error);
+  return make_gpu_executor(std::move(gpu));
+}
+
+void throw_on(Napi::Env env, const Status& status) {
+  if (!status) throw Napi::Error::New(env, status.error);
 }
 
 }  // namespace
@@ -93,7 +124,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
       {InstanceMethod("info", &EngineWrap::info), InstanceMethod("setParameter", &EngineWrap::set_parameter),
        InstanceMethod("readParameter", &EngineWrap::read_parameter),
        InstanceMethod("removeParameter", &EngineWrap::remove_parameter),
-       InstanceMethod("createProgram", &EngineWrap::create_program),
+       InstanceMethod("allocate", &EngineWrap::allocate), InstanceMethod("createProgram", &EngineWrap::create_program),
        InstanceMethod("removeProgram", &EngineWrap::remove_program), InstanceMethod("run", &EngineWrap::run),
        InstanceMethod("cancel", &EngineWrap::cancel), InstanceMethod("dispose", &EngineWrap::dispose)});
 }
@@ -101,11 +132,10 @@ Napi::Function EngineWrap::define(Napi::Env env) {
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
   Napi::Env env = info.Env();
   const Isa isa = static_cast<Isa>(integer(info[0]));
-  const int threads = static_cast<int>(integer(info[1]));
-  if (!isa_supported(isa)) throw Napi::Error::New(env, "this instruction set is not available");
+  std::unique_ptr<Executor> executor = make_executor(env, isa, static_cast<int>(integer(info[1])));
   completions_ = Napi::ThreadSafeFunction::New(env, Napi::Function(), "videoclip", 0, 1);
   completions_.Unref(env);  // an idle engine does not keep the process alive
-  engine_ = std::make_unique<Engine>(isa, threads, [this](std::unique_ptr<Job> job) {
+  engine_ = std::make_unique<Engine>(std::move(executor), [this](std::unique_ptr<Job> job) {
     Job* raw = job.release();
     const napi_status status = completions_.NonBlockingCall(
         raw, [this](Napi::Env e, Napi::Function, Job* j) { settle(e, std::unique_ptr<Job>(j)); });
@@ -159,7 +189,9 @@ Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
     data = bytes_of(info[1], &size);
   }
   if (!engine().parameters().allocate(id, size)) throw Napi::Error::New(info.Env(), "out of memory");
-  if (data && size) std::memcpy(engine().parameters().find(id)->data(), data, size);
+  if (data && size) {
+    throw_on(info.Env(), engine().executor().write(engine().parameters().find(id)->data(), data, size));
+  }
   return info.Env().Undefined();
 }
 
@@ -167,13 +199,41 @@ Napi::Value EngineWrap::read_parameter(const Napi::CallbackInfo& info) {
   BufferPtr p = engine().parameters().find(integer(info[0]));
   if (!p) throw Napi::Error::New(info.Env(), "no such parameter");
   auto out = Napi::ArrayBuffer::New(info.Env(), p->size());
-  if (p->size()) std::memcpy(out.Data(), p->data(), p->size());
+  if (p->size()) {
+    throw_on(info.Env(), engine().executor().read(static_cast<char*>(out.Data()), p->data(), p->size()));
+  }
   return out;
 }
 
 Napi::Value EngineWrap::remove_parameter(const Napi::CallbackInfo& info) {
   engine().parameters().remove(integer(info[0]));
   return info.Env().Undefined();
+}
+
+// (bytes) -> ArrayBuffer of memory that a run reads and writes in place, zeros
+Napi::Value EngineWrap::allocate(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  for (auto i = allocated_.begin(); i != allocated_.end();)
+    i = i->second.expired() ? allocated_.erase(i) : std::next(i);
+  BufferPtr buffer = engine().buffers().take(size_of(info[0]));
+  if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+  if (buffer->size()) std::memset(buffer->data(), 0, buffer->size());
+  bool foreign;
+  const napi_value out = array_buffer(env, buffer, &foreign);
+  if (foreign) allocated_[buffer->data()] = buffer;
+  return {env, out};
+}
+
+// The buffer of `allocate` that holds these bytes, if one does. It is kept by whoever holds the result, so the array
+// may be transferred or collected meanwhile.
+Bytes EngineWrap::find_allocated(const char* data, size_t size) {
+  auto next = allocated_.upper_bound(data);
+  if (next == allocated_.begin()) return {};
+  BufferPtr buffer = std::prev(next)->second.lock();
+  if (!buffer) return {};
+  const size_t offset = static_cast<size_t>(data - buffer->data());
+  if (offset > buffer->size() || size > buffer->size() - offset || offset % 64) return {};
+  return {buffer, buffer->data() + offset};
 }
 
 // ({instructions: [{op, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> id
@@ -213,8 +273,9 @@ Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean) -> {job, promise of ArrayBuffer[]}.
-// When profiling, a last buffer holds the milliseconds of each instruction (f64).
+// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean, outputs: (TypedArray | null)[]) -> {job,
+// promise of (ArrayBuffer | null)[]}: null for an output that was written into the array given for it. When profiling,
+// a last buffer holds the milliseconds of each instruction (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
@@ -223,20 +284,39 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<Job>();
   job->id = next_++;
   job->program = found->second;
-  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits
+  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate` is
+  // read in place
   auto inputs = info[1].As<Napi::Array>();
   for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
     size_t size;
     const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
     if (size != job->program->input_bytes[i]) throw Napi::RangeError::New(env, "an input has the wrong size");
-    auto buffer = e.buffers().take(size);
-    if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
-    if (size) std::memcpy(buffer->data(), data, size);
-    job->run.inputs.push_back(std::move(buffer));
+    Bytes input = find_allocated(data, size);
+    if (!input.owner) {
+      auto buffer = e.buffers().take(size);
+      if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+      if (size) std::memcpy(buffer->data(), data, size);
+      input = {buffer, buffer->data()};
+    }
+    job->run.inputs.push_back(std::move(input));
   }
-  for (size_t size : job->program->output_bytes) {
-    job->run.outputs.push_back(e.buffers().take(size));
-    if (job->run.outputs.back()->failed()) throw Napi::Error::New(env, "out of memory");
+  auto targets = info[4].As<Napi::Array>();
+  for (size_t i = 0; i < job->program->output_bytes.size(); ++i) {
+    const size_t size = job->program->output_bytes[i];
+    Bytes output;
+    if (const Napi::Value target = targets.Get(static_cast<uint32_t>(i)); target.IsTypedArray()) {
+      size_t given;
+      const char* data = bytes_of(target, &given);
+      if (given != size) throw Napi::RangeError::New(env, "an output has the wrong size");
+      output = find_allocated(data, size);
+    }
+    job->in_place.push_back(static_cast<bool>(output.owner));
+    if (!output.owner) {
+      auto buffer = e.buffers().take(size);
+      if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+      output = {buffer, buffer->data()};
+    }
+    job->run.outputs.push_back(std::move(output));
   }
   auto scalars = info[2].As<Napi::Float32Array>();
   if (scalars.ElementLength() != job->program->scalars) throw Napi::RangeError::New(env, "wrong number of scalars");
@@ -281,7 +361,9 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
   }
   auto outputs = Napi::Array::New(env, job.run.outputs.size());
   for (size_t i = 0; i < job.run.outputs.size(); ++i) {
-    outputs.Set(static_cast<uint32_t>(i), array_buffer(env, job.run.outputs[i]));
+    const napi_value value =
+        job.in_place[i] ? static_cast<napi_value>(env.Null()) : array_buffer(env, job.run.outputs[i].owner);
+    outputs.Set(static_cast<uint32_t>(i), value);
   }
   if (!job.run.milliseconds.empty()) {
     const size_t bytes = job.run.milliseconds.size() * sizeof(double);

@@ -1,6 +1,7 @@
 #pragma once
 #include <napi.h>
 
+#include <map>
 #include <memory>
 #include <unordered_map>
 
@@ -25,6 +26,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value set_parameter(const Napi::CallbackInfo& info);
   Napi::Value read_parameter(const Napi::CallbackInfo& info);
   Napi::Value remove_parameter(const Napi::CallbackInfo& info);
+  Napi::Value allocate(const Napi::CallbackInfo& info);
   Napi::Value create_program(const Napi::CallbackInfo& info);
   Napi::Value remove_program(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
@@ -35,12 +37,14 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Engine& engine();
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);
+  Bytes find_allocated(const char* data, size_t size);
   static void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
 
   std::unique_ptr<Engine> engine_;
   Napi::ThreadSafeFunction completions_;
   std::unordered_map<int64_t, std::shared_ptr<const Program>> programs_;
   std::unordered_map<int64_t, Pending> pending_;
+  std::map<const char*, std::weak_ptr<Buffer>> allocated_;  // what `allocate` gave out, by address
   int64_t next_ = 1;
   bool open_ = false;
 };

@@ -44,19 +44,44 @@ inline void depthwise_vector(const DepthwiseTile& tile, int64_t C, int64_t c, Ve
   for (int r = 0; r < kTileColumns; ++r) sum[r] = s[r];
 }
 
+// Scratch memory of a thread: a line of outputs that is stored past the caches when it is whole, since rows of channels
+// alone need not begin on a vector's boundary.
+template <typename Geometry>
+size_t depthwise_scratch(const Call& call, const Geometry& g) {
+  const Rows y(call.out[0]);
+  const bool streams = y.stride == g.C && g.positions * g.C * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  return streams ? static_cast<size_t>(ceil_div(g.oW * g.C, kLanes)) * sizeof(Vec) : 0;
+}
+
 template <int kWidth, typename Geometry>
 void depthwise_lines(const Call& call, const Conv3dArgs& a, const Geometry& g, const float* zeros) {
   constexpr int kInputs = kTileColumns + kWidth - 1;
   const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
   const float* residual = call.in[3].data ? call.in[3].f32() : nullptr;
   const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
-  call.pool->parallel_for(g.N * g.oT * g.oH, [&](int64_t line, int) {
+  // a task is a line of outputs in kFrames consecutive frames, so that a line of inputs is still near when the frames
+  // after it need it
+  constexpr int64_t kFrames = 8;
+  const int64_t runs = ceil_div(g.oT, kFrames);
+  const size_t scratch = depthwise_scratch(call, g);
+  const auto depthwise_line = [&](int64_t line, int thread) {
+    float* out = y.data + line * g.oW * y.stride;
+    float* whole = reinterpret_cast<float*>(call.workspace + static_cast<size_t>(thread) * scratch);
+    float* target = scratch ? whole : out;
     const int64_t t0 = line / g.oH % g.oT * a.stride[0] - a.low[0], h0 = line % g.oH * a.stride[1] - a.low[1];
     const float* base = call.in[0].f32() + line / (g.oH * g.oT) * g.sN;
     DepthwiseTile tile;
+    // the line that enters the window one frame later comes from afar
+    const int64_t next_t = t0 + a.kernel[0] - 1 + a.stride[0], next_h = min64(h0 + a.kernel[1], g.H) - 1;
+    const float* next = next_t >= 0 && next_t < g.T && next_h >= 0 ? base + next_t * g.sT + next_h * g.sH : nullptr;
     for (int64_t first = 0; first < g.oW; first += kTileColumns) {
       const int columns = static_cast<int>(min64(kTileColumns, g.oW - first));
       tile.lines = 0;
+      if (next) {
+        const int64_t w = first * a.stride[2];
+        const float* end = next + min64(w + kTileColumns * a.stride[2], g.W) * g.sW;
+        for (const float* p = next + w * g.sW; p < end; p += 16) __builtin_prefetch(p, 0, 2);
+      }
       for (int64_t kt = 0; kt < a.kernel[0]; ++kt) {
         for (int64_t kh = 0; kh < a.kernel[1]; ++kh) {
           const int64_t t = t0 + kt, h = h0 + kh;
@@ -73,7 +98,6 @@ void depthwise_lines(const Call& call, const Conv3dArgs& a, const Geometry& g, c
           }
         }
       }
-      const int64_t position = line * g.oW + first;
       for (int64_t c = 0; c < g.C; c += kLanes) {
         Vec sum[kTileColumns];
         if (g.C - c >= kLanes) {
@@ -83,11 +107,18 @@ void depthwise_lines(const Call& call, const Conv3dArgs& a, const Geometry& g, c
         }
         const Epilogue e{bias ? bias + c : nullptr, a.activation == 1, false, g.C - c};
         for (int r = 0; r < columns; ++r) {
-          const int64_t m = position + r;
-          store_vector(sum[r], e, residual ? add.data + m * add.stride + c : nullptr, y.data + m * y.stride + c);
+          const int64_t m = line * g.oW + first + r;
+          store_vector(sum[r], e, residual ? add.data + m * add.stride + c : nullptr,
+                       target + (first + r) * y.stride + c);
         }
       }
     }
+    if (scratch) stream_copy(out, whole, g.oW * g.C);
+  };
+  call.pool->parallel_for(g.N * runs * g.oH, [&](int64_t task, int thread) {
+    const int64_t h = task % g.oH, run = task / g.oH % runs, n = task / (g.oH * runs);
+    for (int64_t t = run * kFrames; t < min64(g.oT, (run + 1) * kFrames); ++t)
+      depthwise_line((n * g.oT + t) * g.oH + h, thread);
   });
 }
 

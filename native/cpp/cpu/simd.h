@@ -86,9 +86,20 @@ inline void stream_end() {
 #endif
 }
 
-// Whether an output is worth streaming (it takes more than a thread's share of the last cache) and can be.
+// Copies `n` floats past the caches where they fill vectors of `out`.
+inline void stream_copy(float* out, const float* from, int64_t n) {
+  int64_t i = 0;
+  for (; i < n && reinterpret_cast<uintptr_t>(out + i) % sizeof(Vec); ++i) out[i] = from[i];
+  for (; i + kLanes <= n; i += kLanes) stream(out + i, load(from + i));
+  for (; i < n; ++i) out[i] = from[i];
+  stream_end();
+}
+
+// Outputs from here on are worth streaming: they take more than a thread's share of the last cache.
+constexpr int64_t kStreamBytes = 8 << 20;
+
+// Whether an output is worth streaming and can be.
 inline bool streams(const Tensor& y) {
-  constexpr int64_t kStreamBytes = 8 << 20;
   bool aligned = y.data && reinterpret_cast<uintptr_t>(y.data) % sizeof(Vec) == 0;
   for (int i = 0; i + 1 < y.rank; ++i) aligned = aligned && y.strides[i] % kLanes == 0;
   return aligned && y.elements() * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;

@@ -3,10 +3,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
+
+#include "runtime/memory.h"
 
 namespace videoclip {
 
@@ -15,20 +19,36 @@ namespace videoclip {
 // or the size is zero.
 class Buffer {
  public:
-  explicit Buffer(size_t bytes = 0) : size_(bytes) {
+  explicit Buffer(size_t bytes = 0, MemoryPtr memory = nullptr) : size_(bytes), memory_(std::move(memory)) {
     if (!bytes || bytes > SIZE_MAX / 2) return;
+    if (memory_) {
+      data_ = memory_->allocate(bytes);
+      return;
+    }
 #if defined(__linux__)
     if (mapped()) {
-      void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      // a huge page begins on a boundary of its size: map more and give back what lies around
+      const size_t slack = bytes >= kHuge ? kHuge : 0;
+      void* memory = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (memory == MAP_FAILED) return;
       data_ = static_cast<char*>(memory);
-      if (bytes >= kHuge) madvise(data_, bytes, MADV_HUGEPAGE);
+      if (!slack) return;
+      const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), whole = (bytes + page - 1) / page * page;
+      const size_t before = (kHuge - reinterpret_cast<uintptr_t>(data_) % kHuge) % kHuge;
+      if (before) munmap(data_, before);
+      data_ += before;
+      if (bytes + slack > before + whole) munmap(data_ + whole, bytes + slack - before - whole);
+      madvise(data_, bytes, MADV_HUGEPAGE);
       return;
     }
 #endif
     data_ = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
   }
   ~Buffer() {
+    if (memory_) {
+      if (data_) memory_->release(data_, size_);
+      return;
+    }
 #if defined(__linux__)
     if (mapped()) {
       if (data_) munmap(data_, size_);
@@ -45,11 +65,12 @@ class Buffer {
   bool failed() const { return size_ && !data_; }
 
  private:
-  static constexpr size_t kMapped = 1 << 20, kHuge = 4 << 20;
+  static constexpr size_t kMapped = 1 << 20, kHuge = 2 << 20;
   bool mapped() const { return size_ >= kMapped; }
 
   char* data_ = nullptr;
   size_t size_;
+  MemoryPtr memory_;
 };
 
 using BufferPtr = std::shared_ptr<Buffer>;
