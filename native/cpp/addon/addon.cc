@@ -48,8 +48,9 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
 // (seed): the order in which warps and lanes run; 0 forward, -1 reverse, else random
 void set_emulator_order(const Napi::CallbackInfo& info) {
   const int64_t seed = info[0].As<Napi::Number>().Int64Value();
-  const auto kind =
-      seed == 0 ? emulator::Order::forward : seed < 0 ? emulator::Order::reverse : emulator::Order::random;
+  const auto kind = seed == 0  ? emulator::Order::forward
+                    : seed < 0 ? emulator::Order::reverse
+                               : emulator::Order::random;
   emulator::set_order({kind, static_cast<uint64_t>(seed)});
 }
 
