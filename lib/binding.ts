@@ -38,6 +38,8 @@ export interface Addon {
   emulator?: {
     /** Order of warps and lanes: 0 forward, -1 reverse, else a seed. */
     setOrder(seed: number): void;
+    /** Bytes of device memory that there are. */
+    setMemoryLimit(bytes: number): void;
     /** What kernels did since the last call; see native/cpp/emulator/counters.h. */
     counters(): {
       sharedAccesses: number;
