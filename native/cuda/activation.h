@@ -51,17 +51,37 @@ VC_DEVICE float activate(int kind, float x) {
   }
 }
 
-// The same function of N values; the kind is looked up once.
+namespace detail {
+template <int kKind, int N>
+VC_DEVICE void activate_each(float (&v)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) v[i] = activate(kKind, v[i]);
+}
+}  // namespace detail
+
+// N values at once: the kind is looked at once for all of them.
 template <int N>
 VC_DEVICE void activate_all(int kind, float (&v)[N]) {
-  if (kind == kNone) return;
-  if (kind == kRelu) {
-#pragma unroll
-    for (int i = 0; i < N; ++i) v[i] = relu(v[i]);
-    return;
+  switch (kind) {
+    case kRelu:
+      return detail::activate_each<kRelu>(v);
+    case kSigmoid:
+      return detail::activate_each<kSigmoid>(v);
+    case kTanh:
+      return detail::activate_each<kTanh>(v);
+    case kGelu:
+      return detail::activate_each<kGelu>(v);
+    case kGeluTanh:
+      return detail::activate_each<kGeluTanh>(v);
+    case kSwish:
+      return detail::activate_each<kSwish>(v);
+    case kExp:
+      return detail::activate_each<kExp>(v);
+    case kSoftplus:
+      return detail::activate_each<kSoftplus>(v);
+    default:
+      return;
   }
-#pragma unroll
-  for (int i = 0; i < N; ++i) v[i] = activate(kind, v[i]);
 }
 
 }  // namespace VIDEOCLIP_CUDA
