@@ -13,7 +13,14 @@ export interface NativeProgram {
 }
 
 export interface NativeEngine {
-  info(): { isa: string; threads: number; panelWidth: number; parameterBytes: number; scratchBytes: number };
+  info(): {
+    isa: string;
+    threads: number;
+    hardware: string;
+    panelWidth: number;
+    parameterBytes: number;
+    scratchBytes: number;
+  };
   setParameter(id: number, data: ArrayBufferView | number): void;
   readParameter(id: number): ArrayBuffer;
   removeParameter(id: number): void;
@@ -38,6 +45,8 @@ export interface Addon {
   emulator?: {
     /** Order of warps and lanes: 0 forward, -1 reverse, else a seed. */
     setOrder(seed: number): void;
+    /** Bytes of device memory that there are. */
+    setMemoryLimit(bytes: number): void;
     /** What kernels did since the last call; see native/cpp/emulator/counters.h. */
     counters(): {
       sharedAccesses: number;

@@ -4,6 +4,7 @@ set(VIDEOCLIP_OPS
   avg_pool3d
   batch_norm
   binary
+  cast
   concat
   contrastive_loss
   conv3d
@@ -32,4 +33,5 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  cast
 )

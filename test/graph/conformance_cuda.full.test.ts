@@ -9,7 +9,8 @@ import "../../dist/graph/ops/index.js";
 import { FULL_PRECISION } from "../../dist/graph/passes/cast_precision.js";
 import { elements, type OpDefinition, opDefinitions } from "../../dist/graph/tensor.js";
 import * as ops from "../../dist/ops.js";
-import { type CaseValue, makeInput, roundTo } from "./case_input.js";
+import { type CaseValue, makeInput } from "./case_input.js";
+import { check, type Result } from "./compare.js";
 
 const test = suite("CUDA conformance");
 const device = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
@@ -17,7 +18,7 @@ const only = process.env.VIDEOCLIP_OPS?.split(",");
 const { emulator } = loadAddon().addon;
 const orders = device === "cuda-emulated" ? [0, -1, 7] : [0];
 /** Relative L2 by the type that results are stored in. */
-const LIMIT = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 } as Record<string, number>;
+const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
 /** Inputs whose first axis is the clip, or another axis whose rows do not depend on each other. */
 const BATCHED: Record<string, number[]> = {
   attention: [0, 1, 2, 3],
@@ -53,7 +54,7 @@ const CPU_ONLY = new Set([
 type AnyOp = OpDefinition<Record<string, unknown>>;
 
 async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) {
-  return ops.runOp<Record<string, unknown>, ops.NDArray<Float32Array | Uint16Array | Int32Array>[]>(op, inputs, attrs);
+  return ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
 }
 
 /** Row `n` of every input that has a row per clip. */
@@ -99,25 +100,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
           });
         }
         emulator?.setOrder(0);
-        const exact = row.inputs.every((rule) => !rule || rule.integer) && name !== "embedding";
-        first!.forEach((value, i) => {
-          assert.equal([...value.shape], [...expected[i].shape]);
-          const type = value.dtype ?? "f32";
-          const values = roundTo.decode(value.data, type);
-          let difference = 0;
-          let norm = 0;
-          values.forEach((v, j) => {
-            const reference = exact ? roundTo.nearest(expected[i].data[j], type) : expected[i].data[j];
-            if (Object.is(v, reference) || v === reference || (Number.isNaN(v) && Number.isNaN(reference))) return;
-            difference += (v - reference) ** 2;
-          });
-          for (const v of expected[i].data) if (Number.isFinite(v)) norm += v * v;
-          const error = Math.sqrt(difference / (norm || 1));
-          assert.ok(
-            exact ? difference === 0 : error <= LIMIT[type],
-            `relative L2 ${error}${exact ? " (must be exact)" : ""}`,
-          );
-        });
+        check(definition as never, row as never, first!, expected, LIMITS);
         const slots = BATCHED[name];
         const clips = inputs[0]?.shape[0] ?? 0;
         if (!slots || clips < 2) return;

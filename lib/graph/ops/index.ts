@@ -2,6 +2,7 @@ export * from "./attention.js";
 export * from "./avg_pool3d.js";
 export * from "./batch_norm.js";
 export * from "./binary.js";
+export * from "./cast.js";
 export * from "./concat.js";
 export * from "./contrastive_loss.js";
 export * from "./conv3d.js";

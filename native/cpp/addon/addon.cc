@@ -4,6 +4,7 @@
 #include "runtime/gpu.h"
 #if defined(VIDEOCLIP_WITH_EMULATOR)
 #include "emulator/launch.h"
+#include "emulator/memory.h"
 #endif
 
 namespace videoclip {
@@ -48,9 +49,15 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
 // (seed): the order in which warps and lanes run; 0 forward, -1 reverse, else random
 void set_emulator_order(const Napi::CallbackInfo& info) {
   const int64_t seed = info[0].As<Napi::Number>().Int64Value();
-  const auto kind =
-      seed == 0 ? emulator::Order::forward : seed < 0 ? emulator::Order::reverse : emulator::Order::random;
+  const auto kind = seed == 0  ? emulator::Order::forward
+                    : seed < 0 ? emulator::Order::reverse
+                               : emulator::Order::random;
   emulator::set_order({kind, static_cast<uint64_t>(seed)});
+}
+
+// (bytes): how much device memory there is
+void set_emulator_memory(const Napi::CallbackInfo& info) {
+  emulator::set_memory_limit(static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
 }
 
 // What kernels did since the last call.
@@ -74,6 +81,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 #if defined(VIDEOCLIP_WITH_EMULATOR)
   auto emulator = Napi::Object::New(env);
   emulator.Set("setOrder", Napi::Function::New(env, set_emulator_order));
+  emulator.Set("setMemoryLimit", Napi::Function::New(env, set_emulator_memory));
   emulator.Set("counters", Napi::Function::New(env, take_emulator_counters));
   exports.Set("emulator", emulator);
 #endif

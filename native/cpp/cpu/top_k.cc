@@ -1,7 +1,7 @@
 // Rows stream from memory once for a block of queries: a task is a stretch of rows that fits L2, read for one tile of
 // queries after another. Each thread keeps the best k of each query as a heap with the worst on top; few rows pass it.
-// The lists of the threads are joined at the end. (score, index) is a total order, so the k best of all do not depend on
-// who saw which row.
+// The lists of the threads are joined at the end. (score, index) is a total order, so the k best of all do not depend
+// on who saw which row.
 #include "ops/top_k.h"
 
 #include <algorithm>

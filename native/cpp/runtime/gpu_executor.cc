@@ -28,6 +28,7 @@ class GpuExecutor : public Executor {
   }
 
   Isa isa() const override { return gpu_->isa(); }
+  std::string hardware() const override { return gpu_->name(); }
   MemoryPtr parameter_memory() const override { return memory_; }
   MemoryPtr staging_memory() const override { return pinned_; }
   size_t depth() const override { return kSlots; }
@@ -35,13 +36,13 @@ class GpuExecutor : public Executor {
 
   Status write(char* to, const char* from, size_t bytes) override {
     std::lock_guard<std::mutex> lock(move_mutex_);
-    return first_error({gpu_->use(), gpu_->copy_in(to, from, bytes, move_), gpu_->record(moved_, move_),
-                        gpu_->synchronize(moved_)});
+    return first_error(
+        {gpu_->use(), gpu_->copy_in(to, from, bytes, move_), gpu_->record(moved_, move_), gpu_->synchronize(moved_)});
   }
   Status read(char* to, const char* from, size_t bytes) override {
     std::lock_guard<std::mutex> lock(move_mutex_);
-    return first_error({gpu_->use(), gpu_->copy_out(to, from, bytes, move_), gpu_->record(moved_, move_),
-                        gpu_->synchronize(moved_)});
+    return first_error(
+        {gpu_->use(), gpu_->copy_out(to, from, bytes, move_), gpu_->record(moved_, move_), gpu_->synchronize(moved_)});
   }
 
   void begin(Job& job, const ParameterStore& store) override {
@@ -72,8 +73,8 @@ class GpuExecutor : public Executor {
     for (size_t i = 0; i < slot->inputs.size(); ++i) {
       then(gpu_->copy_in(spaces.inputs[i], job.run.inputs[i].data, program.input_bytes[i], in_));
     }
-    then(gpu_->copy_in(spaces.scalars, reinterpret_cast<char*>(job.run.scalars.data()),
-                       program.scalars * sizeof(float), in_));
+    then(gpu_->copy_in(spaces.scalars, reinterpret_cast<char*>(job.run.scalars.data()), program.scalars * sizeof(float),
+                       in_));
     then(gpu_->record(slot->copied_in, in_));
     then(gpu_->wait(compute_, slot->copied_in));
     then(gpu_->poison(arena_->data(), program.arena_bytes, compute_));
@@ -212,8 +213,8 @@ class GpuExecutor : public Executor {
     while (marks_.size() <= job.program->instructions.size()) marks_.push_back(gpu_->make_event());
     if (const Status status = gpu_->record(marks_[0], compute_); !status) return status;
     for (size_t i = 0; i < job.program->instructions.size(); ++i) {
-      const Status status = first_error({run_instruction(*job.program, bound, i, nullptr, compute_),
-                                         gpu_->record(marks_[i + 1], compute_)});
+      const Status status = first_error(
+          {run_instruction(*job.program, bound, i, nullptr, compute_), gpu_->record(marks_[i + 1], compute_)});
       if (!status) return status;
     }
     if (const Status status = gpu_->synchronize(marks_[job.program->instructions.size()]); !status) return status;

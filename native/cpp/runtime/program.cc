@@ -32,7 +32,8 @@ std::string check(const Program& p, const Instruction& i, const Operand& o) {
 
 Call call_of(const Instruction& i, const std::vector<Tensor>& in, const std::vector<Tensor>& out) {
   return {in.data(),      static_cast<int>(in.size()),      out.data(), static_cast<int>(out.size()),
-          i.attrs.data(), static_cast<int>(i.attrs.size()), nullptr,    nullptr,   nullptr};
+          i.attrs.data(), static_cast<int>(i.attrs.size()), nullptr,    nullptr,
+          nullptr};
 }
 
 }  // namespace
