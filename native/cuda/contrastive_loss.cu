@@ -26,7 +26,11 @@ namespace {
 constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 constexpr float kNone = -__builtin_huge_valf();
 constexpr int kThreads = 128, kTileRows = 128, kTileColumns = 64;
-constexpr int64_t kManyBlocks = 396;     // 3 on each of 132 SMs
+constexpr int64_t kStepChannels = 64;
+constexpr int64_t kManyBlocks = 396;  // 3 on each of 132 SMs
+// Steps of K that a range has at least for each tile of rows: with fewer, reading what is there of the rows, and the
+// start of the block, cost as much as the products.
+constexpr int64_t kRangeSteps = 4, kStripSteps = 2;
 constexpr int64_t kSumBytes = 40 << 20;  // of the columns of all strips: beyond, strips have several tiles of rows
 
 // A sum of 2^x as 2^top sum.
@@ -35,8 +39,8 @@ struct LogSum {
 
   VC_DEVICE void add(const LogSum& other) {
     const float high = max(top, other.top);
-    if (high == kNone) return;
-    sum = sum * exp2_approx(top - high) + other.sum * exp2_approx(other.top - high);
+    const float shift = high == kNone ? 0.0f : high;  // nothing yet, or NaN, which the maximum does not see
+    sum = sum * exp2_approx(top - shift) + other.sum * exp2_approx(other.top - shift);
     top = high;
   }
   VC_DEVICE float value() const { return (top + ::log2f(sum)) * kLn2; }
@@ -58,10 +62,11 @@ struct Split {
     const int64_t row_tiles = (count + kTileRows - 1) / kTileRows;
     const int64_t column_tiles = (count + kTileColumns - 1) / kTileColumns;
     const int64_t most = max(int64_t{1}, kSumBytes / (8 * count * (grouped ? 2 : 1)));
-    strip_tiles = (row_tiles + most - 1) / most;
+    const int64_t steps = (depth + kStepChannels - 1) / kStepChannels;
+    strip_tiles = max((row_tiles + most - 1) / most, (kStripSteps + steps - 1) / steps);
     strips = (row_tiles + strip_tiles - 1) / strip_tiles;
     const int64_t wanted = min(column_tiles, (kManyBlocks + strips - 1) / strips);
-    range_tiles = (column_tiles + wanted - 1) / wanted;
+    range_tiles = max((column_tiles + wanted - 1) / wanted, (kRangeSteps + steps - 1) / steps);
     ranges = (column_tiles + range_tiles - 1) / range_tiles;
   }
 };
