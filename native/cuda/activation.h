@@ -1,6 +1,6 @@
 #pragma once
-// The unary functions of ops/unary.h, element by element in f32, in the forms of cpu/activation.h: good to a few ulp, far
-// tails included. On devices they rest on the accurate functions of the CUDA math library (no fast-math).
+// The unary functions of ops/unary.h, element by element in f32, in the forms of cpu/activation.h: good to a few ulp,
+// far tails included. On devices they rest on the accurate functions of the CUDA math library (no fast-math).
 #include "cuda/primitives/math.h"
 
 namespace videoclip {

@@ -1,9 +1,9 @@
 // conv3d: y[n,t,h,w,o] = act( sum_{k,i} scale[n,i] x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, i] W[o,k,i] + b[o] +
 // r[n,t,h,w,o] )
 //
-// x [N, T, H, W, Cin] channels-last, may be a channel slice; W [Cout, kT, kH, kW, Cin / groups] dense; b [Cout] f32; r like y;
-// scale [N, Cin]; outputs [N, T', H', W', width] for consecutive ranges of the Cout channels, each with its own row
-// stride. Storage f32, bf16 or f16; sums in f32.
+// x [N, T, H, W, Cin] channels-last, may be a channel slice; W [Cout, kT, kH, kW, Cin / groups] dense; b [Cout] f32; r
+// like y; scale [N, Cin]; outputs [N, T', H', W', width] for consecutive ranges of the Cout channels, each with its own
+// row stride. Storage f32, bf16 or f16; sums in f32.
 //
 // Implicit GEMM (gemm/mainloop.h): rows are output positions, K runs over taps and, within a tap, channels. Pointwise
 // convolutions read x as a matrix; others look windows up while copying (gemm/operands.h). With channels of a group not
@@ -13,12 +13,11 @@
 // Bytes: x once for each tap that L2 does not serve (3x3: near once), W once for each range of rows (from L2), y once.
 // FLOPs: 2 N T' H' W' Cout taps Cin / groups. Bound: the pointwise layers of S3D by memory (15 to 172 FLOP a byte), its
 // 1x3x3 and 3x1x1 layers by tensor cores and by L2 to shared memory. Share of the roofline: not yet measured.
-#include "ops/conv3d.h"
-
 #include "cuda/depthwise.h"
 #include "cuda/dispatch.h"
 #include "cuda/gemm/mainloop.h"
 #include "cuda/vector.h"
+#include "ops/conv3d.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

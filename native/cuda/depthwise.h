@@ -1,16 +1,16 @@
 #pragma once
-// Depthwise convolution (groups == Cin == Cout): y[n,t,h,w,c] = act( sum_k x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, c] W[c,k] +
-// b[c] + r[n,t,h,w,c] )
+// Depthwise convolution (groups == Cin == Cout): y[n,t,h,w,c] = act( sum_k x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, c]
+// W[c,k] + b[c] + r[n,t,h,w,c] )
 //
-// x, y, r [N, T, H, W, C] rows of channels, may be slices; W [C, kT, kH, kW] dense; b [C] f32. Storage f32, bf16 or f16, sums in
-// f32, in the order of the taps of each output: those along the strip last.
+// x, y, r [N, T, H, W, C] rows of channels, may be slices; W [C, kT, kH, kW] dense; b [C] f32. Storage f32, bf16 or
+// f16, sums in f32, in the order of the taps of each output: those along the strip last.
 //
 // A thread has V channels (16 bytes where aligned) of a strip of neighbouring outputs along W, or along T where the
 // window has no width. Each input of the strip is loaded once for a line of taps and added to all outputs it belongs
 // to. Blocks of 256 threads have a range of channels, whose weights they keep in shared memory as [taps][channels],
 // and several strips for each thread.
-// Bytes: x about once from memory (lines of the window from L1 and L2), y once. FLOPs: 2 taps an output. At 27 taps, f32 FMA and
-// memory are about equal bounds (reference: X3D); share of the roofline: not yet measured.
+// Bytes: x about once from memory (lines of the window from L1 and L2), y once. FLOPs: 2 taps an output. At 27 taps,
+// f32 FMA and memory are about equal bounds (reference: X3D); share of the roofline: not yet measured.
 #include "cuda/activation.h"
 #include "cuda/divider.h"
 #include "cuda/primitives/kernel.h"
@@ -24,8 +24,8 @@ namespace VIDEOCLIP_CUDA {
 namespace depthwise_detail {
 
 constexpr int kThreads = 256;
-constexpr int kRepeats = 4;                      // strips for each thread: loading the weights once for 4 is a few percent
-constexpr size_t kWeightBytes = 32 * 1024;       // of shared memory: 512 channels of 27 taps in 16 bits; 6 blocks an SM
+constexpr int kRepeats = 4;                 // strips for each thread: loading the weights once for 4 is a few percent
+constexpr size_t kWeightBytes = 32 * 1024;  // of shared memory: 512 channels of 27 taps in 16 bits; 6 blocks an SM
 
 // One axis of the window: along the strip first, then the other two.
 struct Axis {
@@ -56,13 +56,13 @@ template <typename T, int V, int kKernel, int kStride>
 VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, int begin, int tap,
                         float (&sum)[kStrip<V>][V]) {
   const Axis& along = p.axis[0];
-  const auto inputs = [&](int i, float (&x)[V]) {
+  const auto inputs = [&](int i, float(&x)[V]) {
     const int at = begin + i;
     const bool inside = at >= 0 && at < along.in;
     if (inside) load_values(p.x, line + static_cast<size_t>(at * along.in_stride), x);
     return inside;
   };
-  const auto weight_at = [&](int k, float (&w)[V]) {
+  const auto weight_at = [&](int k, float(&w)[V]) {
     load_values(weights, static_cast<uint32_t>((tap + k * along.taps) * p.block_channels), w);
   };
   if constexpr (kKernel > 0) {

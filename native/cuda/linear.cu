@@ -1,15 +1,14 @@
 // linear: y[m, o] = act( sum_i x[m, i] W[o, i] + b[o] )
 //
-// x [M, in] rows, may be a slice; W [out, in] dense; b [out] f32; y [M, out] rows. Storage f32, bf16 or f16; sums, bias and
-// activation in f32. The product of gemm/mainloop.h: tensor cores for 16-bit storage, plain FMA for f32; tile, threads
-// and shared memory in gemm/tiles.h.
-// Bytes: x and y once, W once for each range of rows (from L2). FLOPs: 2 M in out. Bound by tensor cores from about 184
-// FLOP a byte on (H200): more than 200 rows and 500 features; below, by memory. Share of the roofline: not yet measured.
-#include "ops/linear.h"
-
+// x [M, in] rows, may be a slice; W [out, in] dense; b [out] f32; y [M, out] rows. Storage f32, bf16 or f16; sums, bias
+// and activation in f32. The product of gemm/mainloop.h: tensor cores for 16-bit storage, plain FMA for f32; tile,
+// threads and shared memory in gemm/tiles.h. Bytes: x and y once, W once for each range of rows (from L2). FLOPs: 2 M
+// in out. Bound by tensor cores from about 184 FLOP a byte on (H200): more than 200 rows and 500 features; below, by
+// memory. Share of the roofline: not yet measured.
 #include "cuda/dispatch.h"
 #include "cuda/gemm/mainloop.h"
 #include "cuda/vector.h"
+#include "ops/linear.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

@@ -92,7 +92,8 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, int m0,
 template <class Tile, bool kUnary, typename T, class Math>
 VC_DEVICE void finish(const Math& math, const Destination<T>& p, int m0, int n0, int group) {
   const Shared<float> staged = shared_array<float>(0, (Tile::kM + 1) * Tile::kN);
-  static_assert((Tile::kM + 1) * Tile::kN * sizeof(float) <= Tile::kStages * Tile::kStageBytes, "in place of the stages");
+  static_assert((Tile::kM + 1) * Tile::kN * sizeof(float) <= Tile::kStages * Tile::kStageBytes,
+                "in place of the stages");
   math.stage(staged);
   for (int i = static_cast<int>(threadIdx.x); i < Tile::kN; i += Tile::kThreads) {
     const bool some = p.bias && n0 + i < p.columns;

@@ -35,7 +35,7 @@ class Loader {
   static constexpr int kBytes = V * static_cast<int>(sizeof(T));
   static constexpr bool kGathers = kBytes < 4;
   static constexpr int kWidth = kGathers ? 2 : V;
-  static constexpr int kCopies = kStep<T> / kWidth;   // of a row
+  static constexpr int kCopies = kStep<T> / kWidth;     // of a row
   static constexpr int kPassRows = kThreads / kCopies;  // rows that the block copies at once
   static constexpr int kPasses = kRows / kPassRows;
   static_assert(kThreads % kCopies == 0 && kRows % kPassRows == 0, "whole passes");

@@ -3,8 +3,8 @@
 //
 // A: rows of a matrix or windows of a convolution (operands.h). B: [columns][K]. Storage T, sums in f32.
 // A block has one tile of outputs (tiles.h) and walks K in steps of 128 bytes through kStages stages of shared memory,
-// filled by cp.async kStages - 1 steps ahead; one barrier a step. Every output is summed in the order of K, whatever the
-// tile. Tiles of one range of rows are neighbours in the grid, so that A comes from L2 all but once.
+// filled by cp.async kStages - 1 steps ahead; one barrier a step. Every output is summed in the order of K, whatever
+// the tile. Tiles of one range of rows are neighbours in the grid, so that A comes from L2 all but once.
 #include "cuda/gemm/epilogue.h"
 #include "cuda/primitives/kernel.h"
 
@@ -110,9 +110,8 @@ Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, Stream 
   } else {
     switch (vector) {
       case 8:
-        return for_tile(p.out.columns, clip_rows, [&](auto tile) {
-          return start<T, decltype(tile), 8, true, kScaled, kUnary>(p, stream);
-        });
+        return for_tile(p.out.columns, clip_rows,
+                        [&](auto tile) { return start<T, decltype(tile), 8, true, kScaled, kUnary>(p, stream); });
       case 4:
         return start<T, Tile64x64, 4, true, kScaled, kUnary>(p, stream);
       case 2:

@@ -106,8 +106,7 @@ class PlainFma {
       for (int i = 0; i < 8; ++i) a[i] = a_tile.load_packed<4>(tile_at<float>(row(i), chunk * 4, pattern(row(i))));
 #pragma unroll
       for (int j = 0; j < 8; ++j) {
-        const Packed<float, 4> b =
-            b_tile.load_packed<4>(tile_at<float>(column(j), chunk * 4, pattern(column(j))));
+        const Packed<float, 4> b = b_tile.load_packed<4>(tile_at<float>(column(j), chunk * 4, pattern(column(j))));
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
 #pragma unroll
@@ -130,9 +129,7 @@ class PlainFma {
 
  private:
   VC_DEVICE static int row(int i) { return warp_id() / Tile::kWarpsN * 32 + lane_id() / 8 + 4 * i; }
-  VC_DEVICE static int column(int j) {
-    return warp_id() % Tile::kWarpsN * 64 + j / 4 * 32 + lane_id() % 8 * 4 + j % 4;
-  }
+  VC_DEVICE static int column(int j) { return warp_id() % Tile::kWarpsN * 64 + j / 4 * 32 + lane_id() % 8 * 4 + j % 4; }
 
   float sums_[8][8] = {};
 };

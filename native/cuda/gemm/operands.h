@@ -1,7 +1,7 @@
 #pragma once
-// How a product reads its operands: both are rows of K values, of which a block takes some rows from `first` on and steps
-// along K. An operand says where a row lies, where a column (of K) lies relative to its row, and whether both meet in an
-// element; the rest is zeros.
+// How a product reads its operands: both are rows of K values, of which a block takes some rows from `first` on and
+// steps along K. An operand says where a row lies, where a column (of K) lies relative to its row, and whether both
+// meet in an element; the rest is zeros.
 #include "cuda/divider.h"
 #include "cuda/primitives/memory.h"
 
@@ -74,7 +74,8 @@ class WindowRows {
     uint64_t needs;
   };
 
-  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first) : w_(w), data_(w.data.offset(base)), first_(first) {}
+  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first)
+      : w_(w), data_(w.data.offset(base)), first_(first) {}
 
   // For rows 0 to count - 1; a barrier has to follow before `row`.
   VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {

@@ -1,7 +1,8 @@
 #pragma once
 // The tiles of the matrix products, and which layer gets which. The choice follows from the layer alone (columns, rows
 // per clip), never from the number of clips. None of the numbers is measured on a device yet: they follow from
-// registers (64 K per SM) and shared memory (227 KB on sm_90, 163 KB on sm_80, at most 99 KB a block on sm_86 and sm_89).
+// registers (64 K per SM) and shared memory (227 KB on sm_90, 163 KB on sm_80, at most 99 KB a block on sm_86 and
+// sm_89).
 #include "cuda/primitives/target.h"
 
 namespace videoclip {
@@ -21,7 +22,8 @@ struct Tile {
   static constexpr int kBlocks = kBlocksPerSm;  // that registers and shared memory are meant to allow
   static constexpr uint32_t kStageBytes = (kRows + kColumns) * kRowBytes;
   static_assert(kRows % kWarpRows_ == 0 && kColumns % kWarpColumns_ == 0, "whole warps");
-  static_assert(kStages * kStageBytes >= kRows * kColumns * sizeof(float), "the f32 outputs take the place of the stages");
+  static_assert(kStages * kStageBytes >= kRows * kColumns * sizeof(float),
+                "the f32 outputs take the place of the stages");
 };
 
 // 8 warps of 64 x 32: 64 sums a thread, so that 2 blocks of 256 threads share the registers; 2 x 96 KB of stages.
