@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parametersOf } from "../dist/models/parameters.js";
 import { benchExtract } from "./extract.js";
+import { report } from "./report.js";
 import { BENCHES } from "./cases/index.js";
 import { Engine } from "./harness/engine.js";
 import { graphOf, weightOf } from "./harness/graph.js";
@@ -16,6 +17,8 @@ import { turns } from "./harness/turns.js";
 
 /** Peers that take seconds or minutes a run. */
 const SLOW = new Set(["tfjs_wasm", "tfjs_cpu"]);
+/** Peers that are measured only where somebody has installed them, by the package that brings them. */
+const OPTIONAL: Record<string, string> = { tfjs_node: "@tensorflow/tfjs-node" };
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 const { values, positionals } = parseArgs({
@@ -31,6 +34,10 @@ const { values, positionals } = parseArgs({
 const [name] = positionals;
 const threads = Number(values.threads);
 const runs = Number(values.runs);
+if (name === "report") {
+  report();
+  process.exit(0);
+}
 if (name === "extract") {
   await benchExtract({ json: values.json, threads, long: values.long });
   process.exit(0);
@@ -38,7 +45,7 @@ if (name === "extract") {
 if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
   const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
   console.error(
-    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)`,
+    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  report     writes the tables of README.md from results/*.jsonl`,
   );
   process.exit(2);
 }
@@ -112,7 +119,9 @@ try {
   if (!values.json)
     console.log(`milliseconds: median [quartiles]; ratio of neighbouring runs, peer / ours; ${threads} threads`);
   for (const row of BENCHES[name].cases) {
-    for (const peer of row.peers) if (!values.peer || values.peer.includes(peer)) await compare(row, peer);
+    const installed = (peer: string) => !OPTIONAL[peer] || existsSync(join(folder, "node_modules", OPTIONAL[peer]));
+    const peers = row.peers.filter((peer) => (values.peer ? values.peer.includes(peer) : installed(peer)));
+    for (const peer of peers) await compare(row, peer);
   }
 } finally {
   rmSync(work, { recursive: true });

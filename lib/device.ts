@@ -3,17 +3,24 @@ import { loadAddon, type NativeEngine } from "./binding.js";
 import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
 import { ParameterStore } from "./graph/parameter_store.js";
 
-/** Arithmetic of convolutions. */
-export type Precision = "f32" | "bf16";
+/**
+ * On a CPU, arithmetic of convolutions: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
+ * or f16, with sums in f32.
+ */
+export type Precision = "f32" | "bf16" | "f16";
+
+/** `cuda:1` is the second GPU; `cuda-emulated` runs the CUDA kernels on the host, slowly and in test builds only. */
+export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}` | "cuda-emulated";
 
 export interface DeviceOptions {
   /** `auto` takes CUDA where it can be had and the CPU otherwise; `cuda` throws with the reason when it cannot. */
-  device?: "auto" | "cpu" | "cuda";
-  /** Compute threads, 1 to 256. Default: the cores this process may use. Results do not depend on it. */
+  device?: DeviceName;
+  /** Compute threads of the CPU, 1 to 256. Default: the cores this process may use. Results do not depend on it. */
   threads?: number;
   /**
-   * `bf16`: convolutions of models round inputs and weights to bf16 and sum in f32, where the CPU has dot products for it
-   * (AVX512-BF16); values between layers stay f32. Default `f32`.
+   * `bf16` on a CPU: convolutions of models round inputs and weights to bf16 and sum in f32, where it has dot products for
+   * it (AVX512-BF16); values between layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default
+   * `f32`.
    */
   precision?: Precision;
   /**
@@ -25,7 +32,9 @@ export interface DeviceOptions {
 
 /** A place to compute: an engine thread, a thread pool and the parameters that live there. */
 export class Device {
-  readonly name = "cpu";
+  readonly name: string;
+  readonly isGpu: boolean;
+  /** Instruction set of the CPU, or `cuda`. */
   readonly isa: string;
   readonly threads: number;
   /** Columns of a packed weight panel. */
@@ -36,9 +45,11 @@ export class Device {
   #engine: NativeEngine | undefined;
 
   /** @internal use `createDevice` */
-  constructor(engine: NativeEngine, { winograd = true, precision = "f32" }: DeviceOptions) {
+  constructor(name: string, engine: NativeEngine, { winograd = true, precision = "f32" }: DeviceOptions) {
     const info = engine.info();
     this.#engine = engine;
+    this.name = name;
+    this.isGpu = name.startsWith("cuda");
     this.isa = info.isa;
     this.threads = info.threads;
     this.panelWidth = info.panelWidth;
@@ -97,15 +108,27 @@ export function createDevice(options: DeviceOptions = {}): Device {
       received: threads,
     });
   }
-  if (!["auto", "cpu", "cuda"].includes(device)) {
-    throw new InvalidArgumentError(`device: expected auto, cpu or cuda, received ${device}`, { argument: "device" });
+  if (!/^(auto|cpu|cuda|cuda:\d+|cuda-emulated)$/.test(device)) {
+    throw new InvalidArgumentError(`device: expected auto, cpu, cuda or cuda:N, received ${device}`, {
+      argument: "device",
+      received: device,
+    });
   }
-  if (!["f32", "bf16"].includes(precision)) {
-    throw new InvalidArgumentError(`precision: expected f32 or bf16, received ${precision}`, { argument: "precision" });
+  if (!["f32", "bf16", "f16"].includes(precision)) {
+    throw new InvalidArgumentError(`precision: expected f32, bf16 or f16, received ${precision}`, {
+      argument: "precision",
+      received: precision,
+    });
   }
   const { addon } = loadAddon();
-  if (device === "cuda") {
-    throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${addon.cuda().reason}`);
+  if (device === "cuda-emulated") return openEmulated(options);
+  if (device.startsWith("cuda") || (device === "auto" && addon.cuda().usable)) {
+    const gpu = openCuda(Number(device.split(":")[1] ?? 0), options);
+    if (!("reason" in gpu)) return gpu;
+    if (device !== "auto") throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${gpu.reason}`);
+  }
+  if (precision === "f16") {
+    throw new DeviceError("ERR_PRECISION_UNAVAILABLE", "precision f16: a CPU computes in f32 or bf16; it needs a GPU");
   }
   const isa = chooseIsa(addon.isas());
   if (precision === "bf16" && !addon.isas()[isa].bf16) {
@@ -114,7 +137,27 @@ export function createDevice(options: DeviceOptions = {}): Device {
       "precision bf16: this processor has no bf16 dot products (AVX512-BF16), so it would only be slower: use f32",
     );
   }
-  return new Device(new addon.Engine(isa, threads), options);
+  return new Device("cpu", new addon.Engine(isa, threads), options);
+}
+
+function openCuda(index: number, options: DeviceOptions): Device | { reason: string } {
+  const { addon } = loadAddon();
+  const { usable, reason } = addon.cuda();
+  if (!usable) return { reason };
+  try {
+    return new Device(`cuda:${index}`, new addon.Engine(addon.gpus().cuda, index), options);
+  } catch (cause) {
+    return { reason: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+function openEmulated(options: DeviceOptions): Device {
+  const { addon } = loadAddon();
+  const { emulated } = addon.gpus();
+  if (emulated === null) {
+    throw new DeviceError("ERR_CUDA_UNAVAILABLE", "device cuda-emulated is in test builds only (VIDEOCLIP_EMULATOR)");
+  }
+  return new Device("cuda-emulated", new addon.Engine(emulated, 0), options);
 }
 
 function chooseIsa(isas: { name: string; supported: boolean }[]): number {

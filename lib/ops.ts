@@ -18,6 +18,8 @@ export type { BinaryKind, PreprocessAttrs, Triple, UnaryKind } from "./graph/ops
 export interface NDArray<T = Float32Array> {
   data: T;
   shape: readonly number[];
+  /** Default: f32, u8 and i32 by the kind of array; 16-bit values are float16. */
+  dtype?: DType;
 }
 
 type AnyArray = NDArray<Float32Array | Uint8Array | Int32Array | Uint16Array>;
@@ -43,8 +45,8 @@ export function dispose(): void {
   device = undefined;
 }
 
-/** 16-bit values are taken as float16. */
-function dtypeOf(data: AnyArray["data"]): DType {
+function dtypeOf({ data, dtype }: AnyArray): DType {
+  if (dtype) return dtype;
   if (data instanceof Float32Array) return "f32";
   if (data instanceof Uint16Array) return "f16";
   return data instanceof Uint8Array ? "u8" : "i32";
@@ -67,17 +69,21 @@ export async function runOp<A, R extends AnyArray[] = NDArray[]>(
   }
   device ??= createDevice(options);
   const on = device;
-  const types = inputs.map((x) => (x ? `${dtypeOf(x.data)}[${x.shape.join()}]` : "-"));
+  const types = inputs.map((x) => (x ? `${dtypeOf(x)}[${x.shape.join()}]` : "-"));
   const program = programs.get(`${op.name} ${types.join(" ")} ${JSON.stringify(attrs)}`, () => {
     const graph = trace(() => {
-      const tensors = inputs.map((x, i) => (x ? input(`x${i}`, x.shape, dtypeOf(x.data)) : null));
+      const tensors = inputs.map((x, i) => (x ? input(`x${i}`, x.shape, dtypeOf(x)) : null));
       return Object.fromEntries(applyOp(op, tensors, attrs).map((y, i) => [`y${i}`, y]));
     });
     return compile(graph, on);
   });
   const given = Object.fromEntries(inputs.flatMap((x, i) => (x ? [[`x${i}`, x.data]] : [])));
   const results = await program.run<ProgramOutputs>(given, call);
-  return [...program.outputs].map(([name, tensor]) => ({ data: results[name], shape: tensor.shape })) as R;
+  return [...program.outputs].map(([name, tensor]) => ({
+    data: results[name],
+    shape: tensor.shape,
+    dtype: tensor.dtype,
+  })) as R;
 }
 
 const first = async (results: Promise<NDArray[]>): Promise<NDArray> => (await results)[0];
@@ -212,3 +218,69 @@ export const layerNorm = (
   x: NDArray,
   o: CallOptions & { eps: number; weight?: NDArray; bias?: NDArray; residual?: NDArray },
 ): Promise<NDArray> => first(runOp(definitions.layerNorm, [x, o.weight, o.bias, o.residual], { eps: o.eps }, o));
+
+export interface AttentionOptions extends CallOptions {
+  heads: number;
+  /** `[N, Sk]`: keys whose value is 0 are left out. */
+  mask?: NDArray<Uint8Array | Float32Array>;
+  /** Multiplies the scores. Default 1 / sqrt(head size). */
+  scale?: number;
+  /** Query i only sees keys j <= i + Sk - Sq. Default false. */
+  causal?: boolean;
+}
+
+/**
+ * Softmax attention over all heads: q `[N, Sq, heads HS]`, k and v `[N, Sk, heads HS]` to `[N, Sq, heads HS]`. A query that
+ * sees no key gives zeros; keys left out do not change other results by a bit.
+ * @throws ShapeError when k, v or the mask do not fit q, or the heads do not divide its channels
+ */
+export function attention(q: NDArray, k: NDArray, v: NDArray, o: AttentionOptions): Promise<NDArray> {
+  const { heads, mask, causal = false } = o;
+  const scale = o.scale ?? 1 / Math.sqrt(q.shape[q.shape.length - 1] / heads);
+  return first(runOp(definitions.attention, [q, k, v, mask], { heads, scale, causal }, o));
+}
+
+export interface ContrastiveLossOptions extends CallOptions {
+  /** Multiplies the dot products: 1 / temperature. Default 1. */
+  scale?: number;
+  /** The two directions' means are added (VideoCLIP; the default) or averaged (CLIP). */
+  reduction?: "sum" | "mean";
+  /** `[N]`: rows of one group are positives of each other. Default: row i of a and row i of b alone. */
+  group?: NDArray<Int32Array>;
+}
+
+/**
+ * Symmetric InfoNCE over the dot products of a `[N, D]` and b `[N, D]`, without storing them: the loss and the log-sum-exp
+ * of every row and column `[N]`.
+ * @throws ShapeError when b or the groups do not fit a
+ */
+export async function contrastiveLoss(
+  a: NDArray,
+  b: NDArray,
+  o: ContrastiveLossOptions = {},
+): Promise<{ loss: number; rows: NDArray; columns: NDArray }> {
+  const attrs = { scale: o.scale ?? 1, reduction: o.reduction ?? "sum" };
+  const [loss, rows, columns] = await runOp(definitions.contrastiveLoss, [a, b, o.group], attrs, o);
+  return { loss: loss.data[0], rows, columns };
+}
+
+/**
+ * The k rows with the largest dot product with each query, exactly: queries `[Q, D]`, rows `[M, D]` (f32, or the bits of
+ * f16) to `[Q, k]`, best first, equal scores by rising index, NaN last; places beyond M hold -inf and -1.
+ * @param o.base added to the indices; default 0
+ * @throws ShapeError when the rows do not fit the queries or k is below 1
+ */
+export async function topK(
+  queries: NDArray,
+  rows: NDArray<Float32Array | Uint16Array>,
+  o: CallOptions & { k: number; base?: number },
+): Promise<{ values: NDArray; indices: NDArray<Int32Array> }> {
+  const attrs = { k: o.k, base: o.base ?? 0 };
+  const [values, indices] = await runOp<typeof attrs, [NDArray, NDArray<Int32Array>]>(
+    definitions.topK,
+    [queries, rows],
+    attrs,
+    o,
+  );
+  return { values, indices };
+}

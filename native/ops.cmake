@@ -1,10 +1,12 @@
-# One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel.
+# One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
   attention
   avg_pool3d
   batch_norm
   binary
+  cast
   concat
+  contrastive_loss
   conv3d
   conv3d_bf16
   embedding
@@ -24,6 +26,12 @@ set(VIDEOCLIP_OPS
   slice
   softmax
   space_to_depth
+  top_k
   unary
   winograd_conv3d
+)
+
+# The ops that have a CUDA kernel.
+set(VIDEOCLIP_CUDA_OPS
+  cast
 )

@@ -1,4 +1,7 @@
 // The one build step of a clone: the addon through cmake-js, then the TypeScript. Does nothing when nothing changed.
+//   --native   the addon alone
+//   --release  as it is published: no emulator, every GPU architecture; into build/release
+//   --cpu      without CUDA kernels (they are built where nvcc is found)
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,6 +11,13 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const quiet = process.argv.includes("--quiet");
 const nativeOnly = process.argv.includes("--native");
+const release = process.argv.includes("--release");
+const settings = [
+  `-DVIDEOCLIP_EMULATOR=${release ? "OFF" : "ON"}`,
+  `-DVIDEOCLIP_CUDA=${process.argv.includes("--cpu") ? "OFF" : "AUTO"}`,
+  `-DVIDEOCLIP_CUDA_ARCHITECTURES=${release ? "all" : "80;90"}`,
+];
+const folder = release ? "build/release" : "build";
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -43,10 +53,11 @@ function unchanged(stamp, value, output) {
 }
 
 if (!existsSync(join(root, "node_modules/node-addon-api"))) fail("The dependencies are missing. Run: npm ci");
-mkdirSync(join(root, "build"), { recursive: true });
+mkdirSync(join(root, folder), { recursive: true });
 
-const native = digest([...sources("native"), join(root, "CMakeLists.txt")]);
-if (!unchanged("native.sha256", native, "build/Release/videoclip.node")) {
+const native = `${digest([...sources("native"), join(root, "CMakeLists.txt")])} ${settings.join(" ")}`;
+const stamp = release ? "release.sha256" : "native.sha256";
+if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
   const missing = [
     ["cmake", has("cmake")],
     ["a C++ compiler", has(process.env.CXX ?? "c++") || has("g++") || has("clang++")],
@@ -59,15 +70,17 @@ if (!unchanged("native.sha256", native, "build/Release/videoclip.node")) {
     fail(`Building the addon needs ${missing.map(([name]) => name).join(" and ")}. Install with: ${install}`);
   }
   const cmakeJs = join(root, "node_modules/cmake-js/bin/cmake-js");
-  run("Building the native addon (about a minute)", process.execPath, [
+  const cuda = settings[1].endsWith("AUTO") && has("nvcc");
+  run(`Building the native addon (about ${cuda ? "five minutes" : "a minute"})`, process.execPath, [
     cmakeJs,
     "compile",
     "--out",
-    "build",
+    folder,
     "--parallel",
     "2",
+    ...settings.map((setting) => setting.replace("-D", "--CD")),
   ]);
-  writeFileSync(join(root, "build/native.sha256"), native);
+  writeFileSync(join(root, "build", stamp), native);
 }
 
 const lib = digest([...sources("lib"), join(root, "tsconfig.json")]);

@@ -1,5 +1,5 @@
 // npm run prebuild: the addon of this platform as a package carries it, prebuilds/<platform>-<arch>/, in the names that
-// node-gyp-build looks for. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
+// node-gyp-build looks for. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -16,12 +16,13 @@ function run(command, ...args) {
   throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr}`);
 }
 
-run(process.execPath, "scripts/build.mjs", "--native", "--quiet");
+const passed = process.argv.slice(2);
+run(process.execPath, "scripts/build.mjs", "--native", "--quiet", "--release", ...passed);
 const folder = join(root, "prebuilds", `${process.platform}-${process.arch}`);
 const libc = process.platform === "linux" ? ".glibc" : "";
 const target = join(folder, `videoclip.napi${libc}.node`);
 mkdirSync(folder, { recursive: true });
-copyFileSync(join(root, "build/Release/videoclip.node"), target);
+copyFileSync(join(root, "build/release/Release/videoclip.node"), target);
 
 if (process.platform === "linux") {
   run("strip", "--strip-unneeded", target);

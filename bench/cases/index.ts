@@ -18,7 +18,7 @@ function sepconv(channels: number, outChannels: number, T: number, size: number)
     name: `1x3x3 + 3x1x1 ${channels}>${outChannels} @${T}x${size}x${size}`,
     spec: { kind: "convs", shape: [1, T, size, size, channels], layers },
     precision: "f32",
-    peers: ["onnxruntime", "torch", "tfjs_wasm", "tfjs_cpu"],
+    peers: ["onnxruntime", "torch", "tfjs_wasm", "tfjs_cpu", "tfjs_node"],
   };
 }
 
@@ -36,7 +36,7 @@ function pool(kernel: Triple, stride: Triple, pad: Triple, C: number, T: number,
     name: `max ${kernel.join("x")} stride ${stride.join("x")} C=${C} @${T}x${size}x${size}`,
     spec: { kind: "max_pool", shape: [1, T, size, size, C], kernel, stride, pad },
     precision: "f32",
-    peers: ["onnxruntime", "torch", "tfjs_wasm"],
+    peers: ["onnxruntime", "torch", "tfjs_wasm", "tfjs_node"],
   };
 }
 

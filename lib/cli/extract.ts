@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError as InvalidOption, Option } from "commander";
-import type { Precision } from "../device.js";
+import type { DeviceName, Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
 import { loadVideoEncoder } from "../models/load.js";
 import { resolvePreset } from "../video/presets.js";
@@ -23,7 +23,7 @@ interface Flags {
   batch: number | "auto";
   decoders: number;
   threads?: number;
-  device: "auto" | "cpu" | "cuda";
+  device: DeviceName;
   decoder: DecoderName;
   shard?: string;
   resume?: boolean;
@@ -63,13 +63,17 @@ export function extractCommand(): Command {
     .option("--frames <n>", "frames per clip", positive)
     .option("--stride <n>", "frames between the starts of clips", positive)
     .option("--size <n>", "height and width of the crop", positive)
-    .addOption(new Option("--precision <p>", "arithmetic of convolutions").choices(["f32", "bf16"]).default("f32"))
+    .addOption(
+      new Option("--precision <p>", "arithmetic of convolutions; on a GPU, type of activations")
+        .choices(["f32", "bf16", "f16"])
+        .default("f32"),
+    )
     .addOption(new Option("--save-dtype <t>", "type of the saved features").choices(["f16", "f32"]).default("f16"))
     .option("--l2", "divide each feature by its 2-norm")
     .option("--batch <n>", "clips per program", (text) => (text === "auto" ? text : positive(text)), "auto")
     .option("--decoders <n>", "videos decoded at the same time", positive, 2)
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
-    .addOption(new Option("--device <name>", "where to compute").choices(["auto", "cpu", "cuda"]).default("auto"))
+    .option("--device <name>", "where to compute: auto, cpu, cuda, cuda:N for the N-th GPU", "auto")
     .addOption(new Option("--decoder <name>", "video decoder").choices(["auto", "node-av", "ffmpeg"]).default("auto"))
     .option("--shard <i/n>", "only every n-th video from the i-th on, 0 <= i < n")
     .option("--resume", "go on with a folder; what is finished stays")

@@ -1,9 +1,18 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
-import { DisposedError, InvalidArgumentError, OutOfMemoryError, VideoClipError } from "../errors.js";
+import {
+  DeviceError,
+  DisposedError,
+  DTypeError,
+  InvalidArgumentError,
+  OutOfMemoryError,
+  VideoClipError,
+} from "../errors.js";
 import { chooseBf16 } from "./passes/choose_bf16.js";
+import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
+import { gpuWeights } from "./passes/gpu_weights.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
 import { packWeights } from "./passes/pack_weights.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
@@ -162,6 +171,9 @@ async function runNative(
     signal?.throwIfAborted();
     const message = cause instanceof Error ? cause.message : String(cause);
     if (message === "disposed") throw new DisposedError("This device");
+    if (message === "device lost") {
+      throw new DeviceError("ERR_DEVICE_LOST", "The GPU stopped answering: it must be opened again", { cause });
+    }
     if (message === "out of memory") throw new OutOfMemoryError("The device has too little memory for this program");
     throw new VideoClipError("ERR_RUN", `The program failed: ${message}`, { cause });
   } finally {
@@ -175,10 +187,8 @@ async function runNative(
  */
 export function compile(graph: Graph, device: Device): Program {
   copyOutputs(graph);
-  const bf16 = device.precision === "bf16";
-  if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
-  if (bf16) chooseBf16(graph);
-  packWeights(graph, device.panelWidth);
+  if (device.isGpu) lowerToGpu(graph, device);
+  else lowerToCpu(graph, device);
   const derived = hoistParameters(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
   const parameterId = (tensor: Tensor) =>
@@ -189,6 +199,26 @@ export function compile(graph: Graph, device: Device): Program {
   const native = device.engine.createProgram(encode(graph, plan));
   return new Program(device, graph, plan, derived, native);
 }
+
+function lowerToGpu(graph: Graph, device: Device): void {
+  castPrecision(graph, device.precision);
+  gpuWeights(graph);
+}
+
+function lowerToCpu(graph: Graph, device: Device): void {
+  const bf16 = device.precision === "bf16";
+  if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
+  if (bf16) chooseBf16(graph);
+  packWeights(graph, device.panelWidth);
+  for (const node of graph.nodes) {
+    if (HALF_ON_CPU.has(node.op.name)) continue;
+    const half = [...node.inputs, ...node.outputs].find((x) => x?.dtype === "bf16" || x?.dtype === "f16");
+    if (half) throw new DTypeError(`${node.op.name}: ${half.dtype} operands need a GPU`, { op: node.op.name });
+  }
+}
+
+/** Ops whose CPU kernels take 16-bit operands. */
+const HALF_ON_CPU = new Set(["input", "parameter", "cast", "top_k"]);
 
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
@@ -231,6 +261,7 @@ const OPERANDS: Record<string, number> = {
   linear: 3,
   layer_norm: 4,
   attention: 4,
+  contrastive_loss: 3,
 };
 
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {

@@ -1,4 +1,4 @@
-import type { Precision } from "../device.js";
+import type { DeviceName, Precision } from "../device.js";
 import type { Preset } from "../video/types.js";
 
 /** A frozen video encoder as bulk extraction sees it: u8 RGB clips in, one float32 row per clip out. */
@@ -32,7 +32,7 @@ export interface VideoEncoderOptions {
   preset: Preset;
   /** `mixed_5c` (1024), `video_embedding` (512, s3dg), `logits` (400, s3d). Default `mixed_5c`. */
   output?: string;
-  device?: "auto" | "cpu" | "cuda";
+  device?: DeviceName;
   /** Arithmetic of convolutions: `f32`, or `bf16` where the processor has it. Default `f32`. */
   precision?: Precision;
   threads?: number;
@@ -60,6 +60,6 @@ export interface S3DTextEncoderOptions {
   vocabulary: string | readonly string[];
   /** Words of a sentence that count. Default 16, as the checkpoint was trained. */
   words?: number;
-  device?: "auto" | "cpu" | "cuda";
+  device?: DeviceName;
   threads?: number;
 }

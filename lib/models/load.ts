@@ -1,5 +1,5 @@
 import { createDevice } from "../device.js";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError, OutOfMemoryError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
@@ -79,6 +79,21 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
   }
   const programs = new ProgramCache();
   const clipBytes = preset.frames * preset.crop * preset.crop * 3;
+  /** Clips that the device has memory for, as far as we know. */
+  let fits = batch;
+
+  async function encodeBatch(clips: Uint8Array, n: number, signal?: AbortSignal): Promise<Float32Array> {
+    // few sizes, so few programs: the next power of two, at most the batch; a row does not depend on the others
+    const rows = Math.min(fits, 2 ** Math.ceil(Math.log2(n)));
+    const program = programs.get(`${rows}`, () => compile(optimize(forward(model, output, preset, rows)), device));
+    let input = clips;
+    if (rows > n) {
+      input = new Uint8Array(rows * clipBytes);
+      input.set(clips);
+    }
+    const { y } = await program.run({ clips: input }, { signal });
+    return y.subarray(0, n * dim);
+  }
 
   return {
     model,
@@ -95,16 +110,26 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
           `clips: expected 1 to ${batch} clips of ${clipBytes} bytes, received ${clips.length} bytes`,
         );
       }
-      // few sizes, so few programs: the next power of two, at most the batch; a row does not depend on the others
-      const rows = Math.min(batch, 2 ** Math.ceil(Math.log2(n)));
-      const program = programs.get(`${rows}`, () => compile(optimize(forward(model, output, preset, rows)), device));
-      let input = clips;
-      if (rows > n) {
-        input = new Uint8Array(rows * clipBytes);
-        input.set(clips);
+      const features = new Float32Array(n * dim);
+      for (let first = 0; first < n;) {
+        const count = Math.min(fits, n - first);
+        const part = clips.subarray(first * clipBytes, (first + count) * clipBytes);
+        try {
+          features.set(await encodeBatch(part, count, signal), first * dim);
+          first += count;
+        } catch (error) {
+          if (!(error instanceof OutOfMemoryError) || count === 1) throw error;
+          programs.clear();
+          fits = Math.ceil(count / 2);
+          process.emitWarning(
+            `${device.name} has too little memory for ${count} clips at a time: going on with ${fits}`,
+            {
+              code: "VIDEOCLIP_BATCH_HALVED",
+            },
+          );
+        }
       }
-      const { y } = await program.run({ clips: input }, { signal });
-      return y.slice(0, n * dim);
+      return features;
     },
     dispose() {
       programs.clear();

@@ -69,10 +69,15 @@ test("memory of the device is read and written in place, other arrays are copied
   }
   // Node copies foreign memory that is transferred: the run goes on reading the same bytes
   const run = program.run({ x });
-  const moved = structuredClone(x, { transfer: [x.buffer] });
+  const moved = structuredClone(x, { transfer: [x.buffer as ArrayBuffer] });
   assert.is(Buffer.compare(Buffer.from((await run).y.buffer), Buffer.from(expected.buffer)), 0);
   assert.is(moved[1], Math.fround(Math.sin(1)));
-  for (const outputs of [{ z: expected }, { y: new Float32Array(3) }, { y: [1] as unknown as Float32Array }])
+  const wrong: Record<string, Float32Array>[] = [
+    { z: expected },
+    { y: new Float32Array(3) },
+    { y: [1] as unknown as Float32Array },
+  ];
+  for (const outputs of wrong)
     await rejects(program.run({ x: moved }, { outputs }), (error) => error instanceof InvalidArgumentError);
   assert.throws(
     () => device.allocate(-1),

@@ -83,7 +83,7 @@ std::vector<std::string> run(Isa isa, int threads) {
   std::vector<std::string> results;
   int cancelled = 0, other = 0;
   {
-    Engine engine(isa, threads, [&](std::unique_ptr<Job> job) {
+    Engine engine(make_cpu_executor(isa, threads), [&](std::unique_ptr<Job> job) {
       std::lock_guard<std::mutex> lock(mutex);
       if (job->error.empty()) {
         results.emplace_back(job->run.outputs[0].data, job->run.outputs[0].owner->size());

@@ -1,5 +1,5 @@
 import type { Node, Tensor } from "../tensor.js";
-import { elements } from "../tensor.js";
+import { elements, ITEM_SIZE } from "../tensor.js";
 import { type Graph, INPUT, PARAMETER, sortGraph } from "../trace.js";
 
 /** A value that depends on parameters alone: computed once, kept in the store under `name`, shared by all programs. */
@@ -39,7 +39,7 @@ export function hoistParameters(graph: Graph): DerivedParameter[] {
       name: `${found.name}#${tensor.index}`,
       tensor,
       sources: [...found.sources],
-      bytes: elements(tensor.shape) * 4,
+      bytes: elements(tensor.shape) * ITEM_SIZE[tensor.dtype],
     });
   };
   for (const node of graph.nodes) if (!constant.has(node)) for (const x of node.inputs) keep(x);

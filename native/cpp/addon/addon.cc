@@ -2,13 +2,17 @@
 
 #include "addon/engine_wrap.h"
 #include "runtime/gpu.h"
+#if defined(VIDEOCLIP_WITH_EMULATOR)
+#include "emulator/launch.h"
+#include "emulator/memory.h"
+#endif
 
 namespace videoclip {
 namespace {
 
 Napi::Value isas(const Napi::CallbackInfo& info) {
   auto out = Napi::Array::New(info.Env());
-  for (int i = 0; i < kIsaCount; ++i) {
+  for (int i = 0; i <= static_cast<int>(Isa::avx512); ++i) {
     auto item = Napi::Object::New(info.Env());
     item.Set("name", isa_name(static_cast<Isa>(i)));
     item.Set("supported", isa_supported(static_cast<Isa>(i)));
@@ -16,6 +20,17 @@ Napi::Value isas(const Napi::CallbackInfo& info) {
     item.Set("bf16", has_bf16(static_cast<Isa>(i)));
     out.Set(static_cast<uint32_t>(i), item);
   }
+  return out;
+}
+
+Napi::Value gpus(const Napi::CallbackInfo& info) {
+  auto out = Napi::Object::New(info.Env());
+  out.Set("cuda", static_cast<int>(Isa::cuda));
+#if defined(VIDEOCLIP_WITH_EMULATOR)
+  out.Set("emulated", static_cast<int>(Isa::cuda_emulated));
+#else
+  out.Set("emulated", info.Env().Null());
+#endif
   return out;
 }
 
@@ -29,9 +44,48 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
   return out;
 }
 
+#if defined(VIDEOCLIP_WITH_EMULATOR)
+
+// (seed): the order in which warps and lanes run; 0 forward, -1 reverse, else random
+void set_emulator_order(const Napi::CallbackInfo& info) {
+  const int64_t seed = info[0].As<Napi::Number>().Int64Value();
+  const auto kind = seed == 0  ? emulator::Order::forward
+                    : seed < 0 ? emulator::Order::reverse
+                               : emulator::Order::random;
+  emulator::set_order({kind, static_cast<uint64_t>(seed)});
+}
+
+// (bytes): how much device memory there is
+void set_emulator_memory(const Napi::CallbackInfo& info) {
+  emulator::set_memory_limit(static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
+}
+
+// What kernels did since the last call.
+Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
+  const emulator::Counters counters = emulator::counters();
+  emulator::reset_counters();
+  auto out = Napi::Object::New(info.Env());
+  out.Set("sharedAccesses", static_cast<double>(counters.shared_accesses));
+  out.Set("bankConflicts", static_cast<double>(counters.bank_conflicts));
+  out.Set("globalAccesses", static_cast<double>(counters.global_accesses));
+  out.Set("excessSectors", static_cast<double>(counters.excess_sectors));
+  out.Set("mma", static_cast<double>(counters.mma));
+  return out;
+}
+
+#endif
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineWrap::define(env));
   exports.Set("isas", Napi::Function::New(env, isas));
+#if defined(VIDEOCLIP_WITH_EMULATOR)
+  auto emulator = Napi::Object::New(env);
+  emulator.Set("setOrder", Napi::Function::New(env, set_emulator_order));
+  emulator.Set("setMemoryLimit", Napi::Function::New(env, set_emulator_memory));
+  emulator.Set("counters", Napi::Function::New(env, take_emulator_counters));
+  exports.Set("emulator", emulator);
+#endif
+  exports.Set("gpus", Napi::Function::New(env, gpus));
   exports.Set("cuda", Napi::Function::New(env, cuda));
   return exports;
 }

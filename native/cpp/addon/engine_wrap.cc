@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "runtime/gpu.h"
+
 namespace videoclip {
 namespace {
 
@@ -87,6 +89,33 @@ napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign = 
   return copy;
 }
 
+// `number`: threads of a CPU, index of a GPU.
+std::unique_ptr<Executor> make_executor(Napi::Env env, Isa isa, int number) {
+  if (isa != Isa::cuda && !isa_supported(isa)) throw Napi::Error::New(env, "this instruction set is not available");
+  std::string error = "this build has no CUDA kernels";
+  std::unique_ptr<Gpu> gpu;
+  switch (isa) {
+    case Isa::cuda:
+#if defined(VIDEOCLIP_WITH_CUDA)
+      gpu = open_cuda(number, &error);
+#endif
+      break;
+    case Isa::cuda_emulated:
+#if defined(VIDEOCLIP_WITH_EMULATOR)
+      gpu = open_emulated();
+#endif
+      break;
+    default:
+      return make_cpu_executor(isa, number);
+  }
+  if (!gpu) throw Napi::Error::New(env, error);
+  return make_gpu_executor(std::move(gpu));
+}
+
+void throw_on(Napi::Env env, const Status& status) {
+  if (!status) throw Napi::Error::New(env, status.error);
+}
+
 }  // namespace
 
 Napi::Function EngineWrap::define(Napi::Env env) {
@@ -103,11 +132,10 @@ Napi::Function EngineWrap::define(Napi::Env env) {
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
   Napi::Env env = info.Env();
   const Isa isa = static_cast<Isa>(integer(info[0]));
-  const int threads = static_cast<int>(integer(info[1]));
-  if (!isa_supported(isa)) throw Napi::Error::New(env, "this instruction set is not available");
+  std::unique_ptr<Executor> executor = make_executor(env, isa, static_cast<int>(integer(info[1])));
   completions_ = Napi::ThreadSafeFunction::New(env, Napi::Function(), "videoclip", 0, 1);
   completions_.Unref(env);  // an idle engine does not keep the process alive
-  engine_ = std::make_unique<Engine>(isa, threads, [this](std::unique_ptr<Job> job) {
+  engine_ = std::make_unique<Engine>(std::move(executor), [this](std::unique_ptr<Job> job) {
     Job* raw = job.release();
     const napi_status status = completions_.NonBlockingCall(
         raw, [this](Napi::Env e, Napi::Function, Job* j) { settle(e, std::unique_ptr<Job>(j)); });
@@ -161,7 +189,9 @@ Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
     data = bytes_of(info[1], &size);
   }
   if (!engine().parameters().allocate(id, size)) throw Napi::Error::New(info.Env(), "out of memory");
-  if (data && size) std::memcpy(engine().parameters().find(id)->data(), data, size);
+  if (data && size) {
+    throw_on(info.Env(), engine().executor().write(engine().parameters().find(id)->data(), data, size));
+  }
   return info.Env().Undefined();
 }
 
@@ -169,7 +199,9 @@ Napi::Value EngineWrap::read_parameter(const Napi::CallbackInfo& info) {
   BufferPtr p = engine().parameters().find(integer(info[0]));
   if (!p) throw Napi::Error::New(info.Env(), "no such parameter");
   auto out = Napi::ArrayBuffer::New(info.Env(), p->size());
-  if (p->size()) std::memcpy(out.Data(), p->data(), p->size());
+  if (p->size()) {
+    throw_on(info.Env(), engine().executor().read(static_cast<char*>(out.Data()), p->data(), p->size()));
+  }
   return out;
 }
 

@@ -1,8 +1,9 @@
-// A task is one head and some query rows of one batch row. It takes keys in blocks: k is transposed and v copied into the
-// panels of the micro-kernel, which then makes the scores of a tile of queries (they fit L1) and, once these have become
-// weights, the weighted sums. From block to block a row keeps its maximum and sum and rescales what it has (Milakov and
-// Gimelshein 2018); up to kBlock keys there is one block and nothing to rescale. Blocks and lanes follow from the key's
-// index alone, so that a row's result does not depend on the tile, the thread or the keys left out behind it.
+// A task is one head and some query rows of one batch row. It takes keys in blocks: k is transposed and v copied into
+// the panels of the micro-kernel, which then makes the scores of a tile of queries (they fit L1) and, once these have
+// become weights, the weighted sums. From block to block a row keeps its maximum and sum and rescales what it has
+// (Milakov and Gimelshein 2018); up to kBlock keys there is one block and nothing to rescale. Blocks and lanes follow
+// from the key's index alone, so that a row's result does not depend on the tile, the thread or the keys left out
+// behind it.
 #include "ops/attention.h"
 
 #include <limits>
@@ -16,7 +17,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kBlock = 512;      // keys: with heads of 64 both panels take 256 KB, a quarter of L2
+constexpr int64_t kBlock = 512;       // keys: with heads of 64 both panels take 256 KB, a quarter of L2
 constexpr int64_t kMaxQueries = 128;  // of one task: packing k and v then costs a tenth of the products
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 

@@ -13,7 +13,7 @@ __thread Lane* current_lane = nullptr;
 
 namespace {
 
-const char* const kWaitNames[] = {"sync_warp", "a shuffle", "a vote", "ldmatrix", "mma", "a barrier", "a barrier"};
+const char* const kWaitNames[] = {"sync_warp", "a shuffle", "a vote", "ldmatrix", "mma"};
 
 // The body of every fiber.
 void lane_main() {
@@ -31,7 +31,15 @@ std::string text(const char* format, va_list arguments) {
 
 }  // namespace
 
-const char* wait_name(Wait wait) { return kWaitNames[static_cast<int>(wait)]; }
+std::string describe(Wait wait, uint32_t detail, uint32_t mask) {
+  char buffer[64];
+  if (wait == Wait::barrier_sync || wait == Wait::barrier_arrive) {
+    std::snprintf(buffer, sizeof buffer, "barrier %u for %u threads", detail >> 16, detail & 0xffff);
+  } else {
+    std::snprintf(buffer, sizeof buffer, "%s with mask %08x", kWaitNames[static_cast<int>(wait)], mask);
+  }
+  return buffer;
+}
 
 int thread_number(const Lane& lane) { return lane.warp->id * kWarpLanes + lane.id; }
 
@@ -144,8 +152,8 @@ void Block::lane_ended(Lane& lane) {
   Warp& warp = *lane.warp;
   for (const Meeting& m : warp.meetings) {
     if (m.mask >> lane.id & 1) {
-      fault("ends while thread %d waits for it at %s with mask %08x", warp.id * kWarpLanes + __builtin_ctz(m.arrived),
-            wait_name(m.wait), m.mask);
+      fault("ends while thread %d waits for it at %s", warp.id * kWarpLanes + __builtin_ctz(m.arrived),
+            describe(m.wait, m.detail, m.mask).c_str());
     }
   }
   for (int id = 0; id < kBarriers; ++id) {
@@ -211,7 +219,7 @@ std::string Block::deadlock() const {
     } else if (!warp.meetings.empty()) {
       const Meeting& m = warp.meetings.front();
       what = "thread " + std::to_string(w * kWarpLanes + static_cast<size_t>(__builtin_ctz(m.arrived))) + " waits at " +
-             wait_name(m.wait);
+             describe(m.wait, m.detail, m.mask);
     } else if (warp.ended) {
       what = "threads from " + first + " have ended";
     }

@@ -22,7 +22,6 @@ struct Index3 {
 
 // What a lane can wait for. `detail` tells variants apart that must not meet: the shuffle's direction, the barrier.
 enum class Wait : uint8_t { sync_warp, shuffle, vote, ldmatrix, mma, barrier_sync, barrier_arrive };
-const char* wait_name(Wait wait);
 
 struct Block;
 struct Warp;
@@ -49,6 +48,10 @@ struct Meeting {
   Wait wait;
   uint32_t detail, mask, arrived;
 };
+// For messages: "a shuffle with mask 0000ffff", "barrier 1 for 64 threads".
+std::string describe(Wait wait, uint32_t detail, uint32_t mask);
+// The detail of a barrier.
+inline uint32_t barrier_detail(int id, int threads) { return static_cast<uint32_t>(id << 16 | threads); }
 
 struct Warp {
   int id = 0;

@@ -60,6 +60,7 @@ std::string position(Index3 at) {
 
 OpScope::OpScope(const char* op) : before_(op_name) { op_name = op; }
 OpScope::~OpScope() { op_name = before_; }
+const char* OpScope::current() { return op_name; }
 
 void set_order(Order order) { machine().order = order; }
 Order order() { return machine().order; }

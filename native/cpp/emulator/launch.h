@@ -20,6 +20,7 @@ class OpScope {
   explicit OpScope(const char* op);
   ~OpScope();
   OpScope(const OpScope&) = delete;
+  static const char* current();
 
  private:
   const char* before_;

@@ -1,5 +1,6 @@
 #include "emulator/memory.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -111,14 +112,39 @@ void cp_async_wait(size_t pending) {
   for (size_t& group : lane.groups) group -= end;
 }
 
+namespace {
+
+constexpr size_t kAlign = 256;  // also room before the memory for its size
+std::atomic<size_t> in_use{0}, limit{SIZE_MAX};
+
+}  // namespace
+
+void set_memory_limit(size_t bytes) { limit = bytes; }
+
 void* allocate(size_t bytes) {
-  const size_t rounded = (bytes + 255) / 256 * 256;
-  void* memory = std::aligned_alloc(256, rounded ? rounded : 256);
-  if (memory) std::memset(memory, 0xff, rounded);
-  return memory;
+  const size_t rounded = (bytes + kAlign - 1) / kAlign * kAlign;
+  if (in_use.fetch_add(rounded) + rounded > limit) {
+    in_use -= rounded;
+    return nullptr;
+  }
+  char* memory = static_cast<char*>(std::aligned_alloc(kAlign, kAlign + rounded));
+  if (!memory) {
+    in_use -= rounded;
+    return nullptr;
+  }
+  std::memcpy(memory, &rounded, sizeof rounded);
+  std::memset(memory + kAlign, 0xff, rounded);
+  return memory + kAlign;
 }
 
-void release(void* memory) { std::free(memory); }
+void release(void* data) {
+  if (!data) return;
+  char* memory = static_cast<char*>(data) - kAlign;
+  size_t rounded;
+  std::memcpy(&rounded, memory, sizeof rounded);
+  in_use -= rounded;
+  std::free(memory);
+}
 
 }  // namespace emulator
 }  // namespace videoclip

@@ -28,6 +28,8 @@ void cp_async_wait(size_t pending);
 // Device memory: aligned to 256 bytes and filled with 0xFF.
 void* allocate(size_t bytes);
 void release(void* memory);
+// What may be allocated in all; more fails, as on a full device.
+void set_memory_limit(size_t bytes);
 
 }  // namespace emulator
 }  // namespace videoclip

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "emulator/memory.h"
-#include "emulator/number.h"
 #include "emulator/warp.h"
+#include "runtime/number.h"
 
 namespace videoclip {
 namespace emulator {

@@ -62,7 +62,7 @@ void barrier(Wait wait, int id, int threads) {
   if (id < 0 || id >= kBarriers) fault("barrier %d: there are %d", id, kBarriers);
   if (threads <= 0 || threads % kWarpLanes || threads > all) fault("barrier %d for %d of %d threads", id, threads, all);
   BarrierArguments arguments{id, threads};
-  meet(wait, static_cast<uint32_t>(id << 16 | threads), kFullMask, &arguments,
+  meet(wait, barrier_detail(id, threads), kFullMask, &arguments,
        wait == Wait::barrier_sync ? finish_barrier<true> : finish_barrier<false>);
 }
 
@@ -73,10 +73,10 @@ void meet(Wait wait, uint32_t detail, uint32_t mask, void* payload, Finish finis
   Warp& warp = *me.warp;
   const uint32_t bit = 1u << me.id;
   const int first = warp.id * kWarpLanes;
-  if (!(mask & bit)) fault("%s with mask %08x, which leaves out the calling lane %d", wait_name(wait), mask, me.id);
+  const auto here = [&] { return describe(wait, detail, mask); };
+  if (!(mask & bit)) fault("%s, which leaves out the calling lane %d", here().c_str(), me.id);
   if (mask & warp.ended) {
-    fault("%s with mask %08x: thread %d of the mask has ended", wait_name(wait), mask,
-          first + __builtin_ctz(mask & warp.ended));
+    fault("%s: thread %d has ended", here().c_str(), first + __builtin_ctz(mask & warp.ended));
   }
   me.payload = payload;
   size_t at = warp.meetings.size();
@@ -85,9 +85,9 @@ void meet(Wait wait, uint32_t detail, uint32_t mask, void* payload, Finish finis
     if (m.wait == wait && m.detail == detail && m.mask == mask) {
       at = i;
     } else if ((m.arrived & mask) && (m.mask & bit)) {
-      fault("diverges: at %s with mask %08x, but thread %d waits for it at %s with mask %08x%s", wait_name(wait), mask,
-            first + __builtin_ctz(m.arrived & mask), wait_name(m.wait), m.mask,
-            m.wait == wait && m.mask == mask ? " of another kind" : "");
+      const std::string there = describe(m.wait, m.detail, m.mask);
+      fault("diverges: at %s, but thread %d waits for it at %s%s", here().c_str(),
+            first + __builtin_ctz(m.arrived & mask), there.c_str(), here() == there ? " of another kind" : "");
     }
   }
   if (at == warp.meetings.size()) warp.meetings.push_back({wait, detail, mask, 0});

@@ -3,11 +3,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
+
+#include "runtime/memory.h"
 
 namespace videoclip {
 
@@ -16,8 +19,12 @@ namespace videoclip {
 // or the size is zero.
 class Buffer {
  public:
-  explicit Buffer(size_t bytes = 0) : size_(bytes) {
+  explicit Buffer(size_t bytes = 0, MemoryPtr memory = nullptr) : size_(bytes), memory_(std::move(memory)) {
     if (!bytes || bytes > SIZE_MAX / 2) return;
+    if (memory_) {
+      data_ = memory_->allocate(bytes);
+      return;
+    }
 #if defined(__linux__)
     if (mapped()) {
       // a huge page begins on a boundary of its size: map more and give back what lies around
@@ -38,6 +45,10 @@ class Buffer {
     data_ = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
   }
   ~Buffer() {
+    if (memory_) {
+      if (data_) memory_->release(data_, size_);
+      return;
+    }
 #if defined(__linux__)
     if (mapped()) {
       if (data_) munmap(data_, size_);
@@ -59,6 +70,7 @@ class Buffer {
 
   char* data_ = nullptr;
   size_t size_;
+  MemoryPtr memory_;
 };
 
 using BufferPtr = std::shared_ptr<Buffer>;

@@ -11,9 +11,11 @@ namespace videoclip {
 // kSameSize buffers of a size that nobody uses.
 class BufferPool {
  public:
+  explicit BufferPool(MemoryPtr memory = nullptr) : memory_(std::move(memory)) {}
+
   BufferPtr take(size_t bytes) {
     std::unique_ptr<Buffer> buffer = state_->take(bytes);
-    if (!buffer) buffer = std::make_unique<Buffer>(bytes);
+    if (!buffer) buffer = std::make_unique<Buffer>(bytes, memory_);
     return BufferPtr(buffer.release(), [state = state_](Buffer* b) { state->give(std::unique_ptr<Buffer>(b)); });
   }
 
@@ -43,6 +45,7 @@ class BufferPool {
       free.emplace(size, std::move(buffer));
     }
   };
+  MemoryPtr memory_;
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 

@@ -2,8 +2,12 @@
 
 namespace videoclip {
 
-Engine::Engine(Isa isa, int threads, std::function<void(std::unique_ptr<Job>)> completed)
-    : isa_(isa), pool_(threads), completed_(std::move(completed)), thread_([this] { loop(); }) {}
+Engine::Engine(std::unique_ptr<Executor> executor, std::function<void(std::unique_ptr<Job>)> completed)
+    : executor_(std::move(executor)),
+      store_(executor_->parameter_memory()),
+      buffers_(executor_->staging_memory()),
+      completed_(std::move(completed)),
+      thread_([this] { loop(); }) {}
 
 void Engine::submit(std::unique_ptr<Job> job) {
   {
@@ -20,9 +24,10 @@ void Engine::submit(std::unique_ptr<Job> job) {
 
 void Engine::cancel(int64_t id) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (running_ && running_->id == id) running_->run.cancelled = true;
-  for (auto& job : queue_) {
-    if (job->id == id) job->run.cancelled = true;
+  for (auto* list : {&begun_, &queue_}) {
+    for (auto& job : *list) {
+      if (job->id == id) job->run.cancelled = true;
+    }
   }
 }
 
@@ -31,53 +36,69 @@ void Engine::stop() {
     std::lock_guard<std::mutex> lock(mutex_);
     if (stop_) return;
     stop_ = true;
-    if (running_) running_->run.cancelled = true;
+    for (auto& job : begun_) job->run.cancelled = true;
     wake_.notify_one();
   }
   thread_.join();
 }
 
-void Engine::process(Job& job) {
-  const auto grow = [](std::unique_ptr<Buffer>& buffer, size_t bytes) {
-    if (bytes <= buffer->size()) return true;
-    buffer = std::make_unique<Buffer>();  // give back first: the peak is then the new size alone
-    buffer = std::make_unique<Buffer>(bytes);
-    if (!buffer->failed()) return true;
-    buffer = std::make_unique<Buffer>();
-    return false;
-  };
-  if (!grow(arena_, job.program->arena_bytes) || !grow(workspace_, job.program->workspace_bytes)) {
-    job.error = "out of memory";
-    return;
+void Engine::complete(std::unique_ptr<Job> job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stop_ && job->error == "cancelled") job->error = "disposed";
   }
-  scratch_bytes_ = arena_->size() + workspace_->size();
-  job.error = execute(*job.program, job.run, store_, *arena_, *workspace_, pool_);
+  completed_(std::move(job));
 }
 
 void Engine::loop() {
   for (;;) {
-    std::unique_ptr<Job> job;
-    bool stopping;
+    Job* job = nullptr;
+    bool stopping, full;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+      wake_.wait(lock, [this] { return stop_ || !queue_.empty() || !begun_.empty(); });
       stopping = stop_;
-      if (queue_.empty()) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-      running_ = job.get();
+      full = begun_.size() >= executor_->depth();
+      if (queue_.empty() && begun_.empty()) return;
+      if (!queue_.empty() && !full) {
+        begun_.push_back(std::move(queue_.front()));  // in the list while it runs, so that it can be cancelled
+        queue_.pop_front();
+        job = begun_.back().get();
+      }
     }
-    if (stopping) {
-      job->error = "disposed";
-    } else {
-      process(*job);
+    if (job) {
+      if (stopping) {
+        job->error = "disposed";
+      } else {
+        executor_->begin(*job, store_);
+      }
+      // the next may begin while this one runs
+      if (job->error.empty() && executor_->depth() > 1) continue;
     }
+    if (job && !job->error.empty()) {
+      // it failed at once; those before it go on
+      std::unique_ptr<Job> failed;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        failed = std::move(begun_.back());
+        begun_.pop_back();
+      }
+      complete(std::move(failed));
+      continue;
+    }
+    Job* oldest;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      running_ = nullptr;
-      if (stop_ && job->error == "cancelled") job->error = "disposed";
+      oldest = begun_.front().get();
     }
-    completed_(std::move(job));
+    executor_->finish(*oldest);
+    std::unique_ptr<Job> done;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      done = std::move(begun_.front());
+      begun_.pop_front();
+    }
+    complete(std::move(done));
   }
 }
 

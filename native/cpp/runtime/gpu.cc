@@ -55,7 +55,11 @@ GpuState gpu_state() {
                                             : "the NVIDIA driver finds no device";
     return state;
   }
+#if defined(VIDEOCLIP_WITH_CUDA)
+  state.usable = true;
+#else
   state.reason = "this build has no CUDA kernels";
+#endif
   return state;
 }
 

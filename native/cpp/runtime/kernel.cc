@@ -38,7 +38,7 @@ bool isa_supported(Isa isa) {
   }
   if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-  return isa == Isa::portable || isa == Isa::cuda_emulated;
+  return isa == Isa::portable || isa == Isa::cuda || isa == Isa::cuda_emulated;
 }
 
 bool has_bf16(Isa isa) {

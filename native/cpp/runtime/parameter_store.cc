@@ -3,7 +3,7 @@
 namespace videoclip {
 
 bool ParameterStore::allocate(int64_t id, size_t bytes) {
-  auto buffer = std::make_shared<Buffer>(bytes);
+  auto buffer = std::make_shared<Buffer>(bytes, memory_);
   if (buffer->failed()) return false;
   std::lock_guard<std::mutex> lock(mutex_);
   BufferPtr& entry = entries_[id];

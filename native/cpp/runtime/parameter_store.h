@@ -11,6 +11,8 @@ namespace videoclip {
 // entry may be replaced or removed at any time.
 class ParameterStore {
  public:
+  explicit ParameterStore(MemoryPtr memory = nullptr) : memory_(std::move(memory)) {}
+
   // Makes or replaces an entry; false when memory is short.
   bool allocate(int64_t id, size_t bytes);
   void remove(int64_t id);
@@ -18,6 +20,7 @@ class ParameterStore {
   size_t bytes() const;
 
  private:
+  MemoryPtr memory_;
   mutable std::mutex mutex_;
   std::unordered_map<int64_t, BufferPtr> entries_;
   size_t bytes_ = 0;

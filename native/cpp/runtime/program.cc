@@ -1,7 +1,6 @@
 #include "runtime/program.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace videoclip {
 namespace {
@@ -33,7 +32,8 @@ std::string check(const Program& p, const Instruction& i, const Operand& o) {
 
 Call call_of(const Instruction& i, const std::vector<Tensor>& in, const std::vector<Tensor>& out) {
   return {in.data(),      static_cast<int>(in.size()),      out.data(), static_cast<int>(out.size()),
-          i.attrs.data(), static_cast<int>(i.attrs.size()), nullptr,    nullptr};
+          i.attrs.data(), static_cast<int>(i.attrs.size()), nullptr,    nullptr,
+          nullptr};
 }
 
 }  // namespace
@@ -56,26 +56,25 @@ std::string Program::link(Isa isa, int threads) {
   return "";
 }
 
-std::string execute(const Program& program, Run& run, const ParameterStore& store, const Buffer& arena,
-                    const Buffer& workspace, ThreadPool& pool) {
-  std::vector<BufferPtr> held;  // keeps parameters alive until the run ends
+std::string bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound) {
   std::string error;
   const auto resolve = [&](const Instruction& i, const Operand& o) {
     Tensor t = o.view;
+    const auto id = static_cast<size_t>(o.id);
     switch (o.space) {
       case Space::absent:
         break;
       case Space::arena:
-        t.data = arena.data() + o.offset;
+        t.data = spaces.arena + o.offset;
         break;
       case Space::input:
-        t.data = run.inputs[static_cast<size_t>(o.id)].data + o.offset;
+        t.data = spaces.inputs[id] + o.offset;
         break;
       case Space::output:
-        t.data = run.outputs[static_cast<size_t>(o.id)].data + o.offset;
+        t.data = spaces.outputs[id] + o.offset;
         break;
       case Space::scalar:
-        t.data = reinterpret_cast<char*>(run.scalars.data()) + o.offset;
+        t.data = spaces.scalars + o.offset;
         break;
       case Space::parameter: {
         BufferPtr p = store.find(o.id);
@@ -86,33 +85,31 @@ std::string execute(const Program& program, Run& run, const ParameterStore& stor
           break;
         }
         t.data = p->data() + o.offset;
-        held.push_back(std::move(p));
+        bound->parameters.push_back(std::move(p));
         break;
       }
     }
     return t;
   };
-  std::vector<Tensor> in, out;
+  bound->workspace = spaces.workspace;
+  bound->instructions.reserve(program.instructions.size());
   for (const Instruction& i : program.instructions) {
-    if (run.cancelled.load(std::memory_order_relaxed)) return "cancelled";
-    in.clear();
-    out.clear();
-    for (const Operand& o : i.in) in.push_back(resolve(i, o));
-    for (const Operand& o : i.out) out.push_back(resolve(i, o));
-    if (!error.empty()) return error;
-    if (out[0].elements() == 0) continue;
-    Call call = call_of(i, in, out);
-    call.workspace = workspace.data();
-    call.pool = &pool;
-    const auto begin = std::chrono::steady_clock::now();
-    const Status status = i.kernel->run(call);
-    if (!status) return status.error;
-    if (!run.milliseconds.empty()) {
-      const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
-      run.milliseconds[static_cast<size_t>(&i - program.instructions.data())] = elapsed.count();
-    }
+    Bound::Operands operands;
+    for (const Operand& o : i.in) operands.in.push_back(resolve(i, o));
+    for (const Operand& o : i.out) operands.out.push_back(resolve(i, o));
+    bound->instructions.push_back(std::move(operands));
   }
-  return "";
+  return error;
+}
+
+Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream) {
+  const Bound::Operands& operands = bound.instructions[i];
+  if (operands.out[0].elements() == 0) return {};
+  Call call = call_of(program.instructions[i], operands.in, operands.out);
+  call.workspace = bound.workspace;
+  call.pool = pool;
+  call.stream = stream;
+  return program.instructions[i].kernel->run(call);
 }
 
 }  // namespace videoclip

@@ -1,5 +1,4 @@
 #pragma once
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,22 +36,26 @@ struct Program {
   std::string link(Isa isa, int threads);
 };
 
-// Bytes inside a buffer that the run keeps alive.
-struct Bytes {
-  BufferPtr owner;
-  char* data = nullptr;
+// Where the spaces of a program lie in one run, as addresses that its kernels can use.
+struct Spaces {
+  char *arena = nullptr, *workspace = nullptr, *scalars = nullptr;
+  std::vector<char*> inputs, outputs;
 };
 
-// The memory of one run.
-struct Run {
-  std::vector<Bytes> inputs, outputs;
-  std::vector<float> scalars;
-  std::vector<double> milliseconds;  // one per instruction when profiling (sized by the caller), else empty
-  std::atomic<bool> cancelled{false};
+// The operands of every instruction with their addresses. Keeps the parameters alive that they point into.
+struct Bound {
+  struct Operands {
+    std::vector<Tensor> in, out;
+  };
+  std::vector<Operands> instructions;
+  std::vector<BufferPtr> parameters;
+  char* workspace = nullptr;
 };
 
-// Runs on the calling thread and the pool. Returns "" or what went wrong; "cancelled" when the flag was seen.
-std::string execute(const Program& program, Run& run, const ParameterStore& store, const Buffer& arena,
-                    const Buffer& workspace, ThreadPool& pool);
+// Returns what is wrong, or "".
+std::string bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound);
+
+// Runs instruction `i` on a pool or a stream. An instruction without elements does nothing.
+Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream);
 
 }  // namespace videoclip

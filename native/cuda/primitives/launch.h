@@ -8,7 +8,7 @@
 #include "runtime/status.h"
 
 #if defined(VIDEOCLIP_EMULATED)
-#include "emulator/launch.h"
+#include "emulator/gpu_host.h"
 #endif
 
 namespace videoclip {
@@ -38,14 +38,17 @@ struct Invocation {
 };
 
 template <typename... Parameters>
-Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t shared_bytes, Stream,
+Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t shared_bytes, Stream stream,
              std::tuple<Parameters...>& arguments) {
   const Invocation<Parameters...> invocation{kernel, arguments};
-  return emulator::run({{grid.x, grid.y, grid.z},
-                        {static_cast<uint32_t>(threads), 1, 1},
-                        shared_bytes,
-                        Invocation<Parameters...>::run,
-                        &invocation});
+  return emulator::submit(stream, [=, op = emulator::OpScope::current()] {
+    const emulator::OpScope scope(op);
+    return emulator::run({{grid.x, grid.y, grid.z},
+                          {static_cast<uint32_t>(threads), 1, 1},
+                          shared_bytes,
+                          Invocation<Parameters...>::run,
+                          &invocation});
+  });
 }
 
 #else

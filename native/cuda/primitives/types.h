@@ -3,7 +3,7 @@
 #include "cuda/primitives/target.h"
 
 #if defined(VIDEOCLIP_EMULATED)
-#include "emulator/number.h"
+#include "runtime/number.h"
 #endif
 
 namespace videoclip {
@@ -37,21 +37,21 @@ struct alignas(sizeof(T) * N) Packed {
 
 #if defined(VIDEOCLIP_EMULATED)
 
-VC_DEVICE float to_float(bf16 x) { return emulator::bf16_to_float(x.bits); }
-VC_DEVICE float to_float(f16 x) { return emulator::f16_to_float(x.bits); }
-VC_DEVICE uint32_t to_tf32(float x) { return emulator::float_to_tf32(x); }
-VC_DEVICE float bits_to_float(uint32_t bits) { return emulator::float_of(bits); }
-VC_DEVICE uint32_t float_to_bits(float x) { return emulator::bits_of(x); }
+VC_DEVICE float to_float(bf16 x) { return videoclip::bf16_to_float(x.bits); }
+VC_DEVICE float to_float(f16 x) { return videoclip::f16_to_float(x.bits); }
+VC_DEVICE uint32_t to_tf32(float x) { return videoclip::float_to_tf32(x); }
+VC_DEVICE float bits_to_float(uint32_t bits) { return videoclip::float_of(bits); }
+VC_DEVICE uint32_t float_to_bits(float x) { return videoclip::bits_of(x); }
 
 namespace detail {
 VC_DEVICE void round_to(float x, float* out) { *out = x; }
-VC_DEVICE void round_to(float x, bf16* out) { out->bits = emulator::float_to_bf16(x); }
-VC_DEVICE void round_to(float x, f16* out) { out->bits = emulator::float_to_f16(x); }
+VC_DEVICE void round_to(float x, bf16* out) { out->bits = videoclip::float_to_bf16(x); }
+VC_DEVICE void round_to(float x, f16* out) { out->bits = videoclip::float_to_f16(x); }
 VC_DEVICE uint32_t round_pair(float low, float high, const bf16*) {
-  return emulator::float_to_bf16(low) | static_cast<uint32_t>(emulator::float_to_bf16(high)) << 16;
+  return videoclip::float_to_bf16(low) | static_cast<uint32_t>(videoclip::float_to_bf16(high)) << 16;
 }
 VC_DEVICE uint32_t round_pair(float low, float high, const f16*) {
-  return emulator::float_to_f16(low) | static_cast<uint32_t>(emulator::float_to_f16(high)) << 16;
+  return videoclip::float_to_f16(low) | static_cast<uint32_t>(videoclip::float_to_f16(high)) << 16;
 }
 }  // namespace detail
 

@@ -1,6 +1,7 @@
 // Warp and block collectives that behave.
 #include "check.h"
 #include "cuda/primitives/async_copy.h"
+#include "cuda/primitives/mma.h"
 #include "cuda/primitives/warp.h"
 
 namespace videoclip {
@@ -142,6 +143,29 @@ void test_collectives() {
         p.out.store(threadIdx.x, 1);
       },
       [](int i) { return i < 64; }, "warps that end early");
+  check_kernel(
+      [](Arguments p) {  // whoever has arrived may end
+        const Shared<float> s = shared_array<float>(0, 128);
+        s.store(threadIdx.x, p.x.load(threadIdx.x));
+        if (warp_id() > 0) {
+          p.out.store(threadIdx.x, 0);
+          named_barrier_arrive(1, 128);
+          return;
+        }
+        named_barrier_sync(1, 128);
+        p.out.store(threadIdx.x, s.load(threadIdx.x + 96));
+      },
+      [](int i) { return i < 32 ? i + 96 : 0; }, "warps that arrive and end");
+  check_kernel(
+      [](Arguments p) {  // ldmatrix moves 16 bytes a row: of floats it makes a fragment of tf32
+        const Shared<float> s = shared_array<float>(0, 128);
+        s.store(threadIdx.x, p.x.load(threadIdx.x));
+        sync_threads();
+        uint32_t r[4];
+        ldmatrix_x4(r, s, static_cast<uint32_t>(lane_id()) * 4);
+        p.out.store(threadIdx.x, bits_to_float(r[warp_id()]));
+      },
+      [](int i) { return i; }, "ldmatrix of floats");
 }
 
 }  // namespace emulated

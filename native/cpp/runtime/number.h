@@ -4,7 +4,6 @@
 #include <cstring>
 
 namespace videoclip {
-namespace emulator {
 
 inline float float_of(uint32_t bits) {
   float x;
@@ -54,5 +53,4 @@ inline uint32_t float_to_tf32(float x) {
   return (bits + 0x1000) & 0xffffe000u;
 }
 
-}  // namespace emulator
 }  // namespace videoclip

@@ -1,0 +1,114 @@
+// npm run bench -- report: writes the tables and charts of README.md anew from results/*.jsonl.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+interface Row {
+  bench: string;
+  case: string;
+  ours_ms: number;
+  peer: string;
+  peer_ms: number;
+  ratio: number;
+  runs: number;
+}
+
+interface ExtractRow {
+  bench: "extract";
+  case: string;
+  clips: number;
+  wall_s: number;
+  decode_cpu_s: number;
+  compute_cpu_s: number;
+  overhead: number;
+  peak_rss_mb: number;
+  event_loop_p99_ms: number;
+}
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+const NAMES: Record<string, string> = {
+  onnxruntime: "onnxruntime-node 1.30",
+  torch: "PyTorch 2.13",
+  tfjs_wasm: "tfjs-wasm 4.22",
+  tfjs_cpu: "tfjs-cpu 4.22",
+  tfjs_node: "tfjs-node",
+};
+
+const figure = (value: number) => (value < 100 ? value.toPrecision(3) : value.toFixed(0));
+
+function table(head: string[], rows: string[][]): string {
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/** How many times as long each peer takes, case by case: GitHub draws it. */
+function chart(title: string, rows: Row[]): string {
+  const labels = rows.map((row) => `"${row.case.replace(/ 16x224x224| @.*/, "")}"`).join(", ");
+  const most = Math.ceil(Math.max(...rows.map((row) => row.ratio)));
+  return [
+    "```mermaid",
+    "xychart-beta",
+    `  title "${title}: its time / ours"`,
+    `  x-axis [${labels}]`,
+    `  y-axis 0 --> ${most}`,
+    `  bar [${rows.map((row) => row.ratio.toFixed(2)).join(", ")}]`,
+    "```",
+  ].join("\n");
+}
+
+/** Replaces what stands between the markers of README.md. */
+export function report(): void {
+  const lines = readdirSync(`${folder}results`)
+    .filter((name) => name.startsWith("cpu-") && name.endsWith(".jsonl"))
+    .flatMap((name) => readFileSync(`${folder}results/${name}`, "utf8").trim().split("\n"))
+    .map((line) => JSON.parse(line) as Row | ExtractRow);
+  const rows = lines.filter((row): row is Row => row.bench !== "extract");
+  const whole = lines.filter((row): row is ExtractRow => row.bench === "extract");
+  const text = [
+    table(
+      ["case", "videoclip", "peer", "its time", "ratio", "runs"],
+      rows.map((row) => [
+        row.case,
+        figure(row.ours_ms),
+        NAMES[row.peer] ?? row.peer,
+        figure(row.peer_ms),
+        row.ratio.toFixed(2),
+        String(row.runs),
+      ]),
+    ),
+    chart(
+      NAMES.onnxruntime,
+      rows.filter((row) => row.peer === "onnxruntime"),
+    ),
+    chart(
+      NAMES.torch,
+      rows.filter((row) => row.peer === "torch"),
+    ),
+    table(
+      [
+        "extract",
+        "clips",
+        "wall s",
+        "CPU s decoding",
+        "CPU s computing",
+        "overhead",
+        "peak RSS MB",
+        "event loop p99 ms",
+      ],
+      whole.map((row) => [
+        row.case,
+        String(row.clips),
+        ...[row.wall_s, row.decode_cpu_s, row.compute_cpu_s].map(figure),
+        row.overhead.toFixed(2),
+        ...[row.peak_rss_mb, row.event_loop_p99_ms].map(figure),
+      ]),
+    ),
+  ].join("\n\n");
+  const path = `${folder}README.md`;
+  const page = readFileSync(path, "utf8");
+  writeFileSync(
+    path,
+    page.replace(
+      /<!-- results -->[^]*<!-- end of results -->/,
+      `<!-- results -->\n\n${text}\n\n<!-- end of results -->`,
+    ),
+  );
+}

@@ -1,0 +1,19 @@
+import { type DType, defineOp, isFloat, shapeError } from "../tensor.js";
+
+/** The same values in another floating-point type: to nearest, ties to even. */
+export const cast = defineOp<{ to: DType }>({
+  name: "cast",
+  shape: ([x], { to }) => {
+    if (!x || !isFloat(x.dtype) || !isFloat(to)) throw shapeError("cast", "f32, bf16 or f16", x?.dtype ?? "none");
+    return [{ shape: x.shape, dtype: to }];
+  },
+  encode: () => [],
+  reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
+  notInOnnx: "exported graphs are f32 throughout",
+  cases: [
+    { name: "f32 to bf16", inputs: [{ shape: [3, 37], scale: 3 }], attrs: { to: "bf16" } },
+    { name: "f32 to f16", inputs: [{ shape: [2, 5, 8], scale: 3 }], attrs: { to: "f16" } },
+    { name: "bf16 to f32", inputs: [{ shape: [1, 1], dtype: "bf16" }], attrs: { to: "f32" } },
+    { name: "f16 to f32", inputs: [{ shape: [1030], dtype: "f16" }], attrs: { to: "f32" } },
+  ],
+});

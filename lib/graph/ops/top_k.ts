@@ -1,0 +1,98 @@
+import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
+import { type Array64, defineOp, shapeError, type TensorType } from "../tensor.js";
+
+export interface TopKAttrs {
+  k: number;
+  /** Index of the first row: where the rows are a part of a larger matrix. */
+  base: number;
+}
+
+function shape([queries, rows]: (TensorType | null)[], { k, base }: TopKAttrs): TensorType[] {
+  if (queries?.shape.length !== 2 || queries.dtype !== "f32") {
+    throw shapeError("top_k", "f32 queries [Q, D]", queries?.shape ?? "none");
+  }
+  const [Q, D] = queries.shape;
+  if (rows?.shape.length !== 2 || rows.shape[1] !== D || (rows.dtype !== "f32" && rows.dtype !== "f16")) {
+    throw shapeError("top_k", `f32 or f16 rows [M, ${D}]`, rows?.shape ?? "none");
+  }
+  if (!Number.isInteger(k) || k < 1) throw shapeError("top_k", "an integer k of at least 1", `${k}`);
+  if (!Number.isInteger(base) || base < 0 || base + rows.shape[0] > 2 ** 31) {
+    throw shapeError("top_k", "indices from 0 to below 2^31", `base ${base} and ${rows.shape[0]} rows`);
+  }
+  return [
+    { shape: [Q, k], dtype: "f32" },
+    { shape: [Q, k], dtype: "i32" },
+  ];
+}
+
+/** Numbers fall, NaN after them, equals by index. */
+function compare(scores: Float64Array): (i: number, j: number) => number {
+  return (i, j) => {
+    const [a, b] = [scores[i], scores[j]];
+    if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || i - j;
+    return a === b ? i - j : b - a;
+  };
+}
+
+function reference([queries, rows]: (Array64 | null)[], { k, base }: TopKAttrs): Array64[] {
+  const [Q, D] = queries!.shape;
+  const [M] = rows!.shape;
+  const values = new Float64Array(Q * k).fill(-Infinity);
+  const indices = new Float64Array(Q * k).fill(-1);
+  for (let q = 0; q < Q; q++) {
+    const scores = new Float64Array(M);
+    for (let m = 0; m < M; m++) {
+      for (let d = 0; d < D; d++) scores[m] += queries!.data[q * D + d] * rows!.data[m * D + d];
+    }
+    const order = Array.from(scores, (_, m) => m).sort(compare(scores));
+    order.slice(0, k).forEach((m, i) => {
+      values[q * k + i] = scores[m];
+      indices[q * k + i] = base + m;
+    });
+  }
+  return [values, indices].map((data) => ({ shape: [Q, k], data }));
+}
+
+function toOnnx({ inputs: [queries, rows], outputs, attrs }: OnnxNode<TopKAttrs>, emit: OnnxEmitter): void {
+  const { k, base } = attrs;
+  const [M] = rows!.shape;
+  const table = rows!.dtype === "f16" ? emit.node("Cast", [emit.arranged(rows!)], { to: 1 }) : emit.arranged(rows!);
+  const turned = emit.node("Transpose", [table], { perm: [1, 0] });
+  const scores = emit.node("MatMul", [emit.arranged(queries!), turned]);
+  const found = emit.nodes("TopK", [scores, emit.integers([Math.min(k, M)])], { axis: 1, largest: 1, sorted: 1 }, 2);
+  let [values, indices] = [found[0], emit.node("Cast", [found[1]], { to: 1 })];
+  if (base > 0) indices = emit.node("Add", [indices, emit.floats([base], [])]);
+  if (k > M) {
+    const behind = emit.integers([0, 0, 0, k - M]);
+    values = emit.node("Pad", [values, behind, emit.floats([-Infinity], [])]);
+    indices = emit.node("Pad", [indices, behind, emit.floats([-1], [])]);
+  }
+  emit.set(outputs[0], values);
+  emit.set(outputs[1], emit.node("Cast", [indices], { to: 6 }));
+}
+
+const exact = (N: number, D: number, integer = 4) => ({ shape: [N, D], integer });
+const half = (N: number, D: number) => ({ shape: [N, D], dtype: "f16" as const });
+
+/**
+ * The k rows with the largest dot product with each query, exactly: queries f32 `[Q, D]` and rows f32 or f16 `[M, D]` to
+ * values f32 `[Q, k]` in falling order and indices i32 `[Q, k]`. Equal scores come by rising index, NaN after all numbers;
+ * places beyond M hold -inf and -1.
+ */
+export const topK = defineOp<TopKAttrs>({
+  name: "top_k",
+  shape,
+  encode: (a) => [a.k, a.base],
+  reference,
+  toOnnx,
+  cases: [
+    { name: "one", inputs: [exact(1, 1), exact(1, 1)], attrs: { k: 1, base: 0 } },
+    { name: "ties", inputs: [exact(3, 5, 1), exact(131, 5, 1)], attrs: { k: 17, base: 0 } },
+    { name: "prime", inputs: [exact(7, 37), exact(211, 37)], attrs: { k: 10, base: 1000 } },
+    { name: "two stretches", inputs: [exact(1, 512, 30), exact(1031, 512, 30)], attrs: { k: 5, base: 0 } },
+    { name: "many queries", inputs: [exact(19, 64, 50), exact(2500, 64, 50)], attrs: { k: 3, base: 0 } },
+    { name: "more than there are", inputs: [exact(2, 8), exact(5, 8)], attrs: { k: 9, base: 7 } },
+    { name: "f16 rows", inputs: [{ shape: [8, 45] }, half(333, 45)], attrs: { k: 4, base: 0 } },
+    { name: "f16 integers", inputs: [exact(5, 96), { ...half(77, 96), integer: 9 }], attrs: { k: 77, base: 0 } },
+  ],
+});

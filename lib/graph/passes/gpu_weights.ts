@@ -1,0 +1,27 @@
+import { cast, conv3d, linear, permute } from "../ops/index.js";
+import type { OpDefinition, Tensor } from "../tensor.js";
+import { type Graph, makeNode, replaceTensor } from "../trace.js";
+
+/**
+ * Gives convolutions and linear layers their weights as the CUDA kernels read them: an output channel's products in a
+ * row, `[Cout, kT, kH, kW, Cin / groups]` or `[out, in]`, in the storage type of the activations.
+ */
+export function gpuWeights(graph: Graph): void {
+  for (const node of [...graph.nodes]) {
+    const convolution = node.op === (conv3d as OpDefinition<never>);
+    if ((!convolution && node.op !== (linear as OpDefinition<never>)) || node.attrs.packed) continue;
+    const [x, weight, ...rest] = node.inputs;
+    const add = (made: ReturnType<typeof makeNode>): Tensor => {
+      graph.nodes.push(made);
+      return made.outputs[0];
+    };
+    let rows = weight!;
+    if (convolution) rows = add(makeNode(permute, [rows], { order: [0, 2, 3, 4, 1] }, node.layer));
+    if (rows.dtype !== x!.dtype) rows = add(makeNode(cast, [rows], { to: x!.dtype }, node.layer));
+    const lowered = makeNode(node.op, [x, rows, ...rest], { ...node.attrs, packed: true } as never, node.layer);
+    graph.nodes.push(lowered);
+    node.outputs.forEach((output, i) => {
+      replaceTensor(graph, output, lowered.outputs[i]);
+    });
+  }
+}

@@ -1,0 +1,44 @@
+#pragma once
+#include "runtime/buffer_pool.h"
+#include "runtime/job.h"
+
+namespace videoclip {
+
+// What an engine runs its jobs on. `begin` and `finish` are called on the engine thread, in the order of the jobs.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  virtual Isa isa() const = 0;
+  virtual int threads() const { return 1; }
+  // Of parameters, and of the inputs and outputs of jobs; null: plain host memory.
+  virtual MemoryPtr parameter_memory() const { return nullptr; }
+  virtual MemoryPtr staging_memory() const { return nullptr; }
+  // Moves parameters; called on any thread, beside the runs.
+  virtual Status write(char* to, const char* from, size_t bytes) = 0;
+  virtual Status read(char* to, const char* from, size_t bytes) = 0;
+
+  // Jobs that may have begun and not finished.
+  virtual size_t depth() const { return 1; }
+  // Starts a job; what goes wrong is in its error.
+  virtual void begin(Job& job, const ParameterStore& store) = 0;
+  // Waits for the oldest job that began without an error.
+  virtual void finish(Job& job) = 0;
+
+  // Bytes of arena and workspace.
+  virtual size_t scratch_bytes() const = 0;
+};
+
+// Makes `buffer` at least as large; false when memory is short, and then it is empty.
+inline bool grow(std::unique_ptr<Buffer>& buffer, size_t bytes, const MemoryPtr& memory = nullptr) {
+  if (bytes <= buffer->size()) return true;
+  buffer = std::make_unique<Buffer>();  // give back first: the peak is then the new size alone
+  buffer = std::make_unique<Buffer>(bytes, memory);
+  if (!buffer->failed()) return true;
+  buffer = std::make_unique<Buffer>();
+  return false;
+}
+
+std::unique_ptr<Executor> make_cpu_executor(Isa isa, int threads);
+
+}  // namespace videoclip

@@ -1,0 +1,163 @@
+// The GPU calls on the CUDA runtime, linked statically: the addon loads where there is no driver.
+#include <cuda_runtime.h>
+
+#include <vector>
+
+#include "runtime/gpu.h"
+
+namespace videoclip {
+namespace {
+
+// A message that people understand, or the runtime's own.
+Status status_of(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return {};
+    case cudaErrorMemoryAllocation:
+      return {"out of memory"};
+    case cudaErrorNoKernelImageForDevice:
+      return {"CUDA: this build has no kernels for this GPU; compute capability 8.0 or later is needed"};
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorECCUncorrectable:
+      return {"device lost"};
+    default:
+      return {cudaGetErrorString(error)};
+  }
+}
+
+// Memory is freed on whatever thread drops the last reference.
+class DeviceMemory : public Memory {
+ public:
+  explicit DeviceMemory(int index) : index_(index) {}
+  char* allocate(size_t bytes) override {
+    void* data = nullptr;
+    if (cudaSetDevice(index_) != cudaSuccess || cudaMalloc(&data, bytes) != cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    return static_cast<char*>(data);
+  }
+  void release(char* data, size_t) override {
+    if (cudaSetDevice(index_) == cudaSuccess) cudaFree(data);
+  }
+
+ private:
+  int index_;
+};
+
+class PinnedMemory : public Memory {
+ public:
+  char* allocate(size_t bytes) override {
+    void* data = nullptr;
+    if (cudaHostAlloc(&data, bytes, cudaHostAllocPortable) != cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    return static_cast<char*>(data);
+  }
+  void release(char* data, size_t) override { cudaFreeHost(data); }
+};
+
+class CudaGpu : public Gpu {
+ public:
+  CudaGpu(int index, const cudaDeviceProp& properties)
+      : index_(index), name_(properties.name), device_(std::make_shared<DeviceMemory>(index)) {}
+
+  ~CudaGpu() override {
+    if (cudaSetDevice(index_) != cudaSuccess) return;
+    for (cudaEvent_t event : events_) cudaEventDestroy(event);
+    for (cudaStream_t stream : streams_) cudaStreamDestroy(stream);
+  }
+
+  Isa isa() const override { return Isa::cuda; }
+  std::string name() const override { return name_; }
+  Status use() override { return status_of(cudaSetDevice(index_)); }
+  MemoryPtr device_memory() override { return device_; }
+  MemoryPtr pinned_memory() override { return pinned_; }
+
+  Stream make_stream() override {
+    cudaStream_t stream = nullptr;
+    cudaSetDevice(index_);
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    streams_.push_back(stream);
+    return stream;
+  }
+  Event make_event() override {
+    cudaEvent_t event = nullptr;
+    cudaEventCreateWithFlags(&event, cudaEventBlockingSync);  // the engine thread sleeps while it waits
+    events_.push_back(event);
+    return event;
+  }
+  Status copy_in(char* device, const char* host, size_t bytes, Stream s) override {
+    return status_of(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream(s)));
+  }
+  Status copy_out(char* host, const char* device, size_t bytes, Stream s) override {
+    return status_of(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream(s)));
+  }
+  Status poison(char*, size_t, Stream) override { return {}; }
+  Status record(Event e, Stream s) override { return status_of(cudaEventRecord(event(e), stream(s))); }
+  Status wait(Stream s, Event e) override { return status_of(cudaStreamWaitEvent(stream(s), event(e), 0)); }
+  Status synchronize(Event e) override { return status_of(cudaEventSynchronize(event(e))); }
+  Status elapsed(Event from, Event to, double* milliseconds) override {
+    float ms = 0;
+    const Status status = status_of(cudaEventElapsedTime(&ms, event(from), event(to)));
+    *milliseconds = ms;
+    return status;
+  }
+
+  Status begin_capture(Stream s) override {
+    return status_of(cudaStreamBeginCapture(stream(s), cudaStreamCaptureModeThreadLocal));
+  }
+  Status end_capture(Stream s, Graph* out) override {
+    cudaGraph_t graph = nullptr;
+    if (const Status status = status_of(cudaStreamEndCapture(stream(s), &graph)); !status) return status;
+    cudaGraphExec_t executable = nullptr;
+    const Status status = status_of(cudaGraphInstantiate(&executable, graph, 0));
+    cudaGraphDestroy(graph);
+    *out = executable;
+    return status;
+  }
+  Status launch(Graph graph, Stream s) override {
+    return status_of(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream(s)));
+  }
+  void release(Graph graph) override { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
+
+ private:
+  static cudaStream_t stream(Stream s) { return static_cast<cudaStream_t>(s); }
+  static cudaEvent_t event(Event e) { return static_cast<cudaEvent_t>(e); }
+
+  int index_;
+  std::string name_;
+  MemoryPtr device_, pinned_ = std::make_shared<PinnedMemory>();
+  std::vector<cudaStream_t> streams_;
+  std::vector<cudaEvent_t> events_;
+};
+
+}  // namespace
+
+std::unique_ptr<Gpu> open_cuda(int index, std::string* error) {
+  const GpuState state = gpu_state();
+  if (!state.usable) {
+    *error = state.reason;
+    return nullptr;
+  }
+  if (index < 0 || index >= state.devices) {
+    *error = "there is no device " + std::to_string(index) + ": " + std::to_string(state.devices) + " found";
+    return nullptr;
+  }
+  cudaDeviceProp properties{};
+  if (const cudaError_t code = cudaGetDeviceProperties(&properties, index); code != cudaSuccess) {
+    *error = cudaGetErrorString(code);
+    return nullptr;
+  }
+  if (properties.major < 8) {
+    *error = std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
+             std::to_string(properties.minor) + ", 8.0 or later is needed";
+    return nullptr;
+  }
+  return std::make_unique<CudaGpu>(index, properties);
+}
+
+}  // namespace videoclip

@@ -1,0 +1,245 @@
+#include <array>
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "runtime/executor.h"
+#include "runtime/gpu.h"
+
+namespace videoclip {
+namespace {
+
+// Jobs run as CUDA graphs on one stream; inputs come in on a second and outputs leave on a third, so that the copies of
+// one job run beside the kernels of another. A program has two slots of device memory for inputs and outputs.
+class GpuExecutor : public Executor {
+ public:
+  explicit GpuExecutor(std::unique_ptr<Gpu> gpu)
+      : gpu_(std::move(gpu)),
+        memory_(gpu_->device_memory()),
+        pinned_(gpu_->pinned_memory()),
+        compute_(gpu_->make_stream()),
+        in_(gpu_->make_stream()),
+        out_(gpu_->make_stream()),
+        move_(gpu_->make_stream()),
+        moved_(gpu_->make_event()) {}
+
+  ~GpuExecutor() override {
+    for (auto& [program, state] : programs_) state->release(*gpu_);
+  }
+
+  Isa isa() const override { return gpu_->isa(); }
+  MemoryPtr parameter_memory() const override { return memory_; }
+  MemoryPtr staging_memory() const override { return pinned_; }
+  size_t depth() const override { return kSlots; }
+  size_t scratch_bytes() const override { return scratch_bytes_.load(); }
+
+  Status write(char* to, const char* from, size_t bytes) override {
+    std::lock_guard<std::mutex> lock(move_mutex_);
+    return first_error(
+        {gpu_->use(), gpu_->copy_in(to, from, bytes, move_), gpu_->record(moved_, move_), gpu_->synchronize(moved_)});
+  }
+  Status read(char* to, const char* from, size_t bytes) override {
+    std::lock_guard<std::mutex> lock(move_mutex_);
+    return first_error(
+        {gpu_->use(), gpu_->copy_out(to, from, bytes, move_), gpu_->record(moved_, move_), gpu_->synchronize(moved_)});
+  }
+
+  void begin(Job& job, const ParameterStore& store) override {
+    if (job.run.cancelled.load(std::memory_order_relaxed)) {
+      job.error = "cancelled";
+      return;
+    }
+    drop_old_programs();
+    const Program& program = *job.program;
+    if (const Status status = gpu_->use(); !status) return fail(job, status);
+    Slot* slot = slot_of(job.program);
+    if (!slot || !make_room(program)) {
+      job.error = "out of memory";
+      return;
+    }
+    Spaces spaces{arena_->data(), workspace_->data(), slot->scalars->data(), {}, {}};
+    for (auto& buffer : slot->inputs) spaces.inputs.push_back(buffer->data());
+    for (auto& buffer : slot->outputs) spaces.outputs.push_back(buffer->data());
+    Bound bound;
+    job.error = bind(program, store, spaces, &bound);
+    if (!job.error.empty()) return;
+
+    // the slot's last job has finished, so nobody reads its inputs any more
+    Status status;
+    const auto then = [&](Status next) {
+      if (status) status = next;
+    };
+    for (size_t i = 0; i < slot->inputs.size(); ++i) {
+      then(gpu_->copy_in(spaces.inputs[i], job.run.inputs[i].data, program.input_bytes[i], in_));
+    }
+    then(gpu_->copy_in(spaces.scalars, reinterpret_cast<char*>(job.run.scalars.data()), program.scalars * sizeof(float),
+                       in_));
+    then(gpu_->record(slot->copied_in, in_));
+    then(gpu_->wait(compute_, slot->copied_in));
+    then(gpu_->poison(arena_->data(), program.arena_bytes, compute_));
+    then(gpu_->poison(workspace_->data(), program.workspace_bytes, compute_));
+    if (status) {
+      then(job.run.milliseconds.empty() ? run_graph(program, *slot, bound) : run_timed(job, bound));
+    }
+    then(gpu_->record(slot->computed, compute_));
+    then(gpu_->wait(out_, slot->computed));
+    for (size_t i = 0; i < slot->outputs.size(); ++i) {
+      then(gpu_->copy_out(job.run.outputs[i].data, spaces.outputs[i], program.output_bytes[i], out_));
+    }
+    then(gpu_->record(slot->copied_out, out_));
+    if (!status) return fail(job, status);
+    slot->parameters = std::move(bound.parameters);
+    begun_.push_back(slot);
+  }
+
+  void finish(Job& job) override {
+    Slot* slot = begun_.front();
+    begun_.pop_front();
+    if (const Status status = gpu_->synchronize(slot->copied_out); !status) return fail(job, status);
+    if (job.run.cancelled.load(std::memory_order_relaxed)) job.error = "cancelled";
+  }
+
+ private:
+  static constexpr size_t kSlots = 2;
+
+  struct Slot {
+    std::vector<std::unique_ptr<Buffer>> inputs, outputs;
+    std::unique_ptr<Buffer> scalars;
+    Gpu::Event copied_in = nullptr, computed = nullptr, copied_out = nullptr;
+    Gpu::Graph graph = nullptr;
+    std::vector<char*> captured;        // the addresses that the graph holds
+    std::vector<BufferPtr> parameters;  // kept while the job runs
+  };
+
+  struct State {
+    std::weak_ptr<const Program> program;
+    std::array<Slot, kSlots> slots;
+    size_t next = 0;
+    void release(Gpu& gpu) {
+      for (Slot& slot : slots) {
+        if (slot.graph) gpu.release(slot.graph);
+      }
+    }
+  };
+
+  static Status first_error(std::initializer_list<Status> list) {
+    for (const Status& status : list) {
+      if (!status) return status;
+    }
+    return {};
+  }
+
+  static void fail(Job& job, const Status& status) { job.error = status.error; }
+
+  void drop_old_programs() {
+    if (!begun_.empty()) return;
+    for (auto i = programs_.begin(); i != programs_.end();) {
+      if (i->second->program.expired()) {
+        i->second->release(*gpu_);
+        i = programs_.erase(i);
+      } else {
+        ++i;
+      }
+    }
+  }
+
+  // The slot whose turn it is, with its memory; null when memory is short.
+  Slot* slot_of(const std::shared_ptr<const Program>& program) {
+    auto& state = programs_[program.get()];
+    if (!state || state->program.expired()) {
+      if (state) state->release(*gpu_);
+      state = std::make_unique<State>();
+      state->program = program;
+    }
+    Slot& slot = state->slots[state->next];
+    state->next = (state->next + 1) % kSlots;
+    if (slot.copied_in) return &slot;
+    Slot made;
+    const auto make = [&](size_t bytes) { return std::make_unique<Buffer>(bytes, memory_); };
+    for (size_t bytes : program->input_bytes) made.inputs.push_back(make(bytes));
+    for (size_t bytes : program->output_bytes) made.outputs.push_back(make(bytes));
+    made.scalars = make(program->scalars * sizeof(float));
+    for (const auto* list : {&made.inputs, &made.outputs}) {
+      for (const auto& buffer : *list) {
+        if (buffer->failed()) return nullptr;
+      }
+    }
+    if (made.scalars->failed()) return nullptr;
+    made.copied_in = gpu_->make_event();
+    made.computed = gpu_->make_event();
+    made.copied_out = gpu_->make_event();
+    slot = std::move(made);
+    return &slot;
+  }
+
+  // Arena and workspace serve all programs. They may only move when nothing is in flight; graphs see it by the address.
+  bool make_room(const Program& program) {
+    if (program.arena_bytes > arena_->size() || program.workspace_bytes > workspace_->size()) {
+      for (Slot* slot : begun_) {
+        if (!gpu_->synchronize(slot->copied_out)) return false;
+      }
+    }
+    const bool made = grow(arena_, program.arena_bytes, memory_) && grow(workspace_, program.workspace_bytes, memory_);
+    scratch_bytes_ = arena_->size() + workspace_->size();
+    return made;
+  }
+
+  Status run_all(const Program& program, const Bound& bound) {
+    for (size_t i = 0; i < program.instructions.size(); ++i) {
+      if (const Status status = run_instruction(program, bound, i, nullptr, compute_); !status) return status;
+    }
+    return {};
+  }
+
+  // Captured once; again when a parameter, the arena or the workspace has moved.
+  Status run_graph(const Program& program, Slot& slot, const Bound& bound) {
+    std::vector<char*> addresses{arena_->data(), workspace_->data()};
+    for (const BufferPtr& parameter : bound.parameters) addresses.push_back(parameter->data());
+    if (!slot.graph || addresses != slot.captured) {
+      if (slot.graph) gpu_->release(slot.graph);
+      slot.graph = nullptr;
+      if (const Status status = gpu_->begin_capture(compute_); !status) return status;
+      const Status run = run_all(program, bound);
+      const Status end = gpu_->end_capture(compute_, &slot.graph);
+      if (const Status status = first_error({run, end}); !status) return status;
+      slot.captured = std::move(addresses);
+    }
+    return gpu_->launch(slot.graph, compute_);
+  }
+
+  // Instruction by instruction, with an event on either side of each.
+  Status run_timed(Job& job, const Bound& bound) {
+    while (marks_.size() <= job.program->instructions.size()) marks_.push_back(gpu_->make_event());
+    if (const Status status = gpu_->record(marks_[0], compute_); !status) return status;
+    for (size_t i = 0; i < job.program->instructions.size(); ++i) {
+      const Status status = first_error(
+          {run_instruction(*job.program, bound, i, nullptr, compute_), gpu_->record(marks_[i + 1], compute_)});
+      if (!status) return status;
+    }
+    if (const Status status = gpu_->synchronize(marks_[job.program->instructions.size()]); !status) return status;
+    for (size_t i = 0; i < job.program->instructions.size(); ++i) {
+      const Status status = gpu_->elapsed(marks_[i], marks_[i + 1], &job.run.milliseconds[i]);
+      if (!status) return status;
+    }
+    return {};
+  }
+
+  std::unique_ptr<Gpu> gpu_;
+  MemoryPtr memory_, pinned_;
+  Gpu::Stream compute_, in_, out_, move_;
+  Gpu::Event moved_;
+  std::mutex move_mutex_;
+  std::unique_ptr<Buffer> arena_ = std::make_unique<Buffer>(), workspace_ = std::make_unique<Buffer>();
+  std::atomic<size_t> scratch_bytes_{0};
+  std::map<const Program*, std::unique_ptr<State>> programs_;
+  std::deque<Slot*> begun_;
+  std::vector<Gpu::Event> marks_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_gpu_executor(std::unique_ptr<Gpu> gpu) {
+  return std::make_unique<GpuExecutor>(std::move(gpu));
+}
+
+}  // namespace videoclip

@@ -1,0 +1,33 @@
+// How a kernel's result is compared with the float64 reference.
+import * as assert from "uvu/assert";
+import type { Array64, OpCase, OpDefinition } from "../../dist/graph/tensor.js";
+import type { NDArray } from "../../dist/ops.js";
+import { roundTo } from "./case_input.js";
+
+export type Result = NDArray<Float32Array | Uint8Array | Int32Array | Uint16Array>;
+type Limits = Record<string, number>;
+
+/** Whether sums of the case's small integers are exact, so that results must be too. */
+function isExact(op: OpDefinition<never>, row: OpCase<never>): boolean {
+  return row.inputs.every((rule) => !rule || rule.integer) && op.name !== "embedding";
+}
+
+/** Fails when the shape differs or the relative L2 is above the limit of the type that the result is stored in. */
+export function check(op: OpDefinition<never>, row: OpCase<never>, got: Result[], expected: Array64[], limits: Limits) {
+  const exact = isExact(op, row);
+  assert.is(got.length, expected.length);
+  got.forEach(({ data, shape, dtype = "f32" }, i) => {
+    assert.equal([...shape], [...expected[i].shape]);
+    let difference = 0;
+    let norm = 0;
+    roundTo.decode(data, dtype).forEach((v, j) => {
+      const reference = exact ? roundTo.nearest(expected[i].data[j], dtype) : expected[i].data[j];
+      if (Number.isFinite(reference)) norm += reference ** 2;
+      if (v === reference || (Number.isNaN(v) && Number.isNaN(reference))) return; // infinities may be equal
+      difference += (v - reference) ** 2;
+    });
+    const error = Math.sqrt(difference / (norm || 1));
+    const limit = exact ? 0 : (limits[dtype] ?? 0);
+    assert.ok(error <= limit, `relative L2 ${error}${exact ? " (must be exact)" : ` above ${limit}`}`);
+  });
+}

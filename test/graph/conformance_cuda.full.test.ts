@@ -1,0 +1,123 @@
+// Every CUDA kernel on every case of its op's shape table, in every storage type, against the float64 reference: on the
+// emulator (in three orders of warps), or with VIDEOCLIP_DEVICE=cuda on a GPU.
+import { existsSync, readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/binding.js";
+import type { DeviceName } from "../../dist/device.js";
+import "../../dist/graph/ops/index.js";
+import { FULL_PRECISION } from "../../dist/graph/passes/cast_precision.js";
+import { elements, type OpDefinition, opDefinitions } from "../../dist/graph/tensor.js";
+import * as ops from "../../dist/ops.js";
+import { type CaseValue, makeInput } from "./case_input.js";
+import { check, type Result } from "./compare.js";
+
+const test = suite("CUDA conformance");
+const device = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
+const only = process.env.VIDEOCLIP_OPS?.split(",");
+const { emulator } = loadAddon().addon;
+const orders = device === "cuda-emulated" ? [0, -1, 7] : [0];
+/** Relative L2 by the type that results are stored in. */
+const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
+/** Inputs whose first axis is the clip, or another axis whose rows do not depend on each other. */
+const BATCHED: Record<string, number[]> = {
+  attention: [0, 1, 2, 3],
+  avg_pool3d: [0],
+  batch_norm: [0],
+  conv3d: [0, 3, 4],
+  global_mean: [0],
+  layer_norm: [0, 3],
+  linear: [0],
+  max_pool3d: [0],
+  preprocess: [0],
+  scale_channels: [0, 1],
+  softmax: [0],
+  space_to_depth: [0],
+  unary: [0],
+};
+
+const CUDA_OPS = new Set(
+  readFileSync("native/ops.cmake", "utf8")
+    .split("VIDEOCLIP_CUDA_OPS")[1]
+    .match(/[a-z]\w+/g) ?? [],
+);
+/** Ways of the CPU that a GPU has no use for: other layouts of weights, and minimal filtering. */
+const CPU_ONLY = new Set([
+  "reshape",
+  "conv3d_bf16",
+  "pack_conv_weight",
+  "pack_conv_weight_bf16",
+  "pack_winograd_weight",
+  "winograd_conv3d",
+]);
+
+type AnyOp = OpDefinition<Record<string, unknown>>;
+
+async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) {
+  return ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
+}
+
+/** Row `n` of every input that has a row per clip. */
+function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseValue | null)[] {
+  return inputs.map((x, slot) => {
+    if (!x || !slots.includes(slot)) return x;
+    const size = elements(x.shape.slice(1));
+    const range = [n * size, (n + 1) * size] as const;
+    return { ...x, shape: [1, ...x.shape.slice(1)], data: x.data.slice(...range), values: x.values.slice(...range) };
+  });
+}
+
+for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
+  const { name } = definition;
+  if (CPU_ONLY.has(name) || (only && !only.includes(name))) continue;
+  if (!CUDA_OPS.has(name)) {
+    test(`${name} has a CUDA kernel`, () => assert.ok(existsSync(`native/cuda/${name}.cu`)));
+    continue;
+  }
+  const dtypes = name.startsWith("fold_") ? ["f32"] : ["f32", "bf16", "f16"];
+  for (const row of definition.cases) {
+    for (const dtype of dtypes) {
+      test(`${name} ${dtype}: ${row.name}`, async () => {
+        const inputs = row.inputs.map((rule, slot) => {
+          const full = rule?.dtype || FULL_PRECISION[name]?.includes(slot);
+          return (
+            rule &&
+            makeInput(full ? rule : { ...rule, dtype: dtype as "f32" }, `conformance/${name}/${row.name}/${slot}`)
+          );
+        });
+        const attrs = "dtype" in row.attrs || name === "preprocess" ? { ...row.attrs, dtype } : row.attrs;
+        const expected = definition.reference(
+          inputs.map((x) => x && { shape: x.shape, data: x.values }),
+          attrs,
+        );
+        let first: Awaited<ReturnType<typeof run>> | undefined;
+        for (const order of orders) {
+          emulator?.setOrder(order);
+          const got = await run(definition, inputs, attrs);
+          first ??= got;
+          got.forEach((value, i) => {
+            assert.is(Buffer.compare(bytes(value.data), bytes(first![i].data)), 0, `order ${order}: other bits`);
+          });
+        }
+        emulator?.setOrder(0);
+        check(definition as never, row as never, first!, expected, LIMITS);
+        const slots = BATCHED[name];
+        const clips = inputs[0]?.shape[0] ?? 0;
+        if (!slots || clips < 2) return;
+        // the last clip alone has the bits that it has among the others
+        const alone = await run(definition, rowOf(inputs, slots, clips - 1), attrs);
+        alone.forEach((value, i) => {
+          const whole = bytes(first![i].data);
+          const part = bytes(value.data);
+          assert.is(Buffer.compare(part, whole.subarray(whole.length - part.length)), 0, "other bits in another batch");
+        });
+      });
+    }
+  }
+}
+
+const bytes = (data: ArrayBufferView): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+
+test.before(() => ops.configure({ device }));
+test.after(() => ops.dispose());
+test.run();

@@ -1,0 +1,69 @@
+// What ptxas said when the addon was built: no kernel spills registers, and every kernel fits the occupancy that it asks for.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const test = suite("ptxas");
+const folder = "build/CMakeFiles/kernels_cuda.dir/native/cuda";
+/** What one multiprocessor has, and what a block may ask for without being refused at launch (compute capability 8.0). */
+const REGISTERS_PER_THREAD = 255;
+
+interface Entry {
+  kernel: string;
+  architecture: string;
+  spillBytes: number;
+  stackBytes: number;
+  registers: number;
+}
+
+/** The kernels of a build log. */
+function entries(log: string): Entry[] {
+  const parts = log.split("Compiling entry function ").slice(1);
+  const names = spawnSync("c++filt", ["-p"], {
+    input: parts.map((text) => text.match(/^'([^']+)'/)![1]).join("\n"),
+    encoding: "utf8",
+  });
+  const readable = names.status === 0 ? names.stdout.trim().split("\n") : [];
+  return parts.map((text, i) => {
+    const number = (pattern: RegExp) => Number(text.match(pattern)?.[1] ?? Number.NaN);
+    return {
+      kernel: readable[i] ?? text.match(/^'([^']+)'/)![1],
+      architecture: text.match(/for '(\w+)'/)![1],
+      spillBytes: number(/(\d+) bytes spill stores/) + number(/(\d+) bytes spill loads/),
+      stackBytes: number(/(\d+) bytes stack frame/),
+      registers: number(/Used (\d+) registers/),
+    };
+  });
+}
+
+test("the parser sees spills", () => {
+  const [entry] = entries(
+    "ptxas info : Compiling entry function '_Z1kv' for 'sm_90'\n 8 bytes stack frame, 4 bytes spill stores, 12 bytes spill loads\nptxas info : Used 40 registers",
+  );
+  assert.equal([entry.architecture, entry.spillBytes, entry.stackBytes, entry.registers], ["sm_90", 16, 8, 40]);
+});
+
+if (!existsSync(folder)) {
+  process.stdout.write("SKIP registers and spills: no nvcc, so no CUDA kernels were built\n");
+} else {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".o.log"));
+  for (const file of files.sort()) {
+    test(file, () => {
+      const kernels = entries(readFileSync(join(folder, file), "utf8"));
+      assert.ok(kernels.length > 0, "no kernel");
+      const architectures = new Set(kernels.map((entry) => entry.architecture));
+      assert.ok(architectures.size >= 2, [...architectures].join());
+      for (const entry of kernels) {
+        const text = JSON.stringify(entry);
+        assert.is(entry.spillBytes, 0, text);
+        assert.ok(entry.registers <= REGISTERS_PER_THREAD, text);
+      }
+      const most = Math.max(...kernels.map((entry) => entry.registers));
+      process.stdout.write(`${file}: ${kernels.length} kernels, ${most} registers at most\n`);
+    });
+  }
+}
+
+test.run();
