@@ -1,0 +1,88 @@
+#pragma once
+// The unary functions of ops/unary.h, element by element in f32, in the forms of cpu/activation.h: good to a few ulp,
+// far tails included. On devices they rest on the accurate functions of the CUDA math library (no fast-math).
+#include "cuda/primitives/math.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+
+// In the order of ops/unary.h.
+enum Activation : int {
+  kNone = -1,
+  kRelu = 0,
+  kSigmoid = 1,
+  kTanh = 2,
+  kGelu = 3,
+  kGeluTanh = 4,
+  kSwish = 5,
+  kExp = 6,
+  kSoftplus = 7
+};
+
+// exp(-|x|) never overflows, so both sides of zero are exact to the last place or two.
+VC_DEVICE float sigmoid(float x) {
+  const float e = ::expf(x < 0 ? x : -x);
+  return (x < 0 ? e : 1.0f) / (1.0f + e);
+}
+
+VC_DEVICE float relu(float x) { return x < 0 ? 0.0f : x; }  // NaN passes
+
+VC_DEVICE float activate(int kind, float x) {
+  switch (kind) {
+    case kRelu:
+      return relu(x);
+    case kSigmoid:
+      return sigmoid(x);
+    case kTanh:
+      return ::tanhf(x);
+    case kGelu:
+      // erfc keeps the digits of the far left tail that 1 + erf cancels
+      return 0.5f * x * ::erfcf(-x * 0.70710678f);
+    case kGeluTanh:
+      return x * sigmoid(2 * 0.7978845608f * (x + 0.044715f * x * x * x));
+    case kSwish:
+      return x * sigmoid(x);
+    case kExp:
+      return ::expf(x);
+    case kSoftplus:
+      return (x > 0 ? x : 0.0f) + ::log1pf(::expf(x > 0 ? -x : x));
+    default:
+      return x;
+  }
+}
+
+namespace detail {
+template <int kKind, int N>
+VC_DEVICE void activate_each(float (&v)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) v[i] = activate(kKind, v[i]);
+}
+}  // namespace detail
+
+// N values at once: the kind is looked at once for all of them.
+template <int N>
+VC_DEVICE void activate_all(int kind, float (&v)[N]) {
+  switch (kind) {
+    case kRelu:
+      return detail::activate_each<kRelu>(v);
+    case kSigmoid:
+      return detail::activate_each<kSigmoid>(v);
+    case kTanh:
+      return detail::activate_each<kTanh>(v);
+    case kGelu:
+      return detail::activate_each<kGelu>(v);
+    case kGeluTanh:
+      return detail::activate_each<kGeluTanh>(v);
+    case kSwish:
+      return detail::activate_each<kSwish>(v);
+    case kExp:
+      return detail::activate_each<kExp>(v);
+    case kSoftplus:
+      return detail::activate_each<kSoftplus>(v);
+    default:
+      return;
+  }
+}
+
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip
