@@ -141,7 +141,7 @@ VC_DEVICE void strip(const Arguments<T>& p, Shared<T> weights, int item, int fir
 }
 
 template <typename T, int V, int kKernel, int kStride>
-__global__ void __launch_bounds__(kThreads) depthwise_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) {
   const int first_channel = static_cast<int>(blockIdx.y) * p.block_channels;
   const int channels = min(p.block_channels, p.channels - first_channel);
   const Shared<T> weights = shared_array<T>(0, static_cast<uint32_t>(p.block_channels * p.all_taps));
