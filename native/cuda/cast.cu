@@ -1,48 +1,57 @@
 // y = x in another floating-point type, to nearest even.
 //
-// x, y [n] dense; f32, bf16 or f16. 256 threads, 4 values each; no shared memory.
+// x, y [..., C], f32, bf16 or f16, either may be a channel slice. 256 threads, 4 vectors each, of 16 bytes in the wider
+// type; no shared memory.
 // Bytes: one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
+#include "cuda/vector_access.h"
+#include "cuda/walk.h"
 #include "ops/cast.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kThreads = 256, kValues = 4;
-
 template <typename From, typename To>
 struct CastArgs {
-  Global<const From> x;
   Global<To> y;
-  size_t n;
+  Global<const From> x;
+  Walk<2> walk;
 };
 
-template <typename From, typename To>
-__global__ void __launch_bounds__(kThreads) cast_kernel(CastArgs<From, To> a) {
-  const size_t first = (size_t{blockIdx.x} * kThreads + threadIdx.x) * kValues;
-  if (first >= a.n) return;
-  if (first + kValues <= a.n) {  // buffers begin on 64 bytes
-    const Packed<From, kValues> x = a.x.template load_packed<kValues>(first);
-    Packed<To, kValues> y;
+template <typename From, typename To, int V>
+__global__ void __launch_bounds__(kWalkThreads) cast_kernel(CastArgs<From, To> a) {
+  float v[kWalkUnroll][V];
+  size_t at[kWalkUnroll][2];
+  bool valid[kWalkUnroll];
 #pragma unroll
-    for (int i = 0; i < kValues; ++i) y[i] = from_float<To>(to_float(x[i]));
-    a.y.template store_packed<kValues>(first, y);
-    return;
+  for (int u = 0; u < kWalkUnroll; ++u) {
+    valid[u] = a.walk.template place<V>(u, at[u]);
+    if (valid[u]) load_values(a.x, at[u][1], v[u]);
   }
-  for (size_t i = first; i < a.n; ++i) a.y.store(i, from_float<To>(to_float(a.x.load(i))));
+#pragma unroll
+  for (int u = 0; u < kWalkUnroll; ++u) {
+    if (valid[u]) store_values(a.y, at[u][0], v[u]);
+  }
 }
 
 Status cast(const Call& call) {
-  const auto n = static_cast<size_t>(call.out[0].elements());
-  return for_float(call.in[0].dtype, [&](auto from) {
-    return for_float(call.out[0].dtype, [&](auto to) {
+  const Tensor operands[] = {call.out[0], call.in[0]};
+  if (operands[0].elements() == 0) return {};
+  const Views<2> views(operands);
+  return for_float(operands[1].dtype, [&](auto from) {
+    return for_float(operands[0].dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
-      const CastArgs<From, To> args{global<const From>(call.in[0]), global<To>(call.out[0]), n};
-      const Grid grid{static_cast<unsigned>((n + kThreads * kValues - 1) / (kThreads * kValues))};
-      return launch(cast_kernel<From, To>, grid, kThreads, 0, call.stream, args);
+      using Wider = std::conditional_t<sizeof(From) == 4, From, To>;
+      return for_width<Wider>(views.width(operands), [&](auto width) -> Status {
+        Status status;
+        const Walk<2> walk(views, width, &status);
+        if (!status) return status;
+        const CastArgs<From, To> args{global<To>(operands[0]), global<const From>(operands[1]), walk};
+        return launch(cast_kernel<From, To, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+      });
     });
   });
 }

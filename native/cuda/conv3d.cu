@@ -7,8 +7,8 @@
 //
 // Implicit GEMM (gemm/mainloop.h): rows are output positions, K runs over taps and, within a tap, channels. Pointwise
 // convolutions read x as a matrix; others look windows up while copying (gemm/operands.h). With channels of a group not
-// a multiple of 8, copies are of 8 or 4 bytes, or (odd, 16-bit storage) go through registers. Depthwise: depthwise.h.
-// Tile, threads and shared memory: gemm/tiles.h.
+// a multiple of 8, pointwise copies are of 8 or 4 bytes; others (16-bit storage) go through registers. Depthwise:
+// depthwise.h. Tile, threads and shared memory: gemm/tiles.h.
 //
 // Bytes: x once for each tap that L2 does not serve (3x3: near once), W once for each range of rows (from L2), y once.
 // FLOPs: 2 N T' H' W' Cout taps Cin / groups. Bound: the pointwise layers of S3D by memory (15 to 172 FLOP a byte), its
@@ -58,7 +58,7 @@ Windows<T> windows(const Call& call, const Conv3dArgs& a, int rows, int columns)
 }
 
 // The `count` outputs from number `first` on, whose channels start at `channel`.
-template <typename T, bool kScaled, class A>
+template <class Features, typename T, class A>
 Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, int first, int count, int64_t channel) {
   const Tensor &x = call.in[0], &weight = call.in[1], &bias = call.in[2], &residual = call.in[3];
   const int64_t unit = x.shape[4] / a.groups, clip_rows = call.out[0].elements() / call.out[0].shape[4] / x.shape[0];
@@ -84,14 +84,14 @@ Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, 
   p.groups = static_cast<int>(a.groups);
   p.group_channels = static_cast<int>(unit);
   int vector = min(widest_vector(x, unit, 8), widest_vector(weight, unit, 8));
-  if (kScaled) {
+  if (Features::kScaled && call.in[4]) {
     vector = min(vector, widest_vector(call.in[4], unit, 8));
     p.scaling = {global<const T>(call.in[4]), call.in[4].strides[0], Divider(clip_rows)};
   }
-  return gemm::multiply<T, kScaled, false>(p, clip_rows, vector, call.stream);
+  return gemm::multiply<Features>(p, clip_rows, vector, call.stream);
 }
 
-template <typename T, bool kScaled, class A>
+template <class Features, typename T, class A>
 Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
   gemm::Arguments<T, A> p = {};
   p.a = rows;
@@ -99,7 +99,7 @@ Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
   int64_t channel = 0;
   for (int first = 0; first < call.outputs; first += gemm::kMostOutputs) {
     const int count = min(gemm::kMostOutputs, call.outputs - first);
-    const Status status = convolve<T, kScaled>(call, a, p, first, count, channel);
+    const Status status = convolve<Features>(call, a, p, first, count, channel);
     if (!status) return status;
     for (int s = 0; s < count; ++s) channel += call.out[first + s].shape[4];
   }
@@ -118,13 +118,12 @@ Status conv3d(const Call& call) {
   const int M = static_cast<int>(rows), K = static_cast<int>(columns);
   if (is_pointwise(a)) {
     const Matrix<T> matrix = {global<const T>(x), x.strides[3], M, K};
-    return call.inputs > 4 && call.in[4] ? convolve_all<T, true>(call, a, matrix)
-                                         : convolve_all<T, false>(call, a, matrix);
+    return convolve_all<gemm::Features<true, false, true>, T>(call, a, matrix);  // X3D has 54 and 108 channels
   }
   if (a.kernel[0] + a.kernel[1] + a.kernel[2] > gemm::kWindowBits) {
     return {"conv3d: a window of more than 63 taps along its three axes together"};
   }
-  return convolve_all<T, false>(call, a, windows<T>(call, a, M, K));
+  return convolve_all<gemm::Features<false, false, false>, T>(call, a, windows<T>(call, a, M, K));
 }
 
 Status run(const Call& call) {

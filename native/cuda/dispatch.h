@@ -1,6 +1,6 @@
 #pragma once
 // Which template instance a call gets: by storage dtype, and by the width of the accesses its operands allow.
-#include <initializer_list>
+#include <type_traits>
 
 #include "cuda/primitives/types.h"
 #include "runtime/status.h"
@@ -22,6 +22,17 @@ Status for_float(DType dtype, F f) {
     default:
       return {"expected f32, bf16 or f16"};
   }
+}
+
+// f with the width, 8 or less, as a constant; widths of more than 16 bytes of T are not compiled.
+template <typename T, class F>
+Status for_width(int width, F f) {
+  if constexpr (sizeof(T) <= 2) {
+    if (width >= 8) return f(std::integral_constant<int, 8>{});
+  }
+  if (width >= 4) return f(std::integral_constant<int, 4>{});
+  if (width == 2) return f(std::integral_constant<int, 2>{});
+  return f(std::integral_constant<int, 1>{});
 }
 
 }  // namespace VIDEOCLIP_CUDA

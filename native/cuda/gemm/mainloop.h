@@ -37,7 +37,7 @@ struct MathOf<T, Tile, false> {
 };
 
 // V: elements of A and B that may be copied at once.
-template <typename T, class Tile, int V, bool kTensorCores, bool kScaled, bool kUnary, class A>
+template <class Features, class Tile, int V, bool kTensorCores, typename T, class A>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arguments<T, A> p) {
   using Math = typename MathOf<T, Tile, kTensorCores>::Type;
   using Rows = decltype(rows_of(p.a));
@@ -53,8 +53,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
     a_rows.fill_table(Tile::kStages * Tile::kStageBytes, Tile::kM, Tile::kThreads);
     sync_threads();
   }
-  const Loader<T, V, Tile::kM, Tile::kThreads, Math, Rows> a_loader(a_rows);
-  const Loader<T, V, Tile::kN, Tile::kThreads, Math, MatrixRows<T>> b_loader(b_rows);
+  const Loader<T, V, Tile::kM, Tile, Math, Rows> a_loader(a_rows);
+  const Loader<T, V, Tile::kN, Tile, Math, MatrixRows<T>> b_loader(b_rows);
 
   const Shared<T> stages = shared_array<T>(0, Tile::kStages * kStageElements);
   const int steps = (p.b.columns + kStep<T> - 1) / kStep<T>;
@@ -74,7 +74,9 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
   for (int step = 0; step < steps; ++step) {
     const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
     cp_async_wait<Tile::kStages - 2>();
-    if constexpr (kScaled) a_loader.scale(stage, step, p.a, m0, p.scaling);
+    if constexpr (Features::kScaled) {
+      if (p.scaling.factors) a_loader.scale(stage, step, p.a, m0, p.scaling);
+    }
     sync_threads();
     // the slot of the step before: everybody is past it
     load(step + Tile::kStages - 1, slot == 0 ? Tile::kStages - 1 : slot - 1);
@@ -83,42 +85,47 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
   }
   cp_async_wait<0>();
   sync_threads();
-  finish<Tile, kUnary>(math, p.out, m0, n0, group);
+  finish<Tile, Features::kUnary>(math, p.out, m0, n0, group);
 }
 
-template <typename T, class Tile, int V, bool kTensorCores, bool kScaled, bool kUnary, class A>
+template <class Features, class Tile, int V, bool kTensorCores, typename T, class A>
 Status start(Arguments<T, A> p, Stream stream) {
   using Rows = decltype(rows_of(p.a));
   p.tiles_n = (p.out.columns + Tile::kN - 1) / Tile::kN;
   const int64_t tiles_m = (p.out.rows + Tile::kM - 1) / Tile::kM, blocks = tiles_m * p.groups * p.tiles_n;
   if (blocks > 0x7fffffff) return {"a matrix product of more than 2^31 - 1 tiles"};
   constexpr size_t kShared = Tile::kStages * Tile::kStageBytes + Rows::kTableBytes * Tile::kM;
-  return launch(gemm_kernel<T, Tile, V, kTensorCores, kScaled, kUnary, A>, Grid{static_cast<unsigned>(blocks)},
-                Tile::kThreads, kShared, stream, p);
+  return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{static_cast<unsigned>(blocks)}, Tile::kThreads,
+                kShared, stream, p);
 }
 
-// Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the scale that may be
-// copied at once, 1, 2, 4 or 8, 16 bytes at most. Widths below 16 bytes have one tile only: such layers are few.
-template <typename T, bool kScaled, bool kUnary, class A>
+// Which kernels an op has: kScaled, factors of A may be given; kUnary, any activation of activation.h, else none or
+// ReLU; kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no multiple
+// of 8.
+template <bool kScaled_, bool kUnary_, bool kEveryWidth_>
+struct Features {
+  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_;
+};
+
+// Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the factors that may
+// be copied at once. Copies below 16 bytes have one tile only: such layers are few, and each kernel takes compile time.
+template <class Features, typename T, class A>
 Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, Stream stream) {
   if (p.out.rows == 0 || p.out.columns == 0) return {};
   if constexpr (sizeof(T) == 4) {
     (void)clip_rows;
-    if (vector == 4) return start<T, TileF32, 4, false, kScaled, kUnary>(p, stream);
-    if (vector == 2) return start<T, TileF32, 2, false, kScaled, kUnary>(p, stream);
-    return start<T, TileF32, 1, false, kScaled, kUnary>(p, stream);
+    if (vector >= 4) return start<Features, TileF32, 4, false>(p, stream);
+    return start<Features, TileF32, 1, false>(p, stream);
   } else {
-    switch (vector) {
-      case 8:
-        return for_tile(p.out.columns, clip_rows,
-                        [&](auto tile) { return start<T, decltype(tile), 8, true, kScaled, kUnary>(p, stream); });
-      case 4:
-        return start<T, Tile64x64, 4, true, kScaled, kUnary>(p, stream);
-      case 2:
-        return start<T, Tile64x64, 2, true, kScaled, kUnary>(p, stream);
-      default:
-        return start<T, Tile64x64, 1, true, kScaled, kUnary>(p, stream);
+    if (vector >= 8) {
+      return for_tile(p.out.columns, clip_rows,
+                      [&](auto tile) { return start<Features, decltype(tile), 8, true>(p, stream); });
     }
+    if constexpr (Features::kEveryWidth) {
+      if (vector == 4) return start<Features, Tile64x64, 4, true>(p, stream);
+      if (vector == 2) return start<Features, Tile64x64, 2, true>(p, stream);
+    }
+    return start<Features, Tile64x64, 1, true>(p, stream);
   }
 }
 

@@ -18,6 +18,7 @@ VC_DEVICE float reciprocal_approx(float x) { return 1.0f / x; }
 VC_DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 VC_DEVICE float max(float a, float b) { return ::fmaxf(a, b); }
 VC_DEVICE float min(float a, float b) { return ::fminf(a, b); }
+VC_DEVICE float max_nan(float a, float b) { return a != a ? a : b != b ? b : ::fmaxf(a, b); }
 
 #else
 
@@ -39,6 +40,12 @@ VC_DEVICE float reciprocal_approx(float x) {
 VC_DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 VC_DEVICE float max(float a, float b) { return ::fmaxf(a, b); }
 VC_DEVICE float min(float a, float b) { return ::fminf(a, b); }
+// NaN wins; max and min take the number.
+VC_DEVICE float max_nan(float a, float b) {
+  float y;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
 
 #endif
 
