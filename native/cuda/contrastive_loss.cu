@@ -129,8 +129,8 @@ VC_DEVICE void multiply_tile(const Arguments<T>& p, int row0, int column0, Share
   static_assert(Tile::kM == kTileRows && Tile::kN == kTileColumns && Tile::kThreads == kThreads, "one tile for all");
   constexpr uint32_t kStageElements = Tile::kStageBytes / sizeof(T);
   const gemm::MatrixRows<T> a(p.a, 0, row0), b(p.b, 0, column0);
-  const gemm::Loader<T, V, Tile::kM, kThreads, Math, gemm::MatrixRows<T>> a_loader(a);
-  const gemm::Loader<T, V, Tile::kN, kThreads, Math, gemm::MatrixRows<T>> b_loader(b);
+  const gemm::Loader<T, V, Tile::kM, Tile, Math, gemm::MatrixRows<T>> a_loader(a);
+  const gemm::Loader<T, V, Tile::kN, Tile, Math, gemm::MatrixRows<T>> b_loader(b);
   const Shared<T> stages = shared_array<T>(0, Tile::kStages * kStageElements);
   const int steps = (p.a.columns + gemm::kStep<T> - 1) / gemm::kStep<T>;
   const auto load = [&](int step, int slot) {
