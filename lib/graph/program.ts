@@ -196,7 +196,15 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
 }
 
 /** Ops whose optional operands are always passed, present or absent. */
-const OPERANDS: Record<string, number> = { conv3d: 5, conv3d_bf16: 5, winograd_conv3d: 4, linear: 3, layer_norm: 4, attention: 4, contrastive_loss: 3 };
+const OPERANDS: Record<string, number> = {
+  conv3d: 5,
+  conv3d_bf16: 5,
+  winograd_conv3d: 4,
+  linear: 3,
+  layer_norm: 4,
+  attention: 4,
+  contrastive_loss: 3,
+};
 
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {

@@ -110,7 +110,11 @@ export const attention = defineOp<AttentionAttrs>({
     { name: "sharp", inputs: [x(1, 23, 40, 4), x(1, 23, 40), x(1, 23, 40)], attrs: attrs(2, 1) },
     { name: "cross", inputs: [x(3, 5, 24), x(3, 67, 24), x(3, 67, 24), mask(3, 67)], attrs: attrs(2, 0.3) },
     { name: "causal", inputs: [x(2, 37, 26), x(2, 37, 26), x(2, 37, 26)], attrs: attrs(2, 0.3, true) },
-    { name: "causal cross", inputs: [x(1, 5, 16), x(1, 41, 16), x(1, 41, 16), mask(1, 41)], attrs: attrs(1, 0.3, true) },
+    {
+      name: "causal cross",
+      inputs: [x(1, 5, 16), x(1, 41, 16), x(1, 41, 16), mask(1, 41)],
+      attrs: attrs(1, 0.3, true),
+    },
     { name: "causal unseen", inputs: [x(1, 40, 16), x(1, 9, 16), x(1, 9, 16)], attrs: attrs(1, 0.3, true) },
     { name: "no key", inputs: [x(2, 3, 16), x(2, 11, 16), x(2, 11, 16), mask(2, 11, 1)], attrs: attrs(2, 0.3) },
     { name: "blocks", inputs: [x(1, 3, 20), x(1, 1031, 20, 3), x(1, 1031, 20), mask(1, 1031)], attrs: attrs(1, 1) },

@@ -1,8 +1,8 @@
-// b is transposed into panels a stretch of columns at a time, by all threads. A task then is a strip of rows against the
-// stretch, in tiles of kTileRows x kWidth scores: the product, the largest score t of the tile, exp(s - t) once for both
-// directions, and its sums over rows and columns added to the running ones of each row (kept over stretches) and of each
-// column in this strip. A tile whose maxima lie more than kSpread apart, where exp(s - t) could vanish, takes an
-// exponential per direction. The strips' column sums are joined in the order of the strips.
+// b is transposed into panels a stretch of columns at a time, by all threads. A task then is a strip of rows against
+// the stretch, in tiles of kTileRows x kWidth scores: the product, the largest score t of the tile, exp(s - t) once for
+// both directions, and its sums over rows and columns added to the running ones of each row (kept over stretches) and
+// of each column in this strip. A tile whose maxima lie more than kSpread apart, where exp(s - t) could vanish, takes
+// an exponential per direction. The strips' column sums are joined in the order of the strips.
 #include "ops/contrastive_loss.h"
 
 #include "cpu/gemm_tile.h"
@@ -187,7 +187,11 @@ Status contrastive_loss(const Call& call) {
   const auto sums_at = [&](int64_t offset) { return reinterpret_cast<LogSumExp*>(call.workspace + offset); };
   float* column_tops = reinterpret_cast<float*>(call.workspace + at.columns);
   float* column_sums = column_tops + s.strips * s.padded;
-  const Sums all{sums_at(at.rows), sums_at(at.row_positive), sums_at(at.column_positive), column_tops, column_sums,
+  const Sums all{sums_at(at.rows),
+                 sums_at(at.row_positive),
+                 sums_at(at.column_positive),
+                 column_tops,
+                 column_sums,
                  reinterpret_cast<float*>(call.workspace + at.positive)};
   call.pool->parallel_for(s.strips, [&](int64_t strip, int) {
     for (int64_t i = strip * s.strip; i < min64(s.count, (strip + 1) * s.strip); ++i) {
