@@ -33,14 +33,17 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  attention
   binary
   cast
   concat
   conv3d
   embedding
+  layer_norm
   linear
   permute
   slice
   space_to_depth
+  top_k
   unary
 )
