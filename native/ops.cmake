@@ -33,7 +33,14 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
-  conv3d
-  linear
+  binary
   cast
+  concat
+  conv3d
+  embedding
+  linear
+  permute
+  slice
+  space_to_depth
+  unary
 )

@@ -1,5 +1,5 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, isFloat, shapeError, type TensorType } from "../tensor.js";
 
 export interface TopKAttrs {
   k: number;
@@ -8,12 +8,12 @@ export interface TopKAttrs {
 }
 
 function shape([queries, rows]: (TensorType | null)[], { k, base }: TopKAttrs): TensorType[] {
-  if (queries?.shape.length !== 2 || queries.dtype !== "f32") {
-    throw shapeError("top_k", "f32 queries [Q, D]", queries?.shape ?? "none");
+  if (queries?.shape.length !== 2 || !isFloat(queries.dtype)) {
+    throw shapeError("top_k", "f32, bf16 or f16 queries [Q, D]", queries?.shape ?? "none");
   }
   const [Q, D] = queries.shape;
-  if (rows?.shape.length !== 2 || rows.shape[1] !== D || (rows.dtype !== "f32" && rows.dtype !== "f16")) {
-    throw shapeError("top_k", `f32 or f16 rows [M, ${D}]`, rows?.shape ?? "none");
+  if (rows?.shape.length !== 2 || rows.shape[1] !== D || !isFloat(rows.dtype)) {
+    throw shapeError("top_k", `f32, bf16 or f16 rows [M, ${D}]`, rows?.shape ?? "none");
   }
   if (!Number.isInteger(k) || k < 1) throw shapeError("top_k", "an integer k of at least 1", `${k}`);
   if (!Number.isInteger(base) || base < 0 || base + rows.shape[0] > 2 ** 31) {

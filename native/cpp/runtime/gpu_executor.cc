@@ -88,7 +88,10 @@ class GpuExecutor : public Executor {
       then(gpu_->copy_out(job.run.outputs[i].data, spaces.outputs[i], program.output_bytes[i], out_));
     }
     then(gpu_->record(slot->copied_out, out_));
-    if (!status) return fail(job, status);
+    if (!status) {
+      drain(*slot);
+      return fail(job, status);
+    }
     slot->parameters = std::move(bound.parameters);
     begun_.push_back(slot);
   }
@@ -131,6 +134,13 @@ class GpuExecutor : public Executor {
   }
 
   static void fail(Job& job, const Status& status) { job.error = status.error; }
+
+  // Waits for whatever a failed job has put on the streams: its memory goes when it has completed.
+  void drain(Slot& slot) {
+    for (Gpu::Stream stream : {in_, compute_, out_}) {
+      if (gpu_->record(slot.copied_out, stream)) (void)gpu_->synchronize(slot.copied_out);
+    }
+  }
 
   void drop_old_programs() {
     if (!begun_.empty()) return;
