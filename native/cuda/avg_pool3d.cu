@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kColumnThreads, 3) avg_pool_kernel(AvgPoolArgs
 }
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kColumnThreads) wide_avg_pool_kernel(AvgPoolArgs<T> a) {
+__global__ void __launch_bounds__(kColumnThreads, 3) wide_avg_pool_kernel(AvgPoolArgs<T> a) {
   const int thread = static_cast<int>(threadIdx.x), group = thread / a.columns.per_block;
   const int first_column = static_cast<int>(blockIdx.y) * a.columns.per_block;
   const int column = first_column + thread % a.columns.per_block;
