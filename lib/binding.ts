@@ -13,7 +13,14 @@ export interface NativeProgram {
 }
 
 export interface NativeEngine {
-  info(): { isa: string; threads: number; panelWidth: number; parameterBytes: number; scratchBytes: number };
+  info(): {
+    isa: string;
+    threads: number;
+    hardware: string;
+    panelWidth: number;
+    parameterBytes: number;
+    scratchBytes: number;
+  };
   setParameter(id: number, data: ArrayBufferView | number): void;
   readParameter(id: number): ArrayBuffer;
   removeParameter(id: number): void;

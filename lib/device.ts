@@ -37,6 +37,8 @@ export class Device {
   /** Instruction set of the CPU, or `cuda`. */
   readonly isa: string;
   readonly threads: number;
+  /** Name of the GPU; empty for a CPU. */
+  readonly hardware: string;
   /** Columns of a packed weight panel. */
   readonly panelWidth: number;
   readonly winograd: boolean;
@@ -52,6 +54,7 @@ export class Device {
     this.isGpu = name.startsWith("cuda");
     this.isa = info.isa;
     this.threads = info.threads;
+    this.hardware = info.hardware;
     this.panelWidth = info.panelWidth;
     this.winograd = winograd;
     this.precision = precision;

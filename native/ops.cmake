@@ -33,5 +33,7 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  conv3d
+  linear
   cast
 )

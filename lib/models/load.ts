@@ -99,7 +99,9 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
     model,
     output,
     dim,
-    device: `${device.name} (${device.isa}, ${device.precision}, ${device.threads} threads)`,
+    device: device.isGpu
+      ? `${device.name} (${device.hardware}, ${device.precision})`
+      : `${device.name} (${device.isa}, ${device.precision}, ${device.threads} threads)`,
     precision: device.precision,
     preset,
     weightsHash: hash,

@@ -27,6 +27,8 @@ export interface S3DOptions {
   /** `torch`: -inf padding, floor. `tensorflow`: zero padding and ceil mode (Miech). */
   pools?: "torch" | "tensorflow";
   batchNormEps?: number;
+  /** Multiplies the channels of every layer, rounded to multiples of 8. Default 1. */
+  width?: number;
   keys?: S3DKeys;
 }
 
@@ -38,6 +40,7 @@ export const S3D: Required<S3DOptions> = {
   stem: "separable",
   pools: "torch",
   batchNormEps: 1e-3,
+  width: 1,
   keys: torchvisionKeys,
 };
 
@@ -66,7 +69,8 @@ function unit(
   width: number,
   conv: nn.ConvOptions,
 ) {
-  return nn.relu(nn.batchNorm(nn.conv3d(x, keys.conv, width, conv), keys.norm, o.batchNormEps));
+  const channels = o.width === 1 ? width : 8 * Math.max(1, Math.round((o.width * width) / 8));
+  return nn.relu(nn.batchNorm(nn.conv3d(x, keys.conv, channels, conv), keys.norm, o.batchNormEps));
 }
 
 /** The k x k x k convolution of a block in the form that the family gives it there. */

@@ -172,6 +172,7 @@ Napi::Value EngineWrap::info(const Napi::CallbackInfo& info) {
   Engine& e = engine();
   out.Set("isa", isa_name(e.isa()));
   out.Set("threads", e.threads());
+  out.Set("hardware", e.executor().hardware());
   out.Set("panelWidth", panel_width(e.isa()));
   out.Set("parameterBytes", static_cast<double>(e.parameters().bytes()));
   out.Set("scratchBytes", static_cast<double>(e.scratch_bytes()));

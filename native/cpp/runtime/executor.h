@@ -11,6 +11,8 @@ class Executor {
 
   virtual Isa isa() const = 0;
   virtual int threads() const { return 1; }
+  // Name of the GPU; empty for a CPU.
+  virtual std::string hardware() const { return ""; }
   // Of parameters, and of the inputs and outputs of jobs; null: plain host memory.
   virtual MemoryPtr parameter_memory() const { return nullptr; }
   virtual MemoryPtr staging_memory() const { return nullptr; }

@@ -28,6 +28,7 @@ class GpuExecutor : public Executor {
   }
 
   Isa isa() const override { return gpu_->isa(); }
+  std::string hardware() const override { return gpu_->name(); }
   MemoryPtr parameter_memory() const override { return memory_; }
   MemoryPtr staging_memory() const override { return pinned_; }
   size_t depth() const override { return kSlots; }

@@ -1,0 +1,115 @@
+#pragma once
+// From an operand to a tile in shared memory: kRows rows of 128 bytes, 16-byte chunks spread over the banks by the
+// exclusive or with a pattern of the row.
+#include "cuda/gemm/operands.h"
+#include "cuda/gemm/tiles.h"
+#include "cuda/primitives/async_copy.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace gemm {
+
+template <typename T>
+constexpr int kStep = kRowBytes / static_cast<int>(sizeof(T));  // of K
+
+// Element of a tile whose row has the given pattern (0 to 7).
+template <typename T>
+VC_DEVICE uint32_t tile_at(int row, int column, int pattern) {
+  constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
+  return static_cast<uint32_t>(row * kStep<T> + (((column / kChunk) ^ pattern) * kChunk) + column % kChunk);
+}
+
+// Factors of A, one for each clip and column.
+template <typename T>
+struct Scaling {
+  Global<const T> factors;  // [clips, K]
+  int64_t stride;           // between clips
+  Divider clip_rows;
+};
+
+// V elements are copied at once: 16, 8 or 4 bytes by cp.async. Two bytes cannot be: pairs are then gathered through
+// registers. Consecutive threads copy consecutive elements of a row; a thread has one column of the tile, so it decodes
+// the column once a step.
+template <typename T, int V, int kRows, int kThreads, class Math, class Operand>
+class Loader {
+  static constexpr int kBytes = V * static_cast<int>(sizeof(T));
+  static constexpr bool kGathers = kBytes < 4;
+  static constexpr int kWidth = kGathers ? 2 : V;
+  static constexpr int kCopies = kStep<T> / kWidth;     // of a row
+  static constexpr int kPassRows = kThreads / kCopies;  // rows that the block copies at once
+  static constexpr int kPasses = kRows / kPassRows;
+  static_assert(kThreads % kCopies == 0 && kRows % kPassRows == 0, "whole passes");
+  // Rows from a table stay in registers as long as there are few.
+  static constexpr bool kKeeps = Operand::kTableBytes > 0 && kPasses <= 4;
+
+ public:
+  // After the barrier that follows fill_table.
+  VC_DEVICE explicit Loader(const Operand& operand)
+      : operand_(operand),
+        row_(static_cast<int>(threadIdx.x) / kCopies),
+        column_(static_cast<int>(threadIdx.x) % kCopies * kWidth) {
+    if constexpr (kKeeps) {
+#pragma unroll
+      for (int i = 0; i < kPasses; ++i) kept_[i] = operand.row(row_ + i * kPassRows);
+    }
+  }
+
+  VC_DEVICE void load(Shared<T> tile, int step) const {
+    const int k = step * kStep<T> + column_;
+    const auto column = operand_.column(k);
+    if constexpr (kGathers) {
+      const auto next = operand_.column(k + 1);
+#pragma unroll 4
+      for (int i = 0; i < kPasses; ++i) {
+        const int r = row_ + i * kPassRows;
+        const auto row = operand_.row(r);
+        Packed<T, 2> pair = {};
+        if (Operand::valid(row, column)) pair[0] = operand_.data().load(address(row.offset + column.offset));
+        if (Operand::valid(row, next)) pair[1] = operand_.data().load(address(row.offset + next.offset));
+        tile.template store_packed<2>(tile_at<T>(r, column_, Math::pattern(r)), pair);
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < kPasses; ++i) {
+        const int r = row_ + i * kPassRows;
+        const auto row = kKeeps ? kept_[kKeeps ? i : 0] : operand_.row(r);
+        const bool valid = Operand::valid(row, column);
+        cp_async<kBytes>(tile, tile_at<T>(r, column_, Math::pattern(r)), operand_.data(),
+                         valid ? address(row.offset + column.offset) : 0, valid);
+      }
+    }
+  }
+
+  // Multiplies what this thread itself has copied, so that no barrier is needed in between.
+  VC_DEVICE void scale(Shared<T> tile, int step, const Matrix<T>& matrix, int first, const Scaling<T>& by) const {
+    const int k = step * kStep<T> + column_;
+#pragma unroll
+    for (int i = 0; i < kPasses; ++i) {
+      const int r = row_ + i * kPassRows;
+      if (first + r >= matrix.rows || k >= matrix.columns) continue;
+      const uint32_t at = tile_at<T>(r, column_, Math::pattern(r));
+      const size_t from = address(by.clip_rows.divide(first + r) * by.stride + k);
+      Packed<T, kWidth> x = tile.template load_packed<kWidth>(at), factor = {};
+      if constexpr (kGathers) {
+        factor[0] = by.factors.load(from);
+        if (k + 1 < matrix.columns) factor[1] = by.factors.load(from + 1);
+      } else {
+        factor = by.factors.template load_packed<kWidth>(from);
+      }
+#pragma unroll
+      for (int e = 0; e < kWidth; ++e) x[e] = from_float<T>(to_float(x[e]) * to_float(factor[e]));
+      tile.template store_packed<kWidth>(at, x);
+    }
+  }
+
+ private:
+  VC_DEVICE static size_t address(int64_t offset) { return static_cast<size_t>(offset); }
+
+  const Operand& operand_;
+  int row_, column_;
+  typename Operand::Row kept_[kKeeps ? kPasses : 1];
+};
+
+}  // namespace gemm
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

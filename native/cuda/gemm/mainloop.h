@@ -1,0 +1,133 @@
+#pragma once
+// out[m, n] = act( sum_k A[m, k] B[n, k] + bias[n] + residual[m, n] ): the one kernel behind conv3d and linear.
+//
+// A: rows of a matrix or windows of a convolution (operands.h). B: [columns][K]. Storage T, sums in f32.
+// A block has one tile of outputs (tiles.h) and walks K in steps of 128 bytes through kStages stages of shared memory,
+// filled by cp.async kStages - 1 steps ahead; one barrier a step. Every output is summed in the order of K, whatever
+// the tile. Tiles of one range of rows are neighbours in the grid, so that A comes from L2 all but once.
+#include "cuda/gemm/epilogue.h"
+#include "cuda/primitives/kernel.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace gemm {
+
+template <typename T, class A>
+struct Arguments {
+  A a;
+  Matrix<T> b;  // all groups
+  Destination<T> out;
+  Scaling<T> scaling;
+  int groups, tiles_n;
+  int group_channels;  // of A, from one group to the next
+};
+
+template <typename T>
+MatrixRows<T> rows_of(const Matrix<T>&);
+template <typename T>
+WindowRows<T> rows_of(const Windows<T>&);
+
+template <typename T, class Tile, bool kTensorCores>
+struct MathOf {
+  using Type = TensorCores<T, Tile>;
+};
+template <typename T, class Tile>
+struct MathOf<T, Tile, false> {
+  using Type = PlainFma<Tile>;
+};
+
+// V: elements of A and B that may be copied at once.
+template <class Features, class Tile, int V, bool kTensorCores, typename T, class A>
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arguments<T, A> p) {
+  using Math = typename MathOf<T, Tile, kTensorCores>::Type;
+  using Rows = decltype(rows_of(p.a));
+  constexpr uint32_t kStageElements = Tile::kStageBytes / sizeof(T);
+  const auto block = static_cast<int>(blockIdx.x);
+  const int n_tile = block % p.tiles_n, m_tile = block / p.tiles_n / p.groups, group = block / p.tiles_n % p.groups;
+  const int m0 = m_tile * Tile::kM, n0 = n_tile * Tile::kN;
+  const auto columns = static_cast<size_t>(p.out.columns);
+
+  Rows a_rows(p.a, static_cast<size_t>(group) * static_cast<size_t>(p.group_channels), m0);
+  const MatrixRows<T> b_rows(p.b, static_cast<size_t>(group) * columns * static_cast<size_t>(p.b.columns), n0);
+  if constexpr (Rows::kTableBytes > 0) {
+    a_rows.fill_table(Tile::kStages * Tile::kStageBytes, Tile::kM, Tile::kThreads);
+    sync_threads();
+  }
+  const Loader<T, V, Tile::kM, Tile::kThreads, Math, Rows> a_loader(a_rows);
+  const Loader<T, V, Tile::kN, Tile::kThreads, Math, MatrixRows<T>> b_loader(b_rows);
+
+  const Shared<T> stages = shared_array<T>(0, Tile::kStages * kStageElements);
+  const int steps = (p.b.columns + kStep<T> - 1) / kStep<T>;
+  const auto load = [&](int step, int slot) {
+    if (step < steps) {
+      const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
+      a_loader.load(stage, step);
+      b_loader.load(stage.offset(Tile::kM * kStep<T>), step);
+    }
+    cp_async_commit();  // a group a step, empty at the end
+  };
+
+  Math math;
+#pragma unroll
+  for (int step = 0; step < Tile::kStages - 1; ++step) load(step, step);
+  int slot = 0;
+  for (int step = 0; step < steps; ++step) {
+    const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
+    cp_async_wait<Tile::kStages - 2>();
+    if constexpr (Features::kScaled) {
+      if (p.scaling.factors) a_loader.scale(stage, step, p.a, m0, p.scaling);
+    }
+    sync_threads();
+    // the slot of the step before: everybody is past it
+    load(step + Tile::kStages - 1, slot == 0 ? Tile::kStages - 1 : slot - 1);
+    math.accumulate(stage, stage.offset(Tile::kM * kStep<T>));
+    slot = slot == Tile::kStages - 1 ? 0 : slot + 1;
+  }
+  cp_async_wait<0>();
+  sync_threads();
+  finish<Tile, Features::kUnary>(math, p.out, m0, n0, group);
+}
+
+template <class Features, class Tile, int V, bool kTensorCores, typename T, class A>
+Status start(Arguments<T, A> p, Stream stream) {
+  using Rows = decltype(rows_of(p.a));
+  p.tiles_n = (p.out.columns + Tile::kN - 1) / Tile::kN;
+  const int64_t tiles_m = (p.out.rows + Tile::kM - 1) / Tile::kM, blocks = tiles_m * p.groups * p.tiles_n;
+  if (blocks > 0x7fffffff) return {"a matrix product of more than 2^31 - 1 tiles"};
+  constexpr size_t kShared = Tile::kStages * Tile::kStageBytes + Rows::kTableBytes * Tile::kM;
+  return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{static_cast<unsigned>(blocks)},
+                Tile::kThreads, kShared, stream, p);
+}
+
+// Which kernels an op has: kScaled, factors of A may be given; kUnary, any activation of activation.h, else none or ReLU;
+// kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no multiple of 8.
+template <bool kScaled_, bool kUnary_, bool kEveryWidth_>
+struct Features {
+  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_;
+};
+
+// Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the factors that may be
+// copied at once. Copies below 16 bytes have one tile only: such layers are few, and each kernel takes compile time.
+template <class Features, typename T, class A>
+Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, Stream stream) {
+  if (p.out.rows == 0 || p.out.columns == 0) return {};
+  if constexpr (sizeof(T) == 4) {
+    (void)clip_rows;
+    if (vector >= 4) return start<Features, TileF32, 4, false>(p, stream);
+    return start<Features, TileF32, 1, false>(p, stream);
+  } else {
+    if (vector >= 8) {
+      return for_tile(p.out.columns, clip_rows,
+                      [&](auto tile) { return start<Features, decltype(tile), 8, true>(p, stream); });
+    }
+    if constexpr (Features::kEveryWidth) {
+      if (vector == 4) return start<Features, Tile64x64, 4, true>(p, stream);
+      if (vector == 2) return start<Features, Tile64x64, 2, true>(p, stream);
+    }
+    return start<Features, Tile64x64, 1, true>(p, stream);
+  }
+}
+
+}  // namespace gemm
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,139 @@
+#pragma once
+// The sums of one thread: products of a tile of A and a tile of B, on tensor cores or by plain FMA. `pattern` is the
+// swizzle that keeps their reads free of bank conflicts, `stage` writes the sums to the f32 tile of the epilogue.
+#include "cuda/gemm/loader.h"
+#include "cuda/primitives/math.h"
+#include "cuda/primitives/mma.h"
+#include "cuda/primitives/warp.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace gemm {
+
+// The f32 tile of the epilogue: chunks of 4 floats, exclusive-or'ed so that pairs of an mma fragment (4 rows x 2 chunks
+// in half a warp) and whole rows are both free of conflicts.
+template <class Tile>
+VC_DEVICE uint32_t staged_at(int row, int column) {
+  return static_cast<uint32_t>(row * Tile::kN + ((column / 4) ^ (row % 4 * 2)) * 4 + column % 4);
+}
+
+// mma.m16n8k16 of bf16 and f16; of float, rounded to tf32, mma.m16n8k8. Both read 32 bytes of a row a step.
+template <typename T, class Tile>
+class TensorCores {
+  static constexpr int kI = Tile::kWarpRows / 16, kJ = Tile::kWarpColumns / 8;
+  static_assert(Tile::kWarpRows % 16 == 0 && Tile::kWarpColumns % 16 == 0, "fragments of A, pairs of fragments of B");
+  static constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
+
+ public:
+  // 8 rows of one chunk column, which a matrix of ldmatrix reads, lie in 8 bank groups.
+  VC_DEVICE static constexpr int pattern(int row) { return row % 8; }
+
+  VC_DEVICE void accumulate(Shared<T> a_tile, Shared<T> b_tile) {
+    const int lane = lane_id();
+#pragma unroll
+    for (int chunk = 0; chunk < 8; chunk += 2) {
+      uint32_t a[kI][4], b[kJ][2];
+#pragma unroll
+      for (int i = 0; i < kI; ++i) {
+        const int row = warp_row() + i * 16 + lane % 16;
+        ldmatrix_x4(a[i], a_tile, tile_at<T>(row, (chunk + lane / 16) * kChunk, pattern(row)));
+      }
+#pragma unroll
+      for (int j = 0; j < kJ; j += 2) {
+        const int row = warp_column() + j * 8 + lane / 16 * 8 + lane % 8;
+        uint32_t both[4];
+        ldmatrix_x4(both, b_tile, tile_at<T>(row, (chunk + lane / 8 % 2) * kChunk, pattern(row)));
+        b[j][0] = both[0], b[j][1] = both[1], b[j + 1][0] = both[2], b[j + 1][1] = both[3];
+      }
+      if constexpr (sizeof(T) == 4) {
+        round_to_tf32(&a[0][0], kI * 4);
+        round_to_tf32(&b[0][0], kJ * 2);
+      }
+#pragma unroll
+      for (int i = 0; i < kI; ++i) {
+#pragma unroll
+        for (int j = 0; j < kJ; ++j) {
+          if constexpr (sizeof(T) == 4) {
+            mma_m16n8k8_tf32(sums_[i][j], a[i], b[j]);
+          } else {
+            mma_m16n8k16<T>(sums_[i][j], a[i], b[j]);
+          }
+        }
+      }
+    }
+  }
+
+  VC_DEVICE void stage(Shared<float> staged) const {
+    const int lane = lane_id();
+#pragma unroll
+    for (int i = 0; i < kI; ++i) {
+#pragma unroll
+      for (int j = 0; j < kJ; ++j) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int row = warp_row() + i * 16 + half * 8 + lane / 4, column = warp_column() + j * 8 + lane % 4 * 2;
+          staged.store_packed<2>(staged_at<Tile>(row, column), {{sums_[i][j][half * 2], sums_[i][j][half * 2 + 1]}});
+        }
+      }
+    }
+  }
+
+ private:
+  VC_DEVICE static int warp_row() { return warp_id() / Tile::kWarpsN * Tile::kWarpRows; }
+  VC_DEVICE static int warp_column() { return warp_id() % Tile::kWarpsN * Tile::kWarpColumns; }
+  VC_DEVICE static void round_to_tf32(uint32_t* values, int count) {
+#pragma unroll
+    for (int i = 0; i < count; ++i) values[i] = to_tf32(bits_to_float(values[i]));
+  }
+
+  float sums_[kI][kJ][4] = {};
+};
+
+// f32 throughout: warps of 32 x 64, lanes 4 x 8, each with 8 rows 4 apart and twice 4 neighbouring columns.
+template <class Tile>
+class PlainFma {
+  static_assert(Tile::kWarpRows == 32 && Tile::kWarpColumns == 64, "8 x 8 sums a lane");
+
+ public:
+  // A lane reads rows of B 4 apart from its neighbour's.
+  VC_DEVICE static constexpr int pattern(int row) { return row / 4 % 8; }
+
+  VC_DEVICE void accumulate(Shared<float> a_tile, Shared<float> b_tile) {
+#pragma unroll 1
+    for (int chunk = 0; chunk < 8; ++chunk) {
+      Packed<float, 4> a[8];
+#pragma unroll
+      for (int i = 0; i < 8; ++i) a[i] = a_tile.load_packed<4>(tile_at<float>(row(i), chunk * 4, pattern(row(i))));
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        const Packed<float, 4> b = b_tile.load_packed<4>(tile_at<float>(column(j), chunk * 4, pattern(column(j))));
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+#pragma unroll
+          for (int e = 0; e < 4; ++e) sums_[i][j] = fma(a[i][e], b[e], sums_[i][j]);
+        }
+      }
+    }
+  }
+
+  VC_DEVICE void stage(Shared<float> staged) const {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+#pragma unroll
+      for (int j = 0; j < 8; j += 4) {
+        staged.store_packed<4>(staged_at<Tile>(row(i), column(j)),
+                               {{sums_[i][j], sums_[i][j + 1], sums_[i][j + 2], sums_[i][j + 3]}});
+      }
+    }
+  }
+
+ private:
+  VC_DEVICE static int row(int i) { return warp_id() / Tile::kWarpsN * 32 + lane_id() / 8 + 4 * i; }
+  VC_DEVICE static int column(int j) { return warp_id() % Tile::kWarpsN * 64 + j / 4 * 32 + lane_id() % 8 * 4 + j % 4; }
+
+  float sums_[8][8] = {};
+};
+
+}  // namespace gemm
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

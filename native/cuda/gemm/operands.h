@@ -1,0 +1,136 @@
+#pragma once
+// How a product reads its operands: both are rows of K values, of which a block takes some rows from `first` on and
+// steps along K. An operand says where a row lies, where a column (of K) lies relative to its row, and whether both
+// meet in an element; the rest is zeros.
+#include "cuda/divider.h"
+#include "cuda/primitives/memory.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace gemm {
+
+// Rows of consecutive values: weights, tokens, the input of a pointwise convolution.
+template <typename T>
+struct Matrix {
+  Global<const T> data;
+  int64_t stride;  // between rows
+  int rows, columns;
+};
+
+template <typename T>
+class MatrixRows {
+ public:
+  static constexpr uint32_t kTableBytes = 0;
+  struct Row {
+    int64_t offset;
+    bool valid;
+  };
+  struct Column {
+    int64_t offset;
+    bool valid;
+  };
+
+  VC_DEVICE MatrixRows(const Matrix<T>& m, size_t base, int first)
+      : data_(m.data.offset(base)), stride_(m.stride), first_(first), rows_(m.rows), columns_(m.columns) {}
+
+  VC_DEVICE void fill_table(uint32_t, int, int) {}
+  VC_DEVICE Row row(int r) const { return {(first_ + r) * stride_, first_ + r < rows_}; }
+  VC_DEVICE Column column(int k) const { return {k, k < columns_}; }
+  VC_DEVICE static bool valid(const Row& row, const Column& column) { return row.valid && column.valid; }
+  VC_DEVICE Global<const T> data() const { return data_; }
+
+ private:
+  Global<const T> data_;
+  int64_t stride_, first_;
+  int rows_, columns_;
+};
+
+// The input windows of a convolution, never stored: row m is an output position (n, t, h, w), column k a tap and a
+// channel of it, channels first. Taps in the padding are zeros.
+//
+// A tap is valid for a row when it is along each of the three axes: one bit per row and tap of an axis, kT + kH + kW of
+// them, so that a copy costs one comparison. Rows are decoded once, into a table in shared memory.
+constexpr int kWindowBits = 63;  // the last bit is never set in a row: columns beyond K ask for it
+
+template <typename T>
+struct Windows {
+  Global<const T> data;
+  int64_t stride[4];  // N, T, H, W
+  int size[3], kernel[3], step[3], low[3];
+  int rows, columns;
+  Divider channels, taps_w, taps_h, out_w, out_h, out_t;
+};
+
+template <typename T>
+class WindowRows {
+ public:
+  static constexpr uint32_t kTableBytes = 16;  // for each row
+  struct Row {
+    int64_t offset;
+    uint64_t taps;
+  };
+  struct Column {
+    int64_t offset;
+    uint64_t needs;
+  };
+
+  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first)
+      : w_(w), data_(w.data.offset(base)), first_(first) {}
+
+  // For rows 0 to count - 1; a barrier has to follow before `row`.
+  VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {
+    table_ = shared_array<uint32_t>(byte_offset, static_cast<uint32_t>(count) * 4);
+    for (int r = static_cast<int>(threadIdx.x); r < count; r += threads) {
+      const Row row = first_ + r < w_.rows ? decode(first_ + r) : Row{0, 0};
+      table_.store_packed<4>(static_cast<uint32_t>(r) * 4,
+                             {{static_cast<uint32_t>(row.offset), static_cast<uint32_t>(row.offset >> 32),
+                               static_cast<uint32_t>(row.taps), static_cast<uint32_t>(row.taps >> 32)}});
+    }
+  }
+
+  VC_DEVICE Row row(int r) const {
+    const Packed<uint32_t, 4> words = table_.load_packed<4>(static_cast<uint32_t>(r) * 4);
+    return {static_cast<int64_t>(words[0] | uint64_t{words[1]} << 32), words[2] | uint64_t{words[3]} << 32};
+  }
+
+  VC_DEVICE Column column(int k) const {
+    if (k >= w_.columns) return {0, uint64_t{1} << kWindowBits};
+    int c, kw, kh;
+    const int tap = w_.channels.divide(k, &c);
+    const int kt = w_.taps_h.divide(w_.taps_w.divide(tap, &kw), &kh);
+    return {kt * w_.stride[1] + kh * w_.stride[2] + kw * w_.stride[3] + c,
+            uint64_t{1} << kt | uint64_t{1} << (w_.kernel[0] + kh) | uint64_t{1} << (w_.kernel[0] + w_.kernel[1] + kw)};
+  }
+
+  VC_DEVICE static bool valid(const Row& row, const Column& column) {
+    return (row.taps & column.needs) == column.needs;
+  }
+  VC_DEVICE Global<const T> data() const { return data_; }
+
+ private:
+  VC_DEVICE Row decode(int m) const {
+    int at[3];
+    const int n = w_.out_t.divide(w_.out_h.divide(w_.out_w.divide(m, &at[2]), &at[1]), &at[0]);
+    Row row{n * w_.stride[0], 0};
+    int bit = 0;
+#pragma unroll
+    for (int axis = 0; axis < 3; ++axis) {
+      const int begin = at[axis] * w_.step[axis] - w_.low[axis];
+      row.offset += begin * w_.stride[1 + axis];
+      for (int k = 0; k < w_.kernel[axis]; ++k, ++bit) {
+        const bool inside = begin + k >= 0 && begin + k < w_.size[axis];
+        row.taps |= static_cast<uint64_t>(inside) << bit;
+      }
+    }
+    return row;
+  }
+
+  const Windows<T>& w_;
+  Global<const T> data_;
+  int first_;
+  Shared<uint32_t> table_;
+};
+
+}  // namespace gemm
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

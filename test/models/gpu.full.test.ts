@@ -1,0 +1,81 @@
+// Whole networks on a GPU's kernels and runtime against the CPU: on the emulator, or with VIDEOCLIP_DEVICE=cuda on a GPU.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/device.js";
+import { optimize } from "../../dist/graph/passes/index.js";
+import { compile } from "../../dist/graph/program.js";
+import { elements, type Tensor } from "../../dist/graph/tensor.js";
+import { input, trace } from "../../dist/graph/trace.js";
+import { loadParameters, parametersOf } from "../../dist/models/parameters.js";
+import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "../../dist/models/s3d.js";
+import { preprocess } from "../../dist/nn/layers.js";
+import { hashValues } from "../../dist/nn/random_weights.js";
+
+const test = suite("networks on a GPU");
+const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
+/** Relative L2 against the CPU in f32: what ten layers of 16-bit activations lose. */
+const LIMIT: Record<Precision, number> = { f32: 1e-5, f16: 5e-3, bf16: 4e-2 };
+const KINETICS = { mean: [0.43, 0.4, 0.38], std: [0.28, 0.27, 0.27] } as const;
+
+const clip = (n: number, frames: number, size: number) => input("x", [n, frames, size, size, 3], "u8");
+const crop = (size: number) => ({ ...KINETICS, top: 0, left: 0, height: size, width: size });
+
+const NETWORKS: Record<string, (n: number) => Record<string, Tensor>> = {
+  "a narrow S3D": (n) => {
+    const video = preprocess(clip(n, 16, 32), { ...crop(32), spaceToDepth: false } as never);
+    return { y: s3dHead(s3dFeatures(video, { ...S3D, width: 1 / 8 }), 12, { pool: [2, 1, 1] }).logits };
+  },
+  "a narrow S3D-G": (n) => {
+    const video = preprocess(clip(n, 16, 32), { ...crop(32), spaceToDepth: true } as never);
+    return { y: s3dgHead(s3dFeatures(video, { ...S3DG, width: 1 / 8 }, true)).video_embedding };
+  },
+  "an Inception block as wide as published": (n) => ({
+    y: inception(input("x", [n, 2, 4, 5, 192]), S3DG, "3b"),
+  }),
+};
+
+async function run(device: Device, network: string, n: number, rows: number[]): Promise<Float32Array> {
+  const graph = trace(() => NETWORKS[network](n));
+  await loadParameters(device.parameters, parametersOf(graph), { model: network, randomWeights: 5, ignored: /^/ });
+  const [x] = graph.inputs.values();
+  const size = elements(x.shape.slice(1));
+  const values = rows.map((row) => hashValues("gpu/", `${row}`, size));
+  const data = x.dtype === "u8" ? new Uint8Array(n * size) : new Float32Array(n * size);
+  values.forEach((row, i) => data.set(x.dtype === "u8" ? row.map((v) => (v + 1) * 127) : row, i * size));
+  const program = compile(optimize(graph), device);
+  try {
+    return (await program.run({ x: data })).y;
+  } finally {
+    program.dispose();
+  }
+}
+
+for (const network of Object.keys(NETWORKS)) {
+  for (const precision of ["f32", "bf16", "f16"] as const) {
+    test(`${network}, ${precision}`, async () => {
+      const cpu = createDevice({ device: "cpu", winograd: false });
+      const gpu = createDevice({ device: name, precision });
+      try {
+        const expected = await run(cpu, network, 2, [0, 1]);
+        const got = await run(gpu, network, 2, [0, 1]);
+        let [difference, norm] = [0, 0];
+        expected.forEach((v, i) => {
+          difference += (v - got[i]) ** 2;
+          norm += v ** 2;
+        });
+        const error = Math.sqrt(difference / norm);
+        process.stdout.write(`${network}, ${precision}: relative L2 ${error.toExponential(1)}\n`);
+        assert.ok(error <= LIMIT[precision], `relative L2 ${error}`);
+        assert.ok(precision === "f32" || error > 1e-5, "16-bit storage must be seen");
+        // another place in another batch: the same bits
+        const alone = await run(gpu, network, 1, [1]);
+        assert.equal(alone, got.slice(got.length / 2));
+      } finally {
+        cpu.dispose();
+        gpu.dispose();
+      }
+    });
+  }
+}
+
+test.run();
