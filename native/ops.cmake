@@ -33,7 +33,24 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
-  conv3d
-  linear
+  avg_pool3d
+  batch_norm
+  binary
   cast
+  concat
+  conv3d
+  embedding
+  fold_conv_bias
+  fold_conv_weight
+  global_mean
+  linear
+  max_pool3d
+  permute
+  preprocess
+  reduce_max
+  scale_channels
+  slice
+  softmax
+  space_to_depth
+  unary
 )

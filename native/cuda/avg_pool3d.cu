@@ -1,18 +1,17 @@
 // y[n, t, h, w, c] = sum of x over the window / number of positions (with or without the padding).
 //
 // x [N, T, H, W, C], y [N, T', H', W', C] of T (f32, bf16 or f16), either may be a channel slice; sums in f32.
-// A block takes one output and up to 256 columns (up to 16 bytes of channels each); its 256 threads share the positions of
-// the window, each in order, and their sums are added in order: 8 KB of shared memory. A window of few positions is one
-// thread a column, and a block takes several outputs. Which of the two follows from the window and the channels alone.
-// Bytes: one read of x, where windows do not overlap, one write of y: bound by memory. Share of the roofline: not yet
-// measured.
-#include "ops/avg_pool3d.h"
-
+// A block takes one output and up to 256 columns (up to 16 bytes of channels each); its 256 threads share the positions
+// of the window, each in order, and their sums are added in order: 8 KB of shared memory. A window of few positions is
+// one thread a column, and a block takes several outputs. Which of the two follows from the window and the channels
+// alone. Bytes: one read of x, where windows do not overlap, one write of y: bound by memory. Share of the roofline:
+// not yet measured.
 #include "cuda/columns.h"
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/vector_access.h"
 #include "cuda/window.h"
+#include "ops/avg_pool3d.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -89,7 +88,8 @@ __global__ void __launch_bounds__(kColumnThreads, 3) wide_avg_pool_kernel(AvgPoo
 #pragma unroll 4
     for (int p = group; p < positions; p += a.columns.groups) {
       const int row = p / inside;
-      add(a, o.n, t.begin + row / rows, h.begin + row % rows, w.begin + p % inside, static_cast<size_t>(column) * V, sum);
+      add(a, o.n, t.begin + row / rows, h.begin + row % rows, w.begin + p % inside, static_cast<size_t>(column) * V,
+          sum);
     }
   }
   const float divisor = divisor_of(a.pool, t, h, w);
@@ -113,8 +113,9 @@ Status avg_pool3d(const Call& call) {
     using T = decltype(type);
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(pool.channels / width);
-      const AvgPoolArgs<T> args{global<T>(y),   global<const T>(call.in[0]), pool,   columns, Divider(t.out),
-                                Divider(h.out), Divider(w.out),              outputs};
+      const AvgPoolArgs<T> args{
+          global<T>(y), global<const T>(call.in[0]), pool, columns, Divider(t.out), Divider(h.out), Divider(w.out),
+          outputs};
       const int64_t blocks = wide ? outputs : (outputs + columns.groups - 1) / columns.groups;
       const Grid grid{static_cast<unsigned>(blocks), columns.blocks};
       return wide ? launch(wide_avg_pool_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,

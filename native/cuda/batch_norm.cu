@@ -3,13 +3,12 @@
 // x, y [rows, C] of T (f32, bf16 or f16), either may be a channel slice; the vectors [C] and the arithmetic in f32.
 // 256 threads: a column of up to 16 bytes each, 16 rows of it, four at a time; no shared memory.
 // Bytes: one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
-#include "ops/batch_norm.h"
-
 #include "cuda/activation.h"
 #include "cuda/columns.h"
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/vector_access.h"
+#include "ops/batch_norm.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -39,7 +38,8 @@ __global__ void __launch_bounds__(kColumnThreads) batch_norm_kernel(BatchNormArg
 #pragma unroll
   for (int i = 0; i < V; ++i) {
     mean[i] = a.mean.load(c + static_cast<size_t>(i));
-    scale[i] = rsqrt_approx(a.variance.load(c + static_cast<size_t>(i)) + a.eps) * a.weight.load(c + static_cast<size_t>(i));
+    scale[i] =
+        rsqrt_approx(a.variance.load(c + static_cast<size_t>(i)) + a.eps) * a.weight.load(c + static_cast<size_t>(i));
     shift[i] = a.bias.load(c + static_cast<size_t>(i));
   }
   const int64_t first = int64_t{blockIdx.x} * (kRows * a.columns.groups) + group;

@@ -1,6 +1,6 @@
 #pragma once
-// Blocks of rows x columns, for ops that need values per channel or reduce over rows: a thread keeps its column (a vector
-// of channels) and goes down the rows, so what belongs to the channels is read once.
+// Blocks of rows x columns, for ops that need values per channel or reduce over rows: a thread keeps its column (a
+// vector of channels) and goes down the rows, so what belongs to the channels is read once.
 #include "cuda/primitives/memory.h"
 #include "cuda/primitives/sync.h"
 #include "cuda/vector.h"
@@ -35,8 +35,8 @@ struct ColumnSum {
   static constexpr int kPlane = kColumnThreads * kPart + 16;
   static constexpr size_t kBytes = kPlanes * kPlane * sizeof(float);
 
-  // Every thread of the block, with zeros where it has nothing; `store(channel, sum)` is called once for each channel of
-  // the block's columns, channel counted from the first of them.
+  // Every thread of the block, with zeros where it has nothing; `store(channel, sum)` is called once for each channel
+  // of the block's columns, channel counted from the first of them.
   template <class F>
   static VC_DEVICE void run(const Columns& columns, const float (&mine)[V], F store) {
     const Shared<float> shared = shared_array<float>(0, kPlanes * kPlane);
@@ -58,7 +58,8 @@ struct ColumnSum {
       const int column = c / V, i = c % V;
       float sum = 0;
       for (int g = 0; g < columns.groups; ++g) {
-        sum += shared.load(static_cast<uint32_t>(i / kPart * kPlane + (g * columns.per_block + column) * kPart + i % kPart));
+        sum += shared.load(
+            static_cast<uint32_t>(i / kPart * kPlane + (g * columns.per_block + column) * kPart + i % kPart));
       }
       store(c, sum);
     }

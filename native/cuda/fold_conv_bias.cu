@@ -1,10 +1,9 @@
 // b'[o] = bias[o] + (b[o] - mean[o]) * weight[o] / sqrt(var[o] + eps); b is 0 when absent.
 //
-// All [Cout] dense, f32; computed in f64 and rounded once. 256 threads, a value each; no shared memory. Runs once per set
-// of weights: not worth tuning. Bytes: 24 a channel. Share of the roofline: not yet measured.
-#include "ops/fold_conv_bias.h"
-
+// All [Cout] dense, f32; computed in f64 and rounded once. 256 threads, a value each; no shared memory. Runs once per
+// set of weights: not worth tuning. Bytes: 24 a channel. Share of the roofline: not yet measured.
 #include "cuda/primitives/kernel.h"
+#include "ops/fold_conv_bias.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

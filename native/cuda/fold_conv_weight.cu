@@ -3,9 +3,8 @@
 // W, W' [Cout, K] dense, weight and var [Cout], all f32; computed in f64 and rounded once.
 // 256 threads, a value each; no shared memory. Runs once per set of weights: not worth tuning.
 // Bytes: one read of W, one write of W': bound by memory. Share of the roofline: not yet measured.
-#include "ops/fold_conv_weight.h"
-
 #include "cuda/primitives/kernel.h"
+#include "ops/fold_conv_weight.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -25,8 +24,8 @@ __global__ void __launch_bounds__(kThreads) fold_conv_weight_kernel(FoldArgs a) 
   if (k >= a.per_row) return;
   for (int64_t o = blockIdx.y; o < a.rows; o += gridDim.y) {
     const auto channel = static_cast<size_t>(o), at = static_cast<size_t>(o * a.per_row + k);
-    const double scale = static_cast<double>(a.weight.load(channel)) /
-                         ::sqrt(static_cast<double>(a.variance.load(channel)) + a.eps);
+    const double scale =
+        static_cast<double>(a.weight.load(channel)) / ::sqrt(static_cast<double>(a.variance.load(channel)) + a.eps);
     a.out.store(at, static_cast<float>(static_cast<double>(a.w.load(at)) * scale));
   }
 }

@@ -1,24 +1,23 @@
 // y[n, c] = mean of x[n, p, c] over the P positions of a clip.
 //
 // x [N, P, C], y [N, C] of T (f32, bf16 or f16), either may be a channel slice; sums in f32.
-// 256 threads: a column of up to 16 bytes each, 16 positions of it (more where a clip has very many), then the sums of the
-// block's threads in order: 8 KB of shared memory. These partial sums [N, chunks, C] in f32 are the workspace; a second
-// kernel, a thread a channel, adds them in order. The tree follows from P, C and the layout of x, never from N.
+// 256 threads: a column of up to 16 bytes each, 16 positions of it (more where a clip has very many), then the sums of
+// the block's threads in order: 8 KB of shared memory. These partial sums [N, chunks, C] in f32 are the workspace; a
+// second kernel, a thread a channel, adds them in order. The tree follows from P, C and the layout of x, never from N.
 // Bytes: one read of x: bound by memory. Share of the roofline: not yet measured.
-#include "ops/global_mean.h"
-
 #include "cuda/columns.h"
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
 #include "cuda/vector_access.h"
+#include "ops/global_mean.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int64_t kRows = 16;        // of a thread: a clip of S3D then fills a device (28 x 28 x 16 x 480: 196 blocks)
-constexpr int64_t kMostChunks = 256; // that the second kernel adds one after the other
+constexpr int64_t kRows = 16;         // of a thread: a clip of S3D then fills a device (28 x 28 x 16 x 480: 196 blocks)
+constexpr int64_t kMostChunks = 256;  // that the second kernel adds one after the other
 
 struct Chunks {
   int64_t positions = 0, per_chunk = 1, count = 0;
@@ -55,8 +54,9 @@ __global__ void __launch_bounds__(kColumnThreads) partial_sum_kernel(MeanArgs<T>
 #pragma unroll 8
       for (int64_t p = begin + group; p < end; p += a.columns.groups) {
         float v[V];
-        load_values(a.x, static_cast<size_t>(n * a.chunks.positions + p) * static_cast<size_t>(a.x_stride) +
-                             static_cast<size_t>(column) * V,
+        load_values(a.x,
+                    static_cast<size_t>(n * a.chunks.positions + p) * static_cast<size_t>(a.x_stride) +
+                        static_cast<size_t>(column) * V,
                     v);
 #pragma unroll
         for (int i = 0; i < V; ++i) sum[i] += v[i];

@@ -1,21 +1,20 @@
 // y[n, t, h, w, c] = max of x over the window; NaN wins. Padding counts as -inf, or as 0 where it takes part.
 //
-// x [N, T, H, W, C], y [N, T', H', W', C] of T (f32, bf16 or f16), either may be a channel slice; maxima in f32, which are
-// exact, so that the ways below give the same bits.
-// Direct: a thread takes up to 16 bytes of channels of one output and its whole window.
-// Sliding, for 3 frames at stride 1 and 3 columns at stride 1 (the pool of every inception block): a thread takes 16 bytes
-// of channels of two outputs that are neighbours along W and slides along T: the maximum over H of each of 4 columns, over
-// W, then over the last 3 frames, held in registers. 6 loads an output instead of 27, 8 maxima instead of 26.
-// A block is a tile of channels (64 bytes: two sectors), W and H of 256 threads: rows are shared through L1.
-// Bytes: one read of x, one write of y: bound by memory, and by L1 where windows overlap: 27 x 16 bytes an output exceed
-// what L1 gives at that rate twofold, 6 x 16 do not. Share of the roofline: not yet measured.
-#include "ops/max_pool3d.h"
-
+// x [N, T, H, W, C], y [N, T', H', W', C] of T (f32, bf16 or f16), either may be a channel slice; maxima in f32, which
+// are exact, so that the ways below give the same bits. Direct: a thread takes up to 16 bytes of channels of one output
+// and its whole window. Sliding, for 3 frames at stride 1 and 3 columns at stride 1 (the pool of every inception
+// block): a thread takes 16 bytes of channels of two outputs that are neighbours along W and slides along T: the
+// maximum over H of each of 4 columns, over W, then over the last 3 frames, held in registers. 6 loads an output
+// instead of 27, 8 maxima instead of 26. A block is a tile of channels (64 bytes: two sectors), W and H of 256 threads:
+// rows are shared through L1. Bytes: one read of x, one write of y: bound by memory, and by L1 where windows overlap:
+// 27 x 16 bytes an output exceed what L1 gives at that rate twofold, 6 x 16 do not. Share of the roofline: not yet
+// measured.
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/vector.h"
 #include "cuda/vector_access.h"
 #include "cuda/window.h"
+#include "ops/max_pool3d.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

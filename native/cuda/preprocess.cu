@@ -1,17 +1,16 @@
 // y = (x[n, t, top + h, left + w, c] / 255 - mean[c]) / std[c], optionally followed by space_to_depth.
 //
-// x u8 [N, T, H, W, 3] dense, y [N, T, h, w, 3] or [N, T/2, h/2, w/2, 24] of T (f32, bf16 or f16). One multiplication and
-// addition in f32, x * 1/(255 std) - mean/std, with factors rounded from f64.
-// 256 threads, 4 vectors of up to 16 bytes of y each, their bytes of x one by one (a crop begins anywhere; the lines come
-// from L1); no shared memory. A position is a run of 3 bytes, a cell 4 runs of 6 (dt, dh), and 16 bytes of y are part of it.
-// Bytes: 1 read and 2 or 4 written a value: bound by memory. Share of the roofline: not yet measured.
-#include "ops/preprocess.h"
-
+// x u8 [N, T, H, W, 3] dense, y [N, T, h, w, 3] or [N, T/2, h/2, w/2, 24] of T (f32, bf16 or f16). One multiplication
+// and addition in f32, x * 1/(255 std) - mean/std, with factors rounded from f64. 256 threads, 4 vectors of up to 16
+// bytes of y each, their bytes of x one by one (a crop begins anywhere; the lines come from L1); no shared memory. A
+// position is a run of 3 bytes, a cell 4 runs of 6 (dt, dh), and 16 bytes of y are part of it. Bytes: 1 read and 2 or 4
+// written a value: bound by memory. Share of the roofline: not yet measured.
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
 #include "cuda/vector_access.h"
 #include "cuda/walk.h"
+#include "ops/preprocess.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

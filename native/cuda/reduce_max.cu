@@ -3,13 +3,12 @@
 // x [O, S, C], y [O, C] of T (f32, bf16 or f16), either may be a channel slice.
 // 256 threads: a column of up to 16 bytes of one o each, down its S rows four at a time; no shared memory.
 // Bytes: one read of x: bound by memory, where O x C fill the device. Share of the roofline: not yet measured.
-#include "ops/reduce_max.h"
-
 #include "cuda/columns.h"
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
 #include "cuda/vector_access.h"
+#include "ops/reduce_max.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -53,8 +52,8 @@ Status reduce_max(const Call& call) {
     const int width = widest_vector(call.in[0], x.channels, widest_vector(call.out[0], x.channels, 8));
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(x.channels / width);
-      const ReduceMaxArgs<T> args{global<T>(call.out[0]), global<const T>(call.in[0]), y.rows, S, y.stride, x.stride,
-                                  columns};
+      const ReduceMaxArgs<T> args{
+          global<T>(call.out[0]), global<const T>(call.in[0]), y.rows, S, y.stride, x.stride, columns};
       const Grid grid{static_cast<unsigned>((y.rows + columns.groups - 1) / columns.groups), columns.blocks};
       return launch(reduce_max_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });

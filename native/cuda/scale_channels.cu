@@ -1,15 +1,13 @@
 // y[n, p, c] = x[n, p, c] * g[n, c].
 //
-// x, y [N, P, C] (P positions of a clip), g [N, C], all of T (f32, bf16 or f16), any of them a channel slice; products in
-// f32.
-// 256 threads: a column of up to 16 bytes each, 16 positions of it, four at a time; no shared memory.
-// Bytes: one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
-#include "ops/scale_channels.h"
-
+// x, y [N, P, C] (P positions of a clip), g [N, C], all of T (f32, bf16 or f16), any of them a channel slice; products
+// in f32. 256 threads: a column of up to 16 bytes each, 16 positions of it, four at a time; no shared memory. Bytes:
+// one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
 #include "cuda/columns.h"
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/vector_access.h"
+#include "ops/scale_channels.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

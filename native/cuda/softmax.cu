@@ -1,17 +1,16 @@
 // y[r, c] = exp(x[r, c] - max) / sum, or its logarithm x[r, c] - max - log(sum).
 //
 // x, y [rows, C] of T (f32, bf16 or f16), either may be a channel slice; arithmetic in f32.
-// Up to 1024 columns: a warp a row, which it holds in registers (32 values a lane), 8 rows a block. More: a block of 256
-// threads a row, which it reads three times (the second and third time from the caches).
-// Bytes: one read of x, one write of y: bound by memory; 3 special functions in 8 values of 2 bytes is no limit. Share of
-// the roofline: not yet measured.
-#include "ops/softmax.h"
-
+// Up to 1024 columns: a warp a row, which it holds in registers (32 values a lane), 8 rows a block. More: a block of
+// 256 threads a row, which it reads three times (the second and third time from the caches). Bytes: one read of x, one
+// write of y: bound by memory; 3 special functions in 8 values of 2 bytes is no limit. Share of the roofline: not yet
+// measured.
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/warp.h"
 #include "cuda/vector.h"
 #include "cuda/vector_access.h"
+#include "ops/softmax.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -113,7 +112,7 @@ Status softmax(const Call& call) {
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
     const int width = widest_vector(call.in[0], x.channels, widest_vector(call.out[0], x.channels, 8));
-    const SoftmaxArgs<T> args{global<T>(call.out[0]),           global<const T>(call.in[0]), x.rows, y.stride, x.stride,
+    const SoftmaxArgs<T> args{global<T>(call.out[0]),       global<const T>(call.in[0]), x.rows, y.stride, x.stride,
                               static_cast<int>(x.channels), call.attrs[0] != 0};
     return for_width<T>(width, [&](auto width) -> Status {
       if (x.channels <= kHeld * kWarpSize) {

@@ -98,8 +98,8 @@ struct Walk {
     blocks = static_cast<unsigned>(all);
   }
 
-  // Where the thread's u-th vector begins in each operand; false when it has none. Which vector of its row it is, through
-  // `of_row`.
+  // Where the thread's u-th vector begins in each operand; false when it has none. Which vector of its row it is,
+  // through `of_row`.
   template <int V>
   VC_DEVICE bool place(int u, size_t (&at)[K], int* of_row = nullptr) const {
     const int local = u * kWalkThreads + static_cast<int>(threadIdx.x);

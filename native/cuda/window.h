@@ -26,17 +26,18 @@ struct Window {
 };
 
 struct Pool {
-  PoolAxis axis[3];         // T, H, W
-  int64_t x[4], y[4];       // distances of N, T, H, W
+  PoolAxis axis[3];    // T, H, W
+  int64_t x[4], y[4];  // distances of N, T, H, W
   int64_t clips;
   int channels;
-  bool flag;                // the last attribute
+  bool flag;  // the last attribute
 
   explicit Pool(const Call& call) {
     const Tensor &in = call.in[0], &out = call.out[0];
     for (int i = 0; i < 3; ++i) {
       const auto attr = [&](int k) { return static_cast<int>(call.attrs[3 * k + i]); };
-      axis[i] = {attr(0), attr(1), attr(2), attr(3), static_cast<int>(in.shape[1 + i]), static_cast<int>(out.shape[1 + i])};
+      axis[i] = {
+          attr(0), attr(1), attr(2), attr(3), static_cast<int>(in.shape[1 + i]), static_cast<int>(out.shape[1 + i])};
     }
     for (int i = 0; i < 4; ++i) x[i] = in.strides[i], y[i] = out.strides[i];
     clips = in.shape[0];
