@@ -84,7 +84,7 @@ class Loader {
   // Multiplies what this thread itself has copied, so that no barrier is needed in between.
   VC_DEVICE void scale(Shared<T> tile, int step, const Matrix<T>& matrix, int first, const Scaling<T>& by) const {
     const int k = step * kStep<T> + column_;
-#pragma unroll
+#pragma unroll 2
     for (int i = 0; i < kPasses; ++i) {
       const int r = row_ + i * kPassRows;
       if (first + r >= matrix.rows || k >= matrix.columns) continue;
