@@ -1,37 +1,35 @@
 // top_k: of scores s[q, m] = query[q] . row[m], the k largest of each query in falling order, and which rows they are
 //
-// queries [Q, D], rows [M, D] in f32, bf16 or f16; values [Q, k] f32, indices [Q, k] i32. Scores are f32 FMA: exact order,
-// no tensor cores.
-// A warp has a stretch of rows against 1 or 8 queries, 4 rows at a time: a lane sums the 16-byte chunks of a row that are
-// its own, and the 4 or 32 sums of all lanes are then halved in the tree of warp_sum, so that one lane ends up with each
-// score. A score that passes the k-th of its query so far, which is rare, is inserted into the query's sorted list by the
-// whole warp. The lists lie in shared memory (8 k bytes a query, up to 48 KB a block) or, for larger k, in the workspace;
-// a second kernel merges the lists of a query's stretches. Whoever sees which rows, (score, index) is a total order: the
-// result does not depend on the split.
-// 128 threads. Bytes: rows once for every 8 queries; those of the 4 warps of a block at the same time, so from memory once
-// for 32. FLOPs: 2 Q M D. Bound by memory up to 8 queries, then by FMA. Share of the roofline: not yet measured.
-#include "ops/top_k.h"
-
+// queries [Q, D], rows [M, D] in f32, bf16 or f16; values [Q, k] f32, indices [Q, k] i32. Scores are f32 FMA: exact
+// order, no tensor cores. A warp has a stretch of rows against 1 or 8 queries, 4 rows at a time: a lane sums the
+// 16-byte chunks of a row that are its own, and the 4 or 32 sums of all lanes are then halved in the tree of warp_sum,
+// so that one lane ends up with each score. A score that passes the k-th of its query so far, which is rare, is
+// inserted into the query's sorted list by the whole warp. The lists lie in shared memory (8 k bytes a query, up to 48
+// KB a block) or, for larger k, in the workspace; a second kernel merges the lists of a query's stretches. Whoever sees
+// which rows, (score, index) is a total order: the result does not depend on the split. 128 threads. Bytes: rows once
+// for every 8 queries; those of the 4 warps of a block at the same time, so from memory once for 32. FLOPs: 2 Q M D.
+// Bound by memory up to 8 queries, then by FMA. Share of the roofline: not yet measured.
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/warp.h"
 #include "cuda/vector.h"
 #include "cuda/vector_access.h"
+#include "ops/top_k.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
 constexpr int kWarps = 4, kThreads = kWarps * kWarpSize;
-constexpr int kBlocks = 3;          // of an SM: 64 sums and values of rows, and their addresses, take 130 registers
-constexpr int kRows = 4;            // 32 sums with 8 queries: as many as lanes
-constexpr int kMostQueries = 8;     // of a warp
-constexpr int64_t kManyWarps = 2048;  // 16 on each of 128 SMs: 32 KB of rows in flight cover the latency of memory
+constexpr int kBlocks = 3;              // of an SM: 64 sums and values of rows, and their addresses, take 130 registers
+constexpr int kRows = 4;                // 32 sums with 8 queries: as many as lanes
+constexpr int kMostQueries = 8;         // of a warp
+constexpr int64_t kManyWarps = 2048;    // 16 on each of 128 SMs: 32 KB of rows in flight cover the latency of memory
 constexpr int64_t kLeastStretch = 256;  // rows: a list of 10 then takes in about 40 of them
-constexpr int64_t kMostStretches = 2048;  // positions of the merge: 32 KB a block
-constexpr size_t kListBytes = 48 * 1024;  // of a block
+constexpr int64_t kMostStretches = 2048;    // positions of the merge: 32 KB a block
+constexpr size_t kListBytes = 48 * 1024;    // of a block
 constexpr int64_t kMostChannels = 1 << 27;  // so that offsets in a tile fit 32 bits
-constexpr int kPad = 8;             // queries in the workspace: to whole chunks of either size
+constexpr int kPad = 8;                     // queries in the workspace: to whole chunks of either size
 
 template <typename T>
 constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
@@ -322,7 +320,8 @@ Status top_k(const Call& call) {
   const Tensor &queries = call.in[0], &rows = call.in[1], &values = call.out[0], &indices = call.out[1];
   const Split s(call);
   if (s.queries == 0 || s.k == 0) return {};
-  if (s.padded > kMostChannels || rows.strides[0] > kMostChannels || s.k > kMostChannels || s.groups * (s.stretches + 1) > 0x7fffffff) {
+  if (s.padded > kMostChannels || rows.strides[0] > kMostChannels || s.k > kMostChannels ||
+      s.groups * (s.stretches + 1) > 0x7fffffff) {
     return {"more than 2^27 channels or results, or 2^31 - 1 tiles"};
   }
   const Global<float> floats(reinterpret_cast<float*>(call.workspace), s.query_floats());
@@ -334,24 +333,25 @@ Status top_k(const Call& call) {
     status = for_float(queries.dtype, [&](auto zero) {
       using T = decltype(zero);
       const Grid grid{static_cast<unsigned>((s.query_floats() + kThreads - 1) / kThreads)};
-      return launch(widen_kernel<T>, grid, kThreads, 0, call.stream,
-                    WidenArguments<T>{floats, global<const T>(queries), queries.strides[0], depth, padded,
-                                      s.query_floats()});
+      return launch(
+          widen_kernel<T>, grid, kThreads, 0, call.stream,
+          WidenArguments<T>{floats, global<const T>(queries), queries.strides[0], depth, padded, s.query_floats()});
     });
   }
   if (status && s.rows > 0) {
     status = for_float(rows.dtype, [&](auto zero) {
       using T = decltype(zero);
-      return search<T>(rows, {floats, {}, lists, s.rows, s.stretch, s.stretches, s.groups, s.queries, 0, depth, padded, k},
+      return search<T>(rows,
+                       {floats, {}, lists, s.rows, s.stretch, s.stretches, s.groups, s.queries, 0, depth, padded, k},
                        s.group, call.stream);
     });
   }
   if (!status) return status;
   const Grid grid{static_cast<unsigned>((s.queries + kWarps - 1) / kWarps)};
-  return launch(merge_kernel, grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.stretches), call.stream,
-                MergeArguments{global<float>(values), global<int32_t>(indices), lists, values.strides[0],
-                               indices.strides[0], s.queries, static_cast<int64_t>(call.attrs[1]),
-                               static_cast<int>(s.stretches), k});
+  return launch(
+      merge_kernel, grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.stretches), call.stream,
+      MergeArguments{global<float>(values), global<int32_t>(indices), lists, values.strides[0], indices.strides[0],
+                     s.queries, static_cast<int64_t>(call.attrs[1]), static_cast<int>(s.stretches), k});
 }
 
 VIDEOCLIP_CUDA_KERNEL("top_k", top_k, workspace);

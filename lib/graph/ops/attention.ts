@@ -125,7 +125,11 @@ export const attention = defineOp<AttentionAttrs>({
       attrs: attrs(1, 0.3),
     },
     { name: "two fragments of 32", inputs: [x(1, 90, 32), x(1, 90, 32), x(1, 90, 32)], attrs: attrs(1, 0.3, true) },
-    { name: "odd heads above 32", inputs: [x(2, 5, 74), x(2, 19, 74), x(2, 19, 74), mask(2, 19)], attrs: attrs(2, 0.3) },
+    {
+      name: "odd heads above 32",
+      inputs: [x(2, 5, 74), x(2, 19, 74), x(2, 19, 74), mask(2, 19)],
+      attrs: attrs(2, 0.3),
+    },
     { name: "wide heads", inputs: [x(1, 3, 300), x(1, 35, 300), x(1, 35, 300), mask(1, 35)], attrs: attrs(2, 0.2) },
     { name: "odd wide heads", inputs: [x(1, 34, 131), x(1, 7, 131), x(1, 7, 131)], attrs: attrs(1, 0.2) },
     { name: "no key", inputs: [x(2, 3, 16), x(2, 11, 16), x(2, 11, 16), mask(2, 11, 1)], attrs: attrs(2, 0.3) },
