@@ -7,8 +7,8 @@
 //
 // Implicit GEMM (gemm/mainloop.h): rows are output positions, K runs over taps and, within a tap, channels. Pointwise
 // convolutions read x as a matrix; others look windows up while copying (gemm/operands.h). With channels of a group not
-// a multiple of 8, pointwise copies are of 8 or 4 bytes; others (16-bit storage) go through registers. Depthwise: depthwise.h.
-// Tile, threads and shared memory: gemm/tiles.h.
+// a multiple of 8, pointwise copies are of 8 or 4 bytes; others (16-bit storage) go through registers. Depthwise:
+// depthwise.h. Tile, threads and shared memory: gemm/tiles.h.
 //
 // Bytes: x once for each tap that L2 does not serve (3x3: near once), W once for each range of rows (from L2), y once.
 // FLOPs: 2 N T' H' W' Cout taps Cin / groups. Bound: the pointwise layers of S3D by memory (15 to 172 FLOP a byte), its

@@ -141,7 +141,7 @@ VC_DEVICE void strip(const Arguments<T>& p, Shared<T> weights, int item, int fir
 }
 
 template <typename T, int V, int kKernel, int kStride>
-__global__ void __launch_bounds__(kThreads) depthwise_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) {
   const int first_channel = static_cast<int>(blockIdx.y) * p.block_channels;
   const int channels = min(p.block_channels, p.channels - first_channel);
   const Shared<T> weights = shared_array<T>(0, static_cast<uint32_t>(p.block_channels * p.all_taps));
@@ -187,10 +187,11 @@ Status run(const Call& call, Arguments<T> p) {
     p.vectors = Divider(vectors);
     p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * strips * vectors;
     if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 strips of a depthwise convolution"};
-    if constexpr (V == 1) return start<T, V, 0, 0>(p, call.stream);
-    if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(p, call.stream);
-    if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(p, call.stream);
-    if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(p, call.stream);
+    if constexpr (V > 1) {  // odd channels are too rare for instances of their own
+      if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(p, call.stream);
+      if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(p, call.stream);
+      if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(p, call.stream);
+    }
     return start<T, V, 0, 0>(p, call.stream);
   }
 }

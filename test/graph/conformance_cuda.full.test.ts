@@ -54,7 +54,11 @@ const CPU_ONLY = new Set([
 type AnyOp = OpDefinition<Record<string, unknown>>;
 
 async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) {
-  return ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
+  try {
+    return await ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
+  } catch (error) {
+    throw new Error((error as Error).message); // the reporter reads other fields of an error in its own way
+  }
 }
 
 /** Row `n` of every input that has a row per clip. */

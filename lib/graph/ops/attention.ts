@@ -1,5 +1,5 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
 
 export interface AttentionAttrs {
   heads: number;
@@ -10,20 +10,21 @@ export interface AttentionAttrs {
 }
 
 function shape([q, k, v, mask]: (TensorType | null)[], { heads }: AttentionAttrs): TensorType[] {
-  if (q?.shape.length !== 3 || q.dtype !== "f32" || q.shape[2] % heads) {
-    throw shapeError("attention", `f32 q [N, Sq, C] with C divided by ${heads} heads`, q?.shape ?? "none");
+  if (q?.shape.length !== 3 || !isFloat(q.dtype) || q.shape[2] % heads) {
+    throw shapeError("attention", `f32, bf16 or f16 q [N, Sq, C] with C divided by ${heads} heads`, q?.shape ?? "none");
   }
+  const { dtype } = q;
   const [N, , C] = q.shape;
-  if (k?.shape.length !== 3 || k.shape[0] !== N || k.shape[2] !== C || k.shape[1] < 1 || k.dtype !== "f32") {
-    throw shapeError("attention", `f32 k [${N}, Sk, ${C}] with Sk >= 1`, k?.shape ?? "none");
+  if (k?.shape.length !== 3 || k.shape[0] !== N || k.shape[2] !== C || k.shape[1] < 1 || k.dtype !== dtype) {
+    throw shapeError("attention", `${dtype} k [${N}, Sk, ${C}] with Sk >= 1`, k?.shape ?? "none");
   }
-  if (!v || !sameShape(v.shape, k.shape) || v.dtype !== "f32") {
-    throw shapeError("attention", `f32 v [${k.shape.join(", ")}]`, v?.shape ?? "none");
+  if (!v || !sameShape(v.shape, k.shape) || v.dtype !== dtype) {
+    throw shapeError("attention", `${dtype} v [${k.shape.join(", ")}]`, v?.shape ?? "none");
   }
   if (mask && (!sameShape(mask.shape, k.shape.slice(0, 2)) || (mask.dtype !== "u8" && mask.dtype !== "f32"))) {
     throw shapeError("attention", `u8 or f32 mask [${N}, ${k.shape[1]}]`, mask.shape);
   }
-  return [{ shape: q.shape, dtype: "f32" }];
+  return [{ shape: q.shape, dtype }];
 }
 
 function reference([q, k, v, mask]: (Array64 | null)[], { heads, scale, causal }: AttentionAttrs): Array64[] {
@@ -116,6 +117,21 @@ export const attention = defineOp<AttentionAttrs>({
       attrs: attrs(1, 0.3, true),
     },
     { name: "causal unseen", inputs: [x(1, 40, 16), x(1, 9, 16), x(1, 9, 16)], attrs: attrs(1, 0.3, true) },
+    { name: "negative scale", inputs: [x(1, 9, 16), x(1, 70, 16), x(1, 70, 16)], attrs: attrs(1, -0.4) },
+    { name: "equal weights", inputs: [x(1, 3, 16), x(1, 33, 16), x(1, 33, 16), mask(1, 33)], attrs: attrs(2, 0) },
+    {
+      name: "f32 mask, two fragments of 64",
+      inputs: [x(1, 128, 64), x(1, 150, 64), x(1, 150, 64), { ...mask(1, 150), dtype: "f32" as const }],
+      attrs: attrs(1, 0.3),
+    },
+    { name: "two fragments of 32", inputs: [x(1, 90, 32), x(1, 90, 32), x(1, 90, 32)], attrs: attrs(1, 0.3, true) },
+    {
+      name: "odd heads above 32",
+      inputs: [x(2, 5, 74), x(2, 19, 74), x(2, 19, 74), mask(2, 19)],
+      attrs: attrs(2, 0.3),
+    },
+    { name: "wide heads", inputs: [x(1, 3, 300), x(1, 35, 300), x(1, 35, 300), mask(1, 35)], attrs: attrs(2, 0.2) },
+    { name: "odd wide heads", inputs: [x(1, 34, 131), x(1, 7, 131), x(1, 7, 131)], attrs: attrs(1, 0.2) },
     { name: "no key", inputs: [x(2, 3, 16), x(2, 11, 16), x(2, 11, 16), mask(2, 11, 1)], attrs: attrs(2, 0.3) },
     { name: "blocks", inputs: [x(1, 3, 20), x(1, 1031, 20, 3), x(1, 1031, 20), mask(1, 1031)], attrs: attrs(1, 1) },
     { name: "causal blocks", inputs: [x(1, 530, 8), x(1, 530, 8, 3), x(1, 530, 8)], attrs: attrs(1, 1, true) },

@@ -1,4 +1,4 @@
-import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
 
 export interface ContrastiveLossAttrs {
   /** Multiplies the dot products: 1 / temperature. VideoCLIP takes raw dot products: 1. */
@@ -8,11 +8,11 @@ export interface ContrastiveLossAttrs {
 }
 
 function shape([a, b, group]: (TensorType | null)[]): TensorType[] {
-  if (a?.shape.length !== 2 || a.dtype !== "f32" || a.shape[0] < 1 || a.shape[1] < 1) {
-    throw shapeError("contrastive_loss", "f32 a [N, D], neither of them 0", a?.shape ?? "none");
+  if (a?.shape.length !== 2 || !isFloat(a.dtype) || a.shape[0] < 1 || a.shape[1] < 1) {
+    throw shapeError("contrastive_loss", "f32, bf16 or f16 a [N, D], neither of them 0", a?.shape ?? "none");
   }
-  if (!b || !sameShape(b.shape, a.shape) || b.dtype !== "f32") {
-    throw shapeError("contrastive_loss", `f32 b [${a.shape.join(", ")}]`, b?.shape ?? "none");
+  if (!b || !sameShape(b.shape, a.shape) || b.dtype !== a.dtype) {
+    throw shapeError("contrastive_loss", `${a.dtype} b [${a.shape.join(", ")}]`, b?.shape ?? "none");
   }
   const [N] = a.shape;
   if (group && (!sameShape(group.shape, [N]) || group.dtype !== "i32")) {

@@ -1,5 +1,14 @@
 import { channelsFirst, type OnnxEmitter, type OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, denseStrides, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
+import {
+  type Array64,
+  defineOp,
+  denseStrides,
+  elements,
+  isFloat,
+  sameShape,
+  shapeError,
+  type TensorType,
+} from "../tensor.js";
 
 export type Triple = readonly [number, number, number];
 
@@ -31,8 +40,12 @@ export function isPointwise(a: Conv3dAttrs): boolean {
 
 function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
   const [x, weight, bias, residual, scale] = inputs;
-  if (x?.shape.length !== 5 || x.dtype !== "f32")
-    throw shapeError("conv3d", "f32 x [N, T, H, W, C]", x?.shape ?? "none");
+  if (x?.shape.length !== 5 || !isFloat(x.dtype)) {
+    throw shapeError("conv3d", "x [N, T, H, W, C] of floats", x?.shape ?? "none");
+  }
+  for (const other of [residual, scale]) {
+    if (other && other.dtype !== x.dtype) throw shapeError("conv3d", `${x.dtype} like x`, other.dtype);
+  }
   const channels = x.shape[4];
   if (channels % a.groups || a.outChannels % a.groups) {
     throw shapeError("conv3d", `channels that ${a.groups} groups divide`, [channels, a.outChannels]);
@@ -54,7 +67,7 @@ function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
     if (padded < k) throw shapeError("conv3d", `at least ${k} positions along ${"THW"[i]} (padding counted)`, x.shape);
     return Math.floor((padded - k) / a.stride[i]) + 1;
   });
-  const outputs = a.split.map((width) => ({ shape: [x.shape[0], ...size, width], dtype: "f32" as const }));
+  const outputs = a.split.map((width) => ({ shape: [x.shape[0], ...size, width], dtype: x.dtype }));
   if (residual && (a.split.length > 1 || !sameShape(residual.shape, outputs[0].shape))) {
     throw shapeError("conv3d", `residual [${outputs[0].shape.join(", ")}]`, residual.shape);
   }
@@ -234,6 +247,80 @@ export const conv3d = defineOp<Conv3dAttrs>({
       name: "many tiles",
       inputs: [x(2, 2, 9, 11, 3), w(45, 3, 1, 7, 7)],
       attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),
+    },
+    // one tile or more of every width that the CUDA kernels have, in rows of more than 256 positions a clip
+    ...[128, 96, 64, 24].flatMap((width) => [
+      {
+        name: `pointwise ${width} wide`,
+        inputs: [x(1, 2, 12, 13, 40), w(width, 40, 1, 1, 1), w(width), x(1, 2, 12, 13, width)],
+        attrs: conv3dAttrs({ outChannels: width, kernel: [1, 1, 1], activation: "relu" }),
+      },
+      {
+        name: `1x3x3 ${width} wide`,
+        inputs: [x(1, 2, 12, 13, 8), w(width, 8, 1, 3, 3), w(width)],
+        attrs: conv3dAttrs({ outChannels: width, kernel: [1, 3, 3], low: [0, 1, 1], activation: "relu" }),
+      },
+    ]),
+    {
+      name: "merged pointwise with scale",
+      inputs: [x(2, 2, 11, 12, 136), w(176, 136, 1, 1, 1), w(176), null, w(2, 136)],
+      attrs: conv3dAttrs({ outChannels: 176, kernel: [1, 1, 1], split: [64, 96, 16], activation: "relu" }),
+    },
+    {
+      name: "random pointwise with scale",
+      inputs: [
+        { shape: [2, 1, 5, 7, 72] },
+        { shape: [40, 72, 1, 1, 1], scale: 0.2 },
+        { shape: [40] },
+        null,
+        { shape: [2, 72] },
+      ],
+      attrs: conv3dAttrs({ outChannels: 40, kernel: [1, 1, 1] }),
+    },
+    {
+      name: "five outputs",
+      inputs: [x(2, 1, 3, 5, 16), w(60, 16, 1, 1, 1), w(60)],
+      attrs: conv3dAttrs({ outChannels: 60, kernel: [1, 1, 1], split: [8, 16, 8, 12, 16] }),
+    },
+    {
+      name: "pairs of channels",
+      inputs: [x(2, 2, 3, 5, 54), w(30, 54, 1, 1, 1), w(30), x(2, 2, 3, 5, 30)],
+      attrs: conv3dAttrs({ outChannels: 30, kernel: [1, 1, 1] }),
+    },
+    {
+      name: "odd channels with scale",
+      inputs: [x(2, 2, 3, 5, 13), w(17, 13, 1, 1, 1), null, null, w(2, 13)],
+      attrs: conv3dAttrs({ outChannels: 17, kernel: [1, 1, 1] }),
+    },
+    {
+      name: "1x1x1 stride 2",
+      inputs: [x(2, 3, 5, 7, 24), w(48, 24, 1, 1, 1), w(48)],
+      attrs: conv3dAttrs({ outChannels: 48, kernel: [1, 1, 1], stride: [1, 2, 2] }),
+    },
+    {
+      name: "two groups of whole vectors",
+      inputs: [x(1, 2, 4, 5, 32), w(48, 16, 1, 3, 3), w(48), x(1, 2, 4, 5, 48)],
+      attrs: conv3dAttrs({ outChannels: 48, kernel: [1, 3, 3], low: [0, 1, 1], groups: 2 }),
+    },
+    {
+      name: "depthwise 3x3x3 in vectors",
+      inputs: [x(2, 3, 4, 9, 48), w(48, 1, 3, 3, 3), w(48), x(2, 3, 4, 9, 48)],
+      attrs: conv3dAttrs({ outChannels: 48, kernel: [3, 3, 3], low: [1, 1, 1], groups: 48, activation: "relu" }),
+    },
+    {
+      name: "depthwise 3x3x3 stride 2 in vectors",
+      inputs: [x(1, 2, 5, 9, 24), w(24, 1, 3, 3, 3), w(24)],
+      attrs: conv3dAttrs({ outChannels: 24, kernel: [3, 3, 3], stride: [1, 2, 2], low: [1, 1, 1], groups: 24 }),
+    },
+    {
+      name: "depthwise 1x4x4 stride 3, odd",
+      inputs: [x(1, 2, 9, 8, 13), w(13, 1, 1, 4, 4), w(13)],
+      attrs: conv3dAttrs({ outChannels: 13, kernel: [1, 4, 4], stride: [1, 3, 3], low: [0, 2, 2], groups: 13 }),
+    },
+    {
+      name: "depthwise of more channels than a block's weights",
+      inputs: [x(1, 1, 3, 4, 1800), w(1800, 1, 3, 3, 3)],
+      attrs: conv3dAttrs({ outChannels: 1800, kernel: [3, 3, 3], low: [1, 1, 1], groups: 1800 }),
     },
   ],
 });

@@ -1,5 +1,5 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
 
 export interface LayerNormAttrs {
   /** Added to the variance. BERT's is 1e-12, PyTorch's default 1e-5. */
@@ -7,16 +7,19 @@ export interface LayerNormAttrs {
 }
 
 function shape([x, weight, bias, residual]: (TensorType | null)[]): TensorType[] {
-  if (!x || x.shape.length < 1 || x.dtype !== "f32")
-    throw shapeError("layer_norm", "f32 x [..., C]", x?.shape ?? "none");
+  if (!x || x.shape.length < 1 || !isFloat(x.dtype)) {
+    throw shapeError("layer_norm", "f32, bf16 or f16 x [..., C]", x?.shape ?? "none");
+  }
   const C = [x.shape[x.shape.length - 1]];
   for (const [name, tensor] of Object.entries({ weight, bias })) {
-    if (tensor && !sameShape(tensor.shape, C)) throw shapeError("layer_norm", `${name} [${C}]`, tensor.shape);
+    if (tensor && (!sameShape(tensor.shape, C) || tensor.dtype !== "f32")) {
+      throw shapeError("layer_norm", `f32 ${name} [${C}]`, tensor.shape);
+    }
   }
-  if (residual && !sameShape(residual.shape, x.shape)) {
-    throw shapeError("layer_norm", `residual [${x.shape.join(", ")}]`, residual.shape);
+  if (residual && (!sameShape(residual.shape, x.shape) || residual.dtype !== x.dtype)) {
+    throw shapeError("layer_norm", `${x.dtype} residual [${x.shape.join(", ")}]`, residual.shape);
   }
-  return [{ shape: x.shape, dtype: "f32" }];
+  return [{ shape: x.shape, dtype: x.dtype }];
 }
 
 function reference([x, weight, bias, residual]: (Array64 | null)[], { eps }: LayerNormAttrs): Array64[] {
@@ -70,6 +73,12 @@ export const layerNorm = defineOp<LayerNormAttrs>({
       name: "residual",
       inputs: [{ shape: [67, 300] }, row(300), row(300), { shape: [67, 300] }],
       attrs: { eps: 1e-12 },
+    },
+    { name: "wide", inputs: [{ shape: [3, 1032], shift: 0.25 }, row(1032), row(1032)], attrs: { eps: 1e-5 } },
+    {
+      name: "wide and odd",
+      inputs: [{ shape: [2, 4099] }, row(4099), row(4099), { shape: [2, 4099] }],
+      attrs: { eps: 1e-5 },
     },
     { name: "residual alone", inputs: [{ shape: [9, 65] }, null, null, { shape: [9, 65] }], attrs: { eps: 1e-5 } },
   ],

@@ -1,5 +1,5 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, elements, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
@@ -10,14 +10,16 @@ export interface LinearAttrs {
 }
 
 function shape([x, weight, bias]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
-  if (!x || x.shape.length < 1 || x.dtype !== "f32") throw shapeError("linear", "f32 x [..., in]", x?.shape ?? "none");
+  if (!x || x.shape.length < 1 || !isFloat(x.dtype)) {
+    throw shapeError("linear", "x [..., in] of floats", x?.shape ?? "none");
+  }
   const want = [a.outFeatures, x.shape[x.shape.length - 1]];
   if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
     throw shapeError("linear", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
   }
   if (bias && !sameShape(bias.shape, [a.outFeatures]))
     throw shapeError("linear", `bias [${a.outFeatures}]`, bias.shape);
-  return [{ shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: "f32" }];
+  return [{ shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype }];
 }
 
 function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array64[] {
@@ -81,5 +83,19 @@ export const linear = defineOp<LinearAttrs>({
       inputs: [{ shape: [5, 48] }, { shape: [48, 48], scale: 0.2 }, { shape: [48] }],
       attrs: { outFeatures: 48, activation: "sigmoid" },
     },
+    {
+      name: "tiles",
+      inputs: [
+        { shape: [1, 261, 72], integer: 4 },
+        { shape: [264, 72], integer: 3 },
+        { shape: [264], integer: 9 },
+      ],
+      attrs: { outFeatures: 264, activation: "none" },
+    },
+    ...unaryKinds.map((activation) => ({
+      name: activation,
+      inputs: [{ shape: [3, 7, 40] }, { shape: [24, 40], scale: 0.5 }, { shape: [24], scale: 3 }],
+      attrs: { outFeatures: 24, activation },
+    })),
   ],
 });

@@ -1,5 +1,5 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, isFloat, shapeError, type TensorType } from "../tensor.js";
 
 export interface TopKAttrs {
   k: number;
@@ -8,12 +8,12 @@ export interface TopKAttrs {
 }
 
 function shape([queries, rows]: (TensorType | null)[], { k, base }: TopKAttrs): TensorType[] {
-  if (queries?.shape.length !== 2 || queries.dtype !== "f32") {
-    throw shapeError("top_k", "f32 queries [Q, D]", queries?.shape ?? "none");
+  if (queries?.shape.length !== 2 || !isFloat(queries.dtype)) {
+    throw shapeError("top_k", "f32, bf16 or f16 queries [Q, D]", queries?.shape ?? "none");
   }
   const [Q, D] = queries.shape;
-  if (rows?.shape.length !== 2 || rows.shape[1] !== D || (rows.dtype !== "f32" && rows.dtype !== "f16")) {
-    throw shapeError("top_k", `f32 or f16 rows [M, ${D}]`, rows?.shape ?? "none");
+  if (rows?.shape.length !== 2 || rows.shape[1] !== D || !isFloat(rows.dtype)) {
+    throw shapeError("top_k", `f32, bf16 or f16 rows [M, ${D}]`, rows?.shape ?? "none");
   }
   if (!Number.isInteger(k) || k < 1) throw shapeError("top_k", "an integer k of at least 1", `${k}`);
   if (!Number.isInteger(base) || base < 0 || base + rows.shape[0] > 2 ** 31) {
@@ -91,6 +91,8 @@ export const topK = defineOp<TopKAttrs>({
     { name: "prime", inputs: [exact(7, 37), exact(211, 37)], attrs: { k: 10, base: 1000 } },
     { name: "two stretches", inputs: [exact(1, 512, 30), exact(1031, 512, 30)], attrs: { k: 5, base: 0 } },
     { name: "many queries", inputs: [exact(19, 64, 50), exact(2500, 64, 50)], attrs: { k: 3, base: 0 } },
+    { name: "large k", inputs: [exact(2, 16), exact(607, 16)], attrs: { k: 203, base: 0 } },
+    { name: "large k of one", inputs: [exact(1, 7), exact(1700, 7)], attrs: { k: 1601, base: 3 } },
     { name: "more than there are", inputs: [exact(2, 8), exact(5, 8)], attrs: { k: 9, base: 7 } },
     { name: "f16 rows", inputs: [{ shape: [8, 45] }, half(333, 45)], attrs: { k: 4, base: 0 } },
     { name: "f16 integers", inputs: [exact(5, 96), { ...half(77, 96), integer: 9 }], attrs: { k: 77, base: 0 } },

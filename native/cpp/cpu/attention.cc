@@ -17,8 +17,9 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kBlock = 512;       // keys: with heads of 64 both panels take 256 KB, a quarter of L2
-constexpr int64_t kMaxQueries = 128;  // of one task: packing k and v then costs a tenth of the products
+constexpr int64_t kBlock = 512;                  // keys: with heads of 64 both panels take 256 KB, a quarter of L2
+constexpr int64_t kMaxQueries = 128;             // of one task: packing k and v then costs a tenth of the products
+constexpr int kFewRows = kTileRows > 8 ? 8 : 4;  // of a last tile that needs no more: BERT's 64 = 4 x 14 + 8
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
 struct Shape {
@@ -121,6 +122,14 @@ float weigh(float* scores, const float* bias, int64_t width, int64_t visible, fl
   return factor;
 }
 
+void multiply(const float* const* rows, int count, int64_t depth, const float* panel, int64_t width, float* sums) {
+  const bool wide = width == kPanel, few = count <= kFewRows;
+  if (wide && few) return gemm_tile<2, kFewRows>(rows, 1, depth, panel, sums);
+  if (wide) return gemm_tile<2>(rows, 1, depth, panel, sums);
+  if (few) return gemm_tile<1, kFewRows>(rows, 1, depth, panel, sums);
+  gemm_tile<1>(rows, 1, depth, panel, sums);
+}
+
 struct Block {
   const float *keys, *values, *bias;
   int64_t first, count;
@@ -132,15 +141,19 @@ void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int6
           Row* state, float* y, int64_t y_stride) {
   const auto visible = [&](int64_t i) { return s.causal ? i + s.keys - s.queries + 1 - b.first : b.count; };
   const int64_t seen = max64(0, min64(b.count, visible(query + count - 1)));
-  const Panels keys{seen, s.size}, values{s.size, b.count};
-  const int64_t width = keys.count() * kPanel;
+  const Panels keys{b.count, s.size}, values{s.size, b.count};
+  const int64_t panels = ceil_div(seen, kPanel);
+  const int64_t width = panels ? (panels - 1) * kPanel + keys.width(panels - 1) : 0;
   const float* rows[kTileRows];
-  float* out[kTileRows];
+  alignas(64) float sums[kTileRows * kPanel];
   for (int r = 0; r < kTileRows; ++r) rows[r] = q + min64(r, count - 1) * q_stride;
-  for (int64_t p = 0; p < keys.count(); ++p) {
-    for (int r = 0; r < kTileRows; ++r) out[r] = scores + r * width + p * kPanel;
-    gemm_panel(rows, 1, s.size, b.keys + p * kPanel * s.size, kPanel, count, Epilogue{nullptr, false, false, kPanel},
-               nullptr, out);
+  for (int64_t p = 0; p < panels; ++p) {
+    multiply(rows, count, s.size, b.keys + keys.offset(p), keys.width(p), sums);
+    for (int r = 0; r < count; ++r) {
+      for (int64_t c = 0; c < keys.width(p); c += kLanes) {
+        store(scores + r * width + p * kPanel + c, load(sums + r * keys.width(p) + c));
+      }
+    }
   }
   float factors[kTileRows], inverse[kTileRows];
   for (int r = 0; r < count; ++r) {
@@ -148,13 +161,8 @@ void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int6
     inverse[r] = state[r].sum > 0 ? 1 / state[r].sum : 0.0f;
   }
   for (int r = 0; r < kTileRows; ++r) rows[r] = scores + min64(r, count - 1) * width;
-  alignas(64) float sums[kTileRows * kPanel];
   for (int64_t p = 0; p < values.count(); ++p) {
-    if (values.width(p) == kPanel) {
-      gemm_tile<2>(rows, 1, seen, b.values + values.offset(p), sums);
-    } else {
-      gemm_tile<1>(rows, 1, seen, b.values + values.offset(p), sums);
-    }
+    multiply(rows, count, seen, b.values + values.offset(p), values.width(p), sums);
     for (int r = 0; r < count; ++r) {
       for (int64_t c = 0; c < values.used(p); c += kLanes) {
         float* to = y + r * y_stride + values.first(p) + c;
@@ -183,11 +191,13 @@ Status attention(const Call& call) {
     for (int64_t first = 0; first < max64(1, s.keys); first += kBlock) {
       const int64_t count = min64(kBlock, s.keys - first), at = n * s.keys + first;
       fill_bias(call.in[3], n, first, count, s.block(), bias);
-      for (int64_t p = 0; p < count; p += kPanel) {
-        const auto row = [&](int64_t j) {
-          return p + j < count && bias[p + j] == 0 ? k.data + (at + p + j) * k.stride + channel : nullptr;
+      const Panels panels{count, s.size};
+      for (int64_t p = 0; p < panels.count(); ++p) {
+        const int64_t j = panels.first(p);
+        const auto row = [&](int64_t i) {
+          return j + i < count && bias[j + i] == 0 ? k.data + (at + j + i) * k.stride + channel : nullptr;
         };
-        transpose_panel(row, s.size, kPanel, keys + p * s.size);
+        transpose_panel(row, s.size, panels.width(p), keys + panels.offset(p));
       }
       copy_values(v.data + at * v.stride + channel, v.stride, bias, count, Panels{s.size, count}, values);
       const Block block{keys, values, bias, first, count, first == 0, first + count == s.keys};

@@ -11,11 +11,12 @@
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// out [kTileRows][kVectors * kLanes]. Not inlined: only then do compilers keep all accumulators in registers.
-template <int kVectors>
+// out [kRows][kVectors * kLanes]. Not inlined: only then do compilers keep all accumulators in registers. Fewer rows
+// than kTileRows are for the last tile; the sums are the same.
+template <int kVectors, int kRows = kTileRows>
 __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, const float* b,
                                          float* out) {
-  Vec c[kTileRows][kVectors] = {};
+  Vec c[kRows][kVectors] = {};
   for (int64_t tap = 0; tap < taps; ++tap, b += channels * kVectors * kLanes) {
     const float* const* a = rows + tap * kTileRows;
     if (!a[0]) continue;
@@ -23,14 +24,14 @@ __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps,
       Vec w[kVectors];
       for (int v = 0; v < kVectors; ++v) w[v] = load(b + (k * kVectors + v) * kLanes);
 #pragma GCC unroll 14
-      for (int r = 0; r < kTileRows; ++r) {
+      for (int r = 0; r < kRows; ++r) {
         const Vec x = splat(a[r][k]);
         for (int v = 0; v < kVectors; ++v) c[r][v] += x * w[v];
       }
     }
   }
 #pragma GCC unroll 14
-  for (int r = 0; r < kTileRows; ++r) {
+  for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) store(out + (r * kVectors + v) * kLanes, c[r][v]);
   }
 }

@@ -20,6 +20,7 @@ constexpr int kTileQueries = 6;  // x 4 rows: 24 sums, 4 rows and 1 query fit 32
 constexpr int kTileQueries = 2;  // 8 sums, 4 rows and 1 query fit 16
 #endif
 constexpr int kRows = 4;
+constexpr int64_t kAhead = 8;  // rows from the one in use to the one being fetched
 constexpr int64_t kStretchBytes = 256 << 10;
 constexpr int64_t kListBytes = 32 << 20;  // of all threads
 constexpr float kNone = -std::numeric_limits<float>::infinity();
@@ -87,11 +88,15 @@ size_t top_k_workspace(const Call& call, int threads) {
 
 // Scores of kCount queries and kRows rows; scores[q][r].
 template <int kCount, typename T>
-inline void score(const float* const* query, const T* const* row, int64_t depth, float (*scores)[kRows]) {
+inline void score(const float* const* query, const T* const* row, int64_t stride, int64_t depth,
+                  float (*scores)[kRows]) {
   Vec sum[kCount][kRows] = {};
   const auto step = [&](int64_t d, int64_t n) __attribute__((always_inline)) {
     Vec x[kRows];
-    for (int r = 0; r < kRows; ++r) x[r] = load_some(row[r] + d, n);
+    for (int r = 0; r < kRows; ++r) {
+      x[r] = load_some(row[r] + d, n);
+      __builtin_prefetch(row[r] + d + kAhead * stride);  // past the end it does nothing
+    }
     for (int q = 0; q < kCount; ++q) {
       const Vec y = load_some(query[q] + d, n);
       for (int r = 0; r < kRows; ++r) sum[q][r] += x[r] * y;
@@ -117,7 +122,7 @@ __attribute__((noinline)) void scan(const Rows& queries, int64_t query, const T*
     const T* row[kRows];
     for (int r = 0; r < kRows; ++r) row[r] = rows + min64(m + r, last - 1) * stride;
     float scores[kCount][kRows];
-    score<kCount>(q, row, depth, scores);
+    score<kCount>(q, row, stride, depth, scores);
     const int64_t count = min64(kRows, last - m);
     for (int i = 0; i < kCount; ++i) {
       for (int64_t r = 0; r < count; ++r) lists[i].offer(scores[i][r], m + r);

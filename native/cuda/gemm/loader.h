@@ -30,17 +30,18 @@ struct Scaling {
 // V elements are copied at once: 16, 8 or 4 bytes by cp.async. Two bytes cannot be: pairs are then gathered through
 // registers. Consecutive threads copy consecutive elements of a row; a thread has one column of the tile, so it decodes
 // the column once a step.
-template <typename T, int V, int kRows, int kThreads, class Math, class Operand>
+template <typename T, int V, int kRows, class Tile, class Math, class Operand>
 class Loader {
   static constexpr int kBytes = V * static_cast<int>(sizeof(T));
   static constexpr bool kGathers = kBytes < 4;
   static constexpr int kWidth = kGathers ? 2 : V;
-  static constexpr int kCopies = kStep<T> / kWidth;     // of a row
+  static constexpr int kCopies = kStep<T> / kWidth;  // of a row
+  static constexpr int kThreads = Tile::kThreads;
   static constexpr int kPassRows = kThreads / kCopies;  // rows that the block copies at once
   static constexpr int kPasses = kRows / kPassRows;
   static_assert(kThreads % kCopies == 0 && kRows % kPassRows == 0, "whole passes");
-  // Rows from a table stay in registers as long as there are few.
-  static constexpr bool kKeeps = Operand::kTableBytes > 0 && kPasses <= 4;
+  // Rows from a table stay in registers where these are left; with 128 sums a thread they would spill.
+  static constexpr bool kKeeps = Operand::kTableBytes > 0 && kBytes == 16 && Tile::kSums <= 96;
 
  public:
   // After the barrier that follows fill_table.
@@ -83,7 +84,7 @@ class Loader {
   // Multiplies what this thread itself has copied, so that no barrier is needed in between.
   VC_DEVICE void scale(Shared<T> tile, int step, const Matrix<T>& matrix, int first, const Scaling<T>& by) const {
     const int k = step * kStep<T> + column_;
-#pragma unroll
+#pragma unroll 2
     for (int i = 0; i < kPasses; ++i) {
       const int r = row_ + i * kPassRows;
       if (first + r >= matrix.rows || k >= matrix.columns) continue;

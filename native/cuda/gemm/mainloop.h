@@ -53,8 +53,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
     a_rows.fill_table(Tile::kStages * Tile::kStageBytes, Tile::kM, Tile::kThreads);
     sync_threads();
   }
-  const Loader<T, V, Tile::kM, Tile::kThreads, Math, Rows> a_loader(a_rows);
-  const Loader<T, V, Tile::kN, Tile::kThreads, Math, MatrixRows<T>> b_loader(b_rows);
+  const Loader<T, V, Tile::kM, Tile, Math, Rows> a_loader(a_rows);
+  const Loader<T, V, Tile::kN, Tile, Math, MatrixRows<T>> b_loader(b_rows);
 
   const Shared<T> stages = shared_array<T>(0, Tile::kStages * kStageElements);
   const int steps = (p.b.columns + kStep<T> - 1) / kStep<T>;
@@ -95,19 +95,20 @@ Status start(Arguments<T, A> p, Stream stream) {
   const int64_t tiles_m = (p.out.rows + Tile::kM - 1) / Tile::kM, blocks = tiles_m * p.groups * p.tiles_n;
   if (blocks > 0x7fffffff) return {"a matrix product of more than 2^31 - 1 tiles"};
   constexpr size_t kShared = Tile::kStages * Tile::kStageBytes + Rows::kTableBytes * Tile::kM;
-  return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{static_cast<unsigned>(blocks)},
-                Tile::kThreads, kShared, stream, p);
+  return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{static_cast<unsigned>(blocks)}, Tile::kThreads,
+                kShared, stream, p);
 }
 
-// Which kernels an op has: kScaled, factors of A may be given; kUnary, any activation of activation.h, else none or ReLU;
-// kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no multiple of 8.
+// Which kernels an op has: kScaled, factors of A may be given; kUnary, any activation of activation.h, else none or
+// ReLU; kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no multiple
+// of 8.
 template <bool kScaled_, bool kUnary_, bool kEveryWidth_>
 struct Features {
   static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_;
 };
 
-// Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the factors that may be
-// copied at once. Copies below 16 bytes have one tile only: such layers are few, and each kernel takes compile time.
+// Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the factors that may
+// be copied at once. Copies below 16 bytes have one tile only: such layers are few, and each kernel takes compile time.
 template <class Features, typename T, class A>
 Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, Stream stream) {
   if (p.out.rows == 0 || p.out.columns == 0) return {};

@@ -18,6 +18,7 @@ struct Tile {
   static constexpr int kWarpsM = kRows / kWarpRows_, kWarpsN = kColumns / kWarpColumns_;
   static constexpr int kWarpRows = kWarpRows_, kWarpColumns = kWarpColumns_;  // outputs of one warp
   static constexpr int kThreads = kWarpsM * kWarpsN * kWarpSize;
+  static constexpr int kSums = kRows * kColumns / kThreads;  // of one thread
   static constexpr int kStages = kStageCount;
   static constexpr int kBlocks = kBlocksPerSm;  // that registers and shared memory are meant to allow
   static constexpr uint32_t kStageBytes = (kRows + kColumns) * kRowBytes;
@@ -26,18 +27,21 @@ struct Tile {
                 "the f32 outputs take the place of the stages");
 };
 
-// 8 warps of 64 x 32: 64 sums a thread, so that 2 blocks of 256 threads share the registers; 2 x 96 KB of stages.
-using Tile128x128 = Tile<128, 128, 64, 32, 3, 2>;
-// For 96, 192, 288: the columns that 128 would pad by a third. 48 sums a thread; 2 x 84 KB.
-using Tile128x96 = Tile<128, 96, 32, 48, 3, 2>;
-// For 64 columns and their odd multiples: 4 warps of 64 x 32; 3 x 72 KB.
+// 4 warps of 64 x 64: a step reads fragments of 4 x (8 + 8) KB, writes 32 KB, and multiplies for about as many cycles
+// of mma.sync (8 warps of 64 x 32 would read 1.5 times as much and wait for shared memory). 128 sums a thread; 2 x 98
+// KB.
+using Tile128x128 = Tile<128, 128, 64, 64, 3, 2>;
+// For 96, 192, 288: the columns that 128 would pad by a third. 96 sums a thread; 2 x 86 KB.
+using Tile128x96 = Tile<128, 96, 64, 48, 3, 2>;
+// For 64 columns and their odd multiples: 4 warps of 64 x 32; 3 x 74 KB.
 using Tile128x64 = Tile<128, 64, 64, 32, 3, 3>;
-// For the reductions to 16, 24 and 32 channels, bound by the bytes of A; 3 x 60 KB.
+// For the reductions to 16, 24 and 32 channels, bound by the bytes of A; 3 x 62 KB.
 using Tile128x32 = Tile<128, 32, 32, 32, 3, 3>;
-// For layers of few positions, where tiles of 128 rows leave SMs idle; long K, so a stage more; 3 x 64 KB.
+// For layers of few positions, where tiles of 128 rows leave SMs idle; long K, so a stage more; 3 x 65 KB.
 using Tile64x64 = Tile<64, 64, 32, 32, 4, 3>;
-// Plain f32: 8 x 8 sums a thread balance 16 loads of shared memory against 256 FMA; 3 x 72 KB.
-using TileF32 = Tile<128, 64, 32, 64, 3, 3>;
+// Plain f32: 8 x 8 sums a thread balance 16 loads of shared memory against 256 FMA. With 3 blocks registers would
+// spill.
+using TileF32 = Tile<128, 64, 32, 64, 3, 2>;
 
 // Rows of one clip up to which tiles have 64 rows: 14 x 14 pixels of one frame, 7 x 7 of four.
 constexpr int64_t kFewRows = 256;

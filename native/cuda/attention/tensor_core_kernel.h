@@ -1,0 +1,251 @@
+#pragma once
+// bf16 and f16, heads of up to 128 channels.
+//
+// A block has kQueries queries of one head, a warp 16 or 32 of them, whose q stays in registers. For each tile of 64
+// keys: scores by mma; the running maximum, sum and factor of each row; the weights, rounded, are A fragments as they
+// stand, for a second mma with v. K and V arrive by cp.async, K one tile ahead, V during the scores. Rows of keys that
+// the mask leaves out are zeros in shared memory, whatever memory holds; tiles without a key are not read.
+// A row's order of operations follows from the positions of its keys alone.
+#include "cuda/attention/problem.h"
+#include "cuda/attention/tiles.h"
+#include "cuda/primitives/async_copy.h"
+#include "cuda/primitives/mma.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace attention {
+
+// Element of a tile with rows of kChunks chunks of 16 bytes. The chunk is exclusive-or'ed with bits of the row so that
+// one chunk column of 8 rows, and 8 consecutive chunks, lie in 8 bank groups.
+template <int kChunks>
+VC_DEVICE uint32_t tile_at(int row, int chunk) {
+  const int pattern = kChunks >= 8 ? row % 8 : row / (8 / kChunks) % kChunks;
+  return static_cast<uint32_t>((row * kChunks + (chunk ^ pattern)) * 8);
+}
+
+// Rows 0 to kRows - 1 of a tile; zeros where `valid(row)` is false and behind `size` channels. Not kWide: the operand
+// allows no copies of 16 bytes, values are gathered through registers.
+template <class Tile, int kRows, bool kWide, typename T, class Valid>
+VC_DEVICE void load_tile(Shared<T> tile, Global<const T> from, int stride, int size, const Valid& valid) {
+  constexpr int kPassRows = Tile::kThreads / Tile::kChunks;
+  static_assert(Tile::kThreads % Tile::kChunks == 0 && kRows % kPassRows == 0, "whole passes");
+  const int chunk = static_cast<int>(threadIdx.x) % Tile::kChunks, c = chunk * 8;
+  int row = static_cast<int>(threadIdx.x) / Tile::kChunks;
+  int at = row * stride + c;
+#pragma unroll
+  for (int pass = 0; pass < kRows / kPassRows; ++pass, row += kPassRows, at += kPassRows * stride) {
+    const uint32_t to = tile_at<Tile::kChunks>(row, chunk);
+    if constexpr (kWide) {
+      const bool some = c < size && valid(row);
+      cp_async_16(tile, to, from, some ? static_cast<size_t>(at) : 0, some);
+    } else {
+      Packed<T, 8> values = {};
+      if (valid(row)) {
+#pragma unroll
+        for (int j = 0; j < 8; ++j) {
+          if (c + j < size) values[j] = from.load(static_cast<size_t>(at + j));
+        }
+      }
+      tile.template store_packed<8>(to, values);
+    }
+  }
+}
+
+// Which of 64 keys count.
+struct KeyBits {
+  uint32_t words[2];
+
+  VC_DEVICE bool none() const { return (words[0] | words[1]) == 0; }
+  VC_DEVICE bool all() const { return (words[0] & words[1]) == ~0u; }
+  VC_DEVICE bool operator[](int key) const { return (key < 32 ? words[0] : words[1]) >> (key % 32) & 1; }
+};
+
+template <typename T, class Tile, bool kWide>
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_kernel(Arguments<T> p) {
+  constexpr int kHead = Tile::kHead, kChunks = Tile::kChunks, kRowTiles = Tile::kRowTiles;
+  const Place at = place_of(p, static_cast<int>(blockIdx.x), Tile::kQueries);
+  const int lane = lane_id(), g = lane / 4, t = lane % 4;
+  const int warp_row = warp_id() * Tile::kWarpQueries;  // in the tile
+
+  const Shared<T> q_tile = shared_array<T>(0, Tile::kQueries * kHead);
+  const Shared<T> k_stages = shared_array<T>(2 * Tile::kQueries * kHead, 2 * Tile::kStage);
+  const Shared<T> v_stages = shared_array<T>(2 * (Tile::kQueries * kHead + 2 * Tile::kStage), 2 * Tile::kStage);
+  const auto stage = [](int tile) { return static_cast<uint32_t>(tile % 2) * Tile::kStage; };
+
+  const Global<const T> k = p.k.head(at.n, at.head * p.size, 0), v = p.v.head(at.n, at.head * p.size, 0);
+  const int tiles = (visible_keys(p, min(at.query + Tile::kQueries, p.queries) - 1) + kKeys - 1) / kKeys;
+  const auto key_bits = [&](int tile) -> KeyBits {
+    if (tile >= tiles) return {{0, 0}};
+    const bool low = counts(p, at.n, tile * kKeys + lane), high = counts(p, at.n, tile * kKeys + 32 + lane);
+    return {{ballot(low), ballot(high)}};
+  };
+  // A group of copies a tile and operand, empty for tiles without keys.
+  const auto load = [&](Shared<T> stages, Global<const T> from, int stride, int tile, KeyBits bits) {
+    if (!bits.none()) {
+      load_tile<Tile, kKeys, kWide>(stages.offset(stage(tile)),
+                                    from.offset(static_cast<size_t>(tile * kKeys) * static_cast<size_t>(stride)),
+                                    stride, p.size, [&](int row) { return bits[row]; });
+    }
+    cp_async_commit();
+  };
+
+  KeyBits bits = key_bits(0);
+  load_tile<Tile, Tile::kQueries, kWide>(q_tile, p.q.head(at.n, at.head * p.size, at.query), p.q.position, p.size,
+                                         [&](int row) { return at.query + row < p.queries; });
+  load(k_stages, k, p.k.position, 0, bits);
+  load(v_stages, v, p.v.position, 0, bits);
+  cp_async_wait<1>();
+  sync_threads();
+
+  uint32_t q[kRowTiles][kHead / 16][4];
+  const uint32_t sign = p.negative ? 0x80008000u : 0u;
+#pragma unroll
+  for (int i = 0; i < kRowTiles; ++i) {
+#pragma unroll
+    for (int d = 0; d < kHead / 16; ++d) {
+      ldmatrix_x4(q[i][d], q_tile, tile_at<kChunks>(warp_row + i * 16 + lane % 16, 2 * d + lane / 16));
+#pragma unroll
+      for (int r = 0; r < 4; ++r) q[i][d][r] ^= sign;
+    }
+  }
+
+  float o[kRowTiles][kChunks][4] = {};
+  RowState rows[kRowTiles][2];
+
+  for (int tile = 0; tile < tiles; ++tile) {
+    const KeyBits next = key_bits(tile + 1);
+    load(k_stages, k, p.k.position, tile + 1, next);
+
+    const int key0 = tile * kKeys;
+    // of this warp
+    const int first_visible = visible_keys(p, at.query + warp_row);
+    const int last_visible = visible_keys(p, at.query + warp_row + Tile::kWarpQueries - 1);
+    const bool seen = !bits.none() && key0 < last_visible;
+    uint32_t weights[kRowTiles][kKeys / 16][4];
+    if (seen) {
+      float s[kRowTiles][kKeys / 8][4] = {};
+      const Shared<T> k_tile = k_stages.offset(stage(tile));
+#pragma unroll
+      for (int d = 0; d < kHead / 16; ++d) {
+#pragma unroll
+        for (int j = 0; j < kKeys / 8; j += 2) {
+          uint32_t b[4];
+          ldmatrix_x4(b, k_tile, tile_at<kChunks>(j * 8 + lane / 16 * 8 + lane % 8, 2 * d + lane / 8 % 2));
+#pragma unroll
+          for (int i = 0; i < kRowTiles; ++i) {
+            mma_m16n8k16<T>(s[i][j], q[i][d], b);
+            mma_m16n8k16<T>(s[i][j + 1], q[i][d], b + 2);
+          }
+        }
+      }
+
+      if (!bits.all() || key0 + kKeys > first_visible) {
+#pragma unroll
+        for (int i = 0; i < kRowTiles; ++i) {
+          const int query = at.query + warp_row + i * 16 + g;
+          const int visible[2] = {visible_keys(p, query) - key0, visible_keys(p, query + 8) - key0};
+#pragma unroll
+          for (int j = 0; j < kKeys / 8; ++j) {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {
+              const int key = j * 8 + 2 * t + e % 2;
+              if (!bits[key] || key >= visible[e / 2]) s[i][j][e] = kNone;
+            }
+          }
+        }
+      }
+
+#pragma unroll
+      for (int i = 0; i < kRowTiles; ++i) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          float top = kNone;
+#pragma unroll
+          for (int j = 0; j < kKeys / 8; ++j) top = max(top, max(s[i][j][2 * half], s[i][j][2 * half + 1]));
+          top = max(top, shuffle_xor(top, 1));
+          top = max(top, shuffle_xor(top, 2));
+          float shift;
+          const float factor = rows[i][half].raise(top * p.scale, &shift);
+#pragma unroll
+          for (int c = 0; c < kChunks; ++c) {
+            o[i][c][2 * half] *= factor;
+            o[i][c][2 * half + 1] *= factor;
+          }
+          float sum = 0;
+#pragma unroll
+          for (int j = 0; j < kKeys / 8; ++j) {
+            const float low = exp2_approx(fma(s[i][j][2 * half], p.scale, -shift));
+            const float high = exp2_approx(fma(s[i][j][2 * half + 1], p.scale, -shift));
+            sum += low;
+            sum += high;
+            weights[i][j / 2][j % 2 * 2 + half] = pack_pair<T>(low, high);
+          }
+          rows[i][half].sum += sum;
+        }
+      }
+    }
+
+    load(v_stages, v, p.v.position, tile + 1, next);
+    cp_async_wait<2>();  // this tile's v; the next k and v may be on their way
+    sync_threads();
+    if (seen) {
+      const Shared<T> v_tile = v_stages.offset(stage(tile));
+#pragma unroll
+      for (int j = 0; j < kKeys / 16; ++j) {
+#pragma unroll
+        for (int c = 0; c < kChunks; c += 2) {
+          uint32_t b[4];
+          ldmatrix_x4_trans(b, v_tile, tile_at<kChunks>(j * 16 + lane % 16, c + lane / 16));
+#pragma unroll
+          for (int i = 0; i < kRowTiles; ++i) {
+            mma_m16n8k16<T>(o[i][c], weights[i][j], b);
+            mma_m16n8k16<T>(o[i][c + 1], weights[i][j], b + 2);
+          }
+        }
+      }
+    }
+    cp_async_wait<1>();  // the next k
+    sync_threads();      // and both of this tile's stages may be written
+    bits = next;
+  }
+
+  // Through this warp's own rows of the q tile, so that stores are of 16 bytes.
+  sync_warp();
+#pragma unroll
+  for (int i = 0; i < kRowTiles; ++i) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      float sum = rows[i][half].sum;
+      sum += shuffle_xor(sum, 1);
+      sum += shuffle_xor(sum, 2);
+      const float scale = inverse(sum);
+#pragma unroll
+      for (int c = 0; c < kChunks; ++c) {
+        const uint32_t pair = pack_pair<T>(o[i][c][2 * half] * scale, o[i][c][2 * half + 1] * scale);
+        const uint32_t to = tile_at<kChunks>(warp_row + i * 16 + half * 8 + g, c) + static_cast<uint32_t>(2 * t);
+        q_tile.template store_packed<2>(to, unpack_pair<T>(pair));
+      }
+    }
+  }
+  sync_warp();
+  const Global<T> y = p.y.head(at.n, at.head * p.size, 0);
+#pragma unroll
+  for (int i = lane; i < Tile::kWarpQueries * kChunks; i += kWarpSize) {
+    const int row = warp_row + i / kChunks, chunk = i % kChunks, c = chunk * 8;
+    if (at.query + row >= p.queries || c >= p.size) continue;
+    const Packed<T, 8> values = q_tile.template load_packed<8>(tile_at<kChunks>(row, chunk));
+    const auto to = static_cast<size_t>(int64_t{at.query + row} * p.y.position + c);
+    if constexpr (kWide) {
+      y.template store_packed<8>(to, values);
+    } else {
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        if (c + j < p.size) y.store(to + static_cast<size_t>(j), values[j]);
+      }
+    }
+  }
+}
+
+}  // namespace attention
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,37 @@
+// node scripts/pack_gpu.mjs: what scripts/gpu.sh needs on a machine that has a driver, nvcc or not, and nothing else: tests and
+// benches as plain JavaScript in build/gpu, beside the addon. A Node binary is found there or comes along (NODE=...).
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const { build } = createRequire(join(root, "node_modules/tsx/package.json"))("esbuild");
+const out = join(root, "build/gpu");
+rmSync(out, { recursive: true, force: true });
+// as in a package: dist/ beside build/Release/, where the loader looks
+mkdirSync(join(out, "build/Release"), { recursive: true });
+copyFileSync(join(root, "build/Release/videoclip.node"), join(out, "build/Release/videoclip.node"));
+writeFileSync(join(out, "package.json"), '{ "name": "videoclip", "type": "module" }\n');
+await build({
+  absWorkingDir: root,
+  entryPoints: {
+    conformance: "test/graph/conformance_cuda.full.test.ts",
+    runtime: "test/graph/gpu_runtime.full.test.ts",
+    networks: "test/models/gpu.full.test.ts",
+    bench: "bench/gpu/main.ts",
+    doctor: "dist/cli/main.js",
+  },
+  outdir: join(out, "dist"),
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  splitting: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  external: ["node-av", "node-av/*"],
+  banner: { js: 'import { createRequire as __r } from "node:module"; const require = __r(import.meta.url);' },
+  logLevel: "error",
+});
+copyFileSync(join(root, "bench/gpu/torch_gpu.py"), join(out, "dist/torch_gpu.py"));
+process.stdout.write("build/gpu\n");
