@@ -207,16 +207,7 @@ function lowerToCpu(graph: Graph, device: Device): void {
 }
 
 /** Ops whose CPU kernels take 16-bit operands. */
-const HALF_ON_CPU = new Set([
-  "cast",
-  "concat",
-  "input",
-  "parameter",
-  "permute",
-  "slice",
-  "space_to_depth",
-  "top_k",
-]);
+const HALF_ON_CPU = new Set(["cast", "concat", "input", "parameter", "permute", "slice", "space_to_depth", "top_k"]);
 
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {

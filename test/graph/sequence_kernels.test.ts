@@ -76,7 +76,7 @@ for (const dtype of floats) {
           const [q, k, v] = ["q", "k", "v"].map((label) => nn.unary(input(label, [N, S, C]), "relu"));
           const [y] = applyOp(definitions.attention, [q, k, v, null], attrs);
           const [z] = applyOp(definitions.layerNorm, [y, null, null, q], { eps: 1e-5 });
-          return isSliced ? { merged: nn.concat([q, k, y, v, z], 2) } : { y, z };
+          return (isSliced ? { merged: nn.concat([q, k, y, v, z], 2) } : { y, z }) as Record<string, typeof y>;
         });
       const device = createDevice({ device: name, precision: dtype as Precision });
       const values = Object.fromEntries(
