@@ -7,8 +7,8 @@
 // reduced both ways where it lies, in shared memory: (maximum, sum of exponentials about it) of its rows is joined to
 // what the block has of them so far, that of its columns stays in registers over the strip. What the blocks have of
 // rows and of columns is joined in the order of ranges and strips by a second kernel, and a third adds up the loss:
-// every order follows from N. 128 threads, 72 KB of shared memory, 3 blocks an SM (2 for f32). Bytes: a once for each
-// range, b once for each strip (from L2). FLOPs: 2 N^2 D, 2 N^2 exponentials (4 N^2 at most with groups). Bound by
+// every order follows from N and D. 128 threads, 72 KB of shared memory, 3 blocks an SM (2 for f32). Bytes: a once for
+// each range, b once for each strip (from L2). FLOPs: 2 N^2 D, 2 N^2 exponentials (4 N^2 at most with groups). Bound by
 // tensor cores from D = 256 on. Share of the roofline: not yet measured. After Cheng et al. 2024 (Inf-CL, arXiv
 // 2410.17243), but one product for both directions.
 #include "cuda/contrastive_loss/sums.h"
