@@ -29,7 +29,7 @@ function has(command) {
 }
 
 function run(label, command, args) {
-  if (!quiet) process.stderr.write(`${label}\n`);
+  if (!quiet && label) process.stderr.write(`${label}\n`);
   const result = spawnSync(command, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   if (result.status !== 0) fail(`${result.stdout}\n${result.stderr}\n${label}: failed`);
 }
@@ -71,15 +71,10 @@ if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
   }
   const cmakeJs = join(root, "node_modules/cmake-js/bin/cmake-js");
   const cuda = settings[1].endsWith("AUTO") && has("nvcc");
-  run(`Building the native addon (about ${cuda ? "five minutes" : "a minute"})`, process.execPath, [
-    cmakeJs,
-    "compile",
-    "--out",
-    folder,
-    "--parallel",
-    "2",
-    ...settings.map((setting) => setting.replace("-D", "--CD")),
-  ]);
+  const label = `Building the native addon (about ${cuda ? "five minutes" : "a minute"})`;
+  const options = ["--out", folder, ...settings.map((setting) => setting.replace("-D", "--CD"))];
+  run(label, process.execPath, [cmakeJs, "configure", ...options]); // compile alone keeps old settings
+  run("", process.execPath, [cmakeJs, "build", "--parallel", "2", ...options]);
   writeFileSync(join(root, "build", stamp), native);
 }
 
