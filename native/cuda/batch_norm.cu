@@ -28,20 +28,33 @@ struct BatchNormArgs {
   bool relu;
 };
 
+// V floats, 16 bytes at once.
+template <int V>
+VC_DEVICE void load_vector(Global<const float> from, size_t at, float (&v)[V]) {
+  if constexpr (V == 8) {
+    float low[4], high[4];
+    load_values(from, at, low);
+    load_values(from, at + 4, high);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) v[i] = low[i], v[4 + i] = high[i];
+  } else {
+    load_values(from, at, v);
+  }
+}
+
 template <typename T, int V>
 __global__ void __launch_bounds__(kColumnThreads) batch_norm_kernel(BatchNormArgs<T> a) {
   const int thread = static_cast<int>(threadIdx.x), group = thread / a.columns.per_block;
   const int column = static_cast<int>(blockIdx.y) * a.columns.per_block + thread % a.columns.per_block;
   if (group >= a.columns.groups || column >= a.columns.count) return;
   const auto c = static_cast<size_t>(column) * V;
-  float mean[V], scale[V], shift[V];
+  float mean[V], scale[V], shift[V], weight[V];
+  load_vector(a.mean, c, mean);
+  load_vector(a.variance, c, scale);
+  load_vector(a.weight, c, weight);
+  load_vector(a.bias, c, shift);
 #pragma unroll
-  for (int i = 0; i < V; ++i) {
-    mean[i] = a.mean.load(c + static_cast<size_t>(i));
-    scale[i] =
-        rsqrt_approx(a.variance.load(c + static_cast<size_t>(i)) + a.eps) * a.weight.load(c + static_cast<size_t>(i));
-    shift[i] = a.bias.load(c + static_cast<size_t>(i));
-  }
+  for (int i = 0; i < V; ++i) scale[i] = rsqrt_approx(scale[i] + a.eps) * weight[i];
   const int64_t first = int64_t{blockIdx.x} * (kRows * a.columns.groups) + group;
 #pragma unroll 1
   for (int step = 0; step < kRows; step += kUnroll) {
@@ -70,7 +83,11 @@ Status batch_norm(const Call& call) {
   if (x.rows * x.channels == 0) return {};
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
-    const int width = widest_vector(call.in[0], x.channels, widest_vector(call.out[0], x.channels, 8));
+    int width = widest_vector(call.in[0], x.channels, widest_vector(call.out[0], x.channels, 8));
+    for (int i = 1; i < 5; ++i) {
+      const int vector = widest_vector(call.in[i], x.channels, 4);
+      if (vector < 4 && vector < width) width = vector;
+    }
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(x.channels / width);
       const BatchNormArgs<T> args{global<T>(call.out[0]),
