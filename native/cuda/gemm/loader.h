@@ -30,18 +30,19 @@ struct Scaling {
 // V elements are copied at once: 16, 8 or 4 bytes by cp.async. Two bytes cannot be: pairs are then gathered through
 // registers. Consecutive threads copy consecutive elements of a row; a thread has one column of the tile, so it decodes
 // the column once a step.
-template <typename T, int V, int kRows, int kThreads, class Math, class Operand, bool kKeep = true>
+template <typename T, int V, int kRows, class Tile, class Math, class Operand>
 class Loader {
   static constexpr int kBytes = V * static_cast<int>(sizeof(T));
   static constexpr bool kGathers = kBytes < 4;
   static constexpr int kWidth = kGathers ? 2 : V;
-  static constexpr int kCopies = kStep<T> / kWidth;     // of a row
+  static constexpr int kCopies = kStep<T> / kWidth;  // of a row
+  static constexpr int kThreads = Tile::kThreads;
   static constexpr int kPassRows = kThreads / kCopies;  // rows that the block copies at once
   static constexpr int kPasses = kRows / kPassRows;
   static constexpr int kUnroll = kPasses < 8 ? kPasses : 8;  // more would keep the offsets of many rows in registers
   static_assert(kThreads % kCopies == 0 && kRows % kPassRows == 0, "whole passes");
-  // Rows from a table stay in registers where these are left (kKeep).
-  static constexpr bool kKeeps = kKeep && Operand::kTableBytes > 0 && kBytes == 16;
+  // Rows from a table stay in registers where these are left; with 128 sums a thread they would spill.
+  static constexpr bool kKeeps = Operand::kTableBytes > 0 && kBytes == 16 && Tile::kSums <= 96;
   static_assert(!kKeeps || kPasses <= kUnroll, "arrays in registers need whole unrolling");
 
  public:

@@ -53,9 +53,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
     a_rows.fill_table(Tile::kStages * Tile::kStageBytes, Tile::kM, Tile::kThreads);
     sync_threads();
   }
-  // with 128 sums a thread, kept rows would spill
-  const Loader<T, V, Tile::kM, Tile::kThreads, Math, Rows, Tile::kSums <= 96> a_loader(a_rows);
-  const Loader<T, V, Tile::kN, Tile::kThreads, Math, MatrixRows<T>> b_loader(b_rows);
+  const Loader<T, V, Tile::kM, Tile, Math, Rows> a_loader(a_rows);
+  const Loader<T, V, Tile::kN, Tile, Math, MatrixRows<T>> b_loader(b_rows);
 
   const Shared<T> stages = shared_array<T>(0, Tile::kStages * kStageElements);
   const int steps = (p.b.columns + kStep<T> - 1) / kStep<T>;
