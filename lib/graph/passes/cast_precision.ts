@@ -5,11 +5,15 @@ import { fromParameters } from "./choose_winograd.js";
 
 /** Operands that stay f32 whatever the storage type of activations is: vectors per channel, by op and slot. */
 export const FULL_PRECISION: Record<string, readonly number[]> = {
+  attention: [3],
   conv3d: [2],
   linear: [2],
   batch_norm: [1, 2, 3, 4],
   layer_norm: [1, 2],
 };
+
+/** Takes its operands as they are: scores are exact sums of what is stored. */
+const AS_GIVEN = new Set(["top_k"]);
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
@@ -38,6 +42,7 @@ export function castPrecision(graph: Graph, dtype: DType): void {
     const inputs = node.inputs.map((x, slot) => {
       if (!x) return x;
       const source = made.get(x) ?? x;
+      if (AS_GIVEN.has(node.op.name)) return source;
       return as(source, FULL_PRECISION[node.op.name]?.includes(slot) ? "f32" : dtype);
     });
     const first = node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype } : node.attrs;

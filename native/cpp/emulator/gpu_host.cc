@@ -1,6 +1,7 @@
 #include "emulator/gpu_host.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 
@@ -25,13 +26,25 @@ class EmulatedMemory : public Memory {
   void release(char* data, size_t) override { emulator::release(data); }
 };
 
+// Of the host: it does not count as the device's.
+class PinnedMemory : public Memory {
+ public:
+  char* allocate(size_t bytes) override {
+    const size_t rounded = (bytes + 255) / 256 * 256;
+    char* memory = static_cast<char*>(std::aligned_alloc(256, rounded));
+    if (memory) std::memset(memory, 0xff, rounded);
+    return memory;
+  }
+  void release(char* data, size_t) override { std::free(data); }
+};
+
 class HostGpu : public Gpu {
  public:
   Isa isa() const override { return Isa::cuda_emulated; }
   std::string name() const override { return "emulator"; }
   Status use() override { return {}; }
   MemoryPtr device_memory() override { return memory_; }
-  MemoryPtr pinned_memory() override { return memory_; }
+  MemoryPtr pinned_memory() override { return pinned_; }
 
   Stream make_stream() override {
     streams_.push_back(std::make_unique<HostStream>());
@@ -112,7 +125,7 @@ class HostGpu : public Gpu {
     return {};
   }
 
-  MemoryPtr memory_ = std::make_shared<EmulatedMemory>();
+  MemoryPtr memory_ = std::make_shared<EmulatedMemory>(), pinned_ = std::make_shared<PinnedMemory>();
   std::vector<std::unique_ptr<HostStream>> streams_;
   std::vector<std::unique_ptr<HostEvent>> events_;
 };
