@@ -214,15 +214,15 @@ Status depthwise(const Call& call, const Conv3dArgs& a) {
   const int order[3] = {along_frames ? 0 : 2, along_frames ? 2 : 1, along_frames ? 1 : 0};
   for (int i = 0; i < 3; ++i) {
     const int from = order[i];
-    const int64_t out_rows = rows[from];
-    p.axis[i] = {static_cast<int>(x.shape[1 + from]),
-                 static_cast<int>(y.shape[1 + from]),
-                 static_cast<int>(a.kernel[from]),
-                 static_cast<int>(a.stride[from]),
-                 static_cast<int>(a.low[from]),
-                 x.strides[1 + from],
-                 out_rows,
-                 static_cast<int>(taps[from])};
+    depthwise_detail::Axis& axis = p.axis[i];
+    axis.in = static_cast<int>(x.shape[1 + from]);
+    axis.out = static_cast<int>(y.shape[1 + from]);
+    axis.kernel = static_cast<int>(a.kernel[from]);
+    axis.stride = static_cast<int>(a.stride[from]);
+    axis.low = static_cast<int>(a.low[from]);
+    axis.in_stride = x.strides[1 + from];
+    axis.out_rows = rows[from];
+    axis.taps = static_cast<int>(taps[from]);
   }
   p.clip_stride = x.strides[0];
   p.clip_rows = y.shape[1] * y.shape[2] * y.shape[3];
