@@ -10,6 +10,8 @@ export interface NativeProgram {
   inputBytes: number[];
   outputBytes: number[];
   scalars: number;
+  /** Matrix products of f32 may round their operands to tf32 (GPU). */
+  tf32: boolean;
 }
 
 export interface NativeEngine {

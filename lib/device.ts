@@ -5,9 +5,9 @@ import { ParameterStore } from "./graph/parameter_store.js";
 
 /**
  * On a CPU, arithmetic of convolutions: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
- * or f16, with sums in f32.
+ * or f16, with sums in f32; `tf32` stores f32 and rounds the operands of matrix products to 10 bits.
  */
-export type Precision = "f32" | "bf16" | "f16";
+export type Precision = "f32" | "bf16" | "f16" | "tf32";
 
 /** `cuda:1` is the second GPU; `cuda-emulated` runs the CUDA kernels on the host, slowly and in test builds only. */
 export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}` | "cuda-emulated";
@@ -126,8 +126,8 @@ export function createDevice(options: DeviceOptions = {}): Device {
       received: device,
     });
   }
-  if (!["f32", "bf16", "f16"].includes(precision)) {
-    throw new InvalidArgumentError(`precision: expected f32, bf16 or f16, received ${precision}`, {
+  if (!["f32", "bf16", "f16", "tf32"].includes(precision)) {
+    throw new InvalidArgumentError(`precision: expected f32, bf16, f16 or tf32, received ${precision}`, {
       argument: "precision",
       received: precision,
     });
@@ -139,8 +139,11 @@ export function createDevice(options: DeviceOptions = {}): Device {
     if (!("reason" in gpu)) return gpu;
     if (device !== "auto") throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${gpu.reason}`);
   }
-  if (precision === "f16") {
-    throw new DeviceError("ERR_PRECISION_UNAVAILABLE", "precision f16: a CPU computes in f32 or bf16; it needs a GPU");
+  if (precision === "f16" || precision === "tf32") {
+    throw new DeviceError(
+      "ERR_PRECISION_UNAVAILABLE",
+      `precision ${precision}: a CPU computes in f32 or bf16; it needs a GPU`,
+    );
   }
   const isa = chooseIsa(addon.isas());
   if (precision === "bf16" && !addon.isas()[isa].bf16) {

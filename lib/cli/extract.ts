@@ -65,7 +65,7 @@ export function extractCommand(): Command {
     .option("--size <n>", "height and width of the crop", positive)
     .addOption(
       new Option("--precision <p>", "arithmetic of convolutions; on a GPU, type of activations")
-        .choices(["f32", "bf16", "f16"])
+        .choices(["f32", "tf32", "bf16", "f16"])
         .default("f32"),
     )
     .addOption(new Option("--save-dtype <t>", "type of the saved features").choices(["f16", "f32"]).default("f16"))

@@ -185,12 +185,14 @@ export function compile(graph: Graph, device: Device): Program {
       ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype)
       : ids.get(tensor);
   const plan = planGraph(graph, parameterId, (_, index) => ({ space: SPACE.output, id: index }));
-  const native = device.native((engine) => engine.createProgram(encode(graph, plan)));
+  const native = device.native((engine) =>
+    engine.createProgram({ ...encode(graph, plan), tf32: device.precision === "tf32" }),
+  );
   return new Program(device, graph, plan, derived, native);
 }
 
 function lowerToGpu(graph: Graph, device: Device): void {
-  castPrecision(graph, device.precision);
+  castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);
   gpuWeights(graph);
 }
 
@@ -239,6 +241,7 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
     inputBytes: [...graph.inputs.values()].map(bytes),
     outputBytes: [...graph.outputs.values()].map(bytes),
     scalars: 0,
+    tf32: false,
   };
 }
 

@@ -88,7 +88,7 @@ Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, 
     vector = min(vector, widest_vector(call.in[4], unit, 8));
     p.scaling = {global<const T>(call.in[4]), call.in[4].strides[0], Divider(clip_rows)};
   }
-  return gemm::multiply<Features>(p, clip_rows, vector, call.stream);
+  return gemm::multiply<Features>(p, clip_rows, vector, call);
 }
 
 template <class Features, typename T, class A>

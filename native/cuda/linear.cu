@@ -39,7 +39,7 @@ Status linear(const Call& call) {
   int64_t clip_rows = 1;
   for (int i = 1; i + 1 < x.rank; ++i) clip_rows *= x.shape[i];
   const int vector = min(widest_vector(x, K, 8), widest_vector(weight, K, 8));
-  return gemm::multiply<gemm::Features<false, true, false>>(p, clip_rows, vector, call.stream);
+  return gemm::multiply<gemm::Features<false, true, false>>(p, clip_rows, vector, call);
 }
 
 Status run(const Call& call) {

@@ -246,6 +246,7 @@ Napi::Value EngineWrap::create_program(const Napi::CallbackInfo& info) {
   program->input_bytes = sizes(description.Get("inputBytes"));
   program->output_bytes = sizes(description.Get("outputBytes"));
   program->scalars = size_of(description.Get("scalars"));
+  program->tf32 = description.Get("tf32").ToBoolean();
   auto list = description.Get("instructions").As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); ++i) {
     auto item = list.Get(i).As<Napi::Object>();

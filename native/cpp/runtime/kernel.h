@@ -16,6 +16,7 @@ struct Call {
   char* workspace;  // 64-byte aligned, as large as the kernel's workspace function asked for
   ThreadPool* pool;
   void* stream = nullptr;  // of the CUDA kernels
+  bool tf32 = false;       // matrix products of f32 may round their operands to tf32
 };
 
 using KernelFunction = Status (*)(const Call&);

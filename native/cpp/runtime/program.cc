@@ -31,9 +31,14 @@ std::string check(const Program& p, const Instruction& i, const Operand& o) {
 }
 
 Call call_of(const Instruction& i, const std::vector<Tensor>& in, const std::vector<Tensor>& out) {
-  return {in.data(),      static_cast<int>(in.size()),      out.data(), static_cast<int>(out.size()),
-          i.attrs.data(), static_cast<int>(i.attrs.size()), nullptr,    nullptr,
-          nullptr};
+  Call call{};
+  call.in = in.data();
+  call.inputs = static_cast<int>(in.size());
+  call.out = out.data();
+  call.outputs = static_cast<int>(out.size());
+  call.attrs = i.attrs.data();
+  call.attr_count = static_cast<int>(i.attrs.size());
+  return call;
 }
 
 }  // namespace
@@ -109,6 +114,7 @@ Status run_instruction(const Program& program, const Bound& bound, size_t i, Thr
   call.workspace = bound.workspace;
   call.pool = pool;
   call.stream = stream;
+  call.tf32 = program.tf32;
   return program.instructions[i].kernel->run(call);
 }
 

@@ -31,6 +31,7 @@ struct Program {
   size_t arena_bytes = 0, workspace_bytes = 0;
   std::vector<size_t> input_bytes, output_bytes;
   size_t scalars = 0;
+  bool tf32 = false;  // see Call
 
   // Finds kernels, checks that no operand reaches outside its space, sizes the workspace. Returns what is wrong, or "".
   std::string link(Isa isa, int threads);

@@ -108,12 +108,16 @@ struct Features {
 };
 
 // Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the factors that may
-// be copied at once. Copies below 16 bytes have one tile only: such layers are few, and each kernel takes compile time.
+// be copied at once. `call` gives the stream and whether f32 may be rounded to tf32. Copies below 16 bytes have one
+// tile only: such layers are few, and each kernel takes compile time.
 template <class Features, typename T, class A>
-Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, Stream stream) {
+Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, const Call& call) {
+  const Stream stream = call.stream;
   if (p.out.rows == 0 || p.out.columns == 0) return {};
   if constexpr (sizeof(T) == 4) {
     (void)clip_rows;
+    // named, never by default: an operand keeps 10 bits of its mantissa
+    if (call.tf32 && vector >= 4) return start<Features, Tile64x64, 4, true>(p, stream);
     if (vector >= 4) return start<Features, TileF32, 4, false>(p, stream);
     return start<Features, TileF32, 1, false>(p, stream);
   } else {
