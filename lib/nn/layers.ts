@@ -11,6 +11,7 @@ import {
   layerNorm as layerNormOp,
   linear as linearOp,
   maxPool3d as maxPool3dOp,
+  permute as permuteOp,
   type PreprocessAttrs,
   preprocess as preprocessOp,
   reduceMax as reduceMaxOp,
@@ -53,8 +54,12 @@ export function batchNorm(x: Tensor, key: string, eps: number): Tensor {
 /** y = x Wᵀ + b with `<key>.weight` `[out, in]` and `<key>.bias`. */
 export function linear(x: Tensor, key: string, outFeatures: number, options: { bias?: boolean } = {}): Tensor {
   const weight = parameter(`${key}.weight`, [outFeatures, x.shape[x.shape.length - 1]]);
-  const bias = options.bias === false ? null : parameter(`${key}.bias`, [outFeatures]);
-  return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];
+  return linearWith(x, weight, options.bias === false ? null : parameter(`${key}.bias`, [outFeatures]));
+}
+
+/** y = x Wᵀ + b with tensors for W `[out, in]` and b `[out]`: parameters, or what is made of them. */
+export function linearWith(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  return applyOp(linearOp, [x, weight, bias], { outFeatures: weight.shape[0], activation: "none" })[0];
 }
 
 /** Layer normalisation of x, or of x + residual, with `<key>.weight` and `<key>.bias` `[C]`. */
@@ -101,6 +106,7 @@ export const relu = (x: Tensor): Tensor => unary(x, "relu");
 export const binary = (a: Tensor, b: Tensor, kind: BinaryKind): Tensor => applyOp(binaryOp, [a, b], { kind })[0];
 export const concat = (list: Tensor[], axis: number): Tensor => applyOp(concatOp, list, { axis })[0];
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => applyOp(reshapeOp, [x], { shape })[0];
+export const permute = (x: Tensor, order: readonly number[]): Tensor => applyOp(permuteOp, [x], { order })[0];
 export const spaceToDepth = (x: Tensor): Tensor => applyOp(spaceToDepthOp, [x], {})[0];
 export const reduceMax = (x: Tensor): Tensor => applyOp(reduceMaxOp, [x], {})[0];
 export const preprocess = (x: Tensor, attrs: PreprocessAttrs): Tensor => applyOp(preprocessOp, [x], attrs)[0];
