@@ -54,10 +54,11 @@ export function batchNorm(x: Tensor, key: string, eps: number): Tensor {
 /** y = x Wᵀ + b with `<key>.weight` `[out, in]` and `<key>.bias`. */
 export function linear(x: Tensor, key: string, outFeatures: number, options: { bias?: boolean } = {}): Tensor {
   const weight = parameter(`${key}.weight`, [outFeatures, x.shape[x.shape.length - 1]]);
-  return linearWith(x, weight, options.bias === false ? null : parameter(`${key}.bias`, [outFeatures]));
+  const bias = options.bias === false ? null : parameter(`${key}.bias`, [outFeatures]);
+  return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];
 }
 
-/** y = x Wᵀ + b with tensors for W `[out, in]` and b `[out]`: parameters, or what is made of them. */
+/** y = x Wᵀ + b with a weight `[out, in]` and a bias `[out]` that are values already. */
 export function linearWith(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   return applyOp(linearOp, [x, weight, bias], { outFeatures: weight.shape[0], activation: "none" })[0];
 }
