@@ -54,6 +54,8 @@ export interface Addon {
       globalAccesses: number;
       excessSectors: number;
       mma: number;
+      /** Device memory in use now. */
+      memoryBytes: number;
     };
   };
   gpus(): { cuda: number; emulated: number | null };

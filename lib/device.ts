@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { loadAddon, type NativeEngine } from "./binding.js";
-import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
+import { DeviceError, DisposedError, InvalidArgumentError, nativeError } from "./errors.js";
 import { ParameterStore } from "./graph/parameter_store.js";
 
 /**
@@ -67,6 +67,15 @@ export class Device {
     return this.#engine;
   }
 
+  /** Calls the native side; what it throws becomes an error of this package. @internal */
+  native<T>(call: (engine: NativeEngine) => T): T {
+    try {
+      return call(this.engine);
+    } catch (cause) {
+      throw nativeError(cause);
+    }
+  }
+
   /**
    * Memory that runs on this device read and write in place, where an ordinary array is copied: for large inputs and
    * `outputs` that are used again. Zeros at first. It may outlive the device.
@@ -82,7 +91,7 @@ export class Device {
       });
     }
     const kind = { f32: Float32Array, u8: Uint8Array, i32: Int32Array }[dtype];
-    return new kind(this.engine.allocate(length * kind.BYTES_PER_ELEMENT));
+    return new kind(this.native((engine) => engine.allocate(length * kind.BYTES_PER_ELEMENT)));
   }
 
   /** Bytes held: parameters with their derived forms, and the arena and workspace that all programs share. */

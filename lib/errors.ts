@@ -58,6 +58,22 @@ export class OutOfMemoryError extends VideoClipError {
   }
 }
 
+/** The error for what the native side says went wrong. @internal */
+export function nativeError(cause: unknown): Error {
+  if (cause instanceof VideoClipError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  switch (message) {
+    case "disposed":
+      return new DisposedError("This device");
+    case "device lost":
+      return new DeviceError("ERR_DEVICE_LOST", "The GPU stopped answering: open the device again", { cause });
+    case "out of memory":
+      return new OutOfMemoryError("The device has too little memory for this");
+    default:
+      return new VideoClipError("ERR_RUN", `The device failed: ${message}`, { cause });
+  }
+}
+
 /** A weight file that is broken, unsafe or does not fit the model; names the byte or key. */
 export class WeightsError extends VideoClipError {
   constructor(message: string, details: ErrorDetails = {}) {

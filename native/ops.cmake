@@ -34,15 +34,26 @@ set(VIDEOCLIP_OPS
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
   attention
+  avg_pool3d
+  batch_norm
   binary
   cast
   concat
+  contrastive_loss
   conv3d
   embedding
+  fold_conv_bias
+  fold_conv_weight
+  global_mean
   layer_norm
   linear
+  max_pool3d
   permute
+  preprocess
+  reduce_max
+  scale_channels
   slice
+  softmax
   space_to_depth
   top_k
   unary

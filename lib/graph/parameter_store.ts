@@ -32,7 +32,7 @@ export class ParameterStore {
     const old = this.#entries.get(key);
     const dtype = data instanceof Uint16Array ? "f16" : "f32";
     const entry: Entry = { id: old?.id ?? this.#next++, shape, dtype, version: (old?.version ?? 0) + 1 };
-    this.device.engine.setParameter(entry.id, data);
+    this.device.native((engine) => engine.setParameter(entry.id, data));
     this.#entries.set(key, entry);
     this.version++;
   }
@@ -65,7 +65,7 @@ export class ParameterStore {
   get(key: string): Float32Array {
     const entry = this.#entries.get(key);
     if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
-    return new Float32Array(this.device.engine.readParameter(entry.id));
+    return new Float32Array(this.device.native((engine) => engine.readParameter(entry.id)));
   }
 
   /** Id of a derived form and whether it must be made (again). @internal */
@@ -74,7 +74,8 @@ export class ParameterStore {
     let entry = this.#derived.get(name);
     if (!entry) {
       entry = { id: this.#next++, sources, versions: [] };
-      this.device.engine.setParameter(entry.id, bytes);
+      const { id } = entry;
+      this.device.native((engine) => engine.setParameter(id, bytes));
       this.#derived.set(name, entry);
     }
     return { id: entry.id, stale: entry.versions.length === 0 || versions.some((v, i) => v !== entry.versions[i]) };

@@ -1,13 +1,6 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
-import {
-  DeviceError,
-  DisposedError,
-  DTypeError,
-  InvalidArgumentError,
-  OutOfMemoryError,
-  VideoClipError,
-} from "../errors.js";
+import { DisposedError, DTypeError, InvalidArgumentError, nativeError } from "../errors.js";
 import { chooseBf16 } from "./passes/choose_bf16.js";
 import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
@@ -106,12 +99,14 @@ export class Program {
   async #execute(inputs: ProgramInputs, options: RunOptions, profile: boolean) {
     if (this.#disposed) throw new DisposedError("This program");
     options.signal?.throwIfAborted();
-    const views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
+    let views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
     const store = this.device.parameters;
     if (this.#madeAt !== store.version) {
       const version = store.version;
+      views = views.map((view) => view.slice()); // they may change while the weights are being made
       await makeDerived(this.device, this.#derived);
       this.#madeAt = version;
+      options.signal?.throwIfAborted();
       if (this.#disposed) throw new DisposedError("This program");
     }
     const outputs = [...this.outputs.keys()].map((name) => options.outputs?.[name] ?? null);
@@ -162,20 +157,14 @@ async function runNative(
   signal?: AbortSignal,
   profile = false,
 ): Promise<(ArrayBuffer | null)[]> {
-  const { job, promise } = device.engine.run(id, inputs, new Float32Array(0), profile, outputs);
+  const { job, promise } = device.native((engine) => engine.run(id, inputs, new Float32Array(0), profile, outputs));
   const abort = () => device.engine.cancel(job);
   signal?.addEventListener("abort", abort, { once: true });
   try {
     return await promise;
   } catch (cause) {
     signal?.throwIfAborted();
-    const message = cause instanceof Error ? cause.message : String(cause);
-    if (message === "disposed") throw new DisposedError("This device");
-    if (message === "device lost") {
-      throw new DeviceError("ERR_DEVICE_LOST", "The GPU stopped answering: it must be opened again", { cause });
-    }
-    if (message === "out of memory") throw new OutOfMemoryError("The device has too little memory for this program");
-    throw new VideoClipError("ERR_RUN", `The program failed: ${message}`, { cause });
+    throw nativeError(cause);
   } finally {
     signal?.removeEventListener("abort", abort);
   }
@@ -196,7 +185,7 @@ export function compile(graph: Graph, device: Device): Program {
       ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype)
       : ids.get(tensor);
   const plan = planGraph(graph, parameterId, (_, index) => ({ space: SPACE.output, id: index }));
-  const native = device.engine.createProgram(encode(graph, plan));
+  const native = device.native((engine) => engine.createProgram(encode(graph, plan)));
   return new Program(device, graph, plan, derived, native);
 }
 
@@ -218,7 +207,7 @@ function lowerToCpu(graph: Graph, device: Device): void {
 }
 
 /** Ops whose CPU kernels take 16-bit operands. */
-const HALF_ON_CPU = new Set(["input", "parameter", "cast", "top_k"]);
+const HALF_ON_CPU = new Set(["cast", "concat", "input", "parameter", "permute", "slice", "space_to_depth", "top_k"]);
 
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
@@ -233,7 +222,7 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
       tensor.node.op === PARAMETER ? store.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype) : undefined,
     (_, index) => ({ space: SPACE.parameter, id: store.derived(stale[index].name, [], 0).id }),
   );
-  const { id } = device.engine.createProgram({ ...encode(graph, plan), outputBytes: [] });
+  const { id } = device.native((engine) => engine.createProgram({ ...encode(graph, plan), outputBytes: [] }));
   try {
     await runNative(device, id, [], []);
   } finally {

@@ -187,10 +187,11 @@ Status run(const Call& call, Arguments<T> p) {
     p.vectors = Divider(vectors);
     p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * strips * vectors;
     if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 strips of a depthwise convolution"};
-    if constexpr (V == 1) return start<T, V, 0, 0>(p, call.stream);
-    if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(p, call.stream);
-    if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(p, call.stream);
-    if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(p, call.stream);
+    if constexpr (V > 1) {  // odd channels are too rare for instances of their own
+      if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(p, call.stream);
+      if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(p, call.stream);
+      if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(p, call.stream);
+    }
     return start<T, V, 0, 0>(p, call.stream);
   }
 }
@@ -213,13 +214,14 @@ Status depthwise(const Call& call, const Conv3dArgs& a) {
   const int order[3] = {along_frames ? 0 : 2, along_frames ? 2 : 1, along_frames ? 1 : 0};
   for (int i = 0; i < 3; ++i) {
     const int from = order[i];
+    const int64_t out_rows = rows[from];
     p.axis[i] = {static_cast<int>(x.shape[1 + from]),
                  static_cast<int>(y.shape[1 + from]),
                  static_cast<int>(a.kernel[from]),
                  static_cast<int>(a.stride[from]),
                  static_cast<int>(a.low[from]),
                  x.strides[1 + from],
-                 rows[from],
+                 out_rows,
                  static_cast<int>(taps[from])};
   }
   p.clip_stride = x.strides[0];

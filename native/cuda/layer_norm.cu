@@ -17,7 +17,8 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kRows = 4;                // of a block: small enough that a few hundred rows reach all SMs
+constexpr int kRows = 4;  // of a block: small enough that a few hundred rows reach all SMs
+constexpr int kRowThreads = kRows * kWarpSize;
 constexpr int kMostInRegisters = 1024;  // channels: with 32 values a lane 28 warps fit an SM, 16 loads each in flight
 constexpr int kWideThreads = 256;
 
@@ -96,7 +97,7 @@ VC_DEVICE void store_chunk(const Arguments<T>& p, int64_t row, int c, const floa
 
 // Up to 32 kChunks chunks of channels.
 template <typename T, int V, int kChunks>
-__global__ void __launch_bounds__(kRows* kWarpSize) row_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kRowThreads) row_kernel(Arguments<T> p) {
   const int64_t row = int64_t{blockIdx.x} * kRows + warp_id();
   if (row >= p.rows) return;
   float u[kChunks][kChunk<T>];
@@ -163,7 +164,7 @@ __global__ void __launch_bounds__(kWideThreads) wide_row_kernel(Arguments<T> p) 
 template <typename T, int V, int kChunks>
 Status start(const Arguments<T>& p, Stream stream) {
   const Grid grid{static_cast<unsigned>((p.rows + kRows - 1) / kRows)};
-  return launch(row_kernel<T, V, kChunks>, grid, kRows * kWarpSize, 0, stream, p);
+  return launch(row_kernel<T, V, kChunks>, grid, kRowThreads, 0, stream, p);
 }
 
 template <typename T, int V>

@@ -98,9 +98,10 @@ struct Walk {
     blocks = static_cast<unsigned>(all);
   }
 
-  // Where the thread's u-th vector begins in each operand; false when it has none.
+  // Where the thread's u-th vector begins in each operand; false when it has none. Which vector of its row it is,
+  // through `of_row`.
   template <int V>
-  VC_DEVICE bool place(int u, size_t (&at)[K]) const {
+  VC_DEVICE bool place(int u, size_t (&at)[K], int* of_row = nullptr) const {
     const int local = u * kWalkThreads + static_cast<int>(threadIdx.x);
     int column = local, row = static_cast<int>(blockIdx.x);
     if (blocks_per_row > 1) {
@@ -113,6 +114,7 @@ struct Walk {
       row = row * static_cast<int>(rows_per_block) + r;
     }
     if (static_cast<uint32_t>(row) >= rows || static_cast<uint32_t>(column) >= columns) return false;
+    if (of_row) *of_row = column;
 #pragma unroll
     for (int k = 0; k < K; ++k) at[k] = static_cast<size_t>(column) * V * static_cast<size_t>(step[k]);
     for (int d = 0; d < axes; ++d) {

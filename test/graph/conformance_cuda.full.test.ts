@@ -57,7 +57,8 @@ async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string
   try {
     return await ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
   } catch (error) {
-    throw new Error((error as Error).message); // the reporter reads other fields of an error in its own way
+    // the reporter reads other fields of an error in its own way
+    throw new Error((error as Error).message, { cause: error });
   }
 }
 

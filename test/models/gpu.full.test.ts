@@ -14,7 +14,7 @@ import { hashValues } from "../../dist/nn/random_weights.js";
 const test = suite("networks on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
 /** Relative L2 against the CPU in f32: what ten layers of 16-bit activations lose. */
-const LIMIT: Record<Precision, number> = { f32: 1e-5, f16: 5e-3, bf16: 4e-2 };
+const LIMIT: Record<Precision, number> = { f32: 1e-5, f16: 1e-2, bf16: 4e-2 };
 const KINETICS = { mean: [0.43, 0.4, 0.38], std: [0.28, 0.27, 0.27] } as const;
 
 const clip = (n: number, frames: number, size: number) => input("x", [n, frames, size, size, 3], "u8");

@@ -18,6 +18,7 @@ void run_all() {
     test_collectives();
     test_matrix_layouts();
     test_gemm();
+    test_products();
     test_faults();
   }
 }

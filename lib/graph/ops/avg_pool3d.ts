@@ -48,6 +48,30 @@ export const avgPool3d = defineOp<AvgPoolAttrs>({
       },
     },
     {
+      name: "all of a clip",
+      inputs: [x(2, 4, 7, 7, 24)],
+      attrs: {
+        kernel: [4, 7, 7],
+        stride: [1, 1, 1],
+        low: [0, 0, 0],
+        high: [0, 0, 0],
+        ceil: false,
+        countIncludePad: true,
+      },
+    },
+    {
+      name: "2x2x2, 40 channels",
+      inputs: [x(2, 2, 4, 8, 40)],
+      attrs: {
+        kernel: [2, 2, 2],
+        stride: [2, 2, 2],
+        low: [0, 0, 0],
+        high: [0, 0, 0],
+        ceil: false,
+        countIncludePad: true,
+      },
+    },
+    {
       name: "padded ceil",
       inputs: [x(1, 4, 5, 6, 70)],
       attrs: {

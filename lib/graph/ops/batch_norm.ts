@@ -1,5 +1,6 @@
 import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp, sameShape, shapeError } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
 export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
@@ -8,7 +9,7 @@ export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
     const want = [x!.shape[x!.shape.length - 1]];
     for (const p of parameters)
       if (!sameShape(p?.shape ?? [], want)) throw shapeError("batch_norm", `[${want}]`, p?.shape ?? "none");
-    return [{ shape: x!.shape, dtype: "f32" }];
+    return [{ shape: x!.shape, dtype: storageType("batch_norm", x) }];
   },
   encode: (a) => [a.eps, a.relu ? 1 : 0],
   reference: ([x, weight, bias, mean, variance], a) => {
@@ -27,16 +28,15 @@ export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
     emit.set(y, a.relu ? emit.node("Relu", [name]) : name, { axes, nonNegative: a.relu });
   },
   cases: [
-    {
-      name: "relu",
-      inputs: [
-        { shape: [2, 3, 4, 5, 11] },
-        { shape: [11] },
-        { shape: [11] },
-        { shape: [11] },
-        { shape: [11], shift: 1.2 },
-      ],
-      attrs: { eps: 1e-3, relu: true },
-    },
-  ],
+    { name: "relu", shape: [2, 3, 4, 5, 11], relu: true },
+    { name: "rows of two blocks", shape: [70, 512], relu: false },
+    { name: "columns of three blocks", shape: [3, 2100], relu: false },
+  ].map(({ name, shape, relu }) => {
+    const vector = { shape: shape.slice(-1) };
+    return {
+      name,
+      inputs: [{ shape }, vector, vector, vector, { ...vector, shift: 1.2 }],
+      attrs: { eps: 1e-3, relu },
+    };
+  }),
 });

@@ -1,4 +1,5 @@
 import { type Array64, defineOp, denseStrides, elements, shapeError, type Tensor, type TensorType } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** In the order of native/cpp/ops/binary.h. */
 export const binaryKinds = ["add", "sub", "mul", "div", "max"] as const;
@@ -25,7 +26,7 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
 }
 
 function shape([a, b]: (TensorType | null)[]): TensorType[] {
-  return [{ shape: broadcast(a!.shape, b!.shape), dtype: "f32" }];
+  return [{ shape: broadcast(a!.shape, b!.shape), dtype: storageType("binary", a, b) }];
 }
 
 function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): Array64[] {
@@ -64,6 +65,11 @@ export const binary = defineOp<{ kind: BinaryKind }>({
       inputs: [{ shape: [3, 5, 7] }, { shape: [3, 5, 7], shift: 3 }],
       attrs: { kind },
     })),
+    { name: "more than a block", inputs: [{ shape: [2, 4104] }, { shape: [2, 4104] }], attrs: { kind: "add" } },
+    { name: "bias", inputs: [{ shape: [5, 70, 24] }, { shape: [24] }], attrs: { kind: "add" } },
+    { name: "gate", inputs: [{ shape: [2, 3, 5, 16] }, { shape: [2, 1, 1, 16] }], attrs: { kind: "mul" } },
+    { name: "column", inputs: [{ shape: [6, 1] }, { shape: [6, 16] }], attrs: { kind: "sub" } },
+    { name: "one", inputs: [{ shape: [1, 1] }, { shape: [1] }], attrs: { kind: "max" } },
     { name: "row", inputs: [{ shape: [4, 3, 9] }, { shape: [9] }], attrs: { kind: "add" } },
     { name: "both sides", inputs: [{ shape: [4, 1, 9] }, { shape: [3, 1] }], attrs: { kind: "mul" } },
     { name: "scalar", inputs: [{ shape: [5, 2] }, { shape: [] }], attrs: { kind: "mul" } },

@@ -6,10 +6,11 @@ function shape(inputs: (TensorType | null)[], { axis }: { axis: number }): Tenso
     if (x!.shape.length !== first.length || x!.shape.some((v, i) => i !== axis && v !== first[i])) {
       throw shapeError("concat", `[${first.join(", ")}] but for axis ${axis}`, x!.shape);
     }
+    if (x!.dtype !== inputs[0]!.dtype) throw shapeError("concat", inputs[0]!.dtype, x!.dtype);
   }
   const out = [...first];
   out[axis] = inputs.reduce((sum, x) => sum + x!.shape[axis], 0);
-  return [{ shape: out, dtype: "f32" }];
+  return [{ shape: out, dtype: inputs[0]!.dtype }];
 }
 
 /** Joins tensors along `axis`. */
@@ -46,6 +47,7 @@ export const concat = defineOp<{ axis: number }>({
       inputs: [{ shape: [2, 3, 5] }, { shape: [2, 3, 1] }, { shape: [2, 3, 8] }],
       attrs: { axis: 2 },
     },
+    { name: "16 and 24", inputs: [{ shape: [7, 16] }, { shape: [7, 24] }], attrs: { axis: 1 } },
     { name: "first axis", inputs: [{ shape: [2, 3] }, { shape: [5, 3] }], attrs: { axis: 0 } },
   ],
 });

@@ -1,11 +1,12 @@
 import { defineOp, shapeError } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** Rows of a table by id: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
 export const embedding = defineOp<Record<string, never>>({
   name: "embedding",
   shape: ([ids, weight]) => {
     if (ids?.dtype !== "i32") throw shapeError("embedding", "i32 ids", ids?.shape ?? "none");
-    return [{ shape: [...ids.shape, weight!.shape[1]], dtype: "f32" }];
+    return [{ shape: [...ids.shape, weight!.shape[1]], dtype: storageType("embedding", weight) }];
   },
   encode: () => [],
   reference: ([ids, weight]) => {
@@ -18,5 +19,13 @@ export const embedding = defineOp<Record<string, never>>({
   },
   toOnnx: ({ inputs: [ids, weight], outputs: [y] }, emit) =>
     emit.set(y, emit.node("Gather", [emit.arranged(weight!), emit.arranged(ids!)])),
-  cases: [{ name: "repeats", inputs: [{ shape: [3, 4], dtype: "i32", integer: 5 }, { shape: [9, 6] }], attrs: {} }],
+  cases: [
+    { name: "repeats", columns: 6 },
+    { name: "16 columns", columns: 16 },
+    { name: "one column", columns: 1 },
+  ].map(({ name, columns }) => ({
+    name,
+    inputs: [{ shape: [3, 4], dtype: "i32", integer: 5 }, { shape: [9, columns] }],
+    attrs: {},
+  })),
 });

@@ -1,11 +1,12 @@
 import { defineOp, elements, shapeError } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** Mean over all positions: x `[N, ..., C]` to `[N, C]`. */
 export const globalMean = defineOp<Record<string, never>>({
   name: "global_mean",
   shape: ([x]) => {
     if (!x || x.shape.length < 3) throw shapeError("global_mean", "x [N, ..., C]", x?.shape ?? "none");
-    return [{ shape: [x.shape[0], x.shape[x.shape.length - 1]], dtype: "f32" }];
+    return [{ shape: [x.shape[0], x.shape[x.shape.length - 1]], dtype: storageType("global_mean", x) }];
   },
   encode: () => [],
   reference: ([x]) => {
@@ -27,6 +28,8 @@ export const globalMean = defineOp<Record<string, never>>({
   },
   cases: [
     { name: "one position", inputs: [{ shape: [3, 1, 5] }], attrs: {} },
+    { name: "16 channels", inputs: [{ shape: [3, 5, 7, 7, 16], shift: 2 }], attrs: {} },
+    { name: "columns of three blocks", inputs: [{ shape: [2, 19, 2100] }], attrs: {} },
     { name: "more than a chunk", inputs: [{ shape: [2, 3, 11, 19, 13], shift: 2 }], attrs: {} },
   ],
 });

@@ -1,6 +1,7 @@
 import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
 import { type Array64, denseStrides, elements, shapeError, type Tensor, type TensorType } from "../tensor.js";
 import type { Triple } from "./conv3d.js";
+import { storageType } from "./storage.js";
 
 /** What max and average pooling share. */
 export interface PoolAttrs {
@@ -24,7 +25,7 @@ export function poolShape(op: string, x: TensorType | null, a: PoolAttrs, padded
     const limit = padded ? n : x.shape[1 + i] + a.low[i];
     return (out - 1) * a.stride[i] >= limit ? out - 1 : out;
   });
-  return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: "f32" }];
+  return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: storageType(op, x) }];
 }
 
 export function encodePool(a: PoolAttrs, flag: boolean): number[] {

@@ -1,8 +1,8 @@
 import { channelsFirst } from "../onnx_emitter.js";
-import { defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
+import { type DType, defineOp, denseStrides, elements, isFloat, shapeError, type TensorType } from "../tensor.js";
 import { emitCells } from "./space_to_depth.js";
 
-/** u8 RGB frames `[N, T, H, W, 3]` to normalised f32: crop, `(x / 255 - mean) / std`, optionally space-to-depth. */
+/** u8 RGB frames `[N, T, H, W, 3]` to normalised f32, bf16 or f16: crop, `(x / 255 - mean) / std`, optionally space-to-depth. */
 export interface PreprocessAttrs {
   top: number;
   left: number;
@@ -11,6 +11,8 @@ export interface PreprocessAttrs {
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
   spaceToDepth: boolean;
+  /** Of the result; f32 if not given. */
+  dtype?: DType;
 }
 
 function shape([x]: (TensorType | null)[], a: PreprocessAttrs): TensorType[] {
@@ -21,10 +23,12 @@ function shape([x]: (TensorType | null)[], a: PreprocessAttrs): TensorType[] {
   if (a.top < 0 || a.left < 0 || a.top + a.height > H || a.left + a.width > W) {
     throw shapeError("preprocess", `a crop ${a.height} x ${a.width} at ${a.top}, ${a.left} inside the frames`, x.shape);
   }
-  if (!a.spaceToDepth) return [{ shape: [N, T, a.height, a.width, 3], dtype: "f32" }];
+  const dtype = a.dtype ?? "f32";
+  if (!isFloat(dtype)) throw shapeError("preprocess", "f32, bf16 or f16", dtype);
+  if (!a.spaceToDepth) return [{ shape: [N, T, a.height, a.width, 3], dtype }];
   if (T % 2 || a.height % 2 || a.width % 2)
     throw shapeError("preprocess", "even T, height and width", [T, a.height, a.width]);
-  return [{ shape: [N, T / 2, a.height / 2, a.width / 2, 24], dtype: "f32" }];
+  return [{ shape: [N, T / 2, a.height / 2, a.width / 2, 24], dtype }];
 }
 
 const attrs = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const;
@@ -70,6 +74,16 @@ export const preprocess = defineOp<PreprocessAttrs>({
       name: "crop",
       inputs: [{ shape: [2, 3, 7, 9, 3], dtype: "u8" }],
       attrs: { ...attrs, top: 1, left: 2, height: 5, width: 6, spaceToDepth: false },
+    },
+    {
+      name: "crop of 16",
+      inputs: [{ shape: [2, 2, 11, 19, 3], dtype: "u8" }],
+      attrs: { ...attrs, top: 2, left: 3, height: 8, width: 16, spaceToDepth: false },
+    },
+    {
+      name: "odd",
+      inputs: [{ shape: [1, 3, 5, 7, 3], dtype: "u8" }],
+      attrs: { ...attrs, top: 0, left: 0, height: 5, width: 7, spaceToDepth: false },
     },
     {
       name: "cells",

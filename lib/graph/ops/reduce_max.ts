@@ -1,9 +1,12 @@
 import { defineOp } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** Maximum over the second-last axis: x `[..., S, C]` to `[..., C]`. */
 export const reduceMax = defineOp<Record<string, never>>({
   name: "reduce_max",
-  shape: ([x]) => [{ shape: [...x!.shape.slice(0, -2), x!.shape[x!.shape.length - 1]], dtype: "f32" }],
+  shape: ([x]) => [
+    { shape: [...x!.shape.slice(0, -2), x!.shape[x!.shape.length - 1]], dtype: storageType("reduce_max", x) },
+  ],
   encode: () => [],
   reference: ([x]) => {
     const [S, C] = x!.shape.slice(-2);
@@ -22,6 +25,8 @@ export const reduceMax = defineOp<Record<string, never>>({
   },
   cases: [
     { name: "words", inputs: [{ shape: [3, 16, 37] }], attrs: {} },
+    { name: "more than a block", inputs: [{ shape: [130, 3, 16] }], attrs: {} },
+    { name: "columns of three blocks", inputs: [{ shape: [2, 2, 2100] }], attrs: {} },
     { name: "one", inputs: [{ shape: [2, 1, 5] }], attrs: {} },
   ],
 });

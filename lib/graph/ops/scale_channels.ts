@@ -1,4 +1,5 @@
 import { defineOp, elements, sameShape, shapeError } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** y[n, ..., c] = x[n, ..., c] g[n, c]: the self-gate of S3D-G and of squeeze-and-excitation. */
 export const scaleChannels = defineOp<Record<string, never>>({
@@ -7,7 +8,7 @@ export const scaleChannels = defineOp<Record<string, never>>({
     const want = [x!.shape[0], x!.shape[x!.shape.length - 1]];
     if (!sameShape(g?.shape ?? [], want))
       throw shapeError("scale_channels", `gate [${want.join(", ")}]`, g?.shape ?? "none");
-    return [{ shape: x!.shape, dtype: "f32" }];
+    return [{ shape: x!.shape, dtype: storageType("scale_channels", x, g) }];
   },
   encode: () => [],
   reference: ([x, g]) => {
@@ -22,5 +23,9 @@ export const scaleChannels = defineOp<Record<string, never>>({
     const gate = emit.reshaped(g!, [g!.shape[0], ...ones, g!.shape[1]], axes);
     emit.set(y, emit.node("Mul", [name, gate]), { axes, nonNegative: nonNegative && emit.value(g!).nonNegative });
   },
-  cases: [{ name: "odd", inputs: [{ shape: [3, 2, 5, 7, 13] }, { shape: [3, 13] }], attrs: {} }],
+  cases: [
+    { name: "odd", inputs: [{ shape: [3, 2, 5, 7, 13] }, { shape: [3, 13] }], attrs: {} },
+    { name: "rows of two blocks", inputs: [{ shape: [2, 70, 512] }, { shape: [2, 512] }], attrs: {} },
+    { name: "columns of three blocks", inputs: [{ shape: [2, 3, 2100] }, { shape: [2, 2100] }], attrs: {} },
+  ],
 });

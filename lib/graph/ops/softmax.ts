@@ -1,9 +1,10 @@
 import { defineOp } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** Softmax over the last axis, or its logarithm. */
 export const softmax = defineOp<{ log: boolean }>({
   name: "softmax",
-  shape: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
+  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("softmax", x) }],
   encode: (a) => [a.log ? 1 : 0],
   reference: ([x], a) => {
     const C = x!.shape[x!.shape.length - 1];
@@ -26,5 +27,9 @@ export const softmax = defineOp<{ log: boolean }>({
   cases: [false, true].flatMap((log) => [
     { name: `far ${log}`, inputs: [{ shape: [7, 33], scale: 40, shift: 200 }], attrs: { log } },
     { name: `one ${log}`, inputs: [{ shape: [3, 1] }], attrs: { log } },
+    { name: `64 ${log}`, inputs: [{ shape: [9, 64], scale: 6 }], attrs: { log } },
+    { name: `1001 ${log}`, inputs: [{ shape: [2, 1001], scale: 6 }], attrs: { log } },
+    { name: `2064 ${log}`, inputs: [{ shape: [2, 2064], scale: 6 }], attrs: { log } },
+    { name: `1031 ${log}`, inputs: [{ shape: [2, 1031], scale: 6 }], attrs: { log } },
   ]),
 });

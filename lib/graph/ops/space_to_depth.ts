@@ -6,7 +6,7 @@ function shape([x]: (TensorType | null)[]): TensorType[] {
     throw shapeError("space_to_depth", "[N, T, H, W, C] with even T, H and W", x?.shape ?? "none");
   }
   const [N, T, H, W, C] = x.shape;
-  return [{ shape: [N, T / 2, H / 2, W / 2, 8 * C], dtype: "f32" }];
+  return [{ shape: [N, T / 2, H / 2, W / 2, 8 * C], dtype: x.dtype }];
 }
 
 /** Rearranges the channels-first value `name` of `[N, T, H, W, C]`. */
@@ -39,5 +39,8 @@ export const spaceToDepth = defineOp<Record<string, never>>({
     const { nonNegative } = emit.value(x!);
     emit.set(y, emitCells(emit, emit.arranged(x!, axes), x!.shape), { axes, nonNegative });
   },
-  cases: [{ name: "odd cells", inputs: [{ shape: [2, 4, 6, 10, 3] }], attrs: {} }],
+  cases: [
+    { name: "odd cells", inputs: [{ shape: [2, 4, 6, 10, 3] }], attrs: {} },
+    { name: "8 channels", inputs: [{ shape: [2, 2, 6, 4, 8] }], attrs: {} },
+  ],
 });

@@ -1,5 +1,6 @@
 import type { OnnxEmitter } from "../onnx_emitter.js";
 import { defineOp, type Tensor } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** In the order of native/cpp/ops/unary.h. */
 export const unaryKinds = ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "swish", "exp", "softplus"] as const;
@@ -54,12 +55,16 @@ export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tens
 /** y = f(x), element by element. */
 export const unary = defineOp<{ kind: UnaryKind }>({
   name: "unary",
-  shape: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
+  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("unary", x) }],
   encode: (a) => [unaryKinds.indexOf(a.kind)],
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes } = emit.value(x!);
     emitUnary(emit, a.kind, name, y, axes);
   },
-  cases: unaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }], attrs: { kind } })),
+  cases: [
+    ...unaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }], attrs: { kind } })),
+    ...unaryKinds.map((kind) => ({ name: `${kind} of 16`, inputs: [{ shape: [5, 16], scale: 6 }], attrs: { kind } })),
+    { name: "more than a block", inputs: [{ shape: [2, 4104] }], attrs: { kind: "relu" } },
+  ],
 });

@@ -70,6 +70,7 @@ Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   out.Set("globalAccesses", static_cast<double>(counters.global_accesses));
   out.Set("excessSectors", static_cast<double>(counters.excess_sectors));
   out.Set("mma", static_cast<double>(counters.mma));
+  out.Set("memoryBytes", static_cast<double>(emulator::memory_in_use()));
   return out;
 }
 

@@ -24,9 +24,12 @@ void set(const Tensor& y, int64_t i, float value) {
 
 Status cast(const Call& call) {
   const Tensor &x = call.in[0], &y = call.out[0];
-  const int64_t n = y.elements(), step = rows_per_task(1);
-  call.pool->parallel_for(ceil_div(n, step), [&](int64_t task, int) {
-    for (int64_t i = task * step; i < min64(n, (task + 1) * step); ++i) set(y, i, get(x, i));
+  const Rows from(x), to(y);
+  const int64_t step = rows_per_task(from.channels);
+  call.pool->parallel_for(ceil_div(from.rows, step), [&](int64_t task, int) {
+    for (int64_t r = task * step; r < min64(from.rows, (task + 1) * step); ++r) {
+      for (int64_t c = 0; c < from.channels; ++c) set(y, r * to.stride + c, get(x, r * from.stride + c));
+    }
   });
   return {};
 }

@@ -12,7 +12,7 @@ Status concat(const Call& call) {
   for (int i = 0; i < call.inputs; ++i) {
     part.shape[axis] = call.in[i].shape[axis];
     strided_copy(call, part, call.in[i]);
-    part.data += part.shape[axis] * part.strides[axis] * static_cast<int64_t>(sizeof(float));
+    part.data += part.shape[axis] * part.strides[axis] * static_cast<int64_t>(item_size(part.dtype));
   }
   return {};
 }

@@ -17,10 +17,10 @@ Status space_to_depth(const Call& call) {
     from.strides[0] = x.strides[0];
     from.strides[4] = x.strides[4];
     for (int i = 0; i < 3; ++i) {
-      from.data += offset[i] * x.strides[1 + i] * static_cast<int64_t>(sizeof(float));
+      from.data += offset[i] * x.strides[1 + i] * static_cast<int64_t>(item_size(x.dtype));
       from.strides[1 + i] = 2 * x.strides[1 + i];
     }
-    to.data += d * C * static_cast<int64_t>(sizeof(float));
+    to.data += d * C * static_cast<int64_t>(item_size(x.dtype));
     strided_copy(call, to, from);
   }
   return {};

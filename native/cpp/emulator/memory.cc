@@ -120,6 +120,7 @@ std::atomic<size_t> in_use{0}, limit{SIZE_MAX};
 }  // namespace
 
 void set_memory_limit(size_t bytes) { limit = bytes; }
+size_t memory_in_use() { return in_use; }
 
 void* allocate(size_t bytes) {
   const size_t rounded = (bytes + kAlign - 1) / kAlign * kAlign;

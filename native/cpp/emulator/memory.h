@@ -30,6 +30,7 @@ void* allocate(size_t bytes);
 void release(void* memory);
 // What may be allocated in all; more fails, as on a full device.
 void set_memory_limit(size_t bytes);
+size_t memory_in_use();
 
 }  // namespace emulator
 }  // namespace videoclip

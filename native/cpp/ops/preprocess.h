@@ -4,5 +4,6 @@
 //
 // in  0 x u8 [N, T, H, W, 3] dense    out 0 y [N, T, h, w, 3] or [N, T/2, h/2, w/2, 24]
 // attrs  top, left, mean R G B, std R G B, space_to_depth (0 or 1)
-// A value has 256 possible inputs, so each is computed once in f64 and rounded once.
+// The CPU computes each of the 256 possible values once, in f64; CUDA multiplies and adds in f32, with factors rounded
+// from f64.
 #include "runtime/kernel.h"

@@ -47,7 +47,7 @@ GpuState gpu_state() {
   }
   if (state.driver_version < kNeededDriver) {
     state.reason = "the NVIDIA driver is too old: it offers CUDA " + version(state.driver_version) + ", CUDA " +
-                   version(kNeededDriver) + " is needed";
+                   version(kNeededDriver) + " (driver R580 or later) is needed";
     return state;
   }
   if (const int code = init(0); code != 0 || device_count(&state.devices) != 0 || state.devices == 0) {

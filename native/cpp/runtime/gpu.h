@@ -51,6 +51,10 @@ class Gpu {
   virtual Status end_capture(Stream stream, Graph* graph) = 0;
   virtual Status launch(Graph graph, Stream stream) = 0;
   virtual void release(Graph graph) = 0;
+
+  // A named range in a profiler's time line, from here to its end, on the calling thread.
+  virtual void begin_range(const char*) {}
+  virtual void end_range() {}
 };
 
 // Null, and why, when there is no such device.

@@ -3,6 +3,11 @@
 
 #include <vector>
 
+#if __has_include(<nvtx3/nvToolsExt.h>)
+#include <nvtx3/nvToolsExt.h>
+#define VIDEOCLIP_HAS_NVTX
+#endif
+
 #include "runtime/gpu.h"
 
 namespace videoclip {
@@ -123,6 +128,11 @@ class CudaGpu : public Gpu {
     return status_of(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream(s)));
   }
   void release(Graph graph) override { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
+
+#if defined(VIDEOCLIP_HAS_NVTX)
+  void begin_range(const char* name) override { nvtxRangePushA(name); }
+  void end_range() override { nvtxRangePop(); }
+#endif
 
  private:
   static cudaStream_t stream(Stream s) { return static_cast<cudaStream_t>(s); }

@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kPlainThreads, 3) plain_kernel(Arguments<T> p)
   bool has_q = false;
 
   for (int key0 = 0; key0 < keys; key0 += kPlainKeys) {
-    const uint32_t bits = ballot(counts(p, at.n, key0 + lane));
+    const uint32_t bits = ballot(counts(mask_bits(p, at.n, key0 + lane)));
     if (bits == 0) continue;
     const auto key_counts = [&](int row) { return (bits >> row & 1) != 0; };
     float s[kWarpRows] = {};

@@ -57,14 +57,18 @@ VC_DEVICE int visible_keys(const Arguments<T>& p, int query) {
   return p.causal ? max(0, min(p.keys, query + p.keys - p.queries + 1)) : p.keys;
 }
 
+// What the mask holds for a key, as bits that nothing has been done with: a load that need not be waited for yet.
 template <typename T>
-VC_DEVICE bool counts(const Arguments<T>& p, int n, int key) {
-  if (key >= p.keys) return false;
+VC_DEVICE uint32_t mask_bits(const Arguments<T>& p, int n, int key) {
+  if (key >= p.keys) return 0;
   const auto at = static_cast<size_t>(n * p.mask_batch + key * p.mask_key);
-  if (p.mask_u8) return p.mask_u8.load(at) != 0;
-  if (p.mask_f32) return p.mask_f32.load(at) != 0;
-  return true;
+  if (p.mask_u8) return p.mask_u8.load(at);
+  if (p.mask_f32) return float_to_bits(p.mask_f32.load(at));
+  return 1;
 }
+
+// The sign is of no account: -0 is 0.
+VC_DEVICE bool counts(uint32_t mask_bits) { return mask_bits << 1 != 0; }
 
 constexpr float kNone = -__builtin_huge_valf();
 

@@ -74,10 +74,13 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
 
   const Global<const T> k = p.k.head(at.n, at.head * p.size, 0), v = p.v.head(at.n, at.head * p.size, 0);
   const int tiles = (visible_keys(p, min(at.query + Tile::kQueries, p.queries) - 1) + kKeys - 1) / kKeys;
-  const auto key_bits = [&](int tile) -> KeyBits {
-    if (tile >= tiles) return {{0, 0}};
-    const bool low = counts(p, at.n, tile * kKeys + lane), high = counts(p, at.n, tile * kKeys + 32 + lane);
-    return {{ballot(low), ballot(high)}};
+  // This lane's two keys of a tile, read a tile before they are asked for.
+  const auto read_mask = [&](int tile) -> Packed<uint32_t, 2> {
+    if (tile >= tiles) return {};
+    return {{mask_bits(p, at.n, tile * kKeys + lane), mask_bits(p, at.n, tile * kKeys + 32 + lane)}};
+  };
+  const auto key_bits = [](const Packed<uint32_t, 2>& mask) -> KeyBits {
+    return {{ballot(counts(mask[0])), ballot(counts(mask[1]))}};
   };
   // A group of copies a tile and operand, empty for tiles without keys.
   const auto load = [&](Shared<T> stages, Global<const T> from, int stride, int tile, KeyBits bits) {
@@ -89,7 +92,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
     cp_async_commit();
   };
 
-  KeyBits bits = key_bits(0);
+  KeyBits bits = key_bits(read_mask(0));
+  Packed<uint32_t, 2> next_mask = read_mask(1);
   load_tile<Tile, Tile::kQueries, kWide>(q_tile, p.q.head(at.n, at.head * p.size, at.query), p.q.position, p.size,
                                          [&](int row) { return at.query + row < p.queries; });
   load(k_stages, k, p.k.position, 0, bits);
@@ -113,7 +117,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
   RowState rows[kRowTiles][2];
 
   for (int tile = 0; tile < tiles; ++tile) {
-    const KeyBits next = key_bits(tile + 1);
+    const KeyBits next = key_bits(next_mask);
+    next_mask = read_mask(tile + 2);
     load(k_stages, k, p.k.position, tile + 1, next);
 
     const int key0 = tile * kKeys;

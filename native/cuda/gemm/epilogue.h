@@ -46,7 +46,7 @@ VC_DEVICE void load_staged(Shared<float> staged, int row, int column, float (&v)
 }
 
 // Row Tile::kM of the staged tile holds the bias.
-template <class Tile, bool kUnary, typename T, int V>
+template <class Tile, bool kUnary, int V, typename T>
 VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, int m0, int n0, int group) {
   constexpr int kVectors = Tile::kN / V, kPassRows = Tile::kThreads / kVectors;
   static_assert(kPassRows > 0, "a row has fewer vectors than the block threads");
@@ -101,17 +101,13 @@ VC_DEVICE void finish(const Math& math, const Destination<T>& p, int m0, int n0,
                  some ? p.bias.load(static_cast<size_t>(group * p.columns + n0 + i)) : 0.0f);
   }
   sync_threads();
-  switch (p.vector) {
-    case 8:
-      if constexpr (sizeof(T) == 2) store_tile<Tile, kUnary, T, 8>(staged, p, m0, n0, group);
-      return;
-    case 4:
-      return store_tile<Tile, kUnary, T, 4>(staged, p, m0, n0, group);
-    case 2:
-      return store_tile<Tile, kUnary, T, 2>(staged, p, m0, n0, group);
-    default:
-      return store_tile<Tile, kUnary, T, 1>(staged, p, m0, n0, group);
+  constexpr int kMost = 16 / static_cast<int>(sizeof(T));
+  if (p.vector == kMost) return store_tile<Tile, kUnary, kMost>(staged, p, m0, n0, group);
+  if constexpr (!kUnary) {  // the code of all activations is long, and features are rarely no multiple of 8
+    if (kMost > 4 && p.vector == 4) return store_tile<Tile, kUnary, 4>(staged, p, m0, n0, group);
+    if (p.vector == 2) return store_tile<Tile, kUnary, 2>(staged, p, m0, n0, group);
   }
+  store_tile<Tile, kUnary, 1>(staged, p, m0, n0, group);
 }
 
 }  // namespace gemm

@@ -39,9 +39,11 @@ class Loader {
   static constexpr int kThreads = Tile::kThreads;
   static constexpr int kPassRows = kThreads / kCopies;  // rows that the block copies at once
   static constexpr int kPasses = kRows / kPassRows;
+  static constexpr int kUnroll = kPasses < 8 ? kPasses : 8;  // more would keep the offsets of many rows in registers
   static_assert(kThreads % kCopies == 0 && kRows % kPassRows == 0, "whole passes");
   // Rows from a table stay in registers where these are left; with 128 sums a thread they would spill.
   static constexpr bool kKeeps = Operand::kTableBytes > 0 && kBytes == 16 && Tile::kSums <= 96;
+  static_assert(!kKeeps || kPasses <= kUnroll, "arrays in registers need whole unrolling");
 
  public:
   // After the barrier that follows fill_table.
@@ -70,7 +72,7 @@ class Loader {
         tile.template store_packed<2>(tile_at<T>(r, column_, Math::pattern(r)), pair);
       }
     } else {
-#pragma unroll
+#pragma unroll kUnroll
       for (int i = 0; i < kPasses; ++i) {
         const int r = row_ + i * kPassRows;
         const auto row = kKeeps ? kept_[kKeeps ? i : 0] : operand_.row(r);

@@ -1,0 +1,9 @@
+import { type DType, isFloat, shapeError, type TensorType } from "../tensor.js";
+
+/** The type that activations are stored in: f32, bf16 or f16, the same for all `values`. */
+export function storageType(op: string, ...values: (TensorType | null | undefined)[]): DType {
+  const dtype = values[0]?.dtype ?? "u8";
+  if (!isFloat(dtype)) throw shapeError(op, "f32, bf16 or f16", values[0]?.dtype ?? "none");
+  for (const value of values) if (value?.dtype !== dtype) throw shapeError(op, dtype, value?.dtype ?? "none");
+  return dtype;
+}
