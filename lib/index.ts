@@ -11,6 +11,27 @@ export { loadVideoEncoder } from "./models/load.js";
 export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
 export { loadS3DTextEncoder } from "./models/s3d_text.js";
+export type { Answer, AnswerOptions } from "./models/question_answering.js";
+export { type HuggingFaceConfig, type TextConfig, textConfig } from "./models/text_config.js";
+export {
+  type EncodeTextOptions,
+  type LabelScore,
+  loadTextModel,
+  TextModel,
+  type TextModelOptions,
+  type TokenLabel,
+} from "./models/text_model.js";
+export type { MaskCandidate } from "./models/text_results.js";
+export type { TextRunOptions } from "./models/text_runner.js";
+export type { TextHead } from "./models/text_weights.js";
+export {
+  type EncodeOptions,
+  type Encoding,
+  loadTokenizer,
+  type PaddedEncodings,
+  type TextOrPair,
+  WordPieceTokenizer,
+} from "./text/wordpiece.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";

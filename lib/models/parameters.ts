@@ -13,7 +13,7 @@ export function parametersOf(graph: Graph): Map<string, readonly number[]> {
 }
 
 /** Compares a file's tensors with what the model needs; throws one error that lists every difference. */
-function checkKeys(
+export function checkKeys(
   file: string,
   needed: Map<string, readonly number[]>,
   tensors: Map<string, StoredTensor>,

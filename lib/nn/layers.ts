@@ -11,6 +11,7 @@ import {
   layerNorm as layerNormOp,
   linear as linearOp,
   maxPool3d as maxPool3dOp,
+  permute as permuteOp,
   type PreprocessAttrs,
   preprocess as preprocessOp,
   reduceMax as reduceMaxOp,
@@ -57,6 +58,11 @@ export function linear(x: Tensor, key: string, outFeatures: number, options: { b
   return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];
 }
 
+/** y = x Wᵀ + b with a weight `[out, in]` and a bias `[out]` that are values already. */
+export function linearWith(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  return applyOp(linearOp, [x, weight, bias], { outFeatures: weight.shape[0], activation: "none" })[0];
+}
+
 /** Layer normalisation of x, or of x + residual, with `<key>.weight` and `<key>.bias` `[C]`. */
 export function layerNorm(x: Tensor, key: string, eps: number, residual?: Tensor): Tensor {
   const [weight, bias] = ["weight", "bias"].map((name) => parameter(`${key}.${name}`, x.shape.slice(-1)));
@@ -101,6 +107,7 @@ export const relu = (x: Tensor): Tensor => unary(x, "relu");
 export const binary = (a: Tensor, b: Tensor, kind: BinaryKind): Tensor => applyOp(binaryOp, [a, b], { kind })[0];
 export const concat = (list: Tensor[], axis: number): Tensor => applyOp(concatOp, list, { axis })[0];
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => applyOp(reshapeOp, [x], { shape })[0];
+export const permute = (x: Tensor, order: readonly number[]): Tensor => applyOp(permuteOp, [x], { order })[0];
 export const spaceToDepth = (x: Tensor): Tensor => applyOp(spaceToDepthOp, [x], {})[0];
 export const reduceMax = (x: Tensor): Tensor => applyOp(reduceMaxOp, [x], {})[0];
 export const preprocess = (x: Tensor, attrs: PreprocessAttrs): Tensor => applyOp(preprocessOp, [x], attrs)[0];

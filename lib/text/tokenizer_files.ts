@@ -1,0 +1,97 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { WeightsError } from "../errors.js";
+
+/** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece has. */
+export interface WordPieceConfig {
+  vocab: Record<string, number>;
+  unknown: string;
+  prefix: string;
+  maxWordLength: number;
+  cleanText: boolean;
+  chineseCharacters: boolean;
+  /** `null` follows `lowercase`. */
+  stripAccents: boolean | null;
+  lowercase: boolean;
+  /** Texts that are one token wherever they stand, such as `[MASK]`, with their ids. */
+  added: ReadonlyMap<string, number>;
+}
+
+const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+function readJson(path: string) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new WeightsError(`${path}: expected a JSON file (${(cause as Error).message})`, { file: path, cause });
+  }
+}
+
+function fromTokenizerJson(path: string): WordPieceConfig {
+  const { model, normalizer, pre_tokenizer: split, added_tokens: added = [] } = readJson(path);
+  const refuse = (what: string, expected: string, received: unknown): never => {
+    throw new WeightsError(`${path}: ${what}: expected ${expected}, received ${received ?? "none"}`, {
+      file: path,
+      expected,
+      received,
+    });
+  };
+  // files written before tokenizers 0.10 have no type: the prefix tells WordPiece from BPE
+  const type = model?.type ?? (model?.continuing_subword_prefix && !model.merges ? "WordPiece" : undefined);
+  if (type !== "WordPiece") refuse("model.type", "WordPiece", type);
+  if (normalizer && normalizer.type !== "BertNormalizer") refuse("normalizer", "BertNormalizer", normalizer.type);
+  if (split?.type !== "BertPreTokenizer") refuse("pre_tokenizer", "BertPreTokenizer", split?.type);
+  return {
+    vocab: model.vocab,
+    unknown: model.unk_token ?? "[UNK]",
+    prefix: model.continuing_subword_prefix ?? "##",
+    maxWordLength: model.max_input_chars_per_word ?? 100,
+    cleanText: normalizer?.clean_text ?? false,
+    chineseCharacters: normalizer?.handle_chinese_chars ?? false,
+    stripAccents: normalizer ? (normalizer.strip_accents ?? null) : false,
+    lowercase: normalizer?.lowercase ?? false,
+    added: new Map(added.map((token: { content: string; id: number }) => [token.content, token.id])),
+  };
+}
+
+/** One token a line, the id is the line's number; `tokenizer_config.json` beside it, where there is one, says the rest. */
+function fromVocabulary(path: string): WordPieceConfig {
+  const lines = readFileSync(path, "utf8").split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  const vocab = Object.fromEntries(lines.map((token, id) => [token, id]));
+  const beside = join(dirname(path), "tokenizer_config.json");
+  const config = existsSync(beside) ? readJson(beside) : {};
+  return {
+    vocab,
+    unknown: config.unk_token?.content ?? config.unk_token ?? "[UNK]",
+    prefix: "##",
+    maxWordLength: 100,
+    cleanText: true,
+    chineseCharacters: config.tokenize_chinese_chars ?? true,
+    stripAccents: config.strip_accents ?? null,
+    lowercase: config.do_lower_case ?? true,
+    added: new Map(SPECIAL.flatMap((token) => (Object.hasOwn(vocab, token) ? [[token, vocab[token]] as const] : []))),
+  };
+}
+
+/**
+ * Reads the description of a WordPiece tokenizer.
+ * @param path a `tokenizer.json`, a `vocab.txt`, or a folder with one of them (the first where it has both)
+ * @throws WeightsError when there is none, or it is of another kind
+ */
+export function readTokenizerFiles(path: string): WordPieceConfig {
+  let file = path;
+  if (existsSync(path) && statSync(path).isDirectory()) {
+    const found = ["tokenizer.json", "vocab.txt"].map((name) => join(path, name)).find((name) => existsSync(name));
+    if (!found) throw new WeightsError(`${path}: expected tokenizer.json or vocab.txt in this folder`, { file: path });
+    file = found;
+  }
+  if (!existsSync(file)) throw new WeightsError(`${file}: there is no such tokenizer file`, { file });
+  const config = file.endsWith(".json") ? fromTokenizerJson(file) : fromVocabulary(file);
+  for (const token of [config.unknown, "[CLS]", "[SEP]", "[PAD]"]) {
+    if (!Object.hasOwn(config.vocab, token) && !config.added.has(token)) {
+      throw new WeightsError(`${file}: the vocabulary has no ${token}`, { file, key: token });
+    }
+  }
+  return config;
+}

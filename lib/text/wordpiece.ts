@@ -1,0 +1,176 @@
+import { InvalidArgumentError } from "../errors.js";
+import { readTokenizerFiles, type WordPieceConfig } from "./tokenizer_files.js";
+import { type Piece, WordPieces } from "./word_pieces.js";
+
+/** A text, or a pair of texts. */
+export type TextOrPair = string | readonly [string, string];
+
+/** A tokenised text or pair: `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]`, all lists of the same length. */
+export interface Encoding {
+  ids: number[];
+  /** 0 up to the first [SEP], then 1. */
+  types: number[];
+  tokens: string[];
+  /** Where each token stands in its text, in UTF-16 code units; [0, 0] for those that were added. */
+  offsets: [number, number][];
+  /** Which text each token is of: 0, 1, or -1 for those that were added. */
+  texts: number[];
+  /** Whether tokens were dropped to keep to `maxLength`. */
+  truncated: boolean;
+}
+
+export interface EncodeOptions {
+  /** Most tokens, [CLS] and [SEP] included. Default: no limit. */
+  maxLength?: number;
+  /** What is shortened: the longer text (both to the same length where need be), or one of them. Default `longest-first`. */
+  truncation?: "longest-first" | "only-first" | "only-second";
+}
+
+/** Rows of equal length, row-major `[rows, length]`. */
+export interface PaddedEncodings {
+  shape: [number, number];
+  ids: Int32Array;
+  types: Int32Array;
+  /** 1 where there is a token, 0 where a row is padded. */
+  mask: Uint8Array;
+}
+
+/**
+ * WordPiece as BERT uses it (Devlin et al. 2019, arXiv 1810.04805; Wu et al. 2016, arXiv 1609.08144): ids, types and
+ * offsets as Hugging Face's `BertTokenizerFast` gives them.
+ */
+export class WordPieceTokenizer {
+  #pieces: WordPieces;
+  readonly pad: number;
+  readonly cls: number;
+  readonly sep: number;
+  readonly unknown: number;
+  /** Undefined where the vocabulary has no [MASK]. */
+  readonly mask: number | undefined;
+
+  constructor(config: WordPieceConfig) {
+    this.#pieces = new WordPieces(config);
+    const id = (token: string) => this.#pieces.id(token)!;
+    this.pad = id("[PAD]");
+    this.cls = id("[CLS]");
+    this.sep = id("[SEP]");
+    this.unknown = id(config.unknown);
+    this.mask = this.#pieces.id("[MASK]");
+  }
+
+  /** Tokens and ids that there are: one more than the greatest id. */
+  get size(): number {
+    const { vocab, added } = this.#pieces.config;
+    return 1 + [...Object.values(vocab), ...added.values()].reduce((a, b) => Math.max(a, b), -1);
+  }
+
+  /** The token of an id, such as `##ing`; empty where there is none. */
+  token(id: number): string {
+    return this.#pieces.token(id);
+  }
+
+  /** Id of a token, or undefined. */
+  id(token: string): number | undefined {
+    return this.#pieces.id(token);
+  }
+
+  /** @throws InvalidArgumentError when `maxLength` leaves no room, or one text cannot be made short enough */
+  encode(text: TextOrPair, options: EncodeOptions = {}): Encoding {
+    const [a, b] = typeof text === "string" ? [text] : text;
+    const lists = [a, b].filter((t) => t !== undefined).map((t) => this.#pieces.split(t));
+    const lengths = truncate(
+      lists.map((list) => list.length),
+      options,
+    );
+    return this.join(
+      lists.map((list, i) => list.slice(0, lengths[i])),
+      lengths.some((n, i) => n < lists[i].length),
+    );
+  }
+
+  /** Puts [CLS] and [SEP] around pieces of one or two texts. @internal */
+  join(lists: Piece[][], truncated: boolean): Encoding {
+    const out: Encoding = { ids: [], types: [], tokens: [], offsets: [], texts: [], truncated };
+    const add = (piece: Piece, type: number, text: number) => {
+      out.ids.push(piece.id);
+      out.types.push(type);
+      out.tokens.push(this.token(piece.id));
+      out.offsets.push([piece.start, piece.end]);
+      out.texts.push(text);
+    };
+    add({ id: this.cls, start: 0, end: 0 }, 0, -1);
+    lists.forEach((list, i) => {
+      for (const piece of list) add(piece, i, i);
+      add({ id: this.sep, start: 0, end: 0 }, i, -1);
+    });
+    return out;
+  }
+
+  /** Pieces of a text without [CLS] and [SEP]. @internal */
+  pieces(text: string): Piece[] {
+    return this.#pieces.split(text);
+  }
+
+  /** Encodings as rows of `length` tokens (by default that of the longest), the rest [PAD]. */
+  pad2d(encodings: readonly Pick<Encoding, "ids" | "types">[], length?: number): PaddedEncodings {
+    const S = length ?? encodings.reduce((n, { ids }) => Math.max(n, ids.length), 0);
+    const N = encodings.length;
+    const ids = new Int32Array(N * S).fill(this.pad);
+    const [types, mask] = [new Int32Array(N * S), new Uint8Array(N * S)];
+    encodings.forEach((encoding, row) => {
+      if (encoding.ids.length > S) {
+        throw new InvalidArgumentError(`length: expected at least ${encoding.ids.length}, received ${S}`, {
+          argument: "length",
+        });
+      }
+      ids.set(encoding.ids, row * S);
+      types.set(encoding.types, row * S);
+      mask.fill(1, row * S, row * S + encoding.ids.length);
+    });
+    return { shape: [N, S], ids, types, mask };
+  }
+
+  /** Text of ids: continuations joined, [PAD], [CLS] and [SEP] left out. */
+  decode(ids: Iterable<number>): string {
+    const added = new Set([this.pad, this.cls, this.sep]);
+    return this.#pieces.decode([...ids].filter((id) => !added.has(id)));
+  }
+}
+
+/** Tokens of each text that stay, by tokenizers' rules. */
+function truncate(lengths: number[], { maxLength, truncation = "longest-first" }: EncodeOptions): number[] {
+  if (maxLength === undefined) return lengths;
+  const room = maxLength - lengths.length - 1;
+  if (!Number.isInteger(maxLength) || room < 0) {
+    throw new InvalidArgumentError(`maxLength: expected an integer above ${lengths.length}, received ${maxLength}`, {
+      argument: "maxLength",
+    });
+  }
+  const excess = lengths.reduce((a, b) => a + b, 0) - room;
+  if (excess <= 0) return lengths;
+  if (truncation !== "longest-first") {
+    const which = truncation === "only-first" ? 0 : 1;
+    if (which >= lengths.length || lengths[which] < excess) {
+      throw new InvalidArgumentError(
+        `truncation: ${truncation} cannot drop ${excess} tokens of ${lengths[which] ?? 0}; use longest-first`,
+        { argument: "truncation" },
+      );
+    }
+    return lengths.map((n, i) => (i === which ? n - excess : n));
+  }
+  if (lengths.length === 1) return [room];
+  const shorter = Math.min(...lengths);
+  // the shorter text stays whole while it takes at most half of the room; an odd token goes to the longer one
+  const kept = shorter <= room - shorter ? shorter : Math.floor(room / 2);
+  return lengths[0] <= lengths[1] ? [kept, room - kept] : [room - kept, kept];
+}
+
+/**
+ * Loads a WordPiece tokenizer.
+ * @param path a `tokenizer.json`, a `vocab.txt` (with `tokenizer_config.json` beside it, where there is one), or a folder
+ *   with one of them
+ * @throws WeightsError when there is none, or it is of another kind
+ */
+export function loadTokenizer(path: string): WordPieceTokenizer {
+  return new WordPieceTokenizer(readTokenizerFiles(path));
+}

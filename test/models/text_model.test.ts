@@ -1,0 +1,228 @@
+// BERT and MobileBERT from Hugging Face folders: published and legacy keys, heads, and independence of padding and batches.
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
+import { textConfig } from "../../dist/models/text_config.js";
+import { loadTextModel, type TextModelOptions } from "../../dist/models/text_model.js";
+import { bucketOf, textGraph, type TextTask } from "../../dist/models/text_runner.js";
+import { parametersOf } from "../../dist/models/parameters.js";
+import { hashParameter } from "../../dist/nn/random_weights.js";
+import { writeSafetensors } from "../../dist/weights/safetensors.js";
+
+const test = suite("text models");
+const root = mkdtempSync(join(tmpdir(), "videoclip-text-"));
+test.after(() => rmSync(root, { recursive: true }));
+
+const common = { hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 96 };
+const sizes = { ...common, vocab_size: 410, max_position_embeddings: 80 };
+const CONFIGS = {
+  bert: { ...sizes, model_type: "bert" },
+  mobilebert: { ...sizes, model_type: "mobilebert", embedding_size: 24, intra_bottleneck_size: 32 },
+};
+type Family = keyof typeof CONFIGS;
+const families = Object.keys(CONFIGS) as Family[];
+
+function makeFolder(fields: object): string {
+  const path = mkdtempSync(join(root, "model-"));
+  writeFileSync(join(path, "config.json"), JSON.stringify(fields));
+  copyFileSync("test/fixtures/tokenizer/tokenizer.json", join(path, "tokenizer.json"));
+  return path;
+}
+
+/** The published parameters of these tasks, written with other keys where `rename` says so. */
+function writeModel(family: Family, tasks: TextTask[], rename = (key: string) => key, fields: object = {}): string {
+  const all = { ...CONFIGS[family], ...fields };
+  const folder = makeFolder(all);
+  const config = textConfig(all);
+  const needed = new Map(tasks.flatMap((task) => [...parametersOf(textGraph(task, config, [1, 1]))]));
+  const tensors = new Map(
+    [...needed].map(([key, shape]) => {
+      const read = () => new Uint8Array(hashParameter("", key, shape).buffer);
+      return [rename(key), { dtype: "F32" as const, shape: [...shape], read }];
+    }),
+  );
+  const ids = { dtype: "I64" as const, shape: [1, 80], read: () => new Uint8Array(640) };
+  tensors.set(`${family}.embeddings.position_ids`, ids as never);
+  writeSafetensors(join(folder, "model.safetensors"), tensors);
+  return folder;
+}
+
+const load = (folder: string, options: TextModelOptions = {}) =>
+  loadTextModel(folder, { device: "cpu", threads: 2, ...options });
+
+const TEXTS = [
+  "stir the soup",
+  "a red circle moves to the left of the wings",
+  "press the edges and unfold the wings, then press the edges again and stir",
+  "soup",
+];
+
+for (const family of families) {
+  test(`${family}: bucket, batch and order do not change a bit`, async () => {
+    const model = await load(makeFolder(CONFIGS[family]), { randomWeights: 5 });
+    const one = await load(makeFolder(CONFIGS[family]), { randomWeights: 5, threads: 1 });
+    try {
+      const all = await model.encodeTokens(TEXTS);
+      for (const output of ["mean", "cls", "pooled"] as const) {
+        const rows = await model.encode(TEXTS, { output });
+        const row = (from: Float32Array, i: number) => from.slice(i * 64, (i + 1) * 64);
+        assert.not.equal(row(rows, 0), row(rows, 1));
+        for (const minimum of [1, 17, 33, 65, 80]) {
+          const order = [2, 0, 3, 1, 0];
+          const again = await one.encode(
+            order.map((i) => TEXTS[i]),
+            { output, minimum },
+          );
+          order.forEach((from, to) => assert.equal(row(again, to), row(rows, from), `${output} ${minimum}`));
+        }
+      }
+      for (const [i, text] of TEXTS.entries()) {
+        const [{ encoding, states }] = await model.encodeTokens([text], { minimum: 40 });
+        assert.is(states.length, encoding.ids.length * 64);
+        assert.equal(states, all[i].states);
+      }
+      const masked = "stir [MASK] soup and [MASK] the wings";
+      assert.equal(await model.fillMask(masked, { minimum: 50 }), await one.fillMask(masked));
+      assert.equal(await model.nextSentence("a", "b", { minimum: 70 }), await one.nextSentence("a", "b"));
+    } finally {
+      model.dispose();
+      one.dispose();
+    }
+  });
+
+  test(`${family}: legacy keys load to the same model`, async () => {
+    const tasks: TextTask[] = ["pooled", "mlm", "nsp"];
+    const legacy = (key: string) =>
+      key
+        .replace(`${family}.`, "")
+        .replace("LayerNorm.weight", "LayerNorm.gamma")
+        .replace("LayerNorm.bias", "LayerNorm.beta")
+        .replace("cls.predictions.bias", "cls.predictions.decoder.bias");
+    const models = await Promise.all([load(writeModel(family, tasks)), load(writeModel(family, tasks, legacy))]);
+    try {
+      const [a, b] = await Promise.all(models.map((model) => model.encode(TEXTS, { output: "pooled" })));
+      assert.equal(a, b);
+      const [m, n] = await Promise.all(models.map((model) => model.fillMask("the [MASK]")));
+      assert.equal(m, n);
+      assert.equal([...models[1].heads].sort(), ["mlm", "nsp", "pooled"]);
+    } finally {
+      models.forEach((model) => model.dispose());
+    }
+  });
+
+  test(`${family}: the heads of each kind of file`, async () => {
+    const id2label = { 0: "video", 1: "text" };
+    const classifier = await load(writeModel(family, ["classes"], undefined, { id2label }));
+    const scores = await classifier.classify("stir the soup");
+    assert.equal(scores.map(({ label }) => label).sort(), ["text", "video"]);
+    assert.ok(Math.abs(scores[0].score + scores[1].score - 1) < 1e-12 && scores[0].score > scores[1].score);
+    assert.is((await classifier.classify("stir", { topK: 1 })).length, 1);
+    let message = "";
+    await classifier.fillMask("[MASK]").catch((error) => {
+      message = `${error instanceof WeightsError} ${error.message}`;
+    });
+    assert.match(message, /true .*BertForMaskedLM/);
+    classifier.dispose();
+
+    const architectures = ["XForTokenClassification"];
+    const tagger = await load(writeModel(family, ["tags"], undefined, { id2label, architectures }));
+    const tags = await tagger.classifyTokens("stir the soup");
+    assert.equal(
+      tags.map(({ token, start, end }) => [token, start, end]),
+      [
+        ["stir", 0, 4],
+        ["the", 5, 8],
+        ["soup", 9, 13],
+      ],
+    );
+    tagger.dispose();
+  });
+
+  test(`${family}: answers are spans of the context, in windows too`, async () => {
+    const model = await load(writeModel(family, ["span"]));
+    const context = "press the edges and unfold the wings . ".repeat(12);
+    const whole = "the soup is stirred and the wings are pressed";
+    for (const [text, options] of [
+      [whole, {}],
+      [context, { overlap: 8 }],
+      [context, { maxAnswerTokens: 1 }],
+    ] as const) {
+      const { answer, score, start, end } = await model.answer("what is stirred?", text, options);
+      assert.is(answer, text.slice(start, end));
+      assert.ok(answer.length > 0 && score > 0 && score <= 1);
+    }
+    const refused = async (question: string, text: string) => {
+      let error: unknown;
+      await model.answer(question, text).catch((reason) => {
+        error = reason;
+      });
+      assert.instance(error, InvalidArgumentError);
+    };
+    await refused("what?", " ");
+    await refused("soup ".repeat(80), whole);
+    model.dispose();
+  });
+}
+
+test("masks: one list per mask, best first, with the text that results", async () => {
+  const model = await load(makeFolder(CONFIGS.bert), { randomWeights: 2 });
+  const lists = await model.fillMask("stir [MASK] soup [MASK]", { topK: 3 });
+  assert.equal(
+    lists.map((list) => list.length),
+    [3, 3],
+  );
+  for (const [a, b] of [lists[0].slice(0, 2), lists[1].slice(0, 2)]) assert.ok(a.score >= b.score && a.score < 1);
+  assert.is(lists[1][0].text, `stir [MASK] soup ${model.tokenizer.decode([lists[1][0].id])}`);
+  let error: unknown;
+  await model.fillMask("stir the soup").catch((reason) => {
+    error = reason;
+  });
+  assert.instance(error, InvalidArgumentError);
+  model.dispose();
+});
+
+test("texts that are too long are refused, or shortened where that is asked for", async () => {
+  const long = "stir ".repeat(100);
+  const strict = await load(makeFolder(CONFIGS.bert), { randomWeights: 2 });
+  let message = "";
+  await strict.encode([long]).catch((error) => {
+    message = error.message;
+  });
+  assert.match(message, /102 tokens where the model takes 80.*truncate/);
+  strict.dispose();
+  const lenient = await load(makeFolder(CONFIGS.bert), { randomWeights: 2, truncate: true, maxLength: 20 });
+  assert.equal(await lenient.encode([long]), await lenient.encode(["stir ".repeat(18)]));
+  assert.is((await lenient.encode([])).length, 0);
+  lenient.dispose();
+});
+
+test("buckets", () => {
+  assert.equal(
+    [1, 16, 17, 33, 65, 97, 129, 300].map((n) => bucketOf(n, 512)),
+    [16, 16, 32, 64, 96, 128, 256, 512],
+  );
+  assert.equal([bucketOf(3, 10), bucketOf(70, 80), bucketOf(600, 1024)], [10, 80, 768]);
+});
+
+test("folders that do not fit are refused", async () => {
+  const refuse = async (folder: string, pattern: RegExp) => {
+    let message = "";
+    await load(folder).catch((error) => {
+      message = error.message;
+    });
+    assert.match(message, pattern);
+  };
+  await refuse(join(root, "none"), /no such folder/);
+  await refuse(makeFolder(CONFIGS.bert), /expected model.safetensors or pytorch_model.bin/);
+  await refuse(makeFolder({ ...CONFIGS.bert, model_type: "gpt2" }), /expected bert or mobilebert, received gpt2/);
+  await refuse(makeFolder({ ...CONFIGS.bert, num_attention_heads: 5 }), /a divisor of 64, received 5/);
+  await refuse(makeFolder({ ...CONFIGS.bert, vocab_size: 100 }), /do not belong together/);
+  await refuse(makeFolder({ ...CONFIGS.bert, hidden_act: "mish" }), /hidden_act/);
+  const drop = (key: string) => (key.includes("layer.1.output.dense.bias") ? `${key}x` : key);
+  await refuse(writeModel("bert", ["tokens"], drop), /1 missing: bert.encoder.layer.1.output.dense.bias/);
+});
+
+test.run();

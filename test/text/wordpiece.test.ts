@@ -1,0 +1,136 @@
+// WordPiece against what Hugging Face's tokenizers library gives: ids, types and offsets; pairs, truncation and padding.
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
+import { loadTokenizer, type WordPieceTokenizer } from "../../dist/text/wordpiece.js";
+
+const test = suite("wordpiece");
+const fixtures = "test/fixtures/tokenizer";
+const folder = mkdtempSync(join(tmpdir(), "videoclip-wordpiece-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+interface Case {
+  text: [string] | [string, string];
+  lowercase: boolean;
+  max_length: number | null;
+  ids: number[];
+  tokens: string[];
+  types: number[];
+  offsets: [number, number][];
+}
+const { cases } = JSON.parse(gunzipSync(readFileSync(join(fixtures, "cases.json.gz"))).toString()) as { cases: Case[] };
+
+/** A folder with a vocabulary that keeps upper case. */
+function cased(): string {
+  copyFileSync(join(fixtures, "vocab.txt"), join(folder, "vocab.txt"));
+  writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify({ do_lower_case: false }));
+  return folder;
+}
+
+function check(tokenizer: WordPieceTokenizer, lowercase: boolean): number {
+  const own = cases.filter((c) => c.lowercase === lowercase);
+  for (const c of own) {
+    const [a, b] = c.text;
+    const encoding = tokenizer.encode(b === undefined ? a : [a, b], { maxLength: c.max_length ?? undefined });
+    const where = JSON.stringify(c.text).slice(0, 60);
+    assert.equal(encoding.ids, c.ids, `ids of ${where}`);
+    assert.equal(encoding.tokens.slice(0, 40), c.tokens, `tokens of ${where}`);
+    assert.equal(encoding.types, c.types, `types of ${where}`);
+    // the reference counts code points
+    const points = c.text.map((text) => {
+      const at: number[] = [];
+      [...text].forEach((point, i) => at.push(...new Array<number>(point.length).fill(i)));
+      return [...at, [...text].length];
+    });
+    const offsets = encoding.offsets.map((offset, i) => offset.map((at) => points[Math.max(0, encoding.texts[i])][at]));
+    assert.equal(offsets, c.offsets, `offsets of ${where}`);
+  }
+  return own.length;
+}
+
+test("tokenizer.json gives the reference's ids, types and offsets", () => {
+  assert.is(check(loadTokenizer(join(fixtures, "tokenizer.json")), true), cases.length / 2);
+});
+
+test("vocab.txt gives the same, and keeps case where the configuration says so", () => {
+  assert.ok(check(loadTokenizer(join(fixtures, "vocab.txt")), true) > 50);
+  assert.ok(check(loadTokenizer(cased()), false) > 50);
+});
+
+test("offsets are places in the JavaScript string", () => {
+  const text = "🍜 stir Crème";
+  const { tokens, offsets } = loadTokenizer(fixtures).encode(text);
+  const at = tokens.indexOf("stir");
+  assert.is(text.slice(...offsets[at]), "stir");
+  assert.is(text.slice(offsets[tokens.indexOf("cr")][0]), "Crème");
+});
+
+test("truncation: the longer text first, or the one that is named", () => {
+  const t = loadTokenizer(fixtures);
+  const pair = ["stir the soup stir the soup", "the soup"] as const;
+  const count = (text: number, ...args: Parameters<typeof t.encode>) =>
+    t.encode(...args).texts.filter((x) => x === text).length;
+  for (const [maxLength, a, b] of [
+    [20, 6, 2],
+    [10, 5, 2],
+    [7, 2, 2],
+    [6, 2, 1],
+    [3, 0, 0],
+  ]) {
+    assert.equal([count(0, pair, { maxLength }), count(1, pair, { maxLength })], [a, b], `to ${maxLength}`);
+  }
+  assert.is(count(1, pair, { maxLength: 10, truncation: "only-second" }), 1);
+  assert.is(count(0, pair, { maxLength: 10, truncation: "only-second" }), 6);
+  assert.throws(() => t.encode(pair, { maxLength: 6, truncation: "only-second" }), /use longest-first/);
+  assert.throws(
+    () => t.encode("soup", { maxLength: 1 }),
+    (error: unknown) => error instanceof InvalidArgumentError,
+  );
+  assert.not.ok(t.encode("soup", { maxLength: 3 }).truncated);
+  assert.ok(t.encode(pair, { maxLength: 10 }).truncated);
+});
+
+test("padding", () => {
+  const t = loadTokenizer(fixtures);
+  const { shape, ids, types, mask } = t.pad2d([t.encode(["soup", "stir"]), t.encode("")], 6);
+  assert.equal(shape, [2, 6]);
+  assert.equal([...ids.subarray(6)], [t.cls, t.sep, t.pad, t.pad, t.pad, t.pad]);
+  assert.equal([...types], [0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+  assert.equal([...mask], [1, 1, 1, 1, 1, 0, 1, 1, 0, 0, 0, 0]);
+  assert.throws(() => t.pad2d([t.encode("stir the soup")], 4), /at least 5/);
+});
+
+test("decoding joins continuations", () => {
+  const t = loadTokenizer(fixtures);
+  assert.is(t.decode(t.encode("Width, soup").ids), "width , soup");
+});
+
+test("words named like parts of JavaScript objects are words", () => {
+  const t = loadTokenizer(fixtures);
+  for (const word of ["constructor", "__proto__", "toString"]) {
+    assert.ok(
+      t.encode(word).ids.every((id) => Number.isInteger(id)),
+      word,
+    );
+  }
+});
+
+test("other tokenizers and files are refused", () => {
+  const path = join(folder, "bpe.json");
+  writeFileSync(path, JSON.stringify({ model: { type: "BPE" } }));
+  const isWeightsError = (error: unknown) => error instanceof WeightsError;
+  assert.throws(() => loadTokenizer(path), /expected WordPiece, received BPE/);
+  writeFileSync(path, "{");
+  assert.throws(() => loadTokenizer(path), isWeightsError);
+  assert.throws(() => loadTokenizer(join(folder, "none")), /no such tokenizer file/);
+  const empty = mkdtempSync(join(folder, "empty-"));
+  assert.throws(() => loadTokenizer(empty), /expected tokenizer.json or vocab.txt/);
+  writeFileSync(join(empty, "vocab.txt"), "a\nb\n");
+  assert.throws(() => loadTokenizer(empty), /has no \[UNK\]/);
+});
+
+test.run();
