@@ -56,7 +56,8 @@ for (const file of readdirSync("test/fixtures/models")) {
         for (const check of run) assert.ok(check.passed, `${check.name}: relative L2 ${check.relativeL2}`);
         // each precision really computes in its own way
         const worst = Math.max(...run.map((check) => check.relativeL2));
-        assert.ok("precision" in options ? worst > 1e-4 : worst < 5e-6, `relative L2 ${worst}`);
+        const rounds = "precision" in options && /^(s3d|x3d)/.test(file); // on a CPU bf16 is for convolutions
+        assert.ok(rounds ? worst > 1e-4 : worst < 5e-6, `relative L2 ${worst}`);
       } finally {
         device.dispose();
       }
