@@ -11,6 +11,17 @@ export { loadVideoEncoder } from "./models/load.js";
 export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
 export { loadS3DTextEncoder } from "./models/s3d_text.js";
+export { VideoClip } from "./models/videoclip.js";
+export { VIDEOCLIP, type VideoClipConfig } from "./models/videoclip_config.js";
+export type { LongVideoPolicy, VideoFeatures, VideoWindow } from "./models/videoclip_input.js";
+export type {
+  EmbedOptions,
+  EmbedVideoOptions,
+  TextEmbeddings,
+  VideoClipOptions,
+  VideoClipTokenizer,
+  VideoEmbeddings,
+} from "./models/videoclip_types.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";
