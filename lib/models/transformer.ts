@@ -37,9 +37,13 @@ export interface TransformerConfig {
   sourceVocabulary: number;
   targetVocabulary: number;
   keys: TransformerKeys;
+  /** Ids that a target begins and ends with, and ids that are never generated. */
+  startId: number;
+  endId: number;
+  forbiddenIds: readonly number[];
 }
 
-/** The base model of the paper, in the layout of `torch.nn.Transformer`. */
+/** The base model of the paper, in the layout of `torch.nn.Transformer`; ids 0, 1 and 2 are padding, start and end. */
 export const TRANSFORMER_BASE: TransformerConfig = {
   width: 512,
   heads: 8,
@@ -55,15 +59,23 @@ export const TRANSFORMER_BASE: TransformerConfig = {
   sourceVocabulary: 37000,
   targetVocabulary: 37000,
   keys: torchKeys(),
+  startId: 1,
+  endId: 2,
+  forbiddenIds: [0, 1],
 };
 
-/** Marian's base model (Helsinki-NLP/opus-mt): give the vocabulary of the checkpoint. */
+/** Marian's base model with the vocabulary of Helsinki-NLP/opus-mt-en-de; a folder's `config.json` gives its own. */
 export const MARIAN: TransformerConfig = {
   ...TRANSFORMER_BASE,
   activation: "swish",
   finalNorm: false,
   positions: "marian",
   keys: marianKeys(),
+  startId: 58100, // its padding, the last id of the vocabulary
+  endId: 0,
+  forbiddenIds: [58100],
+  sourceVocabulary: 58101,
+  targetVocabulary: 58101,
 };
 
 /** @throws InvalidArgumentError when the sizes do not fit together */
