@@ -32,6 +32,22 @@ export {
   type TextOrPair,
   WordPieceTokenizer,
 } from "./text/wordpiece.js";
+export type { Hypothesis, SearchOptions } from "./models/beam_search.js";
+export { type SinusoidLayout, sinusoids } from "./models/sinusoid.js";
+export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer.js";
+export { marianKeys, torchKeys, type TransformerKeys } from "./models/transformer_keys.js";
+export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
+export { VideoClip } from "./models/videoclip.js";
+export { VIDEOCLIP, type VideoClipConfig } from "./models/videoclip_config.js";
+export type { LongVideoPolicy, VideoFeatures, VideoWindow } from "./models/videoclip_input.js";
+export type {
+  EmbedOptions,
+  EmbedVideoOptions,
+  TextEmbeddings,
+  VideoClipOptions,
+  VideoClipTokenizer,
+  VideoEmbeddings,
+} from "./models/videoclip_types.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";

@@ -12,7 +12,7 @@ export function parametersOf(graph: Graph): Map<string, readonly number[]> {
   return new Map(sources.map((node) => [node.attrs.key as string, node.outputs[0].shape]));
 }
 
-/** Compares a file's tensors with what the model needs; throws one error that lists every difference. */
+/** Compares a file's tensors with what the model needs; throws one error that lists every difference. @internal */
 export function checkKeys(
   file: string,
   needed: Map<string, readonly number[]>,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import type { PickleOptions } from "./pickle.js";
 import { readSafetensors } from "./safetensors.js";
 import { ByteFile, type StoredTensor } from "./tensor.js";
 import { isTorchLegacy, readTorchLegacy, readTorchZip, type Tree } from "./torch.js";
@@ -31,7 +32,10 @@ const CONTAINERS: [Buffer | RegExp, string][] = [
 ];
 
 /** What kind of file this is, by its content. */
-export function readTree(file: ByteFile): {
+export function readTree(
+  file: ByteFile,
+  options: PickleOptions = {},
+): {
   format: WeightsFile["format"];
   root: Tree;
   metadata: Record<string, string>;
@@ -39,9 +43,9 @@ export function readTree(file: ByteFile): {
   const head = file.read(0, Math.min(file.size, 512));
   if (file.size === 0) throw file.fail("the file is empty", 0);
   if (file.size >= 4 && head.readUInt32LE(0) === 0x04034b50) {
-    return { format: "torch-zip", root: readTorchZip(file), metadata: {} };
+    return { format: "torch-zip", root: readTorchZip(file, options), metadata: {} };
   }
-  if (isTorchLegacy(head)) return { format: "torch-legacy", root: readTorchLegacy(file), metadata: {} };
+  if (isTorchLegacy(head)) return { format: "torch-legacy", root: readTorchLegacy(file, options), metadata: {} };
   if (head[0] === 0x80 && head[1] >= 2 && head[1] <= 5)
     throw file.fail("this is a bare pickle, which is not a checkpoint", 0);
   for (const [magic, what] of CONTAINERS) {
@@ -73,11 +77,15 @@ function stateDict(root: Tree): Map<string, StoredTensor> {
   return new Map([...tensors].map(([key, value]) => [key.slice("module.".length), value]));
 }
 
-/** Opens a weight file: safetensors, or a checkpoint of torch.save (zip or legacy stream), recognised by content. */
-export async function openWeights(path: string): Promise<WeightsFile> {
+/**
+ * Opens a weight file: safetensors, or a checkpoint of torch.save (zip or legacy stream), recognised by content.
+ * @param options.skipForeign take a checkpoint that also holds a trainer's objects; they appear as null. Nothing of them is
+ *   imported or called
+ */
+export async function openWeights(path: string, options: PickleOptions = {}): Promise<WeightsFile> {
   const file = new ByteFile(path);
   try {
-    const { format, root, metadata } = readTree(file);
+    const { format, root, metadata } = readTree(file, options);
     const hash = createHash("sha256");
     for await (const chunk of createReadStream(path)) hash.update(chunk);
     return {

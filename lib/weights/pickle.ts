@@ -75,11 +75,24 @@ const MAX_OPS = 4_000_000;
 const MAX_RANK = 8;
 const MARK = Symbol("mark");
 
+export interface PickleOptions {
+  /**
+   * Names outside the allow-list become opaque values, which are neither imported nor called and hold nothing, instead of
+   * an error: for checkpoints that keep a trainer's objects beside the weights. Default false.
+   */
+  skipForeign?: boolean;
+}
+
 /** Interprets one pickle that begins at `start`; returns its value and the byte after STOP. */
-export function readPickle(file: ByteFile, start: number, end: number): { value: Value; end: number } {
+export function readPickle(
+  file: ByteFile,
+  start: number,
+  end: number,
+  options: PickleOptions = {},
+): { value: Value; end: number } {
   if (end - start > MAX_BYTES) end = start + MAX_BYTES;
   const bytes = file.read(start, end - start);
-  return new Machine(file, bytes, start).run();
+  return new Machine(file, bytes, start, options.skipForeign ?? false).run();
 }
 
 class Machine {
@@ -91,6 +104,7 @@ class Machine {
     readonly file: ByteFile,
     readonly bytes: Buffer,
     readonly start: number,
+    readonly skipForeign: boolean,
   ) {}
 
   fail(message: string): Error {
@@ -266,7 +280,8 @@ class Machine {
       case 0x81: {
         const args = this.pop();
         const type = this.pop();
-        if (!(args instanceof Tuple) || !(type instanceof Global) || type.name !== "argparse.Namespace") {
+        const makes = type instanceof Global && (type.name === "argparse.Namespace" || this.foreign(type));
+        if (!(args instanceof Tuple) || !makes) {
           throw this.fail("NEWOBJ of a class that is not allowed");
         }
         stack.push(new Opaque(type.name));
@@ -299,18 +314,26 @@ class Machine {
 
   global(module: string, name: string): Global {
     const found = ALLOWED.get(`${module} ${name}`);
-    if (!found) throw this.fail(`${JSON.stringify(`${module}.${name}`)} is not allowed in a weight file`);
-    return found;
+    if (found) return found;
+    if (!this.skipForeign) throw this.fail(`${JSON.stringify(`${module}.${name}`)} is not allowed in a weight file`);
+    return new Global(`${module}.${name}`, "opaque");
+  }
+
+  /** Whether a value is, or came from, a name that is skipped. */
+  foreign(value: Value): boolean {
+    return this.skipForeign && (value instanceof Opaque || (value instanceof Global && value.kind === "opaque"));
   }
 
   append(items: Value[]): void {
     const list = this.top();
+    if (this.foreign(list)) return;
     if (!Array.isArray(list)) throw this.fail("APPEND to a value that is not a list");
     for (const item of items) list.push(item);
   }
 
   setItems(items: Value[]): void {
     const map = this.top();
+    if (this.foreign(map)) return;
     if (!(map instanceof Map)) throw this.fail("SETITEM on a value that is not a dict");
     if (items.length % 2) throw this.fail("SETITEMS with an odd number of values");
     for (let i = 0; i < items.length; i += 2) {
@@ -347,6 +370,7 @@ class Machine {
   }
 
   reduce(callee: Value, args: Value): Value {
+    if (callee instanceof Opaque && this.foreign(callee) && args instanceof Tuple) return callee;
     if (!(callee instanceof Global) || !(args instanceof Tuple))
       throw this.fail("REDUCE of a value that is not allowed");
     const { items } = args;

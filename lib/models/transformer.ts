@@ -1,0 +1,207 @@
+import { InvalidArgumentError } from "../errors.js";
+import { softmax, type UnaryKind } from "../graph/ops/index.js";
+import type { Tensor } from "../graph/tensor.js";
+import { applyOp, parameter, scope } from "../graph/trace.js";
+import * as nn from "../nn/layers.js";
+import {
+  applyDense,
+  type AttentionOptions,
+  dense,
+  feedForward,
+  projectTogether,
+  residual,
+  scaledAttention,
+  selfAttention,
+} from "../nn/transformer_layers.js";
+import type { SinusoidLayout } from "./sinusoid.js";
+import { marianKeys, type Side, torchKeys, type TransformerKeys } from "./transformer_keys.js";
+
+/** An encoder-decoder Transformer (Vaswani et al. 2017, arXiv 1706.03762). */
+export interface TransformerConfig {
+  /** Width C of the model; a multiple of `heads`. */
+  width: number;
+  heads: number;
+  encoderLayers: number;
+  decoderLayers: number;
+  /** Width of the hidden layer of the feed-forward networks. */
+  feedForward: number;
+  activation: Extract<UnaryKind, "relu" | "gelu" | "gelu_tanh" | "swish">;
+  /** Normalise before each sub-layer instead of behind its residual. */
+  normFirst: boolean;
+  /** A normalisation behind the last layer of each side: `torch.nn.Transformer` has it, the paper and Marian have not. */
+  finalNorm: boolean;
+  eps: number;
+  positions: SinusoidLayout;
+  /** Multiply embeddings by sqrt(C) before positions are added. */
+  scaleEmbedding: boolean;
+  sourceVocabulary: number;
+  targetVocabulary: number;
+  keys: TransformerKeys;
+  /** Ids that a target begins and ends with, and ids that are never generated. */
+  startId: number;
+  endId: number;
+  forbiddenIds: readonly number[];
+}
+
+/** The base model of the paper, in the layout of `torch.nn.Transformer`; ids 0, 1 and 2 are padding, start and end. */
+export const TRANSFORMER_BASE: TransformerConfig = {
+  width: 512,
+  heads: 8,
+  encoderLayers: 6,
+  decoderLayers: 6,
+  feedForward: 2048,
+  activation: "relu",
+  normFirst: false,
+  finalNorm: true,
+  eps: 1e-5,
+  positions: "paper",
+  scaleEmbedding: true,
+  sourceVocabulary: 37000,
+  targetVocabulary: 37000,
+  keys: torchKeys(),
+  startId: 1,
+  endId: 2,
+  forbiddenIds: [0, 1],
+};
+
+/** Marian's base model with the vocabulary of Helsinki-NLP/opus-mt-en-de; a folder's `config.json` gives its own. */
+export const MARIAN: TransformerConfig = {
+  ...TRANSFORMER_BASE,
+  activation: "swish",
+  finalNorm: false,
+  positions: "marian",
+  keys: marianKeys(),
+  startId: 58100, // its padding, the last id of the vocabulary
+  endId: 0,
+  forbiddenIds: [58100],
+  sourceVocabulary: 58101,
+  targetVocabulary: 58101,
+};
+
+/** @throws InvalidArgumentError when the sizes do not fit together */
+export function checkTransformer(config: TransformerConfig): TransformerConfig {
+  const { width, heads } = config;
+  if (width % heads || width % 2) {
+    throw new InvalidArgumentError(
+      `width: expected an even multiple of heads (${heads}), received ${width}: change width or heads`,
+      { argument: "width", received: width },
+    );
+  }
+  return config;
+}
+
+const feedForwardOf = (x: Tensor, c: TransformerConfig, side: Side, i: number): Tensor =>
+  residual(x, c.keys.norm(side, i, "feedForward"), c, (y) =>
+    feedForward(
+      y,
+      dense(c.keys.feedForward(side, i, 1), c.feedForward, c.width),
+      c.activation,
+      dense(c.keys.feedForward(side, i, 2), c.width, c.feedForward),
+    ),
+  );
+
+const last = (x: Tensor, c: TransformerConfig, side: Side): Tensor =>
+  c.finalNorm ? nn.layerNorm(x, c.keys.finalNorm(side), c.eps) : x;
+
+/**
+ * Token ids i32 `[N, S]` to the input of a stack, `[N, S, C]`: embeddings times `scale` f32 `[1]` (sqrt(C) or 1) plus
+ * positions f32 `[S, C]`. Both are inputs of the program, since they are no parameters of a checkpoint.
+ */
+export function embedTokens(ids: Tensor, scale: Tensor, positions: Tensor, c: TransformerConfig, side: Side): Tensor {
+  return scope(`${side}.embedding`, () => {
+    const rows = side === "encoder" ? c.sourceVocabulary : c.targetVocabulary;
+    const table = nn.embedding(ids, c.keys.embedding(side), rows, c.width);
+    return nn.binary(nn.binary(table, scale, "mul"), positions, "add");
+  });
+}
+
+/** Encoder: x `[N, S, C]`, mask u8 `[N, S]` (1: a real token) to the memory `[N, S, C]`. */
+export function transformerEncoder(x: Tensor, mask: Tensor, c: TransformerConfig): Tensor {
+  let y = x;
+  for (let i = 0; i < c.encoderLayers; i++) {
+    y = scope(`encoder.${i}`, () => {
+      const weights = c.keys.attention("encoder", i, "self", c.width);
+      const attended = residual(y, c.keys.norm("encoder", i, "self"), c, (z) =>
+        selfAttention(z, weights, { heads: c.heads, mask }),
+      );
+      return feedForwardOf(attended, c, "encoder", i);
+    });
+  }
+  return last(y, c, "encoder");
+}
+
+/** Keys and values `[N, S, C]` of a layer. */
+export interface KeyValue {
+  key: Tensor;
+  value: Tensor;
+}
+
+/** Keys and values of the memory `[N, S, C]` for each layer's cross-attention: the same for every target token. */
+export function memoryKeys(memory: Tensor, c: TransformerConfig): KeyValue[] {
+  return Array.from({ length: c.decoderLayers }, (_, i) =>
+    scope(`decoder.${i}.memory`, () => {
+      const weights = c.keys.attention("decoder", i, "cross", c.width);
+      const [key, value] = projectTogether(memory, [weights.key, weights.value]);
+      return { key, value };
+    }),
+  );
+}
+
+/** Where the decoder's self-attention takes its keys from: the target itself, or what earlier steps left and itself. */
+export interface DecoderCache {
+  /** Keys and values of earlier tokens, `[N, T, C]` for each layer. */
+  past: KeyValue[];
+  /** u8 `[N, T + 1]`: which of them there are; the last is the present token. */
+  mask: Tensor;
+}
+
+/**
+ * Decoder: x `[N, T, C]`, each layer's keys and values of the memory, their mask u8 `[N, S]`, to `[N, T, C]`. Without a
+ * cache a token sees itself and those before it; with one x is a single token (T = 1).
+ * @returns the output, and the keys and values of x for each layer
+ */
+export function transformerDecoder(
+  x: Tensor,
+  memory: readonly KeyValue[],
+  mask: Tensor,
+  c: TransformerConfig,
+  cache?: DecoderCache,
+): { output: Tensor; present: KeyValue[] } {
+  const present: KeyValue[] = [];
+  let y = x;
+  for (let i = 0; i < c.decoderLayers; i++) {
+    y = scope(`decoder.${i}`, () => {
+      const own = c.keys.attention("decoder", i, "self", c.width);
+      const attended = residual(y, c.keys.norm("decoder", i, "self"), c, (z) => {
+        const [q, key, value] = projectTogether(z, [own.query, own.key, own.value]);
+        present.push({ key, value });
+        const past = cache?.past[i];
+        const options: AttentionOptions = cache
+          ? { heads: c.heads, mask: cache.mask }
+          : { heads: c.heads, causal: true };
+        const keys = past ? nn.concat([past.key, key], 1) : key;
+        const values = past ? nn.concat([past.value, value], 1) : value;
+        return applyDense(scaledAttention(q, keys, values, options), own.output);
+      });
+      const cross = c.keys.attention("decoder", i, "cross", c.width);
+      const informed = residual(attended, c.keys.norm("decoder", i, "cross"), c, (z) => {
+        const q = applyDense(z, cross.query);
+        const attention = scaledAttention(q, memory[i].key, memory[i].value, { heads: c.heads, mask });
+        return applyDense(attention, cross.output);
+      });
+      return feedForwardOf(informed, c, "decoder", i);
+    });
+  }
+  return { output: last(y, c, "decoder"), present };
+}
+
+/** Decoder output `[N, C]` to the logarithms of the probabilities of the next token, `[N, vocabulary]`. */
+export function nextToken(x: Tensor, c: TransformerConfig): Tensor {
+  return scope("output", () => {
+    const weight = parameter(c.keys.outputWeight, [c.targetVocabulary, c.width]);
+    const bias = c.keys.outputBias(c.targetVocabulary);
+    const scores = applyDense(x, { weight, bias: null });
+    const logits = bias ? nn.binary(scores, parameter(bias.key, bias.shape), "add") : scores;
+    return applyOp(softmax, [logits], { log: true })[0];
+  });
+}

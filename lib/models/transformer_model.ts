@@ -1,0 +1,113 @@
+import { createDevice, type Device, type DeviceOptions } from "../device.js";
+import { InvalidArgumentError } from "../errors.js";
+import { optimize } from "../graph/passes/index.js";
+import { compile } from "../graph/program.js";
+import { ProgramCache } from "../graph/program_cache.js";
+import { hashParameter } from "../nn/random_weights.js";
+import { beamSearch, type Hypothesis, type SearchOptions } from "./beam_search.js";
+import { checkTransformer, TRANSFORMER_BASE, type TransformerConfig } from "./transformer.js";
+import { cachedDecoder, encodeSources, plainDecoder, type RunProgram } from "./transformer_decode.js";
+import { loadTransformer, marianConfig, transformerFiles, transformerParameters } from "./transformer_weights.js";
+
+export interface TransformerOptions extends DeviceOptions {
+  /** Fields that go before those of the folder's `config.json`, or before `TRANSFORMER_BASE` where there is none. */
+  config?: Partial<TransformerConfig>;
+  signal?: AbortSignal;
+}
+
+export interface GenerateOptions extends Omit<SearchOptions, "maxLength"> {
+  /** Most tokens of a result. Default: those of the longest source and 50 more, as in the paper. */
+  maxLength?: number;
+  /** Keep keys and values of earlier tokens. Without it every step computes the whole prefix again. Default true. */
+  cache?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Encoder-decoder Transformer (Vaswani et al. 2017, arXiv 1706.03762): token ids in, token ids out. */
+export class Transformer {
+  readonly config: TransformerConfig;
+  readonly device: Device;
+  /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
+  readonly weightsHash: string;
+  #programs = new ProgramCache();
+
+  private constructor(config: TransformerConfig, device: Device, weightsHash: string) {
+    this.config = config;
+    this.device = device;
+    this.weightsHash = weightsHash;
+  }
+
+  /**
+   * Loads a Hugging Face folder of a Marian model, or a weight file whose keys are those of `config.keys`
+   * (`torch.nn.Transformer` by default).
+   * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
+   */
+  static async load(path: string, options: TransformerOptions = {}): Promise<Transformer> {
+    options.signal?.throwIfAborted();
+    const files = transformerFiles(path);
+    const stored = files.config ? marianConfig(files.config) : {};
+    const config = checkTransformer({ ...TRANSFORMER_BASE, ...stored, ...options.config });
+    const device = createDevice(options);
+    try {
+      const hash = await loadTransformer(files.weights, config, device.parameters);
+      options.signal?.throwIfAborted();
+      return new Transformer(config, device, hash);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
+  }
+
+  /** A model with generated weights, for trying things out and for tests. */
+  static random(seed: number, options: TransformerOptions = {}): Transformer {
+    const config = checkTransformer({ ...TRANSFORMER_BASE, ...options.config });
+    const device = createDevice(options);
+    for (const [key, shape] of transformerParameters(config))
+      device.parameters.set(key, shape, hashParameter(`random/${seed}/`, key, shape));
+    return new Transformer(config, device, `random:${seed}`);
+  }
+
+  /** Programs compiled and kept. */
+  get programs(): number {
+    return this.#programs.size;
+  }
+
+  /**
+   * Generates target ids for source ids by greedy or beam search.
+   * @param sources ids of each source, with whatever end token the model was trained with
+   * @returns for each source up to `beams` results, best first; ids without start and end
+   * @throws InvalidArgumentError for an empty source or ids outside the vocabulary
+   */
+  async generate(sources: readonly (readonly number[])[], options: GenerateOptions = {}): Promise<Hypothesis[][]> {
+    const c = this.config;
+    sources.forEach((ids, i) => {
+      const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= c.sourceVocabulary);
+      if (ids.length > 0 && wrong === undefined) return;
+      throw new InvalidArgumentError(
+        `sources[${i}]: expected at least one id from 0 to ${c.sourceVocabulary - 1}, received ${wrong ?? "none"}`,
+        { argument: "sources", received: wrong },
+      );
+    });
+    if (sources.length === 0) return [];
+    const { beams = 1, cache = true, signal } = options;
+    const longest = sources.reduce((n, ids) => Math.max(n, ids.length), 0);
+    const run: RunProgram = (key, graph, inputs) => {
+      const program = this.#programs.get(key, () => compile(optimize(graph()), this.device));
+      return program.run(inputs, { signal });
+    };
+    const memory = await encodeSources(run, this.device, sources, beams, c);
+    const next = cache ? cachedDecoder(run, this.device, memory, c) : plainDecoder(run, memory, c);
+    const tokens = { start: c.startId, end: c.endId, forbidden: c.forbiddenIds };
+    return beamSearch(next, sources.length, tokens, { ...options, maxLength: options.maxLength ?? longest + 50 });
+  }
+
+  /** Frees the programs and the device. A second call does nothing. */
+  dispose(): void {
+    this.#programs.clear();
+    this.device.dispose();
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,52 @@
+import type { DeviceOptions } from "../device.js";
+import type { VideoClipConfig } from "./videoclip_config.js";
+import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
+
+/** Splits texts into word pieces; `ids` begin with [CLS] and end with [SEP]. */
+export interface VideoClipTokenizer {
+  encode(text: string): { ids: readonly number[] };
+}
+
+export interface VideoClipOptions extends DeviceOptions {
+  /** Fields that go before those of the checkpoint, such as `normalizeFeatures`. */
+  config?: Partial<VideoClipConfig>;
+  /** Needed by `embedText` for strings. */
+  tokenizer?: VideoClipTokenizer;
+  signal?: AbortSignal;
+}
+
+export interface EmbedOptions {
+  signal?: AbortSignal;
+  /** Also give the last layer's tokens. Default false. */
+  tokens?: boolean;
+}
+
+export interface EmbedVideoOptions extends EmbedOptions {
+  /**
+   * Videos longer than `maxVideoLength` features (32 s): `error`, `truncate` to the first ones (as MMPT's retrieval does),
+   * or `window`: consecutive windows of that length, whose embeddings are averaged by their numbers of features.
+   * Default `error`.
+   */
+  longVideos?: LongVideoPolicy;
+}
+
+export interface VideoEmbeddings {
+  /** f32 `[videos, dim]`. Not normalised: similarity is the raw dot product. */
+  rows: Float32Array;
+  dim: number;
+  /** What each pass of the encoder saw, and its embedding `[windows, dim]`. */
+  windows: VideoWindow[];
+  windowRows: Float32Array;
+  /** For each video f32 `[T, dim]`: a token for every feature that was used. Where asked for. */
+  tokens?: Float32Array[];
+}
+
+export interface TextEmbeddings {
+  /** f32 `[texts, dim]`. */
+  rows: Float32Array;
+  dim: number;
+  /** Texts that lost word pieces beyond `maxTextLength`. */
+  truncated: number[];
+  /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
+  tokens?: Float32Array[];
+}

@@ -1,0 +1,113 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { WeightsError } from "../errors.js";
+import type { ParameterStore } from "../graph/parameter_store.js";
+import { openWeights, writeSafetensors } from "../weights/index.js";
+import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
+import { checkKeys, parametersOf } from "./parameters.js";
+import { inferConfig, type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
+import { traceText, traceVideo } from "./videoclip_graph.js";
+
+const CONFIG = "config.json";
+const WEIGHTS = "model.safetensors";
+
+/** Parts of a published checkpoint that embedding does not use: BERT's pooler, its buffer and the heads of fine-tuned tasks. */
+const UNUSED = /(^|\.)(position_ids|pooler\.dense\.(weight|bias)|classifier\.(weight|bias))$/;
+
+/** Every parameter of a model, by key. */
+export function videoClipParameters(config: VideoClipConfig): Map<string, readonly number[]> {
+  return new Map([
+    ...parametersOf(traceVideo(config, 1, false)),
+    ...parametersOf(traceText(config, 1, Math.min(16, config.maxTextLength + 2), false)),
+  ]);
+}
+
+/** Keys of fairseq's MMPT (`mmmodel.video_encoder...`) without what wraps the model. */
+export function withoutWrapper(tensors: ReadonlyMap<string, StoredTensor>): Map<string, StoredTensor> {
+  return new Map([...tensors].map(([key, tensor]) => [key.replace(/^(module\.)?(mmmodel\.)?/, ""), tensor]));
+}
+
+function readConfig(path: string): Partial<VideoClipConfig> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new WeightsError(`${path}: expected a JSON object (${(cause as Error).message})`, { file: path, cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new WeightsError(`${path}: expected a JSON object`, { file: path });
+  }
+  const { model, ...fields } = value as Record<string, unknown>;
+  if (model !== "videoclip") {
+    throw new WeightsError(`${path}: expected "model": "videoclip", found ${JSON.stringify(model)}`, {
+      file: path,
+      expected: "videoclip",
+      received: model,
+    });
+  }
+  return fields;
+}
+
+/** A checkpoint opened for loading: its config, and a function that puts the weights into a store. */
+export interface VideoClipSource {
+  config: VideoClipConfig;
+  /** First 16 hex digits of the SHA-256 of the weight file. */
+  weightsHash: string;
+  load(store: Pick<ParameterStore, "set">): void;
+  close(): void;
+}
+
+/**
+ * Opens a folder that `save` wrote (`config.json`, `model.safetensors`), or a checkpoint file of fairseq's MMPT: f32 or
+ * f16, with or without `mmmodel.` before its keys. Objects of the trainer in that file are skipped, never constructed.
+ * @param given fields that go before those of the file
+ * @throws WeightsError with all missing, unexpected and wrong-shaped keys
+ */
+export async function openVideoClip(path: string, given: Partial<VideoClipConfig>): Promise<VideoClipSource> {
+  if (!existsSync(path)) {
+    throw new WeightsError(
+      `${path}: there is no such file or folder: expected ${CONFIG} and ${WEIGHTS}, or a checkpoint`,
+      {
+        file: path,
+      },
+    );
+  }
+  const folder = statSync(path).isDirectory();
+  const weights = folder ? join(path, WEIGHTS) : path;
+  const stored = folder ? readConfig(join(path, CONFIG)) : {};
+  const file = await openWeights(weights, { skipForeign: true });
+  try {
+    const tensors = withoutWrapper(file.tensors);
+    const config = folder ? videoClipConfig({ ...stored, ...given }) : inferConfig(weights, tensors, given);
+    const needed = videoClipParameters(config);
+    checkKeys(weights, needed, tensors, UNUSED);
+    return {
+      config,
+      weightsHash: file.sha256.slice(0, 16),
+      load(store) {
+        for (const [key, shape] of needed) store.set(key, shape, toFloat32(tensors.get(key)!));
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** Writes `model.safetensors` (f32) and `config.json` into a folder, each whole or not at all. */
+export function saveVideoClip(dir: string, config: VideoClipConfig, store: Pick<ParameterStore, "get">): void {
+  mkdirSync(dir, { recursive: true });
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, shape] of videoClipParameters(config)) {
+    const read = () => {
+      const data = store.get(key);
+      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    };
+    tensors.set(key, { dtype: "F32", shape: [...shape], read });
+  }
+  writeSafetensors(join(dir, WEIGHTS), tensors, { model: "videoclip" });
+  const temporary = join(dir, `${CONFIG}.${process.pid}.tmp`);
+  writeFileSync(temporary, `${JSON.stringify({ model: "videoclip", ...config }, null, 2)}\n`);
+  renameSync(temporary, join(dir, CONFIG));
+}

@@ -1,0 +1,236 @@
+// Generation with the encoder-decoder Transformer: the cache, the batch, the keys of both layouts.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
+import { type SinusoidLayout, sinusoids } from "../../dist/models/sinusoid.js";
+import { MARIAN, type TransformerConfig } from "../../dist/models/transformer.js";
+import { marianKeys, torchKeys } from "../../dist/models/transformer_keys.js";
+import { type GenerateOptions, Transformer } from "../../dist/models/transformer_model.js";
+import { transformerParameters } from "../../dist/models/transformer_weights.js";
+import { hashParameter } from "../../dist/nn/random_weights.js";
+import { type StoredTensor, writeSafetensors } from "../../dist/weights/index.js";
+
+const test = suite("transformer");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const cpu = { device: "cpu" } as const;
+const small: Partial<TransformerConfig> = {
+  width: 32,
+  heads: 4,
+  encoderLayers: 2,
+  decoderLayers: 2,
+  feedForward: 48,
+  sourceVocabulary: 23,
+  targetVocabulary: 19,
+  finalNorm: false,
+};
+const sources = [
+  [5, 7, 9, 2],
+  [3, 2],
+  [11, 22, 4, 18, 6, 12, 13, 20, 9, 8, 7, 6, 5, 4, 3, 21, 2],
+  [8, 8, 2],
+  [17, 2],
+];
+
+test("sinusoids in the three layouts", () => {
+  const width = 8;
+  const at = (layout: SinusoidLayout, position: number, column: number) =>
+    sinusoids(layout, 40, width)[position * width + column];
+  const close = (got: number, expected: number) => assert.ok(Math.abs(got - expected) < 1e-6, `${got} ${expected}`);
+  for (const position of [0, 1, 37]) {
+    for (const i of [0, 1, 3]) {
+      const paper = position / 10000 ** ((2 * i) / width);
+      close(at("paper", position, 2 * i), Math.sin(paper));
+      close(at("paper", position, 2 * i + 1), Math.cos(paper));
+      close(at("marian", position, i), Math.sin(paper));
+      close(at("marian", position, 4 + i), Math.cos(paper));
+      const reached = position / 10000 ** (i / 3);
+      close(at("tensor2tensor", position, i), Math.sin(reached));
+      close(at("tensor2tensor", position, 4 + i), Math.cos(reached));
+    }
+  }
+  assert.equal(sinusoids("paper", 2, width, 5), sinusoids("paper", 7, width).slice(5 * width));
+  assert.throws(() => sinusoids("other" as "paper", 2, width), /paper, tensor2tensor, marian/);
+  assert.throws(() => sinusoids("paper", 2, 7), /even/);
+});
+
+for (const normFirst of [false, true]) {
+  for (const positions of ["paper", "tensor2tensor"] as const) {
+    test(`the cache changes nothing: normFirst ${normFirst}, ${positions}`, async () => {
+      const config = { ...small, normFirst, finalNorm: normFirst, positions };
+      const free = Transformer.random(11, { ...cpu, config });
+      // without an end token results go on through three buckets
+      const endless = Transformer.random(11, { ...cpu, config: { ...config, forbiddenIds: [0, 1, 2] } });
+      for (const [model, options] of [
+        [free, { maxLength: 40 }],
+        [free, { maxLength: 36, beams: 3 }],
+        [endless, { maxLength: 36, beams: 3 }],
+      ] as [Transformer, GenerateOptions][]) {
+        const cached = await model.generate(sources, options);
+        const plain = await model.generate(sources, { ...options, cache: false });
+        for (const [i, list] of cached.entries()) {
+          assert.equal(
+            list.map(({ ids }) => ids),
+            plain[i].map(({ ids }) => ids),
+          );
+          list.forEach(({ score }, j) => assert.ok(Math.abs(score - plain[i][j].score) < 1e-5));
+        }
+        const texts = new Set(cached.map(([{ ids }]) => ids.join()));
+        assert.ok(texts.size > 1, "sources have different results");
+        if (model === endless) assert.is(cached[0][0].ids.length, 36);
+      }
+      free.dispose();
+      endless.dispose();
+    });
+  }
+}
+
+test("one program for each bucket, not for each token", async () => {
+  const model = Transformer.random(11, { ...cpu, config: { ...small, endId: 18, forbiddenIds: [18] } });
+  const [[{ ids }]] = await model.generate([sources[0]], { maxLength: 60 });
+  assert.is(ids.length, 60);
+  assert.is(model.programs, 4, "encoder, and steps of up to 16, 32 and 64 tokens");
+  await model.generate([sources[3]], { maxLength: 60 });
+  assert.is(model.programs, 4);
+  model.dispose();
+});
+
+test("a source's results do not depend on its batch or on padding", async () => {
+  const model = Transformer.random(11, { ...cpu, config: small });
+  const options = { maxLength: 20, beams: 2 };
+  const together = await model.generate(sources, options);
+  for (const [i, source] of sources.entries()) {
+    const [alone] = await model.generate([source], options);
+    assert.equal(
+      alone.map(({ ids }) => ids),
+      together[i].map(({ ids }) => ids),
+    );
+    alone.forEach(({ score }, j) => assert.ok(Math.abs(score - together[i][j].score) < 1e-6));
+  }
+  assert.equal(await model.generate([], options), []);
+  model.dispose();
+});
+
+const f32 = (shape: readonly number[], data: Float32Array): StoredTensor => ({
+  dtype: "F32",
+  shape: [...shape],
+  read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+});
+
+/** Weights of one model under the keys of both layouts: stacked projections, or three of them. */
+function twoLayouts() {
+  const one = 21;
+  const marian: TransformerConfig = {
+    ...MARIAN,
+    ...small,
+    sourceVocabulary: one,
+    targetVocabulary: one,
+    startId: 20,
+    endId: 0,
+  };
+  marian.forbiddenIds = [20];
+  const values = new Map<string, [readonly number[], Float32Array]>();
+  for (const [key, shape] of transformerParameters(marian)) values.set(key, [shape, hashParameter("two/", key, shape)]);
+  const torch = { ...marian, keys: torchKeys({ prefix: "net." }) };
+  const rename = (key: string): string[] => {
+    const layer = key
+      .replace("net.", "model.")
+      .replace("multihead_attn", "encoder_attn")
+      .replace("out_proj", "out_proj")
+      .replace("linear", "fc");
+    const norms = key.includes("decoder")
+      ? ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"]
+      : ["self_attn_layer_norm", "final_layer_norm"];
+    if (/embedding|^output.weight/.test(key)) return ["model.shared.weight"];
+    if (key === "output.bias") return ["final_logits_bias"];
+    const stacked = /^(.*)\.in_proj_(weight|bias)$/.exec(layer);
+    if (stacked) return ["q", "k", "v"].map((name) => `${stacked[1]}.${name}_proj.${stacked[2]}`);
+    return [layer.replace(/norm(\d)/, (_, n) => norms[Number(n) - 1])];
+  };
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, shape] of transformerParameters(torch)) {
+    const parts = rename(key).map((name) => values.get(name)![1]);
+    tensors.set(key, f32(shape, Float32Array.from(parts.flatMap((part) => [...part]))));
+  }
+  return { marian, torch, values, tensors };
+}
+
+test("Marian's folder and torch.nn.Transformer's keys are one model", async () => {
+  const { marian, torch, values, tensors } = twoLayouts();
+  const dir = join(folder, "marian");
+  mkdirSync(dir);
+  const shared = f32(...values.get("model.shared.weight")!);
+  const own = new Map([...values].map(([key, [shape, data]]) => [key, f32(shape, data)]));
+  own.delete("model.shared.weight");
+  own.set("model.encoder.embed_tokens.weight", shared); // a tied embedding may have any of its names
+  own.set("lm_head.weight", shared);
+  own.set("model.encoder.embed_positions.weight", f32([4, 32], sinusoids("marian", 4, 32)));
+  writeSafetensors(join(dir, "model.safetensors"), own);
+  const config = {
+    model_type: "marian",
+    d_model: 32,
+    encoder_attention_heads: 4,
+    decoder_attention_heads: 4,
+    encoder_layers: 2,
+    decoder_layers: 2,
+    encoder_ffn_dim: 48,
+    decoder_ffn_dim: 48,
+    activation_function: "swish",
+    scale_embedding: true,
+    vocab_size: 21,
+    decoder_start_token_id: 20,
+    eos_token_id: 0,
+    pad_token_id: 20,
+  };
+  writeFileSync(join(dir, "config.json"), JSON.stringify(config));
+  const first = await Transformer.load(dir, cpu);
+  assert.equal({ ...first.config, keys: 0 }, { ...marian, keys: 0 });
+  const path = join(folder, "torch.safetensors");
+  writeSafetensors(path, tensors);
+  const second = await Transformer.load(path, { ...cpu, config: torch });
+  const options = { maxLength: 12, beams: 2 };
+  const inputs = sources.map((ids) => ids.map((id) => id % 20));
+  const results = await first.generate(inputs, options);
+  assert.equal(await second.generate(inputs, options), results);
+  assert.ok(new Set(results.map(([{ ids }]) => ids.join())).size > 1);
+  first.dispose();
+  second.dispose();
+
+  tensors.delete("net.decoder.layers.1.norm3.bias");
+  writeSafetensors(path, tensors);
+  const missing = await Transformer.load(path, { ...cpu, config: torch }).catch((e: Error) => e);
+  assert.instance(missing, WeightsError);
+  assert.match((missing as Error).message, /1 missing: net.decoder.layers.1.norm3.bias/);
+  writeFileSync(join(dir, "config.json"), JSON.stringify({ ...config, model_type: "bart" }));
+  const other = await Transformer.load(dir, cpu).catch((e: Error) => e);
+  assert.match((other as Error).message, /config.json: model_type: expected marian, found "bart"/);
+});
+
+test("two vocabularies have two embeddings", () => {
+  const config = { ...MARIAN, ...small, keys: marianKeys(false) };
+  const parameters = transformerParameters(config);
+  assert.equal(parameters.get("model.encoder.embed_tokens.weight"), [23, 32]);
+  assert.equal(parameters.get("model.decoder.embed_tokens.weight"), [19, 32]);
+});
+
+test("arguments that do not fit are named", async () => {
+  const model = Transformer.random(1, { ...cpu, config: small });
+  for (const [input, pattern] of [
+    [[[3], []], /sources\[1\].*received none/],
+    [[[23]], /sources\[0\].*0 to 22, received 23/],
+  ] as const) {
+    const error = await model.generate(input).catch((e: Error) => e);
+    assert.instance(error, InvalidArgumentError);
+    assert.match((error as Error).message, pattern);
+  }
+  const reason = new Error("enough");
+  const aborted = await model.generate(sources, { signal: AbortSignal.abort(reason) }).catch((e: Error) => e);
+  assert.is(aborted, reason);
+  assert.throws(() => Transformer.random(1, { ...cpu, config: { ...small, heads: 5 } }), /multiple of heads \(5\)/);
+  model.dispose();
+});
+
+test.after(() => rmSync(folder, { recursive: true }));
+test.run();

@@ -1,0 +1,308 @@
+// VideoClip through its public interface: the golden rows, the batch, the windows, the files.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { videoClipParameters } from "../../dist/models/videoclip_weights.js";
+import { hashValues } from "../../dist/nn/random_weights.js";
+import { openWeights, writeSafetensors } from "../../dist/weights/index.js";
+import { npyBytes } from "../../dist/weights/npy.js";
+import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
+
+const test = suite("videoclip");
+const fixture = readFixture("test/fixtures/models/videoclip_small.safetensors");
+const k = fixture.case.config;
+const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const config = {
+  heads: k.heads,
+  maxVideoLength: k.max_video_len,
+  maxTextLength: k.max_len - k.max_video_len - 3,
+  clsId: k.cls,
+  sepId: k.sep,
+};
+const cpu = { device: "cpu" } as const;
+
+/** The fixture's weights as an MMPT checkpoint in safetensors. */
+const published = join(folder, "published.safetensors");
+const bytesOf = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+const stored = new Map(
+  [...makeState(fixture)].map(([key, { shape, data }]) => [
+    key,
+    { dtype: "F32" as const, shape, read: () => bytesOf(data) },
+  ]),
+);
+writeSafetensors(published, stored);
+
+const words = makeInput(fixture, "words");
+const texts: number[][] = k.text_lengths.map((n: number, i: number) =>
+  Array.from(words.data.subarray(i * words.shape[1] + 2, i * words.shape[1] + 2 + n)),
+);
+const vfeats = makeInput(fixture, "vfeats");
+const stride = k.max_video_len * k.features;
+const videos = (k.video_lengths as number[]).map((n, i) => ({
+  data: vfeats.data.slice(i * stride, i * stride + n * k.features),
+  shape: [n, k.features] as const,
+}));
+
+function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  assert.is(got.length, expected.length);
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < got.length; i++) {
+    difference += (got[i] - expected[i]) ** 2;
+    norm += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+const golden = (name: string) => fixture.tensors.get(name)!.data as Float32Array;
+const row = (rows: Float32Array, i: number, dim = k.hidden) => rows.slice(i * dim, (i + 1) * dim);
+async function refuses(
+  work: () => Promise<unknown>,
+  kind: typeof InvalidArgumentError | typeof WeightsError,
+  pattern: RegExp,
+) {
+  try {
+    await work();
+  } catch (error) {
+    assert.instance(error, kind);
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable(`expected an error that says ${pattern}`);
+}
+
+const model = await VideoClip.load(published, { ...cpu, config: { ...config, normalizeFeatures: false } });
+
+test("sizes are those of the checkpoint", () => {
+  const { featureSize, videoLayers, textLayers, intermediateSize, vocabularySize, maxPositions } = model.config;
+  assert.equal([featureSize, videoLayers, textLayers], [k.features, k.video_layers, k.text_layers]);
+  assert.equal([intermediateSize, vocabularySize, maxPositions], [k.intermediate, k.vocab, k.positions]);
+});
+
+test("embeddings, tokens and similarities of the reference", async () => {
+  const video = await model.embedVideo(videos, { tokens: true });
+  const text = await model.embedText(texts, { tokens: true });
+  assert.ok(distance(video.rows, golden("pooled_video")) < 1e-6);
+  assert.ok(distance(text.rows, golden("pooled_text")) < 1e-6);
+  assert.ok(distance(await model.similarity(video, text), golden("similarity")) < 2e-6);
+  const size = k.max_video_len + 2;
+  for (const [i, n] of (k.video_lengths as number[]).entries()) {
+    const from = (i * size + 1) * k.hidden;
+    assert.ok(distance(video.tokens![i], golden("video_hidden").subarray(from, from + n * k.hidden)) < 1e-6);
+  }
+  for (const [i, ids] of texts.entries()) {
+    const from = i * (k.max_len - k.max_video_len - 1) * k.hidden;
+    const to = from + (ids.length + 2) * k.hidden;
+    assert.ok(distance(text.tokens![i], golden("text_hidden").subarray(from, to)) < 1e-6);
+  }
+});
+
+test("a row does not depend on its batch, its place or the threads", async () => {
+  const all = await model.embedVideo(videos);
+  const order = [2, 0, 3, 1, 2];
+  const mixed = await model.embedVideo(order.map((i) => videos[i]));
+  order.forEach((from, to) => assert.equal(row(mixed.rows, to), row(all.rows, from)));
+  assert.not.equal(row(all.rows, 0), row(all.rows, 1));
+  const lines = await model.embedText(texts);
+  const turned = await model.embedText([...texts].reverse());
+  texts.forEach((_, i) => assert.equal(row(turned.rows, texts.length - 1 - i), row(lines.rows, i)));
+  for (const threads of [1, 3]) {
+    const other = await VideoClip.load(published, { ...cpu, threads, config: model.config });
+    assert.equal((await other.embedText(texts.slice(1, 2))).rows, row(lines.rows, 1));
+    other.dispose();
+  }
+});
+
+test("more rows than a program has, and lengths of every bucket", async () => {
+  const wide = VideoClip.random(3, {
+    ...cpu,
+    config: {
+      hiddenSize: 32,
+      heads: 2,
+      intermediateSize: 64,
+      videoLayers: 1,
+      textLayers: 1,
+      featureSize: 5,
+      vocabularySize: 200,
+    },
+  });
+  const ids = hashValues("videoclip/", "ids", 61).map((v) => Math.floor((v + 1) * 99));
+  const many = Array.from({ length: 71 }, (_, i) => Array.from(ids.subarray(0, 1 + ((i * 7) % 61))));
+  const { rows } = await wide.embedText(many);
+  for (const i of [0, 1, 2, 33, 60, 70]) {
+    const alone = await wide.embedText([many[i]]);
+    assert.ok(distance(alone.rows, row(rows, i, 32)) < 1e-6, `text ${i}`);
+  }
+  // 150 x 71 similarities are more than one block
+  const data = hashValues("videoclip/", "rows", 150 * 32);
+  const scores = await wide.similarity(data, rows);
+  for (const [v, t] of [
+    [0, 0],
+    [149, 70],
+    [128, 3],
+  ]) {
+    const dot = row(data, v, 32).reduce((sum, x, d) => sum + x * rows[t * 32 + d], 0);
+    assert.ok(Math.abs(scores[v * 71 + t] - dot) < 1e-4, `score ${v}, ${t}`);
+  }
+  wide.dispose();
+});
+
+test("features are scaled to unit length where the config says so", async () => {
+  const unit = await VideoClip.load(published, { ...cpu, config });
+  assert.ok(unit.config.normalizeFeatures, "by default");
+  const scaled = videos.map(({ data, shape }) => ({ shape, data: data.map((v) => v * 4) }));
+  const rows = await unit.embedVideo(videos);
+  assert.ok(distance((await unit.embedVideo(scaled)).rows, rows.rows) < 1e-6);
+  const own = videos.map(({ data, shape }) => {
+    const out = data.slice();
+    for (let t = 0; t < shape[0]; t++) {
+      const norm = Math.hypot(...data.subarray(t * k.features, (t + 1) * k.features));
+      for (let i = 0; i < k.features; i++) out[t * k.features + i] /= norm;
+    }
+    return { data: out, shape };
+  });
+  assert.ok(distance((await model.embedVideo(own)).rows, rows.rows) < 1e-6);
+  assert.ok(distance((await model.embedVideo(videos)).rows, rows.rows) > 1e-2);
+  unit.dispose();
+});
+
+test("long videos are refused, cut or seen in windows", async () => {
+  const T = k.max_video_len;
+  const n = 2 * T + 3;
+  const long = { data: hashValues("videoclip/", "long", n * k.features), shape: [n, k.features] as const };
+  await refuses(() => model.embedVideo(long), InvalidArgumentError, /at most 8 features, received 19.*longVideos/);
+  const part = (start: number, end: number) => ({
+    data: long.data.slice(start * k.features, end * k.features),
+    shape: [end - start, k.features] as const,
+  });
+  const cut = await model.embedVideo(long, { longVideos: "truncate" });
+  assert.equal(cut.rows, (await model.embedVideo(part(0, T))).rows);
+  const { rows, windows, windowRows, tokens } = await model.embedVideo([videos[1], long], {
+    longVideos: "window",
+    tokens: true,
+  });
+  assert.equal(windows.slice(1), [
+    { video: 1, start: 0, end: T },
+    { video: 1, start: T, end: 2 * T },
+    { video: 1, start: 2 * T, end: n },
+  ]);
+  assert.is(tokens![1].length, n * k.hidden);
+  const parts = await model.embedVideo([part(0, T), part(T, 2 * T), part(2 * T, n)]);
+  assert.equal(windowRows.slice(k.hidden), parts.rows);
+  assert.equal(row(rows, 0), row(windowRows, 0), "a single window stays as it is");
+  const mean = row(parts.rows, 0).map(
+    (v, i) => (T * (v + parts.rows[k.hidden + i]) + 3 * parts.rows[2 * k.hidden + i]) / n,
+  );
+  assert.ok(distance(row(rows, 1), mean) < 1e-6);
+});
+
+test("texts that are too long lose their end, and the result says which", async () => {
+  const max = model.config.maxTextLength;
+  const long = Array.from({ length: max + 5 }, (_, i) => 4 + i);
+  const { rows, truncated } = await model.embedText([texts[1], long]);
+  assert.equal(truncated, [1]);
+  assert.equal(row(rows, 1), (await model.embedText([long.slice(0, max)])).rows);
+});
+
+test("arguments that do not fit are named", async () => {
+  await refuses(() => model.embedText(["a bowl"]), InvalidArgumentError, /texts\[0\].*tokenizer/);
+  await refuses(() => model.embedText([[4, 120]]), InvalidArgumentError, /texts\[0\].*0 to 119, received 120/);
+  const wrong = { data: new Float32Array(20), shape: [2, 10] as const };
+  await refuses(() => model.embedVideo([videos[0], wrong]), InvalidArgumentError, /videos\[1\].*\[T, 48\].*\[2, 10\]/);
+  await refuses(
+    () => model.embedVideo({ data: new Float32Array(0), shape: [0, 48] }),
+    InvalidArgumentError,
+    /at least one/,
+  );
+  await refuses(() => VideoClip.load(published, { ...cpu, config: { heads: 5 } }), InvalidArgumentError, /heads \(5\)/);
+  assert.equal((await model.embedVideo([])).rows.length, 0);
+  assert.equal((await model.embedText([])).rows.length, 0);
+  const controller = new AbortController();
+  controller.abort(new Error("enough"));
+  const aborted = await model.embedText(texts, { signal: controller.signal }).catch((error: Error) => error.message);
+  assert.is(aborted, "enough");
+});
+
+test("strings go through the tokenizer, without its [CLS] and [SEP]", async () => {
+  const tokenizer = { encode: (text: string) => ({ ids: [k.cls, ...text.split(" ").map(Number), k.sep] }) };
+  const own = await VideoClip.load(published, { ...cpu, config: model.config, tokenizer });
+  assert.equal((await own.embedText(texts[1].join(" "))).rows, (await model.embedText([texts[1]])).rows);
+  own.dispose();
+});
+
+test("features come from .npy files as well", async () => {
+  const path = join(folder, "video.npy");
+  writeFileSync(path, npyBytes(videos[1].data, videos[1].shape, "f32"));
+  assert.equal((await model.embedVideo(path)).rows, (await model.embedVideo(videos[1])).rows);
+});
+
+test("a saved model is the same model", async () => {
+  const dir = join(folder, "saved");
+  model.save(dir);
+  const again = await VideoClip.load(dir, cpu);
+  assert.equal(again.config, model.config);
+  assert.equal((await again.embedVideo(videos)).rows, (await model.embedVideo(videos)).rows);
+  assert.equal((await again.embedText(texts)).rows, (await model.embedText(texts)).rows);
+  again.dispose();
+  const path = join(dir, "config.json");
+  writeFileSync(path, readFileSync(path, "utf8").replace('"videoclip"', '"bert"'));
+  await refuses(() => VideoClip.load(dir, cpu), WeightsError, /config\.json.*"videoclip", found "bert"/);
+});
+
+test("a checkpoint that lacks keys or has others is refused with their names", async () => {
+  const wrong = new Map(stored);
+  const lost = "mmmodel.text_encoder.encoder.layer.1.output.dense.bias";
+  wrong.delete(lost);
+  wrong.set("mmmodel.video_encoder.extra.weight", stored.get("mmmodel.video_encoder.videomlp.linear1.bias")!);
+  const path = join(folder, "wrong.safetensors");
+  writeSafetensors(path, wrong);
+  const text = /1 missing: text_encoder.encoder.layer.1.output.dense.bias; 1 unexpected: video_encoder.extra.weight/;
+  await refuses(() => VideoClip.load(path, { ...cpu, config }), WeightsError, text);
+});
+
+test("a half-precision fairseq checkpoint with its trainer's objects", async () => {
+  const state = new Map<string, PickleValue>();
+  for (const [key, { shape, data }] of makeState(fixture)) state.set(key, new HalfTensor(shape, data));
+  const path = join(folder, "checkpoint_best.pt");
+  const metadata = new Foreign("omegaconf.base", "ContainerMetadata", new Map([["ref_type", null]]));
+  const root = new Map<string, PickleValue>([
+    ["args", new Foreign("argparse", "Namespace", new Map([["lr", 1]]))],
+    ["cfg", new Foreign("omegaconf.dictconfig", "DictConfig", new Map([["_metadata", metadata]]))],
+    ["extra_state", new Map([["hook", new Foreign("os", "system", "touch /tmp/never")]])],
+    ["model", state],
+  ]);
+  writeTorchFile(path, root);
+  await refuses(() => openWeights(path), WeightsError, /omegaconf|argparse|not allowed/);
+  const file = await openWeights(path, { skipForeign: true });
+  assert.is((file.root as Map<string, unknown>).get("cfg"), null, "what is skipped is null");
+  file.close();
+  const half = await VideoClip.load(path, { ...cpu, config: model.config });
+  const rows = (await half.embedText(texts)).rows;
+  const error = distance(rows, golden("pooled_text"));
+  assert.ok(error < 2e-3 && error > 1e-6, `f16 weights: ${error}`);
+  half.dispose();
+});
+
+test("one set of weights for both sides", async () => {
+  const own = { ...model.config, textLayers: 2, videoLayers: 2, shared: true };
+  const keys = [...videoClipParameters(own).keys()];
+  assert.ok(keys.every((key) => key.startsWith("mm_encoder.")));
+  const shared = VideoClip.random(5, { ...cpu, config: own });
+  const dir = join(folder, "shared");
+  shared.save(dir);
+  const again = await VideoClip.load(join(dir, "model.safetensors"), { ...cpu, config });
+  assert.ok(again.config.shared, "seen by its keys");
+  assert.equal((await again.embedText(texts)).rows, (await shared.embedText(texts)).rows);
+  again.dispose();
+  shared.dispose();
+});
+
+test.after(() => {
+  model.dispose();
+  model.dispose();
+  rmSync(folder, { recursive: true });
+});
+test.run();
