@@ -57,6 +57,11 @@ export function linear(x: Tensor, key: string, outFeatures: number, options: { b
   return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];
 }
 
+/** y = x Wᵀ + b with a weight `[out, in]` and a bias `[out]` that are values already. */
+export function linearWith(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  return applyOp(linearOp, [x, weight, bias], { outFeatures: weight.shape[0], activation: "none" })[0];
+}
+
 /** Layer normalisation of x, or of x + residual, with `<key>.weight` and `<key>.bias` `[C]`. */
 export function layerNorm(x: Tensor, key: string, eps: number, residual?: Tensor): Tensor {
   const [weight, bias] = ["weight", "bias"].map((name) => parameter(`${key}.${name}`, x.shape.slice(-1)));
@@ -92,8 +97,11 @@ export function avgPool(x: Tensor, kernel: Triple): Tensor {
 /** Self-gate of S3D-G: x sigmoid(W mean(x) + b), mean over T, H and W; parameters `<key>.{weight, bias}`. */
 export function selfGate(x: Tensor, key: string): Tensor {
   const gate = unary(linear(globalMean(x), key, x.shape[x.shape.length - 1]), "sigmoid");
-  return applyOp(scaleChannelsOp, [x, gate], {})[0];
+  return scaleChannels(x, gate);
 }
+
+/** Multiplies x `[N, ..., C]` by a factor per clip and channel, `[N, C]`. */
+export const scaleChannels = (x: Tensor, factor: Tensor): Tensor => applyOp(scaleChannelsOp, [x, factor], {})[0];
 
 export const globalMean = (x: Tensor): Tensor => applyOp(globalMeanOp, [x], {})[0];
 export const unary = (x: Tensor, kind: UnaryKind): Tensor => applyOp(unaryOp, [x], { kind })[0];
