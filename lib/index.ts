@@ -10,6 +10,7 @@ export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOpti
 export { loadVideoEncoder } from "./models/load.js";
 export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
+export type { VideoModelName } from "./models/video_models.js";
 export { loadS3DTextEncoder } from "./models/s3d_text.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export type { OnnxWeights } from "./onnx/constants.js";
