@@ -17,7 +17,7 @@ interface VideoModel {
   cells: boolean;
   /** Frames and side of the clips that its publishers count multiply-adds for. */
   clip: { frames: number; size: number };
-  build(video: Tensor, cells: boolean, source: WeightsSource): Record<string, Tensor>;
+  build(video: Tensor, output: string, cells: boolean, source: WeightsSource): Tensor;
 }
 
 function x3d(name: X3DName): VideoModel {
@@ -25,10 +25,15 @@ function x3d(name: X3DName): VideoModel {
     outputs: { features: 2048, conv_5: 432, logits: 400, probabilities: 400 },
     cells: false,
     clip: { frames: X3D[name].frames, size: X3D[name].trainCrop },
-    build(video, _, source) {
+    build(video, output, _, source) {
       const zoo = source === "slowfast" ? "slowfast" : "pytorchvideo";
       const options = { ...X3D[name], keys: X3D_KEYS[zoo] };
-      return x3dHead(x3dFeatures(video, options), options, zoo === "slowfast" ? "probabilities" : "logits");
+      const heads: Record<string, Tensor> = x3dHead(
+        x3dFeatures(video, options),
+        options,
+        zoo === "slowfast" ? "probabilities" : "logits",
+      );
+      return heads[output];
     },
   };
 }
@@ -39,16 +44,19 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
     outputs: { mixed_5c: 1024, logits: 400 },
     cells: S3D.stem === "cells",
     clip: { frames: 16, size: 224 },
-    build(video, cells) {
+    build(video, output, cells) {
       const map = s3dFeatures(video, S3D, cells);
-      return { mixed_5c: globalMean(map), logits: s3dHead(map, 400).logits };
+      return output === "logits" ? s3dHead(map, 400).logits : globalMean(map);
     },
   },
   s3dg: {
     outputs: { mixed_5c: 1024, video_embedding: 512 },
     cells: S3DG.stem === "cells",
     clip: { frames: 32, size: 224 },
-    build: (video, cells) => s3dgHead(s3dFeatures(video, S3DG, cells)),
+    build(video, output, cells) {
+      const heads: Record<string, Tensor> = s3dgHead(s3dFeatures(video, S3DG, cells));
+      return heads[output];
+    },
   },
   "x3d-xs": x3d("x3d-xs"),
   "x3d-s": x3d("x3d-s"),
@@ -90,5 +98,5 @@ export function videoOutput(
   output: string,
   { cells = false, source }: { cells?: boolean; source?: WeightsSource } = {},
 ): Tensor {
-  return VIDEO_MODELS[model].build(video, cells, source)[output];
+  return VIDEO_MODELS[model].build(video, output, cells, source);
 }
