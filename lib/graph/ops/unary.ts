@@ -61,5 +61,13 @@ export const unary = defineOp<{ kind: UnaryKind }>({
     const { name, axes } = emit.value(x!);
     emitUnary(emit, a.kind, name, y, axes);
   },
-  cases: unaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }], attrs: { kind } })),
+  cases: [
+    ...unaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }], attrs: { kind } })),
+    // where exp is 0 or would overflow
+    ...(["sigmoid", "gelu_tanh", "swish"] as const).map((kind) => ({
+      name: `far ${kind}`,
+      inputs: [{ shape: [7, 33], scale: 300 }],
+      attrs: { kind },
+    })),
+  ],
 });
