@@ -5,6 +5,7 @@ export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
+export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
 export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
 export { loadVideoEncoder } from "./models/load.js";
@@ -21,6 +22,7 @@ export { openVideo } from "./video/index.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
 export type {
   Clip,
+  CropPosition,
   DecoderName,
   OpenVideo,
   OpenVideoFunction,

@@ -115,6 +115,9 @@ export function validatePreset(preset: Preset): void {
   const interpolation = preset.interpolation;
   check("preset.interpolation", interpolations.includes(interpolation), "bilinear, bicubic or area", interpolation);
   check("preset.crop", isCount(crop, resize), `an integer from 1 to preset.resize (${resize})`, crop);
+  const { cropPosition = "center" } = preset;
+  const positions = ["low", "center", "high"];
+  check("preset.cropPosition", positions.includes(cropPosition), "low, center or high", cropPosition);
   check("preset.mean", isTriple(mean), "three numbers", mean);
   check("preset.std", isTriple(std) && std.every((value) => value > 0), "three numbers above 0", std);
   check("preset.pad", ["zero", "repeat"].includes(preset.pad), "zero or repeat", preset.pad);
