@@ -5,11 +5,13 @@ export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
+export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
 export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
 export { loadVideoEncoder } from "./models/load.js";
 export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
+export type { VideoModelName } from "./models/video_models.js";
 export { loadS3DTextEncoder } from "./models/s3d_text.js";
 export type { Answer, AnswerOptions } from "./models/question_answering.js";
 export { type HuggingFaceConfig, type TextConfig, textConfig } from "./models/text_config.js";
@@ -57,6 +59,7 @@ export { openVideo } from "./video/index.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
 export type {
   Clip,
+  CropPosition,
   DecoderName,
   OpenVideo,
   OpenVideoFunction,

@@ -9,6 +9,15 @@ const model = (name: "s3d" | "s3dg"): BenchCase[] => {
   ];
 };
 
+const x3d: BenchCase[] = [
+  {
+    name: "x3d-s 13x160x160 f32",
+    spec: { kind: "model", model: "x3d-s", frames: 13, size: 160 },
+    precision: "f32",
+    peers: ["onnxruntime"],
+  },
+];
+
 const layer = (kernel: Triple, outChannels: number, groups = 1): ConvLayer => ({ kernel, outChannels, groups });
 
 /** A separable convolution of S3D: 1x3x3, then 3x1x1. */
@@ -44,6 +53,7 @@ function pool(kernel: Triple, stride: Triple, pad: Triple, C: number, T: number,
 export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
   s3d: { about: "S3D on a 16-frame clip, whole network", cases: model("s3d") },
   s3dg: { about: "S3D-G on a 16-frame clip, whole network", cases: model("s3dg") },
+  x3d: { about: "X3D-S on a 13-frame clip, whole network", cases: x3d },
   sepconv: {
     about: "separable convolutions of S3D at three depths",
     cases: [sepconv(64, 192, 8, 56), sepconv(160, 320, 4, 14), sepconv(192, 384, 2, 7)],

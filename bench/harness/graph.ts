@@ -3,14 +3,21 @@ import { conv3d, conv3dAttrs, maxPool3d, permute } from "../../dist/graph/ops/in
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
 import { S3D, S3DG, s3dFeatures, s3dHead } from "../../dist/models/s3d.js";
+import { X3D, x3dFeatures, x3dHead } from "../../dist/models/x3d.js";
 import { globalMean } from "../../dist/nn/layers.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
 import { inputShape, type Spec } from "./spec.js";
 
+function network(x: Tensor, model: (Spec & { kind: "model" })["model"]): Tensor {
+  if (model === "s3d") return s3dHead(s3dFeatures(x, S3D), 400).logits;
+  if (model === "s3dg") return globalMean(s3dFeatures(x, S3DG));
+  return x3dHead(x3dFeatures(x, X3D[model]), X3D[model]).logits;
+}
+
 function build(x: Tensor, spec: Spec): Tensor {
   switch (spec.kind) {
     case "model":
-      return spec.model === "s3d" ? s3dHead(s3dFeatures(x, S3D), 400).logits : globalMean(s3dFeatures(x, S3DG));
+      return network(x, spec.model);
     case "convs":
       return spec.layers.reduce((y, { kernel, outChannels, groups }, i) => {
         const low = kernel.map((k) => (k - 1) / 2) as [number, number, number];

@@ -10,7 +10,7 @@ export interface ConvLayer {
 }
 
 export type Spec =
-  | { kind: "model"; model: "s3d" | "s3dg"; frames: number; size: number }
+  | { kind: "model"; model: "s3d" | "s3dg" | "x3d-s"; frames: number; size: number }
   /** x `[N, T, H, W, C]` (here always written channels last) through convolutions one after another. */
   | { kind: "convs"; shape: number[]; layers: ConvLayer[] }
   | { kind: "max_pool"; shape: number[]; kernel: Triple; stride: Triple; pad: Triple };

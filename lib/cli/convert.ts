@@ -2,13 +2,14 @@ import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { Command, InvalidArgumentError as InvalidOption, Option } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
 import { videoEncoderToOnnx } from "../onnx/video_encoder.js";
 import { resolvePreset } from "../video/presets.js";
 import { convertWeights } from "../weights/inspect.js";
 
 interface Flags {
   onnx?: string;
-  model?: "s3d" | "s3dg";
+  model?: VideoModelName;
   output?: string;
   preset?: string;
   frames?: number;
@@ -44,8 +45,8 @@ export function convertCommand(): Command {
     .argument("[input]", ".pth, .pt, .pyth, .bin or .safetensors, recognised by content")
     .argument("[output]", ".safetensors; replaced when it is there")
     .option("--onnx <file>", "write an ONNX model instead; replaced when it is there")
-    .addOption(new Option("--model <name>", "network (with --onnx)").choices(["s3d", "s3dg"]))
-    .option("--output <name>", "mixed_5c, video_embedding (s3dg) or logits (s3d); default mixed_5c (with --onnx)")
+    .addOption(new Option("--model <name>", "network (with --onnx)").choices(VIDEO_MODEL_NAMES))
+    .option("--output <name>", "output of the model, as of videoclip extract (with --onnx)")
     .option("--preset <name>", "frames and size of a clip; default: the one of the model (with --onnx)")
     .option("--frames <n>", "frames per clip (with --onnx)", positive)
     .option("--size <n>", "height and width of a clip (with --onnx)", positive)
@@ -88,7 +89,7 @@ async function toOnnxFile(
   const { model, randomWeights, preset, frames, size } = flags;
   checkExtension("--onnx", output, ".onnx");
   if (second) throw usage("output", "one output, --onnx", second);
-  if (!model) throw usage("--model", "s3d or s3dg with --onnx", "nothing");
+  if (!model) throw usage("--model", `one of ${VIDEO_MODEL_NAMES.join(", ")} with --onnx`, "nothing");
   if (weights && randomWeights !== undefined) throw usage("input", "no file with --random-weights", weights);
   const onnx = await videoEncoderToOnnx({
     ...flags,

@@ -2,12 +2,13 @@ import { Command, InvalidArgumentError as InvalidOption, Option } from "commande
 import type { DeviceName, Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
 import { loadVideoEncoder } from "../models/load.js";
+import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
 import { ProgressReporter } from "./progress.js";
 
 interface Flags {
-  model: "s3d" | "s3dg";
+  model: VideoModelName;
   weights?: string;
   randomWeights?: number;
   out: string;
@@ -54,10 +55,14 @@ export function extractCommand(): Command {
     )
     .argument("<inputs...>", "files, folders, globs, or manifests (.csv or .jsonl with a path column)")
     .requiredOption("--out <dir>", "folder for the features")
-    .addOption(new Option("--model <name>", "network").choices(["s3d", "s3dg"]).default("s3dg"))
+    .addOption(new Option("--model <name>", "network").choices(VIDEO_MODEL_NAMES).default("s3dg"))
     .option("--weights <file>", "weight file: safetensors, .pth, .pt")
     .option("--random-weights <seed>", "generated weights instead of a file, for trying things out", number)
-    .option("--output <name>", "mixed_5c, video_embedding (s3dg) or logits (s3d)", "mixed_5c")
+    .option(
+      "--output <name>",
+      "s3d: mixed_5c or logits; s3dg: mixed_5c or video_embedding; x3d: features, conv_5, logits or probabilities; " +
+        "default: the first",
+    )
     .option("--preset <name>", "sampling and preprocessing; default: the one of the model")
     .option("--fps <n>", "frames per second", number)
     .option("--frames <n>", "frames per clip", positive)

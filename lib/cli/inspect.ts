@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError as UsageError } from "../errors.js";
 import { describeModel } from "../models/describe.js";
 import type { S3DOptions } from "../models/s3d.js";
+import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
 import { inspectWeights } from "../weights/inspect.js";
 
 interface Flags {
-  model?: "s3d" | "s3dg";
+  model?: VideoModelName;
   frames?: number;
   size?: number;
   convolutions?: S3DOptions["convolutions"];
@@ -25,7 +27,7 @@ export function inspectCommand(): Command {
     .description("Show the tensors of a weight file, or the layers of a model")
     .argument("[file]", "weight file")
     .addOption(
-      new Option("--model <name>", "layers, parameters and multiply-adds of this model").choices(["s3d", "s3dg"]),
+      new Option("--model <name>", "layers, parameters and multiply-adds of this model").choices(VIDEO_MODEL_NAMES),
     )
     .option("--frames <n>", "frames of the clip (with --model)", positive)
     .option("--size <n>", "height and width of the clip (with --model)", positive)
@@ -69,9 +71,13 @@ async function showFile(file: string, json: boolean): Promise<void> {
   );
 }
 
-function showModel(model: "s3d" | "s3dg", flags: Flags): void {
+function showModel(model: VideoModelName, flags: Flags): void {
   const { frames, size, convolutions, split, gating } = flags;
   const given = Object.entries({ convolutions, split, gating }).filter(([, value]) => value !== undefined);
+  if (given.length > 0 && model.startsWith("x3d")) {
+    const flag = `--${given[0][0]}`;
+    throw new UsageError(`${flag}: expected s3d or s3dg with it, received ${model}`, { argument: flag });
+  }
   const description = describeModel({ model, frames, size, options: Object.fromEntries(given) });
   if (flags.json) {
     process.stdout.write(`${JSON.stringify(description)}\n`);

@@ -10,7 +10,7 @@ import { inspectCommand } from "./inspect.js";
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 const program = new Command("videoclip")
-  .description("Video features with S3D and S3D-G, on native kernels")
+  .description("Video features with S3D, S3D-G and X3D, on native kernels")
   .version(version)
   .exitOverride()
   .showHelpAfterError("(run with --help for the options)");

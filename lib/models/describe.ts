@@ -1,6 +1,7 @@
 import { elements } from "../graph/tensor.js";
 import { type Graph, input, PARAMETER, trace } from "../graph/trace.js";
 import { globalMean } from "../nn/layers.js";
+import { resolveOutput, VIDEO_MODELS, type VideoModelName } from "./video_models.js";
 import { S3D, S3DG, type S3DOptions, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
 
 export interface LayerDescription {
@@ -39,17 +40,24 @@ export function describeGraph(graph: Graph): ModelDescription {
   return { layers, parameters: sum("parameters"), macs: sum("macs") };
 }
 
-/** Layers, parameters and multiply-adds of a model for one clip. */
+/**
+ * Layers, parameters and multiply-adds of a model for one clip. `options` choose a member of the S3D family.
+ * @throws InvalidArgumentError for a model that there is not; ShapeError when the clip is too small
+ */
 export function describeModel(options: {
-  model: "s3d" | "s3dg";
+  model: VideoModelName;
   frames?: number;
   size?: number;
   options?: S3DOptions;
 }): ModelDescription {
-  const { model, frames = model === "s3d" ? 16 : 32, size = 224 } = options;
+  const { model } = options;
+  resolveOutput(model);
+  const { clip, build } = VIDEO_MODELS[model];
+  const { frames = clip.frames, size = clip.size } = options;
   return describeGraph(
     trace(() => {
       const video = input("video", [1, frames, size, size, 3]);
+      if (model !== "s3d" && model !== "s3dg") return { logits: build(video, "logits", false, undefined) };
       const map = s3dFeatures(video, { ...(model === "s3d" ? S3D : S3DG), ...options.options });
       return model === "s3d" ? { ...s3dHead(map, 400), mixed_5c: globalMean(map) } : s3dgHead(map);
     }),

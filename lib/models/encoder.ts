@@ -1,11 +1,11 @@
 import type { DeviceName, Precision } from "../device.js";
 import type { Preset } from "../video/types.js";
+import type { VideoModelName } from "./video_models.js";
 
 /** A frozen video encoder as bulk extraction sees it: u8 RGB clips in, one float32 row per clip out. */
 export interface VideoEncoder {
-  /** `s3d` or `s3dg`. */
-  readonly model: string;
-  /** The output that `encode` returns, such as `mixed_5c`, and its width. */
+  readonly model: VideoModelName;
+  /** The output that `encode` returns, such as `mixed_5c` or `features`, and its width. */
   readonly output: string;
   readonly dim: number;
   readonly device: string;
@@ -24,13 +24,16 @@ export interface VideoEncoder {
 }
 
 export interface VideoEncoderOptions {
-  model: "s3d" | "s3dg";
+  model: VideoModelName;
   /** Path of a weight file. */
   weights?: string;
   /** Use generated weights instead of a file (for trying things out). */
   randomWeights?: number;
   preset: Preset;
-  /** `mixed_5c` (1024), `video_embedding` (512, s3dg), `logits` (400, s3d). Default `mixed_5c`. */
+  /**
+   * S3D: `mixed_5c` (1024, the default), `logits` (400, s3d), `video_embedding` (512, s3dg). X3D: `features` (2048, the
+   * default), `conv_5` (432), `logits` (400), `probabilities` (400, averaged over positions as the weights' publisher does).
+   */
   output?: string;
   device?: DeviceName;
   /** Arithmetic of convolutions: `f32`, or `bf16` where the processor has it. Default `f32`. */

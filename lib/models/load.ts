@@ -3,52 +3,30 @@ import { InvalidArgumentError, OutOfMemoryError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
-import type { Tensor } from "../graph/tensor.js";
-import { type Graph, input, trace } from "../graph/trace.js";
-import { globalMean, preprocess } from "../nn/layers.js";
+import { type Graph, input, sortGraph, trace } from "../graph/trace.js";
+import { preprocess } from "../nn/layers.js";
 import type { Preset } from "../video/types.js";
 import type { VideoEncoder, VideoEncoderOptions } from "./encoder.js";
 import { loadParameters, parametersOf } from "./parameters.js";
-import { S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
+import {
+  OTHER_PARTS,
+  resolveOutput,
+  VIDEO_MODELS,
+  type VideoModelName,
+  videoOutput,
+  type WeightsSource,
+} from "./video_models.js";
 
-/** What each model can give, with its width. */
-const OUTPUTS: Record<string, Record<string, number>> = {
-  s3d: { mixed_5c: 1024, logits: 400 },
-  s3dg: { mixed_5c: 1024, video_embedding: 512 },
-};
-
-/** Keys that a published file has and a video encoder does not always read. @internal */
-export const OTHER_PARTS = /num_batches_tracked$|^text_module\.|^classifier\.|^fc\./;
-
-/** Width of an output of a model. @throws InvalidArgumentError for a name that there is not @internal */
-export function outputWidth(model: string, output: string): number {
-  if (!OUTPUTS[model])
-    throw new InvalidArgumentError(`model: expected s3d or s3dg, received ${model}`, { argument: "model" });
-  const dim = OUTPUTS[model][output];
-  if (dim) return dim;
-  const names = Object.keys(OUTPUTS[model]).join(", ");
-  throw new InvalidArgumentError(`output: expected one of ${names} for ${model}, received ${output}`, {
-    argument: "output",
-  });
-}
-
-/** That output for a video `[N, T, H, W, 3]`, or its 2x2x2 cells when `cells`: `[N, dim]`. @internal */
-export function videoOutput(video: Tensor, model: string, output: string, cells = false): Tensor {
-  const map = s3dFeatures(video, model === "s3d" ? S3D : S3DG, cells);
-  if (output === "mixed_5c") return globalMean(map);
-  const heads: Record<string, Tensor> = model === "s3d" ? s3dHead(map, 400) : s3dgHead(map);
-  return heads[output];
-}
-
-function forward(model: string, output: string, preset: Preset, n: number): Graph {
-  return trace(() => {
+function forward(model: VideoModelName, output: string, preset: Preset, n: number, source: WeightsSource): Graph {
+  const graph = trace(() => {
     const size = preset.crop;
     const frames = input("clips", [n, preset.frames, size, size, 3], "u8");
-    const cells = (model === "s3d" ? S3D : S3DG).stem === "cells";
+    const { cells } = VIDEO_MODELS[model];
     const { mean, std } = preset;
     const video = preprocess(frames, { top: 0, left: 0, height: size, width: size, mean, std, spaceToDepth: cells });
-    return { y: videoOutput(video, model, output, cells) };
+    return { y: videoOutput(video, model, output, { cells, source }) };
   });
+  return sortGraph(graph); // without what other outputs need
 }
 
 /** Clips per program so that activations stay near 150 MB: twice as many are 1 % faster on two cores. */
@@ -62,16 +40,20 @@ function autoBatch(preset: Preset): number {
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
  */
 export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<VideoEncoder> {
-  const { model, preset, output = "mixed_5c" } = options;
-  const dim = outputWidth(model, output);
+  const { model, preset } = options;
+  const { output, dim } = resolveOutput(model, options.output);
   const batch = options.batch === undefined || options.batch === "auto" ? autoBatch(preset) : options.batch;
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024 or auto, received ${batch}`, { argument: "batch" });
   }
   const device = createDevice(options);
   let hash: string;
+  let source: WeightsSource;
   try {
-    const needed = parametersOf(forward(model, output, preset, 1));
+    const needed = (published: WeightsSource) => {
+      source = published;
+      return parametersOf(forward(model, output, preset, 1, source));
+    };
     hash = await loadParameters(device.parameters, needed, { ...options, ignored: OTHER_PARTS });
   } catch (error) {
     device.dispose();
@@ -85,7 +67,9 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
   async function encodeBatch(clips: Uint8Array, n: number, signal?: AbortSignal): Promise<Float32Array> {
     // few sizes, so few programs: the next power of two, at most the batch; a row does not depend on the others
     const rows = Math.min(fits, 2 ** Math.ceil(Math.log2(n)));
-    const program = programs.get(`${rows}`, () => compile(optimize(forward(model, output, preset, rows)), device));
+    const program = programs.get(`${rows}`, () =>
+      compile(optimize(forward(model, output, preset, rows, source)), device),
+    );
     let input = clips;
     if (rows > n) {
       input = new Uint8Array(rows * clipBytes);

@@ -6,8 +6,11 @@ import { openWeights } from "../weights/index.js";
 import { kyleminToTorchvision, recognise } from "../weights/published.js";
 import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
 
+/** Published shapes by key. */
+export type ParameterShapes = Map<string, readonly number[]>;
+
 /** Parameters of a graph by key. */
-export function parametersOf(graph: Graph): Map<string, readonly number[]> {
+export function parametersOf(graph: Graph): ParameterShapes {
   const sources = graph.nodes.filter((node) => node.op === PARAMETER);
   return new Map(sources.map((node) => [node.attrs.key as string, node.outputs[0].shape]));
 }
@@ -15,7 +18,7 @@ export function parametersOf(graph: Graph): Map<string, readonly number[]> {
 /** Compares a file's tensors with what the model needs; throws one error that lists every difference. @internal */
 export function checkKeys(
   file: string,
-  needed: Map<string, readonly number[]>,
+  needed: ParameterShapes,
   tensors: Map<string, StoredTensor>,
   ignored: RegExp,
 ): void {
@@ -43,8 +46,9 @@ export function checkKeys(
   });
 }
 
-/** Random weights keep the signal in range: gates halve it, the norms before them double it. */
+/** Random weights keep the signal in range: gates halve it, the norms before them double it; residual branches are small. */
 function randomFactor(key: string): number {
+  if (/branch2\.norm_c\.weight$/.test(key)) return 0.25;
   if (/gating(_b\d)?\.fc\.weight$/.test(key)) return 0.25;
   return /(conv_2c\.bn2|conv_b0\.bn1|conv_b[12]_b\.bn2|conv_b3_b\.bn1)\.weight$/.test(key) ? 2 : 1;
 }
@@ -62,17 +66,19 @@ export interface ParameterSource {
 
 /**
  * Puts the parameters that a graph needs into a device's store (or anything that takes them).
+ * @param needed shapes by key, or a function that gives them for a published source (undefined: none was recognised)
  * @returns first 16 hex digits of the SHA-256 of the file, or `random:SEED`
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError without any source
  */
 export async function loadParameters(
   store: Pick<ParameterStore, "set">,
-  needed: Map<string, readonly number[]>,
+  needed: ParameterShapes | ((source: string | undefined) => ParameterShapes),
   { model, weights, randomWeights, ignored }: ParameterSource,
 ): Promise<string> {
   if (randomWeights !== undefined) {
     const salt = `random/${randomWeights}/`;
-    for (const [key, shape] of needed) store.set(key, shape, hashParameter(salt, key, shape, randomFactor(key)));
+    const shapes = typeof needed === "function" ? needed(undefined) : needed;
+    for (const [key, shape] of shapes) store.set(key, shape, hashParameter(salt, key, shape, randomFactor(key)));
     return `random:${randomWeights}`;
   }
   if (!weights) {
@@ -84,16 +90,18 @@ export async function loadParameters(
   const file = await openWeights(weights);
   try {
     const known = recognise(file);
-    if (known && known.model !== model) {
-      throw new WeightsError(`${weights} holds ${known.model} weights (${known.source}), not ${model}`, {
+    if (known && !known.models.includes(model)) {
+      const received = known.models.join(" or ");
+      throw new WeightsError(`${weights} holds ${received} weights (${known.source}), not ${model}`, {
         file: weights,
         expected: model,
-        received: known.model,
+        received,
       });
     }
     const tensors = known?.source === "kylemin" ? kyleminToTorchvision(file.tensors) : file.tensors;
-    checkKeys(weights, needed, tensors, ignored);
-    for (const [key, shape] of needed) store.set(key, shape, toFloat32(tensors.get(key)!));
+    const shapes = typeof needed === "function" ? needed(known?.source) : needed;
+    checkKeys(weights, shapes, tensors, ignored);
+    for (const [key, shape] of shapes) store.set(key, shape, toFloat32(tensors.get(key)!));
     return file.sha256.slice(0, 16);
   } finally {
     file.close();

@@ -98,8 +98,11 @@ export function avgPool(x: Tensor, kernel: Triple): Tensor {
 /** Self-gate of S3D-G: x sigmoid(W mean(x) + b), mean over T, H and W; parameters `<key>.{weight, bias}`. */
 export function selfGate(x: Tensor, key: string): Tensor {
   const gate = unary(linear(globalMean(x), key, x.shape[x.shape.length - 1]), "sigmoid");
-  return applyOp(scaleChannelsOp, [x, gate], {})[0];
+  return scaleChannels(x, gate);
 }
+
+/** Multiplies x `[N, ..., C]` by a factor per clip and channel, `[N, C]`. */
+export const scaleChannels = (x: Tensor, factor: Tensor): Tensor => applyOp(scaleChannelsOp, [x, factor], {})[0];
 
 export const globalMean = (x: Tensor): Tensor => applyOp(globalMeanOp, [x], {})[0];
 export const unary = (x: Tensor, kind: UnaryKind): Tensor => applyOp(unaryOp, [x], { kind })[0];

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "../errors.js";
 import { permute } from "../graph/ops/index.js";
-import { applyOp, type Graph, input, trace } from "../graph/trace.js";
+import { applyOp, type Graph, input, sortGraph, trace } from "../graph/trace.js";
 import type { VideoEncoderOptions } from "../models/encoder.js";
-import { OTHER_PARTS, outputWidth, videoOutput } from "../models/load.js";
 import { loadParameters, parametersOf } from "../models/parameters.js";
+import { OTHER_PARTS, resolveOutput, videoOutput } from "../models/video_models.js";
 import type { OnnxModel } from "./model.js";
 import { toOnnx } from "./to_onnx.js";
 
@@ -21,17 +21,23 @@ export interface VideoEncoderOnnxOptions extends Pick<
  * preset's mean and std (`(x / 255 - mean) / std`), to one output `[N, dim]` with the name of the output.
  * @throws InvalidArgumentError for an unknown model or output; ShapeError when the clip is too small
  */
-export function traceVideoEncoder(options: Omit<VideoEncoderOnnxOptions, "weights" | "randomWeights">): Graph {
-  const { model, preset, output = "mixed_5c", batch = 1 } = options;
-  outputWidth(model, output);
+export function traceVideoEncoder(
+  options: Omit<VideoEncoderOnnxOptions, "weights" | "randomWeights"> & {
+    /** Whose names the parameters have: `slowfast` for X3D weights of SlowFast. Default: as `loadVideoEncoder` without a file. */
+    source?: string;
+  },
+): Graph {
+  const { model, preset, batch = 1, source } = options;
+  const { output } = resolveOutput(model, options.output);
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024, received ${batch}`, { argument: "batch" });
   }
-  return trace(() => {
+  const graph = trace(() => {
     const video = input("video", [batch, 3, preset.frames, preset.crop, preset.crop]);
     const [last] = applyOp(permute, [video], { order: [0, 2, 3, 4, 1] });
-    return { [output]: videoOutput(last, model, output) };
+    return { [output]: videoOutput(last, model, output, { source }) };
   });
+  return sortGraph(graph); // without what other outputs need
 }
 
 /**
@@ -40,11 +46,16 @@ export function traceVideoEncoder(options: Omit<VideoEncoderOnnxOptions, "weight
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; ShapeError
  */
 export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
-  const { model, preset, output = "mixed_5c" } = options;
-  const graph = traceVideoEncoder(options);
+  const { model, preset } = options;
+  const { output } = resolveOutput(model, options.output);
+  let graph: Graph | undefined;
+  const needed = (source: string | undefined) => {
+    graph = traceVideoEncoder({ ...options, source });
+    return parametersOf(graph);
+  };
   const values = new Map<string, Float32Array>();
   const store = { set: (key: string, _shape: readonly number[], data: Float32Array) => void values.set(key, data) };
-  const weights = await loadParameters(store, parametersOf(graph), { ...options, ignored: OTHER_PARTS });
+  const weights = await loadParameters(store, needed, { ...options, ignored: OTHER_PARTS });
   const metadata = { model, output, weights, preset: JSON.stringify(preset) };
-  return toOnnx(graph, (key) => values.get(key)!, { name: model, metadata });
+  return toOnnx(graph!, (key) => values.get(key)!, { name: model, metadata });
 }

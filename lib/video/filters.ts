@@ -26,7 +26,8 @@ const matrixOf: Record<string, string> = {
 
 /**
  * The filters that turn a selected frame into the model's input pixels: rotation by the display matrix, then resize and
- * conversion to full-range RGB in one step, then the centre crop (offset `int((side - crop) / 2)`).
+ * conversion to full-range RGB in one step, then the crop (offset `int((side - crop) / 2)`, or
+ * 0 or `side - crop` along the longer side where `cropPosition` says so).
  *
  * Both decoders use this string, and it says everything that FFmpeg versions would otherwise guess apart: the matrix
  * (BT.601 where the stream does not say, as ffmpeg does), the range, and the scaler's flags. swscale widens its kernel when it
@@ -44,8 +45,15 @@ export function pixelFilter(preset: Preset, source: PixelSource): string {
     scale.push(`in_range=${isFullRange(source) ? "pc" : "tv"}`);
   }
   scale.push("out_range=pc");
-  const cut = `crop=${crop}:${crop}:trunc((iw-ow)/2):trunc((ih-oh)/2)`;
+  const cut = `crop=${crop}:${crop}:${cropOffset(preset, "w", "gte(iw\\,ih)")}:${cropOffset(preset, "h", "gt(ih\\,iw)")}`;
   return [...rotate[source.rotation as 0], scale.join(":"), "format=rgb24", cut].join(",");
+}
+
+/** Offset along an axis: in the middle, or at an end where `longer` (an ffmpeg condition) holds. */
+function cropOffset({ cropPosition = "center" }: Preset, axis: "w" | "h", longer: string): string {
+  const center = `trunc((i${axis}-o${axis})/2)`;
+  if (cropPosition === "center") return center;
+  return `if(${longer}\\,${cropPosition === "low" ? "0" : `i${axis}-o${axis}`}\\,${center})`;
 }
 
 /** The deinterlacer that runs on every frame before selection, or nothing for a progressive stream. */

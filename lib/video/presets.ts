@@ -5,6 +5,8 @@ type Triple = [number, number, number];
 const zero: Triple = [0, 0, 0];
 const one: Triple = [1, 1, 1];
 const half: Triple = [0.5, 0.5, 0.5];
+const x3dMean: Triple = [0.45, 0.45, 0.45];
+const x3dStd: Triple = [0.225, 0.225, 0.225];
 
 /**
  * The table of presets: how frames become the input of the weights they are named after.
@@ -15,11 +17,18 @@ const half: Triple = [0.5, 0.5, 0.5];
  * | `s3d-kylemin` | 25 | 64 | 64 | short side 224, bilinear | 224 | [-1, 1] | repeat |
  * | `s3dg` | 10 | 32 | 32 | short side 224, bilinear | 224 | [0, 1] | zero |
  * | `s3dg-mmpt` = `videoclip` | 30 | 30 | 30 | short side 224, bicubic | 224 | [0, 1] | zero |
+ * | `x3d-xs` | 2.5 | 4 | 4 | short side 182, bilinear | 182 | mean 0.45, std 0.225 | repeat |
+ * | `x3d-s` | 5 | 13 | 13 | short side 182, bilinear | 182 | mean 0.45, std 0.225 | repeat |
+ * | `x3d-m` | 6 | 16 | 16 | short side 256, bilinear | 256 | mean 0.45, std 0.225 | repeat |
+ * | `x3d-l` | 6 | 16 | 16 | short side 356, bilinear | 356 | mean 0.45, std 0.225 | repeat |
  *
  * `s3d` follows torchvision's `S3D_Weights.KINETICS400_V1` transform; torchvision evaluates 128 frames at 15 fps, 16 is
  * the shortest clip the network takes without padding and keeps one feature near a second. `s3d-kylemin` takes frames as
  * they are; 64 frames at 25 fps is the clip of the paper. `s3dg` is the HowTo100M model (trained on 32 frames near
  * 10 fps). `s3dg-mmpt` gives VideoCLIP's one feature per second; ffmpeg's default scaler in that pipeline is bicubic.
+ * `x3d-*` are PyTorchVideo's hub transforms: a frame of every 12, 6 or 5 at 30 fps, at the size of the test crop (overriding
+ * the size with 160, 224 or 312 gives the train crop, which SlowFast tests single crops with). Both zoos space the frames of
+ * a clip from its first to its last; here they lie at a constant rate.
  */
 const table: readonly Preset[] = [
   preset("s3d", 15, 16, "exact", 256, "bilinear", [0.43216, 0.394666, 0.37645], [0.22803, 0.22145, 0.216989], "repeat"),
@@ -27,6 +36,10 @@ const table: readonly Preset[] = [
   preset("s3dg", 10, 32, "short", 224, "bilinear", zero, one, "zero"),
   preset("s3dg-mmpt", 30, 30, "short", 224, "bicubic", zero, one, "zero"),
   preset("videoclip", 30, 30, "short", 224, "bicubic", zero, one, "zero"),
+  preset("x3d-xs", 30 / 12, 4, "short", 182, "bilinear", x3dMean, x3dStd, "repeat", 182),
+  preset("x3d-s", 30 / 6, 13, "short", 182, "bilinear", x3dMean, x3dStd, "repeat", 182),
+  preset("x3d-m", 30 / 5, 16, "short", 256, "bilinear", x3dMean, x3dStd, "repeat", 256),
+  preset("x3d-l", 30 / 5, 16, "short", 356, "bilinear", x3dMean, x3dStd, "repeat", 356),
 ];
 
 function preset(
@@ -39,8 +52,9 @@ function preset(
   mean: Triple,
   std: Triple,
   pad: PadMode,
+  crop = 224,
 ): Preset {
-  return { name, fps, frames, stride: frames, resizeMode, resize, interpolation, crop: 224, mean, std, pad };
+  return { name, fps, frames, stride: frames, resizeMode, resize, interpolation, crop, mean, std, pad };
 }
 
 /** What a caller may change in a preset. `size` sets the crop, and scales the resize by the same factor. */
@@ -101,6 +115,9 @@ export function validatePreset(preset: Preset): void {
   const interpolation = preset.interpolation;
   check("preset.interpolation", interpolations.includes(interpolation), "bilinear, bicubic or area", interpolation);
   check("preset.crop", isCount(crop, resize), `an integer from 1 to preset.resize (${resize})`, crop);
+  const { cropPosition = "center" } = preset;
+  const positions = ["low", "center", "high"];
+  check("preset.cropPosition", positions.includes(cropPosition), "low, center or high", cropPosition);
   check("preset.mean", isTriple(mean), "three numbers", mean);
   check("preset.std", isTriple(std) && std.every((value) => value > 0), "three numbers above 0", std);
   check("preset.pad", ["zero", "repeat"].includes(preset.pad), "zero or repeat", preset.pad);

@@ -1,6 +1,9 @@
 /** How a preset fits clips that are shorter than its frame count. */
 export type PadMode = "zero" | "repeat";
 
+/** Where a square is cut out of a frame. */
+export type CropPosition = "low" | "center" | "high";
+
 /** How frames become the model's input. Every field is documented in the README's table of presets. */
 export interface Preset {
   name: string;
@@ -14,8 +17,13 @@ export interface Preset {
   resizeMode: "short" | "exact";
   resize: number;
   interpolation: "bilinear" | "bicubic" | "area";
-  /** Side of the centre crop. */
+  /** Side of the square crop. */
   crop: number;
+  /**
+   * Where the crop lies along the longer side: `low` is left or top, `high` right or bottom; across it, in the middle. Default
+   * `center`. Evaluation with three crops takes all of them.
+   */
+  cropPosition?: CropPosition;
   /** `x = (u8 / 255 - mean) / std` per RGB channel. */
   mean: [number, number, number];
   std: [number, number, number];

@@ -26,7 +26,7 @@ export async function inspectWeights(path: string): Promise<WeightsReport> {
       path,
       format: file.format,
       sha256: file.sha256,
-      model: known ? `${known.model} (${known.source})` : null,
+      model: known ? `${known.models.join(" or ")} (${known.source})` : null,
       tensors,
       parameters,
     };
@@ -41,7 +41,10 @@ export async function convertWeights(input: string, output: string): Promise<num
   try {
     const known = recognise(file);
     const tensors = known?.source === "kylemin" ? kyleminToTorchvision(file.tensors) : file.tensors;
-    writeSafetensors(output, tensors, { source_sha256: file.sha256, ...(known ? { model: known.model } : {}) });
+    writeSafetensors(output, tensors, {
+      source_sha256: file.sha256,
+      ...(known ? { model: known.models.join(" or ") } : {}),
+    });
     return tensors.size;
   } finally {
     file.close();

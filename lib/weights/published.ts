@@ -3,16 +3,36 @@ import type { StoredTensor } from "./tensor.js";
 
 /** A weight file that others publish. */
 export interface Published {
-  model: "s3d" | "s3dg";
-  source: "torchvision" | "kylemin" | "miech";
+  model: string;
+  source: "torchvision" | "kylemin" | "miech" | "pytorchvideo" | "slowfast";
   file: string;
   url: string;
   preset: string;
   /** First hexadecimal digits of its SHA-256, where the publisher gives them. */
   hash?: string;
-  /** A key that only this layout has. */
+  /** A key that only this layout has, among those listed after it. Files with the same marker have the same keys and shapes. */
   marker: string;
 }
+
+/** X3D's files of both zoos. XS, S and M differ in their values alone; L is deeper, so its marker comes first. */
+const x3d: Published[] = (["l", "xs", "s", "m"] as const).flatMap((size) => [
+  {
+    model: `x3d-${size}`,
+    source: "pytorchvideo",
+    file: `X3D_${size.toUpperCase()}.pyth`,
+    url: `https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo/kinetics/X3D_${size.toUpperCase()}.pyth`,
+    preset: `x3d-${size}`,
+    marker: size === "l" ? "blocks.1.res_blocks.4.branch2.conv_b.weight" : "blocks.0.conv.conv_t.weight",
+  },
+  {
+    model: `x3d-${size}`,
+    source: "slowfast",
+    file: `x3d_${size}.pyth`,
+    url: `https://dl.fbaipublicfiles.com/pyslowfast/x3d_models/x3d_${size}.pyth`,
+    preset: `x3d-${size}`,
+    marker: size === "l" ? "s2.pathway0_res4.branch2.b.weight" : "s1.pathway0_stem.conv_xy.weight",
+  },
+]);
 
 export const PUBLISHED: Published[] = [
   {
@@ -40,11 +60,18 @@ export const PUBLISHED: Published[] = [
     preset: "s3dg",
     marker: "conv_2c.conv2.weight",
   },
+  ...x3d,
 ];
 
+/** A published layout, with the models whose files have it. */
+export type Recognised = Published & { models: string[] };
+
 /** Which published layout a file has, by its keys. */
-export function recognise(file: Pick<WeightsFile, "tensors">): Published | undefined {
-  return PUBLISHED.find(({ marker }) => file.tensors.has(marker));
+export function recognise(file: Pick<WeightsFile, "tensors">): Recognised | undefined {
+  const found = PUBLISHED.find(({ marker }) => file.tensors.has(marker));
+  if (!found) return undefined;
+  const same = PUBLISHED.filter(({ marker }) => marker === found.marker);
+  return { ...found, models: same.map(({ model }) => model) };
 }
 
 /** Renames kylemin/S3D's keys to torchvision's: the same network and the same order of layers. */

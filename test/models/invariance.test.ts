@@ -18,7 +18,7 @@ const pick = (order: number[]) => {
   return out;
 };
 
-for (const model of ["s3d", "s3dg"] as const) {
+for (const model of ["s3d", "s3dg", "x3d-s"] as const) {
   const encoder = (threads: number) =>
     loadVideoEncoder({
       model,

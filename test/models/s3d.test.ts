@@ -28,6 +28,7 @@ test("parameters and multiply-adds are the published ones", () => {
 test("keys are those of the published files", () => {
   for (const file of readdirSync("test/fixtures/models")) {
     const { model, state } = readFixture(`test/fixtures/models/${file}`).case;
+    if (!model.startsWith("s3d")) continue;
     const wanted = Object.keys(state).filter((key) => !/num_batches_tracked$|^text_module|^classifier|^fc\./.test(key));
     assert.equal(keysOf(model === "s3d" ? S3D : S3DG).sort(), wanted.sort(), file);
   }

@@ -93,7 +93,7 @@ const refused: [string, string[], RegExp, number][] = [
   ],
   ["no output", [checkpoint], /output: expected a \.safetensors file \(or --onnx FILE\)/, 2],
   ["no input", [], /input: expected a checkpoint/, 2],
-  ["ONNX without a model", [checkpoint, "--onnx", path("x.onnx")], /--model: expected s3d or s3dg/, 2],
+  ["ONNX without a model", [checkpoint, "--onnx", path("x.onnx")], /--model: expected one of s3d, s3dg, x3d-xs/, 2],
   ["a model without ONNX", [checkpoint, path("x.safetensors"), "--model", "s3d"], /--model goes with --onnx/, 2],
   ["seed without ONNX", [path("x.safetensors"), "--random-weights", "1"], /--random-weights goes with --onnx/, 2],
   ["two outputs", [checkpoint, path("x.safetensors"), "--onnx", path("x.onnx"), "--model", "s3dg"], /one output/, 2],

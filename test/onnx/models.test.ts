@@ -10,6 +10,7 @@ import {
   toOnnx,
   traceVideoEncoder,
   videoEncoderToOnnx,
+  type VideoModelName,
 } from "../../dist/index.js";
 import { s3dgText } from "../../dist/models/s3d.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
@@ -44,12 +45,15 @@ const ENCODERS = [
   ["s3d", "mixed_5c", { frames: 10, size: 104 }],
   ["s3dg", "video_embedding", { frames: 30, size: 104 }],
   ["s3dg", "mixed_5c", { frames: 12, size: 136 }],
+  ["x3d-xs", "features", { frames: 4, size: 182 }],
+  ["x3d-s", "probabilities", { frames: 13, size: 104 }],
 ] as const;
 
 const goldens: [string, Record<string, string>][] = [
   ["s3d_16x224", { logits: "logits", mixed_5c: "feature_map_mean" }],
   ["s3dg_30x96", { mixed_5c: "mixed_5c", video_embedding: "video_embedding" }],
   ["s3dg_32x128", { mixed_5c: "mixed_5c", video_embedding: "video_embedding" }],
+  ["x3d_xs_4x182", { logits: "logits", features: "features" }],
 ];
 
 function stateOf(fixture: Fixture) {
@@ -92,7 +96,7 @@ if (missing) {
   for (const [file, outputs] of goldens) {
     test(`${file}: golden outputs, folded, as traced and as this package runs it`, async () => {
       const fixture = readFixture(`test/fixtures/models/${file}.safetensors`);
-      const [model] = file.split("_") as ["s3d" | "s3dg"];
+      const model = (file.startsWith("x3d") ? "x3d-xs" : file.split("_")[0]) as VideoModelName;
       const video = makeInput(fixture, "video");
       const [batch, , frames, size] = video.shape;
       const preset = resolvePreset(model, { frames, size });

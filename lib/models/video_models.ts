@@ -1,0 +1,102 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { Tensor } from "../graph/tensor.js";
+import { globalMean } from "../nn/layers.js";
+import { S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
+import { X3D, X3D_KEYS, x3dFeatures, x3dHead, type X3DName } from "./x3d.js";
+
+/** Video encoders by name. */
+export type VideoModelName = "s3d" | "s3dg" | X3DName;
+
+/** Where the weights come from, which decides what their parameters are called: see `Published.source`. */
+export type WeightsSource = string | undefined;
+
+interface VideoModel {
+  /** What it can give, with its width; the first is what it gives unless asked. */
+  outputs: Record<string, number>;
+  /** Whether it can take 2x2x2 cells instead of the video. */
+  cells: boolean;
+  /** Frames and side of the clips that its publishers count multiply-adds for. */
+  clip: { frames: number; size: number };
+  build(video: Tensor, output: string, cells: boolean, source: WeightsSource): Tensor;
+}
+
+function x3d(name: X3DName): VideoModel {
+  return {
+    outputs: { features: 2048, conv_5: 432, logits: 400, probabilities: 400 },
+    cells: false,
+    clip: { frames: X3D[name].frames, size: X3D[name].trainCrop },
+    build(video, output, _, source) {
+      const zoo = source === "slowfast" ? "slowfast" : "pytorchvideo";
+      const options = { ...X3D[name], keys: X3D_KEYS[zoo] };
+      const heads: Record<string, Tensor> = x3dHead(
+        x3dFeatures(video, options),
+        options,
+        zoo === "slowfast" ? "probabilities" : "logits",
+      );
+      return heads[output];
+    },
+  };
+}
+
+/** All video encoders. @internal */
+export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
+  s3d: {
+    outputs: { mixed_5c: 1024, logits: 400 },
+    cells: S3D.stem === "cells",
+    clip: { frames: 16, size: 224 },
+    build(video, output, cells) {
+      const map = s3dFeatures(video, S3D, cells);
+      return output === "logits" ? s3dHead(map, 400).logits : globalMean(map);
+    },
+  },
+  s3dg: {
+    outputs: { mixed_5c: 1024, video_embedding: 512 },
+    cells: S3DG.stem === "cells",
+    clip: { frames: 32, size: 224 },
+    build(video, output, cells) {
+      const heads: Record<string, Tensor> = s3dgHead(s3dFeatures(video, S3DG, cells));
+      return heads[output];
+    },
+  },
+  "x3d-xs": x3d("x3d-xs"),
+  "x3d-s": x3d("x3d-s"),
+  "x3d-m": x3d("x3d-m"),
+  "x3d-l": x3d("x3d-l"),
+};
+
+/** Names of the video encoders, for options and messages. */
+export const VIDEO_MODEL_NAMES = Object.keys(VIDEO_MODELS) as VideoModelName[];
+
+/** Keys that a published file has and a video encoder does not always read. @internal */
+export const OTHER_PARTS =
+  /num_batches_tracked$|^text_module\.|^classifier\.|^fc\.|^blocks\.5\.(proj|pool\.post_conv)\.|^head\.(projection|lin_5)\./;
+
+/**
+ * An output of a model with its width; without a name, the one that it gives unless asked.
+ * @throws InvalidArgumentError for a model or an output that there is not
+ * @internal
+ */
+export function resolveOutput(model: string, output?: string): { output: string; dim: number } {
+  if (!Object.hasOwn(VIDEO_MODELS, model)) {
+    throw new InvalidArgumentError(`model: expected one of ${VIDEO_MODEL_NAMES.join(", ")}, received ${model}`, {
+      argument: "model",
+    });
+  }
+  const { outputs } = VIDEO_MODELS[model as VideoModelName];
+  const name = output ?? Object.keys(outputs)[0];
+  if (Object.hasOwn(outputs, name)) return { output: name, dim: outputs[name] };
+  const names = Object.keys(outputs).join(", ");
+  throw new InvalidArgumentError(`output: expected one of ${names} for ${model}, received ${name}`, {
+    argument: "output",
+  });
+}
+
+/** That output for a video `[N, T, H, W, 3]`, or its 2x2x2 cells when `cells`: `[N, dim]`. @internal */
+export function videoOutput(
+  video: Tensor,
+  model: VideoModelName,
+  output: string,
+  { cells = false, source }: { cells?: boolean; source?: WeightsSource } = {},
+): Tensor {
+  return VIDEO_MODELS[model].build(video, output, cells, source);
+}

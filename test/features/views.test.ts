@@ -1,0 +1,133 @@
+// Rows averaged over clips and crops, and where the crops lie.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { averageViews, openVideo, type OpenVideoFunction, resolvePreset, type VideoEncoder } from "../../dist/index.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("views");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-views-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const preset = resolvePreset("x3d-s", { size: 2, frames: 4 });
+/** Gives the first byte of each clip, and 1. */
+const encoder = (batch: number): VideoEncoder => ({
+  model: "x3d-s",
+  output: "probabilities",
+  dim: 2,
+  device: "none",
+  precision: "f32",
+  preset,
+  weightsHash: "none",
+  batch,
+  encode: (clips, n) =>
+    Promise.resolve(Float32Array.from({ length: 2 * n }, (_, i) => (i % 2 ? 1 : clips[(i / 2) * (clips.length / n)]))),
+  dispose: () => {},
+});
+
+const opened: string[] = [];
+/** A video of `count` sampled frames that says it lasts `seconds`: clip i is filled with i, plus 100 in the high crop. */
+const fake =
+  (count: number, seconds = count / preset.fps): OpenVideoFunction =>
+  (path, { preset: { stride, cropPosition, frames } }) => {
+    assert.is(stride, 1);
+    opened.push(`${cropPosition}`);
+    const info = { path, duration: seconds } as never;
+    return Promise.resolve({
+      info,
+      close: () => Promise.resolve(),
+      async *[Symbol.asyncIterator]() {
+        for (let index = 0; index <= Math.max(0, count - frames); index++) {
+          const value = index + (cropPosition === "high" ? 100 : 0);
+          await Promise.resolve();
+          yield {
+            index,
+            start: index / preset.fps,
+            end: (index + frames) / preset.fps,
+            frames: new Uint8Array(frames * 12).fill(value),
+            paddedFrames: Math.max(0, frames - count),
+          };
+        }
+      },
+    });
+  };
+
+test("clips lie evenly from the start to the end, in three crops", async () => {
+  opened.length = 0;
+  const { row, views, starts } = await averageViews("v", { encoder: encoder(3), clips: 4, openVideo: fake(34) });
+  assert.equal(opened, ["low", "center", "high"]);
+  assert.is(views, 12);
+  assert.equal(starts, [0, 10, 20, 30].map((i) => i / preset.fps)); // prettier-ignore
+  assert.ok(Math.abs(row[0] - (15 + 100 / 3)) < 1e-4);
+  assert.is(row[1], 1);
+});
+
+test("one clip and one crop lie in the middle", async () => {
+  opened.length = 0;
+  const { row, views } = await averageViews("v", { encoder: encoder(3), clips: 1, crops: 1, openVideo: fake(34) });
+  assert.equal([opened, views, row[0]], [["center"], 1, 15]);
+});
+
+test("in short videos clips count as often as they are wanted", async () => {
+  const short = await averageViews("v", { encoder: encoder(2), clips: 5, crops: 1, openVideo: fake(5) });
+  assert.equal([short.views, short.starts.length], [5, 5]);
+  assert.ok(Math.abs(short.row[0] - 3 / 5) < 1e-6, "starts 0, 0, 1, 1, 1"); // 0.5 rounds up
+  const shorter = await averageViews("v", { encoder: encoder(2), clips: 5, crops: 1, openVideo: fake(2) });
+  assert.equal([shorter.views, shorter.row[0]], [5, 0]);
+  const wrong = await averageViews("v", { encoder: encoder(2), clips: 3, crops: 1, openVideo: fake(8, 100) });
+  assert.ok(Math.abs(wrong.row[0] - 8 / 3) < 1e-5, "0, 4, 4");
+});
+
+async function refused(call: Promise<unknown>, message: RegExp): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    assert.match((error as Error).message, message);
+    return;
+  }
+  assert.unreachable("expected an error");
+}
+
+test("what cannot be done is refused", async () => {
+  const options = { encoder: encoder(1), openVideo: fake(9, 0) };
+  await refused(averageViews("v", { ...options, clips: 0 }), /clips: expected an integer from 1 to 1000, received 0/);
+  await refused(averageViews("v", { ...options, crops: 2 as never }), /crops: expected 1 or 3, received 2/);
+  await refused(averageViews("v", options), /v: it does not say how long it is; use clips: 1/);
+  assert.throws(() => resolvePreset({ ...preset, cropPosition: "left" as never }), /cropPosition must be low, center/);
+});
+
+for (const [width, height] of [
+  [320, 180],
+  [180, 320],
+]) {
+  test(`crops of ${width} x ${height} lie at both ends and in the middle of the longer side`, async () => {
+    const path = join(folder, `${width}.mp4`);
+    await makeVideo(path, { seed: 5, seconds: 1, width, height });
+    const side = 90;
+    const crops: Uint8Array[] = [];
+    for (const cropPosition of ["low", "center", "high"] as const) {
+      const small = { ...resolvePreset("s3dg", { frames: 1, size: side }), resize: side, cropPosition };
+      for await (const clip of await openVideo(path, { preset: small })) {
+        crops.push(clip.frames);
+        break;
+      }
+    }
+    // the frame is 160 along the longer side: 0..89, 35..124, 70..159
+    const same = (a: Uint8Array, shiftA: number, b: Uint8Array) => {
+      for (let along = 0; along + shiftA < side; along++)
+        for (let across = 0; across < side; across++)
+          for (let c = 0; c < 3; c++) {
+            const at = (i: number) => 3 * (width > height ? across * side + i : i * side + across) + c;
+            if (a[at(along + shiftA)] !== b[at(along)]) return false;
+          }
+      return true;
+    };
+    const [low, center, high] = crops;
+    assert.ok(same(low, 35, center) && same(low, 70, high) && same(center, 35, high));
+    assert.not.ok(same(low, 0, center));
+  });
+}
+
+test.run();

@@ -1,0 +1,255 @@
+// X3D: sizes, published keys of both zoos, the shortcut's BatchNorm, the head at test crops, weight files.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
+import { evaluate64 } from "../../dist/graph/evaluate64.js";
+import { optimize } from "../../dist/graph/passes/index.js";
+import { compile } from "../../dist/graph/program.js";
+import { type Graph, input, trace } from "../../dist/graph/trace.js";
+import { describeModel, loadVideoEncoder, resolvePreset } from "../../dist/index.js";
+import { parametersOf } from "../../dist/models/parameters.js";
+import { roundWidth, X3D, X3D_KEYS, x3dFeatures, x3dHead, type X3DName } from "../../dist/models/x3d.js";
+import type { X3DKeys, X3DPart } from "../../dist/models/x3d_keys.js";
+import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+import { type StoredTensor, writeSafetensors } from "../../dist/weights/index.js";
+import { recognise } from "../../dist/weights/published.js";
+import { inspectWeights } from "../../dist/weights/inspect.js";
+import { readFixture } from "../../scripts/fixtures/case.js";
+
+const test = suite("x3d");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-x3d-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+type Zoo = keyof typeof X3D_KEYS;
+const average = { pytorchvideo: "logits", slowfast: "probabilities" } as const;
+
+function graphOf(name: X3DName, zoo: Zoo, frames: number, size: number, overrides = {}): Graph {
+  const options = { ...X3D[name], keys: X3D_KEYS[zoo], ...overrides };
+  return trace(() => ({
+    ...x3dHead(x3dFeatures(input("video", [1, frames, size, size, 3]), options), options, average[zoo]),
+  }));
+}
+
+const shapesOf = (zoo: Zoo, name: X3DName = "x3d-xs") => parametersOf(graphOf(name, zoo, 4, 64));
+const trainable = (shapes: Map<string, readonly number[]>) =>
+  [...shapes]
+    .filter(([key]) => !/running_(mean|var)$/.test(key))
+    .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+/** A state dict has a `num_batches_tracked` per BatchNorm too. */
+const entries = (shapes: Map<string, readonly number[]>) =>
+  shapes.size + [...shapes.keys()].filter((key) => key.endsWith("running_var")).length;
+
+test("parameters and multiply-adds are the published ones", () => {
+  for (const [model, parameters, macs] of [
+    ["x3d-xs", 3_794_274, 605],
+    ["x3d-s", 3_794_274, 1963],
+    ["x3d-m", 3_794_274, 4732],
+    ["x3d-l", 6_153_384, 18_370],
+  ] as const) {
+    const description = describeModel({ model });
+    assert.is(description.parameters, parameters, model);
+    const digits = macs > 10_000 ? 10 : 1; // four digits are published
+    assert.is(digits * Math.round(description.macs / 1e6 / digits), macs, model);
+  }
+});
+
+test("keys and shapes are those of PyTorchVideo's files; SlowFast's have one BatchNorm more", () => {
+  const { state } = readFixture("test/fixtures/models/x3d_xs_4x182.safetensors").case;
+  const wanted = Object.entries(state).filter(([key]) => !key.endsWith("num_batches_tracked"));
+  assert.equal([...shapesOf("pytorchvideo")].sort(), wanted.sort());
+  assert.is(entries(shapesOf("pytorchvideo")), 563);
+  assert.is(entries(shapesOf("pytorchvideo", "x3d-l")), 1141);
+  assert.is(entries(shapesOf("slowfast")), 568);
+  assert.is(entries(shapesOf("slowfast", "x3d-l")), 1146);
+  assert.is(trainable(shapesOf("slowfast")), 3_794_322);
+  assert.is(trainable(shapesOf("slowfast", "x3d-l")), 6_153_432);
+  const slowfast = [...shapesOf("slowfast").keys()];
+  for (const key of [
+    "s1.pathway0_stem.conv_xy.weight",
+    "s1.pathway0_stem.conv.weight",
+    "s2.pathway0_res0.branch1_bn.running_var",
+    "s3.pathway0_res4.branch2.se.fc2.bias",
+    "s5.pathway0_res6.branch2.c_bn.weight",
+    "head.lin_5.weight",
+    "head.projection.bias",
+  ]) {
+    assert.ok(slowfast.includes(key), key);
+  }
+  assert.not.ok(slowfast.some((key) => /res[135]\.branch2\.se/.test(key)));
+});
+
+test("widths round as in the reference", () => {
+  const widths = [12, 24, 48, 96].map((width) => roundWidth(width, 2.9));
+  assert.equal(widths, [32, 72, 136, 280]);
+  assert.equal([54, 108, 216, 432].map((width) => roundWidth(width, 0.0625)), [8, 8, 16, 32]); // prettier-ignore
+});
+
+/** A layer's prefix in one zoo to that in the other, for all layers of a network. */
+function prefixes(name: X3DName, from: X3DKeys, to: X3DKeys): Map<string, string> {
+  const map = new Map<string, string>();
+  const unit = (a: { conv: string; norm: string }, b: { conv: string; norm: string }) =>
+    map.set(a.conv, b.conv).set(a.norm, b.norm);
+  map.set(from.stem.spatial, to.stem.spatial).set(from.stem.temporal, to.stem.temporal);
+  map.set(from.stem.norm, to.stem.norm);
+  unit(from.head.conv5, to.head.conv5);
+  map.set(from.head.lin5, to.head.lin5).set(from.head.projection, to.head.projection);
+  [1, 2, 5, 3].forEach((blocks, i) => {
+    for (let index = 0; index < Math.ceil(X3D[name].depthFactor * blocks); index++) {
+      for (const part of ["a", "b", "c", "shortcut"] as X3DPart[]) {
+        unit(from.unit(i + 2, index, part), to.unit(i + 2, index, part));
+      }
+      from.squeeze(i + 2, index).forEach((key, n) => map.set(key, to.squeeze(i + 2, index)[n]));
+    }
+  });
+  return map;
+}
+
+/** Weights of a zoo by key: the same layers have the same values in both. SlowFast's extra BatchNorm does nothing. */
+function weightsOf(name: X3DName, zoo: Zoo, identity = true): Map<string, Float32Array> {
+  const to = prefixes(name, X3D_KEYS[zoo], X3D_KEYS.pytorchvideo);
+  const extra = "blocks.1.res_blocks.0.branch1_norm";
+  return new Map(
+    [...shapesOf(zoo, name)].map(([key, shape]) => {
+      const dot = key.lastIndexOf(".");
+      const common = `${to.get(key.slice(0, dot))}${key.slice(dot)}`;
+      if (identity && common.startsWith(extra)) {
+        const value = /weight$/.test(common) ? 1 : /running_var$/.test(common) ? 1 - 1e-5 : 0;
+        return [key, new Float32Array(shape[0]).fill(value)];
+      }
+      return [key, hashParameter("x3d/", common, shape, common.endsWith("norm_c.weight") ? 0.25 : 1)];
+    }),
+  );
+}
+
+async function run(zoo: Zoo, size: number, identity = true, frames = 4) {
+  const device = createDevice({ device: "cpu" });
+  try {
+    const graph = graphOf("x3d-xs", zoo, frames, size);
+    const weights = weightsOf("x3d-xs", zoo, identity);
+    for (const [key, shape] of parametersOf(graph)) device.parameters.set(key, shape, weights.get(key)!);
+    const program = compile(optimize(graph), device);
+    return await program.run({ video: hashValues("x3d/", "video", frames * size * size * 3).map((v) => 2 * v) });
+  } finally {
+    device.dispose();
+  }
+}
+
+function distance(a: Float32Array, b: Float32Array): number {
+  let [difference, norm] = [0, 0];
+  a.forEach((v, i) => {
+    difference += (v - b[i]) ** 2;
+    norm += v ** 2;
+  });
+  return Math.sqrt(difference / norm);
+}
+
+test("both zoos' networks are the same but for the shortcut's BatchNorm", async () => {
+  const ours = await run("pytorchvideo", 160);
+  const theirs = await run("slowfast", 160);
+  for (const name of ["features", "conv_5", "logits", "probabilities"]) {
+    const error = distance(ours[name], theirs[name]);
+    assert.ok(error < 1e-5, `${name}: ${error}`);
+  }
+  const other = await run("slowfast", 160, false);
+  assert.ok(distance(ours.features, other.features) > 1e-2);
+});
+
+const softmax = (x: Float32Array) => {
+  const top = Math.max(...x);
+  const e = x.map((v) => Math.exp(v - top));
+  return e.map((v) => v / e.reduce((a, b) => a + b, 0));
+};
+
+test("probabilities at a test crop: the softmax of the mean logits, or the mean of the softmax at each position", async () => {
+  const [ours, theirs] = [await run("pytorchvideo", 182), await run("slowfast", 182)];
+  assert.ok(distance(ours.logits, theirs.logits) < 1e-5);
+  assert.ok(distance(softmax(ours.logits), ours.probabilities) < 1e-5);
+  assert.ok(distance(ours.probabilities, theirs.probabilities) > 1e-4, "four positions that differ");
+  assert.ok(Math.abs(theirs.probabilities.reduce((a, b) => a + b, 0) - 1) < 1e-5);
+  const single = await run("slowfast", 160); // one position: no difference
+  assert.ok(distance(softmax(single.logits), single.probabilities) < 1e-5);
+});
+
+test("a narrow network equals the float64 evaluation, crops smaller than the head's window too", async () => {
+  for (const [frames, size] of [
+    [4, 64],
+    [2, 33],
+    [4, 97],
+  ]) {
+    const narrow = { widthFactor: 0.7, depthFactor: 0.6, trainCrop: 64, classes: 7 };
+    const build = () => graphOf("x3d-xs", "slowfast", frames, size, narrow);
+    const values = new Map<string, Float32Array>();
+    for (const [key, shape] of parametersOf(build())) values.set(key, hashParameter("narrow/", key, shape));
+    const video = hashValues("x3d/", "narrow", frames * size * size * 3);
+    const exact = evaluate64(
+      build(),
+      { video: { shape: [1, frames, size, size, 3], data: Float64Array.from(video) } },
+      (key, shape) => ({ shape, data: Float64Array.from(values.get(key)!) }),
+    );
+    const device = createDevice({ device: "cpu" });
+    try {
+      for (const [key, shape] of parametersOf(build())) device.parameters.set(key, shape, values.get(key)!);
+      const got = await compile(optimize(build()), device).run({ video });
+      for (const [name, { data }] of Object.entries(exact)) {
+        const error = distance(Float32Array.from(data), got[name]);
+        assert.ok(error < 1e-5, `${frames}x${size} ${name}: ${error}`);
+      }
+    } finally {
+      device.dispose();
+    }
+  }
+});
+
+function write(name: X3DName, zoo: Zoo): string {
+  const path = join(folder, `${name}-${zoo}.safetensors`);
+  const shapes = shapesOf(zoo, name);
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, data] of weightsOf(name, zoo)) {
+    tensors.set(key, { dtype: "F32", shape: [...shapes.get(key)!], read: () => new Uint8Array(data.buffer) });
+    const counter = key.replace("running_var", "num_batches_tracked");
+    if (counter !== key) tensors.set(counter, { dtype: "I64", shape: [], read: () => new Uint8Array(8) });
+  }
+  writeSafetensors(path, tensors);
+  return path;
+}
+
+test("weight files of both zoos give the same features; a file of another depth is refused", async () => {
+  const preset = resolvePreset("x3d-xs", { size: 64 });
+  const clips = Uint8Array.from(hashValues("x3d/", "clips", 4 * 64 * 64 * 3), (v) => (v + 1) * 127);
+  const features: Float32Array[] = [];
+  for (const zoo of ["pytorchvideo", "slowfast"] as const) {
+    const weights = write("x3d-xs", zoo);
+    assert.is((await inspectWeights(weights)).model, `x3d-xs or x3d-s or x3d-m (${zoo})`);
+    const encoder = await loadVideoEncoder({ model: "x3d-xs", weights, preset, device: "cpu" });
+    assert.is(encoder.output, "features");
+    assert.is(encoder.dim, 2048);
+    features.push(await encoder.encode(clips, 1));
+    encoder.dispose();
+    await assertRejects(
+      () => loadVideoEncoder({ model: "x3d-l", weights, preset, device: "cpu" }),
+      /holds x3d-xs or x3d-s or x3d-m weights .*, not x3d-l/,
+    );
+  }
+  assert.ok(distance(features[0], features[1]) < 1e-5);
+  const large = { tensors: new Map([...shapesOf("slowfast", "x3d-l").keys()].map((key) => [key, {} as StoredTensor])) };
+  assert.equal(recognise(large)?.models, ["x3d-l"]);
+  await assertRejects(
+    () => loadVideoEncoder({ model: "x3d-xs", output: "mixed_5c", randomWeights: 1, preset }),
+    /output: expected one of features, conv_5, logits, probabilities for x3d-xs, received mixed_5c/,
+  );
+});
+
+async function assertRejects(call: () => Promise<unknown>, message: RegExp): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    assert.match((error as Error).message, message);
+    return;
+  }
+  assert.unreachable("expected an error");
+}
+
+test.run();
