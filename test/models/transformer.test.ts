@@ -77,8 +77,7 @@ for (const normFirst of [false, true]) {
           );
           list.forEach(({ score }, j) => assert.ok(Math.abs(score - plain[i][j].score) < 1e-5));
         }
-        const texts = new Set(cached.map(([{ ids }]) => ids.join()));
-        assert.ok(texts.size > 1, "sources have different results");
+        assert.is(new Set(cached.map(([{ score }]) => score)).size, sources.length, "sources matter");
         if (model === endless) assert.is(cached[0][0].ids.length, 36);
       }
       free.dispose();
