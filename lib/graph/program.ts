@@ -217,6 +217,7 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   const stale = derived.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
   if (stale.length === 0) return;
   const graph: Graph = { nodes: [], inputs: new Map(), outputs: new Map(stale.map((d) => [d.name, d.tensor])) };
+  copyOutputs(graph); // a view of a parameter becomes memory of its own
   sortGraph(graph);
   const plan = planGraph(
     graph,

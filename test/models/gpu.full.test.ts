@@ -6,10 +6,12 @@ import { optimize } from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
 import { input, trace } from "../../dist/graph/trace.js";
+import { loadVideoEncoder } from "../../dist/models/load.js";
 import { loadParameters, parametersOf } from "../../dist/models/parameters.js";
 import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "../../dist/models/s3d.js";
 import { preprocess } from "../../dist/nn/layers.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
+import { resolvePreset } from "../../dist/video/presets.js";
 
 const test = suite("networks on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
@@ -50,6 +52,15 @@ async function run(device: Device, network: string, n: number, rows: number[]): 
   }
 }
 
+function relativeL2(got: Float32Array, expected: Float32Array): number {
+  let [difference, norm] = [0, 0];
+  expected.forEach((v, i) => {
+    difference += (v - got[i]) ** 2;
+    norm += v ** 2;
+  });
+  return Math.sqrt(difference / norm);
+}
+
 for (const network of Object.keys(NETWORKS)) {
   for (const precision of ["f32", "tf32", "bf16", "f16"] as const) {
     test(`${network}, ${precision}`, async () => {
@@ -58,12 +69,7 @@ for (const network of Object.keys(NETWORKS)) {
       try {
         const expected = await run(cpu, network, 2, [0, 1]);
         const got = await run(gpu, network, 2, [0, 1]);
-        let [difference, norm] = [0, 0];
-        expected.forEach((v, i) => {
-          difference += (v - got[i]) ** 2;
-          norm += v ** 2;
-        });
-        const error = Math.sqrt(difference / norm);
+        const error = relativeL2(got, expected);
         process.stdout.write(`${network}, ${precision}: relative L2 ${error.toExponential(1)}\n`);
         assert.ok(error <= LIMIT[precision], `relative L2 ${error}`);
         assert.ok(precision === "f32" || error > 1e-5, "the rounding must be seen");
@@ -76,6 +82,24 @@ for (const network of Object.keys(NETWORKS)) {
       }
     });
   }
+}
+
+for (const precision of ["f32", "bf16"] as const) {
+  test(`X3D-XS from frames to features, ${precision}`, async () => {
+    const preset = resolvePreset("x3d-xs", { frames: 4, size: 32 });
+    const clips = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, i) => (i * 31) % 251);
+    const options = { model: "x3d-xs", randomWeights: 3, preset, batch: 1, output: "features" } as const;
+    const [expected, got] = await Promise.all(
+      [{ device: "cpu" as const }, { device: name, precision }].map(async (on) => {
+        const encoder = await loadVideoEncoder({ ...options, ...on });
+        const features = await encoder.encode(clips, 1);
+        encoder.dispose();
+        return features;
+      }),
+    );
+    const error = relativeL2(got, expected);
+    assert.ok(error <= LIMIT[precision], `relative L2 ${error}`);
+  });
 }
 
 test.run();
