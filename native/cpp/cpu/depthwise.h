@@ -61,7 +61,7 @@ void depthwise_lines(const Call& call, const Conv3dArgs& a, const Geometry& g, c
   const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
   // a task is a line of outputs in kFrames consecutive frames, so that a line of inputs is still near when the frames
   // after it need it
-  constexpr int64_t kFrames = 8;
+  constexpr int64_t kFrames = 16;
   const int64_t runs = ceil_div(g.oT, kFrames);
   const size_t scratch = depthwise_scratch(call, g);
   const auto depthwise_line = [&](int64_t line, int thread) {
