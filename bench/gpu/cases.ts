@@ -195,14 +195,13 @@ export function costOf(outputs: Record<string, Tensor>): { bytes: number; flops:
   const visit = (tensor: Tensor) => {
     if (seen.has(tensor)) return;
     seen.add(tensor);
-    const { op, inputs, outputs: made, attrs } = tensor.node;
+    const { op, inputs, outputs: made } = tensor.node;
     const [a, b] = inputs;
     if (inputs.length === 0) bytes += size(tensor);
     if (op.name === "conv3d" || op.name === "linear")
       flops += 2 * elements(made[0].shape) * elements(b!.shape.slice(1));
     if (op.name === "attention") flops += 4 * elements(a!.shape) * b!.shape[1];
     if (op.name === "contrastive_loss" || op.name === "top_k") flops += 2 * elements(a!.shape) * b!.shape[0];
-    void attrs;
     for (const x of inputs) if (x) visit(x);
   };
   for (const output of Object.values(outputs)) {

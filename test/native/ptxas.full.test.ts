@@ -1,4 +1,5 @@
-// What ptxas said when the addon was built: no kernel spills registers, and every kernel fits the occupancy that it asks for.
+// What ptxas said when the addon was built: no kernel spills registers. __launch_bounds__ holds each to
+// the occupancy that it states: one that does not fit spills.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,8 +8,6 @@ import * as assert from "uvu/assert";
 
 const test = suite("ptxas");
 const folder = "build/CMakeFiles/kernels_cuda.dir/native/cuda";
-/** What one multiprocessor has, and what a block may ask for without being refused at launch (compute capability 8.0). */
-const REGISTERS_PER_THREAD = 255;
 
 interface Entry {
   kernel: string;
@@ -58,7 +57,6 @@ if (!existsSync(folder)) {
       for (const entry of kernels) {
         const text = JSON.stringify(entry);
         assert.is(entry.spillBytes, 0, text);
-        assert.ok(entry.registers <= REGISTERS_PER_THREAD, text);
       }
       const most = Math.max(...kernels.map((entry) => entry.registers));
       process.stdout.write(`${file}: ${kernels.length} kernels, ${most} registers at most\n`);
