@@ -1,5 +1,6 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
+  adam
   attention
   avg_pool3d
   batch_norm
@@ -13,6 +14,8 @@ set(VIDEOCLIP_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   layer_norm
   linear
   max_pool3d
@@ -23,6 +26,7 @@ set(VIDEOCLIP_OPS
   preprocess
   reduce_max
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth
@@ -33,6 +37,7 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  adam
   attention
   avg_pool3d
   batch_norm
@@ -45,6 +50,8 @@ set(VIDEOCLIP_CUDA_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   layer_norm
   linear
   max_pool3d
@@ -52,6 +59,7 @@ set(VIDEOCLIP_CUDA_OPS
   preprocess
   reduce_max
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth
