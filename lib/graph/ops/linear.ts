@@ -1,5 +1,19 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, elements, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { reshaped, summed, throughUnary } from "../gradients.js";
+import {
+  type Array64,
+  defineOp,
+  elements,
+  type GradientNode,
+  isFloat,
+  type OpDefinition,
+  sameShape,
+  shapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { permute } from "./permute.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
@@ -53,12 +67,36 @@ function toOnnx({ inputs: [x, weight, bias], outputs: [y], attrs: a }: OnnxNode<
   else emitUnary(emit, a.activation, name, y);
 }
 
+/** a Bᵀ of a `[..., K]` and b `[N, K]`. */
+const product = (a: Tensor, b: Tensor): Tensor =>
+  applyOp(linear, [a, b, null], { outFeatures: b.shape[0], activation: "none" })[0];
+
+const transposed = (x: Tensor): Tensor => applyOp(permute, [x], { order: [1, 0] })[0];
+
+/** Before the activation, which is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
+function gradient({ inputs: [x, weight, bias], attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>) {
+  const rows = (tensor: Tensor) =>
+    reshaped(tensor, [elements(tensor.shape) / tensor.shape.at(-1)!, tensor.shape.at(-1)!]);
+  let dz = dy!;
+  if (a.activation !== "none") {
+    const [z] = applyOp(linear, [x, weight, bias], { ...a, activation: "none" });
+    dz = throughUnary(a.activation, z, dz);
+  }
+  return [
+    needs[0] ? product(dz, transposed(weight!)) : null,
+    needs[1] ? product(transposed(rows(dz)), transposed(rows(x!))) : null,
+    needs[2] ? summed(rows(dz), [0]) : null,
+  ];
+}
+
 /** See {@link LinearAttrs}. */
-export const linear = defineOp<LinearAttrs>({
+export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   name: "linear",
+  operands: 3,
   shape,
   encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,
+  gradient,
   toOnnx,
   cases: [
     {
