@@ -112,10 +112,13 @@ test("operands that do not fit", async () => {
     /a \[\.\.\., M, K\]/,
   );
   for (const b of [zeros(5, 3), zeros(3, 4, 2), zeros(4)]) {
-    await ops.matmul(zeros(2, 3, 4), b).then(assert.unreachable, (error) => {
-      assert.is(error.code, "ERR_SHAPE");
-      assert.match(error.message, /matmul: expected b/);
-    });
+    await ops.matmul(zeros(2, 3, 4), b).then(
+      () => assert.unreachable(),
+      (error) => {
+        assert.is(error.code, "ERR_SHAPE");
+        assert.match(error.message, /matmul: expected b/);
+      },
+    );
   }
 });
 
