@@ -16,6 +16,7 @@ set(VIDEOCLIP_OPS
   global_mean
   layer_norm
   linear
+  matmul
   max_pool3d
   pack_conv_weight
   pack_conv_weight_bf16
@@ -51,6 +52,7 @@ set(VIDEOCLIP_CUDA_OPS
   global_mean
   layer_norm
   linear
+  matmul
   max_pool3d
   permute
   preprocess

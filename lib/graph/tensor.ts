@@ -69,6 +69,11 @@ export interface OpDefinition<A = unknown> {
   /** Why it has no `toOnnx`, where it needs none. */
   notInOnnx?: string;
   cases: OpCase<A>[];
+  /**
+   * Pairs [output, input] that may be the same memory: the kernel reads an element of that input before it writes the
+   * element of that output, and no other element of it afterwards.
+   */
+  inPlace?(inputs: (TensorType | null)[], attrs: A): [output: number, input: number][];
 }
 
 /** A node whose gradient is asked for. */

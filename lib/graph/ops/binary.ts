@@ -5,6 +5,7 @@ import {
   denseStrides,
   elements,
   type GradientNode,
+  sameShape,
   shapeError,
   type Tensor,
   type TensorType,
@@ -82,6 +83,13 @@ export const binary = defineOp<{ kind: BinaryKind }>({
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,
   gradient,
+  inPlace: ([a, b]) =>
+    sameShape(a!.shape, b!.shape)
+      ? [
+          [0, 0],
+          [0, 1],
+        ]
+      : [],
   toOnnx: ({ inputs: [a, b], outputs: [y], attrs }, emit) => {
     const rank = y.shape.length;
     // as the input with all the axes lies, so that it is not transposed
