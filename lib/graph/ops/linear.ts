@@ -13,7 +13,7 @@ import {
   type TensorType,
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
-import { permute } from "./permute.js";
+import { matmul } from "./matmul.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
@@ -67,11 +67,8 @@ function toOnnx({ inputs: [x, weight, bias], outputs: [y], attrs: a }: OnnxNode<
   else emitUnary(emit, a.activation, name, y);
 }
 
-/** a Bᵀ of a `[..., K]` and b `[N, K]`. */
-const product = (a: Tensor, b: Tensor): Tensor =>
-  applyOp(linear, [a, b, null], { outFeatures: b.shape[0], activation: "none" })[0];
-
-const transposed = (x: Tensor): Tensor => applyOp(permute, [x], { order: [1, 0] })[0];
+const product = (a: Tensor, b: Tensor, transposeA: boolean): Tensor =>
+  applyOp(matmul, [a, b], { transposeA, transposeB: false })[0];
 
 /** Before the activation, which is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
 function gradient({ inputs: [x, weight, bias], attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>) {
@@ -83,8 +80,8 @@ function gradient({ inputs: [x, weight, bias], attrs: a, outGrads: [dy], needs }
     dz = throughUnary(a.activation, z, dz);
   }
   return [
-    needs[0] ? product(dz, transposed(weight!)) : null,
-    needs[1] ? product(transposed(rows(dz)), transposed(rows(x!))) : null,
+    needs[0] ? reshaped(product(rows(dz), weight!, false), x!.shape) : null,
+    needs[1] ? product(rows(dz), rows(x!), true) : null,
     needs[2] ? summed(rows(dz), [0]) : null,
   ];
 }
