@@ -15,6 +15,7 @@ set(VIDEOCLIP_OPS
   global_mean
   layer_norm
   linear
+  matmul
   max_pool3d
   pack_conv_weight
   pack_conv_weight_bf16
@@ -47,6 +48,7 @@ set(VIDEOCLIP_CUDA_OPS
   global_mean
   layer_norm
   linear
+  matmul
   max_pool3d
   permute
   preprocess

@@ -1,4 +1,13 @@
-import { type Array64, defineOp, denseStrides, elements, shapeError, type Tensor, type TensorType } from "../tensor.js";
+import {
+  type Array64,
+  defineOp,
+  denseStrides,
+  elements,
+  sameShape,
+  shapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
 import { storageType } from "./storage.js";
 
 /** In the order of native/cpp/ops/binary.h. */
@@ -51,6 +60,13 @@ export const binary = defineOp<{ kind: BinaryKind }>({
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,
+  inPlace: ([a, b]) =>
+    sameShape(a!.shape, b!.shape)
+      ? [
+          [0, 0],
+          [0, 1],
+        ]
+      : [],
   toOnnx: ({ inputs: [a, b], outputs: [y], attrs }, emit) => {
     const rank = y.shape.length;
     // as the input with all the axes lies, so that it is not transposed

@@ -13,6 +13,7 @@ export * from "./fold_conv_weight.js";
 export * from "./global_mean.js";
 export * from "./layer_norm.js";
 export * from "./linear.js";
+export * from "./matmul.js";
 export * from "./max_pool3d.js";
 export * from "./pack_conv_weight.js";
 export * from "./pack_conv_weight_bf16.js";
