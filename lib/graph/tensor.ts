@@ -51,6 +51,8 @@ export interface OpDefinition<A = unknown> {
   name: string;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
+  /** How many inputs the kernel is given, where the last ones may be absent. Default: those of the node. */
+  operands?: number;
   /** Numbers in the order of native/cpp/ops/<name>.h. */
   encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
   /** Plain float64 loops: the yardstick. */
@@ -67,6 +69,11 @@ export interface OpDefinition<A = unknown> {
   /** Why it has no `toOnnx`, where it needs none. */
   notInOnnx?: string;
   cases: OpCase<A>[];
+  /**
+   * Pairs [output, input] that may be the same memory: the kernel reads an element of that input before it writes the
+   * element of that output, and no other element of it afterwards.
+   */
+  inPlace?(inputs: (TensorType | null)[], attrs: A): [output: number, input: number][];
 }
 
 /** A node whose gradient is asked for. */
