@@ -11,6 +11,7 @@ set(VIDEOCLIP_OPS
   conv3d
   conv3d_bf16
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
@@ -18,6 +19,7 @@ set(VIDEOCLIP_OPS
   keep_finite
   layer_norm
   linear
+  matmul
   max_pool3d
   pack_conv_weight
   pack_conv_weight_bf16
@@ -25,6 +27,7 @@ set(VIDEOCLIP_OPS
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
   sgd_momentum
   slice
@@ -32,6 +35,7 @@ set(VIDEOCLIP_OPS
   space_to_depth
   top_k
   unary
+  unary_grad
   winograd_conv3d
 )
 
@@ -47,6 +51,7 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_loss
   conv3d
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
@@ -54,10 +59,12 @@ set(VIDEOCLIP_CUDA_OPS
   keep_finite
   layer_norm
   linear
+  matmul
   max_pool3d
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
   sgd_momentum
   slice
@@ -65,4 +72,5 @@ set(VIDEOCLIP_CUDA_OPS
   space_to_depth
   top_k
   unary
+  unary_grad
 )

@@ -1,5 +1,6 @@
 import type { DeviceOptions } from "../device.js";
-import type { VideoClipConfig } from "./videoclip_config.js";
+import type { DecoderName, OpenVideoFunction } from "../video/types.js";
+import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 
 /** Splits texts into word pieces; `ids` begin with [CLS] and end with [SEP]. */
@@ -8,11 +9,36 @@ export interface VideoClipTokenizer {
 }
 
 export interface VideoClipOptions extends DeviceOptions {
-  /** Fields that go before those of the checkpoint, such as `normalizeFeatures`. */
+  /** Fields that go before those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
   config?: Partial<VideoClipConfig>;
-  /** Needed by `embedText` for strings. */
-  tokenizer?: VideoClipTokenizer;
+  /**
+   * What `embedText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
+   * Default: that of the model's folder, where it has one.
+   */
+  tokenizer?: VideoClipTokenizer | string;
+  /**
+   * Weight file of the config's `videoModel`, needed by `embedVideo` for video files. Default: `video_model.safetensors` in the
+   * model's folder, where there is one.
+   */
+  videoWeights?: string;
+  /** A seed for generated weights of the `videoModel`, for trying things out. */
+  randomVideoWeights?: number;
   signal?: AbortSignal;
+}
+
+export interface RandomVideoClipOptions extends VideoClipOptions {
+  /** The configuration that `config` changes. Default `videoclip`. */
+  preset?: VideoClipPreset;
+}
+
+export interface InitialVideoClipOptions extends RandomVideoClipOptions {
+  /**
+   * Hugging Face folder of the text model to begin with; its tokenizer is used too. For the released architecture (BERT) its
+   * first 6 layers are the video side's as well.
+   */
+  textModel?: string;
+  /** Of the parameters that begin at random. Default 1. */
+  seed?: number;
 }
 
 export interface EmbedOptions {
@@ -28,6 +54,12 @@ export interface EmbedVideoOptions extends EmbedOptions {
    * Default `error`.
    */
   longVideos?: LongVideoPolicy;
+  /** Decoder of video files. Default `auto`. */
+  decoder?: DecoderName;
+  /** Called while video files are read: the videos that are done, of how many, and the features made so far. */
+  onProgress?: (progress: { videos: number; total: number; features: number }) => void;
+  /** @internal for tests */
+  openVideo?: OpenVideoFunction;
 }
 
 export interface VideoEmbeddings {

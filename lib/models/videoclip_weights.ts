@@ -5,7 +5,8 @@ import type { ParameterStore } from "../graph/parameter_store.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
 import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
 import { checkKeys, parametersOf } from "./parameters.js";
-import { inferConfig, type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
+import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
+import { inferConfig } from "./videoclip_infer.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
 
 const CONFIG = "config.json";
@@ -51,6 +52,8 @@ function readConfig(path: string): Partial<VideoClipConfig> {
 /** A checkpoint opened for loading: its config, and a function that puts the weights into a store. */
 export interface VideoClipSource {
   config: VideoClipConfig;
+  /** The folder, where it is one. */
+  folder?: string;
   /** First 16 hex digits of the SHA-256 of the weight file. */
   weightsHash: string;
   load(store: Pick<ParameterStore, "set">): void;
@@ -83,6 +86,7 @@ export async function openVideoClip(path: string, given: Partial<VideoClipConfig
     checkKeys(weights, needed, tensors, UNUSED);
     return {
       config,
+      folder: folder ? path : undefined,
       weightsHash: file.sha256.slice(0, 16),
       load(store) {
         for (const [key, shape] of needed) store.set(key, shape, toFloat32(tensors.get(key)!));
