@@ -101,7 +101,7 @@ export class Program {
     options.signal?.throwIfAborted();
     let views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
     const store = this.device.parameters;
-    if (this.#madeAt !== store.version) {
+    if (this.#derived.length > 0 && this.#madeAt !== store.version) {
       const version = store.version;
       views = views.map((view) => view.slice()); // they may change while the weights are being made
       await makeDerived(this.device, this.#derived);
