@@ -149,6 +149,20 @@ export function linear(
   return first(runOp(definitions.linear, [x, weight, o.bias], attrs, o));
 }
 
+/**
+ * Products of a batch of matrices: a `[..., M, K]` and b `[..., K, N]`, or one b `[K, N]` for all, to `[..., M, N]`; either
+ * may be stored with its last two axes swapped.
+ * @throws ShapeError when b does not fit a
+ */
+export function matmul(
+  a: NDArray,
+  b: NDArray,
+  o: CallOptions & { transposeA?: boolean; transposeB?: boolean } = {},
+): Promise<NDArray> {
+  const attrs = { transposeA: o.transposeA ?? false, transposeB: o.transposeB ?? false };
+  return first(runOp(definitions.matmul, [a, b], attrs, o));
+}
+
 /** x sigmoid(W mean(x) + b): x `[N, ..., C]`, weight `[C, C]`, bias `[C]` (the self-gate of S3D-G). */
 export async function selfGate(x: NDArray, weight: NDArray, bias: NDArray, o?: CallOptions): Promise<NDArray> {
   const gate = await linear(await globalMean(x, o), weight, { bias, activation: "sigmoid", ...o });

@@ -10,11 +10,13 @@ set(VIDEOCLIP_OPS
   conv3d
   conv3d_bf16
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
   layer_norm
   linear
+  matmul
   max_pool3d
   pack_conv_weight
   pack_conv_weight_bf16
@@ -22,12 +24,14 @@ set(VIDEOCLIP_OPS
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
   slice
   softmax
   space_to_depth
   top_k
   unary
+  unary_grad
   winograd_conv3d
 )
 
@@ -42,19 +46,23 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_loss
   conv3d
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
   layer_norm
   linear
+  matmul
   max_pool3d
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
   slice
   softmax
   space_to_depth
   top_k
   unary
+  unary_grad
 )

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
 import { convertCommand } from "./convert.js";
 import { doctorCommand } from "./doctor.js";
+import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { inspectCommand } from "./inspect.js";
 
@@ -14,8 +15,14 @@ const program = new Command("videoclip")
   .version(version)
   .exitOverride()
   .showHelpAfterError("(run with --help for the options)");
-for (const command of [extractCommand(), inspectCommand(), convertCommand(), doctorCommand()]) {
-  program.addCommand(command.exitOverride().showHelpAfterError("(run with --help for the options)"));
+
+/** Usage errors of a command and of those below it end with where to find help, and with exit code 2. */
+function strict(command: Command): Command {
+  command.commands.forEach(strict);
+  return command.exitOverride().showHelpAfterError("(run with --help for the options)");
+}
+for (const command of [extractCommand(), evalCommand(), inspectCommand(), convertCommand(), doctorCommand()]) {
+  program.addCommand(strict(command));
 }
 
 /** 0 ok, 1 failure while running, 2 wrong usage, 130 interrupted. */

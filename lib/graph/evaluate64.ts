@@ -1,7 +1,10 @@
 import type { Array64, Tensor } from "./tensor.js";
-import { type Graph, INPUT, PARAMETER, sortGraph } from "./trace.js";
+import { type Graph, INPUT, PARAMETER, SCALAR, sortGraph } from "./trace.js";
 
-/** Runs a whole graph on the float64 references: what every backend is compared with. */
+/**
+ * Runs a whole graph on the float64 references: what every backend is compared with. Scalars are inputs. The new value of
+ * a parameter comes as `update.KEY`.
+ */
 export function evaluate64(
   graph: Graph,
   inputs: Record<string, Array64>,
@@ -9,7 +12,7 @@ export function evaluate64(
 ): Record<string, Array64> {
   const values = new Map<Tensor, Array64>();
   for (const node of sortGraph(graph).nodes) {
-    if (node.op === INPUT) values.set(node.outputs[0], inputs[node.attrs.name as string]);
+    if (node.op === INPUT || node.op === SCALAR) values.set(node.outputs[0], inputs[node.attrs.name as string]);
     else if (node.op === PARAMETER) {
       values.set(node.outputs[0], parameters(node.attrs.key as string, node.outputs[0].shape));
     } else {
@@ -22,5 +25,6 @@ export function evaluate64(
       });
     }
   }
-  return Object.fromEntries([...graph.outputs].map(([name, tensor]) => [name, values.get(tensor)!]));
+  const updates = [...graph.updates].map(([key, tensor]) => [`update.${key}`, tensor] as const);
+  return Object.fromEntries([...graph.outputs, ...updates].map(([name, tensor]) => [name, values.get(tensor)!]));
 }

@@ -17,7 +17,7 @@ export class ParameterStore {
   #entries = new Map<string, Entry>();
   #derived = new Map<string, { id: number; sources: string[]; versions: number[] }>();
   #next = 1;
-  /** Grows with every `set`: programs look for stale derived forms only when it has. */
+  /** Grows with every `set` and every run that updates parameters: programs look for stale derived forms only when it has. */
   version = 0;
 
   constructor(readonly device: Device) {}
@@ -68,9 +68,20 @@ export class ParameterStore {
     return new Float32Array(this.device.native((engine) => engine.readParameter(entry.id)));
   }
 
+  /** Notes that a run gives these parameters new values. @internal */
+  touch(keys: string[]): void {
+    for (const key of keys) this.#entries.get(key)!.version++;
+    this.version++;
+  }
+
+  /** Versions of parameters. @internal */
+  versions(keys: string[]): number[] {
+    return keys.map((key) => this.#entries.get(key)?.version ?? 0);
+  }
+
   /** Id of a derived form and whether it must be made (again). @internal */
   derived(name: string, sources: string[], bytes: number): { id: number; stale: boolean } {
-    const versions = sources.map((key) => this.#entries.get(key)?.version ?? 0);
+    const versions = this.versions(sources);
     let entry = this.#derived.get(name);
     if (!entry) {
       entry = { id: this.#next++, sources, versions: [] };
@@ -81,9 +92,8 @@ export class ParameterStore {
     return { id: entry.id, stale: entry.versions.length === 0 || versions.some((v, i) => v !== entry.versions[i]) };
   }
 
-  /** Notes that a derived form has been made from the present versions. @internal */
-  made(name: string): void {
-    const entry = this.#derived.get(name)!;
-    entry.versions = entry.sources.map((key) => this.#entries.get(key)?.version ?? 0);
+  /** Notes from which versions a derived form has been made. @internal */
+  made(name: string, versions: number[]): void {
+    this.#derived.get(name)!.versions = versions;
   }
 }

@@ -1,6 +1,6 @@
 import { concat, reshape } from "./ops/index.js";
 import { denseStrides, elements, ITEM_SIZE, type Node, type OpDefinition, type Tensor } from "./tensor.js";
-import { type Graph, INPUT, PARAMETER, readers } from "./trace.js";
+import { type Graph, INPUT, PARAMETER, readers, SCALAR } from "./trace.js";
 
 /** Numbers of native/cpp/runtime/program.h. */
 export const SPACE = { absent: -1, arena: 0, input: 1, output: 2, parameter: 3, scalar: 4 } as const;
@@ -22,7 +22,7 @@ export interface PlannedBuffer {
   /** First and last instruction that touches it (arena only). */
   first: number;
   last: number;
-  /** Byte offset in the arena. */
+  /** Byte offset in the arena, or among the scalars. */
   at: number;
 }
 
@@ -39,12 +39,14 @@ const ALIGN = 64;
  * buffers that are not alive at the same time share bytes. A concat along channels costs nothing: its inputs are written
  * straight into their slices of its buffer. A reshape is a view.
  * @param parameterId the store's id of a parameter or derived tensor
+ * @param updateId the store's id of a parameter that gets a new value, by key; see `placeUpdates`
  * @param outputSpace where graph outputs go: `output` slot i, or the parameter ids of derived forms
  */
 export function planGraph(
   graph: Graph,
   parameterId: (tensor: Tensor) => number | undefined,
   outputSpace: (name: string, index: number) => { space: number; id: number },
+  updateId?: (key: string, value: Tensor) => number,
 ): Plan {
   const placements = new Map<Tensor, Placement>();
   const buffers: PlannedBuffer[] = [];
@@ -60,13 +62,21 @@ export function planGraph(
 
   let inputs = 0;
   for (const tensor of graph.inputs.values()) place(tensor, make(tensor, SPACE.input, inputs++));
+  let scalars = 0;
+  for (const tensor of graph.scalars.values()) {
+    const buffer = make(tensor, SPACE.scalar, 0);
+    buffer.at = scalars;
+    scalars += buffer.bytes;
+    place(tensor, buffer);
+  }
+  for (const [key, tensor] of graph.updates) place(tensor, make(tensor, SPACE.parameter, updateId!(key, tensor)));
   const tensors = new Set(graph.nodes.flatMap((node) => [...node.inputs, ...node.outputs]));
   for (const tensor of tensors) {
     const id = tensor && !placements.has(tensor) ? parameterId(tensor) : undefined;
     if (tensor && id !== undefined) place(tensor, make(tensor, SPACE.parameter, id));
   }
 
-  const instructions = graph.nodes.filter((node) => node.op !== INPUT && node.op !== PARAMETER);
+  const instructions = graph.nodes.filter(({ op }) => op !== INPUT && op !== SCALAR && op !== PARAMETER);
   claimOutputs(graph, instructions, placements, make, place, outputSpace);
 
   // from the last node to the first, so that a concat inside a concat finds its place in the outer one

@@ -8,16 +8,20 @@ import { copyOutputs } from "./passes/copy_outputs.js";
 import { gpuWeights } from "./passes/gpu_weights.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
 import { packWeights } from "./passes/pack_weights.js";
+import { placeUpdates } from "./passes/place_updates.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
 import { type DType, elements, ITEM_SIZE, type Node, type Tensor } from "./tensor.js";
-import { type Graph, PARAMETER, sortGraph } from "./trace.js";
+import { type Graph, graphOf, PARAMETER, sortGraph } from "./trace.js";
 
 /** Numbers of native/cpp/runtime/tensor.h. */
 const DTYPE: Record<DType, number> = { f32: 0, u8: 1, i32: 2, bf16: 3, f16: 4 };
 const ARRAY = { f32: Float32Array, u8: Uint8Array, i32: Int32Array, bf16: Uint16Array, f16: Uint16Array } as const;
 
 export interface RunOptions {
-  /** Aborting rejects with `signal.reason`; what runs stops before its next instruction. */
+  /**
+   * Aborting rejects with `signal.reason`; what runs stops before its next instruction. A program that updates parameters
+   * is not stopped half-way: it is only kept from beginning.
+   */
   signal?: AbortSignal;
   /**
    * Arrays that take the results, by output name; the run returns them. One from `device.allocate` is written while the
@@ -33,8 +37,8 @@ export interface InstructionTime {
   ms: number;
 }
 
-/** Values that a program takes, dense and row-major in the traced shapes. */
-export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array>;
+/** Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. */
+export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array | number | number[]>;
 
 /**
  * Values that a program gives, dense and row-major, each in the typed array of its dtype. `run` takes its own output type
@@ -51,6 +55,8 @@ export class Program {
   readonly instructions: readonly { op: string; layer: string }[];
   #id: number;
   #derived: DerivedParameter[];
+  #scalars: ReadonlyMap<string, Tensor>;
+  #updated: string[];
   #disposed = false;
   #madeAt = -1;
 
@@ -68,6 +74,8 @@ export class Program {
     this.bytes = plan.arenaBytes + native.workspaceBytes;
     this.#id = native.id;
     this.#derived = derived;
+    this.#scalars = graph.scalars;
+    this.#updated = [...graph.updates.keys()];
   }
 
   /**
@@ -100,6 +108,7 @@ export class Program {
     if (this.#disposed) throw new DisposedError("This program");
     options.signal?.throwIfAborted();
     let views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
+    const scalars = packScalars(this.#scalars, inputs);
     const store = this.device.parameters;
     if (this.#derived.length > 0 && this.#madeAt !== store.version) {
       const version = store.version;
@@ -110,7 +119,11 @@ export class Program {
       if (this.#disposed) throw new DisposedError("This program");
     }
     const outputs = [...this.outputs.keys()].map((name) => options.outputs?.[name] ?? null);
-    return runNative(this.device, this.#id, views, outputs, options.signal, profile);
+    const run = { inputs: views, scalars, outputs, profile };
+    if (this.#updated.length === 0) return runNative(this.device, this.#id, run, options.signal);
+    const running = runNative(this.device, this.#id, run);
+    store.touch(this.#updated); // jobs run in their order: who begins from here on reads the new values
+    return running;
   }
 
   /** Frees the program; its parameters stay. A second call does nothing. */
@@ -125,10 +138,31 @@ export class Program {
   }
 }
 
+/** The scalar space of a run. */
+function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs): Float32Array {
+  const packed = new Float32Array([...scalars.values()].reduce((sum, tensor) => sum + elements(tensor.shape), 0));
+  const bits = new Int32Array(packed.buffer);
+  let at = 0;
+  for (const [name, tensor] of scalars) {
+    const value = values[name];
+    const list = typeof value === "number" ? [value] : value;
+    const size = elements(tensor.shape);
+    if (list?.length !== size) {
+      throw new InvalidArgumentError(
+        `scalar ${name}: expected ${size} numbers, received ${list ? list.length : "nothing"}`,
+        { argument: name, expected: size, received: value },
+      );
+    }
+    (tensor.dtype === "f32" ? packed : bits).set(list, at);
+    at += size;
+  }
+  return packed;
+}
+
 function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
   const kind = ARRAY[tensor.dtype];
   if (!(value instanceof kind) || value.length !== elements(tensor.shape)) {
-    const received = value ? `${value.constructor.name} of ${value.length}` : "nothing";
+    const received = ArrayBuffer.isView(value) ? `${value.constructor.name} of ${value.length}` : (value ?? "nothing");
     throw new InvalidArgumentError(
       `input ${name}: expected a ${kind.name} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}], received ${received}`,
       { argument: name, expected: tensor.shape, received },
@@ -149,15 +183,20 @@ function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOut
   });
 }
 
+interface NativeRun {
+  inputs: ArrayBufferView[];
+  scalars: Float32Array;
+  outputs: (ArrayBufferView | null)[];
+  profile: boolean;
+}
+
 async function runNative(
   device: Device,
   id: number,
-  inputs: ArrayBufferView[],
-  outputs: (ArrayBufferView | null)[],
+  { inputs, scalars, outputs, profile }: NativeRun,
   signal?: AbortSignal,
-  profile = false,
 ): Promise<(ArrayBuffer | null)[]> {
-  const { job, promise } = device.native((engine) => engine.run(id, inputs, new Float32Array(0), profile, outputs));
+  const { job, promise } = device.native((engine) => engine.run(id, inputs, scalars, profile, outputs));
   const abort = () => device.engine.cancel(job);
   signal?.addEventListener("abort", abort, { once: true });
   try {
@@ -172,19 +211,25 @@ async function runNative(
 
 /**
  * Lowers a graph (usually after `optimize`) to a program of the device. Shapes are fixed; the graph must not be used
- * again. Derived parameters are made at the first run.
+ * again. Derived parameters are made at the first run; parameters that it updates must be in the store.
  */
 export function compile(graph: Graph, device: Device): Program {
   copyOutputs(graph);
   if (device.isGpu) lowerToGpu(graph, device);
   else lowerToCpu(graph, device);
   const derived = hoistParameters(graph);
+  placeUpdates(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
   const parameterId = (tensor: Tensor) =>
     tensor.node.op === PARAMETER
       ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype)
       : ids.get(tensor);
-  const plan = planGraph(graph, parameterId, (_, index) => ({ space: SPACE.output, id: index }));
+  const plan = planGraph(
+    graph,
+    parameterId,
+    (_, index) => ({ space: SPACE.output, id: index }),
+    (key, value) => device.parameters.id(key, value.shape, value.dtype),
+  );
   const native = device.native((engine) =>
     engine.createProgram({ ...encode(graph, plan), tf32: device.precision === "tf32" }),
   );
@@ -209,14 +254,25 @@ function lowerToCpu(graph: Graph, device: Device): void {
 }
 
 /** Ops whose CPU kernels take 16-bit operands. */
-const HALF_ON_CPU = new Set(["cast", "concat", "input", "parameter", "permute", "slice", "space_to_depth", "top_k"]);
+const HALF_ON_CPU = new Set([
+  "cast",
+  "concat",
+  "fill",
+  "input",
+  "parameter",
+  "permute",
+  "slice",
+  "space_to_depth",
+  "top_k",
+]);
 
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
   const store = device.parameters;
   const stale = derived.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
   if (stale.length === 0) return;
-  const graph: Graph = { nodes: [], inputs: new Map(), outputs: new Map(stale.map((d) => [d.name, d.tensor])) };
+  const versions = new Map(stale.map((d) => [d.name, store.versions(d.sources)]));
+  const graph = graphOf(new Map(stale.map((d) => [d.name, d.tensor])));
   copyOutputs(graph); // a view of a parameter becomes memory of its own
   sortGraph(graph);
   const plan = planGraph(
@@ -227,11 +283,11 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   );
   const { id } = device.native((engine) => engine.createProgram({ ...encode(graph, plan), outputBytes: [] }));
   try {
-    await runNative(device, id, [], []);
+    await runNative(device, id, { inputs: [], scalars: new Float32Array(0), outputs: [], profile: false });
   } finally {
     device.engine.removeProgram(id);
   }
-  for (const d of stale) store.made(d.name);
+  for (const d of stale) store.made(d.name, versions.get(d.name)!);
 }
 
 function encode(graph: Graph, plan: Plan): NativeProgram {
@@ -241,21 +297,10 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
     arenaBytes: plan.arenaBytes,
     inputBytes: [...graph.inputs.values()].map(bytes),
     outputBytes: [...graph.outputs.values()].map(bytes),
-    scalars: 0,
+    scalars: [...graph.scalars.values()].reduce((sum, tensor) => sum + elements(tensor.shape), 0),
     tf32: false,
   };
 }
-
-/** Ops whose optional operands are always passed, present or absent. */
-const OPERANDS: Record<string, number> = {
-  conv3d: 5,
-  conv3d_bf16: 5,
-  winograd_conv3d: 4,
-  linear: 3,
-  layer_norm: 4,
-  attention: 4,
-  contrastive_loss: 3,
-};
 
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {
@@ -272,8 +317,7 @@ function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
       ...strides,
     ];
   };
-  const optional = OPERANDS[node.op.name] ?? node.inputs.length;
-  const inputs = Array.from({ length: optional }, (_, i) => node.inputs[i] ?? null);
+  const inputs = Array.from({ length: node.op.operands ?? node.inputs.length }, (_, i) => node.inputs[i] ?? null);
   return {
     op: node.op.name,
     attrs: Float64Array.from(node.op.encode(node.attrs as never, node.inputs, node.outputs)),

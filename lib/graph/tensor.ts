@@ -51,15 +51,40 @@ export interface OpDefinition<A = unknown> {
   name: string;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
+  /** How many inputs the kernel is given, where the last ones may be absent. Default: those of the node. */
+  operands?: number;
   /** Numbers in the order of native/cpp/ops/<name>.h. */
   encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
   /** Plain float64 loops: the yardstick. */
   reference(inputs: (Array64 | null)[], attrs: A): Array64[];
+  /**
+   * Applies the ops that give the gradients of the inputs from those of the outputs (see `differentiate`): one tensor of
+   * its input's shape per input, null where `needs` is false or where it is zero. May read inputs and outputs of the node.
+   */
+  gradient?(node: GradientNode<A>): (Tensor | null)[];
+  /** Why it has no `gradient`, where it has none for good. */
+  notDifferentiable?: string;
   /** Writes the op in ONNX's own operators (lib/onnx). */
   toOnnx?(node: OnnxNode<A>, emit: OnnxEmitter): void;
   /** Why it has no `toOnnx`, where it needs none. */
   notInOnnx?: string;
   cases: OpCase<A>[];
+  /**
+   * Pairs [output, input] that may be the same memory: the kernel reads an element of that input before it writes the
+   * element of that output, and no other element of it afterwards.
+   */
+  inPlace?(inputs: (TensorType | null)[], attrs: A): [output: number, input: number][];
+}
+
+/** A node whose gradient is asked for. */
+export interface GradientNode<A> {
+  inputs: (Tensor | null)[];
+  outputs: Tensor[];
+  attrs: A;
+  /** Gradients of the outputs; null where nothing differentiable reads one. */
+  outGrads: (Tensor | null)[];
+  /** Whether the gradient of an input is wanted. */
+  needs: boolean[];
 }
 
 /** One application of an op in a graph. */

@@ -5,8 +5,21 @@ import { type DType, type Node, type OpDefinition, Tensor, type TensorType } fro
 export interface Graph {
   nodes: Node[];
   inputs: Map<string, Tensor>;
+  /** A few numbers given anew at each run (rates, steps, seeds), in the order of the scalar space. */
+  scalars: Map<string, Tensor>;
   outputs: Map<string, Tensor>;
+  /** Parameters, by key, that a run leaves with a new value. */
+  updates: Map<string, Tensor>;
 }
+
+/** A graph of nothing but these outputs' nodes, once it is sorted. */
+export const graphOf = (outputs: Map<string, Tensor>): Graph => ({
+  nodes: [],
+  inputs: new Map(),
+  scalars: new Map(),
+  outputs,
+  updates: new Map(),
+});
 
 const source = (name: string): OpDefinition<never> => ({
   name,
@@ -18,6 +31,7 @@ const source = (name: string): OpDefinition<never> => ({
 
 /** Values that enter a graph: no instruction computes them. */
 export const INPUT = source("input");
+export const SCALAR = source("scalar");
 export const PARAMETER = source("parameter");
 
 interface Tracer {
@@ -39,7 +53,7 @@ function tracer(): Tracer {
  * @param options.stages also make an output `stage.NAME` of every value passed to `stage(NAME, value)`
  */
 export function trace(build: () => Record<string, Tensor>, options: { stages?: boolean } = {}): Graph {
-  const graph: Graph = { nodes: [], inputs: new Map(), outputs: new Map() };
+  const graph = graphOf(new Map());
   const outer = current;
   current = { graph, scope: [], parameters: new Map(), stages: options.stages ?? false };
   try {
@@ -63,6 +77,38 @@ export function input(name: string, shape: readonly number[], dtype: DType = "f3
   const tensor = addSource(INPUT, { name }, shape, dtype);
   tracer().graph.inputs.set(name, tensor);
   return tensor;
+}
+
+/**
+ * Numbers of the program that change from run to run without being data, `[size]`: a rate, a step, a seed. They travel
+ * with the call, not as an input of their own.
+ */
+export function scalar(name: string, size = 1, dtype: "f32" | "i32" = "f32"): Tensor {
+  const tensor = addSource(SCALAR, { name }, [size], dtype);
+  tracer().graph.scalars.set(name, tensor);
+  return tensor;
+}
+
+/**
+ * Gives the parameter the value when the program runs: every node reads what it was before, whatever the order. It is
+ * written in place where the op allows it, else copied at the end of the run.
+ * @throws InvalidArgumentError when `target` is no parameter or is updated already
+ * @throws ShapeError when the value has another shape or dtype
+ */
+export function update(target: Tensor, value: Tensor): void {
+  const key = target.node.attrs.key as string;
+  const { updates } = tracer().graph;
+  if (target.node.op !== PARAMETER) {
+    throw new InvalidArgumentError(`update: expected a parameter, received the output of ${target.node.op.name}`);
+  }
+  if (updates.has(key)) throw new InvalidArgumentError(`update: parameter ${key} is updated twice`);
+  if (value.shape.join() !== target.shape.join() || value.dtype !== target.dtype) {
+    throw new ShapeError(
+      `update of ${key}: expected ${target.dtype} [${target.shape.join(", ")}], received ${value.dtype} [${value.shape.join(", ")}]`,
+      { key, expected: target.shape, received: value.shape },
+    );
+  }
+  updates.set(key, value);
 }
 
 /** A parameter by its published key, in its published shape. The same key is the same tensor. */
@@ -123,7 +169,7 @@ export function applyOp<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs
   return node.outputs;
 }
 
-/** Who reads each tensor. Graph outputs count as a reader with no node. */
+/** Who reads each tensor. Graph outputs and updates count as a reader with no node. */
 export function readers(graph: Graph): Map<Tensor, { node: Node | null; slot: number }[]> {
   const map = new Map<Tensor, { node: Node | null; slot: number }[]>();
   const add = (tensor: Tensor, node: Node | null, slot: number) => {
@@ -136,9 +182,12 @@ export function readers(graph: Graph): Map<Tensor, { node: Node | null; slot: nu
       if (tensor) add(tensor, node, slot);
     });
   }
-  for (const tensor of graph.outputs.values()) add(tensor, null, 0);
+  for (const tensor of results(graph)) add(tensor, null, 0);
   return map;
 }
+
+/** What a run is for: outputs, and new values of parameters. */
+export const results = (graph: Graph): Tensor[] => [...graph.outputs.values(), ...graph.updates.values()];
 
 /** Whether exactly one node reads the tensor and it is not a graph output. */
 export function readOnce(uses: Map<Tensor, { node: Node | null; slot: number }[]>, tensor: Tensor): boolean {
@@ -151,10 +200,12 @@ export function replaceTensor(graph: Graph, from: Tensor, to: Tensor): void {
   for (const node of graph.nodes) {
     node.inputs = node.inputs.map((tensor) => (tensor === from ? to : tensor));
   }
-  for (const [name, tensor] of graph.outputs) if (tensor === from) graph.outputs.set(name, to);
+  for (const map of [graph.outputs, graph.updates]) {
+    for (const [name, tensor] of map) if (tensor === from) map.set(name, to);
+  }
 }
 
-/** Puts nodes in an order in which every input is computed first, and drops nodes that no output needs. */
+/** Puts nodes in an order in which every input is computed first, and drops nodes that no result needs. */
 export function sortGraph(graph: Graph): Graph {
   const seen = new Set<Node>();
   const order: Node[] = [];
@@ -164,8 +215,8 @@ export function sortGraph(graph: Graph): Graph {
     for (const tensor of node.inputs) if (tensor) visit(tensor.node);
     order.push(node);
   };
-  for (const tensor of graph.inputs.values()) visit(tensor.node);
-  for (const tensor of graph.outputs.values()) visit(tensor.node);
+  for (const tensor of [...graph.inputs.values(), ...graph.scalars.values()]) visit(tensor.node);
+  for (const tensor of results(graph)) visit(tensor.node);
   graph.nodes = order;
   return graph;
 }

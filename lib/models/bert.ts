@@ -1,54 +1,71 @@
-import { attention } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { applyOp, parameter, scope, stage } from "../graph/trace.js";
+import { parameter, scope, stage } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";
+import { dense, feedForward, residual, selfAttention } from "../nn/transformer_layers.js";
 import type { TextConfig } from "./text_config.js";
 
 /** What a text encoder reads. */
 export interface TextInputs {
   /** i32 `[N, S]`. */
   ids: Tensor;
-  /** i32 `[N, S]`: which text of a pair a token is of. */
-  types: Tensor;
+  /** i32 `[N, S]`: which text of a pair a token is of; or one type of all tokens. */
+  types: Tensor | number;
   /** u8 or f32 `[N, S]`: tokens whose value is 0 are seen by no other token. */
   mask: Tensor;
   /** f32 `[N, S, 1]`: 0 for places beyond the end of a row, 1 elsewhere; MobileBERT's trigrams end there. */
   present?: Tensor;
 }
 
-/** Attention of `heads` heads over the tokens of each row; q, k and v `[N, S, C]` to `[N, S, C]`. @internal */
-export function selfAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, heads: number): Tensor {
-  const scale = 1 / Math.sqrt(q.shape[2] / heads);
-  return applyOp(attention, [q, k, v, mask], { heads, scale, causal: false })[0];
-}
+/** What BERT's layers and embeddings need of a configuration. */
+export type BertSizes = Pick<
+  TextConfig,
+  "hidden" | "layers" | "heads" | "intermediate" | "activation" | "eps" | "maxPositions" | "typeVocabulary"
+>;
 
-/** Position embeddings of the first S places plus type embeddings: `[N, S, hidden]`. @internal */
-export function placeEmbeddings(types: Tensor, config: TextConfig, key: string): Tensor {
-  const { maxPositions, hidden, typeVocabulary } = config;
+/**
+ * Position embeddings of the first S places plus type embeddings: `[N, S, hidden]` for types i32 `[N, S]`, `[S, hidden]` for
+ * one type of all tokens.
+ */
+export function placeEmbeddings(
+  S: number,
+  types: Tensor | number,
+  { maxPositions, hidden, typeVocabulary }: Pick<BertSizes, "maxPositions" | "hidden" | "typeVocabulary">,
+  key: string,
+): Tensor {
   const table = parameter(`${key}.position_embeddings.weight`, [maxPositions, hidden]);
-  const positions = nn.slice(table, [0, 0], [types.shape[1], hidden]);
-  return nn.binary(nn.embedding(types, `${key}.token_type_embeddings`, typeVocabulary, hidden), positions, "add");
+  const positions = nn.slice(table, [0, 0], [S, hidden]);
+  const name = `${key}.token_type_embeddings`;
+  const type =
+    typeof types === "number"
+      ? nn.slice(parameter(`${name}.weight`, [typeVocabulary, hidden]), [types, 0], [1, hidden])
+      : nn.embedding(types, name, typeVocabulary, hidden);
+  return nn.binary(type, positions, "add");
 }
 
-/** Word + position + type embeddings, normalised: `[N, S, hidden]`. */
-export function bertEmbeddings({ ids, types }: TextInputs, config: TextConfig, key: string): Tensor {
-  const words = nn.embedding(ids, `${key}.word_embeddings`, config.vocabulary, config.hidden);
-  return nn.layerNorm(words, `${key}.LayerNorm`, config.eps, placeEmbeddings(types, config, key));
+/** Contents of tokens `[N, S, hidden]` plus position and type embeddings, normalised: `[N, S, hidden]`. */
+export function bertEmbeddings(contents: Tensor, types: Tensor | number, config: BertSizes, key: string): Tensor {
+  const places = placeEmbeddings(contents.shape[1], types, config, key);
+  const norm = `${key}.LayerNorm`;
+  if (places.shape.length === 3) return nn.layerNorm(contents, norm, config.eps, places);
+  return nn.layerNorm(nn.binary(contents, places, "add"), norm, config.eps);
 }
 
 /** A post-norm encoder layer with parameters `<key>.attention...`, `.intermediate...`, `.output...`: x `[N, S, hidden]`. */
-export function bertLayer(x: Tensor, mask: Tensor, config: TextConfig, key: string): Tensor {
-  const { hidden, eps } = config;
-  const [q, k, v] = ["query", "key", "value"].map((name) => nn.linear(x, `${key}.attention.self.${name}`, hidden));
-  const context = selfAttention(q, k, v, mask, config.heads);
-  const attended = nn.linear(context, `${key}.attention.output.dense`, hidden);
-  const middle = nn.layerNorm(attended, `${key}.attention.output.LayerNorm`, eps, x);
-  const wide = nn.unary(nn.linear(middle, `${key}.intermediate.dense`, config.intermediate), config.activation);
-  return nn.layerNorm(nn.linear(wide, `${key}.output.dense`, hidden), `${key}.output.LayerNorm`, eps, middle);
+export function bertLayer(x: Tensor, mask: Tensor, config: BertSizes, key: string): Tensor {
+  const { hidden, intermediate, eps, heads } = config;
+  const norm = { eps, normFirst: false };
+  const square = (name: string) => dense(`${key}.attention.${name}`, hidden, hidden);
+  const attended = residual(x, `${key}.attention.output.LayerNorm`, norm, (y) => {
+    const [query, k, value] = ["query", "key", "value"].map((name) => square(`self.${name}`));
+    return selfAttention(y, { query, key: k, value, output: square("output.dense") }, { heads, mask });
+  });
+  const up = dense(`${key}.intermediate.dense`, intermediate, hidden);
+  const down = dense(`${key}.output.dense`, hidden, intermediate);
+  return residual(attended, `${key}.output.LayerNorm`, norm, (y) => feedForward(y, up, config.activation, down));
 }
 
 /** All layers over embeddings x `[N, S, hidden]`, with parameters `<key>.encoder.layer.N...`. */
-export function bertLayers(x: Tensor, mask: Tensor, config: TextConfig, key: string): Tensor {
+export function bertLayers(x: Tensor, mask: Tensor, config: BertSizes, key: string): Tensor {
   let y = x;
   for (let i = 0; i < config.layers; i++) {
     y = scope(`layer.${i}`, () => stage(`layer_${i}`, bertLayer(y, mask, config, `${key}.encoder.layer.${i}`)));
@@ -61,7 +78,10 @@ export function bertLayers(x: Tensor, mask: Tensor, config: TextConfig, key: str
  * `[N, S, hidden]`. Parameters have its keys behind `key` (`bert` in the published files).
  */
 export function bert(inputs: TextInputs, config: TextConfig, key = "bert"): Tensor {
-  const x = scope("embeddings", () => stage("embeddings", bertEmbeddings(inputs, config, `${key}.embeddings`)));
+  const x = scope("embeddings", () => {
+    const words = nn.embedding(inputs.ids, `${key}.embeddings.word_embeddings`, config.vocabulary, config.hidden);
+    return stage("embeddings", bertEmbeddings(words, inputs.types, config, `${key}.embeddings`));
+  });
   return bertLayers(x, inputs.mask, config, key);
 }
 
@@ -74,15 +94,4 @@ export function firstToken(hidden: Tensor): Tensor {
 /** tanh(W h[CLS] + b), `[N, hidden]`, with parameters `<key>.pooler.dense`. */
 export function bertPooler(hidden: Tensor, config: TextConfig, key = "bert"): Tensor {
   return nn.unary(nn.linear(firstToken(hidden), `${key}.pooler.dense`, config.hidden), "tanh");
-}
-
-/**
- * Mean of the hidden states that the mask keeps, `[N, S, C]` to `[N, C]`; zeros where it keeps none. It is an attention
- * whose weights are all equal, so that padding does not change a bit.
- */
-export function maskedMean(hidden: Tensor, mask: Tensor): Tensor {
-  const [N, , C] = hidden.shape;
-  const query = nn.slice(hidden, [0, 0, 0], [N, 1, C]);
-  const y = applyOp(attention, [query, hidden, hidden, mask], { heads: 1, scale: 0, causal: false })[0];
-  return nn.reshape(y, [N, C]);
 }

@@ -1,7 +1,8 @@
 import type { Tensor } from "../graph/tensor.js";
 import { parameter, scope, stage } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";
-import { firstToken, placeEmbeddings, selfAttention, type TextInputs } from "./bert.js";
+import { applyDense, dense, projectTogether, scaledAttention } from "../nn/transformer_layers.js";
+import { firstToken, placeEmbeddings, type TextInputs } from "./bert.js";
 import type { TextConfig } from "./text_config.js";
 
 /**
@@ -40,7 +41,7 @@ export function mobileBertEmbeddings(inputs: TextInputs, config: TextConfig, key
     words = nn.concat([nn.concat([next, none], 1), words, nn.concat([none, previous], 1)], 2);
   }
   if (config.trigram || embedding !== hidden) words = nn.linear(words, `${key}.embedding_transformation`, hidden);
-  const places = placeEmbeddings(inputs.types, config, key);
+  const places = placeEmbeddings(S, inputs.types, config, key);
   if (!config.noNorm) return nn.layerNorm(words, `${key}.LayerNorm`, config.eps, places);
   const [scale, bias] = ["weight", "bias"].map((name) => parameter(`${key}.LayerNorm.${name}`, [hidden]));
   return nn.binary(nn.binary(nn.binary(words, places, "add"), scale, "mul"), bias, "add");
@@ -53,9 +54,12 @@ export function mobileBertLayer(x: Tensor, mask: Tensor, config: TextConfig, key
     normed(x, inner, config, `${key}.bottleneck.${name}.dense`, `${key}.bottleneck.${name}.LayerNorm`);
   const input = bottleneck === "none" ? x : narrow("input");
   const queries = { none: () => x, plain: () => x, shared: () => narrow("attention"), all: () => input }[bottleneck]();
-  const self = (from: Tensor, name: string) => nn.linear(from, `${key}.attention.self.${name}`, inner);
-  const values = self(bottleneck === "all" ? input : x, "value");
-  const context = selfAttention(self(queries, "query"), self(queries, "key"), values, mask, config.heads);
+  const self = (name: string, from: Tensor) => dense(`${key}.attention.self.${name}`, inner, from.shape[2]);
+  const read = bottleneck === "all" ? input : x;
+  const [query, k, value] = [self("query", queries), self("key", queries), self("value", read)];
+  const [q, keys, ...rest] = projectTogether(queries, read === queries ? [query, k, value] : [query, k]);
+  const values = rest[0] ?? applyDense(read, value);
+  const context = scaledAttention(q, keys, values, { heads: config.heads, mask });
   const output = `${key}.attention.output`;
   let y = normed(context, inner, config, `${output}.dense`, `${output}.LayerNorm`, input);
   for (let i = 0; i < config.feedForwards - 1; i++) y = feedForward(y, config, `${key}.ffn.${i}`);

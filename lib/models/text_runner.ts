@@ -3,8 +3,9 @@ import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { type Graph, input, trace } from "../graph/trace.js";
+import { maskedMean } from "../nn/transformer_layers.js";
 import type { Encoding, WordPieceTokenizer } from "../text/wordpiece.js";
-import { firstToken, maskedMean } from "./bert.js";
+import { firstToken } from "./bert.js";
 import type { TextConfig } from "./text_config.js";
 import {
   classifierHead,
@@ -48,7 +49,7 @@ export function textGraph(
     const present = config.trigram ? input("present", [N, S, 1]) : undefined;
     const hidden = textEncoder({ ids, types, mask, present }, config);
     const heads: Record<TextTask, () => ReturnType<typeof textEncoder>> = {
-      mean: () => maskedMean(hidden, mask),
+      mean: () => maskedMean(hidden, mask, config.heads),
       pooled: () => textPooler(hidden, config),
       cls: () => firstToken(hidden),
       nsp: () => nextSentenceHead(textPooler(hidden, config)),

@@ -1,15 +1,18 @@
 import { createDevice, type Device } from "../device.js";
 import { InvalidArgumentError } from "../errors.js";
-import { linear } from "../graph/ops/index.js";
 import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
-import { applyOp, type Graph, input, trace } from "../graph/trace.js";
+import type { Graph } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
+import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
-import { readFeatures, textInputs, type VideoFeatures, videoInputs, videoWindows } from "./videoclip_input.js";
-import { averageWindows, block, byBucket, joined, rowsFor } from "./videoclip_rows.js";
+import type { VideoFiles } from "./videoclip_files.js";
+import { textInputs, type VideoFeatures, videoInputs, videoWindows } from "./videoclip_input.js";
+import { openParts, readVideos, saveVideoModel, type VideoClipParts } from "./videoclip_parts.js";
+import { checkRows, dotProducts } from "./videoclip_similarity.js";
+import { averageWindows, byBucket, joined, rowsFor } from "./videoclip_rows.js";
 import type {
   EmbedOptions,
   EmbedVideoOptions,
@@ -22,8 +25,6 @@ import { openVideoClip, saveVideoClip, videoClipParameters } from "./videoclip_w
 
 /** Rows per program; smaller batches take the next power of two. */
 const BATCH = 32;
-/** Rows and columns of one block of similarities. */
-const BLOCK = 128;
 
 /**
  * VideoCLIP (Xu et al. 2021, arXiv 2109.14084): one embedding space for videos, given as features, and texts. The layout of
@@ -34,18 +35,22 @@ export class VideoClip {
   /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
   readonly weightsHash: string;
   readonly device: Device;
-  #tokenizer?: VideoClipTokenizer;
+  /** Splits strings into word pieces; undefined where the model came without. */
+  readonly tokenizer?: VideoClipTokenizer;
+  #files: VideoFiles;
   #programs = new ProgramCache();
 
-  private constructor(config: VideoClipConfig, device: Device, weightsHash: string, tokenizer?: VideoClipTokenizer) {
+  private constructor(config: VideoClipConfig, device: Device, weightsHash: string, parts: VideoClipParts) {
     this.config = config;
     this.device = device;
     this.weightsHash = weightsHash;
-    this.#tokenizer = tokenizer;
+    this.tokenizer = parts.tokenizer;
+    this.#files = parts.files;
   }
 
   /**
-   * Loads a folder written by `save`, or a checkpoint file of fairseq's MMPT.
+   * Loads a folder written by `save`, or a checkpoint file of fairseq's MMPT. A folder's `tokenizer.json` or `vocab.txt` and
+   * its `video_model.safetensors` are used where they are there.
    * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
    */
   static async load(path: string, options: VideoClipOptions = {}): Promise<VideoClip> {
@@ -53,7 +58,8 @@ export class VideoClip {
     const source = await openVideoClip(path, options.config ?? {});
     try {
       options.signal?.throwIfAborted();
-      return this.#open(source.config, options, source.weightsHash, (device) => source.load(device.parameters));
+      const parts = openParts(source.config, options, source.folder);
+      return this.#open(source.config, options, source.weightsHash, parts, (device) => source.load(device.parameters));
     } finally {
       source.close();
     }
@@ -62,13 +68,19 @@ export class VideoClip {
   /** A model with generated weights, for trying things out and for tests. */
   static random(seed: number, options: VideoClipOptions = {}): VideoClip {
     const config = videoClipConfig(options.config);
-    return this.#open(config, options, `random:${seed}`, (device) => {
+    return this.#open(config, options, `random:${seed}`, openParts(config, options), (device) => {
       for (const [key, shape] of videoClipParameters(config))
         device.parameters.set(key, shape, hashParameter(`random/${seed}/`, key, shape));
     });
   }
 
-  static #open(config: VideoClipConfig, options: VideoClipOptions, hash: string, fill: (device: Device) => void) {
+  static #open(
+    config: VideoClipConfig,
+    options: VideoClipOptions,
+    hash: string,
+    parts: VideoClipParts,
+    fill: (device: Device) => void,
+  ) {
     const device = createDevice(options);
     try {
       fill(device);
@@ -76,12 +88,17 @@ export class VideoClip {
       device.dispose();
       throw error;
     }
-    return new VideoClip(config, device, hash, options.tokenizer);
+    return new VideoClip(config, device, hash, parts);
   }
 
-  /** Writes `config.json` and `model.safetensors` (f32) into a folder that `load` takes. */
-  save(dir: string): void {
+  /**
+   * Writes `config.json`, `model.safetensors` (f32) and, where the model has them, `tokenizer.json` and the weights of the video
+   * encoder (`video_model.safetensors`) into a folder that `load` takes.
+   */
+  async save(dir: string): Promise<void> {
     saveVideoClip(dir, this.config, this.device.parameters);
+    if (this.tokenizer instanceof WordPieceTokenizer) this.tokenizer.save(dir);
+    await saveVideoModel(dir, this.#files.options.weights);
   }
 
   #run(
@@ -95,8 +112,9 @@ export class VideoClip {
   }
 
   /**
-   * Embeds videos, each given by its features `[T, featureSize]` or by the path of a `.npy` file with them.
-   * @throws InvalidArgumentError for features of another size, none at all, or too many of them (see `longVideos`)
+   * Embeds videos, each given by its features `[T, featureSize]`, by the path of a `.npy` file with them, or by that of a video
+   * file, which is decoded and goes through the config's frozen `videoModel`.
+   * @throws VideoError for a video that cannot be decoded; InvalidArgumentError for features of another size, none at all, or too many of them (see `longVideos`)
    */
   async embedVideo(
     videos: readonly (VideoFeatures | string)[] | VideoFeatures | string,
@@ -105,7 +123,7 @@ export class VideoClip {
     const c = this.config;
     const { signal, tokens = false, longVideos = "error" } = options;
     const list = Array.isArray(videos) ? (videos as (VideoFeatures | string)[]) : [videos as VideoFeatures | string];
-    const features = list.map((video, i) => readFeatures(video, i, c));
+    const features = await readVideos(list, this.#files, c, options);
     const windows = videoWindows(
       features.map(({ shape }) => shape[0]),
       c.maxVideoLength,
@@ -168,9 +186,9 @@ export class VideoClip {
 
   #pieces(text: string | readonly number[], index: number): readonly number[] {
     if (typeof text === "string") {
-      if (this.#tokenizer) return this.#tokenizer.encode(text).ids.slice(1, -1);
+      if (this.tokenizer) return this.tokenizer.encode(text).ids.slice(1, -1);
       throw new InvalidArgumentError(
-        `texts[${index}]: a string needs a tokenizer: give one to load, or pass the ids of word pieces`,
+        `texts[${index}]: a string needs a tokenizer: give load the path of a vocab.txt, or pass the ids of word pieces`,
         { argument: "texts" },
       );
     }
@@ -191,35 +209,14 @@ export class VideoClip {
     texts: Float32Array | { rows: Float32Array },
     options: { signal?: AbortSignal } = {},
   ): Promise<Float32Array> {
-    const dim = this.config.hiddenSize;
-    const [v, t] = Object.entries({ videos, texts }).map(([name, given]) => {
-      const rows = given instanceof Float32Array ? given : given.rows;
-      if (rows.length % dim === 0) return rows;
-      throw new InvalidArgumentError(`${name}: expected rows of ${dim} values, received ${rows.length} values`, {
-        argument: name,
-      });
-    });
-    const [V, T] = [v.length / dim, t.length / dim];
-    const out = new Float32Array(V * T);
-    const graph = () =>
-      trace(() => {
-        const [a, b] = ["a", "b"].map((name) => input(name, [BLOCK, dim]));
-        return { y: applyOp(linear, [a, b, null], { outFeatures: BLOCK, activation: "none" })[0] };
-      });
-    for (let i = 0; i < V; i += BLOCK) {
-      for (let j = 0; j < T; j += BLOCK) {
-        const inputs = { a: block(v, i * dim, BLOCK * dim), b: block(t, j * dim, BLOCK * dim) };
-        const { y } = await this.#run("similarity", graph, inputs, options.signal);
-        const columns = Math.min(BLOCK, T - j);
-        for (let row = 0; row < Math.min(BLOCK, V - i); row++)
-          out.set(y.subarray(row * BLOCK, row * BLOCK + columns), (i + row) * T + j);
-      }
-    }
-    return out;
+    const { hiddenSize: dim } = this.config;
+    const [v, t] = [checkRows("videos", videos, dim), checkRows("texts", texts, dim)];
+    return dotProducts(v, t, dim, (key, graph, inputs) => this.#run(key, graph, inputs, options.signal));
   }
 
-  /** Frees the programs and the device. A second call does nothing. */
+  /** Frees the programs, the video encoder and the device. A second call does nothing. */
   dispose(): void {
+    this.#files.dispose();
     this.#programs.clear();
     this.device.dispose();
   }

@@ -1,5 +1,22 @@
 import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { type PresetOverrides, resolvePreset } from "../video/presets.js";
 import type { StoredTensor } from "../weights/tensor.js";
+import { resolveOutput, type VideoModelName } from "./video_models.js";
+
+/** The frozen video encoder that makes features, with the sampling of its clips: a preset and what differs from it. */
+export interface VideoModelConfig extends Pick<PresetOverrides, "fps" | "frames" | "stride" | "size"> {
+  model: VideoModelName;
+  output: string;
+  preset: string;
+}
+
+/** What makes features of these widths, one a second, unless a config says otherwise. */
+const VIDEO_MODEL_BY_WIDTH: Record<number, VideoModelConfig> = {
+  512: { model: "s3dg", output: "video_embedding", preset: "videoclip" },
+  1024: { model: "s3dg", output: "mixed_5c", preset: "videoclip" },
+  // the sampling it was trained on, at its train crop; a clip of 2.6 s begins every second
+  2048: { model: "x3d-s", output: "features", preset: "x3d-s", stride: 5, size: 160 },
+};
 
 /** Sizes and conventions of a VideoCLIP model (Xu et al. 2021, arXiv 2109.14084; fairseq `examples/MMPT`). */
 export interface VideoClipConfig {
@@ -31,6 +48,11 @@ export interface VideoClipConfig {
    * features. A feature of zeros stays.
    */
   normalizeFeatures: boolean;
+  /**
+   * What videos given by path go through. Default by `featureSize`: S3D-G as MMPT samples it (512, 1024), X3D-S with one clip
+   * a second (2048); null, and features alone are taken, for other sizes.
+   */
+  videoModel: VideoModelConfig | null;
 }
 
 /** The released model: BERT-base, 6 layers for video and 12 for text, 32 s of S3D-G features. */
@@ -51,6 +73,7 @@ export const VIDEOCLIP: VideoClipConfig = {
   sepId: 102,
   layerNormEps: 1e-12,
   normalizeFeatures: true,
+  videoModel: VIDEO_MODEL_BY_WIDTH[512],
 };
 
 const BOOLEANS: readonly string[] = ["shared", "normalizeFeatures"];
@@ -65,12 +88,15 @@ export function videoClipConfig(given: Partial<VideoClipConfig> = {}): VideoClip
     });
   for (const [name, value] of Object.entries(given)) {
     if (!(name in VIDEOCLIP)) throw fail("config", `fields among ${Object.keys(VIDEOCLIP).join(", ")}`, name);
+    if (name === "videoModel") continue;
     if (BOOLEANS.includes(name)) {
       if (typeof value !== "boolean") throw fail(name, "true or false", value);
     } else if (typeof value !== "number" || !(value >= 0)) throw fail(name, "a number of at least 0", value);
     else if (name !== "layerNormEps" && !Number.isSafeInteger(value)) throw fail(name, "a whole number", value);
   }
   const c = { ...VIDEOCLIP, ...given };
+  if (given.videoModel === undefined) c.videoModel = VIDEO_MODEL_BY_WIDTH[c.featureSize] ?? null;
+  else if (given.videoModel !== null) checkVideoModel(given.videoModel, c.featureSize);
   if (c.heads < 1 || c.hiddenSize < 1 || c.hiddenSize % c.heads)
     throw fail("hiddenSize", `a multiple of heads (${c.heads})`, c.hiddenSize);
   if (c.featureSize < 1) throw fail("featureSize", "at least 1", c.featureSize);
@@ -83,6 +109,25 @@ export function videoClipConfig(given: Partial<VideoClipConfig> = {}): VideoClip
   for (const id of ["padId", "clsId", "sepId"] as const)
     if (c[id] >= c.vocabularySize) throw fail(id, `below vocabularySize (${c.vocabularySize})`, c[id]);
   return c;
+}
+
+function checkVideoModel(given: VideoModelConfig, featureSize: number): void {
+  const { model, output, preset, ...sampling } = given;
+  const fields = ["fps", "frames", "stride", "size"];
+  const unknown = Object.keys(sampling).find((name) => !fields.includes(name));
+  if (unknown) {
+    throw new InvalidArgumentError(
+      `videoModel: expected model, output, preset, ${fields.join(", ")}, received ${unknown}`,
+      { argument: "videoModel", received: unknown },
+    );
+  }
+  const { dim } = resolveOutput(model, output);
+  resolvePreset(preset, sampling);
+  if (dim === featureSize) return;
+  throw new InvalidArgumentError(
+    `videoModel: ${output} of ${model} has width ${dim}, the model takes features of width ${featureSize}`,
+    { argument: "videoModel", expected: featureSize, received: dim },
+  );
 }
 
 /** Layers of the encoder under a key prefix. */

@@ -1,7 +1,8 @@
 import type { Tensor } from "../graph/tensor.js";
-import { type Graph, input, parameter, scope, trace } from "../graph/trace.js";
+import { type Graph, input, scope, trace } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";
-import { dense, feedForward, maskedMean, residual, selfAttention } from "../nn/transformer_layers.js";
+import { maskedMean } from "../nn/transformer_layers.js";
+import { bertEmbeddings, bertLayers, type BertSizes } from "./bert.js";
 import type { VideoClipConfig } from "./videoclip_config.js";
 
 /** PyTorch's default, unlike BERT's 1e-12. */
@@ -28,42 +29,24 @@ export function videoTokens(features: Tensor, c: VideoClipConfig): Tensor {
 const words = (ids: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor =>
   nn.embedding(ids, `${bertPrefix(side, c)}.embeddings.word_embeddings`, c.vocabularySize, c.hiddenSize);
 
-/** Adds positions 0, 1, ... and the token type to x `[N, S, hidden]`, and normalises. */
-function embed(x: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor {
-  const key = `${bertPrefix(side, c)}.embeddings`;
-  const S = x.shape[1];
-  const positions = parameter(`${key}.position_embeddings.weight`, [c.maxPositions, c.hiddenSize]);
-  const types = parameter(`${key}.token_type_embeddings.weight`, [2, c.hiddenSize]);
-  // the encoders of their own see type 0 alone; the shared one tells the sides apart
-  const type = nn.slice(types, [c.shared && side === "text" ? 1 : 0, 0], [1, c.hiddenSize]);
-  const places = nn.binary(nn.slice(positions, [0, 0], [S, c.hiddenSize]), type, "add");
-  return nn.layerNorm(nn.binary(x, places, "add"), `${key}.LayerNorm`, c.layerNormEps);
-}
+/** The sizes of a side's BERT. */
+const sizes = (side: "video" | "text", c: VideoClipConfig): BertSizes => ({
+  hidden: c.hiddenSize,
+  layers: side === "video" ? c.videoLayers : c.textLayers,
+  heads: c.heads,
+  intermediate: c.intermediateSize,
+  activation: "gelu",
+  eps: c.layerNormEps,
+  maxPositions: c.maxPositions,
+  typeVocabulary: 2,
+});
 
-/** BERT's layers (post-norm, GELU): x `[N, S, hidden]`, mask u8 `[N, S]` to `[N, S, hidden]`. */
+/** BERT over contents of tokens x `[N, S, hidden]`, mask u8 `[N, S]`: the last layer `[N, S, hidden]`. */
 function encode(x: Tensor, mask: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor {
-  const norm = { eps: c.layerNormEps, normFirst: false };
-  let y = x;
-  const layers = side === "video" ? c.videoLayers : c.textLayers;
-  for (let i = 0; i < layers; i++) {
-    const key = `${bertPrefix(side, c)}.encoder.layer.${i}`;
-    const square = (name: string) => dense(`${key}.attention.${name}`, c.hiddenSize, c.hiddenSize);
-    y = scope(`${side}.${i}`, () => {
-      const attended = residual(y, `${key}.attention.output.LayerNorm`, norm, (z) => {
-        const weights = {
-          query: square("self.query"),
-          key: square("self.key"),
-          value: square("self.value"),
-          output: square("output.dense"),
-        };
-        return selfAttention(z, weights, { heads: c.heads, mask });
-      });
-      const up = dense(`${key}.intermediate.dense`, c.intermediateSize, c.hiddenSize);
-      const down = dense(`${key}.output.dense`, c.hiddenSize, c.intermediateSize);
-      return residual(attended, `${key}.output.LayerNorm`, norm, (z) => feedForward(z, up, "gelu", down));
-    });
-  }
-  return y;
+  const [key, bert] = [bertPrefix(side, c), sizes(side, c)];
+  // the encoders of their own see type 0 alone; the shared one tells the sides apart
+  const type = c.shared && side === "text" ? 1 : 0;
+  return scope(side, () => bertLayers(bertEmbeddings(x, type, bert, `${key}.embeddings`), mask, bert, key));
 }
 
 /**
@@ -78,13 +61,13 @@ export function videoSide(features: Tensor, ends: Tensor, mask: Tensor, c: Video
   const tokens = videoTokens(features, c);
   const special = words(ends, "video", c);
   const end = (i: number) => nn.slice(special, [0, i, 0], [N, 1, c.hiddenSize]);
-  const x = embed(nn.concat([end(0), tokens, end(1)], 1), "video", c);
+  const x = nn.concat([end(0), tokens, end(1)], 1);
   return { tokens, hidden: encode(x, mask, "video", c) };
 }
 
 /** Text side: ids i32 `[N, S]` = [CLS], word pieces, [SEP], padding; mask u8 `[N, S]`; the last layer `[N, S, hidden]`. */
 export const textSide = (ids: Tensor, mask: Tensor, c: VideoClipConfig): Tensor =>
-  encode(embed(words(ids, "text", c), "text", c), mask, "text", c);
+  encode(words(ids, "text", c), mask, "text", c);
 
 /** Mean over the real tokens and the final [SEP], without [CLS]: `pool` u8 `[N, S]` says which. */
 export const pooled = (hidden: Tensor, pool: Tensor, c: VideoClipConfig): Tensor => maskedMean(hidden, pool, c.heads);

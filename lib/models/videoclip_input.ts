@@ -41,8 +41,15 @@ export function readFeatures(video: VideoFeatures | string, index: number, confi
       { argument: "videos", expected: ["T", config.featureSize], received: shape },
     );
   }
-  if (shape[0] < 1) throw new InvalidArgumentError(`${name}: expected at least one feature`, { argument: "videos" });
   return features;
+}
+
+/** @throws InvalidArgumentError for a policy that there is not */
+export function checkPolicy(policy: LongVideoPolicy): void {
+  if (["error", "truncate", "window"].includes(policy)) return;
+  throw new InvalidArgumentError(`longVideos: expected error, truncate or window, received ${String(policy)}`, {
+    argument: "longVideos",
+  });
 }
 
 /**
@@ -50,11 +57,6 @@ export function readFeatures(video: VideoFeatures | string, index: number, confi
  * @throws InvalidArgumentError under policy `error` for a video that is too long
  */
 export function videoWindows(lengths: readonly number[], max: number, policy: LongVideoPolicy): VideoWindow[] {
-  if (!["error", "truncate", "window"].includes(policy)) {
-    throw new InvalidArgumentError(`longVideos: expected error, truncate or window, received ${String(policy)}`, {
-      argument: "longVideos",
-    });
-  }
   return lengths.flatMap((length, video) => {
     if (length <= max) return [{ video, start: 0, end: length }];
     if (policy === "truncate") return [{ video, start: 0, end: max }];

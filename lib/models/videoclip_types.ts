@@ -1,4 +1,5 @@
 import type { DeviceOptions } from "../device.js";
+import type { DecoderName, OpenVideoFunction } from "../video/types.js";
 import type { VideoClipConfig } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 
@@ -10,8 +11,18 @@ export interface VideoClipTokenizer {
 export interface VideoClipOptions extends DeviceOptions {
   /** Fields that go before those of the checkpoint, such as `normalizeFeatures`. */
   config?: Partial<VideoClipConfig>;
-  /** Needed by `embedText` for strings. */
-  tokenizer?: VideoClipTokenizer;
+  /**
+   * What `embedText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
+   * Default: that of the model's folder, where it has one.
+   */
+  tokenizer?: VideoClipTokenizer | string;
+  /**
+   * Weight file of the config's `videoModel`, needed by `embedVideo` for video files. Default: `video_model.safetensors` in the
+   * model's folder, where there is one.
+   */
+  videoWeights?: string;
+  /** A seed for generated weights of the `videoModel`, for trying things out. */
+  randomVideoWeights?: number;
   signal?: AbortSignal;
 }
 
@@ -28,6 +39,12 @@ export interface EmbedVideoOptions extends EmbedOptions {
    * Default `error`.
    */
   longVideos?: LongVideoPolicy;
+  /** Decoder of video files. Default `auto`. */
+  decoder?: DecoderName;
+  /** Called while video files are read: the videos that are done, of how many, and the features made so far. */
+  onProgress?: (progress: { videos: number; total: number; features: number }) => void;
+  /** @internal for tests */
+  openVideo?: OpenVideoFunction;
 }
 
 export interface VideoEmbeddings {

@@ -51,6 +51,8 @@ function readConfig(path: string): Partial<VideoClipConfig> {
 /** A checkpoint opened for loading: its config, and a function that puts the weights into a store. */
 export interface VideoClipSource {
   config: VideoClipConfig;
+  /** The folder, where it is one. */
+  folder?: string;
   /** First 16 hex digits of the SHA-256 of the weight file. */
   weightsHash: string;
   load(store: Pick<ParameterStore, "set">): void;
@@ -83,6 +85,7 @@ export async function openVideoClip(path: string, given: Partial<VideoClipConfig
     checkKeys(weights, needed, tensors, UNUSED);
     return {
       config,
+      folder: folder ? path : undefined,
       weightsHash: file.sha256.slice(0, 16),
       load(store) {
         for (const [key, shape] of needed) store.set(key, shape, toFloat32(tensors.get(key)!));

@@ -1,7 +1,7 @@
 import { WeightsError } from "../errors.js";
 import { evaluate64 } from "../graph/evaluate64.js";
 import { elements, type Node, type Tensor } from "../graph/tensor.js";
-import { INPUT, PARAMETER } from "../graph/trace.js";
+import { graphOf, INPUT, PARAMETER } from "../graph/trace.js";
 
 /** Values of a parameter by its published key, float32 in that shape: such as `(key) => store.get(key)`. */
 export type OnnxWeights = (key: string, shape: readonly number[]) => Float32Array;
@@ -35,7 +35,7 @@ export class Constants {
   read(tensor: Tensor): Float32Array {
     const { node, shape } = tensor;
     if (node.op === PARAMETER) return this.#parameter(node.attrs.key as string, shape);
-    const graph = { nodes: [], inputs: new Map(), outputs: new Map([["y", tensor]]) };
+    const graph = graphOf(new Map([["y", tensor]]));
     const { y } = evaluate64(graph, {}, (key, shape) => ({
       shape,
       data: Float64Array.from(this.#parameter(key, shape)),

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WeightsError } from "../errors.js";
 
@@ -94,4 +94,39 @@ export function readTokenizerFiles(path: string): WordPieceConfig {
     }
   }
   return config;
+}
+
+/** Writes a `tokenizer.json` (Hugging Face tokenizers) into a folder, whole or not at all. */
+export function writeTokenizerFile(folder: string, config: WordPieceConfig): void {
+  const special = (token: string): [string, number] => [token, config.added.get(token) ?? config.vocab[token]];
+  const added = [...config.added].map(([content, id]) => {
+    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    return { id, content, ...flags };
+  });
+  const json = {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: config.cleanText,
+      handle_chinese_chars: config.chineseCharacters,
+      strip_accents: config.stripAccents,
+      lowercase: config.lowercase,
+    },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: { type: "BertProcessing", sep: special("[SEP]"), cls: special("[CLS]") },
+    decoder: { type: "WordPiece", prefix: config.prefix, cleanup: true },
+    model: {
+      type: "WordPiece",
+      unk_token: config.unknown,
+      continuing_subword_prefix: config.prefix,
+      max_input_chars_per_word: config.maxWordLength,
+      vocab: config.vocab,
+    },
+  };
+  const temporary = join(folder, `tokenizer.json.${process.pid}.tmp`);
+  writeFileSync(temporary, `${JSON.stringify(json)}\n`);
+  renameSync(temporary, join(folder, "tokenizer.json"));
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
-import { readTokenizerFiles, type WordPieceConfig } from "./tokenizer_files.js";
+import { readTokenizerFiles, type WordPieceConfig, writeTokenizerFile } from "./tokenizer_files.js";
 import { type Piece, WordPieces } from "./word_pieces.js";
 
 /** A text, or a pair of texts. */
@@ -128,6 +128,11 @@ export class WordPieceTokenizer {
       mask.fill(1, row * S, row * S + encoding.ids.length);
     });
     return { shape: [N, S], ids, types, mask };
+  }
+
+  /** Writes `tokenizer.json` into a folder that `loadTokenizer` takes. */
+  save(folder: string): void {
+    writeTokenizerFile(folder, this.#pieces.config);
   }
 
   /** Text of ids: continuations joined, [PAD], [CLS] and [SEP] left out. */

@@ -62,6 +62,12 @@ async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string
   }
 }
 
+/** Of a batch of matrices both operands, where both have it; of one matrix the rows of a, unless these are features. */
+function matmulSlots([a, b]: (CaseValue | null)[], { transposeA }: Record<string, unknown>): number[] | undefined {
+  if (a!.shape.length === 2) return transposeA ? undefined : [0];
+  return b!.shape.length === 2 ? [0] : [0, 1];
+}
+
 /** Row `n` of every input that has a row per clip. */
 function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseValue | null)[] {
   return inputs.map((x, slot) => {
@@ -80,7 +86,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
     continue;
   }
   const dtypes = name.startsWith("fold_") ? ["f32"] : ["f32", "bf16", "f16"];
-  if (name === "conv3d" || name === "linear") dtypes.push("tf32"); // f32 storage, rounded in products
+  if (name === "conv3d" || name === "linear" || name === "matmul") dtypes.push("tf32"); // f32 storage, rounded in products
   for (const row of definition.cases) {
     for (const dtype of dtypes) {
       test(`${name} ${dtype}: ${row.name}`, async () => {
@@ -111,7 +117,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
         }
         emulator?.setOrder(0);
         check(definition as never, row as never, first!, expected, dtype === "tf32" ? { f32: 1e-3 } : LIMITS);
-        const slots = BATCHED[name];
+        const slots = name === "matmul" ? matmulSlots(inputs, attrs) : BATCHED[name];
         const clips = inputs[0]?.shape[0] ?? 0;
         if (!slots || clips < 2) return;
         // the last clip alone has the bits that it has among the others

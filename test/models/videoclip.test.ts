@@ -241,7 +241,7 @@ test("features come from .npy files as well", async () => {
 
 test("a saved model is the same model", async () => {
   const dir = join(folder, "saved");
-  model.save(dir);
+  await model.save(dir);
   const again = await VideoClip.load(dir, cpu);
   assert.equal(again.config, model.config);
   assert.equal((await again.embedVideo(videos)).rows, (await model.embedVideo(videos)).rows);
@@ -292,7 +292,7 @@ test("one set of weights for both sides", async () => {
   assert.ok(keys.every((key) => key.startsWith("mm_encoder.")));
   const shared = VideoClip.random(5, { ...cpu, config: own });
   const dir = join(folder, "shared");
-  shared.save(dir);
+  await shared.save(dir);
   const again = await VideoClip.load(join(dir, "model.safetensors"), { ...cpu, config });
   assert.ok(again.config.shared, "seen by its keys");
   assert.equal((await again.embedText(texts)).rows, (await shared.embedText(texts)).rows);

@@ -56,6 +56,17 @@ test("tokenizer.json gives the reference's ids, types and offsets", () => {
   assert.is(check(loadTokenizer(join(fixtures, "tokenizer.json")), true), cases.length / 2);
 });
 
+test("a saved tokenizer gives the same", () => {
+  for (const [lowercase, path] of [
+    [true, join(fixtures, "vocab.txt")],
+    [false, cased()],
+  ] as const) {
+    const saved = mkdtempSync(join(folder, "saved-"));
+    loadTokenizer(path).save(saved);
+    assert.ok(check(loadTokenizer(saved), lowercase) > 50);
+  }
+});
+
 test("vocab.txt gives the same, and keeps case where the configuration says so", () => {
   assert.ok(check(loadTokenizer(join(fixtures, "vocab.txt")), true) > 50);
   assert.ok(check(loadTokenizer(cased()), false) > 50);

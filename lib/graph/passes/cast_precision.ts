@@ -1,6 +1,6 @@
 import { cast, preprocess } from "../ops/index.js";
 import { type DType, isFloat, type Node, type OpDefinition, type Tensor } from "../tensor.js";
-import { type Graph, INPUT, makeNode, PARAMETER, sortGraph } from "../trace.js";
+import { type Graph, INPUT, makeNode, PARAMETER, SCALAR, sortGraph } from "../trace.js";
 import { fromParameters } from "./choose_winograd.js";
 
 /** Operands that stay f32 whatever the storage type of activations is: vectors per channel, by op and slot. */
@@ -17,7 +17,7 @@ const AS_GIVEN = new Set(["top_k"]);
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
- * computed in f32 first (a BatchNorm is folded before the rounding); graph outputs come back as f32.
+ * computed in f32 first (a BatchNorm is folded before the rounding); outputs come back as f32, new values of parameters in their own type.
  */
 export function castPrecision(graph: Graph, dtype: DType): void {
   if (dtype === "f32") return;
@@ -35,7 +35,7 @@ export function castPrecision(graph: Graph, dtype: DType): void {
     return node.outputs[0];
   };
   for (const node of graph.nodes) {
-    if (node.op === INPUT || node.op === PARAMETER || node.outputs.every(fromParameters)) {
+    if (node.op === INPUT || node.op === SCALAR || node.op === PARAMETER || node.outputs.every(fromParameters)) {
       nodes.push(node);
       continue;
     }
@@ -50,6 +50,10 @@ export function castPrecision(graph: Graph, dtype: DType): void {
     nodes.push(lowered);
     node.outputs.forEach((output, i) => made.set(output, lowered.outputs[i]));
   }
-  for (const [name, tensor] of graph.outputs) graph.outputs.set(name, as(made.get(tensor) ?? tensor, "f32"));
+  for (const map of [graph.outputs, graph.updates]) {
+    for (const [name, tensor] of map) {
+      map.set(name, as(made.get(tensor) ?? tensor, map === graph.outputs ? "f32" : tensor.dtype));
+    }
+  }
   graph.nodes = nodes;
 }

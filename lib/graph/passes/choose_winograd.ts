@@ -1,6 +1,6 @@
 import { type Conv3dAttrs, conv3d, fitsWinograd, winogradConv3d } from "../ops/index.js";
 import type { Node, OpDefinition, Tensor } from "../tensor.js";
-import { type Graph, INPUT, makeNode, replaceTensor } from "../trace.js";
+import { type Graph, INPUT, makeNode, replaceTensor, SCALAR } from "../trace.js";
 
 /** Outputs per tile and axis. */
 const TILE = 4;
@@ -9,7 +9,8 @@ const MARGIN = 1.4;
 
 /** Whether a value depends on parameters alone. */
 export function fromParameters(tensor: Tensor): boolean {
-  return tensor.node.op !== INPUT && tensor.node.inputs.every((x) => !x || fromParameters(x));
+  const { op, inputs } = tensor.node;
+  return op !== INPUT && op !== SCALAR && inputs.every((x) => !x || fromParameters(x));
 }
 
 /**

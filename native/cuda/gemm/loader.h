@@ -19,6 +19,14 @@ VC_DEVICE uint32_t tile_at(int row, int column, int pattern) {
   return static_cast<uint32_t>(row * kStep<T> + (((column / kChunk) ^ pattern) * kChunk) + column % kChunk);
 }
 
+// Element of a tile that lies along K, for an operand stored [K][rows]: lines of 128 bytes of it, one block of kStep
+// lines after the other. Matrices of 8 lines, which ldmatrix.trans reads, lie in 8 bank groups.
+template <typename T>
+VC_DEVICE uint32_t line_at(int k, int row) {
+  constexpr int kLine = kStep<T>;
+  return static_cast<uint32_t>(row / kLine * kStep<T> * kLine) + tile_at<T>(k, row % kLine, k % 8);
+}
+
 // Factors of A, one for each clip and column.
 template <typename T>
 struct Scaling {

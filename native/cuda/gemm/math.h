@@ -17,12 +17,15 @@ VC_DEVICE uint32_t staged_at(int row, int column) {
   return static_cast<uint32_t>(row * Tile::kN + ((column / 4) ^ (row % 4 * 2)) * 4 + column % 4);
 }
 
-// mma.m16n8k16 of bf16 and f16; of float, rounded to tf32, mma.m16n8k8. Both read 32 bytes of a row a step.
-template <typename T, class Tile>
+// mma.m16n8k16 of bf16 and f16; of float, rounded to tf32, mma.m16n8k8. Both read 32 bytes of a row a step. A
+// transposed operand lies in shared memory along K (line_at in loader.h) and is turned by ldmatrix, which knows 16-bit
+// values only.
+template <typename T, class Tile, bool kTransposedA = false, bool kTransposedB = false>
 class TensorCores {
   static constexpr int kI = Tile::kWarpRows / 16, kJ = Tile::kWarpColumns / 8;
   static_assert(Tile::kWarpRows % 16 == 0 && Tile::kWarpColumns % 16 == 0, "fragments of A, pairs of fragments of B");
   static constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
+  static_assert(sizeof(T) == 2 || !(kTransposedA || kTransposedB), "no ldmatrix.trans of 32 bits");
 
  public:
   // 8 rows of one chunk column, which a matrix of ldmatrix reads, lie in 8 bank groups.
@@ -35,14 +38,24 @@ class TensorCores {
       uint32_t a[kI][4], b[kJ][2];
 #pragma unroll
       for (int i = 0; i < kI; ++i) {
-        const int row = warp_row() + i * 16 + lane % 16;
-        ldmatrix_x4(a[i], a_tile, tile_at<T>(row, (chunk + lane / 16) * kChunk, pattern(row)));
+        if constexpr (kTransposedA) {
+          const int k = chunk * kChunk + lane / 16 * 8 + lane % 8;
+          ldmatrix_x4_trans(a[i], a_tile, line_at<T>(k, warp_row() + i * 16 + lane / 8 % 2 * 8));
+        } else {
+          const int row = warp_row() + i * 16 + lane % 16;
+          ldmatrix_x4(a[i], a_tile, tile_at<T>(row, (chunk + lane / 16) * kChunk, pattern(row)));
+        }
       }
 #pragma unroll
       for (int j = 0; j < kJ; j += 2) {
-        const int row = warp_column() + j * 8 + lane / 16 * 8 + lane % 8;
         uint32_t both[4];
-        ldmatrix_x4(both, b_tile, tile_at<T>(row, (chunk + lane / 8 % 2) * kChunk, pattern(row)));
+        if constexpr (kTransposedB) {
+          const int k = chunk * kChunk + lane / 8 % 2 * 8 + lane % 8;
+          ldmatrix_x4_trans(both, b_tile, line_at<T>(k, warp_column() + j * 8 + lane / 16 * 8));
+        } else {
+          const int row = warp_column() + j * 8 + lane / 16 * 8 + lane % 8;
+          ldmatrix_x4(both, b_tile, tile_at<T>(row, (chunk + lane / 8 % 2) * kChunk, pattern(row)));
+        }
         b[j][0] = both[0], b[j][1] = both[1], b[j + 1][0] = both[2], b[j + 1][1] = both[3];
       }
       if constexpr (sizeof(T) == 4) {
@@ -89,8 +102,8 @@ class TensorCores {
   float sums_[kI][kJ][4] = {};
 };
 
-// f32 throughout: warps of 32 x 64, lanes 4 x 8, each with 8 rows 4 apart and twice 4 neighbouring columns.
-template <class Tile>
+// f32 throughout: warps of 32 x 64, lanes 4 x 8, each with twice 4 neighbouring rows and twice 4 neighbouring columns.
+template <class Tile, bool kTransposedA = false, bool kTransposedB = false>
 class PlainFma {
   static_assert(Tile::kWarpRows == 32 && Tile::kWarpColumns == 64, "8 x 8 sums a lane");
 
@@ -101,16 +114,35 @@ class PlainFma {
   VC_DEVICE void accumulate(Shared<float> a_tile, Shared<float> b_tile) {
 #pragma unroll 1
     for (int chunk = 0; chunk < 8; ++chunk) {
-      Packed<float, 4> a[8];
+      Packed<float, 4> a[8];  // [row][k], or two for each k
+      if constexpr (kTransposedA) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) a[i] = a_tile.load_packed<4>(tile_at<float>(row(i), chunk * 4, pattern(row(i))));
+        for (int e = 0; e < 8; ++e) a[e] = a_tile.load_packed<4>(line_at<float>(chunk * 4 + e / 2, row(e % 2 * 4)));
+      } else {
 #pragma unroll
-      for (int j = 0; j < 8; ++j) {
-        const Packed<float, 4> b = b_tile.load_packed<4>(tile_at<float>(column(j), chunk * 4, pattern(column(j))));
+        for (int i = 0; i < 8; ++i) a[i] = a_tile.load_packed<4>(tile_at<float>(row(i), chunk * 4, pattern(row(i))));
+      }
+#pragma unroll
+      for (int j = 0; j < 8; j += kTransposedB ? 4 : 1) {
+        Packed<float, 4> b[kTransposedB ? 4 : 1];  // [column][k], or [k][column]
+        if constexpr (kTransposedB) {
+#pragma unroll
+          for (int e = 0; e < 4; ++e) b[e] = b_tile.load_packed<4>(line_at<float>(chunk * 4 + e, column(j)));
+        } else {
+          b[0] = b_tile.load_packed<4>(tile_at<float>(column(j), chunk * 4, pattern(column(j))));
+        }
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
 #pragma unroll
-          for (int e = 0; e < 4; ++e) sums_[i][j] = fma(a[i][e], b[e], sums_[i][j]);
+          for (int e = 0; e < 4; ++e) {
+            const float x = kTransposedA ? a[e * 2 + i / 4][i % 4] : a[i][e];
+            if constexpr (kTransposedB) {
+#pragma unroll
+              for (int c = 0; c < 4; ++c) sums_[i][j + c] = fma(x, b[e][c], sums_[i][j + c]);
+            } else {
+              sums_[i][j] = fma(x, b[0][e], sums_[i][j]);
+            }
+          }
         }
       }
     }
@@ -128,7 +160,7 @@ class PlainFma {
   }
 
  private:
-  VC_DEVICE static int row(int i) { return warp_id() / Tile::kWarpsN * 32 + lane_id() / 8 + 4 * i; }
+  VC_DEVICE static int row(int i) { return warp_id() / Tile::kWarpsN * 32 + i / 4 * 16 + lane_id() / 8 * 4 + i % 4; }
   VC_DEVICE static int column(int j) { return warp_id() % Tile::kWarpsN * 64 + j / 4 * 32 + lane_id() % 8 * 4 + j % 4; }
 
   float sums_[8][8] = {};

@@ -1,0 +1,184 @@
+// VideoClip from sentences and video files: the tokenizer and the frozen video encoder of its folder.
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadVideoEncoder } from "../../dist/models/load.js";
+import { parametersOf } from "../../dist/models/parameters.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import type { VideoClipConfig } from "../../dist/models/videoclip_config.js";
+import { videoOutput } from "../../dist/models/video_models.js";
+import { hashParameter } from "../../dist/nn/random_weights.js";
+import { input, trace } from "../../dist/graph/trace.js";
+import { loadTokenizer } from "../../dist/text/wordpiece.js";
+import { openVideo } from "../../dist/video/index.js";
+import { resolvePreset } from "../../dist/video/presets.js";
+import { writeSafetensors } from "../../dist/weights/safetensors.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("videoclip files");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-files-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const vocabulary = "test/fixtures/tokenizer/vocab.txt";
+const { size, cls, sep, pad } = loadTokenizer(vocabulary);
+const sampling = { fps: 4, frames: 4, stride: 4, size: 32 };
+const config: Partial<VideoClipConfig> = {
+  hiddenSize: 32,
+  heads: 2,
+  intermediateSize: 64,
+  videoLayers: 1,
+  textLayers: 1,
+  featureSize: 2048,
+  vocabularySize: size,
+  clsId: cls,
+  sepId: sep,
+  padId: pad,
+  maxVideoLength: 3,
+  videoModel: { model: "x3d-s", output: "features", preset: "x3d-s", ...sampling },
+};
+const preset = resolvePreset("x3d-s", sampling);
+const cpu = { device: "cpu", threads: 2 } as const;
+
+const short = join(folder, "short.mp4");
+const long = join(folder, "long.mp4");
+await makeVideo(short, { width: 64, height: 48, rate: 8, seconds: 2, seed: 1 });
+await makeVideo(long, { width: 48, height: 64, rate: 8, seconds: 5, seed: 2 });
+
+async function fails(work: Promise<unknown>, code: string, pattern: RegExp) {
+  const error = await work.then(
+    () => undefined,
+    (reason: Error & { code?: string }) => reason,
+  );
+  assert.is(error?.code, code);
+  assert.match(error!.message, pattern);
+}
+
+/** The features that the frozen encoder gives of a whole video. */
+async function featuresOf(path: string) {
+  const encoder = await loadVideoEncoder({ model: "x3d-s", randomWeights: 7, preset, output: "features", ...cpu });
+  const rows: Float32Array[] = [];
+  for await (const clip of await openVideo(path, { preset })) rows.push(await encoder.encode(clip.frames, 1));
+  encoder.dispose();
+  const data = new Float32Array(rows.length * encoder.dim);
+  rows.forEach((row, i) => data.set(row, i * encoder.dim));
+  return { data, shape: [rows.length, encoder.dim] as const };
+}
+
+test("strings go through the folder's tokenizer, which is saved with the model", async () => {
+  const first = VideoClip.random(3, { ...cpu, config, tokenizer: vocabulary });
+  const ids = loadTokenizer(vocabulary).encode("stir the soup").ids.slice(1, -1);
+  const { rows } = await first.embedText(["stir the soup", ids]);
+  assert.equal(rows.slice(0, 32), rows.slice(32));
+  const dir = join(folder, "model");
+  await first.save(dir);
+  assert.equal(readdirSync(dir).sort(), ["config.json", "model.safetensors", "tokenizer.json"]);
+  const again = await VideoClip.load(dir, cpu);
+  assert.equal((await again.embedText("stir the soup")).rows, rows.slice(32));
+  // a plain vocabulary serves as well
+  rmSync(join(dir, "tokenizer.json"));
+  copyFileSync(vocabulary, join(dir, "vocab.txt"));
+  const plain = await VideoClip.load(dir, cpu);
+  assert.equal((await plain.embedText("stir the soup")).rows, rows.slice(32));
+  for (const model of [first, again, plain]) model.dispose();
+});
+
+test("a tokenizer of another model is refused", async () => {
+  const load = (changed: Partial<VideoClipConfig>) =>
+    Promise.resolve().then(() =>
+      VideoClip.random(3, { ...cpu, config: { ...config, ...changed }, tokenizer: vocabulary }),
+    );
+  await fails(load({ vocabularySize: size - 1 }), "ERR_WEIGHTS", /at most \d+ tokens/);
+  await fails(
+    load({ clsId: cls + 1 }),
+    "ERR_WEIGHTS",
+    new RegExp(`expected.*\\[CLS\\] ${cls + 1}.*received.*\\[CLS\\] ${cls}`),
+  );
+});
+
+test("a video file is its features", async () => {
+  const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
+  const features = await featuresOf(short);
+  assert.is(features.shape[0], 2);
+  const progress: { videos: number; features: number }[] = [];
+  const result = await model.embedVideo([short, features, short], { onProgress: (p) => progress.push(p) });
+  const row = (i: number) => result.rows.slice(i * 32, (i + 1) * 32);
+  assert.equal(row(0), row(1));
+  assert.equal(row(2), row(1));
+  assert.equal(progress.at(-1), { videos: 3, total: 3, features: 4 } as never);
+  assert.ok(progress.length > 3);
+  model.dispose();
+  model.dispose();
+});
+
+test("long video files are refused, cut or seen in windows", async () => {
+  const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
+  const { data, shape } = await featuresOf(long);
+  assert.equal([...shape], [5, 2048]);
+  await fails(model.embedVideo(long), "ERR_INVALID_ARGUMENT", /long\.mp4.*at most 3 features.*longVideos/);
+  let features = 0;
+  const cut = await model.embedVideo(long, { longVideos: "truncate", onProgress: (p) => (features = p.features) });
+  assert.is(features, 3, "what is not used is not computed");
+  assert.equal(cut.rows, (await model.embedVideo({ data: data.slice(0, 3 * 2048), shape: [3, 2048] })).rows);
+  const windows = await model.embedVideo(long, { longVideos: "window" });
+  assert.equal(windows.rows, (await model.embedVideo({ data, shape }, { longVideos: "window" })).rows);
+  assert.is(windows.windows.length, 2);
+  model.dispose();
+});
+
+test("weights of the video encoder lie in the model's folder", async () => {
+  const shapes = parametersOf(trace(() => ({ y: videoOutput(input("v", [1, 4, 32, 32, 3]), "x3d-s", "features") })));
+  const tensors = new Map(
+    [...shapes].map(([key, dims]) => {
+      const read = () => new Uint8Array(hashParameter("files/", key, dims).buffer);
+      return [key, { dtype: "F32" as const, shape: [...dims], read }];
+    }),
+  );
+  const weights = join(folder, "X3D_S.safetensors");
+  writeSafetensors(weights, tensors);
+  const first = VideoClip.random(3, { ...cpu, config, videoWeights: weights });
+  const { rows } = await first.embedVideo(short);
+  const dir = join(folder, "whole");
+  await first.save(dir);
+  const again = await VideoClip.load(dir, cpu);
+  assert.equal((await again.embedVideo(short)).rows, rows);
+  first.dispose();
+  again.dispose();
+});
+
+test("what is missing is named", async () => {
+  const model = VideoClip.random(3, { ...cpu, config });
+  await fails(model.embedVideo(short), "ERR_INVALID_ARGUMENT", /weights of x3d-s.*videoWeights/);
+  model.dispose();
+  const none = VideoClip.random(3, { ...cpu, config: { ...config, videoModel: null } });
+  await fails(none.embedVideo(short), "ERR_INVALID_ARGUMENT", /videoModel/);
+  none.dispose();
+  const whole = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
+  await fails(whole.embedVideo(join(folder, "none.mp4")), "ERR_VIDEO_NOT_FOUND", /none\.mp4/);
+  const broken = join(folder, "broken.mp4");
+  writeFileSync(broken, readFileSync(short).subarray(0, 400));
+  const error = await whole.embedVideo([short, broken]).catch((reason: Error) => reason);
+  assert.match((error as Error).message, /broken\.mp4/);
+  const aborted = new AbortController();
+  const work = whole.embedVideo([short, long], {
+    longVideos: "window",
+    signal: aborted.signal,
+    onProgress: () => aborted.abort(new Error("enough")),
+  });
+  assert.is(await work.catch((reason: Error) => reason.message), "enough");
+  assert.ok((await whole.embedVideo(short)).rows.every(Number.isFinite), "it still works");
+  whole.dispose();
+  const random = (changed: Partial<VideoClipConfig>) =>
+    Promise.resolve().then(() => VideoClip.random(3, { ...cpu, config: { ...config, ...changed } }));
+  await fails(random({ featureSize: 512 }), "ERR_INVALID_ARGUMENT", /features of x3d-s has width 2048.*512/);
+  const extra = { ...config.videoModel, rate: 3 } as never;
+  await fails(random({ videoModel: extra }), "ERR_INVALID_ARGUMENT", /received rate/);
+  await fails(
+    Promise.resolve().then(() => VideoClip.random(3, { ...cpu, config, videoWeights: "none.pyth" })),
+    "ERR_WEIGHTS",
+    /none\.pyth/,
+  );
+});
+
+test.run();
