@@ -10,11 +10,15 @@ set(VIDEOCLIP_OPS
   conv3d
   conv3d_bf16
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -28,6 +32,7 @@ set(VIDEOCLIP_OPS
   scale_channels
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary
@@ -46,11 +51,15 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_loss
   conv3d
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -61,6 +70,7 @@ set(VIDEOCLIP_CUDA_OPS
   scale_channels
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary

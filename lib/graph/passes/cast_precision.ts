@@ -10,6 +10,7 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
   linear: [2],
   batch_norm: [1, 2, 3, 4],
   layer_norm: [1, 2],
+  layer_norm_grad: [1],
 };
 
 /** Takes its operands as they are: scores are exact sums of what is stored. */
