@@ -1,6 +1,7 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -9,6 +10,9 @@ set(VIDEOCLIP_OPS
   contrastive_loss
   conv3d
   conv3d_bf16
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
   embedding_grad
   fill
@@ -43,6 +47,7 @@ set(VIDEOCLIP_OPS
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -50,6 +55,9 @@ set(VIDEOCLIP_CUDA_OPS
   concat
   contrastive_loss
   conv3d
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
   embedding_grad
   fill

@@ -1,4 +1,5 @@
 export * from "./attention.js";
+export * from "./attention_grad.js";
 export * from "./avg_pool3d.js";
 export * from "./batch_norm.js";
 export * from "./binary.js";
@@ -7,6 +8,9 @@ export * from "./concat.js";
 export * from "./contrastive_loss.js";
 export * from "./conv3d.js";
 export * from "./conv3d_bf16.js";
+export * from "./cross_entropy.js";
+export * from "./cross_entropy_grad.js";
+export * from "./dropout.js";
 export * from "./embedding.js";
 export * from "./embedding_grad.js";
 export * from "./fill.js";
