@@ -1,5 +1,6 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
+  adam
   attention
   attention_grad
   avg_pool3d
@@ -19,6 +20,8 @@ set(VIDEOCLIP_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   l2_normalize
   l2_normalize_grad
   layer_norm
@@ -34,6 +37,7 @@ set(VIDEOCLIP_OPS
   reduce_max
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   softmax_grad
@@ -46,6 +50,7 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  adam
   attention
   attention_grad
   avg_pool3d
@@ -64,6 +69,8 @@ set(VIDEOCLIP_CUDA_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   l2_normalize
   l2_normalize_grad
   layer_norm
@@ -76,6 +83,7 @@ set(VIDEOCLIP_CUDA_OPS
   reduce_max
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   softmax_grad
