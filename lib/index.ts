@@ -40,11 +40,19 @@ export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/trans
 export { marianKeys, torchKeys, type TransformerKeys } from "./models/transformer_keys.js";
 export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
 export { VideoClip } from "./models/videoclip.js";
-export { VIDEOCLIP, type VideoClipConfig, type VideoModelConfig } from "./models/videoclip_config.js";
+export {
+  VIDEOCLIP,
+  VIDEOCLIP_LIGHT,
+  type VideoClipConfig,
+  type VideoClipPreset,
+  type VideoModelConfig,
+} from "./models/videoclip_config.js";
 export type { LongVideoPolicy, VideoFeatures, VideoWindow } from "./models/videoclip_input.js";
 export type {
   EmbedOptions,
   EmbedVideoOptions,
+  InitialVideoClipOptions,
+  RandomVideoClipOptions,
   TextEmbeddings,
   VideoClipOptions,
   VideoClipTokenizer,

@@ -10,6 +10,7 @@ set(VIDEOCLIP_OPS
   conv3d
   conv3d_bf16
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
@@ -23,12 +24,14 @@ set(VIDEOCLIP_OPS
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
   slice
   softmax
   space_to_depth
   top_k
   unary
+  unary_grad
   winograd_conv3d
 )
 
@@ -43,6 +46,7 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_loss
   conv3d
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
@@ -53,10 +57,12 @@ set(VIDEOCLIP_CUDA_OPS
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
   slice
   softmax
   space_to_depth
   top_k
   unary
+  unary_grad
 )

@@ -49,6 +49,15 @@ function pool(kernel: Triple, stride: Triple, pad: Triple, C: number, T: number,
   };
 }
 
+function text(model: "bert" | "mobilebert", rows: number, tokens: number): BenchCase {
+  return {
+    name: `${model} ${rows}x${tokens} f32`,
+    spec: { kind: "text", model, rows, tokens },
+    precision: "f32",
+    peers: ["onnxruntime", "tfjs_wasm"],
+  };
+}
+
 /** Benches by name. */
 export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
   s3d: { about: "S3D on a 16-frame clip, whole network", cases: model("s3d") },
@@ -65,6 +74,22 @@ export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
       depthwise([3, 3, 3], 108, 16, 28),
       depthwise([3, 3, 3], 216, 16, 14),
       depthwise([5, 1, 1], 24, 16, 112),
+    ],
+  },
+  bert: {
+    about: "BERT-base to hidden states, one short text and a batch",
+    cases: [text("bert", 1, 64), text("bert", 8, 128)],
+  },
+  mobilebert: { about: "MobileBERT to hidden states", cases: [text("mobilebert", 1, 128)] },
+  topk: {
+    about: "exact search of one query, against a memcpy that reads and writes as many bytes together",
+    cases: [
+      {
+        name: "top 10 of 1M x 512 f32, 1 query",
+        spec: { kind: "top_k", rows: 1 << 20, width: 512, k: 10 },
+        precision: "f32",
+        peers: ["memcpy"],
+      },
     ],
   },
   pool: {

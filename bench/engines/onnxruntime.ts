@@ -2,7 +2,10 @@
 import { createRequire } from "node:module";
 import { elements } from "../../dist/graph/tensor.js";
 import { serve } from "../harness/child.js";
-import { inputShape } from "../harness/spec.js";
+import { fill, inputsOf } from "../harness/inputs.js";
+
+const ARRAYS = { f32: Float32Array, i32: Int32Array, u8: Uint8Array };
+const TYPES = { f32: "float32", i32: "int32", u8: "uint8" };
 
 await serve(async ({ spec, threads, onnx }) => {
   const ort = createRequire(new URL("../package.json", import.meta.url))("onnxruntime-node");
@@ -12,11 +15,14 @@ await serve(async ({ spec, threads, onnx }) => {
     graphOptimizationLevel: "all",
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
-  const [N, T, H, W, C] = inputShape(spec);
-  const data = Float32Array.from({ length: elements([N, T, H, W, C]) }, (_, i) => Math.sin(i));
-  const x = new ort.Tensor("float32", data, [N, C, T, H, W]);
-  const { y } = await session.run({ x });
+  const inputs = Object.fromEntries(
+    Object.entries(inputsOf(spec, true)).map(([name, input]) => {
+      const data = fill(new ARRAYS[input.dtype](elements(input.shape)), input);
+      return [name, new ort.Tensor(TYPES[input.dtype], data, input.shape)];
+    }),
+  );
+  const { y } = await session.run(inputs);
   return async () => {
-    await session.run({ x }, { y }); // as for us, into an array that is there already
+    await session.run(inputs, { y }); // as for us, into an array that is there already
   };
 });

@@ -6,17 +6,19 @@ import { elements } from "../../dist/graph/tensor.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { serve } from "../harness/child.js";
 import { graphOf, weightOf } from "../harness/graph.js";
-import { inputShape } from "../harness/spec.js";
+import { fill, inputsOf } from "../harness/inputs.js";
 
 await serve(async ({ spec, threads, precision }) => {
   const device = createDevice({ threads, precision });
   const graph = graphOf(spec, false);
   for (const [key, shape] of parametersOf(graph)) device.parameters.set(key, shape, weightOf(key, shape));
   const program = compile(optimize(graph), device);
-  const x = device.allocate(elements(inputShape(spec)));
-  for (let i = 0; i < x.length; i++) x[i] = Math.sin(i);
-  const y = device.allocate(elements(program.outputs.get("y")!.shape));
+  const allocate = ({ shape, dtype }: { shape: readonly number[]; dtype: string }) =>
+    device.allocate(elements(shape), dtype as "i32");
+  const given = Object.entries(inputsOf(spec, false));
+  const inputs = Object.fromEntries(given.map(([name, input]) => [name, fill(allocate(input), input)]));
+  const outputs = Object.fromEntries([...program.outputs].map(([name, type]) => [name, allocate(type)]));
   return async () => {
-    await program.run({ x }, { outputs: { y } });
+    await program.run(inputs, { outputs });
   };
 });

@@ -1,12 +1,18 @@
 // A case as a graph of this package.
-import { conv3d, conv3dAttrs, maxPool3d, permute } from "../../dist/graph/ops/index.js";
+import { conv3d, conv3dAttrs, maxPool3d, permute, topK } from "../../dist/graph/ops/index.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
+import { bert } from "../../dist/models/bert.js";
+import { mobileBert } from "../../dist/models/mobilebert.js";
 import { S3D, S3DG, s3dFeatures, s3dHead } from "../../dist/models/s3d.js";
+import { textConfig } from "../../dist/models/text_config.js";
 import { X3D, x3dFeatures, x3dHead } from "../../dist/models/x3d.js";
 import { globalMean } from "../../dist/nn/layers.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
-import { inputShape, type Spec } from "./spec.js";
+import { inputsOf } from "./inputs.js";
+import type { Spec } from "./spec.js";
+
+type Video = Extract<Spec, { kind: "model" | "convs" | "max_pool" }>;
 
 function network(x: Tensor, model: (Spec & { kind: "model" })["model"]): Tensor {
   if (model === "s3d") return s3dHead(s3dFeatures(x, S3D), 400).logits;
@@ -14,7 +20,7 @@ function network(x: Tensor, model: (Spec & { kind: "model" })["model"]): Tensor 
   return x3dHead(x3dFeatures(x, X3D[model]), X3D[model]).logits;
 }
 
-function build(x: Tensor, spec: Spec): Tensor {
+function build(x: Tensor, spec: Video): Tensor {
   switch (spec.kind) {
     case "model":
       return network(x, spec.model);
@@ -37,13 +43,22 @@ function build(x: Tensor, spec: Spec): Tensor {
   }
 }
 
-/** @param channelsFirst take `[N, C, T, H, W]`, as other engines do */
+/** @param channelsFirst take videos as `[N, C, T, H, W]`, as other engines do */
 export function graphOf(spec: Spec, channelsFirst: boolean): Graph {
-  const [N, T, H, W, C] = inputShape(spec);
-  return trace(() => {
-    if (!channelsFirst) return { y: build(input("x", [N, T, H, W, C]), spec) };
-    const x = input("x", [N, C, T, H, W]);
-    return { y: build(applyOp(permute, [x], { order: [0, 2, 3, 4, 1] })[0], spec) };
+  return trace((): Record<string, Tensor> => {
+    const given = Object.entries(inputsOf(spec, channelsFirst));
+    const inputs = Object.fromEntries(given.map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
+    if (spec.kind === "top_k") {
+      return { y: applyOp(topK, [inputs.query, inputs.rows], { k: spec.k, base: 0 })[0] };
+    }
+    if (spec.kind === "text") {
+      const { ids, types, mask, present } = inputs;
+      const config = textConfig({ model_type: spec.model });
+      const encoder = spec.model === "bert" ? bert : mobileBert;
+      return { y: encoder({ ids, types, mask, present }, config) };
+    }
+    const { x } = inputs;
+    return { y: build(channelsFirst ? applyOp(permute, [x], { order: [0, 2, 3, 4, 1] })[0] : x, spec) };
   });
 }
 

@@ -13,6 +13,10 @@ export type Spec =
   | { kind: "model"; model: "s3d" | "s3dg" | "x3d-s"; frames: number; size: number }
   /** x `[N, T, H, W, C]` (here always written channels last) through convolutions one after another. */
   | { kind: "convs"; shape: number[]; layers: ConvLayer[] }
+  /** A text encoder of published size, from ids to the last hidden states; every token is seen. */
+  | { kind: "text"; model: "bert" | "mobilebert"; rows: number; tokens: number }
+  /** The k best of `rows` vectors of `width` floats by dot product with one query. */
+  | { kind: "top_k"; rows: number; width: number; k: number }
   | { kind: "max_pool"; shape: number[]; kernel: Triple; stride: Triple; pad: Triple };
 
 export interface Job {
@@ -30,7 +34,7 @@ export interface BenchCase {
   peers: string[];
 }
 
-/** The input `[N, T, H, W, C]` of a case. */
-export function inputShape(spec: Spec): number[] {
+/** The input `[N, T, H, W, C]` of a case on video. */
+export function inputShape(spec: Extract<Spec, { kind: "model" | "convs" | "max_pool" }>): number[] {
   return spec.kind === "model" ? [1, spec.frames, spec.size, spec.size, 3] : spec.shape;
 }

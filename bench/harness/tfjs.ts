@@ -2,16 +2,18 @@
 import { createRequire } from "node:module";
 import type { Build } from "./child.js";
 import { inputShape, type Triple } from "./spec.js";
+import { tfText, type TfText } from "./tfjs_text.js";
 
 export const bench = createRequire(new URL("../package.json", import.meta.url));
 
-interface TfTensor {
+export interface TfTensor {
+  shape: number[];
   data(): Promise<unknown>;
   dispose(): void;
 }
 
 /** The part of TensorFlow.js that is used here; its own types are there only once the peers are installed. */
-export interface Tf {
+export interface Tf extends TfText {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
   randomUniform(shape: number[], low: number, high: number): TfTensor;
@@ -29,6 +31,8 @@ export function tfjs(activate: (tf: Tf) => Promise<void>): Build {
     const tf = bench("@tensorflow/tfjs") as Tf;
     await activate(tf);
     if (spec.kind === "model") throw new Error("whole models take minutes");
+    if (spec.kind === "text") return tfText(tf, spec);
+    if (spec.kind === "top_k") throw new Error("it has no array of that size");
     const x = tf.randomUniform(inputShape(spec), -1, 1);
     if (spec.kind === "max_pool") {
       return async () => {
