@@ -6,7 +6,9 @@ import { convertCommand } from "./convert.js";
 import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
+import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
+import { searchCommand } from "./search.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
@@ -21,7 +23,15 @@ function strict(command: Command): Command {
   command.commands.forEach(strict);
   return command.exitOverride().showHelpAfterError("(run with --help for the options)");
 }
-for (const command of [extractCommand(), evalCommand(), inspectCommand(), convertCommand(), doctorCommand()]) {
+for (const command of [
+  extractCommand(),
+  indexCommand(),
+  searchCommand(),
+  evalCommand(),
+  inspectCommand(),
+  convertCommand(),
+  doctorCommand(),
+]) {
   program.addCommand(strict(command));
 }
 
