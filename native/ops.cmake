@@ -1,5 +1,6 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
+  adam
   attention
   avg_pool3d
   batch_norm
@@ -14,6 +15,8 @@ set(VIDEOCLIP_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   layer_norm
   linear
   matmul
@@ -26,6 +29,7 @@ set(VIDEOCLIP_OPS
   reduce_max
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth
@@ -37,6 +41,7 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  adam
   attention
   avg_pool3d
   batch_norm
@@ -50,6 +55,8 @@ set(VIDEOCLIP_CUDA_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   layer_norm
   linear
   matmul
@@ -59,6 +66,7 @@ set(VIDEOCLIP_CUDA_OPS
   reduce_max
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
 import { convertCommand } from "./convert.js";
+import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
@@ -27,6 +28,7 @@ for (const command of [
   extractCommand(),
   indexCommand(),
   searchCommand(),
+  dataCommand(),
   evalCommand(),
   inspectCommand(),
   convertCommand(),
