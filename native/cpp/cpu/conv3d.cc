@@ -59,7 +59,8 @@ void swish_outputs(const Call& call) {
 Status conv3d(const Call& call) {
   Conv3dArgs a(call);
   const Geometry g(call);
-  if (a.activation != kConvSwish || (is_depthwise(a, g) && is_sliding(a))) return convolution(call, a, g);
+  if (a.activation == kConvSwish && !is_depthwise(a, g)) return {"conv3d: swish is for depthwise convolutions"};
+  if (a.activation != kConvSwish || is_sliding(a)) return convolution(call, a, g);
   a.activation = 0;
   const Status status = convolution(call, a, g);
   if (status) swish_outputs(call);

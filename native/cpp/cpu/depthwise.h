@@ -1,8 +1,8 @@
 #pragma once
 // Depthwise convolution (groups == Cin == Cout), any window: a lane is a channel, there is no matrix product. Tiles of
 // kTileColumns outputs along W share each weight vector; their input pointers are looked up once for all channels. The
-// sum of an output runs over the taps in order, taps in the padding left out or multiplied by zeros. Windows 3 wide have
-// depthwise_sliding.h, windows along T alone depthwise_frames.h.
+// sum of an output runs over the taps in order, taps in the padding left out or multiplied by zeros. Windows 3 wide
+// have depthwise_sliding.h, windows along T alone depthwise_frames.h.
 //
 // weight: [taps][C].
 #include "cpu/gemm_tile.h"

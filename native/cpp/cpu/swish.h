@@ -18,10 +18,9 @@ inline Vec sigmoid(Vec x) {
 // 13 cycles a vector on Zen 4, where x * sigmoid(x) takes 21: exp by a table of 2^(i/16) in a register, a reciprocal by
 // one step of Newton's instead of a division. Below -87 the sigmoid stays at 1.6e-38.
 inline Vec swish(Vec x) {
-  alignas(64) static constexpr float kPowers[16] = {1.0f,        1.04427373f, 1.09050775f, 1.13878858f,
-                                                    1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
-                                                    1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f,
-                                                    1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
+  alignas(64) static constexpr float kPowers[16] = {
+      1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
+      1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f, 1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
   constexpr float kRound = 786432.0f;  // 1.5 2^19: adding it leaves four bits for the fraction
   constexpr __mmask16 kAll = 0xffff;   // the plain forms of these intrinsics warn with GCC 12
   const Vec c = (Vec)_mm512_maskz_max_ps(kAll, (__m512)x, _mm512_set1_ps(-87.0f));

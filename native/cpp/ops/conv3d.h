@@ -8,8 +8,8 @@
 //     3 residual  like y, one output only    optional
 //     4 scale     [N, Cin]                   optional; 1x1x1, stride 1, no padding, one group only
 // out s y_s       [N, T', H', W', split[s]]  consecutive ranges of the Cout channels, each a view of its own
-// attrs           groups, Cout, activation (0 none, 1 relu, 2 swish), kT kH kW, sT sH sW, low padding T H W, high padding T H W,
-//                 then the widths of the outputs
+// attrs           groups, Cout, activation (0 none, 1 relu, 2 swish: depthwise only), kT kH kW, sT sH sW, low padding
+//                 T H W, high padding T H W, then the widths of the outputs
 #include "runtime/kernel.h"
 
 namespace videoclip {
