@@ -4,6 +4,24 @@ export * from "./errors.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
+export {
+  type AppendOptions,
+  type CreateIndexOptions,
+  FeatureIndex,
+  type OpenIndexOptions,
+  type SearchHit,
+  type SearchVectorOptions,
+  type SearchVectorsOptions,
+  type SimilarityOverTime,
+} from "./features/feature_index.js";
+export {
+  IndexError,
+  type IndexManifest,
+  type IndexSettings,
+  type RowDType,
+  type TextSideInfo,
+} from "./features/index_format.js";
+export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
@@ -38,18 +56,34 @@ export type { Hypothesis, SearchOptions } from "./models/beam_search.js";
 export { type SinusoidLayout, sinusoids } from "./models/sinusoid.js";
 export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer.js";
 export { marianKeys, torchKeys, type TransformerKeys } from "./models/transformer_keys.js";
+export type { OneHotTokens, SourceTokens } from "./models/transformer_decode.js";
 export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
 export { VideoClip } from "./models/videoclip.js";
-export { VIDEOCLIP, type VideoClipConfig, type VideoModelConfig } from "./models/videoclip_config.js";
+export {
+  VIDEOCLIP,
+  VIDEOCLIP_LIGHT,
+  type VideoClipConfig,
+  type VideoClipPreset,
+  type VideoModelConfig,
+} from "./models/videoclip_config.js";
 export type { LongVideoPolicy, VideoFeatures, VideoWindow } from "./models/videoclip_input.js";
 export type {
   EmbedOptions,
   EmbedVideoOptions,
+  InitialVideoClipOptions,
+  RandomVideoClipOptions,
   TextEmbeddings,
   VideoClipOptions,
   VideoClipTokenizer,
   VideoEmbeddings,
 } from "./models/videoclip_types.js";
+export {
+  loadWordVectors,
+  type WordTableOptions,
+  type WordVectors,
+  type WordVectorsOptions,
+  wordTable,
+} from "./text/word_vectors.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";

@@ -1,6 +1,8 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
+  adam
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -9,12 +11,21 @@ set(VIDEOCLIP_OPS
   contrastive_loss
   conv3d
   conv3d_bf16
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -26,8 +37,10 @@ set(VIDEOCLIP_OPS
   reduce_max
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary
@@ -37,7 +50,9 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  adam
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -45,12 +60,21 @@ set(VIDEOCLIP_CUDA_OPS
   concat
   contrastive_loss
   conv3d
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -59,8 +83,10 @@ set(VIDEOCLIP_CUDA_OPS
   reduce_max
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary

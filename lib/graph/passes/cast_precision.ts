@@ -6,14 +6,21 @@ import { fromParameters } from "./choose_winograd.js";
 /** Operands that stay f32 whatever the storage type of activations is: vectors per channel, by op and slot. */
 export const FULL_PRECISION: Record<string, readonly number[]> = {
   attention: [3],
+  attention_grad: [3],
+  cross_entropy: [2],
+  cross_entropy_grad: [2, 3, 4],
   conv3d: [2],
   linear: [2],
   batch_norm: [1, 2, 3, 4],
   layer_norm: [1, 2],
+  layer_norm_grad: [1],
 };
 
 /** Takes its operands as they are: scores are exact sums of what is stored. */
 const AS_GIVEN = new Set(["top_k"]);
+
+/** Computes in f32 whatever the storage type of activations is: steps of optimizers, on f32 parameters. */
+export const F32_ONLY: ReadonlySet<string> = new Set(["adam", "global_norm", "keep_finite", "sgd_momentum"]);
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
@@ -43,7 +50,7 @@ export function castPrecision(graph: Graph, dtype: DType): void {
       if (!x) return x;
       const source = made.get(x) ?? x;
       if (AS_GIVEN.has(node.op.name)) return source;
-      return as(source, FULL_PRECISION[node.op.name]?.includes(slot) ? "f32" : dtype);
+      return as(source, F32_ONLY.has(node.op.name) || FULL_PRECISION[node.op.name]?.includes(slot) ? "f32" : dtype);
     });
     const first = node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype } : node.attrs;
     const lowered = makeNode(node.op, inputs, first as never, node.layer);
