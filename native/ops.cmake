@@ -14,6 +14,7 @@ set(VIDEOCLIP_OPS
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
   fill
@@ -63,6 +64,7 @@ set(VIDEOCLIP_CUDA_OPS
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
   fill
