@@ -208,7 +208,7 @@ export function transformerDecoder(
   mask: Tensor,
   c: TransformerConfig,
   cache?: DecoderCache,
-): Tensor {
+): { output: Tensor } {
   let y = x;
   for (let i = 0; i < c.decoderLayers; i++) {
     y = scope(`decoder.${i}`, () => {
@@ -230,7 +230,7 @@ export function transformerDecoder(
       return feedForwardOf(informed, c, "decoder", i);
     });
   }
-  return last(y, c, "decoder");
+  return { output: last(y, c, "decoder") };
 }
 
 /** Decoder output `[N, C]` to the logarithms of the probabilities of the next token, `[N, vocabulary]`. */

@@ -148,7 +148,7 @@ export function plainDecoder(run: RunProgram, memory: Memory, c: TransformerConf
         const target = input("ids", [rows, T], "i32");
         const x = embedTokens(target, input("scale", [1]), input("positions", [T, c.width]), c, "decoder");
         const keys = stateOf(memory, c);
-        return { y: transformerDecoder(x, keys, input("memoryMask", [rows, S], "u8"), c) };
+        return { y: transformerDecoder(x, keys, input("memoryMask", [rows, S], "u8"), c).output };
       });
     const positions = sinusoids(c.positions, T, c.width);
     const { y } = await run(`decode ${rows} ${T} ${S}`, graph, {
@@ -192,8 +192,8 @@ function traceStep(memory: Memory, cache: State, c: TransformerConfig): Graph {
     });
     const mask = input("mask", [rows, cache.S], "u8");
     const memoryMask = input("memoryMask", [rows, S], "u8");
-    const y = transformerDecoder(x, stateOf(memory, c), memoryMask, c, { join, mask });
-    return { y: nextToken(reshape(y, [rows, c.width]), c) };
+    const { output } = transformerDecoder(x, stateOf(memory, c), memoryMask, c, { join, mask });
+    return { y: nextToken(reshape(output, [rows, c.width]), c) };
   });
 }
 

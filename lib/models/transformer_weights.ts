@@ -30,7 +30,7 @@ export function transformerParameters(c: TransformerConfig): Map<string, readonl
       ];
       const memory = transformerEncoder(embedTokens(ids, scale, positions, c, "encoder"), mask, c);
       const x = embedTokens(ids, scale, positions, c, "decoder");
-      const output = transformerDecoder(x, memoryKeys(memory, c), mask, c);
+      const { output } = transformerDecoder(x, memoryKeys(memory, c), mask, c);
       return { y: nextToken(output, c) };
     }),
   );

@@ -135,7 +135,7 @@ for (const precision of PRECISIONS) {
       const graph = trace(() => {
         const mask = input("mask", [N, S], "u8");
         const memory = memoryKeys(transformerEncoder(input("source", [N, S, 64]), mask, c), c);
-        const output = transformerDecoder(input("target", [N, T, 64]), memory, mask, c);
+        const { output } = transformerDecoder(input("target", [N, T, 64]), memory, mask, c);
         return { y: nextToken(reshape(output, [N * T, 64]), c) };
       });
       const values = (kind: string, size: number) =>
