@@ -2,34 +2,44 @@
 set(VIDEOCLIP_OPS
   attention
   avg_pool3d
+  avg_pool3d_grad
   batch_norm
+  batch_norm_grad
+  batch_norm_train
   binary
   cast
   concat
   contrastive_loss
   conv3d
   conv3d_bf16
+  conv3d_grad_input
+  conv3d_grad_weight
   embedding
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_mean_grad
   layer_norm
   linear
   matmul
   max_pool3d
+  max_pool3d_grad
   pack_conv_weight
   pack_conv_weight_bf16
   pack_winograd_weight
+  pad
   permute
   preprocess
   reduce_max
+  reduce_max_grad
   reduce_sum
   scale_channels
   slice
   softmax
   space_to_depth
   top_k
+  transpose_conv_weight
   unary
   unary_grad
   winograd_conv3d
@@ -39,30 +49,40 @@ set(VIDEOCLIP_OPS
 set(VIDEOCLIP_CUDA_OPS
   attention
   avg_pool3d
+  avg_pool3d_grad
   batch_norm
+  batch_norm_grad
+  batch_norm_train
   binary
   cast
   concat
   contrastive_loss
   conv3d
+  conv3d_grad_input
+  conv3d_grad_weight
   embedding
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_mean_grad
   layer_norm
   linear
   matmul
   max_pool3d
+  max_pool3d_grad
+  pad
   permute
   preprocess
   reduce_max
+  reduce_max_grad
   reduce_sum
   scale_channels
   slice
   softmax
   space_to_depth
   top_k
+  transpose_conv_weight
   unary
   unary_grad
 )
