@@ -12,6 +12,8 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
   conv3d: [2],
   linear: [2],
   batch_norm: [1, 2, 3, 4],
+  batch_norm_grad: [2, 3, 4, 5],
+  batch_norm_train: [1, 2, 3, 4],
   layer_norm: [1, 2],
   layer_norm_grad: [1],
 };
