@@ -1,31 +1,15 @@
 import { channelsFirst } from "../onnx_emitter.js";
-import { defineOp, type GradientNode, sameShape, shapeError } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { batchNormGrad } from "./batch_norm_grad.js";
-import { storageType } from "./storage.js";
-
-/** The running statistics are constants: frozen BatchNorm, fine-tuned with the rest. */
-function gradient({
-  inputs: [x, weight, bias, mean, variance],
-  attrs: { eps, relu },
-  outGrads: [dy],
-}: GradientNode<Attrs>) {
-  const inputs = [dy, x, weight, bias, mean, variance];
-  return [...applyOp(batchNormGrad, inputs, { eps, relu, training: false }), null, null];
-}
-
-interface Attrs {
-  eps: number;
-  relu?: boolean;
-}
+import { defineOp, sameShape, shapeError } from "../tensor.js";
+import { requireF32, storageType } from "./storage.js";
 
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
-export const batchNorm = defineOp<Attrs>({
+export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
   name: "batch_norm",
   shape: ([x, ...parameters]) => {
     const want = [x!.shape[x!.shape.length - 1]];
     for (const p of parameters)
       if (!sameShape(p?.shape ?? [], want)) throw shapeError("batch_norm", `[${want}]`, p?.shape ?? "none");
+    requireF32("batch_norm", ...parameters);
     return [{ shape: x!.shape, dtype: storageType("batch_norm", x) }];
   },
   encode: (a) => [a.eps, a.relu ? 1 : 0],
@@ -38,7 +22,6 @@ export const batchNorm = defineOp<Attrs>({
     });
     return [{ shape: x!.shape, data }];
   },
-  gradient,
   toOnnx: ({ inputs: [x, ...parameters], outputs: [y], attrs: a }, emit) => {
     const axes = channelsFirst(x!.shape.length);
     const inputs = [emit.arranged(x!, axes), ...parameters.map((p) => emit.arranged(p!))];
