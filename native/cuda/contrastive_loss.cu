@@ -265,11 +265,11 @@ Status contrastive_loss(const Call& call) {
   Status status = for_float(call.in[0].dtype, [&](auto zero) { return scores<decltype(zero)>(call, s, sums); });
   if (!status) return status;
   const auto count = static_cast<int>(s.count);
-  status = launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
-                  JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), global<float>(call.out[3]),
-                                global<float>(call.out[4]), count, static_cast<int>(s.ranges),
-                                static_cast<int>(s.strips), static_cast<float>(call.attrs[1]),
-                                static_cast<float>(call.attrs[2]), s.grouped});
+  status =
+      launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
+             JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), global<float>(call.out[3]),
+                           global<float>(call.out[4]), count, static_cast<int>(s.ranges), static_cast<int>(s.strips),
+                           static_cast<float>(call.attrs[1]), static_cast<float>(call.attrs[2]), s.grouped});
   if (!status) return status;
   return launch(loss_kernel, Grid{}, kThreads, sizeof(float) * kThreads / kWarpSize, call.stream,
                 LossArguments{global<float>(call.out[0]), sums.terms, count});
