@@ -27,6 +27,7 @@ export { searchText, type TextSearchOptions, type TextSearchResult } from "./fea
 export { openTextSide, type OpenTextSideOptions, type TextSide, videoClipTextSide } from "./features/text_side.js";
 export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
+export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./features/zero_shot.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
 export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
