@@ -9,6 +9,7 @@ import { FeatureFolder } from "../../dist/data/feature_folder.js";
 import { packDataset, readPack } from "../../dist/data/pack.js";
 import { PackedDataset } from "../../dist/data/packed_dataset.js";
 import { makePairBatch, shuffledGroups } from "../../dist/data/pair_batch.js";
+import { PairLoader } from "../../dist/data/pair_loader.js";
 import type { VideoRecord } from "../../dist/data/record.js";
 import { Skips } from "../../dist/data/skips.js";
 import { Random } from "../../dist/random.js";
@@ -134,6 +135,36 @@ test("pair batches: a function of seed, epoch and video, padded rows, one row fo
     assert.ok(batch.lengths[row] >= 1 && batch.lengths[row] <= 10);
   }
   dataset.close();
+});
+
+test("the same batches for 0, 1 and 4 workers, and from the middle on", async () => {
+  const groups = shuffledGroups(count - 2, 4, 5, 1);
+  const sampling = { seed: 5, pairsPerVideo: 2, videoSeconds: [3, 8], textTokens: [3, 10] } as const;
+  const run = async (workers: number, start = 0) => {
+    const loader = new PairLoader({ folder: join(scratch, "a"), sampling, workers, prefetch: 3 });
+    const batches: unknown[] = [];
+    for await (const { index, batch } of loader.epoch(groups, 1, { start })) batches.push({ index, ...batch });
+    await loader.close();
+    return batches;
+  };
+  const alone = await run(0);
+  assert.is(alone.length, groups.length);
+  assert.equal(await run(1), alone);
+  assert.equal(await run(4), alone);
+  assert.equal(await run(2, 3), alone.slice(3));
+});
+
+test("a folder that is none is an error with any number of workers", async () => {
+  for (const workers of [0, 2]) {
+    const loader = new PairLoader({ folder: join(scratch, "nothing"), sampling: { seed: 1 }, workers });
+    try {
+      for await (const _ of loader.epoch([Int32Array.of(0)], 0)) assert.unreachable();
+      assert.unreachable();
+    } catch (error) {
+      assert.match((error as Error).message, /pack\.json: cannot be read/);
+    }
+    await loader.close();
+  }
 });
 
 test("shuffled groups hold each video at most once", () => {
