@@ -29,6 +29,7 @@ set(VIDEOCLIP_OPS
   slice
   softmax
   space_to_depth
+  swish_conv3d
   top_k
   unary
   unary_grad

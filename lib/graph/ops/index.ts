@@ -28,6 +28,7 @@ export * from "./scale_channels.js";
 export * from "./slice.js";
 export * from "./softmax.js";
 export * from "./space_to_depth.js";
+export * from "./swish_conv3d.js";
 export * from "./top_k.js";
 export * from "./unary.js";
 export * from "./unary_grad.js";
