@@ -42,6 +42,7 @@ set(VIDEOCLIP_OPS
   softmax
   softmax_grad
   space_to_depth
+  swish_conv3d
   top_k
   unary
   unary_grad

@@ -7,6 +7,7 @@ import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { conv3d, conv3dAttrs } from "../../dist/graph/ops/index.js";
 import { chooseBf16 } from "../../dist/graph/passes/choose_bf16.js";
 import { chooseWinograd } from "../../dist/graph/passes/choose_winograd.js";
+import { swishInputs } from "../../dist/graph/passes/swish_inputs.js";
 import * as passes from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
@@ -73,6 +74,23 @@ test("swish moves into a depthwise convolution, not into others", () => {
   assert.equal(names(fused), ["conv3d"]);
   const kept = same(() => ({ y: nn.unary(point(x(), "c", 6), "swish") }), passes.fuseEpilogue);
   assert.ok(names(kept).includes("unary"));
+});
+
+test("swishInputs moves the gate and swish of squeeze-and-excitation into the convolution behind them", () => {
+  const gate = () => nn.unary(nn.globalMean(x()), "sigmoid");
+  const graph = same(
+    () => ({ y: point(nn.unary(nn.scaleChannels(x(), gate()), "swish"), "c", 6) }),
+    (made) => {
+      swishInputs(made);
+      passes.deadCode(made);
+    },
+  );
+  assert.equal(names(graph), ["global_mean", "unary", "swish_conv3d"]);
+  const shared = same(() => {
+    const active = nn.unary(x(), "swish");
+    return { active, y: point(active, "c", 6) };
+  }, swishInputs);
+  assert.not.ok(names(shared).includes("swish_conv3d"), "a swish that is read elsewhere stays");
 });
 
 test("a value that is read elsewhere is not fused away", () => {

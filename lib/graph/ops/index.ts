@@ -41,6 +41,7 @@ export * from "./slice.js";
 export * from "./softmax.js";
 export * from "./softmax_grad.js";
 export * from "./space_to_depth.js";
+export * from "./swish_conv3d.js";
 export * from "./top_k.js";
 export * from "./unary.js";
 export * from "./unary_grad.js";

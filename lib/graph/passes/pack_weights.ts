@@ -7,6 +7,7 @@ import {
   packConvWeight,
   packConvWeightBf16,
   packWinogradWeight,
+  swishConv3d,
   winogradConv3d,
 } from "../ops/index.js";
 import type { Node, OpDefinition } from "../tensor.js";
@@ -24,7 +25,7 @@ function packer(node: Node, panelWidth: number): ((weight: Node["inputs"][0]) =>
     const { split } = node.attrs as unknown as Conv3dAttrs;
     return (weight) => makeNode(packConvWeightBf16, [weight], { split, panelWidth }, node.layer);
   }
-  if (is(conv3d)) {
+  if (is(conv3d) || is(swishConv3d)) {
     const { groups, split } = node.attrs as unknown as Conv3dAttrs;
     return (weight) => makeNode(packConvWeight, [weight], { groups, split, panelWidth }, node.layer);
   }
