@@ -16,6 +16,7 @@ set(VIDEOCLIP_OPS
   dropout
   embedding
   embedding_grad
+  expand_depthwise
   fill
   fold_conv_bias
   fold_conv_weight

@@ -14,6 +14,7 @@ export * from "./cross_entropy_grad.js";
 export * from "./dropout.js";
 export * from "./embedding.js";
 export * from "./embedding_grad.js";
+export * from "./expand_depthwise.js";
 export * from "./fill.js";
 export * from "./fold_conv_bias.js";
 export * from "./fold_conv_weight.js";
