@@ -2,6 +2,8 @@ import {
   type Conv3dAttrs,
   conv3d,
   conv3dBf16,
+  type Conv3dGradInputAttrs,
+  conv3dGradInput,
   expandDepthwise,
   type LinearAttrs,
   linear,
@@ -28,6 +30,10 @@ function packers(node: Node, panelWidth: number): Record<number, Pack> {
   const { groups, split } = node.attrs as unknown as Conv3dAttrs;
   if (is(conv3dBf16)) {
     return { 1: (weight) => makeNode(packConvWeightBf16, [weight], { split, panelWidth }, node.layer) };
+  }
+  if (is(conv3dGradInput)) {
+    const { groups, inChannels } = node.attrs as unknown as Conv3dGradInputAttrs;
+    return { 1: panels(groups, [inChannels]) };
   }
   if (is(conv3d) || is(swishConv3d)) return { 1: panels(groups, split) };
   if (is(expandDepthwise)) return { 1: panels(1, split), 3: panels(groups, split) };
