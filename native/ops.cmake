@@ -1,5 +1,6 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
+  adam
   attention
   avg_pool3d
   avg_pool3d_grad
@@ -20,6 +21,8 @@ set(VIDEOCLIP_OPS
   fold_conv_weight
   global_mean
   global_mean_grad
+  global_norm
+  keep_finite
   layer_norm
   linear
   matmul
@@ -35,6 +38,7 @@ set(VIDEOCLIP_OPS
   reduce_max_grad
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth
@@ -47,6 +51,7 @@ set(VIDEOCLIP_OPS
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  adam
   attention
   avg_pool3d
   avg_pool3d_grad
@@ -66,6 +71,8 @@ set(VIDEOCLIP_CUDA_OPS
   fold_conv_weight
   global_mean
   global_mean_grad
+  global_norm
+  keep_finite
   layer_norm
   linear
   matmul
@@ -78,6 +85,7 @@ set(VIDEOCLIP_CUDA_OPS
   reduce_max_grad
   reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth

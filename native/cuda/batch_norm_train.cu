@@ -163,7 +163,7 @@ Status batch_norm_train(const Call& call) {
                                          static_cast<int>(x.channels),
                                          call.attrs[0],
                                          call.attrs[1]};
-      const Grid channels{static_cast<unsigned>((x.channels + kColumnThreads - 1) / kColumnThreads)};
+      const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
       status = launch(statistics_kernel<T>, channels, kColumnThreads, 0, call.stream, statistics);
       if (!status) return status;
       const ApplyArgs<T> args{global<T>(call.out[0]),
@@ -177,7 +177,7 @@ Status batch_norm_train(const Call& call) {
                               columns,
                               call.attrs[2] != 0};
       const int64_t per_block = int64_t{kRows} * columns.groups;
-      const Grid grid{static_cast<unsigned>((x.rows + per_block - 1) / per_block), columns.blocks};
+      const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
       return launch(apply_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

@@ -79,7 +79,7 @@ template <int V, class Source>
 Status channel_sums(const Call& call, const Source& source, const Columns& columns, const RowChunks& chunks,
                     Global<float> partial) {
   const SumsArgs<Source> args{partial, source, columns, chunks};
-  const Grid grid{static_cast<unsigned>(chunks.count), columns.blocks};
+  const Grid grid{chunks.count, columns.blocks};
   return launch(channel_sums_kernel<Source, V>, grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, args);
 }
 

@@ -2,7 +2,7 @@ import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp, type GradientNode, sameShape, shapeError } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { batchNormGrad } from "./batch_norm_grad.js";
-import { storageType } from "./storage.js";
+import { requireF32, storageType } from "./storage.js";
 
 /** The running statistics are constants: frozen BatchNorm, fine-tuned with the rest. */
 function gradient({
@@ -26,6 +26,7 @@ export const batchNorm = defineOp<Attrs>({
     const want = [x!.shape[x!.shape.length - 1]];
     for (const p of parameters)
       if (!sameShape(p?.shape ?? [], want)) throw shapeError("batch_norm", `[${want}]`, p?.shape ?? "none");
+    requireF32("batch_norm", ...parameters);
     return [{ shape: x!.shape, dtype: storageType("batch_norm", x) }];
   },
   encode: (a) => [a.eps, a.relu ? 1 : 0],

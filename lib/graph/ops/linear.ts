@@ -14,6 +14,7 @@ import {
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { matmul } from "./matmul.js";
+import { requireF32 } from "./storage.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
@@ -33,6 +34,8 @@ function shape([x, weight, bias]: (TensorType | null)[], a: LinearAttrs): Tensor
   }
   if (bias && !sameShape(bias.shape, [a.outFeatures]))
     throw shapeError("linear", `bias [${a.outFeatures}]`, bias.shape);
+  if (!weight || !isFloat(weight.dtype)) throw shapeError("linear", "a weight of floats", weight?.dtype ?? "none");
+  requireF32("linear", bias);
   return [{ shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype }];
 }
 
