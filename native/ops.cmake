@@ -2,6 +2,7 @@
 set(VIDEOCLIP_OPS
   adam
   attention
+  attention_grad
   avg_pool3d
   avg_pool3d_grad
   batch_norm
@@ -15,7 +16,11 @@ set(VIDEOCLIP_OPS
   conv3d_bf16
   conv3d_grad_input
   conv3d_grad_weight
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
@@ -23,7 +28,10 @@ set(VIDEOCLIP_OPS
   global_mean_grad
   global_norm
   keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -41,6 +49,7 @@ set(VIDEOCLIP_OPS
   sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   transpose_conv_weight
@@ -53,6 +62,7 @@ set(VIDEOCLIP_OPS
 set(VIDEOCLIP_CUDA_OPS
   adam
   attention
+  attention_grad
   avg_pool3d
   avg_pool3d_grad
   batch_norm
@@ -65,7 +75,11 @@ set(VIDEOCLIP_CUDA_OPS
   conv3d
   conv3d_grad_input
   conv3d_grad_weight
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
@@ -73,7 +87,10 @@ set(VIDEOCLIP_CUDA_OPS
   global_mean_grad
   global_norm
   keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -88,6 +105,7 @@ set(VIDEOCLIP_CUDA_OPS
   sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   transpose_conv_weight
