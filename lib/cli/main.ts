@@ -8,6 +8,8 @@ import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { inspectCommand } from "./inspect.js";
+import { plotCommand } from "./plot.js";
+import { trainCommand } from "./train.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
@@ -29,6 +31,8 @@ for (const command of [
   inspectCommand(),
   convertCommand(),
   doctorCommand(),
+  trainCommand(),
+  plotCommand(),
 ]) {
   program.addCommand(strict(command));
 }

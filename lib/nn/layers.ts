@@ -6,6 +6,7 @@ import {
   concat as concatOp,
   conv3dAttrs,
   conv3d as conv3dOp,
+  dropout as dropoutOp,
   embedding as embeddingOp,
   globalMean as globalMeanOp,
   layerNorm as layerNormOp,
@@ -24,7 +25,7 @@ import {
   unary as unaryOp,
 } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { applyOp, parameter } from "../graph/trace.js";
+import { applyOp, parameter, scalar, training } from "../graph/trace.js";
 
 export interface ConvOptions {
   kernel: Triple;
@@ -67,6 +68,17 @@ export function linearWith(x: Tensor, weight: Tensor, bias: Tensor | null): Tens
 export function layerNorm(x: Tensor, key: string, eps: number, residual?: Tensor): Tensor {
   const [weight, bias] = ["weight", "bias"].map((name) => parameter(`${key}.${name}`, x.shape.slice(-1)));
   return applyOp(layerNormOp, [x, weight, bias, residual ?? null], { eps })[0];
+}
+
+/**
+ * Dropout in training, x in inference. What is dropped follows from the scalar `random_key` i32 `[2]` (seed, step).
+ * @param rate default: the one that the graph is traced with
+ */
+export function dropout(x: Tensor, rate?: number): Tensor {
+  const now = training();
+  const probability = rate ?? now?.dropout ?? 0;
+  if (!now || probability === 0) return x;
+  return applyOp(dropoutOp, [x, scalar("random_key", 2, "i32")], { rate: probability, stream: now.nextStream++ })[0];
 }
 
 /** Max-pool with PyTorch's padding (-inf, floor). */
