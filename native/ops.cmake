@@ -11,6 +11,7 @@ set(VIDEOCLIP_OPS
   binary
   cast
   concat
+  contrastive_grad
   contrastive_loss
   conv3d
   conv3d_bf16
@@ -71,6 +72,7 @@ set(VIDEOCLIP_CUDA_OPS
   binary
   cast
   concat
+  contrastive_grad
   contrastive_loss
   conv3d
   conv3d_grad_input

@@ -9,6 +9,7 @@ export * from "./batch_norm_train.js";
 export * from "./binary.js";
 export * from "./cast.js";
 export * from "./concat.js";
+export * from "./contrastive_grad.js";
 export * from "./contrastive_loss.js";
 export * from "./conv3d.js";
 export * from "./conv3d_bf16.js";
