@@ -8,7 +8,6 @@
 #include "cuda/channel_sums.h"
 #include "cuda/dispatch.h"
 #include "cuda/primitives/math.h"
-#include "cuda/vector.h"
 #include "ops/batch_norm_grad.h"
 
 namespace videoclip {
@@ -154,8 +153,8 @@ Status batch_norm_grad(const Call& call) {
                               call.attrs[1] != 0};
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
-    int width = 8;
-    for (const Tensor* t : {&call.in[0], &call.in[1], &call.out[0]}) width = widest_vector(*t, x.channels, width);
+    const int width = vector_width(x.channels, {&call.in[0], &call.in[1], &call.out[0]},
+                                   {&call.in[2], &call.in[3], &call.in[4], &call.in[5]});
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(x.channels / width);
       const RowChunks chunks(x.rows, columns);

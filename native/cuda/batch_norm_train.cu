@@ -9,7 +9,6 @@
 #include "cuda/activation.h"
 #include "cuda/channel_sums.h"
 #include "cuda/dispatch.h"
-#include "cuda/vector.h"
 #include "ops/batch_norm_train.h"
 
 namespace videoclip {
@@ -137,7 +136,7 @@ Status batch_norm_train(const Call& call) {
   const auto shift = Global<float>(reinterpret_cast<float*>(call.workspace) + most + C, C);
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
-    const int width = widest_vector(call.in[0], x.channels, widest_vector(call.out[0], x.channels, 8));
+    const int width = vector_width(x.channels, {&call.in[0], &call.out[0]}, {&call.out[1]});
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(x.channels / width);
       const RowChunks chunks(x.rows, columns);
