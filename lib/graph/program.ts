@@ -269,7 +269,9 @@ const HALF_ON_CPU = new Set([
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
   const store = device.parameters;
-  const stale = derived.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
+  // a graph may make the same form in two places
+  const different = [...new Map(derived.map((d) => [d.name, d])).values()];
+  const stale = different.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
   if (stale.length === 0) return;
   const versions = new Map(stale.map((d) => [d.name, store.versions(d.sources)]));
   const graph = graphOf(new Map(stale.map((d) => [d.name, d.tensor])));
