@@ -6,6 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "../../dist/errors.js";
 import { checkTrainConfig, readTrainConfig } from "../../dist/cli/training/read.js";
+import type { MetricsLine } from "../../dist/train/metrics.js";
 import { measuresOf, plotSvg } from "../../dist/train/plot.js";
 
 const test = suite("train config");
@@ -79,7 +80,7 @@ test("--set changes keys; values are JSON or strings", () => {
 });
 
 test("curves have a panel per measure and gaps where a value is missing", () => {
-  const lines = [
+  const lines: MetricsLine[] = [
     { step: 1, loss: 3, rate: 0.1, skipped: false, samplesPerSecond: 5 },
     { step: 2, loss: null, rate: 0.2, skipped: true, "evaluation.R@1": 0.5 },
     { step: 3, loss: 1, rate: 0.2, skipped: false },
