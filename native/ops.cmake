@@ -20,6 +20,7 @@ set(VIDEOCLIP_OPS
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
   fill
@@ -80,6 +81,7 @@ set(VIDEOCLIP_CUDA_OPS
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
   fill

@@ -18,6 +18,7 @@ export * from "./conv3d_grad_weight.js";
 export * from "./cross_entropy.js";
 export * from "./cross_entropy_grad.js";
 export * from "./dropout.js";
+export * from "./dynamic_update_slice.js";
 export * from "./embedding.js";
 export * from "./embedding_grad.js";
 export * from "./fill.js";
