@@ -68,7 +68,7 @@ async function run(graph: Graph, threads: number) {
     const program = compile(optimize(graph), device);
     return { bytes: program.bytes, results: await program.run(given) };
   } catch (cause) {
-    throw new Error((cause as Error).message); // the reporter reads other fields of an error in its own way
+    throw new Error((cause as Error).message, { cause }); // the reporter reads other fields of an error in its own way
   } finally {
     device.dispose();
   }
