@@ -2,6 +2,7 @@ import {
   avgPool3d,
   type BinaryKind,
   batchNorm as batchNormOp,
+  batchNormTrain,
   binary as binaryOp,
   concat as concatOp,
   conv3dAttrs,
@@ -25,7 +26,7 @@ import {
   unary as unaryOp,
 } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { applyOp, parameter, scalar, training } from "../graph/trace.js";
+import { applyOp, parameter, scalar, training, update } from "../graph/trace.js";
 
 export interface ConvOptions {
   kernel: Triple;
@@ -45,11 +46,26 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
   return applyOp(conv3dOp, [x, weight, b, null, null], conv3dAttrs({ outChannels, kernel, groups, ...rest }))[0];
 }
 
-/** BatchNorm in inference with `<key>.{weight, bias, running_mean, running_var}`. */
-export function batchNorm(x: Tensor, key: string, eps: number): Tensor {
+export interface BatchNormOptions {
+  eps: number;
+  /** Share of the batch in new running statistics (PyTorch's). Default 0.1. */
+  momentum?: number;
+  /** A ReLU follows. */
+  relu?: boolean;
+}
+
+/**
+ * BatchNorm with `<key>.{weight, bias, running_mean, running_var}`: by the running statistics, or in training by those of the
+ * batch, which update the running ones.
+ */
+export function batchNorm(x: Tensor, key: string, { eps, momentum = 0.1, relu = false }: BatchNormOptions): Tensor {
   const C = [x.shape[x.shape.length - 1]];
   const parameters = ["weight", "bias", "running_mean", "running_var"].map((name) => parameter(`${key}.${name}`, C));
-  return applyOp(batchNormOp, [x, ...parameters], { eps })[0];
+  if (!training()) return applyOp(batchNormOp, [x, ...parameters], { eps, relu })[0];
+  const [y, , , mean, variance] = applyOp(batchNormTrain, [x, ...parameters], { eps, momentum, relu });
+  update(parameters[2], mean);
+  update(parameters[3], variance);
+  return y;
 }
 
 /** y = x Wᵀ + b with `<key>.weight` `[out, in]` and `<key>.bias`. */
