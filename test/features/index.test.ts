@@ -390,6 +390,40 @@ test("20 SIGKILLs during appends lose nothing that was saved", async () => {
   console.log(`  ${saved} videos, ${cut} of 20 kills fell into an append`);
 });
 
+test("SIGKILLs while a video is replaced leave the index as it was or as it will be", async () => {
+  const at = folder();
+  const dim = 64;
+  const list = videos(400, dim);
+  const index = await FeatureIndex.create(at, { dim, dtype: "f32" });
+  await index.append(list);
+  index.dispose();
+  const names = list.map(({ video: name }) => name).sort();
+  const replacer = join(root, "replacer.mjs");
+  writeFileSync(
+    replacer,
+    readFileSync(script, "utf8")
+      .replace("for (let i = 0; i < Number(count); i++)", "for (;;)")
+      .replace(/await index\.append\([^\n]*\n/, "await index.append([{ video: 'video 5', rows, spans: [[0, 1], [1, 2], [2, 3]] }], { replace: true });\n"), // prettier-ignore
+  );
+  let generation = 0;
+  for (let kill = 0; kill < 6; kill++) {
+    const child = spawn(process.execPath, [replacer, at], { stdio: ["ignore", "pipe", "inherit"] });
+    child.stdout!.once("data", () => setTimeout(() => child.kill("SIGKILL"), 7 * kill + Math.random() * 10));
+    await new Promise((resolve) => child.on("close", resolve));
+    const again = await FeatureIndex.open(at, { threads: 1 });
+    assert.equal([...again.videos()].sort(), names);
+    assert.ok(again.manifest.generation > generation);
+    generation = again.manifest.generation;
+    for (const i of [0, 4, 6, 399]) {
+      const query = list[i].rows.slice(0, dim);
+      const { scores } = await again.similarityOverTime(query, `video ${i}`);
+      assert.ok(Math.abs(scores[0] - query.reduce((sum, v) => sum + v * v, 0)) < 1e-4);
+    }
+    assert.is((await again.similarityOverTime(new Float32Array(dim), "video 5")).scores.length, 3);
+    again.dispose();
+  }
+});
+
 test("of two writers at a time one is refused, and both leave a whole index", async () => {
   const at = folder();
   (await FeatureIndex.create(at, { dim: 64 })).dispose();
