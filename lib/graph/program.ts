@@ -297,7 +297,7 @@ const OPERANDS: Record<string, number> = {
   conv3d: 5,
   conv3d_bf16: 5,
   winograd_conv3d: 4,
-  linear: 3,
+  linear: 5,
   layer_norm: 4,
   attention: 4,
   contrastive_loss: 3,

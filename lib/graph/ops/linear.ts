@@ -2,14 +2,17 @@ import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
 import { type Array64, defineOp, elements, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
-/** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
+/**
+ * y = activation(x Wᵀ + b + s r): x `[..., in]`, weight `[out, in]`, optional bias b `[out]`, optional residual r
+ * `[..., out]` with an optional factor s `[out]` per channel (MobileBERT's NoNorm).
+ */
 export interface LinearAttrs {
   outFeatures: number;
   activation: "none" | UnaryKind;
   packed?: boolean;
 }
 
-function shape([x, weight, bias]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
+function shape([x, weight, bias, residual, scale]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
   if (!x || x.shape.length < 1 || !isFloat(x.dtype)) {
     throw shapeError("linear", "x [..., in] of floats", x?.shape ?? "none");
   }
@@ -17,12 +20,20 @@ function shape([x, weight, bias]: (TensorType | null)[], a: LinearAttrs): Tensor
   if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
     throw shapeError("linear", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
   }
-  if (bias && !sameShape(bias.shape, [a.outFeatures]))
-    throw shapeError("linear", `bias [${a.outFeatures}]`, bias.shape);
-  return [{ shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype }];
+  const y = { shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype };
+  for (const [name, tensor] of Object.entries({ bias, scale })) {
+    if (tensor && !sameShape(tensor.shape, [a.outFeatures])) {
+      throw shapeError("linear", `${name} [${a.outFeatures}]`, tensor.shape);
+    }
+  }
+  if (residual && (!sameShape(residual.shape, y.shape) || residual.dtype !== x.dtype)) {
+    throw shapeError("linear", `${x.dtype} residual [${y.shape.join(", ")}]`, residual.shape);
+  }
+  if (scale && !residual) throw shapeError("linear", "a residual for the scale", "none");
+  return [y];
 }
 
-function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array64[] {
+function reference([x, weight, bias, residual, scale]: (Array64 | null)[], a: LinearAttrs): Array64[] {
   const width = x!.shape[x!.shape.length - 1];
   const rows = elements(x!.shape) / width;
   const y = new Float64Array(rows * a.outFeatures);
@@ -30,6 +41,7 @@ function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array
   for (let r = 0; r < rows; r++) {
     for (let o = 0; o < a.outFeatures; o++) {
       let sum = bias ? bias.data[o] : 0;
+      if (residual) sum += (scale ? scale.data[o] : 1) * residual.data[r * a.outFeatures + o];
       for (let i = 0; i < width; i++) sum += x!.data[r * width + i] * weight!.data[o * width + i];
       y[r * a.outFeatures + o] = f(sum);
     }
@@ -37,7 +49,8 @@ function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array
   return [{ shape: [...x!.shape.slice(0, -1), a.outFeatures], data: y }];
 }
 
-function toOnnx({ inputs: [x, weight, bias], outputs: [y], attrs: a }: OnnxNode<LinearAttrs>, emit: OnnxEmitter): void {
+function toOnnx({ inputs, outputs: [y], attrs: a }: OnnxNode<LinearAttrs>, emit: OnnxEmitter): void {
+  const [x, weight, bias, residual, scale] = inputs;
   let name: string;
   if (x!.shape.length === 2) {
     name = emit.node(
@@ -48,6 +61,10 @@ function toOnnx({ inputs: [x, weight, bias], outputs: [y], attrs: a }: OnnxNode<
   } else {
     name = emit.node("MatMul", [emit.arranged(x!), emit.arranged(weight!, [1, 0])]);
     if (bias) name = emit.node("Add", [name, emit.arranged(bias)]);
+  }
+  if (residual) {
+    const added = emit.arranged(residual);
+    name = emit.node("Add", [name, scale ? emit.node("Mul", [added, emit.arranged(scale)]) : added]);
   }
   if (a.activation === "none") emit.set(y, name);
   else emitUnary(emit, a.activation, name, y);
@@ -91,6 +108,38 @@ export const linear = defineOp<LinearAttrs>({
         { shape: [264], integer: 9 },
       ],
       attrs: { outFeatures: 264, activation: "none" },
+    },
+    {
+      name: "residual",
+      inputs: [
+        { shape: [2, 19, 37], integer: 4 },
+        { shape: [67, 37], integer: 3 },
+        { shape: [67], integer: 9 },
+        { shape: [2, 19, 67], integer: 9 },
+      ],
+      attrs: { outFeatures: 67, activation: "relu" },
+    },
+    {
+      name: "scaled residual",
+      inputs: [
+        { shape: [1, 34, 48], integer: 4 },
+        { shape: [40, 48], integer: 3 },
+        { shape: [40], integer: 9 },
+        { shape: [1, 34, 40], integer: 9 },
+        { shape: [40], integer: 3 },
+      ],
+      attrs: { outFeatures: 40, activation: "none" },
+    },
+    // more than a block of the inner dimension, of rows and of both
+    {
+      name: "deep",
+      inputs: [
+        { shape: [1, 15, 1601], integer: 2 },
+        { shape: [33, 1601], integer: 2 },
+        { shape: [33], integer: 9 },
+        { shape: [1, 15, 33], integer: 9 },
+      ],
+      attrs: { outFeatures: 33, activation: "none" },
     },
     ...unaryKinds.map((activation) => ({
       name: activation,

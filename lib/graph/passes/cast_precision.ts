@@ -7,7 +7,7 @@ import { fromParameters } from "./choose_winograd.js";
 export const FULL_PRECISION: Record<string, readonly number[]> = {
   attention: [3],
   conv3d: [2],
-  linear: [2],
+  linear: [2, 4],
   batch_norm: [1, 2, 3, 4],
   layer_norm: [1, 2],
 };
