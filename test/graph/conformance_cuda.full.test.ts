@@ -27,7 +27,7 @@ const BATCHED: Record<string, number[]> = {
   conv3d: [0, 3, 4],
   global_mean: [0],
   layer_norm: [0, 3],
-  linear: [0],
+  linear: [0, 3],
   max_pool3d: [0],
   preprocess: [0],
   scale_channels: [0, 1],

@@ -10,7 +10,7 @@ import { chooseWinograd } from "../../dist/graph/passes/choose_winograd.js";
 import * as passes from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, type Graph, input, sortGraph, trace } from "../../dist/graph/trace.js";
+import { applyOp, type Graph, input, parameter, sortGraph, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 
@@ -64,6 +64,29 @@ test("activations, biases and residuals move into the epilogue", () => {
   assert.equal(names(graph), ["conv3d"]);
   const gate = same(() => ({ y: nn.unary(nn.linear(input("v", [3, 7]), "l", 4), "sigmoid") }), passes.fuseEpilogue);
   assert.equal(names(gate), ["linear"]);
+});
+
+test("a residual, with or without a factor per channel, moves into the linear layer before it", () => {
+  const rows = () => input("x", [2, 5, 6]);
+  const plain = same(() => {
+    const t = rows();
+    return { y: nn.relu(nn.binary(t, nn.linear(t, "l", 6), "add")) };
+  }, passes.fuseEpilogue);
+  assert.equal(names(plain), ["linear"]);
+  const scaled = () => {
+    const t = rows();
+    return { y: nn.binary(nn.linear(t, "l", 6), nn.binary(t, parameter("factor", [6]), "mul"), "add") };
+  };
+  const graph = same(scaled, passes.optimize);
+  assert.equal(names(graph), ["linear"]);
+  // a scaled value that is read elsewhere stays, and so does a factor per row
+  const kept = same(() => {
+    const t = rows();
+    const both = nn.binary(t, parameter("factor", [6]), "mul");
+    const perRow = nn.binary(t, input("factors", [2, 5, 1]), "mul");
+    return { y: nn.binary(nn.linear(t, "l", 6), both, "add"), z: nn.binary(nn.linear(t, "m", 6), perRow, "add"), both };
+  }, passes.optimize);
+  assert.equal(names(kept).sort(), ["binary", "binary", "linear", "linear"]);
 });
 
 test("a value that is read elsewhere is not fused away", () => {
