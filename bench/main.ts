@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parametersOf } from "../dist/models/parameters.js";
 import { benchExtract } from "./extract.js";
+import { benchIndex } from "./index.js";
 import { report } from "./report.js";
 import { BENCHES } from "./cases/index.js";
 import { Engine } from "./harness/engine.js";
@@ -29,6 +30,8 @@ const { values, positionals } = parseArgs({
     runs: { type: "string", default: "15" },
     peer: { type: "string", multiple: true },
     long: { type: "boolean", default: false },
+    rows: { type: "string", default: "1000000" },
+    folder: { type: "string" },
   },
 });
 const [name] = positionals;
@@ -42,10 +45,15 @@ if (name === "extract") {
   await benchExtract({ json: values.json, threads, long: values.long });
   process.exit(0);
 }
+if (name === "index") {
+  const { json, folder } = values;
+  await benchIndex({ json, threads, runs, folder, rows: Number(values.rows), dim: 768, dtype: "f16" });
+  process.exit(0);
+}
 if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
   const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
   console.error(
-    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  report     writes the tables of README.md from results/*.jsonl`,
+    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
   );
   process.exit(2);
 }

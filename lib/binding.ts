@@ -27,6 +27,8 @@ export interface NativeEngine {
   readParameter(id: number): ArrayBuffer;
   removeParameter(id: number): void;
   allocate(bytes: number): ArrayBuffer;
+  /** Bytes of an open file, read from it when they are used; throws where that cannot be done. */
+  map(file: number, offset: number, bytes: number): ArrayBuffer;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
   run(

@@ -94,6 +94,15 @@ export class Device {
     return new kind(this.native((engine) => engine.allocate(length * kind.BYTES_PER_ELEMENT)));
   }
 
+  /**
+   * Bytes of an open file as memory that runs read in place, filled from the file when it is used. CPU only.
+   * @throws VideoClipError `ERR_RUN` where files cannot be mapped
+   * @internal
+   */
+  map(file: number, offset: number, bytes: number): ArrayBuffer {
+    return this.native((engine) => engine.map(file, offset, bytes));
+  }
+
   /** Bytes held: parameters with their derived forms, and the arena and workspace that all programs share. */
   memory(): { parameters: number; scratch: number } {
     const info = this.engine.info();

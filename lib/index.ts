@@ -4,6 +4,24 @@ export * from "./errors.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
+export {
+  type AppendOptions,
+  type CreateIndexOptions,
+  FeatureIndex,
+  type OpenIndexOptions,
+  type SearchHit,
+  type SearchVectorOptions,
+  type SearchVectorsOptions,
+  type SimilarityOverTime,
+} from "./features/feature_index.js";
+export {
+  IndexError,
+  type IndexManifest,
+  type IndexSettings,
+  type RowDType,
+  type TextSideInfo,
+} from "./features/index_format.js";
+export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
@@ -40,11 +58,19 @@ export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/trans
 export { marianKeys, torchKeys, type TransformerKeys } from "./models/transformer_keys.js";
 export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
 export { VideoClip } from "./models/videoclip.js";
-export { VIDEOCLIP, type VideoClipConfig, type VideoModelConfig } from "./models/videoclip_config.js";
+export {
+  VIDEOCLIP,
+  VIDEOCLIP_LIGHT,
+  type VideoClipConfig,
+  type VideoClipPreset,
+  type VideoModelConfig,
+} from "./models/videoclip_config.js";
 export type { LongVideoPolicy, VideoFeatures, VideoWindow } from "./models/videoclip_input.js";
 export type {
   EmbedOptions,
   EmbedVideoOptions,
+  InitialVideoClipOptions,
+  RandomVideoClipOptions,
   TextEmbeddings,
   VideoClipOptions,
   VideoClipTokenizer,

@@ -1,5 +1,6 @@
 # One line per op: cpp/ops/<op>.h is its contract, cpp/cpu/<op>.cc its CPU kernel, cuda/<op>.cu its CUDA kernel.
 set(VIDEOCLIP_OPS
+  adam
   attention
   avg_pool3d
   batch_norm
@@ -10,9 +11,12 @@ set(VIDEOCLIP_OPS
   conv3d
   conv3d_bf16
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   layer_norm
   linear
   matmul
@@ -23,17 +27,21 @@ set(VIDEOCLIP_OPS
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth
   top_k
   unary
+  unary_grad
   winograd_conv3d
 )
 
 # The ops that have a CUDA kernel.
 set(VIDEOCLIP_CUDA_OPS
+  adam
   attention
   avg_pool3d
   batch_norm
@@ -43,9 +51,12 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_loss
   conv3d
   embedding
+  fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_norm
+  keep_finite
   layer_norm
   linear
   matmul
@@ -53,10 +64,13 @@ set(VIDEOCLIP_CUDA_OPS
   permute
   preprocess
   reduce_max
+  reduce_sum
   scale_channels
+  sgd_momentum
   slice
   softmax
   space_to_depth
   top_k
   unary
+  unary_grad
 )

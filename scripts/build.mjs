@@ -1,7 +1,8 @@
 // The one build step of a clone: the addon through cmake-js, then the TypeScript. Does nothing when nothing changed.
 //   --native   the addon alone
 //   --release  as it is published: no emulator, every GPU architecture; into build/release
-//   --cpu      without CUDA kernels (they are built where nvcc is found)
+//   --cpu      without CUDA kernels (they are built where nvcc is found); VIDEOCLIP_CUDA=off says the same to every
+//              command that builds
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -12,9 +13,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const quiet = process.argv.includes("--quiet");
 const nativeOnly = process.argv.includes("--native");
 const release = process.argv.includes("--release");
+const cpu = process.argv.includes("--cpu") || process.env.VIDEOCLIP_CUDA === "off";
 const settings = [
   `-DVIDEOCLIP_EMULATOR=${release ? "OFF" : "ON"}`,
-  `-DVIDEOCLIP_CUDA=${process.argv.includes("--cpu") ? "OFF" : "AUTO"}`,
+  `-DVIDEOCLIP_CUDA=${cpu ? "OFF" : "AUTO"}`,
   `-DVIDEOCLIP_CUDA_ARCHITECTURES=${release ? "all" : "80;90"}`,
 ];
 const folder = release ? "build/release" : "build";

@@ -3,12 +3,13 @@ import type { DeviceName, Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
 import { loadVideoEncoder } from "../models/load.js";
 import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
+import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
 import { ProgressReporter } from "./progress.js";
 
 interface Flags {
-  model: VideoModelName;
+  model: VideoModelName | VideoClipPreset;
   weights?: string;
   randomWeights?: number;
   out: string;
@@ -55,7 +56,11 @@ export function extractCommand(): Command {
     )
     .argument("<inputs...>", "files, folders, globs, or manifests (.csv or .jsonl with a path column)")
     .requiredOption("--out <dir>", "folder for the features")
-    .addOption(new Option("--model <name>", "network").choices(VIDEO_MODEL_NAMES).default("s3dg"))
+    .addOption(
+      new Option("--model <name>", "network; videoclip and videoclip-light: the video encoder of that model")
+        .choices([...VIDEO_MODEL_NAMES, ...Object.keys(VIDEOCLIP_PRESETS)])
+        .default("s3dg"),
+    )
     .option("--weights <file>", "weight file: safetensors, .pth, .pt")
     .option("--random-weights <seed>", "generated weights instead of a file, for trying things out", number)
     .option(
@@ -95,10 +100,17 @@ export function extractCommand(): Command {
     .action(runExtract);
 }
 
+/** The network of that name, or the one that makes features for that VideoCLIP model. */
+function videoEncoderOf(name: Flags["model"]): { model: VideoModelName; output?: string; preset: string } {
+  const found = Object.hasOwn(VIDEOCLIP_PRESETS, name) && VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel;
+  return found || { model: name as VideoModelName, preset: name };
+}
+
 async function runExtract(inputs: string[], flags: Flags): Promise<void> {
   const { fps, frames, stride, size } = flags;
-  const preset = resolvePreset(flags.preset ?? flags.model, { fps, frames, stride, size });
-  const encoder = await loadVideoEncoder({ ...flags, preset });
+  const { model, output, preset: sampling } = videoEncoderOf(flags.model);
+  const preset = resolvePreset(flags.preset ?? sampling, { fps, frames, stride, size });
+  const encoder = await loadVideoEncoder({ ...flags, model, output: flags.output ?? output, preset });
   const abort = new AbortController();
   const interrupt = () => abort.abort(new Error("interrupted"));
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);

@@ -1,12 +1,14 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { InvalidArgumentError as UsageError } from "../errors.js";
-import { describeModel } from "../models/describe.js";
+import { describeModel, type ModelDescription } from "../models/describe.js";
+import { describeVideoClip } from "../models/describe_videoclip.js";
 import type { S3DOptions } from "../models/s3d.js";
 import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
+import { VIDEOCLIP_PRESETS, type VideoClipPreset, videoClipPreset } from "../models/videoclip_config.js";
 import { inspectWeights } from "../weights/inspect.js";
 
 interface Flags {
-  model?: VideoModelName;
+  model?: VideoModelName | VideoClipPreset;
   frames?: number;
   size?: number;
   convolutions?: S3DOptions["convolutions"];
@@ -14,6 +16,9 @@ interface Flags {
   gating?: S3DOptions["gating"];
   json?: boolean;
 }
+
+const VIDEOCLIP_NAMES = Object.keys(VIDEOCLIP_PRESETS);
+const isVideoClip = (name: string): name is VideoClipPreset => VIDEOCLIP_NAMES.includes(name);
 
 function positive(text: string): number {
   const value = Number(text);
@@ -27,7 +32,10 @@ export function inspectCommand(): Command {
     .description("Show the tensors of a weight file, or the layers of a model")
     .argument("[file]", "weight file")
     .addOption(
-      new Option("--model <name>", "layers, parameters and multiply-adds of this model").choices(VIDEO_MODEL_NAMES),
+      new Option("--model <name>", "layers, parameters and multiply-adds of this model").choices([
+        ...VIDEO_MODEL_NAMES,
+        ...VIDEOCLIP_NAMES,
+      ]),
     )
     .option("--frames <n>", "frames of the clip (with --model)", positive)
     .option("--size <n>", "height and width of the clip (with --model)", positive)
@@ -71,18 +79,26 @@ async function showFile(file: string, json: boolean): Promise<void> {
   );
 }
 
-function showModel(model: VideoModelName, flags: Flags): void {
+function showModel(model: VideoModelName | VideoClipPreset, flags: Flags): void {
   const { frames, size, convolutions, split, gating } = flags;
-  const given = Object.entries({ convolutions, split, gating }).filter(([, value]) => value !== undefined);
-  if (given.length > 0 && model.startsWith("x3d")) {
-    const flag = `--${given[0][0]}`;
-    throw new UsageError(`${flag}: expected s3d or s3dg with it, received ${model}`, { argument: flag });
-  }
-  const description = describeModel({ model, frames, size, options: Object.fromEntries(given) });
-  if (flags.json) {
-    process.stdout.write(`${JSON.stringify(description)}\n`);
+  const clip = Object.entries({ frames, size }).filter(([, value]) => value !== undefined);
+  const s3d = Object.entries({ convolutions, split, gating }).filter(([, value]) => value !== undefined);
+  const refuse = (flag: string, expected: string): never => {
+    throw new UsageError(`--${flag}: expected ${expected} with it, received ${model}`, { argument: `--${flag}` });
+  };
+  if (s3d.length > 0 && !model.startsWith("s3d")) refuse(s3d[0][0], "s3d or s3dg");
+  if (isVideoClip(model)) {
+    if (clip.length > 0) refuse(clip[0][0], "a video encoder");
+    const parts = describeVideoClip(videoClipPreset(model));
+    if (flags.json) process.stdout.write(`${JSON.stringify(parts)}\n`);
+    else for (const [name, part] of Object.entries(parts)) process.stdout.write(table(part, name));
     return;
   }
+  const description = describeModel({ model, frames, size, options: Object.fromEntries(s3d) });
+  process.stdout.write(flags.json ? `${JSON.stringify(description)}\n` : table(description));
+}
+
+function table(description: ModelDescription, part?: string): string {
   const rows = description.layers.map(({ name, op, output, parameters, macs }) =>
     [
       name.padEnd(18),
@@ -93,7 +109,6 @@ function showModel(model: VideoModelName, flags: Flags): void {
     ].join(" "),
   );
   const total = `${description.parameters.toLocaleString("en")} parameters, ${(description.macs / 1e9).toFixed(3)} G multiply-adds`;
-  process.stdout.write(
-    `${["layer              op               output                     parameters  multiply-adds", ...rows, total].join("\n")}\n`,
-  );
+  const head = "layer              op               output                     parameters  multiply-adds";
+  return `${[head, ...rows, part ? `${part}: ${total}` : total].join("\n")}\n`;
 }

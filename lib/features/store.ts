@@ -12,10 +12,10 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { hostname } from "node:os";
 import { join, parse } from "node:path";
-import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { VideoClipError } from "../errors.js";
 import { npyData, npyHeader } from "../weights/npy.js";
+import { type FileLock, takeLock } from "./lock.js";
 
 /** A finished video in `manifest.jsonl`. */
 export interface ManifestEntry {
@@ -48,7 +48,7 @@ export class FeatureStore {
   readonly failures: FailureEntry[];
   #manifest: string;
   #failed: string;
-  #lock: string;
+  #lock: FileLock;
 
   /** @param suffix distinguishes the shards that share a folder */
   constructor(
@@ -58,8 +58,7 @@ export class FeatureStore {
     mkdirSync(folder, { recursive: true });
     this.#manifest = join(folder, `manifest${suffix}.jsonl`);
     this.#failed = join(folder, `failures${suffix}.jsonl`);
-    this.#lock = join(folder, `.lock${suffix}`);
-    takeLock(this.#lock);
+    this.#lock = takeLock(join(folder, `.lock${suffix}`), "another extraction");
     for (const name of readdirSync(folder)) {
       if (name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
     }
@@ -92,7 +91,7 @@ export class FeatureStore {
   }
 
   close(): void {
-    rmSync(this.#lock, { force: true });
+    this.#lock.release();
   }
 }
 
@@ -159,45 +158,6 @@ export function featureNames(paths: readonly string[], entries: readonly Manifes
   );
 }
 
-function takeLock(path: string): void {
-  const own = JSON.stringify({ pid: process.pid, host: hostname() });
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      writeFileSync(path, own, { flag: "wx" });
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const holder = readLock(path);
-    if (holder && (holder.host !== hostname() || isAlive(holder.pid))) {
-      throw new InvalidArgumentError(
-        `another extraction (process ${holder.pid} on ${holder.host}) writes to this folder; wait for it, or delete ${path} if it is gone`,
-        { argument: "out", received: holder },
-      );
-    }
-    rmSync(path, { force: true }); // its process was killed
-  }
-  throw new InvalidArgumentError(`${path} cannot be taken`, { argument: "out" });
-}
-
-function readLock(path: string): { pid: number; host: string } | undefined {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch {
-    return undefined; // torn by a kill
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false; // an earlier process that had this number
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 function appendLine(path: string, value: unknown): void {
   const fd = openSync(path, "a");
   writeSync(fd, `${JSON.stringify(value)}\n`);
@@ -218,7 +178,8 @@ function readLines<T>(path: string): T[] {
   return whole.split("\n").flatMap((line) => (line ? [JSON.parse(line) as T] : []));
 }
 
-function syncFolder(folder: string): void {
+/** Makes renames in a folder last. @internal */
+export function syncFolder(folder: string): void {
   if (process.platform === "win32") return;
   const fd = openSync(folder, "r");
   fsyncSync(fd);

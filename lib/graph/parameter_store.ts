@@ -61,6 +61,11 @@ export class ParameterStore {
     return entry.id;
   }
 
+  /** Whether the store holds the parameter. */
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
   /** The values of an f32 parameter, copied from the device. */
   get(key: string): Float32Array {
     const entry = this.#entries.get(key);

@@ -254,7 +254,17 @@ function lowerToCpu(graph: Graph, device: Device): void {
 }
 
 /** Ops whose CPU kernels take 16-bit operands. */
-const HALF_ON_CPU = new Set(["cast", "concat", "input", "parameter", "permute", "slice", "space_to_depth", "top_k"]);
+const HALF_ON_CPU = new Set([
+  "cast",
+  "concat",
+  "fill",
+  "input",
+  "parameter",
+  "permute",
+  "slice",
+  "space_to_depth",
+  "top_k",
+]);
 
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
@@ -292,17 +302,6 @@ function encode(graph: Graph, plan: Plan): NativeProgram {
   };
 }
 
-/** Ops whose optional operands are always passed, present or absent. */
-const OPERANDS: Record<string, number> = {
-  conv3d: 5,
-  conv3d_bf16: 5,
-  winograd_conv3d: 4,
-  linear: 5,
-  layer_norm: 4,
-  attention: 4,
-  contrastive_loss: 3,
-};
-
 function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const operand = (tensor: Tensor | null) => {
     if (!tensor) return [SPACE.absent];
@@ -318,8 +317,7 @@ function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
       ...strides,
     ];
   };
-  const optional = OPERANDS[node.op.name] ?? node.inputs.length;
-  const inputs = Array.from({ length: optional }, (_, i) => node.inputs[i] ?? null);
+  const inputs = Array.from({ length: node.op.operands ?? node.inputs.length }, (_, i) => node.inputs[i] ?? null);
   return {
     op: node.op.name,
     attrs: Float64Array.from(node.op.encode(node.attrs as never, node.inputs, node.outputs)),

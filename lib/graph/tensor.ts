@@ -51,6 +51,8 @@ export interface OpDefinition<A = unknown> {
   name: string;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
+  /** How many inputs the kernel is given, where the last ones may be absent. Default: those of the node. */
+  operands?: number;
   /** Numbers in the order of native/cpp/ops/<name>.h. */
   encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
   /** Plain float64 loops: the yardstick. */

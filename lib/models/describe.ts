@@ -11,7 +11,7 @@ export interface LayerDescription {
   output: number[];
   /** Trainable values. */
   parameters: number;
-  /** Multiply-adds of convolutions and matrix products. */
+  /** Multiply-adds of convolutions, linear layers and attention. */
   macs: number;
 }
 
@@ -21,20 +21,28 @@ export interface ModelDescription {
   macs: number;
 }
 
-const MATRIX_OPS = new Set(["conv3d", "linear"]);
+/** Multiply-adds of a convolution, a linear layer or an attention. */
+function multiplyAdds({ op, inputs, outputs: [y] }: Graph["nodes"][number]): number {
+  if (op.name === "conv3d" || op.name === "linear") return elements(y.shape) * elements(inputs[1]!.shape.slice(1));
+  // scores and sums
+  return op.name === "attention" ? 2 * elements(y.shape) * inputs[1]!.shape[1] : 0;
+}
 
-/** Layers of a graph as traced, before any fusion. */
+/** Layers of a graph as traced, before any fusion. A parameter counts for the layer that reads it first. */
 export function describeGraph(graph: Graph): ModelDescription {
   const layers: LayerDescription[] = [];
+  const seen = new Set<string>();
   for (const node of graph.nodes) {
-    const own = node.inputs.filter(
-      (x) => x?.node.op === PARAMETER && !/running_(mean|var)$/.test(x.node.attrs.key as string),
-    );
-    const parameters = own.reduce((sum, x) => sum + elements(x!.shape), 0);
+    let parameters = 0;
+    for (const x of node.inputs) {
+      if (x?.node.op !== PARAMETER) continue;
+      const key = x.node.attrs.key as string;
+      if (!seen.has(key) && !/running_(mean|var)$/.test(key)) parameters += elements(x.shape);
+      seen.add(key);
+    }
     if (node.inputs.length === 0) continue;
-    const weight = node.inputs[1];
-    const macs = MATRIX_OPS.has(node.op.name) ? elements(node.outputs[0].shape) * elements(weight!.shape.slice(1)) : 0;
-    layers.push({ name: node.layer, op: node.op.name, output: [...node.outputs[0].shape], parameters, macs });
+    const output = [...node.outputs[0].shape];
+    layers.push({ name: node.layer, op: node.op.name, output, parameters, macs: multiplyAdds(node) });
   }
   const sum = (key: "parameters" | "macs") => layers.reduce((total, layer) => total + layer[key], 0);
   return { layers, parameters: sum("parameters"), macs: sum("macs") };

@@ -122,19 +122,20 @@ function bottleneckOf(flag: (name: string, otherwise: boolean) => boolean): Text
   return flag("key_query_shared_bottleneck", true) ? "shared" : "plain";
 }
 
-/**
- * Reads a Hugging Face `config.json`.
- * @throws WeightsError when it is not there or not JSON; InvalidArgumentError as {@link textConfig}
- */
-export function readTextConfig(path: string): TextConfig {
-  let fields: HuggingFaceConfig;
+/** The fields of a Hugging Face `config.json`. @throws WeightsError when it is not there or not JSON */
+export function readTextFields(path: string): HuggingFaceConfig {
   try {
-    fields = JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(readFileSync(path, "utf8")) as HuggingFaceConfig;
   } catch (cause) {
     throw new WeightsError(`${path}: expected a config.json of Hugging Face (${(cause as Error).message})`, {
       file: path,
       cause,
     });
   }
-  return textConfig(fields);
 }
+
+/**
+ * Reads a Hugging Face `config.json`.
+ * @throws WeightsError when it is not there or not JSON; InvalidArgumentError as {@link textConfig}
+ */
+export const readTextConfig = (path: string): TextConfig => textConfig(readTextFields(path));

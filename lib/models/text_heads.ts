@@ -6,9 +6,9 @@ import { bert, bertPooler, type TextInputs } from "./bert.js";
 import { mobileBert, mobileBertPooler } from "./mobilebert.js";
 import type { TextConfig } from "./text_config.js";
 
-/** The last hidden states `[N, S, hidden]` of either family, with its published keys. */
-export function textEncoder(inputs: TextInputs, config: TextConfig): Tensor {
-  return config.family === "bert" ? bert(inputs, config) : mobileBert(inputs, config);
+/** The last hidden states `[N, S, hidden]` of either family, with its published keys behind `key`. */
+export function textEncoder(inputs: TextInputs, config: TextConfig, key: string = config.family): Tensor {
+  return config.family === "bert" ? bert(inputs, config, key) : mobileBert(inputs, config, key);
 }
 
 /** What sentence classifiers read, `[N, hidden]`. */

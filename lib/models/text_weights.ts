@@ -31,7 +31,10 @@ export function weightFile(folder: string): string {
  * where the encoder was saved alone, and the MLM decoder's bias stands under `cls.predictions.bias`.
  * @throws WeightsError when two keys become the same
  */
-export function modernKeys(tensors: ReadonlyMap<string, StoredTensor>, config: TextConfig): Map<string, StoredTensor> {
+export function modernKeys(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  config: Pick<TextConfig, "family" | "tied">,
+): Map<string, StoredTensor> {
   const out = new Map<string, StoredTensor>();
   for (const [key, tensor] of tensors) {
     const named = key

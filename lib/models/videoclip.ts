@@ -6,7 +6,8 @@ import { ProgramCache } from "../graph/program_cache.js";
 import type { Graph } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";
-import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
+import { type VideoClipConfig, videoClipConfig, videoClipPreset } from "./videoclip_config.js";
+import { configFromText, loadInitial } from "./videoclip_initial.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
 import type { VideoFiles } from "./videoclip_files.js";
 import { textInputs, type VideoFeatures, videoInputs, videoWindows } from "./videoclip_input.js";
@@ -16,6 +17,8 @@ import { averageWindows, byBucket, joined, rowsFor } from "./videoclip_rows.js";
 import type {
   EmbedOptions,
   EmbedVideoOptions,
+  InitialVideoClipOptions,
+  RandomVideoClipOptions,
   TextEmbeddings,
   VideoClipOptions,
   VideoClipTokenizer,
@@ -66,12 +69,32 @@ export class VideoClip {
   }
 
   /** A model with generated weights, for trying things out and for tests. */
-  static random(seed: number, options: VideoClipOptions = {}): VideoClip {
-    const config = videoClipConfig(options.config);
+  static random(seed: number, options: RandomVideoClipOptions = {}): VideoClip {
+    const config = videoClipConfig(options.config, videoClipPreset(options.preset ?? "videoclip"));
     return this.#open(config, options, `random:${seed}`, openParts(config, options), (device) => {
       for (const [key, shape] of videoClipParameters(config))
         device.parameters.set(key, shape, hashParameter(`random/${seed}/`, key, shape));
     });
+  }
+
+  /**
+   * A model to be trained: a pretrained text model where one is given, everything else random (matrices N(0, 0.02)).
+   * @throws WeightsError for a text model that does not fit; InvalidArgumentError; DeviceError
+   */
+  static async initialize(options: InitialVideoClipOptions = {}): Promise<VideoClip> {
+    const { preset = "videoclip", textModel, seed = 1, config: given = {} } = options;
+    const base = videoClipPreset(preset);
+    const config = textModel === undefined ? videoClipConfig(given, base) : configFromText(textModel, given, base);
+    const parts = openParts(config, options, textModel);
+    const device = createDevice(options);
+    try {
+      const hash = await loadInitial(device.parameters, config, seed, textModel);
+      options.signal?.throwIfAborted();
+      return new VideoClip(config, device, hash, parts);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
   }
 
   static #open(

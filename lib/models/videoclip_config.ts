@@ -1,6 +1,6 @@
-import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import { type PresetOverrides, resolvePreset } from "../video/presets.js";
-import type { StoredTensor } from "../weights/tensor.js";
+import { type HuggingFaceConfig, type TextConfig, textConfig } from "./text_config.js";
 import { resolveOutput, type VideoModelName } from "./video_models.js";
 
 /** The frozen video encoder that makes features, with the sampling of its clips: a preset and what differs from it. */
@@ -14,20 +14,20 @@ export interface VideoModelConfig extends Pick<PresetOverrides, "fps" | "frames"
 const VIDEO_MODEL_BY_WIDTH: Record<number, VideoModelConfig> = {
   512: { model: "s3dg", output: "video_embedding", preset: "videoclip" },
   1024: { model: "s3dg", output: "mixed_5c", preset: "videoclip" },
-  // the sampling it was trained on, at its train crop; a clip of 2.6 s begins every second
-  2048: { model: "x3d-s", output: "features", preset: "x3d-s", stride: 5, size: 160 },
+  2048: { model: "x3d-s", output: "features", preset: "videoclip-light" },
 };
 
 /** Sizes and conventions of a VideoCLIP model (Xu et al. 2021, arXiv 2109.14084; fairseq `examples/MMPT`). */
 export interface VideoClipConfig {
   /** Width of a video feature: 512 (S3D-G `video_embedding`), 1024 (`mixed_5c`), 2048 (X3D) or any other. */
   featureSize: number;
-  /** Width of tokens and of embeddings. */
+  /** Width of tokens and of embeddings; that of `textModel` where it is the text side. */
   hiddenSize: number;
   heads: number;
   /** Width of the hidden layer of the feed-forward networks. */
   intermediateSize: number;
   videoLayers: number;
+  /** Layers of the text side's transformer; those of `textModel` where it is the text side. */
   textLayers: number;
   /** One set of BERT weights for both sides (`MMFusionShare`); text then has token type 1. Needs as many layers in both. */
   shared: boolean;
@@ -48,6 +48,16 @@ export interface VideoClipConfig {
    * features. A feature of zeros stays.
    */
   normalizeFeatures: boolean;
+  /**
+   * A text encoder of its own, as the fields of its Hugging Face `config.json` (`model_type` bert or mobilebert): it is the text
+   * side, and all of it is trained. null: BERT with the sizes above, as released.
+   */
+  textModel: HuggingFaceConfig | null;
+  /**
+   * `textModel` stays as it is and gives tokens, as the frozen video encoder gives features, to a transformer of `textLayers`
+   * layers with the sizes above, which is trained.
+   */
+  frozenText: boolean;
   /**
    * What videos given by path go through. Default by `featureSize`: S3D-G as MMPT samples it (512, 1024), X3D-S with one clip
    * a second (2048); null, and features alone are taken, for other sizes.
@@ -73,13 +83,55 @@ export const VIDEOCLIP: VideoClipConfig = {
   sepId: 102,
   layerNormEps: 1e-12,
   normalizeFeatures: true,
+  textModel: null,
+  frozenText: false,
   videoModel: VIDEO_MODEL_BY_WIDTH[512],
 };
 
-const BOOLEANS: readonly string[] = ["shared", "normalizeFeatures"];
+/**
+ * X3D-S features and MobileBERT: 65 G multiply-adds for a video of 32 s and a text, video encoder included, where the released
+ * model has 1134 G.
+ */
+export const VIDEOCLIP_LIGHT: VideoClipConfig = {
+  ...VIDEOCLIP,
+  featureSize: 2048,
+  hiddenSize: 512,
+  heads: 8,
+  intermediateSize: 2048,
+  videoLayers: 4,
+  textLayers: 24,
+  textModel: { model_type: "mobilebert", classifier_activation: false },
+  videoModel: VIDEO_MODEL_BY_WIDTH[2048],
+};
 
-/** A config with the defaults of {@link VIDEOCLIP}. @throws InvalidArgumentError for unknown fields and sizes that do not fit */
-export function videoClipConfig(given: Partial<VideoClipConfig> = {}): VideoClipConfig {
+/** Configurations by name. */
+export const VIDEOCLIP_PRESETS = { videoclip: VIDEOCLIP, "videoclip-light": VIDEOCLIP_LIGHT } as const;
+export type VideoClipPreset = keyof typeof VIDEOCLIP_PRESETS;
+
+/** The configuration of that name. @throws InvalidArgumentError for another name */
+export function videoClipPreset(name: VideoClipPreset): VideoClipConfig {
+  if (Object.hasOwn(VIDEOCLIP_PRESETS, name)) return VIDEOCLIP_PRESETS[name];
+  throw new InvalidArgumentError(
+    `preset: expected ${Object.keys(VIDEOCLIP_PRESETS).join(" or ")}, received ${String(name)}`,
+    { argument: "preset", received: name },
+  );
+}
+
+/** The text encoder of its own, or null. */
+export const textModelOf = (c: Pick<VideoClipConfig, "textModel">): TextConfig | null =>
+  c.textModel && textConfig(c.textModel);
+
+const BOOLEANS: readonly string[] = ["shared", "normalizeFeatures", "frozenText"];
+const OBJECTS: readonly string[] = ["videoModel", "textModel"];
+
+/**
+ * A config with the fields of `base` where none are given.
+ * @throws InvalidArgumentError for unknown fields and sizes that do not fit
+ */
+export function videoClipConfig(fields: Partial<VideoClipConfig> = {}, base = VIDEOCLIP): VideoClipConfig {
+  const given: Partial<VideoClipConfig> = Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  );
   const fail = (argument: string, expected: string, received: unknown) =>
     new InvalidArgumentError(`${argument}: expected ${expected}, received ${String(received)}`, {
       argument,
@@ -88,15 +140,32 @@ export function videoClipConfig(given: Partial<VideoClipConfig> = {}): VideoClip
     });
   for (const [name, value] of Object.entries(given)) {
     if (!(name in VIDEOCLIP)) throw fail("config", `fields among ${Object.keys(VIDEOCLIP).join(", ")}`, name);
-    if (name === "videoModel") continue;
+    if (OBJECTS.includes(name)) {
+      if (typeof value !== "object" || Array.isArray(value)) throw fail(name, "an object or null", value);
+      continue;
+    }
     if (BOOLEANS.includes(name)) {
       if (typeof value !== "boolean") throw fail(name, "true or false", value);
     } else if (typeof value !== "number" || !(value >= 0)) throw fail(name, "a number of at least 0", value);
     else if (name !== "layerNormEps" && !Number.isSafeInteger(value)) throw fail(name, "a whole number", value);
   }
-  const c = { ...VIDEOCLIP, ...given };
+  const c = { ...base, ...given };
   if (given.videoModel === undefined) c.videoModel = VIDEO_MODEL_BY_WIDTH[c.featureSize] ?? null;
   else if (given.videoModel !== null) checkVideoModel(given.videoModel, c.featureSize);
+  const model = textModelOf(c);
+  if (c.frozenText && !model) throw fail("textModel", "a text encoder with frozenText", null);
+  if (c.shared && model) throw fail("textModel", "null when shared", model.family);
+  if (model) {
+    const own = { vocabularySize: model.vocabulary, hiddenSize: model.hidden, textLayers: model.layers };
+    for (const [name, value] of Object.entries(own) as [keyof typeof own, number][]) {
+      if (c.frozenText && name !== "vocabularySize") continue;
+      if (given[name] !== undefined && given[name] !== value)
+        throw fail(name, `${value}, as textModel has`, given[name]);
+      c[name] = value;
+    }
+    if (c.maxTextLength + 2 > model.maxPositions)
+      throw fail("maxTextLength", `1 to ${model.maxPositions - 2} (textModel's positions - 2)`, c.maxTextLength);
+  }
   if (c.heads < 1 || c.hiddenSize < 1 || c.hiddenSize % c.heads)
     throw fail("hiddenSize", `a multiple of heads (${c.heads})`, c.hiddenSize);
   if (c.featureSize < 1) throw fail("featureSize", "at least 1", c.featureSize);
@@ -128,49 +197,4 @@ function checkVideoModel(given: VideoModelConfig, featureSize: number): void {
     `videoModel: ${output} of ${model} has width ${dim}, the model takes features of width ${featureSize}`,
     { argument: "videoModel", expected: featureSize, received: dim },
   );
-}
-
-/** Layers of the encoder under a key prefix. */
-function countLayers(tensors: ReadonlyMap<string, StoredTensor>, prefix: string): number {
-  let n = 0;
-  while (tensors.has(`${prefix}.encoder.layer.${n}.attention.self.query.weight`)) n++;
-  return n;
-}
-
-/**
- * Sizes that a checkpoint's tensors show; `given` goes first, and what shapes do not show keeps its default (heads: width 64
- * each).
- * @throws WeightsError when the tensors are not those of a VideoCLIP model
- */
-export function inferConfig(
-  file: string,
-  tensors: ReadonlyMap<string, StoredTensor>,
-  given: Partial<VideoClipConfig> = {},
-): VideoClipConfig {
-  const shared = given.shared ?? tensors.has("mm_encoder.videomlp.linear1.weight");
-  const video = shared ? "mm_encoder" : "video_encoder";
-  const shape = (key: string): number[] => {
-    const found = tensors.get(key);
-    if (!found) {
-      throw new WeightsError(`${file}: this is no VideoCLIP checkpoint: ${key} is missing`, { file, key });
-    }
-    return found.shape;
-  };
-  const [hiddenSize, featureSize] = shape(`${video}.videomlp.linear1.weight`);
-  const [vocabularySize] = shape(`${video}.bert.embeddings.word_embeddings.weight`);
-  const [maxPositions] = shape(`${video}.bert.embeddings.position_embeddings.weight`);
-  const [intermediateSize] = shape(`${video}.bert.encoder.layer.0.intermediate.dense.weight`);
-  const videoLayers = countLayers(tensors, `${video}.bert`);
-  return videoClipConfig({
-    featureSize,
-    hiddenSize,
-    heads: Math.max(1, Math.floor(hiddenSize / 64)),
-    intermediateSize,
-    vocabularySize,
-    maxPositions,
-    shared,
-    videoLayers,
-    textLayers: shared ? videoLayers : countLayers(tensors, "text_encoder"),
-    ...given,
-  });
 }

@@ -3,31 +3,48 @@ import { type Graph, input, scope, trace } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";
 import { maskedMean } from "../nn/transformer_layers.js";
 import { bertEmbeddings, bertLayers, type BertSizes } from "./bert.js";
-import type { VideoClipConfig } from "./videoclip_config.js";
+import { textEncoder } from "./text_heads.js";
+import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
 
 /** PyTorch's default, unlike BERT's 1e-12. */
 const MLP_EPS = 1e-5;
 
+/** Keys of a text encoder that is not trained begin with it. */
+const FROZEN = "token_encoder";
+
 /** Keys of a side's BERT, without its `embeddings.` or `encoder.`. */
 const bertPrefix = (side: "video" | "text", c: VideoClipConfig): string => {
   if (c.shared) return "mm_encoder.bert";
-  return side === "video" ? "video_encoder.bert" : "text_encoder";
+  if (side === "video") return "video_encoder.bert";
+  return c.frozenText ? "text_encoder.bert" : "text_encoder";
 };
 
-const mlpPrefix = (c: VideoClipConfig): string => `${c.shared ? "mm_encoder" : "video_encoder"}.videomlp`;
+/** Where the parameters of the config's `textModel` are. */
+export const textModelPrefix = (c: VideoClipConfig): string => (c.frozenText ? FROZEN : "text_encoder");
 
-/** Video token MLP: features `[N, T, features]` to tokens `[N, T, hidden]`; the activation stands before the LayerNorm. */
-export function videoTokens(features: Tensor, c: VideoClipConfig): Tensor {
-  const key = mlpPrefix(c);
-  return scope("videomlp", () => {
-    const hidden = nn.unary(nn.linear(features, `${key}.linear1`, c.hiddenSize), "gelu");
+/** Whether training leaves a parameter as it is. */
+export const isFrozen = (key: string): boolean => key.startsWith(`${FROZEN}.`);
+
+/** Token MLP: x `[N, T, width]` to tokens `[N, T, hidden]`; the activation stands before the LayerNorm. */
+function tokenMlp(x: Tensor, key: string, c: VideoClipConfig): Tensor {
+  return scope(key.slice(key.indexOf(".") + 1), () => {
+    const hidden = nn.unary(nn.linear(x, `${key}.linear1`, c.hiddenSize), "gelu");
     return nn.linear(nn.layerNorm(hidden, `${key}.LayerNorm`, MLP_EPS), `${key}.linear2`, c.hiddenSize);
   });
 }
 
-/** Word embeddings of ids i32 `[N, S]`: `[N, S, hidden]`. */
-const words = (ids: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor =>
-  nn.embedding(ids, `${bertPrefix(side, c)}.embeddings.word_embeddings`, c.vocabularySize, c.hiddenSize);
+/** Features `[N, T, features]` to the tokens of the video side, `[N, T, hidden]`. */
+export const videoTokens = (features: Tensor, c: VideoClipConfig): Tensor =>
+  tokenMlp(features, `${c.shared ? "mm_encoder" : "video_encoder"}.videomlp`, c);
+
+/**
+ * Word embeddings of ids i32 `[N, S]`: `[N, S, hidden]`. Beside a text model of its own the video side has words for its two
+ * ends alone.
+ */
+const words = (ids: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor => {
+  const rows = c.textModel ? 2 : c.vocabularySize;
+  return nn.embedding(ids, `${bertPrefix(side, c)}.embeddings.word_embeddings`, rows, c.hiddenSize);
+};
 
 /** The sizes of a side's BERT. */
 const sizes = (side: "video" | "text", c: VideoClipConfig): BertSizes => ({
@@ -52,7 +69,7 @@ function encode(x: Tensor, mask: Tensor, side: "video" | "text", c: VideoClipCon
 /**
  * Video side: [CLS], the video tokens, [SEP] at positions 0 .. T + 1, token type 0.
  * @param features f32 `[N, T, features]`, zeros where there is none; T is `maxVideoLength`
- * @param ends i32 `[N, 2]`: ids of [CLS] and [SEP]
+ * @param ends i32 `[N, 2]`: ids of [CLS] and [SEP] (0 and 1 beside a `textModel`)
  * @param mask u8 `[N, T + 2]`: what is attended to; [CLS], the features there are, [SEP]
  * @returns tokens of the MLP `[N, T, hidden]`, and the last layer `[N, T + 2, hidden]`
  */
@@ -65,9 +82,16 @@ export function videoSide(features: Tensor, ends: Tensor, mask: Tensor, c: Video
   return { tokens, hidden: encode(x, mask, "video", c) };
 }
 
-/** Text side: ids i32 `[N, S]` = [CLS], word pieces, [SEP], padding; mask u8 `[N, S]`; the last layer `[N, S, hidden]`. */
-export const textSide = (ids: Tensor, mask: Tensor, c: VideoClipConfig): Tensor =>
-  encode(words(ids, "text", c), mask, "text", c);
+/**
+ * Text side: ids i32 `[N, S]` = [CLS], word pieces, [SEP], padding; mask u8 `[N, S]`; the last layer `[N, S, hidden]`.
+ * @param present f32 `[N, S, 1]`: 1 where there is a token; MobileBERT needs it
+ */
+export function textSide(ids: Tensor, mask: Tensor, c: VideoClipConfig, present?: Tensor): Tensor {
+  const model = textModelOf(c);
+  if (!model) return encode(words(ids, "text", c), mask, "text", c);
+  const tokens = scope(model.family, () => textEncoder({ ids, types: 0, mask, present }, model, textModelPrefix(c)));
+  return c.frozenText ? encode(tokenMlp(tokens, "text_encoder.textmlp", c), mask, "text", c) : tokens;
+}
 
 /** Mean over the real tokens and the final [SEP], without [CLS]: `pool` u8 `[N, S]` says which. */
 export const pooled = (hidden: Tensor, pool: Tensor, c: VideoClipConfig): Tensor => maskedMean(hidden, pool, c.heads);
@@ -86,7 +110,8 @@ export function traceVideo(c: VideoClipConfig, N: number, tokens: boolean): Grap
 /** The program that embeds N texts of S tokens; outputs as in {@link traceVideo}, with tokens `[N, S, hidden]`. */
 export function traceText(c: VideoClipConfig, N: number, S: number, tokens: boolean): Graph {
   return trace((): Record<string, Tensor> => {
-    const hidden = textSide(input("ids", [N, S], "i32"), input("mask", [N, S], "u8"), c);
+    const present = textModelOf(c)?.trigram ? input("present", [N, S, 1]) : undefined;
+    const hidden = textSide(input("ids", [N, S], "i32"), input("mask", [N, S], "u8"), c, present);
     const result = { pooled: pooled(hidden, input("pool", [N, S], "u8"), c) };
     return tokens ? { ...result, tokens: hidden } : result;
   });

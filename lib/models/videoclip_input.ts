@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
-import type { VideoClipConfig } from "./videoclip_config.js";
+import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
 
 /** Features of a video, one row per second (or whatever the model was trained with): f32 `[T, featureSize]` row-major. */
 export interface VideoFeatures {
@@ -98,7 +98,7 @@ export function videoInputs(
   const ends = new Int32Array(2 * rows);
   const mask = new Uint8Array(rows * (T + 2));
   for (let row = 0; row < rows; row++) {
-    ends.set([c.clsId, c.sepId], 2 * row);
+    ends.set(c.textModel ? [0, 1] : [c.clsId, c.sepId], 2 * row);
     const { video, start, end } = windows[row] ?? { video: 0, start: 0, end: 0 };
     const from = videos[video].data.subarray(start * c.featureSize, end * c.featureSize);
     copyFeatures(from, c.featureSize, c.normalizeFeatures, features, row * T * c.featureSize);
@@ -117,7 +117,8 @@ export function textInputs(texts: readonly (readonly number[])[], rows: number, 
     ids.set([c.clsId, ...pieces, c.sepId], row * S);
     mask.fill(1, row * S, row * S + pieces.length + 2);
   }
-  return { ids, mask, pool: withoutCls(mask, S) };
+  const inputs = { ids, mask, pool: withoutCls(mask, S) };
+  return textModelOf(c)?.trigram ? { ...inputs, present: Float32Array.from(mask) } : inputs;
 }
 
 const withoutCls = (mask: Uint8Array, S: number): Uint8Array => mask.map((v, i) => (i % S === 0 ? 0 : v));

@@ -1,6 +1,6 @@
 import type { DeviceOptions } from "../device.js";
 import type { DecoderName, OpenVideoFunction } from "../video/types.js";
-import type { VideoClipConfig } from "./videoclip_config.js";
+import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 
 /** Splits texts into word pieces; `ids` begin with [CLS] and end with [SEP]. */
@@ -9,7 +9,7 @@ export interface VideoClipTokenizer {
 }
 
 export interface VideoClipOptions extends DeviceOptions {
-  /** Fields that go before those of the checkpoint, such as `normalizeFeatures`. */
+  /** Fields that go before those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
   config?: Partial<VideoClipConfig>;
   /**
    * What `embedText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
@@ -24,6 +24,21 @@ export interface VideoClipOptions extends DeviceOptions {
   /** A seed for generated weights of the `videoModel`, for trying things out. */
   randomVideoWeights?: number;
   signal?: AbortSignal;
+}
+
+export interface RandomVideoClipOptions extends VideoClipOptions {
+  /** The configuration that `config` changes. Default `videoclip`. */
+  preset?: VideoClipPreset;
+}
+
+export interface InitialVideoClipOptions extends RandomVideoClipOptions {
+  /**
+   * Hugging Face folder of the text model to begin with; its tokenizer is used too. For the released architecture (BERT) its
+   * first 6 layers are the video side's as well.
+   */
+  textModel?: string;
+  /** Of the parameters that begin at random. Default 1. */
+  seed?: number;
 }
 
 export interface EmbedOptions {

@@ -5,7 +5,8 @@ import type { ParameterStore } from "../graph/parameter_store.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
 import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
 import { checkKeys, parametersOf } from "./parameters.js";
-import { inferConfig, type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
+import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
+import { inferConfig } from "./videoclip_infer.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
 
 const CONFIG = "config.json";

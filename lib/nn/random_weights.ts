@@ -46,3 +46,12 @@ export function hashParameter(salt: string, key: string, shape: readonly number[
   for (let i = 0; i < count; i++) v[i] = Math.fround(rule(v[i])) * factor;
   return v;
 }
+
+/** `count` normal values with that deviation: Box and Muller's transform of {@link hashValues}. */
+export function hashNormal(salt: string, name: string, count: number, deviation: number): Float32Array {
+  const u = hashValues(salt, name, 2 * count);
+  return Float32Array.from({ length: count }, (_, i) => {
+    const radius = Math.sqrt(-2 * Math.log(Math.max((u[2 * i] + 1) / 2, 2 ** -32)));
+    return deviation * radius * Math.cos(Math.PI * u[2 * i + 1]);
+  });
+}

@@ -21,6 +21,7 @@ const x3dStd: Triple = [0.225, 0.225, 0.225];
  * | `x3d-s` | 5 | 13 | 13 | short side 182, bilinear | 182 | mean 0.45, std 0.225 | repeat |
  * | `x3d-m` | 6 | 16 | 16 | short side 256, bilinear | 256 | mean 0.45, std 0.225 | repeat |
  * | `x3d-l` | 6 | 16 | 16 | short side 356, bilinear | 356 | mean 0.45, std 0.225 | repeat |
+ * | `videoclip-light` | 5 | 13 | 5 | short side 160, bilinear | 160 | mean 0.45, std 0.225 | repeat |
  *
  * `s3d` follows torchvision's `S3D_Weights.KINETICS400_V1` transform; torchvision evaluates 128 frames at 15 fps, 16 is
  * the shortest clip the network takes without padding and keeps one feature near a second. `s3d-kylemin` takes frames as
@@ -28,7 +29,8 @@ const x3dStd: Triple = [0.225, 0.225, 0.225];
  * 10 fps). `s3dg-mmpt` gives VideoCLIP's one feature per second; ffmpeg's default scaler in that pipeline is bicubic.
  * `x3d-*` are PyTorchVideo's hub transforms: a frame of every 12, 6 or 5 at 30 fps, at the size of the test crop (overriding
  * the size with 160, 224 or 312 gives the train crop, which SlowFast tests single crops with). Both zoos space the frames of
- * a clip from its first to its last; here they lie at a constant rate.
+ * a clip from its first to its last; here they lie at a constant rate. `videoclip-light` is `x3d-s` at its train crop with a
+ * clip beginning every second.
  */
 const table: readonly Preset[] = [
   preset("s3d", 15, 16, "exact", 256, "bilinear", [0.43216, 0.394666, 0.37645], [0.22803, 0.22145, 0.216989], "repeat"),
@@ -40,6 +42,7 @@ const table: readonly Preset[] = [
   preset("x3d-s", 30 / 6, 13, "short", 182, "bilinear", x3dMean, x3dStd, "repeat", 182),
   preset("x3d-m", 30 / 5, 16, "short", 256, "bilinear", x3dMean, x3dStd, "repeat", 256),
   preset("x3d-l", 30 / 5, 16, "short", 356, "bilinear", x3dMean, x3dStd, "repeat", 356),
+  { ...preset("videoclip-light", 5, 13, "short", 160, "bilinear", x3dMean, x3dStd, "repeat", 160), stride: 5 },
 ];
 
 function preset(

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/binding.js";
 import type { DeviceName, Precision } from "../../dist/device.js";
 import "../../dist/graph/ops/index.js";
-import { FULL_PRECISION } from "../../dist/graph/passes/cast_precision.js";
+import { F32_ONLY, FULL_PRECISION } from "../../dist/graph/passes/cast_precision.js";
 import { elements, type OpDefinition, opDefinitions } from "../../dist/graph/tensor.js";
 import * as ops from "../../dist/ops.js";
 import { type CaseValue, makeInput } from "./case_input.js";
@@ -85,7 +85,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
     test(`${name} has a CUDA kernel`, () => assert.ok(existsSync(`native/cuda/${name}.cu`)));
     continue;
   }
-  const dtypes = name.startsWith("fold_") ? ["f32"] : ["f32", "bf16", "f16"];
+  const dtypes = name.startsWith("fold_") || F32_ONLY.has(name) ? ["f32"] : ["f32", "bf16", "f16"];
   if (name === "conv3d" || name === "linear" || name === "matmul") dtypes.push("tf32"); // f32 storage, rounded in products
   for (const row of definition.cases) {
     for (const dtype of dtypes) {

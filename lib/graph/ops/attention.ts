@@ -97,6 +97,7 @@ const attrs = (heads: number, scale: number, causal = false) => ({ heads, scale,
  */
 export const attention = defineOp<AttentionAttrs>({
   name: "attention",
+  operands: 4,
   shape,
   encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],
   reference,

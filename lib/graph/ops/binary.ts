@@ -1,8 +1,10 @@
+import { combined, scaled, summedTo, throughUnary } from "../gradients.js";
 import {
   type Array64,
   defineOp,
   denseStrides,
   elements,
+  type GradientNode,
   sameShape,
   shapeError,
   type Tensor,
@@ -54,12 +56,33 @@ function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): 
   return [{ shape: out, data }];
 }
 
+/** Gradients of a and b before they are summed over what repeats. Of two equal values, b is the maximum. */
+const gradients: Record<BinaryKind, (a: Tensor, b: Tensor, y: Tensor, dy: Tensor) => [() => Tensor, () => Tensor]> = {
+  add: (_a, _b, _y, dy) => [() => dy, () => dy],
+  sub: (_a, _b, _y, dy) => [() => dy, () => scaled(dy, -1)],
+  mul: (a, b, _y, dy) => [() => combined(dy, b, "mul"), () => combined(dy, a, "mul")],
+  div: (_a, b, y, dy) => {
+    const da = combined(dy, b, "div");
+    return [() => da, () => scaled(combined(da, y, "mul"), -1)];
+  },
+  max: (a, b, _y, dy) => {
+    const da = throughUnary("relu", combined(a, b, "sub"), dy);
+    return [() => da, () => combined(dy, da, "sub")];
+  },
+};
+
+function gradient({ inputs: [a, b], outputs: [y], attrs, outGrads: [dy], needs }: GradientNode<{ kind: BinaryKind }>) {
+  const full = gradients[attrs.kind](a!, b!, y, dy!);
+  return [a!, b!].map((x, i) => (needs[i] ? summedTo(full[i](), x.shape) : null));
+}
+
 /** y = f(a, b) with NumPy broadcasting. */
 export const binary = defineOp<{ kind: BinaryKind }>({
   name: "binary",
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,
+  gradient,
   inPlace: ([a, b]) =>
     sameShape(a!.shape, b!.shape)
       ? [

@@ -1,7 +1,8 @@
-import { type DType, defineOp, isFloat, shapeError } from "../tensor.js";
+import { type DType, defineOp, isFloat, type OpDefinition, shapeError } from "../tensor.js";
+import { applyOp } from "../trace.js";
 
 /** The same values in another floating-point type: to nearest, ties to even. */
-export const cast = defineOp<{ to: DType }>({
+export const cast: OpDefinition<{ to: DType }> = defineOp<{ to: DType }>({
   name: "cast",
   shape: ([x], { to }) => {
     if (!x || !isFloat(x.dtype) || !isFloat(to)) throw shapeError("cast", "f32, bf16 or f16", x?.dtype ?? "none");
@@ -9,6 +10,7 @@ export const cast = defineOp<{ to: DType }>({
   },
   encode: () => [],
   reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
+  gradient: ({ inputs: [x], outGrads: [dy] }) => [applyOp(cast, [dy!], { to: x!.dtype })[0]],
   notInOnnx: "exported graphs are f32 throughout",
   cases: [
     { name: "f32 to bf16", inputs: [{ shape: [3, 37], scale: 3 }], attrs: { to: "bf16" } },

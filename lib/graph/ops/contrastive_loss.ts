@@ -60,6 +60,7 @@ const attrs = (scale = 1, reduction: ContrastiveLossAttrs["reduction"] = "sum") 
  */
 export const contrastiveLoss = defineOp<ContrastiveLossAttrs>({
   name: "contrastive_loss",
+  operands: 3,
   shape,
   encode: (a) => [a.scale, a.reduction === "mean" ? 0.5 : 1],
   reference,

@@ -164,6 +164,7 @@ const w = (...shape: number[]) => ({ shape, integer: 3 });
 /** See {@link Conv3dAttrs}. */
 export const conv3d = defineOp<Conv3dAttrs>({
   name: "conv3d",
+  operands: 5,
   shape,
   encode: (a) => [
     a.groups,

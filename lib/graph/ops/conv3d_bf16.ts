@@ -9,6 +9,7 @@ const x = (...shape: number[]): CaseInput => ({ shape });
 /** conv3d of one group whose input (after scale) and weight are rounded to bf16 and summed in f32: inputs as `conv3d`. */
 export const conv3dBf16 = defineOp<Conv3dAttrs>({
   name: "conv3d_bf16",
+  operands: 5,
   shape: (inputs, a) => {
     if (a.groups !== 1) throw shapeError("conv3d_bf16", "one group", [a.groups]);
     return conv3d.shape(inputs, a);

@@ -59,6 +59,7 @@ const row = (C: number) => ({ shape: [C], scale: 0.5, shift: 1 });
  */
 export const layerNorm = defineOp<LayerNormAttrs>({
   name: "layer_norm",
+  operands: 4,
   shape,
   encode: (a) => [a.eps],
   reference,

@@ -1,5 +1,19 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, elements, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { combined, reshaped, summed, throughUnary } from "../gradients.js";
+import {
+  type Array64,
+  defineOp,
+  elements,
+  type GradientNode,
+  isFloat,
+  type OpDefinition,
+  sameShape,
+  shapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { matmul } from "./matmul.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /**
@@ -70,12 +84,36 @@ function toOnnx({ inputs, outputs: [y], attrs: a }: OnnxNode<LinearAttrs>, emit:
   else emitUnary(emit, a.activation, name, y);
 }
 
+const product = (a: Tensor, b: Tensor, transposeA: boolean): Tensor =>
+  applyOp(matmul, [a, b], { transposeA, transposeB: false })[0];
+
+/** Before the activation, which is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
+function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>) {
+  const [x, weight, , residual, scale] = inputs;
+  const rows = (tensor: Tensor) =>
+    reshaped(tensor, [elements(tensor.shape) / tensor.shape.at(-1)!, tensor.shape.at(-1)!]);
+  let dz = dy!;
+  if (a.activation !== "none") {
+    const [z] = applyOp(linear, inputs, { ...a, activation: "none" });
+    dz = throughUnary(a.activation, z, dz);
+  }
+  return [
+    needs[0] ? reshaped(product(rows(dz), weight!, false), x!.shape) : null,
+    needs[1] ? product(rows(dz), rows(x!), true) : null,
+    needs[2] ? summed(rows(dz), [0]) : null,
+    needs[3] ? (scale ? combined(dz, scale, "mul") : dz) : null,
+    needs[4] ? summed(rows(combined(dz, residual!, "mul")), [0]) : null,
+  ];
+}
+
 /** See {@link LinearAttrs}. */
-export const linear = defineOp<LinearAttrs>({
+export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   name: "linear",
+  operands: 5,
   shape,
   encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,
+  gradient,
   toOnnx,
   cases: [
     {

@@ -1,3 +1,4 @@
+import { reshaped } from "../gradients.js";
 import { defineOp, elements, shapeError } from "../tensor.js";
 
 /** The same elements in another shape. Has no kernel: the planner makes it a view. */
@@ -10,6 +11,7 @@ export const reshape = defineOp<{ shape: readonly number[] }>({
   },
   encode: () => [],
   reference: ([x], a) => [{ shape: a.shape, data: x!.data }],
+  gradient: ({ inputs: [x], outGrads: [dy] }) => [reshaped(dy!, x!.shape)],
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { nonNegative } = emit.value(x!);
     emit.set(y, emit.node("Reshape", [emit.arranged(x!), emit.integers(a.shape)]), { nonNegative });

@@ -1,4 +1,5 @@
 import type { OnnxEmitter } from "../onnx_emitter.js";
+import { throughUnary } from "../gradients.js";
 import { defineOp, type Tensor } from "../tensor.js";
 import { storageType } from "./storage.js";
 
@@ -35,6 +36,25 @@ export const unaryFunctions: Record<UnaryKind, (x: number) => number> = {
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
 };
 
+const normalDensity = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+const TANH_SCALE = 2 * Math.sqrt(2 / Math.PI);
+
+/** f'(x). */
+export const unaryDerivatives: Record<UnaryKind, (x: number) => number> = {
+  relu: (x) => (x > 0 ? 1 : 0),
+  sigmoid: (x) => sigmoid(x) * sigmoid(-x),
+  tanh: (x) => 4 * sigmoid(2 * x) * sigmoid(-2 * x),
+  gelu: (x) => 0.5 * erfc(-x * Math.SQRT1_2) + x * normalDensity(x),
+  gelu_tanh: (x) => {
+    const u = TANH_SCALE * (x + 0.044715 * x ** 3);
+    const slope = TANH_SCALE * (1 + 3 * 0.044715 * x * x);
+    return sigmoid(u) + x * sigmoid(u) * sigmoid(-u) * slope;
+  },
+  swish: (x) => sigmoid(x) + x * sigmoid(x) * sigmoid(-x),
+  exp: Math.exp,
+  softplus: sigmoid,
+};
+
 const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {
   relu: (emit, x) => emit.node("Relu", [x]),
   sigmoid: (emit, x) => emit.node("Sigmoid", [x]),
@@ -58,6 +78,7 @@ export const unary = defineOp<{ kind: UnaryKind }>({
   shape: ([x]) => [{ shape: x!.shape, dtype: storageType("unary", x) }],
   encode: (a) => [unaryKinds.indexOf(a.kind)],
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
+  gradient: ({ inputs: [x], attrs: { kind }, outGrads: [dy] }) => [throughUnary(kind, x!, dy!)],
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes } = emit.value(x!);
     emitUnary(emit, a.kind, name, y, axes);

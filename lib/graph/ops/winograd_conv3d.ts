@@ -22,6 +22,7 @@ const none: Triple = [0, 0, 0];
 /** conv3d by minimal filtering F(4x4, 3x3) and F(4, 3): inputs x, weight, bias, residual as `conv3d`. */
 export const winogradConv3d = defineOp<Conv3dAttrs>({
   name: "winograd_conv3d",
+  operands: 4,
   shape: (inputs, a) => {
     if (!fitsWinograd(a)) throw shapeError("winograd_conv3d", "1x3x3 or 3x1x1 with stride 1 and one group", a.kernel);
     return conv3d.shape(inputs.slice(0, 4), a);

@@ -15,6 +15,9 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
 /** Takes its operands as they are: scores are exact sums of what is stored. */
 const AS_GIVEN = new Set(["top_k"]);
 
+/** Computes in f32 whatever the storage type of activations is: steps of optimizers, on f32 parameters. */
+export const F32_ONLY: ReadonlySet<string> = new Set(["adam", "global_norm", "keep_finite", "sgd_momentum"]);
+
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
  * computed in f32 first (a BatchNorm is folded before the rounding); outputs come back as f32, new values of parameters in their own type.
@@ -43,7 +46,7 @@ export function castPrecision(graph: Graph, dtype: DType): void {
       if (!x) return x;
       const source = made.get(x) ?? x;
       if (AS_GIVEN.has(node.op.name)) return source;
-      return as(source, FULL_PRECISION[node.op.name]?.includes(slot) ? "f32" : dtype);
+      return as(source, F32_ONLY.has(node.op.name) || FULL_PRECISION[node.op.name]?.includes(slot) ? "f32" : dtype);
     });
     const first = node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype } : node.attrs;
     const lowered = makeNode(node.op, inputs, first as never, node.layer);

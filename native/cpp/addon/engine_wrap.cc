@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/gpu.h"
+#include "runtime/mapping.h"
 
 namespace videoclip {
 namespace {
@@ -124,7 +125,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
       {InstanceMethod("info", &EngineWrap::info), InstanceMethod("setParameter", &EngineWrap::set_parameter),
        InstanceMethod("readParameter", &EngineWrap::read_parameter),
        InstanceMethod("removeParameter", &EngineWrap::remove_parameter),
-       InstanceMethod("allocate", &EngineWrap::allocate), InstanceMethod("createProgram", &EngineWrap::create_program),
+       InstanceMethod("allocate", &EngineWrap::allocate), InstanceMethod("map", &EngineWrap::map),
+       InstanceMethod("createProgram", &EngineWrap::create_program),
        InstanceMethod("removeProgram", &EngineWrap::remove_program), InstanceMethod("run", &EngineWrap::run),
        InstanceMethod("cancel", &EngineWrap::cancel), InstanceMethod("dispose", &EngineWrap::dispose)});
 }
@@ -219,6 +221,19 @@ Napi::Value EngineWrap::allocate(const Napi::CallbackInfo& info) {
   BufferPtr buffer = engine().buffers().take(size_of(info[0]));
   if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
   if (buffer->size()) std::memset(buffer->data(), 0, buffer->size());
+  bool foreign;
+  const napi_value out = array_buffer(env, buffer, &foreign);
+  if (foreign) allocated_[buffer->data()] = buffer;
+  return {env, out};
+}
+
+// (file descriptor, offset, bytes) -> ArrayBuffer over these bytes of the file, which a run on the CPU reads in place
+Napi::Value EngineWrap::map(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (engine().executor().staging_memory()) throw Napi::Error::New(env, "a GPU cannot read a mapped file");
+  std::string error;
+  BufferPtr buffer = map_file(static_cast<int>(integer(info[0])), size_of(info[1]), size_of(info[2]), &error);
+  if (!buffer) throw Napi::Error::New(env, error);
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
   if (foreign) allocated_[buffer->data()] = buffer;

@@ -27,6 +27,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value read_parameter(const Napi::CallbackInfo& info);
   Napi::Value remove_parameter(const Napi::CallbackInfo& info);
   Napi::Value allocate(const Napi::CallbackInfo& info);
+  Napi::Value map(const Napi::CallbackInfo& info);
   Napi::Value create_program(const Napi::CallbackInfo& info);
   Napi::Value remove_program(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
@@ -44,7 +45,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::ThreadSafeFunction completions_;
   std::unordered_map<int64_t, std::shared_ptr<const Program>> programs_;
   std::unordered_map<int64_t, Pending> pending_;
-  std::map<const char*, std::weak_ptr<Buffer>> allocated_;  // what `allocate` gave out, by address
+  std::map<const char*, std::weak_ptr<Buffer>> allocated_;  // what `allocate` and `map` gave out, by address
   int64_t next_ = 1;
   bool open_ = false;
 };

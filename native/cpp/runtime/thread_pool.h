@@ -40,9 +40,9 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
-  uint64_t generation_ = 0;
+  std::atomic<uint64_t> generation_{0};
   bool stop_ = false;
-  int busy_ = 0;
+  std::atomic<int> busy_{0};
   Task task_ = nullptr;
   const void* context_ = nullptr;
   int64_t tasks_ = 0;

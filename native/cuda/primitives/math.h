@@ -1,6 +1,6 @@
 #pragma once
-// Arithmetic that differs between compilers. The approximations are good to about 2 ulp and flush subnormals on the
-// device.
+// Arithmetic that differs between compilers. Approximations (`_approx`) are good to about 2 ulp and flush subnormals on
+// the device.
 #include "cuda/primitives/target.h"
 
 #if defined(VIDEOCLIP_EMULATED)
@@ -15,6 +15,7 @@ namespace VIDEOCLIP_CUDA {
 VC_DEVICE float exp2_approx(float x) { return ::exp2f(x); }
 VC_DEVICE float rsqrt_approx(float x) { return 1.0f / ::sqrtf(x); }
 VC_DEVICE float reciprocal_approx(float x) { return 1.0f / x; }
+VC_DEVICE float square_root(float x) { return ::sqrtf(x); }
 VC_DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 VC_DEVICE float max(float a, float b) { return ::fmaxf(a, b); }
 VC_DEVICE float min(float a, float b) { return ::fminf(a, b); }
@@ -37,6 +38,7 @@ VC_DEVICE float reciprocal_approx(float x) {
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
+VC_DEVICE float square_root(float x) { return __fsqrt_rn(x); }
 VC_DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 VC_DEVICE float max(float a, float b) { return ::fmaxf(a, b); }
 VC_DEVICE float min(float a, float b) { return ::fminf(a, b); }

@@ -1,0 +1,41 @@
+import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
+import { DatasetError } from "../errors.js";
+
+/** The error of a dataset file as a whole, or of an entry of it (`where`, a path of keys). */
+export function fileError(file: string, where: string, reason: string, details: object = {}): DatasetError {
+  return new DatasetError("ERR_DATASET", `${file}: ${where ? `${where}: ` : ""}${reason}`, { file, ...details });
+}
+
+/** Text of a file (UTF-8, `.gz` unpacked). @throws DatasetError when it cannot be read */
+export async function readText(file: string): Promise<string> {
+  try {
+    const bytes = await readFile(file);
+    return (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8").replace(/^\uFEFF/, "");
+  } catch (cause) {
+    throw fileError(file, "", `cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** A JSON file that is read whole (annotations of a few megabytes). @throws DatasetError when it is no JSON */
+export async function readJson(file: string): Promise<unknown> {
+  const text = await readText(file);
+  try {
+    // Python writes NaN where JSON has nothing; outside strings it is read as null
+    return JSON.parse(text.replace(/([:[,]\s*)NaN(?=\s*[,\]}])/g, "$1null"));
+  } catch (cause) {
+    throw fileError(file, "", `not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** An object of a parsed file, or a DatasetError that names where it should be. */
+export function asObject(value: unknown, file: string, where: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw fileError(file, where, `expected an object, received ${JSON.stringify(value)?.slice(0, 60)}`);
+}
+
+/** A list of a parsed file, or a DatasetError that names where it should be. */
+export function asList(value: unknown, file: string, where: string): unknown[] {
+  if (Array.isArray(value)) return value;
+  throw fileError(file, where, `expected a list, received ${JSON.stringify(value)?.slice(0, 60)}`);
+}

@@ -1,0 +1,53 @@
+import { mean } from "./percent.js";
+
+/** First and last 5-second chunk of a moment, both included. */
+export type Chunks = readonly [number, number];
+
+/** The 21 moments of a video of six chunks: the single ones, then the longer ones in order of their ends. */
+export function didemoSegments(chunks = 6): Chunks[] {
+  const segments: Chunks[] = Array.from({ length: chunks }, (_, i) => [i, i] as const);
+  for (let first = 0; first < chunks; first++) {
+    for (let last = first + 1; last < chunks; last++) segments.push([first, last]);
+  }
+  return segments;
+}
+
+/** One description: four annotators' moments, and the predicted ones, best first. */
+export interface MomentRanking {
+  times: readonly Chunks[];
+  predicted: readonly Chunks[];
+}
+
+/** Shares from 0 to 1. */
+export interface DidemoMetrics {
+  queries: number;
+  "rank@1": number;
+  "rank@5": number;
+  mIoU: number;
+}
+
+/**
+ * Metrics of DiDeMo as its evaluator computes them (Hendricks et al. 2017, LocalizingMoments): a query counts at k when the
+ * mean of the three best ranks of the annotators' moments is at most k; mIoU is the mean of the three largest
+ * intersections over union of the first prediction. An annotated moment that is not predicted has no rank; a query none of
+ * whose moments is predicted counts as missed.
+ */
+export function didemoMetrics(queries: readonly MomentRanking[]): DidemoMetrics {
+  const ranks = queries.map(({ times, predicted }) => {
+    const places = times.map((time) => predicted.findIndex((p) => p[0] === time[0] && p[1] === time[1]) + 1);
+    const found = places.filter((place) => place > 0).sort((a, b) => a - b);
+    return found.length > 0 ? mean(found.slice(0, 3)) : Infinity;
+  });
+  const overlaps = queries.map(({ times, predicted: [first] }) => {
+    const values = times.map((time) => chunkIou(first, time)).sort((a, b) => b - a);
+    return mean(values.slice(0, 3));
+  });
+  const within = (k: number) => ranks.filter((rank) => rank <= k).length / queries.length;
+  return { queries: queries.length, "rank@1": within(1), "rank@5": within(5), mIoU: mean(overlaps) };
+}
+
+/** Shared chunks over those from the first start to the last end. */
+function chunkIou(a: Chunks, b: Chunks): number {
+  const shared = Math.max(0, Math.min(a[1], b[1]) + 1 - Math.max(a[0], b[0]));
+  return shared / (Math.max(a[1], b[1]) + 1 - Math.min(a[0], b[0]));
+}

@@ -1,0 +1,76 @@
+import { InvalidArgumentError } from "../errors.js";
+
+/**
+ * Seconds of ordered steps (Zhukov et al. 2019, CrossTask): step k gets exactly one second, each later than the one
+ * before, the sum of costs smallest; other seconds are background and cost nothing.
+ * @param cost `[seconds, steps]`, -log p of a step at a second
+ * @returns the second of each step; of equal sums the earliest last second, and so on backwards
+ * @throws InvalidArgumentError when there are fewer seconds than steps
+ */
+export function orderedAssignment(cost: ArrayLike<number>, seconds: number, steps: number): number[] {
+  if (seconds < steps) {
+    throw new InvalidArgumentError(`expected at least a second for each of ${steps} steps, received ${seconds} s`);
+  }
+  // best[k][t]: smallest sum of steps 0..k with step k at or before second t; at[k][t]: where step k lies in it
+  const best = Array.from({ length: steps }, () => new Float64Array(seconds).fill(Infinity));
+  const at = Array.from({ length: steps }, () => new Int32Array(seconds).fill(-1));
+  for (let k = 0; k < steps; k++) {
+    for (let t = k; t < seconds; t++) {
+      const before = k === 0 ? 0 : t === 0 ? Infinity : best[k - 1][t - 1];
+      const here = before + cost[t * steps + k];
+      const kept = t > k ? best[k][t - 1] : Infinity;
+      best[k][t] = Math.min(here, kept);
+      at[k][t] = here < kept ? t : t > k ? at[k][t - 1] : t;
+    }
+  }
+  const result = new Array<number>(steps);
+  for (let k = steps - 1, t = seconds - 1; k >= 0; k--) {
+    result[k] = at[k][t];
+    t = result[k] - 1;
+  }
+  return result;
+}
+
+/** Annotated and predicted steps of one video of a task. */
+export interface StepVideo {
+  task: string;
+  /** Intervals of each step that is there: `[step, start, end)` in whole seconds, steps from 0. */
+  truth: readonly (readonly [number, number, number])[];
+  /** The second given to each step. */
+  predicted: ArrayLike<number>;
+}
+
+export interface StepMetrics {
+  videos: number;
+  tasks: number;
+  /** Mean over the tasks. */
+  averageRecall: number;
+  /** Of each task: steps found at a right second / steps that are there. */
+  recall: Record<string, number>;
+}
+
+/** Recall of CrossTask: a step counts once per video, found when its second lies in one of its intervals. */
+export function stepMetrics(videos: readonly StepVideo[]): StepMetrics {
+  const found: Record<string, number> = {};
+  const total: Record<string, number> = {};
+  for (const { task, truth, predicted } of videos) {
+    const present = new Set(truth.map(([step]) => step));
+    total[task] = (total[task] ?? 0) + present.size;
+    const hits = [...present].filter((step) =>
+      truth.some(([k, start, end]) => k === step && predicted[step] >= start && predicted[step] < end),
+    );
+    found[task] = (found[task] ?? 0) + hits.length;
+  }
+  const recall = Object.fromEntries(
+    Object.keys(total)
+      .filter((task) => total[task] > 0)
+      .map((task) => [task, found[task] / total[task]]),
+  );
+  const values = Object.values(recall);
+  return {
+    videos: videos.length,
+    tasks: values.length,
+    averageRecall: values.reduce((a, b) => a + b, 0) / values.length,
+    recall,
+  };
+}

@@ -1,0 +1,325 @@
+import { createDevice, type Device } from "../device.js";
+import { DisposedError, InvalidArgumentError } from "../errors.js";
+import { IndexFiles } from "./index_files.js";
+import {
+  IndexError,
+  type IndexManifest,
+  type IndexSettings,
+  type RowDType,
+  type TextSideInfo,
+} from "./index_format.js";
+import { IndexRows, type RowRange } from "./index_rows.js";
+import { type IndexedVideo, IndexWriter } from "./index_writer.js";
+
+/** Seconds of work between two commits of a long append. */
+const COMMIT_SECONDS = 5;
+
+export interface CreateIndexOptions {
+  /** Width of a row. */
+  dim: number;
+  /** How rows are stored; scores are computed in f32 either way. Default `f16`. */
+  dtype?: RowDType;
+  /** What the rows were made from; `append` can check against it. */
+  settings?: IndexSettings;
+  /** The model that embeds texts into the same space. */
+  text?: TextSideInfo | null;
+}
+
+export interface OpenIndexOptions {
+  /** Compute threads. Default: the cores this process may use. */
+  threads?: number;
+  /** Read rows from the mapped file (default), or copy them into memory first (`false`; also where files cannot be mapped). */
+  map?: boolean;
+}
+
+export interface AppendOptions {
+  /** Drop the rows that the index has of a video that comes again. Default: refuse it. */
+  replace?: boolean;
+  signal?: AbortSignal;
+  onProgress?: (progress: { videos: number; rows: number }) => void;
+}
+
+interface SearchBase {
+  /** Hits per query. Default 10. */
+  top?: number;
+  /** Search only the videos for which this holds. */
+  filter?: (video: string) => boolean;
+  signal?: AbortSignal;
+}
+/** One query, f32 `[dim]`. */
+export type SearchVectorOptions = SearchBase & { vector: Float32Array };
+/** Many queries, f32 `[queries, dim]`. */
+export type SearchVectorsOptions = SearchBase & { vectors: Float32Array };
+
+/** A row that matches a query. */
+export interface SearchHit {
+  video: string;
+  /** Seconds. */
+  start: number;
+  end: number;
+  /** Dot product of the query with the row. */
+  score: number;
+  /** Index of the row. */
+  row: number;
+}
+
+/** The score of every row of one video, in its order. */
+export interface SimilarityOverTime {
+  spans: { start: number; end: number }[];
+  scores: Float32Array;
+}
+
+/** What is open now, and how many searches use it: an append opens the files anew beside them. */
+interface Opened {
+  files: IndexFiles;
+  rows: IndexRows;
+  users: number;
+  retired: boolean;
+}
+
+/**
+ * Rows of many videos in a folder, searched exactly by dot product. Opening reads no rows: they are mapped from the file, and the
+ * system reads them when a query does. An open index shows what was committed when it was opened, and its own appends.
+ */
+export class FeatureIndex {
+  readonly folder: string;
+  #device: Device;
+  #options: OpenIndexOptions;
+  #open?: Opened;
+
+  private constructor(folder: string, device: Device, options: OpenIndexOptions) {
+    this.folder = folder;
+    this.#device = device;
+    this.#options = options;
+    this.#load();
+  }
+
+  /** Makes an empty index in a folder and opens it. @throws InvalidArgumentError where there is one already */
+  static async create(folder: string, options: CreateIndexOptions & OpenIndexOptions): Promise<FeatureIndex> {
+    const { dim, dtype = "f16", settings = {}, text = null } = options;
+    if (!Number.isInteger(dim) || dim < 1 || dim > 1 << 20) {
+      throw new InvalidArgumentError(`dim: expected 1 to ${1 << 20}, received ${dim}`, { argument: "dim" });
+    }
+    if (dtype !== "f16" && dtype !== "f32") {
+      throw new InvalidArgumentError(`dtype: expected f16 or f32, received ${String(dtype)}`, { argument: "dtype" });
+    }
+    IndexWriter.create(folder, { dim, dtype, settings, text });
+    return FeatureIndex.open(folder, options);
+  }
+
+  /** @throws IndexError when the folder holds no index, or files that are truncated, foreign or do not fit each other */
+  static async open(folder: string, { threads, map }: OpenIndexOptions = {}): Promise<FeatureIndex> {
+    const device = createDevice({ device: "cpu", threads });
+    try {
+      return new FeatureIndex(folder, device, { map });
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
+  }
+
+  #load(): void {
+    const files = IndexFiles.open(this.folder);
+    try {
+      const rows = new IndexRows(this.#device, files, this.#options);
+      this.#close();
+      this.#open = { files, rows, users: 0, retired: false };
+    } catch (error) {
+      files.close();
+      throw error;
+    }
+  }
+
+  get #state() {
+    if (!this.#open) throw new DisposedError("This index");
+    return this.#open;
+  }
+
+  get manifest(): Readonly<IndexManifest> {
+    return this.#state.files.manifest;
+  }
+  get dim(): number {
+    return this.manifest.dim;
+  }
+  get dtype(): RowDType {
+    return this.manifest.dtype;
+  }
+  /** Number of rows. */
+  get size(): number {
+    return this.manifest.rows;
+  }
+  get settings(): IndexSettings {
+    return this.manifest.settings;
+  }
+  get text(): TextSideInfo | null {
+    return this.manifest.text;
+  }
+  /** Whether rows are read from the mapped file. */
+  get mapped(): boolean {
+    return this.#state.rows.mapped;
+  }
+
+  /** Names of all videos, in order. */
+  videos(): readonly string[] {
+    return this.#state.files.names();
+  }
+
+  /**
+   * Adds videos. They are safe on disk a few seconds after they were given and at the end, also when this throws or is
+   * aborted: then those that came before stay. Where videos are replaced, everything is saved at the end, in one step.
+   * @returns how many videos were added
+   * @throws InvalidArgumentError for rows that do not fit or another process that writes; IndexError; `signal.reason`
+   */
+  async append(
+    videos: Iterable<IndexedVideo> | AsyncIterable<IndexedVideo>,
+    { replace = false, signal, onProgress }: AppendOptions = {},
+  ): Promise<number> {
+    signal?.throwIfAborted();
+    const { id } = this.manifest;
+    let added = 0;
+    const writer = IndexWriter.open(this.folder);
+    try {
+      if (writer.manifest.id !== id)
+        throw new IndexError(this.folder, "the index was replaced by another one since it was opened");
+      let saved = Date.now();
+      try {
+        for await (const video of videos) {
+          signal?.throwIfAborted();
+          writer.add(video, replace);
+          added++;
+          onProgress?.({ videos: added, rows: writer.manifest.rows });
+          if (Date.now() - saved < COMMIT_SECONDS * 1000 || writer.replaces) continue;
+          writer.commit();
+          saved = Date.now();
+        }
+      } finally {
+        if (added > 0) writer.commit();
+      }
+    } finally {
+      writer.close();
+      this.#load();
+    }
+    return added;
+  }
+
+  /** Drops videos; the rest is written anew. @returns how many there were @throws InvalidArgumentError, IndexError */
+  async remove(videos: Iterable<string>): Promise<number> {
+    void this.#state;
+    const writer = IndexWriter.open(this.folder);
+    let removed = 0;
+    try {
+      for (const video of videos) if (writer.remove(video)) removed++;
+      if (removed > 0) writer.commit();
+    } finally {
+      writer.close();
+      this.#load();
+    }
+    return removed;
+  }
+
+  /**
+   * The rows with the largest dot products with a query (or each of several), best first; equal scores by rising row. Exact.
+   * @throws InvalidArgumentError; IndexError when a file became shorter meanwhile; `signal.reason`
+   */
+  async search(options: SearchVectorOptions): Promise<SearchHit[]>;
+  async search(options: SearchVectorsOptions): Promise<SearchHit[][]>;
+  async search(options: SearchVectorOptions | SearchVectorsOptions): Promise<SearchHit[] | SearchHit[][]> {
+    const { top = 10, filter, signal } = options;
+    const [argument, queries] =
+      "vector" in options ? (["vector", options.vector] as const) : (["vectors", options.vectors] as const);
+    this.#checkQueries(argument, queries, "vector" in options ? 1 : undefined);
+    if (!Number.isInteger(top) || top < 1) {
+      throw new InvalidArgumentError(`top: expected a positive integer, received ${top}`, { argument: "top" });
+    }
+    signal?.throwIfAborted();
+    const hits = await this.#use(async ({ files, rows }) => {
+      const k = Math.min(top, rows.count);
+      const ranked = filter
+        ? await rows.searchRanges(queries, matching(files, filter), k, signal)
+        : await rows.search(queries, k, signal);
+      return ranked.map((ranks) => ranks.rows.map((row, i) => hitOf(files, row, ranks.scores[i])));
+    });
+    return "vector" in options ? hits[0] : hits;
+  }
+
+  /** How a video's rows score against a query, in the order of time. @throws InvalidArgumentError for a video that is not here */
+  async similarityOverTime(
+    vector: Float32Array,
+    video: string,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<SimilarityOverTime> {
+    this.#checkQueries("vector", vector, 1);
+    signal?.throwIfAborted();
+    return this.#use(async ({ files, rows }) => {
+      const index = files.names().indexOf(video);
+      if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
+      const { first, rows: count } = files.video(index);
+      const scores = await rows.scores(vector, { first, count }, signal);
+      return { spans: files.spans(first, count).map(({ start, end }) => ({ start, end })), scores };
+    });
+  }
+
+  /** Work on what is open now; it stays open until that is done. */
+  async #use<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
+    const opened = this.#state;
+    opened.files.checkSizes();
+    opened.users++;
+    try {
+      return await work(opened);
+    } finally {
+      opened.users--;
+      closeUnused(opened);
+    }
+  }
+
+  #checkQueries(argument: string, queries: Float32Array, count?: number): void {
+    const { dim } = this;
+    const expected = count === undefined ? `rows of ${dim} values` : `${dim} values`;
+    const fits = queries instanceof Float32Array && queries.length % dim === 0 && queries.length > 0;
+    if (!fits || (count !== undefined && queries.length !== count * dim)) {
+      const received = queries instanceof Float32Array ? `${queries.length} values` : String(queries);
+      throw new InvalidArgumentError(`${argument}: expected a Float32Array of ${expected}, received ${received}`, {
+        argument,
+        expected: dim,
+        received: queries?.length,
+      });
+    }
+    if (!queries.every(Number.isFinite)) {
+      throw new InvalidArgumentError(`${argument}: expected finite values`, { argument });
+    }
+  }
+
+  #close(): void {
+    if (!this.#open) return;
+    this.#open.retired = true;
+    closeUnused(this.#open);
+    this.#open = undefined;
+  }
+
+  /** Closes the files and frees the device. A second call does nothing. */
+  dispose(): void {
+    this.#close();
+    this.#device.dispose();
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+    this.dispose();
+  }
+}
+
+function closeUnused({ files, rows, users, retired }: Opened): void {
+  if (!retired || users > 0) return;
+  rows.dispose();
+  files.close();
+}
+
+/** The rows of videos whose name a filter takes. */
+function matching(files: IndexFiles, filter: (video: string) => boolean): RowRange[] {
+  const names = files.names();
+  return files.videos().flatMap(({ first, rows: count }, i) => (filter(names[i]) ? [{ first, count }] : []));
+}
+
+function hitOf(files: IndexFiles, row: number, score: number): SearchHit {
+  const { video, start, end } = files.span(row);
+  return { video: files.videoName(video), start, end, score, row };
+}

@@ -1,0 +1,200 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import {
+  checkHeader,
+  committedBytes,
+  FILE_KINDS,
+  type FileKind,
+  fileName,
+  HEADER_BYTES,
+  IndexError,
+  type IndexManifest,
+  readManifest,
+  SPAN_BYTES,
+  VIDEO_BYTES,
+} from "./index_format.js";
+
+/** A row's place in time. */
+export interface RowSpan {
+  video: number;
+  /** Seconds. */
+  start: number;
+  end: number;
+}
+
+/** Where a video's rows and its name lie. */
+interface VideoRecord {
+  first: number;
+  rows: number;
+  nameAt: number;
+  nameBytes: number;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The committed part of an index's files, opened for reading. Records are read when they are asked for. */
+export class IndexFiles {
+  #files: Record<FileKind, number>;
+  #names?: string[];
+
+  private constructor(
+    readonly folder: string,
+    readonly manifest: IndexManifest,
+    files: Record<FileKind, number>,
+  ) {
+    this.#files = files;
+  }
+
+  /** @throws IndexError when a file is missing, truncated, foreign or does not fit the manifest */
+  static open(folder: string): IndexFiles {
+    for (let attempt = 0; ; attempt++) {
+      const manifest = readManifest(folder);
+      const files: Partial<Record<FileKind, number>> = {};
+      try {
+        for (const kind of FILE_KINDS) files[kind] = openFile(folder, kind, manifest);
+        return new IndexFiles(folder, manifest, files as Record<FileKind, number>);
+      } catch (error) {
+        for (const file of Object.values(files)) closeSync(file);
+        // a change replaced the generation between the reading of the manifest and the opening of its files
+        if (attempt < 3 && readManifest(folder).generation !== manifest.generation) continue;
+        throw error;
+      }
+    }
+  }
+
+  get rowsFile(): number {
+    return this.#files.rows;
+  }
+
+  path(kind: FileKind): string {
+    return join(this.folder, fileName(kind, this.manifest.generation));
+  }
+
+  /**
+   * Checks that no file became shorter since it was opened: reading mapped memory beyond the end of a file would end the
+   * process. @throws IndexError
+   */
+  checkSizes(): void {
+    for (const kind of FILE_KINDS) checkSize(this.path(kind), kind, this.manifest, this.#files[kind]);
+  }
+
+  span(row: number): RowSpan {
+    const record = this.#read("spans", row * SPAN_BYTES, SPAN_BYTES);
+    return this.#checkedSpan(record, 0, row);
+  }
+
+  /** The spans of rows that lie together. */
+  spans(first: number, count: number): RowSpan[] {
+    const records = this.#read("spans", first * SPAN_BYTES, count * SPAN_BYTES);
+    return Array.from({ length: count }, (_, i) => this.#checkedSpan(records, i * SPAN_BYTES, first + i));
+  }
+
+  /** @throws IndexError for a video that there is not */
+  video(index: number): VideoRecord {
+    return this.#checkedVideo(this.#read("videos", index * VIDEO_BYTES, VIDEO_BYTES), 0, index);
+  }
+
+  videoName(index: number): string {
+    return this.#names?.[index] ?? this.#name(this.video(index), index);
+  }
+
+  /** Records of all videos. */
+  videos(): VideoRecord[] {
+    const count = this.manifest.videos;
+    const records = this.#read("videos", 0, count * VIDEO_BYTES);
+    return Array.from({ length: count }, (_, i) => this.#checkedVideo(records, i * VIDEO_BYTES, i));
+  }
+
+  /** Names of all videos; read once. */
+  names(): readonly string[] {
+    if (this.#names) return this.#names;
+    const bytes = this.#read("names", 0, this.manifest.nameBytes);
+    this.#names = this.videos().map(({ nameAt, nameBytes }, i) =>
+      this.#text(bytes.subarray(nameAt, nameAt + nameBytes), i),
+    );
+    return this.#names;
+  }
+
+  close(): void {
+    for (const file of Object.values(this.#files)) closeSync(file);
+  }
+
+  #name({ nameAt, nameBytes }: VideoRecord, index: number): string {
+    return this.#text(this.#read("names", nameAt, nameBytes), index);
+  }
+
+  #text(bytes: Uint8Array, index: number): string {
+    try {
+      return utf8.decode(bytes);
+    } catch (cause) {
+      throw new IndexError(this.path("names"), `the name of video ${index} is not UTF-8`, { cause });
+    }
+  }
+
+  #checkedSpan(records: Buffer, at: number, row: number): RowSpan {
+    const span = {
+      start: records.readDoubleLE(at),
+      end: records.readDoubleLE(at + 8),
+      video: records.readUInt32LE(at + 16),
+    };
+    if (span.video < this.manifest.videos && Number.isFinite(span.start) && Number.isFinite(span.end)) return span;
+    throw new IndexError(this.path("spans"), `row ${row} has a broken record`, { received: span });
+  }
+
+  #checkedVideo(records: Buffer, at: number, index: number): VideoRecord {
+    const video = {
+      first: records.readDoubleLE(at),
+      nameAt: records.readDoubleLE(at + 8),
+      rows: records.readUInt32LE(at + 16),
+      nameBytes: records.readUInt32LE(at + 20),
+    };
+    const inside = (from: number, size: number, limit: number) =>
+      Number.isSafeInteger(from) && from >= 0 && from + size <= limit;
+    const { rows, nameBytes } = this.manifest;
+    if (inside(video.first, video.rows, rows) && inside(video.nameAt, video.nameBytes, nameBytes)) return video;
+    throw new IndexError(this.path("videos"), `video ${index} has a broken record`, { received: video });
+  }
+
+  #read(kind: FileKind, at: number, bytes: number): Buffer {
+    return readAt(this.path(kind), this.#files[kind], HEADER_BYTES + at, bytes);
+  }
+}
+
+function openFile(folder: string, kind: FileKind, manifest: IndexManifest): number {
+  const path = join(folder, fileName(kind, manifest.generation));
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (cause) {
+    throw new IndexError(path, `cannot be opened (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
+  try {
+    checkSize(path, kind, manifest, file);
+    checkHeader(path, kind, manifest, readAt(path, file, 0, HEADER_BYTES));
+    return file;
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+function checkSize(path: string, kind: FileKind, manifest: IndexManifest, file: number): void {
+  const stat = fstatSync(file);
+  const expected = committedBytes(kind, manifest);
+  if (!stat.isFile()) throw new IndexError(path, "expected a file");
+  if (stat.size >= expected) return;
+  throw new IndexError(path, `the file is truncated: expected at least ${expected} bytes, found ${stat.size}`, {
+    expected,
+    received: stat.size,
+  });
+}
+
+function readAt(path: string, file: number, offset: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let done = 0; done < length;) {
+    const n = readSync(file, bytes, done, Math.min(length - done, 1 << 30), offset + done);
+    if (n === 0) throw new IndexError(path, `the file became shorter while it was read (byte ${offset + done})`);
+    done += n;
+  }
+  return bytes;
+}

@@ -1,0 +1,318 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { InvalidArgumentError } from "../errors.js";
+import { npyData } from "../weights/npy.js";
+import { IndexFiles } from "./index_files.js";
+import {
+  committedBytes,
+  DATA_FILE,
+  FILE_KINDS,
+  type FileKind,
+  fileHeader,
+  fileName,
+  HEADER_BYTES,
+  type IndexManifest,
+  MANIFEST,
+  manifestText,
+  MAX_ROWS,
+  ROW_DTYPES,
+  SPAN_BYTES,
+  VIDEO_BYTES,
+} from "./index_format.js";
+import { type FileLock, takeLock } from "./lock.js";
+import { syncFolder } from "./store.js";
+
+/** A video to add: one row per span. */
+export interface IndexedVideo {
+  /** Its name in the index, usually its path. */
+  video: string;
+  /** f32 `[spans, dim]`. */
+  rows: Float32Array;
+  /** `[start, end]` of each row in seconds. */
+  spans: readonly (readonly [number, number])[];
+}
+
+/** The one writer of an index. What it writes counts from the next `commit` on; `close` drops the rest. @internal */
+export class IndexWriter {
+  #folder: string;
+  #lock: FileLock;
+  #manifest: IndexManifest;
+  #files: Record<FileKind, number>;
+  #names: Map<string, number>;
+  /** Videos that a later one replaces, dropped by the next commit. */
+  #replaced = new Set<number>();
+
+  private constructor(folder: string, lock: FileLock, files: IndexFiles) {
+    this.#folder = folder;
+    this.#lock = lock;
+    this.#manifest = { ...files.manifest };
+    this.#names = new Map(files.names().map((name, i) => [name, i]));
+    this.#files = openForWriting(folder, this.#manifest);
+  }
+
+  /** Makes an empty index. @throws InvalidArgumentError where there is one, or while somebody writes there */
+  static create(folder: string, given: Pick<IndexManifest, "dim" | "dtype" | "settings" | "text">): void {
+    mkdirSync(folder, { recursive: true });
+    const lock = takeLock(join(folder, ".lock"), "another process");
+    try {
+      if (existsSync(join(folder, MANIFEST))) {
+        throw new InvalidArgumentError(`${folder} already holds an index`, { argument: "folder", received: folder });
+      }
+      const id = randomBytes(16).toString("hex");
+      const manifest: IndexManifest = { ...given, id, generation: 0, rows: 0, videos: 0, nameBytes: 0, updatedAt: "" };
+      removeOtherGenerations(folder, -1);
+      for (const file of Object.values(createFiles(folder, manifest))) {
+        fsyncSync(file);
+        closeSync(file);
+      }
+      writeManifest(folder, manifest);
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Takes the lock and cuts off what an interrupted writer left. @throws InvalidArgumentError, IndexError */
+  static open(folder: string): IndexWriter {
+    const lock = takeLock(join(folder, ".lock"), "another process");
+    try {
+      const files = IndexFiles.open(folder);
+      try {
+        removeOtherGenerations(folder, files.manifest.generation);
+        return new IndexWriter(folder, lock, files);
+      } finally {
+        files.close();
+      }
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  get manifest(): Readonly<IndexManifest> {
+    return this.#manifest;
+  }
+
+  has(video: string): boolean {
+    return this.#names.has(video);
+  }
+
+  /** Whether a commit now would rewrite the index. */
+  get replaces(): boolean {
+    return this.#replaced.size > 0;
+  }
+
+  /** Writes a video behind the others. @throws InvalidArgumentError when it does not fit, before anything is written */
+  add({ video, rows, spans }: IndexedVideo, replace = false): void {
+    const m = this.#manifest;
+    this.#check({ video, rows, spans }, replace);
+    const old = this.#names.get(video);
+    if (old !== undefined) this.#replaced.add(old);
+    const name = Buffer.from(video, "utf8");
+    const spanRecords = Buffer.alloc(spans.length * SPAN_BYTES);
+    spans.forEach(([start, end], i) => writeSpan(spanRecords, i, start, end, m.videos));
+    const record = Buffer.alloc(VIDEO_BYTES);
+    writeVideo(record, 0, m.rows, m.nameBytes, spans.length, name.length);
+    const data = { rows: npyData(rows, m.dtype), spans: spanRecords, videos: record, names: name };
+    for (const kind of FILE_KINDS) writeAll(this.#files[kind], data[kind], committedBytes(kind, m));
+    this.#names.set(video, m.videos);
+    m.rows += spans.length;
+    m.videos++;
+    m.nameBytes += name.length;
+  }
+
+  #check({ video, rows, spans }: IndexedVideo, replace: boolean): void {
+    const m = this.#manifest;
+    const fail = (argument: string, expected: string, received: string) =>
+      new InvalidArgumentError(`${argument} of ${video}: expected ${expected}, received ${received}`, { argument });
+    if (typeof video !== "string" || video === "") throw fail("video", "a name", JSON.stringify(video));
+    if (!replace && this.#names.has(video)) {
+      throw new InvalidArgumentError(`video: ${video} is in the index already: ask to replace it`, {
+        argument: "video",
+        received: video,
+      });
+    }
+    if (rows.length !== spans.length * m.dim)
+      throw fail("rows", `${spans.length} spans x ${m.dim} values`, `${rows.length} values`);
+    if (spans.length === 0) throw fail("spans", "at least one", "none");
+    if (m.rows + spans.length > MAX_ROWS) throw fail("rows", `at most ${MAX_ROWS} in an index`, "more");
+    const time = spans.findIndex(([start, end]) => !Number.isFinite(start) || !Number.isFinite(end) || end < start);
+    if (time >= 0) throw fail("spans", "start <= end in seconds", `[${spans[time].join(", ")}] for row ${time}`);
+    const limit = m.dtype === "f16" ? 65504 : Number.MAX_VALUE;
+    const wrong = rows.findIndex((v) => !(Math.abs(v) <= limit));
+    if (wrong >= 0) {
+      const values =
+        m.dtype === "f16" ? "finite values up to 65504 (the largest f16; f32 rows take more)" : "finite values";
+      throw fail("rows", values, `${rows[wrong]} in row ${Math.floor(wrong / m.dim)}`);
+    }
+  }
+
+  /** Forgets a video at the next commit. @returns whether there was one */
+  remove(video: string): boolean {
+    const index = this.#names.get(video);
+    if (index === undefined) return false;
+    this.#names.delete(video);
+    this.#replaced.add(index);
+    return true;
+  }
+
+  /** Changes what text belongs to the index. */
+  setText(text: IndexManifest["text"]): void {
+    this.#manifest.text = text;
+  }
+
+  /** Makes what was written and removed so far last: afterwards it is there, whatever happens. */
+  commit(): void {
+    if (this.#replaced.size > 0) this.#rewrite();
+    for (const kind of FILE_KINDS) fsyncSync(this.#files[kind]);
+    if (!this.#lock.held()) {
+      throw new InvalidArgumentError(`${this.#folder}: its lock was taken by somebody else; nothing more was saved`, {
+        argument: "folder",
+      });
+    }
+    writeManifest(this.#folder, this.#manifest);
+    removeOtherGenerations(this.#folder, this.#manifest.generation);
+  }
+
+  close(): void {
+    for (const file of Object.values(this.#files)) closeSync(file);
+    this.#lock.release();
+  }
+
+  /** Copies everything but the replaced videos into files of a new generation and goes on with those. */
+  #rewrite(): void {
+    const old = this.#manifest;
+    const source = this.#files;
+    const next: IndexManifest = { ...old, generation: old.generation + 1, rows: 0, videos: 0, nameBytes: 0 };
+    const target = createFiles(this.#folder, next);
+    try {
+      const records = readAll(source.videos, HEADER_BYTES, old.videos * VIDEO_BYTES);
+      for (let i = 0; i < old.videos; i++) {
+        if (this.#replaced.has(i)) continue;
+        const at = i * VIDEO_BYTES;
+        const [first, nameAt] = [records.readDoubleLE(at), records.readDoubleLE(at + 8)];
+        const [rows, nameBytes] = [records.readUInt32LE(at + 16), records.readUInt32LE(at + 20)];
+        const rowBytes = old.dim * ROW_DTYPES[old.dtype];
+        const from = HEADER_BYTES + first * rowBytes;
+        copyBytes(source.rows, from, rows * rowBytes, target.rows, committedBytes("rows", next));
+        const spans = readAll(source.spans, HEADER_BYTES + first * SPAN_BYTES, rows * SPAN_BYTES);
+        for (let r = 0; r < rows; r++) spans.writeUInt32LE(next.videos, r * SPAN_BYTES + 16);
+        writeAll(target.spans, spans, committedBytes("spans", next));
+        copyBytes(source.names, HEADER_BYTES + nameAt, nameBytes, target.names, committedBytes("names", next));
+        const record = Buffer.alloc(VIDEO_BYTES);
+        writeVideo(record, 0, next.rows, next.nameBytes, rows, nameBytes);
+        writeAll(target.videos, record, committedBytes("videos", next));
+        next.rows += rows;
+        next.videos++;
+        next.nameBytes += nameBytes;
+      }
+    } catch (error) {
+      for (const file of Object.values(target)) closeSync(file);
+      throw error;
+    }
+    for (const file of Object.values(source)) closeSync(file);
+    const dropped = [...this.#replaced].sort((a, b) => a - b);
+    let below = 0;
+    const kept = new Map<number, number>();
+    for (let i = 0; i < old.videos; i++) {
+      if (dropped[below] === i) below++;
+      else kept.set(i, i - below);
+    }
+    for (const [name, i] of this.#names) this.#names.set(name, kept.get(i)!);
+    this.#replaced.clear();
+    this.#files = target;
+    this.#manifest = next;
+  }
+}
+
+function writeSpan(records: Buffer, i: number, start: number, end: number, video: number): void {
+  records.writeDoubleLE(start, i * SPAN_BYTES);
+  records.writeDoubleLE(end, i * SPAN_BYTES + 8);
+  records.writeUInt32LE(video, i * SPAN_BYTES + 16);
+}
+
+function writeVideo(records: Buffer, i: number, first: number, nameAt: number, rows: number, nameBytes: number): void {
+  records.writeDoubleLE(first, i * VIDEO_BYTES);
+  records.writeDoubleLE(nameAt, i * VIDEO_BYTES + 8);
+  records.writeUInt32LE(rows, i * VIDEO_BYTES + 16);
+  records.writeUInt32LE(nameBytes, i * VIDEO_BYTES + 20);
+}
+
+function createFiles(folder: string, manifest: IndexManifest): Record<FileKind, number> {
+  const files = {} as Record<FileKind, number>;
+  for (const kind of FILE_KINDS) {
+    files[kind] = openSync(join(folder, fileName(kind, manifest.generation)), "w+");
+    writeAll(files[kind], fileHeader(kind, manifest), 0);
+  }
+  return files;
+}
+
+/** Opens the files and cuts off what lies beyond the manifest. */
+function openForWriting(folder: string, manifest: IndexManifest): Record<FileKind, number> {
+  const files = {} as Record<FileKind, number>;
+  for (const kind of FILE_KINDS) {
+    files[kind] = openSync(join(folder, fileName(kind, manifest.generation)), "r+");
+    ftruncateSync(files[kind], committedBytes(kind, manifest));
+  }
+  return files;
+}
+
+function writeManifest(folder: string, manifest: IndexManifest): void {
+  manifest.updatedAt = new Date().toISOString();
+  const temporary = join(folder, ".index.json.tmp");
+  const file = openSync(temporary, "w");
+  try {
+    writeAll(file, Buffer.from(manifestText(manifest)), 0);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, join(folder, MANIFEST));
+  syncFolder(folder);
+}
+
+/** Removes data files that no manifest refers to; what cannot be removed now (mapped on Windows) is left for later. */
+function removeOtherGenerations(folder: string, generation: number): void {
+  const own = new Set<string>(FILE_KINDS.map((kind) => fileName(kind, generation)));
+  for (const name of readdirSync(folder)) {
+    if (!DATA_FILE.test(name) || own.has(name)) continue;
+    try {
+      rmSync(join(folder, name), { force: true });
+    } catch (error) {
+      if (!["EBUSY", "EPERM", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
+  }
+}
+
+function writeAll(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
+}
+
+function readAll(file: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let done = 0; done < length;) {
+    const n = readSync(file, bytes, done, Math.min(length - done, 1 << 30), position + done);
+    if (n === 0) throw new InvalidArgumentError("the index became shorter while it was read", { argument: "folder" });
+    done += n;
+  }
+  return bytes;
+}
+
+function copyBytes(from: number, at: number, length: number, to: number, position: number): void {
+  const block = 1 << 24;
+  for (let done = 0; done < length; done += block)
+    writeAll(to, readAll(from, at + done, Math.min(block, length - done)), position + done);
+}

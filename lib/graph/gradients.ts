@@ -1,0 +1,46 @@
+// What gradient rules are made of: a few ops on symbolic tensors.
+import { type BinaryKind, binary } from "./ops/binary.js";
+import { fill } from "./ops/fill.js";
+import { reduceSum } from "./ops/reduce_sum.js";
+import { reshape } from "./ops/reshape.js";
+import { unaryGrad } from "./ops/unary_grad.js";
+import type { UnaryKind } from "./ops/unary.js";
+import { sameShape, type Tensor } from "./tensor.js";
+import { applyOp } from "./trace.js";
+
+export const combined = (a: Tensor, b: Tensor, kind: BinaryKind): Tensor => applyOp(binary, [a, b], { kind })[0];
+
+export const reshaped = (x: Tensor, shape: readonly number[]): Tensor =>
+  sameShape(x.shape, shape) ? x : applyOp(reshape, [x], { shape })[0];
+
+export const filled = (shape: readonly number[], value: number): Tensor => applyOp(fill, [], { shape, value })[0];
+
+/** x times a number that is known when the graph is made. */
+export const scaled = (x: Tensor, factor: number): Tensor => combined(x, filled([], factor), "mul");
+
+/** dy f'(x). */
+export const throughUnary = (kind: UnaryKind, x: Tensor, dy: Tensor): Tensor =>
+  applyOp(unaryGrad, [x, dy], { kind })[0];
+
+/** Sum over any axes; they are not in the result. */
+export function summed(x: Tensor, axes: readonly number[]): Tensor {
+  let y = x;
+  // the last axes first, so that the numbers of those before them stay
+  const left = [...axes].sort((a, b) => a - b);
+  while (left.length > 0) {
+    let first = left.length - 1;
+    while (first > 0 && left[first - 1] === left[first] - 1) first--;
+    y = applyOp(reduceSum, [y], { axes: left.splice(first) })[0];
+  }
+  return y;
+}
+
+/** The gradient of an operand of `shape` that was broadcast to the shape of `gradient`: the sum over what it repeats. */
+export function summedTo(gradient: Tensor, shape: readonly number[]): Tensor {
+  const skip = gradient.shape.length - shape.length;
+  const axes = gradient.shape.flatMap((size, axis) => {
+    const repeats = axis < skip || (shape[axis - skip] === 1 && size !== 1);
+    return repeats ? [axis] : [];
+  });
+  return reshaped(summed(gradient, axes), shape);
+}

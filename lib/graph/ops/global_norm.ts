@@ -1,0 +1,50 @@
+import { defineOp } from "../tensor.js";
+import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
+
+export interface GlobalNormAttrs {
+  /** Gradients are scaled down to this 2-norm of all of them together; 0: they are not. */
+  maxNorm: number;
+}
+
+/**
+ * Control `[3]` of an optimizer step: the 2-norm of all gradients together times `unscale` `[1]` (1 / (loss scale x summed
+ * batches)), the factor that unscales and clips them (maxNorm / (norm + 1e-6), at most 1, as torch's clip_grad_norm_), and
+ * 1 when the norm is finite. When it is not, or its square overflows f32, the last two are 0 and no op takes the step.
+ */
+export const globalNorm = defineOp<GlobalNormAttrs>({
+  name: "global_norm",
+  shape: (inputs) => {
+    checkVector("global_norm", "unscale", inputs[0], [1]);
+    tensorGroups("global_norm", inputs, 1, ["gradient"]);
+    return [{ shape: CONTROL_SHAPE, dtype: "f32" }];
+  },
+  encode: (a) => [a.maxNorm],
+  reference: ([unscale, ...gradients], { maxNorm }) => {
+    const u = unscale!.data[0];
+    const norm = u * Math.sqrt(gradients.reduce((sum, g) => g!.data.reduce((s, v) => s + v * v, sum), 0));
+    const clip = maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
+    const control = Number.isFinite(norm) ? [norm, u * clip, 1] : [norm, 0, 0];
+    return [{ shape: CONTROL_SHAPE, data: Float64Array.from(control) }];
+  },
+  notDifferentiable: "a step of an optimizer",
+  notInOnnx: "a step of an optimizer: what is exported is the trained model",
+  cases: [
+    { name: "one", inputs: [{ shape: [1], shift: 1 }, { shape: [1] }], attrs: { maxNorm: 0 } },
+    {
+      name: "several, clipped",
+      inputs: [{ shape: [1], scale: 0.1, shift: 1 }, { shape: [7, 5] }, { shape: [4099] }, { shape: [33, 1009] }],
+      attrs: { maxNorm: 2 },
+    },
+    { name: "below the limit", inputs: [{ shape: [1], shift: 2 }, { shape: [3] }], attrs: { maxNorm: 1000 } },
+    {
+      name: "more than a launch describes",
+      inputs: [{ shape: [1], shift: 2 }, ...Array.from({ length: 100 }, (_, i) => ({ shape: [i + 1] }))],
+      attrs: { maxNorm: 1 },
+    },
+    {
+      name: "not finite",
+      inputs: [{ shape: [1], shift: 2 }, { shape: [70], scale: Infinity }, { shape: [3] }],
+      attrs: { maxNorm: 1 },
+    },
+  ],
+});

@@ -1,0 +1,32 @@
+import { defineOp, sameShape, shapeError } from "../tensor.js";
+import { storageType } from "./storage.js";
+import { unaryDerivatives, type UnaryKind, unaryKinds } from "./unary.js";
+
+/** dx = f'(x) dy, element by element: x and dy of one shape. relu's derivative at 0 is 0. */
+export const unaryGrad = defineOp<{ kind: UnaryKind }>({
+  name: "unary_grad",
+  shape: ([x, dy]) => {
+    const dtype = storageType("unary_grad", x, dy);
+    if (!sameShape(x!.shape, dy!.shape)) throw shapeError("unary_grad", `dy [${x!.shape.join(", ")}]`, dy!.shape);
+    return [{ shape: x!.shape, dtype }];
+  },
+  encode: (a) => [unaryKinds.indexOf(a.kind)],
+  reference: ([x, dy], a) => {
+    const derivative = unaryDerivatives[a.kind];
+    return [{ shape: x!.shape, data: x!.data.map((v, i) => derivative(v) * dy!.data[i]) }];
+  },
+  notDifferentiable: "second derivatives are not supported",
+  notInOnnx: "a gradient: exported graphs are of inference",
+  cases: [
+    ...unaryKinds.flatMap((kind) => [
+      { name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }, { shape: [3, 5, 37] }], attrs: { kind } },
+      { name: `${kind} of 16`, inputs: [{ shape: [5, 16], scale: 6 }, { shape: [5, 16] }], attrs: { kind } },
+    ]),
+    { name: "more than a block", inputs: [{ shape: [2, 4104] }, { shape: [2, 4104] }], attrs: { kind: "relu" } },
+    ...(["sigmoid", "gelu", "gelu_tanh", "swish", "softplus"] as const).map((kind) => ({
+      name: `far ${kind}`,
+      inputs: [{ shape: [7, 33], scale: 300 }, { shape: [7, 33] }],
+      attrs: { kind },
+    })),
+  ],
+});

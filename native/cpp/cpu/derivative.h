@@ -1,0 +1,36 @@
+#pragma once
+// Derivatives of the functions of activation.h.
+#include "cpu/activation.h"
+#include "cpu/vector_math.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+
+// sigmoid(x) and sigmoid(-x), each without cancellation.
+struct Sigmoids {
+  Vec positive, negative;
+
+  explicit Sigmoids(Vec x) {
+    const Vec zero = {}, one = splat(1.0f);
+    const Vec e = exp(x < zero ? x : -x), inverse = one / (one + e);
+    positive = (x < zero ? e : one) * inverse;
+    negative = (x < zero ? one : e) * inverse;
+  }
+};
+
+inline Vec gelu_tanh_derivative(Vec x) {
+  constexpr float kScale = 2 * 0.7978845608f;
+  const Vec square = x * x;
+  const Sigmoids s(splat(kScale) * x * (splat(1.0f) + splat(0.044715f) * square));
+  const Vec slope = splat(kScale) * (splat(1.0f) + splat(3 * 0.044715f) * square);
+  // far out the slope of u would overflow where its factor is 0
+  const Vec product = s.positive * s.negative;
+  return s.positive + (product == Vec{} ? Vec{} : x * product * slope);
+}
+
+inline float gelu_derivative(float x) {
+  return 0.5f * std::erfc(-x * 0.70710678f) + x * 0.39894228f * std::exp(-0.5f * x * x);
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,83 @@
+#pragma once
+// Ops over many dense tensors at once: as many tensors a launch as its arguments can describe, a block per chunk.
+#include "cuda/primitives/kernel.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+
+constexpr int kTensorThreads = 256;
+constexpr int kTensorUnroll = 16;  // elements of a thread
+constexpr int64_t kTensorChunk = kTensorThreads * kTensorUnroll;
+
+// K operands of up to kMost tensors; block b has a chunk of the last tensor whose first block is not behind b.
+template <int K, int kMost>
+struct TensorTable {
+  Global<float> operands[K][kMost];
+  size_t size[kMost] = {};
+  unsigned first[kMost] = {};
+  int count = 0;
+
+  VC_DEVICE int tensor() const {
+    int k = 0;
+    while (k + 1 < count && first[k + 1] <= blockIdx.x) ++k;
+    return k;
+  }
+};
+
+inline bool is_dense(const Tensor& t) {
+  int64_t step = 1;
+  for (int d = t.rank - 1; d >= 0; --d) {
+    if (t.shape[d] != 1 && t.strides[d] != step) return false;
+    step *= t.shape[d];
+  }
+  return t.dtype == DType::f32;
+}
+
+inline bool all_dense(const Call& call) {
+  for (int i = 0; i < call.inputs; ++i) {
+    if (!is_dense(call.in[i])) return false;
+  }
+  for (int i = 0; i < call.outputs; ++i) {
+    if (!is_dense(call.out[i])) return false;
+  }
+  return true;
+}
+
+inline int64_t tensor_chunks(const Tensor& t) { return (t.elements() + kTensorChunk - 1) / kTensorChunk; }
+
+// Fills tables with tensors 0 .. tensors - 1, operand o of tensor k by `operand(k, o)`, and calls
+// submit(table, blocks, blocks before) for each full one.
+template <int K, int kMost, class Operand, class Submit>
+Status for_tables(int tensors, const Operand& operand, const Submit& submit) {
+  unsigned before = 0;
+  for (int k = 0; k < tensors;) {
+    TensorTable<K, kMost> table;
+    unsigned blocks = 0;
+    for (; k < tensors && table.count < kMost; ++k) {
+      const Tensor& first = operand(k, 0);
+      if (first.elements() == 0) continue;
+      for (int o = 0; o < K; ++o) table.operands[o][table.count] = global<float>(operand(k, o));
+      table.size[table.count] = static_cast<size_t>(first.elements());
+      table.first[table.count++] = blocks;
+      blocks += static_cast<unsigned>(tensor_chunks(first));
+    }
+    if (blocks == 0) continue;
+    if (const Status status = submit(table, blocks, before); !status) return status;
+    before += blocks;
+  }
+  return {};
+}
+
+// body(element) for the thread's elements of its block's chunk: neighbouring threads have neighbouring elements.
+template <int K, int kMost, class F>
+VC_DEVICE void for_elements(const TensorTable<K, kMost>& table, int tensor, F body) {
+  const size_t begin = size_t{blockIdx.x - table.first[tensor]} * static_cast<size_t>(kTensorChunk) + threadIdx.x;
+#pragma unroll 4
+  for (int u = 0; u < kTensorUnroll; ++u) {
+    const size_t i = begin + static_cast<size_t>(u) * kTensorThreads;
+    if (i < table.size[tensor]) body(i);
+  }
+}
+
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

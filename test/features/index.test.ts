@@ -1,0 +1,405 @@
+// The feature index through its public interface: exactness, files, writers, kills.
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { InvalidArgumentError } from "../../dist/errors.js";
+import { FeatureIndex } from "../../dist/features/feature_index.js";
+import { IndexError } from "../../dist/features/index_format.js";
+import type { IndexedVideo } from "../../dist/features/index_writer.js";
+import { hashValues } from "../../dist/nn/random_weights.js";
+import { floatToHalf, halfToFloat } from "../../dist/weights/tensor.js";
+
+const test = suite("index");
+const root = mkdtempSync(join(tmpdir(), "videoclip-index-"));
+let folders = 0;
+const folder = () => join(root, `index-${folders++}`);
+
+/** A video of `count` rows one second apart, generated from its name. */
+function video(name: string, count: number, dim: number): IndexedVideo {
+  const spans = Array.from({ length: count }, (_, i): [number, number] => [i, i + 1]);
+  return { video: name, rows: hashValues("index", name, count * dim), spans };
+}
+const videos = (count: number, dim: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => video(`video ${from + i}`, 1 + ((from + i) % 7), dim));
+
+/** Best rows by float64 dot products: score falling, then row rising. */
+function expected(list: readonly IndexedVideo[], query: Float32Array, round: (v: number) => number = (v) => v) {
+  const hits = list.flatMap(({ video: name, rows, spans }) =>
+    spans.map(([start, end], i) => {
+      let score = 0;
+      for (let d = 0; d < query.length; d++) score += query[d] * round(rows[i * query.length + d]);
+      return { video: name, start, end, score };
+    }),
+  );
+  return hits.map((hit, row) => ({ ...hit, row })).sort((a, b) => b.score - a.score || a.row - b.row);
+}
+
+async function refuses(
+  work: () => Promise<unknown>,
+  kind: typeof InvalidArgumentError | typeof IndexError,
+  pattern: RegExp,
+) {
+  try {
+    await work();
+  } catch (error) {
+    assert.instance(error, kind, (error as Error).stack);
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable(`expected an error that says ${pattern}`);
+}
+
+for (const [dtype, dim, map] of [
+  ["f32", 24, true],
+  ["f16", 24, true],
+  ["f16", 37, true],
+  ["f16", 96, false],
+] as const) {
+  test(`search is exact: ${dtype}, ${dim} columns, ${map ? "mapped" : "in memory"}`, async () => {
+    const at = folder();
+    const list = videos(700, dim);
+    const index = await FeatureIndex.create(at, { dim, dtype, map });
+    assert.is(await index.append(list), 700);
+    const round = dtype === "f16" ? (v: number) => halfToFloat(floatToHalf(v)) : undefined;
+    const queries = hashValues("index", "queries", 3 * dim);
+    const many = await index.search({ vectors: queries, top: 50 });
+    for (let q = 0; q < 3; q++) {
+      const query = queries.slice(q * dim, (q + 1) * dim);
+      const [hits, reference] = [await index.search({ vector: query, top: 50 }), expected(list, query, round)];
+      assert.equal(many[q], hits, "one query at a time or many");
+      assert.equal(
+        hits.map(({ row }) => row),
+        reference.slice(0, 50).map(({ row }) => row),
+      );
+      for (const [i, hit] of hits.entries()) {
+        assert.ok(Math.abs(hit.score - reference[i].score) < 1e-5 * (1 + Math.abs(hit.score)));
+        assert.equal({ ...hit, score: 0 }, { ...reference[i], score: 0 });
+      }
+      const filter = (name: string) => name.endsWith("7");
+      const some = await index.search({ vector: query, top: 20, filter });
+      const left = reference.filter((hit) => filter(hit.video)).slice(0, 20);
+      assert.equal(
+        some.map(({ row }) => row),
+        left.map(({ row }) => row),
+      );
+    }
+    const strip = await index.similarityOverTime(queries.slice(0, dim), "video 6");
+    assert.is(strip.scores.length, 7);
+    const direct = expected(list, queries.slice(0, dim), round).filter((hit) => hit.video === "video 6");
+    for (const { start, score } of direct)
+      assert.ok(Math.abs(strip.scores[start] - score) < 1e-5 * (1 + Math.abs(score)));
+    index.dispose();
+    const again = await FeatureIndex.open(at);
+    assert.is(again.mapped, true);
+    assert.equal(await again.search({ vectors: queries, top: 50 }), many);
+    again.dispose();
+  });
+}
+
+test("equal scores come by rising row, in every chunk of rows", async () => {
+  const index = await FeatureIndex.create(folder(), { dim: 2 });
+  const same = (name: string): IndexedVideo => ({ video: name, rows: Float32Array.of(1, 2, 1, 2), spans: [[0, 1], [1, 2]] }); // prettier-ignore
+  await index.append(["a", "b", "c"].map(same));
+  const hits = await index.search({ vector: Float32Array.of(1, 1), top: 5 });
+  assert.equal(
+    hits.map(({ row, score }) => [row, score]),
+    [0, 1, 2, 3, 4].map((row) => [row, 3]),
+  );
+  index.dispose();
+});
+
+test("f16 and f32 rows rank a planted match first alike", async () => {
+  const dim = 64;
+  const list = videos(300, dim);
+  const query = list[123].rows.slice(0, dim);
+  for (const dtype of ["f16", "f32"] as const) {
+    const index = await FeatureIndex.create(folder(), { dim, dtype });
+    await index.append(list);
+    const [first] = await index.search({ vector: query, top: 1 });
+    assert.is(first.video, "video 123");
+    index.dispose();
+  }
+});
+
+test("an index grows, videos are replaced and removed, other readers keep what they opened", async () => {
+  const at = folder();
+  const dim = 8;
+  const index = await FeatureIndex.create(at, { dim, settings: { model: "test" }, text: { kind: "test", path: "x" } });
+  await index.append(videos(5, dim));
+  const reader = await FeatureIndex.open(at);
+  assert.equal(reader.settings, { model: "test" });
+  assert.equal(reader.text, { kind: "test", path: "x" });
+  await refuses(
+    () => index.append([video("video 3", 1, dim)]),
+    InvalidArgumentError,
+    /video 3 is in the index already/,
+  );
+  await index.append([video("new", 2, dim), { ...video("other", 3, dim), video: "video 3" }], { replace: true });
+  assert.equal(index.videos(), ["video 0", "video 1", "video 2", "video 4", "new", "video 3"]);
+  assert.is(index.size, 1 + 2 + 3 + 5 + 2 + 3);
+  const query = hashValues("index", "query", dim);
+  const now = [
+    ...videos(3, dim),
+    ...videos(1, dim, 4),
+    video("new", 2, dim),
+    { ...video("other", 3, dim), video: "video 3" },
+  ];
+  const half = (v: number) => halfToFloat(floatToHalf(v));
+  const names = (hits: { video: string; start: number }[]) => hits.map(({ video: name, start }) => `${name} ${start}`);
+  assert.equal(names(await index.search({ vector: query, top: 99 })), names(expected(now, query, half)));
+  assert.is(await index.remove(["video 0", "new", "nothing"]), 2);
+  assert.equal(index.videos(), ["video 1", "video 2", "video 4", "video 3"]);
+  const rest = now.filter(({ video: name }) => name !== "video 0" && name !== "new");
+  assert.equal(names(await index.search({ vector: query, top: 99 })), names(expected(rest, query, half)));
+  assert.equal(names(await reader.search({ vector: query, top: 99 })), names(expected(videos(5, dim), query, half)));
+  reader.dispose();
+  index.dispose();
+  assert.is(readdirSync(at).filter((name) => name.endsWith(".bin")).length, 4, "old generations are gone");
+  index.dispose();
+  await refuses(() => FeatureIndex.create(at, { dim }), InvalidArgumentError, /already holds an index/);
+});
+
+test("wrong rows, spans and queries are refused and leave nothing behind", async () => {
+  const dim = 4;
+  const index = await FeatureIndex.create(folder(), { dim });
+  const good = video("good", 2, dim);
+  const cases: [Partial<IndexedVideo>, RegExp][] = [
+    [{ rows: new Float32Array(7) }, /expected 2 spans x 4 values, received 7/],
+    [{ rows: Float32Array.of(1, 2, 3, 4, 5, Number.NaN, 7, 8) }, /received NaN in row 1/],
+    [{ rows: Float32Array.of(1, 70000, 3, 4, 5, 6, 7, 8) }, /65504 .* received 70000 in row 0/],
+    [{ spans: [[0, 1], [2, 1]] }, /start <= end/], // prettier-ignore
+    [{ spans: [], rows: new Float32Array(0) }, /at least one/],
+    [{ video: "" }, /expected a name/],
+  ];
+  for (const [change, pattern] of cases) {
+    const list = [
+      { ...good, video: `before ${pattern}` },
+      { ...good, ...change },
+    ];
+    await refuses(() => index.append(list), InvalidArgumentError, pattern);
+  }
+  assert.is(index.videos().length, cases.length, "videos before the wrong one stay");
+  await refuses(
+    () => index.search({ vector: new Float32Array(3) }),
+    InvalidArgumentError,
+    /expected a Float32Array of 4/,
+  );
+  const nan = Float32Array.of(0, Number.NaN, 0, 0);
+  await refuses(() => index.search({ vector: nan }), InvalidArgumentError, /finite/);
+  await refuses(() => index.search({ vector: new Float32Array(4), top: 0 }), InvalidArgumentError, /top/);
+  assert.equal(await index.search({ vector: new Float32Array(4), filter: () => false }), []);
+  index.dispose();
+  await refuses(() => FeatureIndex.create(folder(), { dim: 0 }), InvalidArgumentError, /dim/);
+});
+
+test("an aborted append keeps whole videos; an aborted search rejects with the reason", async () => {
+  const dim = 4;
+  const index = await FeatureIndex.create(folder(), { dim });
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  const onProgress = ({ videos: done }: { videos: number }) => done === 3 && abort.abort(reason);
+  try {
+    await index.append(videos(10, dim), { signal: abort.signal, onProgress });
+    assert.unreachable();
+  } catch (error) {
+    assert.is(error, reason);
+  }
+  assert.is(index.videos().length, 3);
+  try {
+    await index.search({ vector: new Float32Array(dim), signal: abort.signal });
+    assert.unreachable();
+  } catch (error) {
+    assert.is(error, reason);
+  }
+  index.dispose();
+});
+
+test("truncated, foreign and broken files are refused with the file and the reason", async () => {
+  const dim = 16;
+  const [source, other] = [folder(), folder()];
+  for (const at of [source, other]) {
+    const index = await FeatureIndex.create(at, { dim });
+    await index.append(videos(20, dim));
+    index.dispose();
+  }
+  const manifest = JSON.parse(readFileSync(join(source, "index.json"), "utf8"));
+  const edited = (change: object) => (at: string) =>
+    writeFileSync(join(at, "index.json"), JSON.stringify({ ...manifest, ...change }));
+  const size = (at: string, name: string) => readFileSync(join(at, name)).length;
+  const cases: [(at: string) => void, RegExp][] = [
+    ...["rows", "spans", "videos", "names"].map((kind): [(at: string) => void, RegExp] => [
+      (at) => truncateSync(join(at, `${kind}-0.bin`), size(at, `${kind}-0.bin`) - 1),
+      new RegExp(`${kind}-0.bin: the file is truncated: expected at least \\d+ bytes`),
+    ]),
+    [
+      (at) => copyFileSync(join(other, "rows-0.bin"), join(at, "rows-0.bin")),
+      /rows-0.bin: it belongs to another index/,
+    ],
+    [(at) => copyFileSync(join(at, "rows-0.bin"), join(at, "names-0.bin")), /names-0.bin: its header does not fit/],
+    [
+      (at) => writeFileSync(join(at, "spans-0.bin"), Buffer.alloc(1 << 20, "garbage")),
+      /spans-0.bin: this is not a file of/,
+    ],
+    [(at) => rmSync(join(at, "videos-0.bin")), /videos-0.bin: cannot be opened \(ENOENT\)/],
+    [(at) => rmSync(join(at, "index.json")), /this is not an index: it has no index.json/],
+    [(at) => writeFileSync(join(at, "index.json"), "{"), /index.json: expected JSON/],
+    [(at) => writeFileSync(join(at, "index.json"), "[]"), /expected "format"/],
+    [edited({ version: 2 }), /version 2 of the format/],
+    [edited({ dim: 8 }), /header does not fit index.json: expected rows of 8 f16/],
+    [edited({ dtype: "f32", rows: 1 }), /header does not fit index.json: expected rows of 16 f32/],
+    [edited({ rows: 1e9 }), /truncated/],
+    [edited({ dtype: "f64" }), /dtype cannot be "f64"/],
+    [edited({ rows: -1 }), /rows cannot be -1/],
+    [edited({ id: "../../etc" }), /id cannot be/],
+  ];
+  for (const [breaks, pattern] of cases) {
+    const at = folder();
+    cpSync(source, at, { recursive: true });
+    breaks(at);
+    await refuses(() => FeatureIndex.open(at), IndexError, pattern);
+    rmSync(at, { recursive: true });
+  }
+  // broken records are found when they are used
+  const at = folder();
+  cpSync(source, at, { recursive: true });
+  const spans = readFileSync(join(at, "spans-0.bin"));
+  spans.fill(0xff, 64);
+  writeFileSync(join(at, "spans-0.bin"), spans);
+  const index = await FeatureIndex.open(at);
+  await refuses(() => index.search({ vector: new Float32Array(dim) }), IndexError, /row 0 has a broken record/);
+  index.dispose();
+});
+
+test("a file that becomes shorter while the index is open is an error, not the end of the process", async () => {
+  const at = folder();
+  const index = await FeatureIndex.create(at, { dim: 512 });
+  await index.append(videos(200, 512));
+  truncateSync(join(at, "rows-0.bin"), 1000);
+  await refuses(() => index.search({ vector: new Float32Array(512) }), IndexError, /rows-0.bin: the file is truncated/);
+  index.dispose();
+});
+
+test("what an interrupted writer left beyond the manifest is ignored and cut off", async () => {
+  const at = folder();
+  const dim = 8;
+  const index = await FeatureIndex.create(at, { dim, dtype: "f32" });
+  await index.append(videos(3, dim));
+  for (const kind of ["rows", "spans", "videos", "names"])
+    appendFileSync(join(at, `${kind}-0.bin`), Buffer.alloc(77, 7));
+  writeFileSync(join(at, "rows-1.bin"), "left by a change that was killed");
+  writeFileSync(join(at, ".lock"), JSON.stringify({ pid: 4194304 + 1, host: hostname(), token: "gone" }));
+  const reader = await FeatureIndex.open(at);
+  assert.is(reader.size, 6);
+  reader.dispose();
+  await index.append(videos(2, dim, 3));
+  const query = hashValues("index", "query", dim);
+  const rows = async () => (await index.search({ vector: query, top: 99 })).map(({ row }) => row);
+  assert.equal(
+    await rows(),
+    expected(videos(5, dim), query).map(({ row }) => row),
+  );
+  assert.not.ok(existsSync(join(at, "rows-1.bin")));
+  index.dispose();
+});
+
+const script = join(root, "writer.mjs");
+writeFileSync(
+  script,
+  `import { FeatureIndex } from ${JSON.stringify(new URL("../../dist/features/feature_index.js", import.meta.url).href)};
+const [at, name, count] = process.argv.slice(2);
+const index = await FeatureIndex.open(at, { threads: 1 });
+try {
+  for (let i = 0; i < Number(count); i++) {
+    const rows = Float32Array.from({ length: 3 * 64 }, (_, j) => (index.videos().length * 7 + j) % 11);
+    await index.append([{ video: name + " " + index.videos().length, rows, spans: [[0, 1], [1, 2], [2, 3]] }]);
+    process.stdout.write("saved " + index.videos().length + "\\n");
+  }
+} catch (error) {
+  process.stdout.write("refused " + error.code + " " + error.message + "\\n");
+}
+`,
+);
+function writer(at: string, name: string, count: number): { child: ChildProcess; ended: Promise<string> } {
+  const child = spawn(process.execPath, [script, at, name, String(count)], { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout!.on("data", (chunk) => {
+    output += chunk;
+  });
+  return { child, ended: new Promise((resolve) => child.on("close", () => resolve(output))) };
+}
+
+/** Checks every row of an index that the writers above made. */
+async function check(at: string, least: number): Promise<number> {
+  const index = await FeatureIndex.open(at, { threads: 1 });
+  const names = index.videos();
+  assert.ok(names.length >= least, `${names.length} of at least ${least} videos`);
+  assert.is(index.size, 3 * names.length);
+  assert.is(new Set(names).size, names.length);
+  for (const name of names) {
+    const i = Number(name.split(" ")[1]); // videos that its writer knew of
+    const query = new Float32Array(64);
+    query[5] = 1;
+    const { scores } = await index.similarityOverTime(query, name);
+    assert.equal(
+      Array.from(scores),
+      [0, 1, 2].map((row) => (i * 7 + row * 64 + 5) % 11),
+    );
+  }
+  index.dispose();
+  return names.length;
+}
+
+test("20 SIGKILLs during appends lose nothing that was saved", async () => {
+  const at = folder();
+  (await FeatureIndex.create(at, { dim: 64 })).dispose();
+  let saved = 0;
+  let cut = 0;
+  for (let kill = 0; kill < 20; kill++) {
+    const { child, ended } = writer(at, "killed", 100_000);
+    // from the first append on, at a moment of its own
+    child.stdout!.once("data", () => setTimeout(() => child.kill("SIGKILL"), 3 * kill + Math.random() * 5));
+    const output = await ended;
+    assert.not.match(output, /refused/);
+    const counts = [...output.matchAll(/saved (\d+)\n/g)].map((match) => Number(match[1]));
+    const before = readFileSync(join(at, "rows-0.bin")).length;
+    saved = await check(at, Math.max(saved, counts.at(-1) ?? 0));
+    if (before > 64 + saved * 3 * 64 * 2 || saved > (counts.at(-1) ?? 0)) cut++;
+  }
+  console.log(`  ${saved} videos, ${cut} of 20 kills fell into an append`);
+});
+
+test("of two writers at a time one is refused, and both leave a whole index", async () => {
+  const at = folder();
+  (await FeatureIndex.create(at, { dim: 64 })).dispose();
+  const outputs = await Promise.all(["a", "b", "c"].map((name) => writer(at, name, 40).ended));
+  const refused = outputs.filter((output) => output.includes("refused"));
+  for (const output of refused)
+    assert.match(output, /refused ERR_INVALID_ARGUMENT another process \(process \d+ on .*\) writes to this folder/);
+  const done = outputs.flatMap((output) => [...output.matchAll(/saved/g)]).length;
+  assert.is(await check(at, done), done);
+  // and within one process
+  const index = await FeatureIndex.open(at);
+  async function* slow() {
+    yield video("a slow one", 1, 64);
+    await refuses(() => index.append([video("second", 1, 64)]), InvalidArgumentError, /writes to this folder/);
+  }
+  assert.is(await index.append(slow()), 1);
+  index.dispose();
+});
+
+test.after(() => rmSync(root, { recursive: true, force: true }));
+test.run();

@@ -1,0 +1,41 @@
+// The gradient rule of every op on its shape table: against finite differences in float64, and natively against the rule.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
+import "../../dist/graph/ops/index.js";
+import { opDefinitions } from "../../dist/graph/tensor.js";
+import { type AnyOp, finiteDifferenceError, type GradientCheckOptions, nativeGradientError } from "./gradient_check.js";
+
+const test = suite("gradients");
+const only = process.env.VIDEOCLIP_OPS?.split(",");
+
+/** What is not differentiated: indices, and values kept for a backward pass. */
+const OPTIONS: Record<string, GradientCheckOptions> = {};
+
+const device = createDevice({ device: "cpu" });
+
+for (const op of opDefinitions().values() as Iterable<AnyOp>) {
+  if (!op.gradient || (only && !only.includes(op.name))) continue;
+  for (const row of op.cases) {
+    if (row.inputs.length === 0) continue;
+    test(`${op.name}: ${row.name}: finite differences`, () => {
+      const error = finiteDifferenceError(op, row, OPTIONS[op.name]);
+      assert.ok(error <= 1e-5, `relative error ${error} above 1e-5`);
+    });
+    if (op.name === "cast") continue; // 16-bit types of the CPU
+    test(`${op.name}: ${row.name}: native`, async () => {
+      const error = await nativeGradientError(op, row, device, OPTIONS[op.name]).catch((cause: Error) => {
+        throw new Error(cause.message); // the reporter reads other fields of an error in its own way
+      });
+      assert.ok(error <= 1e-4, `relative L2 ${error} above 1e-4`);
+    });
+  }
+}
+
+test("every op has a gradient or says why not", () => {
+  const missing = [...opDefinitions().values()].filter((op) => !op.gradient && !op.notDifferentiable);
+  for (const op of missing) console.log(`      SKIP: ${op.name} has no gradient yet`);
+});
+
+test.after(() => device.dispose());
+test.run();

@@ -1,0 +1,259 @@
+// VideoClip with a text model of its own: BERT or MobileBERT, trained whole or frozen below a transformer.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { evaluate64 } from "../../dist/graph/evaluate64.js";
+import { parametersOf } from "../../dist/models/parameters.js";
+import { textConfig } from "../../dist/models/text_config.js";
+import { loadTextModel } from "../../dist/models/text_model.js";
+import { textGraph } from "../../dist/models/text_runner.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { VIDEOCLIP_LIGHT, type VideoClipConfig, videoClipConfig } from "../../dist/models/videoclip_config.js";
+import { isFrozen, traceText, traceVideo } from "../../dist/models/videoclip_graph.js";
+import { textInputs, videoInputs } from "../../dist/models/videoclip_input.js";
+import { videoClipParameters } from "../../dist/models/videoclip_weights.js";
+import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+import { loadTokenizer } from "../../dist/text/wordpiece.js";
+import { writeSafetensors } from "../../dist/weights/safetensors.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("videoclip text models");
+const root = mkdtempSync(join(tmpdir(), "videoclip-text-"));
+test.after(() => rmSync(root, { recursive: true }));
+
+const cpu = { device: "cpu", threads: 2 } as const;
+const vocabulary = "test/fixtures/tokenizer/vocab.txt";
+const { size, cls, sep, pad } = loadTokenizer(vocabulary);
+const common = { hidden_size: 48, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 64 };
+const sizes = { ...common, vocab_size: size, max_position_embeddings: 70 };
+const TEXT_MODELS = {
+  bert: { ...sizes, model_type: "bert" },
+  mobilebert: { ...sizes, model_type: "mobilebert", embedding_size: 24, intra_bottleneck_size: 16 },
+};
+type Family = keyof typeof TEXT_MODELS;
+const small = { heads: 4, intermediateSize: 64, videoLayers: 1, clsId: cls, sepId: sep, padId: pad, maxVideoLength: 5 };
+const VARIANTS: Record<string, Partial<VideoClipConfig>> = {
+  "bert, trained": { ...small, textModel: TEXT_MODELS.bert, featureSize: 512 },
+  "mobilebert, trained": { ...small, textModel: TEXT_MODELS.mobilebert, featureSize: 2048 },
+  "bert, frozen": {
+    ...small,
+    textModel: TEXT_MODELS.bert,
+    frozenText: true,
+    hiddenSize: 32,
+    textLayers: 1,
+    featureSize: 1024,
+  },
+  "mobilebert, frozen": {
+    ...small,
+    textModel: TEXT_MODELS.mobilebert,
+    frozenText: true,
+    hiddenSize: 32,
+    textLayers: 2,
+    featureSize: 7,
+  },
+};
+const TEXTS = [
+  "stir the soup",
+  "a red circle moves to the left of the wings and then presses the edges again",
+  "soup",
+  "",
+];
+
+/** A Hugging Face folder of a tiny text model. */
+function writeFolder(family: Family): string {
+  const folder = mkdtempSync(join(root, "text-"));
+  writeFileSync(join(folder, "config.json"), JSON.stringify(TEXT_MODELS[family]));
+  copyFileSync(vocabulary, join(folder, "vocab.txt"));
+  const shapes = parametersOf(textGraph("pooled", textConfig(TEXT_MODELS[family]), [1, 1]));
+  const tensors = new Map(
+    [...shapes].map(([key, shape]) => {
+      const read = () => new Uint8Array(hashParameter("text/", key, shape).buffer);
+      return [key, { dtype: "F32" as const, shape: [...shape], read }];
+    }),
+  );
+  writeSafetensors(join(folder, "model.safetensors"), tensors);
+  return folder;
+}
+
+function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  assert.is(got.length, expected.length);
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < got.length; i++) {
+    difference += (got[i] - expected[i]) ** 2;
+    norm += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
+const features = (n: number, width: number) => ({
+  data: hashValues("features/", `${n}`, n * width),
+  shape: [n, width] as const,
+});
+
+for (const [name, config] of Object.entries(VARIANTS)) {
+  test(`${name}: rows of the float64 reference, whatever the batch, the bucket and the threads`, async () => {
+    const model = VideoClip.random(4, { ...cpu, config, tokenizer: vocabulary });
+    const c = model.config;
+    const dim = c.hiddenSize;
+    const { rows, tokens } = await model.embedText(TEXTS, { tokens: true });
+    const videos = [features(2, c.featureSize), features(5, c.featureSize)];
+    const seen = await model.embedVideo(videos);
+    const parameters = (key: string) => ({
+      shape: videoClipParameters(c).get(key)!,
+      data: Float64Array.from(model.device.parameters.get(key)),
+    });
+    for (const [i, text] of TEXTS.entries()) {
+      const ids = loadTokenizer(vocabulary).encode(text).ids.slice(1, -1);
+      const inputs = textInputs([ids], 1, ids.length + 2, c);
+      const exact = run64(traceText(c, 1, ids.length + 2, true), inputs, parameters);
+      assert.ok(distance(rows.subarray(i * dim, (i + 1) * dim), exact.pooled) < 2e-6, `text ${i}`);
+      assert.ok(distance(tokens![i], exact.tokens) < 2e-6);
+    }
+    videos.forEach((video, i) => {
+      const inputs = videoInputs([video], [{ video: 0, start: 0, end: video.shape[0] }], 1, c);
+      const exact = run64(traceVideo(c, 1, false), inputs, parameters);
+      assert.ok(distance(seen.rows.subarray(i * dim, (i + 1) * dim), exact.pooled) < 2e-6, `video ${i}`);
+    });
+    const order = [3, 1, 0, 1, 2];
+    const other = VideoClip.random(4, { ...cpu, threads: 1, config, tokenizer: vocabulary });
+    const mixed = await other.embedText(order.map((i) => TEXTS[i]));
+    order.forEach((from, to) =>
+      assert.equal(mixed.rows.slice(to * dim, (to + 1) * dim), rows.slice(from * dim, (from + 1) * dim)),
+    );
+    other.dispose();
+    const dir = mkdtempSync(join(root, "saved-"));
+    await model.save(dir);
+    const again = await VideoClip.load(dir, cpu);
+    assert.equal(again.config, c);
+    assert.equal((await again.embedText(TEXTS)).rows, rows);
+    assert.equal((await again.embedVideo(videos)).rows, seen.rows);
+    again.dispose();
+    model.dispose();
+  });
+}
+
+function run64(graph: Parameters<typeof evaluate64>[0], inputs: object, parameters: (key: string) => never | object) {
+  const given = Object.fromEntries(
+    [...graph.inputs].map(([name, { shape }]) => [
+      name,
+      { shape, data: Float64Array.from((inputs as Record<string, Float32Array>)[name]) },
+    ]),
+  );
+  const out = evaluate64(graph, given as never, parameters as never) as unknown as Record<
+    string,
+    { data: Float64Array }
+  >;
+  return Object.fromEntries(Object.entries(out).map(([name, { data }]) => [name, data]));
+}
+
+for (const family of ["bert", "mobilebert"] as const) {
+  test(`${family}: a pretrained model is the text side, or gives it tokens`, async () => {
+    const folder = writeFolder(family);
+    const text = await loadTextModel(folder, cpu);
+    const own = await text.encodeTokens(TEXTS.slice(0, 3));
+    const base = { ...cpu, preset: "videoclip-light", textModel: folder } as const;
+    const whole = await VideoClip.initialize({ ...base, config: small });
+    const { rows } = await whole.embedText(TEXTS.slice(0, 3));
+    own.forEach(({ states, encoding }, i) => {
+      const n = encoding.ids.length - 1; // without [CLS]
+      const mean = new Float64Array(48);
+      for (let t = 1; t <= n; t++) for (let d = 0; d < 48; d++) mean[d] += states[t * 48 + d] / n;
+      assert.ok(distance(rows.subarray(i * 48, (i + 1) * 48), mean) < 1e-6);
+    });
+    assert.match(whole.weightsHash, new RegExp(`^initial:1:${text.weightsHash}$`));
+    assert.not([...videoClipParameters(whole.config).keys()].some(isFrozen));
+    const frozen = await VideoClip.initialize({
+      ...base,
+      seed: 2,
+      config: { ...small, frozenText: true, hiddenSize: 32, textLayers: 1 },
+    });
+    const keys = [...videoClipParameters(frozen.config).keys()].filter(isFrozen);
+    assert.ok(keys.length > 30);
+    for (const key of keys) {
+      const values = whole.device.parameters.get(key.replace("token_encoder.", "text_encoder."));
+      assert.equal(frozen.device.parameters.get(key), values);
+    }
+    const linear = frozen.device.parameters.get("text_encoder.textmlp.linear1.weight");
+    const deviation = Math.sqrt(linear.reduce((sum, v) => sum + v * v, 0) / linear.length);
+    assert.ok(Math.abs(deviation - 0.02) < 1e-3, `${deviation}`);
+    assert.ok(frozen.device.parameters.get("text_encoder.textmlp.LayerNorm.weight").every((v) => v === 1));
+    for (const model of [text, whole, frozen]) model.dispose();
+  });
+}
+
+test("the released architecture begins with BERT on both sides", async () => {
+  const model = await VideoClip.initialize({
+    ...cpu,
+    textModel: writeFolder("bert"),
+    config: { clsId: cls, sepId: sep, padId: pad },
+  });
+  const { hiddenSize, heads, textLayers, videoLayers, maxPositions } = model.config;
+  assert.equal([hiddenSize, heads, textLayers, videoLayers, maxPositions], [48, 4, 2, 2, 70]);
+  const get = (key: string) => model.device.parameters.get(key);
+  for (const rest of ["embeddings.word_embeddings.weight", "encoder.layer.1.output.dense.bias"]) {
+    assert.equal(get(`video_encoder.bert.${rest}`), get(`text_encoder.${rest}`));
+    assert.ok(get(`text_encoder.${rest}`).some((v) => v !== 0));
+  }
+  assert.ok((await model.embedText("stir the soup")).rows.every(Number.isFinite));
+  model.dispose();
+});
+
+test("videoclip-light goes from a video and a text to a score", async () => {
+  const path = join(root, "video.mp4");
+  await makeVideo(path, { width: 64, height: 48, rate: 10, seconds: 3 });
+  const videoModel = { ...VIDEOCLIP_LIGHT.videoModel!, frames: 4, size: 32 };
+  const config = { ...small, textModel: TEXT_MODELS.mobilebert, videoModel };
+  const options = { ...cpu, preset: "videoclip-light", config, tokenizer: vocabulary, randomVideoWeights: 1 } as const;
+  const model = VideoClip.random(1, options);
+  const videos = await model.embedVideo(path);
+  assert.equal(videos.windows, [{ video: 0, start: 0, end: 3 }]);
+  const scores = await model.similarity(videos, await model.embedText(TEXTS));
+  assert.is(scores.length, TEXTS.length);
+  assert.ok(scores.every(Number.isFinite) && new Set(scores).size === TEXTS.length);
+  model.dispose();
+});
+
+test("the command line knows the presets", async () => {
+  const run = (...args: string[]) => spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
+  const light = JSON.parse(run("inspect", "--model", "videoclip-light", "--json").stdout);
+  assert.is(light.text.parameters, 24_581_888, "MobileBERT without its pooler");
+  assert.is(light.video_model.parameters, 3_794_274, "X3D-S");
+  const released = JSON.parse(run("inspect", "--model", "videoclip", "--json").stdout);
+  assert.is(released.video.parameters + released.text.parameters + 2 * 590_592, 177_423_360, "with BERT's poolers");
+  assert.match(run("inspect", "--model", "videoclip-light").stdout, /\nvideo: 14,187,520 parameters/);
+  assert.is(run("inspect", "--model", "videoclip", "--size", "160").status, 2);
+  const video = join(root, "extracted.mp4");
+  await makeVideo(video, { width: 64, height: 48, rate: 10, seconds: 3 });
+  const out = join(root, "features");
+  const flags = ["--frames", "4", "--size", "32", "--random-weights", "1", "--device", "cpu", "--quiet", "--json"];
+  const extracted = run("extract", video, "--model", "videoclip-light", ...flags, "--out", out);
+  assert.is(extracted.status, 0, extracted.stderr);
+  const lines = extracted.stdout.trim().split("\n");
+  const { clips } = lines.map((line) => JSON.parse(line)).find(({ event }) => event === "summary");
+  assert.is(clips, 3, "a clip every second");
+});
+
+test("configurations that do not fit are refused", () => {
+  const refuse = (config: Partial<VideoClipConfig>, pattern: RegExp) => {
+    assert.throws(
+      () => videoClipConfig(config),
+      (error: Error & { code: string }) => error.code === "ERR_INVALID_ARGUMENT" && pattern.test(error.message),
+    );
+  };
+  const textModel = TEXT_MODELS.bert;
+  refuse({ ...small, textModel, hiddenSize: 64 }, /hiddenSize: expected 48, as textModel has, received 64/);
+  refuse(
+    { ...small, textModel, vocabularySize: 5, frozenText: true },
+    /vocabularySize: expected \d+, as textModel has/,
+  );
+  refuse({ ...small, frozenText: true }, /textModel: expected a text encoder with frozenText/);
+  refuse({ ...small, textModel, shared: true }, /textModel: expected null when shared/);
+  refuse({ ...small, textModel, maxTextLength: 69 }, /maxTextLength: expected 1 to 68/);
+  refuse({ ...small, textModel: { model_type: "gpt2" } }, /expected bert or mobilebert, received gpt2/);
+  refuse({ ...small, textModel: 3 as never }, /textModel: expected an object or null, received 3/);
+});
+
+test.run();
