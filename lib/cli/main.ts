@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
 import { convertCommand } from "./convert.js";
+import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
@@ -21,7 +22,14 @@ function strict(command: Command): Command {
   command.commands.forEach(strict);
   return command.exitOverride().showHelpAfterError("(run with --help for the options)");
 }
-for (const command of [extractCommand(), evalCommand(), inspectCommand(), convertCommand(), doctorCommand()]) {
+for (const command of [
+  extractCommand(),
+  dataCommand(),
+  evalCommand(),
+  inspectCommand(),
+  convertCommand(),
+  doctorCommand(),
+]) {
   program.addCommand(strict(command));
 }
 

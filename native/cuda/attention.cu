@@ -30,7 +30,7 @@ Status start(void (*kernel)(Arguments<T>), Arguments<T> p, int batch, int tile_q
   p.slices = slices;
   const int64_t blocks = int64_t{batch} * p.heads * p.query_tiles * slices;
   if (blocks > 0x7fffffff) return {"attention of more than 2^31 - 1 tiles"};
-  return launch(kernel, Grid{static_cast<unsigned>(blocks)}, threads, shared_bytes, stream, p);
+  return launch(kernel, Grid{blocks}, threads, shared_bytes, stream, p);
 }
 
 template <typename T, class Tile, bool kWide>

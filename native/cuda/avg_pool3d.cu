@@ -117,7 +117,7 @@ Status avg_pool3d(const Call& call) {
           global<T>(y), global<const T>(call.in[0]), pool, columns, Divider(t.out), Divider(h.out), Divider(w.out),
           outputs};
       const int64_t blocks = wide ? outputs : (outputs + columns.groups - 1) / columns.groups;
-      const Grid grid{static_cast<unsigned>(blocks), columns.blocks};
+      const Grid grid{blocks, columns.blocks};
       return wide ? launch(wide_avg_pool_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,
                            args)
                   : launch(avg_pool_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);

@@ -103,7 +103,7 @@ Status batch_norm(const Call& call) {
                                   static_cast<float>(call.attrs[0]),
                                   call.attrs[1] != 0};
       const int64_t per_block = int64_t{kRows} * columns.groups;
-      const Grid grid{static_cast<unsigned>((x.rows + per_block - 1) / per_block), columns.blocks};
+      const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
       return launch(batch_norm_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

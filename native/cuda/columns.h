@@ -13,7 +13,7 @@ constexpr int kColumnThreads = 256;
 // `per_block` neighbouring columns by `groups` rows at a time; the few threads beyond both are idle.
 struct Columns {
   int count = 0, per_block = 1, groups = 1;
-  unsigned blocks = 0;
+  int64_t blocks = 0;
 
   explicit Columns(int64_t columns) {
     const int64_t split = (columns + kColumnThreads - 1) / kColumnThreads;
@@ -21,7 +21,7 @@ struct Columns {
     count = static_cast<int>(columns);
     per_block = static_cast<int>((columns + split - 1) / split);
     groups = kColumnThreads / per_block;
-    blocks = static_cast<unsigned>((columns + per_block - 1) / per_block);
+    blocks = (columns + per_block - 1) / per_block;
   }
 };
 

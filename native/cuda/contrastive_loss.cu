@@ -279,7 +279,7 @@ Status start_scores(const Arguments<T>& p, const Split& s, Stream stream) {
   using Tile = typename MathOf<T>::Tile;
   constexpr size_t kBytes = Tile::kStages * Tile::kStageBytes;
   static_assert(kBytes >= (kTileRows * kTileColumns + 4 * kTileColumns) * sizeof(float), "scores and halves");
-  const Grid grid{static_cast<unsigned>(s.strips * s.ranges)};
+  const Grid grid{s.strips * s.ranges};
   return s.grouped ? launch(score_kernel<T, V, true>, grid, kThreads, kBytes, stream, p)
                    : launch(score_kernel<T, V, false>, grid, kThreads, kBytes, stream, p);
 }
@@ -310,10 +310,9 @@ Status contrastive_loss(const Call& call) {
   Status status = for_float(call.in[0].dtype, [&](auto zero) { return scores<decltype(zero)>(call, s, sums); });
   if (!status) return status;
   const auto count = static_cast<int>(s.count);
-  status =
-      launch(join_kernel, Grid{static_cast<unsigned>((s.count + kThreads - 1) / kThreads)}, kThreads, 0, call.stream,
-             JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), count,
-                           static_cast<int>(s.ranges), static_cast<int>(s.strips), s.grouped});
+  status = launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
+                  JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), count,
+                                static_cast<int>(s.ranges), static_cast<int>(s.strips), s.grouped});
   if (!status) return status;
   return launch(loss_kernel, Grid{}, kThreads, sizeof(float) * kThreads / kWarpSize, call.stream,
                 LossArguments{global<float>(call.out[0]), sums.terms, count, static_cast<float>(call.attrs[1])});

@@ -38,8 +38,7 @@ Status fold_conv_bias(const Call& call) {
                       call.inputs > 4 ? global<const float>(call.in[4]) : Global<const float>(),
                       channels,
                       call.attrs[0]};
-  return launch(fold_conv_bias_kernel, Grid{static_cast<unsigned>((channels + kThreads - 1) / kThreads)}, kThreads, 0,
-                call.stream, args);
+  return launch(fold_conv_bias_kernel, Grid{(channels + kThreads - 1) / kThreads}, kThreads, 0, call.stream, args);
 }
 
 VIDEOCLIP_CUDA_KERNEL("fold_conv_bias", fold_conv_bias, no_workspace);

@@ -41,8 +41,7 @@ Status fold_conv_weight(const Call& call) {
                       rows,
                       per_row,
                       call.attrs[0]};
-  const Grid grid{static_cast<unsigned>((per_row + kThreads - 1) / kThreads),
-                  static_cast<unsigned>(rows < 65535 ? rows : 65535)};
+  const Grid grid{(per_row + kThreads - 1) / kThreads, rows < 65535 ? rows : 65535};
   return launch(fold_conv_weight_kernel, grid, kThreads, 0, call.stream, args);
 }
 

@@ -123,14 +123,12 @@ Status global_mean(const Call& call) {
       chunks = chunks_of(call, columns);
       if (chunks.count == 0) return {};
       const MeanArgs<T> args{partial, global<const T>(call.in[0]), N, x.stride, columns, chunks};
-      const Grid grid{static_cast<unsigned>(chunks.count), columns.blocks,
-                      static_cast<unsigned>(N < 65535 ? N : 65535)};
+      const Grid grid{chunks.count, columns.blocks, N < 65535 ? N : 65535};
       return launch(partial_sum_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream, args);
     });
     if (!status) return status;
     const FinishArgs<T> args{global<T>(call.out[0]), partial, y.stride, static_cast<int>(x.channels), chunks};
-    const Grid grid{static_cast<unsigned>(N),
-                    static_cast<unsigned>((x.channels + kColumnThreads - 1) / kColumnThreads)};
+    const Grid grid{N, (x.channels + kColumnThreads - 1) / kColumnThreads};
     return launch(finish_kernel<T>, grid, kColumnThreads, 0, call.stream, args);
   });
 }

@@ -163,15 +163,15 @@ __global__ void __launch_bounds__(kWideThreads) wide_row_kernel(Arguments<T> p) 
 
 template <typename T, int V, int kChunks>
 Status start(const Arguments<T>& p, Stream stream) {
-  const Grid grid{static_cast<unsigned>((p.rows + kRows - 1) / kRows)};
+  const Grid grid{(p.rows + kRows - 1) / kRows};
   return launch(row_kernel<T, V, kChunks>, grid, kRowThreads, 0, stream, p);
 }
 
 template <typename T, int V>
 Status normalise(const Arguments<T>& p, Stream stream) {
   if (p.C > kMostInRegisters) {
-    return launch(wide_row_kernel<T, V>, Grid{static_cast<unsigned>(p.rows)}, kWideThreads,
-                  sizeof(float) * kWideThreads / kWarpSize, stream, p);
+    return launch(wide_row_kernel<T, V>, Grid{p.rows}, kWideThreads, sizeof(float) * kWideThreads / kWarpSize, stream,
+                  p);
   }
   constexpr int kMost = kMostInRegisters / kWarpSize / kChunk<T>;
   if constexpr (V == kChunk<T>) {

@@ -178,9 +178,9 @@ Status max_pool3d(const Call& call) {
   const PoolAxis &t = pool.axis[0], &w = pool.axis[2];
   // a last window that the end of the padding cuts short is no exception: what lies there is -inf
   const bool slides = t.kernel == 3 && t.stride == 1 && w.kernel == 3 && w.stride == 1;
-  const auto limit = [](int64_t n) { return static_cast<unsigned>(n < 65535 ? n : 65535); };
-  const unsigned frames = slides ? limit((int64_t{t.out} + kFrames - 1) / kFrames) : limit(t.out);
-  if (slides && int64_t{frames} * kFrames < t.out) return {"max_pool3d: more frames than one launch can address"};
+  const auto limit = [](int64_t n) { return n < 65535 ? n : 65535; };
+  const int64_t frames = slides ? limit((int64_t{t.out} + kFrames - 1) / kFrames) : limit(t.out);
+  if (slides && frames * kFrames < t.out) return {"max_pool3d: more frames than one launch can address"};
   const int width = widest_vector(call.in[0], pool.channels, widest_vector(y, pool.channels, 8));
   return for_float(y.dtype, [&](auto type) {
     using T = decltype(type);
@@ -190,7 +190,7 @@ Status max_pool3d(const Call& call) {
       const MaxPoolArgs<T> args{global<T>(y), global<const T>(call.in[0]), pool, tile};
       const int64_t blocks = int64_t{tile.blocks[0]} * tile.blocks[1] * tile.blocks[2];
       if (blocks > 0x7fffffff) return {"max_pool3d: more outputs than one launch can address"};
-      const Grid grid{static_cast<unsigned>(blocks), frames, limit(pool.clips)};
+      const Grid grid{blocks, frames, limit(pool.clips)};
       return slides ? launch(sliding_max_pool_kernel<T, width>, grid, kThreads, 0, call.stream, args)
                     : launch(max_pool_kernel<T, width>, grid, kThreads, 0, call.stream, args);
     });

@@ -105,7 +105,7 @@ Status transpose(const Call& call, const Tensor& to, const Tensor& from, const V
   }
   if (blocks > kMost) return {"permute: more elements than one launch can address"};
   const auto shared = static_cast<size_t>(a.tile[shorter] * a.shared_strides[shorter]) * sizeof(uint32_t);
-  return launch(transpose_kernel<T>, Grid{static_cast<unsigned>(blocks)}, kThreads, shared, call.stream, a);
+  return launch(transpose_kernel<T>, Grid{blocks}, kThreads, shared, call.stream, a);
 }
 
 Status permute(const Call& call) {

@@ -54,7 +54,7 @@ Status reduce_max(const Call& call) {
       const Columns columns(x.channels / width);
       const ReduceMaxArgs<T> args{
           global<T>(call.out[0]), global<const T>(call.in[0]), y.rows, S, y.stride, x.stride, columns};
-      const Grid grid{static_cast<unsigned>((y.rows + columns.groups - 1) / columns.groups), columns.blocks};
+      const Grid grid{(y.rows + columns.groups - 1) / columns.groups, columns.blocks};
       return launch(reduce_max_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

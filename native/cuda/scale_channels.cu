@@ -74,8 +74,8 @@ Status scale_channels(const Call& call) {
                               gate.stride,
                               columns};
       const int64_t per_block = int64_t{kRows} * columns.groups;
-      const Grid grid{static_cast<unsigned>((args.positions + per_block - 1) / per_block), columns.blocks,
-                      static_cast<unsigned>(gate.rows < 65535 ? gate.rows : 65535)};
+      const Grid grid{(args.positions + per_block - 1) / per_block, columns.blocks,
+                      gate.rows < 65535 ? gate.rows : 65535};
       return launch(scale_channels_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

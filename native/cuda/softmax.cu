@@ -116,10 +116,10 @@ Status softmax(const Call& call) {
                               static_cast<int>(x.channels), call.attrs[0] != 0};
     return for_width<T>(width, [&](auto width) -> Status {
       if (x.channels <= kHeld * kWarpSize) {
-        const Grid grid{static_cast<unsigned>((x.rows + kWarps - 1) / kWarps)};
+        const Grid grid{(x.rows + kWarps - 1) / kWarps};
         return launch(softmax_warp_kernel<T, width>, grid, kThreads, 0, call.stream, args);
       }
-      const Grid grid{static_cast<unsigned>(x.rows)};
+      const Grid grid{x.rows};
       return launch(softmax_block_kernel<T, width>, grid, kThreads, 2 * kWarps * sizeof(float), call.stream, args);
     });
   });

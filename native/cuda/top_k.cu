@@ -301,7 +301,7 @@ __global__ void __launch_bounds__(kThreads) merge_kernel(MergeArguments p) {
 
 template <typename T, int kQueries, int V>
 Status start_search(const SearchArguments<T>& p, Stream stream) {
-  const Grid grid{static_cast<unsigned>((p.stretches * p.groups + kWarps - 1) / kWarps)};
+  const Grid grid{(p.stretches * p.groups + kWarps - 1) / kWarps};
   const size_t bytes = size_t{kWarps} * kQueries * 8 * static_cast<size_t>(p.k);
   return bytes <= kListBytes ? launch(search_kernel<T, kQueries, V, true>, grid, kThreads, bytes, stream, p)
                              : launch(search_kernel<T, kQueries, V, false>, grid, kThreads, 0, stream, p);
@@ -332,7 +332,7 @@ Status top_k(const Call& call) {
   if (s.rows > 0 && s.depth > 0) {
     status = for_float(queries.dtype, [&](auto zero) {
       using T = decltype(zero);
-      const Grid grid{static_cast<unsigned>((s.query_floats() + kThreads - 1) / kThreads)};
+      const Grid grid{static_cast<int64_t>((s.query_floats() + kThreads - 1) / kThreads)};
       return launch(
           widen_kernel<T>, grid, kThreads, 0, call.stream,
           WidenArguments<T>{floats, global<const T>(queries), queries.strides[0], depth, padded, s.query_floats()});
@@ -347,7 +347,7 @@ Status top_k(const Call& call) {
     });
   }
   if (!status) return status;
-  const Grid grid{static_cast<unsigned>((s.queries + kWarps - 1) / kWarps)};
+  const Grid grid{(s.queries + kWarps - 1) / kWarps};
   return launch(
       merge_kernel, grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.stretches), call.stream,
       MergeArguments{global<float>(values), global<int32_t>(indices), lists, values.strides[0], indices.strides[0],

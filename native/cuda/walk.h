@@ -72,7 +72,7 @@ struct Walk {
   int axes = 0;
   Divider by_columns, by_blocks, size[kMaxRank - 1];
   int64_t stride[K][kMaxRank - 1] = {}, step[K] = {};
-  unsigned blocks = 0;
+  int64_t blocks = 0;
 
   Walk(const Views<K>& views, int V, Status* status) {
     constexpr int64_t kMost = 0x7fffffff;
@@ -95,7 +95,7 @@ struct Walk {
     rows = static_cast<uint32_t>(count), columns = static_cast<uint32_t>(row);
     rows_per_block = static_cast<uint32_t>(many), blocks_per_row = static_cast<uint32_t>(wide);
     by_columns = Divider(row), by_blocks = Divider(wide);
-    blocks = static_cast<unsigned>(all);
+    blocks = all;
   }
 
   // Where the thread's u-th vector begins in each operand; false when it has none. Which vector of its row it is,

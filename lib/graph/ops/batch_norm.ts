@@ -1,6 +1,6 @@
 import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp, sameShape, shapeError } from "../tensor.js";
-import { storageType } from "./storage.js";
+import { requireF32, storageType } from "./storage.js";
 
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
 export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
@@ -9,6 +9,7 @@ export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
     const want = [x!.shape[x!.shape.length - 1]];
     for (const p of parameters)
       if (!sameShape(p?.shape ?? [], want)) throw shapeError("batch_norm", `[${want}]`, p?.shape ?? "none");
+    requireF32("batch_norm", ...parameters);
     return [{ shape: x!.shape, dtype: storageType("batch_norm", x) }];
   },
   encode: (a) => [a.eps, a.relu ? 1 : 0],

@@ -9,6 +9,7 @@ import {
   shapeError,
   type TensorType,
 } from "../tensor.js";
+import { requireF32 } from "./storage.js";
 
 export type Triple = readonly [number, number, number];
 
@@ -56,6 +57,8 @@ function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
   }
   if (bias && !sameShape(bias.shape, [a.outChannels]))
     throw shapeError("conv3d", `bias [${a.outChannels}]`, bias.shape);
+  if (!weight || !isFloat(weight.dtype)) throw shapeError("conv3d", "a weight of floats", weight?.dtype ?? "none");
+  requireF32("conv3d", bias);
   if (scale && (!isPointwise(a) || !sameShape(scale.shape, [x.shape[0], channels]))) {
     throw shapeError("conv3d", `scale [${x.shape[0]}, ${channels}] of a pointwise convolution`, scale.shape);
   }

@@ -1,9 +1,13 @@
 import { defineOp } from "../tensor.js";
+import { requireF32 } from "./storage.js";
 
 /** b'[o] = bias + (b - mean) weight / sqrt(var + eps). Inputs weight, bias, mean, variance and the convolution's own b, if any. */
 export const foldConvBias = defineOp<{ eps: number }>({
   name: "fold_conv_bias",
-  shape: ([weight]) => [{ shape: weight!.shape, dtype: "f32" }],
+  shape: ([weight, ...rest]) => {
+    requireF32("fold_conv_bias", weight, ...rest);
+    return [{ shape: weight!.shape, dtype: "f32" }];
+  },
   encode: (a) => [a.eps],
   reference: ([weight, bias, mean, variance, own], a) => {
     const data = weight!.data.map(

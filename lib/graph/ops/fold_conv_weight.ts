@@ -1,9 +1,13 @@
 import { defineOp } from "../tensor.js";
+import { requireF32 } from "./storage.js";
 
 /** W'[o, ...] = W[o, ...] weight[o] / sqrt(var[o] + eps): BatchNorm's scale moved into the weights before it. */
 export const foldConvWeight = defineOp<{ eps: number }>({
   name: "fold_conv_weight",
-  shape: ([w]) => [{ shape: w!.shape, dtype: "f32" }],
+  shape: ([w, ...rest]) => {
+    requireF32("fold_conv_weight", w, ...rest);
+    return [{ shape: w!.shape, dtype: "f32" }];
+  },
   encode: (a) => [a.eps],
   reference: ([w, weight, variance], a) => {
     const per = w!.data.length / w!.shape[0];

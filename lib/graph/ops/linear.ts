@@ -14,6 +14,7 @@ import {
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { matmul } from "./matmul.js";
+import { requireF32 } from "./storage.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 /**
@@ -43,6 +44,9 @@ function shape([x, weight, bias, residual, scale]: (TensorType | null)[], a: Lin
   if (residual && (!sameShape(residual.shape, y.shape) || residual.dtype !== x.dtype)) {
     throw shapeError("linear", `${x.dtype} residual [${y.shape.join(", ")}]`, residual.shape);
   }
+  if (!weight || !isFloat(weight.dtype)) throw shapeError("linear", "a weight of floats", weight?.dtype ?? "none");
+  requireF32("linear", bias);
+  requireF32("linear", scale);
   if (scale && !residual) throw shapeError("linear", "a residual for the scale", "none");
   return [y];
 }

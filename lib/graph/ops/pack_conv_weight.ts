@@ -1,4 +1,5 @@
 import { type Array64, defineOp, elements, shapeError, type TensorType } from "../tensor.js";
+import { requireF32 } from "./storage.js";
 
 /** Layout of weights on the CPU: see native/cpp/cpu/panels.h. */
 export interface PackAttrs {
@@ -19,6 +20,7 @@ export function panelWidths(columns: number, panel: number): number[] {
 
 function shape([weight]: (TensorType | null)[], a: PackAttrs): TensorType[] {
   if (!weight || weight.shape.length < 2) throw shapeError("pack_conv_weight", "a weight", weight?.shape ?? "none");
+  requireF32("pack_conv_weight", weight);
   const depth = elements(weight.shape.slice(1));
   if (isDepthwise(weight.shape, a.groups)) return [{ shape: [elements(weight.shape)], dtype: "f32" }];
   let size = 0;

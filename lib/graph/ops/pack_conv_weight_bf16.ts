@@ -1,6 +1,7 @@
 import { fromBits, toBfloat16 } from "../bfloat16.js";
 import { type Array64, defineOp, shapeError, type TensorType } from "../tensor.js";
 import { panelWidths } from "./pack_conv_weight.js";
+import { requireF32 } from "./storage.js";
 
 /** Layout of weights on the CPU: see native/cpp/ops/pack_conv_weight_bf16.h. */
 export interface PackBf16Attrs {
@@ -20,6 +21,7 @@ function shape([weight]: (TensorType | null)[], a: PackBf16Attrs): TensorType[] 
   if (weight?.shape.length !== 5) {
     throw shapeError("pack_conv_weight_bf16", "a weight [Cout, Cin, kT, kH, kW]", weight?.shape ?? "none");
   }
+  requireF32("pack_conv_weight_bf16", weight);
   const { count, pairs } = runs(weight.shape);
   const columns = a.split.flatMap((width) => panelWidths(width, a.panelWidth)).reduce((p, q) => p + q, 0);
   return [{ shape: [columns * count * pairs], dtype: "f32" }];

@@ -1,5 +1,6 @@
 import { type Array64, defineOp, shapeError, type TensorType } from "../tensor.js";
 import { panelWidths } from "./pack_conv_weight.js";
+import { requireF32 } from "./storage.js";
 
 /** Points per axis of F(4, 3), and the interpolation points that are not 0 or infinity: see ops/winograd_conv3d.h. */
 const POINTS = 6;
@@ -18,6 +19,7 @@ function sizes(weight: TensorType | null, a: PackWinogradAttrs) {
   if (!spatial && !(kT === 3 && kH === 1 && kW === 1)) {
     throw shapeError("pack_winograd_weight", "a weight of 1x3x3 or 3x1x1 taps", weight?.shape ?? "none");
   }
+  requireF32("pack_winograd_weight", weight);
   return { columns, channels, spatial, widths: panelWidths(columns, a.panelWidth) };
 }
 

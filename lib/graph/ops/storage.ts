@@ -7,3 +7,8 @@ export function storageType(op: string, ...values: (TensorType | null | undefine
   for (const value of values) if (value?.dtype !== dtype) throw shapeError(op, dtype, value?.dtype ?? "none");
   return dtype;
 }
+
+/** Vectors per channel, and what parameters are folded or packed from: f32 whatever the storage type of activations is. */
+export function requireF32(op: string, ...values: (TensorType | null | undefined)[]): void {
+  for (const value of values) if (value && value.dtype !== "f32") throw shapeError(op, "f32 parameters", value.dtype);
+}

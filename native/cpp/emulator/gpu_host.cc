@@ -46,13 +46,15 @@ class HostGpu : public Gpu {
   MemoryPtr device_memory() override { return memory_; }
   MemoryPtr pinned_memory() override { return pinned_; }
 
-  Stream make_stream() override {
+  Status make_stream(Stream* stream) override {
     streams_.push_back(std::make_unique<HostStream>());
-    return streams_.back().get();
+    *stream = streams_.back().get();
+    return {};
   }
-  Event make_event() override {
+  Status make_event(Event* event) override {
     events_.push_back(std::make_unique<HostEvent>());
-    return events_.back().get();
+    *event = events_.back().get();
+    return {};
   }
   Status copy_in(char* device, const char* host, size_t bytes, Stream s) override {
     return copy(device, host, bytes, s);

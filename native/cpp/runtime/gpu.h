@@ -35,8 +35,8 @@ class Gpu {
   virtual MemoryPtr device_memory() = 0;
   virtual MemoryPtr pinned_memory() = 0;
 
-  virtual Stream make_stream() = 0;
-  virtual Event make_event() = 0;
+  virtual Status make_stream(Stream* stream) = 0;
+  virtual Status make_event(Event* event) = 0;
   virtual Status copy_in(char* device, const char* host, size_t bytes, Stream stream) = 0;
   virtual Status copy_out(char* host, const char* device, size_t bytes, Stream stream) = 0;
   // Overwrites memory that nobody may read before it is written (the emulator; nothing on a device).

@@ -82,18 +82,22 @@ class CudaGpu : public Gpu {
   MemoryPtr device_memory() override { return device_; }
   MemoryPtr pinned_memory() override { return pinned_; }
 
-  Stream make_stream() override {
+  Status make_stream(Stream* out) override {
     cudaStream_t stream = nullptr;
-    cudaSetDevice(index_);
-    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-    streams_.push_back(stream);
-    return stream;
+    if (const Status status = use(); !status) return status;
+    const cudaError_t error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    if (error == cudaSuccess) streams_.push_back(stream);
+    *out = stream;
+    return status_of(error);
   }
-  Event make_event() override {
+  Status make_event(Event* out) override {
     cudaEvent_t event = nullptr;
-    cudaEventCreateWithFlags(&event, cudaEventBlockingSync);  // the engine thread sleeps while it waits
-    events_.push_back(event);
-    return event;
+    if (const Status status = use(); !status) return status;
+    // the engine thread sleeps while it waits
+    const cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventBlockingSync);
+    if (error == cudaSuccess) events_.push_back(event);
+    *out = event;
+    return status_of(error);
   }
   Status copy_in(char* device, const char* host, size_t bytes, Stream s) override {
     return status_of(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream(s)));
@@ -119,10 +123,9 @@ class CudaGpu : public Gpu {
     cudaGraph_t graph = nullptr;
     if (const Status status = status_of(cudaStreamEndCapture(stream(s), &graph)); !status) return status;
     cudaGraphExec_t executable = nullptr;
-    const Status status = status_of(cudaGraphInstantiate(&executable, graph, 0));
-    cudaGraphDestroy(graph);
-    *out = executable;
-    return status;
+    const cudaError_t made = cudaGraphInstantiate(&executable, graph, 0), freed = cudaGraphDestroy(graph);
+    *out = made == cudaSuccess ? executable : nullptr;
+    return status_of(made == cudaSuccess ? freed : made);
   }
   Status launch(Graph graph, Stream s) override {
     return status_of(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream(s)));

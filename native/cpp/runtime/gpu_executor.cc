@@ -18,11 +18,8 @@ class GpuExecutor : public Executor {
       : gpu_(std::move(gpu)),
         memory_(gpu_->device_memory()),
         pinned_(gpu_->pinned_memory()),
-        compute_(gpu_->make_stream()),
-        in_(gpu_->make_stream()),
-        out_(gpu_->make_stream()),
-        move_(gpu_->make_stream()),
-        moved_(gpu_->make_event()) {}
+        made_(first_error({gpu_->make_stream(&compute_), gpu_->make_stream(&in_), gpu_->make_stream(&out_),
+                           gpu_->make_stream(&move_), gpu_->make_event(&moved_)})) {}
 
   ~GpuExecutor() override {
     for (auto& [program, state] : programs_) state->release(*gpu_);
@@ -37,13 +34,13 @@ class GpuExecutor : public Executor {
 
   Status write(char* to, const char* from, size_t bytes) override {
     std::lock_guard<std::mutex> lock(move_mutex_);
-    return first_error(
-        {gpu_->use(), gpu_->copy_in(to, from, bytes, move_), gpu_->record(moved_, move_), gpu_->synchronize(moved_)});
+    return first_error({made_, gpu_->use(), gpu_->copy_in(to, from, bytes, move_), gpu_->record(moved_, move_),
+                        gpu_->synchronize(moved_)});
   }
   Status read(char* to, const char* from, size_t bytes) override {
     std::lock_guard<std::mutex> lock(move_mutex_);
-    return first_error(
-        {gpu_->use(), gpu_->copy_out(to, from, bytes, move_), gpu_->record(moved_, move_), gpu_->synchronize(moved_)});
+    return first_error({made_, gpu_->use(), gpu_->copy_out(to, from, bytes, move_), gpu_->record(moved_, move_),
+                        gpu_->synchronize(moved_)});
   }
 
   void begin(Job& job, const ParameterStore& store) override {
@@ -53,8 +50,10 @@ class GpuExecutor : public Executor {
     }
     drop_old_programs();
     const Program& program = *job.program;
-    if (const Status status = gpu_->use(); !status) return fail(job, status);
-    Slot* slot = slot_of(job.program);
+    if (const Status status = first_error({made_, gpu_->use()}); !status) return fail(job, status);
+    Status events;
+    Slot* slot = slot_of(job.program, &events);
+    if (!events) return fail(job, events);
     if (!slot || !make_room(program)) {
       job.error = "out of memory";
       return;
@@ -155,8 +154,8 @@ class GpuExecutor : public Executor {
     }
   }
 
-  // The slot whose turn it is, with its memory; null when memory is short.
-  Slot* slot_of(const std::shared_ptr<const Program>& program) {
+  // The slot whose turn it is, with its memory; null when memory is short or an event cannot be made (`status`).
+  Slot* slot_of(const std::shared_ptr<const Program>& program, Status* status) {
     auto& state = programs_[program.get()];
     if (!state || state->program.expired()) {
       if (state) state->release(*gpu_);
@@ -177,9 +176,9 @@ class GpuExecutor : public Executor {
       }
     }
     if (made.scalars->failed()) return nullptr;
-    made.copied_in = gpu_->make_event();
-    made.computed = gpu_->make_event();
-    made.copied_out = gpu_->make_event();
+    *status = first_error(
+        {gpu_->make_event(&made.copied_in), gpu_->make_event(&made.computed), gpu_->make_event(&made.copied_out)});
+    if (!*status) return nullptr;
     slot = std::move(made);
     return &slot;
   }
@@ -217,7 +216,11 @@ class GpuExecutor : public Executor {
       if (const Status status = gpu_->begin_capture(compute_); !status) return status;
       const Status run = run_all(program, bound);
       const Status end = gpu_->end_capture(compute_, &slot.graph);
-      if (const Status status = first_error({run, end}); !status) return status;
+      if (const Status status = first_error({run, end}); !status) {
+        if (slot.graph) gpu_->release(slot.graph);  // what was captured before the error
+        slot.graph = nullptr;
+        return status;
+      }
       slot.captured = std::move(addresses);
     }
     return gpu_->launch(slot.graph, compute_);
@@ -225,7 +228,11 @@ class GpuExecutor : public Executor {
 
   // Instruction by instruction, with an event on either side of each.
   Status run_timed(Job& job, const Bound& bound) {
-    while (marks_.size() <= job.program->instructions.size()) marks_.push_back(gpu_->make_event());
+    while (marks_.size() <= job.program->instructions.size()) {
+      Gpu::Event mark = nullptr;
+      if (const Status status = gpu_->make_event(&mark); !status) return status;
+      marks_.push_back(mark);
+    }
     if (const Status status = gpu_->record(marks_[0], compute_); !status) return status;
     for (size_t i = 0; i < job.program->instructions.size(); ++i) {
       const Status status = first_error(
@@ -242,8 +249,9 @@ class GpuExecutor : public Executor {
 
   std::unique_ptr<Gpu> gpu_;
   MemoryPtr memory_, pinned_;
-  Gpu::Stream compute_, in_, out_, move_;
-  Gpu::Event moved_;
+  Gpu::Stream compute_ = nullptr, in_ = nullptr, out_ = nullptr, move_ = nullptr;
+  Gpu::Event moved_ = nullptr;
+  const Status made_;  // of the streams and the event
   std::mutex move_mutex_;
   const bool ranges_ = std::getenv("VIDEOCLIP_NVTX") != nullptr;
   std::unique_ptr<Buffer> arena_ = std::make_unique<Buffer>(), workspace_ = std::make_unique<Buffer>();

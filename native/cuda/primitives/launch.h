@@ -16,8 +16,14 @@ namespace VIDEOCLIP_CUDA {
 
 using Stream = void*;  // a cudaStream_t
 
+// Blocks along each axis, counted before anything is cut to the 32 bits of a launch.
 struct Grid {
-  unsigned x = 1, y = 1, z = 1;
+  int64_t x = 1, y = 1, z = 1;
+
+  bool fits() const { return inside(x, 0x7fffffff) && inside(y, 65535) && inside(z, 65535); }
+
+ private:
+  static bool inside(int64_t blocks, int64_t most) { return blocks >= 1 && blocks <= most; }
 };
 
 namespace detail {
@@ -43,7 +49,7 @@ Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t share
   const Invocation<Parameters...> invocation{kernel, arguments};
   return emulator::submit(stream, [=, op = emulator::OpScope::current()] {
     const emulator::OpScope scope(op);
-    return emulator::run({{grid.x, grid.y, grid.z},
+    return emulator::run({{static_cast<uint32_t>(grid.x), static_cast<uint32_t>(grid.y), static_cast<uint32_t>(grid.z)},
                           {static_cast<uint32_t>(threads), 1, 1},
                           shared_bytes,
                           Invocation<Parameters...>::run,
@@ -57,8 +63,9 @@ template <typename... Parameters, size_t... I>
 cudaError_t start_with(const void* kernel, Grid grid, int threads, size_t shared_bytes, Stream stream,
                        std::tuple<Parameters...>& arguments, std::index_sequence<I...>) {
   void* pointers[] = {&std::get<I>(arguments)...};
-  return cudaLaunchKernel(kernel, dim3(grid.x, grid.y, grid.z), dim3(static_cast<unsigned>(threads)), pointers,
-                          shared_bytes, static_cast<cudaStream_t>(stream));
+  const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
+  return cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(threads)), pointers, shared_bytes,
+                          static_cast<cudaStream_t>(stream));
 }
 
 template <typename... Parameters>
@@ -88,6 +95,7 @@ Status launch(void (*kernel)(Parameters...), Grid grid, int threads, size_t shar
   static_assert(((std::is_trivially_copyable<Parameters>::value && !std::is_pointer<Parameters>::value) && ...),
                 "plain structs and numbers");
   static_assert((sizeof(Parameters) + ...) <= 4096, "what a launch can carry");
+  if (!grid.fits()) return {"more blocks than one launch can have: 2^31 - 1, along y and z 65535"};
   std::tuple<Parameters...> values(arguments...);
   return detail::start(kernel, grid, threads, shared_bytes, stream, values);
 }

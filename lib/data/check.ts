@@ -1,0 +1,80 @@
+import { VideoClipError } from "../errors.js";
+import type { FeatureFolder } from "./feature_folder.js";
+import type { DatasetFormat, DatasetOptions } from "./formats.js";
+import type { VideoRecord } from "./record.js";
+
+export interface DatasetReport {
+  videos: number;
+  captions: number;
+  /** Captions per video, mean. */
+  captionsPerVideo: number;
+  /** Seconds of a caption, mean; of those with an end. */
+  captionSeconds: number;
+  wordsPerCaption: number;
+  /** Videos named twice. */
+  repeated: number;
+  /** With features to look into: how many videos have them, and rows in all. */
+  features?: { found: number; rows: number; width: number };
+  skipped: { reason: string; count: number; first: string }[];
+}
+
+/**
+ * Reads a dataset through and says what is in it.
+ * @param features looks up the features of every video, and reads them
+ * @throws DatasetError when more is left out than `options.skips` allows
+ */
+export async function checkDataset(
+  format: DatasetFormat,
+  file: string,
+  options: DatasetOptions & { features?: FeatureFolder; onProgress?: (videos: number) => void },
+): Promise<DatasetReport> {
+  const { skips, features, onProgress, signal } = options;
+  const seen = new Set<string>();
+  let [videos, captions, seconds, timed, words, repeated, found, rows, width] = new Array<number>(9).fill(0);
+  for await (const record of format.read(file, options)) {
+    signal?.throwIfAborted();
+    videos++;
+    if (seen.has(record.video)) repeated++;
+    seen.add(record.video);
+    for (const { start, end, text } of record.captions) {
+      captions++;
+      words += text.split(" ").length;
+      if (end >= Number.MAX_SAFE_INTEGER) continue;
+      seconds += end - start;
+      timed++;
+    }
+    if (record.captions.length === 0) skips.add("a video without captions", `${file}: ${record.video}`);
+    if (features) {
+      const read = readOrSkip(record, features, options);
+      found += read ? 1 : 0;
+      rows += read?.rows ?? 0;
+      width = read?.width ?? width;
+    }
+    onProgress?.(videos);
+  }
+  return {
+    videos,
+    captions,
+    captionsPerVideo: captions / videos,
+    captionSeconds: seconds / timed,
+    wordsPerCaption: words / captions,
+    repeated,
+    ...(features ? { features: { found, rows, width } } : {}),
+    skipped: skips.report(),
+  };
+}
+
+/** Features of a video; counted and left out when they are missing or broken. */
+export function readOrSkip(record: VideoRecord, features: FeatureFolder, { skips }: Pick<DatasetOptions, "skips">) {
+  try {
+    return features.read(record.video);
+  } catch (error) {
+    if (!(error instanceof VideoClipError)) throw error;
+    const reason = {
+      ERR_MISSING_FEATURES: "a video without features",
+      ERR_BAD_FEATURES: "features that are not finite",
+    };
+    skips.add(reason[error.code as keyof typeof reason] ?? "features that cannot be read", error.message);
+    return undefined;
+  }
+}

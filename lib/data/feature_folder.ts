@@ -1,0 +1,78 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join, parse } from "node:path";
+import { DatasetError } from "../errors.js";
+import { readNpy } from "../weights/read_npy.js";
+import { ByteFile } from "../weights/tensor.js";
+
+/** Features of one video: row-major `[rows, width]`, float32. */
+export interface Features {
+  rows: number;
+  width: number;
+  data: Float32Array;
+}
+
+/**
+ * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` writes, or the
+ * public HowTo100M features. Row i is about second i.
+ */
+export class FeatureFolder {
+  readonly #files: Map<string, string>;
+
+  /** @throws DatasetError when the folder cannot be listed or has no features */
+  constructor(readonly folder: string) {
+    if (!existsSync(folder)) throw new DatasetError("ERR_DATASET", `${folder}: no such folder`, { file: folder });
+    const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".npy"));
+    if (names.length === 0) throw new DatasetError("ERR_DATASET", `${folder}: no .npy files in it`, { file: folder });
+    this.#files = new Map(names.map((name) => [parse(name).name, name]));
+  }
+
+  get size(): number {
+    return this.#files.size;
+  }
+
+  /** Whether there are features of the video, by its name or the base name of its path. */
+  has(video: string): boolean {
+    return this.#name(video) !== undefined;
+  }
+
+  #name(video: string): string | undefined {
+    return this.#files.get(video) ?? this.#files.get(parse(video).name);
+  }
+
+  /**
+   * Reads the features of a video.
+   * @throws DatasetError when there are none, they are no matrix, or a value is not finite
+   */
+  read(video: string): Features {
+    const name = this.#name(video);
+    if (!name) {
+      throw new DatasetError("ERR_MISSING_FEATURES", `${this.folder}: no features of ${video}`, { file: this.folder });
+    }
+    const path = join(this.folder, name);
+    const file = new ByteFile(path);
+    try {
+      const { shape, data } = readNpy(file);
+      if (shape.length !== 2 || !(data instanceof Float64Array)) {
+        throw new DatasetError(
+          "ERR_DATASET",
+          `${path}: expected numbers [rows, width], received [${shape.join(", ")}]`,
+          {
+            file: path,
+            received: shape,
+          },
+        );
+      }
+      const bad = data.findIndex((v) => !Number.isFinite(v));
+      if (bad >= 0) {
+        throw new DatasetError(
+          "ERR_BAD_FEATURES",
+          `${path}: row ${Math.floor(bad / shape[1])}, column ${bad % shape[1]} is ${data[bad]}`,
+          { file: path },
+        );
+      }
+      return { rows: shape[0], width: shape[1], data: Float32Array.from(data) };
+    } finally {
+      file.close();
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { readCC3M } from "./cc3m.js";
+import { readCoin } from "./coin.js";
+import { readDidemo } from "./didemo.js";
+import { deduplicateCaptions } from "./deduplicate.js";
+import { readHowTo100MCaptions, type ReadOptions } from "./howto100m.js";
+import { readMsrvttPairs, readMsrvttSentences } from "./msrvtt.js";
+import { readPlain } from "./plain.js";
+import { readQVHighlights } from "./qvhighlights.js";
+import { type VideoRecord, sortCaptions } from "./record.js";
+import { readWebVid } from "./webvid.js";
+import { readYouCook2 } from "./youcook2.js";
+
+export interface DatasetOptions extends ReadOptions {
+  /** Only videos of this subset (YouCook2: training, validation; COIN: training, testing). */
+  subset?: string;
+  /** Removes what rolling captions repeat; default: for HowTo100M. */
+  deduplicate?: boolean;
+}
+
+/** A published dataset: which file it is read from. */
+export interface DatasetFormat {
+  name: string;
+  file: string;
+  read(file: string, options: DatasetOptions): AsyncIterable<VideoRecord>;
+}
+
+/** A video whose length the dataset does not give has captions to this end: the features say where it is. */
+const WHOLE = Number.MAX_SAFE_INTEGER;
+
+async function* coin(file: string, { subset }: DatasetOptions): AsyncGenerator<VideoRecord> {
+  for (const { video, duration, steps, task, subset: split } of await readCoin(file, subset)) {
+    const captions = steps.map(({ segment, text }) => ({ start: segment[0], end: segment[1], text }));
+    yield { video, duration, captions: sortCaptions(captions), split, extra: { task } };
+  }
+}
+
+async function* didemo(file: string): AsyncGenerator<VideoRecord> {
+  for (const { id, video, text, times, chunks } of await readDidemo(file)) {
+    // the moment that most annotators agree on; of equal ones the first
+    const votes = (time: [number, number]) => times.filter((t) => t.join() === time.join()).length;
+    const [first, last] = times.reduce((best, time) => (votes(time) > votes(best) ? time : best));
+    const captions = [{ start: 5 * first, end: 5 * (last + 1), text }];
+    yield { video, captions, duration: 5 * chunks, extra: { annotation: id } };
+  }
+}
+
+async function* msrvtt(file: string): AsyncGenerator<VideoRecord> {
+  const rows = file.endsWith(".json") ? await readMsrvttSentences(file) : await readMsrvttPairs(file);
+  const videos = new Map<string, VideoRecord>();
+  for (const { video, text } of rows) {
+    const record = videos.get(video) ?? { video, captions: [] };
+    record.captions.push({ start: 0, end: WHOLE, text });
+    videos.set(video, record);
+  }
+  yield* videos.values();
+}
+
+async function* howto100m(file: string, options: DatasetOptions): AsyncGenerator<VideoRecord> {
+  for await (const record of readHowTo100MCaptions(file, options)) {
+    if (options.deduplicate ?? true) record.captions = deduplicateCaptions(record.captions, record.video);
+    yield record;
+  }
+}
+
+/** What `videoclip data` reads, each from the file that its authors publish. CrossTask is read by `crosstask.ts`. */
+export const DATASET_FORMATS: readonly DatasetFormat[] = [
+  { name: "howto100m", file: "raw_caption.json", read: howto100m },
+  { name: "youcook2", file: "youcookii_annotations_trainval.json", read: readYouCook2 },
+  { name: "webvid", file: "results_2M_train.csv", read: readWebVid },
+  { name: "cc3m", file: "Train_GCC-training.tsv", read: readCC3M },
+  { name: "qvhighlights", file: "highlight_train_release.jsonl", read: readQVHighlights },
+  { name: "msrvtt", file: "MSRVTT_data.json or MSRVTT_JSFUSION_test.csv", read: msrvtt },
+  { name: "coin", file: "COIN.json", read: coin },
+  { name: "didemo", file: "train_data.json", read: didemo },
+  { name: "jsonl", file: "lines {video or features, start, end, text}", read: readPlain },
+];
+
+/** A format by its name. */
+export function datasetFormat(name: string): DatasetFormat | undefined {
+  return DATASET_FORMATS.find((format) => format.name === name);
+}

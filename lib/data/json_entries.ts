@@ -1,0 +1,120 @@
+import { createReadStream } from "node:fs";
+import { createGunzip } from "node:zlib";
+import { DatasetError } from "../errors.js";
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN = new Set([0x7b, 0x5b]);
+const CLOSE = new Set([0x7d, 0x5d]);
+const COMMA = 0x2c;
+const isSpace = (byte: number) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+
+/** An entry of the outermost object, and where it begins. */
+export interface JsonEntry {
+  key: string;
+  value: unknown;
+  byte: number;
+}
+
+/**
+ * Entries of a JSON file that is one large object, one at a time: memory for the largest entry, however large the file.
+ * `NaN` (as Python writes it) is read as null: JSON parsers refuse it, so the file is cut here and each entry parsed alone.
+ * @param mostBytes of one entry
+ * @throws DatasetError with the byte where the file is broken or ends too early
+ */
+export async function* readJsonEntries(
+  file: string,
+  { mostBytes = 1 << 28, signal }: { mostBytes?: number; signal?: AbortSignal } = {},
+): AsyncGenerator<JsonEntry> {
+  const fail = (byte: number, reason: string, cause?: unknown) =>
+    new DatasetError("ERR_DATASET", `${file}: byte ${byte}: ${reason}`, { file, byte, cause });
+  const source = createReadStream(file, { signal, highWaterMark: 1 << 20 });
+  const stream = file.endsWith(".gz") ? source.pipe(createGunzip()) : source;
+  if (stream !== source) source.on("error", (error) => stream.destroy(error));
+
+  let at = 0; // bytes before the chunk
+  let depth = 0;
+  let text = false; // inside a string
+  let escaped = false;
+  let begun = -1; // byte where the present entry begins
+  let parts: Buffer[] = [];
+  let size = 0;
+  let ended = false;
+
+  const finish = (byte: number): JsonEntry | undefined => {
+    const entry = Buffer.concat(parts).toString("utf8");
+    parts = [];
+    size = 0;
+    if (begun < 0) return undefined;
+    const start = begun;
+    begun = -1;
+    try {
+      const value = JSON.parse(`{${withoutNaN(entry)}}`) as Record<string, unknown>;
+      const [key] = Object.keys(value);
+      return { key, value: value[key], byte: start };
+    } catch (cause) {
+      throw fail(start, `not JSON up to byte ${byte}: ${(cause as Error).message}`, cause);
+    }
+  };
+
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      let from = 0;
+      for (let i = 0; i < chunk.length; i++) {
+        const byte = chunk[i];
+        if (text) {
+          if (escaped) escaped = false;
+          else if (byte === BACKSLASH) escaped = true;
+          else if (byte === QUOTE) text = false;
+          continue;
+        }
+        if (isSpace(byte)) continue;
+        if (ended) throw fail(at + i, "something follows the end of the object");
+        if (depth === 0) {
+          if (byte === 0xef && at + i === 0) {
+            i += 2; // byte order mark
+            continue;
+          }
+          if (byte !== 0x7b) throw fail(at + i, "expected an object");
+          depth = 1;
+          from = i + 1;
+          continue;
+        }
+        const last = depth === 1 && byte === 0x7d;
+        if (depth === 1 && (byte === COMMA || last)) {
+          parts.push(chunk.subarray(from, i));
+          from = i + 1;
+          const entry = finish(at + i);
+          if (entry) yield entry;
+          if (last) {
+            depth = 0;
+            ended = true;
+          }
+          continue;
+        }
+        if (begun < 0) begun = at + i;
+        if (byte === QUOTE) text = true;
+        else if (OPEN.has(byte)) depth++;
+        else if (CLOSE.has(byte)) depth--;
+      }
+      if (!ended && depth > 0) {
+        parts.push(Buffer.from(chunk.subarray(from)));
+        size += chunk.length - from;
+        if (size > mostBytes) throw fail(begun, `an entry of more than ${mostBytes} bytes`);
+      }
+      at += chunk.length;
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof DatasetError) throw cause;
+    throw fail(at, `cannot be read: ${(cause as Error).message}`, cause);
+  } finally {
+    source.destroy();
+  }
+  if (!ended) throw fail(at, "the file ends inside the object");
+}
+
+/** NaN outside strings as null. */
+function withoutNaN(json: string): string {
+  return json.includes("NaN") ? json.replace(/("(?:[^"\\]|\\.)*")|NaN/g, (_, text?: string) => text ?? "null") : json;
+}

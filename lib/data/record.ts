@@ -1,0 +1,27 @@
+/** A text and the time it is about, in seconds. */
+export interface Caption {
+  start: number;
+  end: number;
+  text: string;
+}
+
+/** A video of a dataset with its texts in order of time. */
+export interface VideoRecord {
+  /** Name that its file and its features carry. */
+  video: string;
+  captions: Caption[];
+  /** Seconds, where the dataset says. */
+  duration?: number;
+  /** Path below the folder of videos, where the dataset says. */
+  path?: string;
+  /** A still picture: a clip of one frame. */
+  image?: boolean;
+  split?: string;
+  /** What else the dataset says of it (category, task, query id ...). */
+  extra?: Record<string, unknown>;
+}
+
+/** Puts captions in order of time, equal starts by end. */
+export function sortCaptions(captions: Caption[]): Caption[] {
+  return captions.sort((a, b) => a.start - b.start || a.end - b.end);
+}

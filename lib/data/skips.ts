@@ -1,0 +1,46 @@
+import { DatasetError } from "../errors.js";
+
+/** Things left out of a run, counted by reason, up to a limit. */
+export class Skips {
+  readonly #counts = new Map<string, number>();
+  readonly #examples = new Map<string, string>();
+  #total = 0;
+
+  /** @param limit how many may be left out before it stops; default 1,000 */
+  constructor(readonly limit = 1000) {}
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /**
+   * Counts one thing that is left out.
+   * @param reason the kind, the same text for the same kind
+   * @param where what it is: file and line, or the video
+   * @throws DatasetError when the limit is passed
+   */
+  add(reason: string, where: string): void {
+    this.#total++;
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    if (!this.#examples.has(reason)) this.#examples.set(reason, where);
+    if (this.#total > this.limit) {
+      throw new DatasetError("ERR_TOO_MANY_SKIPPED", `more than ${this.limit} items left out: ${this.summary()}`, {
+        expected: this.limit,
+        received: this.#total,
+      });
+    }
+  }
+
+  /** Counts by reason, the first of each named. */
+  report(): { reason: string; count: number; first: string }[] {
+    return [...this.#counts]
+      .map(([reason, count]) => ({ reason, count, first: this.#examples.get(reason)! }))
+      .sort((a, b) => b.count - a.count);
+  }
+
+  summary(): string {
+    return this.report()
+      .map(({ reason, count, first }) => `${count} x ${reason} (first: ${first})`)
+      .join("; ");
+  }
+}

@@ -1,0 +1,223 @@
+// Every dataset read from a miniature in its published format, what is left out, and broken files.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { readCrossTasks, readCrossTaskSteps, readCrossTaskVideos } from "../../dist/data/crosstask.js";
+import { deduplicateCaptions } from "../../dist/data/deduplicate.js";
+import { DATASET_FORMATS, datasetFormat } from "../../dist/data/formats.js";
+import { readHowTo100MCsv, readHowTo100MVideos } from "../../dist/data/howto100m.js";
+import { readJsonEntries } from "../../dist/data/json_entries.js";
+import { readMsrvttSplit } from "../../dist/data/msrvtt.js";
+import type { VideoRecord } from "../../dist/data/record.js";
+import { Skips } from "../../dist/data/skips.js";
+import { isoSeconds } from "../../dist/data/webvid.js";
+import { npyBytes } from "../../dist/weights/npy.js";
+import { makeDatasets } from "../../scripts/make_datasets.mjs";
+
+const test = suite("datasets");
+const scratch = mkdtempSync(join(tmpdir(), "datasets-"));
+const files = makeDatasets(scratch);
+
+async function read(name: string, file: string, options = {}): Promise<{ records: VideoRecord[]; skips: Skips }> {
+  const skips = new Skips();
+  const records: VideoRecord[] = [];
+  for await (const record of datasetFormat(name)!.read(file, { skips, ...options })) records.push(record);
+  return { records, skips };
+}
+
+async function refused(run: () => Promise<unknown>, pattern: RegExp): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable(`expected ${pattern}`);
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+test("HowTo100M: videos, captions without what is no text, rolling captions once", async () => {
+  const { records, skips } = await read("howto100m", files.howto100m, { deduplicate: false });
+  assert.equal(
+    records.map((r) => r.captions.length),
+    [9, 8, 9],
+  );
+  assert.equal(
+    skips.report().map(({ reason, count }) => [reason, count]),
+    [["a caption that is no text", 1]],
+  );
+  const { records: once } = await read("howto100m", files.howto100m);
+  const words = once[0].captions.map(({ text }) => text).join(" ");
+  for (const step of ["cut the onion", "heat the oil", "stir the soup", "add salt"]) {
+    assert.is(words.split(step).length, 2, `${step} in: ${words}`);
+  }
+  const videos = await all(readHowTo100MVideos(files.howto100m_videos));
+  assert.equal(videos[1].subcategory, "Soups, Stews");
+  const csv = await readHowTo100MCsv(join(scratch, "howto100m/captions"), "aaaaaaaaaaa", { skips });
+  assert.equal(csv.captions[1], { start: 4, end: 8.25, text: "heat the oil, gently" });
+});
+
+test("YouCook2, WebVid, CC3M, QVHighlights", async () => {
+  const youcook = await read("youcook2", files.youcook2, { subset: "validation" });
+  assert.is(youcook.records.length, 1);
+  assert.equal(youcook.records[0].captions[2], { start: 20, end: 28, text: "stir the soup" });
+  const webvid = await read("webvid", files.webvid);
+  assert.equal(
+    webvid.records.map((r) => r.duration),
+    [14, 65],
+  );
+  assert.is(webvid.records[0].captions[0].text, 'A man, a plan, a "canal"');
+  assert.is(webvid.records[0].path, "videos/000001_000050/1001.mp4");
+  assert.is(webvid.skips.total, 1);
+  const cc3m = await read("cc3m", files.cc3m);
+  assert.equal(cc3m.records.map((r) => [r.video, r.image]), [["000000000", true], ["000000001", true]]); // prettier-ignore
+  assert.is(cc3m.records[1].captions[0].text, 'the "quoted caption of person');
+  const moments = await read("qvhighlights", files.qvhighlights);
+  assert.equal(moments.records[0].captions.map((c) => [c.start, c.end]), [[10, 20], [40, 46]]); // prettier-ignore
+  const unlabelled = await read("qvhighlights", files.qvhighlights_test);
+  assert.equal([unlabelled.records[0].captions[0].start, unlabelled.records[0].captions[0].end], [0, 150]);
+});
+
+test("MSR-VTT, COIN, CrossTask, DiDeMo, plain lines", async () => {
+  const msrvtt = await read("msrvtt", files.msrvtt);
+  assert.equal(
+    msrvtt.records.map((r) => r.captions.length),
+    [2, 1],
+  );
+  assert.is((await read("msrvtt", files.msrvtt_pairs)).records[0].captions[0].text, "a person, cooking");
+  assert.equal(await readMsrvttSplit(files.msrvtt_train), ["video0", "video1"]);
+  const coin = await read("coin", files.coin, { subset: "testing" });
+  assert.is(coin.records[0].captions[4].text, "serve it in a bowl");
+  const tasks = await readCrossTasks(files.crosstask_tasks);
+  assert.equal(tasks.map((t) => [t.id, t.steps.length]), [["23521", 5], ["40567", 5]]); // prettier-ignore
+  assert.is((await readCrossTaskVideos(files.crosstask_videos))[1].task, "40567");
+  assert.equal(await readCrossTaskSteps(files.crosstask_b), [{ step: 2, start: 0, end: 3.5 }]);
+  const didemo = await read("didemo", files.didemo);
+  assert.equal(didemo.records[0].captions[0], { start: 5, end: 10, text: "a cat jumps" });
+  const plain = await read("jsonl", files.jsonl);
+  assert.equal(
+    plain.records.map((r) => r.captions.length),
+    [3, 2],
+  );
+});
+
+test("durations", () => {
+  assert.is(isoSeconds("PT00H00M14S"), 14);
+  assert.is(isoSeconds("P1DT1H1M1.5S"), 90061.5);
+  assert.is(isoSeconds("12.5"), 12.5);
+  for (const bad of ["", "PT", "soon"]) assert.ok(Number.isNaN(isoSeconds(bad)), bad);
+});
+
+test("captions that repeat: whole words by default, characters as the original has it", () => {
+  const caption = (start: number, end: number, text: string) => ({ start, end, text });
+  const two = [caption(0, 4, "we cut the onion"), caption(3, 7, "the onion is red")];
+  for (const seed of [0, 1, 2, 3, 4, 5]) {
+    const out = deduplicateCaptions(two, "v", { seed });
+    assert.is(out.map(({ text }) => text).join(" "), "we cut the onion is red");
+    assert.is(out[0].end, out[1].start === 3 ? 3 : 4);
+    assert.equal(out, deduplicateCaptions(two, "v", { seed }), "the same coin");
+  }
+  // an equal letter is no overlap of words
+  const letter = [caption(0, 1, "cut it"), caption(2, 3, "then stir")];
+  assert.equal(deduplicateCaptions(letter, "v"), letter);
+  const shaved = deduplicateCaptions(letter, "v", { rule: "shortest-prefix" });
+  assert.is(
+    shaved
+      .map(({ text }) => text)
+      .join("")
+      .replace(/ /g, ""),
+    "cutithenstir",
+  );
+  // ends with, starts with
+  assert.equal(deduplicateCaptions([caption(0, 4, "a b c"), caption(1, 5, "b c")], "v"), [caption(0, 5, "a b c")]);
+  assert.equal(deduplicateCaptions([caption(1, 4, "a b"), caption(0, 6, "a b c")], "v"), [caption(0, 6, "a b c")]);
+});
+
+test("a large object is read entry by entry, over any cut of its bytes", async () => {
+  const object: Record<string, unknown> = {};
+  for (let i = 0; i < 400; i++)
+    object[`k\\"é${i}`] = { text: [`a "quoted" \\ {[,]} ü ${"x".repeat(i * 17)}`, null, i] };
+  const file = join(scratch, "large.json");
+  writeFileSync(file, JSON.stringify(object, null, 1));
+  writeFileSync(`${file}.gz`, gzipSync(JSON.stringify(object)));
+  for (const path of [file, `${file}.gz`]) {
+    const entries = await all(readJsonEntries(path));
+    assert.equal(Object.fromEntries(entries.map(({ key, value }) => [key, value])), object);
+  }
+  const broken: [string, RegExp][] = [
+    ['{"a": 1, "b": [1, 2', /byte \d+: the file ends inside the object/],
+    ['{"a": 1, b: 2}', /byte 9: not JSON/],
+    ["[1, 2]", /byte 0: expected an object/],
+    ['{"a": 1} {"b": 2}', /byte 9: something follows/],
+    ["", /the file ends inside the object/],
+  ];
+  for (const [text, pattern] of broken) {
+    writeFileSync(file, text);
+    await refused(() => all(readJsonEntries(file)), pattern);
+  }
+  assert.equal(await all(readJsonEntries(files.howto100m, { mostBytes: 1 << 20 })).then((e) => e.length), 3);
+});
+
+test("broken files name file and line", async () => {
+  const write = (name: string, text: string) => {
+    writeFileSync(join(scratch, name), text);
+    return join(scratch, name);
+  };
+  await refused(
+    () => read("webvid", write("w.csv", "videoid,name\n1,a\n")),
+    /w\.csv:1: expected the columns .*duration missing/,
+  );
+  await refused(() => read("webvid", write("w2.csv", "videoid,name,duration\n1,a\n")), /w2\.csv:\d+: .*columns/i);
+  await refused(
+    () => read("youcook2", write("y.json", '{"database": 3}')),
+    /y\.json: database: expected an object, received 3/,
+  );
+  await refused(() => read("cc3m", write("c.tsv", "only a caption\tno url\n")), /c\.tsv:1: url: expected an address/);
+  await refused(
+    () => read("jsonl", write("p.jsonl", '{"text": "a"}')),
+    /p\.jsonl:1: video: expected a string, received nothing/,
+  );
+  await refused(() => read("howto100m", join(scratch, "missing.json")), /missing\.json/);
+});
+
+test("what is left out is counted, up to a limit", async () => {
+  const skips = new Skips(1);
+  skips.add("a caption that is no text", "f:1");
+  assert.throws(
+    () => skips.add("an empty caption", "f:2"),
+    /more than 1 items left out: 1 x a caption that is no text/,
+  );
+});
+
+test("videoclip data check: features that are missing or not finite", () => {
+  const folder = join(scratch, "features");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "aaaaaaaaaaa.npy"), npyBytes(new Float32Array(8), [4, 2], "f32"));
+  writeFileSync(join(folder, "bbbbbbbbbbb.npy"), npyBytes(Float32Array.of(1, Number.NaN), [1, 2], "f32"));
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ["dist/cli/main.js", "data", "check", "howto100m", files.howto100m, "--features", folder, ...args], { encoding: "utf8" }); // prettier-ignore
+  const report = JSON.parse(run("--json").stdout) as { features: object; skipped: { reason: string; first: string }[] };
+  assert.equal(report.features, { found: 1, rows: 4, width: 2 });
+  const reasons = report.skipped.map(({ reason }) => reason);
+  assert.ok(reasons.includes("a video without features") && reasons.includes("features that are not finite"));
+  assert.match(report.skipped.find(({ reason }) => reason.includes("finite"))!.first, /row 0, column 1 is NaN/);
+  const strict = run("--limit", "1");
+  assert.is(strict.status, 1);
+  assert.match(strict.stderr, /more than 1 items left out/);
+});
+
+test("every format has a reader and a name of its own", () => {
+  assert.is(new Set(DATASET_FORMATS.map(({ name }) => name)).size, DATASET_FORMATS.length);
+});
+
+test.after(() => rmSync(scratch, { recursive: true }));
+test.run();
