@@ -2,6 +2,7 @@
 set(VIDEOCLIP_OPS
   adam
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -10,14 +11,21 @@ set(VIDEOCLIP_OPS
   contrastive_loss
   conv3d
   conv3d_bf16
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
   global_norm
   keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -32,6 +40,7 @@ set(VIDEOCLIP_OPS
   sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary
@@ -43,6 +52,7 @@ set(VIDEOCLIP_OPS
 set(VIDEOCLIP_CUDA_OPS
   adam
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -50,14 +60,21 @@ set(VIDEOCLIP_CUDA_OPS
   concat
   contrastive_loss
   conv3d
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
   global_norm
   keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -69,6 +86,7 @@ set(VIDEOCLIP_CUDA_OPS
   sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary
