@@ -79,7 +79,7 @@ Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, 
   out.residual = global<const T>(residual);
   out.residual_stride = residual ? residual.strides[3] : 0;
   out.columns = static_cast<int>(columns / a.groups);
-  out.activation = a.activation == 1 ? kRelu : kNone;
+  out.activation = a.activation == kConvRelu ? kRelu : kNone;
   p.b = {global<const T>(weight).offset(static_cast<size_t>(channel * K)), K, out.columns, static_cast<int>(K)};
   p.groups = static_cast<int>(a.groups);
   p.group_channels = static_cast<int>(unit);
@@ -115,6 +115,7 @@ Status conv3d(const Call& call) {
   if (rows == 0 || a.out_channels == 0) return {};
   if (rows > 0x7fffffff || columns > 0x7fffffff - 128) return {"conv3d: more than 2^31 - 1 positions or taps"};
   if (a.groups > 1 && a.groups == channels && a.groups == a.out_channels) return depthwise<T>(call, a);
+  if (a.activation == kConvSwish) return {"conv3d: swish is for depthwise convolutions"};
   const int M = static_cast<int>(rows), K = static_cast<int>(columns);
   if (is_pointwise(a)) {
     const Matrix<T> matrix = {global<const T>(x), x.strides[3], M, K};

@@ -2,6 +2,7 @@
 // The functions of ops/unary.h on rows of floats.
 #include <cmath>
 
+#include "cpu/swish.h"
 #include "cpu/vector_math.h"
 
 namespace videoclip {
@@ -33,7 +34,7 @@ inline void activate(int kind, const float* in, float* out, int64_t n) {
         return x * sigmoid(u + u);
       });
     case 5:
-      return map(in, out, n, [](Vec x) { return x * sigmoid(x); });
+      return map(in, out, n, [](Vec x) { return swish(x); });
     case 6:
       return map(in, out, n, [](Vec x) { return exp(x); });
     case 7:
