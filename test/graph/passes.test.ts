@@ -128,6 +128,27 @@ test("pointwise convolutions on one input become one", () => {
   assert.is(names(graph).filter((name) => name === "conv3d").length, 2); // c has another activation
 });
 
+test("linear layers on one input become one, whose channels are read in place", () => {
+  const build = () => {
+    const t = input("x", [2, 5, 6]);
+    const linear = (key: string, width: number) => nn.linear(t, key, width);
+    return { a: nn.relu(linear("a", 5)), b: nn.relu(linear("b", 3)), c: linear("c", 4) };
+  };
+  const graph = same(build, (g) => {
+    passes.fuseEpilogue(g);
+    passes.deadCode(g);
+    passes.mergeLinear(g);
+  });
+  assert.is(names(graph).filter((name) => name === "linear").length, 2); // c has another activation
+  // a weight that is read elsewhere too stays as it is
+  const tied = same(() => {
+    const t = input("x", [2, 5, 6]);
+    const weight = parameter("w", [4, 6]);
+    return { a: nn.linearWith(t, weight, null), b: nn.linearWith(t, weight, null) };
+  }, passes.mergeLinear);
+  assert.equal(names(tied), ["linear", "linear"]);
+});
+
 const gated = () => {
   const t = x();
   const both = nn.concat([nn.selfGate(point(t, "a", 5), "ga"), nn.selfGate(point(t, "b", 3), "gb")], 4);

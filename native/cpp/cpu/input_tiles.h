@@ -56,11 +56,10 @@ inline InputTile input_tile_of(int rows, int64_t width) {
   return width == kPanel ? input_tile_of<2>(rows, kRows) : input_tile_of<1>(rows, kRows);
 }
 
-// Floats to leave behind packed tiles: the last vector may reach so far beyond them.
+// Floats to leave behind a packed tile: its last vector may reach so far.
 constexpr int64_t kTileSlack = kLanes;
 
-// rows [first, first + depth) of k of `rows` rows that lie `stride` apart: to [depth][rows]. Rows from `used` on are
-// zero.
+// `rows` rows of `depth` floats that lie `stride` apart, to [depth][rows]. Rows from `used` on are zero.
 inline void pack_input_tile(const float* in, int64_t stride, int rows, int used, int64_t depth, float* out) {
   for (int64_t k = 0; k < depth; k += kLanes) {
     const int64_t n = min64(kLanes, depth - k);

@@ -1,6 +1,10 @@
-// A task is a block of rows times some panels of the weights. A thread packs the rows of a block once and keeps them
-// while its tasks are of that block; k is cut so that a block's inputs and a panel stay in the L2 cache.
+// A task is a block of rows times some panels of the weights. Rows are packed once, by whichever thread needs them
+// first; k is cut so that a block's inputs and a panel stay in the L2 cache.
 #include "ops/linear.h"
+
+#include <atomic>
+#include <new>
+#include <thread>
 
 #include "cpu/activation.h"
 #include "cpu/input_tiles.h"
@@ -10,38 +14,31 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kBlockTiles = 8;  // of rows: 344 KB of inputs at kBlockDepth, a third of L2
-constexpr int64_t kBlockDepth = 768;
-constexpr int64_t kTasks = 4;  // per thread at least, where there are panels enough
+constexpr int64_t kBlockDepth = 768;  // of k
+constexpr int64_t kBlockTiles = 8;    // of rows: 344 KB of inputs at kBlockDepth, a third of L2
+constexpr int64_t kChunkTiles = 64;   // of rows that are packed at a time
+constexpr int64_t kTasks = 8;         // per thread, where there are panels enough
 
-// How rows, k and panels are cut. Results do not depend on it.
+// How rows and panels are cut. Results do not depend on it.
 struct Cut {
-  int64_t depth, tiles, blocks, block_tiles, slices;
+  int64_t depth, tiles, chunk_tiles;
   int tile_rows;
 
-  Cut(int64_t rows, int64_t depth, int64_t panels, int threads) : depth(depth) {
-    tiles = max64(1, ceil_div(rows, kTileRows));
-    tile_rows = static_cast<int>(max64(1, ceil_div(rows, tiles)));
-    tiles = max64(1, ceil_div(rows, tile_rows));
-    blocks = ceil_div(tiles, kBlockTiles);
-    if (blocks > 1) blocks = min64(tiles, ceil_div(blocks, threads) * threads);
-    block_tiles = ceil_div(tiles, blocks);
-    blocks = ceil_div(tiles, block_tiles);
-    slices = max64(1, min64(panels, ceil_div(kTasks * threads, blocks)));
-    if (blocks >= kTasks * threads) slices = 1;
+  Cut(int64_t rows, int64_t depth) : depth(depth) {
+    tile_rows = static_cast<int>(max64(1, ceil_div(rows, max64(1, ceil_div(rows, kTileRows)))));
+    tiles = ceil_div(rows, tile_rows);
+    chunk_tiles = ceil_div(tiles, max64(1, ceil_div(tiles, kChunkTiles)));
   }
-  int64_t tile_floats() const { return tile_rows * depth; }
-  int64_t thread_floats() const { return ceil_div(block_tiles * tile_floats() + kTileSlack, 16) * 16; }
+  int64_t tile_floats() const { return ceil_div(tile_rows * depth + kTileSlack, 16) * 16; }
+  int64_t state_bytes() const {
+    return ceil_div(chunk_tiles * static_cast<int64_t>(sizeof(std::atomic<int>)), 64) * 64;
+  }
+  int64_t bytes() const { return state_bytes() + chunk_tiles * tile_floats() * 4; }
 };
 
-Cut cut(const Call& call, int threads) {
-  const Rows x(call.in[0]), y(call.out[0]);
-  return {x.rows, x.channels, Panels{y.channels, x.channels}.count(), threads};
-}
-
-size_t linear_workspace(const Call& call, int threads) {
-  const int64_t state = ceil_div(threads, 8) * 64;
-  return static_cast<size_t>(state + threads * cut(call, threads).thread_floats() * 4);
+size_t linear_workspace(const Call& call, int) {
+  const Rows x(call.in[0]);
+  return static_cast<size_t>(Cut(x.rows, x.channels).bytes());
 }
 
 struct Product {
@@ -120,31 +117,69 @@ void multiply(const Product& p, const Cut& cut, const float* packed, int64_t til
   }
 }
 
+// The tiles of a chunk of rows, packed when first asked for.
+class PackedTiles {
+ public:
+  PackedTiles(const Rows& x, const Cut& cut, char* workspace)
+      : x_(x),
+        cut_(cut),
+        states_(reinterpret_cast<std::atomic<int>*>(workspace)),
+        floats_(reinterpret_cast<float*>(workspace + cut.state_bytes())) {
+    for (int64_t i = 0; i < cut.chunk_tiles; ++i) new (states_ + i) std::atomic<int>(kRaw);
+  }
+
+  void restart(int64_t tile) {
+    first_tile_ = tile;
+    for (int64_t i = 0; i < cut_.chunk_tiles; ++i) states_[i].store(kRaw, std::memory_order_relaxed);
+  }
+  const float* at(int64_t tile) const { return floats_ + (tile - first_tile_) * cut_.tile_floats(); }
+
+  // Threads that need the same tiles at the same time share the work: each begins elsewhere.
+  void prepare(int64_t begin, int64_t end, int thread) {
+    const int64_t count = end - begin;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t tile = begin + (i + thread * count / 2) % count;
+      int raw = kRaw;
+      if (!state(tile).compare_exchange_strong(raw, kBusy, std::memory_order_relaxed)) continue;
+      const int64_t first = tile * cut_.tile_rows;
+      const int used = static_cast<int>(min64(cut_.tile_rows, x_.rows - first));
+      pack_input_tile(x_.data + first * x_.stride, x_.stride, cut_.tile_rows, used, cut_.depth,
+                      floats_ + (tile - first_tile_) * cut_.tile_floats());
+      state(tile).store(kReady, std::memory_order_release);
+    }
+    for (int64_t tile = begin; tile < end; ++tile) {
+      while (state(tile).load(std::memory_order_acquire) != kReady) std::this_thread::yield();
+    }
+  }
+
+ private:
+  static constexpr int kRaw = 0, kBusy = 1, kReady = 2;
+  std::atomic<int>& state(int64_t tile) { return states_[tile - first_tile_]; }
+
+  Rows x_;
+  Cut cut_;
+  std::atomic<int>* states_;
+  float* floats_;
+  int64_t first_tile_ = 0;
+};
+
 Status linear(const Call& call) {
   const Product p(call);
-  const Cut c = cut(call, call.pool->threads());
   if (p.x.rows == 0) return {};
-  const int threads = call.pool->threads();
-  int64_t* packed_block = reinterpret_cast<int64_t*>(call.workspace);  // of each thread
-  for (int t = 0; t < threads; ++t) packed_block[t] = -1;
-  float* scratch = reinterpret_cast<float*>(call.workspace + ceil_div(threads, 8) * 64);
-  // With few blocks neighbouring tasks are of different ones, so that a thread keeps its own.
-  call.pool->parallel_for(c.blocks * c.slices, [&](int64_t task, int thread) {
-    const int64_t block = task % c.blocks, slice = task / c.blocks;
-    const int64_t tile = block * c.block_tiles, last = min64(c.tiles, tile + c.block_tiles);
-    float* packed = scratch + thread * c.thread_floats();
-    if (packed_block[thread] != block) {
-      for (int64_t t = tile; t < last; ++t) {
-        const int64_t first = t * c.tile_rows;
-        const int used = static_cast<int>(min64(c.tile_rows, p.x.rows - first));
-        pack_input_tile(p.x.data + first * p.x.stride, p.x.stride, c.tile_rows, used, c.depth,
-                        packed + (t - tile) * c.tile_floats());
-      }
-      packed_block[thread] = block;
-    }
-    const int64_t panels = p.panels.count();
-    multiply(p, c, packed, tile, last, slice * panels / c.slices, (slice + 1) * panels / c.slices);
-  });
+  const Cut cut(p.x.rows, p.x.channels);
+  PackedTiles packed(p.x, cut, call.workspace);
+  const int64_t panels = p.panels.count();
+  for (int64_t chunk = 0; chunk < cut.tiles; chunk += cut.chunk_tiles) {
+    packed.restart(chunk);
+    const int64_t tiles = min64(cut.chunk_tiles, cut.tiles - chunk), blocks = ceil_div(tiles, kBlockTiles);
+    const int64_t slices = min64(panels, ceil_div(kTasks * call.pool->threads(), blocks));
+    call.pool->parallel_for(blocks * slices, [&](int64_t task, int thread) {
+      const int64_t block = task / slices, slice = task % slices;
+      const int64_t begin = chunk + block * tiles / blocks, end = chunk + (block + 1) * tiles / blocks;
+      packed.prepare(begin, end, thread);
+      multiply(p, cut, packed.at(begin), begin, end, slice * panels / slices, (slice + 1) * panels / slices);
+    });
+  }
   return {};
 }
 
