@@ -4,22 +4,30 @@ set(VIDEOCLIP_OPS
   attention
   attention_grad
   avg_pool3d
+  avg_pool3d_grad
   batch_norm
+  batch_norm_grad
+  batch_norm_train
   binary
   cast
   concat
+  contrastive_grad
   contrastive_loss
   conv3d
   conv3d_bf16
+  conv3d_grad_input
+  conv3d_grad_weight
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_mean_grad
   global_norm
   keep_finite
   l2_normalize
@@ -29,12 +37,15 @@ set(VIDEOCLIP_OPS
   linear
   matmul
   max_pool3d
+  max_pool3d_grad
   pack_conv_weight
   pack_conv_weight_bf16
   pack_winograd_weight
+  pad
   permute
   preprocess
   reduce_max
+  reduce_max_grad
   reduce_sum
   scale_channels
   sgd_momentum
@@ -43,6 +54,7 @@ set(VIDEOCLIP_OPS
   softmax_grad
   space_to_depth
   top_k
+  transpose_conv_weight
   unary
   unary_grad
   winograd_conv3d
@@ -54,21 +66,29 @@ set(VIDEOCLIP_CUDA_OPS
   attention
   attention_grad
   avg_pool3d
+  avg_pool3d_grad
   batch_norm
+  batch_norm_grad
+  batch_norm_train
   binary
   cast
   concat
+  contrastive_grad
   contrastive_loss
   conv3d
+  conv3d_grad_input
+  conv3d_grad_weight
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_mean_grad
   global_norm
   keep_finite
   l2_normalize
@@ -78,9 +98,12 @@ set(VIDEOCLIP_CUDA_OPS
   linear
   matmul
   max_pool3d
+  max_pool3d_grad
+  pad
   permute
   preprocess
   reduce_max
+  reduce_max_grad
   reduce_sum
   scale_channels
   sgd_momentum
@@ -89,6 +112,7 @@ set(VIDEOCLIP_CUDA_OPS
   softmax_grad
   space_to_depth
   top_k
+  transpose_conv_weight
   unary
   unary_grad
 )

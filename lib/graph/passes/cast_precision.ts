@@ -7,11 +7,14 @@ import { fromParameters } from "./choose_winograd.js";
 export const FULL_PRECISION: Record<string, readonly number[]> = {
   attention: [3],
   attention_grad: [3],
+  contrastive_grad: [3, 4, 5, 6, 7, 8, 9, 10],
   cross_entropy: [2],
   cross_entropy_grad: [2, 3, 4],
   conv3d: [2],
   linear: [2, 4],
   batch_norm: [1, 2, 3, 4],
+  batch_norm_grad: [2, 3, 4, 5],
+  batch_norm_train: [1, 2, 3, 4],
   layer_norm: [1, 2],
   layer_norm_grad: [1],
 };
@@ -19,8 +22,14 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
 /** Takes its operands as they are: scores are exact sums of what is stored. */
 const AS_GIVEN = new Set(["top_k"]);
 
-/** Computes in f32 whatever the storage type of activations is: steps of optimizers, on f32 parameters. */
-export const F32_ONLY: ReadonlySet<string> = new Set(["adam", "global_norm", "keep_finite", "sgd_momentum"]);
+/** Computes in f32 whatever the storage type of activations is: steps of optimizers and caches, on f32 parameters. */
+export const F32_ONLY: ReadonlySet<string> = new Set([
+  "adam",
+  "dynamic_update_slice",
+  "global_norm",
+  "keep_finite",
+  "sgd_momentum",
+]);
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are

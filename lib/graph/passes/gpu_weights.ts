@@ -1,4 +1,4 @@
-import { cast, conv3d, linear, permute } from "../ops/index.js";
+import { cast, conv3d, conv3dGradInput, linear, permute } from "../ops/index.js";
 import type { OpDefinition, Tensor } from "../tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../trace.js";
 
@@ -8,7 +8,7 @@ import { type Graph, makeNode, replaceTensor } from "../trace.js";
  */
 export function gpuWeights(graph: Graph): void {
   for (const node of [...graph.nodes]) {
-    const convolution = node.op === (conv3d as OpDefinition<never>);
+    const convolution = [conv3d, conv3dGradInput].includes(node.op as never);
     if ((!convolution && node.op !== (linear as OpDefinition<never>)) || node.attrs.packed) continue;
     const [x, weight, ...rest] = node.inputs;
     const add = (made: ReturnType<typeof makeNode>): Tensor => {

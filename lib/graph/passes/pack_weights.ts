@@ -2,6 +2,8 @@ import {
   type Conv3dAttrs,
   conv3d,
   conv3dBf16,
+  type Conv3dGradInputAttrs,
+  conv3dGradInput,
   type LinearAttrs,
   linear,
   packConvWeight,
@@ -23,6 +25,10 @@ function packer(node: Node, panelWidth: number): ((weight: Node["inputs"][0]) =>
   if (is(conv3dBf16)) {
     const { split } = node.attrs as unknown as Conv3dAttrs;
     return (weight) => makeNode(packConvWeightBf16, [weight], { split, panelWidth }, node.layer);
+  }
+  if (is(conv3dGradInput)) {
+    const { groups, inChannels } = node.attrs as unknown as Conv3dGradInputAttrs;
+    return (weight) => makeNode(packConvWeight, [weight], { groups, split: [inChannels], panelWidth }, node.layer);
   }
   if (is(conv3d)) {
     const { groups, split } = node.attrs as unknown as Conv3dAttrs;
