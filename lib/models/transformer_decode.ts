@@ -5,6 +5,7 @@ import type { Tensor } from "../graph/tensor.js";
 import { applyOp, type Graph, input, parameter, scalar, trace, update } from "../graph/trace.js";
 import { reshape } from "../nn/layers.js";
 import type { NextTokens } from "./beam_search.js";
+import { bucketOf, rowsFor } from "./buckets.js";
 import { sinusoids } from "./sinusoid.js";
 import {
   embedTokens,
@@ -22,12 +23,6 @@ export type RunProgram = (
   graph: () => Graph,
   inputs: ProgramInputs,
 ) => Promise<Record<string, Float32Array>>;
-
-/** Sequence lengths that programs are made for. */
-export const bucketOf = (length: number): number => {
-  const found = [16, 32, 64, 96, 128, 256, 512].find((size) => size >= length);
-  return found ?? 512 * Math.ceil(length / 512);
-};
 
 const scaleOf = (c: TransformerConfig) => Float32Array.of(c.scaleEmbedding ? Math.sqrt(c.width) : 1);
 
@@ -92,7 +87,7 @@ export async function encodeSources(
   beams: number,
   c: TransformerConfig,
 ): Promise<Memory> {
-  const N = 2 ** Math.ceil(Math.log2(sources.length));
+  const N = rowsFor(sources.length);
   const S = bucketOf(sources.reduce((n, source) => Math.max(n, sourceLength(source)), 1));
   const oneHot = "shape" in sources[0];
   const width = oneHot ? c.sourceVocabulary : 1;
@@ -102,7 +97,7 @@ export async function encodeSources(
     ids.set("shape" in source ? source.data : source, n * S * width);
     sourceMask.fill(1, n * S, n * S + sourceLength(source));
   });
-  const rows = 2 ** Math.ceil(Math.log2(sources.length * beams));
+  const rows = rowsFor(sources.length * beams);
   const state = { name: "memory", rows, S };
   reserve(store, state, c);
   const graph = () =>
