@@ -23,6 +23,7 @@ set(VIDEOCLIP_OPS
   dynamic_update_slice
   embedding
   embedding_grad
+  expand_depthwise
   fill
   fold_conv_bias
   fold_conv_weight
@@ -53,6 +54,7 @@ set(VIDEOCLIP_OPS
   softmax
   softmax_grad
   space_to_depth
+  swish_conv3d
   top_k
   transpose_conv_weight
   unary
