@@ -56,6 +56,7 @@ export type { Hypothesis, SearchOptions } from "./models/beam_search.js";
 export { type SinusoidLayout, sinusoids } from "./models/sinusoid.js";
 export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer.js";
 export { marianKeys, torchKeys, type TransformerKeys } from "./models/transformer_keys.js";
+export type { OneHotTokens, SourceTokens } from "./models/transformer_decode.js";
 export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
 export { VideoClip } from "./models/videoclip.js";
 export {
@@ -76,6 +77,13 @@ export type {
   VideoClipTokenizer,
   VideoEmbeddings,
 } from "./models/videoclip_types.js";
+export {
+  loadWordVectors,
+  type WordTableOptions,
+  type WordVectors,
+  type WordVectorsOptions,
+  wordTable,
+} from "./text/word_vectors.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";

@@ -36,6 +36,11 @@ export interface TransformerConfig {
   scaleEmbedding: boolean;
   sourceVocabulary: number;
   targetVocabulary: number;
+  /**
+   * Width of the embedding tables, such as that of word vectors; where it is not C, rows go through
+   * `<embedding>_projection.weight` `[C, width]`. null: C.
+   */
+  embeddingWidth: number | null;
   keys: TransformerKeys;
   /** Ids that a target begins and ends with, and ids that are never generated. */
   startId: number;
@@ -58,6 +63,7 @@ export const TRANSFORMER_BASE: TransformerConfig = {
   scaleEmbedding: true,
   sourceVocabulary: 37000,
   targetVocabulary: 37000,
+  embeddingWidth: null,
   keys: torchKeys(),
   startId: 1,
   endId: 2,
@@ -80,7 +86,31 @@ export const MARIAN: TransformerConfig = {
 
 /** @throws InvalidArgumentError when the sizes do not fit together */
 export function checkTransformer(config: TransformerConfig): TransformerConfig {
-  const { width, heads } = config;
+  const { width, heads, embeddingWidth } = config;
+  const counts = ["width", "heads", "feedForward", "sourceVocabulary", "targetVocabulary"] as const;
+  for (const name of [...counts, "encoderLayers", "decoderLayers"] as const) {
+    const least = name.endsWith("Layers") ? 0 : 1;
+    if (Number.isInteger(config[name]) && config[name] >= least) continue;
+    throw new InvalidArgumentError(`${name}: expected a whole number of at least ${least}, received ${config[name]}`, {
+      argument: name,
+      received: config[name],
+    });
+  }
+  for (const name of ["startId", "endId"] as const) {
+    const id = config[name];
+    if (Number.isInteger(id) && id >= 0 && id < config.targetVocabulary) continue;
+    throw new InvalidArgumentError(`${name}: expected an id below ${config.targetVocabulary}, received ${id}`, {
+      argument: name,
+      received: id,
+    });
+  }
+  const tied = config.keys.outputWeight === `${config.keys.embedding("decoder")}.weight`;
+  if (embeddingWidth !== null && embeddingWidth !== width && (tied || !(embeddingWidth >= 1))) {
+    throw new InvalidArgumentError(
+      `embeddingWidth: expected ${width}${tied ? ", since the output projection is the embedding" : ""}, received ${embeddingWidth}`,
+      { argument: "embeddingWidth", received: embeddingWidth },
+    );
+  }
   if (width % heads || width % 2) {
     throw new InvalidArgumentError(
       `width: expected an even multiple of heads (${heads}), received ${width}: change width or heads`,
@@ -104,14 +134,27 @@ const last = (x: Tensor, c: TransformerConfig, side: Side): Tensor =>
   c.finalNorm ? nn.layerNorm(x, c.keys.finalNorm(side), c.eps) : x;
 
 /**
- * Token ids i32 `[N, S]` to the input of a stack, `[N, S, C]`: embeddings times `scale` f32 `[1]` (sqrt(C) or 1) plus
- * positions f32 `[S, C]`. Both are inputs of the program, since they are no parameters of a checkpoint.
+ * Tokens to the input of a stack, `[N, S, C]`: embeddings times `scale` f32 `[1]` (sqrt(C) or 1) plus positions f32 `[S, C]`.
+ * Both are inputs of the program, since they are no parameters of a checkpoint.
+ * @param tokens ids i32 `[N, S]`, or f32 `[N, S, vocabulary]`: one-hot rows, or any weights of the table's rows
  */
-export function embedTokens(ids: Tensor, scale: Tensor, positions: Tensor, c: TransformerConfig, side: Side): Tensor {
+export function embedTokens(
+  tokens: Tensor,
+  scale: Tensor,
+  positions: Tensor,
+  c: TransformerConfig,
+  side: Side,
+): Tensor {
   return scope(`${side}.embedding`, () => {
     const rows = side === "encoder" ? c.sourceVocabulary : c.targetVocabulary;
-    const table = nn.embedding(ids, c.keys.embedding(side), rows, c.width);
-    return nn.binary(nn.binary(table, scale, "mul"), positions, "add");
+    const [key, width] = [c.keys.embedding(side), c.embeddingWidth ?? c.width];
+    const table = () => parameter(`${key}.weight`, [rows, width]);
+    const found =
+      tokens.dtype === "i32"
+        ? nn.embedding(tokens, key, rows, width)
+        : nn.linearWith(tokens, nn.permute(table(), [1, 0]), null);
+    const x = width === c.width ? found : nn.linear(found, `${key}_projection`, c.width, { bias: false });
+    return nn.binary(nn.binary(x, scale, "mul"), positions, "add");
   });
 }
 

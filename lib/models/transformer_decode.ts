@@ -54,31 +54,50 @@ export interface Memory {
   mask: Uint8Array;
 }
 
-/** Encodes sources; each becomes `beams` rows. Padding tokens are 0: they are left out. */
+/** Rows f32 `[S, vocabulary]` of a source: one-hot, or weights of the embeddings of all tokens. */
+export interface OneHotTokens {
+  data: Float32Array;
+  shape: readonly [number, number];
+}
+
+/** A source: ids of its tokens, or a one-hot row for each. */
+export type SourceTokens = readonly number[] | OneHotTokens;
+
+/** Tokens of a source. */
+export const sourceLength = (source: SourceTokens): number => ("shape" in source ? source.shape[0] : source.length);
+
+/** Encodes sources, all ids or all one-hot; each becomes `beams` rows. Padding tokens are 0: they are left out. */
 export async function encodeSources(
   run: RunProgram,
   device: Device,
-  sources: readonly (readonly number[])[],
+  sources: readonly SourceTokens[],
   beams: number,
   c: TransformerConfig,
 ): Promise<Memory> {
   const N = 2 ** Math.ceil(Math.log2(sources.length));
-  const S = bucketOf(Math.max(1, ...sources.map((ids) => ids.length)));
-  const ids = new Int32Array(N * S);
+  const S = bucketOf(sources.reduce((n, source) => Math.max(n, sourceLength(source)), 1));
+  const oneHot = "shape" in sources[0];
+  const width = oneHot ? c.sourceVocabulary : 1;
+  const ids = oneHot ? new Float32Array(N * S * width) : new Int32Array(N * S);
   const sourceMask = new Uint8Array(N * S);
   sources.forEach((source, n) => {
-    ids.set(source, n * S);
-    sourceMask.fill(1, n * S, n * S + source.length);
+    ids.set("shape" in source ? source.data : source, n * S * width);
+    sourceMask.fill(1, n * S, n * S + sourceLength(source));
   });
   const graph = () =>
     trace(() => {
       const mask = input("mask", [N, S], "u8");
-      const tokens = input("ids", [N, S], "i32");
+      const tokens = oneHot ? input("ids", [N, S, width]) : input("ids", [N, S], "i32");
       const x = embedTokens(tokens, input("scale", [1]), input("positions", [S, c.width]), c, "encoder");
       return keyOutputs("memory", memoryKeys(transformerEncoder(x, mask, c), c));
     });
   const positions = sinusoids(c.positions, S, c.width);
-  const encoded = await run(`encode ${N} ${S}`, graph, { ids, mask: sourceMask, scale: scaleOf(c), positions });
+  const encoded = await run(`encode ${N} ${S} ${oneHot}`, graph, {
+    ids,
+    mask: sourceMask,
+    scale: scaleOf(c),
+    positions,
+  });
   const rows = 2 ** Math.ceil(Math.log2(sources.length * beams));
   const mask = new Uint8Array(rows * S);
   const repeat = <A extends Float32Array | Uint8Array>(from: A, to: A, size: number) => {

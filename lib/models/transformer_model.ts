@@ -5,13 +5,26 @@ import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { beamSearch, type Hypothesis, type SearchOptions } from "./beam_search.js";
+import { marianConfig } from "./marian_config.js";
 import { checkTransformer, TRANSFORMER_BASE, type TransformerConfig } from "./transformer.js";
-import { cachedDecoder, encodeSources, plainDecoder, type RunProgram } from "./transformer_decode.js";
-import { loadTransformer, marianConfig, transformerFiles, transformerParameters } from "./transformer_weights.js";
+import {
+  cachedDecoder,
+  encodeSources,
+  plainDecoder,
+  type RunProgram,
+  sourceLength,
+  type SourceTokens,
+} from "./transformer_decode.js";
+import { loadTransformer, transformerFiles, transformerParameters } from "./transformer_weights.js";
 
 export interface TransformerOptions extends DeviceOptions {
   /** Fields that go before those of the folder's `config.json`, or before `TRANSFORMER_BASE` where there is none. */
   config?: Partial<TransformerConfig>;
+  /**
+   * Embedding tables f32 `[vocabulary, embeddingWidth]` that go before those of the weights: word vectors, as `wordTable` makes
+   * them. A weight file need not have them then.
+   */
+  embeddings?: { source?: Float32Array; target?: Float32Array };
   signal?: AbortSignal;
 }
 
@@ -21,6 +34,42 @@ export interface GenerateOptions extends Omit<SearchOptions, "maxLength"> {
   /** Keep keys and values of earlier tokens. Without it every step computes the whole prefix again. Default true. */
   cache?: boolean;
   signal?: AbortSignal;
+}
+
+/** Given embedding tables by key. @throws InvalidArgumentError for one of another size */
+function embeddingTables(c: TransformerConfig, { embeddings = {} }: TransformerOptions): Map<string, Float32Array> {
+  const sides = { source: ["encoder", c.sourceVocabulary], target: ["decoder", c.targetVocabulary] } as const;
+  const tables = new Map<string, Float32Array>();
+  for (const [name, [side, rows]] of Object.entries(sides)) {
+    const table = embeddings[name as keyof typeof sides];
+    if (!table) continue;
+    const width = c.embeddingWidth ?? c.width;
+    if (table.length !== rows * width) {
+      throw new InvalidArgumentError(
+        `embeddings.${name}: expected [${rows}, ${width}] values, received ${table.length}: set embeddingWidth in config`,
+        { argument: `embeddings.${name}`, expected: [rows, width], received: table.length },
+      );
+    }
+    tables.set(`${c.keys.embedding(side)}.weight`, table);
+  }
+  return tables;
+}
+
+function checkSource(source: SourceTokens, i: number, all: readonly SourceTokens[], c: TransformerConfig): void {
+  const fail = (expected: string, received: unknown) =>
+    new InvalidArgumentError(`sources[${i}]: expected ${expected}, received ${String(received)}`, {
+      argument: "sources",
+      received,
+    });
+  if ("shape" in source !== "shape" in all[0]) throw fail("ids or one-hot rows, as sources[0] has", "the other kind");
+  const V = c.sourceVocabulary;
+  if ("shape" in source) {
+    const { data, shape } = source;
+    if (shape[0] >= 1 && shape[1] === V && data.length === shape[0] * V) return;
+    throw fail(`rows [S, ${V}]`, `[${shape.join(", ")}] with ${data.length} values`);
+  }
+  const wrong = source.find((id) => !Number.isInteger(id) || id < 0 || id >= V);
+  if (source.length === 0 || wrong !== undefined) throw fail(`at least one id from 0 to ${V - 1}`, wrong ?? "none");
 }
 
 /** Encoder-decoder Transformer (Vaswani et al. 2017, arXiv 1706.03762): token ids in, token ids out. */
@@ -49,7 +98,7 @@ export class Transformer {
     const config = checkTransformer({ ...TRANSFORMER_BASE, ...stored, ...options.config });
     const device = createDevice(options);
     try {
-      const hash = await loadTransformer(files.weights, config, device.parameters);
+      const hash = await loadTransformer(files.weights, config, device.parameters, embeddingTables(config, options));
       options.signal?.throwIfAborted();
       return new Transformer(config, device, hash);
     } catch (error) {
@@ -61,9 +110,10 @@ export class Transformer {
   /** A model with generated weights, for trying things out and for tests. */
   static random(seed: number, options: TransformerOptions = {}): Transformer {
     const config = checkTransformer({ ...TRANSFORMER_BASE, ...options.config });
+    const tables = embeddingTables(config, options);
     const device = createDevice(options);
     for (const [key, shape] of transformerParameters(config))
-      device.parameters.set(key, shape, hashParameter(`random/${seed}/`, key, shape));
+      device.parameters.set(key, shape, tables.get(key) ?? hashParameter(`random/${seed}/`, key, shape));
     return new Transformer(config, device, `random:${seed}`);
   }
 
@@ -74,23 +124,16 @@ export class Transformer {
 
   /**
    * Generates target ids for source ids by greedy or beam search.
-   * @param sources ids of each source, with whatever end token the model was trained with
+   * @param sources of each the ids, with whatever end token the model was trained with, or one-hot rows (all of one kind)
    * @returns for each source up to `beams` results, best first; ids without start and end
-   * @throws InvalidArgumentError for an empty source or ids outside the vocabulary
+   * @throws InvalidArgumentError for an empty source, ids outside the vocabulary or rows of another width
    */
-  async generate(sources: readonly (readonly number[])[], options: GenerateOptions = {}): Promise<Hypothesis[][]> {
+  async generate(sources: readonly SourceTokens[], options: GenerateOptions = {}): Promise<Hypothesis[][]> {
     const c = this.config;
-    sources.forEach((ids, i) => {
-      const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= c.sourceVocabulary);
-      if (ids.length > 0 && wrong === undefined) return;
-      throw new InvalidArgumentError(
-        `sources[${i}]: expected at least one id from 0 to ${c.sourceVocabulary - 1}, received ${wrong ?? "none"}`,
-        { argument: "sources", received: wrong },
-      );
-    });
+    sources.forEach((source, i) => checkSource(source, i, sources, c));
     if (sources.length === 0) return [];
     const { beams = 1, cache = true, signal } = options;
-    const longest = sources.reduce((n, ids) => Math.max(n, ids.length), 0);
+    const longest = sources.reduce((n, source) => Math.max(n, sourceLength(source)), 0);
     const run: RunProgram = (key, graph, inputs) => {
       const program = this.#programs.get(key, () => compile(optimize(graph()), this.device));
       return program.run(inputs, { signal });

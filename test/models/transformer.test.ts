@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
+import { marianConfig } from "../../dist/models/marian_config.js";
 import { type SinusoidLayout, sinusoids } from "../../dist/models/sinusoid.js";
 import { MARIAN, type TransformerConfig } from "../../dist/models/transformer.js";
 import { marianKeys, torchKeys } from "../../dist/models/transformer_keys.js";
@@ -205,6 +206,110 @@ test("Marian's folder and torch.nn.Transformer's keys are one model", async () =
   writeFileSync(join(dir, "config.json"), JSON.stringify({ ...config, model_type: "bart" }));
   const other = await Transformer.load(dir, cpu).catch((e: Error) => e);
   assert.match((other as Error).message, /config.json: model_type: expected marian, found "bart"/);
+});
+
+test("one-hot rows are the ids they stand for, and rows may be mixed", async () => {
+  const model = Transformer.random(11, { ...cpu, config: small });
+  const options = { maxLength: 20, beams: 2 };
+  const V = small.sourceVocabulary!;
+  const oneHot = (ids: readonly number[]) => {
+    const data = new Float32Array(ids.length * V);
+    ids.forEach((id, i) => (data[i * V + id] = 1));
+    return { data, shape: [ids.length, V] as const };
+  };
+  const rows = sources.map(oneHot);
+  const expected = await model.generate(sources, options);
+  const got = await model.generate(rows, options);
+  got.forEach((list, i) =>
+    list.forEach(({ ids, score }, j) => {
+      assert.equal(ids, expected[i][j].ids);
+      assert.ok(Math.abs(score - expected[i][j].score) < 1e-6);
+    }),
+  );
+  const mixed = { ...rows[0], data: rows[0].data.map((v, i) => 0.5 * (v + oneHot([1, 2, 3, 4]).data[i])) };
+  const [[between]] = await model.generate([mixed], options);
+  assert.not.equal(between.score, expected[0][0].score);
+  for (const [list, pattern] of [
+    [[rows[0], sources[1]], /sources\[1\].*one-hot rows, as sources\[0\] has/],
+    [[{ data: new Float32Array(44), shape: [2, 22] }], /rows \[S, 23\], received \[2, 22\]/],
+  ] as const) {
+    const error = await model.generate(list as never).catch((e: Error) => e);
+    assert.instance(error, InvalidArgumentError);
+    assert.match((error as Error).message, pattern);
+  }
+  model.dispose();
+});
+
+test("word vectors are the embedding, through a projection where they are of another width", async () => {
+  const table = (rows: number, dim: number) => hashParameter("vectors/", `${rows}`, [rows, dim]);
+  const config = { ...small, embeddingWidth: 20 };
+  const embeddings = { source: table(23, 20), target: table(19, 20) };
+  const model = Transformer.random(11, { ...cpu, config, embeddings });
+  const get = (key: string) => model.device.parameters.get(key);
+  assert.equal(get("source_embedding.weight"), embeddings.source);
+  assert.equal(transformerParameters(model.config).get("target_embedding_projection.weight"), [32, 20]);
+  const options = { maxLength: 20 };
+  const results = await model.generate(sources, options);
+  // the same as a model whose table is the product of both
+  const product = (key: string, rows: Float32Array) => {
+    const projection = get(`${key}_projection.weight`);
+    return Float32Array.from({ length: (rows.length / 20) * 32 }, (_, i) =>
+      rows
+        .subarray(20 * Math.floor(i / 32), 20 * Math.floor(i / 32) + 20)
+        .reduce((sum, v, k) => sum + v * projection[20 * (i % 32) + k], 0),
+    );
+  };
+  const whole = Transformer.random(11, {
+    ...cpu,
+    config: small,
+    embeddings: {
+      source: product("source_embedding", embeddings.source),
+      target: product("target_embedding", embeddings.target),
+    },
+  });
+  const expected = await whole.generate(sources, options);
+  results.forEach(([{ score, ids }], i) => {
+    assert.equal(ids, expected[i][0].ids);
+    assert.ok(Math.abs(score - expected[i][0].score) < 1e-5);
+  });
+  assert.throws(
+    () => Transformer.random(1, { ...cpu, config: small, embeddings: { target: table(19, 20) } }),
+    /embeddings.target: expected \[19, 32\] values, received 380/,
+  );
+  assert.throws(
+    () => Transformer.random(1, { ...cpu, config: { ...MARIAN, ...config, keys: marianKeys(), endId: 0, startId: 1 } }),
+    /embeddingWidth: expected 32, since the output projection is the embedding/,
+  );
+  // a file without the tables that are given
+  const path = join(folder, "vectors.safetensors");
+  const stored = [...transformerParameters(model.config)].filter(([key]) => !key.endsWith("embedding.weight"));
+  writeSafetensors(path, new Map(stored.map(([key, shape]) => [key, f32(shape, get(key))])));
+  const loaded = await Transformer.load(path, { ...cpu, config, embeddings });
+  assert.equal(await loaded.generate(sources, options), results);
+  for (const m of [model, whole, loaded]) m.dispose();
+});
+
+test("Marian's fields may be absent, and ids stand in generation_config.json", () => {
+  const dir = mkdtempSync(join(folder, "config-"));
+  const path = join(dir, "config.json");
+  const write = (name: string, fields: object) => writeFileSync(join(dir, name), JSON.stringify(fields));
+  write("config.json", { model_type: "marian", d_model: 512, encoder_attention_heads: 8, decoder_attention_heads: 8 });
+  const defaults = marianConfig(path);
+  assert.equal([defaults.encoderLayers, defaults.feedForward, defaults.activation], [12, 4096, "gelu"]);
+  assert.equal([defaults.startId, defaults.endId, defaults.forbiddenIds], [58100, 0, [58100]]);
+  assert.not(defaults.scaleEmbedding);
+  write("generation_config.json", {
+    decoder_start_token_id: 7,
+    eos_token_id: 3,
+    bad_words_ids: [[9], [1, 2], [7]],
+    pad_token_id: 7,
+  });
+  const { startId, endId, forbiddenIds } = marianConfig(path);
+  assert.equal([startId, endId, forbiddenIds], [7, 3, [7, 9]]);
+  write("config.json", { model_type: "marian", normalize_before: true });
+  assert.throws(() => marianConfig(path), /normalize_before: expected false, found true/);
+  write("config.json", { model_type: "marian", d_model: "wide" });
+  assert.throws(() => marianConfig(path), /d_model: expected a whole number, found "wide"/);
 });
 
 test("two vocabularies have two embeddings", () => {
