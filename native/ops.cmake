@@ -10,6 +10,7 @@ set(VIDEOCLIP_OPS
   contrastive_loss
   conv3d
   conv3d_bf16
+  conv3d_sums
   embedding
   fill
   fold_conv_bias
@@ -21,6 +22,7 @@ set(VIDEOCLIP_OPS
   linear
   matmul
   max_pool3d
+  mean_of_sums
   pack_conv_weight
   pack_conv_weight_bf16
   pack_winograd_weight
@@ -50,6 +52,7 @@ set(VIDEOCLIP_CUDA_OPS
   concat
   contrastive_loss
   conv3d
+  conv3d_sums
   embedding
   fill
   fold_conv_bias
@@ -61,6 +64,7 @@ set(VIDEOCLIP_CUDA_OPS
   linear
   matmul
   max_pool3d
+  mean_of_sums
   permute
   preprocess
   reduce_max

@@ -7,6 +7,7 @@ import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
 import { gpuWeights } from "./passes/gpu_weights.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
+import { meansFromSums } from "./passes/means_from_sums.js";
 import { packWeights } from "./passes/pack_weights.js";
 import { placeUpdates } from "./passes/place_updates.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
@@ -238,6 +239,7 @@ export function compile(graph: Graph, device: Device): Program {
 
 function lowerToGpu(graph: Graph, device: Device): void {
   castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);
+  meansFromSums(graph);
   gpuWeights(graph);
 }
 

@@ -7,6 +7,8 @@ import { fromParameters } from "./choose_winograd.js";
 export const FULL_PRECISION: Record<string, readonly number[]> = {
   attention: [3],
   conv3d: [2],
+  conv3d_sums: [2],
+  mean_of_sums: [0],
   linear: [2],
   batch_norm: [1, 2, 3, 4],
   layer_norm: [1, 2],

@@ -2,6 +2,7 @@ import {
   type Conv3dAttrs,
   conv3d,
   conv3dBf16,
+  conv3dSums,
   type LinearAttrs,
   linear,
   packConvWeight,
@@ -24,7 +25,7 @@ function packer(node: Node, panelWidth: number): ((weight: Node["inputs"][0]) =>
     const { split } = node.attrs as unknown as Conv3dAttrs;
     return (weight) => makeNode(packConvWeightBf16, [weight], { split, panelWidth }, node.layer);
   }
-  if (is(conv3d)) {
+  if (is(conv3d) || is(conv3dSums)) {
     const { groups, split } = node.attrs as unknown as Conv3dAttrs;
     return (weight) => makeNode(packConvWeight, [weight], { groups, split, panelWidth }, node.layer);
   }
