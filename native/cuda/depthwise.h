@@ -9,10 +9,11 @@
 // window has no width. Each input of the strip is loaded once for a line of taps and added to all outputs it belongs
 // to. Blocks of 256 threads have a range of channels, whose weights they keep in shared memory as [taps][channels],
 // and several strips for each thread.
-// Shared memory without bank conflicts where a block's channels fill whole rows of banks, else at most one more pass an
-// access. Sectors: rows of whole 32 bytes are accessed whole, but for 1 in 2 sectors of the bias with 8 channels a
-// thread. Bytes: x about once from memory (lines of the window from L1 and L2), y once. FLOPs: 2 taps an output. At 27
-// taps, f32 FMA and memory are about equal bounds (reference: X3D); share of the roofline: not yet measured.
+// Shared memory without bank conflicts where a block's channels fill whole rows of banks, else at most one more pass of
+// each half of a warp. Sectors: rows of whole 32 bytes are accessed whole, but for 1 in 2 sectors of the bias with 8
+// channels a thread. Bytes: x about once from memory (lines of the window from L1 and L2), y once. FLOPs: 2 taps an
+// output. At 27 taps, f32 FMA and memory are about equal bounds (reference: X3D); share of the roofline: not yet
+// measured.
 #include "cuda/activation.h"
 #include "cuda/divider.h"
 #include "cuda/primitives/kernel.h"

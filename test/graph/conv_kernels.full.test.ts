@@ -87,8 +87,8 @@ for (const precision of ["f32", "bf16"] as const) {
         const strips = elements(size) / channels / stride[1] / stride[2] / 4;
         assert.is(got.excessSectors, precision === "f32" ? 0 : (strips * channels) / 32);
       } else {
-        // rows of 54 channels begin anywhere in a sector, and wrap around the banks anywhere
-        assert.ok(got.bankConflicts <= got.sharedAccesses, JSON.stringify(got));
+        // rows of 54 channels begin anywhere in a sector, and wrap around the banks anywhere, in each half of a warp
+        assert.ok(got.bankConflicts <= 2 * got.sharedAccesses, JSON.stringify(got));
         assert.ok(got.excessSectors <= 2 * got.globalAccesses, JSON.stringify(got));
       }
     });
