@@ -2,6 +2,7 @@
 set(VIDEOCLIP_OPS
   adam
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -11,14 +12,21 @@ set(VIDEOCLIP_OPS
   conv3d
   conv3d_bf16
   conv3d_sums
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
   global_norm
   keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -34,6 +42,7 @@ set(VIDEOCLIP_OPS
   sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary
@@ -45,6 +54,7 @@ set(VIDEOCLIP_OPS
 set(VIDEOCLIP_CUDA_OPS
   adam
   attention
+  attention_grad
   avg_pool3d
   batch_norm
   binary
@@ -53,14 +63,21 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_loss
   conv3d
   conv3d_sums
+  cross_entropy
+  cross_entropy_grad
+  dropout
   embedding
+  embedding_grad
   fill
   fold_conv_bias
   fold_conv_weight
   global_mean
   global_norm
   keep_finite
+  l2_normalize
+  l2_normalize_grad
   layer_norm
+  layer_norm_grad
   linear
   matmul
   max_pool3d
@@ -73,6 +90,7 @@ set(VIDEOCLIP_CUDA_OPS
   sgd_momentum
   slice
   softmax
+  softmax_grad
   space_to_depth
   top_k
   unary

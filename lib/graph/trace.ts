@@ -111,6 +111,14 @@ export function update(target: Tensor, value: Tensor): void {
   updates.set(key, value);
 }
 
+/** Takes back the updates so far: what a layer does to its running statistics, for who decides whether it may. */
+export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
+  const { graph, parameters } = tracer();
+  const taken = [...graph.updates].map(([key, next]) => ({ parameter: parameters.get(key)!, next }));
+  graph.updates.clear();
+  return taken;
+}
+
 /** A parameter by its published key, in its published shape. The same key is the same tensor. */
 export function parameter(key: string, shape: readonly number[], dtype: "f32" | "f16" = "f32"): Tensor {
   const { parameters } = tracer();

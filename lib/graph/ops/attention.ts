@@ -1,5 +1,16 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
+import {
+  type Array64,
+  defineOp,
+  type GradientNode,
+  isFloat,
+  sameShape,
+  shapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { attentionGrad } from "./attention_grad.js";
 
 export interface AttentionAttrs {
   heads: number;
@@ -55,6 +66,13 @@ function reference([q, k, v, mask]: (Array64 | null)[], { heads, scale, causal }
   return [{ shape: q!.shape, data: y }];
 }
 
+/** With a scale of 0 the weights are what the mask makes them: only v has a gradient. */
+function gradient({ inputs, attrs, outGrads: [dy] }: GradientNode<AttentionAttrs>): (Tensor | null)[] {
+  const [q, k, v, mask] = inputs;
+  const [dq, dk, dv] = applyOp(attentionGrad, [q, k, v, mask ?? null, dy], attrs);
+  return attrs.scale === 0 ? [null, null, dv] : [dq, dk, dv];
+}
+
 /** ONNX's softmax has no rule for a row without keys: those that are left out get a low score and then a weight of 0. */
 function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<AttentionAttrs>, emit: OnnxEmitter): void {
   const [q, k, v, mask] = inputs;
@@ -101,6 +119,7 @@ export const attention = defineOp<AttentionAttrs>({
   shape,
   encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],
   reference,
+  gradient,
   toOnnx,
   cases: [
     { name: "one", inputs: [x(1, 1, 1), x(1, 1, 1), x(1, 1, 1)], attrs: attrs(1, 1) },

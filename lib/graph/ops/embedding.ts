@@ -1,8 +1,15 @@
 import { defineOp, shapeError } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { embeddingGrad } from "./embedding_grad.js";
 import { storageType } from "./storage.js";
 
+export interface EmbeddingAttrs {
+  /** An id that stands for nothing: its row is read, but gets no gradient. */
+  padding?: number;
+}
+
 /** Rows of a table by id: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
-export const embedding = defineOp<Record<string, never>>({
+export const embedding = defineOp<EmbeddingAttrs>({
   name: "embedding",
   shape: ([ids, weight]) => {
     if (ids?.dtype !== "i32") throw shapeError("embedding", "i32 ids", ids?.shape ?? "none");
@@ -16,6 +23,10 @@ export const embedding = defineOp<Record<string, never>>({
       data.set(weight!.data.subarray(id * C, (id + 1) * C), i * C);
     });
     return [{ shape: [...ids!.shape, C], data }];
+  },
+  gradient: ({ inputs: [ids, weight], attrs, outGrads: [dy] }) => {
+    const [dWeight] = applyOp(embeddingGrad, [ids, dy], { rows: weight!.shape[0], padding: attrs.padding ?? -1 });
+    return [null, dWeight];
   },
   toOnnx: ({ inputs: [ids, weight], outputs: [y] }, emit) =>
     emit.set(y, emit.node("Gather", [emit.arranged(weight!), emit.arranged(ids!)])),

@@ -1,5 +1,16 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
+import {
+  type Array64,
+  defineOp,
+  type GradientNode,
+  isFloat,
+  sameShape,
+  shapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { layerNormGrad } from "./layer_norm_grad.js";
 
 export interface LayerNormAttrs {
   /** Added to the variance. BERT's is 1e-12, PyTorch's default 1e-5. */
@@ -36,6 +47,13 @@ function reference([x, weight, bias, residual]: (Array64 | null)[], { eps }: Lay
   return [{ shape: x!.shape, data }];
 }
 
+function gradient({ inputs, attrs, outGrads: [dy], needs }: GradientNode<LayerNormAttrs>): (Tensor | null)[] {
+  const [x, weight, , residual] = inputs;
+  const parameters = needs[1] || needs[2];
+  const [dx, dWeight, dBias] = applyOp(layerNormGrad, [x, weight, residual, dy], { eps: attrs.eps, parameters });
+  return [dx, dWeight ?? null, dBias ?? null, dx];
+}
+
 function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<LayerNormAttrs>, emit: OnnxEmitter): void {
   const [x, weight, bias, residual] = inputs;
   const C = x!.shape[x!.shape.length - 1];
@@ -63,6 +81,7 @@ export const layerNorm = defineOp<LayerNormAttrs>({
   shape,
   encode: (a) => [a.eps],
   reference,
+  gradient,
   toOnnx,
   cases: [
     { name: "one channel", inputs: [{ shape: [3, 1] }, row(1), row(1)], attrs: { eps: 1e-5 } },

@@ -1,4 +1,6 @@
 import { defineOp } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { softmaxGrad } from "./softmax_grad.js";
 import { storageType } from "./storage.js";
 
 /** Softmax over the last axis, or its logarithm. */
@@ -19,6 +21,7 @@ export const softmax = defineOp<{ log: boolean }>({
     }
     return [{ shape: x!.shape, data }];
   },
+  gradient: ({ outputs: [y], attrs, outGrads: [dy] }) => applyOp(softmaxGrad, [y, dy], attrs),
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes } = emit.value(x!);
     const axis = axes.indexOf(axes.length - 1);

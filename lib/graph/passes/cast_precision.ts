@@ -6,12 +6,16 @@ import { fromParameters } from "./choose_winograd.js";
 /** Operands that stay f32 whatever the storage type of activations is: vectors per channel, by op and slot. */
 export const FULL_PRECISION: Record<string, readonly number[]> = {
   attention: [3],
+  attention_grad: [3],
+  cross_entropy: [2],
+  cross_entropy_grad: [2, 3, 4],
   conv3d: [2],
   conv3d_sums: [2],
   mean_of_sums: [0],
   linear: [2],
   batch_norm: [1, 2, 3, 4],
   layer_norm: [1, 2],
+  layer_norm_grad: [1],
 };
 
 /** Takes its operands as they are: scores are exact sums of what is stored. */

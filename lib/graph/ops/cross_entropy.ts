@@ -1,0 +1,101 @@
+import { type Array64, defineOp, type GradientNode, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { crossEntropyGrad } from "./cross_entropy_grad.js";
+import { storageType } from "./storage.js";
+
+export interface CrossEntropyAttrs {
+  /** Rows with this target do not count. PyTorch's is -100. */
+  ignoreIndex: number;
+  /** Probability that the target spreads over all classes, its own included. */
+  smoothing: number;
+}
+
+/** Checks the operands that the loss and its gradient share. @internal */
+export function checkCrossEntropy(op: string, [x, target, weight]: (TensorType | null)[]): TensorType {
+  const dtype = storageType(op, x);
+  const rows = x!.shape.slice(0, -1);
+  if (target?.dtype !== "i32" || !sameShape(target.shape, rows)) {
+    throw shapeError(op, `i32 target [${rows.join(", ")}]`, target?.shape ?? "none");
+  }
+  const C = x!.shape[x!.shape.length - 1];
+  if (weight && (!sameShape(weight.shape, [C]) || weight.dtype !== "f32")) {
+    throw shapeError(op, `f32 weight [${C}]`, weight.shape);
+  }
+  return { shape: rows, dtype };
+}
+
+function reference([x, target, weight]: (Array64 | null)[], a: CrossEntropyAttrs): Array64[] {
+  const C = x!.shape[x!.shape.length - 1];
+  const w = (c: number) => (weight ? weight.data[c] : 1);
+  const sums = new Float64Array(target!.data.length);
+  let [total, count] = [0, 0];
+  target!.data.forEach((t, r) => {
+    const row = x!.data.subarray(r * C, (r + 1) * C);
+    const top = row.reduce((p, q) => Math.max(p, q), -Infinity);
+    sums[r] = top + Math.log(row.reduce((p, q) => p + Math.exp(q - top), 0));
+    if (t === a.ignoreIndex) return;
+    total += (1 - a.smoothing) * w(t) * (sums[r] - row[t]);
+    if (a.smoothing > 0) row.forEach((v, c) => (total += (a.smoothing / C) * w(c) * (sums[r] - v)));
+    count += w(t);
+  });
+  return [
+    { shape: [1], data: Float64Array.of(count === 0 ? 0 : total / count) },
+    { shape: target!.shape, data: sums },
+  ];
+}
+
+function gradient(node: GradientNode<CrossEntropyAttrs>) {
+  const [x, target, weight] = node.inputs;
+  return [applyOp(crossEntropyGrad, [x, target, weight ?? null, node.outputs[1], node.outGrads[0]], node.attrs)[0]];
+}
+
+const row = (
+  name: string,
+  rows: number[],
+  C: number,
+  options: { weight?: boolean; ignoreIndex?: number; smoothing?: number; scale?: number } = {},
+) => {
+  const { weight, ignoreIndex = -100, smoothing = 0, scale = 4 } = options;
+  return {
+    name,
+    inputs: [
+      { shape: [...rows, C], scale },
+      { shape: rows, dtype: "i32" as const, integer: C },
+      weight ? { shape: [C], scale: 0.5, shift: 1 } : null,
+    ],
+    attrs: { ignoreIndex, smoothing },
+  };
+};
+
+/**
+ * Cross-entropy of logits `[..., C]` with classes i32 `[...]`, the mean over the rows whose target is not
+ * `ignoreIndex` (PyTorch's `cross_entropy`; optional weight `[C]` of the classes, by which the mean is weighted too; 0
+ * where all rows are ignored). Outputs the loss `[1]` and, for the backward pass, the log-sum-exp of every row.
+ */
+export const crossEntropy = defineOp<CrossEntropyAttrs>({
+  name: "cross_entropy",
+  operands: 3,
+  shape: (inputs) => {
+    const { shape } = checkCrossEntropy("cross_entropy", inputs);
+    return [
+      { shape: [1], dtype: "f32" },
+      { shape, dtype: "f32" },
+    ];
+  },
+  encode: (a) => [a.ignoreIndex, a.smoothing],
+  reference,
+  gradient,
+  notInOnnx: "a loss of training",
+  cases: [
+    row("one", [1], 1),
+    row("odd", [3, 5], 37),
+    row("ignored", [67], 5, { ignoreIndex: 2 }),
+    row("all ignored", [3], 1, { ignoreIndex: 0 }),
+    row("smoothed", [9], 101, { smoothing: 0.1 }),
+    row("weighted", [31], 17, { weight: true }),
+    row("weighted, smoothed, ignored", [40], 19, { weight: true, smoothing: 0.2, ignoreIndex: 3 }),
+    row("many classes", [5], 2051, { smoothing: 0.1 }),
+    row("far apart", [7], 33, { scale: 300 }),
+    row("many rows", [1031], 8),
+  ],
+});

@@ -1,0 +1,74 @@
+import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy.js";
+
+function shape(inputs: (TensorType | null)[]): TensorType[] {
+  const [x, , , sums, dLoss] = inputs;
+  const { shape: rows, dtype } = checkCrossEntropy("cross_entropy_grad", inputs);
+  if (!sameShape(sums?.shape ?? [-1], rows)) {
+    throw shapeError("cross_entropy_grad", `sums [${rows.join(", ")}]`, sums?.shape ?? "none");
+  }
+  if (!sameShape(dLoss?.shape ?? [], [1])) throw shapeError("cross_entropy_grad", "dLoss [1]", dLoss?.shape ?? "none");
+  return [{ shape: x!.shape, dtype }];
+}
+
+function reference([x, target, weight, sums, dLoss]: (Array64 | null)[], a: CrossEntropyAttrs): Array64[] {
+  const C = x!.shape[x!.shape.length - 1];
+  const w = (c: number) => (weight ? weight.data[c] : 1);
+  const all = Array.from({ length: C }, (_, c) => w(c)).reduce((p, q) => p + q, 0);
+  const count = target!.data.reduce((n, t) => n + (t === a.ignoreIndex ? 0 : w(t)), 0);
+  const dx = new Float64Array(x!.data.length);
+  target!.data.forEach((t, r) => {
+    if (t === a.ignoreIndex) return;
+    const own = (1 - a.smoothing) * w(t);
+    for (let c = 0; c < C; c++) {
+      const p = Math.exp(x!.data[r * C + c] - sums!.data[r]);
+      const d = p * (own + (a.smoothing / C) * all) - (a.smoothing / C) * w(c) - (c === t ? own : 0);
+      dx[r * C + c] = (dLoss!.data[0] / count) * d;
+    }
+  });
+  return [{ shape: x!.shape, data: dx }];
+}
+
+const row = (
+  name: string,
+  rows: number[],
+  C: number,
+  options: { weight?: boolean; ignoreIndex?: number; smoothing?: number } = {},
+) => {
+  const { weight, ignoreIndex = -100, smoothing = 0 } = options;
+  return {
+    name,
+    inputs: [
+      { shape: [...rows, C], scale: 4 },
+      { shape: rows, dtype: "i32" as const, integer: C },
+      weight ? { shape: [C], scale: 0.5, shift: 1 } : null,
+      { shape: rows, scale: 0.5, shift: 3 + Math.log(C), dtype: "f32" as const },
+      { shape: [1], scale: 0.5, shift: 1, dtype: "f32" as const },
+    ],
+    attrs: { ignoreIndex, smoothing },
+  };
+};
+
+/**
+ * Gradient of {@link crossEntropy} with respect to the logits `[..., C]`, from its inputs, the log-sum-exp of the rows
+ * and dLoss `[1]`.
+ */
+export const crossEntropyGrad = defineOp<CrossEntropyAttrs>({
+  name: "cross_entropy_grad",
+  shape,
+  encode: (a) => [a.ignoreIndex, a.smoothing],
+  reference,
+  notDifferentiable: "second derivatives are not supported",
+  notInOnnx: "a gradient: exported graphs are of inference",
+  cases: [
+    row("one", [1], 1),
+    row("odd", [3, 5], 37),
+    row("ignored", [67], 5, { ignoreIndex: 2 }),
+    row("all ignored", [3], 1, { ignoreIndex: 0 }),
+    row("smoothed", [9], 101, { smoothing: 0.1 }),
+    row("weighted", [31], 17, { weight: true }),
+    row("weighted, smoothed, ignored", [40], 19, { weight: true, smoothing: 0.2, ignoreIndex: 3 }),
+    row("many classes", [5], 2051, { smoothing: 0.1 }),
+    row("many rows", [1031], 8),
+  ],
+});

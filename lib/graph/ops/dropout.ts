@@ -1,0 +1,62 @@
+import { philox } from "../../random.js";
+import { type Array64, defineOp, type OpDefinition, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { storageType } from "./storage.js";
+
+export interface DropoutAttrs {
+  /** Probability that an element becomes 0; the others are divided by 1 - rate. */
+  rate: number;
+  /** Which of the network's draws: a different number for each dropout. */
+  stream: number;
+}
+
+function shape([x, key]: (TensorType | null)[], { rate }: DropoutAttrs): TensorType[] {
+  const dtype = storageType("dropout", x);
+  if (key?.dtype !== "i32" || !sameShape(key.shape, [2])) {
+    throw shapeError("dropout", "i32 key [2]: seed and step", key?.shape ?? "none");
+  }
+  if (!(rate >= 0 && rate < 1)) throw shapeError("dropout", "a rate of at least 0 and below 1", String(rate));
+  return [{ shape: x!.shape, dtype }];
+}
+
+/** Draws of 32 bits below this drop an element. */
+const threshold = (rate: number) => Math.round(rate * 2 ** 32);
+
+function reference([x, key]: (Array64 | null)[], { rate, stream }: DropoutAttrs): Array64[] {
+  const [seed, step] = Array.from(key!.data, (v) => v >>> 0);
+  const data = new Float64Array(x!.data.length);
+  for (let first = 0; first < data.length; first += 4) {
+    const block = first / 4;
+    const draws = philox([block >>> 0, Math.floor(block / 2 ** 32), step, 0], [seed, stream >>> 0]);
+    for (let i = first; i < Math.min(first + 4, data.length); i++) {
+      data[i] = draws[i - first] < threshold(rate) ? 0 : x!.data[i] / (1 - rate);
+    }
+  }
+  return [{ shape: x!.shape, data }];
+}
+
+const row = (name: string, size: number[], rate: number, stream = 3) => ({
+  name,
+  inputs: [{ shape: size }, { shape: [2], dtype: "i32" as const, integer: 1 << 30 }],
+  attrs: { rate, stream },
+});
+
+/**
+ * Dropout (Srivastava et al. 2014): x `[...]` and the key i32 `[2]` (seed, step) to y like x. Element i takes draw i of
+ * `Random(seed, stream, step)` (Philox 4x32-10): a resumed run drops the same elements. Its gradient is itself.
+ */
+export const dropout: OpDefinition<DropoutAttrs> = defineOp<DropoutAttrs>({
+  name: "dropout",
+  shape,
+  encode: (a) => [threshold(a.rate), 1 / (1 - a.rate), a.stream],
+  reference,
+  gradient: ({ inputs: [, key], attrs, outGrads: [dy] }) => [applyOp(dropout, [dy, key], attrs)[0], null],
+  notInOnnx: "a part of training: exported graphs are of inference",
+  cases: [
+    row("one", [1], 0.5),
+    row("odd", [3, 7, 37], 0.1),
+    row("none", [2, 33], 0),
+    row("rows of 64", [9, 64], 0.9),
+    row("more than a block", [2, 4104], 0.3, 4000000000),
+  ],
+});

@@ -1,0 +1,49 @@
+import { type Array64, defineOp } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { l2NormalizeGrad } from "./l2_normalize_grad.js";
+import { storageType } from "./storage.js";
+
+export interface L2NormalizeAttrs {
+  /** The least that is divided by. */
+  eps: number;
+}
+
+function reference([x]: (Array64 | null)[], { eps }: L2NormalizeAttrs): Array64[] {
+  const C = x!.shape[x!.shape.length - 1];
+  const y = x!.data.slice();
+  for (let first = 0; first < y.length; first += C) {
+    const row = y.subarray(first, first + C);
+    const norm = Math.sqrt(row.reduce((sum, v) => sum + v * v, 0));
+    row.forEach((v, c) => {
+      row[c] = v / Math.max(norm, eps);
+    });
+  }
+  return [{ shape: x!.shape, data: y }];
+}
+
+const row = (name: string, shape: number[], eps = 1e-12, scale = 1) => ({
+  name,
+  inputs: [{ shape, scale }],
+  attrs: { eps },
+});
+
+/** y = x / max(||x||, eps) over the last axis: x `[..., C]` to y like x. */
+export const l2Normalize = defineOp<L2NormalizeAttrs>({
+  name: "l2_normalize",
+  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("l2_normalize", x) }],
+  encode: (a) => [a.eps],
+  reference,
+  gradient: ({ inputs: [x], attrs, outGrads: [dy] }) => applyOp(l2NormalizeGrad, [x, dy], attrs),
+  toOnnx: ({ inputs: [x], outputs: [y], attrs }, emit) => {
+    const norm = emit.node("ReduceL2", [emit.arranged(x!), emit.integers([-1])], { keepdims: 1 });
+    emit.set(y, emit.node("Div", [emit.arranged(x!), emit.node("Max", [norm, emit.floats([attrs.eps], [])])]));
+  },
+  cases: [
+    row("one", [1, 1]),
+    row("odd", [3, 7, 37]),
+    row("rows of 16", [9, 64]),
+    row("shorter than eps", [5, 33], 100),
+    row("wide", [3, 1032]),
+    row("wide and odd", [2, 4099]),
+  ],
+});

@@ -1,0 +1,144 @@
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  fsyncSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { VideoClipError } from "../errors.js";
+import { syncFolder } from "../features/store.js";
+import type { ParameterStore } from "../graph/parameter_store.js";
+import { openWeights, writeSafetensors } from "../weights/index.js";
+import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
+import type { LossScaleState } from "./loss_scale.js";
+import type { Parameter } from "./step_program.js";
+
+/** All of a run that is not a tensor. Samplers and generators are functions of the seed and of the step. */
+export interface TrainingState {
+  format: 1;
+  /** Steps done, those included whose gradients were not finite. */
+  step: number;
+  /** Updates taken: what the schedule and the optimizer's bias correction count. */
+  updates: number;
+  seed: number;
+  lossScale: LossScaleState;
+  /** The best evaluation so far. */
+  best?: { step: number; metric: string; value: number };
+}
+
+const MODEL = "model.safetensors";
+const OPTIMIZER = "optimizer.safetensors";
+const STATE = "state.json";
+const NAME = /^step-(\d{8,})$/;
+
+/**
+ * Checkpoints of a run: folders `step-00001000` with `model.safetensors` (published keys), `optimizer.safetensors` and
+ * `state.json`. A folder is written under another name, synced and renamed, so that one of that name is whole.
+ */
+export class Checkpoints {
+  constructor(
+    readonly folder: string,
+    /** How many of the last are kept, beside the best. */
+    readonly keep: number,
+  ) {
+    mkdirSync(folder, { recursive: true });
+    for (const name of readdirSync(folder)) {
+      if (name.endsWith(".tmp")) rmSync(join(folder, name), { recursive: true });
+    }
+  }
+
+  /** Steps of the checkpoints there are, ascending. */
+  steps(): number[] {
+    return readdirSync(this.folder)
+      .flatMap((name) => (NAME.test(name) ? [Number(NAME.exec(name)![1])] : []))
+      .sort((a, b) => a - b);
+  }
+
+  path(step: number): string {
+    return join(this.folder, `step-${String(step).padStart(8, "0")}`);
+  }
+
+  save(state: TrainingState, store: ParameterStore, model: Iterable<Parameter>, optimizer: Iterable<Parameter>): void {
+    const path = this.path(state.step);
+    if (existsSync(path)) return; // the same step of the same run: the same bytes
+    const temporary = `${path}.tmp`;
+    mkdirSync(temporary);
+    writeSafetensors(join(temporary, MODEL), stored(store, model), { format: "pt" });
+    writeSafetensors(join(temporary, OPTIMIZER), stored(store, optimizer), { format: "pt" });
+    writeSynced(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
+    syncFolder(temporary);
+    renameSync(temporary, path);
+    syncFolder(this.folder);
+    this.#prune(state.best?.step);
+  }
+
+  /** Puts the tensors of a checkpoint into the store. */
+  async load(step: number, store: ParameterStore): Promise<{ state: TrainingState; optimizer: Parameter[] }> {
+    const path = this.path(step);
+    const state = readState(join(path, STATE));
+    await restore(join(path, MODEL), store);
+    return { state, optimizer: await restore(join(path, OPTIMIZER), store) };
+  }
+
+  #prune(best?: number): void {
+    for (const step of this.steps().slice(0, -this.keep)) {
+      if (step === best) continue;
+      // renamed first: a folder that is half removed has no checkpoint's name
+      const gone = `${this.path(step)}.tmp`;
+      renameSync(this.path(step), gone);
+      rmSync(gone, { recursive: true });
+    }
+  }
+}
+
+function stored(store: ParameterStore, parameters: Iterable<Parameter>): Map<string, StoredTensor> {
+  return new Map(
+    [...parameters].map(({ key, shape }) => [
+      key,
+      {
+        dtype: "F32",
+        shape: [...shape],
+        read: () => {
+          const { buffer } = store.get(key);
+          return new Uint8Array(buffer);
+        },
+      } as StoredTensor,
+    ]),
+  );
+}
+
+async function restore(path: string, store: ParameterStore): Promise<Parameter[]> {
+  const file = await openWeights(path);
+  try {
+    return [...file.tensors].map(([key, tensor]) => {
+      store.set(key, tensor.shape, toFloat32(tensor));
+      return { key, shape: tensor.shape };
+    });
+  } finally {
+    file.close();
+  }
+}
+
+function readState(path: string): TrainingState {
+  const state = JSON.parse(readFileSync(path, "utf8")) as TrainingState;
+  if (state.format === 1) return state;
+  throw new VideoClipError("ERR_CHECKPOINT", `${path}: expected format 1, received ${String(state.format)}`, {
+    file: path,
+    expected: 1,
+    received: state.format,
+  });
+}
+
+/** Writes a file that is on disk when this returns. */
+export function writeSynced(path: string, text: string): void {
+  writeFileSync(path, text);
+  const fd = openSync(path, "r+");
+  fsyncSync(fd);
+  closeSync(fd);
+}

@@ -1,0 +1,98 @@
+import { differentiate } from "../graph/autodiff.js";
+import { binary, reshape } from "../graph/ops/index.js";
+import type { Tensor } from "../graph/tensor.js";
+import {
+  applyOp,
+  type Graph,
+  input,
+  PARAMETER,
+  parameter,
+  scalar,
+  takeUpdates,
+  trace,
+  update,
+} from "../graph/trace.js";
+import type { Optimizer, Trained } from "./optimizer.js";
+import { type Batch, dtypeOf, type Task } from "./task.js";
+
+/**
+ * Which part of an update a program is: all of it, or with gradients summed over several batches the first of them (which
+ * sets the sums), one between (which adds to them), or the last (which adds its own and takes the step).
+ */
+export type StepPart = "whole" | "first" | "more" | "last";
+
+export interface Parameter {
+  key: string;
+  shape: readonly number[];
+}
+
+export interface TracedStep {
+  graph: Graph;
+  /** What is trained, in the order in which it is read. */
+  trained: Parameter[];
+  /** All parameters of the model, frozen ones and running statistics included. */
+  model: Parameter[];
+}
+
+/** Store key of the sum of a parameter's gradients. */
+export const sumKey = (key: string): string => `gradient.${key}`;
+
+/**
+ * Forward, backward and the optimizer's step (or the sum of gradients) as one program. Outputs: `loss`, what else the task
+ * reports, and `control` of the optimizer with the parts that take a step. Scalars: `loss_scale`, and those of the optimizer.
+ */
+export function traceStep(task: Task, batch: Batch, optimizer: Optimizer, part: StepPart): TracedStep {
+  let trained: Parameter[] = [];
+  let model: Parameter[] = [];
+  const graph = trace(() => {
+    const inputs = Object.fromEntries(
+      Object.entries(batch.inputs).map(([name, array]) => [name, input(name, array.shape, dtypeOf(array))]),
+    );
+    const values = task.forward(inputs);
+    const statistics = takeUpdates();
+    const all = [...new Set([...parametersBelow(Object.values(values)), ...statistics.map((s) => s.parameter)])];
+    const candidates = all.filter((tensor) => tensor.dtype === "f32" && !optimizer.groupOf(keyOf(tensor)).frozen);
+    const pairs = gradientsOf(values.loss, candidates);
+    trained = pairs.map(({ parameter: p }) => ({ key: keyOf(p), shape: p.shape }));
+    model = all.map((p) => ({ key: keyOf(p), shape: p.shape }));
+    const summed = part === "whole" ? pairs : sums(pairs, part);
+    if (part === "whole" || part === "last") return { ...values, control: optimizer.step(summed, statistics) };
+    for (const { parameter: p, next } of statistics) update(p, next);
+    return values;
+  });
+  return { graph, trained, model };
+}
+
+const keyOf = (tensor: Tensor): string => tensor.node.attrs.key as string;
+
+function gradientsOf(loss: Tensor, parameters: Tensor[]): Trained[] {
+  const scale = scalar("loss_scale");
+  const gradient = loss.shape.length === 1 ? scale : applyOp(reshape, [scale], { shape: loss.shape })[0];
+  const gradients = differentiate([{ value: loss, gradient }], parameters);
+  return parameters.flatMap((p, i) => (gradients[i] ? [{ parameter: p, gradient: gradients[i] }] : []));
+}
+
+/** Gradients with those of earlier batches; all but the last part leave them in the store. */
+function sums(pairs: Trained[], part: StepPart): Trained[] {
+  return pairs.map(({ parameter: p, gradient }) => {
+    const sum = parameter(sumKey(keyOf(p)), p.shape);
+    const next = part === "first" ? gradient : applyOp(binary, [sum, gradient], { kind: "add" })[0];
+    if (part !== "last") update(sum, next);
+    return { parameter: p, gradient: next };
+  });
+}
+
+/** Parameters that values depend on, in the order in which they are first read. */
+function parametersBelow(values: Tensor[]): Tensor[] {
+  const seen = new Set<Tensor["node"]>();
+  const found: Tensor[] = [];
+  const stack = values.map((value) => value.node);
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.op === PARAMETER) found.push(node.outputs[0]);
+    for (const x of node.inputs) if (x) stack.push(x.node);
+  }
+  return found.reverse();
+}

@@ -1,0 +1,38 @@
+import type { DType, Tensor } from "../graph/tensor.js";
+
+/** An input of a batch: row-major values with their shape. 16-bit values are float16. */
+export interface BatchArray {
+  data: Float32Array | Uint8Array | Int32Array | Uint16Array;
+  shape: readonly number[];
+}
+
+/** What one forward pass sees. A program is compiled for every set of shapes: round lengths up to few values. */
+export interface Batch {
+  inputs: Record<string, BatchArray>;
+  /** Rows that count, for samples per second. */
+  examples: number;
+}
+
+/** A loss to be minimised. */
+export interface Task {
+  /**
+   * Called inside trace() with the inputs of a batch as tensors; applies a model to them.
+   * @returns `loss` `[1]` or `[]`, the mean over the batch, and any further f32 values to be reported with it (their mean)
+   */
+  forward(inputs: Record<string, Tensor>): { loss: Tensor } & Record<string, Tensor>;
+}
+
+/** Where batches come from. */
+export interface TrainingData {
+  /**
+   * Batch number `index`, from 0 on: a function of the index alone (and of the seed that the data was made with), so that a
+   * resumed run sees the batches that it would have seen.
+   */
+  batch(index: number): Batch | Promise<Batch>;
+}
+
+export function dtypeOf({ data }: BatchArray): DType {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Uint16Array) return "f16";
+  return data instanceof Uint8Array ? "u8" : "i32";
+}

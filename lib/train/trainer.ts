@@ -1,0 +1,282 @@
+import { join } from "node:path";
+import type { Device } from "../device.js";
+import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { compile, type Program, type ProgramInputs } from "../graph/program.js";
+import { ProgramCache } from "../graph/program_cache.js";
+import { elements } from "../graph/tensor.js";
+import { Checkpoints, type TrainingState } from "./checkpoint.js";
+import { initialLossScale, nextLossScale } from "./loss_scale.js";
+import { MetricsFile } from "./metrics.js";
+import { Optimizer, type OptimizerOptions } from "./optimizer.js";
+import { makeSchedule, type Schedule } from "./schedules.js";
+import { type Parameter, type StepPart, sumKey, traceStep } from "./step_program.js";
+import type { Batch, Task, TrainingData } from "./task.js";
+
+/** Evaluation between steps. */
+export interface Evaluation {
+  /** Every so many steps, and after the last. */
+  every: number;
+  run(): Promise<Record<string, number>>;
+  /** The checkpoint with the best value of this metric is kept. */
+  best?: { metric: string; mode: "max" | "min" };
+}
+
+export interface TrainerOptions {
+  device: Device;
+  /** The model's parameters are in the device's store. */
+  task: Task;
+  data: TrainingData;
+  optimizer: OptimizerOptions;
+  schedule: Schedule;
+  steps: number;
+  /** Batches whose gradients are summed for one update. Default 1. */
+  accumulate?: number;
+  /** Of everything random inside the model; data has its own. Default 0. */
+  seed?: number;
+  /** Folder of `checkpoints/` and `metrics.jsonl`. Without one nothing is written. */
+  folder?: string;
+  /** Go on from the last checkpoint in `folder`; it need not hold one. Default: a folder that holds one is refused. */
+  resume?: boolean;
+  /** Steps between checkpoints; there is one after the last step too. Default 1000. */
+  saveEvery?: number;
+  /** Checkpoints that are kept, beside the best. Default 3. */
+  keep?: number;
+  evaluation?: Evaluation;
+  /** Steps in a row without a finite gradient after which training ends with an error. Default 50. */
+  maxSkipped?: number;
+}
+
+/** What one step did. */
+export interface StepEvent {
+  /** From 1. */
+  step: number;
+  /** Mean over the batches of the step. */
+  loss: number;
+  /** Of the update; 0 when it was not taken. */
+  rate: number;
+  /** 2-norm of all gradients together, before clipping. */
+  gradientNorm: number;
+  /** The gradients were not finite and nothing was changed. */
+  skipped: boolean;
+  samplesPerSecond: number;
+  /** What else the task reports. */
+  measures: Record<string, number>;
+  evaluation?: Record<string, number>;
+}
+
+/** Trains a model: steps, checkpoints, metrics. Everything follows from its options; a resumed run from them too. */
+export class Trainer {
+  readonly options: TrainerOptions;
+  readonly optimizer: Optimizer;
+  readonly #rate: (s: number) => number;
+  readonly #programs = new ProgramCache();
+  readonly #trained = new Map<string, Parameter>();
+  readonly #model = new Map<string, Parameter>();
+  readonly #state = new Map<string, Parameter>();
+  readonly #checkpoints: Checkpoints | undefined;
+  #metrics: MetricsFile | undefined;
+  #at: TrainingState;
+  #skipped = 0;
+  #running = false;
+
+  constructor(options: TrainerOptions) {
+    for (const name of ["steps", "accumulate", "saveEvery", "keep", "maxSkipped"] as const) {
+      const value = options[name];
+      if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
+      throw new InvalidArgumentError(`${name}: expected a positive integer, received ${value}`, {
+        argument: name,
+        received: value,
+      });
+    }
+    this.options = options;
+    this.optimizer = new Optimizer(options.optimizer);
+    this.#rate = makeSchedule(options.schedule);
+    const { seed = 0, folder, keep = 3, device } = options;
+    this.#at = { format: 1, step: 0, updates: 0, seed, lossScale: initialLossScale(device.precision) };
+    if (folder !== undefined) this.#checkpoints = new Checkpoints(join(folder, "checkpoints"), keep);
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#at.step;
+  }
+
+  /** Keys and shapes of what is trained; empty before the first step. */
+  get trained(): Parameter[] {
+    return [...this.#trained.values()];
+  }
+
+  /**
+   * Trains to the last step. A step that has begun is finished when `signal` aborts: then a checkpoint is written and the
+   * signal's reason is thrown.
+   * @throws VideoClipError `ERR_RUN_EXISTS` when the folder holds a run and `resume` is not set; `ERR_TRAINING_DIVERGED`
+   */
+  async *run({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<StepEvent, void, void> {
+    if (this.#running) throw new VideoClipError("ERR_BUSY", "this trainer runs already");
+    this.#running = true;
+    try {
+      if (this.#at.step === 0) await this.#open();
+      const { steps, saveEvery = 1000, evaluation } = this.options;
+      while (this.#at.step < steps) {
+        if (signal?.aborted) {
+          if (this.#at.step > 0) this.save();
+          throw signal.reason;
+        }
+        const event = await this.#step();
+        const last = this.#at.step === steps;
+        if (evaluation && (last || this.#at.step % evaluation.every === 0)) event.evaluation = await this.#evaluate();
+        this.#log(event);
+        if (last || this.#at.step % saveEvery === 0 || this.#at.best?.step === this.#at.step) this.save();
+        yield event;
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Writes a checkpoint now. Not while a step runs. */
+  save(): void {
+    this.#checkpoints?.save(this.#at, this.options.device.parameters, this.#model.values(), this.#state.values());
+  }
+
+  /** Frees the programs; parameters stay. */
+  dispose(): void {
+    this.#programs.clear();
+  }
+
+  async #open(): Promise<void> {
+    const { folder, resume = false, device } = this.options;
+    const last = this.#checkpoints?.steps().at(-1);
+    if (last !== undefined) {
+      if (!resume) {
+        throw new VideoClipError(
+          "ERR_RUN_EXISTS",
+          `${folder} holds a run at step ${last}: set resume, or another folder`,
+        );
+      }
+      const { state, optimizer } = await this.#checkpoints!.load(last, device.parameters);
+      if (state.seed !== this.#at.seed) {
+        throw new InvalidArgumentError(
+          `seed: expected ${state.seed}, as the run in ${folder}, received ${this.#at.seed}`,
+          {
+            argument: "seed",
+          },
+        );
+      }
+      this.#at = state;
+      for (const entry of optimizer) this.#state.set(entry.key, entry);
+    }
+    if (folder !== undefined) this.#metrics = new MetricsFile(join(folder, "metrics.jsonl"), this.#at.step);
+  }
+
+  async #step(): Promise<StepEvent> {
+    const { accumulate = 1, data, device } = this.options;
+    const start = performance.now();
+    const rate = this.#rate(this.#at.updates + 1);
+    const sums: Record<string, number> = {};
+    let examples = 0;
+    let control: ArrayLike<number> = [];
+    for (let i = 0; i < accumulate; i++) {
+      const batch = await data.batch(this.#at.step * accumulate + i);
+      const part = accumulate === 1 ? "whole" : i === 0 ? "first" : i < accumulate - 1 ? "more" : "last";
+      const program = this.#program(batch, part);
+      const outputs = await program.run(this.#inputs(batch, rate, i));
+      control = outputs.control ?? control;
+      delete outputs.control;
+      for (const [name, value] of Object.entries(outputs)) sums[name] = (sums[name] ?? 0) + meanOf(value) / accumulate;
+      examples += batch.examples;
+    }
+    const finite = control[2] === 1;
+    this.#skipped = finite ? 0 : this.#skipped + 1;
+    this.#at = {
+      ...this.#at,
+      step: this.#at.step + 1,
+      updates: this.#at.updates + (finite ? 1 : 0),
+      lossScale: nextLossScale(this.#at.lossScale, finite, device.precision),
+    };
+    this.#checkSkipped(sums.loss);
+    const { loss, ...measures } = sums;
+    return {
+      step: this.#at.step,
+      loss,
+      rate: finite ? rate : 0,
+      gradientNorm: control[0],
+      skipped: !finite,
+      samplesPerSecond: examples / ((performance.now() - start) / 1000),
+      measures,
+    };
+  }
+
+  #inputs(batch: Batch, rate: number, micro: number): ProgramInputs {
+    const { accumulate = 1 } = this.options;
+    const { updates, lossScale, seed, step } = this.#at;
+    const arrays = Object.entries(batch.inputs).map(([name, { data }]) => [name, data] as const);
+    return {
+      ...Object.fromEntries(arrays),
+      ...this.optimizer.scalars(this.#trained.keys(), updates + 1, rate, 1 / (lossScale.scale * accumulate)),
+      loss_scale: lossScale.scale,
+      seed,
+      step: step * accumulate + micro,
+    };
+  }
+
+  /** The program of these shapes; makes what it keeps in the store. */
+  #program(batch: Batch, part: StepPart): Program {
+    const { device, task } = this.options;
+    const shapes = Object.entries(batch.inputs).map(
+      ([name, { data, shape }]) => `${name} ${data.constructor.name} ${shape.join()}`,
+    );
+    return this.#programs.get(`${part}; ${shapes.join("; ")}`, () => {
+      const { graph, trained, model } = traceStep(task, batch, this.optimizer, part);
+      for (const entry of model) this.#model.set(entry.key, entry);
+      for (const entry of trained) {
+        this.#trained.set(entry.key, entry);
+        for (const key of this.optimizer.stateKeys(entry.key)) this.#state.set(key, { key, shape: entry.shape });
+        if (part === "whole" || device.parameters.has(sumKey(entry.key))) continue;
+        device.parameters.set(sumKey(entry.key), entry.shape, new Float32Array(elements(entry.shape)));
+      }
+      this.optimizer.allocateState(device, trained);
+      return compile(graph, device);
+    });
+  }
+
+  async #evaluate(): Promise<Record<string, number>> {
+    const { run, best } = this.options.evaluation!;
+    const result = await run();
+    const value = best && result[best.metric];
+    if (best && (value === undefined || Number.isNaN(value))) {
+      throw new InvalidArgumentError(`evaluation.best.metric: expected one of ${Object.keys(result).join(", ")}`, {
+        argument: "evaluation.best.metric",
+        received: best.metric,
+      });
+    }
+    if (best && value !== undefined) {
+      const before = this.#at.best?.value;
+      const better = before === undefined || (best.mode === "max" ? value > before : value < before);
+      if (better) this.#at = { ...this.#at, best: { step: this.#at.step, metric: best.metric, value } };
+    }
+    return result;
+  }
+
+  #log(event: StepEvent): void {
+    const { measures, evaluation = {}, ...rest } = event;
+    const evaluated = Object.entries(evaluation).map(([name, value]) => [`evaluation.${name}`, value]);
+    this.#metrics?.add({ ...rest, ...measures, ...Object.fromEntries(evaluated) });
+  }
+
+  #checkSkipped(loss: number): void {
+    const { maxSkipped = 50 } = this.options;
+    if (this.#skipped < maxSkipped) return;
+    throw new VideoClipError(
+      "ERR_TRAINING_DIVERGED",
+      `step ${this.#at.step}: the gradients of ${this.#skipped} steps in a row were not finite (loss ${loss}): ` +
+        "lower the rate, or clip by maxNorm",
+    );
+  }
+}
+
+const meanOf = (values: ArrayLike<number>): number => {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+};

@@ -1,0 +1,201 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice, type DeviceOptions } from "../../dist/device.js";
+import type { VideoClipError } from "../../dist/errors.js";
+import { readMetrics } from "../../dist/train/metrics.js";
+import { type StepEvent, Trainer, type TrainerOptions } from "../../dist/train/trainer.js";
+import { data, initialise, options } from "./small_run.js";
+
+const test = suite("trainer");
+const KEYS = ["first.weight", "first.bias", "second.weight", "second.bias"];
+
+async function train(change: Partial<TrainerOptions> = {}, deviceOptions: DeviceOptions = {}) {
+  const device = createDevice({ device: "cpu", threads: 2, ...deviceOptions });
+  initialise(device);
+  const trainer = new Trainer(options(device, change));
+  const events: StepEvent[] = [];
+  try {
+    for await (const event of trainer.run()) events.push(event);
+    const weights = KEYS.map((key) => device.parameters.get(key));
+    return { events, weights, statistic: device.parameters.get("statistic")[0] };
+  } finally {
+    trainer.dispose();
+    device.dispose();
+  }
+}
+
+const bits = (weights: Float32Array[]) => Buffer.concat(weights.map((w) => Buffer.from(w.buffer))).toString("hex");
+const curve = (events: { step: number; loss: unknown; gradientNorm: unknown }[]) =>
+  events.map(({ step, loss, gradientNorm }) => [step, loss, gradientNorm]);
+const last = (events: StepEvent[], count: number) =>
+  events.slice(-count).reduce((sum, { loss }) => sum + loss, 0) / count;
+
+function folders(): { make(): string; remove(): void } {
+  const made: string[] = [];
+  return {
+    make: () => {
+      made.push(mkdtempSync(join(tmpdir(), "videoclip-train-")));
+      return join(made.at(-1)!, "run");
+    },
+    remove: () => made.forEach((path) => rmSync(path, { recursive: true })),
+  };
+}
+const temporary = folders();
+test.after(temporary.remove);
+
+async function rejection(promise: Promise<unknown>): Promise<VideoClipError> {
+  return promise.then(
+    () => assert.unreachable("expected an error"),
+    (error) => error,
+  );
+}
+
+test("the loss falls, and events say what happened", async () => {
+  const { events, statistic } = await train({ steps: 200 });
+  assert.ok(last(events, 10) < 0.25 * events[0].loss, `${events[0].loss} to ${last(events, 10)}`);
+  assert.equal(
+    events.map(({ step }) => step),
+    Array.from({ length: 200 }, (_, i) => i + 1),
+  );
+  assert.is(statistic, 200);
+  assert.ok(events.every((e) => e.samplesPerSecond > 0 && e.gradientNorm > 0 && !e.skipped));
+  assert.ok(events.every((e) => e.measures.twice === 2 * e.loss));
+  assert.is(events[0].rate, 0.02 / 5);
+});
+
+test("threads change nothing", async () => {
+  const runs = [];
+  for (const threads of [1, 2, 5]) runs.push(await train({}, { threads }));
+  for (const run of runs) {
+    assert.equal(curve(run.events), curve(runs[0].events));
+    assert.is(bits(run.weights), bits(runs[0].weights));
+  }
+});
+
+test("gradients of several batches are those of one large batch", async () => {
+  const whole = await train({ data: data(32), steps: 6 });
+  const parts = await train({ data: data(8), accumulate: 4, steps: 6 });
+  whole.events.forEach((event, i) => {
+    const other = parts.events[i];
+    assert.ok(Math.abs(event.loss - other.loss) < 1e-5, `${event.loss} and ${other.loss}`);
+    assert.ok(Math.abs(event.gradientNorm - other.gradientNorm) < 1e-5 * event.gradientNorm);
+  });
+  whole.weights.forEach((w, i) => w.forEach((v, j) => assert.ok(Math.abs(v - parts.weights[i][j]) < 1e-4)));
+  const two = await train({ data: data(16), accumulate: 2, steps: 1 });
+  assert.ok(Math.abs(two.events[0].gradientNorm - whole.events[0].gradientNorm) < 1e-5);
+});
+
+test("on the emulated GPU it does the same", async () => {
+  const cpu = await train({ steps: 4 });
+  const gpu = await train({ steps: 4 }, { device: "cuda-emulated" });
+  cpu.events.forEach(({ loss }, i) => assert.ok(Math.abs(loss - gpu.events[i].loss) < 1e-5));
+  assert.is(gpu.statistic, 4);
+});
+
+test("a step with a NaN changes nothing and is counted", async () => {
+  const { events, statistic } = await train({ data: data(32, [2, 3]), steps: 6 });
+  assert.equal(
+    events.map(({ skipped }) => skipped),
+    [false, false, true, true, false, false],
+  );
+  assert.is(statistic, 4);
+  assert.is(events[4].rate, (0.02 * 3) / 5);
+  assert.ok(events.slice(4).every(({ loss }) => Number.isFinite(loss)));
+  const error = await rejection(train({ data: data(32, [2, 3, 4]), steps: 9, maxSkipped: 3 }));
+  assert.is(error.code, "ERR_TRAINING_DIVERGED");
+});
+
+test("frozen parameters stay, and cost nothing", async () => {
+  const device = createDevice({ device: "cpu", threads: 1 });
+  initialise(device);
+  const before = device.parameters.get("first.weight");
+  const optimizer = { kind: "adam" as const, groups: [{ match: "^first", frozen: true }] };
+  const trainer = new Trainer(options(device, { optimizer, steps: 2 }));
+  for await (const event of trainer.run()) assert.ok(event.gradientNorm > 0);
+  assert.is(bits([device.parameters.get("first.weight")]), bits([before]));
+  assert.equal(trainer.trained.map(({ key }) => key).sort(), ["second.bias", "second.weight"]);
+  device.dispose();
+});
+
+test("an aborted run is saved, and goes on to the same bits", async () => {
+  const whole = await train({ steps: 9 });
+  const folder = temporary.make();
+  const device = createDevice({ device: "cpu", threads: 1 });
+  initialise(device);
+  const abort = new AbortController();
+  const trainer = new Trainer(options(device, { steps: 9, folder }));
+  const error = await rejection(
+    (async () => {
+      for await (const { step } of trainer.run({ signal: abort.signal }))
+        if (step === 4) abort.abort(new Error("enough"));
+    })(),
+  );
+  assert.is(error.message, "enough");
+  device.dispose();
+  const refused = await rejection(train({ steps: 9, folder }));
+  assert.is(refused.code, "ERR_RUN_EXISTS");
+  const { events, weights, statistic } = await train({ steps: 9, folder, resume: true });
+  assert.equal(curve(events), curve(whole.events.slice(4)));
+  assert.is(bits(weights), bits(whole.weights));
+  assert.is(statistic, 9);
+  const lines = readMetrics(join(folder, "metrics.jsonl"));
+  assert.equal(curve(lines as never), curve(whole.events));
+  const other = await rejection(train({ steps: 12, folder, resume: true, seed: 5 }));
+  assert.match(other.message, "seed: expected 0");
+});
+
+test("the last checkpoints and the best are kept", async () => {
+  const folder = temporary.make();
+  const scores = [0.1, 0.7, 0.3, 0.2, 0.6, 0.4];
+  let at = 0;
+  const { events } = await train({
+    steps: 6,
+    folder,
+    saveEvery: 1,
+    keep: 2,
+    evaluation: {
+      every: 1,
+      run: async () => ({ recall: scores[at++] }),
+      best: { metric: "recall", mode: "max" },
+    },
+  });
+  assert.equal(events[1].evaluation, { recall: 0.7 });
+  assert.equal(readdirSync(join(folder, "checkpoints")).sort(), ["step-00000002", "step-00000005", "step-00000006"]);
+  const state = JSON.parse(readFileSync(join(folder, "checkpoints", "step-00000006", "state.json"), "utf8"));
+  assert.equal(state.best, { step: 2, metric: "recall", value: 0.7 });
+});
+
+/** Runs the child until it has printed `lines` lines more, then kills it; true when it came to its end. */
+function runUntil(folder: string, threads: number, lines: number): Promise<boolean> {
+  const child = spawn(process.execPath, ["--import", "tsx", "test/train/kill_child.ts", folder, String(threads)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let seen = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    seen += chunk.toString().split("\n").length - 1;
+    if (seen >= lines) child.kill("SIGKILL");
+  });
+  return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
+}
+
+test("killed at any moment, it goes on to the same bits", async () => {
+  const [undisturbed, killed] = [temporary.make(), temporary.make()];
+  assert.ok(await runUntil(undisturbed, 2, 1000));
+  // within a step, just behind a checkpoint, and while one is written
+  for (const [i, lines] of [3, 9, 4, 17, 8].entries()) assert.not(await runUntil(killed, 1 + (i % 2), lines));
+  assert.ok(await runUntil(killed, 1, 1000));
+  const file = (folder: string, name: string) => readFileSync(join(folder, "checkpoints", "step-00000060", name));
+  for (const name of ["model.safetensors", "optimizer.safetensors", "state.json"]) {
+    assert.ok(file(undisturbed, name).equals(file(killed, name)), name);
+  }
+  const lines = (folder: string) => curve(readMetrics(join(folder, "metrics.jsonl")) as never);
+  assert.equal(lines(killed), lines(undisturbed));
+  assert.is(lines(killed).length, 60);
+  assert.not(existsSync(join(killed, "checkpoints", "step-00000004")));
+});
+
+test.run();
