@@ -21,6 +21,9 @@ export {
   type RowDType,
   type TextSideInfo,
 } from "./features/index_format.js";
+export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
+export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
+export { openTextSide, type OpenTextSideOptions, type TextSide, videoClipTextSide } from "./features/text_side.js";
 export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";

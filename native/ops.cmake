@@ -4,14 +4,20 @@ set(VIDEOCLIP_OPS
   attention
   attention_grad
   avg_pool3d
+  avg_pool3d_grad
   batch_norm
+  batch_norm_grad
+  batch_norm_train
   binary
   cast
   concat
+  contrastive_grad
   contrastive_loss
   conv3d
   conv3d_bf16
   conv3d_sums
+  conv3d_grad_input
+  conv3d_grad_weight
   cross_entropy
   cross_entropy_grad
   dropout
@@ -21,6 +27,7 @@ set(VIDEOCLIP_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_mean_grad
   global_norm
   keep_finite
   l2_normalize
@@ -31,12 +38,15 @@ set(VIDEOCLIP_OPS
   matmul
   max_pool3d
   mean_of_sums
+  max_pool3d_grad
   pack_conv_weight
   pack_conv_weight_bf16
   pack_winograd_weight
+  pad
   permute
   preprocess
   reduce_max
+  reduce_max_grad
   reduce_sum
   scale_channels
   sgd_momentum
@@ -45,6 +55,7 @@ set(VIDEOCLIP_OPS
   softmax_grad
   space_to_depth
   top_k
+  transpose_conv_weight
   unary
   unary_grad
   winograd_conv3d
@@ -56,13 +67,19 @@ set(VIDEOCLIP_CUDA_OPS
   attention
   attention_grad
   avg_pool3d
+  avg_pool3d_grad
   batch_norm
+  batch_norm_grad
+  batch_norm_train
   binary
   cast
   concat
+  contrastive_grad
   contrastive_loss
   conv3d
   conv3d_sums
+  conv3d_grad_input
+  conv3d_grad_weight
   cross_entropy
   cross_entropy_grad
   dropout
@@ -72,6 +89,7 @@ set(VIDEOCLIP_CUDA_OPS
   fold_conv_bias
   fold_conv_weight
   global_mean
+  global_mean_grad
   global_norm
   keep_finite
   l2_normalize
@@ -82,9 +100,12 @@ set(VIDEOCLIP_CUDA_OPS
   matmul
   max_pool3d
   mean_of_sums
+  max_pool3d_grad
+  pad
   permute
   preprocess
   reduce_max
+  reduce_max_grad
   reduce_sum
   scale_channels
   sgd_momentum
@@ -93,6 +114,7 @@ set(VIDEOCLIP_CUDA_OPS
   softmax_grad
   space_to_depth
   top_k
+  transpose_conv_weight
   unary
   unary_grad
 )

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { createDevice } from "../dist/device.js";
 import * as ops from "../dist/ops.js";
 import { readFixture } from "./fixtures/case.js";
-import { checkFixture } from "./fixtures/check.js";
+import { checkFixture, type GradientMode } from "./fixtures/check.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -11,10 +11,13 @@ const { values, positionals } = parseArgs({
     device: { type: "string", default: "auto" },
     precision: { type: "string", default: "f32" },
     threads: { type: "string" },
+    gradients: { type: "string", default: "auto" },
   },
 });
-if (positionals.length === 0) {
-  console.error("Usage: npm run fixture -- FILE... [--device auto|cpu|cuda] [--precision f32|bf16] [--threads N]");
+if (positionals.length === 0 || !["auto", "required"].includes(values.gradients)) {
+  console.error(
+    "Usage: npm run fixture -- FILE... [--device auto|cpu|cuda] [--precision f32|bf16] [--threads N] [--gradients auto|required]",
+  );
   process.exit(2);
 }
 const options = {
@@ -32,7 +35,7 @@ for (const path of positionals) {
   console.log(`${fixture.case.name} (${fixture.case.model})`);
   const device = createDevice(options);
   try {
-    for (const check of await checkFixture(fixture, device)) {
+    for (const check of await checkFixture(fixture, device, values.gradients as GradientMode)) {
       if (check.skip) {
         skipped++;
         console.log(`  SKIP: ${check.skip}  ${check.name}`);

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError as InvalidOption, Option } from "commander";
+import { Command, Option } from "commander";
 import type { DeviceName, Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
 import { loadVideoEncoder } from "../models/load.js";
@@ -6,6 +6,7 @@ import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.j
 import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
+import { number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 
 interface Flags {
@@ -34,18 +35,6 @@ interface Flags {
   keepPartial?: boolean;
   json?: boolean;
   quiet?: boolean;
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || text.trim() === "") throw new InvalidOption("expected a number");
-  return value;
-}
-
-function positive(text: string): number {
-  const value = number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidOption("expected a positive integer");
-  return value;
 }
 
 /** `videoclip extract`: features of many videos into a folder. */

@@ -7,7 +7,9 @@ import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
+import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
+import { searchCommand } from "./search.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
@@ -24,6 +26,8 @@ function strict(command: Command): Command {
 }
 for (const command of [
   extractCommand(),
+  indexCommand(),
+  searchCommand(),
   dataCommand(),
   evalCommand(),
   inspectCommand(),

@@ -202,6 +202,19 @@ export class FeatureIndex {
     return added;
   }
 
+  /** Records the model that embeds texts into the space of the rows, where it lies now. @throws InvalidArgumentError */
+  setText(text: TextSideInfo | null): void {
+    if (JSON.stringify(text) === JSON.stringify(this.text)) return;
+    const writer = IndexWriter.open(this.folder);
+    try {
+      writer.setText(text);
+      writer.commit();
+    } finally {
+      writer.close();
+      this.#load();
+    }
+  }
+
   /** Drops videos; the rest is written anew. @returns how many there were @throws InvalidArgumentError, IndexError */
   async remove(videos: Iterable<string>): Promise<number> {
     void this.#state;

@@ -62,6 +62,7 @@ export class FeatureStore {
     for (const name of readdirSync(folder)) {
       if (name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
     }
+    for (const path of [this.#manifest, this.#failed]) repairLines(path);
     this.entries = readLines<ManifestEntry>(this.#manifest).filter((entry) => existsSync(join(folder, entry.file)));
     this.failures = readLines<FailureEntry>(this.#failed);
     this.temporary = (name) => join(folder, `.tmp${suffix}-${name}`);
@@ -165,17 +166,25 @@ function appendLine(path: string, value: unknown): void {
   closeSync(fd);
 }
 
-/** Lines of a JSONL file; a last line torn by a kill is cut off. */
-function readLines<T>(path: string): T[] {
-  if (!existsSync(path)) return [];
+/** Whole lines of a JSONL file, without a last one that is torn or being written. @internal */
+export function readLines<T>(path: string): T[] {
+  return wholeLines(path).lines.map((line) => JSON.parse(line) as T);
+}
+
+/** Cuts off a last line torn by a kill. */
+function repairLines(path: string): void {
+  const { lines, torn } = wholeLines(path);
+  if (!torn) return;
+  const temporary = `${path}.repair`;
+  writeFileSync(temporary, lines.map((line) => `${line}\n`).join(""), { flush: true } as object);
+  renameSync(temporary, path);
+}
+
+function wholeLines(path: string): { lines: string[]; torn: boolean } {
+  if (!existsSync(path)) return { lines: [], torn: false };
   const text = readFileSync(path, "utf8");
-  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  if (whole.length < text.length) {
-    const temporary = `${path}.repair`;
-    writeFileSync(temporary, whole, { flush: true } as object);
-    renameSync(temporary, path);
-  }
-  return whole.split("\n").flatMap((line) => (line ? [JSON.parse(line) as T] : []));
+  const end = text.lastIndexOf("\n") + 1;
+  return { lines: text.slice(0, end).split("\n").filter(Boolean), torn: end < text.length };
 }
 
 /** Makes renames in a folder last. @internal */

@@ -79,7 +79,7 @@ export function bertLayers(x: Tensor, mask: Tensor, config: BertSizes, key: stri
  */
 export function bert(inputs: TextInputs, config: TextConfig, key = "bert"): Tensor {
   const x = scope("embeddings", () => {
-    const words = nn.embedding(inputs.ids, `${key}.embeddings.word_embeddings`, config.vocabulary, config.hidden);
+    const words = nn.embedding(inputs.ids, `${key}.embeddings.word_embeddings`, config.vocabulary, config.hidden, 0);
     return stage("embeddings", bertEmbeddings(words, inputs.types, config, `${key}.embeddings`));
   });
   return bertLayers(x, inputs.mask, config, key);

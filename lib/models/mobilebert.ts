@@ -31,7 +31,7 @@ function feedForward(x: Tensor, config: TextConfig, key: string): Tensor {
  */
 export function mobileBertEmbeddings(inputs: TextInputs, config: TextConfig, key: string): Tensor {
   const { embedding, hidden } = config;
-  let words = nn.embedding(inputs.ids, `${key}.word_embeddings`, config.vocabulary, embedding);
+  let words = nn.embedding(inputs.ids, `${key}.word_embeddings`, config.vocabulary, embedding, 0);
   const [N, S] = inputs.ids.shape;
   if (config.trigram) {
     if (inputs.present) words = nn.binary(words, inputs.present, "mul");

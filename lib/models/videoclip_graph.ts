@@ -43,7 +43,8 @@ export const videoTokens = (features: Tensor, c: VideoClipConfig): Tensor =>
  */
 const words = (ids: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor => {
   const rows = c.textModel ? 2 : c.vocabularySize;
-  return nn.embedding(ids, `${bertPrefix(side, c)}.embeddings.word_embeddings`, rows, c.hiddenSize);
+  const padding = c.textModel ? undefined : c.padId;
+  return nn.embedding(ids, `${bertPrefix(side, c)}.embeddings.word_embeddings`, rows, c.hiddenSize, padding);
 };
 
 /** The sizes of a side's BERT. */

@@ -119,6 +119,6 @@ export const preprocess = (x: Tensor, attrs: PreprocessAttrs): Tensor => applyOp
 export const slice = (x: Tensor, start: readonly number[], size: readonly number[]): Tensor =>
   applyOp(sliceOp, [x], { start, size })[0];
 
-/** Rows of `<key>.weight` `[rows, width]` by id. */
-export const embedding = (ids: Tensor, key: string, rows: number, width: number): Tensor =>
-  applyOp(embeddingOp, [ids, parameter(`${key}.weight`, [rows, width])], {})[0];
+/** Rows of `<key>.weight` `[rows, width]` by id. An id that is only `padding` gets no gradient. */
+export const embedding = (ids: Tensor, key: string, rows: number, width: number, padding?: number): Tensor =>
+  applyOp(embeddingOp, [ids, parameter(`${key}.weight`, [rows, width])], padding === undefined ? {} : { padding })[0];

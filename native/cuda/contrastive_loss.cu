@@ -1,19 +1,19 @@
 // contrastive_loss: s[i, j] = scale a[i] . b[j];  P(i) = {j: group[j] = group[i]}, or {i} without groups
-//   loss = w (mean_i (LSE_j s[i, j] - LSE_{j in P(i)} s[i, j]) + mean_j (LSE_i s[i, j] - LSE_{i in P(j)} s[i, j]))
+//   loss = x mean_i (LSE_j s[i, j] - LSE_{j in P(i)} s[i, j]) + y mean_j (LSE_i s[i, j] - LSE_{i in P(j)} s[i, j])
 //
-// a, b [N, D] in f32, bf16 or f16; group [N] i32; loss [1], row LSE [N], column LSE [N] in f32. Scores and sums in f32;
-// products on tensor cores for 16-bit storage, plain FMA for f32 (gemm/math.h).
-// A block has a strip of rows and a range of columns, and goes through it in tiles of 128 x 64 scores. A tile is
-// reduced both ways where it lies, in shared memory: (maximum, sum of exponentials about it) of its rows is joined to
-// what the block has of them so far, that of its columns stays in registers over the strip. What the blocks have of
-// rows and of columns is joined in the order of ranges and strips by a second kernel, and a third adds up the loss:
-// every order follows from N and D. 128 threads, 72 KB of shared memory, 3 blocks an SM (2 for f32). Bytes: a once for
-// each range, b once for each strip (from L2). FLOPs: 2 N^2 D, 2 N^2 exponentials (4 N^2 at most with groups). Bound by
-// tensor cores from D = 256 on. Share of the roofline: not yet measured. After Cheng et al. 2024 (Inf-CL, arXiv
-// 2410.17243), but one product for both directions.
+// a, b [N, D] in f32, bf16 or f16; group [N] i32; loss [1] and the four log-sum-exps [N] in f32. Scores and sums in
+// f32; products on tensor cores for 16-bit storage, plain FMA for f32 (gemm/math.h). A block has a strip of rows and a
+// range of columns, and goes through it in tiles of 128 x 64 scores. A tile is reduced both ways where it lies, in
+// shared memory: (maximum, sum of exponentials about it) of its rows is joined to what the block has of them so far,
+// that of its columns stays in registers over the strip. What the blocks have of rows and of columns is joined in the
+// order of ranges and strips by a second kernel, and a third adds up the loss: every order follows from N and D. 128
+// threads, 72 KB of shared memory, 3 blocks an SM (2 for f32). Bytes: a once for each range, b once for each strip
+// (from L2). FLOPs: 2 N^2 D, 2 N^2 exponentials (4 N^2 at most with groups). Bound by tensor cores from D = 256 on.
+// Share of the roofline: not yet measured. After Cheng et al. 2024 (Inf-CL, arXiv 2410.17243), but one product for both
+// directions.
 #include "cuda/contrastive_loss/sums.h"
+#include "cuda/contrastive_loss/tile.h"
 #include "cuda/dispatch.h"
-#include "cuda/gemm/math.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/vector.h"
 #include "ops/contrastive_loss.h"
@@ -37,55 +37,6 @@ struct Arguments {
   int count, strip_tiles, range_tiles, ranges;
   float scale;  // times log2 e
 };
-
-template <typename T>
-struct MathOf {
-  using Tile = gemm::Tile128x64;
-  using Type = gemm::TensorCores<T, Tile>;
-};
-template <>
-struct MathOf<float> {
-  using Tile = gemm::TileF32;
-  using Type = gemm::PlainFma<Tile>;
-};
-
-// Scores of one tile, unscaled, into shared memory in the place of the stages.
-template <typename T, int V>
-VC_DEVICE void multiply_tile(const Arguments<T>& p, int row0, int column0, Shared<float> staged) {
-  using Tile = typename MathOf<T>::Tile;
-  using Math = typename MathOf<T>::Type;
-  static_assert(Tile::kM == kTileRows && Tile::kN == kTileColumns && Tile::kThreads == kThreads, "one tile for all");
-  constexpr uint32_t kStageElements = Tile::kStageBytes / sizeof(T);
-  const gemm::MatrixRows<T> a(p.a, 0, row0), b(p.b, 0, column0);
-  const gemm::Loader<T, V, Tile::kM, Tile, Math, gemm::MatrixRows<T>> a_loader(a);
-  const gemm::Loader<T, V, Tile::kN, Tile, Math, gemm::MatrixRows<T>> b_loader(b);
-  const Shared<T> stages = shared_array<T>(0, Tile::kStages * kStageElements);
-  const int steps = (p.a.columns + gemm::kStep<T> - 1) / gemm::kStep<T>;
-  const auto load = [&](int step, int slot) {
-    if (step < steps) {
-      const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
-      a_loader.load(stage, step);
-      b_loader.load(stage.offset(Tile::kM * gemm::kStep<T>), step);
-    }
-    cp_async_commit();
-  };
-  Math math;
-#pragma unroll
-  for (int step = 0; step < Tile::kStages - 1; ++step) load(step, step);
-  int slot = 0;
-  for (int step = 0; step < steps; ++step) {
-    const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
-    cp_async_wait<Tile::kStages - 2>();
-    sync_threads();
-    load(step + Tile::kStages - 1, slot == 0 ? Tile::kStages - 1 : slot - 1);
-    math.accumulate(stage, stage.offset(Tile::kM * gemm::kStep<T>));
-    slot = slot == Tile::kStages - 1 ? 0 : slot + 1;
-  }
-  cp_async_wait<0>();
-  sync_threads();
-  math.stage(staged);
-  sync_threads();
-}
 
 // Over the 16 lanes that share a row, the same bits in each of them.
 VC_DEVICE LogSum row_sum(const float (&x)[4]) {
@@ -197,7 +148,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T, V>) score_kernel(Argument
     const int32_t group = kGrouped && exists ? p.group.load(static_cast<size_t>(column0 + own_column)) : 0;
     LogSum all, positive;
     for (int row0 = strip * p.strip_tiles * kTileRows; row0 < row_end; row0 += kTileRows) {
-      multiply_tile<T, V>(p, row0, column0, staged);
+      multiply_tile<T, V>(p.a, p.b, row0, column0, staged);
       reduce_rows<kGrouped>(p, staged, row0, column0, range, first);
       reduce_columns<kGrouped>(p, staged, row0, own_column, group, &all, &positive);
       sync_threads();
@@ -227,8 +178,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T, V>) score_kernel(Argument
 
 struct JoinArguments {
   Sums sums;
-  Global<float> row_lse, column_lse;
+  Global<float> row_lse, column_lse, row_own, column_own;
   int count, ranges, strips;
+  float of_rows, of_columns;
   bool grouped;
 };
 
@@ -250,14 +202,17 @@ __global__ void __launch_bounds__(kThreads) join_kernel(JoinArguments p) {
   }
   p.row_lse.store(i, row);
   p.column_lse.store(i, column);
-  p.sums.terms.store(i, (row - row_positive) + (column - column_positive));
+  p.row_own.store(i, row_positive);
+  p.column_own.store(i, column_positive);
+  // a direction that does not count adds nothing, not even NaN
+  const float row_term = p.of_rows == 0 ? 0.0f : p.of_rows * (row - row_positive);
+  p.sums.terms.store(i, row_term + (p.of_columns == 0 ? 0.0f : p.of_columns * (column - column_positive)));
 }
 
 struct LossArguments {
   Global<float> loss;
   Global<const float> terms;
   int count;
-  float weight;
 };
 
 __global__ void __launch_bounds__(kThreads) loss_kernel(LossArguments p) {
@@ -271,7 +226,7 @@ __global__ void __launch_bounds__(kThreads) loss_kernel(LossArguments p) {
   float total = 0;
 #pragma unroll
   for (uint32_t w = 0; w < kThreads / kWarpSize; ++w) total += partial.load(w);
-  p.loss.store(0, p.weight * (total / static_cast<float>(p.count)));
+  p.loss.store(0, total / static_cast<float>(p.count));
 }
 
 template <typename T, int V>
@@ -310,12 +265,14 @@ Status contrastive_loss(const Call& call) {
   Status status = for_float(call.in[0].dtype, [&](auto zero) { return scores<decltype(zero)>(call, s, sums); });
   if (!status) return status;
   const auto count = static_cast<int>(s.count);
-  status = launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
-                  JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), count,
-                                static_cast<int>(s.ranges), static_cast<int>(s.strips), s.grouped});
+  status =
+      launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
+             JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), global<float>(call.out[3]),
+                           global<float>(call.out[4]), count, static_cast<int>(s.ranges), static_cast<int>(s.strips),
+                           static_cast<float>(call.attrs[1]), static_cast<float>(call.attrs[2]), s.grouped});
   if (!status) return status;
   return launch(loss_kernel, Grid{}, kThreads, sizeof(float) * kThreads / kWarpSize, call.stream,
-                LossArguments{global<float>(call.out[0]), sums.terms, count, static_cast<float>(call.attrs[1])});
+                LossArguments{global<float>(call.out[0]), sums.terms, count});
 }
 
 VIDEOCLIP_CUDA_KERNEL("contrastive_loss", contrastive_loss, workspace);

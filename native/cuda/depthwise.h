@@ -47,7 +47,7 @@ struct Arguments {
   Divider strips, out1, out2, vectors;  // strips of a line; outputs along axes 1 and 2; vectors of a block's channels
   int channels, block_channels, all_taps;
   int64_t items;  // strips x vectors of one block's channels
-  bool relu;
+  Activation activation;
 };
 
 // Outputs of a strip: with 8 channels 4, so that sums and weights fit the registers; with fewer channels 8.
@@ -148,10 +148,8 @@ VC_DEVICE void strip(const Arguments<T>& p, Shared<T> weights, int item, int fir
 #pragma unroll
       for (int e = 0; e < V; ++e) sum[o][e] += r[e];
     }
-    if (p.relu) {
-#pragma unroll
-      for (int e = 0; e < V; ++e) sum[o][e] = relu(sum[o][e]);
-    }
+    if (p.activation == kRelu) detail::activate_each<kRelu>(sum[o]);
+    if (p.activation == kSwish) detail::activate_each<kSwish>(sum[o]);
     store_values(p.out, static_cast<size_t>(row * p.out_stride + c), sum[o]);
   }
 }
@@ -245,7 +243,7 @@ Status depthwise(const Call& call, const Conv3dArgs& a) {
   p.residual_stride = residual ? residual.strides[3] : 0;
   p.channels = static_cast<int>(x.shape[4]);
   p.all_taps = static_cast<int>(a.taps());
-  p.relu = a.activation == 1;
+  p.activation = a.activation == kConvRelu ? kRelu : a.activation == kConvSwish ? kSwish : kNone;
   int vector = min(widest_vector(x, p.channels, 8),
                    min(widest_vector(y, p.channels, 8), widest_vector(residual, p.channels, 8)));
   const int bias_vector = widest_vector(call.in[2], p.channels, 4);

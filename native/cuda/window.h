@@ -32,8 +32,9 @@ struct Pool {
   int channels;
   bool flag;  // the last attribute
 
-  explicit Pool(const Call& call) {
-    const Tensor &in = call.in[0], &out = call.out[0];
+  explicit Pool(const Call& call) : Pool(call, call.in[0], call.out[0]) {}
+  // With the pool's input and output where they are not the call's: in its gradient.
+  Pool(const Call& call, const Tensor& in, const Tensor& out) {
     for (int i = 0; i < 3; ++i) {
       const auto attr = [&](int k) { return static_cast<int>(call.attrs[3 * k + i]); };
       axis[i] = {

@@ -11,6 +11,7 @@ import { makeInput } from "./case_input.js";
 import { check, type Result } from "./compare.js";
 
 const test = suite("conformance");
+const only = process.env.VIDEOCLIP_OPS?.split(",");
 /** Relative L2: one rounding to f32 is 3e-8 and sums here are short; one to f16 or bf16 is all that may happen. */
 const LIMITS = { f32: 1e-6, f16: 3e-4, bf16: 2.5e-3 };
 
@@ -20,6 +21,7 @@ const panelWidth = isas.find((isa) => isa.name === wanted)!.panelWidth;
 
 for (const definition of opDefinitions().values() as Iterable<OpDefinition<Record<string, unknown>>>) {
   if (definition.name === "reshape") continue; // a view: no kernel
+  if (only && !only.includes(definition.name)) continue;
   for (const row of definition.cases) {
     test(`${definition.name}: ${row.name}`, async () => {
       const attrs = "panelWidth" in row.attrs ? { ...row.attrs, panelWidth } : row.attrs;

@@ -67,6 +67,15 @@ test("activations, biases and residuals move into the epilogue", () => {
   assert.equal(names(gate), ["linear"]);
 });
 
+test("swish moves into a depthwise convolution, not into others", () => {
+  const depthwise = { kernel: [1, 3, 3], low: [0, 1, 1], groups: 6 } as const;
+  const fused = same(() => ({ y: nn.unary(nn.conv3d(x(), "c", 6, depthwise), "swish") }), passes.fuseEpilogue);
+  passes.deadCode(fused);
+  assert.equal(names(fused), ["conv3d"]);
+  const kept = same(() => ({ y: nn.unary(point(x(), "c", 6), "swish") }), passes.fuseEpilogue);
+  assert.ok(names(kept).includes("unary"));
+});
+
 test("a value that is read elsewhere is not fused away", () => {
   const graph = same(() => {
     const y = point(x(), "c", 6);

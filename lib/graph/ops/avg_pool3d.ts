@@ -1,5 +1,8 @@
 import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp, elements } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { avgPool3dGrad } from "./avg_pool3d_grad.js";
+import type { Triple } from "./conv3d.js";
 import { emitPool, encodePool, perWindow, type PoolAttrs, poolReference, poolShape } from "./pool.js";
 
 /** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
@@ -24,6 +27,8 @@ export const avgPool3d = defineOp<AvgPoolAttrs>({
       (inside, padded) => inside.reduce((p, q) => p + q, 0) / (a.countIncludePad ? padded : inside.length),
     );
   },
+  gradient: ({ inputs: [x], attrs, outGrads: [dy] }) =>
+    applyOp(avgPool3dGrad, [dy], { ...attrs, size: x!.shape.slice(1, 4) as unknown as Triple }),
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const axes = channelsFirst(5);
     let name = emitPool(emit, "AveragePool", [x!, y], a, { count_include_pad: a.countIncludePad ? 1 : 0 });

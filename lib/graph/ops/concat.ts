@@ -1,4 +1,6 @@
-import { defineOp, elements, shapeError, type TensorType } from "../tensor.js";
+import { defineOp, elements, isFloat, shapeError, type TensorType } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { slice } from "./slice.js";
 
 function shape(inputs: (TensorType | null)[], { axis }: { axis: number }): TensorType[] {
   const first = inputs[0]!.shape;
@@ -34,6 +36,14 @@ export const concat = defineOp<{ axis: number }>({
       }
     }
     return [{ shape: out, data }];
+  },
+  gradient: ({ inputs, attrs: { axis }, outGrads: [dy], needs }) => {
+    let first = 0;
+    return inputs.map((x, i) => {
+      const start = x!.shape.map((_, d) => (d === axis ? first : 0));
+      first += x!.shape[axis];
+      return needs[i] && isFloat(x!.dtype) ? applyOp(slice, [dy], { start, size: x!.shape })[0] : null;
+    });
   },
   toOnnx: ({ inputs, outputs: [y], attrs: a }, emit) => {
     const { axes } = emit.value(inputs[0]!);

@@ -1,10 +1,30 @@
-import { type Array64, defineOp, isFloat, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { combined, filled } from "../gradients.js";
+import {
+  type Array64,
+  defineOp,
+  type GradientNode,
+  isFloat,
+  sameShape,
+  shapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { contrastiveGrad } from "./contrastive_grad.js";
 
 export interface ContrastiveLossAttrs {
   /** Multiplies the dot products: 1 / temperature. VideoCLIP takes raw dot products: 1. */
   scale: number;
   /** How the two directions' means are joined: VideoCLIP adds them, CLIP takes their mean. */
   reduction: "sum" | "mean";
+  /** Which directions count: `rows` alone asks of each a which b is its own, `columns` the reverse. Default both. */
+  directions?: "both" | "rows" | "columns";
+}
+
+/** What the means of rows and of columns are multiplied by. */
+function weights({ reduction, directions = "both" }: ContrastiveLossAttrs): [number, number] {
+  const each = reduction === "mean" && directions === "both" ? 0.5 : 1;
+  return [directions === "columns" ? 0 : each, directions === "rows" ? 0 : each];
 }
 
 function shape([a, b, group]: (TensorType | null)[]): TensorType[] {
@@ -18,7 +38,7 @@ function shape([a, b, group]: (TensorType | null)[]): TensorType[] {
   if (group && (!sameShape(group.shape, [N]) || group.dtype !== "i32")) {
     throw shapeError("contrastive_loss", `i32 group [${N}]`, group.shape);
   }
-  return [[1], [N], [N]].map((size) => ({ shape: size, dtype: "f32" }));
+  return [[1], [N], [N], [N], [N]].map((size) => ({ shape: size, dtype: "f32" }));
 }
 
 function logSumExp(values: number[]): number {
@@ -26,7 +46,9 @@ function logSumExp(values: number[]): number {
   return top + Math.log(values.reduce((p, q) => p + Math.exp(q - top), 0));
 }
 
-function reference([a, b, group]: (Array64 | null)[], { scale, reduction }: ContrastiveLossAttrs): Array64[] {
+function reference([a, b, group]: (Array64 | null)[], attrs: ContrastiveLossAttrs): Array64[] {
+  const { scale } = attrs;
+  const [ofRows, ofColumns] = weights(attrs);
   const [N, D] = a!.shape;
   const all = Array.from({ length: N }, (_, i) => i);
   const dot = (i: number, j: number) => {
@@ -38,32 +60,54 @@ function reference([a, b, group]: (Array64 | null)[], { scale, reduction }: Cont
   const positives = (i: number) => (group ? all.filter((j) => group.data[j] === group.data[i]) : [i]);
   const rows = all.map((i) => logSumExp(s[i]));
   const columns = all.map((j) => logSumExp(all.map((i) => s[i][j])));
+  const own = all.map((i) => logSumExp(positives(i).map((j) => s[i][j])));
+  const ownColumns = all.map((i) => logSumExp(positives(i).map((j) => s[j][i])));
   let total = 0;
-  for (const i of all) {
-    const row = logSumExp(positives(i).map((j) => s[i][j]));
-    const column = logSumExp(positives(i).map((j) => s[j][i]));
-    total += rows[i] - row + (columns[i] - column);
-  }
-  const loss = (total / N) * (reduction === "mean" ? 0.5 : 1);
-  return [[loss], rows, columns].map((list) => ({ shape: [list.length], data: Float64Array.from(list) }));
+  for (const i of all) total += ofRows * (rows[i] - own[i]) + ofColumns * (columns[i] - ownColumns[i]);
+  return [[total / N], rows, columns, own, ownColumns].map((list) => ({
+    shape: [list.length],
+    data: Float64Array.from(list),
+  }));
+}
+
+/** Each output adds its gradient to the weights of the exponentials that the scores are differentiated by. */
+function gradient({ inputs, outputs, attrs, outGrads }: GradientNode<ContrastiveLossAttrs>): (Tensor | null)[] {
+  const [a, b, group] = inputs;
+  const [dLoss, ...given] = outGrads;
+  const [N] = a!.shape;
+  const [ofRows, ofColumns] = weights(attrs);
+  const factors = [ofRows, ofColumns, -ofRows, -ofColumns].map((weight, i) => {
+    const share = dLoss && weight !== 0 ? combined(filled([N], weight / N), dLoss, "mul") : null;
+    const own = given[i] ?? null;
+    return share && own ? combined(share, own, "add") : (share ?? own ?? filled([N], 0));
+  });
+  const [da, db] = applyOp(contrastiveGrad, [a, b, group ?? null, ...outputs.slice(1), ...factors], {
+    scale: attrs.scale,
+  });
+  return [da, db, null];
 }
 
 const x = (N: number, D: number, scale = 1) => ({ shape: [N, D], scale });
 const group = (N: number, integer: number) => ({ shape: [N], dtype: "i32" as const, integer });
-const attrs = (scale = 1, reduction: ContrastiveLossAttrs["reduction"] = "sum") => ({ scale, reduction });
+const attrs = (
+  scale = 1,
+  reduction: ContrastiveLossAttrs["reduction"] = "sum",
+  directions: ContrastiveLossAttrs["directions"] = "both",
+) => ({ scale, reduction, directions });
 
 /**
  * Symmetric InfoNCE over the dot products of a `[N, D]` and b `[N, D]` (VideoCLIP, arXiv 2109.14084, section 3.2): outputs
- * the loss `[1]` and, for the backward pass, the log-sum-exp of every row and of every column `[N]`. Row i's positive is
- * row i of the other side; with `group` i32 `[N]` all rows of its group are, and the numerator sums over them as in MIL-NCE
- * (arXiv 1912.06430). The N x N scores are never stored.
+ * the loss `[1]` and, each `[N]`, the log-sum-exp of every row and of every column, and those of their positives. Row i's
+ * positive is row i of the other side; with `group` i32 `[N]` all rows of its group are, and the numerator sums over them
+ * as in MIL-NCE (arXiv 1912.06430). The N x N scores are never stored, forward or backward. Every output has a gradient.
  */
 export const contrastiveLoss = defineOp<ContrastiveLossAttrs>({
   name: "contrastive_loss",
   operands: 3,
   shape,
-  encode: (a) => [a.scale, a.reduction === "mean" ? 0.5 : 1],
+  encode: (a) => [a.scale, ...weights(a)],
   reference,
+  gradient,
   notInOnnx: "a loss of training: what is exported is the encoders before it",
   cases: [
     { name: "one", inputs: [x(1, 1), x(1, 1)], attrs: attrs() },
@@ -72,6 +116,8 @@ export const contrastiveLoss = defineOp<ContrastiveLossAttrs>({
     { name: "many tiles", inputs: [x(401, 64), x(401, 64)], attrs: attrs(2) },
     { name: "far apart", inputs: [x(150, 96, 8), x(150, 96, 8)], attrs: attrs(1, "mean") },
     { name: "no difference", inputs: [x(45, 3, 0), x(45, 3)], attrs: attrs() },
+    { name: "rows", inputs: [x(37, 24), x(37, 24)], attrs: attrs(1, "sum", "rows") },
+    { name: "columns", inputs: [x(37, 24), x(37, 24), group(37, 9)], attrs: attrs(2, "mean", "columns") },
     { name: "groups", inputs: [x(150, 24), x(150, 24), group(150, 31)], attrs: attrs() },
     { name: "groups far apart", inputs: [x(61, 50, 7), x(61, 50, 7), group(61, 9)], attrs: attrs(1, "mean") },
   ],

@@ -25,12 +25,20 @@ export interface Conv3dAttrs {
   low: Triple;
   high: Triple;
   groups: number;
-  activation: "none" | "relu";
+  /** `swish` x sigmoid(x): depthwise convolutions only. */
+  activation: "none" | "relu" | "swish";
   /** Channel widths of the outputs; one entry means one output of all channels. */
   split: readonly number[];
   /** Set by the pass that packs weights: the weight input is then a flat packed array. */
   packed?: boolean;
 }
+
+/** As many groups as channels in and out. */
+export function isDepthwise(a: Conv3dAttrs, channels: number): boolean {
+  return a.groups > 1 && a.groups === channels && a.groups === a.outChannels;
+}
+
+const ACTIVATIONS = ["none", "relu", "swish"] as const;
 
 /** No window, no stride, one group: a matrix product over positions. */
 export function isPointwise(a: Conv3dAttrs): boolean {
@@ -62,6 +70,9 @@ function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
   if (scale && (!isPointwise(a) || !sameShape(scale.shape, [x.shape[0], channels]))) {
     throw shapeError("conv3d", `scale [${x.shape[0]}, ${channels}] of a pointwise convolution`, scale.shape);
   }
+  if (a.activation === "swish" && !isDepthwise(a, channels)) {
+    throw shapeError("conv3d", "a depthwise convolution for swish", [a.groups, channels, a.outChannels]);
+  }
   if (a.split.reduce((p, q) => p + q, 0) !== a.outChannels || (a.split.length > 1 && a.groups > 1)) {
     throw shapeError("conv3d", `outputs that add up to ${a.outChannels} channels`, a.split);
   }
@@ -75,6 +86,11 @@ function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
     throw shapeError("conv3d", `residual [${outputs[0].shape.join(", ")}]`, residual.shape);
   }
   return outputs;
+}
+
+function activate(kind: Conv3dAttrs["activation"], v: number): number {
+  if (kind === "relu") return Math.max(0, v);
+  return kind === "swish" ? v / (1 + Math.exp(-v)) : v;
 }
 
 function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
@@ -113,7 +129,7 @@ function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
               }
             }
             const v = sum + (bias ? bias.data[o] : 0) + (residual ? residual.data[at] : 0);
-            y[at] = a.activation === "relu" ? Math.max(0, v) : v;
+            y[at] = activate(a.activation, v);
           }
   let first = 0;
   return a.split.map((width) => {
@@ -140,6 +156,7 @@ function toOnnx({ inputs, outputs, attrs: a }: OnnxNode<Conv3dAttrs>, emit: Onnx
   });
   if (residual) name = emit.node("Add", [name, emit.arranged(residual, axes)]);
   if (a.activation === "relu") name = emit.node("Relu", [name]);
+  if (a.activation === "swish") name = emit.node("Mul", [name, emit.node("Sigmoid", [name])]);
   const parts =
     outputs.length > 1 ? emit.nodes("Split", [name, emit.integers(a.split)], { axis: 1 }, outputs.length) : [name];
   outputs.forEach((output, i) => {
@@ -172,7 +189,7 @@ export const conv3d = defineOp<Conv3dAttrs>({
   encode: (a) => [
     a.groups,
     a.outChannels,
-    a.activation === "relu" ? 1 : 0,
+    ACTIVATIONS.indexOf(a.activation),
     ...a.kernel,
     ...a.stride,
     ...a.low,
@@ -226,6 +243,44 @@ export const conv3d = defineOp<Conv3dAttrs>({
       name: "depthwise sliding",
       inputs: [x(2, 3, 4, 16, 54), w(54, 1, 3, 3, 3), w(54), x(2, 3, 4, 16, 54)],
       attrs: conv3dAttrs({ outChannels: 54, kernel: [3, 3, 3], low: [1, 1, 1], groups: 54, activation: "relu" }),
+    },
+    {
+      name: "depthwise swish",
+      inputs: [{ shape: [2, 3, 6, 9, 54] }, { shape: [54, 1, 3, 3, 3] }, { shape: [54] }],
+      attrs: conv3dAttrs({ outChannels: 54, kernel: [3, 3, 3], low: [1, 1, 1], groups: 54, activation: "swish" }),
+    },
+    {
+      name: "depthwise swish, stride 2, odd channels",
+      inputs: [{ shape: [1, 2, 7, 10, 13] }, { shape: [13, 1, 1, 3, 3] }, { shape: [13] }, { shape: [1, 2, 4, 5, 13] }],
+      attrs: conv3dAttrs({
+        outChannels: 13,
+        kernel: [1, 3, 3],
+        stride: [1, 2, 2],
+        low: [0, 1, 1],
+        groups: 13,
+        activation: "swish",
+      }),
+    },
+    {
+      name: "depthwise swish of any window",
+      inputs: [{ shape: [1, 3, 4, 5, 20] }, { shape: [20, 1, 1, 1, 5] }, { shape: [20] }],
+      attrs: conv3dAttrs({
+        outChannels: 20,
+        kernel: [1, 1, 5],
+        low: [0, 0, 2],
+        groups: 20,
+        activation: "swish",
+      }),
+    },
+    {
+      name: "depthwise unpadded sliding, wide stride",
+      inputs: [x(1, 4, 6, 19, 40), w(40, 1, 2, 2, 3), w(40)],
+      attrs: conv3dAttrs({ outChannels: 40, kernel: [2, 2, 3], stride: [2, 1, 2], groups: 40 }),
+    },
+    {
+      name: "depthwise of one column",
+      inputs: [x(2, 2, 3, 1, 24), w(24, 1, 3, 3, 3), w(24)],
+      attrs: conv3dAttrs({ outChannels: 24, kernel: [3, 3, 3], low: [1, 1, 1], groups: 24 }),
     },
     {
       name: "depthwise 5x1x1",
@@ -295,6 +350,16 @@ export const conv3d = defineOp<Conv3dAttrs>({
       name: "odd channels with scale",
       inputs: [x(2, 2, 3, 5, 13), w(17, 13, 1, 1, 1), null, null, w(2, 13)],
       attrs: conv3dAttrs({ outChannels: 17, kernel: [1, 1, 1] }),
+    },
+    {
+      name: "pointwise of few and of half a vector's columns",
+      inputs: [x(1, 1, 1, 3, 70), w(71, 70, 1, 1, 1), w(71)],
+      attrs: conv3dAttrs({ outChannels: 71, kernel: [1, 1, 1], split: [8, 5, 24, 20, 14], activation: "relu" }),
+    },
+    {
+      name: "pointwise of half a vector with residual, strided",
+      inputs: [x(2, 3, 5, 7, 26), w(56, 26, 1, 1, 1), w(56), x(2, 2, 3, 4, 56)],
+      attrs: conv3dAttrs({ outChannels: 56, kernel: [1, 1, 1], stride: [2, 2, 2], activation: "relu" }),
     },
     {
       name: "1x1x1 stride 2",

@@ -1,4 +1,6 @@
 import { defineOp, elements, shapeError } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { globalMeanGrad } from "./global_mean_grad.js";
 import { storageType } from "./storage.js";
 
 /** Mean over all positions: x `[N, ..., C]` to `[N, C]`. */
@@ -18,6 +20,7 @@ export const globalMean = defineOp<Record<string, never>>({
       data[Math.floor(i / (positions * C)) * C + (i % C)] += x!.data[i] / positions;
     return [{ shape: [N, C], data }];
   },
+  gradient: ({ inputs: [x], outGrads: [dy] }) => applyOp(globalMeanGrad, [dy], { shape: x!.shape }),
   toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);
     const ends = [0, axes.length - 1];

@@ -1,5 +1,7 @@
 import { channelsFirst } from "../onnx_emitter.js";
 import { defineOp } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { maxPool3dGrad } from "./max_pool3d_grad.js";
 import { emitPool, encodePool, perWindow, type PoolAttrs, poolReference, poolShape } from "./pool.js";
 
 /** Maximum over windows of x `[N, T, H, W, C]`. */
@@ -22,6 +24,7 @@ export const maxPool3d = defineOp<MaxPoolAttrs>({
       Math.max(...inside, a.padding === "zero" && inside.length < padded ? 0 : -Infinity),
     );
   },
+  gradient: ({ inputs: [x], attrs, outGrads: [dy] }) => applyOp(maxPool3dGrad, [x, dy], attrs),
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const axes = channelsFirst(5);
     const { nonNegative } = emit.value(x!);

@@ -1,7 +1,8 @@
-import { defineOp, denseStrides, elements, shapeError } from "../tensor.js";
+import { defineOp, denseStrides, elements, isFloat, type OpDefinition, shapeError } from "../tensor.js";
+import { applyOp } from "../trace.js";
 
 /** Axis `i` of the output is axis `order[i]` of the input: changes of layout. */
-export const permute = defineOp<{ order: readonly number[] }>({
+export const permute: OpDefinition<{ order: readonly number[] }> = defineOp<{ order: readonly number[] }>({
   name: "permute",
   shape: ([x], a) => {
     if ([...a.order].sort((p, q) => p - q).some((v, i) => v !== i) || a.order.length !== x!.shape.length) {
@@ -20,6 +21,8 @@ export const permute = defineOp<{ order: readonly number[] }>({
     });
     return [{ shape: out, data }];
   },
+  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }) =>
+    isFloat(x!.dtype) ? applyOp(permute, [dy], { order: a.order.map((_, i) => a.order.indexOf(i)) }) : [null],
   // no node: the value is the same, its axes have other numbers
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);

@@ -68,6 +68,27 @@ export function poolReference(
   return [{ shape: out, data: y }];
 }
 
+/** Calls `visit` for every window of a pool from x to y: where its output lies, and per axis what `windowAlong` says. */
+export function eachWindow(
+  a: PoolAttrs,
+  x: readonly number[],
+  y: readonly number[],
+  visit: (n: number, output: number, axes: { start: number; begin: number; end: number; padded: number }[]) => void,
+): void {
+  const [N, T, H, W, C] = y;
+  let output = 0;
+  for (let n = 0; n < N; n++)
+    for (let t = 0; t < T; t++)
+      for (let h = 0; h < H; h++)
+        for (let w = 0; w < W; w++, output += C) {
+          const axes = [t, h, w].map((o, i) => ({
+            ...windowAlong(a, i, x[1 + i], o),
+            start: o * a.stride[i] - a.low[i],
+          }));
+          visit(n, output, axes);
+        }
+}
+
 /**
  * A pool of x, channels-first. All padding is ONNX's own (-inf, or 0 in a mean): its ceil mode differs between versions,
  * and a Pad node before a MaxPool is one that onnxruntime takes for padding with -inf.

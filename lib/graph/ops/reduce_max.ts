@@ -1,4 +1,6 @@
 import { defineOp } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { reduceMaxGrad } from "./reduce_max_grad.js";
 import { storageType } from "./storage.js";
 
 /** Maximum over the second-last axis: x `[..., S, C]` to `[..., C]`. */
@@ -18,6 +20,7 @@ export const reduceMax = defineOp<Record<string, never>>({
     });
     return [{ shape: [...x!.shape.slice(0, -2), C], data }];
   },
+  gradient: ({ inputs: [x], outGrads: [dy] }) => applyOp(reduceMaxGrad, [x, dy], {}),
   toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
     const over = emit.integers([x!.shape.length - 2]);
     const { nonNegative } = emit.value(x!);

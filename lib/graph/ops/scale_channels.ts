@@ -1,8 +1,10 @@
-import { defineOp, elements, sameShape, shapeError } from "../tensor.js";
+import { combined, summed } from "../gradients.js";
+import { defineOp, elements, type OpDefinition, sameShape, shapeError } from "../tensor.js";
+import { applyOp } from "../trace.js";
 import { storageType } from "./storage.js";
 
 /** y[n, ..., c] = x[n, ..., c] g[n, c]: the self-gate of S3D-G and of squeeze-and-excitation. */
-export const scaleChannels = defineOp<Record<string, never>>({
+export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Record<string, never>>({
   name: "scale_channels",
   shape: ([x, g]) => {
     const want = [x!.shape[0], x!.shape[x!.shape.length - 1]];
@@ -16,6 +18,13 @@ export const scaleChannels = defineOp<Record<string, never>>({
     const C = x!.shape[x!.shape.length - 1];
     const perClip = elements(x!.shape) / N;
     return [{ shape: x!.shape, data: x!.data.map((v, i) => v * g!.data[Math.floor(i / perClip) * C + (i % C)]) }];
+  },
+  gradient: ({ inputs: [x, g], outGrads: [dy], needs }) => {
+    const positions = x!.shape.slice(1, -1).map((_, i) => i + 1);
+    return [
+      needs[0] ? applyOp(scaleChannels, [dy!, g], {})[0] : null,
+      needs[1] ? summed(combined(dy!, x!, "mul"), positions) : null,
+    ];
   },
   toOnnx: ({ inputs: [x, g], outputs: [y] }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);

@@ -1,4 +1,6 @@
-import { defineOp, denseStrides, elements, shapeError } from "../tensor.js";
+import { defineOp, denseStrides, elements, isFloat, shapeError } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { pad } from "./pad.js";
 
 export interface SliceAttrs {
   start: readonly number[];
@@ -25,6 +27,10 @@ export const slice = defineOp<SliceAttrs>({
       return x!.data[index];
     });
     return [{ shape: a.size, data }];
+  },
+  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }) => {
+    if (!isFloat(x!.dtype)) return [null];
+    return applyOp(pad, [dy], { low: a.start, high: x!.shape.map((n, i) => n - a.start[i] - a.size[i]) });
   },
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);

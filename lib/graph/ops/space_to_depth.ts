@@ -1,5 +1,8 @@
 import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
+import { reshaped } from "../gradients.js";
 import { defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { permute } from "./permute.js";
 
 function shape([x]: (TensorType | null)[]): TensorType[] {
   if (x?.shape.length !== 5 || x.shape.slice(1, 4).some((n) => n % 2)) {
@@ -33,6 +36,11 @@ export const spaceToDepth = defineOp<Record<string, never>>({
       return x!.data[at.reduce((sum, v, d) => sum + v * from[d], 0)];
     });
     return [{ shape: out, data }];
+  },
+  gradient: ({ inputs: [x], outGrads: [dy] }) => {
+    const [N, T, H, W, C] = x!.shape;
+    const cells = reshaped(dy!, [N, T / 2, H / 2, W / 2, 2, 2, 2, C]);
+    return [reshaped(applyOp(permute, [cells], { order: [0, 1, 4, 2, 5, 3, 6, 7] })[0], x!.shape)];
   },
   toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
     const axes = channelsFirst(5);

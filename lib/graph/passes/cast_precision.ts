@@ -7,6 +7,7 @@ import { fromParameters } from "./choose_winograd.js";
 export const FULL_PRECISION: Record<string, readonly number[]> = {
   attention: [3],
   attention_grad: [3],
+  contrastive_grad: [3, 4, 5, 6, 7, 8, 9, 10],
   cross_entropy: [2],
   cross_entropy_grad: [2, 3, 4],
   conv3d: [2],
@@ -14,6 +15,8 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
   mean_of_sums: [0],
   linear: [2],
   batch_norm: [1, 2, 3, 4],
+  batch_norm_grad: [2, 3, 4, 5],
+  batch_norm_train: [1, 2, 3, 4],
   layer_norm: [1, 2],
   layer_norm_grad: [1],
 };

@@ -1,4 +1,13 @@
-import { binary, type Conv3dAttrs, conv3d, type LinearAttrs, linear, type UnaryKind, unary } from "../ops/index.js";
+import {
+  binary,
+  type Conv3dAttrs,
+  conv3d,
+  isDepthwise,
+  type LinearAttrs,
+  linear,
+  type UnaryKind,
+  unary,
+} from "../ops/index.js";
 import { type Node, type OpDefinition, sameShape, type Tensor } from "../tensor.js";
 import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../trace.js";
 
@@ -49,11 +58,16 @@ function fuseAdd(graph: Graph, node: Node): void {
   }
 }
 
+/** Whether the tensor is a depthwise convolution's, which has a swish of its own. */
+function depthwise(x: Tensor): boolean {
+  return is(x.node, conv3d) && isDepthwise(x.node.attrs as unknown as Conv3dAttrs, x.node.inputs[0]!.shape[4]);
+}
+
 function fuseActivation(graph: Graph, node: Node): void {
   const x = node.inputs[0]!;
   const kind = node.attrs.kind as UnaryKind;
-  if (kind === "relu" && openConv(graph, x)) {
-    const attrs: Conv3dAttrs = { ...(x.node.attrs as unknown as Conv3dAttrs), activation: "relu" };
+  if ((kind === "relu" || (kind === "swish" && depthwise(x))) && openConv(graph, x)) {
+    const attrs: Conv3dAttrs = { ...(x.node.attrs as unknown as Conv3dAttrs), activation: kind };
     replace(graph, node, makeNode(conv3d, x.node.inputs, attrs, x.node.layer));
     return;
   }

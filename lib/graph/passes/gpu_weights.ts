@@ -1,4 +1,4 @@
-import { cast, type Conv3dAttrs, conv3d, conv3dSums, linear, permute } from "../ops/index.js";
+import { cast, type Conv3dAttrs, conv3d, conv3dGradInput, conv3dSums, linear, permute } from "../ops/index.js";
 import type { Node, OpDefinition, Tensor } from "../tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../trace.js";
 
@@ -18,7 +18,7 @@ function isDepthwise({ inputs: [x], attrs }: Node): boolean {
  */
 export function gpuWeights(graph: Graph): void {
   for (const node of [...graph.nodes]) {
-    const convolution = [conv3d, conv3dSums].some((op) => node.op === (op as OpDefinition<never>));
+    const convolution = [conv3d, conv3dSums, conv3dGradInput].includes(node.op as never);
     if ((!convolution && node.op !== (linear as OpDefinition<never>)) || node.attrs.packed) continue;
     const [x, weight, ...rest] = node.inputs;
     const add = (made: ReturnType<typeof makeNode>): Tensor => {

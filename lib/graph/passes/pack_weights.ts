@@ -3,6 +3,8 @@ import {
   conv3d,
   conv3dBf16,
   conv3dSums,
+  type Conv3dGradInputAttrs,
+  conv3dGradInput,
   type LinearAttrs,
   linear,
   packConvWeight,
@@ -24,6 +26,10 @@ function packer(node: Node, panelWidth: number): ((weight: Node["inputs"][0]) =>
   if (is(conv3dBf16)) {
     const { split } = node.attrs as unknown as Conv3dAttrs;
     return (weight) => makeNode(packConvWeightBf16, [weight], { split, panelWidth }, node.layer);
+  }
+  if (is(conv3dGradInput)) {
+    const { groups, inChannels } = node.attrs as unknown as Conv3dGradInputAttrs;
+    return (weight) => makeNode(packConvWeight, [weight], { groups, split: [inChannels], panelWidth }, node.layer);
   }
   if (is(conv3d) || is(conv3dSums)) {
     const { groups, split } = node.attrs as unknown as Conv3dAttrs;

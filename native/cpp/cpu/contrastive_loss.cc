@@ -219,6 +219,7 @@ Status contrastive_loss(const Call& call) {
     });
   }
   float *row_lse = call.out[1].f32(), *column_lse = call.out[2].f32();
+  float *row_own = call.out[3].f32(), *column_own = call.out[4].f32();
   double total = 0;
   for (int64_t i = 0; i < s.count; ++i) {
     LogSumExp columns, positive;
@@ -228,13 +229,16 @@ Status contrastive_loss(const Call& call) {
       const LogSumExp& own = all.column_positive[strip * s.count + i];
       if (own.sum > 0) positive.add(own.top, own.sum);
     }
-    const double row = all.rows[i].value(), both = columns.value();
-    const double good = group ? all.row_positive[i].value() + positive.value() : 2.0 * all.positive[i];
-    row_lse[i] = static_cast<float>(row);
-    column_lse[i] = static_cast<float>(both);
-    total += row + both - good;
+    const double row = all.rows[i].value(), column = columns.value();
+    const double own = group ? all.row_positive[i].value() : all.positive[i];
+    const double other = group ? positive.value() : all.positive[i];
+    row_lse[i] = static_cast<float>(row), row_own[i] = static_cast<float>(own);
+    column_lse[i] = static_cast<float>(column), column_own[i] = static_cast<float>(other);
+    // a direction that does not count adds nothing, not even NaN
+    if (call.attrs[1] != 0) total += call.attrs[1] * (row - own);
+    if (call.attrs[2] != 0) total += call.attrs[2] * (column - other);
   }
-  call.out[0].f32()[0] = static_cast<float>(call.attrs[1] * total / static_cast<double>(s.count));
+  call.out[0].f32()[0] = static_cast<float>(total / static_cast<double>(s.count));
   return {};
 }
 

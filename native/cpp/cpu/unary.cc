@@ -1,18 +1,11 @@
 #include "ops/unary.h"
 
 #include "cpu/activation.h"
-#include "cpu/vector_math.h"
+#include "cpu/swish.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
-
-// As the scalar form in activation.h.
-inline Vec sigmoid(Vec x) {
-  const Vec zero = {}, one = splat(1.0f);
-  const Vec e = exp(x < zero ? x : -x);
-  return (x < zero ? e : one) / (one + e);
-}
 
 template <typename F>
 inline void map(const float* in, float* out, int64_t n, const F& f) {
@@ -34,7 +27,7 @@ void apply(int kind, const float* in, float* out, int64_t n) {
         return x * sigmoid(u + u);
       });
     case 5:
-      return map(in, out, n, [](Vec x) { return x * sigmoid(x); });
+      return map(in, out, n, [](Vec x) { return swish(x); });
     case 6:
       return map(in, out, n, [](Vec x) { return exp(x); });
     default:

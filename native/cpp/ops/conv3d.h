@@ -8,8 +8,8 @@
 //     3 residual  like y, one output only    optional
 //     4 scale     [N, Cin]                   optional; 1x1x1, stride 1, no padding, one group only
 // out s y_s       [N, T', H', W', split[s]]  consecutive ranges of the Cout channels, each a view of its own
-// attrs           groups, Cout, activation (0 none, 1 relu), kT kH kW, sT sH sW, low padding T H W, high padding T H W,
-//                 then the widths of the outputs
+// attrs           groups, Cout, activation (0 none, 1 relu, 2 swish: depthwise only), kT kH kW, sT sH sW, low padding
+//                 T H W, high padding T H W, then the widths of the outputs
 #include "runtime/kernel.h"
 
 namespace videoclip {
@@ -18,6 +18,8 @@ namespace videoclip {
 inline bool merges_width(int64_t kernel_w, int64_t channels) {
   return kernel_w > 1 && channels <= 32 && kernel_w * channels <= 4096;
 }
+
+constexpr int64_t kConvRelu = 1, kConvSwish = 2;
 
 struct Conv3dArgs {
   int64_t groups, out_channels, activation;

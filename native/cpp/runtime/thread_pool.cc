@@ -9,6 +9,8 @@ namespace {
 // waits for another looks for this long before it sleeps: the gap between two instructions of a program is shorter.
 constexpr std::chrono::microseconds kLook{50};
 
+constexpr uint64_t kMostTasks = 0xffffffff;
+
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -29,7 +31,28 @@ void look(const Ready& ready) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+// -1 when there is none left.
+int64_t ThreadPool::Range::take_first() {
+  uint64_t old = left.load(std::memory_order_relaxed);
+  for (;;) {
+    const uint64_t begin = old & kMostTasks, end = old >> 32;
+    if (begin >= end) return -1;
+    if (left.compare_exchange_weak(old, old + 1, std::memory_order_relaxed)) return static_cast<int64_t>(begin);
+  }
+}
+
+int64_t ThreadPool::Range::take_last() {
+  uint64_t old = left.load(std::memory_order_relaxed);
+  for (;;) {
+    const uint64_t begin = old & kMostTasks, end = old >> 32;
+    if (begin >= end) return -1;
+    if (left.compare_exchange_weak(old, begin | (end - 1) << 32, std::memory_order_relaxed)) {
+      return static_cast<int64_t>(end - 1);
+    }
+  }
+}
+
+ThreadPool::ThreadPool(int threads) : ranges_(static_cast<size_t>(threads < 1 ? 1 : threads)) {
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
@@ -43,16 +66,26 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::drain(int thread) {
-  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) task_(context_, i, thread);
+  for (int64_t i; (i = ranges_[static_cast<size_t>(thread)].take_first()) >= 0;) task_(context_, i, thread);
+  for (size_t other = 1; other < ranges_.size(); ++other) {
+    Range& range = ranges_[(static_cast<size_t>(thread) + other) % ranges_.size()];
+    for (int64_t i; (i = range.take_last()) >= 0;) task_(context_, i, thread);
+  }
 }
 
 void ThreadPool::run(int64_t tasks, Task task, const void* context) {
+  if (tasks > static_cast<int64_t>(kMostTasks)) {
+    for (int64_t i = 0; i < tasks; ++i) task(context, i, 0);
+    return;
+  }
   {
     std::lock_guard<std::mutex> lock(mutex_);
     task_ = task;
     context_ = context;
-    tasks_ = tasks;
-    next_.store(0, std::memory_order_relaxed);
+    const uint64_t all = static_cast<uint64_t>(tasks), share = ranges_.size();
+    for (uint64_t i = 0; i < share; ++i) {
+      ranges_[i].left.store(i * all / share | (i + 1) * all / share << 32, std::memory_order_relaxed);
+    }
     busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
     generation_.fetch_add(1, std::memory_order_release);  // publishes all of the above
   }

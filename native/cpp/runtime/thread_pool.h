@@ -8,8 +8,10 @@
 
 namespace videoclip {
 
-// Fork-join over numbered tasks. The calling thread works too; tasks are taken from one counter, so which thread does a
-// task is not fixed. Kernels therefore never let a result depend on the thread or on the number of threads.
+// Fork-join over numbered tasks. The calling thread works too. Every thread begins with a range of its own, so that it
+// meets in the next instruction what it wrote in this one, and takes from the ends of the others' when it is done:
+// which thread does a task is not fixed. Kernels therefore never let a result depend on the thread or on the number of
+// threads.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);
@@ -33,6 +35,12 @@ class ThreadPool {
 
  private:
   using Task = void (*)(const void*, int64_t, int);
+  // The tasks of a thread that nobody has taken, as end << 32 | begin.
+  struct alignas(64) Range {
+    std::atomic<uint64_t> left{0};
+    int64_t take_first();
+    int64_t take_last();
+  };
   void run(int64_t tasks, Task task, const void* context);
   void drain(int thread);
   void work(int thread);
@@ -45,8 +53,7 @@ class ThreadPool {
   std::atomic<int> busy_{0};
   Task task_ = nullptr;
   const void* context_ = nullptr;
-  int64_t tasks_ = 0;
-  std::atomic<int64_t> next_{0};
+  std::vector<Range> ranges_;
 };
 
 }  // namespace videoclip

@@ -1,10 +1,10 @@
 #pragma once
 // out[m, n] = act( sum_k A[m, k] B[n, k] + bias[n] + residual[m, n] ): the one kernel behind conv3d and linear.
 //
-// A: rows of a matrix or windows of a convolution (operands.h). B: [columns][K]. Storage T, sums in f32.
-// A block has one tile of outputs (tiles.h) and walks K in steps of 128 bytes through kStages stages of shared memory,
-// filled by cp.async kStages - 1 steps ahead; one barrier a step. Every output is summed in the order of K, whatever
-// the tile. Tiles of one range of rows are neighbours in the grid, so that A comes from L2 all but once.
+// A: rows of a matrix, windows of a convolution or of its gradient (operands.h). B: [columns][K]. Storage T, sums in
+// f32. A block has one tile of outputs (tiles.h) and walks K in steps of 128 bytes through kStages stages of shared
+// memory, filled by cp.async kStages - 1 steps ahead; one barrier a step. Every output is summed in the order of K,
+// whatever the tile. Tiles of one range of rows are neighbours in the grid, so that A comes from L2 all but once.
 #include "cuda/gemm/epilogue.h"
 #include "cuda/primitives/kernel.h"
 
@@ -27,6 +27,8 @@ template <typename T>
 MatrixRows<T> rows_of(const Matrix<T>&);
 template <typename T>
 WindowRows<T> rows_of(const Windows<T>&);
+template <typename T>
+SpreadRows<T> rows_of(const SpreadWindows<T>&);
 
 template <typename T, class Tile, bool kTensorCores>
 struct MathOf {

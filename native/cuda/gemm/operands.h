@@ -76,6 +76,7 @@ class WindowRows {
     uint64_t needs;
   };
 
+  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first) : WindowRows(w, base, first, w.rows) {}
   // Rows `first` to `end` - 1.
   VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first, int end)
       : w_(w), data_(w.data.offset(base)), first_(first), end_(end) {}
@@ -129,6 +130,83 @@ class WindowRows {
   }
 
   const Windows<T>& w_;
+  Global<const T> data_;
+  int first_, end_;
+  Shared<uint32_t> table_;
+};
+
+// The same for the gradient of a convolution with respect to its input: row m is a position of that input, whose tap k
+// meets output (m + k - low) / step where the quotient is whole. With q and r the quotient and remainder of m - low,
+// that is q + ceil(k / step), so that a row and a column still add up, and r decides which taps are valid.
+template <typename T>
+struct SpreadWindows {
+  Global<const T> data;
+  int64_t stride[4];                        // of the output gradient: N, T, H, W
+  int size[3], kernel[3], step[3], low[3];  // size: of the output
+  int rows, columns;
+  Divider channels, taps_w, taps_h, in_w, in_h, in_t;
+};
+
+template <typename T>
+class SpreadRows {
+ public:
+  static constexpr uint32_t kTableBytes = 16;  // for each row
+  using Row = typename WindowRows<T>::Row;
+  using Column = typename WindowRows<T>::Column;
+
+  VC_DEVICE SpreadRows(const SpreadWindows<T>& w, size_t base, int first, int end)
+      : w_(w), data_(w.data.offset(base)), first_(first), end_(end) {}
+
+  // For rows 0 to count - 1; a barrier has to follow before `row`.
+  VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {
+    table_ = shared_array<uint32_t>(byte_offset, static_cast<uint32_t>(count) * 4);
+    for (int r = static_cast<int>(threadIdx.x); r < count; r += threads) {
+      const Row row = first_ + r < end_ ? decode(first_ + r) : Row{0, 0};
+      table_.store_packed<4>(static_cast<uint32_t>(r) * 4,
+                             {{static_cast<uint32_t>(row.offset), static_cast<uint32_t>(row.offset >> 32),
+                               static_cast<uint32_t>(row.taps), static_cast<uint32_t>(row.taps >> 32)}});
+    }
+  }
+
+  VC_DEVICE Row row(int r) const {
+    const Packed<uint32_t, 4> words = table_.load_packed<4>(static_cast<uint32_t>(r) * 4);
+    return {static_cast<int64_t>(words[0] | uint64_t{words[1]} << 32), words[2] | uint64_t{words[3]} << 32};
+  }
+
+  VC_DEVICE Column column(int k) const {
+    if (k >= w_.columns) return {0, uint64_t{1} << kWindowBits};
+    int c, kw, kh;
+    const int tap = w_.channels.divide(k, &c);
+    const int kt = w_.taps_h.divide(w_.taps_w.divide(tap, &kw), &kh);
+    const auto outputs = [&](int axis, int taps) { return (taps + w_.step[axis] - 1) / w_.step[axis]; };
+    return {outputs(0, kt) * w_.stride[1] + outputs(1, kh) * w_.stride[2] + outputs(2, kw) * w_.stride[3] + c,
+            uint64_t{1} << kt | uint64_t{1} << (w_.kernel[0] + kh) | uint64_t{1} << (w_.kernel[0] + w_.kernel[1] + kw)};
+  }
+
+  VC_DEVICE static bool valid(const Row& row, const Column& column) { return WindowRows<T>::valid(row, column); }
+  VC_DEVICE Global<const T> data() const { return data_; }
+
+ private:
+  VC_DEVICE Row decode(int m) const {
+    int at[3];
+    const int n = w_.in_t.divide(w_.in_h.divide(w_.in_w.divide(m, &at[2]), &at[1]), &at[0]);
+    Row row{n * w_.stride[0], 0};
+    int bit = 0;
+#pragma unroll
+    for (int axis = 0; axis < 3; ++axis) {
+      const int step = w_.step[axis], from = at[axis] - w_.low[axis];
+      const int quotient = from >= 0 ? from / step : -((step - 1 - from) / step), rest = from - quotient * step;
+      row.offset += quotient * w_.stride[1 + axis];
+      for (int k = 0; k < w_.kernel[axis]; ++k, ++bit) {
+        const int output = quotient + (k + step - 1) / step;
+        const bool meets = (rest + k) % step == 0 && output >= 0 && output < w_.size[axis];
+        row.taps |= static_cast<uint64_t>(meets) << bit;
+      }
+    }
+    return row;
+  }
+
+  const SpreadWindows<T>& w_;
   Global<const T> data_;
   int first_, end_;
   Shared<uint32_t> table_;

@@ -1,0 +1,71 @@
+import { Command, Option } from "commander";
+import { FeatureIndex } from "../features/feature_index.js";
+import { searchText } from "../features/search_text.js";
+import type { DecoderName } from "../video/types.js";
+import { interruptible, positive } from "./options.js";
+
+interface Flags {
+  index: string;
+  top: number;
+  perVideo?: number;
+  video?: string;
+  model?: string;
+  tokenizer?: string;
+  words?: string;
+  html?: string;
+  decoder: DecoderName;
+  threads?: number;
+  json?: boolean;
+}
+
+/** `videoclip search`: what a sentence describes, in an index. */
+export function searchCommand(): Command {
+  return new Command("search")
+    .description("Search an index with a sentence: videos, time spans and scores, best first")
+    .argument("<text>", "what to look for")
+    .requiredOption("--index <dir>", "folder that videoclip index made")
+    .option("--top <n>", "hits", positive, 10)
+    .option("--per-video <n>", "hits of one video at most", positive)
+    .option("--video <part>", "only videos whose path contains this")
+    .option("--model <path>", "where the model is now, if it moved")
+    .option("--tokenizer <path>", "where its tokenizer is now")
+    .option("--words <file>", "where s3d_dict.npy is now")
+    .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
+    .addOption(
+      new Option("--decoder <name>", "decoder of thumbnails").choices(["auto", "node-av", "ffmpeg"]).default("auto"),
+    )
+    .option("--json", "one JSON object per hit on stdout")
+    .addHelpText("after", '\nExample:\n  videoclip search "stir the soup" --index index/ --top 10')
+    .action((query: string, flags: Flags) =>
+      interruptible("nothing was changed", (signal) => run(query, flags, signal)),
+    );
+}
+
+async function run(query: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const { top, perVideo, video, model, tokenizer, words, threads } = flags;
+  const index = await FeatureIndex.open(flags.index, { threads });
+  try {
+    const filter = video === undefined ? undefined : (name: string) => name.includes(video);
+    const places = { path: model, tokenizer, words, threads, signal };
+    const { hits } = await searchText(index, query, { top, perVideo, filter, ...places });
+    hits.forEach(({ video: path, start, end, score }, i) => {
+      const rank = i + 1;
+      process.stdout.write(
+        flags.json
+          ? `${JSON.stringify({ rank, video: path, start, end, score })}\n`
+          : `${String(rank).padStart(3)}  ${score.toFixed(4).padStart(9)}  ${clock(start)}-${clock(end)}  ${path}\n`,
+      );
+    });
+    if (hits.length === 0) process.stderr.write("Nothing was found: no video in the index is searched\n");
+  } finally {
+    index.dispose();
+  }
+}
+
+/** `h:mm:ss.s`, or `m:ss.s` below an hour. */
+export function clock(seconds: number): string {
+  const tenths = Math.round(seconds * 10);
+  const [h, m, s] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60, (tenths % 600) / 10];
+  const rest = `${s.toFixed(1).padStart(4, "0")}`;
+  return h > 0 ? `${h}:${String(m).padStart(2, "0")}:${rest}` : `${m}:${rest}`;
+}

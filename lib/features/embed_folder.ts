@@ -1,0 +1,99 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { VideoClip } from "../models/videoclip.js";
+import { type FeatureFolder, readFeatureFile, type VideoFeatureFile } from "./feature_folder.js";
+import type { IndexedVideo } from "./index_writer.js";
+
+export interface WindowOptions {
+  /** Features that one row is made from, at most the model's `maxVideoLength`. Default 16. */
+  window?: number;
+  /** Features between the starts of two windows. Default: half a window. */
+  hop?: number;
+}
+
+export interface EmbedFolderOptions extends WindowOptions {
+  /** The model that embeds the features; without one, every feature is a row as it is. */
+  model?: VideoClip;
+  /** Seconds between features, for folders without a manifest. */
+  seconds?: number;
+  signal?: AbortSignal;
+  /** Videos that are left out, without being read. */
+  skip?: (video: string) => boolean;
+}
+
+/** Windows over `length` features: the last one ends with them. */
+export function windowsOf(length: number, window: number, hop: number): [number, number][] {
+  const windows: [number, number][] = [];
+  for (let start = 0; ; start += hop) {
+    const end = start + window;
+    if (end >= length) {
+      windows.push([Math.max(0, length - window), length]);
+      return windows;
+    }
+    windows.push([start, end]);
+  }
+}
+
+/** The window and the hop with their defaults. @throws InvalidArgumentError */
+export function resolveWindow(model: VideoClip, { window, hop }: WindowOptions): { window: number; hop: number } {
+  const max = model.config.maxVideoLength;
+  const size = window ?? Math.min(16, max);
+  const step = hop ?? Math.max(1, Math.floor(size / 2));
+  const check = (argument: string, value: number, limit: number) => {
+    if (Number.isInteger(value) && value >= 1 && value <= limit) return;
+    throw new InvalidArgumentError(`${argument}: expected 1 to ${limit} features, received ${value}`, { argument });
+  };
+  check("window", size, max);
+  check("hop", step, size);
+  return { window: size, hop: step };
+}
+
+/**
+ * Rows for an index (or for a file) from features on disk, video by video: VideoCLIP's embeddings of overlapping windows, or the
+ * features themselves.
+ * @throws InvalidArgumentError for features that do not fit the model, or without timestamps
+ */
+export async function* embedFolder(
+  folder: FeatureFolder,
+  { model, seconds, signal, skip, ...given }: EmbedFolderOptions,
+): AsyncGenerator<IndexedVideo> {
+  const windows = model && resolveWindow(model, given);
+  for (const file of folder.files) {
+    signal?.throwIfAborted();
+    if (skip?.(file.video)) continue;
+    const { data, shape } = readFeatureFile(file);
+    const [count, dim] = shape;
+    const times = timesOf(file, count, seconds);
+    if (!model || !windows) {
+      yield { video: file.video, rows: data, spans: times };
+      continue;
+    }
+    if (dim !== model.config.featureSize) {
+      throw new InvalidArgumentError(
+        `features: ${file.file}: the model takes features of ${model.config.featureSize} values, these have ${dim}`,
+        { argument: "features", expected: model.config.featureSize, received: dim },
+      );
+    }
+    const parts = windowsOf(count, windows.window, windows.hop);
+    const { rows } = await model.embedVideo(
+      parts.map(([start, end]) => ({
+        data: data.subarray(start * dim, end * dim),
+        shape: [end - start, dim] as const,
+      })),
+      { signal },
+    );
+    yield { video: file.video, rows, spans: parts.map(([start, end]) => [times[start][0], times[end - 1][1]]) };
+  }
+}
+
+function timesOf({ file, timestamps }: VideoFeatureFile, count: number, seconds?: number) {
+  if (timestamps) return timestamps;
+  if (seconds === undefined || !(seconds > 0)) {
+    throw new InvalidArgumentError(
+      `seconds: ${file} has no manifest beside it: say how many seconds a feature stands for`,
+      {
+        argument: "seconds",
+      },
+    );
+  }
+  return Array.from({ length: count }, (_, i): [number, number] => [i * seconds, (i + 1) * seconds]);
+}

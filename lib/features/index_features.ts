@@ -1,0 +1,111 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { InvalidArgumentError } from "../errors.js";
+import type { VideoClip } from "../models/videoclip.js";
+import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
+import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
+import { readFeatureFile, readFeatureFolders, spaceOf } from "./feature_folder.js";
+import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
+import type { TextSide } from "./text_side.js";
+
+export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
+  out: string;
+  /** Default `f16`. */
+  dtype?: RowDType;
+  /** What embeds texts into the space of the rows; its description is kept in the index. */
+  text?: TextSide;
+  /** Embed and index videos again that are there already. Default: leave them alone. */
+  replace?: boolean;
+  onProgress?: (progress: { videos: number; rows: number; total: number }) => void;
+}
+
+export interface IndexFeaturesSummary {
+  /** Added now. */
+  videos: number;
+  /** Left alone because they were there. */
+  skipped: number;
+  /** In the index altogether. */
+  rows: number;
+  seconds: number;
+}
+
+/**
+ * Indexes folders of features: made where there is no index, extended where there is one with the same settings.
+ * @throws IndexError when the index was made with other settings or another model; InvalidArgumentError; DatasetError; WeightsError
+ */
+export async function indexFeatures(
+  folders: readonly string[],
+  options: IndexFeaturesOptions,
+): Promise<IndexFeaturesSummary> {
+  const { out, model, text, dtype, replace = false, signal, onProgress } = options;
+  const started = Date.now();
+  const features = readFeatureFolders(folders);
+  const dim = model?.config.hiddenSize ?? readFeatureFile(features.files[0]).shape[1];
+  const settings: IndexSettings = {
+    features: spaceOf(features.settings),
+    ...(model
+      ? {
+          model: "videoclip",
+          weights: model.weightsHash,
+          config: { ...model.config },
+          ...resolveWindow(model, options),
+        }
+      : {}),
+  };
+  if (text && text.dim !== dim) {
+    throw new InvalidArgumentError(`text: its rows have ${text.dim} values, the features ${dim}`, { argument: "text" });
+  }
+  checkSpace(features.settings, text, model);
+  const index = existsSync(join(out, MANIFEST))
+    ? await FeatureIndex.open(out, options)
+    : await FeatureIndex.create(out, { ...options, dim, dtype, settings, text: text?.info ?? null });
+  try {
+    checkIndex(index, dim, settings, dtype);
+    if (text) index.setText(text.info);
+    const known = new Set(index.videos());
+    const skip = (video: string) => !replace && known.has(video);
+    const total = features.files.length;
+    const videos = await index.append(embedFolder(features, { ...options, skip }), {
+      replace,
+      signal,
+      onProgress: (done) => onProgress?.({ ...done, total }),
+    });
+    return { videos, skipped: total - videos, rows: index.size, seconds: (Date.now() - started) / 1000 };
+  } finally {
+    index.dispose();
+  }
+}
+
+/** S3D-G's text tower and its features come from one checkpoint, and only `video_embedding` lies in its joint space. */
+function checkSpace(settings: Record<string, unknown>, text: TextSide | undefined, model: VideoClip | undefined): void {
+  if (text?.info.kind !== "s3dg" || model || Object.keys(settings).length === 0) return;
+  for (const [key, expected] of [
+    ["model", "s3dg"],
+    ["output", "video_embedding"],
+    ["weights", text.info.weights],
+  ]) {
+    // prettier-ignore
+    if (settings[key as string] === expected) continue;
+    throw new InvalidArgumentError(
+      `features: the text tower of S3D-G needs features with ${key} ${expected}, these have ${settings[key as string]}`,
+      { argument: "features", expected, received: settings[key as string] },
+    );
+  }
+}
+
+function checkIndex(index: FeatureIndex, dim: number, settings: IndexSettings, dtype?: RowDType): void {
+  const old: Record<string, unknown> = { dim: index.dim, dtype: index.dtype, ...index.settings };
+  const now: Record<string, unknown> = { dim, dtype: dtype ?? index.dtype, ...settings };
+  for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
+    const [expected, received] = [old[key], now[key]].map((value) => JSON.stringify(value));
+    if (expected === received) continue;
+    throw new IndexError(
+      index.folder,
+      `it was made with ${key} ${expected}, these rows have ${received}: use another --out`,
+      {
+        expected,
+        received,
+      },
+    );
+  }
+}

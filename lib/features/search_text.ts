@@ -1,0 +1,68 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { FeatureIndex, SearchHit } from "./feature_index.js";
+import { openTextSide, type OpenTextSideOptions, type TextSide } from "./text_side.js";
+
+export interface TextSearchOptions extends OpenTextSideOptions {
+  /** Hits. Default 10. */
+  top?: number;
+  /** Hits of one video. Default: no limit. */
+  perVideo?: number;
+  filter?: (video: string) => boolean;
+  /** The model, where it is open already; default: the one that the index records, opened for this search. */
+  text?: TextSide;
+}
+
+export interface TextSearchResult {
+  query: string;
+  /** The query's embedding, f32 `[dim]`. */
+  vector: Float32Array;
+  hits: SearchHit[];
+}
+
+/**
+ * Finds what a sentence describes.
+ * @throws InvalidArgumentError for an index without a text model; IndexError for other weights than those of its rows
+ */
+export async function searchText(
+  index: FeatureIndex,
+  query: string,
+  options: TextSearchOptions = {},
+): Promise<TextSearchResult> {
+  const { top = 10, perVideo, filter, signal } = options;
+  if (typeof query !== "string" || query.trim() === "") {
+    throw new InvalidArgumentError("query: expected a text", { argument: "query", received: query });
+  }
+  if (perVideo !== undefined && !(Number.isInteger(perVideo) && perVideo >= 1)) {
+    throw new InvalidArgumentError(`perVideo: expected a positive integer, received ${perVideo}`, {
+      argument: "perVideo",
+    });
+  }
+  if (!options.text && !index.text) {
+    throw new InvalidArgumentError(
+      `${index.folder}: no text model belongs to this index: make it with a model (videoclip index --model), or search by vector`,
+      { argument: "index" },
+    );
+  }
+  const text = options.text ?? (await openTextSide(index.text!, options));
+  let vector: Float32Array;
+  try {
+    vector = await text.embed([query], { signal });
+  } finally {
+    if (text !== options.text) text.dispose();
+  }
+  // with a limit per video more rows are asked for, until enough videos are among them
+  for (let asked = top; ; asked *= 4) {
+    const found = await index.search({ vector, top: asked, filter, signal });
+    const hits = limited(found, perVideo).slice(0, top);
+    if (hits.length === top || found.length < asked) return { query, vector, hits };
+  }
+}
+
+function limited(hits: SearchHit[], perVideo = Number.POSITIVE_INFINITY): SearchHit[] {
+  const counts = new Map<string, number>();
+  return hits.filter(({ video }) => {
+    const count = (counts.get(video) ?? 0) + 1;
+    counts.set(video, count);
+    return count <= perVideo;
+  });
+}

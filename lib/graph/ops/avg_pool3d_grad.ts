@@ -1,0 +1,76 @@
+import { type Array64, defineOp, denseStrides, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
+import type { AvgPoolAttrs } from "./avg_pool3d.js";
+import type { Triple } from "./conv3d.js";
+import { eachWindow, encodePool, poolShape } from "./pool.js";
+import { storageType } from "./storage.js";
+
+/** Those of the pool, and T, H, W of its input. */
+export interface AvgPoolGradAttrs extends AvgPoolAttrs {
+  size: Triple;
+}
+
+function shape([dy]: (TensorType | null)[], a: AvgPoolGradAttrs): TensorType[] {
+  if (dy?.shape.length !== 5) throw shapeError("avg_pool3d_grad", "dy [N, T', H', W', C]", dy?.shape ?? "none");
+  const dtype = storageType("avg_pool3d_grad", dy);
+  const x = { shape: [dy.shape[0], ...a.size, dy.shape[4]], dtype };
+  const [y] = poolShape("avg_pool3d_grad", x, a, false);
+  if (!sameShape(dy.shape, y.shape)) throw shapeError("avg_pool3d_grad", `dy [${y.shape.join(", ")}]`, dy.shape);
+  return [x];
+}
+
+function reference([dy]: (Array64 | null)[], a: AvgPoolGradAttrs): Array64[] {
+  const C = dy!.shape[4];
+  const x = [dy!.shape[0], ...a.size, C];
+  const s = denseStrides(x);
+  const dx = new Float64Array(elements(x));
+  eachWindow(a, x, dy!.shape, (n, output, axes) => {
+    const [t, h, w] = axes;
+    const count = elements(axes.map((axis) => (a.countIncludePad ? axis.padded : axis.end - axis.begin)));
+    for (let it = t.begin; it < t.end; it++)
+      for (let ih = h.begin; ih < h.end; ih++)
+        for (let iw = w.begin; iw < w.end; iw++)
+          for (let c = 0; c < C; c++)
+            dx[n * s[0] + it * s[1] + ih * s[2] + iw * s[3] + c] += dy!.data[output + c] / count;
+  });
+  return [{ shape: x, data: dx }];
+}
+
+const base = { low: [0, 0, 0], high: [0, 0, 0], ceil: false, countIncludePad: true } as const;
+const padded = { kernel: [2, 3, 3], stride: [2, 2, 2], low: [1, 1, 1], high: [1, 1, 1], ceil: true } as const;
+
+/** Gradient of `avg_pool3d`: dy `[N, T', H', W', C]` to dx `[N, ...size, C]`. */
+export const avgPool3dGrad = defineOp<AvgPoolGradAttrs>({
+  name: "avg_pool3d_grad",
+  shape,
+  encode: (a) => encodePool(a, a.countIncludePad),
+  reference,
+  notDifferentiable: "gradients are of first order only",
+  notInOnnx: "only graphs with gradients have it",
+  cases: [
+    {
+      name: "2x7x7",
+      inputs: [{ shape: [2, 3, 2, 1, 9] }],
+      attrs: { ...base, kernel: [2, 7, 7], stride: [1, 1, 1], size: [4, 8, 7] },
+    },
+    {
+      name: "2x2x2, 40 channels",
+      inputs: [{ shape: [2, 1, 2, 4, 40] }],
+      attrs: { ...base, kernel: [2, 2, 2], stride: [2, 2, 2], size: [2, 4, 8] },
+    },
+    {
+      name: "padded ceil",
+      inputs: [{ shape: [1, 3, 3, 4, 70] }],
+      attrs: { ...padded, countIncludePad: false, size: [4, 5, 6] },
+    },
+    {
+      name: "padded ceil counted",
+      inputs: [{ shape: [1, 3, 4, 4, 3] }],
+      attrs: { ...padded, countIncludePad: true, size: [5, 6, 6] },
+    },
+    {
+      name: "positions that no window has",
+      inputs: [{ shape: [1, 1, 3, 3, 33] }],
+      attrs: { ...base, kernel: [2, 2, 2], stride: [2, 3, 3], size: [3, 8, 8] },
+    },
+  ],
+});

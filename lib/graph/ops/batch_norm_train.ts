@@ -1,0 +1,86 @@
+import { type Array64, defineOp, type GradientNode, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { batchNormGrad } from "./batch_norm_grad.js";
+import { storageType } from "./storage.js";
+
+/**
+ * BatchNorm in training: y = (x - mean) / sqrt(var + eps) weight + bias with the mean and the biased variance of the
+ * batch, over all axes but the last. Inputs x `[..., C]`, weight, bias, running mean and running variance `[C]`; outputs y,
+ * then `[C]` each: mean and biased variance of the batch, new running mean, new running variance.
+ */
+export interface BatchNormTrainAttrs {
+  eps: number;
+  /** PyTorch's: running = (1 - momentum) running + momentum batch, with the unbiased variance. */
+  momentum: number;
+  relu?: boolean;
+}
+
+function shape([x, ...vectors]: (TensorType | null)[]): TensorType[] {
+  const dtype = storageType("batch_norm_train", x);
+  const C = [x!.shape[x!.shape.length - 1]];
+  for (const v of vectors) {
+    if (!sameShape(v?.shape ?? [], C) || v?.dtype !== "f32") {
+      throw shapeError("batch_norm_train", `f32 [${C}]`, v ? `${v.dtype} [${v.shape.join(", ")}]` : "none");
+    }
+  }
+  return [{ shape: x!.shape, dtype }, ...vectors.map(() => ({ shape: C, dtype: "f32" as const }))];
+}
+
+function reference([x, weight, bias, ...running]: (Array64 | null)[], a: BatchNormTrainAttrs): Array64[] {
+  const C = x!.shape[x!.shape.length - 1];
+  const rows = x!.data.length / C;
+  const mean = new Float64Array(C);
+  const variance = new Float64Array(C);
+  x!.data.forEach((v, i) => {
+    mean[i % C] += v / rows;
+  });
+  x!.data.forEach((v, i) => {
+    variance[i % C] += (v - mean[i % C]) ** 2 / rows;
+  });
+  const data = x!.data.map((v, i) => {
+    const c = i % C;
+    const y = ((v - mean[c]) / Math.sqrt(variance[c] + a.eps)) * weight!.data[c] + bias!.data[c];
+    return a.relu ? Math.max(0, y) : y;
+  });
+  const unbiased = rows > 1 ? rows / (rows - 1) : 1;
+  const step = (old: Float64Array, now: Float64Array, factor: number) =>
+    old.map((v, c) => (1 - a.momentum) * v + a.momentum * factor * now[c]);
+  const vectors = [mean, variance, step(running[0]!.data, mean, 1), step(running[1]!.data, variance, unbiased)];
+  return [{ shape: x!.shape, data }, ...vectors.map((v) => ({ shape: [C], data: v }))];
+}
+
+/** The statistics are not differentiated as outputs: only what flows through y counts. */
+function gradient({ inputs: [x, weight, bias], outputs, attrs, outGrads: [dy] }: GradientNode<BatchNormTrainAttrs>) {
+  if (!dy) return [null, null, null, null, null];
+  const { eps, relu } = attrs;
+  const inputs = [dy, x, weight, bias, outputs[1], outputs[2]];
+  return [...applyOp(batchNormGrad, inputs, { eps, relu, training: true }), null, null];
+}
+
+/** See {@link BatchNormTrainAttrs}. */
+export const batchNormTrain = defineOp<BatchNormTrainAttrs>({
+  name: "batch_norm_train",
+  shape,
+  encode: (a) => [a.eps, a.momentum, a.relu ? 1 : 0],
+  reference,
+  gradient,
+  notInOnnx: "exported graphs are of inference",
+  inPlace: () => [
+    [3, 3],
+    [4, 4],
+  ],
+  cases: [
+    { name: "relu", shape: [2, 3, 4, 5, 11], relu: true },
+    { name: "far from zero", shape: [3, 67, 32], relu: false, shift: 100 },
+    { name: "rows of two blocks", shape: [700, 48], relu: false },
+    { name: "columns of three blocks", shape: [3, 2100], relu: true },
+    { name: "many rows", shape: [2, 1031, 24], relu: false },
+  ].map(({ name, shape: size, relu, shift = 0 }) => {
+    const vector = { shape: size.slice(-1) };
+    return {
+      name,
+      inputs: [{ shape: size, scale: 2, shift }, { ...vector, shift: 1 }, vector, vector, { ...vector, shift: 1.2 }],
+      attrs: { eps: 1e-3, momentum: 0.1, relu },
+    };
+  }),
+});

@@ -1,0 +1,156 @@
+import { type Array64, defineOp, denseStrides, elements, isFloat, shapeError, type TensorType } from "../tensor.js";
+import type { Triple } from "./conv3d.js";
+
+/**
+ * Gradient of a convolution with respect to its weight: x `[N, T, H, W, Cin]` and dy `[N, T', H', W', Cout]` to
+ * `[Cout, Cin / groups, kT, kH, kW]`, f32 whatever x and dy are stored in. Kernel, stride and low padding are those of the
+ * forward convolution.
+ */
+export interface Conv3dGradWeightAttrs {
+  kernel: Triple;
+  stride: Triple;
+  low: Triple;
+  groups: number;
+}
+
+function shape([x, dy]: (TensorType | null)[], a: Conv3dGradWeightAttrs): TensorType[] {
+  if (x?.shape.length !== 5 || !isFloat(x.dtype)) {
+    throw shapeError("conv3d_grad_weight", "x [N, T, H, W, Cin] of floats", x?.shape ?? "none");
+  }
+  if (dy?.shape.length !== 5 || dy.shape[0] !== x.shape[0]) {
+    throw shapeError("conv3d_grad_weight", `dy [${x.shape[0]}, T', H', W', Cout]`, dy?.shape ?? "none");
+  }
+  if (dy.dtype !== x.dtype) throw shapeError("conv3d_grad_weight", `${x.dtype} like x`, dy.dtype);
+  if (x.shape[4] % a.groups || dy.shape[4] % a.groups) {
+    throw shapeError("conv3d_grad_weight", `channels that ${a.groups} groups divide`, [x.shape[4], dy.shape[4]]);
+  }
+  return [{ shape: [dy.shape[4], x.shape[4] / a.groups, ...a.kernel], dtype: "f32" }];
+}
+
+function reference([x, dy]: (Array64 | null)[], a: Conv3dGradWeightAttrs): Array64[] {
+  const types = [x, dy].map((v) => ({ shape: v!.shape, dtype: "f32" as const }));
+  const [{ shape: out }] = shape(types, a);
+  const [O, I] = out;
+  const [N, T, H, W] = dy!.shape;
+  const xs = denseStrides(x!.shape);
+  const ws = denseStrides(out);
+  const dw = new Float64Array(elements(out));
+  let row = 0;
+  for (let n = 0; n < N; n++)
+    for (let t = 0; t < T; t++)
+      for (let h = 0; h < H; h++)
+        for (let w = 0; w < W; w++, row += O)
+          for (let kt = 0; kt < a.kernel[0]; kt++) {
+            const it = t * a.stride[0] + kt - a.low[0];
+            if (it < 0 || it >= x!.shape[1]) continue;
+            for (let kh = 0; kh < a.kernel[1]; kh++) {
+              const ih = h * a.stride[1] + kh - a.low[1];
+              if (ih < 0 || ih >= x!.shape[2]) continue;
+              for (let kw = 0; kw < a.kernel[2]; kw++) {
+                const iw = w * a.stride[2] + kw - a.low[2];
+                if (iw < 0 || iw >= x!.shape[3]) continue;
+                const from = n * xs[0] + it * xs[1] + ih * xs[2] + iw * xs[3];
+                for (let o = 0; o < O; o++) {
+                  const first = from + Math.floor(o / (O / a.groups)) * I;
+                  const wi = o * ws[0] + kt * ws[2] + kh * ws[3] + kw * ws[4];
+                  for (let i = 0; i < I; i++) dw[wi + i * ws[1]] += dy!.data[row + o] * x!.data[first + i];
+                }
+              }
+            }
+          }
+  return [{ shape: out, data: dw }];
+}
+
+const x = (...shape: number[]) => ({ shape, integer: 4 });
+const d = (...shape: number[]) => ({ shape, integer: 3 });
+const attrs = (kernel: Triple, given: Partial<Conv3dGradWeightAttrs> = {}): Conv3dGradWeightAttrs => ({
+  kernel,
+  stride: [1, 1, 1],
+  low: [0, 0, 0],
+  groups: 1,
+  ...given,
+});
+
+/** See {@link Conv3dGradWeightAttrs}. */
+export const conv3dGradWeight = defineOp<Conv3dGradWeightAttrs>({
+  name: "conv3d_grad_weight",
+  shape,
+  encode: (a) => [a.groups, ...a.kernel, ...a.stride, ...a.low],
+  reference,
+  notDifferentiable: "gradients are of first order only",
+  notInOnnx: "only graphs with gradients have it",
+  cases: [
+    { name: "one position", inputs: [x(1, 1, 1, 1, 1), d(1, 1, 1, 1, 1)], attrs: attrs([1, 1, 1]) },
+    {
+      name: "1x3x3 odd",
+      inputs: [x(2, 3, 7, 5, 13), d(2, 3, 7, 5, 37)],
+      attrs: attrs([1, 3, 3], { low: [0, 1, 1] }),
+    },
+    {
+      name: "3x1x1 stride 2",
+      inputs: [x(1, 5, 4, 3, 24), d(1, 3, 4, 3, 16)],
+      attrs: attrs([3, 1, 1], { stride: [2, 1, 1], low: [1, 0, 0] }),
+    },
+    {
+      name: "2x4x4 asymmetric",
+      inputs: [x(1, 3, 6, 5, 24), d(1, 3, 6, 5, 64)],
+      attrs: attrs([2, 4, 4], { low: [0, 1, 1] }),
+    },
+    {
+      name: "1x7x7 stride 2 of 3 channels",
+      inputs: [x(2, 2, 9, 11, 3), d(2, 2, 5, 6, 45)],
+      attrs: attrs([1, 7, 7], { stride: [1, 2, 2], low: [0, 3, 3] }),
+    },
+    {
+      name: "pointwise of several tiles",
+      inputs: [x(2, 2, 9, 13, 72), d(2, 2, 9, 13, 80)],
+      attrs: attrs([1, 1, 1]),
+    },
+    {
+      name: "more positions than a slice",
+      inputs: [x(2, 5, 17, 16, 16), d(2, 5, 17, 16, 24)],
+      attrs: attrs([1, 1, 1]),
+    },
+    { name: "pairs of channels", inputs: [x(2, 2, 3, 5, 54), d(2, 2, 3, 5, 30)], attrs: attrs([1, 1, 1]) },
+    {
+      name: "1x1x1 stride 2",
+      inputs: [x(2, 3, 5, 7, 24), d(2, 3, 3, 4, 48)],
+      attrs: attrs([1, 1, 1], { stride: [1, 2, 2] }),
+    },
+    {
+      name: "grouped",
+      inputs: [x(2, 2, 4, 4, 12), d(2, 2, 4, 4, 20)],
+      attrs: attrs([1, 3, 3], { low: [0, 1, 1], groups: 4 }),
+    },
+    {
+      name: "two groups of whole vectors",
+      inputs: [x(1, 2, 4, 5, 32), d(1, 2, 4, 5, 48)],
+      attrs: attrs([1, 3, 3], { low: [0, 1, 1], groups: 2 }),
+    },
+    {
+      name: "depthwise 3x3x3",
+      inputs: [x(2, 3, 4, 16, 54), d(2, 3, 4, 16, 54)],
+      attrs: attrs([3, 3, 3], { low: [1, 1, 1], groups: 54 }),
+    },
+    {
+      name: "depthwise 3x3x3 stride 2",
+      inputs: [x(2, 3, 5, 7, 70), d(2, 3, 3, 4, 70)],
+      attrs: attrs([3, 3, 3], { stride: [1, 2, 2], low: [1, 1, 1], groups: 70 }),
+    },
+    {
+      name: "depthwise 5x1x1",
+      inputs: [x(1, 6, 3, 9, 24), d(1, 6, 3, 9, 24)],
+      attrs: attrs([5, 1, 1], { low: [2, 0, 0], groups: 24 }),
+    },
+    {
+      name: "depthwise 1x4x4 stride 3, odd",
+      inputs: [x(1, 2, 9, 8, 13), d(1, 2, 4, 3, 13)],
+      attrs: attrs([1, 4, 4], { stride: [1, 3, 3], low: [0, 2, 2], groups: 13 }),
+    },
+    {
+      name: "random",
+      inputs: [{ shape: [2, 3, 7, 9, 33] }, { shape: [2, 3, 7, 9, 40] }],
+      attrs: attrs([3, 3, 3], { low: [1, 1, 1] }),
+    },
+  ],
+});

@@ -1,0 +1,50 @@
+import { combined, filled, summed, throughUnary } from "../gradients.js";
+import type { GradientNode, Tensor } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { concat } from "./concat.js";
+import { type Conv3dAttrs, conv3d, conv3dAttrs, type Triple } from "./conv3d.js";
+import { conv3dGradInput } from "./conv3d_grad_input.js";
+import { conv3dGradWeight } from "./conv3d_grad_weight.js";
+import { scaleChannels } from "./scale_channels.js";
+import { transposeConvWeight } from "./transpose_conv_weight.js";
+
+/**
+ * Gradient with respect to the input. With stride 1 it is itself a convolution, of dy with the transposed weight and
+ * padding kernel - 1 - padding, and so takes every way that a convolution has; else `conv3d_grad_input`.
+ */
+function inputGradient(x: Tensor, weight: Tensor, dy: Tensor, a: Conv3dAttrs): Tensor {
+  const { kernel, stride, groups } = a;
+  const [transposed] = applyOp(transposeConvWeight, [weight], { groups });
+  const inChannels = x.shape[4];
+  const low = kernel.map((k, i) => k - 1 - a.low[i]) as unknown as Triple;
+  const high = kernel.map((k, i) => k - 1 - a.high[i]) as unknown as Triple;
+  if (stride.every((s) => s === 1) && [...low, ...high].every((n) => n >= 0)) {
+    const attrs = conv3dAttrs({ outChannels: inChannels, kernel, low, high, groups });
+    return applyOp(conv3d, [dy, transposed, null, null, null], attrs)[0];
+  }
+  const size = x.shape.slice(1, 4) as unknown as Triple;
+  return applyOp(conv3dGradInput, [dy, transposed], { inChannels, size, kernel, stride, low: a.low, groups })[0];
+}
+
+/** Gradient rule of `conv3d`: x, weight, bias, residual and scale. */
+export function conv3dGradient({ inputs, outputs, attrs: a, outGrads, needs }: GradientNode<Conv3dAttrs>) {
+  const [x, weight, bias, residual, scale] = inputs as [Tensor, Tensor, Tensor?, Tensor?, Tensor?];
+  const parts = outputs.map((y, i) => {
+    const dy = outGrads[i] ?? filled(y.shape, 0);
+    return a.activation === "relu" ? throughUnary("relu", y, dy) : dy;
+  });
+  const dz = parts.length > 1 ? applyOp(concat, parts, { axis: 4 })[0] : parts[0];
+  const wanted = (slot: number, tensor: Tensor | null | undefined) => tensor && needs[slot];
+  const scaled = scale
+    ? (tensor: Tensor) => applyOp(scaleChannels, [tensor, scale], {})[0]
+    : (tensor: Tensor) => tensor;
+  const { kernel, stride, low, groups } = a;
+  const dxs = needs[0] || wanted(4, scale) ? inputGradient(x, weight, dz, a) : null;
+  return [
+    needs[0] ? scaled(dxs!) : null,
+    needs[1] ? applyOp(conv3dGradWeight, [scaled(x), dz], { kernel, stride, low, groups })[0] : null,
+    wanted(2, bias) ? summed(dz, [0, 1, 2, 3]) : null,
+    wanted(3, residual) ? dz : null,
+    wanted(4, scale) ? summed(combined(dxs!, x, "mul"), [1, 2, 3]) : null,
+  ];
+}

@@ -1,0 +1,54 @@
+import {
+  type Array64,
+  defineOp,
+  denseStrides,
+  elements,
+  isFloat,
+  type OpDefinition,
+  shapeError,
+  type TensorType,
+} from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { slice } from "./slice.js";
+
+/** Zeros before and behind the elements of each axis. */
+export interface PadAttrs {
+  low: readonly number[];
+  high: readonly number[];
+}
+
+function shape([x]: (TensorType | null)[], a: PadAttrs): TensorType[] {
+  const rank = x!.shape.length;
+  if (a.low.length !== rank || a.high.length !== rank || [...a.low, ...a.high].some((n) => n < 0)) {
+    throw shapeError("pad", `x of ${a.low.length} axes, padding of 0 or more at ${a.high.length}`, x!.shape);
+  }
+  return [{ shape: x!.shape.map((n, i) => a.low[i] + n + a.high[i]), dtype: x!.dtype }];
+}
+
+function reference([x]: (Array64 | null)[], a: PadAttrs): Array64[] {
+  const out = x!.shape.map((n, i) => a.low[i] + n + a.high[i]);
+  const place = denseStrides(x!.shape);
+  const to = denseStrides(out);
+  const data = new Float64Array(elements(out));
+  x!.data.forEach((v, i) => {
+    data[x!.shape.reduce((at, n, d) => at + (a.low[d] + (Math.floor(i / place[d]) % n)) * to[d], 0)] = v;
+  });
+  return [{ shape: out, data }];
+}
+
+/** See {@link PadAttrs}: the gradient of `slice`. */
+export const pad: OpDefinition<PadAttrs> = defineOp<PadAttrs>({
+  name: "pad",
+  shape,
+  encode: (a) => [...a.low],
+  reference,
+  gradient: ({ inputs: [x], attrs, outGrads: [dy] }) =>
+    isFloat(x!.dtype) ? applyOp(slice, [dy], { start: attrs.low, size: x!.shape }) : [null],
+  notInOnnx: "only graphs with gradients have it",
+  cases: [
+    { name: "block", inputs: [{ shape: [2, 4, 1, 2] }], attrs: { low: [1, 0, 2, 3], high: [0, 0, 2, 1] } },
+    { name: "16 of 32", inputs: [{ shape: [3, 16] }], attrs: { low: [1, 8], high: [1, 8] } },
+    { name: "nothing", inputs: [{ shape: [7] }], attrs: { low: [0], high: [0] } },
+    { name: "more than a block", inputs: [{ shape: [5, 3, 800] }], attrs: { low: [0, 1, 0], high: [3, 0, 16] } },
+  ],
+});

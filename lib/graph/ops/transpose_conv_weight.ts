@@ -1,0 +1,46 @@
+import { type Array64, defineOp, type OpDefinition, shapeError, type TensorType } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { storageType } from "./storage.js";
+
+function shape([weight]: (TensorType | null)[], { groups }: { groups: number }): TensorType[] {
+  if (weight?.shape.length !== 5 || weight.shape[0] % groups) {
+    throw shapeError("transpose_conv_weight", `[Cout, Cin / ${groups}, kT, kH, kW]`, weight?.shape ?? "none");
+  }
+  const [O, I, ...taps] = weight.shape;
+  return [{ shape: [I * groups, O / groups, ...taps], dtype: storageType("transpose_conv_weight", weight) }];
+}
+
+function reference([weight]: (Array64 | null)[], { groups }: { groups: number }): Array64[] {
+  const [O, I, ...kernel] = weight!.shape;
+  const taps = kernel.reduce((a, b) => a * b, 1);
+  const perGroup = O / groups;
+  const data = new Float64Array(weight!.data.length);
+  for (let o = 0; o < O; o++) {
+    const group = Math.floor(o / perGroup);
+    for (let i = 0; i < I; i++)
+      for (let k = 0; k < taps; k++)
+        data[((group * I + i) * perGroup + (o % perGroup)) * taps + taps - 1 - k] =
+          weight!.data[(o * I + i) * taps + k];
+  }
+  return [{ shape: [I * groups, perGroup, ...kernel], data }];
+}
+
+/**
+ * The weight of the convolution that takes output gradients to input gradients: `[Cout, Cin / groups, kT, kH, kW]` to
+ * `[Cin, Cout / groups, kT, kH, kW]`, input and output channels of each group exchanged, taps reversed along all three axes.
+ */
+export const transposeConvWeight: OpDefinition<{ groups: number }> = defineOp<{ groups: number }>({
+  name: "transpose_conv_weight",
+  shape,
+  encode: (a) => [a.groups],
+  reference,
+  gradient: ({ outGrads: [dy], attrs }) => applyOp(transposeConvWeight, [dy], attrs),
+  notInOnnx: "only graphs with gradients have it",
+  cases: [
+    { name: "one", inputs: [{ shape: [1, 1, 1, 1, 1] }], attrs: { groups: 1 } },
+    { name: "2x3x4 taps", inputs: [{ shape: [7, 5, 2, 3, 4] }], attrs: { groups: 1 } },
+    { name: "grouped", inputs: [{ shape: [12, 5, 1, 3, 3] }], attrs: { groups: 3 } },
+    { name: "depthwise", inputs: [{ shape: [37, 1, 3, 3, 3] }], attrs: { groups: 37 } },
+    { name: "more than a block", inputs: [{ shape: [40, 33, 1, 3, 3] }], attrs: { groups: 1 } },
+  ],
+});
