@@ -11,6 +11,7 @@ export default tseslint.config(
         process: "readonly",
         console: "readonly",
         Buffer: "readonly",
+        AbortController: "readonly",
         URL: "readonly",
         setTimeout: "readonly",
         clearTimeout: "readonly",

@@ -22,10 +22,12 @@ export {
   type TextSideInfo,
 } from "./features/index_format.js";
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
+export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
 export { openTextSide, type OpenTextSideOptions, type TextSide, videoClipTextSide } from "./features/text_side.js";
 export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
+export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./features/zero_shot.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
 export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
@@ -93,6 +95,7 @@ export type { OnnxModel } from "./onnx/model.js";
 export { type OnnxOptions, toOnnx } from "./onnx/to_onnx.js";
 export { traceVideoEncoder, type VideoEncoderOnnxOptions, videoEncoderToOnnx } from "./onnx/video_encoder.js";
 export { openVideo } from "./video/index.js";
+export { stillAt, type StillOptions } from "./video/still.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
 export type {
   Clip,

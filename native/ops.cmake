@@ -21,8 +21,10 @@ set(VIDEOCLIP_OPS
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
+  expand_depthwise
   fill
   fold_conv_bias
   fold_conv_weight
@@ -54,6 +56,7 @@ set(VIDEOCLIP_OPS
   softmax
   softmax_grad
   space_to_depth
+  swish_conv3d
   top_k
   transpose_conv_weight
   unary
@@ -83,6 +86,7 @@ set(VIDEOCLIP_CUDA_OPS
   cross_entropy
   cross_entropy_grad
   dropout
+  dynamic_update_slice
   embedding
   embedding_grad
   fill

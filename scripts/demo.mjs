@@ -1,6 +1,7 @@
-// npm run demo: makes sample videos, extracts features with the command line, prints a table and nearest neighbours.
+// npm run demo: makes sample videos, extracts features with the command line, prints a table and nearest neighbours, then
+// indexes the features and searches them with a sentence.
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeSamples } from "./make_samples.mjs";
@@ -13,28 +14,21 @@ process.stderr.write("Making sample videos\n");
 rmSync(join(root, "demo"), { recursive: true, force: true });
 await makeSamples(videos, { count: 6, seconds: 4 });
 
-const command = [
-  "extract",
-  videos,
-  "--model",
-  "s3dg",
-  "--random-weights",
-  "1",
-  "--frames",
-  "16",
-  "--save-dtype",
-  "f32",
-  "--out",
-  out,
-  "--json",
-];
-process.stderr.write(`videoclip ${command.join(" ").replaceAll(root, ".")}\n`);
-const run = spawnSync(process.execPath, [join(root, "dist/cli/main.js"), ...command], {
-  encoding: "utf8",
-  stdio: ["ignore", "pipe", "inherit"],
-});
-if (run.status !== 0) process.exit(run.status ?? 1);
-const summary = run.stdout
+/** Runs the command line and returns what it writes to stdout. */
+function videoclip(...command) {
+  const shown = command.map((word) => (word.includes(" ") ? `"${word}"` : word)).join(" ");
+  process.stderr.write(`videoclip ${shown.replaceAll(root, ".")}\n`);
+  const run = spawnSync(process.execPath, [join(root, "dist/cli/main.js"), ...command], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (run.status !== 0) process.exit(run.status ?? 1);
+  return run.stdout;
+}
+
+const random = ["--random-weights", "1"];
+const model = ["--model", "s3dg", "--output", "video_embedding", ...random, "--frames", "16"];
+const summary = videoclip("extract", videos, ...model, "--save-dtype", "f32", "--out", out, "--json")
   .trim()
   .split("\n")
   .map((line) => JSON.parse(line))
@@ -86,4 +80,14 @@ for (const row of table)
 process.stdout.write(
   `\n${summary.videos} videos, ${summary.clips} clips, ${(summary.clips / summary.seconds).toFixed(1)} clips/s` +
     " (random weights: the neighbours mean nothing; see the README for real ones)\n",
+);
+
+// S3D-G's text tower embeds sentences into the space of `video_embedding`; its words are those of s3d_dict.npy
+const { npyStrings } = await import("../dist/weights/npy.js");
+const [words, index, page] = ["words.npy", "index", "search.html"].map((name) => join(root, "demo", name));
+writeFileSync(words, npyStrings(["a", "disc", "that", "moves", "in", "circle", "waves", "of", "colour"]));
+videoclip("index", out, "--out", index, "--words", words, ...random, "--quiet");
+const hits = videoclip("search", "a disc that moves in a circle", "--index", index, "--top", "6", "--html", page);
+process.stdout.write(
+  `\n${hits.replaceAll(root, ".")}\nRandom weights give arbitrary ranks; with the published ones they are answers.\n`,
 );

@@ -2,7 +2,9 @@ import { Argument, Command, InvalidArgumentError } from "commander";
 import { checkDataset } from "../data/check.js";
 import { FeatureFolder } from "../data/feature_folder.js";
 import { DATASET_FORMATS, datasetFormat } from "../data/formats.js";
+import { packDataset } from "../data/pack.js";
 import { Skips } from "../data/skips.js";
+import { loadTokenizer } from "../text/wordpiece.js";
 import { table } from "./eval.js";
 
 interface CheckFlags {
@@ -56,7 +58,70 @@ function check(): Command {
     });
 }
 
+interface PackFlags {
+  features: string;
+  tokenizer: string;
+  out: string;
+  subset?: string;
+  limit: number;
+  deduplicate: boolean;
+  captionTokens?: number;
+  shardMegabytes: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+function pack(): Command {
+  return new Command("pack")
+    .description("Pack features and tokenised captions into shards that training reads by position")
+    .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map(({ name }) => name)))
+    .argument("<file>", "its file, as published (.gz too)")
+    .requiredOption("--features <folder>", "features of the videos, one .npy each, a row per second")
+    .requiredOption("--tokenizer <path>", "vocab.txt, tokenizer.json, or a folder with one")
+    .requiredOption("--out <folder>", "where to write; a stopped run goes on there")
+    .option("--subset <name>", "only videos of it (YouCook2, COIN)")
+    .option("--limit <n>", "stop when more than this many items are left out", whole, 1000)
+    .option("--no-deduplicate", "keep what rolling captions repeat (HowTo100M)")
+    .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", whole)
+    .option("--shard-megabytes <n>", "size of a shard", whole, 128)
+    .option("--json", "one JSON object on stdout")
+    .option("--quiet", "no progress")
+    .addHelpText("after", `\nFormats and the files they are read from:\n${FORMATS}`)
+    .action(async (name: string, file: string, flags: PackFlags) => {
+      const tokenizer = loadTokenizer(flags.tokenizer);
+      const skips = new Skips(flags.limit);
+      const { subset, deduplicate, captionTokens, quiet } = flags;
+      const manifest = await packDataset(datasetFormat(name)!.read(file, { skips, subset, deduplicate }), flags.out, {
+        features: new FeatureFolder(flags.features),
+        tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)), // without [CLS] and [SEP]
+        source: { dataset: name, file, subset, deduplicate, features: flags.features, tokenizer: flags.tokenizer },
+        skips,
+        captionTokens,
+        shardBytes: Math.max(1, flags.shardMegabytes) * 2 ** 20,
+        onProgress: ({ read, videos, shards }) => {
+          if (!quiet) process.stderr.write(`shard ${shards}: ${videos} videos of ${read} read\n`);
+        },
+      });
+      const sum = (key: "videos" | "rows" | "captions" | "tokens") => manifest.shards.reduce((n, s) => n + s[key], 0);
+      const report = {
+        out: flags.out,
+        shards: manifest.shards.length,
+        videos: sum("videos"),
+        seconds: sum("rows"),
+        captions: sum("captions"),
+        tokens: sum("tokens"),
+        skipped: manifest.skipped,
+      };
+      const { skipped, ...numbers } = report;
+      if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+      else {
+        const lines = skipped.map(({ reason, count, first }) => `left out: ${count} x ${reason} (first: ${first})`);
+        process.stdout.write(`${[table(numbers), ...lines].join("\n")}\n`);
+      }
+    });
+}
+
 /** `videoclip data`: reads published datasets from files that the user has. */
 export function dataCommand(): Command {
-  return new Command("data").description("Read and check datasets").addCommand(check());
+  return new Command("data").description("Read, check and pack datasets").addCommand(check()).addCommand(pack());
 }

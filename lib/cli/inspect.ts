@@ -1,10 +1,20 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { InvalidArgumentError as UsageError } from "../errors.js";
 import { describeModel, type ModelDescription } from "../models/describe.js";
 import { describeVideoClip } from "../models/describe_videoclip.js";
 import type { S3DOptions } from "../models/s3d.js";
 import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
-import { VIDEOCLIP_PRESETS, type VideoClipPreset, videoClipPreset } from "../models/videoclip_config.js";
+import { readTextFields } from "../models/text_config.js";
+import { weightFile } from "../models/text_weights.js";
+import {
+  textModelOf,
+  VIDEOCLIP_PRESETS,
+  videoClipConfig,
+  type VideoClipPreset,
+  videoClipPreset,
+} from "../models/videoclip_config.js";
 import { inspectWeights } from "../weights/inspect.js";
 
 interface Flags {
@@ -30,7 +40,7 @@ function positive(text: string): number {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("Show the tensors of a weight file, or the layers of a model")
-    .argument("[file]", "weight file")
+    .argument("[file]", "weight file, or the folder of a model (config.json and its weights)")
     .addOption(
       new Option("--model <name>", "layers, parameters and multiply-adds of this model").choices([
         ...VIDEO_MODEL_NAMES,
@@ -57,8 +67,22 @@ export function inspectCommand(): Command {
     });
 }
 
-async function showFile(file: string, json: boolean): Promise<void> {
-  const report = await inspectWeights(file);
+/** What a model's folder says of itself: the model, and the file with its weights. */
+function openFolder(folder: string): { model: string; file: string } {
+  const fields = readTextFields(join(folder, "config.json"));
+  const file = weightFile(folder);
+  if (fields.model !== "videoclip") return { model: String(fields.model_type ?? "unknown"), file };
+  const { model: _, ...config } = fields;
+  const { featureSize, videoModel, frozenText, ...c } = videoClipConfig(config);
+  const text = textModelOf(c)?.family ?? "bert";
+  const video = videoModel ? `${videoModel.model} ${videoModel.output}` : `features of ${featureSize}`;
+  return { model: `videoclip: ${video} and ${frozenText ? `frozen ${text}` : text}`, file };
+}
+
+async function showFile(path: string, json: boolean): Promise<void> {
+  const folder = existsSync(path) && statSync(path).isDirectory() ? openFolder(path) : undefined;
+  const inspected = await inspectWeights(folder?.file ?? path);
+  const report = folder ? { ...inspected, model: folder.model } : inspected;
   if (json) {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return;

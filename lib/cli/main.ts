@@ -9,7 +9,9 @@ import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
+import { plotCommand } from "./plot.js";
 import { searchCommand } from "./search.js";
+import { trainCommand } from "./train.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
@@ -33,6 +35,8 @@ for (const command of [
   inspectCommand(),
   convertCommand(),
   doctorCommand(),
+  trainCommand(),
+  plotCommand(),
 ]) {
   program.addCommand(strict(command));
 }

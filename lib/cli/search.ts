@@ -1,7 +1,10 @@
+import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
+import { VideoClipError } from "../errors.js";
 import { FeatureIndex } from "../features/feature_index.js";
 import { searchText } from "../features/search_text.js";
 import type { DecoderName } from "../video/types.js";
+import { clock, searchPage } from "../features/search_page.js";
 import { interruptible, positive } from "./options.js";
 
 interface Flags {
@@ -34,8 +37,9 @@ export function searchCommand(): Command {
     .addOption(
       new Option("--decoder <name>", "decoder of thumbnails").choices(["auto", "node-av", "ffmpeg"]).default("auto"),
     )
+    .option("--html <file>", "also write a page with pictures and how each video scores over time")
     .option("--json", "one JSON object per hit on stdout")
-    .addHelpText("after", '\nExample:\n  videoclip search "stir the soup" --index index/ --top 10')
+    .addHelpText("after", '\nExample:\n  videoclip search "stir the soup" --index index/ --top 10 --html soup.html')
     .action((query: string, flags: Flags) =>
       interruptible("nothing was changed", (signal) => run(query, flags, signal)),
     );
@@ -47,7 +51,9 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
   try {
     const filter = video === undefined ? undefined : (name: string) => name.includes(video);
     const places = { path: model, tokenizer, words, threads, signal };
-    const { hits } = await searchText(index, query, { top, perVideo, filter, ...places });
+    const result = await searchText(index, query, { top, perVideo, filter, ...places });
+    const { hits } = result;
+    if (flags.html) await writePage(flags.html, await searchPage(index, result, { decoder: flags.decoder, signal }));
     hits.forEach(({ video: path, start, end, score }, i) => {
       const rank = i + 1;
       process.stdout.write(
@@ -62,10 +68,12 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
   }
 }
 
-/** `h:mm:ss.s`, or `m:ss.s` below an hour. */
-export function clock(seconds: number): string {
-  const tenths = Math.round(seconds * 10);
-  const [h, m, s] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60, (tenths % 600) / 10];
-  const rest = `${s.toFixed(1).padStart(4, "0")}`;
-  return h > 0 ? `${h}:${String(m).padStart(2, "0")}:${rest}` : `${m}:${rest}`;
+async function writePage(path: string, page: string): Promise<void> {
+  try {
+    await writeFile(path, page);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new VideoClipError("ERR_WRITE", `${path}: cannot be written (${code})`, { file: path, cause });
+  }
+  process.stderr.write(`The page is in ${path}\n`);
 }

@@ -31,6 +31,18 @@ export class Skips {
     }
   }
 
+  /** Takes over the counts of an earlier run, in place of its own. */
+  restore(report: readonly { reason: string; count: number; first: string }[]): void {
+    this.#counts.clear();
+    this.#examples.clear();
+    this.#total = 0;
+    for (const { reason, count, first } of report) {
+      this.#counts.set(reason, count);
+      this.#examples.set(reason, first);
+      this.#total += count;
+    }
+  }
+
   /** Counts by reason, the first of each named. */
   report(): { reason: string; count: number; first: string }[] {
     return [...this.#counts]

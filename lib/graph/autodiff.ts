@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { binary } from "./ops/binary.js";
 import { type GradientNode, type Node, sameShape, type Tensor } from "./tensor.js";
+import { Recomputation } from "./recomputation.js";
 import { applyOp } from "./trace.js";
 
 /** Where differentiation starts: a value, and the gradient of the loss with respect to it (of its shape). */
@@ -9,6 +10,17 @@ export interface Seed {
   gradient: Tensor;
 }
 
+export interface DifferentiateOptions {
+  /**
+   * Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): the block that a layer belongs to, or null. What the
+   * backward pass reads of a block is then computed again from what the block reads, and not kept. See {@link blockOfLayer}.
+   */
+  checkpoint?: (layer: string) => string | null;
+}
+
+/** The outermost numbered scope of a layer, such as `encoder.3` of `encoder.3.attention`; null where there is none. */
+export const blockOfLayer = (layer: string): string | null => /^(?:.*?\.)??[^.]+\.\d+(?=\.|$)/.exec(layer)?.[0] ?? null;
+
 /**
  * Gradients of sum over seeds of <value, gradient>, as more nodes of the graph that is being traced (reverse mode). Only
  * nodes between `wrt` and the seeds get any: a frozen parameter costs nothing. Where a value is read several times, its
@@ -16,7 +28,12 @@ export interface Seed {
  * @returns one tensor per `wrt`, of its shape; null where no seed depends on it
  * @throws InvalidArgumentError when an op on the way has no gradient
  */
-export function differentiate(seeds: readonly Seed[], wrt: readonly Tensor[]): (Tensor | null)[] {
+export function differentiate(
+  seeds: readonly Seed[],
+  wrt: readonly Tensor[],
+  options: DifferentiateOptions = {},
+): (Tensor | null)[] {
+  const again = options.checkpoint && new Recomputation(options.checkpoint);
   const order = nodesBetween(
     seeds.map((seed) => seed.value),
     wrt,
@@ -38,15 +55,25 @@ export function differentiate(seeds: readonly Seed[], wrt: readonly Tensor[]): (
     const outGrads = node.outputs.map((output) => gradients.get(output) ?? null);
     if (outGrads.every((gradient) => gradient === null)) continue;
     const needs = node.inputs.map((x) => x !== null && (wanted.has(x) || reached.has(x.node)));
-    inputGradients(node, outGrads, needs).forEach((gradient, i) => {
+    const read = again
+      ? again.values(
+          node,
+          outGrads.find((gradient) => gradient !== null)!,
+        )
+      : node;
+    inputGradients(node, read, outGrads, needs).forEach((gradient, i) => {
       if (gradient && needs[i]) add(node.inputs[i]!, gradient);
     });
   }
   return wrt.map((tensor) => gradients.get(tensor) ?? null);
 }
 
-function inputGradients(node: Node, outGrads: (Tensor | null)[], needs: boolean[]): (Tensor | null)[] {
-  const { op, inputs, outputs, attrs, layer } = node;
+function inputGradients(
+  { op, attrs, layer }: Node,
+  { inputs, outputs }: Pick<Node, "inputs" | "outputs">,
+  outGrads: (Tensor | null)[],
+  needs: boolean[],
+): (Tensor | null)[] {
   if (!op.gradient) {
     throw new InvalidArgumentError(
       `${op.name}${layer ? ` (layer ${layer})` : ""} has no gradient${op.notDifferentiable ? `: ${op.notDifferentiable}` : ""}`,

@@ -5,10 +5,12 @@ import { chooseBf16 } from "./passes/choose_bf16.js";
 import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
+import { fuseExpansion } from "./passes/fuse_expansion.js";
 import { gpuWeights } from "./passes/gpu_weights.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
 import { meansFromSums } from "./passes/means_from_sums.js";
 import { packWeights } from "./passes/pack_weights.js";
+import { swishInputs } from "./passes/swish_inputs.js";
 import { placeUpdates } from "./passes/place_updates.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
 import { type DType, elements, ITEM_SIZE, type Node, type Tensor } from "./tensor.js";
@@ -246,7 +248,12 @@ function lowerToGpu(graph: Graph, device: Device): void {
 function lowerToCpu(graph: Graph, device: Device): void {
   const bf16 = device.precision === "bf16";
   if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
-  if (bf16) chooseBf16(graph);
+  if (bf16) {
+    chooseBf16(graph);
+  } else {
+    swishInputs(graph);
+    fuseExpansion(graph);
+  }
   packWeights(graph, device.panelWidth);
   for (const node of graph.nodes) {
     if (HALF_ON_CPU.has(node.op.name)) continue;
@@ -271,7 +278,9 @@ const HALF_ON_CPU = new Set([
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
   const store = device.parameters;
-  const stale = derived.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
+  // a graph may make the same form in two places
+  const different = [...new Map(derived.map((d) => [d.name, d])).values()];
+  const stale = different.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
   if (stale.length === 0) return;
   const versions = new Map(stale.map((d) => [d.name, store.versions(d.sources)]));
   const graph = graphOf(new Map(stale.map((d) => [d.name, d.tensor])));

@@ -40,6 +40,19 @@ export interface Hypothesis {
  */
 export type NextTokens = (tokens: Int32Array, parents: Int32Array, length: number) => Promise<Float32Array>;
 
+/** @throws InvalidArgumentError for numbers that make no search */
+export function checkSearch({ beams = 1, maxLength, lengthPenalty = 0.6 }: SearchOptions): void {
+  for (const [name, value] of Object.entries({ beams, maxLength })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw new InvalidArgumentError(`${name}: expected a positive integer, received ${value}`, { argument: name });
+  }
+  if (!(lengthPenalty >= 0)) {
+    throw new InvalidArgumentError(`lengthPenalty: expected at least 0, received ${lengthPenalty}`, {
+      argument: "lengthPenalty",
+    });
+  }
+}
+
 interface Beam {
   ids: number[];
   sum: number;
@@ -86,15 +99,7 @@ export async function beamSearch(
   options: SearchOptions,
 ): Promise<Hypothesis[][]> {
   const { beams = 1, maxLength, lengthPenalty = 0.6, normalization = "gnmt" } = options;
-  for (const [name, value] of Object.entries({ beams, maxLength })) {
-    if (Number.isInteger(value) && value >= 1) continue;
-    throw new InvalidArgumentError(`${name}: expected a positive integer, received ${value}`, { argument: name });
-  }
-  if (!(lengthPenalty >= 0)) {
-    throw new InvalidArgumentError(`lengthPenalty: expected at least 0, received ${lengthPenalty}`, {
-      argument: "lengthPenalty",
-    });
-  }
+  checkSearch(options);
   const penalty = (n: number) => (normalization === "gnmt" ? (5 + n) / 6 : n) ** lengthPenalty;
   const skip = new Set(tokens.forbidden);
   const searches = Array.from({ length: sources }, (_, i): Search => {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createDevice, type DeviceName } from "../device.js";
+import { createDevice, type DeviceOptions } from "../device.js";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { type Encoding, loadTokenizer, type TextOrPair, type WordPieceTokenizer } from "../text/wordpiece.js";
 import type { TextEncoder } from "./encoder.js";
@@ -11,9 +11,7 @@ import { fillMasks, type MaskCandidate, probabilities } from "./text_results.js"
 import { textGraph, type TextRunOptions, TextRunner, type TextTask } from "./text_runner.js";
 import { loadTextWeights, randomTextWeights, type TextHead, type TextWeights, weightFile } from "./text_weights.js";
 
-export interface TextModelOptions {
-  device?: DeviceName;
-  threads?: number;
+export interface TextModelOptions extends DeviceOptions {
   /** Tokens of a text at most, [CLS] and [SEP] included. Default: as many as the model has positions. */
   maxLength?: number;
   /** Shorten texts that have more tokens instead of refusing them. Default false. */

@@ -6,6 +6,7 @@ import { type Graph, input, trace } from "../graph/trace.js";
 import { maskedMean } from "../nn/transformer_layers.js";
 import type { Encoding, WordPieceTokenizer } from "../text/wordpiece.js";
 import { firstToken } from "./bert.js";
+import { bucketOf, rowsFor } from "./buckets.js";
 import type { TextConfig } from "./text_config.js";
 import {
   classifierHead,
@@ -20,20 +21,10 @@ import {
 /** What a program computes: one row per text (`mean`, `pooled`, `cls`, `nsp`, `classes`), per token, or per chosen token. */
 export type TextTask = "mean" | "pooled" | "cls" | "nsp" | "classes" | "tokens" | "tags" | "span" | "mlm";
 
-/** Lengths that programs are made for, in tokens; see {@link bucketOf}. */
-const BUCKETS = [16, 32, 64, 96, 128, 256, 512];
 /** Tokens of a program, padding included, so that its activations stay in the cache. */
 const TOKENS = 4096;
 /** Texts of a program at most. */
 const ROWS = 32;
-
-/** Length that texts of `tokens` tokens are padded to; rows of one length share a program. */
-export function bucketOf(tokens: number, maxPositions: number): number {
-  const bucket = BUCKETS.find((size) => size >= tokens) ?? 256 * Math.ceil(tokens / 256);
-  return Math.min(bucket, maxPositions);
-}
-
-const powerOfTwo = (n: number) => 2 ** Math.ceil(Math.log2(n));
 
 /** The network of a task for N rows of S tokens; `chosen` tokens of the batch for `mlm`. @internal */
 export function textGraph(
@@ -120,7 +111,7 @@ export class TextRunner {
   }
 
   async #runBatch(task: TextTask, encodings: Encoding[], S: number, places?: number[][], signal?: AbortSignal) {
-    const N = powerOfTwo(encodings.length);
+    const N = rowsFor(encodings.length);
     const { ids, types, mask } = this.tokenizer.pad2d(encodings, S);
     const pad = <T extends Int32Array | Uint8Array>(rows: T, whole: T): T => {
       whole.set(rows);
@@ -133,7 +124,7 @@ export class TextRunner {
     };
     if (this.config.trigram) inputs.present = Float32Array.from(inputs.mask);
     const flat = places?.flatMap((list, row) => list.map((at) => row * S + at)) ?? [];
-    const M = powerOfTwo(Math.max(1, flat.length));
+    const M = rowsFor(Math.max(1, flat.length));
     if (places) inputs.chosen = pad(Int32Array.from(flat), new Int32Array(M));
     const program = this.#programs.get(`${task} ${N} ${S} ${places ? M : ""}`, () => {
       const graph = textGraph(task, this.config, [N, S], { classes: this.classes, chosen: M });

@@ -154,7 +154,7 @@ export function embedTokens(
         ? nn.embedding(tokens, key, rows, width)
         : nn.linearWith(tokens, nn.permute(table(), [1, 0]), null);
     const x = width === c.width ? found : nn.linear(found, `${key}_projection`, c.width, { bias: false });
-    return nn.binary(nn.binary(x, scale, "mul"), positions, "add");
+    return nn.dropout(nn.binary(nn.binary(x, scale, "mul"), positions, "add"));
   });
 }
 
@@ -190,18 +190,17 @@ export function memoryKeys(memory: Tensor, c: TransformerConfig): KeyValue[] {
   );
 }
 
-/** Where the decoder's self-attention takes its keys from: the target itself, or what earlier steps left and itself. */
+/** The keys and values of earlier tokens that the decoder's self-attention sees beside those of x. */
 export interface DecoderCache {
-  /** Keys and values of earlier tokens, `[N, T, C]` for each layer. */
-  past: KeyValue[];
-  /** u8 `[N, T + 1]`: which of them there are; the last is the present token. */
+  /** Adds the keys and values of x to those of a layer: `[N, T', C]`, all that there is room for. */
+  join(layer: number, own: KeyValue): KeyValue;
+  /** u8 `[N, T']`: which of them there are, x included. */
   mask: Tensor;
 }
 
 /**
  * Decoder: x `[N, T, C]`, each layer's keys and values of the memory, their mask u8 `[N, S]`, to `[N, T, C]`. Without a
  * cache a token sees itself and those before it; with one x is a single token (T = 1).
- * @returns the output, and the keys and values of x for each layer
  */
 export function transformerDecoder(
   x: Tensor,
@@ -209,22 +208,18 @@ export function transformerDecoder(
   mask: Tensor,
   c: TransformerConfig,
   cache?: DecoderCache,
-): { output: Tensor; present: KeyValue[] } {
-  const present: KeyValue[] = [];
+): { output: Tensor } {
   let y = x;
   for (let i = 0; i < c.decoderLayers; i++) {
     y = scope(`decoder.${i}`, () => {
       const own = c.keys.attention("decoder", i, "self", c.width);
       const attended = residual(y, c.keys.norm("decoder", i, "self"), c, (z) => {
         const [q, key, value] = projectTogether(z, [own.query, own.key, own.value]);
-        present.push({ key, value });
-        const past = cache?.past[i];
+        const seen = cache ? cache.join(i, { key, value }) : { key, value };
         const options: AttentionOptions = cache
           ? { heads: c.heads, mask: cache.mask }
           : { heads: c.heads, causal: true };
-        const keys = past ? nn.concat([past.key, key], 1) : key;
-        const values = past ? nn.concat([past.value, value], 1) : value;
-        return applyDense(scaledAttention(q, keys, values, options), own.output);
+        return applyDense(scaledAttention(q, seen.key, seen.value, options), own.output);
       });
       const cross = c.keys.attention("decoder", i, "cross", c.width);
       const informed = residual(attended, c.keys.norm("decoder", i, "cross"), c, (z) => {
@@ -235,16 +230,19 @@ export function transformerDecoder(
       return feedForwardOf(informed, c, "decoder", i);
     });
   }
-  return { output: last(y, c, "decoder"), present };
+  return { output: last(y, c, "decoder") };
 }
 
-/** Decoder output `[N, C]` to the logarithms of the probabilities of the next token, `[N, vocabulary]`. */
-export function nextToken(x: Tensor, c: TransformerConfig): Tensor {
+/** Decoder output `[..., C]` to the logarithms of the probabilities of the next token, `[..., vocabulary]`. */
+export const nextToken = (x: Tensor, c: TransformerConfig): Tensor =>
+  applyOp(softmax, [tokenLogits(x, c)], { log: true })[0];
+
+/** Decoder output `[..., C]` to logits of the next token, `[..., vocabulary]`. */
+export function tokenLogits(x: Tensor, c: TransformerConfig): Tensor {
   return scope("output", () => {
     const weight = parameter(c.keys.outputWeight, [c.targetVocabulary, c.width]);
     const bias = c.keys.outputBias(c.targetVocabulary);
     const scores = applyDense(x, { weight, bias: null });
-    const logits = bias ? nn.binary(scores, parameter(bias.key, bias.shape), "add") : scores;
-    return applyOp(softmax, [logits], { log: true })[0];
+    return bias ? nn.binary(scores, parameter(bias.key, bias.shape), "add") : scores;
   });
 }

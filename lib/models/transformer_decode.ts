@@ -1,9 +1,11 @@
-import type { Device } from "../device.js";
+import type { ParameterStore } from "../graph/parameter_store.js";
 import type { ProgramInputs } from "../graph/program.js";
+import { dynamicUpdateSlice, embedding } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { type Graph, input, trace } from "../graph/trace.js";
+import { applyOp, type Graph, input, parameter, scalar, trace, update } from "../graph/trace.js";
 import { reshape } from "../nn/layers.js";
 import type { NextTokens } from "./beam_search.js";
+import { bucketOf, rowsFor } from "./buckets.js";
 import { sinusoids } from "./sinusoid.js";
 import {
   embedTokens,
@@ -22,36 +24,42 @@ export type RunProgram = (
   inputs: ProgramInputs,
 ) => Promise<Record<string, Float32Array>>;
 
-/** Sequence lengths that programs are made for. */
-export const bucketOf = (length: number): number => {
-  const found = [16, 32, 64, 96, 128, 256, 512].find((size) => size >= length);
-  return found ?? 512 * Math.ceil(length / 512);
-};
-
 const scaleOf = (c: TransformerConfig) => Float32Array.of(c.scaleEmbedding ? Math.sqrt(c.width) : 1);
 
-/** Keys and values of `layers` layers as inputs `<name>.key.<i>` and `<name>.value.<i>`, each of this shape. */
-const keyInputs = (name: string, layers: number, shape: readonly number[]): KeyValue[] =>
-  Array.from({ length: layers }, (_, i) => ({
-    key: input(`${name}.key.${i}`, shape),
-    value: input(`${name}.value.${i}`, shape),
-  }));
-
-/** ... and as outputs. */
-const keyOutputs = (name: string, layers: readonly KeyValue[]): Record<string, Tensor> =>
-  Object.fromEntries(
-    layers.flatMap(({ key, value }, i) => [
-      [`${name}.key.${i}`, key],
-      [`${name}.value.${i}`, value],
-    ]),
-  );
-
-/** The sources as the decoder needs them: each layer's keys and values `[rows, S, C]`, and which tokens there are. */
-export interface Memory {
+/** The state of a generation: keys and values `[rows, S, C]` of every layer, parameters of the store by this name. */
+interface State {
+  name: string;
   rows: number;
   S: number;
-  keys: Record<string, Float32Array>;
-  mask: Uint8Array;
+}
+
+const stateKeys = ({ name, rows, S }: State, layer: number): [string, string] => [
+  `${name}.${rows}x${S}.key.${layer}`,
+  `${name}.${rows}x${S}.value.${layer}`,
+];
+
+/** A state as parameters of a graph. */
+const stateOf = (state: State, c: TransformerConfig): KeyValue[] =>
+  Array.from({ length: c.decoderLayers }, (_, i) => {
+    const [key, value] = stateKeys(state, i).map((name) => parameter(name, [state.rows, state.S, c.width]));
+    return { key, value };
+  });
+
+/** Makes room for a state, unless there is; zeros, since what is masked may not be NaN. */
+function reserve(store: ParameterStore, state: State, c: TransformerConfig): void {
+  const { rows, S } = state;
+  for (let i = 0; i < c.decoderLayers; i++) {
+    for (const key of stateKeys(state, i)) {
+      if (!store.has(key)) store.set(key, [rows, S, c.width], new Float32Array(rows * S * c.width));
+    }
+  }
+}
+
+/** Rows of x `[N, S, C]` by number: i32 `[rows]` to `[rows, S, C]`. */
+function gatherRows(x: Tensor, numbers: Tensor): Tensor {
+  const [N, S, C] = x.shape;
+  const [rows] = applyOp(embedding, [numbers, reshape(x, [N, S * C])], {});
+  return reshape(rows, [numbers.shape[0], S, C]);
 }
 
 /** Rows f32 `[S, vocabulary]` of a source: one-hot, or weights of the embeddings of all tokens. */
@@ -66,15 +74,20 @@ export type SourceTokens = readonly number[] | OneHotTokens;
 /** Tokens of a source. */
 export const sourceLength = (source: SourceTokens): number => ("shape" in source ? source.shape[0] : source.length);
 
+/** The sources as the decoder needs them: each layer's keys and values, in the store, and which tokens there are. */
+export interface Memory extends State {
+  mask: Uint8Array;
+}
+
 /** Encodes sources, all ids or all one-hot; each becomes `beams` rows. Padding tokens are 0: they are left out. */
 export async function encodeSources(
   run: RunProgram,
-  device: Device,
+  store: ParameterStore,
   sources: readonly SourceTokens[],
   beams: number,
   c: TransformerConfig,
 ): Promise<Memory> {
-  const N = 2 ** Math.ceil(Math.log2(sources.length));
+  const N = rowsFor(sources.length);
   const S = bucketOf(sources.reduce((n, source) => Math.max(n, sourceLength(source)), 1));
   const oneHot = "shape" in sources[0];
   const width = oneHot ? c.sourceVocabulary : 1;
@@ -84,34 +97,29 @@ export async function encodeSources(
     ids.set("shape" in source ? source.data : source, n * S * width);
     sourceMask.fill(1, n * S, n * S + sourceLength(source));
   });
+  const rows = rowsFor(sources.length * beams);
+  const state = { name: "memory", rows, S };
+  reserve(store, state, c);
   const graph = () =>
     trace(() => {
       const mask = input("mask", [N, S], "u8");
       const tokens = oneHot ? input("ids", [N, S, width]) : input("ids", [N, S], "i32");
       const x = embedTokens(tokens, input("scale", [1]), input("positions", [S, c.width]), c, "encoder");
-      return keyOutputs("memory", memoryKeys(transformerEncoder(x, mask, c), c));
+      const keys = memoryKeys(transformerEncoder(x, mask, c), c);
+      const sourceOf = input("sourceOf", [rows], "i32");
+      stateOf(state, c).forEach(({ key, value }, i) => {
+        update(key, gatherRows(keys[i].key, sourceOf));
+        update(value, gatherRows(keys[i].value, sourceOf));
+      });
+      return {};
     });
   const positions = sinusoids(c.positions, S, c.width);
-  const encoded = await run(`encode ${N} ${S} ${oneHot}`, graph, {
-    ids,
-    mask: sourceMask,
-    scale: scaleOf(c),
-    positions,
-  });
-  const rows = 2 ** Math.ceil(Math.log2(sources.length * beams));
+  const sourceOf = Int32Array.from({ length: rows }, (_, row) => Math.min(Math.floor(row / beams), sources.length - 1));
+  const inputs = { ids, mask: sourceMask, scale: scaleOf(c), positions, sourceOf };
+  await run(`encode ${N} ${S} ${rows} ${oneHot}`, graph, inputs);
   const mask = new Uint8Array(rows * S);
-  const repeat = <A extends Float32Array | Uint8Array>(from: A, to: A, size: number) => {
-    for (let row = 0; row < sources.length * beams; row++) {
-      const n = Math.floor(row / beams);
-      to.set(from.subarray(n * size, (n + 1) * size), row * size);
-    }
-    return to;
-  };
-  const keys = Object.entries(encoded).map(([name, values]) => [
-    name,
-    repeat(values, device.allocate(rows * S * c.width), S * c.width),
-  ]);
-  return { rows, S, keys: Object.fromEntries(keys), mask: repeat(sourceMask, mask, S) };
+  sourceOf.forEach((n, row) => mask.set(sourceMask.subarray(n * S, (n + 1) * S), row * S));
+  return { ...state, mask };
 }
 
 /** Ids of `count` rows, and 0 for those that only fill the program. */
@@ -134,12 +142,16 @@ export function plainDecoder(run: RunProgram, memory: Memory, c: TransformerConf
       trace(() => {
         const target = input("ids", [rows, T], "i32");
         const x = embedTokens(target, input("scale", [1]), input("positions", [T, c.width]), c, "decoder");
-        const keys = keyInputs("memory", c.decoderLayers, [rows, S, c.width]);
+        const keys = stateOf(memory, c);
         return { y: transformerDecoder(x, keys, input("memoryMask", [rows, S], "u8"), c).output };
       });
     const positions = sinusoids(c.positions, T, c.width);
-    const inputs = { ids, scale: scaleOf(c), positions, ...memory.keys, memoryMask: memory.mask };
-    const { y } = await run(`decode ${rows} ${T} ${S}`, graph, inputs);
+    const { y } = await run(`decode ${rows} ${T} ${S}`, graph, {
+      ids,
+      scale: scaleOf(c),
+      positions,
+      memoryMask: memory.mask,
+    });
     const x = new Float32Array(rows * c.width);
     for (let row = 0; row < rows; row++) {
       const at = (row * T + length) * c.width;
@@ -151,8 +163,9 @@ export function plainDecoder(run: RunProgram, memory: Memory, c: TransformerConf
   };
 }
 
-/** The program of one step: a token for each row, keys and values of up to T tokens before it. */
-function traceStep(rows: number, T: number, S: number, c: TransformerConfig): Graph {
+/** The program of one step: a token for each row at place `length`, whose keys and values join those before it. */
+function traceStep(memory: Memory, cache: State, c: TransformerConfig): Graph {
+  const { rows, S } = memory;
   return trace(() => {
     const x = embedTokens(
       input("ids", [rows, 1], "i32"),
@@ -161,66 +174,65 @@ function traceStep(rows: number, T: number, S: number, c: TransformerConfig): Gr
       c,
       "decoder",
     );
-    const keys = keyInputs("memory", c.decoderLayers, [rows, S, c.width]);
-    const past = keyInputs("past", c.decoderLayers, [rows, T, c.width]);
-    const mask = input("pastMask", [rows, T + 1], "u8");
-    const { output, present } = transformerDecoder(x, keys, input("memoryMask", [rows, S], "u8"), c, { past, mask });
-    return { y: nextToken(reshape(output, [rows, c.width]), c), ...keyOutputs("present", present) };
+    const length = scalar("length", 1, "i32");
+    const write = (past: Tensor, token: Tensor) => {
+      const [whole] = applyOp(dynamicUpdateSlice, [past, token, length], {});
+      update(past, whole);
+      return whole;
+    };
+    const past = stateOf(cache, c);
+    const join = (i: number, { key, value }: KeyValue): KeyValue => ({
+      key: write(past[i].key, key),
+      value: write(past[i].value, value),
+    });
+    const mask = input("mask", [rows, cache.S], "u8");
+    const memoryMask = input("memoryMask", [rows, S], "u8");
+    const { output } = transformerDecoder(x, stateOf(memory, c), memoryMask, c, { join, mask });
+    return { y: nextToken(reshape(output, [rows, c.width]), c) };
+  });
+}
+
+/** The program that puts the rows of a cache in another order: row i goes on from row `parents[i]`. */
+function traceReorder(cache: State, c: TransformerConfig): Graph {
+  return trace(() => {
+    const parents = input("parents", [cache.rows], "i32");
+    for (const { key, value } of stateOf(cache, c)) {
+      update(key, gatherRows(key, parents));
+      update(value, gatherRows(value, parents));
+    }
+    return {};
   });
 }
 
 /**
- * Computes every step from its own token and the keys and values of those before it. There is one program for each bucket of
- * lengths. The cache lies in memory that the device reads in place, where it can.
+ * Computes every step from its own token and the keys and values of those before it, which stay on the device. There is one
+ * program for each bucket of `maxLength`, and one that reorders its rows where beams change places.
  */
-export function cachedDecoder(run: RunProgram, device: Device, memory: Memory, c: TransformerConfig): NextTokens {
+export function cachedDecoder(
+  run: RunProgram,
+  store: ParameterStore,
+  memory: Memory,
+  maxLength: number,
+  c: TransformerConfig,
+): NextTokens {
   const { rows, S } = memory;
-  const names = Array.from({ length: c.decoderLayers }, (_, i) => [`key.${i}`, `value.${i}`]).flat();
-  let T = 0;
-  let cache: Record<string, Float32Array> = {};
-  /** Moves the cache's first `length` tokens to another bucket or another order of rows. */
-  const move = (size: number, length: number, parents: Int32Array) => {
-    const moved = names.map((name) => {
-      const to = device.allocate(rows * size * c.width);
-      for (let row = 0; row < parents.length && length > 0; row++) {
-        const at = parents[row] * T * c.width;
-        to.set(cache[`past.${name}`].subarray(at, at + length * c.width), row * size * c.width);
-      }
-      return [`past.${name}`, to];
-    });
-    cache = Object.fromEntries(moved);
-    T = size;
-  };
+  const T = bucketOf(maxLength);
+  const cache = { name: "cache", rows, S: T };
+  reserve(store, cache, c);
+  const mask = new Uint8Array(rows * T);
   return async (tokens, parents, length) => {
-    const size = bucketOf(Math.max(length, 1));
-    if (size !== T || parents.some((from, row) => from !== row)) move(size, length, parents);
-    const pastMask = new Uint8Array(rows * (T + 1));
-    for (let row = 0; row < rows; row++) {
-      pastMask.fill(1, row * (T + 1), row * (T + 1) + length);
-      pastMask[(row + 1) * (T + 1) - 1] = 1;
+    if (length > 0 && parents.some((from, row) => from !== row)) {
+      await run(`reorder ${rows} ${T}`, () => traceReorder(cache, c), { parents: padded(parents, rows) });
     }
-    const { y, ...present } = await run(`step ${rows} ${T} ${S}`, () => traceStep(rows, T, S, c), {
+    for (let row = 0; row < rows; row++) mask[row * T + length] = 1;
+    const { y } = await run(`step ${rows} ${T} ${S}`, () => traceStep(memory, cache, c), {
       ids: padded(tokens, rows),
       scale: scaleOf(c),
       positions: sinusoids(c.positions, 1, c.width, length),
-      pastMask,
+      length,
+      mask,
       memoryMask: memory.mask,
-      ...memory.keys,
-      ...cache,
     });
-    // a step at the end of a bucket has no room for itself: the next one moves the cache
-    if (length === T)
-      move(
-        bucketOf(T + 1),
-        length,
-        Int32Array.from({ length: rows }, (_, row) => row),
-      );
-    for (const name of names) {
-      for (let row = 0; row < rows; row++) {
-        const from = present[`present.${name}`].subarray(row * c.width, (row + 1) * c.width);
-        cache[`past.${name}`].set(from, (row * T + length) * c.width);
-      }
-    }
     return y.subarray(0, tokens.length * c.targetVocabulary);
   };
 }

@@ -4,7 +4,7 @@ import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { hashParameter } from "../nn/random_weights.js";
-import { beamSearch, type Hypothesis, type SearchOptions } from "./beam_search.js";
+import { beamSearch, checkSearch, type Hypothesis, type SearchOptions } from "./beam_search.js";
 import { marianConfig } from "./marian_config.js";
 import { checkTransformer, TRANSFORMER_BASE, type TransformerConfig } from "./transformer.js";
 import {
@@ -79,6 +79,7 @@ export class Transformer {
   /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
   readonly weightsHash: string;
   #programs = new ProgramCache();
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(config: TransformerConfig, device: Device, weightsHash: string) {
     this.config = config;
@@ -128,20 +129,30 @@ export class Transformer {
    * @returns for each source up to `beams` results, best first; ids without start and end
    * @throws InvalidArgumentError for an empty source, ids outside the vocabulary or rows of another width
    */
-  async generate(sources: readonly SourceTokens[], options: GenerateOptions = {}): Promise<Hypothesis[][]> {
+  generate(sources: readonly SourceTokens[], options: GenerateOptions = {}): Promise<Hypothesis[][]> {
+    // one at a time: they share the caches in the store
+    const turn = this.#last.then(() => this.#search(sources, options));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #search(sources: readonly SourceTokens[], options: GenerateOptions): Promise<Hypothesis[][]> {
     const c = this.config;
     sources.forEach((source, i) => checkSource(source, i, sources, c));
     if (sources.length === 0) return [];
     const { beams = 1, cache = true, signal } = options;
     const longest = sources.reduce((n, source) => Math.max(n, sourceLength(source)), 0);
+    const search = { ...options, maxLength: options.maxLength ?? longest + 50 };
+    checkSearch(search);
     const run: RunProgram = (key, graph, inputs) => {
       const program = this.#programs.get(key, () => compile(optimize(graph()), this.device));
       return program.run(inputs, { signal });
     };
-    const memory = await encodeSources(run, this.device, sources, beams, c);
-    const next = cache ? cachedDecoder(run, this.device, memory, c) : plainDecoder(run, memory, c);
+    const store = this.device.parameters;
+    const memory = await encodeSources(run, store, sources, beams, c);
+    const next = cache ? cachedDecoder(run, store, memory, search.maxLength, c) : plainDecoder(run, memory, c);
     const tokens = { start: c.startId, end: c.endId, forbidden: c.forbiddenIds };
-    return beamSearch(next, sources.length, tokens, { ...options, maxLength: options.maxLength ?? longest + 50 });
+    return beamSearch(next, sources.length, tokens, search);
   }
 
   /** Frees the programs and the device. A second call does nothing. */

@@ -6,6 +6,7 @@ import { ProgramCache } from "../graph/program_cache.js";
 import type { Graph } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";
+import { rowsFor } from "./buckets.js";
 import { type VideoClipConfig, videoClipConfig, videoClipPreset } from "./videoclip_config.js";
 import { configFromText, loadInitial } from "./videoclip_initial.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
@@ -13,7 +14,7 @@ import type { VideoFiles } from "./videoclip_files.js";
 import { textInputs, type VideoFeatures, videoInputs, videoWindows } from "./videoclip_input.js";
 import { openParts, readVideos, saveVideoModel, type VideoClipParts } from "./videoclip_parts.js";
 import { checkRows, dotProducts } from "./videoclip_similarity.js";
-import { averageWindows, byBucket, joined, rowsFor } from "./videoclip_rows.js";
+import { averageWindows, byBucket, joined } from "./videoclip_rows.js";
 import type {
   EmbedOptions,
   EmbedVideoOptions,

@@ -1,10 +1,5 @@
+import { bucketOf } from "./buckets.js";
 import type { VideoWindow } from "./videoclip_input.js";
-
-/** Lengths that texts are padded to. */
-const BUCKETS = [16, 32, 64, 96, 128, 256, 512];
-
-/** Rows of a batch as programs have them: the next power of two. */
-export const rowsFor = (count: number): number => 2 ** Math.ceil(Math.log2(count));
 
 /** `size` values from `at`, zeros behind the end. */
 export function block(from: Float32Array, at: number, size: number): Float32Array {
@@ -17,7 +12,7 @@ export function block(from: Float32Array, at: number, size: number): Float32Arra
 export function byBucket(texts: readonly (readonly number[])[], max: number): Map<number, number[]> {
   const groups = new Map<number, number[]>();
   texts.forEach((ids, i) => {
-    const S = Math.min(max, BUCKETS.find((size) => size >= ids.length + 2) ?? max);
+    const S = bucketOf(ids.length + 2, max);
     const group = groups.get(S);
     if (group) group.push(i);
     else groups.set(S, [i]);

@@ -1,7 +1,10 @@
 import {
+  type ContrastiveLossAttrs,
+  contrastiveLoss,
   crossEntropy as crossEntropyOp,
   dropout as dropoutOp,
   l2Normalize as l2NormalizeOp,
+  softmax,
 } from "../graph/ops/index.js";
 import { combined, filled, scaled, summed } from "../graph/gradients.js";
 import { elements, type Tensor } from "../graph/tensor.js";
@@ -42,3 +45,52 @@ export const l2Normalize = (x: Tensor, eps = 1e-12): Tensor => applyOp(l2Normali
 /** Dropout of `rate` with the key i32 `[2]` (seed, step); `stream` tells the network's dropouts apart. */
 export const dropout = (x: Tensor, rate: number, key: Tensor, stream: number): Tensor =>
   rate === 0 ? x : applyOp(dropoutOp, [x, key], { rate, stream })[0];
+
+export interface InfoNceOptions extends Partial<ContrastiveLossAttrs> {
+  /** i32 `[N]`: rows of a group are positives of each other. Default: each row of its own. */
+  group?: Tensor | null;
+  /** f32 `[1]`: the logarithm of a learned scale, by whose exponential dot products are multiplied too (as in CLIP). */
+  logScale?: Tensor;
+}
+
+/**
+ * InfoNCE `[1]` over the dot products of a and b `[N, D]`; the defaults are VideoCLIP's: scale 1, the means of both
+ * directions added. CLIP: l2-normalised a and b, `logScale`, `reduction: "mean"`. The N x N scores are never stored.
+ */
+export function infoNce(a: Tensor, b: Tensor, options: InfoNceOptions = {}): Tensor {
+  const { scale = 1, reduction = "sum", directions = "both", group = null, logScale } = options;
+  const scaledA = logScale ? combined(a, nn.unary(logScale, "exp"), "mul") : a;
+  return applyOp(contrastiveLoss, [scaledA, b, group], { scale, reduction, directions })[0];
+}
+
+/** log sum exp over the last axis of x `[N, K]`: `[N, 1]`. */
+function logSumExp(x: Tensor): Tensor {
+  const rest = combined(x, applyOp(softmax, [x], { log: true })[0], "sub"); // the same in every column
+  return nn.slice(rest, [0, 0], [x.shape[0], 1]);
+}
+
+/**
+ * MIL-NCE `[1]` (Miech et al. 2020, arXiv 1912.06430): video `[N, D]` and `candidates` texts for each, text
+ * `[N candidates, D]`. For a video all its texts are positives; negatives are its scores with all texts and its texts'
+ * scores with all videos.
+ */
+export function milNce(video: Tensor, text: Tensor, candidates: number): Tensor {
+  const [N, D] = video.shape;
+  const texts = nn.reshape(text, [N, candidates, D]);
+  const column = (x: Tensor) => nn.reshape(x, [N, 1]);
+  const parts = Array.from({ length: candidates }, (_, c) => {
+    const own = nn.reshape(nn.slice(texts, [0, c, 0], [N, 1, D]), [N, D]);
+    const [, rows, columns, positives] = applyOp(contrastiveLoss, [video, own, null], { scale: 1, reduction: "sum" });
+    return { all: [column(rows), column(columns)], positives: column(positives) };
+  });
+  const all = nn.concat(
+    parts.flatMap((part) => part.all),
+    1,
+  );
+  const positives = nn.concat(
+    parts.map((part) => part.positives),
+    1,
+  );
+  const terms = combined(logSumExp(all), logSumExp(positives), "sub");
+  return nn.reshape(scaled(summed(terms, [0, 1]), 1 / N), [1]);
+}

@@ -49,6 +49,13 @@ export function pixelFilter(preset: Preset, source: PixelSource): string {
   return [...rotate[source.rotation as 0], scale.join(":"), "format=rgb24", cut].join(",");
 }
 
+/** The filters that make a picture to look at: turned upright, deinterlaced, `width` wide, full-range Y'CbCr as JPEG has it. */
+export function stillFilter(width: number, source: PixelSource): string {
+  const scale = `scale=w=${width}:h=-2:flags=bicubic:out_color_matrix=bt601:out_range=pc`;
+  const interlaced = deinterlaceFilter(source) === undefined ? [] : ["bwdif=deint=interlaced"];
+  return [...interlaced, ...rotate[source.rotation as 0], scale, "format=yuvj420p"].join(",");
+}
+
 /** Offset along an axis: in the middle, or at an end where `longer` (an ffmpeg condition) holds. */
 function cropOffset({ cropPosition = "center" }: Preset, axis: "w" | "h", longer: string): string {
   const center = `trunc((i${axis}-o${axis})/2)`;

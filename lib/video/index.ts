@@ -3,7 +3,7 @@ import { openWithFfmpeg } from "./ffmpeg.js";
 import { checkFile } from "./file.js";
 import { decoderInfo } from "./info.js";
 import { openWithNodeAv } from "./node_av.js";
-import type { OpenVideoFunction } from "./types.js";
+import type { DecoderName, OpenVideoFunction } from "./types.js";
 
 /**
  * Opens a video or image for one pass over its clips. `auto` takes node-av where it is installed, else the ffmpeg program.
@@ -11,14 +11,18 @@ import type { OpenVideoFunction } from "./types.js";
  * @throws VideoError with the reason, before or while it is read; InvalidArgumentError
  */
 export const openVideo: OpenVideoFunction = async (path, options) => {
-  const { decoder = "auto" } = options;
+  const useFfmpeg = await usesFfmpeg(options.decoder);
+  const file = await checkFile(path);
+  return useFfmpeg ? openWithFfmpeg(file, options) : openWithNodeAv(file, options);
+};
+
+/** Whether a choice of decoder comes down to the ffmpeg program. @throws InvalidArgumentError @internal */
+export async function usesFfmpeg(decoder: DecoderName = "auto"): Promise<boolean> {
   if (!["auto", "node-av", "ffmpeg"].includes(decoder)) {
     throw new InvalidArgumentError(`decoder: expected auto, node-av or ffmpeg, received ${decoder}`);
   }
-  const file = await checkFile(path);
-  const useFfmpeg = decoder === "ffmpeg" || (decoder === "auto" && (await onlyFfmpeg()));
-  return useFfmpeg ? openWithFfmpeg(file, options) : openWithNodeAv(file, options);
-};
+  return decoder === "ffmpeg" || (decoder === "auto" && (await onlyFfmpeg()));
+}
 
 let ffmpegAlone: Promise<boolean> | undefined;
 

@@ -40,7 +40,8 @@ export function* decodeClips(
   }
 }
 
-function openStream(input: FormatContext, file: FileFacts): { stream: Stream; decoder: Codec } {
+/** Opens a file and its best video stream. @throws VideoError */
+export function openStream(input: FormatContext, file: FileFacts): { stream: Stream; decoder: Codec } {
   const format = file.image === undefined ? null : InputFormat.findInputFormat(file.image);
   // Only local files: a playlist or a reference inside a file must not open the network.
   const options = Dictionary.fromObject({ protocol_whitelist: "file" });

@@ -2,6 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { VideoError } from "../errors.js";
 import type { FileFacts } from "./file.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
+import { withResolvers } from "./with_resolvers.js";
 
 /** What the worker is started with. */
 export interface WorkerRequest {
@@ -43,17 +44,7 @@ function takeCredit(): void {
 }
 
 async function main(): Promise<void> {
-  // node-av uses Promise.withResolvers, which Node 20 does not have.
-  const promise = Promise as unknown as { withResolvers?: () => unknown };
-  promise.withResolvers ??= () => {
-    let resolve: unknown;
-    let reject: unknown;
-    const made = new Promise((onResolve, onReject) => {
-      resolve = onResolve;
-      reject = onReject;
-    });
-    return { promise: made, resolve, reject };
-  };
+  withResolvers();
   const { decodeClips } = await import("./node_av_decode.js");
   let info: VideoInfo | undefined;
   for (const step of decodeClips(request.file, request.preset, request.threads, isClosed)) {

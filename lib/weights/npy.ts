@@ -26,3 +26,19 @@ export function npyData(data: Float32Array, dtype: "f32" | "f16"): Uint8Array {
 export function npyBytes(data: Float32Array, shape: readonly number[], dtype: "f32" | "f16"): Uint8Array {
   return concatUint8Arrays(npyHeader(shape, dtype), npyData(data, dtype));
 }
+
+/** A one-dimensional .npy file of strings, as numpy saves a list of words. */
+export function npyStrings(list: readonly string[]): Uint8Array {
+  const codes = list.map((text) => Array.from(text, (c) => c.codePointAt(0)!));
+  const width = Math.max(1, ...codes.map(({ length }) => length));
+  const text = `{'descr': '<U${width}', 'fortran_order': False, 'shape': (${list.length},), }`;
+  const start = Math.ceil((10 + text.length + 1) / 64) * 64;
+  const bytes = Buffer.alloc(start + 4 * width * list.length);
+  bytes.fill(" ", 10, start);
+  bytes.write("\x93NUMPY\x01\x00", "latin1");
+  bytes.writeUInt16LE(start - 10, 8);
+  bytes.write(text, 10, "latin1");
+  bytes[start - 1] = 10;
+  codes.forEach((word, i) => word.forEach((code, j) => bytes.writeUInt32LE(code, start + 4 * (i * width + j))));
+  return bytes;
+}

@@ -27,6 +27,8 @@ export type StoredDType = keyof typeof STORED_BYTES;
 export interface StoredTensor {
   dtype: StoredDType;
   shape: number[];
+  /** Where it begins in the file, where it lies there as it is (safetensors). */
+  byte?: number;
   /** Contiguous row-major little-endian bytes. */
   read(): Uint8Array;
 }

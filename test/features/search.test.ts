@@ -1,6 +1,6 @@
 // From features on disk to hits for a sentence: VideoCLIP and S3D-G's joint space, through the command line.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -8,10 +8,11 @@ import * as assert from "uvu/assert";
 import { windowsOf } from "../../dist/features/embed_folder.js";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
 import { searchText } from "../../dist/features/search_text.js";
+import { zeroShotClassify } from "../../dist/features/zero_shot.js";
 import { loadS3DTextEncoder } from "../../dist/models/s3d_text.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { npyBytes, npyStrings } from "../../dist/weights/npy.js";
 
 const test = suite("search");
 const root = mkdtempSync(join(tmpdir(), "videoclip-search-"));
@@ -44,16 +45,6 @@ function writeFeatures(folder: string, dim: number, lengths: number[], settings:
     return { path: `/videos/${i}.mp4`, file, duration: length * step, clips: length, timestamps, settings };
   });
   writeFileSync(join(folder, "manifest.jsonl"), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
-}
-
-/** One-dimensional .npy of strings, as numpy saves a word list. */
-function writeWords(path: string, words: readonly string[]): void {
-  const width = Math.max(...words.map((word) => word.length));
-  const text = `{'descr': '<U${width}', 'fortran_order': False, 'shape': (${words.length},), }`.padEnd(117) + "\n";
-  const head = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${text}`, "latin1");
-  const data = Buffer.alloc(4 * width * words.length);
-  words.forEach((word, i) => [...word].forEach((c, j) => data.writeUInt32LE(c.codePointAt(0)!, 4 * (i * width + j))));
-  writeFileSync(path, Buffer.concat([head, data]));
 }
 
 function videoclip(...args: string[]) {
@@ -193,7 +184,7 @@ test("features without a manifest need the seconds; bad folders are refused", ()
 
 test("S3D-G: its text tower searches video_embedding as it is", async () => {
   const words = ["stir", "soup", "onion", "cut"];
-  writeWords(at("words.npy"), words);
+  writeFileSync(at("words.npy"), npyStrings(words));
   writeFeatures(at("joint"), 512, [3, 2], { ...settings, dim: 512, weights: "random:5" }, 3.2);
   const index = (...more: string[]) =>
     videoclip("index", at("joint"), "--out", at("joint-index"), "--words", at("words.npy"), ...more);
@@ -214,6 +205,68 @@ test("S3D-G: its text tower searches video_embedding as it is", async () => {
     found.map(({ start, end, score }) => [start, end, score]),
     expected.map(({ start, end, score }) => [start, end, score]),
   );
+});
+
+test("embed writes the rows of texts and videos; classify ranks labels by the mean of their sentences", async () => {
+  writeFileSync(at("labels.txt"), "soup\nonion\n\n");
+  const model = ["--model", at("model")];
+  const run = videoclip(
+    "embed",
+    at("features"),
+    ...model,
+    "--text",
+    "cut the onion",
+    "--out",
+    at("embedded"),
+    "--json",
+  );
+  assert.is(run.status, 0, run.stderr);
+  assert.equal(run.lines()[0], { texts: 1, rows: 9 });
+  const open = await VideoClip.load(at("model"), { device: "cpu" });
+  const array = (name: string) => {
+    const file = readFileSync(at("embedded", name));
+    return new Float32Array(Uint8Array.from(file.subarray(128)).buffer);
+  };
+  assert.equal(array("text.npy"), (await open.embedText("cut the onion")).rows);
+  assert.is(array("video.npy").length, 9 * 32);
+  const lines = readFileSync(at("embedded", "video.jsonl"), "utf8").trim().split("\n"); // prettier-ignore
+  assert.equal(JSON.parse(lines[1]), { row: 1, video: "/videos/0.mp4", start: 8, end: 24 });
+
+  const templates = ["cut the {}", "stir {} {}"];
+  const flags = templates.flatMap((template) => ["--template", template]);
+  const classified = videoclip("classify", at("features"), ...model, "--labels", at("labels.txt"), ...flags, "--json");
+  assert.is(classified.status, 0, classified.stderr);
+  const data = hashValues("search", `${at("features")} 1`, 5 * 12);
+  const videos = await open.embedVideo({ data, shape: [5, 12] });
+  const text = { embed: async (texts: readonly string[]) => (await open.embedText(texts)).rows };
+  const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, v, i) => sum + v * b[i], 0);
+  const raw = ["soup", "onion"].map(async (label) => {
+    const [one, two] = [`cut the ${label}`, `stir ${label} ${label}`].map((sentence) => open.embedText(sentence));
+    return { label, score: (dot(videos.rows, (await one).rows) + dot(videos.rows, (await two).rows)) / 2 };
+  });
+  const expected = (await Promise.all(raw)).sort((a, b) => b.score - a.score);
+  const [scores] = await zeroShotClassify(videos, ["soup", "onion"], { text, templates });
+  assert.equal(classified.lines()[1], { video: "/videos/1.mp4", labels: scores });
+  scores.forEach(({ label, score }, i) => {
+    assert.is(label, expected[i].label);
+    assert.ok(Math.abs(score - expected[i].score) < 1e-4);
+  });
+  const [cosines] = await zeroShotClassify(videos, ["soup", "onion"], { text, templates, normalize: true });
+  assert.ok(cosines.every(({ score }) => Math.abs(score) <= 1 + 1e-6));
+  open.dispose();
+  for (const [labels, wrong, pattern] of [
+    [[], {}, /labels: expected at least one/],
+    [["a", "a"], {}, /labels: expected each once/],
+    [["a"], { templates: ["no place"] }, /templates: expected sentences with \{\}, received no place/],
+  ] as const) {
+    try {
+      await zeroShotClassify(videos, labels, { text, ...wrong });
+      assert.unreachable();
+    } catch (error) {
+      assert.match((error as Error).message, pattern);
+    }
+  }
+  assert.match(videoclip("embed", ...model, "--out", at("x")).stderr, /expected feature folders, --text or --texts/);
 });
 
 test.after(() => rmSync(root, { recursive: true, force: true }));

@@ -46,13 +46,15 @@ const CUDA_OPS = new Set(
     .split("VIDEOCLIP_CUDA_OPS")[1]
     .match(/[a-z]\w+/g) ?? [],
 );
-/** Ways of the CPU that a GPU has no use for: other layouts of weights, and minimal filtering. */
+/** Ways of the CPU that a GPU has no use for: other layouts of weights, minimal filtering, fused pairs. */
 const CPU_ONLY = new Set([
   "reshape",
   "conv3d_bf16",
+  "expand_depthwise",
   "pack_conv_weight",
   "pack_conv_weight_bf16",
   "pack_winograd_weight",
+  "swish_conv3d",
   "winograd_conv3d",
 ]);
 

@@ -8,6 +8,8 @@ import { conv3d, conv3dAttrs } from "../../dist/graph/ops/index.js";
 import { chooseBf16 } from "../../dist/graph/passes/choose_bf16.js";
 import { meansFromSums } from "../../dist/graph/passes/means_from_sums.js";
 import { chooseWinograd } from "../../dist/graph/passes/choose_winograd.js";
+import { fuseExpansion } from "../../dist/graph/passes/fuse_expansion.js";
+import { swishInputs } from "../../dist/graph/passes/swish_inputs.js";
 import * as passes from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
@@ -54,7 +56,7 @@ const point = (t: Tensor, key: string, width: number) => nn.conv3d(t, key, width
 
 test("BatchNorm folds into the convolution before it", () => {
   const graph = same(
-    () => ({ y: nn.batchNorm(nn.conv3d(x(), "c", 5, { kernel: [1, 3, 3], low: [0, 1, 1] }), "bn", 1e-3) }),
+    () => ({ y: nn.batchNorm(nn.conv3d(x(), "c", 5, { kernel: [1, 3, 3], low: [0, 1, 1] }), "bn", { eps: 1e-3 }) }),
     passes.foldBatchNorm,
   );
   assert.not.ok(names(graph).includes("batch_norm"));
@@ -74,6 +76,38 @@ test("swish moves into a depthwise convolution, not into others", () => {
   assert.equal(names(fused), ["conv3d"]);
   const kept = same(() => ({ y: nn.unary(point(x(), "c", 6), "swish") }), passes.fuseEpilogue);
   assert.ok(names(kept).includes("unary"));
+});
+
+test("swishInputs moves the gate and swish of squeeze-and-excitation into the convolution behind them", () => {
+  const gate = () => nn.unary(nn.globalMean(x()), "sigmoid");
+  const graph = same(
+    () => ({ y: point(nn.unary(nn.scaleChannels(x(), gate()), "swish"), "c", 6) }),
+    (made) => {
+      swishInputs(made);
+      passes.deadCode(made);
+    },
+  );
+  assert.equal(names(graph), ["global_mean", "unary", "swish_conv3d"]);
+  const shared = same(() => {
+    const active = nn.unary(x(), "swish");
+    return { active, y: point(active, "c", 6) };
+  }, swishInputs);
+  assert.not.ok(names(shared).includes("swish_conv3d"), "a swish that is read elsewhere stays");
+});
+
+test("fuseExpansion joins an expansion and a depthwise convolution where the values between are many", () => {
+  const chosen = (size: number) => {
+    const graph = trace(() => {
+      const inner = nn.relu(nn.conv3d(input("x", [1, 13, size, size, 24]), "a", 54, { kernel: [1, 1, 1], bias: true }));
+      return { y: nn.conv3d(inner, "b", 54, { kernel: [3, 3, 3], stride: [1, 2, 2], low: [1, 1, 1], groups: 54 }) };
+    });
+    passes.fuseEpilogue(graph);
+    fuseExpansion(graph);
+    passes.deadCode(graph);
+    return names(graph);
+  };
+  assert.equal(chosen(80), ["expand_depthwise"]);
+  assert.equal(chosen(40), ["conv3d", "conv3d"]);
 });
 
 test("a value that is read elsewhere is not fused away", () => {

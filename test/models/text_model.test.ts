@@ -7,10 +7,13 @@ import * as assert from "uvu/assert";
 import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
 import { textConfig } from "../../dist/models/text_config.js";
 import { loadTextModel, type TextModelOptions } from "../../dist/models/text_model.js";
-import { bucketOf, textGraph, type TextTask } from "../../dist/models/text_runner.js";
+import { bucketOf } from "../../dist/models/buckets.js";
+import { textGraph, type TextTask } from "../../dist/models/text_runner.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
+import { openWeights, toFloat32 } from "../../dist/weights/index.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
+import { HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
 
 const test = suite("text models");
 const root = mkdtempSync(join(tmpdir(), "videoclip-text-"));
@@ -166,6 +169,26 @@ for (const family of families) {
     model.dispose();
   });
 }
+
+test("pytorch_model.bin is read where there is no model.safetensors, half precision too", async () => {
+  const folder = writeModel("mobilebert", ["pooled"]);
+  const whole = await load(folder);
+  const { tensors, close } = await openWeights(join(folder, "model.safetensors"));
+  const state = new Map<string, PickleValue>();
+  for (const [key, tensor] of tensors) {
+    if (tensor.dtype === "F32") state.set(key, new HalfTensor(tensor.shape, toFloat32(tensor)));
+  }
+  close();
+  rmSync(join(folder, "model.safetensors"));
+  writeTorchFile(join(folder, "pytorch_model.bin"), state);
+  const half = await load(folder);
+  const [a, b] = [await whole.encode(TEXTS), await half.encode(TEXTS)];
+  const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
+  const error = norm(a.map((v, i) => v - b[i])) / norm(a);
+  assert.ok(error < 5e-3 && error > 1e-6, `${error}`);
+  whole.dispose();
+  half.dispose();
+});
 
 test("masks: one list per mask, best first, with the text that results", async () => {
   const model = await load(makeFolder(CONFIGS.bert), { randomWeights: 2 });

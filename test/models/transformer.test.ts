@@ -4,10 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
 import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
+import { optimize } from "../../dist/graph/passes/index.js";
+import { compile, type Program, type ProgramInputs } from "../../dist/graph/program.js";
+import type { Graph } from "../../dist/graph/trace.js";
 import { marianConfig } from "../../dist/models/marian_config.js";
 import { type SinusoidLayout, sinusoids } from "../../dist/models/sinusoid.js";
-import { MARIAN, type TransformerConfig } from "../../dist/models/transformer.js";
+import { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "../../dist/models/transformer.js";
+import { cachedDecoder, encodeSources } from "../../dist/models/transformer_decode.js";
 import { marianKeys, torchKeys } from "../../dist/models/transformer_keys.js";
 import { type GenerateOptions, Transformer } from "../../dist/models/transformer_model.js";
 import { transformerParameters } from "../../dist/models/transformer_weights.js";
@@ -62,7 +67,7 @@ for (const normFirst of [false, true]) {
     test(`the cache changes nothing: normFirst ${normFirst}, ${positions}`, async () => {
       const config = { ...small, normFirst, finalNorm: normFirst, positions };
       const free = Transformer.random(11, { ...cpu, config });
-      // without an end token results go on through three buckets
+      // without an end token results go on to the greatest length
       const endless = Transformer.random(11, { ...cpu, config: { ...config, forbiddenIds: [0, 1, 2] } });
       for (const [model, options] of [
         [free, { maxLength: 40 }],
@@ -91,9 +96,60 @@ test("one program for each bucket, not for each token", async () => {
   const model = Transformer.random(11, { ...cpu, config: { ...small, endId: 18, forbiddenIds: [18] } });
   const [[{ ids }]] = await model.generate([sources[0]], { maxLength: 60 });
   assert.is(ids.length, 60);
-  assert.is(model.programs, 4, "encoder, and steps of up to 16, 32 and 64 tokens");
-  await model.generate([sources[3]], { maxLength: 60 });
-  assert.is(model.programs, 4);
+  assert.is(model.programs, 2, "encoder, and steps of up to 64 tokens");
+  await model.generate([sources[3]], { maxLength: 50 });
+  assert.is(model.programs, 2);
+  await model.generate([sources[3]], { maxLength: 30 });
+  assert.is(model.programs, 3, "steps of up to 32 tokens");
+  await model.generate([sources[3]], { maxLength: 60, beams: 2 });
+  assert.is(model.programs, 6, "encoder, steps and reordering of two rows");
+  await model.generate([sources[0]], { maxLength: 60, beams: 2 });
+  assert.is(model.programs, 6);
+  model.dispose();
+});
+
+test("keys and values are written in place", async () => {
+  const device = createDevice(cpu);
+  const config = { ...TRANSFORMER_BASE, ...small };
+  for (const [key, shape] of transformerParameters(config)) {
+    device.parameters.set(key, shape, hashParameter("place/", key, shape));
+  }
+  const compiled: Program[] = [];
+  const run = (_: string, graph: () => Graph, inputs: ProgramInputs) => {
+    compiled.push(compile(optimize(graph()), device));
+    return compiled.at(-1)!.run(inputs);
+  };
+  const memory = await encodeSources(run, device.parameters, [[3, 2]], 1, config);
+  const next = cachedDecoder(run, device.parameters, memory, 16, config);
+  await next(Int32Array.of(1), Int32Array.of(0), 0);
+  const ops = compiled[1].instructions.map(({ op }) => op);
+  assert.is(ops.filter((op) => op === "dynamic_update_slice").length, 2 * 2);
+  assert.is(ops.lastIndexOf("dynamic_update_slice") < ops.lastIndexOf("attention"), true);
+  assert.is(ops.at(-1), "softmax", "no copies of caches at the end");
+  const cache = device.parameters.get("cache.1x16.key.0");
+  assert.is(cache.slice(32).filter((v) => v !== 0).length, 0);
+  assert.is(cache.slice(0, 32).filter((v) => v !== 0).length, 32);
+  await next(Int32Array.of(4), Int32Array.of(0), 1);
+  const later = device.parameters.get("cache.1x16.key.0");
+  assert.equal(later.slice(0, 32), cache.slice(0, 32));
+  assert.is(later.slice(0, 64).filter((v) => v !== 0).length, 64);
+  device.dispose();
+});
+
+test("calls at the same time take turns", async () => {
+  const model = Transformer.random(11, { ...cpu, config: small });
+  const options = { maxLength: 20, beams: 2 };
+  const alone = [await model.generate([sources[0]], options), await model.generate([sources[2]], options)];
+  const aborted = new AbortController();
+  const calls = [sources[0], sources[2], sources[0]].map((source, i) =>
+    model.generate([source], { ...options, signal: i === 1 ? aborted.signal : undefined }).catch((e: Error) => e),
+  );
+  aborted.abort(new Error("enough"));
+  const [first, second, third] = await Promise.all(calls);
+  assert.equal(first, alone[0]);
+  assert.is((second as Error).message, "enough");
+  assert.equal(third, alone[0]);
+  assert.equal(await Promise.all([0, 2].map((i) => model.generate([sources[i]], options))), alone);
   model.dispose();
 });
 

@@ -225,6 +225,14 @@ test("the command line knows the presets", async () => {
   assert.is(released.video.parameters + released.text.parameters + 2 * 590_592, 177_423_360, "with BERT's poolers");
   assert.match(run("inspect", "--model", "videoclip-light").stdout, /\nvideo: 14,187,520 parameters/);
   assert.is(run("inspect", "--model", "videoclip", "--size", "160").status, 2);
+  const model = VideoClip.random(1, { ...cpu, config: VARIANTS["mobilebert, trained"] });
+  const dir = mkdtempSync(join(root, "inspected-"));
+  await model.save(dir);
+  const saved = JSON.parse(run("inspect", dir, "--json").stdout);
+  assert.is(saved.model, "videoclip: x3d-s features and mobilebert");
+  assert.is(saved.tensors.length, videoClipParameters(model.config).size);
+  model.dispose();
+  assert.match(run("inspect", writeFolder("bert")).stdout, /^recognised {2}bert$/m);
   const video = join(root, "extracted.mp4");
   await makeVideo(video, { width: 64, height: 48, rate: 10, seconds: 3 });
   const out = join(root, "features");

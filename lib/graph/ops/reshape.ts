@@ -1,7 +1,10 @@
 import { reshaped } from "../gradients.js";
 import { defineOp, elements, shapeError } from "../tensor.js";
 
-/** The same elements in another shape. Has no kernel: the planner makes it a view. */
+/**
+ * The same elements in another shape. Has no kernel: the planner makes it a view. A second input is not read, but has to be
+ * there before what reads the view is computed.
+ */
 export const reshape = defineOp<{ shape: readonly number[] }>({
   name: "reshape",
   shape: ([x], a) => {

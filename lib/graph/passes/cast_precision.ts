@@ -24,8 +24,14 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
 /** Takes its operands as they are: scores are exact sums of what is stored. */
 const AS_GIVEN = new Set(["top_k"]);
 
-/** Computes in f32 whatever the storage type of activations is: steps of optimizers, on f32 parameters. */
-export const F32_ONLY: ReadonlySet<string> = new Set(["adam", "global_norm", "keep_finite", "sgd_momentum"]);
+/** Computes in f32 whatever the storage type of activations is: steps of optimizers and caches, on f32 parameters. */
+export const F32_ONLY: ReadonlySet<string> = new Set([
+  "adam",
+  "dynamic_update_slice",
+  "global_norm",
+  "keep_finite",
+  "sgd_momentum",
+]);
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are

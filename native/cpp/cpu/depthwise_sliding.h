@@ -76,6 +76,23 @@ inline SlidingFunction sliding_function(int64_t columns) {
   return kFunctions[columns - 1];
 }
 
+// One line of outputs. `lines`: the input lines of the window at W = 0, of the taps in `tile.weight`.
+template <typename Geometry>
+void slide(const Conv3dArgs& a, const Geometry& g, const float* const* lines, float* out, const float* residual,
+           SlidingTile& tile) {
+  const int64_t tiles = ceil_div(g.oW, kMaxColumns);
+  for (int64_t i = 0; i < tiles; ++i) {
+    const int64_t first = i * g.oW / tiles, columns = (i + 1) * g.oW / tiles - first;
+    const int64_t w = first * a.stride[2] - a.low[2];  // of the first input
+    tile.left = w < 0;
+    tile.right = w + (columns - 1) * a.stride[2] + 2 >= g.W;
+    for (int j = 0; j < tile.lines; ++j) tile.x[j] = lines[j] + (w + 1) * tile.input_stride;
+    tile.out = out + first * tile.out_stride;
+    tile.residual = residual ? residual + first * tile.residual_stride : nullptr;
+    (a.stride[2] == 1 ? sliding_function<1> : sliding_function<2>)(columns)(tile);
+  }
+}
+
 inline bool is_sliding(const Conv3dArgs& a) {
   return a.kernel[2] == 3 && a.stride[2] <= 2 && a.low[2] <= 1 && a.high[2] <= 1 &&
          a.kernel[0] * a.kernel[1] <= kMaxLines;
@@ -94,8 +111,8 @@ template <typename Geometry>
 void depthwise_sliding(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   const size_t scratch = sliding_scratch(call, g);
   const int64_t lines_band = max64(2, min64(5, g.oH / 8)), bands = ceil_div(g.oH, lines_band);
-  const int64_t frames = bands < 8 ? 8 : 16, runs = ceil_div(g.oT, frames);
-  const int64_t tiles = ceil_div(g.oW, kMaxColumns);
+  // a thread's range of tasks is a range of frames, as in the convolutions around: it reads what it wrote
+  const int64_t runs = ceil_div(g.oT, 8);
   const float* residual = call.in[3].data ? call.in[3].f32() : nullptr;
   const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
 
@@ -121,19 +138,10 @@ void depthwise_sliding(const Call& call, const Conv3dArgs& a, const Geometry& g)
           tile.weight[tile.lines++] = call.in[1].f32() + (kt * a.kernel[1] + kh) * 3 * g.C;
         }
       }
-      for (int64_t i = 0; i < tiles; ++i) {
-        const int64_t first = i * g.oW / tiles, columns = (i + 1) * g.oW / tiles - first;
-        const int64_t w = first * a.stride[2] - a.low[2];  // of the first input
-        tile.left = w < 0;
-        tile.right = w + (columns - 1) * a.stride[2] + 2 >= g.W;
-        for (int j = 0; j < tile.lines; ++j) tile.x[j] = lines[j] + (w + 1) * g.sW;
-        tile.out = out + first * y.stride;
-        tile.residual = residual ? add.data + (m + first) * add.stride : nullptr;
-        (a.stride[2] == 1 ? sliding_function<1> : sliding_function<2>)(columns)(tile);
-      }
+      slide(a, g, lines, out, residual ? add.data + m * add.stride : nullptr, tile);
       if (scratch) stream_copy(y.data + m * y.stride, whole, g.oW * g.C);
     };
-    for (int64_t t = run * frames; t < min64(g.oT, (run + 1) * frames); ++t) {
+    for (int64_t t = run * g.oT / runs; t < (run + 1) * g.oT / runs; ++t) {
       for (int64_t h = band * g.oH / bands; h < (band + 1) * g.oH / bands; ++h) line(t, h);
     }
   });

@@ -6,6 +6,7 @@
 
 #include "cpu/bf16.h"
 #include "cpu/gemm_tile.h"
+#include "cpu/panel_tile.h"
 #include "cpu/panels.h"
 #include "ops/conv3d.h"
 
@@ -61,38 +62,66 @@ void copy_run(const Geometry& g, const float* row, int64_t w, int64_t taps, floa
   }
 }
 
-// Input pointers of the tile that starts at output position `first`: rows[tap][r]. Rows past the end repeat the last.
-// The first pointer of a tap that lies in the padding for every row is null: late layers have few frames, and there a
-// third of a temporal convolution would multiply zeros.
-void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading& reading, const float* x, int64_t first,
-               const float** rows, float* copies) {
-  for (int r = 0; r < kTileRows; ++r) {
-    int64_t m = min64(first + r, g.positions - 1);
-    const int64_t w0 = m % g.oW * a.stride[2] - a.low[2];
-    m /= g.oW;
-    const int64_t h0 = m % g.oH * a.stride[1] - a.low[1];
-    m /= g.oH;
-    const int64_t t0 = m % g.oT * a.stride[0] - a.low[0];
-    const float* base = x + m / g.oT * g.sN;
-    const bool whole = w0 >= 0 && w0 + a.kernel[2] <= g.W && g.sW == g.C;
-    const float** row = rows + r;
-    for (int64_t t = t0; t < t0 + a.kernel[0]; ++t) {
-      for (int64_t h = h0; h < h0 + a.kernel[1]; ++h) {
-        const bool inside = t >= 0 && t < g.T && h >= 0 && h < g.H;
-        const float* line = base + t * g.sT + h * g.sH;
-        if (!reading.merged) {
-          for (int64_t w = w0; w < w0 + a.kernel[2]; ++w, row += kTileRows) {
-            *row = inside && w >= 0 && w < g.W ? line + w * g.sW : kZeros;
-          }
-          continue;
-        }
-        if (inside && !whole) copy_run(g, line, w0, a.kernel[2], copies);
-        *row = !inside ? kZeros : whole ? line + w0 * g.C : copies;
-        row += kTileRows, copies += reading.run;
-      }
+// An output position, and the next one.
+struct Position {
+  int64_t n, t, h, w;
+
+  Position(const Geometry& g, int64_t index)
+      : n(index / (g.oW * g.oH * g.oT)), t(index / (g.oW * g.oH) % g.oT), h(index / g.oW % g.oH), w(index % g.oW) {}
+  // Whether a new line begins.
+  bool next(const Geometry& g) {
+    if (++w < g.oW) return false;
+    w = 0;
+    if (++h < g.oH) return true;
+    h = 0;
+    if (++t < g.oT) return true;
+    t = 0, ++n;
+    return true;
+  }
+};
+
+int64_t window_lines(const Conv3dArgs& a) { return a.kernel[0] * a.kernel[1]; }
+
+// The input lines of the window of an output line, at W = 0; null for one in the padding.
+void find_lines(const Conv3dArgs& a, const Geometry& g, const float* x, const Position& at, const float** lines) {
+  const int64_t t0 = at.t * a.stride[0] - a.low[0], h0 = at.h * a.stride[1] - a.low[1];
+  for (int64_t t = t0; t < t0 + a.kernel[0]; ++t) {
+    for (int64_t h = h0; h < h0 + a.kernel[1]; ++h) {
+      const bool inside = t >= 0 && t < g.T && h >= 0 && h < g.H;
+      *lines++ = inside ? x + at.n * g.sN + t * g.sT + h * g.sH : nullptr;
     }
   }
-  for (int64_t tap = 0; tap < reading.taps; ++tap, rows += kTileRows) {
+}
+
+// Input pointers of a tile, from the position `at` on, of which `left` are left: rows[tap][r]. Rows past the end repeat
+// the last. `lines` is scratch memory. The first pointer of a tap that lies in the padding for every row is null: late
+// layers have few frames, and there a third of a temporal convolution would multiply zeros.
+void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading& reading, const float* x, int64_t left,
+               Position& at, const float** lines, const float** rows, float* copies) {
+  bool padded = false, new_line = true;
+  for (int r = 0; r < kTileRows; ++r) {
+    if (new_line) find_lines(a, g, x, at, lines);
+    const int64_t w0 = at.w * a.stride[2] - a.low[2];
+    const bool whole = w0 >= 0 && w0 + a.kernel[2] <= g.W && g.sW == g.C;
+    const float** row = rows + r;
+    for (int64_t i = 0; i < window_lines(a); ++i) {
+      const float* line = lines[i];
+      if (!reading.merged) {
+        for (int64_t w = w0; w < w0 + a.kernel[2]; ++w, row += kTileRows) {
+          const bool inside = line && w >= 0 && w < g.W;
+          *row = inside ? line + w * g.sW : kZeros;
+          padded = padded || !inside;
+        }
+        continue;
+      }
+      if (line && !whole) copy_run(g, line, w0, a.kernel[2], copies);
+      *row = !line ? kZeros : whole ? line + w0 * g.C : copies;
+      padded = padded || !line;
+      row += kTileRows, copies += reading.run;
+    }
+    new_line = r + 1 < left && at.next(g);
+  }
+  for (int64_t tap = 0; padded && tap < reading.taps; ++tap, rows += kTileRows) {
     if (std::all_of(rows, rows + kTileRows, [](const float* row) { return row == kZeros; })) rows[0] = nullptr;
   }
 }
@@ -102,7 +131,7 @@ size_t workspace(const Call& call, int threads) {
   const Conv3dArgs a(call);
   const Geometry g(call);
   const Reading reading(a, g, kBf16);
-  size_t bytes = static_cast<size_t>(block_rows(g) * reading.taps) * sizeof(float*);
+  size_t bytes = static_cast<size_t>(window_lines(a) + block_rows(g) * reading.taps) * sizeof(float*);
   bytes += static_cast<size_t>(block_rows(g) / kTileRows * reading.copied_floats()) * sizeof(float);
   if (call.inputs > 4 && call.in[4].rank) bytes += static_cast<size_t>(block_rows(g) * g.C) * sizeof(float);
   if (kBf16) bytes += static_cast<size_t>(block_rows(g) * reading.taps * reading.units) * sizeof(float);
@@ -136,7 +165,8 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
     const int64_t first = task / slices * rows_block, slice = task % slices;
     const int64_t tiles = ceil_div(min64(rows_block, g.positions - first), kTileRows);
     char* scratch = call.workspace + static_cast<size_t>(thread) * bytes_per_thread;
-    const float** rows = reinterpret_cast<const float**>(scratch);
+    const float** lines = reinterpret_cast<const float**>(scratch);
+    const float** rows = lines + window_lines(a);
     float* copies = reinterpret_cast<float*>(rows + rows_block * taps);
     if (scale) {
       float* scaled = copies;
@@ -148,8 +178,9 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
         rows[r] = scaled + r * g.C;
       }
     } else {
+      Position at(g, first);
       for (int64_t i = 0; i < tiles; ++i) {
-        tile_rows(a, g, reading, group.x, first + i * kTileRows, rows + i * kTileRows * taps,
+        tile_rows(a, g, reading, group.x, g.positions - first - i * kTileRows, at, lines, rows + i * kTileRows * taps,
                   copies + i * reading.copied_floats());
       }
     }
@@ -170,19 +201,27 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
       const Rows& y = group.out[s];
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
         if (index * slices / panels != slice) continue;
-        const Epilogue e{group.bias ? group.bias + column + p.first(i) : nullptr, a.activation == 1, streams,
-                         p.used(i)};
+        const float* bias = group.bias ? group.bias + column + p.first(i) : nullptr;
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t m = first + t * kTileRows;
           const int count = static_cast<int>(min64(kTileRows, g.positions - m));
-          float* out[kTileRows];
-          const float* add[kTileRows];
-          for (int r = 0; r < count; ++r) {
-            out[r] = y.data + (m + r) * y.stride + p.first(i);
-            add[r] = group.residual ? group.residual + (m + r) * group.residual_stride + p.first(i) : nullptr;
+          float* out = y.data + m * y.stride + p.first(i);
+          const float* residual = group.residual ? group.residual + m * group.residual_stride + p.first(i) : nullptr;
+          const float* const* tile = rows + t * kTileRows * taps;
+          const float* weight = group.weight + packed + p.offset(i);
+          if constexpr (kBf16) {
+            const Epilogue e{bias, a.activation == kConvRelu, streams, p.used(i)};
+            float* to[kTileRows];
+            const float* add[kTileRows];
+            for (int r = 0; r < count; ++r) {
+              to[r] = out + r * y.stride;
+              add[r] = residual ? residual + r * group.residual_stride : nullptr;
+            }
+            gemm_panel<true>(tile, taps, reading.units, weight, p.width(i), count, e, residual ? add : nullptr, to);
+          } else {
+            panel({tile, taps, reading.units, weight, p.width(i), p.used(i), bias, residual, out, group.residual_stride,
+                   y.stride, count, a.activation == kConvRelu, streams});
           }
-          gemm_panel<kBf16>(rows + t * kTileRows * taps, taps, reading.units, group.weight + packed + p.offset(i),
-                            p.width(i), count, e, group.residual ? add : nullptr, out);
         }
       }
       packed += p.size();

@@ -1,101 +1,17 @@
 #pragma once
 // Pointwise convolutions (1x1x1, one group, any stride) in f32: a matrix product whose rows are positions. Tiles point
-// straight into the channels-last input and go to the output from registers, with bias, residual and ReLU: with 24
-// channels a copy of the sums alone would take a tenth of the time. Sums as in gemm_tile.h: over channels in order,
-// started at zero.
+// straight into the channels-last input.
 #include <algorithm>
 
-#include "cpu/gemm_tile.h"
+#include "cpu/implicit_gemm.h"
+#include "cpu/panel_tile.h"
 #include "cpu/panels.h"
 #include "cpu/swish.h"
 #include "ops/conv3d.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
-
-#if defined(__AVX512F__)
-// Two products of half a vector take the time of one of a whole vector: 24 columns are 1.5 vectors, not 2.
-constexpr bool kHalves = true;
-#else
-constexpr bool kHalves = false;
-#endif
-typedef float HalfVec __attribute__((vector_size(kHalves ? kLanes * 2 : kLanes * 4), aligned(4)));
-typedef float LooseHalfVec __attribute__((vector_size(kHalves ? kLanes * 2 : kLanes * 4), aligned(4), may_alias));
-
-inline HalfVec low_half(Vec v) {
-#if defined(__AVX512F__)
-  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
-#else
-  return v;
-#endif
-}
-inline Vec from_half(HalfVec v) {
-#if defined(__AVX512F__)
-  return (Vec)_mm512_castps256_ps512((__m256)v);
-#else
-  return v;
-#endif
-}
-
-// `count` rows of a panel's columns: rows[r] has `depth` inputs, out and residual are rows that lie a stride apart.
-struct PointwisePanel {
-  const float* const* rows;
-  int64_t depth;
-  const float* weight;
-  int64_t width, used;  // of the panel
-  const float* bias;    // may be null, like residual
-  const float* residual;
-  int64_t residual_stride;
-  float* out;
-  int64_t out_stride;
-  int count;
-  bool relu, streams;
-};
-
-constexpr int kFewRows = 4;  // the last rows, or a layer of one position
-
-// Columns: kVectors vectors, then half a vector. Rows past `count` are computed and dropped.
-template <int kVectors, bool kHalf, int kRows>
-__attribute__((noinline)) void pointwise_tile(const PointwisePanel& p) {
-  constexpr int kAll = kVectors + (kHalf ? 1 : 0);
-  Vec c[kRows][kAll] = {};
-  HalfVec half[kRows] = {};
-  const float* b = p.weight;
-  for (int64_t k = 0; k < p.depth; ++k, b += p.width) {
-    Vec w[kAll];
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) w[v] = load(b + v * kLanes);
-    HalfVec w_half{};
-    if (kHalf) w_half = *reinterpret_cast<const LooseHalfVec*>(b + kVectors * kLanes);
-#pragma GCC unroll 14
-    for (int r = 0; r < kRows; ++r) {
-      const Vec x = splat(p.rows[r][k]);
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) c[r][v] += x * w[v];
-      if (kHalf) half[r] += low_half(x) * w_half;
-    }
-  }
-#pragma GCC unroll 2
-  for (int v = 0; v < kAll; ++v) {
-    const int64_t column = v * kLanes;
-    const Epilogue e{p.bias ? p.bias + column : nullptr, p.relu, p.streams, p.used - column};
-#pragma GCC unroll 14
-    for (int r = 0; r < kRows; ++r) {
-      if (r >= p.count) break;
-      store_vector(v < kVectors ? c[r][v] : from_half(half[r]), e,
-                   p.residual ? p.residual + r * p.residual_stride + column : nullptr,
-                   p.out + r * p.out_stride + column);
-    }
-  }
-}
-
-template <int kRows>
-inline void pointwise_rows(const PointwisePanel& p) {
-  if (p.used > kLanes + (kHalves ? kLanes / 2 : 0)) return pointwise_tile<2, false, kRows>(p);
-  if (p.used > kLanes) return pointwise_tile<1, kHalves, kRows>(p);
-  if (p.used > kLanes / 2 || !kHalves) return pointwise_tile<1, false, kRows>(p);
-  return pointwise_tile<0, kHalves, kRows>(p);
-}
+namespace {
 
 constexpr int64_t kMostBlockTiles = 8, kMostBlockRows = kMostBlockTiles * kTileRows;
 
@@ -117,14 +33,13 @@ struct PointwiseTasks {
   int64_t first_tile(int64_t run) const { return run * tiles / runs; }
 };
 
-inline bool is_pointwise(const Conv3dArgs& a) {
+bool is_pointwise(const Conv3dArgs& a) {
   bool plain = a.groups == 1;
   for (int i = 0; i < 3; ++i) plain = plain && a.kernel[i] == 1 && a.low[i] == 0 && a.high[i] == 0;
   return plain;
 }
 
 // Inputs of the output positions from `first` on; those past the end repeat the last.
-template <typename Geometry>
 void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t first, int64_t count,
                       const float** rows) {
   if (a.stride[0] == 1 && a.stride[1] == 1 && a.stride[2] == 1) {
@@ -132,15 +47,10 @@ void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, in
     for (int64_t r = 0; r < count; ++r) rows[r] = x + min64(first + r, g.positions - 1) * g.sW;
     return;
   }
-  int64_t w = first % g.oW, h = first / g.oW % g.oH, t = first / (g.oW * g.oH) % g.oT, n = first / (g.oW * g.oH * g.oT);
+  Position at(g, first);
   for (int64_t r = 0; r < count; ++r) {
-    rows[r] = x + n * g.sN + t * a.stride[0] * g.sT + h * a.stride[1] * g.sH + w * a.stride[2] * g.sW;
-    if (first + r + 1 >= g.positions || ++w < g.oW) continue;
-    w = 0;
-    if (++h < g.oH) continue;
-    h = 0;
-    if (++t < g.oT) continue;
-    t = 0, ++n;
+    rows[r] = x + at.n * g.sN + at.t * a.stride[0] * g.sT + at.h * a.stride[1] * g.sH + at.w * a.stride[2] * g.sW;
+    if (first + r + 1 < g.positions) at.next(g);
   }
 }
 
@@ -159,14 +69,14 @@ void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, 
   }
 }
 
-template <bool kSwish, typename Geometry>
+template <bool kSwish>
 size_t pointwise_workspace(const Call& call, const Geometry& g, int threads) {
   const bool scaled = call.inputs > 4 && call.in[4].rank;
   return kSwish || scaled ? static_cast<size_t>(kMostBlockRows * g.C * threads) * sizeof(float) : 0;
 }
 
 // kSwish: of swish(scale x) in place of scale x.
-template <bool kSwish, typename Geometry>
+template <bool kSwish>
 Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   constexpr int kMostOutputs = 8;
   if (a.splits > kMostOutputs) return {"conv3d: more than 8 outputs"};
@@ -198,24 +108,11 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
         if (index * tasks.slices / panels != slice) continue;
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t m = first + t * kTileRows;
-          const PointwisePanel panel{rows + t * kTileRows,
-                                     g.C,
-                                     weight + p.offset(i),
-                                     p.width(i),
-                                     p.used(i),
-                                     bias.data ? bias.f32() + column + p.first(i) : nullptr,
-                                     residual.data ? add.data + m * add.stride + p.first(i) : nullptr,
-                                     add.stride,
-                                     y.data + m * y.stride + p.first(i),
-                                     y.stride,
-                                     static_cast<int>(min64(kTileRows, g.positions - m)),
-                                     a.activation == kConvRelu,
-                                     streams};
-          if (panel.count > kFewRows) {
-            pointwise_rows<kTileRows>(panel);
-          } else {
-            pointwise_rows<kFewRows>(panel);
-          }
+          panel({rows + t * kTileRows, 1, g.C, weight + p.offset(i), p.width(i), p.used(i),
+                 bias.data ? bias.f32() + column + p.first(i) : nullptr,
+                 residual.data ? add.data + m * add.stride + p.first(i) : nullptr, y.data + m * y.stride + p.first(i),
+                 add.stride, y.stride, static_cast<int>(min64(kTileRows, g.positions - m)), a.activation == kConvRelu,
+                 streams});
         }
       }
       weight += p.size();
@@ -233,5 +130,6 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   return {};
 }
 
+}  // namespace
 }  // namespace VIDEOCLIP_ISA
 }  // namespace videoclip

@@ -1,0 +1,13 @@
+// Features of videos, clip by clip: node examples/extract.mjs VIDEO... (WEIGHTS=s3d_howto100m.pth for real ones)
+import { extract, loadVideoEncoder, resolvePreset } from "videoclip";
+
+const encoder = await loadVideoEncoder({
+  model: "s3dg",
+  output: "video_embedding",
+  preset: resolvePreset("s3dg", { frames: 16, size: 128 }),
+  ...(process.env.WEIGHTS ? { weights: process.env.WEIGHTS } : { randomWeights: 1 }),
+});
+for await (const { path, start, end, feature } of extract(process.argv.slice(2), { encoder })) {
+  console.log(`${path}  ${start.toFixed(2)}-${end.toFixed(2)} s  [${feature.slice(0, 3).join(", ")}, ...]`);
+}
+encoder.dispose();

@@ -1,0 +1,170 @@
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { readOrSkip } from "./check.js";
+import type { FeatureFolder } from "./feature_folder.js";
+import type { VideoRecord } from "./record.js";
+import { ShardBuilder } from "./shard.js";
+import type { Skips } from "./skips.js";
+
+/** A shard as `pack.json` lists it. */
+export interface ShardEntry {
+  file: string;
+  bytes: number;
+  sha256: string;
+  videos: number;
+  rows: number;
+  captions: number;
+  tokens: number;
+  /** Records of the dataset read up to its end, those left out included: where a resumed run goes on. */
+  read: number;
+}
+
+/** `pack.json`: what a packed dataset is made of. */
+export interface PackManifest {
+  format: "videoclip-pack";
+  version: 1;
+  /** Of a row of features. */
+  width: number;
+  /** Text about where it comes from (dataset, tokenizer, options): a run with another one does not go on with it. */
+  source: Record<string, unknown>;
+  complete: boolean;
+  shards: ShardEntry[];
+  skipped: { reason: string; count: number; first: string }[];
+}
+
+export interface PackOptions {
+  features: FeatureFolder;
+  /** Token ids of texts, without special tokens. */
+  tokenise: (texts: string[]) => number[][];
+  source: Record<string, unknown>;
+  skips: Skips;
+  /** Size of a shard; default 128 MiB. */
+  shardBytes?: number;
+  /** Tokens kept of a caption; default all. */
+  captionTokens?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: { read: number; videos: number; shards: number }) => void;
+}
+
+export const PACK_FILE = "pack.json";
+
+/** Reads `pack.json`. @throws DatasetError when there is none, or it is another's */
+export function readPack(folder: string): PackManifest {
+  const path = join(folder, PACK_FILE);
+  let manifest: PackManifest;
+  try {
+    manifest = JSON.parse(readFileSync(path, "utf8")) as PackManifest;
+  } catch (cause) {
+    throw new DatasetError("ERR_DATASET", `${path}: cannot be read: ${(cause as Error).message}`, {
+      file: path,
+      cause,
+    });
+  }
+  if (manifest?.format !== "videoclip-pack" || manifest.version !== 1 || !Array.isArray(manifest.shards)) {
+    throw new DatasetError("ERR_DATASET", `${path}: not a dataset of videoclip data pack`, { file: path });
+  }
+  return manifest;
+}
+
+/**
+ * Packs features and tokenised captions of a dataset into shards: files that are read by position, so that training needs
+ * memory for what it draws. Each shard is whole before `pack.json` names it; a run that was stopped goes on after its last
+ * shard. Videos without captions or features are counted and left out.
+ * @throws InvalidArgumentError when the folder holds a pack of another source
+ */
+export async function packDataset(
+  records: AsyncIterable<VideoRecord>,
+  folder: string,
+  options: PackOptions,
+): Promise<PackManifest> {
+  const { features, tokenise, source, skips, shardBytes = 128 << 20, captionTokens, signal, onProgress } = options;
+  mkdirSync(folder, { recursive: true });
+  const manifest = resume(folder, source);
+  if (manifest.complete) return manifest;
+  const done = manifest.shards.at(-1)?.read ?? 0;
+  let read = 0;
+  let builder: ShardBuilder | undefined;
+
+  const flush = async () => {
+    if (!builder || builder.videos === 0) return;
+    const file = `shard-${String(manifest.shards.length).padStart(5, "0")}.safetensors`;
+    const counts = builder.write(join(folder, file));
+    const sha256 = await hashFile(join(folder, file));
+    manifest.shards.push({ file, bytes: statSync(join(folder, file)).size, sha256, ...counts, read });
+    manifest.skipped = skips.report();
+    writePack(folder, manifest);
+    builder = undefined;
+    onProgress?.({ read, videos: manifest.shards.reduce((n, s) => n + s.videos, 0), shards: manifest.shards.length });
+  };
+
+  for await (const record of records) {
+    signal?.throwIfAborted();
+    if (read++ < done) {
+      if (read === done) skips.restore(manifest.skipped); // what was read again is not counted again
+      continue;
+    }
+    if (record.captions.length === 0) {
+      skips.add("a video without captions", record.video);
+      continue;
+    }
+    const found = readOrSkip(record, features, { skips });
+    if (!found) continue;
+    if (manifest.width === 0) manifest.width = found.width;
+    if (found.width !== manifest.width) {
+      skips.add(`features that are not ${manifest.width} wide`, `${record.video}: ${found.width}`);
+      continue;
+    }
+    const inside = record.captions.filter(({ start }) => start < found.rows);
+    if (inside.length === 0) {
+      skips.add("captions that all begin after the features end", record.video);
+      continue;
+    }
+    const ids = tokenise(inside.map(({ text }) => text)).map((list) => list.slice(0, captionTokens));
+    builder ??= new ShardBuilder(manifest.width);
+    builder.add({
+      name: record.video,
+      features: found,
+      captions: {
+        start: inside.map(({ start }) => start),
+        end: inside.map(({ end }) => Math.min(end, found.rows)),
+        ids,
+      },
+    });
+    if (builder.bytes >= shardBytes) await flush();
+  }
+  await flush();
+  manifest.complete = true;
+  manifest.skipped = skips.report();
+  writePack(folder, manifest);
+  return manifest;
+}
+
+function resume(folder: string, source: Record<string, unknown>): PackManifest {
+  if (!existsSync(join(folder, PACK_FILE))) {
+    return { format: "videoclip-pack", version: 1, width: 0, source, complete: false, shards: [], skipped: [] };
+  }
+  const manifest = readPack(folder);
+  if (JSON.stringify(manifest.source) !== JSON.stringify(source)) {
+    throw new InvalidArgumentError(
+      `${folder}: holds a pack of ${JSON.stringify(manifest.source)}; this one is of ${JSON.stringify(source)}: choose another folder`,
+      { argument: "out", expected: manifest.source, received: source },
+    );
+  }
+  return manifest;
+}
+
+/** Replaces `pack.json` as a whole: a kill leaves the old one or the new one. */
+function writePack(folder: string, manifest: PackManifest): void {
+  const path = join(folder, PACK_FILE);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifest, null, 1)}\n`, { flush: true } as object);
+  renameSync(`${path}.tmp`, path);
+}
+
+/** SHA-256 of a file, hexadecimal. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

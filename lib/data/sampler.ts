@@ -1,0 +1,160 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { Random } from "../random.js";
+
+/** Captions of one video as token ids, in order of time. Seconds; no special tokens in the ids. */
+export interface TokenisedCaptions {
+  start: ArrayLike<number>;
+  end: ArrayLike<number>;
+  ids: readonly ArrayLike<number>[];
+}
+
+/**
+ * Departures of fairseq's MMPT from the paper, each by its name; all off by default.
+ * - `lengthTo64`: text lengths are drawn from 8 to 64 and the tokens cut to 61 afterwards, so that 61 comes up more often
+ * - `seedAtEnd`: the drawn second may be the one after the text's last, and the video clip is grown from it a second at a
+ *   time in either direction: in rare draws the two clips do not overlap
+ */
+export type SamplerQuirk = "lengthTo64" | "seedAtEnd";
+
+export interface SamplerOptions {
+  /** Tokens of a text clip; default 8 to 61. */
+  textTokens?: readonly [number, number];
+  /** Seconds of a video clip; default 3 to 32. */
+  videoSeconds?: readonly [number, number];
+  /** Longest text clip in seconds; default 256. */
+  textSeconds?: number;
+  /**
+   * How the clips lie: `overlapped` (the paper's: the video clip is grown around a time inside the text clip), `exact` (from the start of
+   * the first caption to the end of the last), `start` (as exact, the text from the first caption on).
+   */
+  alignment?: "overlapped" | "exact" | "start";
+  quirks?: readonly SamplerQuirk[];
+}
+
+/** A text clip and a video clip of one video. */
+export interface ClipPair {
+  /** Captions `[first, last]`, both included. */
+  captions: [number, number];
+  /** Token ids, at most the most of `textTokens`. */
+  ids: Int32Array;
+  /** Seconds that the captions cover. */
+  text: [number, number];
+  /** Rows of features `[start, end)`, one a second. */
+  video: [number, number];
+}
+
+const DEFAULTS = { textTokens: [8, 61], videoSeconds: [3, 32], textSeconds: 256, alignment: "overlapped" } as const;
+
+/**
+ * Draws a pair of clips as VideoCLIP is trained on (Xu et al. 2021, section 3): a centre caption, uniform over those that
+ * begin before the features end; a text clip grown around it, to either side by the toss of a coin, until it has the drawn
+ * number of tokens; and a video clip that overlaps it without being aligned.
+ *
+ * Here the drawn time lies inside the text clip, the video clip contains it, and all clips of the drawn length that contain
+ * it are equally likely (those that stick out of the video are moved inside).
+ * @param seconds rows of features of the video
+ * @throws InvalidArgumentError when no caption begins before the features end
+ */
+export function samplePair(
+  captions: TokenisedCaptions,
+  seconds: number,
+  random: Random,
+  options: SamplerOptions = {},
+): ClipPair {
+  const { textTokens, videoSeconds, textSeconds, alignment } = { ...DEFAULTS, ...options };
+  const quirks = new Set(options.quirks);
+  const count = usable(captions, seconds);
+  if (count === 0) {
+    throw new InvalidArgumentError(`expected a caption that begins before second ${seconds}, received none`, {
+      argument: "captions",
+      expected: seconds,
+      received: captions.start[0],
+    });
+  }
+  const centre = alignment === "start" ? 0 : random.integer(0, count - 1);
+  const most = quirks.has("lengthTo64") ? 64 : textTokens[1];
+  const length = alignment === "exact" ? textTokens[1] : random.integer(textTokens[0], most);
+  const [first, last] = growText(captions, count, centre, length, textSeconds, alignment === "start", random);
+  const text: [number, number] = [captions.start[first], latestEnd(captions, first, last)];
+  return {
+    captions: [first, last],
+    ids: joinTokens(captions, first, last, textTokens[1]),
+    text,
+    video:
+      alignment !== "overlapped"
+        ? exactClip(text, seconds)
+        : quirks.has("seedAtEnd")
+          ? grownClip(text, seconds, random.integer(...videoSeconds), random)
+          : overlappedClip(text, seconds, random.integer(...videoSeconds), random),
+  };
+}
+
+/** How many captions begin before the features end (they are in order of time). */
+export function usable({ start }: TokenisedCaptions, seconds: number): number {
+  let count = 0;
+  while (count < start.length && start[count] < seconds) count++;
+  return count;
+}
+
+function growText(
+  { start, end, ids }: TokenisedCaptions,
+  count: number,
+  centre: number,
+  length: number,
+  textSeconds: number,
+  forward: boolean,
+  random: Random,
+): [number, number] {
+  let [first, last] = [centre, centre];
+  let tokens = ids[centre].length;
+  while (tokens < length && (last + 1 < count || (first > 0 && !forward)) && end[last] - start[first] < textSeconds) {
+    const right = forward || first === 0 || (last + 1 < count && random.coin());
+    tokens += ids[right ? ++last : --first].length;
+  }
+  return [first, last];
+}
+
+function latestEnd({ end }: TokenisedCaptions, first: number, last: number): number {
+  let latest = end[first];
+  for (let i = first + 1; i <= last; i++) latest = Math.max(latest, end[i]);
+  return latest;
+}
+
+function joinTokens({ ids }: TokenisedCaptions, first: number, last: number, most: number): Int32Array {
+  const all: number[] = [];
+  for (let i = first; i <= last && all.length < most; i++) all.push(...Array.from(ids[i]).slice(0, most - all.length));
+  return Int32Array.from(all);
+}
+
+/** The whole seconds that the text covers, inside the video. */
+function exactClip([start, end]: [number, number], seconds: number): [number, number] {
+  const first = Math.min(Math.floor(start), seconds - 1);
+  return [first, Math.max(first + 1, Math.min(Math.ceil(end), seconds))];
+}
+
+function overlappedClip(text: [number, number], seconds: number, length: number, random: Random): [number, number] {
+  const time = text[0] + random.uniform() * (Math.min(text[1], seconds) - text[0]);
+  const second = Math.floor(time);
+  if (length >= seconds) return [0, seconds];
+  const start = Math.min(Math.max(0, second - random.integer(0, length - 1)), seconds - length);
+  return [start, start + length];
+}
+
+/** As MMPT grows it: from a whole second, to either side by the toss of a coin. */
+function grownClip(text: [number, number], seconds: number, length: number, random: Random): [number, number] {
+  const [low, high] = [Math.floor(text[0]), Math.ceil(text[1])];
+  const drawn = low < high ? random.integer(low, high) : Math.floor((low + high) / 2);
+  let start = Math.min(Math.max(0, drawn), seconds - 1);
+  let end = start;
+  while (end - start < length && end - start < seconds) {
+    if (start <= 0) end++;
+    else if (end >= seconds || random.coin()) start--;
+    else end++;
+  }
+  return [start, end];
+}
+
+/** Seconds that the two clips share. */
+export function pairOverlap({ text, video }: ClipPair): number {
+  return Math.min(text[1], video[1]) - Math.max(text[0], video[0]);
+}

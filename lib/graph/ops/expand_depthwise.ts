@@ -1,0 +1,61 @@
+import { type Array64, type CaseInput, defineOp, shapeError, type TensorType } from "../tensor.js";
+import { type Conv3dAttrs, conv3d, conv3dAttrs, isDepthwise } from "./conv3d.js";
+
+/** Whether {@link expandDepthwise} has the window: 3 wide, stride 1 or 2 and at most one position of padding along W. */
+export function fitsExpandDepthwise(a: Conv3dAttrs): boolean {
+  const lines = a.kernel[0] * a.kernel[1];
+  return a.kernel[2] === 3 && a.stride[2] <= 2 && a.low[2] <= 1 && a.high[2] <= 1 && lines <= 49;
+}
+
+/** The attributes of the 1x1x1 convolution before the depthwise one. */
+const expansion = (a: Conv3dAttrs, packed?: boolean): Conv3dAttrs =>
+  conv3dAttrs({ outChannels: a.outChannels, kernel: [1, 1, 1], activation: "relu", ...(packed ? { packed } : {}) });
+
+/**
+ * relu(conv3d 1x1x1), then a depthwise conv3d, whose attributes these are: inputs x, weight and bias of the first, weight
+ * and bias of the second.
+ */
+export const expandDepthwise = defineOp<Conv3dAttrs>({
+  name: "expand_depthwise",
+  operands: 5,
+  shape: ([x, expand, expandBias, weight, bias], a) => {
+    if (!isDepthwise(a, a.outChannels) || !fitsExpandDepthwise(a))
+      throw shapeError("expand_depthwise", "a depthwise window 3 wide, stride 1 or 2", a.kernel);
+    const inputs: (TensorType | null)[] = [x, expand, expandBias ?? null];
+    const [inner] = conv3d.shape(inputs, expansion(a, a.packed));
+    return conv3d.shape([inner, weight, bias ?? null], a);
+  },
+  encode: conv3d.encode,
+  notInOnnx: "compile() makes it from two conv3d",
+  reference: ([x, expand, expandBias, weight, bias], a) => {
+    const inputs: (Array64 | null)[] = [x, expand, expandBias ?? null];
+    const [inner] = conv3d.reference(inputs, expansion(a));
+    return conv3d.reference([inner, weight, bias ?? null], a);
+  },
+  cases: [
+    { stride: [1, 2, 2], channels: 54, size: [5, 12, 16], name: "stride 2" },
+    { stride: [1, 1, 1], channels: 20, size: [3, 7, 9], name: "stride 1, odd" },
+    { stride: [2, 2, 2], channels: 16, size: [9, 1, 1], name: "one position a frame" },
+    { stride: [1, 2, 2], channels: 54, size: [3, 80, 81], name: "several bands" },
+  ].map(({ name, stride, channels, size }) => {
+    const x = (...shape: number[]): CaseInput => ({ shape, integer: 3 });
+    return {
+      name,
+      inputs: [
+        x(2, ...size, 10),
+        x(channels, 10, 1, 1, 1),
+        x(channels),
+        x(channels, 1, 3, 3, 3),
+        name === "stride 1, odd" ? null : x(channels),
+      ],
+      attrs: conv3dAttrs({
+        outChannels: channels,
+        kernel: [3, 3, 3],
+        stride: stride as [number, number, number],
+        low: [1, 1, 1],
+        groups: channels,
+        activation: "relu",
+      }),
+    };
+  }),
+});

@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
+import { InvalidArgumentError, VideoError } from "../errors.js";
+import { checkFile, videoError } from "./file.js";
+import { usesFfmpeg } from "./index.js";
+import { missingNodeAv } from "./node_av.js";
+import type { StillMessage, StillRequest } from "./still_worker.js";
+import type { DecoderName } from "./types.js";
+
+export interface StillOptions {
+  /** Of the picture in pixels; its height follows. Default 320. */
+  width?: number;
+  decoder?: DecoderName;
+  signal?: AbortSignal;
+}
+
+/**
+ * A JPEG of what a video shows at a time, in seconds on its own time line; after its end, of its last picture.
+ * @throws VideoError when it cannot be decoded; InvalidArgumentError
+ */
+export async function stillAt(path: string, seconds: number, options: StillOptions = {}): Promise<Uint8Array> {
+  const { width = 320, decoder = "auto", signal } = options;
+  if (!Number.isFinite(seconds) || seconds < 0) {
+    throw new InvalidArgumentError(`seconds: expected a time from 0 on, received ${seconds}`, { argument: "seconds" });
+  }
+  if (!Number.isInteger(width) || width < 16 || width > 4096) {
+    throw new InvalidArgumentError(`width: expected 16 to 4096, received ${width}`, { argument: "width" });
+  }
+  signal?.throwIfAborted();
+  const file = await checkFile(path);
+  return (await usesFfmpeg(decoder))
+    ? stillWithFfmpeg(path, seconds, width, signal)
+    : stillWithNodeAv({ file, seconds, width }, signal);
+}
+
+function stillWithNodeAv(request: StillRequest, signal?: AbortSignal): Promise<Uint8Array> {
+  const worker = new Worker(new URL("./still_worker.js", import.meta.url), { workerData: request });
+  const abort = () => void worker.terminate();
+  signal?.addEventListener("abort", abort, { once: true });
+  return new Promise<Uint8Array>((resolve, reject) => {
+    worker.once("message", (message: StillMessage) => {
+      if (message.type === "still") resolve(message.jpeg);
+      else if (message.code === "ERR_DECODER_MISSING") reject(missingNodeAv(message.message));
+      else reject(new VideoError(message.code, message.message, { file: message.file, time: message.time }));
+    });
+    worker.once("error", reject);
+    worker.once("exit", () =>
+      reject(
+        signal?.aborted ? signal.reason : videoError("ERR_VIDEO_CORRUPT", request.file.path, "the decoder stopped"),
+      ),
+    );
+  }).finally(() => signal?.removeEventListener("abort", abort));
+}
+
+async function stillWithFfmpeg(
+  path: string,
+  seconds: number,
+  width: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const args = ["-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"];
+  const output = ["-map", "0:v:0", "-frames:v", "1", "-vf", `scale=${width}:-2`, "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"]; // prettier-ignore
+  const input = ["-ss", seconds.toFixed(3), "-i", `file:${path}`];
+  const { stdout } = await promisify(execFile)("ffmpeg", [...args, ...input, ...output], {
+    encoding: "buffer",
+    maxBuffer: 32 << 20,
+    signal,
+  }).catch((cause) => {
+    signal?.throwIfAborted();
+    const reason =
+      cause.code === "ENOENT" ? "the program ffmpeg is not on the path" : String(cause.stderr ?? cause.message);
+    throw videoError("ERR_VIDEO_CORRUPT", path, reason.trim(), seconds, cause);
+  });
+  if (stdout.length === 0) throw videoError("ERR_VIDEO_CORRUPT", path, "there is no picture at this time", seconds);
+  return stdout;
+}

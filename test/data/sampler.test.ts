@@ -1,0 +1,116 @@
+// Sampling of overlapping clips: the properties over 100,000 draws, the alignments, the original's quirks.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { pairOverlap, samplePair, type SamplerOptions, type TokenisedCaptions } from "../../dist/data/sampler.js";
+import { Random } from "../../dist/random.js";
+
+const test = suite("sampler");
+
+/** A video with captions of 1 to 12 tokens, gaps between some of them, overlaps between others. */
+function video(seed: number): { captions: TokenisedCaptions; seconds: number } {
+  const random = new Random(seed, 99);
+  const count = random.integer(1, 60);
+  const [start, end, ids]: [number[], number[], number[][]] = [[], [], []];
+  let time = random.uniform() * 10;
+  for (let i = 0; i < count; i++) {
+    start.push(time);
+    end.push(time + 0.3 + random.uniform() * 6);
+    ids.push(Array.from({ length: random.integer(1, 12) }, () => random.integer(1000, 30000)));
+    time += random.uniform() * 5;
+  }
+  const whole = Math.ceil(Math.max(...end));
+  // some features end before the captions do
+  return {
+    captions: { start, end, ids },
+    seconds: Math.max(Math.ceil(start[0]) + 1, random.integer(whole - 20, whole + 5)),
+  };
+}
+
+test("100,000 draws: clips overlap, lengths are within their bounds", () => {
+  for (let i = 0; i < 100_000; i++) {
+    const { captions, seconds } = video(i % 500);
+    const pair = samplePair(captions, seconds, new Random(1, 0, i));
+    const [start, end] = pair.video;
+    assert.ok(pairOverlap(pair) > 0, `draw ${i}: ${JSON.stringify(pair)}`);
+    assert.ok(start >= 0 && end <= seconds);
+    assert.ok(end - start <= 32 && end - start >= Math.min(3, seconds), `${end - start} s of ${seconds}`);
+    assert.ok(pair.ids.length >= 1 && pair.ids.length <= 61);
+    const [first, last] = pair.captions;
+    const given = captions.ids.slice(first, last + 1).flat();
+    assert.equal([...pair.ids], given.slice(0, 61));
+  }
+});
+
+/** Chi-squared of counts that should be equal. */
+function chiSquared(counts: number[]): number {
+  const expected = counts.reduce((a, b) => a + b, 0) / counts.length;
+  return counts.reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
+}
+
+// captions of 64 tokens: the text clip is its centre alone
+const long = (count: number): TokenisedCaptions => ({
+  start: Array.from({ length: count }, (_, i) => 10 * i),
+  end: Array.from({ length: count }, (_, i) => 10 * i + 10),
+  ids: Array.from({ length: count }, () => new Array<number>(64).fill(1)),
+});
+
+test("the centre caption is uniform", () => {
+  const counts = new Array<number>(20).fill(0);
+  for (let i = 0; i < 100_000; i++) counts[samplePair(long(20), 200, new Random(2, 0, i)).captions[0]]++;
+  assert.ok(chiSquared(counts) < 43.8, `${chiSquared(counts)} with 19 degrees of freedom`); // p = 0.001
+});
+
+test("the lengths and the place of the video clip are uniform", () => {
+  const lengths = new Array<number>(30).fill(0);
+  const offsets = new Array<number>(8).fill(0);
+  for (let i = 0; i < 100_000; i++) {
+    const pair = samplePair(long(30), 300, new Random(3, 0, i));
+    lengths[pair.video[1] - pair.video[0] - 3]++;
+    // far from the ends, a clip of 8 s begins 7 to 0 s before the drawn second, which is uniform over ten
+    const fixed = samplePair({ start: [100], end: [101], ids: [[1]] }, 300, new Random(4, 0, i), {
+      videoSeconds: [8, 8],
+    });
+    offsets[fixed.video[0] - 93]++;
+  }
+  assert.ok(chiSquared(lengths) < 58.3, `${chiSquared(lengths)} with 29 degrees of freedom`);
+  assert.ok(chiSquared(offsets) < 24.4, `${chiSquared(offsets)} with 7 degrees of freedom`);
+});
+
+test("draws are a function of seed, epoch and index", () => {
+  const { captions, seconds } = video(7);
+  const draw = (seed: number, epoch: number, index: number) =>
+    JSON.stringify(samplePair(captions, seconds, new Random(seed, epoch, index)));
+  assert.is(draw(1, 2, 3), draw(1, 2, 3));
+  assert.is(new Set(Array.from({ length: 50 }, (_, i) => draw(1, 2, i))).size > 30, true);
+});
+
+test("exact and start alignment", () => {
+  const captions = { start: [1.5, 4], end: [3.2, 7.5], ids: [[1, 2], [3]] };
+  const exact = samplePair(captions, 20, new Random(0), { alignment: "exact" });
+  assert.equal([exact.captions, exact.text, exact.video], [[0, 1], [1.5, 7.5], [1, 8]]); // prettier-ignore
+  const start = samplePair(captions, 20, new Random(0), { alignment: "start", textTokens: [1, 1] });
+  assert.equal([start.captions, start.video], [[0, 0], [1, 4]]); // prettier-ignore
+  assert.equal(samplePair(captions, 5, new Random(0), { alignment: "exact" }).video[1], 5);
+});
+
+test("the original's way of growing sometimes misses the text; ours never", () => {
+  const captions = { start: [50], end: [60], ids: [[1]] };
+  const misses = (options: SamplerOptions) => {
+    let count = 0;
+    for (let i = 0; i < 100_000; i++) {
+      if (pairOverlap(samplePair(captions, 200, new Random(5, 0, i), options)) <= 0) count++;
+    }
+    return count;
+  };
+  assert.is(misses({}), 0);
+  const quirk = misses({ quirks: ["seedAtEnd"] });
+  assert.ok(quirk > 50 && quirk < 500, `${quirk} of 100,000`); // 0.16 % by its algorithm
+});
+
+test("captions after the end of the features are left out", () => {
+  const captions = { start: [0, 30], end: [5, 35], ids: [[1], [2]] };
+  for (let i = 0; i < 100; i++) assert.equal(samplePair(captions, 10, new Random(6, 0, i)).captions, [0, 0]);
+  assert.throws(() => samplePair({ start: [9], end: [10], ids: [[1]] }, 9, new Random(0)), /begins before second 9/);
+});
+
+test.run();

@@ -1,0 +1,86 @@
+// The scripts of examples/ run, on a sample video and models with generated weights.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { hashValues } from "../../dist/nn/random_weights.js";
+import { npyBytes } from "../../dist/weights/npy.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("examples");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-examples-"));
+const at = (name: string) => join(folder, name);
+const ran = new Set<string>();
+
+function example(name: string, ...args: string[]): string[] {
+  ran.add(`${name}.mjs`);
+  const run = spawnSync(process.execPath, [`examples/${name}.mjs`, ...args], { encoding: "utf8" });
+  assert.is(run.status, 0, run.stderr);
+  return run.stdout.trim().split("\n");
+}
+
+test.before(async () => {
+  await makeVideo(at("video.mp4"), { seconds: 3 });
+  const words = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "stir",
+    "soup",
+    "cut",
+    "onion",
+    "video",
+    "of",
+    "how",
+    "to",
+  ];
+  writeFileSync(at("vocab.txt"), `${words.join("\n")}\n`);
+  const sizes = { featureSize: 1024, hiddenSize: 32, heads: 2, intermediateSize: 64, videoLayers: 1, textLayers: 1 };
+  const ids = { vocabularySize: words.length, maxPositions: 64, clsId: 2, sepId: 3 };
+  const model = VideoClip.random(1, { config: { ...sizes, ...ids }, tokenizer: at("vocab.txt"), device: "cpu" });
+  await model.save(at("model"));
+  model.dispose();
+  writeFileSync(at("features.npy"), npyBytes(hashValues("examples", "features", 40 * 1024), [40, 1024], "f16"));
+});
+
+test("extract", () => {
+  const lines = example("extract", at("video.mp4"));
+  assert.is(lines.length, 2);
+  assert.match(lines[0], /video\.mp4 {2}0\.00-1\.60 s {2}\[-?\d/);
+});
+
+test("bulk_with_abort, twice, and search over what it made", () => {
+  assert.match(
+    example("bulk_with_abort", at("video.mp4"), at("features"))[0],
+    /^1 videos, 2 clips; 0 were done before/,
+  );
+  assert.match(
+    example("bulk_with_abort", at("video.mp4"), at("features"))[0],
+    /^0 videos, 0 clips; 1 were done before/,
+  );
+  for (let run = 0; run < 2; run++) {
+    const lines = example("search", at("model"), at("features"), at("index"), "stir the soup");
+    assert.is(lines.length, 1);
+    assert.match(lines[0], /^-?\d+\.\d{3} {2}0\.0-3\.\d s {2}.*video\.mp4$/);
+  }
+});
+
+test("embed_text, zero_shot and ops", () => {
+  const table = example("embed_text", at("model"), "stir the soup", "cut the onion");
+  assert.is(table.length, 2);
+  assert.is(table[0].split("  ")[1], table[1].split("  ")[0], "symmetric");
+  assert.is(example("zero_shot", at("model"), at("features.npy"), "soup", "onion").length, 2);
+  assert.match(example("ops")[0], /^query 0: rows \d+,/);
+});
+
+test("every example is run here", () => {
+  assert.equal([...ran].sort(), readdirSync("examples").sort());
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();

@@ -1,0 +1,84 @@
+// Chunks through the embedding cache against the gradient of the whole batch.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
+import { differentiate } from "../../dist/graph/autodiff.js";
+import { filled } from "../../dist/graph/gradients.js";
+import { compile } from "../../dist/graph/program.js";
+import type { Tensor } from "../../dist/graph/tensor.js";
+import { input, parameter, trace } from "../../dist/graph/trace.js";
+import * as nn from "../../dist/nn/layers.js";
+import { infoNce } from "../../dist/nn/losses.js";
+import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+import { EmbeddingCache } from "../../dist/train/embedding_cache.js";
+
+const test = suite("embedding cache");
+const [N, D] = [48, 16];
+const PARAMETERS = [
+  { key: "video.weight", shape: [D, 20] },
+  { key: "video.bias", shape: [D] },
+  { key: "norm.weight", shape: [D] },
+  { key: "text.weight", shape: [D, 12] },
+  { key: "unused.weight", shape: [3] },
+];
+const inputs = {
+  video: { data: hashValues("cache", "video", N * 20), shape: [N, 20] },
+  text: { data: hashValues("cache", "text", N * 12), shape: [N, 12] },
+};
+
+function encode({ video, text }: Record<string, Tensor>) {
+  const a = nn.layerNorm(nn.unary(nn.linear(video, "video", D), "gelu"), "norm", 1e-5);
+  return { a, b: nn.linear(text, "text", D, { bias: false }) };
+}
+const loss = (a: Tensor, b: Tensor) => infoNce(a, b);
+
+function device() {
+  const made = createDevice({ device: "cpu", threads: 2 });
+  for (const { key, shape } of [...PARAMETERS, { key: "norm.bias", shape: [D] }]) {
+    made.parameters.set(key, shape, hashParameter("cache/", key, shape));
+  }
+  return made;
+}
+
+test("gradients are those of the whole batch", async () => {
+  const on = device();
+  const whole = compile(
+    trace(() => {
+      const { a, b } = encode({ video: input("video", [N, 20]), text: input("text", [N, 12]) });
+      const value = loss(a, b);
+      const tensors = PARAMETERS.map(({ key, shape }) => parameter(key, shape));
+      const gradients = differentiate([{ value, gradient: filled([1], 1) }], tensors);
+      return { value, ...Object.fromEntries(gradients.map((g, i) => [PARAMETERS[i].key, g ?? filled([3], 0)])) };
+    }),
+    on,
+  );
+  const { value, ...expected } = await whole.run({ video: inputs.video.data, text: inputs.text.data });
+  for (const chunk of [16, 48, 1]) {
+    const cache = new EmbeddingCache({ device: on, encode, loss, parameters: PARAMETERS, chunk });
+    for (let round = 0; round < 2; round++) {
+      const got = await cache.run(inputs);
+      assert.ok(Math.abs(got - value[0]) <= 1e-6 * Math.abs(value[0]), `${got} against ${value[0]}`);
+    }
+    for (const [key, want] of Object.entries(expected)) {
+      const got = await on.parameters.get(`gradient.${key}`);
+      const difference = Math.hypot(...want.map((v, i) => v - got[i]));
+      const size = Math.hypot(...want);
+      assert.ok(difference <= 1e-5 * size, `${key}: relative L2 ${difference / size} with chunks of ${chunk}`);
+      assert.is(size === 0, key === "unused.weight", key);
+    }
+    cache.dispose();
+  }
+  on.dispose();
+});
+
+test("chunks have to divide the batch", async () => {
+  const on = device();
+  const cache = new EmbeddingCache({ device: on, encode, loss, parameters: PARAMETERS, chunk: 7 });
+  let message = "";
+  await cache.run(inputs).catch((error: Error) => (message = error.message));
+  assert.match(message, /multiple of the chunk 7/);
+  assert.throws(() => new EmbeddingCache({ device: on, encode, loss, parameters: [], chunk: 0 }), /chunk/);
+  on.dispose();
+});
+
+test.run();
