@@ -1,6 +1,9 @@
 /** VideoCLIP's frozen video encoders and bulk feature extraction on native kernels. */
 export { createDevice, Device, type DeviceOptions, type DeviceReport, deviceReport } from "./device.js";
 export * from "./errors.js";
+export * from "./data/index.js";
+export * from "./eval/index.js";
+export { Random } from "./random.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";

@@ -2,16 +2,16 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
-import { classifyCommand } from "./classify.js";
 import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
-import { embedCommand } from "./embed.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
+import { plotCommand } from "./plot.js";
 import { searchCommand } from "./search.js";
+import { trainCommand } from "./train.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
@@ -28,15 +28,15 @@ function strict(command: Command): Command {
 }
 for (const command of [
   extractCommand(),
-  embedCommand(),
   indexCommand(),
   searchCommand(),
-  classifyCommand(),
   dataCommand(),
   evalCommand(),
   inspectCommand(),
   convertCommand(),
   doctorCommand(),
+  trainCommand(),
+  plotCommand(),
 ]) {
   program.addCommand(strict(command));
 }

@@ -20,7 +20,7 @@ export interface DatasetReport {
 
 /**
  * Reads a dataset through and says what is in it.
- * @param features looks up the features of every video, and reads them
+ * With `features` it also looks up the features of every video, and reads them.
  * @throws DatasetError when more is left out than `options.skips` allows
  */
 export async function checkDataset(

@@ -39,6 +39,15 @@ interface Tracer {
   scope: string[];
   parameters: Map<string, Tensor>;
   stages: boolean;
+  training?: Training;
+}
+
+/** What layers need to know of a training graph. */
+export interface Training {
+  /** Probability that `nn.dropout` drops an element where it is not given another one. */
+  dropout: number;
+  /** Number of the next dropout: each draws from a stream of its own. */
+  nextStream: number;
 }
 
 let current: Tracer | undefined;
@@ -50,12 +59,17 @@ function tracer(): Tracer {
 
 /**
  * Runs `build` over symbolic tensors and returns the graph of what it did.
+ * @param options.training layers do what they do in training alone: dropout (of this probability), statistics of the batch
  * @param options.stages also make an output `stage.NAME` of every value passed to `stage(NAME, value)`
  */
-export function trace(build: () => Record<string, Tensor>, options: { stages?: boolean } = {}): Graph {
+export function trace(
+  build: () => Record<string, Tensor>,
+  options: { stages?: boolean; training?: { dropout?: number } } = {},
+): Graph {
   const graph = graphOf(new Map());
   const outer = current;
-  current = { graph, scope: [], parameters: new Map(), stages: options.stages ?? false };
+  const training = options.training && { dropout: options.training.dropout ?? 0, nextStream: 0 };
+  current = { graph, scope: [], parameters: new Map(), stages: options.stages ?? false, training };
   try {
     for (const [name, tensor] of Object.entries(build())) graph.outputs.set(name, tensor);
   } finally {
@@ -81,11 +95,15 @@ export function input(name: string, shape: readonly number[], dtype: DType = "f3
 
 /**
  * Numbers of the program that change from run to run without being data, `[size]`: a rate, a step, a seed. They travel
- * with the call, not as an input of their own.
+ * with the call, not as an input of their own. The same name is the same tensor.
  */
 export function scalar(name: string, size = 1, dtype: "f32" | "i32" = "f32"): Tensor {
+  const { scalars } = tracer().graph;
+  const found = scalars.get(name);
+  if (found?.shape[0] === size && found.dtype === dtype) return found;
+  if (found) throw new InvalidArgumentError(`scalar ${name}: traced with another size or type before`);
   const tensor = addSource(SCALAR, { name }, [size], dtype);
-  tracer().graph.scalars.set(name, tensor);
+  scalars.set(name, tensor);
   return tensor;
 }
 
@@ -128,6 +146,9 @@ export function parameter(key: string, shape: readonly number[], dtype: "f32" | 
   parameters.set(key, tensor);
   return tensor;
 }
+
+/** What there is to know when a training graph is traced; undefined in inference. */
+export const training = (): Training | undefined => tracer().training;
 
 /** Names the layers applied inside `body`, for errors and `inspect`. */
 export function scope<T>(name: string, body: () => T): T {

@@ -42,12 +42,12 @@ export function placeEmbeddings(
   return nn.binary(type, positions, "add");
 }
 
-/** Contents of tokens `[N, S, hidden]` plus position and type embeddings, normalised: `[N, S, hidden]`. */
+/** Contents of tokens `[N, S, hidden]` plus position and type embeddings, normalised, with dropout: `[N, S, hidden]`. */
 export function bertEmbeddings(contents: Tensor, types: Tensor | number, config: BertSizes, key: string): Tensor {
   const places = placeEmbeddings(contents.shape[1], types, config, key);
   const norm = `${key}.LayerNorm`;
-  if (places.shape.length === 3) return nn.layerNorm(contents, norm, config.eps, places);
-  return nn.layerNorm(nn.binary(contents, places, "add"), norm, config.eps);
+  if (places.shape.length === 3) return nn.dropout(nn.layerNorm(contents, norm, config.eps, places));
+  return nn.dropout(nn.layerNorm(nn.binary(contents, places, "add"), norm, config.eps));
 }
 
 /** A post-norm encoder layer with parameters `<key>.attention...`, `.intermediate...`, `.output...`: x `[N, S, hidden]`. */

@@ -27,6 +27,8 @@ export interface S3DOptions {
   /** `torch`: -inf padding, floor. `tensorflow`: zero padding and ceil mode (Miech). */
   pools?: "torch" | "tensorflow";
   batchNormEps?: number;
+  /** Of the running statistics in training: the share of the batch. */
+  batchNormMomentum?: number;
   /** Multiplies the channels of every layer, rounded to multiples of 8. Default 1. */
   width?: number;
   keys?: S3DKeys;
@@ -40,6 +42,7 @@ export const S3D: Required<S3DOptions> = {
   stem: "separable",
   pools: "torch",
   batchNormEps: 1e-3,
+  batchNormMomentum: 1e-3,
   width: 1,
   keys: torchvisionKeys,
 };
@@ -51,6 +54,7 @@ export const S3DG: Required<S3DOptions> = {
   stem: "cells",
   pools: "tensorflow",
   batchNormEps: 1e-5,
+  batchNormMomentum: 0.1,
   keys: miechKeys,
 };
 
@@ -70,7 +74,8 @@ function unit(
   conv: nn.ConvOptions,
 ) {
   const channels = o.width === 1 ? width : 8 * Math.max(1, Math.round((o.width * width) / 8));
-  return nn.relu(nn.batchNorm(nn.conv3d(x, keys.conv, channels, conv), keys.norm, o.batchNormEps));
+  const norm = { eps: o.batchNormEps, momentum: o.batchNormMomentum, relu: true };
+  return nn.batchNorm(nn.conv3d(x, keys.conv, channels, conv), keys.norm, norm);
 }
 
 /** The k x k x k convolution of a block in the form that the family gives it there. */

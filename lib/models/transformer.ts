@@ -154,7 +154,7 @@ export function embedTokens(
         ? nn.embedding(tokens, key, rows, width)
         : nn.linearWith(tokens, nn.permute(table(), [1, 0]), null);
     const x = width === c.width ? found : nn.linear(found, `${key}_projection`, c.width, { bias: false });
-    return nn.binary(nn.binary(x, scale, "mul"), positions, "add");
+    return nn.dropout(nn.binary(nn.binary(x, scale, "mul"), positions, "add"));
   });
 }
 
@@ -233,13 +233,16 @@ export function transformerDecoder(
   return { output: last(y, c, "decoder") };
 }
 
-/** Decoder output `[N, C]` to the logarithms of the probabilities of the next token, `[N, vocabulary]`. */
-export function nextToken(x: Tensor, c: TransformerConfig): Tensor {
+/** Decoder output `[..., C]` to the logarithms of the probabilities of the next token, `[..., vocabulary]`. */
+export const nextToken = (x: Tensor, c: TransformerConfig): Tensor =>
+  applyOp(softmax, [tokenLogits(x, c)], { log: true })[0];
+
+/** Decoder output `[..., C]` to logits of the next token, `[..., vocabulary]`. */
+export function tokenLogits(x: Tensor, c: TransformerConfig): Tensor {
   return scope("output", () => {
     const weight = parameter(c.keys.outputWeight, [c.targetVocabulary, c.width]);
     const bias = c.keys.outputBias(c.targetVocabulary);
     const scores = applyDense(x, { weight, bias: null });
-    const logits = bias ? nn.binary(scores, parameter(bias.key, bias.shape), "add") : scores;
-    return applyOp(softmax, [logits], { log: true })[0];
+    return bias ? nn.binary(scores, parameter(bias.key, bias.shape), "add") : scores;
   });
 }

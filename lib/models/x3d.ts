@@ -59,7 +59,7 @@ export function roundWidth(width: number, factor: number): number {
   return rounded < 0.9 * exact ? rounded + 8 : rounded;
 }
 
-const norm = (x: Tensor, key: string) => nn.batchNorm(x, key, BATCH_NORM_EPS);
+const norm = (x: Tensor, key: string, relu = false) => nn.batchNorm(x, key, { eps: BATCH_NORM_EPS, relu });
 const point = (x: Tensor, key: string, width: number) => nn.conv3d(x, key, width, { kernel: [1, 1, 1] });
 
 /** A matrix product with the parameters of a 1x1x1 convolution with bias, `<key>.weight` `[width, C, 1, 1, 1]`. */
@@ -92,7 +92,7 @@ interface BlockOptions {
 export function x3dBlock(x: Tensor, { stage: number, index, width, inner, keys }: BlockOptions): Tensor {
   const stride = index === 0 ? ([1, 2, 2] as const) : ([1, 1, 1] as const);
   const unit = (part: "a" | "b" | "c" | "shortcut") => keys.unit(number, index, part);
-  const a = scope("a", () => nn.relu(norm(point(x, unit("a").conv, inner), unit("a").norm)));
+  const a = scope("a", () => norm(point(x, unit("a").conv, inner), unit("a").norm, true));
   const depthwise = scope("b", () => {
     const options = { kernel: [3, 3, 3], stride, low: [1, 1, 1], groups: inner } as const;
     return norm(nn.conv3d(a, unit("b").conv, inner, options), unit("b").norm);
@@ -124,7 +124,7 @@ export function x3dFeatures(video: Tensor, options: X3DOptions): Tensor {
     const { spatial, temporal, norm: key } = o.keys.stem;
     const flat = nn.conv3d(video, spatial, width, { kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1] });
     const y = nn.conv3d(flat, temporal, width, { kernel: [5, 1, 1], low: [2, 0, 0], groups: width });
-    return stage(o.keys.stage(1), nn.relu(norm(y, key)));
+    return stage(o.keys.stage(1), norm(y, key, true));
   });
   let base = STEM_WIDTH;
   BLOCKS.forEach((blocks, i) => {
@@ -153,7 +153,7 @@ export function x3dHead(map: Tensor, options: X3DOptions, average: "logits" | "p
   const o: Required<X3DOptions> = { ...X3D["x3d-s"], ...options };
   const { conv5, lin5, projection } = o.keys.head;
   return scope("head", () => {
-    const y = nn.relu(norm(point(map, conv5.conv, innerWidth(o, map.shape[4])), conv5.norm));
+    const y = norm(point(map, conv5.conv, innerWidth(o, map.shape[4])), conv5.norm, true);
     const side = Math.ceil(o.trainCrop / 32);
     const [, T, H, W] = map.shape;
     const pooled = nn.avgPool(y, [Math.min(o.frames, T), Math.min(side, H), Math.min(side, W)]);

@@ -2,10 +2,12 @@ import {
   avgPool3d,
   type BinaryKind,
   batchNorm as batchNormOp,
+  batchNormTrain,
   binary as binaryOp,
   concat as concatOp,
   conv3dAttrs,
   conv3d as conv3dOp,
+  dropout as dropoutOp,
   embedding as embeddingOp,
   globalMean as globalMeanOp,
   layerNorm as layerNormOp,
@@ -24,7 +26,7 @@ import {
   unary as unaryOp,
 } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { applyOp, parameter } from "../graph/trace.js";
+import { applyOp, parameter, scalar, training, update } from "../graph/trace.js";
 
 export interface ConvOptions {
   kernel: Triple;
@@ -44,11 +46,26 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
   return applyOp(conv3dOp, [x, weight, b, null, null], conv3dAttrs({ outChannels, kernel, groups, ...rest }))[0];
 }
 
-/** BatchNorm in inference with `<key>.{weight, bias, running_mean, running_var}`. */
-export function batchNorm(x: Tensor, key: string, eps: number): Tensor {
+export interface BatchNormOptions {
+  eps: number;
+  /** Share of the batch in new running statistics (PyTorch's). Default 0.1. */
+  momentum?: number;
+  /** A ReLU follows. */
+  relu?: boolean;
+}
+
+/**
+ * BatchNorm with `<key>.{weight, bias, running_mean, running_var}`: by the running statistics, or in training by those of the
+ * batch, which update the running ones.
+ */
+export function batchNorm(x: Tensor, key: string, { eps, momentum = 0.1, relu = false }: BatchNormOptions): Tensor {
   const C = [x.shape[x.shape.length - 1]];
   const parameters = ["weight", "bias", "running_mean", "running_var"].map((name) => parameter(`${key}.${name}`, C));
-  return applyOp(batchNormOp, [x, ...parameters], { eps })[0];
+  if (!training()) return applyOp(batchNormOp, [x, ...parameters], { eps, relu })[0];
+  const [y, , , mean, variance] = applyOp(batchNormTrain, [x, ...parameters], { eps, momentum, relu });
+  update(parameters[2], mean);
+  update(parameters[3], variance);
+  return y;
 }
 
 /** y = x Wᵀ + b with `<key>.weight` `[out, in]` and `<key>.bias`. */
@@ -67,6 +84,17 @@ export function linearWith(x: Tensor, weight: Tensor, bias: Tensor | null): Tens
 export function layerNorm(x: Tensor, key: string, eps: number, residual?: Tensor): Tensor {
   const [weight, bias] = ["weight", "bias"].map((name) => parameter(`${key}.${name}`, x.shape.slice(-1)));
   return applyOp(layerNormOp, [x, weight, bias, residual ?? null], { eps })[0];
+}
+
+/**
+ * Dropout in training, x in inference. What is dropped follows from the scalar `random_key` i32 `[2]` (seed, step).
+ * @param rate default: the one that the graph is traced with
+ */
+export function dropout(x: Tensor, rate?: number): Tensor {
+  const now = training();
+  const probability = rate ?? now?.dropout ?? 0;
+  if (!now || probability === 0) return x;
+  return applyOp(dropoutOp, [x, scalar("random_key", 2, "i32")], { rate: probability, stream: now.nextStream++ })[0];
 }
 
 /** Max-pool with PyTorch's padding (-inf, floor). */

@@ -92,7 +92,8 @@ export const feedForward = (x: Tensor, first: Dense, activation: UnaryKind, seco
   applyDense(nn.unary(applyDense(x, first), activation), second);
 
 /**
- * A sub-layer with its residual: post-norm LN(x + f(x)) (Vaswani et al. 2017) or pre-norm x + f(LN(x)).
+ * A sub-layer with its residual: post-norm LN(x + f(x)) (Vaswani et al. 2017) or pre-norm x + f(LN(x)). In training there is
+ * dropout behind f.
  * @param norm key of the layer normalisation
  */
 export function residual(
@@ -101,7 +102,8 @@ export function residual(
   { eps, normFirst }: { eps: number; normFirst: boolean },
   f: (x: Tensor) => Tensor,
 ): Tensor {
-  return normFirst ? nn.binary(x, f(nn.layerNorm(x, norm, eps)), "add") : nn.layerNorm(f(x), norm, eps, x);
+  if (normFirst) return nn.binary(x, nn.dropout(f(nn.layerNorm(x, norm, eps))), "add");
+  return nn.layerNorm(nn.dropout(f(x)), norm, eps, x);
 }
 
 /**

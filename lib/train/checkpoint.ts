@@ -69,8 +69,8 @@ export class Checkpoints {
     if (existsSync(path)) return; // the same step of the same run: the same bytes
     const temporary = `${path}.tmp`;
     mkdirSync(temporary);
-    writeSafetensors(join(temporary, MODEL), stored(store, model), { format: "pt" });
-    writeSafetensors(join(temporary, OPTIMIZER), stored(store, optimizer), { format: "pt" });
+    writeTensors(join(temporary, MODEL), store, model);
+    writeTensors(join(temporary, OPTIMIZER), store, optimizer);
     writeSynced(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
     syncFolder(temporary);
     renameSync(temporary, path);
@@ -97,20 +97,13 @@ export class Checkpoints {
   }
 }
 
-function stored(store: ParameterStore, parameters: Iterable<Parameter>): Map<string, StoredTensor> {
-  return new Map(
-    [...parameters].map(({ key, shape }) => [
-      key,
-      {
-        dtype: "F32",
-        shape: [...shape],
-        read: () => {
-          const { buffer } = store.get(key);
-          return new Uint8Array(buffer);
-        },
-      } as StoredTensor,
-    ]),
-  );
+/** Writes parameters of a store as a safetensors file. */
+export function writeTensors(path: string, store: ParameterStore, parameters: Iterable<Parameter>): void {
+  const tensors = [...parameters].map(({ key, shape }): [string, StoredTensor] => [
+    key,
+    { dtype: "F32", shape: [...shape], read: () => new Uint8Array(store.get(key).buffer) },
+  ]);
+  writeSafetensors(path, new Map(tensors), { format: "pt" });
 }
 
 async function restore(path: string, store: ParameterStore): Promise<Parameter[]> {

@@ -39,12 +39,19 @@ export const sumKey = (key: string): string => `gradient.${key}`;
 
 /**
  * Forward, backward and the optimizer's step (or the sum of gradients) as one program. Outputs: `loss`, what else the task
- * reports, and `control` of the optimizer with the parts that take a step. Scalars: `loss_scale`, and those of the optimizer.
+ * reports, and `control` of the optimizer with the parts that take a step. Scalars: `loss_scale`, `random_key` of dropout,
+ * and those of the optimizer.
  */
-export function traceStep(task: Task, batch: Batch, optimizer: Optimizer, part: StepPart): TracedStep {
+export function traceStep(
+  task: Task,
+  batch: Batch,
+  optimizer: Optimizer,
+  part: StepPart,
+  options: { dropout?: number } = {},
+): TracedStep {
   let trained: Parameter[] = [];
   let model: Parameter[] = [];
-  const graph = trace(() => {
+  const build = (): Record<string, Tensor> => {
     const inputs = Object.fromEntries(
       Object.entries(batch.inputs).map(([name, array]) => [name, input(name, array.shape, dtypeOf(array))]),
     );
@@ -59,7 +66,8 @@ export function traceStep(task: Task, batch: Batch, optimizer: Optimizer, part: 
     if (part === "whole" || part === "last") return { ...values, control: optimizer.step(summed, statistics) };
     for (const { parameter: p, next } of statistics) update(p, next);
     return values;
-  });
+  };
+  const graph = trace(build, { training: options });
   return { graph, trained, model };
 }
 

@@ -31,7 +31,9 @@ export interface TrainerOptions {
   steps: number;
   /** Batches whose gradients are summed for one update. Default 1. */
   accumulate?: number;
-  /** Of everything random inside the model; data has its own. Default 0. */
+  /** Probability of dropout where the model has it. Default 0. */
+  dropout?: number;
+  /** Of everything random inside the model: dropout. Data has its own. Default 0. */
   seed?: number;
   /** Folder of `checkpoints/` and `metrics.jsonl`. Without one nothing is written. */
   folder?: string;
@@ -215,19 +217,18 @@ export class Trainer {
       ...Object.fromEntries(arrays),
       ...this.optimizer.scalars(this.#trained.keys(), updates + 1, rate, 1 / (lossScale.scale * accumulate)),
       loss_scale: lossScale.scale,
-      seed,
-      step: step * accumulate + micro,
+      random_key: [seed, step * accumulate + micro],
     };
   }
 
   /** The program of these shapes; makes what it keeps in the store. */
   #program(batch: Batch, part: StepPart): Program {
-    const { device, task } = this.options;
+    const { device, task, dropout } = this.options;
     const shapes = Object.entries(batch.inputs).map(
       ([name, { data, shape }]) => `${name} ${data.constructor.name} ${shape.join()}`,
     );
     return this.#programs.get(`${part}; ${shapes.join("; ")}`, () => {
-      const { graph, trained, model } = traceStep(task, batch, this.optimizer, part);
+      const { graph, trained, model } = traceStep(task, batch, this.optimizer, part, { dropout });
       for (const entry of model) this.#model.set(entry.key, entry);
       for (const entry of trained) {
         this.#trained.set(entry.key, entry);

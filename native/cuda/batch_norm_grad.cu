@@ -8,7 +8,6 @@
 #include "cuda/channel_sums.h"
 #include "cuda/dispatch.h"
 #include "cuda/primitives/math.h"
-#include "cuda/vector.h"
 #include "ops/batch_norm_grad.h"
 
 namespace videoclip {
@@ -154,8 +153,8 @@ Status batch_norm_grad(const Call& call) {
                               call.attrs[1] != 0};
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
-    int width = 8;
-    for (const Tensor* t : {&call.in[0], &call.in[1], &call.out[0]}) width = widest_vector(*t, x.channels, width);
+    const int width = vector_width(x.channels, {&call.in[0], &call.in[1], &call.out[0]},
+                                   {&call.in[2], &call.in[3], &call.in[4], &call.in[5]});
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(x.channels / width);
       const RowChunks chunks(x.rows, columns);
@@ -166,13 +165,13 @@ Status batch_norm_grad(const Call& call) {
       const TotalsArgs totals{
           partial, global<float>(call.out[1]),   global<float>(call.out[2]), of_normal, constant, chunks.count,
           x.rows,  static_cast<int>(x.channels), call.attrs[2] != 0};
-      const Grid channels{static_cast<unsigned>((x.channels + kColumnThreads - 1) / kColumnThreads)};
+      const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
       status = launch(totals_kernel, channels, kColumnThreads, 0, call.stream, totals);
       if (!status) return status;
       const ApplyArgs<T> args{global<T>(call.out[0]),         source, of_normal, constant, x.rows,
                               static_cast<size_t>(dx.stride), columns};
       const int64_t per_block = int64_t{kRows} * columns.groups;
-      const Grid grid{static_cast<unsigned>((x.rows + per_block - 1) / per_block), columns.blocks};
+      const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
       return launch(apply_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

@@ -9,7 +9,6 @@
 #include "cuda/activation.h"
 #include "cuda/channel_sums.h"
 #include "cuda/dispatch.h"
-#include "cuda/vector.h"
 #include "ops/batch_norm_train.h"
 
 namespace videoclip {
@@ -137,7 +136,7 @@ Status batch_norm_train(const Call& call) {
   const auto shift = Global<float>(reinterpret_cast<float*>(call.workspace) + most + C, C);
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
-    const int width = widest_vector(call.in[0], x.channels, widest_vector(call.out[0], x.channels, 8));
+    const int width = vector_width(x.channels, {&call.in[0], &call.out[0]}, {&call.out[1]});
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(x.channels / width);
       const RowChunks chunks(x.rows, columns);
@@ -163,7 +162,7 @@ Status batch_norm_train(const Call& call) {
                                          static_cast<int>(x.channels),
                                          call.attrs[0],
                                          call.attrs[1]};
-      const Grid channels{static_cast<unsigned>((x.channels + kColumnThreads - 1) / kColumnThreads)};
+      const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
       status = launch(statistics_kernel<T>, channels, kColumnThreads, 0, call.stream, statistics);
       if (!status) return status;
       const ApplyArgs<T> args{global<T>(call.out[0]),
@@ -177,7 +176,7 @@ Status batch_norm_train(const Call& call) {
                               columns,
                               call.attrs[2] != 0};
       const int64_t per_block = int64_t{kRows} * columns.groups;
-      const Grid grid{static_cast<unsigned>((x.rows + per_block - 1) / per_block), columns.blocks};
+      const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
       return launch(apply_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

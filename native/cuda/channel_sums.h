@@ -6,6 +6,7 @@
 #include "cuda/columns.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
+#include "cuda/vector.h"
 #include "cuda/vector_access.h"
 
 namespace videoclip {
@@ -79,15 +80,34 @@ template <int V, class Source>
 Status channel_sums(const Call& call, const Source& source, const Columns& columns, const RowChunks& chunks,
                     Global<float> partial) {
   const SumsArgs<Source> args{partial, source, columns, chunks};
-  const Grid grid{static_cast<unsigned>(chunks.count), columns.blocks};
+  const Grid grid{chunks.count, columns.blocks};
   return launch(channel_sums_kernel<Source, V>, grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, args);
 }
 
-// V floats of a vector over the channels.
+// V floats of a vector over the channels, whose address allows it (vector_width).
 template <int V>
 VC_DEVICE void load_vector(Global<const float> from, size_t c, float (&v)[V]) {
+  if constexpr (V < 8) {
+    load_values(from, c, v);
+  } else {
+    float low[4], high[4];
+    load_values(from, c, low);
+    load_values(from, c + 4, high);
 #pragma unroll
-  for (int i = 0; i < V; ++i) v[i] = from.load(c + static_cast<size_t>(i));
+    for (int i = 0; i < 4; ++i) v[i] = low[i], v[4 + i] = high[i];
+  }
+}
+
+// Elements that may be accessed at once: of all tensors of a storage type, and of f32 vectors over the channels.
+template <size_t N, size_t M>
+int vector_width(int64_t channels, const Tensor* const (&tensors)[N], const Tensor* const (&vectors)[M]) {
+  int width = 8;
+  for (const Tensor* t : tensors) width = widest_vector(*t, channels, width);
+  for (const Tensor* t : vectors) {
+    const int vector = widest_vector(*t, channels, 4);
+    if (vector < 4 && vector < width) width = vector;
+  }
+  return width;
 }
 
 }  // namespace

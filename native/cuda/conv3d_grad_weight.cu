@@ -72,7 +72,7 @@ Status add_slices(const Call& call, const Conv3dGradWeightArgs& a, Global<const 
                      Divider(max<int64_t>(1, unit)), Divider(a.taps()),
                      static_cast<int>(slices),       static_cast<int>(count),
                      static_cast<int>(unit),         static_cast<int>(a.taps())};
-  const Grid grid{static_cast<unsigned>((count + kAddThreads - 1) / kAddThreads)};
+  const Grid grid{(count + kAddThreads - 1) / kAddThreads};
   return launch(add_slices_kernel, grid, kAddThreads, 0, call.stream, args);
 }
 
@@ -116,8 +116,7 @@ Status product(const Call& call, const Conv3dGradWeightArgs& a) {
   p.groups = static_cast<int>(a.groups), p.group_channels = static_cast<int>(s.unit);
   p.tiles_m = static_cast<int>(s.tiles_m), p.tiles_n = static_cast<int>(s.tiles_n);
   p.slices = static_cast<int>(s.count), p.slice_steps = static_cast<int>(s.steps);
-  const Grid grid{static_cast<unsigned>(s.tiles_m * s.tiles_n), static_cast<unsigned>(a.groups),
-                  static_cast<unsigned>(s.count)};
+  const Grid grid{s.tiles_m * s.tiles_n, a.groups, s.count};
   constexpr int kMost = 16 / static_cast<int>(sizeof(T));
   const int vector = min(widest_vector(x, s.unit, kMost), widest_vector(dy, s.outputs, kMost));
   const auto run = [&](auto kernel) {
@@ -220,7 +219,7 @@ Status depthwise(const Call& call, const Conv3dGradWeightArgs& a) {
   const int width = widest_vector(x, p.channels, widest_vector(dy, p.channels, 8));
   const Status status = for_width<T>(width, [&](auto width) -> Status {
     p.columns = Columns(p.channels / width);
-    const Grid grid{static_cast<unsigned>(chunks.count), p.columns.blocks, static_cast<unsigned>(p.taps)};
+    const Grid grid{chunks.count, p.columns.blocks, p.taps};
     return launch(depthwise_grad_weight_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,
                   p);
   });

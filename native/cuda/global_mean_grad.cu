@@ -60,8 +60,7 @@ Status global_mean_grad(const Call& call) {
                                dy.stride,
                                columns};
       const int64_t per_block = int64_t{kRows} * columns.groups;
-      const Grid grid{static_cast<unsigned>((args.positions + per_block - 1) / per_block), columns.blocks,
-                      static_cast<unsigned>(dy.rows < 65535 ? dy.rows : 65535)};
+      const Grid grid{(args.positions + per_block - 1) / per_block, columns.blocks, dy.rows < 65535 ? dy.rows : 65535};
       return launch(global_mean_grad_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

@@ -72,7 +72,7 @@ Status reduce_max_grad(const Call& call) {
                                 x.stride,
                                 dy.stride,
                                 columns};
-      const Grid grid{static_cast<unsigned>((dy.rows + columns.groups - 1) / columns.groups), columns.blocks};
+      const Grid grid{(dy.rows + columns.groups - 1) / columns.groups, columns.blocks};
       return launch(reduce_max_grad_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

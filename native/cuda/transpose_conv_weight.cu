@@ -49,7 +49,7 @@ Status transpose_conv_weight(const Call& call) {
                                 static_cast<int>(I),
                                 static_cast<int>(K),
                                 static_cast<int>(count)};
-    const Grid grid{static_cast<unsigned>((count + kThreads - 1) / kThreads)};
+    const Grid grid{(count + kThreads - 1) / kThreads};
     return launch(transpose_conv_weight_kernel<T>, grid, kThreads, 0, call.stream, args);
   });
 }

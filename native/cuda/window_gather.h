@@ -35,7 +35,7 @@ struct Positions {
     if (all > 0x7fffffff - kGatherThreads) *status = {"a pool's gradient of more than 2^31 - 1 vectors"};
     count = static_cast<int>(all);
   }
-  Grid grid() const { return {static_cast<unsigned>((count + kGatherThreads - 1) / kGatherThreads)}; }
+  Grid grid() const { return {(count + kGatherThreads - 1) / kGatherThreads}; }
 
   // False beyond the last; `column` in vectors.
   VC_DEVICE bool place(int* n, int (&at)[3], int* column, int* index) const {

@@ -9,7 +9,7 @@ import { makeInput } from "./case_input.js";
 
 const test = suite("dtypes");
 /** Ops that move values of any type. */
-const ANY = new Set(["concat", "permute", "reshape", "slice", "space_to_depth"]);
+const ANY = new Set(["concat", "pad", "permute", "reshape", "slice", "space_to_depth"]);
 /** Operands that are no floats, or not only. */
 const OTHERS: Record<string, DType[]> = {
   "attention 3": ["f32", "u8"],

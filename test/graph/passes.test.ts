@@ -55,7 +55,7 @@ const point = (t: Tensor, key: string, width: number) => nn.conv3d(t, key, width
 
 test("BatchNorm folds into the convolution before it", () => {
   const graph = same(
-    () => ({ y: nn.batchNorm(nn.conv3d(x(), "c", 5, { kernel: [1, 3, 3], low: [0, 1, 1] }), "bn", 1e-3) }),
+    () => ({ y: nn.batchNorm(nn.conv3d(x(), "c", 5, { kernel: [1, 3, 3], low: [0, 1, 1] }), "bn", { eps: 1e-3 }) }),
     passes.foldBatchNorm,
   );
   assert.not.ok(names(graph).includes("batch_norm"));

@@ -116,11 +116,33 @@ std::vector<std::string> run(Isa isa, int threads) {
   return results;
 }
 
+// Every task of a loop runs once, on a thread of the pool, whatever the number of tasks and however uneven they are.
+void check_pool(int threads) {
+  ThreadPool pool(threads);
+  bool once = true, known = true;
+  for (int round = 0; round < 1000; ++round) {
+    const int64_t tasks = round % 37;
+    std::vector<int> runs(static_cast<size_t>(tasks)), thread(static_cast<size_t>(tasks), -1);
+    pool.parallel_for(tasks, [&](int64_t task, int t) {
+      const auto i = static_cast<size_t>(task);
+      volatile int work = 0;
+      for (int64_t k = 0; k < task * 7 % 50; ++k) work = work + 1;
+      ++runs[i];
+      thread[i] = t;
+    });
+    for (int n : runs) once = once && n == 1;
+    for (int t : thread) known = known && t >= 0 && t < threads;
+  }
+  check(once, "each task of a pool runs once");
+  check(known, "tasks run on threads of the pool");
+}
+
 }  // namespace
 }  // namespace videoclip
 
 int main() {
   using namespace videoclip;
+  for (int threads : {1, 2, 3, 7}) check_pool(threads);
   for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512}) {
     if (!isa_supported(isa)) continue;
     const std::vector<std::string> one = run(isa, 1), three = run(isa, 3);

@@ -124,7 +124,7 @@ test("as traced: every layer, with the parameters as they are", () => {
 
 test("folded weights are those of the float64 references, rounded once", () => {
   const build = () => ({
-    y: nn.batchNorm(nn.conv3d(input("x", [1, 2, 4, 4, 3]), "c", 5, { kernel: [1, 3, 3] }), "bn", 1e-3),
+    y: nn.batchNorm(nn.conv3d(input("x", [1, 2, 4, 4, 3]), "c", 5, { kernel: [1, 3, 3] }), "bn", { eps: 1e-3 }),
   });
   const model = readOnnx(toOnnx(trace(build), weights).toBytes());
   const graph = trace(build);

@@ -1,9 +1,26 @@
 import { channelsFirst } from "../onnx_emitter.js";
-import { defineOp, sameShape, shapeError } from "../tensor.js";
+import { defineOp, type GradientNode, sameShape, shapeError } from "../tensor.js";
+import { applyOp } from "../trace.js";
+import { batchNormGrad } from "./batch_norm_grad.js";
 import { requireF32, storageType } from "./storage.js";
 
+/** The running statistics are constants: frozen BatchNorm, fine-tuned with the rest. */
+function gradient({
+  inputs: [x, weight, bias, mean, variance],
+  attrs: { eps, relu },
+  outGrads: [dy],
+}: GradientNode<Attrs>) {
+  const inputs = [dy, x, weight, bias, mean, variance];
+  return [...applyOp(batchNormGrad, inputs, { eps, relu, training: false }), null, null];
+}
+
+interface Attrs {
+  eps: number;
+  relu?: boolean;
+}
+
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
-export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
+export const batchNorm = defineOp<Attrs>({
   name: "batch_norm",
   shape: ([x, ...parameters]) => {
     const want = [x!.shape[x!.shape.length - 1]];
@@ -22,6 +39,7 @@ export const batchNorm = defineOp<{ eps: number; relu?: boolean }>({
     });
     return [{ shape: x!.shape, data }];
   },
+  gradient,
   toOnnx: ({ inputs: [x, ...parameters], outputs: [y], attrs: a }, emit) => {
     const axes = channelsFirst(x!.shape.length);
     const inputs = [emit.arranged(x!, axes), ...parameters.map((p) => emit.arranged(p!))];

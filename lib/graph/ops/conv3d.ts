@@ -9,6 +9,7 @@ import {
   shapeError,
   type TensorType,
 } from "../tensor.js";
+import { conv3dGradient } from "./conv3d_gradient.js";
 import { requireF32 } from "./storage.js";
 
 export type Triple = readonly [number, number, number];
@@ -197,6 +198,7 @@ export const conv3d = defineOp<Conv3dAttrs>({
     ...a.split,
   ],
   reference,
+  gradient: conv3dGradient,
   toOnnx,
   cases: [
     {

@@ -35,6 +35,7 @@ function shape([dy, weight]: (TensorType | null)[], a: Conv3dGradInputAttrs): Te
   if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
     throw shapeError("conv3d_grad_input", `weight [${want.join(", ")}]`, weight?.shape ?? "none");
   }
+  if (!isFloat(weight!.dtype)) throw shapeError("conv3d_grad_input", "a weight of floats", weight!.dtype);
   return [{ shape: [dy.shape[0], ...a.size, a.inChannels], dtype: dy.dtype }];
 }
 

@@ -63,7 +63,7 @@ class TransposedTensorCores {
     }
   }
 
-  // store(row, column, sum) of the tile.
+  // store(row, column, neighbouring sums) of the tile: 4 lanes fill a sector.
   template <class F>
   VC_DEVICE void each(F store) const {
     const int lane = lane_id(), m0 = warp_id() / 2 * 32, n0 = warp_id() % 2 * 32;
@@ -72,8 +72,9 @@ class TransposedTensorCores {
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
 #pragma unroll
-        for (int v = 0; v < 4; ++v) {
-          store(m0 + i * 16 + lane / 4 + v / 2 * 8, n0 + j * 8 + lane % 4 * 2 + v % 2, sums_[i][j][v]);
+        for (int half = 0; half < 2; ++half) {
+          const Packed<float, 2> pair = {{sums_[i][j][half * 2], sums_[i][j][half * 2 + 1]}};
+          store(m0 + i * 16 + lane / 4 + half * 8, n0 + j * 8 + lane % 4 * 2, pair);
         }
       }
     }
@@ -110,8 +111,7 @@ class TransposedFma {
   VC_DEVICE void each(F store) const {
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-#pragma unroll
-      for (int j = 0; j < 4; ++j) store(row() + i, column() + j, sums_[i][j]);
+      store(row() + i, column(), Packed<float, 4>{{sums_[i][0], sums_[i][1], sums_[i][2], sums_[i][3]}});
     }
   }
 
@@ -189,10 +189,19 @@ __global__ void __launch_bounds__(ProductTile::kThreads, 3) windows_product_kern
 
   const size_t base = (static_cast<size_t>(slice) * static_cast<size_t>(p.groups) + static_cast<size_t>(group)) *
                       static_cast<size_t>(p.outputs);
-  math.each([&](int row, int column, float sum) {
+  math.each([&](int row, int column, const auto& sums) {
+    constexpr int kCount = sizeof(sums) / sizeof(float);
     const int o = m_tile * ProductTile::kM + row, k = n_tile * ProductTile::kN + column;
-    if (o >= p.outputs || k >= p.columns) return;
-    p.partial.store((base + static_cast<size_t>(o)) * static_cast<size_t>(p.columns) + static_cast<size_t>(k), sum);
+    if (o >= p.outputs) return;
+    const size_t at = (base + static_cast<size_t>(o)) * static_cast<size_t>(p.columns) + static_cast<size_t>(k);
+    if (p.columns % kCount == 0) {
+      if (k < p.columns) p.partial.template store_packed<kCount>(at, sums);
+      return;
+    }
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      if (k + i < p.columns) p.partial.store(at + static_cast<size_t>(i), sums[i]);
+    }
   });
 }
 

@@ -1,0 +1,92 @@
+import { dirname, resolve } from "node:path";
+import { Command } from "commander";
+import { describeRun, makeTrainer, prepareRun } from "./training/run.js";
+import { readTrainConfig } from "./training/read.js";
+import type { StepEvent } from "../train/trainer.js";
+
+interface Flags {
+  config: string;
+  set: string[];
+  dryRun?: boolean;
+  resume?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+const LINE_SECONDS = 10;
+
+/** `videoclip train`: a run described by a file. */
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("Train a model as a JSON file says; checkpoints and metrics.jsonl go to the run's folder")
+    .requiredOption("--config <file>", "the run: task, model, data, optimizer, schedule, steps, batch, out")
+    .option(
+      "--set <key=value>",
+      "change a key, with dots for those below others (schedule.rate=1e-4); may be repeated",
+      (change: string, list: string[]) => [...list, change],
+      [],
+    )
+    .option("--dry-run", "check the file, the model and the data, say what would be trained, and stop")
+    .option("--resume", "go on from the last checkpoint")
+    .option("--json", "a line of JSON for every step on stdout")
+    .option("--quiet", "no progress")
+    .addHelpText(
+      "after",
+      "\nExample:\n  videoclip train --config run.json --set steps=2000\n" +
+        "\nExit code: 0 trained, 1 failed, 2 wrong usage or configuration, 130 interrupted (a checkpoint is written).",
+    )
+    .action(runTrain);
+}
+
+async function runTrain(flags: Flags): Promise<void> {
+  const file = resolve(flags.config);
+  const config = readTrainConfig(file, flags.set);
+  const run = await prepareRun(config, file);
+  const abort = new AbortController();
+  const stop = () => abort.abort(new Error("interrupted"));
+  try {
+    if (flags.dryRun) {
+      process.stdout.write(`${JSON.stringify(describeRun(config, run), null, 2)}\n`);
+      return;
+    }
+    const trainer = makeTrainer(config, file, run, flags.resume ?? false);
+    process.once("SIGINT", stop).once("SIGTERM", stop);
+    const report = new Report(flags, config.steps);
+    for await (const event of trainer.run({ signal: abort.signal })) report.step(event);
+    await run.save();
+    if (!flags.quiet) process.stderr.write(`model: ${resolve(dirname(file), config.out)}/model\n`);
+  } catch (error) {
+    if (!abort.signal.aborted || error !== abort.signal.reason) throw error;
+    if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
+    process.exitCode = 130;
+  } finally {
+    process.off("SIGINT", stop).off("SIGTERM", stop);
+    run.dispose();
+  }
+}
+
+/** A line every ten seconds, and for every evaluation and skipped step, on stderr; all steps on stdout with --json. */
+class Report {
+  #last = 0;
+
+  constructor(
+    readonly flags: Flags,
+    readonly steps: number,
+  ) {}
+
+  step(event: StepEvent): void {
+    if (this.flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+    if (this.flags.quiet) return;
+    const due = Date.now() - this.#last > LINE_SECONDS * 1000 || event.step === this.steps;
+    if (!due && !event.skipped && !event.evaluation) return;
+    this.#last = Date.now();
+    const { step, loss, rate, gradientNorm, samplesPerSecond, evaluation = {} } = event;
+    const more = Object.entries(evaluation).map(([name, value]) => `, ${name} ${format(value)}`);
+    process.stderr.write(
+      `${step}/${this.steps}: loss ${format(loss)}, rate ${format(rate)}, gradient norm ${format(gradientNorm)}, ` +
+        `${samplesPerSecond.toFixed(1)} samples/s${more.join("")}${event.skipped ? ", skipped: not finite" : ""}\n`,
+    );
+  }
+}
+
+const format = (value: number): string => String(Number(value.toPrecision(4)));

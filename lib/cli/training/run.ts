@@ -1,0 +1,68 @@
+import { dirname, join, resolve } from "node:path";
+import { writeFileSync } from "node:fs";
+import type { Device } from "../../device.js";
+import { elements } from "../../graph/tensor.js";
+import type { OptimizerOptions } from "../../train/optimizer.js";
+import type { Task, TrainingData } from "../../train/task.js";
+import { type Evaluation, Trainer } from "../../train/trainer.js";
+import { prepareContrastive } from "./contrastive_run.js";
+import { preparePretraining } from "./pretraining_run.js";
+import type { TrainConfig } from "./schema.js";
+
+/** What a configuration comes to: model, data and what is done with them. */
+export interface PreparedRun {
+  device: Device;
+  task: Task;
+  data: TrainingData;
+  optimizer: OptimizerOptions;
+  evaluation?: Evaluation;
+  /** Shapes of the model's parameters. */
+  parameters: (readonly number[])[];
+  /** Examples to train on. */
+  examples: number;
+  /** Writes the model, as it is now, to `out/model`. */
+  save(): Promise<void>;
+  dispose(): void;
+}
+
+/** Opens model and data of a configuration that was read from `file`. */
+export const prepareRun = (config: TrainConfig, file: string): Promise<PreparedRun> =>
+  config.task === "contrastive" ? prepareContrastive(config, file) : preparePretraining(config, file);
+
+/** What a run will be, for `--dry-run`. */
+export function describeRun(config: TrainConfig, run: PreparedRun): Record<string, unknown> {
+  const perUpdate = config.batch * (config.accumulate ?? 1);
+  return {
+    task: config.task,
+    device: run.device.name,
+    precision: run.device.precision,
+    parameters: run.parameters.reduce((sum, shape) => sum + elements(shape), 0),
+    examples: run.examples,
+    examplesPerUpdate: perUpdate,
+    steps: config.steps,
+    epochs: (config.steps * perUpdate) / run.examples,
+  };
+}
+
+/** The trainer of a configuration; writes the configuration to its folder. */
+export function makeTrainer(config: TrainConfig, file: string, run: PreparedRun, resume: boolean): Trainer {
+  const folder = resolve(dirname(file), config.out);
+  const trainer = new Trainer({
+    device: run.device,
+    task: run.task,
+    data: run.data,
+    optimizer: run.optimizer,
+    schedule: config.schedule,
+    steps: config.steps,
+    accumulate: config.accumulate,
+    dropout: config.dropout,
+    seed: config.seed,
+    folder,
+    resume,
+    saveEvery: config.saveEvery,
+    keep: config.keep,
+    evaluation: run.evaluation,
+  });
+  writeFileSync(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  return trainer;
+}

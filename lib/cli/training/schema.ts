@@ -1,0 +1,123 @@
+import { z } from "zod";
+
+const positive = z.number().int().positive();
+const share = z.number().min(0).lt(1);
+const updates = z.number().int().nonnegative();
+
+const groups = z
+  .array(
+    z.strictObject({
+      match: z.string(),
+      rate: z.number().nonnegative().optional(),
+      weightDecay: z.number().nonnegative().optional(),
+      frozen: z.boolean().optional(),
+    }),
+  )
+  .optional();
+const common = {
+  weightDecay: z.number().nonnegative().optional(),
+  groups,
+  /** Clip gradients to this norm of all of them. */
+  maxNorm: z.number().positive().optional(),
+};
+const adam = {
+  ...common,
+  beta1: share.optional(),
+  beta2: share.optional(),
+  eps: z.number().positive().optional(),
+};
+
+const optimizer = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("adam"), ...adam }),
+  z.strictObject({ kind: z.literal("adamw"), ...adam }),
+  z.strictObject({
+    kind: z.literal("sgd"),
+    ...common,
+    momentum: share.optional(),
+    nesterov: z.boolean().optional(),
+  }),
+]);
+
+const rate = z.number().nonnegative();
+const schedule = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("constant"), rate, warmup: updates.optional() }),
+  z.strictObject({ kind: z.literal("linear"), rate, warmup: updates.optional(), total: positive }),
+  z.strictObject({ kind: z.literal("cosine"), rate, warmup: updates.optional(), total: positive }),
+  z.strictObject({
+    kind: z.literal("polynomial"),
+    rate,
+    warmup: updates.optional(),
+    total: positive,
+    end: rate.optional(),
+    power: z.number().positive().optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("noam"),
+    hidden: positive,
+    warmup: positive,
+    factor: z.number().positive().optional(),
+  }),
+]);
+
+const run = {
+  /** Folder of checkpoints and metrics. */
+  out: z.string(),
+  optimizer,
+  schedule,
+  steps: positive,
+  /** Examples of a batch. */
+  batch: positive,
+  accumulate: positive.optional(),
+  dropout: share.optional(),
+  seed: z.number().int().nonnegative().optional(),
+  saveEvery: positive.optional(),
+  keep: positive.optional(),
+  evaluateEvery: positive.optional(),
+  device: z.string().optional(),
+  threads: positive.optional(),
+  precision: z.enum(["f32", "tf32", "bf16", "f16"]).optional(),
+};
+
+/** Fields of a model's configuration are checked by the model. */
+const fields = z.record(z.string(), z.unknown());
+
+/** What `videoclip train --config` reads. Paths are relative to the file. */
+export const trainConfig = z.discriminatedUnion("task", [
+  z.strictObject({
+    task: z.literal("contrastive"),
+    ...run,
+    model: z.strictObject({
+      /** A folder that VideoClip saved, to go on from. */
+      load: z.string().optional(),
+      preset: z.enum(["videoclip", "videoclip-light"]).optional(),
+      config: fields.optional(),
+      /** Hugging Face folder of the text model to begin with. */
+      textModel: z.string().optional(),
+      tokenizer: z.string().optional(),
+    }),
+    /** Lines {"features": "file.npy", "text": "..." or [ids]}. */
+    data: z.strictObject({ train: z.string(), validation: z.string().optional() }),
+    loss: z
+      .strictObject({ scale: z.number().positive().optional(), reduction: z.enum(["sum", "mean"]).optional() })
+      .optional(),
+  }),
+  z.strictObject({
+    task: z.literal("pretraining"),
+    ...run,
+    model: z.strictObject({
+      /** Fields of a Hugging Face config.json, or the path of one. */
+      config: z.union([z.string(), fields]),
+      tokenizer: z.string(),
+    }),
+    /** A text file: a sentence a line, an empty line between documents. */
+    data: z.strictObject({
+      train: z.string(),
+      length: positive.optional(),
+      rate: z.number().positive().max(1).optional(),
+    }),
+  }),
+]);
+
+export type TrainConfig = z.infer<typeof trainConfig>;
+export type ContrastiveConfig = Extract<TrainConfig, { task: "contrastive" }>;
+export type PretrainingConfig = Extract<TrainConfig, { task: "pretraining" }>;

@@ -1,0 +1,37 @@
+/** Datasets as published, packed for training, and the pairs and batches drawn from them. */
+export { checkDataset, type DatasetReport } from "./check.js";
+export { type CoinVideo, readCoin } from "./coin.js";
+export {
+  type CrossTask,
+  type CrossTaskStep,
+  listCrossTaskAnnotations,
+  readCrossTasks,
+  readCrossTaskSteps,
+  readCrossTaskVideos,
+} from "./crosstask.js";
+export { deduplicateCaptions, type DeduplicateOptions } from "./deduplicate.js";
+export { type DidemoQuery, readDidemo } from "./didemo.js";
+export { FeatureFolder, type Features } from "./feature_folder.js";
+export { DATASET_FORMATS, type DatasetFormat, datasetFormat, type DatasetOptions } from "./formats.js";
+export { type HowTo100MVideo, type ReadOptions, readHowTo100MCsv, readHowTo100MVideos } from "./howto100m.js";
+export { type CaptionedVideo, type MsrvttQuestion, readMsrvttQuestions, readMsrvttSplit } from "./msrvtt.js";
+export { packDataset, type PackManifest, type PackOptions, readPack, type ShardEntry } from "./pack.js";
+export { PackedDataset } from "./packed_dataset.js";
+export { makePairBatch, type PairBatch, type PairBatchOptions, shuffledGroups } from "./pair_batch.js";
+export { PairLoader, type PairLoaderOptions } from "./pair_loader.js";
+export type { Caption, VideoRecord } from "./record.js";
+export {
+  planRetrieval,
+  type RetrievalOptions as RetrievalPlanOptions,
+  type RetrievalPlan,
+  videoVector,
+} from "./retrieval.js";
+export {
+  type ClipPair,
+  pairOverlap,
+  samplePair,
+  type SamplerOptions,
+  type SamplerQuirk,
+  type TokenisedCaptions,
+} from "./sampler.js";
+export { Skips } from "./skips.js";

@@ -1,0 +1,50 @@
+import { Random } from "../random.js";
+
+const ORDER = 0x0de4; // stream of the shuffles
+
+/**
+ * Which of `count` examples are in batch number `index`: every epoch is a new order of all of them, drawn from the seed, and
+ * what does not fill a batch at its end is left to the next epoch's order.
+ */
+export function shuffledBatches(count: number, size: number, seed: number): (index: number) => number[] {
+  const perEpoch = Math.floor(count / size);
+  if (perEpoch < 1) throw new RangeError(`batches: expected at least ${size} examples, received ${count}`);
+  let known = { epoch: -1, order: [] as number[] };
+  return (index) => {
+    const epoch = Math.floor(index / perEpoch);
+    if (known.epoch !== epoch) {
+      const all = Array.from({ length: count }, (_, i) => i);
+      known = { epoch, order: new Random(seed, ORDER, epoch).shuffle(all) };
+    }
+    const first = (index % perEpoch) * size;
+    return known.order.slice(first, first + size);
+  };
+}
+
+/** Rows of different lengths as i32 `[rows, length]`, filled up with `fill`. */
+export function padded(rows: readonly (readonly number[])[], length: number, fill: number): Int32Array {
+  const out = new Int32Array(rows.length * length).fill(fill);
+  rows.forEach((row, i) => out.set(row.slice(0, length), i * length));
+  return out;
+}
+
+/** u8 `[rows, length]`: 1 where a row has a token. */
+export function maskOf(lengths: readonly number[], length: number): Uint8Array {
+  const out = new Uint8Array(lengths.length * length);
+  lengths.forEach((n, i) => out.fill(1, i * length, i * length + Math.min(n, length)));
+  return out;
+}
+
+/** The number that a mean of an accuracy comes from: targets that count, and how many of them a prediction meets. */
+export function accuracy(logits: Float32Array, targets: ArrayLike<number>, classes: number, ignore = -100): number {
+  let right = 0;
+  let count = 0;
+  for (let i = 0; i < targets.length; i++) {
+    if (targets[i] === ignore) continue;
+    count++;
+    let best = 0;
+    for (let c = 1; c < classes; c++) if (logits[i * classes + c] > logits[i * classes + best]) best = c;
+    if (best === targets[i]) right++;
+  }
+  return count === 0 ? 0 : right / count;
+}

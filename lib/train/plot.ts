@@ -1,0 +1,83 @@
+import { scaleLinear } from "d3-scale";
+import { line } from "d3-shape";
+import type { MetricsLine } from "./metrics.js";
+
+const WIDTH = 900;
+const PANEL = 260;
+const MARGIN = { top: 34, right: 24, bottom: 30, left: 76 };
+const COLOR = "#1f77b4";
+
+/** Measures of a run that are drawn first; the others follow by name. Times are not drawn. */
+const FIRST = ["loss", "gradientNorm", "rate"];
+const HIDDEN = new Set(["step", "skipped", "samplesPerSecond"]);
+
+/** Names of the measures that a run has, in the order in which they are drawn. */
+export function measuresOf(lines: readonly MetricsLine[]): string[] {
+  const names = new Set(lines.flatMap((entry) => Object.keys(entry)));
+  const rest = [...names].filter((name) => !HIDDEN.has(name) && !FIRST.includes(name)).sort();
+  return [...FIRST.filter((name) => names.has(name)), ...rest];
+}
+
+/** Curves of a run over its steps as SVG, a panel for each measure; values that are not finite are gaps. */
+export function plotSvg(lines: readonly MetricsLine[]): string {
+  const measures = measuresOf(lines);
+  const height = Math.max(1, measures.length) * PANEL;
+  const panels = measures.map((name, i) => panel(name, lines, i * PANEL));
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" ` +
+    `font-family="DejaVu Sans, sans-serif" font-size="12">` +
+    `<rect width="100%" height="100%" fill="white"/>${panels.join("")}</svg>\n`
+  );
+}
+
+function panel(name: string, lines: readonly MetricsLine[], top: number): string {
+  const points = lines.flatMap((entry): [number, number | null][] => {
+    const value = entry[name];
+    if (value === undefined) return [];
+    return [[entry.step, typeof value === "number" && Number.isFinite(value) ? value : null]];
+  });
+  const values = points.flatMap(([, value]) => (value === null ? [] : [value]));
+  const x = scaleLinear()
+    .domain(extent(points.map(([step]) => step)))
+    .range([MARGIN.left, WIDTH - MARGIN.right]);
+  const y = scaleLinear()
+    .domain(extent(values))
+    .nice()
+    .range([top + PANEL - MARGIN.bottom, top + MARGIN.top]);
+  const curve = line<[number, number | null]>()
+    .defined(([, value]) => value !== null)
+    .x(([step]) => x(step))
+    .y(([, value]) => y(value!));
+  const last = values.at(-1);
+  return [
+    `<text x="${MARGIN.left}" y="${top + 20}" font-size="14">${escape(name)}${last === undefined ? "" : `, last ${format(last)}`}</text>`,
+    ...y.ticks(5).map((tick) => {
+      const at = y(tick).toFixed(1);
+      return (
+        `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at}" y2="${at}" stroke="#ddd"/>` +
+        `<text x="${MARGIN.left - 8}" y="${at}" dy="4" text-anchor="end">${format(tick)}</text>`
+      );
+    }),
+    ...x.ticks(8).map((tick) => {
+      const at = x(tick).toFixed(1);
+      return `<text x="${at}" y="${top + PANEL - MARGIN.bottom + 18}" text-anchor="middle">${format(tick)}</text>`;
+    }),
+    `<path d="${curve(points) ?? ""}" fill="none" stroke="${COLOR}" stroke-width="1.5"/>`,
+    ...(values.length === 1 ? [circle(x(points[0][0]), y(values[0]))] : []),
+  ].join("");
+}
+
+/** A path of one point draws nothing. */
+const circle = (x: number, y: number): string =>
+  `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3" fill="${COLOR}"/>`;
+
+/** Least and greatest value; never an empty range. */
+function extent(values: readonly number[]): [number, number] {
+  const low = values.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (values.length === 0) return [0, 1];
+  return low === high ? [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2] : [low, high];
+}
+
+const format = (value: number): string => String(Number(value.toPrecision(4)));
+const escape = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");

@@ -1,0 +1,64 @@
+import { contrastiveLoss, type ContrastiveLossAttrs } from "../../graph/ops/index.js";
+import { applyOp } from "../../graph/trace.js";
+import { textModelOf, type VideoClipConfig } from "../../models/videoclip_config.js";
+import { pooled, textSide, videoSide } from "../../models/videoclip_graph.js";
+import { textInputs, type VideoFeatures, videoInputs } from "../../models/videoclip_input.js";
+import type { ParameterGroup } from "../optimizer.js";
+import type { Batch, BatchArray, Task } from "../task.js";
+
+/** A video and word pieces that belong together. */
+export interface VideoTextPair {
+  video: VideoFeatures;
+  /** Without [CLS] and [SEP]. */
+  text: readonly number[];
+}
+
+/** Parameters that VideoCLIP's configuration leaves as they are. */
+export const FROZEN_TEXT: ParameterGroup = { match: "^token_encoder\\.", frozen: true };
+
+/**
+ * VideoCLIP's contrastive pre-training (Xu et al. 2021, section 3): the symmetric InfoNCE of all pairs of a batch. The
+ * other rows of the batch are the negatives. Batches are those of {@link contrastiveBatch}.
+ */
+export function contrastiveTask(config: VideoClipConfig, loss: Partial<ContrastiveLossAttrs> = {}): Task {
+  const attrs = { scale: 1, reduction: "sum" as const, ...loss } as ContrastiveLossAttrs;
+  return {
+    forward: ({ features, ends, mask, pool, ids, textMask, textPool, present }) => {
+      const video = pooled(videoSide(features, ends, mask, config).hidden, pool, config);
+      const text = pooled(textSide(ids, textMask, config, present), textPool, config);
+      return { loss: applyOp(contrastiveLoss, [video, text, null], attrs)[0] };
+    },
+  };
+}
+
+/**
+ * Pairs as a batch; features and word pieces beyond the configuration's lengths are cut.
+ * @param bucket texts of all batches are as long, with their ends, as the smallest multiple of it that holds them
+ */
+export function contrastiveBatch(pairs: readonly VideoTextPair[], config: VideoClipConfig, bucket = 16): Batch {
+  const { maxTextLength: most, maxVideoLength } = config;
+  const N = pairs.length;
+  const texts = pairs.map(({ text }) => text.slice(0, most));
+  const longest = Math.max(...texts.map((text) => text.length)) + 2;
+  const S = Math.min(most + 2, Math.ceil(longest / bucket) * bucket);
+  const windows = pairs.map(({ video }, i) => ({ video: i, start: 0, end: Math.min(video.shape[0], maxVideoLength) }));
+  const v = videoInputs(
+    pairs.map(({ video }) => video),
+    windows,
+    N,
+    config,
+  );
+  const t = textInputs(texts, N, S, config);
+  const T = maxVideoLength;
+  const inputs: Record<string, BatchArray> = {
+    features: { data: v.features, shape: [N, T, config.featureSize] },
+    ends: { data: v.ends, shape: [N, 2] },
+    mask: { data: v.mask, shape: [N, T + 2] },
+    pool: { data: v.pool, shape: [N, T + 2] },
+    ids: { data: t.ids, shape: [N, S] },
+    textMask: { data: t.mask, shape: [N, S] },
+    textPool: { data: t.pool, shape: [N, S] },
+  };
+  if (textModelOf(config)?.trigram) inputs.present = { data: Float32Array.from(t.mask), shape: [N, S, 1] };
+  return { inputs, examples: N };
+}

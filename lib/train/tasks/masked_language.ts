@@ -1,0 +1,83 @@
+import { InvalidArgumentError } from "../../errors.js";
+import type { Random } from "../../random.js";
+
+/** Target of a place that is not predicted. */
+export const IGNORE = -100;
+
+export interface MaskingOptions {
+  maskId: number;
+  /** Ids from 0 to below it replace a token where a random one does. */
+  vocabulary: number;
+  /** Ids that are never masked: [CLS], [SEP], [PAD]. */
+  special: readonly number[];
+  /** Share of the tokens to be predicted. Default 0.15. */
+  rate?: number;
+}
+
+export interface MaskedTokens {
+  ids: number[];
+  /** Places to be predicted, ascending. */
+  places: number[];
+  /** What stood there. */
+  labels: number[];
+}
+
+/**
+ * BERT's masking (Devlin et al. 2019, section 3.1): of the tokens that are not special, `rate` (at least one) are to be
+ * predicted. Of these 80 % become [MASK], 10 % a random token that is not special, 10 % stay.
+ */
+export function maskTokens(ids: readonly number[], random: Random, options: MaskingOptions): MaskedTokens {
+  const { maskId, vocabulary, special, rate = 0.15 } = options;
+  if (!(rate > 0 && rate <= 1)) {
+    throw new InvalidArgumentError(`rate: expected above 0 to 1, received ${rate}`, {
+      argument: "rate",
+      received: rate,
+    });
+  }
+  const candidates = ids.flatMap((id, place) => (special.includes(id) ? [] : [place]));
+  const count = Math.min(candidates.length, Math.max(1, Math.round(candidates.length * rate)));
+  const places = random.sample(candidates, count).sort((a, b) => a - b);
+  const out = [...ids];
+  for (const place of places) {
+    const draw = random.integer(0, 9);
+    if (draw < 8) out[place] = maskId;
+    else if (draw === 8) out[place] = randomToken(random, vocabulary, [...special, maskId]);
+  }
+  return { ids: out, places, labels: places.map((place) => ids[place]) };
+}
+
+function randomToken(random: Random, vocabulary: number, special: readonly number[]): number {
+  for (;;) {
+    const id = random.integer(0, vocabulary - 1);
+    if (!special.includes(id)) return id;
+  }
+}
+
+/** A pair of texts and whether the second follows the first. */
+export interface SentencePair {
+  first: readonly number[];
+  second: readonly number[];
+  /** 0: it follows, as in BERT's published head; 1: it is from another document. */
+  label: 0 | 1;
+}
+
+/**
+ * BERT's next-sentence pairs: a random sentence with the one behind it, or in half of the cases with a random sentence of
+ * another document. Documents are lists of sentences, these lists of ids; at least two documents with two sentences each.
+ */
+export function nextSentencePair(documents: readonly (readonly (readonly number[])[])[], random: Random): SentencePair {
+  const long = documents.flatMap((document, i) => (document.length >= 2 ? [i] : []));
+  if (long.length === 0 || documents.length < 2) {
+    throw new InvalidArgumentError("documents: expected two or more, with one of two sentences or more", {
+      argument: "documents",
+      received: documents.length,
+    });
+  }
+  const own = long[random.integer(0, long.length - 1)];
+  const place = random.integer(0, documents[own].length - 2);
+  const first = documents[own][place];
+  if (random.coin()) return { first, second: documents[own][place + 1], label: 0 };
+  const drawn = random.integer(0, documents.length - 2);
+  const other = documents[drawn < own ? drawn : drawn + 1];
+  return { first, second: other[random.integer(0, other.length - 1)], label: 1 };
+}

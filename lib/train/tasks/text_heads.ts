@@ -1,0 +1,41 @@
+import { binary, crossEntropy, fill } from "../../graph/ops/index.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { applyOp } from "../../graph/trace.js";
+import type { TextConfig } from "../../models/text_config.js";
+import { classifierHead, spanHead, textEncoder, textPooler } from "../../models/text_heads.js";
+import * as nn from "../../nn/layers.js";
+import type { Task } from "../task.js";
+import { IGNORE } from "./masked_language.js";
+
+const loss = (logits: Tensor, targets: Tensor): Tensor =>
+  applyOp(crossEntropy, [logits, targets, null], { ignoreIndex: IGNORE, smoothing: 0 })[0];
+
+const inputsOf = ({ ids, types, mask, present }: Record<string, Tensor>) => ({ ids, types, mask, present });
+
+/** A class per text: inputs of the encoder and `labels` i32 `[N]`. */
+export const sequenceClassification = (config: TextConfig): Task => ({
+  forward: (inputs) => {
+    const pooled = nn.dropout(textPooler(textEncoder(inputsOf(inputs), config), config));
+    return { loss: loss(classifierHead(pooled, config.labels.length), inputs.labels) };
+  },
+});
+
+/** A class per token: inputs of the encoder and `labels` i32 `[N, S]`, -100 where none counts. */
+export const tokenClassification = (config: TextConfig): Task => ({
+  forward: (inputs) => {
+    const hidden = nn.dropout(textEncoder(inputsOf(inputs), config));
+    return { loss: loss(classifierHead(hidden, config.labels.length), inputs.labels) };
+  },
+});
+
+/** Where an answer begins and ends: inputs of the encoder, `starts` and `ends` i32 `[N]`, -100 where there is none. */
+export const spanSelection = (config: TextConfig): Task => ({
+  forward: (inputs) => {
+    const logits = spanHead(textEncoder(inputsOf(inputs), config));
+    const [N, S] = logits.shape;
+    const side = (i: number) => nn.reshape(nn.slice(logits, [0, 0, i], [N, S, 1]), [N, S]);
+    const both = nn.binary(loss(side(0), inputs.starts), loss(side(1), inputs.ends), "add");
+    const half = applyOp(fill, [], { shape: [1], value: 0.5 })[0];
+    return { loss: applyOp(binary, [both, half], { kind: "mul" })[0] };
+  },
+});
