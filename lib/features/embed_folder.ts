@@ -57,31 +57,62 @@ export async function* embedFolder(
   { model, seconds, signal, skip, ...given }: EmbedFolderOptions,
 ): AsyncGenerator<IndexedVideo> {
   const windows = model && resolveWindow(model, given);
+  let waiting: WindowedVideo[] = [];
+  let count = 0;
   for (const file of folder.files) {
     signal?.throwIfAborted();
     if (skip?.(file.video)) continue;
     const { data, shape } = readFeatureFile(file);
-    const [count, dim] = shape;
-    const times = timesOf(file, count, seconds);
+    const times = timesOf(file, shape[0], seconds);
     if (!model || !windows) {
       yield { video: file.video, rows: data, spans: times };
       continue;
     }
-    if (dim !== model.config.featureSize) {
+    const { featureSize } = model.config;
+    if (shape[1] !== featureSize) {
       throw new InvalidArgumentError(
-        `features: ${file.file}: the model takes features of ${model.config.featureSize} values, these have ${dim}`,
-        { argument: "features", expected: model.config.featureSize, received: dim },
+        `features: ${file.file}: the model takes features of ${featureSize} values, these have ${shape[1]}`,
+        { argument: "features", expected: featureSize, received: shape[1] },
       );
     }
-    const parts = windowsOf(count, windows.window, windows.hop);
-    const { rows } = await model.embedVideo(
-      parts.map(([start, end]) => ({
-        data: data.subarray(start * dim, end * dim),
-        shape: [end - start, dim] as const,
-      })),
-      { signal },
-    );
-    yield { video: file.video, rows, spans: parts.map(([start, end]) => [times[start][0], times[end - 1][1]]) };
+    const parts = windowsOf(shape[0], windows.window, windows.hop);
+    waiting.push({ video: file.video, data, parts, times });
+    count += parts.length;
+    if (count < WINDOWS) continue;
+    yield* embedWindows(waiting, model, signal);
+    [waiting, count] = [[], 0];
+  }
+  if (model && waiting.length > 0) yield* embedWindows(waiting, model, signal);
+}
+
+/** Windows of several short videos that go through the model together. */
+const WINDOWS = 32;
+
+interface WindowedVideo {
+  video: string;
+  data: Float32Array;
+  parts: [number, number][];
+  times: readonly (readonly [number, number])[];
+}
+
+async function* embedWindows(
+  videos: WindowedVideo[],
+  model: VideoClip,
+  signal?: AbortSignal,
+): AsyncGenerator<IndexedVideo> {
+  const { featureSize, hiddenSize } = model.config;
+  const windows = videos.flatMap(({ data, parts }) =>
+    parts.map(([start, end]) => ({
+      data: data.subarray(start * featureSize, end * featureSize),
+      shape: [end - start, featureSize] as const,
+    })),
+  );
+  const { rows } = await model.embedVideo(windows, { signal });
+  let first = 0;
+  for (const { video, parts, times } of videos) {
+    const own = rows.subarray(first * hiddenSize, (first + parts.length) * hiddenSize);
+    yield { video, rows: own, spans: parts.map(([start, end]) => [times[start][0], times[end - 1][1]]) };
+    first += parts.length;
   }
 }
 

@@ -30,6 +30,8 @@ export interface OpenIndexOptions {
   threads?: number;
   /** Read rows from the mapped file (default), or copy them into memory first (`false`; also where files cannot be mapped). */
   map?: boolean;
+  /** Bytes of rows per run of the kernel. @internal for tests */
+  chunkBytes?: number;
 }
 
 export interface AppendOptions {
@@ -108,10 +110,10 @@ export class FeatureIndex {
   }
 
   /** @throws IndexError when the folder holds no index, or files that are truncated, foreign or do not fit each other */
-  static async open(folder: string, { threads, map }: OpenIndexOptions = {}): Promise<FeatureIndex> {
+  static async open(folder: string, { threads, ...options }: OpenIndexOptions = {}): Promise<FeatureIndex> {
     const device = createDevice({ device: "cpu", threads });
     try {
-      return new FeatureIndex(folder, device, { map });
+      return new FeatureIndex(folder, device, options);
     } catch (error) {
       device.dispose();
       throw error;

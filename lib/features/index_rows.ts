@@ -43,14 +43,15 @@ export class IndexRows {
   constructor(
     readonly device: Device,
     files: IndexFiles,
-    options: { map?: boolean } = {},
+    options: { map?: boolean; chunkBytes?: number } = {},
   ) {
     const { dim, dtype, rows } = files.manifest;
     this.dim = dim;
     this.count = rows;
     this.#dtype = dtype;
     const rowBytes = dim * ROW_DTYPES[dtype];
-    const perChunk = Math.max(32, Math.floor(CHUNK_BYTES / rowBytes / 32) * 32); // chunks begin at multiples of 64 bytes
+    const { chunkBytes = CHUNK_BYTES } = options;
+    const perChunk = Math.max(32, Math.floor(chunkBytes / rowBytes / 32) * 32); // chunks begin at multiples of 64 bytes
     let mapped = options.map ?? true;
     for (let first = 0; first < rows; first += perChunk) {
       const count = Math.min(perChunk, rows - first);

@@ -28,7 +28,11 @@ test("a browser shows every hit, every picture and no foreign markup", async () 
       `--user-data-dir=${folder}/data`,
     ];
     const open = (...more: string[]) =>
-      spawnSync(browser, [...flags, ...more, `file://${folder}/page.html`], { encoding: "utf8", timeout: 120_000 });
+      spawnSync(browser, [...flags, ...more, `file://${folder}/page.html`], {
+        encoding: "utf8",
+        timeout: 120_000,
+        maxBuffer: 64 << 20,
+      });
     const { stdout: dom, stderr, status } = open("--dump-dom");
     assert.is(status, 0, stderr);
     const count = (pattern: RegExp) => [...dom.matchAll(pattern)].length;

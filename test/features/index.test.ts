@@ -63,16 +63,19 @@ async function refuses(
   assert.unreachable(`expected an error that says ${pattern}`);
 }
 
-for (const [dtype, dim, map] of [
+for (const [dtype, dim, map, chunkBytes] of [
   ["f32", 24, true],
   ["f16", 24, true],
   ["f16", 37, true],
   ["f16", 96, false],
+  ["f16", 24, true, 5000],
+  ["f32", 96, false, 12288],
 ] as const) {
-  test(`search is exact: ${dtype}, ${dim} columns, ${map ? "mapped" : "in memory"}`, async () => {
+  const chunks = chunkBytes ? `, ${chunkBytes} bytes at a time` : "";
+  test(`search is exact: ${dtype}, ${dim} columns, ${map ? "mapped" : "in memory"}${chunks}`, async () => {
     const at = folder();
     const list = videos(700, dim);
-    const index = await FeatureIndex.create(at, { dim, dtype, map });
+    const index = await FeatureIndex.create(at, { dim, dtype, map, chunkBytes });
     assert.is(await index.append(list), 700);
     const round = dtype === "f16" ? (v: number) => halfToFloat(floatToHalf(v)) : undefined;
     const queries = hashValues("index", "queries", 3 * dim);
@@ -110,16 +113,21 @@ for (const [dtype, dim, map] of [
   });
 }
 
-test("equal scores come by rising row, in every chunk of rows", async () => {
-  const index = await FeatureIndex.create(folder(), { dim: 2 });
+test("equal scores come by rising row, within a chunk of rows and across chunks", async () => {
+  const at = folder();
+  const index = await FeatureIndex.create(at, { dim: 2 });
   const same = (name: string): IndexedVideo => ({ video: name, rows: Float32Array.of(1, 2, 1, 2), spans: [[0, 1], [1, 2]] }); // prettier-ignore
-  await index.append(["a", "b", "c"].map(same));
-  const hits = await index.search({ vector: Float32Array.of(1, 1), top: 5 });
-  assert.equal(
-    hits.map(({ row, score }) => [row, score]),
-    [0, 1, 2, 3, 4].map((row) => [row, 3]),
-  );
+  await index.append(Array.from({ length: 60 }, (_, i) => same(`video ${i}`)));
   index.dispose();
+  for (const chunkBytes of [undefined, 128]) {
+    const again = await FeatureIndex.open(at, { chunkBytes }); // 128 bytes: 32 rows
+    const hits = await again.search({ vector: Float32Array.of(1, 1), top: 100 });
+    assert.equal(
+      hits.map(({ row, score }) => [row, score]),
+      Array.from({ length: 100 }, (_, row) => [row, 3]),
+    );
+    again.dispose();
+  }
 });
 
 test("f16 and f32 rows rank a planted match first alike", async () => {
@@ -380,6 +388,40 @@ test("20 SIGKILLs during appends lose nothing that was saved", async () => {
     if (before > 64 + saved * 3 * 64 * 2 || saved > (counts.at(-1) ?? 0)) cut++;
   }
   console.log(`  ${saved} videos, ${cut} of 20 kills fell into an append`);
+});
+
+test("SIGKILLs while a video is replaced leave the index as it was or as it will be", async () => {
+  const at = folder();
+  const dim = 64;
+  const list = videos(400, dim);
+  const index = await FeatureIndex.create(at, { dim, dtype: "f32" });
+  await index.append(list);
+  index.dispose();
+  const names = list.map(({ video: name }) => name).sort();
+  const replacer = join(root, "replacer.mjs");
+  writeFileSync(
+    replacer,
+    readFileSync(script, "utf8")
+      .replace("for (let i = 0; i < Number(count); i++)", "for (;;)")
+      .replace(/await index\.append\([^\n]*\n/, "await index.append([{ video: 'video 5', rows, spans: [[0, 1], [1, 2], [2, 3]] }], { replace: true });\n"), // prettier-ignore
+  );
+  let generation = 0;
+  for (let kill = 0; kill < 6; kill++) {
+    const child = spawn(process.execPath, [replacer, at], { stdio: ["ignore", "pipe", "inherit"] });
+    child.stdout!.once("data", () => setTimeout(() => child.kill("SIGKILL"), 7 * kill + Math.random() * 10));
+    await new Promise((resolve) => child.on("close", resolve));
+    const again = await FeatureIndex.open(at, { threads: 1 });
+    assert.equal([...again.videos()].sort(), names);
+    assert.ok(again.manifest.generation > generation);
+    generation = again.manifest.generation;
+    for (const i of [0, 4, 6, 399]) {
+      const query = list[i].rows.slice(0, dim);
+      const { scores } = await again.similarityOverTime(query, `video ${i}`);
+      assert.ok(Math.abs(scores[0] - query.reduce((sum, v) => sum + v * v, 0)) < 1e-4);
+    }
+    assert.is((await again.similarityOverTime(new Float32Array(dim), "video 5")).scores.length, 3);
+    again.dispose();
+  }
 });
 
 test("of two writers at a time one is refused, and both leave a whole index", async () => {

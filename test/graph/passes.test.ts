@@ -6,13 +6,14 @@ import { ShapeError } from "../../dist/errors.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { conv3d, conv3dAttrs } from "../../dist/graph/ops/index.js";
 import { chooseBf16 } from "../../dist/graph/passes/choose_bf16.js";
+import { meansFromSums } from "../../dist/graph/passes/means_from_sums.js";
 import { chooseWinograd } from "../../dist/graph/passes/choose_winograd.js";
 import { fuseExpansion } from "../../dist/graph/passes/fuse_expansion.js";
 import { swishInputs } from "../../dist/graph/passes/swish_inputs.js";
 import * as passes from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, type Graph, input, sortGraph, trace } from "../../dist/graph/trace.js";
+import { applyOp, type Graph, input, parameter, sortGraph, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 
@@ -66,6 +67,29 @@ test("activations, biases and residuals move into the epilogue", () => {
   assert.equal(names(graph), ["conv3d"]);
   const gate = same(() => ({ y: nn.unary(nn.linear(input("v", [3, 7]), "l", 4), "sigmoid") }), passes.fuseEpilogue);
   assert.equal(names(gate), ["linear"]);
+});
+
+test("a residual, with or without a factor per channel, moves into the linear layer before it", () => {
+  const rows = () => input("x", [2, 5, 6]);
+  const plain = same(() => {
+    const t = rows();
+    return { y: nn.relu(nn.binary(t, nn.linear(t, "l", 6), "add")) };
+  }, passes.fuseEpilogue);
+  assert.equal(names(plain), ["linear"]);
+  const scaled = () => {
+    const t = rows();
+    return { y: nn.binary(nn.linear(t, "l", 6), nn.binary(t, parameter("factor", [6]), "mul"), "add") };
+  };
+  const graph = same(scaled, passes.optimize);
+  assert.equal(names(graph), ["linear"]);
+  // a scaled value that is read elsewhere stays, and so does a factor per row
+  const kept = same(() => {
+    const t = rows();
+    const both = nn.binary(t, parameter("factor", [6]), "mul");
+    const perRow = nn.binary(t, input("factors", [2, 5, 1]), "mul");
+    return { y: nn.binary(nn.linear(t, "l", 6), both, "add"), z: nn.binary(nn.linear(t, "m", 6), perRow, "add"), both };
+  }, passes.optimize);
+  assert.equal(names(kept).sort(), ["binary", "binary", "linear", "linear"]);
 });
 
 test("swish moves into a depthwise convolution, not into others", () => {
@@ -139,6 +163,27 @@ test("pointwise convolutions on one input become one", () => {
   assert.is(names(graph).filter((name) => name === "conv3d").length, 2); // c has another activation
 });
 
+test("linear layers on one input become one, whose channels are read in place", () => {
+  const build = () => {
+    const t = input("x", [2, 5, 6]);
+    const linear = (key: string, width: number) => nn.linear(t, key, width);
+    return { a: nn.relu(linear("a", 5)), b: nn.relu(linear("b", 3)), c: linear("c", 4) };
+  };
+  const graph = same(build, (g) => {
+    passes.fuseEpilogue(g);
+    passes.deadCode(g);
+    passes.mergeLinear(g);
+  });
+  assert.is(names(graph).filter((name) => name === "linear").length, 2); // c has another activation
+  // a weight that is read elsewhere too stays as it is
+  const tied = same(() => {
+    const t = input("x", [2, 5, 6]);
+    const weight = parameter("w", [4, 6]);
+    return { a: nn.linearWith(t, weight, null), b: nn.linearWith(t, weight, null) };
+  }, passes.mergeLinear);
+  assert.equal(names(tied), ["linear", "linear"]);
+});
+
 const gated = () => {
   const t = x();
   const both = nn.concat([nn.selfGate(point(t, "a", 5), "ga"), nn.selfGate(point(t, "b", 3), "gb")], 4);
@@ -148,6 +193,18 @@ const gated = () => {
 test("self-gates move behind concat and max-pool into the next convolution", () => {
   const graph = same(gated, passes.lazyGate);
   assert.not.ok(names(graph).includes("scale_channels"));
+});
+
+test("means of convolutions come from sums of their epilogues, but not of depthwise ones", () => {
+  const graph = same(() => {
+    const t = x();
+    const attrs = conv3dAttrs({ outChannels: 8, kernel: [1, 1, 1], split: [5, 3] });
+    const weight = parameter("w", [8, 6, 1, 1, 1]);
+    const [a, b] = applyOp(conv3d, [t, weight, null, null, null], attrs);
+    const depthwise = nn.conv3d(t, "d", 6, { kernel: [3, 1, 1], low: [1, 0, 0], groups: 6 });
+    return { a, b, meanA: nn.globalMean(a), meanB: nn.globalMean(b), meanD: nn.globalMean(depthwise) };
+  }, meansFromSums);
+  assert.equal(names(graph).sort(), ["conv3d", "conv3d_sums", "global_mean", "mean_of_sums", "mean_of_sums"]);
 });
 
 test("nodes that no output needs are dropped", () => {
