@@ -112,3 +112,30 @@ export type {
   VideoInfo,
 } from "./video/types.js";
 export { openWeights, type StoredDType, type StoredTensor, type Tree, type WeightsFile } from "./weights/index.js";
+export { accuracy, shuffledBatches } from "./train/batches.js";
+export { Checkpoints, type TrainingState } from "./train/checkpoint.js";
+export { initializeParameters, parametersOfTask } from "./train/initialize.js";
+export { type MetricsLine, readMetrics } from "./train/metrics.js";
+export {
+  type AdamOptions,
+  NO_DECAY,
+  Optimizer,
+  type OptimizerOptions,
+  type ParameterGroup,
+  type SgdOptions,
+} from "./train/optimizer.js";
+export { makeSchedule, type Schedule } from "./train/schedules.js";
+export type { Batch, BatchArray, Task, TrainingData } from "./train/task.js";
+export { contrastiveBatch, contrastiveTask, FROZEN_TEXT, type VideoTextPair } from "./train/tasks/contrastive.js";
+export {
+  type MaskedTokens,
+  type MaskingOptions,
+  maskTokens,
+  nextSentencePair,
+  type SentencePair,
+} from "./train/tasks/masked_language.js";
+export { pretrainingBatch, type PretrainingOptions, pretrainingTask } from "./train/tasks/pretraining.js";
+export { sequenceClassification, spanSelection, tokenClassification } from "./train/tasks/text_heads.js";
+export { translationBatch, type TranslationPair, translationTask } from "./train/tasks/translation.js";
+export { clipBatch, videoClassification } from "./train/tasks/video_classification.js";
+export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./train/trainer.js";

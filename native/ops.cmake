@@ -15,6 +15,7 @@ set(VIDEOCLIP_OPS
   contrastive_loss
   conv3d
   conv3d_bf16
+  conv3d_sums
   conv3d_grad_input
   conv3d_grad_weight
   cross_entropy
@@ -38,6 +39,7 @@ set(VIDEOCLIP_OPS
   linear
   matmul
   max_pool3d
+  mean_of_sums
   max_pool3d_grad
   pack_conv_weight
   pack_conv_weight_bf16
@@ -78,6 +80,7 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_grad
   contrastive_loss
   conv3d
+  conv3d_sums
   conv3d_grad_input
   conv3d_grad_weight
   cross_entropy
@@ -100,6 +103,7 @@ set(VIDEOCLIP_CUDA_OPS
   linear
   matmul
   max_pool3d
+  mean_of_sums
   max_pool3d_grad
   pad
   permute

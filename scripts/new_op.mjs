@@ -40,12 +40,68 @@ VIDEOCLIP_KERNEL("${name}", ${name}, no_workspace);
 }  // namespace VIDEOCLIP_ISA
 }  // namespace videoclip
 `,
+  [`native/cuda/${name}.cu`]: `// ${name}: y = x
+//
+// x, y: views of T (f32, bf16 or f16). 256 threads, 4 accesses of up to 16 bytes each. Bytes: one read of x, one write of y:
+// bound by memory. Share of the roofline: not yet measured.
+#include "ops/${name}.h"
+
+#include "cuda/dispatch.h"
+#include "cuda/primitives/kernel.h"
+#include "cuda/vector_access.h"
+#include "cuda/walk.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+template <typename T>
+struct Args {
+  Global<T> y;
+  Global<const T> x;
+  Walk<2> walk;
+};
+
+template <typename T, int V>
+__global__ void __launch_bounds__(kWalkThreads) ${name}_kernel(Args<T> a) {
+#pragma unroll
+  for (int u = 0; u < kWalkUnroll; ++u) {
+    size_t at[2];
+    float v[V];
+    if (!a.walk.template place<V>(u, at)) continue;
+    load_values(a.x, at[1], v);
+    store_values(a.y, at[0], v);
+  }
+}
+
+Status ${name}(const Call& call) {
+  const Tensor operands[] = {call.out[0], call.in[0]};
+  const Views<2> views(operands);
+  return for_float(call.out[0].dtype, [&](auto type) {
+    using T = decltype(type);
+    return for_width<T>(views.width(operands), [&](auto width) -> Status {
+      Status status;
+      const Walk<2> walk(views, width, &status);
+      if (!status || walk.blocks == 0) return status;
+      const Args<T> args{global<T>(call.out[0]), global<const T>(call.in[0]), walk};
+      return launch(${name}_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+    });
+  });
+}
+
+VIDEOCLIP_CUDA_KERNEL("${name}", ${name}, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip
+`,
   [`lib/graph/ops/${name}.ts`]: `import { defineOp } from "../tensor.js";
+import { storageType } from "./storage.js";
 
 /** TODO: what it computes, with shapes. */
 export const ${camel} = defineOp<Record<string, never>>({
   name: "${name}",
-  shape: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
+  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("${name}", x) }],
   encode: () => [],
   reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
   toOnnx: (node, emit) => emit.set(node.outputs[0], emit.node("Identity", [emit.arranged(node.inputs[0]!)])),
@@ -64,17 +120,20 @@ if (taken.length > 0) {
 }
 for (const [path, text] of Object.entries(files)) writeFileSync(path, text);
 
-/** Adds a line to a sorted list of lines that match. */
-function addLine(path, line, matches) {
+/** Adds a line to the sorted list of lines that match, the first one after a line that contains `after`. */
+function addLine(path, line, matches, after = "") {
   const lines = readFileSync(path, "utf8").split("\n");
-  const first = lines.findIndex((text) => matches.test(text));
-  let at = first;
+  const from = lines.findIndex((text) => text.includes(after));
+  let at = lines.findIndex((text, i) => i >= from && matches.test(text));
   while (matches.test(lines[at]) && lines[at] < line) at++;
   lines.splice(at, 0, line);
   writeFileSync(path, lines.join("\n"));
 }
-addLine("native/ops.cmake", `  ${name}`, /^ {2}[a-z]/);
+for (const list of ["VIDEOCLIP_OPS", "VIDEOCLIP_CUDA_OPS"]) {
+  addLine("native/ops.cmake", `  ${name}`, /^ {2}[a-z]/, `set(${list}`);
+}
 addLine("lib/graph/ops/index.ts", `export * from "./${name}.js";`, /^export \* from/);
 
 console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/graph/ops/index.ts"].join("\n")}
-Now: its formula and shapes in the contract, the shape rule, the float64 reference, the ONNX form and the cases; then npm test conformance.`);
+Now: its formula and shapes in the contract, the shape rule, the float64 reference, the ONNX form, the
+gradient and the cases; then npm run build && node scripts/test.mjs --full conformance.`);

@@ -8,6 +8,7 @@ import { copyOutputs } from "./passes/copy_outputs.js";
 import { fuseExpansion } from "./passes/fuse_expansion.js";
 import { gpuWeights } from "./passes/gpu_weights.js";
 import { type DerivedParameter, hoistParameters } from "./passes/hoist_parameters.js";
+import { meansFromSums } from "./passes/means_from_sums.js";
 import { packWeights } from "./passes/pack_weights.js";
 import { swishInputs } from "./passes/swish_inputs.js";
 import { placeUpdates } from "./passes/place_updates.js";
@@ -240,6 +241,7 @@ export function compile(graph: Graph, device: Device): Program {
 
 function lowerToGpu(graph: Graph, device: Device): void {
   castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);
+  meansFromSums(graph);
   gpuWeights(graph);
 }
 

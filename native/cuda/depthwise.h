@@ -2,15 +2,18 @@
 // Depthwise convolution (groups == Cin == Cout): y[n,t,h,w,c] = act( sum_k x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, c]
 // W[c,k] + b[c] + r[n,t,h,w,c] )
 //
-// x, y, r [N, T, H, W, C] rows of channels, may be slices; W [C, kT, kH, kW] dense; b [C] f32. Storage f32, bf16 or
+// x, y, r [N, T, H, W, C] rows of channels, may be slices; W [kT, kH, kW, C] dense; b [C] f32. Storage f32, bf16 or
 // f16, sums in f32, in the order of the taps of each output: those along the strip last.
 //
 // A thread has V channels (16 bytes where aligned) of a strip of neighbouring outputs along W, or along T where the
 // window has no width. Each input of the strip is loaded once for a line of taps and added to all outputs it belongs
 // to. Blocks of 256 threads have a range of channels, whose weights they keep in shared memory as [taps][channels],
 // and several strips for each thread.
-// Bytes: x about once from memory (lines of the window from L1 and L2), y once. FLOPs: 2 taps an output. At 27 taps,
-// f32 FMA and memory are about equal bounds (reference: X3D); share of the roofline: not yet measured.
+// Shared memory without bank conflicts where a block's channels fill whole rows of banks, else at most one more pass of
+// each half of a warp. Sectors: rows of whole 32 bytes are accessed whole, but for 1 in 2 sectors of the bias with 8
+// channels a thread. Bytes: x about once from memory (lines of the window from L1 and L2), y once. FLOPs: 2 taps an
+// output. At 27 taps, f32 FMA and memory are about equal bounds (reference: X3D); share of the roofline: not yet
+// measured.
 #include "cuda/activation.h"
 #include "cuda/divider.h"
 #include "cuda/primitives/kernel.h"
@@ -96,6 +99,19 @@ VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, i
   }
 }
 
+// Channels c to c + V - 1, 4 at once where there are as many: the bias is aligned to 16 bytes, `c` a multiple of V.
+template <int V>
+VC_DEVICE void load_bias(Global<const float> from, int c, float (&bias)[V]) {
+  constexpr int kWidth = V < 4 ? V : 4;
+#pragma unroll
+  for (int i = 0; i < V; i += kWidth) {
+    float part[kWidth];
+    load_values(from, static_cast<size_t>(c + i), part);
+#pragma unroll
+    for (int e = 0; e < kWidth; ++e) bias[i + e] = part[e];
+  }
+}
+
 template <typename T, int V, int kKernel, int kStride>
 VC_DEVICE void strip(const Arguments<T>& p, Shared<T> weights, int item, int first_channel) {
   constexpr int L = kStrip<V>;
@@ -118,14 +134,14 @@ VC_DEVICE void strip(const Arguments<T>& p, Shared<T> weights, int item, int fir
     }
   }
   const int64_t row0 = n * p.clip_rows + o2 * outer.out_rows + o1 * middle.out_rows + o0 * along.out_rows;
+  float bias[V] = {};
+  if (p.bias) load_bias(p.bias, c, bias);
 #pragma unroll
   for (int o = 0; o < L; ++o) {
     if (o0 + o >= along.out) break;
     const int64_t row = row0 + o * along.out_rows;
-    if (p.bias) {
 #pragma unroll
-      for (int e = 0; e < V; ++e) sum[o][e] += p.bias.load(static_cast<size_t>(c + e));
-    }
+    for (int e = 0; e < V; ++e) sum[o][e] += bias[e];
     if (p.residual) {
       float r[V];
       load_values(p.residual, static_cast<size_t>(row * p.residual_stride + c), r);
@@ -143,11 +159,11 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) 
   const int first_channel = static_cast<int>(blockIdx.y) * p.block_channels;
   const int channels = min(p.block_channels, p.channels - first_channel);
   const Shared<T> weights = shared_array<T>(0, static_cast<uint32_t>(p.block_channels * p.all_taps));
-  const auto from = static_cast<size_t>(first_channel) * static_cast<size_t>(p.all_taps);
-  for (int c = static_cast<int>(threadIdx.x) % kWarpSize; c < channels; c += kWarpSize) {
-    for (int tap = warp_id(); tap < p.all_taps; tap += kThreads / kWarpSize) {
-      weights.store(static_cast<uint32_t>(tap * p.block_channels + c),
-                    p.weight.load(from + static_cast<size_t>(c * p.all_taps + tap)));
+  for (int tap = warp_id(); tap < p.all_taps; tap += kThreads / kWarpSize) {
+    const size_t from = static_cast<size_t>(tap) * static_cast<size_t>(p.channels) + static_cast<size_t>(first_channel);
+#pragma unroll 4
+    for (int c = lane_id(); c < channels; c += kWarpSize) {
+      weights.store(static_cast<uint32_t>(tap * p.block_channels + c), p.weight.load(from + static_cast<size_t>(c)));
     }
   }
   sync_threads();
@@ -228,8 +244,10 @@ Status depthwise(const Call& call, const Conv3dArgs& a) {
   p.channels = static_cast<int>(x.shape[4]);
   p.all_taps = static_cast<int>(a.taps());
   p.activation = a.activation == kConvRelu ? kRelu : a.activation == kConvSwish ? kSwish : kNone;
-  const int vector = min(widest_vector(x, p.channels, 8),
-                         min(widest_vector(y, p.channels, 8), widest_vector(residual, p.channels, 8)));
+  int vector = min(widest_vector(x, p.channels, 8),
+                   min(widest_vector(y, p.channels, 8), widest_vector(residual, p.channels, 8)));
+  const int bias_vector = widest_vector(call.in[2], p.channels, 4);
+  if (bias_vector < 4) vector = min(vector, bias_vector);
   switch (vector) {
     case 8:
       return depthwise_detail::run<T, 8>(call, p);

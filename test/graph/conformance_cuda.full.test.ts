@@ -26,6 +26,8 @@ const BATCHED: Record<string, number[]> = {
   avg_pool3d_grad: [0],
   batch_norm: [0],
   conv3d: [0, 3, 4],
+  conv3d_sums: [0, 3, 4],
+  mean_of_sums: [0],
   conv3d_grad_input: [0],
   global_mean: [0],
   layer_norm: [0, 3],

@@ -6,13 +6,14 @@ import { ShapeError } from "../../dist/errors.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { conv3d, conv3dAttrs } from "../../dist/graph/ops/index.js";
 import { chooseBf16 } from "../../dist/graph/passes/choose_bf16.js";
+import { meansFromSums } from "../../dist/graph/passes/means_from_sums.js";
 import { chooseWinograd } from "../../dist/graph/passes/choose_winograd.js";
 import { fuseExpansion } from "../../dist/graph/passes/fuse_expansion.js";
 import { swishInputs } from "../../dist/graph/passes/swish_inputs.js";
 import * as passes from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, type Graph, input, sortGraph, trace } from "../../dist/graph/trace.js";
+import { applyOp, type Graph, input, parameter, sortGraph, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 
@@ -148,6 +149,18 @@ const gated = () => {
 test("self-gates move behind concat and max-pool into the next convolution", () => {
   const graph = same(gated, passes.lazyGate);
   assert.not.ok(names(graph).includes("scale_channels"));
+});
+
+test("means of convolutions come from sums of their epilogues, but not of depthwise ones", () => {
+  const graph = same(() => {
+    const t = x();
+    const attrs = conv3dAttrs({ outChannels: 8, kernel: [1, 1, 1], split: [5, 3] });
+    const weight = parameter("w", [8, 6, 1, 1, 1]);
+    const [a, b] = applyOp(conv3d, [t, weight, null, null, null], attrs);
+    const depthwise = nn.conv3d(t, "d", 6, { kernel: [3, 1, 1], low: [1, 0, 0], groups: 6 });
+    return { a, b, meanA: nn.globalMean(a), meanB: nn.globalMean(b), meanD: nn.globalMean(depthwise) };
+  }, meansFromSums);
+  assert.equal(names(graph).sort(), ["conv3d", "conv3d_sums", "global_mean", "mean_of_sums", "mean_of_sums"]);
 });
 
 test("nodes that no output needs are dropped", () => {

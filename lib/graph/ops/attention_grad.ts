@@ -5,8 +5,9 @@ import { storageType } from "./storage.js";
 function shape([q, k, v, mask, dy]: (TensorType | null)[]): TensorType[] {
   const dtype = storageType("attention_grad", q, k, v, dy);
   if (!sameShape(q!.shape, dy!.shape)) throw shapeError("attention_grad", `dy [${q!.shape.join(", ")}]`, dy!.shape);
-  if (mask && !sameShape(mask.shape, k!.shape.slice(0, 2))) {
-    throw shapeError("attention_grad", `mask [${k!.shape.slice(0, 2).join(", ")}]`, mask.shape);
+  const masks = mask?.dtype === "u8" || mask?.dtype === "f32";
+  if (mask && (!masks || !sameShape(mask.shape, k!.shape.slice(0, 2)))) {
+    throw shapeError("attention_grad", `u8 or f32 mask [${k!.shape.slice(0, 2).join(", ")}]`, mask.shape);
   }
   return [q!, k!, v!].map((x) => ({ shape: x.shape, dtype }));
 }

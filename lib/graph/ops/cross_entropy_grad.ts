@@ -1,4 +1,5 @@
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { requireF32 } from "./storage.js";
 import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy.js";
 
 function shape(inputs: (TensorType | null)[]): TensorType[] {
@@ -7,6 +8,7 @@ function shape(inputs: (TensorType | null)[]): TensorType[] {
   if (!sameShape(sums?.shape ?? [-1], rows)) {
     throw shapeError("cross_entropy_grad", `sums [${rows.join(", ")}]`, sums?.shape ?? "none");
   }
+  requireF32("cross_entropy_grad", sums, dLoss);
   if (!sameShape(dLoss?.shape ?? [], [1])) throw shapeError("cross_entropy_grad", "dLoss [1]", dLoss?.shape ?? "none");
   return [{ shape: x!.shape, dtype }];
 }

@@ -11,6 +11,8 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
   cross_entropy: [2],
   cross_entropy_grad: [2, 3, 4],
   conv3d: [2],
+  conv3d_sums: [2],
+  mean_of_sums: [0],
   linear: [2],
   batch_norm: [1, 2, 3, 4],
   batch_norm_grad: [2, 3, 4, 5],

@@ -1,14 +1,24 @@
-import { cast, conv3d, conv3dGradInput, linear, permute } from "../ops/index.js";
-import type { OpDefinition, Tensor } from "../tensor.js";
+import { cast, type Conv3dAttrs, conv3d, conv3dGradInput, conv3dSums, linear, permute } from "../ops/index.js";
+import type { Node, OpDefinition, Tensor } from "../tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../trace.js";
+
+/** Products of an output channel in a row, and the channels of a tap in a row. */
+const CHANNELS = [0, 2, 3, 4, 1];
+const TAPS = [1, 2, 3, 4, 0];
+
+function isDepthwise({ inputs: [x], attrs }: Node): boolean {
+  const { groups, outChannels } = attrs as unknown as Conv3dAttrs;
+  return groups > 1 && groups === x!.shape[4] && groups === outChannels;
+}
 
 /**
  * Gives convolutions and linear layers their weights as the CUDA kernels read them: an output channel's products in a
- * row, `[Cout, kT, kH, kW, Cin / groups]` or `[out, in]`, in the storage type of the activations.
+ * row, `[Cout, kT, kH, kW, Cin / groups]` or `[out, in]`, depthwise ones `[kT, kH, kW, C]`; in the storage type of the
+ * activations.
  */
 export function gpuWeights(graph: Graph): void {
   for (const node of [...graph.nodes]) {
-    const convolution = [conv3d, conv3dGradInput].includes(node.op as never);
+    const convolution = [conv3d, conv3dSums, conv3dGradInput].includes(node.op as never);
     if ((!convolution && node.op !== (linear as OpDefinition<never>)) || node.attrs.packed) continue;
     const [x, weight, ...rest] = node.inputs;
     const add = (made: ReturnType<typeof makeNode>): Tensor => {
@@ -16,7 +26,7 @@ export function gpuWeights(graph: Graph): void {
       return made.outputs[0];
     };
     let rows = weight!;
-    if (convolution) rows = add(makeNode(permute, [rows], { order: [0, 2, 3, 4, 1] }, node.layer));
+    if (convolution) rows = add(makeNode(permute, [rows], { order: isDepthwise(node) ? TAPS : CHANNELS }, node.layer));
     if (rows.dtype !== x!.dtype) rows = add(makeNode(cast, [rows], { to: x!.dtype }, node.layer));
     const lowered = makeNode(node.op, [x, rows, ...rest], { ...node.attrs, packed: true } as never, node.layer);
     graph.nodes.push(lowered);

@@ -2,6 +2,7 @@ import {
   type Conv3dAttrs,
   conv3d,
   conv3dBf16,
+  conv3dSums,
   type Conv3dGradInputAttrs,
   conv3dGradInput,
   expandDepthwise,
@@ -35,7 +36,7 @@ function packers(node: Node, panelWidth: number): Record<number, Pack> {
     const { groups, inChannels } = node.attrs as unknown as Conv3dGradInputAttrs;
     return { 1: panels(groups, [inChannels]) };
   }
-  if (is(conv3d) || is(swishConv3d)) return { 1: panels(groups, split) };
+  if (is(conv3d) || is(conv3dSums) || is(swishConv3d)) return { 1: panels(groups, split) };
   if (is(expandDepthwise)) return { 1: panels(1, split), 3: panels(groups, split) };
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 // From the f32 tile in shared memory to the outputs: bias, residual, activation, rounding, and the channel range of the
-// output that a column belongs to. Whole rows of a tile are stored, V channels a thread.
+// output that a column belongs to. Whole rows of a tile are stored, V channels a thread. On the way each column may be
+// summed over parts of the tile's rows.
 #include "cuda/activation.h"
 #include "cuda/gemm/math.h"
 #include "cuda/primitives/sync.h"
@@ -25,6 +26,69 @@ struct Destination {
   int vector;  // elements that may be stored at once
 };
 
+// Sums of f32 outputs over the positions of a clip, kPartRows after kPartRows: [clips][parts][channels]. Tiles then
+// begin where a clip does, so that the sums do not depend on the clips beside it.
+constexpr int kPartRows = 64;  // every tile has a multiple of it
+
+struct ClipSums {
+  Global<float> data;
+  int64_t channels;  // between parts
+  int clip_rows, clip_tiles, parts;
+};
+
+// Which rows a block has, and which parts of which clip they are.
+struct TileRows {
+  int first, end, clip, part;
+};
+
+// The sums of a block's threads, [part][half of a vector][thread], halves 16 banks apart: threads then store, and
+// columns are read, without conflicts.
+template <class Tile, int V>
+struct PartSums {
+  static constexpr int kVectors = Tile::kN / V, kSlots = Tile::kThreads / kVectors;
+  static constexpr int kValues = V < 4 ? V : 4, kPlanes = V / kValues;
+  static constexpr int kUsed = kSlots * kVectors * kValues, kPlane = kUsed + (48 - kUsed % 32) % 32;
+  static constexpr int kParts = Tile::kM / kPartRows;
+  static constexpr uint32_t kOffset = (Tile::kM + 1) * Tile::kN * sizeof(float);  // behind the staged tile
+  static constexpr uint32_t kCount = kParts * kPlanes * kPlane;
+  static_assert(Tile::kM % kPartRows == 0, "whole parts");
+  static_assert(kOffset + kCount * sizeof(float) <= Tile::kStages * Tile::kStageBytes, "in place of the stages");
+
+  VC_DEVICE static uint32_t at(int part, int slot, int column) {
+    const int plane = column % V / kValues;
+    return static_cast<uint32_t>((part * kPlanes + plane) * kPlane + (slot * kVectors + column / V) * kValues +
+                                 column % kValues);
+  }
+
+  VC_DEVICE static void store(int part, int slot, int column, const float (&sum)[V]) {
+    const Shared<float> shared = shared_array<float>(kOffset, kCount);
+#pragma unroll
+    for (int i = 0; i < V; i += kValues) {
+      if constexpr (kValues == 1) {
+        shared.store(at(part, slot, column), sum[0]);
+      } else {
+        Packed<float, kValues> values;
+#pragma unroll
+        for (int e = 0; e < kValues; ++e) values[e] = sum[i + e];
+        shared.template store_packed<kValues>(at(part, slot, column + i), values);
+      }
+    }
+  }
+
+  // After a barrier: the slots in their order. `n` is the first column of the tile among all channels.
+  VC_DEVICE static void add(const ClipSums& sums, const TileRows& rows, int n, int columns) {
+    const Shared<float> shared = shared_array<float>(kOffset, kCount);
+    for (int i = static_cast<int>(threadIdx.x); i < kParts * Tile::kN; i += Tile::kThreads) {
+      const int part = i / Tile::kN, column = i % Tile::kN;
+      if (column >= columns || rows.part + part >= sums.parts) continue;
+      float sum = 0;
+      for (int slot = 0; slot < kSlots; ++slot) sum += shared.load(at(part, slot, column));
+      const int64_t row = static_cast<int64_t>(rows.clip) * sums.parts + rows.part + part;
+      sums.data.store(static_cast<size_t>(row * sums.channels + n + column), sum);
+    }
+  }
+};
+
 // V staged values. Of the two chunks of 8 values every other group of 4 lanes takes the second first: 8 lanes then read
 // all 8 bank groups.
 template <class Tile, int V>
@@ -46,51 +110,72 @@ VC_DEVICE void load_staged(Shared<float> staged, int row, int column, float (&v)
 }
 
 // Row Tile::kM of the staged tile holds the bias.
-template <class Tile, bool kUnary, int V, typename T>
-VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, int m0, int n0, int group) {
+template <class Tile, bool kUnary, bool kSums, int V, typename T>
+VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const ClipSums& sums, const TileRows& rows,
+                          int n0, int group) {
   constexpr int kVectors = Tile::kN / V, kPassRows = Tile::kThreads / kVectors;
+  constexpr int kParts = kSums ? Tile::kM / kPartRows : 1, kRows = Tile::kM / kParts;
   static_assert(kPassRows > 0, "a row has fewer vectors than the block threads");
   const int first_row = static_cast<int>(threadIdx.x) / kVectors;
   const int column = static_cast<int>(threadIdx.x) % kVectors * V;
-  if (first_row >= kPassRows || n0 + column >= p.columns) return;
+  const bool active = first_row < kPassRows && n0 + column < p.columns;
+  if (!kSums && !active) return;
 
-  const int n = group * p.columns + n0 + column;
-  Global<T> out = p.data[0];
-  int64_t stride = p.stride[0];
-  int begin = 0;
+  if (active) {
+    const int n = group * p.columns + n0 + column;
+    Global<T> out = p.data[0];
+    int64_t stride = p.stride[0];
+    int begin = 0;
 #pragma unroll
-  for (int s = 1; s < kMostOutputs; ++s) {
-    if (n >= p.first[s]) out = p.data[s], stride = p.stride[s], begin = p.first[s];
-  }
-  float bias[V];
-  load_staged<Tile>(staged, Tile::kM, column, bias);
+    for (int s = 1; s < kMostOutputs; ++s) {
+      if (n >= p.first[s]) out = p.data[s], stride = p.stride[s], begin = p.first[s];
+    }
+    float bias[V];
+    load_staged<Tile>(staged, Tile::kM, column, bias);
+    int row = first_row;
+#pragma unroll 1
+    for (int part = 0; part < kParts; ++part) {
+      float sum[V] = {};
 #pragma unroll 2
-  for (int row = first_row; row < Tile::kM; row += kPassRows) {
-    if (m0 + row >= p.rows) break;
-    const auto m = static_cast<size_t>(m0 + row);
-    float v[V];
-    load_staged<Tile>(staged, row, column, v);
+      for (; row < (part + 1) * kRows; row += kPassRows) {
+        if (rows.first + row >= rows.end) break;
+        const auto m = static_cast<size_t>(rows.first + row);
+        float v[V];
+        load_staged<Tile>(staged, row, column, v);
 #pragma unroll
-    for (int i = 0; i < V; ++i) v[i] += bias[i];
-    if (p.residual) {
-      float r[V];
-      load_values(p.residual, m * static_cast<size_t>(p.residual_stride) + static_cast<size_t>(n), r);
+        for (int i = 0; i < V; ++i) v[i] += bias[i];
+        if (p.residual) {
+          float r[V];
+          load_values(p.residual, m * static_cast<size_t>(p.residual_stride) + static_cast<size_t>(n), r);
 #pragma unroll
-      for (int i = 0; i < V; ++i) v[i] += r[i];
+          for (int i = 0; i < V; ++i) v[i] += r[i];
+        }
+        if constexpr (kUnary) {
+          activate_all(p.activation, v);
+        } else if (p.activation == kRelu) {
+#pragma unroll
+          for (int i = 0; i < V; ++i) v[i] = relu(v[i]);
+        }
+        store_values(out, m * static_cast<size_t>(stride) + static_cast<size_t>(n - begin), v);
+        if constexpr (kSums) {
+#pragma unroll
+          for (int i = 0; i < V; ++i) sum[i] += v[i];
+        }
+      }
+      if constexpr (kSums) PartSums<Tile, V>::store(part, first_row, column, sum);
     }
-    if constexpr (kUnary) {
-      activate_all(p.activation, v);
-    } else if (p.activation == kRelu) {
-#pragma unroll
-      for (int i = 0; i < V; ++i) v[i] = relu(v[i]);
-    }
-    store_values(out, m * static_cast<size_t>(stride) + static_cast<size_t>(n - begin), v);
+  }
+  if constexpr (kSums) {
+    sync_threads();
+    PartSums<Tile, V>::add(sums, rows, group * p.columns + n0, min(Tile::kN, p.columns - n0));
   }
 }
 
-// All threads, after the last read of the stages. kUnary: any activation of activation.h, else none or ReLU.
-template <class Tile, bool kUnary, typename T, class Math>
-VC_DEVICE void finish(const Math& math, const Destination<T>& p, int m0, int n0, int group) {
+// All threads, after the last read of the stages. kUnary: any activation of activation.h, else none or ReLU. kSums:
+// sums of columns too.
+template <class Tile, bool kUnary, bool kSums, typename T, class Math>
+VC_DEVICE void finish(const Math& math, const Destination<T>& p, const ClipSums& sums, const TileRows& rows, int n0,
+                      int group) {
   const Shared<float> staged = shared_array<float>(0, (Tile::kM + 1) * Tile::kN);
   static_assert((Tile::kM + 1) * Tile::kN * sizeof(float) <= Tile::kStages * Tile::kStageBytes,
                 "in place of the stages");
@@ -102,12 +187,12 @@ VC_DEVICE void finish(const Math& math, const Destination<T>& p, int m0, int n0,
   }
   sync_threads();
   constexpr int kMost = 16 / static_cast<int>(sizeof(T));
-  if (p.vector == kMost) return store_tile<Tile, kUnary, kMost>(staged, p, m0, n0, group);
+  if (p.vector == kMost) return store_tile<Tile, kUnary, kSums, kMost>(staged, p, sums, rows, n0, group);
   if constexpr (!kUnary) {  // the code of all activations is long, and features are rarely no multiple of 8
-    if (kMost > 4 && p.vector == 4) return store_tile<Tile, kUnary, 4>(staged, p, m0, n0, group);
-    if (p.vector == 2) return store_tile<Tile, kUnary, 2>(staged, p, m0, n0, group);
+    if (kMost > 4 && p.vector == 4) return store_tile<Tile, kUnary, kSums, 4>(staged, p, sums, rows, n0, group);
+    if (p.vector == 2) return store_tile<Tile, kUnary, kSums, 2>(staged, p, sums, rows, n0, group);
   }
-  store_tile<Tile, kUnary, 1>(staged, p, m0, n0, group);
+  store_tile<Tile, kUnary, kSums, 1>(staged, p, sums, rows, n0, group);
 }
 
 }  // namespace gemm

@@ -92,12 +92,14 @@ class Loader {
   }
 
   // Multiplies what this thread itself has copied, so that no barrier is needed in between.
-  VC_DEVICE void scale(Shared<T> tile, int step, const Matrix<T>& matrix, int first, const Scaling<T>& by) const {
+  // Rows first to end - 1 of the matrix.
+  VC_DEVICE void scale(Shared<T> tile, int step, const Matrix<T>& matrix, int first, int end,
+                       const Scaling<T>& by) const {
     const int k = step * kStep<T> + column_;
 #pragma unroll 2
     for (int i = 0; i < kPasses; ++i) {
       const int r = row_ + i * kPassRows;
-      if (first + r >= matrix.rows || k >= matrix.columns) continue;
+      if (first + r >= end || k >= matrix.columns) continue;
       const uint32_t at = tile_at<T>(r, column_, Math::pattern(r));
       const size_t from = address(by.clip_rows.divide(first + r) * by.stride + k);
       Packed<T, kWidth> x = tile.template load_packed<kWidth>(at), factor = {};

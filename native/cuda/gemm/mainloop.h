@@ -18,6 +18,7 @@ struct Arguments {
   Matrix<T> b;  // all groups
   Destination<T> out;
   Scaling<T> scaling;
+  ClipSums sums;
   int groups, tiles_n;
   int group_channels;  // of A, from one group to the next
 };
@@ -46,11 +47,19 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
   constexpr uint32_t kStageElements = Tile::kStageBytes / sizeof(T);
   const auto block = static_cast<int>(blockIdx.x);
   const int n_tile = block % p.tiles_n, m_tile = block / p.tiles_n / p.groups, group = block / p.tiles_n % p.groups;
-  const int m0 = m_tile * Tile::kM, n0 = n_tile * Tile::kN;
+  TileRows rows = {m_tile * Tile::kM, p.out.rows, 0, 0};
+  if constexpr (Features::kSums) {
+    rows.clip = m_tile / p.sums.clip_tiles;
+    const int tile = m_tile % p.sums.clip_tiles, begin = rows.clip * p.sums.clip_rows;
+    rows.first = begin + tile * Tile::kM, rows.end = begin + p.sums.clip_rows;
+    rows.part = tile * (Tile::kM / kPartRows);
+  }
+  const int n0 = n_tile * Tile::kN;
   const auto columns = static_cast<size_t>(p.out.columns);
 
-  Rows a_rows(p.a, static_cast<size_t>(group) * static_cast<size_t>(p.group_channels), m0);
-  const MatrixRows<T> b_rows(p.b, static_cast<size_t>(group) * columns * static_cast<size_t>(p.b.columns), n0);
+  Rows a_rows(p.a, static_cast<size_t>(group) * static_cast<size_t>(p.group_channels), rows.first, rows.end);
+  const MatrixRows<T> b_rows(p.b, static_cast<size_t>(group) * columns * static_cast<size_t>(p.b.columns), n0,
+                             p.b.rows);
   if constexpr (Rows::kTableBytes > 0) {
     a_rows.fill_table(Tile::kStages * Tile::kStageBytes, Tile::kM, Tile::kThreads);
     sync_threads();
@@ -77,7 +86,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
     const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
     cp_async_wait<Tile::kStages - 2>();
     if constexpr (Features::kScaled) {
-      if (p.scaling.factors) a_loader.scale(stage, step, p.a, m0, p.scaling);
+      if (p.scaling.factors) a_loader.scale(stage, step, p.a, rows.first, rows.end, p.scaling);
     }
     sync_threads();
     // the slot of the step before: everybody is past it
@@ -87,14 +96,19 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
   }
   cp_async_wait<0>();
   sync_threads();
-  finish<Tile, Features::kUnary>(math, p.out, m0, n0, group);
+  finish<Tile, Features::kUnary, Features::kSums>(math, p.out, p.sums, rows, n0, group);
 }
 
 template <class Features, class Tile, int V, bool kTensorCores, typename T, class A>
 Status start(Arguments<T, A> p, Stream stream) {
   using Rows = decltype(rows_of(p.a));
   p.tiles_n = (p.out.columns + Tile::kN - 1) / Tile::kN;
-  const int64_t tiles_m = (p.out.rows + Tile::kM - 1) / Tile::kM, blocks = tiles_m * p.groups * p.tiles_n;
+  int64_t tiles_m = (p.out.rows + Tile::kM - 1) / Tile::kM;
+  if constexpr (Features::kSums) {
+    p.sums.clip_tiles = (p.sums.clip_rows + Tile::kM - 1) / Tile::kM;
+    tiles_m = int64_t{p.out.rows / p.sums.clip_rows} * p.sums.clip_tiles;
+  }
+  const int64_t blocks = tiles_m * p.groups * p.tiles_n;
   if (blocks > 0x7fffffff) return {"a matrix product of more than 2^31 - 1 tiles"};
   constexpr size_t kShared = Tile::kStages * Tile::kStageBytes + Rows::kTableBytes * Tile::kM;
   return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{blocks}, Tile::kThreads, kShared, stream, p);
@@ -102,10 +116,10 @@ Status start(Arguments<T, A> p, Stream stream) {
 
 // Which kernels an op has: kScaled, factors of A may be given; kUnary, any activation of activation.h, else none or
 // ReLU; kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no multiple
-// of 8.
-template <bool kScaled_, bool kUnary_, bool kEveryWidth_>
+// of 8; kSums, sums of the outputs over the positions of a clip.
+template <bool kScaled_, bool kUnary_, bool kEveryWidth_, bool kSums_ = false>
 struct Features {
-  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_;
+  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_, kSums = kSums_;
 };
 
 // Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the factors that may

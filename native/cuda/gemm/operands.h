@@ -30,8 +30,10 @@ class MatrixRows {
     bool valid;
   };
 
-  VC_DEVICE MatrixRows(const Matrix<T>& m, size_t base, int first)
-      : data_(m.data.offset(base)), stride_(m.stride), first_(first), rows_(m.rows), columns_(m.columns) {}
+  VC_DEVICE MatrixRows(const Matrix<T>& m, size_t base, int first) : MatrixRows(m, base, first, m.rows) {}
+  // Rows `first` to `end` - 1 of m.
+  VC_DEVICE MatrixRows(const Matrix<T>& m, size_t base, int first, int end)
+      : data_(m.data.offset(base)), stride_(m.stride), first_(first), rows_(end), columns_(m.columns) {}
 
   VC_DEVICE void fill_table(uint32_t, int, int) {}
   VC_DEVICE Row row(int r) const { return {(first_ + r) * stride_, first_ + r < rows_}; }
@@ -74,14 +76,16 @@ class WindowRows {
     uint64_t needs;
   };
 
-  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first)
-      : w_(w), data_(w.data.offset(base)), first_(first) {}
+  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first) : WindowRows(w, base, first, w.rows) {}
+  // Rows `first` to `end` - 1.
+  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first, int end)
+      : w_(w), data_(w.data.offset(base)), first_(first), end_(end) {}
 
   // For rows 0 to count - 1; a barrier has to follow before `row`.
   VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {
     table_ = shared_array<uint32_t>(byte_offset, static_cast<uint32_t>(count) * 4);
     for (int r = static_cast<int>(threadIdx.x); r < count; r += threads) {
-      const Row row = first_ + r < w_.rows ? decode(first_ + r) : Row{0, 0};
+      const Row row = first_ + r < end_ ? decode(first_ + r) : Row{0, 0};
       table_.store_packed<4>(static_cast<uint32_t>(r) * 4,
                              {{static_cast<uint32_t>(row.offset), static_cast<uint32_t>(row.offset >> 32),
                                static_cast<uint32_t>(row.taps), static_cast<uint32_t>(row.taps >> 32)}});
@@ -127,7 +131,7 @@ class WindowRows {
 
   const Windows<T>& w_;
   Global<const T> data_;
-  int first_;
+  int first_, end_;
   Shared<uint32_t> table_;
 };
 
@@ -150,14 +154,14 @@ class SpreadRows {
   using Row = typename WindowRows<T>::Row;
   using Column = typename WindowRows<T>::Column;
 
-  VC_DEVICE SpreadRows(const SpreadWindows<T>& w, size_t base, int first)
-      : w_(w), data_(w.data.offset(base)), first_(first) {}
+  VC_DEVICE SpreadRows(const SpreadWindows<T>& w, size_t base, int first, int end)
+      : w_(w), data_(w.data.offset(base)), first_(first), end_(end) {}
 
   // For rows 0 to count - 1; a barrier has to follow before `row`.
   VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {
     table_ = shared_array<uint32_t>(byte_offset, static_cast<uint32_t>(count) * 4);
     for (int r = static_cast<int>(threadIdx.x); r < count; r += threads) {
-      const Row row = first_ + r < w_.rows ? decode(first_ + r) : Row{0, 0};
+      const Row row = first_ + r < end_ ? decode(first_ + r) : Row{0, 0};
       table_.store_packed<4>(static_cast<uint32_t>(r) * 4,
                              {{static_cast<uint32_t>(row.offset), static_cast<uint32_t>(row.offset >> 32),
                                static_cast<uint32_t>(row.taps), static_cast<uint32_t>(row.taps >> 32)}});
@@ -204,7 +208,7 @@ class SpreadRows {
 
   const SpreadWindows<T>& w_;
   Global<const T> data_;
-  int first_;
+  int first_, end_;
   Shared<uint32_t> table_;
 };
 

@@ -32,7 +32,7 @@ struct OperandLoader {
   Loader<T, V, kRows, Tile, Math, MatrixRows<T>> loader;
 
   VC_DEVICE OperandLoader(const Operand<T>& p, int K, int first, size_t base)
-      : rows({p.data, p.stride, p.rows, K}, base, first), loader(rows) {}
+      : rows({p.data, p.stride, p.rows, K}, base, first, p.rows), loader(rows) {}
   VC_DEVICE void load(Shared<T> tile, int step) const { loader.load(tile, step); }
 };
 
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(P
   sync_threads();
   Destination<Out> out = p.out;
   out.data[0] = out.data[0].offset(static_cast<size_t>((split * p.batch + index) * p.out_batch));
-  finish<Tile, false>(math, out, m0, n0, 0);
+  finish<Tile, false, false>(math, out, {}, {m0, out.rows, 0, 0}, n0, 0);
 }
 
 // y[r, n] = the sum of the parts in their order. parts: [splits][rows][columns].

@@ -1,0 +1,108 @@
+// videoclip train: a small run from its file to a model that loads.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { Random } from "../../dist/random.js";
+import { readMetrics } from "../../dist/train/metrics.js";
+import { npyData, npyHeader } from "../../dist/weights/npy.js";
+
+const test = suite("videoclip train");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-train-cli-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const WIDTH = 8;
+const config = {
+  task: "contrastive",
+  out: "run",
+  device: "cpu",
+  threads: 2,
+  model: {
+    config: {
+      featureSize: WIDTH,
+      hiddenSize: 16,
+      heads: 2,
+      intermediateSize: 32,
+      videoLayers: 1,
+      textLayers: 1,
+      vocabularySize: 20,
+      maxPositions: 16,
+      maxVideoLength: 6,
+      maxTextLength: 10,
+      clsId: 1,
+      sepId: 2,
+    },
+  },
+  data: { train: "pairs.jsonl", validation: "pairs.jsonl" },
+  optimizer: { kind: "adamw", weightDecay: 0.01, groups: [{ match: "bias$", weightDecay: 0 }] },
+  schedule: { kind: "constant", rate: 0.01 },
+  steps: 6,
+  batch: 4,
+  accumulate: 2,
+  dropout: 0.1,
+  evaluateEvery: 3,
+  saveEvery: 2,
+};
+
+const lines = Array.from({ length: 12 }, (_, i) => {
+  const random = new Random(4, 0, i);
+  const rows = random.integer(2, 6);
+  const values = Float32Array.from({ length: rows * WIDTH }, () => random.normal());
+  writeFileSync(join(folder, `${i}.npy`), Buffer.concat([npyHeader([rows, WIDTH], "f32"), npyData(values, "f32")]));
+  return JSON.stringify({ features: `${i}.npy`, text: [3 + i, 4 + i, 5] });
+});
+writeFileSync(join(folder, "pairs.jsonl"), `${lines.join("\n")}\n`);
+writeFileSync(join(folder, "run.json"), JSON.stringify(config));
+
+function videoclip(...args: string[]) {
+  return spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
+}
+const run = (...args: string[]) => videoclip("train", "--config", join(folder, "run.json"), ...args);
+
+test("--dry-run says what would be trained and writes nothing", () => {
+  const { status, stdout, stderr } = run("--dry-run", "--set", "steps=50");
+  assert.is(status, 0, stderr);
+  const plan = JSON.parse(stdout);
+  assert.is(plan.steps, 50);
+  assert.is(plan.examples, 12);
+  assert.is(plan.epochs, (50 * 8) / 12);
+  assert.ok(plan.parameters > 1000);
+});
+
+test("wrong configurations exit with 2", () => {
+  const { status, stderr } = run("--set", "stps=5");
+  assert.is(status, 2);
+  assert.match(stderr, "stps: unknown key; did you mean steps?");
+  assert.is(run("--set", "batch=100").status, 2);
+});
+
+test("a run is trained, goes on, is drawn, and its model loads", async () => {
+  const first = run("--json");
+  assert.is(first.status, 0, first.stderr);
+  const events = first.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.equal(
+    events.map(({ step }) => step),
+    [1, 2, 3, 4, 5, 6],
+  );
+  assert.ok(events[2].evaluation["R@1"] >= 0 && events[2].evaluation.queries === 12);
+  assert.is(run().status, 1, "a folder with a run is refused");
+  const more = run("--resume", "--set", "steps=8", "--quiet");
+  assert.is(more.status, 0, more.stderr);
+  assert.is(readMetrics(join(folder, "run", "metrics.jsonl")).length, 8);
+  const drawn = videoclip("plot", join(folder, "run"));
+  assert.is(drawn.status, 0, drawn.stderr);
+  assert.match(readFileSync(join(folder, "run", "curves.svg"), "utf8"), "evaluation.R@1");
+  assert.is(readFileSync(join(folder, "run", "curves.png")).readUInt32BE(0), 0x89504e47);
+  const model = await VideoClip.load(join(folder, "run", "model"), { device: "cpu", threads: 1 });
+  const { rows } = await model.embedText([[3, 4, 5]]);
+  assert.ok(rows.every(Number.isFinite));
+  model.dispose();
+});
+
+test.run();
