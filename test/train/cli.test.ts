@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { loadTextModel } from "../../dist/models/text_model.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { Random } from "../../dist/random.js";
 import { readMetrics } from "../../dist/train/metrics.js";
@@ -102,6 +103,36 @@ test("a run is trained, goes on, is drawn, and its model loads", async () => {
   const model = await VideoClip.load(join(folder, "run", "model"), { device: "cpu", threads: 1 });
   const { rows } = await model.embedText([[3, 4, 5]]);
   assert.ok(rows.every(Number.isFinite));
+  model.dispose();
+});
+
+test("BERT is pre-trained from a text file to a model that loads", async () => {
+  const words = "the cat sat on a mat while dogs ran home".split(" ");
+  const sentence = (first: number) => words.map((_, i) => words[(first + i) % words.length]).join(" ");
+  const documents = [0, 3, 6].map((first) => [0, 1, 2].map((i) => sentence(first + i)).join("\n"));
+  writeFileSync(join(folder, "text.txt"), documents.join("\n\n"));
+  const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words];
+  writeFileSync(join(folder, "vocab.txt"), `${vocabulary.join("\n")}\n`);
+  const sizes = { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32 };
+  const bert = { model_type: "bert", vocab_size: vocabulary.length, max_position_embeddings: 32, ...sizes };
+  const text = {
+    task: "pretraining",
+    out: "bert",
+    device: "cpu",
+    model: { config: bert, tokenizer: "vocab.txt" },
+    data: { train: "text.txt", length: 24 },
+    optimizer: { kind: "adamw" },
+    schedule: { kind: "constant", rate: 0.01 },
+    steps: 3,
+    batch: 4,
+  };
+  writeFileSync(join(folder, "bert.json"), JSON.stringify(text));
+  const { status, stderr } = videoclip("train", "--config", join(folder, "bert.json"));
+  assert.is(status, 0, stderr);
+  const [line] = readMetrics(join(folder, "bert", "metrics.jsonl"));
+  assert.ok(Math.abs((line.loss as number) - (line.masked as number) - (line.next as number)) < 1e-5);
+  const model = await loadTextModel(join(folder, "bert", "model"), { device: "cpu", threads: 1 });
+  assert.ok([...model.heads].includes("mlm") && [...model.heads].includes("nsp"));
   model.dispose();
 });
 
