@@ -1,4 +1,4 @@
-import { concat, reshape } from "./ops/index.js";
+import { concat, reshape, type SliceAttrs, slice } from "./ops/index.js";
 import { denseStrides, elements, ITEM_SIZE, type Node, type OpDefinition, type Tensor } from "./tensor.js";
 import { type Graph, INPUT, PARAMETER, readers, SCALAR } from "./trace.js";
 
@@ -37,7 +37,8 @@ const ALIGN = 64;
 /**
  * Gives every tensor a place: inputs, outputs and parameters in their spaces, everything else in one arena in which
  * buffers that are not alive at the same time share bytes. A concat along channels costs nothing: its inputs are written
- * straight into their slices of its buffer. A reshape is a view.
+ * straight into their slices of its buffer. A reshape is a view, and so is a slice of channels whose readers take rows at
+ * any distance.
  * @param parameterId the store's id of a parameter or derived tensor
  * @param updateId the store's id of a parameter that gets a new value, by key; see `placeUpdates`
  * @param outputSpace where graph outputs go: `output` slot i, or the parameter ids of derived forms
@@ -83,6 +84,14 @@ export function planGraph(
   const uses = readers(graph);
   const elided = new Set<Node>();
   for (const node of [...instructions].reverse()) {
+    if (isView(node, uses, placements)) {
+      elided.add(node);
+      const [x] = node.inputs as [Tensor];
+      if (!placements.has(x)) place(x, make(x, SPACE.arena, 0));
+      const { buffer, offset, strides } = placements.get(x)!;
+      place(node.outputs[0], buffer, offset + (node.attrs as unknown as SliceAttrs).start.at(-1)!, strides as number[]);
+      continue;
+    }
     for (const output of node.outputs) {
       if (!placements.has(output)) place(output, make(output, SPACE.arena, 0));
     }
@@ -145,6 +154,30 @@ function claimOutputs(
     const { space, id } = outputSpace(name, index);
     place(tensor, make(tensor, space, id));
   });
+}
+
+/** Operands that kernels read as rows at any distance, by op and slot. */
+const ROWS: Record<string, readonly number[]> = {
+  attention: [0, 1, 2],
+  layer_norm: [0, 3],
+  linear: [0, 3],
+  unary: [0],
+};
+
+/** Whether a slice can be read in place: a range of channels of a value in the arena, by readers that take such rows. */
+function isView(node: Node, uses: ReturnType<typeof readers>, placements: Map<Tensor, Placement>): boolean {
+  if (node.op !== (slice as OpDefinition<never>)) return false;
+  const [x] = node.inputs as [Tensor];
+  const [y] = node.outputs;
+  const space = placements.get(x)?.buffer.space ?? SPACE.arena;
+  const last = x.shape.length - 1;
+  return (
+    last > 0 &&
+    space === SPACE.arena &&
+    !placements.has(y) &&
+    y.shape.every((size, axis) => axis === last || size === x.shape[axis]) &&
+    (uses.get(y) ?? []).every((use) => use.node && ROWS[use.node.op.name]?.includes(use.slot))
+  );
 }
 
 /** Whether the inputs of a concat can be written straight into its buffer. */

@@ -31,7 +31,7 @@ const BATCHED: Record<string, number[]> = {
   conv3d_grad_input: [0],
   global_mean: [0],
   layer_norm: [0, 3],
-  linear: [0],
+  linear: [0, 3],
   max_pool3d: [0],
   max_pool3d_grad: [0, 1],
   preprocess: [0],

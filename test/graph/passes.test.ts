@@ -69,6 +69,29 @@ test("activations, biases and residuals move into the epilogue", () => {
   assert.equal(names(gate), ["linear"]);
 });
 
+test("a residual, with or without a factor per channel, moves into the linear layer before it", () => {
+  const rows = () => input("x", [2, 5, 6]);
+  const plain = same(() => {
+    const t = rows();
+    return { y: nn.relu(nn.binary(t, nn.linear(t, "l", 6), "add")) };
+  }, passes.fuseEpilogue);
+  assert.equal(names(plain), ["linear"]);
+  const scaled = () => {
+    const t = rows();
+    return { y: nn.binary(nn.linear(t, "l", 6), nn.binary(t, parameter("factor", [6]), "mul"), "add") };
+  };
+  const graph = same(scaled, passes.optimize);
+  assert.equal(names(graph), ["linear"]);
+  // a scaled value that is read elsewhere stays, and so does a factor per row
+  const kept = same(() => {
+    const t = rows();
+    const both = nn.binary(t, parameter("factor", [6]), "mul");
+    const perRow = nn.binary(t, input("factors", [2, 5, 1]), "mul");
+    return { y: nn.binary(nn.linear(t, "l", 6), both, "add"), z: nn.binary(nn.linear(t, "m", 6), perRow, "add"), both };
+  }, passes.optimize);
+  assert.equal(names(kept).sort(), ["binary", "binary", "linear", "linear"]);
+});
+
 test("swish moves into a depthwise convolution, not into others", () => {
   const depthwise = { kernel: [1, 3, 3], low: [0, 1, 1], groups: 6 } as const;
   const fused = same(() => ({ y: nn.unary(nn.conv3d(x(), "c", 6, depthwise), "swish") }), passes.fuseEpilogue);
@@ -138,6 +161,27 @@ test("pointwise convolutions on one input become one", () => {
     },
   );
   assert.is(names(graph).filter((name) => name === "conv3d").length, 2); // c has another activation
+});
+
+test("linear layers on one input become one, whose channels are read in place", () => {
+  const build = () => {
+    const t = input("x", [2, 5, 6]);
+    const linear = (key: string, width: number) => nn.linear(t, key, width);
+    return { a: nn.relu(linear("a", 5)), b: nn.relu(linear("b", 3)), c: linear("c", 4) };
+  };
+  const graph = same(build, (g) => {
+    passes.fuseEpilogue(g);
+    passes.deadCode(g);
+    passes.mergeLinear(g);
+  });
+  assert.is(names(graph).filter((name) => name === "linear").length, 2); // c has another activation
+  // a weight that is read elsewhere too stays as it is
+  const tied = same(() => {
+    const t = input("x", [2, 5, 6]);
+    const weight = parameter("w", [4, 6]);
+    return { a: nn.linearWith(t, weight, null), b: nn.linearWith(t, weight, null) };
+  }, passes.mergeLinear);
+  assert.equal(names(tied), ["linear", "linear"]);
 });
 
 const gated = () => {

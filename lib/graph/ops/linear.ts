@@ -1,5 +1,5 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { reshaped, summed, throughUnary } from "../gradients.js";
+import { combined, reshaped, summed, throughUnary } from "../gradients.js";
 import {
   type Array64,
   defineOp,
@@ -17,14 +17,17 @@ import { matmul } from "./matmul.js";
 import { requireF32 } from "./storage.js";
 import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
-/** y = activation(x Wᵀ + b): x `[..., in]`, weight `[out, in]`, optional bias `[out]`. */
+/**
+ * y = activation(x Wᵀ + b + s r): x `[..., in]`, weight `[out, in]`, optional bias b `[out]`, optional residual r
+ * `[..., out]` with an optional factor s `[out]` per channel (MobileBERT's NoNorm).
+ */
 export interface LinearAttrs {
   outFeatures: number;
   activation: "none" | UnaryKind;
   packed?: boolean;
 }
 
-function shape([x, weight, bias]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
+function shape([x, weight, bias, residual, scale]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
   if (!x || x.shape.length < 1 || !isFloat(x.dtype)) {
     throw shapeError("linear", "x [..., in] of floats", x?.shape ?? "none");
   }
@@ -32,14 +35,23 @@ function shape([x, weight, bias]: (TensorType | null)[], a: LinearAttrs): Tensor
   if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
     throw shapeError("linear", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
   }
-  if (bias && !sameShape(bias.shape, [a.outFeatures]))
-    throw shapeError("linear", `bias [${a.outFeatures}]`, bias.shape);
+  const y = { shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype };
+  for (const [name, tensor] of Object.entries({ bias, scale })) {
+    if (tensor && !sameShape(tensor.shape, [a.outFeatures])) {
+      throw shapeError("linear", `${name} [${a.outFeatures}]`, tensor.shape);
+    }
+  }
+  if (residual && (!sameShape(residual.shape, y.shape) || residual.dtype !== x.dtype)) {
+    throw shapeError("linear", `${x.dtype} residual [${y.shape.join(", ")}]`, residual.shape);
+  }
   if (!weight || !isFloat(weight.dtype)) throw shapeError("linear", "a weight of floats", weight?.dtype ?? "none");
   requireF32("linear", bias);
-  return [{ shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype }];
+  requireF32("linear", scale);
+  if (scale && !residual) throw shapeError("linear", "a residual for the scale", "none");
+  return [y];
 }
 
-function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array64[] {
+function reference([x, weight, bias, residual, scale]: (Array64 | null)[], a: LinearAttrs): Array64[] {
   const width = x!.shape[x!.shape.length - 1];
   const rows = elements(x!.shape) / width;
   const y = new Float64Array(rows * a.outFeatures);
@@ -47,6 +59,7 @@ function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array
   for (let r = 0; r < rows; r++) {
     for (let o = 0; o < a.outFeatures; o++) {
       let sum = bias ? bias.data[o] : 0;
+      if (residual) sum += (scale ? scale.data[o] : 1) * residual.data[r * a.outFeatures + o];
       for (let i = 0; i < width; i++) sum += x!.data[r * width + i] * weight!.data[o * width + i];
       y[r * a.outFeatures + o] = f(sum);
     }
@@ -54,7 +67,8 @@ function reference([x, weight, bias]: (Array64 | null)[], a: LinearAttrs): Array
   return [{ shape: [...x!.shape.slice(0, -1), a.outFeatures], data: y }];
 }
 
-function toOnnx({ inputs: [x, weight, bias], outputs: [y], attrs: a }: OnnxNode<LinearAttrs>, emit: OnnxEmitter): void {
+function toOnnx({ inputs, outputs: [y], attrs: a }: OnnxNode<LinearAttrs>, emit: OnnxEmitter): void {
+  const [x, weight, bias, residual, scale] = inputs;
   let name: string;
   if (x!.shape.length === 2) {
     name = emit.node(
@@ -66,6 +80,10 @@ function toOnnx({ inputs: [x, weight, bias], outputs: [y], attrs: a }: OnnxNode<
     name = emit.node("MatMul", [emit.arranged(x!), emit.arranged(weight!, [1, 0])]);
     if (bias) name = emit.node("Add", [name, emit.arranged(bias)]);
   }
+  if (residual) {
+    const added = emit.arranged(residual);
+    name = emit.node("Add", [name, scale ? emit.node("Mul", [added, emit.arranged(scale)]) : added]);
+  }
   if (a.activation === "none") emit.set(y, name);
   else emitUnary(emit, a.activation, name, y);
 }
@@ -74,25 +92,28 @@ const product = (a: Tensor, b: Tensor, transposeA: boolean): Tensor =>
   applyOp(matmul, [a, b], { transposeA, transposeB: false })[0];
 
 /** Before the activation, which is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
-function gradient({ inputs: [x, weight, bias], attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>) {
+function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>) {
+  const [x, weight, , residual, scale] = inputs;
   const rows = (tensor: Tensor) =>
     reshaped(tensor, [elements(tensor.shape) / tensor.shape.at(-1)!, tensor.shape.at(-1)!]);
   let dz = dy!;
   if (a.activation !== "none") {
-    const [z] = applyOp(linear, [x, weight, bias], { ...a, activation: "none" });
+    const [z] = applyOp(linear, inputs, { ...a, activation: "none" });
     dz = throughUnary(a.activation, z, dz);
   }
   return [
     needs[0] ? reshaped(product(rows(dz), weight!, false), x!.shape) : null,
     needs[1] ? product(rows(dz), rows(x!), true) : null,
     needs[2] ? summed(rows(dz), [0]) : null,
+    needs[3] ? (scale ? combined(dz, scale, "mul") : dz) : null,
+    needs[4] ? summed(rows(combined(dz, residual!, "mul")), [0]) : null,
   ];
 }
 
 /** See {@link LinearAttrs}. */
 export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   name: "linear",
-  operands: 3,
+  operands: 5,
   shape,
   encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,
@@ -129,6 +150,38 @@ export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
         { shape: [264], integer: 9 },
       ],
       attrs: { outFeatures: 264, activation: "none" },
+    },
+    {
+      name: "residual",
+      inputs: [
+        { shape: [2, 19, 37], integer: 4 },
+        { shape: [67, 37], integer: 3 },
+        { shape: [67], integer: 9 },
+        { shape: [2, 19, 67], integer: 9 },
+      ],
+      attrs: { outFeatures: 67, activation: "relu" },
+    },
+    {
+      name: "scaled residual",
+      inputs: [
+        { shape: [1, 34, 48], integer: 4 },
+        { shape: [40, 48], integer: 3 },
+        { shape: [40], integer: 9 },
+        { shape: [1, 34, 40], integer: 9 },
+        { shape: [40], integer: 3 },
+      ],
+      attrs: { outFeatures: 40, activation: "none" },
+    },
+    // more than a block of the inner dimension, of rows and of both
+    {
+      name: "deep",
+      inputs: [
+        { shape: [1, 15, 1601], integer: 2 },
+        { shape: [33, 1601], integer: 2 },
+        { shape: [33], integer: 9 },
+        { shape: [1, 15, 33], integer: 9 },
+      ],
+      attrs: { outFeatures: 33, activation: "none" },
     },
     ...unaryKinds.map((activation) => ({
       name: activation,

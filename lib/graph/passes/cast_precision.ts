@@ -13,7 +13,7 @@ export const FULL_PRECISION: Record<string, readonly number[]> = {
   conv3d: [2],
   conv3d_sums: [2],
   mean_of_sums: [0],
-  linear: [2],
+  linear: [2, 4],
   batch_norm: [1, 2, 3, 4],
   batch_norm_grad: [2, 3, 4, 5],
   batch_norm_train: [1, 2, 3, 4],

@@ -24,6 +24,12 @@ function openConv(graph: Graph, tensor: Tensor): boolean {
   );
 }
 
+/** Whether the tensor is a linear layer's output, without residual or activation, that nothing else reads. */
+function openLinear(graph: Graph, tensor: Tensor): boolean {
+  const { node } = tensor;
+  return is(node, linear) && node.attrs.activation === "none" && !node.inputs[3] && readOnce(readers(graph), tensor);
+}
+
 function replace(graph: Graph, old: Node, node: Node): void {
   graph.nodes.push(node);
   replaceTensor(graph, old.outputs[0], node.outputs[0]);
@@ -44,6 +50,13 @@ function fuseAdd(graph: Graph, node: Node): void {
   ]) {
     const x = node.inputs[at]!;
     const added = node.inputs[other]!;
+    if (openLinear(graph, x) && x !== added && sameShape(added.shape, x.shape)) {
+      const { inputs, attrs, layer } = x.node;
+      const [data, weight, bias] = inputs;
+      const from = scaledResidual(graph, added);
+      replace(graph, node, makeNode(linear, [data, weight, bias ?? null, ...from], attrs as never, layer));
+      return;
+    }
     if (!openConv(graph, x) || x === added || x.node.inputs[3]) continue;
     const attrs = x.node.attrs as unknown as Conv3dAttrs;
     const [data, weight, bias, , scale] = x.node.inputs;
@@ -56,6 +69,16 @@ function fuseAdd(graph: Graph, node: Node): void {
       return;
     }
   }
+}
+
+/** A residual and its factor per channel: NoNorm scales what is added. */
+function scaledResidual(graph: Graph, added: Tensor): [Tensor, Tensor | null] {
+  if (!is(added.node, binary) || added.node.attrs.kind !== "mul" || !readOnce(readers(graph), added)) {
+    return [added, null];
+  }
+  const [value, factor] = added.node.inputs;
+  const width = added.shape[added.shape.length - 1];
+  return sameShape(factor!.shape, [width]) && sameShape(value!.shape, added.shape) ? [value!, factor!] : [added, null];
 }
 
 /** Whether the tensor is a depthwise convolution's, which has a swish of its own. */

@@ -1,40 +1,47 @@
 #pragma once
+// The functions of ops/unary.h on rows of floats.
 #include <cmath>
 
-#include "cpu/simd.h"
+#include "cpu/swish.h"
+#include "cpu/vector_math.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// exp(-|x|) never overflows, so both sides of zero are exact to the last place or two.
-inline float sigmoid(float x) {
-  const float e = std::exp(x < 0 ? x : -x);
-  return (x < 0 ? e : 1.0f) / (1.0f + e);
+inline float softplus(float x) { return (x > 0 ? x : 0.0f) + std::log1p(std::exp(x > 0 ? -x : x)); }
+
+template <typename F>
+inline void map(const float* in, float* out, int64_t n, const F& f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(out + i, f(load(in + i)));
+  if (i < n) store_some(out + i, f(load_some(in + i, n - i)), n - i);
 }
 
-inline float activate(int kind, float x) {
+// n values; `in` may be `out`. A kind of -1 is none.
+inline void activate(int kind, const float* in, float* out, int64_t n) {
   switch (kind) {
     case 0:
-      return x < 0 ? 0.0f : x;
+      return map(in, out, n, [](Vec x) { return x < Vec{} ? Vec{} : x; });
     case 1:
-      return sigmoid(x);
+      return map(in, out, n, [](Vec x) { return sigmoid(x); });
     case 2:
-      return std::tanh(x);
+      return map(in, out, n, [](Vec x) { return tanh(x); });
     case 3:
-      // erfc keeps the digits of the far left tail that 1 + erf cancels
-      return 0.5f * x * std::erfc(-x * 0.70710678f);
-    case 4: {
-      const float u = 0.7978845608f * (x + 0.044715f * x * x * x);
-      return x * sigmoid(2 * u);
-    }
+      return map(in, out, n, [](Vec x) { return gelu(x); });
+    case 4:
+      return map(in, out, n, [](Vec x) {
+        const Vec u = splat(0.7978845608f) * (x + splat(0.044715f) * x * x * x);
+        return x * sigmoid(u + u);
+      });
     case 5:
-      return x * sigmoid(x);
+      return map(in, out, n, [](Vec x) { return swish(x); });
     case 6:
-      return std::exp(x);
+      return map(in, out, n, [](Vec x) { return exp(x); });
     case 7:
-      return (x > 0 ? x : 0.0f) + std::log1p(std::exp(x > 0 ? -x : x));
+      for (int64_t i = 0; i < n; ++i) out[i] = softplus(in[i]);
+      return;
     default:
-      return x;
+      return map(in, out, n, [](Vec x) { return x; });
   }
 }
 

@@ -21,7 +21,8 @@ struct Destination {
   Global<const float> bias;
   Global<const T> residual;
   int64_t residual_stride;
-  int rows, columns;  // columns of one group
+  Global<const float> residual_scale;  // per column, of linear layers; may be absent
+  int rows, columns;                   // columns of one group
   int activation;
   int vector;  // elements that may be stored at once
 };
@@ -147,6 +148,10 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const C
         if (p.residual) {
           float r[V];
           load_values(p.residual, m * static_cast<size_t>(p.residual_stride) + static_cast<size_t>(n), r);
+          if (kUnary && p.residual_scale) {
+#pragma unroll
+            for (int i = 0; i < V; ++i) r[i] *= p.residual_scale.load(static_cast<size_t>(n + i));
+          }
 #pragma unroll
           for (int i = 0; i < V; ++i) v[i] += r[i];
         }
