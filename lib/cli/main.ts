@@ -2,9 +2,11 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { classifyCommand } from "./classify.js";
 import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
+import { embedCommand } from "./embed.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { indexCommand } from "./index.js";
@@ -28,8 +30,10 @@ function strict(command: Command): Command {
 }
 for (const command of [
   extractCommand(),
+  embedCommand(),
   indexCommand(),
   searchCommand(),
+  classifyCommand(),
   dataCommand(),
   evalCommand(),
   inspectCommand(),

@@ -6,7 +6,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type DeviceOptions } from "../../dist/device.js";
 import type { VideoClipError } from "../../dist/errors.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { Random } from "../../dist/random.js";
 import { readMetrics } from "../../dist/train/metrics.js";
+import type { Batch, TrainingData } from "../../dist/train/task.js";
+import { contrastiveBatch, contrastiveTask, type VideoTextPair } from "../../dist/train/tasks/contrastive.js";
 import { type StepEvent, Trainer, type TrainerOptions } from "../../dist/train/trainer.js";
 import { data, initialise, options } from "./small_run.js";
 
@@ -94,6 +98,64 @@ test("on the emulated GPU it does the same", async () => {
   const gpu = await train({ steps: 4 }, { device: "cuda-emulated" });
   cpu.events.forEach(({ loss }, i) => assert.ok(Math.abs(loss - gpu.events[i].loss) < 1e-5));
   assert.is(gpu.statistic, 4);
+});
+
+test("16-bit activations with f32 parameters follow it; a loss scale that overflows is halved", async () => {
+  const f32 = await train({ steps: 8 }, { device: "cuda-emulated" });
+  for (const precision of ["bf16", "f16"] as const) {
+    const { events } = await train({ steps: 8 }, { device: "cuda-emulated", precision });
+    events.forEach(({ loss, gradientNorm, skipped }, i) => {
+      assert.not(skipped);
+      assert.ok(Math.abs(loss - f32.events[i].loss) < 0.02, `${precision}: ${loss}, f32 ${f32.events[i].loss}`);
+      assert.ok(Math.abs(gradientNorm / f32.events[i].gradientNorm - 1) < 0.02);
+    });
+  }
+  // errors of 100: their gradients times 32768 are beyond f16, times a few halvings of it not
+  const far: TrainingData = {
+    batch: (index) => {
+      const batch = data(32).batch(index) as Batch;
+      batch.inputs.y.data.fill(100);
+      return batch;
+    },
+  };
+  const { events } = await train({ steps: 16, data: far }, { device: "cuda-emulated", precision: "f16" });
+  assert.ok(events[0].skipped);
+  assert.not(events.at(-1)!.skipped);
+});
+
+test("a VideoClip with dropout is trained to the same bits by any number of threads", async () => {
+  const sizes = { featureSize: 16, hiddenSize: 32, heads: 4, intermediateSize: 64, videoLayers: 2, textLayers: 2 };
+  const places = { vocabularySize: 43, maxPositions: 32, maxVideoLength: 10, maxTextLength: 14 };
+  const pair = (index: number): VideoTextPair => {
+    const random = new Random(1, 1, index);
+    const text = Array.from({ length: random.integer(2, 9) }, () => random.integer(3, 42));
+    return { video: { data: Float32Array.from({ length: 160 }, () => random.normal()), shape: [10, 16] }, text };
+  };
+  const runs = [];
+  for (const threads of [1, 2, 5]) {
+    const config = { ...sizes, ...places, clsId: 1, sepId: 2 };
+    const model = await VideoClip.initialize({ config, device: "cpu", threads, seed: 2 });
+    const trainer = new Trainer({
+      device: model.device,
+      task: contrastiveTask(model.config),
+      data: {
+        batch: (index) =>
+          contrastiveBatch(
+            Array.from({ length: 12 }, (_, i) => pair(12 * index + i)),
+            model.config,
+          ),
+      },
+      optimizer: { kind: "adam" },
+      schedule: { kind: "constant", rate: 1e-3 },
+      steps: 4,
+      dropout: 0.1,
+    });
+    const losses: number[] = [];
+    for await (const { loss } of trainer.run()) losses.push(loss);
+    runs.push({ losses, weights: bits(trainer.trained.map(({ key }) => model.device.parameters.get(key))) });
+    model.dispose();
+  }
+  for (const run of runs) assert.equal(run, runs[0]);
 });
 
 test("a step with a NaN changes nothing and is counted", async () => {

@@ -85,7 +85,7 @@ export const crossEntropy = defineOp<CrossEntropyAttrs>({
   encode: (a) => [a.ignoreIndex, a.smoothing],
   reference,
   gradient,
-  notInOnnx: "a loss of training",
+  notInOnnx: "a loss of training: what is exported is the model before it",
   cases: [
     row("one", [1], 1),
     row("odd", [3, 5], 37),

@@ -15,7 +15,7 @@ export const fill = defineOp<FillAttrs>({
   reference: (_, a) => [{ shape: a.shape, data: new Float64Array(elements(a.shape)).fill(a.value) }],
   gradient: () => [],
   toOnnx: ({ outputs: [y], attrs: a }, emit) =>
-    emit.set(y, emit.node("Expand", [emit.floats([a.value], [1]), emit.integers(a.shape)])),
+    emit.set(y, emit.floats(new Array<number>(elements(a.shape)).fill(a.value), a.shape)),
   cases: [
     { name: "scalar", inputs: [], attrs: { shape: [], value: -2 } },
     { name: "odd", inputs: [], attrs: { shape: [3, 37], value: 0.5 } },

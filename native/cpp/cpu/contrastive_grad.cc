@@ -1,9 +1,9 @@
 // Columns (rows of b) come in stretches that are packed twice: as columns of the product that makes scores, and as the
 // panels of the one that makes da. Within a stretch, rows come in blocks: every panel of columns gets its scores, which
-// become g where they lie, [panel][row][kPanel], and at once their part of db; then the whole block of g gives its part
-// of da. A row of g so is read as taps of kPanel columns, and a panel of g as a panel. Both sums grow stretch by
-// stretch and block by block, in an order that follows from the shape: one product is computed again, two are made,
-// none is stored.
+// become g where they lie, [panel][row][kPanel]; then the block of g gives its parts of db and of da. A row of g so is
+// read as taps of kPanel columns, and a panel of g as a panel. These are passes of their own, since each then has the
+// rows of a, their transpose, or some columns of g in the L2 cache. Both sums grow stretch by stretch and block by
+// block, in an order that follows from the shape: one product is computed again, two are made, none is stored.
 #include "ops/contrastive_grad.h"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t kTiles = 252 / kTileRows, kBlock = kTiles * kTileRows;  // rows of a block
 constexpr int64_t kPackedFloats = 4 << 20;                                // of each packed form: 16 MB
-constexpr int64_t kTaps = 1024 / kPanel;                                  // panels that one product for da goes through
+constexpr int64_t kTaps = 512 / kPanel;  // panels of g that one product for da goes through: half a megabyte
 constexpr float kSpread = 60;
 
 struct Shape {
@@ -90,6 +90,11 @@ void differentiate(const Shape& s, const Vectors& x, int64_t row, int64_t rows, 
   for (int64_t c = 1; c < columns; ++c) extend(x.columns[column + c]);
   for (int64_t r = 0; r < rows; ++r) extend(x.rows[row + r]);
   const bool shared = high - low <= kSpread;
+  alignas(64) float factors[kBlock + kLanes];  // of rows
+  for (int64_t r = 0; shared && r < rows; r += kLanes) {
+    const int64_t n = rows - r;
+    store(factors + r, load_some(x.u + row + r, n) * exp(splat(low) - load_some(x.rows + row + r, n)));
+  }
   for (int64_t c = 0; c < kPanel; c += kLanes) {
     const int64_t used = max64(0, columns - c);
     const Vec ends = load_some(x.columns + column + min64(c, columns), used),
@@ -102,7 +107,7 @@ void differentiate(const Shape& s, const Vectors& x, int64_t row, int64_t rows, 
       const float end = x.rows[row + r], u = x.u[row + r];
       Vec d;
       if (shared) {
-        d = exp(score - splat(low)) * (splat(u * std::exp(low - end)) + factor);
+        d = exp(score - splat(low)) * (splat(factors[r]) + factor);
       } else {
         d = splat(u) * exp(score - splat(end)) + w * exp(score - ends);
       }
@@ -160,35 +165,31 @@ void add_columns(const Shape& s, int64_t rows, int64_t column, bool first, const
   }
 }
 
-// da of a block takes in a stretch of columns, for one panel of channels.
-void add_rows(const Shape& s, int64_t row, int64_t rows, int64_t panels, bool first, int64_t channels,
+// da of a block takes in the columns of `taps` panels of a stretch from panel `tap` on, for one panel of channels.
+void add_rows(const Shape& s, int64_t row, int64_t rows, int64_t tap, int64_t taps, bool first, int64_t channels,
               const float* packed, const float* g, const Rows& da) {
   const Panels p{s.depth, s.stretch};
   const int64_t width = p.width(channels), used = p.used(channels);
-  const float* panel = packed + p.offset(channels);
+  const float* panel = packed + p.offset(channels) + tap * kPanel * width;
   const float* tile[kTaps * kTileRows];
   alignas(64) float sums[kTileRows * kPanel];
-  for (int64_t tap = 0; tap < panels; tap += kTaps) {
-    const int64_t taps = min64(kTaps, panels - tap);
-    for (int64_t r0 = 0; r0 < rows; r0 += kTileRows) {
-      for (int64_t t = 0; t < taps; ++t) {
-        for (int r = 0; r < kTileRows; ++r) {
-          tile[t * kTileRows + r] = g + ((tap + t) * kBlock + min64(r0 + r, rows - 1)) * kPanel;
-        }
+  for (int64_t r0 = 0; r0 < rows; r0 += kTileRows) {
+    for (int64_t t = 0; t < taps; ++t) {
+      for (int r = 0; r < kTileRows; ++r) {
+        tile[t * kTileRows + r] = g + ((tap + t) * kBlock + min64(r0 + r, rows - 1)) * kPanel;
       }
-      const float* from = panel + tap * kPanel * width;
-      if (width == kPanel) {
-        gemm_tile<2>(tile, taps, kPanel, from, sums);
-      } else {
-        gemm_tile<1>(tile, taps, kPanel, from, sums);
-      }
-      for (int r = 0; r < kTileRows && r0 + r < rows; ++r) {
-        for (int64_t c = 0; c < used; c += kLanes) {
-          float* to = da.data + (row + r0 + r) * da.stride + p.first(channels) + c;
-          Vec sum = load(sums + r * width + c);
-          if (!first || tap > 0) sum += load_some(to, used - c);
-          store_some(to, sum, used - c);
-        }
+    }
+    if (width == kPanel) {
+      gemm_tile<2>(tile, taps, kPanel, panel, sums);
+    } else {
+      gemm_tile<1>(tile, taps, kPanel, panel, sums);
+    }
+    for (int r = 0; r < kTileRows && r0 + r < rows; ++r) {
+      for (int64_t c = 0; c < used; c += kLanes) {
+        float* to = da.data + (row + r0 + r) * da.stride + p.first(channels) + c;
+        Vec sum = load(sums + r * width + c);
+        if (!first) sum += load_some(to, used - c);
+        store_some(to, sum, used - c);
       }
     }
   }
@@ -238,8 +239,8 @@ Status contrastive_grad(const Call& call) {
             store_some(turned + (d + l) * kBlock + first, block[l], n);
         }
       });
-      call.pool->parallel_for(panels, [&](int64_t p, int thread) {
-        float *scores = g + p * kBlock * kPanel, *sums = memory + at.threads + thread * at.per_thread;
+      call.pool->parallel_for(panels, [&](int64_t p, int) {
+        float* scores = g + p * kBlock * kPanel;
         for (int64_t t = 0; t < tiles; ++t) {
           const float* tile[kTileRows];
           for (int r = 0; r < kTileRows; ++r) {
@@ -250,11 +251,16 @@ Status contrastive_grad(const Call& call) {
         const int64_t first = column + p * kPanel;
         differentiate(s, x, row, rows, first, scores);
         add_positives(s, x, a, b, row, rows, first, scores);
-        add_columns(s, rows, first, row == 0, turned, scores, sums, db);
       });
-      call.pool->parallel_for(channel_panels, [&](int64_t channels, int) {
-        add_rows(s, row, rows, panels, column == 0, channels, packed, g, da);
+      call.pool->parallel_for(panels, [&](int64_t p, int thread) {
+        add_columns(s, rows, column + p * kPanel, row == 0, turned, g + p * kBlock * kPanel,
+                    memory + at.threads + thread * at.per_thread, db);
       });
+      for (int64_t tap = 0; tap < panels; tap += kTaps) {
+        call.pool->parallel_for(channel_panels, [&](int64_t channels, int) {
+          add_rows(s, row, rows, tap, min64(kTaps, panels - tap), column == 0 && tap == 0, channels, packed, g, da);
+        });
+      }
     }
   }
   return {};
