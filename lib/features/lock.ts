@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 
 interface Holder {
@@ -37,6 +38,7 @@ export function takeLock(path: string, what: string): FileLock {
     for (let attempt = 0; attempt < 5; attempt++) {
       try {
         linkOrWrite(draft, path);
+        sweep(path);
         return {
           held: () => readHolder(path)?.token === own.token,
           release() {
@@ -68,6 +70,20 @@ function linkOrWrite(draft: string, path: string): void {
   } catch (error) {
     if (!["EPERM", "ENOTSUP", "ENOSYS"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     writeFileSync(path, readFileSync(draft), { flag: "wx" });
+  }
+}
+
+/** Removes what processes that were killed while they took the lock left beside it. */
+function sweep(path: string): void {
+  const prefix = `${basename(path)}-`;
+  for (const name of readdirSync(dirname(path))) {
+    const [token, stale] = name.startsWith(prefix) ? name.slice(prefix.length).split("-") : [];
+    if (!/^[0-9a-f]{16}$/.test(token ?? "") || (stale !== undefined && stale !== "stale")) continue;
+    // whose they are is told by the draft; one without content may be about to get it
+    const draft = join(dirname(path), `${prefix}${token}`);
+    const holder = readHolder(draft);
+    const begun = !holder && existsSync(draft) && Date.now() - statSync(draft).mtimeMs < 60_000;
+    if (!begun && !(holder && isAlive(holder))) rmSync(join(dirname(path), name), { force: true });
   }
 }
 
