@@ -27,11 +27,14 @@ function inputGradient(x: Tensor, weight: Tensor, dy: Tensor, a: Conv3dAttrs): T
 }
 
 /** Gradient rule of `conv3d`: x, weight, bias, residual and scale. */
-export function conv3dGradient({ inputs, outputs, attrs: a, outGrads, needs }: GradientNode<Conv3dAttrs>) {
+export function conv3dGradient(node: GradientNode<Conv3dAttrs>): (Tensor | null)[] {
+  const { inputs, outputs, attrs: a, outGrads, needs } = node;
   const [x, weight, bias, residual, scale] = inputs as [Tensor, Tensor, Tensor?, Tensor?, Tensor?];
-  const parts = outputs.map((y, i) => {
-    const dy = outGrads[i] ?? filled(y.shape, 0);
-    return a.activation === "relu" ? throughUnary("relu", y, dy) : dy;
+  // relu's derivative is told by its result; swish's by what lies before it, computed again
+  const values = a.activation === "swish" ? applyOp(conv3d, inputs, { ...a, activation: "none" }) : outputs;
+  const parts = values.map((value, i) => {
+    const dy = outGrads[i] ?? filled(value.shape, 0);
+    return a.activation === "none" ? dy : throughUnary(a.activation, value, dy);
   });
   const dz = parts.length > 1 ? applyOp(concat, parts, { axis: 4 })[0] : parts[0];
   const wanted = (slot: number, tensor: Tensor | null | undefined) => tensor && needs[slot];
