@@ -15,9 +15,9 @@ set(VIDEOCLIP_OPS
   contrastive_loss
   conv3d
   conv3d_bf16
-  conv3d_sums
   conv3d_grad_input
   conv3d_grad_weight
+  conv3d_sums
   cross_entropy
   cross_entropy_grad
   dropout
@@ -39,8 +39,8 @@ set(VIDEOCLIP_OPS
   linear
   matmul
   max_pool3d
-  mean_of_sums
   max_pool3d_grad
+  mean_of_sums
   pack_conv_weight
   pack_conv_weight_bf16
   pack_winograd_weight
@@ -80,9 +80,9 @@ set(VIDEOCLIP_CUDA_OPS
   contrastive_grad
   contrastive_loss
   conv3d
-  conv3d_sums
   conv3d_grad_input
   conv3d_grad_weight
+  conv3d_sums
   cross_entropy
   cross_entropy_grad
   dropout
@@ -103,8 +103,8 @@ set(VIDEOCLIP_CUDA_OPS
   linear
   matmul
   max_pool3d
-  mean_of_sums
   max_pool3d_grad
+  mean_of_sums
   pad
   permute
   preprocess

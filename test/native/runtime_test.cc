@@ -45,7 +45,8 @@ std::shared_ptr<Program> make_program(Isa isa, int threads, std::string* error) 
        {at(Space::input, 0, 0, {2, 3, 9, 7, 5}), at(Space::parameter, 2, 0, {1}), none, none, none}, {a}},
       {"max_pool3d", nullptr, {3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, {a}, {b}},
       {"global_mean", nullptr, {}, {b}, {mean}},
-      {"linear", nullptr, {1}, {mean, at(Space::parameter, 4, 0, {1}), none}, {at(Space::output, 0, 0, {2, 11})}},
+      {"linear", nullptr, {1}, {mean, at(Space::parameter, 4, 0, {1}), none, none, none},
+       {at(Space::output, 0, 0, {2, 11})}},
   };
   p->arena_bytes = static_cast<size_t>(2 * map);
   p->input_bytes = {2 * 3 * 9 * 7 * 5 * 4};
