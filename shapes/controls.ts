@@ -1,6 +1,6 @@
 // What a model must beat: answers that need no understanding of shape or motion.
 import { Random } from "../dist/random.js";
-import { RATE, SIDE } from "./render.js";
+import { SIDE } from "./render.js";
 import { renderSeconds, type ShapesVideo } from "./videos.js";
 
 /** Mean colour over all pixels of a video: `[3]`, 0 to 255. */
@@ -40,5 +40,3 @@ export function shuffleFrames(frames: Uint8Array, random: Random): Uint8Array {
   order.forEach((from, to) => out.set(frames.subarray(from * size, (from + 1) * size), to * size));
   return out;
 }
-
-export { RATE };

@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 import { extname } from "node:path";
-import { Command, InvalidArgumentError as InvalidOption, Option } from "commander";
+import { Command, Option } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
 import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
 import { videoEncoderToOnnx } from "../onnx/video_encoder.js";
 import { resolvePreset } from "../video/presets.js";
 import { convertWeights } from "../weights/inspect.js";
+import { number, positive } from "./options.js";
 
 interface Flags {
   onnx?: string;
@@ -24,18 +25,6 @@ interface Report {
   output: string;
   bytes: number;
   tensors: number;
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || text.trim() === "") throw new InvalidOption("expected a number");
-  return value;
-}
-
-function positive(text: string): number {
-  const value = number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidOption("expected a positive integer");
-  return value;
 }
 
 /** `videoclip convert`: a checkpoint to safetensors, or a video encoder with its weights to ONNX. */

@@ -1,14 +1,16 @@
-import { Argument, Command, InvalidArgumentError } from "commander";
+import { Argument, Command } from "commander";
 import { checkDataset } from "../data/check.js";
 import { FeatureFolder } from "../data/feature_folder.js";
 import { DATASET_FORMATS, datasetFormat } from "../data/formats.js";
-import { packDataset } from "../data/pack.js";
+import { packDataset, type PackManifest } from "../data/pack.js";
 import { Skips } from "../data/skips.js";
+import { InvalidArgumentError } from "../errors.js";
 import { loadTokenizer } from "../text/wordpiece.js";
 import { table } from "./eval.js";
+import { interruptible, positive, whole } from "./options.js";
 
-interface CheckFlags {
-  features?: string;
+/** What both commands take. */
+interface DataFlags {
   subset?: string;
   limit: number;
   deduplicate: boolean;
@@ -16,109 +18,114 @@ interface CheckFlags {
   quiet?: boolean;
 }
 
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("expected a whole number");
-  return value;
+interface CheckFlags extends DataFlags {
+  features?: string;
+}
+
+interface PackFlags extends DataFlags {
+  features: string;
+  tokenizer: string;
+  out: string;
+  captionTokens?: number;
+  shardMegabytes: number;
 }
 
 const FORMATS = DATASET_FORMATS.map(({ name, file }) => `  ${name.padEnd(14)} ${file}`).join("\n");
 
-function check(): Command {
-  return new Command("check")
-    .description("Read a dataset through: what is in it, what is missing or broken")
-    .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map(({ name }) => name)))
+function dataset(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map((format) => format.name)))
     .argument("<file>", "its file, as published (.gz too)")
-    .option("--features <folder>", "also read the features of every video")
     .option("--subset <name>", "only videos of it (YouCook2, COIN)")
     .option("--limit <n>", "stop when more than this many items are left out", whole, 1000)
     .option("--no-deduplicate", "keep what rolling captions repeat (HowTo100M)")
     .option("--json", "one JSON object on stdout")
     .option("--quiet", "no progress")
-    .addHelpText("after", `\nFormats and the files they are read from:\n${FORMATS}\n\nNothing is downloaded.`)
-    .action(async (name: string, file: string, flags: CheckFlags) => {
-      let next = 100_000;
-      const report = await checkDataset(datasetFormat(name)!, file, {
-        skips: new Skips(flags.limit),
-        subset: flags.subset,
-        deduplicate: flags.deduplicate,
-        features: flags.features ? new FeatureFolder(flags.features) : undefined,
-        onProgress: (videos) => {
-          if (flags.quiet || videos < next) return;
-          process.stderr.write(`${videos.toLocaleString("en")} videos read\n`);
-          next += 100_000;
-        },
-      });
-      const { skipped, ...numbers } = report;
-      if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-      else {
-        const lines = skipped.map(({ reason, count, first }) => `left out: ${count} x ${reason} (first: ${first})`);
-        process.stdout.write(`${[table(numbers), ...lines].join("\n")}\n`);
-      }
-    });
+    .addHelpText("after", `\nFormats and the files they are read from:\n${FORMATS}\n\nNothing is downloaded.`);
 }
 
-interface PackFlags {
-  features: string;
-  tokenizer: string;
-  out: string;
-  subset?: string;
-  limit: number;
-  deduplicate: boolean;
-  captionTokens?: number;
-  shardMegabytes: number;
-  json?: boolean;
-  quiet?: boolean;
+/** The format, and what is read of it. @throws InvalidArgumentError for an option that the format does not have */
+function opened(name: string, { subset, deduplicate, limit }: DataFlags) {
+  const format = datasetFormat(name)!;
+  const given = { subset: subset !== undefined, deduplicate: !deduplicate };
+  for (const option of ["subset", "deduplicate"] as const) {
+    if (!given[option] || format.takes?.includes(option)) continue;
+    const flag = option === "subset" ? "--subset" : "--no-deduplicate";
+    throw new InvalidArgumentError(`${flag}: ${name} has no such option`, { argument: flag, received: name });
+  }
+  return { format, options: { skips: new Skips(limit), subset, deduplicate } };
+}
+
+type Skipped = { reason: string; count: number; first: string }[];
+
+function print({ skipped, ...numbers }: object & { skipped: Skipped }, json: boolean | undefined): void {
+  if (json) process.stdout.write(`${JSON.stringify({ ...numbers, skipped })}\n`);
+  else {
+    const lines = skipped.map(({ reason, count, first }) => `left out: ${count} x ${reason} (first: ${first})`);
+    process.stdout.write(`${[table(numbers), ...lines].join("\n")}\n`);
+  }
+}
+
+function check(): Command {
+  return dataset("check", "Read a dataset through: what is in it, what is missing or broken")
+    .option("--features <folder>", "also read the features of every video")
+    .action(async (name: string, file: string, flags: CheckFlags) => {
+      const { format, options } = opened(name, flags);
+      let next = 100_000;
+      const onProgress = (videos: number) => {
+        if (flags.quiet || videos < next) return;
+        process.stderr.write(`${videos.toLocaleString("en")} videos read\n`);
+        next += 100_000;
+      };
+      const features = flags.features ? new FeatureFolder(flags.features) : undefined;
+      await interruptible("nothing was written", async (signal) => {
+        print(await checkDataset(format, file, { ...options, features, onProgress, signal }), flags.json);
+      });
+    });
 }
 
 function pack(): Command {
-  return new Command("pack")
-    .description("Pack features and tokenised captions into shards that training reads by position")
-    .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map(({ name }) => name)))
-    .argument("<file>", "its file, as published (.gz too)")
+  return dataset("pack", "Pack features and tokenised captions into shards that training reads by position")
     .requiredOption("--features <folder>", "features of the videos, one .npy each, a row per second")
     .requiredOption("--tokenizer <path>", "vocab.txt, tokenizer.json, or a folder with one")
     .requiredOption("--out <folder>", "where to write; a stopped run goes on there")
-    .option("--subset <name>", "only videos of it (YouCook2, COIN)")
-    .option("--limit <n>", "stop when more than this many items are left out", whole, 1000)
-    .option("--no-deduplicate", "keep what rolling captions repeat (HowTo100M)")
-    .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", whole)
-    .option("--shard-megabytes <n>", "size of a shard", whole, 128)
-    .option("--json", "one JSON object on stdout")
-    .option("--quiet", "no progress")
-    .addHelpText("after", `\nFormats and the files they are read from:\n${FORMATS}`)
+    .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", positive)
+    .option("--shard-megabytes <n>", "size of a shard", positive, 128)
     .action(async (name: string, file: string, flags: PackFlags) => {
+      const { format, options } = opened(name, flags);
+      const { subset, deduplicate, captionTokens, out, shardMegabytes } = flags;
       const tokenizer = loadTokenizer(flags.tokenizer);
-      const skips = new Skips(flags.limit);
-      const { subset, deduplicate, captionTokens, quiet } = flags;
-      const manifest = await packDataset(datasetFormat(name)!.read(file, { skips, subset, deduplicate }), flags.out, {
-        features: new FeatureFolder(flags.features),
-        tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)), // without [CLS] and [SEP]
-        source: { dataset: name, file, subset, deduplicate, features: flags.features, tokenizer: flags.tokenizer },
-        skips,
-        captionTokens,
-        shardBytes: Math.max(1, flags.shardMegabytes) * 2 ** 20,
-        onProgress: ({ read, videos, shards }) => {
-          if (!quiet) process.stderr.write(`shard ${shards}: ${videos} videos of ${read} read\n`);
-        },
+      await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
+        const manifest = await packDataset(format.read(file, { ...options, signal }), out, {
+          features: new FeatureFolder(flags.features),
+          tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)), // without [CLS] and [SEP]
+          source: {
+            dataset: name,
+            file,
+            subset,
+            deduplicate,
+            captionTokens,
+            features: flags.features,
+            tokenizer: flags.tokenizer,
+          },
+          skips: options.skips,
+          captionTokens,
+          shardBytes: shardMegabytes * 2 ** 20,
+          signal,
+          onProgress: ({ read, videos, shards }) => {
+            if (!flags.quiet) process.stderr.write(`shard ${shards}: ${videos} videos of ${read} read\n`);
+          },
+        });
+        print(packReport(out, manifest), flags.json);
       });
-      const sum = (key: "videos" | "rows" | "captions" | "tokens") => manifest.shards.reduce((n, s) => n + s[key], 0);
-      const report = {
-        out: flags.out,
-        shards: manifest.shards.length,
-        videos: sum("videos"),
-        seconds: sum("rows"),
-        captions: sum("captions"),
-        tokens: sum("tokens"),
-        skipped: manifest.skipped,
-      };
-      const { skipped, ...numbers } = report;
-      if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-      else {
-        const lines = skipped.map(({ reason, count, first }) => `left out: ${count} x ${reason} (first: ${first})`);
-        process.stdout.write(`${[table(numbers), ...lines].join("\n")}\n`);
-      }
     });
+}
+
+function packReport(out: string, { shards, skipped }: PackManifest) {
+  const sum = (key: "videos" | "rows" | "captions" | "tokens") => shards.reduce((n, shard) => n + shard[key], 0);
+  const [videos, seconds, captions, tokens] = [sum("videos"), sum("rows"), sum("captions"), sum("tokens")];
+  return { out, shards: shards.length, videos, seconds, captions, tokens, skipped };
 }
 
 /** `videoclip data`: reads published datasets from files that the user has. */

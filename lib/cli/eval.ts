@@ -1,8 +1,9 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { evaluateQVHighlights } from "../eval/qvhighlights.js";
 import { readMomentPredictions, readMomentTruth } from "../eval/qvhighlights_files.js";
 import type { Ties } from "../eval/retrieval.js";
 import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo, scoreRetrieval } from "../eval/score_files.js";
+import { whole } from "./options.js";
 
 interface Flags {
   truth: string;
@@ -90,12 +91,6 @@ function benchmark({ name, description, truth, predictions, example, score }: Be
     .option("--json", "one JSON object on stdout")
     .addHelpText("after", `\nExample:\n  videoclip eval ${name} ${example}`)
     .action(async (flags: Flags) => print(await score(flags.truth, flags.predictions), flags.json));
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("expected a whole number");
-  return value;
 }
 
 interface RetrievalFlags {

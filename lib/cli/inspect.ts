@@ -16,6 +16,7 @@ import {
   videoClipPreset,
 } from "../models/videoclip_config.js";
 import { inspectWeights } from "../weights/inspect.js";
+import { positive } from "./options.js";
 
 interface Flags {
   model?: VideoModelName | VideoClipPreset;
@@ -29,12 +30,6 @@ interface Flags {
 
 const VIDEOCLIP_NAMES = Object.keys(VIDEOCLIP_PRESETS);
 const isVideoClip = (name: string): name is VideoClipPreset => VIDEOCLIP_NAMES.includes(name);
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a positive integer");
-  return value;
-}
 
 /** `videoclip inspect`: what is in a weight file, or what a model is made of. */
 export function inspectCommand(): Command {

@@ -13,6 +13,12 @@ export function positive(text: string): number {
   return value;
 }
 
+export function whole(text: string): number {
+  const value = number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidOption("expected a whole number");
+  return value;
+}
+
 /**
  * Runs work that SIGINT and SIGTERM abort: then it says what is safe, and the exit code is 130.
  * @param note after `videoclip: interrupted; `

@@ -21,6 +21,8 @@ export interface DatasetOptions extends ReadOptions {
 export interface DatasetFormat {
   name: string;
   file: string;
+  /** Options that only some formats have. */
+  takes?: readonly ("subset" | "deduplicate")[];
   read(file: string, options: DatasetOptions): AsyncIterable<VideoRecord>;
 }
 
@@ -64,13 +66,13 @@ async function* howto100m(file: string, options: DatasetOptions): AsyncGenerator
 
 /** What `videoclip data` reads, each from the file that its authors publish. CrossTask is read by `crosstask.ts`. */
 export const DATASET_FORMATS: readonly DatasetFormat[] = [
-  { name: "howto100m", file: "raw_caption.json", read: howto100m },
-  { name: "youcook2", file: "youcookii_annotations_trainval.json", read: readYouCook2 },
+  { name: "howto100m", file: "raw_caption.json", takes: ["deduplicate"], read: howto100m },
+  { name: "youcook2", file: "youcookii_annotations_trainval.json", takes: ["subset"], read: readYouCook2 },
   { name: "webvid", file: "results_2M_train.csv", read: readWebVid },
   { name: "cc3m", file: "Train_GCC-training.tsv", read: readCC3M },
   { name: "qvhighlights", file: "highlight_train_release.jsonl", read: readQVHighlights },
   { name: "msrvtt", file: "MSRVTT_data.json or MSRVTT_JSFUSION_test.csv", read: msrvtt },
-  { name: "coin", file: "COIN.json", read: coin },
+  { name: "coin", file: "COIN.json", takes: ["subset"], read: coin },
   { name: "didemo", file: "train_data.json", read: didemo },
   { name: "jsonl", file: "lines {video or features, start, end, text}", read: readPlain },
 ];

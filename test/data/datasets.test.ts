@@ -215,6 +215,22 @@ test("videoclip data check: features that are missing or not finite", () => {
   assert.match(strict.stderr, /more than 1 items left out/);
 });
 
+test("an option that a format does not have is refused, not ignored", () => {
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ["dist/cli/main.js", "data", "check", ...args], { encoding: "utf8" });
+  for (const [flags, pattern] of [
+    [["--subset", "training"], /--subset: webvid has no such option/],
+    [["--no-deduplicate"], /--no-deduplicate: webvid has no such option/],
+  ] as const) {
+    const { status, stderr } = run("webvid", files.webvid, ...flags);
+    assert.is(status, 2);
+    assert.match(stderr, pattern);
+  }
+  const { status, stdout } = run("youcook2", files.youcook2, "--subset", "training", "--json");
+  assert.is(status, 0);
+  assert.is((JSON.parse(stdout) as { videos: number }).videos, 1);
+});
+
 test("every format has a reader and a name of its own", () => {
   assert.is(new Set(DATASET_FORMATS.map(({ name }) => name)).size, DATASET_FORMATS.length);
 });
