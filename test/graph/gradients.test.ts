@@ -45,7 +45,10 @@ for (const op of opDefinitions().values() as Iterable<AnyOp>) {
 
 test("every op has a gradient or says why not", () => {
   const missing = [...opDefinitions().values()].filter((op) => !op.gradient && !op.notDifferentiable);
-  for (const op of missing) console.log(`      SKIP: ${op.name} has no gradient yet`);
+  assert.equal(
+    missing.map((op) => op.name),
+    [],
+  );
 });
 
 test.after(() => device.dispose());

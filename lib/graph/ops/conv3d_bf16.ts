@@ -25,6 +25,7 @@ export const conv3dBf16 = defineOp<Conv3dAttrs>({
     const inputs = [rounded({ shape: input!.shape, data: scaled }), rounded(weight!), bias ?? null, residual ?? null];
     return conv3d.reference(inputs, a);
   },
+  notDifferentiable: "made by a pass of the CPU after differentiation",
   cases: [
     {
       name: "1x3x3 odd",

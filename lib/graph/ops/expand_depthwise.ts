@@ -32,6 +32,7 @@ export const expandDepthwise = defineOp<Conv3dAttrs>({
     const [inner] = conv3d.reference(inputs, expansion(a));
     return conv3d.reference([inner, weight, bias ?? null], a);
   },
+  notDifferentiable: "made by a pass of the CPU after differentiation",
   cases: [
     { stride: [1, 2, 2], channels: 54, size: [5, 12, 16], name: "stride 2" },
     { stride: [1, 1, 1], channels: 20, size: [3, 7, 9], name: "stride 1, odd" },

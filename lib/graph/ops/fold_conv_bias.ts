@@ -16,6 +16,7 @@ export const foldConvBias = defineOp<{ eps: number }>({
     return [{ shape: weight!.shape, data }];
   },
   notInOnnx: "it folds parameters: an export writes its result",
+  notDifferentiable: "folding is for inference: training keeps BatchNorm",
   cases: [true, false].map((own) => ({
     name: own ? "with a bias" : "without",
     inputs: [{ shape: [9] }, { shape: [9] }, { shape: [9] }, { shape: [9], shift: 1.2 }, own ? { shape: [9] } : null],

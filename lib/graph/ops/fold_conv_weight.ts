@@ -15,6 +15,7 @@ export const foldConvWeight = defineOp<{ eps: number }>({
     return [{ shape: w!.shape, data: w!.data.map((v, i) => v * scale[Math.floor(i / per)]) }];
   },
   notInOnnx: "it folds parameters: an export writes its result",
+  notDifferentiable: "folding is for inference: training keeps BatchNorm",
   cases: [
     {
       name: "1x3x3",

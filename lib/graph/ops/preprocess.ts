@@ -69,6 +69,7 @@ export const preprocess = defineOp<PreprocessAttrs>({
     const shape = [...x!.shape.slice(0, 2), a.height, a.width, 3];
     emit.set(y, a.spaceToDepth ? emitCells(emit, name, shape) : name, { axes });
   },
+  notDifferentiable: "its input is the bytes of frames",
   cases: [
     {
       name: "crop",

@@ -22,6 +22,7 @@ export const swishConv3d = defineOp<Conv3dAttrs>({
     });
     return conv3d.reference([{ shape: input!.shape, data }, weight, bias, residual, null], a);
   },
+  notDifferentiable: "made by a pass of the CPU after differentiation",
   cases: [
     {
       name: "one position",

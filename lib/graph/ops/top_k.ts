@@ -85,6 +85,7 @@ export const topK = defineOp<TopKAttrs>({
   encode: (a) => [a.k, a.base],
   reference,
   toOnnx,
+  notDifferentiable: "a search over stored rows",
   cases: [
     { name: "one", inputs: [exact(1, 1), exact(1, 1)], attrs: { k: 1, base: 0 } },
     { name: "ties", inputs: [exact(3, 5, 1), exact(131, 5, 1)], attrs: { k: 17, base: 0 } },

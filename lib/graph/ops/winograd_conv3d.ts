@@ -30,6 +30,7 @@ export const winogradConv3d = defineOp<Conv3dAttrs>({
   encode: conv3d.encode,
   notInOnnx: "compile() makes it from a conv3d",
   reference: (inputs, a) => conv3d.reference(inputs.slice(0, 4), a),
+  notDifferentiable: "made by a pass of the CPU after differentiation",
   cases: [
     { name: "1x3x3 exact tiles", inputs: [x(1, 2, 8, 8, 32), x(64, 32, 1, 3, 3), x(64)], attrs: spatial(64) },
     {
