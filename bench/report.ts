@@ -60,8 +60,10 @@ export function report(): void {
     .filter((name) => name.startsWith("cpu-") && name.endsWith(".jsonl"))
     .flatMap((name) => readFileSync(`${folder}results/${name}`, "utf8").trim().split("\n"))
     .map((line) => JSON.parse(line) as Row | ExtractRow);
-  const rows = lines.filter((row): row is Row => row.bench !== "extract");
-  const whole = lines.filter((row): row is ExtractRow => row.bench === "extract");
+  // of a case that was measured again the last session counts
+  const last = new Map(lines.map((row) => ["peer" in row ? `${row.case}, ${row.peer}` : row.case, row]));
+  const rows = [...last.values()].filter((row): row is Row => row.bench !== "extract");
+  const whole = [...last.values()].filter((row): row is ExtractRow => row.bench === "extract");
   const text = [
     table(
       ["case", "videoclip", "peer", "its time", "ratio", "runs"],
