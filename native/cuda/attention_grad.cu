@@ -6,10 +6,10 @@
 // f32; scores, weights and sums in f32 by FMA. Heads of up to 256 channels.
 // A first kernel has 32 queries of a head a block and goes through the keys twice, in tiles of 32: for each query's
 // maximum, sum and sum of p dp, which it leaves in the workspace, then for dq. A second has 32 keys a block and goes
-// through the queries for dk and dv. 256 threads, 8 a row; four tiles of 32 rows in shared memory, 4 (128 (HS + 1) +
-// 2112) bytes. No atomics: each sum is taken by one thread in the order of the keys or queries. Bytes: a tile of rows
-// is read once for each block of 32 of the other side. FLOPs: 18 Sq Sk HS a head. Bound by FMA. Share of the roofline:
-// not yet measured.
+// through the queries for dk and dv. 256 threads, 8 a row, 2 blocks an SM (1 above 128 channels); four tiles of 32 rows
+// in shared memory, 4 (128 (HS + 1) + 2112) bytes. No atomics: each sum is taken by one thread in the order of the keys
+// or queries. Bytes: a tile of rows is read once for each block of 32 of the other side. FLOPs: 18 Sq Sk HS a head.
+// Bound by FMA. Share of the roofline: not yet measured.
 #include "cuda/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
@@ -22,6 +22,9 @@ namespace {
 
 constexpr int kRows = 32, kThreads = 256, kTeam = 8;  // threads of a row
 constexpr int kEach = kRows / kTeam;                  // scores of a thread
+// Of an SM, by the shared memory of the tiles; aiming at more, ptxas spills.
+template <int kHead>
+constexpr int kBlocks = kHead > 128 ? 1 : 2;
 constexpr float kNone = -__builtin_huge_valf();
 
 template <typename T>
@@ -146,7 +149,7 @@ VC_DEVICE void store_row(const Arguments<T>& p, const Rows3<T>& to, const Place<
 }
 
 template <typename T, int kHead>
-__global__ void __launch_bounds__(kThreads) query_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
   const Place<T> at(p);
   const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;
@@ -213,7 +216,7 @@ __global__ void __launch_bounds__(kThreads) query_kernel(Arguments<T> p) {
 }
 
 template <typename T, int kHead>
-__global__ void __launch_bounds__(kThreads) key_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
   const Place<T> at(p);
   const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;

@@ -20,7 +20,7 @@ struct AvgGradArgs {
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kGatherThreads) avg_pool_grad_kernel(AvgGradArgs<T> a) {
+__global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) avg_pool_grad_kernel(AvgGradArgs<T> a) {
   int n, at[3], column, index;
   if (!a.positions.place(&n, at, &column, &index)) return;
   const PoolAxis* axis = a.pool.axis;

@@ -81,7 +81,7 @@ struct DepthwiseArgs {
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kGatherThreads) depthwise_grad_input_kernel(DepthwiseArgs<T> a) {
+__global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) depthwise_grad_input_kernel(DepthwiseArgs<T> a) {
   int n, at[3], column, index;
   if (!a.positions.place(&n, at, &column, &index)) return;
   const auto c = static_cast<size_t>(column * V);

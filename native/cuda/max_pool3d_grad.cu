@@ -49,7 +49,7 @@ VC_DEVICE void load_taps(Global<const uint16_t> from, size_t at, int (&tap)[V]) 
 }
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kGatherThreads) find_maxima_kernel(MaxGradArgs<T> a) {
+__global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) find_maxima_kernel(MaxGradArgs<T> a) {
   int n, at[3], column, index;
   if (!a.positions.place(&n, at, &column, &index)) return;
   const PoolAxis* axis = a.pool.axis;
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kGatherThreads) find_maxima_kernel(MaxGradArgs
 }
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kGatherThreads) gather_kernel(MaxGradArgs<T> a) {
+__global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) gather_kernel(MaxGradArgs<T> a) {
   int n, at[3], column, index;
   if (!a.positions.place(&n, at, &column, &index)) return;
   const PoolAxis* axis = a.pool.axis;

@@ -1,6 +1,7 @@
 #pragma once
 // Ops over many dense tensors at once: as many tensors a launch as its arguments can describe, a block per chunk.
 #include "cuda/primitives/kernel.h"
+#include "runtime/dense.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -23,25 +24,6 @@ struct TensorTable {
     return k;
   }
 };
-
-inline bool is_dense(const Tensor& t) {
-  int64_t step = 1;
-  for (int d = t.rank - 1; d >= 0; --d) {
-    if (t.shape[d] != 1 && t.strides[d] != step) return false;
-    step *= t.shape[d];
-  }
-  return t.dtype == DType::f32;
-}
-
-inline bool all_dense(const Call& call) {
-  for (int i = 0; i < call.inputs; ++i) {
-    if (!is_dense(call.in[i])) return false;
-  }
-  for (int i = 0; i < call.outputs; ++i) {
-    if (!is_dense(call.out[i])) return false;
-  }
-  return true;
-}
 
 inline int64_t tensor_chunks(const Tensor& t) { return (t.elements() + kTensorChunk - 1) / kTensorChunk; }
 

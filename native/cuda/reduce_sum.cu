@@ -73,13 +73,18 @@ __global__ void __launch_bounds__(kColumnThreads) row_kernel(Arguments<T> p) {
   const Shared<float> shared = shared_array<float>(0, kColumnThreads / kWarpSize);
   const int64_t i = int64_t{blockIdx.x} / p.chunks, chunk = int64_t{blockIdx.x} % p.chunks;
   const int64_t first = i * p.rows + chunk * p.chunk_rows, count = min(p.chunk_rows, p.rows - chunk * p.chunk_rows);
-  const int64_t vectors = p.channels / V;
+  const auto vectors = static_cast<int>(p.channels / V), thread = static_cast<int>(threadIdx.x);
+  const int rows = kColumnThreads / vectors, columns = kColumnThreads % vectors;  // of a step
+  int64_t row = thread / vectors;
+  int column = thread % vectors;
   float sum = 0;
-  for (int64_t at = threadIdx.x; at < count * vectors; at += kColumnThreads) {
+  while (row < count) {
     float v[V];
-    load_values(p.x, static_cast<size_t>((first + at / vectors) * p.x_stride + at % vectors * V), v);
+    load_values(p.x, static_cast<size_t>((first + row) * p.x_stride + int64_t{column} * V), v);
 #pragma unroll
     for (int k = 0; k < V; ++k) sum += v[k];
+    row += rows, column += columns;
+    if (column >= vectors) column -= vectors, ++row;
   }
   sum = warp_sum(sum);
   if (lane_id() == 0) shared.store(static_cast<uint32_t>(warp_id()), sum);

@@ -11,6 +11,7 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
 constexpr int kGatherThreads = 256;
+constexpr int kGatherBlocks = 4;  // of an SM, 64 registers a thread: aiming at more, ptxas spills
 
 // The windows along an axis that have position `at`.
 struct WindowRange {

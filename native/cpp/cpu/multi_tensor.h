@@ -1,30 +1,12 @@
 #pragma once
 // Ops over many dense tensors at once: what optimizers do to all parameters.
 #include "cpu/simd.h"
+#include "runtime/dense.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
 constexpr int64_t kTensorChunk = 16384;  // elements of a task
-
-inline bool is_dense(const Tensor& t) {
-  int64_t step = 1;
-  for (int d = t.rank - 1; d >= 0; --d) {
-    if (t.shape[d] != 1 && t.strides[d] != step) return false;
-    step *= t.shape[d];
-  }
-  return t.dtype == DType::f32;
-}
-
-inline bool all_dense(const Call& call) {
-  for (int i = 0; i < call.inputs; ++i) {
-    if (!is_dense(call.in[i])) return false;
-  }
-  for (int i = 0; i < call.outputs; ++i) {
-    if (!is_dense(call.out[i])) return false;
-  }
-  return true;
-}
 
 // Chunks of the inputs first, first + step, ...: of one tensor after the other.
 inline int64_t tensor_chunks(const Call& call, int first, int step) {
