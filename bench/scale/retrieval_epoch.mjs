@@ -1,6 +1,7 @@
 // A retrieval epoch at the size of HowTo100M: the plan of all batches over VIDEOS x WIDTH vectors in float16, searched exactly.
 // Prints the clock, the processor time and the peak memory beside the matrix. Outside CI: minutes.
 //   node scripts/build.mjs && node bench/scale/retrieval_epoch.mjs [--videos 1000000] [--width 768] [--batches 31250]
+import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { planRetrieval } from "../../dist/data/retrieval.js";
 import { configure, dispose } from "../../dist/ops.js";
