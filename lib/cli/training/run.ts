@@ -8,6 +8,7 @@ import type { Task, TrainingData } from "../../train/task.js";
 import { type Evaluation, Trainer } from "../../train/trainer.js";
 import { prepareContrastive } from "./contrastive_run.js";
 import { preparePretraining } from "./pretraining_run.js";
+import { prepareCoin, prepareCrossTask } from "./step_runs.js";
 import type { TrainConfig } from "./schema.js";
 
 /** What a configuration comes to: model, data and what is done with them. */
@@ -36,12 +37,16 @@ export function prepareRun(
   switch (config.task) {
     case "contrastive":
       return prepareContrastive(config, file, onProgress);
+    case "coin":
+      return prepareCoin(config, file);
+    case "crosstask":
+      return prepareCrossTask(config, file);
     case "pretraining":
       return preparePretraining(config, file);
   }
 }
 
-const perUpdate = ({ batch, accumulate = 1 }: TrainConfig): number => batch * accumulate;
+const perUpdate = ({ batch = 1, accumulate = 1 }: TrainConfig): number => batch * accumulate;
 
 /** Steps of a run: those of the configuration, or as many as its epochs take. */
 export const stepsOf = (config: TrainConfig, { examples }: Pick<PreparedRun, "examples">): number =>

@@ -122,6 +122,14 @@ const packed = {
   workers: z.number().int().nonnegative().optional(),
 };
 
+/** Long videos, one a step, in windows of what the model takes. */
+const longVideos = {
+  ...run,
+  batch: z.literal(1).optional(),
+  model,
+  checkpointing: z.boolean().optional(),
+};
+
 /** What `videoclip train --config` reads. Paths are relative to the file. */
 export const trainConfig = z.discriminatedUnion("task", [
   z.strictObject({
@@ -149,6 +157,37 @@ export const trainConfig = z.discriminatedUnion("task", [
     checkpointing: z.boolean().optional(),
   }),
   z.strictObject({
+    task: z.literal("coin"),
+    ...longVideos,
+    data: z.strictObject({
+      /** COIN.json */
+      annotations: z.string(),
+      features: z.string(),
+      /** Default: training. */
+      subset: z.string().optional(),
+      /** Seconds between two windows; default 8. */
+      step: positive.optional(),
+    }),
+  }),
+  z.strictObject({
+    task: z.literal("crosstask"),
+    ...longVideos,
+    data: z.strictObject({
+      /** tasks_primary.txt */
+      tasks: z.string(),
+      /** Folder of {task}_{video}.csv. */
+      annotations: z.string(),
+      /** Lists whose videos are taken (videos.csv), and those whose videos are not (videos_val.csv). Default: all annotated. */
+      videos: z.string().optional(),
+      without: z.string().optional(),
+      features: z.string(),
+      /** Videos of each task, drawn by the seed; the paper takes 30. Default: all. */
+      perTask: positive.optional(),
+      /** Seconds between two windows; default 16. */
+      step: positive.optional(),
+    }),
+  }),
+  z.strictObject({
     task: z.literal("pretraining"),
     ...run,
     model: z.strictObject({
@@ -167,4 +206,6 @@ export const trainConfig = z.discriminatedUnion("task", [
 
 export type TrainConfig = z.infer<typeof trainConfig>;
 export type ContrastiveConfig = Extract<TrainConfig, { task: "contrastive" }>;
+export type CoinConfig = Extract<TrainConfig, { task: "coin" }>;
+export type CrossTaskConfig = Extract<TrainConfig, { task: "crosstask" }>;
 export type PretrainingConfig = Extract<TrainConfig, { task: "pretraining" }>;
