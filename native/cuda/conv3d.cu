@@ -23,8 +23,7 @@ namespace {
 template <typename T>
 Status conv3d(const Call& call) {
   const Conv3dArgs a(call);
-  const int64_t channels = call.in[0].shape[4];
-  if (a.groups > 1 && a.groups == channels && a.groups == a.out_channels) return depthwise<T>(call, a);
+  if (a.is_depthwise(call.in[0].shape[4])) return depthwise<T>(call, a);
   // X3D has 54 and 108 channels
   return convolve_rows<gemm::Features<true, false, true>, gemm::Features<false, false, false>, T>(call, a);
 }

@@ -65,7 +65,7 @@ Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, 
   out.residual = global<const T>(residual);
   out.residual_stride = residual ? residual.strides[3] : 0;
   out.columns = static_cast<int>(columns / a.groups);
-  out.activation = a.activation == kConvRelu ? kRelu : kNone;
+  out.activation = static_cast<int>(a.activation);
   p.b = {global<const T>(weight).offset(static_cast<size_t>(channel * K)), K, out.columns, static_cast<int>(K)};
   p.groups = static_cast<int>(a.groups);
   p.group_channels = static_cast<int>(unit);
@@ -101,7 +101,6 @@ Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
 // By the form of the windows. Features of a pointwise convolution, and of any other.
 template <class Pointwise, class Windowed, typename T>
 Status convolve_rows(const Call& call, const Conv3dArgs& a) {
-  if (a.activation == kConvSwish) return {"conv3d: swish is for depthwise convolutions"};
   const Tensor &x = call.in[0], &y = call.out[0];
   const int64_t rows = y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3], columns = a.taps() * x.shape[4] / a.groups;
   if (rows > 0x7fffffff || columns > 0x7fffffff - 128) return {"conv3d: more than 2^31 - 1 positions or taps"};
