@@ -268,23 +268,23 @@ export const conv3d = defineOp<Conv3dAttrs>({
     ...unaryKinds.flatMap((activation) => [
       {
         name: `${activation} of a pointwise convolution`,
-        inputs: [{ shape: [2, 1, 5, 7, 24] }, { shape: [70, 24, 1, 1, 1], scale: 0.4 }, { shape: [70] }],
-        attrs: conv3dAttrs({ outChannels: 70, kernel: [1, 1, 1], split: [64, 6], activation }),
+        inputs: [{ shape: [2, 1, 3, 5, 16] }, { shape: [38, 16, 1, 1, 1], scale: 0.4 }, { shape: [38] }],
+        attrs: conv3dAttrs({ outChannels: 38, kernel: [1, 1, 1], split: [32, 6], activation }),
       },
       {
         name: `${activation} of 1x3x3 with residual`,
         inputs: [
-          { shape: [1, 2, 5, 7, 5] },
-          { shape: [21, 5, 1, 3, 3], scale: 0.3 },
-          { shape: [21] },
-          { shape: [1, 2, 5, 7, 21] },
+          { shape: [1, 2, 3, 5, 5] },
+          { shape: [17, 5, 1, 3, 3], scale: 0.3 },
+          { shape: [17] },
+          { shape: [1, 2, 3, 5, 17] },
         ],
-        attrs: conv3dAttrs({ outChannels: 21, kernel: [1, 3, 3], low: [0, 1, 1], activation }),
+        attrs: conv3dAttrs({ outChannels: 17, kernel: [1, 3, 3], low: [0, 1, 1], activation }),
       },
       {
         name: `${activation} of a depthwise convolution along frames`,
-        inputs: [{ shape: [2, 6, 2, 3, 20] }, { shape: [20, 1, 3, 1, 1] }, { shape: [20] }],
-        attrs: conv3dAttrs({ outChannels: 20, kernel: [3, 1, 1], low: [1, 0, 0], groups: 20, activation }),
+        inputs: [{ shape: [2, 5, 1, 3, 10] }, { shape: [10, 1, 3, 1, 1] }, { shape: [10] }],
+        attrs: conv3dAttrs({ outChannels: 10, kernel: [3, 1, 1], low: [1, 0, 0], groups: 10, activation }),
       },
     ]),
     {
@@ -321,6 +321,28 @@ export const conv3d = defineOp<Conv3dAttrs>({
       name: "depthwise 3x3x3 past the caches",
       inputs: [x(1, 3, 100, 131, 54), w(54, 1, 3, 3, 3)],
       attrs: conv3dAttrs({ outChannels: 54, kernel: [3, 3, 3], low: [1, 1, 1], groups: 54 }),
+    },
+    // lines of 16, 8, 4 and 2 bytes' multiples; tiles that end in a line, in a frame and behind 4 of them
+    ...[16, 36, 14, 9].map((size) => ({
+      name: `stem of ${size} columns`,
+      inputs: [x(2, 2, 2 * size + 3, size, 3), w(45, 3, 1, 3, 3), w(45)],
+      attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1], activation: "relu" }),
+    })),
+    {
+      name: "1x7x7 stem",
+      inputs: [x(2, 3, 33, 40, 3), w(70, 3, 1, 7, 7), w(70)],
+      attrs: conv3dAttrs({ outChannels: 70, kernel: [1, 7, 7], stride: [2, 2, 2], low: [0, 3, 3], activation: "relu" }),
+    },
+    {
+      name: "1x7x7 stem of even padding, with residual",
+      inputs: [x(1, 2, 20, 24, 3), w(24, 3, 1, 7, 7), null, x(1, 2, 8, 11, 24)],
+      attrs: conv3dAttrs({
+        outChannels: 24,
+        kernel: [1, 7, 7],
+        stride: [1, 2, 2],
+        low: [0, 0, 2],
+        high: [0, 1, 1],
+      }),
     },
     {
       name: "many tiles",

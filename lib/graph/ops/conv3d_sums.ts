@@ -9,7 +9,10 @@ const LINES = 8;
 function parts(a: Conv3dAttrs, channels: number, [, T, H, W]: readonly number[]) {
   const bands = Math.ceil(H / LINES);
   return isDepthwise(a, channels)
-    ? { count: T * bands, of: (m: number) => Math.floor(m / W / H) * bands + Math.floor((Math.floor(m / W) % H) / LINES) }
+    ? {
+        count: T * bands,
+        of: (m: number) => Math.floor(m / W / H) * bands + Math.floor((Math.floor(m / W) % H) / LINES),
+      }
     : { count: Math.ceil((T * H * W) / POSITIONS), of: (m: number) => Math.floor(m / POSITIONS) };
 }
 

@@ -1,12 +1,4 @@
-import {
-  binary,
-  type Conv3dAttrs,
-  conv3d,
-  type LinearAttrs,
-  linear,
-  type UnaryKind,
-  unary,
-} from "../ops/index.js";
+import { binary, type Conv3dAttrs, conv3d, type LinearAttrs, linear, type UnaryKind, unary } from "../ops/index.js";
 import { type Node, type OpDefinition, sameShape, type Tensor } from "../tensor.js";
 import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../trace.js";
 

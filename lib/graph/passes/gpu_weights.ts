@@ -1,4 +1,13 @@
-import { cast, type Conv3dAttrs, conv3d, conv3dGradInput, conv3dSums, isDepthwise, linear, permute } from "../ops/index.js";
+import {
+  cast,
+  type Conv3dAttrs,
+  conv3d,
+  conv3dGradInput,
+  conv3dSums,
+  isDepthwise,
+  linear,
+  permute,
+} from "../ops/index.js";
 import type { OpDefinition, Tensor } from "../tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../trace.js";
 
