@@ -36,12 +36,12 @@ say("1 of 3: video encoder, on single clips");
 const accuracies = await trainEncoder({
   folder: join(out, "encoder"),
   seed,
-  steps: 7000,
+  steps: 3000,
   batch: 32,
   rate: 3e-3,
   threads,
   signal,
-  onStep: every(100, (step, loss) => `  step ${step} of 7000, loss ${loss.toFixed(3)}`),
+  onStep: every(100, (step, loss) => `  step ${step} of 3000, loss ${loss.toFixed(3)}`),
 });
 say(`  right on clips of other videos: ${JSON.stringify(accuracies)}`);
 
@@ -50,7 +50,7 @@ const weights = join(out, "encoder/encoder.safetensors");
 const preset = resolvePreset("shapes");
 const encoder = await loadVideoEncoder({ model: "s3d-tiny", device: "cpu", threads, weights, preset });
 const onVideo = every(250, (done) => `  ${done} videos`);
-const pack = await makeDataset(encoder, out, { seed, count: 3000, vocab, onVideo });
+const pack = await makeDataset(encoder, out, { seed, count: 2000, vocab, onVideo });
 encoder.dispose();
 
 say("3 of 3: VideoCLIP, on overlapping clips and retrieved hard negatives");
@@ -60,7 +60,7 @@ const model = await trainPairs({
   vocab,
   encoder: weights,
   seed,
-  steps: 1500,
+  steps: 1000,
   rate: 1e-3,
   videos: 16,
   pairs: 8,
@@ -68,7 +68,7 @@ const model = await trainPairs({
   retrieval: {},
   threads,
   signal,
-  onStep: every(100, (step, loss) => `  step ${step} of 1500, loss ${loss.toFixed(3)}`),
+  onStep: every(100, (step, loss) => `  step ${step} of 1000, loss ${loss.toFixed(3)}`),
 });
 model.dispose();
 cpSync(join(out, "videoclip/model"), join(out, "model"), { recursive: true });
