@@ -47,17 +47,17 @@ for (const [i, { text, video, start, end }] of asked.entries()) {
   const hits = videoclip("search", text, "--index", index, "--top", "3", "--per-video", "1", "--json", ...html)
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as { path: string; start: number; end: number; score: number });
+    .map((line) => JSON.parse(line) as { video: string; start: number; end: number; score: number });
   const [best] = hits;
-  const right = best.path.endsWith(video) && best.start < end && best.end > start;
+  const right = best.video.endsWith(video) && best.start < end && best.end > start;
   if (right) found++;
   process.stdout.write(`"${text}" happens in ${video}, ${start} to ${end} s\n`);
   for (const hit of hits) {
-    const name = hit.path.slice(hit.path.lastIndexOf("/") + 1);
+    const name = hit.video.slice(hit.video.lastIndexOf("/") + 1);
     process.stdout.write(`  ${name}  ${hit.start} to ${hit.end} s  score ${hit.score.toFixed(2)}\n`);
   }
 }
 process.stdout.write(
   `\n${found} of ${asked.length} events found first. demo/search.html shows the first answer, demo/events.jsonl what is in the videos.\n` +
-    'Ask for something else: npx videoclip search "a large red star turns clockwise" --index demo/index\n',
+    'Ask for something else: node dist/cli/main.js search "a large red star turns clockwise" --index demo/index\n',
 );

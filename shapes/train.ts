@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { loadVideoEncoder } from "../dist/models/load.js";
 import { resolvePreset } from "../dist/video/presets.js";
 import { makeDataset, writeVocabulary } from "./dataset.js";
+import { writeLog } from "./log.js";
 import { trainEncoder } from "./train_encoder.js";
 import { trainPairs } from "./train_pairs.js";
 
@@ -72,4 +73,5 @@ const model = await trainPairs({
 });
 model.dispose();
 cpSync(join(out, "videoclip/model"), join(out, "model"), { recursive: true });
+writeLog(join(out, "model/log.jsonl"), { encoder: join(out, "encoder"), videoclip: join(out, "videoclip") });
 say(`The model is in ${join(out, "model")}; npm run eval:shapes -- --model ${join(out, "model")} judges it`);

@@ -23,7 +23,7 @@ test("it finds held-out combinations, motions and moments; controls do not", asy
   assert.ok(motion["R@1"] >= 0.5, `motion R@1 ${motion["R@1"]}`);
   assert.ok(localisation["R1@0.5"] >= 0.6, `R1@0.5 ${localisation["R1@0.5"]}`);
   for (const { controls, ...found } of [retrieval, motion]) {
-    assert.ok(Math.max(controls.meanColour, controls.shuffledFrames) < 0.75 * found["R@1"], JSON.stringify(controls));
+    assert.ok(Math.max(controls.meanColour, controls.shuffledFrames) < found["R@1"] - 0.1, JSON.stringify(controls));
   }
 });
 
