@@ -33,6 +33,11 @@ export interface TrainerOptions {
   accumulate?: number;
   /** Probability of dropout where the model has it. Default 0. */
   dropout?: number;
+  /**
+   * Activation checkpointing: blocks (numbered layers) are computed again in the backward pass, in place of being kept. Less
+   * memory, about a third more time, the same bits. Default false.
+   */
+  checkpointing?: boolean;
   /** Of everything random inside the model: dropout. Data has its own. Default 0. */
   seed?: number;
   /** Folder of `checkpoints/` and `metrics.jsonl`. Without one nothing is written. */
@@ -235,12 +240,12 @@ export class Trainer {
 
   /** The program of these shapes; makes what it keeps in the store. */
   #program(batch: Batch, part: StepPart): Program {
-    const { device, task, dropout } = this.options;
+    const { device, task, dropout, checkpointing } = this.options;
     const shapes = Object.entries(batch.inputs).map(
       ([name, { data, shape }]) => `${name} ${data.constructor.name} ${shape.join()}`,
     );
     return this.#programs.get(`${part}; ${shapes.join("; ")}`, () => {
-      const { graph, trained, model } = traceStep(task, batch, this.optimizer, part, { dropout });
+      const { graph, trained, model } = traceStep(task, batch, this.optimizer, part, { dropout, checkpointing });
       for (const entry of model) this.#model.set(entry.key, entry);
       for (const entry of trained) {
         this.#trained.set(entry.key, entry);
