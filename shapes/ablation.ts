@@ -14,7 +14,7 @@ const { values } = parseArgs({
   options: {
     run: { type: "string", default: "shapes/run" },
     seeds: { type: "string", default: "1,2,3,4,5" },
-    steps: { type: "string", default: "400" },
+    steps: { type: "string", default: "300" },
     threads: { type: "string" },
   },
 });
@@ -53,7 +53,7 @@ async function judge(arm: keyof typeof ARMS, seed: number): Promise<number> {
     steps: Number(values.steps),
     rate: 1e-3,
     videos: 16,
-    pairs: 8,
+    pairs: 4,
     threads,
   });
   const found: number[] = [];
