@@ -1,4 +1,5 @@
 /** Metrics of the benchmarks, over scores or over submissions as files. */
+export { windowStarts } from "../models/videoclip_windows.js";
 export { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments, type MomentRanking } from "./didemo.js";
 export { type Interval, iou } from "./intervals.js";
 export { orderedAssignment, type StepMetrics, stepMetrics, type StepVideo } from "./localisation.js";
@@ -15,6 +16,10 @@ export {
   readMomentPredictions,
   readMomentTruth,
 } from "./qvhighlights_files.js";
+export { predictDidemo, predictQVHighlights } from "./predict/moments.js";
+export type { FeatureSource, PredictOptions } from "./predict/options.js";
+export { predictCoin, predictCrossTask } from "./predict/steps.js";
+export { captionsOf, predictChoices, predictRetrieval, type RetrievalPair } from "./predict/text.js";
 export {
   type Rank,
   retrievalMetrics,
@@ -30,6 +35,5 @@ export {
   secondLabels,
   type SegmentationMetrics,
   segmentationMetrics,
-  windowStarts,
   zeroShotLabels,
 } from "./segmentation.js";

@@ -1,5 +1,5 @@
 // VideoClip through its public interface: the golden rows, the batch, the windows, the files.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -11,6 +11,7 @@ import { hashValues } from "../../dist/nn/random_weights.js";
 import { openWeights, writeSafetensors } from "../../dist/weights/index.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+import { spread } from "./shards.js";
 import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
 
 const test = suite("videoclip");
@@ -252,6 +253,19 @@ test("a saved model is the same model", async () => {
   await refuses(() => VideoClip.load(dir, cpu), WeightsError, /config\.json.*"videoclip", found "bert"/);
 });
 
+test("a model saved as f16 takes half the room and is near", async () => {
+  const [whole, half] = [join(folder, "saved-f32"), join(folder, "saved-f16")];
+  await model.save(whole);
+  await model.save(half, { dtype: "f16" });
+  const size = (dir: string) => statSync(join(dir, "model.safetensors")).size;
+  assert.ok(size(half) < 0.55 * size(whole));
+  const again = await VideoClip.load(half, cpu);
+  const [near, exact] = [(await again.embedText(texts)).rows, (await model.embedText(texts)).rows];
+  const error = Math.hypot(...near.map((v, i) => v - exact[i])) / Math.hypot(...exact);
+  assert.ok(error > 0 && error < 1e-2, `${error}`);
+  again.dispose();
+});
+
 test("a checkpoint that lacks keys or has others is refused with their names", async () => {
   const wrong = new Map(stored);
   const lost = "mmmodel.text_encoder.encoder.layer.1.output.dense.bias";
@@ -298,6 +312,15 @@ test("one set of weights for both sides", async () => {
   assert.equal((await again.embedText(texts)).rows, (await shared.embedText(texts)).rows);
   again.dispose();
   shared.dispose();
+});
+
+test("a folder with its weights in several files", async () => {
+  const dir = join(folder, "spread");
+  await model.save(dir);
+  await spread(dir);
+  const parts = await VideoClip.load(dir, cpu);
+  assert.equal((await parts.embedText(texts)).rows, (await model.embedText(texts)).rows);
+  parts.dispose();
 });
 
 test.after(() => {
