@@ -11,6 +11,10 @@ NAMES = {"f32": torch.float32, "bf16": torch.bfloat16}
 def build(job):
     torch.set_num_threads(job["threads"])
     spec = job["spec"]
+    if spec["kind"] == "train":
+        from torch_train import build_train
+
+        return build_train(job)
     if spec["kind"] == "model":
         if spec["model"] != "s3d":
             raise ValueError("torchvision has S3D alone")

@@ -7,8 +7,11 @@ import { parametersOf } from "../../dist/models/parameters.js";
 import { serve } from "../harness/child.js";
 import { graphOf, weightOf } from "../harness/graph.js";
 import { fill, inputsOf } from "../harness/inputs.js";
+import { trainStep } from "../harness/train.js";
 
-await serve(async ({ spec, threads, precision }) => {
+await serve(async (job) => {
+  const { spec, threads, precision } = job;
+  if (spec.kind === "train") return trainStep(spec, job);
   const device = createDevice({ threads, precision });
   const graph = graphOf(spec, false);
   for (const [key, shape] of parametersOf(graph)) device.parameters.set(key, shape, weightOf(key, shape));

@@ -57,6 +57,7 @@ export function graphOf(spec: Spec, channelsFirst: boolean): Graph {
       const encoder = spec.model === "bert" ? bert : mobileBert;
       return { y: encoder({ ids, types, mask, present }, config) };
     }
+    if (spec.kind === "train") throw new Error("a step is a graph of its own: trainStep");
     const { x } = inputs;
     return { y: build(channelsFirst ? applyOp(permute, [x], { order: [0, 2, 3, 4, 1] })[0] : x, spec) };
   });

@@ -28,6 +28,7 @@ export function inputsOf(spec: Spec, channelsFirst: boolean): Record<string, Cas
     const rows: CaseInput = { shape: [spec.rows, spec.width], dtype: "f32", at };
     return { query: { shape: [1, spec.width], dtype: "f32", at: Math.sin }, rows };
   }
+  if (spec.kind === "train") throw new Error("a step has a batch of its own: trainBatch");
   const [N, T, H, W, C] = inputShape(spec);
   return { x: { shape: channelsFirst ? [N, C, T, H, W] : [N, T, H, W, C], dtype: "f32", at: Math.sin } };
 }

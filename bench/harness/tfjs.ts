@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type { Build } from "./child.js";
 import { inputShape, type Triple } from "./spec.js";
 import { tfText, type TfText } from "./tfjs_text.js";
+import { tfTrain, type TfTrain } from "./tfjs_train.js";
 
 export const bench = createRequire(new URL("../package.json", import.meta.url));
 
@@ -13,11 +14,10 @@ export interface TfTensor {
 }
 
 /** The part of TensorFlow.js that is used here; its own types are there only once the peers are installed. */
-export interface Tf extends TfText {
+export interface Tf extends TfText, TfTrain {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
   randomUniform(shape: number[], low: number, high: number): TfTensor;
-  zeros(shape: number[]): TfTensor;
   conv3d(x: TfTensor, weight: TfTensor, stride: number, padding: "same"): TfTensor;
   maxPool3d(x: TfTensor, kernel: Triple, stride: Triple, padding: "same"): TfTensor;
   add(a: TfTensor, b: TfTensor): TfTensor;
@@ -32,6 +32,7 @@ export function tfjs(activate: (tf: Tf) => Promise<void>): Build {
     await activate(tf);
     if (spec.kind === "model") throw new Error("whole models take minutes");
     if (spec.kind === "text") return tfText(tf, spec);
+    if (spec.kind === "train") return tfTrain(tf, spec);
     if (spec.kind === "top_k") throw new Error("it has no array of that size");
     const x = tf.randomUniform(inputShape(spec), -1, 1);
     if (spec.kind === "max_pool") {
