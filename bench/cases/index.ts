@@ -91,6 +91,17 @@ export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
   },
   mobilebert: { about: "MobileBERT to hidden states", cases: [text("mobilebert", 1, 128)] },
   train: { about: "a whole training step of VideoCLIP: forward, backward, clipping, Adam", cases: train },
+  contrastive: {
+    about: "InfoNCE forward and backward, against the three matrix products alone of one that stores its scores",
+    cases: [
+      {
+        name: "InfoNCE 8192 x 512 f32, forward and backward",
+        spec: { kind: "contrastive", rows: 8192, width: 512 },
+        precision: "f32",
+        peers: ["three_products", "torch"],
+      },
+    ],
+  },
   topk: {
     about: "exact search of one query, against a memcpy that reads and writes as many bytes together",
     cases: [

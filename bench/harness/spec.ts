@@ -24,6 +24,8 @@ export type Spec =
       textLayers: number;
       pairs: number;
     }
+  /** InfoNCE of `rows` pairs of vectors of `width` floats and its gradients. */
+  | { kind: "contrastive"; rows: number; width: number }
   /** The k best of `rows` vectors of `width` floats by dot product with one query. */
   | { kind: "top_k"; rows: number; width: number; k: number }
   | { kind: "max_pool"; shape: number[]; kernel: Triple; stride: Triple; pad: Triple };

@@ -33,6 +33,7 @@ export function tfjs(activate: (tf: Tf) => Promise<void>): Build {
     if (spec.kind === "model") throw new Error("whole models take minutes");
     if (spec.kind === "text") return tfText(tf, spec);
     if (spec.kind === "train") return tfTrain(tf, spec);
+    if (spec.kind === "contrastive") throw new Error("scores of 256 MB and their gradients are too much for it");
     if (spec.kind === "top_k") throw new Error("it has no array of that size");
     const x = tf.randomUniform(inputShape(spec), -1, 1);
     if (spec.kind === "max_pool") {
