@@ -2,7 +2,12 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-interface Row {
+/** The processor, from the name of the file of results: `cpu-<processor>-<cores>.jsonl`. */
+interface Measured {
+  cpu: string;
+}
+
+interface Row extends Measured {
   bench: string;
   case: string;
   ours_ms: number;
@@ -12,7 +17,7 @@ interface Row {
   runs: number;
 }
 
-interface ExtractRow {
+interface ExtractRow extends Measured {
   bench: "extract";
   case: string;
   clips: number;
@@ -59,15 +64,18 @@ function chart(title: string, rows: Row[]): string {
 export function report(): void {
   const lines = readdirSync(`${folder}results`)
     .filter((name) => name.startsWith("cpu-") && name.endsWith(".jsonl"))
-    .flatMap((name) => readFileSync(`${folder}results/${name}`, "utf8").trim().split("\n"))
-    .map((line) => JSON.parse(line) as Row | ExtractRow);
+    .flatMap((name) => {
+      const cpu = name.split("-")[1];
+      const rows = readFileSync(`${folder}results/${name}`, "utf8").trim().split("\n");
+      return rows.map((line): Row | ExtractRow => ({ cpu, ...JSON.parse(line) }));
+    });
   // of a case that was measured again the last session counts
   const last = new Map(lines.map((row) => ["peer" in row ? `${row.case}, ${row.peer}` : row.case, row]));
   const rows = [...last.values()].filter((row): row is Row => row.bench !== "extract");
   const whole = [...last.values()].filter((row): row is ExtractRow => row.bench === "extract");
   const text = [
     table(
-      ["case", "videoclip", "peer", "its time", "ratio", "runs"],
+      ["case", "videoclip", "peer", "its time", "ratio", "runs", "CPU"],
       rows.map((row) => [
         row.case,
         figure(row.ours_ms),
@@ -75,6 +83,7 @@ export function report(): void {
         figure(row.peer_ms),
         row.ratio.toFixed(2),
         String(row.runs),
+        row.cpu,
       ]),
     ),
     chart(
@@ -95,6 +104,7 @@ export function report(): void {
         "overhead",
         "peak RSS MB",
         "event loop p99 ms",
+        "CPU",
       ],
       whole.map((row) => [
         row.case,
@@ -102,6 +112,7 @@ export function report(): void {
         ...[row.wall_s, row.decode_cpu_s, row.compute_cpu_s].map(figure),
         row.overhead.toFixed(2),
         ...[row.peak_rss_mb, row.event_loop_p99_ms].map(figure),
+        row.cpu,
       ]),
     ),
   ].join("\n\n");

@@ -114,6 +114,12 @@ export type {
 export { openWeights, type StoredDType, type StoredTensor, type Tree, type WeightsFile } from "./weights/index.js";
 export { accuracy, shuffledBatches } from "./train/batches.js";
 export { Checkpoints, type TrainingState } from "./train/checkpoint.js";
+export {
+  type HardNegatives,
+  PackedPairs,
+  type PackedPairsOptions,
+  type PackedPairsProgress,
+} from "./train/packed_pairs.js";
 export { initializeParameters, parametersOfTask } from "./train/initialize.js";
 export { type MetricsLine, readMetrics } from "./train/metrics.js";
 export {

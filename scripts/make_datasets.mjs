@@ -1,9 +1,11 @@
 // Miniatures of the published datasets: a few invented entries each, in exactly the files and columns of the originals, with
 // what the originals are known to contain (NaN captions, rolling captions, quotes, missing durations).
-//   node scripts/make_datasets.mjs FOLDER
+//   node scripts/make_datasets.mjs FOLDER [--features WIDTH] [--videos SECONDS]
+// --features adds features/ for all of them, and what a small text model is made from; --videos adds videos of the first three.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 
 const STEPS = ["cut the onion", "heat the oil", "stir the soup", "add salt", "serve it in a bowl"];
 const VIDEOS = ["aaaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc"];
@@ -135,6 +137,7 @@ export function makeDatasets(folder) {
     "crosstask/videos.csv",
     `23521,${VIDEOS[0]},https://example.org/a\n40567,${VIDEOS[1]},https://example.org/b\n`,
   );
+  write("crosstask_videos_val", "crosstask/videos_val.csv", `40567,${VIDEOS[1]},https://example.org/b\n`);
   write("crosstask_a", `crosstask/annotations/23521_${VIDEOS[0]}.csv`, "1,2.5,4.1\n3,9,10\n");
   write("crosstask_b", `crosstask/annotations/40567_${VIDEOS[1]}.csv`, "2,0,3.5\n");
 
@@ -163,10 +166,98 @@ export function makeDatasets(folder) {
   return files;
 }
 
+/** Names of the videos that the miniatures are about. */
+const ALL = [
+  ...VIDEOS,
+  `${VIDEOS[0]}_60.0_210.0`,
+  ...["video0", "video1", "video9770", "video9771", "1001", "1002", "1003", "x", "1", "2"],
+];
+
+/** Writes features of unit length `[80, width]` of every video, f32 `.npy`, into `folder/features`; the same ones every time. */
+export function makeFeatures(folder, width = 512) {
+  const features = join(folder, "features");
+  mkdirSync(features, { recursive: true });
+  const rows = 80;
+  const header = (text) => {
+    const bytes = Buffer.alloc(128, " "); // magic, version, length of the rest, a dictionary in Python, spaces, a new line
+    bytes.write("\x93NUMPY\x01\x00", 0, "latin1");
+    bytes.writeUInt16LE(118, 8);
+    bytes.write(text, 10, "latin1");
+    bytes[127] = 10;
+    return bytes;
+  };
+  ALL.forEach((video, v) => {
+    let state = v + 1;
+    const values = new Float32Array(rows * width);
+    for (let i = 0; i < values.length; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      values[i] = (state / 2 ** 32 - 0.5) * Math.sqrt(12 / width);
+    }
+    const head = header(`{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${width}), }`);
+    writeFileSync(join(features, `${video}.npy`), Buffer.concat([head, Buffer.from(values.buffer)]));
+  });
+  return features;
+}
+
+/** Writes what small text models are pre-trained from: a vocabulary, a text, and a run of BERT and of MobileBERT. */
+export function makeTextModels(folder) {
+  const words = [...new Set(STEPS.join(" ").split(" "))];
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"];
+  // special tokens where bert-base-uncased has them
+  const unused = Array.from({ length: 99 }, (_, i) => `[unused${i}]`);
+  const special = ["[PAD]", ...unused, "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+  const long = words.filter((word) => word.length > 1);
+  const vocabulary = [...special, ...letters, ...letters.map((letter) => `##${letter}`), ...long];
+  writeFileSync(join(folder, "vocab.txt"), `${vocabulary.join("\n")}\n`);
+  writeFileSync(
+    join(folder, "text.txt"),
+    [0, 1, 2].map((i) => [...STEPS.slice(i), ...STEPS.slice(0, i)].join("\n")).join("\n\n"),
+  );
+  const sizes = {
+    vocab_size: vocabulary.length,
+    hidden_size: 32,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    intermediate_size: 64,
+    max_position_embeddings: 64,
+  };
+  const mobile = { ...sizes, model_type: "mobilebert", embedding_size: 16, intra_bottleneck_size: 16, true_hidden_size: 16, num_feedforward_networks: 2 }; // prettier-ignore
+  const run = (out, config) => ({
+    task: "pretraining",
+    out,
+    model: { config, tokenizer: "vocab.txt" },
+    data: { train: "text.txt", length: 32 },
+    optimizer: { kind: "adamw" },
+    schedule: { kind: "constant", rate: 1e-3 },
+    steps: 2,
+    batch: 4,
+  });
+  writeFileSync(join(folder, "bert.json"), JSON.stringify(run("bert", { ...sizes, model_type: "bert" }), null, 2));
+  writeFileSync(join(folder, "mobilebert.json"), JSON.stringify(run("mobilebert", mobile), null, 2));
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  if (!process.argv[2]) {
-    console.error("Usage: node scripts/make_datasets.mjs FOLDER");
+  const { values, positionals } = parseArgs({
+    options: { features: { type: "string" }, videos: { type: "string" } },
+    allowPositionals: true,
+  });
+  const [folder] = positionals;
+  if (!folder) {
+    console.error("Usage: node scripts/make_datasets.mjs FOLDER [--features WIDTH] [--videos SECONDS]");
     process.exit(2);
   }
-  for (const file of Object.values(makeDatasets(process.argv[2]))) console.log(file);
+  for (const file of Object.values(makeDatasets(folder))) console.log(file);
+  makeTextModels(folder);
+  if (values.features) console.log(makeFeatures(folder, Number(values.features)));
+  if (values.videos) {
+    mkdirSync(join(folder, "videos"), { recursive: true });
+    const { makeVideo } = await import("./make_samples.mjs");
+    for (const [i, video] of VIDEOS.entries()) {
+      await makeVideo(join(folder, "videos", `${video}.mp4`), {
+        seed: i + 1,
+        seconds: Number(values.videos),
+        rate: 10,
+      });
+    }
+  }
 }

@@ -14,7 +14,7 @@ const x3d: BenchCase[] = [
     name: "x3d-s 13x160x160 f32",
     spec: { kind: "model", model: "x3d-s", frames: 13, size: 160 },
     precision: "f32",
-    peers: ["onnxruntime"],
+    peers: ["onnxruntime", "tfjs_wasm"],
   },
 ];
 

@@ -2,8 +2,9 @@
 import { createRequire } from "node:module";
 import type { Build } from "./child.js";
 import { inputShape, type Triple } from "./spec.js";
-import { tfText, type TfText } from "./tfjs_text.js";
+import { tfText } from "./tfjs_text.js";
 import { tfTrain, type TfTrain } from "./tfjs_train.js";
+import { tfX3D, type TfX3D } from "./tfjs_x3d.js";
 
 export const bench = createRequire(new URL("../package.json", import.meta.url));
 
@@ -14,7 +15,7 @@ export interface TfTensor {
 }
 
 /** The part of TensorFlow.js that is used here; its own types are there only once the peers are installed. */
-export interface Tf extends TfText, TfTrain {
+export interface Tf extends TfX3D, TfTrain {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
   randomUniform(shape: number[], low: number, high: number): TfTensor;
@@ -30,7 +31,10 @@ export function tfjs(activate: (tf: Tf) => Promise<void>): Build {
   return async ({ spec }) => {
     const tf = bench("@tensorflow/tfjs") as Tf;
     await activate(tf);
-    if (spec.kind === "model") throw new Error("whole models take minutes");
+    if (spec.kind === "model") {
+      if (spec.model !== "x3d-s") throw new Error("whole S3D takes minutes");
+      return tfX3D(tf, spec);
+    }
     if (spec.kind === "text") return tfText(tf, spec);
     if (spec.kind === "train") return tfTrain(tf, spec);
     if (spec.kind === "contrastive") throw new Error("scores of 256 MB and their gradients are too much for it");

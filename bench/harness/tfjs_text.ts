@@ -18,7 +18,7 @@ export interface TfText {
   erf(x: TfTensor): TfTensor;
   relu(x: TfTensor): TfTensor;
   softmax(x: TfTensor): TfTensor;
-  mean(x: TfTensor, axis: number, keepDims: boolean): TfTensor;
+  mean(x: TfTensor, axes: number | number[], keepDims?: boolean): TfTensor;
   concat(list: TfTensor[], axis: number): TfTensor;
   pad(x: TfTensor, paddings: [number, number][]): TfTensor;
   slice(x: TfTensor, begin: number[], size: number[]): TfTensor;

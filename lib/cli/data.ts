@@ -1,9 +1,10 @@
 import { Argument, Command } from "commander";
 import { checkDataset } from "../data/check.js";
 import { FeatureFolder } from "../data/feature_folder.js";
-import { DATASET_FORMATS, datasetFormat } from "../data/formats.js";
+import { DATASET_FORMATS, type DatasetFormat, datasetFormat } from "../data/formats.js";
 import { packDataset, type PackManifest } from "../data/pack.js";
 import { Skips } from "../data/skips.js";
+import { listedRecords, readVideoList } from "../data/video_list.js";
 import { InvalidArgumentError } from "../errors.js";
 import { loadTokenizer } from "../text/wordpiece.js";
 import { table } from "./eval.js";
@@ -14,6 +15,8 @@ interface DataFlags {
   subset?: string;
   limit: number;
   deduplicate: boolean;
+  only: string[];
+  except: string[];
   json?: boolean;
   quiet?: boolean;
 }
@@ -32,12 +35,27 @@ interface PackFlags extends DataFlags {
 
 const FORMATS = DATASET_FORMATS.map(({ name, file }) => `  ${name.padEnd(14)} ${file}`).join("\n");
 
+const collect = (file: string, list: string[]): string[] => [...list, file];
+
+/** The names in all lists, or undefined without any. */
+async function namesIn(lists: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+  if (lists.length === 0) return undefined;
+  return new Set((await Promise.all(lists.map(readVideoList))).flatMap((names) => [...names]));
+}
+
 function dataset(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map((format) => format.name)))
     .argument("<file>", "its file, as published (.gz too)")
     .option("--subset <name>", "only videos of it (YouCook2, COIN)")
+    .option(
+      "--only <list>",
+      "only videos of this list (csv with video_id, or a name a line); may be repeated",
+      collect,
+      [],
+    )
+    .option("--except <list>", "no videos of this list; may be repeated", collect, [])
     .option("--limit <n>", "stop when more than this many items are left out", whole, 1000)
     .option("--no-deduplicate", "keep what rolling captions repeat (HowTo100M)")
     .option("--json", "one JSON object on stdout")
@@ -46,8 +64,11 @@ function dataset(name: string, description: string): Command {
 }
 
 /** The format, and what is read of it. @throws InvalidArgumentError for an option that the format does not have */
-function opened(name: string, { subset, deduplicate, limit }: DataFlags) {
-  const format = datasetFormat(name)!;
+async function opened(name: string, { subset, deduplicate, limit, ...lists }: DataFlags) {
+  const found = datasetFormat(name)!;
+  const [only, except] = [await namesIn(lists.only), await namesIn(lists.except)];
+  const read: DatasetFormat["read"] = (file, options) => listedRecords(found.read(file, options), { only, except });
+  const format: DatasetFormat = { ...found, read };
   const given = { subset: subset !== undefined, deduplicate: !deduplicate };
   for (const option of ["subset", "deduplicate"] as const) {
     if (!given[option] || format.takes?.includes(option)) continue;
@@ -71,7 +92,7 @@ function check(): Command {
   return dataset("check", "Read a dataset through: what is in it, what is missing or broken")
     .option("--features <folder>", "also read the features of every video")
     .action(async (name: string, file: string, flags: CheckFlags) => {
-      const { format, options } = opened(name, flags);
+      const { format, options } = await opened(name, flags);
       let next = 100_000;
       const onProgress = (videos: number) => {
         if (flags.quiet || videos < next) return;
@@ -93,8 +114,8 @@ function pack(): Command {
     .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", positive)
     .option("--shard-megabytes <n>", "size of a shard", positive, 128)
     .action(async (name: string, file: string, flags: PackFlags) => {
-      const { format, options } = opened(name, flags);
-      const { subset, deduplicate, captionTokens, out, shardMegabytes } = flags;
+      const { format, options } = await opened(name, flags);
+      const { subset, deduplicate, only, except, captionTokens, out, shardMegabytes } = flags;
       const tokenizer = loadTokenizer(flags.tokenizer);
       await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
         const manifest = await packDataset(format.read(file, { ...options, signal }), out, {
@@ -105,6 +126,8 @@ function pack(): Command {
             file,
             subset,
             deduplicate,
+            only,
+            except,
             captionTokens,
             features: flags.features,
             tokenizer: flags.tokenizer,

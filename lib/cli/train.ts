@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
-import { describeRun, makeTrainer, prepareRun } from "./training/run.js";
+import { plainProgress } from "./options.js";
+import { describeRun, makeTrainer, prepareRun, stepsOf } from "./training/run.js";
 import { readTrainConfig } from "./training/read.js";
 import type { StepEvent } from "../train/trainer.js";
 
@@ -41,7 +42,13 @@ export function trainCommand(): Command {
 async function runTrain(flags: Flags): Promise<void> {
   const file = resolve(flags.config);
   const config = readTrainConfig(file, flags.set);
-  const run = await prepareRun(config, file);
+  const embedding = plainProgress(
+    flags.quiet,
+    ({ epoch, done, total }) => `epoch ${epoch}: ${done} of ${total} embedded`,
+  );
+  const run = await prepareRun(config, file, ({ stage, ...progress }) => {
+    if (stage === "embed") embedding(progress);
+  });
   const abort = new AbortController();
   const stop = () => abort.abort(new Error("interrupted"));
   try {
@@ -51,7 +58,7 @@ async function runTrain(flags: Flags): Promise<void> {
     }
     const trainer = makeTrainer(config, file, run, flags.resume ?? false);
     process.once("SIGINT", stop).once("SIGTERM", stop);
-    const report = new Report(flags, config.steps);
+    const report = new Report(flags, stepsOf(config, run));
     for await (const event of trainer.run({ signal: abort.signal })) report.step(event);
     await run.save();
     if (!flags.quiet) process.stderr.write(`model: ${resolve(dirname(file), config.out)}/model\n`);

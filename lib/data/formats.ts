@@ -1,8 +1,12 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { readCC3M } from "./cc3m.js";
 import { readCoin } from "./coin.js";
+import { listCrossTaskAnnotations, readCrossTasks, readCrossTaskSteps } from "./crosstask.js";
 import { readDidemo } from "./didemo.js";
 import { deduplicateCaptions } from "./deduplicate.js";
 import { readHowTo100MCaptions, type ReadOptions } from "./howto100m.js";
+import { fileError } from "./json_file.js";
 import { readMsrvttPairs, readMsrvttSentences } from "./msrvtt.js";
 import { readPlain } from "./plain.js";
 import { readQVHighlights } from "./qvhighlights.js";
@@ -57,6 +61,26 @@ async function* msrvtt(file: string): AsyncGenerator<VideoRecord> {
   yield* videos.values();
 }
 
+async function* crosstask(folder: string, { skips }: DatasetOptions): AsyncGenerator<VideoRecord> {
+  const files = ["tasks_primary.txt", "tasks_related.txt"].map((name) => join(folder, name)).filter(existsSync);
+  if (files.length === 0) throw fileError(folder, "", "no tasks_primary.txt or tasks_related.txt in it");
+  const tasks = new Map((await Promise.all(files.map(readCrossTasks))).flat().map((task) => [task.id, task]));
+  for (const { task: id, video, file } of await listCrossTaskAnnotations(join(folder, "annotations"))) {
+    const task = tasks.get(id);
+    if (!task) {
+      skips.add("a video of a task that is not listed", file);
+      continue;
+    }
+    const captions: VideoRecord["captions"] = [];
+    for (const { step, start, end } of await readCrossTaskSteps(file)) {
+      const text = task.steps[step - 1];
+      if (text === undefined) skips.add("a step that its task does not have", `${file}: step ${step}`);
+      else captions.push({ start, end, text });
+    }
+    yield { video, captions: sortCaptions(captions), extra: { task: id } };
+  }
+}
+
 async function* howto100m(file: string, options: DatasetOptions): AsyncGenerator<VideoRecord> {
   for await (const record of readHowTo100MCaptions(file, options)) {
     if (options.deduplicate ?? true) record.captions = deduplicateCaptions(record.captions, record.video);
@@ -64,7 +88,7 @@ async function* howto100m(file: string, options: DatasetOptions): AsyncGenerator
   }
 }
 
-/** What `videoclip data` reads, each from the file that its authors publish. CrossTask is read by `crosstask.ts`. */
+/** What `videoclip data` reads, each from the file that its authors publish. */
 export const DATASET_FORMATS: readonly DatasetFormat[] = [
   { name: "howto100m", file: "raw_caption.json", takes: ["deduplicate"], read: howto100m },
   { name: "youcook2", file: "youcookii_annotations_trainval.json", takes: ["subset"], read: readYouCook2 },
@@ -73,6 +97,7 @@ export const DATASET_FORMATS: readonly DatasetFormat[] = [
   { name: "qvhighlights", file: "highlight_train_release.jsonl", read: readQVHighlights },
   { name: "msrvtt", file: "MSRVTT_data.json or MSRVTT_JSFUSION_test.csv", read: msrvtt },
   { name: "coin", file: "COIN.json", takes: ["subset"], read: coin },
+  { name: "crosstask", file: "the folder crosstask_release (tasks_*.txt, annotations/)", read: crosstask },
   { name: "didemo", file: "train_data.json", read: didemo },
   { name: "jsonl", file: "lines {video or features, start, end, text}", read: readPlain },
 ];

@@ -29,13 +29,15 @@ export interface RetrievalPlan {
   mostRepeats: number;
 }
 
-/** How many queries are searched at a time. */
+/** How many queries are searched at a time, among how many videos: 512 x 64Ki scores are about a quarter of a second. */
 const QUERIES = 512;
+const VIDEOS = 1 << 16;
 
 /**
  * Plans the batches of an epoch by retrieval (Xu et al. 2021, algorithm 1): for random query videos, `size` random ones of the
  * `candidates` nearest videos of each, the query itself among them, searched exactly over all videos. Videos that are
- * hard to tell apart so meet in one batch. A function of the vectors, seed and epoch.
+ * hard to tell apart so meet in one batch. A function of the vectors, seed and epoch. Beside the vectors it holds a block of
+ * 64Ki of them.
  * @param vectors a row per video `[videos, width]`: float32, or the bits of float16
  */
 export async function planRetrieval(
@@ -44,7 +46,7 @@ export async function planRetrieval(
   options: RetrievalOptions,
 ): Promise<RetrievalPlan> {
   const videos = vectors.length / width;
-  const { size = 32, metric = "l2", seed, epoch, signal, onProgress } = options;
+  const { size = 32, metric = "l2", seed, epoch } = options;
   const candidates = Math.min(options.candidates ?? 2 * size, videos);
   const batches = options.batches ?? Math.floor(videos / size);
   if (!Number.isInteger(videos) || videos < size || candidates < size) {
@@ -53,75 +55,150 @@ export async function planRetrieval(
       { argument: "vectors", expected: size, received: videos },
     );
   }
-  const searched = metric === "l2" ? withNorms(vectors, width) : { rows: vectors, width, scale: 0 };
-  const rows = { shape: [videos, searched.width], data: searched.rows };
   const random = new Random(seed, epoch, 0);
   const queries = Array.from({ length: Math.ceil(batches / videos) }, () =>
     random.shuffle(Array.from({ length: videos }, (_, i) => i)),
   )
     .flat()
     .slice(0, batches);
-  const groups: Int32Array[] = [];
-  for (let first = 0; first < batches; first += QUERIES) {
-    signal?.throwIfAborted();
-    const chunk = queries.slice(first, first + QUERIES);
-    const data = new Float32Array(chunk.length * searched.width);
-    chunk.forEach((video, q) => {
-      for (let i = 0; i < width; i++) {
-        const value = vectors[video * width + i];
-        data[q * searched.width + i] = vectors instanceof Uint16Array ? halfToFloat(value) : value;
-      }
-      data.fill(searched.scale, q * searched.width + width, (q + 1) * searched.width);
-    });
-    const { indices } = await topK({ shape: [chunk.length, searched.width], data }, rows, { k: candidates, signal });
-    chunk.forEach((_, q) => {
-      const found = Array.from(indices.data.subarray(q * candidates, (q + 1) * candidates));
-      groups.push(Int32Array.from(new Random(seed, epoch, 1 + first + q).sample(found, size)));
-    });
-    onProgress?.(groups.length, batches);
-  }
+  const nearest = await nearestVideos(new SearchedVectors(vectors, width, metric), queries, candidates, options);
+  const groups = queries.map((_, q) => {
+    const found = Array.from(nearest.subarray(q * candidates, (q + 1) * candidates));
+    return Int32Array.from(new Random(seed, epoch, 1 + q).sample(found, size));
+  });
   return { groups, ...coverage(groups, videos) };
 }
 
-/**
- * Rows with columns appended so that the dot product with (q, s, s, s) is <q, x> - |x|^2 / 2: in the order of falling
- * distance. In float16 three columns hold that number to 33 bits, scaled into their range.
- */
-function withNorms(vectors: Float32Array | Uint16Array, width: number) {
-  const half = vectors instanceof Uint16Array;
-  const videos = vectors.length / width;
-  const parts = half ? 3 : 1;
-  const norms = new Float64Array(videos);
-  for (let v = 0; v < videos; v++) {
-    let sum = 0;
-    for (let i = v * width; i < (v + 1) * width; i++) sum += (half ? halfToFloat(vectors[i]) : vectors[i]) ** 2;
-    norms[v] = -sum / 2;
-  }
-  const largest = norms.reduce((most, norm) => Math.max(most, -norm), 0);
-  const scale = half ? 2 ** Math.max(0, Math.ceil(Math.log2(largest / 32768 || 1))) : 1;
-  const rows = half ? new Uint16Array(videos * (width + parts)) : new Float32Array(videos * (width + parts));
-  for (let v = 0; v < videos; v++) {
-    const at = v * (width + parts);
-    rows.set(vectors.subarray(v * width, (v + 1) * width), at);
-    let rest = norms[v] / scale;
-    for (let part = 0; part < parts; part++) {
-      rows[at + width + part] = half ? floatToHalf(rest) : rest;
-      if (half) rest -= halfToFloat(rows[at + width + part]);
+/** The `k` nearest videos of each query, nearest first: `[queries, k]`. */
+async function nearestVideos(
+  vectors: SearchedVectors,
+  queries: readonly number[],
+  k: number,
+  { signal, onProgress }: Pick<RetrievalOptions, "signal" | "onProgress">,
+): Promise<Int32Array> {
+  const best = {
+    values: new Float32Array(queries.length * k).fill(-Infinity),
+    indices: new Int32Array(queries.length * k),
+  };
+  for (let base = 0; base < vectors.videos; base += VIDEOS) {
+    const rows = vectors.block(base, Math.min(VIDEOS, vectors.videos - base));
+    for (let first = 0; first < queries.length; first += QUERIES) {
+      signal?.throwIfAborted();
+      const data = vectors.queries(queries.slice(first, first + QUERIES));
+      const found = await topK(data, rows, { k, base, signal });
+      mergeBest(best, first * k, found.values.data, found.indices.data, k);
+      const searched = base * queries.length + (first + data.shape[0]) * rows.shape[0];
+      onProgress?.(Math.floor(searched / vectors.videos), queries.length);
     }
   }
-  return { rows, width: width + parts, scale };
+  return best.indices;
+}
+
+/** Joins lists of `k` that fall by value, the new ones of later videos, in place from `at` on. */
+function mergeBest(
+  best: { values: Float32Array; indices: Int32Array },
+  at: number,
+  values: Float32Array,
+  indices: Int32Array,
+  k: number,
+): void {
+  for (let first = 0; first < values.length; first += k) {
+    const own = best.values.slice(at + first, at + first + k);
+    if (values[first] <= own[k - 1]) continue;
+    const ownIndices = best.indices.slice(at + first, at + first + k);
+    for (let i = 0, a = 0, b = 0; i < k; i++) {
+      const takesOwn = own[a] >= values[first + b]; // equals by number
+      best.values[at + first + i] = takesOwn ? own[a] : values[first + b];
+      best.indices[at + first + i] = takesOwn ? ownIndices[a++] : indices[first + b++];
+    }
+  }
+}
+
+let halves: Float32Array | undefined;
+/** The value of every float16. */
+const halfTable = (): Float32Array =>
+  (halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits)));
+
+/**
+ * Vectors as they are searched. For `l2` rows have columns appended so that the dot product with (q, s, s, s) is
+ * <q, x> - |x|^2 / 2: in the order of falling distance. In float16 three columns hold that number to 33 bits, scaled into
+ * their range by s.
+ */
+class SearchedVectors {
+  readonly videos: number;
+  readonly #columns: number;
+  readonly #norms: Float64Array | undefined;
+  readonly #scale: number = 1;
+
+  constructor(
+    readonly vectors: Float32Array | Uint16Array,
+    readonly width: number,
+    metric: "l2" | "dot",
+  ) {
+    this.videos = vectors.length / width;
+    const half = vectors instanceof Uint16Array;
+    this.#columns = metric === "dot" ? 0 : half ? 3 : 1;
+    if (metric === "dot") return;
+    const value = this.#reader();
+    const norms = new Float64Array(this.videos);
+    let largest = 0;
+    for (let v = 0; v < this.videos; v++) {
+      let sum = 0;
+      for (let i = v * width; i < (v + 1) * width; i++) sum += value(i) ** 2;
+      norms[v] = -sum / 2;
+      largest = Math.max(largest, sum / 2);
+    }
+    this.#norms = norms;
+    if (half) this.#scale = 2 ** Math.max(0, Math.ceil(Math.log2(largest / 32768 || 1)));
+  }
+
+  #reader(): (i: number) => number {
+    const { vectors } = this;
+    if (vectors instanceof Float32Array) return (i) => vectors[i];
+    const table = halfTable();
+    return (i) => table[vectors[i]];
+  }
+
+  /** Rows `[first, first + count)` `[count, width + columns]`. */
+  block(first: number, count: number) {
+    const { vectors, width } = this;
+    const [from, wide] = [vectors.subarray(first * width, (first + count) * width), width + this.#columns];
+    if (!this.#norms) return { shape: [count, width], data: from };
+    const half = vectors instanceof Uint16Array;
+    const data = half ? new Uint16Array(count * wide) : new Float32Array(count * wide);
+    for (let v = 0; v < count; v++) {
+      data.set(from.subarray(v * width, (v + 1) * width), v * wide);
+      let rest = this.#norms[first + v] / this.#scale;
+      for (let at = v * wide + width; at < (v + 1) * wide; at++) {
+        data[at] = half ? floatToHalf(rest) : rest;
+        if (half) rest -= halfToFloat(data[at]);
+      }
+    }
+    return { shape: [count, wide], data };
+  }
+
+  /** Videos as queries, f32 `[count, width + columns]`. */
+  queries(videos: readonly number[]) {
+    const wide = this.width + this.#columns;
+    const value = this.#reader();
+    const data = new Float32Array(videos.length * wide).fill(this.#scale);
+    videos.forEach((video, q) => {
+      for (let i = 0; i < this.width; i++) data[q * wide + i] = value(video * this.width + i);
+    });
+    return { shape: [videos.length, wide], data };
+  }
 }
 
 function coverage(groups: readonly Int32Array[], videos: number) {
   const counts = new Int32Array(videos);
   for (const group of groups) for (const video of group) counts[video]++;
-  const used = counts.filter((n) => n > 0);
-  const total = used.reduce((sum, n) => sum + n, 0);
-  return {
-    coverage: used.length / videos,
-    meanRepeats: total / used.length,
-    mostRepeats: used.reduce((most, n) => Math.max(most, n), 0),
-  };
+  let [used, total, mostRepeats] = [0, 0, 0];
+  for (const n of counts) {
+    used += n > 0 ? 1 : 0;
+    total += n;
+    mostRepeats = Math.max(mostRepeats, n);
+  }
+  return { coverage: used / videos, meanRepeats: total / used, mostRepeats };
 }
 
 /**

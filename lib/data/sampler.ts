@@ -25,9 +25,10 @@ export interface SamplerOptions {
   textSeconds?: number;
   /**
    * How the clips lie: `overlapped` (the paper's: the video clip is grown around a time inside the text clip), `exact` (from the start of
-   * the first caption to the end of the last), `start` (as exact, the text from the first caption on).
+   * the first caption to the end of the last), `start` (as exact, the text from the first caption on); `caption` (one caption
+   * and its own time, nothing grown), `first` (the first seconds of the video and what is said in them, nothing drawn).
    */
-  alignment?: "overlapped" | "exact" | "start";
+  alignment?: "overlapped" | "exact" | "start" | "caption" | "first";
   quirks?: readonly SamplerQuirk[];
 }
 
@@ -71,7 +72,9 @@ export function samplePair(
       received: captions.start[0],
     });
   }
+  if (alignment === "first") return firstSeconds(captions, count, seconds, { textTokens, videoSeconds });
   const centre = alignment === "start" ? 0 : random.integer(0, count - 1);
+  if (alignment === "caption") return captionPair(captions, centre, seconds, { textTokens, videoSeconds });
   const most = quirks.has("lengthTo64") ? 64 : textTokens[1];
   const length = alignment === "exact" ? textTokens[1] : random.integer(textTokens[0], most);
   const [first, last] = growText(captions, count, centre, length, textSeconds, alignment === "start", random);
@@ -86,6 +89,35 @@ export function samplePair(
         : quirks.has("seedAtEnd")
           ? grownClip(text, seconds, random.integer(...videoSeconds), random)
           : overlappedClip(text, seconds, random.integer(...videoSeconds), random),
+  };
+}
+
+interface Most {
+  textTokens: readonly [number, number];
+  videoSeconds: readonly [number, number];
+}
+
+/** One caption and the seconds that it covers, at most those of `videoSeconds`. */
+export function captionPair(captions: TokenisedCaptions, at: number, seconds: number, most: Most): ClipPair {
+  const text: [number, number] = [captions.start[at], captions.end[at]];
+  const [start, end] = exactClip(text, seconds);
+  return {
+    captions: [at, at],
+    ids: joinTokens(captions, at, at, most.textTokens[1]),
+    text,
+    video: [start, Math.min(end, start + most.videoSeconds[1])],
+  };
+}
+
+function firstSeconds(captions: TokenisedCaptions, count: number, seconds: number, most: Most): ClipPair {
+  const end = Math.min(seconds, most.videoSeconds[1]);
+  let last = 0;
+  while (last + 1 < count && captions.start[last + 1] < end) last++;
+  return {
+    captions: [0, last],
+    ids: joinTokens(captions, 0, last, most.textTokens[1]),
+    text: [captions.start[0], latestEnd(captions, 0, last)],
+    video: [0, end],
   };
 }
 

@@ -1,4 +1,5 @@
 /** Metrics of the benchmarks, over scores or over submissions as files. */
+export { windowStarts } from "../models/videoclip_windows.js";
 export { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments, type MomentRanking } from "./didemo.js";
 export { type Interval, iou } from "./intervals.js";
 export { orderedAssignment, type StepMetrics, stepMetrics, type StepVideo } from "./localisation.js";
@@ -30,6 +31,5 @@ export {
   secondLabels,
   type SegmentationMetrics,
   segmentationMetrics,
-  windowStarts,
   zeroShotLabels,
 } from "./segmentation.js";

@@ -17,16 +17,6 @@ export function secondLabels(segments: readonly LabelledSegment[], seconds: numb
 }
 
 /**
- * Starts of the windows that cover `length` rows: one every `step`, the last one the first that reaches the end (and is
- * shorter, unless it fits).
- */
-export function windowStarts(length: number, window = 32, step = 16): number[] {
-  const starts = [0];
-  while (starts[starts.length - 1] + window < length) starts.push(starts[starts.length - 1] + step);
-  return starts;
-}
-
-/**
  * Logits of a whole video from those of its windows: the mean over the windows that see a second.
  * @param windows one `[rows, classes]` array per start of `windowStarts`; rows beyond the video are left out
  * @returns `[length, classes]`

@@ -1,4 +1,4 @@
-import { differentiate } from "../graph/autodiff.js";
+import { blockOfLayer, differentiate } from "../graph/autodiff.js";
 import { binary, reshape } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import {
@@ -47,7 +47,7 @@ export function traceStep(
   batch: Batch,
   optimizer: Optimizer,
   part: StepPart,
-  options: { dropout?: number } = {},
+  { dropout, checkpointing = false }: { dropout?: number; checkpointing?: boolean } = {},
 ): TracedStep {
   let trained: Parameter[] = [];
   let model: Parameter[] = [];
@@ -59,7 +59,7 @@ export function traceStep(
     const statistics = takeUpdates();
     const all = [...new Set([...parametersBelow(Object.values(values)), ...statistics.map((s) => s.parameter)])];
     const candidates = all.filter((tensor) => tensor.dtype === "f32" && !optimizer.groupOf(keyOf(tensor)).frozen);
-    const pairs = gradientsOf(values.loss, candidates);
+    const pairs = gradientsOf(values.loss, candidates, checkpointing);
     trained = pairs.map(({ parameter: p }) => ({ key: keyOf(p), shape: p.shape }));
     model = all.map((p) => ({ key: keyOf(p), shape: p.shape }));
     const summed = part === "whole" ? pairs : sums(pairs, part);
@@ -67,16 +67,17 @@ export function traceStep(
     for (const { parameter: p, next } of statistics) update(p, next);
     return values;
   };
-  const graph = trace(build, { training: options });
+  const graph = trace(build, { training: { dropout } });
   return { graph, trained, model };
 }
 
 const keyOf = (tensor: Tensor): string => tensor.node.attrs.key as string;
 
-function gradientsOf(loss: Tensor, parameters: Tensor[]): Trained[] {
+function gradientsOf(loss: Tensor, parameters: Tensor[], checkpointing: boolean): Trained[] {
   const scale = scalar("loss_scale");
   const gradient = loss.shape.length === 1 ? scale : applyOp(reshape, [scale], { shape: loss.shape })[0];
-  const gradients = differentiate([{ value: loss, gradient }], parameters);
+  const options = checkpointing ? { checkpoint: blockOfLayer } : {};
+  const gradients = differentiate([{ value: loss, gradient }], parameters, options);
   return parameters.flatMap((p, i) => (gradients[i] ? [{ parameter: p, gradient: gradients[i] }] : []));
 }
 

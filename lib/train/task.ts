@@ -11,6 +11,8 @@ export interface Batch {
   inputs: Record<string, BatchArray>;
   /** Rows that count, for samples per second. */
   examples: number;
+  /** Numbers about how the batch was made, to be reported with the step. */
+  measures?: Record<string, number>;
 }
 
 /** A loss to be minimised. */
@@ -27,8 +29,14 @@ export interface TrainingData {
   /**
    * Batch number `index`, from 0 on: a function of the index alone (and of the seed that the data was made with), so that a
    * resumed run sees the batches that it would have seen.
+   * @param options `signal` ends work that takes long: the promise rejects with its reason
    */
-  batch(index: number): Batch | Promise<Batch>;
+  batch(index: number, options?: { signal?: AbortSignal }): Batch | Promise<Batch>;
+  /**
+   * Whether batch `index` is made with the model as it is after step `index - 1` (batches found by retrieval). Such a batch is
+   * not asked for before that step is done. Default: none is.
+   */
+  needsModel?(index: number): boolean;
 }
 
 export function dtypeOf({ data }: BatchArray): DType {

@@ -75,6 +75,23 @@ test("top-k: NaN comes last, then places without a row", async () => {
   assert.equal([...few.indices.data], [2, 0]);
 });
 
+test("top-k: equal scores come by index, in whatever order rows are read", async () => {
+  for (const M of [5, 64, 3001, 20000]) {
+    // scores of 0 to 4, each of many rows
+    const scores = hashValues("ties", String(M), M).map((x) => Math.floor((x + 1) * 2.5));
+    const byScore = [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
+    for (const Q of [1, 6]) {
+      const queries = { shape: [Q, 3], data: new Float32Array(3 * Q).fill(1) };
+      const rows = { shape: [M, 3], data: Float32Array.from({ length: 3 * M }, (_, i) => (i % 3 ? 0 : scores[i / 3])) };
+      for (const k of [1, 2, 5]) {
+        const { indices } = await ops.topK(queries, rows, { k });
+        const got = Array.from({ length: Q }, (_, q) => [...indices.data.subarray(q * k, (q + 1) * k)]);
+        assert.equal(got, new Array(Q).fill(byScore.slice(0, k)), `${k} of ${M} rows, ${Q} queries`);
+      }
+    }
+  }
+});
+
 test("top-k: a query's result does not depend on the others", async () => {
   const rows = array("rows", [3001, 70]);
   const queries = array("queries", [9, 70]);

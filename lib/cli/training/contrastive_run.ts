@@ -1,48 +1,60 @@
 import { dirname, join, resolve } from "node:path";
-import { InvalidArgumentError } from "../../errors.js";
 import type { DeviceName } from "../../device.js";
+import { InvalidArgumentError } from "../../errors.js";
 import { retrievalMetrics } from "../../eval/retrieval.js";
 import { VideoClip } from "../../models/videoclip.js";
 import type { VideoClipConfig } from "../../models/videoclip_config.js";
 import { videoClipParameters } from "../../models/videoclip_weights.js";
-import { contrastiveTask, FROZEN_TEXT } from "../../train/tasks/contrastive.js";
+import type { PackedPairsProgress } from "../../train/packed_pairs.js";
+import {
+  type ContrastiveOptions,
+  contrastiveTask,
+  FROZEN_TEXT,
+  initializeLogitScale,
+  type VideoTextPair,
+} from "../../train/tasks/contrastive.js";
 import type { Evaluation } from "../../train/trainer.js";
-import { pairData, piecesOf, readPairs } from "./pairs.js";
+import { openContrastiveData, readHeldOut } from "./contrastive_data.js";
 import type { PreparedRun } from "./run.js";
 import type { ContrastiveConfig } from "./schema.js";
 
+/** What each kind of loss asks of the contrastive task. */
+const LOSSES: Record<string, ContrastiveOptions> = {
+  videoclip: {},
+  t2v: { directions: "columns" },
+  v2t: { directions: "rows" },
+  clip: { cosine: true, reduction: "mean" },
+};
+
 /** Model, data and evaluation of a contrastive run. */
-export async function prepareContrastive(config: ContrastiveConfig, file: string): Promise<PreparedRun> {
+export async function prepareContrastive(
+  config: ContrastiveConfig,
+  file: string,
+  onProgress: (progress: PackedPairsProgress) => void,
+): Promise<PreparedRun> {
   const path = (name: string) => resolve(dirname(file), name);
-  const { seed = 0, batch } = config;
-  const model = await openModel(config, path);
+  const model = await openVideoClipModel(config, path);
   try {
-    const lines = await readPairs(path(config.data.train));
-    const held = config.data.validation === undefined ? [] : await readPairs(path(config.data.validation));
-    if (!model.tokenizer && [...lines, ...held].some(({ text }) => typeof text === "string")) {
-      throw new InvalidArgumentError("model.tokenizer: texts are strings, so a tokenizer is needed", {
-        argument: "model.tokenizer",
-      });
-    }
-    if (lines.length < batch) {
-      throw new InvalidArgumentError(
-        `batch: expected at most the ${lines.length} pairs of data.train, received ${batch}`,
-        {
-          argument: "batch",
-        },
-      );
-    }
+    const { data, examples, close } = await openContrastiveData(config, model, path, onProgress);
+    const held = await readHeldOut(config, model, path);
+    const { kind = "videoclip", scale } = config.loss ?? {};
+    const loss = { ...LOSSES[kind], ...(scale === undefined ? {} : { scale }) };
+    if (loss.cosine) initializeLogitScale(model.device.parameters);
     const groups = [...(config.optimizer.groups ?? []), FROZEN_TEXT];
     return {
       device: model.device,
-      task: contrastiveTask(model.config, config.loss),
-      data: pairData(model, lines, batch, seed),
+      task: contrastiveTask(model.config, loss),
+      data,
       optimizer: { ...config.optimizer, groups },
       evaluation: held.length > 0 ? evaluationOf(config, model, held) : undefined,
       parameters: [...videoClipParameters(model.config).values()],
-      examples: lines.length,
+      examples,
+      checkpointing: config.checkpointing,
       save: () => model.save(join(path(config.out), "model")),
-      dispose: () => model.dispose(),
+      dispose: () => {
+        close();
+        model.dispose();
+      },
     };
   } catch (error) {
     model.dispose();
@@ -50,7 +62,11 @@ export async function prepareContrastive(config: ContrastiveConfig, file: string
   }
 }
 
-async function openModel(config: ContrastiveConfig, path: (name: string) => string): Promise<VideoClip> {
+/** The model that a configuration begins with. */
+export async function openVideoClipModel(
+  config: Pick<ContrastiveConfig, "model" | "device" | "threads" | "precision" | "seed">,
+  path: (name: string) => string,
+): Promise<VideoClip> {
   const { load, preset, textModel, tokenizer, config: fields = {} } = config.model;
   const device = {
     device: config.device as DeviceName | undefined,
@@ -76,22 +92,34 @@ async function openModel(config: ContrastiveConfig, path: (name: string) => stri
   });
 }
 
-/** Text-to-video retrieval among the held-out pairs. */
-function evaluationOf(
-  config: ContrastiveConfig,
-  model: VideoClip,
-  held: Awaited<ReturnType<typeof readPairs>>,
-): Evaluation {
+/** Text-to-video retrieval among the held-out pairs; for video-to-text runs the other way round. */
+function evaluationOf(config: ContrastiveConfig, model: VideoClip, held: readonly VideoTextPair[]): Evaluation {
   return {
     every: config.evaluateEvery ?? 1000,
     best: { metric: "R@1", mode: "max" },
     run: async () => {
-      const videos = held.map(({ features }) => features);
-      const texts = held.map(({ text }) => piecesOf(model, text));
-      const [v, t] = [await model.embedVideo(videos, { longVideos: "truncate" }), await model.embedText(texts)];
-      const scores = await model.similarity(t.rows, v.rows); // rows: texts
+      const width = model.config.hiddenSize;
+      const video = await model.embedVideo(
+        held.map((pair) => pair.video),
+        { longVideos: "truncate" },
+      );
+      const text = await model.embedText(held.map((pair) => pair.text));
+      const rows = [text.rows, video.rows].map((x) => (config.loss?.kind === "clip" ? unitRows(x, width) : x));
+      if (config.loss?.kind === "v2t") rows.reverse();
+      const scores = await model.similarity(rows[0], rows[1]);
       const { intervals: _, ...metrics } = retrievalMetrics(scores, [held.length, held.length]);
       return metrics as Record<string, number>;
     },
   };
+}
+
+/** Rows of length 1. */
+function unitRows(rows: Float32Array, width: number): Float32Array {
+  const out = rows.slice();
+  for (let at = 0; at < out.length; at += width) {
+    const row = out.subarray(at, at + width);
+    const norm = Math.hypot(...row);
+    if (norm > 0) row.forEach((value, i) => (row[i] = value / norm));
+  }
+  return out;
 }

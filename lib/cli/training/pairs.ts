@@ -8,7 +8,7 @@ import { contrastiveBatch, type VideoTextPair } from "../../train/tasks/contrast
 import type { TrainingData } from "../../train/task.js";
 
 /** A line of a file of pairs: features `[T, featureSize]` of a video, and a text or the ids of its word pieces. */
-interface PairLine {
+export interface PairLine {
   features: string;
   text: string | number[];
 }

@@ -25,7 +25,14 @@ export function readTrainConfig(path: string, changes: readonly string[] = []): 
 /** @param name what to call it in errors */
 export function checkTrainConfig(value: unknown, name = "config"): TrainConfig {
   const result = trainConfig.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { steps, epochs } = result.data;
+    if ((steps === undefined) !== (epochs === undefined)) return result.data;
+    throw failed(
+      "steps",
+      `${name}: steps: expected steps or epochs, received ${steps === undefined ? "neither" : "both"}`,
+    );
+  }
   const messages = result.error.issues.flatMap((issue) => describe(issue, value));
   throw failed("config", `${name}: ${messages.join("; ")}`);
 }

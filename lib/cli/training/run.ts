@@ -2,11 +2,13 @@ import { dirname, join, resolve } from "node:path";
 import { writeFileSync } from "node:fs";
 import type { Device } from "../../device.js";
 import { elements } from "../../graph/tensor.js";
+import type { PackedPairsProgress } from "../../train/packed_pairs.js";
 import type { OptimizerOptions } from "../../train/optimizer.js";
 import type { Task, TrainingData } from "../../train/task.js";
 import { type Evaluation, Trainer } from "../../train/trainer.js";
 import { prepareContrastive } from "./contrastive_run.js";
 import { preparePretraining } from "./pretraining_run.js";
+import { prepareCoin, prepareCrossTask } from "./step_runs.js";
 import type { TrainConfig } from "./schema.js";
 
 /** What a configuration comes to: model, data and what is done with them. */
@@ -18,29 +20,50 @@ export interface PreparedRun {
   evaluation?: Evaluation;
   /** Shapes of the model's parameters. */
   parameters: (readonly number[])[];
-  /** Examples to train on. */
+  /** Examples to train on: those of an epoch. */
   examples: number;
+  checkpointing?: boolean;
   /** Writes the model, as it is now, to `out/model`. */
   save(): Promise<void>;
   dispose(): void;
 }
 
 /** Opens model and data of a configuration that was read from `file`. */
-export const prepareRun = (config: TrainConfig, file: string): Promise<PreparedRun> =>
-  config.task === "contrastive" ? prepareContrastive(config, file) : preparePretraining(config, file);
+export function prepareRun(
+  config: TrainConfig,
+  file: string,
+  onProgress: (progress: PackedPairsProgress) => void = () => undefined,
+): Promise<PreparedRun> {
+  switch (config.task) {
+    case "contrastive":
+      return prepareContrastive(config, file, onProgress);
+    case "coin":
+      return prepareCoin(config, file);
+    case "crosstask":
+      return prepareCrossTask(config, file);
+    case "pretraining":
+      return preparePretraining(config, file);
+  }
+}
+
+const perUpdate = ({ batch = 1, accumulate = 1 }: TrainConfig): number => batch * accumulate;
+
+/** Steps of a run: those of the configuration, or as many as its epochs take. */
+export const stepsOf = (config: TrainConfig, { examples }: Pick<PreparedRun, "examples">): number =>
+  config.steps ?? Math.ceil((config.epochs! * examples) / perUpdate(config));
 
 /** What a run will be, for `--dry-run`. */
 export function describeRun(config: TrainConfig, run: PreparedRun): Record<string, unknown> {
-  const perUpdate = config.batch * (config.accumulate ?? 1);
+  const steps = stepsOf(config, run);
   return {
     task: config.task,
     device: run.device.name,
     precision: run.device.precision,
     parameters: run.parameters.reduce((sum, shape) => sum + elements(shape), 0),
     examples: run.examples,
-    examplesPerUpdate: perUpdate,
-    steps: config.steps,
-    epochs: (config.steps * perUpdate) / run.examples,
+    examplesPerUpdate: perUpdate(config),
+    steps,
+    epochs: (steps * perUpdate(config)) / run.examples,
   };
 }
 
@@ -53,9 +76,10 @@ export function makeTrainer(config: TrainConfig, file: string, run: PreparedRun,
     data: run.data,
     optimizer: run.optimizer,
     schedule: config.schedule,
-    steps: config.steps,
+    steps: stepsOf(config, run),
     accumulate: config.accumulate,
     dropout: config.dropout,
+    checkpointing: run.checkpointing,
     seed: config.seed,
     folder,
     resume,

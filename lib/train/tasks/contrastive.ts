@@ -1,8 +1,13 @@
-import { contrastiveLoss, type ContrastiveLossAttrs } from "../../graph/ops/index.js";
-import { applyOp } from "../../graph/trace.js";
+import { type ContrastiveLossAttrs } from "../../graph/ops/index.js";
+import { filled, scaled } from "../../graph/gradients.js";
+import type { ParameterStore } from "../../graph/parameter_store.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { parameter } from "../../graph/trace.js";
 import { textModelOf, type VideoClipConfig } from "../../models/videoclip_config.js";
 import { pooled, textSide, videoSide } from "../../models/videoclip_graph.js";
 import { textInputs, type VideoFeatures, videoInputs } from "../../models/videoclip_input.js";
+import * as nn from "../../nn/layers.js";
+import { infoNce, l2Normalize } from "../../nn/losses.js";
 import type { ParameterGroup } from "../optimizer.js";
 import type { Batch, BatchArray, Task } from "../task.js";
 
@@ -16,19 +21,46 @@ export interface VideoTextPair {
 /** Parameters that VideoCLIP's configuration leaves as they are. */
 export const FROZEN_TEXT: ParameterGroup = { match: "^token_encoder\\.", frozen: true };
 
+/** Key of the learned logarithm of the scale of cosines. */
+const LOGIT_SCALE = "logit_scale";
+/** CLIP's cap of the scale (Radford et al. 2021, section 2.5). */
+const MOST_SCALE = 100;
+
+export interface ContrastiveOptions extends Partial<ContrastiveLossAttrs> {
+  /**
+   * CLIP's scores: cosines by a learned scale, which {@link initializeLogitScale} puts into the store, in place of raw dot
+   * products. Embeddings of a model that was trained so are to be compared by cosine.
+   */
+  cosine?: boolean;
+}
+
+/** Puts the learned scale of `cosine` where CLIP begins: 1 / 0.07. */
+export function initializeLogitScale(store: Pick<ParameterStore, "set">): void {
+  store.set(LOGIT_SCALE, [1], Float32Array.of(Math.log(1 / 0.07)));
+}
+
 /**
  * VideoCLIP's contrastive pre-training (Xu et al. 2021, section 3): the symmetric InfoNCE of all pairs of a batch. The
  * other rows of the batch are the negatives. Batches are those of {@link contrastiveBatch}.
+ * @param options the defaults are VideoCLIP's; its fine-tuning for text-to-video retrieval takes `directions: "columns"` (each
+ * text asks which video is its own), for video-to-text `"rows"`
  */
-export function contrastiveTask(config: VideoClipConfig, loss: Partial<ContrastiveLossAttrs> = {}): Task {
-  const attrs = { scale: 1, reduction: "sum" as const, ...loss } as ContrastiveLossAttrs;
+export function contrastiveTask(config: VideoClipConfig, options: ContrastiveOptions = {}): Task {
+  const { cosine = false, ...attrs } = options;
   return {
     forward: ({ features, ends, mask, pool, ids, textMask, textPool, present }) => {
       const video = pooled(videoSide(features, ends, mask, config).hidden, pool, config);
       const text = pooled(textSide(ids, textMask, config, present), textPool, config);
-      return { loss: applyOp(contrastiveLoss, [video, text, null], attrs)[0] };
+      return { loss: cosine ? cosineLoss(video, text, attrs) : infoNce(video, text, attrs) };
     },
   };
+}
+
+function cosineLoss(video: Tensor, text: Tensor, attrs: Partial<ContrastiveLossAttrs>): Tensor {
+  // min(e^s, cap) = -max(-e^s, -cap)
+  const negative = scaled(nn.unary(parameter(LOGIT_SCALE, [1]), "exp"), -1);
+  const scale = scaled(nn.binary(negative, filled([1], -MOST_SCALE), "max"), -1);
+  return infoNce(nn.binary(l2Normalize(video), scale, "mul"), l2Normalize(text), attrs);
 }
 
 /**

@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { PackedDataset } from "../data/packed_dataset.js";
+import { type PairBatch, type PairBatchOptions, shuffledGroups } from "../data/pair_batch.js";
+import { PairLoader } from "../data/pair_loader.js";
+import type { SamplerOptions } from "../data/sampler.js";
+import { Skips } from "../data/skips.js";
+import { DatasetError, InvalidArgumentError } from "../errors.js";
+import type { VideoClip } from "../models/videoclip.js";
+import { RetrievalPlans } from "./retrieval_plans.js";
+import type { Batch, TrainingData } from "./task.js";
+import { contrastiveBatch } from "./tasks/contrastive.js";
+import { embedVideos, fingerprint, pairsOf } from "./video_vectors.js";
+
+/** How videos that are hard to tell apart are brought into one batch (Xu et al. 2021, section 3.4), and its ablations. */
+export interface HardNegatives {
+  /** Nearest videos that a batch of k is drawn from. Default 2k; with k the paper's "retrieve k". */
+  candidates?: number;
+  /**
+   * What a video is embedded by: the clip pairs that are drawn of it in the epoch (default), or its first seconds (the paper's
+   * "use first 32 sec").
+   */
+  embedding?: "clips" | "first";
+  /** Nearness of two videos. Default `l2`, as the paper's code has it. */
+  metric?: "l2" | "dot";
+}
+
+export interface PackedPairsOptions {
+  /** The model that is trained: its sizes, and what the videos are embedded with. */
+  model: VideoClip;
+  /** Folder of `videoclip data pack`. */
+  pack: string;
+  /** Videos of a batch, k. Default 32. */
+  videosPerBatch?: number;
+  /** Clip pairs that are drawn of each video. Default 16. */
+  pairsPerVideo?: number;
+  /** How clips are drawn. Default: overlapped, texts of 8 and videos of 3 up to what the model takes. */
+  sampling?: SamplerOptions;
+  /** Batches of retrieved hard negatives (default), or of random videos (false). */
+  retrieval?: HardNegatives | false;
+  seed?: number;
+  /** Folder of the run: plans are kept in its `retrieval/`, and a run cannot be resumed within an epoch without them. */
+  folder?: string;
+  /** Threads that read and draw. Default 0: this one. The same batches come for any number. */
+  workers?: number;
+  /** Batches that are made ahead; default 2 per worker. */
+  prefetch?: number;
+  /** Counts videos that cannot be used, each once. */
+  skips?: Skips;
+  onProgress?: (progress: PackedPairsProgress) => void;
+}
+
+/** Work before the first batch of an epoch. */
+export interface PackedPairsProgress {
+  epoch: number;
+  /** `embed`: videos; `plan`: batches. */
+  stage: "embed" | "plan";
+  done: number;
+  total: number;
+}
+
+/** Videos of the batches of an epoch, and numbers about them. */
+interface Epoch {
+  groups: Int32Array[];
+  statistics: Record<string, number>;
+}
+
+/** Counts a video once, in whatever epoch it comes up. */
+class OnceSkips extends Skips {
+  readonly #seen = new Set<string>();
+
+  constructor(readonly inner: Skips) {
+    super(Infinity);
+  }
+
+  override add(reason: string, where: string): void {
+    const key = `${reason}\n${where}`;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.inner.add(reason, where);
+  }
+}
+
+/**
+ * VideoCLIP's training data (Xu et al. 2021, algorithm 1): each epoch all videos of a pack are embedded by the model as it is,
+ * batches are random k of the 2k nearest neighbours of random videos, and from each video temporally overlapping clip pairs are
+ * drawn. Batches are those of {@link contrastiveBatch}. Everything follows from the seed, the pack and the model; a resumed run
+ * takes the plan of its epoch from `folder`.
+ */
+export class PackedPairs implements TrainingData {
+  /** Batches of an epoch: videos / k. */
+  readonly batchesPerEpoch: number;
+  /** Videos of the pack. */
+  readonly videos: number;
+  readonly #options: PackedPairsOptions;
+  readonly #sampling: PairBatchOptions;
+  readonly #loader: PairLoader;
+  readonly #skips: OnceSkips;
+  readonly #plans: RetrievalPlans | undefined;
+  #epoch: ({ number: number } & Epoch) | undefined;
+  #stream: { next: number; batches: ReturnType<PairLoader["epoch"]> } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @throws DatasetError for a folder that is no pack; InvalidArgumentError for features of another width, too few videos */
+  constructor(options: PackedPairsOptions) {
+    const { model, pack, videosPerBatch = 32, pairsPerVideo = 16, retrieval = {}, seed = 0 } = options;
+    const { featureSize, maxTextLength, maxVideoLength } = model.config;
+    this.#options = options;
+    this.#skips = new OnceSkips(options.skips ?? new Skips());
+    const dataset = new PackedDataset(pack, { skips: this.#skips });
+    this.videos = dataset.size;
+    dataset.close();
+    if (dataset.width !== featureSize) {
+      throw fail("pack", `features of width ${featureSize}, as the model takes`, `${dataset.width} in ${pack}`);
+    }
+    this.batchesPerEpoch = Math.floor(this.videos / videosPerBatch);
+    if (this.batchesPerEpoch < 1) throw fail("videosPerBatch", `at most the ${this.videos} of ${pack}`, videosPerBatch);
+    this.#sampling = {
+      textTokens: [Math.min(8, maxTextLength), maxTextLength],
+      videoSeconds: [Math.min(3, maxVideoLength), maxVideoLength],
+      ...options.sampling,
+      pairsPerVideo,
+      seed,
+    };
+    if (this.#sampling.textTokens![1] > maxTextLength || this.#sampling.videoSeconds![1] > maxVideoLength) {
+      const { textTokens, videoSeconds } = this.#sampling;
+      throw fail(
+        "sampling",
+        `at most ${maxTextLength} tokens and ${maxVideoLength} s, as the model takes`,
+        `${textTokens![1]} and ${videoSeconds![1]}`,
+      );
+    }
+    this.#loader = this.#openLoader(this.#sampling);
+    if (retrieval === false) return;
+    this.#plans = new RetrievalPlans({
+      folder: options.folder === undefined ? undefined : join(options.folder, "retrieval"),
+      size: videosPerBatch,
+      batches: this.batchesPerEpoch,
+      candidates: retrieval.candidates ?? 2 * videosPerBatch,
+      metric: retrieval.metric ?? "l2",
+      seed,
+      source: {
+        pack: createHash("sha256").update(JSON.stringify(dataset.manifest.shards)).digest("hex"),
+        sampling: this.#sampling,
+        embedding: retrieval.embedding ?? "clips",
+      },
+    });
+  }
+
+  #openLoader(sampling: PairBatchOptions): PairLoader {
+    const { pack, workers, prefetch } = this.#options;
+    return new PairLoader({ folder: pack, sampling, workers, prefetch, skips: this.#skips });
+  }
+
+  /** Whether batch `index` begins an epoch of retrieval. */
+  needsModel(index: number): boolean {
+    return this.#plans !== undefined && index % this.batchesPerEpoch === 0;
+  }
+
+  batch(index: number, { signal }: { signal?: AbortSignal } = {}): Promise<Batch> {
+    const batch = this.#last.then(() => this.#make(index, signal));
+    this.#last = batch.catch(() => undefined);
+    return batch;
+  }
+
+  async #make(index: number, signal: AbortSignal | undefined): Promise<Batch> {
+    const { model } = this.#options;
+    const [epoch, at] = [Math.floor(index / this.batchesPerEpoch), index % this.batchesPerEpoch];
+    if (this.#epoch?.number !== epoch || (at === 0 && this.#plans)) {
+      this.#stream = undefined;
+      this.#epoch = { number: epoch, ...(await this.#plan(epoch, at, signal)) };
+    }
+    if (this.#stream?.next !== at) {
+      this.#stream = { next: at, batches: this.#loader.epoch(this.#epoch.groups, epoch, { start: at }) };
+    }
+    const { value } = (await this.#stream.batches.next()) as { value: { batch: PairBatch } };
+    this.#stream.next++;
+    if (value.batch.pairs === 0) {
+      throw new DatasetError("ERR_DATASET", `no video of batch ${index} can be used: ${this.#skips.inner.summary()}`);
+    }
+    const batch = contrastiveBatch(pairsOf(value.batch, model.config.featureSize), model.config);
+    return { ...batch, measures: { epoch, ...(at === 0 ? this.#epoch.statistics : {}) } };
+  }
+
+  async #plan(epoch: number, at: number, signal: AbortSignal | undefined): Promise<Epoch> {
+    const { model, videosPerBatch = 32, seed = 0, onProgress } = this.#options;
+    if (!this.#plans) return { groups: shuffledGroups(this.videos, videosPerBatch, seed, epoch), statistics: {} };
+    const report = (stage: "embed" | "plan") => (done: number, total: number) =>
+      onProgress?.({ epoch, stage, done, total });
+    const { groups, coverage, meanRepeats, mostRepeats } =
+      at > 0
+        ? this.#plans.resume(epoch)
+        : await this.#plans.begin(epoch, fingerprint(model), () => this.#embed(epoch, signal, report("embed")), {
+            signal,
+            onProgress: report("plan"),
+          });
+    return { groups, statistics: { coverage, meanRepeats, mostRepeats } };
+  }
+
+  async #embed(epoch: number, signal: AbortSignal | undefined, onProgress: (done: number, total: number) => void) {
+    const { model, retrieval } = this.#options;
+    const first = retrieval && retrieval.embedding === "first";
+    const loader = first ? this.#openLoader({ ...this.#sampling, alignment: "first", pairsPerVideo: 1 }) : this.#loader;
+    try {
+      return await embedVideos(model, loader, this.videos, epoch, { signal, onProgress });
+    } finally {
+      if (first) await loader.close();
+    }
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    await this.#loader.close();
+  }
+}
+
+const fail = (argument: string, expected: string, received: unknown) =>
+  new InvalidArgumentError(`${argument}: expected ${expected}, received ${String(received)}`, {
+    argument,
+    expected,
+    received,
+  });

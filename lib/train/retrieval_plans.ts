@@ -1,0 +1,115 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { planRetrieval, type RetrievalPlan } from "../data/retrieval.js";
+import { VideoClipError } from "../errors.js";
+import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
+import { ByteFile } from "../weights/tensor.js";
+import type { VideoVectors } from "./video_vectors.js";
+
+export interface RetrievalPlansOptions {
+  /** Where the plans are kept: `epoch-00000.safetensors` and so on. Without one they are in memory alone. */
+  folder?: string;
+  /** Videos of a batch. */
+  size: number;
+  batches: number;
+  /** Nearest neighbours that a batch is drawn from. */
+  candidates: number;
+  metric: "l2" | "dot";
+  seed: number;
+  /** What a plan depends on besides: a plan of another source is not taken. */
+  source: Record<string, unknown>;
+}
+
+/**
+ * Plans of the epochs of a run. A plan follows from the model as it is when its epoch begins, so it is kept: a run that is resumed
+ * within the epoch needs it.
+ */
+export class RetrievalPlans {
+  readonly #options: RetrievalPlansOptions;
+
+  constructor(options: RetrievalPlansOptions) {
+    this.#options = options;
+    if (options.folder !== undefined) mkdirSync(options.folder, { recursive: true });
+  }
+
+  #path(epoch: number): string | undefined {
+    const { folder } = this.#options;
+    return folder === undefined ? undefined : join(folder, `epoch-${String(epoch).padStart(5, "0")}.safetensors`);
+  }
+
+  #source(): string {
+    const { folder: _, ...rest } = this.#options;
+    return JSON.stringify(rest);
+  }
+
+  /**
+   * The plan of an epoch that has begun, from its file.
+   * @throws VideoClipError `ERR_CHECKPOINT` when there is none, or it is of other data or options
+   */
+  resume(epoch: number): RetrievalPlan {
+    const path = this.#path(epoch);
+    const kept = path !== undefined && existsSync(path) ? readPlan(path) : undefined;
+    if (kept?.source === this.#source()) return kept.plan;
+    const why = kept ? `${path} was made with other data or options` : `${path ?? "memory"} has none`;
+    throw new VideoClipError(
+      "ERR_CHECKPOINT",
+      `epoch ${epoch} cannot be resumed without the retrieval plan that it began with: ${why}. ` +
+        "Resume with the options and the folder of the run, or begin a new one",
+      { ...(path === undefined ? {} : { file: path }) },
+    );
+  }
+
+  /**
+   * The plan of an epoch that begins now: from its file where that was made by the same model, else a new one.
+   * @param model what the model is: see `fingerprint`
+   * @param embed the vectors of all videos
+   */
+  async begin(
+    epoch: number,
+    model: string,
+    embed: () => Promise<VideoVectors>,
+    { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number, batches: number) => void } = {},
+  ): Promise<RetrievalPlan> {
+    const path = this.#path(epoch);
+    if (path !== undefined && existsSync(path)) {
+      const kept = readPlan(path);
+      if (kept.model === model && kept.source === this.#source()) return kept.plan;
+    }
+    const { size, batches, candidates, metric, seed } = this.#options;
+    const { videos, rows } = await embed();
+    const width = rows.length / videos.length;
+    const options = { size, batches, candidates, metric, seed, epoch, signal, onProgress };
+    const plan = await planRetrieval(rows, width, options);
+    const groups = plan.groups.map((group) => group.map((row) => videos[row]));
+    const result = { ...plan, groups };
+    if (path !== undefined) writePlan(path, result, { model, source: this.#source() });
+    return result;
+  }
+}
+
+function writePlan(path: string, { groups, ...statistics }: RetrievalPlan, about: Record<string, string>): void {
+  const videos = Int32Array.from(groups.flatMap((group) => [...group]));
+  const bytes = new Uint8Array(videos.buffer);
+  writeSafetensors(
+    path,
+    new Map([["videos", { dtype: "I32", shape: [groups.length, groups[0].length], read: () => bytes }]]),
+    { format: "videoclip-retrieval-plan", ...about, statistics: JSON.stringify(statistics) },
+  );
+}
+
+function readPlan(path: string): { plan: RetrievalPlan; model: string; source: string } {
+  const file = new ByteFile(path);
+  try {
+    const { tensors, metadata } = readSafetensors(file);
+    const videos = tensors.get("videos");
+    if (metadata.format !== "videoclip-retrieval-plan" || !videos) throw file.fail("not a plan of retrieval");
+    const bytes = videos.read();
+    const all = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const [batches, size] = videos.shape;
+    const groups = Array.from({ length: batches }, (_, b) => all.subarray(b * size, (b + 1) * size));
+    const statistics = JSON.parse(metadata.statistics) as Omit<RetrievalPlan, "groups">;
+    return { plan: { groups, ...statistics }, model: metadata.model, source: metadata.source };
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,131 @@
+// videoclip train over packs: clip pairs with retrieval, captions, kinds of loss, activation checkpointing.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { checkTrainConfig } from "../../dist/cli/training/read.js";
+import { describeRun, makeTrainer, prepareRun } from "../../dist/cli/training/run.js";
+import { readMetrics } from "../../dist/train/metrics.js";
+import { CONFIG, smallPack } from "./small_pack.js";
+
+const test = suite("contrastive runs");
+const scratch = mkdtempSync(join(tmpdir(), "videoclip-runs-"));
+test.after(() => rmSync(scratch, { recursive: true }));
+await smallPack(scratch, 16);
+const file = join(scratch, "run.json");
+
+const base = {
+  task: "contrastive",
+  out: "run",
+  device: "cpu",
+  threads: 2,
+  model: { config: CONFIG },
+  data: { pack: "pack", pairsPerVideo: 2, validation: "pack" } as Record<string, unknown>,
+  optimizer: { kind: "adam" },
+  schedule: { kind: "constant", rate: 0.003 },
+  batch: 8,
+};
+
+/** The events of a run in `out`. */
+async function run(change: Record<string, unknown>) {
+  const config = checkTrainConfig({ ...base, steps: 3, ...change });
+  const prepared = await prepareRun(config, file);
+  try {
+    const trainer = makeTrainer(config, file, prepared, false);
+    const events: { loss: number; evaluation?: Record<string, number>; measures: Record<string, number> }[] = [];
+    for await (const event of trainer.run()) events.push(event);
+    const plan = describeRun(config, prepared);
+    trainer.dispose();
+    return { events, plan, model: trainer.trained.map(({ key }) => key), device: prepared.device };
+  } finally {
+    prepared.dispose();
+  }
+}
+
+const losses = ({ events }: { events: { loss: number }[] }) => events.map(({ loss }) => loss);
+
+test("videoclip train over a pack: plans, statistics, a held-out pack, resuming", () => {
+  writeFileSync(file, JSON.stringify({ ...base, epochs: 2 }));
+  const train = (...args: string[]) =>
+    spawnSync(process.execPath, ["dist/cli/main.js", "train", "--config", file, ...args], { encoding: "utf8" });
+  const dry = train("--dry-run");
+  assert.is(dry.status, 0, dry.stderr);
+  const plan = JSON.parse(dry.stdout) as Record<string, number>;
+  assert.equal([plan.examples, plan.steps, plan.epochs], [32, 8, 2]);
+  assert.is(train("--set", "steps=6", "--set", "epochs=1").status, 2);
+  const done = train("--quiet");
+  assert.is(done.status, 0, done.stderr);
+  const lines = readMetrics(join(scratch, "run", "metrics.jsonl"));
+  assert.equal(
+    lines.map((line) => line.coverage !== undefined),
+    [true, false, false, false, true, false, false, false],
+  );
+  assert.is(lines[7]["evaluation.queries"], 16);
+  const more = train("--resume", "--set", "epochs=3", "--quiet");
+  assert.is(more.status, 0, more.stderr);
+  assert.is(readMetrics(join(scratch, "run", "metrics.jsonl")).length, 12);
+});
+
+test("the paper's ablations and alignments are keys of data", async () => {
+  const data = base.data;
+  const retrieval = await run({ out: "a" });
+  for (const [name, change] of Object.entries({
+    none: { retrieval: false },
+    direct: { retrieval: { candidates: 4 } },
+    exact: { sampling: { alignment: "exact" } },
+    start: { sampling: { alignment: "start" } },
+    quirks: { sampling: { quirks: ["lengthTo64", "seedAtEnd"], videoSeconds: [2, 5] } },
+  })) {
+    const other = await run({ out: name, data: { ...data, ...change } });
+    assert.not.equal(losses(other), losses(retrieval), name);
+    assert.ok(losses(other).every(Number.isFinite));
+  }
+  assert.equal(losses(await run({ out: "workers", data: { ...data, workers: 2 } })), losses(retrieval));
+});
+
+test("every caption of a pack is an example", async () => {
+  const { events, plan } = await run({ out: "captions", data: { captions: "pack", validation: "pack" } });
+  assert.ok(losses({ events }).every(Number.isFinite));
+  assert.ok((plan.examples as number) > 64 && (plan.examples as number) <= 96);
+  assert.is(events[2].evaluation!.queries, plan.examples as number);
+});
+
+test("kinds of loss: VideoCLIP's is the sum of its two directions; CLIP's learns its temperature", async () => {
+  const first = async (kind: string) => run({ out: `loss-${kind}`, loss: { kind } });
+  const [both, t2v, v2t, clip] = [
+    await first("videoclip"),
+    await first("t2v"),
+    await first("v2t"),
+    await first("clip"),
+  ];
+  const at = (x: { events: { loss: number }[] }) => x.events[0].loss;
+  assert.ok(Math.abs(at(both) - at(t2v) - at(v2t)) < 1e-5 * at(both));
+  assert.not.equal(at(t2v), at(v2t));
+  assert.ok(clip.model.includes("logit_scale") && !both.model.includes("logit_scale"));
+});
+
+test("activation checkpointing: the same losses", async () => {
+  const kept = await run({ out: "kept", dropout: 0.2 });
+  assert.equal(losses(await run({ out: "again", dropout: 0.2, checkpointing: true })), losses(kept));
+});
+
+test("data that are not one of the three, or keys that belong to another, are refused", async () => {
+  const refused = async (change: Record<string, unknown>, pattern: RegExp) => {
+    try {
+      await run({ out: "refused", ...change });
+    } catch (error) {
+      assert.match((error as Error).message, pattern);
+      return;
+    }
+    assert.unreachable();
+  };
+  await refused({ data: {} }, /data: expected one of train, captions and pack, received none/);
+  await refused({ data: { pack: "pack", captions: "pack" } }, /received captions and pack/);
+  await refused({ data: { captions: "pack", retrieval: false } }, /data.retrieval: expected it beside data.pack alone/);
+  await refused({ batch: 7 }, /batch: expected a multiple of data.pairsPerVideo, 2, received 7/);
+  await refused({ data: { ...base.data, sampling: { aligment: "exact" } } }, /aligment: unknown key; did you mean alignment/); // prettier-ignore
+});
+
+test.run();

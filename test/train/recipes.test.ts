@@ -1,0 +1,109 @@
+// Every recipe of configs/ is prepared over the miniatures of the datasets, and trained for two steps.
+import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { readTrainConfig } from "../../dist/cli/training/read.js";
+import { describeRun, makeTrainer, prepareRun } from "../../dist/cli/training/run.js";
+import { FeatureFolder } from "../../dist/data/feature_folder.js";
+import { datasetFormat } from "../../dist/data/formats.js";
+import { packDataset } from "../../dist/data/pack.js";
+import { Skips } from "../../dist/data/skips.js";
+import { listedRecords, readVideoList } from "../../dist/data/video_list.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { loadTokenizer } from "../../dist/text/wordpiece.js";
+import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+
+const test = suite("recipes");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-recipes-"));
+test.after(() => rmSync(folder, { recursive: true }));
+const at = (...names: string[]) => join(folder, ...names);
+const files = makeDatasets(folder);
+makeTextModels(folder);
+makeFeatures(folder, 2048);
+renameSync(at("features"), at("features_x3d"));
+makeFeatures(folder, 512);
+for (const name of readdirSync("configs").filter((file) => file.endsWith(".json"))) {
+  copyFileSync(join("configs", name), at(name));
+}
+
+const tokenizer = loadTokenizer(at("vocab.txt"));
+async function pack(out: string, name: string, features: string, options: { subset?: string; only?: string } = {}) {
+  const skips = new Skips();
+  const records = datasetFormat(name)!.read(files[name], { skips, subset: options.subset });
+  const only = options.only && (await readVideoList(options.only));
+  await packDataset(listedRecords(records, only ? { only } : {}), at("packs", out), {
+    features: new FeatureFolder(at(features)),
+    tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)),
+    source: { name, ...options },
+    skips,
+  });
+}
+
+/** Prepares a recipe with changes and trains it for two steps. */
+async function train(name: string, ...changes: string[]) {
+  const file = at(`${name}.json`);
+  const small = ["device=cpu", "threads=2", "accumulate=1", ...changes];
+  const config = readTrainConfig(file, small);
+  const run = await prepareRun(config, file);
+  try {
+    const plan = describeRun(config, run);
+    const trainer = makeTrainer({ ...config, epochs: undefined, steps: 2 }, file, run, false);
+    for await (const { loss } of trainer.run()) assert.ok(Number.isFinite(loss), `${name}: ${loss}`);
+    await run.save();
+    trainer.dispose();
+    return plan;
+  } finally {
+    run.dispose();
+  }
+}
+
+test("small text models to begin with", async () => {
+  await train("bert");
+  await train("mobilebert");
+  symlinkSync(at("bert", "model"), at("bert-base-uncased"));
+  symlinkSync(at("mobilebert", "model"), at("mobilebert-uncased"));
+  await pack("howto100m_train", "howto100m", "features");
+  await pack("howto100m_x3d_train", "howto100m", "features_x3d");
+  writeFileSync(at("val.lst"), "bbbbbbbbbbb\nccccccccccc\n");
+  await pack("howto100m_val", "howto100m", "features", { only: at("val.lst") });
+  await pack("howto100m_x3d_val", "howto100m", "features_x3d", { only: at("val.lst") });
+  await pack("youcook2_train", "youcook2", "features", { subset: "training" });
+  await pack("youcook2_val", "youcook2", "features", { subset: "validation" });
+  await pack("msrvtt_train", "msrvtt", "features", { only: files.msrvtt_train });
+  files.msrvtt = files.msrvtt_pairs;
+  await pack("msrvtt_test", "msrvtt", "features");
+});
+
+// videos per batch follow the miniatures: 3 of HowTo100M, 5 captions of YouCook2, 3 of MSR-VTT
+const CHANGES: Record<string, string[]> = {
+  pretrain: ["batch=32", "data.workers=1"],
+  videoclip_light: ["batch=32", "data.workers=1"],
+  youcook2: ["batch=4"],
+  msrvtt: ["batch=3"],
+  msrvtt_qa: ["batch=3"],
+  coin: [],
+  crosstask: [],
+};
+
+for (const [name, changes] of Object.entries(CHANGES)) {
+  test(name, async () => {
+    const plan = await train(name, ...changes);
+    assert.ok((plan.steps as number) > 0 && (plan.examples as number) > 0, JSON.stringify(plan));
+    const model = await VideoClip.load(at("runs", name.replace("videoclip_", ""), "model"), {
+      device: "cpu",
+      threads: 1,
+    });
+    assert.is(model.config.maxVideoLength, 32);
+    assert.is(model.config.maxTextLength, 61);
+    model.dispose();
+  });
+}
+
+test("no recipe is left out", () => {
+  const recipes = readdirSync("configs").filter((file) => file.endsWith(".json"));
+  assert.equal(recipes.sort(), Object.keys(CHANGES).map((name) => `${name}.json`).sort()); // prettier-ignore
+});
+
+test.run();
