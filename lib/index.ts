@@ -113,6 +113,7 @@ export type {
 } from "./video/types.js";
 export { openWeights, type StoredDType, type StoredTensor, type Tree, type WeightsFile } from "./weights/index.js";
 export { accuracy, shuffledBatches } from "./train/batches.js";
+export { CaptionPairs } from "./train/caption_pairs.js";
 export { Checkpoints, type TrainingState } from "./train/checkpoint.js";
 export {
   type HardNegatives,
@@ -132,7 +133,21 @@ export {
 } from "./train/optimizer.js";
 export { makeSchedule, type Schedule } from "./train/schedules.js";
 export type { Batch, BatchArray, Task, TrainingData } from "./train/task.js";
-export { contrastiveBatch, contrastiveTask, FROZEN_TEXT, type VideoTextPair } from "./train/tasks/contrastive.js";
+export {
+  contrastiveBatch,
+  type ContrastiveOptions,
+  contrastiveTask,
+  FROZEN_TEXT,
+  initializeLogitScale,
+  type VideoTextPair,
+} from "./train/tasks/contrastive.js";
+export { CoinSteps, CrossTaskSteps, type CrossTaskVideo, type StepDataOptions } from "./train/step_data.js";
+export {
+  stepClassification,
+  stepClassificationBatch,
+  stepLocalisation,
+  stepLocalisationBatch,
+} from "./train/tasks/steps.js";
 export {
   type MaskedTokens,
   type MaskingOptions,

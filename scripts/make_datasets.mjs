@@ -173,11 +173,11 @@ const ALL = [
   ...["video0", "video1", "video9770", "video9771", "1001", "1002", "1003", "x", "1", "2"],
 ];
 
-/** Writes features of unit length `[80, width]` of every video, f32 `.npy`, into `folder/features`; the same ones every time. */
+/** Writes features of unit length `[61, width]` of every video, f32 `.npy`, into `folder/features`; the same ones every time. */
 export function makeFeatures(folder, width = 512) {
   const features = join(folder, "features");
   mkdirSync(features, { recursive: true });
-  const rows = 80;
+  const rows = 61;
   const header = (text) => {
     const bytes = Buffer.alloc(128, " "); // magic, version, length of the rest, a dictionary in Python, spaces, a new line
     bytes.write("\x93NUMPY\x01\x00", 0, "latin1");

@@ -7,7 +7,8 @@ import { Skips } from "../data/skips.js";
 import { listedRecords, readVideoList } from "../data/video_list.js";
 import { InvalidArgumentError } from "../errors.js";
 import { loadTokenizer } from "../text/wordpiece.js";
-import { table } from "./eval.js";
+import { collect } from "./classify.js";
+import { table } from "./eval/index.js";
 import { interruptible, positive, whole } from "./options.js";
 
 /** What both commands take. */
@@ -34,8 +35,6 @@ interface PackFlags extends DataFlags {
 }
 
 const FORMATS = DATASET_FORMATS.map(({ name, file }) => `  ${name.padEnd(14)} ${file}`).join("\n");
-
-const collect = (file: string, list: string[]): string[] => [...list, file];
 
 /** The names in all lists, or undefined without any. */
 async function namesIn(lists: readonly string[]): Promise<ReadonlySet<string> | undefined> {

@@ -16,6 +16,10 @@ export {
   readMomentPredictions,
   readMomentTruth,
 } from "./qvhighlights_files.js";
+export { predictDidemo, predictQVHighlights } from "./predict/moments.js";
+export type { FeatureSource, PredictOptions } from "./predict/options.js";
+export { predictCoin, predictCrossTask } from "./predict/steps.js";
+export { captionsOf, predictChoices, predictRetrieval, type RetrievalPair } from "./predict/text.js";
 export {
   type Rank,
   retrievalMetrics,

@@ -1,0 +1,56 @@
+import { writeFileSync } from "node:fs";
+import type { Command } from "commander";
+import { FeatureFolder } from "../../data/feature_folder.js";
+import { InvalidArgumentError } from "../../errors.js";
+import type { PredictOptions } from "../../eval/predict/options.js";
+import { VideoClip } from "../../models/videoclip.js";
+import { interruptible, plainProgress, positive } from "../options.js";
+
+/** What a model is opened with, to make predictions before they are scored. */
+export interface ModelFlags {
+  model?: string;
+  tokenizer?: string;
+  features?: string;
+  threads?: number;
+  quiet?: boolean;
+}
+
+/** Adds the options of a model to a command. */
+export const withModel = (command: Command): Command =>
+  command
+    .option("--model <path>", "a VideoCLIP model: its predictions are written to --predictions, then scored")
+    .option("--features <folder>", "with --model: features of the videos, one .npy each, a row per second")
+    .option("--tokenizer <path>", "tokenizer.json or vocab.txt of the model, where its folder has none")
+    .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
+    .option("--quiet", "no progress");
+
+/**
+ * Runs work with the model that the flags say.
+ * @returns what the work gives, or undefined when it was interrupted
+ */
+export async function usingModel<T>(
+  { model: path, tokenizer, features, threads, quiet }: ModelFlags,
+  work: (options: PredictOptions) => Promise<T>,
+): Promise<T | undefined> {
+  if (features === undefined) {
+    throw new InvalidArgumentError("--features: expected a folder with the features of the videos beside --model", {
+      argument: "features",
+    });
+  }
+  const progress = plainProgress(quiet, ({ done, total }) => `${done} of ${total} predicted`);
+  let result: T | undefined;
+  await interruptible("no prediction was written", async (signal) => {
+    const model = await VideoClip.load(path!, { threads, signal, ...(tokenizer === undefined ? {} : { tokenizer }) });
+    try {
+      result = await work({ model, features: new FeatureFolder(features), signal, onProgress: progress });
+    } finally {
+      model.dispose();
+    }
+  });
+  return result;
+}
+
+/** Writes a submission of one object a line. */
+export function writeLines(file: string, lines: readonly object[]): void {
+  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+}

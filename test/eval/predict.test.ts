@@ -1,0 +1,175 @@
+// Predictions with a model, written as submissions and scored; what they are made of checked by plain arithmetic.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { BENCHMARKS } from "../../dist/cli/eval/benchmarks.js";
+import { FeatureFolder } from "../../dist/data/feature_folder.js";
+import { readDidemo } from "../../dist/data/didemo.js";
+import { predictDidemo, proposeWindows } from "../../dist/eval/predict/moments.js";
+import { clipOf } from "../../dist/eval/predict/options.js";
+import { predictCoin } from "../../dist/eval/predict/steps.js";
+import { WindowEncoder } from "../../dist/eval/predict/window_encoder.js";
+import { scoreRetrieval } from "../../dist/eval/score_files.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { classifierParameters, saveClassifier } from "../../dist/models/videoclip_classifier.js";
+import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+
+const test = suite("predictions of a model");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-predict-"));
+const files = makeDatasets(folder);
+makeTextModels(folder);
+makeFeatures(folder, 512);
+const features = new FeatureFolder(join(folder, "features"));
+const vocabulary = readFileSync(join(folder, "vocab.txt"), "utf8").trim().split("\n").length;
+const model = VideoClip.random(4, {
+  config: { hiddenSize: 16, heads: 2, intermediateSize: 32, videoLayers: 1, textLayers: 1, vocabularySize: vocabulary },
+  device: "cpu",
+  threads: 2,
+  tokenizer: join(folder, "vocab.txt"),
+});
+const saved = join(folder, "model");
+await model.save(saved);
+test.after(() => {
+  model.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+const read = (name: string) => {
+  const { data, rows, width } = features.read(name);
+  return { data, shape: [rows, width] as const };
+};
+
+function evaluate(task: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["dist/cli/main.js", "eval", task, "--json", ...args],
+    { encoding: "utf8" },
+  );
+  assert.is(status, 0, stderr);
+  return JSON.parse(stdout) as Record<string, number>;
+}
+const withModel = ["--model", saved, "--features", join(folder, "features"), "--quiet"];
+
+/** Runs a task with the model, then scores what it wrote without: the same figures. */
+async function both(task: string, truth: string, out: string, ...more: string[]) {
+  const predictions = join(folder, out);
+  const scored = evaluate(task, "--truth", truth, "--predictions", predictions, ...withModel, ...more);
+  const benchmark = BENCHMARKS.find(({ name }) => name === task);
+  const again = benchmark ? benchmark.score(truth, predictions) : scoreRetrieval(predictions, undefined, {});
+  assert.equal(JSON.parse(JSON.stringify(await again)), scored);
+  return scored;
+}
+
+test("retrieval: every text with every clip, cut to 32 s, saved as a matrix", async () => {
+  const scored = await both("youcook2", files.youcook2, "youcook2.npy");
+  assert.is(scored.queries, 5);
+  const bytes = readFileSync(join(folder, "youcook2.npy"));
+  const matrix = new Float32Array(bytes.buffer.slice(bytes.byteOffset + bytes.length - 100));
+  const video = read("bbbbbbbbbbb");
+  const { rows: v } = await model.embedVideo([clipOf(video, 20, 28)]);
+  const { rows: t } = await model.embedText(["heat the oil"]);
+  const expected = v.reduce((sum, x, i) => sum + x * t[i], 0);
+  assert.ok(Math.abs(matrix[1 * 5 + 2] - expected) < 1e-4 * Math.abs(expected), `${matrix[7]} and ${expected}`);
+  assert.is((await both("msrvtt", files.msrvtt_pairs, "msrvtt.npy")).queries, 2);
+  assert.is(clipOf(video, 60.5, 200).shape[0], 1);
+  assert.is(clipOf(video, 500, 600).shape[0], 1);
+});
+
+test("a second's token is the mean over the windows that see it", async () => {
+  const video = clipOf(read("aaaaaaaaaaa"), 0, 40);
+  const encoder = new WindowEncoder(model);
+  const all = await encoder.seconds(video, 16);
+  const [first, second] = [await encoder.seconds(clipOf(video, 0, 32)), await encoder.seconds(clipOf(video, 16, 40))];
+  const D = 16;
+  for (const [t, expected] of [
+    [3, (d: number) => first[3 * D + d]],
+    [20, (d: number) => (first[20 * D + d] + second[4 * D + d]) / 2],
+    [39, (d: number) => second[23 * D + d]],
+  ] as const) {
+    for (let d = 0; d < D; d++) assert.ok(Math.abs(all[t * D + d] - expected(d)) < 1e-5);
+  }
+  // [CLS] is not attended to, unlike in retrieval
+  const { tokens } = await model.embedVideo(clipOf(video, 0, 32), { tokens: true });
+  assert.not.equal(tokens![0], first);
+  encoder.dispose();
+});
+
+test("COIN: zero-shot labels with the background, and a fine-tuned classifier", async () => {
+  const zero = await both("coin", files.coin, "coin.jsonl");
+  assert.is(zero.videos, 1);
+  // a classifier that always says 33
+  const weights = classifierParameters(36, 16);
+  model.device.parameters.set(weights[0].key, weights[0].shape, new Float32Array(36 * 16));
+  model.device.parameters.set(
+    weights[1].key,
+    weights[1].shape,
+    Float32Array.from({ length: 36 }, (_, c) => (c === 33 ? 1 : 0)),
+  );
+  const [line] = await predictCoin([{ video: "bbbbbbbbbbb" }], new Map(), { model, features, classes: 36 });
+  assert.equal([...new Set(line.labels)], [33]);
+  assert.is(line.labels.length, 61);
+  saveClassifier(saved, model.device.parameters, 36, 16);
+  const tuned = await both("coin", files.coin, "tuned.jsonl");
+  assert.ok(Math.abs(tuned.frameAccuracy - 9 / 61) < 1e-9, `${tuned.frameAccuracy}`);
+});
+
+test("CrossTask: a second for every step, in their order, of the videos that are asked for", async () => {
+  const folderOf = join(folder, "crosstask", "annotations");
+  const scored = await both("crosstask", folderOf, "steps.jsonl");
+  assert.is(scored.videos, 2);
+  const [first] = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { seconds: number[] }); // prettier-ignore
+  assert.is(first.seconds.length, 5);
+  assert.equal(
+    [...first.seconds].sort((a, b) => a - b),
+    first.seconds,
+  );
+  assert.is(new Set(first.seconds).size, 5);
+  assert.is((await both("crosstask", folderOf, "some.jsonl", "--without", files.crosstask_videos_val)).videos, 1);
+});
+
+test("DiDeMo: all 21 segments, ranked by the mean of their tokens with the text", async () => {
+  assert.is((await both("didemo", files.didemo, "didemo.json")).queries, 1);
+  await both("didemo", files.didemo, "didemo.jsonl");
+  const queries = await readDidemo(files.didemo);
+  const [ranked] = await predictDidemo(queries, { model, features });
+  assert.is(new Set(ranked.map(String)).size, 21);
+  const { tokens } = await model.embedVideo(read("x"), { tokens: true, longVideos: "truncate" });
+  const { rows } = await model.embedText(queries[0].text);
+  const score = (first: number, last: number) => {
+    let sum = 0;
+    const seconds = Math.min(32, 5 * (last + 1)) - 5 * first;
+    for (let t = 5 * first; t < 5 * first + seconds; t++)
+      for (let d = 0; d < 16; d++) sum += tokens![0][t * 16 + d] * rows[d];
+    return sum / seconds;
+  };
+  for (let i = 1; i < 21; i++) assert.ok(score(...(ranked[i - 1] as [number, number])) >= score(...(ranked[i] as [number, number])) - 1e-5); // prettier-ignore
+});
+
+test("QVHighlights: windows around what stands out, a score for every clip", async () => {
+  await both("qvhighlights", files.qvhighlights, "qvh.jsonl");
+  const saliency = Array.from({ length: 75 }, (_, c) => (c >= 20 && c < 25 ? 3 : 0.1 * Math.sin(c)));
+  const windows = proposeWindows(saliency);
+  assert.equal(windows[0].slice(0, 2), [40, 50]);
+  assert.ok(windows.length > 1 && windows.length <= 10);
+});
+
+test("multiple choice of MSR-VTT", async () => {
+  writeFileSync(join(folder, "mc.csv"), "vid_key\ta1\ta2\ta3\ta4\ta5\tanswer\nmsr9770\tcut\tadd\tsalt\toil\tsoup\t2\n");
+  assert.is((await both("msrvtt-qa", join(folder, "mc.csv"), "mc.jsonl")).questions, 1);
+});
+
+test("missing features and a missing --features are said", () => {
+  writeFileSync(join(folder, "more.csv"), 'key,vid_key,video_id,sentence\nret0,msr1,video404,"a cat"\n');
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "msrvtt", "--truth", join(folder, "more.csv"), "--predictions", join(folder, "no.npy"), ...args], { encoding: "utf8" }); // prettier-ignore
+  const missing = run(...withModel);
+  assert.is(missing.status, 1);
+  assert.match(missing.stderr, /1 of 1 videos have no features: video404/);
+  assert.not(existsSync(join(folder, "no.npy")));
+  assert.match(run("--model", saved).stderr, /--features: expected a folder/);
+});
+
+test.run();
