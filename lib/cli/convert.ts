@@ -25,6 +25,8 @@ interface Report {
   output: string;
   bytes: number;
   tensors: number;
+  /** Classes of a trainer's objects that a checkpoint also held, and that were left out. */
+  skipped?: string[];
 }
 
 /** `videoclip convert`: a checkpoint to safetensors, or a video encoder with its weights to ONNX. */
@@ -41,7 +43,7 @@ export function convertCommand(): Command {
     .option("--size <n>", "height and width of a clip (with --onnx)", positive)
     .option("--batch <n>", "clips that the model takes at once; default 1 (with --onnx)", positive)
     .option("--random-weights <seed>", "generated weights instead of a file (with --onnx)", number)
-    .option("--json", "one JSON object on stdout: output, bytes, tensors")
+    .option("--json", "one JSON object on stdout: output, bytes, tensors, skipped")
     .addHelpText(
       "after",
       "\nExamples:\n  videoclip convert s3d_howto100m.pth s3d_howto100m.safetensors\n" +
@@ -53,7 +55,11 @@ export function convertCommand(): Command {
         ? await toOnnxFile(input, output, flags.onnx, flags)
         : await toSafetensors(input, output, flags);
       if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-      else process.stderr.write(`${report.tensors} tensors, ${report.bytes} bytes written to ${report.output}\n`);
+      else {
+        const { skipped = [] } = report;
+        const left = skipped.length > 0 ? `left out objects of ${skipped.join(", ")}\n` : "";
+        process.stderr.write(`${left}${report.tensors} tensors, ${report.bytes} bytes written to ${report.output}\n`);
+      }
     });
 }
 
@@ -65,8 +71,8 @@ async function toSafetensors(input: string | undefined, output: string | undefin
   if (!input) throw usage("input", "a checkpoint", "nothing");
   if (!output) throw usage("output", "a .safetensors file (or --onnx FILE)", "nothing");
   checkExtension("output", output, ".safetensors");
-  const tensors = await written(output, convertWeights(input, output));
-  return { output, bytes: statSync(output).size, tensors };
+  const { tensors, skipped } = await written(output, convertWeights(input, output));
+  return { output, bytes: statSync(output).size, tensors, skipped };
 }
 
 async function toOnnxFile(

@@ -7,7 +7,6 @@ import { describeVideoClip } from "../models/describe_videoclip.js";
 import type { S3DOptions } from "../models/s3d.js";
 import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
 import { readTextFields } from "../models/text_config.js";
-import { weightFile } from "../models/text_weights.js";
 import {
   textModelOf,
   VIDEOCLIP_PRESETS,
@@ -15,6 +14,7 @@ import {
   type VideoClipPreset,
   videoClipPreset,
 } from "../models/videoclip_config.js";
+import { weightFile } from "../weights/folder.js";
 import { inspectWeights } from "../weights/inspect.js";
 import { positive } from "./options.js";
 
@@ -93,6 +93,7 @@ async function showFile(path: string, json: boolean): Promise<void> {
       `recognised  ${report.model ?? "no published layout"}`,
       `tensors     ${report.tensors.length}`,
       `parameters  ${report.parameters.toLocaleString("en")}`,
+      ...(report.skipped.length > 0 ? [`skipped     ${report.skipped.join(", ")}`] : []),
       ...lines,
     ].join("\n")}\n`,
   );

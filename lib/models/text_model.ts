@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { createDevice, type DeviceOptions } from "../device.js";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { type Encoding, loadTokenizer, type TextOrPair, type WordPieceTokenizer } from "../text/wordpiece.js";
+import { weightFile } from "../weights/folder.js";
 import type { TextEncoder } from "./encoder.js";
 import { parametersOf } from "./parameters.js";
 import { answerQuestion, type Answer, type AnswerOptions } from "./question_answering.js";
 import { readTextConfig, type TextConfig } from "./text_config.js";
 import { fillMasks, type MaskCandidate, probabilities } from "./text_results.js";
 import { textGraph, type TextRunOptions, TextRunner, type TextTask } from "./text_runner.js";
-import { loadTextWeights, randomTextWeights, type TextHead, type TextWeights, weightFile } from "./text_weights.js";
+import { loadTextWeights, randomTextWeights, type TextHead, type TextWeights } from "./text_weights.js";
 
 export interface TextModelOptions extends DeviceOptions {
   /** Tokens of a text at most, [CLS] and [SEP] included. Default: as many as the model has positions. */
@@ -202,8 +203,8 @@ export class TextModel implements TextEncoder {
 }
 
 /**
- * Loads BERT or MobileBERT from a Hugging Face folder: `config.json`, `model.safetensors` or `pytorch_model.bin`, and
- * `tokenizer.json` or `vocab.txt`. What it can do follows from the heads in the weights.
+ * Loads BERT or MobileBERT from a Hugging Face folder: `config.json`, `model.safetensors` or `pytorch_model.bin` (or the
+ * `.index.json` of either, with the files that it names), and `tokenizer.json` or `vocab.txt`. What it can do follows from the heads in the weights.
  * @throws WeightsError for files that are missing, broken or do not fit; InvalidArgumentError for a configuration that is
  *   not supported; DeviceError
  */

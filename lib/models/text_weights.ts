@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { WeightsError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { hashParameter } from "../nn/random_weights.js";
@@ -10,21 +8,6 @@ import type { TextConfig } from "./text_config.js";
 
 /** What a file of weights can compute beside hidden states. */
 export type TextHead = "pooled" | "mlm" | "nsp" | "classes" | "tags" | "span";
-
-const FILES = ["model.safetensors", "pytorch_model.bin"];
-
-/** The weight file of a Hugging Face folder. @throws WeightsError when there is none that is read */
-export function weightFile(folder: string): string {
-  const found = FILES.map((name) => join(folder, name)).find((path) => existsSync(path));
-  if (found) return found;
-  const sharded = FILES.some((name) => existsSync(join(folder, `${name}.index.json`)));
-  throw new WeightsError(
-    sharded
-      ? `${folder}: weights in several files are not read: save them as one model.safetensors`
-      : `${folder}: expected ${FILES.join(" or ")} in this folder`,
-    { file: folder },
-  );
-}
 
 /**
  * Keys as newer files have them: `LayerNorm.gamma` and `.beta` become `.weight` and `.bias`, the family's prefix is added
@@ -73,7 +56,7 @@ export interface TextWeights {
   heads: Set<TextHead>;
   /** Classes that `classifier` has. */
   classes: number;
-  /** First 16 hex digits of the SHA-256 of the file, or `random:SEED`. */
+  /** First 16 hex digits of the SHA-256 of the file or files, or `random:SEED`. */
   hash: string;
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { WeightsError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { input, trace } from "../graph/trace.js";
+import { weightFile } from "../weights/folder.js";
 import { openWeights } from "../weights/index.js";
 import { toFloat32 } from "../weights/tensor.js";
 import { checkKeys, parametersOf } from "./parameters.js";
@@ -40,9 +41,7 @@ export function transformerParameters(c: TransformerConfig): Map<string, readonl
 export function transformerFiles(path: string): { weights: string; config?: string } {
   if (!existsSync(path)) throw new WeightsError(`${path}: there is no such file or folder`, { file: path });
   if (!statSync(path).isDirectory()) return { weights: path };
-  const weights = ["model.safetensors", "pytorch_model.bin"].map((name) => join(path, name)).find(existsSync);
-  if (!weights) throw new WeightsError(`${path}: expected model.safetensors or pytorch_model.bin`, { file: path });
-  return { weights, config: join(path, "config.json") };
+  return { weights: weightFile(path), config: join(path, "config.json") };
 }
 
 /** Names under which Marian's files keep a tied embedding. */

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { join } from "node:path";
 import { WeightsError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
+import { weightFile } from "../weights/folder.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
 import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
 import { checkKeys, parametersOf } from "./parameters.js";
@@ -61,7 +62,7 @@ export interface VideoClipSource {
 }
 
 /**
- * Opens a folder that `save` wrote (`config.json`, `model.safetensors`), or a checkpoint file of fairseq's MMPT: f32 or
+ * Opens a folder that `save` wrote (`config.json`, `model.safetensors`, or its `.index.json` and files), or a checkpoint file of fairseq's MMPT: f32 or
  * f16, with or without `mmmodel.` before its keys. Objects of the trainer in that file are skipped, never constructed.
  * @param given fields that go before those of the file
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys
@@ -76,7 +77,7 @@ export async function openVideoClip(path: string, given: Partial<VideoClipConfig
     );
   }
   const folder = statSync(path).isDirectory();
-  const weights = folder ? join(path, WEIGHTS) : path;
+  const weights = folder ? weightFile(path) : path;
   const stored = folder ? readConfig(join(path, CONFIG)) : {};
   const file = await openWeights(weights, { skipForeign: true });
   try {

@@ -1,10 +1,9 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { InvalidArgumentError, VideoError } from "../errors.js";
 import { checkFile, videoError } from "./file.js";
 import { usesFfmpeg } from "./index.js";
 import { missingNodeAv } from "./node_av.js";
+import { stillWithFfmpeg } from "./still_ffmpeg.js";
 import type { StillMessage, StillRequest } from "./still_worker.js";
 import type { DecoderName } from "./types.js";
 
@@ -30,7 +29,7 @@ export async function stillAt(path: string, seconds: number, options: StillOptio
   signal?.throwIfAborted();
   const file = await checkFile(path);
   return (await usesFfmpeg(decoder))
-    ? stillWithFfmpeg(path, seconds, width, signal)
+    ? stillWithFfmpeg({ file, seconds, width }, signal)
     : stillWithNodeAv({ file, seconds, width }, signal);
 }
 
@@ -51,27 +50,4 @@ function stillWithNodeAv(request: StillRequest, signal?: AbortSignal): Promise<U
       ),
     );
   }).finally(() => signal?.removeEventListener("abort", abort));
-}
-
-async function stillWithFfmpeg(
-  path: string,
-  seconds: number,
-  width: number,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  const args = ["-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"];
-  const output = ["-map", "0:v:0", "-frames:v", "1", "-vf", `scale=${width}:-2`, "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"]; // prettier-ignore
-  const input = ["-ss", seconds.toFixed(3), "-i", `file:${path}`];
-  const { stdout } = await promisify(execFile)("ffmpeg", [...args, ...input, ...output], {
-    encoding: "buffer",
-    maxBuffer: 32 << 20,
-    signal,
-  }).catch((cause) => {
-    signal?.throwIfAborted();
-    const reason =
-      cause.code === "ENOENT" ? "the program ffmpeg is not on the path" : String(cause.stderr ?? cause.message);
-    throw videoError("ERR_VIDEO_CORRUPT", path, reason.trim(), seconds, cause);
-  });
-  if (stdout.length === 0) throw videoError("ERR_VIDEO_CORRUPT", path, "there is no picture at this time", seconds);
-  return stdout;
 }

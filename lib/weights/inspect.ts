@@ -11,11 +11,13 @@ export interface WeightsReport {
   tensors: { key: string; dtype: string; shape: number[] }[];
   /** Values in all floating-point tensors that are not running statistics. */
   parameters: number;
+  /** Classes of a trainer's objects in the file. They were not read. */
+  skipped: string[];
 }
 
 /** What is in a weight file, for `videoclip inspect FILE`. */
 export async function inspectWeights(path: string): Promise<WeightsReport> {
-  const file = await openWeights(path);
+  const file = await openWeights(path, { skipForeign: true });
   try {
     const known = recognise(file);
     const tensors = [...file.tensors].map(([key, { dtype, shape }]) => ({ key, dtype, shape }));
@@ -29,15 +31,19 @@ export async function inspectWeights(path: string): Promise<WeightsReport> {
       model: known ? `${known.models.join(" or ")} (${known.source})` : null,
       tensors,
       parameters,
+      skipped: file.skipped,
     };
   } finally {
     file.close();
   }
 }
 
-/** Converts a checkpoint to safetensors (kylemin's keys become torchvision's). @returns how many tensors were written */
-export async function convertWeights(input: string, output: string): Promise<number> {
-  const file = await openWeights(input);
+/**
+ * Converts a checkpoint to safetensors (kylemin's keys become torchvision's).
+ * @returns how many tensors were written, and the classes of a trainer's objects in the file, which were left out
+ */
+export async function convertWeights(input: string, output: string): Promise<{ tensors: number; skipped: string[] }> {
+  const file = await openWeights(input, { skipForeign: true });
   try {
     const known = recognise(file);
     const tensors = known?.source === "kylemin" ? kyleminToTorchvision(file.tensors) : file.tensors;
@@ -45,7 +51,7 @@ export async function convertWeights(input: string, output: string): Promise<num
       source_sha256: file.sha256,
       ...(known ? { model: known.models.join(" or ") } : {}),
     });
-    return tensors.size;
+    return { tensors: tensors.size, skipped: file.skipped };
   } finally {
     file.close();
   }

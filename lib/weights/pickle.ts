@@ -1,3 +1,5 @@
+import { rebuild, storageRef } from "./pickle_rebuild.js";
+import { ALLOWED, Global, Opaque, Tuple, type Value } from "./pickle_values.js";
 import type { ByteFile } from "./tensor.js";
 
 /**
@@ -5,94 +7,24 @@ import type { ByteFile } from "./tensor.js";
  * imported, constructed or called. Opcodes and allowed names follow PyTorch's weights-only reader; the limits are ours.
  */
 
-/** A name from the allow-list. `kind` says what REDUCE on it means. */
-export class Global {
-  constructor(
-    readonly name: string,
-    readonly kind: "dict" | "tensor" | "parameter" | "size" | "storage" | "dtype" | "opaque",
-  ) {}
-}
-
-/** Something that is not constructed: a namespace, a numpy scalar. */
-export class Opaque {
-  constructor(readonly name: string) {}
-}
-
-/** A reference to a storage: `('storage', class, key, location, numel)`. */
-export class StorageRef {
-  constructor(
-    readonly storage: Global,
-    readonly key: string,
-    readonly numel: number,
-    readonly view: readonly [string, number, number] | null,
-  ) {}
-}
-
-export class TensorRef {
-  constructor(
-    readonly storage: StorageRef,
-    readonly offset: number,
-    readonly shape: number[],
-    readonly strides: number[],
-  ) {}
-}
-
-export class Tuple {
-  constructor(readonly items: Value[]) {}
-}
-
-export type Value =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | Value[]
-  | Tuple
-  | Map<Value, Value>
-  | Global
-  | Opaque
-  | StorageRef
-  | TensorRef;
-
-const STORAGES = ["Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"];
-const ALLOWED = new Map<string, Global>([
-  ...STORAGES.map((s) => [`torch ${s}Storage`, new Global(`${s}Storage`, "storage")] as const),
-  ["collections OrderedDict", new Global("OrderedDict", "dict")],
-  ["torch._utils _rebuild_tensor_v2", new Global("_rebuild_tensor_v2", "tensor")],
-  ["torch._utils _rebuild_parameter", new Global("_rebuild_parameter", "parameter")],
-  ["torch Size", new Global("Size", "size")],
-  ["argparse Namespace", new Global("argparse.Namespace", "opaque")],
-  ["numpy.core.multiarray scalar", new Global("numpy scalar", "opaque")],
-  ["numpy._core.multiarray scalar", new Global("numpy scalar", "opaque")],
-  ["numpy dtype", new Global("numpy dtype", "opaque")],
-  ["_codecs encode", new Global("_codecs.encode", "opaque")],
-]);
-
 const MAX_BYTES = 64 << 20;
 const MAX_OPS = 4_000_000;
-const MAX_RANK = 8;
 const MARK = Symbol("mark");
 
-export interface PickleOptions {
-  /**
-   * Names outside the allow-list become opaque values, which are neither imported nor called and hold nothing, instead of
-   * an error: for checkpoints that keep a trainer's objects beside the weights. Default false.
-   */
-  skipForeign?: boolean;
-}
-
-/** Interprets one pickle that begins at `start`; returns its value and the byte after STOP. */
+/**
+ * Interprets one pickle that begins at `start`; returns its value and the byte after STOP.
+ * @param skipped where it is given, names outside the allow-list become opaque values, which are neither imported nor called
+ *   and hold nothing, instead of an error, and are added to it
+ */
 export function readPickle(
   file: ByteFile,
   start: number,
   end: number,
-  options: PickleOptions = {},
+  skipped?: Set<string>,
 ): { value: Value; end: number } {
   if (end - start > MAX_BYTES) end = start + MAX_BYTES;
   const bytes = file.read(start, end - start);
-  return new Machine(file, bytes, start, options.skipForeign ?? false).run();
+  return new Machine(file, bytes, start, skipped).run();
 }
 
 class Machine {
@@ -104,7 +36,7 @@ class Machine {
     readonly file: ByteFile,
     readonly bytes: Buffer,
     readonly start: number,
-    readonly skipForeign: boolean,
+    readonly skipped: Set<string> | undefined,
   ) {}
 
   fail(message: string): Error {
@@ -270,7 +202,7 @@ class Machine {
         stack.push(this.global(this.line(), this.line()));
         break;
       case 0x51:
-        stack.push(this.storage(this.pop()));
+        stack.push(storageRef(this.pop(), (message) => this.fail(message)));
         break;
       case 0x52: {
         const args = this.pop();
@@ -315,13 +247,17 @@ class Machine {
   global(module: string, name: string): Global {
     const found = ALLOWED.get(`${module} ${name}`);
     if (found) return found;
-    if (!this.skipForeign) throw this.fail(`${JSON.stringify(`${module}.${name}`)} is not allowed in a weight file`);
-    return new Global(`${module}.${name}`, "opaque");
+    const full = `${module}.${name}`;
+    if (!this.skipped) throw this.fail(`${JSON.stringify(full)} is not allowed in a weight file`);
+    this.skipped.add(full);
+    return new Global(full, "opaque");
   }
 
   /** Whether a value is, or came from, a name that is skipped. */
   foreign(value: Value): boolean {
-    return this.skipForeign && (value instanceof Opaque || (value instanceof Global && value.kind === "opaque"));
+    return (
+      this.skipped !== undefined && (value instanceof Opaque || (value instanceof Global && value.kind === "opaque"))
+    );
   }
 
   append(items: Value[]): void {
@@ -343,84 +279,10 @@ class Machine {
     }
   }
 
-  storage(id: Value): StorageRef {
-    const items = id instanceof Tuple ? id.items : [];
-    const [tag, type, key, location, numel, view] = items;
-    const ok =
-      (items.length === 5 || items.length === 6) &&
-      tag === "storage" &&
-      type instanceof Global &&
-      type.kind === "storage" &&
-      typeof key === "string" &&
-      typeof location === "string" &&
-      typeof numel === "number" &&
-      Number.isSafeInteger(numel) &&
-      numel >= 0;
-    if (!ok) throw this.fail("a persistent id that is not a storage");
-    let part: [string, number, number] | null = null;
-    if (view instanceof Tuple) {
-      const [name, offset, size] = view.items;
-      if (typeof name !== "string" || typeof offset !== "number" || typeof size !== "number")
-        throw this.fail("broken storage view");
-      part = [name, offset, size];
-    } else if (view !== undefined && view !== null) {
-      throw this.fail("broken storage view");
-    }
-    return new StorageRef(type, key, numel, part);
-  }
-
   reduce(callee: Value, args: Value): Value {
     if (callee instanceof Opaque && this.foreign(callee) && args instanceof Tuple) return callee;
     if (!(callee instanceof Global) || !(args instanceof Tuple))
       throw this.fail("REDUCE of a value that is not allowed");
-    const { items } = args;
-    switch (callee.kind) {
-      case "dict":
-        return this.orderedDict(items);
-      case "tensor":
-        return this.tensor(items);
-      case "parameter":
-        if (items.length !== 3 || !(items[0] instanceof TensorRef)) throw this.fail("a parameter without a tensor");
-        return items[0];
-      case "size":
-        if (items.length !== 1 || !(items[0] instanceof Tuple)) throw this.fail("a Size without sizes");
-        return items[0];
-      case "opaque":
-        return new Opaque(callee.name);
-      default:
-        throw this.fail(`${callee.name} cannot be called`);
-    }
-  }
-
-  orderedDict(items: Value[]): Map<Value, Value> {
-    const map = new Map<Value, Value>();
-    if (items.length === 0) return map;
-    if (items.length !== 1 || !Array.isArray(items[0])) throw this.fail("an OrderedDict that is not made from pairs");
-    for (const pair of items[0]) {
-      const entry = pair instanceof Tuple ? pair.items : Array.isArray(pair) ? pair : [];
-      if (entry.length !== 2 || Array.isArray(entry[0]) || entry[0] instanceof Map)
-        throw this.fail("an OrderedDict pair");
-      map.set(entry[0], entry[1]);
-    }
-    return map;
-  }
-
-  tensor(items: Value[]): TensorRef {
-    const [storage, offset, size, stride, grad, hooks] = items;
-    const ints = (value: Value): number[] | undefined =>
-      value instanceof Tuple && value.items.every((n) => typeof n === "number" && Number.isSafeInteger(n) && n >= 0)
-        ? (value.items as number[])
-        : undefined;
-    const shape = ints(size);
-    const strides = ints(stride);
-    if (!(storage instanceof StorageRef) || items.length < 6 || items.length > 7)
-      throw this.fail("a tensor without a storage");
-    if (typeof offset !== "number" || !Number.isSafeInteger(offset) || offset < 0)
-      throw this.fail("a negative or broken storage offset");
-    if (!shape || !strides) throw this.fail("tensor sizes and strides must be non-negative integers");
-    if (shape.length !== strides.length || shape.length > MAX_RANK)
-      throw this.fail(`a tensor of ${shape.length} sizes and ${strides.length} strides`);
-    if (typeof grad !== "boolean" || !(hooks instanceof Map) || hooks.size > 0) throw this.fail("a tensor with hooks");
-    return new TensorRef(storage, offset, shape, strides);
+    return rebuild(callee, args.items, (message) => this.fail(message));
   }
 }

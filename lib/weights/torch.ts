@@ -1,4 +1,5 @@
-import { type PickleOptions, readPickle, StorageRef, TensorRef, Tuple, type Value } from "./pickle.js";
+import { readPickle } from "./pickle.js";
+import { StorageRef, TensorRef, Tuple, type Value } from "./pickle_values.js";
 import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 import { readZip } from "./zip.js";
 
@@ -28,8 +29,8 @@ interface Storage {
   bytes: number;
 }
 
-/** Reads a zip checkpoint of torch.save (1.6 and later). */
-export function readTorchZip(file: ByteFile, options: PickleOptions = {}): Tree {
+/** Reads a zip checkpoint of torch.save (1.6 and later). @param skipped as of `readPickle` */
+export function readTorchZip(file: ByteFile, skipped?: Set<string>): Tree {
   const entries = readZip(file, [0]);
   const pickles = [...entries.keys()].filter((name) => name.endsWith("/data.pkl") && name.split("/").length === 2);
   if (pickles.length !== 1) throw file.fail(`expected one data.pkl, found ${pickles.length}`, 0);
@@ -45,7 +46,7 @@ export function readTorchZip(file: ByteFile, options: PickleOptions = {}): Tree 
     throw file.fail("the byte order is not little endian", order.offset);
   }
   const pickle = entries.get(pickles[0])!;
-  const { value, end } = readPickle(file, pickle.offset, pickle.offset + pickle.size, options);
+  const { value, end } = readPickle(file, pickle.offset, pickle.offset + pickle.size, skipped);
   if (end !== pickle.offset + pickle.size) throw file.fail("bytes after the end of data.pkl", end);
   return toTree(file, value, (ref, itemSize) => {
     const entry = /^[\w-]+$/.test(ref.key) ? entries.get(`${prefix}data/${ref.key}`) : undefined;
@@ -67,10 +68,10 @@ export function isTorchLegacy(head: Buffer): boolean {
 }
 
 /** Reads a legacy stream of torch.save (before 1.6): five pickles, then the storages. */
-export function readTorchLegacy(file: ByteFile, options: PickleOptions = {}): Tree {
+export function readTorchLegacy(file: ByteFile, skipped?: Set<string>): Tree {
   let at = LEGACY_MAGIC.length;
   const next = () => {
-    const { value, end } = readPickle(file, at, file.size, options);
+    const { value, end } = readPickle(file, at, file.size, skipped);
     at = end;
     return value;
   };

@@ -1,10 +1,12 @@
 // The page of a search: pictures at the right time, strips, escaping, videos that are not there.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
+import type { VideoError } from "../../dist/errors.js";
 import { clock, searchPage } from "../../dist/features/search_page.js";
 import { openVideo } from "../../dist/video/index.js";
 import { resolvePreset } from "../../dist/video/presets.js";
@@ -25,22 +27,60 @@ async function frames(path: string): Promise<Uint8Array[]> {
 }
 const difference = (a: Uint8Array, b: Uint8Array) => a.reduce((sum, v, i) => sum + Math.abs(v - b[i]), 0) / a.length;
 
-test("a still shows the frame at its time", async () => {
-  for (const [name, settings] of Object.entries({
-    "long.mp4": { seed: 2, seconds: 5 },
-    "odd.mkv": { seed: 3, seconds: 4, width: 161, height: 121, format: "yuv444p" as const },
-  })) {
-    const path = join(folder, name);
-    await makeVideo(path, settings);
-    const all = await frames(path);
-    for (const seconds of [0, 1.21, settings.seconds - 0.5, settings.seconds + 50]) {
-      writeFileSync(join(folder, "still.jpg"), await stillAt(path, seconds, { width: 160 }));
-      const [still] = await frames(join(folder, "still.jpg"));
-      const nearest = all.map((frame, i) => ({ i, away: difference(frame, still) })).sort((a, b) => a.away - b.away)[0];
-      const expected = Math.min(all.length - 1, Math.floor(seconds * 25 + 1e-6));
-      assert.ok(Math.abs(nearest.i - expected) <= 1, `${name} at ${seconds}: frame ${nearest.i}, expected ${expected}`);
-      assert.ok(nearest.away < 12, `${name} at ${seconds}: colours differ by ${nearest.away}`);
+const hasFfmpeg = ["ffmpeg", "ffprobe"].every((program) => spawnSync(program, ["-version"]).status === 0);
+if (!hasFfmpeg) console.log("SKIP stills by ffmpeg: no programs ffmpeg and ffprobe on the path");
+
+for (const decoder of ["node-av", "ffmpeg"] as const) {
+  if (decoder === "ffmpeg" && !hasFfmpeg) continue;
+  test(`a still shows the frame at its time, by ${decoder}`, async () => {
+    for (const [name, settings] of Object.entries({
+      "long.mp4": { seed: 2, seconds: 5 },
+      "odd.mkv": { seed: 3, seconds: 4, width: 161, height: 121, format: "yuv444p" as const },
+      "keys.mp4": { seed: 4, seconds: 4, options: { g: "10", bf: "2" } },
+    })) {
+      const path = join(folder, name);
+      await makeVideo(path, settings);
+      const all = await frames(path);
+      for (const seconds of [0, 1.21, settings.seconds - 0.5, settings.seconds + 50]) {
+        writeFileSync(join(folder, "still.jpg"), await stillAt(path, seconds, { width: 160, decoder }));
+        const [still] = await frames(join(folder, "still.jpg"));
+        const away = all.map((frame, i) => ({ i, away: difference(frame, still) }));
+        const [nearest] = away.sort((a, b) => a.away - b.away);
+        const expected = Math.min(all.length - 1, Math.floor(seconds * 25 + 1e-6));
+        const label = `${name} at ${seconds}`;
+        assert.ok(Math.abs(nearest.i - expected) <= 1, `${label}: frame ${nearest.i}, expected ${expected}`);
+        assert.ok(nearest.away < 12, `${label}: colours differ by ${nearest.away}`);
+      }
     }
+  });
+
+  test(`a still of uneven frames is the last one that began, by ${decoder}`, async () => {
+    const path = join(folder, "uneven.mp4");
+    await makeVideo(path, { seed: 5, times: [5, 6, 7, 50, 51, 120] });
+    const bytes = async (seconds: number) =>
+      Buffer.from(await stillAt(path, seconds, { width: 160, decoder })).toString("base64");
+    const [first, third, fourth, last] = [await bytes(0.2), await bytes(0.28), await bytes(2), await bytes(4.8)];
+    assert.is(new Set([first, third, fourth, last]).size, 4);
+    assert.is(await bytes(0), first, "before the first frame");
+    assert.is(await bytes(1.99), third);
+    assert.is(await bytes(2.03), fourth);
+    assert.is(await bytes(500), last);
+  });
+}
+
+test("without the programs there is an error that says what to install", async () => {
+  const path = join(folder, "long.mp4");
+  await makeVideo(path, { seconds: 1 });
+  const before = process.env.PATH;
+  process.env.PATH = folder;
+  try {
+    await stillAt(path, 0, { decoder: "ffmpeg" });
+    assert.unreachable("an error");
+  } catch (error) {
+    assert.is((error as VideoError).code, "ERR_DECODER_MISSING");
+    assert.match((error as Error).message, /ffmpeg and ffprobe are not on the path.*install/);
+  } finally {
+    process.env.PATH = before;
   }
 });
 

@@ -13,6 +13,7 @@ import { parametersOf } from "../../dist/models/parameters.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
 import { openWeights, toFloat32 } from "../../dist/weights/index.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
+import { spread } from "./shards.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
 
 const test = suite("text models");
@@ -188,6 +189,17 @@ test("pytorch_model.bin is read where there is no model.safetensors, half precis
   assert.ok(error < 5e-3 && error > 1e-6, `${error}`);
   whole.dispose();
   half.dispose();
+});
+
+test("weights in several files", async () => {
+  const folder = writeModel("bert", ["pooled"]);
+  const whole = await load(folder);
+  await spread(folder);
+  const parts = await load(folder);
+  assert.equal(await parts.encode(TEXTS), await whole.encode(TEXTS));
+  assert.not.equal(parts.weightsHash, whole.weightsHash);
+  whole.dispose();
+  parts.dispose();
 });
 
 test("masks: one list per mask, best first, with the text that results", async () => {

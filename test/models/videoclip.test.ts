@@ -11,6 +11,7 @@ import { hashValues } from "../../dist/nn/random_weights.js";
 import { openWeights, writeSafetensors } from "../../dist/weights/index.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+import { spread } from "./shards.js";
 import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
 
 const test = suite("videoclip");
@@ -298,6 +299,15 @@ test("one set of weights for both sides", async () => {
   assert.equal((await again.embedText(texts)).rows, (await shared.embedText(texts)).rows);
   again.dispose();
   shared.dispose();
+});
+
+test("a folder with its weights in several files", async () => {
+  const dir = join(folder, "spread");
+  await model.save(dir);
+  await spread(dir);
+  const parts = await VideoClip.load(dir, cpu);
+  assert.equal((await parts.embedText(texts)).rows, (await model.embedText(texts)).rows);
+  parts.dispose();
 });
 
 test.after(() => {

@@ -71,6 +71,7 @@ test("to safetensors: one object on stdout, an old file is replaced", async () =
     output,
     bytes: readFileSync(output).length,
     tensors: original.tensors.size,
+    skipped: [],
   });
   for (const [key, tensor] of original.tensors)
     assert.ok(Buffer.from(tensor.read()).equals(file.tensors.get(key)!.read()));

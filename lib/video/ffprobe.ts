@@ -1,0 +1,85 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { VideoError } from "../errors.js";
+import { nominalFrameDuration, type StreamFacts } from "./ending.js";
+import { type FileFacts, videoError } from "./file.js";
+import { type PixelSource, quarterTurns } from "./filters.js";
+import type { VideoInfo } from "./types.js";
+
+interface ProbedStream {
+  codec_type: string;
+  codec_name?: string;
+  width: number;
+  height: number;
+  pix_fmt?: string;
+  color_space?: string;
+  color_range?: string;
+  field_order?: string;
+  duration?: string;
+  nb_frames?: string;
+  avg_frame_rate?: string;
+  side_data_list?: { rotation?: number }[];
+}
+
+/** What the `ffprobe` program says about a checked file. */
+export interface Probed {
+  info: VideoInfo;
+  facts: StreamFacts;
+  source: PixelSource;
+}
+
+/** @throws VideoError for a file without a video stream, or where the program is missing */
+export async function probe(file: FileFacts): Promise<Probed> {
+  const { stream, duration } = await streamOf(file);
+  const own = Number(stream.duration ?? 0) || 0;
+  const [rate, per] = (stream.avg_frame_rate ?? "0/0").split("/").map(Number);
+  const frames = Number(stream.nb_frames ?? 0) || 0;
+  const facts = { duration: own, frames, frameDuration: nominalFrameDuration(per > 0 ? rate / per : 0, own, frames) };
+  const rotation = stream.side_data_list?.find((each) => each.rotation !== undefined)?.rotation ?? 0;
+  const source: PixelSource = {
+    rotation: quarterTurns(-rotation),
+    colorSpace: stream.color_space ?? "unknown",
+    colorRange: stream.color_range ?? "unknown",
+    pixelFormat: stream.pix_fmt ?? "unknown",
+    fieldOrder: stream.field_order ?? "unknown",
+  };
+  const info: VideoInfo = {
+    path: file.path,
+    duration: own || duration,
+    width: stream.width,
+    height: stream.height,
+    codec: stream.codec_name ?? "unknown",
+    pixelFormat: source.pixelFormat,
+    rotation: source.rotation,
+    framesDecoded: 0,
+  };
+  return { info, facts, source };
+}
+
+async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; duration: number }> {
+  const args = ["-v", "error", "-print_format", "json", "-show_streams", "-show_format", `file:${file.path}`];
+  const text = await promisify(execFile)("ffprobe", args, { maxBuffer: 16 << 20 }).then(
+    ({ stdout }) => stdout,
+    (cause) => {
+      if (cause.code === "ENOENT") throw missingFfmpeg();
+      const reason = String(cause.stderr ?? cause.message).trim();
+      throw videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
+    },
+  );
+  const { streams = [], format = {} } = JSON.parse(text) as {
+    streams?: ProbedStream[];
+    format?: { duration?: string };
+  };
+  const stream = streams.find((each) => each.codec_type === "video");
+  if (!stream) {
+    const reason = streams.length > 0 ? "has sound but no video stream" : "has no streams";
+    throw videoError("ERR_VIDEO_NO_STREAM", file.path, reason);
+  }
+  return { stream, duration: Number(format.duration ?? 0) || 0 };
+}
+
+/** The error where the programs are not on the path. */
+export function missingFfmpeg(): VideoError {
+  const install = "install it (apt-get install ffmpeg), or use node-av: npm install node-av";
+  return new VideoError("ERR_DECODER_MISSING", `the programs ffmpeg and ffprobe are not on the path: ${install}`);
+}

@@ -1,0 +1,141 @@
+// Weights in several files with an index, and checkpoints that hold a trainer's objects, through openWeights and the CLI.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { WeightsError } from "../../dist/errors.js";
+import { openWeights, toFloat32 } from "../../dist/weights/index.js";
+import { writeSafetensors } from "../../dist/weights/safetensors.js";
+import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "../models/torch_file.js";
+
+const test = suite("shards");
+const root = mkdtempSync(join(tmpdir(), "videoclip-shards-"));
+test.after(() => rmSync(root, { recursive: true }));
+
+const cli = (...args: string[]) => spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
+const floats = (...values: number[]) => {
+  const data = Float32Array.from(values);
+  return { dtype: "F32" as const, shape: [values.length], read: () => new Uint8Array(data.buffer) };
+};
+
+/** A folder with files of tensors, and what its index says. */
+function makeFolder(files: Record<string, Record<string, number[]>>, map: unknown): string {
+  const folder = mkdtempSync(join(root, "model-"));
+  for (const [name, tensors] of Object.entries(files)) {
+    const entries = Object.entries(tensors).map(([key, values]) => [key, floats(...values)] as const);
+    writeSafetensors(join(folder, name), new Map(entries));
+  }
+  const index = join(folder, "model.safetensors.index.json");
+  writeFileSync(index, JSON.stringify({ weight_map: map }));
+  return index;
+}
+
+const TWO = { "b.safetensors": { y: [3] }, "a.safetensors": { x: [1, 2], z: [4] } };
+const MAP = { x: "a.safetensors", y: "b.safetensors", z: "a.safetensors" };
+
+async function refused(index: string): Promise<WeightsError> {
+  try {
+    (await openWeights(index)).close();
+  } catch (error) {
+    assert.instance(error, WeightsError);
+    return error as WeightsError;
+  }
+  assert.unreachable("an error");
+  throw new Error();
+}
+
+test("an index opens all of its files", async () => {
+  const index = makeFolder(TWO, MAP);
+  const file = await openWeights(index);
+  assert.equal(Object.fromEntries([...file.tensors].map(([key, tensor]) => [key, [...toFloat32(tensor)]])), {
+    x: [1, 2],
+    z: [4],
+    y: [3],
+  });
+  assert.is(file.path, index);
+  assert.is(file.format, "safetensors");
+  const hash = createHash("sha256");
+  for (const name of ["a.safetensors", "b.safetensors"]) hash.update(readFileSync(join(index, "..", name)));
+  assert.is(file.sha256, hash.digest("hex"), "of the files by name");
+  file.close();
+  assert.throws(() => file.tensors.get("y")!.read(), /EBADF|closed/);
+});
+
+test("checkpoints of torch.save too", async () => {
+  const folder = mkdtempSync(join(root, "torch-"));
+  const half = (key: string, value: number) => new Map([[key, new HalfTensor([1], Float32Array.of(value))]]);
+  writeTorchFile(join(folder, "p1.bin"), half("x", 1));
+  writeTorchFile(join(folder, "p2.bin"), half("y", 2));
+  const index = join(folder, "pytorch_model.bin.index.json");
+  writeFileSync(index, JSON.stringify({ weight_map: { x: "p1.bin", y: "p2.bin" } }));
+  const file = await openWeights(index);
+  assert.equal([...toFloat32(file.tensors.get("y")!)], [2]);
+  file.close();
+});
+
+test("an index that its files do not fit is refused", async () => {
+  const missing = await refused(makeFolder(TWO, { ...MAP, w: "c.safetensors" }));
+  assert.match(missing.message, /index\.json: 1 of its 3 files are not beside it: c\.safetensors$/);
+  assert.match(String(missing.details.file), /c\.safetensors$/);
+  const lacking = await refused(makeFolder(TWO, { ...MAP, w: "b.safetensors" }));
+  assert.match(lacking.message, /b\.safetensors: 1 keys that .*index\.json places in it are not there: w$/);
+  assert.is(lacking.details.key, "w");
+  const twice = await refused(makeFolder({ ...TWO, "b.safetensors": { y: [3], x: [9] } }, MAP));
+  assert.match(twice.message, /b\.safetensors: x is also in another file/);
+  for (const name of ["../a.safetensors", "/etc/passwd", "a/b", "a\\b", "..", "", 7]) {
+    assert.match((await refused(makeFolder(TWO, { x: name }))).message, /"x": expected the name of a file beside it/);
+  }
+  for (const map of [null, [], "a", undefined]) {
+    assert.match((await refused(makeFolder(TWO, map))).message, /expected an object under weight_map/);
+  }
+  assert.match((await refused(makeFolder(TWO, {}))).message, /names no file/);
+  const broken = makeFolder(TWO, MAP);
+  writeFileSync(broken, "{");
+  assert.match((await refused(broken)).message, /expected a JSON object/);
+  writeFileSync(broken, "null");
+  assert.match((await refused(broken)).message, /expected an object under weight_map/);
+  assert.match((await refused(join(root, "none.index.json"))).message, /cannot be opened \(ENOENT\)/);
+});
+
+test("convert makes one file of several", () => {
+  const output = join(root, "whole.safetensors");
+  const { status, stdout, stderr } = cli("convert", makeFolder(TWO, MAP), output, "--json");
+  assert.is(status, 0, stderr);
+  assert.equal(JSON.parse(stdout), { output, bytes: readFileSync(output).length, tensors: 3, skipped: [] });
+  assert.match(cli("inspect", output).stdout, /^tensors {5}3\nparameters {2}4$/m);
+});
+
+test("inspect and convert skip a trainer's objects, and say which", async () => {
+  const marker = join(root, "never");
+  const path = join(root, "checkpoint_best.pt");
+  const state = new Map<string, PickleValue>([["w", new HalfTensor([2], Float32Array.of(1, -2))]]);
+  writeTorchFile(
+    path,
+    new Map<string, PickleValue>([
+      ["args", new Foreign("argparse", "Namespace", new Map([["lr", 1]]))],
+      ["cfg", new Foreign("omegaconf.dictconfig", "DictConfig", null)],
+      ["hook", new Foreign("os", "system", `touch ${marker}`)],
+      ["model", state],
+    ]),
+  );
+  const seen = cli("inspect", path);
+  assert.is(seen.status, 0, seen.stderr);
+  assert.match(seen.stdout, /^skipped {5}omegaconf\.dictconfig\.DictConfig, os\.system$/m);
+  assert.match(seen.stdout, /F16 +\[2\] +w$/m);
+  assert.equal(JSON.parse(cli("inspect", path, "--json").stdout).skipped.length, 2);
+  const output = join(root, "plain.safetensors");
+  const converted = cli("convert", path, output);
+  assert.is(converted.status, 0, converted.stderr);
+  assert.match(converted.stderr, /^left out objects of omegaconf\.dictconfig\.DictConfig, os\.system\n1 tensors/);
+  const file = await openWeights(output);
+  assert.equal([...toFloat32(file.tensors.get("w")!)], [1, -2]);
+  assert.equal(file.skipped, []);
+  file.close();
+  assert.not.ok(existsSync(marker));
+  assert.match((await refused(path)).message, /omegaconf\.dictconfig\.DictConfig" is not allowed/);
+});
+
+test.run();
