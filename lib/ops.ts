@@ -97,7 +97,7 @@ export interface Conv3dOptions extends CallOptions {
   low?: Triple;
   high?: Triple;
   groups?: number;
-  activation?: "none" | "relu";
+  activation?: "none" | definitions.UnaryKind;
 }
 
 /** 3-D convolution. x `[N, T, H, W, Cin]`, weight `[Cout, Cin / groups, kT, kH, kW]` to `[N, T', H', W', Cout]`. */

@@ -37,6 +37,7 @@ export function makeDatasets(folder) {
     "howto100m/HowTo100M_v1.csv",
     `video_id,category_1,category_2,rank,task_id\n${VIDEOS.map((v, i) => `${v},Food and Entertaining,"Soups, Stews",${i + 1},${100 + i}`).join("\n")}\n`,
   );
+  write("howto100m_val", "howto100m/val.lst", `${VIDEOS[2]}\n`);
   write(
     "howto100m_csv",
     "howto100m/captions/aaaaaaaaaaa.csv",

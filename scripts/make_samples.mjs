@@ -39,8 +39,10 @@ function picture(width, height, time, seed, chroma) {
  * Encodes one video.
  * @param {string} path its extension chooses the container
  * @param {{width?: number, height?: number, rate?: number, seconds?: number, frames?: number, seed?: number, codec?: string,
- *   format?: 'yuv420p' | 'yuv444p' | 'yuv420p10le', options?: object, times?: number[]}} settings
- *   `times`: the timestamp of each frame in ticks of 1 / rate, for variable frame rates
+ *   format?: 'yuv420p' | 'yuv444p' | 'yuv420p10le', options?: object, times?: number[],
+ *   planes?: (frame: number) => Buffer}} settings
+ *   `times`: the timestamp of each frame in ticks of 1 / rate, for variable frame rates; `planes`: 8-bit pictures of the
+ *   caller's own
  */
 export async function makeVideo(path, settings = {}) {
   const { Encoder, Muxer } = await import("node-av/api");
@@ -74,7 +76,7 @@ export async function makeVideo(path, settings = {}) {
     const stream = output.addStream(encoder);
     for (let i = 0; i < frames; i++) {
       const pts = times?.[i] ?? i;
-      let pixels = picture(width, height, pts / rate, seed, format === "yuv444p" ? 1 : 2);
+      let pixels = settings.planes?.(i) ?? picture(width, height, pts / rate, seed, format === "yuv444p" ? 1 : 2);
       if (format === "yuv420p10le") pixels = Buffer.from(Uint16Array.from(pixels, (v) => v << 2).buffer);
       const frame = Frame.fromVideoBuffer(pixels, {
         width,

@@ -1,14 +1,33 @@
 // What a model must beat: answers that need no understanding of shape or motion.
 import { Random } from "../dist/random.js";
 import { SIDE } from "./render.js";
-import { renderSeconds, type ShapesVideo } from "./videos.js";
+import { renderSeconds, type ShapesVideo, trainingVideo } from "./videos.js";
 
-/** Mean colour over all pixels of a video: `[3]`, 0 to 255. */
-export function meanColour(video: ShapesVideo): [number, number, number] {
-  const frames = renderSeconds(video);
+/** Mean colour over all pixels of some seconds of a video: `[3]`, 0 to 255. */
+export function meanColour(video: ShapesVideo, from = 0, to = video.seconds): [number, number, number] {
+  const frames = renderSeconds(video, from, to);
   const sum: [number, number, number] = [0, 0, 0];
   for (let i = 0; i < frames.length; i++) sum[i % 3] += frames[i];
   return sum.map((v) => (v * 3) / frames.length) as [number, number, number];
+}
+
+/** Mean colour of an event of training videos by `colour size`, over those that 500 videos have. */
+export function colourPrototypes(seed: number): Map<string, number[]> {
+  const sums = new Map<string, number[]>();
+  for (let i = 0; i < 500; i++) {
+    const video = trainingVideo(seed, i);
+    for (const entry of video.events) {
+      const { colour, size } = entry.event;
+      const key = `${colour} ${size}`;
+      const sum = sums.get(key) ?? [0, 0, 0, 0];
+      const mean = meanColour(video, entry.start, entry.end);
+      sums.set(
+        key,
+        sum.map((v, c) => v + (mean[c] ?? 1)),
+      );
+    }
+  }
+  return new Map([...sums].map(([key, [r, g, b, count]]) => [key, [r / count, g / count, b / count]]));
 }
 
 /**
@@ -21,7 +40,7 @@ export function meanColourSimilarity(
   videos: readonly ShapesVideo[],
   prototypes: ReadonlyMap<string, readonly number[]>,
 ): Float64Array {
-  const means = videos.map(meanColour);
+  const means = videos.map((video) => meanColour(video));
   const out = new Float64Array(videos.length ** 2);
   videos.forEach(({ events: [{ event }] }, text) => {
     const prototype = prototypes.get(`${event.colour} ${event.size}`)!;

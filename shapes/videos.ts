@@ -89,15 +89,19 @@ export function longVideos(seed: number, count = 64): ShapesVideo[] {
 }
 
 /** Frames of seconds `[from, to)`: u8 `[(to - from) * RATE, SIDE, SIDE, 3]`. */
-export function renderSeconds(video: ShapesVideo, from = 0, to = video.seconds): Uint8Array {
+export const renderSeconds = (video: ShapesVideo, from = 0, to = video.seconds): Uint8Array =>
+  renderFrames(video, from * RATE, to * RATE);
+
+/** Frames `[first, last)`: u8 `[last - first, SIDE, SIDE, 3]`. */
+export function renderFrames(video: ShapesVideo, first: number, last: number): Uint8Array {
   const look = new Random(video.seed, video.stream + 100, video.index);
   const back = background(look);
   const stagings = video.events.map(({ event }) => stage(event, look));
   const size = SIDE * SIDE * 3;
-  const frames = new Uint8Array((to - from) * RATE * size);
-  for (let f = 0; f < (to - from) * RATE; f++) {
+  const frames = new Uint8Array((last - first) * size);
+  for (let f = 0; f < last - first; f++) {
     frames.set(back, f * size);
-    const time = from + f / RATE;
+    const time = (first + f) / RATE;
     video.events.forEach(({ event, start, end }, i) => {
       if (time < start || time >= end) return;
       draw(frames, f * size, event, pose(event, stagings[i], time - start, end - start), stagings[i].shade);

@@ -1,16 +1,18 @@
+import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import type { DeviceName, Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
 import { loadVideoEncoder } from "../models/load.js";
-import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
-import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
+import { resolveOutput, VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
+import { type VideoModelConfig, VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
+import { videoModelOfFolder } from "../models/videoclip_parts.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
 import { number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 
 interface Flags {
-  model: VideoModelName | VideoClipPreset;
+  model: string;
   weights?: string;
   randomWeights?: number;
   out: string;
@@ -45,10 +47,11 @@ export function extractCommand(): Command {
     )
     .argument("<inputs...>", "files, folders, globs, or manifests (.csv or .jsonl with a path column)")
     .requiredOption("--out <dir>", "folder for the features")
-    .addOption(
-      new Option("--model <name>", "network; videoclip and videoclip-light: the video encoder of that model")
-        .choices([...VIDEO_MODEL_NAMES, ...Object.keys(VIDEOCLIP_PRESETS)])
-        .default("s3dg"),
+    .option(
+      "--model <name>",
+      `network: ${VIDEO_MODEL_NAMES.join(", ")}; the video encoder of ${Object.keys(VIDEOCLIP_PRESETS).join(" or ")}, or of a ` +
+        "VideoCLIP model's folder",
+      "s3dg",
     )
     .option("--weights <file>", "weight file: safetensors, .pth, .pt")
     .option("--random-weights <seed>", "generated weights instead of a file, for trying things out", number)
@@ -89,17 +92,25 @@ export function extractCommand(): Command {
     .action(runExtract);
 }
 
-/** The network of that name, or the one that makes features for that VideoCLIP model. */
-function videoEncoderOf(name: Flags["model"]): { model: VideoModelName; output?: string; preset: string } {
-  const found = Object.hasOwn(VIDEOCLIP_PRESETS, name) && VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel;
-  return found || { model: name as VideoModelName, preset: name };
+/** The network of that name, or the one that makes features for a VideoCLIP model: by its name, or its folder. */
+function videoEncoderOf(name: string): Partial<VideoModelConfig> & { model: VideoModelName; weights?: string } {
+  if (Object.hasOwn(VIDEOCLIP_PRESETS, name)) return VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel!;
+  return existsSync(name) ? videoModelOfFolder(name) : { model: name as VideoModelName };
 }
 
 async function runExtract(inputs: string[], flags: Flags): Promise<void> {
-  const { fps, frames, stride, size } = flags;
-  const { model, output, preset: sampling } = videoEncoderOf(flags.model);
-  const preset = resolvePreset(flags.preset ?? sampling, { fps, frames, stride, size });
-  const encoder = await loadVideoEncoder({ ...flags, model, output: flags.output ?? output, preset });
+  const { model, output, preset: own = model, weights, ...sampling } = videoEncoderOf(flags.model);
+  resolveOutput(model, flags.output ?? output);
+  const given = Object.entries({ fps: flags.fps, frames: flags.frames, stride: flags.stride, size: flags.size });
+  const overrides = Object.fromEntries(given.filter(([, value]) => value !== undefined));
+  const preset = resolvePreset(flags.preset ?? own, flags.preset ? overrides : { ...sampling, ...overrides });
+  const encoder = await loadVideoEncoder({
+    ...flags,
+    weights: flags.weights ?? weights,
+    model,
+    output: flags.output ?? output,
+    preset,
+  });
   const abort = new AbortController();
   const interrupt = () => abort.abort(new Error("interrupted"));
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);

@@ -2,10 +2,11 @@ import { InvalidArgumentError } from "../errors.js";
 import type { Tensor } from "../graph/tensor.js";
 import { globalMean } from "../nn/layers.js";
 import { S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
+import { S3D_TINY_WIDTH, s3dTiny } from "./s3d_tiny.js";
 import { X3D, X3D_KEYS, x3dFeatures, x3dHead, type X3DName } from "./x3d.js";
 
 /** Video encoders by name. */
-export type VideoModelName = "s3d" | "s3dg" | X3DName;
+export type VideoModelName = "s3d" | "s3dg" | X3DName | "s3d-tiny";
 
 /** Where the weights come from, which decides what their parameters are called: see `Published.source`. */
 export type WeightsSource = string | undefined;
@@ -62,6 +63,12 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   "x3d-s": x3d("x3d-s"),
   "x3d-m": x3d("x3d-m"),
   "x3d-l": x3d("x3d-l"),
+  "s3d-tiny": {
+    outputs: { features: S3D_TINY_WIDTH },
+    cells: false,
+    clip: { frames: 8, size: 64 },
+    build: s3dTiny,
+  },
 };
 
 /** Names of the video encoders, for options and messages. */

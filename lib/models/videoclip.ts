@@ -116,11 +116,12 @@ export class VideoClip {
   }
 
   /**
-   * Writes `config.json`, `model.safetensors` (f32) and, where the model has them, `tokenizer.json` and the weights of the video
-   * encoder (`video_model.safetensors`) into a folder that `load` takes.
+   * Writes `config.json`, `model.safetensors` and, where the model has them, `tokenizer.json` and the weights of the video
+   * encoder (`video_model.safetensors`, as they were) into a folder that `load` takes.
+   * @param options.dtype of the model's weights. Default f32
    */
-  async save(dir: string): Promise<void> {
-    saveVideoClip(dir, this.config, this.device.parameters);
+  async save(dir: string, { dtype }: { dtype?: "f32" | "f16" } = {}): Promise<void> {
+    saveVideoClip(dir, this.config, this.device.parameters, dtype);
     if (this.tokenizer instanceof WordPieceTokenizer) this.tokenizer.save(dir);
     await saveVideoModel(dir, this.#files.options.weights);
   }

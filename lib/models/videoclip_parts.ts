@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { loadTokenizer, WordPieceTokenizer } from "../text/wordpiece.js";
 import { convertWeights } from "../weights/inspect.js";
-import type { VideoClipConfig } from "./videoclip_config.js";
+import { type VideoClipConfig, videoClipConfig, type VideoModelConfig } from "./videoclip_config.js";
 import { VideoFiles } from "./videoclip_files.js";
 import { checkPolicy, readFeatures, type VideoFeatures } from "./videoclip_input.js";
 import type { EmbedVideoOptions, VideoClipOptions, VideoClipTokenizer } from "./videoclip_types.js";
+import { CONFIG, readConfig } from "./videoclip_weights.js";
 
 const VIDEO_MODEL = "video_model.safetensors";
 
@@ -50,6 +51,19 @@ function openTokenizer(path: string, config: VideoClipConfig): WordPieceTokenize
       `received ${tokenizer.size} tokens and ${received}`,
     { file: path, expected, received },
   );
+}
+
+/**
+ * The video encoder of a folder that `VideoClip.save` wrote, with its weights where they are there.
+ * @throws WeightsError for another folder, or a model that takes features alone
+ */
+export function videoModelOfFolder(dir: string): VideoModelConfig & { weights?: string } {
+  const path = join(dir, CONFIG);
+  const { videoModel } = videoClipConfig(readConfig(path));
+  if (!videoModel)
+    throw new WeightsError(`${path}: this model takes features: it names no video encoder`, { file: path });
+  const weights = join(dir, VIDEO_MODEL);
+  return { ...videoModel, ...(existsSync(weights) ? { weights } : {}) };
 }
 
 /** Copies the video encoder's weights into a model's folder. */

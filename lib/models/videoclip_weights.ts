@@ -4,13 +4,14 @@ import { WeightsError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { weightFile } from "../weights/folder.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
-import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
+import { type StoredTensor, stored, toFloat32 } from "../weights/tensor.js";
 import { checkKeys, parametersOf } from "./parameters.js";
 import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
 import { inferConfig } from "./videoclip_infer.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
 
-const CONFIG = "config.json";
+/** @internal */
+export const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 
 /** Parts of a published checkpoint that embedding does not use: BERT's pooler, its buffer and the heads of fine-tuned tasks. */
@@ -29,7 +30,8 @@ export function withoutWrapper(tensors: ReadonlyMap<string, StoredTensor>): Map<
   return new Map([...tensors].map(([key, tensor]) => [key.replace(/^(module\.)?(mmmodel\.)?/, ""), tensor]));
 }
 
-function readConfig(path: string): Partial<VideoClipConfig> {
+/** The fields of a `config.json`. @throws WeightsError @internal */
+export function readConfig(path: string): Partial<VideoClipConfig> {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
@@ -100,16 +102,20 @@ export async function openVideoClip(path: string, given: Partial<VideoClipConfig
   }
 }
 
-/** Writes `model.safetensors` (f32) and `config.json` into a folder, each whole or not at all. */
-export function saveVideoClip(dir: string, config: VideoClipConfig, store: Pick<ParameterStore, "get">): void {
+/** Writes `model.safetensors` and `config.json` into a folder, each whole or not at all. */
+export function saveVideoClip(
+  dir: string,
+  config: VideoClipConfig,
+  store: Pick<ParameterStore, "get">,
+  dtype: "f32" | "f16" = "f32",
+): void {
   mkdirSync(dir, { recursive: true });
   const tensors = new Map<string, StoredTensor>();
   for (const [key, shape] of videoClipParameters(config)) {
-    const read = () => {
-      const data = store.get(key);
-      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    };
-    tensors.set(key, { dtype: "F32", shape: [...shape], read });
+    tensors.set(
+      key,
+      stored(shape, () => store.get(key), dtype),
+    );
   }
   writeSafetensors(join(dir, WEIGHTS), tensors, { model: "videoclip" });
   const temporary = join(dir, `${CONFIG}.${process.pid}.tmp`);

@@ -21,6 +21,7 @@ const x3dStd: Triple = [0.225, 0.225, 0.225];
  * | `x3d-s` | 5 | 13 | 13 | short side 182, bilinear | 182 | mean 0.45, std 0.225 | repeat |
  * | `x3d-m` | 6 | 16 | 16 | short side 256, bilinear | 256 | mean 0.45, std 0.225 | repeat |
  * | `x3d-l` | 6 | 16 | 16 | short side 356, bilinear | 356 | mean 0.45, std 0.225 | repeat |
+ * | `shapes` | 8 | 8 | 8 | both sides 64, area | 64 | [-1, 1] | repeat |
  * | `videoclip-light` | 5 | 13 | 5 | short side 160, bilinear | 160 | mean 0.45, std 0.225 | repeat |
  *
  * `s3d` follows torchvision's `S3D_Weights.KINETICS400_V1` transform; torchvision evaluates 128 frames at 15 fps, 16 is
@@ -42,6 +43,7 @@ const table: readonly Preset[] = [
   preset("x3d-s", 30 / 6, 13, "short", 182, "bilinear", x3dMean, x3dStd, "repeat", 182),
   preset("x3d-m", 30 / 5, 16, "short", 256, "bilinear", x3dMean, x3dStd, "repeat", 256),
   preset("x3d-l", 30 / 5, 16, "short", 356, "bilinear", x3dMean, x3dStd, "repeat", 356),
+  preset("shapes", 8, 8, "exact", 64, "area", half, half, "repeat", 64),
   { ...preset("videoclip-light", 5, 13, "short", 160, "bilinear", x3dMean, x3dStd, "repeat", 160), stride: 5 },
 ];
 

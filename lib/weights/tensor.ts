@@ -130,6 +130,15 @@ export function floatToHalf(x: number): number {
   return sign | (rounded >>> 13);
 }
 
+/** A tensor to be written: float32 values as they are, or rounded to float16. */
+export function stored(shape: readonly number[], values: () => Float32Array, dtype: "f32" | "f16"): StoredTensor {
+  const read = () => {
+    const data = dtype === "f16" ? Uint16Array.from(values(), floatToHalf) : values();
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  };
+  return { dtype: dtype === "f16" ? "F16" : "F32", shape: [...shape], read };
+}
+
 /** Values as float32; 64-bit integers and doubles are rounded. */
 export function toFloat32(tensor: StoredTensor): Float32Array {
   const bytes = tensor.read();

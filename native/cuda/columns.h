@@ -15,8 +15,8 @@ struct Columns {
   int count = 0, per_block = 1, groups = 1;
   int64_t blocks = 0;
 
-  explicit Columns(int64_t columns) {
-    const int64_t split = (columns + kColumnThreads - 1) / kColumnThreads;
+  explicit Columns(int64_t columns, int64_t most = kColumnThreads) {  // most: of a block
+    const int64_t split = (columns + most - 1) / most;
     if (columns == 0) return;
     count = static_cast<int>(columns);
     per_block = static_cast<int>((columns + split - 1) / split);

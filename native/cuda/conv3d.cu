@@ -8,13 +8,14 @@
 // Implicit GEMM (gemm/mainloop.h): rows are output positions, K runs over taps and, within a tap, channels. Pointwise
 // convolutions read x as a matrix; others look windows up while copying (gemm/operands.h). With channels of a group not
 // a multiple of 8, pointwise copies are of 8 or 4 bytes; others (16-bit storage) go through registers. Depthwise:
-// depthwise.h. Tile, threads and shared memory: gemm/tiles.h.
+// depthwise.h; 1x7x7 and 1x3x3 of 3 channels in 16 bits: stem.h. Tile, threads and shared memory: gemm/tiles.h.
 //
 // Bytes: x once for each tap that L2 does not serve (3x3: near once), W once for each range of rows (from L2), y once.
 // FLOPs: 2 N T' H' W' Cout taps Cin / groups. Bound: the pointwise layers of S3D by memory (15 to 172 FLOP a byte), its
 // 1x3x3 and 3x1x1 layers by tensor cores and by L2 to shared memory. Share of the roofline: not yet measured.
 #include "cuda/conv_gemm.h"
 #include "cuda/depthwise.h"
+#include "cuda/stem.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -23,8 +24,11 @@ namespace {
 template <typename T>
 Status conv3d(const Call& call) {
   const Conv3dArgs a(call);
-  const int64_t channels = call.in[0].shape[4];
-  if (a.groups > 1 && a.groups == channels && a.groups == a.out_channels) return depthwise<T>(call, a);
+  if (a.is_depthwise(call.in[0].shape[4])) return depthwise<T>(call, a);
+  if constexpr (sizeof(T) == 2) {
+    Status status;
+    if (convolve_stem<T>(call, a, &status)) return status;
+  }
   // X3D has 54 and 108 channels
   return convolve_rows<gemm::Features<true, false, true>, gemm::Features<false, false, false>, T>(call, a);
 }

@@ -43,14 +43,14 @@ Windows<T> windows(const Call& call, const Conv3dArgs& a, int rows, int columns)
   return w;
 }
 
-// The `count` outputs from number `first` on, whose channels start at `channel`.
-template <class Features, typename T, class A>
-Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, int first, int count, int64_t channel) {
-  const Tensor &x = call.in[0], &weight = call.in[1], &bias = call.in[2], &residual = call.in[3];
-  const int64_t unit = x.shape[4] / a.groups, clip_rows = call.out[0].elements() / call.out[0].shape[4] / x.shape[0];
-  const int64_t K = a.taps() * unit;
-  auto& out = p.out;
+// The `count` outputs from number `first` on, whose channels start at `channel`; `rows` positions.
+template <typename T>
+gemm::Destination<T> destination(const Call& call, const Conv3dArgs& a, int rows, int first, int count,
+                                 int64_t channel) {
+  const Tensor &bias = call.in[2], &residual = call.in[3];
+  gemm::Destination<T> out = {};
   int64_t columns = 0;
+  out.rows = rows;
   out.vector = widest_vector(residual, a.out_channels / a.groups, 8);
   for (int s = 0; s < gemm::kMostOutputs; ++s) {
     out.first[s] = static_cast<int>(columns);
@@ -65,8 +65,17 @@ Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, 
   out.residual = global<const T>(residual);
   out.residual_stride = residual ? residual.strides[3] : 0;
   out.columns = static_cast<int>(columns / a.groups);
-  out.activation = a.activation == kConvRelu ? kRelu : kNone;
-  p.b = {global<const T>(weight).offset(static_cast<size_t>(channel * K)), K, out.columns, static_cast<int>(K)};
+  out.activation = static_cast<int>(a.activation);
+  return out;
+}
+
+template <class Features, typename T, class A>
+Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, int first, int count, int64_t channel) {
+  const Tensor &x = call.in[0], &weight = call.in[1];
+  const int64_t unit = x.shape[4] / a.groups, clip_rows = call.out[0].elements() / call.out[0].shape[4] / x.shape[0];
+  const int64_t K = a.taps() * unit;
+  p.out = destination<T>(call, a, p.a.rows, first, count, channel);
+  p.b = {global<const T>(weight).offset(static_cast<size_t>(channel * K)), K, p.out.columns, static_cast<int>(K)};
   p.groups = static_cast<int>(a.groups);
   p.group_channels = static_cast<int>(unit);
   int vector = min(widest_vector(x, unit, 8), widest_vector(weight, unit, 8));
@@ -87,7 +96,6 @@ template <class Features, typename T, class A>
 Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
   gemm::Arguments<T, A> p = {};
   p.a = rows;
-  p.out.rows = rows.rows;
   int64_t channel = 0;
   for (int first = 0; first < a.splits; first += gemm::kMostOutputs) {
     const int count = min(gemm::kMostOutputs, a.splits - first);
@@ -101,7 +109,6 @@ Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
 // By the form of the windows. Features of a pointwise convolution, and of any other.
 template <class Pointwise, class Windowed, typename T>
 Status convolve_rows(const Call& call, const Conv3dArgs& a) {
-  if (a.activation == kConvSwish) return {"conv3d: swish is for depthwise convolutions"};
   const Tensor &x = call.in[0], &y = call.out[0];
   const int64_t rows = y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3], columns = a.taps() * x.shape[4] / a.groups;
   if (rows > 0x7fffffff || columns > 0x7fffffff - 128) return {"conv3d: more than 2^31 - 1 positions or taps"};

@@ -92,14 +92,21 @@ test("a residual, with or without a factor per channel, moves into the linear la
   assert.equal(names(kept).sort(), ["binary", "binary", "linear", "linear"]);
 });
 
-test("swish moves into a depthwise convolution, not into others", () => {
-  const depthwise = { kernel: [1, 3, 3], low: [0, 1, 1], groups: 6 } as const;
-  const fused = same(() => ({ y: nn.unary(nn.conv3d(x(), "c", 6, depthwise), "swish") }), passes.fuseEpilogue);
-  passes.deadCode(fused);
-  assert.equal(names(fused), ["conv3d"]);
-  const kept = same(() => ({ y: nn.unary(point(x(), "c", 6), "swish") }), passes.fuseEpilogue);
-  assert.ok(names(kept).includes("unary"));
-});
+for (const kind of ["swish", "gelu", "gelu_tanh", "tanh", "sigmoid"] as const) {
+  test(`${kind} moves into a convolution that nothing else reads`, () => {
+    const depthwise = { kernel: [1, 3, 3], low: [0, 1, 1], groups: 6 } as const;
+    for (const convolution of [() => point(x(), "c", 6), () => nn.conv3d(x(), "c", 6, depthwise)]) {
+      const fused = same(() => ({ y: nn.unary(convolution(), kind) }), passes.fuseEpilogue);
+      passes.deadCode(fused);
+      assert.equal(names(fused), ["conv3d"]);
+    }
+    const kept = same(() => {
+      const z = point(x(), "c", 6);
+      return { z, y: nn.unary(z, kind) };
+    }, passes.fuseEpilogue);
+    assert.equal(names(kept), ["conv3d", "unary"]);
+  });
+}
 
 test("swishInputs moves the gate and swish of squeeze-and-excitation into the convolution behind them", () => {
   const gate = () => nn.unary(nn.globalMean(x()), "sigmoid");
@@ -195,16 +202,24 @@ test("self-gates move behind concat and max-pool into the next convolution", () 
   assert.not.ok(names(graph).includes("scale_channels"));
 });
 
-test("means of convolutions come from sums of their epilogues, but not of depthwise ones", () => {
+test("means of convolutions come from sums of their epilogues, but not of depthwise ones along frames", () => {
   const graph = same(() => {
     const t = x();
     const attrs = conv3dAttrs({ outChannels: 8, kernel: [1, 1, 1], split: [5, 3] });
     const weight = parameter("w", [8, 6, 1, 1, 1]);
     const [a, b] = applyOp(conv3d, [t, weight, null, null, null], attrs);
-    const depthwise = nn.conv3d(t, "d", 6, { kernel: [3, 1, 1], low: [1, 0, 0], groups: 6 });
-    return { a, b, meanA: nn.globalMean(a), meanB: nn.globalMean(b), meanD: nn.globalMean(depthwise) };
+    const frames = nn.conv3d(t, "d", 6, { kernel: [3, 1, 1], low: [1, 0, 0], groups: 6 });
+    return { a, b, meanA: nn.globalMean(a), meanB: nn.globalMean(b), meanD: nn.globalMean(frames) };
   }, meansFromSums);
   assert.equal(names(graph).sort(), ["conv3d", "conv3d_sums", "global_mean", "mean_of_sums", "mean_of_sums"]);
+});
+
+test("squeeze-and-excitation takes its mean from the depthwise convolution", () => {
+  const graph = same(() => {
+    const y = nn.conv3d(x(), "d", 6, { kernel: [3, 3, 3], low: [1, 1, 1], groups: 6 });
+    return { y: nn.scaleChannels(y, nn.unary(nn.globalMean(y), "sigmoid")) };
+  }, meansFromSums);
+  assert.equal(names(graph), ["conv3d_sums", "mean_of_sums", "unary", "scale_channels"]);
 });
 
 test("nodes that no output needs are dropped", () => {

@@ -1,5 +1,5 @@
 // VideoClip through its public interface: the golden rows, the batch, the windows, the files.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -251,6 +251,19 @@ test("a saved model is the same model", async () => {
   const path = join(dir, "config.json");
   writeFileSync(path, readFileSync(path, "utf8").replace('"videoclip"', '"bert"'));
   await refuses(() => VideoClip.load(dir, cpu), WeightsError, /config\.json.*"videoclip", found "bert"/);
+});
+
+test("a model saved as f16 takes half the room and is near", async () => {
+  const [whole, half] = [join(folder, "saved-f32"), join(folder, "saved-f16")];
+  await model.save(whole);
+  await model.save(half, { dtype: "f16" });
+  const size = (dir: string) => statSync(join(dir, "model.safetensors")).size;
+  assert.ok(size(half) < 0.55 * size(whole));
+  const again = await VideoClip.load(half, cpu);
+  const [near, exact] = [(await again.embedText(texts)).rows, (await model.embedText(texts)).rows];
+  const error = Math.hypot(...near.map((v, i) => v - exact[i])) / Math.hypot(...exact);
+  assert.ok(error > 0 && error < 1e-2, `${error}`);
+  again.dispose();
 });
 
 test("a checkpoint that lacks keys or has others is refused with their names", async () => {

@@ -11,6 +11,7 @@ import {
 } from "../tensor.js";
 import { conv3dGradient } from "./conv3d_gradient.js";
 import { requireF32 } from "./storage.js";
+import { isNonNegative, onnxForms, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
 
 export type Triple = readonly [number, number, number];
 
@@ -26,8 +27,7 @@ export interface Conv3dAttrs {
   low: Triple;
   high: Triple;
   groups: number;
-  /** `swish` x sigmoid(x): depthwise convolutions only. */
-  activation: "none" | "relu" | "swish";
+  activation: "none" | UnaryKind;
   /** Channel widths of the outputs; one entry means one output of all channels. */
   split: readonly number[];
   /** Set by the pass that packs weights: the weight input is then a flat packed array. */
@@ -38,8 +38,6 @@ export interface Conv3dAttrs {
 export function isDepthwise(a: Conv3dAttrs, channels: number): boolean {
   return a.groups > 1 && a.groups === channels && a.groups === a.outChannels;
 }
-
-const ACTIVATIONS = ["none", "relu", "swish"] as const;
 
 /** No window, no stride, one group: a matrix product over positions. */
 export function isPointwise(a: Conv3dAttrs): boolean {
@@ -71,9 +69,6 @@ function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
   if (scale && (!isPointwise(a) || !sameShape(scale.shape, [x.shape[0], channels]))) {
     throw shapeError("conv3d", `scale [${x.shape[0]}, ${channels}] of a pointwise convolution`, scale.shape);
   }
-  if (a.activation === "swish" && !isDepthwise(a, channels)) {
-    throw shapeError("conv3d", "a depthwise convolution for swish", [a.groups, channels, a.outChannels]);
-  }
   if (a.split.reduce((p, q) => p + q, 0) !== a.outChannels || (a.split.length > 1 && a.groups > 1)) {
     throw shapeError("conv3d", `outputs that add up to ${a.outChannels} channels`, a.split);
   }
@@ -89,11 +84,6 @@ function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
   return outputs;
 }
 
-function activate(kind: Conv3dAttrs["activation"], v: number): number {
-  if (kind === "relu") return Math.max(0, v);
-  return kind === "swish" ? v / (1 + Math.exp(-v)) : v;
-}
-
 function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
   const [x, weight, bias, residual, scale] = inputs as [Array64, Array64, Array64?, Array64?, Array64?];
   const types = [x, weight, bias, residual, scale].map((v) => (v ? { shape: v.shape, dtype: "f32" as const } : null));
@@ -104,6 +94,7 @@ function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
   const xs = denseStrides(x.shape);
   const ws = denseStrides(weight.shape);
   const y = new Float64Array(elements(full));
+  const f = a.activation === "none" ? (v: number) => v : unaryFunctions[a.activation];
   let at = 0;
   for (let n = 0; n < N; n++)
     for (let t = 0; t < T; t++)
@@ -130,7 +121,7 @@ function reference(inputs: (Array64 | null)[], a: Conv3dAttrs): Array64[] {
               }
             }
             const v = sum + (bias ? bias.data[o] : 0) + (residual ? residual.data[at] : 0);
-            y[at] = activate(a.activation, v);
+            y[at] = f(v);
           }
   let first = 0;
   return a.split.map((width) => {
@@ -156,12 +147,11 @@ function toOnnx({ inputs, outputs, attrs: a }: OnnxNode<Conv3dAttrs>, emit: Onnx
     group: a.groups,
   });
   if (residual) name = emit.node("Add", [name, emit.arranged(residual, axes)]);
-  if (a.activation === "relu") name = emit.node("Relu", [name]);
-  if (a.activation === "swish") name = emit.node("Mul", [name, emit.node("Sigmoid", [name])]);
+  if (a.activation !== "none") name = onnxForms[a.activation](emit, name);
   const parts =
     outputs.length > 1 ? emit.nodes("Split", [name, emit.integers(a.split)], { axis: 1 }, outputs.length) : [name];
   outputs.forEach((output, i) => {
-    emit.set(output, parts[i], { axes, nonNegative: a.activation === "relu" });
+    emit.set(output, parts[i], { axes, nonNegative: a.activation !== "none" && isNonNegative(a.activation) });
   });
 }
 
@@ -190,7 +180,7 @@ export const conv3d = defineOp<Conv3dAttrs>({
   encode: (a) => [
     a.groups,
     a.outChannels,
-    ACTIVATIONS.indexOf(a.activation),
+    a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation),
     ...a.kernel,
     ...a.stride,
     ...a.low,
@@ -274,6 +264,34 @@ export const conv3d = defineOp<Conv3dAttrs>({
         activation: "swish",
       }),
     },
+    // the ways of the CPU kernels that store in their own way, and narrow and wide accesses of the CUDA ones
+    ...unaryKinds.flatMap((activation) => [
+      {
+        name: `${activation} of a pointwise convolution`,
+        inputs: [{ shape: [2, 1, 3, 5, 16] }, { shape: [38, 16, 1, 1, 1], scale: 0.4 }, { shape: [38] }],
+        attrs: conv3dAttrs({ outChannels: 38, kernel: [1, 1, 1], split: [32, 6], activation }),
+      },
+      {
+        name: `${activation} of 1x3x3 with residual`,
+        inputs: [
+          { shape: [1, 2, 3, 5, 5] },
+          { shape: [17, 5, 1, 3, 3], scale: 0.3 },
+          { shape: [17] },
+          { shape: [1, 2, 3, 5, 17] },
+        ],
+        attrs: conv3dAttrs({ outChannels: 17, kernel: [1, 3, 3], low: [0, 1, 1], activation }),
+      },
+      {
+        name: `${activation} of a depthwise convolution along frames`,
+        inputs: [{ shape: [2, 5, 1, 3, 10] }, { shape: [10, 1, 3, 1, 1] }, { shape: [10] }],
+        attrs: conv3dAttrs({ outChannels: 10, kernel: [3, 1, 1], low: [1, 0, 0], groups: 10, activation }),
+      },
+    ]),
+    {
+      name: "gelu of a depthwise convolution",
+      inputs: [{ shape: [2, 2, 5, 9, 22] }, { shape: [22, 1, 3, 3, 3], scale: 0.4 }, { shape: [22] }],
+      attrs: conv3dAttrs({ outChannels: 22, kernel: [3, 3, 3], low: [1, 1, 1], groups: 22, activation: "gelu" }),
+    },
     {
       name: "depthwise unpadded sliding, wide stride",
       inputs: [x(1, 4, 6, 19, 40), w(40, 1, 2, 2, 3), w(40)],
@@ -303,6 +321,28 @@ export const conv3d = defineOp<Conv3dAttrs>({
       name: "depthwise 3x3x3 past the caches",
       inputs: [x(1, 3, 100, 131, 54), w(54, 1, 3, 3, 3)],
       attrs: conv3dAttrs({ outChannels: 54, kernel: [3, 3, 3], low: [1, 1, 1], groups: 54 }),
+    },
+    // lines of 16, 8, 4 and 2 bytes' multiples; tiles that end in a line, in a frame and behind 4 of them
+    ...[16, 36, 14, 9].map((size) => ({
+      name: `stem of ${size} columns`,
+      inputs: [x(2, 2, 2 * size + 3, size, 3), w(45, 3, 1, 3, 3), w(45)],
+      attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1], activation: "relu" }),
+    })),
+    {
+      name: "1x7x7 stem",
+      inputs: [x(2, 3, 33, 40, 3), w(70, 3, 1, 7, 7), w(70)],
+      attrs: conv3dAttrs({ outChannels: 70, kernel: [1, 7, 7], stride: [2, 2, 2], low: [0, 3, 3], activation: "relu" }),
+    },
+    {
+      name: "1x7x7 stem of even padding, with residual",
+      inputs: [x(1, 2, 20, 24, 3), w(24, 3, 1, 7, 7), null, x(1, 2, 8, 11, 24)],
+      attrs: conv3dAttrs({
+        outChannels: 24,
+        kernel: [1, 7, 7],
+        stride: [1, 2, 2],
+        low: [0, 0, 2],
+        high: [0, 1, 1],
+      }),
     },
     {
       name: "many tiles",

@@ -38,6 +38,11 @@ export const conv3dBf16 = defineOp<Conv3dAttrs>({
       attrs: conv3dAttrs({ outChannels: 64, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),
     },
     {
+      name: "1x3x3 swish",
+      inputs: [x(1, 2, 5, 7, 20), x(37, 20, 1, 3, 3), x(37)],
+      attrs: conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: "swish" }),
+    },
+    {
       name: "3x1x1",
       inputs: [x(1, 4, 3, 5, 48), x(48, 48, 3, 1, 1)],
       attrs: conv3dAttrs({ outChannels: 48, kernel: [3, 1, 1], low: [1, 0, 0] }),

@@ -30,8 +30,9 @@ function inputGradient(x: Tensor, weight: Tensor, dy: Tensor, a: Conv3dAttrs): T
 export function conv3dGradient(node: GradientNode<Conv3dAttrs>): (Tensor | null)[] {
   const { inputs, outputs, attrs: a, outGrads, needs } = node;
   const [x, weight, bias, residual, scale] = inputs as [Tensor, Tensor, Tensor?, Tensor?, Tensor?];
-  // relu's derivative is told by its result; swish's by what lies before it, computed again
-  const values = a.activation === "swish" ? applyOp(conv3d, inputs, { ...a, activation: "none" }) : outputs;
+  // relu's derivative is told by its result; others' by what lies before them, computed again
+  const told = a.activation === "none" || a.activation === "relu";
+  const values = told ? outputs : applyOp(conv3d, inputs, { ...a, activation: "none" });
   const parts = values.map((value, i) => {
     const dy = outGrads[i] ?? filled(value.shape, 0);
     return a.activation === "none" ? dy : throughUnary(a.activation, value, dy);

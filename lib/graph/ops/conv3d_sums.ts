@@ -1,39 +1,55 @@
 import { type Array64, defineOp, elements, shapeError } from "../tensor.js";
-import { type Conv3dAttrs, conv3d, conv3dAttrs } from "./conv3d.js";
+import { type Conv3dAttrs, conv3d, conv3dAttrs, isDepthwise } from "./conv3d.js";
 
-/** Positions of a clip that are summed together: `kSumPositions` in native/cpp/ops/conv3d_sums.h. */
+/** What is summed together: `kSumPositions` and `kSumLines` in native/cpp/ops/conv3d_sums.h. */
 const POSITIONS = 64;
+const LINES = 8;
+
+/** The parts of the positions of a clip of the output `[N, T, H, W, C]`: how many, and which a position is in. */
+function parts(a: Conv3dAttrs, channels: number, [, T, H, W]: readonly number[]) {
+  const bands = Math.ceil(H / LINES);
+  return isDepthwise(a, channels)
+    ? {
+        count: T * bands,
+        of: (m: number) => Math.floor(m / W / H) * bands + Math.floor((Math.floor(m / W) % H) / LINES),
+      }
+    : { count: Math.ceil((T * H * W) / POSITIONS), of: (m: number) => Math.floor(m / POSITIONS) };
+}
+
+/** Whether there is a kernel that sums what it stores: not for depthwise windows without a height. */
+export const canSum = (a: Conv3dAttrs, channels: number): boolean => !isDepthwise(a, channels) || a.kernel[1] > 1;
 
 const x = (...shape: number[]) => ({ shape, integer: 4 });
 const w = (...shape: number[]) => ({ shape, integer: 3 });
 
 /**
- * conv3d (any but depthwise) that also sums its outputs over the positions of each clip: behind conv3d's outputs sums
- * `[N, parts, Cout]` in f32, each over 64 positions. A mean over all positions then does not read the outputs again.
+ * conv3d that also sums its outputs over the positions of each clip: behind conv3d's outputs sums `[N, parts, Cout]` in
+ * f32, each over 64 positions, or over 8 lines of a frame where the convolution is depthwise. A mean over all positions
+ * then does not read the outputs again.
  */
 export const conv3dSums = defineOp<Conv3dAttrs>({
   name: "conv3d_sums",
   operands: 5,
   shape: (inputs, a) => {
     const outputs = conv3d.shape(inputs, a);
-    if (a.groups > 1 && a.groups === inputs[0]!.shape[4] && a.groups === a.outChannels) {
-      throw shapeError("conv3d_sums", "a convolution that is not depthwise", [a.groups]);
-    }
-    const [N, T, H, W] = outputs[0].shape;
-    return [...outputs, { shape: [N, Math.ceil((T * H * W) / POSITIONS), a.outChannels], dtype: "f32" }];
+    const channels = inputs[0]!.shape[4];
+    if (!canSum(a, channels)) throw shapeError("conv3d_sums", "a depthwise window with a height", a.kernel);
+    const { shape } = outputs[0];
+    return [...outputs, { shape: [shape[0], parts(a, channels, shape).count, a.outChannels], dtype: "f32" }];
   },
   encode: conv3d.encode,
   reference: (inputs, a): Array64[] => {
     const outputs = conv3d.reference(inputs, a);
     const [N, T, H, W] = outputs[0].shape;
     const positions = T * H * W;
-    const shape = [N, Math.ceil(positions / POSITIONS), a.outChannels];
+    const { count, of } = parts(a, inputs[0]!.shape[4], outputs[0].shape);
+    const shape = [N, count, a.outChannels];
     const data = new Float64Array(elements(shape));
     let first = 0;
     outputs.forEach((y, s) => {
       y.data.forEach((v, i) => {
         const [row, channel] = [Math.floor(i / a.split[s]), i % a.split[s]];
-        const part = Math.floor(row / positions) * shape[1] + Math.floor((row % positions) / POSITIONS);
+        const part = Math.floor(row / positions) * count + of(row % positions);
         data[part * a.outChannels + first + channel] += v;
       });
       first += a.split[s];
@@ -75,6 +91,35 @@ export const conv3dSums = defineOp<Conv3dAttrs>({
       name: "grouped with residual",
       inputs: [x(2, 2, 6, 7, 16), w(16, 8, 1, 3, 3), w(16), x(2, 2, 6, 7, 16)],
       attrs: conv3dAttrs({ outChannels: 16, kernel: [1, 3, 3], low: [0, 1, 1], groups: 2 }),
+    },
+    // of X3D: accesses of 16, 4 and 2 bytes; bands of 8 lines and less
+    ...[48, 54, 13].map((channels) => ({
+      name: `depthwise of ${channels}`,
+      inputs: [x(2, 3, 11, 7, channels), w(channels, 1, 3, 3, 3), w(channels), x(2, 3, 11, 7, channels)],
+      attrs: conv3dAttrs({
+        outChannels: channels,
+        kernel: [3, 3, 3],
+        low: [1, 1, 1],
+        groups: channels,
+        activation: "relu",
+      }),
+    })),
+    {
+      name: "depthwise swish, stride 2",
+      inputs: [{ shape: [2, 2, 37, 13, 24] }, { shape: [24, 1, 3, 3, 3], scale: 0.4 }, { shape: [24] }],
+      attrs: conv3dAttrs({
+        outChannels: 24,
+        kernel: [3, 3, 3],
+        stride: [1, 2, 2],
+        low: [1, 1, 1],
+        groups: 24,
+        activation: "swish",
+      }),
+    },
+    {
+      name: "depthwise of more channels than a block's",
+      inputs: [x(1, 1, 3, 4, 2100), w(2100, 1, 1, 2, 1)],
+      attrs: conv3dAttrs({ outChannels: 2100, kernel: [1, 2, 1], groups: 2100 }),
     },
     {
       name: "random",

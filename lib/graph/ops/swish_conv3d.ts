@@ -35,6 +35,11 @@ export const swishConv3d = defineOp<Conv3dAttrs>({
       attrs: conv3dAttrs({ outChannels: 24, kernel: [1, 1, 1], activation: "relu" }),
     },
     {
+      name: "between two activations",
+      inputs: [x(1, 2, 3, 5, 20), x(13, 20, 1, 1, 1), x(13)],
+      attrs: conv3dAttrs({ outChannels: 13, kernel: [1, 1, 1], activation: "tanh" }),
+    },
+    {
       name: "many blocks, several outputs",
       inputs: [{ shape: [2, 3, 20, 20, 17], scale: 20 }, x(71, 17, 1, 1, 1), x(71)],
       attrs: conv3dAttrs({ outChannels: 71, kernel: [1, 1, 1], split: [40, 31] }),

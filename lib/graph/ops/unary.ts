@@ -55,7 +55,8 @@ export const unaryDerivatives: Record<UnaryKind, (x: number) => number> = {
   softplus: sigmoid,
 };
 
-const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {
+/** The ONNX nodes of f(x), by kind. */
+export const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {
   relu: (emit, x) => emit.node("Relu", [x]),
   sigmoid: (emit, x) => emit.node("Sigmoid", [x]),
   tanh: (emit, x) => emit.node("Tanh", [x]),
@@ -66,10 +67,12 @@ const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {
   softplus: (emit, x) => emit.node("Softplus", [x]),
 };
 
+/** Whether no result is below 0. */
+export const isNonNegative = (kind: UnaryKind): boolean => ["relu", "sigmoid", "exp", "softplus"].includes(kind);
+
 /** Writes y = f(x) of the ONNX value `x`, which lies in the order `axes`. */
 export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tensor, axes?: readonly number[]): void {
-  const nonNegative = ["relu", "sigmoid", "exp", "softplus"].includes(kind);
-  emit.set(y, onnxForms[kind](emit, x), { axes, nonNegative });
+  emit.set(y, onnxForms[kind](emit, x), { axes, nonNegative: isNonNegative(kind) });
 }
 
 /** y = f(x), element by element. */

@@ -51,6 +51,16 @@ export const winogradConv3d = defineOp<Conv3dAttrs>({
       attrs: temporal(45, { activation: "relu" }),
     },
     {
+      name: "1x3x3 swish",
+      inputs: [x(1, 2, 6, 5, 12), x(21, 12, 1, 3, 3), x(21)],
+      attrs: spatial(21, { activation: "swish" }),
+    },
+    {
+      name: "3x1x1 gelu",
+      inputs: [x(1, 6, 3, 5, 12), x(19, 12, 3, 1, 1), x(19), x(1, 6, 3, 5, 19)],
+      attrs: temporal(19, { activation: "gelu" }),
+    },
+    {
       name: "3x1x1 unpadded",
       inputs: [x(1, 9, 13, 17, 8), x(64, 8, 3, 1, 1)],
       attrs: temporal(64, { low: none, high: none }),

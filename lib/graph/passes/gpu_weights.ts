@@ -1,15 +1,19 @@
-import { cast, type Conv3dAttrs, conv3d, conv3dGradInput, conv3dSums, linear, permute } from "../ops/index.js";
-import type { Node, OpDefinition, Tensor } from "../tensor.js";
+import {
+  cast,
+  type Conv3dAttrs,
+  conv3d,
+  conv3dGradInput,
+  conv3dSums,
+  isDepthwise,
+  linear,
+  permute,
+} from "../ops/index.js";
+import type { OpDefinition, Tensor } from "../tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../trace.js";
 
 /** Products of an output channel in a row, and the channels of a tap in a row. */
 const CHANNELS = [0, 2, 3, 4, 1];
 const TAPS = [1, 2, 3, 4, 0];
-
-function isDepthwise({ inputs: [x], attrs }: Node): boolean {
-  const { groups, outChannels } = attrs as unknown as Conv3dAttrs;
-  return groups > 1 && groups === x!.shape[4] && groups === outChannels;
-}
 
 /**
  * Gives convolutions and linear layers their weights as the CUDA kernels read them: an output channel's products in a
@@ -26,7 +30,10 @@ export function gpuWeights(graph: Graph): void {
       return made.outputs[0];
     };
     let rows = weight!;
-    if (convolution) rows = add(makeNode(permute, [rows], { order: isDepthwise(node) ? TAPS : CHANNELS }, node.layer));
+    if (convolution) {
+      const order = isDepthwise(node.attrs as unknown as Conv3dAttrs, x!.shape[4]) ? TAPS : CHANNELS;
+      rows = add(makeNode(permute, [rows], { order }, node.layer));
+    }
     if (rows.dtype !== x!.dtype) rows = add(makeNode(cast, [rows], { to: x!.dtype }, node.layer));
     const lowered = makeNode(node.op, [x, rows, ...rest], { ...node.attrs, packed: true } as never, node.layer);
     graph.nodes.push(lowered);

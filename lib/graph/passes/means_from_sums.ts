@@ -1,24 +1,19 @@
-import { type Conv3dAttrs, conv3d, conv3dSums, globalMean, meanOfSums } from "../ops/index.js";
+import { canSum, type Conv3dAttrs, conv3d, conv3dSums, globalMean, meanOfSums } from "../ops/index.js";
 import { elements, type Node, type OpDefinition, type Tensor } from "../tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../trace.js";
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
-/** Whether the kernel of the convolution can sum what it stores: all but depthwise ones. */
-function canSum({ inputs, attrs }: Node): boolean {
-  const { groups, outChannels } = attrs as unknown as Conv3dAttrs;
-  return groups === 1 || groups !== inputs[0]!.shape[4] || groups !== outChannels;
-}
-
 /**
- * A mean over all positions of a convolution's output, as a self-gate has it, comes from sums that the convolution's
+ * A mean over all positions of a convolution's output, as self-gates and squeeze-and-excitation have it, comes from sums that the convolution's
  * epilogue makes: the output is not read again. For GPUs, whose memory is what such layers wait for.
  */
 export function meansFromSums(graph: Graph): void {
   const means = new Map<Node, Node[]>();
   for (const node of graph.nodes) {
     const from = is(node, globalMean) ? node.inputs[0]!.node : undefined;
-    if (!from || !is(from, conv3d) || !canSum(from)) continue;
+    if (!from || !is(from, conv3d)) continue;
+    if (!canSum(from.attrs as unknown as Conv3dAttrs, from.inputs[0]!.shape[4])) continue;
     means.set(from, [...(means.get(from) ?? []), node]);
   }
   for (const [conv, readers] of means) {

@@ -16,7 +16,7 @@ export function mergePointwise(graph: Graph): void {
     if (convs.length > 1) groups.set(tensor, convs.slice(0, MAX_OUTPUTS));
   }
   for (const [x, convs] of groups) {
-    for (const activation of ["none", "relu"] as const) {
+    for (const activation of new Set(convs.map((node) => node.attrs.activation))) {
       const same = convs.filter((node) => node.attrs.activation === activation);
       if (same.length > 1) merge(graph, x, same);
     }

@@ -45,5 +45,13 @@ inline void activate(int kind, const float* in, float* out, int64_t n) {
   }
 }
 
+// `count` rows of n outputs that a kernel has just stored, in place. Kernels of convolutions have none and ReLU
+// themselves: here nothing is done for these, and the others cost little where the rows are in the first cache.
+__attribute__((noinline)) inline void activate_stored(int64_t kind, float* rows, int64_t stride, int64_t count,
+                                                      int64_t n) {
+  if (kind <= 0) return;
+  for (int64_t r = 0; r < count; ++r) activate(static_cast<int>(kind), rows + r * stride, rows + r * stride, n);
+}
+
 }  // namespace VIDEOCLIP_ISA
 }  // namespace videoclip

@@ -5,6 +5,7 @@
 // have depthwise_sliding.h, windows along T alone depthwise_frames.h.
 //
 // weight: [taps][C].
+#include "cpu/activation.h"
 #include "cpu/gemm_tile.h"
 #include "ops/conv3d.h"
 
@@ -67,12 +68,13 @@ Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g, const
       for (int64_t c = 0; c < g.C; c += kLanes) {
         Vec sum[kTileColumns];
         depthwise_vector(tile, c, g.C - c, sum);
-        const Epilogue e{bias ? bias + c : nullptr, a.activation == 1, false, g.C - c};
+        const Epilogue e{bias ? bias + c : nullptr, a.relu(), false, g.C - c};
         for (int r = 0; r < columns; ++r) {
           const int64_t m = line * g.oW + first + r;
           store_vector(sum[r], e, residual ? add.data + m * add.stride + c : nullptr, y.data + m * y.stride + c);
         }
       }
+      activate_stored(a.activation, y.data + (line * g.oW + first) * y.stride, y.stride, columns, g.C);
     }
   });
   return {};

@@ -8,8 +8,8 @@
 // All channels, since two threads that write to the same rows wait for each other's cache lines.
 //
 // weight: [taps][C].
+#include "cpu/activation.h"
 #include "cpu/gemm_tile.h"
-#include "cpu/swish.h"
 #include "ops/conv3d.h"
 
 namespace videoclip {
@@ -60,8 +60,8 @@ void sliding_tile(const SlidingTile& tile) {
     for (int r = 0; r < kColumns; ++r) {
       Vec y = sum[r] + bias;
       if (tile.residual) y += channels(tile.residual + r * tile.residual_stride);
-      if (tile.activation == 1) y = relu(y);
-      if (tile.activation == 2) y = swish(y);
+      if (tile.activation == kConvRelu) y = relu(y);
+      if (tile.activation == kConvSwish) y = swish(y);
       store_some(tile.out + r * tile.out_stride + c, y, n);
     }
   }
@@ -90,6 +90,9 @@ void slide(const Conv3dArgs& a, const Geometry& g, const float* const* lines, fl
     tile.out = out + first * tile.out_stride;
     tile.residual = residual ? residual + first * tile.residual_stride : nullptr;
     (a.stride[2] == 1 ? sliding_function<1> : sliding_function<2>)(columns)(tile);
+    if (tile.activation != kConvSwish) {
+      activate_stored(tile.activation, tile.out, tile.out_stride, columns, tile.channels);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Implicit GEMM: no im2col buffer. Tiles of kTileRows output positions point straight into the channels-last input, one
-// pointer per tap; weights are packed in panels (panels.h), outputs written once with bias, residual and ReLU. In bf16
+// pointer per tap; weights are packed in panels (panels.h), outputs written once with bias, residual and activation. In bf16
 // the inputs of a block are rounded once into scratch memory, in pairs of channels, and sums stay f32.
 #include <algorithm>
 
@@ -210,7 +210,7 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
           const float* const* tile = rows + t * kTileRows * taps;
           const float* weight = group.weight + packed + p.offset(i);
           if constexpr (kBf16) {
-            const Epilogue e{bias, a.activation == kConvRelu, streams, p.used(i)};
+            const Epilogue e{bias, a.relu(), streams, p.used(i)};
             float* to[kTileRows];
             const float* add[kTileRows];
             for (int r = 0; r < count; ++r) {
@@ -218,9 +218,10 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
               add[r] = residual ? residual + r * group.residual_stride : nullptr;
             }
             gemm_panel<true>(tile, taps, reading.units, weight, p.width(i), count, e, residual ? add : nullptr, to);
+            activate_stored(a.activation, out, y.stride, count, p.used(i));
           } else {
             panel({tile, taps, reading.units, weight, p.width(i), p.used(i), bias, residual, out, group.residual_stride,
-                   y.stride, count, a.activation == kConvRelu, streams});
+                   y.stride, count, a.activation, streams});
           }
         }
       }

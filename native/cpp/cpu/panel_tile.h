@@ -2,7 +2,8 @@
 // A tile of kTileRows output positions by the columns of a panel (panels.h), from the inputs where they lie to the
 // outputs, by way of registers alone: with 24 channels a copy of the sums would take a tenth of the time. Each output
 // is one sum over (tap, channel) in that order, started at zero and accumulated by fused multiply-add, then bias,
-// residual and ReLU: it does not depend on the tile, the batch or the threads.
+// residual and activation: it does not depend on the tile, the batch or the threads.
+#include "cpu/activation.h"
 #include "cpu/gemm_tile.h"
 
 namespace videoclip {
@@ -43,7 +44,8 @@ struct PanelTile {
   float* out;                    // row r of residual and out lies r strides on
   int64_t residual_stride, out_stride;
   int count;  // rows that are stored
-  bool relu, streams;
+  int64_t activation;  // order of ops/unary.h, -1 none
+  bool streams;        // with none and ReLU only
 };
 
 // Columns: kVectors vectors, then half a vector.
@@ -77,7 +79,7 @@ __attribute__((noinline)) void panel_tile(const PanelTile& p) {
 #pragma GCC unroll 2
   for (int v = 0; v < kAll; ++v) {
     const int64_t column = v * kLanes;
-    const Epilogue e{p.bias ? p.bias + column : nullptr, p.relu, p.streams, p.used - column};
+    const Epilogue e{p.bias ? p.bias + column : nullptr, p.activation == 0, p.streams, p.used - column};
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       if (r >= p.count) break;
@@ -99,8 +101,12 @@ inline void panel_rows(const PanelTile& p) {
 // Rows past `count` are computed and dropped.
 inline void panel(const PanelTile& p) {
   constexpr int kFewRows = 4;  // the last rows, or a layer of one position
-  if (p.count > kFewRows) return panel_rows<kTileRows>(p);
-  panel_rows<kFewRows>(p);
+  if (p.count > kFewRows) {
+    panel_rows<kTileRows>(p);
+  } else {
+    panel_rows<kFewRows>(p);
+  }
+  if (p.activation > 0) activate_stored(p.activation, p.out, p.out_stride, p.count, p.used);
 }
 
 }  // namespace VIDEOCLIP_ISA

@@ -88,7 +88,7 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   }
   const PointwiseTasks tasks(g.positions, panels, weight_floats, call.pool->threads());
   const int64_t per_clip = g.oT * g.oH * g.oW;
-  const bool streams = a.splits == 1 && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
+  const bool streams = a.splits == 1 && a.activation <= kConvRelu && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
   // one slice of the panels for `tiles` tiles
   const auto block = [&](int64_t first, int64_t tiles, int64_t slice, float* staged) {
@@ -111,8 +111,7 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
           panel({rows + t * kTileRows, 1, g.C, weight + p.offset(i), p.width(i), p.used(i),
                  bias.data ? bias.f32() + column + p.first(i) : nullptr,
                  residual.data ? add.data + m * add.stride + p.first(i) : nullptr, y.data + m * y.stride + p.first(i),
-                 add.stride, y.stride, static_cast<int>(min64(kTileRows, g.positions - m)), a.activation == kConvRelu,
-                 streams});
+                 add.stride, y.stride, static_cast<int>(min64(kTileRows, g.positions - m)), a.activation, streams});
         }
       }
       weight += p.size();

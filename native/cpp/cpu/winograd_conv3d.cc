@@ -4,6 +4,7 @@
 // clip, so a result does not depend on the batch or on how tiles are grouped.
 #include "ops/winograd_conv3d.h"
 
+#include "cpu/activation.h"
 #include "cpu/gemm_tile.h"
 #include "cpu/panels.h"
 
@@ -85,7 +86,8 @@ struct Problem {
 struct Output {
   const Tensor &y, &residual;
   const float* bias;
-  bool relu, streams;
+  int64_t activation;
+  bool streams;
 };
 
 // Where a tile begins in the output.
@@ -177,10 +179,13 @@ struct Tile {
         for (int e = 0; e < O; ++e) {
           const int64_t row = kSpatial ? e * O + i : e;
           if (!rows[row]) continue;
-          const Epilogue epilogue{o.bias ? o.bias + column + c : nullptr, o.relu, o.streams, min64(kLanes, used - c)};
+          const Epilogue epilogue{o.bias ? o.bias + column + c : nullptr, o.activation == kConvRelu, o.streams, min64(kLanes, used - c)};
           store_vector(out[e], epilogue, residual[row] ? residual[row] + c : nullptr, rows[row] + c);
         }
       }
+    }
+    for (float* row : rows) {
+      if (row) activate_stored(o.activation, row, 0, 1, used);
     }
   }
 };
@@ -194,8 +199,9 @@ size_t workspace(const Call& call, int threads) {
 template <bool kSpatial>
 void convolve(const Call& call, const Problem& p) {
   using T = Tile<kSpatial>;
-  const Output o{call.out[0], call.in[3], call.in[2].data ? call.in[2].f32() : nullptr, call.attrs[2] == 1,
-                 streams(call.out[0])};
+  const int64_t activation = Conv3dArgs(call).activation;
+  const Output o{call.out[0], call.in[3], call.in[2].data ? call.in[2].f32() : nullptr, activation,
+                 activation <= kConvRelu && streams(call.out[0])};
   const int threads = call.pool->threads();
   const int64_t block = p.block_tiles(threads), blocks = ceil_div(p.tiles, block), count = p.panels.count();
   // fewer blocks than threads: the panels are shared out too, and each share transforms the input for itself

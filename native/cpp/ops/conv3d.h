@@ -8,8 +8,8 @@
 //     3 residual  like y, one output only    optional
 //     4 scale     [N, Cin]                   optional; 1x1x1, stride 1, no padding, one group only
 // out s y_s       [N, T', H', W', split[s]]  consecutive ranges of the Cout channels, each a view of its own
-// attrs           groups, Cout, activation (0 none, 1 relu, 2 swish: depthwise only), kT kH kW, sT sH sW, low padding
-//                 T H W, high padding T H W, then the widths of the outputs
+// attrs           groups, Cout, activation (order of ops/unary.h, -1 none), kT kH kW, sT sH sW, low padding T H W,
+//                 high padding T H W, then the widths of the outputs
 #include "runtime/kernel.h"
 
 namespace videoclip {
@@ -19,7 +19,7 @@ inline bool merges_width(int64_t kernel_w, int64_t channels) {
   return kernel_w > 1 && channels <= 32 && kernel_w * channels <= 4096;
 }
 
-constexpr int64_t kConvRelu = 1, kConvSwish = 2;
+constexpr int64_t kConvRelu = 0, kConvSwish = 5;  // of ops/unary.h
 
 struct Conv3dArgs {
   int64_t groups, out_channels, activation;
@@ -41,6 +41,8 @@ struct Conv3dArgs {
     split = a + 15;
     splits = call.attr_count - 15;
   }
+  bool is_depthwise(int64_t channels) const { return groups > 1 && groups == channels && groups == out_channels; }
+  bool relu() const { return activation == kConvRelu; }
   bool merges_width(int64_t channels) const { return videoclip::merges_width(kernel[2], channels); }
   int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
 };

@@ -158,8 +158,10 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const C
         if constexpr (kUnary) {
           activate_all(p.activation, v);
         } else if (p.activation == kRelu) {
+          detail::activate_each<kRelu>(v);
+        } else if (p.activation != kNone) {
 #pragma unroll
-          for (int i = 0; i < V; ++i) v[i] = relu(v[i]);
+          for (int i = 0; i < V; ++i) v[i] = activate_called(p.activation, v[i]);
         }
         store_values(out, m * static_cast<size_t>(stride) + static_cast<size_t>(n - begin), v);
         if constexpr (kSums) {

@@ -22,12 +22,12 @@ VC_DEVICE uint32_t staged_at(int row, int column) {
 // values only.
 template <typename T, class Tile, bool kTransposedA = false, bool kTransposedB = false>
 class TensorCores {
-  static constexpr int kI = Tile::kWarpRows / 16, kJ = Tile::kWarpColumns / 8;
   static_assert(Tile::kWarpRows % 16 == 0 && Tile::kWarpColumns % 16 == 0, "fragments of A, pairs of fragments of B");
   static constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
   static_assert(sizeof(T) == 2 || !(kTransposedA || kTransposedB), "no ldmatrix.trans of 32 bits");
 
  public:
+  static constexpr int kI = Tile::kWarpRows / 16, kJ = Tile::kWarpColumns / 8;  // fragments of A and B
   // 8 rows of one chunk column, which a matrix of ldmatrix reads, lie in 8 bank groups.
   VC_DEVICE static constexpr int pattern(int row) { return row % 8; }
 
@@ -62,19 +62,28 @@ class TensorCores {
         round_to_tf32(&a[0][0], kI * 4);
         round_to_tf32(&b[0][0], kJ * 2);
       }
+      multiply(a, b);
+    }
+  }
+
+  // Adds the products of one step of 32 bytes, as fragments.
+  VC_DEVICE void multiply(const uint32_t (&a)[kI][4], const uint32_t (&b)[kJ][2]) {
 #pragma unroll
-      for (int i = 0; i < kI; ++i) {
+    for (int i = 0; i < kI; ++i) {
 #pragma unroll
-        for (int j = 0; j < kJ; ++j) {
-          if constexpr (sizeof(T) == 4) {
-            mma_m16n8k8_tf32(sums_[i][j], a[i], b[j]);
-          } else {
-            mma_m16n8k16<T>(sums_[i][j], a[i], b[j]);
-          }
+      for (int j = 0; j < kJ; ++j) {
+        if constexpr (sizeof(T) == 4) {
+          mma_m16n8k8_tf32(sums_[i][j], a[i], b[j]);
+        } else {
+          mma_m16n8k16<T>(sums_[i][j], a[i], b[j]);
         }
       }
     }
   }
+
+  // The first row and column of the warp.
+  VC_DEVICE static int warp_row() { return warp_id() / Tile::kWarpsN * Tile::kWarpRows; }
+  VC_DEVICE static int warp_column() { return warp_id() % Tile::kWarpsN * Tile::kWarpColumns; }
 
   VC_DEVICE void stage(Shared<float> staged) const {
     const int lane = lane_id();
@@ -92,8 +101,6 @@ class TensorCores {
   }
 
  private:
-  VC_DEVICE static int warp_row() { return warp_id() / Tile::kWarpsN * Tile::kWarpRows; }
-  VC_DEVICE static int warp_column() { return warp_id() % Tile::kWarpsN * Tile::kWarpColumns; }
   VC_DEVICE static void round_to_tf32(uint32_t* values, int count) {
 #pragma unroll
     for (int i = 0; i < count; ++i) values[i] = to_tf32(bits_to_float(values[i]));

@@ -20,10 +20,8 @@ using Stream = void*;  // a cudaStream_t
 struct Grid {
   int64_t x = 1, y = 1, z = 1;
 
-  bool fits() const { return inside(x, 0x7fffffff) && inside(y, 65535) && inside(z, 65535); }
-
- private:
-  static bool inside(int64_t blocks, int64_t most) { return blocks >= 1 && blocks <= most; }
+  bool empty() const { return x < 1 || y < 1 || z < 1; }
+  bool fits() const { return x <= 0x7fffffff && y <= 65535 && z <= 65535; }
 };
 
 namespace detail {
@@ -95,6 +93,7 @@ Status launch(void (*kernel)(Parameters...), Grid grid, int threads, size_t shar
   static_assert(((std::is_trivially_copyable<Parameters>::value && !std::is_pointer<Parameters>::value) && ...),
                 "plain structs and numbers");
   static_assert((sizeof(Parameters) + ...) <= 4096, "what a launch can carry");
+  if (grid.empty()) return {"a launch of an empty grid: no blocks along x, y or z"};
   if (!grid.fits()) return {"more blocks than one launch can have: 2^31 - 1, along y and z 65535"};
   std::tuple<Parameters...> values(arguments...);
   return detail::start(kernel, grid, threads, shared_bytes, stream, values);
