@@ -1,6 +1,18 @@
 /** Metrics of the benchmarks, over scores or over submissions as files. */
 export { windowStarts } from "../models/videoclip_windows.js";
 export { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments, type MomentRanking } from "./didemo.js";
+export {
+  choiceExamples,
+  coinExamples,
+  crossTaskExamples,
+  didemoExamples,
+  type Example,
+  momentExamples,
+  retrievalExamples,
+  type Span,
+  type Strip,
+} from "./examples.js";
+export { type Curve, type Report, reportPage } from "./report.js";
 export { type Interval, iou } from "./intervals.js";
 export { orderedAssignment, type StepMetrics, stepMetrics, type StepVideo } from "./localisation.js";
 export { type Choice, type ChoiceMetrics, choiceMetrics } from "./multiple_choice.js";

@@ -3,11 +3,17 @@ import type { Command } from "commander";
 import { FeatureFolder } from "../../data/feature_folder.js";
 import { InvalidArgumentError } from "../../errors.js";
 import type { PredictOptions } from "../../eval/predict/options.js";
+import { type Report, reportPage } from "../../eval/report.js";
 import { VideoClip } from "../../models/videoclip.js";
 import { interruptible, plainProgress, positive } from "../options.js";
 
+export interface ReportFlags {
+  html?: string;
+  pictures?: string;
+}
+
 /** What a model is opened with, to make predictions before they are scored. */
-export interface ModelFlags {
+export interface ModelFlags extends ReportFlags {
   model?: string;
   tokenizer?: string;
   features?: string;
@@ -22,7 +28,16 @@ export const withModel = (command: Command): Command =>
     .option("--features <folder>", "with --model: features of the videos, one .npy each, a row per second")
     .option("--tokenizer <path>", "tokenizer.json or vocab.txt of the model, where its folder has none")
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
-    .option("--quiet", "no progress");
+    .option("--quiet", "no progress")
+    .option("--html <file>", "also write a page: figures, curves, best and worst examples")
+    .option("--pictures <folder>", "with --html: the videos, for pictures of the examples");
+
+/** Writes the page that --html asks for. */
+export async function writeReport({ html, pictures }: ReportFlags, report: () => Promise<Report>): Promise<void> {
+  if (html === undefined) return;
+  writeFileSync(html, await reportPage({ ...(await report()), pictures }));
+  process.stderr.write(`The page is in ${html}\n`);
+}
 
 /**
  * Runs work with the model that the flags say.
