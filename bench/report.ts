@@ -47,6 +47,7 @@ const NAMES: Record<string, string> = {
   tfjs_wasm: "tfjs-wasm 4.22",
   tfjs_cpu: "tfjs-cpu 4.22",
   tfjs_node: "tfjs-node",
+  three_products: "its products alone",
 };
 
 const figure = (value: number) => (value < 100 ? value.toPrecision(3) : value.toFixed(0));

@@ -210,6 +210,58 @@ test("an aborted run is saved, and goes on to the same bits", async () => {
   assert.match(other.message, "seed: expected 0");
 });
 
+test("the next batch is made while a step runs; one that needs the model waits", async () => {
+  const device = createDevice({ device: "cpu", threads: 1 });
+  initialise(device);
+  const told: string[] = [];
+  const source = data(8);
+  const trainer = new Trainer(
+    options(device, {
+      steps: 3,
+      accumulate: 2,
+      data: {
+        batch: (index) => (told.push(`batch ${index}`), source.batch(index)),
+        needsModel: (index) => index === 4,
+      },
+    }),
+  );
+  for await (const { step } of trainer.run()) told.push(`step ${step}`);
+  const expected = "batch 0, batch 1, batch 2, step 1, batch 3, step 2, batch 4, batch 5, step 3";
+  assert.is(told.join(", "), expected);
+  trainer.dispose();
+  device.dispose();
+});
+
+test("a batch that cannot be made ends the step that it is for; what was begun is given up", async () => {
+  const device = createDevice({ device: "cpu", threads: 1 });
+  initialise(device);
+  const source = data(8);
+  const broken: TrainingData = {
+    batch(index) {
+      if (index === 2) throw new Error("no batch 2");
+      return source.batch(index);
+    },
+  };
+  const done: number[] = [];
+  const failing = new Trainer(options(device, { data: broken }));
+  const error = await rejection(
+    (async () => {
+      for await (const { step } of failing.run()) done.push(step);
+    })(),
+  );
+  assert.is(error.message, "no batch 2");
+  assert.equal(done, [1, 2]);
+  const signals: (AbortSignal | undefined)[] = [];
+  const watched: TrainingData = {
+    batch: (index, given) => (signals.push(given?.signal), source.batch(index)),
+  };
+  for await (const _ of new Trainer(options(device, { data: watched })).run()) break;
+  assert.is(signals.length, 2);
+  assert.ok(signals[1]!.aborted);
+  failing.dispose();
+  device.dispose();
+});
+
 test("the last checkpoints and the best are kept", async () => {
   const folder = temporary.make();
   const scores = [0.1, 0.7, 0.3, 0.2, 0.6, 0.4];
