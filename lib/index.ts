@@ -6,6 +6,7 @@ export * from "./eval/index.js";
 export { Random } from "./random.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
+export { DecodedFeatures } from "./features/decoded_features.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
 export {
   type AppendOptions,

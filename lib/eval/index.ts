@@ -29,7 +29,7 @@ export {
   readMomentTruth,
 } from "./qvhighlights_files.js";
 export { predictDidemo, predictQVHighlights } from "./predict/moments.js";
-export type { FeatureSource, PredictOptions } from "./predict/options.js";
+export type { PredictOptions } from "./predict/options.js";
 export { predictCoin, predictCrossTask } from "./predict/steps.js";
 export { captionsOf, predictChoices, predictRetrieval, type RetrievalPair } from "./predict/text.js";
 export {

@@ -34,7 +34,8 @@ struct Blocks {
 };
 
 // out [rows][kChunk]: A[m0 + r, k0 + k] for r < rows and k < depth, zeros to the next whole vector.
-inline void pack_a(const MatmulArgs& p, const float* a, int64_t m0, int64_t k0, int64_t rows, int64_t depth, float* out) {
+inline void pack_a(const MatmulArgs& p, const float* a, int64_t m0, int64_t k0, int64_t rows, int64_t depth,
+                   float* out) {
   if (!p.transpose_a) {
     for (int64_t r = 0; r < rows; ++r) {
       const float* from = a + (m0 + r) * p.a.row + k0;
@@ -48,8 +49,8 @@ inline void pack_a(const MatmulArgs& p, const float* a, int64_t m0, int64_t k0, 
 }
 
 // One panel, [depth][width]: B[k0 + k, n0 + c] for c < used, zeros beyond.
-inline void pack_b(const MatmulArgs& p, const float* b, int64_t k0, int64_t n0, int64_t depth, int64_t used, int64_t width,
-            float* out) {
+inline void pack_b(const MatmulArgs& p, const float* b, int64_t k0, int64_t n0, int64_t depth, int64_t used,
+                   int64_t width, float* out) {
   if (p.transpose_b) {
     const auto row = [&](int64_t c) { return c < used ? b + (n0 + c) * p.b.row + k0 : nullptr; };
     return transpose_panel(row, depth, width, out);
@@ -61,7 +62,8 @@ inline void pack_b(const MatmulArgs& p, const float* b, int64_t k0, int64_t n0, 
 }
 
 // y [rows][used] = sums, or += sums.
-inline void add_tile(const float* sums, int64_t width, int64_t rows, int64_t used, bool first, float* y, int64_t stride) {
+inline void add_tile(const float* sums, int64_t width, int64_t rows, int64_t used, bool first, float* y,
+                     int64_t stride) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < used; c += kLanes) {
       float* to = y + r * stride + c;
