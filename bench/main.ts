@@ -13,6 +13,7 @@ import { BENCHES } from "./cases/index.js";
 import { Engine } from "./harness/engine.js";
 import { graphOf, weightOf } from "./harness/graph.js";
 import type { BenchCase } from "./harness/spec.js";
+import { trainJob } from "./harness/train.js";
 import { median, pairRatio, quantile } from "./harness/statistics.js";
 import { turns } from "./harness/turns.js";
 
@@ -89,7 +90,8 @@ async function compare({ name: label, spec, precision }: BenchCase, peer: string
     const model = toOnnx(graph, (key) => weightOf(key, shapes.get(key)!));
     await model.save(onnx);
   }
-  const job = { spec, threads, precision, onnx };
+  const train = spec.kind === "train" ? trainJob(spec) : undefined;
+  const job = { spec, threads, precision, onnx, train };
   const ours = await start("videoclip", job);
   const other = typeof ours === "string" ? "" : await start(peer, job);
   if (typeof ours === "string" || typeof other === "string") {

@@ -29,6 +29,17 @@ interface ExtractRow extends Measured {
   event_loop_p99_ms: number;
 }
 
+interface IndexRow extends Measured {
+  bench: "index";
+  rows: number;
+  dim: number;
+  open_ms: number;
+  cold_query_ms: number;
+  first_query_ms: number;
+  query_ms: number;
+  gigabytes_per_second: number;
+}
+
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const NAMES: Record<string, string> = {
   onnxruntime: "onnxruntime-node 1.30",
@@ -36,6 +47,7 @@ const NAMES: Record<string, string> = {
   tfjs_wasm: "tfjs-wasm 4.22",
   tfjs_cpu: "tfjs-cpu 4.22",
   tfjs_node: "tfjs-node",
+  three_products: "its products alone",
 };
 
 const figure = (value: number) => (value < 100 ? value.toPrecision(3) : value.toFixed(0));
@@ -66,12 +78,17 @@ export function report(): void {
     .flatMap((name) => {
       const cpu = name.split("-")[1];
       const rows = readFileSync(`${folder}results/${name}`, "utf8").trim().split("\n");
-      return rows.map((line): Row | ExtractRow => ({ cpu, ...JSON.parse(line) }));
+      return rows.map((line): Row | ExtractRow | IndexRow => ({ cpu, ...JSON.parse(line) }));
     });
   // of a case that was measured again the last session counts
-  const last = new Map(lines.map((row) => ["peer" in row ? `${row.case}, ${row.peer}` : row.case, row]));
-  const rows = [...last.values()].filter((row): row is Row => row.bench !== "extract");
-  const whole = [...last.values()].filter((row): row is ExtractRow => row.bench === "extract");
+  const caseOf = (row: (typeof lines)[number]) => {
+    if ("peer" in row) return `${row.case}, ${row.peer}`;
+    return "case" in row ? row.case : `index of ${row.rows} x ${row.dim}`;
+  };
+  const last = [...new Map(lines.map((row) => [caseOf(row), row])).values()];
+  const rows = last.filter((row) => "peer" in row);
+  const whole = last.filter((row) => "clips" in row);
+  const indexes = last.filter((row) => "query_ms" in row);
   const text = [
     table(
       ["case", "videoclip", "peer", "its time", "ratio", "runs", "CPU"],
@@ -111,6 +128,14 @@ export function report(): void {
         ...[row.wall_s, row.decode_cpu_s, row.compute_cpu_s].map(figure),
         row.overhead.toFixed(2),
         ...[row.peak_rss_mb, row.event_loop_p99_ms].map(figure),
+        row.cpu,
+      ]),
+    ),
+    table(
+      ["index, f16 rows", "open ms", "query from the disk ms", "first query ms", "query ms", "GB/s", "CPU"],
+      indexes.map((row) => [
+        `${row.rows} x ${row.dim}`,
+        ...[row.open_ms, row.cold_query_ms, row.first_query_ms, row.query_ms, row.gigabytes_per_second].map(figure),
         row.cpu,
       ]),
     ),

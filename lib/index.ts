@@ -6,6 +6,7 @@ export * from "./eval/index.js";
 export { Random } from "./random.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
+export { DecodedFeatures } from "./features/decoded_features.js";
 export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
 export {
   type AppendOptions,
@@ -112,6 +113,8 @@ export type {
   VideoInfo,
 } from "./video/types.js";
 export { openWeights, type StoredDType, type StoredTensor, type Tree, type WeightsFile } from "./weights/index.js";
+/** Losses `[1]` of symbolic tensors, for the `forward` of a {@link Task}. */
+export * as losses from "./nn/losses.js";
 export { accuracy, shuffledBatches } from "./train/batches.js";
 export { CaptionPairs } from "./train/caption_pairs.js";
 export { Checkpoints, type TrainingState } from "./train/checkpoint.js";
@@ -121,6 +124,7 @@ export {
   type PackedPairsOptions,
   type PackedPairsProgress,
 } from "./train/packed_pairs.js";
+export { EmbeddingCache, type EmbeddingCacheOptions } from "./train/embedding_cache.js";
 export { initializeParameters, parametersOfTask } from "./train/initialize.js";
 export { type MetricsLine, readMetrics } from "./train/metrics.js";
 export {
@@ -156,6 +160,15 @@ export {
   type SentencePair,
 } from "./train/tasks/masked_language.js";
 export { pretrainingBatch, type PretrainingOptions, pretrainingTask } from "./train/tasks/pretraining.js";
+export {
+  type EncodedText,
+  type LabelledRange,
+  sequenceBatch,
+  spanBatch,
+  type TextBatchOptions,
+  type TextRange,
+  tokenBatch,
+} from "./train/tasks/text_batches.js";
 export { sequenceClassification, spanSelection, tokenClassification } from "./train/tasks/text_heads.js";
 export { translationBatch, type TranslationPair, translationTask } from "./train/tasks/translation.js";
 export { clipBatch, videoClassification } from "./train/tasks/video_classification.js";

@@ -58,6 +58,13 @@ function text(model: "bert" | "mobilebert", rows: number, tokens: number): Bench
   };
 }
 
+const train = (["f32", "bf16"] as const).map((precision): BenchCase => ({
+  name: `train VideoCLIP 256, 2 + 4 layers, 32 pairs ${precision}`,
+  spec: { kind: "train", hidden: 256, heads: 4, videoLayers: 2, textLayers: 4, pairs: 32 },
+  precision,
+  peers: precision === "f32" ? ["torch", "tfjs_wasm", "tfjs_node"] : ["torch"],
+}));
+
 /** Benches by name. */
 export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
   s3d: { about: "S3D on a 16-frame clip, whole network", cases: model("s3d") },
@@ -81,6 +88,18 @@ export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
     cases: [text("bert", 1, 64), text("bert", 8, 128)],
   },
   mobilebert: { about: "MobileBERT to hidden states", cases: [text("mobilebert", 1, 128)] },
+  train: { about: "a whole training step of VideoCLIP: forward, backward, clipping, Adam", cases: train },
+  contrastive: {
+    about: "InfoNCE forward and backward, against the three matrix products alone of one that stores its scores",
+    cases: [
+      {
+        name: "InfoNCE 8192 x 512 f32, forward and backward",
+        spec: { kind: "contrastive", rows: 8192, width: 512 },
+        precision: "f32",
+        peers: ["three_products", "torch"],
+      },
+    ],
+  },
   topk: {
     about: "exact search of one query, against a memcpy that reads and writes as many bytes together",
     cases: [

@@ -4,6 +4,7 @@ import sys
 import time
 
 import torch
+from torch.nn import functional as F
 
 NAMES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
@@ -11,6 +12,20 @@ NAMES = {"f32": torch.float32, "bf16": torch.bfloat16}
 def build(job):
     torch.set_num_threads(job["threads"])
     spec = job["spec"]
+    if spec["kind"] == "train":
+        from torch_train import build_train
+
+        return build_train(job)
+    if spec["kind"] == "contrastive":
+        a, b = (torch.randn(spec["rows"], spec["width"]).mul_(0.06).requires_grad_() for _ in range(2))
+        target = torch.arange(spec["rows"])
+
+        def step():
+            scores = a @ b.T
+            loss = F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target)
+            return torch.autograd.grad(loss, (a, b))
+
+        return step
     if spec["kind"] == "model":
         if spec["model"] != "s3d":
             raise ValueError("torchvision has S3D alone")

@@ -1,5 +1,7 @@
 // A case as a graph of this package.
-import { conv3d, conv3dAttrs, maxPool3d, permute, topK } from "../../dist/graph/ops/index.js";
+import { differentiate } from "../../dist/graph/autodiff.js";
+import { filled } from "../../dist/graph/gradients.js";
+import { conv3d, conv3dAttrs, matmul, maxPool3d, permute, topK } from "../../dist/graph/ops/index.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
 import { bert } from "../../dist/models/bert.js";
@@ -8,6 +10,7 @@ import { S3D, S3DG, s3dFeatures, s3dHead } from "../../dist/models/s3d.js";
 import { textConfig } from "../../dist/models/text_config.js";
 import { X3D, x3dFeatures, x3dHead } from "../../dist/models/x3d.js";
 import { globalMean } from "../../dist/nn/layers.js";
+import { infoNce } from "../../dist/nn/losses.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
 import { inputsOf } from "./inputs.js";
 import type { Spec } from "./spec.js";
@@ -43,6 +46,25 @@ function build(x: Tensor, spec: Video): Tensor {
   }
 }
 
+/** The symmetric InfoNCE and its gradients. */
+function contrastive(a: Tensor, b: Tensor): Record<string, Tensor> {
+  const loss = infoNce(a, b);
+  const [da, db] = differentiate([{ value: loss, gradient: filled(loss.shape, 1) }], [a, b]);
+  return { loss, da: da!, db: db! };
+}
+
+/** The matrix products alone of an InfoNCE that stores its scores: scores, and both gradients from an array of their size. */
+export function productsOf(spec: Spec): Graph {
+  const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean) =>
+    applyOp(matmul, [a, b], { transposeA, transposeB })[0];
+  return trace(() => {
+    const { a: first, b: second } = inputsOf(spec, false);
+    const [a, b] = [input("a", first.shape), input("b", second.shape)];
+    const scores = product(a, b, false, true);
+    return { da: product(scores, b, false, false), db: product(scores, a, true, false) };
+  });
+}
+
 /** @param channelsFirst take videos as `[N, C, T, H, W]`, as other engines do */
 export function graphOf(spec: Spec, channelsFirst: boolean): Graph {
   return trace((): Record<string, Tensor> => {
@@ -51,12 +73,14 @@ export function graphOf(spec: Spec, channelsFirst: boolean): Graph {
     if (spec.kind === "top_k") {
       return { y: applyOp(topK, [inputs.query, inputs.rows], { k: spec.k, base: 0 })[0] };
     }
+    if (spec.kind === "contrastive") return contrastive(inputs.a, inputs.b);
     if (spec.kind === "text") {
       const { ids, types, mask, present } = inputs;
       const config = textConfig({ model_type: spec.model });
       const encoder = spec.model === "bert" ? bert : mobileBert;
       return { y: encoder({ ids, types, mask, present }, config) };
     }
+    if (spec.kind === "train") throw new Error("a step is a graph of its own: trainStep");
     const { x } = inputs;
     return { y: build(channelsFirst ? applyOp(permute, [x], { order: [0, 2, 3, 4, 1] })[0] : x, spec) };
   });

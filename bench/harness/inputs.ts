@@ -28,6 +28,12 @@ export function inputsOf(spec: Spec, channelsFirst: boolean): Record<string, Cas
     const rows: CaseInput = { shape: [spec.rows, spec.width], dtype: "f32", at };
     return { query: { shape: [1, spec.width], dtype: "f32", at: Math.sin }, rows };
   }
+  if (spec.kind === "contrastive") {
+    const shape = [spec.rows, spec.width];
+    const side = (step: number): CaseInput => ({ shape, dtype: "f32", at: (i) => 0.06 * Math.sin(i * step) });
+    return { a: side(1), b: side(0.7) };
+  }
+  if (spec.kind === "train") throw new Error("a step has a batch of its own: trainBatch");
   const [N, T, H, W, C] = inputShape(spec);
   return { x: { shape: channelsFirst ? [N, C, T, H, W] : [N, T, H, W, C], dtype: "f32", at: Math.sin } };
 }

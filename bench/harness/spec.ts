@@ -15,6 +15,17 @@ export type Spec =
   | { kind: "convs"; shape: number[]; layers: ConvLayer[] }
   /** A text encoder of published size, from ids to the last hidden states; every token is seen. */
   | { kind: "text"; model: "bert" | "mobilebert"; rows: number; tokens: number }
+  /** A whole training step of VideoCLIP (forward, backward, clipping, Adam); what is not said is as published. */
+  | {
+      kind: "train";
+      hidden: number;
+      heads: number;
+      videoLayers: number;
+      textLayers: number;
+      pairs: number;
+    }
+  /** InfoNCE of `rows` pairs of vectors of `width` floats and its gradients. */
+  | { kind: "contrastive"; rows: number; width: number }
   /** The k best of `rows` vectors of `width` floats by dot product with one query. */
   | { kind: "top_k"; rows: number; width: number; k: number }
   | { kind: "max_pool"; shape: number[]; kernel: Triple; stride: Triple; pad: Triple };
@@ -25,6 +36,8 @@ export interface Job {
   precision: "f32" | "bf16";
   /** Where the case lies as an ONNX model, for engines that take one. */
   onnx?: string;
+  /** Of a training step, for engines that cannot ask this package: its sizes, and the optimizer's numbers. */
+  train?: object;
 }
 
 export interface BenchCase {

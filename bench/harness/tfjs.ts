@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type { Build } from "./child.js";
 import { inputShape, type Triple } from "./spec.js";
 import { tfText } from "./tfjs_text.js";
+import { tfTrain, type TfTrain } from "./tfjs_train.js";
 import { tfX3D, type TfX3D } from "./tfjs_x3d.js";
 
 export const bench = createRequire(new URL("../package.json", import.meta.url));
@@ -14,11 +15,10 @@ export interface TfTensor {
 }
 
 /** The part of TensorFlow.js that is used here; its own types are there only once the peers are installed. */
-export interface Tf extends TfX3D {
+export interface Tf extends TfX3D, TfTrain {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
   randomUniform(shape: number[], low: number, high: number): TfTensor;
-  zeros(shape: number[]): TfTensor;
   conv3d(x: TfTensor, weight: TfTensor, stride: number, padding: "same"): TfTensor;
   maxPool3d(x: TfTensor, kernel: Triple, stride: Triple, padding: "same"): TfTensor;
   add(a: TfTensor, b: TfTensor): TfTensor;
@@ -36,6 +36,8 @@ export function tfjs(activate: (tf: Tf) => Promise<void>): Build {
       return tfX3D(tf, spec);
     }
     if (spec.kind === "text") return tfText(tf, spec);
+    if (spec.kind === "train") return tfTrain(tf, spec);
+    if (spec.kind === "contrastive") throw new Error("scores of 256 MB and their gradients are too much for it");
     if (spec.kind === "top_k") throw new Error("it has no array of that size");
     const x = tf.randomUniform(inputShape(spec), -1, 1);
     if (spec.kind === "max_pool") {

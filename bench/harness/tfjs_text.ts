@@ -7,7 +7,7 @@ import type { TfTensor } from "./tfjs.js";
 /** The part of TensorFlow.js that texts take. */
 export interface TfText {
   randomUniform(shape: number[], low: number, high: number): TfTensor;
-  tensor(values: Int32Array, shape: number[], dtype: "int32"): TfTensor;
+  tensor(values: Int32Array | Float32Array, shape: number[], dtype: "int32" | "float32"): TfTensor;
   gather(x: TfTensor, ids: TfTensor): TfTensor;
   matMul(a: TfTensor, b: TfTensor, transposeA?: boolean, transposeB?: boolean): TfTensor;
   add(a: TfTensor, b: TfTensor): TfTensor;

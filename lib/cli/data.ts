@@ -1,18 +1,18 @@
 import { Argument, Command } from "commander";
 import { checkDataset } from "../data/check.js";
-import { FeatureFolder } from "../data/feature_folder.js";
 import { DATASET_FORMATS, type DatasetFormat, datasetFormat } from "../data/formats.js";
 import { packDataset, type PackManifest } from "../data/pack.js";
 import { Skips } from "../data/skips.js";
 import { listedRecords, readVideoList } from "../data/video_list.js";
 import { InvalidArgumentError } from "../errors.js";
 import { loadTokenizer } from "../text/wordpiece.js";
+import { type FeatureFlags, openFeatures, withFeatures } from "./features.js";
 import { collect } from "./classify.js";
 import { table } from "./eval/index.js";
 import { interruptible, positive, whole } from "./options.js";
 
 /** What both commands take. */
-interface DataFlags {
+interface DataFlags extends FeatureFlags {
   subset?: string;
   limit: number;
   deduplicate: boolean;
@@ -22,9 +22,7 @@ interface DataFlags {
   quiet?: boolean;
 }
 
-interface CheckFlags extends DataFlags {
-  features?: string;
-}
+type CheckFlags = DataFlags;
 
 interface PackFlags extends DataFlags {
   features: string;
@@ -43,7 +41,7 @@ async function namesIn(lists: readonly string[]): Promise<ReadonlySet<string> | 
 }
 
 function dataset(name: string, description: string): Command {
-  return new Command(name)
+  return withFeatures(new Command(name))
     .description(description)
     .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map((format) => format.name)))
     .argument("<file>", "its file, as published (.gz too)")
@@ -98,9 +96,10 @@ function check(): Command {
         process.stderr.write(`${videos.toLocaleString("en")} videos read\n`);
         next += 100_000;
       };
-      const features = flags.features ? new FeatureFolder(flags.features) : undefined;
       await interruptible("nothing was written", async (signal) => {
+        const features = flags.features ? await openFeatures(flags.features, flags, signal) : undefined;
         print(await checkDataset(format, file, { ...options, features, onProgress, signal }), flags.json);
+        features?.dispose?.();
       });
     });
 }
@@ -117,8 +116,9 @@ function pack(): Command {
       const { subset, deduplicate, only, except, captionTokens, out, shardMegabytes } = flags;
       const tokenizer = loadTokenizer(flags.tokenizer);
       await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
+        const features = await openFeatures(flags.features, flags, signal);
         const manifest = await packDataset(format.read(file, { ...options, signal }), out, {
-          features: new FeatureFolder(flags.features),
+          features,
           tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)), // without [CLS] and [SEP]
           source: {
             dataset: name,
@@ -129,6 +129,8 @@ function pack(): Command {
             except,
             captionTokens,
             features: flags.features,
+            s3dFc: flags.s3dFc,
+            videoModel: flags.videoModel,
             tokenizer: flags.tokenizer,
           },
           skips: options.skips,
@@ -140,6 +142,7 @@ function pack(): Command {
           },
         });
         print(packReport(out, manifest), flags.json);
+        features.dispose?.();
       });
     });
 }

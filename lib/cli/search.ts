@@ -4,7 +4,8 @@ import { VideoClipError } from "../errors.js";
 import { FeatureIndex } from "../features/feature_index.js";
 import { searchText } from "../features/search_text.js";
 import type { DecoderName } from "../video/types.js";
-import { clock, searchPage } from "../features/search_page.js";
+import { clock } from "../features/html.js";
+import { searchPage } from "../features/search_page.js";
 import { interruptible, positive } from "./options.js";
 
 interface Flags {

@@ -1,5 +1,5 @@
 import { VideoClipError } from "../errors.js";
-import type { FeatureFolder } from "./feature_folder.js";
+import type { FeatureSource } from "./feature_source.js";
 import type { DatasetFormat, DatasetOptions } from "./formats.js";
 import type { VideoRecord } from "./record.js";
 
@@ -26,7 +26,7 @@ export interface DatasetReport {
 export async function checkDataset(
   format: DatasetFormat,
   file: string,
-  options: DatasetOptions & { features?: FeatureFolder; onProgress?: (videos: number) => void },
+  options: DatasetOptions & { features?: FeatureSource; onProgress?: (videos: number) => void },
 ): Promise<DatasetReport> {
   const { skips, features, onProgress, signal } = options;
   const seen = new Set<string>();
@@ -45,7 +45,7 @@ export async function checkDataset(
     }
     if (record.captions.length === 0) skips.add("a video without captions", `${file}: ${record.video}`);
     if (features) {
-      const read = readOrSkip(record, features, options);
+      const read = await readOrSkip(record, features, options);
       found += read ? 1 : 0;
       rows += read?.rows ?? 0;
       width = read?.width ?? width;
@@ -65,9 +65,13 @@ export async function checkDataset(
 }
 
 /** Features of a video; counted and left out when they are missing or broken. */
-export function readOrSkip(record: VideoRecord, features: FeatureFolder, { skips }: Pick<DatasetOptions, "skips">) {
+export async function readOrSkip(
+  record: VideoRecord,
+  features: FeatureSource,
+  { skips }: Pick<DatasetOptions, "skips">,
+) {
   try {
-    return features.read(record.video);
+    return await features.read(record.video);
   } catch (error) {
     if (!(error instanceof VideoClipError)) throw error;
     const reason = {

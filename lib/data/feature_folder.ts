@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
 import { DatasetError } from "../errors.js";
+import type { FeatureSource } from "./feature_source.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
 
@@ -15,7 +16,7 @@ export interface Features {
  * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` writes, or the
  * public HowTo100M features. Row i is about second i.
  */
-export class FeatureFolder {
+export class FeatureFolder implements FeatureSource {
   readonly #files: Map<string, string>;
 
   /** @throws DatasetError when the folder cannot be listed or has no features */

@@ -3,7 +3,7 @@ import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, stat
 import { join } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
 import { readOrSkip } from "./check.js";
-import type { FeatureFolder } from "./feature_folder.js";
+import type { FeatureSource } from "./feature_source.js";
 import type { VideoRecord } from "./record.js";
 import { ShardBuilder } from "./shard.js";
 import type { Skips } from "./skips.js";
@@ -35,7 +35,7 @@ export interface PackManifest {
 }
 
 export interface PackOptions {
-  features: FeatureFolder;
+  features: FeatureSource;
   /** Token ids of texts, without special tokens. */
   tokenise: (texts: string[]) => number[][];
   source: Record<string, unknown>;
@@ -109,7 +109,7 @@ export async function packDataset(
       skips.add("a video without captions", record.video);
       continue;
     }
-    const found = readOrSkip(record, features, { skips });
+    const found = await readOrSkip(record, features, { skips });
     if (!found) continue;
     if (manifest.width === 0) manifest.width = found.width;
     if (found.width !== manifest.width) {

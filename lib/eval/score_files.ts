@@ -14,8 +14,8 @@ import { type ChoiceMetrics, choiceMetrics } from "./multiple_choice.js";
 import { type RetrievalMetrics, retrievalMetrics, type RetrievalOptions } from "./retrieval.js";
 import { secondLabels, type SegmentationMetrics, segmentationMetrics } from "./segmentation.js";
 
-/** Lines of a submission by a key; each key once. */
-async function byKey(file: string, key: (fields: Fields) => string): Promise<Map<string, Fields>> {
+/** Lines of a submission by a key; each key once. @internal */
+export async function byKey(file: string, key: (fields: Fields) => string): Promise<Map<string, Fields>> {
   const found = new Map<string, Fields>();
   for await (const line of readJsonLines(file) as AsyncIterable<Line<Record<string, unknown>>>) {
     const fields = new Fields(line);
@@ -26,8 +26,8 @@ async function byKey(file: string, key: (fields: Fields) => string): Promise<Map
   return found;
 }
 
-/** Every item of the truth with its line; DatasetError when the two do not hold the same items. */
-function match<T>(truth: readonly T[], name: (item: T) => string, lines: Map<string, Fields>, file: string) {
+/** Every item of the truth with its line; DatasetError when the two do not hold the same items. @internal */
+export function match<T>(truth: readonly T[], name: (item: T) => string, lines: Map<string, Fields>, file: string) {
   const missing = truth.map(name).filter((key) => !lines.has(key));
   const known = new Set(truth.map(name));
   const extra = [...lines.keys()].filter((key) => !known.has(key));
@@ -42,6 +42,18 @@ function match<T>(truth: readonly T[], name: (item: T) => string, lines: Map<str
   return truth.map((item) => ({ item, fields: lines.get(name(item))! }));
 }
 
+/** A similarity matrix `[queries, candidates]` (.npy). @throws DatasetError for anything else */
+export function readSimilarity(path: string): { values: Float64Array; shape: [number, number] } {
+  const file = new ByteFile(path);
+  try {
+    const { shape, data } = readNpy(file);
+    if (shape.length === 2 && data instanceof Float64Array) return { values: data, shape: [shape[0], shape[1]] };
+    throw fileError(path, "", `expected numbers [queries, candidates], received [${shape.join(", ")}]`);
+  } finally {
+    file.close();
+  }
+}
+
 /**
  * Text-to-video retrieval from a similarity matrix `[queries, candidates]` (.npy).
  * @param truth text file: line i has the columns relevant to row i (default: column i)
@@ -51,12 +63,7 @@ export async function scoreRetrieval(
   truth: string | undefined,
   options: Omit<RetrievalOptions, "truth">,
 ): Promise<RetrievalMetrics> {
-  const file = new ByteFile(similarity);
-  const { shape, data } = readNpy(file);
-  file.close();
-  if (shape.length !== 2 || !(data instanceof Float64Array)) {
-    throw fileError(similarity, "", `expected numbers [queries, candidates], received [${shape.join(", ")}]`);
-  }
+  const { values, shape } = readSimilarity(similarity);
   let columns: number[][] | undefined;
   if (truth) {
     columns = [];
@@ -71,7 +78,7 @@ export async function scoreRetrieval(
       columns.push(row);
     }
   }
-  return retrievalMetrics(data, [shape[0], shape[1]], { ...options, truth: columns });
+  return retrievalMetrics(values, shape, { ...options, truth: columns });
 }
 
 /** MSR-VTT multiple choice: MSR_MC_test.csv against lines `{"vid_key", "answer"}` or `{"vid_key", "scores": [5]}`. */

@@ -1,5 +1,5 @@
 import type { Device } from "../device.js";
-import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { InvalidArgumentError, VideoClipError, WeightsError } from "../errors.js";
 import { type DType, elements } from "./tensor.js";
 
 interface Entry {
@@ -7,6 +7,8 @@ interface Entry {
   shape: readonly number[];
   dtype: DType;
   version: number;
+  /** Runs that update it and have not ended. */
+  running: number;
 }
 
 /**
@@ -22,7 +24,10 @@ export class ParameterStore {
 
   constructor(readonly device: Device) {}
 
-  /** Sets a parameter. Data is row-major, in the published shape: float32, or the bits of float16 as a Uint16Array. */
+  /**
+   * Sets a parameter. Data is row-major, in the published shape: float32, or the bits of float16 as a Uint16Array.
+   * @throws VideoClipError `ERR_BUSY` while a run that updates it has not ended: that would undo or be undone
+   */
   set(key: string, shape: readonly number[], data: Float32Array | Uint16Array): void {
     if (data.length !== elements(shape)) {
       throw new InvalidArgumentError(
@@ -30,8 +35,11 @@ export class ParameterStore {
       );
     }
     const old = this.#entries.get(key);
+    if (old && old.running > 0) {
+      throw new VideoClipError("ERR_BUSY", `parameter ${key}: a run that updates it has not ended: wait for it first`);
+    }
     const dtype = data instanceof Uint16Array ? "f16" : "f32";
-    const entry: Entry = { id: old?.id ?? this.#next++, shape, dtype, version: (old?.version ?? 0) + 1 };
+    const entry: Entry = { id: old?.id ?? this.#next++, shape, dtype, version: (old?.version ?? 0) + 1, running: 0 };
     this.device.native((engine) => engine.setParameter(entry.id, data));
     this.#entries.set(key, entry);
     this.version++;
@@ -73,10 +81,19 @@ export class ParameterStore {
     return new Float32Array(this.device.native((engine) => engine.readParameter(entry.id)));
   }
 
-  /** Notes that a run gives these parameters new values. @internal */
-  touch(keys: string[]): void {
-    for (const key of keys) this.#entries.get(key)!.version++;
+  /** Notes that a run which has been queued gives these parameters new values. @internal */
+  beginUpdate(keys: string[]): void {
+    for (const key of keys) {
+      const entry = this.#entries.get(key)!;
+      entry.version++;
+      entry.running++;
+    }
     this.version++;
+  }
+
+  /** Notes that it has ended. @internal */
+  endUpdate(keys: string[]): void {
+    for (const key of keys) this.#entries.get(key)!.running--;
   }
 
   /** Versions of parameters. @internal */

@@ -125,8 +125,12 @@ export class Program {
     const run = { inputs: views, scalars, outputs, profile };
     if (this.#updated.length === 0) return runNative(this.device, this.#id, run, options.signal);
     const running = runNative(this.device, this.#id, run);
-    store.touch(this.#updated); // jobs run in their order: who begins from here on reads the new values
-    return running;
+    store.beginUpdate(this.#updated); // jobs run in their order: who begins from here on reads the new values
+    try {
+      return await running;
+    } finally {
+      store.endUpdate(this.#updated);
+    }
   }
 
   /** Frees the program; its parameters stay. A second call does nothing. */

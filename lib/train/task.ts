@@ -28,7 +28,8 @@ export interface Task {
 export interface TrainingData {
   /**
    * Batch number `index`, from 0 on: a function of the index alone (and of the seed that the data was made with), so that a
-   * resumed run sees the batches that it would have seen.
+   * resumed run sees the batches that it would have seen. Batch `index + 1` is asked for while step `index` still runs: arrays
+   * of `device.allocate` cannot be filled anew for it.
    * @param options `signal` ends work that takes long: the promise rejects with its reason
    */
   batch(index: number, options?: { signal?: AbortSignal }): Batch | Promise<Batch>;

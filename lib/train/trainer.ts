@@ -4,6 +4,7 @@ import { InvalidArgumentError, VideoClipError } from "../errors.js";
 import { compile, type Program, type ProgramInputs } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { elements } from "../graph/tensor.js";
+import { BatchAhead } from "./batch_ahead.js";
 import { Checkpoints, type TrainingState } from "./checkpoint.js";
 import { initialLossScale, nextLossScale } from "./loss_scale.js";
 import { MetricsFile } from "./metrics.js";
@@ -31,7 +32,7 @@ export interface TrainerOptions {
   steps: number;
   /** Batches whose gradients are summed for one update. Default 1. */
   accumulate?: number;
-  /** Probability of dropout where the model has it. Default 0. */
+  /** Probability of dropout where the model has it, on hidden states. Default 0. */
   dropout?: number;
   /**
    * Activation checkpointing: blocks (numbered layers) are computed again in the backward pass, in place of being kept. Less
@@ -81,6 +82,7 @@ export class Trainer {
   readonly #model = new Map<string, Parameter>();
   readonly #state = new Map<string, Parameter>();
   readonly #checkpoints: Checkpoints | undefined;
+  readonly #ahead: BatchAhead;
   #metrics: MetricsFile | undefined;
   #at: TrainingState;
   #skipped = 0;
@@ -98,6 +100,7 @@ export class Trainer {
     this.options = options;
     this.optimizer = new Optimizer(options.optimizer);
     this.#rate = makeSchedule(options.schedule);
+    this.#ahead = new BatchAhead(options.data);
     const { seed = 0, folder, keep = 3, device } = options;
     this.#at = { format: 1, step: 0, updates: 0, seed, lossScale: initialLossScale(device.precision) };
     if (folder !== undefined) this.#checkpoints = new Checkpoints(join(folder, "checkpoints"), keep);
@@ -137,6 +140,7 @@ export class Trainer {
         yield event;
       }
     } finally {
+      this.#ahead.stop();
       this.#running = false;
     }
   }
@@ -177,7 +181,7 @@ export class Trainer {
   }
 
   async #step(signal: AbortSignal | undefined): Promise<StepEvent> {
-    const { accumulate = 1, device } = this.options;
+    const { accumulate = 1, device, steps } = this.options;
     const start = performance.now();
     const rate = this.#rate(this.#at.updates + 1);
     const sums: Record<string, number> = {};
@@ -185,10 +189,13 @@ export class Trainer {
     let examples = 0;
     let control: ArrayLike<number> = [];
     for (let i = 0; i < accumulate; i++) {
-      const batch = await this.#batch(this.#at.step * accumulate + i, signal);
+      const index = this.#at.step * accumulate + i;
+      const batch = await this.#batch(index, signal);
       const part = accumulate === 1 ? "whole" : i === 0 ? "first" : i < accumulate - 1 ? "more" : "last";
       const program = this.#program(batch, part);
-      const outputs = await program.run(this.#inputs(batch, rate, i));
+      const running = program.run(this.#inputs(batch, rate, i));
+      if (index + 1 < steps * accumulate) this.#ahead.begin(index + 1, signal);
+      const outputs = await running;
       control = outputs.control ?? control;
       delete outputs.control;
       for (const [name, value] of Object.entries(outputs)) sums[name] = (sums[name] ?? 0) + meanOf(value) / accumulate;
@@ -219,7 +226,7 @@ export class Trainer {
   /** A batch; where making it is aborted, a checkpoint of the steps before it is written. */
   async #batch(index: number, signal: AbortSignal | undefined): Promise<Batch> {
     try {
-      return await this.options.data.batch(index, { signal });
+      return await this.#ahead.take(index, signal);
     } catch (error) {
       if (signal?.aborted && error === signal.reason && this.#at.step > 0) this.save();
       throw error;

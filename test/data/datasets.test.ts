@@ -14,6 +14,7 @@ import { readJsonEntries } from "../../dist/data/json_entries.js";
 import { readMsrvttSplit } from "../../dist/data/msrvtt.js";
 import type { VideoRecord } from "../../dist/data/record.js";
 import { Skips } from "../../dist/data/skips.js";
+import { listedRecords, readVideoList } from "../../dist/data/video_list.js";
 import { isoSeconds } from "../../dist/data/webvid.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
@@ -213,6 +214,33 @@ test("videoclip data check: features that are missing or not finite", () => {
   const strict = run("--limit", "1");
   assert.is(strict.status, 1);
   assert.match(strict.stderr, /more than 1 items left out/);
+});
+
+test("CrossTask: the steps of each video by their names; what its task does not have is counted", async () => {
+  const folder = join(scratch, "crosstask");
+  const { records, skips } = await read("crosstask", folder);
+  assert.equal(records.map(({ video, captions }) => [video, captions.map(({ start, end, text }) => [start, end, text])]), [["aaaaaaaaaaa", [[2.5, 4.1, "cut the onion"], [9, 10, "stir the soup"]]], ["bbbbbbbbbbb", [[0, 3.5, "heat the oil"]]]]); // prettier-ignore
+  assert.is(skips.total, 0);
+  writeFileSync(join(folder, "annotations", "23521_ccccccccccc.csv"), "6,1,2\n1,3,4\n");
+  writeFileSync(join(folder, "annotations", "99_ddddddddddd.csv"), "1,1,2\n");
+  const more = await read("crosstask", folder);
+  assert.equal(more.skips.report().map(({ reason }) => reason).sort(), ["a step that its task does not have", "a video of a task that is not listed"]); // prettier-ignore
+  assert.is(more.records.length, 3);
+  await refused(() => read("crosstask", scratch), /no tasks_primary\.txt or tasks_related\.txt in it/);
+});
+
+test("lists of videos: a csv's video_id, or the last part of a line", async () => {
+  assert.equal([...(await readVideoList(files.msrvtt_train))], ["video0", "video1"]);
+  const list = join(scratch, "list.txt");
+  writeFileSync(list, "201/aaaaaaaaaaa\nbbbbbbbbbbb\n");
+  const names = async (options: object) => {
+    const records = datasetFormat("youcook2")!.read(files.youcook2, { skips: new Skips() });
+    return (await all(listedRecords(records, options))).map(({ video }) => video);
+  };
+  assert.equal(await names({ only: await readVideoList(list) }), ["aaaaaaaaaaa", "bbbbbbbbbbb"]);
+  assert.equal(await names({ only: await readVideoList(list), except: new Set(["aaaaaaaaaaa"]) }), ["bbbbbbbbbbb"]);
+  assert.equal(await names({ except: new Set(["bbbbbbbbbbb"]) }), ["aaaaaaaaaaa"]);
+  await refused(() => readVideoList(files.webvid), /expected the columns video_id/);
 });
 
 test("an option that a format does not have is refused, not ignored", () => {

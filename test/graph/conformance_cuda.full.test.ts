@@ -51,6 +51,7 @@ const CUDA_OPS = new Set(
 const CPU_ONLY = new Set([
   "reshape",
   "conv3d_bf16",
+  "matmul_bf16",
   "expand_depthwise",
   "pack_conv_weight",
   "pack_conv_weight_bf16",

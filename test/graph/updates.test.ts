@@ -31,6 +31,27 @@ test("what is no update of a parameter is refused", () => {
   );
 });
 
+test("a parameter cannot be set while a run that updates it has not ended", async () => {
+  const device = createDevice({ threads: 1 });
+  for (const key of ["p", "q"]) device.parameters.set(key, [2], Float32Array.of(1, 2));
+  const graph = trace(() => {
+    const p = parameter("p", [2]);
+    update(p, nn.binary(p, parameter("q", [2]), "add"));
+    return { y: nn.relu(p) };
+  });
+  const program = compile(graph, device);
+  const running = [program.run({}), program.run({})];
+  const set = (key: string) => device.parameters.set(key, [2], Float32Array.of(10, 20));
+  assert.throws(() => set("p"), /parameter p: a run that updates it has not ended/);
+  set("q"); // only read
+  await running[0];
+  await running[1];
+  set("p");
+  assert.equal([...device.parameters.get("p")], [10, 20]);
+  program.dispose();
+  device.dispose();
+});
+
 test("a missing scalar is named", async () => {
   const device = createDevice({ threads: 1 });
   const program = compile(

@@ -81,4 +81,17 @@ test("chunks have to divide the batch", async () => {
   on.dispose();
 });
 
+test("InfoNCE of 32768 pairs and its gradients need less than 64 MB beside inputs and outputs", () => {
+  const on = createDevice({ device: "cpu", threads: 2 });
+  const graph = trace(() => {
+    const [a, b] = [input("a", [32768, 512]), input("b", [32768, 512])];
+    const value = loss(a, b);
+    const [da, db] = differentiate([{ value, gradient: filled([1], 1) }], [a, b]);
+    return { value, da: da!, db: db! };
+  });
+  const { bytes } = compile(graph, on);
+  assert.ok(bytes <= 64 * 2 ** 20, `${bytes} bytes`);
+  on.dispose();
+});
+
 test.run();

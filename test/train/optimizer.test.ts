@@ -104,6 +104,27 @@ test("a step whose gradients are not finite changes nothing", async () => {
   }
 });
 
+test("without momentum a step is the rate times the gradient, Nesterov's too", async () => {
+  for (const nesterov of [false, true]) {
+    const { step, values, device } = stepper({ kind: "sgd", nesterov }, ["w"]);
+    const gradients = [
+      [2, -4],
+      [0, 8],
+      [0, 0],
+    ];
+    const expected = [
+      [0, 3],
+      [0, -1],
+      [0, -1],
+    ];
+    for (const [i, gradient] of gradients.entries()) {
+      await step([gradient], 0.5);
+      assert.equal(values("w"), expected[i]);
+    }
+    device.dispose();
+  }
+});
+
 test("groups have rates and decays of their own; clipping is over all of them", async () => {
   const { step, values, device } = stepper(
     {
@@ -147,6 +168,10 @@ test("what is wrong with a schedule or an optimizer is named", () => {
 test("behind the last step the rate stays", () => {
   const rate = makeSchedule({ kind: "cosine", rate: 1, total: 10 });
   assert.equal([10, 11, 100].map(rate), [0, 0, 0]);
+  const warmed = makeSchedule({ kind: "cosine", rate: 2, warmup: 4, total: 12 });
+  assert.equal([2, 4, 8, 12, 13, 1e6].map(warmed), [1, 2, 1, 0, 0, 0]);
+  assert.equal([10, 11].map(makeSchedule({ kind: "linear", rate: 1, total: 10 })), [0, 0]);
+  assert.equal([10, 11].map(makeSchedule({ kind: "polynomial", rate: 1, total: 10, end: 0.25 })), [0.25, 0.25]);
   assert.is(makeSchedule({ kind: "constant", rate: 3, warmup: 2 })(1), 1.5);
 });
 

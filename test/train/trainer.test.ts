@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/binding.js";
 import { createDevice, type DeviceOptions } from "../../dist/device.js";
 import type { VideoClipError } from "../../dist/errors.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
@@ -123,6 +124,25 @@ test("16-bit activations with f32 parameters follow it; a loss scale that overfl
   assert.not(events.at(-1)!.skipped);
 });
 
+test("bf16 products of a CPU follow it, for any number of threads the same", async () => {
+  const { addon } = loadAddon();
+  if (!addon.isas().some(({ supported, bf16 }) => supported && bf16)) {
+    process.stdout.write("SKIP: this processor has no AVX512-BF16\n");
+    return;
+  }
+  const f32 = await train({ steps: 8 });
+  const [one, two] = [
+    await train({ steps: 8 }, { precision: "bf16", threads: 1 }),
+    await train({ steps: 8 }, { precision: "bf16" }),
+  ];
+  assert.is(bits(one.weights), bits(two.weights));
+  assert.is.not(bits(one.weights), bits(f32.weights));
+  one.events.forEach(({ loss, gradientNorm }, i) => {
+    assert.ok(Math.abs(loss - f32.events[i].loss) < 0.02, `${loss}, f32 ${f32.events[i].loss}`);
+    assert.ok(Math.abs(gradientNorm / f32.events[i].gradientNorm - 1) < 0.02);
+  });
+});
+
 test("a VideoClip with dropout is trained to the same bits by any number of threads", async () => {
   const sizes = { featureSize: 16, hiddenSize: 32, heads: 4, intermediateSize: 64, videoLayers: 2, textLayers: 2 };
   const places = { vocabularySize: 43, maxPositions: 32, maxVideoLength: 10, maxTextLength: 14 };
@@ -208,6 +228,58 @@ test("an aborted run is saved, and goes on to the same bits", async () => {
   assert.equal(curve(lines as never), curve(whole.events));
   const other = await rejection(train({ steps: 12, folder, resume: true, seed: 5 }));
   assert.match(other.message, "seed: expected 0");
+});
+
+test("the next batch is made while a step runs; one that needs the model waits", async () => {
+  const device = createDevice({ device: "cpu", threads: 1 });
+  initialise(device);
+  const told: string[] = [];
+  const source = data(8);
+  const trainer = new Trainer(
+    options(device, {
+      steps: 3,
+      accumulate: 2,
+      data: {
+        batch: (index) => (told.push(`batch ${index}`), source.batch(index)),
+        needsModel: (index) => index === 4,
+      },
+    }),
+  );
+  for await (const { step } of trainer.run()) told.push(`step ${step}`);
+  const expected = "batch 0, batch 1, batch 2, step 1, batch 3, step 2, batch 4, batch 5, step 3";
+  assert.is(told.join(", "), expected);
+  trainer.dispose();
+  device.dispose();
+});
+
+test("a batch that cannot be made ends the step that it is for; what was begun is given up", async () => {
+  const device = createDevice({ device: "cpu", threads: 1 });
+  initialise(device);
+  const source = data(8);
+  const broken: TrainingData = {
+    batch(index) {
+      if (index === 2) throw new Error("no batch 2");
+      return source.batch(index);
+    },
+  };
+  const done: number[] = [];
+  const failing = new Trainer(options(device, { data: broken }));
+  const error = await rejection(
+    (async () => {
+      for await (const { step } of failing.run()) done.push(step);
+    })(),
+  );
+  assert.is(error.message, "no batch 2");
+  assert.equal(done, [1, 2]);
+  const signals: (AbortSignal | undefined)[] = [];
+  const watched: TrainingData = {
+    batch: (index, given) => (signals.push(given?.signal), source.batch(index)),
+  };
+  for await (const _ of new Trainer(options(device, { data: watched })).run()) break;
+  assert.is(signals.length, 2);
+  assert.ok(signals[1]!.aborted);
+  failing.dispose();
+  device.dispose();
 });
 
 test("the last checkpoints and the best are kept", async () => {

@@ -5,6 +5,14 @@ import { listCrossTaskAnnotations, readCrossTasks, readCrossTaskVideos } from ".
 import { readDidemo } from "../../data/didemo.js";
 import { readMsrvttQuestions } from "../../data/msrvtt.js";
 import { InvalidArgumentError } from "../../errors.js";
+import {
+  choiceExamples,
+  coinExamples,
+  crossTaskExamples,
+  didemoExamples,
+  type Example,
+  momentExamples,
+} from "../../eval/examples.js";
 import { predictDidemo, predictQVHighlights } from "../../eval/predict/moments.js";
 import type { PredictOptions } from "../../eval/predict/options.js";
 import { predictCoin, predictCrossTask } from "../../eval/predict/steps.js";
@@ -32,6 +40,8 @@ export interface Benchmark {
   predictions: string;
   example: string;
   score: (truth: string, predictions: string) => Promise<object>;
+  /** What a report shows of them. */
+  examples: (truth: string, predictions: string) => Promise<Example[]>;
   /** Makes a model's predictions and writes them as a submission. */
   predict: (flags: BenchmarkFlags, options: PredictOptions) => Promise<void>;
 }
@@ -45,6 +55,7 @@ export const BENCHMARKS: Benchmark[] = [
     example: "--truth highlight_val_release.jsonl --predictions submission.jsonl --json",
     score: async (truth, predictions) =>
       evaluateQVHighlights(await readMomentTruth(truth), await readMomentPredictions(predictions)),
+    examples: momentExamples,
     predict: async ({ truth, predictions }, options) =>
       writeLines(predictions, await predictQVHighlights(await readMomentTruth(truth), options)),
   },
@@ -55,6 +66,7 @@ export const BENCHMARKS: Benchmark[] = [
     predictions: "lines {vid_key, answer: 0 to 4} or {vid_key, scores: [5]}",
     example: "--truth MSR_MC_test.csv --predictions answers.jsonl",
     score: scoreChoices,
+    examples: choiceExamples,
     predict: async ({ truth, predictions }, options) =>
       writeLines(predictions, await predictChoices(await readMsrvttQuestions(truth), options)),
   },
@@ -65,6 +77,7 @@ export const BENCHMARKS: Benchmark[] = [
     predictions: "lines {video, labels: [class of each second; 0 is background]}",
     example: "--truth COIN.json --predictions labels.jsonl",
     score: scoreCoin,
+    examples: coinExamples,
     predict: predictCoinFile,
   },
   {
@@ -74,6 +87,7 @@ export const BENCHMARKS: Benchmark[] = [
     predictions: "lines {task, video, seconds: [one per step of the task]}",
     example: "--truth crosstask_release/annotations --predictions steps.jsonl",
     score: scoreCrossTask,
+    examples: crossTaskExamples,
     predict: predictCrossTaskFile,
   },
   {
@@ -84,6 +98,7 @@ export const BENCHMARKS: Benchmark[] = [
       "a JSON list of ranked [[first, last] chunk] lists in the order of the truth, or lines {annotation_id, segments}",
     example: "--truth test_data.json --predictions moments.json",
     score: scoreDidemo,
+    examples: didemoExamples,
     predict: async ({ truth, predictions }, options) => {
       const queries = await readDidemo(truth);
       const lists = await predictDidemo(queries, options);

@@ -2,13 +2,16 @@ import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { datasetFormat } from "../../data/formats.js";
 import { Skips } from "../../data/skips.js";
+import { InvalidArgumentError } from "../../errors.js";
 import { captionsOf, predictRetrieval } from "../../eval/predict/text.js";
-import type { Ties } from "../../eval/retrieval.js";
-import { scoreRetrieval } from "../../eval/score_files.js";
+import { retrievalExamples } from "../../eval/examples.js";
+import type { Curve } from "../../eval/report.js";
+import { retrievalMetrics, type Ties } from "../../eval/retrieval.js";
+import { readSimilarity, scoreRetrieval } from "../../eval/score_files.js";
 import { npyBytes } from "../../weights/npy.js";
 import { whole } from "../options.js";
 import { type Benchmark, type BenchmarkFlags, BENCHMARKS } from "./benchmarks.js";
-import { usingModel, withModel } from "./model.js";
+import { usingModel, withModel, writeReport } from "./model.js";
 
 /** Numbers under their names, one a line, nested ones below a heading: what the commands print without `--json`. */
 export function table(metrics: object, indent = ""): string {
@@ -27,7 +30,7 @@ function print(metrics: object, json: boolean | undefined): void {
   process.stdout.write(`${json ? JSON.stringify(metrics) : table(metrics)}\n`);
 }
 
-function benchmark({ name, description, truth, predictions, example, score, predict }: Benchmark): Command {
+function benchmark({ name, description, truth, predictions, example, score, examples, predict }: Benchmark): Command {
   const command = new Command(name)
     .description(description)
     .requiredOption("--truth <path>", `ground truth: ${truth}`)
@@ -50,7 +53,13 @@ function benchmark({ name, description, truth, predictions, example, score, pred
       });
       if (!done) return;
     }
-    print(await score(flags.truth, flags.predictions), flags.json);
+    const metrics = await score(flags.truth, flags.predictions);
+    print(metrics, flags.json);
+    await writeReport(flags, async () => ({
+      title: description.split(":")[0],
+      metrics,
+      examples: await examples(flags.truth, flags.predictions),
+    }));
   });
 }
 
@@ -112,8 +121,8 @@ function captions({ name, truth, subset }: (typeof RETRIEVAL)[number]): Command 
     .requiredOption("--predictions <file>", ".npy [captions, clips] in the order of the dataset; higher is closer")
     .addHelpText("after", `\nExample:\n  videoclip eval ${name} ${example} --model videoclip/ --features features/`);
   return withRanking(withModel(command)).action(async (flags: RankingFlags & BenchmarkFlags) => {
+    const read = () => captionsOf(datasetFormat(name)!.read(flags.truth, { skips: new Skips(0), subset }));
     if (flags.model !== undefined) {
-      const read = () => captionsOf(datasetFormat(name)!.read(flags.truth, { skips: new Skips(0), subset }));
       const done = await usingModel(flags, async (options) => {
         const pairs = await read();
         const scores = await predictRetrieval(pairs, options);
@@ -122,8 +131,33 @@ function captions({ name, truth, subset }: (typeof RETRIEVAL)[number]): Command 
       });
       if (!done) return;
     }
-    print(await scoreRetrieval(flags.predictions, undefined, ranking(flags)), flags.json);
+    const metrics = await scoreRetrieval(flags.predictions, undefined, ranking(flags));
+    print(metrics, flags.json);
+    await writeReport(flags, async () => {
+      const pairs = await read();
+      const { values, shape } = readSimilarity(flags.predictions);
+      if (shape.join() !== `${pairs.length},${pairs.length}`) {
+        throw new InvalidArgumentError(
+          `--predictions: expected [${pairs.length}, ${pairs.length}], as ${flags.truth} has captions, received [${shape.join(", ")}]`,
+          { argument: "predictions", expected: pairs.length, received: shape },
+        );
+      }
+      return {
+        title: `Text-to-video retrieval, ${name}`,
+        metrics,
+        curves: [recallCurve(values, shape, flags.ties)],
+        matrix: { values, shape },
+        examples: retrievalExamples(pairs, values),
+      };
+    });
   });
+}
+
+/** R@k for k up to 100. */
+function recallCurve(values: ArrayLike<number>, shape: readonly [number, number], ties: Ties): Curve {
+  const at = Array.from({ length: Math.min(100, shape[1]) }, (_, i) => i + 1);
+  const metrics = retrievalMetrics(values, shape, { ties, at });
+  return { name: "Recall at k", axis: "k", points: at.map((k) => [k, metrics[`R@${k}`]]) };
 }
 
 /** `videoclip eval TASK`: scores predictions, of this package or of others. */

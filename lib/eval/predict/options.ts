@@ -1,14 +1,7 @@
-import type { Features } from "../../data/feature_folder.js";
+import type { FeatureSource } from "../../data/feature_source.js";
 import { DatasetError } from "../../errors.js";
 import type { VideoClip } from "../../models/videoclip.js";
 import { readFeatures, type VideoFeatures } from "../../models/videoclip_input.js";
-
-/** Where the features of videos come from: a folder of them, or videos that are decoded. */
-export interface FeatureSource {
-  readonly folder: string;
-  has(video: string): boolean;
-  read(video: string): Features | Promise<Features>;
-}
 
 /** What every prediction with a model takes. */
 export interface PredictOptions {

@@ -12,7 +12,7 @@ const loss = (logits: Tensor, targets: Tensor): Tensor =>
 
 const inputsOf = ({ ids, types, mask, present }: Record<string, Tensor>) => ({ ids, types, mask, present });
 
-/** A class per text: inputs of the encoder and `labels` i32 `[N]`. */
+/** A class per text: inputs of the encoder and `labels` i32 `[N]`, as {@link sequenceBatch} makes them. */
 export const sequenceClassification = (config: TextConfig): Task => ({
   forward: (inputs) => {
     const pooled = nn.dropout(textPooler(textEncoder(inputsOf(inputs), config), config));
@@ -20,7 +20,7 @@ export const sequenceClassification = (config: TextConfig): Task => ({
   },
 });
 
-/** A class per token: inputs of the encoder and `labels` i32 `[N, S]`, -100 where none counts. */
+/** A class per token: inputs of the encoder and `labels` i32 `[N, S]`, -100 where none counts; see {@link tokenBatch}. */
 export const tokenClassification = (config: TextConfig): Task => ({
   forward: (inputs) => {
     const hidden = nn.dropout(textEncoder(inputsOf(inputs), config));
@@ -28,7 +28,10 @@ export const tokenClassification = (config: TextConfig): Task => ({
   },
 });
 
-/** Where an answer begins and ends: inputs of the encoder, `starts` and `ends` i32 `[N]`, -100 where there is none. */
+/**
+ * Where an answer begins and ends: inputs of the encoder, `starts` and `ends` i32 `[N]`, -100 where none counts; see
+ * {@link spanBatch}.
+ */
 export const spanSelection = (config: TextConfig): Task => ({
   forward: (inputs) => {
     const logits = spanHead(textEncoder(inputsOf(inputs), config));

@@ -6,18 +6,35 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-float apply(int kind, float a, float b) {
+// Elements c, c + 1, ... of an operand whose elements lie `step` apart; `only` where it repeats.
+inline Vec elements(const float* x, int64_t step, int64_t c, int64_t n, Vec only) {
+  if (step == 1) return load_some(x + c, n);
+  if (step == 0) return only;
+  Vec v = {};
+  for (int64_t i = 0; i < min64(n, kLanes); ++i) v[i] = x[(c + i) * step];
+  return v;
+}
+
+template <typename F>
+inline void map(const float* a, int64_t step_a, const float* b, int64_t step_b, float* out, int64_t n, const F& f) {
+  const Vec only_a = splat(*a), only_b = splat(*b);
+  for (int64_t c = 0; c < n; c += kLanes) {
+    store_some(out + c, f(elements(a, step_a, c, n - c, only_a), elements(b, step_b, c, n - c, only_b)), n - c);
+  }
+}
+
+void apply(int kind, const float* a, int64_t step_a, const float* b, int64_t step_b, float* out, int64_t n) {
   switch (kind) {
     case 0:
-      return a + b;
+      return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x + y; });
     case 1:
-      return a - b;
+      return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x - y; });
     case 2:
-      return a * b;
+      return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x * y; });
     case 3:
-      return a / b;
+      return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x / y; });
     default:
-      return a >= b || a != a ? a : b;
+      return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x >= y || x != x ? x : y; });
   }
 }
 
@@ -43,7 +60,7 @@ Status binary(const Call& call) {
         a += i * step[0][d], b += i * step[1][d], out += i * y.strides[d];
       }
       const int64_t sa = y.rank ? step[0][last] : 0, sb = y.rank ? step[1][last] : 0;
-      for (int64_t c = 0; c < inner; ++c) out[c] = apply(kind, a[c * sa], b[c * sb]);
+      apply(kind, a, sa, b, sb, out, inner);
     }
   });
   return {};

@@ -28,8 +28,14 @@ inline Vec gelu_tanh_derivative(Vec x) {
   return s.positive + (product == Vec{} ? Vec{} : x * product * slope);
 }
 
-inline float gelu_derivative(float x) {
-  return 0.5f * std::erfc(-x * 0.70710678f) + x * 0.39894228f * std::exp(-0.5f * x * x);
+// Phi(x) + x phi(x). Both have the factor exp(-x^2 / 2).
+inline Vec gelu_derivative(Vec x) {
+  const Vec zero = {};
+  Vec size = x < zero ? -x : x;
+  size = size > splat(30.0f) ? splat(30.0f) : size;  // exp(-450) is 0; NaN passes
+  const Vec t = splat(0.70710678f) * size;
+  const Vec tail = splat(0.5f) * erfc_right(t), slope = splat(0.39894228f) * size * exp(-t * t);
+  return x < zero ? tail - slope : splat(1.0f) - tail + slope;
 }
 
 }  // namespace VIDEOCLIP_ISA

@@ -93,6 +93,18 @@ struct Product {
   }
 };
 
+// What `multiply` reads after the panel i at k, a part of it for each of `tiles` products: the next panel, or the first
+// one at the next k. Behind its last one that of the next slice, which as a rule is the same thread's next task.
+Later panel_after(const Product& p, int64_t i, int64_t k, int64_t begin, int64_t end, int64_t step, int64_t tiles) {
+  const Panels& panels = p.panels;
+  const bool restarts = i + 1 == end && k + step < panels.depth;
+  const int64_t next = restarts ? begin : i + 1, at = restarts ? k + step : i + 1 == end ? 0 : k;
+  if (next == panels.count()) return {reinterpret_cast<const char*>(p.weight), 0};
+  const int64_t width = panels.width(next);
+  const float* data = p.weight + panels.offset(next) + at * width;
+  return {reinterpret_cast<const char*>(data), width * static_cast<int64_t>(sizeof(float)) / tiles};
+}
+
 // Panels [begin, end) for tiles [tile, last), whose packed inputs lie at `packed` as [tile][depth][rows].
 void multiply(const Product& p, const Cut& cut, const float* packed, int64_t tile, int64_t last, int64_t begin,
               int64_t end) {
@@ -105,11 +117,13 @@ void multiply(const Product& p, const Cut& cut, const float* packed, int64_t til
       const int64_t width = p.panels.width(i);
       const float* panel = p.weight + p.panels.offset(i) + k * width;
       const InputTile product = input_tile_of(rows, width);
-      for (int64_t t = tile; t < last; ++t) {
+      // weights come from memory: the first tile of each panel would wait for them
+      Later later = panel_after(p, i, k, begin, end, step, last - tile);
+      for (int64_t t = tile; t < last; ++t, later.data += n * later.step) {
         const int64_t first = t * rows;
         const int count = static_cast<int>(min64(rows, p.x.rows - first));
         if (k > 0) p.fetch(sums, first, count, i);
-        product(packed + (t - tile) * cut.tile_floats() + k * rows, n, panel, k == 0, sums);
+        product(packed + (t - tile) * cut.tile_floats() + k * rows, n, panel, k == 0, sums, later);
         if (k + n == cut.depth) p.finish(sums, first, count, i);
         p.copy(sums, first, count, i);
       }

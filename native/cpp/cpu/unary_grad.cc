@@ -27,8 +27,7 @@ void apply(int kind, const float* x, const float* dy, float* dx, int64_t n) {
         return splat(4.0f) * s.positive * s.negative;
       });
     case 3:
-      for (int64_t i = 0; i < n; ++i) dx[i] = gelu_derivative(x[i]) * dy[i];
-      return;
+      return map(x, dy, dx, n, gelu_derivative);
     case 4:
       return map(x, dy, dx, n, gelu_tanh_derivative);
     case 5:

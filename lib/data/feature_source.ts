@@ -1,0 +1,79 @@
+import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { linear } from "../ops.js";
+import { openWeights } from "../weights/index.js";
+import { toFloat32 } from "../weights/tensor.js";
+import type { Features } from "./feature_folder.js";
+
+/** Where the features of videos come from: a folder of them, or videos that are decoded. */
+export interface FeatureSource {
+  readonly folder: string;
+  /** Whether there is something for the video, by its name or the base name of its path. */
+  has(video: string): boolean;
+  /** @throws DatasetError, VideoError when there is nothing, or it cannot be used */
+  read(video: string): Features | Promise<Features>;
+}
+
+/** Rows of a program for so many: few programs for all videos. */
+const ROWS = 64;
+
+/**
+ * The public HowTo100M features (1024 values a second, S3D-G's `mixed_5c`) through the last layer of S3D-G, to the 512 of
+ * `video_embedding` that VideoCLIP takes.
+ */
+export class ProjectedFeatures implements FeatureSource {
+  private constructor(
+    readonly source: FeatureSource,
+    readonly weight: Float32Array,
+    readonly bias: Float32Array,
+  ) {}
+
+  /**
+   * @param path S3D-G's weights (`s3d_howto100m.pth`), with `fc.weight` `[512, 1024]` and `fc.bias`
+   * @throws WeightsError when the layer is not there
+   */
+  static async open(source: FeatureSource, path: string): Promise<ProjectedFeatures> {
+    const file = await openWeights(path);
+    try {
+      const read = (key: string, shape: readonly number[]) => {
+        const tensor = file.tensors.get(key);
+        if (tensor?.shape.join() === shape.join()) return toFloat32(tensor);
+        const received = tensor ? `[${tensor.shape.join(", ")}]` : "none";
+        throw new WeightsError(`${path}: ${key}: expected [${shape.join(", ")}] of S3D-G, received ${received}`, {
+          file: path,
+          key,
+        });
+      };
+      return new ProjectedFeatures(source, read("fc.weight", [512, 1024]), read("fc.bias", [512]));
+    } finally {
+      file.close();
+    }
+  }
+
+  get folder(): string {
+    return this.source.folder;
+  }
+
+  has(video: string): boolean {
+    return this.source.has(video);
+  }
+
+  async read(video: string): Promise<Features> {
+    const { rows, width, data } = await this.source.read(video);
+    if (width !== 1024) {
+      throw new InvalidArgumentError(`${this.folder}: ${video}: expected features of width 1024, received ${width}`, {
+        argument: "features",
+        expected: 1024,
+        received: width,
+      });
+    }
+    const padded = ROWS * Math.ceil(rows / ROWS);
+    const x = new Float32Array(padded * width);
+    x.set(data);
+    const y = await linear(
+      { data: x, shape: [padded, width] },
+      { data: this.weight, shape: [512, 1024] },
+      { bias: { data: this.bias, shape: [512] } },
+    );
+    return { rows, width: 512, data: y.data.slice(0, rows * 512) };
+  }
+}

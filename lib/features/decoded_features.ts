@@ -1,0 +1,54 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join, parse } from "node:path";
+import type { Features } from "../data/feature_folder.js";
+import type { FeatureSource } from "../data/feature_source.js";
+import { DatasetError } from "../errors.js";
+import type { VideoModelConfig } from "../models/videoclip_config.js";
+import { VideoFiles, type VideoFilesOptions } from "../models/videoclip_files.js";
+import type { DecoderName } from "../video/types.js";
+
+/** Features of a folder of videos, made when they are read and not kept: for a few videos, or to try things out. */
+export class DecodedFeatures implements FeatureSource {
+  readonly #paths: Map<string, string>;
+  readonly #files: VideoFiles;
+
+  /** @throws DatasetError for a folder that cannot be listed, or has no files */
+  constructor(
+    readonly folder: string,
+    model: VideoModelConfig,
+    readonly options: VideoFilesOptions & { decoder?: DecoderName; signal?: AbortSignal },
+  ) {
+    if (!existsSync(folder)) throw new DatasetError("ERR_DATASET", `${folder}: no such folder`, { file: folder });
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
+    if (files.length === 0) throw new DatasetError("ERR_DATASET", `${folder}: no files in it`, { file: folder });
+    this.#paths = new Map(
+      files.flatMap(({ name, parentPath }) => [name, parse(name).name].map((key) => [key, join(parentPath, name)])),
+    );
+    this.#files = new VideoFiles(model, options);
+  }
+
+  #path(video: string): string | undefined {
+    const { base, name } = parse(video);
+    return this.#paths.get(video) ?? this.#paths.get(base) ?? this.#paths.get(name);
+  }
+
+  has(video: string): boolean {
+    return this.#path(video) !== undefined;
+  }
+
+  async read(video: string): Promise<Features> {
+    const path = this.#path(video);
+    if (path === undefined) {
+      throw new DatasetError("ERR_MISSING_FEATURES", `${this.folder}: no video ${video}`, { file: this.folder });
+    }
+    const { decoder, signal } = this.options;
+    const { data, shape } = await this.#files.read(path, { max: Infinity, longVideos: "window", decoder, signal });
+    return { data, rows: shape[0], width: shape[1] };
+  }
+
+  /** Frees the encoder. */
+  dispose(): void {
+    this.#files.dispose();
+  }
+}
