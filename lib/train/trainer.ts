@@ -33,7 +33,7 @@ export interface TrainerOptions {
   steps: number;
   /** Batches whose gradients are summed for one update. Default 1. */
   accumulate?: number;
-  /** Probability of dropout where the model has it. Default 0. */
+  /** Probability of dropout where the model has it, on hidden states. Default 0. */
   dropout?: number;
   /**
    * Activation checkpointing: blocks (numbered layers) are computed again in the backward pass, in place of being kept. Less
