@@ -4,7 +4,7 @@ import { DeviceError, DisposedError, InvalidArgumentError, nativeError } from ".
 import { ParameterStore } from "./graph/parameter_store.js";
 
 /**
- * On a CPU, arithmetic of convolutions: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
+ * On a CPU, arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
  * or f16, with sums in f32; `tf32` stores f32 and rounds the operands of matrix products to 10 bits.
  */
 export type Precision = "f32" | "bf16" | "f16" | "tf32";
@@ -18,8 +18,8 @@ export interface DeviceOptions {
   /** Compute threads of the CPU, 1 to 256. Default: the cores this process may use. Results do not depend on it. */
   threads?: number;
   /**
-   * `bf16` on a CPU: convolutions of models round inputs and weights to bf16 and sum in f32, where it has dot products for
-   * it (AVX512-BF16); values between layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default
+   * `bf16` on a CPU: convolutions of models, and in training all matrix products but those of attention, round their operands
+   * to bf16 and sum in f32, where it has dot products for it (AVX512-BF16); parameters and values between layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default
    * `f32`.
    */
   precision?: Precision;

@@ -38,6 +38,7 @@ set(VIDEOCLIP_OPS
   layer_norm_grad
   linear
   matmul
+  matmul_bf16
   max_pool3d
   max_pool3d_grad
   mean_of_sums

@@ -58,14 +58,12 @@ function text(model: "bert" | "mobilebert", rows: number, tokens: number): Bench
   };
 }
 
-const train: BenchCase[] = [
-  {
-    name: "train VideoCLIP 256, 2 + 4 layers, 32 pairs f32",
-    spec: { kind: "train", hidden: 256, heads: 4, videoLayers: 2, textLayers: 4, pairs: 32 },
-    precision: "f32",
-    peers: ["torch", "tfjs_wasm", "tfjs_node"],
-  },
-];
+const train = (["f32", "bf16"] as const).map((precision): BenchCase => ({
+  name: `train VideoCLIP 256, 2 + 4 layers, 32 pairs ${precision}`,
+  spec: { kind: "train", hidden: 256, heads: 4, videoLayers: 2, textLayers: 4, pairs: 32 },
+  precision,
+  peers: precision === "f32" ? ["torch", "tfjs_wasm", "tfjs_node"] : ["torch"],
+}));
 
 /** Benches by name. */
 export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {

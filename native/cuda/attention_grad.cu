@@ -3,77 +3,34 @@
 //   dq[i] = sum_j ds[i, j] k[j];  dk[j] = sum_i ds[i, j] q[i];  dv[j] = sum_i p[i, j] dy[i]
 //
 // q, dy, dq [N, Sq, NH HS], k, v, dk, dv [N, Sk, NH HS] of T (f32, bf16 or f16), rows may be slices; mask [N, Sk] u8 or
-// f32; scores, weights and sums in f32 by FMA. Heads of up to 256 channels.
+// f32. Heads of up to 256 channels. In 16 bits, up to 128 channels in rows of whole 16 bytes, on tensor cores:
+// attention_grad/tensor_core_kernel.h. Otherwise scores, weights and sums in f32 by FMA:
 // A first kernel has 32 queries of a head a block and goes through the keys twice, in tiles of 32: for each query's
 // maximum, sum and sum of p dp, which it leaves in the workspace, then for dq. A second has 32 keys a block and goes
 // through the queries for dk and dv. 256 threads, 8 a row, 2 blocks an SM (1 above 128 channels); four tiles of 32 rows
 // in shared memory, 4 (128 (HS + 1) + 2112) bytes. No atomics: each sum is taken by one thread in the order of the keys
 // or queries. Bytes: a tile of rows is read once for each block of 32 of the other side. FLOPs: 18 Sq Sk HS a head.
 // Bound by FMA. Share of the roofline: not yet measured.
+#include "cuda/attention_grad/tensor_core_kernel.h"
 #include "cuda/dispatch.h"
-#include "cuda/primitives/kernel.h"
-#include "cuda/primitives/math.h"
-#include "cuda/primitives/warp.h"
+#include "cuda/vector.h"
 #include "ops/attention_grad.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
+using attention_grad::Arguments;
+using attention_grad::kNone;
+using attention_grad::Place;
+using attention_grad::Rows3;
+using attention_grad::rows_of;
+
 constexpr int kRows = 32, kThreads = 256, kTeam = 8;  // threads of a row
 constexpr int kEach = kRows / kTeam;                  // scores of a thread
 // Of an SM, by the shared memory of the tiles; aiming at more, ptxas spills.
 template <int kHead>
 constexpr int kBlocks = kHead > 128 ? 1 : 2;
-constexpr float kNone = -__builtin_huge_valf();
-
-template <typename T>
-struct Rows3 {
-  Global<T> data;
-  int64_t batch, position;
-
-  VC_DEVICE size_t at(int64_t n, int64_t row, int64_t channel) const {
-    return static_cast<size_t>(n * batch + row * position + channel);
-  }
-};
-
-template <typename T>
-Rows3<T> rows_of(const Tensor& t) {
-  return {global<T>(t), t.strides[0], t.strides[1]};
-}
-
-template <typename T>
-struct Arguments {
-  Rows3<const T> q, k, v, dy;
-  Rows3<T> dq, dk, dv;
-  Global<const uint8_t> mask_u8;
-  Global<const float> mask_f32;
-  Global<float> statistics;  // [N, NH, Sq, 3]: maximum, 1 / sum, sum of p dp
-  int64_t mask_batch, mask_key;
-  int queries, keys, heads, size, tiles;
-  bool causal;
-  float scale;
-
-  VC_DEVICE bool counts(int n, int key) const {
-    if (key >= keys) return false;
-    const auto at = static_cast<size_t>(n * mask_batch + key * mask_key);
-    if (mask_u8) return mask_u8.load(at) != 0;
-    return !mask_f32 || mask_f32.load(at) != 0;
-  }
-  VC_DEVICE bool sees(int query, int key) const { return !causal || key <= query + keys - queries; }
-};
-
-// A block's head and its first row.
-template <typename T>
-struct Place {
-  int n, head, first;
-
-  VC_DEVICE explicit Place(const Arguments<T>& p) {
-    const auto block = static_cast<int>(blockIdx.x);
-    n = block / p.tiles / p.heads, head = block / p.tiles % p.heads, first = block % p.tiles * kRows;
-  }
-};
-
 // Four tiles of 32 rows as floats, and two of 32 x 32 scores. An odd distance between rows keeps the threads of a
 // column in different banks.
 template <int kHead>
@@ -139,7 +96,7 @@ VC_DEVICE float team_max(float x) {
 }
 
 template <int kHead, typename T>
-VC_DEVICE void store_row(const Arguments<T>& p, const Rows3<T>& to, const Place<T>& at, int row, int channel,
+VC_DEVICE void store_row(const Arguments<T>& p, const Rows3<T>& to, const Place& at, int row, int channel,
                          const float (&sums)[kHead / kTeam]) {
 #pragma unroll
   for (int k = 0; k < kHead / kTeam; ++k) {
@@ -151,14 +108,14 @@ VC_DEVICE void store_row(const Arguments<T>& p, const Rows3<T>& to, const Place<
 template <typename T, int kHead>
 __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
-  const Place<T> at(p);
+  const Place at(p, kRows);
   const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;
   const int query = at.first + mine;
   const auto is_query = [&](int row) { return row < p.queries; };
   const auto is_key = [&](int row) { return p.counts(at.n, row); };
   load_tile<kHead>(Tile::rows(0), p, p.q, at.n, at.head, at.first, is_query);
   load_tile<kHead>(Tile::rows(1), p, p.dy, at.n, at.head, at.first, is_query);
-  const int keys = p.causal ? max(0, min(p.keys, at.first + kRows + p.keys - p.queries)) : p.keys;
+  const int keys = p.visible_keys(at.first + kRows);
   float top = kNone, sum = 0, delta = 0;
   float s[kEach], dp[kEach], dq[kHead / kTeam] = {};
   const auto scores = [&](int key) {
@@ -209,16 +166,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Argumen
   if (query >= p.queries) return;
   store_row<kHead>(p, p.dq, at, query, thread, dq);
   if (thread != 0) return;
-  const auto place = static_cast<size_t>(3 * ((int64_t{at.n} * p.heads + at.head) * p.queries + query));
-  p.statistics.store(place, shift);
-  p.statistics.store(place + 1, inverse);
-  p.statistics.store(place + 2, delta);
+  p.store_statistics(at.n, at.head, query, {shift, inverse, delta});
 }
 
 template <typename T, int kHead>
 __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
-  const Place<T> at(p);
+  const Place at(p, kRows);
   const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;
   const int key = at.first + mine;
   const bool seen = p.counts(at.n, key);
@@ -226,7 +180,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments
   const auto is_key = [&](int row) { return p.counts(at.n, row); };
   load_tile<kHead>(Tile::rows(0), p, p.k, at.n, at.head, at.first, is_key);
   load_tile<kHead>(Tile::rows(1), p, p.v, at.n, at.head, at.first, is_key);
-  const int begin = p.causal ? max(0, at.first - (p.keys - p.queries)) / kRows * kRows : 0;
+  const int begin = p.first_query(at.first) / kRows * kRows;
   float s[kEach], dp[kEach], dk[kHead / kTeam] = {}, dv[kHead / kTeam] = {};
   for (int query = begin; query < p.queries; query += kRows) {
     sync_threads();  // everybody is past the tiles before
@@ -240,9 +194,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments
       const int i = query + thread + e * kTeam;
       float weight = 0, ds = 0;
       if (seen && i < p.queries && p.sees(i, key)) {
-        const auto place = static_cast<size_t>(3 * ((int64_t{at.n} * p.heads + at.head) * p.queries + i));
-        weight = exp_approx(s[e] * p.scale - p.statistics.load(place)) * p.statistics.load(place + 1);
-        ds = p.scale * weight * (dp[e] - p.statistics.load(place + 2));
+        const auto of = [&](int which) { return p.statistics.load(p.statistic(at.n, at.head, i, which)); };
+        weight = exp_approx(s[e] * p.scale - of(0)) * of(1);
+        ds = p.scale * weight * (dp[e] - of(2));
       }
       const auto cell = static_cast<uint32_t>(mine * (kRows + 1) + thread + e * kTeam);
       Tile::scores(0).store(cell, ds);
@@ -257,16 +211,50 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments
   store_row<kHead>(p, p.dv, at, key, thread, dv);
 }
 
-template <typename T, int kHead>
-Status start(Arguments<T> p, int64_t batch, Stream stream) {
-  const auto launch_over = [&](void (*kernel)(Arguments<T>), int rows) -> Status {
-    p.tiles = (rows + kRows - 1) / kRows;
+// A kernel over the queries, then one over the keys; `rows` of either a block.
+struct Launch {
+  int64_t batch;
+  int rows, threads;
+  size_t shared;
+  Stream stream;
+
+  template <typename T>
+  Status both(Arguments<T> p, void (*over_queries)(Arguments<T>), void (*over_keys)(Arguments<T>)) const {
+    const Status status = one(p, over_queries, p.queries);
+    return status ? one(p, over_keys, p.keys) : status;
+  }
+
+ private:
+  template <typename T>
+  Status one(Arguments<T> p, void (*kernel)(Arguments<T>), int count) const {
+    p.tiles = (count + rows - 1) / rows;
     const int64_t blocks = batch * p.heads * p.tiles;
     if (blocks > 0x7fffffff) return {"attention_grad: more than 2^31 - 1 tiles"};
-    return launch(kernel, Grid{static_cast<unsigned>(blocks)}, kThreads, Tiles<kHead>::kBytes, stream, p);
-  };
-  const Status status = launch_over(query_kernel<T, kHead>, p.queries);
-  return status ? launch_over(key_kernel<T, kHead>, p.keys) : status;
+    return launch(kernel, Grid{blocks}, threads, shared, stream, p);
+  }
+};
+
+template <typename T, int kHead>
+Status plain(const Arguments<T>& p, int64_t batch, Stream stream) {
+  const Launch over{batch, kRows, kThreads, Tiles<kHead>::kBytes, stream};
+  return over.both(p, query_kernel<T, kHead>, key_kernel<T, kHead>);
+}
+
+template <typename T, class Tile>
+Status tensor_cores(const Arguments<T>& p, int64_t batch, Stream stream) {
+  const Launch over{batch, Tile::kRows, Tile::kThreads, Tile::kSharedBytes, stream};
+  return over.both(p, attention_grad::query_cores_kernel<T, Tile>, attention_grad::key_cores_kernel<T, Tile>);
+}
+
+// Whether rows can be copied by 16 bytes, and offsets in a tile fit 32 bits.
+template <typename T>
+bool fits_tensor_cores(const Call& call, int64_t size) {
+  if (sizeof(T) != 2 || size > 128) return false;
+  for (const Tensor* t :
+       {&call.in[0], &call.in[1], &call.in[2], &call.in[4], &call.out[0], &call.out[1], &call.out[2]}) {
+    if (widest_vector(*t, size, 8) < 8 || t->strides[1] > attention::kMostChannels) return false;
+  }
+  return true;
 }
 
 size_t workspace(const Call& call, int) {
@@ -275,7 +263,7 @@ size_t workspace(const Call& call, int) {
 }
 
 template <typename T>
-Status attention_grad(const Call& call) {
+Status differentiate(const Call& call) {
   const Tensor &q = call.in[0], &k = call.in[1], &mask = call.in[3];
   const bool bytes = mask.dtype == DType::u8;
   const auto heads = static_cast<int>(call.attrs[0]);
@@ -302,14 +290,21 @@ Status attention_grad(const Call& call) {
                        0,
                        call.attrs[2] != 0,
                        static_cast<float>(call.attrs[1])};
-  if (size <= 32) return start<T, 32>(p, q.shape[0], call.stream);
-  if (size <= 64) return start<T, 64>(p, q.shape[0], call.stream);
-  if (size <= 128) return start<T, 128>(p, q.shape[0], call.stream);
-  return start<T, 256>(p, q.shape[0], call.stream);
+  if constexpr (sizeof(T) == 2) {
+    if (fits_tensor_cores<T>(call, size)) {
+      if (size <= 32) return tensor_cores<T, attention_grad::Tile<32, 4>>(p, q.shape[0], call.stream);
+      if (size <= 64) return tensor_cores<T, attention_grad::Tile<64, 3>>(p, q.shape[0], call.stream);
+      return tensor_cores<T, attention_grad::Tile<128, 2>>(p, q.shape[0], call.stream);
+    }
+  }
+  if (size <= 32) return plain<T, 32>(p, q.shape[0], call.stream);
+  if (size <= 64) return plain<T, 64>(p, q.shape[0], call.stream);
+  if (size <= 128) return plain<T, 128>(p, q.shape[0], call.stream);
+  return plain<T, 256>(p, q.shape[0], call.stream);
 }
 
 Status run(const Call& call) {
-  return for_float(call.in[0].dtype, [&](auto zero) { return attention_grad<decltype(zero)>(call); });
+  return for_float(call.in[0].dtype, [&](auto zero) { return differentiate<decltype(zero)>(call); });
 }
 
 VIDEOCLIP_CUDA_KERNEL("attention_grad", run, workspace);

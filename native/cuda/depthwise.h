@@ -193,8 +193,8 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) 
     if (item >= p.items) return;
     int vector, s;
     Place at;
-    at.n = p.out2.divide(
-        p.strips.divide(p.out1.divide(p.vectors.divide(static_cast<int>(item), &vector), &at.o1), &s), &at.o2);
+    at.n = p.out2.divide(p.strips.divide(p.out1.divide(p.vectors.divide(static_cast<int>(item), &vector), &at.o1), &s),
+                         &at.o2);
     at.o0 = s * kStrip<V>;
     at.c = first_channel + vector * V;
     float total[V];

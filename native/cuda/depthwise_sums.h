@@ -81,8 +81,8 @@ template <typename T>
 Status depthwise_sums(const Call& call, const Conv3dArgs& a) {
   int vector;
   const auto p = depthwise_arguments<T>(call, a, &vector);
-  return for_width<T>(
-      vector, [&](auto width) { return depthwise_detail::run_sums<T, decltype(width)::value>(call, p); });
+  return for_width<T>(vector,
+                      [&](auto width) { return depthwise_detail::run_sums<T, decltype(width)::value>(call, p); });
 }
 
 }  // namespace VIDEOCLIP_CUDA

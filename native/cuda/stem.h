@@ -13,9 +13,10 @@
 //
 // The products read shared memory without bank conflicts: neighbouring positions lie 3 words apart, and the lines of
 // the input so that the next line of positions goes on in the banks behind; rows of weights are an odd number of
-// 16-byte chunks. Copies of lines have at most one sector too many each, where they begin or end in it. Tile of 128 positions x 64 or 32 outputs, 4 warps of 32 positions; 56 or 29 KB: 3 blocks an SM.
-// Bytes: x about twice (lines that two tiles share, from L2), y once. Bound by shared memory: 1,700 wavefronts for 128
-// x 64 outputs of 1x7x7, in the time of which HBM takes two tiles. Share of the roofline: not yet measured.
+// 16-byte chunks. Copies of lines have at most one sector too many each, where they begin or end in it. Tile of 128
+// positions x 64 or 32 outputs, 4 warps of 32 positions; 56 or 29 KB: 3 blocks an SM. Bytes: x about twice (lines that
+// two tiles share, from L2), y once. Bound by shared memory: 1,700 wavefronts for 128 x 64 outputs of 1x7x7, in the
+// time of which HBM takes two tiles. Share of the roofline: not yet measured.
 #include "cuda/conv_gemm.h"
 
 namespace videoclip {
@@ -96,8 +97,8 @@ VC_DEVICE void load_lines(const Arguments<T>& p, Shared<T> lines, int64_t frame,
     int chunk;
     const int line = p.chunks.divide(i, &chunk), h = first + line, at = chunk * V - p.left;
     const bool inside = h >= 0 && h < p.H && at >= 0 && at < p.W * kChannels;
-    cp_async<V * static_cast<int>(sizeof(T))>(lines, static_cast<uint32_t>(line_at(p, line) + chunk * V), p.x,
-                                              inside ? static_cast<size_t>(frame + h * p.line_stride + at) : 0, inside);
+    cp_async<V* static_cast<int>(sizeof(T))>(lines, static_cast<uint32_t>(line_at(p, line) + chunk * V), p.x,
+                                             inside ? static_cast<size_t>(frame + h * p.line_stride + at) : 0, inside);
   }
   cp_async_commit();
 }

@@ -22,6 +22,7 @@ const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
 /** Inputs whose first axis is the clip, or another axis whose rows do not depend on each other. */
 const BATCHED: Record<string, number[]> = {
   attention: [0, 1, 2, 3],
+  attention_grad: [0, 1, 2, 3, 4],
   avg_pool3d: [0],
   avg_pool3d_grad: [0],
   batch_norm: [0],
@@ -50,6 +51,7 @@ const CUDA_OPS = new Set(
 const CPU_ONLY = new Set([
   "reshape",
   "conv3d_bf16",
+  "matmul_bf16",
   "expand_depthwise",
   "pack_conv_weight",
   "pack_conv_weight_bf16",

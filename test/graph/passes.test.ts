@@ -13,7 +13,7 @@ import { swishInputs } from "../../dist/graph/passes/swish_inputs.js";
 import * as passes from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, type Graph, input, parameter, sortGraph, trace } from "../../dist/graph/trace.js";
+import { applyOp, type Graph, input, parameter, sortGraph, trace, update } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 
@@ -306,6 +306,19 @@ test("chooseWinograd leaves weights that are inputs alone", () => {
   chooseWinograd(graph);
   chooseBf16(graph);
   assert.equal(names(graph), ["conv3d"]);
+});
+
+test("in bf16 a graph that trains computes its matrix products in bf16, one of inference its linear layers in f32", () => {
+  const build = (trains: boolean) =>
+    trace(() => {
+      const y = nn.relu(nn.linear(input("x", [2, 3, 8]), "layer", 4));
+      if (trains) update(parameter("layer.bias", [4]), nn.reshape(nn.slice(y, [0, 0, 0], [1, 1, 4]), [4]));
+      return { y };
+    });
+  const [training, inference] = [build(true), build(false)];
+  for (const graph of [training, inference]) chooseBf16(graph);
+  assert.equal(names(inference), ["linear", "unary"]);
+  assert.equal(names(training), ["reshape", "matmul_bf16", "binary", "reshape", "unary", "slice", "reshape"]);
 });
 
 test("in bf16 the direct form is twice as fast, so Winograd keeps less, and the rest is bf16", () => {

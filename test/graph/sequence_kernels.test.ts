@@ -179,6 +179,18 @@ if (name !== "cuda-emulated") {
     }
   });
 
+  test("attention_grad on tensor cores: no bank conflicts", async () => {
+    for (const size of [32, 64, 128]) {
+      const [S, label] = [128, `heads of ${size}`];
+      const [q, k, v] = attention(1, S, S, size, "bf16");
+      const inputs = [q, k, v, null, array("dy", [1, S, size], "bf16")];
+      const counted = await count(label, definitions.attentionGrad, inputs, { heads: 1, scale: 0.2, causal: false });
+      assert.is(counted.mma, (S / 16) * (S / 8) * (size / 16) * 9);
+      // three numbers of a query, of one lane in four
+      assert.ok(counted.excessSectors <= (S / 8) * 3, `${label}: ${counted.excessSectors}`);
+    }
+  });
+
   test("layer_norm, contrastive_loss and top_k: no bank conflicts", async () => {
     for (const dtype of floats) {
       // whole sectors of x and y: weights are f32, so that with 16-bit x a lane reads 32 bytes of them in two halves

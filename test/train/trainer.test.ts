@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/binding.js";
 import { createDevice, type DeviceOptions } from "../../dist/device.js";
 import type { VideoClipError } from "../../dist/errors.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
@@ -121,6 +122,25 @@ test("16-bit activations with f32 parameters follow it; a loss scale that overfl
   const { events } = await train({ steps: 16, data: far }, { device: "cuda-emulated", precision: "f16" });
   assert.ok(events[0].skipped);
   assert.not(events.at(-1)!.skipped);
+});
+
+test("bf16 products of a CPU follow it, for any number of threads the same", async () => {
+  const { addon } = loadAddon();
+  if (!addon.isas().some(({ supported, bf16 }) => supported && bf16)) {
+    process.stdout.write("SKIP: this processor has no AVX512-BF16\n");
+    return;
+  }
+  const f32 = await train({ steps: 8 });
+  const [one, two] = [
+    await train({ steps: 8 }, { precision: "bf16", threads: 1 }),
+    await train({ steps: 8 }, { precision: "bf16" }),
+  ];
+  assert.is(bits(one.weights), bits(two.weights));
+  assert.is.not(bits(one.weights), bits(f32.weights));
+  one.events.forEach(({ loss, gradientNorm }, i) => {
+    assert.ok(Math.abs(loss - f32.events[i].loss) < 0.02, `${loss}, f32 ${f32.events[i].loss}`);
+    assert.ok(Math.abs(gradientNorm / f32.events[i].gradientNorm - 1) < 0.02);
+  });
 });
 
 test("a VideoClip with dropout is trained to the same bits by any number of threads", async () => {

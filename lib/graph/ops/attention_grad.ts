@@ -100,5 +100,7 @@ export const attentionGrad = defineOp<AttentionAttrs>({
     row("no key", [2, 3, 11, 16], attrs(2, 0.3), mask(2, 11, 1)),
     row("many keys", [1, 3, 131, 20], attrs(1, 0.3), mask(1, 131), 2),
     row("causal tiles", [1, 77, 77, 8], attrs(1, 1, true), null, 3),
+    row("causal tiles of two heads", [2, 70, 133, 64], attrs(2, 0.2, true), mask(2, 133)),
+    row("more queries than keys", [2, 131, 66, 48], attrs(1, 0.2), mask(2, 66)),
   ],
 });

@@ -36,6 +36,7 @@ export * from "./layer_norm.js";
 export * from "./layer_norm_grad.js";
 export * from "./linear.js";
 export * from "./matmul.js";
+export * from "./matmul_bf16.js";
 export * from "./max_pool3d.js";
 export * from "./mean_of_sums.js";
 export * from "./max_pool3d_grad.js";

@@ -26,10 +26,8 @@ export interface LabelledRange extends TextRange {
   inside?: number;
 }
 
-type Config = Pick<TextConfig, "trigram">;
-
 /** Inputs of a text encoder: `ids`, `types` i32 and `mask` u8 `[N, S]`, and `present` where MobileBERT needs it. */
-function encoderInputs(texts: readonly EncodedText[], config: Config, options: TextBatchOptions) {
+function encoderInputs(texts: readonly EncodedText[], config: Pick<TextConfig, "trigram">, options: TextBatchOptions) {
   const longest = Math.max(...texts.map(({ ids }) => ids.length));
   const { padId, length = Math.ceil(longest / 16) * 16 } = options;
   if (!(longest <= length)) {
@@ -62,7 +60,7 @@ function encoderInputs(texts: readonly EncodedText[], config: Config, options: T
 /** Texts or pairs with a class each, for `sequenceClassification`. */
 export function sequenceBatch(
   rows: readonly { text: EncodedText; label: number }[],
-  config: Config,
+  config: Pick<TextConfig, "trigram">,
   options: TextBatchOptions,
 ): Batch {
   const { inputs, examples } = encoderInputs(
@@ -80,7 +78,7 @@ export function sequenceBatch(
  */
 export function tokenBatch(
   rows: readonly { text: EncodedText; ranges: readonly LabelledRange[] }[],
-  config: Config,
+  config: Pick<TextConfig, "trigram">,
   options: TextBatchOptions & { outside?: number },
 ): Batch {
   const { outside = 0 } = options;
@@ -110,7 +108,7 @@ export function tokenBatch(
  */
 export function spanBatch(
   rows: readonly { text: EncodedText; answer: TextRange | null }[],
-  config: Config,
+  config: Pick<TextConfig, "trigram">,
   options: TextBatchOptions,
 ): Batch {
   const { inputs, examples } = encoderInputs(

@@ -23,6 +23,21 @@ inline void round_run(const float* in, int64_t run, float* out) {
 
 typedef uint32_t Words __attribute__((vector_size(kLanes * 4), aligned(4)));
 
+// to_bf16 of every lane.
+inline Words round_words(Vec x) {
+  const Words u = (Words)x, rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+  return x != x ? Words{} + 0x7fc0u : rounded;
+}
+
+// kLanes floats to kLanes / 2 words of two bf16.
+inline void round_pairs(Vec x, float* out) {
+  typedef uint64_t Pairs __attribute__((vector_size(kLanes * 4)));
+  typedef uint32_t Half __attribute__((vector_size(kLanes * 2)));
+  const Pairs pairs = (Pairs)round_words(x);
+  const Half words = __builtin_convertvector(pairs | pairs >> 16, Half);
+  std::memcpy(out, &words, sizeof words);
+}
+
 // As gemm_tile, on words of two bf16: without the instruction for it.
 template <int kVectors>
 __attribute__((noinline)) void gemm_tile_bf16_plain(const float* const* rows, int64_t taps, int64_t words,

@@ -1,7 +1,7 @@
 #pragma once
 // Implicit GEMM: no im2col buffer. Tiles of kTileRows output positions point straight into the channels-last input, one
-// pointer per tap; weights are packed in panels (panels.h), outputs written once with bias, residual and activation. In bf16
-// the inputs of a block are rounded once into scratch memory, in pairs of channels, and sums stay f32.
+// pointer per tap; weights are packed in panels (panels.h), outputs written once with bias, residual and activation. In
+// bf16 the inputs of a block are rounded once into scratch memory, in pairs of channels, and sums stay f32.
 #include <algorithm>
 
 #include "cpu/bf16.h"

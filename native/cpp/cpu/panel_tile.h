@@ -43,7 +43,7 @@ struct PanelTile {
   const float *bias, *residual;  // may be null
   float* out;                    // row r of residual and out lies r strides on
   int64_t residual_stride, out_stride;
-  int count;  // rows that are stored
+  int count;           // rows that are stored
   int64_t activation;  // order of ops/unary.h, -1 none
   bool streams;        // with none and ReLU only
 };

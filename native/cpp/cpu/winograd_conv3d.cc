@@ -179,7 +179,8 @@ struct Tile {
         for (int e = 0; e < O; ++e) {
           const int64_t row = kSpatial ? e * O + i : e;
           if (!rows[row]) continue;
-          const Epilogue epilogue{o.bias ? o.bias + column + c : nullptr, o.activation == kConvRelu, o.streams, min64(kLanes, used - c)};
+          const Epilogue epilogue{o.bias ? o.bias + column + c : nullptr, o.activation == kConvRelu, o.streams,
+                                  min64(kLanes, used - c)};
           store_vector(out[e], epilogue, residual[row] ? residual[row] + c : nullptr, rows[row] + c);
         }
       }
