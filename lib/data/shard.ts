@@ -24,9 +24,12 @@ export interface PackedVideo {
   captions: { start: number[]; end: number[]; ids: readonly number[][] };
 }
 
+/** A video as it waits: its features are float16 already. */
+type WaitingVideo = Omit<PackedVideo, "features"> & { rows: number; half: Uint16Array };
+
 /** Collects videos in memory until they are written. */
 export class ShardBuilder {
-  readonly #videos: PackedVideo[] = [];
+  readonly #videos: WaitingVideo[] = [];
   /** Of the file, roughly. */
   bytes = 0;
 
@@ -36,10 +39,10 @@ export class ShardBuilder {
     return this.#videos.length;
   }
 
-  add(video: PackedVideo): void {
-    this.#videos.push(video);
+  add({ features: { data, rows }, ...video }: PackedVideo): void {
+    this.#videos.push({ ...video, rows, half: Uint16Array.from(data, floatToHalf) });
     const tokens = video.captions.ids.reduce((sum, ids) => sum + ids.length, 0);
-    this.bytes += 2 * video.features.data.length + 4 * tokens + 12 * video.captions.ids.length + 64;
+    this.bytes += 2 * data.length + 4 * tokens + 12 * video.captions.ids.length + 64;
   }
 
   write(path: string): { videos: number; rows: number; captions: number; tokens: number } {
@@ -52,12 +55,9 @@ export class ShardBuilder {
     };
     const names = this.#videos.map(({ name }) => Buffer.from(name));
     const captions = this.#videos.flatMap(({ captions: c }) => c.ids);
-    const rows = starts(this.#videos.map(({ features }) => features.rows));
+    const rows = starts(this.#videos.map((video) => video.rows));
     const half = new Uint16Array(rows[rows.length - 1] * this.width);
-    this.#videos.forEach(({ features }, v) => {
-      const at = rows[v] * this.width;
-      for (let i = 0; i < features.data.length; i++) half[at + i] = floatToHalf(features.data[i]);
-    });
+    this.#videos.forEach((video, v) => half.set(video.half, rows[v] * this.width));
     const times = Float32Array.from(
       this.#videos.flatMap(({ captions: { start, end } }) => start.flatMap((s, i) => [s, end[i]])),
     );

@@ -1,10 +1,11 @@
 import type { Device } from "../device.js";
 import { InvalidArgumentError } from "../errors.js";
-import { differentiate } from "../graph/autodiff.js";
+import { blockOfLayer, differentiate } from "../graph/autodiff.js";
 import { combined, filled } from "../graph/gradients.js";
 import { compile, type Program } from "../graph/program.js";
 import { elements, type Tensor } from "../graph/tensor.js";
-import { input, parameter, trace, update } from "../graph/trace.js";
+import { input, parameter, scalar, trace, update } from "../graph/trace.js";
+import * as nn from "../nn/layers.js";
 import { sumKey } from "./step_program.js";
 import { type BatchArray, dtypeOf } from "./task.js";
 
@@ -18,6 +19,17 @@ export interface EmbeddingCacheOptions {
   parameters: readonly { key: string; shape: readonly number[] }[];
   /** Pairs that are embedded at once; divides the batch. */
   chunk: number;
+  /** The encoders are traced as in training: with dropout of this probability. Default: as in inference. */
+  training?: { dropout?: number };
+  /** Blocks are computed again in the backward pass, in place of being kept. Default false. */
+  checkpointing?: boolean;
+}
+
+export interface EmbeddingCacheRun {
+  /** Multiplies the loss before it is differentiated (f16). Default 1. */
+  lossScale?: number;
+  /** Seed and step of chunk number `chunk`, for dropout: the same in both passes over it. */
+  randomKey?: (chunk: number) => [number, number];
 }
 
 interface Programs {
@@ -34,7 +46,7 @@ interface Programs {
  * Gradients of a loss over batches that are too large to be encoded at once (Gao et al. 2021, arXiv 2101.06983): all chunks
  * are embedded without keeping anything for a backward pass, the loss is differentiated by the embeddings, then each chunk is
  * embedded again, with its backward pass from those gradients. Equal to the gradient of the whole batch but for the order
- * of sums. The encoders must give the same values both times: dropout has to be keyed by its inputs.
+ * of sums. The encoders give the same values both times: dropout is drawn again from the key of the chunk.
  */
 export class EmbeddingCache {
   readonly #options: EmbeddingCacheOptions;
@@ -57,7 +69,10 @@ export class EmbeddingCache {
    * @returns the loss
    * @throws InvalidArgumentError when the chunk does not divide the batch
    */
-  async run(inputs: Record<string, BatchArray>): Promise<number> {
+  async run(
+    inputs: Record<string, BatchArray>,
+    { lossScale = 1, randomKey = () => [0, 0] }: EmbeddingCacheRun = {},
+  ): Promise<number> {
     const { chunk } = this.#options;
     const pairs = Object.values(inputs)[0]?.shape[0] ?? 0;
     for (const [name, { shape }] of Object.entries(inputs)) {
@@ -71,15 +86,16 @@ export class EmbeddingCache {
     const D = embed.outputs.get("a")!.shape[1];
     const [a, b] = [new Float32Array(pairs * D), new Float32Array(pairs * D)];
     for (let at = 0; at < pairs; at += chunk) {
-      const part = await embed.run(rowsOf(inputs, at, chunk));
+      const part = await embed.run({ ...rowsOf(inputs, at, chunk), random_key: randomKey(at / chunk) });
       a.set(part.a, at * D);
       b.set(part.b, at * D);
     }
-    const { value, da, db } = await loss.run({ a, b });
+    const { value, da, db } = await loss.run({ a, b, loss_scale: lossScale });
     for (let at = 0; at < pairs; at += chunk) {
       const own = (x: Float32Array) => x.subarray(at * D, (at + chunk) * D);
       await (at === 0 ? first : more).run({
         ...rowsOf(inputs, at, chunk),
+        random_key: randomKey(at / chunk),
         "gradient.a": own(da),
         "gradient.b": own(db),
       });
@@ -94,7 +110,8 @@ export class EmbeddingCache {
   }
 
   #compiled(inputs: Record<string, BatchArray>, pairs: number): Programs {
-    const { device, chunk, encode, parameters } = this.#options;
+    const { device, chunk, encode, parameters, training, checkpointing = false } = this.#options;
+    const differentiation = checkpointing ? { checkpoint: blockOfLayer } : {};
     const key = JSON.stringify([
       pairs,
       ...Object.entries(inputs).map(([name, x]) => [name, x.shape.slice(1), dtypeOf(x)]),
@@ -114,38 +131,53 @@ export class EmbeddingCache {
       return encode(Object.fromEntries(tensors));
     };
     const embed = compile(
-      trace(() => ({ ...encoded() })),
+      trace(() => ({ ...encoded() }), { training }),
       device,
     );
+    const ofLoss = new Set<string>();
     const backward = (adds: boolean) =>
       compile(
-        trace(() => {
-          const { a, b } = encoded();
-          const seeds = [
-            { value: a, gradient: input("gradient.a", a.shape) },
-            { value: b, gradient: input("gradient.b", b.shape) },
-          ];
-          const tensors = parameters.map((p) => parameter(p.key, p.shape));
-          differentiate(seeds, tensors).forEach((gradient, i) => {
-            const { key: name, shape } = parameters[i];
-            const sum = parameter(sumKey(name), shape);
-            const own = gradient ?? filled(shape, 0);
-            update(sum, adds ? combined(sum, own, "add") : own);
-          });
-          return {};
-        }),
+        trace(
+          () => {
+            const { a, b } = encoded();
+            const seeds = [
+              { value: a, gradient: input("gradient.a", a.shape) },
+              { value: b, gradient: input("gradient.b", b.shape) },
+            ];
+            const tensors = parameters.map((p) => parameter(p.key, p.shape));
+            differentiate(seeds, tensors, differentiation).forEach((gradient, i) => {
+              const { key: name, shape } = parameters[i];
+              const sum = parameter(sumKey(name), shape);
+              const joins = adds || ofLoss.has(name);
+              if (gradient) update(sum, joins ? combined(sum, gradient, "add") : gradient);
+              else if (!joins) update(sum, filled(shape, 0));
+            });
+            return {};
+          },
+          { training },
+        ),
         device,
       );
     const D = embed.outputs.get("a")!.shape[1];
-    this.#programs = { key, embed, loss: this.#lossProgram(pairs, D), first: backward(false), more: backward(true) };
+    const loss = this.#lossProgram(pairs, D, ofLoss);
+    this.#programs = { key, embed, loss, first: backward(false), more: backward(true) };
     return this.#programs;
   }
 
-  #lossProgram(N: number, D: number): Program {
+  /** @param ofLoss takes the keys of the parameters that the loss itself has (a temperature), whose gradients it sets */
+  #lossProgram(N: number, D: number, ofLoss: Set<string>): Program {
+    const { parameters } = this.#options;
     const graph = trace(() => {
       const [a, b] = [input("a", [N, D]), input("b", [N, D])];
       const value = this.#options.loss(a, b);
-      const [da, db] = differentiate([{ value, gradient: filled(value.shape, 1) }], [a, b]);
+      const gradient = nn.reshape(scalar("loss_scale"), value.shape);
+      const own = parameters.map((p) => parameter(p.key, p.shape));
+      const [da, db, ...rest] = differentiate([{ value, gradient }], [a, b, ...own]);
+      rest.forEach((found, i) => {
+        if (!found) return;
+        ofLoss.add(parameters[i].key);
+        update(parameter(sumKey(parameters[i].key), parameters[i].shape), found);
+      });
       return { value, da: da ?? filled([N, D], 0), db: db ?? filled([N, D], 0) };
     });
     return compile(graph, this.#options.device);

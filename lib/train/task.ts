@@ -22,6 +22,14 @@ export interface Task {
    * @returns `loss` `[1]` or `[]`, the mean over the batch, and any further f32 values to be reported with it (their mean)
    */
   forward(inputs: Record<string, Tensor>): { loss: Tensor } & Record<string, Tensor>;
+  /**
+   * The same loss as one of two embeddings `[N, D]` of each row of a batch, for batches that are encoded in chunks. Called inside
+   * trace() like `forward`.
+   */
+  pairs?: {
+    encode(inputs: Record<string, Tensor>): { a: Tensor; b: Tensor };
+    loss(a: Tensor, b: Tensor): Tensor;
+  };
 }
 
 /** Where batches come from. */

@@ -1,5 +1,4 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { WeightsError } from "../errors.js";
 import { isShardIndex, readShardIndex } from "./folder.js";
 import { readSafetensors } from "./safetensors.js";
@@ -106,7 +105,7 @@ async function openFile(path: string, options: OpenWeightsOptions, sha256: Hash)
   try {
     const skipped = options.skipForeign ? new Set<string>() : undefined;
     const { format, root, metadata } = readTree(file, skipped);
-    for await (const chunk of createReadStream(path)) sha256.update(chunk as Buffer);
+    await file.forEachChunk((chunk) => void sha256.update(chunk));
     const tensors = stateDict(root);
     return { path, format, metadata, tensors, root, skipped: [...(skipped ?? [])], close: () => file.close() };
   } catch (error) {

@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
+import { promisify } from "node:util";
 import { WeightsError } from "../errors.js";
 
 /** Element types of weight files, in the names of safetensors, with their size in bytes. */
@@ -32,6 +33,9 @@ export interface StoredTensor {
   /** Contiguous row-major little-endian bytes. */
   read(): Uint8Array;
 }
+
+const CHUNK_BYTES = 4 << 20;
+const readAsync = promisify(readCallback);
 
 /** A file opened for reading by position; every read is checked against the size it had when opened. */
 export class ByteFile {
@@ -70,13 +74,30 @@ export class ByteFile {
     ) {
       throw this.fail(`${length} bytes reach beyond the end of the file (${this.size} bytes)`, offset);
     }
-    const bytes = Buffer.alloc(length);
+    const bytes = Buffer.allocUnsafeSlow(length); // filled below; not of the pool, so that it is aligned
     for (let done = 0; done < length;) {
       const n = readSync(this.#fd, bytes, done, Math.min(length - done, 1 << 30), offset + done);
       if (n === 0) throw this.fail("the file became shorter while it was read", offset + done);
       done += n;
     }
     return bytes;
+  }
+
+  /** Calls `use` with all bytes in order, a chunk at a time; the next one is read meanwhile. */
+  async forEachChunk(use: (chunk: Uint8Array) => void): Promise<void> {
+    const buffers = [0, 1].map(() => Buffer.allocUnsafeSlow(CHUNK_BYTES));
+    const next = (at: number, i: number) => {
+      const length = Math.min(CHUNK_BYTES, this.size - at);
+      return length === 0 ? undefined : readAsync(this.#fd, buffers[i % 2], 0, length, at);
+    };
+    let reading = next(0, 0);
+    for (let at = 0, i = 0; reading; i++) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) throw this.fail("the file became shorter while it was read", at);
+      at += bytesRead;
+      reading = next(at, i + 1);
+      use(buffers[i % 2].subarray(0, bytesRead));
+    }
   }
 
   close(): void {
@@ -104,6 +125,13 @@ export function halfToFloat(h: number): number {
   const fraction = h & 1023;
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+}
+
+let halves: Float32Array | undefined;
+
+/** The values of all halves by their bits. */
+function halfValues(): Float32Array {
+  return (halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits)));
 }
 
 const scratch = new Float32Array(1);
@@ -139,20 +167,25 @@ export function stored(shape: readonly number[], values: () => Float32Array, dty
   return { dtype: dtype === "f16" ? "F16" : "F32", shape: [...shape], read };
 }
 
-/** Values as float32; 64-bit integers and doubles are rounded. */
+/** Values as float32; 64-bit integers and doubles are rounded. Those of F32 may be the very bytes that `read` gave. */
 export function toFloat32(tensor: StoredTensor): Float32Array {
   const bytes = tensor.read();
   const n = bytes.byteLength / STORED_BYTES[tensor.dtype];
+  if (tensor.dtype === "F32") {
+    const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+    return new Float32Array(buffer, byteOffset, n);
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const out = new Float32Array(n);
+  if (tensor.dtype === "BF16") {
+    const bits = new Uint32Array(out.buffer);
+    for (let i = 0; i < n; i++) bits[i] = view.getUint16(2 * i, true) << 16;
+    return out;
+  }
+  const half = halfValues();
   const get: Partial<Record<StoredDType, (i: number) => number>> = {
-    F32: (i) => view.getFloat32(4 * i, true),
     F64: (i) => view.getFloat64(8 * i, true),
-    F16: (i) => halfToFloat(view.getUint16(2 * i, true)),
-    BF16: (i) => {
-      scratchBits[0] = view.getUint16(2 * i, true) << 16;
-      return scratch[0];
-    },
+    F16: (i) => half[view.getUint16(2 * i, true)],
     I64: (i) => Number(view.getBigInt64(8 * i, true)),
     I32: (i) => view.getInt32(4 * i, true),
     I16: (i) => view.getInt16(2 * i, true),

@@ -86,6 +86,7 @@ if (missing) {
 } else {
   for (const op of writable) {
     for (const row of op.cases) {
+      if (row.attrs.dtype !== undefined) continue; // exported graphs are f32 throughout
       test(`${op.name}: ${row.name}`, async () => {
         const inputs = row.inputs.map((rule, i) => rule && makeInput(rule, `onnx/${op.name}/${row.name}/${i}`));
         for (const behind of [false, true]) {

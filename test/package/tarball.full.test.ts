@@ -41,7 +41,7 @@ test("packs only what is meant for users, with a prebuilt addon", () => {
   const names = (files as { path: string }[]).map((file) => file.path);
   const odd = names.filter(
     (name) =>
-      !/^(dist\/|models\/shapes\/[\w.]+$|configs\/[\w-]+\.json$|prebuilds\/[a-z0-9-]+\/[\w.]+\.node$|(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$)/.test(
+      !/^(dist\/|models\/shapes\/[\w.]+$|configs\/[\w-]+\.(json|md)$|prebuilds\/[a-z0-9-]+\/[\w.]+\.node$|(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$)/.test(
         name,
       ),
   );

@@ -111,6 +111,31 @@ test("activation checkpointing: the same losses", async () => {
   assert.equal(losses(await run({ out: "again", dropout: 0.2, checkpointing: true })), losses(kept));
 });
 
+test("a batch in chunks: the steps of the whole batch, with a learned temperature too; dropout is drawn again", async () => {
+  for (const kind of ["videoclip", "clip"]) {
+    const whole = await run({ out: `whole-${kind}`, loss: { kind }, steps: 6 });
+    for (const [chunk, checkpointing] of [
+      [2, false],
+      [3, true], // 8 rows: chunks of 2
+      [50, false],
+    ] as const) {
+      const parts = await run({ out: `${kind}-${chunk}`, loss: { kind }, steps: 6, chunk, checkpointing });
+      losses(parts).forEach((loss, i) => assert.ok(Math.abs(loss - losses(whole)[i]) < 1e-3 * loss, `${kind} ${chunk}: ${loss}`)); // prettier-ignore
+      assert.equal([...parts.model].sort(), [...whole.model].sort());
+    }
+  }
+  const dropped = {
+    steps: 4,
+    chunk: 4,
+    dropout: 0.3,
+    optimizer: { kind: "sgd" },
+    schedule: { kind: "constant", rate: 0.01 },
+  };
+  const once = await run({ out: "dropped", ...dropped });
+  assert.equal(losses(await run({ out: "dropped-again", ...dropped, checkpointing: true })), losses(once));
+  assert.not.equal(losses(await run({ out: "not-dropped", ...dropped, dropout: 0 })), losses(once));
+});
+
 test("data that are not one of the three, or keys that belong to another, are refused", async () => {
   const refused = async (change: Record<string, unknown>, pattern: RegExp) => {
     try {
@@ -124,6 +149,7 @@ test("data that are not one of the three, or keys that belong to another, are re
   await refused({ data: {} }, /data: expected one of train, captions and pack, received none/);
   await refused({ data: { pack: "pack", captions: "pack" } }, /received captions and pack/);
   await refused({ data: { captions: "pack", retrieval: false } }, /data.retrieval: expected it beside data.pack alone/);
+  await refused({ chunk: 4, accumulate: 2 }, /accumulate: expected 1 with chunk/);
   await refused({ batch: 7 }, /batch: expected a multiple of data.pairsPerVideo, 2, received 7/);
   await refused({ data: { ...base.data, sampling: { aligment: "exact" } } }, /aligment: unknown key; did you mean alignment/); // prettier-ignore
 });

@@ -71,6 +71,38 @@ test("gradients are those of the whole batch", async () => {
   on.dispose();
 });
 
+test("dropout is the same in both passes over a chunk, and the loss scale multiplies gradients", async () => {
+  const on = device();
+  const dropped = (x: Record<string, Tensor>) => {
+    const { a, b } = encode(x);
+    return { a: nn.dropout(a), b: nn.dropout(b) };
+  };
+  const training = { dropout: 0.4 };
+  const whole = compile(
+    trace(
+      () => {
+        const { a, b } = dropped({ video: input("video", [N, 20]), text: input("text", [N, 12]) });
+        const [gradient] = differentiate(
+          [{ value: loss(a, b), gradient: filled([1], 8) }],
+          [parameter("video.weight", [D, 20])],
+        );
+        return { gradient: gradient! };
+      },
+      { training },
+    ),
+    on,
+  );
+  const key: [number, number] = [3, 17];
+  const { gradient } = await whole.run({ video: inputs.video.data, text: inputs.text.data, random_key: key });
+  const cache = new EmbeddingCache({ device: on, encode: dropped, loss, parameters: PARAMETERS, chunk: N, training });
+  await cache.run(inputs, { lossScale: 8, randomKey: () => key });
+  const got = on.parameters.get("gradient.video.weight");
+  const difference = Math.hypot(...gradient.map((v, i) => v - got[i])) / Math.hypot(...gradient);
+  assert.ok(difference <= 1e-5, `relative L2 ${difference}`);
+  cache.dispose();
+  on.dispose();
+});
+
 test("chunks have to divide the batch", async () => {
   const on = device();
   const cache = new EmbeddingCache({ device: on, encode, loss, parameters: PARAMETERS, chunk: 7 });

@@ -64,6 +64,22 @@ test("an index opens all of its files", async () => {
   assert.throws(() => file.tensors.get("y")!.read(), /EBADF|closed/);
 });
 
+test("the checksum of a file of several chunks; values at odd places", async () => {
+  const path = join(root, "large.safetensors");
+  const large = new Float32Array(2_500_000).map((_, i) => Math.sin(i));
+  writeSafetensors(path, new Map([["x", floats(...[1, 2])], ["y", { ...floats(0), shape: [large.length], read: () => new Uint8Array(large.buffer) }]])); // prettier-ignore
+  const file = await openWeights(path);
+  assert.is(file.sha256, createHash("sha256").update(readFileSync(path)).digest("hex"));
+  assert.equal(toFloat32(file.tensors.get("y")!), large);
+  file.close();
+  const bytes = new Uint8Array(9);
+  new DataView(bytes.buffer).setFloat32(1, 1.5, true);
+  new DataView(bytes.buffer).setFloat32(5, -2, true);
+  assert.equal([...toFloat32({ dtype: "F32", shape: [2], read: () => bytes.subarray(1) })], [1.5, -2]);
+  const brain = Uint8Array.of(0, 0x80, 0x3f, 0x20, 0xc0).subarray(1);
+  assert.equal([...toFloat32({ dtype: "BF16", shape: [2], read: () => brain })], [1, -2.5]);
+});
+
 test("checkpoints of torch.save too", async () => {
   const folder = mkdtempSync(join(root, "torch-"));
   const half = (key: string, value: number) => new Map([[key, new HalfTensor([1], Float32Array.of(value))]]);

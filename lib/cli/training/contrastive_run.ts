@@ -50,6 +50,7 @@ export async function prepareContrastive(
       parameters: [...videoClipParameters(model.config).values()],
       examples,
       checkpointing: config.checkpointing,
+      chunk: config.chunk,
       save: () => model.save(join(path(config.out), "model")),
       dispose: () => {
         close();

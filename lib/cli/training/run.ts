@@ -23,6 +23,7 @@ export interface PreparedRun {
   /** Examples to train on: those of an epoch. */
   examples: number;
   checkpointing?: boolean;
+  chunk?: number;
   /** Writes the model, as it is now, to `out/model`. */
   save(): Promise<void>;
   dispose(): void;
@@ -80,6 +81,7 @@ export function makeTrainer(config: TrainConfig, file: string, run: PreparedRun,
     accumulate: config.accumulate,
     dropout: config.dropout,
     checkpointing: run.checkpointing,
+    chunk: run.chunk,
     seed: config.seed,
     folder,
     resume,

@@ -155,6 +155,8 @@ export const trainConfig = z.discriminatedUnion("task", [
       .optional(),
     /** Blocks are computed again in the backward pass, in place of being kept. */
     checkpointing: z.boolean().optional(),
+    /** Pairs of a batch that are encoded at once, for batches beyond memory. */
+    chunk: positive.optional(),
   }),
   z.strictObject({
     task: z.literal("coin"),

@@ -47,12 +47,17 @@ export function initializeLogitScale(store: Pick<ParameterStore, "set">): void {
  */
 export function contrastiveTask(config: VideoClipConfig, options: ContrastiveOptions = {}): Task {
   const { cosine = false, ...attrs } = options;
+  const encode = ({ features, ends, mask, pool, ids, textMask, textPool, present }: Record<string, Tensor>) => ({
+    a: pooled(videoSide(features, ends, mask, config).hidden, pool, config),
+    b: pooled(textSide(ids, textMask, config, present), textPool, config),
+  });
+  const loss = (video: Tensor, text: Tensor) => (cosine ? cosineLoss : infoNce)(video, text, attrs);
   return {
-    forward: ({ features, ends, mask, pool, ids, textMask, textPool, present }) => {
-      const video = pooled(videoSide(features, ends, mask, config).hidden, pool, config);
-      const text = pooled(textSide(ids, textMask, config, present), textPool, config);
-      return { loss: cosine ? cosineLoss(video, text, attrs) : infoNce(video, text, attrs) };
+    forward: (inputs) => {
+      const { a, b } = encode(inputs);
+      return { loss: loss(a, b) };
     },
+    pairs: { encode, loss },
   };
 }
 

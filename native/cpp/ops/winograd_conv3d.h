@@ -20,16 +20,17 @@ struct Winograd {
   static constexpr int kOutputs = 4, kTaps = 3, kPoints = kOutputs + kTaps - 1;
   static constexpr double kA = 0.625, kB = 1.25;  // the points +-kA and +-kB
 
-  // Weight transform of one axis: g [3] to u [6], both with a stride.
-  static void weight(const double* g, int64_t from, double* u, int64_t to) {
+  // Weight transform of one axis: g [3] to u [6], both with a stride; of doubles or vectors of them.
+  template <typename T>
+  static void weight(const T* g, int64_t from, T* u, int64_t to) {
     constexpr double a2 = kA * kA, b2 = kB * kB;
-    constexpr double na = 2 * a2 * (a2 - b2), nb = 2 * b2 * (b2 - a2);
-    const double g0 = g[0], g1 = g[from], g2 = g[2 * from];
-    u[0] = g0 / (a2 * b2);
-    u[to] = (g0 + kA * g1 + a2 * g2) / na;
-    u[2 * to] = (g0 - kA * g1 + a2 * g2) / na;
-    u[3 * to] = (g0 + kB * g1 + b2 * g2) / nb;
-    u[4 * to] = (g0 - kB * g1 + b2 * g2) / nb;
+    constexpr double na = 1 / (2 * a2 * (a2 - b2)), nb = 1 / (2 * b2 * (b2 - a2));
+    const T g0 = g[0], g1 = g[from], g2 = g[2 * from];
+    u[0] = g0 * (1 / (a2 * b2));
+    u[to] = (g0 + kA * g1 + a2 * g2) * na;
+    u[2 * to] = (g0 - kA * g1 + a2 * g2) * na;
+    u[3 * to] = (g0 + kB * g1 + b2 * g2) * nb;
+    u[4 * to] = (g0 - kB * g1 + b2 * g2) * nb;
     u[5 * to] = g2;
   }
 };
