@@ -51,7 +51,8 @@ VC_DEVICE float activate(int kind, float x) {
   }
 }
 
-// The same as a function that is called: kernels that have other activations rarely stay small.
+// The same as a function that is called, for kernels in many forms that rarely need it: in line, the object of
+// conv3d.cu for sm_90 is 5.2 MB in place of 3.6 and takes 31 s in place of 22 to compile.
 #if defined(VIDEOCLIP_EMULATED)
 VC_DEVICE float activate_called(int kind, float x) { return activate(kind, x); }
 #else

@@ -14,9 +14,10 @@
 // The products read shared memory without bank conflicts: neighbouring positions lie 3 words apart, and the lines of
 // the input so that the next line of positions goes on in the banks behind; rows of weights are an odd number of
 // 16-byte chunks. Copies of lines have at most one sector too many each, where they begin or end in it. Tile of 128
-// positions x 64 or 32 outputs, 4 warps of 32 positions; 56 or 29 KB: 3 blocks an SM. Bytes: x about twice (lines that
-// two tiles share, from L2), y once. Bound by shared memory: 1,700 wavefronts for 128 x 64 outputs of 1x7x7, in the
-// time of which HBM takes two tiles. Share of the roofline: not yet measured.
+// positions x 64 or 32 outputs, 4 warps of 32 positions; 20 to 56 KB and registers for 3 blocks an SM (64 outputs of
+// 1x7x7: 2 on sm_80, by shared memory). Bytes: x about twice (lines that two tiles share, from L2), y once. Bound by
+// shared memory: by count 352 wavefronts for A, 704 for B and 512 for the outputs of a tile of 1x7x7 x 64. Share of the
+// roofline: not yet measured.
 #include "cuda/conv_gemm.h"
 
 namespace videoclip {

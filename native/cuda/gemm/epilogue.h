@@ -178,8 +178,8 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const C
   }
 }
 
-// All threads, after the last read of the stages. kUnary: any activation of activation.h, else none or ReLU. kSums:
-// sums of columns too.
+// All threads, after the last read of the stages. kUnary: every activation in line, else those but ReLU by a call.
+// kSums: sums of columns too.
 template <class Tile, bool kUnary, bool kSums, typename T, class Math>
 VC_DEVICE void finish(const Math& math, const Destination<T>& p, const ClipSums& sums, const TileRows& rows, int n0,
                       int group) {

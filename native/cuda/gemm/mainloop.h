@@ -114,9 +114,9 @@ Status start(Arguments<T, A> p, Stream stream) {
   return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{blocks}, Tile::kThreads, kShared, stream, p);
 }
 
-// Which kernels an op has: kScaled, factors of A may be given; kUnary, any activation of activation.h, else none or
-// ReLU; kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no multiple
-// of 8; kSums, sums of the outputs over the positions of a clip.
+// Which kernels an op has: kScaled, factors of A may be given; kUnary, activations are in line, else those but
+// ReLU are called; kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no
+// multiple of 8; kSums, sums of the outputs over the positions of a clip.
 template <bool kScaled_, bool kUnary_, bool kEveryWidth_, bool kSums_ = false>
 struct Features {
   static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_, kSums = kSums_;
