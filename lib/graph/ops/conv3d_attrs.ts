@@ -1,0 +1,48 @@
+import type { UnaryKind } from "./unary.js";
+
+export type Triple = readonly [number, number, number];
+
+/**
+ * 3-D convolution on channels-last input: inputs x `[N, T, H, W, Cin]`, weight `[Cout, Cin / groups, kT, kH, kW]` (PyTorch's
+ * shape), then optionally bias `[Cout]`, residual (like the output, added before the activation) and scale `[N, Cin]`
+ * (multiplies x; pointwise convolutions only). Padding is zero and may differ at the two ends of an axis.
+ */
+export interface Conv3dAttrs {
+  outChannels: number;
+  kernel: Triple;
+  stride: Triple;
+  low: Triple;
+  high: Triple;
+  groups: number;
+  activation: "none" | UnaryKind;
+  /** Channel widths of the outputs; one entry means one output of all channels. */
+  split: readonly number[];
+  /** Set by the pass that packs weights: the weight input is then a flat packed array. */
+  packed?: boolean;
+}
+
+/** As many groups as channels in and out. */
+export function isDepthwise(a: Conv3dAttrs, channels: number): boolean {
+  return a.groups > 1 && a.groups === channels && a.groups === a.outChannels;
+}
+
+/** No window, no stride, one group: a matrix product over positions. */
+export function isPointwise(a: Conv3dAttrs): boolean {
+  return (
+    a.groups === 1 && [...a.kernel, ...a.stride].every((v) => v === 1) && [...a.low, ...a.high].every((v) => v === 0)
+  );
+}
+
+/** Attributes with the defaults filled in. */
+export function conv3dAttrs(given: Partial<Conv3dAttrs> & Pick<Conv3dAttrs, "outChannels" | "kernel">): Conv3dAttrs {
+  const low = given.low ?? [0, 0, 0];
+  return {
+    stride: [1, 1, 1],
+    low,
+    high: low,
+    groups: 1,
+    activation: "none",
+    split: [given.outChannels],
+    ...given,
+  };
+}
