@@ -1,5 +1,4 @@
-// The feature index through its public interface: exactness, files, writers, kills.
-import { type ChildProcess, spawn } from "node:child_process";
+// The feature index through its public interface: exactness, growth, files.
 import {
   appendFileSync,
   copyFileSync,
@@ -22,19 +21,12 @@ import { IndexError } from "../../dist/features/index_format.js";
 import type { IndexedVideo } from "../../dist/features/index_writer.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { floatToHalf, halfToFloat } from "../../dist/weights/tensor.js";
+import { refuses, video, videos } from "./indexed_videos.js";
 
 const test = suite("index");
 const root = mkdtempSync(join(tmpdir(), "videoclip-index-"));
 let folders = 0;
 const folder = () => join(root, `index-${folders++}`);
-
-/** A video of `count` rows one second apart, generated from its name. */
-function video(name: string, count: number, dim: number): IndexedVideo {
-  const spans = Array.from({ length: count }, (_, i): [number, number] => [i, i + 1]);
-  return { video: name, rows: hashValues("index", name, count * dim), spans };
-}
-const videos = (count: number, dim: number, from = 0) =>
-  Array.from({ length: count }, (_, i) => video(`video ${from + i}`, 1 + ((from + i) % 7), dim));
 
 /** Best rows by float64 dot products: score falling, then row rising. */
 function expected(list: readonly IndexedVideo[], query: Float32Array, round: (v: number) => number = (v) => v) {
@@ -46,21 +38,6 @@ function expected(list: readonly IndexedVideo[], query: Float32Array, round: (v:
     }),
   );
   return hits.map((hit, row) => ({ ...hit, row })).sort((a, b) => b.score - a.score || a.row - b.row);
-}
-
-async function refuses(
-  work: () => Promise<unknown>,
-  kind: typeof InvalidArgumentError | typeof IndexError,
-  pattern: RegExp,
-) {
-  try {
-    await work();
-  } catch (error) {
-    assert.instance(error, kind, (error as Error).stack);
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`expected an error that says ${pattern}`);
 }
 
 for (const [dtype, dim, map, chunkBytes] of [
@@ -321,125 +298,6 @@ test("what an interrupted writer left beyond the manifest is ignored and cut off
     expected(videos(5, dim), query).map(({ row }) => row),
   );
   assert.not.ok(existsSync(join(at, "rows-1.bin")));
-  index.dispose();
-});
-
-const script = join(root, "writer.mjs");
-writeFileSync(
-  script,
-  `import { FeatureIndex } from ${JSON.stringify(new URL("../../dist/features/feature_index.js", import.meta.url).href)};
-const [at, name, count] = process.argv.slice(2);
-const index = await FeatureIndex.open(at, { threads: 1 });
-try {
-  for (let i = 0; i < Number(count); i++) {
-    const rows = Float32Array.from({ length: 3 * 64 }, (_, j) => (index.videos().length * 7 + j) % 11);
-    await index.append([{ video: name + " " + index.videos().length, rows, spans: [[0, 1], [1, 2], [2, 3]] }]);
-    process.stdout.write("saved " + index.videos().length + "\\n");
-  }
-} catch (error) {
-  process.stdout.write("refused " + error.code + " " + error.message + "\\n");
-}
-`,
-);
-function writer(at: string, name: string, count: number): { child: ChildProcess; ended: Promise<string> } {
-  const child = spawn(process.execPath, [script, at, name, String(count)], { stdio: ["ignore", "pipe", "inherit"] });
-  let output = "";
-  child.stdout!.on("data", (chunk) => {
-    output += chunk;
-  });
-  return { child, ended: new Promise((resolve) => child.on("close", () => resolve(output))) };
-}
-
-/** Checks every row of an index that the writers above made. */
-async function check(at: string, least: number): Promise<number> {
-  const index = await FeatureIndex.open(at, { threads: 1 });
-  const names = index.videos();
-  assert.ok(names.length >= least, `${names.length} of at least ${least} videos`);
-  assert.is(index.size, 3 * names.length);
-  assert.is(new Set(names).size, names.length);
-  for (const name of names) {
-    const i = Number(name.split(" ")[1]); // videos that its writer knew of
-    const query = new Float32Array(64);
-    query[5] = 1;
-    const { scores } = await index.similarityOverTime(query, name);
-    assert.equal(
-      Array.from(scores),
-      [0, 1, 2].map((row) => (i * 7 + row * 64 + 5) % 11),
-    );
-  }
-  index.dispose();
-  return names.length;
-}
-
-test("20 SIGKILLs during appends lose nothing that was saved", async () => {
-  const at = folder();
-  (await FeatureIndex.create(at, { dim: 64 })).dispose();
-  let saved = 0;
-  let cut = 0;
-  for (let kill = 0; kill < 20; kill++) {
-    const { child, ended } = writer(at, "killed", 100_000);
-    // from the first append on, at a moment of its own
-    child.stdout!.once("data", () => setTimeout(() => child.kill("SIGKILL"), 3 * kill + Math.random() * 5));
-    const output = await ended;
-    assert.not.match(output, /refused/);
-    const counts = [...output.matchAll(/saved (\d+)\n/g)].map((match) => Number(match[1]));
-    const before = readFileSync(join(at, "rows-0.bin")).length;
-    saved = await check(at, Math.max(saved, counts.at(-1) ?? 0));
-    if (before > 64 + saved * 3 * 64 * 2 || saved > (counts.at(-1) ?? 0)) cut++;
-  }
-  console.log(`  ${saved} videos, ${cut} of 20 kills fell into an append`);
-});
-
-test("SIGKILLs while a video is replaced leave the index as it was or as it will be", async () => {
-  const at = folder();
-  const dim = 64;
-  const list = videos(400, dim);
-  const index = await FeatureIndex.create(at, { dim, dtype: "f32" });
-  await index.append(list);
-  index.dispose();
-  const names = list.map(({ video: name }) => name).sort();
-  const replacer = join(root, "replacer.mjs");
-  writeFileSync(
-    replacer,
-    readFileSync(script, "utf8")
-      .replace("for (let i = 0; i < Number(count); i++)", "for (;;)")
-      .replace(/await index\.append\([^\n]*\n/, "await index.append([{ video: 'video 5', rows, spans: [[0, 1], [1, 2], [2, 3]] }], { replace: true });\n"), // prettier-ignore
-  );
-  let generation = 0;
-  for (let kill = 0; kill < 6; kill++) {
-    const child = spawn(process.execPath, [replacer, at], { stdio: ["ignore", "pipe", "inherit"] });
-    child.stdout!.once("data", () => setTimeout(() => child.kill("SIGKILL"), 7 * kill + Math.random() * 10));
-    await new Promise((resolve) => child.on("close", resolve));
-    const again = await FeatureIndex.open(at, { threads: 1 });
-    assert.equal([...again.videos()].sort(), names);
-    assert.ok(again.manifest.generation > generation);
-    generation = again.manifest.generation;
-    for (const i of [0, 4, 6, 399]) {
-      const query = list[i].rows.slice(0, dim);
-      const { scores } = await again.similarityOverTime(query, `video ${i}`);
-      assert.ok(Math.abs(scores[0] - query.reduce((sum, v) => sum + v * v, 0)) < 1e-4);
-    }
-    assert.is((await again.similarityOverTime(new Float32Array(dim), "video 5")).scores.length, 3);
-    again.dispose();
-  }
-});
-
-test("of two writers at a time one is refused, and both leave a whole index", async () => {
-  const at = folder();
-  (await FeatureIndex.create(at, { dim: 64 })).dispose();
-  const outputs = await Promise.all(["a", "b", "c"].map((name) => writer(at, name, 40).ended));
-  const refused = outputs.filter((output) => output.includes("refused"));
-  for (const output of refused)
-    assert.match(output, /refused ERR_INVALID_ARGUMENT another process \(process \d+ on .*\) writes to this folder/);
-  const done = outputs.flatMap((output) => [...output.matchAll(/saved/g)]).length;
-  assert.is(await check(at, done), done);
-  // and within one process
-  const index = await FeatureIndex.open(at);
-  async function* slow() {
-    yield video("a slow one", 1, 64);
-    await refuses(() => index.append([video("second", 1, 64)]), InvalidArgumentError, /writes to this folder/);
-  }
-  assert.is(await index.append(slow()), 1);
   index.dispose();
 });
 

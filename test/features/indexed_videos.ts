@@ -1,0 +1,29 @@
+// Generated videos for indexes, and what a refusal looks like.
+import * as assert from "uvu/assert";
+import type { InvalidArgumentError } from "../../dist/errors.js";
+import type { IndexError } from "../../dist/features/index_format.js";
+import type { IndexedVideo } from "../../dist/features/index_writer.js";
+import { hashValues } from "../../dist/nn/random_weights.js";
+
+/** A video of `count` rows one second apart, generated from its name. */
+export function video(name: string, count: number, dim: number): IndexedVideo {
+  const spans = Array.from({ length: count }, (_, i): [number, number] => [i, i + 1]);
+  return { video: name, rows: hashValues("index", name, count * dim), spans };
+}
+export const videos = (count: number, dim: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => video(`video ${from + i}`, 1 + ((from + i) % 7), dim));
+
+export async function refuses(
+  work: () => Promise<unknown>,
+  kind: typeof InvalidArgumentError | typeof IndexError,
+  pattern: RegExp,
+) {
+  try {
+    await work();
+  } catch (error) {
+    assert.instance(error, kind, (error as Error).stack);
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable(`expected an error that says ${pattern}`);
+}
