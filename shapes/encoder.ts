@@ -60,8 +60,8 @@ function clear(video: ShapesVideo, frame: number): boolean {
 }
 
 /**
- * Batch `index`: clips of training videos, one of each, that begin at any frame. Pixels are scaled to [-1, 1], with a little
- * of what a video codec does: noise, and a shift of each colour.
+ * Batch `index`: clips of training videos, one of each, that begin at any frame. Pixels are scaled to [-1, 1] and
+ * each colour is shifted a little, as codecs do.
  */
 export function attributesBatch(seed: number, index: number, size: number): Batch {
   const pixels = CLIP * SIDE * SIDE * 3;

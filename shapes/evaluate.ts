@@ -35,6 +35,8 @@ export interface Judged {
   model: VideoClip;
 }
 
+type Prototypes = ReturnType<typeof colourPrototypes>;
+
 const textOf = (video: ShapesVideo): string => video.events[0].text;
 
 /** Scores `[texts, videos]` of videos of one event. */
@@ -67,7 +69,7 @@ function groupRecall(matrix: ArrayLike<number>, count: number, size: number): nu
   return right / count;
 }
 
-async function retrieval(judged: Judged, seed: number): Promise<ShapesEvaluation["retrieval"]> {
+async function retrieval(judged: Judged, seed: number, prototypes: Prototypes): Promise<ShapesEvaluation["retrieval"]> {
   const videos = heldOutCandidates(seed);
   const shape: [number, number] = [videos.length, videos.length];
   const recall = (matrix: ArrayLike<number>) => retrievalMetrics(Float32Array.from(matrix), shape, { bootstrap: {} });
@@ -79,13 +81,13 @@ async function retrieval(judged: Judged, seed: number): Promise<ShapesEvaluation
     queries: videos.length,
     candidates: videos.length,
     controls: {
-      meanColour: recall(meanColourSimilarity(videos, colourPrototypes(seed)))["R@1"],
+      meanColour: recall(meanColourSimilarity(videos, prototypes))["R@1"],
       shuffledFrames: recall(await scores(judged, videos, await shuffled(judged, videos, seed)))["R@1"],
     },
   };
 }
 
-async function motion(judged: Judged, seed: number): Promise<ShapesEvaluation["motion"]> {
+async function motion(judged: Judged, seed: number, prototypes: Prototypes): Promise<ShapesEvaluation["motion"]> {
   const groups = motionGroups(seed);
   const videos = groups.flat();
   const size = groups[0].length;
@@ -95,7 +97,7 @@ async function motion(judged: Judged, seed: number): Promise<ShapesEvaluation["m
     queries: videos.length,
     candidates: size,
     controls: {
-      meanColour: recall(meanColourSimilarity(videos, colourPrototypes(seed))),
+      meanColour: recall(meanColourSimilarity(videos, prototypes)),
       shuffledFrames: recall(await scores(judged, videos, await shuffled(judged, videos, seed))),
     },
   };
@@ -138,10 +140,11 @@ async function localisation({ encoder, model }: Judged, seed: number): Promise<S
 
 /** All of it, for a seed. */
 export async function evaluateShapes(judged: Judged, seed: number): Promise<ShapesEvaluation> {
+  const prototypes = colourPrototypes(seed);
   return {
     seed,
-    retrieval: await retrieval(judged, seed),
-    motion: await motion(judged, seed),
+    retrieval: await retrieval(judged, seed, prototypes),
+    motion: await motion(judged, seed, prototypes),
     localisation: await localisation(judged, seed),
   };
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { topK } from "../ops.js";
 import { Random } from "../random.js";
-import { floatToHalf, halfToFloat } from "../weights/tensor.js";
+import { floatToHalf, halfToFloat, halfValues } from "../weights/tensor.js";
 
 export interface RetrievalOptions {
   /** Batches of the epoch; default: as many as there are videos / `size`. */
@@ -114,11 +114,6 @@ function mergeBest(
   }
 }
 
-let halves: Float32Array | undefined;
-/** The value of every float16. */
-const halfTable = (): Float32Array =>
-  (halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits)));
-
 /**
  * Vectors as they are searched. For `l2` rows have columns appended so that the dot product with (q, s, s, s) is
  * <q, x> - |x|^2 / 2: in the order of falling distance. In float16 three columns hold that number to 33 bits, scaled into
@@ -155,7 +150,7 @@ class SearchedVectors {
   #reader(): (i: number) => number {
     const { vectors } = this;
     if (vectors instanceof Float32Array) return (i) => vectors[i];
-    const table = halfTable();
+    const table = halfValues();
     return (i) => table[vectors[i]];
   }
 

@@ -130,7 +130,7 @@ export function halfToFloat(h: number): number {
 let halves: Float32Array | undefined;
 
 /** The values of all halves by their bits. */
-function halfValues(): Float32Array {
+export function halfValues(): Float32Array {
   return (halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits)));
 }
 
