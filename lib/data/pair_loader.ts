@@ -57,6 +57,7 @@ export class PairLoader {
   #take(reply: PairReply): void {
     const request = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0) for (const worker of this.#workers) worker.unref();
     try {
       for (const { reason, where } of reply.skipped) this.skips.add(reason, where);
       if ("error" in reply) throw new VideoClipError("ERR_DATASET", reply.error);
@@ -78,6 +79,7 @@ export class PairLoader {
       return Promise.resolve(makePairBatch(this.#dataset, videos, epoch, this.#options.sampling));
     }
     const promise = new Promise<PairBatch>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    for (const worker of this.#workers) worker.ref(); // a process that waits for a batch goes on
     const worker = this.#workers[id % this.#workers.length];
     worker.ref();
     worker.postMessage({ id, videos, epoch } satisfies PairRequest);
