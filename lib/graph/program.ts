@@ -204,14 +204,19 @@ async function runNative(
   signal?: AbortSignal,
 ): Promise<(ArrayBuffer | null)[]> {
   const { job, promise } = device.native((engine) => engine.run(id, inputs, scalars, profile, outputs));
-  const abort = () => device.engine.cancel(job);
+  const abort = () => {
+    if (!device.disposed) device.engine.cancel(job);
+  };
   signal?.addEventListener("abort", abort, { once: true });
+  device.running.add(job);
   try {
     return await promise;
   } catch (cause) {
     signal?.throwIfAborted();
+    if (device.disposed) throw new DisposedError("This device");
     throw nativeError(cause);
   } finally {
+    device.running.delete(job);
     signal?.removeEventListener("abort", abort);
   }
 }
