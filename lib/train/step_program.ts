@@ -1,10 +1,12 @@
+import { InvalidArgumentError } from "../errors.js";
 import { blockOfLayer, differentiate } from "../graph/autodiff.js";
 import { binary, reshape } from "../graph/ops/index.js";
-import type { Tensor } from "../graph/tensor.js";
+import { elements, Tensor } from "../graph/tensor.js";
 import {
   applyOp,
   type Graph,
   input,
+  isFrozen,
   PARAMETER,
   parameter,
   scalar,
@@ -56,9 +58,10 @@ export function traceStep(
       Object.entries(batch.inputs).map(([name, array]) => [name, input(name, array.shape, dtypeOf(array))]),
     );
     const values = task.forward(inputs);
+    checkLoss(values);
     const statistics = takeUpdates();
     const all = [...new Set([...parametersBelow(Object.values(values)), ...statistics.map((s) => s.parameter)])];
-    const candidates = all.filter((tensor) => tensor.dtype === "f32" && !optimizer.groupOf(keyOf(tensor)).frozen);
+    const candidates = all.filter((tensor) => tensor.dtype === "f32" && !isFrozen(keyOf(tensor)));
     const pairs = gradientsOf(values.loss, candidates, checkpointing);
     trained = pairs.map(({ parameter: p }) => ({ key: keyOf(p), shape: p.shape }));
     model = all.map((p) => ({ key: keyOf(p), shape: p.shape }));
@@ -67,8 +70,19 @@ export function traceStep(
     for (const { parameter: p, next } of statistics) update(p, next);
     return values;
   };
-  const graph = trace(build, { training: { dropout } });
+  const graph = trace(build, { training: { dropout, isFrozen: (key) => optimizer.groupOf(key).frozen } });
   return { graph, trained, model };
+}
+
+/** @throws InvalidArgumentError when what the task returns is no loss that can be minimised */
+function checkLoss(values: Record<string, Tensor>): void {
+  const { loss } = values ?? {};
+  if (loss instanceof Tensor && loss.dtype === "f32" && loss.shape.length <= 1 && elements(loss.shape) === 1) return;
+  const received = loss instanceof Tensor ? `${loss.dtype} [${loss.shape.join(", ")}]` : typeof loss;
+  throw new InvalidArgumentError(
+    `loss: expected one f32 value, [1] or [], such as the mean over the batch, received ${received}`,
+    { argument: "loss", expected: [1], received: loss?.shape },
+  );
 }
 
 const keyOf = (tensor: Tensor): string => tensor.node.attrs.key as string;
