@@ -232,8 +232,7 @@ export function compile(graph: Graph, device: Device): Program {
   const derived = hoistParameters(graph);
   placeUpdates(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
-  const placed = (tensor: Tensor) =>
-    tensor.node.op === PARAMETER ? storedId(device, tensor) : ids.get(tensor);
+  const placed = (tensor: Tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : ids.get(tensor));
   const plan = planGraph(
     graph,
     placed,

@@ -31,10 +31,12 @@ export function tensor(
   if (!(value instanceof Tensor)) throw wrong(layer, argument, `a tensor${what && ` ${what}`}`, value);
   const fits = sizes === undefined || sizes.startsWith("[...") || sizes.split(",").length === value.shape.length;
   if (fits && (dtype === undefined || value.dtype === dtype)) return value;
-  throw new ShapeError(
-    `${layer}: ${argument}: expected ${what}, received ${value.dtype} [${value.shape.join(", ")}]`,
-    { layer, argument, expected: what, received: value.shape },
-  );
+  throw new ShapeError(`${layer}: ${argument}: expected ${what}, received ${value.dtype} [${value.shape.join(", ")}]`, {
+    layer,
+    argument,
+    expected: what,
+    received: value.shape,
+  });
 }
 
 /** A positive whole number, such as the channels of a layer. */
@@ -65,7 +67,11 @@ export function knownNames(where: string, what: string, given: Iterable<string>,
 }
 
 /** The options of a layer, whose names must be known. */
-export function options<T extends object>(layer: string, given: T | undefined, known: readonly (keyof T & string)[]): T {
+export function options<T extends object>(
+  layer: string,
+  given: T | undefined,
+  known: readonly (keyof T & string)[],
+): T {
   if (given === undefined) return {} as T;
   if (typeof given !== "object" || given === null || Array.isArray(given) || given instanceof Tensor) {
     throw wrong(layer, "options", `an object with ${known.join(", ")}`, given);
@@ -78,7 +84,7 @@ export function options<T extends object>(layer: string, given: T | undefined, k
 export function layer<T>(kind: string, key: unknown, body: (name: string) => T): T {
   tracing();
   if (typeof key !== "string" || key === "") {
-    throw wrong(kind, "key", "the name of the layer, which its parameters begin with, such as \"block1.conv\"", key);
+    throw wrong(kind, "key", 'the name of the layer, which its parameters begin with, such as "block1.conv"', key);
   }
   return scope(key, () => body(`${kind} ${key}`));
 }

@@ -38,7 +38,8 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
     const window = windowOf(name, shape, o);
     const { groups = 1, bias = true, init } = o;
     for (const channels of [shape[4], outChannels]) {
-      if (channels % count(name, "groups", groups)) throw wrong(name, "groups", `a divisor of ${channels} channels`, groups);
+      if (channels % count(name, "groups", groups))
+        throw wrong(name, "groups", `a divisor of ${channels} channels`, groups);
     }
     const y = core.conv3d(x, key, outChannels, { ...window, groups, bias });
     withInitial(parameter(`${key}.weight`, [outChannels, shape[4] / groups, ...window.kernel]), init);
@@ -54,14 +55,24 @@ export function windowOf(
   usual: { stride: "one" | "kernel" } = { stride: "one" },
 ): { kernel: Triple; stride: Triple; low: Triple; high: Triple } {
   const k = triple(name, "kernel", kernel);
-  const s = stride === undefined ? (usual.stride === "kernel" ? k : ([1, 1, 1] as const)) : triple(name, "stride", stride);
-  return { kernel: k, stride: s, ...paddingEnds(paddingOf(name, padding), shape.slice(1, 4) as unknown as Triple, k, s) };
+  const s =
+    stride === undefined ? (usual.stride === "kernel" ? k : ([1, 1, 1] as const)) : triple(name, "stride", stride);
+  return {
+    kernel: k,
+    stride: s,
+    ...paddingEnds(paddingOf(name, padding), shape.slice(1, 4) as unknown as Triple, k, s),
+  };
 }
 
 function paddingOf(name: string, padding: unknown = 0): Padding {
   if (padding === "same" || padding === "valid") return padding;
   if (typeof padding === "string") {
-    throw wrong(name, "padding", '"same", "valid", a whole number of at least 0, or three of them for T, H, W', padding);
+    throw wrong(
+      name,
+      "padding",
+      '"same", "valid", a whole number of at least 0, or three of them for T, H, W',
+      padding,
+    );
   }
   return triple(name, "padding", padding, 0);
 }

@@ -31,13 +31,7 @@ export interface EmbeddingOptions {
 }
 
 /** Rows of a table by id: ids i32 `[...]` to `[..., width]`, with the parameter `<key>.weight` `[rows, width]`. */
-export function embedding(
-  ids: Tensor,
-  key: string,
-  rows: number,
-  width: number,
-  options?: EmbeddingOptions,
-): Tensor {
+export function embedding(ids: Tensor, key: string, rows: number, width: number, options?: EmbeddingOptions): Tensor {
   return layer("embedding", key, (name) => {
     const { padding, init } = checked(name, options, ["padding", "init"]);
     tensor(name, "ids", ids, { dtype: "i32" });

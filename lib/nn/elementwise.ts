@@ -22,7 +22,8 @@ export const softplus = (x: Tensor): Tensor => of("softplus", x, "softplus");
 /** x times the normal distribution function of x. @param options.approximate `tanh`: by its approximation. Default `none` */
 export function gelu(x: Tensor, options?: { approximate?: "none" | "tanh" | undefined }): Tensor {
   const { approximate = "none" } = checked("gelu", options, ["approximate"]);
-  if (approximate !== "none" && approximate !== "tanh") throw wrong("gelu", "approximate", '"none" or "tanh"', approximate);
+  if (approximate !== "none" && approximate !== "tanh")
+    throw wrong("gelu", "approximate", '"none" or "tanh"', approximate);
   return of("gelu", x, approximate === "tanh" ? "gelu_tanh" : "gelu");
 }
 

@@ -8,11 +8,7 @@ import { hashNormal, hashValues } from "./random_weights.js";
  * uniform one in [-bound, bound], the values themselves (row-major), or a function of the shape that gives them.
  */
 export type InitialValue =
-  | number
-  | { normal: number }
-  | { uniform: number }
-  | Float32Array
-  | ((shape: readonly number[]) => ArrayLike<number>);
+  number | { normal: number } | { uniform: number } | Float32Array | ((shape: readonly number[]) => ArrayLike<number>);
 
 /** A rule for the deviation of matrices and kernels: a number, or `fan` for 1 / sqrt(inputs), or for kernels sqrt(2 / inputs). */
 export type Deviation = number | "fan";

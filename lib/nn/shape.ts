@@ -11,7 +11,8 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const rest = elements(sizes.filter((n) => n !== -1));
   const total = elements(from);
   const to = sizes.map((n) => (n === -1 ? total / rest : n));
-  if (open <= 1 && to.every((n) => Number.isSafeInteger(n) && n >= 0) && elements(to) === total) return core.reshape(x, to);
+  if (open <= 1 && to.every((n) => Number.isSafeInteger(n) && n >= 0) && elements(to) === total)
+    return core.reshape(x, to);
   throw wrong("reshape", "shape", `sizes of ${total} elements, as [${from.join(", ")}] has`, shape);
 }
 
