@@ -65,11 +65,16 @@ export function inputTypes(
   return new Map(entries);
 }
 
+/** The two forms of an array: values alone, or with their shape. */
+export function unboxed(value: unknown): { data: unknown; shape?: unknown } {
+  const boxed = arrayKind(value) === undefined && typeof value === "object" && value !== null;
+  return boxed ? (value as { data: unknown; shape?: unknown }) : { data: value };
+}
+
 /** The values of an input and how many examples they are. @throws InvalidArgumentError where they do not fit */
 export function readInput(name: string, type: InputType, value: unknown): { data: OwnArray; rows: number } {
   const size = elements(type.shape);
-  const boxed = arrayKind(value) === undefined && typeof value === "object" && value !== null;
-  const { data, shape } = boxed ? (value as { data: unknown; shape?: unknown }) : { data: value, shape: undefined };
+  const { data, shape } = unboxed(value);
   const kind = arrayKind(data);
   const length = kind ? arrayLength(data as object) : 0;
   const fits =
@@ -77,9 +82,9 @@ export function readInput(name: string, type: InputType, value: unknown): { data
     KINDS[type.dtype].includes(kind) &&
     length % size === 0 &&
     (shape === undefined || (Array.isArray(shape) && shape.join() === [length / size, ...type.shape].join()));
-  if (fits) return { data: ownArray(type.dtype, data as OwnArray), rows: length / size };
+  if (fits) return { data: ownArray(type.dtype, data as InputArray), rows: length / size };
   const received =
-    boxed && shape !== undefined ? `${describeValue(data)} of shape ${describeValue(shape)}` : describeValue(data);
+    shape === undefined ? describeValue(data) : `${describeValue(data)} of shape ${describeValue(shape)}`;
   throw new InvalidArgumentError(`${name}: expected ${KINDS[type.dtype][0]} ${text(type)}, received ${received}`, {
     argument: name,
     expected: text(type),
@@ -88,7 +93,7 @@ export function readInput(name: string, type: InputType, value: unknown): { data
 }
 
 /** The same memory as an array of this realm and of the plain kind. */
-function ownArray(dtype: InputDType, data: OwnArray): OwnArray {
+export function ownArray(dtype: InputDType, data: InputArray): OwnArray {
   const kind = ARRAYS[dtype];
   return data instanceof kind ? data : new kind(data.buffer as ArrayBuffer, data.byteOffset, data.length);
 }
