@@ -2,7 +2,7 @@ import type { Device } from "../device.js";
 import { adam, globalNorm, keepFinite, sgdMomentum } from "../graph/ops/index.js";
 import { elements, type Tensor } from "../graph/tensor.js";
 import { applyOp, parameter, scalar, update } from "../graph/trace.js";
-import { checkKind, checkNames } from "./check_options.js";
+import { checkKind, checkNames, wrongOption } from "./check_options.js";
 
 /** Adam: `weightDecay` is added to the gradient; AdamW: it acts on the parameter. Betas and eps as in torch by default. */
 export interface AdamOptions {
@@ -73,6 +73,11 @@ export class Optimizer {
   readonly #groups: { test: RegExp; group: ParameterGroup }[];
 
   constructor(options: OptimizerOptions) {
+    for (const name of ["lr", "rate", "learningRate"]) {
+      if (typeof options === "object" && options !== null && name in options) {
+        throw wrongOption(`optimizer.${name}`, "the learning rate as schedule.rate", (options as never)[name]);
+      }
+    }
     checkKind("optimizer", options, FIELDS);
     for (const [i, group] of (options.groups ?? []).entries()) checkNames(`optimizer.groups[${i}]`, group, GROUP);
     this.options = options;
