@@ -237,7 +237,7 @@ export function compile(graph: Graph, device: Device): Program {
     graph,
     placed,
     (_, index) => ({ space: SPACE.output, id: index }),
-    (key, value) => device.parameters.id(key, value.shape, value.dtype),
+    (key, { shape, dtype }) => device.parameters.id(key, shape, dtype, layerOf(graph, key)),
   );
   const native = device.native((engine) =>
     engine.createProgram({ ...encode(graph, plan), tf32: device.precision === "tf32" }),
@@ -248,6 +248,10 @@ export function compile(graph: Graph, device: Device): Program {
 /** The store's id of a parameter. @throws WeightsError, which names the layer, when the store does not hold it */
 const storedId = ({ parameters }: Device, { node, shape, dtype }: Tensor): number =>
   parameters.id(node.attrs.key as string, shape, dtype, node.layer);
+
+/** The layer that a parameter belongs to. */
+const layerOf = ({ nodes }: Graph, key: string): string =>
+  nodes.find(({ op, attrs }) => op === PARAMETER && attrs.key === key)?.layer ?? "";
 
 function lowerToGpu(graph: Graph, device: Device): void {
   castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);

@@ -165,6 +165,9 @@ export function update(target: Tensor, value: Tensor): void {
   updates.set(key, value);
 }
 
+/** Whether the parameter has got a new value already. */
+export const isUpdated = (key: string): boolean => tracer().graph.updates.has(fullKey(key));
+
 /** Takes back the updates so far: what a layer does to its running statistics, for who decides whether it may. */
 export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
   const { graph, parameters } = tracer();

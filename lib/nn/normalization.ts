@@ -1,6 +1,7 @@
+import { InvalidArgumentError } from "../errors.js";
 import { l2Normalize as l2NormalizeOp } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { applyOp } from "../graph/trace.js";
+import { applyOp, isUpdated } from "../graph/trace.js";
 import { layer, options as checked, tensor, wrong } from "./check.js";
 import * as core from "./layers.js";
 
@@ -24,7 +25,15 @@ export function batchNorm(x: Tensor, key: string, options?: BatchNormOptions): T
     const { eps = 1e-5, momentum = 0.1, relu = false } = checked(name, options, ["eps", "momentum", "relu"]);
     positive(name, "eps", eps);
     if (!(momentum >= 0 && momentum <= 1)) throw wrong(name, "momentum", "0 to 1", momentum);
-    return core.batchNorm(tensor(name, "x", x, { sizes: "[..., C]", dtype: "f32" }), key, { eps, momentum, relu });
+    tensor(name, "x", x, { sizes: "[..., C]", dtype: "f32" });
+    if (isUpdated(`${key}.running_mean`)) {
+      throw new InvalidArgumentError(
+        `${name}: expected one use in a training step, received a second, which would update the running statistics twice: ` +
+          "join the inputs along their first axis, or give the second layer a key of its own",
+        { layer: name, argument: "key", received: key },
+      );
+    }
+    return core.batchNorm(x, key, { eps, momentum, relu });
   });
 }
 

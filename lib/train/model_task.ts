@@ -97,7 +97,9 @@ export function modelData(
   throw wrongOption("data", "examples, or an object whose batch(index) makes a batch", data);
 }
 
-function completed({ inputs, examples, measures }: ModelBatch, types: Readonly<Record<string, InputType>>): Batch {
+function completed(given: ModelBatch, types: Readonly<Record<string, InputType>>): Batch {
+  if (typeof given !== "object" || given === null) throw wrongOption("batch", "an object with inputs", given);
+  const { inputs, examples, measures } = given;
   if (typeof inputs !== "object" || inputs === null) throw wrongOption("batch.inputs", "arrays by name", inputs);
   let rows: number | undefined;
   const arrays: Record<string, BatchArray> = {};
