@@ -1,31 +1,14 @@
 // The graph of the imports of a folder, read from its syntax, and the circles in it.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
+import { nodes, parse, sources } from "../support/syntax.js";
 
 /** Which imports count: all of them, or only those that are left when the types are erased. */
 export type Edges = "run time" | "types too";
 
 /** Files of a folder, each with the files of the same folder that it imports. Paths are relative to the folder. */
 export type ImportGraph = Map<string, string[]>;
-
-/** The syntax tree of a TypeScript file. */
-export const parse = (path: string): ts.SourceFile =>
-  ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true);
-
-/** Every node of a tree, the root first. */
-export function* nodes(root: ts.Node): Generator<ts.Node> {
-  const children: ts.Node[] = [];
-  ts.forEachChild(root, (child) => void children.push(child));
-  yield root;
-  for (const child of children) yield* nodes(child);
-}
-
-/** All TypeScript files below a folder, relative to it. */
-export const sources = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))
-    .sort();
 
 /** The module that a node imports. `import { type A }` stays at run time, as `import {}`; `import type` does not. */
 function imported(node: ts.Node, edges: Edges): string | undefined {

@@ -1,14 +1,14 @@
 // The files of lib/ import each other in one direction: no file needs, while it is loaded, a file that needs it.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { root } from "../support/syntax.js";
 import { circles, type Edges, importGraph } from "./import_graph.js";
 
 const test = suite("imports");
-const lib = join(dirname(fileURLToPath(import.meta.url)), "../../lib");
+const lib = join(root, "lib");
 
 /** `types too` also forbids circles that `import type` closes. */
 const EDGES: Edges = "run time";
