@@ -81,7 +81,8 @@ function candidates(): string[] {
   // A literal for every addon in the package: webpack copies a file that it sees named like this, and Next.js traces it.
   if (process.platform === "linux" && process.arch === "x64")
     urls.push(new URL("../prebuilds/linux-x64/videoclip.napi.glibc.node", import.meta.url));
-  return [...new Set(urls.map((url) => fileURLToPath(url)))];
+  // Next.js gives such a file a path of the web server
+  return [...new Set(urls.filter((url) => url.protocol === "file:").map((url) => fileURLToPath(url)))];
 }
 
 let loaded: { addon: Addon; path: string } | undefined;
