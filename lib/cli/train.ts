@@ -1,8 +1,8 @@
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { plainProgress } from "./options.js";
-import { describeRun, makeTrainer, prepareRun, stepsOf } from "./training/run.js";
-import { readTrainConfig } from "./training/read.js";
+import { describeRun, makeTrainer, prepareRun, stepsOf } from "../train/recipes/run.js";
+import { readTrainConfig } from "../train/recipes/read.js";
 import type { StepEvent } from "../train/trainer.js";
 
 interface Flags {

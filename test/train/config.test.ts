@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "../../dist/errors.js";
-import { checkTrainConfig, readTrainConfig } from "../../dist/cli/training/read.js";
+import { checkTrainConfig, readTrainConfig } from "../../dist/train/recipes/read.js";
 import type { MetricsLine } from "../../dist/train/metrics.js";
 import { measuresOf, plotSvg } from "../../dist/train/plot.js";
 

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkTrainConfig } from "../../dist/cli/training/read.js";
-import { describeRun, makeTrainer, prepareRun } from "../../dist/cli/training/run.js";
+import { checkTrainConfig } from "../../dist/train/recipes/read.js";
+import { describeRun, makeTrainer, prepareRun } from "../../dist/train/recipes/run.js";
 import { readMetrics } from "../../dist/train/metrics.js";
 import { CONFIG, smallPack } from "./small_pack.js";
 

@@ -5,15 +5,15 @@ import { retrievalMetrics } from "../../eval/retrieval.js";
 import { VideoClip } from "../../models/videoclip.js";
 import type { VideoClipConfig } from "../../models/videoclip_config.js";
 import { videoClipParameters } from "../../models/videoclip_weights.js";
-import type { PackedPairsProgress } from "../../train/packed_pairs.js";
+import type { PackedPairsProgress } from "../packed_pairs.js";
 import {
   type ContrastiveOptions,
   contrastiveTask,
   FROZEN_TEXT,
   initializeLogitScale,
   type VideoTextPair,
-} from "../../train/tasks/contrastive.js";
-import type { Evaluation } from "../../train/trainer.js";
+} from "../tasks/contrastive.js";
+import type { Evaluation } from "../trainer.js";
 import { openContrastiveData, readHeldOut } from "./contrastive_data.js";
 import type { PreparedRun } from "./run.js";
 import type { ContrastiveConfig } from "./schema.js";

@@ -6,11 +6,11 @@ import { makePairBatch } from "../../data/pair_batch.js";
 import { InvalidArgumentError } from "../../errors.js";
 import { readFeatures } from "../../models/videoclip_input.js";
 import type { VideoClip } from "../../models/videoclip.js";
-import { CaptionPairs } from "../../train/caption_pairs.js";
-import { PackedPairs, type PackedPairsProgress } from "../../train/packed_pairs.js";
-import type { TrainingData } from "../../train/task.js";
-import type { VideoTextPair } from "../../train/tasks/contrastive.js";
-import { pairsOf } from "../../train/video_vectors.js";
+import { CaptionPairs } from "../caption_pairs.js";
+import { PackedPairs, type PackedPairsProgress } from "../packed_pairs.js";
+import type { TrainingData } from "../task.js";
+import type { VideoTextPair } from "../tasks/contrastive.js";
+import { pairsOf } from "../video_vectors.js";
 import { pairData, type PairLine, piecesOf, readPairs } from "./pairs.js";
 import type { ContrastiveConfig } from "./schema.js";
 

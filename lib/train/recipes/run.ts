@@ -2,13 +2,13 @@ import { dirname, join, resolve } from "node:path";
 import { writeFileSync } from "node:fs";
 import type { Device } from "../../device.js";
 import { elements } from "../../graph/tensor.js";
-import type { PackedPairsProgress } from "../../train/packed_pairs.js";
-import type { OptimizerOptions } from "../../train/optimizer.js";
-import type { Task, TrainingData } from "../../train/task.js";
-import { type Evaluation, Trainer } from "../../train/trainer.js";
-import { prepareContrastive } from "./contrastive_run.js";
-import { preparePretraining } from "./pretraining_run.js";
-import { prepareCoin, prepareCrossTask } from "./step_runs.js";
+import type { PackedPairsProgress } from "../packed_pairs.js";
+import type { OptimizerOptions } from "../optimizer.js";
+import type { Task, TrainingData } from "../task.js";
+import { type Evaluation, Trainer } from "../trainer.js";
+import { prepareContrastive } from "./contrastive.js";
+import { preparePretraining } from "./pretraining.js";
+import { prepareCoin, prepareCrossTask } from "./steps.js";
 import type { TrainConfig } from "./schema.js";
 
 /** What a configuration comes to: model, data and what is done with them. */

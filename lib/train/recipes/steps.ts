@@ -14,12 +14,12 @@ import type { VideoClip } from "../../models/videoclip.js";
 import { classifierParameters, loadClassifier, saveClassifier } from "../../models/videoclip_classifier.js";
 import { videoClipParameters } from "../../models/videoclip_weights.js";
 import { Random } from "../../random.js";
-import { initializeParameters } from "../../train/initialize.js";
-import { CoinSteps, CrossTaskSteps, type CrossTaskVideo } from "../../train/step_data.js";
-import type { Task } from "../../train/task.js";
-import { FROZEN_TEXT } from "../../train/tasks/contrastive.js";
-import { stepClassification, stepLocalisation } from "../../train/tasks/steps.js";
-import { openVideoClipModel } from "./contrastive_run.js";
+import { initializeParameters } from "../initialize.js";
+import { CoinSteps, CrossTaskSteps, type CrossTaskVideo } from "../step_data.js";
+import type { Task } from "../task.js";
+import { FROZEN_TEXT } from "../tasks/contrastive.js";
+import { stepClassification, stepLocalisation } from "../tasks/steps.js";
+import { openVideoClipModel } from "./contrastive.js";
 import type { PreparedRun } from "./run.js";
 import type { CoinConfig, CrossTaskConfig } from "./schema.js";
 

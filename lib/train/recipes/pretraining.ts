@@ -5,12 +5,12 @@ import { DatasetError, InvalidArgumentError } from "../../errors.js";
 import { readTextFields, textConfig, type HuggingFaceConfig } from "../../models/text_config.js";
 import { Random } from "../../random.js";
 import { loadTokenizer, type WordPieceTokenizer } from "../../text/wordpiece.js";
-import { writeTensors } from "../../train/checkpoint.js";
-import { initializeParameters, parametersOfTask } from "../../train/initialize.js";
-import { Optimizer } from "../../train/optimizer.js";
-import { nextSentencePair } from "../../train/tasks/masked_language.js";
-import { pretrainingBatch, pretrainingTask } from "../../train/tasks/pretraining.js";
-import type { TrainingData } from "../../train/task.js";
+import { writeTensors } from "../checkpoint.js";
+import { initializeParameters, parametersOfTask } from "../initialize.js";
+import { Optimizer } from "../optimizer.js";
+import { nextSentencePair } from "../tasks/masked_language.js";
+import { pretrainingBatch, pretrainingTask } from "../tasks/pretraining.js";
+import type { TrainingData } from "../task.js";
 import type { PreparedRun } from "./run.js";
 import type { PretrainingConfig } from "./schema.js";
 

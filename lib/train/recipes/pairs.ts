@@ -3,9 +3,9 @@ import { dirname, resolve } from "node:path";
 import { lineError, readJsonLines } from "../../data/jsonl.js";
 import { readFeatures } from "../../models/videoclip_input.js";
 import type { VideoClip } from "../../models/videoclip.js";
-import { shuffledBatches } from "../../train/batches.js";
-import { contrastiveBatch, type VideoTextPair } from "../../train/tasks/contrastive.js";
-import type { TrainingData } from "../../train/task.js";
+import { shuffledBatches } from "../batches.js";
+import { contrastiveBatch, type VideoTextPair } from "../tasks/contrastive.js";
+import type { TrainingData } from "../task.js";
 
 /** A line of a file of pairs: features `[T, featureSize]` of a video, and a text or the ids of its word pieces. */
 export interface PairLine {
