@@ -1,17 +1,21 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { FeatureFolder } from "../../data/feature_folder.js";
 import { PACK_FILE } from "../../data/pack.js";
 import { PackedDataset } from "../../data/packed_dataset.js";
 import { makePairBatch } from "../../data/pair_batch.js";
 import { InvalidArgumentError } from "../../errors.js";
-import { readFeatures } from "../../models/videoclip_input.js";
 import type { VideoClip } from "../../models/videoclip.js";
+import { pieceIds } from "../../text/piece_ids.js";
+import { shuffledBatches } from "../batches.js";
 import { CaptionPairs } from "../caption_pairs.js";
-import { PackedPairs, type PackedPairsProgress } from "../packed_pairs.js";
+import { PackedPairs } from "../packed_pairs.js";
 import type { TrainingData } from "../task.js";
-import type { VideoTextPair } from "../tasks/contrastive.js";
+import { contrastiveBatch, type VideoTextPair } from "../tasks/contrastive.js";
 import { pairsOf } from "../video_vectors.js";
-import { pairData, type PairLine, piecesOf, readPairs } from "./pairs.js";
+import { type PairLine, readPairs } from "./pairs.js";
+import type { RunContext } from "./prepared_run.js";
+import { wrongArgument } from "../../wrong_argument.js";
 import type { ContrastiveConfig } from "./schema.js";
 
 export interface ContrastiveData {
@@ -26,26 +30,20 @@ export interface ContrastiveData {
  * @throws InvalidArgumentError unless the configuration says one of them
  */
 export async function openContrastiveData(
-  { data, batch, seed = 0, out }: ContrastiveConfig,
+  config: ContrastiveConfig,
   model: VideoClip,
-  path: (name: string) => string,
-  onProgress: (progress: PackedPairsProgress) => void,
+  { path, onProgress }: RunContext,
 ): Promise<ContrastiveData> {
-  const given = (["train", "captions", "pack"] as const).filter((key) => data[key] !== undefined);
-  if (given.length !== 1) {
-    throw fail("data", "one of train, captions and pack", given.join(" and ") || "none");
-  }
+  const { data, batch, seed = 0, out } = config;
   const { train, captions, pack, pairsPerVideo = 16, sampling, retrieval, workers } = data;
-  const stray = (["pairsPerVideo", "sampling", "retrieval", "workers"] as const).find((key) => data[key] !== undefined);
-  if (pack === undefined && stray)
-    throw fail(`data.${stray}`, "it beside data.pack alone", `it beside data.${given[0]}`);
+  checkSource(data);
   if (captions !== undefined) {
     const pairs = new CaptionPairs(path(captions), model.config, { size: batch, seed });
     return { data: pairs, examples: pairs.examples, close: () => pairs.close() };
   }
   if (pack !== undefined) {
     if (batch % pairsPerVideo !== 0) {
-      throw fail("batch", `a multiple of data.pairsPerVideo, ${pairsPerVideo}`, batch);
+      throw wrongArgument("batch", `a multiple of data.pairsPerVideo, ${pairsPerVideo}`, batch);
     }
     const pairs = new PackedPairs({
       ...{ model, pack: path(pack), videosPerBatch: batch / pairsPerVideo, pairsPerVideo, sampling, retrieval },
@@ -53,10 +51,30 @@ export async function openContrastiveData(
     });
     return { data: pairs, examples: pairs.batchesPerEpoch * batch, close: () => void pairs.close() };
   }
-  const lines = await readPairs(path(train!));
-  checkTokenizer(lines, model);
-  if (lines.length < batch) throw fail("batch", `at most the ${lines.length} pairs of data.train`, batch);
-  return { data: pairData(model, lines, batch, seed), examples: lines.length, close: () => undefined };
+  const pair = pairOf(model);
+  const lines = await readLines(path(train!), data, model, path);
+  if (lines.length < batch) throw wrongArgument("batch", `at most the ${lines.length} pairs of data.train`, batch);
+  const order = shuffledBatches(lines.length, batch, seed);
+  return {
+    data: { batch: (index) => contrastiveBatch(order(index).map((i) => pair(lines[i])), model.config) }, // prettier-ignore
+    examples: lines.length,
+    close: () => undefined,
+  };
+}
+
+/** @throws InvalidArgumentError unless there is one source of examples, with keys that belong to it */
+function checkSource(data: ContrastiveConfig["data"]): void {
+  const given = (["train", "captions", "pack"] as const).filter((key) => data[key] !== undefined);
+  if (given.length !== 1) {
+    throw wrongArgument("data", "one of train, captions and pack", given.join(" and ") || "none");
+  }
+  const stray = (["pairsPerVideo", "sampling", "retrieval", "workers"] as const).find((key) => data[key] !== undefined);
+  if (data.pack === undefined && stray) {
+    throw wrongArgument(`data.${stray}`, "it beside data.pack alone", `it beside data.${given[0]}`);
+  }
+  if (data.features !== undefined && data.train === undefined && data.validation === undefined) {
+    throw wrongArgument("data.features", "it beside lines that name videos", `it beside data.${given[0]}`);
+  }
 }
 
 /**
@@ -66,18 +84,11 @@ export async function openContrastiveData(
 export async function readHeldOut(
   { data, seed = 0 }: ContrastiveConfig,
   model: VideoClip,
-  path: (name: string) => string,
+  { path }: RunContext,
 ): Promise<VideoTextPair[]> {
   if (data.validation === undefined) return [];
   const held = path(data.validation);
-  if (!existsSync(join(held, PACK_FILE))) {
-    const lines = await readPairs(held);
-    checkTokenizer(lines, model);
-    return lines.map(({ features, text }, i) => ({
-      video: readFeatures(features, i, model.config),
-      text: piecesOf(model, text),
-    }));
-  }
+  if (!existsSync(join(held, PACK_FILE))) return (await readLines(held, data, model, path)).map(pairOf(model));
   if (data.captions !== undefined) {
     const pairs = new CaptionPairs(held, model.config, { size: 1 });
     const all = pairs.all();
@@ -102,16 +113,24 @@ export async function readHeldOut(
   return pairsOf(batch, featureSize);
 }
 
-function checkTokenizer(lines: readonly PairLine[], model: VideoClip): void {
-  if (model.tokenizer || lines.every(({ text }) => typeof text !== "string")) return;
+/** Lines of pairs for a model, which has a tokenizer where they are sentences. */
+async function readLines(
+  file: string,
+  { features }: ContrastiveConfig["data"],
+  { config, tokenizer }: VideoClip,
+  path: RunContext["path"],
+): Promise<PairLine[]> {
+  const lines = await readPairs(file, config, features === undefined ? undefined : new FeatureFolder(path(features)));
+  if (tokenizer || lines.every(({ text }) => typeof text !== "string")) return lines;
   throw new InvalidArgumentError("model.tokenizer: texts are strings, so a tokenizer is needed", {
     argument: "model.tokenizer",
   });
 }
 
-const fail = (argument: string, expected: string, received: unknown) =>
-  new InvalidArgumentError(`${argument}: expected ${expected}, received ${String(received)}`, {
-    argument,
-    expected,
-    received,
+/** Reads the features of a line, and splits its text into word pieces. */
+const pairOf =
+  ({ tokenizer }: VideoClip) =>
+  ({ video, text }: PairLine): VideoTextPair => ({
+    video: video(),
+    text: typeof text === "string" ? pieceIds(tokenizer!, text) : text,
   });

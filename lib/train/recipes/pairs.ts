@@ -1,49 +1,88 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { lineError, readJsonLines } from "../../data/jsonl.js";
-import { readFeatures } from "../../models/videoclip_input.js";
-import type { VideoClip } from "../../models/videoclip.js";
-import { shuffledBatches } from "../batches.js";
-import { contrastiveBatch, type VideoTextPair } from "../tasks/contrastive.js";
-import type { TrainingData } from "../task.js";
+import { type FeatureFolder, readFeatureMatrix } from "../../data/feature_folder.js";
+import { Fields } from "../../data/fields.js";
+import { readJsonLines } from "../../data/jsonl.js";
+import { clipFeatures } from "../../models/clip_features.js";
+import { readFeatures, type VideoFeatures } from "../../models/videoclip_input.js";
+import type { VideoClipConfig } from "../../models/videoclip_config.js";
+import { npyShape } from "../../weights/read_npy.js";
 
-/** A line of a file of pairs: features `[T, featureSize]` of a video, and a text or the ids of its word pieces. */
+/** A line of a file of pairs: the features of a video, and a text or the ids of its word pieces. */
 export interface PairLine {
-  features: string;
-  text: string | number[];
+  /** Reads the features `[T, featureSize]`, of the seconds that the line names. */
+  video(): VideoFeatures;
+  text: string | readonly number[];
 }
 
 /**
- * Lines {"features": "video.npy", "text": "a sentence" or [ids]}, paths relative to the file. Features are read when they are
- * needed.
+ * Reads lines `{"features": "file.npy", "text": "a sentence" or [ids]}`, paths relative to the file, or lines
+ * `{"video": name, ...}` of a folder of features, as `videoclip data pack jsonl` takes them. `start` and `end` name the seconds
+ * of the video that the text is about; without them it is about all of it. Features are read when they are needed.
  * @throws DatasetError naming file, line and field
  */
-export async function readPairs(file: string): Promise<PairLine[]> {
+export async function readPairs(
+  file: string,
+  { featureSize }: Pick<VideoClipConfig, "featureSize">,
+  folder?: FeatureFolder,
+): Promise<PairLine[]> {
   const lines: PairLine[] = [];
-  for await (const { value, line } of readJsonLines(file)) {
-    const { features, text } = value;
-    if (typeof features !== "string")
-      throw lineError(file, line, `features: expected a path, received ${typeof features}`);
-    const ids = Array.isArray(text) && text.every((id) => Number.isInteger(id));
-    if (typeof text !== "string" && !ids) throw lineError(file, line, "text: expected a string or a list of ids");
-    const path = resolve(dirname(file), features);
-    if (!existsSync(path)) throw lineError(file, line, `features: there is no file ${path}`);
-    lines.push({ features: path, text: text as string | number[] });
+  for await (const line of readJsonLines(file)) {
+    const fields = new Fields(line);
+    const path = featuresOf(fields, dirname(file), folder);
+    const shape = npyShape(path);
+    if (shape.length !== 2 || shape[1] !== featureSize) {
+      throw fields.problem(`${path}: expected features [T, ${featureSize}], received [${shape.join(", ")}]`);
+    }
+    const seconds = secondsOf(fields, shape[0]);
+    const text = textOf(fields);
+    const index = lines.length;
+    lines.push({
+      text,
+      video: () => {
+        const { data, rows, width } = readFeatureMatrix(path);
+        const whole = readFeatures({ data, shape: [rows, width] }, index, { featureSize });
+        return seconds ? clipFeatures(whole, ...seconds) : whole;
+      },
+    });
   }
   return lines;
 }
 
-/** Word pieces of a text, without its ends. */
-export function piecesOf(model: VideoClip, text: string | readonly number[]): readonly number[] {
-  return typeof text === "string" ? model.tokenizer!.encode(text).ids.slice(1, -1) : text;
+/** The file with the features of a line. */
+function featuresOf(fields: Fields, base: string, folder: FeatureFolder | undefined): string {
+  if (fields.has("features")) {
+    const path = resolve(base, fields.string("features"));
+    if (existsSync(path)) return path;
+    throw fields.problem(`features: there is no file ${path}`);
+  }
+  if (!fields.has("video")) {
+    throw fields.error("features", "the path of a .npy file, or video, a name in the folder data.features");
+  }
+  const video = fields.string("video");
+  if (!folder) {
+    throw fields.problem(
+      `video: lines that name a video need data.features in the run file, the folder with its features; ` +
+        `or name the file itself: "features": "${video}.npy"`,
+    );
+  }
+  const path = folder.path(video);
+  if (path !== undefined) return path;
+  throw fields.problem(`video: ${folder.folder} has no features of ${video}`);
 }
 
-/** Batches of the pairs, in a new order every epoch. */
-export function pairData(model: VideoClip, lines: readonly PairLine[], size: number, seed: number): TrainingData {
-  const order = shuffledBatches(lines.length, size, seed);
-  const pair = (index: number): VideoTextPair => ({
-    video: readFeatures(lines[index].features, index, model.config),
-    text: piecesOf(model, lines[index].text),
-  });
-  return { batch: (index) => contrastiveBatch(order(index).map(pair), model.config) };
+/** The seconds that a line names, inside its features; a video may end within a second that has no features. */
+function secondsOf(fields: Fields, rows: number): [number, number] | undefined {
+  if (!fields.has("start") && !fields.has("end")) return undefined;
+  const [start, end] = [fields.number("start"), fields.number("end")];
+  if (start < 0 || start >= rows) throw fields.error("start", `0 to below ${rows}, the seconds of its features`);
+  if (end <= start || end > rows + 1) throw fields.error("end", `above start, at most ${rows}, the seconds of its features`); // prettier-ignore
+  return [start, end];
+}
+
+function textOf(fields: Fields): string | number[] {
+  const { text } = fields.record.value;
+  if (typeof text === "string" && text.trim() !== "") return text;
+  if (Array.isArray(text) && text.every((id) => Number.isInteger(id))) return text as number[];
+  throw fields.error("text", "a sentence or a list of ids");
 }

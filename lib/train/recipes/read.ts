@@ -1,101 +1,77 @@
 import { readFileSync } from "node:fs";
-import { distance } from "fastest-levenshtein";
-import { z } from "zod";
 import { InvalidArgumentError } from "../../errors.js";
+import { explain } from "./explain.js";
 import { type TrainConfig, trainConfig } from "./schema.js";
+
+/**
+ * Changes of a run file: `key=value` as `videoclip train --set` takes them (the value is JSON, or else a string), or an object of
+ * keys and values, of which `undefined` removes a key. Keys below others are written with dots: `schedule.rate`.
+ */
+export type RecipeChanges = readonly string[] | Readonly<Record<string, unknown>>;
 
 const failed = (argument: string, message: string) => new InvalidArgumentError(message, { argument });
 
 /**
- * Reads a run's configuration.
- * @param changes `key=value`, with dots for keys below others; the value is JSON, or else a string
- * @throws InvalidArgumentError that names the key, what was expected and, for an unknown one, the key it is closest to
+ * Reads a run file.
+ * @throws InvalidArgumentError that names the key, what was expected and received and, for an unknown key, the one it is closest to
  */
-export function readTrainConfig(path: string, changes: readonly string[] = []): TrainConfig {
+export function readRecipe(path: string, set: RecipeChanges = []): TrainConfig {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
     throw failed("config", `${path}: expected a JSON file (${(cause as Error).message})`);
   }
-  for (const change of changes) applyChange(value, change);
-  return checkTrainConfig(value, path);
+  applyChanges(value, set);
+  return checkRecipe(value, path);
 }
 
-/** @param name what to call it in errors */
-export function checkTrainConfig(value: unknown, name = "config"): TrainConfig {
+/**
+ * Checks a configuration. Its `$schema`, which is for editors, is left out of the result.
+ * @param name what to call it in errors
+ * @throws InvalidArgumentError as {@link readRecipe}
+ */
+export function checkRecipe(value: unknown, name = "config"): TrainConfig {
   const result = trainConfig.safeParse(value);
-  if (result.success) {
-    const { steps, epochs } = result.data;
-    if ((steps === undefined) !== (epochs === undefined)) return result.data;
-    throw failed(
-      "steps",
-      `${name}: steps: expected steps or epochs, received ${steps === undefined ? "neither" : "both"}`,
-    );
+  if (!result.success) throw failed("config", `${name}: ${explain(result.error.issues, value).join("; ")}`);
+  const { $schema: _, ...config } = result.data;
+  const { steps, epochs } = config;
+  if ((steps === undefined) !== (epochs === undefined)) return config as TrainConfig;
+  const received = steps === undefined ? "neither" : "both";
+  throw failed("steps", `${name}: steps: expected steps or epochs, received ${received}`);
+}
+
+/** Applies changes to a configuration in place. @throws InvalidArgumentError for a change that is not `key=value` */
+export function applyChanges(target: unknown, set: RecipeChanges): void {
+  if (!Array.isArray(set)) {
+    for (const [key, value] of Object.entries(set)) setKey(target, key, value, key);
+    return;
   }
-  const messages = result.error.issues.flatMap((issue) => describe(issue, value));
-  throw failed("config", `${name}: ${messages.join("; ")}`);
-}
-
-function describe(issue: z.core.$ZodIssue, value: unknown): string[] {
-  const at = issue.path.join(".");
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, issue.path, value));
-  if (issue.code === "invalid_union" && issue.errors.length > 0) {
-    return issue.errors.flatMap((errors) =>
-      errors.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, value)),
-    );
+  for (const change of set as readonly string[]) {
+    const at = change.indexOf("=");
+    if (at < 1) throw failed("set", `--set: expected key=value, received ${change}`);
+    setKey(target, change.slice(0, at), parsed(change.slice(at + 1)), change);
   }
-  return [`${at || "the file"}: ${issue.message.replace(/^Invalid input: /, "")}`];
 }
 
-/** The unknown key with the closest of those that may stand there. */
-function unknownKey(key: string, path: readonly PropertyKey[], value: unknown): string {
-  const known = keysAt(z.toJSONSchema(trainConfig) as Schema, [...path], value);
-  const name = [...path, key].join(".");
-  const closest = [...known].sort((a, b) => distance(key, a) - distance(key, b))[0];
-  const near = closest && distance(key, closest) <= Math.max(2, key.length / 3);
-  return `${name}: unknown key${near ? `; did you mean ${closest}?` : `, expected one of ${known.join(", ")}`}`;
-}
-
-interface Schema {
-  properties?: Record<string, Schema & { const?: unknown }>;
-  anyOf?: Schema[];
-  oneOf?: Schema[];
-  items?: Schema;
-}
-
-/** Keys of the objects that the schema allows at a path: of the alternative whose constants the value has. */
-function keysAt(schema: Schema, path: PropertyKey[], value: unknown): string[] {
-  const own = (value ?? {}) as Record<PropertyKey, unknown>;
-  const fits = ({ properties = {} }: Schema) =>
-    Object.entries(properties).every(([key, rule]) => rule.const === undefined || rule.const === own[key]);
-  const options = [schema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].filter(fits);
-  if (path.length === 0) return [...new Set(options.flatMap((option) => Object.keys(option.properties ?? {})))];
-  const [first, ...rest] = path;
-  return options.flatMap((option) => {
-    const next = typeof first === "number" ? option.items : option.properties?.[String(first)];
-    return next ? keysAt(next, rest, own[first]) : [];
-  });
-}
-
-/** Sets `a.b=value` in an object. */
-function applyChange(target: unknown, change: string): void {
-  const at = change.indexOf("=");
-  if (at < 1) throw failed("set", `--set: expected key=value, received ${change}`);
-  const path = change.slice(0, at).split(".");
-  const text = change.slice(at + 1);
-  let value: unknown = text;
+/** JSON where it is JSON, else the text itself. */
+function parsed(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    // a plain string
+    return text;
   }
+}
+
+/** Sets `a.b` of an object. @param change for errors */
+function setKey(target: unknown, key: string, value: unknown, change: string): void {
+  const path = key.split(".");
   let place = target as Record<string, unknown>;
-  for (const [i, key] of path.entries()) {
-    if (typeof place !== "object" || place === null || key === "__proto__" || key === "constructor") {
+  for (const [i, name] of path.entries()) {
+    if (typeof place !== "object" || place === null || name === "__proto__" || name === "constructor") {
       throw failed("set", `--set ${change}: ${path.slice(0, i).join(".")} is no object`);
     }
-    if (i === path.length - 1) place[key] = value;
-    else place = (place[key] ??= {}) as Record<string, unknown>;
+    if (i === path.length - 1) place[name] = value;
+    else place = (place[name] ??= {}) as Record<string, unknown>;
   }
 }

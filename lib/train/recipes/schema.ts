@@ -1,208 +1,181 @@
 import { z } from "zod";
+import { optional, path, positive, run, text } from "./schema_keys.js";
 
-const positive = z.number().int().positive();
-const share = z.number().min(0).lt(1);
-const updates = z.number().int().nonnegative();
-
-const groups = z
-  .array(
-    z.strictObject({
-      match: z.string(),
-      rate: z.number().nonnegative().optional(),
-      weightDecay: z.number().nonnegative().optional(),
-      frozen: z.boolean().optional(),
-    }),
-  )
-  .optional();
-const common = {
-  weightDecay: z.number().nonnegative().optional(),
-  groups,
-  /** Clip gradients to this norm of all of them. */
-  maxNorm: z.number().positive().optional(),
-};
-const adam = {
-  ...common,
-  beta1: share.optional(),
-  beta2: share.optional(),
-  eps: z.number().positive().optional(),
-};
-
-const optimizer = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("adam"), ...adam }),
-  z.strictObject({ kind: z.literal("adamw"), ...adam }),
-  z.strictObject({
-    kind: z.literal("sgd"),
-    ...common,
-    momentum: share.optional(),
-    nesterov: z.boolean().optional(),
-  }),
-]);
-
-const rate = z.number().nonnegative();
-const schedule = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("constant"), rate, warmup: updates.optional() }),
-  z.strictObject({ kind: z.literal("linear"), rate, warmup: updates.optional(), total: positive }),
-  z.strictObject({ kind: z.literal("cosine"), rate, warmup: updates.optional(), total: positive }),
-  z.strictObject({
-    kind: z.literal("polynomial"),
-    rate,
-    warmup: updates.optional(),
-    total: positive,
-    end: rate.optional(),
-    power: z.number().positive().optional(),
-  }),
-  z.strictObject({
-    kind: z.literal("noam"),
-    hidden: positive,
-    warmup: positive,
-    factor: z.number().positive().optional(),
-  }),
-]);
-
-const run = {
-  /** Folder of checkpoints and metrics. */
-  out: z.string(),
-  optimizer,
-  schedule,
-  /** How long: steps, or passes over the examples. */
-  steps: positive.optional(),
-  epochs: z.number().positive().optional(),
-  /** Examples of a batch. */
-  batch: positive,
-  accumulate: positive.optional(),
-  dropout: share.optional(),
-  seed: z.number().int().nonnegative().optional(),
-  saveEvery: positive.optional(),
-  keep: positive.optional(),
-  evaluateEvery: positive.optional(),
-  device: z.string().optional(),
-  threads: positive.optional(),
-  precision: z.enum(["f32", "tf32", "bf16", "f16"]).optional(),
-};
+const batch = positive.describe("Examples of a batch.");
+const checkpointing = optional(
+  z.boolean(),
+  "Activation checkpointing: blocks are computed again in the backward pass. Less memory, about a third more time.",
+  false,
+);
 
 /** Fields of a model's configuration are checked by the model. */
 const fields = z.record(z.string(), z.unknown());
 
-const model = z.strictObject({
-  /** A folder that VideoClip saved, or an MMPT checkpoint, to go on from. */
-  load: z.string().optional(),
-  preset: z.enum(["videoclip", "videoclip-light"]).optional(),
-  config: fields.optional(),
-  /** Hugging Face folder of the text model to begin with. */
-  textModel: z.string().optional(),
-  tokenizer: z.string().optional(),
-});
+const model = z
+  .strictObject({
+    load: optional(
+      path,
+      "A folder that VideoClip.save or a run wrote, or an MMPT checkpoint, to start from. Not beside `preset` and `textModel`.",
+    ),
+    preset: optional(
+      z.enum(["videoclip", "videoclip-light"]),
+      "Architecture of a new model: the released one, or X3D-S features and MobileBERT.",
+      "videoclip",
+    ),
+    config: optional(fields, "Fields of the model's configuration (VideoClipConfig) that replace the preset's or the loaded ones."), // prettier-ignore
+    textModel: optional(
+      path,
+      "Hugging Face folder of the text model that a new model starts from. Default: random values.",
+    ),
+    tokenizer: optional(path, "tokenizer.json, vocab.txt or a folder with one. Default: that of the model's folder."),
+  })
+  .describe("The model to train: one to start from, or the architecture of a new one.");
 
 const range = z.tuple([positive, positive]);
 
-/** Clip pairs of packed videos: see SamplerOptions and HardNegatives. */
-const packed = {
-  /** Folder of `videoclip data pack`. */
-  pack: z.string().optional(),
-  pairsPerVideo: positive.optional(),
-  sampling: z
-    .strictObject({
-      alignment: z.enum(["overlapped", "exact", "start"]).optional(),
-      textTokens: range.optional(),
-      videoSeconds: range.optional(),
-      textSeconds: positive.optional(),
-      quirks: z.array(z.enum(["lengthTo64", "seedAtEnd"])).optional(),
-    })
-    .optional(),
-  retrieval: z
-    .union([
-      z.literal(false),
-      z.strictObject({
-        candidates: positive.optional(),
-        embedding: z.enum(["clips", "first"]).optional(),
-        metric: z.enum(["l2", "dot"]).optional(),
-      }),
-    ])
-    .optional(),
-  workers: z.number().int().nonnegative().optional(),
-};
+const sampling = z.strictObject({
+  alignment: optional(
+    z.enum(["overlapped", "exact", "start"]),
+    "How the two clips of a pair lie: overlapping, with the same start and end, or both from the first caption on.",
+    "overlapped",
+  ),
+  textTokens: optional(range, "Fewest and most word pieces of a text. Default: 8 to what the model takes (61)."),
+  videoSeconds: optional(range, "Fewest and most seconds of a video clip. Default: 3 to what the model takes (32)."),
+  textSeconds: optional(positive, "Longest text clip in seconds.", 256),
+  quirks: optional(
+    z.array(z.enum(["lengthTo64", "seedAtEnd"])),
+    "Departures of the original code from the paper that are reproduced.",
+    [],
+  ),
+});
+
+const retrieval = z.union([
+  z.literal(false),
+  z.strictObject({
+    candidates: optional(
+      positive,
+      "Nearest videos that a batch of k videos is drawn from. Default: 2k; k is the paper's ablation.",
+    ),
+    embedding: optional(
+      z.enum(["clips", "first"]),
+      "What a video is embedded by: the clips drawn in the epoch, or its first seconds.",
+      "clips",
+    ),
+    metric: optional(z.enum(["l2", "dot"]), "Distance of two videos.", "l2"),
+  }),
+]);
+
+const contrastiveData = z
+  .strictObject({
+    train: optional(
+      path,
+      'File of lines {"features": "file.npy", "text": "..." or [ids]}, or {"video": name, ...} with `data.features`; ' +
+        "`start` and `end` select seconds.",
+    ),
+    captions: optional(path, "Folder of `videoclip data pack`: every caption with its own seconds is an example."),
+    pack: optional(path, "Folder of `videoclip data pack`: overlapping clip pairs are drawn from its videos."),
+    features: optional(path, "Folder with the features of the videos that lines of `train` and `validation` name."),
+    pairsPerVideo: optional(positive, "With `pack`: pairs that a batch has of each of its videos.", 16),
+    sampling: optional(sampling, "With `pack`: how clip pairs are drawn."),
+    retrieval: optional(
+      retrieval,
+      "With `pack`: batches of videos that are hard to tell apart (the paper's); false draws them at random. Default: {}.",
+    ),
+    workers: optional(
+      z.number().int().nonnegative(),
+      "With `pack`: threads that read and draw; results do not depend on them.",
+      0,
+    ),
+    validation: optional(
+      path,
+      "Held-out pairs to evaluate retrieval on: a file of lines as in `train`, or a pack. Default: no evaluation.",
+    ),
+  })
+  .describe("The examples: one of `train`, `captions` and `pack`.");
+
+const loss = z.strictObject({
+  kind: optional(
+    z.enum(["videoclip", "t2v", "v2t", "clip"]),
+    "VideoCLIP's symmetric InfoNCE, one of its directions, or CLIP's with cosines and a learned temperature.",
+    "videoclip",
+  ),
+  scale: optional(z.number().positive(), "Factor of the scores.", 1),
+});
 
 /** Long videos, one a step, in windows of what the model takes. */
 const longVideos = {
   ...run,
-  batch: z.literal(1).optional(),
+  batch: optional(z.literal(1), "One video is a batch; use `accumulate` for more.", 1),
   model,
-  checkpointing: z.boolean().optional(),
+  checkpointing,
 };
+const features = path.describe("Folder with the features of the videos, one .npy each.");
 
-/** What `videoclip train --config` reads. Paths are relative to the file. */
+/**
+ * What `videoclip train --config` reads. Paths are relative to the file. Every key has a description, from which the JSON schema
+ * and the table of docs/training.md are made.
+ */
 export const trainConfig = z.discriminatedUnion("task", [
   z.strictObject({
-    task: z.literal("contrastive"),
+    task: z.literal("contrastive").describe("Videos and texts that belong together: pre-training and retrieval."),
     ...run,
+    batch,
     model,
-    /** One of `train`, `captions` and `pack`. */
-    data: z.strictObject({
-      /** Lines {"features": "file.npy", "text": "..." or [ids]}. */
-      train: z.string().optional(),
-      /** A pack, each of whose captions is an example with its own seconds. */
-      captions: z.string().optional(),
-      ...packed,
-      /** Held-out pairs: lines as those of `train`, or a pack. */
-      validation: z.string().optional(),
-    }),
-    loss: z
+    data: contrastiveData,
+    loss: optional(loss, "The contrastive loss."),
+    checkpointing,
+    chunk: optional(
+      positive,
+      "Pairs of a batch that are encoded at once, for batches beyond memory; the loss is that of the whole batch. " +
+        "Default: the whole batch.",
+    ),
+  }),
+  z.strictObject({
+    task: z.literal("coin").describe("Step segmentation of COIN: a class for every second."),
+    ...longVideos,
+    data: z
       .strictObject({
-        /** VideoCLIP's InfoNCE, one of its directions alone, or CLIP's with cosines and a learned temperature. */
-        kind: z.enum(["videoclip", "t2v", "v2t", "clip"]).optional(),
-        scale: z.number().positive().optional(),
+        annotations: path.describe("COIN.json."),
+        features,
+        subset: optional(text("the name of a subset"), "Videos that are trained on.", "training"),
+        step: optional(positive, "Seconds between the starts of two windows of a video.", 8),
       })
-      .optional(),
-    /** Blocks are computed again in the backward pass, in place of being kept. */
-    checkpointing: z.boolean().optional(),
-    /** Pairs of a batch that are encoded at once, for batches beyond memory. */
-    chunk: positive.optional(),
+      .describe("COIN's annotations and features."),
   }),
   z.strictObject({
-    task: z.literal("coin"),
+    task: z.literal("crosstask").describe("Step localisation of CrossTask: where the named steps of a task are."),
     ...longVideos,
-    data: z.strictObject({
-      /** COIN.json */
-      annotations: z.string(),
-      features: z.string(),
-      /** Default: training. */
-      subset: z.string().optional(),
-      /** Seconds between two windows; default 8. */
-      step: positive.optional(),
-    }),
+    data: z
+      .strictObject({
+        tasks: path.describe("tasks_primary.txt."),
+        annotations: path.describe("Folder of {task}_{video}.csv."),
+        videos: optional(path, "List of the videos that are used (videos.csv). Default: all annotated ones."),
+        without: optional(path, "List of videos that are not used (videos_val.csv)."),
+        features,
+        perTask: optional(positive, "Videos of each task, drawn by the seed; the paper takes 30. Default: all."),
+        step: optional(positive, "Seconds between the starts of two windows of a video.", 16),
+      })
+      .describe("CrossTask's annotations and features."),
   }),
   z.strictObject({
-    task: z.literal("crosstask"),
-    ...longVideos,
-    data: z.strictObject({
-      /** tasks_primary.txt */
-      tasks: z.string(),
-      /** Folder of {task}_{video}.csv. */
-      annotations: z.string(),
-      /** Lists whose videos are taken (videos.csv), and those whose videos are not (videos_val.csv). Default: all annotated. */
-      videos: z.string().optional(),
-      without: z.string().optional(),
-      features: z.string(),
-      /** Videos of each task, drawn by the seed; the paper takes 30. Default: all. */
-      perTask: positive.optional(),
-      /** Seconds between two windows; default 16. */
-      step: positive.optional(),
-    }),
-  }),
-  z.strictObject({
-    task: z.literal("pretraining"),
+    task: z
+      .literal("pretraining")
+      .describe("Masked language model and next sentence of BERT or MobileBERT, from text."),
     ...run,
-    model: z.strictObject({
-      /** Fields of a Hugging Face config.json, or the path of one. */
-      config: z.union([z.string(), fields]),
-      tokenizer: z.string(),
-    }),
-    /** A text file: a sentence a line, an empty line between documents. */
-    data: z.strictObject({
-      train: z.string(),
-      length: positive.optional(),
-      rate: z.number().positive().max(1).optional(),
-    }),
+    batch,
+    model: z
+      .strictObject({
+        config: z.union([path, fields]).describe("Fields of a Hugging Face config.json, or the path of one."),
+        tokenizer: path.describe("tokenizer.json, vocab.txt or a folder with one."),
+      })
+      .describe("The text model to train from random values."),
+    data: z
+      .strictObject({
+        train: path.describe("A text file: a sentence a line, an empty line between documents."),
+        length: optional(positive, "Tokens of a row, [CLS] and [SEP] included. Default: 128, or what the model takes."),
+        rate: optional(z.number().positive().max(1), "Share of the tokens that are masked.", 0.15),
+      })
+      .describe("The text."),
   }),
 ]);
 
