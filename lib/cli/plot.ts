@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Command } from "commander";
 import { DatasetError, VideoClipError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import { readMetrics } from "../train/metrics.js";
 import { plotSvg } from "../train/plot.js";
 
@@ -19,9 +20,9 @@ export function plotCommand(): Command {
       const lines = readMetrics(file);
       if (lines.length === 0) throw new DatasetError("ERR_DATASET", `${file}: there are no steps to draw`, { file });
       const svg = plotSvg(lines);
-      writeFileSync(`${out}.svg`, svg);
+      writeDurably(`${out}.svg`, svg);
       process.stdout.write(`${out}.svg\n`);
-      writeFileSync(`${out}.png`, await toPng(svg));
+      writeDurably(`${out}.png`, await toPng(svg));
       process.stdout.write(`${out}.png\n`);
     });
 }

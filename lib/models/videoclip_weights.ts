@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { weightFile } from "../weights/folder.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
@@ -118,7 +119,5 @@ export function saveVideoClip(
     );
   }
   writeSafetensors(join(dir, WEIGHTS), tensors, { model: "videoclip" });
-  const temporary = join(dir, `${CONFIG}.${process.pid}.tmp`);
-  writeFileSync(temporary, `${JSON.stringify({ model: "videoclip", ...config }, null, 2)}\n`);
-  renameSync(temporary, join(dir, CONFIG));
+  writeDurably(join(dir, CONFIG), `${JSON.stringify({ model: "videoclip", ...config }, null, 2)}\n`);
 }

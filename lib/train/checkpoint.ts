@@ -1,18 +1,7 @@
-import {
-  existsSync,
-  mkdirSync,
-  openSync,
-  closeSync,
-  fsyncSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { VideoClipError } from "../errors.js";
-import { syncFolder } from "../features/store.js";
+import { moveDurably, writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
 import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
@@ -71,10 +60,8 @@ export class Checkpoints {
     mkdirSync(temporary);
     writeTensors(join(temporary, MODEL), store, model);
     writeTensors(join(temporary, OPTIMIZER), store, optimizer);
-    writeSynced(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
-    syncFolder(temporary);
-    renameSync(temporary, path);
-    syncFolder(this.folder);
+    writeDurably(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
+    moveDurably(temporary, path);
     this.#prune(state.best?.step);
   }
 
@@ -91,7 +78,7 @@ export class Checkpoints {
       if (step === best) continue;
       // renamed first: a folder that is half removed has no checkpoint's name
       const gone = `${this.path(step)}.tmp`;
-      renameSync(this.path(step), gone);
+      moveDurably(this.path(step), gone);
       rmSync(gone, { recursive: true });
     }
   }
@@ -126,12 +113,4 @@ function readState(path: string): TrainingState {
     expected: 1,
     received: state.format,
   });
-}
-
-/** Writes a file that is on disk when this returns. */
-export function writeSynced(path: string, text: string): void {
-  writeFileSync(path, text);
-  const fd = openSync(path, "r+");
-  fsyncSync(fd);
-  closeSync(fd);
 }
