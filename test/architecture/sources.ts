@@ -39,10 +39,7 @@ export function importsOf(source: ts.SourceFile, module: RegExp): string[] {
     if (!module.test((statement.moduleSpecifier as ts.StringLiteral).text)) return [];
     const { name: whole, namedBindings: bindings } = statement.importClause ?? {};
     if (whole || (bindings && ts.isNamespaceImport(bindings))) return ["*"];
-    return (
-      (bindings as ts.NamedImports | undefined)?.elements.elements.map(
-        ({ name, propertyName }) => (propertyName ?? name).text,
-      ) ?? []
-    );
+    const elements = (bindings as ts.NamedImports | undefined)?.elements ?? [];
+    return elements.map(({ name, propertyName }) => (propertyName ?? name).text);
   });
 }
