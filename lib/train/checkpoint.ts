@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { VideoClipError } from "../errors.js";
 import { moveDurably, writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
-import { openWeights, writeSafetensors } from "../weights/index.js";
-import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
+import { writeSafetensors } from "../weights/index.js";
+import { loadInto, type ParameterSink } from "../weights/load_into.js";
+import { type StoredTensor, stored } from "../weights/tensor.js";
 import type { LossScaleState } from "./loss_scale.js";
 import type { Parameter } from "./step_program.js";
 
@@ -88,21 +89,17 @@ export class Checkpoints {
 export function writeTensors(path: string, store: ParameterStore, parameters: Iterable<Parameter>): void {
   const tensors = [...parameters].map(({ key, shape }): [string, StoredTensor] => [
     key,
-    { dtype: "F32", shape: [...shape], read: () => new Uint8Array(store.get(key).buffer) },
+    stored(shape, () => store.get(key), "f32"),
   ]);
   writeSafetensors(path, new Map(tensors), { format: "pt" });
 }
 
-async function restore(path: string, store: ParameterStore): Promise<Parameter[]> {
-  const file = await openWeights(path);
-  try {
-    return [...file.tensors].map(([key, tensor]) => {
-      store.set(key, tensor.shape, toFloat32(tensor));
-      return { key, shape: tensor.shape };
-    });
-  } finally {
-    file.close();
-  }
+/** Puts every tensor of a file into a store: a checkpoint has what the run had. */
+async function restore(path: string, store: ParameterSink): Promise<Parameter[]> {
+  const { shapes } = await loadInto(store, path, {
+    shapes: (tensors) => new Map([...tensors].map(([key, { shape }]) => [key, shape])),
+  });
+  return [...shapes].map(([key, shape]) => ({ key, shape }));
 }
 
 function readState(path: string): TrainingState {

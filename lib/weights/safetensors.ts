@@ -32,7 +32,13 @@ export function readSafetensors(file: ByteFile): {
     const { dtype, shape, begin, end } = parseEntry(file, name, value);
     entries.push({ name, begin, end });
     const start = 8 + header + begin;
-    tensors.set(name, { dtype, shape, byte: start, read: () => file.read(start, end - begin) });
+    tensors.set(name, {
+      dtype,
+      shape,
+      byte: start,
+      read: () => file.read(start, end - begin),
+      readAsync: (signal) => file.readAsync(start, end - begin, signal),
+    });
   }
   let expected = 0;
   for (const { name, begin, end } of entries.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
