@@ -3,12 +3,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 
+let sources: ts.SourceFile[] | undefined;
+
 /** Every source of lib/ with its path from there, `/` between folders. */
-export function librarySources(): ts.SourceFile[] {
-  return readdirSync("lib", { recursive: true, encoding: "utf8" })
+export function librarySources(): readonly ts.SourceFile[] {
+  return (sources ??= readdirSync("lib", { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
     .sort()
-    .map((name) => parseSource(name.replaceAll("\\", "/"), readFileSync(join("lib", name), "utf8")));
+    .map((name) => parseSource(name.replaceAll("\\", "/"), readFileSync(join("lib", name), "utf8"))));
 }
 
 /** The syntax tree of a source. */
