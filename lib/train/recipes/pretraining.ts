@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { writeDurably } from "../../files.js";
 import { join } from "node:path";
 import { createDevice } from "../../device.js";
 import { DatasetError, InvalidArgumentError } from "../../errors.js";
@@ -60,7 +61,7 @@ export async function preparePretraining(config: PretrainingConfig, context: Run
     save: async (folder) => {
       mkdirSync(folder, { recursive: true });
       writeTensors(join(folder, "model.safetensors"), device.parameters, parameters);
-      writeFileSync(join(folder, "config.json"), `${JSON.stringify(fields, null, 2)}\n`);
+      writeDurably(join(folder, "config.json"), `${JSON.stringify(fields, null, 2)}\n`);
       tokenizer.save(folder);
     },
     dispose: () => device.dispose(),
