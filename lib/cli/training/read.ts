@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { InvalidArgumentError } from "../../errors.js";
+import { suggestion } from "../../suggest.js";
 import { type TrainConfig, trainConfig } from "./schema.js";
 
 const failed = (argument: string, message: string) => new InvalidArgumentError(message, { argument });
@@ -52,9 +52,7 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string[] {
 function unknownKey(key: string, path: readonly PropertyKey[], value: unknown): string {
   const known = keysAt(z.toJSONSchema(trainConfig) as Schema, [...path], value);
   const name = [...path, key].join(".");
-  const closest = [...known].sort((a, b) => distance(key, a) - distance(key, b))[0];
-  const near = closest && distance(key, closest) <= Math.max(2, key.length / 3);
-  return `${name}: unknown key${near ? `; did you mean ${closest}?` : `, expected one of ${known.join(", ")}`}`;
+  return `${name}: unknown key${suggestion(key, known)}`;
 }
 
 interface Schema {

@@ -1,4 +1,6 @@
 import { combined, scaled, summedTo, throughUnary } from "../gradients.js";
+import { checkOperand, misfit } from "../operands.js";
+import { oneOf } from "../rules.js";
 import {
   type Array64,
   defineOp,
@@ -6,11 +8,9 @@ import {
   elements,
   type GradientNode,
   sameShape,
-  shapeError,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
-import { storageType } from "./storage.js";
 
 /** In the order of native/cpp/ops/binary.h. */
 export const binaryKinds = ["add", "sub", "mul", "div", "max"] as const;
@@ -31,13 +31,15 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
   return Array.from({ length: rank }, (_, i) => {
     const p = a[a.length - rank + i] ?? 1;
     const q = b[b.length - rank + i] ?? 1;
-    if (p !== q && p !== 1 && q !== 1) throw shapeError("binary", `shapes that broadcast with [${a.join(", ")}]`, b);
+    if (p !== q && p !== 1 && q !== 1) throw misfit("binary", "b", `a shape that broadcasts with [${a.join(", ")}]`, b);
     return p === 1 ? q : p;
   });
 }
 
 function shape([a, b]: (TensorType | null)[]): TensorType[] {
-  return [{ shape: broadcast(a!.shape, b!.shape), dtype: storageType("binary", a, b) }];
+  const { dtype } = checkOperand("binary", "a", a, ["..."]);
+  checkOperand("binary", "b", b, ["..."], [dtype]);
+  return [{ shape: broadcast(a!.shape, b!.shape), dtype }];
 }
 
 function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): Array64[] {
@@ -79,6 +81,7 @@ function gradient({ inputs: [a, b], outputs: [y], attrs, outGrads: [dy], needs }
 /** y = f(a, b) with NumPy broadcasting. */
 export const binary = defineOp<{ kind: BinaryKind }>({
   name: "binary",
+  attributes: { kind: oneOf(binaryKinds) },
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,

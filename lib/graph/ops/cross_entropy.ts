@@ -1,7 +1,8 @@
-import { type Array64, defineOp, type GradientNode, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { checkFilled, checkOperand } from "../operands.js";
+import { type Attributes, integer, number } from "../rules.js";
+import { type Array64, defineOp, type GradientNode, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { crossEntropyGrad } from "./cross_entropy_grad.js";
-import { storageType } from "./storage.js";
 
 export interface CrossEntropyAttrs {
   /** Rows with this target do not count. PyTorch's is -100. */
@@ -10,17 +11,15 @@ export interface CrossEntropyAttrs {
   smoothing: number;
 }
 
+const rules: Attributes<CrossEntropyAttrs> = { ignoreIndex: integer(), smoothing: number(0, 1) };
+
 /** Checks the operands that the loss and its gradient share. @internal */
 export function checkCrossEntropy(op: string, [x, target, weight]: (TensorType | null)[]): TensorType {
-  const dtype = storageType(op, x);
-  const rows = x!.shape.slice(0, -1);
-  if (target?.dtype !== "i32" || !sameShape(target.shape, rows)) {
-    throw shapeError(op, `i32 target [${rows.join(", ")}]`, target?.shape ?? "none");
-  }
-  const C = x!.shape[x!.shape.length - 1];
-  if (weight && (!sameShape(weight.shape, [C]) || weight.dtype !== "f32")) {
-    throw shapeError(op, `f32 weight [${C}]`, weight.shape);
-  }
+  const { shape, dtype } = checkOperand(op, "x", x, ["...", "C"]);
+  const rows = shape.slice(0, -1);
+  checkFilled(op, "x", { shape: shape.slice(-1), dtype });
+  checkOperand(op, "target", target, rows, ["i32"]);
+  if (weight) checkOperand(op, "weight", weight, shape.slice(-1), ["f32"]);
   return { shape: rows, dtype };
 }
 
@@ -75,6 +74,7 @@ const row = (
 export const crossEntropy = defineOp<CrossEntropyAttrs>({
   name: "cross_entropy",
   operands: 3,
+  attributes: rules,
   shape: (inputs) => {
     const { shape } = checkCrossEntropy("cross_entropy", inputs);
     return [

@@ -1,11 +1,14 @@
 import type { OnnxEmitter } from "../onnx_emitter.js";
 import { throughUnary } from "../gradients.js";
+import { checkOperand } from "../operands.js";
+import { oneOf } from "../rules.js";
 import { defineOp, type Tensor } from "../tensor.js";
-import { storageType } from "./storage.js";
 
 /** In the order of native/cpp/ops/unary.h. */
 export const unaryKinds = ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "swish", "exp", "softplus"] as const;
 export type UnaryKind = (typeof unaryKinds)[number];
+/** What an op may do to its result. */
+export const activations = ["none", ...unaryKinds] as const;
 
 const sigmoid = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
 
@@ -78,7 +81,8 @@ export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tens
 /** y = f(x), element by element. */
 export const unary = defineOp<{ kind: UnaryKind }>({
   name: "unary",
-  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("unary", x) }],
+  attributes: { kind: oneOf(unaryKinds) },
+  shape: ([x]) => [checkOperand("unary", "x", x, ["..."])],
   encode: (a) => [unaryKinds.indexOf(a.kind)],
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
   gradient: ({ inputs: [x], attrs: { kind }, outGrads: [dy] }) => [throughUnary(kind, x!, dy!)],
