@@ -4,6 +4,7 @@ import { DatasetError } from "../errors.js";
 import type { FeatureSource } from "./feature_source.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** Features of one video: row-major `[rows, width]`, float32. */
 export interface Features {
@@ -53,7 +54,7 @@ export class FeatureFolder implements FeatureSource {
     const file = new ByteFile(path);
     try {
       const { shape, data } = readNpy(file);
-      if (shape.length !== 2 || !(data instanceof Float64Array)) {
+      if (shape.length !== 2 || !isArrayOf("Float64Array", data)) {
         throw new DatasetError(
           "ERR_DATASET",
           `${path}: expected numbers [rows, width], received [${shape.join(", ")}]`,
