@@ -1,0 +1,9 @@
+import type { DType } from "./graph/tensor.js";
+
+/** Values with their shape, dense and row-major. */
+export interface NDArray<T = Float32Array> {
+  data: T;
+  shape: readonly number[];
+  /** Default: f32, u8 and i32 by the kind of array; 16-bit values are float16. */
+  dtype?: DType | undefined;
+}
