@@ -181,3 +181,6 @@ export { sequenceClassification, spanSelection, tokenClassification } from "./tr
 export { translationBatch, type TranslationPair, translationTask } from "./train/tasks/translation.js";
 export { clipBatch, videoClassification } from "./train/tasks/video_classification.js";
 export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./train/trainer.js";
+export type { ModelTrainerOptions } from "./train/trainer_options.js";
+export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./train/model_task.js";
+export type { Example as TrainingExample, ExampleValue } from "./train/examples.js";

@@ -62,10 +62,20 @@ export class ParameterStore {
     this.version++;
   }
 
-  /** Id of a parameter; throws when it is missing or has another shape or dtype. */
-  id(key: string, shape: readonly number[], dtype: DType = "f32"): number {
+  /**
+   * Id of a parameter.
+   * @param layer that reads it, for the error
+   * @throws WeightsError when it is missing or has another shape or dtype
+   */
+  id(key: string, shape: readonly number[], dtype: DType = "f32", layer = ""): number {
     const entry = this.#entries.get(key);
-    if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
+    if (!entry) {
+      const of = layer ? ` of layer ${layer}` : "";
+      throw new WeightsError(
+        `parameter ${key}${of} is missing: set its values, load weights that have it, or call initializeParameters`,
+        { key, layer },
+      );
+    }
     if (entry.dtype !== dtype) {
       throw new WeightsError(`parameter ${key}: expected dtype ${dtype}, received ${entry.dtype}`, {
         key,

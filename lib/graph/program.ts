@@ -253,21 +253,26 @@ export function compile(graph: Graph, device: Device): Program {
   const derived = hoistParameters(graph);
   placeUpdates(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
-  const parameterId = (tensor: Tensor) =>
-    tensor.node.op === PARAMETER
-      ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype)
-      : ids.get(tensor);
+  const placed = (tensor: Tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : ids.get(tensor));
   const plan = planGraph(
     graph,
-    parameterId,
+    placed,
     (_, index) => ({ space: SPACE.output, id: index }),
-    (key, value) => device.parameters.id(key, value.shape, value.dtype),
+    (key, { shape, dtype }) => device.parameters.id(key, shape, dtype, layerOf(graph, key)),
   );
   const native = device.native((engine) =>
     engine.createProgram({ ...encode(graph, plan), tf32: device.precision === "tf32" }),
   );
   return new Program(device, graph, plan, derived, native);
 }
+
+/** The store's id of a parameter. @throws WeightsError, which names the layer, when the store does not hold it */
+const storedId = ({ parameters }: Device, { node, shape, dtype }: Tensor): number =>
+  parameters.id(node.attrs.key as string, shape, dtype, node.layer);
+
+/** The layer that a parameter belongs to. */
+const layerOf = ({ nodes }: Graph, key: string): string =>
+  nodes.find(({ op, attrs }) => op === PARAMETER && attrs.key === key)?.layer ?? "";
 
 function lowerToGpu(graph: Graph, device: Device): void {
   castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);
@@ -324,8 +329,7 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   sortGraph(graph);
   const plan = planGraph(
     graph,
-    (tensor) =>
-      tensor.node.op === PARAMETER ? store.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype) : undefined,
+    (tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : undefined),
     (_, index) => ({ space: SPACE.parameter, id: store.derived(stale[index].name, [], 0).id }),
   );
   const { id } = device.native((engine) => engine.createProgram({ ...encode(graph, plan), outputBytes: [] }));
