@@ -1,6 +1,6 @@
 // Runs the code blocks of a document in their order, in a fresh folder in which `videoclip` is installed.
 //   sh            bash -e, with `videoclip` on the path; npm installs and builds nothing (npm_shim.mjs)
-//   js, ts        as a module of its own; type-checked before, ts strictly; `continues`: appended to the block before
+//   js, ts        as a module of its own (CommonJS where it calls require); type-checked before, ts strictly; `continues`: appended to the block before
 //   json, jsonl   parsed; a file of a training run (it has a `task`) is checked against its schema
 //   norun         not executed: command lines of `videoclip` are parsed, js and ts are type-checked
 // An info string may name a file (`json run.json`): then the block is written to it. A named js or ts block that a later block
@@ -18,8 +18,8 @@ import { typeErrors } from "./type_check.js";
 
 /** Languages of blocks that are only read. */
 const PROSE = ["text", "cpp", "cuda", "cmake", "diff", "dockerfile", "html", "csv", "mermaid", "tree"];
-const EXTENSION: Record<string, string> = { js: ".mjs", cjs: ".cjs", ts: ".ts" };
-const LIMIT_MS = 240_000;
+const EXTENSION: Record<string, string> = { js: ".mjs", ts: ".ts" };
+const LIMIT_MS = 600_000;
 
 export interface Surroundings {
   /** The repository. */
@@ -107,7 +107,8 @@ function makeFolder(folder: string, document: MarkdownDocument, root: string): v
 /** Writes named blocks and programs to files; returns the programs. */
 function writeBlocks(blocks: readonly Block[], folder: string): Program[] {
   return blocks.flatMap((block, i) => {
-    const extension = EXTENSION[block.language];
+    const isCommonJs = /\brequire\(/.test(block.text) && !/^(import|export) /m.test(block.text);
+    const extension = block.language === "js" && isCommonJs ? ".cjs" : EXTENSION[block.language];
     if (block.file === undefined && !extension) return [];
     const path = join(folder, block.file ?? `block-${i + 1}${extension}`);
     mkdirSync(dirname(path), { recursive: true });
@@ -122,7 +123,6 @@ function execute(block: Block, program: Program | undefined, folder: string, aro
     case "sh":
       return run("bash", ["-e", "-o", "pipefail", "-c", block.text], folder, around);
     case "js":
-    case "cjs":
       return run(process.execPath, [program!.path], folder, around);
     case "ts":
       return run(process.execPath, ["--import", tsx(around.root), program!.path], folder, around);
