@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InvalidArgumentError, VideoClipError } from "../errors.js";
 import { classifyCommand } from "./classify.js";
@@ -14,12 +13,11 @@ import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
 import { searchCommand } from "./search.js";
 import { trainCommand } from "./train.js";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+import { VERSION } from "../version.js";
 
 const program = new Command("videoclip")
   .description("Video features with S3D, S3D-G and X3D, on native kernels")
-  .version(version)
+  .version(VERSION)
   .exitOverride()
   .showHelpAfterError("(run with --help for the options)");
 

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DisposedError, VideoError } from "../errors.js";
+import { assertNotBundled } from "../bundled.js";
 import { type FileFacts, videoError } from "./file.js";
 import type { Clip, OpenVideo, OpenVideoOptions, VideoInfo } from "./types.js";
 import type { WorkerMessage, WorkerRequest } from "./worker.js";
@@ -47,7 +46,10 @@ class NodeAvVideo implements OpenVideo {
     this.control[0] = clipsInFlight;
     const { preset, threads = 1, signal } = options;
     const request: WorkerRequest = { file, preset, threads, control: this.control };
-    this.worker = new Worker(workerUrl(), { workerData: request });
+    assertNotBundled();
+    this.worker = new Worker(new URL(/* webpackIgnore: true */ "./worker.js", import.meta.url), {
+      workerData: request,
+    });
     this.opened = new Promise((resolve, reject) => {
       this.worker.on("message", (message: WorkerMessage) => {
         this.receive(message);
@@ -132,7 +134,7 @@ class NodeAvVideo implements OpenVideo {
 
   private closedEarly(): Error | undefined {
     if (this.isDone || this.isClosed) return undefined;
-    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder stopped without a word");
+    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder ended unexpectedly");
   }
 }
 
@@ -142,10 +144,4 @@ export function missingNodeAv(reason: string): VideoError {
     "ERR_DECODER_MISSING",
     `node-av cannot be loaded (${reason}). Install it with:\n  npm install node-av`,
   );
-}
-
-function workerUrl(): URL {
-  const url = new URL("./worker.js", import.meta.url);
-  if (!existsSync(fileURLToPath(url))) throw new Error(`The decoder's worker file is missing: ${url.href}`);
-  return url;
 }
