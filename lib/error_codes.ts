@@ -24,6 +24,12 @@ export const ERROR_CODES = {
     cause: "The extraction that wrote the file failed numerically, or the file is damaged.",
     cure: "Extract the features of this video again. `details.file` names the file; the message gives row and column.",
   },
+  ERR_BUNDLED: {
+    class: "VideoClipError",
+    meaning: "The code of the package was copied into a bundle, away from its native addon and its workers.",
+    cause: "A bundler (esbuild, webpack, Rollup, Vite, Next.js) was not told to leave `videoclip` out.",
+    cure: "Mark `videoclip` as external; `docs/deployment.md` has a section for each bundler.",
+  },
   ERR_BUSY: {
     class: "VideoClipError",
     meaning: "The object is still in use by a call that has not ended.",

@@ -1,5 +1,6 @@
 import type { DeviceOptions, Precision } from "../device.js";
 import type { Preset } from "../video/types.js";
+import type { KeyMap } from "../weights/rename.js";
 import type { VideoModelName } from "./video_models.js";
 
 /** A frozen video encoder as bulk extraction sees it: u8 RGB clips in, one float32 row per clip out. */
@@ -27,6 +28,8 @@ export interface VideoEncoderOptions {
   model: VideoModelName;
   /** Path of a weight file. */
   weights?: string;
+  /** From the keys of the file to those of the model. Default: by the published layout that the file is recognised as. */
+  rename?: KeyMap | undefined;
   /** Use generated weights instead of a file (for trying things out). */
   randomWeights?: number;
   preset: Preset;

@@ -7,24 +7,30 @@ import { type Graph, input, sortGraph, trace } from "../graph/trace.js";
 import { preprocess } from "../nn/layers.js";
 import type { Preset } from "../video/types.js";
 import type { VideoEncoder, VideoEncoderOptions } from "./encoder.js";
-import { loadParameters, parametersOf } from "./parameters.js";
+import { type LoadedParameters, loadParameters, parametersOf } from "./parameters.js";
 import {
   OTHER_PARTS,
+  type OutputOptions,
   resolveOutput,
   VIDEO_MODELS,
   type VideoModelName,
   videoOutput,
-  type WeightsSource,
 } from "./video_models.js";
 
-function forward(model: VideoModelName, output: string, preset: Preset, n: number, source: WeightsSource): Graph {
+function forward(
+  model: VideoModelName,
+  output: string,
+  preset: Preset,
+  n: number,
+  average?: OutputOptions["average"],
+): Graph {
   const graph = trace(() => {
     const size = preset.crop;
     const frames = input("clips", [n, preset.frames, size, size, 3], "u8");
     const { cells } = VIDEO_MODELS[model];
     const { mean, std } = preset;
     const video = preprocess(frames, { top: 0, left: 0, height: size, width: size, mean, std, spaceToDepth: cells });
-    return { y: videoOutput(video, model, output, { cells, source }) };
+    return { y: videoOutput(video, model, output, { cells, average }) };
   });
   return sortGraph(graph); // without what other outputs need
 }
@@ -47,14 +53,10 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
     throw new InvalidArgumentError(`batch: expected 1 to 1024 or auto, received ${batch}`, { argument: "batch" });
   }
   const device = createDevice(options);
-  let hash: string;
-  let source: WeightsSource;
+  let loaded: LoadedParameters;
   try {
-    const needed = (published: WeightsSource) => {
-      source = published;
-      return parametersOf(forward(model, output, preset, 1, source));
-    };
-    hash = await loadParameters(device.parameters, needed, { ...options, ignored: OTHER_PARTS });
+    const needed = parametersOf(forward(model, output, preset, 1));
+    loaded = await loadParameters(device.parameters, needed, { ...options, ignored: OTHER_PARTS });
   } catch (error) {
     device.dispose();
     throw error;
@@ -68,7 +70,7 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
     // few sizes, so few programs: the next power of two, at most the batch; a row does not depend on the others
     const rows = Math.min(fits, 2 ** Math.ceil(Math.log2(n)));
     const program = programs.get(`${rows}`, () =>
-      compile(optimize(forward(model, output, preset, rows, source)), device),
+      compile(optimize(forward(model, output, preset, rows, loaded.published?.average)), device),
     );
     let input = clips;
     if (rows > n) {
@@ -88,7 +90,7 @@ export async function loadVideoEncoder(options: VideoEncoderOptions): Promise<Vi
       : `${device.name} (${device.isa}, ${device.precision}, ${device.threads} threads)`,
     precision: device.precision,
     preset,
-    weightsHash: hash,
+    weightsHash: loaded.hash,
     batch,
     async encode(clips, n, { signal } = {}) {
       if (n < 1 || n > batch || clips.length !== n * clipBytes) {

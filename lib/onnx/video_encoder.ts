@@ -3,7 +3,7 @@ import { permute } from "../graph/ops/index.js";
 import { applyOp, type Graph, input, sortGraph, trace } from "../graph/trace.js";
 import type { VideoEncoderOptions } from "../models/encoder.js";
 import { loadParameters, parametersOf } from "../models/parameters.js";
-import { OTHER_PARTS, resolveOutput, videoOutput } from "../models/video_models.js";
+import { OTHER_PARTS, type OutputOptions, resolveOutput, videoOutput } from "../models/video_models.js";
 import type { OnnxModel } from "./model.js";
 import { toOnnx } from "./to_onnx.js";
 
@@ -23,11 +23,14 @@ export interface VideoEncoderOnnxOptions extends Pick<
  */
 export function traceVideoEncoder(
   options: Omit<VideoEncoderOnnxOptions, "weights" | "randomWeights"> & {
-    /** Whose names the parameters have: `slowfast` for X3D weights of SlowFast. Default: as `loadVideoEncoder` without a file. */
+    /** X3D's `probabilities`: what is averaged over positions; SlowFast averages probabilities. Default: logits. */
+    average?: OutputOptions["average"];
+    /** @deprecated `slowfast` means `average: "probabilities"`; parameters have PyTorchVideo's names in any case. */
     source?: string;
   },
 ): Graph {
   const { model, preset, batch = 1, source } = options;
+  const average = options.average ?? (source === "slowfast" ? "probabilities" : undefined);
   const { output } = resolveOutput(model, options.output);
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024, received ${batch}`, { argument: "batch" });
@@ -35,7 +38,7 @@ export function traceVideoEncoder(
   const graph = trace(() => {
     const video = input("video", [batch, 3, preset.frames, preset.crop, preset.crop]);
     const [last] = applyOp(permute, [video], { order: [0, 2, 3, 4, 1] });
-    return { [output]: videoOutput(last, model, output, { source }) };
+    return { [output]: videoOutput(last, model, output, { average }) };
   });
   return sortGraph(graph); // without what other outputs need
 }
@@ -48,14 +51,11 @@ export function traceVideoEncoder(
 export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
   const { model, preset } = options;
   const { output } = resolveOutput(model, options.output);
-  let graph: Graph | undefined;
-  const needed = (source: string | undefined) => {
-    graph = traceVideoEncoder({ ...options, source });
-    return parametersOf(graph);
-  };
   const values = new Map<string, Float32Array>();
   const store = { set: (key: string, _shape: readonly number[], data: Float32Array) => void values.set(key, data) };
-  const weights = await loadParameters(store, needed, { ...options, ignored: OTHER_PARTS });
-  const metadata = { model, output, weights, preset: JSON.stringify(preset) };
-  return toOnnx(graph!, (key) => values.get(key)!, { name: model, metadata });
+  const needed = parametersOf(traceVideoEncoder(options));
+  const { hash, published } = await loadParameters(store, needed, { ...options, ignored: OTHER_PARTS });
+  const metadata = { model, output, weights: hash, preset: JSON.stringify(preset) };
+  const graph = traceVideoEncoder({ ...options, average: published?.average });
+  return toOnnx(graph, (key) => values.get(key)!, { name: model, metadata });
 }

@@ -1,24 +1,27 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { createDevice, type DeviceName } from "../../device.js";
+import { mkdirSync, readFileSync } from "node:fs";
+import { writeDurably } from "../../files.js";
+import { join } from "node:path";
+import { createDevice } from "../../device.js";
 import { DatasetError, InvalidArgumentError } from "../../errors.js";
 import { readTextFields, textConfig, type HuggingFaceConfig } from "../../models/text_config.js";
 import { Random } from "../../random.js";
+import { pieceIds } from "../../text/piece_ids.js";
 import { loadTokenizer, type WordPieceTokenizer } from "../../text/wordpiece.js";
-import { writeTensors } from "../../train/checkpoint.js";
-import { initializeParameters, parametersOfTask } from "../../train/initialize.js";
-import { Optimizer } from "../../train/optimizer.js";
-import { nextSentencePair } from "../../train/tasks/masked_language.js";
-import { pretrainingBatch, pretrainingTask } from "../../train/tasks/pretraining.js";
-import type { TrainingData } from "../../train/task.js";
-import type { PreparedRun } from "./run.js";
+import { writeTensors } from "../checkpoint.js";
+import { initializeParameters, parametersOfTask } from "../initialize.js";
+import { Optimizer } from "../optimizer.js";
+import { nextSentencePair } from "../tasks/masked_language.js";
+import { pretrainingBatch, pretrainingTask } from "../tasks/pretraining.js";
+import type { TrainingData } from "../task.js";
+import { deviceOf } from "./open_model.js";
+import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { PretrainingConfig } from "./schema.js";
 
 const PAIRS = 1; // stream of the draws
 
 /** Model and data of a pre-training of BERT or MobileBERT from scratch. */
-export async function preparePretraining(config: PretrainingConfig, file: string): Promise<PreparedRun> {
-  const path = (name: string) => resolve(dirname(file), name);
+export async function preparePretraining(config: PretrainingConfig, context: RunContext): Promise<PreparedRun> {
+  const { path } = context;
   const given = config.model.config;
   const tokenizer = loadTokenizer(path(config.model.tokenizer));
   const fields = {
@@ -46,11 +49,7 @@ export async function preparePretraining(config: PretrainingConfig, file: string
   };
   const task = pretrainingTask(text);
   const parameters = parametersOfTask(task, await data.batch(0), new Optimizer(config.optimizer));
-  const device = createDevice({
-    ...(config.device === undefined ? {} : { device: config.device as DeviceName }),
-    ...(config.threads === undefined ? {} : { threads: config.threads }),
-    ...(config.precision === undefined ? {} : { precision: config.precision }),
-  });
+  const device = createDevice(deviceOf(config, context));
   initializeParameters(device.parameters, parameters, seed);
   return {
     device,
@@ -59,11 +58,10 @@ export async function preparePretraining(config: PretrainingConfig, file: string
     optimizer: config.optimizer,
     parameters: parameters.map(({ shape }) => shape),
     examples: documents.reduce((sum, document) => sum + document.length, 0),
-    save: async () => {
-      const folder = join(path(config.out), "model");
+    save: async (folder) => {
       mkdirSync(folder, { recursive: true });
       writeTensors(join(folder, "model.safetensors"), device.parameters, parameters);
-      writeFileSync(join(folder, "config.json"), `${JSON.stringify(fields, null, 2)}\n`);
+      writeDurably(join(folder, "config.json"), `${JSON.stringify(fields, null, 2)}\n`);
       tokenizer.save(folder);
     },
     dispose: () => device.dispose(),
@@ -78,7 +76,7 @@ function readDocuments(file: string, tokenizer: WordPieceTokenizer): number[][][
       document
         .split(/\r?\n/)
         .filter((line) => line.trim() !== "")
-        .map((line) => [...tokenizer.encode(line).ids].slice(1, -1)),
+        .map((line) => pieceIds(tokenizer, line)),
     )
     .filter((sentences) => sentences.length > 0);
   if (documents.length >= 2 && documents.some((sentences) => sentences.length >= 2)) return documents;
