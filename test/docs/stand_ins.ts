@@ -52,14 +52,17 @@ export class StandIns {
     const names = new Set(
       [...text.matchAll(/[\w@.~/-]+/g)].map(([name]) => name.replace(/^\.\//, "").replace(/\.$/, "")),
     );
+    const videos = new Set(
+      [...names].filter((name) => VIDEO.test(name)).map((name) => basename(name).replace(VIDEO, "")),
+    );
     const writesFeatures = /(--out|out:) ['"]?features\b/.test(text);
     for (const name of names) {
       if (name.startsWith("/") || name.startsWith("node_modules/") || name.includes("//")) continue;
       const last = /[^/]*\/?$/.exec(name)![0];
       if (VIDEO.test(name)) await this.#video(join(folder, name));
       else if (last === "videos/") await this.#videosOf(name, names, folder);
-      else if (/^features\/[\w-]+\.npy$/.test(name) && !writesFeatures)
-        place(await this.find("features.npy"), join(folder, name)); // prettier-ignore
+      else if (/^features\/[\w-]+\.npy$/.test(name) && !videos.has(basename(name, ".npy")))
+        place(await this.find("features.npy"), join(folder, name));
       else if (last === "submission.jsonl") this.#submission(join(folder, name));
       else if (MAKERS.some(([pattern]) => pattern.test(last))) place(await this.find(last), join(folder, name));
       else if (this.#dataset(last)) {
