@@ -1,6 +1,7 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
-import { DisposedError, DTypeError, InvalidArgumentError, nativeError } from "../errors.js";
+import { DisposedError, DTypeError, InvalidArgumentError } from "../errors.js";
+import { nativeError } from "../native_error.js";
 import { chooseBf16 } from "./passes/choose_bf16.js";
 import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
@@ -204,14 +205,19 @@ async function runNative(
   signal?: AbortSignal,
 ): Promise<(ArrayBuffer | null)[]> {
   const { job, promise } = device.native((engine) => engine.run(id, inputs, scalars, profile, outputs));
-  const abort = () => device.engine.cancel(job);
+  const abort = () => {
+    if (!device.disposed) device.engine.cancel(job);
+  };
   signal?.addEventListener("abort", abort, { once: true });
+  device.running.add(job);
   try {
     return await promise;
   } catch (cause) {
     signal?.throwIfAborted();
+    if (device.disposed) throw new DisposedError("This device");
     throw nativeError(cause);
   } finally {
+    device.running.delete(job);
     signal?.removeEventListener("abort", abort);
   }
 }

@@ -1,4 +1,4 @@
-import type { DeviceName, Precision } from "../device.js";
+import type { DeviceOptions, Precision } from "../device.js";
 import type { Preset } from "../video/types.js";
 import type { VideoModelName } from "./video_models.js";
 
@@ -35,7 +35,7 @@ export interface VideoEncoderOptions {
    * default), `conv_5` (432), `logits` (400), `probabilities` (400, averaged over positions as the weights' publisher does).
    */
   output?: string;
-  device?: DeviceName;
+  device?: DeviceOptions["device"];
   /** Arithmetic of convolutions: `f32`, or `bf16` where the processor has it. Default `f32`. */
   precision?: Precision;
   threads?: number;
@@ -63,6 +63,6 @@ export interface S3DTextEncoderOptions {
   vocabulary: string | readonly string[];
   /** Words of a sentence that count. Default 16, as the checkpoint was trained. */
   words?: number;
-  device?: DeviceName;
+  device?: DeviceOptions["device"];
   threads?: number;
 }

@@ -134,7 +134,7 @@ class NodeAvVideo implements OpenVideo {
 
   private closedEarly(): Error | undefined {
     if (this.isDone || this.isClosed) return undefined;
-    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder stopped without a word");
+    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder ended unexpectedly");
   }
 }
 
