@@ -130,7 +130,9 @@ try {
     if (good) passed++;
     else failed++;
     const text = result === "works" || result === "FAIL" ? result : "prints the documented sentence";
-    process.stdout.write(`${good ? "ok  " : "FAIL"} ${name.padEnd(44)} ${text} (${(milliseconds / 1000).toFixed(1)} s)\n`);
+    process.stdout.write(
+      `${good ? "ok  " : "FAIL"} ${name.padEnd(44)} ${text} (${(milliseconds / 1000).toFixed(1)} s)\n`,
+    );
     if (!good) process.stdout.write(`expected ${expected}, received:\n${output}\n`);
   }
 } finally {

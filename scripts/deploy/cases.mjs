@@ -11,7 +11,9 @@ const node = (...args) => ["node", ...args];
 
 /** The list; `doors` are the programs that load every entry of the package's exports. */
 export function makeCases(doors) {
-  const permission = process.allowedNodeEnvironmentFlags.has("--permission") ? "--permission" : "--experimental-permission";
+  const permission = process.allowedNodeEnvironmentFlags.has("--permission")
+    ? "--permission"
+    : "--experimental-permission";
   return [
     { name: "Node.js, import", run: node("conv.mjs"), expected: "works" },
     { name: "Node.js, require", run: node("conv.cjs"), expected: "works" },
