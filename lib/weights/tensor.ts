@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { WeightsError } from "../errors.js";
-import { floatToHalf, halfValues } from "../half_floats.js";
+import { floatToHalf } from "../half_floats.js";
 
 /** Element types of weight files, in the names of safetensors, with their size in bytes. */
 export const STORED_BYTES = {
