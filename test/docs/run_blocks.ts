@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { checkTrainConfig } from "../../dist/cli/training/read.js";
+import { checkRecipe } from "../../dist/train/recipes/read.js";
 import { complaintAbout } from "./command_tree.js";
 import type { Block, MarkdownDocument } from "./markdown.js";
 import { makeShims, recordCommands } from "./shims.js";
@@ -155,7 +155,7 @@ function run(command: string, args: string[], cwd: string, { root, temporary }: 
 function complaintAboutJson(text: string): string | undefined {
   try {
     const value = JSON.parse(text) as unknown;
-    if (typeof value === "object" && value !== null && "task" in value) checkTrainConfig(value);
+    if (typeof value === "object" && value !== null && "task" in value) checkRecipe(value);
     return undefined;
   } catch (error) {
     return (error as Error).message;
