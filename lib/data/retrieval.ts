@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { topK } from "../ops.js";
 import { Random } from "../random.js";
-import { floatToHalf, halfToFloat, halfValues } from "../weights/tensor.js";
+import { floatToHalf, halfToFloat, halfValues } from "../half_floats.js";
 
 export interface RetrievalOptions {
   /** Batches of the epoch; default: as many as there are videos / `size`. */

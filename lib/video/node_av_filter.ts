@@ -1,4 +1,5 @@
 import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
+import { VideoError } from "../errors.js";
 
 interface TimeBase {
   num: number;
@@ -46,7 +47,7 @@ export class FrameFilter {
   /** One RGB frame for one input frame, `[H, W, 3]` without padding between rows. */
   toRgb(frame: Frame): Uint8Array {
     for (const out of this.push(frame)) return packRows(out);
-    throw new Error("the pixel filter gave no frame");
+    throw new VideoError("ERR_VIDEO_CORRUPT", "the pixel filter gave no frame");
   }
 
   free(): void {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { VideoError } from "../errors.js";
+import { type ErrorCode, VideoError } from "../errors.js";
 import type { FileFacts } from "./file.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
 import { withResolvers } from "./with_resolvers.js";
@@ -18,7 +18,7 @@ export type WorkerMessage =
   | { type: "info"; info: VideoInfo }
   | { type: "clip"; clip: Clip; info: VideoInfo }
   | { type: "end"; info: VideoInfo }
-  | { type: "error"; code: string; message: string; file?: string; time?: number };
+  | { type: "error"; code: ErrorCode; message: string; file?: string; time?: number };
 
 const request = workerData as WorkerRequest;
 const { control } = request;
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
 
 main().catch((error: Error) => {
   if (error instanceof VideoError) {
-    const { file, time } = error.details;
+    const { file = request.file.path, time } = error.details;
     post({ type: "error", code: error.code, message: error.message, file, time });
     return;
   }

@@ -1,6 +1,7 @@
 import { inflateRawSync } from "node:zlib";
 import type { ByteFile } from "./tensor.js";
-import { countElements, halfToFloat } from "./tensor.js";
+import { halfToFloat } from "../half_floats.js";
+import { countElements } from "./tensor.js";
 import { readZip } from "./zip.js";
 
 /** An array of a .npy file: numbers as float64 (64-bit integers are rounded), or strings. */

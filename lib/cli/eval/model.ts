@@ -5,7 +5,8 @@ import { type Report, reportPage } from "../../eval/report.js";
 import { writeDurably } from "../../files.js";
 import { VideoClip } from "../../models/videoclip.js";
 import { type FeatureFlags, openFeatures, withFeatures } from "../features.js";
-import { interruptible, plainProgress, positive } from "../options.js";
+import { interruptible } from "../interrupt.js";
+import { plainProgress, positive } from "../options.js";
 
 export interface ReportFlags {
   html?: string;
