@@ -53,13 +53,23 @@ function randomFactor(key: string): number {
   return /(conv_2c\.bn2|conv_b0\.bn1|conv_b[12]_b\.bn2|conv_b3_b\.bn1)\.weight$/.test(key) ? 2 : 1;
 }
 
+/**
+ * Puts generated parameters into a device's store, for trying things out and for tests.
+ * @returns `random:SEED`
+ */
+export function setRandomParameters(store: Pick<ParameterStore, "set">, shapes: ParameterShapes, seed: number): string {
+  const salt = `random/${seed}/`;
+  for (const [key, shape] of shapes) store.set(key, shape, hashParameter(salt, key, shape, randomFactor(key)));
+  return `random:${seed}`;
+}
+
 /** Where parameters come from and what else may be in that file. */
 export interface ParameterSource {
   model: string;
   /** Path of a weight file. */
-  weights?: string;
+  weights?: string | undefined;
   /** Use generated weights instead of a file. */
-  randomWeights?: number;
+  randomWeights?: number | undefined;
   /** Keys of the published file that belong to other parts of the model. */
   ignored: RegExp;
 }
@@ -76,10 +86,7 @@ export async function loadParameters(
   { model, weights, randomWeights, ignored }: ParameterSource,
 ): Promise<string> {
   if (randomWeights !== undefined) {
-    const salt = `random/${randomWeights}/`;
-    const shapes = typeof needed === "function" ? needed(undefined) : needed;
-    for (const [key, shape] of shapes) store.set(key, shape, hashParameter(salt, key, shape, randomFactor(key)));
-    return `random:${randomWeights}`;
+    return setRandomParameters(store, typeof needed === "function" ? needed(undefined) : needed, randomWeights);
   }
   if (!weights) {
     throw new InvalidArgumentError(

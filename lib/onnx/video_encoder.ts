@@ -1,19 +1,20 @@
 import { InvalidArgumentError } from "../errors.js";
 import { permute } from "../graph/ops/index.js";
 import { applyOp, type Graph, input, sortGraph, trace } from "../graph/trace.js";
-import type { VideoEncoderOptions } from "../models/encoder.js";
 import { loadParameters, parametersOf } from "../models/parameters.js";
+import type { LoadVideoEncoderOptions } from "../models/video_encoder.js";
+import { presetOf, videoModelOf } from "../models/video_model_of.js";
 import { OTHER_PARTS, resolveOutput, videoOutput } from "../models/video_models.js";
 import type { OnnxModel } from "./model.js";
 import { toOnnx } from "./to_onnx.js";
 
 /** What `traceVideoEncoder` and `videoEncoderToOnnx` take: a video encoder without a device. */
 export interface VideoEncoderOnnxOptions extends Pick<
-  VideoEncoderOptions,
+  LoadVideoEncoderOptions,
   "model" | "preset" | "output" | "weights" | "randomWeights"
 > {
   /** Clips that the model takes at once. Default 1. */
-  batch?: number;
+  batch?: number | undefined;
 }
 
 /**
@@ -23,12 +24,12 @@ export interface VideoEncoderOnnxOptions extends Pick<
  */
 export function traceVideoEncoder(
   options: Omit<VideoEncoderOnnxOptions, "weights" | "randomWeights"> & {
-    /** Whose names the parameters have: `slowfast` for X3D weights of SlowFast. Default: as `loadVideoEncoder` without a file. */
-    source?: string;
+    /** Whose names the parameters have: `slowfast` for X3D weights of SlowFast. Default: as `VideoEncoder.random`. */
+    source?: string | undefined;
   },
 ): Graph {
-  const { model, preset, batch = 1, source } = options;
-  const { output } = resolveOutput(model, options.output);
+  const { batch = 1, source } = options;
+  const { model, output, preset } = chosen(options);
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024, received ${batch}`, { argument: "batch" });
   }
@@ -46,8 +47,7 @@ export function traceVideoEncoder(
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; ShapeError
  */
 export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
-  const { model, preset } = options;
-  const { output } = resolveOutput(model, options.output);
+  const { model, output, preset, weights: own } = chosen(options);
   let graph: Graph | undefined;
   const needed = (source: string | undefined) => {
     graph = traceVideoEncoder({ ...options, source });
@@ -55,7 +55,16 @@ export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Prom
   };
   const values = new Map<string, Float32Array>();
   const store = { set: (key: string, _shape: readonly number[], data: Float32Array) => void values.set(key, data) };
-  const weights = await loadParameters(store, needed, { ...options, ignored: OTHER_PARTS });
+  const { weights: path = own, randomWeights } = options;
+  const source = { model, weights: path, randomWeights, ignored: OTHER_PARTS };
+  const weights = await loadParameters(store, needed, source);
   const metadata = { model, output, weights, preset: JSON.stringify(preset) };
   return toOnnx(graph!, (key) => values.get(key)!, { name: model, metadata });
+}
+
+/** The network, its output and how clips are made for it. @throws InvalidArgumentError */
+function chosen(options: Pick<VideoEncoderOnnxOptions, "model" | "output" | "preset">) {
+  const choice = videoModelOf(options.model);
+  const { output } = resolveOutput(choice.model, options.output ?? choice.output);
+  return { model: choice.model, output, preset: presetOf(choice, options.preset), weights: choice.weights };
 }
