@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { loadAddon, type NativeEngine } from "./binding.js";
-import { DeviceError, DisposedError, InvalidArgumentError, nativeError } from "./errors.js";
+import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
 import { ParameterStore } from "./graph/parameter_store.js";
+import { nativeError } from "./native_error.js";
 
 /**
  * On a CPU, arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
@@ -130,7 +131,7 @@ export class Device {
 
   /**
    * Bytes of an open file as memory that runs read in place, filled from the file when it is used. CPU only.
-   * @throws VideoClipError `ERR_RUN` where files cannot be mapped
+   * @throws DeviceError `ERR_UNSUPPORTED` where files cannot be mapped
    * @internal
    */
   map(file: number, offset: number, bytes: number): ArrayBuffer {

@@ -5,7 +5,8 @@ import { readFeatureFile, readFeatureFolders } from "../features/feature_folder.
 import { videoClipTextSide } from "../features/text_side.js";
 import { zeroShotClassify } from "../features/zero_shot.js";
 import { VideoClip } from "../models/videoclip.js";
-import { interruptible, positive } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { positive } from "./options.js";
 
 interface Flags {
   model: string;

@@ -9,7 +9,8 @@ import { loadTokenizer } from "../text/wordpiece.js";
 import { type FeatureFlags, openFeatures, withFeatures } from "./features.js";
 import { collect } from "./classify.js";
 import { table } from "./eval/index.js";
-import { interruptible, positive, whole } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { positive, whole } from "./options.js";
 
 /** What both commands take. */
 interface DataFlags extends FeatureFlags {

@@ -8,7 +8,8 @@ import { readFeatureFolders } from "../features/feature_folder.js";
 import { VideoClip } from "../models/videoclip.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { collect, readTexts } from "./classify.js";
-import { interruptible, number, positive } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { number, positive } from "./options.js";
 
 interface Flags {
   model: string;

@@ -6,6 +6,7 @@ import { VIDEO_MODEL_NAMES } from "../models/video_models.js";
 import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
+import { interruptible } from "./interrupt.js";
 import { number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 
@@ -95,27 +96,25 @@ async function runExtract(inputs: string[], flags: Flags): Promise<void> {
   const overrides = { fps, frames, stride, size };
   const preset = flags.preset === undefined ? overrides : resolvePreset(flags.preset, overrides);
   const encoder = await VideoEncoder.load({ ...flags, preset });
-  const abort = new AbortController();
-  const interrupt = () => abort.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const reporter = new ProgressReporter(flags);
   try {
-    const summary = await extractToFolder(inputs, {
-      ...flags,
-      encoder,
-      signal: abort.signal,
-      onProgress: (progress) => reporter.update(progress),
-      onEvent: (event) => reporter.event(event),
+    await interruptible("finished videos are saved, go on with --resume", async (signal) => {
+      try {
+        const summary = await extractToFolder(inputs, {
+          ...flags,
+          encoder,
+          signal,
+          onProgress: (progress) => reporter.update(progress),
+          onEvent: (event) => reporter.event(event),
+        });
+        reporter.finish(summary);
+        if (summary.failures > 0) process.exitCode = 1;
+      } catch (error) {
+        reporter.stop(); // before anything else is written
+        throw error;
+      }
     });
-    reporter.finish(summary);
-    if (summary.failures > 0) process.exitCode = 1;
-  } catch (error) {
-    reporter.stop();
-    if (!abort.signal.aborted) throw error;
-    process.stderr.write("videoclip: interrupted; finished videos are saved, go on with --resume\n");
-    process.exitCode = 130;
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     encoder.dispose();
   }
 }

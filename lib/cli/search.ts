@@ -6,7 +6,8 @@ import { searchText } from "../features/search_text.js";
 import type { DecoderName } from "../video/types.js";
 import { clock } from "../features/html.js";
 import { searchPage } from "../features/search_page.js";
-import { interruptible, positive } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { positive } from "./options.js";
 
 interface Flags {
   index: string;

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
+import { onInterrupt } from "./interrupt.js";
 import { plainProgress } from "./options.js";
 import { describeRun, makeTrainer, prepareRun, stepsOf } from "./training/run.js";
 import { readTrainConfig } from "./training/read.js";
@@ -49,25 +50,25 @@ async function runTrain(flags: Flags): Promise<void> {
   const run = await prepareRun(config, file, ({ stage, ...progress }) => {
     if (stage === "embed") embedding(progress);
   });
-  const abort = new AbortController();
-  const stop = () => abort.abort(new Error("interrupted"));
   try {
     if (flags.dryRun) {
       process.stdout.write(`${JSON.stringify(describeRun(config, run), null, 2)}\n`);
       return;
     }
     const trainer = makeTrainer(config, file, run, flags.resume ?? false);
-    process.once("SIGINT", stop).once("SIGTERM", stop);
     const report = new Report(flags, stepsOf(config, run));
-    for await (const event of trainer.run({ signal: abort.signal })) report.step(event);
-    await run.save();
-    if (!flags.quiet) process.stderr.write(`model: ${resolve(dirname(file), config.out)}/model\n`);
-  } catch (error) {
-    if (!abort.signal.aborted || error !== abort.signal.reason) throw error;
-    if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
-    process.exitCode = 130;
+    await onInterrupt(
+      async (signal) => {
+        for await (const event of trainer.run({ signal })) report.step(event);
+        await run.save();
+        if (!flags.quiet) process.stderr.write(`model: ${resolve(dirname(file), config.out)}/model\n`);
+      },
+      (error, signal) => {
+        if (error !== signal.reason) throw error; // such as a checkpoint that could not be written
+        if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
+      },
+    );
   } finally {
-    process.off("SIGINT", stop).off("SIGTERM", stop);
     run.dispose();
   }
 }

@@ -1,16 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
 import { DatasetError } from "../errors.js";
-import type { FeatureSource } from "./feature_source.js";
+import type { Features, FeatureSource } from "./feature_source.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
-
-/** Features of one video: row-major `[rows, width]`, float32. */
-export interface Features {
-  rows: number;
-  width: number;
-  data: Float32Array;
-}
 
 /**
  * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` writes, or the

@@ -2,7 +2,13 @@ import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { linear } from "../ops.js";
 import { openWeights } from "../weights/index.js";
 import { toFloat32 } from "../weights/tensor.js";
-import type { Features } from "./feature_folder.js";
+
+/** Features of one video: row-major `[rows, width]`, float32. */
+export interface Features {
+  rows: number;
+  width: number;
+  data: Float32Array;
+}
 
 /** Where the features of videos come from: a folder of them, or videos that are decoded. */
 export interface FeatureSource {

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { VideoClipError } from "../errors.js";
+import { DatasetError } from "../errors.js";
 import { PackedDataset } from "./packed_dataset.js";
 import { makePairBatch, type PairBatch, type PairBatchOptions } from "./pair_batch.js";
 import { Skips } from "./skips.js";
@@ -60,7 +60,7 @@ export class PairLoader {
     if (this.#waiting.size === 0) for (const worker of this.#workers) worker.unref();
     try {
       for (const { reason, where } of reply.skipped) this.skips.add(reason, where);
-      if ("error" in reply) throw new VideoClipError("ERR_DATASET", reply.error);
+      if ("error" in reply) throw new DatasetError("ERR_DATASET", reply.error);
       request?.resolve(reply.batch);
     } catch (error) {
       request?.reject(error);

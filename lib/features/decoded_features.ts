@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
-import type { Features } from "../data/feature_folder.js";
-import type { FeatureSource } from "../data/feature_source.js";
+import type { Features, FeatureSource } from "../data/feature_source.js";
 import { DatasetError } from "../errors.js";
 import type { Rows } from "../models/encode_clips.js";
 import type { VideoModelConfig } from "../models/videoclip_config.js";

@@ -1,6 +1,7 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
-import { DisposedError, DTypeError, InvalidArgumentError, nativeError } from "../errors.js";
+import { DisposedError, DTypeError, InvalidArgumentError } from "../errors.js";
+import { nativeError } from "../native_error.js";
 import { chooseBf16 } from "./passes/choose_bf16.js";
 import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";

@@ -157,7 +157,7 @@ class NodeAvVideo implements OpenVideo {
 
   private closedEarly(): Error | undefined {
     if (this.isDone || this.isClosed) return undefined;
-    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder stopped without a word");
+    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder ended unexpectedly");
   }
 }
 
@@ -171,6 +171,8 @@ export function missingNodeAv(reason: string): VideoError {
 
 function workerUrl(): URL {
   const url = new URL("./worker.js", import.meta.url);
-  if (!existsSync(fileURLToPath(url))) throw new Error(`The decoder's worker file is missing: ${url.href}`);
+  if (!existsSync(fileURLToPath(url))) {
+    throw new VideoError("ERR_DECODER_MISSING", `The decoder's worker file is missing: ${url.href}`);
+  }
   return url;
 }

@@ -175,7 +175,7 @@ class Decoding {
       for (const clip of this.clips.push(write, copies)) yield { info: { ...this.info }, clip };
       return;
     }
-    throw new Error("the pixel filter gave no frame");
+    throw videoError("ERR_VIDEO_CORRUPT", this.file.path, "the pixel filter gave no frame");
   }
 
   private *finish(): Generator<DecodeStep> {

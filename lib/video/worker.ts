@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { VideoError } from "../errors.js";
+import { type ErrorCode, VideoError } from "../errors.js";
 import { clipBytes } from "./clip_memory.js";
 import type { FileFacts } from "./file.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
@@ -28,7 +28,7 @@ export type WorkerMessage =
   /** `frames` is the number of the given memory that the clip lies in, or the clip's own memory. */
   | { type: "clip"; clip: Omit<Clip, "frames">; frames: Uint8Array | number; info: VideoInfo }
   | { type: "end"; info: VideoInfo }
-  | { type: "error"; code: string; message: string; file?: string; time?: number };
+  | { type: "error"; code: ErrorCode; message: string; file?: string; time?: number };
 
 const request = workerData as WorkerRequest;
 const { control } = request;
@@ -85,7 +85,7 @@ async function main(): Promise<void> {
 main().catch((error: Error) => {
   if (error === closed) return;
   if (error instanceof VideoError) {
-    const { file, time } = error.details;
+    const { file = request.file.path, time } = error.details;
     post({ type: "error", code: error.code, message: error.message, file, time });
     return;
   }

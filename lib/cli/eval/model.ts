@@ -5,7 +5,8 @@ import type { PredictOptions } from "../../eval/predict/options.js";
 import { type Report, reportPage } from "../../eval/report.js";
 import { VideoClip } from "../../models/videoclip.js";
 import { type FeatureFlags, openFeatures, withFeatures } from "../features.js";
-import { interruptible, plainProgress, positive } from "../options.js";
+import { interruptible } from "../interrupt.js";
+import { plainProgress, positive } from "../options.js";
 
 export interface ReportFlags {
   html?: string;

@@ -10,15 +10,8 @@ import {
   type TensorType,
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
+import type { AttentionAttrs } from "./attention_attrs.js";
 import { attentionGrad } from "./attention_grad.js";
-
-export interface AttentionAttrs {
-  heads: number;
-  /** Multiplies the scores: usually 1 / sqrt(head size). */
-  scale: number;
-  /** Query i only sees keys j <= i + Sk - Sq: those up to its own place when the last query stands at the last key. */
-  causal: boolean;
-}
 
 function shape([q, k, v, mask]: (TensorType | null)[], { heads }: AttentionAttrs): TensorType[] {
   if (q?.shape.length !== 3 || !isFloat(q.dtype) || q.shape[2] % heads) {

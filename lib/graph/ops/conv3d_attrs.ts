@@ -1,4 +1,4 @@
-import type { UnaryKind } from "./unary.js";
+import type { UnaryKind } from "./unary_kinds.js";
 
 export type Triple = readonly [number, number, number];
 

@@ -1,6 +1,6 @@
 import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
 import { type Array64, denseStrides, elements, shapeError, type Tensor, type TensorType } from "../tensor.js";
-import type { Triple } from "./conv3d.js";
+import type { Triple } from "./conv3d_attrs.js";
 import { storageType } from "./storage.js";
 
 /** What max and average pooling share. */
@@ -11,6 +11,18 @@ export interface PoolAttrs {
   high: Triple;
   /** Round the output size up; a last window that would start beyond the input and its low padding is dropped (PyTorch). */
   ceil: boolean;
+}
+
+/** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
+export interface AvgPoolAttrs extends PoolAttrs {
+  /** Whether padding counts in the number of positions that the sum is divided by. */
+  countIncludePad: boolean;
+}
+
+/** Maximum over windows of x `[N, T, H, W, C]`. */
+export interface MaxPoolAttrs extends PoolAttrs {
+  /** `-inf`: padding never wins (PyTorch). `zero`: explicit zeros take part (S3D-G's TensorFlow padding). */
+  padding: "-inf" | "zero";
 }
 
 /** @param padded whether the padding belongs to the input, as with an explicit zero padding before the pool */

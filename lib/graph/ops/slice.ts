@@ -1,6 +1,4 @@
 import { defineOp, denseStrides, elements, isFloat, shapeError } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { pad } from "./pad.js";
 
 export interface SliceAttrs {
   start: readonly number[];
@@ -28,9 +26,9 @@ export const slice = defineOp<SliceAttrs>({
     });
     return [{ shape: a.size, data }];
   },
-  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }) => {
-    if (!isFloat(x!.dtype)) return [null];
-    return applyOp(pad, [dy], { low: a.start, high: x!.shape.map((n, i) => n - a.start[i] - a.size[i]) });
+  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }, g) => {
+    const high = x!.shape.map((n, i) => n - a.start[i] - a.size[i]);
+    return [isFloat(x!.dtype) ? g.pad(dy!, a.start, high) : null];
   },
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);
