@@ -41,8 +41,13 @@ export interface InstructionTime {
   ms: number;
 }
 
-/** Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. */
-export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array | number | number[]>;
+type InputArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
+
+/**
+ * Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. An input may be a list of arrays
+ * that lie behind each other; what they leave of it is zeros.
+ */
+export type ProgramInputs = Record<string, InputArray | readonly InputArray[] | number | number[]>;
 
 /**
  * Values that a program gives, dense and row-major, each in the typed array of its dtype. `run` takes its own output type
@@ -83,8 +88,9 @@ export class Program {
   }
 
   /**
-   * Runs off the event loop. Inputs are copied before it returns, but those from `device.allocate`, which are read in
-   * place: leave them alone until the run has ended. @returns the outputs by name
+   * Runs off the event loop. Inputs are copied before it returns, but for two kinds, which are to be left alone until the run
+   * has ended: arrays from `device.allocate` are read in place, and arrays of a list that lie in a `SharedArrayBuffer` are
+   * copied by the engine's thread. @returns the outputs by name
    */
   async run<O extends ProgramOutputs = Record<string, Float32Array>>(
     inputs: ProgramInputs,
@@ -116,7 +122,7 @@ export class Program {
     const store = this.device.parameters;
     if (this.#derived.length > 0 && this.#madeAt !== store.version) {
       const version = store.version;
-      views = views.map((view) => view.slice()); // they may change while the weights are being made
+      views = views.map(copied); // they may change while the weights are being made
       await makeDerived(this.device, this.#derived);
       this.#madeAt = version;
       options.signal?.throwIfAborted();
@@ -153,7 +159,7 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   let at = 0;
   for (const [name, tensor] of scalars) {
     const value = values[name];
-    const list = typeof value === "number" ? [value] : value;
+    const list = typeof value === "number" ? [value] : (value as number[] | undefined);
     const size = elements(tensor.shape);
     if (list?.length !== size) {
       throw new InvalidArgumentError(
@@ -167,17 +173,31 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   return packed;
 }
 
-function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
+type InputViews = InputArray | readonly InputArray[];
+
+const isShared = (array: InputArray): boolean => array.buffer instanceof SharedArrayBuffer;
+
+const copied = (input: InputViews): InputViews =>
+  ArrayBuffer.isView(input) ? input.slice() : input.map((part) => (isShared(part) ? part : part.slice()));
+
+function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined): InputViews {
   const kind = ARRAY[tensor.dtype];
-  if (!(value instanceof kind) || value.length !== elements(tensor.shape)) {
-    const received = ArrayBuffer.isView(value) ? `${value.constructor.name} of ${value.length}` : (value ?? "nothing");
-    throw new InvalidArgumentError(
-      `input ${name}: expected a ${kind.name} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}], received ${received}`,
-      { argument: name, expected: tensor.shape, received },
-    );
-  }
-  return value;
+  const size = elements(tensor.shape);
+  if (value instanceof kind && value.length === size) return value;
+  const list = Array.isArray(value) ? (value as unknown as readonly InputArray[]) : undefined;
+  const fits = list?.every((part) => part instanceof kind) && list.reduce((sum, part) => sum + part.length, 0) <= size;
+  if (list && fits) return list;
+  const received = list ? `a list of ${list.map(describeInput).join(", ")}` : describeInput(value);
+  throw new InvalidArgumentError(
+    `input ${name}: expected a ${kind.name} of ${size} values [${tensor.shape.join(", ")}], received ${received}`,
+    { argument: name, expected: tensor.shape, received },
+  );
 }
+
+const describeInput = (value: unknown): string =>
+  ArrayBuffer.isView(value)
+    ? `${value.constructor.name} of ${(value as Uint8Array).length}`
+    : String(value ?? "nothing");
 
 function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOutputs[string]): void {
   const kind = tensor && ARRAY[tensor.dtype];
@@ -192,7 +212,7 @@ function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOut
 }
 
 interface NativeRun {
-  inputs: ArrayBufferView[];
+  inputs: readonly InputViews[];
   scalars: Float32Array;
   outputs: (ArrayBufferView | null)[];
   profile: boolean;
