@@ -32,9 +32,10 @@ export interface NativeEngine {
   map(file: number, offset: number, bytes: number): ArrayBuffer;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
+  /** An input is an array, or a list of them; see `Program.run` for when they are read. */
   run(
     id: number,
-    inputs: ArrayBufferView[],
+    inputs: readonly (ArrayBufferView | readonly ArrayBufferView[])[],
     scalars: Float32Array,
     profile: boolean,
     outputs: (ArrayBufferView | null)[],

@@ -49,8 +49,13 @@ export interface InstructionTime {
   ms: number;
 }
 
-/** Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. */
-export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array | number | number[]>;
+type InputArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
+
+/**
+ * Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. An input may be a list of arrays
+ * that lie behind each other; what they leave of it is zeros.
+ */
+export type ProgramInputs = Record<string, InputArray | readonly InputArray[] | number | number[]>;
 
 /**
  * Values that a program gives, dense and row-major, each in the typed array of its dtype. `run` takes its own output type
@@ -91,8 +96,9 @@ export class Program {
   }
 
   /**
-   * Runs off the event loop. Inputs are copied before it returns, but those from `device.allocate`, which are read in
-   * place: leave them alone until the run has ended. @returns the outputs by name
+   * Runs off the event loop. Inputs are copied before it returns, but for two kinds, which are to be left alone until the run
+   * has ended: arrays from `device.allocate` are read in place, and arrays of a list that lie in a `SharedArrayBuffer` are
+   * copied by the engine's thread. @returns the outputs by name
    */
   async run<O extends ProgramOutputs = Record<string, Float32Array>>(
     inputs: ProgramInputs,
@@ -124,7 +130,7 @@ export class Program {
     const store = this.device.parameters;
     if (this.#derived.length > 0 && this.#madeAt !== store.version) {
       const version = store.version;
-      views = views.map((view) => view.slice()); // they may change while the weights are being made
+      views = views.map(copied); // they may change while the weights are being made
       await makeDerived(this.device, this.#derived);
       this.#madeAt = version;
       options.signal?.throwIfAborted();
@@ -162,7 +168,7 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   let at = 0;
   for (const [name, tensor] of scalars) {
     const value = values[name];
-    const list = typeof value === "number" ? [value] : value;
+    const list = typeof value === "number" ? [value] : (value as number[] | undefined);
     const size = elements(tensor.shape);
     if (list?.length !== size) {
       throw new InvalidArgumentError(
@@ -176,22 +182,38 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   return packed;
 }
 
-function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
-  if (!holds(value, tensor)) {
-    const expected = `a ${KINDS[tensor.dtype][0]} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}]`;
-    throw new InvalidArgumentError(`input ${name}: expected ${expected}, received ${describeValue(value)}`, {
-      argument: name,
-      expected: tensor.shape,
-      received: value,
-    });
-  }
-  return value;
+type InputViews = InputArray | readonly InputArray[];
+
+const isShared = (array: InputArray): boolean => array.buffer instanceof SharedArrayBuffer;
+
+const copied = (input: InputViews): InputViews =>
+  ArrayBuffer.isView(input) ? input.slice() : input.map((part) => (isShared(part) ? part : part.slice()));
+
+function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined): InputViews {
+  if (holds(value, tensor)) return value;
+  if (Array.isArray(value) && fits(value, tensor)) return value as unknown as readonly InputArray[];
+  const expected = `a ${KINDS[tensor.dtype][0]} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}]`;
+  throw new InvalidArgumentError(`input ${name}: expected ${expected}, received ${describeValue(value)}`, {
+    argument: name,
+    expected: tensor.shape,
+    received: value,
+  });
 }
 
 /** Whether a value is a typed array of the tensor's dtype and size. */
 function holds(value: unknown, { dtype, shape }: Tensor): value is ProgramOutputs[string] {
+  return isOfDtype(value, dtype) && arrayLength(value) === elements(shape);
+}
+
+/** Whether arrays are of the tensor's dtype and are not more than it holds. */
+function fits(list: readonly unknown[], { dtype, shape }: Tensor): boolean {
+  const sizes = list.map((part) => (isOfDtype(part, dtype) ? arrayLength(part) : Number.NaN));
+  return sizes.reduce((sum, size) => sum + size, 0) <= elements(shape);
+}
+
+function isOfDtype(value: unknown, dtype: DType): value is ProgramOutputs[string] {
   const kind = arrayKind(value);
-  return kind !== undefined && KINDS[dtype].includes(kind) && arrayLength(value as object) === elements(shape);
+  return kind !== undefined && KINDS[dtype].includes(kind);
 }
 
 /** Fills an array with these bytes, whatever its elements are. */
@@ -210,7 +232,7 @@ function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOut
 }
 
 interface NativeRun {
-  inputs: ArrayBufferView[];
+  inputs: readonly InputViews[];
   scalars: Float32Array;
   outputs: (ArrayBufferView | null)[];
   results: boolean[];
