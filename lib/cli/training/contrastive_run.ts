@@ -107,7 +107,7 @@ function evaluationOf(config: ContrastiveConfig, model: VideoClip, held: readonl
       const text = await model.embedText(held.map((pair) => pair.text));
       const rows = [text.rows, video.rows].map((x) => (config.loss?.kind === "clip" ? unitRows(x, width) : x));
       if (config.loss?.kind === "v2t") rows.reverse();
-      const scores = await model.similarity(rows[0], rows[1]);
+      const { data: scores } = await model.similarity(rows[0], rows[1]);
       const { intervals: _, ...metrics } = retrievalMetrics(scores, [held.length, held.length]);
       return metrics as Record<string, number>;
     },
