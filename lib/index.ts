@@ -34,7 +34,14 @@ export {
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
-export { openTextSide, type OpenTextSideOptions, type TextSide, videoClipTextSide } from "./features/text_side.js";
+export {
+  type EmbeddedTexts,
+  openTextSide,
+  type OpenTextSideOptions,
+  type TextRows,
+  type TextSide,
+  videoClipTextSide,
+} from "./features/text_side.js";
 export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./features/zero_shot.js";
@@ -52,13 +59,20 @@ export {
 export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
 export type { VideoModelName } from "./models/video_models.js";
-export { loadS3DTextEncoder, type S3DTextEncoderOptions } from "./models/s3d_text.js";
+export {
+  loadS3DTextEncoder,
+  type LoadS3DTextOptions,
+  S3DTextEncoder,
+  type S3DTextEncoderOptions,
+  type S3DTextOptions,
+} from "./models/s3d_text.js";
 export type { Answer, AnswerOptions } from "./models/question_answering.js";
 export { type HuggingFaceConfig, type TextConfig, textConfig } from "./models/text_config.js";
 export {
   type EncodeTextOptions,
   type LabelScore,
   loadTextModel,
+  type RandomTextModelOptions,
   TextModel,
   type TextModelOptions,
   type TokenLabel,

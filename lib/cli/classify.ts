@@ -62,7 +62,7 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
   try {
     const text = videoClipTextSide(model, path, tokenizer);
     for (const file of files) {
-      const videos = await model.embedVideo(readFeatureFile(file), { longVideos: "window", signal });
+      const videos = await model.encodeVideo(readFeatureFile(file), { longVideos: "window", signal });
       const [scores] = await zeroShotClassify(videos, labels, { text, templates, signal });
       const best = scores.slice(0, flags.top);
       process.stdout.write(

@@ -69,10 +69,10 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
     const counts = { texts: texts.length, rows: 0 };
     const file = (name: string) => new EmbeddingFile(out, name, model.config.hiddenSize, saveDtype);
     if (texts.length > 0) {
-      const { rows, truncated } = await model.embedText(texts, { signal });
+      const { data, truncated } = await model.encodeText(texts, { signal });
       const cut = new Set(truncated);
       const target = file("text");
-      target.add(rows, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
+      target.add(data, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
       target.finish();
     }
     if (features) {

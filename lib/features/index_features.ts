@@ -11,12 +11,12 @@ import type { TextSide } from "./text_side.js";
 export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
   out: string;
   /** Default `f16`. */
-  dtype?: RowDType;
-  /** What embeds texts into the space of the rows; its description is kept in the index. */
-  text?: TextSide;
+  dtype?: RowDType | undefined;
+  /** What encodes texts into the space of the rows; its description is kept in the index. */
+  text?: TextSide | undefined;
   /** Embed and index videos again that are there already. Default: leave them alone. */
-  replace?: boolean;
-  onProgress?: (progress: { videos: number; rows: number; total: number }) => void;
+  replace?: boolean | undefined;
+  onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
 }
 
 export interface IndexFeaturesSummary {

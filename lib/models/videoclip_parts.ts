@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
-import { loadTokenizer, WordPieceTokenizer } from "../text/wordpiece.js";
+import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { convertWeights } from "../weights/inspect.js";
 import { VIDEO_MODEL_FILE } from "./video_model_of.js";
 import type { VideoClipConfig } from "./videoclip_config.js";
@@ -36,7 +36,7 @@ export function openParts(config: VideoClipConfig, options: VideoClipOptions, fo
 }
 
 function openTokenizer(path: string, config: VideoClipConfig): WordPieceTokenizer {
-  const tokenizer = loadTokenizer(path);
+  const tokenizer = WordPieceTokenizer.load(path);
   const { vocabularySize, clsId, sepId, padId } = config;
   const [expected, received] = [
     [clsId, sepId, padId],

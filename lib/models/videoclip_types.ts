@@ -1,23 +1,25 @@
 import type { DeviceOptions } from "../device.js";
 import type { DecoderName } from "../video/types.js";
+import type { Rows } from "./encode_clips.js";
 import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 
-/** Splits texts into word pieces; `ids` begin with [CLS] and end with [SEP]. */
+/** Splits texts into word pieces. */
 export interface VideoClipTokenizer {
-  encode(text: string): { ids: readonly number[] };
+  /** Ids of a text's word pieces; between [CLS] and [SEP] unless `specialTokens` is false (one that ignores this is taken too). */
+  encode(text: string, options?: { specialTokens?: boolean | undefined }): { ids: readonly number[] };
 }
 
 export interface VideoClipOptions extends DeviceOptions {
   /** Fields that go before those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
   config?: Partial<VideoClipConfig> | undefined;
   /**
-   * What `embedText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
+   * What `encodeText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
    * Default: that of the model's folder, where it has one.
    */
   tokenizer?: VideoClipTokenizer | string | undefined;
   /**
-   * Weight file of the config's `videoModel`, needed by `embedVideo` for video files. Default: `video_model.safetensors` in the
+   * Weight file of the config's `videoModel`, needed by `encodeVideo` for video files. Default: `video_model.safetensors` in the
    * model's folder, where there is one.
    */
   videoWeights?: string | undefined;
@@ -62,23 +64,30 @@ export interface EmbedVideoOptions extends EmbedOptions {
   onProgress?: ((progress: { videos: number; total: number; features: number }) => void) | undefined;
 }
 
-export interface VideoEmbeddings {
-  /** f32 `[videos, dim]`. Not normalised: similarity is the raw dot product. */
-  rows: Float32Array;
-  dim: number;
-  /** What each pass of the encoder saw, and its embedding `[windows, dim]`. */
+/** A row for each video: f32 `[videos, dim]`. Not normalised: similarity is the raw dot product. */
+export interface VideoEmbeddings extends Rows {
+  /** What each pass of the encoder saw. */
   windows: VideoWindow[];
-  windowRows: Float32Array;
+  /** Its embeddings, f32 `[windows, dim]`. */
+  windowData: Float32Array;
   /** For each video f32 `[T, dim]`: a token for every feature that was used. Where asked for. */
   tokens?: Float32Array[];
+  /** @deprecated `data` */
+  rows: Float32Array;
+  /** @deprecated `shape[1]` */
+  dim: number;
+  /** @deprecated `windowData` */
+  windowRows: Float32Array;
 }
 
-export interface TextEmbeddings {
-  /** f32 `[texts, dim]`. */
-  rows: Float32Array;
-  dim: number;
-  /** Texts that lost word pieces beyond `maxTextLength`. */
+/** A row for each text: f32 `[texts, dim]`. */
+export interface TextEmbeddings extends Rows {
+  /** Texts that lost word pieces beyond `maxTextLength`, by index. */
   truncated: number[];
   /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
   tokens?: Float32Array[];
+  /** @deprecated `data` */
+  rows: Float32Array;
+  /** @deprecated `shape[1]` */
+  dim: number;
 }

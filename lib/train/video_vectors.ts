@@ -69,15 +69,15 @@ export async function embedPairs(
   signal?: AbortSignal,
 ): Promise<{ video: Float32Array; text: Float32Array }> {
   const pairs = pairsOf(batch, model.config.featureSize);
-  const video = await model.embedVideo(
+  const video = await model.encodeVideo(
     pairs.map((pair) => pair.video),
     { signal },
   );
-  const text = await model.embedText(
+  const text = await model.encodeText(
     pairs.map((pair) => pair.text),
     { signal },
   );
-  return { video: video.rows, text: text.rows };
+  return { video: video.data, text: text.data };
 }
 
 /** The rows of a batch, each with its features `[seconds, width]` and word pieces. */
