@@ -124,6 +124,7 @@ export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";
 export { type OnnxOptions, toOnnx } from "./onnx/to_onnx.js";
 export { traceVideoEncoder, type VideoEncoderOnnxOptions, videoEncoderToOnnx } from "./onnx/video_encoder.js";
+export { videoClipToOnnx, type VideoClipOnnxOptions, type VideoClipTower } from "./onnx/videoclip.js";
 export { openVideo } from "./video/index.js";
 export { stillAt, type StillOptions } from "./video/still.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
