@@ -1,3 +1,4 @@
+import { constants } from "node:buffer";
 import { totalmem } from "node:os";
 import { OutOfMemoryError } from "./errors.js";
 
@@ -8,19 +9,21 @@ function memoryLimit(): number {
 }
 
 /**
- * Refuses what cannot fit into memory. The system may grant more than there is and end the process when it is used.
+ * Refuses what cannot fit into memory. The system may grant more than there is, and end the process when it is used.
+ * @param arrays bytes of each array that JavaScript shall see
+ * @param others bytes beside these
  * @throws OutOfMemoryError
  */
-export function checkMemory(what: string, bytes: number): void {
+export function checkMemory(what: string, arrays: readonly number[], others = 0): void {
   const limit = memoryLimit();
-  if (bytes <= limit) return;
-  throw new OutOfMemoryError(
-    `${what}: ${gigabytes(bytes)} GB are needed, more than the ${gigabytes(limit)} GB there are`,
-    {
-      expected: limit,
-      received: bytes,
-    },
-  );
+  const sum = arrays.reduce((a, b) => a + b, others);
+  if (sum > limit) throw tooLarge(what, sum, `more than the ${gigabytes(limit)} GB there are`, limit);
+  const largest = Math.max(0, ...arrays);
+  const most = constants.MAX_LENGTH;
+  if (largest > most) throw tooLarge(what, largest, `more than the ${gigabytes(most)} GB of an array`, most);
 }
 
 const gigabytes = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
+
+const tooLarge = (what: string, bytes: number, why: string, limit: number) =>
+  new OutOfMemoryError(`${what}: ${gigabytes(bytes)} GB are needed, ${why}`, { expected: limit, received: bytes });

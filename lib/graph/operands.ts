@@ -1,28 +1,27 @@
 // The checks of operands: shapes, dtypes and how they fit together.
 import { describeValue } from "../describe_value.js";
-import { DTypeError, type InvalidArgumentError, ShapeError } from "../errors.js";
-import { callName } from "./rules.js";
+import { ShapeError } from "../errors.js";
+import { alternatives, callName } from "./rules.js";
 import type { DType, TensorType } from "./tensor.js";
 
 export const MAX_RANK = 8;
-/** Bytes that a value may have: kernels multiply these by a few small numbers in 64 bits. */
-const MAX_BYTES = 2 ** 44;
+/** Elements that a value may have: kernels multiply their bytes by a few small numbers in 64 bits. */
+const MAX_ELEMENTS = 2 ** 42;
 
 /** @throws ShapeError when a list is no shape: at most 8 whole sizes, whose product can be counted */
 export function checkShape(op: string, argument: string, shape: readonly unknown[]): void {
   const sizes = Array.from(shape);
-  let count = 1;
-  for (const size of sizes) if (size !== 0) count *= size as number;
-  if (
-    sizes.length <= MAX_RANK &&
-    sizes.every((v) => Number.isSafeInteger(v) && (v as number) >= 0) &&
-    count <= MAX_BYTES / 4
-  )
-    return;
-  const expected = `a shape of at most ${MAX_RANK} whole sizes, ${MAX_BYTES / 4} elements in all`;
+  const whole = sizes.length <= MAX_RANK && sizes.every(isSize);
+  if (whole && product(sizes) <= MAX_ELEMENTS) return;
+  const expected = whole ? `at most ${MAX_ELEMENTS} elements` : `at most ${MAX_RANK} sizes, integers of at least 0`;
   const message = `${callName(op)}: ${argument}: expected ${expected}, received ${describeValue(shape)}`;
   throw new ShapeError(message, { op, argument, expected, received: shape });
 }
+
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** Of the sizes other than 0: what is counted from some axes must fit too. */
+const product = (sizes: number[]) => sizes.reduce((count, size) => count * (size || 1), 1);
 
 export const FLOATS: readonly DType[] = ["f32", "bf16", "f16"];
 
@@ -43,7 +42,7 @@ export const typeText = (x: TensorType | null | undefined): string =>
 /**
  * The operand, which must have one of the dtypes and fit the pattern.
  * @param hint more that the error shall say
- * @throws ShapeError, DTypeError
+ * @throws ShapeError
  */
 export function checkOperand(
   op: string,
@@ -53,25 +52,20 @@ export function checkOperand(
   dtypes: readonly DType[] = FLOATS,
   hint = "",
 ): TensorType {
-  const shapeFits = x && fits(x.shape, pattern);
-  if (shapeFits && dtypes.includes(x.dtype)) return x;
-  throw operandError(op, argument, x, `${dtypesText(dtypes)} [${pattern.join(", ")}]`, !!shapeFits, hint);
+  if (x && dtypes.includes(x.dtype) && fits(x.shape, pattern)) return x;
+  throw operandError(op, argument, x, `${alternatives(dtypes)} [${pattern.join(", ")}]`, hint);
 }
 
-const dtypesText = (dtypes: readonly DType[]) =>
-  dtypes.length > 1 ? `${dtypes.slice(0, -1).join(", ")} or ${dtypes.at(-1)}` : dtypes[0];
-
-/** The error of an operand whose shape (or, when that fits, dtype) is wrong. */
+/** The error of an operand of a wrong shape or dtype. */
 export function operandError(
   op: string,
   argument: string,
   x: TensorType | null | undefined,
   expected: string,
-  shapeFits = false,
   hint = "",
-): InvalidArgumentError {
+): ShapeError {
   const message = `${callName(op)}: ${argument}: expected ${expected}, received ${typeText(x)}${hint && ` (${hint})`}`;
-  return new (shapeFits ? DTypeError : ShapeError)(message, { op, argument, expected, received: x?.shape });
+  return new ShapeError(message, { op, argument, expected, received: typeText(x) });
 }
 
 /** The error of values that do not fit together: argument, what would fit and what was received. */

@@ -63,8 +63,12 @@ export const numbers = (length: number, nonZero = false): Rule => ({
 
 export const flag: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
 
+/** `a, b or c`. */
+export const alternatives = (names: readonly string[]): string =>
+  names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names[0];
+
 export const oneOf = (names: readonly string[]): Rule => ({
-  expected: names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names[0],
+  expected: alternatives(names),
   accepts: (value) => typeof value === "string" && names.includes(value),
   names,
 });

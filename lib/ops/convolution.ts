@@ -70,7 +70,7 @@ export async function conv3d(x: Operand, weight: Operand, options?: Conv3dOption
   const [outChannels, perGroup, ...window] = turned ? FROM_DHWIO.map((axis) => given[axis]) : given;
   if (!turned && perGroup * groups !== size[4] && given[3] * groups === size[4]) {
     const expected = `[Cout, ${size[4] / groups}, kT, kH, kW]`;
-    throw operandError("conv3d", "weight", operands.weight, expected, false, "a filter of tfjs? weightLayout: 'DHWIO'");
+    throw operandError("conv3d", "weight", operands.weight, expected, "a filter of tfjs? weightLayout: 'DHWIO'");
   }
   const kernel = window as unknown as Triple;
   const padding = resolvePadding("conv3d", o, size.slice(1, 4), kernel, stride);

@@ -14,7 +14,7 @@ import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";
 
 /** Arrays that one call joins at most. */
-const MOST = 4096;
+const MOST = 65536;
 
 /**
  * Joins arrays along an axis.

@@ -58,7 +58,7 @@ export function guarded<T>(op: string, argument: string, read: () => T): T {
 export function readOperand(op: string, argument: string, value: unknown): Checked {
   if (typeof value !== "object" || value === null || arrayKind(value) || types.isPromise(value)) {
     const hint = types.isPromise(value) ? "await it first" : arrayKind(value) ? "give it with its shape" : "";
-    throw wrongArgument(op, argument, "{ data, shape }", types.isPromise(value) ? "a promise" : value, hint);
+    throw wrongArgument(op, argument, "{ data, shape }", value, hint);
   }
   return guarded(op, argument, () => {
     const given = value as Record<string, unknown>;

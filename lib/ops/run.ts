@@ -1,4 +1,4 @@
-import { wrongArgument, checkAttributes } from "../graph/rules.js";
+import { callName, checkAttributes, wrongArgument } from "../graph/rules.js";
 import { compile, type Program, type ProgramOutputs } from "../graph/program.js";
 import { elements, type OpDefinition, ITEM_SIZE, type Tensor } from "../graph/tensor.js";
 import { applyOp, input, trace } from "../graph/trace.js";
@@ -45,7 +45,7 @@ export async function runCall({ op, operands, attrs, build, signal, out = [] }: 
     return compile(graph, openDevice());
   });
   const outputs = readOut(op, program, out);
-  checkMemory(op, program.bytes + [...program.outputs.values()].reduce((sum, y) => sum + bytesOf(y), 0));
+  checkMemory(callName(op), [...program.outputs.values()].map(bytesOf), program.bytes);
   const taken = Object.values(outputs);
   const inputs = given.map(([name, { data }]) => [
     name,

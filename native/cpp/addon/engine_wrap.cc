@@ -74,22 +74,36 @@ std::vector<size_t> sizes(const Napi::Value& v) {
   return list;
 }
 
+// What a foreign ArrayBuffer keeps alive. `dropped` outlives it: Node finalizes some that it could not make, not others.
+struct Held {
+  BufferPtr buffer;
+  std::shared_ptr<bool> dropped;
+};
+
+void drop(napi_env, void*, void* hint) {
+  auto* held = static_cast<Held*>(hint);
+  *held->dropped = true;
+  delete held;
+}
+
 // An ArrayBuffer on memory of the engine, given back to its pool when collected; a copy when it is small (cheaper than
 // a finalizer) or where the runtime does not allow foreign memory. `foreign` tells which.
-napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign = nullptr) {
+napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign) {
   constexpr size_t kSmall = 64 << 10;
-  if (foreign) *foreign = false;
+  *foreign = false;
   if (buffer->size() > kSmall) {
-    auto held = std::make_unique<BufferPtr>(buffer);
+    auto dropped = std::make_shared<bool>(false);
+    auto* held = new Held{buffer, dropped};
     napi_value external;
-    const napi_status status = napi_create_external_arraybuffer(
-        env, buffer->data(), buffer->size(), [](napi_env, void*, void* hint) { delete static_cast<BufferPtr*>(hint); },
-        held.get(), &external);
+    const napi_status status =
+        napi_create_external_arraybuffer(env, buffer->data(), buffer->size(), drop, held, &external);
     if (status == napi_ok) {
-      held.release();
-      if (foreign) *foreign = true;
+      *foreign = true;
       return external;
     }
+    if (!*dropped) delete held;
+    // a copy of that size would end the process where there is no memory for it
+    if (status != napi_no_external_buffers_allowed) throw Napi::Error::New(env, "out of memory");
   }
   auto copy = Napi::ArrayBuffer::New(env, buffer->size());
   if (buffer->size()) std::memcpy(copy.Data(), buffer->data(), buffer->size());
@@ -398,6 +412,14 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
     deferred.Reject(error_of(env, job.failure.code, job.failure.message).Value());
     return;
   }
+  try {
+    deferred.Resolve(outputs_of(env, job));
+  } catch (const Napi::Error& error) {
+    deferred.Reject(error.Value());
+  }
+}
+
+Napi::Array EngineWrap::outputs_of(Napi::Env env, const Job& job) {
   auto outputs = Napi::Array::New(env, job.run.outputs.size());
   for (size_t i = 0; i < job.run.outputs.size(); ++i) {
     napi_value value = env.Null();
@@ -414,7 +436,7 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
     std::memcpy(times.Data(), job.run.milliseconds.data(), bytes);
     outputs.Set(outputs.Length(), times);
   }
-  deferred.Resolve(outputs);
+  return outputs;
 }
 
 Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {

@@ -40,6 +40,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void settle(Napi::Env env, std::unique_ptr<Job> job);
   void remember(const BufferPtr& buffer, bool result);
   Bytes find_known(const char* data, size_t size, bool results);
+  Napi::Array outputs_of(Napi::Env env, const Job& job);
   void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
 
   std::unique_ptr<Engine> engine_;
