@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { InvalidArgumentError } from "../errors.js";
-import { readFeatureFile, readFeatureFolders } from "../features/feature_folder.js";
+import { readFeatureFile, readFeatureFolders } from "../features/extracted_features.js";
 import { videoClipTextSide } from "../features/text_side.js";
 import { zeroShotClassify } from "../features/zero_shot.js";
 import { VideoClip } from "../models/videoclip.js";
-import { interruptible, positive } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { positive } from "./options.js";
 
 interface Flags {
   model: string;
@@ -61,7 +62,7 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
   try {
     const text = videoClipTextSide(model, path, tokenizer);
     for (const file of files) {
-      const videos = await model.embedVideo(readFeatureFile(file), { longVideos: "window", signal });
+      const videos = await model.encodeVideo(readFeatureFile(file), { longVideos: "window", signal });
       const [scores] = await zeroShotClassify(videos, labels, { text, templates, signal });
       const best = scores.slice(0, flags.top);
       process.stdout.write(

@@ -5,11 +5,12 @@ import { packDataset, type PackManifest } from "../data/pack.js";
 import { Skips } from "../data/skips.js";
 import { listedRecords, readVideoList } from "../data/video_list.js";
 import { InvalidArgumentError } from "../errors.js";
-import { loadTokenizer } from "../text/wordpiece.js";
+import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { type FeatureFlags, openFeatures, withFeatures } from "./features.js";
 import { collect } from "./classify.js";
 import { table } from "./eval/index.js";
-import { interruptible, positive, whole } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { positive, whole } from "./options.js";
 
 /** What both commands take. */
 interface DataFlags extends FeatureFlags {
@@ -114,12 +115,12 @@ function pack(): Command {
     .action(async (name: string, file: string, flags: PackFlags) => {
       const { format, options } = await opened(name, flags);
       const { subset, deduplicate, only, except, captionTokens, out, shardMegabytes } = flags;
-      const tokenizer = loadTokenizer(flags.tokenizer);
+      const tokenizer = WordPieceTokenizer.load(flags.tokenizer);
       await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
         const features = await openFeatures(flags.features, flags, signal);
         const manifest = await packDataset(format.read(file, { ...options, signal }), out, {
           features,
-          tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)), // without [CLS] and [SEP]
+          tokenise: (texts) => texts.map((text) => tokenizer.encode(text, { specialTokens: false }).ids),
           source: {
             dataset: name,
             file,

@@ -1,5 +1,6 @@
 import type { NativeEngine } from "../binding.js";
 import { InvalidArgumentError, VideoClipError, WeightsError } from "../errors.js";
+import { isArrayOf } from "../typed_arrays.js";
 import { type DType, elements } from "./tensor.js";
 
 interface Entry {
@@ -48,7 +49,7 @@ export class ParameterStore {
     if (old && old.running > 0) {
       throw new VideoClipError("ERR_BUSY", `parameter ${key}: a run that updates it has not ended: wait for it first`);
     }
-    const dtype = data instanceof Uint16Array ? "f16" : "f32";
+    const dtype = isArrayOf("Uint16Array", data) ? "f16" : "f32";
     const entry: Entry = {
       id: old?.id ?? this.#host.nextParameterId(),
       shape,

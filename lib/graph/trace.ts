@@ -1,4 +1,6 @@
-import { InvalidArgumentError, ShapeError } from "../errors.js";
+import { DTypeError, InvalidArgumentError, ShapeError } from "../errors.js";
+import { checkShape } from "./operands.js";
+import { checkAttributes } from "./rules.js";
 import { type DType, type Node, type OpDefinition, Tensor, type TensorType } from "./tensor.js";
 
 /** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
@@ -109,6 +111,7 @@ export function trace(
 }
 
 function addSource(op: OpDefinition<never>, attrs: Record<string, unknown>, shape: readonly number[], dtype: DType) {
+  checkShape(op.name, String(attrs.name ?? attrs.key), shape);
   const node: Node = { op, attrs, inputs: [], outputs: [], layer: tracer().scope.join(".") };
   const tensor = new Tensor(node, 0, shape, dtype);
   node.outputs.push(tensor);
@@ -250,14 +253,24 @@ export function stage(name: string, value: Tensor): Tensor {
   return value;
 }
 
-/** Makes a node of an op outside any trace: for passes. */
+/** The same error, which also says in which layer of the model it is. */
+function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
+  const kind = [ShapeError, DTypeError].find((type) => error instanceof type) ?? InvalidArgumentError;
+  return new kind(`layer ${layer}: ${error.message}`, { ...error.details, layer });
+}
+
+/**
+ * Makes a node of an op outside any trace: for passes.
+ * @throws InvalidArgumentError for attributes that break the op's rules; ShapeError, DTypeError for inputs that do not fit
+ */
 export function makeNode<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A, layer: string): Node {
   let types: TensorType[];
   try {
+    if (op.attributes) checkAttributes(op.name, op.attributes, attrs);
     types = op.shape(inputs, attrs);
+    types.forEach(({ shape }, i) => checkShape(op.name, types.length > 1 ? `output ${i}` : "the output", shape));
   } catch (error) {
-    if (!(error instanceof ShapeError) || !layer) throw error;
-    throw new ShapeError(`layer ${layer}: ${error.message}`, { ...error.details, layer });
+    throw layer && error instanceof InvalidArgumentError ? withLayer(error, layer) : error;
   }
   const node: Node = {
     op: op as OpDefinition<never>,

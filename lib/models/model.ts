@@ -1,3 +1,4 @@
+import { loadInto } from "../weights/load_into.js";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createDevice, type Device, type DeviceOptions } from "../device.js";
@@ -24,14 +25,7 @@ import {
 } from "./model_inputs.js";
 import { applyNet, type Net, type NetFacts, netFacts, traceNet } from "./model_net.js";
 import { ModelParameters } from "./model_parameters.js";
-import {
-  inputsText,
-  loadOwn,
-  loadPretrained,
-  openFileOrFolder,
-  type PretrainedWeights,
-  savedInputs,
-} from "./model_weights.js";
+import { inputsText, loadPretrained, openFileOrFolder, type PretrainedWeights, savedInputs } from "./model_weights.js";
 
 const WEIGHTS = "model.safetensors";
 
@@ -188,7 +182,7 @@ export class Model<I extends string = string, O extends string = string> {
       }
       const model = Model.#open<I, O>(net, types, options);
       try {
-        loadOwn(model.device.parameters, file, model.#facts.shapes, options.ignore ?? /^(?!)/);
+        await loadInto(model.device.parameters, file, { shapes: model.#facts.shapes, ignored: options.ignore });
         return model;
       } catch (error) {
         model.dispose();

@@ -7,7 +7,8 @@ import type { InitialValue } from "../nn/initial.js";
 import { initialOf } from "../nn/parameters.js";
 import type { InputType } from "./model_inputs.js";
 import { type EncoderLayer, withEncoders } from "./net_encoders.js";
-import { parametersOf, type ParameterShapes } from "./parameters.js";
+import type { ParameterShapes } from "../weights/load_into.js";
+import { parametersOf } from "./parameters.js";
 
 /**
  * A model of one's own: takes a tensor for each input, in the order of `inputs`, and returns named tensors whose first axis is

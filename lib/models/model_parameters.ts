@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { elements } from "../graph/tensor.js";
 import { suggestion } from "../suggest.js";
-import type { ParameterShapes } from "./parameters.js";
+import type { ParameterShapes } from "../weights/load_into.js";
 
 /** The parameters of a model by key, running statistics of BatchNorm among them. Values are row-major, f32. */
 export class ModelParameters {

@@ -1,18 +1,15 @@
 import { existsSync, statSync } from "node:fs";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
-import type { ParameterStore } from "../graph/parameter_store.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { suggestion } from "../suggest.js";
 import { weightFile } from "../weights/folder.js";
 import { openWeights, type WeightsFile } from "../weights/index.js";
-import { toFloat32 } from "../weights/tensor.js";
+import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
 import { inputTypes, type InputDType, type InputType } from "./model_inputs.js";
 import type { EncoderLayer } from "./net_encoders.js";
-import { checkKeys, loadParameters, type ParameterShapes } from "./parameters.js";
+import { loadParameters } from "./parameters.js";
 import { modernKeys } from "./text_weights.js";
 import { OTHER_PARTS } from "./video_models.js";
-
-type Sink = Pick<ParameterStore, "set">;
 
 /** Where the weights of an encoder in a net come from: a file (a text encoder's folder too), or generated weights. */
 export type PretrainedWeights = string | { weights: string } | { randomWeights: number };
@@ -24,7 +21,7 @@ export type PretrainedWeights = string | { weights: string } | { randomWeights: 
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError where the net has no such encoder
  */
 export async function loadPretrained(
-  store: Sink,
+  store: ParameterSink,
   key: string,
   encoders: ReadonlyMap<string, EncoderLayer>,
   shapes: ParameterShapes,
@@ -47,7 +44,7 @@ export async function loadPretrained(
     ),
   );
   const put = new Set<string>();
-  const sink: Sink = {
+  const sink: ParameterSink = {
     set(name, shape, data) {
       put.add(prefix + name);
       store.set(prefix + name, shape, data);
@@ -62,16 +59,15 @@ export async function loadPretrained(
 }
 
 async function loadText(
-  sink: Sink,
+  sink: ParameterSink,
   shapes: ParameterShapes,
   { config }: EncoderLayer & { kind: "text" },
   path: string,
 ): Promise<void> {
   const file = await openFileOrFolder(path);
   try {
-    const tensors = modernKeys(file.tensors, config);
-    checkKeys(path, shapes, tensors, /^/); // heads of whatever the encoder was trained for
-    for (const [key, shape] of shapes) sink.set(key, shape, toFloat32(tensors.get(key)!));
+    // ignored: heads of whatever the encoder was trained for
+    await loadInto(sink, file, { shapes, rename: modernKeys(config), ignored: /^/ });
   } finally {
     file.close();
   }
@@ -103,9 +99,3 @@ export function savedInputs({ path, metadata }: WeightsFile): Map<string, InputT
 
 /** Inputs as metadata have them. */
 export const inputsText = (types: ReadonlyMap<string, InputType>): string => JSON.stringify(Object.fromEntries(types));
-
-/** Puts a model's own weights into a store. @throws WeightsError with all missing, unexpected and wrong-shaped keys */
-export function loadOwn(store: Sink, file: WeightsFile, shapes: ParameterShapes, ignored: RegExp): void {
-  checkKeys(file.path, shapes, file.tensors, ignored);
-  for (const [key, shape] of shapes) store.set(key, shape, toFloat32(file.tensors.get(key)!));
-}

@@ -1,4 +1,7 @@
+import { describeValue } from "../describe_value.js";
+import { InvalidArgumentError } from "../errors.js";
 import type { DType, Tensor } from "../graph/tensor.js";
+import { dtypeOf as dtypeOfArray } from "../typed_arrays.js";
 
 /** An input of a batch: row-major values with their shape. 16-bit values are float16. */
 export interface BatchArray {
@@ -54,8 +57,12 @@ export interface TrainingData<N extends string = string> {
   needsModel?(index: number): boolean;
 }
 
+/** @throws InvalidArgumentError for a kind of array that no program takes */
 export function dtypeOf({ data }: BatchArray): DType {
-  if (data instanceof Float32Array) return "f32";
-  if (data instanceof Uint16Array) return "f16";
-  return data instanceof Uint8Array ? "u8" : "i32";
+  const dtype = dtypeOfArray(data);
+  if (dtype) return dtype;
+  throw new InvalidArgumentError(
+    `batch: expected arrays of floats, bytes or 32-bit integers, received ${describeValue(data)}`,
+    { argument: "batch", received: data },
+  );
 }

@@ -20,13 +20,14 @@ export async function predictDidemo(queries: readonly DidemoQuery[], options: Pr
   );
   const lists: Chunks[][] = [];
   for (const { video, text, chunks } of queries) {
-    const found = await model.embedVideo(await featuresOf(video, options), {
+    const found = await model.encodeVideo(await featuresOf(video, options), {
       longVideos: "truncate",
       tokens: true,
       signal,
     });
     const tokens = found.tokens![0];
-    const scores = await model.similarity(tokens, await model.embedText(text, { signal }), { signal });
+    const query = await model.encodeText(text, { signal });
+    const { data: scores } = await model.similarity(tokens, query, { signal });
     const score = ([first, last]: Chunks) => meanOf(scores.subarray(CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)));
     const ranked = didemoSegments(chunks).map((segment) => ({ segment, score: score(segment) }));
     ranked.sort((a, b) => b.score - a.score);
@@ -66,7 +67,8 @@ export async function predictQVHighlights(
     const lines: (MomentPrediction & { query: string; vid: string })[] = [];
     for (const { qid, vid, query, duration } of queries) {
       const tokens = await encoder.seconds(await featuresOf(vid, options), undefined, signal);
-      const scores = await model.similarity(tokens, await model.embedText(query, { signal }), { signal });
+      const text = await model.encodeText(query, { signal });
+      const { data: scores } = await model.similarity(tokens, text, { signal });
       const saliency = clipScores(scores, Math.floor(duration / CLIP_SECONDS));
       lines.push({ qid, query, vid, pred_relevant_windows: proposeWindows(saliency), pred_saliency_scores: saliency });
       onProgress?.({ done: lines.length, total: queries.length });

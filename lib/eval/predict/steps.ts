@@ -42,14 +42,14 @@ export async function predictCoin(
 /** Zero-shot classes of tokens `[seconds, hidden]`. */
 async function labelTexts(model: VideoClip, labels: ReadonlyMap<number, string>, signal?: AbortSignal) {
   const ids = [...labels.keys()];
-  const { rows } = await model.embedText([...labels.values()], { signal });
-  const between = await model.similarity(rows, rows, { signal });
+  const texts = await model.encodeText([...labels.values()], { signal });
+  const { data: between } = await model.similarity(texts, texts, { signal });
   const threshold = between.reduce(
     (most, score, i) => (i % ids.length === Math.floor(i / ids.length) ? most : Math.max(most, score)),
     -Infinity,
   );
   return async (tokens: Float32Array): Promise<number[]> => {
-    const scores = await model.similarity(tokens, rows, { signal });
+    const { data: scores } = await model.similarity(tokens, texts, { signal });
     return Array.from(zeroShotLabels(scores, ids.length, threshold), (label) => (label === 0 ? 0 : ids[label - 1]));
   };
 }
@@ -81,10 +81,10 @@ export async function predictCrossTask(
   try {
     const lines: { task: string; video: string; seconds: number[] }[] = [];
     for (const { task, video } of videos) {
-      const rows = texts.get(task.id) ?? (await model.embedText(task.steps, { signal })).rows;
+      const rows = texts.get(task.id) ?? (await model.encodeText(task.steps, { signal })).data;
       texts.set(task.id, rows);
       const tokens = await encoder.seconds(await featuresOf(video, options), undefined, signal);
-      const scores = await model.similarity(tokens, rows, { signal });
+      const { data: scores } = await model.similarity(tokens, rows, { signal });
       const [steps, length] = [task.steps.length, tokens.length / encoder.width];
       lines.push({ task: task.id, video, seconds: orderedAssignment(logCosts(scores, steps), length, steps) });
       onProgress?.({ done: lines.length, total: videos.length });

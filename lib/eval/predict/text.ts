@@ -42,12 +42,12 @@ export async function predictRetrieval(
     clips.push(clipOf(last.video, start, Math.min(end, start + model.config.maxVideoLength)));
     onProgress?.({ done: clips.length, total: pairs.length });
   }
-  const videos = await model.embedVideo(clips, { longVideos: "truncate", signal });
-  const texts = await model.embedText(
+  const videos = await model.encodeVideo(clips, { longVideos: "truncate", signal });
+  const texts = await model.encodeText(
     pairs.map(({ text }) => text),
     { signal },
   );
-  return model.similarity(texts, videos, { signal });
+  return (await model.similarity(texts, videos, { signal })).data;
 }
 
 /**
@@ -65,9 +65,10 @@ export async function predictChoices(
   );
   const lines: { vid_key: string; scores: number[] }[] = [];
   for (const { key, video, choices } of questions) {
-    const rows = await model.embedVideo(await featuresOf(video, options), { longVideos: "truncate", signal });
-    const texts = await model.embedText(choices, { signal });
-    lines.push({ vid_key: key, scores: [...(await model.similarity(rows, texts, { signal }))] });
+    const rows = await model.encodeVideo(await featuresOf(video, options), { longVideos: "truncate", signal });
+    const texts = await model.encodeText(choices, { signal });
+    const { data } = await model.similarity(rows, texts, { signal });
+    lines.push({ vid_key: key, scores: [...data] });
     onProgress?.({ done: lines.length, total: questions.length });
   }
   return lines;
