@@ -15,8 +15,8 @@ export const ERROR_CODES = {
     class: "DeviceError",
     meaning: "The native addon could not be loaded, so nothing can be computed.",
     cause:
-      "There is no build for this platform and version of Node, or a bundler left the `.node` file out of its output.",
-    cure: "In a clone of the repository, run `npm run build`. With a bundler, mark `videoclip` as external. The message says what was tried; `videoclip doctor` repeats it.",
+      "The package has no addon for this system, a bundler or a deployment left the `.node` file behind, or Node was started without addons.",
+    cure: "The message names every path that was tried, and its last sentence says what to do; `videoclip doctor` repeats it. See [deployment](deployment.md).",
   },
   ERR_BAD_FEATURES: {
     class: "DatasetError",

@@ -7,7 +7,13 @@ export { Random } from "./random.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
 export { DecodedFeatures } from "./features/decoded_features.js";
-export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
+export {
+  type ClipFeature,
+  type ExtractEvent,
+  type ExtractOptions,
+  type ExtractProgress,
+  extract,
+} from "./features/extract.js";
 export {
   type AppendOptions,
   type CreateIndexOptions,
@@ -34,12 +40,19 @@ export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } fro
 export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./features/zero_shot.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
-export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
-export { loadVideoEncoder } from "./models/load.js";
+export type { ClipEncoder, Rows } from "./models/encode_clips.js";
+export type { Clips } from "./models/clip_list.js";
+export type { TextEncoder } from "./models/text_encoder.js";
+export {
+  type LoadVideoEncoderOptions,
+  loadVideoEncoder,
+  VideoEncoder,
+  type VideoEncoderOptions,
+} from "./models/video_encoder.js";
 export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
 export type { VideoModelName } from "./models/video_models.js";
-export { loadS3DTextEncoder } from "./models/s3d_text.js";
+export { loadS3DTextEncoder, type S3DTextEncoderOptions } from "./models/s3d_text.js";
 export type { Answer, AnswerOptions } from "./models/question_answering.js";
 export { type HuggingFaceConfig, type TextConfig, textConfig } from "./models/text_config.js";
 export {
@@ -181,3 +194,6 @@ export { sequenceClassification, spanSelection, tokenClassification } from "./tr
 export { translationBatch, type TranslationPair, translationTask } from "./train/tasks/translation.js";
 export { clipBatch, videoClassification } from "./train/tasks/video_classification.js";
 export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./train/trainer.js";
+export type { ModelTrainerOptions } from "./train/trainer_options.js";
+export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./train/model_task.js";
+export type { Example as TrainingExample, ExampleValue } from "./train/examples.js";

@@ -86,11 +86,12 @@ async function toOnnxFile(
   if (second) throw usage("output", "one output, --onnx", second);
   if (!model) throw usage("--model", `one of ${VIDEO_MODEL_NAMES.join(", ")} with --onnx`, "nothing");
   if (weights && randomWeights !== undefined) throw usage("input", "no file with --random-weights", weights);
+  const overrides = { frames, size };
   const onnx = await videoEncoderToOnnx({
     ...flags,
     model,
     weights,
-    preset: resolvePreset(preset ?? model, { frames, size }),
+    preset: preset === undefined ? overrides : resolvePreset(preset, overrides),
   });
   await written(output, onnx.save(output));
   return { output, bytes: onnx.bytes, tensors: onnx.tensors };

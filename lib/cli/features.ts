@@ -5,7 +5,7 @@ import { type FeatureSource, ProjectedFeatures } from "../data/feature_source.js
 import { InvalidArgumentError } from "../errors.js";
 import { DecodedFeatures } from "../features/decoded_features.js";
 import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
-import { videoModelOfFolder } from "../models/videoclip_parts.js";
+import { videoModelOfFolder } from "../models/video_model_of.js";
 import { number } from "./options.js";
 
 /** Where a command takes features from. */

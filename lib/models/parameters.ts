@@ -19,6 +19,16 @@ function randomFactor(key: string): number {
   return /(conv_2c\.bn2|conv_b0\.bn1|conv_b[12]_b\.bn2|conv_b3_b\.bn1)\.weight$/.test(key) ? 2 : 1;
 }
 
+/**
+ * Puts generated parameters into a device's store, for trying things out and for tests.
+ * @returns `random:SEED`
+ */
+export function setRandomParameters(store: ParameterSink, shapes: ParameterShapes, seed: number): string {
+  const salt = `random/${seed}/`;
+  for (const [key, shape] of shapes) store.set(key, shape, hashParameter(salt, key, shape, randomFactor(key)));
+  return `random:${seed}`;
+}
+
 /** Where parameters come from and what else may be in that file. */
 export interface ParameterSource {
   model: string;
@@ -52,9 +62,7 @@ export async function loadParameters(
   { model, weights, randomWeights, ignored, rename, signal }: ParameterSource,
 ): Promise<LoadedParameters> {
   if (randomWeights !== undefined) {
-    const salt = `random/${randomWeights}/`;
-    for (const [key, shape] of needed) store.set(key, shape, hashParameter(salt, key, shape, randomFactor(key)));
-    return { hash: `random:${randomWeights}` };
+    return { hash: setRandomParameters(store, needed, randomWeights) };
   }
   if (!weights) {
     throw new InvalidArgumentError(

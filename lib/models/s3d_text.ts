@@ -1,13 +1,26 @@
-import { createDevice } from "../device.js";
+import { createDevice, type DeviceOptions } from "../device.js";
 import { WeightsError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { input, trace } from "../graph/trace.js";
 import { loadS3DWords, S3D_TEXT_WORDS, s3dWords } from "../text/s3d_words.js";
-import type { S3DTextEncoderOptions, TextEncoder } from "./encoder.js";
 import { loadParameters, parametersOf } from "./parameters.js";
 import { S3DG_VOCABULARY, s3dgText } from "./s3d.js";
+import type { TextEncoder } from "./text_encoder.js";
+
+export interface S3DTextEncoderOptions {
+  /** Path of the S3D-G checkpoint (`s3d_howto100m.pth`). */
+  weights?: string;
+  /** Use generated weights instead of a file (for trying things out). */
+  randomWeights?: number;
+  /** Path of the word list that belongs to it (`s3d_dict.npy`), or the words in order. */
+  vocabulary: string | readonly string[];
+  /** Words of a sentence that count. Default 16, as the checkpoint was trained. */
+  words?: number;
+  device?: DeviceOptions["device"];
+  threads?: number;
+}
 
 /** Sentences per program: a row of the last batch that holds no sentence is dropped. */
 const ROWS = 32;

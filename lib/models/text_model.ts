@@ -4,7 +4,7 @@ import { createDevice, type DeviceOptions } from "../device.js";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { type Encoding, loadTokenizer, type TextOrPair, type WordPieceTokenizer } from "../text/wordpiece.js";
 import { weightFile } from "../weights/folder.js";
-import type { TextEncoder } from "./encoder.js";
+import type { TextEncoder } from "./text_encoder.js";
 import { parametersOf } from "./parameters.js";
 import { answerQuestion, type Answer, type AnswerOptions } from "./question_answering.js";
 import { readTextConfig, type TextConfig } from "./text_config.js";

@@ -21,6 +21,8 @@ interface VideoModel {
   outputs: Record<string, number>;
   /** Whether it can take 2x2x2 cells instead of the video. */
   cells: boolean;
+  /** The preset that clips are made with unless asked otherwise. */
+  preset: string;
   /** Frames and side of the clips that its publishers count multiply-adds for. */
   clip: { frames: number; size: number };
   build(video: Tensor, output: string, options: OutputOptions): Tensor;
@@ -30,6 +32,7 @@ function x3d(name: X3DName): VideoModel {
   return {
     outputs: { features: 2048, conv_5: 432, logits: 400, probabilities: 400 },
     cells: false,
+    preset: name,
     clip: { frames: X3D[name].frames, size: X3D[name].trainCrop },
     build(video, output, { average }) {
       const heads: Record<string, Tensor> = x3dHead(x3dFeatures(video, X3D[name]), X3D[name], average);
@@ -43,6 +46,7 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   s3d: {
     outputs: { mixed_5c: 1024, logits: 400 },
     cells: S3D.stem === "cells",
+    preset: "s3d",
     clip: { frames: 16, size: 224 },
     build(video, output, { cells }) {
       const map = s3dFeatures(video, S3D, cells);
@@ -52,6 +56,7 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   s3dg: {
     outputs: { mixed_5c: 1024, video_embedding: 512 },
     cells: S3DG.stem === "cells",
+    preset: "s3dg",
     clip: { frames: 32, size: 224 },
     build(video, output, { cells }) {
       const heads: Record<string, Tensor> = s3dgHead(s3dFeatures(video, S3DG, cells));
@@ -65,6 +70,7 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   "s3d-tiny": {
     outputs: { features: S3D_TINY_WIDTH },
     cells: false,
+    preset: "shapes",
     clip: { frames: 8, size: 64 },
     build: (video) => s3dTiny(video),
   },

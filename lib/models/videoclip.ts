@@ -10,7 +10,7 @@ import { rowsFor } from "./buckets.js";
 import { type VideoClipConfig, videoClipConfig, videoClipPreset } from "./videoclip_config.js";
 import { configFromText, loadInitial } from "./videoclip_initial.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
-import type { VideoFiles } from "./videoclip_files.js";
+import { VideoFiles } from "./videoclip_files.js";
 import { textInputs, type VideoFeatures, videoInputs, videoWindows } from "./videoclip_input.js";
 import { openParts, readVideos, saveVideoModel, type VideoClipParts } from "./videoclip_parts.js";
 import { checkRows, dotProducts } from "./videoclip_similarity.js";
@@ -49,7 +49,7 @@ export class VideoClip {
     this.device = device;
     this.weightsHash = weightsHash;
     this.tokenizer = parts.tokenizer;
-    this.#files = parts.files;
+    this.#files = new VideoFiles(config.videoModel, { ...parts.video, device }); // it computes where the model does
   }
 
   /**

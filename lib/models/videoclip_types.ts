@@ -1,5 +1,5 @@
 import type { DeviceOptions } from "../device.js";
-import type { DecoderName, OpenVideoFunction } from "../video/types.js";
+import type { DecoderName } from "../video/types.js";
 import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 
@@ -10,25 +10,25 @@ export interface VideoClipTokenizer {
 
 export interface VideoClipOptions extends DeviceOptions {
   /** Fields that go before those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
-  config?: Partial<VideoClipConfig>;
+  config?: Partial<VideoClipConfig> | undefined;
   /**
    * What `embedText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
    * Default: that of the model's folder, where it has one.
    */
-  tokenizer?: VideoClipTokenizer | string;
+  tokenizer?: VideoClipTokenizer | string | undefined;
   /**
    * Weight file of the config's `videoModel`, needed by `embedVideo` for video files. Default: `video_model.safetensors` in the
    * model's folder, where there is one.
    */
-  videoWeights?: string;
+  videoWeights?: string | undefined;
   /** A seed for generated weights of the `videoModel`, for trying things out. */
-  randomVideoWeights?: number;
-  signal?: AbortSignal;
+  randomVideoWeights?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface RandomVideoClipOptions extends VideoClipOptions {
   /** The configuration that `config` changes. Default `videoclip`. */
-  preset?: VideoClipPreset;
+  preset?: VideoClipPreset | undefined;
 }
 
 export interface InitialVideoClipOptions extends RandomVideoClipOptions {
@@ -36,15 +36,15 @@ export interface InitialVideoClipOptions extends RandomVideoClipOptions {
    * Hugging Face folder of the text model to begin with; its tokenizer is used too. For the released architecture (BERT) its
    * first 6 layers are the video side's as well.
    */
-  textModel?: string;
+  textModel?: string | undefined;
   /** Of the parameters that begin at random. Default 1. */
-  seed?: number;
+  seed?: number | undefined;
 }
 
 export interface EmbedOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Also give the last layer's tokens. Default false. */
-  tokens?: boolean;
+  tokens?: boolean | undefined;
 }
 
 export interface EmbedVideoOptions extends EmbedOptions {
@@ -53,13 +53,13 @@ export interface EmbedVideoOptions extends EmbedOptions {
    * or `window`: consecutive windows of that length, whose embeddings are averaged by their numbers of features.
    * Default `error`.
    */
-  longVideos?: LongVideoPolicy;
+  longVideos?: LongVideoPolicy | undefined;
   /** Decoder of video files. Default `auto`. */
-  decoder?: DecoderName;
+  decoder?: DecoderName | undefined;
+  /** Seconds that the decoder may give nothing before a video file fails. Default: no limit. */
+  timeout?: number | undefined;
   /** Called while video files are read: the videos that are done, of how many, and the features made so far. */
-  onProgress?: (progress: { videos: number; total: number; features: number }) => void;
-  /** @internal for tests */
-  openVideo?: OpenVideoFunction;
+  onProgress?: ((progress: { videos: number; total: number; features: number }) => void) | undefined;
 }
 
 export interface VideoEmbeddings {

@@ -1,5 +1,6 @@
 import { WeightsError } from "../errors.js";
-import { halfValues, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
+import { halfValues } from "../half_floats.js";
+import { STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 import { TimeSlices } from "./time_slices.js";
 
 /** Values that are converted before the event loop may have a turn: about a millisecond of work. */

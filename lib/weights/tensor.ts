@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { WeightsError } from "../errors.js";
+import { floatToHalf } from "../half_floats.js";
 
 /** Element types of weight files, in the names of safetensors, with their size in bytes. */
 export const STORED_BYTES = {
@@ -144,46 +145,6 @@ export function countElements(shape: readonly number[]): number | undefined {
     if (n > 2 ** 48) return undefined;
   }
   return zero ? 0 : n;
-}
-
-/** IEEE half to float32. */
-export function halfToFloat(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1;
-  const exponent = (h >> 10) & 31;
-  const fraction = h & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
-}
-
-let halves: Float32Array | undefined;
-
-/** The values of all halves by their bits. */
-export function halfValues(): Float32Array {
-  return (halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits)));
-}
-
-const scratch = new Float32Array(1);
-const scratchBits = new Uint32Array(scratch.buffer);
-
-/** float32 to IEEE half, rounded to nearest even. */
-export function floatToHalf(x: number): number {
-  scratch[0] = x;
-  const bits = scratchBits[0];
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) return sign | 0x7c00; // rounds to infinity
-  if (magnitude < 0x33000001) return sign; // at most half of the least subnormal
-  if (magnitude < 0x38800000) {
-    const shift = 126 - (magnitude >>> 23);
-    const fraction = (magnitude & 0x7fffff) | 0x800000;
-    const half = fraction >>> shift;
-    const rest = fraction & ((1 << shift) - 1);
-    const middle = 1 << (shift - 1);
-    return sign | (half + (rest > middle || (rest === middle && half & 1) ? 1 : 0));
-  }
-  const rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1);
-  return sign | (rounded >>> 13);
 }
 
 /** A tensor to be written: float32 values as they are, or rounded to float16. */

@@ -254,7 +254,7 @@ test("weight files of both zoos give the same features; a file of another depth 
     const encoder = await loadVideoEncoder({ model: "x3d-xs", weights, preset, device: "cpu" });
     assert.is(encoder.output, "features");
     assert.is(encoder.dim, 2048);
-    features.push(await encoder.encode(clips, 1));
+    features.push((await encoder.encode(clips)).data);
     encoder.dispose();
     await assertRejects(
       () => loadVideoEncoder({ model: "x3d-l", weights, preset, device: "cpu" }),
