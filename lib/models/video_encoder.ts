@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createDevice, type Device, type DeviceOptions, type Precision } from "../device.js";
 import { DisposedError, InvalidArgumentError, OutOfMemoryError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
@@ -23,11 +24,8 @@ import type { VideoClipPreset } from "./videoclip_config.js";
 
 /** What a video encoder is, where it computes and how clips are made for it. */
 export interface VideoEncoderOptions extends DeviceOptions {
-  /**
-   * A network, or the one that makes features for a VideoCLIP model: `videoclip`, `videoclip-light`, or the folder of such a
-   * model, whose weights are then used.
-   */
-  model: VideoModelName | VideoClipPreset | (string & {});
+  /** A network, or the one that makes features for a VideoCLIP model. Not needed with the weights of a model's folder. */
+  model?: VideoModelName | VideoClipPreset | undefined;
   /**
    * How clips are made: the name of a preset, a whole preset, or what is to differ from the model's own one, such as
    * `{ fps: 5 }`. Default: the model's own one.
@@ -44,21 +42,20 @@ export interface VideoEncoderOptions extends DeviceOptions {
 
 /** A video encoder with its weights. */
 export interface LoadVideoEncoderOptions extends VideoEncoderOptions {
-  /** Path of a weight file. */
+  /** Path of a weight file, or of the folder of a VideoCLIP model: the encoder in it, as that model uses it. */
   weights?: string | undefined;
   /** A seed for generated weights instead of a file, for trying things out. */
   randomWeights?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Everything that is known of an encoder before its weights are there. */
+/** Everything that is known of an encoder before its weights are read. */
 interface Plan {
   model: VideoModelName;
   output: string;
   dim: number;
   preset: Preset;
   batch: number;
-  /** The weight file of a VideoCLIP model's folder. */
   weights?: string | undefined;
 }
 
@@ -91,13 +88,16 @@ export class VideoEncoder implements ClipEncoder {
   }
 
   /**
-   * Loads an encoder with the weights of a file, given as the first argument, by `weights` or by the model's folder.
+   * Loads an encoder. Its weights are the first argument, or `options.weights`: a file, or the folder of a VideoCLIP model.
    * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
    */
-  static load(weights: string, options: LoadVideoEncoderOptions): Promise<VideoEncoder>;
+  static load(weights: string, options?: LoadVideoEncoderOptions): Promise<VideoEncoder>;
   static load(options: LoadVideoEncoderOptions): Promise<VideoEncoder>;
-  static async load(first: string | LoadVideoEncoderOptions, second?: LoadVideoEncoderOptions): Promise<VideoEncoder> {
-    const options = checkedOptions(typeof first === "string" ? { ...second!, weights: first } : first);
+  static async load(
+    first: string | LoadVideoEncoderOptions,
+    second: LoadVideoEncoderOptions = {},
+  ): Promise<VideoEncoder> {
+    const options = typeof first === "string" ? { ...second, weights: first } : first;
     const { randomWeights, signal } = options;
     if (randomWeights !== undefined) return VideoEncoder.random(randomWeights, options);
     signal?.throwIfAborted();
@@ -109,8 +109,7 @@ export class VideoEncoder implements ClipEncoder {
         source = published;
         return parametersOfPlan(plan, source);
       };
-      const { model, weights } = { weights: plan.weights, ...defined(options), model: plan.model };
-      const hash = await loadParameters(device.parameters, needed, { model, weights, ignored: OTHER_PARTS });
+      const hash = await loadParameters(device.parameters, needed, { ...plan, ignored: OTHER_PARTS });
       signal?.throwIfAborted();
       return new VideoEncoder(plan, device, hash, source);
     } catch (error) {
@@ -124,7 +123,7 @@ export class VideoEncoder implements ClipEncoder {
    * @throws InvalidArgumentError; DeviceError
    */
   static random(seed: number, options: VideoEncoderOptions): VideoEncoder {
-    const plan = planOf(checkedOptions(options));
+    const plan = planOf(options);
     const device = createDevice(options);
     try {
       const hash = setRandomParameters(device.parameters, parametersOfPlan(plan, undefined), seed);
@@ -219,7 +218,7 @@ export class VideoEncoder implements ClipEncoder {
     this.device.dispose();
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }
@@ -229,20 +228,9 @@ export function loadVideoEncoder(options: LoadVideoEncoderOptions): Promise<Vide
   return VideoEncoder.load(options);
 }
 
-function checkedOptions<T extends VideoEncoderOptions>(options: T): T {
-  if (typeof options === "object" && options !== null) return options;
-  throw new InvalidArgumentError(`options: expected an object with model, received ${String(options)}`, {
-    argument: "options",
-    received: options,
-  });
-}
-
-const defined = <T extends object>(options: T): Partial<T> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-
 /** @throws InvalidArgumentError */
-function planOf(options: VideoEncoderOptions): Plan {
-  const choice = videoModelOf(options.model);
+function planOf(options: LoadVideoEncoderOptions): Plan {
+  const choice = videoModelOf(options);
   const { model, weights } = choice;
   const preset = presetOf(choice, options.preset);
   const { batch = "auto" } = options;

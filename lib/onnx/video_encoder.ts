@@ -47,7 +47,7 @@ export function traceVideoEncoder(
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; ShapeError
  */
 export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
-  const { model, output, preset, weights: own } = chosen(options);
+  const { model, output, preset, weights: path } = chosen(options);
   let graph: Graph | undefined;
   const needed = (source: string | undefined) => {
     graph = traceVideoEncoder({ ...options, source });
@@ -55,16 +55,15 @@ export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Prom
   };
   const values = new Map<string, Float32Array>();
   const store = { set: (key: string, _shape: readonly number[], data: Float32Array) => void values.set(key, data) };
-  const { weights: path = own, randomWeights } = options;
-  const source = { model, weights: path, randomWeights, ignored: OTHER_PARTS };
+  const source = { model, weights: path, randomWeights: options.randomWeights, ignored: OTHER_PARTS };
   const weights = await loadParameters(store, needed, source);
   const metadata = { model, output, weights, preset: JSON.stringify(preset) };
   return toOnnx(graph!, (key) => values.get(key)!, { name: model, metadata });
 }
 
 /** The network, its output and how clips are made for it. @throws InvalidArgumentError */
-function chosen(options: Pick<VideoEncoderOnnxOptions, "model" | "output" | "preset">) {
-  const choice = videoModelOf(options.model);
+function chosen(options: Pick<VideoEncoderOnnxOptions, "model" | "output" | "preset" | "weights">) {
+  const choice = videoModelOf(options);
   const { output } = resolveOutput(choice.model, options.output ?? choice.output);
   return { model: choice.model, output, preset: presetOf(choice, options.preset), weights: choice.weights };
 }
