@@ -77,7 +77,6 @@ export {
 export type { Hypothesis, SearchOptions } from "./models/beam_search.js";
 export { type SinusoidLayout, sinusoids } from "./models/sinusoid.js";
 export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer.js";
-export { marianKeys, torchKeys, type TransformerKeys } from "./models/transformer_keys.js";
 export type { OneHotTokens, SourceTokens } from "./models/transformer_decode.js";
 export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
 export { VideoClip } from "./models/videoclip.js";
@@ -125,7 +124,16 @@ export type {
   Preset,
   VideoInfo,
 } from "./video/types.js";
-export { openWeights, type StoredDType, type StoredTensor, type Tree, type WeightsFile } from "./weights/index.js";
+export {
+  openWeights,
+  type OpenWeightsOptions,
+  type StoredDType,
+  type StoredTensor,
+  type Tree,
+  type WeightsFile,
+} from "./weights/index.js";
+export type { KeyMap, KeyRename, Tensors } from "./weights/rename.js";
+export { marianKeys, torchKeys, type TorchKeyOptions, type TransformerKeys } from "./weights/transformer_files.js";
 /** Losses `[1]` of symbolic tensors, for the `forward` of a {@link Task}. */
 export * as losses from "./nn/losses.js";
 export { accuracy, shuffledBatches } from "./train/batches.js";
@@ -186,3 +194,6 @@ export { sequenceClassification, spanSelection, tokenClassification } from "./tr
 export { translationBatch, type TranslationPair, translationTask } from "./train/tasks/translation.js";
 export { clipBatch, videoClassification } from "./train/tasks/video_classification.js";
 export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./train/trainer.js";
+export type { ModelTrainerOptions } from "./train/trainer_options.js";
+export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./train/model_task.js";
+export type { Example as TrainingExample, ExampleValue } from "./train/examples.js";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { InvalidArgumentError } from "../errors.js";
-import { readFeatureFile, readFeatureFolders } from "../features/feature_folder.js";
+import { readFeatureFile, readFeatureFolders } from "../features/extracted_features.js";
 import { videoClipTextSide } from "../features/text_side.js";
 import { zeroShotClassify } from "../features/zero_shot.js";
 import { VideoClip } from "../models/videoclip.js";

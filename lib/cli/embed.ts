@@ -1,10 +1,10 @@
-import { createWriteStream, mkdirSync, renameSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { finished } from "node:stream/promises";
 import { Command, Option } from "commander";
 import { InvalidArgumentError } from "../errors.js";
 import { embedFolder } from "../features/embed_folder.js";
-import { readFeatureFolders } from "../features/feature_folder.js";
+import { readFeatureFolders } from "../features/extracted_features.js";
+import { writeDurably } from "../files.js";
 import { VideoClip } from "../models/videoclip.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { collect, readTexts } from "./classify.js";
@@ -73,7 +73,7 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
       const cut = new Set(truncated);
       const target = file("text");
       target.add(rows, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
-      await target.finish();
+      target.finish();
     }
     if (features) {
       const target = file("video");
@@ -81,7 +81,7 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
         target.add(rows, spans.map(([start, end]) => ({ video, start, end }))); // prettier-ignore
         counts.rows += spans.length;
       }
-      await target.finish();
+      target.finish();
     }
     if (flags.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
     if (!flags.quiet) process.stderr.write(`${counts.texts} texts, ${counts.rows} rows of videos in ${out}\n`);
@@ -108,17 +108,9 @@ class EmbeddingFile {
     for (const each of about) this.#lines.push(`${JSON.stringify({ row: this.#rows++, ...each })}\n`);
   }
 
-  async finish(): Promise<void> {
-    await this.#write("npy", [npyHeader([this.#rows, this.dim], this.dtype), ...this.#parts]);
-    await this.#write("jsonl", this.#lines);
-  }
-
-  async #write(kind: string, parts: (Uint8Array | string)[]): Promise<void> {
-    const temporary = join(this.out, `.${this.name}.${kind}.tmp`);
-    const stream = createWriteStream(temporary);
-    for (const part of parts) stream.write(part);
-    stream.end();
-    await finished(stream);
-    renameSync(temporary, join(this.out, `${this.name}.${kind}`));
+  finish(): void {
+    const path = join(this.out, this.name);
+    writeDurably(`${path}.npy`, [npyHeader([this.#rows, this.dim], this.dtype), ...this.#parts]);
+    writeDurably(`${path}.jsonl`, this.#lines);
   }
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
-import { type FeatureFolder, readFeatureFile, type VideoFeatureFile } from "./feature_folder.js";
+import { type ExtractedFeatures, readFeatureFile, type VideoFeatureFile } from "./extracted_features.js";
 import type { IndexedVideo } from "./index_writer.js";
 
 export interface WindowOptions {
@@ -53,7 +53,7 @@ export function resolveWindow(model: VideoClip, { window, hop }: WindowOptions):
  * @throws InvalidArgumentError for features that do not fit the model, or without timestamps
  */
 export async function* embedFolder(
-  folder: FeatureFolder,
+  folder: ExtractedFeatures,
   { model, seconds, signal, skip, ...given }: EmbedFolderOptions,
 ): AsyncGenerator<IndexedVideo> {
   const windows = model && resolveWindow(model, given);

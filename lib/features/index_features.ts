@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
-import { readFeatureFile, readFeatureFolders, spaceOf } from "./feature_folder.js";
+import { readFeatureFile, readFeatureFolders, spaceOf } from "./extracted_features.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
 import type { TextSide } from "./text_side.js";
 

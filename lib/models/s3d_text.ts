@@ -50,7 +50,7 @@ export async function loadS3DTextEncoder(options: S3DTextEncoderOptions): Promis
   let hash: string;
   try {
     const source = { ...options, model: "s3dg", ignored: VIDEO_TOWER };
-    hash = await loadParameters(device.parameters, parametersOf(forward(words)), source);
+    ({ hash } = await loadParameters(device.parameters, parametersOf(forward(words)), source));
   } catch (error) {
     device.dispose();
     throw error;

@@ -8,17 +8,18 @@ import { type Graph, input, sortGraph, trace } from "../graph/trace.js";
 import { preprocess } from "../nn/layers.js";
 import type { PresetOverrides } from "../video/presets.js";
 import type { Preset } from "../video/types.js";
+import type { KeyMap } from "../weights/rename.js";
 import { type Clips, clipList } from "./clip_list.js";
 import type { ClipEncoder, Rows } from "./encode_clips.js";
-import { loadParameters, type ParameterShapes, parametersOf, setRandomParameters } from "./parameters.js";
+import { loadParameters, parametersOf, setRandomParameters } from "./parameters.js";
 import { presetOf, videoModelOf } from "./video_model_of.js";
 import {
   OTHER_PARTS,
+  type OutputOptions,
   resolveOutput,
   VIDEO_MODELS,
   type VideoModelName,
   videoOutput,
-  type WeightsSource,
 } from "./video_models.js";
 import type { VideoClipPreset } from "./videoclip_config.js";
 
@@ -44,6 +45,8 @@ export interface VideoEncoderOptions extends DeviceOptions {
 export interface LoadVideoEncoderOptions extends VideoEncoderOptions {
   /** Path of a weight file, or of the folder of a VideoCLIP model: the encoder in it, as that model uses it. */
   weights?: string | undefined;
+  /** From the keys of the file to those of the model. Default: by the published layout that the file is recognised as. */
+  rename?: KeyMap | undefined;
   /** A seed for generated weights instead of a file, for trying things out. */
   randomWeights?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -71,12 +74,12 @@ export class VideoEncoder implements ClipEncoder {
   /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
   readonly weightsHash: string;
   readonly device: Device;
-  readonly #source: WeightsSource;
+  readonly #average: OutputOptions["average"];
   readonly #programs = new ProgramCache();
   #batch: number;
   #disposed = false;
 
-  private constructor(plan: Plan, device: Device, weightsHash: string, source: WeightsSource) {
+  private constructor(plan: Plan, device: Device, weightsHash: string, average: OutputOptions["average"]) {
     this.model = plan.model;
     this.output = plan.output;
     this.dim = plan.dim;
@@ -84,7 +87,7 @@ export class VideoEncoder implements ClipEncoder {
     this.#batch = plan.batch;
     this.device = device;
     this.weightsHash = weightsHash;
-    this.#source = source;
+    this.#average = average;
   }
 
   /**
@@ -98,20 +101,16 @@ export class VideoEncoder implements ClipEncoder {
     second: LoadVideoEncoderOptions = {},
   ): Promise<VideoEncoder> {
     const options = typeof first === "string" ? { ...second, weights: first } : first;
-    const { randomWeights, signal } = options;
+    const { randomWeights, rename, signal } = options;
     if (randomWeights !== undefined) return VideoEncoder.random(randomWeights, options);
     signal?.throwIfAborted();
     const plan = planOf(options);
     const device = createDevice(options);
     try {
-      let source: WeightsSource;
-      const needed = (published: WeightsSource) => {
-        source = published;
-        return parametersOfPlan(plan, source);
-      };
-      const hash = await loadParameters(device.parameters, needed, { ...plan, ignored: OTHER_PARTS });
+      const from = { ...plan, rename, signal, ignored: OTHER_PARTS };
+      const { hash, published } = await loadParameters(device.parameters, parametersOf(forward(plan, 1)), from);
       signal?.throwIfAborted();
-      return new VideoEncoder(plan, device, hash, source);
+      return new VideoEncoder(plan, device, hash, published?.average);
     } catch (error) {
       device.dispose();
       throw error;
@@ -126,7 +125,7 @@ export class VideoEncoder implements ClipEncoder {
     const plan = planOf(options);
     const device = createDevice(options);
     try {
-      const hash = setRandomParameters(device.parameters, parametersOfPlan(plan, undefined), seed);
+      const hash = setRandomParameters(device.parameters, parametersOf(forward(plan, 1)), seed);
       return new VideoEncoder(plan, device, hash, undefined);
     } catch (error) {
       device.dispose();
@@ -192,7 +191,7 @@ export class VideoEncoder implements ClipEncoder {
     // few sizes, so few programs: the next power of two, at most the batch; a row does not depend on the others
     const rows = Math.min(this.#batch, 2 ** Math.ceil(Math.log2(clips.length)));
     const program = this.#programs.get(`${rows}`, () =>
-      compile(optimize(forward(this, rows, this.#source)), this.device),
+      compile(optimize(forward(this, rows, this.#average)), this.device),
     );
     const { y } = await program.run({ clips }, { signal });
     return y.subarray(0, clips.length * this.dim);
@@ -250,12 +249,10 @@ function autoBatch(preset: Preset): number {
   return Math.max(1, Math.min(16, Math.round((2 * 16 * 224 * 224) / voxels)));
 }
 
-const parametersOfPlan = (plan: Plan, source: WeightsSource): ParameterShapes => parametersOf(forward(plan, 1, source));
-
 function forward(
   { model, output, preset }: Pick<Plan, "model" | "output" | "preset">,
   n: number,
-  source: WeightsSource,
+  average?: OutputOptions["average"],
 ): Graph {
   const graph = trace(() => {
     const size = preset.crop;
@@ -263,7 +260,7 @@ function forward(
     const { cells } = VIDEO_MODELS[model];
     const { mean, std } = preset;
     const video = preprocess(frames, { top: 0, left: 0, height: size, width: size, mean, std, spaceToDepth: cells });
-    return { y: videoOutput(video, model, output, { cells, source }) };
+    return { y: videoOutput(video, model, output, { cells, average }) };
   });
   return sortGraph(graph); // without what other outputs need
 }

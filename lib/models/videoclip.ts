@@ -60,11 +60,17 @@ export class VideoClip {
    */
   static async load(path: string, options: VideoClipOptions = {}): Promise<VideoClip> {
     options.signal?.throwIfAborted();
-    const source = await openVideoClip(path, options.config ?? {});
+    const source = await openVideoClip(path, options.config ?? {}, options.signal);
     try {
-      options.signal?.throwIfAborted();
       const parts = openParts(source.config, options, source.folder);
-      return this.#open(source.config, options, source.weightsHash, parts, (device) => source.load(device.parameters));
+      const device = createDevice(options);
+      try {
+        await source.load(device.parameters);
+        return new VideoClip(source.config, device, source.weightsHash, parts);
+      } catch (error) {
+        device.dispose();
+        throw error;
+      }
     } finally {
       source.close();
     }
@@ -73,10 +79,16 @@ export class VideoClip {
   /** A model with generated weights, for trying things out and for tests. */
   static random(seed: number, options: RandomVideoClipOptions = {}): VideoClip {
     const config = videoClipConfig(options.config, videoClipPreset(options.preset ?? "videoclip"));
-    return this.#open(config, options, `random:${seed}`, openParts(config, options), (device) => {
+    const parts = openParts(config, options);
+    const device = createDevice(options);
+    try {
       for (const [key, shape] of videoClipParameters(config))
         device.parameters.set(key, shape, hashParameter(`random/${seed}/`, key, shape));
-    });
+      return new VideoClip(config, device, `random:${seed}`, parts);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -90,30 +102,13 @@ export class VideoClip {
     const parts = openParts(config, options, textModel);
     const device = createDevice(options);
     try {
-      const hash = await loadInitial(device.parameters, config, seed, textModel);
+      const hash = await loadInitial(device.parameters, config, seed, textModel, options.signal);
       options.signal?.throwIfAborted();
       return new VideoClip(config, device, hash, parts);
     } catch (error) {
       device.dispose();
       throw error;
     }
-  }
-
-  static #open(
-    config: VideoClipConfig,
-    options: VideoClipOptions,
-    hash: string,
-    parts: VideoClipParts,
-    fill: (device: Device) => void,
-  ) {
-    const device = createDevice(options);
-    try {
-      fill(device);
-    } catch (error) {
-      device.dispose();
-      throw error;
-    }
-    return new VideoClip(config, device, hash, parts);
   }
 
   /**

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { linear } from "../graph/ops/index.js";
 import { applyOp, type Graph, input, trace } from "../graph/trace.js";
 import { block } from "./videoclip_rows.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** Rows and columns of one block of similarities. */
 const BLOCK = 128;
@@ -14,7 +15,7 @@ type Run = (
 
 /** @throws InvalidArgumentError unless the values are whole rows */
 export function checkRows(name: string, given: Float32Array | { rows: Float32Array }, dim: number): Float32Array {
-  const rows = given instanceof Float32Array ? given : given.rows;
+  const rows = isArrayOf("Float32Array", given) ? given : given.rows;
   if (rows.length % dim === 0) return rows;
   throw new InvalidArgumentError(`${name}: expected rows of ${dim} values, received ${rows.length} values`, {
     argument: name,

@@ -5,7 +5,7 @@ import { videoVector } from "../data/retrieval.js";
 import { VideoClipError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { videoClipParameters } from "../models/videoclip_weights.js";
-import { floatToHalf } from "../weights/tensor.js";
+import { floatToHalf } from "../half_floats.js";
 import type { VideoTextPair } from "./tasks/contrastive.js";
 
 /** Vectors of the videos that could be embedded. */

@@ -11,7 +11,8 @@ import { bucketOf } from "../../dist/models/buckets.js";
 import { textGraph, type TextTask } from "../../dist/models/text_runner.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
-import { openWeights, toFloat32 } from "../../dist/weights/index.js";
+import { readFloats } from "../../dist/weights/float_values.js";
+import { openWeights } from "../../dist/weights/index.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
 import { spread } from "./shards.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
@@ -177,7 +178,7 @@ test("pytorch_model.bin is read where there is no model.safetensors, half precis
   const { tensors, close } = await openWeights(join(folder, "model.safetensors"));
   const state = new Map<string, PickleValue>();
   for (const [key, tensor] of tensors) {
-    if (tensor.dtype === "F32") state.set(key, new HalfTensor(tensor.shape, toFloat32(tensor)));
+    if (tensor.dtype === "F32") state.set(key, new HalfTensor(tensor.shape, await readFloats(tensor)));
   }
   close();
   rmSync(join(folder, "model.safetensors"));

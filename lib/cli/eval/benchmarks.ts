@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readCoin } from "../../data/coin.js";
 import { listCrossTaskAnnotations, readCrossTasks, readCrossTaskVideos } from "../../data/crosstask.js";
@@ -20,6 +20,7 @@ import { predictChoices } from "../../eval/predict/text.js";
 import { evaluateQVHighlights } from "../../eval/qvhighlights.js";
 import { readMomentPredictions, readMomentTruth } from "../../eval/qvhighlights_files.js";
 import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "../../eval/score_files.js";
+import { writeDurably } from "../../files.js";
 import { loadClassifier } from "../../models/videoclip_classifier.js";
 import { type ModelFlags, writeLines } from "./model.js";
 
@@ -102,7 +103,7 @@ export const BENCHMARKS: Benchmark[] = [
     predict: async ({ truth, predictions }, options) => {
       const queries = await readDidemo(truth);
       const lists = await predictDidemo(queries, options);
-      if (!/\.jsonl(\.gz)?$/.test(predictions)) writeFileSync(predictions, `${JSON.stringify(lists)}\n`);
+      if (!/\.jsonl(\.gz)?$/.test(predictions)) writeDurably(predictions, `${JSON.stringify(lists)}\n`);
       else writeLines(predictions, lists.map((segments, i) => ({ annotation_id: queries[i].id, segments }))); // prettier-ignore
     },
   },

@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { datasetFormat } from "../../data/formats.js";
 import { Skips } from "../../data/skips.js";
@@ -8,6 +7,7 @@ import { retrievalExamples } from "../../eval/examples.js";
 import type { Curve } from "../../eval/report.js";
 import { retrievalMetrics, type Ties } from "../../eval/retrieval.js";
 import { readSimilarity, scoreRetrieval } from "../../eval/score_files.js";
+import { writeDurably } from "../../files.js";
 import { npyBytes } from "../../weights/npy.js";
 import { whole } from "../options.js";
 import { type Benchmark, type BenchmarkFlags, BENCHMARKS } from "./benchmarks.js";
@@ -126,7 +126,7 @@ function captions({ name, truth, subset }: (typeof RETRIEVAL)[number]): Command 
       const done = await usingModel(flags, async (options) => {
         const pairs = await read();
         const scores = await predictRetrieval(pairs, options);
-        writeFileSync(flags.predictions, npyBytes(scores, [pairs.length, pairs.length], "f32"));
+        writeDurably(flags.predictions, npyBytes(scores, [pairs.length, pairs.length], "f32"));
         return true;
       });
       if (!done) return;

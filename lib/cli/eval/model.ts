@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "../../errors.js";
 import type { PredictOptions } from "../../eval/predict/options.js";
 import { type Report, reportPage } from "../../eval/report.js";
+import { writeDurably } from "../../files.js";
 import { VideoClip } from "../../models/videoclip.js";
 import { type FeatureFlags, openFeatures, withFeatures } from "../features.js";
 import { interruptible } from "../interrupt.js";
@@ -35,7 +35,7 @@ export const withModel = (command: Command): Command =>
 /** Writes the page that --html asks for. */
 export async function writeReport({ html, pictures }: ReportFlags, report: () => Promise<Report>): Promise<void> {
   if (html === undefined) return;
-  writeFileSync(html, await reportPage({ ...(await report()), pictures }));
+  writeDurably(html, await reportPage({ ...(await report()), pictures }));
   process.stderr.write(`The page is in ${html}\n`);
 }
 
@@ -72,5 +72,5 @@ export async function usingModel<T>(
 
 /** Writes a submission of one object a line. */
 export function writeLines(file: string, lines: readonly object[]): void {
-  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  writeDurably(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

@@ -20,10 +20,12 @@ size_t size_of(const Napi::Value& v) {
 // Bytes of any typed array. `shared`: whether they lie in a SharedArrayBuffer, which cannot be transferred or detached.
 const char* bytes_of(const Napi::Value& v, size_t* size, bool* shared = nullptr) {
   if (!v.IsTypedArray()) throw error_of(v.Env(), StatusCode::invalid_argument, "expected a typed array");
+  *size = v.As<Napi::TypedArray>().ByteLength();
   void* data = nullptr;
   napi_value buffer;
-  napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, &buffer, nullptr);
-  *size = v.As<Napi::TypedArray>().ByteLength();
+  if (napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, &buffer, nullptr) != napi_ok) {
+    throw Napi::Error::New(v.Env());
+  }
   if (shared) *shared = !Napi::Value(v.Env(), buffer).IsArrayBuffer();
   return static_cast<const char*>(data);
 }
@@ -188,6 +190,7 @@ Napi::Value EngineWrap::info(const Napi::CallbackInfo& info) {
   out.Set("panelWidth", panel_width(e.isa()));
   out.Set("parameterBytes", static_cast<double>(e.parameters().bytes()));
   out.Set("scratchBytes", static_cast<double>(e.scratch_bytes()));
+  out.Set("copiedBytes", static_cast<double>(copied_bytes_));
   return out;
 }
 
@@ -226,14 +229,12 @@ Napi::Value EngineWrap::remove_parameter(const Napi::CallbackInfo& info) {
 // (bytes) -> ArrayBuffer of memory that a run reads and writes in place, zeros
 Napi::Value EngineWrap::allocate(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  for (auto i = allocated_.begin(); i != allocated_.end();)
-    i = i->second.expired() ? allocated_.erase(i) : std::next(i);
   BufferPtr buffer = engine().buffers().take(size_of(info[0]));
   if (buffer->failed()) throw out_of_memory(env);
   if (buffer->size()) std::memset(buffer->data(), 0, buffer->size());
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
-  if (foreign) allocated_[buffer->data()] = buffer;
+  if (foreign) remember(buffer, false);
   return {env, out};
 }
 
@@ -248,17 +249,27 @@ Napi::Value EngineWrap::map(const Napi::CallbackInfo& info) {
   if (!buffer) throw error_of(env, StatusCode::unsupported, error);
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
-  if (foreign) allocated_[buffer->data()] = buffer;
+  if (foreign) remember(buffer, false);
   return {env, out};
 }
 
-// The buffer of `allocate` that holds these bytes, if one does. It is kept by whoever holds the result, so the array
-// may be transferred or collected meanwhile.
-Bytes EngineWrap::find_allocated(const char* data, size_t size) {
-  auto next = allocated_.upper_bound(data);
-  if (next == allocated_.begin()) return {};
-  BufferPtr buffer = std::prev(next)->second.lock();
-  if (!buffer) return {};
+void EngineWrap::remember(const BufferPtr& buffer, bool result) {
+  if (known_.size() >= sweep_at_) {
+    for (auto i = known_.begin(); i != known_.end();) i = i->second.buffer.expired() ? known_.erase(i) : std::next(i);
+    sweep_at_ = 2 * known_.size() + 64;
+  }
+  known_[buffer->data()] = {buffer, result};
+}
+
+// The buffer of the engine that holds these bytes, if one does: memory of `allocate` and `map`, and with `results` that
+// of earlier results too. It is kept by whoever holds what this returns, so the array may be transferred or collected
+// meanwhile.
+Bytes EngineWrap::find_known(const char* data, size_t size, bool results) {
+  auto next = known_.upper_bound(data);
+  if (next == known_.begin()) return {};
+  const Known& known = std::prev(next)->second;
+  BufferPtr buffer = known.buffer.lock();
+  if (!buffer || (known.result && !results)) return {};
   const size_t offset = static_cast<size_t>(data - buffer->data());
   if (offset > buffer->size() || size > buffer->size() - offset || offset % 64) return {};
   return {buffer, buffer->data() + offset};
@@ -327,8 +338,9 @@ Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
 }
 
 // (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, profile: boolean, outputs: (TypedArray |
-// null)[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into the array given for
-// it. When profiling, a last buffer holds the milliseconds of each instruction (f64).
+// null)[], results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into
+// the array given for it. `results` tells which inputs are results of this engine that nobody writes to. When
+// profiling, a last buffer holds the milliseconds of each instruction (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
@@ -337,9 +349,9 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<Job>();
   job->id = next_++;
   job->program = found->second;
-  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate` is
-  // read in place
-  auto inputs = info[1].As<Napi::Array>();
+  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate`,
+  // and results that it cannot write to, are read in place
+  auto inputs = info[1].As<Napi::Array>(), results = info[5].As<Napi::Array>();
   std::vector<Napi::ObjectReference> held;
   for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
     const Napi::Value given = inputs.Get(static_cast<uint32_t>(i));
@@ -350,11 +362,12 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     size_t size;
     const char* data = bytes_of(given, &size);
     if (size != job->program->input_bytes[i]) throw wrong_size(env, "an input");
-    Bytes input = find_allocated(data, size);
+    Bytes input = find_known(data, size, results.Get(static_cast<uint32_t>(i)).ToBoolean());
     if (!input.owner) {
       auto buffer = e.buffers().take(size);
       if (buffer->failed()) throw out_of_memory(env);
       if (size) std::memcpy(buffer->data(), data, size);
+      copied_bytes_ += size;
       input = {buffer, buffer->data()};
     }
     job->run.inputs.push_back(std::move(input));
@@ -367,7 +380,7 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
       size_t given;
       const char* data = bytes_of(target, &given);
       if (given != size) throw wrong_size(env, "an output");
-      output = find_allocated(data, size);
+      output = find_known(data, size, false);
     }
     job->in_place.push_back(static_cast<bool>(output.owner));
     if (!output.owner) {
@@ -420,8 +433,12 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
   }
   auto outputs = Napi::Array::New(env, job.run.outputs.size());
   for (size_t i = 0; i < job.run.outputs.size(); ++i) {
-    const napi_value value =
-        job.in_place[i] ? static_cast<napi_value>(env.Null()) : array_buffer(env, job.run.outputs[i].owner);
+    napi_value value = env.Null();
+    if (!job.in_place[i]) {
+      bool foreign;
+      value = array_buffer(env, job.run.outputs[i].owner, &foreign);
+      if (foreign) remember(job.run.outputs[i].owner, true);
+    }
     outputs.Set(static_cast<uint32_t>(i), value);
   }
   if (!job.run.milliseconds.empty()) {
