@@ -6,9 +6,11 @@ import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/device.js";
-import { loadVideoEncoder, resolvePreset, VideoEncoder, videoEncoderToOnnx } from "../../dist/index.js";
+import { loadVideoEncoder, VideoEncoder } from "../../dist/models/video_encoder.js";
 import { VIDEO_MODEL_NAMES } from "../../dist/models/video_models.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
+import { videoEncoderToOnnx } from "../../dist/onnx/video_encoder.js";
+import { resolvePreset } from "../../dist/video/presets.js";
 
 const test = suite("video encoder");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-encoder-"));
