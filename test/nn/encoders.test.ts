@@ -149,7 +149,7 @@ test("BERT as a layer is the BERT of a text model, from its folder", async () =>
   writeFileSync(join(folder, "vocab.txt"), `${words.join("\n")}\n`);
   publish("model.safetensors", empty, "text.", []);
   const text = await loadTextModel(folder, { device: "cpu" });
-  const expected = await text.encode(["w3 w7"]);
+  const { data: expected } = await text.encode(["w3 w7"]);
   const model = await nn.Model.fromPretrained(net, { ...options, pretrained: { text: folder } });
   const ids = new Int32Array(16);
   ids.set([2, 7, 11, 3]);
