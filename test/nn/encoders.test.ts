@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadTextModel, resolvePreset, Trainer, VideoEncoder } from "../../dist/index.js";
+import { resolvePreset, TextModel, Trainer, VideoEncoder } from "../../dist/index.js";
 import * as nn from "../../dist/nn/index.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
 import { writeSafetensors } from "../../dist/weights/index.js";
@@ -148,7 +148,7 @@ test("BERT as a layer is the BERT of a text model, from its folder", async () =>
   const words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...Array.from({ length: 19 }, (_, i) => `w${i}`)];
   writeFileSync(join(folder, "vocab.txt"), `${words.join("\n")}\n`);
   publish("model.safetensors", empty, "text.", []);
-  const text = await loadTextModel(folder, { device: "cpu" });
+  const text = await TextModel.load(folder, { device: "cpu" });
   const { data: expected } = await text.encode(["w3 w7"]);
   const model = await nn.Model.fromPretrained(net, { ...options, pretrained: { text: folder } });
   const ids = new Int32Array(16);
