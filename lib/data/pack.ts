@@ -42,11 +42,11 @@ export interface PackOptions {
   source: Record<string, unknown>;
   skips: Skips;
   /** Size of a shard; default 128 MiB. */
-  shardBytes?: number;
+  shardBytes?: number | undefined;
   /** Tokens kept of a caption; default all. */
-  captionTokens?: number;
-  signal?: AbortSignal;
-  onProgress?: (progress: { read: number; videos: number; shards: number }) => void;
+  captionTokens?: number | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: { read: number; videos: number; shards: number }) => void) | undefined;
 }
 
 export const PACK_FILE = "pack.json";
