@@ -124,6 +124,7 @@ export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";
 export { type OnnxOptions, toOnnx } from "./onnx/to_onnx.js";
 export { traceVideoEncoder, type VideoEncoderOnnxOptions, videoEncoderToOnnx } from "./onnx/video_encoder.js";
+export { videoClipToOnnx, type VideoClipOnnxOptions, type VideoClipTower } from "./onnx/videoclip.js";
 export { openVideo } from "./video/index.js";
 export { stillAt, type StillOptions } from "./video/still.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
@@ -208,3 +209,6 @@ export { sequenceClassification, spanSelection, tokenClassification } from "./tr
 export { translationBatch, type TranslationPair, translationTask } from "./train/tasks/translation.js";
 export { clipBatch, videoClassification } from "./train/tasks/video_classification.js";
 export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./train/trainer.js";
+export type { ModelTrainerOptions } from "./train/trainer_options.js";
+export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./train/model_task.js";
+export type { Example as TrainingExample, ExampleValue } from "./train/examples.js";

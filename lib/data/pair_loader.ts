@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { Worker } from "node:worker_threads";
 import { DatasetError } from "../errors.js";
+import { assertNotBundled } from "../bundled.js";
 import { PackedDataset } from "./packed_dataset.js";
 import { makePairBatch, type PairBatch, type PairBatchOptions } from "./pair_batch.js";
 import { Skips } from "./skips.js";
@@ -46,8 +47,11 @@ export class PairLoader {
     this.#options = options;
     this.skips = options.skips ?? new Skips();
     const { folder, sampling, workers = 0 } = options;
+    if (workers > 0) assertNotBundled();
     for (let i = 0; i < workers; i++) {
-      const worker = new Worker(new URL("./pair_worker.js", import.meta.url), { workerData: { folder, sampling } });
+      const worker = new Worker(new URL(/* webpackIgnore: true */ "./pair_worker.js", import.meta.url), {
+        workerData: { folder, sampling },
+      });
       worker.on("message", (reply: PairReply) => this.#take(reply));
       worker.on("error", (error) => this.#fail(error));
       worker.unref();

@@ -13,6 +13,7 @@ import { type StepMetrics, stepMetrics } from "./localisation.js";
 import { type ChoiceMetrics, choiceMetrics } from "./multiple_choice.js";
 import { type RetrievalMetrics, retrievalMetrics, type RetrievalOptions } from "./retrieval.js";
 import { secondLabels, type SegmentationMetrics, segmentationMetrics } from "./segmentation.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** Lines of a submission by a key; each key once. @internal */
 export async function byKey(file: string, key: (fields: Fields) => string): Promise<Map<string, Fields>> {
@@ -47,7 +48,7 @@ export function readSimilarity(path: string): { values: Float64Array; shape: [nu
   const file = new ByteFile(path);
   try {
     const { shape, data } = readNpy(file);
-    if (shape.length === 2 && data instanceof Float64Array) return { values: data, shape: [shape[0], shape[1]] };
+    if (shape.length === 2 && isArrayOf("Float64Array", data)) return { values: data, shape: [shape[0], shape[1]] };
     throw fileError(path, "", `expected numbers [queries, candidates], received [${shape.join(", ")}]`);
   } finally {
     file.close();

@@ -4,6 +4,7 @@ import { DatasetError, InvalidArgumentError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
 import { type ManifestEntry, readLines } from "./store.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** A video's features as an extraction saved them. */
 export interface VideoFeatureFile {
@@ -98,7 +99,7 @@ export function readFeatureFile({ file, timestamps }: VideoFeatureFile): {
   const bytes = new ByteFile(file);
   try {
     const { shape, data } = readNpy(bytes);
-    if (!(data instanceof Float64Array) || shape.length !== 2 || shape[0] < 1) {
+    if (!isArrayOf("Float64Array", data) || shape.length !== 2 || shape[0] < 1) {
       throw bytes.fail(`expected features [clips, dim], found [${shape.join(", ")}]`);
     }
     if (timestamps && timestamps.length !== shape[0]) {

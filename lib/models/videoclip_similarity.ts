@@ -3,6 +3,7 @@ import { linear } from "../graph/ops/index.js";
 import { applyOp, type Graph, input, trace } from "../graph/trace.js";
 import type { NDArray } from "../nd_array.js";
 import { block } from "./videoclip_rows.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** Rows and columns of one block of similarities. */
 const BLOCK = 128;
@@ -18,7 +19,7 @@ export type ComparedRows = NDArray | Float32Array | { rows: Float32Array };
 
 /** @throws InvalidArgumentError unless the values are whole rows */
 export function checkRows(name: string, given: ComparedRows, dim: number): Float32Array {
-  const values = given instanceof Float32Array ? given : "data" in given ? given.data : given.rows;
+  const values = isArrayOf("Float32Array", given) ? given : "data" in given ? given.data : given.rows;
   const shape = "shape" in given ? given.shape : undefined;
   const fits = shape === undefined || (shape.length === 2 && shape[1] === dim && shape[0] * dim === values.length);
   if (values.length % dim === 0 && fits) return values;

@@ -6,8 +6,9 @@ import { type PairBatch, type PairBatchOptions, shuffledGroups } from "../data/p
 import { PairLoader } from "../data/pair_loader.js";
 import type { SamplerOptions } from "../data/sampler.js";
 import { Skips } from "../data/skips.js";
-import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { DatasetError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
+import { wrongArgument } from "../wrong_argument.js";
 import { RetrievalPlans } from "./retrieval_plans.js";
 import type { Batch, TrainingData } from "./task.js";
 import { contrastiveBatch } from "./tasks/contrastive.js";
@@ -112,10 +113,15 @@ export class PackedPairs implements TrainingData {
     this.videos = dataset.size;
     dataset.close();
     if (dataset.width !== featureSize) {
-      throw fail("pack", `features of width ${featureSize}, as the model takes`, `${dataset.width} in ${pack}`);
+      throw wrongArgument(
+        "pack",
+        `features of width ${featureSize}, as the model takes`,
+        `${dataset.width} in ${pack}`,
+      );
     }
     this.batchesPerEpoch = Math.floor(this.videos / videosPerBatch);
-    if (this.batchesPerEpoch < 1) throw fail("videosPerBatch", `at most the ${this.videos} of ${pack}`, videosPerBatch);
+    if (this.batchesPerEpoch < 1)
+      throw wrongArgument("videosPerBatch", `at most the ${this.videos} of ${pack}`, videosPerBatch);
     this.#sampling = {
       textTokens: [Math.min(8, maxTextLength), maxTextLength],
       videoSeconds: [Math.min(3, maxVideoLength), maxVideoLength],
@@ -125,7 +131,7 @@ export class PackedPairs implements TrainingData {
     };
     if (this.#sampling.textTokens![1] > maxTextLength || this.#sampling.videoSeconds![1] > maxVideoLength) {
       const { textTokens, videoSeconds } = this.#sampling;
-      throw fail(
+      throw wrongArgument(
         "sampling",
         `at most ${maxTextLength} tokens and ${maxVideoLength} s, as the model takes`,
         `${textTokens![1]} and ${videoSeconds![1]}`,
@@ -218,10 +224,3 @@ export class PackedPairs implements TrainingData {
     return this.close();
   }
 }
-
-const fail = (argument: string, expected: string, received: unknown) =>
-  new InvalidArgumentError(`${argument}: expected ${expected}, received ${String(received)}`, {
-    argument,
-    expected,
-    received,
-  });

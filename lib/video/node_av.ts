@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DisposedError, VideoError } from "../errors.js";
+import { assertNotBundled } from "../bundled.js";
 import { type FileFacts, videoError } from "./file.js";
 import { openClips } from "./sampling.js";
 import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
@@ -50,7 +49,10 @@ class NodeAvVideo implements OpenVideo {
     };
     const { preset, threads = 1, signal, memory } = options;
     const request: WorkerRequest = { file, preset, threads, givenMemory: memory !== undefined, control: this.control };
-    this.worker = new Worker(workerUrl(), { workerData: request });
+    assertNotBundled();
+    this.worker = new Worker(new URL(/* webpackIgnore: true */ "./worker.js", import.meta.url), {
+      workerData: request,
+    });
     for (let i = 0; i < clipsInFlight + openClips(preset); i++) this.allowClip();
     this.opened = new Promise((resolve, reject) => {
       this.worker.on("message", (message: WorkerMessage) => {
@@ -167,12 +169,4 @@ export function missingNodeAv(reason: string): VideoError {
     "ERR_DECODER_MISSING",
     `node-av cannot be loaded (${reason}). Install it with:\n  npm install node-av`,
   );
-}
-
-function workerUrl(): URL {
-  const url = new URL("./worker.js", import.meta.url);
-  if (!existsSync(fileURLToPath(url))) {
-    throw new VideoError("ERR_DECODER_MISSING", `The decoder's worker file is missing: ${url.href}`);
-  }
-  return url;
 }

@@ -64,8 +64,8 @@ export function readTorchZip(file: ByteFile, skipped?: Set<string>): Tree {
 
 const LEGACY_MAGIC = Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex");
 
-export function isTorchLegacy(head: Buffer): boolean {
-  return head.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC);
+export function isTorchLegacy(head: Uint8Array): boolean {
+  return LEGACY_MAGIC.equals(head.subarray(0, LEGACY_MAGIC.length));
 }
 
 /** Reads a legacy stream of torch.save (before 1.6): five pickles, then the storages. */
