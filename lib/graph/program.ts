@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
 import { DisposedError, DTypeError, InvalidArgumentError } from "../errors.js";
@@ -158,6 +159,10 @@ export class Program {
     } catch (error) {
       if (!(error instanceof DisposedError)) throw error;
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { PackedDataset } from "../data/packed_dataset.js";
@@ -16,14 +17,14 @@ import { embedVideos, fingerprint, pairsOf } from "./video_vectors.js";
 /** How videos that are hard to tell apart are brought into one batch (Xu et al. 2021, section 3.4), and its ablations. */
 export interface HardNegatives {
   /** Nearest videos that a batch of k is drawn from. Default 2k; with k the paper's "retrieve k". */
-  candidates?: number;
+  candidates?: number | undefined;
   /**
    * What a video is embedded by: the clip pairs that are drawn of it in the epoch (default), or its first seconds (the paper's
    * "use first 32 sec").
    */
-  embedding?: "clips" | "first";
+  embedding?: "clips" | "first" | undefined;
   /** Nearness of two videos. Default `l2`, as the paper's code has it. */
-  metric?: "l2" | "dot";
+  metric?: "l2" | "dot" | undefined;
 }
 
 export interface PackedPairsOptions {
@@ -32,23 +33,23 @@ export interface PackedPairsOptions {
   /** Folder of `videoclip data pack`. */
   pack: string;
   /** Videos of a batch, k. Default 32. */
-  videosPerBatch?: number;
+  videosPerBatch?: number | undefined;
   /** Clip pairs that are drawn of each video. Default 16. */
-  pairsPerVideo?: number;
+  pairsPerVideo?: number | undefined;
   /** How clips are drawn. Default: overlapped, texts of 8 and videos of 3 up to what the model takes. */
-  sampling?: SamplerOptions;
+  sampling?: SamplerOptions | undefined;
   /** Batches of retrieved hard negatives (default), or of random videos (false). */
-  retrieval?: HardNegatives | false;
-  seed?: number;
+  retrieval?: HardNegatives | false | undefined;
+  seed?: number | undefined;
   /** Folder of the run: plans are kept in its `retrieval/`, and a run cannot be resumed within an epoch without them. */
-  folder?: string;
+  folder?: string | undefined;
   /** Threads that read and draw. Default 0: this one. The same batches come for any number. */
-  workers?: number;
+  workers?: number | undefined;
   /** Batches that are made ahead; default 2 per worker. */
-  prefetch?: number;
+  prefetch?: number | undefined;
   /** Counts videos that cannot be used, each once. */
-  skips?: Skips;
-  onProgress?: (progress: PackedPairsProgress) => void;
+  skips?: Skips | undefined;
+  onProgress?: ((progress: PackedPairsProgress) => void) | undefined;
 }
 
 /** Work before the first batch of an epoch. */
@@ -217,5 +218,9 @@ export class PackedPairs implements TrainingData {
   /** Ends the threads. */
   async close(): Promise<void> {
     await this.#loader.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
