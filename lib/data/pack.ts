@@ -41,10 +41,10 @@ export interface PackOptions {
   source: Record<string, unknown>;
   skips: Skips;
   /** Size of a shard; default 128 MiB. */
-  shardBytes?: number;
+  shardBytes?: number | undefined;
   /** Tokens kept of a caption; default all. */
-  captionTokens?: number;
-  signal?: AbortSignal;
+  captionTokens?: number | undefined;
+  signal?: AbortSignal | undefined;
   /** Called after each shard. */
   onProgress?: ((progress: PackProgress) => void) | undefined;
 }

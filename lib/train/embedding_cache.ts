@@ -20,16 +20,16 @@ export interface EmbeddingCacheOptions {
   /** Pairs that are embedded at once; divides the batch. */
   chunk: number;
   /** The encoders are traced as in training: with dropout of this probability. Default: as in inference. */
-  training?: { dropout?: number };
+  training?: { dropout?: number | undefined } | undefined;
   /** Blocks are computed again in the backward pass, in place of being kept. Default false. */
-  checkpointing?: boolean;
+  checkpointing?: boolean | undefined;
 }
 
 export interface EmbeddingCacheRun {
   /** Multiplies the loss before it is differentiated (f16). Default 1. */
-  lossScale?: number;
+  lossScale?: number | undefined;
   /** Seed and step of chunk number `chunk`, for dropout: the same in both passes over it. */
-  randomKey?: (chunk: number) => [number, number];
+  randomKey?: ((chunk: number) => [number, number]) | undefined;
 }
 
 interface Programs {

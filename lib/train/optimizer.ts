@@ -7,18 +7,18 @@ import { applyOp, parameter, scalar, update } from "../graph/trace.js";
 /** Adam: `weightDecay` is added to the gradient; AdamW: it acts on the parameter. Betas and eps as in torch by default. */
 export interface AdamOptions {
   kind: "adam" | "adamw";
-  beta1?: number;
-  beta2?: number;
-  eps?: number;
-  weightDecay?: number;
+  beta1?: number | undefined;
+  beta2?: number | undefined;
+  eps?: number | undefined;
+  weightDecay?: number | undefined;
 }
 
 /** Gradient descent with momentum (as torch.optim.SGD without dampening). */
 export interface SgdOptions {
   kind: "sgd";
-  momentum?: number;
-  weightDecay?: number;
-  nesterov?: boolean;
+  momentum?: number | undefined;
+  weightDecay?: number | undefined;
+  nesterov?: boolean | undefined;
 }
 
 /** What holds for the parameters whose keys match; the first group that matches a key takes it. */
@@ -26,17 +26,17 @@ export interface ParameterGroup {
   /** A regular expression over keys. */
   match: RegExp | string;
   /** Multiplies the schedule's rate. Default 1. */
-  rate?: number;
+  rate?: number | undefined;
   /** In place of the optimizer's. */
-  weightDecay?: number;
+  weightDecay?: number | undefined;
   /** Not trained: no gradient is computed for it. */
-  frozen?: boolean;
+  frozen?: boolean | undefined;
 }
 
 export type OptimizerOptions = (AdamOptions | SgdOptions) & {
-  groups?: ParameterGroup[];
+  groups?: ParameterGroup[] | undefined;
   /** Gradients are scaled down to this 2-norm of all of them together. Default: they are not. */
-  maxNorm?: number;
+  maxNorm?: number | undefined;
 };
 
 /** Biases and the vectors of normalisations, which are commonly not decayed. */

@@ -2,11 +2,18 @@ import { InvalidArgumentError } from "../errors.js";
 
 /** How the learning rate goes. `warmup` and `total` count updates. */
 export type Schedule =
-  | { kind: "constant"; rate: number; warmup?: number }
-  | { kind: "linear"; rate: number; warmup?: number; total: number }
-  | { kind: "cosine"; rate: number; warmup?: number; total: number }
-  | { kind: "polynomial"; rate: number; warmup?: number; total: number; end?: number; power?: number }
-  | { kind: "noam"; hidden: number; warmup: number; factor?: number };
+  | { kind: "constant"; rate: number; warmup?: number | undefined }
+  | { kind: "linear"; rate: number; warmup?: number | undefined; total: number }
+  | { kind: "cosine"; rate: number; warmup?: number | undefined; total: number }
+  | {
+      kind: "polynomial";
+      rate: number;
+      warmup?: number | undefined;
+      total: number;
+      end?: number | undefined;
+      power?: number | undefined;
+    }
+  | { kind: "noam"; hidden: number; warmup: number; factor?: number | undefined };
 
 /**
  * The rate of update number `s`, which counts from 1 (as fairseq and Vaswani et al. 2017 do). It rises linearly over

@@ -12,7 +12,7 @@ export interface Batch {
   /** Rows that count, for samples per second. */
   examples: number;
   /** Numbers about how the batch was made, to be reported with the step. */
-  measures?: Record<string, number>;
+  measures?: Record<string, number> | undefined;
 }
 
 /** A loss to be minimised. */
@@ -26,10 +26,12 @@ export interface Task {
    * The same loss as one of two embeddings `[N, D]` of each row of a batch, for batches that are encoded in chunks. Called inside
    * trace() like `forward`.
    */
-  pairs?: {
-    encode(inputs: Record<string, Tensor>): { a: Tensor; b: Tensor };
-    loss(a: Tensor, b: Tensor): Tensor;
-  };
+  pairs?:
+    | {
+        encode(inputs: Record<string, Tensor>): { a: Tensor; b: Tensor };
+        loss(a: Tensor, b: Tensor): Tensor;
+      }
+    | undefined;
 }
 
 /** Where batches come from. */
@@ -40,7 +42,7 @@ export interface TrainingData {
    * of `device.allocate` cannot be filled anew for it.
    * @param options `signal` ends work that takes long: the promise rejects with its reason
    */
-  batch(index: number, options?: { signal?: AbortSignal }): Batch | Promise<Batch>;
+  batch(index: number, options?: { signal?: AbortSignal | undefined }): Batch | Promise<Batch>;
   /**
    * Whether batch `index` is made with the model as it is after step `index - 1` (batches found by retrieval). Such a batch is
    * not asked for before that step is done. Default: none is.
