@@ -42,11 +42,20 @@ export interface PackOptions {
   source: Record<string, unknown>;
   skips: Skips;
   /** Size of a shard; default 128 MiB. */
-  shardBytes?: number;
+  shardBytes?: number | undefined;
   /** Tokens kept of a caption; default all. */
-  captionTokens?: number;
-  signal?: AbortSignal;
-  onProgress?: (progress: { read: number; videos: number; shards: number }) => void;
+  captionTokens?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called after each shard. */
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+}
+
+export interface PackProgress {
+  /** Records of the dataset that were read. */
+  read: number;
+  /** Videos in the pack. */
+  videos: number;
+  shards: number;
 }
 
 export const PACK_FILE = "pack.json";
