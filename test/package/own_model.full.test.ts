@@ -21,7 +21,7 @@ function run(command: string, ...args: string[]): string {
 /** Three blocks of S3D's separable unit; squares that move in four directions. */
 const OWN = `
 import { writeFileSync } from "node:fs";
-import { accuracy, Random, Trainer } from "videoclip";
+import { accuracy, Random, Trainer } from "videoclip/train";
 import * as nn from "videoclip/nn";
 
 const [T, S] = [8, 16];
