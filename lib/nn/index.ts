@@ -37,7 +37,7 @@ export {
   swish,
   tanh,
 } from "./elementwise.js";
-export type { InitialValue } from "./initial.js";
+export type { Deviation, InitialValue } from "./initial.js";
 export { batchNorm, type BatchNormOptions, l2Normalize, layerNorm, type LayerNormOptions } from "./normalization.js";
 export { frozen, parameter, type ParameterOptions, scope } from "./parameters.js";
 export { avgPool3d, type AvgPoolOptions, globalMax, globalMean, maxPool3d, type PoolOptions } from "./pooling.js";
