@@ -15,7 +15,7 @@ export interface ManifestEntry {
   /** `[start, end]` of each clip in seconds. */
   timestamps: [number, number][];
   padded_frames: number;
-  partial?: true;
+  partial?: true | undefined;
   settings: Record<string, unknown>;
   finished_at: string;
 }
@@ -25,7 +25,7 @@ export interface FailureEntry {
   code: string;
   reason: string;
   /** Seconds of video that had been read, where known. */
-  time?: number;
+  time?: number | undefined;
   failed_at: string;
 }
 

@@ -2,7 +2,8 @@ import { InvalidArgumentError } from "../errors.js";
 import { clipBytes } from "../video/clip_memory.js";
 import type { Clip, Preset } from "../video/types.js";
 
-type Bytes = Uint8Array | Uint8ClampedArray;
+/** 8-bit values of frames; a canvas has them clamped. */
+export type Bytes = Uint8Array | Uint8ClampedArray;
 
 /** Clips, each u8 RGB `[T, H, W, 3]`: a list of them, or their bytes behind each other. */
 export type Clips = Bytes | readonly (Bytes | Clip)[];

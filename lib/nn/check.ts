@@ -24,7 +24,7 @@ export function tensor(
   layer: string,
   argument: string,
   value: unknown,
-  { sizes, dtype }: { sizes?: string; dtype?: DType } = {},
+  { sizes, dtype }: { sizes?: string | undefined; dtype?: DType | undefined } = {},
 ): Tensor {
   tracing(); // outside of a net this is the fault to tell, whatever the arguments are
   const what = [dtype, sizes].filter(Boolean).join(" ");

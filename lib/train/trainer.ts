@@ -79,7 +79,7 @@ export interface StepEvent {
   samplesPerSecond: number;
   /** What else the task and the batches report. */
   measures: Record<string, number>;
-  evaluation?: Record<string, number>;
+  evaluation?: Record<string, number> | undefined;
 }
 
 /**
@@ -87,6 +87,7 @@ export interface StepEvent {
  * @typeParam I inputs of a model of one's own @typeParam O its outputs @typeParam T names of the arrays of its batches
  */
 export class Trainer<I extends string = string, O extends string = string, T extends string = string> {
+  /** @internal */
   readonly options: ResolvedOptions;
   readonly optimizer: Optimizer;
   readonly #rate: (s: number) => number;
