@@ -15,14 +15,20 @@ export const ERROR_CODES = {
     class: "DeviceError",
     meaning: "The native addon could not be loaded, so nothing can be computed.",
     cause:
-      "There is no build for this platform and version of Node, or a bundler left the `.node` file out of its output.",
-    cure: "In a clone of the repository, run `npm run build`. With a bundler, mark `videoclip` as external. The message says what was tried; `videoclip doctor` repeats it.",
+      "The package has no addon for this system, a bundler or a deployment left the `.node` file behind, or Node was started without addons.",
+    cure: "The message names every path that was tried, and its last sentence says what to do; `videoclip doctor` repeats it. See [deployment](deployment.md).",
   },
   ERR_BAD_FEATURES: {
     class: "DatasetError",
     meaning: "A file of features holds a value that is not finite.",
     cause: "The extraction that wrote the file failed numerically, or the file is damaged.",
     cure: "Extract the features of this video again. `details.file` names the file; the message gives row and column.",
+  },
+  ERR_BUNDLED: {
+    class: "VideoClipError",
+    meaning: "The code of the package was copied into a bundle, away from its native addon and its workers.",
+    cause: "A bundler (esbuild, webpack, Rollup, Vite, Next.js) was not told to leave `videoclip` out.",
+    cure: "Mark `videoclip` as external; `docs/deployment.md` has a section for each bundler.",
   },
   ERR_BUSY: {
     class: "VideoClipError",
