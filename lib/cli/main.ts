@@ -6,7 +6,7 @@ import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
 import { embedCommand } from "./embed.js";
-import { evalCommand } from "./eval/index.js";
+import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";

@@ -46,7 +46,16 @@ export interface PackOptions {
   /** Tokens kept of a caption; default all. */
   captionTokens?: number | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: ((progress: { read: number; videos: number; shards: number }) => void) | undefined;
+  /** Called after each shard. */
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+}
+
+export interface PackProgress {
+  /** Records of the dataset that were read. */
+  read: number;
+  /** Videos in the pack. */
+  videos: number;
+  shards: number;
 }
 
 export const PACK_FILE = "pack.json";

@@ -17,19 +17,15 @@ export async function openModel(
   context: RunContext,
 ): Promise<VideoClip> {
   const { load, preset, textModel, tokenizer, config: fields = {} } = config.model;
+  const path = (name: string | undefined) => (name === undefined ? undefined : context.path(name));
   const options = {
     ...deviceOf(config, context),
     config: fields as Partial<VideoClipConfig>,
-    ...(tokenizer === undefined ? {} : { tokenizer: context.path(tokenizer) }),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    tokenizer: path(tokenizer),
+    signal: context.signal,
   };
   if (load === undefined) {
-    return VideoClip.initialize({
-      ...options,
-      ...(preset === undefined ? {} : { preset }),
-      ...(config.seed === undefined ? {} : { seed: config.seed }),
-      ...(textModel === undefined ? {} : { textModel: context.path(textModel) }),
-    });
+    return VideoClip.initialize({ ...options, preset, seed: config.seed, textModel: path(textModel) });
   }
   if (preset ?? textModel) {
     throw new InvalidArgumentError("model: expected load alone, or preset and textModel", { argument: "model" });

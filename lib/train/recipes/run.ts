@@ -61,7 +61,7 @@ export async function* runRecipe(
     onStart?.(plan, { folder, model });
     let left = true;
     try {
-      for await (const event of trainer.run(signal === undefined ? {} : { signal })) yield event;
+      for await (const event of trainer.run({ signal })) yield event;
       left = false;
     } catch (error) {
       left = false;

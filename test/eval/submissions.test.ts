@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "../../dist/eval/score_files.js";
+import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "../../dist/eval/index.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 
 const test = suite("scores of files");
