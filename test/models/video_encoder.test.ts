@@ -107,6 +107,8 @@ test("what it cannot be is refused", async () => {
   const random = (options: object) => () => VideoEncoder.random(1, { ...tiny, ...options });
   await refused(random({ model: "resnet" }), /model: expected one of s3d, .*videoclip-light, received resnet/);
   await refused(random({ model: undefined }), /received undefined/);
+  await refused(() => VideoEncoder.random(1), /model: .*received undefined/);
+  await refused(() => VideoEncoder.load(undefined as never), /model: .*received undefined/);
   await refused(random({ output: "logits" }), /output: expected one of features for s3d-tiny, received logits/);
   await refused(random({ preset: "s3d-tiny" }), /preset must be one of/);
   await refused(random({ preset: { rate: 3 } }), /preset: expected the name of a preset.*received rate/);
