@@ -206,19 +206,19 @@ function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] |
   });
 }
 
-const isArrayOf = (value: unknown, { dtype }: Tensor): value is InputArray => {
+const hasDType = (value: unknown, { dtype }: Tensor): value is InputArray => {
   const kind = arrayKind(value);
   return kind !== undefined && KINDS[dtype].includes(kind);
 };
 
 /** Whether a value is a typed array of the tensor's dtype and size. */
 const holds = (value: unknown, tensor: Tensor): value is InputArray =>
-  isArrayOf(value, tensor) && arrayLength(value) === elements(tensor.shape);
+  hasDType(value, tensor) && arrayLength(value) === elements(tensor.shape);
 
 /** Whether a value is a list of typed arrays of the tensor's dtype that have room in it. */
 const isList = (value: unknown, tensor: Tensor): value is readonly InputArray[] =>
   Array.isArray(value) &&
-  value.every((part) => isArrayOf(part, tensor)) &&
+  value.every((part) => hasDType(part, tensor)) &&
   value.reduce((sum: number, part: object) => sum + arrayLength(part), 0) <= elements(tensor.shape);
 
 /** Fills an array with these bytes, whatever its elements are. */
