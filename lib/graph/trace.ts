@@ -258,7 +258,7 @@ export function stage(name: string, value: Tensor): Tensor {
 }
 
 /** The same error, which also says in which layer of the model it is. */
-function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
+export function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
   const kind = [ShapeError, DTypeError].find((type) => error instanceof type) ?? InvalidArgumentError;
   return new kind(`layer ${layer}: ${error.message}`, { ...error.details, layer });
 }

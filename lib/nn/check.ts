@@ -3,7 +3,7 @@ import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError, ShapeError } from "../errors.js";
 import type { Triple } from "../graph/ops/index.js";
 import { type DType, Tensor } from "../graph/tensor.js";
-import { scope, tracing } from "../graph/trace.js";
+import { scope, tracing, withLayer } from "../graph/trace.js";
 import { suggestion } from "../suggest.js";
 
 /** The error of a wrong argument of a layer. */
@@ -86,5 +86,11 @@ export function layer<T>(kind: string, key: unknown, body: (name: string) => T):
   if (typeof key !== "string" || key === "") {
     throw wrong(kind, "key", 'the name of the layer, which its parameters begin with, such as "block1.conv"', key);
   }
-  return scope(key, () => body(`${kind} ${key}`));
+  return scope(key, () => {
+    try {
+      return body(`${kind} ${key}`);
+    } catch (error) {
+      throw error instanceof InvalidArgumentError && error.details.layer === undefined ? withLayer(error, key) : error;
+    }
+  });
 }

@@ -15,6 +15,7 @@ export type {
 } from "../graph/program.js";
 export type { BinaryKind, ContrastiveLossAttrs, Triple, UnaryKind } from "../graph/ops/index.js";
 export type { DType, Tensor, TensorType } from "../graph/tensor.js";
+export type { Padding } from "../graph/ops/padding.js";
 export { type Graph, input, trace } from "../graph/trace.js";
 export {
   type AttentionOptions,
@@ -23,7 +24,7 @@ export {
   type TransformerLayerOptions,
   transformerLayer,
 } from "./attention.js";
-export { conv3d, type ConvOptions } from "./convolution.js";
+export { conv3d, type ConvOptions, type WindowOptions } from "./convolution.js";
 export { embedding, type EmbeddingOptions, linear, type LinearOptions, selfGate } from "./dense.js";
 export {
   add,
@@ -45,7 +46,6 @@ export {
 } from "./elementwise.js";
 export type { Deviation, InitialValue } from "./initial.js";
 export { batchNorm, type BatchNormOptions, l2Normalize, layerNorm, type LayerNormOptions } from "./normalization.js";
-export type { Padding } from "./padding.js";
 export { frozen, parameter, type ParameterOptions, scope } from "./parameters.js";
 export { avgPool3d, type AvgPoolOptions, globalMax, globalMean, maxPool3d, type PoolOptions } from "./pooling.js";
 export { concat, flatten, permute, reshape, slice, spaceToDepth } from "./shape.js";

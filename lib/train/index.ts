@@ -78,3 +78,5 @@ export { translationBatch, type TranslationPair, translationTask } from "./tasks
 export { clipBatch, videoClassification } from "./tasks/video_classification.js";
 export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./trainer.js";
 export type { ModelTrainerOptions } from "./trainer_options.js";
+export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./model_task.js";
+export type { Example as TrainingExample, ExampleValue } from "./examples.js";

@@ -294,7 +294,7 @@ test("batchNorm of one key twice in a step is refused with what to do", async ()
 const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ["no steps", { steps: undefined }, /steps: expected a positive integer, received undefined/],
   ["no data", { data: undefined }, /data: expected examples, or an object whose batch/],
-  ["no optimizer", { optimizer: undefined }, /optimizer\.kind: expected adam, adamw, sgd, received undefined/],
+  ["no optimizer", { optimizer: undefined }, /optimizer\.kind: expected adam, adamw or sgd, received undefined/],
   ["another optimizer", { optimizer: { kind: "adamv" } }, /did you mean adam\?/],
   ["the rate in the optimizer", { optimizer: { kind: "adam", lr: 1e-3 } }, /optimizer\.lr: expected the learning rate as schedule\.rate/],
   ["an unknown field", { optimizer: { kind: "sgd", momentun: 0.9 } }, /optimizer\.momentun: unknown option; did you mean momentum\?/],
