@@ -54,7 +54,7 @@ export function checkSignal(op: string, signal: unknown): void {
   if (signal === undefined) return;
   guarded(op, "signal", () => {
     const { aborted, addEventListener, removeEventListener, throwIfAborted } = Object(signal) as AbortSignal;
-    const methods = [addEventListener, removeEventListener, throwIfAborted]; // eslint-disable-line @typescript-eslint/unbound-method
+    const methods = [addEventListener, removeEventListener, throwIfAborted];  
     if (typeof aborted === "boolean" && methods.every((method) => typeof method === "function")) return;
     throw wrongArgument(op, "signal", "an AbortSignal", signal);
   });
