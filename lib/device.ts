@@ -1,9 +1,11 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { availableParallelism } from "node:os";
 import { loadAddon, type NativeEngine } from "./binding.js";
-import { DeviceError, DisposedError, InvalidArgumentError, nativeError } from "./errors.js";
+import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
 import { ParameterStore } from "./graph/parameter_store.js";
 import { wrongArgument } from "./graph/rules.js";
 import { checkMemory } from "./memory_limit.js";
+import { nativeError } from "./native_error.js";
 
 /**
  * On a CPU, arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
@@ -15,24 +17,38 @@ export type Precision = "f32" | "bf16" | "f16" | "tf32";
 export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}` | "cuda-emulated";
 
 export interface DeviceOptions {
-  /** `auto` takes CUDA where it can be had and the CPU otherwise; `cuda` throws with the reason when it cannot. */
-  device?: DeviceName;
+  /**
+   * `auto` takes CUDA where it can be had and the CPU otherwise; `cuda` throws with the reason when it cannot. A `Device` is
+   * shared: what is made with it computes on the same engine and threads, and leaves it open when it is disposed.
+   */
+  device?: DeviceName | Device | undefined;
   /** Compute threads of the CPU, 1 to 256. Default: the cores this process may use. Results do not depend on it. */
-  threads?: number;
+  threads?: number | undefined;
   /**
    * `bf16` on a CPU: convolutions of models, and in training all matrix products but those of attention, round their operands
    * to bf16 and sum in f32, where it has dot products for it (AVX512-BF16); parameters and values between layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default
    * `f32`.
    */
-  precision?: Precision;
+  precision?: Precision | undefined;
   /**
    * Compute 1x3x3 and 3x1x1 convolutions of models by Winograd's minimal filtering where it is faster. Default true.
    * A layer's relative error is then about 1e-6 instead of 3e-7.
    */
-  winograd?: boolean;
+  winograd?: boolean | undefined;
 }
 
-/** A place to compute: an engine thread, a thread pool and the parameters that live there. */
+/** An engine and what all devices on it have in common. */
+interface SharedEngine {
+  /** Undefined once the device that opened it is disposed. */
+  engine: NativeEngine | undefined;
+  /** Id of the next parameter, unique in the engine. */
+  nextParameter: number;
+}
+
+/**
+ * A place to compute: an engine thread, a thread pool and the parameters that live there. Models that are given the same
+ * `device` share its engine, and each has parameters of its own.
+ */
 export class Device {
   readonly name: string;
   readonly isGpu: boolean;
@@ -46,12 +62,16 @@ export class Device {
   readonly winograd: boolean;
   readonly precision: Precision;
   readonly parameters: ParameterStore;
-  #engine: NativeEngine | undefined;
+  readonly #shared: SharedEngine;
+  readonly #ownsEngine: boolean;
+  readonly #running = new Set<number>();
+  #disposed = false;
 
   /** @internal use `createDevice` */
-  constructor(name: string, engine: NativeEngine, { winograd = true, precision = "f32" }: DeviceOptions) {
-    const info = engine.info();
-    this.#engine = engine;
+  constructor(name: string, from: NativeEngine | Device, { winograd = true, precision = "f32" }: DeviceOptions) {
+    this.#ownsEngine = !(from instanceof Device);
+    this.#shared = from instanceof Device ? from.#shared : { engine: from, nextParameter: 1 };
+    const info = this.engine.info();
     this.name = name;
     this.isGpu = name.startsWith("cuda");
     this.isa = info.isa;
@@ -65,8 +85,24 @@ export class Device {
 
   /** @internal */
   get engine(): NativeEngine {
-    if (!this.#engine) throw new DisposedError("This device");
-    return this.#engine;
+    const { engine } = this.#shared;
+    if (this.#disposed || !engine) throw new DisposedError("This device");
+    return engine;
+  }
+
+  /** Whether this device, or the one that opened its engine, was disposed. */
+  get disposed(): boolean {
+    return this.#disposed || this.#shared.engine === undefined;
+  }
+
+  /** An id for a parameter that no other device of the engine has. @internal */
+  nextParameterId(): number {
+    return this.#shared.nextParameter++;
+  }
+
+  /** Runs that `dispose` cancels. @internal */
+  get running(): Set<number> {
+    return this.#running;
   }
 
   /** Calls the native side; what it throws becomes an error of this package. @internal */
@@ -98,7 +134,7 @@ export class Device {
 
   /**
    * Bytes of an open file as memory that runs read in place, filled from the file when it is used. CPU only.
-   * @throws VideoClipError `ERR_RUN` where files cannot be mapped
+   * @throws DeviceError `ERR_UNSUPPORTED` where files cannot be mapped
    * @internal
    */
   map(file: number, offset: number, bytes: number): ArrayBuffer {
@@ -111,19 +147,35 @@ export class Device {
     return { parameters: info.parameterBytes, scratch: info.scratchBytes };
   }
 
-  /** Cancels what runs (its promises reject with `ERR_DISPOSED`) and frees all memory. A second call does nothing. */
+  /**
+   * Cancels what runs on this device (its promises reject with `ERR_DISPOSED`) and frees its parameters; the device that
+   * opened the engine ends the engine too, and with it all devices that share it. A second call does nothing.
+   */
   dispose(): void {
-    this.#engine?.dispose();
-    this.#engine = undefined;
+    if (this.disposed) return;
+    const { engine } = this;
+    if (this.#ownsEngine) {
+      this.#shared.engine = undefined;
+      engine.dispose();
+    } else {
+      for (const job of this.#running) engine.cancel(job);
+      this.parameters.clear();
+    }
+    this.#disposed = true;
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }
 
-/** Opens a device. `VIDEOCLIP_ISA=portable|avx2|avx512` forces an instruction set of the CPU backend. */
+/**
+ * Opens a device, or shares the one in `options.device`. `VIDEOCLIP_ISA=portable|avx2|avx512` forces an instruction set of the
+ * CPU backend.
+ * @throws InvalidArgumentError; DeviceError for a device or a precision that this machine does not have
+ */
 export function createDevice(options: DeviceOptions = {}): Device {
+  if (options.device instanceof Device) return shareDevice(options.device, options);
   const { device = "auto", threads = availableParallelism(), precision = "f32" } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
     throw new InvalidArgumentError(`threads: expected an integer from 1 to 256, received ${threads}`, {
@@ -132,17 +184,12 @@ export function createDevice(options: DeviceOptions = {}): Device {
     });
   }
   if (!/^(auto|cpu|cuda|cuda:\d+|cuda-emulated)$/.test(device)) {
-    throw new InvalidArgumentError(`device: expected auto, cpu, cuda or cuda:N, received ${device}`, {
+    throw new InvalidArgumentError(`device: expected auto, cpu, cuda, cuda:N or a Device, received ${device}`, {
       argument: "device",
       received: device,
     });
   }
-  if (!["f32", "bf16", "f16", "tf32"].includes(precision)) {
-    throw new InvalidArgumentError(`precision: expected f32, bf16, f16 or tf32, received ${precision}`, {
-      argument: "precision",
-      received: precision,
-    });
-  }
+  checkPrecision(precision);
   const { addon } = loadAddon();
   if (device === "cuda-emulated") return openEmulated(options);
   if (device.startsWith("cuda") || (device === "auto" && addon.cuda().usable)) {
@@ -150,20 +197,54 @@ export function createDevice(options: DeviceOptions = {}): Device {
     if (!("reason" in gpu)) return gpu;
     if (device !== "auto") throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${gpu.reason}`);
   }
+  const isa = chooseIsa(addon.isas());
+  checkCpuPrecision(precision, addon.isas()[isa].bf16);
+  return new Device("cpu", new addon.Engine(isa, threads), options);
+}
+
+function checkCpuPrecision(precision: Precision, bf16: boolean): void {
   if (precision === "f16" || precision === "tf32") {
     throw new DeviceError(
       "ERR_PRECISION_UNAVAILABLE",
       `precision ${precision}: a CPU computes in f32 or bf16; it needs a GPU`,
     );
   }
-  const isa = chooseIsa(addon.isas());
-  if (precision === "bf16" && !addon.isas()[isa].bf16) {
+  if (precision === "bf16" && !bf16) {
     throw new DeviceError(
       "ERR_PRECISION_UNAVAILABLE",
       "precision bf16: this processor has no bf16 dot products (AVX512-BF16), so it would only be slower: use f32",
     );
   }
-  return new Device("cpu", new addon.Engine(isa, threads), options);
+}
+
+/** A device on the engine of another one. `precision` and `winograd` are those of the other one unless they are given. */
+function shareDevice(device: Device, options: DeviceOptions): Device {
+  const { threads, precision = device.precision, winograd = device.winograd } = options;
+  if (device.disposed) throw new DisposedError("This device");
+  if (threads !== undefined && threads !== device.threads) {
+    throw new InvalidArgumentError(
+      `threads: expected ${device.threads}, those of the shared device, or none, received ${threads}`,
+      { argument: "threads", expected: device.threads, received: threads },
+    );
+  }
+  checkPrecision(precision);
+  if (!device.isGpu) {
+    checkCpuPrecision(
+      precision,
+      loadAddon()
+        .addon.isas()
+        .some(({ name, bf16 }) => name === device.isa && bf16),
+    );
+  }
+  return new Device(device.name, device, { precision, winograd });
+}
+
+function checkPrecision(precision: Precision): void {
+  if (["f32", "bf16", "f16", "tf32"].includes(precision)) return;
+  throw new InvalidArgumentError(`precision: expected f32, bf16, f16 or tf32, received ${precision}`, {
+    argument: "precision",
+    received: precision,
+  });
 }
 
 function openCuda(index: number, options: DeviceOptions): Device | { reason: string } {

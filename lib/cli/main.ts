@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { VideoClipError } from "../errors.js";
 import { classifyCommand } from "./classify.js";
@@ -7,19 +6,18 @@ import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
 import { embedCommand } from "./embed.js";
-import { evalCommand } from "./eval/index.js";
+import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
 import { searchCommand } from "./search.js";
 import { trainCommand } from "./train.js";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+import { VERSION } from "../version.js";
 
 const program = new Command("videoclip")
   .description("Video features with S3D, S3D-G and X3D, on native kernels")
-  .version(version)
+  .version(VERSION)
   .exitOverride()
   .showHelpAfterError("(run with --help for the options)");
 

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { InvalidArgumentError as InvalidOption } from "commander";
+import { InvalidArgumentError } from "../errors.js";
 
 /** Parsers of option values, for commander. */
 export function number(text: string): number {
@@ -19,22 +21,16 @@ export function whole(text: string): number {
   return value;
 }
 
-/**
- * Runs work that SIGINT and SIGTERM abort: then it says what is safe, and the exit code is 130.
- * @param note after `videoclip: interrupted; `
- */
-export async function interruptible(note: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const abort = new AbortController();
-  const interrupt = () => abort.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+/** A repeated option. */
+export const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** Lines of a text file, without empty ones. @throws InvalidArgumentError */
+export function readTexts(argument: string, path: string): string[] {
   try {
-    await work(abort.signal);
-  } catch (error) {
-    if (!abort.signal.aborted) throw error;
-    process.stderr.write(`videoclip: interrupted; ${note}\n`);
-    process.exitCode = 130;
-  } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    return readFileSync(path, "utf8").split(/\r?\n/).filter((line) => line.trim() !== ""); // prettier-ignore
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new InvalidArgumentError(`${argument}: ${path} cannot be read (${code})`, { argument, cause });
   }
 }
 

@@ -1,5 +1,7 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Worker } from "node:worker_threads";
-import { VideoClipError } from "../errors.js";
+import { DatasetError } from "../errors.js";
+import { assertNotBundled } from "../bundled.js";
 import { PackedDataset } from "./packed_dataset.js";
 import { makePairBatch, type PairBatch, type PairBatchOptions } from "./pair_batch.js";
 import { Skips } from "./skips.js";
@@ -10,11 +12,11 @@ export interface PairLoaderOptions {
   /** Draws of the pairs; a function of seed, epoch and video alone. */
   sampling: PairBatchOptions;
   /** Threads that read and draw; 0 (default): this one. */
-  workers?: number;
+  workers?: number | undefined;
   /** Batches that are made ahead of the one in use; default 2 per worker. */
-  prefetch?: number;
+  prefetch?: number | undefined;
   /** Counts what is left out, of all workers. */
-  skips?: Skips;
+  skips?: Skips | undefined;
 }
 
 /** A request to a worker, and its answer. @internal */
@@ -45,8 +47,11 @@ export class PairLoader {
     this.#options = options;
     this.skips = options.skips ?? new Skips();
     const { folder, sampling, workers = 0 } = options;
+    if (workers > 0) assertNotBundled();
     for (let i = 0; i < workers; i++) {
-      const worker = new Worker(new URL("./pair_worker.js", import.meta.url), { workerData: { folder, sampling } });
+      const worker = new Worker(new URL(/* webpackIgnore: true */ "./pair_worker.js", import.meta.url), {
+        workerData: { folder, sampling },
+      });
       worker.on("message", (reply: PairReply) => this.#take(reply));
       worker.on("error", (error) => this.#fail(error));
       worker.unref();
@@ -60,7 +65,7 @@ export class PairLoader {
     if (this.#waiting.size === 0) for (const worker of this.#workers) worker.unref();
     try {
       for (const { reason, where } of reply.skipped) this.skips.add(reason, where);
-      if ("error" in reply) throw new VideoClipError("ERR_DATASET", reply.error);
+      if ("error" in reply) throw new DatasetError("ERR_DATASET", reply.error);
       request?.resolve(reply.batch);
     } catch (error) {
       request?.reject(error);
@@ -95,7 +100,7 @@ export class PairLoader {
   async *epoch(
     groups: readonly Int32Array[],
     epoch: number,
-    { start = 0, signal }: { start?: number; signal?: AbortSignal } = {},
+    { start = 0, signal }: { start?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<{ index: number; batch: PairBatch }> {
     const { workers = 0, prefetch = Math.max(1, 2 * workers) } = this.#options;
     const ahead: Promise<PairBatch>[] = [];
@@ -119,5 +124,9 @@ export class PairLoader {
   async close(): Promise<void> {
     this.#dataset?.close();
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }

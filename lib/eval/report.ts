@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join, parse } from "node:path";
-import { clock, escapeHtml, htmlPage, stillHtml, stillOf } from "../features/html.js";
+import { clock, escapeHtml, htmlPage, stillHtml, stillOf } from "../html.js";
 import { matrixBitmap } from "./bitmap.js";
-import type { Example, Strip } from "./examples.js";
+import type { Example, Strip } from "./example.js";
 
 /** A line over its points. */
 export interface Curve {
@@ -17,12 +17,12 @@ export interface Report {
   title: string;
   /** The command's figures, nested ones below a heading. */
   metrics: object;
-  curves?: readonly Curve[];
-  matrix?: { values: ArrayLike<number>; shape: readonly [number, number] };
+  curves?: readonly Curve[] | undefined;
+  matrix?: { values: ArrayLike<number>; shape: readonly [number, number] } | undefined;
   examples: readonly Example[];
   /** Folder of the videos, for pictures. */
-  pictures?: string;
-  signal?: AbortSignal;
+  pictures?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Best and worst examples that are shown of each. */

@@ -1,4 +1,4 @@
-import type { Device } from "../device.js";
+import type { NativeEngine } from "../binding.js";
 import { InvalidArgumentError, VideoClipError, WeightsError } from "../errors.js";
 import { isArrayOf } from "../typed_arrays.js";
 import { type DType, elements } from "./tensor.js";
@@ -12,6 +12,13 @@ interface Entry {
   running: number;
 }
 
+/** What a store needs of the device that it belongs to. */
+export interface ParameterHost {
+  native<T>(call: (engine: NativeEngine) => T): T;
+  /** An id that no other parameter of the engine has. */
+  nextParameterId(): number;
+}
+
 /**
  * Parameters of a device by key, with derived forms (folded, packed) that programs share. A parameter carries a version;
  * a derived form remembers the versions it was made from and is made again before the next run when one has changed.
@@ -19,11 +26,14 @@ interface Entry {
 export class ParameterStore {
   #entries = new Map<string, Entry>();
   #derived = new Map<string, { id: number; sources: string[]; versions: number[] }>();
-  #next = 1;
   /** Grows with every `set` and every run that updates parameters: programs look for stale derived forms only when it has. */
   version = 0;
 
-  constructor(readonly device: Device) {}
+  readonly #host: ParameterHost;
+
+  constructor(host: ParameterHost) {
+    this.#host = host;
+  }
 
   /**
    * Sets a parameter. Data is row-major, in the published shape: float32, or the bits of float16 as a Uint16Array.
@@ -40,16 +50,32 @@ export class ParameterStore {
       throw new VideoClipError("ERR_BUSY", `parameter ${key}: a run that updates it has not ended: wait for it first`);
     }
     const dtype = isArrayOf("Uint16Array", data) ? "f16" : "f32";
-    const entry: Entry = { id: old?.id ?? this.#next++, shape, dtype, version: (old?.version ?? 0) + 1, running: 0 };
-    this.device.native((engine) => engine.setParameter(entry.id, data));
+    const entry: Entry = {
+      id: old?.id ?? this.#host.nextParameterId(),
+      shape,
+      dtype,
+      version: (old?.version ?? 0) + 1,
+      running: 0,
+    };
+    this.#host.native((engine) => engine.setParameter(entry.id, data));
     this.#entries.set(key, entry);
     this.version++;
   }
 
-  /** Id of a parameter; throws when it is missing or has another shape or dtype. */
-  id(key: string, shape: readonly number[], dtype: DType = "f32"): number {
+  /**
+   * Id of a parameter.
+   * @param layer that reads it, for the error
+   * @throws WeightsError when it is missing or has another shape or dtype
+   */
+  id(key: string, shape: readonly number[], dtype: DType = "f32", layer = ""): number {
     const entry = this.#entries.get(key);
-    if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
+    if (!entry) {
+      const of = layer ? ` of layer ${layer}` : "";
+      throw new WeightsError(
+        `parameter ${key}${of} is missing: set its values, load weights that have it, or call initializeParameters`,
+        { key, layer },
+      );
+    }
     if (entry.dtype !== dtype) {
       throw new WeightsError(`parameter ${key}: expected dtype ${dtype}, received ${entry.dtype}`, {
         key,
@@ -79,7 +105,7 @@ export class ParameterStore {
   get(key: string): Float32Array {
     const entry = this.#entries.get(key);
     if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
-    return new Float32Array(this.device.native((engine) => engine.readParameter(entry.id)));
+    return new Float32Array(this.#host.native((engine) => engine.readParameter(entry.id)));
   }
 
   /** Notes that a run which has been queued gives these parameters new values. @internal */
@@ -107,9 +133,9 @@ export class ParameterStore {
     const versions = this.versions(sources);
     let entry = this.#derived.get(name);
     if (!entry) {
-      entry = { id: this.#next++, sources, versions: [] };
+      entry = { id: this.#host.nextParameterId(), sources, versions: [] };
       const { id } = entry;
-      this.device.native((engine) => engine.setParameter(id, bytes));
+      this.#host.native((engine) => engine.setParameter(id, bytes));
       this.#derived.set(name, entry);
     }
     return { id: entry.id, stale: entry.versions.length === 0 || versions.some((v, i) => v !== entry.versions[i]) };
@@ -118,5 +144,15 @@ export class ParameterStore {
   /** Notes from which versions a derived form has been made. @internal */
   made(name: string, versions: number[]): void {
     this.#derived.get(name)!.versions = versions;
+  }
+
+  /** Removes all parameters and derived forms. @internal */
+  clear(): void {
+    for (const { id } of [...this.#entries.values(), ...this.#derived.values()]) {
+      this.#host.native((engine) => engine.removeParameter(id));
+    }
+    this.#entries.clear();
+    this.#derived.clear();
+    this.version++;
   }
 }

@@ -1,6 +1,8 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
-import { DisposedError, DTypeError, InvalidArgumentError, nativeError } from "../errors.js";
+import { DisposedError, DTypeError, InvalidArgumentError } from "../errors.js";
+import { nativeError } from "../native_error.js";
 import { chooseBf16 } from "./passes/choose_bf16.js";
 import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
@@ -48,8 +50,13 @@ export interface InstructionTime {
   ms: number;
 }
 
-/** Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. */
-export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array | number | number[]>;
+type InputArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
+
+/**
+ * Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. An input may be a list of arrays
+ * that lie behind each other; what they leave of it is zeros.
+ */
+export type ProgramInputs = Record<string, InputArray | readonly InputArray[] | number | number[]>;
 
 /**
  * Values that a program gives, dense and row-major, each in the typed array of its dtype. `run` takes its own output type
@@ -90,8 +97,9 @@ export class Program {
   }
 
   /**
-   * Runs off the event loop. Inputs are copied before it returns, but those from `device.allocate`, which are read in
-   * place: leave them alone until the run has ended. @returns the outputs by name
+   * Runs off the event loop. Inputs are copied before it returns, but for two kinds, which are to be left alone until the run
+   * has ended: arrays from `device.allocate` are read in place, and arrays of a list that lie in a `SharedArrayBuffer` are
+   * copied by the engine's thread. @returns the outputs by name
    */
   async run<O extends ProgramOutputs = Record<string, Float32Array>>(
     inputs: ProgramInputs,
@@ -123,7 +131,7 @@ export class Program {
     const store = this.device.parameters;
     if (this.#derived.length > 0 && this.#madeAt !== store.version) {
       const version = store.version;
-      views = views.map((view) => view.slice()); // they may change while the weights are being made
+      views = views.map(copied); // they may change while the weights are being made
       await makeDerived(this.device, this.#derived);
       this.#madeAt = version;
       options.signal?.throwIfAborted();
@@ -152,6 +160,10 @@ export class Program {
       if (!(error instanceof DisposedError)) throw error;
     }
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /** The scalar space of a run. */
@@ -161,7 +173,7 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   let at = 0;
   for (const [name, tensor] of scalars) {
     const value = values[name];
-    const list = typeof value === "number" ? [value] : value;
+    const list = typeof value === "number" ? [value] : (value as number[] | undefined);
     const size = elements(tensor.shape);
     if (list?.length !== size) {
       throw new InvalidArgumentError(
@@ -175,23 +187,38 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   return packed;
 }
 
-function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
-  if (!holds(value, tensor)) {
-    const expected = `a ${KINDS[tensor.dtype][0]} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}]`;
-    throw new InvalidArgumentError(`input ${name}: expected ${expected}, received ${describeValue(value)}`, {
-      argument: name,
-      expected: tensor.shape,
-      received: value,
-    });
-  }
-  return value;
+type InputViews = InputArray | readonly InputArray[];
+
+const isShared = (array: InputArray): boolean => array.buffer instanceof SharedArrayBuffer;
+
+const copied = (input: InputViews): InputViews =>
+  ArrayBuffer.isView(input) ? input.slice() : input.map((part) => (isShared(part) ? part : part.slice()));
+
+function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined): InputViews {
+  if (holds(value, tensor) || isList(value, tensor)) return value;
+  const expected = `a ${KINDS[tensor.dtype][0]} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}]`;
+  const received = Array.isArray(value) ? `a list of ${value.map(describeValue).join(", ")}` : describeValue(value);
+  throw new InvalidArgumentError(`input ${name}: expected ${expected}, received ${received}`, {
+    argument: name,
+    expected: tensor.shape,
+    received: value,
+  });
 }
 
-/** Whether a value is a typed array of the tensor's dtype and size. */
-function holds(value: unknown, { dtype, shape }: Tensor): value is ProgramOutputs[string] {
+const isArrayOf = (value: unknown, { dtype }: Tensor): value is InputArray => {
   const kind = arrayKind(value);
-  return kind !== undefined && KINDS[dtype].includes(kind) && arrayLength(value as object) === elements(shape);
-}
+  return kind !== undefined && KINDS[dtype].includes(kind);
+};
+
+/** Whether a value is a typed array of the tensor's dtype and size. */
+const holds = (value: unknown, tensor: Tensor): value is InputArray =>
+  isArrayOf(value, tensor) && arrayLength(value) === elements(tensor.shape);
+
+/** Whether a value is a list of typed arrays of the tensor's dtype that have room in it. */
+const isList = (value: unknown, tensor: Tensor): value is readonly InputArray[] =>
+  Array.isArray(value) &&
+  value.every((part) => isArrayOf(part, tensor)) &&
+  value.reduce((sum: number, part: object) => sum + arrayLength(part), 0) <= elements(tensor.shape);
 
 /** Fills an array with these bytes, whatever its elements are. */
 function copyBytes(array: ArrayBufferView, bytes: ArrayBuffer): void {
@@ -209,7 +236,7 @@ function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOut
 }
 
 interface NativeRun {
-  inputs: ArrayBufferView[];
+  inputs: readonly InputViews[];
   scalars: Float32Array;
   outputs: (ArrayBufferView | null)[];
   results: boolean[];
@@ -226,14 +253,17 @@ async function runNative(
   const { job, promise } = device.native(() => engine.run(id, inputs, scalars, profile, outputs, results));
   const abort = () => engine.cancel(job); // does nothing where the device was disposed meanwhile
   signal?.addEventListener("abort", abort, { once: true });
+  device.running.add(job);
   try {
     const buffers = await promise;
     signal?.throwIfAborted(); // it may have aborted during the last instruction
     return buffers;
   } catch (cause) {
     signal?.throwIfAborted();
+    if (device.disposed) throw new DisposedError("This device");
     throw nativeError(cause);
   } finally {
+    device.running.delete(job);
     signal?.removeEventListener("abort", abort);
   }
 }
@@ -249,21 +279,26 @@ export function compile(graph: Graph, device: Device): Program {
   const derived = hoistParameters(graph);
   placeUpdates(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
-  const parameterId = (tensor: Tensor) =>
-    tensor.node.op === PARAMETER
-      ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype)
-      : ids.get(tensor);
+  const placed = (tensor: Tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : ids.get(tensor));
   const plan = planGraph(
     graph,
-    parameterId,
+    placed,
     (_, index) => ({ space: SPACE.output, id: index }),
-    (key, value) => device.parameters.id(key, value.shape, value.dtype),
+    (key, { shape, dtype }) => device.parameters.id(key, shape, dtype, layerOf(graph, key)),
   );
   const native = device.native((engine) =>
     engine.createProgram({ ...encode(graph, plan), tf32: device.precision === "tf32" }),
   );
   return new Program(device, graph, plan, derived, native);
 }
+
+/** The store's id of a parameter. @throws WeightsError, which names the layer, when the store does not hold it */
+const storedId = ({ parameters }: Device, { node, shape, dtype }: Tensor): number =>
+  parameters.id(node.attrs.key as string, shape, dtype, node.layer);
+
+/** The layer that a parameter belongs to. */
+const layerOf = ({ nodes }: Graph, key: string): string =>
+  nodes.find(({ op, attrs }) => op === PARAMETER && attrs.key === key)?.layer ?? "";
 
 function lowerToGpu(graph: Graph, device: Device): void {
   castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);
@@ -320,8 +355,7 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   sortGraph(graph);
   const plan = planGraph(
     graph,
-    (tensor) =>
-      tensor.node.op === PARAMETER ? store.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype) : undefined,
+    (tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : undefined),
     (_, index) => ({ space: SPACE.parameter, id: store.derived(stale[index].name, [], 0).id }),
   );
   const { id } = device.native((engine) => engine.createProgram({ ...encode(graph, plan), outputBytes: [] }));

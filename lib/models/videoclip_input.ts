@@ -21,7 +21,11 @@ export interface VideoWindow {
 }
 
 /** Reads features that were given by path (`.npy`, f16 or f32, `[T, featureSize]`). */
-export function readFeatures(video: VideoFeatures | string, index: number, config: VideoClipConfig): VideoFeatures {
+export function readFeatures(
+  video: VideoFeatures | string,
+  index: number,
+  config: Pick<VideoClipConfig, "featureSize">,
+): VideoFeatures {
   const name = typeof video === "string" ? video : `videos[${index}]`;
   let features: VideoFeatures;
   if (typeof video === "string") {

@@ -4,6 +4,7 @@ import { isArrayOf } from "../typed_arrays.js";
  * The part of the protobuf wire format that ONNX files need. The libraries assemble a message in one buffer; a model is
  * mostly weights, so here a message is a list of pieces and weights are read only when their piece is written.
  */
+import { VideoClipError } from "../errors.js";
 
 /** Bytes that exist, or bytes of known length that are read when they are written. */
 export type Piece = Uint8Array | { byteLength: number; read(): Uint8Array };
@@ -73,7 +74,7 @@ export class Message {
     for (const piece of this.pieces) {
       const bytes = isArrayOf("Uint8Array", piece) ? piece : piece.read();
       if (bytes.byteLength !== piece.byteLength) {
-        throw new Error(`a piece of ${piece.byteLength} bytes gave ${bytes.byteLength}`);
+        throw new VideoClipError("ERR_INTERNAL", `a piece of ${piece.byteLength} bytes gave ${bytes.byteLength}`);
       }
       yield bytes;
     }

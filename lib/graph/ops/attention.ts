@@ -3,15 +3,8 @@ import { checkOperand, misfit, operandError } from "../operands.js";
 import { type Attributes, flag, integer, number } from "../rules.js";
 import { type Array64, defineOp, type GradientNode, type Tensor, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
+import type { AttentionAttrs } from "./attention_attrs.js";
 import { attentionGrad } from "./attention_grad.js";
-
-export interface AttentionAttrs {
-  heads: number;
-  /** Multiplies the scores: usually 1 / sqrt(head size). */
-  scale: number;
-  /** Query i only sees keys j <= i + Sk - Sq: those up to its own place when the last query stands at the last key. */
-  causal: boolean;
-}
 
 const rules: Attributes<AttentionAttrs> = { heads: integer(1), scale: number(), causal: flag };
 

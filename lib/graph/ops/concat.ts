@@ -1,8 +1,6 @@
 import { checkOperand, misfit } from "../operands.js";
 import { integer } from "../rules.js";
 import { defineOp, elements, isFloat, type TensorType } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { slice } from "./slice.js";
 
 function shape(inputs: (TensorType | null)[], { axis }: { axis: number }): TensorType[] {
   if (inputs.length === 0 || !inputs[0]) throw misfit("concat", "list", "at least one array", inputs);
@@ -40,12 +38,12 @@ export const concat = defineOp<{ axis: number }>({
     }
     return [{ shape: out, data }];
   },
-  gradient: ({ inputs, attrs: { axis }, outGrads: [dy], needs }) => {
+  gradient: ({ inputs, attrs: { axis }, outGrads: [dy], needs }, g) => {
     let first = 0;
     return inputs.map((x, i) => {
       const start = x!.shape.map((_, d) => (d === axis ? first : 0));
       first += x!.shape[axis];
-      return needs[i] && isFloat(x!.dtype) ? applyOp(slice, [dy], { start, size: x!.shape })[0] : null;
+      return needs[i] && isFloat(x!.dtype) ? g.slice(dy!, start, x!.shape) : null;
     });
   },
   toOnnx: ({ inputs, outputs: [y], attrs: a }, emit) => {

@@ -1,7 +1,13 @@
-import { combined, filled } from "../gradients.js";
 import { checkFilled, checkOperand } from "../operands.js";
 import { type Attributes, number, oneOf, optional } from "../rules.js";
-import { type Array64, defineOp, type GradientNode, type Tensor, type TensorType } from "../tensor.js";
+import {
+  type Array64,
+  defineOp,
+  type GradientBuilder,
+  type GradientNode,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { contrastiveGrad } from "./contrastive_grad.js";
 
@@ -65,15 +71,16 @@ function reference([a, b, group]: (Array64 | null)[], attrs: ContrastiveLossAttr
 }
 
 /** Each output adds its gradient to the weights of the exponentials that the scores are differentiated by. */
-function gradient({ inputs, outputs, attrs, outGrads }: GradientNode<ContrastiveLossAttrs>): (Tensor | null)[] {
+function gradient(node: GradientNode<ContrastiveLossAttrs>, g: GradientBuilder): (Tensor | null)[] {
+  const { inputs, outputs, attrs, outGrads } = node;
   const [a, b, group] = inputs;
   const [dLoss, ...given] = outGrads;
   const [N] = a!.shape;
   const [ofRows, ofColumns] = weights(attrs);
   const factors = [ofRows, ofColumns, -ofRows, -ofColumns].map((weight, i) => {
-    const share = dLoss && weight !== 0 ? combined(filled([N], weight / N), dLoss, "mul") : null;
+    const share = dLoss && weight !== 0 ? g.mul(g.fill([N], weight / N), dLoss) : null;
     const own = given[i] ?? null;
-    return share && own ? combined(share, own, "add") : (share ?? own ?? filled([N], 0));
+    return share && own ? g.add(share, own) : (share ?? own ?? g.fill([N], 0));
   });
   const [da, db] = applyOp(contrastiveGrad, [a, b, group ?? null, ...outputs.slice(1), ...factors], {
     scale: attrs.scale,

@@ -4,7 +4,8 @@ import { type Array64, defineOp, denseStrides, elements, type TensorType } from 
 import { type Conv3dAttrs, conv3dRules, isPointwise } from "./conv3d_attrs.js";
 import { conv3dCases } from "./conv3d_cases.js";
 import { conv3dGradient } from "./conv3d_gradient.js";
-import { isNonNegative, onnxForms, unaryFunctions, unaryKinds } from "./unary.js";
+import { isNonNegative, onnxForms } from "./unary.js";
+import { unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
 export { type Conv3dAttrs, conv3dAttrs, isDepthwise, isPointwise, type Triple } from "./conv3d_attrs.js";
 

@@ -1,5 +1,5 @@
 import { type Attributes, flag, integer, integers, oneOf, optional, triple } from "../rules.js";
-import { activations, type UnaryKind } from "./unary.js";
+import { activations, type UnaryKind } from "./unary_kinds.js";
 
 export type Triple = readonly [number, number, number];
 

@@ -1,27 +1,10 @@
-import { checkFilled, checkOperand } from "../operands.js";
 import { type Attributes, integer, number } from "../rules.js";
-import { type Array64, defineOp, type GradientNode, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, type GradientNode } from "../tensor.js";
 import { applyOp } from "../trace.js";
+import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy_attrs.js";
 import { crossEntropyGrad } from "./cross_entropy_grad.js";
 
-export interface CrossEntropyAttrs {
-  /** Rows with this target do not count. PyTorch's is -100. */
-  ignoreIndex: number;
-  /** Probability that the target spreads over all classes, its own included. */
-  smoothing: number;
-}
-
 const rules: Attributes<CrossEntropyAttrs> = { ignoreIndex: integer(), smoothing: number(0, 1) };
-
-/** Checks the operands that the loss and its gradient share. @internal */
-export function checkCrossEntropy(op: string, [x, target, weight]: (TensorType | null)[]): TensorType {
-  const { shape, dtype } = checkOperand(op, "x", x, ["...", "C"]);
-  const rows = shape.slice(0, -1);
-  checkFilled(op, "x", { shape: shape.slice(-1), dtype });
-  checkOperand(op, "target", target, rows, ["i32"]);
-  if (weight) checkOperand(op, "weight", weight, shape.slice(-1), ["f32"]);
-  return { shape: rows, dtype };
-}
 
 function reference([x, target, weight]: (Array64 | null)[], a: CrossEntropyAttrs): Array64[] {
   const C = x!.shape[x!.shape.length - 1];

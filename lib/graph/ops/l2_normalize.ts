@@ -2,12 +2,8 @@ import { checkOperand } from "../operands.js";
 import { number } from "../rules.js";
 import { type Array64, defineOp } from "../tensor.js";
 import { applyOp } from "../trace.js";
+import type { L2NormalizeAttrs } from "./l2_normalize_attrs.js";
 import { l2NormalizeGrad } from "./l2_normalize_grad.js";
-
-export interface L2NormalizeAttrs {
-  /** The least that is divided by. */
-  eps: number;
-}
 
 function reference([x]: (Array64 | null)[], { eps }: L2NormalizeAttrs): Array64[] {
   const C = x!.shape[x!.shape.length - 1];

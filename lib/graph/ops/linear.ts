@@ -1,11 +1,11 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { combined, reshaped, summed, throughUnary } from "../gradients.js";
 import { checkOperand, FLOATS, misfit } from "../operands.js";
 import { type Attributes, flag, integer, oneOf, optional } from "../rules.js";
 import {
   type Array64,
   defineOp,
   elements,
+  type GradientBuilder,
   type GradientNode,
   type OpDefinition,
   type Tensor,
@@ -13,7 +13,9 @@ import {
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { matmul } from "./matmul.js";
-import { activations, emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
+import { emitUnary } from "./unary.js";
+import { throughUnary } from "./unary_grad.js";
+import { activations, type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
 /**
  * y = activation(x Wᵀ + b + s r): x `[..., in]`, weight `[out, in]`, optional bias b `[out]`, optional residual r
@@ -84,21 +86,21 @@ const product = (a: Tensor, b: Tensor, transposeA: boolean): Tensor =>
   applyOp(matmul, [a, b], { transposeA, transposeB: false })[0];
 
 /** Before the activation, which is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
-function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>) {
+function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>, g: GradientBuilder) {
   const [x, weight, , residual, scale] = inputs;
   const rows = (tensor: Tensor) =>
-    reshaped(tensor, [elements(tensor.shape) / tensor.shape.at(-1)!, tensor.shape.at(-1)!]);
+    g.reshape(tensor, [elements(tensor.shape) / tensor.shape.at(-1)!, tensor.shape.at(-1)!]);
   let dz = dy!;
   if (a.activation !== "none") {
     const [z] = applyOp(linear, inputs, { ...a, activation: "none" });
     dz = throughUnary(a.activation, z, dz);
   }
   return [
-    needs[0] ? reshaped(product(rows(dz), weight!, false), x!.shape) : null,
+    needs[0] ? g.reshape(product(rows(dz), weight!, false), x!.shape) : null,
     needs[1] ? product(rows(dz), rows(x!), true) : null,
-    needs[2] ? summed(rows(dz), [0]) : null,
-    needs[3] ? (scale ? combined(dz, scale, "mul") : dz) : null,
-    needs[4] ? summed(rows(combined(dz, residual!, "mul")), [0]) : null,
+    needs[2] ? g.sum(rows(dz), [0]) : null,
+    needs[3] ? (scale ? g.mul(dz, scale) : dz) : null,
+    needs[4] ? g.sum(rows(g.mul(dz, residual!)), [0]) : null,
   ];
 }
 

@@ -2,7 +2,7 @@ import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
 import { checkFilled, checkOperand, misfit } from "../operands.js";
 import { flag, integers, triple } from "../rules.js";
 import { type Array64, denseStrides, elements, type Tensor, type TensorType } from "../tensor.js";
-import type { Triple } from "./conv3d.js";
+import type { Triple } from "./conv3d_attrs.js";
 
 /** What max and average pooling share. */
 export interface PoolAttrs {
@@ -12,6 +12,18 @@ export interface PoolAttrs {
   high: Triple;
   /** Round the output size up; a last window that would start beyond the input and its low padding is dropped (PyTorch). */
   ceil: boolean;
+}
+
+/** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
+export interface AvgPoolAttrs extends PoolAttrs {
+  /** Whether padding counts in the number of positions that the sum is divided by. */
+  countIncludePad: boolean;
+}
+
+/** Maximum over windows of x `[N, T, H, W, C]`. */
+export interface MaxPoolAttrs extends PoolAttrs {
+  /** `-inf`: padding never wins (PyTorch). `zero`: explicit zeros take part (S3D-G's TensorFlow padding). */
+  padding: "-inf" | "zero";
 }
 
 /** What the attributes of pools must be. */

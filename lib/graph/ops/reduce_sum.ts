@@ -1,10 +1,6 @@
-import { reshaped } from "../gradients.js";
 import { checkOperand, misfit } from "../operands.js";
 import { integers } from "../rules.js";
 import { type Array64, defineOp, elements, type TensorType } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { binary } from "./binary.js";
-import { fill } from "./fill.js";
 
 export interface ReduceSumAttrs {
   /** Neighbouring axes, ascending. They are not in the result. */
@@ -48,13 +44,9 @@ export const reduceSum = defineOp<ReduceSumAttrs>({
   shape,
   encode: (a, [x]) => sizes(x!.shape, a),
   reference,
-  gradient: ({ inputs: [x], attrs: { axes }, outGrads: [dy] }) => {
-    const kept = reshaped(
-      dy!,
-      x!.shape.map((size, axis) => (axes.includes(axis) ? 1 : size)),
-    );
-    const [zeros] = applyOp(fill, [], { shape: x!.shape, value: 0 });
-    return [applyOp(binary, [zeros, kept], { kind: "add" })[0]];
+  gradient: ({ inputs: [x], attrs: { axes }, outGrads: [dy] }, g) => {
+    const kept = x!.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+    return [g.add(g.fill(x!.shape, 0), g.reshape(dy!, kept))];
   },
   toOnnx: ({ inputs: [x], outputs: [y], attrs }, emit) =>
     emit.set(y, emit.node("ReduceSum", [emit.arranged(x!), emit.integers(attrs.axes)], { keepdims: 0 })),

@@ -1,4 +1,3 @@
-import { reshaped } from "../gradients.js";
 import { misfit } from "../operands.js";
 import { integers } from "../rules.js";
 import { defineOp, elements } from "../tensor.js";
@@ -17,7 +16,7 @@ export const reshape = defineOp<{ shape: readonly number[] }>({
   },
   encode: () => [],
   reference: ([x], a) => [{ shape: a.shape, data: x!.data }],
-  gradient: ({ inputs: [x], outGrads: [dy] }) => [reshaped(dy!, x!.shape)],
+  gradient: ({ inputs: [x], outGrads: [dy] }, g) => [g.reshape(dy!, x!.shape)],
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { nonNegative } = emit.value(x!);
     emit.set(y, emit.node("Reshape", [emit.arranged(x!), emit.integers(a.shape)]), { nonNegative });

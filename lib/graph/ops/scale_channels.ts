@@ -1,4 +1,3 @@
-import { combined, summed } from "../gradients.js";
 import { checkOperand } from "../operands.js";
 import { defineOp, elements, type OpDefinition } from "../tensor.js";
 import { applyOp } from "../trace.js";
@@ -18,11 +17,11 @@ export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Recor
     const perClip = elements(x!.shape) / N;
     return [{ shape: x!.shape, data: x!.data.map((v, i) => v * g!.data[Math.floor(i / perClip) * C + (i % C)]) }];
   },
-  gradient: ({ inputs: [x, g], outGrads: [dy], needs }) => {
+  gradient: ({ inputs: [x, gate], outGrads: [dy], needs }, g) => {
     const positions = x!.shape.slice(1, -1).map((_, i) => i + 1);
     return [
-      needs[0] ? applyOp(scaleChannels, [dy!, g], {})[0] : null,
-      needs[1] ? summed(combined(dy!, x!, "mul"), positions) : null,
+      needs[0] ? applyOp(scaleChannels, [dy!, gate], {})[0] : null,
+      needs[1] ? g.sum(g.mul(dy!, x!), positions) : null,
     ];
   },
   toOnnx: ({ inputs: [x, g], outputs: [y] }, emit) => {

@@ -1,8 +1,6 @@
 import { misfit, operandError } from "../operands.js";
 import { integers } from "../rules.js";
 import { defineOp, denseStrides, elements, isFloat } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { pad } from "./pad.js";
 
 export interface SliceAttrs {
   start: readonly number[];
@@ -34,9 +32,9 @@ export const slice = defineOp<SliceAttrs>({
     });
     return [{ shape: a.size, data }];
   },
-  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }) => {
-    if (!isFloat(x!.dtype)) return [null];
-    return applyOp(pad, [dy], { low: a.start, high: x!.shape.map((n, i) => n - a.start[i] - a.size[i]) });
+  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }, g) => {
+    const high = x!.shape.map((n, i) => n - a.start[i] - a.size[i]);
+    return [isFloat(x!.dtype) ? g.pad(dy!, a.start, high) : null];
   },
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);

@@ -1,5 +1,4 @@
 import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
-import { reshaped } from "../gradients.js";
 import { operandError } from "../operands.js";
 import { defineOp, denseStrides, elements, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
@@ -38,10 +37,10 @@ export const spaceToDepth = defineOp<Record<string, never>>({
     });
     return [{ shape: out, data }];
   },
-  gradient: ({ inputs: [x], outGrads: [dy] }) => {
+  gradient: ({ inputs: [x], outGrads: [dy] }, g) => {
     const [N, T, H, W, C] = x!.shape;
-    const cells = reshaped(dy!, [N, T / 2, H / 2, W / 2, 2, 2, 2, C]);
-    return [reshaped(applyOp(permute, [cells], { order: [0, 1, 4, 2, 5, 3, 6, 7] })[0], x!.shape)];
+    const cells = g.reshape(dy!, [N, T / 2, H / 2, W / 2, 2, 2, 2, C]);
+    return [g.reshape(applyOp(permute, [cells], { order: [0, 1, 4, 2, 5, 3, 6, 7] })[0], x!.shape)];
   },
   toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
     const axes = channelsFirst(5);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "addon/errors.h"
 #include "runtime/gpu.h"
 #include "runtime/mapping.h"
 
@@ -12,18 +13,20 @@ int64_t integer(const Napi::Value& v) { return v.As<Napi::Number>().Int64Value()
 
 size_t size_of(const Napi::Value& v) {
   const int64_t n = integer(v);
-  if (n < 0) throw Napi::RangeError::New(v.Env(), "negative size");
+  if (n < 0) throw error_of(v.Env(), StatusCode::invalid_argument, "negative size");
   return static_cast<size_t>(n);
 }
 
-// Bytes of any typed array, of shared memory too: its buffer is then no ArrayBuffer, so it is not asked for.
-const char* bytes_of(const Napi::Value& v, size_t* size) {
-  if (!v.IsTypedArray()) throw Napi::TypeError::New(v.Env(), "expected a typed array");
+// Bytes of any typed array. `shared`: whether they lie in a SharedArrayBuffer, which cannot be transferred or detached.
+const char* bytes_of(const Napi::Value& v, size_t* size, bool* shared = nullptr) {
+  if (!v.IsTypedArray()) throw error_of(v.Env(), StatusCode::invalid_argument, "expected a typed array");
   *size = v.As<Napi::TypedArray>().ByteLength();
   void* data = nullptr;
-  if (napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, nullptr, nullptr) != napi_ok) {
+  napi_value buffer;
+  if (napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, &buffer, nullptr) != napi_ok) {
     throw Napi::Error::New(v.Env());
   }
+  if (shared) *shared = !Napi::Value(v.Env(), buffer).IsArrayBuffer();
   return static_cast<const char*>(data);
 }
 
@@ -36,7 +39,7 @@ class Reader {
     data_.assign(array.Data(), array.Data() + array.ElementLength());
   }
   int64_t next() {
-    if (at_ >= data_.size()) throw Napi::RangeError::New(env_, "operand list ends early");
+    if (at_ >= data_.size()) throw wrong("operand list ends early");
     return static_cast<int64_t>(data_[at_++]);
   }
   std::vector<Operand> operands() {
@@ -48,17 +51,19 @@ class Reader {
       o.offset = next();
       o.view.dtype = static_cast<DType>(next());
       o.view.rank = static_cast<int>(next());
-      if (o.view.rank < 0 || o.view.rank > kMaxRank) throw Napi::RangeError::New(env_, "rank above 8");
+      if (o.view.rank < 0 || o.view.rank > kMaxRank) throw wrong("rank above 8");
       for (int i = 0; i < o.view.rank; ++i) o.view.shape[i] = next();
       for (int i = 0; i < o.view.rank; ++i) o.view.strides[i] = next();
       for (int i = 0; i < o.view.rank; ++i) {
-        if (o.view.shape[i] < 0 || o.view.strides[i] < 0) throw Napi::RangeError::New(env_, "negative shape or stride");
+        if (o.view.shape[i] < 0 || o.view.strides[i] < 0) throw wrong("negative shape or stride");
       }
     }
     return list;
   }
 
  private:
+  Napi::Error wrong(const char* message) const { return error_of(env_, StatusCode::internal, message); }
+
   Napi::Env env_;
   std::vector<double> data_;
   size_t at_ = 0;
@@ -109,7 +114,9 @@ napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign) {
 
 // `number`: threads of a CPU, index of a GPU.
 std::unique_ptr<Executor> make_executor(Napi::Env env, Isa isa, int number) {
-  if (isa != Isa::cuda && !isa_supported(isa)) throw Napi::Error::New(env, "this instruction set is not available");
+  if (isa != Isa::cuda && !isa_supported(isa)) {
+    throw error_of(env, StatusCode::unsupported, "this instruction set is not available");
+  }
   std::string error = "this build has no CUDA kernels";
   std::unique_ptr<Gpu> gpu;
   switch (isa) {
@@ -126,13 +133,15 @@ std::unique_ptr<Executor> make_executor(Napi::Env env, Isa isa, int number) {
     default:
       return make_cpu_executor(isa, number);
   }
-  if (!gpu) throw Napi::Error::New(env, error);
+  if (!gpu) throw error_of(env, StatusCode::unsupported, error);
   return make_gpu_executor(std::move(gpu));
 }
 
-void throw_on(Napi::Env env, const Status& status) {
-  if (!status) throw Napi::Error::New(env, status.error);
+Napi::Error out_of_memory(Napi::Env env) { return error_of(env, StatusCode::out_of_memory, "out of memory"); }
+Napi::Error wrong_size(Napi::Env env, const std::string& what) {
+  return error_of(env, StatusCode::invalid_argument, what + " has the wrong size");
 }
+Napi::Error disposed(Napi::Env env) { return error_of(env, StatusCode::disposed, "disposed"); }
 
 }  // namespace
 
@@ -182,7 +191,7 @@ void EngineWrap::shut_down() {
 }
 
 Engine& EngineWrap::engine() {
-  if (!open_) throw Napi::Error::New(Env(), "disposed");
+  if (!open_) throw disposed(Env());
   return *engine_;
 }
 
@@ -209,7 +218,7 @@ Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
   } else {
     data = bytes_of(info[1], &size);
   }
-  if (!engine().parameters().allocate(id, size)) throw Napi::Error::New(info.Env(), "out of memory");
+  if (!engine().parameters().allocate(id, size)) throw out_of_memory(info.Env());
   if (data && size) {
     throw_on(info.Env(), engine().executor().write(engine().parameters().find(id)->data(), data, size));
   }
@@ -218,7 +227,7 @@ Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
 
 Napi::Value EngineWrap::read_parameter(const Napi::CallbackInfo& info) {
   BufferPtr p = engine().parameters().find(integer(info[0]));
-  if (!p) throw Napi::Error::New(info.Env(), "no such parameter");
+  if (!p) throw error_of(info.Env(), StatusCode::internal, "no such parameter");
   auto out = Napi::ArrayBuffer::New(info.Env(), p->size());
   if (p->size()) {
     throw_on(info.Env(), engine().executor().read(static_cast<char*>(out.Data()), p->data(), p->size()));
@@ -235,7 +244,7 @@ Napi::Value EngineWrap::remove_parameter(const Napi::CallbackInfo& info) {
 Napi::Value EngineWrap::allocate(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   BufferPtr buffer = engine().buffers().take(size_of(info[0]));
-  if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+  if (buffer->failed()) throw out_of_memory(env);
   if (buffer->size()) std::memset(buffer->data(), 0, buffer->size());
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
@@ -246,10 +255,12 @@ Napi::Value EngineWrap::allocate(const Napi::CallbackInfo& info) {
 // (file descriptor, offset, bytes) -> ArrayBuffer over these bytes of the file, which a run on the CPU reads in place
 Napi::Value EngineWrap::map(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (engine().executor().staging_memory()) throw Napi::Error::New(env, "a GPU cannot read a mapped file");
+  if (engine().executor().staging_memory()) {
+    throw error_of(env, StatusCode::unsupported, "a GPU cannot read a mapped file");
+  }
   std::string error;
   BufferPtr buffer = map_file(static_cast<int>(integer(info[0])), size_of(info[1]), size_of(info[2]), &error);
-  if (!buffer) throw Napi::Error::New(env, error);
+  if (!buffer) throw error_of(env, StatusCode::unsupported, error);
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
   if (foreign) remember(buffer, false);
@@ -278,6 +289,31 @@ Bytes EngineWrap::find_known(const char* data, size_t size, bool results) {
   return {buffer, buffer->data() + offset};
 }
 
+// The arrays of a list behind each other, and zeros behind them. The engine's thread copies those in shared memory,
+// which is still there then whatever happens; all others are copied now.
+Bytes EngineWrap::gather_list(const Napi::Array& list, size_t size, Run* run,
+                              std::vector<Napi::ObjectReference>* held) {
+  auto buffer = engine().buffers().take(size);
+  if (buffer->failed()) throw out_of_memory(Env());
+  size_t at = 0;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value part = list.Get(i);
+    size_t bytes;
+    bool shared;
+    const char* data = bytes_of(part, &bytes, &shared);
+    if (bytes > size - at) throw wrong_size(Env(), "an input");
+    if (shared) {
+      run->parts.push_back({buffer->data() + at, data, bytes});
+      held->push_back(Napi::Persistent(part.As<Napi::Object>()));
+    } else if (bytes) {
+      std::memcpy(buffer->data() + at, data, bytes);
+    }
+    at += bytes;
+  }
+  if (at < size) run->parts.push_back({buffer->data() + at, nullptr, size - at});
+  return {buffer, buffer->data()};
+}
+
 // ({instructions: [{op, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> id
 Napi::Value EngineWrap::create_program(const Napi::CallbackInfo& info) {
   Engine& e = engine();
@@ -298,11 +334,10 @@ Napi::Value EngineWrap::create_program(const Napi::CallbackInfo& info) {
     Reader reader(item.Get("operands"));
     instruction.in = reader.operands();
     instruction.out = reader.operands();
-    if (instruction.out.empty()) throw Napi::Error::New(info.Env(), instruction.op + ": no output");
+    if (instruction.out.empty()) throw error_of(info.Env(), StatusCode::internal, instruction.op + ": no output");
     program->instructions.push_back(std::move(instruction));
   }
-  const std::string wrong = program->link(e.isa(), e.threads());
-  if (!wrong.empty()) throw Napi::Error::New(info.Env(), wrong);
+  throw_on(info.Env(), program->link(e.isa(), e.threads()));
   const int64_t id = next_++;
   programs_[id] = std::move(program);
   auto out = Napi::Object::New(info.Env());
@@ -316,29 +351,35 @@ Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean, outputs: (TypedArray | null)[],
-// results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into the array
-// given for it. `results` tells which inputs are results of this engine that nobody writes to. When profiling, a last
-// buffer holds the milliseconds of each instruction (f64).
+// (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, profile: boolean, outputs: (TypedArray |
+// null)[], results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into
+// the array given for it. `results` tells which inputs are results of this engine that nobody writes to. When
+// profiling, a last buffer holds the milliseconds of each instruction (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
   auto found = programs_.find(integer(info[0]));
-  if (found == programs_.end()) throw Napi::Error::New(env, "disposed");
+  if (found == programs_.end()) throw disposed(env);
   auto job = std::make_unique<Job>();
   job->id = next_++;
   job->program = found->second;
-  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate`, and
-  // results that it cannot write to, are read in place
+  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate`,
+  // and results that it cannot write to, are read in place
   auto inputs = info[1].As<Napi::Array>(), results = info[5].As<Napi::Array>();
+  std::vector<Napi::ObjectReference> held;
   for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
+    const Napi::Value given = inputs.Get(static_cast<uint32_t>(i));
+    if (given.IsArray()) {
+      job->run.inputs.push_back(gather_list(given.As<Napi::Array>(), job->program->input_bytes[i], &job->run, &held));
+      continue;
+    }
     size_t size;
-    const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
-    if (size != job->program->input_bytes[i]) throw Napi::RangeError::New(env, "an input has the wrong size");
+    const char* data = bytes_of(given, &size);
+    if (size != job->program->input_bytes[i]) throw wrong_size(env, "an input");
     Bytes input = find_known(data, size, results.Get(static_cast<uint32_t>(i)).ToBoolean());
     if (!input.owner) {
       auto buffer = e.buffers().take(size);
-      if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+      if (buffer->failed()) throw out_of_memory(env);
       if (size) std::memcpy(buffer->data(), data, size);
       copied_bytes_ += size;
       input = {buffer, buffer->data()};
@@ -352,19 +393,19 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     if (const Napi::Value target = targets.Get(static_cast<uint32_t>(i)); target.IsTypedArray()) {
       size_t given;
       const char* data = bytes_of(target, &given);
-      if (given != size) throw Napi::RangeError::New(env, "an output has the wrong size");
+      if (given != size) throw wrong_size(env, "an output");
       output = find_known(data, size, false);
     }
     job->in_place.push_back(static_cast<bool>(output.owner));
     if (!output.owner) {
       auto buffer = e.buffers().take(size);
-      if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+      if (buffer->failed()) throw out_of_memory(env);
       output = {buffer, buffer->data()};
     }
     job->run.outputs.push_back(std::move(output));
   }
   auto scalars = info[2].As<Napi::Float32Array>();
-  if (scalars.ElementLength() != job->program->scalars) throw Napi::RangeError::New(env, "wrong number of scalars");
+  if (scalars.ElementLength() != job->program->scalars) throw wrong_size(env, "the list of scalars");
   job->run.scalars.assign(scalars.Data(), scalars.Data() + scalars.ElementLength());
 
   if (info[3].ToBoolean()) job->run.milliseconds.resize(job->program->instructions.size());
@@ -377,7 +418,7 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     completions_.Ref(env);
     Ref();  // keep this object until its jobs are settled
   }
-  pending_[job->id] = {std::move(deferred)};
+  pending_[job->id] = {std::move(deferred), std::move(held)};
   e.submit(std::move(job));
   return out;
 }
@@ -400,8 +441,8 @@ void EngineWrap::settle(Napi::Env env, std::unique_ptr<Job> job) {
 }
 
 void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job) {
-  if (!job.error.empty()) {
-    deferred.Reject(Napi::Error::New(env, job.error).Value());
+  if (job.failure) {
+    deferred.Reject(error_of(env, job.failure.code, job.failure.message).Value());
     return;
   }
   try {
