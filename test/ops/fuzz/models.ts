@@ -68,6 +68,7 @@ function triple(value: unknown, min: number): definitions.Triple {
   must(isTriple(value, min), "a triple is none");
   return value as definitions.Triple;
 }
+const perAxis = (value: unknown) => (typeof value === "number" ? [value, value, value] : value);
 
 /** Low and high padding, straight from TensorFlow's description. */
 function padding(o: Options, size: number[], kernel: definitions.Triple, stride: definitions.Triple) {
@@ -125,7 +126,7 @@ const conv3d: Model = {
     const x = [below(r, 3), ...kernel.map((k) => k + below(r, 3)), cin];
     const o: Options = groups > 1 ? { groups } : {};
     paddingOptions(r, o, kernel, false);
-    maybe(r, o, "stride", () => three(r, 1, 2));
+    maybe(r, o, "stride", () => (chance(r, 0.2) ? size(r, 2) : three(r, 1, 2)));
     maybe(r, o, "activation", () => pick(r, ACTIVATIONS));
     maybe(r, o, "bias", () => array(r, "f32", [cout]));
     const turned = chance(r, 0.2);
@@ -144,7 +145,7 @@ const conv3d: Model = {
     const turned = word(given(o.weightLayout, "OIDHW"), ["OIDHW", "DHWIO"]) === "DHWIO";
     const weight = turned ? definitions.permute.reference([given5], { order: [4, 3, 0, 1, 2] })[0] : given5;
     const [outChannels, , ...taps] = weight.shape;
-    const [kernel, stride] = [triple(taps, 1), triple(given(o.stride, [1, 1, 1]), 1)];
+    const [kernel, stride] = [triple(taps, 1), triple(perAxis(given(o.stride, 1)), 1)];
     const groups = given<number>(o.groups, 1);
     must(isWhole(groups, 1), "groups are no number");
     const attrs = definitions.conv3dAttrs({
@@ -162,7 +163,7 @@ const conv3d: Model = {
 const pool = (max: boolean): Model => ({
   make: (r) => {
     const kernel = three(r, 1, 3);
-    const o: Options = { kernel };
+    const o: Options = { kernel: new Set(kernel).size === 1 && chance(r, 0.5) ? kernel[0] : kernel };
     paddingOptions(r, o, kernel, true);
     maybe(r, o, "stride", () => three(r, 1, 3));
     maybe(r, o, "ceil", () => chance(r, 0.5));
@@ -183,8 +184,8 @@ const pool = (max: boolean): Model => ({
       "ceil",
       max ? "padValue" : "countIncludePad",
     );
-    const kernel = triple(o.kernel, 1);
-    const stride = triple(given(o.stride, kernel), 1);
+    const kernel = triple(perAxis(o.kernel), 1);
+    const stride = triple(perAxis(given(o.stride, kernel)), 1);
     const old = max && (o.padding === "-inf" || o.padding === "zero");
     const shared = {
       kernel,

@@ -74,7 +74,7 @@ const thrower = {
     throw new Error("a getter that throws");
   },
   get shape(): never {
-    throw null;  
+    throw null;
   },
 };
 
