@@ -21,6 +21,8 @@ export interface NativeEngine {
     panelWidth: number;
     parameterBytes: number;
     scratchBytes: number;
+    /** Bytes of inputs copied so far; those read in place are not among them. */
+    copiedBytes: number;
   };
   setParameter(id: number, data: ArrayBufferView | number): void;
   readParameter(id: number): ArrayBuffer;
@@ -30,12 +32,15 @@ export interface NativeEngine {
   map(file: number, offset: number, bytes: number): ArrayBuffer;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
+  /** An input is an array, or a list of them; see `Program.run` for when they are read. */
   run(
     id: number,
-    inputs: ArrayBufferView[],
+    inputs: readonly (ArrayBufferView | readonly ArrayBufferView[])[],
     scalars: Float32Array,
     profile: boolean,
     outputs: (ArrayBufferView | null)[],
+    /** Which inputs are results of this engine that nobody writes to, so that they may be read in place. */
+    results: boolean[],
   ): { job: number; promise: Promise<(ArrayBuffer | null)[]> };
   cancel(job: number): void;
   dispose(): void;

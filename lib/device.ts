@@ -1,7 +1,10 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { availableParallelism } from "node:os";
 import { loadAddon, type NativeEngine } from "./binding.js";
 import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
 import { ParameterStore } from "./graph/parameter_store.js";
+import { wrongArgument } from "./graph/rules.js";
+import { checkMemory } from "./memory_limit.js";
 import { nativeError } from "./native_error.js";
 
 /**
@@ -120,12 +123,12 @@ export class Device {
   allocate(length: number, dtype: "i32"): Int32Array;
   allocate(length: number, dtype: "f32" | "u8" | "i32" = "f32"): Float32Array | Uint8Array | Int32Array {
     if (!Number.isSafeInteger(length) || length < 0) {
-      throw new InvalidArgumentError(`length: expected a whole number of elements, received ${length}`, {
-        argument: "length",
-        received: length,
-      });
+      throw wrongArgument("allocate", "length", "a whole number of elements", length);
     }
-    const kind = { f32: Float32Array, u8: Uint8Array, i32: Int32Array }[dtype];
+    const kinds = { f32: Float32Array, u8: Uint8Array, i32: Int32Array };
+    if (!Object.hasOwn(kinds, dtype)) throw wrongArgument("allocate", "dtype", "f32, u8 or i32", dtype);
+    const kind = kinds[dtype];
+    checkMemory("allocate", [length * kind.BYTES_PER_ELEMENT]);
     return new kind(this.native((engine) => engine.allocate(length * kind.BYTES_PER_ELEMENT)));
   }
 
@@ -161,7 +164,7 @@ export class Device {
     this.#disposed = true;
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }

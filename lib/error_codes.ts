@@ -26,9 +26,9 @@ export const ERROR_CODES = {
   },
   ERR_BUNDLED: {
     class: "VideoClipError",
-    meaning: "A worker thread cannot be started, because the file that it runs is not in the bundle.",
-    cause: "A bundler took `videoclip` into its output.",
-    cure: "Mark `videoclip` as external. The message says how; see [deployment](deployment.md).",
+    meaning: "The code of the package was copied into a bundle, away from its native addon and its workers.",
+    cause: "A bundler (esbuild, webpack, Rollup, Vite, Next.js) was not told to leave `videoclip` out.",
+    cure: "Mark `videoclip` as external; `docs/deployment.md` has a section for each bundler.",
   },
   ERR_BUSY: {
     class: "VideoClipError",

@@ -33,22 +33,22 @@ export class VideoClipError extends Error {
 
 /** A wrong argument: names the argument, what it must be and what was received. */
 export class InvalidArgumentError extends VideoClipError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super("ERR_INVALID_ARGUMENT", message, details);
+  constructor(message: string, details: ErrorDetails = {}, code: ErrorCode = "ERR_INVALID_ARGUMENT") {
+    super(code, message, details);
   }
 }
 
-/** Shapes that do not fit together; names the layer. */
-export class ShapeError extends VideoClipError {
+/** Shapes that do not fit together; names the argument and, inside a model, the layer. */
+export class ShapeError extends InvalidArgumentError {
   constructor(message: string, details: ErrorDetails = {}) {
-    super("ERR_SHAPE", message, details);
+    super(message, details, "ERR_SHAPE");
   }
 }
 
 /** An element type that an op does not take. */
-export class DTypeError extends VideoClipError {
+export class DTypeError extends InvalidArgumentError {
   constructor(message: string, details: ErrorDetails = {}) {
-    super("ERR_DTYPE", message, details);
+    super(message, details, "ERR_DTYPE");
   }
 }
 

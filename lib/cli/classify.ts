@@ -1,12 +1,7 @@
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { InvalidArgumentError } from "../errors.js";
-import { readFeatureFile, readFeatureFolders } from "../features/feature_folder.js";
-import { videoClipTextSide } from "../features/text_side.js";
-import { zeroShotClassify } from "../features/zero_shot.js";
-import { VideoClip } from "../models/videoclip.js";
+import { classifyFolder } from "../features/classify_folder.js";
 import { interruptible } from "./interrupt.js";
-import { positive } from "./options.js";
+import { collect, positive, readTexts } from "./options.js";
 
 interface Flags {
   model: string;
@@ -17,19 +12,6 @@ interface Flags {
   top: number;
   threads?: number;
   json?: boolean;
-}
-
-/** A repeated option. */
-export const collect = (value: string, before: string[] = []): string[] => [...before, value];
-
-/** Lines of a text file, without empty ones. @throws InvalidArgumentError */
-export function readTexts(argument: string, path: string): string[] {
-  try {
-    return readFileSync(path, "utf8").split(/\r?\n/).filter((line) => line.trim() !== ""); // prettier-ignore
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new InvalidArgumentError(`${argument}: ${path} cannot be read (${code})`, { argument, cause });
-  }
 }
 
 /** `videoclip classify`: which of some labels fits each video, without training. */
@@ -55,23 +37,15 @@ export function classifyCommand(): Command {
 }
 
 async function run(folders: string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { model: path, tokenizer, threads, template: templates } = flags;
+  const { model, tokenizer, threads, template: templates } = flags;
   const labels = [...(flags.label ?? []), ...(flags.labels ? readTexts("labels", flags.labels) : [])];
-  const { files } = readFeatureFolders(folders);
-  const model = await VideoClip.load(path, { device: "cpu", threads, signal, ...(tokenizer ? { tokenizer } : {}) });
-  try {
-    const text = videoClipTextSide(model, path, tokenizer);
-    for (const file of files) {
-      const videos = await model.embedVideo(readFeatureFile(file), { longVideos: "window", signal });
-      const [scores] = await zeroShotClassify(videos, labels, { text, templates, signal });
-      const best = scores.slice(0, flags.top);
-      process.stdout.write(
-        flags.json
-          ? `${JSON.stringify({ video: file.video, labels: best })}\n`
-          : `${file.video}\n${best.map(({ label, score }) => `  ${score.toFixed(4).padStart(9)}  ${label}\n`).join("")}`,
-      );
-    }
-  } finally {
-    model.dispose();
+  const opening = { model, tokenizer, threads, device: "cpu" as const, signal };
+  for await (const { video, labels: scores } of classifyFolder(folders, labels, { ...opening, templates })) {
+    const best = scores.slice(0, flags.top);
+    process.stdout.write(
+      flags.json
+        ? `${JSON.stringify({ video, labels: best })}\n`
+        : `${video}\n${best.map(({ label, score }) => `  ${score.toFixed(4).padStart(9)}  ${label}\n`).join("")}`,
+    );
   }
 }

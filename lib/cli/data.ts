@@ -1,16 +1,19 @@
 import { Argument, Command } from "commander";
-import { checkDataset } from "../data/check.js";
-import { DATASET_FORMATS, type DatasetFormat, datasetFormat } from "../data/formats.js";
-import { packDataset, type PackManifest } from "../data/pack.js";
-import { Skips } from "../data/skips.js";
-import { listedRecords, readVideoList } from "../data/video_list.js";
+import {
+  checkDataset,
+  type CheckDatasetOptions,
+  DATASET_FORMATS,
+  datasetFormat,
+  openFeatures,
+  packDatasetFile,
+  type PackManifest,
+  Skips,
+} from "../data/index.js";
 import { InvalidArgumentError } from "../errors.js";
-import { loadTokenizer } from "../text/wordpiece.js";
-import { type FeatureFlags, openFeatures, withFeatures } from "./features.js";
-import { collect } from "./classify.js";
-import { table } from "./eval/index.js";
+import { type FeatureFlags, withFeatures } from "./features.js";
 import { interruptible } from "./interrupt.js";
-import { positive, whole } from "./options.js";
+import { collect, positive, whole } from "./options.js";
+import { table } from "./table.js";
 
 /** What both commands take. */
 interface DataFlags extends FeatureFlags {
@@ -23,8 +26,6 @@ interface DataFlags extends FeatureFlags {
   quiet?: boolean;
 }
 
-type CheckFlags = DataFlags;
-
 interface PackFlags extends DataFlags {
   features: string;
   tokenizer: string;
@@ -34,12 +35,6 @@ interface PackFlags extends DataFlags {
 }
 
 const FORMATS = DATASET_FORMATS.map(({ name, file }) => `  ${name.padEnd(14)} ${file}`).join("\n");
-
-/** The names in all lists, or undefined without any. */
-async function namesIn(lists: readonly string[]): Promise<ReadonlySet<string> | undefined> {
-  if (lists.length === 0) return undefined;
-  return new Set((await Promise.all(lists.map(readVideoList))).flatMap((names) => [...names]));
-}
 
 function dataset(name: string, description: string): Command {
   return withFeatures(new Command(name))
@@ -61,20 +56,25 @@ function dataset(name: string, description: string): Command {
     .addHelpText("after", `\nFormats and the files they are read from:\n${FORMATS}\n\nNothing is downloaded.`);
 }
 
-/** The format, and what is read of it. @throws InvalidArgumentError for an option that the format does not have */
-async function opened(name: string, { subset, deduplicate, limit, ...lists }: DataFlags) {
-  const found = datasetFormat(name)!;
-  const [only, except] = [await namesIn(lists.only), await namesIn(lists.except)];
-  const read: DatasetFormat["read"] = (file, options) => listedRecords(found.read(file, options), { only, except });
-  const format: DatasetFormat = { ...found, read };
-  const given = { subset: subset !== undefined, deduplicate: !deduplicate };
-  for (const option of ["subset", "deduplicate"] as const) {
-    if (!given[option] || format.takes?.includes(option)) continue;
-    const flag = option === "subset" ? "--subset" : "--no-deduplicate";
-    throw new InvalidArgumentError(`${flag}: ${name} has no such option`, { argument: flag, received: name });
-  }
-  return { format, options: { skips: new Skips(limit), subset, deduplicate } };
+/** Which part of a dataset is read, as the library takes it. @throws InvalidArgumentError naming the flag */
+function selectionOf(format: string, { subset, deduplicate, limit, only, except }: DataFlags): CheckDatasetOptions {
+  const takes = datasetFormat(format)?.takes ?? [];
+  const stray = [
+    subset !== undefined && !takes.includes("subset") ? "--subset" : "",
+    !deduplicate && !takes.includes("deduplicate") ? "--no-deduplicate" : "",
+  ].find((flag) => flag !== "");
+  if (stray)
+    throw new InvalidArgumentError(`${stray}: ${format} has no such option`, { argument: stray, received: format });
+  return { skips: new Skips(limit), subset, deduplicate: deduplicate ? undefined : false, only, except };
 }
+
+/** What the folder of `--features` holds. */
+const featuresOf = ({ videoModel, videoWeights, randomWeights, s3dFc }: DataFlags) => ({
+  videoModel,
+  videoWeights,
+  randomWeights,
+  s3dFc,
+});
 
 type Skipped = { reason: string; count: number; first: string }[];
 
@@ -89,8 +89,7 @@ function print({ skipped, ...numbers }: object & { skipped: Skipped }, json: boo
 function check(): Command {
   return dataset("check", "Read a dataset through: what is in it, what is missing or broken")
     .option("--features <folder>", "also read the features of every video")
-    .action(async (name: string, file: string, flags: CheckFlags) => {
-      const { format, options } = await opened(name, flags);
+    .action(async (name: string, file: string, flags: DataFlags) => {
       let next = 100_000;
       const onProgress = (videos: number) => {
         if (flags.quiet || videos < next) return;
@@ -98,9 +97,16 @@ function check(): Command {
         next += 100_000;
       };
       await interruptible("nothing was written", async (signal) => {
-        const features = flags.features ? await openFeatures(flags.features, flags, signal) : undefined;
-        print(await checkDataset(format, file, { ...options, features, onProgress, signal }), flags.json);
-        features?.dispose?.();
+        const opening = { ...featuresOf(flags), signal };
+        const features = flags.features === undefined ? undefined : await openFeatures(flags.features, opening);
+        try {
+          print(
+            await checkDataset(name, file, { ...selectionOf(name, flags), features, onProgress, signal }),
+            flags.json,
+          );
+        } finally {
+          features?.dispose?.();
+        }
       });
     });
 }
@@ -113,37 +119,21 @@ function pack(): Command {
     .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", positive)
     .option("--shard-megabytes <n>", "size of a shard", positive, 128)
     .action(async (name: string, file: string, flags: PackFlags) => {
-      const { format, options } = await opened(name, flags);
-      const { subset, deduplicate, only, except, captionTokens, out, shardMegabytes } = flags;
-      const tokenizer = loadTokenizer(flags.tokenizer);
+      const { features, tokenizer, captionTokens, shardMegabytes, out, quiet } = flags;
       await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
-        const features = await openFeatures(flags.features, flags, signal);
-        const manifest = await packDataset(format.read(file, { ...options, signal }), out, {
+        const manifest = await packDatasetFile(name, file, out, {
+          ...selectionOf(name, flags),
+          ...featuresOf(flags),
           features,
-          tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)), // without [CLS] and [SEP]
-          source: {
-            dataset: name,
-            file,
-            subset,
-            deduplicate,
-            only,
-            except,
-            captionTokens,
-            features: flags.features,
-            s3dFc: flags.s3dFc,
-            videoModel: flags.videoModel,
-            tokenizer: flags.tokenizer,
-          },
-          skips: options.skips,
+          tokenizer,
           captionTokens,
           shardBytes: shardMegabytes * 2 ** 20,
           signal,
           onProgress: ({ read, videos, shards }) => {
-            if (!flags.quiet) process.stderr.write(`shard ${shards}: ${videos} videos of ${read} read\n`);
+            if (!quiet) process.stderr.write(`shard ${shards}: ${videos} videos of ${read} read\n`);
           },
         });
         print(packReport(out, manifest), flags.json);
-        features.dispose?.();
       });
     });
 }

@@ -1,15 +1,7 @@
-import { createWriteStream, mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
-import { finished } from "node:stream/promises";
 import { Command, Option } from "commander";
-import { InvalidArgumentError } from "../errors.js";
-import { embedFolder } from "../features/embed_folder.js";
-import { readFeatureFolders } from "../features/feature_folder.js";
-import { VideoClip } from "../models/videoclip.js";
-import { npyData, npyHeader } from "../weights/npy.js";
-import { collect, readTexts } from "./classify.js";
+import { embedToFolder } from "../features/embed_to_folder.js";
 import { interruptible } from "./interrupt.js";
-import { number, positive } from "./options.js";
+import { collect, number, positive, readTexts } from "./options.js";
 
 interface Flags {
   model: string;
@@ -54,71 +46,11 @@ export function embedCommand(): Command {
     );
 }
 
-async function run(folders: string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { model: path, tokenizer, threads, out, saveDtype } = flags;
+async function run(features: string[], flags: Flags, signal: AbortSignal): Promise<void> {
+  const { model, tokenizer, threads, out, saveDtype, window, hop, seconds } = flags;
   const texts = [...(flags.text ?? []), ...(flags.texts ? readTexts("texts", flags.texts) : [])];
-  if (texts.length === 0 && folders.length === 0) {
-    throw new InvalidArgumentError("features: expected feature folders, --text or --texts, received nothing", {
-      argument: "features",
-    });
-  }
-  const features = folders.length > 0 ? readFeatureFolders(folders) : undefined;
-  const model = await VideoClip.load(path, { device: "cpu", threads, signal, ...(tokenizer ? { tokenizer } : {}) });
-  try {
-    mkdirSync(out, { recursive: true });
-    const counts = { texts: texts.length, rows: 0 };
-    const file = (name: string) => new EmbeddingFile(out, name, model.config.hiddenSize, saveDtype);
-    if (texts.length > 0) {
-      const { rows, truncated } = await model.embedText(texts, { signal });
-      const cut = new Set(truncated);
-      const target = file("text");
-      target.add(rows, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
-      await target.finish();
-    }
-    if (features) {
-      const target = file("video");
-      for await (const { video, rows, spans } of embedFolder(features, { ...flags, model, signal })) {
-        target.add(rows, spans.map(([start, end]) => ({ video, start, end }))); // prettier-ignore
-        counts.rows += spans.length;
-      }
-      await target.finish();
-    }
-    if (flags.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
-    if (!flags.quiet) process.stderr.write(`${counts.texts} texts, ${counts.rows} rows of videos in ${out}\n`);
-  } finally {
-    model.dispose();
-  }
-}
-
-/** `NAME.npy` with a line of `NAME.jsonl` per row, under their names when both are whole. */
-class EmbeddingFile {
-  #rows = 0;
-  #parts: Uint8Array[] = [];
-  #lines: string[] = [];
-
-  constructor(
-    readonly out: string,
-    readonly name: string,
-    readonly dim: number,
-    readonly dtype: "f16" | "f32",
-  ) {}
-
-  add(rows: Float32Array, about: object[]): void {
-    this.#parts.push(npyData(rows.slice(), this.dtype));
-    for (const each of about) this.#lines.push(`${JSON.stringify({ row: this.#rows++, ...each })}\n`);
-  }
-
-  async finish(): Promise<void> {
-    await this.#write("npy", [npyHeader([this.#rows, this.dim], this.dtype), ...this.#parts]);
-    await this.#write("jsonl", this.#lines);
-  }
-
-  async #write(kind: string, parts: (Uint8Array | string)[]): Promise<void> {
-    const temporary = join(this.out, `.${this.name}.${kind}.tmp`);
-    const stream = createWriteStream(temporary);
-    for (const part of parts) stream.write(part);
-    stream.end();
-    await finished(stream);
-    renameSync(temporary, join(this.out, `${this.name}.${kind}`));
-  }
+  const opening = { model, tokenizer, threads, device: "cpu" as const, signal };
+  const counts = await embedToFolder({ ...opening, texts, features, out, saveDtype, window, hop, seconds });
+  if (flags.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
+  if (!flags.quiet) process.stderr.write(`${counts.texts} texts, ${counts.rows} rows of videos in ${out}\n`);
 }

@@ -1,21 +1,11 @@
-import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { InvalidArgumentError as UsageError } from "../errors.js";
 import { describeModel, type ModelDescription } from "../models/describe.js";
 import { describeVideoClip } from "../models/describe_videoclip.js";
+import { inspectModel } from "../models/inspect_model.js";
 import type { S3DOptions } from "../models/s3d.js";
 import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
-import { readTextFields } from "../models/text_config.js";
-import {
-  textModelOf,
-  VIDEOCLIP_PRESETS,
-  videoClipConfig,
-  type VideoClipPreset,
-  videoClipPreset,
-} from "../models/videoclip_config.js";
-import { weightFile } from "../weights/folder.js";
-import { inspectWeights } from "../weights/inspect.js";
+import { VIDEOCLIP_PRESETS, type VideoClipPreset, videoClipPreset } from "../models/videoclip_config.js";
 import { positive } from "./options.js";
 
 interface Flags {
@@ -62,22 +52,8 @@ export function inspectCommand(): Command {
     });
 }
 
-/** What a model's folder says of itself: the model, and the file with its weights. */
-function openFolder(folder: string): { model: string; file: string } {
-  const fields = readTextFields(join(folder, "config.json"));
-  const file = weightFile(folder);
-  if (fields.model !== "videoclip") return { model: String(fields.model_type ?? "unknown"), file };
-  const { model: _, ...config } = fields;
-  const { featureSize, videoModel, frozenText, ...c } = videoClipConfig(config);
-  const text = textModelOf(c)?.family ?? "bert";
-  const video = videoModel ? `${videoModel.model} ${videoModel.output}` : `features of ${featureSize}`;
-  return { model: `videoclip: ${video} and ${frozenText ? `frozen ${text}` : text}`, file };
-}
-
 async function showFile(path: string, json: boolean): Promise<void> {
-  const folder = existsSync(path) && statSync(path).isDirectory() ? openFolder(path) : undefined;
-  const inspected = await inspectWeights(folder?.file ?? path);
-  const report = folder ? { ...inspected, model: folder.model } : inspected;
+  const report = await inspectModel(path);
   if (json) {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return;

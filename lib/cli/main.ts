@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { VideoClipError } from "../errors.js";
 import { classifyCommand } from "./classify.js";
 import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
 import { doctorCommand } from "./doctor.js";
 import { embedCommand } from "./embed.js";
-import { evalCommand } from "./eval/index.js";
+import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
@@ -51,7 +51,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else if (error instanceof VideoClipError) {
     process.stderr.write(`videoclip: ${error.message} [${error.code}]\n`);
-    process.exitCode = error instanceof InvalidArgumentError ? 2 : 1;
+    process.exitCode = error.code === "ERR_INVALID_ARGUMENT" ? 2 : 1;
   } else {
     process.stderr.write(`videoclip: ${error instanceof Error ? error.stack : error}\n`);
     process.exitCode = 1;

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { InvalidArgumentError as InvalidOption } from "commander";
+import { InvalidArgumentError } from "../errors.js";
 
 /** Parsers of option values, for commander. */
 export function number(text: string): number {
@@ -17,6 +19,19 @@ export function whole(text: string): number {
   const value = number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidOption("expected a whole number");
   return value;
+}
+
+/** A repeated option. */
+export const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** Lines of a text file, without empty ones. @throws InvalidArgumentError */
+export function readTexts(argument: string, path: string): string[] {
+  try {
+    return readFileSync(path, "utf8").split(/\r?\n/).filter((line) => line.trim() !== ""); // prettier-ignore
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new InvalidArgumentError(`${argument}: ${path} cannot be read (${code})`, { argument, cause });
+  }
 }
 
 /** A line on stderr every ten seconds of long work. */

@@ -1,10 +1,8 @@
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Command } from "commander";
+import { describeRecipe, type RunRecipeOptions, runRecipe, type StepEvent } from "../train/index.js";
 import { onInterrupt } from "./interrupt.js";
 import { plainProgress } from "./options.js";
-import { describeRun, makeTrainer, prepareRun, stepsOf } from "./training/run.js";
-import { readTrainConfig } from "./training/read.js";
-import type { StepEvent } from "../train/trainer.js";
 
 interface Flags {
   config: string;
@@ -42,56 +40,72 @@ export function trainCommand(): Command {
 
 async function runTrain(flags: Flags): Promise<void> {
   const file = resolve(flags.config);
-  const config = readTrainConfig(file, flags.set);
+  const { set } = flags;
+  if (flags.dryRun) {
+    process.stdout.write(`${JSON.stringify(await describeRecipe(file, { set }), null, 2)}\n`);
+    return;
+  }
   const embedding = plainProgress(
     flags.quiet,
     ({ epoch, done, total }) => `epoch ${epoch}: ${done} of ${total} embedded`,
   );
-  const run = await prepareRun(config, file, ({ stage, ...progress }) => {
-    if (stage === "embed") embedding(progress);
-  });
-  try {
-    if (flags.dryRun) {
-      process.stdout.write(`${JSON.stringify(describeRun(config, run), null, 2)}\n`);
-      return;
-    }
-    const trainer = makeTrainer(config, file, run, flags.resume ?? false);
-    const report = new Report(flags, stepsOf(config, run));
-    await onInterrupt(
-      async (signal) => {
-        for await (const event of trainer.run({ signal })) report.step(event);
-        await run.save();
-        if (!flags.quiet) process.stderr.write(`model: ${resolve(dirname(file), config.out)}/model\n`);
-      },
-      (error, signal) => {
-        if (error !== signal.reason) throw error; // such as a checkpoint that could not be written
-        if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
-      },
-    );
-  } finally {
-    run.dispose();
+  await onInterrupt(
+    (signal) =>
+      trainAndReport(file, flags, {
+        set,
+        resume: flags.resume,
+        signal,
+        onProgress: ({ stage, ...progress }) => {
+          if (stage === "embed") embedding(progress);
+        },
+      }),
+    (error, signal) => {
+      if (error !== signal.reason) throw error; // such as a checkpoint that could not be written
+      if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
+    },
+  );
+}
+
+async function trainAndReport(file: string, flags: Flags, options: RunRecipeOptions): Promise<void> {
+  const report = new Report(flags);
+  for await (const event of runRecipe(file, {
+    ...options,
+    onStart: (plan, { model }) => report.start(plan.steps, model),
+  })) {
+    // prettier-ignore
+    report.step(event);
   }
+  report.finish();
 }
 
 /** A line every ten seconds, and for every evaluation and skipped step, on stderr; all steps on stdout with --json. */
 class Report {
   #last = 0;
+  #steps = 0;
+  #model = "";
 
-  constructor(
-    readonly flags: Flags,
-    readonly steps: number,
-  ) {}
+  constructor(readonly flags: Flags) {}
+
+  /** @param steps of the whole run @param model folder that the model will be in */
+  start(steps: number, model: string): void {
+    this.#steps = steps;
+    this.#model = model;
+  }
+
+  finish(): void {
+    if (!this.flags.quiet) process.stderr.write(`model: ${this.#model}\n`);
+  }
 
   step(event: StepEvent): void {
     if (this.flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
     if (this.flags.quiet) return;
-    const due = Date.now() - this.#last > LINE_SECONDS * 1000 || event.step === this.steps;
+    const due = Date.now() - this.#last > LINE_SECONDS * 1000 || event.step === this.#steps;
     if (!due && !event.skipped && !event.evaluation) return;
     this.#last = Date.now();
     const { step, loss, rate, gradientNorm, samplesPerSecond, evaluation = {} } = event;
     const more = Object.entries(evaluation).map(([name, value]) => `, ${name} ${format(value)}`);
     process.stderr.write(
-      `${step}/${this.steps}: loss ${format(loss)}, rate ${format(rate)}, gradient norm ${format(gradientNorm)}, ` +
+      `${step}/${this.#steps}: loss ${format(loss)}, rate ${format(rate)}, gradient norm ${format(gradientNorm)}, ` +
         `${samplesPerSecond.toFixed(1)} samples/s${more.join("")}${event.skipped ? ", skipped: not finite" : ""}\n`,
     );
   }

@@ -1,6 +1,7 @@
 import { VideoClipError } from "../errors.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { DatasetFormat, DatasetOptions } from "./formats.js";
+import { readDataset, type ReadDatasetOptions } from "./read_dataset.js";
 import type { VideoRecord } from "./record.js";
 
 export interface DatasetReport {
@@ -18,20 +19,27 @@ export interface DatasetReport {
   skipped: { reason: string; count: number; first: string }[];
 }
 
+export interface CheckDatasetOptions extends ReadDatasetOptions {
+  /** Also look up the features of every video, and read them. */
+  features?: FeatureSource | undefined;
+  /** Called after each video with how many were read. */
+  onProgress?: ((videos: number) => void) | undefined;
+}
+
 /**
- * Reads a dataset through and says what is in it.
- * With `features` it also looks up the features of every video, and reads them.
+ * Reads a dataset through and says what is in it, as `videoclip data check` does.
+ * @param format one of {@link DATASET_FORMATS}, or its name @param file its file, as published
  * @throws DatasetError when more is left out than `options.skips` allows
  */
 export async function checkDataset(
-  format: DatasetFormat,
+  format: DatasetFormat | string,
   file: string,
-  options: DatasetOptions & { features?: FeatureSource; onProgress?: (videos: number) => void },
+  { features, onProgress, ...options }: CheckDatasetOptions,
 ): Promise<DatasetReport> {
-  const { skips, features, onProgress, signal } = options;
+  const { skips, signal } = options;
   const seen = new Set<string>();
   let [videos, captions, seconds, timed, words, repeated, found, rows, width] = new Array<number>(9).fill(0);
-  for await (const record of format.read(file, options)) {
+  for await (const record of readDataset(format, file, options)) {
     signal?.throwIfAborted();
     videos++;
     if (seen.has(record.video)) repeated++;

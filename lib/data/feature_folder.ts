@@ -4,6 +4,7 @@ import { DatasetError } from "../errors.js";
 import type { Features, FeatureSource } from "./feature_source.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /**
  * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` writes, or the
@@ -26,11 +27,13 @@ export class FeatureFolder implements FeatureSource {
 
   /** Whether there are features of the video, by its name or the base name of its path. */
   has(video: string): boolean {
-    return this.#name(video) !== undefined;
+    return this.path(video) !== undefined;
   }
 
-  #name(video: string): string | undefined {
-    return this.#files.get(video) ?? this.#files.get(parse(video).name);
+  /** The file with the features of the video, or undefined. */
+  path(video: string): string | undefined {
+    const name = this.#files.get(video) ?? this.#files.get(parse(video).name);
+    return name === undefined ? undefined : join(this.folder, name);
   }
 
   /**
@@ -38,35 +41,37 @@ export class FeatureFolder implements FeatureSource {
    * @throws DatasetError when there are none, they are no matrix, or a value is not finite
    */
   read(video: string): Features {
-    const name = this.#name(video);
-    if (!name) {
-      throw new DatasetError("ERR_MISSING_FEATURES", `${this.folder}: no features of ${video}`, { file: this.folder });
+    const path = this.path(video);
+    if (path !== undefined) return readFeatureMatrix(path);
+    throw new DatasetError("ERR_MISSING_FEATURES", `${this.folder}: no features of ${video}`, { file: this.folder });
+  }
+}
+
+/**
+ * Reads features from a `.npy` file.
+ * @throws DatasetError when they are no matrix of numbers, or a value is not finite
+ */
+export function readFeatureMatrix(path: string): Features {
+  const file = new ByteFile(path);
+  try {
+    const { shape, data } = readNpy(file);
+    if (shape.length !== 2 || !isArrayOf("Float64Array", data)) {
+      const received = shape.join(", ");
+      throw new DatasetError("ERR_DATASET", `${path}: expected numbers [rows, width], received [${received}]`, {
+        file: path,
+        received: shape,
+      });
     }
-    const path = join(this.folder, name);
-    const file = new ByteFile(path);
-    try {
-      const { shape, data } = readNpy(file);
-      if (shape.length !== 2 || !(data instanceof Float64Array)) {
-        throw new DatasetError(
-          "ERR_DATASET",
-          `${path}: expected numbers [rows, width], received [${shape.join(", ")}]`,
-          {
-            file: path,
-            received: shape,
-          },
-        );
-      }
-      const bad = data.findIndex((v) => !Number.isFinite(v));
-      if (bad >= 0) {
-        throw new DatasetError(
-          "ERR_BAD_FEATURES",
-          `${path}: row ${Math.floor(bad / shape[1])}, column ${bad % shape[1]} is ${data[bad]}`,
-          { file: path },
-        );
-      }
-      return { rows: shape[0], width: shape[1], data: Float32Array.from(data) };
-    } finally {
-      file.close();
+    const bad = data.findIndex((v) => !Number.isFinite(v));
+    if (bad >= 0) {
+      throw new DatasetError(
+        "ERR_BAD_FEATURES",
+        `${path}: row ${Math.floor(bad / shape[1])}, column ${bad % shape[1]} is ${data[bad]}`,
+        { file: path },
+      );
     }
+    return { rows: shape[0], width: shape[1], data: Float32Array.from(data) };
+  } finally {
+    file.close();
   }
 }

@@ -15,6 +15,11 @@ export class Fields {
     });
   }
 
+  /** An error of the record that is not about the type of one field. */
+  problem(reason: string): DatasetError {
+    return lineError(this.record.file, this.record.line, reason);
+  }
+
   has(field: string): boolean {
     return this.record.value[field] !== undefined && this.record.value[field] !== null;
   }

@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readCC3M } from "./cc3m.js";
 import { readCoin } from "./coin.js";
-import { listCrossTaskAnnotations, readCrossTasks, readCrossTaskSteps } from "./crosstask.js";
+import { readCrossTaskSteps } from "./crosstask.js";
+import { crossTaskFiles, selectCrossTaskVideos } from "./crosstask_videos.js";
 import { readDidemo } from "./didemo.js";
 import { deduplicateCaptions } from "./deduplicate.js";
 import { readHowTo100MCaptions, type ReadOptions } from "./howto100m.js";
@@ -62,22 +62,18 @@ async function* msrvtt(file: string): AsyncGenerator<VideoRecord> {
 }
 
 async function* crosstask(folder: string, { skips }: DatasetOptions): AsyncGenerator<VideoRecord> {
-  const files = ["tasks_primary.txt", "tasks_related.txt"].map((name) => join(folder, name)).filter(existsSync);
-  if (files.length === 0) throw fileError(folder, "", "no tasks_primary.txt or tasks_related.txt in it");
-  const tasks = new Map((await Promise.all(files.map(readCrossTasks))).flat().map((task) => [task.id, task]));
-  for (const { task: id, video, file } of await listCrossTaskAnnotations(join(folder, "annotations"))) {
-    const task = tasks.get(id);
-    if (!task) {
-      skips.add("a video of a task that is not listed", file);
-      continue;
-    }
+  const tasks = crossTaskFiles(folder);
+  if (tasks.length === 0) throw fileError(folder, "", "no tasks_primary.txt or tasks_related.txt in it");
+  const onUnlisted = (file: string) => skips.add("a video of a task that is not listed", file);
+  const videos = await selectCrossTaskVideos({ tasks, annotations: join(folder, "annotations"), onUnlisted });
+  for (const { task, video, file } of videos) {
     const captions: VideoRecord["captions"] = [];
     for (const { step, start, end } of await readCrossTaskSteps(file)) {
       const text = task.steps[step - 1];
       if (text === undefined) skips.add("a step that its task does not have", `${file}: step ${step}`);
       else captions.push({ start, end, text });
     }
-    yield { video, captions: sortCaptions(captions), extra: { task: id } };
+    yield { video, captions: sortCaptions(captions), extra: { task: task.id } };
   }
 }
 

@@ -1,5 +1,7 @@
 /** Datasets as published, packed for training, and the pairs and batches drawn from them. */
-export { checkDataset, type DatasetReport } from "./check.js";
+export { openFeatures, type OpenFeaturesOptions } from "../features/open_features.js";
+export { packDatasetFile, type PackDatasetFileOptions } from "../features/pack_dataset.js";
+export { checkDataset, type CheckDatasetOptions, type DatasetReport } from "./check.js";
 export { type CoinVideo, readCoin } from "./coin.js";
 export {
   type CrossTask,
@@ -16,10 +18,18 @@ export { FeatureFolder } from "./feature_folder.js";
 export { DATASET_FORMATS, type DatasetFormat, datasetFormat, type DatasetOptions } from "./formats.js";
 export { type HowTo100MVideo, type ReadOptions, readHowTo100MCsv, readHowTo100MVideos } from "./howto100m.js";
 export { type CaptionedVideo, type MsrvttQuestion, readMsrvttQuestions, readMsrvttSplit } from "./msrvtt.js";
-export { packDataset, type PackManifest, type PackOptions, readPack, type ShardEntry } from "./pack.js";
+export {
+  packDataset,
+  type PackManifest,
+  type PackOptions,
+  type PackProgress,
+  readPack,
+  type ShardEntry,
+} from "./pack.js";
 export { PackedDataset } from "./packed_dataset.js";
 export { makePairBatch, type PairBatch, type PairBatchOptions, shuffledGroups } from "./pair_batch.js";
 export { PairLoader, type PairLoaderOptions } from "./pair_loader.js";
+export { readDataset, type ReadDatasetOptions } from "./read_dataset.js";
 export type { Caption, VideoRecord } from "./record.js";
 export {
   planRetrieval,

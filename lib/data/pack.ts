@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import { readOrSkip } from "./check.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { VideoRecord } from "./record.js";
@@ -41,11 +42,20 @@ export interface PackOptions {
   source: Record<string, unknown>;
   skips: Skips;
   /** Size of a shard; default 128 MiB. */
-  shardBytes?: number;
+  shardBytes?: number | undefined;
   /** Tokens kept of a caption; default all. */
-  captionTokens?: number;
-  signal?: AbortSignal;
-  onProgress?: (progress: { read: number; videos: number; shards: number }) => void;
+  captionTokens?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called after each shard. */
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+}
+
+export interface PackProgress {
+  /** Records of the dataset that were read. */
+  read: number;
+  /** Videos in the pack. */
+  videos: number;
+  shards: number;
 }
 
 export const PACK_FILE = "pack.json";
@@ -157,9 +167,7 @@ function resume(folder: string, source: Record<string, unknown>): PackManifest {
 
 /** Replaces `pack.json` as a whole: a kill leaves the old one or the new one. */
 function writePack(folder: string, manifest: PackManifest): void {
-  const path = join(folder, PACK_FILE);
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifest, null, 1)}\n`, { flush: true } as object);
-  renameSync(`${path}.tmp`, path);
+  writeDurably(join(folder, PACK_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
 }
 
 /** SHA-256 of a file, hexadecimal. */

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Worker } from "node:worker_threads";
 import { DatasetError } from "../errors.js";
 import { assertNotBundled } from "../bundled.js";
@@ -11,11 +12,11 @@ export interface PairLoaderOptions {
   /** Draws of the pairs; a function of seed, epoch and video alone. */
   sampling: PairBatchOptions;
   /** Threads that read and draw; 0 (default): this one. */
-  workers?: number;
+  workers?: number | undefined;
   /** Batches that are made ahead of the one in use; default 2 per worker. */
-  prefetch?: number;
+  prefetch?: number | undefined;
   /** Counts what is left out, of all workers. */
-  skips?: Skips;
+  skips?: Skips | undefined;
 }
 
 /** A request to a worker, and its answer. @internal */
@@ -123,5 +124,9 @@ export class PairLoader {
   async close(): Promise<void> {
     this.#dataset?.close();
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }

@@ -1,21 +1,29 @@
-/** Metrics of the benchmarks, over scores or over submissions as files. */
+/** Evaluation: the benchmarks with their files, predictions of a model for them, and the metrics behind their figures. */
+export type { CoinVideo } from "../data/coin.js";
+export type { CrossTask } from "../data/crosstask.js";
+export type { DidemoQuery } from "../data/didemo.js";
+export type { Features, FeatureSource } from "../data/feature_source.js";
+export type { MsrvttQuestion } from "../data/msrvtt.js";
+export type { Caption, VideoRecord } from "../data/record.js";
+export type { Device, DeviceName, DeviceOptions, Precision } from "../device.js";
+export type { BorrowedModelOptions } from "../models/borrow_model.js";
+export type { VideoClip } from "../models/videoclip.js";
+export type { VideoFeatures } from "../models/videoclip_input.js";
+export type { VideoClipTokenizer } from "../models/videoclip_types.js";
 export { windowStarts } from "../models/videoclip_windows.js";
+export type { BenchmarkFiles, RankingOptions, SelectionOptions } from "./benchmarks/benchmark.js";
+export { captionsOf, predictRetrieval, retrievalExamples, type RetrievalPair } from "./benchmarks/captions.js";
+export { coinExamples, predictCoin, scoreCoin } from "./benchmarks/coin.js";
+export { crossTaskExamples, predictCrossTask, scoreCrossTask } from "./benchmarks/crosstask.js";
+export { didemoExamples, predictDidemo, scoreDidemo } from "./benchmarks/didemo.js";
+export { choiceExamples, predictChoices, scoreChoices } from "./benchmarks/msrvtt_qa.js";
+export { momentExamples, predictQVHighlights } from "./benchmarks/qvhighlights.js";
 export { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments, type MomentRanking } from "./didemo.js";
-export {
-  choiceExamples,
-  coinExamples,
-  crossTaskExamples,
-  didemoExamples,
-  type Example,
-  momentExamples,
-  retrievalExamples,
-  type Span,
-  type Strip,
-} from "./examples.js";
-export { type Curve, type Report, reportPage } from "./report.js";
+export type { Example, Span, Strip } from "./example.js";
 export { type Interval, iou } from "./intervals.js";
 export { orderedAssignment, type StepMetrics, stepMetrics, type StepVideo } from "./localisation.js";
 export { type Choice, type ChoiceMetrics, choiceMetrics } from "./multiple_choice.js";
+export type { PredictOptions } from "./predict_options.js";
 export {
   evaluateQVHighlights,
   type HighlightMetrics,
@@ -28,10 +36,7 @@ export {
   readMomentPredictions,
   readMomentTruth,
 } from "./qvhighlights_files.js";
-export { predictDidemo, predictQVHighlights } from "./predict/moments.js";
-export type { PredictOptions } from "./predict/options.js";
-export { predictCoin, predictCrossTask } from "./predict/steps.js";
-export { captionsOf, predictChoices, predictRetrieval, type RetrievalPair } from "./predict/text.js";
+export { type Curve, type Report, reportPage } from "./report.js";
 export {
   type Rank,
   retrievalMetrics,
@@ -40,7 +45,18 @@ export {
   retrievalRanks,
   type Ties,
 } from "./retrieval.js";
-export { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo, scoreRetrieval } from "./score_files.js";
+export {
+  type BenchmarkInfo,
+  type BenchmarkMetrics,
+  type BenchmarkName,
+  benchmarkPage,
+  type BenchmarkPageOptions,
+  evaluateBenchmark,
+  type EvaluateBenchmarkOptions,
+  listBenchmarks,
+  predictBenchmark,
+  type PredictBenchmarkOptions,
+} from "./run_benchmark.js";
 export {
   averageWindows,
   type LabelledSegment,
@@ -49,3 +65,4 @@ export {
   segmentationMetrics,
   zeroShotLabels,
 } from "./segmentation.js";
+export { readSimilarity, scoreRetrieval } from "./similarity.js";

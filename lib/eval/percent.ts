@@ -1,5 +1,6 @@
-/** Mean of a list; NaN when it is empty. */
-export function mean(values: ArrayLike<number>): number {
+/** Mean of a list. @param empty that of an empty list */
+export function mean(values: ArrayLike<number>, empty = Number.NaN): number {
+  if (values.length === 0) return empty;
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return sum / values.length;

@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.js";
+import { type Attributes, callName } from "./rules.js";
 
 /**
  * Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. Stored embeddings may
@@ -48,6 +49,8 @@ export interface OpCase<A> {
 /** One operation: shapes, encoding of its attributes, float64 reference, ONNX form and the cases every backend must pass. */
 export interface OpDefinition<A = unknown> {
   name: string;
+  /** What each attribute must be: checked when a node is made, before `shape` sees the attributes. */
+  attributes?: Attributes<A>;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
   /** How many inputs the kernel is given, where the last ones may be absent. Default: those of the node. */
@@ -204,7 +207,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 /** Throws the one kind of error that shape rules throw. */
 export function shapeError(op: string, expected: string, received: readonly number[] | string): ShapeError {
   const text = typeof received === "string" ? received : `[${received.join(", ")}]`;
-  return new ShapeError(`${op}: expected ${expected}, received ${text}`, { op, expected, received });
+  return new ShapeError(`${callName(op)}: expected ${expected}, received ${text}`, { op, expected, received });
 }
 
 /** Whether a dtype is one of the storage types of activations. */

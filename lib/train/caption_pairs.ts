@@ -7,6 +7,15 @@ import { shuffledBatches } from "./batches.js";
 import type { Batch, TrainingData } from "./task.js";
 import { contrastiveBatch, type VideoTextPair } from "./tasks/contrastive.js";
 
+export interface CaptionPairsOptions {
+  /** Examples of a batch. */
+  size: number;
+  /** Of the order of the examples. Default 0. */
+  seed?: number | undefined;
+  /** Counts captions that cannot be used. */
+  skips?: Skips | undefined;
+}
+
 /**
  * Training data for retrieval of annotated clips (YouCook2, MSR-VTT): every caption of a pack with the features of its own
  * seconds is an example, features and word pieces cut to what the model takes. Each epoch is a new order of all captions.
@@ -19,11 +28,7 @@ export class CaptionPairs implements TrainingData {
   readonly #order: (index: number) => number[];
 
   /** @throws DatasetError for a folder that is no pack; InvalidArgumentError for features of another width, too few captions */
-  constructor(
-    pack: string,
-    config: VideoClipConfig,
-    { size, seed = 0, skips = new Skips() }: { size: number; seed?: number; skips?: Skips },
-  ) {
+  constructor(pack: string, config: VideoClipConfig, { size, seed = 0, skips = new Skips() }: CaptionPairsOptions) {
     const dataset = new PackedDataset(pack, { skips });
     this.#dataset = dataset;
     this.#config = config;

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Device } from "../device.js";
 import { InvalidArgumentError } from "../errors.js";
 import { blockOfLayer, differentiate } from "../graph/autodiff.js";
@@ -20,16 +21,16 @@ export interface EmbeddingCacheOptions {
   /** Pairs that are embedded at once; divides the batch. */
   chunk: number;
   /** The encoders are traced as in training: with dropout of this probability. Default: as in inference. */
-  training?: { dropout?: number };
+  training?: { dropout?: number | undefined } | undefined;
   /** Blocks are computed again in the backward pass, in place of being kept. Default false. */
-  checkpointing?: boolean;
+  checkpointing?: boolean | undefined;
 }
 
 export interface EmbeddingCacheRun {
   /** Multiplies the loss before it is differentiated (f16). Default 1. */
-  lossScale?: number;
+  lossScale?: number | undefined;
   /** Seed and step of chunk number `chunk`, for dropout: the same in both passes over it. */
-  randomKey?: (chunk: number) => [number, number];
+  randomKey?: ((chunk: number) => [number, number]) | undefined;
 }
 
 interface Programs {
@@ -107,6 +108,10 @@ export class EmbeddingCache {
   dispose(): void {
     for (const program of Object.values(this.#programs ?? {})) if (typeof program !== "string") program.dispose();
     this.#programs = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #compiled(inputs: Record<string, BatchArray>, pairs: number): Programs {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { PackedDataset } from "../data/packed_dataset.js";
@@ -5,8 +6,9 @@ import { type PairBatch, type PairBatchOptions, shuffledGroups } from "../data/p
 import { PairLoader } from "../data/pair_loader.js";
 import type { SamplerOptions } from "../data/sampler.js";
 import { Skips } from "../data/skips.js";
-import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { DatasetError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
+import { wrongArgument } from "../wrong_argument.js";
 import { RetrievalPlans } from "./retrieval_plans.js";
 import type { Batch, TrainingData } from "./task.js";
 import { contrastiveBatch } from "./tasks/contrastive.js";
@@ -15,14 +17,14 @@ import { embedVideos, fingerprint, pairsOf } from "./video_vectors.js";
 /** How videos that are hard to tell apart are brought into one batch (Xu et al. 2021, section 3.4), and its ablations. */
 export interface HardNegatives {
   /** Nearest videos that a batch of k is drawn from. Default 2k; with k the paper's "retrieve k". */
-  candidates?: number;
+  candidates?: number | undefined;
   /**
    * What a video is embedded by: the clip pairs that are drawn of it in the epoch (default), or its first seconds (the paper's
    * "use first 32 sec").
    */
-  embedding?: "clips" | "first";
+  embedding?: "clips" | "first" | undefined;
   /** Nearness of two videos. Default `l2`, as the paper's code has it. */
-  metric?: "l2" | "dot";
+  metric?: "l2" | "dot" | undefined;
 }
 
 export interface PackedPairsOptions {
@@ -31,23 +33,23 @@ export interface PackedPairsOptions {
   /** Folder of `videoclip data pack`. */
   pack: string;
   /** Videos of a batch, k. Default 32. */
-  videosPerBatch?: number;
+  videosPerBatch?: number | undefined;
   /** Clip pairs that are drawn of each video. Default 16. */
-  pairsPerVideo?: number;
+  pairsPerVideo?: number | undefined;
   /** How clips are drawn. Default: overlapped, texts of 8 and videos of 3 up to what the model takes. */
-  sampling?: SamplerOptions;
+  sampling?: SamplerOptions | undefined;
   /** Batches of retrieved hard negatives (default), or of random videos (false). */
-  retrieval?: HardNegatives | false;
-  seed?: number;
+  retrieval?: HardNegatives | false | undefined;
+  seed?: number | undefined;
   /** Folder of the run: plans are kept in its `retrieval/`, and a run cannot be resumed within an epoch without them. */
-  folder?: string;
+  folder?: string | undefined;
   /** Threads that read and draw. Default 0: this one. The same batches come for any number. */
-  workers?: number;
+  workers?: number | undefined;
   /** Batches that are made ahead; default 2 per worker. */
-  prefetch?: number;
+  prefetch?: number | undefined;
   /** Counts videos that cannot be used, each once. */
-  skips?: Skips;
-  onProgress?: (progress: PackedPairsProgress) => void;
+  skips?: Skips | undefined;
+  onProgress?: ((progress: PackedPairsProgress) => void) | undefined;
 }
 
 /** Work before the first batch of an epoch. */
@@ -111,10 +113,15 @@ export class PackedPairs implements TrainingData {
     this.videos = dataset.size;
     dataset.close();
     if (dataset.width !== featureSize) {
-      throw fail("pack", `features of width ${featureSize}, as the model takes`, `${dataset.width} in ${pack}`);
+      throw wrongArgument(
+        "pack",
+        `features of width ${featureSize}, as the model takes`,
+        `${dataset.width} in ${pack}`,
+      );
     }
     this.batchesPerEpoch = Math.floor(this.videos / videosPerBatch);
-    if (this.batchesPerEpoch < 1) throw fail("videosPerBatch", `at most the ${this.videos} of ${pack}`, videosPerBatch);
+    if (this.batchesPerEpoch < 1)
+      throw wrongArgument("videosPerBatch", `at most the ${this.videos} of ${pack}`, videosPerBatch);
     this.#sampling = {
       textTokens: [Math.min(8, maxTextLength), maxTextLength],
       videoSeconds: [Math.min(3, maxVideoLength), maxVideoLength],
@@ -124,7 +131,7 @@ export class PackedPairs implements TrainingData {
     };
     if (this.#sampling.textTokens![1] > maxTextLength || this.#sampling.videoSeconds![1] > maxVideoLength) {
       const { textTokens, videoSeconds } = this.#sampling;
-      throw fail(
+      throw wrongArgument(
         "sampling",
         `at most ${maxTextLength} tokens and ${maxVideoLength} s, as the model takes`,
         `${textTokens![1]} and ${videoSeconds![1]}`,
@@ -212,11 +219,8 @@ export class PackedPairs implements TrainingData {
   async close(): Promise<void> {
     await this.#loader.close();
   }
-}
 
-const fail = (argument: string, expected: string, received: unknown) =>
-  new InvalidArgumentError(`${argument}: expected ${expected}, received ${String(received)}`, {
-    argument,
-    expected,
-    received,
-  });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,6 +1,6 @@
 import { inflateRawSync } from "node:zlib";
-import type { ByteFile } from "./tensor.js";
-import { countElements, halfToFloat } from "./tensor.js";
+import { halfToFloat } from "../half_floats.js";
+import { ByteFile, countElements } from "./tensor.js";
 import { readZip } from "./zip.js";
 
 /** An array of a .npy file: numbers as float64 (64-bit integers are rounded), or strings. */
@@ -25,8 +25,8 @@ const READERS: Record<string, [number, (b: Buffer, at: number) => number]> = {
   "|b1": [1, (b, at) => b[at]],
 };
 
-/** Reads .npy bytes. Fields of the header are matched, never evaluated; object arrays (pickles) are refused. */
-export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
+/** The header of an array. @returns `at`: where its values begin */
+function parseHeader(file: ByteFile, bytes: Buffer, start: number) {
   if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== "\x93NUMPY") throw file.fail("not an .npy array", start);
   const version = bytes[6];
   if (version < 1 || version > 3) throw file.fail(`.npy version ${version}`, start + 6);
@@ -45,11 +45,26 @@ export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
     .split(",")
     .filter((s) => s.trim() !== "")
     .map(Number);
+  return { descr, fortran, list, shape, prefix, at: prefix + length };
+}
+
+/** Shape of the array in an .npy file, of which only the header is read. */
+export function npyShape(path: string): number[] {
+  const file = new ByteFile(path);
+  try {
+    return parseHeader(file, file.read(0, Math.min(file.size, 12 + MAX_HEADER)), 0).shape;
+  } finally {
+    file.close();
+  }
+}
+
+/** Reads .npy bytes. Fields of the header are matched, never evaluated; object arrays (pickles) are refused. */
+export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
+  const { descr, fortran, list, shape, prefix, at } = parseHeader(file, bytes, start);
   const count = countElements(shape);
   const unicode = /^<U(\d{1,6})$/.exec(descr);
   const itemSize = unicode ? 4 * Number(unicode[1]) : READERS[descr]?.[0];
   if (itemSize === undefined) throw file.fail(`.npy values of type ${descr} are not read`, start + prefix);
-  const at = prefix + length;
   if (count === undefined || count * itemSize !== bytes.length - at) {
     throw file.fail(`.npy shape (${list}) does not fit ${bytes.length - at} bytes of data`, start + at);
   }

@@ -1,22 +1,25 @@
 // Runs the code blocks of a document in their order, in a fresh folder in which `videoclip` is installed.
 //   sh            bash -e, with `videoclip` on the path; npm installs and builds nothing (npm_shim.mjs)
-//   js, ts        as a module of its own; type-checked before, ts strictly; `continues`: appended to the block before
+//   js, ts        as a module of its own (CommonJS where it calls require); type-checked before, ts strictly; `continues`: appended to the block before
 //   json, jsonl   parsed; a file of a training run (it has a `task`) is checked against its schema
 //   norun         not executed: command lines of `videoclip` are parsed, js and ts are type-checked
 // An info string may name a file (`json run.json`): then the block is written to it. A named js or ts block that a later block
 // runs by its name is not run by itself.
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { checkTrainConfig } from "../../dist/cli/training/read.js";
+import { pathToFileURL } from "node:url";
+import { checkRecipe } from "../../dist/train/recipes/read.js";
 import { complaintAbout } from "./command_tree.js";
 import type { Block, MarkdownDocument } from "./markdown.js";
+import { makeShims, recordCommands } from "./shims.js";
 import type { StandIns } from "./stand_ins.js";
 import { typeErrors } from "./type_check.js";
 
 /** Languages of blocks that are only read. */
 const PROSE = ["text", "cpp", "cuda", "cmake", "diff", "dockerfile", "html", "csv", "mermaid", "tree"];
-const LIMIT_MS = 240_000;
+const EXTENSION: Record<string, string> = { js: ".mjs", ts: ".ts" };
+const LIMIT_MS = 600_000;
 
 export interface Surroundings {
   /** The repository. */
@@ -28,11 +31,20 @@ export interface Surroundings {
 }
 
 export interface Outcome {
+  /** Blocks that are executed, or parsed, and blocks that are not executed. */
   ran: number;
-  /** Blocks that are not executed. */
   norun: number;
+  /** Where the blocks ran, and what they printed on stdout. */
+  folder: string;
+  output: string;
   /** `document:line: what is wrong`. */
   failures: string[];
+}
+
+/** What one block did. */
+interface Result {
+  error?: string;
+  output?: string;
 }
 
 /** A block as a file that can be run. */
@@ -41,42 +53,39 @@ interface Program {
   path: string;
 }
 
-export async function runBlocks(document: MarkdownDocument, surroundings: Surroundings): Promise<Outcome> {
-  const outcome: Outcome = { ran: 0, norun: 0, failures: [] };
+export async function runBlocks(document: MarkdownDocument, around: Surroundings): Promise<Outcome> {
+  const folder = join(around.temporary, document.path.replaceAll(/[/.]/g, "_"));
+  const outcome: Outcome = { ran: 0, norun: 0, folder, output: "", failures: [] };
   const report = (line: number, error: string) => outcome.failures.push(`${document.path}:${line}: ${error.trim()}`);
-  const blocks = joinContinued(document.blocks, report).filter(({ language }) => !PROSE.includes(language));
+  const blocks = joinContinued(document.blocks, report);
   if (blocks.length === 0) return outcome;
-  const folder = makeFolder(document, surroundings);
-  await surroundings.standIns.provide(
-    blocks
-      .filter(({ norun }) => !norun)
-      .map(({ text }) => text)
-      .join("\n"),
-    folder,
-  );
+  makeFolder(folder, document, around.root);
+  const executed = blocks.filter(({ norun }) => !norun);
+  await around.standIns.provide(executed.map(({ text }) => text).join("\n"), folder);
   const programs = writeBlocks(blocks, folder);
-  for (const { path, message } of typeErrors(programs, surroundings.root)) {
+  for (const { path, message } of typeErrors(programs, around.root)) {
     report(programs.find((program) => program.path === path)!.block.line, message);
   }
   blocks.forEach((block, i) => {
     const program = programs.find((p) => p.block === block);
-    const byName = block.file !== undefined && blocks.slice(i + 1).some(({ text }) => text.includes(block.file!));
-    const error = block.norun
-      ? check(block, folder, surroundings)
-      : program && byName
-        ? undefined
-        : execute(block, program, folder, surroundings);
+    const later = blocks.slice(i + 1);
+    const byName = program && block.file !== undefined && later.some(({ text }) => text.includes(block.file!));
+    const { error, output } = block.norun
+      ? check(block, folder, around)
+      : byName
+        ? {}
+        : execute(block, program, folder, around);
     if (error) report(block.line, error);
-    if (block.norun) outcome.norun++;
-    else outcome.ran++;
+    outcome.output += output ?? "";
+    outcome[block.norun ? "norun" : "ran"]++;
   });
   return outcome;
 }
 
-/** Puts blocks with `continues` behind the block before them. */
-function joinContinued(blocks: Block[], report: (line: number, error: string) => void): Block[] {
+/** Blocks that are not only read; those with `continues` are put behind the block before them. */
+function joinContinued(all: readonly Block[], report: (line: number, error: string) => void): Block[] {
   const joined: Block[] = [];
-  for (const block of blocks) {
+  for (const block of all.filter(({ language }) => !PROSE.includes(language))) {
     const before = joined.at(-1);
     if (!block.continues) joined.push({ ...block });
     else if (before?.language === block.language) before.text += `\n${block.text}`;
@@ -85,65 +94,68 @@ function joinContinued(blocks: Block[], report: (line: number, error: string) =>
   return joined;
 }
 
-/** The folder of a document, with the package in it; that of a clone where the document speaks of one. */
-function makeFolder(document: MarkdownDocument, { root, temporary }: Surroundings): string {
-  const folder = join(temporary, document.path.replaceAll(/[/.]/g, "_"));
+/** The folder of a document, with the package in it, and with folders of a clone where the document speaks of one. */
+function makeFolder(folder: string, document: MarkdownDocument, root: string): void {
   mkdirSync(join(folder, "node_modules"), { recursive: true });
   symlinkSync(root, join(folder, "node_modules/videoclip"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
-  if (/\bclone\b/.test(document.text)) {
-    for (const name of ["scripts", "examples", "models"]) symlinkSync(join(root, name), join(folder, name));
-    cpSync(join(root, "configs"), join(folder, "configs"), { recursive: true });
-  }
-  return folder;
+  if (!/\bclone\b/.test(document.text)) return;
+  for (const name of ["scripts", "examples", "models"]) symlinkSync(join(root, name), join(folder, name));
+  cpSync(join(root, "configs"), join(folder, "configs"), { recursive: true });
 }
 
 /** Writes named blocks and programs to files; returns the programs. */
-function writeBlocks(blocks: Block[], folder: string): Program[] {
+function writeBlocks(blocks: readonly Block[], folder: string): Program[] {
   return blocks.flatMap((block, i) => {
-    const extension = { js: ".mjs", cjs: ".cjs", ts: ".ts" }[block.language];
-    const path = join(folder, block.file ?? `block-${i + 1}${extension}`);
+    const isCommonJs = /\brequire\(/.test(block.text) && !/^(import|export) /m.test(block.text);
+    const extension = block.language === "js" && isCommonJs ? ".cjs" : EXTENSION[block.language];
     if (block.file === undefined && !extension) return [];
+    const path = join(folder, block.file ?? `block-${i + 1}${extension}`);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, `${block.text}\n`);
     return extension ? [{ block, path }] : [];
   });
 }
 
-/** Runs or parses a block; returns what went wrong. */
-function execute(block: Block, program: Program | undefined, folder: string, around: Surroundings): string | undefined {
+/** Runs or parses a block. */
+function execute(block: Block, program: Program | undefined, folder: string, around: Surroundings): Result {
   switch (block.language) {
     case "sh":
       return run("bash", ["-e", "-o", "pipefail", "-c", block.text], folder, around);
     case "js":
-    case "cjs":
       return run(process.execPath, [program!.path], folder, around);
     case "ts":
       return run(process.execPath, ["--import", tsx(around.root), program!.path], folder, around);
     case "json":
-      return checkJson(block.text);
+      return { error: complaintAboutJson(block.text) };
     case "jsonl":
-      return block.text.split("\n").map(checkJson).find(Boolean);
-    default:
-      return `a block of ${block.language || "no language"}: expected sh, js, ts, json, jsonl or one of ${PROSE.join(", ")}`;
+      return { error: block.text.split("\n").map(complaintAboutJson).find(Boolean) };
+    default: {
+      const known = [...Object.keys(EXTENSION), "sh", "json", "jsonl", ...PROSE].join(", ");
+      return { error: `a block of ${block.language || "no language"}: expected one of ${known}` };
+    }
   }
 }
 
-const tsx = (root: string): string => new URL(`file://${join(root, "node_modules/tsx/dist/loader.mjs")}`).href;
+const tsx = (root: string): string => pathToFileURL(join(root, "node_modules/tsx/dist/loader.mjs")).href;
 
-function run(command: string, args: string[], cwd: string, around: Surroundings): string | undefined {
-  const path = [makeShims(around), dirname(process.execPath), process.env.PATH].join(delimiter);
-  const env = { ...process.env, PATH: path, NO_COLOR: "1" };
-  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: "utf8", timeout: LIMIT_MS }); // prettier-ignore
-  if (status === 0) return undefined;
+function run(command: string, args: string[], cwd: string, { root, temporary }: Surroundings): Result {
+  const env = {
+    ...process.env,
+    PATH: [makeShims(root, temporary), process.env.PATH].join(delimiter),
+    NO_COLOR: "1",
+  };
+  const options = { cwd, env, encoding: "utf8", timeout: LIMIT_MS, maxBuffer: 1 << 28 } as const;
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, options);
+  if (status === 0) return { output: stdout };
   const how = error?.message ?? (signal ? `ended by ${signal}` : `exit code ${status}`);
-  return `${how}\n${stdout.slice(-1500)}\n${stderr.slice(-3000)}`;
+  return { error: `${how}\n${stdout.slice(-1500)}\n${stderr.slice(-3000)}`, output: stdout };
 }
 
-function checkJson(text: string): string | undefined {
+function complaintAboutJson(text: string): string | undefined {
   try {
     const value = JSON.parse(text) as unknown;
-    if (typeof value === "object" && value !== null && "task" in value) checkTrainConfig(value);
+    if (typeof value === "object" && value !== null && "task" in value) checkRecipe(value);
     return undefined;
   } catch (error) {
     return (error as Error).message;
@@ -151,52 +163,13 @@ function checkJson(text: string): string | undefined {
 }
 
 /** Checks a block that is not executed; js and ts are type-checked with the others. */
-function check(block: Block, folder: string, around: Surroundings): string | undefined {
-  if (block.language !== "sh") return undefined;
+function check(block: Block, folder: string, around: Surroundings): Result {
+  if (block.language !== "sh") return {};
   const syntax = spawnSync("bash", ["-n", "-c", block.text], { encoding: "utf8" });
-  if (syntax.status !== 0) return syntax.stderr;
+  if (syntax.status !== 0) return { error: syntax.stderr };
   const complaints = recordCommands(block.text, folder, around.temporary).map((words) => {
     const complaint = complaintAbout(around.makers, words);
     return complaint && `videoclip ${words.join(" ")}: ${complaint}`;
   });
-  return complaints.find(Boolean);
-}
-
-/** The words behind every `videoclip` that a shell would run, with no other program within its reach. */
-function recordCommands(script: string, folder: string, temporary: string): string[][] {
-  const bin = join(temporary, "dry");
-  const log = join(temporary, "dry.log");
-  mkdirSync(bin, { recursive: true });
-  writeShim(bin, "videoclip", `printf '%s\\0' "$@" >> "${log}"; printf '\\1\\0' >> "${log}"`);
-  writeShim(bin, "npx", 'while [ "$1" != videoclip ] && [ $# -gt 0 ]; do shift; done; [ $# -eq 0 ] || "$@"');
-  rmSync(log, { force: true });
-  writeFileSync(log, "");
-  const inner = join(folder, ".dry");
-  mkdirSync(inner, { recursive: true });
-  spawnSync("/bin/bash", ["-c", `command_not_found_handle() { return 0; }\n${script}`], {
-    cwd: inner,
-    env: { PATH: bin },
-    timeout: LIMIT_MS,
-  });
-  const lines = readFileSync(log, "utf8").split("\u0001\0");
-  return lines.slice(0, -1).map((line) => line.split("\0").slice(0, -1));
-}
-
-/** Programs in place of those that would install, build or download; the folder for the path. */
-function makeShims({ root, temporary }: Surroundings): string {
-  const bin = join(temporary, "bin");
-  mkdirSync(bin, { recursive: true });
-  writeShim(bin, "videoclip", `exec "${process.execPath}" "${join(root, "dist/cli/main.js")}" "$@"`);
-  writeShim(bin, "npm", `exec "${process.execPath}" "${join(root, "test/docs/npm_shim.mjs")}" "$@"`);
-  writeShim(bin, "npx", `[ "$1" = videoclip ] || { test -e "${root}/node_modules/.bin/$1"; exit; }; "$@"`);
-  for (const name of ["git", "apt-get", "brew", "sudo"]) writeShim(bin, name, "exit 0");
-  // a download is there already, as a stand-in
-  for (const name of ["curl", "wget"]) writeShim(bin, name, 'for last; do :; done; test -e "$(basename "$last")"');
-  return bin;
-}
-
-function writeShim(bin: string, name: string, body: string): void {
-  const path = join(bin, name);
-  writeFileSync(path, `#!/bin/sh\n${body}\n`);
-  chmodSync(path, 0o755);
+  return { error: complaints.find(Boolean) };
 }

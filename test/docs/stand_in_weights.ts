@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { input, trace } from "../../dist/graph/trace.js";
-import { parametersOf, type ParameterShapes } from "../../dist/models/parameters.js";
+import { parametersOf } from "../../dist/models/parameters.js";
 import { s3dgText } from "../../dist/models/s3d.js";
 import { textConfig } from "../../dist/models/text_config.js";
 import { textGraph } from "../../dist/models/text_runner.js";
@@ -10,6 +10,7 @@ import { VIDEO_MODELS, type VideoModelName, videoOutput } from "../../dist/model
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 import { writeSafetensors } from "../../dist/weights/index.js";
+import type { ParameterShapes } from "../../dist/weights/load_into.js";
 import { npyBytes, npyStrings } from "../../dist/weights/npy.js";
 import { stored } from "../../dist/weights/tensor.js";
 

@@ -23,7 +23,7 @@ const video =
   (path) =>
     makeVideo(path, { seed, seconds: 3 });
 
-/** Who makes what, by the last name of the path; folders end with `/`. */
+/** Makers by the last name of the path; folders end with `/`. */
 const MAKERS: [RegExp, Maker][] = [
   [/^s3d_howto100m\.pth$/, (path) => videoWeights(path, "s3dg")],
   [/^(s3d-d76dad2f\.pth|S3D_kinetics400\.pt)$/, (path) => videoWeights(path, "s3d")],
@@ -38,7 +38,7 @@ const MAKERS: [RegExp, Maker][] = [
 ];
 
 const VIDEO = /\.(mp4|mkv|webm|mov|avi)$/;
-/** Names that are not in the miniatures of the datasets, with those that have the same form. */
+/** Files that the miniatures of the datasets lack, with one of the same format. */
 const SAME_FORM: Record<string, string> = { "highlight_val_release.jsonl": "highlight_train_release.jsonl" };
 
 export class StandIns {
@@ -52,14 +52,17 @@ export class StandIns {
     const names = new Set(
       [...text.matchAll(/[\w@.~/-]+/g)].map(([name]) => name.replace(/^\.\//, "").replace(/\.$/, "")),
     );
+    const videos = new Set(
+      [...names].filter((name) => VIDEO.test(name)).map((name) => basename(name).replace(VIDEO, "")),
+    );
     const writesFeatures = /(--out|out:) ['"]?features\b/.test(text);
     for (const name of names) {
       if (name.startsWith("/") || name.startsWith("node_modules/") || name.includes("//")) continue;
       const last = /[^/]*\/?$/.exec(name)![0];
       if (VIDEO.test(name)) await this.#video(join(folder, name));
       else if (last === "videos/") await this.#videosOf(name, names, folder);
-      else if (/^features\/[\w-]+\.npy$/.test(name) && !writesFeatures)
-        place(await this.find("features.npy"), join(folder, name)); // prettier-ignore
+      else if (/^features\/[\w-]+\.npy$/.test(name) && !videos.has(basename(name, ".npy")))
+        place(await this.find("features.npy"), join(folder, name));
       else if (last === "submission.jsonl") this.#submission(join(folder, name));
       else if (MAKERS.some(([pattern]) => pattern.test(last))) place(await this.find(last), join(folder, name));
       else if (this.#dataset(last)) {

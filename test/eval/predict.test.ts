@@ -5,14 +5,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { BENCHMARKS } from "../../dist/cli/eval/benchmarks.js";
 import { FeatureFolder } from "../../dist/data/feature_folder.js";
 import { readDidemo } from "../../dist/data/didemo.js";
-import { predictDidemo, proposeWindows } from "../../dist/eval/predict/moments.js";
-import { clipOf } from "../../dist/eval/predict/options.js";
-import { predictCoin } from "../../dist/eval/predict/steps.js";
-import { WindowEncoder } from "../../dist/eval/predict/window_encoder.js";
-import { scoreRetrieval } from "../../dist/eval/score_files.js";
+import { predictCoin } from "../../dist/eval/benchmarks/coin.js";
+import { predictDidemo } from "../../dist/eval/benchmarks/didemo.js";
+import { proposeWindows } from "../../dist/eval/benchmarks/qvhighlights.js";
+import {
+  type BenchmarkName,
+  benchmarkPage,
+  evaluateBenchmark,
+  listBenchmarks,
+  predictBenchmark,
+} from "../../dist/eval/run_benchmark.js";
+import { WindowEncoder } from "../../dist/eval/window_encoder.js";
+import { clipFeatures } from "../../dist/models/clip_features.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { classifierParameters, saveClassifier } from "../../dist/models/videoclip_classifier.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
@@ -53,13 +59,15 @@ function evaluate(task: string, ...args: string[]) {
 }
 const withModel = ["--model", saved, "--features", join(folder, "features"), "--quiet"];
 
+const ran = new Set<string>();
+
 /** Runs a task with the model, then scores what it wrote without: the same figures. */
-async function both(task: string, truth: string, out: string, ...more: string[]) {
+async function both(task: BenchmarkName, truth: string, out: string, ...more: string[]) {
   const predictions = join(folder, out);
   const scored = evaluate(task, "--truth", truth, "--predictions", predictions, ...withModel, ...more);
-  const benchmark = BENCHMARKS.find(({ name }) => name === task);
-  const again = benchmark ? benchmark.score(truth, predictions) : scoreRetrieval(predictions, undefined, {});
-  assert.equal(JSON.parse(JSON.stringify(await again)), scored);
+  const again = await evaluateBenchmark(task, { truth, predictions });
+  assert.equal(JSON.parse(JSON.stringify(again)), scored);
+  ran.add(task);
   return scored;
 }
 
@@ -69,20 +77,23 @@ test("retrieval: every text with every clip, cut to 32 s, saved as a matrix", as
   const bytes = readFileSync(join(folder, "youcook2.npy"));
   const matrix = new Float32Array(bytes.buffer.slice(bytes.byteOffset + bytes.length - 100));
   const video = read("bbbbbbbbbbb");
-  const { rows: v } = await model.embedVideo([clipOf(video, 20, 28)]);
-  const { rows: t } = await model.embedText(["heat the oil"]);
+  const { data: v } = await model.encodeVideo([clipFeatures(video, 20, 28)]);
+  const { data: t } = await model.encodeText(["heat the oil"]);
   const expected = v.reduce((sum, x, i) => sum + x * t[i], 0);
   assert.ok(Math.abs(matrix[1 * 5 + 2] - expected) < 1e-4 * Math.abs(expected), `${matrix[7]} and ${expected}`);
   assert.is((await both("msrvtt", files.msrvtt_pairs, "msrvtt.npy")).queries, 2);
-  assert.is(clipOf(video, 60.5, 200).shape[0], 1);
-  assert.is(clipOf(video, 500, 600).shape[0], 1);
+  assert.is(clipFeatures(video, 60.5, 200).shape[0], 1);
+  assert.is(clipFeatures(video, 500, 600).shape[0], 1);
 });
 
 test("a second's token is the mean over the windows that see it", async () => {
-  const video = clipOf(read("aaaaaaaaaaa"), 0, 40);
+  const video = clipFeatures(read("aaaaaaaaaaa"), 0, 40);
   const encoder = new WindowEncoder(model);
   const all = await encoder.seconds(video, 16);
-  const [first, second] = [await encoder.seconds(clipOf(video, 0, 32)), await encoder.seconds(clipOf(video, 16, 40))];
+  const [first, second] = [
+    await encoder.seconds(clipFeatures(video, 0, 32)),
+    await encoder.seconds(clipFeatures(video, 16, 40)),
+  ];
   const D = 16;
   for (const [t, expected] of [
     [3, (d: number) => first[3 * D + d]],
@@ -92,7 +103,7 @@ test("a second's token is the mean over the windows that see it", async () => {
     for (let d = 0; d < D; d++) assert.ok(Math.abs(all[t * D + d] - expected(d)) < 1e-5);
   }
   // [CLS] is not attended to, unlike in retrieval
-  const { tokens } = await model.embedVideo(clipOf(video, 0, 32), { tokens: true });
+  const { tokens } = await model.encodeVideo(clipFeatures(video, 0, 32), { tokens: true });
   assert.not.equal(tokens![0], first);
   encoder.dispose();
 });
@@ -136,8 +147,8 @@ test("DiDeMo: all 21 segments, ranked by the mean of their tokens with the text"
   const queries = await readDidemo(files.didemo);
   const [ranked] = await predictDidemo(queries, { model, features });
   assert.is(new Set(ranked.map(String)).size, 21);
-  const { tokens } = await model.embedVideo(read("x"), { tokens: true, longVideos: "truncate" });
-  const { rows } = await model.embedText(queries[0].text);
+  const { tokens } = await model.encodeVideo(read("x"), { tokens: true, longVideos: "truncate" });
+  const { rows } = await model.encodeText(queries[0].text);
   const score = (first: number, last: number) => {
     let sum = 0;
     const seconds = Math.min(32, 5 * (last + 1)) - 5 * first;
@@ -159,6 +170,57 @@ test("QVHighlights: windows around what stands out, a score for every clip", asy
 test("multiple choice of MSR-VTT", async () => {
   writeFileSync(join(folder, "mc.csv"), "vid_key\ta1\ta2\ta3\ta4\ta5\tanswer\nmsr9770\tcut\tadd\tsalt\toil\tsoup\t2\n");
   assert.is((await both("msrvtt-qa", join(folder, "mc.csv"), "mc.jsonl")).questions, 1);
+});
+
+test("every benchmark is run here", async () => {
+  const lines = { video: "bbbbbbbbbbb", start: 20, end: 28, text: "heat the oil" };
+  writeFileSync(join(folder, "own.jsonl"), `${JSON.stringify(lines)}\n`);
+  assert.is((await both("jsonl", join(folder, "own.jsonl"), "own.npy")).queries, 1);
+  assert.equal(
+    [...ran].sort(),
+    listBenchmarks()
+      .map(({ name }) => name)
+      .sort(),
+  );
+});
+
+test("from JavaScript: the same files as the command writes, by a path or by a model that stays open", async () => {
+  const truth = files.youcook2;
+  const given = { truth, features: join(folder, "features") };
+  const written = readFileSync(join(folder, "youcook2.npy"));
+  const progress: number[] = [];
+  const predictions = join(folder, "js.npy");
+  await predictBenchmark("youcook2", { ...given, predictions, model, onProgress: ({ done }) => progress.push(done) });
+  assert.equal(readFileSync(predictions), written);
+  assert.equal(progress, [1, 2, 3, 4, 5]);
+  await predictBenchmark("youcook2", { ...given, predictions, model: saved, device: "cpu", threads: 1, features });
+  assert.equal(readFileSync(predictions), written);
+  const page = await benchmarkPage("youcook2", { truth, predictions });
+  assert.match(page, /Text-to-video retrieval, youcook2/);
+  // a classifier lies beside the model, and a model that is given has to say so
+  const coin = { truth: files.coin, features, predictions: join(folder, "js.jsonl") };
+  await predictBenchmark("coin", { ...coin, model: saved, device: "cpu" });
+  const tuned = readFileSync(coin.predictions, "utf8");
+  assert.is(tuned, readFileSync(join(folder, "tuned.jsonl"), "utf8"));
+  await predictBenchmark("coin", { ...coin, model });
+  assert.is(readFileSync(coin.predictions, "utf8"), readFileSync(join(folder, "coin.jsonl"), "utf8"));
+  await predictBenchmark("coin", { ...coin, model, classifier: saved });
+  assert.is(readFileSync(coin.predictions, "utf8"), tuned);
+});
+
+test("names and options that there are not are refused, and an abort leaves no file", async () => {
+  const given = { truth: files.coin, predictions: join(folder, "none.jsonl"), model, features };
+  const refused = async (work: Promise<unknown>, pattern: RegExp) => {
+    const error = await work.then(() => undefined, (reason: unknown) => reason as Error); // prettier-ignore
+    assert.match(error?.message ?? "nothing was thrown", pattern);
+  };
+  const name = (text: string) => text as BenchmarkName;
+  await refused(evaluateBenchmark(name("coyn"), given), /benchmark: there is no coyn; did you mean coin\?/);
+  await refused(evaluateBenchmark(name("toString"), given), /there is no toString, expected one of msrvtt, /);
+  await refused(predictBenchmark("coin", { ...given, without: "x.csv" }), /^without: coin has no such option$/);
+  await refused(evaluateBenchmark("coin", { ...given, ties: "mmpt" }), /^ties: coin has no such option$/);
+  await refused(predictBenchmark("coin", { ...given, signal: AbortSignal.abort(new Error("stop")) }), /^stop$/);
+  assert.not(existsSync(given.predictions));
 });
 
 test("missing features and a missing --features are said", () => {

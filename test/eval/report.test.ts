@@ -6,8 +6,15 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { matrixBitmap } from "../../dist/eval/bitmap.js";
-import { choiceExamples, coinExamples, crossTaskExamples, didemoExamples, momentExamples, retrievalExamples } from "../../dist/eval/examples.js"; // prettier-ignore
-import { reportPage } from "../../dist/eval/report.js";
+import {
+  choiceExamples,
+  coinExamples,
+  crossTaskExamples,
+  didemoExamples,
+  momentExamples,
+  reportPage,
+  retrievalExamples,
+} from "../../dist/eval/index.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
 import { makeVideo } from "../../scripts/make_samples.mjs";

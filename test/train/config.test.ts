@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "../../dist/errors.js";
-import { checkTrainConfig, readTrainConfig } from "../../dist/cli/training/read.js";
+import { checkRecipe, readRecipe } from "../../dist/train/recipes/read.js";
+import { scheduleOf } from "../../dist/train/recipes/schedule.js";
 import type { MetricsLine } from "../../dist/train/metrics.js";
 import { measuresOf, plotSvg } from "../../dist/train/plot.js";
 
@@ -26,7 +27,7 @@ const config = {
 
 const refused = (value: unknown, pattern: RegExp) =>
   assert.throws(
-    () => checkTrainConfig(value),
+    () => checkRecipe(value),
     (error: unknown) => {
       assert.instance(error, InvalidArgumentError);
       assert.match((error as Error).message, pattern);
@@ -35,7 +36,7 @@ const refused = (value: unknown, pattern: RegExp) =>
   );
 
 test("a configuration is taken as it is", () => {
-  assert.equal(checkTrainConfig(config), config);
+  assert.equal(checkRecipe(config), config);
 });
 
 test("an unknown key is an error, with the one that was meant", () => {
@@ -55,28 +56,79 @@ test("an unknown key is an error, with the one that was meant", () => {
   refused({ ...config, data: { train: "x", lenght: 5 } }, /data\.lenght: unknown key/);
 });
 
-test("wrong values name the key and what was expected", () => {
-  refused({ ...config, steps: 0 }, /steps: .*>0/);
-  refused({ ...config, task: "dance" }, /task: /);
-  refused({ ...config, batch: "8" }, /batch: expected number, received string/);
-  refused({ ...config, schedule: { kind: "linear", rate: 1 } }, /schedule\.total: expected number/);
-  refused([], /expected object/);
+test("wrong values name the key, what was expected and what was received", () => {
+  refused({ ...config, steps: 0 }, /^config: steps: expected a number above 0, received 0$/);
+  refused({ ...config, steps: 1.5 }, /steps: expected an integer, received 1.5$/);
+  refused({ ...config, batch: "8" }, /batch: expected a number, received "8"$/);
+  refused({ ...config, dropout: 1 }, /dropout: expected a number below 1, received 1$/);
+  refused({ ...config, out: "" }, /out: expected a path, received ""$/);
+  refused({ ...config, out: undefined }, /out: expected a string, received nothing$/);
+  refused({ ...config, device: "gpu" }, /device: expected auto, cpu, cuda or cuda:N, received "gpu"$/);
+  refused({ ...config, precision: "f64" }, /precision: expected f32, tf32, bf16 or f16, received "f64"$/);
+  refused([], /^config: the file: expected an object, received \[\]$/);
+  refused(
+    { ...config, optimizer: { kind: "sgd", groups: [{ match: 5 }] } },
+    /optimizer\.groups\.0\.match: expected a string, received 5$/,
+  );
+});
+
+test("a missing or wrong kind names those that there are", () => {
+  const { task: _, ...without } = config;
+  refused(without, /^config: task: expected contrastive, coin, crosstask or pretraining, received nothing$/);
+  refused({ ...config, task: "dance" }, /task: expected .* or pretraining, received "dance"$/);
+  refused({ ...config, optimizer: {} }, /optimizer\.kind: expected adam, adamw or sgd, received nothing$/);
+  refused(
+    { ...config, schedule: { kind: "cosin", rate: 1 } },
+    /schedule\.kind: expected constant, .* received "cosin"/,
+  );
+});
+
+test("a value of several types is judged by the one that it is meant to be", () => {
+  const retrieval = (value: unknown) => ({ ...config, data: { pack: "x", retrieval: value } });
+  refused(retrieval(true), /data\.retrieval: expected false or an object, received true$/);
+  refused(
+    retrieval({ candidates: -1 }),
+    /^config: data\.retrieval\.candidates: expected a number above 0, received -1$/,
+  );
+  refused(retrieval({ candidate: 1 }), /^config: data\.retrieval\.candidate: unknown key; did you mean candidates\?$/);
+});
+
+test("$schema is accepted, and left out of the configuration", () => {
+  assert.equal(checkRecipe({ $schema: "./train.schema.json", ...config }), config);
+});
+
+test("a schedule without total ends with the run, whose warm-up must be shorter", () => {
+  const schedule = { kind: "cosine", rate: 1, warmup: 5 };
+  const of = (change: object) => checkRecipe({ ...config, schedule: { ...schedule, ...change } });
+  assert.equal(scheduleOf(of({}), 10), { ...schedule, total: 10 });
+  assert.equal(scheduleOf(of({ total: 1000 }), 10), { ...schedule, total: 1000 });
+  const constant = { kind: "constant", rate: 1, warmup: 1000 };
+  assert.equal(scheduleOf(checkRecipe({ ...config, schedule: constant }), 10), constant);
+  assert.throws(
+    () => scheduleOf(of({}), 5),
+    /schedule\.warmup: expected less than the 5 steps of the run, or a schedule\.total beyond it, received 5/,
+  );
 });
 
 test("--set changes keys; values are JSON or strings", () => {
   const file = join(folder, "run.json");
   writeFileSync(file, JSON.stringify(config));
-  const changed = readTrainConfig(file, ["steps=20", "schedule.rate=1e-3", "out=other", "model.tokenizer=vocab.txt"]);
+  const changed = readRecipe(file, ["steps=20", "schedule.rate=1e-3", "out=other", "model.tokenizer=vocab.txt"]);
   assert.is(changed.steps, 20);
   assert.is(changed.out, "other");
   assert.equal(changed.schedule, { ...config.schedule, rate: 1e-3 });
   assert.equal(changed.model, { ...config.model, tokenizer: "vocab.txt" });
-  assert.throws(() => readTrainConfig(file, ["steps"]), /--set: expected key=value/);
-  assert.throws(() => readTrainConfig(file, ["steps.x=1"]), /--set steps.x=1: steps is no object/);
-  assert.throws(() => readTrainConfig(file, ["stesp=1"]), /did you mean steps/);
-  assert.throws(() => readTrainConfig(file, ["__proto__.x=1"]), /no object/);
+  assert.throws(() => readRecipe(file, ["steps"]), /--set: expected key=value/);
+  assert.throws(() => readRecipe(file, ["steps.x=1"]), /--set steps.x=1: steps is no object/);
+  assert.throws(() => readRecipe(file, ["stesp=1"]), /did you mean steps/);
+  assert.throws(() => readRecipe(file, ["__proto__.x=1"]), /no object/);
+  assert.throws(() => readRecipe(file, ["out="]), /out: expected a path, received ""/);
+  assert.throws(() => readRecipe(file, ["data.train="]), /data\.train: expected a path, received ""/);
+  assert.is(readRecipe(file, { steps: 20, "schedule.rate": 1 }).steps, 20);
+  assert.throws(() => readRecipe(file, { stesp: 1 }), /did you mean steps/);
+  assert.throws(() => readRecipe(file, { "constructor.x": 1 }), /no object/);
   writeFileSync(file, "{");
-  assert.throws(() => readTrainConfig(file), /expected a JSON file/);
+  assert.throws(() => readRecipe(file), /expected a JSON file/);
 });
 
 test("curves have a panel per measure and gaps where a value is missing", () => {

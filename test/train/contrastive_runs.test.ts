@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkTrainConfig } from "../../dist/cli/training/read.js";
-import { describeRun, makeTrainer, prepareRun } from "../../dist/cli/training/run.js";
+import { planOf, prepareRun, trainerOf } from "../../dist/train/recipes/prepare.js";
+import { checkRecipe } from "../../dist/train/recipes/read.js";
 import { readMetrics } from "../../dist/train/metrics.js";
 import { CONFIG, smallPack } from "./small_pack.js";
 
@@ -30,13 +30,14 @@ const base = {
 
 /** The events of a run in `out`. */
 async function run(change: Record<string, unknown>) {
-  const config = checkTrainConfig({ ...base, steps: 3, ...change });
-  const prepared = await prepareRun(config, file);
+  const config = checkRecipe({ ...base, steps: 3, ...change });
+  const path = (name: string) => join(scratch, name);
+  const prepared = await prepareRun(config, { path });
   try {
-    const trainer = makeTrainer(config, file, prepared, false);
+    const trainer = trainerOf(config, prepared, path(config.out), false);
     const events: { loss: number; evaluation?: Record<string, number>; measures: Record<string, number> }[] = [];
     for await (const event of trainer.run()) events.push(event);
-    const plan = describeRun(config, prepared);
+    const plan = planOf(config, prepared);
     trainer.dispose();
     return { events, plan, model: trainer.trained.map(({ key }) => key), device: prepared.device };
   } finally {
@@ -88,8 +89,8 @@ test("the paper's ablations and alignments are keys of data", async () => {
 test("every caption of a pack is an example", async () => {
   const { events, plan } = await run({ out: "captions", data: { captions: "pack", validation: "pack" } });
   assert.ok(losses({ events }).every(Number.isFinite));
-  assert.ok((plan.examples as number) > 64 && (plan.examples as number) <= 96);
-  assert.is(events[2].evaluation!.queries, plan.examples as number);
+  assert.ok(plan.examples > 64 && plan.examples <= 96);
+  assert.is(events[2].evaluation!.queries, plan.examples);
 });
 
 test("kinds of loss: VideoCLIP's is the sum of its two directions; CLIP's learns its temperature", async () => {

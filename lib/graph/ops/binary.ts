@@ -1,3 +1,5 @@
+import { checkOperand, misfit } from "../operands.js";
+import { oneOf } from "../rules.js";
 import {
   type Array64,
   defineOp,
@@ -6,11 +8,9 @@ import {
   type GradientBuilder,
   type GradientNode,
   sameShape,
-  shapeError,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
-import { storageType } from "./storage.js";
 import { throughUnary } from "./unary_grad.js";
 
 /** In the order of native/cpp/ops/binary.h. */
@@ -32,13 +32,15 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
   return Array.from({ length: rank }, (_, i) => {
     const p = a[a.length - rank + i] ?? 1;
     const q = b[b.length - rank + i] ?? 1;
-    if (p !== q && p !== 1 && q !== 1) throw shapeError("binary", `shapes that broadcast with [${a.join(", ")}]`, b);
+    if (p !== q && p !== 1 && q !== 1) throw misfit("binary", "b", `a shape that broadcasts with [${a.join(", ")}]`, b);
     return p === 1 ? q : p;
   });
 }
 
 function shape([a, b]: (TensorType | null)[]): TensorType[] {
-  return [{ shape: broadcast(a!.shape, b!.shape), dtype: storageType("binary", a, b) }];
+  const { dtype } = checkOperand("binary", "a", a, ["..."]);
+  checkOperand("binary", "b", b, ["..."], [dtype]);
+  return [{ shape: broadcast(a!.shape, b!.shape), dtype }];
 }
 
 function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): Array64[] {
@@ -84,6 +86,7 @@ function gradient(node: GradientNode<{ kind: BinaryKind }>, g: GradientBuilder) 
 /** y = f(a, b) with NumPy broadcasting. */
 export const binary = defineOp<{ kind: BinaryKind }>({
   name: "binary",
+  attributes: { kind: oneOf(binaryKinds) },
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,

@@ -1,7 +1,10 @@
+import { type Attributes, integer, number } from "../rules.js";
 import { type Array64, defineOp, type GradientNode } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy_attrs.js";
 import { crossEntropyGrad } from "./cross_entropy_grad.js";
+
+const rules: Attributes<CrossEntropyAttrs> = { ignoreIndex: integer(), smoothing: number(0, 1) };
 
 function reference([x, target, weight]: (Array64 | null)[], a: CrossEntropyAttrs): Array64[] {
   const C = x!.shape[x!.shape.length - 1];
@@ -54,6 +57,7 @@ const row = (
 export const crossEntropy = defineOp<CrossEntropyAttrs>({
   name: "cross_entropy",
   operands: 3,
+  attributes: rules,
   shape: (inputs) => {
     const { shape } = checkCrossEntropy("cross_entropy", inputs);
     return [

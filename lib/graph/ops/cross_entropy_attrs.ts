@@ -1,5 +1,5 @@
-import { sameShape, shapeError, type TensorType } from "../tensor.js";
-import { storageType } from "./storage.js";
+import { checkFilled, checkOperand } from "../operands.js";
+import type { TensorType } from "../tensor.js";
 
 export interface CrossEntropyAttrs {
   /** Rows with this target do not count. PyTorch's is -100. */
@@ -10,14 +10,10 @@ export interface CrossEntropyAttrs {
 
 /** Checks the operands that the loss and its gradient share. @internal */
 export function checkCrossEntropy(op: string, [x, target, weight]: (TensorType | null)[]): TensorType {
-  const dtype = storageType(op, x);
-  const rows = x!.shape.slice(0, -1);
-  if (target?.dtype !== "i32" || !sameShape(target.shape, rows)) {
-    throw shapeError(op, `i32 target [${rows.join(", ")}]`, target?.shape ?? "none");
-  }
-  const C = x!.shape[x!.shape.length - 1];
-  if (weight && (!sameShape(weight.shape, [C]) || weight.dtype !== "f32")) {
-    throw shapeError(op, `f32 weight [${C}]`, weight.shape);
-  }
+  const { shape, dtype } = checkOperand(op, "x", x, ["...", "C"]);
+  const rows = shape.slice(0, -1);
+  checkFilled(op, "x", { shape: shape.slice(-1), dtype });
+  checkOperand(op, "target", target, rows, ["i32"]);
+  if (weight) checkOperand(op, "weight", weight, shape.slice(-1), ["f32"]);
   return { shape: rows, dtype };
 }

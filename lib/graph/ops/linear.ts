@@ -1,23 +1,21 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
+import { checkOperand, FLOATS, misfit } from "../operands.js";
+import { type Attributes, flag, integer, oneOf, optional } from "../rules.js";
 import {
   type Array64,
   defineOp,
   elements,
   type GradientBuilder,
   type GradientNode,
-  isFloat,
   type OpDefinition,
-  sameShape,
-  shapeError,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { matmul } from "./matmul.js";
-import { requireF32 } from "./storage.js";
 import { emitUnary } from "./unary.js";
 import { throughUnary } from "./unary_grad.js";
-import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
+import { activations, type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
 /**
  * y = activation(x Wᵀ + b + s r): x `[..., in]`, weight `[out, in]`, optional bias b `[out]`, optional residual r
@@ -26,30 +24,24 @@ import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 export interface LinearAttrs {
   outFeatures: number;
   activation: "none" | UnaryKind;
-  packed?: boolean;
+  packed?: boolean | undefined;
 }
 
+const rules: Attributes<LinearAttrs> = {
+  outFeatures: integer(1),
+  activation: oneOf(activations),
+  packed: optional(flag),
+};
+
 function shape([x, weight, bias, residual, scale]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
-  if (!x || x.shape.length < 1 || !isFloat(x.dtype)) {
-    throw shapeError("linear", "x [..., in] of floats", x?.shape ?? "none");
-  }
-  const want = [a.outFeatures, x.shape[x.shape.length - 1]];
-  if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
-    throw shapeError("linear", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
-  }
-  const y = { shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype };
-  for (const [name, tensor] of Object.entries({ bias, scale })) {
-    if (tensor && !sameShape(tensor.shape, [a.outFeatures])) {
-      throw shapeError("linear", `${name} [${a.outFeatures}]`, tensor.shape);
-    }
-  }
-  if (residual && (!sameShape(residual.shape, y.shape) || residual.dtype !== x.dtype)) {
-    throw shapeError("linear", `${x.dtype} residual [${y.shape.join(", ")}]`, residual.shape);
-  }
-  if (!weight || !isFloat(weight.dtype)) throw shapeError("linear", "a weight of floats", weight?.dtype ?? "none");
-  requireF32("linear", bias);
-  requireF32("linear", scale);
-  if (scale && !residual) throw shapeError("linear", "a residual for the scale", "none");
+  const { shape: size, dtype } = checkOperand("linear", "x", x, ["...", "in"]);
+  const want = a.packed ? ["..."] : [a.outFeatures, size[size.length - 1]];
+  checkOperand("linear", "weight", weight, want, FLOATS, `x is [${size.join(", ")}]`);
+  const y = { shape: [...size.slice(0, -1), a.outFeatures], dtype };
+  for (const [name, vector] of Object.entries({ bias, scale }))
+    if (vector) checkOperand("linear", name, vector, [a.outFeatures], ["f32"]);
+  if (residual) checkOperand("linear", "residual", residual, y.shape, [dtype]);
+  if (scale && !residual) throw misfit("linear", "residual", "one, for the scale", undefined);
   return [y];
 }
 
@@ -116,6 +108,7 @@ function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<Line
 export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   name: "linear",
   operands: 5,
+  attributes: rules,
   shape,
   encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,

@@ -1,5 +1,6 @@
-import { type Array64, defineOp, elements, shapeError, type TensorType } from "../tensor.js";
-import { storageType } from "./storage.js";
+import { checkOperand, misfit } from "../operands.js";
+import { integers } from "../rules.js";
+import { type Array64, defineOp, elements, type TensorType } from "../tensor.js";
 
 export interface ReduceSumAttrs {
   /** Neighbouring axes, ascending. They are not in the result. */
@@ -7,10 +8,10 @@ export interface ReduceSumAttrs {
 }
 
 function shape([x]: (TensorType | null)[], { axes }: ReduceSumAttrs): TensorType[] {
-  const dtype = storageType("reduce_sum", x);
-  const fits = axes.length > 0 && axes.every((axis, i) => axis === axes[0] + i && axis >= 0 && axis < x!.shape.length);
-  if (!fits) throw shapeError("reduce_sum", `x with neighbouring axes ${axes.join(", ")}`, x!.shape);
-  return [{ shape: x!.shape.filter((_, axis) => !axes.includes(axis)), dtype }];
+  const { shape: size, dtype } = checkOperand("reduce_sum", "x", x, ["..."]);
+  const fits = axes.length > 0 && axes.every((axis, i) => axis === axes[0] + i && axis < size.length);
+  if (!fits) throw misfit("reduce_sum", "axes", `neighbouring axes of [${size.join(", ")}], ascending`, axes);
+  return [{ shape: size.filter((_, axis) => !axes.includes(axis)), dtype }];
 }
 
 /** x as `[outer, reduced, inner]`. */
@@ -39,6 +40,7 @@ const row = (name: string, size: readonly number[], axes: readonly number[], int
 /** Sums over neighbouring axes, in an order that follows from the shape alone. */
 export const reduceSum = defineOp<ReduceSumAttrs>({
   name: "reduce_sum",
+  attributes: { axes: integers(0) },
   shape,
   encode: (a, [x]) => sizes(x!.shape, a),
   reference,

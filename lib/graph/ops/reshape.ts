@@ -1,4 +1,6 @@
-import { defineOp, elements, shapeError } from "../tensor.js";
+import { misfit } from "../operands.js";
+import { integers } from "../rules.js";
+import { defineOp, elements } from "../tensor.js";
 
 /**
  * The same elements in another shape. Has no kernel: the planner makes it a view. A second input is not read, but has to be
@@ -6,9 +8,10 @@ import { defineOp, elements, shapeError } from "../tensor.js";
  */
 export const reshape = defineOp<{ shape: readonly number[] }>({
   name: "reshape",
+  attributes: { shape: integers(0) },
   shape: ([x], a) => {
     if (elements(a.shape) !== elements(x!.shape))
-      throw shapeError("reshape", `${elements(a.shape)} elements`, x!.shape);
+      throw misfit("reshape", "shape", `${elements(x!.shape)} elements like x [${x!.shape.join(", ")}]`, a.shape);
     return [{ shape: a.shape, dtype: x!.dtype }];
   },
   encode: () => [],

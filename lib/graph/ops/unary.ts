@@ -1,10 +1,11 @@
 import type { OnnxEmitter } from "../onnx_emitter.js";
+import { checkOperand } from "../operands.js";
+import { oneOf } from "../rules.js";
 import { defineOp, type Tensor } from "../tensor.js";
-import { storageType } from "./storage.js";
 import { throughUnary } from "./unary_grad.js";
 import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
-export { type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
+export { activations, type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
 /** The ONNX nodes of f(x), by kind. */
 export const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {
@@ -29,7 +30,8 @@ export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tens
 /** y = f(x), element by element. */
 export const unary = defineOp<{ kind: UnaryKind }>({
   name: "unary",
-  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("unary", x) }],
+  attributes: { kind: oneOf(unaryKinds) },
+  shape: ([x]) => [checkOperand("unary", "x", x, ["..."])],
   encode: (a) => [unaryKinds.indexOf(a.kind)],
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
   gradient: ({ inputs: [x], attrs: { kind }, outGrads: [dy] }) => [throughUnary(kind, x!, dy!)],

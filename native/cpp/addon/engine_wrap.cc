@@ -17,12 +17,17 @@ size_t size_of(const Napi::Value& v) {
   return static_cast<size_t>(n);
 }
 
-// Bytes of any typed array.
-const char* bytes_of(const Napi::Value& v, size_t* size) {
+// Bytes of any typed array. `shared`: whether they lie in a SharedArrayBuffer, which cannot be transferred or detached.
+const char* bytes_of(const Napi::Value& v, size_t* size, bool* shared = nullptr) {
   if (!v.IsTypedArray()) throw error_of(v.Env(), StatusCode::invalid_argument, "expected a typed array");
-  auto array = v.As<Napi::TypedArray>();
-  *size = array.ByteLength();
-  return static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  *size = v.As<Napi::TypedArray>().ByteLength();
+  void* data = nullptr;
+  napi_value buffer;
+  if (napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, &buffer, nullptr) != napi_ok) {
+    throw Napi::Error::New(v.Env());
+  }
+  if (shared) *shared = !Napi::Value(v.Env(), buffer).IsArrayBuffer();
+  return static_cast<const char*>(data);
 }
 
 // Reads the flat operand list of lib/graph/program.ts: count, then for each [space] or
@@ -71,22 +76,36 @@ std::vector<size_t> sizes(const Napi::Value& v) {
   return list;
 }
 
+// What a foreign ArrayBuffer keeps alive. `dropped` outlives it: Node finalizes some that it could not make, not others.
+struct Held {
+  BufferPtr buffer;
+  std::shared_ptr<bool> dropped;
+};
+
+void drop(napi_env, void*, void* hint) {
+  auto* held = static_cast<Held*>(hint);
+  *held->dropped = true;
+  delete held;
+}
+
 // An ArrayBuffer on memory of the engine, given back to its pool when collected; a copy when it is small (cheaper than
 // a finalizer) or where the runtime does not allow foreign memory. `foreign` tells which.
-napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign = nullptr) {
+napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign) {
   constexpr size_t kSmall = 64 << 10;
-  if (foreign) *foreign = false;
+  *foreign = false;
   if (buffer->size() > kSmall) {
-    auto held = std::make_unique<BufferPtr>(buffer);
+    auto dropped = std::make_shared<bool>(false);
+    auto* held = new Held{buffer, dropped};
     napi_value external;
-    const napi_status status = napi_create_external_arraybuffer(
-        env, buffer->data(), buffer->size(), [](napi_env, void*, void* hint) { delete static_cast<BufferPtr*>(hint); },
-        held.get(), &external);
+    const napi_status status =
+        napi_create_external_arraybuffer(env, buffer->data(), buffer->size(), drop, held, &external);
     if (status == napi_ok) {
-      held.release();
-      if (foreign) *foreign = true;
+      *foreign = true;
       return external;
     }
+    if (!*dropped) delete held;
+    // a copy of that size would end the process where there is no memory for it
+    if (status != napi_no_external_buffers_allowed) throw Napi::Error::New(env, "out of memory");
   }
   auto copy = Napi::ArrayBuffer::New(env, buffer->size());
   if (buffer->size()) std::memcpy(copy.Data(), buffer->data(), buffer->size());
@@ -185,6 +204,7 @@ Napi::Value EngineWrap::info(const Napi::CallbackInfo& info) {
   out.Set("panelWidth", panel_width(e.isa()));
   out.Set("parameterBytes", static_cast<double>(e.parameters().bytes()));
   out.Set("scratchBytes", static_cast<double>(e.scratch_bytes()));
+  out.Set("copiedBytes", static_cast<double>(copied_bytes_));
   return out;
 }
 
@@ -223,14 +243,12 @@ Napi::Value EngineWrap::remove_parameter(const Napi::CallbackInfo& info) {
 // (bytes) -> ArrayBuffer of memory that a run reads and writes in place, zeros
 Napi::Value EngineWrap::allocate(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  for (auto i = allocated_.begin(); i != allocated_.end();)
-    i = i->second.expired() ? allocated_.erase(i) : std::next(i);
   BufferPtr buffer = engine().buffers().take(size_of(info[0]));
   if (buffer->failed()) throw out_of_memory(env);
   if (buffer->size()) std::memset(buffer->data(), 0, buffer->size());
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
-  if (foreign) allocated_[buffer->data()] = buffer;
+  if (foreign) remember(buffer, false);
   return {env, out};
 }
 
@@ -245,20 +263,55 @@ Napi::Value EngineWrap::map(const Napi::CallbackInfo& info) {
   if (!buffer) throw error_of(env, StatusCode::unsupported, error);
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
-  if (foreign) allocated_[buffer->data()] = buffer;
+  if (foreign) remember(buffer, false);
   return {env, out};
 }
 
-// The buffer of `allocate` that holds these bytes, if one does. It is kept by whoever holds the result, so the array
-// may be transferred or collected meanwhile.
-Bytes EngineWrap::find_allocated(const char* data, size_t size) {
-  auto next = allocated_.upper_bound(data);
-  if (next == allocated_.begin()) return {};
-  BufferPtr buffer = std::prev(next)->second.lock();
-  if (!buffer) return {};
+void EngineWrap::remember(const BufferPtr& buffer, bool result) {
+  if (known_.size() >= sweep_at_) {
+    for (auto i = known_.begin(); i != known_.end();) i = i->second.buffer.expired() ? known_.erase(i) : std::next(i);
+    sweep_at_ = 2 * known_.size() + 64;
+  }
+  known_[buffer->data()] = {buffer, result};
+}
+
+// The buffer of the engine that holds these bytes, if one does: memory of `allocate` and `map`, and with `results` that
+// of earlier results too. It is kept by whoever holds what this returns, so the array may be transferred or collected
+// meanwhile.
+Bytes EngineWrap::find_known(const char* data, size_t size, bool results) {
+  auto next = known_.upper_bound(data);
+  if (next == known_.begin()) return {};
+  const Known& known = std::prev(next)->second;
+  BufferPtr buffer = known.buffer.lock();
+  if (!buffer || (known.result && !results)) return {};
   const size_t offset = static_cast<size_t>(data - buffer->data());
   if (offset > buffer->size() || size > buffer->size() - offset || offset % 64) return {};
   return {buffer, buffer->data() + offset};
+}
+
+// The arrays of a list behind each other, and zeros behind them. The engine's thread copies those in shared memory,
+// which is still there then whatever happens; all others are copied now.
+Bytes EngineWrap::gather_list(const Napi::Array& list, size_t size, Run* run,
+                              std::vector<Napi::ObjectReference>* held) {
+  auto buffer = engine().buffers().take(size);
+  if (buffer->failed()) throw out_of_memory(Env());
+  size_t at = 0;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value part = list.Get(i);
+    size_t bytes;
+    bool shared;
+    const char* data = bytes_of(part, &bytes, &shared);
+    if (bytes > size - at) throw wrong_size(Env(), "an input");
+    if (shared) {
+      run->parts.push_back({buffer->data() + at, data, bytes});
+      held->push_back(Napi::Persistent(part.As<Napi::Object>()));
+    } else if (bytes) {
+      std::memcpy(buffer->data() + at, data, bytes);
+    }
+    at += bytes;
+  }
+  if (at < size) run->parts.push_back({buffer->data() + at, nullptr, size - at});
+  return {buffer, buffer->data()};
 }
 
 // ({instructions: [{op, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> id
@@ -298,9 +351,10 @@ Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean, outputs: (TypedArray | null)[]) -> {job,
-// promise of (ArrayBuffer | null)[]}: null for an output that was written into the array given for it. When profiling,
-// a last buffer holds the milliseconds of each instruction (f64).
+// (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, profile: boolean, outputs: (TypedArray |
+// null)[], results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into
+// the array given for it. `results` tells which inputs are results of this engine that nobody writes to. When
+// profiling, a last buffer holds the milliseconds of each instruction (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
@@ -309,18 +363,25 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<Job>();
   job->id = next_++;
   job->program = found->second;
-  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate` is
-  // read in place
-  auto inputs = info[1].As<Napi::Array>();
+  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate`,
+  // and results that it cannot write to, are read in place
+  auto inputs = info[1].As<Napi::Array>(), results = info[5].As<Napi::Array>();
+  std::vector<Napi::ObjectReference> held;
   for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
+    const Napi::Value given = inputs.Get(static_cast<uint32_t>(i));
+    if (given.IsArray()) {
+      job->run.inputs.push_back(gather_list(given.As<Napi::Array>(), job->program->input_bytes[i], &job->run, &held));
+      continue;
+    }
     size_t size;
-    const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
+    const char* data = bytes_of(given, &size);
     if (size != job->program->input_bytes[i]) throw wrong_size(env, "an input");
-    Bytes input = find_allocated(data, size);
+    Bytes input = find_known(data, size, results.Get(static_cast<uint32_t>(i)).ToBoolean());
     if (!input.owner) {
       auto buffer = e.buffers().take(size);
       if (buffer->failed()) throw out_of_memory(env);
       if (size) std::memcpy(buffer->data(), data, size);
+      copied_bytes_ += size;
       input = {buffer, buffer->data()};
     }
     job->run.inputs.push_back(std::move(input));
@@ -333,7 +394,7 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
       size_t given;
       const char* data = bytes_of(target, &given);
       if (given != size) throw wrong_size(env, "an output");
-      output = find_allocated(data, size);
+      output = find_known(data, size, false);
     }
     job->in_place.push_back(static_cast<bool>(output.owner));
     if (!output.owner) {
@@ -357,7 +418,7 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     completions_.Ref(env);
     Ref();  // keep this object until its jobs are settled
   }
-  pending_[job->id] = {std::move(deferred)};
+  pending_[job->id] = {std::move(deferred), std::move(held)};
   e.submit(std::move(job));
   return out;
 }
@@ -384,10 +445,22 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
     deferred.Reject(error_of(env, job.failure.code, job.failure.message).Value());
     return;
   }
+  try {
+    deferred.Resolve(outputs_of(env, job));
+  } catch (const Napi::Error& error) {
+    deferred.Reject(error.Value());
+  }
+}
+
+Napi::Array EngineWrap::outputs_of(Napi::Env env, const Job& job) {
   auto outputs = Napi::Array::New(env, job.run.outputs.size());
   for (size_t i = 0; i < job.run.outputs.size(); ++i) {
-    const napi_value value =
-        job.in_place[i] ? static_cast<napi_value>(env.Null()) : array_buffer(env, job.run.outputs[i].owner);
+    napi_value value = env.Null();
+    if (!job.in_place[i]) {
+      bool foreign;
+      value = array_buffer(env, job.run.outputs[i].owner, &foreign);
+      if (foreign) remember(job.run.outputs[i].owner, true);
+    }
     outputs.Set(static_cast<uint32_t>(i), value);
   }
   if (!job.run.milliseconds.empty()) {
@@ -396,7 +469,7 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
     std::memcpy(times.Data(), job.run.milliseconds.data(), bytes);
     outputs.Set(outputs.Length(), times);
   }
-  deferred.Resolve(outputs);
+  return outputs;
 }
 
 Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "runtime/engine.h"
 
@@ -20,6 +21,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
  private:
   struct Pending {
     std::unique_ptr<Napi::Promise::Deferred> deferred;
+    std::vector<Napi::ObjectReference> held;  // arrays that the job reads
   };
 
   Napi::Value info(const Napi::CallbackInfo& info);
@@ -38,14 +40,24 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Engine& engine();
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);
-  Bytes find_allocated(const char* data, size_t size);
-  static void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
+  Bytes gather_list(const Napi::Array& list, size_t size, Run* run, std::vector<Napi::ObjectReference>* held);
+  void remember(const BufferPtr& buffer, bool result);
+  Bytes find_known(const char* data, size_t size, bool results);
+  Napi::Array outputs_of(Napi::Env env, const Job& job);
+  void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
 
   std::unique_ptr<Engine> engine_;
   Napi::ThreadSafeFunction completions_;
   std::unordered_map<int64_t, std::shared_ptr<const Program>> programs_;
   std::unordered_map<int64_t, Pending> pending_;
-  std::map<const char*, std::weak_ptr<Buffer>> allocated_;  // what `allocate` and `map` gave out, by address
+  // Memory of the engine that JavaScript holds: from `allocate` and `map`, or a result of a run.
+  struct Known {
+    std::weak_ptr<Buffer> buffer;
+    bool result;
+  };
+  std::map<const char*, Known> known_;  // by address
+  size_t sweep_at_ = 64;                // how many there may be before those that are gone are dropped
+  size_t copied_bytes_ = 0;             // of inputs, so far
   int64_t next_ = 1;
   bool open_ = false;
 };

@@ -1,0 +1,100 @@
+import { Command } from "commander";
+import { InvalidArgumentError } from "../errors.js";
+import {
+  type BenchmarkName,
+  benchmarkPage,
+  evaluateBenchmark,
+  listBenchmarks,
+  predictBenchmark,
+  scoreRetrieval,
+} from "../eval/index.js";
+import { BENCHMARKS } from "../eval/run_benchmark.js";
+import { writeDurably } from "../files.js";
+import { openFeatures } from "../features/open_features.js";
+import { type ModelFlags, type RankingFlags, rankingOf, withModel, withRanking } from "./eval_flags.js";
+import { interruptible } from "./interrupt.js";
+import { plainProgress } from "./options.js";
+import { printFigures } from "./table.js";
+
+interface BenchmarkFlags extends ModelFlags, RankingFlags {
+  truth: string;
+  predictions: string;
+  json?: boolean;
+  /** CrossTask: lists of videos. */
+  videos?: string;
+  without?: string;
+}
+
+/** `videoclip eval TASK`: scores predictions, of this package or of others. */
+export function evalCommand(): Command {
+  const command = new Command("eval").description("Score predictions, or a model, on a benchmark");
+  command.addCommand(retrieval());
+  for (const { name } of listBenchmarks()) command.addCommand(benchmark(name));
+  return command;
+}
+
+function retrieval(): Command {
+  const command = new Command("retrieval")
+    .description("Text-to-video (or video-to-text) retrieval: R@1, R@5, R@10, median and mean rank")
+    .requiredOption("--similarity <file>", ".npy [queries, candidates]; higher is closer")
+    .option("--truth <file>", "line i: the relevant columns of row i (default: column i)")
+    .addHelpText("after", "\nExample:\n  videoclip eval retrieval --similarity scores.npy --bootstrap 1000");
+  return withRanking(command)
+    .option("--json", "one JSON object on stdout")
+    .action(async (flags: RankingFlags & { similarity: string; truth?: string; json?: boolean }) =>
+      printFigures(await scoreRetrieval(flags.similarity, flags.truth, rankingOf(flags)), flags.json),
+    );
+}
+
+function benchmark(name: BenchmarkName): Command {
+  const { description, truth, predictions, example, takes, ranks } = BENCHMARKS[name];
+  const examples = [`${name} ${example}`, `${name} ${example} --model videoclip/ --features features/`];
+  const command = new Command(name)
+    .description(description)
+    .requiredOption("--truth <path>", `ground truth: ${truth}`)
+    .requiredOption("--predictions <file>", `submission: ${predictions}`)
+    .option("--json", "one JSON object on stdout")
+    .addHelpText("after", `\nExamples:\n${examples.map((text) => `  videoclip eval ${text}`).join("\n")}`);
+  if (takes?.includes("videos")) {
+    command
+      .option("--videos <csv>", "with --model: only videos of this list (videos.csv)")
+      .option("--without <csv>", "with --model: no videos of this list (trained_videos.csv of a fine-tuned model)");
+  }
+  if (ranks) withRanking(command);
+  return withModel(command).action((flags: BenchmarkFlags) => run(name, flags));
+}
+
+async function run(name: BenchmarkName, flags: BenchmarkFlags): Promise<void> {
+  const { truth, predictions, model, html, pictures } = flags;
+  if (model !== undefined && !(await predict(name, model, flags))) return;
+  const files = { truth, predictions, ...rankingOf(flags) };
+  const metrics = await evaluateBenchmark(name, files);
+  printFigures(metrics, flags.json);
+  if (html === undefined) return;
+  writeDurably(html, await benchmarkPage(name, { ...files, metrics, pictures }));
+  process.stderr.write(`The page is in ${html}\n`);
+}
+
+/** Writes the predictions of a model. @returns false when it was interrupted */
+async function predict(name: BenchmarkName, model: string, flags: BenchmarkFlags): Promise<boolean> {
+  const { truth, predictions, tokenizer, threads, videos, without, features: folder } = flags;
+  if (folder === undefined) {
+    throw new InvalidArgumentError("--features: expected a folder with the features of the videos beside --model", {
+      argument: "features",
+    });
+  }
+  const onProgress = plainProgress(flags.quiet, ({ done, total }) => `${done} of ${total} predicted`);
+  let done = false;
+  await interruptible("no prediction was written", async (signal) => {
+    const { videoModel, videoWeights, randomWeights, s3dFc } = flags;
+    const features = await openFeatures(folder, { videoModel, videoWeights, randomWeights, s3dFc, signal });
+    try {
+      const files = { truth, predictions, videos, without };
+      await predictBenchmark(name, { ...files, model, tokenizer, threads, features, signal, onProgress });
+      done = true;
+    } finally {
+      features.dispose?.();
+    }
+  });
+  return done;
+}

@@ -1,0 +1,56 @@
+import { InvalidArgumentError } from "../errors.js";
+import { suggestion } from "../suggest.js";
+import { DATASET_FORMATS, type DatasetFormat, type DatasetOptions, datasetFormat } from "./formats.js";
+import type { VideoRecord } from "./record.js";
+import { listedRecords, readVideoList } from "./video_list.js";
+
+export interface ReadDatasetOptions extends DatasetOptions {
+  /** Only videos of these lists: csv files with a column video_id, or files of a name a line. */
+  only?: readonly string[] | undefined;
+  /** No videos of these lists. */
+  except?: readonly string[] | undefined;
+}
+
+/**
+ * Reads a dataset as its authors publish it, video by video and without loading it whole. What cannot be used is counted in
+ * `options.skips`.
+ * @param format one of {@link DATASET_FORMATS}, or its name @param file its file, as published (.gz too)
+ * @throws DatasetError naming file and line, or when more is left out than `skips` allows; InvalidArgumentError for a format that
+ * there is not, or an option that it does not have
+ */
+export function readDataset(
+  format: DatasetFormat | string,
+  file: string,
+  options: ReadDatasetOptions,
+): AsyncGenerator<VideoRecord> {
+  return records(formatFor(format, options), file, options);
+}
+
+async function* records(format: DatasetFormat, file: string, options: ReadDatasetOptions): AsyncGenerator<VideoRecord> {
+  const { only, except, ...reading } = options;
+  const [wanted, unwanted] = [await namesIn(only), await namesIn(except)];
+  yield* listedRecords(format.read(file, reading), { only: wanted, except: unwanted });
+}
+
+/** The names in all lists, or undefined without any. */
+async function namesIn(lists: readonly string[] = []): Promise<ReadonlySet<string> | undefined> {
+  if (lists.length === 0) return undefined;
+  return new Set((await Promise.all(lists.map(readVideoList))).flatMap((names) => [...names]));
+}
+
+function formatFor(format: DatasetFormat | string, options: ReadDatasetOptions): DatasetFormat {
+  const found = typeof format === "string" ? datasetFormat(format) : format;
+  if (!found) {
+    const names = DATASET_FORMATS.map(({ name }) => name);
+    const received = format as string;
+    throw new InvalidArgumentError(`format: there is no ${received}${suggestion(received, names)}`, { argument: "format", expected: names, received }); // prettier-ignore
+  }
+  const stray = (["subset", "deduplicate"] as const).find(
+    (option) => options[option] !== undefined && !found.takes?.includes(option),
+  );
+  if (stray === undefined) return found;
+  throw new InvalidArgumentError(`${stray}: ${found.name} has no such option`, {
+    argument: stray,
+    received: found.name,
+  });
+}

@@ -1,0 +1,119 @@
+import { writeDurably } from "../../files.js";
+import { datasetFormat } from "../../data/formats.js";
+import type { VideoRecord } from "../../data/record.js";
+import { Skips } from "../../data/skips.js";
+import { InvalidArgumentError } from "../../errors.js";
+import { clipFeatures } from "../../models/clip_features.js";
+import { npyBytes } from "../../weights/npy.js";
+import { type Example, middle, WITHOUT_STRIPS } from "../example.js";
+import { predictEach, type PredictOptions } from "../predict_options.js";
+import type { Curve } from "../report.js";
+import { retrievalMetrics, type RetrievalMetrics, retrievalRanks, type Ties } from "../retrieval.js";
+import { readSimilarity, scoreRetrieval } from "../similarity.js";
+import type { Benchmark } from "./benchmark.js";
+
+/**
+ * Text-to-video retrieval on a dataset: every caption is a query among the clips of all captions.
+ * @param format of `videoclip data` @param truth the file in words @param subset only videos of it
+ */
+export function captionRetrieval(format: string, truth: string, subset?: string): Benchmark<RetrievalMetrics> {
+  const read = (file: string) => captionsOf(datasetFormat(format)!.read(file, { skips: new Skips(0), subset }));
+  const example = truth.split(":")[0].replace(/^lines.*/, "clips.jsonl");
+  return {
+    description: "Text-to-video retrieval: every caption among the clips of all captions",
+    truth: `the dataset: ${truth}`,
+    predictions: ".npy [captions, clips] in the order of the dataset; higher is closer",
+    example: `--truth ${example} --predictions scores.npy`,
+    ranks: true,
+    score: ({ predictions }, options) => scoreRetrieval(predictions, undefined, options),
+    predict: async (files, options) => {
+      const pairs = await read(files.truth);
+      const scores = await predictRetrieval(pairs, options);
+      writeDurably(files.predictions, npyBytes(scores, [pairs.length, pairs.length], "f32"));
+    },
+    illustrate: async (files, { ties }) => {
+      const pairs = await read(files.truth);
+      const { values, shape } = readSimilarity(files.predictions);
+      if (shape.join() !== `${pairs.length},${pairs.length}`) {
+        throw new InvalidArgumentError(
+          `--predictions: expected [${pairs.length}, ${pairs.length}], as ${files.truth} has captions, received [${shape.join(", ")}]`,
+          { argument: "predictions", expected: pairs.length, received: shape },
+        );
+      }
+      const matrix = { values, shape };
+      return { curves: [recallCurve(values, shape, ties)], matrix, examples: retrievalExamples(pairs, values) };
+    },
+  };
+}
+
+/** A text and the seconds of a video that it is about. */
+export interface RetrievalPair {
+  video: string;
+  start: number;
+  end: number;
+  text: string;
+}
+
+/** Every caption of a dataset's videos. */
+export async function captionsOf(records: AsyncIterable<VideoRecord>): Promise<RetrievalPair[]> {
+  const pairs: RetrievalPair[] = [];
+  for await (const { video, captions } of records) {
+    for (const { start, end, text } of captions) pairs.push({ video, start, end, text });
+  }
+  return pairs;
+}
+
+/**
+ * Text-to-video retrieval as MMPT evaluates it: dot products of every text with every clip, clips cut to what the model
+ * takes (the first 32 s).
+ * @returns f32 `[texts, clips]`; clip i belongs to text i
+ */
+export async function predictRetrieval(
+  pairs: readonly RetrievalPair[],
+  options: PredictOptions,
+): Promise<Float32Array> {
+  const { model, signal } = options;
+  const clips = await predictEach(
+    pairs,
+    ({ video }) => video,
+    options,
+    ({ start, end }, features) => clipFeatures(features, start, Math.min(end, start + model.config.maxVideoLength)),
+  );
+  const videos = await model.encodeVideo(clips, { longVideos: "truncate", signal });
+  const texts = await model.encodeText(
+    pairs.map(({ text }) => text),
+    { signal },
+  );
+  return (await model.similarity(texts, videos, { signal })).data;
+}
+
+/** R@k for k up to 100. */
+function recallCurve(values: ArrayLike<number>, shape: readonly [number, number], ties: Ties | undefined): Curve {
+  const at = Array.from({ length: Math.min(100, shape[1]) }, (_, i) => i + 1);
+  const metrics = retrievalMetrics(values, shape, { ties, at });
+  return { name: "Recall at k", axis: "k", points: at.map((k) => [k, metrics[`R@${k}`]]) };
+}
+
+/** Queries of a retrieval by their rank, with what was found first. @param similarity `[texts, clips]` */
+export function retrievalExamples(pairs: readonly RetrievalPair[], similarity: ArrayLike<number>): Example[] {
+  const n = pairs.length;
+  return retrievalRanks(similarity, [n, n]).map(({ above, equal }, row) => {
+    const score = (column: number) => similarity[row * n + column];
+    const order = pairs.map((_, column) => column).sort((a, b) => score(b) - score(a));
+    const { video, start, end, text } = pairs[row];
+    const found = order.slice(0, 3).map((column, i) => `${i + 1}. ${describe(pairs[column])}, score ${score(column).toFixed(3)}`); // prettier-ignore
+    const margin = score(row) - score(order[0] === row ? (order[1] ?? row) : order[0]);
+    return {
+      // by rank, within a rank by the distance to the best other
+      quality: -(above + equal / 2) + Math.atan(margin) / Math.PI,
+      title: text,
+      lines: [`its own clip (${describe(pairs[row])}) has rank ${above + 1}`, ...found],
+      video,
+      time: middle([start, Math.min(end, start + 32)]),
+      ...WITHOUT_STRIPS,
+    };
+  });
+}
+
+const describe = ({ video, start, end, text }: RetrievalPair): string =>
+  `${video}${end < Number.MAX_SAFE_INTEGER ? `, ${start} to ${end} s` : ""}: ${text}`;

@@ -1,0 +1,111 @@
+import { writeDurably } from "../../files.js";
+import { type DidemoQuery, readDidemo } from "../../data/didemo.js";
+import { asList, fileError, readJson } from "../../data/json_file.js";
+import { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments } from "../didemo.js";
+import { type Example, middle, span } from "../example.js";
+import { type Interval, iou } from "../intervals.js";
+import { mean } from "../percent.js";
+import { predictEach, type PredictOptions } from "../predict_options.js";
+import type { Benchmark } from "./benchmark.js";
+import { byKey, isLines, match, writeLines } from "./submission.js";
+
+const CHUNK_SECONDS = 5;
+
+/** Moments of DiDeMo (Hendricks et al. 2017). */
+export const DIDEMO: Benchmark<DidemoMetrics> = {
+  description: "Moments of DiDeMo: rank@1, rank@5, mIoU",
+  truth: "test_data.json",
+  predictions:
+    "a JSON list of ranked [[first, last] chunk] lists in the order of the truth, or lines {annotation_id, segments}",
+  example: "--truth test_data.json --predictions moments.json",
+  score: ({ truth, predictions }) => scoreDidemo(truth, predictions),
+  illustrate: async ({ truth, predictions }) => ({ examples: await didemoExamples(truth, predictions) }),
+  predict: async ({ truth, predictions }, options) => {
+    const queries = await readDidemo(truth);
+    const lists = await predictDidemo(queries, options);
+    if (!isLines(predictions)) writeDurably(predictions, `${JSON.stringify(lists)}\n`);
+    else writeLines(predictions, lists.map((segments, i) => ({ annotation_id: queries[i].id, segments }))); // prettier-ignore
+  },
+};
+
+/** Every query with its predicted moments, best first. @throws DatasetError for a submission of another format */
+async function readRankings(truth: string, file: string): Promise<{ query: DidemoQuery; predicted: Chunks[] }[]> {
+  const queries = await readDidemo(truth);
+  if (isLines(file)) {
+    const lines = await byKey(file, (fields) => `${fields.integer("annotation_id")}`);
+    return match(queries, ({ id }) => `${id}`, lines, file).map(({ item, fields }) => {
+      const rows = fields.rows("segments", 2);
+      if (rows.length === 0) throw fields.error("segments", "at least one moment");
+      return { query: item, predicted: rows.map(([first, last]): Chunks => [first, last]) };
+    });
+  }
+  const lists = asList(await readJson(file), file, "");
+  if (lists.length !== queries.length) {
+    throw fileError(file, "", `expected ${queries.length} lists of moments, received ${lists.length}`);
+  }
+  return queries.map((query, i) => {
+    const predicted = asList(lists[i], file, `[${i}]`).map((pair): Chunks => {
+      const [first, last] = asList(pair, file, `[${i}]`).map(Number);
+      if (Number.isInteger(first) && Number.isInteger(last)) return [first, last];
+      throw fileError(file, `[${i}]`, `expected [first, last] chunks, received ${JSON.stringify(pair)}`);
+    });
+    if (predicted.length === 0) throw fileError(file, `[${i}]`, "expected at least one moment");
+    return { query, predicted };
+  });
+}
+
+/**
+ * DiDeMo: test_data.json against its submission format, a JSON list with one list of ranked `[first, last]` chunks per
+ * entry of the truth, in its order; or lines `{"annotation_id", "segments"}`.
+ */
+export async function scoreDidemo(truth: string, predictions: string): Promise<DidemoMetrics> {
+  const rankings = await readRankings(truth, predictions);
+  return didemoMetrics(rankings.map(({ query, predicted }) => ({ times: query.times, predicted })));
+}
+
+/**
+ * Moments of DiDeMo as MMPT ranks them, zero-shot: the mean of the tokens of a segment's seconds, by the dot product with the
+ * text. Segments beyond the features come last.
+ * @returns a submission: for each query its ranked `[first, last]` chunks
+ */
+export function predictDidemo(queries: readonly DidemoQuery[], options: PredictOptions): Promise<Chunks[][]> {
+  const { model, signal } = options;
+  return predictEach(
+    queries,
+    ({ video }) => video,
+    options,
+    async ({ text, chunks }, features) => {
+      const found = await model.encodeVideo(features, { longVideos: "truncate", tokens: true, signal });
+      const query = await model.encodeText(text, { signal });
+      const { data: scores } = await model.similarity(found.tokens![0], query, { signal });
+      const score = ([first, last]: Chunks) =>
+        mean(scores.subarray(CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)), -Infinity);
+      const ranked = didemoSegments(chunks).map((segment) => ({ segment, score: score(segment) }));
+      ranked.sort((a, b) => b.score - a.score);
+      return ranked.map(({ segment }) => segment);
+    },
+  );
+}
+
+/** Queries of DiDeMo by the overlap of the first prediction with the annotators' moments. */
+export async function didemoExamples(truth: string, predictions: string): Promise<Example[]> {
+  const seconds = ([first, last]: Chunks): Interval => [CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)];
+  return (await readRankings(truth, predictions)).map(({ query: { video, text, times, chunks }, predicted }) => {
+    const best = seconds(predicted[0]);
+    const overlaps = times.map((time) => iou(best, seconds(time)));
+    return {
+      quality: mean(overlaps),
+      title: text,
+      lines: [
+        `first: ${best[0]} to ${best[1]} s, IoU with the annotators' ${overlaps.map((v) => v.toFixed(2)).join(", ")}`,
+      ],
+      video,
+      time: middle(best),
+      strips: [
+        ...times.map((time, a) => ({ name: `annotator ${a + 1}`, spans: [span(...seconds(time), "moment", 1)] })),
+        { name: "predicted", spans: [span(...best, "first", 2)] },
+      ],
+      length: CHUNK_SECONDS * chunks,
+    };
+  });
+}

@@ -1,0 +1,112 @@
+import { type Example, middle, span } from "../example.js";
+import { type Interval, iou } from "../intervals.js";
+import { mean } from "../percent.js";
+import { predictEach, type PredictOptions } from "../predict_options.js";
+import { evaluateQVHighlights, type QVHighlightsMetrics } from "../qvhighlights.js";
+import { CLIP_SECONDS, type MomentPrediction, readMomentPredictions, readMomentTruth } from "../qvhighlights_files.js";
+import { WindowEncoder } from "../window_encoder.js";
+import type { Benchmark } from "./benchmark.js";
+import { writeLines } from "./submission.js";
+
+/** Moments and highlights of QVHighlights (Lei et al. 2021). */
+export const QVHIGHLIGHTS: Benchmark<QVHighlightsMetrics> = {
+  description: "Moment retrieval and highlights of QVHighlights: R1, mAP, HIT@1 in percent",
+  truth: "highlight_val_release.jsonl (.gz too)",
+  predictions: "lines {qid, pred_relevant_windows: [[start, end, score]], pred_saliency_scores: [per 2 s]}",
+  example: "--truth highlight_val_release.jsonl --predictions submission.jsonl --json",
+  score: async ({ truth, predictions }) =>
+    evaluateQVHighlights(await readMomentTruth(truth), await readMomentPredictions(predictions)),
+  illustrate: async ({ truth, predictions }) => ({ examples: await momentExamples(truth, predictions) }),
+  predict: async ({ truth, predictions }, options) =>
+    writeLines(predictions, await predictQVHighlights(await readMomentTruth(truth), options)),
+};
+
+/** Lengths of windows that are proposed, in seconds; multiples of QVHighlights' clips, over its three buckets of lengths. */
+const LENGTHS = [4, 6, 8, 10, 14, 20, 26, 30, 40, 60, 80, 110, 150];
+const PROPOSALS = 10;
+const MOST_OVERLAP = 0.7;
+
+/**
+ * Moments and highlights of QVHighlights, zero-shot. A clip's saliency is the mean dot product of its seconds' tokens with the
+ * query. A window's score is by how much the saliency of its clips exceeds the video's mean, summed and divided by the square root
+ * of its length (as long ones vary less); of overlapping ones (IoU above 0.7) the best is kept. This rule is ours: VideoCLIP was
+ * not evaluated here.
+ */
+export async function predictQVHighlights(
+  queries: readonly { qid: number; vid: string; query: string; duration: number }[],
+  options: PredictOptions,
+): Promise<(MomentPrediction & { query: string; vid: string })[]> {
+  const { model, signal } = options;
+  const encoder = new WindowEncoder(model);
+  try {
+    return await predictEach(
+      queries,
+      ({ vid }) => vid,
+      options,
+      async ({ qid, vid, query, duration }, features) => {
+        const tokens = await encoder.seconds(features, undefined, signal);
+        const sentence = await model.encodeText(query, { signal });
+        const { data: scores } = await model.similarity(tokens, sentence, { signal });
+        const saliency = clipScores(scores, Math.floor(duration / CLIP_SECONDS));
+        return { qid, query, vid, pred_relevant_windows: proposeWindows(saliency), pred_saliency_scores: saliency };
+      },
+    );
+  } finally {
+    encoder.dispose();
+  }
+}
+
+/** Scores of 2-s clips from those of seconds; clips beyond the features have the lowest. */
+function clipScores(seconds: Float32Array, clips: number): number[] {
+  const lowest = seconds.reduce((p, q) => Math.min(p, q), Infinity);
+  return Array.from({ length: clips }, (_, c) =>
+    mean(seconds.subarray(CLIP_SECONDS * c, CLIP_SECONDS * (c + 1)), lowest),
+  );
+}
+
+/** The best windows `[start, end, score]` in seconds. @internal */
+export function proposeWindows(saliency: readonly number[]): number[][] {
+  const average = mean(saliency);
+  const sums = [0];
+  for (const score of saliency) sums.push(sums[sums.length - 1] + score - average);
+  const all: number[][] = [];
+  const lengths = new Set(LENGTHS.map((seconds) => Math.min(seconds / CLIP_SECONDS, saliency.length)));
+  for (const length of lengths) {
+    for (let first = 0; first + length <= saliency.length; first++) {
+      const score = (sums[first + length] - sums[first]) / Math.sqrt(length);
+      all.push([CLIP_SECONDS * first, CLIP_SECONDS * (first + length), score]);
+    }
+  }
+  all.sort((a, b) => b[2] - a[2]);
+  const kept: number[][] = [];
+  for (const window of all) {
+    if (kept.length === PROPOSALS) break;
+    if (kept.every((other) => iou([other[0], other[1]], [window[0], window[1]]) <= MOST_OVERLAP)) kept.push(window);
+  }
+  return kept;
+}
+
+/** Queries of QVHighlights by the overlap of the first window with the nearest true one. */
+export async function momentExamples(truth: string, predictions: string): Promise<Example[]> {
+  const lines = new Map((await readMomentPredictions(predictions)).map((line) => [line.qid, line]));
+  return (await readMomentTruth(truth)).flatMap(({ qid, vid, query, duration, relevant_windows: windows }) => {
+    const [first] = lines.get(qid)?.pred_relevant_windows ?? [];
+    if (!first) return [];
+    const best: Interval = [first[0], first[1]];
+    const overlap = Math.max(...windows.map((window) => iou(best, window)));
+    return [
+      {
+        quality: overlap,
+        title: query,
+        lines: [`first window ${best[0]} to ${best[1]} s, IoU ${overlap.toFixed(2)}`],
+        video: vid,
+        time: middle(best),
+        strips: [
+          { name: "true", spans: windows.map(([start, end]) => span(start, end, "window", 1)) },
+          { name: "predicted", spans: [span(...best, "first", 2)] },
+        ],
+        length: duration,
+      },
+    ];
+  });
+}

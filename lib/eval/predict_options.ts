@@ -1,0 +1,54 @@
+import type { FeatureSource } from "../data/feature_source.js";
+import { DatasetError } from "../errors.js";
+import type { VideoClip } from "../models/videoclip.js";
+import { readFeatures, type VideoFeatures } from "../models/videoclip_input.js";
+
+/** What every prediction with a model takes. */
+export interface PredictOptions {
+  model: VideoClip;
+  features: FeatureSource;
+  signal?: AbortSignal | undefined;
+  /** Videos (or pairs) that are done, of how many. */
+  onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
+}
+
+/**
+ * Makes a prediction for each item in turn, from the features of its video, which are read once for items that follow each other.
+ * @throws DatasetError unless all videos have features: a benchmark without some of its videos is another benchmark
+ */
+export async function predictEach<T, R>(
+  items: readonly T[],
+  videoOf: (item: T) => string,
+  options: PredictOptions,
+  predict: (item: T, video: VideoFeatures) => Promise<R> | R,
+): Promise<R[]> {
+  const { features, signal, onProgress } = options;
+  checkFeatures(items.map(videoOf), features);
+  const results: R[] = [];
+  let last: { name: string; video: VideoFeatures } | undefined;
+  for (const item of items) {
+    signal?.throwIfAborted();
+    const name = videoOf(item);
+    if (last?.name !== name) last = { name, video: await featuresOf(name, options) };
+    results.push(await predict(item, last.video));
+    onProgress?.({ done: results.length, total: items.length });
+  }
+  return results;
+}
+
+function checkFeatures(videos: readonly string[], features: FeatureSource): void {
+  const all = new Set(videos);
+  const missing = [...all].filter((video) => !features.has(video));
+  if (missing.length === 0) return;
+  throw new DatasetError(
+    "ERR_MISSING_FEATURES",
+    `${features.folder}: ${missing.length} of ${all.size} videos have no features: ${missing.slice(0, 3).join(", ")}${missing.length > 3 ? " ..." : ""}`,
+    { file: features.folder, expected: all.size, received: all.size - missing.length },
+  );
+}
+
+/** Features of a video as the model takes them. @throws InvalidArgumentError for another width */
+async function featuresOf(video: string, { model, features }: PredictOptions): Promise<VideoFeatures> {
+  const { data, rows, width } = await features.read(video);
+  return readFeatures({ data, shape: [rows, width] }, 0, model.config);
+}

@@ -1,0 +1,133 @@
+import type { FeatureSource } from "../data/feature_source.js";
+import { InvalidArgumentError } from "../errors.js";
+import { openFeatures } from "../features/open_features.js";
+import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
+import { suggestion } from "../suggest.js";
+import type { Benchmark, BenchmarkFiles, RankingOptions, SelectionOptions } from "./benchmarks/benchmark.js";
+import { captionRetrieval } from "./benchmarks/captions.js";
+import { COIN } from "./benchmarks/coin.js";
+import { CROSSTASK } from "./benchmarks/crosstask.js";
+import { DIDEMO } from "./benchmarks/didemo.js";
+import { MSRVTT_QA } from "./benchmarks/msrvtt_qa.js";
+import { QVHIGHLIGHTS } from "./benchmarks/qvhighlights.js";
+import { reportPage } from "./report.js";
+
+/** The benchmarks by name. @internal */
+export const BENCHMARKS = {
+  msrvtt: captionRetrieval("msrvtt", "MSRVTT_JSFUSION_test.csv: the 1k test"),
+  youcook2: captionRetrieval(
+    "youcook2",
+    "youcookii_annotations_trainval.json: the clips of the validation videos",
+    "validation",
+  ),
+  jsonl: captionRetrieval("jsonl", "lines {video or features, start, end, text}"),
+  qvhighlights: QVHIGHLIGHTS,
+  "msrvtt-qa": MSRVTT_QA,
+  coin: COIN,
+  crosstask: CROSSTASK,
+  didemo: DIDEMO,
+};
+
+export type BenchmarkName = keyof typeof BENCHMARKS;
+
+/** The figures of a benchmark. */
+export type BenchmarkMetrics<N extends BenchmarkName> = Awaited<ReturnType<(typeof BENCHMARKS)[N]["score"]>>;
+
+export interface BenchmarkInfo {
+  name: BenchmarkName;
+  /** What it measures, and its figures. */
+  description: string;
+  /** The file of the ground truth. */
+  truth: string;
+  /** The format of a submission. */
+  predictions: string;
+}
+
+/** The benchmarks that there are, with their files. */
+export const listBenchmarks = (): BenchmarkInfo[] =>
+  Object.entries(BENCHMARKS).map(([name, { description, truth, predictions }]) => {
+    return { name: name as BenchmarkName, description, truth, predictions };
+  });
+
+export interface EvaluateBenchmarkOptions extends BenchmarkFiles, RankingOptions {}
+
+/**
+ * Scores a submission, of this package or of another, as `videoclip eval` does.
+ * @throws DatasetError naming file and line for files that do not fit; InvalidArgumentError for a name or option that there is not
+ */
+export async function evaluateBenchmark<N extends BenchmarkName>(
+  name: N,
+  options: EvaluateBenchmarkOptions,
+): Promise<BenchmarkMetrics<N>> {
+  const benchmark = benchmarkOf(name, options);
+  return (await benchmark.score(options, rankingOf(options))) as BenchmarkMetrics<N>;
+}
+
+export interface PredictBenchmarkOptions extends BenchmarkFiles, SelectionOptions, BorrowedModelOptions {
+  /** Features of the videos, or the folder of them, one .npy each, a row per second. See `openFeatures` for others. */
+  features: FeatureSource | string;
+  /** Videos (or pairs) that are predicted, of how many. */
+  onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
+}
+
+/**
+ * Makes a model's predictions and writes them as a submission, in the benchmark's own format. COIN is predicted by the classifier
+ * of a fine-tuned model where `model` is a path that has one, or `classifier` names it.
+ * @throws DatasetError for a video without features; InvalidArgumentError; WeightsError; the signal's reason
+ */
+export async function predictBenchmark(name: BenchmarkName, options: PredictBenchmarkOptions): Promise<void> {
+  const benchmark = benchmarkOf(name, options);
+  const { features: from, signal, onProgress, videos, without } = options;
+  const { classifier = typeof options.model === "string" ? options.model : undefined } = options;
+  const features = typeof from === "string" ? await openFeatures(from) : from;
+  const { model, release } = await borrowModel(options);
+  try {
+    await benchmark.predict(options, { model, features, signal, onProgress, classifier, videos, without });
+  } finally {
+    release();
+  }
+}
+
+export interface BenchmarkPageOptions extends EvaluateBenchmarkOptions {
+  /** Its figures, where they are known already. Default: they are computed. */
+  metrics?: object | undefined;
+  /** Folder of the videos, for pictures of the examples. */
+  pictures?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * A submission as one self-contained page of HTML: its figures, curves, the similarity matrix of a retrieval, best and worst
+ * examples.
+ * @throws as {@link evaluateBenchmark}
+ */
+export async function benchmarkPage(name: BenchmarkName, options: BenchmarkPageOptions): Promise<string> {
+  const benchmark = benchmarkOf(name, options);
+  const ranking = rankingOf(options);
+  const { metrics = await benchmark.score(options, ranking), pictures, signal } = options;
+  const title = benchmark.description.split(":")[0];
+  return reportPage({
+    title: benchmark.ranks ? `Text-to-video retrieval, ${name}` : title,
+    metrics,
+    ...(await benchmark.illustrate(options, ranking)),
+    pictures,
+    signal,
+  });
+}
+
+const rankingOf = ({ ties, bootstrap }: RankingOptions): RankingOptions => ({ ties, bootstrap });
+
+/** A benchmark whose options are given. @throws InvalidArgumentError for one that it does not take */
+function benchmarkOf(name: string, options: Partial<SelectionOptions & RankingOptions>): Benchmark {
+  const names = Object.keys(BENCHMARKS);
+  if (!names.includes(name)) {
+    throw new InvalidArgumentError(`benchmark: there is no ${name}${suggestion(name, names)}`, { argument: "benchmark", expected: names, received: name }); // prettier-ignore
+  }
+  const benchmark: Benchmark = BENCHMARKS[name as BenchmarkName];
+  const taken: string[] = [...(benchmark.takes ?? []), ...(benchmark.ranks ? ["ties", "bootstrap"] : [])];
+  const stray = (["classifier", "videos", "without", "ties", "bootstrap"] as const).find(
+    (option) => options[option] !== undefined && !taken.includes(option),
+  );
+  if (stray === undefined) return benchmark;
+  throw new InvalidArgumentError(`${stray}: ${name} has no such option`, { argument: stray, received: options[stray] });
+}

@@ -1,0 +1,98 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { InvalidArgumentError } from "../errors.js";
+import { writeDurablyAsync } from "../files.js";
+import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
+import type { VideoClip } from "../models/videoclip.js";
+import { npyData, npyHeader } from "../weights/npy.js";
+import { embedFolder, type WindowOptions } from "./embed_folder.js";
+import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
+
+export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOptions {
+  /** Folder for the embeddings; files that are there are replaced. */
+  out: string;
+  texts?: readonly string[] | undefined;
+  /** Folders of features: those of `extractToFolder`, or folders of .npy files `[clips, dim]`. */
+  features?: readonly string[] | undefined;
+  /** Seconds between features, for folders without a manifest. */
+  seconds?: number | undefined;
+  /** Type of the saved embeddings. Default `f32`. */
+  saveDtype?: "f16" | "f32" | undefined;
+}
+
+/**
+ * Embeds texts and windows of features as arrays for other programs, as `videoclip embed` does: `text.npy` and `video.npy`
+ * `[rows, dim]`, with a line about each row in `text.jsonl` and `video.jsonl`.
+ * @returns how many there are of each
+ * @throws InvalidArgumentError without texts and features, for features that do not fit the model; DatasetError; WeightsError
+ */
+export async function embedToFolder(options: EmbedToFolderOptions): Promise<{ texts: number; rows: number }> {
+  const { texts = [], features: folders = [] } = options;
+  if (texts.length === 0 && folders.length === 0) {
+    throw new InvalidArgumentError("features: expected feature folders, --text or --texts, received nothing", {
+      argument: "features",
+    });
+  }
+  const features = folders.length > 0 ? readFeatureFolders(folders) : undefined;
+  const { model, release } = await borrowModel(options);
+  try {
+    mkdirSync(options.out, { recursive: true });
+    if (texts.length > 0) await embedTexts(model, texts, options);
+    return { texts: texts.length, rows: features ? await embedFeatures(model, features, options) : 0 };
+  } finally {
+    release();
+  }
+}
+
+async function embedTexts(model: VideoClip, texts: readonly string[], options: EmbedToFolderOptions): Promise<void> {
+  const { data: rows, truncated } = await model.encodeText(texts, { signal: options.signal });
+  const cut = new Set(truncated);
+  const target = new EmbeddingFile("text", model, options);
+  target.add(rows, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
+  await target.finish();
+}
+
+/** @returns how many rows there are */
+async function embedFeatures(
+  model: VideoClip,
+  features: ExtractedFeatures,
+  options: EmbedToFolderOptions,
+): Promise<number> {
+  const { window, hop, seconds, signal } = options;
+  const target = new EmbeddingFile("video", model, options);
+  for await (const { video, rows, spans } of embedFolder(features, { window, hop, seconds, model, signal })) {
+    target.add(rows, spans.map(([start, end]) => ({ video, start, end }))); // prettier-ignore
+  }
+  await target.finish();
+  return target.rows;
+}
+
+/** `NAME.npy` with a line of `NAME.jsonl` per row, under their names when both are whole. */
+class EmbeddingFile {
+  readonly #path: string;
+  readonly #dim: number;
+  readonly #dtype: "f16" | "f32";
+  #rows = 0;
+  #parts: Uint8Array[] = [];
+  #lines: string[] = [];
+
+  constructor(name: string, model: VideoClip, { out, saveDtype = "f32" }: EmbedToFolderOptions) {
+    this.#path = join(out, name);
+    this.#dim = model.config.hiddenSize;
+    this.#dtype = saveDtype;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  add(rows: Float32Array, about: object[]): void {
+    this.#parts.push(npyData(rows.slice(), this.#dtype));
+    for (const each of about) this.#lines.push(`${JSON.stringify({ row: this.#rows++, ...each })}\n`);
+  }
+
+  async finish(): Promise<void> {
+    await writeDurablyAsync(`${this.#path}.npy`, [npyHeader([this.#rows, this.#dim], this.#dtype), ...this.#parts]);
+    await writeDurablyAsync(`${this.#path}.jsonl`, this.#lines);
+  }
+}

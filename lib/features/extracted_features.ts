@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { readNpy } from "../weights/read_npy.js";
+import { ByteFile } from "../weights/tensor.js";
+import { type ManifestEntry, readLines } from "./store.js";
+import { isArrayOf } from "../typed_arrays.js";
+
+/** A video's features as an extraction saved them. */
+export interface VideoFeatureFile {
+  /** Path of the video, or of the feature file where nobody knows the video. */
+  video: string;
+  /** The `.npy` file, `[clips, dim]`. */
+  file: string;
+  /** `[start, end]` of each clip in seconds; absent where no manifest tells. */
+  timestamps?: readonly (readonly [number, number])[];
+}
+
+export interface ExtractedFeatures {
+  files: VideoFeatureFile[];
+  /** What the features were made with; empty without a manifest. */
+  settings: Record<string, unknown>;
+}
+
+/** Settings that features of one space agree in; the others say how they are stored. */
+const SPACE = ["model", "output", "dim", "weights", "l2", "preset"] as const;
+
+/**
+ * The features in folders that `videoclip extract` wrote (all shards), or in plain folders of `.npy` files.
+ * @throws DatasetError for folders without features, or made with different settings
+ */
+export function readFeatureFolders(folders: readonly string[]): ExtractedFeatures {
+  const all: ExtractedFeatures = { files: [], settings: {} };
+  for (const [i, folder] of folders.entries()) {
+    const one = readFolder(folder);
+    if (one.files.length === 0) {
+      throw new DatasetError("ERR_FEATURES", `${folder}: there are no features (.npy files)`, { file: folder });
+    }
+    if (i === 0) all.settings = one.settings;
+    else checkSettings(folder, all.settings, one.settings);
+    all.files.push(...one.files);
+  }
+  const seen = new Set<string>();
+  for (const { video } of all.files) {
+    if (seen.has(video))
+      throw new DatasetError("ERR_FEATURES", `${video}: its features are there twice`, { file: video });
+    seen.add(video);
+  }
+  return all;
+}
+
+function readFolder(folder: string): ExtractedFeatures {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new InvalidArgumentError(`features: ${folder} is not a folder`, { argument: "features", received: folder });
+  }
+  const names = readdirSync(folder).sort();
+  const manifests = names.filter((name) => /^manifest(\.\d+-of-\d+)?\.jsonl$/.test(name));
+  if (manifests.length === 0) {
+    const files = names
+      .filter((name) => /\.npy$/i.test(name) && !name.startsWith("."))
+      .map((name) => resolve(folder, name));
+    return { files: files.map((file) => ({ video: file, file })), settings: {} };
+  }
+  const entries = manifests
+    .flatMap((name) => readLines<ManifestEntry>(join(folder, name)))
+    .filter(({ file }) => existsSync(join(folder, file)));
+  const settings = entries[0]?.settings ?? {};
+  for (const entry of entries) checkSettings(folder, settings, entry.settings);
+  const files = entries.map(({ path, file, timestamps }) => ({ video: path, file: resolve(folder, file), timestamps }));
+  return { files, settings };
+}
+
+function checkSettings(folder: string, first: Record<string, unknown>, other: Record<string, unknown>): void {
+  for (const key of SPACE) {
+    const [expected, received] = [first[key], other[key]].map((value) => JSON.stringify(value));
+    if (expected === received) continue;
+    throw new DatasetError(
+      "ERR_FEATURES",
+      `${folder}: features of different kinds: ${key} ${expected} and ${received}`,
+      {
+        file: folder,
+        expected,
+        received,
+      },
+    );
+  }
+}
+
+/** The parts of settings that say which space features lie in. */
+export function spaceOf(settings: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(SPACE.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])));
+}
+
+/** Reads a feature file: f32 `[clips, dim]`. @throws WeightsError for anything else */
+export function readFeatureFile({ file, timestamps }: VideoFeatureFile): {
+  data: Float32Array;
+  shape: [number, number];
+} {
+  const bytes = new ByteFile(file);
+  try {
+    const { shape, data } = readNpy(bytes);
+    if (!isArrayOf("Float64Array", data) || shape.length !== 2 || shape[0] < 1) {
+      throw bytes.fail(`expected features [clips, dim], found [${shape.join(", ")}]`);
+    }
+    if (timestamps && timestamps.length !== shape[0]) {
+      throw bytes.fail(`${shape[0]} features, but the manifest has ${timestamps.length} timestamps`);
+    }
+    return { data: Float32Array.from(data), shape: shape as [number, number] };
+  } finally {
+    bytes.close();
+  }
+}

@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { FeatureFolder } from "../data/feature_folder.js";
+import { type FeatureSource, ProjectedFeatures } from "../data/feature_source.js";
+import { InvalidArgumentError } from "../errors.js";
+import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
+import { videoModelOfFolder } from "../models/video_model_of.js";
+import { DecodedFeatures } from "./decoded_features.js";
+
+/** What is behind a folder: features as they are by default. */
+export interface OpenFeaturesOptions {
+  /** The folder holds videos, decoded when they are read: `videoclip`, `videoclip-light`, or the folder of a VideoCLIP model. */
+  videoModel?: string | undefined;
+  /** With `videoModel`: weights of its video encoder, where its folder has none. */
+  videoWeights?: string | undefined;
+  /** With `videoModel`: seed of generated weights, for trying things out. */
+  randomWeights?: number | undefined;
+  /** `s3d_howto100m.pth`: the public features of HowTo100M, 1024 wide, go through its last layer. Not beside `videoModel`. */
+  s3dFc?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens a folder of features, or of videos whose features are made when they are read, for packing, training and evaluation.
+ * @returns the source; `dispose`, where it has one, frees the video encoder
+ * @throws InvalidArgumentError for options that exclude each other; DatasetError for a folder without files; WeightsError
+ */
+export async function openFeatures(
+  folder: string,
+  { videoModel, videoWeights, randomWeights, s3dFc, signal }: OpenFeaturesOptions = {},
+): Promise<FeatureSource & { dispose?(): void }> {
+  if (videoModel === undefined) {
+    if (videoWeights !== undefined || randomWeights !== undefined) {
+      throw new InvalidArgumentError("--video-weights: expected --video-model beside it", {
+        argument: "video-weights",
+      });
+    }
+    const source = new FeatureFolder(folder);
+    return s3dFc === undefined ? source : ProjectedFeatures.open(source, s3dFc);
+  }
+  if (s3dFc !== undefined) {
+    throw new InvalidArgumentError("--s3d-fc: expected features, not videos, of which --video-model speaks", {
+      argument: "s3d-fc",
+    });
+  }
+  const { weights, ...model } = encoderOf(videoModel);
+  return new DecodedFeatures(folder, model, { weights: videoWeights ?? weights, randomWeights, signal });
+}
+
+function encoderOf(name: string): ReturnType<typeof videoModelOfFolder> {
+  if (Object.hasOwn(VIDEOCLIP_PRESETS, name)) return VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel!;
+  if (existsSync(name)) return videoModelOfFolder(name);
+  throw new InvalidArgumentError(
+    `--video-model: expected ${Object.keys(VIDEOCLIP_PRESETS).join(", ")} or a model's folder, received ${name}`,
+    { argument: "video-model", received: name },
+  );
+}

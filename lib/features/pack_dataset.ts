@@ -1,0 +1,68 @@
+import type { FeatureSource } from "../data/feature_source.js";
+import { packDataset, type PackManifest, type PackProgress } from "../data/pack.js";
+import { readDataset, type ReadDatasetOptions } from "../data/read_dataset.js";
+import { Skips } from "../data/skips.js";
+import type { VideoClipTokenizer } from "../models/videoclip_types.js";
+import { pieceIds } from "../text/piece_ids.js";
+import { loadTokenizer } from "../text/wordpiece.js";
+import { openFeatures, type OpenFeaturesOptions } from "./open_features.js";
+
+export interface PackDatasetFileOptions extends Omit<ReadDatasetOptions, "skips">, OpenFeaturesOptions {
+  /** Features of the videos: a source, or a folder that is opened with the other options and closed again. */
+  features: FeatureSource | string;
+  /** What splits captions into word pieces: a tokenizer, or the path of a vocab.txt, a tokenizer.json or a folder with one. */
+  tokenizer: VideoClipTokenizer | string;
+  /** Most word pieces kept of a caption. Default: all. */
+  captionTokens?: number | undefined;
+  /** Size of a shard in bytes. Default 128 MiB. */
+  shardBytes?: number | undefined;
+  /** Counts what is left out. Default: up to 1,000 items. */
+  skips?: Skips | undefined;
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+}
+
+/**
+ * Packs a published dataset and the features of its videos into shards that training reads by position, as `videoclip data pack`
+ * does. A run that was stopped goes on in the same folder.
+ * @param format of `videoclip data`: `jsonl` for lines of one's own @param file the dataset's file, as published
+ * @param out folder of the pack
+ * @throws InvalidArgumentError when the folder holds a pack of another source; DatasetError; the signal's reason
+ */
+export async function packDatasetFile(
+  format: string,
+  file: string,
+  out: string,
+  options: PackDatasetFileOptions,
+): Promise<PackManifest> {
+  const { features: from, tokenizer: given, captionTokens, shardBytes, onProgress, signal, ...rest } = options;
+  const { subset, deduplicate, only = [], except = [], skips = new Skips(), ...opening } = rest;
+  const tokenizer = typeof given === "string" ? loadTokenizer(given) : given;
+  const records = readDataset(format, file, { subset, deduplicate, only, except, skips, signal });
+  const features = typeof from === "string" ? await openFeatures(from, { ...opening, signal }) : from;
+  try {
+    return await packDataset(records, out, {
+      features,
+      tokenise: (texts) => texts.map((text) => pieceIds(tokenizer, text)),
+      source: {
+        dataset: format,
+        file,
+        subset,
+        deduplicate: deduplicate ?? true,
+        only,
+        except,
+        captionTokens,
+        features: typeof from === "string" ? from : from.folder,
+        s3dFc: opening.s3dFc,
+        videoModel: opening.videoModel,
+        tokenizer: typeof given === "string" ? given : undefined,
+      },
+      skips,
+      captionTokens,
+      shardBytes,
+      signal,
+      onProgress,
+    });
+  } finally {
+    if (typeof from === "string") (features as { dispose?(): void }).dispose?.();
+  }
+}

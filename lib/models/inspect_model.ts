@@ -1,0 +1,27 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { weightFile } from "../weights/folder.js";
+import { inspectWeights, type WeightsReport } from "../weights/inspect.js";
+import { readTextFields } from "./text_config.js";
+import { textModelOf, videoClipConfig } from "./videoclip_config.js";
+
+/**
+ * What is in a weight file, or in the folder of a model (config.json and its weights), as `videoclip inspect` shows it.
+ * @throws WeightsError for a file that cannot be read; InvalidArgumentError for a config.json that is none
+ */
+export async function inspectModel(path: string): Promise<WeightsReport> {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return inspectWeights(path);
+  const model = describeFolder(path);
+  return { ...(await inspectWeights(weightFile(path))), model };
+}
+
+/** What a model's folder says of itself. */
+function describeFolder(folder: string): string {
+  const fields = readTextFields(join(folder, "config.json"));
+  if (fields.model !== "videoclip") return String(fields.model_type ?? "unknown");
+  const { model: _, ...config } = fields;
+  const { featureSize, videoModel, frozenText, ...c } = videoClipConfig(config);
+  const text = textModelOf(c)?.family ?? "bert";
+  const video = videoModel ? `${videoModel.model} ${videoModel.output}` : `features of ${featureSize}`;
+  return `videoclip: ${video} and ${frozenText ? `frozen ${text}` : text}`;
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { writeDurably } from "../files.js";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { DatasetError, VideoClipError } from "../errors.js";
+import { readMetrics } from "./metrics.js";
+import { plotSvg } from "./plot.js";
+
+const require = createRequire(import.meta.url);
+
+export interface PlotRunOptions {
+  /** Where to write, without the ending. Default: `curves` in the run's folder. */
+  out?: string | undefined;
+  /** Called with each file that is written. */
+  onFile?: ((path: string) => void) | undefined;
+}
+
+/**
+ * Draws the curves of a run: `curves.svg`, then `curves.png`, for which `@resvg/resvg-wasm` and `dejavu-fonts-ttf` are needed.
+ * @param run folder of the run, with metrics.jsonl
+ * @returns the files that were written
+ * @throws DatasetError for a run without steps; VideoClipError `ERR_RENDERER_MISSING` after the SVG is written
+ */
+export async function plotRun(run: string, options: PlotRunOptions = {}): Promise<string[]> {
+  const { out = join(run, "curves"), onFile } = options;
+  const metrics = join(run, "metrics.jsonl");
+  const lines = readMetrics(metrics);
+  if (lines.length === 0) {
+    throw new DatasetError("ERR_DATASET", `${metrics}: there are no steps to draw`, { file: metrics });
+  }
+  const files: string[] = [];
+  const write = (path: string, content: string | Uint8Array) => {
+    writeDurably(path, content);
+    files.push(path);
+    onFile?.(path);
+  };
+  const svg = plotSvg(lines);
+  write(`${out}.svg`, svg);
+  write(`${out}.png`, await toPng(svg));
+  return files;
+}
+
+/** SVG to PNG at twice its size, with a font that is the same on every machine. */
+async function toPng(svg: string): Promise<Uint8Array> {
+  const { initWasm, Resvg } = await import("@resvg/resvg-wasm").catch((cause: unknown) => {
+    throw new VideoClipError(
+      "ERR_RENDERER_MISSING",
+      "a PNG needs a renderer of SVG and a font: npm install @resvg/resvg-wasm dejavu-fonts-ttf",
+      { cause },
+    );
+  });
+  await (initialised ??= initWasm(readFileSync(require.resolve("@resvg/resvg-wasm/index_bg.wasm"))));
+  const font = readFileSync(require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"));
+  const image = new Resvg(svg, {
+    fitTo: { mode: "zoom", value: 2 },
+    font: { fontBuffers: [font], loadSystemFonts: false, defaultFontFamily: "DejaVu Sans" },
+  });
+  return image.render().asPng();
+}
+
+/** The renderer may be initialised once in a process. */
+let initialised: Promise<void> | undefined;

@@ -1,0 +1,136 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { FeatureFolder } from "../../data/feature_folder.js";
+import { PACK_FILE } from "../../data/pack.js";
+import { PackedDataset } from "../../data/packed_dataset.js";
+import { makePairBatch } from "../../data/pair_batch.js";
+import { InvalidArgumentError } from "../../errors.js";
+import type { VideoClip } from "../../models/videoclip.js";
+import { pieceIds } from "../../text/piece_ids.js";
+import { shuffledBatches } from "../batches.js";
+import { CaptionPairs } from "../caption_pairs.js";
+import { PackedPairs } from "../packed_pairs.js";
+import type { TrainingData } from "../task.js";
+import { contrastiveBatch, type VideoTextPair } from "../tasks/contrastive.js";
+import { pairsOf } from "../video_vectors.js";
+import { type PairLine, readPairs } from "./pairs.js";
+import type { RunContext } from "./prepared_run.js";
+import { wrongArgument } from "../../wrong_argument.js";
+import type { ContrastiveConfig } from "./schema.js";
+
+export interface ContrastiveData {
+  data: TrainingData;
+  /** Examples of an epoch. */
+  examples: number;
+  close(): void;
+}
+
+/**
+ * The training data of a contrastive run: lines of pairs, captions of a pack, or clip pairs of a pack.
+ * @throws InvalidArgumentError unless the configuration says one of them
+ */
+export async function openContrastiveData(
+  config: ContrastiveConfig,
+  model: VideoClip,
+  { path, onProgress }: RunContext,
+): Promise<ContrastiveData> {
+  const { data, batch, seed = 0, out } = config;
+  const { train, captions, pack, pairsPerVideo = 16, sampling, retrieval, workers } = data;
+  checkSource(data);
+  if (captions !== undefined) {
+    const pairs = new CaptionPairs(path(captions), model.config, { size: batch, seed });
+    return { data: pairs, examples: pairs.examples, close: () => pairs.close() };
+  }
+  if (pack !== undefined) {
+    if (batch % pairsPerVideo !== 0) {
+      throw wrongArgument("batch", `a multiple of data.pairsPerVideo, ${pairsPerVideo}`, batch);
+    }
+    const pairs = new PackedPairs({
+      ...{ model, pack: path(pack), videosPerBatch: batch / pairsPerVideo, pairsPerVideo, sampling, retrieval },
+      ...{ seed, workers, onProgress, folder: path(out) },
+    });
+    return { data: pairs, examples: pairs.batchesPerEpoch * batch, close: () => void pairs.close() };
+  }
+  const pair = pairOf(model);
+  const lines = await readLines(path(train!), data, model, path);
+  if (lines.length < batch) throw wrongArgument("batch", `at most the ${lines.length} pairs of data.train`, batch);
+  const order = shuffledBatches(lines.length, batch, seed);
+  return {
+    data: { batch: (index) => contrastiveBatch(order(index).map((i) => pair(lines[i])), model.config) }, // prettier-ignore
+    examples: lines.length,
+    close: () => undefined,
+  };
+}
+
+/** @throws InvalidArgumentError unless there is one source of examples, with keys that belong to it */
+function checkSource(data: ContrastiveConfig["data"]): void {
+  const given = (["train", "captions", "pack"] as const).filter((key) => data[key] !== undefined);
+  if (given.length !== 1) {
+    throw wrongArgument("data", "one of train, captions and pack", given.join(" and ") || "none");
+  }
+  const stray = (["pairsPerVideo", "sampling", "retrieval", "workers"] as const).find((key) => data[key] !== undefined);
+  if (data.pack === undefined && stray) {
+    throw wrongArgument(`data.${stray}`, "it beside data.pack alone", `it beside data.${given[0]}`);
+  }
+  if (data.features !== undefined && data.train === undefined && data.validation === undefined) {
+    throw wrongArgument("data.features", "it beside lines that name videos", `it beside data.${given[0]}`);
+  }
+}
+
+/**
+ * Held-out pairs: those of a file of lines; of a pack all captions, or one pair of clips of every video (the same ones in every
+ * evaluation), as the training data are.
+ */
+export async function readHeldOut(
+  { data, seed = 0 }: ContrastiveConfig,
+  model: VideoClip,
+  { path }: RunContext,
+): Promise<VideoTextPair[]> {
+  if (data.validation === undefined) return [];
+  const held = path(data.validation);
+  if (!existsSync(join(held, PACK_FILE))) return (await readLines(held, data, model, path)).map(pairOf(model));
+  if (data.captions !== undefined) {
+    const pairs = new CaptionPairs(held, model.config, { size: 1 });
+    const all = pairs.all();
+    pairs.close();
+    return all;
+  }
+  const { featureSize, maxTextLength, maxVideoLength } = model.config;
+  const dataset = new PackedDataset(held);
+  const batch = makePairBatch(
+    dataset,
+    Int32Array.from({ length: dataset.size }, (_, i) => i),
+    0,
+    {
+      textTokens: [Math.min(8, maxTextLength), maxTextLength],
+      videoSeconds: [Math.min(3, maxVideoLength), maxVideoLength],
+      ...data.sampling,
+      pairsPerVideo: 1,
+      seed,
+    },
+  );
+  dataset.close();
+  return pairsOf(batch, featureSize);
+}
+
+/** Lines of pairs for a model, which has a tokenizer where they are sentences. */
+async function readLines(
+  file: string,
+  { features }: ContrastiveConfig["data"],
+  { config, tokenizer }: VideoClip,
+  path: RunContext["path"],
+): Promise<PairLine[]> {
+  const lines = await readPairs(file, config, features === undefined ? undefined : new FeatureFolder(path(features)));
+  if (tokenizer || lines.every(({ text }) => typeof text !== "string")) return lines;
+  throw new InvalidArgumentError("model.tokenizer: texts are strings, so a tokenizer is needed", {
+    argument: "model.tokenizer",
+  });
+}
+
+/** Reads the features of a line, and splits its text into word pieces. */
+const pairOf =
+  ({ tokenizer }: VideoClip) =>
+  ({ video, text }: PairLine): VideoTextPair => ({
+    video: video(),
+    text: typeof text === "string" ? pieceIds(tokenizer!, text) : text,
+  });

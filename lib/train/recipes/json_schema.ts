@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { trainConfig } from "./schema.js";
+
+/** The part of JSON Schema (draft 7) that {@link trainConfigSchema} consists of. */
+export interface JsonSchema {
+  $schema?: string;
+  title?: string;
+  type?: string;
+  description?: string;
+  default?: unknown;
+  const?: unknown;
+  enum?: unknown[];
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  minLength?: number;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  additionalProperties?: boolean | JsonSchema;
+  items?: JsonSchema | JsonSchema[];
+  anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+}
+
+/**
+ * The JSON schema of a run file, as `configs/train.schema.json` has it: a run file that names it as its `$schema` gets
+ * completion and checks in an editor.
+ */
+export function trainConfigSchema(): JsonSchema {
+  const { $schema, ...schema } = z.toJSONSchema(trainConfig, {
+    target: "draft-7",
+    override: ({ jsonSchema }) => {
+      // zod's bounds of integers are those of safe integers, which no key of a run comes near
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  }) as JsonSchema;
+  return { ...($schema === undefined ? {} : { $schema }), title: "Run file of videoclip train", ...schema };
+}

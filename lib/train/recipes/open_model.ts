@@ -1,0 +1,34 @@
+import type { DeviceName, DeviceOptions } from "../../device.js";
+import { InvalidArgumentError } from "../../errors.js";
+import { VideoClip } from "../../models/videoclip.js";
+import type { VideoClipConfig } from "../../models/videoclip_config.js";
+import type { RunContext } from "./prepared_run.js";
+import type { ContrastiveConfig, TrainConfig } from "./schema.js";
+
+/** Where a configuration computes. */
+export const deviceOf = (
+  { device, threads, precision }: Pick<TrainConfig, "device" | "threads" | "precision">,
+  context: RunContext,
+): DeviceOptions => ({ device: context.device ?? (device as DeviceName | undefined), threads, precision });
+
+/** The VideoCLIP model that a configuration begins with. */
+export async function openModel(
+  config: Pick<ContrastiveConfig, "model" | "device" | "threads" | "precision" | "seed">,
+  context: RunContext,
+): Promise<VideoClip> {
+  const { load, preset, textModel, tokenizer, config: fields = {} } = config.model;
+  const path = (name: string | undefined) => (name === undefined ? undefined : context.path(name));
+  const options = {
+    ...deviceOf(config, context),
+    config: fields as Partial<VideoClipConfig>,
+    tokenizer: path(tokenizer),
+    signal: context.signal,
+  };
+  if (load === undefined) {
+    return VideoClip.initialize({ ...options, preset, seed: config.seed, textModel: path(textModel) });
+  }
+  if (preset ?? textModel) {
+    throw new InvalidArgumentError("model: expected load alone, or preset and textModel", { argument: "model" });
+  }
+  return VideoClip.load(context.path(load), options);
+}

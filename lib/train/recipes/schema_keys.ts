@@ -1,0 +1,128 @@
+import { z } from "zod";
+
+/** The parts of a run file that are the same for every task: optimizer, schedule, length, device. */
+
+/** A key that may be absent: what it means and, where that is a constant, what holds without it. */
+export const optional = <T extends z.ZodType>(type: T, description: string, fallback?: unknown) =>
+  type.optional().meta({ description, ...(fallback === undefined ? {} : { default: fallback }) });
+
+export const positive = z.number().int().positive();
+/** Text that may not be empty, as `--set out=` would make it. */
+export const text = (what: string) => z.string().min(1, what);
+export const path = text("a path");
+/** At least 0 and below 1. */
+const share = z.number().min(0).lt(1);
+const whole = z.number().int().nonnegative();
+const rate = z.number().nonnegative();
+
+const groups = z.array(
+  z.strictObject({
+    match: z.string().describe("A regular expression that is searched for in the parameter's key."),
+    rate: optional(rate, "Factor of the schedule's learning rate.", 1),
+    weightDecay: optional(rate, "Weight decay in place of the optimizer's."),
+    frozen: optional(z.boolean(), "The parameters are not trained.", false),
+  }),
+);
+
+const common = {
+  weightDecay: optional(
+    rate,
+    "Weight decay: added to the gradient by adam and sgd, applied to the parameter by adamw.",
+    0,
+  ),
+  groups: optional(
+    groups,
+    "Settings of the parameters whose keys match; the first group that matches a key applies. Default: none.",
+  ),
+  maxNorm: optional(
+    z.number().positive(),
+    "The 2-norm of all gradients together is clipped to this. Default: no clipping.",
+  ),
+};
+
+const adam = {
+  ...common,
+  beta1: optional(share, "Decay of the mean of the gradients.", 0.9),
+  beta2: optional(share, "Decay of the mean of the squared gradients.", 0.999),
+  eps: optional(z.number().positive(), "Added to the denominator.", 1e-8),
+};
+
+const optimizer = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("adam"), ...adam }),
+    z.strictObject({ kind: z.literal("adamw"), ...adam }),
+    z.strictObject({
+      kind: z.literal("sgd"),
+      ...common,
+      momentum: optional(share, "Momentum, as in torch.optim.SGD without dampening.", 0),
+      nesterov: optional(z.boolean(), "Nesterov's momentum.", false),
+    }),
+  ])
+  .describe("The optimizer. Biases and normalisations are decayed too unless a group says otherwise.");
+
+const peak = rate.describe("Learning rate after the warm-up.");
+const warmup = optional(whole, "Updates over which the learning rate rises linearly from 0.", 0);
+const total = optional(
+  positive,
+  "Updates after which the rate has reached its end. It may lie beyond the run, as in the paper's recipes. " +
+    "Default: the steps of the run.",
+);
+
+const schedule = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("constant"), rate: peak, warmup }),
+    z.strictObject({ kind: z.literal("linear"), rate: peak, warmup, total }),
+    z.strictObject({ kind: z.literal("cosine"), rate: peak, warmup, total }),
+    z.strictObject({
+      kind: z.literal("polynomial"),
+      rate: peak,
+      warmup,
+      total,
+      end: optional(rate, "Learning rate at `total`.", 0),
+      power: optional(z.number().positive(), "Exponent of the polynomial; 1 is a straight line.", 1),
+    }),
+    z.strictObject({
+      kind: z.literal("noam"),
+      hidden: positive.describe("Width of the model: the rate is factor * hidden^-0.5 * min(s^-0.5, s * warmup^-1.5)."),
+      warmup: positive.describe("Updates of warm-up."),
+      factor: optional(z.number().positive(), "Factor of the rate.", 1),
+    }),
+  ])
+  .describe("How the learning rate changes with the number of updates.");
+
+/** Keys of every task. */
+export const run = {
+  $schema: z.string().optional().describe("The JSON schema of this file, for editors: train.schema.json."),
+  out: path.describe("Folder of the run: checkpoints, metrics.jsonl, config.json and the model."),
+  optimizer,
+  schedule,
+  steps: optional(positive, "How long to train, in updates. Either `steps` or `epochs` is required."),
+  epochs: optional(z.number().positive(), "How long to train, in passes over the examples."),
+  accumulate: optional(positive, "Batches whose gradients are summed for one update.", 1),
+  dropout: optional(share, "Probability of dropout on hidden states.", 0),
+  seed: optional(
+    whole,
+    "Seed of everything random: initial parameters, order of the data, draws, dropout. Default: 0; 1 for initial parameters.",
+  ),
+  saveEvery: optional(positive, "Steps between checkpoints; there is one after the last step too.", 1000),
+  keep: optional(positive, "Checkpoints that are kept, beside the best one.", 3),
+  evaluateEvery: optional(
+    positive,
+    "Steps between evaluations on `data.validation`, which contrastive runs can have; there is one after the last step too.",
+    1000,
+  ),
+  device: optional(
+    z.string().regex(/^(auto|cpu|cuda|cuda:\d+|cuda-emulated)$/, "auto, cpu, cuda or cuda:N"),
+    "Where to compute: auto takes a GPU where there is one, cuda:N is the N-th GPU.",
+    "auto",
+  ),
+  threads: optional(
+    positive,
+    "Compute threads of the CPU; results do not depend on them. Default: the cores of the machine.",
+  ),
+  precision: optional(
+    z.enum(["f32", "tf32", "bf16", "f16"]),
+    "Type of matrix products; parameters stay f32. A CPU has f32 and, with AVX512-BF16, bf16.",
+    "f32",
+  ),
+};

@@ -1,0 +1,105 @@
+// Submissions as files: the formats, and errors that name file and line.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "../../dist/eval/index.js";
+import { npyBytes } from "../../dist/weights/npy.js";
+
+const test = suite("scores of files");
+const scratch = mkdtempSync(join(tmpdir(), "scores-"));
+const write = (name: string, text: string | Uint8Array) => {
+  writeFileSync(join(scratch, name), text);
+  return join(scratch, name);
+};
+const lines = (name: string, rows: object[]) => write(name, rows.map((row) => JSON.stringify(row)).join("\n"));
+
+async function refused(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable(`expected ${pattern}`);
+}
+
+test("MSR-VTT multiple choice", async () => {
+  const truth = write(
+    "MSR_MC_test.csv",
+    'vid_key\ta1\ta2\ta3\ta4\ta5\tanswer\nmsr1\ta "quoted\tb\tc\td\te\t1\nmsr2\ta\tb\tc\td\te\t4\n',
+  );
+  const good = lines("qa.jsonl", [
+    { vid_key: "msr1", answer: 1 },
+    { vid_key: "msr2", scores: [5, 1, 1, 1, 4] },
+  ]);
+  assert.equal(await scoreChoices(truth, good), { questions: 2, accuracy: 0.5 });
+  await refused(scoreChoices(truth, lines("half.jsonl", [{ vid_key: "msr1", answer: 1 }])), /missing: 1 \(msr2/);
+  await refused(scoreChoices(truth, lines("four.jsonl", [{ vid_key: "msr1", scores: [1] }, { vid_key: "msr2", answer: 0 }])), /four\.jsonl:1: scores: expected 5 scores/); // prettier-ignore
+});
+
+test("COIN", async () => {
+  const entry = (subset: string, annotation: object[]) => ({ duration: 5.4, subset, recipe_type: 3, annotation });
+  const truth = write(
+    "COIN.json",
+    JSON.stringify({
+      database: {
+        one: entry("testing", [{ id: "7", segment: [1, 3], label: "stir" }]),
+        two: entry("training", []),
+      },
+    }),
+  );
+  const metrics = await scoreCoin(truth, lines("coin.jsonl", [{ video: "one", labels: [0, 7, 0, 0, 0] }]));
+  assert.is(metrics.frameAccuracy, 4 / 5);
+  assert.is(metrics.frameAccuracyWithoutBackground, 1 / 2);
+  await refused(scoreCoin(truth, lines("long.jsonl", [{ video: "one", labels: [0, 7] }])), /long\.jsonl:1: labels: expected a class for each of about 5 s/); // prettier-ignore
+  const bad = write(
+    "bad.json",
+    '{"database": {"one": {"duration": 3, "annotation": [{"id": "x", "segment": [0, 1]}]}}}',
+  );
+  await refused(scoreCoin(bad, join(scratch, "coin.jsonl")), /database\.one\.annotation\[0\]\.id: expected a positive/);
+});
+
+test("CrossTask", async () => {
+  mkdirSync(join(scratch, "annotations"));
+  write("annotations/23521_abc_d.csv", "1,2.5,4.1\n3,9,10\n");
+  write("annotations/23521_other.csv", "1,0,1\n");
+  const truth = join(scratch, "annotations");
+  const row = { task: "23521", video: "abc_d", seconds: [4, 5, 11] };
+  const metrics = await scoreCrossTask(truth, lines("steps.jsonl", [row]));
+  assert.is(metrics.averageRecall, 1 / 2); // second 4 lies in [2, 5), 11 not in [9, 10)
+  await refused(scoreCrossTask(truth, lines("few.jsonl", [{ ...row, seconds: [4] }])), /at least 3/);
+  await refused(scoreCrossTask(truth, lines("none.jsonl", [{ ...row, video: "zzz" }])), /unknown: 1 \(23521_zzz/);
+});
+
+test("DiDeMo, in both formats", async () => {
+  const query = { annotation_id: 9, description: "a cat", video: "v", times: [[1, 1], [1, 2]], num_segments: 6 }; // prettier-ignore
+  const truth = write("test_data.json", JSON.stringify([query]));
+  const segments = [[1, 1], [1, 2]]; // prettier-ignore
+  const expected = { queries: 1, "rank@1": 0, "rank@5": 1, mIoU: 0.75 };
+  assert.equal(await scoreDidemo(truth, write("moments.json", JSON.stringify([segments]))), expected);
+  assert.equal(await scoreDidemo(truth, lines("moments.jsonl", [{ annotation_id: 9, segments }])), expected);
+  await refused(scoreDidemo(truth, write("two.json", "[[], []]")), /expected 1 lists of moments, received 2/);
+  await refused(scoreDidemo(truth, write("empty.json", "[[]]")), /\[0\]: expected at least one moment/);
+});
+
+test("videoclip eval retrieval", () => {
+  const similarity = write("s.npy", npyBytes(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], "f32"));
+  const truth = write("truth.txt", "2\n0 2\n");
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "retrieval", ...args], { encoding: "utf8" });
+  const { stdout } = run("--similarity", similarity, "--truth", truth, "--bootstrap", "50", "--json");
+  const metrics = JSON.parse(stdout) as Record<string, unknown>;
+  assert.is(metrics["R@1"], 1);
+  assert.is(metrics.queries, 2);
+  assert.ok(metrics.intervals);
+  assert.is(run("--similarity", similarity, "--ties", "none").status, 2);
+  const missing = run("--similarity", join(scratch, "missing.npy"));
+  assert.is(missing.status, 1);
+  assert.match(missing.stderr, /missing\.npy/);
+});
+
+test.after(() => rmSync(scratch, { recursive: true }));
+test.run();
