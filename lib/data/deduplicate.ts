@@ -7,9 +7,9 @@ export interface DeduplicateOptions {
    * and at the start of the next. `shortest-prefix`: the shortest run of characters, as MMPT does it, so that one equal
    * letter counts.
    */
-  rule?: "longest" | "shortest-prefix";
+  rule?: "longest" | "shortest-prefix" | undefined;
   /** Seed of the coin that gives shared words to one of the two captions. */
-  seed?: number;
+  seed?: number | undefined;
 }
 
 /**

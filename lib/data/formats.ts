@@ -16,9 +16,9 @@ import { readYouCook2 } from "./youcook2.js";
 
 export interface DatasetOptions extends ReadOptions {
   /** Only videos of this subset (YouCook2: training, validation; COIN: training, testing). */
-  subset?: string;
+  subset?: string | undefined;
   /** Removes what rolling captions repeat; default: for HowTo100M. */
-  deduplicate?: boolean;
+  deduplicate?: boolean | undefined;
 }
 
 /** A published dataset: which file it is read from. */
@@ -26,7 +26,7 @@ export interface DatasetFormat {
   name: string;
   file: string;
   /** Options that only some formats have. */
-  takes?: readonly ("subset" | "deduplicate")[];
+  takes?: readonly ("subset" | "deduplicate")[] | undefined;
   read(file: string, options: DatasetOptions): AsyncIterable<VideoRecord>;
 }
 

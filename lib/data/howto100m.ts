@@ -7,7 +7,7 @@ import { readTable } from "./table.js";
 export interface ReadOptions {
   /** Counts what is left out. */
   skips: Skips;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** A row of HowTo100M_v1.csv. */
@@ -18,7 +18,7 @@ export interface HowTo100MVideo {
   rank: number;
   task: string;
   /** Column of the packaging with features. */
-  path?: string;
+  path?: string | undefined;
 }
 
 /** Reads HowTo100M_v1.csv (Miech et al. 2019). */

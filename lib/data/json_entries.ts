@@ -24,7 +24,7 @@ export interface JsonEntry {
  */
 export async function* readJsonEntries(
   file: string,
-  { mostBytes = 1 << 28, signal }: { mostBytes?: number; signal?: AbortSignal } = {},
+  { mostBytes = 1 << 28, signal }: { mostBytes?: number | undefined; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<JsonEntry> {
   const fail = (byte: number, reason: string, cause?: unknown) =>
     new DatasetError("ERR_DATASET", `${file}: byte ${byte}: ${reason}`, { file, byte, cause });

@@ -20,7 +20,7 @@ export class PackedDataset {
   /** @throws DatasetError when there is no pack, or no shard of it can be read, or more shards are broken than `skips` allows */
   constructor(
     readonly folder: string,
-    { skips = new Skips() }: { skips?: Skips } = {},
+    { skips = new Skips() }: { skips?: Skips | undefined } = {},
   ) {
     this.skips = skips;
     this.manifest = readPack(folder);

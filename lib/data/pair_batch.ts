@@ -21,7 +21,7 @@ export interface PairBatch {
 export interface PairBatchOptions extends SamplerOptions {
   seed: number;
   /** Pairs drawn from each video; default 16. */
-  pairsPerVideo?: number;
+  pairsPerVideo?: number | undefined;
 }
 
 /** Draws of a video in an epoch: a function of seed, epoch and video alone. */

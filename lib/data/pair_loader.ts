@@ -100,7 +100,7 @@ export class PairLoader {
   async *epoch(
     groups: readonly Int32Array[],
     epoch: number,
-    { start = 0, signal }: { start?: number; signal?: AbortSignal } = {},
+    { start = 0, signal }: { start?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<{ index: number; batch: PairBatch }> {
     const { workers = 0, prefetch = Math.max(1, 2 * workers) } = this.#options;
     const ahead: Promise<PairBatch>[] = [];

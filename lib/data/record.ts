@@ -11,14 +11,14 @@ export interface VideoRecord {
   video: string;
   captions: Caption[];
   /** Seconds, where the dataset says. */
-  duration?: number;
+  duration?: number | undefined;
   /** Path below the folder of videos, where the dataset says. */
-  path?: string;
+  path?: string | undefined;
   /** A still picture: a clip of one frame. */
-  image?: boolean;
-  split?: string;
+  image?: boolean | undefined;
+  split?: string | undefined;
   /** What else the dataset says of it (category, task, query id ...). */
-  extra?: Record<string, unknown>;
+  extra?: Record<string, unknown> | undefined;
 }
 
 /** Puts captions in order of time, equal starts by end. */

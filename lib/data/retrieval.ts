@@ -6,17 +6,17 @@ import { isArrayOf } from "../typed_arrays.js";
 
 export interface RetrievalOptions {
   /** Batches of the epoch; default: as many as there are videos / `size`. */
-  batches?: number;
+  batches?: number | undefined;
   /** Videos of a batch, k; default 32. */
-  size?: number;
+  size?: number | undefined;
   /** Nearest neighbours that k are drawn from; default 2k. With k itself: the paper's direct k-NN ablation. */
-  candidates?: number;
+  candidates?: number | undefined;
   /** Nearness: Euclidean distance (as the paper's code), or dot product. */
-  metric?: "l2" | "dot";
+  metric?: "l2" | "dot" | undefined;
   seed: number;
   epoch: number;
-  signal?: AbortSignal;
-  onProgress?: (done: number, batches: number) => void;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((done: number, batches: number) => void) | undefined;
 }
 
 /** Batches of an epoch and how they cover the dataset. */

@@ -18,18 +18,18 @@ export type SamplerQuirk = "lengthTo64" | "seedAtEnd";
 
 export interface SamplerOptions {
   /** Tokens of a text clip; default 8 to 61. */
-  textTokens?: readonly [number, number];
+  textTokens?: readonly [number, number] | undefined;
   /** Seconds of a video clip; default 3 to 32. */
-  videoSeconds?: readonly [number, number];
+  videoSeconds?: readonly [number, number] | undefined;
   /** Longest text clip in seconds; default 256. */
-  textSeconds?: number;
+  textSeconds?: number | undefined;
   /**
    * How the clips lie: `overlapped` (the paper's: the video clip is grown around a time inside the text clip), `exact` (from the start of
    * the first caption to the end of the last), `start` (as exact, the text from the first caption on); `caption` (one caption
    * and its own time, nothing grown), `first` (the first seconds of the video and what is said in them, nothing drawn).
    */
-  alignment?: "overlapped" | "exact" | "start" | "caption" | "first";
-  quirks?: readonly SamplerQuirk[];
+  alignment?: "overlapped" | "exact" | "start" | "caption" | "first" | undefined;
+  quirks?: readonly SamplerQuirk[] | undefined;
 }
 
 /** A text clip and a video clip of one video. */
@@ -43,8 +43,6 @@ export interface ClipPair {
   /** Rows of features `[start, end)`, one a second. */
   video: [number, number];
 }
-
-const DEFAULTS = { textTokens: [8, 61], videoSeconds: [3, 32], textSeconds: 256, alignment: "overlapped" } as const;
 
 /**
  * Draws a pair of clips as VideoCLIP is trained on (Xu et al. 2021, section 3): a centre caption, uniform over those that
@@ -62,7 +60,7 @@ export function samplePair(
   random: Random,
   options: SamplerOptions = {},
 ): ClipPair {
-  const { textTokens, videoSeconds, textSeconds, alignment } = { ...DEFAULTS, ...options };
+  const { textTokens = [8, 61], videoSeconds = [3, 32], textSeconds = 256, alignment = "overlapped" } = options;
   const quirks = new Set(options.quirks);
   const count = usable(captions, seconds);
   if (count === 0) {

@@ -7,14 +7,14 @@ import { lineError } from "./jsonl.js";
 
 export interface TableOptions {
   /** Default ",". */
-  delimiter?: string;
+  delimiter?: string | undefined;
   /** Names of the columns of a file without a header line. */
-  columns?: readonly string[];
+  columns?: readonly string[] | undefined;
   /** Columns that must be there. */
-  required?: readonly string[];
+  required?: readonly string[] | undefined;
   /** Whether `"` is an ordinary character (tab-separated captions). */
-  plainQuotes?: boolean;
-  signal?: AbortSignal;
+  plainQuotes?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**

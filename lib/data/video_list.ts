@@ -21,7 +21,7 @@ export async function readVideoList(file: string): Promise<Set<string>> {
 /** Records of the videos that are in one of the lists `only` and in none of `except`; without `only`, of all others. */
 export async function* listedRecords(
   records: AsyncIterable<VideoRecord>,
-  { only, except }: { only?: ReadonlySet<string>; except?: ReadonlySet<string> },
+  { only, except }: { only?: ReadonlySet<string> | undefined; except?: ReadonlySet<string> | undefined },
 ): AsyncGenerator<VideoRecord> {
   for await (const record of records) {
     const { name, base } = parse(record.video);

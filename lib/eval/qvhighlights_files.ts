@@ -21,9 +21,9 @@ export interface MomentTruth {
 export interface MomentPrediction {
   qid: number;
   /** `[start, end, score]` in seconds, best first. */
-  pred_relevant_windows?: number[][];
+  pred_relevant_windows?: number[][] | undefined;
   /** One score per 2-second clip. */
-  pred_saliency_scores?: number[];
+  pred_saliency_scores?: number[] | undefined;
 }
 
 /** Length of the clips that saliency is given for, in seconds. */

@@ -17,12 +17,12 @@ export interface Report {
   title: string;
   /** The command's figures, nested ones below a heading. */
   metrics: object;
-  curves?: readonly Curve[];
-  matrix?: { values: ArrayLike<number>; shape: readonly [number, number] };
+  curves?: readonly Curve[] | undefined;
+  matrix?: { values: ArrayLike<number>; shape: readonly [number, number] } | undefined;
   examples: readonly Example[];
   /** Folder of the videos, for pictures. */
-  pictures?: string;
-  signal?: AbortSignal;
+  pictures?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Best and worst examples that are shown of each. */

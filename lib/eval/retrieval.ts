@@ -11,12 +11,12 @@ export type Ties = "expected" | "optimistic" | "mmpt";
 
 export interface RetrievalOptions {
   /** Relevant columns of each row; default: column i for row i. */
-  truth?: readonly (readonly number[])[];
-  ties?: Ties;
+  truth?: readonly (readonly number[])[] | undefined;
+  ties?: Ties | undefined;
   /** Cut-offs of recall; default 1, 5, 10. */
-  at?: readonly number[];
+  at?: readonly number[] | undefined;
   /** Percentile intervals by resampling queries: how many resamples, of which seed, which share they cover. */
-  bootstrap?: { samples?: number; seed?: number; confidence?: number };
+  bootstrap?: { samples?: number | undefined; seed?: number | undefined; confidence?: number | undefined } | undefined;
 }
 
 /** Shares from 0 to 1 and ranks from 1. */

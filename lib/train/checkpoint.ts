@@ -19,7 +19,7 @@ export interface TrainingState {
   seed: number;
   lossScale: LossScaleState;
   /** The best evaluation so far. */
-  best?: { step: number; metric: string; value: number };
+  best?: { step: number; metric: string; value: number } | undefined;
 }
 
 const MODEL = "model.safetensors";

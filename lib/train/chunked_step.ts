@@ -13,8 +13,8 @@ export interface ChunkedStepOptions {
   optimizer: Optimizer;
   /** Rows that are encoded at once. */
   chunk: number;
-  dropout?: number;
-  checkpointing?: boolean;
+  dropout?: number | undefined;
+  checkpointing?: boolean | undefined;
 }
 
 /** Steps over batches that are encoded in chunks, with the loss of the whole batch: see {@link EmbeddingCache}. */

@@ -10,6 +10,7 @@ import { DatasetError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { wrongArgument } from "../wrong_argument.js";
 import { RetrievalPlans } from "./retrieval_plans.js";
+import { samplingFor } from "./sampling.js";
 import type { Batch, TrainingData } from "./task.js";
 import { contrastiveBatch } from "./tasks/contrastive.js";
 import { embedVideos, fingerprint, pairsOf } from "./video_vectors.js";
@@ -106,7 +107,7 @@ export class PackedPairs implements TrainingData {
   /** @throws DatasetError for a folder that is no pack; InvalidArgumentError for features of another width, too few videos */
   constructor(options: PackedPairsOptions) {
     const { model, pack, videosPerBatch = 32, pairsPerVideo = 16, retrieval = {}, seed = 0 } = options;
-    const { featureSize, maxTextLength, maxVideoLength } = model.config;
+    const { featureSize } = model.config;
     this.#options = options;
     this.#skips = new OnceSkips(options.skips ?? new Skips());
     const dataset = new PackedDataset(pack, { skips: this.#skips });
@@ -122,21 +123,7 @@ export class PackedPairs implements TrainingData {
     this.batchesPerEpoch = Math.floor(this.videos / videosPerBatch);
     if (this.batchesPerEpoch < 1)
       throw wrongArgument("videosPerBatch", `at most the ${this.videos} of ${pack}`, videosPerBatch);
-    this.#sampling = {
-      textTokens: [Math.min(8, maxTextLength), maxTextLength],
-      videoSeconds: [Math.min(3, maxVideoLength), maxVideoLength],
-      ...options.sampling,
-      pairsPerVideo,
-      seed,
-    };
-    if (this.#sampling.textTokens![1] > maxTextLength || this.#sampling.videoSeconds![1] > maxVideoLength) {
-      const { textTokens, videoSeconds } = this.#sampling;
-      throw wrongArgument(
-        "sampling",
-        `at most ${maxTextLength} tokens and ${maxVideoLength} s, as the model takes`,
-        `${textTokens![1]} and ${videoSeconds![1]}`,
-      );
-    }
+    this.#sampling = { ...samplingFor(model.config, options.sampling), pairsPerVideo, seed };
     this.#loader = this.#openLoader(this.#sampling);
     if (retrieval === false) return;
     this.#plans = new RetrievalPlans({
@@ -164,7 +151,7 @@ export class PackedPairs implements TrainingData {
     return this.#plans !== undefined && index % this.batchesPerEpoch === 0;
   }
 
-  batch(index: number, { signal }: { signal?: AbortSignal } = {}): Promise<Batch> {
+  batch(index: number, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Batch> {
     const batch = this.#last.then(() => this.#make(index, signal));
     this.#last = batch.catch(() => undefined);
     return batch;

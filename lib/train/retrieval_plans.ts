@@ -8,7 +8,7 @@ import type { VideoVectors } from "./video_vectors.js";
 
 export interface RetrievalPlansOptions {
   /** Where the plans are kept: `epoch-00000.safetensors` and so on. Without one they are in memory alone. */
-  folder?: string;
+  folder?: string | undefined;
   /** Videos of a batch. */
   size: number;
   batches: number;
@@ -68,7 +68,10 @@ export class RetrievalPlans {
     epoch: number,
     model: string,
     embed: () => Promise<VideoVectors>,
-    { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number, batches: number) => void } = {},
+    {
+      signal,
+      onProgress,
+    }: { signal?: AbortSignal | undefined; onProgress?: ((done: number, batches: number) => void) | undefined } = {},
   ): Promise<RetrievalPlan> {
     const path = this.#path(epoch);
     if (path !== undefined && existsSync(path)) {

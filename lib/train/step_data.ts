@@ -16,8 +16,8 @@ export interface StepDataOptions {
   config: VideoClipConfig;
   /** Seconds between the windows of a video. MMPT: 8 for COIN, 16 for CrossTask. */
   step: number;
-  seed?: number;
-  skips?: Skips;
+  seed?: number | undefined;
+  skips?: Skips | undefined;
 }
 
 /** Videos with features, one a batch, in a new order every epoch. Those without are counted and left out. */

@@ -51,7 +51,7 @@ export function traceStep(
   batch: Batch,
   optimizer: Optimizer,
   part: StepPart,
-  { dropout, checkpointing = false }: { dropout?: number; checkpointing?: boolean } = {},
+  { dropout, checkpointing = false }: { dropout?: number | undefined; checkpointing?: boolean | undefined } = {},
 ): TracedStep {
   let trained: Parameter[] = [];
   let model: TracedStep["model"] = [];

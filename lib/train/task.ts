@@ -18,7 +18,7 @@ export interface Batch<N extends string = string> {
   /** Rows that count, for samples per second. */
   examples: number;
   /** Numbers about how the batch was made, to be reported with the step. */
-  measures?: Record<string, number>;
+  measures?: Record<string, number> | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export interface TrainingData<N extends string = string> {
    * of `device.allocate` cannot be filled anew for it.
    * @param options `signal` ends work that takes long: the promise rejects with its reason
    */
-  batch(index: number, options?: { signal?: AbortSignal }): Batch<N> | Promise<Batch<N>>;
+  batch(index: number, options?: { signal?: AbortSignal | undefined }): Batch<N> | Promise<Batch<N>>;
   /**
    * Whether batch `index` is made with the model as it is after step `index - 1` (batches found by retrieval). Such a batch is
    * not asked for before that step is done. Default: none is.

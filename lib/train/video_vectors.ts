@@ -29,7 +29,10 @@ export async function embedVideos(
   loader: PairLoader,
   count: number,
   epoch: number,
-  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number, videos: number) => void } = {},
+  {
+    signal,
+    onProgress,
+  }: { signal?: AbortSignal | undefined; onProgress?: ((done: number, videos: number) => void) | undefined } = {},
 ): Promise<VideoVectors> {
   const width = model.config.hiddenSize;
   const rows = new Uint16Array(count * width);

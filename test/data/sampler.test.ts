@@ -113,4 +113,11 @@ test("captions after the end of the features are left out", () => {
   assert.throws(() => samplePair({ start: [9], end: [10], ids: [[1]] }, 9, new Random(0)), /begins before second 9/);
 });
 
+test("an option that is undefined is one that is not given", () => {
+  const { captions, seconds } = video(3);
+  const none = { textTokens: undefined, videoSeconds: undefined, textSeconds: undefined, alignment: undefined };
+  const pair = (options?: SamplerOptions) => samplePair(captions, seconds, new Random(1, 0, 7), options);
+  assert.equal(pair({ ...none, quirks: undefined }), pair());
+});
+
 test.run();

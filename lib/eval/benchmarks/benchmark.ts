@@ -42,9 +42,9 @@ export interface Benchmark<M extends object = object> {
   /** Options of a command that scores a submission. */
   example: string;
   /** Which of the {@link SelectionOptions} it takes. */
-  takes?: readonly (keyof SelectionOptions)[];
+  takes?: readonly (keyof SelectionOptions)[] | undefined;
   /** Whether it takes {@link RankingOptions}. */
-  ranks?: boolean;
+  ranks?: boolean | undefined;
   /** Scores a submission. */
   score(files: BenchmarkFiles, options: RankingOptions): Promise<M>;
   /** Makes a model's predictions and writes them as a submission. */

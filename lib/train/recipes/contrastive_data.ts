@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { FeatureFolder } from "../../data/feature_folder.js";
-import { PACK_FILE } from "../../data/pack.js";
+import { PACK_FILE, readPack } from "../../data/pack.js";
 import { PackedDataset } from "../../data/packed_dataset.js";
 import { makePairBatch } from "../../data/pair_batch.js";
 import { InvalidArgumentError } from "../../errors.js";
@@ -10,6 +10,7 @@ import { pieceIds } from "../../text/piece_ids.js";
 import { shuffledBatches } from "../batches.js";
 import { CaptionPairs } from "../caption_pairs.js";
 import { PackedPairs } from "../packed_pairs.js";
+import { samplingFor } from "../sampling.js";
 import type { TrainingData } from "../task.js";
 import { contrastiveBatch, type VideoTextPair } from "../tasks/contrastive.js";
 import { pairsOf } from "../video_vectors.js";
@@ -44,6 +45,10 @@ export async function openContrastiveData(
   if (pack !== undefined) {
     if (batch % pairsPerVideo !== 0) {
       throw wrongArgument("batch", `a multiple of data.pairsPerVideo, ${pairsPerVideo}`, batch);
+    }
+    const videos = readPack(path(pack)).shards.reduce((sum, shard) => sum + shard.videos, 0);
+    if (batch > videos * pairsPerVideo) {
+      throw wrongArgument("batch", `at most ${videos * pairsPerVideo}: data.pairsPerVideo, ${pairsPerVideo}, of each of the ${videos} videos of data.pack`, batch); // prettier-ignore
     }
     const pairs = new PackedPairs({
       ...{ model, pack: path(pack), videosPerBatch: batch / pairsPerVideo, pairsPerVideo, sampling, retrieval },
@@ -95,22 +100,11 @@ export async function readHeldOut(
     pairs.close();
     return all;
   }
-  const { featureSize, maxTextLength, maxVideoLength } = model.config;
   const dataset = new PackedDataset(held);
-  const batch = makePairBatch(
-    dataset,
-    Int32Array.from({ length: dataset.size }, (_, i) => i),
-    0,
-    {
-      textTokens: [Math.min(8, maxTextLength), maxTextLength],
-      videoSeconds: [Math.min(3, maxVideoLength), maxVideoLength],
-      ...data.sampling,
-      pairsPerVideo: 1,
-      seed,
-    },
-  );
+  const all = Int32Array.from({ length: dataset.size }, (_, i) => i);
+  const batch = makePairBatch(dataset, all, 0, { ...samplingFor(model.config, data.sampling), pairsPerVideo: 1, seed });
   dataset.close();
-  return pairsOf(batch, featureSize);
+  return pairsOf(batch, model.config.featureSize);
 }
 
 /** Lines of pairs for a model, which has a tokenizer where they are sentences. */

@@ -31,7 +31,7 @@ export interface ContrastiveOptions extends Partial<ContrastiveLossAttrs> {
    * CLIP's scores: cosines by a learned scale, which {@link initializeLogitScale} puts into the store, in place of raw dot
    * products. Embeddings of a model that was trained so are to be compared by cosine.
    */
-  cosine?: boolean;
+  cosine?: boolean | undefined;
 }
 
 /** Puts the learned scale of `cosine` where CLIP begins: 1 / 0.07. */

@@ -11,7 +11,7 @@ export interface MaskingOptions {
   /** Ids that are never masked: [CLS], [SEP], [PAD]. */
   special: readonly number[];
   /** Share of the tokens to be predicted. Default 0.15. */
-  rate?: number;
+  rate?: number | undefined;
 }
 
 export interface MaskedTokens {

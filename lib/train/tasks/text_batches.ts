@@ -11,7 +11,7 @@ export type EncodedText = Pick<Encoding, "ids" | "types" | "offsets" | "texts">;
 export interface TextBatchOptions {
   padId: number;
   /** Tokens of a row. Default: the longest text, rounded up to a multiple of 16. */
-  length?: number;
+  length?: number | undefined;
 }
 
 /** Characters `start .. end` of a text, in UTF-16 code units. */
@@ -23,7 +23,7 @@ export interface TextRange {
 /** A stretch of a text with its class, such as a name; `inside`, where given, is the class of its tokens behind the first. */
 export interface LabelledRange extends TextRange {
   label: number;
-  inside?: number;
+  inside?: number | undefined;
 }
 
 /** Inputs of a text encoder: `ids`, `types` i32 and `mask` u8 `[N, S]`, and `present` where MobileBERT needs it. */
@@ -79,7 +79,7 @@ export function sequenceBatch(
 export function tokenBatch(
   rows: readonly { text: EncodedText; ranges: readonly LabelledRange[] }[],
   config: Pick<TextConfig, "trigram">,
-  options: TextBatchOptions & { outside?: number },
+  options: TextBatchOptions & { outside?: number | undefined },
 ): Batch {
   const { outside = 0 } = options;
   const { inputs, column, examples } = encoderInputs(

@@ -24,7 +24,10 @@ export interface TranslationPair {
  * ones before it. Batches are those of {@link translationBatch}.
  * @param options.smoothing share of the probability that is spread over all tokens; 0.1 in Vaswani et al. 2017. Default 0
  */
-export function translationTask(config: TransformerConfig, { smoothing = 0 }: { smoothing?: number } = {}): Task {
+export function translationTask(
+  config: TransformerConfig,
+  { smoothing = 0 }: { smoothing?: number | undefined } = {},
+): Task {
   return {
     forward: ({ source, sourceMask, sourcePositions, target, targetPositions, labels, scale }) => {
       const x = embedTokens(source, scale, sourcePositions, config, "encoder");

@@ -1,0 +1,26 @@
+import type { SamplerOptions } from "../data/sampler.js";
+import type { VideoClipConfig } from "../models/videoclip_config.js";
+import { wrongArgument } from "../wrong_argument.js";
+
+/** Texts and clips have at least so many tokens and seconds, unless the options or the model say otherwise (Xu et al. 2021). */
+const LEAST = { tokens: 8, seconds: 3 };
+
+/**
+ * How clip pairs are drawn for a model: texts and clips up to the lengths that it takes.
+ * @throws InvalidArgumentError for lengths beyond them
+ */
+export function samplingFor(
+  { maxTextLength, maxVideoLength }: Pick<VideoClipConfig, "maxTextLength" | "maxVideoLength">,
+  { textTokens, videoSeconds, ...rest }: SamplerOptions = {},
+): SamplerOptions {
+  const tokens = textTokens ?? [Math.min(LEAST.tokens, maxTextLength), maxTextLength];
+  const seconds = videoSeconds ?? [Math.min(LEAST.seconds, maxVideoLength), maxVideoLength];
+  if (tokens[1] > maxTextLength || seconds[1] > maxVideoLength) {
+    throw wrongArgument(
+      "sampling",
+      `at most ${maxTextLength} tokens and ${maxVideoLength} s, as the model takes`,
+      `${tokens[1]} and ${seconds[1]}`,
+    );
+  }
+  return { textTokens: tokens, videoSeconds: seconds, ...rest };
+}

@@ -1,0 +1,146 @@
+// Recipes from JavaScript: runRecipe trains as a run file says, stops safely, goes on to the same bits; describeRecipe only looks.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { Random } from "../../dist/random.js";
+import {
+  describeRecipe,
+  readMetrics,
+  type RecipeFiles,
+  type RecipePlan,
+  runRecipe,
+  type RunRecipeOptions,
+  type StepEvent,
+  type TrainConfig,
+} from "../../dist/train/index.js";
+import { npyBytes } from "../../dist/weights/npy.js";
+import { CONFIG, WIDTH } from "./small_pack.js";
+
+const test = suite("run recipe");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-run-recipe-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const PAIRS = 6;
+const lines = Array.from({ length: PAIRS }, (_, i) => {
+  const random = new Random(4, 0, i);
+  const values = Float32Array.from({ length: 5 * WIDTH }, () => random.normal());
+  writeFileSync(join(folder, `${i}.npy`), npyBytes(values, [5, WIDTH], "f32"));
+  return JSON.stringify({ features: `${i}.npy`, text: [3 + i, 4 + i] });
+});
+writeFileSync(join(folder, "pairs.jsonl"), lines.join("\n"));
+
+const config: TrainConfig = {
+  task: "contrastive",
+  out: "run",
+  device: "cpu",
+  threads: 1,
+  model: { config: { ...CONFIG } },
+  data: { train: "pairs.jsonl", validation: "pairs.jsonl" },
+  optimizer: { kind: "adamw" },
+  schedule: { kind: "linear", rate: 0.01 },
+  steps: 4,
+  batch: 3,
+  dropout: 0.1,
+};
+
+/** The steps of a run; `leave` after that many of them. */
+async function train(set: Record<string, unknown>, options: RunRecipeOptions = {}, leave = Infinity) {
+  const events: StepEvent[] = [];
+  for await (const event of runRecipe(config, { folder, set, ...options })) {
+    events.push(event);
+    if (events.length === leave) break;
+  }
+  return events;
+}
+const losses = (events: readonly StepEvent[]) => events.map(({ loss }) => loss);
+const checkpoints = (out: string) => readdirSync(join(folder, out, "checkpoints"));
+
+test("a run from an object: its plan, its steps, its files; the schedule ends with it", async () => {
+  const started: [RecipePlan, RecipeFiles][] = [];
+  const events = await train({ out: "whole" }, { onStart: (...given) => started.push(given) });
+  assert.equal(
+    events.map(({ step }) => step),
+    [1, 2, 3, 4],
+  );
+  const rates = [0.0075, 0.005, 0.0025, 0];
+  events.forEach(({ rate }, i) => assert.ok(Math.abs(rate - rates[i]) < 1e-9, `${rate}`));
+  assert.ok(events[3].evaluation!["R@1"] >= 0);
+  assert.is(started.length, 1);
+  const [plan, files] = started[0];
+  assert.equal(plan, await describeRecipe(config, { folder }));
+  assert.equal([plan.examples, plan.examplesPerUpdate, plan.steps, plan.epochs], [PAIRS, 3, 4, 2]);
+  assert.equal(files, { folder: join(folder, "whole"), model: join(folder, "whole", "model") });
+  assert.is(readMetrics(join(files.folder, "metrics.jsonl")).length, 4);
+  assert.equal(JSON.parse(readFileSync(join(files.folder, "config.json"), "utf8")), { ...config, out: "whole" });
+  const model = await VideoClip.load(files.model, { device: "cpu", threads: 1 });
+  assert.ok((await model.embedText([[3, 4]])).rows.every(Number.isFinite));
+  model.dispose();
+});
+
+test("describeRecipe writes nothing; neither does a run that is not begun or does not fit", async () => {
+  await describeRecipe(config, { folder, set: { out: "nothing" } });
+  runRecipe(config, { folder, set: { out: "nothing" } });
+  for (const [set, pattern] of [
+    [{ batch: 100 }, /batch: expected at most the 6 pairs of data.train, received 100/],
+    [{ "schedule.warmup": 4 }, /schedule.warmup: expected less than the 4 steps of the run/],
+    [{ stesp: 4 }, /config: stesp: unknown key; did you mean steps/],
+  ] as const) {
+    const error = await train({ out: "nothing", ...set }).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
+    assert.match(String(error), pattern);
+  }
+  assert.not(existsSync(join(folder, "nothing")));
+});
+
+test("a run that is aborted, or left by its caller, keeps its steps and goes on to the same bits", async () => {
+  const whole = losses(await train({ out: "all" }));
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  const events: StepEvent[] = [];
+  try {
+    for await (const event of runRecipe(config, { folder, set: { out: "aborted" }, signal: abort.signal })) {
+      if (events.push(event) === 2) abort.abort(reason);
+    }
+    assert.unreachable();
+  } catch (error) {
+    assert.is(error, reason);
+  }
+  assert.equal(checkpoints("aborted"), ["step-00000002"]);
+  assert.not(existsSync(join(folder, "aborted", "model")));
+  assert.equal([...losses(events), ...losses(await train({ out: "aborted" }, { resume: true }))], whole);
+
+  const left = await train({ out: "left" }, {}, 3);
+  assert.equal(checkpoints("left"), ["step-00000003"]);
+  assert.equal([...losses(left), ...losses(await train({ out: "left" }, { resume: true }))], whole);
+
+  const before = await train({ out: "early" }, { signal: AbortSignal.abort(reason) }).catch((error: unknown) => error);
+  assert.is(before, reason);
+  assert.not(existsSync(join(folder, "early", "config.json")));
+});
+
+test("a folder that holds a run is refused without resume", async () => {
+  const error = await train({ out: "whole" }).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
+  assert.is((error as { code: string }).code, "ERR_RUN_EXISTS");
+});
+
+test("a device that is given is shared and stays open", async () => {
+  const device = createDevice({ device: "cpu", threads: 1 });
+  assert.equal(losses(await train({ out: "shared", device: "cuda" }, { device })), losses(await train({ out: "own" })));
+  assert.not(device.disposed);
+  device.dispose();
+});
+
+test("a run file and its changes as the command line writes them", async () => {
+  const file = join(folder, "file.json");
+  writeFileSync(file, JSON.stringify({ $schema: "./train.schema.json", ...config, out: "from-file" }));
+  const events: StepEvent[] = [];
+  for await (const event of runRecipe(file, { set: ["steps=2", "optimizer.weightDecay=0.1"] })) events.push(event);
+  assert.is(events.length, 2);
+  const written = JSON.parse(readFileSync(join(folder, "from-file", "config.json"), "utf8")) as TrainConfig;
+  assert.equal(written.optimizer, { kind: "adamw", weightDecay: 0.1 });
+});
+
+test.run();
