@@ -109,7 +109,7 @@ function findPreset(name: string): Preset {
 }
 
 /** Checks every field. @throws InvalidArgumentError */
-export function validatePreset(preset: Preset): void {
+function validatePreset(preset: Preset): void {
   const { fps, frames, stride, resize, crop, mean, std } = preset;
   check("preset.fps", Number.isFinite(fps) && fps > 0 && fps <= 1000, "a number above 0, at most 1000", fps);
   check("preset.frames", isCount(frames, 65536), "an integer from 1 to 65536", frames);
