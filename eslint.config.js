@@ -22,4 +22,6 @@ export default tseslint.config(
       "@typescript-eslint/no-non-null-assertion": "off",
     },
   },
+  // CommonJS
+  { files: ["**/*.cts"], rules: { "@typescript-eslint/no-require-imports": "off" } },
 );

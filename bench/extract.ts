@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { extractToFolder, loadVideoEncoder, openVideo, resolvePreset } from "../dist/index.js";
+import { median, pairRatio } from "./harness/statistics.js";
 import { makeSamples, makeVideo } from "../scripts/make_samples.mjs";
 
 interface Measured {
@@ -68,11 +69,49 @@ async function measure(part: string, folder: string, threads: number): Promise<M
 
 const self = fileURLToPath(import.meta.url);
 
-function child(part: string, folder: string, threads: number): Measured {
-  const args = ["--import", "tsx", self, part, folder, String(threads)];
+function child(part: string, folder: string, threads: number, script = self): Measured {
+  const args = ["--import", "tsx", script, part, folder, String(threads)];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout.trim().split("\n").at(-1)!) as Measured;
+}
+
+/** Makes the videos of the bench below `folder`. */
+async function makeVideos(folder: string, long: boolean): Promise<string> {
+  process.stderr.write("Making the videos\n");
+  const videos = join(folder, "videos");
+  if (long) {
+    await makeSamples(videos, { count: 0 });
+    await makeVideo(join(videos, "long.mp4"), { width: 1280, height: 720, rate: 10, seconds: 600 });
+  } else {
+    await makeSamples(videos, { count: 8, seconds: 30 });
+  }
+  return videos;
+}
+
+/** Extraction by this checkout and by another one, in turn (A B B A): medians, and the ratio other / this of neighbours. */
+export async function compareExtract(options: { long: boolean; threads: number; runs: number; against: string }) {
+  const { long, threads, runs, against } = options;
+  const folder = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
+  try {
+    const videos = await makeVideos(folder, long);
+    const scripts = [self, join(against, "bench/extract.ts")];
+    const measured: Measured[][] = [[], []];
+    for (let turn = 0; turn < runs; turn++) {
+      for (const side of turn % 2 === 0 ? [0, 1] : [1, 0]) {
+        rmSync(join(folder, "out"), { recursive: true, force: true });
+        measured[side].push(child("whole", videos, threads, scripts[side]));
+      }
+    }
+    for (const field of ["wall", "cpu", "rssMb", "delayP99Ms"] as const) {
+      const [ours, theirs] = measured.map((list) => list.map((row) => row[field]));
+      console.log(
+        `${field}: this ${median(ours).toFixed(3)}, other ${median(theirs).toFixed(3)}, ratio ${pairRatio(ours, theirs).toFixed(3)}`,
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Runs the bench and prints its rows. */
@@ -80,14 +119,7 @@ export async function benchExtract(options: { json: boolean; threads: number; lo
   const { json, threads, long } = options;
   const folder = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
   try {
-    process.stderr.write("Making the videos\n");
-    const videos = join(folder, "videos");
-    if (long) {
-      await makeSamples(videos, { count: 0 });
-      await makeVideo(join(videos, "long.mp4"), { width: 1280, height: 720, rate: 10, seconds: 600 });
-    } else {
-      await makeSamples(videos, { count: 8, seconds: 30 });
-    }
+    const videos = await makeVideos(folder, long);
     const whole = child("whole", videos, threads);
     const decode = child("decode", videos, threads);
     const compute = child(String(whole.clips), videos, threads);

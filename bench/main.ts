@@ -1,16 +1,17 @@
-// npm run bench -- NAME [--json] [--threads N] [--runs N]: this package against its peers; see README.md.
+// npm run bench -- NAME [--json] [--threads N] [--runs N]: this package against its peers, or with `--against FOLDER` against
+// another checkout of itself; see README.md.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parametersOf } from "../dist/models/parameters.js";
-import { benchExtract } from "./extract.js";
+import { benchExtract, compareExtract } from "./extract.js";
 import { benchIndex } from "./index.js";
 import { report } from "./report.js";
 import { BENCHES } from "./cases/index.js";
-import { Engine } from "./harness/engine.js";
+import { checkoutEngine, Engine } from "./harness/engine.js";
 import { graphOf, weightOf } from "./harness/graph.js";
 import type { BenchCase } from "./harness/spec.js";
 import { trainJob } from "./harness/train.js";
@@ -30,6 +31,7 @@ const { values, positionals } = parseArgs({
     threads: { type: "string", default: String(Math.min(2, availableParallelism())) },
     runs: { type: "string", default: "15" },
     peer: { type: "string", multiple: true },
+    against: { type: "string" },
     long: { type: "boolean", default: false },
     rows: { type: "string", default: "1000000" },
     folder: { type: "string" },
@@ -43,7 +45,10 @@ if (name === "report") {
   process.exit(0);
 }
 if (name === "extract") {
-  await benchExtract({ json: values.json, threads, long: values.long });
+  const { json, long, against } = values;
+  await (against
+    ? compareExtract({ long, threads, runs, against: resolve(against) })
+    : benchExtract({ json, threads, long }));
   process.exit(0);
 }
 if (name === "index") {
@@ -54,12 +59,12 @@ if (name === "index") {
 if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
   const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
   console.error(
-    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]...\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
+    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]... [--against CHECKOUT]\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
   );
   process.exit(2);
 }
 
-if (!existsSync(join(folder, "node_modules"))) {
+if (!values.against && !existsSync(join(folder, "node_modules"))) {
   process.stderr.write("Installing the peers into bench/node_modules\n");
   const { status } = spawnSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
   if (status !== 0) process.stderr.write("npm install failed in bench/: peers from the registry will be missing\n");
@@ -130,7 +135,9 @@ try {
     console.log(`milliseconds: median [quartiles]; ratio of neighbouring runs, peer / ours; ${threads} threads`);
   for (const row of BENCHES[name].cases) {
     const installed = (peer: string) => !OPTIONAL[peer] || existsSync(join(folder, "node_modules", OPTIONAL[peer]));
-    const peers = row.peers.filter((peer) => (values.peer ? values.peer.includes(peer) : installed(peer)));
+    const peers = values.against
+      ? [checkoutEngine(resolve(values.against))]
+      : row.peers.filter((peer) => (values.peer ? values.peer.includes(peer) : installed(peer)));
     for (const peer of peers) await compare(row, peer);
   }
 } finally {

@@ -3,7 +3,7 @@ import { VideoClip } from "videoclip";
 
 const [path, ...sentences] = process.argv.slice(2);
 const model = await VideoClip.load(path);
-const texts = await model.embedText(sentences);
+const texts = await model.encodeText(sentences);
 const table = await model.similarity(texts, texts); // raw dot products, [sentences, sentences]
 sentences.forEach((sentence, i) => {
   const row = Array.from(table.subarray(i * sentences.length, (i + 1) * sentences.length), (v) => v.toFixed(2));

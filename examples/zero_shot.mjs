@@ -3,7 +3,7 @@ import { VideoClip, videoClipTextSide, zeroShotClassify } from "videoclip";
 
 const [path, features, ...labels] = process.argv.slice(2);
 const model = await VideoClip.load(path);
-const videos = await model.embedVideo(features, { longVideos: "window" });
+const videos = await model.encodeVideo(features, { longVideos: "window" });
 const [scores] = await zeroShotClassify(videos, labels, {
   text: videoClipTextSide(model, path),
   templates: ["{}", "a video of {}", "how to {}"],

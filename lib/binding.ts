@@ -1,7 +1,6 @@
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { DeviceError } from "./errors.js";
+import { type Attempt, addonError } from "./addon_error.js";
 
 /** The flat program that the native side takes; see native/cpp/addon/engine_wrap.cc. */
 export interface NativeProgram {
@@ -22,6 +21,8 @@ export interface NativeEngine {
     panelWidth: number;
     parameterBytes: number;
     scratchBytes: number;
+    /** Bytes of inputs copied so far; those read in place are not among them. */
+    copiedBytes: number;
   };
   setParameter(id: number, data: ArrayBufferView | number): void;
   readParameter(id: number): ArrayBuffer;
@@ -31,12 +32,15 @@ export interface NativeEngine {
   map(file: number, offset: number, bytes: number): ArrayBuffer;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
+  /** An input is an array, or a list of them; see `Program.run` for when they are read. */
   run(
     id: number,
-    inputs: ArrayBufferView[],
+    inputs: readonly (ArrayBufferView | readonly ArrayBufferView[])[],
     scalars: Float32Array,
     profile: boolean,
     outputs: (ArrayBufferView | null)[],
+    /** Which inputs are results of this engine that nobody writes to, so that they may be read in place. */
+    results: boolean[],
   ): { job: number; promise: Promise<(ArrayBuffer | null)[]> };
   cancel(job: number): void;
   dispose(): void;
@@ -68,26 +72,44 @@ export interface Addon {
   cuda(): { usable: boolean; reason: string; driverVersion: number; devices: number };
 }
 
-const require = createRequire(import.meta.url);
-/** The package's root: one up from `dist`. */
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+/** Addon of a platform in the package; scripts/pack.mjs gives the files these names. */
+function prebuilt(): string {
+  const libc = process.platform === "linux" ? ".glibc" : "";
+  return `../prebuilds/${process.platform}-${process.arch}/videoclip.napi${libc}.node`;
+}
+
+/** Where the addon may lie: that of a clone first. */
+function candidates(): string[] {
+  const here: string | undefined = import.meta.url;
+  if (here === undefined) return []; // a bundle in CommonJS format
+  const urls = ["../build/Release/videoclip.node", prebuilt()].map((path) => new URL(path, here));
+  // A literal for every addon in the package: webpack copies a file that it sees named like this, and Next.js traces it.
+  if (process.platform === "linux" && process.arch === "x64")
+    urls.push(new URL("../prebuilds/linux-x64/videoclip.napi.glibc.node", import.meta.url));
+  // Next.js gives such a file a path of the web server
+  return [...new Set(urls.filter((url) => url.protocol === "file:").map((url) => fileURLToPath(url)))];
+}
+
 let loaded: { addon: Addon; path: string } | undefined;
 
 /** Loads the native addon once. Throws `ERR_ADDON_MISSING` that says what was tried and what to do. */
 export function loadAddon(): { addon: Addon; path: string } {
   if (loaded) return loaded;
-  const find = require("node-gyp-build") as ((dir: string) => Addon) & { resolve(dir: string): string };
-  try {
-    const path = find.resolve(root);
-    loaded = { addon: require(path) as Addon, path };
-    return loaded;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new DeviceError(
-      "ERR_ADDON_MISSING",
-      `The native addon for ${process.platform}-${process.arch} (Node ${process.versions.node}) could not be loaded: ${reason}\n` +
-        "In a clone of the repository run: npm run build",
-      { cause },
-    );
+  const attempts: Attempt[] = [];
+  for (const path of candidates()) {
+    if (!existsSync(path)) {
+      attempts.push({ path });
+      continue;
+    }
+    try {
+      // not through require(), which bundlers take for theirs
+      const module = { exports: {} as Addon };
+      process.dlopen(module, path);
+      loaded = { addon: module.exports, path };
+      return loaded;
+    } catch (error) {
+      attempts.push({ path, error });
+    }
   }
+  throw addonError(attempts);
 }

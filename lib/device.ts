@@ -1,7 +1,10 @@
 import { availableParallelism } from "node:os";
 import { loadAddon, type NativeEngine } from "./binding.js";
-import { DeviceError, DisposedError, InvalidArgumentError, nativeError } from "./errors.js";
+import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
 import { ParameterStore } from "./graph/parameter_store.js";
+import { wrongArgument } from "./graph/rules.js";
+import { checkMemory } from "./memory_limit.js";
+import { nativeError } from "./native_error.js";
 
 /**
  * On a CPU, arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
@@ -119,18 +122,18 @@ export class Device {
   allocate(length: number, dtype: "i32"): Int32Array;
   allocate(length: number, dtype: "f32" | "u8" | "i32" = "f32"): Float32Array | Uint8Array | Int32Array {
     if (!Number.isSafeInteger(length) || length < 0) {
-      throw new InvalidArgumentError(`length: expected a whole number of elements, received ${length}`, {
-        argument: "length",
-        received: length,
-      });
+      throw wrongArgument("allocate", "length", "a whole number of elements", length);
     }
-    const kind = { f32: Float32Array, u8: Uint8Array, i32: Int32Array }[dtype];
+    const kinds = { f32: Float32Array, u8: Uint8Array, i32: Int32Array };
+    if (!Object.hasOwn(kinds, dtype)) throw wrongArgument("allocate", "dtype", "f32, u8 or i32", dtype);
+    const kind = kinds[dtype];
+    checkMemory("allocate", [length * kind.BYTES_PER_ELEMENT]);
     return new kind(this.native((engine) => engine.allocate(length * kind.BYTES_PER_ELEMENT)));
   }
 
   /**
    * Bytes of an open file as memory that runs read in place, filled from the file when it is used. CPU only.
-   * @throws VideoClipError `ERR_RUN` where files cannot be mapped
+   * @throws DeviceError `ERR_UNSUPPORTED` where files cannot be mapped
    * @internal
    */
   map(file: number, offset: number, bytes: number): ArrayBuffer {

@@ -1,3 +1,7 @@
+import type { ErrorCode } from "./error_codes.js";
+
+export type { ErrorCode } from "./error_codes.js";
+
 /** What an error is about: the op, layer or file, what was expected and what was received. */
 export interface ErrorDetails {
   op?: string;
@@ -15,10 +19,10 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-/** Base of every error this package throws. `code` is stable (`ERR_…`), the message is for people. */
+/** Base of every error this package throws. `code` is stable and explained in docs/errors.md; the message is for people. */
 export class VideoClipError extends Error {
   constructor(
-    readonly code: string,
+    readonly code: ErrorCode,
     message: string,
     readonly details: ErrorDetails = {},
   ) {
@@ -29,22 +33,22 @@ export class VideoClipError extends Error {
 
 /** A wrong argument: names the argument, what it must be and what was received. */
 export class InvalidArgumentError extends VideoClipError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super("ERR_INVALID_ARGUMENT", message, details);
+  constructor(message: string, details: ErrorDetails = {}, code: ErrorCode = "ERR_INVALID_ARGUMENT") {
+    super(code, message, details);
   }
 }
 
-/** Shapes that do not fit together; names the layer. */
-export class ShapeError extends VideoClipError {
+/** Shapes that do not fit together; names the argument and, inside a model, the layer. */
+export class ShapeError extends InvalidArgumentError {
   constructor(message: string, details: ErrorDetails = {}) {
-    super("ERR_SHAPE", message, details);
+    super(message, details, "ERR_SHAPE");
   }
 }
 
 /** An element type that an op does not take. */
-export class DTypeError extends VideoClipError {
+export class DTypeError extends InvalidArgumentError {
   constructor(message: string, details: ErrorDetails = {}) {
-    super("ERR_DTYPE", message, details);
+    super(message, details, "ERR_DTYPE");
   }
 }
 
@@ -55,22 +59,6 @@ export class DeviceError extends VideoClipError {}
 export class OutOfMemoryError extends VideoClipError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("ERR_OUT_OF_MEMORY", message, details);
-  }
-}
-
-/** The error for what the native side says went wrong. @internal */
-export function nativeError(cause: unknown): Error {
-  if (cause instanceof VideoClipError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  switch (message) {
-    case "disposed":
-      return new DisposedError("This device");
-    case "device lost":
-      return new DeviceError("ERR_DEVICE_LOST", "The GPU stopped answering: open the device again", { cause });
-    case "out of memory":
-      return new OutOfMemoryError("The device has too little memory for this");
-    default:
-      return new VideoClipError("ERR_RUN", `The device failed: ${message}`, { cause });
   }
 }
 

@@ -7,7 +7,13 @@ export { Random } from "./random.js";
 export type { ParameterStore } from "./graph/parameter_store.js";
 export type { Graph } from "./graph/trace.js";
 export { DecodedFeatures } from "./features/decoded_features.js";
-export { type ClipFeature, type ExtractEvent, type ExtractOptions, extract } from "./features/extract.js";
+export {
+  type ClipFeature,
+  type ExtractEvent,
+  type ExtractOptions,
+  type ExtractProgress,
+  extract,
+} from "./features/extract.js";
 export {
   type AppendOptions,
   type CreateIndexOptions,
@@ -28,24 +34,45 @@ export {
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
-export { openTextSide, type OpenTextSideOptions, type TextSide, videoClipTextSide } from "./features/text_side.js";
+export {
+  type EmbeddedTexts,
+  openTextSide,
+  type OpenTextSideOptions,
+  type TextRows,
+  type TextSide,
+  videoClipTextSide,
+} from "./features/text_side.js";
 export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./features/zero_shot.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
-export type { S3DTextEncoderOptions, TextEncoder, VideoEncoder, VideoEncoderOptions } from "./models/encoder.js";
-export { loadVideoEncoder } from "./models/load.js";
+export type { ClipEncoder, Rows } from "./models/encode_clips.js";
+export type { Clips } from "./models/clip_list.js";
+export type { TextEncoder } from "./models/text_encoder.js";
+export {
+  type LoadVideoEncoderOptions,
+  loadVideoEncoder,
+  VideoEncoder,
+  type VideoEncoderOptions,
+} from "./models/video_encoder.js";
 export type { S3DOptions } from "./models/s3d.js";
 export type { S3DKeys } from "./models/s3d_keys.js";
 export type { VideoModelName } from "./models/video_models.js";
-export { loadS3DTextEncoder } from "./models/s3d_text.js";
+export {
+  loadS3DTextEncoder,
+  type LoadS3DTextOptions,
+  S3DTextEncoder,
+  type S3DTextEncoderOptions,
+  type S3DTextOptions,
+} from "./models/s3d_text.js";
 export type { Answer, AnswerOptions } from "./models/question_answering.js";
 export { type HuggingFaceConfig, type TextConfig, textConfig } from "./models/text_config.js";
 export {
   type EncodeTextOptions,
   type LabelScore,
   loadTextModel,
+  type RandomTextModelOptions,
   TextModel,
   type TextModelOptions,
   type TokenLabel,
@@ -64,7 +91,6 @@ export {
 export type { Hypothesis, SearchOptions } from "./models/beam_search.js";
 export { type SinusoidLayout, sinusoids } from "./models/sinusoid.js";
 export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer.js";
-export { marianKeys, torchKeys, type TransformerKeys } from "./models/transformer_keys.js";
 export type { OneHotTokens, SourceTokens } from "./models/transformer_decode.js";
 export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
 export { VideoClip } from "./models/videoclip.js";
@@ -98,6 +124,7 @@ export type { OnnxWeights } from "./onnx/constants.js";
 export type { OnnxModel } from "./onnx/model.js";
 export { type OnnxOptions, toOnnx } from "./onnx/to_onnx.js";
 export { traceVideoEncoder, type VideoEncoderOnnxOptions, videoEncoderToOnnx } from "./onnx/video_encoder.js";
+export { videoClipToOnnx, type VideoClipOnnxOptions, type VideoClipTower } from "./onnx/videoclip.js";
 export { openVideo } from "./video/index.js";
 export { stillAt, type StillOptions } from "./video/still.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
@@ -112,7 +139,16 @@ export type {
   Preset,
   VideoInfo,
 } from "./video/types.js";
-export { openWeights, type StoredDType, type StoredTensor, type Tree, type WeightsFile } from "./weights/index.js";
+export {
+  openWeights,
+  type OpenWeightsOptions,
+  type StoredDType,
+  type StoredTensor,
+  type Tree,
+  type WeightsFile,
+} from "./weights/index.js";
+export type { KeyMap, KeyRename, Tensors } from "./weights/rename.js";
+export { marianKeys, torchKeys, type TorchKeyOptions, type TransformerKeys } from "./weights/transformer_files.js";
 /** Losses `[1]` of symbolic tensors, for the `forward` of a {@link Task}. */
 export * as losses from "./nn/losses.js";
 export { accuracy, shuffledBatches } from "./train/batches.js";
@@ -173,3 +209,6 @@ export { sequenceClassification, spanSelection, tokenClassification } from "./tr
 export { translationBatch, type TranslationPair, translationTask } from "./train/tasks/translation.js";
 export { clipBatch, videoClassification } from "./train/tasks/video_classification.js";
 export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./train/trainer.js";
+export type { ModelTrainerOptions } from "./train/trainer_options.js";
+export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./train/model_task.js";
+export type { Example as TrainingExample, ExampleValue } from "./train/examples.js";

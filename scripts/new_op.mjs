@@ -136,4 +136,5 @@ addLine("lib/graph/ops/index.ts", `export * from "./${name}.js";`, /^export \* f
 
 console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/graph/ops/index.ts"].join("\n")}
 Now: its formula and shapes in the contract, the shape rule, the float64 reference, the ONNX form, the
-gradient and the cases; then npm run build && node scripts/test.mjs --full conformance.`);
+gradient and the cases, and the tables of the passes that docs/adding_an_op.md lists; then npm run build &&
+node scripts/test.mjs --full conformance.`);

@@ -1,31 +1,19 @@
 // npm run prebuild: the addon of this platform as a package carries it, prebuilds/<platform>-<arch>/, in the names that
-// node-gyp-build looks for. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
-import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+// lib/binding.ts looks for. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { PREBUILT, placeAddon, root, run } from "./pack.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 /** Oldest C library that a prebuilt addon may need: glibc 2.34 is Debian 12, Ubuntu 22.04, RHEL 9 and later. */
 const GLIBC_FLOOR = [2, 34];
 const EXPORTS = ["napi_register_module_v1", "node_api_module_get_api_version_v1"];
 
-function run(command, ...args) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: "utf8" });
-  if (status === 0) return stdout;
-  throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr}`);
-}
-
 const passed = process.argv.slice(2);
 run(process.execPath, "scripts/build.mjs", "--native", "--quiet", "--release", ...passed);
-const folder = join(root, "prebuilds", `${process.platform}-${process.arch}`);
-const libc = process.platform === "linux" ? ".glibc" : "";
-const target = join(folder, `videoclip.napi${libc}.node`);
-mkdirSync(folder, { recursive: true });
-copyFileSync(join(root, "build/release/Release/videoclip.node"), target);
+const target = join(root, PREBUILT);
+placeAddon(join(root, "build/release/Release/videoclip.node"), root);
 
 if (process.platform === "linux") {
-  run("strip", "--strip-unneeded", target);
   const shown = run("nm", "-D", "--defined-only", target)
     .trim()
     .split("\n")

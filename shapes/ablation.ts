@@ -58,7 +58,7 @@ async function judge(arm: keyof typeof ARMS, seed: number): Promise<number> {
   });
   const found: number[] = [];
   for (const { texts, features } of sets) {
-    const matrix = await model.similarity(await model.embedText(texts), await model.embedVideo(features));
+    const { data: matrix } = await model.similarity(await model.encodeText(texts), await model.encodeVideo(features));
     found.push(retrievalMetrics(matrix, [texts.length, texts.length])["R@1"]);
   }
   model.dispose();

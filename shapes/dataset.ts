@@ -6,7 +6,7 @@ import { packDataset } from "../dist/data/pack.js";
 import type { VideoRecord } from "../dist/data/record.js";
 import { Skips } from "../dist/data/skips.js";
 import type { VideoEncoder } from "../dist/models/encoder.js";
-import { loadTokenizer } from "../dist/text/wordpiece.js";
+import { WordPieceTokenizer } from "../dist/text/wordpiece.js";
 import { npyBytes } from "../dist/weights/npy.js";
 import { clipFeatures } from "./features.js";
 import { renderSeconds, trainingVideo } from "./videos.js";
@@ -55,10 +55,10 @@ export async function makeDataset(
     }
     onVideo?.(index + 1);
   }
-  const tokenizer = loadTokenizer(vocab);
+  const tokenizer = WordPieceTokenizer.load(vocab);
   await packDataset(records(seed, count), packed, {
     features: new FeatureFolder(features),
-    tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)),
+    tokenise: (texts) => texts.map((text) => tokenizer.encode(text, { specialTokens: false }).ids),
     source: { dataset: "shapes", seed, count, encoder: encoder.weightsHash },
     skips: new Skips(),
   });

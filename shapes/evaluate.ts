@@ -41,9 +41,9 @@ const textOf = (video: ShapesVideo): string => video.events[0].text;
 
 /** Scores `[texts, videos]` of videos of one event. */
 async function scores({ model }: Judged, videos: readonly ShapesVideo[], features: readonly Features[]) {
-  const texts = await model.embedText(videos.map(textOf));
-  const rows = await model.embedVideo([...features]);
-  return model.similarity(texts, rows);
+  const texts = await model.encodeText(videos.map(textOf));
+  const rows = await model.encodeVideo([...features]);
+  return (await model.similarity(texts, rows)).data;
 }
 
 /** Features of videos whose frames are in random order. */
@@ -116,11 +116,11 @@ async function localisation({ encoder, model }: Judged, seed: number): Promise<S
     const spans = SPANS.flatMap((length) =>
       Array.from({ length: seconds - length + 1 }, (_, start) => [start, start + length] as const),
     );
-    const rows = await model.embedVideo(
+    const rows = await model.encodeVideo(
       spans.map(([a, b]) => ({ data: all[i].data.subarray(a * width, b * width), shape: [b - a, width] as const })),
     );
-    const texts = await model.embedText(events.map(({ text }) => text));
-    const matrix = await model.similarity(texts, rows);
+    const texts = await model.encodeText(events.map(({ text }) => text));
+    const { data: matrix } = await model.similarity(texts, rows);
     events.forEach(({ start, end }, text) => {
       let best = 0;
       for (let s = 0; s < spans.length; s++) {

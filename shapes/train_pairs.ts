@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { SamplerOptions } from "../dist/data/sampler.js";
 import { VideoClip } from "../dist/models/videoclip.js";
-import { loadTokenizer } from "../dist/text/wordpiece.js";
+import { WordPieceTokenizer } from "../dist/text/wordpiece.js";
 import { type HardNegatives, PackedPairs } from "../dist/train/packed_pairs.js";
 import { contrastiveTask } from "../dist/train/tasks/contrastive.js";
 import { Trainer } from "../dist/train/trainer.js";
@@ -35,7 +35,7 @@ export function initialModel({
   seed,
   threads,
 }: Pick<PairsRun, "vocab" | "encoder" | "seed" | "threads">) {
-  const { size, pad, cls, sep } = loadTokenizer(vocab);
+  const { size, pad, cls, sep } = WordPieceTokenizer.load(vocab);
   return VideoClip.initialize({
     device: "cpu",
     threads,

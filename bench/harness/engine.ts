@@ -10,6 +10,15 @@ const COMMANDS: Record<string, [string, string[]]> = {
   torch: ["python3", [`${folder}torch_engine.py`]],
 };
 
+/** The name of the engine that is this package in another checkout of the repository. */
+export const checkoutEngine = (folder: string): string => `checkout:${folder}`;
+
+function commandOf(name: string): [string, string[]] {
+  const [, checkout] = /^checkout:(.+)$/.exec(name) ?? [];
+  const script = checkout ? `${checkout}/bench/engines/videoclip.ts` : `${folder}${name}.ts`;
+  return COMMANDS[name] ?? [process.execPath, ["--import", "tsx", script]];
+}
+
 /** An engine in a process of its own. */
 export class Engine {
   #child: ChildProcess;
@@ -20,7 +29,7 @@ export class Engine {
     readonly name: string,
     threads: number,
   ) {
-    const [command, args] = COMMANDS[name] ?? [process.execPath, ["--import", "tsx", `${folder}${name}.ts`]];
+    const [command, args] = commandOf(name);
     const env = { ...process.env, OMP_NUM_THREADS: String(threads) };
     this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], env });
     this.#child.on("error", () => this.#reader.close());

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { classifyFolder } from "../features/classify_folder.js";
-import { collect, interruptible, positive, readTexts } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { collect, positive, readTexts } from "./options.js";
 
 interface Flags {
   model: string;

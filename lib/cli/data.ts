@@ -11,7 +11,8 @@ import {
 } from "../data/index.js";
 import { InvalidArgumentError } from "../errors.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
-import { collect, interruptible, positive, whole } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { collect, positive, whole } from "./options.js";
 import { table } from "./table.js";
 
 /** What both commands take. */

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { embedToFolder } from "../features/embed_to_folder.js";
-import { collect, interruptible, number, positive, readTexts } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { collect, number, positive, readTexts } from "./options.js";
 
 interface Flags {
   model: string;

@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { InvalidArgumentError } from "../errors.js";
 import {
@@ -11,8 +10,10 @@ import {
 } from "../eval/index.js";
 import { BENCHMARKS } from "../eval/run_benchmark.js";
 import { openFeatures } from "../features/open_features.js";
+import { writeDurably } from "../files.js";
 import { type ModelFlags, type RankingFlags, rankingOf, withModel, withRanking } from "./eval_flags.js";
-import { interruptible, plainProgress } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { plainProgress } from "./options.js";
 import { printFigures } from "./table.js";
 
 interface BenchmarkFlags extends ModelFlags, RankingFlags {
@@ -70,7 +71,7 @@ async function run(name: BenchmarkName, flags: BenchmarkFlags): Promise<void> {
   const metrics = await evaluateBenchmark(name, files);
   printFigures(metrics, flags.json);
   if (html === undefined) return;
-  writeFileSync(html, await benchmarkPage(name, { ...files, metrics, pictures }));
+  writeDurably(html, await benchmarkPage(name, { ...files, metrics, pictures }));
   process.stderr.write(`The page is in ${html}\n`);
 }
 

@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import type { DeviceName, Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
-import { loadVideoEncoder } from "../models/load.js";
-import { resolveOutput, VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
-import { type VideoModelConfig, VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
-import { videoModelOfFolder } from "../models/videoclip_parts.js";
+import { VideoEncoder } from "../models/video_encoder.js";
+import { VIDEO_MODEL_NAMES } from "../models/video_models.js";
+import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
+import { interruptible } from "./interrupt.js";
 import { number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 
@@ -92,46 +91,30 @@ export function extractCommand(): Command {
     .action(runExtract);
 }
 
-/** The network of that name, or the one that makes features for a VideoCLIP model: by its name, or its folder. */
-function videoEncoderOf(name: string): Partial<VideoModelConfig> & { model: VideoModelName; weights?: string } {
-  if (Object.hasOwn(VIDEOCLIP_PRESETS, name)) return VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel!;
-  return existsSync(name) ? videoModelOfFolder(name) : { model: name as VideoModelName };
-}
-
 async function runExtract(inputs: string[], flags: Flags): Promise<void> {
-  const { model, output, preset: own = model, weights, ...sampling } = videoEncoderOf(flags.model);
-  resolveOutput(model, flags.output ?? output);
-  const given = Object.entries({ fps: flags.fps, frames: flags.frames, stride: flags.stride, size: flags.size });
-  const overrides = Object.fromEntries(given.filter(([, value]) => value !== undefined));
-  const preset = resolvePreset(flags.preset ?? own, flags.preset ? overrides : { ...sampling, ...overrides });
-  const encoder = await loadVideoEncoder({
-    ...flags,
-    weights: flags.weights ?? weights,
-    model,
-    output: flags.output ?? output,
-    preset,
-  });
-  const abort = new AbortController();
-  const interrupt = () => abort.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  const { fps, frames, stride, size } = flags;
+  const overrides = { fps, frames, stride, size };
+  const preset = flags.preset === undefined ? overrides : resolvePreset(flags.preset, overrides);
+  const encoder = await VideoEncoder.load({ ...flags, preset });
   const reporter = new ProgressReporter(flags);
   try {
-    const summary = await extractToFolder(inputs, {
-      ...flags,
-      encoder,
-      signal: abort.signal,
-      onProgress: (progress) => reporter.update(progress),
-      onEvent: (event) => reporter.event(event),
+    await interruptible("finished videos are saved, go on with --resume", async (signal) => {
+      try {
+        const summary = await extractToFolder(inputs, {
+          ...flags,
+          encoder,
+          signal,
+          onProgress: (progress) => reporter.update(progress),
+          onEvent: (event) => reporter.event(event),
+        });
+        reporter.finish(summary);
+        if (summary.failures > 0) process.exitCode = 1;
+      } catch (error) {
+        reporter.stop(); // before anything else is written
+        throw error;
+      }
     });
-    reporter.finish(summary);
-    if (summary.failures > 0) process.exitCode = 1;
-  } catch (error) {
-    reporter.stop();
-    if (!abort.signal.aborted) throw error;
-    process.stderr.write("videoclip: interrupted; finished videos are saved, go on with --resume\n");
-    process.exitCode = 130;
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     encoder.dispose();
   }
 }

@@ -3,7 +3,8 @@ import { InvalidArgumentError } from "../errors.js";
 import { indexFeatures } from "../features/index_features.js";
 import { openTextSide, type TextSide, videoClipTextSide } from "../features/text_side.js";
 import { VideoClip } from "../models/videoclip.js";
-import { interruptible, number, plainProgress, positive } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { number, plainProgress, positive } from "./options.js";
 
 interface Flags {
   out: string;

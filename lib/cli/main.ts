@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { VideoClipError } from "../errors.js";
 import { classifyCommand } from "./classify.js";
 import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
@@ -14,12 +13,11 @@ import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
 import { searchCommand } from "./search.js";
 import { trainCommand } from "./train.js";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+import { VERSION } from "../version.js";
 
 const program = new Command("videoclip")
   .description("Video features with S3D, S3D-G and X3D, on native kernels")
-  .version(version)
+  .version(VERSION)
   .exitOverride()
   .showHelpAfterError("(run with --help for the options)");
 
@@ -53,7 +51,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else if (error instanceof VideoClipError) {
     process.stderr.write(`videoclip: ${error.message} [${error.code}]\n`);
-    process.exitCode = error instanceof InvalidArgumentError ? 2 : 1;
+    process.exitCode = error.code === "ERR_INVALID_ARGUMENT" ? 2 : 1;
   } else {
     process.stderr.write(`videoclip: ${error instanceof Error ? error.stack : error}\n`);
     process.exitCode = 1;

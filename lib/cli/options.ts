@@ -34,25 +34,6 @@ export function readTexts(argument: string, path: string): string[] {
   }
 }
 
-/**
- * Runs work that SIGINT and SIGTERM abort: then it says what is safe, and the exit code is 130.
- * @param note after `videoclip: interrupted; `
- */
-export async function interruptible(note: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const abort = new AbortController();
-  const interrupt = () => abort.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-  try {
-    await work(abort.signal);
-  } catch (error) {
-    if (!abort.signal.aborted) throw error;
-    process.stderr.write(`videoclip: interrupted; ${note}\n`);
-    process.exitCode = 130;
-  } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-  }
-}
-
 /** A line on stderr every ten seconds of long work. */
 export function plainProgress(quiet: boolean | undefined, text: (values: Record<string, number>) => string) {
   let last = Date.now();

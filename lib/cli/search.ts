@@ -1,12 +1,13 @@
-import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { VideoClipError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import { FeatureIndex } from "../features/feature_index.js";
 import { searchText } from "../features/search_text.js";
 import type { DecoderName } from "../video/types.js";
-import { clock } from "../features/html.js";
+import { clock } from "../html.js";
 import { searchPage } from "../features/search_page.js";
-import { interruptible, positive } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { positive } from "./options.js";
 
 interface Flags {
   index: string;
@@ -71,7 +72,7 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
 
 async function writePage(path: string, page: string): Promise<void> {
   try {
-    await writeFile(path, page);
+    writeDurably(path, page);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new VideoClipError("ERR_WRITE", `${path}: cannot be written (${code})`, { file: path, cause });

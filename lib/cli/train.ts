@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { describeRecipe, type RunRecipeOptions, runRecipe, type StepEvent } from "../train/index.js";
+import { onInterrupt } from "./interrupt.js";
 import { plainProgress } from "./options.js";
 
 interface Flags {
@@ -48,25 +49,21 @@ async function runTrain(flags: Flags): Promise<void> {
     flags.quiet,
     ({ epoch, done, total }) => `epoch ${epoch}: ${done} of ${total} embedded`,
   );
-  const abort = new AbortController();
-  const stop = () => abort.abort(new Error("interrupted"));
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  try {
-    await trainAndReport(file, flags, {
-      set,
-      resume: flags.resume,
-      signal: abort.signal,
-      onProgress: ({ stage, ...progress }) => {
-        if (stage === "embed") embedding(progress);
-      },
-    });
-  } catch (error) {
-    if (!abort.signal.aborted || error !== abort.signal.reason) throw error;
-    if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
-    process.exitCode = 130;
-  } finally {
-    process.off("SIGINT", stop).off("SIGTERM", stop);
-  }
+  await onInterrupt(
+    (signal) =>
+      trainAndReport(file, flags, {
+        set,
+        resume: flags.resume,
+        signal,
+        onProgress: ({ stage, ...progress }) => {
+          if (stage === "embed") embedding(progress);
+        },
+      }),
+    (error, signal) => {
+      if (error !== signal.reason) throw error; // such as a checkpoint that could not be written
+      if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
+    },
+  );
 }
 
 async function trainAndReport(file: string, flags: Flags, options: RunRecipeOptions): Promise<void> {

@@ -1,16 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
 import { DatasetError } from "../errors.js";
-import type { FeatureSource } from "./feature_source.js";
+import type { Features, FeatureSource } from "./feature_source.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
-
-/** Features of one video: row-major `[rows, width]`, float32. */
-export interface Features {
-  rows: number;
-  width: number;
-  data: Float32Array;
-}
+import { isArrayOf } from "../typed_arrays.js";
 
 /**
  * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` writes, or the
@@ -61,7 +55,7 @@ export function readFeatureMatrix(path: string): Features {
   const file = new ByteFile(path);
   try {
     const { shape, data } = readNpy(file);
-    if (shape.length !== 2 || !(data instanceof Float64Array)) {
+    if (shape.length !== 2 || !isArrayOf("Float64Array", data)) {
       const received = shape.join(", ");
       throw new DatasetError("ERR_DATASET", `${path}: expected numbers [rows, width], received [${received}]`, {
         file: path,

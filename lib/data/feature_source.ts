@@ -1,8 +1,13 @@
-import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import { linear } from "../ops.js";
-import { openWeights } from "../weights/index.js";
-import { toFloat32 } from "../weights/tensor.js";
-import type { Features } from "./feature_folder.js";
+import { loadInto } from "../weights/load_into.js";
+
+/** Features of one video: row-major `[rows, width]`, float32. */
+export interface Features {
+  rows: number;
+  width: number;
+  data: Float32Array;
+}
 
 /** Where the features of videos come from: a folder of them, or videos that are decoded. */
 export interface FeatureSource {
@@ -15,6 +20,12 @@ export interface FeatureSource {
 
 /** Rows of a program for so many: few programs for all videos. */
 const ROWS = 64;
+
+/** The layer of S3D-G between `mixed_5c` and `video_embedding`. */
+const LAYER = new Map([
+  ["fc.weight", [512, 1024]],
+  ["fc.bias", [512]],
+]);
 
 /**
  * The public HowTo100M features (1024 values a second, S3D-G's `mixed_5c`) through the last layer of S3D-G, to the 512 of
@@ -32,21 +43,10 @@ export class ProjectedFeatures implements FeatureSource {
    * @throws WeightsError when the layer is not there
    */
   static async open(source: FeatureSource, path: string): Promise<ProjectedFeatures> {
-    const file = await openWeights(path);
-    try {
-      const read = (key: string, shape: readonly number[]) => {
-        const tensor = file.tensors.get(key);
-        if (tensor?.shape.join() === shape.join()) return toFloat32(tensor);
-        const received = tensor ? `[${tensor.shape.join(", ")}]` : "none";
-        throw new WeightsError(`${path}: ${key}: expected [${shape.join(", ")}] of S3D-G, received ${received}`, {
-          file: path,
-          key,
-        });
-      };
-      return new ProjectedFeatures(source, read("fc.weight", [512, 1024]), read("fc.bias", [512]));
-    } finally {
-      file.close();
-    }
+    const values = new Map<string, Float32Array>();
+    const store = { set: (key: string, _: unknown, data: Float32Array) => void values.set(key, data) };
+    await loadInto(store, path, { shapes: LAYER, ignored: /^/ });
+    return new ProjectedFeatures(source, values.get("fc.weight")!, values.get("fc.bias")!);
   }
 
   get folder(): string {

@@ -13,8 +13,8 @@ export {
 } from "./crosstask.js";
 export { deduplicateCaptions, type DeduplicateOptions } from "./deduplicate.js";
 export { type DidemoQuery, readDidemo } from "./didemo.js";
-export { type FeatureSource, ProjectedFeatures } from "./feature_source.js";
-export { FeatureFolder, type Features } from "./feature_folder.js";
+export { type Features, type FeatureSource, ProjectedFeatures } from "./feature_source.js";
+export { FeatureFolder } from "./feature_folder.js";
 export { DATASET_FORMATS, type DatasetFormat, datasetFormat, type DatasetOptions } from "./formats.js";
 export { type HowTo100MVideo, type ReadOptions, readHowTo100MCsv, readHowTo100MVideos } from "./howto100m.js";
 export { type CaptionedVideo, type MsrvttQuestion, readMsrvttQuestions, readMsrvttSplit } from "./msrvtt.js";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import { readOrSkip } from "./check.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { VideoRecord } from "./record.js";
@@ -166,9 +167,7 @@ function resume(folder: string, source: Record<string, unknown>): PackManifest {
 
 /** Replaces `pack.json` as a whole: a kill leaves the old one or the new one. */
 function writePack(folder: string, manifest: PackManifest): void {
-  const path = join(folder, PACK_FILE);
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifest, null, 1)}\n`, { flush: true } as object);
-  renameSync(`${path}.tmp`, path);
+  writeDurably(join(folder, PACK_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
 }
 
 /** SHA-256 of a file, hexadecimal. */

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
-import { VideoClipError } from "../errors.js";
+import { DatasetError } from "../errors.js";
+import { assertNotBundled } from "../bundled.js";
 import { PackedDataset } from "./packed_dataset.js";
 import { makePairBatch, type PairBatch, type PairBatchOptions } from "./pair_batch.js";
 import { Skips } from "./skips.js";
@@ -45,8 +46,11 @@ export class PairLoader {
     this.#options = options;
     this.skips = options.skips ?? new Skips();
     const { folder, sampling, workers = 0 } = options;
+    if (workers > 0) assertNotBundled();
     for (let i = 0; i < workers; i++) {
-      const worker = new Worker(new URL("./pair_worker.js", import.meta.url), { workerData: { folder, sampling } });
+      const worker = new Worker(new URL(/* webpackIgnore: true */ "./pair_worker.js", import.meta.url), {
+        workerData: { folder, sampling },
+      });
       worker.on("message", (reply: PairReply) => this.#take(reply));
       worker.on("error", (error) => this.#fail(error));
       worker.unref();
@@ -60,7 +64,7 @@ export class PairLoader {
     if (this.#waiting.size === 0) for (const worker of this.#workers) worker.unref();
     try {
       for (const { reason, where } of reply.skipped) this.skips.add(reason, where);
-      if ("error" in reply) throw new VideoClipError("ERR_DATASET", reply.error);
+      if ("error" in reply) throw new DatasetError("ERR_DATASET", reply.error);
       request?.resolve(reply.batch);
     } catch (error) {
       request?.reject(error);

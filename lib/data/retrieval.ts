@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from "../errors.js";
 import { topK } from "../ops.js";
 import { Random } from "../random.js";
-import { floatToHalf, halfToFloat, halfValues } from "../weights/tensor.js";
+import { floatToHalf, halfToFloat, halfValues } from "../half_floats.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 export interface RetrievalOptions {
   /** Batches of the epoch; default: as many as there are videos / `size`. */
@@ -131,7 +132,7 @@ class SearchedVectors {
     metric: "l2" | "dot",
   ) {
     this.videos = vectors.length / width;
-    const half = vectors instanceof Uint16Array;
+    const half = isArrayOf("Uint16Array", vectors);
     this.#columns = metric === "dot" ? 0 : half ? 3 : 1;
     if (metric === "dot") return;
     const value = this.#reader();
@@ -149,7 +150,7 @@ class SearchedVectors {
 
   #reader(): (i: number) => number {
     const { vectors } = this;
-    if (vectors instanceof Float32Array) return (i) => vectors[i];
+    if (isArrayOf("Float32Array", vectors)) return (i) => vectors[i];
     const table = halfValues();
     return (i) => table[vectors[i]];
   }
@@ -159,7 +160,7 @@ class SearchedVectors {
     const { vectors, width } = this;
     const [from, wide] = [vectors.subarray(first * width, (first + count) * width), width + this.#columns];
     if (!this.#norms) return { shape: [count, width], data: from };
-    const half = vectors instanceof Uint16Array;
+    const half = isArrayOf("Uint16Array", vectors);
     const data = half ? new Uint16Array(count * wide) : new Float32Array(count * wide);
     for (let v = 0; v < count; v++) {
       data.set(from.subarray(v * width, (v + 1) * width), v * wide);

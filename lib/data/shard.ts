@@ -1,7 +1,8 @@
 import { WeightsError } from "../errors.js";
+import { floatToHalf, halfToFloat } from "../half_floats.js";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
-import { ByteFile, floatToHalf, halfToFloat, type StoredTensor } from "../weights/tensor.js";
-import type { Features } from "./feature_folder.js";
+import { ByteFile, type StoredTensor } from "../weights/tensor.js";
+import type { Features } from "./feature_source.js";
 import type { TokenisedCaptions } from "./sampler.js";
 
 /*

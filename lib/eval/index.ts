@@ -2,8 +2,7 @@
 export type { CoinVideo } from "../data/coin.js";
 export type { CrossTask } from "../data/crosstask.js";
 export type { DidemoQuery } from "../data/didemo.js";
-export type { FeatureSource } from "../data/feature_source.js";
-export type { Features } from "../data/feature_folder.js";
+export type { Features, FeatureSource } from "../data/feature_source.js";
 export type { MsrvttQuestion } from "../data/msrvtt.js";
 export type { Caption, VideoRecord } from "../data/record.js";
 export type { Device, DeviceName, DeviceOptions, Precision } from "../device.js";

@@ -1,5 +1,6 @@
 import { fileError } from "../data/json_file.js";
 import { lineError, readLines } from "../data/jsonl.js";
+import { isArrayOf } from "../typed_arrays.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
 import { type RetrievalMetrics, retrievalMetrics, type RetrievalOptions } from "./retrieval.js";
@@ -9,7 +10,7 @@ export function readSimilarity(path: string): { values: Float64Array; shape: [nu
   const file = new ByteFile(path);
   try {
     const { shape, data } = readNpy(file);
-    if (shape.length === 2 && data instanceof Float64Array) return { values: data, shape: [shape[0], shape[1]] };
+    if (shape.length === 2 && isArrayOf("Float64Array", data)) return { values: data, shape: [shape[0], shape[1]] };
     throw fileError(path, "", `expected numbers [queries, candidates], received [${shape.join(", ")}]`);
   } finally {
     file.close();

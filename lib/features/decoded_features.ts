@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
-import type { Features } from "../data/feature_folder.js";
-import type { FeatureSource } from "../data/feature_source.js";
+import type { Features, FeatureSource } from "../data/feature_source.js";
 import { DatasetError } from "../errors.js";
+import type { Rows } from "../models/encode_clips.js";
 import type { VideoModelConfig } from "../models/videoclip_config.js";
 import { VideoFiles, type VideoFilesOptions } from "../models/videoclip_files.js";
 import type { DecoderName } from "../video/types.js";
@@ -16,7 +16,12 @@ export class DecodedFeatures implements FeatureSource {
   constructor(
     readonly folder: string,
     model: VideoModelConfig,
-    readonly options: VideoFilesOptions & { decoder?: DecoderName; signal?: AbortSignal },
+    readonly options: VideoFilesOptions & {
+      decoder?: DecoderName | undefined;
+      /** Seconds that the decoder may give nothing before a video fails. Default: no limit. */
+      timeout?: number | undefined;
+      signal?: AbortSignal | undefined;
+    },
   ) {
     if (!existsSync(folder)) throw new DatasetError("ERR_DATASET", `${folder}: no such folder`, { file: folder });
     const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
@@ -37,18 +42,27 @@ export class DecodedFeatures implements FeatureSource {
     return this.#path(video) !== undefined;
   }
 
-  async read(video: string): Promise<Features> {
+  /**
+   * The features of a video, f32 `[clips, width]`; `rows` and `width` say its shape again.
+   * @throws DatasetError where there is no such video; VideoError; the signal's reason
+   */
+  async read(video: string): Promise<Features & Rows> {
     const path = this.#path(video);
     if (path === undefined) {
       throw new DatasetError("ERR_MISSING_FEATURES", `${this.folder}: no video ${video}`, { file: this.folder });
     }
-    const { decoder, signal } = this.options;
-    const { data, shape } = await this.#files.read(path, { max: Infinity, longVideos: "window", decoder, signal });
-    return { data, rows: shape[0], width: shape[1] };
+    const { decoder, timeout, signal } = this.options;
+    const reading = { max: Infinity, longVideos: "window", decoder, timeout, signal } as const;
+    const { data, shape } = await this.#files.read(path, reading);
+    return { data, shape, rows: shape[0], width: shape[1] };
   }
 
-  /** Frees the encoder. */
+  /** Frees the encoder. A second call does nothing. */
   dispose(): void {
     this.#files.dispose();
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+    this.dispose();
   }
 }

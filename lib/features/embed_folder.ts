@@ -1,23 +1,23 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
-import { type FeatureFolder, readFeatureFile, type VideoFeatureFile } from "./feature_folder.js";
+import { type ExtractedFeatures, readFeatureFile, type VideoFeatureFile } from "./extracted_features.js";
 import type { IndexedVideo } from "./index_writer.js";
 
 export interface WindowOptions {
   /** Features that one row is made from, at most the model's `maxVideoLength`. Default 16. */
-  window?: number;
+  window?: number | undefined;
   /** Features between the starts of two windows. Default: half a window. */
-  hop?: number;
+  hop?: number | undefined;
 }
 
 export interface EmbedFolderOptions extends WindowOptions {
   /** The model that embeds the features; without one, every feature is a row as it is. */
-  model?: VideoClip;
+  model?: VideoClip | undefined;
   /** Seconds between features, for folders without a manifest. */
-  seconds?: number;
-  signal?: AbortSignal;
+  seconds?: number | undefined;
+  signal?: AbortSignal | undefined;
   /** Videos that are left out, without being read. */
-  skip?: (video: string) => boolean;
+  skip?: ((video: string) => boolean) | undefined;
 }
 
 /** Windows over `length` features: the last one ends with them. */
@@ -53,7 +53,7 @@ export function resolveWindow(model: VideoClip, { window, hop }: WindowOptions):
  * @throws InvalidArgumentError for features that do not fit the model, or without timestamps
  */
 export async function* embedFolder(
-  folder: FeatureFolder,
+  folder: ExtractedFeatures,
   { model, seconds, signal, skip, ...given }: EmbedFolderOptions,
 ): AsyncGenerator<IndexedVideo> {
   const windows = model && resolveWindow(model, given);
@@ -107,7 +107,7 @@ async function* embedWindows(
       shape: [end - start, featureSize] as const,
     })),
   );
-  const { rows } = await model.embedVideo(windows, { signal });
+  const { data: rows } = await model.encodeVideo(windows, { signal });
   let first = 0;
   for (const { video, parts, times } of videos) {
     const own = rows.subarray(first * hiddenSize, (first + parts.length) * hiddenSize);
@@ -116,7 +116,7 @@ async function* embedWindows(
   }
 }
 
-function timesOf({ file, timestamps }: VideoFeatureFile, count: number, seconds?: number) {
+function timesOf({ file, timestamps }: VideoFeatureFile, count: number, seconds: number | undefined) {
   if (timestamps) return timestamps;
   if (seconds === undefined || !(seconds > 0)) {
     throw new InvalidArgumentError(

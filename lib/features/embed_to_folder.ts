@@ -1,12 +1,12 @@
-import { createWriteStream, mkdirSync, renameSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { finished } from "node:stream/promises";
 import { InvalidArgumentError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { embedFolder, type WindowOptions } from "./embed_folder.js";
-import { type FeatureFolder, readFeatureFolders } from "./feature_folder.js";
+import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
 
 export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOptions {
   /** Folder for the embeddings; files that are there are replaced. */
@@ -45,17 +45,17 @@ export async function embedToFolder(options: EmbedToFolderOptions): Promise<{ te
 }
 
 async function embedTexts(model: VideoClip, texts: readonly string[], options: EmbedToFolderOptions): Promise<void> {
-  const { rows, truncated } = await model.embedText(texts, { signal: options.signal });
+  const { data, truncated } = await model.encodeText(texts, { signal: options.signal });
   const cut = new Set(truncated);
   const target = new EmbeddingFile("text", model, options);
-  target.add(rows, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
-  await target.finish();
+  target.add(data, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
+  target.finish();
 }
 
 /** @returns how many rows there are */
 async function embedFeatures(
   model: VideoClip,
-  features: FeatureFolder,
+  features: ExtractedFeatures,
   options: EmbedToFolderOptions,
 ): Promise<number> {
   const { window, hop, seconds, signal } = options;
@@ -63,7 +63,7 @@ async function embedFeatures(
   for await (const { video, rows, spans } of embedFolder(features, { window, hop, seconds, model, signal })) {
     target.add(rows, spans.map(([start, end]) => ({ video, start, end }))); // prettier-ignore
   }
-  await target.finish();
+  target.finish();
   return target.rows;
 }
 
@@ -91,18 +91,8 @@ class EmbeddingFile {
     for (const each of about) this.#lines.push(`${JSON.stringify({ row: this.#rows++, ...each })}\n`);
   }
 
-  async finish(): Promise<void> {
-    await writeWhole(`${this.#path}.npy`, [npyHeader([this.#rows, this.#dim], this.#dtype), ...this.#parts]);
-    await writeWhole(`${this.#path}.jsonl`, this.#lines);
+  finish(): void {
+    writeDurably(`${this.#path}.npy`, [npyHeader([this.#rows, this.#dim], this.#dtype), ...this.#parts]);
+    writeDurably(`${this.#path}.jsonl`, this.#lines);
   }
-}
-
-/** Writes a file under another name and renames it when it is whole. */
-async function writeWhole(path: string, parts: readonly (Uint8Array | string)[]): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const stream = createWriteStream(temporary);
-  for (const part of parts) stream.write(part);
-  stream.end();
-  await finished(stream);
-  renameSync(temporary, path);
 }

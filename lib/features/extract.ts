@@ -1,23 +1,31 @@
-import { VideoClipError, VideoError } from "../errors.js";
-import type { VideoEncoder } from "../models/encoder.js";
-import { openVideo as openVideoDefault } from "../video/index.js";
-import type { Clip, DecoderName, OpenVideoFunction, VideoInfo } from "../video/types.js";
-import { Channel } from "./channel.js";
+import type { VideoClipError } from "../errors.js";
+import { type ClipEncoder, encodeClips } from "../models/encode_clips.js";
+import { decodeVideo } from "../video/index.js";
+import { readClips } from "../video/read_clips.js";
+import type { DecodeFunction, DecoderName, VideoInfo } from "../video/types.js";
 import { expandInputs } from "./inputs.js";
 
+/** What happened so far: clips that were encoded, videos that ended well or failed, of how many. */
+export interface ExtractProgress {
+  clips: number;
+  videos: number;
+  failures: number;
+  total: number;
+}
+
 export interface ExtractOptions {
-  encoder: VideoEncoder;
-  decoder?: DecoderName;
+  /** A `VideoEncoder`, or anything that makes rows of clips. */
+  encoder: ClipEncoder;
+  decoder?: DecoderName | undefined;
   /** Videos decoded at the same time. Default 2. */
-  decoders?: number;
+  decoders?: number | undefined;
   /** Seconds that a decoder may give nothing before its video fails. Default: no limit. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Divide each feature by its 2-norm. */
-  l2?: boolean;
-  signal?: AbortSignal;
-  onProgress?: (progress: { clips: number; videos: number; failures: number; total: number }) => void;
-  /** @internal for tests */
-  openVideo?: OpenVideoFunction;
+  l2?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called after each clip and each video. */
+  onProgress?: ((progress: ExtractProgress) => void) | undefined;
 }
 
 /** The feature of one clip. */
@@ -36,14 +44,13 @@ export interface ClipFeature {
 export type ExtractEvent =
   | ({ type: "clip" } & ClipFeature)
   | { type: "end"; path: string; info: VideoInfo }
-  | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo };
-
-type Item = { type: "clip"; path: string; clip: Clip } | Exclude<ExtractEvent, { type: "clip" }>;
+  | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo | undefined };
 
 /**
  * Features of every clip of every input (files, folders, globs, manifests).
- * A video that cannot be decoded throws its `VideoError` after the clips before it; use `extractEvents` (or the command
+ * A video that cannot be decoded throws its `VideoError` after the clips before it; use `extractToFolder` (or the command
  * `videoclip extract`) to go on with the rest.
+ * @throws VideoError; InvalidArgumentError; the signal's reason
  */
 export async function* extract(inputs: readonly string[], options: ExtractOptions): AsyncGenerator<ClipFeature> {
   for await (const event of extractEvents(await expandInputs(inputs), options)) {
@@ -59,83 +66,34 @@ export async function* extract(inputs: readonly string[], options: ExtractOption
  * Decodes several videos at a time, encodes batches across video boundaries and yields what happens. Memory is bounded:
  * decoders wait while two batches are queued. A row does not depend on its batch, so neither does any feature.
  */
-export async function* extractEvents(paths: readonly string[], options: ExtractOptions): AsyncGenerator<ExtractEvent> {
-  const { encoder, decoders = 2, signal } = options;
-  signal?.throwIfAborted();
-  const stop = new AbortController();
-  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const queue = new Channel<Item>(2 * encoder.batch);
-  both.addEventListener("abort", () => queue.close(), { once: true });
-  let next = 0;
-  const work = async () => {
-    while (next < paths.length && !both.aborted) await decode(paths[next++], options, both, queue);
-  };
-  const workers = Promise.all(Array.from({ length: Math.min(decoders, paths.length) }, work)).finally(() =>
-    queue.close(),
-  );
-  workers.catch(() => {}); // awaited below
-
+export async function* extractEvents(
+  paths: readonly string[],
+  options: ExtractOptions,
+  decode: DecodeFunction = decodeVideo,
+): AsyncGenerator<ExtractEvent> {
+  const { encoder, decoder, decoders = 2, timeout, l2, signal, onProgress } = options;
+  const { preset } = encoder;
   const progress = { clips: 0, videos: 0, failures: 0, total: paths.length };
-  const settle = (events: ExtractEvent[]) => {
-    for (const event of events) {
-      if (event.type === "clip") progress.clips++;
-      else if (event.type === "end") progress.videos++;
-      else progress.failures++;
+  const events = encodeClips(
+    (reading) => readClips(paths, { preset, decoder, decoders, timeout, ...reading }, decode),
+    encoder,
+    { signal },
+  );
+  for await (const event of events) {
+    if (event.type === "open") continue;
+    if (event.type === "clip") {
+      const { path, clip, row } = event;
+      const feature = row.slice(); // memory of its own: the batch's is not kept for the sake of one row
+      if (l2) normalize(feature);
+      const { index, start, end, paddedFrames } = clip;
+      progress.clips++;
+      yield { type: "clip", path, clip: index, start, end, paddedFrames, feature };
+    } else {
+      progress[event.type === "end" ? "videos" : "failures"]++;
+      yield event;
     }
-    return events;
-  };
-  // one batch waits in the device's queue while another is computed, so that gathering clips costs no time of its own
-  let before: Promise<ExtractEvent[]> | undefined;
-  try {
-    for (let first = await queue.next(); first; first = await queue.next()) {
-      const items = [first];
-      let clips = first.type === "clip" ? 1 : 0;
-      while (clips > 0 && clips < encoder.batch) {
-        const item = await queue.next();
-        if (!item) break;
-        items.push(item);
-        if (item.type === "clip") clips++;
-      }
-      signal?.throwIfAborted();
-      const batch = encodeItems(items, clips, options);
-      batch.catch(() => {}); // awaited a turn later
-      if (before) {
-        yield* settle(await before);
-        options.onProgress?.({ ...progress });
-      }
-      before = batch;
-    }
-    if (before) {
-      yield* settle(await before);
-      options.onProgress?.({ ...progress });
-    }
-    signal?.throwIfAborted();
-    await workers;
-  } finally {
-    stop.abort(new Error("extraction ended"));
-    await workers.catch(() => {});
+    onProgress?.({ ...progress });
   }
-}
-
-async function encodeItems(
-  items: Item[],
-  clips: number,
-  { encoder, l2, signal }: ExtractOptions,
-): Promise<ExtractEvent[]> {
-  const { frames, crop } = encoder.preset;
-  const size = frames * crop * crop * 3;
-  const input = new Uint8Array(clips * size);
-  let row = 0;
-  for (const item of items) if (item.type === "clip") input.set(item.clip.frames, size * row++);
-  const features = clips > 0 ? await encoder.encode(input, clips, { signal }) : new Float32Array(0);
-  row = 0;
-  return items.map((item) => {
-    if (item.type !== "clip") return item;
-    const feature = features.slice(row * encoder.dim, ++row * encoder.dim);
-    if (l2) normalize(feature);
-    const { index, start, end, paddedFrames } = item.clip;
-    return { type: "clip", path: item.path, clip: index, start, end, paddedFrames, feature };
-  });
 }
 
 function normalize(feature: Float32Array): void {
@@ -143,68 +101,4 @@ function normalize(feature: Float32Array): void {
   for (const v of feature) sum += v * v;
   const scale = 1 / Math.max(Math.sqrt(sum), 1e-12);
   for (let i = 0; i < feature.length; i++) feature[i] *= scale;
-}
-
-/** Pushes the clips of one video, then its end or its failure. */
-async function decode(path: string, options: ExtractOptions, signal: AbortSignal, queue: Channel<Item>): Promise<void> {
-  const open = options.openVideo ?? openVideoDefault;
-  const limit = new AbortController();
-  const both = AbortSignal.any([signal, limit.signal]);
-  let info: VideoInfo | undefined;
-  try {
-    const video = await watched(
-      open(path, { preset: options.encoder.preset, decoder: options.decoder, signal: both }),
-      path,
-      options,
-      limit,
-    );
-    try {
-      const clips = video[Symbol.asyncIterator]();
-      for (;;) {
-        const step = await watched(clips.next(), path, options, limit);
-        if (step.done) break;
-        await queue.push({ type: "clip", path, clip: step.value });
-        if (signal.aborted) return;
-      }
-    } finally {
-      info = video.info; // complete only now
-      await video.close();
-    }
-    await queue.push({ type: "end", path, info });
-  } catch (error) {
-    if (signal.aborted) return;
-    const known =
-      error instanceof VideoClipError
-        ? error
-        : new VideoError("ERR_VIDEO_DECODE", `${path}: ${error instanceof Error ? error.message : error}`, {
-            file: path,
-            cause: error,
-          });
-    await queue.push({ type: "failure", path, error: known, info });
-  }
-}
-
-/** A promise that fails when nothing comes for `timeout` seconds. */
-async function watched<T>(
-  promise: Promise<T>,
-  path: string,
-  { timeout }: ExtractOptions,
-  limit: AbortController,
-): Promise<T> {
-  if (!timeout) return promise;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const error = new VideoError("ERR_VIDEO_TIMEOUT", `${path}: the decoder gave nothing for ${timeout} s`, {
-        file: path,
-      });
-      limit.abort(error);
-      reject(error);
-    }, timeout * 1000);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -10,6 +10,7 @@ import {
 } from "./index_format.js";
 import { IndexRows, type RowRange } from "./index_rows.js";
 import { type IndexedVideo, IndexWriter } from "./index_writer.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** Seconds of work between two commits of a long append. */
 const COMMIT_SECONDS = 5;
@@ -290,9 +291,9 @@ export class FeatureIndex {
   #checkQueries(argument: string, queries: Float32Array, count?: number): void {
     const { dim } = this;
     const expected = count === undefined ? `rows of ${dim} values` : `${dim} values`;
-    const fits = queries instanceof Float32Array && queries.length % dim === 0 && queries.length > 0;
+    const fits = isArrayOf("Float32Array", queries) && queries.length % dim === 0 && queries.length > 0;
     if (!fits || (count !== undefined && queries.length !== count * dim)) {
-      const received = queries instanceof Float32Array ? `${queries.length} values` : String(queries);
+      const received = isArrayOf("Float32Array", queries) ? `${queries.length} values` : String(queries);
       throw new InvalidArgumentError(`${argument}: expected a Float32Array of ${expected}, received ${received}`, {
         argument,
         expected: dim,

@@ -4,19 +4,19 @@ import { InvalidArgumentError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
-import { readFeatureFile, readFeatureFolders, spaceOf } from "./feature_folder.js";
+import { readFeatureFile, readFeatureFolders, spaceOf } from "./extracted_features.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
 import type { TextSide } from "./text_side.js";
 
 export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
   out: string;
   /** Default `f16`. */
-  dtype?: RowDType;
-  /** What embeds texts into the space of the rows; its description is kept in the index. */
-  text?: TextSide;
+  dtype?: RowDType | undefined;
+  /** What encodes texts into the space of the rows; its description is kept in the index. */
+  text?: TextSide | undefined;
   /** Embed and index videos again that are there already. Default: leave them alone. */
-  replace?: boolean;
-  onProgress?: (progress: { videos: number; rows: number; total: number }) => void;
+  replace?: boolean | undefined;
+  onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
 }
 
 export interface IndexFeaturesSummary {

@@ -82,7 +82,7 @@ export function committedBytes(kind: FileKind, m: IndexManifest): number {
 }
 
 /** The header of a data file: magic, version, kind, id of the index, and for rows their width and item size. */
-export function fileHeader(kind: FileKind, m: Pick<IndexManifest, "id" | "dim" | "dtype">): Buffer {
+export function fileHeader(kind: FileKind, m: Pick<IndexManifest, "id" | "dim" | "dtype">): Uint8Array {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, 0, "latin1");
   header.writeUInt32LE(VERSION, 8);
@@ -94,7 +94,8 @@ export function fileHeader(kind: FileKind, m: Pick<IndexManifest, "id" | "dim" |
 }
 
 /** @throws IndexError that tells what the header is instead */
-export function checkHeader(path: string, kind: FileKind, m: IndexManifest, header: Buffer): void {
+export function checkHeader(path: string, kind: FileKind, m: IndexManifest, bytes: Uint8Array): void {
+  const header = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (header.equals(fileHeader(kind, m))) return;
   if (header.toString("latin1", 0, 8) !== MAGIC) throw new IndexError(path, "this is not a file of a videoclip index");
   const id = header.toString("hex", 20, 36);

@@ -61,7 +61,7 @@ export class IndexRows {
         try {
           bytes = device.map(files.rowsFile, offset, count * rowBytes);
         } catch (error) {
-          if (!(error instanceof VideoClipError && error.code === "ERR_RUN")) throw error;
+          if (!(error instanceof VideoClipError && error.code === "ERR_UNSUPPORTED")) throw error;
           mapped = false;
         }
       }

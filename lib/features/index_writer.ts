@@ -1,19 +1,8 @@
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
+import { DurableFile, syncFile, writeAll } from "../files.js";
 import { npyData } from "../weights/npy.js";
 import { IndexFiles } from "./index_files.js";
 import {
@@ -33,7 +22,6 @@ import {
   VIDEO_BYTES,
 } from "./index_format.js";
 import { type FileLock, takeLock } from "./lock.js";
-import { syncFolder } from "./store.js";
 
 /** A video to add: one row per span. */
 export interface IndexedVideo {
@@ -75,7 +63,7 @@ export class IndexWriter {
       const manifest: IndexManifest = { ...given, id, generation: 0, rows: 0, videos: 0, nameBytes: 0, updatedAt: "" };
       removeOtherGenerations(folder, -1);
       for (const file of Object.values(createFiles(folder, manifest))) {
-        fsyncSync(file);
+        syncFile(file);
         closeSync(file);
       }
       writeManifest(folder, manifest);
@@ -176,7 +164,7 @@ export class IndexWriter {
   /** Makes what was written and removed so far last: afterwards it is there, whatever happens. */
   commit(): void {
     if (this.#replaced.size > 0) this.#rewrite();
-    for (const kind of FILE_KINDS) fsyncSync(this.#files[kind]);
+    for (const kind of FILE_KINDS) syncFile(this.#files[kind]);
     if (!this.#lock.held()) {
       throw new InvalidArgumentError(`${this.#folder}: its lock was taken by somebody else; nothing more was saved`, {
         argument: "folder",
@@ -271,16 +259,14 @@ function openForWriting(folder: string, manifest: IndexManifest): Record<FileKin
 
 function writeManifest(folder: string, manifest: IndexManifest): void {
   manifest.updatedAt = new Date().toISOString();
-  const temporary = join(folder, ".index.json.tmp");
-  const file = openSync(temporary, "w");
+  const file = new DurableFile(join(folder, MANIFEST), join(folder, ".index.json.tmp"));
   try {
-    writeAll(file, Buffer.from(manifestText(manifest)), 0);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    file.write(manifestText(manifest));
+    file.commit();
+  } catch (error) {
+    file.discard();
+    throw error;
   }
-  renameSync(temporary, join(folder, MANIFEST));
-  syncFolder(folder);
 }
 
 /** Removes data files that no manifest refers to; what cannot be removed now (mapped on Windows) is left for later. */
@@ -294,11 +280,6 @@ function removeOtherGenerations(folder: string, generation: number): void {
       if (!["EBUSY", "EPERM", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
   }
-}
-
-function writeAll(file: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length;)
-    done += writeSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
 }
 
 function readAll(file: number, position: number, length: number): Buffer {

@@ -1,7 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import { parse } from "csv-parse/sync";
-import { glob } from "tinyglobby";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
 
 /** Files that a folder is searched for. */
@@ -43,6 +42,7 @@ export async function expandInputs(inputs: readonly string[]): Promise<string[]>
     } else if (info && [".csv", ".jsonl"].includes(extname(input).toLowerCase())) {
       found = await readManifest(input);
     } else if (!info && /[*?[\]{}]/.test(input)) {
+      const { glob } = await import("tinyglobby"); // its import fails in a bundle of CommonJS format
       found = await glob(input, { absolute: true });
       if (found.length === 0)
         throw new InvalidArgumentError(`inputs: ${input} matches no file`, { argument: "inputs" });

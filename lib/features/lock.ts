@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
+import { createExclusive, moveDurably } from "../files.js";
 
 interface Holder {
   pid: number;
@@ -33,7 +34,7 @@ export function takeLock(path: string, what: string): FileLock {
     token: randomBytes(8).toString("hex"),
   };
   const draft = `${path}-${own.token}`;
-  writeFileSync(draft, JSON.stringify(own), { flag: "wx" });
+  createExclusive(draft, JSON.stringify(own));
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
       try {
@@ -69,7 +70,7 @@ function linkOrWrite(draft: string, path: string): void {
     linkSync(draft, path);
   } catch (error) {
     if (!["EPERM", "ENOTSUP", "ENOSYS"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    writeFileSync(path, readFileSync(draft), { flag: "wx" });
+    createExclusive(path, readFileSync(draft));
   }
 }
 
@@ -90,7 +91,7 @@ function sweep(path: string): void {
 /** Removes a lock whose process is gone; one that somebody else took meanwhile is put back. */
 function setAside(path: string, aside: string, token: string | undefined): void {
   try {
-    renameSync(path, aside);
+    moveDurably(path, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;

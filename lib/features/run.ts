@@ -1,20 +1,26 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError, VideoError } from "../errors.js";
+import type { ClipEncoder } from "../models/encode_clips.js";
+import type { VideoEncoder } from "../models/video_encoder.js";
 import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
 import { expandInputs, takeShard } from "./inputs.js";
 import { FeatureStore, FeatureWriter, featureNames } from "./store.js";
 
 export interface ExtractToFolderOptions extends ExtractOptions {
+  /** A `VideoEncoder`, or anything that makes rows of clips and says what the manifest notes. */
+  encoder: ClipEncoder & Pick<VideoEncoder, "model" | "output" | "weightsHash" | "precision">;
   out: string;
-  saveDtype?: "f32" | "f16";
+  /** Default f16. */
+  saveDtype?: "f32" | "f16" | undefined;
   /** `I/N`: only every N-th video from the I-th on. */
-  shard?: string;
+  shard?: string | undefined;
   /** Go on with a folder: finished videos are left alone, as are failed ones unless `retryFailed`. */
-  resume?: boolean;
-  retryFailed?: boolean;
+  resume?: boolean | undefined;
+  retryFailed?: boolean | undefined;
   /** Keep the features of a video that stops early; its manifest entry says `partial`. */
-  keepPartial?: boolean;
-  onEvent?: (event: ExtractEvent) => void;
+  keepPartial?: boolean | undefined;
+  /** Called for each event, once what it says is saved. */
+  onEvent?: ((event: ExtractEvent) => void) | undefined;
 }
 
 export interface ExtractSummary {
@@ -26,7 +32,11 @@ export interface ExtractSummary {
   seconds: number;
 }
 
-/** Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`. */
+/**
+ * Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`.
+ * @throws InvalidArgumentError; DatasetError for a manifest that cannot be read; the signal's reason, after what was finished
+ * is saved
+ */
 export async function extractToFolder(
   inputs: readonly string[],
   options: ExtractToFolderOptions,

@@ -1,15 +1,15 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { FeatureIndex, SearchHit } from "./feature_index.js";
-import { openTextSide, type OpenTextSideOptions, type TextSide } from "./text_side.js";
+import { type EmbeddedTexts, openTextSide, type OpenTextSideOptions, type TextRows, textRows } from "./text_side.js";
 
 export interface TextSearchOptions extends OpenTextSideOptions {
   /** Hits. Default 10. */
-  top?: number;
+  top?: number | undefined;
   /** Hits of one video. Default: no limit. */
-  perVideo?: number;
-  filter?: (video: string) => boolean;
+  perVideo?: number | undefined;
+  filter?: ((video: string) => boolean) | undefined;
   /** The model, where it is open already; default: the one that the index records, opened for this search. */
-  text?: TextSide;
+  text?: TextRows | EmbeddedTexts | undefined;
 }
 
 export interface TextSearchResult {
@@ -43,18 +43,24 @@ export async function searchText(
       { argument: "index" },
     );
   }
-  const text = options.text ?? (await openTextSide(index.text!, options));
-  let vector: Float32Array;
-  try {
-    vector = await text.embed([query], { signal });
-  } finally {
-    if (text !== options.text) text.dispose();
-  }
+  const vector = options.text
+    ? await textRows(options.text, [query], signal)
+    : await openedVector(index, query, options);
   // with a limit per video more rows are asked for, until enough videos are among them
   for (let asked = top; ; asked *= 4) {
     const found = await index.search({ vector, top: asked, filter, signal });
     const hits = limited(found, perVideo).slice(0, top);
     if (hits.length === top || found.length < asked) return { query, vector, hits };
+  }
+}
+
+/** The query's embedding by the model that the index records. */
+async function openedVector(index: FeatureIndex, query: string, options: OpenTextSideOptions): Promise<Float32Array> {
+  const text = await openTextSide(index.text!, options);
+  try {
+    return await textRows(text, [query], options.signal);
+  } finally {
+    text.dispose();
   }
 }
 

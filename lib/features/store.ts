@@ -1,19 +1,8 @@
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, parse } from "node:path";
 import { VideoClipError } from "../errors.js";
+import { appendDurably, DurableFile, writeDurably } from "../files.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { type FileLock, takeLock } from "./lock.js";
 
@@ -100,8 +89,7 @@ export class FeatureStore {
 export class FeatureWriter {
   readonly timestamps: [number, number][] = [];
   paddedFrames = 0;
-  #fd: number;
-  #temporary: string;
+  #file: DurableFile;
 
   constructor(
     readonly store: FeatureStore,
@@ -109,31 +97,26 @@ export class FeatureWriter {
     readonly dim: number,
     readonly dtype: "f32" | "f16",
   ) {
-    this.#temporary = store.temporary(name);
-    this.#fd = openSync(this.#temporary, "w");
-    writeSync(this.#fd, Buffer.alloc(HEADER));
+    this.#file = new DurableFile(join(store.folder, name), store.temporary(name));
+    this.#file.write(Buffer.alloc(HEADER));
   }
 
   add(feature: Float32Array, start: number, end: number, paddedFrames: number): void {
-    writeSync(this.#fd, npyData(feature, this.dtype));
+    this.#file.write(npyData(feature, this.dtype));
     this.timestamps.push([start, end]);
     this.paddedFrames += paddedFrames;
   }
 
-  /** Header, sync, rename, sync of the folder: afterwards the file is there, whole, whatever happens. */
+  /** Writes the header and gives the file its name: afterwards it is there, whole, whatever happens. */
   finish(): void {
     const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
     if (header.length !== HEADER) throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
-    writeSync(this.#fd, header, 0, HEADER, 0);
-    fsyncSync(this.#fd);
-    closeSync(this.#fd);
-    renameSync(this.#temporary, join(this.store.folder, this.name));
-    syncFolder(this.store.folder);
+    this.#file.write(header, 0);
+    this.#file.commit();
   }
 
   discard(): void {
-    closeSync(this.#fd);
-    rmSync(this.#temporary, { force: true });
+    this.#file.discard();
   }
 }
 
@@ -159,12 +142,7 @@ export function featureNames(paths: readonly string[], entries: readonly Manifes
   );
 }
 
-function appendLine(path: string, value: unknown): void {
-  const fd = openSync(path, "a");
-  writeSync(fd, `${JSON.stringify(value)}\n`);
-  fsyncSync(fd);
-  closeSync(fd);
-}
+const appendLine = (path: string, value: unknown): void => appendDurably(path, `${JSON.stringify(value)}\n`);
 
 /** Whole lines of a JSONL file, without a last one that is torn or being written. @internal */
 export function readLines<T>(path: string): T[] {
@@ -174,10 +152,7 @@ export function readLines<T>(path: string): T[] {
 /** Cuts off a last line torn by a kill. */
 function repairLines(path: string): void {
   const { lines, torn } = wholeLines(path);
-  if (!torn) return;
-  const temporary = `${path}.repair`;
-  writeFileSync(temporary, lines.map((line) => `${line}\n`).join(""), { flush: true } as object);
-  renameSync(temporary, path);
+  if (torn) writeDurably(path, lines.map((line) => `${line}\n`).join(""));
 }
 
 function wholeLines(path: string): { lines: string[]; torn: boolean } {
@@ -185,12 +160,4 @@ function wholeLines(path: string): { lines: string[]; torn: boolean } {
   const text = readFileSync(path, "utf8");
   const end = text.lastIndexOf("\n") + 1;
   return { lines: text.slice(0, end).split("\n").filter(Boolean), torn: end < text.length };
-}
-
-/** Makes renames in a folder last. @internal */
-export function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const fd = openSync(folder, "r");
-  fsyncSync(fd);
-  closeSync(fd);
 }

@@ -1,18 +1,53 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
-import { loadS3DTextEncoder } from "../models/s3d_text.js";
+import { S3DTextEncoder } from "../models/s3d_text.js";
 import { VideoClip } from "../models/videoclip.js";
+import type { NDArray } from "../nd_array.js";
 import { IndexError, type TextSideInfo } from "./index_format.js";
 
-/** A model that embeds texts into the space of an index. */
-export interface TextSide {
+/** What encodes texts: a `TextSide`, a `TextModel`, an `S3DTextEncoder`, or `{ encode: (texts) => model.encodeText(texts) }`. */
+export interface TextRows {
+  /** @returns f32 `[texts.length, dim]` */
+  encode(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<NDArray>;
+}
+
+/** @deprecated Give `encode`. */
+export interface EmbeddedTexts {
+  embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
+}
+
+/** The rows of texts, f32 `[texts.length, dim]`, by what encodes them. @internal */
+export async function textRows(
+  text: TextRows | EmbeddedTexts,
+  texts: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  return "encode" in text ? (await text.encode(texts, { signal })).data : text.embed(texts, { signal });
+}
+
+/** A model that encodes texts into the space of an index. */
+export interface TextSide extends TextRows {
   readonly dim: number;
   /** What an index records to open it again. */
   readonly info: TextSideInfo;
-  /** @returns f32 `[texts.length, dim]` */
-  embed(texts: readonly string[], options?: { signal?: AbortSignal }): Promise<Float32Array>;
+  /** @deprecated Use `encode`. @returns f32 `[texts.length, dim]` */
+  embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
   dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** A text side from what encodes and what frees. */
+function textSide(info: TextSideInfo, dim: number, encode: TextRows["encode"], dispose: () => void): TextSide {
+  return {
+    dim,
+    info,
+    encode,
+    embed: async (texts, options) => (await encode(texts, options)).data,
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
 }
 
 /** A VideoCLIP model: a folder that `VideoClip.save` wrote, or a checkpoint file. */
@@ -37,12 +72,12 @@ export interface S3DTextSide {
 }
 
 export interface OpenTextSideOptions {
-  threads?: number;
-  /** Where the model is now, if it is not where it was. */
-  path?: string;
-  tokenizer?: string;
-  words?: string;
-  signal?: AbortSignal;
+  threads?: number | undefined;
+  /** Where the model, its tokenizer and its word list are now, if they are not where they were. */
+  path?: string | undefined;
+  tokenizer?: string | undefined;
+  words?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -58,48 +93,49 @@ export async function openTextSide(info: TextSideInfo, options: OpenTextSideOpti
 
 /** The text side of a VideoCLIP model that is open already; disposing of it leaves the model open. */
 export function videoClipTextSide(model: VideoClip, path: string, tokenizer?: string): TextSide {
+  return ofVideoClip(model, path, tokenizer, () => {});
+}
+
+function ofVideoClip(model: VideoClip, path: string, tokenizer: string | undefined, dispose: () => void): TextSide {
   const info = { kind: "videoclip", path: resolve(path), tokenizer: tokenizer && resolve(tokenizer) };
-  return {
-    dim: model.config.hiddenSize,
-    info: { ...info, weights: model.weightsHash },
-    embed: async (texts, { signal } = {}) => (await model.embedText(texts, { signal })).rows,
-    dispose() {},
-  };
+  const encode: TextRows["encode"] = (texts, { signal } = {}) => model.encodeText(texts, { signal });
+  return textSide({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose);
 }
 
 async function openVideoClipSide(info: VideoClipTextSide, options: OpenTextSideOptions): Promise<TextSide> {
   const path = existing(options.path ?? info.path, "model");
   const tokenizer = options.tokenizer ?? info.tokenizer;
   const { threads, signal } = options;
-  const model = await VideoClip.load(path, { device: "cpu", threads, signal, ...(tokenizer ? { tokenizer } : {}) });
+  const model = await VideoClip.load(path, { device: "cpu", threads, signal, tokenizer });
   try {
     checkWeights(path, info.weights, model.weightsHash);
   } catch (error) {
     model.dispose();
     throw error;
   }
-  return { ...videoClipTextSide(model, path, tokenizer), dispose: () => model.dispose() };
+  return ofVideoClip(model, path, tokenizer, () => model.dispose());
 }
 
 async function openS3DSide(info: S3DTextSide, options: OpenTextSideOptions): Promise<TextSide> {
   const words = existing(options.words ?? info.words, "words");
   const path = options.path ?? info.path;
-  const randomWeights = path === undefined ? info.randomWeights : undefined;
+  const { threads, signal } = options;
+  const opening = { vocabulary: words, device: "cpu", threads, signal } as const;
   const weights = path === undefined ? undefined : existing(path, "model");
-  const { threads } = options;
-  const encoder = await loadS3DTextEncoder({ weights, randomWeights, vocabulary: words, device: "cpu", threads });
+  const encoder =
+    weights === undefined
+      ? S3DTextEncoder.random(info.randomWeights!, opening)
+      : await S3DTextEncoder.load(weights, opening);
   try {
-    checkWeights(path ?? "random weights", info.weights, encoder.weightsHash);
+    checkWeights(weights ?? "random weights", info.weights, encoder.weightsHash);
   } catch (error) {
     encoder.dispose();
     throw error;
   }
-  return {
-    dim: encoder.dim,
-    info: { kind: "s3dg", path: weights, randomWeights, words, weights: encoder.weightsHash },
-    embed: (texts, embedding) => encoder.encode(texts, embedding),
-    dispose: () => encoder.dispose(),
-  };
+  const { randomWeights } = weights === undefined ? info : {};
+  const kept = { kind: "s3dg", path: weights, randomWeights, words, weights: encoder.weightsHash };
+  const encode: TextRows["encode"] = (texts, encoding) => encoder.encode(texts, encoding);
+  return textSide(kept, encoder.dim, encode, () => encoder.dispose());
 }
 
 function existing(path: string, argument: string): string {

@@ -1,16 +1,18 @@
 import { InvalidArgumentError } from "../errors.js";
+import type { NDArray } from "../nd_array.js";
+import { type EmbeddedTexts, type TextRows, textRows } from "./text_side.js";
 
 export interface ZeroShotOptions {
-  /** Embeds texts into the space of the videos; `openTextSide`, or `{ embed: async (t) => (await model.embedText(t)).rows }`. */
-  text: { embed(texts: readonly string[], options?: { signal?: AbortSignal }): Promise<Float32Array> };
+  /** Encodes texts into the space of the videos: `openTextSide`, or `{ encode: (texts) => model.encodeText(texts) }`. */
+  text: TextRows | EmbeddedTexts;
   /** Sentences with `{}` where the label goes. Default `["{}"]`: the label alone. */
-  templates?: readonly string[];
+  templates?: readonly string[] | undefined;
   /**
    * Scale embeddings of texts (each, and a label's mean) and videos to unit length: scores are cosines. Default false, the raw dot
    * product, as VideoCLIP and S3D-G are trained with; a label is then the plain mean of its sentences.
    */
-  normalize?: boolean;
-  signal?: AbortSignal;
+  normalize?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ZeroShotScore {
@@ -25,21 +27,22 @@ export interface ZeroShotScore {
  * @throws InvalidArgumentError
  */
 export async function zeroShotClassify(
-  videos: { rows: Float32Array; dim: number },
+  videos: NDArray,
   labels: readonly string[],
   { text, templates = ["{}"], normalize = false, signal }: ZeroShotOptions,
 ): Promise<ZeroShotScore[][]> {
-  const { dim } = videos;
+  const [count, dim = 0] = videos.shape;
   const fail = (argument: string, expected: string, received: unknown) =>
     new InvalidArgumentError(`${argument}: expected ${expected}, received ${String(received)}`, { argument });
   if (labels.length === 0) throw fail("labels", "at least one", "none");
   if (new Set(labels).size < labels.length) throw fail("labels", "each once", labels.join(", "));
   const bad = templates.find((template) => !template.includes("{}"));
   if (templates.length === 0 || bad !== undefined) throw fail("templates", "sentences with {}", bad ?? "none");
-  if (videos.rows.length % dim !== 0) throw fail("videos", `rows of ${dim} values`, `${videos.rows.length} values`);
+  if (videos.shape.length !== 2 || videos.data.length !== count * dim)
+    throw fail("videos", "rows [videos, dim]", `[${videos.shape.join(", ")}] with ${videos.data.length} values`);
 
   const sentences = labels.flatMap((label) => templates.map((template) => template.replaceAll("{}", () => label)));
-  const embedded = await text.embed(sentences, { signal });
+  const embedded = await textRows(text, sentences, signal);
   if (embedded.length !== sentences.length * dim) {
     throw fail("text", `rows of ${dim} values, as the videos have`, `rows of ${embedded.length / sentences.length}`);
   }
@@ -54,8 +57,8 @@ export async function zeroShotClassify(
     );
     return normalize ? unit(mean) : mean;
   });
-  return Array.from({ length: videos.rows.length / dim }, (_, i) => {
-    const video = row(videos.rows, i);
+  return Array.from({ length: count }, (_, i) => {
+    const video = row(videos.data, i);
     const scores = labels.map((label, l) => ({
       label,
       score: video.reduce((sum, v, d) => sum + v * centres[l][d], 0),

@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
-import { binary } from "./ops/binary.js";
+import { gradientBuilder } from "./gradients.js";
 import { type GradientNode, type Node, sameShape, type Tensor } from "./tensor.js";
 import { Recomputation } from "./recomputation.js";
-import { applyOp } from "./trace.js";
 
 /** Where differentiation starts: a value, and the gradient of the loss with respect to it (of its shape). */
 export interface Seed {
@@ -46,7 +45,7 @@ export function differentiate(
       );
     }
     const sum = gradients.get(tensor);
-    gradients.set(tensor, sum ? applyOp(binary, [sum, gradient], { kind: "add" })[0] : gradient);
+    gradients.set(tensor, sum ? gradientBuilder.add(sum, gradient) : gradient);
   };
   const wanted = new Set(wrt);
   const reached = new Set(order);
@@ -79,7 +78,10 @@ function inputGradients(
       `${op.name}${layer ? ` (layer ${layer})` : ""} has no gradient${op.notDifferentiable ? `: ${op.notDifferentiable}` : ""}`,
     );
   }
-  return op.gradient({ inputs, outputs, attrs, outGrads, needs } as unknown as GradientNode<never>);
+  return op.gradient(
+    { op, inputs, outputs, attrs, outGrads, needs } as unknown as GradientNode<never>,
+    gradientBuilder,
+  );
 }
 
 /** Nodes that depend on one of `from` and that one of `to` depends on, in the order in which they are computed. */

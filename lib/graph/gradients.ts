@@ -1,11 +1,11 @@
-// What gradient rules are made of: a few ops on symbolic tensors.
+// Arithmetic on symbolic tensors: what losses and gradient rules are made of.
 import { type BinaryKind, binary } from "./ops/binary.js";
 import { fill } from "./ops/fill.js";
+import { pad } from "./ops/pad.js";
 import { reduceSum } from "./ops/reduce_sum.js";
 import { reshape } from "./ops/reshape.js";
-import { unaryGrad } from "./ops/unary_grad.js";
-import type { UnaryKind } from "./ops/unary.js";
-import { sameShape, type Tensor } from "./tensor.js";
+import { slice } from "./ops/slice.js";
+import { type GradientBuilder, sameShape, type Tensor } from "./tensor.js";
 import { applyOp } from "./trace.js";
 
 export const combined = (a: Tensor, b: Tensor, kind: BinaryKind): Tensor => applyOp(binary, [a, b], { kind })[0];
@@ -17,10 +17,6 @@ export const filled = (shape: readonly number[], value: number): Tensor => apply
 
 /** x times a number that is known when the graph is made. */
 export const scaled = (x: Tensor, factor: number): Tensor => combined(x, filled([], factor), "mul");
-
-/** dy f'(x). */
-export const throughUnary = (kind: UnaryKind, x: Tensor, dy: Tensor): Tensor =>
-  applyOp(unaryGrad, [x, dy], { kind })[0];
 
 /** Sum over any axes; they are not in the result. */
 export function summed(x: Tensor, axes: readonly number[]): Tensor {
@@ -44,3 +40,18 @@ export function summedTo(gradient: Tensor, shape: readonly number[]): Tensor {
   });
   return reshaped(summed(gradient, axes), shape);
 }
+
+/** What `differentiate` passes to gradient rules. */
+export const gradientBuilder: GradientBuilder = {
+  add: (a, b) => combined(a, b, "add"),
+  sub: (a, b) => combined(a, b, "sub"),
+  mul: (a, b) => combined(a, b, "mul"),
+  div: (a, b) => combined(a, b, "div"),
+  scale: scaled,
+  fill: filled,
+  reshape: reshaped,
+  sum: summed,
+  sumTo: summedTo,
+  slice: (x, start, size) => applyOp(slice, [x], { start, size })[0],
+  pad: (x, low, high) => applyOp(pad, [x], { low, high })[0],
+};

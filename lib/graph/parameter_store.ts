@@ -1,5 +1,6 @@
 import type { NativeEngine } from "../binding.js";
 import { InvalidArgumentError, VideoClipError, WeightsError } from "../errors.js";
+import { isArrayOf } from "../typed_arrays.js";
 import { type DType, elements } from "./tensor.js";
 
 interface Entry {
@@ -48,7 +49,7 @@ export class ParameterStore {
     if (old && old.running > 0) {
       throw new VideoClipError("ERR_BUSY", `parameter ${key}: a run that updates it has not ended: wait for it first`);
     }
-    const dtype = data instanceof Uint16Array ? "f16" : "f32";
+    const dtype = isArrayOf("Uint16Array", data) ? "f16" : "f32";
     const entry: Entry = {
       id: old?.id ?? this.#host.nextParameterId(),
       shape,
@@ -61,10 +62,20 @@ export class ParameterStore {
     this.version++;
   }
 
-  /** Id of a parameter; throws when it is missing or has another shape or dtype. */
-  id(key: string, shape: readonly number[], dtype: DType = "f32"): number {
+  /**
+   * Id of a parameter.
+   * @param layer that reads it, for the error
+   * @throws WeightsError when it is missing or has another shape or dtype
+   */
+  id(key: string, shape: readonly number[], dtype: DType = "f32", layer = ""): number {
     const entry = this.#entries.get(key);
-    if (!entry) throw new WeightsError(`parameter ${key} is missing`, { key });
+    if (!entry) {
+      const of = layer ? ` of layer ${layer}` : "";
+      throw new WeightsError(
+        `parameter ${key}${of} is missing: set its values, load weights that have it, or call initializeParameters`,
+        { key, layer },
+      );
+    }
     if (entry.dtype !== dtype) {
       throw new WeightsError(`parameter ${key}: expected dtype ${dtype}, received ${entry.dtype}`, {
         key,

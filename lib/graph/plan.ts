@@ -1,3 +1,4 @@
+import { VideoClipError } from "../errors.js";
 import { concat, reshape, type SliceAttrs, slice } from "./ops/index.js";
 import { denseStrides, elements, ITEM_SIZE, type Node, type OpDefinition, type Tensor } from "./tensor.js";
 import { type Graph, INPUT, PARAMETER, readers, SCALAR } from "./trace.js";
@@ -150,7 +151,7 @@ function claimOutputs(
   const computed = new Set(instructions.flatMap((node) => node.outputs));
   [...graph.outputs].forEach(([name, tensor], index) => {
     if (placements.has(tensor) || !computed.has(tensor))
-      throw new Error(`output ${name} has no instruction of its own`);
+      throw new VideoClipError("ERR_INTERNAL", `output ${name} has no instruction of its own`);
     const { space, id } = outputSpace(name, index);
     place(tensor, make(tensor, space, id));
   });

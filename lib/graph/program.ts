@@ -1,6 +1,7 @@
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
-import { DisposedError, DTypeError, InvalidArgumentError, nativeError } from "../errors.js";
+import { DisposedError, DTypeError, InvalidArgumentError } from "../errors.js";
+import { nativeError } from "../native_error.js";
 import { chooseBf16 } from "./passes/choose_bf16.js";
 import { castPrecision } from "./passes/cast_precision.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
@@ -13,8 +14,11 @@ import { packWeights } from "./passes/pack_weights.js";
 import { swishInputs } from "./passes/swish_inputs.js";
 import { placeUpdates } from "./passes/place_updates.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
+import { arrayKind, arrayLength, KINDS } from "../typed_arrays.js";
+import { describeValue } from "../describe_value.js";
 import { type DType, elements, ITEM_SIZE, type Node, type Tensor } from "./tensor.js";
-import { type Graph, graphOf, PARAMETER, sortGraph } from "./trace.js";
+import { callName } from "./rules.js";
+import { type Graph, graphOf, INPUT, PARAMETER, sortGraph } from "./trace.js";
 
 /** Numbers of native/cpp/runtime/tensor.h. */
 const DTYPE: Record<DType, number> = { f32: 0, u8: 1, i32: 2, bf16: 3, f16: 4 };
@@ -22,7 +26,7 @@ const ARRAY = { f32: Float32Array, u8: Uint8Array, i32: Int32Array, bf16: Uint16
 
 export interface RunOptions {
   /**
-   * Aborting rejects with `signal.reason`; what runs stops before its next instruction. A program that updates parameters
+   * Aborting before the run has ended rejects with `signal.reason`; what runs stops before its next instruction. A program that updates parameters
    * is not stopped half-way: it is only kept from beginning.
    */
   signal?: AbortSignal;
@@ -31,6 +35,11 @@ export interface RunOptions {
    * program runs, any other when it has ended. Leave them alone until then.
    */
   outputs?: ProgramOutputs;
+  /**
+   * Inputs that are results of earlier runs of the device and that nobody writes to: these are read in place too.
+   * @internal
+   */
+  results?: ReadonlySet<string>;
 }
 
 /** How long one instruction took, in milliseconds. */
@@ -40,8 +49,13 @@ export interface InstructionTime {
   ms: number;
 }
 
-/** Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. */
-export type ProgramInputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array | number | number[]>;
+type InputArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
+
+/**
+ * Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. An input may be a list of arrays
+ * that lie behind each other; what they leave of it is zeros.
+ */
+export type ProgramInputs = Record<string, InputArray | readonly InputArray[] | number | number[]>;
 
 /**
  * Values that a program gives, dense and row-major, each in the typed array of its dtype. `run` takes its own output type
@@ -82,8 +96,9 @@ export class Program {
   }
 
   /**
-   * Runs off the event loop. Inputs are copied before it returns, but those from `device.allocate`, which are read in
-   * place: leave them alone until the run has ended. @returns the outputs by name
+   * Runs off the event loop. Inputs are copied before it returns, but for two kinds, which are to be left alone until the run
+   * has ended: arrays from `device.allocate` are read in place, and arrays of a list that lie in a `SharedArrayBuffer` are
+   * copied by the engine's thread. @returns the outputs by name
    */
   async run<O extends ProgramOutputs = Record<string, Float32Array>>(
     inputs: ProgramInputs,
@@ -94,7 +109,7 @@ export class Program {
     const buffers = await this.#execute(inputs, options, false);
     const outputs = [...this.outputs].map(([name, { dtype }], i) => {
       const buffer = buffers[i];
-      if (buffer) given[name]?.set(new ARRAY[dtype](buffer));
+      if (buffer && given[name]) copyBytes(given[name], buffer);
       return [name, given[name] ?? new ARRAY[dtype](buffer!)];
     });
     return Object.fromEntries(outputs) as O;
@@ -115,14 +130,15 @@ export class Program {
     const store = this.device.parameters;
     if (this.#derived.length > 0 && this.#madeAt !== store.version) {
       const version = store.version;
-      views = views.map((view) => view.slice()); // they may change while the weights are being made
+      views = views.map(copied); // they may change while the weights are being made
       await makeDerived(this.device, this.#derived);
       this.#madeAt = version;
       options.signal?.throwIfAborted();
       if (this.#disposed) throw new DisposedError("This program");
     }
     const outputs = [...this.outputs.keys()].map((name) => options.outputs?.[name] ?? null);
-    const run = { inputs: views, scalars, outputs, profile };
+    const results = [...this.inputs.keys()].map((name) => options.results?.has(name) ?? false);
+    const run = { inputs: views, scalars, outputs, results, profile };
     if (this.#updated.length === 0) return runNative(this.device, this.#id, run, options.signal);
     const running = runNative(this.device, this.#id, run);
     store.beginUpdate(this.#updated); // jobs run in their order: who begins from here on reads the new values
@@ -152,7 +168,7 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   let at = 0;
   for (const [name, tensor] of scalars) {
     const value = values[name];
-    const list = typeof value === "number" ? [value] : value;
+    const list = typeof value === "number" ? [value] : (value as number[] | undefined);
     const size = elements(tensor.shape);
     if (list?.length !== size) {
       throw new InvalidArgumentError(
@@ -166,51 +182,78 @@ function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs
   return packed;
 }
 
-function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined) {
-  const kind = ARRAY[tensor.dtype];
-  if (!(value instanceof kind) || value.length !== elements(tensor.shape)) {
-    const received = ArrayBuffer.isView(value) ? `${value.constructor.name} of ${value.length}` : (value ?? "nothing");
-    throw new InvalidArgumentError(
-      `input ${name}: expected a ${kind.name} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}], received ${received}`,
-      { argument: name, expected: tensor.shape, received },
-    );
-  }
-  return value;
+type InputViews = InputArray | readonly InputArray[];
+
+const isShared = (array: InputArray): boolean => array.buffer instanceof SharedArrayBuffer;
+
+const copied = (input: InputViews): InputViews =>
+  ArrayBuffer.isView(input) ? input.slice() : input.map((part) => (isShared(part) ? part : part.slice()));
+
+function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined): InputViews {
+  if (holds(value, tensor)) return value;
+  if (Array.isArray(value) && fits(value, tensor)) return value as unknown as readonly InputArray[];
+  const expected = `a ${KINDS[tensor.dtype][0]} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}]`;
+  throw new InvalidArgumentError(`input ${name}: expected ${expected}, received ${describeValue(value)}`, {
+    argument: name,
+    expected: tensor.shape,
+    received: value,
+  });
+}
+
+/** Whether a value is a typed array of the tensor's dtype and size. */
+function holds(value: unknown, { dtype, shape }: Tensor): value is ProgramOutputs[string] {
+  return isOfDtype(value, dtype) && arrayLength(value) === elements(shape);
+}
+
+/** Whether arrays are of the tensor's dtype and are not more than it holds. */
+function fits(list: readonly unknown[], { dtype, shape }: Tensor): boolean {
+  const sizes = list.map((part) => (isOfDtype(part, dtype) ? arrayLength(part) : Number.NaN));
+  return sizes.reduce((sum, size) => sum + size, 0) <= elements(shape);
+}
+
+function isOfDtype(value: unknown, dtype: DType): value is ProgramOutputs[string] {
+  const kind = arrayKind(value);
+  return kind !== undefined && KINDS[dtype].includes(kind);
+}
+
+/** Fills an array with these bytes, whatever its elements are. */
+function copyBytes(array: ArrayBufferView, bytes: ArrayBuffer): void {
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength).set(new Uint8Array(bytes));
 }
 
 function checkOutput(name: string, tensor: Tensor | undefined, array: ProgramOutputs[string]): void {
-  const kind = tensor && ARRAY[tensor.dtype];
-  if (kind && array instanceof kind && array.length === elements(tensor.shape)) return;
-  const expected = kind ? `a ${kind.name} of ${elements(tensor.shape)} values` : "the name of an output";
-  const received = ArrayBuffer.isView(array) ? `a ${array.constructor.name} of ${array.length}` : String(array);
-  throw new InvalidArgumentError(`outputs.${name}: expected ${expected}, received ${received}`, {
+  if (tensor && holds(array, tensor)) return;
+  const expected = tensor ? `a ${KINDS[tensor.dtype][0]} of ${elements(tensor.shape)} values` : "the name of an output";
+  throw new InvalidArgumentError(`outputs.${name}: expected ${expected}, received ${describeValue(array)}`, {
     argument: `outputs.${name}`,
     expected: tensor?.shape,
-    received,
+    received: array,
   });
 }
 
 interface NativeRun {
-  inputs: ArrayBufferView[];
+  inputs: readonly InputViews[];
   scalars: Float32Array;
   outputs: (ArrayBufferView | null)[];
+  results: boolean[];
   profile: boolean;
 }
 
 async function runNative(
   device: Device,
   id: number,
-  { inputs, scalars, outputs, profile }: NativeRun,
+  { inputs, scalars, outputs, results, profile }: NativeRun,
   signal?: AbortSignal,
 ): Promise<(ArrayBuffer | null)[]> {
-  const { job, promise } = device.native((engine) => engine.run(id, inputs, scalars, profile, outputs));
-  const abort = () => {
-    if (!device.disposed) device.engine.cancel(job);
-  };
+  const { engine } = device;
+  const { job, promise } = device.native(() => engine.run(id, inputs, scalars, profile, outputs, results));
+  const abort = () => engine.cancel(job); // does nothing where the device was disposed meanwhile
   signal?.addEventListener("abort", abort, { once: true });
   device.running.add(job);
   try {
-    return await promise;
+    const buffers = await promise;
+    signal?.throwIfAborted(); // it may have aborted during the last instruction
+    return buffers;
   } catch (cause) {
     signal?.throwIfAborted();
     if (device.disposed) throw new DisposedError("This device");
@@ -232,21 +275,26 @@ export function compile(graph: Graph, device: Device): Program {
   const derived = hoistParameters(graph);
   placeUpdates(graph);
   const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
-  const parameterId = (tensor: Tensor) =>
-    tensor.node.op === PARAMETER
-      ? device.parameters.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype)
-      : ids.get(tensor);
+  const placed = (tensor: Tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : ids.get(tensor));
   const plan = planGraph(
     graph,
-    parameterId,
+    placed,
     (_, index) => ({ space: SPACE.output, id: index }),
-    (key, value) => device.parameters.id(key, value.shape, value.dtype),
+    (key, { shape, dtype }) => device.parameters.id(key, shape, dtype, layerOf(graph, key)),
   );
   const native = device.native((engine) =>
     engine.createProgram({ ...encode(graph, plan), tf32: device.precision === "tf32" }),
   );
   return new Program(device, graph, plan, derived, native);
 }
+
+/** The store's id of a parameter. @throws WeightsError, which names the layer, when the store does not hold it */
+const storedId = ({ parameters }: Device, { node, shape, dtype }: Tensor): number =>
+  parameters.id(node.attrs.key as string, shape, dtype, node.layer);
+
+/** The layer that a parameter belongs to. */
+const layerOf = ({ nodes }: Graph, key: string): string =>
+  nodes.find(({ op, attrs }) => op === PARAMETER && attrs.key === key)?.layer ?? "";
 
 function lowerToGpu(graph: Graph, device: Device): void {
   castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);
@@ -267,7 +315,13 @@ function lowerToCpu(graph: Graph, device: Device): void {
   for (const node of graph.nodes) {
     if (HALF_ON_CPU.has(node.op.name)) continue;
     const half = [...node.inputs, ...node.outputs].find((x) => x?.dtype === "bf16" || x?.dtype === "f16");
-    if (half) throw new DTypeError(`${node.op.name}: ${half.dtype} operands need a GPU`, { op: node.op.name });
+    if (half) {
+      const argument = half.node.op === INPUT ? String(half.node.attrs.name) : undefined;
+      throw new DTypeError(
+        `${callName(node.op.name)}: ${argument ?? "operands"}: expected f32 on a CPU, received ${half.dtype} (16-bit floats need a GPU)`,
+        { op: node.op.name, expected: "f32", received: half.dtype, ...(argument ? { argument } : {}) },
+      );
+    }
   }
 }
 
@@ -297,13 +351,18 @@ async function makeDerived(device: Device, derived: DerivedParameter[]): Promise
   sortGraph(graph);
   const plan = planGraph(
     graph,
-    (tensor) =>
-      tensor.node.op === PARAMETER ? store.id(tensor.node.attrs.key as string, tensor.shape, tensor.dtype) : undefined,
+    (tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : undefined),
     (_, index) => ({ space: SPACE.parameter, id: store.derived(stale[index].name, [], 0).id }),
   );
   const { id } = device.native((engine) => engine.createProgram({ ...encode(graph, plan), outputBytes: [] }));
   try {
-    await runNative(device, id, { inputs: [], scalars: new Float32Array(0), outputs: [], profile: false });
+    await runNative(device, id, {
+      inputs: [],
+      scalars: new Float32Array(0),
+      outputs: [],
+      results: [],
+      profile: false,
+    });
   } finally {
     device.engine.removeProgram(id);
   }

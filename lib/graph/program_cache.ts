@@ -1,13 +1,20 @@
 import type { Program } from "./program.js";
 
-/** Programs by key, the least recently used dropped when their bytes exceed the limit (the newest always stays). */
+/**
+ * Programs by key, the least recently used dropped when their bytes or their number exceed a limit (the newest always
+ * stays).
+ */
 export class ProgramCache {
   #programs = new Map<string, Program>();
+  #bytes = 0;
 
-  constructor(readonly limitBytes = 1 << 30) {}
+  constructor(
+    readonly limitBytes = 1 << 30,
+    readonly limit = 4096,
+  ) {}
 
   get bytes(): number {
-    return [...this.#programs.values()].reduce((sum, program) => sum + program.bytes, 0);
+    return this.#bytes;
   }
 
   get size(): number {
@@ -16,13 +23,15 @@ export class ProgramCache {
 
   /** The cached program, or the one that `make` compiles. */
   get(key: string, make: () => Program): Program {
-    let program = this.#programs.get(key);
-    if (program) this.#programs.delete(key);
-    program ??= make();
+    const found = this.#programs.get(key);
+    if (found) this.#programs.delete(key);
+    const program = found ?? make();
     this.#programs.set(key, program);
+    if (!found) this.#bytes += program.bytes;
     for (const [old, value] of this.#programs) {
-      if (this.bytes <= this.limitBytes || old === key) break;
+      if ((this.#bytes <= this.limitBytes && this.size <= this.limit) || old === key) break;
       this.#programs.delete(old);
+      this.#bytes -= value.bytes;
       value.dispose();
     }
     return program;
@@ -31,5 +40,6 @@ export class ProgramCache {
   clear(): void {
     for (const program of this.#programs.values()) program.dispose();
     this.#programs.clear();
+    this.#bytes = 0;
   }
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.js";
-import type { OnnxEmitter, OnnxNode } from "./onnx_emitter.js";
+import { type Attributes, callName } from "./rules.js";
 
 /**
  * Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. Stored embeddings may
@@ -49,6 +49,8 @@ export interface OpCase<A> {
 /** One operation: shapes, encoding of its attributes, float64 reference, ONNX form and the cases every backend must pass. */
 export interface OpDefinition<A = unknown> {
   name: string;
+  /** What each attribute must be: checked when a node is made, before `shape` sees the attributes. */
+  attributes?: Attributes<A>;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
   /** How many inputs the kernel is given, where the last ones may be absent. Default: those of the node. */
@@ -61,7 +63,7 @@ export interface OpDefinition<A = unknown> {
    * Applies the ops that give the gradients of the inputs from those of the outputs (see `differentiate`): one tensor of
    * its input's shape per input, null where `needs` is false or where it is zero. May read inputs and outputs of the node.
    */
-  gradient?(node: GradientNode<A>): (Tensor | null)[];
+  gradient?(node: GradientNode<A>, g: GradientBuilder): (Tensor | null)[];
   /** Why it has no `gradient`, where it has none for good. */
   notDifferentiable?: string;
   /** Writes the op in ONNX's own operators (lib/onnx). */
@@ -78,6 +80,8 @@ export interface OpDefinition<A = unknown> {
 
 /** A node whose gradient is asked for. */
 export interface GradientNode<A> {
+  /** The op of the node, for a rule that applies it again. */
+  op: OpDefinition<A>;
   inputs: (Tensor | null)[];
   outputs: Tensor[];
   attrs: A;
@@ -86,6 +90,78 @@ export interface GradientNode<A> {
   /** Whether the gradient of an input is wanted. */
   needs: boolean[];
 }
+
+/**
+ * The arithmetic of gradient rules: ops on symbolic tensors. `differentiate` passes it to a rule, so the file of an op does
+ * not import the ops that its gradient is made of, whose own gradients may need that op.
+ */
+export interface GradientBuilder {
+  /** a + b. This and the next three broadcast as NumPy does. */
+  add(a: Tensor, b: Tensor): Tensor;
+  sub(a: Tensor, b: Tensor): Tensor;
+  mul(a: Tensor, b: Tensor): Tensor;
+  div(a: Tensor, b: Tensor): Tensor;
+  /** x times a number that is known when the graph is made. */
+  scale(x: Tensor, factor: number): Tensor;
+  /** A tensor of one value. */
+  fill(shape: readonly number[], value: number): Tensor;
+  /** The same elements in another shape; x itself where it has that shape. */
+  reshape(x: Tensor, shape: readonly number[]): Tensor;
+  /** The sum over any axes, which are not in the result. */
+  sum(x: Tensor, axes: readonly number[]): Tensor;
+  /** The gradient of an operand of `shape` that was broadcast to the shape of x: the sum over what it repeats. */
+  sumTo(x: Tensor, shape: readonly number[]): Tensor;
+  /** The block of `size` elements per axis that begins at `start`. */
+  slice(x: Tensor, start: readonly number[], size: readonly number[]): Tensor;
+  /** x with zeros before (`low`) and behind (`high`) the elements of each axis. */
+  pad(x: Tensor, low: readonly number[], high: readonly number[]): Tensor;
+}
+
+/** Integers, a float (`{ float }`), or text, as the attribute of an ONNX node. */
+export type OnnxAttribute = number | readonly number[] | string | { float: number };
+
+/** A value of an ONNX graph that holds a tensor of ours. */
+export interface OnnxValue {
+  name: string;
+  /**
+   * How it lies: axis `i` of the ONNX value is axis `axes[i]` of the tensor. ONNX's convolutions and pools are
+   * channels-first and ours channels-last; carrying the order with each value keeps transposes out of the graph.
+   */
+  axes: readonly number[];
+  /** Known to be >= 0 everywhere, from how it was computed. */
+  nonNegative: boolean;
+}
+
+/** What an op's `toOnnx` writes its nodes with. */
+export interface OnnxEmitter {
+  /** The value of a tensor, in the order in which it lies. */
+  value(tensor: Tensor): OnnxValue;
+  /**
+   * Name of a value of the tensor that lies in the order `axes` (the tensor's own by default). A Transpose is added where
+   * it lies otherwise; parameters are stored transposed instead.
+   */
+  arranged(tensor: Tensor, axes?: readonly number[]): string;
+  /** As `arranged`, of the tensor seen as `shape` (the same elements, with axes of one position put in or left out). */
+  reshaped(tensor: Tensor, shape: readonly number[], axes: readonly number[]): string;
+  /** Adds a node with one output, which it names. A null input is absent. */
+  node(type: string, inputs: readonly (string | null)[], attributes?: Record<string, OnnxAttribute>): string;
+  /** Adds a node with `count` outputs. */
+  nodes(
+    type: string,
+    inputs: readonly (string | null)[],
+    attributes: Record<string, OnnxAttribute>,
+    count: number,
+  ): string[];
+  /** A constant int64 vector: what ONNX takes shapes, axes and paddings as. */
+  integers(values: readonly number[]): string;
+  /** A constant float32 tensor. */
+  floats(values: readonly number[], shape: readonly number[]): string;
+  /** Says which value holds an output of our node; `axes` default to the tensor's own order. */
+  set(tensor: Tensor, name: string, how?: { axes?: readonly number[]; nonNegative?: boolean }): void;
+}
+
+/** A node whose attributes have their type. */
+export type OnnxNode<A> = Omit<Node, "attrs"> & { attrs: A };
 
 /** One application of an op in a graph. */
 export interface Node {
@@ -131,7 +207,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 /** Throws the one kind of error that shape rules throw. */
 export function shapeError(op: string, expected: string, received: readonly number[] | string): ShapeError {
   const text = typeof received === "string" ? received : `[${received.join(", ")}]`;
-  return new ShapeError(`${op}: expected ${expected}, received ${text}`, { op, expected, received });
+  return new ShapeError(`${callName(op)}: expected ${expected}, received ${text}`, { op, expected, received });
 }
 
 /** Whether a dtype is one of the storage types of activations. */

@@ -1,4 +1,6 @@
-import { InvalidArgumentError, ShapeError } from "../errors.js";
+import { DTypeError, InvalidArgumentError, ShapeError } from "../errors.js";
+import { checkShape } from "./operands.js";
+import { checkAttributes } from "./rules.js";
 import { type DType, type Node, type OpDefinition, Tensor, type TensorType } from "./tensor.js";
 
 /** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
@@ -37,9 +39,17 @@ export const PARAMETER = source("parameter");
 interface Tracer {
   graph: Graph;
   scope: string[];
+  /** What the keys of parameters begin with: `encoder.` inside `withKeyPrefix("encoder", ...)`. */
+  prefix: string;
   parameters: Map<string, Tensor>;
+  /** Nodes of this trace: a tensor of another one is refused. */
+  nodes: Set<Node>;
   stages: boolean;
   training?: Training;
+  /** Inside `frozen`: layers do what they do in inference. */
+  frozen: boolean;
+  /** Keys of the parameters that were used inside `frozen`. */
+  frozenKeys: Set<string>;
 }
 
 /** What layers need to know of a training graph. */
@@ -48,13 +58,25 @@ export interface Training {
   dropout: number;
   /** Number of the next dropout: each draws from a stream of its own. */
   nextStream: number;
+  /** Keys of parameters that training leaves as they are. */
+  isFrozen: (key: string) => boolean;
 }
 
 let current: Tracer | undefined;
 
 function tracer(): Tracer {
-  if (!current) throw new InvalidArgumentError("Layers can only be applied inside trace()");
+  if (!current) {
+    throw new InvalidArgumentError(
+      "Layers can only be applied inside the function that describes a model (that of Model.create, or of trace): they " +
+        "describe what is computed, and compute nothing themselves",
+    );
+  }
   return current;
+}
+
+/** @throws InvalidArgumentError outside of a trace */
+export function tracing(): void {
+  tracer();
 }
 
 /**
@@ -64,12 +86,22 @@ function tracer(): Tracer {
  */
 export function trace(
   build: () => Record<string, Tensor>,
-  options: { stages?: boolean; training?: { dropout?: number } } = {},
+  options: { stages?: boolean; training?: { dropout?: number; isFrozen?: (key: string) => boolean } } = {},
 ): Graph {
   const graph = graphOf(new Map());
   const outer = current;
-  const training = options.training && { dropout: options.training.dropout ?? 0, nextStream: 0 };
-  current = { graph, scope: [], parameters: new Map(), stages: options.stages ?? false, training };
+  const { dropout = 0, isFrozen = () => false } = options.training ?? {};
+  current = {
+    graph,
+    scope: [],
+    prefix: "",
+    parameters: new Map(),
+    nodes: new Set(),
+    stages: options.stages ?? false,
+    training: options.training && { dropout, nextStream: 0, isFrozen },
+    frozen: false,
+    frozenKeys: new Set(),
+  };
   try {
     for (const [name, tensor] of Object.entries(build())) graph.outputs.set(name, tensor);
   } finally {
@@ -79,11 +111,18 @@ export function trace(
 }
 
 function addSource(op: OpDefinition<never>, attrs: Record<string, unknown>, shape: readonly number[], dtype: DType) {
+  checkShape(op.name, String(attrs.name ?? attrs.key), shape);
   const node: Node = { op, attrs, inputs: [], outputs: [], layer: tracer().scope.join(".") };
   const tensor = new Tensor(node, 0, shape, dtype);
   node.outputs.push(tensor);
-  tracer().graph.nodes.push(node);
+  addNode(node);
   return tensor;
+}
+
+function addNode(node: Node): void {
+  const { graph, nodes } = tracer();
+  graph.nodes.push(node);
+  nodes.add(node);
 }
 
 /** A named input of the program. */
@@ -129,6 +168,9 @@ export function update(target: Tensor, value: Tensor): void {
   updates.set(key, value);
 }
 
+/** Whether the parameter has got a new value already. */
+export const isUpdated = (key: string): boolean => tracer().graph.updates.has(fullKey(key));
+
 /** Takes back the updates so far: what a layer does to its running statistics, for who decides whether it may. */
 export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
   const { graph, parameters } = tracer();
@@ -137,18 +179,61 @@ export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
   return taken;
 }
 
-/** A parameter by its published key, in its published shape. The same key is the same tensor. */
-export function parameter(key: string, shape: readonly number[], dtype: "f32" | "f16" = "f32"): Tensor {
-  const { parameters } = tracer();
+/**
+ * A parameter by its published key, in its published shape. The same key is the same tensor.
+ * @throws ShapeError when the key was used with another shape or dtype before
+ */
+export function parameter(name: string, shape: readonly number[], dtype: "f32" | "f16" = "f32"): Tensor {
+  const { parameters, frozen, frozenKeys } = tracer();
+  const key = fullKey(name);
+  if (frozen) frozenKeys.add(key);
   const found = parameters.get(key);
-  if (found) return found;
-  const tensor = addSource(PARAMETER, { key }, shape, dtype);
-  parameters.set(key, tensor);
-  return tensor;
+  if (!found) {
+    const tensor = addSource(PARAMETER, { key }, shape, dtype);
+    parameters.set(key, tensor);
+    return tensor;
+  }
+  if (found.shape.join() === shape.join() && found.dtype === dtype) return found;
+  throw new ShapeError(
+    `parameter ${key}: expected ${found.dtype} [${found.shape.join(", ")}], as where it was used before, received ` +
+      `${dtype} [${shape.join(", ")}]: layers with the same key share their parameters, so give each a key of its own`,
+    { key, expected: found.shape, received: shape },
+  );
 }
 
-/** What there is to know when a training graph is traced; undefined in inference. */
-export const training = (): Training | undefined => tracer().training;
+/** A key with the prefixes that stand around it. */
+export const fullKey = (key: string): string => tracer().prefix + key;
+
+/** Parameters that `body` uses have keys that begin with `prefix.`. */
+export function withKeyPrefix<T>(prefix: string, body: () => T): T {
+  return within("prefix", `${tracer().prefix}${prefix}.`, body);
+}
+
+function within<F extends "prefix" | "frozen", T>(field: F, value: Tracer[F], body: () => T): T {
+  const now = tracer();
+  const before = now[field];
+  now[field] = value;
+  try {
+    return body();
+  } finally {
+    now[field] = before;
+  }
+}
+
+/**
+ * Parameters that `body` uses are not trained, and its layers do what they do in inference: BatchNorm takes the running
+ * statistics, dropout drops nothing. Gradients still flow through it to what comes before.
+ */
+export const frozen = <T>(body: () => T): T => within("frozen", true, body);
+
+/** Whether training leaves a parameter as it is: it was used inside `frozen`, or the training says so of its full key. */
+export function isFrozen(key: string): boolean {
+  const { training: now, frozenKeys } = tracer();
+  return frozenKeys.has(key) || now?.isFrozen(key) === true;
+}
+
+/** What there is to know when a training graph is traced; undefined in inference and inside `frozen`. */
+export const training = (): Training | undefined => (tracer().frozen ? undefined : tracer().training);
 
 /** Names the layers applied inside `body`, for errors and `inspect`. */
 export function scope<T>(name: string, body: () => T): T {
@@ -168,14 +253,24 @@ export function stage(name: string, value: Tensor): Tensor {
   return value;
 }
 
-/** Makes a node of an op outside any trace: for passes. */
+/** The same error, which also says in which layer of the model it is. */
+function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
+  const kind = [ShapeError, DTypeError].find((type) => error instanceof type) ?? InvalidArgumentError;
+  return new kind(`layer ${layer}: ${error.message}`, { ...error.details, layer });
+}
+
+/**
+ * Makes a node of an op outside any trace: for passes.
+ * @throws InvalidArgumentError for attributes that break the op's rules; ShapeError, DTypeError for inputs that do not fit
+ */
 export function makeNode<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A, layer: string): Node {
   let types: TensorType[];
   try {
+    if (op.attributes) checkAttributes(op.name, op.attributes, attrs);
     types = op.shape(inputs, attrs);
+    types.forEach(({ shape }, i) => checkShape(op.name, types.length > 1 ? `output ${i}` : "the output", shape));
   } catch (error) {
-    if (!(error instanceof ShapeError) || !layer) throw error;
-    throw new ShapeError(`layer ${layer}: ${error.message}`, { ...error.details, layer });
+    throw layer && error instanceof InvalidArgumentError ? withLayer(error, layer) : error;
   }
   const node: Node = {
     op: op as OpDefinition<never>,
@@ -190,11 +285,23 @@ export function makeNode<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attr
   return node;
 }
 
-/** Applies an op to symbolic tensors. Shape errors name the layer. */
+/**
+ * Applies an op to symbolic tensors. Shape errors name the layer.
+ * @throws InvalidArgumentError for a tensor of another trace
+ */
 export function applyOp<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A): Tensor[] {
-  const { graph, scope: names } = tracer();
-  const node = makeNode(op, inputs, attrs, names.join("."));
-  graph.nodes.push(node);
+  const { nodes, scope: names } = tracer();
+  const layer = names.join(".");
+  for (const x of inputs) {
+    if (!x || nodes.has(x.node)) continue;
+    throw new InvalidArgumentError(
+      `${layer ? `layer ${layer}: ` : ""}${op.name}: expected tensors of this trace, received one of another: a tensor ` +
+        "lives only while the net that made it is traced",
+      { op: op.name, layer },
+    );
+  }
+  const node = makeNode(op, inputs, attrs, layer);
+  addNode(node);
   return node.outputs;
 }
 

@@ -65,7 +65,7 @@ export function describeModel(options: {
   return describeGraph(
     trace(() => {
       const video = input("video", [1, frames, size, size, 3]);
-      if (model !== "s3d" && model !== "s3dg") return { logits: build(video, "logits", false, undefined) };
+      if (model !== "s3d" && model !== "s3dg") return { logits: build(video, "logits", {}) };
       const map = s3dFeatures(video, { ...(model === "s3d" ? S3D : S3DG), ...options.options });
       return model === "s3d" ? { ...s3dHead(map, 400), mixed_5c: globalMean(map) } : s3dgHead(map);
     }),

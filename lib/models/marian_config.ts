@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WeightsError } from "../errors.js";
 import { MARIAN, type TransformerConfig } from "./transformer.js";
-import { marianKeys } from "./transformer_keys.js";
 
 const ACTIVATIONS = { swish: "swish", silu: "swish", relu: "relu", gelu: "gelu" } as const;
 
@@ -57,7 +56,7 @@ export function marianConfig(path: string): Partial<TransformerConfig> {
     scaleEmbedding: json.scale_embedding === true,
     sourceVocabulary,
     targetVocabulary: integer("decoder_vocab_size", sourceVocabulary),
-    keys: marianKeys(json.share_encoder_decoder_embeddings !== false),
+    sharedEmbedding: json.share_encoder_decoder_embeddings !== false,
     startId: integer("decoder_start_token_id", 58100, ids),
     endId: integer("eos_token_id", 0, ids),
     forbiddenIds: [...new Set(forbidden)],

@@ -31,11 +31,15 @@ export interface S3DOptions {
   batchNormMomentum?: number;
   /** Multiplies the channels of every layer, rounded to multiples of 8. Default 1. */
   width?: number;
-  keys?: S3DKeys;
 }
 
-/** torchvision's S3D (and, with mapped keys, kylemin's). */
-export const S3D: Required<S3DOptions> = {
+/** A member of the family with the keys of its published weights. */
+export interface S3DNetwork extends Required<S3DOptions> {
+  keys: S3DKeys;
+}
+
+/** torchvision's S3D; kylemin's has its keys after a rename. */
+export const S3D: S3DNetwork = {
   convolutions: "separable",
   split: "4b",
   gating: "none",
@@ -48,7 +52,7 @@ export const S3D: Required<S3DOptions> = {
 };
 
 /** Miech's S3D-G of HowTo100M (MIL-NCE). */
-export const S3DG: Required<S3DOptions> = {
+export const S3DG: S3DNetwork = {
   ...S3D,
   gating: "branch",
   stem: "cells",
@@ -60,34 +64,20 @@ export const S3DG: Required<S3DOptions> = {
 
 type Kind = "separable" | "full" | "flat";
 
-function kindOf(o: Required<S3DOptions>, block: string): Kind {
+function kindOf(o: S3DNetwork, block: string): Kind {
   if (o.convolutions === "separable" || o.convolutions === "full") return o.convolutions;
   const upper = DEPTH.indexOf(block) >= DEPTH.indexOf(o.split);
   return upper === (o.convolutions === "top-heavy") ? "separable" : "flat";
 }
 
-function unit(
-  x: Tensor,
-  o: Required<S3DOptions>,
-  keys: { conv: string; norm: string },
-  width: number,
-  conv: nn.ConvOptions,
-) {
+function unit(x: Tensor, o: S3DNetwork, keys: { conv: string; norm: string }, width: number, conv: nn.ConvOptions) {
   const channels = o.width === 1 ? width : 8 * Math.max(1, Math.round((o.width * width) / 8));
   const norm = { eps: o.batchNormEps, momentum: o.batchNormMomentum, relu: true };
   return nn.batchNorm(nn.conv3d(x, keys.conv, channels, conv), keys.norm, norm);
 }
 
 /** The k x k x k convolution of a block in the form that the family gives it there. */
-function volume(
-  x: Tensor,
-  o: Required<S3DOptions>,
-  block: string,
-  branch: string,
-  width: number,
-  k: number,
-  s: number,
-): Tensor {
+function volume(x: Tensor, o: S3DNetwork, block: string, branch: string, width: number, k: number, s: number): Tensor {
   const p = (k - 1) / 2;
   const kind = kindOf(o, block);
   const key = (part: "single" | "spatial" | "temporal") => o.keys.unit(block, branch, part);
@@ -103,12 +93,12 @@ function volume(
   return o.gating === "temporal" ? nn.selfGate(y, o.keys.gate(block, branch)) : y;
 }
 
-function gated(x: Tensor, o: Required<S3DOptions>, block: string, branch: string): Tensor {
+function gated(x: Tensor, o: S3DNetwork, block: string, branch: string): Tensor {
   return o.gating === "branch" ? nn.selfGate(x, o.keys.gate(block, branch)) : x;
 }
 
 /** An Inception block; `widths` as in `INCEPTION`. Branches are joined in the order b0, b1, b2, b3. */
-export function inception(x: Tensor, o: Required<S3DOptions>, block: string, widths = INCEPTION[block]): Tensor {
+export function inception(x: Tensor, o: S3DNetwork, block: string, widths = INCEPTION[block]): Tensor {
   const [w0, [w1a, w1b], [w2a, w2b], w3] = widths;
   const point = (input: Tensor, branch: string, width: number) =>
     scope(branch, () => unit(input, o, o.keys.unit(block, branch, "single"), width, { kernel: [1, 1, 1] }));
@@ -122,7 +112,7 @@ export function inception(x: Tensor, o: Required<S3DOptions>, block: string, wid
   return scope("concat", () => nn.concat([b0, b1, b2, b3], 4));
 }
 
-function stem(x: Tensor, o: Required<S3DOptions>, cells: boolean): Tensor {
+function stem(x: Tensor, o: S3DNetwork, cells: boolean): Tensor {
   if (o.stem === "separable") return stage(o.keys.stage("1a"), volume(x, o, "1a", "", 64, 7, 2));
   const keys = o.keys.unit("1a", "", "single");
   if (o.stem === "3x7x7") {
@@ -138,7 +128,7 @@ function stem(x: Tensor, o: Required<S3DOptions>, cells: boolean): Tensor {
  * Video `[N, T, H, W, 3]` (or 2x2x2 cells `[N, T/2, H/2, W/2, 24]` when `cells`) to the map after mixed_5c,
  * `[N, T/8, H/32, W/32, 1024]` (rounding follows the pools).
  */
-export function s3dFeatures(video: Tensor, options: S3DOptions, cells = false): Tensor {
+export function s3dFeatures(video: Tensor, options: Partial<S3DNetwork>, cells = false): Tensor {
   const o = { ...S3D, ...options };
   if (!DEPTH.slice(1).includes(o.split)) {
     throw new InvalidArgumentError(`split: expected one of ${DEPTH.slice(1).join(", ")}, received ${o.split}`);

@@ -1,4 +1,7 @@
-/** Names of the parts of an S3D network: which published key belongs to which layer. */
+/**
+ * Names of the parts of an S3D network: which key belongs to which layer. A model has one layout; for a file with other keys give
+ * `rename` to what loads it.
+ */
 export interface S3DKeys {
   /** Convolution and BatchNorm of a unit. `part` is which half of a separable pair, or the one convolution. */
   unit(block: string, branch: string, part: Part): { conv: string; norm: string };

@@ -133,9 +133,3 @@ export function readTextFields(path: string): HuggingFaceConfig {
     });
   }
 }
-
-/**
- * Reads a Hugging Face `config.json`.
- * @throws WeightsError when it is not there or not JSON; InvalidArgumentError as {@link textConfig}
- */
-export const readTextConfig = (path: string): TextConfig => textConfig(readTextFields(path));

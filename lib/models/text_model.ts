@@ -1,29 +1,39 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createDevice, type DeviceOptions } from "../device.js";
+import { createDevice, type Device, type DeviceOptions } from "../device.js";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
-import { type Encoding, loadTokenizer, type TextOrPair, type WordPieceTokenizer } from "../text/wordpiece.js";
+import { type Encoding, type TextOrPair, WordPieceTokenizer } from "../text/wordpiece.js";
 import { weightFile } from "../weights/folder.js";
-import type { TextEncoder } from "./encoder.js";
+import type { Rows } from "./encode_clips.js";
+import type { TextEncoder } from "./text_encoder.js";
 import { parametersOf } from "./parameters.js";
 import { answerQuestion, type Answer, type AnswerOptions } from "./question_answering.js";
-import { readTextConfig, type TextConfig } from "./text_config.js";
+import { type HuggingFaceConfig, readTextFields, type TextConfig, textConfig } from "./text_config.js";
 import { fillMasks, type MaskCandidate, probabilities } from "./text_results.js";
 import { textGraph, type TextRunOptions, TextRunner, type TextTask } from "./text_runner.js";
 import { loadTextWeights, randomTextWeights, type TextHead, type TextWeights } from "./text_weights.js";
 
 export interface TextModelOptions extends DeviceOptions {
   /** Tokens of a text at most, [CLS] and [SEP] included. Default: as many as the model has positions. */
-  maxLength?: number;
+  maxLength?: number | undefined;
   /** Shorten texts that have more tokens instead of refusing them. Default false. */
-  truncate?: boolean;
+  truncate?: boolean | undefined;
   /** Use generated weights instead of the folder's (for trying things out). */
-  randomWeights?: number;
+  randomWeights?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface RandomTextModelOptions extends Omit<TextModelOptions, "randomWeights" | "signal"> {
+  /** Fields of a Hugging Face `config.json`. */
+  config: HuggingFaceConfig;
+  /** A tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one. */
+  tokenizer: WordPieceTokenizer | string;
 }
 
 export interface EncodeTextOptions extends TextRunOptions {
   /** `mean` of all tokens' states, `cls`: the first token's, `pooled`: that through the pooler. Default `mean`. */
-  output?: "mean" | "cls" | "pooled";
+  output?: "mean" | "cls" | "pooled" | undefined;
 }
 
 export interface LabelScore {
@@ -57,7 +67,7 @@ function shapesOf(config: TextConfig): (heads: Set<TextHead>, classes: number) =
   };
 }
 
-/** A BERT or MobileBERT with its tokenizer; made by {@link loadTextModel}. */
+/** A BERT or MobileBERT with its tokenizer. */
 export class TextModel implements TextEncoder {
   #runner: TextRunner;
   #weights: TextWeights;
@@ -65,12 +75,54 @@ export class TextModel implements TextEncoder {
   /** Tokens of a text at most. */
   readonly maxLength: number;
 
-  /** @internal use `loadTextModel` */
-  constructor(runner: TextRunner, weights: TextWeights, options: TextModelOptions) {
+  private constructor(runner: TextRunner, weights: TextWeights, options: TextModelOptions) {
     this.#runner = runner;
     this.#weights = weights;
     this.#options = options;
     this.maxLength = options.maxLength ?? runner.config.maxPositions;
+  }
+
+  /**
+   * Loads BERT or MobileBERT from a Hugging Face folder: `config.json`, `model.safetensors` or `pytorch_model.bin` (or the
+   * `.index.json` of either, with the files that it names), and `tokenizer.json` or `vocab.txt`. What it can do follows from the
+   * heads in the weights.
+   * @throws WeightsError for files that are missing, broken or do not fit; InvalidArgumentError for a configuration that is
+   *   not supported; DeviceError
+   */
+  static async load(folder: string, options: TextModelOptions = {}): Promise<TextModel> {
+    if (!existsSync(folder)) throw new WeightsError(`${folder}: there is no such folder`, { file: folder });
+    const fields = readTextFields(join(folder, "config.json"));
+    const { randomWeights, signal } = options;
+    if (randomWeights !== undefined) {
+      return TextModel.random(randomWeights, { ...options, config: fields, tokenizer: folder });
+    }
+    const config = textConfig(fields);
+    const tokenizer = openTokenizer(folder, config, options);
+    const device = createDevice(options);
+    try {
+      const weights = await loadTextWeights(device.parameters, weightFile(folder), config, shapesOf(config), signal);
+      return new TextModel(new TextRunner(device, config, tokenizer, weights.classes), weights, options);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * A model with generated weights, for trying things out and for tests. It has every head but one of the two classifiers.
+   * @throws WeightsError; InvalidArgumentError; DeviceError
+   */
+  static random(seed: number, options: RandomTextModelOptions): TextModel {
+    const config = textConfig(options.config);
+    const tokenizer = openTokenizer(options.tokenizer, config, options);
+    const device = createDevice(options);
+    try {
+      const weights = randomTextWeights(device.parameters, seed, config, shapesOf(config));
+      return new TextModel(new TextRunner(device, config, tokenizer, weights.classes), weights, options);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
   }
 
   /** `bert` or `mobilebert`. */
@@ -119,7 +171,7 @@ export class TextModel implements TextEncoder {
    * One row per text: f32 `[texts.length, dim]`, not normalised.
    * @throws InvalidArgumentError for a text that is too long; WeightsError for `pooled` without a pooler
    */
-  async encode(texts: readonly TextOrPair[], options: EncodeTextOptions = {}): Promise<Float32Array> {
+  async encode(texts: readonly TextOrPair[], options: EncodeTextOptions = {}): Promise<Rows> {
     const { output = "mean" } = options;
     if (!["mean", "cls", "pooled"].includes(output)) {
       throw new InvalidArgumentError(`output: expected mean, cls or pooled, received ${output}`, {
@@ -128,9 +180,9 @@ export class TextModel implements TextEncoder {
     }
     if (output === "pooled") this.#need("pooled");
     const encodings = texts.map((text) => this.#tokenize(text));
-    const rows = new Float32Array(texts.length * this.dim);
-    (await this.#runner.run(output, encodings, options)).forEach((row, i) => rows.set(row, i * this.dim));
-    return rows;
+    const data = new Float32Array(texts.length * this.dim);
+    (await this.#runner.run(output, encodings, options)).forEach((row, i) => data.set(row, i * this.dim));
+    return { data, shape: [texts.length, this.dim] };
   }
 
   /** Hidden states of every token of every text: f32 `[tokens, dim]`, with the tokens they are of. */
@@ -144,7 +196,10 @@ export class TextModel implements TextEncoder {
   }
 
   /** For each [MASK] of the text the `topK` most probable tokens (default 5), best first. */
-  async fillMask(text: TextOrPair, options: TextRunOptions & { topK?: number } = {}): Promise<MaskCandidate[][]> {
+  async fillMask(
+    text: TextOrPair,
+    options: TextRunOptions & { topK?: number | undefined } = {},
+  ): Promise<MaskCandidate[][]> {
     this.#need("mlm");
     return fillMasks(this.#runner, this.#tokenize(text), typeof text === "string" ? text : text.join(" "), options);
   }
@@ -157,7 +212,10 @@ export class TextModel implements TextEncoder {
   }
 
   /** Classes of a text by falling probability; those of a multi-label model are independent. */
-  async classify(text: TextOrPair, options: TextRunOptions & { topK?: number } = {}): Promise<LabelScore[]> {
+  async classify(
+    text: TextOrPair,
+    options: TextRunOptions & { topK?: number | undefined } = {},
+  ): Promise<LabelScore[]> {
     this.#need("classes");
     const [logits] = await this.#runner.run("classes", [this.#tokenize(text)], options);
     const scores = this.config.multiLabel
@@ -195,45 +253,41 @@ export class TextModel implements TextEncoder {
     return this.config.labels[i] ?? `LABEL_${i}`;
   }
 
-  /** Frees the device and its programs. */
+  get device(): Device {
+    return this.#runner.device;
+  }
+
+  /** Frees the programs and the weights, and the device where it is not shared. A second call does nothing. */
   dispose(): void {
     this.#runner.dispose();
     this.#runner.device.dispose();
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
-/**
- * Loads BERT or MobileBERT from a Hugging Face folder: `config.json`, `model.safetensors` or `pytorch_model.bin` (or the
- * `.index.json` of either, with the files that it names), and `tokenizer.json` or `vocab.txt`. What it can do follows from the heads in the weights.
- * @throws WeightsError for files that are missing, broken or do not fit; InvalidArgumentError for a configuration that is
- *   not supported; DeviceError
- */
-export async function loadTextModel(folder: string, options: TextModelOptions = {}): Promise<TextModel> {
-  if (!existsSync(folder)) throw new WeightsError(`${folder}: there is no such folder`, { file: folder });
-  const config = readTextConfig(join(folder, "config.json"));
-  const { maxLength = config.maxPositions } = options;
+/** The tokenizer of a model. @throws WeightsError for another model's; InvalidArgumentError for a `maxLength` out of range */
+function openTokenizer(
+  given: WordPieceTokenizer | string,
+  config: TextConfig,
+  { maxLength = config.maxPositions }: TextModelOptions,
+): WordPieceTokenizer {
   if (!Number.isInteger(maxLength) || maxLength < 3 || maxLength > config.maxPositions) {
     throw new InvalidArgumentError(`maxLength: expected 3 to ${config.maxPositions}, received ${maxLength}`, {
       argument: "maxLength",
     });
   }
-  const tokenizer = loadTokenizer(folder);
-  if (tokenizer.size > config.vocabulary) {
-    throw new WeightsError(
-      `${folder}: the tokenizer has ${tokenizer.size} tokens, the model ${config.vocabulary}: they do not belong together`,
-      { file: folder, expected: config.vocabulary, received: tokenizer.size },
-    );
-  }
-  const device = createDevice(options);
-  try {
-    const store = device.parameters;
-    const weights =
-      options.randomWeights === undefined
-        ? await loadTextWeights(store, weightFile(folder), config, shapesOf(config))
-        : randomTextWeights(store, options.randomWeights, config, shapesOf(config));
-    return new TextModel(new TextRunner(device, config, tokenizer, weights.classes), weights, options);
-  } catch (error) {
-    device.dispose();
-    throw error;
-  }
+  const tokenizer = typeof given === "string" ? WordPieceTokenizer.load(given) : given;
+  if (tokenizer.size <= config.vocabulary) return tokenizer;
+  const where = typeof given === "string" ? `${given}: ` : "";
+  throw new WeightsError(
+    `${where}the tokenizer has ${tokenizer.size} tokens, the model ${config.vocabulary}: they do not belong together`,
+    { file: typeof given === "string" ? given : undefined, expected: config.vocabulary, received: tokenizer.size },
+  );
 }
+
+/** @deprecated Use `TextModel.load`. */
+export const loadTextModel = (folder: string, options: TextModelOptions = {}): Promise<TextModel> =>
+  TextModel.load(folder, options);

@@ -25,7 +25,7 @@ export async function fillMasks(
   runner: TextRunner,
   encoding: Encoding,
   text: string,
-  options: TextRunOptions & { topK?: number },
+  options: TextRunOptions & { topK?: number | undefined },
 ): Promise<MaskCandidate[][]> {
   const { tokenizer } = runner;
   const masks = encoding.ids.flatMap((id, i) => (id === tokenizer.mask ? [i] : []));

@@ -55,9 +55,9 @@ export function textGraph(
 }
 
 export interface TextRunOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Pads every text to at least so many tokens. For tests: results do not depend on it. @internal */
-  minimum?: number;
+  minimum?: number | undefined;
 }
 
 /**

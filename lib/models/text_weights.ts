@@ -1,9 +1,7 @@
-import { WeightsError } from "../errors.js";
-import type { ParameterStore } from "../graph/parameter_store.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { openWeights } from "../weights/index.js";
-import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
-import { checkKeys } from "./parameters.js";
+import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
+import { type KeyRename, renameKeys } from "../weights/rename.js";
 import type { TextConfig } from "./text_config.js";
 
 /** What a file of weights can compute beside hidden states. */
@@ -11,31 +9,28 @@ export type TextHead = "pooled" | "mlm" | "nsp" | "classes" | "tags" | "span";
 
 /**
  * Keys as newer files have them: `LayerNorm.gamma` and `.beta` become `.weight` and `.bias`, the family's prefix is added
- * where the encoder was saved alone, and the MLM decoder's bias stands under `cls.predictions.bias`.
- * @throws WeightsError when two keys become the same
+ * where the encoder was saved alone, and the MLM decoder's bias stands under `cls.predictions.bias`. The rename throws a
+ * WeightsError when two keys become the same.
  */
-export function modernKeys(
-  tensors: ReadonlyMap<string, StoredTensor>,
-  config: Pick<TextConfig, "family" | "tied">,
-): Map<string, StoredTensor> {
-  const out = new Map<string, StoredTensor>();
-  for (const [key, tensor] of tensors) {
-    const named = key
+export function modernKeys(config: Pick<TextConfig, "family" | "tied">): KeyRename {
+  const named = renameKeys((key) =>
+    key
       .replace(/\.LayerNorm\.gamma$/, ".LayerNorm.weight")
-      .replace(/\.LayerNorm\.beta$/, ".LayerNorm.bias");
-    const full = /^(embeddings|encoder|pooler)\./.test(named) ? `${config.family}.${named}` : named;
-    if (out.has(full)) throw new WeightsError(`two tensors are ${full}: ${key} is one of them`, { key });
-    out.set(full, tensor);
-  }
+      .replace(/\.LayerNorm\.beta$/, ".LayerNorm.bias")
+      .replace(/^(?=(embeddings|encoder|pooler)\.)/, `${config.family}.`),
+  );
   const copies = [["cls.predictions.bias", "cls.predictions.decoder.bias"]];
   if (!config.tied) {
     copies.push(["cls.predictions.decoder.weight", `${config.family}.embeddings.word_embeddings.weight`]);
   }
-  for (const [to, from] of copies) {
-    const tensor = out.get(from);
-    if (!out.has(to) && tensor) out.set(to, tensor);
-  }
-  return out;
+  return (tensors) => {
+    const out = named(tensors);
+    for (const [to, from] of copies) {
+      const tensor = out.get(from);
+      if (!out.has(to) && tensor) out.set(to, tensor);
+    }
+    return out;
+  };
 }
 
 /** What heads the weights have. `classifier` reads tokens or sentences: the configuration's architecture says which. */
@@ -60,28 +55,32 @@ export interface TextWeights {
   hash: string;
 }
 
-type Shapes = Map<string, readonly number[]>;
+/** The parameters of an encoder with these heads and that many classes. */
+type ShapesOf = (heads: Set<TextHead>, classes: number) => ParameterShapes;
+
+/** Keys that a file may have beside: buffers, tied copies, and a pooler that the configuration does not use. */
+const UNUSED = /position_ids$|^cls\.predictions\.decoder\.(weight|bias)$|\.pooler\.dense\./;
 
 /**
  * Puts the parameters of the encoder and of every head that the file has into a store.
- * @param shapes what an encoder with those heads needs
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys
  */
 export async function loadTextWeights(
-  store: Pick<ParameterStore, "set">,
+  store: ParameterSink,
   path: string,
   config: TextConfig,
-  shapes: (heads: Set<TextHead>, classes: number) => Shapes,
+  shapesOf: ShapesOf,
+  signal?: AbortSignal,
 ): Promise<TextWeights> {
-  const file = await openWeights(path);
+  const file = await openWeights(path, { signal });
   try {
-    const tensors = modernKeys(file.tensors, config);
+    const rename = modernKeys(config);
+    const tensors = rename(file.tensors);
     const heads = headsOf((key) => tensors.has(key), config);
     const classes = tensors.get("classifier.weight")?.shape[0] ?? config.labels.length;
-    const needed = shapes(heads, classes);
-    checkKeys(path, needed, tensors, /position_ids$|^cls\.predictions\.decoder\.(weight|bias)$|\.pooler\.dense\./);
-    for (const [key, shape] of needed) store.set(key, shape, toFloat32(tensors.get(key)!));
-    return { heads, classes, hash: file.sha256.slice(0, 16) };
+    const options = { shapes: shapesOf(heads, classes), rename, ignored: UNUSED, signal };
+    const { hash } = await loadInto(store, file, options);
+    return { heads, classes, hash };
   } finally {
     file.close();
   }
@@ -89,14 +88,14 @@ export async function loadTextWeights(
 
 /** Generated weights, for trying things out: every head but one of the two kinds of classifier. */
 export function randomTextWeights(
-  store: Pick<ParameterStore, "set">,
+  store: ParameterSink,
   seed: number,
   config: TextConfig,
-  shapes: (heads: Set<TextHead>, classes: number) => Shapes,
+  shapesOf: ShapesOf,
 ): TextWeights {
   const heads = headsOf(() => true, config);
   const classes = config.labels.length;
   const salt = `random/${seed}/`;
-  for (const [key, shape] of shapes(heads, classes)) store.set(key, shape, hashParameter(salt, key, shape));
+  for (const [key, shape] of shapesOf(heads, classes)) store.set(key, shape, hashParameter(salt, key, shape));
   return { heads, classes, hash: `random:${seed}` };
 }

@@ -14,7 +14,15 @@ import {
   selfAttention,
 } from "../nn/transformer_layers.js";
 import type { SinusoidLayout } from "./sinusoid.js";
-import { marianKeys, type Side, torchKeys, type TransformerKeys } from "./transformer_keys.js";
+import {
+  attentionWeights,
+  embeddingKey,
+  feedForwardKey,
+  finalNormKey,
+  normKey,
+  OUTPUT,
+  type Side,
+} from "./transformer_keys.js";
 
 /** An encoder-decoder Transformer (Vaswani et al. 2017, arXiv 1706.03762). */
 export interface TransformerConfig {
@@ -41,14 +49,17 @@ export interface TransformerConfig {
    * `<embedding>_projection.weight` `[C, width]`. null: C.
    */
   embeddingWidth: number | null;
-  keys: TransformerKeys;
+  /** One embedding table for both sides: they have one vocabulary. */
+  sharedEmbedding: boolean;
+  /** The output projection is the embedding of the target. */
+  tiedOutput: boolean;
   /** Ids that a target begins and ends with, and ids that are never generated. */
   startId: number;
   endId: number;
   forbiddenIds: readonly number[];
 }
 
-/** The base model of the paper, in the layout of `torch.nn.Transformer`; ids 0, 1 and 2 are padding, start and end. */
+/** The base model of the paper, as `torch.nn.Transformer` has it; ids 0, 1 and 2 are padding, start and end. */
 export const TRANSFORMER_BASE: TransformerConfig = {
   width: 512,
   heads: 8,
@@ -64,7 +75,8 @@ export const TRANSFORMER_BASE: TransformerConfig = {
   sourceVocabulary: 37000,
   targetVocabulary: 37000,
   embeddingWidth: null,
-  keys: torchKeys(),
+  sharedEmbedding: false,
+  tiedOutput: false,
   startId: 1,
   endId: 2,
   forbiddenIds: [0, 1],
@@ -76,7 +88,8 @@ export const MARIAN: TransformerConfig = {
   activation: "swish",
   finalNorm: false,
   positions: "marian",
-  keys: marianKeys(),
+  sharedEmbedding: true,
+  tiedOutput: true,
   startId: 58100, // its padding, the last id of the vocabulary
   endId: 0,
   forbiddenIds: [58100],
@@ -104,7 +117,13 @@ export function checkTransformer(config: TransformerConfig): TransformerConfig {
       received: id,
     });
   }
-  const tied = config.keys.outputWeight === `${config.keys.embedding("decoder")}.weight`;
+  const tied = config.tiedOutput;
+  if (config.sharedEmbedding && config.sourceVocabulary !== config.targetVocabulary) {
+    throw new InvalidArgumentError(
+      `targetVocabulary: expected ${config.sourceVocabulary}, since both sides share an embedding, received ${config.targetVocabulary}`,
+      { argument: "targetVocabulary", expected: config.sourceVocabulary, received: config.targetVocabulary },
+    );
+  }
   if (embeddingWidth !== null && embeddingWidth !== width && (tied || !(embeddingWidth >= 1))) {
     throw new InvalidArgumentError(
       `embeddingWidth: expected ${width}${tied ? ", since the output projection is the embedding" : ""}, received ${embeddingWidth}`,
@@ -121,17 +140,17 @@ export function checkTransformer(config: TransformerConfig): TransformerConfig {
 }
 
 const feedForwardOf = (x: Tensor, c: TransformerConfig, side: Side, i: number): Tensor =>
-  residual(x, c.keys.norm(side, i, "feedForward"), c, (y) =>
+  residual(x, normKey(side, i, "feedForward"), c, (y) =>
     feedForward(
       y,
-      dense(c.keys.feedForward(side, i, 1), c.feedForward, c.width),
+      dense(feedForwardKey(side, i, 1), c.feedForward, c.width),
       c.activation,
-      dense(c.keys.feedForward(side, i, 2), c.width, c.feedForward),
+      dense(feedForwardKey(side, i, 2), c.width, c.feedForward),
     ),
   );
 
 const last = (x: Tensor, c: TransformerConfig, side: Side): Tensor =>
-  c.finalNorm ? nn.layerNorm(x, c.keys.finalNorm(side), c.eps) : x;
+  c.finalNorm ? nn.layerNorm(x, finalNormKey(side), c.eps) : x;
 
 /**
  * Tokens to the input of a stack, `[N, S, C]`: embeddings times `scale` f32 `[1]` (sqrt(C) or 1) plus positions f32 `[S, C]`.
@@ -147,7 +166,7 @@ export function embedTokens(
 ): Tensor {
   return scope(`${side}.embedding`, () => {
     const rows = side === "encoder" ? c.sourceVocabulary : c.targetVocabulary;
-    const [key, width] = [c.keys.embedding(side), c.embeddingWidth ?? c.width];
+    const [key, width] = [embeddingKey(side, c.sharedEmbedding), c.embeddingWidth ?? c.width];
     const table = () => parameter(`${key}.weight`, [rows, width]);
     const found =
       tokens.dtype === "i32"
@@ -163,8 +182,8 @@ export function transformerEncoder(x: Tensor, mask: Tensor, c: TransformerConfig
   let y = x;
   for (let i = 0; i < c.encoderLayers; i++) {
     y = scope(`encoder.${i}`, () => {
-      const weights = c.keys.attention("encoder", i, "self", c.width);
-      const attended = residual(y, c.keys.norm("encoder", i, "self"), c, (z) =>
+      const weights = attentionWeights("encoder", i, "self", c.width);
+      const attended = residual(y, normKey("encoder", i, "self"), c, (z) =>
         selfAttention(z, weights, { heads: c.heads, mask }),
       );
       return feedForwardOf(attended, c, "encoder", i);
@@ -183,7 +202,7 @@ export interface KeyValue {
 export function memoryKeys(memory: Tensor, c: TransformerConfig): KeyValue[] {
   return Array.from({ length: c.decoderLayers }, (_, i) =>
     scope(`decoder.${i}.memory`, () => {
-      const weights = c.keys.attention("decoder", i, "cross", c.width);
+      const weights = attentionWeights("decoder", i, "cross", c.width);
       const [key, value] = projectTogether(memory, [weights.key, weights.value]);
       return { key, value };
     }),
@@ -212,8 +231,8 @@ export function transformerDecoder(
   let y = x;
   for (let i = 0; i < c.decoderLayers; i++) {
     y = scope(`decoder.${i}`, () => {
-      const own = c.keys.attention("decoder", i, "self", c.width);
-      const attended = residual(y, c.keys.norm("decoder", i, "self"), c, (z) => {
+      const own = attentionWeights("decoder", i, "self", c.width);
+      const attended = residual(y, normKey("decoder", i, "self"), c, (z) => {
         const [q, key, value] = projectTogether(z, [own.query, own.key, own.value]);
         const seen = cache ? cache.join(i, { key, value }) : { key, value };
         const options: AttentionOptions = cache
@@ -221,8 +240,8 @@ export function transformerDecoder(
           : { heads: c.heads, causal: true };
         return applyDense(scaledAttention(q, seen.key, seen.value, options), own.output);
       });
-      const cross = c.keys.attention("decoder", i, "cross", c.width);
-      const informed = residual(attended, c.keys.norm("decoder", i, "cross"), c, (z) => {
+      const cross = attentionWeights("decoder", i, "cross", c.width);
+      const informed = residual(attended, normKey("decoder", i, "cross"), c, (z) => {
         const q = applyDense(z, cross.query);
         const attention = scaledAttention(q, memory[i].key, memory[i].value, { heads: c.heads, mask });
         return applyDense(attention, cross.output);
@@ -240,9 +259,9 @@ export const nextToken = (x: Tensor, c: TransformerConfig): Tensor =>
 /** Decoder output `[..., C]` to logits of the next token, `[..., vocabulary]`. */
 export function tokenLogits(x: Tensor, c: TransformerConfig): Tensor {
   return scope("output", () => {
-    const weight = parameter(c.keys.outputWeight, [c.targetVocabulary, c.width]);
-    const bias = c.keys.outputBias(c.targetVocabulary);
+    const key = c.tiedOutput ? embeddingKey("decoder", c.sharedEmbedding) : OUTPUT;
+    const weight = parameter(`${key}.weight`, [c.targetVocabulary, c.width]);
     const scores = applyDense(x, { weight, bias: null });
-    return bias ? nn.binary(scores, parameter(bias.key, bias.shape), "add") : scores;
+    return nn.binary(scores, parameter(`${OUTPUT}.bias`, [c.targetVocabulary]), "add");
   });
 }

@@ -4,6 +4,7 @@ import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { hashParameter } from "../nn/random_weights.js";
+import type { KeyMap } from "../weights/rename.js";
 import { beamSearch, checkSearch, type Hypothesis, type SearchOptions } from "./beam_search.js";
 import { marianConfig } from "./marian_config.js";
 import { checkTransformer, TRANSFORMER_BASE, type TransformerConfig } from "./transformer.js";
@@ -15,25 +16,31 @@ import {
   sourceLength,
   type SourceTokens,
 } from "./transformer_decode.js";
+import { embeddingKey } from "./transformer_keys.js";
 import { loadTransformer, transformerFiles, transformerParameters } from "./transformer_weights.js";
 
 export interface TransformerOptions extends DeviceOptions {
   /** Fields that go before those of the folder's `config.json`, or before `TRANSFORMER_BASE` where there is none. */
-  config?: Partial<TransformerConfig>;
+  config?: Partial<TransformerConfig> | undefined;
   /**
    * Embedding tables f32 `[vocabulary, embeddingWidth]` that go before those of the weights: word vectors, as `wordTable` makes
    * them. A weight file need not have them then.
    */
-  embeddings?: { source?: Float32Array; target?: Float32Array };
-  signal?: AbortSignal;
+  embeddings?: { source?: Float32Array | undefined; target?: Float32Array | undefined } | undefined;
+  /**
+   * From the keys of the file to those of the model, which are those of `torch.nn.Transformer`: `torchKeys` for other names of the
+   * modules around it. Default: Marian's files are recognised.
+   */
+  rename?: KeyMap | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface GenerateOptions extends Omit<SearchOptions, "maxLength"> {
   /** Most tokens of a result. Default: those of the longest source and 50 more, as in the paper. */
-  maxLength?: number;
+  maxLength?: number | undefined;
   /** Keep keys and values of earlier tokens. Without it every step computes the whole prefix again. Default true. */
-  cache?: boolean;
-  signal?: AbortSignal;
+  cache?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Given embedding tables by key. @throws InvalidArgumentError for one of another size */
@@ -50,7 +57,7 @@ function embeddingTables(c: TransformerConfig, { embeddings = {} }: TransformerO
         { argument: `embeddings.${name}`, expected: [rows, width], received: table.length },
       );
     }
-    tables.set(`${c.keys.embedding(side)}.weight`, table);
+    tables.set(`${embeddingKey(side, c.sharedEmbedding)}.weight`, table);
   }
   return tables;
 }
@@ -88,8 +95,8 @@ export class Transformer {
   }
 
   /**
-   * Loads a Hugging Face folder of a Marian model, or a weight file whose keys are those of `config.keys`
-   * (`torch.nn.Transformer` by default).
+   * Loads a Hugging Face folder of a Marian model, or a weight file: Marian's, or one with the keys of `torch.nn.Transformer`
+   * (see `rename`).
    * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
    */
   static async load(path: string, options: TransformerOptions = {}): Promise<Transformer> {
@@ -99,8 +106,9 @@ export class Transformer {
     const config = checkTransformer({ ...TRANSFORMER_BASE, ...stored, ...options.config });
     const device = createDevice(options);
     try {
-      const hash = await loadTransformer(files.weights, config, device.parameters, embeddingTables(config, options));
-      options.signal?.throwIfAborted();
+      const { rename, signal } = options;
+      const given = embeddingTables(config, options);
+      const hash = await loadTransformer(files.weights, config, device.parameters, { given, rename, signal });
       return new Transformer(config, device, hash);
     } catch (error) {
       device.dispose();

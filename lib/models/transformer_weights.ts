@@ -1,12 +1,12 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../errors.js";
-import type { ParameterStore } from "../graph/parameter_store.js";
 import { input, trace } from "../graph/trace.js";
 import { weightFile } from "../weights/folder.js";
 import { openWeights } from "../weights/index.js";
-import { toFloat32 } from "../weights/tensor.js";
-import { checkKeys, parametersOf } from "./parameters.js";
+import { loadInto, type LoadIntoOptions, type ParameterSink } from "../weights/load_into.js";
+import { MARIAN_MARKER, marianKeys } from "../weights/transformer_files.js";
+import { parametersOf } from "./parameters.js";
 import {
   embedTokens,
   memoryKeys,
@@ -16,8 +16,8 @@ import {
   type TransformerConfig,
 } from "./transformer.js";
 
-/** Buffers and tied copies that published files carry beside the parameters. */
-const UNUSED = /(^|\.)(embed_positions\.weight|num_batches_tracked)$|^lm_head\.weight$|\.embed_tokens\.weight$/;
+/** Buffers that published files carry beside the parameters. */
+const UNUSED = /(^|\.)(embed_positions\.weight|num_batches_tracked)$/;
 
 /** Every parameter of a model, by key. */
 export function transformerParameters(c: TransformerConfig): Map<string, readonly number[]> {
@@ -44,33 +44,24 @@ export function transformerFiles(path: string): { weights: string; config?: stri
   return { weights: weightFile(path), config: join(path, "config.json") };
 }
 
-/** Names under which Marian's files keep a tied embedding. */
-const TIED: Record<string, readonly string[]> = {
-  "model.shared.weight": ["model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"],
-  "model.decoder.embed_tokens.weight": ["lm_head.weight"],
-};
-
-/** Puts a file's parameters into a store, or those that are given. @returns first 16 hex digits of its SHA-256 */
+/**
+ * Puts a file's parameters into a store, or those that are given.
+ * @param options.rename default: Marian's, where the file has its keys
+ * @returns first 16 hex digits of its SHA-256
+ */
 export async function loadTransformer(
   path: string,
   c: TransformerConfig,
-  store: Pick<ParameterStore, "set">,
-  given: ReadonlyMap<string, Float32Array> = new Map(),
+  store: ParameterSink,
+  options: Pick<LoadIntoOptions, "given" | "rename" | "signal"> = {},
 ): Promise<string> {
-  const file = await openWeights(path);
+  const { given, signal } = options;
+  const file = await openWeights(path, { signal });
   try {
-    const tensors = new Map(file.tensors);
-    const needed = transformerParameters(c);
-    for (const [key, others] of Object.entries(TIED)) {
-      const found = others.map((other) => tensors.get(other)).find((tensor) => tensor);
-      if (needed.has(key) && !tensors.has(key) && found) tensors.set(key, found);
-    }
-    if (!needed.has("model.shared.weight")) tensors.delete("model.shared.weight");
-    const own = new Map([...needed].filter(([key]) => !given.has(key)));
-    for (const key of given.keys()) tensors.delete(key);
-    checkKeys(path, own, tensors, UNUSED);
-    for (const [key, shape] of needed) store.set(key, shape, given.get(key) ?? toFloat32(tensors.get(key)!));
-    return file.sha256.slice(0, 16);
+    const rename = options.rename ?? (file.tensors.has(MARIAN_MARKER) ? marianKeys(c.sharedEmbedding) : undefined);
+    const shapes = transformerParameters(c);
+    const { hash } = await loadInto(store, file, { shapes, rename, ignored: UNUSED, given, signal });
+    return hash;
   } finally {
     file.close();
   }

@@ -3,37 +3,39 @@ import type { Tensor } from "../graph/tensor.js";
 import { globalMean } from "../nn/layers.js";
 import { S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
 import { S3D_TINY_WIDTH, s3dTiny } from "./s3d_tiny.js";
-import { X3D, X3D_KEYS, x3dFeatures, x3dHead, type X3DName } from "./x3d.js";
+import { X3D, x3dFeatures, x3dHead, type X3DName } from "./x3d.js";
 
 /** Video encoders by name. */
 export type VideoModelName = "s3d" | "s3dg" | X3DName | "s3d-tiny";
 
-/** Where the weights come from, which decides what their parameters are called: see `Published.source`. */
-export type WeightsSource = string | undefined;
+/** How an output is computed where publishers differ. */
+export interface OutputOptions {
+  /** The input is 2x2x2 cells of the video instead of the video. Default false. */
+  cells?: boolean | undefined;
+  /** X3D's `probabilities`: what is averaged over positions, see `x3dHead`. Default: logits. */
+  average?: "logits" | "probabilities" | undefined;
+}
 
 interface VideoModel {
   /** What it can give, with its width; the first is what it gives unless asked. */
   outputs: Record<string, number>;
   /** Whether it can take 2x2x2 cells instead of the video. */
   cells: boolean;
+  /** The preset that clips are made with unless asked otherwise. */
+  preset: string;
   /** Frames and side of the clips that its publishers count multiply-adds for. */
   clip: { frames: number; size: number };
-  build(video: Tensor, output: string, cells: boolean, source: WeightsSource): Tensor;
+  build(video: Tensor, output: string, options: OutputOptions): Tensor;
 }
 
 function x3d(name: X3DName): VideoModel {
   return {
     outputs: { features: 2048, conv_5: 432, logits: 400, probabilities: 400 },
     cells: false,
+    preset: name,
     clip: { frames: X3D[name].frames, size: X3D[name].trainCrop },
-    build(video, output, _, source) {
-      const zoo = source === "slowfast" ? "slowfast" : "pytorchvideo";
-      const options = { ...X3D[name], keys: X3D_KEYS[zoo] };
-      const heads: Record<string, Tensor> = x3dHead(
-        x3dFeatures(video, options),
-        options,
-        zoo === "slowfast" ? "probabilities" : "logits",
-      );
+    build(video, output, { average }) {
+      const heads: Record<string, Tensor> = x3dHead(x3dFeatures(video, X3D[name]), X3D[name], average);
       return heads[output];
     },
   };
@@ -44,8 +46,9 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   s3d: {
     outputs: { mixed_5c: 1024, logits: 400 },
     cells: S3D.stem === "cells",
+    preset: "s3d",
     clip: { frames: 16, size: 224 },
-    build(video, output, cells) {
+    build(video, output, { cells }) {
       const map = s3dFeatures(video, S3D, cells);
       return output === "logits" ? s3dHead(map, 400).logits : globalMean(map);
     },
@@ -53,8 +56,9 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   s3dg: {
     outputs: { mixed_5c: 1024, video_embedding: 512 },
     cells: S3DG.stem === "cells",
+    preset: "s3dg",
     clip: { frames: 32, size: 224 },
-    build(video, output, cells) {
+    build(video, output, { cells }) {
       const heads: Record<string, Tensor> = s3dgHead(s3dFeatures(video, S3DG, cells));
       return heads[output];
     },
@@ -66,8 +70,9 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   "s3d-tiny": {
     outputs: { features: S3D_TINY_WIDTH },
     cells: false,
+    preset: "shapes",
     clip: { frames: 8, size: 64 },
-    build: s3dTiny,
+    build: (video) => s3dTiny(video),
   },
 };
 
@@ -98,12 +103,7 @@ export function resolveOutput(model: string, output?: string): { output: string;
   });
 }
 
-/** That output for a video `[N, T, H, W, 3]`, or its 2x2x2 cells when `cells`: `[N, dim]`. @internal */
-export function videoOutput(
-  video: Tensor,
-  model: VideoModelName,
-  output: string,
-  { cells = false, source }: { cells?: boolean; source?: WeightsSource } = {},
-): Tensor {
-  return VIDEO_MODELS[model].build(video, output, cells, source);
+/** That output for a video `[N, T, H, W, 3]`, or its 2x2x2 cells: `[N, dim]`. @internal */
+export function videoOutput(video: Tensor, model: VideoModelName, output: string, options: OutputOptions = {}): Tensor {
+  return VIDEO_MODELS[model].build(video, output, options);
 }

@@ -5,15 +5,17 @@ import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import type { Graph } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
+import { pieceIds } from "../text/piece_ids.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { rowsFor } from "./buckets.js";
+import type { Rows } from "./encode_clips.js";
 import { type VideoClipConfig, videoClipConfig, videoClipPreset } from "./videoclip_config.js";
 import { configFromText, loadInitial } from "./videoclip_initial.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
-import type { VideoFiles } from "./videoclip_files.js";
+import { VideoFiles } from "./videoclip_files.js";
 import { textInputs, type VideoFeatures, videoInputs, videoWindows } from "./videoclip_input.js";
 import { openParts, readVideos, saveVideoModel, type VideoClipParts } from "./videoclip_parts.js";
-import { checkRows, dotProducts } from "./videoclip_similarity.js";
+import { checkRows, type ComparedRows, dotProducts } from "./videoclip_similarity.js";
 import { averageWindows, byBucket, joined } from "./videoclip_rows.js";
 import type {
   EmbedOptions,
@@ -49,7 +51,7 @@ export class VideoClip {
     this.device = device;
     this.weightsHash = weightsHash;
     this.tokenizer = parts.tokenizer;
-    this.#files = parts.files;
+    this.#files = new VideoFiles(config.videoModel, { ...parts.video, device }); // it computes where the model does
   }
 
   /**
@@ -59,11 +61,17 @@ export class VideoClip {
    */
   static async load(path: string, options: VideoClipOptions = {}): Promise<VideoClip> {
     options.signal?.throwIfAborted();
-    const source = await openVideoClip(path, options.config ?? {});
+    const source = await openVideoClip(path, options.config ?? {}, options.signal);
     try {
-      options.signal?.throwIfAborted();
       const parts = openParts(source.config, options, source.folder);
-      return this.#open(source.config, options, source.weightsHash, parts, (device) => source.load(device.parameters));
+      const device = createDevice(options);
+      try {
+        await source.load(device.parameters);
+        return new VideoClip(source.config, device, source.weightsHash, parts);
+      } catch (error) {
+        device.dispose();
+        throw error;
+      }
     } finally {
       source.close();
     }
@@ -72,10 +80,16 @@ export class VideoClip {
   /** A model with generated weights, for trying things out and for tests. */
   static random(seed: number, options: RandomVideoClipOptions = {}): VideoClip {
     const config = videoClipConfig(options.config, videoClipPreset(options.preset ?? "videoclip"));
-    return this.#open(config, options, `random:${seed}`, openParts(config, options), (device) => {
+    const parts = openParts(config, options);
+    const device = createDevice(options);
+    try {
       for (const [key, shape] of videoClipParameters(config))
         device.parameters.set(key, shape, hashParameter(`random/${seed}/`, key, shape));
-    });
+      return new VideoClip(config, device, `random:${seed}`, parts);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -89,30 +103,13 @@ export class VideoClip {
     const parts = openParts(config, options, textModel);
     const device = createDevice(options);
     try {
-      const hash = await loadInitial(device.parameters, config, seed, textModel);
+      const hash = await loadInitial(device.parameters, config, seed, textModel, options.signal);
       options.signal?.throwIfAborted();
       return new VideoClip(config, device, hash, parts);
     } catch (error) {
       device.dispose();
       throw error;
     }
-  }
-
-  static #open(
-    config: VideoClipConfig,
-    options: VideoClipOptions,
-    hash: string,
-    parts: VideoClipParts,
-    fill: (device: Device) => void,
-  ) {
-    const device = createDevice(options);
-    try {
-      fill(device);
-    } catch (error) {
-      device.dispose();
-      throw error;
-    }
-    return new VideoClip(config, device, hash, parts);
   }
 
   /**
@@ -137,11 +134,11 @@ export class VideoClip {
   }
 
   /**
-   * Embeds videos, each given by its features `[T, featureSize]`, by the path of a `.npy` file with them, or by that of a video
+   * Encodes videos, each given by its features `[T, featureSize]`, by the path of a `.npy` file with them, or by that of a video
    * file, which is decoded and goes through the config's frozen `videoModel`.
    * @throws VideoError for a video that cannot be decoded; InvalidArgumentError for features of another size, none at all, or too many of them (see `longVideos`)
    */
-  async embedVideo(
+  async encodeVideo(
     videos: readonly (VideoFeatures | string)[] | VideoFeatures | string,
     options: EmbedVideoOptions = {},
   ): Promise<VideoEmbeddings> {
@@ -155,29 +152,35 @@ export class VideoClip {
       longVideos,
     );
     const dim = c.hiddenSize;
-    const windowRows = new Float32Array(windows.length * dim);
+    const windowData = new Float32Array(windows.length * dim);
     const pieces = list.map((): Float32Array[] => []);
     for (let first = 0; first < windows.length; first += BATCH) {
       const part = windows.slice(first, first + BATCH);
       const N = rowsFor(part.length);
       const inputs = videoInputs(features, part, N, c);
       const result = await this.#run(`video ${N} ${tokens}`, () => traceVideo(c, N, tokens), inputs, signal);
-      windowRows.set(result.pooled.subarray(0, part.length * dim), first * dim);
+      windowData.set(result.pooled.subarray(0, part.length * dim), first * dim);
       if (!tokens) continue;
       part.forEach(({ video, start, end }, row) => {
         const at = row * c.maxVideoLength * dim;
         pieces[video].push(result.tokens.slice(at, at + (end - start) * dim));
       });
     }
-    const result = { rows: averageWindows(windowRows, windows, list.length, dim), dim, windows, windowRows };
+    const data = averageWindows(windowData, windows, list.length, dim);
+    const result = { ...rowsResult(data, list.length, dim), windows, windowData, windowRows: windowData };
     return tokens ? { ...result, tokens: pieces.map(joined) } : result;
   }
 
+  /** @deprecated Use `encodeVideo`. */
+  embedVideo(...args: Parameters<VideoClip["encodeVideo"]>): Promise<VideoEmbeddings> {
+    return this.encodeVideo(...args);
+  }
+
   /**
-   * Embeds texts, each given as a string or as the ids of its word pieces without [CLS] and [SEP].
+   * Encodes texts, each given as a string or as the ids of its word pieces without [CLS] and [SEP].
    * @throws InvalidArgumentError for strings without a tokenizer, or ids outside the vocabulary
    */
-  async embedText(
+  async encodeText(
     texts: readonly (string | readonly number[])[] | string,
     options: EmbedOptions = {},
   ): Promise<TextEmbeddings> {
@@ -185,7 +188,7 @@ export class VideoClip {
     const { signal, tokens = false } = options;
     const all = (typeof texts === "string" ? [texts] : texts).map((text, i) => this.#pieces(text, i));
     const dim = c.hiddenSize;
-    const rows = new Float32Array(all.length * dim);
+    const data = new Float32Array(all.length * dim);
     const pieces: Float32Array[] = [];
     const truncated = all.flatMap((ids, i) => (ids.length > c.maxTextLength ? [i] : []));
     const kept = all.map((ids) => ids.slice(0, c.maxTextLength));
@@ -201,17 +204,22 @@ export class VideoClip {
         );
         const result = await this.#run(`text ${N} ${S} ${tokens}`, () => traceText(c, N, S, tokens), inputs, signal);
         part.forEach((i, row) => {
-          rows.set(result.pooled.subarray(row * dim, (row + 1) * dim), i * dim);
+          data.set(result.pooled.subarray(row * dim, (row + 1) * dim), i * dim);
           if (tokens) pieces[i] = result.tokens.slice(row * S * dim, (row * S + kept[i].length + 2) * dim);
         });
       }
     }
-    return { rows, dim, truncated, ...(tokens ? { tokens: pieces } : {}) };
+    return { ...rowsResult(data, all.length, dim), truncated, ...(tokens ? { tokens: pieces } : {}) };
+  }
+
+  /** @deprecated Use `encodeText`. */
+  embedText(...args: Parameters<VideoClip["encodeText"]>): Promise<TextEmbeddings> {
+    return this.encodeText(...args);
   }
 
   #pieces(text: string | readonly number[], index: number): readonly number[] {
     if (typeof text === "string") {
-      if (this.tokenizer) return this.tokenizer.encode(text).ids.slice(1, -1);
+      if (this.tokenizer) return pieceIds(this.tokenizer, text);
       throw new InvalidArgumentError(
         `texts[${index}]: a string needs a tokenizer: give load the path of a vocab.txt, or pass the ids of word pieces`,
         { argument: "texts" },
@@ -228,15 +236,17 @@ export class VideoClip {
   /**
    * Raw dot products, without a temperature (the paper's is 1): f32 `[videos, texts]`.
    * @param videos f32 `[videos, dim]` @param texts f32 `[texts, dim]`
+   * @throws InvalidArgumentError for rows of another width
    */
   async similarity(
-    videos: Float32Array | { rows: Float32Array },
-    texts: Float32Array | { rows: Float32Array },
-    options: { signal?: AbortSignal } = {},
-  ): Promise<Float32Array> {
+    videos: ComparedRows,
+    texts: ComparedRows,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Rows> {
     const { hiddenSize: dim } = this.config;
     const [v, t] = [checkRows("videos", videos, dim), checkRows("texts", texts, dim)];
-    return dotProducts(v, t, dim, (key, graph, inputs) => this.#run(key, graph, inputs, options.signal));
+    const data = await dotProducts(v, t, dim, (key, graph, inputs) => this.#run(key, graph, inputs, options.signal));
+    return { data, shape: [v.length / dim, t.length / dim] };
   }
 
   /** Frees the programs, the video encoder and the device. A second call does nothing. */
@@ -250,3 +260,11 @@ export class VideoClip {
     this.dispose();
   }
 }
+
+/** A matrix of rows, with the names that its parts had before. */
+const rowsResult = (data: Float32Array, rows: number, dim: number) => ({
+  data,
+  shape: [rows, dim] as const,
+  rows: data,
+  dim,
+});

@@ -1,11 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { WeightsError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import type { Tensor } from "../graph/tensor.js";
 import * as nn from "../nn/layers.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
-import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
+import { loadInto, type ParameterSink } from "../weights/load_into.js";
+import { type StoredTensor, stored } from "../weights/tensor.js";
 import { withoutWrapper } from "./videoclip_weights.js";
 
 /** Key of the head of step classification, as in fairseq's MMPT. */
@@ -25,7 +25,7 @@ export const classifierParameters = (classes: number, hidden: number) => [
 export function saveClassifier(folder: string, store: ParameterStore, classes: number, hidden: number): void {
   const tensors = classifierParameters(classes, hidden).map(({ key, shape }): [string, StoredTensor] => [
     key,
-    { dtype: "F32", shape, read: () => new Uint8Array(store.get(key).buffer) },
+    stored(shape, () => store.get(key), "f32"),
   ]);
   writeSafetensors(join(folder, FILE), new Map(tensors), { format: "pt" });
 }
@@ -37,25 +37,18 @@ export function saveClassifier(folder: string, store: ParameterStore, classes: n
  */
 export async function loadClassifier(
   path: string,
-  store: Pick<ParameterStore, "set">,
+  store: ParameterSink,
   hidden: number,
+  signal?: AbortSignal,
 ): Promise<number | undefined> {
   const file = statSync(path).isDirectory() ? join(path, FILE) : path;
   if (!existsSync(file)) return undefined;
-  const weights = await openWeights(file, { skipForeign: true });
+  const weights = await openWeights(file, { skipForeign: true, signal });
   try {
-    const tensors = withoutWrapper(weights.tensors);
-    const head = tensors.get(`${KEY}.weight`);
-    if (!head) return undefined;
-    const [classes] = head.shape;
-    for (const { key, shape } of classifierParameters(classes, hidden)) {
-      const tensor = tensors.get(key);
-      if (tensor?.shape.join() !== shape.join()) {
-        const received = tensor ? `[${tensor.shape.join(", ")}]` : "none";
-        throw new WeightsError(`${file}: ${key}: expected [${shape.join(", ")}], received ${received}`, { file, key });
-      }
-      store.set(key, shape, toFloat32(tensor));
-    }
+    const classes = withoutWrapper(weights.tensors).get(`${KEY}.weight`)?.shape[0];
+    if (classes === undefined) return undefined;
+    const shapes = new Map(classifierParameters(classes, hidden).map(({ key, shape }) => [key, shape]));
+    await loadInto(store, weights, { shapes, rename: withoutWrapper, ignored: /^/, signal });
     return classes;
   } finally {
     weights.close();

@@ -1,16 +1,17 @@
 import { InvalidArgumentError } from "../errors.js";
-import { openVideo as openVideoDefault } from "../video/index.js";
+import { decodeVideo } from "../video/index.js";
 import { resolvePreset } from "../video/presets.js";
-import type { Clip, DecoderName, OpenVideoFunction } from "../video/types.js";
-import type { VideoEncoder, VideoEncoderOptions } from "./encoder.js";
-import { loadVideoEncoder } from "./load.js";
+import { readClips, type VideoEvent } from "../video/read_clips.js";
+import type { DecodeFunction, DecoderName } from "../video/types.js";
+import { encodeClips } from "./encode_clips.js";
+import { type LoadVideoEncoderOptions, VideoEncoder } from "./video_encoder.js";
 import type { VideoModelConfig } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoFeatures } from "./videoclip_input.js";
 import { joined } from "./videoclip_rows.js";
 
 /** Where the frozen video encoder's weights come from, and where it computes. */
 export type VideoFilesOptions = Pick<
-  VideoEncoderOptions,
+  LoadVideoEncoderOptions,
   "weights" | "randomWeights" | "device" | "threads" | "precision"
 >;
 
@@ -19,17 +20,17 @@ export interface ReadVideoOptions {
   /** Features that the model takes at most, and what happens to a video with more. */
   max: number;
   longVideos: LongVideoPolicy;
-  decoder?: DecoderName;
-  signal?: AbortSignal;
-  /** Called with the number of features that a batch made. */
-  onFeatures?: (count: number) => void;
-  /** @internal for tests */
-  openVideo?: OpenVideoFunction;
+  decoder?: DecoderName | undefined;
+  /** Seconds that the decoder may give nothing before the video fails. Default: no limit. */
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called for each feature that was made. */
+  onFeature?: (() => void) | undefined;
 }
 
 /** Features of video files, by the frozen encoder that a model's config names. It is loaded for the first file. */
 export class VideoFiles {
-  #encoder?: Promise<VideoEncoder>;
+  #encoder?: Promise<VideoEncoder> | undefined;
 
   constructor(
     readonly config: VideoModelConfig | null,
@@ -46,7 +47,7 @@ export class VideoFiles {
       return Promise.reject(fail(`a video file needs the weights of ${config.model}: give load videoWeights`));
     }
     const { model, output, preset, ...sampling } = config;
-    this.#encoder ??= loadVideoEncoder({ ...options, model, output, preset: resolvePreset(preset, sampling) });
+    this.#encoder ??= VideoEncoder.load({ ...options, model, output, preset: resolvePreset(preset, sampling) });
     return this.#encoder;
   }
 
@@ -54,52 +55,47 @@ export class VideoFiles {
    * Decodes a video and encodes its clips; one batch is computed while the next is decoded.
    * @throws VideoError; InvalidArgumentError for a video that is too long, under policy `error`
    */
-  async read(path: string, options: ReadVideoOptions): Promise<VideoFeatures> {
-    const { max, longVideos, decoder, signal, onFeatures, openVideo = openVideoDefault } = options;
+  async read(path: string, options: ReadVideoOptions, decode: DecodeFunction = decodeVideo): Promise<VideoFeatures> {
+    const { decoder, timeout, signal, onFeature } = options;
     const encoder = await this.encoder();
+    const { preset } = encoder;
     const rows: Float32Array[] = [];
-    const encode = async (clips: readonly Clip[]) => {
-      const size = clips[0].frames.length;
-      const input = new Uint8Array(clips.length * size);
-      clips.forEach(({ frames }, i) => input.set(frames, i * size));
-      rows.push(await encoder.encode(input, clips.length, { signal }));
-      onFeatures?.(clips.length);
-    };
-    let running: Promise<void> = Promise.resolve();
-    let batch: Clip[] = [];
-    const flush = async () => {
-      await running;
-      running = encode(batch);
-      running.catch(() => {}); // awaited a turn later
-      batch = [];
-    };
-    let count = 0;
-    const video = await openVideo(path, { preset: encoder.preset, decoder, signal });
-    try {
-      for await (const clip of video) {
-        if (count === max && longVideos === "truncate") break;
-        if (count === max && longVideos === "error") {
-          throw new InvalidArgumentError(
-            `${path}: expected at most ${max} features (${clip.start.toFixed(1)} s), received more: set longVideos to truncate or window`,
-            { argument: "videos", expected: max },
-          );
-        }
-        count++;
-        batch.push(clip);
-        if (batch.length === encoder.batch) await flush();
-      }
-      if (batch.length > 0) await flush();
-      await running;
-    } finally {
-      await video.close();
-      await running.catch(() => {}); // what failed may not leave the encoder busy
+    const events = encodeClips(
+      (reading) => upTo(readClips([path], { preset, decoder, timeout, ...reading }, decode), options),
+      encoder,
+      { signal },
+    );
+    for await (const event of events) {
+      if (event.type === "failure") throw event.error;
+      if (event.type !== "clip") continue;
+      rows.push(event.row);
+      onFeature?.();
     }
-    return { data: joined(rows), shape: [count, encoder.dim] };
+    return { data: joined(rows), shape: [rows.length, encoder.dim] };
   }
 
   /** Frees the encoder. A second call does nothing. */
   dispose(): void {
     this.#encoder?.then((encoder) => encoder.dispose()).catch(() => {});
     this.#encoder = undefined;
+  }
+}
+
+/** The events of a video up to as many clips as the model takes. @throws InvalidArgumentError under policy `error` */
+async function* upTo(
+  events: AsyncIterable<VideoEvent>,
+  { max, longVideos }: Pick<ReadVideoOptions, "max" | "longVideos">,
+): AsyncGenerator<VideoEvent> {
+  let count = 0;
+  for await (const event of events) {
+    if (event.type === "clip" && longVideos !== "window" && count++ === max) {
+      if (longVideos === "truncate") return;
+      const { path, clip } = event;
+      throw new InvalidArgumentError(
+        `${path}: expected at most ${max} features (${clip.start.toFixed(1)} s), received more: set longVideos to truncate or window`,
+        { argument: "videos", expected: max },
+      );
+    }
+    yield event;
   }
 }

@@ -1,5 +1,6 @@
+import { fill } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { type Graph, input, scope, trace } from "../graph/trace.js";
+import { applyOp, type Graph, input, parameter, scope, trace } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";
 import { maskedMean } from "../nn/transformer_layers.js";
 import { bertEmbeddings, bertLayers, type BertSizes } from "./bert.js";
@@ -47,6 +48,16 @@ const words = (ids: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor 
   return nn.embedding(ids, `${bertPrefix(side, c)}.embeddings.word_embeddings`, rows, c.hiddenSize, padding);
 };
 
+/** The word embeddings of the video side's [CLS] and [SEP], `[N, 1, hidden]` each, where their ids are not given. */
+function endWords(N: number, c: VideoClipConfig): Tensor[] {
+  const rows = c.textModel ? 2 : c.vocabularySize;
+  const table = parameter(`${bertPrefix("video", c)}.embeddings.word_embeddings.weight`, [rows, c.hiddenSize]);
+  const none = applyOp(fill, [], { shape: [N, 1, 1], value: 0 })[0];
+  return (c.textModel ? [0, 1] : [c.clsId, c.sepId]).map((id) =>
+    nn.binary(nn.reshape(nn.slice(table, [id, 0], [1, c.hiddenSize]), [1, 1, c.hiddenSize]), none, "add"),
+  );
+}
+
 /** The sizes of a side's BERT. */
 const sizes = (side: "video" | "text", c: VideoClipConfig): BertSizes => ({
   hidden: c.hiddenSize,
@@ -70,16 +81,18 @@ function encode(x: Tensor, mask: Tensor, side: "video" | "text", c: VideoClipCon
 /**
  * Video side: [CLS], the video tokens, [SEP] at positions 0 .. T + 1, token type 0.
  * @param features f32 `[N, T, features]`, zeros where there is none; T is `maxVideoLength`
- * @param ends i32 `[N, 2]`: ids of [CLS] and [SEP] (0 and 1 beside a `textModel`)
- * @param mask u8 `[N, T + 2]`: what is attended to; [CLS], the features there are, [SEP]
+ * @param ends i32 `[N, 2]`: ids of [CLS] and [SEP] (0 and 1 beside a `textModel`); null: those of the config
+ * @param mask u8 or f32 `[N, T + 2]`: what is attended to; [CLS], the features there are, [SEP]
  * @returns tokens of the MLP `[N, T, hidden]`, and the last layer `[N, T + 2, hidden]`
  */
-export function videoSide(features: Tensor, ends: Tensor, mask: Tensor, c: VideoClipConfig) {
+export function videoSide(features: Tensor, ends: Tensor | null, mask: Tensor, c: VideoClipConfig) {
   const [N] = features.shape;
   const tokens = videoTokens(features, c);
-  const special = words(ends, "video", c);
-  const end = (i: number) => nn.slice(special, [0, i, 0], [N, 1, c.hiddenSize]);
-  const x = nn.concat([end(0), tokens, end(1)], 1);
+  const special = ends && words(ends, "video", c);
+  const [first, last] = special
+    ? [0, 1].map((i) => nn.slice(special, [0, i, 0], [N, 1, c.hiddenSize]))
+    : endWords(N, c);
+  const x = nn.concat([first, tokens, last], 1);
   return { tokens, hidden: encode(x, mask, "video", c) };
 }
 

@@ -1,11 +1,9 @@
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
-import type { ParameterStore } from "../graph/parameter_store.js";
 import { hashNormal } from "../nn/random_weights.js";
 import { weightFile } from "../weights/folder.js";
-import { openWeights } from "../weights/index.js";
-import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
-import { checkKeys, type ParameterShapes } from "./parameters.js";
+import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
+import type { KeyRename } from "../weights/rename.js";
 import { readTextFields, textConfig } from "./text_config.js";
 import { modernKeys } from "./text_weights.js";
 import { textModelOf, type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
@@ -64,39 +62,43 @@ function initialValues(seed: number, key: string, shape: readonly number[]): Flo
   return new Float32Array(count).fill(key.endsWith(".weight") ? 1 : 0);
 }
 
+/** The tensors of a text model's file under every key that begins as one of them. */
+function initialKeys(shapes: ParameterShapes, c: VideoClipConfig): KeyRename {
+  const modern = modernKeys(textModelOf(c) ?? { family: "bert", tied: true });
+  return (tensors) => {
+    const named = modern(tensors);
+    return new Map(
+      [...shapes.keys()].flatMap((key) => {
+        const source = sourceKey(key, c);
+        const tensor = source === undefined ? undefined : named.get(source);
+        return tensor ? [[key, tensor] as const] : [];
+      }),
+    );
+  };
+}
+
 /**
  * Puts the parameters of a model that is to be trained into a store: those of the text model from its folder, the others random.
  * @returns what the weights are: `initial:SEED`, and the first 16 hex digits of the file's SHA-256
  * @throws WeightsError with all missing and wrong-shaped keys
  */
 export async function loadInitial(
-  store: Pick<ParameterStore, "set">,
+  store: ParameterSink,
   c: VideoClipConfig,
   seed: number,
   folder?: string,
+  signal?: AbortSignal,
 ): Promise<string> {
-  let tensors = new Map<string, StoredTensor>();
-  const path = folder && weightFile(folder);
-  const file = path ? await openWeights(path) : undefined;
-  try {
-    const all = videoClipParameters(c);
-    const from = new Map([...all.keys()].map((key) => [key, file && sourceKey(key, c)]));
-    if (file && path) {
-      tensors = modernKeys(file.tensors, textModelOf(c) ?? { family: "bert", tied: true });
-      const needed: ParameterShapes = new Map(
-        [...all].flatMap(([key, shape]) => {
-          const source = from.get(key);
-          return source ? [[source, shape] as const] : [];
-        }),
-      );
-      checkKeys(path, needed, tensors, /^/);
-    }
-    for (const [key, shape] of all) {
-      const source = from.get(key);
-      store.set(key, shape, source ? toFloat32(tensors.get(source)!) : initialValues(seed, key, shape));
-    }
-    return file ? `initial:${seed}:${file.sha256.slice(0, 16)}` : `initial:${seed}`;
-  } finally {
-    file?.close();
+  const shapes = videoClipParameters(c);
+  if (folder === undefined) {
+    for (const [key, shape] of shapes) store.set(key, shape, initialValues(seed, key, shape));
+    return `initial:${seed}`;
   }
+  const { hash } = await loadInto(store, weightFile(folder), {
+    shapes,
+    rename: initialKeys(shapes, c),
+    fallback: (key, shape) => (sourceKey(key, c) === undefined ? () => initialValues(seed, key, shape) : undefined),
+    signal,
+  });
+  return `initial:${seed}:${hash}`;
 }

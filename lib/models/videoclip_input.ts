@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
 import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** Features of a video, one row per second (or whatever the model was trained with): f32 `[T, featureSize]` row-major. */
 export interface VideoFeatures {
@@ -31,7 +32,7 @@ export function readFeatures(
     const file = new ByteFile(video);
     try {
       const { data, shape } = readNpy(file);
-      if (!(data instanceof Float64Array)) throw file.fail("expected an array of numbers");
+      if (!isArrayOf("Float64Array", data)) throw file.fail("expected an array of numbers");
       features = { data: Float32Array.from(data), shape: shape as unknown as [number, number] };
     } finally {
       file.close();

@@ -1,20 +1,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
-import { loadTokenizer, WordPieceTokenizer } from "../text/wordpiece.js";
+import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { convertWeights } from "../weights/inspect.js";
-import { type VideoClipConfig, videoClipConfig, type VideoModelConfig } from "./videoclip_config.js";
-import { VideoFiles } from "./videoclip_files.js";
+import { VIDEO_MODEL_FILE } from "./video_model_of.js";
+import type { VideoClipConfig } from "./videoclip_config.js";
+import type { VideoFiles, VideoFilesOptions } from "./videoclip_files.js";
 import { checkPolicy, readFeatures, type VideoFeatures } from "./videoclip_input.js";
 import type { EmbedVideoOptions, VideoClipOptions, VideoClipTokenizer } from "./videoclip_types.js";
-import { CONFIG, readConfig } from "./videoclip_weights.js";
 
-const VIDEO_MODEL = "video_model.safetensors";
-
-/** What a model has beside its own weights. */
+/** What a model has beside its own weights: a tokenizer, and where the weights of its frozen video encoder come from. */
 export interface VideoClipParts {
-  tokenizer?: VideoClipTokenizer;
-  files: VideoFiles;
+  tokenizer?: VideoClipTokenizer | undefined;
+  video: Pick<VideoFilesOptions, "weights" | "randomWeights">;
 }
 
 /**
@@ -22,7 +20,7 @@ export interface VideoClipParts {
  * @throws WeightsError for a tokenizer that does not belong to the model
  */
 export function openParts(config: VideoClipConfig, options: VideoClipOptions, folder?: string): VideoClipParts {
-  const { randomVideoWeights, device, threads, precision } = options;
+  const { randomVideoWeights } = options;
   let { tokenizer, videoWeights } = options;
   const inFolder = (name: string) => {
     const path = folder && join(folder, name);
@@ -30,16 +28,15 @@ export function openParts(config: VideoClipConfig, options: VideoClipOptions, fo
   };
   tokenizer ??= inFolder("tokenizer.json") ?? inFolder("vocab.txt");
   if (typeof tokenizer === "string") tokenizer = openTokenizer(tokenizer, config);
-  if (randomVideoWeights === undefined) videoWeights ??= inFolder(VIDEO_MODEL);
+  if (randomVideoWeights === undefined) videoWeights ??= inFolder(VIDEO_MODEL_FILE);
   if (videoWeights !== undefined && !existsSync(videoWeights)) {
     throw new WeightsError(`videoWeights: ${videoWeights}: there is no such file`, { file: videoWeights });
   }
-  const files = { weights: videoWeights, randomWeights: randomVideoWeights, device, threads, precision };
-  return { tokenizer, files: new VideoFiles(config.videoModel, files) };
+  return { tokenizer, video: { weights: videoWeights, randomWeights: randomVideoWeights } };
 }
 
 function openTokenizer(path: string, config: VideoClipConfig): WordPieceTokenizer {
-  const tokenizer = loadTokenizer(path);
+  const tokenizer = WordPieceTokenizer.load(path);
   const { vocabularySize, clsId, sepId, padId } = config;
   const [expected, received] = [
     [clsId, sepId, padId],
@@ -53,22 +50,9 @@ function openTokenizer(path: string, config: VideoClipConfig): WordPieceTokenize
   );
 }
 
-/**
- * The video encoder of a folder that `VideoClip.save` wrote, with its weights where they are there.
- * @throws WeightsError for another folder, or a model that takes features alone
- */
-export function videoModelOfFolder(dir: string): VideoModelConfig & { weights?: string } {
-  const path = join(dir, CONFIG);
-  const { videoModel } = videoClipConfig(readConfig(path));
-  if (!videoModel)
-    throw new WeightsError(`${path}: this model takes features: it names no video encoder`, { file: path });
-  const weights = join(dir, VIDEO_MODEL);
-  return { ...videoModel, ...(existsSync(weights) ? { weights } : {}) };
-}
-
 /** Copies the video encoder's weights into a model's folder. */
 export async function saveVideoModel(dir: string, weights: string | undefined): Promise<void> {
-  if (weights !== undefined) await convertWeights(weights, join(dir, VIDEO_MODEL));
+  if (weights !== undefined) await convertWeights(weights, join(dir, VIDEO_MODEL_FILE));
 }
 
 /** Features of every video of a list: as they are, from `.npy` files, or through the video encoder. */
@@ -78,19 +62,19 @@ export async function readVideos(
   config: VideoClipConfig,
   options: EmbedVideoOptions,
 ): Promise<VideoFeatures[]> {
-  const { longVideos = "error", onProgress, signal, decoder, openVideo } = options;
+  const { longVideos = "error", onProgress, signal, decoder, timeout } = options;
   checkPolicy(longVideos);
   const total = videos.length;
   let features = 0;
   const read: VideoFeatures[] = [];
-  const onFeatures = (count: number) => {
-    features += count;
+  const onFeature = () => {
+    features++;
     onProgress?.({ videos: read.length, total, features });
   };
   for (const [i, video] of videos.entries()) {
     signal?.throwIfAborted();
     const isFile = typeof video === "string" && !/\.npy$/i.test(video);
-    const reading = { max: config.maxVideoLength, longVideos, decoder, signal, onFeatures, openVideo };
+    const reading = { max: config.maxVideoLength, longVideos, decoder, timeout, signal, onFeature };
     const found = isFile ? await files.read(video, reading) : readFeatures(video, i, config);
     if (found.shape[0] < 1) {
       const name = typeof video === "string" ? video : `videos[${i}]`;

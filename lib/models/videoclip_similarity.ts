@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from "../errors.js";
 import { linear } from "../graph/ops/index.js";
 import { applyOp, type Graph, input, trace } from "../graph/trace.js";
+import type { NDArray } from "../nd_array.js";
 import { block } from "./videoclip_rows.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** Rows and columns of one block of similarities. */
 const BLOCK = 128;
@@ -12,12 +14,20 @@ type Run = (
   inputs: Record<string, Float32Array>,
 ) => Promise<Record<string, Float32Array>>;
 
+/** Rows that are compared: a matrix, or their values alone. `{ rows }` is the deprecated form of earlier embeddings. */
+export type ComparedRows = NDArray | Float32Array | { rows: Float32Array };
+
 /** @throws InvalidArgumentError unless the values are whole rows */
-export function checkRows(name: string, given: Float32Array | { rows: Float32Array }, dim: number): Float32Array {
-  const rows = given instanceof Float32Array ? given : given.rows;
-  if (rows.length % dim === 0) return rows;
-  throw new InvalidArgumentError(`${name}: expected rows of ${dim} values, received ${rows.length} values`, {
+export function checkRows(name: string, given: ComparedRows, dim: number): Float32Array {
+  const values = isArrayOf("Float32Array", given) ? given : "data" in given ? given.data : given.rows;
+  const shape = "shape" in given ? given.shape : undefined;
+  const fits = shape === undefined || (shape.length === 2 && shape[1] === dim && shape[0] * dim === values.length);
+  if (values.length % dim === 0 && fits) return values;
+  const received = shape ? `[${shape.join(", ")}] with ${values.length} values` : `${values.length} values`;
+  throw new InvalidArgumentError(`${name}: expected rows [n, ${dim}], received ${received}`, {
     argument: name,
+    expected: ["n", dim],
+    received: shape ?? values.length,
   });
 }
 

@@ -1,34 +1,36 @@
 import type { DeviceOptions } from "../device.js";
-import type { DecoderName, OpenVideoFunction } from "../video/types.js";
+import type { DecoderName } from "../video/types.js";
+import type { Rows } from "./encode_clips.js";
 import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 
-/** Splits texts into word pieces; `ids` begin with [CLS] and end with [SEP]. */
+/** Splits texts into word pieces. */
 export interface VideoClipTokenizer {
-  encode(text: string): { ids: readonly number[] };
+  /** Ids of a text's word pieces; between [CLS] and [SEP] unless `specialTokens` is false (one that ignores this is taken too). */
+  encode(text: string, options?: { specialTokens?: boolean | undefined }): { ids: readonly number[] };
 }
 
 export interface VideoClipOptions extends DeviceOptions {
   /** Fields that go before those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
-  config?: Partial<VideoClipConfig>;
+  config?: Partial<VideoClipConfig> | undefined;
   /**
-   * What `embedText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
+   * What `encodeText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
    * Default: that of the model's folder, where it has one.
    */
-  tokenizer?: VideoClipTokenizer | string;
+  tokenizer?: VideoClipTokenizer | string | undefined;
   /**
-   * Weight file of the config's `videoModel`, needed by `embedVideo` for video files. Default: `video_model.safetensors` in the
+   * Weight file of the config's `videoModel`, needed by `encodeVideo` for video files. Default: `video_model.safetensors` in the
    * model's folder, where there is one.
    */
-  videoWeights?: string;
+  videoWeights?: string | undefined;
   /** A seed for generated weights of the `videoModel`, for trying things out. */
-  randomVideoWeights?: number;
-  signal?: AbortSignal;
+  randomVideoWeights?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface RandomVideoClipOptions extends VideoClipOptions {
   /** The configuration that `config` changes. Default `videoclip`. */
-  preset?: VideoClipPreset;
+  preset?: VideoClipPreset | undefined;
 }
 
 export interface InitialVideoClipOptions extends RandomVideoClipOptions {
@@ -36,15 +38,15 @@ export interface InitialVideoClipOptions extends RandomVideoClipOptions {
    * Hugging Face folder of the text model to begin with; its tokenizer is used too. For the released architecture (BERT) its
    * first 6 layers are the video side's as well.
    */
-  textModel?: string;
+  textModel?: string | undefined;
   /** Of the parameters that begin at random. Default 1. */
-  seed?: number;
+  seed?: number | undefined;
 }
 
 export interface EmbedOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Also give the last layer's tokens. Default false. */
-  tokens?: boolean;
+  tokens?: boolean | undefined;
 }
 
 export interface EmbedVideoOptions extends EmbedOptions {
@@ -53,32 +55,39 @@ export interface EmbedVideoOptions extends EmbedOptions {
    * or `window`: consecutive windows of that length, whose embeddings are averaged by their numbers of features.
    * Default `error`.
    */
-  longVideos?: LongVideoPolicy;
+  longVideos?: LongVideoPolicy | undefined;
   /** Decoder of video files. Default `auto`. */
-  decoder?: DecoderName;
+  decoder?: DecoderName | undefined;
+  /** Seconds that the decoder may give nothing before a video file fails. Default: no limit. */
+  timeout?: number | undefined;
   /** Called while video files are read: the videos that are done, of how many, and the features made so far. */
-  onProgress?: (progress: { videos: number; total: number; features: number }) => void;
-  /** @internal for tests */
-  openVideo?: OpenVideoFunction;
+  onProgress?: ((progress: { videos: number; total: number; features: number }) => void) | undefined;
 }
 
-export interface VideoEmbeddings {
-  /** f32 `[videos, dim]`. Not normalised: similarity is the raw dot product. */
-  rows: Float32Array;
-  dim: number;
-  /** What each pass of the encoder saw, and its embedding `[windows, dim]`. */
+/** A row for each video: f32 `[videos, dim]`. Not normalised: similarity is the raw dot product. */
+export interface VideoEmbeddings extends Rows {
+  /** What each pass of the encoder saw. */
   windows: VideoWindow[];
-  windowRows: Float32Array;
+  /** Its embeddings, f32 `[windows, dim]`. */
+  windowData: Float32Array;
   /** For each video f32 `[T, dim]`: a token for every feature that was used. Where asked for. */
   tokens?: Float32Array[];
+  /** @deprecated `data` */
+  rows: Float32Array;
+  /** @deprecated `shape[1]` */
+  dim: number;
+  /** @deprecated `windowData` */
+  windowRows: Float32Array;
 }
 
-export interface TextEmbeddings {
-  /** f32 `[texts, dim]`. */
-  rows: Float32Array;
-  dim: number;
-  /** Texts that lost word pieces beyond `maxTextLength`. */
+/** A row for each text: f32 `[texts, dim]`. */
+export interface TextEmbeddings extends Rows {
+  /** Texts that lost word pieces beyond `maxTextLength`, by index. */
   truncated: number[];
   /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
   tokens?: Float32Array[];
+  /** @deprecated `data` */
+  rows: Float32Array;
+  /** @deprecated `shape[1]` */
+  dim: number;
 }

@@ -1,11 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { weightFile } from "../weights/folder.js";
 import { openWeights, writeSafetensors } from "../weights/index.js";
-import { type StoredTensor, stored, toFloat32 } from "../weights/tensor.js";
-import { checkKeys, parametersOf } from "./parameters.js";
+import { loadInto, type ParameterSink } from "../weights/load_into.js";
+import { renameKeys } from "../weights/rename.js";
+import { type StoredTensor, stored } from "../weights/tensor.js";
+import { parametersOf } from "./parameters.js";
 import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
 import { inferConfig } from "./videoclip_infer.js";
 import { traceText, traceVideo } from "./videoclip_graph.js";
@@ -26,9 +29,7 @@ export function videoClipParameters(config: VideoClipConfig): Map<string, readon
 }
 
 /** Keys of fairseq's MMPT (`mmmodel.video_encoder...`) without what wraps the model. */
-export function withoutWrapper(tensors: ReadonlyMap<string, StoredTensor>): Map<string, StoredTensor> {
-  return new Map([...tensors].map(([key, tensor]) => [key.replace(/^(module\.)?(mmmodel\.)?/, ""), tensor]));
-}
+export const withoutWrapper = renameKeys((key) => key.replace(/^(module\.)?(mmmodel\.)?/, ""));
 
 /** The fields of a `config.json`. @throws WeightsError @internal */
 export function readConfig(path: string): Partial<VideoClipConfig> {
@@ -59,7 +60,7 @@ export interface VideoClipSource {
   folder?: string;
   /** First 16 hex digits of the SHA-256 of the weight file. */
   weightsHash: string;
-  load(store: Pick<ParameterStore, "set">): void;
+  load(store: ParameterSink): Promise<void>;
   close(): void;
 }
 
@@ -67,9 +68,13 @@ export interface VideoClipSource {
  * Opens a folder that `save` wrote (`config.json`, `model.safetensors`, or its `.index.json` and files), or a checkpoint file of fairseq's MMPT: f32 or
  * f16, with or without `mmmodel.` before its keys. Objects of the trainer in that file are skipped, never constructed.
  * @param given fields that go before those of the file
- * @throws WeightsError with all missing, unexpected and wrong-shaped keys
+ * @throws WeightsError for a file that is broken or no VideoCLIP model; from `load` with all missing, unexpected and wrong-shaped keys
  */
-export async function openVideoClip(path: string, given: Partial<VideoClipConfig>): Promise<VideoClipSource> {
+export async function openVideoClip(
+  path: string,
+  given: Partial<VideoClipConfig>,
+  signal?: AbortSignal,
+): Promise<VideoClipSource> {
   if (!existsSync(path)) {
     throw new WeightsError(
       `${path}: there is no such file or folder: expected ${CONFIG} and ${WEIGHTS}, or a checkpoint`,
@@ -81,18 +86,17 @@ export async function openVideoClip(path: string, given: Partial<VideoClipConfig
   const folder = statSync(path).isDirectory();
   const weights = folder ? weightFile(path) : path;
   const stored = folder ? readConfig(join(path, CONFIG)) : {};
-  const file = await openWeights(weights, { skipForeign: true });
+  const file = await openWeights(weights, { skipForeign: true, signal });
   try {
     const tensors = withoutWrapper(file.tensors);
     const config = folder ? videoClipConfig({ ...stored, ...given }) : inferConfig(weights, tensors, given);
-    const needed = videoClipParameters(config);
-    checkKeys(weights, needed, tensors, UNUSED);
     return {
       config,
       folder: folder ? path : undefined,
       weightsHash: file.sha256.slice(0, 16),
-      load(store) {
-        for (const [key, shape] of needed) store.set(key, shape, toFloat32(tensors.get(key)!));
+      async load(store) {
+        const shapes = videoClipParameters(config);
+        await loadInto(store, file, { shapes, rename: withoutWrapper, ignored: UNUSED, signal });
       },
       close: () => file.close(),
     };
@@ -118,7 +122,5 @@ export function saveVideoClip(
     );
   }
   writeSafetensors(join(dir, WEIGHTS), tensors, { model: "videoclip" });
-  const temporary = join(dir, `${CONFIG}.${process.pid}.tmp`);
-  writeFileSync(temporary, `${JSON.stringify({ model: "videoclip", ...config }, null, 2)}\n`);
-  renameSync(temporary, join(dir, CONFIG));
+  writeDurably(join(dir, CONFIG), `${JSON.stringify({ model: "videoclip", ...config }, null, 2)}\n`);
 }

@@ -2,11 +2,11 @@ import { softmax } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { applyOp, parameter, scope, stage } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";
-import { pytorchvideoKeys, slowfastKeys, type X3DKeys } from "./x3d_keys.js";
 
 /**
  * The X3D family (Feichtenhofer, CVPR 2020): a 2-D network that grew along frames, size, width, bottleneck and depth.
- * Layer facts: facebookresearch/SlowFast `video_model_builder.X3D` and facebookresearch/pytorchvideo `models.x3d`.
+ * Layer facts: facebookresearch/SlowFast `video_model_builder.X3D` and facebookresearch/pytorchvideo `models.x3d`. Parameters have
+ * PyTorchVideo's keys.
  */
 export interface X3DOptions {
   /** Frames that the head's average spans. */
@@ -20,7 +20,6 @@ export interface X3DOptions {
   /** Channels inside a block, as a multiple of those outside. Default 2.25. */
   bottleneck?: number;
   classes?: number;
-  keys?: X3DKeys;
 }
 
 export type X3DName = "x3d-xs" | "x3d-s" | "x3d-m" | "x3d-l";
@@ -32,19 +31,15 @@ const member = (frames: number, trainCrop: number, depthFactor: number): Require
   widthFactor: 2,
   bottleneck: 2.25,
   classes: 400,
-  keys: pytorchvideoKeys,
 });
 
-/** The members with public Kinetics-400 weights, with PyTorchVideo's names. */
+/** The members with public Kinetics-400 weights. */
 export const X3D: Readonly<Record<X3DName, Required<X3DOptions>>> = {
   "x3d-xs": member(4, 160, 2.2),
   "x3d-s": member(13, 160, 2.2),
   "x3d-m": member(16, 224, 2.2),
   "x3d-l": member(16, 312, 5),
 };
-
-/** Names of the parameters by where the weights were published. */
-export const X3D_KEYS = { pytorchvideo: pytorchvideoKeys, slowfast: slowfastKeys } as const;
 
 const BATCH_NORM_EPS = 1e-5;
 const STEM_WIDTH = 12;
@@ -77,35 +72,39 @@ function squeezeExcitation(x: Tensor, [reduce, expand]: [string, string]): Tenso
 }
 
 interface BlockOptions {
-  stage: number;
+  /** Before the keys of its parameters, such as `blocks.1.res_blocks.0`. */
+  key: string;
+  /** Its place in the stage, from 0. */
   index: number;
   /** Channels out of the block and inside. */
   width: number;
   inner: number;
-  keys: X3DKeys;
 }
 
 /**
  * A residual block of X3D: 1x1x1, depthwise 3x3x3 (halves H and W in the first block of a stage), squeeze-and-excitation in
  * every other block from the first, swish, 1x1x1; plus the shortcut, then ReLU.
  */
-export function x3dBlock(x: Tensor, { stage: number, index, width, inner, keys }: BlockOptions): Tensor {
+export function x3dBlock(x: Tensor, { key, index, width, inner }: BlockOptions): Tensor {
   const stride = index === 0 ? ([1, 2, 2] as const) : ([1, 1, 1] as const);
-  const unit = (part: "a" | "b" | "c" | "shortcut") => keys.unit(number, index, part);
-  const a = scope("a", () => norm(point(x, unit("a").conv, inner), unit("a").norm, true));
+  const main = `${key}.branch2`;
+  const a = scope("a", () => norm(point(x, `${main}.conv_a`, inner), `${main}.norm_a`, true));
   const depthwise = scope("b", () => {
     const options = { kernel: [3, 3, 3], stride, low: [1, 1, 1], groups: inner } as const;
-    return norm(nn.conv3d(a, unit("b").conv, inner, options), unit("b").norm);
+    // a sequence: BatchNorm (0), then squeeze-and-excitation (1)
+    return norm(nn.conv3d(a, `${main}.conv_b`, inner, options), `${main}.norm_b.0`);
   });
+  const squeeze = `${main}.norm_b.1.block`;
   const gated =
-    index % 2 === 0 ? scope("se", () => squeezeExcitation(depthwise, keys.squeeze(number, index))) : depthwise;
+    index % 2 === 0 ? scope("se", () => squeezeExcitation(depthwise, [`${squeeze}.0`, `${squeeze}.2`])) : depthwise;
   const active = scope("swish", () => nn.unary(gated, "swish"));
-  const c = scope("c", () => norm(point(active, unit("c").conv, width), unit("c").norm));
+  const c = scope("c", () => norm(point(active, `${main}.conv_c`, width), `${main}.norm_c`));
   let shortcut = x;
   if (index === 0) {
     shortcut = scope("shortcut", () => {
-      const y = nn.conv3d(x, unit("shortcut").conv, width, { kernel: [1, 1, 1], stride });
-      return x.shape[4] !== width || keys.sameWidthShortcutNorm ? norm(y, unit("shortcut").norm) : y;
+      const y = nn.conv3d(x, `${key}.branch1_conv`, width, { kernel: [1, 1, 1], stride });
+      // one that only halves the size (the first of stage 2) has no BatchNorm
+      return x.shape[4] === width ? y : norm(y, `${key}.branch1_norm`);
     });
   }
   return nn.relu(nn.binary(c, shortcut, "add"));
@@ -121,20 +120,23 @@ export function x3dFeatures(video: Tensor, options: X3DOptions): Tensor {
   const o: Required<X3DOptions> = { ...X3D["x3d-s"], ...options };
   let x = scope("stem", () => {
     const width = roundWidth(STEM_WIDTH, o.widthFactor);
-    const { spatial, temporal, norm: key } = o.keys.stem;
-    const flat = nn.conv3d(video, spatial, width, { kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1] });
-    const y = nn.conv3d(flat, temporal, width, { kernel: [5, 1, 1], low: [2, 0, 0], groups: width });
-    return stage(o.keys.stage(1), norm(y, key, true));
+    // the published names of the two are exchanged: `conv_t` is spatial, `conv_xy` temporal
+    const spatial = { kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1] } as const;
+    const flat = nn.conv3d(video, "blocks.0.conv.conv_t", width, spatial);
+    const temporal = { kernel: [5, 1, 1], low: [2, 0, 0], groups: width } as const;
+    const y = nn.conv3d(flat, "blocks.0.conv.conv_xy", width, temporal);
+    return stage("blocks.0", norm(y, "blocks.0.norm", true));
   });
   let base = STEM_WIDTH;
   BLOCKS.forEach((blocks, i) => {
     if (i > 0) base = roundWidth(base, 2);
     const width = roundWidth(base, o.widthFactor);
-    const sizes = { stage: i + 2, width, inner: innerWidth(o, width), keys: o.keys };
+    const block = `blocks.${i + 1}`;
+    const sizes = { width, inner: innerWidth(o, width) };
     for (let index = 0; index < Math.ceil(o.depthFactor * blocks); index++) {
-      x = scope(`s${i + 2}.${index}`, () => x3dBlock(x, { ...sizes, index }));
+      x = scope(`s${i + 2}.${index}`, () => x3dBlock(x, { ...sizes, key: `${block}.res_blocks.${index}`, index }));
     }
-    stage(o.keys.stage(i + 2), x);
+    stage(block, x);
   });
   return x;
 }
@@ -151,14 +153,14 @@ export function x3dFeatures(video: Tensor, options: X3DOptions): Tensor {
  */
 export function x3dHead(map: Tensor, options: X3DOptions, average: "logits" | "probabilities" = "logits") {
   const o: Required<X3DOptions> = { ...X3D["x3d-s"], ...options };
-  const { conv5, lin5, projection } = o.keys.head;
   return scope("head", () => {
-    const y = norm(point(map, conv5.conv, innerWidth(o, map.shape[4])), conv5.norm, true);
+    const pool = "blocks.5.pool";
+    const y = norm(point(map, `${pool}.pre_conv`, innerWidth(o, map.shape[4])), `${pool}.pre_norm`, true);
     const side = Math.ceil(o.trainCrop / 32);
     const [, T, H, W] = map.shape;
     const pooled = nn.avgPool(y, [Math.min(o.frames, T), Math.min(side, H), Math.min(side, W)]);
-    const positions = nn.relu(point(pooled, lin5, FEATURE_WIDTH));
-    const scores = nn.linear(positions, projection, o.classes);
+    const positions = nn.relu(point(pooled, `${pool}.post_conv`, FEATURE_WIDTH));
+    const scores = nn.linear(positions, "blocks.5.proj", o.classes);
     const logits = nn.globalMean(scores);
     const normalise = (x: Tensor) => applyOp(softmax, [x], { log: false })[0];
     const probabilities = average === "logits" ? normalise(logits) : nn.globalMean(normalise(scores));

@@ -26,7 +26,7 @@ import {
   unary as unaryOp,
 } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
-import { applyOp, parameter, scalar, training, update } from "../graph/trace.js";
+import { applyOp, fullKey, isFrozen, parameter, scalar, training, update } from "../graph/trace.js";
 
 export interface ConvOptions {
   kernel: Triple;
@@ -47,7 +47,8 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
 }
 
 export interface BatchNormOptions {
-  eps: number;
+  /** Added to the variance. Default 1e-5, PyTorch's. */
+  eps?: number;
   /** Share of the batch in new running statistics (PyTorch's). Default 0.1. */
   momentum?: number;
   /** A ReLU follows. */
@@ -56,12 +57,14 @@ export interface BatchNormOptions {
 
 /**
  * BatchNorm with `<key>.{weight, bias, running_mean, running_var}`: by the running statistics, or in training by those of the
- * batch, which update the running ones.
+ * batch, which update the running ones. Running statistics that are frozen are used in training too.
  */
-export function batchNorm(x: Tensor, key: string, { eps, momentum = 0.1, relu = false }: BatchNormOptions): Tensor {
+export function batchNorm(x: Tensor, key: string, options: BatchNormOptions = {}): Tensor {
+  const { eps = 1e-5, momentum = 0.1, relu = false } = options;
   const C = [x.shape[x.shape.length - 1]];
   const parameters = ["weight", "bias", "running_mean", "running_var"].map((name) => parameter(`${key}.${name}`, C));
-  if (!training()) return applyOp(batchNormOp, [x, ...parameters], { eps, relu })[0];
+  const fixed = ["running_mean", "running_var"].every((name) => isFrozen(fullKey(`${key}.${name}`)));
+  if (!training() || fixed) return applyOp(batchNormOp, [x, ...parameters], { eps, relu })[0];
   const [y, , , mean, variance] = applyOp(batchNormTrain, [x, ...parameters], { eps, momentum, relu });
   update(parameters[2], mean);
   update(parameters[3], variance);

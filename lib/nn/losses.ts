@@ -7,8 +7,10 @@ import {
   softmax,
 } from "../graph/ops/index.js";
 import { combined, filled, scaled, summed } from "../graph/gradients.js";
-import { elements, type Tensor } from "../graph/tensor.js";
+import { ShapeError } from "../errors.js";
+import { elements, sameShape, type Tensor } from "../graph/tensor.js";
 import { applyOp } from "../graph/trace.js";
+import { tensor } from "./check.js";
 import * as nn from "./layers.js";
 
 export interface CrossEntropyOptions {
@@ -23,6 +25,8 @@ export interface CrossEntropyOptions {
 /** Mean cross-entropy `[1]` of logits `[..., C]` with classes i32 `[...]`, as PyTorch's `cross_entropy`. */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { ignoreIndex = -100, smoothing = 0, weight = null } = options;
+  tensor("crossEntropy", "logits", logits, { sizes: "[..., C]", dtype: "f32" });
+  tensor("crossEntropy", "target", target, { dtype: "i32" });
   return applyOp(crossEntropyOp, [logits, target, weight], { ignoreIndex, smoothing })[0];
 }
 
@@ -31,12 +35,37 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  * `binary_cross_entropy_with_logits`: t softplus(-x) + (1 - t) softplus(x).
  */
 export function bceWithLogits(logits: Tensor, target: Tensor): Tensor {
+  checkPair("bceWithLogits", logits, target);
   const one = filled([], 1);
   const positive = combined(target, nn.unary(scaled(logits, -1), "softplus"), "mul");
   const negative = combined(combined(one, target, "sub"), nn.unary(logits, "softplus"), "mul");
   const all = [...logits.shape.keys()];
   const sum = summed(combined(positive, negative, "add"), all);
   return nn.reshape(scaled(sum, 1 / elements(logits.shape)), [1]);
+}
+
+/** Values and targets of one shape: [N] beside [N, 1] would give every pair of rows. */
+function checkPair(loss: string, x: Tensor, target: Tensor): void {
+  tensor(loss, "x", x, { dtype: "f32" });
+  tensor(loss, "target", target, { dtype: "f32" });
+  if (sameShape(x.shape, target.shape)) return;
+  const [expected, received] = [x.shape, target.shape].map((shape) => `[${shape.join(", ")}]`);
+  throw new ShapeError(`${loss}: target: expected ${expected}, as the values have, received ${received}`, {
+    argument: "target",
+    expected: x.shape,
+    received: target.shape,
+  });
+}
+
+/**
+ * Mean squared error `[1]` of two tensors of the same shape, as PyTorch's `mse_loss`.
+ * @throws ShapeError when the shapes differ
+ */
+export function meanSquaredError(x: Tensor, target: Tensor): Tensor {
+  checkPair("meanSquaredError", x, target);
+  const difference = combined(x, target, "sub");
+  const sum = summed(combined(difference, difference, "mul"), [...difference.shape.keys()]);
+  return nn.reshape(scaled(sum, 1 / elements(difference.shape)), [1]);
 }
 
 /** x / max(||x||, eps) over the last axis. */

@@ -1,3 +1,4 @@
+import { VideoClipError } from "../errors.js";
 import { type OnnxAttribute, type OnnxEmitter, type OnnxValue, ownOrder } from "../graph/onnx_emitter.js";
 import { permute, reshape } from "../graph/ops/index.js";
 import { type DType, elements, sameShape, type Tensor } from "../graph/tensor.js";
@@ -53,7 +54,9 @@ export class Emitter implements OnnxEmitter {
   #list(tensor: Tensor): OnnxValue[] {
     let list = this.#values.get(tensor);
     if (!list) {
-      if (!this.constants.has(tensor)) throw new Error(`${tensor.node.op.name}: used before it was written`);
+      if (!this.constants.has(tensor)) {
+        throw new VideoClipError("ERR_INTERNAL", `${tensor.node.op.name}: used before it was written`);
+      }
       list = [this.#weight(tensor)];
       this.#values.set(tensor, list);
     }

@@ -1,5 +1,5 @@
-import { open, rename, rm } from "node:fs/promises";
 import { VideoClipError } from "../errors.js";
+import { writeDurablyAsync } from "../files.js";
 import type { OnnxGraph } from "./encode.js";
 import type { Message } from "./protobuf.js";
 
@@ -42,27 +42,8 @@ export class OnnxModel {
     return bytes;
   }
 
-  /** Writes the file: temporary name, sync, rename, so that `path` is never half a model. */
+  /** Writes the file, so that `path` is never half a model. */
   async save(path: string): Promise<void> {
-    const temporary = `${path}.${process.pid}.tmp`;
-    try {
-      const file = await open(temporary, "w");
-      try {
-        for (const chunk of this.#message.chunks()) await writeAll(file, chunk);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-  }
-}
-
-async function writeAll(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.byteLength;) {
-    done += (await file.write(bytes, done, Math.min(bytes.byteLength - done, 1 << 30))).bytesWritten;
+    await writeDurablyAsync(path, this.#message.chunks());
   }
 }

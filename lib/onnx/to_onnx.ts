@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { VideoClipError } from "../errors.js";
 import { deadCode, foldBatchNorm, foldCrop, fuseEpilogue } from "../graph/passes/index.js";
 import type { Node } from "../graph/tensor.js";
 import { type Graph, INPUT, sortGraph } from "../graph/trace.js";
+import { VERSION } from "../version.js";
 import { Constants, type OnnxWeights } from "./constants.js";
 import { Emitter } from "./emitter.js";
 import { encodeModel } from "./encode.js";
@@ -49,9 +49,8 @@ export function toOnnx(graph: Graph, weights: OnnxWeights, options: OnnxOptions 
   emitter.layer = "";
   emitter.finish(graph.outputs);
   const { emitted: nodes, tensors } = emitter;
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const onnx = { name, nodes, tensors, inputs: graph.inputs, outputs: graph.outputs };
-  return new OnnxModel(onnx, encodeModel(onnx, version, metadata));
+  return new OnnxModel(onnx, encodeModel(onnx, VERSION, metadata));
 }
 
 function emitNode(node: Node, emitter: Emitter): void {

@@ -1,19 +1,20 @@
 import { InvalidArgumentError } from "../errors.js";
 import { permute } from "../graph/ops/index.js";
 import { applyOp, type Graph, input, sortGraph, trace } from "../graph/trace.js";
-import type { VideoEncoderOptions } from "../models/encoder.js";
 import { loadParameters, parametersOf } from "../models/parameters.js";
-import { OTHER_PARTS, resolveOutput, videoOutput } from "../models/video_models.js";
+import type { LoadVideoEncoderOptions } from "../models/video_encoder.js";
+import { presetOf, videoModelOf } from "../models/video_model_of.js";
+import { OTHER_PARTS, type OutputOptions, resolveOutput, videoOutput } from "../models/video_models.js";
 import type { OnnxModel } from "./model.js";
 import { toOnnx } from "./to_onnx.js";
 
 /** What `traceVideoEncoder` and `videoEncoderToOnnx` take: a video encoder without a device. */
 export interface VideoEncoderOnnxOptions extends Pick<
-  VideoEncoderOptions,
-  "model" | "preset" | "output" | "weights" | "randomWeights"
+  LoadVideoEncoderOptions,
+  "model" | "preset" | "output" | "weights" | "rename" | "randomWeights"
 > {
   /** Clips that the model takes at once. Default 1. */
-  batch?: number;
+  batch?: number | undefined;
 }
 
 /**
@@ -22,20 +23,23 @@ export interface VideoEncoderOnnxOptions extends Pick<
  * @throws InvalidArgumentError for an unknown model or output; ShapeError when the clip is too small
  */
 export function traceVideoEncoder(
-  options: Omit<VideoEncoderOnnxOptions, "weights" | "randomWeights"> & {
-    /** Whose names the parameters have: `slowfast` for X3D weights of SlowFast. Default: as `loadVideoEncoder` without a file. */
-    source?: string;
+  options: Omit<VideoEncoderOnnxOptions, "weights" | "rename" | "randomWeights"> & {
+    /** X3D's `probabilities`: what is averaged over positions; SlowFast averages probabilities. Default: logits. */
+    average?: OutputOptions["average"];
+    /** @deprecated `slowfast` means `average: "probabilities"`; parameters have PyTorchVideo's names in any case. */
+    source?: string | undefined;
   },
 ): Graph {
-  const { model, preset, batch = 1, source } = options;
-  const { output } = resolveOutput(model, options.output);
+  const { batch = 1, source } = options;
+  const average = options.average ?? (source === "slowfast" ? "probabilities" : undefined);
+  const { model, output, preset } = chosen(options);
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024, received ${batch}`, { argument: "batch" });
   }
   const graph = trace(() => {
     const video = input("video", [batch, 3, preset.frames, preset.crop, preset.crop]);
     const [last] = applyOp(permute, [video], { order: [0, 2, 3, 4, 1] });
-    return { [output]: videoOutput(last, model, output, { source }) };
+    return { [output]: videoOutput(last, model, output, { average }) };
   });
   return sortGraph(graph); // without what other outputs need
 }
@@ -46,16 +50,20 @@ export function traceVideoEncoder(
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; ShapeError
  */
 export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
-  const { model, preset } = options;
-  const { output } = resolveOutput(model, options.output);
-  let graph: Graph | undefined;
-  const needed = (source: string | undefined) => {
-    graph = traceVideoEncoder({ ...options, source });
-    return parametersOf(graph);
-  };
+  const { model, output, preset, weights: own } = chosen(options);
+  const { weights: path = own, randomWeights, rename } = options;
   const values = new Map<string, Float32Array>();
   const store = { set: (key: string, _shape: readonly number[], data: Float32Array) => void values.set(key, data) };
-  const weights = await loadParameters(store, needed, { ...options, ignored: OTHER_PARTS });
-  const metadata = { model, output, weights, preset: JSON.stringify(preset) };
-  return toOnnx(graph!, (key) => values.get(key)!, { name: model, metadata });
+  const source = { model, weights: path, randomWeights, rename, ignored: OTHER_PARTS };
+  const { hash, published } = await loadParameters(store, parametersOf(traceVideoEncoder(options)), source);
+  const metadata = { model, output, weights: hash, preset: JSON.stringify(preset) };
+  const graph = traceVideoEncoder({ ...options, average: published?.average });
+  return toOnnx(graph, (key) => values.get(key)!, { name: model, metadata });
+}
+
+/** The network, its output and how clips are made for it. @throws InvalidArgumentError */
+function chosen(options: Pick<VideoEncoderOnnxOptions, "model" | "output" | "preset">) {
+  const choice = videoModelOf(options.model);
+  const { output } = resolveOutput(choice.model, options.output ?? choice.output);
+  return { model: choice.model, output, preset: presetOf(choice, options.preset), weights: choice.weights };
 }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WeightsError } from "../errors.js";
+import { writeDurably } from "../files.js";
 
 /** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece has. */
 export interface WordPieceConfig {
@@ -126,7 +127,5 @@ export function writeTokenizerFile(folder: string, config: WordPieceConfig): voi
       vocab: config.vocab,
     },
   };
-  const temporary = join(folder, `tokenizer.json.${process.pid}.tmp`);
-  writeFileSync(temporary, `${JSON.stringify(json)}\n`);
-  renameSync(temporary, join(folder, "tokenizer.json"));
+  writeDurably(join(folder, "tokenizer.json"), `${JSON.stringify(json)}\n`);
 }

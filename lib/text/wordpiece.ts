@@ -20,10 +20,12 @@ export interface Encoding {
 }
 
 export interface EncodeOptions {
-  /** Most tokens, [CLS] and [SEP] included. Default: no limit. */
-  maxLength?: number;
+  /** Tokens at most, [CLS] and [SEP] included. Default: no limit. */
+  maxLength?: number | undefined;
   /** What is shortened: the longer text (both to the same length where need be), or one of them. Default `longest-first`. */
-  truncation?: "longest-first" | "only-first" | "only-second";
+  truncation?: "longest-first" | "only-first" | "only-second" | undefined;
+  /** Put [CLS] before and [SEP] behind the texts. Default true. */
+  specialTokens?: boolean | undefined;
 }
 
 /** Rows of equal length, row-major `[rows, length]`. */
@@ -48,6 +50,7 @@ export class WordPieceTokenizer {
   /** Undefined where the vocabulary has no [MASK]. */
   readonly mask: number | undefined;
 
+  /** @internal use `WordPieceTokenizer.load` */
   constructor(config: WordPieceConfig) {
     this.#pieces = new WordPieces(config);
     const id = (token: string) => this.#pieces.id(token)!;
@@ -56,6 +59,16 @@ export class WordPieceTokenizer {
     this.sep = id("[SEP]");
     this.unknown = id(config.unknown);
     this.mask = this.#pieces.id("[MASK]");
+  }
+
+  /**
+   * Loads a tokenizer.
+   * @param path a `tokenizer.json`, a `vocab.txt` (with `tokenizer_config.json` beside it, where there is one), or a folder
+   *   with one of them
+   * @throws WeightsError when there is none, or it is of another kind
+   */
+  static load(path: string): WordPieceTokenizer {
+    return new WordPieceTokenizer(readTokenizerFiles(path));
   }
 
   /** Tokens and ids that there are: one more than the greatest id. */
@@ -85,11 +98,12 @@ export class WordPieceTokenizer {
     return this.join(
       lists.map((list, i) => list.slice(0, lengths[i])),
       lengths.some((n, i) => n < lists[i].length),
+      options.specialTokens,
     );
   }
 
-  /** Puts [CLS] and [SEP] around pieces of one or two texts. @internal */
-  join(lists: Piece[][], truncated: boolean): Encoding {
+  /** Puts [CLS] and [SEP] around pieces of one or two texts, unless `special` is false. @internal */
+  join(lists: Piece[][], truncated: boolean, special = true): Encoding {
     const out: Encoding = { ids: [], types: [], tokens: [], offsets: [], texts: [], truncated };
     const add = (piece: Piece, type: number, text: number) => {
       out.ids.push(piece.id);
@@ -98,10 +112,10 @@ export class WordPieceTokenizer {
       out.offsets.push([piece.start, piece.end]);
       out.texts.push(text);
     };
-    add({ id: this.cls, start: 0, end: 0 }, 0, -1);
+    if (special) add({ id: this.cls, start: 0, end: 0 }, 0, -1);
     lists.forEach((list, i) => {
       for (const piece of list) add(piece, i, i);
-      add({ id: this.sep, start: 0, end: 0 }, i, -1);
+      if (special) add({ id: this.sep, start: 0, end: 0 }, i, -1);
     });
     return out;
   }
@@ -130,7 +144,7 @@ export class WordPieceTokenizer {
     return { shape: [N, S], ids, types, mask };
   }
 
-  /** Writes `tokenizer.json` into a folder that `loadTokenizer` takes. */
+  /** Writes `tokenizer.json` into a folder that `load` takes. */
   save(folder: string): void {
     writeTokenizerFile(folder, this.#pieces.config);
   }
@@ -143,12 +157,18 @@ export class WordPieceTokenizer {
 }
 
 /** Tokens of each text that stay, by tokenizers' rules. */
-function truncate(lengths: number[], { maxLength, truncation = "longest-first" }: EncodeOptions): number[] {
+function truncate(
+  lengths: number[],
+  { maxLength, truncation = "longest-first", specialTokens = true }: EncodeOptions,
+): number[] {
   if (maxLength === undefined) return lengths;
-  const room = maxLength - lengths.length - 1;
+  const added = specialTokens ? lengths.length + 1 : 0;
+  const room = maxLength - added;
   if (!Number.isInteger(maxLength) || room < 0) {
-    throw new InvalidArgumentError(`maxLength: expected an integer above ${lengths.length}, received ${maxLength}`, {
+    throw new InvalidArgumentError(`maxLength: expected an integer of at least ${added}, received ${maxLength}`, {
       argument: "maxLength",
+      expected: added,
+      received: maxLength,
     });
   }
   const excess = lengths.reduce((a, b) => a + b, 0) - room;
@@ -170,12 +190,5 @@ function truncate(lengths: number[], { maxLength, truncation = "longest-first" }
   return lengths[0] <= lengths[1] ? [kept, room - kept] : [room - kept, kept];
 }
 
-/**
- * Loads a WordPiece tokenizer.
- * @param path a `tokenizer.json`, a `vocab.txt` (with `tokenizer_config.json` beside it, where there is one), or a folder
- *   with one of them
- * @throws WeightsError when there is none, or it is of another kind
- */
-export function loadTokenizer(path: string): WordPieceTokenizer {
-  return new WordPieceTokenizer(readTokenizerFiles(path));
-}
+/** @deprecated Use `WordPieceTokenizer.load`. */
+export const loadTokenizer = (path: string): WordPieceTokenizer => WordPieceTokenizer.load(path);

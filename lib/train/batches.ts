@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "../errors.js";
 import { Random } from "../random.js";
 
 const ORDER = 0x0de4; // stream of the shuffles
@@ -8,7 +9,13 @@ const ORDER = 0x0de4; // stream of the shuffles
  */
 export function shuffledBatches(count: number, size: number, seed: number): (index: number) => number[] {
   const perEpoch = Math.floor(count / size);
-  if (perEpoch < 1) throw new RangeError(`batches: expected at least ${size} examples, received ${count}`);
+  if (perEpoch < 1) {
+    throw new InvalidArgumentError(`batches: expected at least ${size} examples, received ${count}`, {
+      argument: "examples",
+      expected: size,
+      received: count,
+    });
+  }
   let known = { epoch: -1, order: [] as number[] };
   return (index) => {
     const epoch = Math.floor(index / perEpoch);

@@ -1,21 +1,11 @@
-import {
-  existsSync,
-  mkdirSync,
-  openSync,
-  closeSync,
-  fsyncSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { VideoClipError } from "../errors.js";
-import { syncFolder } from "../features/store.js";
+import { moveDurably, writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
-import { openWeights, writeSafetensors } from "../weights/index.js";
-import { type StoredTensor, toFloat32 } from "../weights/tensor.js";
+import { writeSafetensors } from "../weights/index.js";
+import { loadInto, type ParameterSink } from "../weights/load_into.js";
+import { type StoredTensor, stored } from "../weights/tensor.js";
 import type { LossScaleState } from "./loss_scale.js";
 import type { Parameter } from "./step_program.js";
 
@@ -71,10 +61,8 @@ export class Checkpoints {
     mkdirSync(temporary);
     writeTensors(join(temporary, MODEL), store, model);
     writeTensors(join(temporary, OPTIMIZER), store, optimizer);
-    writeSynced(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
-    syncFolder(temporary);
-    renameSync(temporary, path);
-    syncFolder(this.folder);
+    writeDurably(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
+    moveDurably(temporary, path);
     this.#prune(state.best?.step);
   }
 
@@ -91,7 +79,7 @@ export class Checkpoints {
       if (step === best) continue;
       // renamed first: a folder that is half removed has no checkpoint's name
       const gone = `${this.path(step)}.tmp`;
-      renameSync(this.path(step), gone);
+      moveDurably(this.path(step), gone);
       rmSync(gone, { recursive: true });
     }
   }
@@ -101,21 +89,17 @@ export class Checkpoints {
 export function writeTensors(path: string, store: ParameterStore, parameters: Iterable<Parameter>): void {
   const tensors = [...parameters].map(({ key, shape }): [string, StoredTensor] => [
     key,
-    { dtype: "F32", shape: [...shape], read: () => new Uint8Array(store.get(key).buffer) },
+    stored(shape, () => store.get(key), "f32"),
   ]);
   writeSafetensors(path, new Map(tensors), { format: "pt" });
 }
 
-async function restore(path: string, store: ParameterStore): Promise<Parameter[]> {
-  const file = await openWeights(path);
-  try {
-    return [...file.tensors].map(([key, tensor]) => {
-      store.set(key, tensor.shape, toFloat32(tensor));
-      return { key, shape: tensor.shape };
-    });
-  } finally {
-    file.close();
-  }
+/** Puts every tensor of a file into a store: a checkpoint has what the run had. */
+async function restore(path: string, store: ParameterSink): Promise<Parameter[]> {
+  const { shapes } = await loadInto(store, path, {
+    shapes: (tensors) => new Map([...tensors].map(([key, { shape }]) => [key, shape])),
+  });
+  return [...shapes].map(([key, shape]) => ({ key, shape }));
 }
 
 function readState(path: string): TrainingState {
@@ -126,12 +110,4 @@ function readState(path: string): TrainingState {
     expected: 1,
     received: state.format,
   });
-}
-
-/** Writes a file that is on disk when this returns. */
-export function writeSynced(path: string, text: string): void {
-  writeFileSync(path, text);
-  const fd = openSync(path, "r+");
-  fsyncSync(fd);
-  closeSync(fd);
 }

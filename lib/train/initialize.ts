@@ -1,6 +1,5 @@
 import type { ParameterStore } from "../graph/parameter_store.js";
-import { elements } from "../graph/tensor.js";
-import { hashNormal } from "../nn/random_weights.js";
+import { type Deviation, initialValues } from "../nn/initial.js";
 import type { Optimizer } from "./optimizer.js";
 import { type Parameter, traceStep } from "./step_program.js";
 import type { Batch, Task } from "./task.js";
@@ -18,16 +17,9 @@ export function initializeParameters(
   store: Pick<ParameterStore, "set">,
   parameters: Iterable<Parameter>,
   seed: number,
-  deviation: number | "fan" = 0.02,
+  deviation: Deviation = 0.02,
 ): void {
   for (const { key, shape } of parameters) {
-    const size = elements(shape);
-    if (shape.length < 2) {
-      store.set(key, shape, new Float32Array(size).fill(/(weight|gamma|running_var)$/.test(key) ? 1 : 0));
-      continue;
-    }
-    const inputs = elements(shape.slice(1));
-    const spread = deviation === "fan" ? Math.sqrt((shape.length > 2 ? 2 : 1) / inputs) : deviation;
-    store.set(key, shape, hashNormal(`initial/${seed}/`, key, size, spread));
+    store.set(key, shape, initialValues(key, shape, seed, undefined, deviation));
   }
 }

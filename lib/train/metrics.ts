@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, readFileSync, renameSync } from "node:fs";
-import { writeSynced } from "./checkpoint.js";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { writeDurably } from "../files.js";
 
 /** A line of `metrics.jsonl`. */
 export interface MetricsLine {
@@ -23,9 +23,7 @@ export class MetricsFile {
     step: number,
   ) {
     const lines = readMetrics(path).filter((line) => line.step <= step);
-    const temporary = `${path}.tmp`;
-    writeSynced(temporary, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    renameSync(temporary, path);
+    writeDurably(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   }
 
   /** Numbers that JSON does not have become null. */

@@ -1,8 +1,8 @@
 import type { Device } from "../device.js";
-import { InvalidArgumentError } from "../errors.js";
 import { adam, globalNorm, keepFinite, sgdMomentum } from "../graph/ops/index.js";
 import { elements, type Tensor } from "../graph/tensor.js";
 import { applyOp, parameter, scalar, update } from "../graph/trace.js";
+import { checkKind, checkNames, wrongOption } from "./check_options.js";
 
 /** Adam: `weightDecay` is added to the gradient; AdamW: it acts on the parameter. Betas and eps as in torch by default. */
 export interface AdamOptions {
@@ -34,7 +34,7 @@ export interface ParameterGroup {
 }
 
 export type OptimizerOptions = (AdamOptions | SgdOptions) & {
-  groups?: ParameterGroup[] | undefined;
+  groups?: readonly ParameterGroup[] | undefined;
   /** Gradients are scaled down to this 2-norm of all of them together. Default: they are not. */
   maxNorm?: number | undefined;
 };
@@ -57,6 +57,11 @@ interface Resolved {
 /** State that an optimizer keeps for a parameter, by the names that torch gives it. */
 const STATE = { adam: ["exp_avg", "exp_avg_sq"], adamw: ["exp_avg", "exp_avg_sq"], sgd: ["momentum_buffer"] } as const;
 
+const COMMON = ["weightDecay", "groups", "maxNorm"];
+const ADAM = ["beta1", "beta2", "eps", ...COMMON];
+const FIELDS = { adam: ADAM, adamw: ADAM, sgd: ["momentum", "nesterov", ...COMMON] };
+const GROUP = ["match", "rate", "weightDecay", "frozen"];
+
 const keyOf = (tensor: Tensor): string => tensor.node.attrs.key as string;
 
 /**
@@ -68,12 +73,13 @@ export class Optimizer {
   readonly #groups: { test: RegExp; group: ParameterGroup }[];
 
   constructor(options: OptimizerOptions) {
-    if (!(options.kind in STATE)) {
-      throw new InvalidArgumentError(`optimizer.kind: expected adam, adamw or sgd, received ${String(options.kind)}`, {
-        argument: "optimizer.kind",
-        received: options.kind,
-      });
+    for (const name of ["lr", "rate", "learningRate"]) {
+      if (typeof options === "object" && options !== null && name in options) {
+        throw wrongOption(`optimizer.${name}`, "the learning rate as schedule.rate", (options as never)[name]);
+      }
     }
+    checkKind("optimizer", options, FIELDS);
+    for (const [i, group] of (options.groups ?? []).entries()) checkNames(`optimizer.groups[${i}]`, group, GROUP);
     this.options = options;
     this.#groups = (options.groups ?? []).map((group) => ({ test: new RegExp(group.match), group }));
   }

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { writeDurably } from "../files.js";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { DatasetError, VideoClipError } from "../errors.js";
@@ -29,7 +30,7 @@ export async function plotRun(run: string, options: PlotRunOptions = {}): Promis
   }
   const files: string[] = [];
   const write = (path: string, content: string | Uint8Array) => {
-    writeFileSync(path, content);
+    writeDurably(path, content);
     files.push(path);
     onFile?.(path);
   };

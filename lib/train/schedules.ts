@@ -1,15 +1,17 @@
+import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError } from "../errors.js";
+import { checkKind } from "./check_options.js";
 
-/** How the learning rate goes. `warmup` and `total` count updates. */
+/** How the learning rate goes. `warmup` and `total` count updates; a `Trainer` takes its `steps` where `total` is not given. */
 export type Schedule =
   | { kind: "constant"; rate: number; warmup?: number | undefined }
-  | { kind: "linear"; rate: number; warmup?: number | undefined; total: number }
-  | { kind: "cosine"; rate: number; warmup?: number | undefined; total: number }
+  | { kind: "linear"; rate: number; warmup?: number | undefined; total?: number | undefined }
+  | { kind: "cosine"; rate: number; warmup?: number | undefined; total?: number | undefined }
   | {
       kind: "polynomial";
       rate: number;
       warmup?: number | undefined;
-      total: number;
+      total?: number | undefined;
       end?: number | undefined;
       power?: number | undefined;
     }
@@ -24,9 +26,11 @@ export type Schedule =
  * - `noam`: factor hidden^-0.5 min(s^-0.5, s warmup^-1.5).
  *
  * Behind `total` it stays at its last value.
- * @throws InvalidArgumentError for a rate, total or warmup that is out of range
+ * @param steps what `total` is where the schedule does not say it
+ * @throws InvalidArgumentError for an unknown kind or field, and a rate, total or warmup that is out of range
  */
-export function makeSchedule(schedule: Schedule): (s: number) => number {
+export function makeSchedule(given: Schedule, steps?: number): (s: number) => number {
+  const schedule = withTotal(given, steps);
   check(schedule);
   const { warmup = 0 } = schedule;
   if (schedule.kind === "noam") {
@@ -38,7 +42,24 @@ export function makeSchedule(schedule: Schedule): (s: number) => number {
   return (s) => (s < warmup ? (rate * s) / warmup : decay(s));
 }
 
-function decayOf(schedule: Exclude<Schedule, { kind: "noam" }>, warmup: number): (s: number) => number {
+/** A schedule whose `total` is known, where its kind has one. */
+type Complete = Exclude<Schedule, { total?: number }> | (Extract<Schedule, { total?: number }> & { total: number });
+
+function withTotal(schedule: Schedule, steps: number | undefined): Complete {
+  const fields = FIELDS[schedule?.kind];
+  if (!fields) return schedule as Complete; // which `check` refuses
+  return (fields.includes("total") ? { total: steps, ...schedule } : schedule) as Complete;
+}
+
+const FIELDS: Record<Schedule["kind"], readonly string[]> = {
+  constant: ["rate", "warmup"],
+  linear: ["rate", "warmup", "total"],
+  cosine: ["rate", "warmup", "total"],
+  polynomial: ["rate", "warmup", "total", "end", "power"],
+  noam: ["hidden", "warmup", "factor"],
+};
+
+function decayOf(schedule: Exclude<Complete, { kind: "noam" }>, warmup: number): (s: number) => number {
   const { rate } = schedule;
   if (schedule.kind === "constant") return () => rate;
   const left = (s: number) => Math.max(0, 1 - (s - warmup) / Math.max(1, schedule.total - warmup));
@@ -48,14 +69,15 @@ function decayOf(schedule: Exclude<Schedule, { kind: "noam" }>, warmup: number):
   return (s) => end + (rate - end) * left(s) ** power;
 }
 
-function check(schedule: Schedule): void {
+function check(schedule: Complete): void {
   const fail = (argument: string, expected: string, received: unknown) => {
-    throw new InvalidArgumentError(`schedule.${argument}: expected ${expected}, received ${String(received)}`, {
+    throw new InvalidArgumentError(`schedule.${argument}: expected ${expected}, received ${describeValue(received)}`, {
       argument: `schedule.${argument}`,
       expected,
       received,
     });
   };
+  checkKind("schedule", schedule, FIELDS);
   const { warmup = 0, kind } = schedule;
   if (!(warmup >= 0)) fail("warmup", "0 or more updates", warmup);
   if (kind === "noam") {

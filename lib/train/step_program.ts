@@ -1,10 +1,12 @@
+import { InvalidArgumentError } from "../errors.js";
 import { blockOfLayer, differentiate } from "../graph/autodiff.js";
 import { binary, reshape } from "../graph/ops/index.js";
-import type { Tensor } from "../graph/tensor.js";
+import { elements, Tensor } from "../graph/tensor.js";
 import {
   applyOp,
   type Graph,
   input,
+  isFrozen,
   PARAMETER,
   parameter,
   scalar,
@@ -12,6 +14,8 @@ import {
   trace,
   update,
 } from "../graph/trace.js";
+import type { InitialValue } from "../nn/initial.js";
+import { initialOf } from "../nn/parameters.js";
 import type { Optimizer, Trained } from "./optimizer.js";
 import { type Batch, dtypeOf, type Task } from "./task.js";
 
@@ -30,8 +34,8 @@ export interface TracedStep {
   graph: Graph;
   /** What is trained, in the order in which it is read. */
   trained: Parameter[];
-  /** All parameters of the model, frozen ones and running statistics included. */
-  model: Parameter[];
+  /** All parameters of the model, frozen ones and running statistics included, and what they begin with where a net says it. */
+  model: (Parameter & { init?: InitialValue })[];
 }
 
 /** Store key of the sum of a parameter's gradients. */
@@ -50,25 +54,43 @@ export function traceStep(
   { dropout, checkpointing = false }: { dropout?: number | undefined; checkpointing?: boolean | undefined } = {},
 ): TracedStep {
   let trained: Parameter[] = [];
-  let model: Parameter[] = [];
+  let model: TracedStep["model"] = [];
   const build = (): Record<string, Tensor> => {
     const inputs = Object.fromEntries(
       Object.entries(batch.inputs).map(([name, array]) => [name, input(name, array.shape, dtypeOf(array))]),
     );
     const values = task.forward(inputs);
+    checkLoss(values);
     const statistics = takeUpdates();
     const all = [...new Set([...parametersBelow(Object.values(values)), ...statistics.map((s) => s.parameter)])];
-    const candidates = all.filter((tensor) => tensor.dtype === "f32" && !optimizer.groupOf(keyOf(tensor)).frozen);
+    const candidates = all.filter((tensor) => tensor.dtype === "f32" && !isFrozen(keyOf(tensor)));
     const pairs = gradientsOf(values.loss, candidates, checkpointing);
+    if (pairs.length === 0) {
+      throw new InvalidArgumentError("loss: there is nothing to train: every parameter that it depends on is frozen", {
+        argument: "loss",
+        received: all.map(keyOf),
+      });
+    }
     trained = pairs.map(({ parameter: p }) => ({ key: keyOf(p), shape: p.shape }));
-    model = all.map((p) => ({ key: keyOf(p), shape: p.shape }));
+    model = all.map((p) => ({ key: keyOf(p), shape: p.shape, init: initialOf(p) }));
     const summed = part === "whole" ? pairs : sums(pairs, part);
     if (part === "whole" || part === "last") return { ...values, control: optimizer.step(summed, statistics) };
     for (const { parameter: p, next } of statistics) update(p, next);
     return values;
   };
-  const graph = trace(build, { training: { dropout } });
+  const graph = trace(build, { training: { dropout, isFrozen: (key) => optimizer.groupOf(key).frozen } });
   return { graph, trained, model };
+}
+
+/** @throws InvalidArgumentError when what the task returns is no loss that can be minimised */
+function checkLoss(values: Record<string, Tensor>): void {
+  const { loss } = values ?? {};
+  if (loss instanceof Tensor && loss.dtype === "f32" && loss.shape.length <= 1 && elements(loss.shape) === 1) return;
+  const received = loss instanceof Tensor ? `${loss.dtype} [${loss.shape.join(", ")}]` : typeof loss;
+  throw new InvalidArgumentError(
+    `loss: expected one f32 value, [1] or [], such as the mean over the batch, received ${received}`,
+    { argument: "loss", expected: [1], received: loss?.shape },
+  );
 }
 
 const keyOf = (tensor: Tensor): string => tensor.node.attrs.key as string;

@@ -4,6 +4,7 @@ import { InvalidArgumentError, VideoClipError } from "../errors.js";
 import { compile, type Program, type ProgramInputs } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { elements } from "../graph/tensor.js";
+import { initialValues } from "../nn/initial.js";
 import { BatchAhead } from "./batch_ahead.js";
 import { ChunkedStep } from "./chunked_step.js";
 import { Checkpoints, type TrainingState } from "./checkpoint.js";
@@ -13,6 +14,7 @@ import { Optimizer, type OptimizerOptions } from "./optimizer.js";
 import { makeSchedule, type Schedule } from "./schedules.js";
 import { type Parameter, type StepPart, sumKey, type TracedStep, traceStep } from "./step_program.js";
 import type { Batch, Task, TrainingData } from "./task.js";
+import { type ModelTrainerOptions, type ResolvedOptions, resolveOptions } from "./trainer_options.js";
 
 /** Evaluation between steps. */
 export interface Evaluation {
@@ -20,7 +22,7 @@ export interface Evaluation {
   every: number;
   run(): Promise<Record<string, number>>;
   /** The checkpoint with the best value of this metric is kept. */
-  best?: { metric: string; mode: "max" | "min" };
+  best?: { metric: string; mode: "max" | "min" } | undefined;
 }
 
 export interface TrainerOptions {
@@ -29,35 +31,37 @@ export interface TrainerOptions {
   task: Task;
   data: TrainingData;
   optimizer: OptimizerOptions;
-  schedule: Schedule;
+  /** Default: a constant rate of 0.001. */
+  schedule?: Schedule | undefined;
+  /** Updates of the whole training. */
   steps: number;
   /** Batches whose gradients are summed for one update. Default 1. */
-  accumulate?: number;
+  accumulate?: number | undefined;
   /** Probability of dropout where the model has it, on hidden states. Default 0. */
-  dropout?: number;
+  dropout?: number | undefined;
   /**
    * Activation checkpointing: blocks (numbered layers) are computed again in the backward pass, in place of being kept. Less
    * memory, about a third more time, the same bits. Default false.
    */
-  checkpointing?: boolean;
+  checkpointing?: boolean | undefined;
   /**
    * Rows of a batch that are encoded at once, for contrastive batches beyond memory; the loss is that of the whole batch (Gao et
    * al. 2021). About a third more time. Default: the whole batch.
    */
-  chunk?: number;
+  chunk?: number | undefined;
   /** Of everything random inside the model: dropout. Data has its own. Default 0. */
-  seed?: number;
+  seed?: number | undefined;
   /** Folder of `checkpoints/` and `metrics.jsonl`. Without one nothing is written. */
-  folder?: string;
+  folder?: string | undefined;
   /** Go on from the last checkpoint in `folder`; it need not hold one. Default: a folder that holds one is refused. */
-  resume?: boolean;
+  resume?: boolean | undefined;
   /** Steps between checkpoints; there is one after the last step too. Default 1000. */
-  saveEvery?: number;
+  saveEvery?: number | undefined;
   /** Checkpoints that are kept, beside the best. Default 3. */
-  keep?: number;
-  evaluation?: Evaluation;
+  keep?: number | undefined;
+  evaluation?: Evaluation | undefined;
   /** Steps in a row without a finite gradient after which training ends with an error. Default 50. */
-  maxSkipped?: number;
+  maxSkipped?: number | undefined;
 }
 
 /** What one step did. */
@@ -78,9 +82,12 @@ export interface StepEvent {
   evaluation?: Record<string, number>;
 }
 
-/** Trains a model: steps, checkpoints, metrics. Everything follows from its options; a resumed run from them too. */
-export class Trainer {
-  readonly options: TrainerOptions;
+/**
+ * Trains a model: steps, checkpoints, metrics. Everything follows from its options; a resumed run from them too.
+ * @typeParam I inputs of a model of one's own @typeParam O its outputs @typeParam T names of the arrays of its batches
+ */
+export class Trainer<I extends string = string, O extends string = string, T extends string = string> {
+  readonly options: ResolvedOptions;
   readonly optimizer: Optimizer;
   readonly #rate: (s: number) => number;
   readonly #programs = new ProgramCache();
@@ -95,15 +102,9 @@ export class Trainer {
   #skipped = 0;
   #running = false;
 
-  constructor(options: TrainerOptions) {
-    for (const name of ["steps", "accumulate", "saveEvery", "keep", "maxSkipped", "chunk"] as const) {
-      const value = options[name];
-      if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
-      throw new InvalidArgumentError(`${name}: expected a positive integer, received ${value}`, {
-        argument: name,
-        received: value,
-      });
-    }
+  /** @throws InvalidArgumentError for options that are missing, unknown or out of range */
+  constructor(given: TrainerOptions | ModelTrainerOptions<I, O, T>) {
+    const options = resolveOptions(given);
     if (options.chunk !== undefined && (options.accumulate ?? 1) > 1) {
       throw new InvalidArgumentError("accumulate: expected 1 with chunk, which already bounds the memory of a batch", {
         argument: "accumulate",
@@ -116,7 +117,7 @@ export class Trainer {
       const { device, task, chunk, dropout, checkpointing } = options;
       this.#chunked = new ChunkedStep({ device, task, optimizer: this.optimizer, chunk, dropout, checkpointing });
     }
-    this.#rate = makeSchedule(options.schedule);
+    this.#rate = makeSchedule(options.schedule, options.steps);
     this.#ahead = new BatchAhead(options.data);
     const { seed = 0, folder, keep = 3, device } = options;
     this.#at = { format: 1, step: 0, updates: 0, seed, lossScale: initialLossScale(device.precision) };
@@ -138,7 +139,7 @@ export class Trainer {
    * signal's reason is thrown.
    * @throws VideoClipError `ERR_RUN_EXISTS` when the folder holds a run and `resume` is not set; `ERR_TRAINING_DIVERGED`
    */
-  async *run({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<StepEvent, void, void> {
+  async *run({ signal }: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<StepEvent, void, void> {
     if (this.#running) throw new VideoClipError("ERR_BUSY", "this trainer runs already");
     this.#running = true;
     try {
@@ -290,8 +291,12 @@ export class Trainer {
 
   /** Notes what a step trains and reads, and makes its state in the store. @param summed gradients are kept there too */
   #note({ trained, model }: Pick<TracedStep, "trained" | "model">, summed: boolean): void {
-    const { device } = this.options;
-    for (const entry of model) this.#model.set(entry.key, entry);
+    const { device, initialize } = this.options;
+    for (const { key, shape, init } of model) {
+      this.#model.set(key, { key, shape });
+      if (!initialize || device.parameters.has(key)) continue;
+      device.parameters.set(key, shape, initialValues(key, shape, this.#at.seed, init));
+    }
     for (const entry of trained) {
       this.#trained.set(entry.key, entry);
       for (const key of this.optimizer.stateKeys(entry.key)) this.#state.set(key, { key, shape: entry.shape });

@@ -5,7 +5,7 @@ import { videoVector } from "../data/retrieval.js";
 import { VideoClipError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { videoClipParameters } from "../models/videoclip_weights.js";
-import { floatToHalf } from "../weights/tensor.js";
+import { floatToHalf } from "../half_floats.js";
 import type { VideoTextPair } from "./tasks/contrastive.js";
 
 /** Vectors of the videos that could be embedded. */
@@ -72,15 +72,15 @@ export async function embedPairs(
   signal?: AbortSignal,
 ): Promise<{ video: Float32Array; text: Float32Array }> {
   const pairs = pairsOf(batch, model.config.featureSize);
-  const video = await model.embedVideo(
+  const video = await model.encodeVideo(
     pairs.map((pair) => pair.video),
     { signal },
   );
-  const text = await model.embedText(
+  const text = await model.encodeText(
     pairs.map((pair) => pair.text),
     { signal },
   );
-  return { video: video.rows, text: text.rows };
+  return { video: video.data, text: text.data };
 }
 
 /** The rows of a batch, each with its features `[seconds, width]` and word pieces. */

@@ -5,10 +5,10 @@ import { probe } from "./ffprobe.js";
 import { type FileFacts, videoError } from "./file.js";
 import { deinterlaceFilter, type PixelSource, pixelFilter } from "./filters.js";
 import { ClipAssembler, FrameSampler } from "./sampling.js";
-import type { Clip, OpenVideo, OpenVideoOptions, VideoInfo } from "./types.js";
+import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
 
 /** Opens a checked file with the `ffmpeg` and `ffprobe` programs: the same filters and sampling as with node-av. */
-export async function openWithFfmpeg(file: FileFacts, options: OpenVideoOptions): Promise<OpenVideo> {
+export async function openWithFfmpeg(file: FileFacts, options: DecodeOptions): Promise<OpenVideo> {
   options.signal?.throwIfAborted();
   const { info, facts, source } = await probe(file);
   return new FfmpegVideo(file, options, info, facts, source);
@@ -24,7 +24,7 @@ class FfmpegVideo implements OpenVideo {
 
   constructor(
     private readonly file: FileFacts,
-    private readonly options: OpenVideoOptions,
+    private readonly options: DecodeOptions,
     readonly info: VideoInfo,
     private readonly facts: StreamFacts,
     source: PixelSource,
@@ -52,16 +52,17 @@ class FfmpegVideo implements OpenVideo {
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Clip> {
-    const { preset, signal } = this.options;
+    const { preset, signal, memory } = this.options;
     const sampler = new FrameSampler(preset.fps, this.facts.frameDuration);
-    const clips = new ClipAssembler(preset);
+    const clips = new ClipAssembler(preset, memory && (() => memory.take()));
     let held: Uint8Array | undefined;
+    const write = (to: Uint8Array) => to.set(held as Uint8Array);
     try {
       for await (const frame of this.frames(preset.crop * preset.crop * 3)) {
         signal?.throwIfAborted();
         this.info.framesDecoded++;
         const { copies, keep } = sampler.push(await this.nextTime());
-        if (held) yield* clips.push(held, copies);
+        if (held) yield* clips.push(write, copies);
         if (keep) held = frame;
       }
       signal?.throwIfAborted();
@@ -73,7 +74,7 @@ class FfmpegVideo implements OpenVideo {
       const reason = this.errors.at(-1) ?? "no frame could be decoded";
       if (code !== 0 || !held) throw videoError("ERR_VIDEO_CORRUPT", this.file.path, reason, sampler.time);
       this.info.duration = endOfVideo(sampler.time, framesDecoded, this.facts);
-      yield* clips.push(held, sampler.finish(this.info.duration));
+      yield* clips.push(write, sampler.finish(this.info.duration));
       const last = clips.finish();
       if (last) yield last;
     } finally {

@@ -1,5 +1,5 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
-import { VideoError } from "../errors.js";
+import { type ErrorCode, VideoError } from "../errors.js";
 
 /** What the first bytes of a file say, before any decoder runs. */
 export interface FileFacts {
@@ -11,7 +11,7 @@ export interface FileFacts {
   declaredSize?: number;
 }
 
-export function videoError(code: string, path: string, reason: string, time?: number, cause?: unknown): VideoError {
+export function videoError(code: ErrorCode, path: string, reason: string, time?: number, cause?: unknown): VideoError {
   const at = time === undefined ? "" : ` (at ${time.toFixed(3)} s)`;
   return new VideoError(code, `${path}: ${reason}${at}`, { file: path, time, cause });
 }

@@ -3,18 +3,23 @@ import { openWithFfmpeg } from "./ffmpeg.js";
 import { checkFile } from "./file.js";
 import { decoderInfo } from "./info.js";
 import { openWithNodeAv } from "./node_av.js";
-import type { DecoderName, OpenVideoFunction } from "./types.js";
+import type { DecodeOptions, DecoderName, OpenVideo, OpenVideoOptions } from "./types.js";
 
 /**
- * Opens a video or image for one pass over its clips. `auto` takes node-av where it is installed, else the ffmpeg program.
+ * Opens a video or image for one pass over its clips. Each clip has memory of its own, which the caller may keep.
  *
  * @throws VideoError with the reason, before or while it is read; InvalidArgumentError
  */
-export const openVideo: OpenVideoFunction = async (path, options) => {
+export async function openVideo(path: string, options: OpenVideoOptions): Promise<OpenVideo> {
+  return decodeVideo(path, options);
+}
+
+/** Opens a video or image for clips that may lie in memory that is used again. @internal */
+export async function decodeVideo(path: string, options: DecodeOptions): Promise<OpenVideo> {
   const useFfmpeg = await usesFfmpeg(options.decoder);
   const file = await checkFile(path);
   return useFfmpeg ? openWithFfmpeg(file, options) : openWithNodeAv(file, options);
-};
+}
 
 /** Whether a choice of decoder comes down to the ffmpeg program. @throws InvalidArgumentError @internal */
 export async function usesFfmpeg(decoder: DecoderName = "auto"): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import Module from "node:module"; // as a whole: webpack takes createRequire for its own and warns of a missing node-av
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -23,7 +23,7 @@ export async function decoderInfo(): Promise<DecoderInfo> {
 function nodeAvVersion(): string | null {
   let entry: string;
   try {
-    entry = createRequire(import.meta.url).resolve("node-av");
+    entry = Module.createRequire(import.meta.url).resolve("node-av");
   } catch {
     return null;
   }

@@ -1,16 +1,16 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DisposedError, VideoError } from "../errors.js";
+import { assertNotBundled } from "../bundled.js";
 import { type FileFacts, videoError } from "./file.js";
-import type { Clip, OpenVideo, OpenVideoOptions, VideoInfo } from "./types.js";
-import type { WorkerMessage, WorkerRequest } from "./worker.js";
+import { openClips } from "./sampling.js";
+import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
+import type { GivenMemory, WorkerMessage, WorkerRequest } from "./worker.js";
 
 /** Clips that may wait between the worker and the reader. */
 const clipsInFlight = 2;
 
 /** Opens a checked file with node-av in a worker thread. */
-export async function openWithNodeAv(file: FileFacts, options: OpenVideoOptions): Promise<OpenVideo> {
+export async function openWithNodeAv(file: FileFacts, options: DecodeOptions): Promise<OpenVideo> {
   options.signal?.throwIfAborted();
   const video = new NodeAvVideo(file, options);
   await video.opened;
@@ -24,6 +24,9 @@ class NodeAvVideo implements OpenVideo {
   private readonly exited: Promise<void>;
   private readonly control = new Int32Array(new SharedArrayBuffer(8));
   private readonly queue: Clip[] = [];
+  /** Memory that the worker has, by its number. */
+  private readonly given = new Map<number, Uint8Array>();
+  private lastNumber = 0;
   private failure: Error | undefined;
   private isDone = false;
   private isClosed = false;
@@ -32,7 +35,7 @@ class NodeAvVideo implements OpenVideo {
 
   constructor(
     private readonly file: FileFacts,
-    private readonly options: OpenVideoOptions,
+    private readonly options: DecodeOptions,
   ) {
     this.info = {
       path: file.path,
@@ -44,10 +47,13 @@ class NodeAvVideo implements OpenVideo {
       rotation: 0,
       framesDecoded: 0,
     };
-    this.control[0] = clipsInFlight;
-    const { preset, threads = 1, signal } = options;
-    const request: WorkerRequest = { file, preset, threads, control: this.control };
-    this.worker = new Worker(workerUrl(), { workerData: request });
+    const { preset, threads = 1, signal, memory } = options;
+    const request: WorkerRequest = { file, preset, threads, givenMemory: memory !== undefined, control: this.control };
+    assertNotBundled();
+    this.worker = new Worker(new URL(/* webpackIgnore: true */ "./worker.js", import.meta.url), {
+      workerData: request,
+    });
+    for (let i = 0; i < clipsInFlight + openClips(preset); i++) this.allowClip();
     this.opened = new Promise((resolve, reject) => {
       this.worker.on("message", (message: WorkerMessage) => {
         this.receive(message);
@@ -59,6 +65,7 @@ class NodeAvVideo implements OpenVideo {
     });
     this.opened.catch(() => {});
     this.exited = new Promise((resolve) => this.worker.once("exit", () => resolve()));
+    void this.exited.then(() => this.given.forEach((frames) => memory?.give(frames)));
     signal?.addEventListener("abort", this.onAbort, { once: true });
   }
 
@@ -71,8 +78,7 @@ class NodeAvVideo implements OpenVideo {
         if (this.options.signal?.aborted) throw this.options.signal.reason;
         const clip = this.queue.shift();
         if (clip !== undefined) {
-          Atomics.add(this.control, 0, 1);
-          Atomics.notify(this.control, 0);
+          this.allowClip();
           yield clip;
         } else if (this.failure !== undefined) throw this.failure;
         else if (this.isDone || this.isClosed) return;
@@ -89,7 +95,7 @@ class NodeAvVideo implements OpenVideo {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    this.queue.length = 0;
+    for (const { frames } of this.queue.splice(0)) this.options.memory?.give(frames);
     this.options.signal?.removeEventListener("abort", this.onAbort);
     // Asked first, so that the native decoder is freed in order; stopped by force only where it does not come back.
     Atomics.store(this.control, 1, 1);
@@ -100,9 +106,30 @@ class NodeAvVideo implements OpenVideo {
     clearTimeout(timer);
   }
 
+  /** Lets the worker begin one more clip. */
+  private allowClip(): void {
+    const { memory } = this.options;
+    if (memory) {
+      const given: GivenMemory = { number: ++this.lastNumber, frames: memory.take() };
+      this.given.set(given.number, given.frames);
+      this.worker.postMessage(given);
+    }
+    Atomics.add(this.control, 0, 1);
+    Atomics.notify(this.control, 0);
+  }
+
+  private receiveClip({ clip, frames }: WorkerMessage & { type: "clip" }): void {
+    if (this.isClosed) return;
+    if (typeof frames !== "number") {
+      this.queue.push({ ...clip, frames });
+      return;
+    }
+    this.queue.push({ ...clip, frames: this.given.get(frames) as Uint8Array });
+    this.given.delete(frames);
+  }
+
   private readonly onAbort = (): void => {
     this.failure = this.options.signal?.reason as Error;
-    this.queue.length = 0;
     void this.close();
   };
 
@@ -112,7 +139,7 @@ class NodeAvVideo implements OpenVideo {
       return;
     }
     this.info = message.info;
-    if (message.type === "clip" && !this.isClosed) this.queue.push(message.clip);
+    if (message.type === "clip") this.receiveClip(message);
     if (message.type === "end") this.isDone = true;
     this.wake();
   }
@@ -132,7 +159,7 @@ class NodeAvVideo implements OpenVideo {
 
   private closedEarly(): Error | undefined {
     if (this.isDone || this.isClosed) return undefined;
-    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder stopped without a word");
+    return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder ended unexpectedly");
   }
 }
 
@@ -142,10 +169,4 @@ export function missingNodeAv(reason: string): VideoError {
     "ERR_DECODER_MISSING",
     `node-av cannot be loaded (${reason}). Install it with:\n  npm install node-av`,
   );
-}
-
-function workerUrl(): URL {
-  const url = new URL("./worker.js", import.meta.url);
-  if (!existsSync(fileURLToPath(url))) throw new Error(`The decoder's worker file is missing: ${url.href}`);
-  return url;
 }

@@ -4,7 +4,7 @@ import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputForma
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { type FileFacts, videoError } from "./file.js";
 import { deinterlaceFilter, pixelFilter } from "./filters.js";
-import { FrameFilter } from "./node_av_filter.js";
+import { FrameFilter, writeRgb } from "./node_av_filter.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
 import { ClipAssembler, FrameSampler } from "./sampling.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
@@ -15,12 +15,20 @@ export interface DecodeStep {
   clip?: Clip;
 }
 
-/** Decodes a file synchronously to clips; runs in the worker. `isClosed` is asked before every packet. */
+/** What decoding asks its surroundings for. */
+export interface DecodeContext {
+  /** Asked before every packet: whether nobody reads on. */
+  isClosed(): boolean;
+  /** Memory for the next clip. */
+  take(): Uint8Array;
+}
+
+/** Decodes a file synchronously to clips; runs in the worker. */
 export function* decodeClips(
   file: FileFacts,
   preset: Preset,
   threads: number,
-  isClosed: () => boolean,
+  { isClosed, take }: DecodeContext,
 ): Generator<DecodeStep> {
   Log.setLevel(AV_LOG_QUIET);
   const input = new FormatContext();
@@ -33,7 +41,7 @@ export function* decodeClips(
     codec.threadCount = threads;
     const status = codec.open2Sync(decoder);
     if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
-    yield* new Decoding(file, preset, input, codec, stream).run(isClosed);
+    yield* new Decoding(file, preset, input, codec, stream, take).run(isClosed);
   } finally {
     codec.freeContext();
     input.closeInputSync();
@@ -80,12 +88,13 @@ class Decoding {
     private readonly input: FormatContext,
     private readonly codec: CodecContext,
     private readonly stream: Stream,
+    take: () => Uint8Array,
   ) {
     const { info, facts, source } = describeStream(file, stream, input, codec);
     this.info = info;
     this.facts = facts;
     this.sampler = new FrameSampler(preset.fps, facts.frameDuration);
-    this.clips = new ClipAssembler(preset);
+    this.clips = new ClipAssembler(preset, take);
     this.pixels = new FrameFilter(pixelFilter(preset, source), stream.timeBase);
     const deinterlace = deinterlaceFilter(source);
     if (deinterlace !== undefined) this.deinterlace = new FrameFilter(deinterlace, stream.timeBase);
@@ -161,7 +170,12 @@ class Decoding {
       this.clips.skip(copies);
       return;
     }
-    for (const clip of this.clips.push(this.pixels.toRgb(this.held), copies)) yield { info: { ...this.info }, clip };
+    for (const picture of this.pixels.push(this.held)) {
+      const write = (to: Uint8Array) => writeRgb(picture, to);
+      for (const clip of this.clips.push(write, copies)) yield { info: { ...this.info }, clip };
+      return;
+    }
+    throw videoError("ERR_VIDEO_CORRUPT", this.file.path, "the pixel filter gave no frame");
   }
 
   private *finish(): Generator<DecodeStep> {

@@ -43,12 +43,6 @@ export class FrameFilter {
     }
   }
 
-  /** One RGB frame for one input frame, `[H, W, 3]` without padding between rows. */
-  toRgb(frame: Frame): Uint8Array {
-    for (const out of this.push(frame)) return packRows(out);
-    throw new Error("the pixel filter gave no frame");
-  }
-
   free(): void {
     this.graph?.free();
     this.output.free();
@@ -90,11 +84,10 @@ export class FrameFilter {
   }
 }
 
-function packRows(frame: Frame): Uint8Array {
+/** Copies the pixels of an RGB frame to `[H, W, 3]`, without the padding that lies between its rows. */
+export function writeRgb(frame: Frame, to: Uint8Array): void {
   const plane = (frame.data as Buffer[])[0];
   const row = frame.width * 3;
   const stride = frame.linesize[0];
-  const packed = new Uint8Array(row * frame.height);
-  for (let y = 0; y < frame.height; y++) packed.set(plane.subarray(y * stride, y * stride + row), y * row);
-  return packed;
+  for (let y = 0; y < frame.height; y++) to.set(plane.subarray(y * stride, y * stride + row), y * row);
 }

@@ -1,3 +1,4 @@
+import { clipBytes } from "./clip_memory.js";
 import type { Clip, Preset } from "./types.js";
 
 /** A step back of less than this is jitter: the late frame is skipped. A larger one starts a new time base. */
@@ -89,10 +90,18 @@ export function countClips(frames: number, preset: Pick<Preset, "frames" | "stri
   return frames <= preset.frames ? 1 : Math.ceil((frames - preset.frames) / preset.stride) + 1;
 }
 
+/** Writes a frame, u8 RGB `[H, W, 3]`, into memory of its size. */
+export type FrameWriter = (to: Uint8Array) => void;
+
 interface OpenClip {
   index: number;
   frames: Uint8Array;
   filled: number;
+}
+
+/** Most clips that hold a frame at the same time. */
+export function openClips({ frames, stride }: Pick<Preset, "frames" | "stride">): number {
+  return Math.ceil(frames / stride);
 }
 
 /**
@@ -105,7 +114,11 @@ export class ClipAssembler {
   private open: OpenClip[] = [];
   private readonly frameBytes: number;
 
-  constructor(private readonly preset: Pick<Preset, "fps" | "frames" | "stride" | "crop" | "pad">) {
+  /** @param take - gives memory for a clip; what is in it does not matter. */
+  constructor(
+    private readonly preset: Pick<Preset, "fps" | "frames" | "stride" | "crop" | "pad">,
+    private readonly take: () => Uint8Array = () => new Uint8Array(clipBytes(preset)),
+  ) {
     this.frameBytes = preset.crop * preset.crop * 3;
   }
 
@@ -120,18 +133,19 @@ export class ClipAssembler {
     this.count += copies;
   }
 
-  /** Adds one frame (copied, `[H, W, 3]`) `copies` times; yields the clips that it completes. */
-  *push(frame: Uint8Array, copies: number): Generator<Clip> {
+  /** Adds one frame `copies` times; yields the clips that it completes. */
+  *push(write: FrameWriter, copies: number): Generator<Clip> {
     const { frames, stride } = this.preset;
     for (let i = 0; i < copies; i++, this.count++) {
-      if (this.count % stride === 0) {
-        this.open.push({
-          index: this.count / stride,
-          frames: new Uint8Array(frames * this.frameBytes),
-          filled: 0,
-        });
+      if (this.count % stride === 0) this.open.push({ index: this.count / stride, frames: this.take(), filled: 0 });
+      // clips that overlap take it from the first of them; a clip that was given away may not be read any more
+      let written: Uint8Array | undefined;
+      for (const clip of this.open) {
+        const place = clip.frames.subarray(clip.filled * this.frameBytes, ++clip.filled * this.frameBytes);
+        if (written) place.set(written);
+        else write(place);
+        written ??= place;
       }
-      for (const clip of this.open) clip.frames.set(frame, clip.filled++ * this.frameBytes);
       if (this.open.length > 0 && this.open[0].filled === frames) yield this.close(this.open.shift() as OpenClip);
     }
   }
@@ -149,10 +163,12 @@ export class ClipAssembler {
   private close(clip: OpenClip): Clip {
     const { fps, frames, stride, pad } = this.preset;
     const first = clip.index * stride;
+    const end = clip.filled * this.frameBytes;
     if (pad === "repeat") {
-      const frame = clip.frames.subarray((clip.filled - 1) * this.frameBytes, clip.filled * this.frameBytes);
-      for (let i = clip.filled; i < frames; i++) clip.frames.set(frame, i * this.frameBytes);
-    }
+      for (let i = clip.filled; i < frames; i++) {
+        clip.frames.copyWithin(i * this.frameBytes, end - this.frameBytes, end);
+      }
+    } else clip.frames.fill(0, end);
     return {
       index: clip.index,
       start: first / fps,

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { InvalidArgumentError, VideoError } from "../errors.js";
+import { assertNotBundled } from "../bundled.js";
 import { checkFile, videoError } from "./file.js";
 import { usesFfmpeg } from "./index.js";
 import { missingNodeAv } from "./node_av.js";
@@ -34,7 +35,10 @@ export async function stillAt(path: string, seconds: number, options: StillOptio
 }
 
 function stillWithNodeAv(request: StillRequest, signal?: AbortSignal): Promise<Uint8Array> {
-  const worker = new Worker(new URL("./still_worker.js", import.meta.url), { workerData: request });
+  assertNotBundled();
+  const worker = new Worker(new URL(/* webpackIgnore: true */ "./still_worker.js", import.meta.url), {
+    workerData: request,
+  });
   const abort = () => void worker.terminate();
   signal?.addEventListener("abort", abort, { once: true });
   return new Promise<Uint8Array>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { AV_LOG_QUIET, AV_CODEC_ID_MJPEG, AVERROR_EAGAIN, AVERROR_EOF, AVSEEK_FLAG_BACKWARD } from "node-av/constants";
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from "node-av/lib";
+import { VideoError } from "../errors.js";
 import { type FileFacts, videoError } from "./file.js";
 import { stillFilter } from "./filters.js";
 import { openStream } from "./node_av_decode.js";
@@ -65,7 +66,7 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
 
 function encodeJpeg(frame: Frame): Uint8Array {
   const encoder = Codec.findEncoder(AV_CODEC_ID_MJPEG);
-  if (encoder === null) throw new Error("this build of FFmpeg has no JPEG encoder");
+  if (encoder === null) throw new VideoError("ERR_VIDEO_CORRUPT", "this build of FFmpeg has no JPEG encoder");
   const codec = new CodecContext();
   const packet = new Packet();
   packet.alloc();

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { VideoError } from "../errors.js";
+import { type ErrorCode, VideoError } from "../errors.js";
 import type { FileFacts } from "./file.js";
 import { withResolvers } from "./with_resolvers.js";
 
@@ -10,7 +10,8 @@ export interface StillRequest {
   width: number;
 }
 export type StillMessage =
-  { type: "still"; jpeg: Uint8Array } | { type: "error"; code: string; message: string; file?: string; time?: number };
+  | { type: "still"; jpeg: Uint8Array }
+  | { type: "error"; code: ErrorCode; message: string; file?: string; time?: number };
 
 async function main(): Promise<void> {
   withResolvers();

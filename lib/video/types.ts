@@ -1,3 +1,5 @@
+import type { ClipMemory } from "./clip_memory.js";
+
 /** How a preset fits clips that are shorter than its frame count. */
 export type PadMode = "zero" | "repeat";
 
@@ -23,7 +25,7 @@ export interface Preset {
    * Where the crop lies along the longer side: `low` is left or top, `high` right or bottom; across it, in the middle. Default
    * `center`. Evaluation with three crops takes all of them.
    */
-  cropPosition?: CropPosition;
+  cropPosition?: CropPosition | undefined;
   /** `x = (u8 / 255 - mean) / std` per RGB channel. */
   mean: [number, number, number];
   std: [number, number, number];
@@ -59,10 +61,17 @@ export type DecoderName = "auto" | "node-av" | "ffmpeg";
 
 export interface OpenVideoOptions {
   preset: Preset;
-  decoder?: DecoderName;
+  /** Default `auto`: node-av where it is installed, else the ffmpeg program. */
+  decoder?: DecoderName | undefined;
   /** Decoder threads per video. Default 1. */
-  threads?: number;
-  signal?: AbortSignal;
+  threads?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What a decoder is given by the package itself. @internal */
+export interface DecodeOptions extends OpenVideoOptions {
+  /** Where clips are written. Default: each into memory of its own, which the caller may keep. */
+  memory?: ClipMemory | undefined;
 }
 
 /**
@@ -77,3 +86,6 @@ export interface OpenVideo extends AsyncIterable<Clip> {
 
 /** `openVideo(path, options)` in `lib/video/index.ts`. */
 export type OpenVideoFunction = (path: string, options: OpenVideoOptions) => Promise<OpenVideo>;
+
+/** What the package decodes with: `openVideo`, or what a test puts in its place. @internal */
+export type DecodeFunction = (path: string, options: DecodeOptions) => Promise<OpenVideo>;

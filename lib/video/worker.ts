@@ -1,5 +1,6 @@
-import { parentPort, workerData } from "node:worker_threads";
-import { VideoError } from "../errors.js";
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { type ErrorCode, VideoError } from "../errors.js";
+import { clipBytes } from "./clip_memory.js";
 import type { FileFacts } from "./file.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
 import { withResolvers } from "./with_resolvers.js";
@@ -9,60 +10,82 @@ export interface WorkerRequest {
   file: FileFacts;
   preset: Preset;
   threads: number;
-  /** Two int32: clips that may still be sent, and 1 once the reader has gone. */
+  /** Whether the reader sends memory for each clip; where not, the worker makes it and gives it away with the clip. */
+  givenMemory: boolean;
+  /** Two int32: clips that may still be begun, and 1 once the reader has gone. */
   control: Int32Array;
+}
+
+/** Memory for a clip, with a number to call it by. */
+export interface GivenMemory {
+  number: number;
+  frames: Uint8Array;
 }
 
 /** What the worker sends. */
 export type WorkerMessage =
   | { type: "info"; info: VideoInfo }
-  | { type: "clip"; clip: Clip; info: VideoInfo }
+  /** `frames` is the number of the given memory that the clip lies in, or the clip's own memory. */
+  | { type: "clip"; clip: Omit<Clip, "frames">; frames: Uint8Array | number; info: VideoInfo }
   | { type: "end"; info: VideoInfo }
-  | { type: "error"; code: string; message: string; file?: string; time?: number };
+  | { type: "error"; code: ErrorCode; message: string; file?: string; time?: number };
 
 const request = workerData as WorkerRequest;
 const { control } = request;
+const port = parentPort as MessagePort;
+/** The numbers of given memory. */
+const numbers = new Map<Uint8Array, number>();
+/** Ends the decoding of a video that nobody reads any more. */
+const closed = new Error("closed");
 
 function post(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
-  parentPort?.postMessage(message, transfer);
+  port.postMessage(message, transfer);
 }
 
 function isClosed(): boolean {
   return Atomics.load(control, 1) !== 0;
 }
 
-/** Waits until the reader has room for a clip. */
-function takeCredit(): void {
-  while (!isClosed()) {
+/** Memory for the next clip, once the reader has room for it. */
+function take(): Uint8Array {
+  for (;;) {
+    if (isClosed()) throw closed;
     const credits = Atomics.load(control, 0);
-    if (credits > 0) {
-      Atomics.sub(control, 0, 1);
-      return;
-    }
+    if (credits > 0) break;
     Atomics.wait(control, 0, credits, 200);
   }
+  Atomics.sub(control, 0, 1);
+  if (!request.givenMemory) return new Uint8Array(clipBytes(request.preset));
+  // it was sent before the credit was given
+  const { message } = receiveMessageOnPort(port) as { message: GivenMemory };
+  numbers.set(message.frames, message.number);
+  return message.frames;
+}
+
+function send({ frames, ...clip }: Clip, info: VideoInfo): void {
+  const number = numbers.get(frames);
+  numbers.delete(frames);
+  if (number === undefined) post({ type: "clip", clip, frames, info }, [frames.buffer as ArrayBuffer]);
+  else post({ type: "clip", clip, frames: number, info });
 }
 
 async function main(): Promise<void> {
   withResolvers();
   const { decodeClips } = await import("./node_av_decode.js");
   let info: VideoInfo | undefined;
-  for (const step of decodeClips(request.file, request.preset, request.threads, isClosed)) {
-    if (step.clip === undefined) {
-      post({ type: "info", info: step.info });
-    } else {
-      takeCredit();
-      if (isClosed()) return;
-      post({ type: "clip", clip: step.clip, info: step.info }, [step.clip.frames.buffer as ArrayBuffer]);
-    }
+  for (const step of decodeClips(request.file, request.preset, request.threads, { isClosed, take })) {
+    if (isClosed()) return;
+    if (step.clip === undefined) post({ type: "info", info: step.info });
+    else send(step.clip, step.info);
     info = step.info;
   }
   if (info !== undefined) post({ type: "end", info });
 }
 
 main().catch((error: Error) => {
+  if (error === closed) return;
   if (error instanceof VideoError) {
-    const { file, time } = error.details;
+    const { file = request.file.path, time } = error.details;
     post({ type: "error", code: error.code, message: error.message, file, time });
     return;
   }

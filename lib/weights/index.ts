@@ -6,7 +6,7 @@ import { ByteFile, type StoredTensor } from "./tensor.js";
 import { isTorchLegacy, readTorchLegacy, readTorchZip, type Tree } from "./torch.js";
 
 export { writeSafetensors } from "./safetensors.js";
-export { type StoredDType, type StoredTensor, toFloat32 } from "./tensor.js";
+export { type StoredDType, type StoredTensor } from "./tensor.js";
 export type { Tree } from "./torch.js";
 
 /** Opened weights: one file, or several with an index. Tensors are read when asked for; `close` ends that. */
@@ -84,13 +84,15 @@ export interface OpenWeightsOptions {
    * Take a checkpoint that also holds a trainer's objects: they appear as null, and their classes under `skipped`. Nothing of
    * them is imported or called. Default false: such a file is refused.
    */
-  skipForeign?: boolean;
+  skipForeign?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * Opens a weight file: safetensors, or a checkpoint of torch.save (zip or legacy stream), recognised by content. An index of
  * Hugging Face (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) opens all the files that it names.
- * @throws WeightsError for a file that is missing, broken or holds what is not allowed, or that lacks a key of its index
+ * @throws WeightsError for a file that is missing, broken or holds what is not allowed, or that lacks a key of its index; the
+ *   signal's reason when it is aborted
  */
 export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<WeightsFile> {
   const sha256 = createHash("sha256");
@@ -105,7 +107,7 @@ async function openFile(path: string, options: OpenWeightsOptions, sha256: Hash)
   try {
     const skipped = options.skipForeign ? new Set<string>() : undefined;
     const { format, root, metadata } = readTree(file, skipped);
-    await file.forEachChunk((chunk) => void sha256.update(chunk));
+    await file.forEachChunk((chunk) => void sha256.update(chunk), options.signal);
     const tensors = stateDict(root);
     return { path, format, metadata, tensors, root, skipped: [...(skipped ?? [])], close: () => file.close() };
   } catch (error) {

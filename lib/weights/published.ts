@@ -1,5 +1,6 @@
 import type { WeightsFile } from "./index.js";
-import type { StoredTensor } from "./tensor.js";
+import { type KeyRename, renameKeys } from "./rename.js";
+import { slowfastToPytorchvideo } from "./slowfast.js";
 
 /** A weight file that others publish. */
 export interface Published {
@@ -12,7 +13,25 @@ export interface Published {
   hash?: string;
   /** A key that only this layout has, among those listed after it. Files with the same marker have the same keys and shapes. */
   marker: string;
+  /** From its keys to those of our model. Absent: they are the same. */
+  rename?: KeyRename;
+  /** What X3D's `probabilities` average over positions, as the publisher does. Default: logits. */
+  average?: "logits" | "probabilities";
 }
+
+/** Renames kylemin/S3D's keys to torchvision's: the same network and the same order of layers. */
+export const kyleminToTorchvision: KeyRename = renameKeys((key) => {
+  if (key.startsWith("fc.0.")) return key.replace("fc.0.", "classifier.1.");
+  return key
+    .replace(/^base\./, "features.")
+    .replace("branch0.0.", "branch0.")
+    .replace(/\.conv_s\./, ".0.0.")
+    .replace(/\.bn_s\./, ".0.1.")
+    .replace(/\.conv_t\./, ".1.0.")
+    .replace(/\.bn_t\./, ".1.1.")
+    .replace(/\.conv\./, ".0.")
+    .replace(/\.bn\./, ".1.");
+});
 
 /** X3D's files of both zoos. XS, S and M differ in their values alone; L is deeper, so its marker comes first. */
 const x3d: Published[] = (["l", "xs", "s", "m"] as const).flatMap((size) => [
@@ -31,6 +50,8 @@ const x3d: Published[] = (["l", "xs", "s", "m"] as const).flatMap((size) => [
     url: `https://dl.fbaipublicfiles.com/pyslowfast/x3d_models/x3d_${size}.pyth`,
     preset: `x3d-${size}`,
     marker: size === "l" ? "s2.pathway0_res4.branch2.b.weight" : "s1.pathway0_stem.conv_xy.weight",
+    rename: slowfastToPytorchvideo,
+    average: "probabilities",
   },
 ]);
 
@@ -51,6 +72,7 @@ export const PUBLISHED: Published[] = [
     url: "https://github.com/kylemin/S3D",
     preset: "s3d-kylemin",
     marker: "base.0.conv_s.weight",
+    rename: kyleminToTorchvision,
   },
   {
     model: "s3dg",
@@ -72,21 +94,4 @@ export function recognise(file: Pick<WeightsFile, "tensors">): Recognised | unde
   if (!found) return undefined;
   const same = PUBLISHED.filter(({ marker }) => marker === found.marker);
   return { ...found, models: same.map(({ model }) => model) };
-}
-
-/** Renames kylemin/S3D's keys to torchvision's: the same network and the same order of layers. */
-export function kyleminToTorchvision(tensors: ReadonlyMap<string, StoredTensor>): Map<string, StoredTensor> {
-  const rename = (key: string) => {
-    if (key.startsWith("fc.0.")) return key.replace("fc.0.", "classifier.1.");
-    return key
-      .replace(/^base\./, "features.")
-      .replace("branch0.0.", "branch0.")
-      .replace(/\.conv_s\./, ".0.0.")
-      .replace(/\.bn_s\./, ".0.1.")
-      .replace(/\.conv_t\./, ".1.0.")
-      .replace(/\.bn_t\./, ".1.1.")
-      .replace(/\.conv\./, ".0.")
-      .replace(/\.bn\./, ".1.");
-  };
-  return new Map([...tensors].map(([key, value]) => [rename(key), value]));
 }

@@ -1,5 +1,6 @@
 import { inflateRawSync } from "node:zlib";
-import { ByteFile, countElements, halfToFloat } from "./tensor.js";
+import { halfToFloat } from "../half_floats.js";
+import { ByteFile, countElements } from "./tensor.js";
 import { readZip } from "./zip.js";
 
 /** An array of a .npy file: numbers as float64 (64-bit integers are rounded), or strings. */

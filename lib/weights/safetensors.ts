@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { WeightsError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import { type Json, JsonError, parseStrictJson } from "./json.js";
 import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 
@@ -32,7 +32,13 @@ export function readSafetensors(file: ByteFile): {
     const { dtype, shape, begin, end } = parseEntry(file, name, value);
     entries.push({ name, begin, end });
     const start = 8 + header + begin;
-    tensors.set(name, { dtype, shape, byte: start, read: () => file.read(start, end - begin) });
+    tensors.set(name, {
+      dtype,
+      shape,
+      byte: start,
+      read: () => file.read(start, end - begin),
+      readAsync: (signal) => file.readAsync(start, end - begin, signal),
+    });
   }
   let expected = 0;
   for (const { name, begin, end } of entries.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
@@ -91,8 +97,8 @@ function parseEntry(file: ByteFile, name: string, value: Json) {
 }
 
 /**
- * Writes a safetensors file: temporary name, sync, rename. Tensors are ordered as the reference writer orders them (wider
- * types first, then by name), one in memory at a time.
+ * Writes a safetensors file, whole or not at all. Tensors are ordered as the reference writer orders them (wider types
+ * first, then by name), one in memory at a time.
  */
 export function writeSafetensors(
   path: string,
@@ -114,20 +120,10 @@ export function writeSafetensors(
   const header = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, " ");
   header.writeBigUInt64LE(BigInt(header.length - 8), 0);
   json.copy(header, 8);
-  const temporary = `${path}.${process.pid}.tmp`;
-  const fd = openSync(temporary, "w");
-  try {
-    writeSync(fd, header);
-    for (const [, tensor] of order) writeAll(fd, tensor.read());
-    fsyncSync(fd);
-    closeSync(fd);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  writeDurably(path, parts(header, order));
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
+function* parts(header: Buffer, order: [string, StoredTensor][]): Generator<Uint8Array> {
+  yield header;
+  for (const [, tensor] of order) yield tensor.read();
 }

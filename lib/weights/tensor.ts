@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { WeightsError } from "../errors.js";
+import { floatToHalf } from "../half_floats.js";
 
 /** Element types of weight files, in the names of safetensors, with their size in bytes. */
 export const STORED_BYTES = {
@@ -28,13 +29,18 @@ export type StoredDType = keyof typeof STORED_BYTES;
 export interface StoredTensor {
   dtype: StoredDType;
   shape: number[];
-  /** Where it begins in the file, where it lies there as it is (safetensors). */
+  /** Byte offset in the file, for formats that store tensors contiguously (safetensors). */
   byte?: number;
   /** Contiguous row-major little-endian bytes. */
   read(): Uint8Array;
+  /** As `read`, without blocking the event loop; absent where `read` is fast. Rejects with the signal's reason. */
+  readAsync?(signal?: AbortSignal): Promise<Uint8Array>;
 }
 
 const CHUNK_BYTES = 4 << 20;
+/** Bytes of one asynchronous read, between which an abort is noticed; and below which a blocking read takes less time. */
+const ASYNC_BYTES = 32 << 20;
+const SMALL_BYTES = 128 << 10;
 const readAsync = promisify(readCallback);
 
 /** A file opened for reading by position; every read is checked against the size it had when opened. */
@@ -64,7 +70,8 @@ export class ByteFile {
     return new WeightsError(`${this.path}: ${message}${at}`, { file: this.path, byte });
   }
 
-  read(offset: number, length: number): Buffer {
+  /** Memory for bytes of the file. */
+  #allocate(offset: number, length: number): Buffer {
     if (
       !Number.isSafeInteger(offset) ||
       !Number.isSafeInteger(length) ||
@@ -74,7 +81,11 @@ export class ByteFile {
     ) {
       throw this.fail(`${length} bytes reach beyond the end of the file (${this.size} bytes)`, offset);
     }
-    const bytes = Buffer.allocUnsafeSlow(length); // filled below; not of the pool, so that it is aligned
+    return Buffer.allocUnsafeSlow(length); // it will be filled; not of the pool, so that it is aligned
+  }
+
+  read(offset: number, length: number): Buffer {
+    const bytes = this.#allocate(offset, length);
     for (let done = 0; done < length;) {
       const n = readSync(this.#fd, bytes, done, Math.min(length - done, 1 << 30), offset + done);
       if (n === 0) throw this.fail("the file became shorter while it was read", offset + done);
@@ -83,8 +94,25 @@ export class ByteFile {
     return bytes;
   }
 
-  /** Calls `use` with all bytes in order, a chunk at a time; the next one is read meanwhile. */
-  async forEachChunk(use: (chunk: Uint8Array) => void): Promise<void> {
+  /** As `read`, without blocking the event loop. @throws the signal's reason when it is aborted */
+  async readAsync(offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+    signal?.throwIfAborted();
+    if (length <= SMALL_BYTES) return this.read(offset, length);
+    const bytes = this.#allocate(offset, length);
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await readAsync(this.#fd, bytes, done, Math.min(length - done, ASYNC_BYTES), offset + done);
+      if (bytesRead === 0) throw this.fail("the file became shorter while it was read", offset + done);
+      signal?.throwIfAborted();
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  /**
+   * Calls `use` with all bytes in order, a chunk at a time; the next one is read meanwhile.
+   * @throws the signal's reason when it is aborted
+   */
+  async forEachChunk(use: (chunk: Uint8Array) => void, signal?: AbortSignal): Promise<void> {
     const buffers = [0, 1].map(() => Buffer.allocUnsafeSlow(CHUNK_BYTES));
     const next = (at: number, i: number) => {
       const length = Math.min(CHUNK_BYTES, this.size - at);
@@ -93,6 +121,7 @@ export class ByteFile {
     let reading = next(0, 0);
     for (let at = 0, i = 0; reading; i++) {
       const { bytesRead } = await reading;
+      signal?.throwIfAborted();
       if (bytesRead === 0) throw this.fail("the file became shorter while it was read", at);
       at += bytesRead;
       reading = next(at, i + 1);
@@ -118,46 +147,6 @@ export function countElements(shape: readonly number[]): number | undefined {
   return zero ? 0 : n;
 }
 
-/** IEEE half to float32. */
-export function halfToFloat(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1;
-  const exponent = (h >> 10) & 31;
-  const fraction = h & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
-}
-
-let halves: Float32Array | undefined;
-
-/** The values of all halves by their bits. */
-export function halfValues(): Float32Array {
-  return (halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits)));
-}
-
-const scratch = new Float32Array(1);
-const scratchBits = new Uint32Array(scratch.buffer);
-
-/** float32 to IEEE half, rounded to nearest even. */
-export function floatToHalf(x: number): number {
-  scratch[0] = x;
-  const bits = scratchBits[0];
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) return sign | 0x7c00; // rounds to infinity
-  if (magnitude < 0x33000001) return sign; // at most half of the least subnormal
-  if (magnitude < 0x38800000) {
-    const shift = 126 - (magnitude >>> 23);
-    const fraction = (magnitude & 0x7fffff) | 0x800000;
-    const half = fraction >>> shift;
-    const rest = fraction & ((1 << shift) - 1);
-    const middle = 1 << (shift - 1);
-    return sign | (half + (rest > middle || (rest === middle && half & 1) ? 1 : 0));
-  }
-  const rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1);
-  return sign | (rounded >>> 13);
-}
-
 /** A tensor to be written: float32 values as they are, or rounded to float16. */
 export function stored(shape: readonly number[], values: () => Float32Array, dtype: "f32" | "f16"): StoredTensor {
   const read = () => {
@@ -165,36 +154,4 @@ export function stored(shape: readonly number[], values: () => Float32Array, dty
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   };
   return { dtype: dtype === "f16" ? "F16" : "F32", shape: [...shape], read };
-}
-
-/** Values as float32; 64-bit integers and doubles are rounded. Those of F32 may be the very bytes that `read` gave. */
-export function toFloat32(tensor: StoredTensor): Float32Array {
-  const bytes = tensor.read();
-  const n = bytes.byteLength / STORED_BYTES[tensor.dtype];
-  if (tensor.dtype === "F32") {
-    const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
-    return new Float32Array(buffer, byteOffset, n);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const out = new Float32Array(n);
-  if (tensor.dtype === "BF16") {
-    const bits = new Uint32Array(out.buffer);
-    for (let i = 0; i < n; i++) bits[i] = view.getUint16(2 * i, true) << 16;
-    return out;
-  }
-  const half = halfValues();
-  const get: Partial<Record<StoredDType, (i: number) => number>> = {
-    F64: (i) => view.getFloat64(8 * i, true),
-    F16: (i) => half[view.getUint16(2 * i, true)],
-    I64: (i) => Number(view.getBigInt64(8 * i, true)),
-    I32: (i) => view.getInt32(4 * i, true),
-    I16: (i) => view.getInt16(2 * i, true),
-    I8: (i) => view.getInt8(i),
-    U8: (i) => view.getUint8(i),
-    BOOL: (i) => view.getUint8(i),
-  };
-  const read = get[tensor.dtype];
-  if (!read) throw new WeightsError(`${tensor.dtype} values cannot be used as weights`);
-  for (let i = 0; i < n; i++) out[i] = read(i);
-  return out;
 }

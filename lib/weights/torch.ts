@@ -1,6 +1,7 @@
 import { readPickle } from "./pickle.js";
 import { StorageRef, TensorRef, Tuple, type Value } from "./pickle_values.js";
 import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
+import { TimeSlices } from "./time_slices.js";
 import { readZip } from "./zip.js";
 
 /** A checkpoint as plain data: maps, arrays, numbers, strings and tensors. `null` stands for what is not constructed. */
@@ -63,8 +64,8 @@ export function readTorchZip(file: ByteFile, skipped?: Set<string>): Tree {
 
 const LEGACY_MAGIC = Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex");
 
-export function isTorchLegacy(head: Buffer): boolean {
-  return head.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC);
+export function isTorchLegacy(head: Uint8Array): boolean {
+  return LEGACY_MAGIC.equals(head.subarray(0, LEGACY_MAGIC.length));
 }
 
 /** Reads a legacy stream of torch.save (before 1.6): five pickles, then the storages. */
@@ -193,32 +194,64 @@ function makeTensor(
   }
   if (count > available + MAX_EXPANSION)
     throw file.fail(`a view of ${count} elements expands a storage of ${available}`, storage.offset);
-  return { dtype, shape, read: () => readView(file, storage.offset, itemSize, shape, strides, offset, count, last) };
+  const view: View = { start: storage.offset, itemSize, shape, strides, offset, count, last };
+  return {
+    dtype,
+    shape,
+    read() {
+      const source = file.read(...rangeOf(view));
+      if (isDense(view)) return source;
+      const out = new Uint8Array(count * itemSize);
+      for (const _ of gather(source, view, out));
+      return out;
+    },
+    async readAsync(signal) {
+      const source = await file.readAsync(...rangeOf(view), signal);
+      if (isDense(view)) return source;
+      const out = new Uint8Array(count * itemSize);
+      const slices = new TimeSlices(signal);
+      for (const _ of gather(source, view, out)) await slices.next();
+      return out;
+    },
+  };
 }
 
-function readView(
-  file: ByteFile,
-  start: number,
-  itemSize: number,
-  shape: number[],
-  strides: number[],
-  offset: number,
-  count: number,
-  last: number,
-): Uint8Array {
-  if (count === 0) return new Uint8Array(0);
-  const source = file.read(start + offset * itemSize, (last - offset + 1) * itemSize);
+/** A strided view of a storage. */
+interface View {
+  /** Where the storage begins in the file. */
+  start: number;
+  itemSize: number;
+  shape: readonly number[];
+  /** In elements, as `offset`, `count` (of the view) and `last` (index of its last element in the storage). */
+  strides: readonly number[];
+  offset: number;
+  count: number;
+  last: number;
+}
+
+/** Offset and length of the bytes in the file that the view spans. */
+const rangeOf = ({ start, itemSize, offset, count, last }: View): [number, number] =>
+  count === 0 ? [start, 0] : [start + offset * itemSize, (last - offset + 1) * itemSize];
+
+/** Whether the elements lie in the storage row-major, without gaps. */
+function isDense({ shape, strides, count }: View): boolean {
   let step = 1;
-  let dense = true;
   for (let i = shape.length - 1; i >= 0; i--) {
-    if (shape[i] > 1 && strides[i] !== step) dense = false;
+    if (count > 0 && shape[i] > 1 && strides[i] !== step) return false;
     step *= shape[i];
   }
-  if (dense) return source;
-  const out = new Uint8Array(count * itemSize);
+  return true;
+}
+
+/** Elements that are copied between two stops of `gather`. */
+const GATHERED = 1 << 16;
+
+/** Copies the elements of a view row-major to `out`, from the bytes that it spans; stops now and then. */
+function* gather(source: Uint8Array, { itemSize, shape, strides, count }: View, out: Uint8Array): Generator<void> {
   const index = new Array<number>(shape.length).fill(0);
   let at = 0;
   for (let i = 0; i < count; i++) {
+    if (i % GATHERED === GATHERED - 1) yield;
     for (let b = 0; b < itemSize; b++) out[i * itemSize + b] = source[at * itemSize + b];
     for (let d = shape.length - 1; d >= 0; d--) {
       at += strides[d];
@@ -227,5 +260,4 @@ function readView(
       index[d] = 0;
     }
   }
-  return out;
 }

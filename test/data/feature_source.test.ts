@@ -82,7 +82,7 @@ test("other widths and files without the layer are refused", async () => {
   await refused(() => narrow.read("a"), /expected features of width 1024, received 2/);
   const other = join(folder, "other.safetensors");
   writeSafetensors(other, new Map([["fc.weight", stored(weight, [1024, 512])]]));
-  await refused(() => ProjectedFeatures.open(narrow, other), /fc\.weight: expected \[512, 1024\] of S3D-G, received \[1024, 512\]/); // prettier-ignore
+  await refused(() => ProjectedFeatures.open(narrow, other), /1 missing: fc\.bias; 1 of the wrong shape: fc\.weight \(expected \[512, 1024\], found \[1024, 512\]\)/); // prettier-ignore
 });
 
 test("decoded on the fly: what videoclip extract writes", async () => {

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { planRetrieval, videoVector } from "../../dist/data/retrieval.js";
 import * as ops from "../../dist/ops.js";
 import { Random } from "../../dist/random.js";
-import { floatToHalf, halfToFloat } from "../../dist/weights/tensor.js";
+import { floatToHalf, halfToFloat } from "../../dist/half_floats.js";
 
 const test = suite("retrieval batches");
 const width = 5;

@@ -77,8 +77,8 @@ test("retrieval: every text with every clip, cut to 32 s, saved as a matrix", as
   const bytes = readFileSync(join(folder, "youcook2.npy"));
   const matrix = new Float32Array(bytes.buffer.slice(bytes.byteOffset + bytes.length - 100));
   const video = read("bbbbbbbbbbb");
-  const { rows: v } = await model.embedVideo([clipFeatures(video, 20, 28)]);
-  const { rows: t } = await model.embedText(["heat the oil"]);
+  const { rows: v } = await model.encodeVideo([clipFeatures(video, 20, 28)]);
+  const { rows: t } = await model.encodeText(["heat the oil"]);
   const expected = v.reduce((sum, x, i) => sum + x * t[i], 0);
   assert.ok(Math.abs(matrix[1 * 5 + 2] - expected) < 1e-4 * Math.abs(expected), `${matrix[7]} and ${expected}`);
   assert.is((await both("msrvtt", files.msrvtt_pairs, "msrvtt.npy")).queries, 2);
@@ -103,7 +103,7 @@ test("a second's token is the mean over the windows that see it", async () => {
     for (let d = 0; d < D; d++) assert.ok(Math.abs(all[t * D + d] - expected(d)) < 1e-5);
   }
   // [CLS] is not attended to, unlike in retrieval
-  const { tokens } = await model.embedVideo(clipFeatures(video, 0, 32), { tokens: true });
+  const { tokens } = await model.encodeVideo(clipFeatures(video, 0, 32), { tokens: true });
   assert.not.equal(tokens![0], first);
   encoder.dispose();
 });
@@ -147,8 +147,8 @@ test("DiDeMo: all 21 segments, ranked by the mean of their tokens with the text"
   const queries = await readDidemo(files.didemo);
   const [ranked] = await predictDidemo(queries, { model, features });
   assert.is(new Set(ranked.map(String)).size, 21);
-  const { tokens } = await model.embedVideo(read("x"), { tokens: true, longVideos: "truncate" });
-  const { rows } = await model.embedText(queries[0].text);
+  const { tokens } = await model.encodeVideo(read("x"), { tokens: true, longVideos: "truncate" });
+  const { rows } = await model.encodeText(queries[0].text);
   const score = (first: number, last: number) => {
     let sum = 0;
     const seconds = Math.min(32, 5 * (last + 1)) - 5 * first;

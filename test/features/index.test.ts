@@ -20,7 +20,7 @@ import { FeatureIndex } from "../../dist/features/feature_index.js";
 import { IndexError } from "../../dist/features/index_format.js";
 import type { IndexedVideo } from "../../dist/features/index_writer.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
-import { floatToHalf, halfToFloat } from "../../dist/weights/tensor.js";
+import { floatToHalf, halfToFloat } from "../../dist/half_floats.js";
 import { refuses, video, videos } from "./indexed_videos.js";
 
 const test = suite("index");

@@ -9,7 +9,7 @@ import { windowsOf } from "../../dist/features/embed_folder.js";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
 import { searchText } from "../../dist/features/search_text.js";
 import { zeroShotClassify } from "../../dist/features/zero_shot.js";
-import { loadS3DTextEncoder } from "../../dist/models/s3d_text.js";
+import { S3DTextEncoder } from "../../dist/models/s3d_text.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { npyBytes, npyStrings } from "../../dist/weights/npy.js";
@@ -86,13 +86,13 @@ test("VideoCLIP: index and search by the command line give what embedding and mu
   assert.equal({ ...run.lines()[0], seconds: 0 }, { videos: 5, skipped: 0, rows: 9, seconds: 0 });
 
   const model = await VideoClip.load(at("model"), { device: "cpu" });
-  const { rows: query } = await model.embedText("Stir the soup");
+  const { rows: query } = await model.encodeText("Stir the soup");
   const expected: { video: string; start: number; end: number; score: number }[] = [];
   for (const [i, length] of lengths.entries()) {
     const data = hashValues("search", `${at("features")} ${i}`, length * 12);
     for (const [start, end] of windowsOf(length, 16, 8)) {
       const shape = [end - start, 12] as const;
-      const { rows } = await model.embedVideo({ data: data.slice(start * 12, end * 12), shape });
+      const { rows } = await model.encodeVideo({ data: data.slice(start * 12, end * 12), shape });
       expected.push({
         video: `/videos/${i}.mp4`,
         start,
@@ -191,8 +191,8 @@ test("S3D-G: its text tower searches video_embedding as it is", async () => {
   assert.match(index("--random-weights", "6").stderr, /needs features with weights random:6, these have random:5/);
   const run = index("--random-weights", "5", "--dtype", "f32");
   assert.is(run.status, 0, run.stderr);
-  const encoder = await loadS3DTextEncoder({ randomWeights: 5, vocabulary: words, device: "cpu" });
-  const vector = await encoder.encode(["stir the soup"]);
+  const encoder = S3DTextEncoder.random(5, { vocabulary: words, device: "cpu" });
+  const { data: vector } = await encoder.encode(["stir the soup"]);
   encoder.dispose();
   const opened = await FeatureIndex.open(at("joint-index"));
   const expected = await opened.search({ vector });
@@ -227,7 +227,7 @@ test("embed writes the rows of texts and videos; classify ranks labels by the me
     const file = readFileSync(at("embedded", name));
     return new Float32Array(Uint8Array.from(file.subarray(128)).buffer);
   };
-  assert.equal(array("text.npy"), (await open.embedText("cut the onion")).rows);
+  assert.equal(array("text.npy"), (await open.encodeText("cut the onion")).rows);
   assert.is(array("video.npy").length, 9 * 32);
   const lines = readFileSync(at("embedded", "video.jsonl"), "utf8").trim().split("\n"); // prettier-ignore
   assert.equal(JSON.parse(lines[1]), { row: 1, video: "/videos/0.mp4", start: 8, end: 24 });
@@ -237,11 +237,11 @@ test("embed writes the rows of texts and videos; classify ranks labels by the me
   const classified = videoclip("classify", at("features"), ...model, "--labels", at("labels.txt"), ...flags, "--json");
   assert.is(classified.status, 0, classified.stderr);
   const data = hashValues("search", `${at("features")} 1`, 5 * 12);
-  const videos = await open.embedVideo({ data, shape: [5, 12] });
-  const text = { embed: async (texts: readonly string[]) => (await open.embedText(texts)).rows };
+  const videos = await open.encodeVideo({ data, shape: [5, 12] });
+  const text = { encode: (texts: readonly string[]) => open.encodeText(texts) };
   const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, v, i) => sum + v * b[i], 0);
   const raw = ["soup", "onion"].map(async (label) => {
-    const [one, two] = [`cut the ${label}`, `stir ${label} ${label}`].map((sentence) => open.embedText(sentence));
+    const [one, two] = [`cut the ${label}`, `stir ${label} ${label}`].map((sentence) => open.encodeText(sentence));
     return { label, score: (dot(videos.rows, (await one).rows) + dot(videos.rows, (await two).rows)) / 2 };
   });
   const expected = (await Promise.all(raw)).sort((a, b) => b.score - a.score);
@@ -251,6 +251,8 @@ test("embed writes the rows of texts and videos; classify ranks labels by the me
     assert.is(label, expected[i].label);
     assert.ok(Math.abs(score - expected[i].score) < 1e-4);
   });
+  const deprecated = { embed: async (texts: readonly string[]) => (await open.encodeText(texts)).data };
+  assert.equal(await zeroShotClassify(videos, ["soup", "onion"], { text: deprecated, templates }), [scores]);
   const [cosines] = await zeroShotClassify(videos, ["soup", "onion"], { text, templates, normalize: true });
   assert.ok(cosines.every(({ score }) => Math.abs(score) <= 1 + 1e-6));
   open.dispose();

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
 import type { VideoError } from "../../dist/errors.js";
-import { clock } from "../../dist/features/html.js";
+import { clock } from "../../dist/html.js";
 import { searchPage } from "../../dist/features/search_page.js";
 import { openVideo } from "../../dist/video/index.js";
 import { resolvePreset } from "../../dist/video/presets.js";

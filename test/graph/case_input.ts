@@ -1,8 +1,7 @@
 // The values of an input of a case of a shape table: from its name alone.
-import { fromBits, toBfloat16 } from "../../dist/graph/bfloat16.js";
 import { type CaseInput, type DType, elements } from "../../dist/graph/tensor.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
-import { floatToHalf, halfToFloat } from "../../dist/weights/tensor.js";
+import { floatToHalf, fromBits, halfToFloat, toBfloat16 } from "../../dist/half_floats.js";
 
 export interface CaseValue {
   shape: readonly number[];

@@ -10,7 +10,6 @@ import { type Array64, elements, type Tensor } from "../../dist/graph/tensor.js"
 import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
 import { inception, S3D, S3DG } from "../../dist/models/s3d.js";
 import { x3dBlock } from "../../dist/models/x3d.js";
-import { pytorchvideoKeys } from "../../dist/models/x3d_keys.js";
 import * as nn from "../../dist/nn/layers.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 
@@ -60,7 +59,7 @@ const LAYERS: Record<string, { shape: readonly number[]; layer: (x: Tensor) => T
   },
   "X3D block": {
     shape: [2, 3, 10, 9, 16],
-    layer: (x) => x3dBlock(x, { stage: 3, index: 0, width: 24, inner: 54, keys: pytorchvideoKeys }),
+    layer: (x) => x3dBlock(x, { key: "blocks.2.res_blocks.0", index: 0, width: 24, inner: 54 }),
   },
 };
 

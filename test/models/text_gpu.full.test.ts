@@ -9,7 +9,7 @@ import { createDevice, type Device, type DeviceName, type Precision } from "../.
 import { optimize } from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { loadTextModel } from "../../dist/models/text_model.js";
+import { TextModel } from "../../dist/models/text_model.js";
 import {
   memoryKeys,
   nextToken,
@@ -67,13 +67,13 @@ for (const precision of PRECISIONS) {
       const folder = mkdtempSync(join(root, "text-"));
       writeFileSync(join(folder, "config.json"), JSON.stringify(MODELS[family]));
       copyFileSync("test/fixtures/tokenizer/tokenizer.json", join(folder, "tokenizer.json"));
-      const cpu = await loadTextModel(folder, { device: "cpu", randomWeights: 5 });
-      const gpu = await loadTextModel(folder, { device: name, precision, randomWeights: 5 });
+      const cpu = await TextModel.load(folder, { device: "cpu", randomWeights: 5 });
+      const gpu = await TextModel.load(folder, { device: name, precision, randomWeights: 5 });
       try {
         for (const output of ["mean", "pooled"] as const) {
-          const got = await gpu.encode(TEXTS, { output });
-          compare(`${family} ${output}`, precision, got, await cpu.encode(TEXTS, { output }));
-          const mixed = await gpu.encode(
+          const { data: got } = await gpu.encode(TEXTS, { output });
+          compare(`${family} ${output}`, precision, got, (await cpu.encode(TEXTS, { output })).data);
+          const { data: mixed } = await gpu.encode(
             ORDER.map((i) => TEXTS[i]),
             { output, minimum: 33 },
           );
@@ -107,12 +107,12 @@ for (const precision of PRECISIONS) {
     try {
       const videos = [6, 1, 4].map((n) => ({ data: hashValues("gpu/", `${n}`, n * 40), shape: [n, 40] as const }));
       const texts = [[5, 9, 14], Array.from({ length: 20 }, (_, i) => 4 + i), [17]];
-      const [v, t] = [await gpu.embedVideo(videos), await gpu.embedText(texts)];
-      compare("VideoCLIP video", precision, v.rows, (await cpu.embedVideo(videos)).rows);
-      compare("VideoCLIP text", precision, t.rows, (await cpu.embedText(texts)).rows);
+      const [v, t] = [await gpu.encodeVideo(videos), await gpu.encodeText(texts)];
+      compare("VideoCLIP video", precision, v.rows, (await cpu.encodeVideo(videos)).rows);
+      compare("VideoCLIP text", precision, t.rows, (await cpu.encodeText(texts)).rows);
       const mixed = [
-        (await gpu.embedVideo(ORDER.map((i) => videos[i]))).rows,
-        (await gpu.embedText(ORDER.map((i) => texts[i]))).rows,
+        (await gpu.encodeVideo(ORDER.map((i) => videos[i]))).rows,
+        (await gpu.encodeText(ORDER.map((i) => texts[i]))).rows,
       ];
       ORDER.forEach((from, to) => {
         assert.equal(rowOf(mixed[0], to, 64), rowOf(v.rows, from, 64), `video ${to}`);

@@ -6,12 +6,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
 import { textConfig } from "../../dist/models/text_config.js";
-import { loadTextModel, type TextModelOptions } from "../../dist/models/text_model.js";
+import { loadTextModel, TextModel, type TextModelOptions } from "../../dist/models/text_model.js";
 import { bucketOf } from "../../dist/models/buckets.js";
 import { textGraph, type TextTask } from "../../dist/models/text_runner.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
-import { openWeights, toFloat32 } from "../../dist/weights/index.js";
+import { readFloats } from "../../dist/weights/float_values.js";
+import { openWeights } from "../../dist/weights/index.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
 import { spread } from "./shards.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
@@ -55,7 +56,7 @@ function writeModel(family: Family, tasks: TextTask[], rename = (key: string) =>
 }
 
 const load = (folder: string, options: TextModelOptions = {}) =>
-  loadTextModel(folder, { device: "cpu", threads: 2, ...options });
+  TextModel.load(folder, { device: "cpu", threads: 2, ...options });
 
 const TEXTS = [
   "stir the soup",
@@ -71,12 +72,13 @@ for (const family of families) {
     try {
       const all = await model.encodeTokens(TEXTS);
       for (const output of ["mean", "cls", "pooled"] as const) {
-        const rows = await model.encode(TEXTS, { output });
+        const { data: rows, shape } = await model.encode(TEXTS, { output });
+        assert.equal(shape, [TEXTS.length, 64]);
         const row = (from: Float32Array, i: number) => from.slice(i * 64, (i + 1) * 64);
         assert.not.equal(row(rows, 0), row(rows, 1));
         for (const minimum of [1, 17, 33, 65, 80]) {
           const order = [2, 0, 3, 1, 0];
-          const again = await one.encode(
+          const { data: again } = await one.encode(
             order.map((i) => TEXTS[i]),
             { output, minimum },
           );
@@ -177,13 +179,13 @@ test("pytorch_model.bin is read where there is no model.safetensors, half precis
   const { tensors, close } = await openWeights(join(folder, "model.safetensors"));
   const state = new Map<string, PickleValue>();
   for (const [key, tensor] of tensors) {
-    if (tensor.dtype === "F32") state.set(key, new HalfTensor(tensor.shape, toFloat32(tensor)));
+    if (tensor.dtype === "F32") state.set(key, new HalfTensor(tensor.shape, await readFloats(tensor)));
   }
   close();
   rmSync(join(folder, "model.safetensors"));
   writeTorchFile(join(folder, "pytorch_model.bin"), state);
   const half = await load(folder);
-  const [a, b] = [await whole.encode(TEXTS), await half.encode(TEXTS)];
+  const [{ data: a }, { data: b }] = [await whole.encode(TEXTS), await half.encode(TEXTS)];
   const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
   const error = norm(a.map((v, i) => v - b[i])) / norm(a);
   assert.ok(error < 5e-3 && error > 1e-6, `${error}`);
@@ -200,6 +202,19 @@ test("weights in several files", async () => {
   assert.not.equal(parts.weightsHash, whole.weightsHash);
   whole.dispose();
   parts.dispose();
+});
+
+test("a model without a folder, and the deprecated name", async () => {
+  const folder = makeFolder(CONFIGS.bert);
+  const loaded = await loadTextModel(folder, { device: "cpu", threads: 2, randomWeights: 5 });
+  const options = { config: CONFIGS.bert, device: loaded.device };
+  const random = TextModel.random(5, { ...options, tokenizer: loaded.tokenizer });
+  assert.is(random.device.isGpu, false);
+  assert.equal(await random.encode(TEXTS), await loaded.encode(TEXTS));
+  assert.is(random.weightsHash, "random:5");
+  random[Symbol.dispose]();
+  assert.throws(() => TextModel.random(5, { ...options, tokenizer: folder, maxLength: 1 }), /maxLength: expected 3 to/);
+  loaded.dispose();
 });
 
 test("masks: one list per mask, best first, with the text that results", async () => {
@@ -230,7 +245,7 @@ test("texts that are too long are refused, or shortened where that is asked for"
   strict.dispose();
   const lenient = await load(makeFolder(CONFIGS.bert), { randomWeights: 2, truncate: true, maxLength: 20 });
   assert.equal(await lenient.encode([long]), await lenient.encode(["stir ".repeat(18)]));
-  assert.is((await lenient.encode([])).length, 0);
+  assert.equal((await lenient.encode([])).shape, [0, 64]);
   lenient.dispose();
 });
 

@@ -12,8 +12,8 @@ import type { Graph } from "../../dist/graph/trace.js";
 import { marianConfig } from "../../dist/models/marian_config.js";
 import { type SinusoidLayout, sinusoids } from "../../dist/models/sinusoid.js";
 import { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "../../dist/models/transformer.js";
+import { marianKeys, torchKeys } from "../../dist/weights/transformer_files.js";
 import { cachedDecoder, encodeSources } from "../../dist/models/transformer_decode.js";
-import { marianKeys, torchKeys } from "../../dist/models/transformer_keys.js";
 import { type GenerateOptions, Transformer } from "../../dist/models/transformer_model.js";
 import { transformerParameters } from "../../dist/models/transformer_weights.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
@@ -175,7 +175,7 @@ const f32 = (shape: readonly number[], data: Float32Array): StoredTensor => ({
   read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
 
-/** Weights of one model under the keys of both layouts: stacked projections, or three of them. */
+/** Weights of one model under the keys of both layouts: one stacked projection of queries, keys and values, or three. */
 function twoLayouts() {
   const one = 21;
   const marian: TransformerConfig = {
@@ -185,40 +185,45 @@ function twoLayouts() {
     targetVocabulary: one,
     startId: 20,
     endId: 0,
+    forbiddenIds: [20],
   };
-  marian.forbiddenIds = [20];
-  const values = new Map<string, [readonly number[], Float32Array]>();
-  for (const [key, shape] of transformerParameters(marian)) values.set(key, [shape, hashParameter("two/", key, shape)]);
-  const torch = { ...marian, keys: torchKeys({ prefix: "net." }) };
-  const rename = (key: string): string[] => {
-    const layer = key
-      .replace("net.", "model.")
-      .replace("multihead_attn", "encoder_attn")
-      .replace("out_proj", "out_proj")
-      .replace("linear", "fc");
-    const norms = key.includes("decoder")
-      ? ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"]
-      : ["self_attn_layer_norm", "final_layer_norm"];
-    if (/embedding|^output.weight/.test(key)) return ["model.shared.weight"];
-    if (key === "output.bias") return ["final_logits_bias"];
-    const stacked = /^(.*)\.in_proj_(weight|bias)$/.exec(layer);
-    if (stacked) return ["q", "k", "v"].map((name) => `${stacked[1]}.${name}_proj.${stacked[2]}`);
-    return [layer.replace(/norm(\d)/, (_, n) => norms[Number(n) - 1])];
+  const norms = {
+    encoder: ["self_attn_layer_norm", "final_layer_norm"],
+    decoder: ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"],
   };
-  const tensors = new Map<string, StoredTensor>();
-  for (const [key, shape] of transformerParameters(torch)) {
-    const parts = rename(key).map((name) => values.get(name)![1]);
-    tensors.set(key, f32(shape, Float32Array.from(parts.flatMap((part) => [...part]))));
+  const torch = new Map<string, StoredTensor>();
+  const theirs = new Map<string, StoredTensor>();
+  for (const [key, shape] of transformerParameters(marian)) {
+    const values = hashParameter("two/", key, shape);
+    torch.set(/^(source|output)/.test(key) ? key : `net.${key}`, f32(shape, values));
+    const name = `model.${key}`.replace("multihead_attn", "encoder_attn").replace("linear", "fc");
+    const stacked = /^(.*)\.in_proj_(weight|bias)$/.exec(name);
+    if (key === "source_embedding.weight") theirs.set("model.shared.weight", f32(shape, values));
+    else if (key === "output.bias") theirs.set("final_logits_bias", f32([1, one], values));
+    else if (stacked) {
+      const rows = values.length / 3;
+      ["q", "k", "v"].forEach((part, n) =>
+        theirs.set(
+          `${stacked[1]}.${part}_proj.${stacked[2]}`,
+          f32([32, ...shape.slice(1)], values.slice(n * rows, (n + 1) * rows)),
+        ),
+      );
+    } else {
+      const side = key.startsWith("encoder") ? "encoder" : "decoder";
+      theirs.set(
+        name.replace(/norm(\d)/, (_, n) => norms[side][Number(n) - 1]),
+        f32(shape, values),
+      );
+    }
   }
-  return { marian, torch, values, tensors };
+  return { marian, torch, theirs };
 }
 
 test("Marian's folder and torch.nn.Transformer's keys are one model", async () => {
-  const { marian, torch, values, tensors } = twoLayouts();
+  const { marian, torch, theirs: own } = twoLayouts();
   const dir = join(folder, "marian");
   mkdirSync(dir);
-  const shared = f32(...values.get("model.shared.weight")!);
-  const own = new Map([...values].map(([key, [shape, data]]) => [key, f32(shape, data)]));
+  const shared = own.get("model.shared.weight")!;
   own.delete("model.shared.weight");
   own.set("model.encoder.embed_tokens.weight", shared); // a tied embedding may have any of its names
   own.set("lm_head.weight", shared);
@@ -242,23 +247,35 @@ test("Marian's folder and torch.nn.Transformer's keys are one model", async () =
   };
   writeFileSync(join(dir, "config.json"), JSON.stringify(config));
   const first = await Transformer.load(dir, cpu);
-  assert.equal({ ...first.config, keys: 0 }, { ...marian, keys: 0 });
+  assert.equal(first.config, marian);
   const path = join(folder, "torch.safetensors");
-  writeSafetensors(path, tensors);
-  const second = await Transformer.load(path, { ...cpu, config: torch });
+  writeSafetensors(path, torch);
+  const rename = torchKeys({ prefix: "net." });
+  const second = await Transformer.load(path, { ...cpu, config: marian, rename });
+  const third = await Transformer.load(path, { ...cpu, config: marian, rename: [[/^net\./, ""]] });
+  const fourth = await Transformer.load(join(dir, "model.safetensors"), { ...cpu, config: marian });
   const options = { maxLength: 12, beams: 2 };
   const inputs = sources.map((ids) => ids.map((id) => id % 20));
   const results = await first.generate(inputs, options);
-  assert.equal(await second.generate(inputs, options), results);
+  for (const other of [second, third, fourth]) {
+    assert.equal(await other.generate(inputs, options), results);
+    other.dispose();
+  }
   assert.ok(new Set(results.map(([{ ids }]) => ids.join())).size > 1);
   first.dispose();
-  second.dispose();
 
-  tensors.delete("net.decoder.layers.1.norm3.bias");
-  writeSafetensors(path, tensors);
-  const missing = await Transformer.load(path, { ...cpu, config: torch }).catch((e: Error) => e);
+  torch.delete("net.decoder.layers.1.norm3.bias");
+  writeSafetensors(path, torch);
+  const missing = await Transformer.load(path, { ...cpu, config: marian, rename }).catch((e: Error) => e);
   assert.instance(missing, WeightsError);
-  assert.match((missing as Error).message, /1 missing: net.decoder.layers.1.norm3.bias/);
+  assert.match((missing as Error).message, /1 missing: decoder.layers.1.norm3.bias \(keys as the model has them\)/);
+  own.delete("model.decoder.layers.0.encoder_attn.k_proj.bias");
+  writeSafetensors(join(dir, "model.safetensors"), own);
+  const part = await Transformer.load(dir, cpu).catch((e: Error) => e);
+  assert.match(
+    (part as Error).message,
+    /1 missing: decoder.layers.0.multihead_attn.in_proj_bias; 2 unexpected: \S*multihead_attn.q_proj.bias, \S*v_proj.bias/,
+  );
   writeFileSync(join(dir, "config.json"), JSON.stringify({ ...config, model_type: "bart" }));
   const other = await Transformer.load(dir, cpu).catch((e: Error) => e);
   assert.match((other as Error).message, /config.json: model_type: expected marian, found "bart"/);
@@ -333,7 +350,8 @@ test("word vectors are the embedding, through a projection where they are of ano
     /embeddings.target: expected \[19, 32\] values, received 380/,
   );
   assert.throws(
-    () => Transformer.random(1, { ...cpu, config: { ...MARIAN, ...config, keys: marianKeys(), endId: 0, startId: 1 } }),
+    () =>
+      Transformer.random(1, { ...cpu, config: { ...MARIAN, ...config, targetVocabulary: 23, endId: 0, startId: 1 } }),
     /embeddingWidth: expected 32, since the output projection is the embedding/,
   );
   // a file without the tables that are given
@@ -369,10 +387,22 @@ test("Marian's fields may be absent, and ids stand in generation_config.json", (
 });
 
 test("two vocabularies have two embeddings", () => {
-  const config = { ...MARIAN, ...small, keys: marianKeys(false) };
+  const config = { ...MARIAN, ...small, sharedEmbedding: false };
   const parameters = transformerParameters(config);
-  assert.equal(parameters.get("model.encoder.embed_tokens.weight"), [23, 32]);
-  assert.equal(parameters.get("model.decoder.embed_tokens.weight"), [19, 32]);
+  assert.equal(parameters.get("source_embedding.weight"), [23, 32]);
+  assert.equal(parameters.get("target_embedding.weight"), [19, 32]);
+  const table = (rows: number) => f32([rows, 32], new Float32Array(32 * rows));
+  const files = [
+    ["model.encoder.embed_tokens.weight", table(23)],
+    ["lm_head.weight", table(19)],
+    ["model.shared.weight", table(23)],
+  ] as const;
+  const renamed = marianKeys(false)(new Map(files));
+  assert.equal([...renamed].map(([key, { shape }]) => [key, shape[0]]).sort(), [["source_embedding.weight", 23], ["target_embedding.weight", 19]]); // prettier-ignore
+  assert.throws(
+    () => Transformer.random(1, { ...cpu, config: { ...config, sharedEmbedding: true, startId: 1 } }),
+    /targetVocabulary: expected 23, since both sides share an embedding, received 19/,
+  );
 });
 
 test("arguments that do not fit are named", async () => {

@@ -84,11 +84,11 @@ test("sizes are those of the checkpoint", () => {
 });
 
 test("embeddings, tokens and similarities of the reference", async () => {
-  const video = await model.embedVideo(videos, { tokens: true });
-  const text = await model.embedText(texts, { tokens: true });
+  const video = await model.encodeVideo(videos, { tokens: true });
+  const text = await model.encodeText(texts, { tokens: true });
   assert.ok(distance(video.rows, golden("pooled_video")) < 1e-6);
   assert.ok(distance(text.rows, golden("pooled_text")) < 1e-6);
-  assert.ok(distance(await model.similarity(video, text), golden("similarity")) < 2e-6);
+  assert.ok(distance((await model.similarity(video, text)).data, golden("similarity")) < 2e-6);
   const size = k.max_video_len + 2;
   for (const [i, n] of (k.video_lengths as number[]).entries()) {
     const from = (i * size + 1) * k.hidden;
@@ -102,17 +102,17 @@ test("embeddings, tokens and similarities of the reference", async () => {
 });
 
 test("a row does not depend on its batch, its place or the threads", async () => {
-  const all = await model.embedVideo(videos);
+  const all = await model.encodeVideo(videos);
   const order = [2, 0, 3, 1, 2];
-  const mixed = await model.embedVideo(order.map((i) => videos[i]));
+  const mixed = await model.encodeVideo(order.map((i) => videos[i]));
   order.forEach((from, to) => assert.equal(row(mixed.rows, to), row(all.rows, from)));
   assert.not.equal(row(all.rows, 0), row(all.rows, 1));
-  const lines = await model.embedText(texts);
-  const turned = await model.embedText([...texts].reverse());
+  const lines = await model.encodeText(texts);
+  const turned = await model.encodeText([...texts].reverse());
   texts.forEach((_, i) => assert.equal(row(turned.rows, texts.length - 1 - i), row(lines.rows, i)));
   for (const threads of [1, 3]) {
     const other = await VideoClip.load(published, { ...cpu, threads, config: model.config });
-    assert.equal((await other.embedText(texts.slice(1, 2))).rows, row(lines.rows, 1));
+    assert.equal((await other.encodeText(texts.slice(1, 2))).rows, row(lines.rows, 1));
     other.dispose();
   }
 });
@@ -132,14 +132,17 @@ test("more rows than a program has, and lengths of every bucket", async () => {
   });
   const ids = hashValues("videoclip/", "ids", 61).map((v) => Math.floor((v + 1) * 99));
   const many = Array.from({ length: 71 }, (_, i) => Array.from(ids.subarray(0, 1 + ((i * 7) % 61))));
-  const { rows } = await wide.embedText(many);
+  const { rows } = await wide.encodeText(many);
   for (const i of [0, 1, 2, 33, 60, 70]) {
-    const alone = await wide.embedText([many[i]]);
+    const alone = await wide.encodeText([many[i]]);
     assert.ok(distance(alone.rows, row(rows, i, 32)) < 1e-6, `text ${i}`);
   }
   // 150 x 71 similarities are more than one block
   const data = hashValues("videoclip/", "rows", 150 * 32);
-  const scores = await wide.similarity(data, rows);
+  const { data: scores, shape } = await wide.similarity({ data, shape: [150, 32] }, rows);
+  assert.equal(shape, [150, 71]);
+  assert.equal((await wide.similarity(data, { rows })).data, scores);
+  await refuses(() => wide.similarity({ data, shape: [32, 150] }, rows), InvalidArgumentError, /videos: expected rows \[n, 32\], received \[32, 150\]/); // prettier-ignore
   for (const [v, t] of [
     [0, 0],
     [149, 70],
@@ -155,8 +158,8 @@ test("features are scaled to unit length where the config says so", async () => 
   const unit = await VideoClip.load(published, { ...cpu, config });
   assert.ok(unit.config.normalizeFeatures, "by default");
   const scaled = videos.map(({ data, shape }) => ({ shape, data: data.map((v) => v * 4) }));
-  const rows = await unit.embedVideo(videos);
-  assert.ok(distance((await unit.embedVideo(scaled)).rows, rows.rows) < 1e-6);
+  const rows = await unit.encodeVideo(videos);
+  assert.ok(distance((await unit.encodeVideo(scaled)).rows, rows.rows) < 1e-6);
   const own = videos.map(({ data, shape }) => {
     const out = data.slice();
     for (let t = 0; t < shape[0]; t++) {
@@ -165,8 +168,8 @@ test("features are scaled to unit length where the config says so", async () => 
     }
     return { data: out, shape };
   });
-  assert.ok(distance((await model.embedVideo(own)).rows, rows.rows) < 1e-6);
-  assert.ok(distance((await model.embedVideo(videos)).rows, rows.rows) > 1e-2);
+  assert.ok(distance((await model.encodeVideo(own)).rows, rows.rows) < 1e-6);
+  assert.ok(distance((await model.encodeVideo(videos)).rows, rows.rows) > 1e-2);
   unit.dispose();
 });
 
@@ -174,14 +177,19 @@ test("long videos are refused, cut or seen in windows", async () => {
   const T = k.max_video_len;
   const n = 2 * T + 3;
   const long = { data: hashValues("videoclip/", "long", n * k.features), shape: [n, k.features] as const };
-  await refuses(() => model.embedVideo(long), InvalidArgumentError, /at most 8 features, received 19.*longVideos/);
+  await refuses(() => model.encodeVideo(long), InvalidArgumentError, /at most 8 features, received 19.*longVideos/);
   const part = (start: number, end: number) => ({
     data: long.data.slice(start * k.features, end * k.features),
     shape: [end - start, k.features] as const,
   });
-  const cut = await model.embedVideo(long, { longVideos: "truncate" });
-  assert.equal(cut.rows, (await model.embedVideo(part(0, T))).rows);
-  const { rows, windows, windowRows, tokens } = await model.embedVideo([videos[1], long], {
+  const cut = await model.encodeVideo(long, { longVideos: "truncate" });
+  assert.equal(cut.rows, (await model.encodeVideo(part(0, T))).rows);
+  const {
+    data: rows,
+    windows,
+    windowData,
+    tokens,
+  } = await model.encodeVideo([videos[1], long], {
     longVideos: "window",
     tokens: true,
   });
@@ -191,9 +199,9 @@ test("long videos are refused, cut or seen in windows", async () => {
     { video: 1, start: 2 * T, end: n },
   ]);
   assert.is(tokens![1].length, n * k.hidden);
-  const parts = await model.embedVideo([part(0, T), part(T, 2 * T), part(2 * T, n)]);
-  assert.equal(windowRows.slice(k.hidden), parts.rows);
-  assert.equal(row(rows, 0), row(windowRows, 0), "a single window stays as it is");
+  const parts = await model.encodeVideo([part(0, T), part(T, 2 * T), part(2 * T, n)]);
+  assert.equal(windowData.slice(k.hidden), parts.rows);
+  assert.equal(row(rows, 0), row(windowData, 0), "a single window stays as it is");
   const mean = row(parts.rows, 0).map(
     (v, i) => (T * (v + parts.rows[k.hidden + i]) + 3 * parts.rows[2 * k.hidden + i]) / n,
   );
@@ -203,41 +211,58 @@ test("long videos are refused, cut or seen in windows", async () => {
 test("texts that are too long lose their end, and the result says which", async () => {
   const max = model.config.maxTextLength;
   const long = Array.from({ length: max + 5 }, (_, i) => 4 + i);
-  const { rows, truncated } = await model.embedText([texts[1], long]);
+  const { rows, truncated } = await model.encodeText([texts[1], long]);
   assert.equal(truncated, [1]);
-  assert.equal(row(rows, 1), (await model.embedText([long.slice(0, max)])).rows);
+  assert.equal(row(rows, 1), (await model.encodeText([long.slice(0, max)])).rows);
+});
+
+test("embeddings are matrices; names of before still are there", async () => {
+  const [video, text] = [await model.encodeVideo(videos), await model.encodeText(texts)];
+  assert.equal(video.shape, [videos.length, k.hidden]);
+  assert.equal(text.shape, [texts.length, k.hidden]);
+  for (const matrix of [video, text]) {
+    assert.is(matrix.data.length, matrix.shape[0] * matrix.shape[1]);
+    assert.is(matrix.rows, matrix.data);
+    assert.is(matrix.dim, k.hidden);
+  }
+  assert.is(video.windowRows, video.windowData);
+  assert.equal(await model.embedVideo(videos), video);
+  assert.equal(await model.embedText(texts), text);
 });
 
 test("arguments that do not fit are named", async () => {
-  await refuses(() => model.embedText(["a bowl"]), InvalidArgumentError, /texts\[0\].*tokenizer/);
-  await refuses(() => model.embedText([[4, 120]]), InvalidArgumentError, /texts\[0\].*0 to 119, received 120/);
+  await refuses(() => model.encodeText(["a bowl"]), InvalidArgumentError, /texts\[0\].*tokenizer/);
+  await refuses(() => model.encodeText([[4, 120]]), InvalidArgumentError, /texts\[0\].*0 to 119, received 120/);
   const wrong = { data: new Float32Array(20), shape: [2, 10] as const };
-  await refuses(() => model.embedVideo([videos[0], wrong]), InvalidArgumentError, /videos\[1\].*\[T, 48\].*\[2, 10\]/);
+  await refuses(() => model.encodeVideo([videos[0], wrong]), InvalidArgumentError, /videos\[1\].*\[T, 48\].*\[2, 10\]/);
   await refuses(
-    () => model.embedVideo({ data: new Float32Array(0), shape: [0, 48] }),
+    () => model.encodeVideo({ data: new Float32Array(0), shape: [0, 48] }),
     InvalidArgumentError,
     /at least one/,
   );
   await refuses(() => VideoClip.load(published, { ...cpu, config: { heads: 5 } }), InvalidArgumentError, /heads \(5\)/);
-  assert.equal((await model.embedVideo([])).rows.length, 0);
-  assert.equal((await model.embedText([])).rows.length, 0);
+  assert.equal((await model.encodeVideo([])).shape, [0, k.hidden]);
+  assert.equal((await model.encodeText([])).shape, [0, k.hidden]);
   const controller = new AbortController();
   controller.abort(new Error("enough"));
-  const aborted = await model.embedText(texts, { signal: controller.signal }).catch((error: Error) => error.message);
+  const aborted = await model.encodeText(texts, { signal: controller.signal }).catch((error: Error) => error.message);
   assert.is(aborted, "enough");
 });
 
 test("strings go through the tokenizer, without its [CLS] and [SEP]", async () => {
   const tokenizer = { encode: (text: string) => ({ ids: [k.cls, ...text.split(" ").map(Number), k.sep] }) };
-  const own = await VideoClip.load(published, { ...cpu, config: model.config, tokenizer });
-  assert.equal((await own.embedText(texts[1].join(" "))).rows, (await model.embedText([texts[1]])).rows);
-  own.dispose();
+  const bare = { encode: (text: string) => ({ ids: text.split(" ").map(Number) }) };
+  for (const each of [tokenizer, bare]) {
+    const own = await VideoClip.load(published, { ...cpu, config: model.config, tokenizer: each });
+    assert.equal((await own.encodeText(texts[1].join(" "))).data, (await model.encodeText([texts[1]])).data);
+    own.dispose();
+  }
 });
 
 test("features come from .npy files as well", async () => {
   const path = join(folder, "video.npy");
   writeFileSync(path, npyBytes(videos[1].data, videos[1].shape, "f32"));
-  assert.equal((await model.embedVideo(path)).rows, (await model.embedVideo(videos[1])).rows);
+  assert.equal((await model.encodeVideo(path)).rows, (await model.encodeVideo(videos[1])).rows);
 });
 
 test("a saved model is the same model", async () => {
@@ -245,8 +270,8 @@ test("a saved model is the same model", async () => {
   await model.save(dir);
   const again = await VideoClip.load(dir, cpu);
   assert.equal(again.config, model.config);
-  assert.equal((await again.embedVideo(videos)).rows, (await model.embedVideo(videos)).rows);
-  assert.equal((await again.embedText(texts)).rows, (await model.embedText(texts)).rows);
+  assert.equal((await again.encodeVideo(videos)).rows, (await model.encodeVideo(videos)).rows);
+  assert.equal((await again.encodeText(texts)).rows, (await model.encodeText(texts)).rows);
   again.dispose();
   const path = join(dir, "config.json");
   writeFileSync(path, readFileSync(path, "utf8").replace('"videoclip"', '"bert"'));
@@ -260,7 +285,7 @@ test("a model saved as f16 takes half the room and is near", async () => {
   const size = (dir: string) => statSync(join(dir, "model.safetensors")).size;
   assert.ok(size(half) < 0.55 * size(whole));
   const again = await VideoClip.load(half, cpu);
-  const [near, exact] = [(await again.embedText(texts)).rows, (await model.embedText(texts)).rows];
+  const [near, exact] = [(await again.encodeText(texts)).rows, (await model.encodeText(texts)).rows];
   const error = Math.hypot(...near.map((v, i) => v - exact[i])) / Math.hypot(...exact);
   assert.ok(error > 0 && error < 1e-2, `${error}`);
   again.dispose();
@@ -294,7 +319,7 @@ test("a half-precision fairseq checkpoint with its trainer's objects", async () 
   assert.is((file.root as Map<string, unknown>).get("cfg"), null, "what is skipped is null");
   file.close();
   const half = await VideoClip.load(path, { ...cpu, config: model.config });
-  const rows = (await half.embedText(texts)).rows;
+  const rows = (await half.encodeText(texts)).rows;
   const error = distance(rows, golden("pooled_text"));
   assert.ok(error < 2e-3 && error > 1e-6, `f16 weights: ${error}`);
   half.dispose();
@@ -309,7 +334,7 @@ test("one set of weights for both sides", async () => {
   await shared.save(dir);
   const again = await VideoClip.load(join(dir, "model.safetensors"), { ...cpu, config });
   assert.ok(again.config.shared, "seen by its keys");
-  assert.equal((await again.embedText(texts)).rows, (await shared.embedText(texts)).rows);
+  assert.equal((await again.encodeText(texts)).rows, (await shared.encodeText(texts)).rows);
   again.dispose();
   shared.dispose();
 });
@@ -319,7 +344,7 @@ test("a folder with its weights in several files", async () => {
   await model.save(dir);
   await spread(dir);
   const parts = await VideoClip.load(dir, cpu);
-  assert.equal((await parts.embedText(texts)).rows, (await model.embedText(texts)).rows);
+  assert.equal((await parts.encodeText(texts)).rows, (await model.encodeText(texts)).rows);
   parts.dispose();
 });
 

@@ -11,7 +11,7 @@ import type { VideoClipConfig } from "../../dist/models/videoclip_config.js";
 import { videoOutput } from "../../dist/models/video_models.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { loadTokenizer } from "../../dist/text/wordpiece.js";
+import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { openVideo } from "../../dist/video/index.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
@@ -22,7 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), "videoclip-files-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
 const vocabulary = "test/fixtures/tokenizer/vocab.txt";
-const { size, cls, sep, pad } = loadTokenizer(vocabulary);
+const { size, cls, sep, pad } = WordPieceTokenizer.load(vocabulary);
 const sampling = { fps: 4, frames: 4, stride: 4, size: 32 };
 const config: Partial<VideoClipConfig> = {
   hiddenSize: 32,
@@ -68,19 +68,19 @@ async function featuresOf(path: string) {
 
 test("strings go through the folder's tokenizer, which is saved with the model", async () => {
   const first = VideoClip.random(3, { ...cpu, config, tokenizer: vocabulary });
-  const ids = loadTokenizer(vocabulary).encode("stir the soup").ids.slice(1, -1);
-  const { rows } = await first.embedText(["stir the soup", ids]);
+  const ids = WordPieceTokenizer.load(vocabulary).encode("stir the soup", { specialTokens: false }).ids;
+  const { rows } = await first.encodeText(["stir the soup", ids]);
   assert.equal(rows.slice(0, 32), rows.slice(32));
   const dir = join(folder, "model");
   await first.save(dir);
   assert.equal(readdirSync(dir).sort(), ["config.json", "model.safetensors", "tokenizer.json"]);
   const again = await VideoClip.load(dir, cpu);
-  assert.equal((await again.embedText("stir the soup")).rows, rows.slice(32));
+  assert.equal((await again.encodeText("stir the soup")).rows, rows.slice(32));
   // a plain vocabulary serves as well
   rmSync(join(dir, "tokenizer.json"));
   copyFileSync(vocabulary, join(dir, "vocab.txt"));
   const plain = await VideoClip.load(dir, cpu);
-  assert.equal((await plain.embedText("stir the soup")).rows, rows.slice(32));
+  assert.equal((await plain.encodeText("stir the soup")).rows, rows.slice(32));
   for (const model of [first, again, plain]) model.dispose();
 });
 
@@ -102,7 +102,7 @@ test("a video file is its features", async () => {
   const features = await featuresOf(short);
   assert.is(features.shape[0], 2);
   const progress: { videos: number; features: number }[] = [];
-  const result = await model.embedVideo([short, features, short], { onProgress: (p) => progress.push(p) });
+  const result = await model.encodeVideo([short, features, short], { onProgress: (p) => progress.push(p) });
   const row = (i: number) => result.rows.slice(i * 32, (i + 1) * 32);
   assert.equal(row(0), row(1));
   assert.equal(row(2), row(1));
@@ -116,13 +116,13 @@ test("long video files are refused, cut or seen in windows", async () => {
   const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
   const { data, shape } = await featuresOf(long);
   assert.equal([...shape], [5, 2048]);
-  await fails(model.embedVideo(long), "ERR_INVALID_ARGUMENT", /long\.mp4.*at most 3 features.*longVideos/);
+  await fails(model.encodeVideo(long), "ERR_INVALID_ARGUMENT", /long\.mp4.*at most 3 features.*longVideos/);
   let features = 0;
-  const cut = await model.embedVideo(long, { longVideos: "truncate", onProgress: (p) => (features = p.features) });
+  const cut = await model.encodeVideo(long, { longVideos: "truncate", onProgress: (p) => (features = p.features) });
   assert.is(features, 3, "what is not used is not computed");
-  assert.equal(cut.rows, (await model.embedVideo({ data: data.slice(0, 3 * 2048), shape: [3, 2048] })).rows);
-  const windows = await model.embedVideo(long, { longVideos: "window" });
-  assert.equal(windows.rows, (await model.embedVideo({ data, shape }, { longVideos: "window" })).rows);
+  assert.equal(cut.rows, (await model.encodeVideo({ data: data.slice(0, 3 * 2048), shape: [3, 2048] })).rows);
+  const windows = await model.encodeVideo(long, { longVideos: "window" });
+  assert.equal(windows.rows, (await model.encodeVideo({ data, shape }, { longVideos: "window" })).rows);
   assert.is(windows.windows.length, 2);
   model.dispose();
 });
@@ -138,36 +138,36 @@ test("weights of the video encoder lie in the model's folder", async () => {
   const weights = join(folder, "X3D_S.safetensors");
   writeSafetensors(weights, tensors);
   const first = VideoClip.random(3, { ...cpu, config, videoWeights: weights });
-  const { rows } = await first.embedVideo(short);
+  const { rows } = await first.encodeVideo(short);
   const dir = join(folder, "whole");
   await first.save(dir);
   const again = await VideoClip.load(dir, cpu);
-  assert.equal((await again.embedVideo(short)).rows, rows);
+  assert.equal((await again.encodeVideo(short)).rows, rows);
   first.dispose();
   again.dispose();
 });
 
 test("what is missing is named", async () => {
   const model = VideoClip.random(3, { ...cpu, config });
-  await fails(model.embedVideo(short), "ERR_INVALID_ARGUMENT", /weights of x3d-s.*videoWeights/);
+  await fails(model.encodeVideo(short), "ERR_INVALID_ARGUMENT", /weights of x3d-s.*videoWeights/);
   model.dispose();
   const none = VideoClip.random(3, { ...cpu, config: { ...config, videoModel: null } });
-  await fails(none.embedVideo(short), "ERR_INVALID_ARGUMENT", /videoModel/);
+  await fails(none.encodeVideo(short), "ERR_INVALID_ARGUMENT", /videoModel/);
   none.dispose();
   const whole = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
-  await fails(whole.embedVideo(join(folder, "none.mp4")), "ERR_VIDEO_NOT_FOUND", /none\.mp4/);
+  await fails(whole.encodeVideo(join(folder, "none.mp4")), "ERR_VIDEO_NOT_FOUND", /none\.mp4/);
   const broken = join(folder, "broken.mp4");
   writeFileSync(broken, readFileSync(short).subarray(0, 400));
-  const error = await whole.embedVideo([short, broken]).catch((reason: Error) => reason);
+  const error = await whole.encodeVideo([short, broken]).catch((reason: Error) => reason);
   assert.match((error as Error).message, /broken\.mp4/);
   const aborted = new AbortController();
-  const work = whole.embedVideo([short, long], {
+  const work = whole.encodeVideo([short, long], {
     longVideos: "window",
     signal: aborted.signal,
     onProgress: () => aborted.abort(new Error("enough")),
   });
   assert.is(await work.catch((reason: Error) => reason.message), "enough");
-  assert.ok((await whole.embedVideo(short)).rows.every(Number.isFinite), "it still works");
+  assert.ok((await whole.encodeVideo(short)).rows.every(Number.isFinite), "it still works");
   whole.dispose();
   const random = (changed: Partial<VideoClipConfig>) =>
     Promise.resolve().then(() => VideoClip.random(3, { ...cpu, config: { ...config, ...changed } }));

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { textConfig } from "../../dist/models/text_config.js";
-import { loadTextModel } from "../../dist/models/text_model.js";
+import { TextModel } from "../../dist/models/text_model.js";
 import { textGraph } from "../../dist/models/text_runner.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { VIDEOCLIP_LIGHT, type VideoClipConfig, videoClipConfig } from "../../dist/models/videoclip_config.js";
@@ -16,7 +16,7 @@ import { isFrozen, traceText, traceVideo } from "../../dist/models/videoclip_gra
 import { textInputs, videoInputs } from "../../dist/models/videoclip_input.js";
 import { videoClipParameters } from "../../dist/models/videoclip_weights.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
-import { loadTokenizer } from "../../dist/text/wordpiece.js";
+import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
@@ -26,7 +26,7 @@ test.after(() => rmSync(root, { recursive: true }));
 
 const cpu = { device: "cpu", threads: 2 } as const;
 const vocabulary = "test/fixtures/tokenizer/vocab.txt";
-const { size, cls, sep, pad } = loadTokenizer(vocabulary);
+const { size, cls, sep, pad } = WordPieceTokenizer.load(vocabulary);
 const common = { hidden_size: 48, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 64 };
 const sizes = { ...common, vocab_size: size, max_position_embeddings: 70 };
 const TEXT_MODELS = {
@@ -98,15 +98,15 @@ for (const [name, config] of Object.entries(VARIANTS)) {
     const model = VideoClip.random(4, { ...cpu, config, tokenizer: vocabulary });
     const c = model.config;
     const dim = c.hiddenSize;
-    const { rows, tokens } = await model.embedText(TEXTS, { tokens: true });
+    const { rows, tokens } = await model.encodeText(TEXTS, { tokens: true });
     const videos = [features(2, c.featureSize), features(5, c.featureSize)];
-    const seen = await model.embedVideo(videos);
+    const seen = await model.encodeVideo(videos);
     const parameters = (key: string) => ({
       shape: videoClipParameters(c).get(key)!,
       data: Float64Array.from(model.device.parameters.get(key)),
     });
     for (const [i, text] of TEXTS.entries()) {
-      const ids = loadTokenizer(vocabulary).encode(text).ids.slice(1, -1);
+      const ids = WordPieceTokenizer.load(vocabulary).encode(text, { specialTokens: false }).ids;
       const inputs = textInputs([ids], 1, ids.length + 2, c);
       const exact = run64(traceText(c, 1, ids.length + 2, true), inputs, parameters);
       assert.ok(distance(rows.subarray(i * dim, (i + 1) * dim), exact.pooled) < 2e-6, `text ${i}`);
@@ -119,7 +119,7 @@ for (const [name, config] of Object.entries(VARIANTS)) {
     });
     const order = [3, 1, 0, 1, 2];
     const other = VideoClip.random(4, { ...cpu, threads: 1, config, tokenizer: vocabulary });
-    const mixed = await other.embedText(order.map((i) => TEXTS[i]));
+    const mixed = await other.encodeText(order.map((i) => TEXTS[i]));
     order.forEach((from, to) =>
       assert.equal(mixed.rows.slice(to * dim, (to + 1) * dim), rows.slice(from * dim, (from + 1) * dim)),
     );
@@ -128,8 +128,8 @@ for (const [name, config] of Object.entries(VARIANTS)) {
     await model.save(dir);
     const again = await VideoClip.load(dir, cpu);
     assert.equal(again.config, c);
-    assert.equal((await again.embedText(TEXTS)).rows, rows);
-    assert.equal((await again.embedVideo(videos)).rows, seen.rows);
+    assert.equal((await again.encodeText(TEXTS)).rows, rows);
+    assert.equal((await again.encodeVideo(videos)).rows, seen.rows);
     again.dispose();
     model.dispose();
   });
@@ -152,11 +152,11 @@ function run64(graph: Parameters<typeof evaluate64>[0], inputs: object, paramete
 for (const family of ["bert", "mobilebert"] as const) {
   test(`${family}: a pretrained model is the text side, or gives it tokens`, async () => {
     const folder = writeFolder(family);
-    const text = await loadTextModel(folder, cpu);
+    const text = await TextModel.load(folder, cpu);
     const own = await text.encodeTokens(TEXTS.slice(0, 3));
     const base = { ...cpu, preset: "videoclip-light", textModel: folder } as const;
     const whole = await VideoClip.initialize({ ...base, config: small });
-    const { rows } = await whole.embedText(TEXTS.slice(0, 3));
+    const { rows } = await whole.encodeText(TEXTS.slice(0, 3));
     own.forEach(({ states, encoding }, i) => {
       const n = encoding.ids.length - 1; // without [CLS]
       const mean = new Float64Array(48);
@@ -197,7 +197,7 @@ test("the released architecture begins with BERT on both sides", async () => {
     assert.equal(get(`video_encoder.bert.${rest}`), get(`text_encoder.${rest}`));
     assert.ok(get(`text_encoder.${rest}`).some((v) => v !== 0));
   }
-  assert.ok((await model.embedText("stir the soup")).rows.every(Number.isFinite));
+  assert.ok((await model.encodeText("stir the soup")).rows.every(Number.isFinite));
   model.dispose();
 });
 
@@ -208,10 +208,10 @@ test("videoclip-light goes from a video and a text to a score", async () => {
   const config = { ...small, textModel: TEXT_MODELS.mobilebert, videoModel };
   const options = { ...cpu, preset: "videoclip-light", config, tokenizer: vocabulary, randomVideoWeights: 1 } as const;
   const model = VideoClip.random(1, options);
-  const videos = await model.embedVideo(path);
+  const videos = await model.encodeVideo(path);
   assert.equal(videos.windows, [{ video: 0, start: 0, end: 3 }]);
-  const scores = await model.similarity(videos, await model.embedText(TEXTS));
-  assert.is(scores.length, TEXTS.length);
+  const { data: scores, shape } = await model.similarity(videos, await model.encodeText(TEXTS));
+  assert.equal(shape, [1, TEXTS.length]);
   assert.ok(scores.every(Number.isFinite) && new Set(scores).size === TEXTS.length);
   model.dispose();
 });

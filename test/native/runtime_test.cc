@@ -51,7 +51,7 @@ std::shared_ptr<Program> make_program(Isa isa, int threads, std::string* error) 
   p->arena_bytes = static_cast<size_t>(2 * map);
   p->input_bytes = {2 * 3 * 9 * 7 * 5 * 4};
   p->output_bytes = {2 * 11 * 4};
-  *error = p->link(isa, threads);
+  *error = p->link(isa, threads).message;
   return p;
 }
 
@@ -86,11 +86,11 @@ std::vector<std::string> run(Isa isa, int threads) {
   {
     Engine engine(make_cpu_executor(isa, threads), [&](std::unique_ptr<Job> job) {
       std::lock_guard<std::mutex> lock(mutex);
-      if (job->error.empty()) {
+      if (!job->failure) {
         results.emplace_back(job->run.outputs[0].data, job->run.outputs[0].owner->size());
-      } else if (job->error == "cancelled") {
+      } else if (job->failure.code == StatusCode::cancelled) {
         ++cancelled;
-      } else if (job->error != "disposed") {
+      } else if (job->failure.code != StatusCode::disposed) {
         ++other;
       }
     });

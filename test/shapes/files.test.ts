@@ -34,7 +34,7 @@ test("extract --model FOLDER gives the features of the rendered frames, but for 
   }
   assert.ok(dot / Math.sqrt(a * b) > 0.98, `cosine ${dot / Math.sqrt(a * b)}`);
   // and the model takes the file itself, by the encoder in its folder
-  const { rows } = await judged.model.embedVideo(join(folder, "video.mp4"), { longVideos: "truncate" });
+  const { rows } = await judged.model.encodeVideo(join(folder, "video.mp4"), { longVideos: "truncate" });
   assert.ok(rows.every(Number.isFinite));
   judged.dispose();
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadS3DTextEncoder, loadS3DWords, s3dWords, WeightsError } from "../../dist/index.js";
+import { loadS3DTextEncoder, loadS3DWords, S3DTextEncoder, s3dWords, WeightsError } from "../../dist/index.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 
 const test = suite("s3d words");
@@ -46,17 +46,21 @@ test("a list of numbers is refused", () => {
 });
 
 test("a sentence's row depends on its known words alone", async () => {
-  const encoder = await loadS3DTextEncoder({ randomWeights: 1, vocabulary: WORDS, threads: 1 });
+  const encoder = S3DTextEncoder.random(1, { vocabulary: WORDS, threads: 1 });
+  const deprecated = await loadS3DTextEncoder({ randomWeights: 1, vocabulary: WORDS, threads: 1 });
   try {
     const texts = Array.from({ length: 40 }, (_, i) => (i % 2 ? "the egg" : "crème"));
-    const rows = await encoder.encode(texts);
+    const { data: rows, shape } = await encoder.encode(texts);
+    assert.equal(shape, [40, 512]);
     const [a, b] = [rows.slice(0, 512), rows.slice(512, 1024)];
     assert.not.equal(a, b);
     for (let i = 0; i < 40; i++) assert.equal(rows.slice(i * 512, (i + 1) * 512), i % 2 ? b : a);
-    assert.equal(await encoder.encode(["The zebra EGG?"]), b);
-    assert.is((await encoder.encode([])).length, 0);
+    assert.equal((await encoder.encode(["The zebra EGG?"])).data, b);
+    assert.equal((await deprecated.encode(["the egg"])).data, b);
+    assert.equal((await encoder.encode([])).shape, [0, 512]);
   } finally {
     encoder.dispose();
+    deprecated.dispose();
   }
 });
 

@@ -6,7 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
-import { loadTokenizer, type WordPieceTokenizer } from "../../dist/text/wordpiece.js";
+import { loadTokenizer, WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 
 const test = suite("wordpiece");
 const fixtures = "test/fixtures/tokenizer";
@@ -53,7 +53,7 @@ function check(tokenizer: WordPieceTokenizer, lowercase: boolean): number {
 }
 
 test("tokenizer.json gives the reference's ids, types and offsets", () => {
-  assert.is(check(loadTokenizer(join(fixtures, "tokenizer.json")), true), cases.length / 2);
+  assert.is(check(WordPieceTokenizer.load(join(fixtures, "tokenizer.json")), true), cases.length / 2);
 });
 
 test("a saved tokenizer gives the same", () => {
@@ -62,26 +62,26 @@ test("a saved tokenizer gives the same", () => {
     [false, cased()],
   ] as const) {
     const saved = mkdtempSync(join(folder, "saved-"));
-    loadTokenizer(path).save(saved);
-    assert.ok(check(loadTokenizer(saved), lowercase) > 50);
+    WordPieceTokenizer.load(path).save(saved);
+    assert.ok(check(WordPieceTokenizer.load(saved), lowercase) > 50);
   }
 });
 
 test("vocab.txt gives the same, and keeps case where the configuration says so", () => {
-  assert.ok(check(loadTokenizer(join(fixtures, "vocab.txt")), true) > 50);
-  assert.ok(check(loadTokenizer(cased()), false) > 50);
+  assert.ok(check(WordPieceTokenizer.load(join(fixtures, "vocab.txt")), true) > 50);
+  assert.ok(check(WordPieceTokenizer.load(cased()), false) > 50);
 });
 
 test("offsets are places in the JavaScript string", () => {
   const text = "🍜 stir Crème";
-  const { tokens, offsets } = loadTokenizer(fixtures).encode(text);
+  const { tokens, offsets } = WordPieceTokenizer.load(fixtures).encode(text);
   const at = tokens.indexOf("stir");
   assert.is(text.slice(...offsets[at]), "stir");
   assert.is(text.slice(offsets[tokens.indexOf("cr")][0]), "Crème");
 });
 
 test("truncation: the longer text first, or the one that is named", () => {
-  const t = loadTokenizer(fixtures);
+  const t = WordPieceTokenizer.load(fixtures);
   const pair = ["stir the soup stir the soup", "the soup"] as const;
   const count = (text: number, ...args: Parameters<typeof t.encode>) =>
     t.encode(...args).texts.filter((x) => x === text).length;
@@ -105,8 +105,23 @@ test("truncation: the longer text first, or the one that is named", () => {
   assert.ok(t.encode(pair, { maxLength: 10 }).truncated);
 });
 
+test("without special tokens a text is its word pieces alone", () => {
+  const t = WordPieceTokenizer.load(fixtures);
+  const whole = t.encode("stir the soup");
+  const bare = t.encode("stir the soup", { specialTokens: false });
+  assert.equal(bare.ids, whole.ids.slice(1, -1));
+  assert.equal(bare.offsets, whole.offsets.slice(1, -1));
+  assert.equal(bare.texts, [0, 0, 0]);
+  assert.equal(t.encode("", { specialTokens: false }).ids, []);
+  const pair = ["stir the soup", "soup"] as const;
+  assert.equal(t.encode(pair, { specialTokens: false }).types, [0, 0, 0, 1]);
+  assert.equal(t.encode(pair, { specialTokens: false, maxLength: 3 }).types, [0, 0, 1]);
+  assert.equal(t.encode("stir the soup", { specialTokens: false, maxLength: 2 }).ids, bare.ids.slice(0, 2));
+  assert.equal(loadTokenizer(fixtures).encode("soup"), t.encode("soup"), "the deprecated name");
+});
+
 test("padding", () => {
-  const t = loadTokenizer(fixtures);
+  const t = WordPieceTokenizer.load(fixtures);
   const { shape, ids, types, mask } = t.pad2d([t.encode(["soup", "stir"]), t.encode("")], 6);
   assert.equal(shape, [2, 6]);
   assert.equal([...ids.subarray(6)], [t.cls, t.sep, t.pad, t.pad, t.pad, t.pad]);
@@ -116,12 +131,12 @@ test("padding", () => {
 });
 
 test("decoding joins continuations", () => {
-  const t = loadTokenizer(fixtures);
+  const t = WordPieceTokenizer.load(fixtures);
   assert.is(t.decode(t.encode("Width, soup").ids), "width , soup");
 });
 
 test("words named like parts of JavaScript objects are words", () => {
-  const t = loadTokenizer(fixtures);
+  const t = WordPieceTokenizer.load(fixtures);
   for (const word of ["constructor", "__proto__", "toString"]) {
     assert.ok(
       t.encode(word).ids.every((id) => Number.isInteger(id)),
@@ -134,14 +149,14 @@ test("other tokenizers and files are refused", () => {
   const path = join(folder, "bpe.json");
   writeFileSync(path, JSON.stringify({ model: { type: "BPE" } }));
   const isWeightsError = (error: unknown) => error instanceof WeightsError;
-  assert.throws(() => loadTokenizer(path), /expected WordPiece, received BPE/);
+  assert.throws(() => WordPieceTokenizer.load(path), /expected WordPiece, received BPE/);
   writeFileSync(path, "{");
-  assert.throws(() => loadTokenizer(path), isWeightsError);
-  assert.throws(() => loadTokenizer(join(folder, "none")), /no such tokenizer file/);
+  assert.throws(() => WordPieceTokenizer.load(path), isWeightsError);
+  assert.throws(() => WordPieceTokenizer.load(join(folder, "none")), /no such tokenizer file/);
   const empty = mkdtempSync(join(folder, "empty-"));
-  assert.throws(() => loadTokenizer(empty), /expected tokenizer.json or vocab.txt/);
+  assert.throws(() => WordPieceTokenizer.load(empty), /expected tokenizer.json or vocab.txt/);
   writeFileSync(join(empty, "vocab.txt"), "a\nb\n");
-  assert.throws(() => loadTokenizer(empty), /has no \[UNK\]/);
+  assert.throws(() => WordPieceTokenizer.load(empty), /has no \[UNK\]/);
 });
 
 test.run();

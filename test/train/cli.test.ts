@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadTextModel } from "../../dist/models/text_model.js";
+import { TextModel } from "../../dist/models/text_model.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { Random } from "../../dist/random.js";
 import { readMetrics } from "../../dist/train/metrics.js";
@@ -101,7 +101,7 @@ test("a run is trained, goes on, is drawn, and its model loads", async () => {
   assert.match(readFileSync(join(folder, "run", "curves.svg"), "utf8"), "evaluation.R@1");
   assert.is(readFileSync(join(folder, "run", "curves.png")).readUInt32BE(0), 0x89504e47);
   const model = await VideoClip.load(join(folder, "run", "model"), { device: "cpu", threads: 1 });
-  const { rows } = await model.embedText([[3, 4, 5]]);
+  const { rows } = await model.encodeText([[3, 4, 5]]);
   assert.ok(rows.every(Number.isFinite));
   model.dispose();
 });
@@ -131,7 +131,7 @@ test("BERT is pre-trained from a text file to a model that loads", async () => {
   assert.is(status, 0, stderr);
   const [line] = readMetrics(join(folder, "bert", "metrics.jsonl"));
   assert.ok(Math.abs((line.loss as number) - (line.masked as number) - (line.next as number)) < 1e-5);
-  const model = await loadTextModel(join(folder, "bert", "model"), { device: "cpu", threads: 1 });
+  const model = await TextModel.load(join(folder, "bert", "model"), { device: "cpu", threads: 1 });
   assert.ok([...model.heads].includes("mlm") && [...model.heads].includes("nsp"));
   model.dispose();
 });

@@ -71,9 +71,9 @@ test("held-out pairs find each other: R@1 at least 0.9 of 256", async () => {
   });
   const held = Array.from({ length: 256 }, (_, i) => pair(3, i));
   const recall = async () => {
-    const videos = await model.embedVideo(held.map(({ video }) => video));
-    const texts = await model.embedText(held.map(({ text }) => text));
-    return retrievalMetrics(await model.similarity(videos, texts), [256, 256])["R@1"];
+    const videos = await model.encodeVideo(held.map(({ video }) => video));
+    const texts = await model.encodeText(held.map(({ text }) => text));
+    return retrievalMetrics((await model.similarity(videos, texts)).data, [256, 256])["R@1"];
   };
   const before = await recall();
   assert.ok(before < 0.05, `R@1 of random weights: ${before}`);

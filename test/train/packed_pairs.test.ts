@@ -44,7 +44,7 @@ async function train(folder: string, steps: number, resume: boolean, change: Par
     resume,
   });
   for await (const _ of trainer.run());
-  const { rows } = await model.embedText([[4, 5, 6]]);
+  const { rows } = await model.encodeText([[4, 5, 6]]);
   await data.close();
   trainer.dispose();
   model.dispose();

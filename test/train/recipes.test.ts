@@ -11,7 +11,7 @@ import { packDataset } from "../../dist/data/pack.js";
 import { Skips } from "../../dist/data/skips.js";
 import { listedRecords, readVideoList } from "../../dist/data/video_list.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
-import { loadTokenizer } from "../../dist/text/wordpiece.js";
+import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
 
 const test = suite("recipes");
@@ -27,14 +27,14 @@ for (const name of readdirSync("configs").filter((file) => file.endsWith(".json"
   copyFileSync(join("configs", name), at(name));
 }
 
-const tokenizer = loadTokenizer(at("vocab.txt"));
+const tokenizer = WordPieceTokenizer.load(at("vocab.txt"));
 async function pack(out: string, name: string, features: string, options: { subset?: string; only?: string } = {}) {
   const skips = new Skips();
   const records = datasetFormat(name)!.read(files[name], { skips, subset: options.subset });
   const only = options.only && (await readVideoList(options.only));
   await packDataset(listedRecords(records, only ? { only } : {}), at("packs", out), {
     features: new FeatureFolder(at(features)),
-    tokenise: (texts) => texts.map((text) => tokenizer.encode(text).ids.slice(1, -1)),
+    tokenise: (texts) => texts.map((text) => tokenizer.encode(text, { specialTokens: false }).ids),
     source: { name, ...options },
     skips,
   });

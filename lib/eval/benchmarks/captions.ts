@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
 import { datasetFormat } from "../../data/formats.js";
 import type { VideoRecord } from "../../data/record.js";
 import { Skips } from "../../data/skips.js";
 import { InvalidArgumentError } from "../../errors.js";
+import { writeDurably } from "../../files.js";
 import { clipFeatures } from "../../models/clip_features.js";
 import { npyBytes } from "../../weights/npy.js";
 import { type Example, middle, WITHOUT_STRIPS } from "../example.js";
@@ -29,7 +29,7 @@ export function captionRetrieval(format: string, truth: string, subset?: string)
     predict: async (files, options) => {
       const pairs = await read(files.truth);
       const scores = await predictRetrieval(pairs, options);
-      writeFileSync(files.predictions, npyBytes(scores, [pairs.length, pairs.length], "f32"));
+      writeDurably(files.predictions, npyBytes(scores, [pairs.length, pairs.length], "f32"));
     },
     illustrate: async (files, { ties }) => {
       const pairs = await read(files.truth);
@@ -79,12 +79,12 @@ export async function predictRetrieval(
     options,
     ({ start, end }, features) => clipFeatures(features, start, Math.min(end, start + model.config.maxVideoLength)),
   );
-  const videos = await model.embedVideo(clips, { longVideos: "truncate", signal });
-  const texts = await model.embedText(
+  const videos = await model.encodeVideo(clips, { longVideos: "truncate", signal });
+  const texts = await model.encodeText(
     pairs.map(({ text }) => text),
     { signal },
   );
-  return model.similarity(texts, videos, { signal });
+  return (await model.similarity(texts, videos, { signal })).data;
 }
 
 /** R@k for k up to 100. */

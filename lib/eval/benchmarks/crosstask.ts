@@ -76,10 +76,10 @@ export async function predictCrossTask(
       ({ video }) => video,
       options,
       async ({ task, video }, features) => {
-        const rows = texts.get(task.id) ?? (await model.embedText(task.steps, { signal })).rows;
+        const rows = texts.get(task.id) ?? (await model.encodeText(task.steps, { signal })).data;
         texts.set(task.id, rows);
         const tokens = await encoder.seconds(features, undefined, signal);
-        const scores = await model.similarity(tokens, rows, { signal });
+        const { data: scores } = await model.similarity(tokens, rows, { signal });
         const [steps, length] = [task.steps.length, tokens.length / encoder.width];
         return { task: task.id, video, seconds: orderedAssignment(logCosts(scores, steps), length, steps) };
       },

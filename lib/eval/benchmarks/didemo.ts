@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
 import { type DidemoQuery, readDidemo } from "../../data/didemo.js";
 import { asList, fileError, readJson } from "../../data/json_file.js";
+import { writeDurably } from "../../files.js";
 import { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments } from "../didemo.js";
 import { type Example, middle, span } from "../example.js";
 import { type Interval, iou } from "../intervals.js";
@@ -23,7 +23,7 @@ export const DIDEMO: Benchmark<DidemoMetrics> = {
   predict: async ({ truth, predictions }, options) => {
     const queries = await readDidemo(truth);
     const lists = await predictDidemo(queries, options);
-    if (!isLines(predictions)) writeFileSync(predictions, `${JSON.stringify(lists)}\n`);
+    if (!isLines(predictions)) writeDurably(predictions, `${JSON.stringify(lists)}\n`);
     else writeLines(predictions, lists.map((segments, i) => ({ annotation_id: queries[i].id, segments }))); // prettier-ignore
   },
 };
@@ -75,8 +75,9 @@ export function predictDidemo(queries: readonly DidemoQuery[], options: PredictO
     ({ video }) => video,
     options,
     async ({ text, chunks }, features) => {
-      const found = await model.embedVideo(features, { longVideos: "truncate", tokens: true, signal });
-      const scores = await model.similarity(found.tokens![0], await model.embedText(text, { signal }), { signal });
+      const found = await model.encodeVideo(features, { longVideos: "truncate", tokens: true, signal });
+      const query = await model.encodeText(text, { signal });
+      const { data: scores } = await model.similarity(found.tokens![0], query, { signal });
       const score = ([first, last]: Chunks) =>
         mean(scores.subarray(CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)), -Infinity);
       const ranked = didemoSegments(chunks).map((segment) => ({ segment, score: score(segment) }));

@@ -45,9 +45,10 @@ export function predictChoices(
     ({ video }) => video,
     options,
     async ({ key, choices }, features) => {
-      const video = await model.embedVideo(features, { longVideos: "truncate", signal });
-      const texts = await model.embedText(choices, { signal });
-      return { vid_key: key, scores: [...(await model.similarity(video, texts, { signal }))] };
+      const video = await model.encodeVideo(features, { longVideos: "truncate", signal });
+      const texts = await model.encodeText(choices, { signal });
+      const { data } = await model.similarity(video, texts, { signal });
+      return { vid_key: key, scores: [...data] };
     },
   );
 }

@@ -45,7 +45,8 @@ export async function predictQVHighlights(
       options,
       async ({ qid, vid, query, duration }, features) => {
         const tokens = await encoder.seconds(features, undefined, signal);
-        const scores = await model.similarity(tokens, await model.embedText(query, { signal }), { signal });
+        const text = await model.encodeText(query, { signal });
+        const { data: scores } = await model.similarity(tokens, text, { signal });
         const saliency = clipScores(scores, Math.floor(duration / CLIP_SECONDS));
         return { qid, query, vid, pred_relevant_windows: proposeWindows(saliency), pred_saliency_scores: saliency };
       },

@@ -1,7 +1,7 @@
-import { writeFileSync } from "node:fs";
 import { Fields } from "../../data/fields.js";
 import { type Line, lineError, readJsonLines } from "../../data/jsonl.js";
 import { DatasetError } from "../../errors.js";
+import { writeDurably } from "../../files.js";
 
 /** Whether a submission is a file of lines, not one JSON value. */
 export const isLines = (file: string): boolean => /\.jsonl(\.gz)?$/.test(file);
@@ -36,5 +36,5 @@ export function match<T>(truth: readonly T[], name: (item: T) => string, lines: 
 
 /** Writes a submission of one object a line. */
 export function writeLines(file: string, lines: readonly object[]): void {
-  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  writeDurably(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

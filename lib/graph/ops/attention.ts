@@ -1,41 +1,22 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import {
-  type Array64,
-  defineOp,
-  type GradientNode,
-  isFloat,
-  sameShape,
-  shapeError,
-  type Tensor,
-  type TensorType,
-} from "../tensor.js";
+import { checkOperand, misfit, operandError } from "../operands.js";
+import { type Attributes, flag, integer, number } from "../rules.js";
+import { type Array64, defineOp, type GradientNode, type Tensor, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
+import type { AttentionAttrs } from "./attention_attrs.js";
 import { attentionGrad } from "./attention_grad.js";
 
-export interface AttentionAttrs {
-  heads: number;
-  /** Multiplies the scores: usually 1 / sqrt(head size). */
-  scale: number;
-  /** Query i only sees keys j <= i + Sk - Sq: those up to its own place when the last query stands at the last key. */
-  causal: boolean;
-}
+const rules: Attributes<AttentionAttrs> = { heads: integer(1), scale: number(), causal: flag };
 
 function shape([q, k, v, mask]: (TensorType | null)[], { heads }: AttentionAttrs): TensorType[] {
-  if (q?.shape.length !== 3 || !isFloat(q.dtype) || q.shape[2] % heads) {
-    throw shapeError("attention", `f32, bf16 or f16 q [N, Sq, C] with C divided by ${heads} heads`, q?.shape ?? "none");
-  }
-  const { dtype } = q;
-  const [N, , C] = q.shape;
-  if (k?.shape.length !== 3 || k.shape[0] !== N || k.shape[2] !== C || k.shape[1] < 1 || k.dtype !== dtype) {
-    throw shapeError("attention", `${dtype} k [${N}, Sk, ${C}] with Sk >= 1`, k?.shape ?? "none");
-  }
-  if (!v || !sameShape(v.shape, k.shape) || v.dtype !== dtype) {
-    throw shapeError("attention", `${dtype} v [${k.shape.join(", ")}]`, v?.shape ?? "none");
-  }
-  if (mask && (!sameShape(mask.shape, k.shape.slice(0, 2)) || (mask.dtype !== "u8" && mask.dtype !== "f32"))) {
-    throw shapeError("attention", `u8 or f32 mask [${N}, ${k.shape[1]}]`, mask.shape);
-  }
-  return [{ shape: q.shape, dtype }];
+  const { shape: size, dtype } = checkOperand("attention", "q", q, ["N", "Sq", "C"]);
+  const [N, , C] = size;
+  if (C % heads) throw misfit("attention", "heads", `a divisor of ${C} channels`, heads);
+  const keys = checkOperand("attention", "k", k, [N, "Sk", C], [dtype]);
+  if (keys.shape[1] < 1) throw operandError("attention", "k", k, "at least 1 key (Sk)");
+  checkOperand("attention", "v", v, keys.shape, [dtype]);
+  if (mask) checkOperand("attention", "mask", mask, keys.shape.slice(0, 2), ["u8", "f32"]);
+  return [{ shape: size, dtype }];
 }
 
 function reference([q, k, v, mask]: (Array64 | null)[], { heads, scale, causal }: AttentionAttrs): Array64[] {
@@ -116,6 +97,7 @@ const attrs = (heads: number, scale: number, causal = false) => ({ heads, scale,
 export const attention = defineOp<AttentionAttrs>({
   name: "attention",
   operands: 4,
+  attributes: rules,
   shape,
   encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],
   reference,

@@ -1,5 +1,5 @@
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
-import type { AttentionAttrs } from "./attention.js";
+import type { AttentionAttrs } from "./attention_attrs.js";
 import { storageType } from "./storage.js";
 
 function shape([q, k, v, mask, dy]: (TensorType | null)[]): TensorType[] {

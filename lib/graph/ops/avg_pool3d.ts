@@ -1,21 +1,17 @@
 import { channelsFirst } from "../onnx_emitter.js";
+import { flag } from "../rules.js";
 import { defineOp, elements } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { avgPool3dGrad } from "./avg_pool3d_grad.js";
-import type { Triple } from "./conv3d.js";
-import { emitPool, encodePool, perWindow, type PoolAttrs, poolReference, poolShape } from "./pool.js";
-
-/** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
-export interface AvgPoolAttrs extends PoolAttrs {
-  /** Whether padding counts in the number of positions that the sum is divided by. */
-  countIncludePad: boolean;
-}
+import type { Triple } from "./conv3d_attrs.js";
+import { type AvgPoolAttrs, emitPool, encodePool, perWindow, poolReference, poolRules, poolShape } from "./pool.js";
 
 const x = (...shape: number[]) => ({ shape, scale: 3 });
 
 /** See {@link AvgPoolAttrs}. */
 export const avgPool3d = defineOp<AvgPoolAttrs>({
   name: "avg_pool3d",
+  attributes: { ...poolRules, countIncludePad: flag },
   shape: ([x], a) => poolShape("avg_pool3d", x, a, false),
   encode: (a) => encodePool(a, a.countIncludePad),
   reference: ([x], a) => {

@@ -1,7 +1,6 @@
 import { type Array64, defineOp, denseStrides, elements, sameShape, shapeError, type TensorType } from "../tensor.js";
-import type { AvgPoolAttrs } from "./avg_pool3d.js";
-import type { Triple } from "./conv3d.js";
-import { eachWindow, encodePool, poolShape } from "./pool.js";
+import type { Triple } from "./conv3d_attrs.js";
+import { type AvgPoolAttrs, eachWindow, encodePool, poolShape } from "./pool.js";
 import { storageType } from "./storage.js";
 
 /** Those of the pool, and T, H, W of its input. */

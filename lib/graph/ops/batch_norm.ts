@@ -1,8 +1,9 @@
 import { channelsFirst } from "../onnx_emitter.js";
-import { defineOp, type GradientNode, sameShape, shapeError } from "../tensor.js";
+import { checkOperand } from "../operands.js";
+import { type Attributes, flag, number, optional } from "../rules.js";
+import { defineOp, type GradientNode } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { batchNormGrad } from "./batch_norm_grad.js";
-import { requireF32, storageType } from "./storage.js";
 
 /** The running statistics are constants: frozen BatchNorm, fine-tuned with the rest. */
 function gradient({
@@ -16,18 +17,20 @@ function gradient({
 
 interface Attrs {
   eps: number;
-  relu?: boolean;
+  relu?: boolean | undefined;
 }
+
+const rules: Attributes<Attrs> = { eps: number(0), relu: optional(flag) };
 
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
 export const batchNorm = defineOp<Attrs>({
   name: "batch_norm",
-  shape: ([x, ...parameters]) => {
-    const want = [x!.shape[x!.shape.length - 1]];
-    for (const p of parameters)
-      if (!sameShape(p?.shape ?? [], want)) throw shapeError("batch_norm", `[${want}]`, p?.shape ?? "none");
-    requireF32("batch_norm", ...parameters);
-    return [{ shape: x!.shape, dtype: storageType("batch_norm", x) }];
+  attributes: rules,
+  shape: ([x, weight, bias, mean, variance]) => {
+    const { shape, dtype } = checkOperand("batch_norm", "x", x, ["...", "C"]);
+    for (const [name, vector] of Object.entries({ weight, bias, mean, variance }))
+      checkOperand("batch_norm", name, vector, shape.slice(-1), ["f32"]);
+    return [{ shape, dtype }];
   },
   encode: (a) => [a.eps, a.relu ? 1 : 0],
   reference: ([x, weight, bias, mean, variance], a) => {

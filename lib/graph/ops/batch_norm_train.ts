@@ -1,7 +1,8 @@
-import { type Array64, defineOp, type GradientNode, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { checkOperand } from "../operands.js";
+import { type Attributes, flag, number, optional } from "../rules.js";
+import { type Array64, defineOp, type GradientNode, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { batchNormGrad } from "./batch_norm_grad.js";
-import { storageType } from "./storage.js";
 
 /**
  * BatchNorm in training: y = (x - mean) / sqrt(var + eps) weight + bias with the mean and the biased variance of the
@@ -12,18 +13,18 @@ export interface BatchNormTrainAttrs {
   eps: number;
   /** PyTorch's: running = (1 - momentum) running + momentum batch, with the unbiased variance. */
   momentum: number;
-  relu?: boolean;
+  relu?: boolean | undefined;
 }
 
-function shape([x, ...vectors]: (TensorType | null)[]): TensorType[] {
-  const dtype = storageType("batch_norm_train", x);
-  const C = [x!.shape[x!.shape.length - 1]];
-  for (const v of vectors) {
-    if (!sameShape(v?.shape ?? [], C) || v?.dtype !== "f32") {
-      throw shapeError("batch_norm_train", `f32 [${C}]`, v ? `${v.dtype} [${v.shape.join(", ")}]` : "none");
-    }
-  }
-  return [{ shape: x!.shape, dtype }, ...vectors.map(() => ({ shape: C, dtype: "f32" as const }))];
+const rules: Attributes<BatchNormTrainAttrs> = { eps: number(0), momentum: number(0, 1), relu: optional(flag) };
+
+function shape([x, weight, bias, mean, variance]: (TensorType | null)[]): TensorType[] {
+  const type = checkOperand("batch_norm_train", "x", x, ["...", "C"]);
+  const vectors = Object.entries({ weight, bias, mean, variance });
+  return [
+    type,
+    ...vectors.map(([name, v]) => checkOperand("batch_norm_train", name, v, type.shape.slice(-1), ["f32"])),
+  ];
 }
 
 function reference([x, weight, bias, ...running]: (Array64 | null)[], a: BatchNormTrainAttrs): Array64[] {
@@ -60,6 +61,7 @@ function gradient({ inputs: [x, weight, bias], outputs, attrs, outGrads: [dy] }:
 /** See {@link BatchNormTrainAttrs}. */
 export const batchNormTrain = defineOp<BatchNormTrainAttrs>({
   name: "batch_norm_train",
+  attributes: rules,
   shape,
   encode: (a) => [a.eps, a.momentum, a.relu ? 1 : 0],
   reference,

@@ -1,16 +1,17 @@
-import { combined, scaled, summedTo, throughUnary } from "../gradients.js";
+import { checkOperand, misfit } from "../operands.js";
+import { oneOf } from "../rules.js";
 import {
   type Array64,
   defineOp,
   denseStrides,
   elements,
+  type GradientBuilder,
   type GradientNode,
   sameShape,
-  shapeError,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
-import { storageType } from "./storage.js";
+import { throughUnary } from "./unary_grad.js";
 
 /** In the order of native/cpp/ops/binary.h. */
 export const binaryKinds = ["add", "sub", "mul", "div", "max"] as const;
@@ -31,13 +32,15 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
   return Array.from({ length: rank }, (_, i) => {
     const p = a[a.length - rank + i] ?? 1;
     const q = b[b.length - rank + i] ?? 1;
-    if (p !== q && p !== 1 && q !== 1) throw shapeError("binary", `shapes that broadcast with [${a.join(", ")}]`, b);
+    if (p !== q && p !== 1 && q !== 1) throw misfit("binary", "b", `a shape that broadcasts with [${a.join(", ")}]`, b);
     return p === 1 ? q : p;
   });
 }
 
 function shape([a, b]: (TensorType | null)[]): TensorType[] {
-  return [{ shape: broadcast(a!.shape, b!.shape), dtype: storageType("binary", a, b) }];
+  const { dtype } = checkOperand("binary", "a", a, ["..."]);
+  checkOperand("binary", "b", b, ["..."], [dtype]);
+  return [{ shape: broadcast(a!.shape, b!.shape), dtype }];
 }
 
 function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): Array64[] {
@@ -57,28 +60,33 @@ function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): 
 }
 
 /** Gradients of a and b before they are summed over what repeats. Of two equal values, b is the maximum. */
-const gradients: Record<BinaryKind, (a: Tensor, b: Tensor, y: Tensor, dy: Tensor) => [() => Tensor, () => Tensor]> = {
-  add: (_a, _b, _y, dy) => [() => dy, () => dy],
-  sub: (_a, _b, _y, dy) => [() => dy, () => scaled(dy, -1)],
-  mul: (a, b, _y, dy) => [() => combined(dy, b, "mul"), () => combined(dy, a, "mul")],
-  div: (_a, b, y, dy) => {
-    const da = combined(dy, b, "div");
-    return [() => da, () => scaled(combined(da, y, "mul"), -1)];
+const gradients: Record<
+  BinaryKind,
+  (g: GradientBuilder, a: Tensor, b: Tensor, y: Tensor, dy: Tensor) => [() => Tensor, () => Tensor]
+> = {
+  add: (_g, _a, _b, _y, dy) => [() => dy, () => dy],
+  sub: (g, _a, _b, _y, dy) => [() => dy, () => g.scale(dy, -1)],
+  mul: (g, a, b, _y, dy) => [() => g.mul(dy, b), () => g.mul(dy, a)],
+  div: (g, _a, b, y, dy) => {
+    const da = g.div(dy, b);
+    return [() => da, () => g.scale(g.mul(da, y), -1)];
   },
-  max: (a, b, _y, dy) => {
-    const da = throughUnary("relu", combined(a, b, "sub"), dy);
-    return [() => da, () => combined(dy, da, "sub")];
+  max: (g, a, b, _y, dy) => {
+    const da = throughUnary("relu", g.sub(a, b), dy);
+    return [() => da, () => g.sub(dy, da)];
   },
 };
 
-function gradient({ inputs: [a, b], outputs: [y], attrs, outGrads: [dy], needs }: GradientNode<{ kind: BinaryKind }>) {
-  const full = gradients[attrs.kind](a!, b!, y, dy!);
-  return [a!, b!].map((x, i) => (needs[i] ? summedTo(full[i](), x.shape) : null));
+function gradient(node: GradientNode<{ kind: BinaryKind }>, g: GradientBuilder) {
+  const [a, b] = node.inputs;
+  const full = gradients[node.attrs.kind](g, a!, b!, node.outputs[0], node.outGrads[0]!);
+  return [a!, b!].map((x, i) => (node.needs[i] ? g.sumTo(full[i](), x.shape) : null));
 }
 
 /** y = f(a, b) with NumPy broadcasting. */
 export const binary = defineOp<{ kind: BinaryKind }>({
   name: "binary",
+  attributes: { kind: oneOf(binaryKinds) },
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],
   reference,

@@ -1,13 +1,13 @@
-import { type DType, defineOp, isFloat, type OpDefinition, shapeError } from "../tensor.js";
+import { checkOperand, FLOATS } from "../operands.js";
+import { oneOf } from "../rules.js";
+import { type DType, defineOp, type OpDefinition } from "../tensor.js";
 import { applyOp } from "../trace.js";
 
 /** The same values in another floating-point type: to nearest, ties to even. */
 export const cast: OpDefinition<{ to: DType }> = defineOp<{ to: DType }>({
   name: "cast",
-  shape: ([x], { to }) => {
-    if (!x || !isFloat(x.dtype) || !isFloat(to)) throw shapeError("cast", "f32, bf16 or f16", x?.dtype ?? "none");
-    return [{ shape: x.shape, dtype: to }];
-  },
+  attributes: { to: oneOf(FLOATS) },
+  shape: ([x], { to }) => [{ shape: checkOperand("cast", "x", x, ["..."]).shape, dtype: to }],
   encode: () => [],
   reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
   gradient: ({ inputs: [x], outGrads: [dy] }) => [applyOp(cast, [dy!], { to: x!.dtype })[0]],

@@ -1,23 +1,24 @@
-import { defineOp, elements, isFloat, shapeError, type TensorType } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { slice } from "./slice.js";
+import { checkOperand, misfit } from "../operands.js";
+import { integer } from "../rules.js";
+import { defineOp, elements, isFloat, type TensorType } from "../tensor.js";
 
 function shape(inputs: (TensorType | null)[], { axis }: { axis: number }): TensorType[] {
-  const first = inputs[0]!.shape;
-  for (const x of inputs) {
-    if (x!.shape.length !== first.length || x!.shape.some((v, i) => i !== axis && v !== first[i])) {
-      throw shapeError("concat", `[${first.join(", ")}] but for axis ${axis}`, x!.shape);
-    }
-    if (x!.dtype !== inputs[0]!.dtype) throw shapeError("concat", inputs[0]!.dtype, x!.dtype);
+  if (inputs.length === 0 || !inputs[0]) throw misfit("concat", "list", "at least one array", inputs);
+  const [{ shape: first, dtype }] = inputs;
+  if (axis >= first.length) {
+    throw misfit("concat", "axis", `an axis of [${first.join(", ")}], of 0 to ${first.length - 1}`, axis);
   }
+  const like = first.map((size, i) => (i === axis ? "any" : size));
+  inputs.forEach((x, i) => checkOperand("concat", `list[${i}]`, x, like, [dtype]));
   const out = [...first];
   out[axis] = inputs.reduce((sum, x) => sum + x!.shape[axis], 0);
-  return [{ shape: out, dtype: inputs[0]!.dtype }];
+  return [{ shape: out, dtype }];
 }
 
 /** Joins tensors along `axis`. */
 export const concat = defineOp<{ axis: number }>({
   name: "concat",
+  attributes: { axis: integer(0) },
   shape,
   encode: (a) => [a.axis],
   reference: (inputs, a) => {
@@ -37,12 +38,12 @@ export const concat = defineOp<{ axis: number }>({
     }
     return [{ shape: out, data }];
   },
-  gradient: ({ inputs, attrs: { axis }, outGrads: [dy], needs }) => {
+  gradient: ({ inputs, attrs: { axis }, outGrads: [dy], needs }, g) => {
     let first = 0;
     return inputs.map((x, i) => {
       const start = x!.shape.map((_, d) => (d === axis ? first : 0));
       first += x!.shape[axis];
-      return needs[i] && isFloat(x!.dtype) ? applyOp(slice, [dy], { start, size: x!.shape })[0] : null;
+      return needs[i] && isFloat(x!.dtype) ? g.slice(dy!, start, x!.shape) : null;
     });
   },
   toOnnx: ({ inputs, outputs: [y], attrs: a }, emit) => {

@@ -1,11 +1,10 @@
-import { combined, filled } from "../gradients.js";
+import { checkFilled, checkOperand } from "../operands.js";
+import { type Attributes, number, oneOf, optional } from "../rules.js";
 import {
   type Array64,
   defineOp,
+  type GradientBuilder,
   type GradientNode,
-  isFloat,
-  sameShape,
-  shapeError,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
@@ -18,8 +17,14 @@ export interface ContrastiveLossAttrs {
   /** How the two directions' means are joined: VideoCLIP adds them, CLIP takes their mean. */
   reduction: "sum" | "mean";
   /** Which directions count: `rows` alone asks of each a which b is its own, `columns` the reverse. Default both. */
-  directions?: "both" | "rows" | "columns";
+  directions?: "both" | "rows" | "columns" | undefined;
 }
+
+const rules: Attributes<ContrastiveLossAttrs> = {
+  scale: number(),
+  reduction: oneOf(["sum", "mean"]),
+  directions: optional(oneOf(["both", "rows", "columns"])),
+};
 
 /** What the means of rows and of columns are multiplied by. */
 function weights({ reduction, directions = "both" }: ContrastiveLossAttrs): [number, number] {
@@ -28,16 +33,11 @@ function weights({ reduction, directions = "both" }: ContrastiveLossAttrs): [num
 }
 
 function shape([a, b, group]: (TensorType | null)[]): TensorType[] {
-  if (a?.shape.length !== 2 || !isFloat(a.dtype) || a.shape[0] < 1 || a.shape[1] < 1) {
-    throw shapeError("contrastive_loss", "f32, bf16 or f16 a [N, D], neither of them 0", a?.shape ?? "none");
-  }
-  if (!b || !sameShape(b.shape, a.shape) || b.dtype !== a.dtype) {
-    throw shapeError("contrastive_loss", `${a.dtype} b [${a.shape.join(", ")}]`, b?.shape ?? "none");
-  }
-  const [N] = a.shape;
-  if (group && (!sameShape(group.shape, [N]) || group.dtype !== "i32")) {
-    throw shapeError("contrastive_loss", `i32 group [${N}]`, group.shape);
-  }
+  const rows = checkOperand("contrastive_loss", "a", a, ["N", "D"]);
+  checkFilled("contrastive_loss", "a", rows);
+  checkOperand("contrastive_loss", "b", b, rows.shape, [rows.dtype]);
+  const [N] = rows.shape;
+  if (group) checkOperand("contrastive_loss", "group", group, [N], ["i32"]);
   return [[1], [N], [N], [N], [N]].map((size) => ({ shape: size, dtype: "f32" }));
 }
 
@@ -71,15 +71,16 @@ function reference([a, b, group]: (Array64 | null)[], attrs: ContrastiveLossAttr
 }
 
 /** Each output adds its gradient to the weights of the exponentials that the scores are differentiated by. */
-function gradient({ inputs, outputs, attrs, outGrads }: GradientNode<ContrastiveLossAttrs>): (Tensor | null)[] {
+function gradient(node: GradientNode<ContrastiveLossAttrs>, g: GradientBuilder): (Tensor | null)[] {
+  const { inputs, outputs, attrs, outGrads } = node;
   const [a, b, group] = inputs;
   const [dLoss, ...given] = outGrads;
   const [N] = a!.shape;
   const [ofRows, ofColumns] = weights(attrs);
   const factors = [ofRows, ofColumns, -ofRows, -ofColumns].map((weight, i) => {
-    const share = dLoss && weight !== 0 ? combined(filled([N], weight / N), dLoss, "mul") : null;
+    const share = dLoss && weight !== 0 ? g.mul(g.fill([N], weight / N), dLoss) : null;
     const own = given[i] ?? null;
-    return share && own ? combined(share, own, "add") : (share ?? own ?? filled([N], 0));
+    return share && own ? g.add(share, own) : (share ?? own ?? g.fill([N], 0));
   });
   const [da, db] = applyOp(contrastiveGrad, [a, b, group ?? null, ...outputs.slice(1), ...factors], {
     scale: attrs.scale,
@@ -104,6 +105,7 @@ const attrs = (
 export const contrastiveLoss = defineOp<ContrastiveLossAttrs>({
   name: "contrastive_loss",
   operands: 3,
+  attributes: rules,
   shape,
   encode: (a) => [a.scale, ...weights(a)],
   reference,

@@ -1,56 +1,41 @@
 import { channelsFirst, type OnnxEmitter, type OnnxNode } from "../onnx_emitter.js";
-import {
-  type Array64,
-  defineOp,
-  denseStrides,
-  elements,
-  isFloat,
-  sameShape,
-  shapeError,
-  type TensorType,
-} from "../tensor.js";
-import { type Conv3dAttrs, isPointwise } from "./conv3d_attrs.js";
+import { checkFilled, checkOperand, FLOATS, misfit } from "../operands.js";
+import { type Array64, defineOp, denseStrides, elements, type TensorType } from "../tensor.js";
+import { type Conv3dAttrs, conv3dRules, isPointwise } from "./conv3d_attrs.js";
 import { conv3dCases } from "./conv3d_cases.js";
 import { conv3dGradient } from "./conv3d_gradient.js";
-import { requireF32 } from "./storage.js";
-import { isNonNegative, onnxForms, unaryFunctions, unaryKinds } from "./unary.js";
+import { isNonNegative, onnxForms } from "./unary.js";
+import { unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
 export { type Conv3dAttrs, conv3dAttrs, isDepthwise, isPointwise, type Triple } from "./conv3d_attrs.js";
 
 function shape(inputs: (TensorType | null)[], a: Conv3dAttrs): TensorType[] {
-  const [x, weight, bias, residual, scale] = inputs;
-  if (x?.shape.length !== 5 || !isFloat(x.dtype)) {
-    throw shapeError("conv3d", "x [N, T, H, W, C] of floats", x?.shape ?? "none");
-  }
-  for (const other of [residual, scale]) {
-    if (other && other.dtype !== x.dtype) throw shapeError("conv3d", `${x.dtype} like x`, other.dtype);
-  }
-  const channels = x.shape[4];
+  const [given, weight, bias, residual, scale] = inputs;
+  const x = checkOperand("conv3d", "x", given, ["N", "T", "H", "W", "Cin"]);
+  checkFilled("conv3d", "x", x, 1);
+  const [N, , , , channels] = x.shape;
   if (channels % a.groups || a.outChannels % a.groups) {
-    throw shapeError("conv3d", `channels that ${a.groups} groups divide`, [channels, a.outChannels]);
+    throw misfit("conv3d", "groups", `a divisor of ${channels} and ${a.outChannels} channels`, a.groups);
   }
-  const want = [a.outChannels, channels / a.groups, ...a.kernel];
-  if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
-    throw shapeError("conv3d", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
-  }
-  if (bias && !sameShape(bias.shape, [a.outChannels]))
-    throw shapeError("conv3d", `bias [${a.outChannels}]`, bias.shape);
-  if (!weight || !isFloat(weight.dtype)) throw shapeError("conv3d", "a weight of floats", weight?.dtype ?? "none");
-  requireF32("conv3d", bias);
-  if (scale && (!isPointwise(a) || !sameShape(scale.shape, [x.shape[0], channels]))) {
-    throw shapeError("conv3d", `scale [${x.shape[0]}, ${channels}] of a pointwise convolution`, scale.shape);
+  const want = a.packed ? ["..."] : [a.outChannels, channels / a.groups, ...a.kernel];
+  checkOperand("conv3d", "weight", weight, want, FLOATS, `x is [${x.shape.join(", ")}], groups ${a.groups}`);
+  if (bias) checkOperand("conv3d", "bias", bias, [a.outChannels], ["f32"]);
+  if (scale) {
+    checkOperand("conv3d", "scale", scale, [N, channels], [x.dtype]);
+    if (!isPointwise(a)) throw misfit("conv3d", "scale", "none, but in a pointwise convolution", scale.shape);
   }
   if (a.split.reduce((p, q) => p + q, 0) !== a.outChannels || (a.split.length > 1 && a.groups > 1)) {
-    throw shapeError("conv3d", `outputs that add up to ${a.outChannels} channels`, a.split);
+    throw misfit("conv3d", "split", `widths that add up to ${a.outChannels} channels of one group`, a.split);
   }
   const size = a.kernel.map((k, i) => {
     const padded = x.shape[1 + i] + a.low[i] + a.high[i];
-    if (padded < k) throw shapeError("conv3d", `at least ${k} positions along ${"THW"[i]} (padding counted)`, x.shape);
+    if (padded < k) throw misfit("conv3d", "x", `at least ${k} positions along ${"THW"[i]} (padding counted)`, x.shape);
     return Math.floor((padded - k) / a.stride[i]) + 1;
   });
-  const outputs = a.split.map((width) => ({ shape: [x.shape[0], ...size, width], dtype: x.dtype }));
-  if (residual && (a.split.length > 1 || !sameShape(residual.shape, outputs[0].shape))) {
-    throw shapeError("conv3d", `residual [${outputs[0].shape.join(", ")}]`, residual.shape);
+  const outputs = a.split.map((width) => ({ shape: [N, ...size, width], dtype: x.dtype }));
+  if (residual) {
+    checkOperand("conv3d", "residual", residual, outputs[0].shape, [x.dtype]);
+    if (a.split.length > 1) throw misfit("conv3d", "residual", "none, where there are several outputs", residual.shape);
   }
   return outputs;
 }
@@ -130,6 +115,7 @@ function toOnnx({ inputs, outputs, attrs: a }: OnnxNode<Conv3dAttrs>, emit: Onnx
 export const conv3d = defineOp<Conv3dAttrs>({
   name: "conv3d",
   operands: 5,
+  attributes: conv3dRules,
   shape,
   encode: (a) => [
     a.groups,

@@ -1,4 +1,5 @@
-import type { UnaryKind } from "./unary.js";
+import { type Attributes, flag, integer, integers, oneOf, optional, triple } from "../rules.js";
+import { activations, type UnaryKind } from "./unary_kinds.js";
 
 export type Triple = readonly [number, number, number];
 
@@ -20,6 +21,19 @@ export interface Conv3dAttrs {
   /** Set by the pass that packs weights: the weight input is then a flat packed array. */
   packed?: boolean;
 }
+
+/** What the attributes must be. */
+export const conv3dRules: Attributes<Conv3dAttrs> = {
+  outChannels: integer(1),
+  kernel: triple(1),
+  stride: triple(1),
+  low: triple(0),
+  high: triple(0),
+  groups: integer(1),
+  activation: oneOf(activations),
+  split: integers(1),
+  packed: optional(flag),
+};
 
 /** As many groups as channels in and out. */
 export function isDepthwise(a: Conv3dAttrs, channels: number): boolean {

@@ -1,4 +1,4 @@
-import { roundBfloat16 } from "../bfloat16.js";
+import { roundBfloat16 } from "../../half_floats.js";
 import { type Array64, type CaseInput, defineOp, shapeError } from "../tensor.js";
 import { type Conv3dAttrs, conv3d, conv3dAttrs } from "./conv3d.js";
 

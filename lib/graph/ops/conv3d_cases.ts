@@ -1,6 +1,6 @@
 import type { OpCase } from "../tensor.js";
 import { type Conv3dAttrs, conv3dAttrs } from "./conv3d_attrs.js";
-import { unaryKinds } from "./unary.js";
+import { unaryKinds } from "./unary_kinds.js";
 
 const x = (...shape: number[]) => ({ shape, integer: 4 });
 const w = (...shape: number[]) => ({ shape, integer: 3 });

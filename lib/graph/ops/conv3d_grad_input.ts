@@ -8,7 +8,7 @@ import {
   shapeError,
   type TensorType,
 } from "../tensor.js";
-import type { Triple } from "./conv3d.js";
+import type { Triple } from "./conv3d_attrs.js";
 
 /**
  * Gradient of a convolution with respect to its input: dy `[N, T', H', W', Cout]` and the weight as

@@ -1,5 +1,5 @@
 import { type Array64, defineOp, denseStrides, elements, isFloat, shapeError, type TensorType } from "../tensor.js";
-import type { Triple } from "./conv3d.js";
+import type { Triple } from "./conv3d_attrs.js";
 
 /**
  * Gradient of a convolution with respect to its weight: x `[N, T, H, W, Cin]` and dy `[N, T', H', W', Cout]` to

@@ -1,6 +1,6 @@
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../tensor.js";
 import { requireF32 } from "./storage.js";
-import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy.js";
+import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy_attrs.js";
 
 function shape(inputs: (TensorType | null)[]): TensorType[] {
   const [x, , , sums, dLoss] = inputs;

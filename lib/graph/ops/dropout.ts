@@ -1,7 +1,8 @@
 import { philox } from "../../random.js";
-import { type Array64, defineOp, type OpDefinition, sameShape, shapeError, type TensorType } from "../tensor.js";
+import { checkOperand } from "../operands.js";
+import { integer, type Rule } from "../rules.js";
+import { type Array64, defineOp, type OpDefinition, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
-import { storageType } from "./storage.js";
 
 export interface DropoutAttrs {
   /** Probability that an element becomes 0; the others are divided by 1 - rate. */
@@ -10,13 +11,14 @@ export interface DropoutAttrs {
   stream: number;
 }
 
-function shape([x, key]: (TensorType | null)[], { rate }: DropoutAttrs): TensorType[] {
-  const dtype = storageType("dropout", x);
-  if (key?.dtype !== "i32" || !sameShape(key.shape, [2])) {
-    throw shapeError("dropout", "i32 key [2]: seed and step", key?.shape ?? "none");
-  }
-  if (!(rate >= 0 && rate < 1)) throw shapeError("dropout", "a rate of at least 0 and below 1", String(rate));
-  return [{ shape: x!.shape, dtype }];
+const probability: Rule = {
+  expected: "a number of at least 0 and below 1",
+  accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
+};
+
+function shape([x, key]: (TensorType | null)[]): TensorType[] {
+  checkOperand("dropout", "key", key, [2], ["i32"], "seed and step");
+  return [checkOperand("dropout", "x", x, ["..."])];
 }
 
 /** Draws of 32 bits below this drop an element. */
@@ -47,6 +49,7 @@ const row = (name: string, size: number[], rate: number, stream = 3) => ({
  */
 export const dropout: OpDefinition<DropoutAttrs> = defineOp<DropoutAttrs>({
   name: "dropout",
+  attributes: { rate: probability, stream: integer(0, 2 ** 32 - 1) },
   shape,
   encode: (a) => [threshold(a.rate), 1 / (1 - a.rate), a.stream],
   reference,

@@ -1,19 +1,24 @@
-import { defineOp, shapeError } from "../tensor.js";
+import { checkOperand } from "../operands.js";
+import { type Attributes, integer, optional } from "../rules.js";
+import { defineOp } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { embeddingGrad } from "./embedding_grad.js";
-import { storageType } from "./storage.js";
 
 export interface EmbeddingAttrs {
   /** An id that stands for nothing: its row is read, but gets no gradient. */
-  padding?: number;
+  padding?: number | undefined;
 }
+
+const rules: Attributes<EmbeddingAttrs> = { padding: optional(integer()) };
 
 /** Rows of a table by id: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
 export const embedding = defineOp<EmbeddingAttrs>({
   name: "embedding",
+  attributes: rules,
   shape: ([ids, weight]) => {
-    if (ids?.dtype !== "i32") throw shapeError("embedding", "i32 ids", ids?.shape ?? "none");
-    return [{ shape: [...ids.shape, weight!.shape[1]], dtype: storageType("embedding", weight) }];
+    const { shape } = checkOperand("embedding", "ids", ids, ["..."], ["i32"]);
+    const table = checkOperand("embedding", "weight", weight, ["rows", "C"]);
+    return [{ shape: [...shape, table.shape[1]], dtype: table.dtype }];
   },
   encode: () => [],
   reference: ([ids, weight]) => {

@@ -1,14 +1,15 @@
-import { defineOp, elements, shapeError } from "../tensor.js";
+import { checkFilled, checkOperand } from "../operands.js";
+import { defineOp, elements } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { globalMeanGrad } from "./global_mean_grad.js";
-import { storageType } from "./storage.js";
 
 /** Mean over all positions: x `[N, ..., C]` to `[N, C]`. */
 export const globalMean = defineOp<Record<string, never>>({
   name: "global_mean",
   shape: ([x]) => {
-    if (!x || x.shape.length < 3) throw shapeError("global_mean", "x [N, ..., C]", x?.shape ?? "none");
-    return [{ shape: [x.shape[0], x.shape[x.shape.length - 1]], dtype: storageType("global_mean", x) }];
+    const { shape, dtype } = checkOperand("global_mean", "x", x, ["...", "N", "positions", "C"]);
+    checkFilled("global_mean", "x", { shape: shape.slice(0, -1), dtype }, 1);
+    return [{ shape: [shape[0], shape[shape.length - 1]], dtype }];
   },
   encode: () => [],
   reference: ([x]) => {

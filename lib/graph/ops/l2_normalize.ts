@@ -1,12 +1,9 @@
+import { checkOperand } from "../operands.js";
+import { number } from "../rules.js";
 import { type Array64, defineOp } from "../tensor.js";
 import { applyOp } from "../trace.js";
+import type { L2NormalizeAttrs } from "./l2_normalize_attrs.js";
 import { l2NormalizeGrad } from "./l2_normalize_grad.js";
-import { storageType } from "./storage.js";
-
-export interface L2NormalizeAttrs {
-  /** The least that is divided by. */
-  eps: number;
-}
 
 function reference([x]: (Array64 | null)[], { eps }: L2NormalizeAttrs): Array64[] {
   const C = x!.shape[x!.shape.length - 1];
@@ -30,7 +27,8 @@ const row = (name: string, shape: number[], eps = 1e-12, scale = 1) => ({
 /** y = x / max(||x||, eps) over the last axis: x `[..., C]` to y like x. */
 export const l2Normalize = defineOp<L2NormalizeAttrs>({
   name: "l2_normalize",
-  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("l2_normalize", x) }],
+  attributes: { eps: number(0) },
+  shape: ([x]) => [checkOperand("l2_normalize", "x", x, ["...", "C"])],
   encode: (a) => [a.eps],
   reference,
   gradient: ({ inputs: [x], attrs, outGrads: [dy] }) => applyOp(l2NormalizeGrad, [x, dy], attrs),

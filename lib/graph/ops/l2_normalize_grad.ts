@@ -1,5 +1,5 @@
 import { type Array64, defineOp, sameShape, shapeError } from "../tensor.js";
-import type { L2NormalizeAttrs } from "./l2_normalize.js";
+import type { L2NormalizeAttrs } from "./l2_normalize_attrs.js";
 import { storageType } from "./storage.js";
 
 function reference([x, dy]: (Array64 | null)[], { eps }: L2NormalizeAttrs): Array64[] {

@@ -1,14 +1,7 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import {
-  type Array64,
-  defineOp,
-  type GradientNode,
-  isFloat,
-  sameShape,
-  shapeError,
-  type Tensor,
-  type TensorType,
-} from "../tensor.js";
+import { checkOperand } from "../operands.js";
+import { number } from "../rules.js";
+import { type Array64, defineOp, type GradientNode, type Tensor, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { layerNormGrad } from "./layer_norm_grad.js";
 
@@ -18,19 +11,11 @@ export interface LayerNormAttrs {
 }
 
 function shape([x, weight, bias, residual]: (TensorType | null)[]): TensorType[] {
-  if (!x || x.shape.length < 1 || !isFloat(x.dtype)) {
-    throw shapeError("layer_norm", "f32, bf16 or f16 x [..., C]", x?.shape ?? "none");
-  }
-  const C = [x.shape[x.shape.length - 1]];
-  for (const [name, tensor] of Object.entries({ weight, bias })) {
-    if (tensor && (!sameShape(tensor.shape, C) || tensor.dtype !== "f32")) {
-      throw shapeError("layer_norm", `f32 ${name} [${C}]`, tensor.shape);
-    }
-  }
-  if (residual && (!sameShape(residual.shape, x.shape) || residual.dtype !== x.dtype)) {
-    throw shapeError("layer_norm", `${x.dtype} residual [${x.shape.join(", ")}]`, residual.shape);
-  }
-  return [{ shape: x.shape, dtype: x.dtype }];
+  const { shape: size, dtype } = checkOperand("layer_norm", "x", x, ["...", "C"]);
+  for (const [name, vector] of Object.entries({ weight, bias }))
+    if (vector) checkOperand("layer_norm", name, vector, size.slice(-1), ["f32"]);
+  if (residual) checkOperand("layer_norm", "residual", residual, size, [dtype]);
+  return [{ shape: size, dtype }];
 }
 
 function reference([x, weight, bias, residual]: (Array64 | null)[], { eps }: LayerNormAttrs): Array64[] {
@@ -78,6 +63,7 @@ const row = (C: number) => ({ shape: [C], scale: 0.5, shift: 1 });
 export const layerNorm = defineOp<LayerNormAttrs>({
   name: "layer_norm",
   operands: 4,
+  attributes: { eps: number(0) },
   shape,
   encode: (a) => [a.eps],
   reference,

@@ -1,21 +1,21 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { combined, reshaped, summed, throughUnary } from "../gradients.js";
+import { checkOperand, FLOATS, misfit } from "../operands.js";
+import { type Attributes, flag, integer, oneOf, optional } from "../rules.js";
 import {
   type Array64,
   defineOp,
   elements,
+  type GradientBuilder,
   type GradientNode,
-  isFloat,
   type OpDefinition,
-  sameShape,
-  shapeError,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { matmul } from "./matmul.js";
-import { requireF32 } from "./storage.js";
-import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.js";
+import { emitUnary } from "./unary.js";
+import { throughUnary } from "./unary_grad.js";
+import { activations, type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
 /**
  * y = activation(x Wᵀ + b + s r): x `[..., in]`, weight `[out, in]`, optional bias b `[out]`, optional residual r
@@ -24,30 +24,24 @@ import { emitUnary, type UnaryKind, unaryFunctions, unaryKinds } from "./unary.j
 export interface LinearAttrs {
   outFeatures: number;
   activation: "none" | UnaryKind;
-  packed?: boolean;
+  packed?: boolean | undefined;
 }
 
+const rules: Attributes<LinearAttrs> = {
+  outFeatures: integer(1),
+  activation: oneOf(activations),
+  packed: optional(flag),
+};
+
 function shape([x, weight, bias, residual, scale]: (TensorType | null)[], a: LinearAttrs): TensorType[] {
-  if (!x || x.shape.length < 1 || !isFloat(x.dtype)) {
-    throw shapeError("linear", "x [..., in] of floats", x?.shape ?? "none");
-  }
-  const want = [a.outFeatures, x.shape[x.shape.length - 1]];
-  if (!a.packed && !sameShape(weight?.shape ?? [], want)) {
-    throw shapeError("linear", `weight [${want.join(", ")}] for x [${x.shape.join(", ")}]`, weight?.shape ?? "none");
-  }
-  const y = { shape: [...x.shape.slice(0, -1), a.outFeatures], dtype: x.dtype };
-  for (const [name, tensor] of Object.entries({ bias, scale })) {
-    if (tensor && !sameShape(tensor.shape, [a.outFeatures])) {
-      throw shapeError("linear", `${name} [${a.outFeatures}]`, tensor.shape);
-    }
-  }
-  if (residual && (!sameShape(residual.shape, y.shape) || residual.dtype !== x.dtype)) {
-    throw shapeError("linear", `${x.dtype} residual [${y.shape.join(", ")}]`, residual.shape);
-  }
-  if (!weight || !isFloat(weight.dtype)) throw shapeError("linear", "a weight of floats", weight?.dtype ?? "none");
-  requireF32("linear", bias);
-  requireF32("linear", scale);
-  if (scale && !residual) throw shapeError("linear", "a residual for the scale", "none");
+  const { shape: size, dtype } = checkOperand("linear", "x", x, ["...", "in"]);
+  const want = a.packed ? ["..."] : [a.outFeatures, size[size.length - 1]];
+  checkOperand("linear", "weight", weight, want, FLOATS, `x is [${size.join(", ")}]`);
+  const y = { shape: [...size.slice(0, -1), a.outFeatures], dtype };
+  for (const [name, vector] of Object.entries({ bias, scale }))
+    if (vector) checkOperand("linear", name, vector, [a.outFeatures], ["f32"]);
+  if (residual) checkOperand("linear", "residual", residual, y.shape, [dtype]);
+  if (scale && !residual) throw misfit("linear", "residual", "one, for the scale", undefined);
   return [y];
 }
 
@@ -92,21 +86,21 @@ const product = (a: Tensor, b: Tensor, transposeA: boolean): Tensor =>
   applyOp(matmul, [a, b], { transposeA, transposeB: false })[0];
 
 /** Before the activation, which is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
-function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>) {
+function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>, g: GradientBuilder) {
   const [x, weight, , residual, scale] = inputs;
   const rows = (tensor: Tensor) =>
-    reshaped(tensor, [elements(tensor.shape) / tensor.shape.at(-1)!, tensor.shape.at(-1)!]);
+    g.reshape(tensor, [elements(tensor.shape) / tensor.shape.at(-1)!, tensor.shape.at(-1)!]);
   let dz = dy!;
   if (a.activation !== "none") {
     const [z] = applyOp(linear, inputs, { ...a, activation: "none" });
     dz = throughUnary(a.activation, z, dz);
   }
   return [
-    needs[0] ? reshaped(product(rows(dz), weight!, false), x!.shape) : null,
+    needs[0] ? g.reshape(product(rows(dz), weight!, false), x!.shape) : null,
     needs[1] ? product(rows(dz), rows(x!), true) : null,
-    needs[2] ? summed(rows(dz), [0]) : null,
-    needs[3] ? (scale ? combined(dz, scale, "mul") : dz) : null,
-    needs[4] ? summed(rows(combined(dz, residual!, "mul")), [0]) : null,
+    needs[2] ? g.sum(rows(dz), [0]) : null,
+    needs[3] ? (scale ? g.mul(dz, scale) : dz) : null,
+    needs[4] ? g.sum(rows(g.mul(dz, residual!)), [0]) : null,
   ];
 }
 
@@ -114,6 +108,7 @@ function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<Line
 export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   name: "linear",
   operands: 5,
+  attributes: rules,
   shape,
   encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,

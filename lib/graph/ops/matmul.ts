@@ -1,18 +1,18 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
+import { checkOperand, operandError } from "../operands.js";
+import { flag } from "../rules.js";
 import {
   type Array64,
   defineOp,
   elements,
   type GradientNode,
   sameShape,
-  shapeError,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { permute } from "./permute.js";
 import { reshape } from "./reshape.js";
-import { storageType } from "./storage.js";
 
 export interface MatmulAttrs {
   /** a is stored `[..., K, M]`. */
@@ -28,18 +28,19 @@ function sides(x: { shape: readonly number[] }, transposed: boolean): [number, n
 }
 
 function shape([a, b]: (TensorType | null)[], { transposeA, transposeB }: MatmulAttrs): TensorType[] {
-  const dtype = storageType("matmul", a, b);
-  if (a!.shape.length < 2) throw shapeError("matmul", "a [..., M, K]", a!.shape);
+  const { shape: size, dtype } = checkOperand("matmul", "a", a, [
+    "...",
+    transposeA ? "K" : "M",
+    transposeA ? "M" : "K",
+  ]);
   const [M, K] = sides(a!, transposeA);
-  const batch = a!.shape.slice(0, -2);
+  const batch = size.slice(0, -2);
+  checkOperand("matmul", "b", b, ["..."], [dtype]);
   const fits = b!.shape.length === 2 || sameShape(b!.shape.slice(0, -2), batch);
   if (!fits || b!.shape.length < 2 || sides(b!, transposeB)[0] !== K) {
     const want = transposeB ? `N, ${K}` : `${K}, N`;
-    throw shapeError(
-      "matmul",
-      `b [${[...batch, want].join(", ")}] or [${want}] for a [${a!.shape.join(", ")}]`,
-      b!.shape,
-    );
+    const wide = batch.length > 0 ? `[${[...batch, want].join(", ")}] or ` : "";
+    throw operandError("matmul", "b", b, `${wide}[${want}] for a [${size.join(", ")}]`);
   }
   return [{ shape: [...batch, M, sides(b!, transposeB)[1]], dtype }];
 }
@@ -128,6 +129,7 @@ function product(name: string, size: [number[], number, number, number], attrs: 
  */
 export const matmul = defineOp<MatmulAttrs>({
   name: "matmul",
+  attributes: { transposeA: flag, transposeB: flag },
   shape,
   encode: (a) => [a.transposeA ? 1 : 0, a.transposeB ? 1 : 0],
   reference,

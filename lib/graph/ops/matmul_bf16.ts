@@ -1,4 +1,4 @@
-import { roundBfloat16 } from "../bfloat16.js";
+import { roundBfloat16 } from "../../half_floats.js";
 import { type Array64, defineOp } from "../tensor.js";
 import { matmul, type MatmulAttrs } from "./matmul.js";
 

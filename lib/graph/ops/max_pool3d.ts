@@ -1,14 +1,9 @@
 import { channelsFirst } from "../onnx_emitter.js";
+import { oneOf } from "../rules.js";
 import { defineOp } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { maxPool3dGrad } from "./max_pool3d_grad.js";
-import { emitPool, encodePool, perWindow, type PoolAttrs, poolReference, poolShape } from "./pool.js";
-
-/** Maximum over windows of x `[N, T, H, W, C]`. */
-export interface MaxPoolAttrs extends PoolAttrs {
-  /** `-inf`: padding never wins (PyTorch). `zero`: explicit zeros take part (S3D-G's TensorFlow padding). */
-  padding: "-inf" | "zero";
-}
+import { emitPool, encodePool, type MaxPoolAttrs, perWindow, poolReference, poolRules, poolShape } from "./pool.js";
 
 const base = { low: [0, 0, 0], high: [0, 0, 0], ceil: false, padding: "-inf" } as const;
 const x = (...shape: number[]) => ({ shape, scale: 3 });
@@ -16,6 +11,7 @@ const x = (...shape: number[]) => ({ shape, scale: 3 });
 /** See {@link MaxPoolAttrs}. */
 export const maxPool3d = defineOp<MaxPoolAttrs>({
   name: "max_pool3d",
+  attributes: { ...poolRules, padding: oneOf(["-inf", "zero"]) },
   shape: ([x], a) => poolShape("max_pool3d", x, a, a.padding === "zero"),
   encode: (a) => encodePool(a, a.padding === "zero"),
   reference: ([x], a) => {

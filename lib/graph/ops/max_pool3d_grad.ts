@@ -1,6 +1,5 @@
 import { type Array64, defineOp, denseStrides, sameShape, shapeError, type TensorType } from "../tensor.js";
-import type { MaxPoolAttrs } from "./max_pool3d.js";
-import { eachWindow, encodePool, poolShape } from "./pool.js";
+import { eachWindow, encodePool, type MaxPoolAttrs, poolShape } from "./pool.js";
 import { storageType } from "./storage.js";
 
 function shape([x, dy]: (TensorType | null)[], a: MaxPoolAttrs): TensorType[] {

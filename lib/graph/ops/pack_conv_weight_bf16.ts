@@ -1,4 +1,4 @@
-import { fromBits, toBfloat16 } from "../bfloat16.js";
+import { fromBits, toBfloat16 } from "../../half_floats.js";
 import { type Array64, defineOp, shapeError, type TensorType } from "../tensor.js";
 import { panelWidths } from "./pack_conv_weight.js";
 import { requireF32 } from "./storage.js";

@@ -1,15 +1,6 @@
-import {
-  type Array64,
-  defineOp,
-  denseStrides,
-  elements,
-  isFloat,
-  type OpDefinition,
-  shapeError,
-  type TensorType,
-} from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { slice } from "./slice.js";
+import { misfit, operandError } from "../operands.js";
+import { integers } from "../rules.js";
+import { type Array64, defineOp, denseStrides, elements, isFloat, type TensorType } from "../tensor.js";
 
 /** Zeros before and behind the elements of each axis. */
 export interface PadAttrs {
@@ -18,11 +9,12 @@ export interface PadAttrs {
 }
 
 function shape([x]: (TensorType | null)[], a: PadAttrs): TensorType[] {
-  const rank = x!.shape.length;
-  if (a.low.length !== rank || a.high.length !== rank || [...a.low, ...a.high].some((n) => n < 0)) {
-    throw shapeError("pad", `x of ${a.low.length} axes, padding of 0 or more at ${a.high.length}`, x!.shape);
+  if (!x) throw operandError("pad", "x", x, "an operand");
+  for (const name of ["low", "high"] as const) {
+    if (a[name].length !== x.shape.length)
+      throw misfit("pad", name, `one integer per axis of x [${x.shape.join(", ")}]`, a[name]);
   }
-  return [{ shape: x!.shape.map((n, i) => a.low[i] + n + a.high[i]), dtype: x!.dtype }];
+  return [{ shape: x.shape.map((n, i) => a.low[i] + n + a.high[i]), dtype: x.dtype }];
 }
 
 function reference([x]: (Array64 | null)[], a: PadAttrs): Array64[] {
@@ -37,13 +29,15 @@ function reference([x]: (Array64 | null)[], a: PadAttrs): Array64[] {
 }
 
 /** See {@link PadAttrs}: the gradient of `slice`. */
-export const pad: OpDefinition<PadAttrs> = defineOp<PadAttrs>({
+export const pad = defineOp<PadAttrs>({
   name: "pad",
+  attributes: { low: integers(0), high: integers(0) },
   shape,
   encode: (a) => [...a.low],
   reference,
-  gradient: ({ inputs: [x], attrs, outGrads: [dy] }) =>
-    isFloat(x!.dtype) ? applyOp(slice, [dy], { start: attrs.low, size: x!.shape }) : [null],
+  gradient: ({ inputs: [x], attrs, outGrads: [dy] }, g) => [
+    isFloat(x!.dtype) ? g.slice(dy!, attrs.low, x!.shape) : null,
+  ],
   notInOnnx: "only graphs with gradients have it",
   cases: [
     { name: "block", inputs: [{ shape: [2, 4, 1, 2] }], attrs: { low: [1, 0, 2, 3], high: [0, 0, 2, 1] } },

@@ -1,14 +1,18 @@
-import { defineOp, denseStrides, elements, isFloat, type OpDefinition, shapeError } from "../tensor.js";
+import { misfit, operandError } from "../operands.js";
+import { integers } from "../rules.js";
+import { defineOp, denseStrides, elements, isFloat, type OpDefinition } from "../tensor.js";
 import { applyOp } from "../trace.js";
 
 /** Axis `i` of the output is axis `order[i]` of the input: changes of layout. */
 export const permute: OpDefinition<{ order: readonly number[] }> = defineOp<{ order: readonly number[] }>({
   name: "permute",
+  attributes: { order: integers(0) },
   shape: ([x], a) => {
-    if ([...a.order].sort((p, q) => p - q).some((v, i) => v !== i) || a.order.length !== x!.shape.length) {
-      throw shapeError("permute", `an order of ${x!.shape.length} axes`, a.order);
+    if (!x) throw operandError("permute", "x", x, "an operand");
+    if ([...a.order].sort((p, q) => p - q).some((v, i) => v !== i) || a.order.length !== x.shape.length) {
+      throw misfit("permute", "order", `each axis of x [${x.shape.join(", ")}] once`, a.order);
     }
-    return [{ shape: a.order.map((i) => x!.shape[i]), dtype: x!.dtype }];
+    return [{ shape: a.order.map((i) => x.shape[i]), dtype: x.dtype }];
   },
   encode: (a) => [...a.order],
   reference: ([x], a) => {

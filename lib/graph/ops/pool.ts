@@ -1,7 +1,8 @@
 import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
-import { type Array64, denseStrides, elements, shapeError, type Tensor, type TensorType } from "../tensor.js";
-import type { Triple } from "./conv3d.js";
-import { storageType } from "./storage.js";
+import { checkFilled, checkOperand, misfit } from "../operands.js";
+import { flag, integers, triple } from "../rules.js";
+import { type Array64, denseStrides, elements, type Tensor, type TensorType } from "../tensor.js";
+import type { Triple } from "./conv3d_attrs.js";
 
 /** What max and average pooling share. */
 export interface PoolAttrs {
@@ -13,19 +14,48 @@ export interface PoolAttrs {
   ceil: boolean;
 }
 
+/** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
+export interface AvgPoolAttrs extends PoolAttrs {
+  /** Whether padding counts in the number of positions that the sum is divided by. */
+  countIncludePad: boolean;
+}
+
+/** Maximum over windows of x `[N, T, H, W, C]`. */
+export interface MaxPoolAttrs extends PoolAttrs {
+  /** `-inf`: padding never wins (PyTorch). `zero`: explicit zeros take part (S3D-G's TensorFlow padding). */
+  padding: "-inf" | "zero";
+}
+
+/** What the attributes of pools must be. */
+export const poolRules = {
+  kernel: triple(1),
+  stride: triple(1),
+  low: integers(0, 3),
+  high: integers(0, 3),
+  ceil: flag,
+};
+
+/** The most positions of a window: their number is counted in 64 bits with the padding. */
+const LARGEST_WINDOW = 2 ** 31;
+
 /** @param padded whether the padding belongs to the input, as with an explicit zero padding before the pool */
-export function poolShape(op: string, x: TensorType | null, a: PoolAttrs, padded: boolean): TensorType[] {
-  if (x?.shape.length !== 5) throw shapeError(op, "x [N, T, H, W, C]", x?.shape ?? "none");
+export function poolShape(op: string, given: TensorType | null, a: PoolAttrs, padded: boolean): TensorType[] {
+  const x = checkOperand(op, "x", given, ["N", "T", "H", "W", "C"]);
+  checkFilled(op, "x", { ...x, shape: x.shape.slice(0, 4) }, 1);
+  if (elements(a.kernel) > LARGEST_WINDOW) throw misfit(op, "kernel", "at most 2^31 positions", a.kernel);
   const size = a.kernel.map((k, i) => {
+    for (const end of ["low", "high"] as const) {
+      // else a window would lie in the padding alone
+      if (a[end][i] >= k) throw misfit(op, end, `padding below the kernel [${a.kernel.join(", ")}]`, a[end]);
+    }
     const n = x.shape[1 + i] + a.low[i] + a.high[i];
-    if (n < k && !(a.ceil && n > 0))
-      throw shapeError(op, `at least ${k} positions along ${"THW"[i]} (padding counted)`, x.shape);
-    if (!a.ceil) return Math.floor((n - k) / a.stride[i]) + 1;
-    const out = Math.ceil((n - k) / a.stride[i]) + 1;
+    const steps = (n - k) / a.stride[i];
+    const out = (a.ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
+    if (out < 1) throw misfit(op, "x", `at least ${k} positions along ${"THW"[i]} (padding counted)`, x.shape);
     const limit = padded ? n : x.shape[1 + i] + a.low[i];
-    return (out - 1) * a.stride[i] >= limit ? out - 1 : out;
+    return a.ceil && (out - 1) * a.stride[i] >= limit ? out - 1 : out;
   });
-  return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: storageType(op, x) }];
+  return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: x.dtype }];
 }
 
 export function encodePool(a: PoolAttrs, flag: boolean): number[] {

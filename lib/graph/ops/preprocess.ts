@@ -1,5 +1,7 @@
 import { channelsFirst } from "../onnx_emitter.js";
-import { type DType, defineOp, denseStrides, elements, isFloat, shapeError, type TensorType } from "../tensor.js";
+import { checkOperand, FLOATS, misfit } from "../operands.js";
+import { type Attributes, flag, integer, numbers, oneOf, optional } from "../rules.js";
+import { type DType, defineOp, denseStrides, elements, type TensorType } from "../tensor.js";
 import { emitCells } from "./space_to_depth.js";
 
 /** u8 RGB frames `[N, T, H, W, 3]` to normalised f32, bf16 or f16: crop, `(x / 255 - mean) / std`, optionally space-to-depth. */
@@ -12,22 +14,29 @@ export interface PreprocessAttrs {
   std: readonly [number, number, number];
   spaceToDepth: boolean;
   /** Of the result; f32 if not given. */
-  dtype?: DType;
+  dtype?: DType | undefined;
 }
 
+const rules: Attributes<PreprocessAttrs> = {
+  top: integer(0),
+  left: integer(0),
+  height: integer(1),
+  width: integer(1),
+  mean: numbers(3),
+  std: numbers(3, true),
+  spaceToDepth: flag,
+  dtype: optional(oneOf(FLOATS)),
+};
+
 function shape([x]: (TensorType | null)[], a: PreprocessAttrs): TensorType[] {
-  if (x?.dtype !== "u8" || x.shape.length !== 5 || x.shape[4] !== 3) {
-    throw shapeError("preprocess", "u8 frames [N, T, H, W, 3]", x?.shape ?? "none");
-  }
-  const [N, T, H, W] = x.shape;
-  if (a.top < 0 || a.left < 0 || a.top + a.height > H || a.left + a.width > W) {
-    throw shapeError("preprocess", `a crop ${a.height} x ${a.width} at ${a.top}, ${a.left} inside the frames`, x.shape);
-  }
+  const [N, T, H, W] = checkOperand("preprocess", "x", x, ["N", "T", "H", "W", 3], ["u8"]).shape;
+  const ends = { height: a.top + a.height, width: a.left + a.width };
+  if (ends.height > H) throw misfit("preprocess", "height", `at most ${H - a.top}, the frames' below top`, a.height);
+  if (ends.width > W) throw misfit("preprocess", "width", `at most ${W - a.left}, the frames' behind left`, a.width);
   const dtype = a.dtype ?? "f32";
-  if (!isFloat(dtype)) throw shapeError("preprocess", "f32, bf16 or f16", dtype);
   if (!a.spaceToDepth) return [{ shape: [N, T, a.height, a.width, 3], dtype }];
-  if (T % 2 || a.height % 2 || a.width % 2)
-    throw shapeError("preprocess", "even T, height and width", [T, a.height, a.width]);
+  const size = [T, a.height, a.width];
+  if (size.some((n) => n % 2)) throw misfit("preprocess", "spaceToDepth", "even T, height and width", size);
   return [{ shape: [N, T / 2, a.height / 2, a.width / 2, 24], dtype }];
 }
 
@@ -36,6 +45,7 @@ const attrs = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const;
 /** See {@link PreprocessAttrs}. */
 export const preprocess = defineOp<PreprocessAttrs>({
   name: "preprocess",
+  attributes: rules,
   shape,
   encode: (a) => [a.top, a.left, ...a.mean, ...a.std, a.spaceToDepth ? 1 : 0],
   reference: ([x], a) => {

@@ -1,14 +1,16 @@
+import { checkFilled, checkOperand } from "../operands.js";
 import { defineOp } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { reduceMaxGrad } from "./reduce_max_grad.js";
-import { storageType } from "./storage.js";
 
 /** Maximum over the second-last axis: x `[..., S, C]` to `[..., C]`. */
 export const reduceMax = defineOp<Record<string, never>>({
   name: "reduce_max",
-  shape: ([x]) => [
-    { shape: [...x!.shape.slice(0, -2), x!.shape[x!.shape.length - 1]], dtype: storageType("reduce_max", x) },
-  ],
+  shape: ([x]) => {
+    const { shape, dtype } = checkOperand("reduce_max", "x", x, ["...", "S", "C"]);
+    checkFilled("reduce_max", "x", { shape: shape.slice(-2, -1), dtype });
+    return [{ shape: [...shape.slice(0, -2), shape[shape.length - 1]], dtype }];
+  },
   encode: () => [],
   reference: ([x]) => {
     const [S, C] = x!.shape.slice(-2);

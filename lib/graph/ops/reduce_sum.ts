@@ -1,9 +1,6 @@
-import { reshaped } from "../gradients.js";
-import { type Array64, defineOp, elements, shapeError, type TensorType } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { binary } from "./binary.js";
-import { fill } from "./fill.js";
-import { storageType } from "./storage.js";
+import { checkOperand, misfit } from "../operands.js";
+import { integers } from "../rules.js";
+import { type Array64, defineOp, elements, type TensorType } from "../tensor.js";
 
 export interface ReduceSumAttrs {
   /** Neighbouring axes, ascending. They are not in the result. */
@@ -11,10 +8,10 @@ export interface ReduceSumAttrs {
 }
 
 function shape([x]: (TensorType | null)[], { axes }: ReduceSumAttrs): TensorType[] {
-  const dtype = storageType("reduce_sum", x);
-  const fits = axes.length > 0 && axes.every((axis, i) => axis === axes[0] + i && axis >= 0 && axis < x!.shape.length);
-  if (!fits) throw shapeError("reduce_sum", `x with neighbouring axes ${axes.join(", ")}`, x!.shape);
-  return [{ shape: x!.shape.filter((_, axis) => !axes.includes(axis)), dtype }];
+  const { shape: size, dtype } = checkOperand("reduce_sum", "x", x, ["..."]);
+  const fits = axes.length > 0 && axes.every((axis, i) => axis === axes[0] + i && axis < size.length);
+  if (!fits) throw misfit("reduce_sum", "axes", `neighbouring axes of [${size.join(", ")}], ascending`, axes);
+  return [{ shape: size.filter((_, axis) => !axes.includes(axis)), dtype }];
 }
 
 /** x as `[outer, reduced, inner]`. */
@@ -43,16 +40,13 @@ const row = (name: string, size: readonly number[], axes: readonly number[], int
 /** Sums over neighbouring axes, in an order that follows from the shape alone. */
 export const reduceSum = defineOp<ReduceSumAttrs>({
   name: "reduce_sum",
+  attributes: { axes: integers(0) },
   shape,
   encode: (a, [x]) => sizes(x!.shape, a),
   reference,
-  gradient: ({ inputs: [x], attrs: { axes }, outGrads: [dy] }) => {
-    const kept = reshaped(
-      dy!,
-      x!.shape.map((size, axis) => (axes.includes(axis) ? 1 : size)),
-    );
-    const [zeros] = applyOp(fill, [], { shape: x!.shape, value: 0 });
-    return [applyOp(binary, [zeros, kept], { kind: "add" })[0]];
+  gradient: ({ inputs: [x], attrs: { axes }, outGrads: [dy] }, g) => {
+    const kept = x!.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+    return [g.add(g.fill(x!.shape, 0), g.reshape(dy!, kept))];
   },
   toOnnx: ({ inputs: [x], outputs: [y], attrs }, emit) =>
     emit.set(y, emit.node("ReduceSum", [emit.arranged(x!), emit.integers(attrs.axes)], { keepdims: 0 })),

@@ -1,5 +1,6 @@
-import { reshaped } from "../gradients.js";
-import { defineOp, elements, shapeError } from "../tensor.js";
+import { misfit } from "../operands.js";
+import { integers } from "../rules.js";
+import { defineOp, elements } from "../tensor.js";
 
 /**
  * The same elements in another shape. Has no kernel: the planner makes it a view. A second input is not read, but has to be
@@ -7,14 +8,15 @@ import { defineOp, elements, shapeError } from "../tensor.js";
  */
 export const reshape = defineOp<{ shape: readonly number[] }>({
   name: "reshape",
+  attributes: { shape: integers(0) },
   shape: ([x], a) => {
     if (elements(a.shape) !== elements(x!.shape))
-      throw shapeError("reshape", `${elements(a.shape)} elements`, x!.shape);
+      throw misfit("reshape", "shape", `${elements(x!.shape)} elements like x [${x!.shape.join(", ")}]`, a.shape);
     return [{ shape: a.shape, dtype: x!.dtype }];
   },
   encode: () => [],
   reference: ([x], a) => [{ shape: a.shape, data: x!.data }],
-  gradient: ({ inputs: [x], outGrads: [dy] }) => [reshaped(dy!, x!.shape)],
+  gradient: ({ inputs: [x], outGrads: [dy] }, g) => [g.reshape(dy!, x!.shape)],
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { nonNegative } = emit.value(x!);
     emit.set(y, emit.node("Reshape", [emit.arranged(x!), emit.integers(a.shape)]), { nonNegative });

@@ -1,16 +1,14 @@
-import { combined, summed } from "../gradients.js";
-import { defineOp, elements, type OpDefinition, sameShape, shapeError } from "../tensor.js";
+import { checkOperand } from "../operands.js";
+import { defineOp, elements, type OpDefinition } from "../tensor.js";
 import { applyOp } from "../trace.js";
-import { storageType } from "./storage.js";
 
 /** y[n, ..., c] = x[n, ..., c] g[n, c]: the self-gate of S3D-G and of squeeze-and-excitation. */
 export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Record<string, never>>({
   name: "scale_channels",
   shape: ([x, g]) => {
-    const want = [x!.shape[0], x!.shape[x!.shape.length - 1]];
-    if (!sameShape(g?.shape ?? [], want))
-      throw shapeError("scale_channels", `gate [${want.join(", ")}]`, g?.shape ?? "none");
-    return [{ shape: x!.shape, dtype: storageType("scale_channels", x, g) }];
+    const { shape, dtype } = checkOperand("scale_channels", "x", x, ["...", "N", "C"]);
+    checkOperand("scale_channels", "g", g, [shape[0], shape[shape.length - 1]], [dtype]);
+    return [{ shape, dtype }];
   },
   encode: () => [],
   reference: ([x, g]) => {
@@ -19,11 +17,11 @@ export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Recor
     const perClip = elements(x!.shape) / N;
     return [{ shape: x!.shape, data: x!.data.map((v, i) => v * g!.data[Math.floor(i / perClip) * C + (i % C)]) }];
   },
-  gradient: ({ inputs: [x, g], outGrads: [dy], needs }) => {
+  gradient: ({ inputs: [x, gate], outGrads: [dy], needs }, g) => {
     const positions = x!.shape.slice(1, -1).map((_, i) => i + 1);
     return [
-      needs[0] ? applyOp(scaleChannels, [dy!, g], {})[0] : null,
-      needs[1] ? summed(combined(dy!, x!, "mul"), positions) : null,
+      needs[0] ? applyOp(scaleChannels, [dy!, gate], {})[0] : null,
+      needs[1] ? g.sum(g.mul(dy!, x!), positions) : null,
     ];
   },
   toOnnx: ({ inputs: [x, g], outputs: [y] }, emit) => {

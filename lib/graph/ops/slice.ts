@@ -1,6 +1,6 @@
-import { defineOp, denseStrides, elements, isFloat, shapeError } from "../tensor.js";
-import { applyOp } from "../trace.js";
-import { pad } from "./pad.js";
+import { misfit, operandError } from "../operands.js";
+import { integers } from "../rules.js";
+import { defineOp, denseStrides, elements, isFloat } from "../tensor.js";
 
 export interface SliceAttrs {
   start: readonly number[];
@@ -10,13 +10,17 @@ export interface SliceAttrs {
 /** The block of `size` elements per axis that begins at `start`. */
 export const slice = defineOp<SliceAttrs>({
   name: "slice",
+  attributes: { start: integers(0), size: integers(0) },
   shape: ([x], a) => {
-    const fits =
-      a.size.length === x!.shape.length &&
-      a.size.every((n, i) => a.start[i] >= 0 && n >= 0 && a.start[i] + n <= x!.shape[i]);
-    if (!fits)
-      throw shapeError("slice", `a block [${a.size.join(", ")}] at [${a.start.join(", ")}] inside x`, x!.shape);
-    return [{ shape: a.size, dtype: x!.dtype }];
+    if (!x) throw operandError("slice", "x", x, "an operand");
+    for (const name of ["start", "size"] as const) {
+      if (a[name].length !== x.shape.length)
+        throw misfit("slice", name, `one integer per axis of x [${x.shape.join(", ")}]`, a[name]);
+    }
+    if (!a.size.every((n, i) => a.start[i] + n <= x.shape[i])) {
+      throw misfit("slice", "size", `a block at [${a.start.join(", ")}] inside x [${x.shape.join(", ")}]`, a.size);
+    }
+    return [{ shape: a.size, dtype: x.dtype }];
   },
   encode: (a) => [...a.start],
   reference: ([x], a) => {
@@ -28,9 +32,9 @@ export const slice = defineOp<SliceAttrs>({
     });
     return [{ shape: a.size, data }];
   },
-  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }) => {
-    if (!isFloat(x!.dtype)) return [null];
-    return applyOp(pad, [dy], { low: a.start, high: x!.shape.map((n, i) => n - a.start[i] - a.size[i]) });
+  gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }, g) => {
+    const high = x!.shape.map((n, i) => n - a.start[i] - a.size[i]);
+    return [isFloat(x!.dtype) ? g.pad(dy!, a.start, high) : null];
   },
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);

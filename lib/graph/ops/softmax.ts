@@ -1,12 +1,14 @@
+import { checkOperand } from "../operands.js";
+import { flag } from "../rules.js";
 import { defineOp } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { softmaxGrad } from "./softmax_grad.js";
-import { storageType } from "./storage.js";
 
 /** Softmax over the last axis, or its logarithm. */
 export const softmax = defineOp<{ log: boolean }>({
   name: "softmax",
-  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("softmax", x) }],
+  attributes: { log: flag },
+  shape: ([x]) => [checkOperand("softmax", "x", x, ["...", "C"])],
   encode: (a) => [a.log ? 1 : 0],
   reference: ([x], a) => {
     const C = x!.shape[x!.shape.length - 1];

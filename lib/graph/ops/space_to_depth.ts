@@ -1,12 +1,12 @@
 import { channelsFirst, type OnnxEmitter } from "../onnx_emitter.js";
-import { reshaped } from "../gradients.js";
-import { defineOp, denseStrides, elements, shapeError, type TensorType } from "../tensor.js";
+import { operandError } from "../operands.js";
+import { defineOp, denseStrides, elements, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import { permute } from "./permute.js";
 
 function shape([x]: (TensorType | null)[]): TensorType[] {
   if (x?.shape.length !== 5 || x.shape.slice(1, 4).some((n) => n % 2)) {
-    throw shapeError("space_to_depth", "[N, T, H, W, C] with even T, H and W", x?.shape ?? "none");
+    throw operandError("space_to_depth", "x", x, "[N, T, H, W, C] with even T, H and W");
   }
   const [N, T, H, W, C] = x.shape;
   return [{ shape: [N, T / 2, H / 2, W / 2, 8 * C], dtype: x.dtype }];
@@ -37,10 +37,10 @@ export const spaceToDepth = defineOp<Record<string, never>>({
     });
     return [{ shape: out, data }];
   },
-  gradient: ({ inputs: [x], outGrads: [dy] }) => {
+  gradient: ({ inputs: [x], outGrads: [dy] }, g) => {
     const [N, T, H, W, C] = x!.shape;
-    const cells = reshaped(dy!, [N, T / 2, H / 2, W / 2, 2, 2, 2, C]);
-    return [reshaped(applyOp(permute, [cells], { order: [0, 1, 4, 2, 5, 3, 6, 7] })[0], x!.shape)];
+    const cells = g.reshape(dy!, [N, T / 2, H / 2, W / 2, 2, 2, 2, C]);
+    return [g.reshape(applyOp(permute, [cells], { order: [0, 1, 4, 2, 5, 3, 6, 7] })[0], x!.shape)];
   },
   toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
     const axes = channelsFirst(5);

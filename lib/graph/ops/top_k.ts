@@ -1,5 +1,7 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
-import { type Array64, defineOp, isFloat, shapeError, type TensorType } from "../tensor.js";
+import { checkOperand, misfit } from "../operands.js";
+import { type Attributes, integer } from "../rules.js";
+import { type Array64, defineOp, type TensorType } from "../tensor.js";
 
 export interface TopKAttrs {
   k: number;
@@ -7,18 +9,13 @@ export interface TopKAttrs {
   base: number;
 }
 
+const rules: Attributes<TopKAttrs> = { k: integer(), base: integer(0) };
+
 function shape([queries, rows]: (TensorType | null)[], { k, base }: TopKAttrs): TensorType[] {
-  if (queries?.shape.length !== 2 || !isFloat(queries.dtype)) {
-    throw shapeError("top_k", "f32, bf16 or f16 queries [Q, D]", queries?.shape ?? "none");
-  }
-  const [Q, D] = queries.shape;
-  if (rows?.shape.length !== 2 || rows.shape[1] !== D || !isFloat(rows.dtype)) {
-    throw shapeError("top_k", `f32, bf16 or f16 rows [M, ${D}]`, rows?.shape ?? "none");
-  }
-  if (!Number.isInteger(k) || k < 1) throw shapeError("top_k", "an integer k of at least 1", `${k}`);
-  if (!Number.isInteger(base) || base < 0 || base + rows.shape[0] > 2 ** 31) {
-    throw shapeError("top_k", "indices from 0 to below 2^31", `base ${base} and ${rows.shape[0]} rows`);
-  }
+  const [Q, D] = checkOperand("top_k", "queries", queries, ["Q", "D"]).shape;
+  const [M] = checkOperand("top_k", "rows", rows, ["M", D]).shape;
+  if (k < 1) throw misfit("top_k", "k", "an integer of at least 1", k);
+  if (base + M > 2 ** 31) throw misfit("top_k", "base", `indices of ${M} rows below 2^31`, base);
   return [
     { shape: [Q, k], dtype: "f32" },
     { shape: [Q, k], dtype: "i32" },
@@ -81,6 +78,7 @@ const half = (N: number, D: number) => ({ shape: [N, D], dtype: "f16" as const }
  */
 export const topK = defineOp<TopKAttrs>({
   name: "top_k",
+  attributes: rules,
   shape,
   encode: (a) => [a.k, a.base],
   reference,

@@ -1,59 +1,11 @@
 import type { OnnxEmitter } from "../onnx_emitter.js";
-import { throughUnary } from "../gradients.js";
+import { checkOperand } from "../operands.js";
+import { oneOf } from "../rules.js";
 import { defineOp, type Tensor } from "../tensor.js";
-import { storageType } from "./storage.js";
+import { throughUnary } from "./unary_grad.js";
+import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
-/** In the order of native/cpp/ops/unary.h. */
-export const unaryKinds = ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "swish", "exp", "softplus"] as const;
-export type UnaryKind = (typeof unaryKinds)[number];
-
-const sigmoid = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
-
-/** erfc by its continued fraction (x > 2) or the series of erf: 15 digits, without cancellation in the tail. */
-function erfc(x: number): number {
-  if (x < 0) return 2 - erfc(-x);
-  if (x < 2) {
-    let sum = x;
-    for (let n = 1, term = x; n < 60; n++) {
-      term *= (-x * x) / n;
-      sum += term / (2 * n + 1);
-    }
-    return 1 - (2 / Math.sqrt(Math.PI)) * sum;
-  }
-  let f = 0;
-  for (let n = 120; n > 0; n--) f = n / 2 / (x + f);
-  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + f);
-}
-
-export const unaryFunctions: Record<UnaryKind, (x: number) => number> = {
-  relu: (x) => Math.max(0, x),
-  sigmoid,
-  tanh: Math.tanh,
-  gelu: (x) => 0.5 * x * erfc(-x * Math.SQRT1_2),
-  gelu_tanh: (x) => x * sigmoid(2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)),
-  swish: (x) => x * sigmoid(x),
-  exp: Math.exp,
-  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
-};
-
-const normalDensity = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-const TANH_SCALE = 2 * Math.sqrt(2 / Math.PI);
-
-/** f'(x). */
-export const unaryDerivatives: Record<UnaryKind, (x: number) => number> = {
-  relu: (x) => (x > 0 ? 1 : 0),
-  sigmoid: (x) => sigmoid(x) * sigmoid(-x),
-  tanh: (x) => 4 * sigmoid(2 * x) * sigmoid(-2 * x),
-  gelu: (x) => 0.5 * erfc(-x * Math.SQRT1_2) + x * normalDensity(x),
-  gelu_tanh: (x) => {
-    const u = TANH_SCALE * (x + 0.044715 * x ** 3);
-    const slope = TANH_SCALE * (1 + 3 * 0.044715 * x * x);
-    return sigmoid(u) + x * sigmoid(u) * sigmoid(-u) * slope;
-  },
-  swish: (x) => sigmoid(x) + x * sigmoid(x) * sigmoid(-x),
-  exp: Math.exp,
-  softplus: sigmoid,
-};
+export { activations, type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
 /** The ONNX nodes of f(x), by kind. */
 export const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {
@@ -78,7 +30,8 @@ export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tens
 /** y = f(x), element by element. */
 export const unary = defineOp<{ kind: UnaryKind }>({
   name: "unary",
-  shape: ([x]) => [{ shape: x!.shape, dtype: storageType("unary", x) }],
+  attributes: { kind: oneOf(unaryKinds) },
+  shape: ([x]) => [checkOperand("unary", "x", x, ["..."])],
   encode: (a) => [unaryKinds.indexOf(a.kind)],
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
   gradient: ({ inputs: [x], attrs: { kind }, outGrads: [dy] }) => [throughUnary(kind, x!, dy!)],

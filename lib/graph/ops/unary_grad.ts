@@ -1,6 +1,7 @@
-import { defineOp, sameShape, shapeError } from "../tensor.js";
+import { defineOp, sameShape, shapeError, type Tensor } from "../tensor.js";
+import { applyOp } from "../trace.js";
 import { storageType } from "./storage.js";
-import { unaryDerivatives, type UnaryKind, unaryKinds } from "./unary.js";
+import { unaryDerivatives, type UnaryKind, unaryKinds } from "./unary_kinds.js";
 
 /** dx = f'(x) dy, element by element: x and dy of one shape. relu's derivative at 0 is 0. */
 export const unaryGrad = defineOp<{ kind: UnaryKind }>({
@@ -30,3 +31,7 @@ export const unaryGrad = defineOp<{ kind: UnaryKind }>({
     })),
   ],
 });
+
+/** dy f'(x). */
+export const throughUnary = (kind: UnaryKind, x: Tensor, dy: Tensor): Tensor =>
+  applyOp(unaryGrad, [x, dy], { kind })[0];

@@ -61,15 +61,15 @@ function evaluationOf(config: ContrastiveConfig, model: VideoClip, held: readonl
     every: config.evaluateEvery ?? 1000,
     best: { metric: "R@1", mode: "max" },
     run: async () => {
-      const video = await model.embedVideo(
+      const video = await model.encodeVideo(
         held.map((pair) => pair.video),
         { longVideos: "truncate" },
       );
-      const text = await model.embedText(held.map((pair) => pair.text));
-      const rows = [text.rows, video.rows];
+      const text = await model.encodeText(held.map((pair) => pair.text));
+      const rows = [text.data, video.data];
       if (config.loss?.kind === "clip") for (const x of rows) scaleToUnitLength(x, model.config.hiddenSize);
       if (config.loss?.kind === "v2t") rows.reverse();
-      const scores = await model.similarity(rows[0], rows[1]);
+      const { data: scores } = await model.similarity(rows[0], rows[1]);
       const { intervals: _, ...metrics } = retrievalMetrics(scores, [held.length, held.length]);
       return metrics as Record<string, number>;
     },

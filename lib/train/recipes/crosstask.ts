@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { writeDurably } from "../../files.js";
 import { join } from "node:path";
 import { readCrossTasks, readCrossTaskSteps } from "../../data/crosstask.js";
 import { selectCrossTaskVideos } from "../../data/crosstask_videos.js";
@@ -29,7 +29,7 @@ export const prepareCrossTask = (config: CrossTaskConfig, context: RunContext): 
       saveBeside: (folder) => {
         // what an evaluation leaves out: videos.csv's columns
         const lines = videos.map(({ task, video }) => `${task.id},${video},\n`);
-        writeFileSync(join(folder, "trained_videos.csv"), lines.join(""));
+        writeDurably(join(folder, "trained_videos.csv"), lines.join(""));
       },
     };
   });

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { writeDurably } from "../../files.js";
 import { dirname, join, resolve } from "node:path";
 import type { Device, DeviceName } from "../../device.js";
 import type { PackedPairsProgress } from "../packed_pairs.js";
@@ -57,7 +57,7 @@ export async function* runRecipe(
     signal?.throwIfAborted();
     const plan = planOf(config, run);
     const trainer = trainerOf(config, run, folder, resume);
-    writeFileSync(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+    writeDurably(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
     onStart?.(plan, { folder, model });
     let left = true;
     try {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "addon/errors.h"
 #include "runtime/gpu.h"
 #include "runtime/mapping.h"
 
@@ -12,16 +13,19 @@ int64_t integer(const Napi::Value& v) { return v.As<Napi::Number>().Int64Value()
 
 size_t size_of(const Napi::Value& v) {
   const int64_t n = integer(v);
-  if (n < 0) throw Napi::RangeError::New(v.Env(), "negative size");
+  if (n < 0) throw error_of(v.Env(), StatusCode::invalid_argument, "negative size");
   return static_cast<size_t>(n);
 }
 
-// Bytes of any typed array.
+// Bytes of any typed array, of shared memory too: its buffer is then no ArrayBuffer, so it is not asked for.
 const char* bytes_of(const Napi::Value& v, size_t* size) {
-  if (!v.IsTypedArray()) throw Napi::TypeError::New(v.Env(), "expected a typed array");
-  auto array = v.As<Napi::TypedArray>();
-  *size = array.ByteLength();
-  return static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  if (!v.IsTypedArray()) throw error_of(v.Env(), StatusCode::invalid_argument, "expected a typed array");
+  *size = v.As<Napi::TypedArray>().ByteLength();
+  void* data = nullptr;
+  if (napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, nullptr, nullptr) != napi_ok) {
+    throw Napi::Error::New(v.Env());
+  }
+  return static_cast<const char*>(data);
 }
 
 // Reads the flat operand list of lib/graph/program.ts: count, then for each [space] or
@@ -33,7 +37,7 @@ class Reader {
     data_.assign(array.Data(), array.Data() + array.ElementLength());
   }
   int64_t next() {
-    if (at_ >= data_.size()) throw Napi::RangeError::New(env_, "operand list ends early");
+    if (at_ >= data_.size()) throw wrong("operand list ends early");
     return static_cast<int64_t>(data_[at_++]);
   }
   std::vector<Operand> operands() {
@@ -45,17 +49,19 @@ class Reader {
       o.offset = next();
       o.view.dtype = static_cast<DType>(next());
       o.view.rank = static_cast<int>(next());
-      if (o.view.rank < 0 || o.view.rank > kMaxRank) throw Napi::RangeError::New(env_, "rank above 8");
+      if (o.view.rank < 0 || o.view.rank > kMaxRank) throw wrong("rank above 8");
       for (int i = 0; i < o.view.rank; ++i) o.view.shape[i] = next();
       for (int i = 0; i < o.view.rank; ++i) o.view.strides[i] = next();
       for (int i = 0; i < o.view.rank; ++i) {
-        if (o.view.shape[i] < 0 || o.view.strides[i] < 0) throw Napi::RangeError::New(env_, "negative shape or stride");
+        if (o.view.shape[i] < 0 || o.view.strides[i] < 0) throw wrong("negative shape or stride");
       }
     }
     return list;
   }
 
  private:
+  Napi::Error wrong(const char* message) const { return error_of(env_, StatusCode::internal, message); }
+
   Napi::Env env_;
   std::vector<double> data_;
   size_t at_ = 0;
@@ -68,22 +74,36 @@ std::vector<size_t> sizes(const Napi::Value& v) {
   return list;
 }
 
+// What a foreign ArrayBuffer keeps alive. `dropped` outlives it: Node finalizes some that it could not make, not others.
+struct Held {
+  BufferPtr buffer;
+  std::shared_ptr<bool> dropped;
+};
+
+void drop(napi_env, void*, void* hint) {
+  auto* held = static_cast<Held*>(hint);
+  *held->dropped = true;
+  delete held;
+}
+
 // An ArrayBuffer on memory of the engine, given back to its pool when collected; a copy when it is small (cheaper than
 // a finalizer) or where the runtime does not allow foreign memory. `foreign` tells which.
-napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign = nullptr) {
+napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign) {
   constexpr size_t kSmall = 64 << 10;
-  if (foreign) *foreign = false;
+  *foreign = false;
   if (buffer->size() > kSmall) {
-    auto held = std::make_unique<BufferPtr>(buffer);
+    auto dropped = std::make_shared<bool>(false);
+    auto* held = new Held{buffer, dropped};
     napi_value external;
-    const napi_status status = napi_create_external_arraybuffer(
-        env, buffer->data(), buffer->size(), [](napi_env, void*, void* hint) { delete static_cast<BufferPtr*>(hint); },
-        held.get(), &external);
+    const napi_status status =
+        napi_create_external_arraybuffer(env, buffer->data(), buffer->size(), drop, held, &external);
     if (status == napi_ok) {
-      held.release();
-      if (foreign) *foreign = true;
+      *foreign = true;
       return external;
     }
+    if (!*dropped) delete held;
+    // a copy of that size would end the process where there is no memory for it
+    if (status != napi_no_external_buffers_allowed) throw Napi::Error::New(env, "out of memory");
   }
   auto copy = Napi::ArrayBuffer::New(env, buffer->size());
   if (buffer->size()) std::memcpy(copy.Data(), buffer->data(), buffer->size());
@@ -92,7 +112,9 @@ napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign = 
 
 // `number`: threads of a CPU, index of a GPU.
 std::unique_ptr<Executor> make_executor(Napi::Env env, Isa isa, int number) {
-  if (isa != Isa::cuda && !isa_supported(isa)) throw Napi::Error::New(env, "this instruction set is not available");
+  if (isa != Isa::cuda && !isa_supported(isa)) {
+    throw error_of(env, StatusCode::unsupported, "this instruction set is not available");
+  }
   std::string error = "this build has no CUDA kernels";
   std::unique_ptr<Gpu> gpu;
   switch (isa) {
@@ -109,13 +131,15 @@ std::unique_ptr<Executor> make_executor(Napi::Env env, Isa isa, int number) {
     default:
       return make_cpu_executor(isa, number);
   }
-  if (!gpu) throw Napi::Error::New(env, error);
+  if (!gpu) throw error_of(env, StatusCode::unsupported, error);
   return make_gpu_executor(std::move(gpu));
 }
 
-void throw_on(Napi::Env env, const Status& status) {
-  if (!status) throw Napi::Error::New(env, status.error);
+Napi::Error out_of_memory(Napi::Env env) { return error_of(env, StatusCode::out_of_memory, "out of memory"); }
+Napi::Error wrong_size(Napi::Env env, const std::string& what) {
+  return error_of(env, StatusCode::invalid_argument, what + " has the wrong size");
 }
+Napi::Error disposed(Napi::Env env) { return error_of(env, StatusCode::disposed, "disposed"); }
 
 }  // namespace
 
@@ -165,7 +189,7 @@ void EngineWrap::shut_down() {
 }
 
 Engine& EngineWrap::engine() {
-  if (!open_) throw Napi::Error::New(Env(), "disposed");
+  if (!open_) throw disposed(Env());
   return *engine_;
 }
 
@@ -178,6 +202,7 @@ Napi::Value EngineWrap::info(const Napi::CallbackInfo& info) {
   out.Set("panelWidth", panel_width(e.isa()));
   out.Set("parameterBytes", static_cast<double>(e.parameters().bytes()));
   out.Set("scratchBytes", static_cast<double>(e.scratch_bytes()));
+  out.Set("copiedBytes", static_cast<double>(copied_bytes_));
   return out;
 }
 
@@ -191,7 +216,7 @@ Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
   } else {
     data = bytes_of(info[1], &size);
   }
-  if (!engine().parameters().allocate(id, size)) throw Napi::Error::New(info.Env(), "out of memory");
+  if (!engine().parameters().allocate(id, size)) throw out_of_memory(info.Env());
   if (data && size) {
     throw_on(info.Env(), engine().executor().write(engine().parameters().find(id)->data(), data, size));
   }
@@ -200,7 +225,7 @@ Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
 
 Napi::Value EngineWrap::read_parameter(const Napi::CallbackInfo& info) {
   BufferPtr p = engine().parameters().find(integer(info[0]));
-  if (!p) throw Napi::Error::New(info.Env(), "no such parameter");
+  if (!p) throw error_of(info.Env(), StatusCode::internal, "no such parameter");
   auto out = Napi::ArrayBuffer::New(info.Env(), p->size());
   if (p->size()) {
     throw_on(info.Env(), engine().executor().read(static_cast<char*>(out.Data()), p->data(), p->size()));
@@ -216,37 +241,47 @@ Napi::Value EngineWrap::remove_parameter(const Napi::CallbackInfo& info) {
 // (bytes) -> ArrayBuffer of memory that a run reads and writes in place, zeros
 Napi::Value EngineWrap::allocate(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  for (auto i = allocated_.begin(); i != allocated_.end();)
-    i = i->second.expired() ? allocated_.erase(i) : std::next(i);
   BufferPtr buffer = engine().buffers().take(size_of(info[0]));
-  if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+  if (buffer->failed()) throw out_of_memory(env);
   if (buffer->size()) std::memset(buffer->data(), 0, buffer->size());
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
-  if (foreign) allocated_[buffer->data()] = buffer;
+  if (foreign) remember(buffer, false);
   return {env, out};
 }
 
 // (file descriptor, offset, bytes) -> ArrayBuffer over these bytes of the file, which a run on the CPU reads in place
 Napi::Value EngineWrap::map(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (engine().executor().staging_memory()) throw Napi::Error::New(env, "a GPU cannot read a mapped file");
+  if (engine().executor().staging_memory()) {
+    throw error_of(env, StatusCode::unsupported, "a GPU cannot read a mapped file");
+  }
   std::string error;
   BufferPtr buffer = map_file(static_cast<int>(integer(info[0])), size_of(info[1]), size_of(info[2]), &error);
-  if (!buffer) throw Napi::Error::New(env, error);
+  if (!buffer) throw error_of(env, StatusCode::unsupported, error);
   bool foreign;
   const napi_value out = array_buffer(env, buffer, &foreign);
-  if (foreign) allocated_[buffer->data()] = buffer;
+  if (foreign) remember(buffer, false);
   return {env, out};
 }
 
-// The buffer of `allocate` that holds these bytes, if one does. It is kept by whoever holds the result, so the array
-// may be transferred or collected meanwhile.
-Bytes EngineWrap::find_allocated(const char* data, size_t size) {
-  auto next = allocated_.upper_bound(data);
-  if (next == allocated_.begin()) return {};
-  BufferPtr buffer = std::prev(next)->second.lock();
-  if (!buffer) return {};
+void EngineWrap::remember(const BufferPtr& buffer, bool result) {
+  if (known_.size() >= sweep_at_) {
+    for (auto i = known_.begin(); i != known_.end();) i = i->second.buffer.expired() ? known_.erase(i) : std::next(i);
+    sweep_at_ = 2 * known_.size() + 64;
+  }
+  known_[buffer->data()] = {buffer, result};
+}
+
+// The buffer of the engine that holds these bytes, if one does: memory of `allocate` and `map`, and with `results` that
+// of earlier results too. It is kept by whoever holds what this returns, so the array may be transferred or collected
+// meanwhile.
+Bytes EngineWrap::find_known(const char* data, size_t size, bool results) {
+  auto next = known_.upper_bound(data);
+  if (next == known_.begin()) return {};
+  const Known& known = std::prev(next)->second;
+  BufferPtr buffer = known.buffer.lock();
+  if (!buffer || (known.result && !results)) return {};
   const size_t offset = static_cast<size_t>(data - buffer->data());
   if (offset > buffer->size() || size > buffer->size() - offset || offset % 64) return {};
   return {buffer, buffer->data() + offset};
@@ -272,11 +307,10 @@ Napi::Value EngineWrap::create_program(const Napi::CallbackInfo& info) {
     Reader reader(item.Get("operands"));
     instruction.in = reader.operands();
     instruction.out = reader.operands();
-    if (instruction.out.empty()) throw Napi::Error::New(info.Env(), instruction.op + ": no output");
+    if (instruction.out.empty()) throw error_of(info.Env(), StatusCode::internal, instruction.op + ": no output");
     program->instructions.push_back(std::move(instruction));
   }
-  const std::string wrong = program->link(e.isa(), e.threads());
-  if (!wrong.empty()) throw Napi::Error::New(info.Env(), wrong);
+  throw_on(info.Env(), program->link(e.isa(), e.threads()));
   const int64_t id = next_++;
   programs_[id] = std::move(program);
   auto out = Napi::Object::New(info.Env());
@@ -290,29 +324,31 @@ Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean, outputs: (TypedArray | null)[]) -> {job,
-// promise of (ArrayBuffer | null)[]}: null for an output that was written into the array given for it. When profiling,
-// a last buffer holds the milliseconds of each instruction (f64).
+// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean, outputs: (TypedArray | null)[],
+// results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into the array
+// given for it. `results` tells which inputs are results of this engine that nobody writes to. When profiling, a last
+// buffer holds the milliseconds of each instruction (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
   auto found = programs_.find(integer(info[0]));
-  if (found == programs_.end()) throw Napi::Error::New(env, "disposed");
+  if (found == programs_.end()) throw disposed(env);
   auto job = std::make_unique<Job>();
   job->id = next_++;
   job->program = found->second;
-  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate` is
-  // read in place
-  auto inputs = info[1].As<Napi::Array>();
+  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate`, and
+  // results that it cannot write to, are read in place
+  auto inputs = info[1].As<Napi::Array>(), results = info[5].As<Napi::Array>();
   for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
     size_t size;
     const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
-    if (size != job->program->input_bytes[i]) throw Napi::RangeError::New(env, "an input has the wrong size");
-    Bytes input = find_allocated(data, size);
+    if (size != job->program->input_bytes[i]) throw wrong_size(env, "an input");
+    Bytes input = find_known(data, size, results.Get(static_cast<uint32_t>(i)).ToBoolean());
     if (!input.owner) {
       auto buffer = e.buffers().take(size);
-      if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+      if (buffer->failed()) throw out_of_memory(env);
       if (size) std::memcpy(buffer->data(), data, size);
+      copied_bytes_ += size;
       input = {buffer, buffer->data()};
     }
     job->run.inputs.push_back(std::move(input));
@@ -324,19 +360,19 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     if (const Napi::Value target = targets.Get(static_cast<uint32_t>(i)); target.IsTypedArray()) {
       size_t given;
       const char* data = bytes_of(target, &given);
-      if (given != size) throw Napi::RangeError::New(env, "an output has the wrong size");
-      output = find_allocated(data, size);
+      if (given != size) throw wrong_size(env, "an output");
+      output = find_known(data, size, false);
     }
     job->in_place.push_back(static_cast<bool>(output.owner));
     if (!output.owner) {
       auto buffer = e.buffers().take(size);
-      if (buffer->failed()) throw Napi::Error::New(env, "out of memory");
+      if (buffer->failed()) throw out_of_memory(env);
       output = {buffer, buffer->data()};
     }
     job->run.outputs.push_back(std::move(output));
   }
   auto scalars = info[2].As<Napi::Float32Array>();
-  if (scalars.ElementLength() != job->program->scalars) throw Napi::RangeError::New(env, "wrong number of scalars");
+  if (scalars.ElementLength() != job->program->scalars) throw wrong_size(env, "the list of scalars");
   job->run.scalars.assign(scalars.Data(), scalars.Data() + scalars.ElementLength());
 
   if (info[3].ToBoolean()) job->run.milliseconds.resize(job->program->instructions.size());
@@ -372,14 +408,26 @@ void EngineWrap::settle(Napi::Env env, std::unique_ptr<Job> job) {
 }
 
 void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job) {
-  if (!job.error.empty()) {
-    deferred.Reject(Napi::Error::New(env, job.error).Value());
+  if (job.failure) {
+    deferred.Reject(error_of(env, job.failure.code, job.failure.message).Value());
     return;
   }
+  try {
+    deferred.Resolve(outputs_of(env, job));
+  } catch (const Napi::Error& error) {
+    deferred.Reject(error.Value());
+  }
+}
+
+Napi::Array EngineWrap::outputs_of(Napi::Env env, const Job& job) {
   auto outputs = Napi::Array::New(env, job.run.outputs.size());
   for (size_t i = 0; i < job.run.outputs.size(); ++i) {
-    const napi_value value =
-        job.in_place[i] ? static_cast<napi_value>(env.Null()) : array_buffer(env, job.run.outputs[i].owner);
+    napi_value value = env.Null();
+    if (!job.in_place[i]) {
+      bool foreign;
+      value = array_buffer(env, job.run.outputs[i].owner, &foreign);
+      if (foreign) remember(job.run.outputs[i].owner, true);
+    }
     outputs.Set(static_cast<uint32_t>(i), value);
   }
   if (!job.run.milliseconds.empty()) {
@@ -388,7 +436,7 @@ void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred,
     std::memcpy(times.Data(), job.run.milliseconds.data(), bytes);
     outputs.Set(outputs.Length(), times);
   }
-  deferred.Resolve(outputs);
+  return outputs;
 }
 
 Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {

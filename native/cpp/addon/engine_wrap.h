@@ -38,14 +38,23 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Engine& engine();
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);
-  Bytes find_allocated(const char* data, size_t size);
-  static void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
+  void remember(const BufferPtr& buffer, bool result);
+  Bytes find_known(const char* data, size_t size, bool results);
+  Napi::Array outputs_of(Napi::Env env, const Job& job);
+  void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
 
   std::unique_ptr<Engine> engine_;
   Napi::ThreadSafeFunction completions_;
   std::unordered_map<int64_t, std::shared_ptr<const Program>> programs_;
   std::unordered_map<int64_t, Pending> pending_;
-  std::map<const char*, std::weak_ptr<Buffer>> allocated_;  // what `allocate` and `map` gave out, by address
+  // Memory of the engine that JavaScript holds: from `allocate` and `map`, or a result of a run.
+  struct Known {
+    std::weak_ptr<Buffer> buffer;
+    bool result;
+  };
+  std::map<const char*, Known> known_;  // by address
+  size_t sweep_at_ = 64;                // how many there may be before those that are gone are dropped
+  size_t copied_bytes_ = 0;             // of inputs, so far
   int64_t next_ = 1;
   bool open_ = false;
 };

@@ -14,7 +14,10 @@ Status reduce_max(const Call& call) {
     const float* in = x.data + r * S * x.stride;
     for (int64_t c = 0; c < x.channels; ++c) out[c] = in[c];
     for (int64_t s = 1; s < S; ++s) {
-      for (int64_t c = 0; c < x.channels; ++c) out[c] = in[s * x.stride + c] > out[c] ? in[s * x.stride + c] : out[c];
+      for (int64_t c = 0; c < x.channels; ++c) {
+        const float v = in[s * x.stride + c];
+        out[c] = v > out[c] || v != v ? v : out[c];  // NaN wins, as in PyTorch
+      }
     }
   });
   return {};

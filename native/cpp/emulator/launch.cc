@@ -78,7 +78,7 @@ Status run(const Launch& launch) {
   Machine& m = machine();
   std::lock_guard<std::mutex> lock(m.mutex);
   const auto failed = [&](const std::string& message) {
-    return Status{m.messages.insert(std::string(op_name) + ": " + message).first->c_str()};
+    return Status(m.messages.insert(std::string(op_name) + ": " + message).first->c_str(), StatusCode::internal);
   };
   const size_t threads = size_t{launch.block.x} * launch.block.y * launch.block.z;
   if (threads == 0 || threads > kMostThreads || threads % kWarpLanes) {

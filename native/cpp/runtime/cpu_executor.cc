@@ -27,7 +27,7 @@ class CpuExecutor : public Executor {
   void begin(Job& job, const ParameterStore& store) override {
     const Program& program = *job.program;
     if (!grow(arena_, program.arena_bytes) || !grow(workspace_, program.workspace_bytes)) {
-      job.error = "out of memory";
+      job.failure = kOutOfMemory;
       return;
     }
     scratch_bytes_ = arena_->size() + workspace_->size();
@@ -35,15 +35,15 @@ class CpuExecutor : public Executor {
     for (const Bytes& input : job.run.inputs) spaces.inputs.push_back(input.data);
     for (const Bytes& output : job.run.outputs) spaces.outputs.push_back(output.data);
     Bound bound;
-    job.error = bind(program, store, spaces, &bound);
-    for (size_t i = 0; job.error.empty() && i < program.instructions.size(); ++i) {
+    job.failure = bind(program, store, spaces, &bound);
+    for (size_t i = 0; !job.failure && i < program.instructions.size(); ++i) {
       if (job.run.cancelled.load(std::memory_order_relaxed)) {
-        job.error = "cancelled";
+        job.failure = kCancelled;
         break;
       }
       const auto start = std::chrono::steady_clock::now();
       const Status status = run_instruction(program, bound, i, &pool_, nullptr);
-      if (!status) job.error = status.error;
+      if (!status) job.failure = Failure(status);
       const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
       if (!job.run.milliseconds.empty()) job.run.milliseconds[i] = elapsed.count();
     }

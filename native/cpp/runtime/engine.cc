@@ -1,6 +1,11 @@
 #include "runtime/engine.h"
 
 namespace videoclip {
+namespace {
+
+const Failure kDisposed{StatusCode::disposed, "disposed"};
+
+}  // namespace
 
 Engine::Engine(std::unique_ptr<Executor> executor, std::function<void(std::unique_ptr<Job>)> completed)
     : executor_(std::move(executor)),
@@ -18,7 +23,7 @@ void Engine::submit(std::unique_ptr<Job> job) {
       return;
     }
   }
-  job->error = "disposed";
+  job->failure = kDisposed;
   completed_(std::move(job));
 }
 
@@ -45,7 +50,7 @@ void Engine::stop() {
 void Engine::complete(std::unique_ptr<Job> job) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (stop_ && job->error == "cancelled") job->error = "disposed";
+    if (stop_ && job->failure.code == StatusCode::cancelled) job->failure = kDisposed;
   }
   completed_(std::move(job));
 }
@@ -68,14 +73,14 @@ void Engine::loop() {
     }
     if (job) {
       if (stopping) {
-        job->error = "disposed";
+        job->failure = kDisposed;
       } else {
         executor_->begin(*job, store_);
       }
       // the next may begin while this one runs
-      if (job->error.empty() && executor_->depth() > 1) continue;
+      if (!job->failure && executor_->depth() > 1) continue;
     }
-    if (job && !job->error.empty()) {
+    if (job && job->failure) {
       // it failed at once; those before it go on
       std::unique_ptr<Job> failed;
       {

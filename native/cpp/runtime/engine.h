@@ -25,7 +25,7 @@ class Engine {
 
   void submit(std::unique_ptr<Job> job);
   void cancel(int64_t id);
-  // Cancels everything, waits for what is in flight and joins. Queued jobs complete with the error "disposed".
+  // Cancels everything, waits for what is in flight and joins. Queued jobs fail as disposed.
   void stop();
 
  private:

@@ -22,9 +22,9 @@ class Executor {
 
   // Jobs that may have begun and not finished.
   virtual size_t depth() const { return 1; }
-  // Starts a job; what goes wrong is in its error.
+  // Starts a job; what goes wrong is its failure.
   virtual void begin(Job& job, const ParameterStore& store) = 0;
-  // Waits for the oldest job that began without an error.
+  // Waits for the oldest job that began without a failure.
   virtual void finish(Job& job) = 0;
 
   // Bytes of arena and workspace.
@@ -40,6 +40,9 @@ inline bool grow(std::unique_ptr<Buffer>& buffer, size_t bytes, const MemoryPtr&
   buffer = std::make_unique<Buffer>();
   return false;
 }
+
+inline const Failure kOutOfMemory{StatusCode::out_of_memory, "out of memory"};
+inline const Failure kCancelled{StatusCode::cancelled, "cancelled"};
 
 std::unique_ptr<Executor> make_cpu_executor(Isa isa, int threads);
 

@@ -8,29 +8,11 @@
 #define VIDEOCLIP_HAS_NVTX
 #endif
 
+#include "runtime/cuda_status.h"
 #include "runtime/gpu.h"
 
 namespace videoclip {
 namespace {
-
-// A message that people understand, or the runtime's own.
-Status status_of(cudaError_t error) {
-  switch (error) {
-    case cudaSuccess:
-      return {};
-    case cudaErrorMemoryAllocation:
-      return {"out of memory"};
-    case cudaErrorNoKernelImageForDevice:
-      return {"CUDA: this build has no kernels for this GPU; compute capability 8.0 or later is needed"};
-    case cudaErrorDevicesUnavailable:
-    case cudaErrorIllegalAddress:
-    case cudaErrorLaunchFailure:
-    case cudaErrorECCUncorrectable:
-      return {"device lost"};
-    default:
-      return {cudaGetErrorString(error)};
-  }
-}
 
 // Memory is freed on whatever thread drops the last reference.
 class DeviceMemory : public Memory {

@@ -45,7 +45,7 @@ class GpuExecutor : public Executor {
 
   void begin(Job& job, const ParameterStore& store) override {
     if (job.run.cancelled.load(std::memory_order_relaxed)) {
-      job.error = "cancelled";
+      job.failure = kCancelled;
       return;
     }
     drop_old_programs();
@@ -55,15 +55,15 @@ class GpuExecutor : public Executor {
     Slot* slot = slot_of(job.program, &events);
     if (!events) return fail(job, events);
     if (!slot || !make_room(program)) {
-      job.error = "out of memory";
+      job.failure = kOutOfMemory;
       return;
     }
     Spaces spaces{arena_->data(), workspace_->data(), slot->scalars->data(), {}, {}};
     for (auto& buffer : slot->inputs) spaces.inputs.push_back(buffer->data());
     for (auto& buffer : slot->outputs) spaces.outputs.push_back(buffer->data());
     Bound bound;
-    job.error = bind(program, store, spaces, &bound);
-    if (!job.error.empty()) return;
+    job.failure = bind(program, store, spaces, &bound);
+    if (job.failure) return;
 
     // the slot's last job has finished, so nobody reads its inputs any more
     Status status;
@@ -100,7 +100,7 @@ class GpuExecutor : public Executor {
     Slot* slot = begun_.front();
     begun_.pop_front();
     if (const Status status = gpu_->synchronize(slot->copied_out); !status) return fail(job, status);
-    if (job.run.cancelled.load(std::memory_order_relaxed)) job.error = "cancelled";
+    if (job.run.cancelled.load(std::memory_order_relaxed)) job.failure = kCancelled;
   }
 
  private:
@@ -133,7 +133,7 @@ class GpuExecutor : public Executor {
     return {};
   }
 
-  static void fail(Job& job, const Status& status) { job.error = status.error; }
+  static void fail(Job& job, const Status& status) { job.failure = Failure(status); }
 
   // Waits for whatever a failed job has put on the streams: its memory goes when it has completed.
   void drain(Slot& slot) {

@@ -1,7 +1,6 @@
 #pragma once
 #include <atomic>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "runtime/program.h"
@@ -28,7 +27,7 @@ struct Job {
   std::shared_ptr<const Program> program;
   Run run;
   std::vector<bool> in_place;  // which outputs are written into an array of the caller's
-  std::string error;           // what went wrong; "cancelled", "disposed" and "out of memory" have a meaning
+  Failure failure;             // why it has no results
 };
 
 }  // namespace videoclip

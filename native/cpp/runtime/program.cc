@@ -43,26 +43,26 @@ Call call_of(const Instruction& i, const std::vector<Tensor>& in, const std::vec
 
 }  // namespace
 
-std::string Program::link(Isa isa, int threads) {
+Failure Program::link(Isa isa, int threads) {
   for (Instruction& i : instructions) {
     i.kernel = find_kernel(isa, i.op.c_str());
-    if (!i.kernel) return i.op + ": no kernel for this device";
+    if (!i.kernel) return {StatusCode::unsupported, i.op + ": no kernel for this device"};
     std::vector<Tensor> in, out;
     for (const Operand& o : i.in) in.push_back(o.view);
     for (const Operand& o : i.out) out.push_back(o.view);
     for (const auto* list : {&i.in, &i.out}) {
       for (const Operand& o : *list) {
         const std::string wrong = check(*this, i, o);
-        if (!wrong.empty()) return wrong;
+        if (!wrong.empty()) return {StatusCode::internal, wrong};
       }
     }
     workspace_bytes = std::max(workspace_bytes, i.kernel->workspace(call_of(i, in, out), threads));
   }
-  return "";
+  return {};
 }
 
-std::string bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound) {
-  std::string error;
+Failure bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound) {
+  Failure failure;
   const auto resolve = [&](const Instruction& i, const Operand& o) {
     Tensor t = o.view;
     const auto id = static_cast<size_t>(o.id);
@@ -86,7 +86,7 @@ std::string bind(const Program& program, const ParameterStore& store, const Spac
         const size_t end =
             static_cast<size_t>(o.offset) + static_cast<size_t>(o.view.extent()) * item_size(o.view.dtype);
         if (!p || o.offset < 0 || end > p->size()) {
-          error = i.op + ": a parameter is missing or too small";
+          failure = {StatusCode::internal, i.op + ": a parameter is missing or too small"};
           break;
         }
         t.data = p->data() + o.offset;
@@ -104,7 +104,7 @@ std::string bind(const Program& program, const ParameterStore& store, const Spac
     for (const Operand& o : i.out) operands.out.push_back(resolve(i, o));
     bound->instructions.push_back(std::move(operands));
   }
-  return error;
+  return failure;
 }
 
 Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream) {

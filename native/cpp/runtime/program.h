@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/failure.h"
 #include "runtime/kernel.h"
 #include "runtime/parameter_store.h"
 
@@ -34,7 +35,7 @@ struct Program {
   bool tf32 = false;  // see Call
 
   // Finds kernels, checks that no operand reaches outside its space, sizes the workspace. Returns what is wrong, or "".
-  std::string link(Isa isa, int threads);
+  Failure link(Isa isa, int threads);
 };
 
 // Where the spaces of a program lie in one run, as addresses that its kernels can use.
@@ -54,7 +55,7 @@ struct Bound {
 };
 
 // Returns what is wrong, or "".
-std::string bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound);
+Failure bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound);
 
 // Runs instruction `i` on a pool or a stream. An instruction without elements does nothing.
 Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream);

@@ -2,9 +2,49 @@
 
 namespace videoclip {
 
-// What an op returns: ops never throw, print or exit. `error` is a static string, null when all is well.
+// What kind of failure: JavaScript chooses the class of the error by it. lib/native_error.ts has one entry for each.
+enum class StatusCode {
+  ok,
+  invalid_argument,  // values, types or sizes that an op does not take
+  unsupported,       // this device, build or system cannot do it
+  out_of_memory,
+  device_lost,  // the GPU stopped answering: its memory is gone
+  cancelled,
+  disposed,
+  internal,  // a call into the system or the driver failed, or a program that is wrong
+};
+
+// The code as JavaScript sees it.
+inline const char* code_name(StatusCode code) {
+  switch (code) {
+    case StatusCode::ok:
+      return "ok";
+    case StatusCode::invalid_argument:
+      return "invalid_argument";
+    case StatusCode::unsupported:
+      return "unsupported";
+    case StatusCode::out_of_memory:
+      return "out_of_memory";
+    case StatusCode::device_lost:
+      return "device_lost";
+    case StatusCode::cancelled:
+      return "cancelled";
+    case StatusCode::disposed:
+      return "disposed";
+    case StatusCode::internal:
+      return "internal";
+  }
+  return "internal";
+}
+
+// What an op returns: ops never throw, print or exit. `{}` says that all is well; `{"message"}` is an invalid argument.
+// The message is a static string.
 struct Status {
   const char* error = nullptr;
+  StatusCode code = StatusCode::ok;
+
+  Status() = default;
+  Status(const char* message, StatusCode kind = StatusCode::invalid_argument) : error(message), code(kind) {}
   explicit operator bool() const { return error == nullptr; }
 };
 

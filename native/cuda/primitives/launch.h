@@ -9,6 +9,8 @@
 
 #if defined(VIDEOCLIP_EMULATED)
 #include "emulator/gpu_host.h"
+#else
+#include "runtime/cuda_status.h"
 #endif
 
 namespace videoclip {
@@ -78,7 +80,7 @@ Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t share
     error =
         start_with(function, grid, threads, shared_bytes, stream, arguments, std::index_sequence_for<Parameters...>{});
   }
-  return error == cudaSuccess ? Status{} : Status{cudaGetErrorString(error)};
+  return status_of(error);
 }
 
 #endif

@@ -1,25 +1,23 @@
-/** Names of the parts of an X3D network: which published key belongs to which layer. */
-export interface X3DKeys {
+// Published names of the layers of X3D, by zoo.
+
+/** Which published key belongs to which layer. */
+interface X3DKeys {
   stem: { spatial: string; temporal: string; norm: string };
   /** A convolution of block `index` of stage `stage` (2 to 5), both counted as in the paper and from 0. */
   unit(stage: number, index: number, part: X3DPart): { conv: string; norm: string };
   /** The two layers of a block's squeeze-and-excitation. */
   squeeze(stage: number, index: number): [reduce: string, expand: string];
   head: { conv5: { conv: string; norm: string }; lin5: string; projection: string };
-  /** Whether a shortcut that only halves the size (the first of stage 2) has a BatchNorm, as all the others have. */
-  sameWidthShortcutNorm: boolean;
-  /** Name of a stage's output; 1 is the stem. */
-  stage(stage: number): string;
 }
 
 /** Expansion 1x1x1, depthwise 3x3x3, projection 1x1x1, and the 1x1x1 convolution beside them. */
-export type X3DPart = "a" | "b" | "c" | "shortcut";
+type X3DPart = "a" | "b" | "c" | "shortcut";
 
 /**
  * PyTorchVideo's names. Its stem's spatial convolution is called `conv_t` and the temporal one `conv_xy`: they are what
  * their shapes say.
  */
-export const pytorchvideoKeys: X3DKeys = {
+const pytorchvideo: X3DKeys = {
   stem: { spatial: "blocks.0.conv.conv_t", temporal: "blocks.0.conv.conv_xy", norm: "blocks.0.norm" },
   unit(stage, index, part) {
     const block = `blocks.${stage - 1}.res_blocks.${index}`;
@@ -37,12 +35,10 @@ export const pytorchvideoKeys: X3DKeys = {
     lin5: "blocks.5.pool.post_conv",
     projection: "blocks.5.proj",
   },
-  sameWidthShortcutNorm: false,
-  stage: (stage) => `blocks.${stage - 1}`,
 };
 
 /** SlowFast's names. */
-export const slowfastKeys: X3DKeys = {
+const slowfast: X3DKeys = {
   stem: { spatial: "s1.pathway0_stem.conv_xy", temporal: "s1.pathway0_stem.conv", norm: "s1.pathway0_stem.bn" },
   unit(stage, index, part) {
     const block = `s${stage}.pathway0_res${index}`;
@@ -58,6 +54,31 @@ export const slowfastKeys: X3DKeys = {
     lin5: "head.lin_5",
     projection: "head.projection",
   },
-  sameWidthShortcutNorm: true,
-  stage: (stage) => `s${stage}`,
 };
+
+const ZOOS = { pytorchvideo, slowfast };
+export type Zoo = keyof typeof ZOOS;
+
+/** SlowFast's BatchNorm behind the first shortcut of stage 2, which PyTorchVideo does not have. */
+export const EXTRA = slowfast.unit(2, 0, "shortcut").norm;
+
+/** PyTorchVideo's name of every layer to that of a zoo. @param blocks residual blocks of the four stages */
+export function layerNames(zoo: Zoo, blocks: readonly number[]): Map<string, string> {
+  const map = new Map<string, string>();
+  const [from, to] = [pytorchvideo, ZOOS[zoo]];
+  const unit = (a: { conv: string; norm: string }, b: { conv: string; norm: string }) =>
+    map.set(a.conv, b.conv).set(a.norm, b.norm);
+  map.set(from.stem.spatial, to.stem.spatial).set(from.stem.temporal, to.stem.temporal);
+  map.set(from.stem.norm, to.stem.norm);
+  unit(from.head.conv5, to.head.conv5);
+  map.set(from.head.lin5, to.head.lin5).set(from.head.projection, to.head.projection);
+  blocks.forEach((count, i) => {
+    for (let index = 0; index < count; index++) {
+      for (const part of ["a", "b", "c", "shortcut"] as const) {
+        unit(from.unit(i + 2, index, part), to.unit(i + 2, index, part));
+      }
+      from.squeeze(i + 2, index).forEach((key, n) => map.set(key, to.squeeze(i + 2, index)[n]));
+    }
+  });
+  return map;
+}

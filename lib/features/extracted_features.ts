@@ -4,6 +4,7 @@ import { DatasetError, InvalidArgumentError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/tensor.js";
 import { type ManifestEntry, readLines } from "./store.js";
+import { isArrayOf } from "../typed_arrays.js";
 
 /** A video's features as an extraction saved them. */
 export interface VideoFeatureFile {
@@ -15,7 +16,7 @@ export interface VideoFeatureFile {
   timestamps?: readonly (readonly [number, number])[];
 }
 
-export interface FeatureFolder {
+export interface ExtractedFeatures {
   files: VideoFeatureFile[];
   /** What the features were made with; empty without a manifest. */
   settings: Record<string, unknown>;
@@ -28,8 +29,8 @@ const SPACE = ["model", "output", "dim", "weights", "l2", "preset"] as const;
  * The features in folders that `videoclip extract` wrote (all shards), or in plain folders of `.npy` files.
  * @throws DatasetError for folders without features, or made with different settings
  */
-export function readFeatureFolders(folders: readonly string[]): FeatureFolder {
-  const all: FeatureFolder = { files: [], settings: {} };
+export function readFeatureFolders(folders: readonly string[]): ExtractedFeatures {
+  const all: ExtractedFeatures = { files: [], settings: {} };
   for (const [i, folder] of folders.entries()) {
     const one = readFolder(folder);
     if (one.files.length === 0) {
@@ -48,7 +49,7 @@ export function readFeatureFolders(folders: readonly string[]): FeatureFolder {
   return all;
 }
 
-function readFolder(folder: string): FeatureFolder {
+function readFolder(folder: string): ExtractedFeatures {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new InvalidArgumentError(`features: ${folder} is not a folder`, { argument: "features", received: folder });
   }
@@ -98,7 +99,7 @@ export function readFeatureFile({ file, timestamps }: VideoFeatureFile): {
   const bytes = new ByteFile(file);
   try {
     const { shape, data } = readNpy(bytes);
-    if (!(data instanceof Float64Array) || shape.length !== 2 || shape[0] < 1) {
+    if (!isArrayOf("Float64Array", data) || shape.length !== 2 || shape[0] < 1) {
       throw bytes.fail(`expected features [clips, dim], found [${shape.join(", ")}]`);
     }
     if (timestamps && timestamps.length !== shape[0]) {

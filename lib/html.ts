@@ -1,5 +1,5 @@
-import { stillAt } from "../video/still.js";
-import type { DecoderName } from "../video/types.js";
+import { stillAt } from "./video/still.js";
+import type { DecoderName } from "./video/types.js";
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 

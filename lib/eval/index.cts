@@ -1,0 +1,2 @@
+import commonjs = require("../commonjs.cjs");
+export = commonjs.load("eval/index.js");

@@ -1,0 +1,4 @@
+export interface L2NormalizeAttrs {
+  /** The least that is divided by. */
+  eps: number;
+}

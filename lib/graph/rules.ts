@@ -1,0 +1,119 @@
+// The checks of attributes that eager ops (lib/ops) and layers (lib/nn) share: every node that is made goes through them.
+import { describeValue } from "../describe_value.js";
+import { InvalidArgumentError } from "../errors.js";
+import { closestName, suggestion } from "../suggest.js";
+
+/** What an attribute must be, in words and as a test. */
+export interface Rule {
+  readonly expected: string;
+  accepts(value: unknown): boolean;
+  /** The names that there are, where it is one of several. */
+  readonly names?: readonly string[];
+}
+
+/** A rule per attribute of an op. */
+export type Attributes<A> = { readonly [K in keyof A]-?: Rule };
+
+/** The largest size, padding or stride: kernels count in 64 bits, so that sums and products of a few of them fit. */
+const LARGEST = 2 ** 31 - 1;
+
+const isInteger = (value: unknown, min: number, max: number): boolean =>
+  Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+
+const range = (min: number, max: number) =>
+  max >= LARGEST ? (min > -LARGEST ? ` of at least ${min}` : "") : ` from ${min} to ${max}`;
+
+export const integer = (min = -LARGEST - 1, max = LARGEST): Rule => ({
+  expected: `an integer${range(min, max)}`,
+  accepts: (value) => isInteger(value, min, max),
+});
+
+/** A list of integers, of any length or of `length`. */
+export const integers = (min: number, length?: number): Rule => ({
+  expected: `${length ?? "a list of"} integers${range(min, LARGEST)}`,
+  accepts: (value) =>
+    Array.isArray(value) &&
+    (length === undefined || value.length === length) &&
+    Array.from(value).every((v) => isInteger(v, min, LARGEST)),
+});
+
+/** One integer per axis T, H, W. */
+export const triple = (min: number): Rule => ({
+  ...integers(min, 3),
+  expected: `[T, H, W] of integers of at least ${min}`,
+});
+
+/** A finite number. */
+export const number = (min = -Infinity, max = Infinity): Rule => ({
+  expected:
+    max < Infinity
+      ? `a number from ${min} to ${max}`
+      : `a finite number${min > -Infinity ? ` of at least ${min}` : ""}`,
+  accepts: (value) => Number.isFinite(value) && (value as number) >= min && (value as number) <= max,
+});
+
+/** A finite number per channel. */
+export const numbers = (length: number, nonZero = false): Rule => ({
+  expected: `${length} finite numbers${nonZero ? " other than 0" : ""}`,
+  accepts: (value) =>
+    Array.isArray(value) &&
+    value.length === length &&
+    Array.from(value).every((v) => Number.isFinite(v) && !(nonZero && v === 0)),
+});
+
+export const flag: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
+
+/** `a, b or c`. */
+export const alternatives = (names: readonly string[]): string =>
+  names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names[0];
+
+export const oneOf = (names: readonly string[]): Rule => ({
+  expected: alternatives(names),
+  accepts: (value) => typeof value === "string" && names.includes(value),
+  names,
+});
+
+export const optional = (rule: Rule): Rule => ({
+  ...rule,
+  accepts: (value) => value === undefined || rule.accepts(value),
+});
+
+/** The name under which an op is called: `max_pool3d` is `maxPool3d`. */
+export const callName = (op: string): string => op.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** The error of a wrong argument, which names it, what it must be and what was received. */
+export function wrongArgument(
+  op: string,
+  argument: string,
+  expected: string,
+  received: unknown,
+  hint = "",
+): InvalidArgumentError {
+  const message = `${callName(op)}: ${argument}: expected ${expected}, received ${describeValue(received)}`;
+  return new InvalidArgumentError(hint ? `${message} (${hint})` : message, { op, argument, expected, received });
+}
+
+/** @throws InvalidArgumentError when the value breaks the rule */
+export function checkAttribute(op: string, name: string, value: unknown, rule: Rule): void {
+  if (rule.accepts(value)) return;
+  const meant = rule.names && typeof value === "string" ? closestName(value, rule.names) : undefined;
+  throw wrongArgument(op, name, rule.expected, value, meant && `did you mean ${meant}?`);
+}
+
+/** @throws InvalidArgumentError for the first attribute that breaks its rule */
+export function checkAttributes<A>(op: string, rules: Attributes<A>, attrs: A): void {
+  for (const name of Object.keys(rules) as (keyof A & string)[]) checkAttribute(op, name, attrs[name], rules[name]);
+}
+
+/** @throws InvalidArgumentError for a name that is not known, with the one that it is likely a slip of */
+export function checkNames(op: string, what: string, given: readonly string[], known: readonly string[]): void {
+  for (const name of given) {
+    if (known.includes(name)) continue;
+    throw new InvalidArgumentError(`${callName(op)}: ${name}: unknown ${what}${suggestion(name, known)}`, {
+      op,
+      argument: name,
+      expected: known,
+      received: name,
+    });
+  }
+}

@@ -1,0 +1,124 @@
+import type { NDArray } from "../nd_array.js";
+import { ClipMemory, clipBytes } from "../video/clip_memory.js";
+import type { Clip, Preset } from "../video/types.js";
+
+/** A row for each clip: f32 `[clips, dim]`. */
+export interface Rows extends NDArray {
+  shape: readonly [number, number];
+}
+
+/** What makes rows of clips: a `VideoEncoder`, or anything that does the same. */
+export interface ClipEncoder {
+  /** How clips are made. */
+  readonly preset: Preset;
+  /** Clips that it takes best at once. */
+  readonly batch: number;
+  /** Width of a row. */
+  readonly dim: number;
+  /**
+   * @param clips each u8 `[T, H, W, 3]`, left alone by the caller until it has ended
+   * @returns f32 `[clips.length, dim]`
+   */
+  encode(clips: readonly Uint8Array[], options?: { signal?: AbortSignal | undefined }): Promise<Rows>;
+}
+
+/** What `encodeClips` gives the source of its clips. */
+export interface ClipReading {
+  /** Aborts when nobody wants clips any more. */
+  signal: AbortSignal;
+  /** Where clips are written. It is used again when their rows are there; who drops a clip may give its memory back. */
+  memory: ClipMemory;
+  /** Clips that may wait to be taken. */
+  waiting: number;
+}
+
+/** Something with a clip becomes the same with its row, f32 `[dim]`: a view of the batch's rows. */
+export type Encoded<T> = T extends { clip: Clip } ? T & { row: Float32Array } : T;
+
+/** Batches that may be with the encoder: one waits in the device's queue while another is computed. */
+const IN_FLIGHT = 2;
+
+interface Running<T> {
+  batch: T[];
+  clips: number;
+  rows: Promise<{ rows: Float32Array }>;
+}
+
+/**
+ * The one road from clips to rows. Takes items in order, encodes those with a clip in batches (of clips of several videos,
+ * where the source has several) and gives all of them in order, as soon as they are there. A row does not depend on its batch.
+ * The frames of a clip may be overwritten once the next item is asked for.
+ * @param source makes the items; called once
+ * @throws what the source and the encoder throw, and the signal's reason
+ */
+export async function* encodeClips<T extends object>(
+  source: (reading: ClipReading) => AsyncIterable<T>,
+  encoder: ClipEncoder,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<Encoded<T>> {
+  signal?.throwIfAborted();
+  const stop = new AbortController();
+  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const memory = new ClipMemory(clipBytes(encoder.preset));
+  const items = source({ signal: both, memory, waiting: 2 * encoder.batch })[Symbol.asyncIterator]();
+  const running: Running<T>[] = [];
+  let next: ReturnType<typeof takeBatch<T>> | undefined;
+  let ended = false;
+  try {
+    for (;;) {
+      const busy = running.filter(({ clips }) => clips > 0).length;
+      if (!ended && busy < IN_FLIGHT) next ??= takeBatch(items, encoder.batch);
+      const [oldest] = running;
+      if (!next && !oldest) return;
+      // where both are there, the next batch goes first: the device has something to do then
+      const first = await Promise.race([next, oldest?.rows].filter((promise) => promise !== undefined));
+      signal?.throwIfAborted();
+      if ("batch" in first) {
+        next = undefined;
+        ended = first.ended;
+        if (first.batch.length > 0) running.push(encodeBatch(first.batch, encoder, both));
+        continue;
+      }
+      running.shift();
+      let row = 0;
+      for (const item of oldest.batch) {
+        const clip = clipOf(item);
+        if (!clip) yield item as Encoded<T>;
+        else {
+          yield { ...item, row: first.rows.subarray(row * encoder.dim, ++row * encoder.dim) } as Encoded<T>;
+          memory.give(clip.frames);
+        }
+      }
+    }
+  } finally {
+    stop.abort(new Error("nobody wants rows any more"));
+    await Promise.allSettled([next, ...running.map(({ rows }) => rows)]);
+    await items.return?.();
+  }
+}
+
+const clipOf = (item: object): Clip | undefined => (item as { clip?: Clip }).clip;
+
+/** The items up to a full batch of clips. What stands alone before any clip does not wait for one. */
+async function takeBatch<T extends object>(
+  items: AsyncIterator<T>,
+  size: number,
+): Promise<{ batch: T[]; ended: boolean }> {
+  const batch: T[] = [];
+  let clips = 0;
+  do {
+    const step = await items.next();
+    if (step.done) return { batch, ended: true };
+    batch.push(step.value);
+    if (clipOf(step.value)) clips++;
+  } while (clips > 0 && clips < size);
+  return { batch, ended: false };
+}
+
+function encodeBatch<T extends object>(batch: T[], encoder: ClipEncoder, signal: AbortSignal): Running<T> {
+  const clips = batch.flatMap((item) => clipOf(item)?.frames ?? []);
+  const made = clips.length > 0 ? encoder.encode(clips, { signal }) : Promise.resolve({ data: new Float32Array(0) });
+  const rows = made.then(({ data }) => ({ rows: data }));
+  rows.catch(() => {}); // awaited in its turn
+  return { batch, clips: clips.length, rows };
+}

@@ -1,0 +1,68 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { type PresetOverrides, resolvePreset } from "../video/presets.js";
+import type { Preset } from "../video/types.js";
+import { VIDEO_MODEL_NAMES, VIDEO_MODELS, type VideoModelName } from "./video_models.js";
+import { videoClipConfig, VIDEOCLIP_PRESETS, type VideoClipPreset, type VideoModelConfig } from "./videoclip_config.js";
+import { CONFIG, readConfig } from "./videoclip_weights.js";
+
+/** File of a VideoCLIP model's folder with the weights of its video encoder. @internal */
+export const VIDEO_MODEL_FILE = "video_model.safetensors";
+
+/** A video encoder that is used, with what differs from its defaults and its weights, as far as they are known. */
+export type VideoModelChoice = Partial<VideoModelConfig> & { model: VideoModelName; weights?: string };
+
+/**
+ * The network of that name, or the one that makes features for a VideoCLIP model: by the name of its configuration, or its
+ * folder.
+ * @throws InvalidArgumentError for what is neither; WeightsError for a folder without such a model
+ */
+export function videoModelOf(name: string): VideoModelChoice {
+  if (Object.hasOwn(VIDEO_MODELS, name)) return { model: name as VideoModelName };
+  if (Object.hasOwn(VIDEOCLIP_PRESETS, name)) return VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel!;
+  if (typeof name === "string" && existsSync(name)) return videoModelOfFolder(name);
+  const names = [...VIDEO_MODEL_NAMES, ...Object.keys(VIDEOCLIP_PRESETS)].join(", ");
+  throw new InvalidArgumentError(
+    `model: expected one of ${names}, or the folder of a VideoCLIP model, received ${String(name)}`,
+    { argument: "model", expected: names, received: name },
+  );
+}
+
+/**
+ * The video encoder of a folder that `VideoClip.save` wrote, with its weights where they are there.
+ * @throws WeightsError for another folder, or a model that takes features alone
+ */
+export function videoModelOfFolder(dir: string): VideoModelConfig & { weights?: string } {
+  const path = join(dir, CONFIG);
+  const { videoModel } = videoClipConfig(readConfig(path));
+  if (!videoModel)
+    throw new WeightsError(`${path}: this model takes features: it names no video encoder`, { file: path });
+  const weights = join(dir, VIDEO_MODEL_FILE);
+  return { ...videoModel, ...(existsSync(weights) ? { weights } : {}) };
+}
+
+const OVERRIDES: readonly string[] = ["fps", "frames", "stride", "size", "pad"] satisfies (keyof PresetOverrides)[];
+
+/**
+ * How clips are made for a video encoder: as its own preset says, as another preset says, or with some fields of its own
+ * preset changed.
+ * @throws InvalidArgumentError for a name that there is not, an unknown field or a value out of range
+ */
+export function presetOf(
+  { model, preset, fps, frames, stride, size }: VideoModelChoice,
+  given: string | Preset | PresetOverrides = {},
+): Preset {
+  if (typeof given === "string") return resolvePreset(given);
+  if ("crop" in given) return resolvePreset(given);
+  const unknown = Object.keys(given).find((name) => !OVERRIDES.includes(name));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(
+      `preset: expected the name of a preset, a whole preset, or some of ${OVERRIDES.join(", ")}, received ${unknown}`,
+      { argument: "preset", expected: OVERRIDES, received: unknown },
+    );
+  }
+  const changed = Object.entries(given).filter(([, value]) => value !== undefined);
+  const own = preset ?? VIDEO_MODELS[model].preset;
+  return resolvePreset(own, { fps, frames, stride, size, ...Object.fromEntries(changed) });
+}

@@ -1,0 +1,90 @@
+// Checks that the layers share: errors name the layer, the argument, what it must be and what was received.
+import { describeValue } from "../describe_value.js";
+import { InvalidArgumentError, ShapeError } from "../errors.js";
+import type { Triple } from "../graph/ops/index.js";
+import { type DType, Tensor } from "../graph/tensor.js";
+import { scope, tracing } from "../graph/trace.js";
+import { suggestion } from "../suggest.js";
+
+/** The error of a wrong argument of a layer. */
+export function wrong(layer: string, argument: string, expected: string, received: unknown): InvalidArgumentError {
+  return new InvalidArgumentError(`${layer}: ${argument}: expected ${expected}, received ${describeValue(received)}`, {
+    layer,
+    argument,
+    expected,
+    received,
+  });
+}
+
+/**
+ * The tensor that an argument is.
+ * @param sizes what its axes are, such as `[N, T, H, W, C]`: also how many there are
+ */
+export function tensor(
+  layer: string,
+  argument: string,
+  value: unknown,
+  { sizes, dtype }: { sizes?: string; dtype?: DType } = {},
+): Tensor {
+  tracing(); // outside of a net this is the fault to tell, whatever the arguments are
+  const what = [dtype, sizes].filter(Boolean).join(" ");
+  if (!(value instanceof Tensor)) throw wrong(layer, argument, `a tensor${what && ` ${what}`}`, value);
+  const fits = sizes === undefined || sizes.startsWith("[...") || sizes.split(",").length === value.shape.length;
+  if (fits && (dtype === undefined || value.dtype === dtype)) return value;
+  throw new ShapeError(`${layer}: ${argument}: expected ${what}, received ${value.dtype} [${value.shape.join(", ")}]`, {
+    layer,
+    argument,
+    expected: what,
+    received: value.shape,
+  });
+}
+
+/** A positive whole number, such as the channels of a layer. */
+export function count(layer: string, argument: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  throw wrong(layer, argument, "a positive whole number", value);
+}
+
+/** One number for each of T, H, W: a triple, or one number for all. */
+export function triple(layer: string, argument: string, value: unknown, least = 1): Triple {
+  const list: unknown = typeof value === "number" ? [value, value, value] : value;
+  const fits = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= least;
+  if (Array.isArray(list) && list.length === 3 && list.every(fits)) return list as unknown as Triple;
+  throw wrong(layer, argument, `a whole number of at least ${least}, or three of them for T, H, W`, value);
+}
+
+/** @throws InvalidArgumentError for a name that is none of `known`, with the one that it is likely a slip of */
+export function knownNames(where: string, what: string, given: Iterable<string>, known: readonly string[]): void {
+  for (const name of given) {
+    if (known.includes(name)) continue;
+    throw new InvalidArgumentError(`${where}: ${name}: unknown ${what}${suggestion(name, known)}`, {
+      layer: where,
+      argument: name,
+      expected: known,
+      received: name,
+    });
+  }
+}
+
+/** The options of a layer, whose names must be known. */
+export function options<T extends object>(
+  layer: string,
+  given: T | undefined,
+  known: readonly (keyof T & string)[],
+): T {
+  if (given === undefined) return {} as T;
+  if (typeof given !== "object" || given === null || Array.isArray(given) || given instanceof Tensor) {
+    throw wrong(layer, "options", `an object with ${known.join(", ")}`, given);
+  }
+  knownNames(layer, "option", Object.keys(given), known);
+  return given;
+}
+
+/** Runs `body` as the layer that is called by its key, which its parameters begin with: errors and `describe` name it. */
+export function layer<T>(kind: string, key: unknown, body: (name: string) => T): T {
+  tracing();
+  if (typeof key !== "string" || key === "") {
+    throw wrong(kind, "key", 'the name of the layer, which its parameters begin with, such as "block1.conv"', key);
+  }
+  return scope(key, () => body(`${kind} ${key}`));
+}

@@ -1,0 +1,19 @@
+import type { Device } from "../device.js";
+import { optimize } from "../graph/passes/index.js";
+import { compile as lower, type Program } from "../graph/program.js";
+import type { Graph } from "../graph/trace.js";
+import { options as checked } from "./check.js";
+
+export interface CompileOptions {
+  /** Fold and fuse layers first. Default: true, but false for a graph that updates parameters. */
+  optimize?: boolean | undefined;
+}
+
+/**
+ * Makes a traced graph a program of a device, whose store must hold its parameters when it runs. Shapes are fixed; the graph must
+ * not be used again. A {@link Model} does this by itself.
+ */
+export function compile(graph: Graph, device: Device, options?: CompileOptions): Program {
+  const { optimize: rewrite = graph.updates.size === 0 } = checked("compile", options, ["optimize"]);
+  return lower(rewrite ? optimize(graph) : graph, device);
+}

@@ -1,0 +1,71 @@
+/**
+ * Models of one's own: `import * as nn from "videoclip/nn"`. A net is a function of symbolic tensors that applies layers; a
+ * {@link Model} makes its parameters, and runs, saves and exports it. Activations are channels-last (`[N, T, H, W, C]` video,
+ * `[N, S, C]` tokens); parameters have PyTorch's shapes.
+ */
+export type { DeviceOptions, Precision } from "../device.js";
+export { compile, type CompileOptions } from "./compile.js";
+export type { Program, ProgramInputs, ProgramOutputs, RunOptions } from "../graph/program.js";
+export type { BinaryKind, Triple, UnaryKind } from "../graph/ops/index.js";
+export type { DType, Tensor } from "../graph/tensor.js";
+export { type Graph, input, trace } from "../graph/trace.js";
+export {
+  type AttentionOptions,
+  attention,
+  selfAttention,
+  type TransformerLayerOptions,
+  transformerLayer,
+} from "./attention.js";
+export { conv3d, type ConvOptions } from "./convolution.js";
+export { embedding, type EmbeddingOptions, linear, type LinearOptions, selfGate } from "./dense.js";
+export {
+  add,
+  div,
+  dropout,
+  exp,
+  gelu,
+  maximum,
+  mean,
+  mul,
+  relu,
+  sigmoid,
+  softmax,
+  softplus,
+  sub,
+  sum,
+  swish,
+  tanh,
+} from "./elementwise.js";
+export type { InitialValue } from "./initial.js";
+export { batchNorm, type BatchNormOptions, l2Normalize, layerNorm, type LayerNormOptions } from "./normalization.js";
+export type { Padding } from "./padding.js";
+export { frozen, parameter, type ParameterOptions, scope } from "./parameters.js";
+export { avgPool3d, type AvgPoolOptions, globalMax, globalMean, maxPool3d, type PoolOptions } from "./pooling.js";
+export { concat, flatten, permute, reshape, slice, spaceToDepth } from "./shape.js";
+/** Losses `[1]` of symbolic tensors. */
+export * as losses from "./losses.js";
+export type { LayerDescription, ModelDescription } from "../models/describe.js";
+export {
+  type LoadModelOptions,
+  Model,
+  type ModelOnnxOptions,
+  type ModelOptions,
+  type ModelOutput,
+  type ModelRunOptions,
+  type PretrainedModelOptions,
+} from "../models/model.js";
+export type { InputArray, InputDType, InputType, ModelInput } from "../models/model_inputs.js";
+export type { Net } from "../models/model_net.js";
+export type { ModelParameters } from "../models/model_parameters.js";
+export type { PretrainedWeights } from "../models/model_weights.js";
+export {
+  preprocess,
+  type PreprocessOptions,
+  textEncoder,
+  type TextEncoderLayerOptions,
+  videoEncoder,
+  type VideoEncoderLayerOptions,
+} from "../models/net_encoders.js";
+export type { VideoModelName } from "../models/video_models.js";
+export type { OnnxModel } from "../onnx/model.js";
+export type { Parameter } from "../train/step_program.js";

@@ -1,0 +1,5 @@
+/** Models as ONNX files: `import { toOnnx } from 'videoclip/onnx'`. */
+export type { OnnxWeights } from "./constants.js";
+export type { OnnxModel } from "./model.js";
+export { type OnnxOptions, toOnnx } from "./to_onnx.js";
+export { traceVideoEncoder, type VideoEncoderOnnxOptions, videoEncoderToOnnx } from "./video_encoder.js";

@@ -1,0 +1,42 @@
+import { describeValue } from "../describe_value.js";
+import { InvalidArgumentError } from "../errors.js";
+import { closestName, suggestion } from "../suggest.js";
+
+/** The error of an option that is not what it must be. */
+export const wrongOption = (argument: string, expected: string, received: unknown): InvalidArgumentError =>
+  new InvalidArgumentError(`${argument}: expected ${expected}, received ${describeValue(received)}`, {
+    argument,
+    expected,
+    received,
+  });
+
+/** @throws InvalidArgumentError for a value that is no object, or an option whose name is not known */
+export function checkNames(where: string, given: unknown, known: readonly string[]): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw wrongOption(where, `an object with ${known.join(", ")}`, given);
+  }
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    throw new InvalidArgumentError(`${where}.${name}: unknown option${suggestion(name, known)}`, {
+      argument: `${where}.${name}`,
+      expected: known,
+      received: name,
+    });
+  }
+}
+
+/**
+ * Options that have a kind, which says what else they may have.
+ * @throws InvalidArgumentError for an unknown kind or name
+ */
+export function checkKind(where: string, given: { kind: string }, fields: Record<string, readonly string[]>): void {
+  const kinds = Object.keys(fields);
+  const kind: unknown = (given as { kind?: unknown } | undefined)?.kind;
+  if (typeof kind !== "string" || !kinds.includes(kind)) {
+    const meant = typeof kind === "string" ? closestName(kind, kinds) : undefined;
+    const error = wrongOption(`${where}.kind`, kinds.join(", "), kind);
+    if (meant === undefined) throw error;
+    throw new InvalidArgumentError(`${error.message}; did you mean ${meant}?`, error.details);
+  }
+  checkNames(where, given, ["kind", ...fields[kind]]);
+}

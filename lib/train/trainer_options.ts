@@ -1,0 +1,122 @@
+import { Model } from "../models/model.js";
+import { closestName } from "../suggest.js";
+import { checkNames, wrongOption } from "./check_options.js";
+import { type LossFunction, modelData, type ModelData, modelTask } from "./model_task.js";
+import type { ParameterGroup } from "./optimizer.js";
+import type { Schedule } from "./schedules.js";
+import type { TrainerOptions } from "./trainer.js";
+
+/** Training of a model of one's own. @typeParam T names of the arrays of a batch */
+export interface ModelTrainerOptions<
+  I extends string = string,
+  O extends string = string,
+  T extends string = string,
+> extends Omit<TrainerOptions, "device" | "task" | "data" | "chunk"> {
+  model: Model<I, O>;
+  /** Called inside a trace with the outputs of the model and all arrays of a batch; returns a mean over the batch. */
+  loss: LossFunction<O, T>;
+  data: ModelData<T>;
+  /** Examples of a batch, where `data` is a list of examples. Default 32, or as many as there are. */
+  batch?: number | undefined;
+  /**
+   * Parameters that are not trained, by regular expressions over their keys, such as `[/^encoder\./]`. A BatchNorm whose running
+   * statistics are frozen uses them. See also `nn.frozen`.
+   */
+  freeze?: readonly (RegExp | string)[] | undefined;
+}
+
+const RUN = {
+  data: true,
+  optimizer: true,
+  schedule: true,
+  steps: true,
+  accumulate: true,
+  dropout: true,
+  checkpointing: true,
+  seed: true,
+  folder: true,
+  resume: true,
+  saveEvery: true,
+  keep: true,
+  evaluation: true,
+  maxSkipped: true,
+} as const;
+const OF_TASK = Object.keys({ device: true, task: true, chunk: true, ...RUN } satisfies Record<
+  keyof TrainerOptions,
+  true
+>);
+const OF_MODEL = Object.keys({
+  ...{ model: true, loss: true, batch: true, freeze: true },
+  ...RUN,
+} satisfies Record<keyof ModelTrainerOptions, true>);
+
+const CONSTANT: Schedule = { kind: "constant", rate: 1e-3 };
+
+/** Options with defaults, checked. */
+export type ResolvedOptions = TrainerOptions & {
+  schedule: Schedule;
+  /** Parameters that the store lacks begin with initial values: those of the loss of a model of one's own. */
+  initialize: boolean;
+};
+
+/** @throws InvalidArgumentError for options that are missing, unknown or out of range */
+export function resolveOptions(options: TrainerOptions | ModelTrainerOptions): ResolvedOptions {
+  const own = typeof options === "object" && options !== null && "model" in options;
+  checkNames("Trainer", options, own ? OF_MODEL : OF_TASK);
+  for (const name of ["steps", "accumulate", "saveEvery", "keep", "maxSkipped", "chunk", "batch"] as const) {
+    const value = (options as Partial<Record<typeof name, unknown>>)[name];
+    if ((value === undefined && name !== "steps") || (Number.isSafeInteger(value) && (value as number) > 0)) continue;
+    throw wrongOption(name, "a positive integer", value);
+  }
+  const { seed, dropout, schedule = CONSTANT, evaluation } = options;
+  if (seed !== undefined && !Number.isSafeInteger(seed)) throw wrongOption("seed", "a whole number", seed);
+  if (dropout !== undefined && !(dropout >= 0 && dropout < 1)) {
+    throw wrongOption("dropout", "a probability from 0 to below 1", dropout);
+  }
+  if (evaluation !== undefined) checkEvaluation(evaluation);
+  if (own) return { ...ofModel(options), schedule, initialize: true };
+  const { task, device, data } = options as TrainerOptions;
+  if (typeof device?.native !== "function") throw wrongOption("device", "a Device with the model's parameters", device);
+  if (typeof task?.forward !== "function") throw wrongOption("task", "an object whose forward gives the loss", task);
+  if (typeof data?.batch !== "function") throw wrongOption("data", "an object whose batch(index) makes a batch", data);
+  return { ...(options as TrainerOptions), schedule, initialize: false };
+}
+
+function checkEvaluation(evaluation: NonNullable<TrainerOptions["evaluation"]>): void {
+  checkNames("evaluation", evaluation, ["every", "run", "best"]);
+  const { every, run, best } = evaluation;
+  if (!Number.isSafeInteger(every) || every < 1) throw wrongOption("evaluation.every", "a positive integer", every);
+  if (typeof run !== "function") throw wrongOption("evaluation.run", "a function that returns metrics by name", run);
+  if (best === undefined) return;
+  checkNames("evaluation.best", best, ["metric", "mode"]);
+  if (best.mode !== "max" && best.mode !== "min") throw wrongOption("evaluation.best.mode", "max or min", best.mode);
+}
+
+function ofModel(options: ModelTrainerOptions): TrainerOptions {
+  const { model, loss, data, batch, freeze = [], optimizer, ...rest } = options;
+  if (!(model instanceof Model)) throw wrongOption("model", "a Model of videoclip/nn", model);
+  if (typeof loss !== "function") throw wrongOption("loss", "a function of the model's outputs and of the batch", loss);
+  const groups = frozenGroups(model, freeze);
+  return {
+    ...rest,
+    device: model.device,
+    task: modelTask(model, loss),
+    data: modelData(model, data, { batch, seed: rest.seed ?? 0 }),
+    optimizer: groups.length > 0 ? { ...optimizer, groups: [...groups, ...(optimizer?.groups ?? [])] } : optimizer,
+  };
+}
+
+function frozenGroups(model: Model, freeze: readonly (RegExp | string)[]): ParameterGroup[] {
+  if (!Array.isArray(freeze)) throw wrongOption("freeze", "a list of regular expressions over keys", freeze);
+  const keys = model.parameters.keys();
+  return freeze.map((match: unknown, i) => {
+    const expression = match instanceof RegExp || typeof match === "string" ? new RegExp(match) : undefined;
+    if (expression && keys.some((key) => expression.test(key))) return { match: expression, frozen: true };
+    const near = closestName(String(match), keys) ?? keys[0];
+    throw wrongOption(
+      `freeze[${i}]`,
+      `a regular expression that some parameter matches (there is ${near})`,
+      String(match),
+    );
+  });
+}

@@ -1,0 +1,126 @@
+import { VideoClipError, VideoError } from "../errors.js";
+import { Channel } from "./channel.js";
+import type { ClipMemory } from "./clip_memory.js";
+import { decodeVideo } from "./index.js";
+import type { Clip, DecodeFunction, DecoderName, Preset, VideoInfo } from "./types.js";
+
+/** How videos are read. */
+export interface ReadClipsOptions {
+  preset: Preset;
+  decoder?: DecoderName | undefined;
+  /** Videos decoded at the same time. Default 1. */
+  decoders?: number | undefined;
+  /** Seconds that a decoder may give nothing before its video fails. Default: no limit. */
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Clips that may wait for the reader. */
+  waiting: number;
+  memory?: ClipMemory | undefined;
+}
+
+/** What happens while videos are read; the events of one video come in this order, those of different videos interleave. */
+export type VideoEvent =
+  | { type: "open"; path: string; info: VideoInfo }
+  | { type: "clip"; path: string; clip: Clip }
+  | { type: "end"; path: string; info: VideoInfo }
+  | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo | undefined };
+
+/**
+ * Decodes videos, several at a time. A video that cannot be decoded ends with `failure`, and the others go on. Decoders wait
+ * while `waiting` clips are there, and stop when the reader leaves.
+ * @throws the signal's reason
+ */
+export async function* readClips(
+  paths: readonly string[],
+  options: ReadClipsOptions,
+  decode: DecodeFunction = decodeVideo,
+): AsyncGenerator<VideoEvent> {
+  const { decoders = 1, signal } = options;
+  signal?.throwIfAborted();
+  const stop = new AbortController();
+  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const queue = new Channel<VideoEvent>(options.waiting);
+  both.addEventListener("abort", () => queue.close(), { once: true });
+  let next = 0;
+  const work = async () => {
+    while (next < paths.length && !both.aborted) await readVideo(paths[next++], options, both, queue, decode);
+  };
+  const workers = Promise.all(Array.from({ length: Math.min(decoders, paths.length) }, work)).finally(() =>
+    queue.close(),
+  );
+  workers.catch(() => {}); // awaited below
+  try {
+    for (let event = await queue.next(); event; event = await queue.next()) {
+      signal?.throwIfAborted();
+      yield event;
+    }
+    signal?.throwIfAborted();
+    await workers;
+  } finally {
+    stop.abort(new Error("nobody reads on"));
+    await workers.catch(() => {});
+  }
+}
+
+/** Pushes the events of one video. */
+async function readVideo(
+  path: string,
+  { preset, decoder, memory, timeout }: ReadClipsOptions,
+  signal: AbortSignal,
+  queue: Channel<VideoEvent>,
+  decode: DecodeFunction,
+): Promise<void> {
+  const limit = new AbortController();
+  const both = AbortSignal.any([signal, limit.signal]);
+  const watched = <T>(promise: Promise<T>) => inTime(promise, path, timeout, limit);
+  let info: VideoInfo | undefined;
+  try {
+    const video = await watched(decode(path, { preset, decoder, memory, signal: both }));
+    try {
+      await queue.push({ type: "open", path, info: video.info });
+      const clips = video[Symbol.asyncIterator]();
+      for (let step = await watched(clips.next()); !step.done; step = await watched(clips.next())) {
+        await queue.push({ type: "clip", path, clip: step.value });
+        if (signal.aborted) return;
+      }
+    } finally {
+      info = video.info; // complete only now
+      await video.close();
+    }
+    await queue.push({ type: "end", path, info });
+  } catch (cause) {
+    if (signal.aborted) return;
+    await queue.push({ type: "failure", path, error: videoFailure(path, cause), info });
+  }
+}
+
+function videoFailure(path: string, cause: unknown): VideoClipError {
+  if (cause instanceof VideoClipError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new VideoError("ERR_VIDEO_DECODE", `${path}: ${reason}`, { file: path, cause });
+}
+
+/** What a promise gives, or a failure when it takes more than `timeout` seconds; then `limit` is aborted too. */
+async function inTime<T>(
+  promise: Promise<T>,
+  path: string,
+  timeout: number | undefined,
+  limit: AbortController,
+): Promise<T> {
+  if (!timeout) return promise;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new VideoError("ERR_VIDEO_TIMEOUT", `${path}: the decoder gave nothing for ${timeout} s`, {
+        file: path,
+      });
+      limit.abort(error);
+      reject(error);
+    }, timeout * 1000);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

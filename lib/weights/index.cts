@@ -1,0 +1,2 @@
+import commonjs = require("../commonjs.cjs");
+export = commonjs.load("weights/index.js");

@@ -1,0 +1,134 @@
+import { WeightsError } from "../errors.js";
+import type { ParameterStore } from "../graph/parameter_store.js";
+import { readFloats } from "./float_values.js";
+import { openWeights, type WeightsFile } from "./index.js";
+import { type KeyMap, keyRename, type Tensors } from "./rename.js";
+import { TimeSlices } from "./time_slices.js";
+
+/** Shapes of parameters by key. */
+export type ParameterShapes = ReadonlyMap<string, readonly number[]>;
+
+/** Where parameters go: the store of a device, or anything that takes them. */
+export type ParameterSink = Pick<ParameterStore, "set">;
+
+export interface LoadIntoOptions {
+  /** What the model needs, or what it is by the file's tensors (with the model's keys), where only they tell a size. */
+  shapes: ParameterShapes | ((tensors: Tensors) => ParameterShapes);
+  /** From the keys of the file to those of the model. Default: they are the same. */
+  rename?: KeyMap | undefined;
+  /** Keys of other parts, which the model does not need. Default: none, each unexpected key is an error. */
+  ignored?: RegExp | undefined;
+  /** Values that go before those of the file, which may have them or not. */
+  given?: ReadonlyMap<string, Float32Array> | undefined;
+  /** Makes the values of a parameter that the file does not have; undefined for one that it must have. */
+  fallback?: ((key: string, shape: readonly number[]) => (() => Float32Array) | undefined) | undefined;
+  /** As of `openWeights`, where the source is a path. */
+  skipForeign?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What was loaded. */
+export interface LoadedWeights {
+  /** First 16 hex digits of the SHA-256 of the file or files. */
+  hash: string;
+  shapes: ParameterShapes;
+}
+
+/**
+ * The one way from a weight file to parameters: open, rename, check all keys, put. Reading and converting leave the event loop
+ * free; a tensor is read while the one before it is converted. The file is read twice, once for its checksum.
+ * @param source a path, or weights that are open already and stay so
+ * @throws WeightsError that lists every missing, unexpected and wrong-shaped key, before anything is put; the signal's reason
+ */
+export async function loadInto(
+  store: ParameterSink,
+  source: string | Pick<WeightsFile, "path" | "tensors" | "sha256">,
+  options: LoadIntoOptions,
+): Promise<LoadedWeights> {
+  const { rename, ignored, given, fallback, signal } = options;
+  signal?.throwIfAborted();
+  const opened = typeof source === "string" ? await openWeights(source, options) : undefined;
+  const file = opened ?? (source as WeightsFile);
+  try {
+    const tensors: Tensors = rename ? keyRename(rename)(file.tensors) : file.tensors;
+    const shapes = typeof options.shapes === "function" ? options.shapes(tensors) : options.shapes;
+    const others: Others = new Map();
+    for (const [key, shape] of shapes) {
+      const values = given?.get(key);
+      const make = values ? () => values : tensors.has(key) ? undefined : fallback?.(key, shape);
+      if (make) others.set(key, make);
+    }
+    checkKeys(file.path, { shapes, tensors, others, ignored, renamed: rename !== undefined });
+    await put(store, shapes, others, tensors, signal);
+    return { hash: file.sha256.slice(0, 16), shapes };
+  } finally {
+    opened?.close();
+  }
+}
+
+/** Values that are not those of the file. */
+type Others = Map<string, () => Float32Array>;
+
+/** Puts all parameters; the next tensor is being read while one is converted and copied. */
+async function put(
+  store: ParameterSink,
+  shapes: ParameterShapes,
+  others: Others,
+  tensors: Tensors,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const slices = new TimeSlices(signal);
+  const keys = [...shapes.keys()];
+  const read = (i: number): Promise<Float32Array> | undefined => {
+    const tensor = i < keys.length && !others.has(keys[i]) ? tensors.get(keys[i]) : undefined;
+    const reading = tensor && readFloats(tensor, signal, slices);
+    reading?.catch(() => {}); // awaited a turn later
+    return reading;
+  };
+  let next = read(0);
+  try {
+    for (const [i, key] of keys.entries()) {
+      const values = others.get(key)?.() ?? (await next!);
+      next = read(i + 1);
+      store.set(key, shapes.get(key)!, values);
+      await slices.next();
+    }
+  } finally {
+    await next?.catch(() => {}); // the file may be closed now: nothing reads it any more
+  }
+}
+
+interface Comparison {
+  shapes: ParameterShapes;
+  tensors: Tensors;
+  others: Others;
+  ignored: RegExp | undefined;
+  renamed: boolean;
+}
+
+/** Compares a file's tensors with what the model needs; throws one error that lists every difference. */
+function checkKeys(file: string, { shapes, tensors, others, ignored, renamed }: Comparison): void {
+  const needed = [...shapes].filter(([key]) => !others.has(key));
+  const missing = needed.flatMap(([key]) => (tensors.has(key) ? [] : [key]));
+  const wrong = needed.flatMap(([key, shape]) => {
+    const found = tensors.get(key)?.shape;
+    return found && found.join() !== shape.join()
+      ? [`${key} (expected [${shape.join(", ")}], found [${found.join(", ")}])`]
+      : [];
+  });
+  const unexpected = [...tensors.keys()].filter((key) => !shapes.has(key) && !ignored?.test(key));
+  if (missing.length + wrong.length + unexpected.length === 0) return;
+  const list = (label: string, keys: readonly string[]): string[] =>
+    keys.length > 0 ? [`${keys.length} ${label}: ${keys.slice(0, 8).join(", ")}${keys.length > 8 ? ", ..." : ""}`] : [];
+  const text = [
+    ...list("missing", missing),
+    ...list("of the wrong shape", wrong),
+    ...list("unexpected", unexpected),
+  ].join("; ");
+  const note = renamed ? " (keys as the model has them)" : "";
+  throw new WeightsError(`${file} does not fit the model; ${text}${note}`, {
+    file,
+    expected: missing,
+    received: unexpected,
+  });
+}

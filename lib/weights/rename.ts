@@ -1,0 +1,37 @@
+import { WeightsError } from "../errors.js";
+import type { StoredTensor } from "./tensor.js";
+
+/** Tensors of a file by key. */
+export type Tensors = ReadonlyMap<string, StoredTensor>;
+
+/** Gives the tensors of a file the keys (and, where it must, the shapes) that a model has. Nothing is read. */
+export type KeyRename = (tensors: Tensors) => Map<string, StoredTensor>;
+
+/**
+ * How the keys of a file become those of a model: a function of all its tensors, or pairs of a pattern and its replacement as
+ * of `String.replace`, which are applied to every key one after another, such as `[[/^net\./, ""]]`.
+ */
+export type KeyMap = KeyRename | readonly (readonly [pattern: RegExp | string, replacement: string])[];
+
+/**
+ * A rename by one function of the key; a tensor is left out where it gives undefined.
+ * @throws WeightsError (when it is used) where two tensors get one key
+ */
+export function renameKeys(rename: (key: string) => string | undefined): KeyRename {
+  return (tensors) => {
+    const out = new Map<string, StoredTensor>();
+    for (const [key, tensor] of tensors) {
+      const name = rename(key);
+      if (name === undefined) continue;
+      if (out.has(name)) throw new WeightsError(`two tensors are ${name}: ${key} is one of them`, { key });
+      out.set(name, tensor);
+    }
+    return out;
+  };
+}
+
+/** A key map as a function of all tensors. */
+export function keyRename(map: KeyMap): KeyRename {
+  if (typeof map === "function") return map;
+  return renameKeys((key) => map.reduce((name, [pattern, replacement]) => name.replace(pattern, replacement), key));
+}

@@ -1,0 +1,20 @@
+#pragma once
+#include <string>
+#include <utility>
+
+#include "runtime/status.h"
+
+namespace videoclip {
+
+// What ended a job, with a message that may be made at run time. True when there is a failure.
+struct Failure {
+  StatusCode code = StatusCode::ok;
+  std::string message;
+
+  Failure() = default;
+  Failure(StatusCode kind, std::string text) : code(kind), message(std::move(text)) {}
+  explicit Failure(const Status& status) : code(status.code), message(status ? "" : status.error) {}
+  explicit operator bool() const { return code != StatusCode::ok; }
+};
+
+}  // namespace videoclip

@@ -1,0 +1,53 @@
+// The guides for contributors name files, folders and tables that exist.
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { root } from "../support/syntax.js";
+
+const test = suite("guides");
+const guides = ["CONTRIBUTING.md", "docs/adding_an_op.md", "docs/native_kernels.md"];
+const text = (file: string) => readFileSync(join(root, file), "utf8");
+
+/** Names of files and folders in code, such as `lib/graph/plan.ts`; patterns and placeholders are left out. */
+function paths(guide: string): string[] {
+  const found = [...text(guide).matchAll(/`((?:lib|native|test|scripts|docs|bench|cuda|cpu|runtime)\/[\w./]+)`/g)];
+  return found.map((match) => match[1]).filter((path) => !/NAME|FILE/.test(path));
+}
+
+/** Kernel sources are named as they are included. */
+const exists = (path: string) =>
+  ["", "native", "native/cpp", "native/cuda"].some((folder) => existsSync(join(root, folder, path)));
+
+for (const guide of guides) {
+  test(`${guide}: what it names is there`, () => {
+    assert.equal(
+      paths(guide).filter((path) => !exists(path)),
+      [],
+    );
+  });
+
+  test(`${guide}: its links lead somewhere`, () => {
+    const links = [...text(guide).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map((match) => match[1]);
+    const local = links.filter((link) => !link.startsWith("https://"));
+    assert.equal(
+      local.filter((link) => !existsSync(join(root, dirname(guide), link))),
+      [],
+    );
+  });
+}
+
+test("the tables of ops that a new op may have to be entered in are where the guide says", () => {
+  const rows = [...text("docs/adding_an_op.md").matchAll(/^\| `([A-Z0-9_]+)` in `([^`]+)` \|/gm)];
+  assert.is(rows.length, 7);
+  for (const [, name, file] of rows) assert.match(text(file), new RegExp(`const ${name}\\b`), `${name} in ${file}`);
+});
+
+test("scripts that the guides run are in package.json", () => {
+  const { scripts } = JSON.parse(text("package.json")) as { scripts: Record<string, string> };
+  for (const guide of guides) {
+    for (const [, name] of text(guide).matchAll(/npm run ([\w:-]+)/g)) assert.ok(name in scripts, `${guide}: ${name}`);
+  }
+});
+
+test.run();

@@ -1,0 +1,18 @@
+// docs/ops.md has a row for every function of videoclip/ops, and no other.
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import * as ops from "../../dist/ops.js";
+
+const test = suite("the table of ops");
+/** For tests and tools of this package. */
+const INTERNAL = ["runOp"];
+
+test("every op has a row", () => {
+  const rows = readFileSync("docs/ops.md", "utf8").matchAll(/^\| ((?:`\w+(?:\([^)]*\))?`(?:, )?)+) \|/gm);
+  const listed = [...rows].flatMap(([, names]) => [...names.matchAll(/`(\w+)/g)].map(([, name]) => name));
+  const functions = Object.entries(ops).flatMap(([name, value]) => (typeof value === "function" ? [name] : []));
+  assert.equal(listed.sort(), functions.filter((name) => !INTERNAL.includes(name)).sort());
+});
+
+test.run();

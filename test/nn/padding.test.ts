@@ -1,0 +1,45 @@
+// Padding against TensorFlow's definition, position by position.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Padding, paddingEnds } from "../../dist/nn/padding.js";
+
+const test = suite("padding");
+type Triple = [number, number, number];
+
+/** How many windows fit. */
+const positions = (padding: Padding, size: Triple, kernel: Triple, stride: Triple) => {
+  const { low, high } = paddingEnds(padding, size, kernel, stride);
+  return size.map((n, i) => Math.floor((n + low[i] + high[i] - kernel[i]) / stride[i]) + 1);
+};
+
+test("same gives ceil(size / stride) positions, the extra zero behind", () => {
+  for (let n = 1; n <= 12; n++) {
+    for (let k = 1; k <= 5; k++) {
+      for (let s = 1; s <= 4; s++) {
+        const all = (v: number): Triple => [v, v, v];
+        assert.equal(positions("same", all(n), all(k), all(s)), all(Math.ceil(n / s)), `${n} ${k} ${s}`);
+        const { low, high } = paddingEnds("same", all(n), all(k), all(s));
+        assert.ok(high[0] - low[0] === 0 || high[0] - low[0] === 1);
+        // not a zero more than the last window needs
+        assert.ok(low[0] + high[0] === 0 || (Math.ceil(n / s) - 1) * s + k === n + low[0] + high[0]);
+      }
+    }
+  }
+});
+
+test("tf.nn.conv3d's ends for a stride of 2", () => {
+  assert.equal(paddingEnds("same", [16, 224, 15], [1, 3, 3], [1, 2, 2]), { low: [0, 0, 1], high: [0, 1, 1] });
+});
+
+test("valid, numbers and triples", () => {
+  const window = [
+    [5, 6, 7],
+    [3, 3, 3],
+    [1, 1, 1],
+  ] as [Triple, Triple, Triple];
+  assert.equal(paddingEnds("valid", ...window), { low: [0, 0, 0], high: [0, 0, 0] });
+  assert.equal(paddingEnds(2, ...window), { low: [2, 2, 2], high: [2, 2, 2] });
+  assert.equal(paddingEnds([0, 1, 2], ...window), { low: [0, 1, 2], high: [0, 1, 2] });
+});
+
+test.run();

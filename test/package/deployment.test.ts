@@ -1,0 +1,143 @@
+// What the package says where its addon or its workers cannot be found, and that docs/deployment.md says the same.
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ADVICE } from "../../dist/addon_error.js";
+import { VERSION } from "../../dist/version.js";
+
+const test = suite("deployment");
+const require = createRequire(import.meta.url);
+const { sentence } = require("../../dist/commonjs.cjs") as { sentence: string };
+const manifest = JSON.parse(readFileSync("package.json", "utf8"));
+const folder = mkdtempSync(join(tmpdir(), "videoclip-deployment-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const PREBUILT = `prebuilds/${process.platform}-${process.arch}/videoclip.napi${process.platform === "linux" ? ".glibc" : ""}.node`;
+
+/** A folder with the loader in it, as in a package of this name. */
+function packageFolder(name: string, files: Record<string, string>): string {
+  const root = mkdtempSync(join(folder, "package-"));
+  mkdirSync(join(root, "dist"));
+  for (const file of ["binding", "addon_error", "bundled", "errors"]) {
+    cpSync(`dist/${file}.js`, join(root, `dist/${file}.js`));
+  }
+  for (const [path, text] of Object.entries({ "package.json": JSON.stringify({ name, type: "module" }), ...files })) {
+    mkdirSync(join(root, path, ".."), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+/** What loading the addon of a folder says. */
+function load(root: string, ...options: string[]): { code: string; message: string } {
+  const program = `import { loadAddon } from "./dist/binding.js";
+    try { loadAddon(); } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
+  const args = [...options, "--input-type=module", "-e", program];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  assert.ok(stdout, stderr);
+  return JSON.parse(stdout);
+}
+
+test("docs/deployment.md has every sentence of the code", () => {
+  const guide = readFileSync("docs/deployment.md", "utf8").replace(/\s+/g, " ");
+  for (const text of [...Object.values(ADVICE), sentence]) assert.ok(guide.includes(`> ${text}`), text);
+});
+
+test("the sentences name the C library that the addon is held to", () => {
+  const floor = /GLIBC_FLOOR = \[(\d+), (\d+)\]/.exec(readFileSync("scripts/prebuild.mjs", "utf8"))!;
+  assert.ok(ADVICE.unsupported.includes(`glibc ${floor[1]}.${floor[2]}`));
+});
+
+test("the version is that of package.json", () => {
+  assert.is(VERSION, manifest.version);
+});
+
+for (const [name, packageName, files, advice, reason] of [
+  ["a package without its addon", "videoclip", {}, ADVICE.missing, `${PREBUILT}: no such file`],
+  ["an addon that does not load", "videoclip", { [PREBUILT]: "no addon" }, ADVICE.unsupported, `${PREBUILT}: `],
+  ["a clone that was not built", "videoclip", { "CMakeLists.txt": "" }, ADVICE.clone, "videoclip.node: no such file"],
+  ["a bundle", "somebody-elses-app", {}, ADVICE.bundled, "videoclip.node: no such file"],
+] as [string, string, Record<string, string>, string, string][]) {
+  test(`${name}: the system, every path that was tried, and what to do`, () => {
+    const { code, message } = load(packageFolder(packageName, files));
+    assert.is(code, "ERR_ADDON_MISSING");
+    assert.ok(message.includes(`${process.platform}-${process.arch}`), message);
+    assert.ok(message.includes(`Node ${process.versions.node}`), message);
+    if (process.platform === "linux") assert.match(message, /glibc \d|musl/);
+    assert.ok(message.includes(reason), message);
+    assert.ok(message.endsWith(advice), message);
+  });
+}
+
+test("Node without addons", () => {
+  assert.ok(load(resolve("."), "--no-addons").message.endsWith(ADVICE.forbidden));
+});
+
+test("an addon in the place that scripts/pack.mjs gives it is loaded", () => {
+  const root = packageFolder("videoclip", { [PREBUILT]: "" });
+  cpSync("build/Release/videoclip.node", join(root, PREBUILT));
+  const program = `import { loadAddon } from "./dist/binding.js"; console.log(loadAddon().path);`;
+  const args = ["--input-type=module", "-e", program];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  assert.ok(stdout.trim().endsWith(PREBUILT), stderr);
+});
+
+test("a bundle in either format fails with the sentence, at the addon and at a worker, and not at its import", () => {
+  const video = join(folder, "video.png");
+  writeFileSync(video, "\x89PNG\r\n\x1a\n", "latin1"); // enough to be given to the decoder
+  const esbuild = resolve("node_modules/esbuild/bin/esbuild");
+  for (const format of ["esm", "cjs"]) {
+    const file = join(folder, `bundle-${format}`, format === "esm" ? "main.mjs" : "main.cjs");
+    const program = `import { openVideo } from "./dist/index.js"; import { conv3d } from "./dist/ops.js";
+      const one = { shape: [1, 1, 1, 1, 1], data: new Float32Array(1) };
+      const calls = [conv3d(one, one), openVideo(process.argv[2], { decoder: "node-av" })];
+      Promise.allSettled(calls).then((all) => console.log(JSON.stringify(all.map(({ reason }) => [reason.code, reason.message]))));`;
+    const options = ["--bundle", "--platform=node", `--format=${format}`, `--outfile=${file}`, "--log-level=error"];
+    const external = ["--external:node-av", "--external:node-av/*"];
+    const build = spawnSync(esbuild, [...options, ...external], { input: program, encoding: "utf8" });
+    assert.is(build.status, 0, build.stderr);
+    const { stdout, stderr } = spawnSync(process.execPath, [file, video], { encoding: "utf8" });
+    assert.ok(stdout, stderr);
+    const [addon, worker] = JSON.parse(stdout);
+    assert.is(addon[0], "ERR_ADDON_MISSING");
+    assert.ok(addon[1].endsWith(ADVICE.bundled), addon[1]);
+    assert.equal(worker, ["ERR_BUNDLED", ADVICE.bundled]);
+  }
+});
+
+const doors = Object.entries(manifest.exports as Record<string, Record<string, string>>).filter(
+  ([, entry]) => typeof entry !== "string",
+);
+
+test("every door has types, an ES module and a CommonJS file, in the order that tools read", () => {
+  for (const [door, entry] of doors) {
+    assert.equal(Object.keys(entry), ["types", "module-sync", "module", "require", "default"], door);
+    for (const file of Object.values(entry)) assert.ok(existsSync(file), `${door}: there is no ${file}`);
+  }
+});
+
+test("require() gives the names of the ES module, from a plain name and through the CommonJS file", () => {
+  for (const [door, entry] of doors) {
+    const name = `videoclip${door.slice(1)}`;
+    const program = `const names = (id) => Object.keys(require(id)).join();
+      import("${name}").then((m) => console.log(names("${name}") === names("${entry.require}") && names("${name}") === Object.keys(m).join()));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=commonjs", "-e", program], {
+      encoding: "utf8",
+    });
+    assert.is(stdout, "true\n", `${door}: ${stderr}`);
+  }
+});
+
+test("a require() without ES modules fails with the sentence", () => {
+  const program = `try { require("videoclip/ops"); } catch ({ code, message }) { console.log(JSON.stringify([code, message])); }`;
+  const args = ["--no-experimental-require-module", "--input-type=commonjs", "-e", program];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.ok(stdout, stderr);
+  assert.equal(JSON.parse(stdout), ["ERR_REQUIRE_ESM", `ERR_REQUIRE_ESM: ${sentence}`]);
+});
+
+test.run();
