@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
-import { extractToFolder, loadVideoEncoder, openVideo, resolvePreset } from "../dist/index.js";
+import { extractToFolder, openVideo, VideoEncoder } from "../dist/index.js";
 import { median, pairRatio } from "./harness/statistics.js";
 import { makeSamples, makeVideo } from "../scripts/make_samples.mjs";
 
@@ -20,14 +20,13 @@ interface Measured {
   delayP99Ms: number;
 }
 
-const preset = resolvePreset("s3d");
-
 /** One part, in this process. */
 async function measure(part: string, folder: string, threads: number): Promise<Measured> {
   const files = readdirSync(folder).map((name) => join(folder, name));
-  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, threads });
+  const encoder = VideoEncoder.random(1, { model: "s3d", threads });
+  const { preset } = encoder;
   const clipBytes = preset.frames * preset.crop * preset.crop * 3;
-  await encoder.encode(new Uint8Array(encoder.batch * clipBytes), encoder.batch); // weights are folded once
+  await encoder.encode(new Uint8Array(encoder.batch * clipBytes)); // weights are folded once
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   const begin = performance.now();
@@ -52,7 +51,7 @@ async function measure(part: string, folder: string, threads: number): Promise<M
     const batch = new Uint8Array(encoder.batch * clipBytes);
     for (let done = 0; done < clips; done += encoder.batch) {
       const n = Math.min(encoder.batch, clips - done);
-      await encoder.encode(batch.subarray(0, n * clipBytes), n);
+      await encoder.encode(batch.subarray(0, n * clipBytes));
     }
   }
   const { user, system } = process.cpuUsage(before);

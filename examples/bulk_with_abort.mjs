@@ -1,11 +1,11 @@
 // Features of many videos into a folder; Ctrl-C keeps what is finished, and running it again goes on:
 // node examples/bulk_with_abort.mjs FOLDER OUT (WEIGHTS=s3d_howto100m.pth for real ones)
-import { extractToFolder, loadVideoEncoder, resolvePreset } from "videoclip";
+import { extractToFolder, VideoEncoder } from "videoclip";
 
 const [input, out] = process.argv.slice(2);
-const encoder = await loadVideoEncoder({
+const encoder = await VideoEncoder.load({
   model: "s3dg",
-  preset: resolvePreset("s3dg", { frames: 16, size: 128 }),
+  preset: { frames: 16, size: 128 },
   ...(process.env.WEIGHTS ? { weights: process.env.WEIGHTS } : { randomWeights: 1 }),
 });
 const abort = new AbortController();

@@ -1,10 +1,10 @@
 // Features of videos, clip by clip: node examples/extract.mjs VIDEO... (WEIGHTS=s3d_howto100m.pth for real ones)
-import { extract, loadVideoEncoder, resolvePreset } from "videoclip";
+import { extract, VideoEncoder } from "videoclip";
 
-const encoder = await loadVideoEncoder({
+const encoder = await VideoEncoder.load({
   model: "s3dg",
   output: "video_embedding",
-  preset: resolvePreset("s3dg", { frames: 16, size: 128 }),
+  preset: { frames: 16, size: 128 },
   ...(process.env.WEIGHTS ? { weights: process.env.WEIGHTS } : { randomWeights: 1 }),
 });
 for await (const { path, start, end, feature } of extract(process.argv.slice(2), { encoder })) {

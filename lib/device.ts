@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { availableParallelism } from "node:os";
 import { loadAddon, type NativeEngine } from "./binding.js";
 import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
@@ -163,7 +164,7 @@ export class Device {
     this.#disposed = true;
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }

@@ -134,7 +134,7 @@ export function writeDurably(path: string, content: Content | Iterable<Content>)
 /** As {@link writeDurably}, without blocking the event loop. */
 export async function writeDurablyAsync(
   path: string,
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  chunks: Iterable<Content> | AsyncIterable<Content>,
 ): Promise<void> {
   const target = targetOf(path);
   const stream = isStream(target);
@@ -142,7 +142,7 @@ export async function writeDurablyAsync(
   const file = await open(temporary, "w");
   try {
     try {
-      for await (const chunk of chunks) await writeAllAsync(file, chunk);
+      for await (const chunk of chunks) await writeAllAsync(file, bytesOf(chunk));
       if (!stream) await file.sync();
     } finally {
       await file.close();

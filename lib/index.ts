@@ -93,6 +93,7 @@ export { type SinusoidLayout, sinusoids } from "./models/sinusoid.js";
 export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer.js";
 export type { OneHotTokens, SourceTokens } from "./models/transformer_decode.js";
 export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
+export { SHAPES_MODEL } from "./models/shapes_model.js";
 export { VideoClip } from "./models/videoclip.js";
 export {
   VIDEOCLIP,

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeDoors } from "./doors.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const quiet = process.argv.includes("--quiet");
@@ -89,3 +90,4 @@ if (!nativeOnly && !unchanged("lib.sha256", lib, "dist/index.js")) {
   ]);
   writeFileSync(join(root, "build/lib.sha256"), lib);
 }
+if (!nativeOnly) writeDoors(root);

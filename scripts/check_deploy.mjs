@@ -30,7 +30,7 @@ function run([command, ...args], { cwd = work, env = {}, until } = {}) {
         output += chunk;
         if (until && output.includes(until)) child.kill();
       });
-    const limit = setTimeout(() => child.kill("SIGKILL"), 240_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), 600_000);
     child.on("error", (error) => (output += error.message));
     child.on("close", (status) => {
       clearTimeout(limit);

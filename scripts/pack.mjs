@@ -5,6 +5,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeDoors } from "./doors.mjs";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -36,6 +37,7 @@ export function packTarball(destination, addon = join(root, "build/Release/video
   try {
     const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     const wanted = files.filter((name) => !name.startsWith("!") && name !== "prebuilds");
+    writeDoors(root);
     for (const name of ["package.json", "README.md", ...wanted])
       if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true });
     placeAddon(addon, folder);

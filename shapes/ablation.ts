@@ -4,8 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { retrievalMetrics } from "../dist/eval/retrieval.js";
-import { loadVideoEncoder } from "../dist/models/load.js";
-import { resolvePreset } from "../dist/video/presets.js";
+import { VideoEncoder } from "../dist/models/video_encoder.js";
 import { type Features, videoFeatures } from "./features.js";
 import { type PairsRun, trainPairs } from "./train_pairs.js";
 import { heldOutCandidates } from "./videos.js";
@@ -34,8 +33,7 @@ const ARMS: Record<string, Pick<PairsRun, "alignment" | "retrieval">> = {
 
 /** The videos that all runs are judged by: two sets of 256, of seeds that no other evaluation is tuned on. */
 const JUDGED = [501, 502];
-const preset = resolvePreset("shapes");
-const encoder = await loadVideoEncoder({ model: "s3d-tiny", device: "cpu", threads, weights, preset });
+const encoder = await VideoEncoder.load(weights, { model: "s3d-tiny", device: "cpu", threads });
 const sets: { texts: string[]; features: Features[] }[] = [];
 for (const seed of JUDGED) {
   const videos = heldOutCandidates(seed);

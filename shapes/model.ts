@@ -1,10 +1,7 @@
 // The model that ships, opened for rendered frames and texts.
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadVideoEncoder } from "../dist/models/load.js";
-import { videoModelOfFolder } from "../dist/models/videoclip_parts.js";
+import { VideoEncoder } from "../dist/models/video_encoder.js";
 import { VideoClip } from "../dist/models/videoclip.js";
-import { resolvePreset } from "../dist/video/presets.js";
 import type { Judged } from "./evaluate.js";
 
 /** Folder of the model that ships. */
@@ -16,10 +13,8 @@ export async function openShapes(
   { threads }: { threads?: number } = {},
 ): Promise<Judged & { dispose(): void }> {
   const options = { device: "cpu", threads } as const;
-  const { model: name, output, preset } = videoModelOfFolder(folder);
-  const weights = join(folder, "video_model.safetensors");
-  const encoder = await loadVideoEncoder({ ...options, model: name, output, preset: resolvePreset(preset), weights });
   const model = await VideoClip.load(folder, options);
+  const encoder = await VideoEncoder.load(folder, { device: model.device });
   return {
     encoder,
     model,

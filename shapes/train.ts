@@ -2,8 +2,7 @@
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { loadVideoEncoder } from "../dist/models/load.js";
-import { resolvePreset } from "../dist/video/presets.js";
+import { VideoEncoder } from "../dist/models/video_encoder.js";
 import { makeDataset, writeVocabulary } from "./dataset.js";
 import { writeLog } from "./log.js";
 import { trainEncoder } from "./train_encoder.js";
@@ -48,8 +47,7 @@ say(`  right on clips of other videos: ${JSON.stringify(accuracies)}`);
 
 say("2 of 3: features of the training videos");
 const weights = join(out, "encoder/encoder.safetensors");
-const preset = resolvePreset("shapes");
-const encoder = await loadVideoEncoder({ model: "s3d-tiny", device: "cpu", threads, weights, preset });
+const encoder = await VideoEncoder.load(weights, { model: "s3d-tiny", device: "cpu", threads });
 const onVideo = every(250, (done) => `  ${done} videos`);
 const pack = await makeDataset(encoder, out, { seed, count: 2000, vocab, onVideo });
 encoder.dispose();

@@ -9,8 +9,8 @@ import {
   scoreRetrieval,
 } from "../eval/index.js";
 import { BENCHMARKS } from "../eval/run_benchmark.js";
-import { openFeatures } from "../features/open_features.js";
 import { writeDurably } from "../files.js";
+import { openFeatures } from "../features/open_features.js";
 import { type ModelFlags, type RankingFlags, rankingOf, withModel, withRanking } from "./eval_flags.js";
 import { interruptible } from "./interrupt.js";
 import { plainProgress } from "./options.js";

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import type { DeviceName, Precision } from "../device.js";
 import { extractToFolder } from "../features/run.js";
 import { VideoEncoder } from "../models/video_encoder.js";
+import { presetOf, videoModelNamed } from "../models/video_model_of.js";
 import { VIDEO_MODEL_NAMES } from "../models/video_models.js";
 import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
@@ -92,10 +93,11 @@ export function extractCommand(): Command {
 }
 
 async function runExtract(inputs: string[], flags: Flags): Promise<void> {
-  const { fps, frames, stride, size } = flags;
+  const choice = videoModelNamed(flags.model, { orFolder: true });
+  const { fps, frames, stride, size, weights = choice.weights, output = choice.output } = flags;
   const overrides = { fps, frames, stride, size };
-  const preset = flags.preset === undefined ? overrides : resolvePreset(flags.preset, overrides);
-  const encoder = await VideoEncoder.load({ ...flags, preset });
+  const preset = flags.preset === undefined ? presetOf(choice, overrides) : resolvePreset(flags.preset, overrides);
+  const encoder = await VideoEncoder.load({ ...flags, model: choice.model, weights, output, preset });
   const reporter = new ProgressReporter(flags);
   try {
     await interruptible("finished videos are saved, go on with --resume", async (signal) => {

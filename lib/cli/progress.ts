@@ -1,12 +1,13 @@
 import { SingleBar } from "cli-progress";
-import type { ExtractEvent } from "../features/extract.js";
+import type { ExtractEvent, ExtractProgress } from "../features/extract.js";
 import type { ExtractSummary } from "../features/run.js";
 
-interface Progress {
-  clips: number;
-  videos: number;
-  failures: number;
-  total: number;
+/** The time left as `1 h 2 min`, `3 min 4 s` or `5 s`, by the time that what is done took; `?` until something is done. */
+export function timeLeft(done: number, total: number, seconds: number): string {
+  if (done === 0) return "?";
+  const left = Math.round((seconds / done) * (total - done));
+  if (left >= 3600) return `${Math.floor(left / 3600)} h ${Math.floor((left % 3600) / 60)} min`;
+  return left >= 60 ? `${Math.floor(left / 60)} min ${left % 60} s` : `${left} s`;
 }
 
 const PLAIN_SECONDS = 10;
@@ -19,23 +20,23 @@ export class ProgressReporter {
 
   constructor(readonly options: { json?: boolean; quiet?: boolean }) {}
 
-  update(progress: Progress): void {
+  update(progress: ExtractProgress): void {
     if (this.options.quiet) return;
     const seconds = (Date.now() - this.#started) / 1000;
     const rate = (progress.clips / seconds).toFixed(1);
     const done = progress.videos + progress.failures;
+    const left = timeLeft(done, progress.total, seconds);
     if (process.stderr.isTTY) {
       if (!this.#bar) {
-        const format =
-          "{bar} {value}/{total} videos, {clips} clips, {rate} clips/s, {failures} failed, ETA {eta_formatted}";
+        const format = "{bar} {value}/{total} videos, {clips} clips, {rate} clips/s, {failures} failed, ETA {left}";
         this.#bar = new SingleBar({ format, stream: process.stderr, hideCursor: true });
-        this.#bar.start(progress.total, 0, { clips: 0, rate: "0", failures: 0 });
+        this.#bar.start(progress.total, 0, { clips: 0, rate: "0", failures: 0, left });
       }
-      this.#bar.update(done, { clips: progress.clips, rate, failures: progress.failures });
+      this.#bar.update(done, { clips: progress.clips, rate, failures: progress.failures, left });
     } else if (Date.now() - this.#lastLine > PLAIN_SECONDS * 1000) {
       this.#lastLine = Date.now();
       process.stderr.write(
-        `${done}/${progress.total} videos, ${progress.clips} clips, ${rate} clips/s, ${progress.failures} failed\n`,
+        `${done}/${progress.total} videos, ${progress.clips} clips, ${rate} clips/s, ${progress.failures} failed, ETA ${left}\n`,
       );
     }
   }

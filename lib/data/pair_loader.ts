@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Worker } from "node:worker_threads";
 import { DatasetError } from "../errors.js";
 import { assertNotBundled } from "../bundled.js";
@@ -123,5 +124,9 @@ export class PairLoader {
   async close(): Promise<void> {
     this.#dataset?.close();
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }

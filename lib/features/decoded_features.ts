@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
 import type { Features, FeatureSource } from "../data/feature_source.js";
@@ -62,7 +63,7 @@ export class DecodedFeatures implements FeatureSource {
     this.#files.dispose();
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }

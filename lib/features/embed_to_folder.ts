@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
-import { writeDurably } from "../files.js";
+import { writeDurablyAsync } from "../files.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { npyData, npyHeader } from "../weights/npy.js";
@@ -45,11 +45,11 @@ export async function embedToFolder(options: EmbedToFolderOptions): Promise<{ te
 }
 
 async function embedTexts(model: VideoClip, texts: readonly string[], options: EmbedToFolderOptions): Promise<void> {
-  const { data, truncated } = await model.encodeText(texts, { signal: options.signal });
+  const { data: rows, truncated } = await model.encodeText(texts, { signal: options.signal });
   const cut = new Set(truncated);
   const target = new EmbeddingFile("text", model, options);
-  target.add(data, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
-  target.finish();
+  target.add(rows, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
+  await target.finish();
 }
 
 /** @returns how many rows there are */
@@ -63,7 +63,7 @@ async function embedFeatures(
   for await (const { video, rows, spans } of embedFolder(features, { window, hop, seconds, model, signal })) {
     target.add(rows, spans.map(([start, end]) => ({ video, start, end }))); // prettier-ignore
   }
-  target.finish();
+  await target.finish();
   return target.rows;
 }
 
@@ -91,8 +91,8 @@ class EmbeddingFile {
     for (const each of about) this.#lines.push(`${JSON.stringify({ row: this.#rows++, ...each })}\n`);
   }
 
-  finish(): void {
-    writeDurably(`${this.#path}.npy`, [npyHeader([this.#rows, this.#dim], this.#dtype), ...this.#parts]);
-    writeDurably(`${this.#path}.jsonl`, this.#lines);
+  async finish(): Promise<void> {
+    await writeDurablyAsync(`${this.#path}.npy`, [npyHeader([this.#rows, this.#dim], this.#dtype), ...this.#parts]);
+    await writeDurablyAsync(`${this.#path}.jsonl`, this.#lines);
   }
 }

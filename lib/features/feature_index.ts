@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createDevice, type Device } from "../device.js";
 import { DisposedError, InvalidArgumentError } from "../errors.js";
 import { IndexFiles } from "./index_files.js";
@@ -19,35 +20,35 @@ export interface CreateIndexOptions {
   /** Width of a row. */
   dim: number;
   /** How rows are stored; scores are computed in f32 either way. Default `f16`. */
-  dtype?: RowDType;
+  dtype?: RowDType | undefined;
   /** What the rows were made from; `append` can check against it. */
-  settings?: IndexSettings;
+  settings?: IndexSettings | undefined;
   /** The model that embeds texts into the same space. */
-  text?: TextSideInfo | null;
+  text?: TextSideInfo | null | undefined;
 }
 
 export interface OpenIndexOptions {
   /** Compute threads. Default: the cores this process may use. */
-  threads?: number;
+  threads?: number | undefined;
   /** Read rows from the mapped file (default), or copy them into memory first (`false`; also where files cannot be mapped). */
-  map?: boolean;
+  map?: boolean | undefined;
   /** Bytes of rows per run of the kernel. @internal for tests */
-  chunkBytes?: number;
+  chunkBytes?: number | undefined;
 }
 
 export interface AppendOptions {
   /** Drop the rows that the index has of a video that comes again. Default: refuse it. */
-  replace?: boolean;
-  signal?: AbortSignal;
-  onProgress?: (progress: { videos: number; rows: number }) => void;
+  replace?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: { videos: number; rows: number }) => void) | undefined;
 }
 
 interface SearchBase {
   /** Hits per query. Default 10. */
-  top?: number;
+  top?: number | undefined;
   /** Search only the videos for which this holds. */
-  filter?: (video: string) => boolean;
-  signal?: AbortSignal;
+  filter?: ((video: string) => boolean) | undefined;
+  signal?: AbortSignal | undefined;
 }
 /** One query, f32 `[dim]`. */
 export type SearchVectorOptions = SearchBase & { vector: Float32Array };
@@ -318,7 +319,7 @@ export class FeatureIndex {
     this.#device.dispose();
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }

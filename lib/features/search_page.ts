@@ -5,12 +5,12 @@ import type { DecoderName } from "../video/types.js";
 import { clock, escapeHtml, htmlPage, type Still, stillHtml, stillOf } from "../html.js";
 
 export interface SearchPageOptions {
-  decoder?: DecoderName;
+  decoder?: DecoderName | undefined;
   /** Videos that moved: where the video of a name in the index is now. Default: the name is its path. */
-  locate?: (video: string) => string;
+  locate?: ((video: string) => string) | undefined;
   /** Said below the title, such as where the weights come from. */
-  note?: string;
-  signal?: AbortSignal;
+  note?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** A hit with what the page shows of it. */
@@ -46,7 +46,7 @@ export async function searchPage(
 
 interface PageFacts {
   query: string;
-  note?: string;
+  note?: string | undefined;
   rows: number;
   videos: number;
 }

@@ -55,20 +55,20 @@ export interface VideoClipTextSide {
   kind: "videoclip";
   path: string;
   /** What splits its texts, where the model's folder has nothing: a tokenizer.json, a vocab.txt or a folder with one. */
-  tokenizer?: string;
+  tokenizer?: string | undefined;
   /** First 16 hex digits of the SHA-256 of the weight file. */
-  weights?: string;
+  weights?: string | undefined;
 }
 
 /** The text tower of S3D-G, whose rows lie in one space with the video encoder's `video_embedding`. */
 export interface S3DTextSide {
   kind: "s3dg";
   /** The checkpoint; absent for generated weights. */
-  path?: string;
-  randomWeights?: number;
+  path?: string | undefined;
+  randomWeights?: number | undefined;
   /** `s3d_dict.npy`. */
   words: string;
-  weights?: string;
+  weights?: string | undefined;
 }
 
 export interface OpenTextSideOptions {

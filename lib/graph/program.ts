@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { NativeProgram } from "../binding.js";
 import type { Device } from "../device.js";
 import { DisposedError, DTypeError, InvalidArgumentError } from "../errors.js";
@@ -159,6 +160,10 @@ export class Program {
       if (!(error instanceof DisposedError)) throw error;
     }
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /** The scalar space of a run. */
@@ -190,31 +195,30 @@ const copied = (input: InputViews): InputViews =>
   ArrayBuffer.isView(input) ? input.slice() : input.map((part) => (isShared(part) ? part : part.slice()));
 
 function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] | undefined): InputViews {
-  if (holds(value, tensor)) return value;
-  if (Array.isArray(value) && fits(value, tensor)) return value as unknown as readonly InputArray[];
+  if (holds(value, tensor) || isList(value, tensor)) return value;
   const expected = `a ${KINDS[tensor.dtype][0]} of ${elements(tensor.shape)} values [${tensor.shape.join(", ")}]`;
-  throw new InvalidArgumentError(`input ${name}: expected ${expected}, received ${describeValue(value)}`, {
+  const received = Array.isArray(value) ? `a list of ${value.map(describeValue).join(", ")}` : describeValue(value);
+  throw new InvalidArgumentError(`input ${name}: expected ${expected}, received ${received}`, {
     argument: name,
     expected: tensor.shape,
     received: value,
   });
 }
 
-/** Whether a value is a typed array of the tensor's dtype and size. */
-function holds(value: unknown, { dtype, shape }: Tensor): value is ProgramOutputs[string] {
-  return isOfDtype(value, dtype) && arrayLength(value) === elements(shape);
-}
-
-/** Whether arrays are of the tensor's dtype and are not more than it holds. */
-function fits(list: readonly unknown[], { dtype, shape }: Tensor): boolean {
-  const sizes = list.map((part) => (isOfDtype(part, dtype) ? arrayLength(part) : Number.NaN));
-  return sizes.reduce((sum, size) => sum + size, 0) <= elements(shape);
-}
-
-function isOfDtype(value: unknown, dtype: DType): value is ProgramOutputs[string] {
+const isArrayOf = (value: unknown, { dtype }: Tensor): value is InputArray => {
   const kind = arrayKind(value);
   return kind !== undefined && KINDS[dtype].includes(kind);
-}
+};
+
+/** Whether a value is a typed array of the tensor's dtype and size. */
+const holds = (value: unknown, tensor: Tensor): value is InputArray =>
+  isArrayOf(value, tensor) && arrayLength(value) === elements(tensor.shape);
+
+/** Whether a value is a list of typed arrays of the tensor's dtype that have room in it. */
+const isList = (value: unknown, tensor: Tensor): value is readonly InputArray[] =>
+  Array.isArray(value) &&
+  value.every((part) => isArrayOf(part, tensor)) &&
+  value.reduce((sum: number, part: object) => sum + arrayLength(part), 0) <= elements(tensor.shape);
 
 /** Fills an array with these bytes, whatever its elements are. */
 function copyBytes(array: ArrayBufferView, bytes: ArrayBuffer): void {

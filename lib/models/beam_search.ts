@@ -2,16 +2,16 @@ import { InvalidArgumentError } from "../errors.js";
 
 export interface SearchOptions {
   /** Hypotheses that are followed for each source. 1 is greedy search. Default 1. */
-  beams?: number;
+  beams?: number | undefined;
   /** Most tokens of a result, the end token included. */
   maxLength: number;
   /** Exponent of the length by which scores are divided; 0 prefers short results. Default 0.6, as in the paper. */
-  lengthPenalty?: number;
+  lengthPenalty?: number | undefined;
   /**
    * What is raised to that exponent: `gnmt` (5 + length) / 6 (Wu et al. 2016, arXiv 1609.08144; the Transformer paper), or
    * `power` the length itself (Hugging Face). Default `gnmt`.
    */
-  normalization?: "gnmt" | "power";
+  normalization?: "gnmt" | "power" | undefined;
 }
 
 export interface Tokens {

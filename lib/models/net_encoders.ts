@@ -46,13 +46,10 @@ export function videoEncoder(video: Tensor, key: string, options: VideoEncoderLa
     if (x.dtype !== "f32" && x.dtype !== "u8") throw wrong(name, "video", "f32 or u8", x.dtype);
     current?.set(fullKey(key), { kind: "video", model, output });
     const cells = x.dtype === "u8" && VIDEO_MODELS[model].cells;
-    const normalised = x.dtype === "u8" ? normalise(x, presetOf(model), cells) : x;
+    const normalised = x.dtype === "u8" ? normalise(x, resolvePreset(VIDEO_MODELS[model].preset), cells) : x;
     return withKeyPrefix(key, () => videoOutput(normalised, model, output, { cells }));
   });
 }
-
-/** The preset whose mean and standard deviation the weights of a model were trained with. */
-const presetOf = (model: VideoModelName) => resolvePreset(model === "s3d-tiny" ? "shapes" : model);
 
 type Triple = readonly [number, number, number];
 

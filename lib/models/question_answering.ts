@@ -15,9 +15,9 @@ export interface Answer {
 
 export interface AnswerOptions extends TextRunOptions {
   /** Tokens of an answer at most. Default 15. */
-  maxAnswerTokens?: number;
+  maxAnswerTokens?: number | undefined;
   /** Tokens that neighbouring windows of a long context share. Default 128, at most half of a window. */
-  overlap?: number;
+  overlap?: number | undefined;
 }
 
 /** @internal */

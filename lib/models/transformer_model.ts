@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createDevice, type Device, type DeviceOptions } from "../device.js";
 import { InvalidArgumentError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
@@ -169,7 +170,7 @@ export class Transformer {
     this.device.dispose();
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createDevice, type Device, type DeviceOptions, type Precision } from "../device.js";
 import { DisposedError, InvalidArgumentError, OutOfMemoryError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
@@ -7,7 +8,6 @@ import { type Graph, input, sortGraph, trace } from "../graph/trace.js";
 import { preprocess } from "../nn/layers.js";
 import type { PresetOverrides } from "../video/presets.js";
 import type { Preset } from "../video/types.js";
-import type { ParameterShapes } from "../weights/load_into.js";
 import type { KeyMap } from "../weights/rename.js";
 import { type Clips, clipList } from "./clip_list.js";
 import type { ClipEncoder, Rows } from "./encode_clips.js";
@@ -25,11 +25,8 @@ import type { VideoClipPreset } from "./videoclip_config.js";
 
 /** What a video encoder is, where it computes and how clips are made for it. */
 export interface VideoEncoderOptions extends DeviceOptions {
-  /**
-   * A network, or the one that makes features for a VideoCLIP model: `videoclip`, `videoclip-light`, or the folder of such a
-   * model, whose weights are then used.
-   */
-  model: VideoModelName | VideoClipPreset | (string & {});
+  /** A network, or the one that makes features for a VideoCLIP model. Not needed with the weights of a model's folder. */
+  model?: VideoModelName | VideoClipPreset | undefined;
   /**
    * How clips are made: the name of a preset, a whole preset, or what is to differ from the model's own one, such as
    * `{ fps: 5 }`. Default: the model's own one.
@@ -46,7 +43,7 @@ export interface VideoEncoderOptions extends DeviceOptions {
 
 /** A video encoder with its weights. */
 export interface LoadVideoEncoderOptions extends VideoEncoderOptions {
-  /** Path of a weight file. */
+  /** Path of a weight file, or of the folder of a VideoCLIP model: the encoder in it, as that model uses it. */
   weights?: string | undefined;
   /** From the keys of the file to those of the model. Default: by the published layout that the file is recognised as. */
   rename?: KeyMap | undefined;
@@ -55,14 +52,13 @@ export interface LoadVideoEncoderOptions extends VideoEncoderOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Everything that is known of an encoder before its weights are there. */
+/** Everything that is known of an encoder before its weights are read. */
 interface Plan {
   model: VideoModelName;
   output: string;
   dim: number;
   preset: Preset;
   batch: number;
-  /** The weight file of a VideoCLIP model's folder. */
   weights?: string | undefined;
 }
 
@@ -83,7 +79,7 @@ export class VideoEncoder implements ClipEncoder {
   #batch: number;
   #disposed = false;
 
-  private constructor(plan: Plan, device: Device, weightsHash: string, average?: OutputOptions["average"]) {
+  private constructor(plan: Plan, device: Device, weightsHash: string, average: OutputOptions["average"]) {
     this.model = plan.model;
     this.output = plan.output;
     this.dim = plan.dim;
@@ -95,22 +91,25 @@ export class VideoEncoder implements ClipEncoder {
   }
 
   /**
-   * Loads an encoder with the weights of a file, given as the first argument, by `weights` or by the model's folder.
+   * Loads an encoder. Its weights are the first argument, or `options.weights`: a file, or the folder of a VideoCLIP model.
    * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
    */
-  static load(weights: string, options: LoadVideoEncoderOptions): Promise<VideoEncoder>;
+  static load(weights: string, options?: LoadVideoEncoderOptions): Promise<VideoEncoder>;
   static load(options: LoadVideoEncoderOptions): Promise<VideoEncoder>;
-  static async load(first: string | LoadVideoEncoderOptions, second?: LoadVideoEncoderOptions): Promise<VideoEncoder> {
-    const options = checkedOptions(typeof first === "string" ? { ...second!, weights: first } : first);
-    const { randomWeights, signal } = options;
+  static async load(
+    first: string | LoadVideoEncoderOptions,
+    second: LoadVideoEncoderOptions = {},
+  ): Promise<VideoEncoder> {
+    const options = typeof first === "string" ? { ...second, weights: first } : first;
+    const { randomWeights, rename, signal } = options;
     if (randomWeights !== undefined) return VideoEncoder.random(randomWeights, options);
     signal?.throwIfAborted();
     const plan = planOf(options);
     const device = createDevice(options);
     try {
-      const { model, weights } = { weights: plan.weights, ...defined(options), model: plan.model };
-      const source = { model, weights, rename: options.rename, ignored: OTHER_PARTS, signal };
-      const { hash, published } = await loadParameters(device.parameters, parametersOfPlan(plan), source);
+      const from = { ...plan, rename, signal, ignored: OTHER_PARTS };
+      const { hash, published } = await loadParameters(device.parameters, parametersOf(forward(plan, 1)), from);
+      signal?.throwIfAborted();
       return new VideoEncoder(plan, device, hash, published?.average);
     } catch (error) {
       device.dispose();
@@ -123,11 +122,11 @@ export class VideoEncoder implements ClipEncoder {
    * @throws InvalidArgumentError; DeviceError
    */
   static random(seed: number, options: VideoEncoderOptions): VideoEncoder {
-    const plan = planOf(checkedOptions(options));
+    const plan = planOf(options);
     const device = createDevice(options);
     try {
-      const hash = setRandomParameters(device.parameters, parametersOfPlan(plan), seed);
-      return new VideoEncoder(plan, device, hash);
+      const hash = setRandomParameters(device.parameters, parametersOf(forward(plan, 1)), seed);
+      return new VideoEncoder(plan, device, hash, undefined);
     } catch (error) {
       device.dispose();
       throw error;
@@ -218,7 +217,7 @@ export class VideoEncoder implements ClipEncoder {
     this.device.dispose();
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }
@@ -228,20 +227,9 @@ export function loadVideoEncoder(options: LoadVideoEncoderOptions): Promise<Vide
   return VideoEncoder.load(options);
 }
 
-function checkedOptions<T extends VideoEncoderOptions>(options: T): T {
-  if (typeof options === "object" && options !== null) return options;
-  throw new InvalidArgumentError(`options: expected an object with model, received ${String(options)}`, {
-    argument: "options",
-    received: options,
-  });
-}
-
-const defined = <T extends object>(options: T): Partial<T> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-
 /** @throws InvalidArgumentError */
-function planOf(options: VideoEncoderOptions): Plan {
-  const choice = videoModelOf(options.model);
+function planOf(options: LoadVideoEncoderOptions): Plan {
+  const choice = videoModelOf(options);
   const { model, weights } = choice;
   const preset = presetOf(choice, options.preset);
   const { batch = "auto" } = options;
@@ -260,8 +248,6 @@ function autoBatch(preset: Preset): number {
   const voxels = preset.frames * preset.crop * preset.crop;
   return Math.max(1, Math.min(16, Math.round((2 * 16 * 224 * 224) / voxels)));
 }
-
-const parametersOfPlan = (plan: Plan): ParameterShapes => parametersOf(forward(plan, 1));
 
 function forward(
   { model, output, preset }: Pick<Plan, "model" | "output" | "preset">,

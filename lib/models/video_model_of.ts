@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { type PresetOverrides, resolvePreset } from "../video/presets.js";
@@ -14,20 +14,46 @@ export const VIDEO_MODEL_FILE = "video_model.safetensors";
 export type VideoModelChoice = Partial<VideoModelConfig> & { model: VideoModelName; weights?: string };
 
 /**
- * The network of that name, or the one that makes features for a VideoCLIP model: by the name of its configuration, or its
- * folder.
- * @throws InvalidArgumentError for what is neither; WeightsError for a folder without such a model
+ * The network of that name, or the one that makes features for the VideoCLIP configuration of that name; with `orFolder`, also
+ * the one in a folder that has no such name.
+ * @throws InvalidArgumentError for another name; WeightsError for another folder
  */
-export function videoModelOf(name: string): VideoModelChoice {
-  if (Object.hasOwn(VIDEO_MODELS, name)) return { model: name as VideoModelName };
-  if (Object.hasOwn(VIDEOCLIP_PRESETS, name)) return VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel!;
-  if (typeof name === "string" && existsSync(name)) return videoModelOfFolder(name);
+export function videoModelNamed(name: string | undefined, { orFolder = false } = {}): VideoModelChoice {
+  if (Object.hasOwn(VIDEO_MODELS, String(name))) return { model: name as VideoModelName };
+  if (Object.hasOwn(VIDEOCLIP_PRESETS, String(name))) return VIDEOCLIP_PRESETS[name as VideoClipPreset].videoModel!;
+  if (orFolder && name !== undefined && existsSync(name)) return videoModelOfFolder(name);
   const names = [...VIDEO_MODEL_NAMES, ...Object.keys(VIDEOCLIP_PRESETS)].join(", ");
-  throw new InvalidArgumentError(
-    `model: expected one of ${names}, or the folder of a VideoCLIP model, received ${String(name)}`,
-    { argument: "model", expected: names, received: name },
-  );
+  throw new InvalidArgumentError(`model: expected one of ${names}, received ${String(name)}`, {
+    argument: "model",
+    expected: names,
+    received: name,
+  });
 }
+
+/**
+ * The video encoder that a model and weights come down to: where the weights are the folder of a VideoCLIP model, its own one.
+ * @throws InvalidArgumentError for no such model, or one that is not the folder's; WeightsError for another folder
+ */
+export function videoModelOf({
+  model,
+  weights,
+}: {
+  model?: string | undefined;
+  weights?: string | undefined;
+}): VideoModelChoice {
+  if (weights === undefined || !isFolder(weights)) return { ...videoModelNamed(model), ...(weights && { weights }) };
+  const own = videoModelOfFolder(weights);
+  if (model !== undefined && videoModelNamed(model).model !== own.model) {
+    throw new InvalidArgumentError(`model: expected ${own.model}, which ${weights} has, or none, received ${model}`, {
+      argument: "model",
+      expected: own.model,
+      received: model,
+    });
+  }
+  return own;
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /**
  * The video encoder of a folder that `VideoClip.save` wrote, with its weights where they are there.

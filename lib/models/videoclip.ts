@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createDevice, type Device } from "../device.js";
 import { InvalidArgumentError } from "../errors.js";
 import { optimize } from "../graph/passes/index.js";
@@ -256,7 +257,7 @@ export class VideoClip {
     this.device.dispose();
   }
 
-  [Symbol.dispose ?? Symbol.for("Symbol.dispose")](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }

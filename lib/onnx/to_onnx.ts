@@ -17,11 +17,11 @@ const PASSES = [foldBatchNorm, fuseEpilogue, foldCrop, foldSpaceToDepth];
 
 export interface OnnxOptions {
   /** Fold BatchNorm, crops and 2x2x2 cells into the convolutions first. Default true; false writes every layer as traced. */
-  fold?: boolean;
+  fold?: boolean | undefined;
   /** Name of the ONNX graph. */
-  name?: string;
+  name?: string | undefined;
   /** Notes for readers of the file (`metadata_props`). */
-  metadata?: Record<string, string>;
+  metadata?: Record<string, string> | undefined;
 }
 
 /**

@@ -31,8 +31,8 @@ export function traceVideoEncoder(
   },
 ): Graph {
   const { batch = 1, source } = options;
-  const average = options.average ?? (source === "slowfast" ? "probabilities" : undefined);
   const { model, output, preset } = chosen(options);
+  const average = options.average ?? (source === "slowfast" ? "probabilities" : undefined);
   if (!Number.isInteger(batch) || batch < 1 || batch > 1024) {
     throw new InvalidArgumentError(`batch: expected 1 to 1024, received ${batch}`, { argument: "batch" });
   }
@@ -50,20 +50,20 @@ export function traceVideoEncoder(
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; ShapeError
  */
 export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
-  const { model, output, preset, weights: own } = chosen(options);
-  const { weights: path = own, randomWeights, rename } = options;
+  const { model, output, preset, weights } = chosen(options);
   const values = new Map<string, Float32Array>();
   const store = { set: (key: string, _shape: readonly number[], data: Float32Array) => void values.set(key, data) };
-  const source = { model, weights: path, randomWeights, rename, ignored: OTHER_PARTS };
-  const { hash, published } = await loadParameters(store, parametersOf(traceVideoEncoder(options)), source);
+  const needed = parametersOf(traceVideoEncoder(options));
+  const source = { ...options, model, weights, ignored: OTHER_PARTS };
+  const { hash, published } = await loadParameters(store, needed, source);
   const metadata = { model, output, weights: hash, preset: JSON.stringify(preset) };
   const graph = traceVideoEncoder({ ...options, average: published?.average });
   return toOnnx(graph, (key) => values.get(key)!, { name: model, metadata });
 }
 
 /** The network, its output and how clips are made for it. @throws InvalidArgumentError */
-function chosen(options: Pick<VideoEncoderOnnxOptions, "model" | "output" | "preset">) {
-  const choice = videoModelOf(options.model);
+function chosen(options: Pick<VideoEncoderOnnxOptions, "model" | "output" | "preset" | "weights">) {
+  const choice = videoModelOf(options);
   const { output } = resolveOutput(choice.model, options.output ?? choice.output);
   return { model: choice.model, output, preset: presetOf(choice, options.preset), weights: choice.weights };
 }

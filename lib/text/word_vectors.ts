@@ -20,13 +20,13 @@ export interface WordVectorsOptions {
    * `text`: a word and its numbers on each line, below a line `<words> <dim>` (word2vec) or not (GloVe). `binary`: word2vec's, that
    * line and then each word with a space and f32 values. Default `auto`: by content. Either may be compressed with gzip.
    */
-  format?: "auto" | "text" | "binary";
+  format?: "auto" | "text" | "binary" | undefined;
   /** Read so many words at most; published files are ordered by frequency. Default: all. */
-  limit?: number;
+  limit?: number | undefined;
   /** Keep these words alone. */
-  words?: Iterable<string>;
-  signal?: AbortSignal;
-  onProgress?: (progress: { words: number; bytes: number }) => void;
+  words?: Iterable<string> | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: { words: number; bytes: number }) => void) | undefined;
 }
 
 /** Longest line or word that is looked for, so that a file of another kind is not taken into memory. */
@@ -193,11 +193,11 @@ export interface WordTableOptions {
    * The row of a word that has no vector: `zeros`, `mean` of all vectors, or `random`: normal, with the deviation of the vectors'
    * values. Default `random`.
    */
-  unknown?: "zeros" | "mean" | "random";
+  unknown?: "zeros" | "mean" | "random" | undefined;
   /** Of random rows; a word's row depends on the seed and its place alone. Default 1. */
-  seed?: number;
+  seed?: number | undefined;
   /** Look for a word in lower case too. Default true. */
-  lowercase?: boolean;
+  lowercase?: boolean | undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Device } from "../device.js";
 import { InvalidArgumentError } from "../errors.js";
 import { blockOfLayer, differentiate } from "../graph/autodiff.js";
@@ -107,6 +108,10 @@ export class EmbeddingCache {
   dispose(): void {
     for (const program of Object.values(this.#programs ?? {})) if (typeof program !== "string") program.dispose();
     this.#programs = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #compiled(inputs: Record<string, BatchArray>, pairs: number): Programs {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { PackedDataset } from "../data/packed_dataset.js";
@@ -204,5 +205,9 @@ export class PackedPairs implements TrainingData {
   /** Ends the threads. */
   async close(): Promise<void> {
     await this.#loader.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }

@@ -21,7 +21,7 @@ const decodes = await import("node-av/api").then(
 );
 // only these documents: `node --import tsx test/docs/blocks.full.test.ts README.md`
 const only = process.argv.slice(2);
-/** test/examples/stages.full.test.ts runs it and looks at what it makes. */
+/** Run by test/examples/stages.full.test.ts, which also checks what it makes. */
 const ELSEWHERE = "configs/README.md";
 const documents = readDocuments(root).filter(({ path }) =>
   only.length === 0 ? path !== ELSEWHERE : only.includes(path),

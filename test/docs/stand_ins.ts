@@ -23,7 +23,7 @@ const video =
   (path) =>
     makeVideo(path, { seed, seconds: 3 });
 
-/** Who makes what, by the last name of the path; folders end with `/`. */
+/** Makers by the last name of the path; folders end with `/`. */
 const MAKERS: [RegExp, Maker][] = [
   [/^s3d_howto100m\.pth$/, (path) => videoWeights(path, "s3dg")],
   [/^(s3d-d76dad2f\.pth|S3D_kinetics400\.pt)$/, (path) => videoWeights(path, "s3d")],
@@ -38,7 +38,7 @@ const MAKERS: [RegExp, Maker][] = [
 ];
 
 const VIDEO = /\.(mp4|mkv|webm|mov|avi)$/;
-/** Names that are not in the miniatures of the datasets, with those that have the same form. */
+/** Files that the miniatures of the datasets lack, with one of the same format. */
 const SAME_FORM: Record<string, string> = { "highlight_val_release.jsonl": "highlight_train_release.jsonl" };
 
 export class StandIns {

@@ -1,9 +1,9 @@
-// Types of the code blocks of a document: strict for ts; for js what is surely wrong.
+// Type-checks the code blocks of a document: ts strictly, js for errors that are certain.
 import { join } from "node:path";
 import ts from "typescript";
 import type { Block } from "./markdown.js";
 
-/** What counts in js: names that modules do not export, unknown members and options, wrong numbers of arguments. */
+/** Errors that are reported in js: names that modules do not export, unknown members and options, wrong numbers of arguments. */
 const IN_JS = new Set([2305, 2307, 2339, 2353, 2551, 2554, 2555, 2561, 2614, 2724]);
 const CANNOT_FIND_NAME = 2304;
 const CANNOT_FIND_MODULE = 2307;
@@ -34,7 +34,7 @@ export function typeErrors(
   const host = ts.createCompilerHost(options);
   const read = host.getSourceFile.bind(host);
   host.getSourceFile = (file, ...rest) => {
-    if (!file.endsWith(".d.ts")) return read(file, ...rest); // the declarations are the same for all documents
+    if (!file.endsWith(".d.ts")) return read(file, ...rest); // declarations are the same for all documents: parsed once
     if (!sources.has(file)) sources.set(file, read(file, ...rest));
     return sources.get(file);
   };
@@ -54,7 +54,7 @@ export function typeErrors(
 }
 
 function counts(block: Block, code: number, message: string): boolean {
-  // a block that is not run may leave out what it takes from elsewhere, and name packages that are not installed
+  // a block that is not run may use names of earlier blocks, and packages that are not installed
   if (block.norun && code === CANNOT_FIND_NAME) return false;
   if (block.norun && code === CANNOT_FIND_MODULE && !/'(videoclip|node:)/.test(message)) return false;
   return block.language === "ts" || IN_JS.has(code) || code < 2000;

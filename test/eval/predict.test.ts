@@ -77,8 +77,8 @@ test("retrieval: every text with every clip, cut to 32 s, saved as a matrix", as
   const bytes = readFileSync(join(folder, "youcook2.npy"));
   const matrix = new Float32Array(bytes.buffer.slice(bytes.byteOffset + bytes.length - 100));
   const video = read("bbbbbbbbbbb");
-  const { rows: v } = await model.encodeVideo([clipFeatures(video, 20, 28)]);
-  const { rows: t } = await model.encodeText(["heat the oil"]);
+  const { data: v } = await model.encodeVideo([clipFeatures(video, 20, 28)]);
+  const { data: t } = await model.encodeText(["heat the oil"]);
   const expected = v.reduce((sum, x, i) => sum + x * t[i], 0);
   assert.ok(Math.abs(matrix[1 * 5 + 2] - expected) < 1e-4 * Math.abs(expected), `${matrix[7]} and ${expected}`);
   assert.is((await both("msrvtt", files.msrvtt_pairs, "msrvtt.npy")).queries, 2);

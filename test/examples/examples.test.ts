@@ -78,6 +78,22 @@ test("embed_text, zero_shot and ops", () => {
   assert.match(example("ops")[0], /^query 0: rows \d+,/);
 });
 
+test("own_model learns, reloads to the same bits and is exported", () => {
+  const lines = example("own_model", at("own"));
+  assert.ok(Number(/^([\d.]+) % of 200 held-out clips/.exec(lines.at(-3)!)?.[1]) > 90, lines.join("\n"));
+  assert.is(lines.at(-2), "reloaded: the same bits");
+  assert.match(lines.at(-1)!, /model\.onnx: \d+ bytes$/);
+  assert.equal(readdirSync(at("own")).sort(), ["model.onnx", "model.safetensors"]);
+});
+
+test("own_head trains a head alone, then the encoder too", () => {
+  const losses = example("own_head").map((line) =>
+    /^(\w+): (\d+) tensors trained, loss ([\d.]+) to ([\d.]+)$/.exec(line)!,
+  );
+  assert.equal(losses.map((found) => [found[1], Number(found[2])]), [["head", 2], ["all", 314]]); // prettier-ignore
+  for (const [, name, , first, last] of losses) assert.ok(Number(last) < Number(first), `${name}: ${first} to ${last}`);
+});
+
 test("every example is run here", () => {
   assert.equal([...ran].sort(), readdirSync("examples").sort());
 });

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { averageViews, openVideo, type OpenVideoFunction, resolvePreset, type VideoEncoder } from "../../dist/index.js";
+import { averageViewsOf, type ViewsOptions } from "../../dist/features/views.js";
+import { averageViews, type ClipEncoder, openVideo, type OpenVideoFunction, resolvePreset } from "../../dist/index.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const test = suite("views");
@@ -13,19 +14,15 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 const preset = resolvePreset("x3d-s", { size: 2, frames: 4 });
 /** Gives the first byte of each clip, and 1. */
-const encoder = (batch: number): VideoEncoder => ({
-  model: "x3d-s",
-  output: "probabilities",
-  dim: 2,
-  device: "none",
-  precision: "f32",
+const encoder = (batch: number): ClipEncoder => ({
   preset,
-  weightsHash: "none",
   batch,
-  encode: (clips, n) =>
-    Promise.resolve(Float32Array.from({ length: 2 * n }, (_, i) => (i % 2 ? 1 : clips[(i / 2) * (clips.length / n)]))),
-  dispose: () => {},
+  dim: 2,
+  encode: (clips) =>
+    Promise.resolve({ data: Float32Array.from(clips.flatMap((clip) => [clip[0], 1])), shape: [clips.length, 2] }),
 });
+
+const average = (options: ViewsOptions, decode: OpenVideoFunction) => averageViewsOf("v", options, decode);
 
 const opened: string[] = [];
 /** A video of `count` sampled frames that says it lasts `seconds`: clip i is filled with i, plus 100 in the high crop. */
@@ -56,9 +53,10 @@ const fake =
 
 test("clips lie evenly from the start to the end, in three crops", async () => {
   opened.length = 0;
-  const { row, views, starts } = await averageViews("v", { encoder: encoder(3), clips: 4, openVideo: fake(34) });
+  const { data: row, shape, views, starts } = await average({ encoder: encoder(3), clips: 4 }, fake(34));
   assert.equal(opened, ["low", "center", "high"]);
   assert.is(views, 12);
+  assert.equal(shape, [2]);
   assert.equal(starts, [0, 10, 20, 30].map((i) => i / preset.fps)); // prettier-ignore
   assert.ok(Math.abs(row[0] - (15 + 100 / 3)) < 1e-4);
   assert.is(row[1], 1);
@@ -66,18 +64,18 @@ test("clips lie evenly from the start to the end, in three crops", async () => {
 
 test("one clip and one crop lie in the middle", async () => {
   opened.length = 0;
-  const { row, views } = await averageViews("v", { encoder: encoder(3), clips: 1, crops: 1, openVideo: fake(34) });
+  const { data: row, views } = await average({ encoder: encoder(3), clips: 1, crops: 1 }, fake(34));
   assert.equal([opened, views, row[0]], [["center"], 1, 15]);
 });
 
 test("in short videos clips count as often as they are wanted", async () => {
-  const short = await averageViews("v", { encoder: encoder(2), clips: 5, crops: 1, openVideo: fake(5) });
+  const short = await average({ encoder: encoder(2), clips: 5, crops: 1 }, fake(5));
   assert.equal([short.views, short.starts.length], [5, 5]);
-  assert.ok(Math.abs(short.row[0] - 3 / 5) < 1e-6, "starts 0, 0, 1, 1, 1"); // 0.5 rounds up
-  const shorter = await averageViews("v", { encoder: encoder(2), clips: 5, crops: 1, openVideo: fake(2) });
-  assert.equal([shorter.views, shorter.row[0]], [5, 0]);
-  const wrong = await averageViews("v", { encoder: encoder(2), clips: 3, crops: 1, openVideo: fake(8, 100) });
-  assert.ok(Math.abs(wrong.row[0] - 8 / 3) < 1e-5, "0, 4, 4");
+  assert.ok(Math.abs(short.data[0] - 3 / 5) < 1e-6, "starts 0, 0, 1, 1, 1"); // 0.5 rounds up
+  const shorter = await average({ encoder: encoder(2), clips: 5, crops: 1 }, fake(2));
+  assert.equal([shorter.views, shorter.data[0]], [5, 0]);
+  const wrong = await average({ encoder: encoder(2), clips: 3, crops: 1 }, fake(8, 100));
+  assert.ok(Math.abs(wrong.data[0] - 8 / 3) < 1e-5, "0, 4, 4");
 });
 
 async function refused(call: Promise<unknown>, message: RegExp): Promise<void> {
@@ -91,10 +89,10 @@ async function refused(call: Promise<unknown>, message: RegExp): Promise<void> {
 }
 
 test("what cannot be done is refused", async () => {
-  const options = { encoder: encoder(1), openVideo: fake(9, 0) };
+  const options = { encoder: encoder(1) };
   await refused(averageViews("v", { ...options, clips: 0 }), /clips: expected an integer from 1 to 1000, received 0/);
   await refused(averageViews("v", { ...options, crops: 2 as never }), /crops: expected 1 or 3, received 2/);
-  await refused(averageViews("v", options), /v: it does not say how long it is; use clips: 1/);
+  await refused(average(options, fake(9, 0)), /v: it does not say how long it is; use clips: 1/);
   assert.throws(() => resolvePreset({ ...preset, cropPosition: "left" as never }), /cropPosition must be low, center/);
 });
 

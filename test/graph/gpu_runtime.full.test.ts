@@ -8,7 +8,7 @@ import { DisposedError, OutOfMemoryError } from "../../dist/errors.js";
 import { compile } from "../../dist/graph/program.js";
 import { input, parameter, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
-import { loadVideoEncoder } from "../../dist/models/load.js";
+import { VideoEncoder } from "../../dist/models/video_encoder.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 
 const test = suite("GPU runtime");
@@ -127,13 +127,13 @@ if (emulator) {
     const warnings: string[] = [];
     const hear = (warning: Error) => warnings.push(warning.message);
     process.on("warning", hear);
-    const encoder = await loadVideoEncoder({ ...options, batch: 4 });
-    await encoder.encode(clips.subarray(0, clips.length / 4), 1); // the weights are made
+    const encoder = await VideoEncoder.load({ ...options, batch: 4 });
+    await encoder.encode(clips.subarray(0, clips.length / 4)); // the weights are made
     emulator.setMemoryLimit(emulator.counters().memoryBytes + 150e3); // room for the frames of two or three clips
-    const features = await encoder.encode(clips, 4);
+    const features = await encoder.encode(clips);
     emulator.setMemoryLimit(2 ** 40);
-    const whole = await loadVideoEncoder({ ...options, batch: 4 });
-    assert.equal(features, await whole.encode(clips, 4));
+    const whole = await VideoEncoder.load({ ...options, batch: 4 });
+    assert.equal(features, await whole.encode(clips));
     await new Promise(setImmediate);
     process.off("warning", hear);
     assert.ok(

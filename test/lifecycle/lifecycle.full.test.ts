@@ -12,9 +12,9 @@ import {
   createDevice,
   extractToFolder,
   loadS3DTextEncoder,
-  loadVideoEncoder,
   resolvePreset,
   VideoClipError,
+  VideoEncoder,
 } from "../../dist/index.js";
 import * as ops from "../../dist/ops.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
@@ -53,9 +53,9 @@ async function collected(): Promise<number> {
 }
 
 test("200 runs of a network keep their memory", async () => {
-  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 1 });
+  const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 1 });
   const clip = new Uint8Array(clipBytes);
-  const grown = await growth(() => encoder.encode(clip, 1));
+  const grown = await growth(() => encoder.encode(clip));
   encoder.dispose();
   process.stdout.write(`grew by ${(grown / MIB).toFixed(1)} MiB\n`);
   assert.ok(grown <= GROWTH, `${grown} bytes`);
@@ -87,22 +87,22 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
 }
 
 test("an aborted run rejects with the signal's reason, and the next one works", async () => {
-  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 4 });
+  const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 4 });
   const clips = new Uint8Array(4 * clipBytes);
-  await encoder.encode(clips, 4);
+  await encoder.encode(clips);
   const stop = new AbortController();
   const reason = new Error("enough");
-  const pending = rejection(encoder.encode(clips, 4, { signal: stop.signal }));
+  const pending = rejection(encoder.encode(clips, { signal: stop.signal }));
   stop.abort(reason);
   assert.is(await pending, reason);
-  assert.is((await encoder.encode(clips, 1 * 4)).length, 4 * 1024);
+  assert.equal((await encoder.encode(clips)).shape, [4, 1024]);
   encoder.dispose();
 });
 
 test("an aborted extraction rejects with the reason and leaves no temporary file", async () => {
   const video = join(folder, "long.mp4");
   await makeVideo(video, { seconds: 20 });
-  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 1 });
+  const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 1 });
   const stop = new AbortController();
   const reason = new Error("enough");
   const out = join(folder, "out");
@@ -129,23 +129,23 @@ test("everything refuses after dispose", async () => {
   device.dispose();
   await disposed(() => device.memory());
   await disposed(() => device.parameters.set("w", [1], new Float32Array(1)));
-  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 1 });
-  const pending = disposed(() => encoder.encode(new Uint8Array(clipBytes), 1));
+  const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 1 });
+  const pending = disposed(() => encoder.encode(new Uint8Array(clipBytes)));
   encoder.dispose();
   await pending;
-  await disposed(() => encoder.encode(new Uint8Array(clipBytes), 1));
+  await disposed(() => encoder.encode(new Uint8Array(clipBytes)));
   const text = await loadS3DTextEncoder({ randomWeights: 1, vocabulary: ["egg"] });
   text.dispose();
   await disposed(() => text.encode(["egg"]));
 });
 
 test("the event loop stays free during runs", async () => {
-  const encoder = await loadVideoEncoder({ model: "s3d", randomWeights: 1, preset, batch: 4 });
+  const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 4 });
   const clips = new Uint8Array(4 * clipBytes);
-  await encoder.encode(clips, 4);
+  await encoder.encode(clips);
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
-  for (let i = 0; i < 10; i++) await encoder.encode(clips, 4);
+  for (let i = 0; i < 10; i++) await encoder.encode(clips);
   delay.disable();
   encoder.dispose();
   const p99 = delay.percentile(99) / 1e6;

@@ -6,7 +6,7 @@ import { optimize } from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { loadVideoEncoder } from "../../dist/models/load.js";
+import { VideoEncoder } from "../../dist/models/video_encoder.js";
 import { loadParameters, parametersOf } from "../../dist/models/parameters.js";
 import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "../../dist/models/s3d.js";
 import { preprocess } from "../../dist/nn/layers.js";
@@ -91,10 +91,10 @@ for (const precision of ["f32", "bf16"] as const) {
     const options = { model: "x3d-xs", randomWeights: 3, preset, batch: 1, output: "features" } as const;
     const [expected, got] = await Promise.all(
       [{ device: "cpu" as const }, { device: name, precision }].map(async (on) => {
-        const encoder = await loadVideoEncoder({ ...options, ...on });
-        const features = await encoder.encode(clips, 1);
+        const encoder = await VideoEncoder.load({ ...options, ...on });
+        const { data } = await encoder.encode(clips);
         encoder.dispose();
-        return features;
+        return data;
       }),
     );
     const error = relativeL2(got, expected);

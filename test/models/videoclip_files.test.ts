@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadVideoEncoder } from "../../dist/models/load.js";
+import { VideoEncoder } from "../../dist/models/video_encoder.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import type { VideoClipConfig } from "../../dist/models/videoclip_config.js";
@@ -13,6 +13,7 @@ import { hashParameter } from "../../dist/nn/random_weights.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { openVideo } from "../../dist/video/index.js";
+import type { Clip } from "../../dist/video/types.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
@@ -57,13 +58,12 @@ async function fails(work: Promise<unknown>, code: string, pattern: RegExp) {
 
 /** The features that the frozen encoder gives of a whole video. */
 async function featuresOf(path: string) {
-  const encoder = await loadVideoEncoder({ model: "x3d-s", randomWeights: 7, preset, output: "features", ...cpu });
-  const rows: Float32Array[] = [];
-  for await (const clip of await openVideo(path, { preset })) rows.push(await encoder.encode(clip.frames, 1));
+  const encoder = VideoEncoder.random(7, { model: "x3d-s", preset, output: "features", ...cpu });
+  const clips: Clip[] = [];
+  for await (const clip of await openVideo(path, { preset })) clips.push(clip);
+  const features = await encoder.encode(clips);
   encoder.dispose();
-  const data = new Float32Array(rows.length * encoder.dim);
-  rows.forEach((row, i) => data.set(row, i * encoder.dim));
-  return { data, shape: [rows.length, encoder.dim] as const };
+  return features;
 }
 
 test("strings go through the folder's tokenizer, which is saved with the model", async () => {

@@ -9,7 +9,7 @@ import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { optimize } from "../../dist/graph/passes/index.js";
 import { compile } from "../../dist/graph/program.js";
 import { type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
-import { describeModel, loadVideoEncoder, resolvePreset } from "../../dist/index.js";
+import { describeModel, resolvePreset, VideoEncoder } from "../../dist/index.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { roundWidth, X3D, x3dBlock, x3dFeatures, x3dHead, type X3DName } from "../../dist/models/x3d.js";
 import * as nn from "../../dist/nn/layers.js";
@@ -251,13 +251,13 @@ test("weight files of both zoos give the same features; a file of another depth 
   for (const zoo of ["pytorchvideo", "slowfast"] as const) {
     const weights = write("x3d-xs", zoo);
     assert.is((await inspectWeights(weights)).model, `x3d-xs or x3d-s or x3d-m (${zoo})`);
-    const encoder = await loadVideoEncoder({ model: "x3d-xs", weights, preset, device: "cpu" });
+    const encoder = await VideoEncoder.load({ model: "x3d-xs", weights, preset, device: "cpu" });
     assert.is(encoder.output, "features");
     assert.is(encoder.dim, 2048);
     features.push((await encoder.encode(clips)).data);
     encoder.dispose();
     await assertRejects(
-      () => loadVideoEncoder({ model: "x3d-l", weights, preset, device: "cpu" }),
+      () => VideoEncoder.load({ model: "x3d-l", weights, preset, device: "cpu" }),
       /holds x3d-xs or x3d-s or x3d-m weights .*, not x3d-l/,
     );
   }
@@ -265,7 +265,7 @@ test("weight files of both zoos give the same features; a file of another depth 
   const large = { tensors: new Map([...shapesOf("slowfast", "x3d-l").keys()].map((key) => [key, {} as StoredTensor])) };
   assert.equal(recognise(large)?.models, ["x3d-l"]);
   await assertRejects(
-    () => loadVideoEncoder({ model: "x3d-xs", output: "mixed_5c", randomWeights: 1, preset }),
+    () => VideoEncoder.load({ model: "x3d-xs", output: "mixed_5c", randomWeights: 1, preset }),
     /output: expected one of features, conv_5, logits, probabilities for x3d-xs, received mixed_5c/,
   );
 });

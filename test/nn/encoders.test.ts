@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadTextModel, loadVideoEncoder, resolvePreset, Trainer } from "../../dist/index.js";
+import { resolvePreset, TextModel, Trainer, VideoEncoder } from "../../dist/index.js";
 import * as nn from "../../dist/nn/index.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
 import { writeSafetensors } from "../../dist/weights/index.js";
@@ -44,7 +44,7 @@ test("u8 frames give the bits of the encoder itself; f32 clips those of what is 
     ["s3d-tiny", "features"],
   ] as const) {
     const preset = { ...resolvePreset(model === "s3d-tiny" ? "shapes" : model, { frames: FRAMES, size: SIZE }) };
-    const encoder = await loadVideoEncoder({ model, output, preset, randomWeights: 7, device: "cpu" });
+    const encoder = VideoEncoder.random(7, { model, output, preset, device: "cpu" });
     const own = await nn.Model.fromPretrained(head(model), {
       inputs: { video: clip },
       dtypes: { video: "u8" },
@@ -52,7 +52,7 @@ test("u8 frames give the bits of the encoder itself; f32 clips those of what is 
       device: "cpu",
     });
     const video = frames(2);
-    const expected = await encoder.encode(video, 2);
+    const { data: expected } = await encoder.encode(video);
     assert.equal((await own.run({ video })).features.data, expected, model);
     const normalised = await nn.Model.fromPretrained(head(model), {
       inputs: { video: clip },
@@ -148,8 +148,8 @@ test("BERT as a layer is the BERT of a text model, from its folder", async () =>
   const words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...Array.from({ length: 19 }, (_, i) => `w${i}`)];
   writeFileSync(join(folder, "vocab.txt"), `${words.join("\n")}\n`);
   publish("model.safetensors", empty, "text.", []);
-  const text = await loadTextModel(folder, { device: "cpu" });
-  const expected = await text.encode(["w3 w7"]);
+  const text = await TextModel.load(folder, { device: "cpu" });
+  const { data: expected } = await text.encode(["w3 w7"]);
   const model = await nn.Model.fromPretrained(net, { ...options, pretrained: { text: folder } });
   const ids = new Int32Array(16);
   ids.set([2, 7, 11, 3]);

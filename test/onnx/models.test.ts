@@ -5,10 +5,10 @@ import { optimize } from "../../dist/graph/passes/index.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import {
   type Graph,
-  loadVideoEncoder,
   type Preset,
   toOnnx,
   traceVideoEncoder,
+  VideoEncoder,
   videoEncoderToOnnx,
   type VideoModelName,
 } from "../../dist/index.js";
@@ -81,8 +81,8 @@ if (missing) {
       const preset = resolvePreset(model, size);
       const options = { model, output, preset, randomWeights: 3, batch: 2 };
       const { clips, video } = makeClips(preset, 2);
-      const encoder = await loadVideoEncoder(options);
-      const expected = await encoder.encode(clips, 2);
+      const encoder = await VideoEncoder.load(options);
+      const expected = (await encoder.encode(clips)).data;
       encoder.dispose();
       const onnx = await videoEncoderToOnnx(options);
       const got = await runPeer(onnx.toBytes(), { video });

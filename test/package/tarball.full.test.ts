@@ -69,6 +69,17 @@ test("ES module", () => {
   );
 });
 
+test("the model that ships is opened by its constant, from wherever the program runs", () => {
+  program(
+    "shipped.mjs",
+    `import { SHAPES_MODEL, VideoClip } from "videoclip";
+    process.chdir("/");
+    const model = await VideoClip.load(SHAPES_MODEL, { device: "cpu" });
+    const { shape } = await model.encodeText(["a red star moves left"]);
+    if (shape.join() !== "1,128") throw new Error(shape.join());`,
+  );
+});
+
 test("CommonJS", () => {
   program(
     "cjs.cjs",

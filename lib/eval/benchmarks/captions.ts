@@ -1,8 +1,8 @@
+import { writeDurably } from "../../files.js";
 import { datasetFormat } from "../../data/formats.js";
 import type { VideoRecord } from "../../data/record.js";
 import { Skips } from "../../data/skips.js";
 import { InvalidArgumentError } from "../../errors.js";
-import { writeDurably } from "../../files.js";
 import { clipFeatures } from "../../models/clip_features.js";
 import { npyBytes } from "../../weights/npy.js";
 import { type Example, middle, WITHOUT_STRIPS } from "../example.js";

@@ -81,14 +81,14 @@ export async function predictCoin(
 /** Zero-shot classes of tokens `[seconds, hidden]`. */
 async function labelTexts(model: VideoClip, labels: ReadonlyMap<number, string>, signal?: AbortSignal) {
   const ids = [...labels.keys()];
-  const texts = await model.encodeText([...labels.values()], { signal });
-  const { data: between } = await model.similarity(texts, texts, { signal });
+  const { data: rows } = await model.encodeText([...labels.values()], { signal });
+  const { data: between } = await model.similarity(rows, rows, { signal });
   const threshold = between.reduce(
     (most, score, i) => (i % ids.length === Math.floor(i / ids.length) ? most : Math.max(most, score)),
     -Infinity,
   );
   return async (tokens: Float32Array): Promise<number[]> => {
-    const { data: scores } = await model.similarity(tokens, texts, { signal });
+    const { data: scores } = await model.similarity(tokens, rows, { signal });
     return Array.from(zeroShotLabels(scores, ids.length, threshold), (label) => (label === 0 ? 0 : ids[label - 1]));
   };
 }

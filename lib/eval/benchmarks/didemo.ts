@@ -1,6 +1,6 @@
+import { writeDurably } from "../../files.js";
 import { type DidemoQuery, readDidemo } from "../../data/didemo.js";
 import { asList, fileError, readJson } from "../../data/json_file.js";
-import { writeDurably } from "../../files.js";
 import { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments } from "../didemo.js";
 import { type Example, middle, span } from "../example.js";
 import { type Interval, iou } from "../intervals.js";

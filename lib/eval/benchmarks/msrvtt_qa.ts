@@ -47,8 +47,7 @@ export function predictChoices(
     async ({ key, choices }, features) => {
       const video = await model.encodeVideo(features, { longVideos: "truncate", signal });
       const texts = await model.encodeText(choices, { signal });
-      const { data } = await model.similarity(video, texts, { signal });
-      return { vid_key: key, scores: [...data] };
+      return { vid_key: key, scores: [...(await model.similarity(video, texts, { signal })).data] };
     },
   );
 }

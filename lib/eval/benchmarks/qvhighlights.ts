@@ -45,8 +45,8 @@ export async function predictQVHighlights(
       options,
       async ({ qid, vid, query, duration }, features) => {
         const tokens = await encoder.seconds(features, undefined, signal);
-        const text = await model.encodeText(query, { signal });
-        const { data: scores } = await model.similarity(tokens, text, { signal });
+        const sentence = await model.encodeText(query, { signal });
+        const { data: scores } = await model.similarity(tokens, sentence, { signal });
         const saliency = clipScores(scores, Math.floor(duration / CLIP_SECONDS));
         return { qid, query, vid, pred_relevant_windows: proposeWindows(saliency), pred_saliency_scores: saliency };
       },

@@ -17,14 +17,16 @@ size_t size_of(const Napi::Value& v) {
   return static_cast<size_t>(n);
 }
 
-// Bytes of any typed array, of shared memory too: its buffer is then no ArrayBuffer, so it is not asked for.
-const char* bytes_of(const Napi::Value& v, size_t* size) {
+// Bytes of any typed array. `shared`: whether they lie in a SharedArrayBuffer, which cannot be transferred or detached.
+const char* bytes_of(const Napi::Value& v, size_t* size, bool* shared = nullptr) {
   if (!v.IsTypedArray()) throw error_of(v.Env(), StatusCode::invalid_argument, "expected a typed array");
   *size = v.As<Napi::TypedArray>().ByteLength();
   void* data = nullptr;
-  if (napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, nullptr, nullptr) != napi_ok) {
+  napi_value buffer;
+  if (napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, &buffer, nullptr) != napi_ok) {
     throw Napi::Error::New(v.Env());
   }
+  if (shared) *shared = !Napi::Value(v.Env(), buffer).IsArrayBuffer();
   return static_cast<const char*>(data);
 }
 
@@ -287,6 +289,31 @@ Bytes EngineWrap::find_known(const char* data, size_t size, bool results) {
   return {buffer, buffer->data() + offset};
 }
 
+// The arrays of a list behind each other, and zeros behind them. The engine's thread copies those in shared memory,
+// which is still there then whatever happens; all others are copied now.
+Bytes EngineWrap::gather_list(const Napi::Array& list, size_t size, Run* run,
+                              std::vector<Napi::ObjectReference>* held) {
+  auto buffer = engine().buffers().take(size);
+  if (buffer->failed()) throw out_of_memory(Env());
+  size_t at = 0;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value part = list.Get(i);
+    size_t bytes;
+    bool shared;
+    const char* data = bytes_of(part, &bytes, &shared);
+    if (bytes > size - at) throw wrong_size(Env(), "an input");
+    if (shared) {
+      run->parts.push_back({buffer->data() + at, data, bytes});
+      held->push_back(Napi::Persistent(part.As<Napi::Object>()));
+    } else if (bytes) {
+      std::memcpy(buffer->data() + at, data, bytes);
+    }
+    at += bytes;
+  }
+  if (at < size) run->parts.push_back({buffer->data() + at, nullptr, size - at});
+  return {buffer, buffer->data()};
+}
+
 // ({instructions: [{op, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> id
 Napi::Value EngineWrap::create_program(const Napi::CallbackInfo& info) {
   Engine& e = engine();
@@ -324,10 +351,10 @@ Napi::Value EngineWrap::remove_program(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (program id, inputs: TypedArray[], scalars: Float32Array, profile: boolean, outputs: (TypedArray | null)[],
-// results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into the array
-// given for it. `results` tells which inputs are results of this engine that nobody writes to. When profiling, a last
-// buffer holds the milliseconds of each instruction (f64).
+// (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, profile: boolean, outputs: (TypedArray |
+// null)[], results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}: null for an output that was written into
+// the array given for it. `results` tells which inputs are results of this engine that nobody writes to. When
+// profiling, a last buffer holds the milliseconds of each instruction (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
@@ -336,12 +363,18 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<Job>();
   job->id = next_++;
   job->program = found->second;
-  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate`, and
-  // results that it cannot write to, are read in place
+  // inputs are copied: the caller may change, transfer or lose its arrays while the job waits; memory of `allocate`,
+  // and results that it cannot write to, are read in place
   auto inputs = info[1].As<Napi::Array>(), results = info[5].As<Napi::Array>();
+  std::vector<Napi::ObjectReference> held;
   for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
+    const Napi::Value given = inputs.Get(static_cast<uint32_t>(i));
+    if (given.IsArray()) {
+      job->run.inputs.push_back(gather_list(given.As<Napi::Array>(), job->program->input_bytes[i], &job->run, &held));
+      continue;
+    }
     size_t size;
-    const char* data = bytes_of(inputs.Get(static_cast<uint32_t>(i)), &size);
+    const char* data = bytes_of(given, &size);
     if (size != job->program->input_bytes[i]) throw wrong_size(env, "an input");
     Bytes input = find_known(data, size, results.Get(static_cast<uint32_t>(i)).ToBoolean());
     if (!input.owner) {
@@ -385,7 +418,7 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
     completions_.Ref(env);
     Ref();  // keep this object until its jobs are settled
   }
-  pending_[job->id] = {std::move(deferred)};
+  pending_[job->id] = {std::move(deferred), std::move(held)};
   e.submit(std::move(job));
   return out;
 }

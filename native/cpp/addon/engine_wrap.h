@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "runtime/engine.h"
 
@@ -20,6 +21,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
  private:
   struct Pending {
     std::unique_ptr<Napi::Promise::Deferred> deferred;
+    std::vector<Napi::ObjectReference> held;  // arrays that the job reads
   };
 
   Napi::Value info(const Napi::CallbackInfo& info);
@@ -38,6 +40,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Engine& engine();
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);
+  Bytes gather_list(const Napi::Array& list, size_t size, Run* run, std::vector<Napi::ObjectReference>* held);
   void remember(const BufferPtr& buffer, bool result);
   Bytes find_known(const char* data, size_t size, bool results);
   Napi::Array outputs_of(Napi::Env env, const Job& job);

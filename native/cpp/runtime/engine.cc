@@ -75,6 +75,7 @@ void Engine::loop() {
       if (stopping) {
         job->failure = kDisposed;
       } else {
+        if (!job->run.cancelled) gather(job->run);
         executor_->begin(*job, store_);
       }
       // the next may begin while this one runs

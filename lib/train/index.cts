@@ -1,2 +1,0 @@
-import commonjs = require("../commonjs.cjs");
-export = commonjs.load("train/index.js");

@@ -1,0 +1,71 @@
+// The model that ships, through the public door: a constant that opens it, one verb, and `using`.
+import { isAbsolute } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  createDevice,
+  DisposedError,
+  S3DTextEncoder,
+  SHAPES_MODEL,
+  Transformer,
+  VideoClip,
+  videoClipTextSide,
+} from "../../dist/index.js";
+import { compile } from "../../dist/graph/program.js";
+import { input, trace } from "../../dist/graph/trace.js";
+import { EmbeddingCache } from "../../dist/train/embedding_cache.js";
+
+const test = suite("shipped model");
+
+async function disposed(work: () => unknown): Promise<void> {
+  const error = await Promise.resolve()
+    .then(work)
+    .catch((reason: unknown) => reason);
+  assert.instance(error, DisposedError);
+}
+
+test("the constant is an absolute path, and the model tells its texts apart", async () => {
+  assert.ok(isAbsolute(SHAPES_MODEL));
+  const model = await VideoClip.load(SHAPES_MODEL, { device: "cpu", threads: 1 });
+  const texts = await model.encodeText(["a red star moves left", "a red star moves left", "a large blue ring jumps"]);
+  assert.equal(texts.shape, [3, 128]);
+  const { data } = await model.similarity(texts, texts);
+  assert.is(data[0], data[1]);
+  assert.ok(data[0] > data[2]);
+  model.dispose();
+});
+
+test("what holds memory is freed by `using`", async () => {
+  const device = createDevice({ device: "cpu", threads: 1 });
+  {
+    using model = await VideoClip.load(SHAPES_MODEL, { device });
+    using side = videoClipTextSide(model, SHAPES_MODEL);
+    assert.equal((await side.encode(["a star"])).shape, [1, 128]);
+    assert.equal(await side.embed(["a star"]), (await side.encode(["a star"])).data);
+  }
+  const encoder = S3DTextEncoder.random(1, { vocabulary: ["egg"], device });
+  encoder[Symbol.dispose]();
+  await disposed(() => encoder.encode(["egg"]));
+  const program = compile(
+    trace(() => ({ y: input("x", [2]) })),
+    device,
+  );
+  program[Symbol.dispose]();
+  await disposed(() => program.run({ x: Float32Array.of(1, 2) }));
+  const cache = new EmbeddingCache({
+    device,
+    encode: ({ x }) => ({ a: x, b: x }),
+    loss: (a) => a,
+    parameters: [],
+    chunk: 1,
+  });
+  cache[Symbol.dispose]();
+  const translator = Transformer.random(1, { device, config: { width: 16, heads: 2, encoderLayers: 1, decoderLayers: 1, feedForward: 16, sourceVocabulary: 8, targetVocabulary: 8 } }); // prettier-ignore
+  translator[Symbol.dispose]();
+  await disposed(() => translator.generate([[3]]));
+  assert.not.ok(device.disposed, "a shared device stays");
+  device[Symbol.dispose]();
+  assert.ok(device.disposed);
+});
+
+test.run();

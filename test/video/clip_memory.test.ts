@@ -1,0 +1,129 @@
+// Clips in memory that is used again are the clips that have memory of their own.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ClipMemory, clipBytes } from "../../dist/video/clip_memory.js";
+import { decodeVideo, openVideo } from "../../dist/video/index.js";
+import { resolvePreset } from "../../dist/video/presets.js";
+import { ClipAssembler } from "../../dist/video/sampling.js";
+import type { Clip, DecoderName } from "../../dist/video/types.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("clip memory");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-memory-"));
+test.after(() => rmSync(folder, { recursive: true }));
+const base = { fps: 5, crop: 2 };
+
+/** The clips of frames filled with 1, 2, ...; each frame counts `copies` times. */
+function assemble(
+  frames: number,
+  stride: number,
+  pad: "zero" | "repeat",
+  copies: readonly number[],
+  take?: () => Uint8Array,
+): Clip[] {
+  const clips = new ClipAssembler({ ...base, frames, stride, pad }, take);
+  const found: Clip[] = [];
+  const keep = (clip: Clip) => {
+    found.push({ ...clip, frames: clip.frames.slice() });
+    clip.frames.fill(255); // whoever got it may do with it as he likes
+  };
+  copies.forEach((count, i) => {
+    if (!clips.needs(count)) clips.skip(count);
+    else for (const clip of clips.push((to) => to.fill(i + 1), count)) keep(clip);
+  });
+  const last = clips.finish();
+  if (last) keep(last);
+  return found;
+}
+
+for (const pad of ["zero", "repeat"] as const) {
+  for (const [frames, stride] of [
+    [4, 4],
+    [4, 1],
+    [4, 3],
+    [2, 5],
+    [1, 1],
+  ]) {
+    test(`${frames} frames every ${stride}, ${pad}: what was in the memory does not matter`, () => {
+      const copies = [1, 3, 1, 1, 9, 2, 1];
+      const bytes = frames * 12;
+      const dirty = assemble(frames, stride, pad, copies, () => new Uint8Array(bytes).fill(77));
+      assert.equal(dirty, assemble(frames, stride, pad, copies));
+      // frame k is the value of the k-th copy
+      const values = copies.flatMap((count, i) => Array.from({ length: count }, () => i + 1));
+      for (const { index, frames: pixels, paddedFrames } of dirty) {
+        const taken = values.slice(index * stride, index * stride + frames);
+        const fill = pad === "zero" ? 0 : taken.at(-1)!;
+        const expected = [...taken, ...Array.from({ length: paddedFrames }, () => fill)];
+        assert.equal(
+          [...pixels],
+          expected.flatMap((value) => Array.from({ length: 12 }, () => value)),
+        );
+      }
+    });
+  }
+}
+
+const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+for (const decoder of ["node-av", "ffmpeg"] as DecoderName[]) {
+  if (decoder === "ffmpeg" && !hasFfmpeg) {
+    console.log("SKIP: no ffmpeg program on the path");
+    continue;
+  }
+  for (const stride of [4, 3, 9]) {
+    test(`${decoder}, a clip every ${stride} frames: the same clips, in memory that is used again`, async () => {
+      const path = join(folder, `${decoder}-${stride}.mp4`);
+      await makeVideo(path, { seconds: 4, width: 64, height: 48, rate: 10, seed: stride });
+      const preset = resolvePreset("s3dg", { frames: 4, stride, size: 32, fps: 8 });
+      const expected: Clip[] = [];
+      for await (const clip of await openVideo(path, { preset, decoder })) {
+        assert.instance(clip.frames.buffer, ArrayBuffer);
+        expected.push(clip);
+      }
+      const memory = new ClipMemory(clipBytes(preset));
+      const used = new Set<ArrayBufferLike>();
+      let count = 0;
+      for await (const clip of await decodeVideo(path, { preset, decoder, memory })) {
+        assert.equal({ ...clip, frames: [] }, { ...expected[count], frames: [] });
+        assert.equal(clip.frames.slice(), expected[count].frames);
+        count++;
+        used.add(clip.frames.buffer);
+        memory.give(clip.frames.fill(99));
+      }
+      assert.is(count, expected.length);
+      assert.ok(used.size < count || count < 5, `${used.size} buffers for ${count} clips`);
+    });
+  }
+}
+
+test("memory of a video that was left comes back once its decoder has ended", async () => {
+  const path = join(folder, "left.mp4");
+  await makeVideo(path, { seconds: 4, width: 64, height: 48, rate: 10 });
+  const preset = resolvePreset("s3dg", { frames: 4, size: 32, fps: 8 });
+  const memory = new ClipMemory(clipBytes(preset));
+  let taken = 0;
+  const take = memory.take.bind(memory);
+  const given = new Set<ArrayBufferLike>();
+  memory.take = () => {
+    taken++;
+    const frames = take();
+    given.add(frames.buffer);
+    return frames;
+  };
+  const video = await decodeVideo(path, { preset, decoder: "node-av", memory });
+  for await (const clip of video) {
+    memory.give(clip.frames);
+    break;
+  }
+  await video.close();
+  const before = given.size;
+  assert.ok(taken >= 3);
+  for (let i = 0; i < before; i++) memory.take();
+  assert.is(given.size, before, "all of it was free again");
+});
+
+test.run();
