@@ -55,8 +55,8 @@ export async function checkDataset(
     if (features) {
       const read = await readOrSkip(record, features, options);
       found += read ? 1 : 0;
-      rows += read?.rows ?? 0;
-      width = read?.width ?? width;
+      rows += read?.shape[0] ?? 0;
+      width = read?.shape[1] ?? width;
     }
     onProgress?.(videos);
   }

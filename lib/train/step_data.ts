@@ -66,9 +66,8 @@ export abstract class StepData<T extends { video: string }> implements TrainingD
 
   #read(entry: T): Batch {
     const { features, config, step } = this.options;
-    const { data, rows, width } = features.read(entry.video);
-    const video = readFeatures({ data, shape: [rows, width] }, 0, config);
-    return this.make(entry, video, windowStarts(rows, config.maxVideoLength, step));
+    const video = readFeatures(features.read(entry.video), 0, config);
+    return this.make(entry, video, windowStarts(video.shape[0], config.maxVideoLength, step));
   }
 
   protected abstract make(entry: T, video: VideoFeatures, starts: readonly number[]): Batch;
