@@ -5,6 +5,7 @@ import { type DType, type Node, type OpDefinition, Tensor, type TensorType } fro
 
 /** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
 export interface Graph {
+  /** @internal */
   nodes: Node[];
   inputs: Map<string, Tensor>;
   /** A few numbers given anew at each run (rates, steps, seeds), in the order of the scalar space. */
@@ -86,7 +87,10 @@ export function tracing(): void {
  */
 export function trace(
   build: () => Record<string, Tensor>,
-  options: { stages?: boolean; training?: { dropout?: number; isFrozen?: (key: string) => boolean } } = {},
+  options: {
+    stages?: boolean | undefined;
+    training?: { dropout?: number | undefined; isFrozen?: ((key: string) => boolean) | undefined } | undefined;
+  } = {},
 ): Graph {
   const graph = graphOf(new Map());
   const outer = current;

@@ -11,7 +11,7 @@ export { Random } from "../random.js";
 export { accuracy, shuffledBatches } from "./batches.js";
 export { CaptionPairs, type CaptionPairsOptions } from "./caption_pairs.js";
 export { Checkpoints, type TrainingState } from "./checkpoint.js";
-export { EmbeddingCache, type EmbeddingCacheOptions } from "./embedding_cache.js";
+export { EmbeddingCache, type EmbeddingCacheOptions, type EmbeddingCacheRun } from "./embedding_cache.js";
 export { initializeParameters, parametersOfTask } from "./initialize.js";
 export type { LossScaleState } from "./loss_scale.js";
 export { type MetricsLine, readMetrics } from "./metrics.js";
@@ -44,7 +44,7 @@ export type {
   TrainConfig,
 } from "./recipes/schema.js";
 export { makeSchedule, type Schedule } from "./schedules.js";
-export { CoinSteps, CrossTaskSteps, type CrossTaskVideo, type StepDataOptions } from "./step_data.js";
+export { CoinSteps, CrossTaskSteps, type CrossTaskVideo, type StepData, type StepDataOptions } from "./step_data.js";
 export type { Parameter } from "./step_program.js";
 export type { Batch, BatchArray, Task, TrainingData } from "./task.js";
 export {

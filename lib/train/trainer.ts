@@ -79,7 +79,7 @@ export interface StepEvent {
   samplesPerSecond: number;
   /** What else the task and the batches report. */
   measures: Record<string, number>;
-  evaluation?: Record<string, number>;
+  evaluation?: Record<string, number> | undefined;
 }
 
 /**

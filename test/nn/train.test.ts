@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { accuracy, createDevice, type Task, Trainer, type ModelTrainerOptions } from "../../dist/index.js";
+import { accuracy, type Task, Trainer, type ModelTrainerOptions } from "../../dist/train/index.js";
+import { createDevice } from "../../dist/index.js";
 import * as nn from "../../dist/nn/index.js";
 import { CLIP, colours, errorOf, losses, separable, values } from "./nets.js";
 
@@ -102,7 +103,7 @@ test("examples are the batches that they make; a number is i32 where it is whole
 });
 
 test("examples and batches of one's own are the same training", async () => {
-  const { shuffledBatches } = await import("../../dist/index.js");
+  const { shuffledBatches } = await import("../../dist/train/index.js");
   const order = shuffledBatches(data.length, 16, 5);
   const own = {
     batch: (index: number) => {
