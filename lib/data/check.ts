@@ -15,7 +15,7 @@ export interface DatasetReport {
   /** Videos named twice. */
   repeated: number;
   /** With features to look into: how many videos have them, and rows in all. */
-  features?: { found: number; rows: number; width: number };
+  features?: { found: number; rows: number; width: number } | undefined;
   skipped: { reason: string; count: number; first: string }[];
 }
 

@@ -21,7 +21,8 @@ export interface StepDataOptions {
 }
 
 /** Videos with features, one a batch, in a new order every epoch. Those without are counted and left out. */
-abstract class StepData<T extends { video: string }> implements TrainingData {
+/** What the data of both benchmarks with steps have in common. */
+export abstract class StepData<T extends { video: string }> implements TrainingData {
   readonly #videos: T[];
   readonly #order: (index: number) => number[];
   readonly #skips: Skips;
