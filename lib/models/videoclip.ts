@@ -118,7 +118,7 @@ export class VideoClip {
    * encoder (`video_model.safetensors`, as they were) into a folder that `load` takes.
    * @param options.dtype of the model's weights. Default f32
    */
-  async save(dir: string, { dtype }: { dtype?: "f32" | "f16" } = {}): Promise<void> {
+  async save(dir: string, { dtype }: { dtype?: "f32" | "f16" | undefined } = {}): Promise<void> {
     saveVideoClip(dir, this.config, this.device.parameters, dtype);
     if (this.tokenizer instanceof WordPieceTokenizer) this.tokenizer.save(dir);
     await saveVideoModel(dir, this.#files.options.weights);
