@@ -83,7 +83,16 @@ export function makeCases(doors) {
     {
       name: "Rollup, bundled",
       build: [
-        tool("rollup", "-i", "conv.mjs", "-o", "out/rollup_bundled/main.mjs", "-p", "node-resolve,commonjs", "--silent"),
+        tool(
+          "rollup",
+          "-i",
+          "conv.mjs",
+          "-o",
+          "out/rollup_bundled/main.mjs",
+          "-p",
+          "node-resolve,commonjs",
+          "--silent",
+        ),
       ],
       moved: "out/rollup_bundled",
       run: node("main.mjs"),
