@@ -13,7 +13,7 @@ export interface VideoFeatureFile {
   /** The `.npy` file, `[clips, dim]`. */
   file: string;
   /** `[start, end]` of each clip in seconds; absent where no manifest tells. */
-  timestamps?: readonly (readonly [number, number])[];
+  timestamps?: readonly (readonly [number, number])[] | undefined;
 }
 
 export interface ExtractedFeatures {

@@ -1,14 +1,14 @@
 // The checks of attributes that eager ops (lib/ops) and layers (lib/nn) share: every node that is made goes through them.
 import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError } from "../errors.js";
-import { closestName, suggestion } from "../suggest.js";
+import { closestName } from "../suggest.js";
 
 /** What an attribute must be, in words and as a test. */
 export interface Rule {
   readonly expected: string;
   accepts(value: unknown): boolean;
   /** The names that there are, where it is one of several. */
-  readonly names?: readonly string[];
+  readonly names?: readonly string[] | undefined;
 }
 
 /** A rule per attribute of an op. */
@@ -103,17 +103,4 @@ export function checkAttribute(op: string, name: string, value: unknown, rule: R
 /** @throws InvalidArgumentError for the first attribute that breaks its rule */
 export function checkAttributes<A>(op: string, rules: Attributes<A>, attrs: A): void {
   for (const name of Object.keys(rules) as (keyof A & string)[]) checkAttribute(op, name, attrs[name], rules[name]);
-}
-
-/** @throws InvalidArgumentError for a name that is not known, with the one that it is likely a slip of */
-export function checkNames(op: string, what: string, given: readonly string[], known: readonly string[]): void {
-  for (const name of given) {
-    if (known.includes(name)) continue;
-    throw new InvalidArgumentError(`${callName(op)}: ${name}: unknown ${what}${suggestion(name, known)}`, {
-      op,
-      argument: name,
-      expected: known,
-      received: name,
-    });
-  }
 }

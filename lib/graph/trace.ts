@@ -5,6 +5,7 @@ import { type DType, type Node, type OpDefinition, Tensor, type TensorType } fro
 
 /** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
 export interface Graph {
+  /** @internal */
   nodes: Node[];
   inputs: Map<string, Tensor>;
   /** A few numbers given anew at each run (rates, steps, seeds), in the order of the scalar space. */
@@ -86,7 +87,10 @@ export function tracing(): void {
  */
 export function trace(
   build: () => Record<string, Tensor>,
-  options: { stages?: boolean; training?: { dropout?: number; isFrozen?: (key: string) => boolean } } = {},
+  options: {
+    stages?: boolean | undefined;
+    training?: { dropout?: number | undefined; isFrozen?: ((key: string) => boolean) | undefined } | undefined;
+  } = {},
 ): Graph {
   const graph = graphOf(new Map());
   const outer = current;
@@ -254,7 +258,7 @@ export function stage(name: string, value: Tensor): Tensor {
 }
 
 /** The same error, which also says in which layer of the model it is. */
-function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
+export function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
   const kind = [ShapeError, DTypeError].find((type) => error instanceof type) ?? InvalidArgumentError;
   return new kind(`layer ${layer}: ${error.message}`, { ...error.details, layer });
 }

@@ -13,7 +13,7 @@ export interface TextInputs {
   /** u8 or f32 `[N, S]`: tokens whose value is 0 are seen by no other token. */
   mask: Tensor;
   /** f32 `[N, S, 1]`: 0 for places beyond the end of a row, 1 elsewhere; MobileBERT's trigrams end there. */
-  present?: Tensor;
+  present?: Tensor | undefined;
 }
 
 /** What BERT's layers and embeddings need of a configuration. */

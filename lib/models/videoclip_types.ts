@@ -71,7 +71,7 @@ export interface VideoEmbeddings extends Rows {
   /** Its embeddings, f32 `[windows, dim]`. */
   windowData: Float32Array;
   /** For each video f32 `[T, dim]`: a token for every feature that was used. Where asked for. */
-  tokens?: Float32Array[];
+  tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
   rows: Float32Array;
   /** @deprecated `shape[1]` */
@@ -85,7 +85,7 @@ export interface TextEmbeddings extends Rows {
   /** Texts that lost word pieces beyond `maxTextLength`, by index. */
   truncated: number[];
   /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
-  tokens?: Float32Array[];
+  tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
   rows: Float32Array;
   /** @deprecated `shape[1]` */

@@ -3,8 +3,8 @@ import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError, ShapeError } from "../errors.js";
 import type { Triple } from "../graph/ops/index.js";
 import { type DType, Tensor } from "../graph/tensor.js";
-import { scope, tracing } from "../graph/trace.js";
-import { suggestion } from "../suggest.js";
+import { scope, tracing, withLayer } from "../graph/trace.js";
+import { checkNames } from "../suggest.js";
 
 /** The error of a wrong argument of a layer. */
 export function wrong(layer: string, argument: string, expected: string, received: unknown): InvalidArgumentError {
@@ -24,7 +24,7 @@ export function tensor(
   layer: string,
   argument: string,
   value: unknown,
-  { sizes, dtype }: { sizes?: string; dtype?: DType } = {},
+  { sizes, dtype }: { sizes?: string | undefined; dtype?: DType | undefined } = {},
 ): Tensor {
   tracing(); // outside of a net this is the fault to tell, whatever the arguments are
   const what = [dtype, sizes].filter(Boolean).join(" ");
@@ -54,17 +54,8 @@ export function triple(layer: string, argument: string, value: unknown, least = 
 }
 
 /** @throws InvalidArgumentError for a name that is none of `known`, with the one that it is likely a slip of */
-export function knownNames(where: string, what: string, given: Iterable<string>, known: readonly string[]): void {
-  for (const name of given) {
-    if (known.includes(name)) continue;
-    throw new InvalidArgumentError(`${where}: ${name}: unknown ${what}${suggestion(name, known)}`, {
-      layer: where,
-      argument: name,
-      expected: known,
-      received: name,
-    });
-  }
-}
+export const knownNames = (where: string, what: string, given: Iterable<string>, known: readonly string[]): void =>
+  checkNames(where, what, given, known, { layer: where });
 
 /** The options of a layer, whose names must be known. */
 export function options<T extends object>(
@@ -86,5 +77,11 @@ export function layer<T>(kind: string, key: unknown, body: (name: string) => T):
   if (typeof key !== "string" || key === "") {
     throw wrong(kind, "key", 'the name of the layer, which its parameters begin with, such as "block1.conv"', key);
   }
-  return scope(key, () => body(`${kind} ${key}`));
+  return scope(key, () => {
+    try {
+      return body(`${kind} ${key}`);
+    } catch (error) {
+      throw error instanceof InvalidArgumentError && error.details.layer === undefined ? withLayer(error, key) : error;
+    }
+  });
 }

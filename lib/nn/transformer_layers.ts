@@ -53,9 +53,9 @@ export interface AttentionWeights {
 export interface AttentionOptions {
   heads: number;
   /** u8 `[N, Sk]`: keys whose entry is 0 are left out. */
-  mask?: Tensor | null;
+  mask?: Tensor | null | undefined;
   /** A query sees no key behind its own place. */
-  causal?: boolean;
+  causal?: boolean | undefined;
 }
 
 /** Columns `first .. first + width` of x `[N, S, C]`. */

@@ -1,7 +1,7 @@
 import { checkOperand, operandError } from "../graph/operands.js";
 import { conv3d as definition, conv3dAttrs, permute, type Triple, type UnaryKind } from "../graph/ops/index.js";
 import { conv3dRules } from "../graph/ops/conv3d_attrs.js";
-import { type PaddingOptions, resolvePadding } from "../graph/ops/padding.js";
+import { type PaddingOptions, perAxis, resolvePadding } from "../graph/ops/padding.js";
 import { checkAttribute, oneOf } from "../graph/rules.js";
 import type { Tensor } from "../graph/tensor.js";
 import { applyOp } from "../graph/trace.js";
@@ -15,8 +15,8 @@ export interface Conv3dOptions extends OutOptions, PaddingOptions {
   bias?: Operand | null | undefined;
   /** Added before the activation; shape and dtype of the output. */
   residual?: Operand | null | undefined;
-  /** Default `[1, 1, 1]`. */
-  stride?: Triple | undefined;
+  /** Distance of the windows along T, H, W, or one number for all. Default 1. */
+  stride?: number | Triple | undefined;
   /** Default 1. As many as Cin and Cout: depthwise. */
   groups?: number | undefined;
   /** What is done to the result. Default `none`. */
@@ -54,7 +54,7 @@ const FROM_DHWIO = [4, 3, 0, 1, 2];
  */
 export async function conv3d(x: Operand, weight: Operand, options?: Conv3dOptions): Promise<Result> {
   const o = readOptions("conv3d", options, CONV3D);
-  const { stride = [1, 1, 1], groups = 1, activation = "none", weightLayout = "OIDHW" } = o;
+  const { groups = 1, activation = "none", weightLayout = "OIDHW" } = o;
   checkAttribute("conv3d", "groups", groups, conv3dRules.groups);
   checkAttribute("conv3d", "weightLayout", weightLayout, oneOf(["OIDHW", "DHWIO"]));
   const operands = {
@@ -72,6 +72,7 @@ export async function conv3d(x: Operand, weight: Operand, options?: Conv3dOption
     const expected = `[Cout, ${size[4] / groups}, kT, kH, kW]`;
     throw operandError("conv3d", "weight", operands.weight, expected, "a filter of tfjs? weightLayout: 'DHWIO'");
   }
+  const stride = perAxis(o.stride === undefined ? 1 : o.stride);
   const kernel = window as unknown as Triple;
   const padding = resolvePadding("conv3d", o, size.slice(1, 4), kernel, stride);
   const attrs = conv3dAttrs({ outChannels, kernel, stride, groups, activation, ...padding });

@@ -66,7 +66,7 @@ export function readOperand(op: string, argument: string, value: unknown): Check
     const values = held && !held.exposed ? held.array : given.data;
     const { data, dtype } = readValues(op, argument, values, given.dtype);
     const shape = readShape(op, `${argument}.shape`, given.shape === undefined ? given.dims : given.shape);
-    if (arrayLength(data) !== elements(shape)) throw wrongLength(op, argument, data, shape);
+    if (arrayLength(data) !== elements(shape) || isDetached(data)) throw wrongLength(op, argument, data, shape);
     return { data, shape, dtype, held: held && !held.exposed ? held : undefined };
   });
 }

@@ -1,4 +1,5 @@
-import { checkNames, wrongArgument } from "../graph/rules.js";
+import { callName, wrongArgument } from "../graph/rules.js";
+import { checkNames } from "../suggest.js";
 import { arrayKind } from "../typed_arrays.js";
 import { guarded } from "./operand.js";
 
@@ -34,7 +35,9 @@ export function readOptions<O extends object>(
   return guarded(op, argument, () => {
     if (typeof given !== "object" || given === null || Array.isArray(given) || arrayKind(given))
       throw wrongArgument(op, argument, "an object", given);
-    checkNames(op, argument === "options" ? "option" : `key of ${argument}`, Object.keys(given), names);
+    checkNames(callName(op), argument === "options" ? "option" : `key of ${argument}`, Object.keys(given), names, {
+      op,
+    });
     return Object.fromEntries(names.map((name) => [name, plainCopy(given[name])])) as O;
   });
 }
@@ -54,7 +57,7 @@ export function checkSignal(op: string, signal: unknown): void {
   if (signal === undefined) return;
   guarded(op, "signal", () => {
     const { aborted, addEventListener, removeEventListener, throwIfAborted } = Object(signal) as AbortSignal;
-    const methods = [addEventListener, removeEventListener, throwIfAborted]; // eslint-disable-line @typescript-eslint/unbound-method
+    const methods = [addEventListener, removeEventListener, throwIfAborted];
     if (typeof aborted === "boolean" && methods.every((method) => typeof method === "function")) return;
     throw wrongArgument(op, "signal", "an AbortSignal", signal);
   });

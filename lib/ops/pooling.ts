@@ -4,7 +4,7 @@ import {
   globalMean as meanDefinition,
   maxPool3d as maxDefinition,
 } from "../graph/ops/index.js";
-import { type Padding, type PaddingOptions, resolvePadding } from "../graph/ops/padding.js";
+import { type Padding, type PaddingOptions, perAxis, resolvePadding } from "../graph/ops/padding.js";
 import type { Triple } from "../graph/ops/index.js";
 import { checkAttribute, oneOf } from "../graph/rules.js";
 import { type Checked, type Operand, readOperand } from "./operand.js";
@@ -13,10 +13,10 @@ import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";
 
 export interface PoolOptions extends OutOptions, PaddingOptions {
-  /** Positions of a window along T, H, W. */
-  kernel: Triple;
-  /** Default: the kernel. */
-  stride?: Triple | undefined;
+  /** Positions of a window along T, H, W, or one number for all. */
+  kernel: number | Triple;
+  /** Distance of the windows. Default: the kernel, so that they do not overlap. */
+  stride?: number | Triple | undefined;
   /** Round sizes up, by PyTorch's rule. Default false. */
   ceil?: boolean | undefined;
 }
@@ -40,7 +40,9 @@ const POOL = ["kernel", "stride", "padding", "low", "high", "ceil", "signal", "o
 
 /** The attributes that pools share. */
 function poolAttrs(op: string, x: Checked, o: PoolOptions) {
-  const { kernel, stride = kernel, ceil = false } = o;
+  const kernel = perAxis(o.kernel);
+  const { ceil = false } = o;
+  const stride = o.stride === undefined ? kernel : perAxis(o.stride);
   const size = checkOperand(op, "x", x, ["N", "T", "H", "W", "C"]).shape.slice(1, 4);
   return { kernel, stride, ceil, ...resolvePadding(op, o, size, kernel, stride) };
 }

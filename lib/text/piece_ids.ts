@@ -1,3 +1,14 @@
-/** Ids of the word pieces of a text without [CLS] and [SEP], which the tokenizer puts around them. */
-export const pieceIds = (tokenizer: { encode(text: string): { ids: readonly number[] } }, text: string): number[] =>
-  tokenizer.encode(text).ids.slice(1, -1);
+import { WordPieceTokenizer } from "./wordpiece.js";
+
+/** Splits texts into word pieces. */
+interface Tokenizer {
+  encode(text: string, options?: { specialTokens?: boolean | undefined }): { ids: readonly number[] };
+}
+
+/** Ids of the word pieces of a text, without [CLS] and [SEP] around them. */
+export function pieceIds(tokenizer: Tokenizer, text: string): readonly number[] {
+  const { ids } = tokenizer.encode(text, { specialTokens: false });
+  if (tokenizer instanceof WordPieceTokenizer) return ids;
+  // a tokenizer of the caller's own may not know the option: then both calls give the same
+  return tokenizer.encode(text).ids.length === ids.length ? ids.slice(1, -1) : ids;
+}

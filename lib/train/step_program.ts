@@ -35,7 +35,7 @@ export interface TracedStep {
   /** What is trained, in the order in which it is read. */
   trained: Parameter[];
   /** All parameters of the model, frozen ones and running statistics included, and what they begin with where a net says it. */
-  model: (Parameter & { init?: InitialValue })[];
+  model: (Parameter & { init?: InitialValue | undefined })[];
 }
 
 /** Store key of the sum of a parameter's gradients. */

@@ -52,12 +52,13 @@ const OF_MODEL = Object.keys({
 
 const CONSTANT: Schedule = { kind: "constant", rate: 1e-3 };
 
-/** Options with defaults, checked. */
-export type ResolvedOptions = TrainerOptions & {
+/** The options of a trainer, checked, as those of a task. */
+export interface ResolvedOptions {
+  options: TrainerOptions;
   schedule: Schedule;
   /** Parameters that the store lacks begin with initial values: those of the loss of a model of one's own. */
   initialize: boolean;
-};
+}
 
 /** @throws InvalidArgumentError for options that are missing, unknown or out of range */
 export function resolveOptions(options: TrainerOptions | ModelTrainerOptions): ResolvedOptions {
@@ -74,12 +75,12 @@ export function resolveOptions(options: TrainerOptions | ModelTrainerOptions): R
     throw wrongOption("dropout", "a probability from 0 to below 1", dropout);
   }
   if (evaluation !== undefined) checkEvaluation(evaluation);
-  if (own) return { ...ofModel(options), schedule, initialize: true };
+  if (own) return { options: ofModel(options), schedule, initialize: true };
   const { task, device, data } = options as TrainerOptions;
   if (typeof device?.native !== "function") throw wrongOption("device", "a Device with the model's parameters", device);
   if (typeof task?.forward !== "function") throw wrongOption("task", "an object whose forward gives the loss", task);
   if (typeof data?.batch !== "function") throw wrongOption("data", "an object whose batch(index) makes a batch", data);
-  return { ...(options as TrainerOptions), schedule, initialize: false };
+  return { options: options as TrainerOptions, schedule, initialize: false };
 }
 
 function checkEvaluation(evaluation: NonNullable<TrainerOptions["evaluation"]>): void {

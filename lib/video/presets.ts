@@ -64,12 +64,12 @@ function preset(
 
 /** What a caller may change in a preset. `size` sets the crop, and scales the resize by the same factor. */
 export interface PresetOverrides {
-  fps?: number;
-  frames?: number;
+  fps?: number | undefined;
+  frames?: number | undefined;
   /** Default: the preset's stride, or `frames` where the preset's clips do not overlap. */
-  stride?: number;
-  size?: number;
-  pad?: PadMode;
+  stride?: number | undefined;
+  size?: number | undefined;
+  pad?: PadMode | undefined;
 }
 
 /** All presets, as copies that may be changed freely. */

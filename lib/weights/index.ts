@@ -35,7 +35,7 @@ const CONTAINERS: [Buffer | RegExp, string][] = [
   [/^\s*</, "a web page: the download failed"],
 ];
 
-/** What kind of file this is, by its content. @param skipped as of `readPickle` */
+/** What kind of file this is, by its content. @param skipped as of `readPickle` @internal */
 export function readTree(
   file: ByteFile,
   skipped?: Set<string>,

@@ -27,7 +27,7 @@ export interface StoredTensor {
   dtype: StoredDType;
   shape: number[];
   /** Byte offset in the file, for formats that store tensors contiguously (safetensors). */
-  byte?: number;
+  byte?: number | undefined;
   /** Contiguous row-major little-endian bytes. */
   read(): Uint8Array;
   /** As `read`, without blocking the event loop; absent where `read` is fast. Rejects with the signal's reason. */

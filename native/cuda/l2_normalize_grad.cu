@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kTeamThreads) l2_normalize_grad_kernel(Argumen
     const float v = to_float(p.x.load(static_cast<size_t>(team.row * p.x_stride + c)));
     square = fma(v, v, square);
   }
-  const float norm = ::sqrtf(team.sum(square)), divisor = norm > p.eps ? norm : p.eps;
+  const float norm = ::sqrtf(team.sum(square)), divisor = norm <= p.eps ? p.eps : norm;  // of NaN all are NaN
   float product = 0;
   for (int64_t c = team.thread; c < p.C; c += team.kSize) {
     product = fma(to_float(p.x.load(static_cast<size_t>(team.row * p.x_stride + c))) / divisor,

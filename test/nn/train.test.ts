@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { accuracy, createDevice, type Task, Trainer, type ModelTrainerOptions } from "../../dist/index.js";
+import { accuracy, type Task, Trainer, type ModelTrainerOptions } from "../../dist/train/index.js";
+import { createDevice } from "../../dist/index.js";
 import * as nn from "../../dist/nn/index.js";
 import { CLIP, colours, errorOf, losses, separable, values } from "./nets.js";
 
@@ -102,7 +103,7 @@ test("examples are the batches that they make; a number is i32 where it is whole
 });
 
 test("examples and batches of one's own are the same training", async () => {
-  const { shuffledBatches } = await import("../../dist/index.js");
+  const { shuffledBatches } = await import("../../dist/train/index.js");
   const order = shuffledBatches(data.length, 16, 5);
   const own = {
     batch: (index: number) => {
@@ -293,7 +294,7 @@ test("batchNorm of one key twice in a step is refused with what to do", async ()
 const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ["no steps", { steps: undefined }, /steps: expected a positive integer, received undefined/],
   ["no data", { data: undefined }, /data: expected examples, or an object whose batch/],
-  ["no optimizer", { optimizer: undefined }, /optimizer\.kind: expected adam, adamw, sgd, received undefined/],
+  ["no optimizer", { optimizer: undefined }, /optimizer\.kind: expected adam, adamw or sgd, received undefined/],
   ["another optimizer", { optimizer: { kind: "adamv" } }, /did you mean adam\?/],
   ["the rate in the optimizer", { optimizer: { kind: "adam", lr: 1e-3 } }, /optimizer\.lr: expected the learning rate as schedule\.rate/],
   ["an unknown field", { optimizer: { kind: "sgd", momentun: 0.9 } }, /optimizer\.momentun: unknown option; did you mean momentum\?/],

@@ -40,6 +40,7 @@ function reference([q, k, v, mask]: (Array64 | null)[], { heads, scale, causal }
         if (top === -Infinity) continue;
         const sum = weights.reduce((a, b) => a + Math.exp(b - top), 0);
         for (let j = 0; j < Sk; j++) {
+          if (weights[j] === -Infinity) continue; // what is left out may be NaN
           const p = Math.exp(weights[j] - top) / sum;
           for (let d = 0; d < HS; d++) y[row + d] += p * v!.data[(n * Sk + j) * C + h * HS + d];
         }
