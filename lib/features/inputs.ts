@@ -19,6 +19,7 @@ export const MEDIA = [
   "3gp",
   "ogv",
   "gif",
+  "y4m",
   "jpg",
   "jpeg",
   "png",
