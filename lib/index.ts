@@ -109,6 +109,7 @@ export { SHAPES_MODEL } from "./models/shapes_model.js";
 export { VideoClip } from "./models/videoclip.js";
 export type { VideoFilesOptions } from "./models/videoclip_files.js";
 export type { ComparedRows } from "./models/videoclip_similarity.js";
+export type { PieceTokenizer } from "./text/piece_ids.js";
 export {
   VIDEOCLIP,
   VIDEOCLIP_LIGHT,
@@ -149,4 +150,4 @@ export type {
   Preset,
   VideoInfo,
 } from "./video/types.js";
-export type { KeyMap } from "./weights/rename.js";
+export type { KeyMap, KeyRename } from "./weights/rename.js";

@@ -7,9 +7,11 @@ import { ByteFile } from "./byte_file.js";
 import { type StoredTensor } from "./tensor.js";
 import { isTorchLegacy, readTorchLegacy, readTorchZip, type Tree } from "./torch.js";
 
+export type { KeyMap, KeyRename, Tensors } from "./rename.js";
 export { writeSafetensors } from "./safetensors.js";
 export { type StoredDType, type StoredTensor } from "./tensor.js";
 export type { Tree } from "./torch.js";
+export { marianKeys, torchKeys, type TorchKeyOptions, type TransformerKeys } from "./transformer_files.js";
 
 /** Opened weights: one file, or several with an index. Tensors are read when asked for; `close` ends that. */
 export interface WeightsFile {
