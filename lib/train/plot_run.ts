@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
-import { writeDurably } from "../files.js";
-import { createRequire } from "node:module";
+import Module from "node:module"; // as a whole: webpack takes createRequire for its own
 import { join } from "node:path";
 import { DatasetError, VideoClipError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import { readMetrics } from "./metrics.js";
 import { plotSvg } from "./plot.js";
-
-const require = createRequire(import.meta.url);
 
 export interface PlotRunOptions {
   /** Where to write, without the ending. Default: `curves` in the run's folder. */
@@ -42,15 +40,16 @@ export async function plotRun(run: string, options: PlotRunOptions = {}): Promis
 
 /** SVG to PNG at twice its size, with a font that is the same on every machine. */
 async function toPng(svg: string): Promise<Uint8Array> {
-  const { initWasm, Resvg } = await import("@resvg/resvg-wasm").catch((cause: unknown) => {
+  const { initWasm, Resvg } = await import(/* webpackIgnore: true */ "@resvg/resvg-wasm").catch((cause: unknown) => {
     throw new VideoClipError(
       "ERR_RENDERER_MISSING",
       "a PNG needs a renderer of SVG and a font: npm install @resvg/resvg-wasm dejavu-fonts-ttf",
       { cause },
     );
   });
-  await (initialised ??= initWasm(readFileSync(require.resolve("@resvg/resvg-wasm/index_bg.wasm"))));
-  const font = readFileSync(require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"));
+  const { resolve } = Module.createRequire(import.meta.url);
+  await (initialised ??= initWasm(readFileSync(resolve("@resvg/resvg-wasm/index_bg.wasm"))));
+  const font = readFileSync(resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"));
   const image = new Resvg(svg, {
     fitTo: { mode: "zoom", value: 2 },
     font: { fontBuffers: [font], loadSystemFonts: false, defaultFontFamily: "DejaVu Sans" },

@@ -1,1 +1,1 @@
-export default { ssr: { noExternal: process.env.VITE_MODE === "bundled" ? ["videoclip"] : [] } };
+export default { ssr: { noExternal: process.env.VITE_MODE === "bundled" ? true : [] } };

@@ -16,6 +16,15 @@ const manifest = JSON.parse(readFileSync("package.json", "utf8"));
 const folder = mkdtempSync(join(tmpdir(), "videoclip-deployment-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
+interface Door {
+  require: Record<string, string>;
+  types: string;
+  default: string;
+}
+const doors = Object.entries(manifest.exports as Record<string, Door | string>).flatMap(([door, entry]) =>
+  typeof entry === "string" ? [] : [{ door, entry }],
+);
+
 const PREBUILT = `prebuilds/${process.platform}-${process.arch}/videoclip.napi${process.platform === "linux" ? ".glibc" : ""}.node`;
 
 /** A folder with the loader in it, as in a package of this name. */
@@ -92,12 +101,15 @@ test("a bundle in either format fails with the sentence, at the addon and at a w
   const esbuild = resolve("node_modules/esbuild/bin/esbuild");
   for (const format of ["esm", "cjs"]) {
     const file = join(folder, `bundle-${format}`, format === "esm" ? "main.mjs" : "main.cjs");
-    const program = `import { openVideo } from "./dist/index.js"; import { conv3d } from "./dist/ops.js";
+    const all = doors.map(
+      ({ entry }, i) => `import * as door${i} from "${entry.default}"; globalThis.door${i} = door${i};`,
+    );
+    const program = `${all.join("")} import { openVideo } from "./dist/index.js"; import { conv3d } from "./dist/ops.js";
       const one = { shape: [1, 1, 1, 1, 1], data: new Float32Array(1) };
       const calls = [conv3d(one, one), openVideo(process.argv[2], { decoder: "node-av" })];
       Promise.allSettled(calls).then((all) => console.log(JSON.stringify(all.map(({ reason }) => [reason.code, reason.message]))));`;
     const options = ["--bundle", "--platform=node", `--format=${format}`, `--outfile=${file}`, "--log-level=error"];
-    const external = ["--external:node-av", "--external:node-av/*"];
+    const external = ["--external:node-av", "--external:node-av/*", "--external:@resvg/resvg-wasm"];
     const build = spawnSync(esbuild, [...options, ...external], { input: program, encoding: "utf8" });
     assert.is(build.status, 0, build.stderr);
     const { stdout, stderr } = spawnSync(process.execPath, [file, video], { encoding: "utf8" });
@@ -108,15 +120,6 @@ test("a bundle in either format fails with the sentence, at the addon and at a w
     assert.equal(worker, ["ERR_BUNDLED", ADVICE.bundled]);
   }
 });
-
-interface Door {
-  require: Record<string, string>;
-  types: string;
-  default: string;
-}
-const doors = Object.entries(manifest.exports as Record<string, Door | string>).flatMap(([door, entry]) =>
-  typeof entry === "string" ? [] : [{ door, entry }],
-);
 
 test("every door has types, an ES module and a CommonJS file, in the order that tools read", () => {
   for (const { door, entry } of doors) {
