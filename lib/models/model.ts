@@ -11,7 +11,7 @@ import { knownNames, tensor, wrong } from "../nn/check.js";
 import { initialValues } from "../nn/initial.js";
 import type { OnnxModel } from "../onnx/model.js";
 import { type OnnxOptions, toOnnx } from "../onnx/to_onnx.js";
-import { writeSafetensors } from "../weights/index.js";
+import { writeSafetensors } from "../weights/safetensors.js";
 import { stored } from "../weights/tensor.js";
 import { rowsFor } from "./buckets.js";
 import { describeGraph, type ModelDescription } from "./describe.js";

@@ -3,7 +3,7 @@ import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { suggestion } from "../suggest.js";
 import { weightFile } from "../weights/folder.js";
-import { openWeights, type WeightsFile } from "../weights/index.js";
+import { openWeights, type WeightsFile } from "../weights/open_weights.js";
 import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
 import { inputTypes, type InputDType, type InputType } from "./model_inputs.js";
 import type { EncoderLayer } from "./net_encoders.js";

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { type Graph, PARAMETER } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
-import { openWeights } from "../weights/index.js";
+import { openWeights } from "../weights/open_weights.js";
 import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
 import { type Recognised, recognise } from "../weights/published.js";
 import type { KeyMap } from "../weights/rename.js";

@@ -1,5 +1,5 @@
 import { hashParameter } from "../nn/random_weights.js";
-import { openWeights } from "../weights/index.js";
+import { openWeights } from "../weights/open_weights.js";
 import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
 import { type KeyRename, renameKeys } from "../weights/rename.js";
 import type { TextConfig } from "./text_config.js";

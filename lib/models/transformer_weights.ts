@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { WeightsError } from "../errors.js";
 import { input, trace } from "../graph/trace.js";
 import { weightFile } from "../weights/folder.js";
-import { openWeights } from "../weights/index.js";
+import { openWeights } from "../weights/open_weights.js";
 import { loadInto, type LoadIntoOptions, type ParameterSink } from "../weights/load_into.js";
 import { MARIAN_MARKER, marianKeys } from "../weights/transformer_files.js";
 import { parametersOf } from "./parameters.js";

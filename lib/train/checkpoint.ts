@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { VideoClipError } from "../errors.js";
 import { moveDurably, writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
-import { writeSafetensors } from "../weights/index.js";
+import { writeSafetensors } from "../weights/safetensors.js";
 import { loadInto, type ParameterSink } from "../weights/load_into.js";
 import { type StoredTensor, stored } from "../weights/tensor.js";
 import type { LossScaleState } from "./loss_scale.js";

@@ -1,5 +1,6 @@
-import { openWeights, writeSafetensors } from "./index.js";
+import { openWeights } from "./open_weights.js";
 import { kyleminToTorchvision, recognise } from "./published.js";
+import { writeSafetensors } from "./safetensors.js";
 import { countElements } from "./tensor.js";
 
 export interface WeightsReport {

@@ -1,7 +1,7 @@
 import { WeightsError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { readFloats } from "./float_values.js";
-import { openWeights, type WeightsFile } from "./index.js";
+import { openWeights, type WeightsFile } from "./open_weights.js";
 import { type KeyMap, keyRename, type Tensors } from "./rename.js";
 import { TimeSlices } from "./time_slices.js";
 

@@ -1,4 +1,4 @@
-import type { WeightsFile } from "./index.js";
+import type { WeightsFile } from "./open_weights.js";
 import { type KeyRename, renameKeys } from "./rename.js";
 import { slowfastToPytorchvideo } from "./slowfast.js";
 

@@ -6,7 +6,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WeightsError } from "../../dist/errors.js";
 import { readFloats } from "../../dist/weights/float_values.js";
-import { readTree, type StoredTensor, type Tree } from "../../dist/weights/index.js";
+import { type StoredTensor, type Tree } from "../../dist/weights/index.js";
+import { readTree } from "../../dist/weights/open_weights.js";
 import { ByteFile } from "../../dist/weights/byte_file.js";
 
 const test = suite("containers");

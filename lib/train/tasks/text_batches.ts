@@ -27,7 +27,12 @@ export interface LabelledRange extends TextRange {
 }
 
 /** Inputs of a text encoder: `ids`, `types` i32 and `mask` u8 `[N, S]`, and `present` where MobileBERT needs it. */
-function encoderInputs(texts: readonly EncodedText[], config: Pick<TextConfig, "trigram">, options: TextBatchOptions) {
+function encoderInputs(
+  rows: readonly { text: EncodedText }[],
+  config: Pick<TextConfig, "trigram">,
+  options: TextBatchOptions,
+) {
+  const texts = rows.map(({ text }) => text);
   const longest = Math.max(...texts.map(({ ids }) => ids.length));
   const { padId, length = Math.ceil(longest / 16) * 16 } = options;
   if (!(longest <= length)) {
@@ -63,11 +68,7 @@ export function sequenceBatch(
   config: Pick<TextConfig, "trigram">,
   options: TextBatchOptions,
 ): Batch {
-  const { inputs, examples } = encoderInputs(
-    rows.map(({ text }) => text),
-    config,
-    options,
-  );
+  const { inputs, examples } = encoderInputs(rows, config, options);
   inputs.labels = { data: Int32Array.from(rows, ({ label }) => label), shape: [examples] };
   return { inputs, examples };
 }
@@ -82,11 +83,7 @@ export function tokenBatch(
   options: TextBatchOptions & { outside?: number | undefined },
 ): Batch {
   const { outside = 0 } = options;
-  const { inputs, column, examples } = encoderInputs(
-    rows.map(({ text }) => text),
-    config,
-    options,
-  );
+  const { inputs, column, examples } = encoderInputs(rows, config, options);
   const labels = rows.map(({ text, ranges }) => {
     let before: LabelledRange | undefined;
     return text.offsets.map(([start], i) => {
@@ -111,11 +108,7 @@ export function spanBatch(
   config: Pick<TextConfig, "trigram">,
   options: TextBatchOptions,
 ): Batch {
-  const { inputs, examples } = encoderInputs(
-    rows.map(({ text }) => text),
-    config,
-    options,
-  );
+  const { inputs, examples } = encoderInputs(rows, config, options);
   const places = rows.map(({ text, answer }) => (answer && tokensOf(text, answer)) ?? [0, 0]);
   inputs.starts = { data: Int32Array.from(places, ([first]) => first), shape: [examples] };
   inputs.ends = { data: Int32Array.from(places, ([, last]) => last), shape: [examples] };
