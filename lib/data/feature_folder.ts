@@ -3,7 +3,7 @@ import { join, parse } from "node:path";
 import { DatasetError } from "../errors.js";
 import { featureMatrix, type Features, type FeatureSource } from "./feature_source.js";
 import { readNpy } from "../weights/read_npy.js";
-import { ByteFile } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
 import { isArrayOf } from "../typed_arrays.js";
 
 /**

@@ -17,7 +17,7 @@ export { type DidemoQuery, readDidemo } from "./didemo.js";
 export type { Features, FeatureSource } from "./feature_source.js";
 export { FeatureFolder } from "./feature_folder.js";
 export { DATASET_FORMATS, type DatasetFormat, datasetFormat, type DatasetOptions } from "./formats.js";
-export { type HowTo100MVideo, type ReadOptions, readHowTo100MCsv, readHowTo100MVideos } from "./howto100m.js";
+export { type HowTo100MVideo, readHowTo100MCsv, readHowTo100MVideos } from "./howto100m.js";
 export { type CaptionedVideo, type MsrvttQuestion, readMsrvttQuestions, readMsrvttSplit } from "./msrvtt.js";
 export {
   packDataset,
@@ -31,7 +31,7 @@ export { PackedDataset } from "./packed_dataset.js";
 export { makePairBatch, type PairBatch, type PairBatchOptions, shuffledGroups } from "./pair_batch.js";
 export { PairLoader, type PairLoaderOptions } from "./pair_loader.js";
 export { readDataset, type ReadDatasetOptions } from "./read_dataset.js";
-export type { Caption, VideoRecord } from "./record.js";
+export { type Caption, cleanCaption, type ReadOptions, sortCaptions, type VideoRecord } from "./record.js";
 export {
   planRetrieval,
   type RetrievalOptions as RetrievalPlanOptions,

@@ -1,7 +1,8 @@
 import { WeightsError } from "../errors.js";
 import { floatToHalf, halfToFloat } from "../half_floats.js";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
-import { ByteFile, type StoredTensor } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
+import { type StoredTensor } from "../weights/tensor.js";
 import type { Features } from "./feature_source.js";
 import type { TokenisedCaptions } from "./sampler.js";
 

@@ -1,6 +1,5 @@
 import { asList, asObject, readJson } from "./json_file.js";
-import { cleanCaption, type ReadOptions } from "./howto100m.js";
-import { type Caption, type VideoRecord } from "./record.js";
+import { cleanCaption, type ReadOptions, type Caption, type VideoRecord } from "./record.js";
 
 /** Reads youcookii_annotations_trainval.json (Zhou et al. 2018). @param subset `training` or `validation`; default both */
 export async function* readYouCook2(

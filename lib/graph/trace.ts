@@ -175,6 +175,33 @@ export function update(target: Tensor, value: Tensor): void {
 /** Whether the parameter has got a new value already. */
 export const isUpdated = (key: string): boolean => tracer().graph.updates.has(fullKey(key));
 
+/**
+ * Runs `body` and takes back the updates that it makes beside the way to the tensors that it returns: the running statistics of
+ * a layer that nothing reads.
+ */
+export function withoutUnread<T>(body: () => T, tensorsOf: (result: T) => readonly Tensor[]): T {
+  const { updates } = tracer().graph;
+  const before = new Set(updates.keys());
+  const result = body();
+  const read = nodesBelow(tensorsOf(result));
+  for (const [key, value] of updates) if (!before.has(key) && !read.has(value.node)) updates.delete(key);
+  return result;
+}
+
+/** Nodes that tensors depend on, their own among them. */
+export function nodesBelow(tensors: readonly Tensor[]): Set<Node> {
+  const seen = new Set<Node>();
+  // without recursion: a very deep network would overflow the stack
+  const stack = tensors.map(({ node }) => node);
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const x of node.inputs) if (x) stack.push(x.node);
+  }
+  return seen;
+}
+
 /** Takes back the updates so far: what a layer does to its running statistics, for who decides whether it may. */
 export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
   const { graph, parameters } = tracer();

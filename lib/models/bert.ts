@@ -51,7 +51,7 @@ export function bertEmbeddings(contents: Tensor, types: Tensor | number, config:
 }
 
 /** A post-norm encoder layer with parameters `<key>.attention...`, `.intermediate...`, `.output...`: x `[N, S, hidden]`. */
-export function bertLayer(x: Tensor, mask: Tensor, config: BertSizes, key: string): Tensor {
+function bertLayer(x: Tensor, mask: Tensor, config: BertSizes, key: string): Tensor {
   const { hidden, intermediate, eps, heads } = config;
   const norm = { eps, normFirst: false };
   const square = (name: string) => dense(`${key}.attention.${name}`, hidden, hidden);

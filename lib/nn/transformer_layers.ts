@@ -24,7 +24,7 @@ export function denseRows({ weight, bias }: Dense, first: number, count: number)
 }
 
 /** Layers that read the same input as one matrix product: their rows below each other. All have a bias. */
-export function joinDense(parts: readonly Dense[]): Dense {
+function joinDense(parts: readonly Dense[]): Dense {
   if (parts.length === 1) return parts[0];
   return {
     weight: nn.concat(

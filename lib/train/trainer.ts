@@ -106,8 +106,9 @@ export class Trainer<I extends string = string, O extends string = string, T ext
 
   /** @throws InvalidArgumentError for options that are missing, unknown or out of range */
   constructor(given: TrainerOptions | ModelTrainerOptions<I, O, T>) {
-    const { options, schedule, initialize } = resolveOptions(given);
+    const { options, schedule, parameters, initialize } = resolveOptions(given);
     this.#initialize = initialize;
+    for (const entry of parameters) this.#model.set(entry.key, entry);
     if (options.chunk !== undefined && (options.accumulate ?? 1) > 1) {
       throw new InvalidArgumentError("accumulate: expected 1 with chunk, which already bounds the memory of a batch", {
         argument: "accumulate",

@@ -2,7 +2,9 @@ import { createHash, type Hash } from "node:crypto";
 import { WeightsError } from "../errors.js";
 import { isShardIndex, readShardIndex } from "./folder.js";
 import { readSafetensors } from "./safetensors.js";
-import { ByteFile, type StoredTensor } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import { ByteFile } from "./byte_file.js";
+import { type StoredTensor } from "./tensor.js";
 import { isTorchLegacy, readTorchLegacy, readTorchZip, type Tree } from "./torch.js";
 
 export type { KeyMap, KeyRename, Tensors } from "./rename.js";
@@ -44,7 +46,7 @@ export function readTree(
   root: Tree;
   metadata: Record<string, string>;
 } {
-  const head = file.read(0, Math.min(file.size, 512));
+  const head = asBuffer(file.read(0, Math.min(file.size, 512)));
   if (file.size === 0) throw file.fail("the file is empty", 0);
   if (file.size >= 4 && head.readUInt32LE(0) === 0x04034b50) {
     return { format: "torch-zip", root: readTorchZip(file, skipped), metadata: {} };

@@ -55,7 +55,7 @@ const x3d: Published[] = (["l", "xs", "s", "m"] as const).flatMap((size) => [
   },
 ]);
 
-export const PUBLISHED: Published[] = [
+const PUBLISHED: Published[] = [
   {
     model: "s3d",
     source: "torchvision",

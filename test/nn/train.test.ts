@@ -281,6 +281,29 @@ test("accumulated, recomputed and with dropout; a task may apply the model itsel
   model.dispose();
 });
 
+test("a layer that nothing reads has no parameters, in inference and in training", async () => {
+  const net = (x: nn.Tensor) => {
+    const hidden = nn.batchNorm(nn.linear(x, "first", 4), "norm");
+    nn.batchNorm(nn.linear(hidden, "unread", 4), "unread_norm");
+    return { y: nn.linear(hidden, "second", 1), side: nn.batchNorm(hidden, "side_norm") };
+  };
+  const model = nn.Model.create(net, { inputs: { x: [3] }, device: "cpu" });
+  assert.not(model.parameters.keys().some((key) => key.startsWith("unread")));
+  const before = snapshot(model);
+  const data = { batch: (index: number) => ({ inputs: { x: values(`x${index}`, 8, 3) } }) };
+  const loss = ({ y }: { y: nn.Tensor }) => nn.mean(nn.mul(y, y));
+  const path = join(folder, "side");
+  await losses(new Trainer({ model, data, loss, optimizer: { kind: "sgd" }, steps: 2, folder: path }));
+  // an output beside the loss keeps its statistics up to date, as in PyTorch
+  const moved = changed(model, before);
+  assert.ok(moved.includes("side_norm.running_mean") && !moved.includes("side_norm.weight"), moved.join());
+  // and a checkpoint is the whole model
+  const loaded = await nn.Model.load(net, join(path, "checkpoints", "step-00000002"), { inputs: { x: [3] } });
+  assert.equal(snapshot(loaded), snapshot(model));
+  loaded.dispose();
+  model.dispose();
+});
+
 test("batchNorm of one key twice in a step is refused with what to do", async () => {
   const net = (x: nn.Tensor) => ({ y: nn.add(nn.batchNorm(x, "bn"), nn.batchNorm(nn.mul(x, 2), "bn")) });
   const model = nn.Model.create(net, { inputs: { x: [3] }, device: "cpu" });

@@ -40,7 +40,7 @@ test("packs only what is meant for users, with a prebuilt addon", () => {
   const meant = [
     /^dist\//,
     /^models\/shapes\/[\w.]+$/,
-    /^configs\/[\w-]+\.(json|md)$/,
+    /^configs\/[\w.-]+\.(json|md)$/,
     /^docs\/(?!api\/)[\w/-]+\.(md|json|svg|png)$/,
     /^examples\/[\w-]+\.mjs$/,
     /^prebuilds\/[a-z0-9-]+\/[\w.]+\.node$/,

@@ -67,6 +67,7 @@ for (const [name, options, type] of [
   ["module esnext, resolution of bundlers", { module: "esnext", moduleResolution: "bundler" }, "module"],
   ["resolution node10", { module: "commonjs", moduleResolution: "node10", esModuleInterop: true }, "commonjs"],
   ["with the DOM's types", { module: "nodenext", lib: [...STRICT.lib, "dom"] }, "module"],
+  ["without Node's types", { module: "nodenext", lib: [...STRICT.lib, "dom"], types: [] }, "module"],
 ] as const) {
   test(name, () => {
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type }));

@@ -41,7 +41,7 @@ export function prepareRun(config: TrainConfig, context: RunContext): Promise<Pr
 const perUpdate = ({ batch = 1, accumulate = 1 }: TrainConfig): number => batch * accumulate;
 
 /** Steps of a run: those of the configuration, or as many as its epochs take. */
-export const stepsOf = (config: TrainConfig, { examples }: Pick<PreparedRun, "examples">): number =>
+const stepsOf = (config: TrainConfig, { examples }: Pick<PreparedRun, "examples">): number =>
   config.steps ?? Math.ceil((config.epochs! * examples) / perUpdate(config));
 
 /** What a run will be. @throws InvalidArgumentError for a schedule that does not fit the run */
