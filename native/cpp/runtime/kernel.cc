@@ -29,7 +29,8 @@ const char* isa_name(Isa isa) {
 }
 
 bool isa_supported(Isa isa) {
-  if (table(isa).empty()) return false;
+  const int number = static_cast<int>(isa);
+  if (number < 0 || number >= kIsaCount || table(isa).empty()) return false;
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (isa == Isa::avx512) {
