@@ -24,7 +24,10 @@ export interface NativeEngine {
     /** Bytes of inputs copied so far; those read in place are not among them. */
     copiedBytes: number;
   };
+  /** With a number of bytes it makes room: the values are then undefined. */
   setParameter(id: number, data: ArrayBufferView | number): void;
+  /** Writes a part of the values of a parameter that is there. */
+  writeParameter(id: number, byteOffset: number, data: ArrayBufferView): void;
   readParameter(id: number): ArrayBuffer;
   removeParameter(id: number): void;
   allocate(bytes: number): ArrayBuffer;

@@ -12,6 +12,16 @@ interface Entry {
   running: number;
 }
 
+/** A parameter that is being set part by part. */
+export interface ParameterParts {
+  /** Writes values behind those that were written before. */
+  write(values: Float32Array): void;
+  /** Afterwards the parameter is there. */
+  end(): void;
+  /** Forgets what was written. */
+  discard(): void;
+}
+
 /** What a store needs of the device that it belongs to. */
 export interface ParameterHost {
   native<T>(call: (engine: NativeEngine) => T): T;
@@ -61,6 +71,33 @@ export class ParameterStore {
     this.#host.native((engine) => engine.setParameter(entry.id, data));
     this.#entries.set(key, entry);
     this.version++;
+  }
+
+  /**
+   * Begins an f32 parameter whose values come part by part, so that the copy of a large one need not be made at once. It is
+   * there once it is ended.
+   * @returns undefined for a parameter that is there already: programs may be reading it, so it is replaced as a whole by `set`
+   */
+  begin(key: string, shape: readonly number[]): ParameterParts | undefined {
+    if (this.#entries.has(key)) return undefined;
+    const id = this.#host.nextParameterId();
+    const count = elements(shape);
+    this.#host.native((engine) => engine.setParameter(id, 4 * count));
+    let written = 0;
+    return {
+      write: (values) => {
+        this.#host.native((engine) => engine.writeParameter(id, 4 * written, values));
+        written += values.length;
+      },
+      end: () => {
+        if (written !== count || this.#entries.has(key)) {
+          throw new InvalidArgumentError(`parameter ${key}: expected ${count} values once, received ${written}`);
+        }
+        this.#entries.set(key, { id, shape, dtype: "f32", version: 1, running: 0 });
+        this.version++;
+      },
+      discard: () => this.#host.native((engine) => engine.removeParameter(id)),
+    };
   }
 
   /**

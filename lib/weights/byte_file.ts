@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { WeightsError } from "../errors.js";
 
 const CHUNK_BYTES = 4 << 20;
-/** Bytes of one asynchronous read, between which an abort is noticed; and below which a blocking read takes less time. */
+/** Bytes of one asynchronous read at most; and those below which a blocking read takes less time. */
 const ASYNC_BYTES = 32 << 20;
 const SMALL_BYTES = 128 << 10;
 const readAsync = promisify(readCallback);
@@ -63,35 +63,47 @@ export class ByteFile {
   async readAsync(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
     signal?.throwIfAborted();
     if (length <= SMALL_BYTES) return this.read(offset, length);
-    const bytes = this.#allocate(offset, length);
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await readAsync(this.#fd, bytes, done, Math.min(length - done, ASYNC_BYTES), offset + done);
-      if (bytesRead === 0) throw this.fail("the file became shorter while it was read", offset + done);
-      signal?.throwIfAborted();
-      done += bytesRead;
-    }
+    const bytes = await this.#fill(this.#allocate(offset, length), offset);
+    signal?.throwIfAborted();
     return bytes;
   }
 
   /**
-   * Calls `use` with all bytes in order, a chunk at a time; the next one is read meanwhile.
+   * Bytes in order, a chunk at a time, while the next one is read. A chunk has a multiple of 8 bytes, but for the last one; it is
+   * valid until the next one is asked for.
    * @throws the signal's reason when it is aborted
    */
-  async forEachChunk(use: (chunk: Uint8Array) => void, signal?: AbortSignal): Promise<void> {
-    const buffers = [0, 1].map(() => Buffer.allocUnsafeSlow(CHUNK_BYTES));
-    const next = (at: number, i: number) => {
-      const length = Math.min(CHUNK_BYTES, this.size - at);
-      return length === 0 ? undefined : readAsync(this.#fd, buffers[i % 2], 0, length, at);
+  async *chunks(offset: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const buffers = [0, 1].map(() => Buffer.allocUnsafeSlow(Math.min(length, CHUNK_BYTES)));
+    const read = (at: number, i: number): Promise<Uint8Array> | undefined => {
+      const size = Math.min(CHUNK_BYTES, length - at);
+      const reading = size > 0 ? this.#fill(buffers[i % 2].subarray(0, size), offset + at) : undefined;
+      reading?.catch(() => {}); // awaited a turn later
+      return reading;
     };
-    let reading = next(0, 0);
-    for (let at = 0, i = 0; reading; i++) {
-      const { bytesRead } = await reading;
-      signal?.throwIfAborted();
-      if (bytesRead === 0) throw this.fail("the file became shorter while it was read", at);
-      at += bytesRead;
-      reading = next(at, i + 1);
-      use(buffers[i % 2].subarray(0, bytesRead));
+    let next = read(0, 0);
+    try {
+      for (let at = 0, i = 0; next; i++) {
+        const chunk = await next;
+        signal?.throwIfAborted();
+        at += chunk.length;
+        next = read(at, i + 1);
+        yield chunk;
+      }
+    } finally {
+      await next?.catch(() => {}); // nothing reads the file when this has ended
     }
+  }
+
+  /** Fills memory from a place in the file. */
+  async #fill(bytes: Buffer, offset: number): Promise<Buffer> {
+    for (let done = 0; done < bytes.length;) {
+      const length = Math.min(bytes.length - done, ASYNC_BYTES);
+      const { bytesRead } = await readAsync(this.#fd, bytes, done, length, offset + done);
+      if (bytesRead === 0) throw this.fail("the file became shorter while it was read", offset + done);
+      done += bytesRead;
+    }
+    return bytes;
   }
 
   close(): void {

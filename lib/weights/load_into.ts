@@ -1,15 +1,19 @@
 import { WeightsError } from "../errors.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
-import { readFloats } from "./float_values.js";
+import { floatValues, readFloats } from "./float_values.js";
 import { openWeights, type WeightsFile } from "./open_weights.js";
 import { type KeyMap, keyRename, type Tensors } from "./rename.js";
+import { countElements, STORED_BYTES, type StoredTensor } from "./tensor.js";
 import { TimeSlices } from "./time_slices.js";
 
 /** Shapes of parameters by key. */
 export type ParameterShapes = ReadonlyMap<string, readonly number[]>;
 
 /** Where parameters go: the store of a device, or anything that takes them. */
-export type ParameterSink = Pick<ParameterStore, "set">;
+export type ParameterSink = Pick<ParameterStore, "set"> & Partial<Pick<ParameterStore, "begin">>;
+
+/** Bytes from which on a tensor goes to a store part by part, as it is read. */
+const LARGE_BYTES = 8 << 20;
 
 export interface LoadIntoOptions {
   /** What the model needs, or what it is by the file's tensors (with the model's keys), where only they tell a size. */
@@ -35,8 +39,8 @@ export interface LoadedWeights {
 }
 
 /**
- * The one way from a weight file to parameters: open, rename, check all keys, put. Reading and converting leave the event loop
- * free; a tensor is read while the one before it is converted. The file is read twice, once for its checksum.
+ * The one way from a weight file to parameters: open, rename, check all keys, put. Reading, converting and copying leave the event
+ * loop free. The file is read twice, once for its checksum.
  * @param source a path, or weights that are open already and stay so
  * @throws WeightsError that lists every missing, unexpected and wrong-shaped key, before anything is put; the signal's reason
  */
@@ -69,7 +73,7 @@ export async function loadInto(
 /** Values that are not those of the file. */
 type Others = Map<string, () => Float32Array>;
 
-/** Puts all parameters; the next tensor is being read while one is converted and copied. */
+/** Puts all parameters. Large ones go from the file to the store part by part; of others the next is read meanwhile. */
 async function put(
   store: ParameterSink,
   shapes: ParameterShapes,
@@ -79,22 +83,53 @@ async function put(
 ): Promise<void> {
   const slices = new TimeSlices(signal);
   const keys = [...shapes.keys()];
+  const fromFile = (i: number): StoredTensor | undefined => (others.has(keys[i]) ? undefined : tensors.get(keys[i]));
   const read = (i: number): Promise<Float32Array> | undefined => {
-    const tensor = i < keys.length && !others.has(keys[i]) ? tensors.get(keys[i]) : undefined;
-    const reading = tensor && readFloats(tensor, signal, slices);
+    const tensor = fromFile(i);
+    const reading = tensor && !isLarge(tensor) ? readFloats(tensor, signal, slices) : undefined;
     reading?.catch(() => {}); // awaited a turn later
     return reading;
   };
   let next = read(0);
   try {
     for (const [i, key] of keys.entries()) {
-      const values = others.get(key)?.() ?? (await next!);
+      const shape = shapes.get(key)!;
+      const tensor = fromFile(i);
+      const values = tensor ? await next : others.get(key)!();
       next = read(i + 1);
-      store.set(key, shapes.get(key)!, values);
+      if (values || !(await putParts(store, key, shape, tensor!, signal)))
+        store.set(key, shape, values ?? (await readFloats(tensor!, signal, slices)));
       await slices.next();
     }
   } finally {
     await next?.catch(() => {}); // the file may be closed now: nothing reads it any more
+  }
+}
+
+const isLarge = ({ dtype, shape, parts }: StoredTensor): boolean =>
+  parts !== undefined && (countElements(shape) ?? 0) * STORED_BYTES[dtype] >= LARGE_BYTES;
+
+/** Puts a parameter part by part. @returns false where the store takes it as a whole only */
+async function putParts(
+  store: ParameterSink,
+  key: string,
+  shape: readonly number[],
+  tensor: StoredTensor,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const parameter = store.begin?.(key, shape);
+  if (!parameter) return false;
+  try {
+    for await (const part of tensor.parts!(signal)) parameter.write(floatValues(tensor.dtype, part));
+    parameter.end();
+    return true;
+  } catch (error) {
+    try {
+      parameter.discard();
+    } catch {
+      // the device was disposed of meanwhile
+    }
+    throw error;
   }
 }
 

@@ -105,7 +105,7 @@ async function openFile(path: string, options: OpenWeightsOptions, sha256: Hash)
   try {
     const skipped = options.skipForeign ? new Set<string>() : undefined;
     const { format, root, metadata } = readTree(file, skipped);
-    await file.forEachChunk((chunk) => void sha256.update(chunk), options.signal);
+    for await (const chunk of file.chunks(0, file.size, options.signal)) sha256.update(chunk);
     const tensors = stateDict(root);
     return { path, format, metadata, tensors, root, skipped: [...(skipped ?? [])], close: () => file.close() };
   } catch (error) {

@@ -40,6 +40,7 @@ export function readSafetensors(file: ByteFile): {
       byte: start,
       read: () => file.read(start, end - begin),
       readAsync: (signal) => file.readAsync(start, end - begin, signal),
+      parts: (signal) => file.chunks(start, end - begin, signal),
     });
   }
   let expected = 0;

@@ -32,6 +32,11 @@ export interface StoredTensor {
   read(): Uint8Array;
   /** As `read`, without blocking the event loop; absent where `read` is fast. Rejects with the signal's reason. */
   readAsync?(signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * The same bytes in order, in parts of whole elements; a part is valid until the next one is asked for. Absent where they do not lie
+   * together in the file.
+   */
+  parts?(signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
 /** Number of elements, or undefined when a dimension is invalid or the product exceeds 2^48. */

@@ -215,6 +215,7 @@ function makeTensor(
       for (const _ of gather(source, view, out)) await slices.next();
       return out;
     },
+    ...(isDense(view) ? { parts: (signal) => file.chunks(...rangeOf(view), signal) } : {}),
   };
 }
 

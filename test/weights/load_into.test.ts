@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
 import { WeightsError } from "../../dist/errors.js";
 import { openWeights, type StoredTensor, writeSafetensors } from "../../dist/weights/index.js";
 import { loadInto } from "../../dist/weights/load_into.js";
@@ -163,6 +164,53 @@ for (const [name, make] of Object.entries(sources)) {
     assert.is(await failure(loadInto(memory(), path, { shapes, signal: AbortSignal.abort(reason) })), reason);
   });
 }
+
+test("large tensors go to a device part by part; one that is there is replaced as a whole", async () => {
+  const path = sources.safetensors();
+  const device = createDevice({ device: "cpu", threads: 1 });
+  const store = device.parameters;
+  const shapes = new Map([
+    ["a", [LARGE]],
+    ["small.3", [2]],
+    ["b", [LARGE]],
+  ]);
+  const before = device.memory().parameters;
+  let turns = 0;
+  let turn: NodeJS.Immediate;
+  const tick = () => {
+    turns++;
+    turn = setImmediate(tick);
+  };
+  const file = await openWeights(path);
+  tick();
+  await loadInto(store, file, { shapes, ignored: /^/ });
+  clearImmediate(turn!);
+  assert.ok(turns >= 8, `${turns} turns of the event loop while 64 MB were put`);
+  assert.is(device.memory().parameters - before, 4 * (2 * LARGE + 2));
+  const equal = (values: Float32Array) => Buffer.compare(new Uint8Array(values.buffer), new Uint8Array(large.buffer)) === 0; // prettier-ignore
+  assert.ok(equal(store.get("a")) && equal(store.get("b")));
+  assert.equal([...store.get("small.3")], [3, -3]);
+  assert.is(store.begin("a", [LARGE]), undefined, "a program may be reading it");
+  await loadInto(store, file, { shapes: new Map([["a", [LARGE]]]), ignored: /^/ });
+  assert.ok(equal(store.get("a")));
+
+  // aborted in the middle of a tensor: nothing of it stays
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const slow = new Map([["c", { ...file.tensors.get("c")!, async *parts() { yield new Uint8Array(4 << 20); stop.abort(reason); stop.signal.throwIfAborted(); } }]]); // prettier-ignore
+  const used = device.memory().parameters;
+  const options = { shapes: new Map([["c", [LARGE]]]), signal: stop.signal };
+  assert.is(await failure(loadInto(store, { ...file, tensors: slow }, options)), reason);
+  assert.is(device.memory().parameters, used);
+  assert.not.ok(store.has("c"));
+  // parts that do not add up
+  const short = new Map([["c", { ...file.tensors.get("c")!, async *parts() { yield new Uint8Array(4 << 20); } }]]); // prettier-ignore
+  const error = await failure(loadInto(store, { ...file, tensors: short }, { shapes: options.shapes }));
+  assert.match(error.message, /parameter c: expected 8388608 values once, received 1048576/);
+  assert.is(device.memory().parameters, used);
+  file.close();
+  device.dispose();
+});
 
 test("a file that becomes shorter while it is loaded is an error", async () => {
   const path = write("short.safetensors", {

@@ -150,6 +150,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(
       env, "Engine",
       {InstanceMethod("info", &EngineWrap::info), InstanceMethod("setParameter", &EngineWrap::set_parameter),
+       InstanceMethod("writeParameter", &EngineWrap::write_parameter),
        InstanceMethod("readParameter", &EngineWrap::read_parameter),
        InstanceMethod("removeParameter", &EngineWrap::remove_parameter),
        InstanceMethod("allocate", &EngineWrap::allocate), InstanceMethod("map", &EngineWrap::map),
@@ -223,6 +224,20 @@ Napi::Value EngineWrap::set_parameter(const Napi::CallbackInfo& info) {
   if (data && size) {
     throw_on(info.Env(), engine().executor().write(engine().parameters().find(id)->data(), data, size));
   }
+  return info.Env().Undefined();
+}
+
+// (id, byte offset, typed array): a part of its values
+Napi::Value EngineWrap::write_parameter(const Napi::CallbackInfo& info) {
+  BufferPtr p = engine().parameters().find(integer(info[0]));
+  if (!p) throw error_of(info.Env(), StatusCode::internal, "no such parameter");
+  const size_t at = size_of(info[1]);
+  size_t size;
+  const char* data = bytes_of(info[2], &size);
+  if (at > p->size() || size > p->size() - at) {
+    throw error_of(info.Env(), StatusCode::internal, "values beyond the end of a parameter");
+  }
+  if (size) throw_on(info.Env(), engine().executor().write(p->data() + at, data, size));
   return info.Env().Undefined();
 }
 

@@ -26,6 +26,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
 
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value set_parameter(const Napi::CallbackInfo& info);
+  Napi::Value write_parameter(const Napi::CallbackInfo& info);
   Napi::Value read_parameter(const Napi::CallbackInfo& info);
   Napi::Value remove_parameter(const Napi::CallbackInfo& info);
   Napi::Value allocate(const Napi::CallbackInfo& info);
