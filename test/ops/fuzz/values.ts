@@ -104,7 +104,7 @@ function shrunk(): Float32Array {
 /** Makers, so that no value is shared between calls. */
 const NASTY: (() => unknown)[] = [
   ...[null, undefined, Number.NaN, Infinity, -Infinity, -0, 0, 1, 2, 3, -1, -2, 0.5, 2.5, 1e300, 2 ** 16, 2 ** 20],
-  ...[2 ** 24, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, Number.MAX_VALUE, Number.MIN_VALUE, true, false, 1n, -1n],
+  ...[2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, Number.MAX_VALUE, Number.MIN_VALUE, true, false, 1n, -1n],
   ...["", "0", "3", "same", "valid", "zero", "-inf", "relu", "rleu", "none", "sum", "mean", "__proto__", "length"],
   ...["OIDHW", "DHWIO", "f16", "f32", "u8", "constructor", "x".repeat(1000), Symbol("s"), Symbol.iterator],
 ].map((value) => () => value);
