@@ -23,5 +23,9 @@ export default tseslint.config(
     },
   },
   // CommonJS
-  { files: ["**/*.cts"], rules: { "@typescript-eslint/no-require-imports": "off" } },
+  {
+    files: ["**/*.cts", "**/*.cjs", "scripts/deploy/jest/*.js"],
+    languageOptions: { globals: { require: "readonly" } },
+    rules: { "@typescript-eslint/no-require-imports": "off" },
+  },
 );

@@ -1,6 +1,6 @@
 // Puts a head of one's own on a published encoder, X3D-S, and trains it: the head alone first, then all of it.
 // Usage: node examples/own_head.mjs [X3D_S.pyth]   (without a file the encoder has generated weights)
-import { Random, Trainer } from "videoclip";
+import { Random, Trainer } from "videoclip/train";
 import * as nn from "videoclip/nn";
 
 const [weights] = process.argv.slice(2);

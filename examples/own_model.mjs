@@ -1,7 +1,7 @@
 // Defines a small separable CNN, trains it to say where a square moves, and saves, reloads and exports it.
 // Usage: node examples/own_model.mjs [FOLDER]
 import { join } from "node:path";
-import { accuracy, Random, Trainer } from "videoclip";
+import { accuracy, Random, Trainer } from "videoclip/train";
 import * as nn from "videoclip/nn";
 
 const [folder = "own_model"] = process.argv.slice(2);

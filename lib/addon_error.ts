@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { DeviceError } from "./errors.js";
 import { BUNDLED, isBundled } from "./bundled.js";
+import { DeviceError } from "./errors.js";
 
 /** A place where the addon was looked for. Without `error`: there was no file. */
 export interface Attempt {
@@ -24,7 +24,8 @@ export const ADVICE = {
 /** The C library that this process runs on, as `glibc 2.36`; undefined where there is none to name. */
 function libc(): string | undefined {
   if (process.platform !== "linux") return undefined;
-  const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
+  const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined;
+  if (!report) return undefined; // Electron
   const before = report.excludeNetwork;
   report.excludeNetwork = true; // else it asks for the names of network addresses, which takes seconds
   const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };

@@ -50,22 +50,24 @@ export interface Addon {
   /** `backend`: a place in `isas()`, or one of `gpus()`. `number`: threads of a CPU, index of a GPU. */
   Engine: new (backend: number, number: number) => NativeEngine;
   /** Backends that run on a GPU; `emulated`: in test builds only. */
-  emulator?: {
-    /** Order of warps and lanes: 0 forward, -1 reverse, else a seed. */
-    setOrder(seed: number): void;
-    /** Bytes of device memory that there are. */
-    setMemoryLimit(bytes: number): void;
-    /** What kernels did since the last call; see native/cpp/emulator/counters.h. */
-    counters(): {
-      sharedAccesses: number;
-      bankConflicts: number;
-      globalAccesses: number;
-      excessSectors: number;
-      mma: number;
-      /** Device memory in use now. */
-      memoryBytes: number;
-    };
-  };
+  emulator?:
+    | {
+        /** Order of warps and lanes: 0 forward, -1 reverse, else a seed. */
+        setOrder(seed: number): void;
+        /** Bytes of device memory that there are. */
+        setMemoryLimit(bytes: number): void;
+        /** What kernels did since the last call; see native/cpp/emulator/counters.h. */
+        counters(): {
+          sharedAccesses: number;
+          bankConflicts: number;
+          globalAccesses: number;
+          excessSectors: number;
+          mma: number;
+          /** Device memory in use now. */
+          memoryBytes: number;
+        };
+      }
+    | undefined;
   gpus(): { cuda: number; emulated: number | null };
   /** Instruction sets of the CPU, from plain to wide. bf16: it has dot products of bf16 pairs. */
   isas(): { name: string; supported: boolean; panelWidth: number; bf16: boolean }[];

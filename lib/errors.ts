@@ -4,16 +4,16 @@ export type { ErrorCode } from "./error_codes.js";
 
 /** What an error is about: the op, layer or file, what was expected and what was received. */
 export interface ErrorDetails {
-  op?: string;
-  layer?: string;
-  file?: string;
+  op?: string | undefined;
+  layer?: string | undefined;
+  file?: string | undefined;
   /** Byte offset in `file`. */
-  byte?: number;
+  byte?: number | undefined;
   /** Key of a tensor or entry in `file`. */
-  key?: string;
+  key?: string | undefined;
   /** Time in a video, in seconds. */
-  time?: number;
-  argument?: string;
+  time?: number | undefined;
+  argument?: string | undefined;
   expected?: unknown;
   received?: unknown;
   cause?: unknown;

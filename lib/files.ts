@@ -39,7 +39,7 @@ export function writeAll(file: number, bytes: Uint8Array, position?: number): vo
 export const syncFile = (file: number): void => fsyncSync(file);
 
 /** Makes names that were created, renamed or removed in a folder last. */
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   if (process.platform === "win32") return; // folders cannot be opened there
   const file = openSync(folder, "r");
   try {

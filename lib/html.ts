@@ -21,7 +21,7 @@ export type Still = { jpeg: Uint8Array } | { reason: string };
 export async function stillOf(
   path: string,
   time: number,
-  options: { decoder?: DecoderName; signal?: AbortSignal } = {},
+  options: { decoder?: DecoderName | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<Still> {
   try {
     return { jpeg: await stillAt(path, time, options) };

@@ -11,7 +11,7 @@
  * names argument, expected and received; memory that there is not with an OutOfMemoryError.
  */
 export type { BinaryKind, PreprocessAttrs, Triple, UnaryKind } from "./graph/ops/index.js";
-export type { Padding, PaddingOptions } from "./graph/ops/padding.js";
+export type { Padding, PaddingEnds, PaddingOptions } from "./graph/ops/padding.js";
 export type { DType } from "./graph/tensor.js";
 export type { NDArray } from "./nd_array.js";
 export { attention, type AttentionOptions } from "./ops/attention.js";

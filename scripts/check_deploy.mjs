@@ -1,6 +1,7 @@
 // npm run test:deploy: the package as bundlers, frameworks and test runners meet it. Packs it, installs it and the tools of
 // scripts/deploy (pinned there) in a folder of its own, builds a small program with each, and runs it where it would be
 // deployed. Every row works or prints the sentence of docs/deployment.md. Words after the command choose rows by name.
+/* global fetch */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -65,7 +65,7 @@ test("the addon throws and rejects with these codes", async () => {
     });
   assert.is(isas[0].supported, true);
   assert.is(
-    codeOf(() => new addon.Engine(addon.gpus().cuda + 99, 1)),
+    codeOf(() => new addon.Engine(addon.gpus().cuda, 99)),
     "unsupported",
   );
   assert.is(

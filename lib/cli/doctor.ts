@@ -7,7 +7,7 @@ export function doctorCommand(): Command {
   return new Command("doctor")
     .description("Tell what works on this machine")
     .option("--json", "machine-readable output")
-    .action(async (flags: { json?: boolean }) => {
+    .action(async (flags: { json?: boolean | undefined }) => {
       const report = {
         node: process.version,
         platform: `${process.platform}-${process.arch}`,

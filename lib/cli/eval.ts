@@ -41,8 +41,9 @@ function retrieval(): Command {
     .addHelpText("after", "\nExample:\n  videoclip eval retrieval --similarity scores.npy --bootstrap 1000");
   return withRanking(command)
     .option("--json", "one JSON object on stdout")
-    .action(async (flags: RankingFlags & { similarity: string; truth?: string; json?: boolean }) =>
-      printFigures(await scoreRetrieval(flags.similarity, flags.truth, rankingOf(flags)), flags.json),
+    .action(
+      async (flags: RankingFlags & { similarity: string; truth?: string | undefined; json?: boolean | undefined }) =>
+        printFigures(await scoreRetrieval(flags.similarity, flags.truth, rankingOf(flags)), flags.json),
     );
 }
 

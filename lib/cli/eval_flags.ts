@@ -5,12 +5,12 @@ import { positive, whole } from "./options.js";
 
 /** What a model is opened with, to make predictions before they are scored, and what is written about them. */
 export interface ModelFlags extends FeatureFlags {
-  model?: string;
-  tokenizer?: string;
-  threads?: number;
-  quiet?: boolean;
-  html?: string;
-  pictures?: string;
+  model?: string | undefined;
+  tokenizer?: string | undefined;
+  threads?: number | undefined;
+  quiet?: boolean | undefined;
+  html?: string | undefined;
+  pictures?: string | undefined;
 }
 
 /** Adds the options of a model to a command. */
@@ -25,9 +25,9 @@ export const withModel = (command: Command): Command =>
     .option("--pictures <folder>", "with --html: the videos, for pictures of the examples");
 
 export interface RankingFlags {
-  ties?: Ties;
-  bootstrap?: number;
-  seed?: number;
+  ties?: Ties | undefined;
+  bootstrap?: number | undefined;
+  seed?: number | undefined;
 }
 
 /** Adds how queries are ranked. */

@@ -4,11 +4,11 @@ import { number } from "./options.js";
 
 /** What may stand beside `--features`: see OpenFeaturesOptions. */
 export interface FeatureFlags {
-  features?: string;
-  videoModel?: string;
-  videoWeights?: string;
-  randomWeights?: number;
-  s3dFc?: string;
+  features?: string | undefined;
+  videoModel?: string | undefined;
+  videoWeights?: string | undefined;
+  randomWeights?: number | undefined;
+  s3dFc?: string | undefined;
 }
 
 /** Adds what may stand beside `--features`. */

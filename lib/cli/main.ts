@@ -1,22 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { VideoClipError } from "../errors.js";
-import { classifyCommand } from "./classify.js";
-import { convertCommand } from "./convert.js";
-import { dataCommand } from "./data.js";
-import { doctorCommand } from "./doctor.js";
-import { embedCommand } from "./embed.js";
-import { evalCommand } from "./eval.js";
-import { extractCommand } from "./extract.js";
-import { indexCommand } from "./index.js";
-import { inspectCommand } from "./inspect.js";
-import { plotCommand } from "./plot.js";
-import { searchCommand } from "./search.js";
-import { trainCommand } from "./train.js";
+import { allCommands } from "./commands.js";
 import { VERSION } from "../version.js";
 
 const program = new Command("videoclip")
-  .description("Video features with S3D, S3D-G and X3D, on native kernels")
+  .description("Embed, search and train on videos and texts: VideoCLIP and its encoders, on native kernels")
   .version(VERSION)
   .exitOverride()
   .showHelpAfterError("(run with --help for the options)");
@@ -26,22 +15,7 @@ function strict(command: Command): Command {
   command.commands.forEach(strict);
   return command.exitOverride().showHelpAfterError("(run with --help for the options)");
 }
-for (const command of [
-  extractCommand(),
-  embedCommand(),
-  indexCommand(),
-  searchCommand(),
-  classifyCommand(),
-  dataCommand(),
-  evalCommand(),
-  inspectCommand(),
-  convertCommand(),
-  doctorCommand(),
-  trainCommand(),
-  plotCommand(),
-]) {
-  program.addCommand(strict(command));
-}
+for (const command of allCommands()) program.addCommand(strict(command));
 
 /** 0 ok, 1 failure while running, 2 wrong usage, 130 interrupted. */
 try {

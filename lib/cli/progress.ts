@@ -18,7 +18,7 @@ export class ProgressReporter {
   #started = Date.now();
   #lastLine = Date.now();
 
-  constructor(readonly options: { json?: boolean; quiet?: boolean }) {}
+  constructor(readonly options: { json?: boolean | undefined; quiet?: boolean | undefined }) {}
 
   update(progress: ExtractProgress): void {
     if (this.options.quiet) return;

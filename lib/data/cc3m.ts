@@ -1,6 +1,5 @@
-import { cleanCaption, type ReadOptions } from "./howto100m.js";
 import { lineError } from "./jsonl.js";
-import type { VideoRecord } from "./record.js";
+import { cleanCaption, type ReadOptions, type VideoRecord } from "./record.js";
 import { readTable } from "./table.js";
 
 /**

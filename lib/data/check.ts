@@ -15,7 +15,7 @@ export interface DatasetReport {
   /** Videos named twice. */
   repeated: number;
   /** With features to look into: how many videos have them, and rows in all. */
-  features?: { found: number; rows: number; width: number };
+  features?: { found: number; rows: number; width: number } | undefined;
   skipped: { reason: string; count: number; first: string }[];
 }
 
@@ -55,8 +55,8 @@ export async function checkDataset(
     if (features) {
       const read = await readOrSkip(record, features, options);
       found += read ? 1 : 0;
-      rows += read?.rows ?? 0;
-      width = read?.width ?? width;
+      rows += read?.shape[0] ?? 0;
+      width = read?.shape[1] ?? width;
     }
     onProgress?.(videos);
   }

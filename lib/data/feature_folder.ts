@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
 import { DatasetError } from "../errors.js";
-import type { Features, FeatureSource } from "./feature_source.js";
+import { featureMatrix, type Features, type FeatureSource } from "./feature_source.js";
 import { readNpy } from "../weights/read_npy.js";
-import { ByteFile } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
 import { isArrayOf } from "../typed_arrays.js";
 
 /**
@@ -70,7 +70,7 @@ export function readFeatureMatrix(path: string): Features {
         { file: path },
       );
     }
-    return { rows: shape[0], width: shape[1], data: Float32Array.from(data) };
+    return featureMatrix(Float32Array.from(data), [shape[0], shape[1]]);
   } finally {
     file.close();
   }

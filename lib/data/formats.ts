@@ -5,12 +5,12 @@ import { readCrossTaskSteps } from "./crosstask.js";
 import { crossTaskFiles, selectCrossTaskVideos } from "./crosstask_videos.js";
 import { readDidemo } from "./didemo.js";
 import { deduplicateCaptions } from "./deduplicate.js";
-import { readHowTo100MCaptions, type ReadOptions } from "./howto100m.js";
+import { readHowTo100MCaptions } from "./howto100m.js";
 import { fileError } from "./json_file.js";
 import { readMsrvttPairs, readMsrvttSentences } from "./msrvtt.js";
 import { readPlain } from "./plain.js";
 import { readQVHighlights } from "./qvhighlights.js";
-import { type VideoRecord, sortCaptions } from "./record.js";
+import { type ReadOptions, sortCaptions, type VideoRecord } from "./record.js";
 import { readWebVid } from "./webvid.js";
 import { readYouCook2 } from "./youcook2.js";
 

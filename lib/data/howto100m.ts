@@ -1,14 +1,7 @@
 import { join } from "node:path";
 import { readJsonEntries } from "./json_entries.js";
-import { type Caption, sortCaptions, type VideoRecord } from "./record.js";
-import type { Skips } from "./skips.js";
+import { type Caption, cleanCaption, type ReadOptions, sortCaptions, type VideoRecord } from "./record.js";
 import { readTable } from "./table.js";
-
-export interface ReadOptions {
-  /** Counts what is left out. */
-  skips: Skips;
-  signal?: AbortSignal | undefined;
-}
 
 /** A row of HowTo100M_v1.csv. */
 export interface HowTo100MVideo {
@@ -78,15 +71,4 @@ export async function readHowTo100MCsv(
     else captions.push(caption);
   }
   return { video, captions: sortCaptions(captions) };
-}
-
-/** A caption with its text on one line, or why it is none. */
-export function cleanCaption(start: unknown, end: unknown, text: unknown): Caption | string {
-  if (typeof text !== "string") return "a caption that is no text";
-  const line = text.replace(/\s+/g, " ").trim();
-  if (line === "") return "an empty caption";
-  if (typeof start !== "number" || typeof end !== "number" || !(start >= 0) || !(end >= start)) {
-    return "a caption without a start and an end after it";
-  }
-  return { start, end, text: line };
 }

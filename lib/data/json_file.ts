@@ -8,7 +8,7 @@ export function fileError(file: string, where: string, reason: string, details: 
 }
 
 /** Text of a file (UTF-8, `.gz` unpacked). @throws DatasetError when it cannot be read */
-export async function readText(file: string): Promise<string> {
+async function readText(file: string): Promise<string> {
   try {
     const bytes = await readFile(file);
     return (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8").replace(/^\uFEFF/, "");

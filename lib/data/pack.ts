@@ -121,12 +121,12 @@ export async function packDataset(
     }
     const found = await readOrSkip(record, features, { skips });
     if (!found) continue;
-    if (manifest.width === 0) manifest.width = found.width;
-    if (found.width !== manifest.width) {
-      skips.add(`features that are not ${manifest.width} wide`, `${record.video}: ${found.width}`);
+    if (manifest.width === 0) manifest.width = found.shape[1];
+    if (found.shape[1] !== manifest.width) {
+      skips.add(`features that are not ${manifest.width} wide`, `${record.video}: ${found.shape[1]}`);
       continue;
     }
-    const inside = record.captions.filter(({ start }) => start < found.rows);
+    const inside = record.captions.filter(({ start }) => start < found.shape[0]);
     if (inside.length === 0) {
       skips.add("captions that all begin after the features end", record.video);
       continue;
@@ -138,7 +138,7 @@ export async function packDataset(
       features: found,
       captions: {
         start: inside.map(({ start }) => start),
-        end: inside.map(({ end }) => Math.min(end, found.rows)),
+        end: inside.map(({ end }) => Math.min(end, found.shape[0])),
         ids,
       },
     });

@@ -25,7 +25,7 @@ export interface PairBatchOptions extends SamplerOptions {
 }
 
 /** Draws of a video in an epoch: a function of seed, epoch and video alone. */
-export function videoRandom(seed: number, epoch: number, video: number): Random {
+function videoRandom(seed: number, epoch: number, video: number): Random {
   return new Random(seed, epoch, video);
 }
 

@@ -1,7 +1,6 @@
 import { Fields } from "./fields.js";
-import { cleanCaption, type ReadOptions } from "./howto100m.js";
 import { readJsonLines } from "./jsonl.js";
-import type { VideoRecord } from "./record.js";
+import { cleanCaption, type ReadOptions, type VideoRecord } from "./record.js";
 
 /**
  * Reads lines `{"video" or "features": path, "start", "end", "text"}`. Lines of one video that follow each other are one

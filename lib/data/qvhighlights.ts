@@ -1,7 +1,6 @@
 import { Fields } from "./fields.js";
-import { cleanCaption, type ReadOptions } from "./howto100m.js";
 import { readJsonLines } from "./jsonl.js";
-import { type Caption, type VideoRecord } from "./record.js";
+import { cleanCaption, type ReadOptions, type Caption, type VideoRecord } from "./record.js";
 
 /**
  * Reads highlight_{train,val,test}_release.jsonl (Lei et al. 2021): each query with its windows as captions. The test

@@ -1,3 +1,5 @@
+import type { Skips } from "./skips.js";
+
 /** A text and the time it is about, in seconds. */
 export interface Caption {
   start: number;
@@ -24,4 +26,22 @@ export interface VideoRecord {
 /** Puts captions in order of time, equal starts by end. */
 export function sortCaptions(captions: Caption[]): Caption[] {
   return captions.sort((a, b) => a.start - b.start || a.end - b.end);
+}
+
+/** What every reader of a dataset takes. */
+export interface ReadOptions {
+  /** Counts what is left out. */
+  skips: Skips;
+  signal?: AbortSignal | undefined;
+}
+
+/** A caption with its text on one line, or why it is none. */
+export function cleanCaption(start: unknown, end: unknown, text: unknown): Caption | string {
+  if (typeof text !== "string") return "a caption that is no text";
+  const line = text.replace(/\s+/g, " ").trim();
+  if (line === "") return "an empty caption";
+  if (typeof start !== "number" || typeof end !== "number" || !(start >= 0) || !(end >= start)) {
+    return "a caption without a start and an end after it";
+  }
+  return { start, end, text: line };
 }

@@ -1,7 +1,8 @@
 import { WeightsError } from "../errors.js";
 import { floatToHalf, halfToFloat } from "../half_floats.js";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
-import { ByteFile, type StoredTensor } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
+import { type StoredTensor } from "../weights/tensor.js";
 import type { Features } from "./feature_source.js";
 import type { TokenisedCaptions } from "./sampler.js";
 
@@ -40,8 +41,8 @@ export class ShardBuilder {
     return this.#videos.length;
   }
 
-  add({ features: { data, rows }, ...video }: PackedVideo): void {
-    this.#videos.push({ ...video, rows, half: Uint16Array.from(data, floatToHalf) });
+  add({ features: { data, shape }, ...video }: PackedVideo): void {
+    this.#videos.push({ ...video, rows: shape[0], half: Uint16Array.from(data, floatToHalf) });
     const tokens = video.captions.ids.reduce((sum, ids) => sum + ids.length, 0);
     this.bytes += 2 * data.length + 4 * tokens + 12 * video.captions.ids.length + 64;
   }

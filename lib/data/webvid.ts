@@ -1,5 +1,4 @@
-import { cleanCaption, type ReadOptions } from "./howto100m.js";
-import type { VideoRecord } from "./record.js";
+import { cleanCaption, type ReadOptions, type VideoRecord } from "./record.js";
 import { readTable } from "./table.js";
 
 /** Seconds of an ISO 8601 duration such as PT00H00M14S, or of a plain number. NaN for anything else. */

@@ -1,11 +1,10 @@
 import { asList, asObject, readJson } from "./json_file.js";
-import { cleanCaption, type ReadOptions } from "./howto100m.js";
-import { type Caption, type VideoRecord } from "./record.js";
+import { cleanCaption, type ReadOptions, type Caption, type VideoRecord } from "./record.js";
 
 /** Reads youcookii_annotations_trainval.json (Zhou et al. 2018). @param subset `training` or `validation`; default both */
 export async function* readYouCook2(
   file: string,
-  { skips, subset }: ReadOptions & { subset?: string },
+  { skips, subset }: ReadOptions & { subset?: string | undefined },
 ): AsyncGenerator<VideoRecord> {
   const { database } = asObject(await readJson(file), file, "");
   for (const [video, value] of Object.entries(asObject(database, file, "database"))) {

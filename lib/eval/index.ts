@@ -10,6 +10,7 @@ export type { BorrowedModelOptions } from "../models/borrow_model.js";
 export type { VideoClip } from "../models/videoclip.js";
 export type { VideoFeatures } from "../models/videoclip_input.js";
 export type { VideoClipTokenizer } from "../models/videoclip_types.js";
+export type { PieceTokenizer } from "../text/piece_ids.js";
 export { windowStarts } from "../models/videoclip_windows.js";
 export type { BenchmarkFiles, RankingOptions, SelectionOptions } from "./benchmarks/benchmark.js";
 export { captionsOf, predictRetrieval, retrievalExamples, type RetrievalPair } from "./benchmarks/captions.js";

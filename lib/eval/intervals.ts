@@ -2,7 +2,7 @@
 export type Interval = readonly [number, number];
 
 /** Length that two intervals share. */
-export function overlap(a: Interval, b: Interval): number {
+function overlap(a: Interval, b: Interval): number {
   return Math.max(0, Math.min(a[1], b[1]) - Math.max(a[0], b[0]));
 }
 

@@ -49,6 +49,5 @@ function checkFeatures(videos: readonly string[], features: FeatureSource): void
 
 /** Features of a video as the model takes them. @throws InvalidArgumentError for another width */
 async function featuresOf(video: string, { model, features }: PredictOptions): Promise<VideoFeatures> {
-  const { data, rows, width } = await features.read(video);
-  return readFeatures({ data, shape: [rows, width] }, 0, model.config);
+  return readFeatures(await features.read(video), 0, model.config);
 }

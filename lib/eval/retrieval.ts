@@ -27,7 +27,7 @@ export interface RetrievalMetrics {
   medianRank: number;
   meanRank: number;
   /** Low and high end of each metric (with `bootstrap`). */
-  intervals?: Record<string, [number, number]>;
+  intervals?: Record<string, [number, number]> | undefined;
 }
 
 /** The place of the best relevant column of one row. */

@@ -1,5 +1,6 @@
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import { readFeatureFile, readFeatureFolders } from "./extracted_features.js";
+import type { TextRows } from "./text_side.js";
 import { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./zero_shot.js";
 
 export interface ClassifyFolderOptions extends BorrowedModelOptions, Omit<ZeroShotOptions, "text" | "signal"> {}
@@ -20,9 +21,7 @@ export async function* classifyFolder(
   const { files } = readFeatureFolders(folders);
   const { model, release } = await borrowModel(options);
   try {
-    const text: ZeroShotOptions["text"] = {
-      embed: async (texts, embedding) => (await model.encodeText(texts, embedding)).data,
-    };
+    const text: TextRows = { encode: (texts, encoding) => model.encodeText(texts, encoding) };
     for (const file of files) {
       const videos = await model.encodeVideo(readFeatureFile(file), { longVideos: "window", signal });
       const [scores] = await zeroShotClassify(videos, labels, { text, templates, normalize, signal });

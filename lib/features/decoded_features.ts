@@ -1,9 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { existsSync, readdirSync } from "node:fs";
 import { join, parse } from "node:path";
-import type { Features, FeatureSource } from "../data/feature_source.js";
+import { featureMatrix, type Features, type FeatureSource } from "../data/feature_source.js";
 import { DatasetError } from "../errors.js";
-import type { Rows } from "../models/encode_clips.js";
 import type { VideoModelConfig } from "../models/videoclip_config.js";
 import { VideoFiles, type VideoFilesOptions } from "../models/videoclip_files.js";
 import type { DecoderName } from "../video/types.js";
@@ -44,10 +43,10 @@ export class DecodedFeatures implements FeatureSource {
   }
 
   /**
-   * The features of a video, f32 `[clips, width]`; `rows` and `width` say its shape again.
+   * The features of a video, f32 `[clips, width]`.
    * @throws DatasetError where there is no such video; VideoError; the signal's reason
    */
-  async read(video: string): Promise<Features & Rows> {
+  async read(video: string): Promise<Features> {
     const path = this.#path(video);
     if (path === undefined) {
       throw new DatasetError("ERR_MISSING_FEATURES", `${this.folder}: no video ${video}`, { file: this.folder });
@@ -55,7 +54,7 @@ export class DecodedFeatures implements FeatureSource {
     const { decoder, timeout, signal } = this.options;
     const reading = { max: Infinity, longVideos: "window", decoder, timeout, signal } as const;
     const { data, shape } = await this.#files.read(path, reading);
-    return { data, shape, rows: shape[0], width: shape[1] };
+    return featureMatrix(data, [shape[0], shape[1]]);
   }
 
   /** Frees the encoder. A second call does nothing. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
-import { ByteFile } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
 import { type ManifestEntry, readLines } from "./store.js";
 import { isArrayOf } from "../typed_arrays.js";
 
@@ -13,7 +13,7 @@ export interface VideoFeatureFile {
   /** The `.npy` file, `[clips, dim]`. */
   file: string;
   /** `[start, end]` of each clip in seconds; absent where no manifest tells. */
-  timestamps?: readonly (readonly [number, number])[];
+  timestamps?: readonly (readonly [number, number])[] | undefined;
 }
 
 export interface ExtractedFeatures {

@@ -43,7 +43,8 @@ export interface AppendOptions {
   onProgress?: ((progress: { videos: number; rows: number }) => void) | undefined;
 }
 
-interface SearchBase {
+/** What all searches take. */
+export interface SearchBase {
   /** Hits per query. Default 10. */
   top?: number | undefined;
   /** Search only the videos for which this holds. */
@@ -263,7 +264,7 @@ export class FeatureIndex {
   async similarityOverTime(
     vector: Float32Array,
     video: string,
-    { signal }: { signal?: AbortSignal } = {},
+    { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<SimilarityOverTime> {
     this.#checkQueries("vector", vector, 1);
     signal?.throwIfAborted();

@@ -56,24 +56,33 @@ export async function indexFeatures(
     throw new InvalidArgumentError(`text: its rows have ${text.dim} values, the features ${dim}`, { argument: "text" });
   }
   checkSpace(features.settings, text, model);
-  const index = existsSync(join(out, MANIFEST))
-    ? await FeatureIndex.open(out, options)
-    : await FeatureIndex.create(out, { ...options, dim, dtype, settings, text: text?.info ?? null });
+  let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
   try {
-    checkIndex(index, dim, settings, dtype);
-    if (text) index.setText(text.info);
-    const known = new Set(index.videos());
+    if (index) checkIndex(index, dim, settings, dtype);
+    const known = new Set(index?.videos());
     const skip = (video: string) => !replace && known.has(video);
     const total = features.files.length;
-    const videos = await index.append(embedFolder(features, { ...options, skip }), {
+    const embedded = embedFolder(features, { ...options, skip });
+    // before anything is made: features that cannot be embedded leave no empty index behind
+    const first = await embedded.next();
+    index ??= await FeatureIndex.create(out, { ...options, dim, dtype, settings, text: text?.info ?? null });
+    if (text) index.setText(text.info);
+    const videos = await index.append(behind(first, embedded), {
       replace,
       signal,
       onProgress: (done) => onProgress?.({ ...done, total }),
     });
     return { videos, skipped: total - videos, rows: index.size, seconds: (Date.now() - started) / 1000 };
   } finally {
-    index.dispose();
+    index?.dispose();
   }
+}
+
+/** An item that was taken already, and the others. */
+async function* behind<T>(first: IteratorResult<T, unknown>, others: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (first.done) return;
+  yield first.value;
+  yield* others;
 }
 
 /** S3D-G's text tower and its features come from one checkpoint, and only `video_embedding` lies in its joint space. */

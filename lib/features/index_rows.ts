@@ -43,7 +43,7 @@ export class IndexRows {
   constructor(
     readonly device: Device,
     files: IndexFiles,
-    options: { map?: boolean; chunkBytes?: number } = {},
+    options: { map?: boolean | undefined; chunkBytes?: number | undefined } = {},
   ) {
     const { dim, dtype, rows } = files.manifest;
     this.dim = dim;

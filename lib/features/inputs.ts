@@ -4,7 +4,7 @@ import { parse } from "csv-parse/sync";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
 
 /** Files that a folder is searched for. */
-export const MEDIA = [
+const MEDIA = [
   "mp4",
   "m4v",
   "mkv",
@@ -19,6 +19,7 @@ export const MEDIA = [
   "3gp",
   "ogv",
   "gif",
+  "y4m",
   "jpg",
   "jpeg",
   "png",

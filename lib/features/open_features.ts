@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { FeatureFolder } from "../data/feature_folder.js";
-import { type FeatureSource, ProjectedFeatures } from "../data/feature_source.js";
+import type { FeatureSource } from "../data/feature_source.js";
 import { InvalidArgumentError } from "../errors.js";
 import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
 import { videoModelOfFolder } from "../models/video_model_of.js";
 import { DecodedFeatures } from "./decoded_features.js";
+import { ProjectedFeatures } from "./projected_features.js";
 
 /** What is behind a folder: features as they are by default. */
 export interface OpenFeaturesOptions {

@@ -4,7 +4,7 @@ import { readDataset, type ReadDatasetOptions } from "../data/read_dataset.js";
 import { Skips } from "../data/skips.js";
 import type { VideoClipTokenizer } from "../models/videoclip_types.js";
 import { pieceIds } from "../text/piece_ids.js";
-import { loadTokenizer } from "../text/wordpiece.js";
+import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { openFeatures, type OpenFeaturesOptions } from "./open_features.js";
 
 export interface PackDatasetFileOptions extends Omit<ReadDatasetOptions, "skips">, OpenFeaturesOptions {
@@ -36,13 +36,13 @@ export async function packDatasetFile(
 ): Promise<PackManifest> {
   const { features: from, tokenizer: given, captionTokens, shardBytes, onProgress, signal, ...rest } = options;
   const { subset, deduplicate, only = [], except = [], skips = new Skips(), ...opening } = rest;
-  const tokenizer = typeof given === "string" ? loadTokenizer(given) : given;
+  const tokenizer = typeof given === "string" ? WordPieceTokenizer.load(given) : given;
   const records = readDataset(format, file, { subset, deduplicate, only, except, skips, signal });
   const features = typeof from === "string" ? await openFeatures(from, { ...opening, signal }) : from;
   try {
     return await packDataset(records, out, {
       features,
-      tokenise: (texts) => texts.map((text) => pieceIds(tokenizer, text)),
+      tokenise: (texts) => texts.map((text) => [...pieceIds(tokenizer, text)]),
       source: {
         dataset: format,
         file,

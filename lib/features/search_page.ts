@@ -52,7 +52,7 @@ interface PageFacts {
 }
 
 /** The page's HTML. Everything that comes from files or people is escaped; nothing is loaded, nothing runs. @internal */
-export function renderPage({ query, note, rows, videos }: PageFacts, hits: readonly PageHit[]): string {
+function renderPage({ query, note, rows, videos }: PageFacts, hits: readonly PageHit[]): string {
   return htmlPage({
     title: query,
     header: `<p>${hits.length} of ${rows} rows in ${videos} ${videos === 1 ? "video" : "videos"}</p>

@@ -15,7 +15,7 @@ export interface ManifestEntry {
   /** `[start, end]` of each clip in seconds. */
   timestamps: [number, number][];
   padded_frames: number;
-  partial?: true;
+  partial?: true | undefined;
   settings: Record<string, unknown>;
   finished_at: string;
 }
@@ -25,7 +25,7 @@ export interface FailureEntry {
   code: string;
   reason: string;
   /** Seconds of video that had been read, where known. */
-  time?: number;
+  time?: number | undefined;
   failed_at: string;
 }
 
@@ -85,11 +85,17 @@ export class FeatureStore {
   }
 }
 
+/** Bytes of rows that are written at once. */
+const WRITE_BYTES = 1 << 16;
+
 /** One `.npy` `[clips, dim]` that grows clip by clip under a temporary name. */
 export class FeatureWriter {
   readonly timestamps: [number, number][] = [];
   paddedFrames = 0;
   #file: DurableFile;
+  /** Rows that are not written yet, and their bytes. */
+  #rows = new Uint8Array(WRITE_BYTES);
+  #bytes = 0;
 
   constructor(
     readonly store: FeatureStore,
@@ -102,15 +108,25 @@ export class FeatureWriter {
   }
 
   add(feature: Float32Array, start: number, end: number, paddedFrames: number): void {
-    this.#file.write(npyData(feature, this.dtype));
+    const row = npyData(feature, this.dtype);
+    if (this.#bytes + row.length > this.#rows.length) this.#flush();
+    if (row.length > this.#rows.length) this.#rows = new Uint8Array(row.length);
+    this.#rows.set(row, this.#bytes);
+    this.#bytes += row.length;
     this.timestamps.push([start, end]);
     this.paddedFrames += paddedFrames;
+  }
+
+  #flush(): void {
+    this.#file.write(this.#rows.subarray(0, this.#bytes));
+    this.#bytes = 0;
   }
 
   /** Writes the header and gives the file its name: afterwards it is there, whole, whatever happens. */
   finish(): void {
     const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
     if (header.length !== HEADER) throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
+    this.#flush();
     this.#file.write(header, 0);
     this.#file.commit();
   }

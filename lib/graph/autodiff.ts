@@ -14,7 +14,7 @@ export interface DifferentiateOptions {
    * Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): the block that a layer belongs to, or null. What the
    * backward pass reads of a block is then computed again from what the block reads, and not kept. See {@link blockOfLayer}.
    */
-  checkpoint?: (layer: string) => string | null;
+  checkpoint?: ((layer: string) => string | null) | undefined;
 }
 
 /** The outermost numbered scope of a layer, such as `encoder.3` of `encoder.3.attention`; null where there is none. */

@@ -10,7 +10,7 @@ import { applyOp } from "./trace.js";
 
 export const combined = (a: Tensor, b: Tensor, kind: BinaryKind): Tensor => applyOp(binary, [a, b], { kind })[0];
 
-export const reshaped = (x: Tensor, shape: readonly number[]): Tensor =>
+const reshaped = (x: Tensor, shape: readonly number[]): Tensor =>
   sameShape(x.shape, shape) ? x : applyOp(reshape, [x], { shape })[0];
 
 export const filled = (shape: readonly number[], value: number): Tensor => applyOp(fill, [], { shape, value })[0];
@@ -32,7 +32,7 @@ export function summed(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /** The gradient of an operand of `shape` that was broadcast to the shape of `gradient`: the sum over what it repeats. */
-export function summedTo(gradient: Tensor, shape: readonly number[]): Tensor {
+function summedTo(gradient: Tensor, shape: readonly number[]): Tensor {
   const skip = gradient.shape.length - shape.length;
   const axes = gradient.shape.flatMap((size, axis) => {
     const repeats = axis < skip || (shape[axis - skip] === 1 && size !== 1);

@@ -36,7 +36,7 @@ function fits(shape: readonly number[], pattern: Pattern): boolean {
 }
 
 /** A type as errors show it: `f32 [2, 3]`. */
-export const typeText = (x: TensorType | null | undefined): string =>
+const typeText = (x: TensorType | null | undefined): string =>
   x ? `${x.dtype} [${x.shape.join(", ")}]` : "nothing";
 
 /**

@@ -31,6 +31,7 @@ export class ParameterStore {
 
   readonly #host: ParameterHost;
 
+  /** @internal */
   constructor(host: ParameterHost) {
     this.#host = host;
   }

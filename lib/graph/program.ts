@@ -30,17 +30,17 @@ export interface RunOptions {
    * Aborting before the run has ended rejects with `signal.reason`; what runs stops before its next instruction. A program that updates parameters
    * is not stopped half-way: it is only kept from beginning.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Arrays that take the results, by output name; the run returns them. One from `device.allocate` is written while the
    * program runs, any other when it has ended. Leave them alone until then.
    */
-  outputs?: ProgramOutputs;
+  outputs?: ProgramOutputs | undefined;
   /**
    * Inputs that are results of earlier runs of the device and that nobody writes to: these are read in place too.
    * @internal
    */
-  results?: ReadonlySet<string>;
+  results?: ReadonlySet<string> | undefined;
 }
 
 /** How long one instruction took, in milliseconds. */
@@ -50,7 +50,8 @@ export interface InstructionTime {
   ms: number;
 }
 
-type InputArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
+/** A typed array that an input of a program may be. */
+export type InputArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
 
 /**
  * Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. An input may be a list of arrays
@@ -205,19 +206,19 @@ function checkInput(name: string, tensor: Tensor, value: ProgramInputs[string] |
   });
 }
 
-const isArrayOf = (value: unknown, { dtype }: Tensor): value is InputArray => {
+const hasDType = (value: unknown, { dtype }: Tensor): value is InputArray => {
   const kind = arrayKind(value);
   return kind !== undefined && KINDS[dtype].includes(kind);
 };
 
 /** Whether a value is a typed array of the tensor's dtype and size. */
 const holds = (value: unknown, tensor: Tensor): value is InputArray =>
-  isArrayOf(value, tensor) && arrayLength(value) === elements(tensor.shape);
+  hasDType(value, tensor) && arrayLength(value) === elements(tensor.shape);
 
 /** Whether a value is a list of typed arrays of the tensor's dtype that have room in it. */
 const isList = (value: unknown, tensor: Tensor): value is readonly InputArray[] =>
   Array.isArray(value) &&
-  value.every((part) => isArrayOf(part, tensor)) &&
+  value.every((part) => hasDType(part, tensor)) &&
   value.reduce((sum: number, part: object) => sum + arrayLength(part), 0) <= elements(tensor.shape);
 
 /** Fills an array with these bytes, whatever its elements are. */

@@ -8,7 +8,7 @@ export interface Rule {
   readonly expected: string;
   accepts(value: unknown): boolean;
   /** The names that there are, where it is one of several. */
-  readonly names?: readonly string[];
+  readonly names?: readonly string[] | undefined;
 }
 
 /** A rule per attribute of an op. */

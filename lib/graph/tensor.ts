@@ -9,6 +9,7 @@ export type DType = "f32" | "u8" | "i32" | "bf16" | "f16";
 
 export const ITEM_SIZE: Record<DType, number> = { f32: 4, u8: 1, i32: 4, bf16: 2, f16: 2 };
 
+/** Shape and element type of a value. */
 export interface TensorType {
   readonly shape: readonly number[];
   readonly dtype: DType;
@@ -16,12 +17,20 @@ export interface TensorType {
 
 /** A value that will exist when the program runs: output `index` of `node`. */
 export class Tensor implements TensorType {
-  constructor(
-    readonly node: Node,
-    readonly index: number,
-    readonly shape: readonly number[],
-    readonly dtype: DType,
-  ) {}
+  /** @internal */
+  readonly node: Node;
+  /** @internal */
+  readonly index: number;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+
+  /** @internal layers and ops make tensors */
+  constructor(node: Node, index: number, shape: readonly number[], dtype: DType) {
+    this.node = node;
+    this.index = index;
+    this.shape = shape;
+    this.dtype = dtype;
+  }
 }
 
 /** A dense row-major value in float64, for references. */
@@ -33,10 +42,10 @@ export interface Array64 {
 /** An input of a case: uniform in [-scale, scale] + shift, or small integers (exact sums) when `integer` is set. */
 export interface CaseInput {
   shape: readonly number[];
-  scale?: number;
-  shift?: number;
-  integer?: number;
-  dtype?: DType;
+  scale?: number | undefined;
+  shift?: number | undefined;
+  integer?: number | undefined;
+  dtype?: DType | undefined;
 }
 
 /** One row of the shape table of an op: every backend is tested on it against `reference`. */
@@ -50,11 +59,11 @@ export interface OpCase<A> {
 export interface OpDefinition<A = unknown> {
   name: string;
   /** What each attribute must be: checked when a node is made, before `shape` sees the attributes. */
-  attributes?: Attributes<A>;
+  attributes?: Attributes<A> | undefined;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
   /** How many inputs the kernel is given, where the last ones may be absent. Default: those of the node. */
-  operands?: number;
+  operands?: number | undefined;
   /** Numbers in the order of native/cpp/ops/<name>.h. */
   encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
   /** Plain float64 loops: the yardstick. */
@@ -65,11 +74,11 @@ export interface OpDefinition<A = unknown> {
    */
   gradient?(node: GradientNode<A>, g: GradientBuilder): (Tensor | null)[];
   /** Why it has no `gradient`, where it has none for good. */
-  notDifferentiable?: string;
+  notDifferentiable?: string | undefined;
   /** Writes the op in ONNX's own operators (lib/onnx). */
   toOnnx?(node: OnnxNode<A>, emit: OnnxEmitter): void;
   /** Why it has no `toOnnx`, where it needs none. */
-  notInOnnx?: string;
+  notInOnnx?: string | undefined;
   cases: OpCase<A>[];
   /**
    * Pairs [output, input] that may be the same memory: the kernel reads an element of that input before it writes the
@@ -157,7 +166,11 @@ export interface OnnxEmitter {
   /** A constant float32 tensor. */
   floats(values: readonly number[], shape: readonly number[]): string;
   /** Says which value holds an output of our node; `axes` default to the tensor's own order. */
-  set(tensor: Tensor, name: string, how?: { axes?: readonly number[]; nonNegative?: boolean }): void;
+  set(
+    tensor: Tensor,
+    name: string,
+    how?: { axes?: readonly number[] | undefined; nonNegative?: boolean | undefined },
+  ): void;
 }
 
 /** A node whose attributes have their type. */

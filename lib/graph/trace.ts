@@ -5,6 +5,7 @@ import { type DType, type Node, type OpDefinition, Tensor, type TensorType } fro
 
 /** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
 export interface Graph {
+  /** @internal */
   nodes: Node[];
   inputs: Map<string, Tensor>;
   /** A few numbers given anew at each run (rates, steps, seeds), in the order of the scalar space. */
@@ -86,7 +87,10 @@ export function tracing(): void {
  */
 export function trace(
   build: () => Record<string, Tensor>,
-  options: { stages?: boolean; training?: { dropout?: number; isFrozen?: (key: string) => boolean } } = {},
+  options: {
+    stages?: boolean | undefined;
+    training?: { dropout?: number | undefined; isFrozen?: ((key: string) => boolean) | undefined } | undefined;
+  } = {},
 ): Graph {
   const graph = graphOf(new Map());
   const outer = current;
@@ -171,6 +175,33 @@ export function update(target: Tensor, value: Tensor): void {
 /** Whether the parameter has got a new value already. */
 export const isUpdated = (key: string): boolean => tracer().graph.updates.has(fullKey(key));
 
+/**
+ * Runs `body` and takes back the updates that it makes beside the way to the tensors that it returns: the running statistics of
+ * a layer that nothing reads.
+ */
+export function withoutUnread<T>(body: () => T, tensorsOf: (result: T) => readonly Tensor[]): T {
+  const { updates } = tracer().graph;
+  const before = new Set(updates.keys());
+  const result = body();
+  const read = nodesBelow(tensorsOf(result));
+  for (const [key, value] of updates) if (!before.has(key) && !read.has(value.node)) updates.delete(key);
+  return result;
+}
+
+/** Nodes that tensors depend on, their own among them. */
+export function nodesBelow(tensors: readonly Tensor[]): Set<Node> {
+  const seen = new Set<Node>();
+  // without recursion: a very deep network would overflow the stack
+  const stack = tensors.map(({ node }) => node);
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const x of node.inputs) if (x) stack.push(x.node);
+  }
+  return seen;
+}
+
 /** Takes back the updates so far: what a layer does to its running statistics, for who decides whether it may. */
 export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
   const { graph, parameters } = tracer();
@@ -254,7 +285,7 @@ export function stage(name: string, value: Tensor): Tensor {
 }
 
 /** The same error, which also says in which layer of the model it is. */
-function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
+export function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
   const kind = [ShapeError, DTypeError].find((type) => error instanceof type) ?? InvalidArgumentError;
   return new kind(`layer ${layer}: ${error.message}`, { ...error.details, layer });
 }

@@ -13,7 +13,7 @@ export interface TextInputs {
   /** u8 or f32 `[N, S]`: tokens whose value is 0 are seen by no other token. */
   mask: Tensor;
   /** f32 `[N, S, 1]`: 0 for places beyond the end of a row, 1 elsewhere; MobileBERT's trigrams end there. */
-  present?: Tensor;
+  present?: Tensor | undefined;
 }
 
 /** What BERT's layers and embeddings need of a configuration. */
@@ -51,7 +51,7 @@ export function bertEmbeddings(contents: Tensor, types: Tensor | number, config:
 }
 
 /** A post-norm encoder layer with parameters `<key>.attention...`, `.intermediate...`, `.output...`: x `[N, S, hidden]`. */
-export function bertLayer(x: Tensor, mask: Tensor, config: BertSizes, key: string): Tensor {
+function bertLayer(x: Tensor, mask: Tensor, config: BertSizes, key: string): Tensor {
   const { hidden, intermediate, eps, heads } = config;
   const norm = { eps, normFirst: false };
   const square = (name: string) => dense(`${key}.attention.${name}`, hidden, hidden);

@@ -1,18 +1,20 @@
+import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError } from "../errors.js";
+import { isArrayOf } from "../typed_arrays.js";
 import { clipBytes } from "../video/clip_memory.js";
 import type { Clip, Preset } from "../video/types.js";
 
-type Bytes = Uint8Array | Uint8ClampedArray;
+/** 8-bit values of frames; a canvas has them clamped. */
+export type Bytes = Uint8Array | Uint8ClampedArray;
 
 /** Clips, each u8 RGB `[T, H, W, 3]`: a list of them, or their bytes behind each other. */
 export type Clips = Bytes | readonly (Bytes | Clip)[];
 
-/** The bytes of an array of another realm too (a vm context, a test of Jest); undefined for anything else. */
+/** The bytes of an array, of whatever realm; undefined for anything else. */
 function bytesOf(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
-  if (!ArrayBuffer.isView(value) || !/^Uint8(Clamped)?Array$/.test(String((value as Bytes)[Symbol.toStringTag])))
-    return;
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (isArrayOf("Uint8Array", value)) return value;
+  if (isArrayOf("Uint8ClampedArray", value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return undefined;
 }
 
 /**
@@ -37,10 +39,10 @@ export function clipList(clips: Clips, preset: Preset, count?: number): Uint8Arr
     if (together.length % size) throw fail(`${together.length} bytes`);
     list = Array.from({ length: together.length / size }, (_, i) => together.subarray(i * size, (i + 1) * size));
   } else {
-    if (!Array.isArray(clips)) throw fail(String(clips));
+    if (!Array.isArray(clips)) throw fail(describeValue(clips));
     list = (clips as readonly (Bytes | Clip)[]).map((clip, i) => {
       const bytes = bytesOf(clip) ?? bytesOf((clip as Clip | null)?.frames);
-      if (bytes?.length !== size) throw fail(bytes ? `${bytes.length} bytes at ${i}` : `${String(clip)} at ${i}`);
+      if (bytes?.length !== size) throw fail(`${bytes ? `${bytes.length} bytes` : describeValue(clip)} at ${i}`);
       return bytes;
     });
   }

@@ -54,9 +54,9 @@ export function describeGraph(graph: Graph): ModelDescription {
  */
 export function describeModel(options: {
   model: VideoModelName;
-  frames?: number;
-  size?: number;
-  options?: S3DOptions;
+  frames?: number | undefined;
+  size?: number | undefined;
+  options?: S3DOptions | undefined;
 }): ModelDescription {
   const { model } = options;
   resolveOutput(model);

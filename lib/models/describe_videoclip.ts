@@ -6,7 +6,7 @@ import { resolvePreset } from "../video/presets.js";
 /** The three networks of a VideoCLIP model. */
 export interface VideoClipDescription {
   /** The frozen video encoder, for one clip; absent where the config names none. */
-  video_model?: ModelDescription;
+  video_model?: ModelDescription | undefined;
   /** The video side, for a video of `maxVideoLength` features. */
   video: ModelDescription;
   /** The text side, for a text of `maxTextLength` word pieces. */

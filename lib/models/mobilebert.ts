@@ -29,7 +29,7 @@ function feedForward(x: Tensor, config: TextConfig, key: string): Tensor {
  * Word embeddings of the next, the present and the previous token (zeros beyond the ends) through one linear layer, plus
  * position and type embeddings, normalised: `[N, S, hidden]`.
  */
-export function mobileBertEmbeddings(inputs: TextInputs, config: TextConfig, key: string): Tensor {
+function mobileBertEmbeddings(inputs: TextInputs, config: TextConfig, key: string): Tensor {
   const { embedding, hidden } = config;
   let words = nn.embedding(inputs.ids, `${key}.word_embeddings`, config.vocabulary, embedding, 0);
   const [N, S] = inputs.ids.shape;
@@ -48,7 +48,7 @@ export function mobileBertEmbeddings(inputs: TextInputs, config: TextConfig, key
 }
 
 /** A layer with bottlenecks: x `[N, S, hidden]` to the same, through `config.inner` channels. */
-export function mobileBertLayer(x: Tensor, mask: Tensor, config: TextConfig, key: string): Tensor {
+function mobileBertLayer(x: Tensor, mask: Tensor, config: TextConfig, key: string): Tensor {
   const { inner, bottleneck } = config;
   const narrow = (name: string) =>
     normed(x, inner, config, `${key}.bottleneck.${name}.dense`, `${key}.bottleneck.${name}.LayerNorm`);

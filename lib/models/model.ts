@@ -57,7 +57,10 @@ export interface LoadModelOptions<I extends string = string> extends ModelRunOpt
   /** As of `create`, for a file that `save` has not written: such as a checkpoint of a training. */
   inputs?: Readonly<Record<I, readonly number[]>> | undefined;
   dtypes?: Readonly<Partial<Record<I, InputDType | undefined>>> | undefined;
-  /** Keys of the file that the net does not need. Default: none, a key too many is an error. */
+  /**
+   * Keys of the file that the net does not need, beside the counters of PyTorch's BatchNorms. Default: none, a key too many is
+   * an error.
+   */
   ignore?: RegExp | undefined;
 }
 
@@ -182,7 +185,8 @@ export class Model<I extends string = string, O extends string = string> {
       }
       const model = Model.#open<I, O>(net, types, options);
       try {
-        await loadInto(model.device.parameters, file, { shapes: model.#facts.shapes, ignored: options.ignore });
+        const ignored = ignoredKeys(options.ignore);
+        await loadInto(model.device.parameters, file, { shapes: model.#facts.shapes, ignored });
         return model;
       } catch (error) {
         model.dispose();
@@ -310,6 +314,12 @@ export class Model<I extends string = string, O extends string = string> {
     this.dispose();
   }
 }
+
+/** Keys of what a BatchNorm of PyTorch has and nothing here reads. */
+const COUNTERS = "(?:^|\\.)num_batches_tracked$";
+
+const ignoredKeys = (more?: RegExp): RegExp =>
+  more ? new RegExp(`${COUNTERS}|${more.source}`, more.flags.replace(/[gy]/g, "")) : new RegExp(COUNTERS);
 
 function checkOptions(where: string, options: object, own: readonly string[]): void {
   if (typeof options !== "object" || options === null)

@@ -2,7 +2,7 @@
 import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError, ShapeError } from "../errors.js";
 import { sameShape, Tensor } from "../graph/tensor.js";
-import { type Graph, input, PARAMETER, sortGraph, trace } from "../graph/trace.js";
+import { type Graph, input, PARAMETER, sortGraph, trace, withoutUnread } from "../graph/trace.js";
 import type { InitialValue } from "../nn/initial.js";
 import { initialOf } from "../nn/parameters.js";
 import type { InputType } from "./model_inputs.js";
@@ -32,7 +32,10 @@ export function applyNet(
   net: Net,
   tensors: readonly Tensor[],
 ): { result: Record<string, Tensor>; encoders: Map<string, EncoderLayer> } {
-  const called = withEncoders(() => net(...tensors));
+  const called = withoutUnread(
+    () => withEncoders(() => net(...tensors)),
+    (made) => Object.values(made.result ?? {}).filter((value) => value instanceof Tensor),
+  );
   const { result } = called;
   const expected = "the net: expected an object of named tensors, such as { logits }";
   if (result instanceof Tensor || typeof result !== "object" || result === null) {

@@ -1,4 +1,5 @@
 // Published encoders as layers of a model of one's own.
+import type { Triple } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { fullKey, withKeyPrefix } from "../graph/trace.js";
 import { layer, options as checked, tensor, wrong } from "../nn/check.js";
@@ -50,8 +51,6 @@ export function videoEncoder(video: Tensor, key: string, options: VideoEncoderLa
     return withKeyPrefix(key, () => videoOutput(normalised, model, output, { cells }));
   });
 }
-
-type Triple = readonly [number, number, number];
 
 function normalise(frames: Tensor, { mean, std }: { mean: Triple; std: Triple }, spaceToDepth = false): Tensor {
   const [, , height, width] = frames.shape;

@@ -17,20 +17,20 @@ export interface S3DOptions {
    * `separable`: 1x3x3 then 3x1x1 everywhere (S3D). `full`: 3x3x3 (I3D). `top-heavy`: 2-D below block `split`, separable
    * from it on. `bottom-heavy`: separable below block `split`, 2-D from it on.
    */
-  convolutions?: "separable" | "full" | "top-heavy" | "bottom-heavy";
+  convolutions?: "separable" | "full" | "top-heavy" | "bottom-heavy" | undefined;
   /** First block of the upper part: one of 2c, 3b, 3c, 4b ... 5c. Default 4b. */
-  split?: string;
+  split?: string | undefined;
   /** `branch`: behind 2c and every branch (Miech's S3D-G). `temporal`: behind every temporal convolution (the paper). */
-  gating?: "none" | "branch" | "temporal";
+  gating?: "none" | "branch" | "temporal" | undefined;
   /** `separable`: 1x7x7 then 7x1x1. `cells`: space-to-depth and 2x4x4 (Miech). `3x7x7`: one convolution (Miech, retrained). */
-  stem?: "separable" | "cells" | "3x7x7";
+  stem?: "separable" | "cells" | "3x7x7" | undefined;
   /** `torch`: -inf padding, floor. `tensorflow`: zero padding and ceil mode (Miech). */
-  pools?: "torch" | "tensorflow";
-  batchNormEps?: number;
+  pools?: "torch" | "tensorflow" | undefined;
+  batchNormEps?: number | undefined;
   /** Of the running statistics in training: the share of the batch. */
-  batchNormMomentum?: number;
+  batchNormMomentum?: number | undefined;
   /** Multiplies the channels of every layer, rounded to multiples of 8. Default 1. */
-  width?: number;
+  width?: number | undefined;
 }
 
 /** A member of the family with the keys of its published weights. */
@@ -160,7 +160,7 @@ export function s3dFeatures(video: Tensor, options: Partial<S3DNetwork>, cells =
 }
 
 /** Kinetics head: sliding average, 1x1x1 classifier with bias, mean of the logits over positions. */
-export function s3dHead(map: Tensor, classes: number, options: { pool?: Triple } = {}) {
+export function s3dHead(map: Tensor, classes: number, options: { pool?: Triple | undefined } = {}) {
   return scope("head", () => {
     const pooled = nn.avgPool(map, options.pool ?? [2, 7, 7]);
     const logits = nn.conv3d(pooled, "classifier.1", classes, { kernel: [1, 1, 1], bias: true });

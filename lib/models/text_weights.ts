@@ -34,7 +34,7 @@ export function modernKeys(config: Pick<TextConfig, "family" | "tied">): KeyRena
 }
 
 /** What heads the weights have. `classifier` reads tokens or sentences: the configuration's architecture says which. */
-export function headsOf(has: (key: string) => boolean, config: TextConfig): Set<TextHead> {
+function headsOf(has: (key: string) => boolean, config: TextConfig): Set<TextHead> {
   const heads = new Set<TextHead>();
   const pooled = !config.poolerDense || has(`${config.family}.pooler.dense.weight`);
   if (pooled) heads.add("pooled");

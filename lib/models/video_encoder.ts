@@ -97,7 +97,7 @@ export class VideoEncoder implements ClipEncoder {
   static load(weights: string, options?: LoadVideoEncoderOptions): Promise<VideoEncoder>;
   static load(options: LoadVideoEncoderOptions): Promise<VideoEncoder>;
   static async load(
-    first: string | LoadVideoEncoderOptions,
+    first: string | LoadVideoEncoderOptions = {},
     second: LoadVideoEncoderOptions = {},
   ): Promise<VideoEncoder> {
     const options = typeof first === "string" ? { ...second, weights: first } : first;
@@ -121,7 +121,7 @@ export class VideoEncoder implements ClipEncoder {
    * An encoder with generated weights, for trying things out and for tests.
    * @throws InvalidArgumentError; DeviceError
    */
-  static random(seed: number, options: VideoEncoderOptions): VideoEncoder {
+  static random(seed: number, options: VideoEncoderOptions = {}): VideoEncoder {
     const plan = planOf(options);
     const device = createDevice(options);
     try {

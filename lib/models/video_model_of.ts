@@ -11,7 +11,7 @@ import { CONFIG, readConfig } from "./videoclip_weights.js";
 export const VIDEO_MODEL_FILE = "video_model.safetensors";
 
 /** A video encoder that is used, with what differs from its defaults and its weights, as far as they are known. */
-export type VideoModelChoice = Partial<VideoModelConfig> & { model: VideoModelName; weights?: string };
+export type VideoModelChoice = Partial<VideoModelConfig> & { model: VideoModelName; weights?: string | undefined };
 
 /**
  * The network of that name, or the one that makes features for the VideoCLIP configuration of that name; with `orFolder`, also

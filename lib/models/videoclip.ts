@@ -6,6 +6,7 @@ import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import type { Graph } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
+import { pieceIds } from "../text/piece_ids.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { rowsFor } from "./buckets.js";
 import type { Rows } from "./encode_clips.js";
@@ -117,7 +118,7 @@ export class VideoClip {
    * encoder (`video_model.safetensors`, as they were) into a folder that `load` takes.
    * @param options.dtype of the model's weights. Default f32
    */
-  async save(dir: string, { dtype }: { dtype?: "f32" | "f16" } = {}): Promise<void> {
+  async save(dir: string, { dtype }: { dtype?: "f32" | "f16" | undefined } = {}): Promise<void> {
     saveVideoClip(dir, this.config, this.device.parameters, dtype);
     if (this.tokenizer instanceof WordPieceTokenizer) this.tokenizer.save(dir);
     await saveVideoModel(dir, this.#files.options.weights);
@@ -219,7 +220,7 @@ export class VideoClip {
 
   #pieces(text: string | readonly number[], index: number): readonly number[] {
     if (typeof text === "string") {
-      if (this.tokenizer) return wordPieces(this.tokenizer, text, this.config);
+      if (this.tokenizer) return pieceIds(this.tokenizer, text);
       throw new InvalidArgumentError(
         `texts[${index}]: a string needs a tokenizer: give load the path of a vocab.txt, or pass the ids of word pieces`,
         { argument: "texts" },
@@ -268,11 +269,3 @@ const rowsResult = (data: Float32Array, rows: number, dim: number) => ({
   rows: data,
   dim,
 });
-
-/** Ids of the word pieces of a text, without [CLS] and [SEP] around them. */
-function wordPieces(tokenizer: VideoClipTokenizer, text: string, c: VideoClipConfig): readonly number[] {
-  const { ids } = tokenizer.encode(text, { specialTokens: false });
-  // a tokenizer of the caller's own may not know the option
-  const whole = !(tokenizer instanceof WordPieceTokenizer) && ids[0] === c.clsId && ids.at(-1) === c.sepId;
-  return whole ? ids.slice(1, -1) : ids;
-}

@@ -35,7 +35,7 @@ function tokenMlp(x: Tensor, key: string, c: VideoClipConfig): Tensor {
 }
 
 /** Features `[N, T, features]` to the tokens of the video side, `[N, T, hidden]`. */
-export const videoTokens = (features: Tensor, c: VideoClipConfig): Tensor =>
+const videoTokens = (features: Tensor, c: VideoClipConfig): Tensor =>
   tokenMlp(features, `${c.shared ? "mm_encoder" : "video_encoder"}.videomlp`, c);
 
 /**

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
-import { ByteFile } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
 import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
 import { isArrayOf } from "../typed_arrays.js";
 

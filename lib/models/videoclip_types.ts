@@ -1,14 +1,12 @@
 import type { DeviceOptions } from "../device.js";
+import type { PieceTokenizer } from "../text/piece_ids.js";
 import type { DecoderName } from "../video/types.js";
 import type { Rows } from "./encode_clips.js";
 import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 
 /** Splits texts into word pieces. */
-export interface VideoClipTokenizer {
-  /** Ids of a text's word pieces; between [CLS] and [SEP] unless `specialTokens` is false (one that ignores this is taken too). */
-  encode(text: string, options?: { specialTokens?: boolean | undefined }): { ids: readonly number[] };
-}
+export type VideoClipTokenizer = PieceTokenizer;
 
 export interface VideoClipOptions extends DeviceOptions {
   /** Fields that go before those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
@@ -71,7 +69,7 @@ export interface VideoEmbeddings extends Rows {
   /** Its embeddings, f32 `[windows, dim]`. */
   windowData: Float32Array;
   /** For each video f32 `[T, dim]`: a token for every feature that was used. Where asked for. */
-  tokens?: Float32Array[];
+  tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
   rows: Float32Array;
   /** @deprecated `shape[1]` */
@@ -85,7 +83,7 @@ export interface TextEmbeddings extends Rows {
   /** Texts that lost word pieces beyond `maxTextLength`, by index. */
   truncated: number[];
   /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
-  tokens?: Float32Array[];
+  tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
   rows: Float32Array;
   /** @deprecated `shape[1]` */

@@ -57,7 +57,7 @@ export function readConfig(path: string): Partial<VideoClipConfig> {
 export interface VideoClipSource {
   config: VideoClipConfig;
   /** The folder, where it is one. */
-  folder?: string;
+  folder?: string | undefined;
   /** First 16 hex digits of the SHA-256 of the weight file. */
   weightsHash: string;
   load(store: ParameterSink): Promise<void>;

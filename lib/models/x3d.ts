@@ -16,10 +16,10 @@ export interface X3DOptions {
   /** Multiplies the blocks 1, 2, 5, 3 of the four stages, rounded up: 2.2 (XS, S, M) or 5 (L). */
   depthFactor: number;
   /** Multiplies the widths 12, 24, 48, 96 of the four stages, rounded to multiples of 8. Default 2. */
-  widthFactor?: number;
+  widthFactor?: number | undefined;
   /** Channels inside a block, as a multiple of those outside. Default 2.25. */
-  bottleneck?: number;
-  classes?: number;
+  bottleneck?: number | undefined;
+  classes?: number | undefined;
 }
 
 export type X3DName = "x3d-xs" | "x3d-s" | "x3d-m" | "x3d-l";

@@ -3,7 +3,7 @@ import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError, ShapeError } from "../errors.js";
 import type { Triple } from "../graph/ops/index.js";
 import { type DType, Tensor } from "../graph/tensor.js";
-import { scope, tracing } from "../graph/trace.js";
+import { scope, tracing, withLayer } from "../graph/trace.js";
 import { checkNames } from "../suggest.js";
 
 /** The error of a wrong argument of a layer. */
@@ -24,7 +24,7 @@ export function tensor(
   layer: string,
   argument: string,
   value: unknown,
-  { sizes, dtype }: { sizes?: string; dtype?: DType } = {},
+  { sizes, dtype }: { sizes?: string | undefined; dtype?: DType | undefined } = {},
 ): Tensor {
   tracing(); // outside of a net this is the fault to tell, whatever the arguments are
   const what = [dtype, sizes].filter(Boolean).join(" ");
@@ -77,5 +77,11 @@ export function layer<T>(kind: string, key: unknown, body: (name: string) => T):
   if (typeof key !== "string" || key === "") {
     throw wrong(kind, "key", 'the name of the layer, which its parameters begin with, such as "block1.conv"', key);
   }
-  return scope(key, () => body(`${kind} ${key}`));
+  return scope(key, () => {
+    try {
+      return body(`${kind} ${key}`);
+    } catch (error) {
+      throw error instanceof InvalidArgumentError && error.details.layer === undefined ? withLayer(error, key) : error;
+    }
+  });
 }

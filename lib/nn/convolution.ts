@@ -1,22 +1,30 @@
 import type { Triple } from "../graph/ops/index.js";
+import { type Padding, type PaddingOptions, resolvePadding } from "../graph/ops/padding.js";
 import type { Tensor } from "../graph/tensor.js";
 import { parameter } from "../graph/trace.js";
 import { count, layer, options as checked, tensor, triple, wrong } from "./check.js";
 import type { InitialValue } from "./initial.js";
 import * as core from "./layers.js";
-import { type Padding, paddingEnds } from "./padding.js";
 import { withInitial } from "./parameters.js";
 
-export interface ConvOptions {
-  /** Size of the window along T, H, W: one number for all three, or a triple such as `[1, 3, 3]`. */
+/** A window that moves over T, H and W. */
+export interface WindowOptions {
+  /** Size along T, H, W: one number for all three, or a triple such as `[1, 3, 3]`. */
   kernel: number | Triple;
-  /** Distance of the windows. Default 1. */
+  /** Distance of the windows. */
   stride?: number | Triple | undefined;
   /**
-   * Zeros around the input: a number, a triple for T, H, W (both as in PyTorch), `same` (ceil(size / stride) positions) or
-   * `valid` (none). Default 0.
+   * Around the input: a number, a triple for T, H, W (both as in PyTorch), `same` (ceil(size / stride) positions) or `valid`
+   * (none), both as in TensorFlow. Default 0.
    */
   padding?: Padding | undefined;
+  /** In place of `padding`: what is added before T, H and W, and behind them (default: as much). */
+  low?: Triple | undefined;
+  high?: Triple | undefined;
+}
+
+/** Of a convolution: `stride` is 1 unless it is given, and padding is zeros. */
+export interface ConvOptions extends WindowOptions {
   /** Groups of channels that do not see each other; as many as channels: a depthwise convolution. Default 1. */
   groups?: number | undefined;
   /** Add `<key>.bias`. Default true; of no use before a BatchNorm. */
@@ -32,7 +40,7 @@ export interface ConvOptions {
  */
 export function conv3d(x: Tensor, key: string, outChannels: number, options: ConvOptions): Tensor {
   return layer("conv3d", key, (name) => {
-    const o = checked(name, options, ["kernel", "stride", "padding", "groups", "bias", "init"]);
+    const o = checked(name, options, [...WINDOW, "groups", "bias", "init"]);
     const { shape } = tensor(name, "x", x, { sizes: "[N, T, H, W, C]", dtype: "f32" });
     count(name, "outChannels", outChannels);
     const window = windowOf(name, shape, o);
@@ -47,32 +55,19 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
   });
 }
 
+/** Names of the options of a window. */
+export const WINDOW = ["kernel", "stride", "padding", "low", "high"] as const;
+
 /** Kernel, stride and padding of a window over `[N, T, H, W, C]`, checked. */
 export function windowOf(
   name: string,
   shape: readonly number[],
-  { kernel, stride, padding }: { kernel: unknown; stride?: unknown; padding?: unknown },
-  usual: { stride: "one" | "kernel" } = { stride: "one" },
+  options: WindowOptions,
+  usual: "one" | "kernel" = "one",
 ): { kernel: Triple; stride: Triple; low: Triple; high: Triple } {
-  const k = triple(name, "kernel", kernel);
-  const s =
-    stride === undefined ? (usual.stride === "kernel" ? k : ([1, 1, 1] as const)) : triple(name, "stride", stride);
-  return {
-    kernel: k,
-    stride: s,
-    ...paddingEnds(paddingOf(name, padding), shape.slice(1, 4) as unknown as Triple, k, s),
-  };
-}
-
-function paddingOf(name: string, padding: unknown = 0): Padding {
-  if (padding === "same" || padding === "valid") return padding;
-  if (typeof padding === "string") {
-    throw wrong(
-      name,
-      "padding",
-      '"same", "valid", a whole number of at least 0, or three of them for T, H, W',
-      padding,
-    );
-  }
-  return triple(name, "padding", padding, 0);
+  const kernel = triple(name, "kernel", options.kernel);
+  const stride = triple(name, "stride", options.stride ?? (usual === "one" ? 1 : kernel));
+  const [kind] = name.split(" ");
+  const { padding, low, high }: PaddingOptions = options;
+  return { kernel, stride, ...resolvePadding(kind, { padding, low, high }, shape.slice(1, 4), kernel, stride) };
 }

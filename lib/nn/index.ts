@@ -5,9 +5,17 @@
  */
 export type { DeviceOptions, Precision } from "../device.js";
 export { compile, type CompileOptions } from "./compile.js";
-export type { Program, ProgramInputs, ProgramOutputs, RunOptions } from "../graph/program.js";
-export type { BinaryKind, Triple, UnaryKind } from "../graph/ops/index.js";
-export type { DType, Tensor } from "../graph/tensor.js";
+export type {
+  InputArray as ProgramArray,
+  InstructionTime,
+  Program,
+  ProgramInputs,
+  ProgramOutputs,
+  RunOptions,
+} from "../graph/program.js";
+export type { BinaryKind, ContrastiveLossAttrs, Triple, UnaryKind } from "../graph/ops/index.js";
+export type { DType, Tensor, TensorType } from "../graph/tensor.js";
+export type { Padding } from "../graph/ops/padding.js";
 export { type Graph, input, trace } from "../graph/trace.js";
 export {
   type AttentionOptions,
@@ -16,7 +24,7 @@ export {
   type TransformerLayerOptions,
   transformerLayer,
 } from "./attention.js";
-export { conv3d, type ConvOptions } from "./convolution.js";
+export { conv3d, type ConvOptions, type WindowOptions } from "./convolution.js";
 export { embedding, type EmbeddingOptions, linear, type LinearOptions, selfGate } from "./dense.js";
 export {
   add,
@@ -36,12 +44,12 @@ export {
   swish,
   tanh,
 } from "./elementwise.js";
-export type { InitialValue } from "./initial.js";
+export type { Deviation, InitialValue } from "./initial.js";
 export { batchNorm, type BatchNormOptions, l2Normalize, layerNorm, type LayerNormOptions } from "./normalization.js";
-export type { Padding } from "./padding.js";
 export { frozen, parameter, type ParameterOptions, scope } from "./parameters.js";
 export { avgPool3d, type AvgPoolOptions, globalMax, globalMean, maxPool3d, type PoolOptions } from "./pooling.js";
 export { concat, flatten, permute, reshape, slice, spaceToDepth } from "./shape.js";
+export { type SinusoidLayout, sinusoids } from "../models/sinusoid.js";
 /** Losses `[1]` of symbolic tensors. */
 export * as losses from "./losses.js";
 export type { LayerDescription, ModelDescription } from "../models/describe.js";

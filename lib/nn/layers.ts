@@ -30,12 +30,12 @@ import { applyOp, fullKey, isFrozen, parameter, scalar, training, update } from 
 
 export interface ConvOptions {
   kernel: Triple;
-  stride?: Triple;
+  stride?: Triple | undefined;
   /** Zero padding at the low end of T, H, W; also at the high end unless `high` is given. */
-  low?: Triple;
-  high?: Triple;
-  groups?: number;
-  bias?: boolean;
+  low?: Triple | undefined;
+  high?: Triple | undefined;
+  groups?: number | undefined;
+  bias?: boolean | undefined;
 }
 
 /** 3-D convolution of x `[N, T, H, W, C]` with parameters `<key>.weight` (and `<key>.bias`). */
@@ -48,11 +48,11 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
 
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5, PyTorch's. */
-  eps?: number;
+  eps?: number | undefined;
   /** Share of the batch in new running statistics (PyTorch's). Default 0.1. */
-  momentum?: number;
+  momentum?: number | undefined;
   /** A ReLU follows. */
-  relu?: boolean;
+  relu?: boolean | undefined;
 }
 
 /**
@@ -72,7 +72,12 @@ export function batchNorm(x: Tensor, key: string, options: BatchNormOptions = {}
 }
 
 /** y = x Wᵀ + b with `<key>.weight` `[out, in]` and `<key>.bias`. */
-export function linear(x: Tensor, key: string, outFeatures: number, options: { bias?: boolean } = {}): Tensor {
+export function linear(
+  x: Tensor,
+  key: string,
+  outFeatures: number,
+  options: { bias?: boolean | undefined } = {},
+): Tensor {
   const weight = parameter(`${key}.weight`, [outFeatures, x.shape[x.shape.length - 1]]);
   const bias = options.bias === false ? null : parameter(`${key}.bias`, [outFeatures]);
   return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];

@@ -15,11 +15,11 @@ import * as nn from "./layers.js";
 
 export interface CrossEntropyOptions {
   /** Rows with this target do not count. Default -100. */
-  ignoreIndex?: number;
+  ignoreIndex?: number | undefined;
   /** Probability that the target spreads over all classes. Default 0. */
-  smoothing?: number;
+  smoothing?: number | undefined;
   /** f32 `[C]`: weights of the classes. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
 }
 
 /** Mean cross-entropy `[1]` of logits `[..., C]` with classes i32 `[...]`, as PyTorch's `cross_entropy`. */
@@ -77,9 +77,9 @@ export const dropout = (x: Tensor, rate: number, key: Tensor, stream: number): T
 
 export interface InfoNceOptions extends Partial<ContrastiveLossAttrs> {
   /** i32 `[N]`: rows of a group are positives of each other. Default: each row of its own. */
-  group?: Tensor | null;
+  group?: Tensor | null | undefined;
   /** f32 `[1]`: the logarithm of a learned scale, by whose exponential dot products are multiplied too (as in CLIP). */
-  logScale?: Tensor;
+  logScale?: Tensor | undefined;
 }
 
 /**

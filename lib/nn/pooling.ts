@@ -1,30 +1,24 @@
-import { avgPool3d as avgPoolOp, maxPool3d as maxPoolOp, type Triple } from "../graph/ops/index.js";
+import { avgPool3d as avgPoolOp, maxPool3d as maxPoolOp } from "../graph/ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { applyOp } from "../graph/trace.js";
 import { options as checked, tensor } from "./check.js";
-import { windowOf } from "./convolution.js";
+import { WINDOW, windowOf, type WindowOptions } from "./convolution.js";
 import * as core from "./layers.js";
-import type { Padding } from "./padding.js";
 
-export interface PoolOptions {
-  /** Size of the window along T, H, W: one number for all three, or a triple. */
-  kernel: number | Triple;
-  /** Distance of the windows. Default: the kernel, so that they do not overlap. */
-  stride?: number | Triple | undefined;
-  /** As of a convolution. Default 0. */
-  padding?: Padding | undefined;
+/** Of a pool: `stride` is the kernel unless it is given, so that windows do not overlap. */
+export interface PoolOptions extends WindowOptions {
   /** Round sizes up, by PyTorch's rule. Default false. */
   ceil?: boolean | undefined;
 }
 
-const NAMES = ["kernel", "stride", "padding", "ceil"] as const;
+const NAMES = [...WINDOW, "ceil"] as const;
 const VIDEO = { sizes: "[N, T, H, W, C]", dtype: "f32" } as const;
 
 /** Maximum over windows of x `[N, T, H, W, C]`. What is padded never wins. */
 export function maxPool3d(x: Tensor, options: PoolOptions): Tensor {
   const { ceil = false, ...o } = checked("maxPool3d", options, NAMES);
   const { shape } = tensor("maxPool3d", "x", x, VIDEO);
-  const window = windowOf("maxPool3d", shape, o, { stride: "kernel" });
+  const window = windowOf("maxPool3d", shape, o, "kernel");
   return applyOp(maxPoolOp, [x], { ...window, ceil, padding: "-inf" })[0];
 }
 
@@ -37,7 +31,7 @@ export interface AvgPoolOptions extends PoolOptions {
 export function avgPool3d(x: Tensor, options: AvgPoolOptions): Tensor {
   const { ceil = false, ...o } = checked("avgPool3d", options, [...NAMES, "countIncludePad"]);
   const { shape } = tensor("avgPool3d", "x", x, VIDEO);
-  const window = windowOf("avgPool3d", shape, o, { stride: "kernel" });
+  const window = windowOf("avgPool3d", shape, o, "kernel");
   const countIncludePad = o.countIncludePad ?? o.padding !== "same";
   return applyOp(avgPoolOp, [x], { ...window, ceil, countIncludePad })[0];
 }

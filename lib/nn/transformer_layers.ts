@@ -24,7 +24,7 @@ export function denseRows({ weight, bias }: Dense, first: number, count: number)
 }
 
 /** Layers that read the same input as one matrix product: their rows below each other. All have a bias. */
-export function joinDense(parts: readonly Dense[]): Dense {
+function joinDense(parts: readonly Dense[]): Dense {
   if (parts.length === 1) return parts[0];
   return {
     weight: nn.concat(
@@ -53,9 +53,9 @@ export interface AttentionWeights {
 export interface AttentionOptions {
   heads: number;
   /** u8 `[N, Sk]`: keys whose entry is 0 are left out. */
-  mask?: Tensor | null;
+  mask?: Tensor | null | undefined;
   /** A query sees no key behind its own place. */
-  causal?: boolean;
+  causal?: boolean | undefined;
 }
 
 /** Columns `first .. first + width` of x `[N, S, C]`. */

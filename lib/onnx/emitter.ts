@@ -145,7 +145,11 @@ export class Emitter implements OnnxEmitter {
     return name;
   }
 
-  set(tensor: Tensor, name: string, how: { axes?: readonly number[]; nonNegative?: boolean } = {}): void {
+  set(
+    tensor: Tensor,
+    name: string,
+    how: { axes?: readonly number[] | undefined; nonNegative?: boolean | undefined } = {},
+  ): void {
     const { axes = ownOrder(tensor.shape.length), nonNegative = false } = how;
     this.#values.set(tensor, [{ name, axes, nonNegative }]);
   }

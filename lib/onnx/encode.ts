@@ -7,8 +7,8 @@ import { Message } from "./protobuf.js";
  * Operator set 20 is the first with Gelu, which the text encoders use (LayerNormalization came with 17, ReduceMax with
  * axes as an input with 18), and onnxruntime reads it since 1.17. IR version 9 is the one ONNX published with it.
  */
-export const OPSET = 20;
-export const IR_VERSION = 9;
+const OPSET = 20;
+const IR_VERSION = 9;
 
 /** TensorProto.DataType. */
 const DATA_TYPE = { f32: 1, u8: 2, i32: 6, i64: 7, f16: 10, bf16: 16 } as const;

@@ -25,7 +25,7 @@ export interface VideoEncoderOnnxOptions extends Pick<
 export function traceVideoEncoder(
   options: Omit<VideoEncoderOnnxOptions, "weights" | "rename" | "randomWeights"> & {
     /** X3D's `probabilities`: what is averaged over positions; SlowFast averages probabilities. Default: logits. */
-    average?: OutputOptions["average"];
+    average?: OutputOptions["average"] | undefined;
     /** @deprecated `slowfast` means `average: "probabilities"`; parameters have PyTorchVideo's names in any case. */
     source?: string | undefined;
   },

@@ -43,7 +43,7 @@ export function readOptions<O extends object>(
 }
 
 /** An array's elements in an array that nobody else holds; any other value as it is. */
-export function plainCopy(value: unknown): unknown {
+function plainCopy(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   return Array.from({ length: Math.min(value.length, LONGEST + 1) }, (_, i) => value[i] as unknown);
 }

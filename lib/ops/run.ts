@@ -18,7 +18,7 @@ export interface Call {
   build(operands: Record<string, Tensor | null>): Tensor[];
   signal: AbortSignal | undefined;
   /** Arrays that take the results; undefined where there is none. */
-  out?: readonly unknown[];
+  out?: readonly unknown[] | undefined;
 }
 
 /** Attributes as a key: JSON, but for the numbers that it has not. */
@@ -127,7 +127,7 @@ export async function runOp<A, R extends unknown[] = Result[]>(
   op: OpDefinition<A>,
   inputs: readonly unknown[],
   attrs: A,
-  call: { signal?: AbortSignal } = {},
+  call: { signal?: AbortSignal | undefined } = {},
 ): Promise<R> {
   const operands = inputs.map((x, i) => [`x${i}`, readOptional(op.name, `argument ${i}`, x)]);
   return (await runDefinition(op, Object.fromEntries(operands) as Record<string, Checked | null>, attrs, call)) as R;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, WeightsError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
-import { ByteFile } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
 
 /** Turns sentences into the word ids of S3D-G's text tower. */
 export interface S3DWords {

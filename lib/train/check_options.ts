@@ -1,5 +1,6 @@
 import { describeValue } from "../describe_value.js";
 import { InvalidArgumentError } from "../errors.js";
+import { alternatives } from "../graph/rules.js";
 import { closestName, suggestion } from "../suggest.js";
 
 /** The error of an option that is not what it must be. */
@@ -34,7 +35,7 @@ export function checkKind(where: string, given: { kind: string }, fields: Record
   const kind: unknown = (given as { kind?: unknown } | undefined)?.kind;
   if (typeof kind !== "string" || !kinds.includes(kind)) {
     const meant = typeof kind === "string" ? closestName(kind, kinds) : undefined;
-    const error = wrongOption(`${where}.kind`, kinds.join(", "), kind);
+    const error = wrongOption(`${where}.kind`, alternatives(kinds), kind);
     if (meant === undefined) throw error;
     throw new InvalidArgumentError(`${error.message}; did you mean ${meant}?`, error.details);
   }

@@ -11,7 +11,7 @@ export { Random } from "../random.js";
 export { accuracy, shuffledBatches } from "./batches.js";
 export { CaptionPairs, type CaptionPairsOptions } from "./caption_pairs.js";
 export { Checkpoints, type TrainingState } from "./checkpoint.js";
-export { EmbeddingCache, type EmbeddingCacheOptions } from "./embedding_cache.js";
+export { EmbeddingCache, type EmbeddingCacheOptions, type EmbeddingCacheRun } from "./embedding_cache.js";
 export { initializeParameters, parametersOfTask } from "./initialize.js";
 export type { LossScaleState } from "./loss_scale.js";
 export { type MetricsLine, readMetrics } from "./metrics.js";
@@ -44,7 +44,7 @@ export type {
   TrainConfig,
 } from "./recipes/schema.js";
 export { makeSchedule, type Schedule } from "./schedules.js";
-export { CoinSteps, CrossTaskSteps, type CrossTaskVideo, type StepDataOptions } from "./step_data.js";
+export { CoinSteps, CrossTaskSteps, type CrossTaskVideo, type StepData, type StepDataOptions } from "./step_data.js";
 export type { Parameter } from "./step_program.js";
 export type { Batch, BatchArray, Task, TrainingData } from "./task.js";
 export {
@@ -77,3 +77,6 @@ export { sequenceClassification, spanSelection, tokenClassification } from "./ta
 export { translationBatch, type TranslationPair, translationTask } from "./tasks/translation.js";
 export { clipBatch, videoClassification } from "./tasks/video_classification.js";
 export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./trainer.js";
+export type { ModelTrainerOptions } from "./trainer_options.js";
+export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./model_task.js";
+export type { Example as TrainingExample, ExampleValue } from "./examples.js";

@@ -84,7 +84,7 @@ export class Optimizer {
     this.#groups = (options.groups ?? []).map((group) => ({ test: new RegExp(group.match), group }));
   }
 
-  /** What holds for a parameter. */
+  /** What holds for a parameter. @internal */
   groupOf(key: string): Resolved {
     const group = this.#groups.find(({ test }) => test.test(key))?.group;
     const { rate = 1, weightDecay = this.options.weightDecay ?? 0, frozen = false } = group ?? {};
@@ -109,6 +109,7 @@ export class Optimizer {
    * Inside trace(): updates the parameters, and `statistics` (parameter and next value) beside them. When a gradient is not
    * finite nothing changes. Takes the scalars that {@link scalars} gives.
    * @returns control `[3]`: the norm of the gradients before clipping, the factor they were multiplied by, 1 when finite
+   * @internal
    */
   step(trained: readonly Trained[], statistics: readonly { parameter: Tensor; next: Tensor }[] = []): Tensor {
     const { maxNorm = 0 } = this.options;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { planRetrieval, type RetrievalPlan } from "../data/retrieval.js";
 import { VideoClipError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
-import { ByteFile } from "../weights/tensor.js";
+import { ByteFile } from "../weights/byte_file.js";
 import type { VideoVectors } from "./video_vectors.js";
 
 export interface RetrievalPlansOptions {

@@ -31,7 +31,7 @@ export type Schedule =
  */
 export function makeSchedule(given: Schedule, steps?: number): (s: number) => number {
   const schedule = withTotal(given, steps);
-  check(schedule);
+  check(schedule, given);
   const { warmup = 0 } = schedule;
   if (schedule.kind === "noam") {
     const { hidden, factor = 1 } = schedule;
@@ -48,7 +48,8 @@ type Complete = Exclude<Schedule, { total?: number }> | (Extract<Schedule, { tot
 function withTotal(schedule: Schedule, steps: number | undefined): Complete {
   const fields = FIELDS[schedule?.kind];
   if (!fields) return schedule as Complete; // which `check` refuses
-  return (fields.includes("total") ? { total: steps, ...schedule } : schedule) as Complete;
+  if (!fields.includes("total")) return schedule as Complete;
+  return { ...schedule, total: (schedule as { total?: number | undefined }).total ?? steps } as Complete;
 }
 
 const FIELDS: Record<Schedule["kind"], readonly string[]> = {
@@ -69,7 +70,8 @@ function decayOf(schedule: Exclude<Complete, { kind: "noam" }>, warmup: number):
   return (s) => end + (rate - end) * left(s) ** power;
 }
 
-function check(schedule: Complete): void {
+/** @param given without a `total` that is the steps of the run */
+function check(schedule: Complete, given: Schedule): void {
   const fail = (argument: string, expected: string, received: unknown) => {
     throw new InvalidArgumentError(`schedule.${argument}: expected ${expected}, received ${describeValue(received)}`, {
       argument: `schedule.${argument}`,
@@ -86,5 +88,8 @@ function check(schedule: Complete): void {
     return;
   }
   if (!(schedule.rate >= 0)) fail("rate", "0 or more", schedule.rate);
-  if (kind !== "constant" && !(schedule.total > warmup)) fail("total", `more than warmup (${warmup})`, schedule.total);
+  if (kind === "constant" || schedule.total > warmup) return;
+  const derived = (given as { total?: number | undefined }).total === undefined && schedule.total !== undefined;
+  if (derived) fail("warmup", `less than the ${schedule.total} steps of the run, or a total beyond it`, warmup);
+  fail("total", `more than warmup (${warmup})`, schedule.total);
 }

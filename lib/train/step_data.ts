@@ -21,7 +21,8 @@ export interface StepDataOptions {
 }
 
 /** Videos with features, one a batch, in a new order every epoch. Those without are counted and left out. */
-abstract class StepData<T extends { video: string }> implements TrainingData {
+/** What the data of both benchmarks with steps have in common. */
+export abstract class StepData<T extends { video: string }> implements TrainingData {
   readonly #videos: T[];
   readonly #order: (index: number) => number[];
   readonly #skips: Skips;
@@ -65,9 +66,8 @@ abstract class StepData<T extends { video: string }> implements TrainingData {
 
   #read(entry: T): Batch {
     const { features, config, step } = this.options;
-    const { data, rows, width } = features.read(entry.video);
-    const video = readFeatures({ data, shape: [rows, width] }, 0, config);
-    return this.make(entry, video, windowStarts(rows, config.maxVideoLength, step));
+    const video = readFeatures(features.read(entry.video), 0, config);
+    return this.make(entry, video, windowStarts(video.shape[0], config.maxVideoLength, step));
   }
 
   protected abstract make(entry: T, video: VideoFeatures, starts: readonly number[]): Batch;

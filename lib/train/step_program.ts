@@ -7,6 +7,7 @@ import {
   type Graph,
   input,
   isFrozen,
+  nodesBelow,
   PARAMETER,
   parameter,
   scalar,
@@ -35,7 +36,7 @@ export interface TracedStep {
   /** What is trained, in the order in which it is read. */
   trained: Parameter[];
   /** All parameters of the model, frozen ones and running statistics included, and what they begin with where a net says it. */
-  model: (Parameter & { init?: InitialValue })[];
+  model: (Parameter & { init?: InitialValue | undefined })[];
 }
 
 /** Store key of the sum of a parameter's gradients. */
@@ -114,16 +115,5 @@ function sums(pairs: Trained[], part: StepPart): Trained[] {
 }
 
 /** Parameters that values depend on, in the order in which they are first read. */
-function parametersBelow(values: Tensor[]): Tensor[] {
-  const seen = new Set<Tensor["node"]>();
-  const found: Tensor[] = [];
-  const stack = values.map((value) => value.node);
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (node.op === PARAMETER) found.push(node.outputs[0]);
-    for (const x of node.inputs) if (x) stack.push(x.node);
-  }
-  return found.reverse();
-}
+const parametersBelow = (values: Tensor[]): Tensor[] =>
+  [...nodesBelow(values)].flatMap((node) => (node.op === PARAMETER ? node.outputs[0] : [])).reverse();

@@ -35,10 +35,12 @@ export interface Task<N extends string = string> {
    * The same loss as one of two embeddings `[N, D]` of each row of a batch, for batches that are encoded in chunks. Called inside
    * trace() like `forward`.
    */
-  pairs?: {
-    encode(inputs: Record<N, Tensor>): { a: Tensor; b: Tensor };
-    loss(a: Tensor, b: Tensor): Tensor;
-  };
+  pairs?:
+    | {
+        encode(inputs: Record<N, Tensor>): { a: Tensor; b: Tensor };
+        loss(a: Tensor, b: Tensor): Tensor;
+      }
+    | undefined;
 }
 
 /** Where batches come from. @typeParam N names of the inputs of a batch */

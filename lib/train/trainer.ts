@@ -14,7 +14,7 @@ import { Optimizer, type OptimizerOptions } from "./optimizer.js";
 import { makeSchedule, type Schedule } from "./schedules.js";
 import { type Parameter, type StepPart, sumKey, type TracedStep, traceStep } from "./step_program.js";
 import type { Batch, Task, TrainingData } from "./task.js";
-import { type ModelTrainerOptions, type ResolvedOptions, resolveOptions } from "./trainer_options.js";
+import { type ModelTrainerOptions, resolveOptions } from "./trainer_options.js";
 
 /** Evaluation between steps. */
 export interface Evaluation {
@@ -79,7 +79,7 @@ export interface StepEvent {
   samplesPerSecond: number;
   /** What else the task and the batches report. */
   measures: Record<string, number>;
-  evaluation?: Record<string, number>;
+  evaluation?: Record<string, number> | undefined;
 }
 
 /**
@@ -87,7 +87,7 @@ export interface StepEvent {
  * @typeParam I inputs of a model of one's own @typeParam O its outputs @typeParam T names of the arrays of its batches
  */
 export class Trainer<I extends string = string, O extends string = string, T extends string = string> {
-  readonly options: ResolvedOptions;
+  readonly options: TrainerOptions;
   readonly optimizer: Optimizer;
   readonly #rate: (s: number) => number;
   readonly #programs = new ProgramCache();
@@ -101,10 +101,14 @@ export class Trainer<I extends string = string, O extends string = string, T ext
   #at: TrainingState;
   #skipped = 0;
   #running = false;
+  /** Parameters that the store lacks are made: those of the loss of a model of one's own. */
+  readonly #initialize: boolean;
 
   /** @throws InvalidArgumentError for options that are missing, unknown or out of range */
   constructor(given: TrainerOptions | ModelTrainerOptions<I, O, T>) {
-    const options = resolveOptions(given);
+    const { options, schedule, parameters, initialize } = resolveOptions(given);
+    this.#initialize = initialize;
+    for (const entry of parameters) this.#model.set(entry.key, entry);
     if (options.chunk !== undefined && (options.accumulate ?? 1) > 1) {
       throw new InvalidArgumentError("accumulate: expected 1 with chunk, which already bounds the memory of a batch", {
         argument: "accumulate",
@@ -117,7 +121,7 @@ export class Trainer<I extends string = string, O extends string = string, T ext
       const { device, task, chunk, dropout, checkpointing } = options;
       this.#chunked = new ChunkedStep({ device, task, optimizer: this.optimizer, chunk, dropout, checkpointing });
     }
-    this.#rate = makeSchedule(options.schedule, options.steps);
+    this.#rate = makeSchedule(schedule, options.steps);
     this.#ahead = new BatchAhead(options.data);
     const { seed = 0, folder, keep = 3, device } = options;
     this.#at = { format: 1, step: 0, updates: 0, seed, lossScale: initialLossScale(device.precision) };
@@ -291,10 +295,10 @@ export class Trainer<I extends string = string, O extends string = string, T ext
 
   /** Notes what a step trains and reads, and makes its state in the store. @param summed gradients are kept there too */
   #note({ trained, model }: Pick<TracedStep, "trained" | "model">, summed: boolean): void {
-    const { device, initialize } = this.options;
+    const { device } = this.options;
     for (const { key, shape, init } of model) {
       this.#model.set(key, { key, shape });
-      if (!initialize || device.parameters.has(key)) continue;
+      if (!this.#initialize || device.parameters.has(key)) continue;
       device.parameters.set(key, shape, initialValues(key, shape, this.#at.seed, init));
     }
     for (const entry of trained) {

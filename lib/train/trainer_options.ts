@@ -4,6 +4,7 @@ import { checkNames, wrongOption } from "./check_options.js";
 import { type LossFunction, modelData, type ModelData, modelTask } from "./model_task.js";
 import type { ParameterGroup } from "./optimizer.js";
 import type { Schedule } from "./schedules.js";
+import type { Parameter } from "./step_program.js";
 import type { TrainerOptions } from "./trainer.js";
 
 /** Training of a model of one's own. @typeParam T names of the arrays of a batch */
@@ -52,12 +53,15 @@ const OF_MODEL = Object.keys({
 
 const CONSTANT: Schedule = { kind: "constant", rate: 1e-3 };
 
-/** Options with defaults, checked. */
-export type ResolvedOptions = TrainerOptions & {
+/** The options of a trainer, checked, as those of a task. */
+export interface ResolvedOptions {
+  options: TrainerOptions;
   schedule: Schedule;
+  /** Of a model of one's own: what checkpoints hold, beside what the loss reads. */
+  parameters: Parameter[];
   /** Parameters that the store lacks begin with initial values: those of the loss of a model of one's own. */
   initialize: boolean;
-};
+}
 
 /** @throws InvalidArgumentError for options that are missing, unknown or out of range */
 export function resolveOptions(options: TrainerOptions | ModelTrainerOptions): ResolvedOptions {
@@ -74,12 +78,16 @@ export function resolveOptions(options: TrainerOptions | ModelTrainerOptions): R
     throw wrongOption("dropout", "a probability from 0 to below 1", dropout);
   }
   if (evaluation !== undefined) checkEvaluation(evaluation);
-  if (own) return { ...ofModel(options), schedule, initialize: true };
+  if (own) {
+    const resolved = ofModel(options); // checks the model
+    const parameters = [...options.model.parameters].map(([key, shape]) => ({ key, shape }));
+    return { options: resolved, schedule, parameters, initialize: true };
+  }
   const { task, device, data } = options as TrainerOptions;
   if (typeof device?.native !== "function") throw wrongOption("device", "a Device with the model's parameters", device);
   if (typeof task?.forward !== "function") throw wrongOption("task", "an object whose forward gives the loss", task);
   if (typeof data?.batch !== "function") throw wrongOption("data", "an object whose batch(index) makes a batch", data);
-  return { ...(options as TrainerOptions), schedule, initialize: false };
+  return { options: options as TrainerOptions, schedule, parameters: [], initialize: false };
 }
 
 function checkEvaluation(evaluation: NonNullable<TrainerOptions["evaluation"]>): void {

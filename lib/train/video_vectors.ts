@@ -66,7 +66,7 @@ function halfOf(value: number, video: number): number {
 }
 
 /** Both sides of the pairs of a batch, pooled: f32 `[pairs, hidden]` each. */
-export async function embedPairs(
+async function embedPairs(
   model: VideoClip,
   batch: PairBatch,
   signal?: AbortSignal,

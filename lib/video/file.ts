@@ -6,9 +6,9 @@ export interface FileFacts {
   path: string;
   size: number;
   /** The demuxer of a still image; undefined for a video. */
-  image?: "jpeg_pipe" | "png_pipe" | "webp_pipe";
+  image?: "jpeg_pipe" | "png_pipe" | "webp_pipe" | undefined;
   /** Bytes that the container says the file has, where that is more than it has. */
-  declaredSize?: number;
+  declaredSize?: number | undefined;
 }
 
 export function videoError(code: ErrorCode, path: string, reason: string, time?: number, cause?: unknown): VideoError {

@@ -12,7 +12,7 @@ import type { Clip, Preset, VideoInfo } from "./types.js";
 /** `clip` is undefined in the first step, which reports the opened stream. */
 export interface DecodeStep {
   info: VideoInfo;
-  clip?: Clip;
+  clip?: Clip | undefined;
 }
 
 /** What decoding asks its surroundings for. */

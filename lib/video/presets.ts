@@ -64,12 +64,12 @@ function preset(
 
 /** What a caller may change in a preset. `size` sets the crop, and scales the resize by the same factor. */
 export interface PresetOverrides {
-  fps?: number;
-  frames?: number;
+  fps?: number | undefined;
+  frames?: number | undefined;
   /** Default: the preset's stride, or `frames` where the preset's clips do not overlap. */
-  stride?: number;
-  size?: number;
-  pad?: PadMode;
+  stride?: number | undefined;
+  size?: number | undefined;
+  pad?: PadMode | undefined;
 }
 
 /** All presets, as copies that may be changed freely. */
@@ -109,7 +109,7 @@ function findPreset(name: string): Preset {
 }
 
 /** Checks every field. @throws InvalidArgumentError */
-export function validatePreset(preset: Preset): void {
+function validatePreset(preset: Preset): void {
   const { fps, frames, stride, resize, crop, mean, std } = preset;
   check("preset.fps", Number.isFinite(fps) && fps > 0 && fps <= 1000, "a number above 0, at most 1000", fps);
   check("preset.frames", isCount(frames, 65536), "an integer from 1 to 65536", frames);

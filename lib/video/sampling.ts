@@ -79,15 +79,8 @@ export class FrameSampler {
 }
 
 /** The slot of a frame at `time` seconds: halves round up. */
-export function slotOf(time: number, fps: number): number {
+function slotOf(time: number, fps: number): number {
   return Math.floor(time * fps + 0.5 + tieSlack);
-}
-
-/** Number of clips that `frames` sampled frames make: each clip holds a frame that no clip before it has. */
-export function countClips(frames: number, preset: Pick<Preset, "frames" | "stride">): number {
-  if (frames === 0) return 0;
-  if (preset.stride >= preset.frames) return Math.ceil(frames / preset.stride);
-  return frames <= preset.frames ? 1 : Math.ceil((frames - preset.frames) / preset.stride) + 1;
 }
 
 /** Writes a frame, u8 RGB `[H, W, 3]`, into memory of its size. */

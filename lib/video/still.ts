@@ -10,9 +10,9 @@ import type { DecoderName } from "./types.js";
 
 export interface StillOptions {
   /** Of the picture in pixels; its height follows. Default 320. */
-  width?: number;
-  decoder?: DecoderName;
-  signal?: AbortSignal;
+  width?: number | undefined;
+  decoder?: DecoderName | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**

@@ -11,7 +11,7 @@ export interface StillRequest {
 }
 export type StillMessage =
   | { type: "still"; jpeg: Uint8Array }
-  | { type: "error"; code: ErrorCode; message: string; file?: string; time?: number };
+  | { type: "error"; code: ErrorCode; message: string; file?: string | undefined; time?: number | undefined };
 
 async function main(): Promise<void> {
   withResolvers();

@@ -28,7 +28,7 @@ export type WorkerMessage =
   /** `frames` is the number of the given memory that the clip lies in, or the clip's own memory. */
   | { type: "clip"; clip: Omit<Clip, "frames">; frames: Uint8Array | number; info: VideoInfo }
   | { type: "end"; info: VideoInfo }
-  | { type: "error"; code: ErrorCode; message: string; file?: string; time?: number };
+  | { type: "error"; code: ErrorCode; message: string; file?: string | undefined; time?: number | undefined };
 
 const request = workerData as WorkerRequest;
 const { control } = request;

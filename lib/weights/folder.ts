@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { WeightsError } from "../errors.js";
-import { ByteFile } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import { ByteFile } from "./byte_file.js";
 
 const FILES = ["model.safetensors", "pytorch_model.bin"];
 const INDEX = ".index.json";
@@ -37,7 +38,7 @@ export function readShardIndex(path: string): Shard[] {
   const file = new ByteFile(path);
   let index: { weight_map?: unknown } | null;
   try {
-    index = JSON.parse(file.read(0, file.size).toString()) as typeof index;
+    index = JSON.parse(asBuffer(file.read(0, file.size)).toString()) as typeof index;
   } catch (cause) {
     throw new WeightsError(`${path}: expected a JSON object (${(cause as Error).message})`, { file: path, cause });
   } finally {

@@ -2,12 +2,16 @@ import { createHash, type Hash } from "node:crypto";
 import { WeightsError } from "../errors.js";
 import { isShardIndex, readShardIndex } from "./folder.js";
 import { readSafetensors } from "./safetensors.js";
-import { ByteFile, type StoredTensor } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import { ByteFile } from "./byte_file.js";
+import { type StoredTensor } from "./tensor.js";
 import { isTorchLegacy, readTorchLegacy, readTorchZip, type Tree } from "./torch.js";
 
+export type { KeyMap, KeyRename, Tensors } from "./rename.js";
 export { writeSafetensors } from "./safetensors.js";
 export { type StoredDType, type StoredTensor } from "./tensor.js";
 export type { Tree } from "./torch.js";
+export { marianKeys, torchKeys, type TorchKeyOptions, type TransformerKeys } from "./transformer_files.js";
 
 /** Opened weights: one file, or several with an index. Tensors are read when asked for; `close` ends that. */
 export interface WeightsFile {
@@ -33,7 +37,7 @@ const CONTAINERS: [Buffer | RegExp, string][] = [
   [/^\s*</, "a web page: the download failed"],
 ];
 
-/** What kind of file this is, by its content. @param skipped as of `readPickle` */
+/** What kind of file this is, by its content. @param skipped as of `readPickle` @internal */
 export function readTree(
   file: ByteFile,
   skipped?: Set<string>,
@@ -42,7 +46,7 @@ export function readTree(
   root: Tree;
   metadata: Record<string, string>;
 } {
-  const head = file.read(0, Math.min(file.size, 512));
+  const head = asBuffer(file.read(0, Math.min(file.size, 512)));
   if (file.size === 0) throw file.fail("the file is empty", 0);
   if (file.size >= 4 && head.readUInt32LE(0) === 0x04034b50) {
     return { format: "torch-zip", root: readTorchZip(file, skipped), metadata: {} };

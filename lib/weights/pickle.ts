@@ -1,6 +1,7 @@
 import { rebuild, storageRef } from "./pickle_rebuild.js";
 import { ALLOWED, Global, Opaque, Tuple, type Value } from "./pickle_values.js";
-import type { ByteFile } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import type { ByteFile } from "./byte_file.js";
 
 /**
  * A pickle interpreter that only makes data. A GLOBAL is looked up in an exact-match table and yields a marker; nothing is
@@ -23,7 +24,7 @@ export function readPickle(
   skipped?: Set<string>,
 ): { value: Value; end: number } {
   if (end - start > MAX_BYTES) end = start + MAX_BYTES;
-  const bytes = file.read(start, end - start);
+  const bytes = asBuffer(file.read(start, end - start));
   return new Machine(file, bytes, start, skipped).run();
 }
 

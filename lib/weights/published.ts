@@ -10,13 +10,13 @@ export interface Published {
   url: string;
   preset: string;
   /** First hexadecimal digits of its SHA-256, where the publisher gives them. */
-  hash?: string;
+  hash?: string | undefined;
   /** A key that only this layout has, among those listed after it. Files with the same marker have the same keys and shapes. */
   marker: string;
   /** From its keys to those of our model. Absent: they are the same. */
-  rename?: KeyRename;
+  rename?: KeyRename | undefined;
   /** What X3D's `probabilities` average over positions, as the publisher does. Default: logits. */
-  average?: "logits" | "probabilities";
+  average?: "logits" | "probabilities" | undefined;
 }
 
 /** Renames kylemin/S3D's keys to torchvision's: the same network and the same order of layers. */
@@ -55,7 +55,7 @@ const x3d: Published[] = (["l", "xs", "s", "m"] as const).flatMap((size) => [
   },
 ]);
 
-export const PUBLISHED: Published[] = [
+const PUBLISHED: Published[] = [
   {
     model: "s3d",
     source: "torchvision",

@@ -1,6 +1,8 @@
 import { inflateRawSync } from "node:zlib";
 import { halfToFloat } from "../half_floats.js";
-import { ByteFile, countElements } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import { ByteFile } from "./byte_file.js";
+import { countElements } from "./tensor.js";
 import { readZip } from "./zip.js";
 
 /** An array of a .npy file: numbers as float64 (64-bit integers are rounded), or strings. */
@@ -52,14 +54,14 @@ function parseHeader(file: ByteFile, bytes: Buffer, start: number) {
 export function npyShape(path: string): number[] {
   const file = new ByteFile(path);
   try {
-    return parseHeader(file, file.read(0, Math.min(file.size, 12 + MAX_HEADER)), 0).shape;
+    return parseHeader(file, asBuffer(file.read(0, Math.min(file.size, 12 + MAX_HEADER))), 0).shape;
   } finally {
     file.close();
   }
 }
 
 /** Reads .npy bytes. Fields of the header are matched, never evaluated; object arrays (pickles) are refused. */
-export function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
+function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
   const { descr, fortran, list, shape, prefix, at } = parseHeader(file, bytes, start);
   const count = countElements(shape);
   const unicode = /^<U(\d{1,6})$/.exec(descr);
@@ -108,14 +110,14 @@ function readStrings(file: ByteFile, bytes: Buffer, at: number, count: number, w
 
 /** Reads an .npy file. */
 export function readNpy(file: ByteFile): NpyArray {
-  return parseNpy(file, file.read(0, file.size));
+  return parseNpy(file, asBuffer(file.read(0, file.size)));
 }
 
 /** Reads an .npz file. Deflated entries may not inflate beyond the size that the archive declares. */
 export function readNpz(file: ByteFile): Map<string, NpyArray> {
   const arrays = new Map<string, NpyArray>();
   for (const entry of readZip(file, [0, 8]).values()) {
-    let bytes = file.read(entry.offset, entry.size);
+    let bytes = asBuffer(file.read(entry.offset, entry.size));
     if (entry.method === 8) {
       if (entry.inflated > 1032 * entry.size + 64)
         throw file.fail(`entry ${entry.name} claims ${entry.inflated} bytes`, entry.offset);

@@ -1,7 +1,9 @@
 import { WeightsError } from "../errors.js";
 import { writeDurably } from "../files.js";
 import { type Json, JsonError, parseStrictJson } from "./json.js";
-import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import type { ByteFile } from "./byte_file.js";
+import { countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 
 const MAX_HEADER = 100_000_000;
 const MAX_NAME = 4096;
@@ -12,11 +14,11 @@ export function readSafetensors(file: ByteFile): {
   metadata: Record<string, string>;
 } {
   if (file.size < 8) throw file.fail(`a safetensors file has at least 8 bytes, this one ${file.size}`, 0);
-  const length = file.read(0, 8).readBigUInt64LE(0);
+  const length = asBuffer(file.read(0, 8)).readBigUInt64LE(0);
   if (length > BigInt(MAX_HEADER)) throw file.fail(`header length ${length} is above ${MAX_HEADER}`, 0);
   const header = Number(length);
   if (8 + header > file.size) throw file.fail(`header length ${header} reaches beyond the file`, 0);
-  const root = parseHeader(file, file.read(8, header));
+  const root = parseHeader(file, asBuffer(file.read(8, header)));
   const metadata: Record<string, string> = Object.create(null);
   const entries: { name: string; begin: number; end: number }[] = [];
   const tensors = new Map<string, StoredTensor>();

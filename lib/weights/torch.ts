@@ -1,6 +1,8 @@
 import { readPickle } from "./pickle.js";
 import { StorageRef, TensorRef, Tuple, type Value } from "./pickle_values.js";
-import { type ByteFile, countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import type { ByteFile } from "./byte_file.js";
+import { countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 import { TimeSlices } from "./time_slices.js";
 import { readZip } from "./zip.js";
 
@@ -43,7 +45,7 @@ export function readTorchZip(file: ByteFile, skipped?: Set<string>): Tree {
     }
   }
   const order = entries.get(`${prefix}byteorder`);
-  if (order && file.read(order.offset, Math.min(order.size, 16)).toString("latin1") !== "little") {
+  if (order && asBuffer(file.read(order.offset, Math.min(order.size, 16))).toString("latin1") !== "little") {
     throw file.fail("the byte order is not little endian", order.offset);
   }
   const pickle = entries.get(pickles[0])!;
@@ -89,7 +91,7 @@ export function readTorchLegacy(file: ByteFile, skipped?: Set<string>): Tree {
   const storages = new Map<string, Storage>();
   for (const key of keys as string[]) {
     const known = found.get(key);
-    const numel = Number(file.read(at, 8).readBigInt64LE(0));
+    const numel = Number(asBuffer(file.read(at, 8)).readBigInt64LE(0));
     at += 8;
     if (!known) throw file.fail(`storage ${JSON.stringify(key)} belongs to no tensor`, at - 8);
     if (numel !== known.ref.numel)

@@ -1,4 +1,5 @@
-import type { ByteFile } from "./tensor.js";
+import { asBuffer } from "./as_buffer.js";
+import type { ByteFile } from "./byte_file.js";
 
 export interface ZipEntry {
   name: string;
@@ -17,7 +18,7 @@ const MAX_ENTRIES = 200_000;
  */
 export function readZip(file: ByteFile, methods: readonly number[]): Map<string, ZipEntry> {
   const tail = Math.min(file.size, 65557);
-  const end = file.read(file.size - tail, tail);
+  const end = asBuffer(file.read(file.size - tail, tail));
   const at = end.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
   if (at < 0 || at + 22 > end.length) throw file.fail("no end of central directory: the file is cut off", file.size);
   if (at + 22 + end.readUInt16LE(at + 20) !== end.length)
@@ -27,10 +28,10 @@ export function readZip(file: ByteFile, methods: readonly number[]): Map<string,
   let start = end.readUInt32LE(at + 16);
   let limit = file.size - tail + at;
   // torch.save writes the ZIP64 records whether they are needed or not
-  const locator = limit >= 20 ? file.read(limit - 20, 20) : Buffer.alloc(20);
+  const locator = limit >= 20 ? asBuffer(file.read(limit - 20, 20)) : Buffer.alloc(20);
   if (locator.readUInt32LE(0) === 0x07064b50) {
     limit = Number(locator.readBigUInt64LE(8));
-    const record = file.read(limit, 56);
+    const record = asBuffer(file.read(limit, 56));
     if (record.readUInt32LE(0) !== 0x06064b50) throw file.fail("broken ZIP64 end record", limit);
     const wide = [32, 40, 48].map((offset) => Number(record.readBigUInt64LE(offset)));
     const same = (short: number, full: number, value: number) => short === full || short === value;
@@ -41,7 +42,7 @@ export function readZip(file: ByteFile, methods: readonly number[]): Map<string,
   }
   if (count > MAX_ENTRIES) throw file.fail(`${count} entries`, limit);
   if (start + size !== limit) throw file.fail("the central directory is not where the end record says", limit);
-  const entries = readDirectory(file, file.read(start, size), start, count, methods);
+  const entries = readDirectory(file, asBuffer(file.read(start, size)), start, count, methods);
   checkOverlap(file, [...entries.values()], start);
   return entries;
 }
@@ -71,9 +72,9 @@ function readDirectory(file: ByteFile, directory: Buffer, start: number, count: 
       throw file.fail(`unsafe entry name ${JSON.stringify(name)}`, start + p);
     }
     if (entries.has(name)) throw file.fail(`two entries are named ${JSON.stringify(name)}`, start + p);
-    const header = file.read(local, 30);
+    const header = asBuffer(file.read(local, 30));
     if (header.readUInt32LE(0) !== 0x04034b50) throw file.fail(`entry ${name} has no local header`, local);
-    const localName = file.read(local + 30, header.readUInt16LE(26));
+    const localName = asBuffer(file.read(local + 30, header.readUInt16LE(26)));
     if (!localName.equals(rawName)) throw file.fail(`entry ${name} has another name in its local header`, local);
     const offset = local + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
     if (offset + size > start) throw file.fail(`entry ${name} reaches into the central directory`, offset);

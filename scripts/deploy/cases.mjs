@@ -4,9 +4,9 @@
 //   run       the command whose output decides; `next` starts a server of Next.js instead and asks it
 //   moved     the folder with the result runs elsewhere, and the package is gone from where it was
 //   expected  "works", or the name of a sentence in lib/addon_error.ts
-const npx = (...command) => ["npx", "--no-install", ...command];
+const tool = (name, ...args) => [`node_modules/.bin/${name}`, ...args];
 const esbuild = (entry, format, ...rest) =>
-  npx("esbuild", entry, "--bundle", "--platform=node", "--log-level=warning", `--format=${format}`, ...rest);
+  tool("esbuild", entry, "--bundle", "--platform=node", "--log-level=warning", `--format=${format}`, ...rest);
 const node = (...args) => ["node", ...args];
 
 /** The list; `doors` are the programs that load every entry of the package's exports. */
@@ -76,14 +76,23 @@ export function makeCases(doors) {
     },
     {
       name: "Rollup, external",
-      build: [npx("rollup", "-i", "conv.mjs", "-o", "out/rollup/main.mjs", "-e", "videoclip/ops", "--silent")],
+      build: [tool("rollup", "-i", "conv.mjs", "-o", "out/rollup/main.mjs", "-e", "videoclip/ops", "--silent")],
       run: node("out/rollup/main.mjs"),
       expected: "works",
     },
     {
       name: "Rollup, bundled",
       build: [
-        npx("rollup", "-i", "conv.mjs", "-o", "out/rollup_bundled/main.mjs", "-p", "node-resolve,commonjs", "--silent"),
+        tool(
+          "rollup",
+          "-i",
+          "conv.mjs",
+          "-o",
+          "out/rollup_bundled/main.mjs",
+          "-p",
+          "node-resolve,commonjs",
+          "--silent",
+        ),
       ],
       moved: "out/rollup_bundled",
       run: node("main.mjs"),
@@ -91,14 +100,14 @@ export function makeCases(doors) {
     },
     {
       name: "Vite SSR",
-      build: [npx("vite", "build", "--ssr", "conv.mjs", "--outDir", "out/vite", "--logLevel", "warn")],
+      build: [tool("vite", "build", "--ssr", "conv.mjs", "--outDir", "out/vite", "--logLevel", "warn")],
       run: node("out/vite/conv.mjs"),
       expected: "works",
     },
     {
       name: "Vite SSR, ssr.noExternal",
       env: { VITE_MODE: "bundled" },
-      build: [npx("vite", "build", "--ssr", "conv.mjs", "--outDir", "out/vite_bundled", "--logLevel", "warn")],
+      build: [tool("vite", "build", "--ssr", "conv.mjs", "--outDir", "out/vite_bundled", "--logLevel", "warn")],
       moved: "out/vite_bundled",
       run: node("conv.mjs"),
       expected: "bundled",
@@ -106,7 +115,7 @@ export function makeCases(doors) {
     {
       name: "Next.js standalone, serverExternalPackages",
       env: { NEXT_MODE: "external" },
-      build: [npx("next", "build", "next")],
+      build: [tool("next", "build", "next")],
       moved: "next/.next-external/standalone",
       next: "next/server.js",
       expected: "works",
@@ -114,26 +123,26 @@ export function makeCases(doors) {
     {
       name: "Next.js standalone, no configuration",
       env: { NEXT_MODE: "bundled" },
-      build: [npx("next", "build", "next")],
+      build: [tool("next", "build", "next")],
       moved: "next/.next-bundled/standalone",
       next: "next/server.js",
       expected: "bundled",
     },
     {
       name: "Jest, default mode",
-      run: npx("jest", "--config", "jest/jest.config.json", "conv.test.js"),
+      run: tool("jest", "--config", "jest/jest.config.json", "conv.test.js"),
       expected: "works",
     },
     {
       name: "Jest, ES modules",
       env: { NODE_OPTIONS: "--experimental-vm-modules" },
-      run: npx("jest", "--config", "jest/jest.config.json", "conv.test.mjs"),
+      run: tool("jest", "--config", "jest/jest.config.json", "conv.test.mjs"),
       expected: "works",
     },
-    { name: "Vitest", run: npx("vitest", "run", "--root", "vitest"), expected: "works" },
+    { name: "Vitest", run: tool("vitest", "run", "--root", "vitest"), expected: "works" },
     {
       name: "Vitest, vmThreads",
-      run: npx("vitest", "run", "--root", "vitest", "--pool", "vmThreads"),
+      run: tool("vitest", "run", "--root", "vitest", "--pool", "vmThreads"),
       expected: "works",
     },
   ];

@@ -23,7 +23,10 @@ const test = suite("datasets");
 const scratch = mkdtempSync(join(tmpdir(), "datasets-"));
 const files = makeDatasets(scratch);
 
+const formatsRead = new Set<string>();
+
 async function read(name: string, file: string, options = {}): Promise<{ records: VideoRecord[]; skips: Skips }> {
+  formatsRead.add(name);
   const skips = new Skips();
   const records: VideoRecord[] = [];
   for await (const record of datasetFormat(name)!.read(file, { skips, ...options })) records.push(record);
@@ -259,8 +262,9 @@ test("an option that a format does not have is refused, not ignored", () => {
   assert.is((JSON.parse(stdout) as { videos: number }).videos, 1);
 });
 
-test("every format has a reader and a name of its own", () => {
-  assert.is(new Set(DATASET_FORMATS.map(({ name }) => name)).size, DATASET_FORMATS.length);
+test("every format has a name of its own and is read here", () => {
+  const names = DATASET_FORMATS.map(({ name }) => name);
+  assert.equal([...formatsRead].sort(), [...names].sort());
 });
 
 test.after(() => rmSync(scratch, { recursive: true }));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import { ProjectedFeatures } from "../../dist/data/feature_source.js";
+import { ProjectedFeatures } from "../../dist/features/projected_features.js";
 import { PackedDataset } from "../../dist/data/packed_dataset.js";
 import { DecodedFeatures } from "../../dist/features/decoded_features.js";
 import { VIDEOCLIP_LIGHT } from "../../dist/models/videoclip_config.js";
@@ -37,7 +37,8 @@ writeFileSync(clips, '{"features": "a", "start": 0, "end": 2, "text": "stir the 
 
 test("the public 1024-wide features through fc are x W' + b, in data check and pack", async () => {
   const source = await ProjectedFeatures.open(new FeatureFolder(join(folder, "mixed_5c")), weights);
-  const { rows, width, data } = await source.read("a");
+  const { rows, width, data, shape } = await source.read("a");
+  assert.equal(shape, [rows, width]);
   assert.equal([rows, width, data.length], [70, 512, 70 * 512]);
   for (const [row, column] of [
     [0, 0],

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { root } from "../support/syntax.js";
 
 const test = suite("guides");
-const guides = ["CONTRIBUTING.md", "docs/adding_an_op.md", "docs/native_kernels.md"];
+const guides = ["CONTRIBUTING.md", "docs/adding_a_model.md", "docs/adding_an_op.md", "docs/native_kernels.md"];
 const text = (file: string) => readFileSync(join(root, file), "utf8");
 
 /** Names of files and folders in code, such as `lib/graph/plan.ts`; patterns and placeholders are left out. */

@@ -175,6 +175,31 @@ test("an interruption exits with 130, --resume finishes with the same bytes", as
   }
 });
 
+test("every model has a preset of its own, s3d-tiny too", () => {
+  const args = ["--model", "s3d-tiny", "--random-weights", "1"];
+  const out = join(folder, "tiny");
+  const run = videoclip("extract", join(videos, "one_frame.mp4"), ...args, "--out", out);
+  assert.is(run.status, 0, run.stderr);
+  const [{ settings }] = lines(join(out, "manifest.jsonl"));
+  assert.equal([settings.model, settings.dim, settings.preset.name], ["s3d-tiny", 256, "shapes"]);
+  const onnx = join(folder, "tiny.onnx");
+  const converted = videoclip("convert", "--onnx", onnx, ...args);
+  assert.is(converted.status, 0, converted.stderr);
+  // the encoder of a model's folder is the same one, with the weights that lie there
+  const own = videoclip(
+    "extract",
+    join(videos, "one_frame.mp4"),
+    "--model",
+    "models/shapes",
+    "--out",
+    join(folder, "own"),
+  );
+  assert.is(own.status, 0, own.stderr);
+  const [entry] = lines(join(folder, "own/manifest.jsonl"));
+  assert.equal(entry.settings.preset, settings.preset);
+  assert.not.match(entry.settings.weights, /random/);
+});
+
 test("usage errors exit with 2 and say what to do", () => {
   for (const args of [
     ["extract"],

@@ -1,6 +1,6 @@
 // From features on disk to hits for a sentence: VideoCLIP and S3D-G's joint space, through the command line.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -164,6 +164,10 @@ test("features without a manifest need the seconds; bad folders are refused", ()
   writeFileSync(at("plain", "a.npy"), npyBytes(new Float32Array(24), [2, 12], "f16"));
   const index = (folder: string, ...more: string[]) => videoclip("index", folder, "--out", at("plain-index"), ...more);
   assert.match(index(at("plain")).stderr, /has no manifest beside it: say how many seconds/);
+  writeFeatures(at("wide"), 16, [3], settings);
+  const misfit = videoclip("index", at("wide"), "--out", at("plain-index"), "--model", at("model"));
+  assert.match(misfit.stderr, /the model takes features of 12 values, these have 16/);
+  assert.not.ok(existsSync(at("plain-index")), "no empty index, which would refuse the right call");
   const run = index(at("plain"), "--seconds", "2");
   assert.is(run.status, 0, run.stderr);
   assert.match(run.stderr, /searched by vectors only/);

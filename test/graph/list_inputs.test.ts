@@ -72,13 +72,11 @@ test("a list of arrays that do not fit is refused", async () => {
     assert.is((error as { code?: string }).code, "ERR_INVALID_ARGUMENT");
     return (error as Error).message;
   };
-  assert.match(
-    await message([new Float32Array(8), shared(1, 2, 3, 4, 5)]),
-    /list of Float32Array of 8, Float32Array of 5/,
-  );
-  assert.match(await message([new Uint8Array(2)]), /a list of Uint8Array of 2/);
-  assert.match(await message([[1, 2]]), /expected a Float32Array of 12 values/);
-  assert.match(await message([null]), /a list of nothing/);
+  const two = await message([new Float32Array(8), shared(1, 2, 3, 4, 5)]);
+  assert.match(two, /expected a Float32Array of 12 values.*a list of a Float32Array of 8 values, a Float32Array of 5/);
+  assert.match(await message([new Uint8Array(2)]), /a list of a Uint8Array of 2 values/);
+  assert.match(await message([[1, 2]]), /a list of \[1, 2\]/);
+  assert.match(await message([null]), /a list of null/);
 });
 
 test("shared arrays may also be whole inputs: they are copied at once", async () => {

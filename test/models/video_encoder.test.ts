@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/device.js";
 import { loadVideoEncoder, VideoEncoder } from "../../dist/models/video_encoder.js";
+import { presetOf as modelPreset, videoModelNamed } from "../../dist/models/video_model_of.js";
 import { VIDEO_MODEL_NAMES } from "../../dist/models/video_models.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { videoEncoderToOnnx } from "../../dist/onnx/video_encoder.js";
@@ -67,7 +68,7 @@ test("clips that do not fit are refused", async () => {
   );
   await refused(() => encoder.encode([clip(0), clip(1).subarray(1)]), /received 3071 bytes at 1/);
   await refused(() => encoder.encode(clips, 4), /expected 4 clips.*received 5/);
-  await refused(() => encoder.encode("clips" as never), /received clips/);
+  await refused(() => encoder.encode("clips" as never), /received "clips"/);
   await refused(() => encoder.encode([null] as never), /received null at 0/);
   await refused(() => encoder.encode([new Float32Array(bytes)] as never), /at 0/);
   const gone = new Uint8Array(bytes);
@@ -89,10 +90,11 @@ test("an abort rejects with the signal's reason", async () => {
 
 test("every model has a preset of its own, and it can be named, given or changed", () => {
   for (const model of VIDEO_MODEL_NAMES) {
-    const encoder = VideoEncoder.random(1, { model, device });
-    assert.equal(encoder.preset, resolvePreset(model === "s3d-tiny" ? "shapes" : model));
-    encoder.dispose();
+    assert.equal(modelPreset(videoModelNamed(model)), resolvePreset(model === "s3d-tiny" ? "shapes" : model));
   }
+  const own = VideoEncoder.random(1, { model: "s3d-tiny", device });
+  assert.equal(own.preset, resolvePreset("shapes"));
+  own.dispose();
   const presetOf = (preset: object | string, model: "x3d-s" | "videoclip-light" = "x3d-s") => {
     using encoder = VideoEncoder.random(1, { model, preset: preset as string, device });
     return encoder.preset;
@@ -107,6 +109,8 @@ test("what it cannot be is refused", async () => {
   const random = (options: object) => () => VideoEncoder.random(1, { ...tiny, ...options });
   await refused(random({ model: "resnet" }), /model: expected one of s3d, .*videoclip-light, received resnet/);
   await refused(random({ model: undefined }), /received undefined/);
+  await refused(() => VideoEncoder.random(1), /model: .*received undefined/);
+  await refused(() => VideoEncoder.load(undefined as never), /model: .*received undefined/);
   await refused(random({ output: "logits" }), /output: expected one of features for s3d-tiny, received logits/);
   await refused(random({ preset: "s3d-tiny" }), /preset must be one of/);
   await refused(random({ preset: { rate: 3 } }), /preset: expected the name of a preset.*received rate/);

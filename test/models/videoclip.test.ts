@@ -251,12 +251,9 @@ test("arguments that do not fit are named", async () => {
 
 test("strings go through the tokenizer, without its [CLS] and [SEP]", async () => {
   const tokenizer = { encode: (text: string) => ({ ids: [k.cls, ...text.split(" ").map(Number), k.sep] }) };
-  const bare = { encode: (text: string) => ({ ids: text.split(" ").map(Number) }) };
-  for (const each of [tokenizer, bare]) {
-    const own = await VideoClip.load(published, { ...cpu, config: model.config, tokenizer: each });
-    assert.equal((await own.encodeText(texts[1].join(" "))).data, (await model.encodeText([texts[1]])).data);
-    own.dispose();
-  }
+  const own = await VideoClip.load(published, { ...cpu, config: model.config, tokenizer });
+  assert.equal((await own.encodeText(texts[1].join(" "))).data, (await model.encodeText([texts[1]])).data);
+  own.dispose();
 });
 
 test("features come from .npy files as well", async () => {

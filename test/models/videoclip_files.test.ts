@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/device.js";
 import { VideoEncoder } from "../../dist/models/video_encoder.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
@@ -110,6 +111,20 @@ test("a video file is its features", async () => {
   assert.ok(progress.length > 3);
   model.dispose();
   model.dispose();
+});
+
+test("the video encoder computes on the model's device, and goes with the model", async () => {
+  const device = createDevice(cpu);
+  const initial = device.memory().parameters;
+  const model = VideoClip.random(3, { device, config, randomVideoWeights: 7 });
+  const before = device.memory().parameters;
+  await model.embedVideo(short);
+  assert.ok(device.memory().parameters > before + 1e6, "its weights lie there");
+  model.dispose();
+  await new Promise(setImmediate);
+  assert.is(device.memory().parameters, initial);
+  assert.not(device.disposed);
+  device.dispose();
 });
 
 test("long video files are refused, cut or seen in windows", async () => {

@@ -251,7 +251,7 @@ const WRONG: [string, (x: nn.Tensor) => nn.Tensor, RegExp][] = [
   ["no channels", (x) => nn.conv3d(x, "c", 0, { kernel: 1 }), /conv3d c: outChannels: expected a positive whole number, received 0/],
   ["no kernel", (x) => nn.conv3d(x, "c", 2, {} as never), /conv3d c: kernel: expected a whole number of at least 1, or three/],
   ["an unknown option", (x) => nn.conv3d(x, "c", 2, { kernel: 1, paddin: 1 } as never), /paddin: unknown option; did you mean padding\?/],
-  ["an unknown padding", (x) => nn.conv3d(x, "c", 2, { kernel: 1, padding: "full" as never }), /padding: expected "same", "valid"/],
+  ["an unknown padding", (x) => nn.conv3d(x, "c", 2, { kernel: 1, padding: "full" as never }), /layer c: conv3d: padding: expected "same", "valid"/],
   ["groups", (x) => nn.conv3d(x, "c", 2, { kernel: 1, groups: 2 }), /groups: expected a divisor of 3 channels, received 2/],
   ["a window too large", (x) => nn.maxPool3d(x, { kernel: 5 }), /maxPool3d|max_pool3d/],
   ["eps", (x) => nn.batchNorm(x, "b", { eps: -1 }), /batchNorm b: eps: expected a positive number, received -1/],

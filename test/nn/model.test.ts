@@ -4,10 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, openWeights } from "../../dist/index.js";
+import { createDevice } from "../../dist/index.js";
+import { openWeights } from "../../dist/weights/index.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { traceNet } from "../../dist/models/model_net.js";
 import * as nn from "../../dist/nn/index.js";
+import { writeSafetensors } from "../../dist/weights/index.js";
+import { stored } from "../../dist/weights/tensor.js";
 import { relativeL2 } from "../onnx/peer.js";
 import { CLIP, errorOf, separable, unsettle, values } from "./nets.js";
 
@@ -219,6 +222,24 @@ test("an aborted signal rejects with its reason", async () => {
   const signal = AbortSignal.abort(new Error("enough"));
   assert.is((await errorOf(() => model.run({ video }, { signal }))).message, "enough");
   model.dispose();
+});
+
+test("a state dict of PyTorch loads: its BatchNorms count batches, which nothing reads", async () => {
+  const model = Model.create(separable, options);
+  const store = model.device.parameters;
+  const own = [...model.parameters].map(([key, shape]) => [key, stored(shape, () => store.get(key), "f32")] as const);
+  const more = (key: string) => [key, stored([1], () => new Float32Array(1), "f32")] as const;
+  const counters = [more("block.0.space_norm.num_batches_tracked"), more("num_batches_tracked")];
+  const path = join(folder, "state_dict.safetensors");
+  writeSafetensors(path, new Map([...own, ...counters]));
+  const loading = { inputs: { video: CLIP }, device: "cpu" } as const;
+  const loaded = await Model.load(separable, path, loading);
+  assert.equal(loaded.parameters.get("head.weight"), model.parameters.get("head.weight"));
+  writeSafetensors(path, new Map([...own, ...counters, more("Extra.a")]));
+  assert.match((await errorOf(() => Model.load(separable, path, loading))).message, /1 unexpected: Extra\.a/);
+  const again = await Model.load(separable, path, { ...loading, ignore: /^extra\./gi });
+  assert.equal(again.parameters.get("head.weight"), model.parameters.get("head.weight"));
+  [model, loaded, again].forEach((each) => each.dispose());
 });
 
 test("the file is one that other programs read: PyTorch's keys and shapes", async () => {

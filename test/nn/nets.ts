@@ -1,5 +1,5 @@
 // Nets and data that the tests of models of one's own share.
-import type { Trainer } from "../../dist/index.js";
+import type { Trainer } from "../../dist/train/index.js";
 import { elements } from "../../dist/graph/tensor.js";
 import * as nn from "../../dist/nn/index.js";
 import { hashValues } from "../../dist/nn/random_weights.js";

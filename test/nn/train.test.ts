@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { accuracy, createDevice, type Task, Trainer, type ModelTrainerOptions } from "../../dist/index.js";
+import { accuracy, type Task, Trainer, type ModelTrainerOptions } from "../../dist/train/index.js";
+import { createDevice } from "../../dist/index.js";
 import * as nn from "../../dist/nn/index.js";
 import { CLIP, colours, errorOf, losses, separable, values } from "./nets.js";
 
@@ -102,7 +103,7 @@ test("examples are the batches that they make; a number is i32 where it is whole
 });
 
 test("examples and batches of one's own are the same training", async () => {
-  const { shuffledBatches } = await import("../../dist/index.js");
+  const { shuffledBatches } = await import("../../dist/train/index.js");
   const order = shuffledBatches(data.length, 16, 5);
   const own = {
     batch: (index: number) => {
@@ -280,6 +281,29 @@ test("accumulated, recomputed and with dropout; a task may apply the model itsel
   model.dispose();
 });
 
+test("a layer that nothing reads has no parameters, in inference and in training", async () => {
+  const net = (x: nn.Tensor) => {
+    const hidden = nn.batchNorm(nn.linear(x, "first", 4), "norm");
+    nn.batchNorm(nn.linear(hidden, "unread", 4), "unread_norm");
+    return { y: nn.linear(hidden, "second", 1), side: nn.batchNorm(hidden, "side_norm") };
+  };
+  const model = nn.Model.create(net, { inputs: { x: [3] }, device: "cpu" });
+  assert.not(model.parameters.keys().some((key) => key.startsWith("unread")));
+  const before = snapshot(model);
+  const data = { batch: (index: number) => ({ inputs: { x: values(`x${index}`, 8, 3) } }) };
+  const loss = ({ y }: { y: nn.Tensor }) => nn.mean(nn.mul(y, y));
+  const path = join(folder, "side");
+  await losses(new Trainer({ model, data, loss, optimizer: { kind: "sgd" }, steps: 2, folder: path }));
+  // an output beside the loss keeps its statistics up to date, as in PyTorch
+  const moved = changed(model, before);
+  assert.ok(moved.includes("side_norm.running_mean") && !moved.includes("side_norm.weight"), moved.join());
+  // and a checkpoint is the whole model
+  const loaded = await nn.Model.load(net, join(path, "checkpoints", "step-00000002"), { inputs: { x: [3] } });
+  assert.equal(snapshot(loaded), snapshot(model));
+  loaded.dispose();
+  model.dispose();
+});
+
 test("batchNorm of one key twice in a step is refused with what to do", async () => {
   const net = (x: nn.Tensor) => ({ y: nn.add(nn.batchNorm(x, "bn"), nn.batchNorm(nn.mul(x, 2), "bn")) });
   const model = nn.Model.create(net, { inputs: { x: [3] }, device: "cpu" });
@@ -293,7 +317,7 @@ test("batchNorm of one key twice in a step is refused with what to do", async ()
 const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ["no steps", { steps: undefined }, /steps: expected a positive integer, received undefined/],
   ["no data", { data: undefined }, /data: expected examples, or an object whose batch/],
-  ["no optimizer", { optimizer: undefined }, /optimizer\.kind: expected adam, adamw, sgd, received undefined/],
+  ["no optimizer", { optimizer: undefined }, /optimizer\.kind: expected adam, adamw or sgd, received undefined/],
   ["another optimizer", { optimizer: { kind: "adamv" } }, /did you mean adam\?/],
   ["the rate in the optimizer", { optimizer: { kind: "adam", lr: 1e-3 } }, /optimizer\.lr: expected the learning rate as schedule\.rate/],
   ["an unknown field", { optimizer: { kind: "sgd", momentun: 0.9 } }, /optimizer\.momentun: unknown option; did you mean momentum\?/],

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { traceVideoEncoder } from "../../dist/index.js";
+import { traceVideoEncoder } from "../../dist/onnx/index.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
 import { resolvePreset } from "../../dist/video/presets.js";

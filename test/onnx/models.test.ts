@@ -3,15 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { optimize } from "../../dist/graph/passes/index.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import {
-  type Graph,
-  type Preset,
-  toOnnx,
-  traceVideoEncoder,
-  VideoEncoder,
-  videoEncoderToOnnx,
-  type VideoModelName,
-} from "../../dist/index.js";
+import { type Graph } from "../../dist/nn/index.js";
+import { type Preset, VideoEncoder, type VideoModelName } from "../../dist/index.js";
+import { toOnnx, traceVideoEncoder, videoEncoderToOnnx } from "../../dist/onnx/index.js";
 import { s3dgText } from "../../dist/models/s3d.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { resolvePreset } from "../../dist/video/presets.js";

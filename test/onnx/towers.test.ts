@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { VideoClip, videoClipToOnnx, type VideoClipConfig } from "../../dist/index.js";
+import { VideoClip, type VideoClipConfig } from "../../dist/index.js";
+import { videoClipToOnnx } from "../../dist/onnx/index.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { traceTower } from "../../dist/onnx/videoclip.js";
 import { missing, relativeL2, runPeer } from "./peer.js";
@@ -40,7 +41,7 @@ const texts = [[5, 9, 11, 30], [7], [4, 8, 15, 16, 23, 29, 12, 6]];
 const S = 11;
 
 /** What the exported towers take, written out from their description. */
-function inputs(tower: "video" | "text") {
+function inputs(tower: "video" | "text"): Parameters<typeof runPeer>[1] {
   const mask = new Float32Array(3 * (tower === "video" ? 6 : S));
   if (tower === "video") {
     const features = new Float32Array(3 * 6 * 12);

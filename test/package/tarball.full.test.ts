@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { packTarball, PREBUILT } from "../../scripts/pack.mjs";
 
 const test = suite("package");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-package-"));
@@ -35,19 +36,22 @@ const ADD = `
 
 test("packs only what is meant for users, with a prebuilt addon", () => {
   run(process.execPath, ["scripts/prebuild.mjs", "--cpu"], { cwd: resolve(".") });
-  const [{ files, filename }] = JSON.parse(
-    run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: resolve(".") }),
+  const { path, files } = packTarball(folder, resolve(PREBUILT));
+  const meant = [
+    /^dist\//,
+    /^models\/shapes\/[\w.]+$/,
+    /^configs\/[\w.-]+\.(json|md)$/,
+    /^docs\/(?!api\/)[\w/-]+\.(md|json|svg|png)$/,
+    /^examples\/[\w-]+\.mjs$/,
+    /^prebuilds\/[a-z0-9-]+\/[\w.]+\.node$/,
+    /^(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$/,
+  ];
+  assert.equal(
+    files.filter((name) => !meant.some((pattern) => pattern.test(name))),
+    [],
   );
-  const names = (files as { path: string }[]).map((file) => file.path);
-  const odd = names.filter(
-    (name) =>
-      !/^(dist\/|models\/shapes\/[\w.]+$|configs\/[\w-]+\.(json|md)$|prebuilds\/[a-z0-9-]+\/[\w.]+\.node$|(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$)/.test(
-        name,
-      ),
-  );
-  assert.equal(odd, []);
-  assert.ok(names.some((name) => name.startsWith("prebuilds/")));
-  run("mv", [filename, "package.tgz"]);
+  for (const name of [PREBUILT, "docs/deployment.md", "examples/ops.mjs"]) assert.ok(files.includes(name), name);
+  run("mv", [path, "package.tgz"]);
 });
 
 test("installs in under ten seconds with scripts off", () => {
@@ -123,43 +127,6 @@ test("the command line; a video without a decoder says what to install", async (
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, env: bare, encoding: "utf8" });
   assert.ok(status !== 0);
   assert.match(stderr, /npm install node-av/);
-});
-
-test("types: public names fit, wrong use is an error", () => {
-  writeFileSync(
-    join(folder, "types.mts"),
-    `import { createDevice, extract, loadVideoEncoder, resolvePreset, VideoClipError } from "videoclip";
-    import { conv3d, type NDArray } from "videoclip/ops";
-    const encoder = await loadVideoEncoder({ model: "s3dg", randomWeights: 1, preset: resolvePreset("s3dg") });
-    for await (const { feature } of extract(["a.mp4"], { encoder })) feature satisfies Float32Array;
-    const x: NDArray = { shape: [1, 1, 1, 1, 1], data: new Float32Array(1) };
-    (await conv3d(x, x)).data satisfies Float32Array;
-    new VideoClipError("ERR_X", "x").code satisfies string;
-    createDevice({ threads: 1, precision: "bf16" }).dispose();
-    // @ts-expect-error no such model
-    await loadVideoEncoder({ model: "resnet", preset: resolvePreset("s3d") });
-    // @ts-expect-error a plain array is no NDArray
-    await conv3d([1, 2], x);
-    `,
-  );
-  const tsc = resolve("node_modules/typescript/bin/tsc");
-  const types = ["--typeRoots", resolve("node_modules/@types"), "--types", "node"];
-  for (const [module, resolution] of [
-    ["nodenext", "nodenext"],
-    ["esnext", "bundler"],
-  ]) {
-    const args = [
-      "--noEmit",
-      "--strict",
-      "--target",
-      "es2022",
-      "--lib",
-      "es2023,esnext.disposable",
-      "--module",
-      module,
-    ];
-    run(process.execPath, [tsc, ...args, "--moduleResolution", resolution, ...types, "types.mts"]);
-  }
 });
 
 test("publint finds nothing", () => {

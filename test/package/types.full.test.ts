@@ -65,8 +65,9 @@ for (const [name, options, type] of [
   ["module nodenext, CommonJS", { module: "nodenext" }, "commonjs"],
   ["module node16, ES module", { module: "node16" }, "module"],
   ["module esnext, resolution of bundlers", { module: "esnext", moduleResolution: "bundler" }, "module"],
-  ["resolution node10", { module: "commonjs", moduleResolution: "node10" }, "commonjs"],
+  ["resolution node10", { module: "commonjs", moduleResolution: "node10", esModuleInterop: true }, "commonjs"],
   ["with the DOM's types", { module: "nodenext", lib: [...STRICT.lib, "dom"] }, "module"],
+  ["without Node's types", { module: "nodenext", lib: [...STRICT.lib, "dom"], types: [] }, "module"],
 ] as const) {
   test(name, () => {
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type }));

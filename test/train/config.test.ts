@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "../../dist/errors.js";
 import { checkRecipe, readRecipe } from "../../dist/train/recipes/read.js";
-import { scheduleOf } from "../../dist/train/recipes/schedule.js";
+import { makeSchedule } from "../../dist/train/schedules.js";
 import type { MetricsLine } from "../../dist/train/metrics.js";
 import { measuresOf, plotSvg } from "../../dist/train/plot.js";
 
@@ -98,16 +98,19 @@ test("$schema is accepted, and left out of the configuration", () => {
 });
 
 test("a schedule without total ends with the run, whose warm-up must be shorter", () => {
-  const schedule = { kind: "cosine", rate: 1, warmup: 5 };
-  const of = (change: object) => checkRecipe({ ...config, schedule: { ...schedule, ...change } });
-  assert.equal(scheduleOf(of({}), 10), { ...schedule, total: 10 });
-  assert.equal(scheduleOf(of({ total: 1000 }), 10), { ...schedule, total: 1000 });
-  const constant = { kind: "constant", rate: 1, warmup: 1000 };
-  assert.equal(scheduleOf(checkRecipe({ ...config, schedule: constant }), 10), constant);
+  const schedule = { kind: "linear", rate: 1, warmup: 5 };
+  const rates = (change: object, steps: number) => {
+    const rate = makeSchedule(checkRecipe({ ...config, schedule: { ...schedule, ...change } }).schedule, steps);
+    return [5, 10, 20].map(rate);
+  };
+  assert.equal(rates({}, 10), [1, 0, 0]);
+  assert.equal(rates({ total: undefined }, 10), [1, 0, 0]);
+  assert.equal(rates({ total: 25 }, 10), [1, 0.75, 0.25]);
   assert.throws(
-    () => scheduleOf(of({}), 5),
-    /schedule\.warmup: expected less than the 5 steps of the run, or a schedule\.total beyond it, received 5/,
+    () => rates({}, 5),
+    /schedule\.warmup: expected less than the 5 steps of the run, or a total beyond it, received 5/,
   );
+  assert.throws(() => rates({ total: 5 }, 10), /schedule\.total: expected more than warmup \(5\), received 5/);
 });
 
 test("--set changes keys; values are JSON or strings", () => {

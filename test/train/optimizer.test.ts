@@ -162,7 +162,7 @@ test("what is wrong with a schedule or an optimizer is named", () => {
   refused({ kind: "linear", rate: -1, total: 5 }, /schedule.rate: expected 0 or more, received -1/);
   refused({ kind: "cosine", rate: 1, warmup: 5, total: 5 }, /schedule.total: expected more than warmup/);
   refused({ kind: "noam", hidden: 64 }, /schedule.warmup/);
-  assert.throws(() => new Optimizer({ kind: "lion" as "adam" }), /expected adam, adamw or sgd, received lion/);
+  assert.throws(() => new Optimizer({ kind: "lion" as "adam" }), /expected adam, adamw or sgd, received "lion"/);
 });
 
 test("behind the last step the rate stays", () => {

@@ -36,7 +36,7 @@ const mean = (x: ReturnType<typeof nn.relu>, count: number) =>
   );
 
 /** Mean squared error; `statistic` counts the steps that were taken. */
-export const task: Task = {
+const task: Task = {
   forward: ({ x, y }) => {
     const difference = nn.binary(nn.linear(nn.unary(nn.linear(x, "first", HIDDEN), "tanh"), "second", 1), y, "sub");
     const statistic = parameter("statistic", [1]);

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { WeightsError } from "../../dist/errors.js";
 import { readFloats } from "../../dist/weights/float_values.js";
 import { readTree, type StoredTensor, type Tree } from "../../dist/weights/index.js";
-import { ByteFile } from "../../dist/weights/tensor.js";
+import { ByteFile } from "../../dist/weights/byte_file.js";
 
 const test = suite("containers");
 const folder = "test/fixtures/containers";

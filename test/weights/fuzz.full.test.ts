@@ -9,7 +9,7 @@ import { WeightsError } from "../../dist/errors.js";
 import { readTree, type StoredTensor, type Tree } from "../../dist/weights/index.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { readNpy, readNpz } from "../../dist/weights/read_npy.js";
-import { ByteFile } from "../../dist/weights/tensor.js";
+import { ByteFile } from "../../dist/weights/byte_file.js";
 
 const test = suite("fuzz");
 const ROUNDS = 10_000;

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { readNpy } from "../../dist/weights/read_npy.js";
-import { ByteFile } from "../../dist/weights/tensor.js";
+import { ByteFile } from "../../dist/weights/byte_file.js";
 
 const test = suite("npy");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-npy-"));

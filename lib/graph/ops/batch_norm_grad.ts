@@ -9,7 +9,7 @@ import { storageType } from "./storage.js";
 export interface BatchNormGradAttrs {
   eps: number;
   /** Whether a ReLU followed: dy counts where n weight + bias > 0. */
-  relu?: boolean;
+  relu?: boolean | undefined;
   /** Whether mean and variance are those of x, and so depend on it. */
   training: boolean;
 }

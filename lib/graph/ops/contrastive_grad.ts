@@ -49,7 +49,7 @@ const row = (
   name: string,
   N: number,
   D: number,
-  options: { groups?: number; spread?: number; scale?: number } = {},
+  options: { groups?: number | undefined; spread?: number | undefined; scale?: number | undefined } = {},
 ) => {
   const { groups, spread = 1, scale = 1 } = options;
   const vector = (shift: number, size: number) => ({ shape: [N], scale: size, shift, dtype: "f32" as const });

@@ -19,7 +19,7 @@ export interface Conv3dAttrs {
   /** Channel widths of the outputs; one entry means one output of all channels. */
   split: readonly number[];
   /** Set by the pass that packs weights: the weight input is then a flat packed array. */
-  packed?: boolean;
+  packed?: boolean | undefined;
 }
 
 /** What the attributes must be. */

@@ -24,7 +24,7 @@ export interface Conv3dGradInputAttrs {
   low: Triple;
   groups: number;
   /** Set by the pass that packs weights. */
-  packed?: boolean;
+  packed?: boolean | undefined;
 }
 
 function shape([dy, weight]: (TensorType | null)[], a: Conv3dGradInputAttrs): TensorType[] {

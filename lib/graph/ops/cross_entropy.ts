@@ -35,7 +35,12 @@ const row = (
   name: string,
   rows: number[],
   C: number,
-  options: { weight?: boolean; ignoreIndex?: number; smoothing?: number; scale?: number } = {},
+  options: {
+    weight?: boolean | undefined;
+    ignoreIndex?: number | undefined;
+    smoothing?: number | undefined;
+    scale?: number | undefined;
+  } = {},
 ) => {
   const { weight, ignoreIndex = -100, smoothing = 0, scale = 4 } = options;
   return {

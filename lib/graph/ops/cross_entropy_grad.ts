@@ -35,7 +35,7 @@ const row = (
   name: string,
   rows: number[],
   C: number,
-  options: { weight?: boolean; ignoreIndex?: number; smoothing?: number } = {},
+  options: { weight?: boolean | undefined; ignoreIndex?: number | undefined; smoothing?: number | undefined } = {},
 ) => {
   const { weight, ignoreIndex = -100, smoothing = 0 } = options;
   return {

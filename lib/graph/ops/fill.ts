@@ -4,7 +4,7 @@ export interface FillAttrs {
   shape: readonly number[];
   value: number;
   /** Default f32. */
-  dtype?: DType;
+  dtype?: DType | undefined;
 }
 
 /** A tensor that holds one value everywhere. */

@@ -51,7 +51,7 @@ const row = (
   name: string,
   size: number[],
   parameters: boolean,
-  has: { weight?: boolean; residual?: boolean } = {},
+  has: { weight?: boolean | undefined; residual?: boolean | undefined } = {},
 ) => ({
   name,
   inputs: [

@@ -33,7 +33,7 @@ const rule: Rule = {
  * The two ends of a padding. Where `same` adds an odd number, the high end gets one more.
  * @param size of the input along T, H, W
  */
-export function paddingEnds(padding: Padding, size: readonly number[], kernel: Triple, stride: Triple): PaddingEnds {
+function paddingEnds(padding: Padding, size: readonly number[], kernel: Triple, stride: Triple): PaddingEnds {
   if (padding === "same") {
     const total = size.map((n, i) => Math.max(0, (Math.ceil(n / stride[i]) - 1) * stride[i] + kernel[i] - n));
     const low = total.map((n) => Math.floor(n / 2)) as unknown as Triple;

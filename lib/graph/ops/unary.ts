@@ -5,7 +5,7 @@ import { defineOp, type Tensor } from "../tensor.js";
 import { throughUnary } from "./unary_grad.js";
 import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
-export { activations, type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
+export { type UnaryKind, unaryKinds } from "./unary_kinds.js";
 
 /** The ONNX nodes of f(x), by kind. */
 export const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => string> = {

@@ -4,7 +4,7 @@ import { storageType } from "./storage.js";
 import { unaryDerivatives, type UnaryKind, unaryKinds } from "./unary_kinds.js";
 
 /** dx = f'(x) dy, element by element: x and dy of one shape. relu's derivative at 0 is 0. */
-export const unaryGrad = defineOp<{ kind: UnaryKind }>({
+const unaryGrad = defineOp<{ kind: UnaryKind }>({
   name: "unary_grad",
   shape: ([x, dy]) => {
     const dtype = storageType("unary_grad", x, dy);

@@ -3,25 +3,25 @@ import { trainConfig } from "./schema.js";
 
 /** The part of JSON Schema (draft 7) that {@link trainConfigSchema} consists of. */
 export interface JsonSchema {
-  $schema?: string;
-  title?: string;
-  type?: string;
-  description?: string;
+  $schema?: string | undefined;
+  title?: string | undefined;
+  type?: string | undefined;
+  description?: string | undefined;
   default?: unknown;
   const?: unknown;
-  enum?: unknown[];
-  pattern?: string;
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: number;
-  exclusiveMaximum?: number;
-  minLength?: number;
-  properties?: Record<string, JsonSchema>;
-  required?: string[];
-  additionalProperties?: boolean | JsonSchema;
-  items?: JsonSchema | JsonSchema[];
-  anyOf?: JsonSchema[];
-  oneOf?: JsonSchema[];
+  enum?: unknown[] | undefined;
+  pattern?: string | undefined;
+  minimum?: number | undefined;
+  maximum?: number | undefined;
+  exclusiveMinimum?: number | undefined;
+  exclusiveMaximum?: number | undefined;
+  minLength?: number | undefined;
+  properties?: Record<string, JsonSchema> | undefined;
+  required?: string[] | undefined;
+  additionalProperties?: boolean | JsonSchema | undefined;
+  items?: JsonSchema | JsonSchema[] | undefined;
+  anyOf?: JsonSchema[] | undefined;
+  oneOf?: JsonSchema[] | undefined;
 }
 
 /**

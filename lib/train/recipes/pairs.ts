@@ -40,8 +40,7 @@ export async function readPairs(
     lines.push({
       text,
       video: () => {
-        const { data, rows, width } = readFeatureMatrix(path);
-        const whole = readFeatures({ data, shape: [rows, width] }, index, { featureSize });
+        const whole = readFeatures(readFeatureMatrix(path), index, { featureSize });
         return seconds ? clipFeatures(whole, ...seconds) : whole;
       },
     });

@@ -1,11 +1,11 @@
 import { elements } from "../../graph/tensor.js";
+import { makeSchedule } from "../schedules.js";
 import { Trainer } from "../trainer.js";
 import { prepareCoin } from "./coin.js";
 import { prepareContrastive } from "./contrastive.js";
 import { prepareCrossTask } from "./crosstask.js";
 import { preparePretraining } from "./pretraining.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
-import { scheduleOf } from "./schedule.js";
 import type { TrainConfig } from "./schema.js";
 
 /** What a run file comes to. */
@@ -41,13 +41,13 @@ export function prepareRun(config: TrainConfig, context: RunContext): Promise<Pr
 const perUpdate = ({ batch = 1, accumulate = 1 }: TrainConfig): number => batch * accumulate;
 
 /** Steps of a run: those of the configuration, or as many as its epochs take. */
-export const stepsOf = (config: TrainConfig, { examples }: Pick<PreparedRun, "examples">): number =>
+const stepsOf = (config: TrainConfig, { examples }: Pick<PreparedRun, "examples">): number =>
   config.steps ?? Math.ceil((config.epochs! * examples) / perUpdate(config));
 
 /** What a run will be. @throws InvalidArgumentError for a schedule that does not fit the run */
 export function planOf(config: TrainConfig, run: PreparedRun): RecipePlan {
   const steps = stepsOf(config, run);
-  scheduleOf(config, steps);
+  makeSchedule(config.schedule, steps);
   return {
     task: config.task,
     device: run.device.name,
@@ -71,7 +71,7 @@ export function trainerOf(config: TrainConfig, run: PreparedRun, folder: string,
     task,
     data,
     optimizer,
-    schedule: scheduleOf(config, steps),
+    schedule: config.schedule,
     steps,
     folder,
     resume,

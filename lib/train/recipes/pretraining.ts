@@ -6,7 +6,7 @@ import { DatasetError, InvalidArgumentError } from "../../errors.js";
 import { readTextFields, textConfig, type HuggingFaceConfig } from "../../models/text_config.js";
 import { Random } from "../../random.js";
 import { pieceIds } from "../../text/piece_ids.js";
-import { loadTokenizer, type WordPieceTokenizer } from "../../text/wordpiece.js";
+import { WordPieceTokenizer } from "../../text/wordpiece.js";
 import { writeTensors } from "../checkpoint.js";
 import { initializeParameters, parametersOfTask } from "../initialize.js";
 import { Optimizer } from "../optimizer.js";
@@ -23,7 +23,7 @@ const PAIRS = 1; // stream of the draws
 export async function preparePretraining(config: PretrainingConfig, context: RunContext): Promise<PreparedRun> {
   const { path } = context;
   const given = config.model.config;
-  const tokenizer = loadTokenizer(path(config.model.tokenizer));
+  const tokenizer = WordPieceTokenizer.load(path(config.model.tokenizer));
   const fields = {
     ...(typeof given === "string" ? readTextFields(path(given)) : (given as HuggingFaceConfig)),
   };
@@ -76,7 +76,7 @@ function readDocuments(file: string, tokenizer: WordPieceTokenizer): number[][][
       document
         .split(/\r?\n/)
         .filter((line) => line.trim() !== "")
-        .map((line) => pieceIds(tokenizer, line)),
+        .map((line) => [...pieceIds(tokenizer, line)]),
     )
     .filter((sentences) => sentences.length > 0);
   if (documents.length >= 2 && documents.some((sentences) => sentences.length >= 2)) return documents;

@@ -27,7 +27,10 @@ const model = z
       path,
       "Hugging Face folder of the text model that a new model starts from. Default: random values.",
     ),
-    tokenizer: optional(path, "tokenizer.json, vocab.txt or a folder with one. Default: that of the model's folder."),
+    tokenizer: optional(
+      path,
+      "Path of a tokenizer.json, a vocab.txt or a folder with one. Default: that of the model's folder.",
+    ),
   })
   .describe("The model to train: one to start from, or the architecture of a new one.");
 
@@ -135,7 +138,7 @@ export const trainConfig = z.discriminatedUnion("task", [
     ...longVideos,
     data: z
       .strictObject({
-        annotations: path.describe("COIN.json."),
+        annotations: path.describe("The file COIN.json."),
         features,
         subset: optional(text("the name of a subset"), "Videos that are trained on.", "training"),
         step: optional(positive, "Seconds between the starts of two windows of a video.", 8),
@@ -147,7 +150,7 @@ export const trainConfig = z.discriminatedUnion("task", [
     ...longVideos,
     data: z
       .strictObject({
-        tasks: path.describe("tasks_primary.txt."),
+        tasks: path.describe("The file tasks_primary.txt."),
         annotations: path.describe("Folder of {task}_{video}.csv."),
         videos: optional(path, "List of the videos that are used (videos.csv). Default: all annotated ones."),
         without: optional(path, "List of videos that are not used (videos_val.csv)."),
@@ -166,7 +169,7 @@ export const trainConfig = z.discriminatedUnion("task", [
     model: z
       .strictObject({
         config: z.union([path, fields]).describe("Fields of a Hugging Face config.json, or the path of one."),
-        tokenizer: path.describe("tokenizer.json, vocab.txt or a folder with one."),
+        tokenizer: path.describe("Path of a tokenizer.json, a vocab.txt or a folder with one."),
       })
       .describe("The text model to train from random values."),
     data: z

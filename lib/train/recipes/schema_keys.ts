@@ -49,10 +49,10 @@ const adam = {
 
 const optimizer = z
   .discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("adam"), ...adam }),
-    z.strictObject({ kind: z.literal("adamw"), ...adam }),
+    z.strictObject({ kind: z.literal("adam").describe("Adam."), ...adam }),
+    z.strictObject({ kind: z.literal("adamw").describe("Adam with decoupled weight decay."), ...adam }),
     z.strictObject({
-      kind: z.literal("sgd"),
+      kind: z.literal("sgd").describe("Gradient descent with momentum."),
       ...common,
       momentum: optional(share, "Momentum, as in torch.optim.SGD without dampening.", 0),
       nesterov: optional(z.boolean(), "Nesterov's momentum.", false),
@@ -70,11 +70,13 @@ const total = optional(
 
 const schedule = z
   .discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("constant"), rate: peak, warmup }),
-    z.strictObject({ kind: z.literal("linear"), rate: peak, warmup, total }),
-    z.strictObject({ kind: z.literal("cosine"), rate: peak, warmup, total }),
+    z.strictObject({ kind: z.literal("constant").describe("The rate stays."), rate: peak, warmup }),
+    z.strictObject({ kind: z.literal("linear").describe("A straight line to 0."), rate: peak, warmup, total }),
+    z.strictObject({ kind: z.literal("cosine").describe("Half a cosine to 0."), rate: peak, warmup, total }),
     z.strictObject({
-      kind: z.literal("polynomial"),
+      kind: z
+        .literal("polynomial")
+        .describe("A polynomial to `end`; with the defaults the straight line of VideoCLIP."),
       rate: peak,
       warmup,
       total,
@@ -82,7 +84,7 @@ const schedule = z
       power: optional(z.number().positive(), "Exponent of the polynomial; 1 is a straight line.", 1),
     }),
     z.strictObject({
-      kind: z.literal("noam"),
+      kind: z.literal("noam").describe("The schedule of the Transformer (Vaswani et al. 2017)."),
       hidden: positive.describe("Width of the model: the rate is factor * hidden^-0.5 * min(s^-0.5, s * warmup^-1.5)."),
       warmup: positive.describe("Updates of warm-up."),
       factor: optional(z.number().positive(), "Factor of the rate.", 1),

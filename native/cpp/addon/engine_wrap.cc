@@ -76,7 +76,8 @@ std::vector<size_t> sizes(const Napi::Value& v) {
   return list;
 }
 
-// What a foreign ArrayBuffer keeps alive. `dropped` outlives it: Node finalizes some that it could not make, not others.
+// What a foreign ArrayBuffer keeps alive. `dropped` outlives it: Node finalizes some that it could not make, not
+// others.
 struct Held {
   BufferPtr buffer;
   std::shared_ptr<bool> dropped;

@@ -8,5 +8,6 @@ export default {
   output: "standalone",
   distDir: `.next-${mode}`,
   outputFileTracingRoot: join(dirname(fileURLToPath(import.meta.url)), ".."),
+  eslint: { ignoreDuringBuilds: true },
   serverExternalPackages: mode === "external" ? ["videoclip"] : [],
 };

@@ -65,7 +65,7 @@ export function array(r: Random, kind: Kind, shape: number[], value: () => numbe
 const EXTREME = [Number.NaN, -0, 0, 1e-40];
 
 /** Numbers around 0, a few of them what floats can be else. */
-export function normal(r: Random): number {
+function normal(r: Random): number {
   return chance(r, 0.002) ? pick(r, EXTREME) : (r.uniform() - 0.5) * 4;
 }
 

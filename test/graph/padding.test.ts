@@ -1,10 +1,13 @@
 // Padding against TensorFlow's definition, position by position.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Padding, paddingEnds } from "../../dist/nn/padding.js";
+import { type Padding, resolvePadding } from "../../dist/graph/ops/padding.js";
 
 const test = suite("padding");
 type Triple = [number, number, number];
+
+const paddingEnds = (padding: Padding, size: Triple, kernel: Triple, stride: Triple) =>
+  resolvePadding("conv3d", { padding }, size, kernel, stride);
 
 /** How many windows fit. */
 const positions = (padding: Padding, size: Triple, kernel: Triple, stride: Triple) => {

@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { classifyCommand } from "./classify.js";
+import { convertCommand } from "./convert.js";
+import { dataCommand } from "./data.js";
+import { doctorCommand } from "./doctor.js";
+import { embedCommand } from "./embed.js";
+import { evalCommand } from "./eval.js";
+import { extractCommand } from "./extract.js";
+import { indexCommand } from "./index.js";
+import { inspectCommand } from "./inspect.js";
+import { plotCommand } from "./plot.js";
+import { searchCommand } from "./search.js";
+import { trainCommand } from "./train.js";
+
+/** All commands of `videoclip`, in the order of its help. */
+export const allCommands = (): Command[] => [
+  extractCommand(),
+  embedCommand(),
+  indexCommand(),
+  searchCommand(),
+  classifyCommand(),
+  dataCommand(),
+  evalCommand(),
+  inspectCommand(),
+  convertCommand(),
+  doctorCommand(),
+  trainCommand(),
+  plotCommand(),
+];

@@ -1,1 +1,0 @@
-export { type Padding, paddingEnds } from "../graph/ops/padding.js";

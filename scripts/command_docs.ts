@@ -1,0 +1,95 @@
+// Writes docs/command_line.md from the commands and what their --help says: npm run docs:commands
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Argument, Command, Option } from "commander";
+import { allCommands } from "../dist/cli/commands.js";
+
+const HEAD = `<!-- Written by \`npm run docs:commands\` from the commands in lib/cli and scripts/command_docs.ts. Edit those, not this file. -->
+
+# Command line
+
+\`videoclip COMMAND --help\` says what a command takes; this page says the same. In a project that has the package,
+\`npx videoclip\` runs it.
+
+- Data go to standard output, progress and messages to standard error. \`--json\` makes the output JSON, \`--quiet\` leaves progress out.
+  On a terminal progress is a bar; elsewhere it is a line every ten seconds.
+- Exit codes: 0 when everything went well, 1 for a failure while running, 2 for wrong usage, 130 after an interruption. SIGINT (Ctrl-C)
+  and SIGTERM end a command in order: what was finished is safe on the disk, and the message says how to go on.
+- A failure prints its reason and its [code](errors.md).
+- \`VIDEOCLIP_ISA=portable|avx2|avx512\` forces an instruction set of the CPU, \`VIDEOCLIP_NVTX=1\` names ops in a GPU profiler's time
+  line.
+
+Features in a folder:
+
+\`\`\`sh
+videoclip extract videos/ --model s3dg --weights s3d_howto100m.pth --frames 16 --size 128 --out features/
+\`\`\`
+
+\`videos/\` may be files, folders, globs, or \`.csv\` and \`.jsonl\` manifests with a \`path\` or \`video\` column. The folder gets one \`.npy\`
+\`[clips, dim]\` for each video, \`manifest.jsonl\` (path, duration, time stamps, weights, settings) and \`failures.jsonl\` (reason and time of
+each video that failed). \`--resume\` goes on with a folder, and several machines may share one with \`--shard\`. Results do not depend
+on \`--batch\`, \`--decoders\` or \`--threads\`. [Presets](presets.md) say how clips are made.
+`;
+
+const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "\\<");
+const code = (text: string): string => `\`${text.replaceAll("|", "\\|")}\``;
+
+function table(head: string, rows: readonly [string, string][]): string[] {
+  if (rows.length === 0) return [];
+  return [`| ${head} | meaning |\n|---|---|\n${rows.map(([name, text]) => `| ${name} | ${text} |`).join("\n")}`];
+}
+
+/** What a description leaves to the help: the values that it takes, and what it is unless given. */
+function facts({ argChoices, defaultValue }: Pick<Option & Argument, "argChoices" | "defaultValue">): string {
+  const empty = Array.isArray(defaultValue) && defaultValue.length === 0;
+  const parts = [
+    ...(argChoices ? [`one of ${argChoices.map(code).join(", ")}`] : []),
+    ...(defaultValue === undefined || empty || defaultValue === false ? [] : [`default ${code(String(defaultValue))}`]),
+  ];
+  return parts.length > 0 ? ` (${parts.join("; ")})` : "";
+}
+
+/** What a command's help says behind its options. */
+function after(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (part) => (text += part) });
+  command.outputHelp();
+  return text.slice(text.indexOf(command.helpInformation()) + command.helpInformation().length).trim();
+}
+
+function section(command: Command, name: string, level: number): string[] {
+  const inner = command.commands.filter((each) => each.name() !== "help");
+  const help = after(command);
+  return [
+    `${"#".repeat(level)} ${name}`,
+    `${command.description()}.`,
+    ...table(
+      "argument",
+      command.registeredArguments.map((each) => [
+        code(each.required ? `<${each.name()}${each.variadic ? "..." : ""}>` : `[${each.name()}]`),
+        cell(each.description) + facts(each as Argument & Option),
+      ]),
+    ),
+    ...table(
+      "option",
+      command.options.map((each) => [
+        code(each.flags),
+        cell(each.description) + (each.mandatory ? " (needed)" : "") + facts(each as Argument & Option),
+      ]),
+    ),
+    ...(help ? [`\`\`\`text\n${help}\n\`\`\``] : []),
+    ...inner.flatMap((each) => section(each, `${name} ${each.name()}`, level + 1)),
+  ];
+}
+
+/** The text of docs/command_line.md. */
+export function commandDocs(): string {
+  const sections = allCommands().flatMap((command) => section(command, `videoclip ${command.name()}`, 2));
+  return `${[HEAD.trimEnd(), ...sections].join("\n\n")}\n`;
+}
+
+const path = fileURLToPath(new URL("../docs/command_line.md", import.meta.url));
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(path, commandDocs());
+  console.log(path);
+}
