@@ -36,8 +36,7 @@ function fits(shape: readonly number[], pattern: Pattern): boolean {
 }
 
 /** A type as errors show it: `f32 [2, 3]`. */
-const typeText = (x: TensorType | null | undefined): string =>
-  x ? `${x.dtype} [${x.shape.join(", ")}]` : "nothing";
+const typeText = (x: TensorType | null | undefined): string => (x ? `${x.dtype} [${x.shape.join(", ")}]` : "nothing");
 
 /**
  * The operand, which must have one of the dtypes and fit the pattern.

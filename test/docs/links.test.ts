@@ -52,7 +52,8 @@ test("CI runs the set-up commands of the README", () => {
   // the long tests are those of `npm test` and more
   assert.is(scripts["test:full"], `${scripts.test} --full`);
   for (const command of commands) {
-    assert.ok(ci.includes(command === "npm test" ? "npm run test:full" : command), `.ci/run does not run ${command}`);
+    const runs = ci.includes(command) || (command === "npm test" && ci.includes("npm run test:full"));
+    assert.ok(runs, `.ci/run does not run ${command}`);
   }
 });
 

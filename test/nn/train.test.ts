@@ -324,7 +324,7 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ["an unknown field of a group", { optimizer: { kind: "sgd", groups: [{ match: /x/, freeze: true }] } }, /groups\[0\]\.freeze: unknown option/],
   ["a schedule", { schedule: { kind: "cosin", rate: 1 } }, /schedule\.kind: .*did you mean cosine\?/],
   ["no rate", { schedule: { kind: "cosine" } }, /schedule\.rate: expected 0 or more, received undefined/],
-  ["a warm-up beyond the end", { schedule: { kind: "linear", rate: 1, warmup: 30 } }, /schedule\.total: expected more than warmup \(30\), received 24/],
+  ["a warm-up beyond the end", { schedule: { kind: "linear", rate: 1, warmup: 30 } }, /schedule\.warmup: expected less than the 24 steps of the run, or a total beyond it, received 30/],
   ["an unknown option", { optimiser: { kind: "sgd" } }, /Trainer\.optimiser: unknown option; did you mean optimizer\?/],
   ["no model", { model: {} }, /model: expected a Model/],
   ["no loss", { loss: undefined }, /loss: expected a function/],
