@@ -15,7 +15,7 @@ type Result = { data: Float32Array; shape: number[] };
 const [, , module, seedText, first, last, place] = process.argv;
 const seed = Number(seedText);
 const ops = (await import(pathToFileURL(module).href)) as unknown as Ops;
-process.constrainedMemory = () => 1 << 20; // what is larger than any machine may grant is refused, not tried
+process.constrainedMemory = () => 1 << 20; // what is not small is refused, not tried
 Error.stackTraceLimit = 3;
 ops.configure({ device: "cpu", threads: 2 });
 
