@@ -31,7 +31,7 @@ const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)!.get! as (this: unknown) => unknown;
 const tag = getter(Symbol.toStringTag);
 const lengthOf = getter("length");
-const bufferOf = getter("buffer");
+const valuesOf = (prototype as { values: (this: unknown) => unknown }).values;
 
 /**
  * The kind of a typed array, undefined for any other value. `instanceof` says no to arrays of another realm: a vm context,
@@ -61,13 +61,13 @@ export function dtypeOf(value: unknown): DType | undefined {
 /** Number of elements, whatever properties somebody has put on the array. */
 export const arrayLength = (array: object): number => lengthOf.call(array) as number;
 
-/** Whether the buffer of an array was transferred, so that its values are gone. */
+/** Whether the memory of an array is gone: its buffer was transferred, or was made smaller than where the array begins. */
 export function isDetached(array: object): boolean {
   if (arrayLength(array) > 0) return false;
   try {
-    new Uint8Array(bufferOf.call(array) as ArrayBuffer);
+    valuesOf.call(array);
     return false;
   } catch {
-    return true; // a view of a detached buffer cannot be made
+    return true; // the language refuses an array without memory
   }
 }

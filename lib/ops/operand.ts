@@ -124,7 +124,7 @@ function readShape(op: string, argument: string, value: unknown): number[] {
 
 function wrongLength(op: string, argument: string, data: AnyArray, shape: number[]): InvalidArgumentError {
   const count = arrayLength(data);
-  const detached = isDetached(data) ? ": its buffer is detached (it was transferred)" : "";
+  const detached = isDetached(data) ? ": its buffer is detached (it was transferred, or is smaller now)" : "";
   return new InvalidArgumentError(
     `${callName(op)}: ${argument}: shape [${shape.join(", ")}] needs ${elements(shape)} values, received ${count}${detached}`,
     { op, argument, expected: elements(shape), received: count },

@@ -31,6 +31,11 @@ test("kinds are told by their tag", () => {
   assert.is(arrayKind({ [Symbol.toStringTag]: "Float32Array" }), undefined);
   const moved = new Float32Array(2);
   structuredClone(moved.buffer, { transfer: [moved.buffer] });
+  const Resizable = ArrayBuffer as unknown as new (n: number, o: object) => ArrayBuffer & { resize(n: number): void };
+  const buffer = new Resizable(16, { maxByteLength: 16 });
+  const outside = new Float32Array(buffer, 8, 2);
+  buffer.resize(4);
+  assert.ok(isDetached(outside));
   assert.equal(
     [isDetached(moved), isDetached(new Float32Array(0)), isDetached(new Float32Array(1))],
     [true, false, false],
