@@ -43,22 +43,25 @@ export const triple = (min: number): Rule => ({
   expected: `[T, H, W] of integers of at least ${min}`,
 });
 
+/** Whether a value is a number that is finite as the float32 that kernels compute with. */
+const isFinite32 = (value: unknown): boolean => typeof value === "number" && Number.isFinite(Math.fround(value));
+
 /** A finite number. */
 export const number = (min = -Infinity, max = Infinity): Rule => ({
   expected:
     max < Infinity
       ? `a number from ${min} to ${max}`
-      : `a finite number${min > -Infinity ? ` of at least ${min}` : ""}`,
-  accepts: (value) => Number.isFinite(value) && (value as number) >= min && (value as number) <= max,
+      : `a finite number of float32${min > -Infinity ? `, at least ${min}` : ""}`,
+  accepts: (value) => isFinite32(value) && (value as number) >= min && (value as number) <= max,
 });
 
 /** A finite number per channel. */
 export const numbers = (length: number, nonZero = false): Rule => ({
-  expected: `${length} finite numbers${nonZero ? " other than 0" : ""}`,
+  expected: `${length} finite numbers of float32${nonZero ? " other than 0" : ""}`,
   accepts: (value) =>
     Array.isArray(value) &&
     value.length === length &&
-    Array.from(value).every((v) => Number.isFinite(v) && !(nonZero && v === 0)),
+    Array.from(value).every((v) => isFinite32(v) && !(nonZero && Math.fround(v as number) === 0)),
 });
 
 export const flag: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };

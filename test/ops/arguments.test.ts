@@ -82,7 +82,8 @@ const WRONG: Record<string, [() => Promise<unknown>, RegExp][]> = {
     [() => ops.conv3d(video, f32(1, 1, 1, 3, 2), { weightLayout: any("HWIO") }), /weightLayout: expected OIDHW or DHWIO/],
   ],
   "what is missing": [
-    [() => ops.layerNorm(f32(2, 3), any({})), /layerNorm: eps: expected a finite number of at least 0, received undefined/],
+    [() => ops.layerNorm(f32(2, 3), any({})), /layerNorm: eps: expected a finite number of float32, at least 0, received undefined/],
+    [() => ops.contrastiveLoss(f32(2, 3), f32(2, 3), { scale: 1e39 }), /contrastiveLoss: scale: expected a finite number of float32, received 1e\+39/],
     [() => (ops.layerNorm as (x: unknown) => Promise<unknown>)(f32(2, 3)), /layerNorm: eps: /],
     [() => ops.batchNorm(f32(2, 3), vectors, any({})), /batchNorm: eps: /],
     [() => ops.batchNorm(f32(2, 3), any({ ...vectors, mean: undefined }), { eps: 0 }), /batchNorm: mean: expected \{ data, shape \}/],

@@ -12,6 +12,10 @@ export interface Model {
   expect(args: never[]): Array64[];
   /** The names of several results. */
   results?: string[];
+  /** A result is a sum of products: float32 rounds it relative to the sum of their magnitudes. */
+  linear?: true;
+  /** Values that are hidden have weight 0, and 0 times a value that is not finite is NaN. */
+  hides?: true;
 }
 
 type Options = Record<string, unknown>;
@@ -57,7 +61,7 @@ function boolean(value: unknown, otherwise: boolean): boolean {
   return v as boolean;
 }
 function finite(value: unknown, min = -Infinity): number {
-  must(Number.isFinite(value) && (value as number) >= min, "a number is none");
+  must(Number.isFinite(Math.fround(value as number)) && (value as number) >= min, "a number is none");
   return value as number;
 }
 function word<T extends string>(value: unknown, words: readonly T[]): T {
@@ -287,10 +291,10 @@ const reduction = (start: number, join: (a: number, b: number) => number): Model
 const vector = (r: Random, C: number, shift = 0) => array(r, "f32", [C], () => r.uniform() + shift);
 
 export const models: Record<string, Model> = {
-  conv3d,
+  conv3d: { ...conv3d, linear: true },
   maxPool3d: pool(true),
-  avgPool3d: pool(false),
-  globalMean: simple(inner, () => ({}), (x) => definitions.globalMean.reference([x], {})), // prettier-ignore
+  avgPool3d: { ...pool(false), linear: true },
+  globalMean: { ...simple(inner, () => ({}), (x) => definitions.globalMean.reference([x], {})), linear: true }, // prettier-ignore
   softmax: simple(
     rows,
     (r) => ({ log: chance(r, 0.5) }),
@@ -303,7 +307,7 @@ export const models: Record<string, Model> = {
     (x, o) => definitions.l2Normalize.reference([x], { eps: finite(given(o.eps, 1e-12), 0) }),
     "eps",
   ),
-  reduceSum: reduction(0, (a, b) => a + b),
+  reduceSum: { ...reduction(0, (a, b) => a + b), linear: true },
   reduceMax: reduction(-Infinity, Math.max),
   unary: {
     make: (r) => [array(r, "f32", anyShape(r)), pick(r, KINDS)],
@@ -349,6 +353,7 @@ export const models: Record<string, Model> = {
     },
   },
   linear: {
+    linear: true,
     make: (r) => {
       const [x, out] = [[...sizes(r, below(r, 3)), size(r, 9)], size(r, 9)];
       const o: Options = {};
@@ -366,6 +371,7 @@ export const models: Record<string, Model> = {
     },
   },
   matmul: {
+    linear: true,
     make: (r) => {
       const [batch, [M, K, N]] = [sizes(r, below(r, 3), 3), sizes(r, 3, 7)];
       const o = { transposeA: chance(r, 0.3), transposeB: chance(r, 0.3) };
@@ -446,6 +452,7 @@ export const models: Record<string, Model> = {
     },
   },
   attention: {
+    hides: true,
     make: (r) => {
       const heads = size(r, 3);
       const [N, Sq, Sk, C] = [below(r, 3), size(r), size(r), heads * size(r)];

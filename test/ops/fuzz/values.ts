@@ -173,7 +173,7 @@ NASTY.push(
   () => AbortSignal.abort(new Error("aborted before")),
   () => ({ aborted: false }),
   () => globalThis,
-  () => process.versions,
+  () => ({ ...process.versions }),
 );
 
 export const nasty = (r: Random): unknown => pick(r, NASTY)();
