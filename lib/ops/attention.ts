@@ -19,7 +19,7 @@ export interface AttentionOptions extends OutOptions {
 
 /**
  * Softmax attention over all heads (Vaswani et al. 2017, arXiv 1706.03762). A query that sees no key gives zeros; keys left
- * out do not change other results by a bit.
+ * out do not change other results by a bit. Their values must be finite: a weight of 0 times one that is not is NaN.
  * @param q floats `[N, Sq, C]`; head h has channels from h C / heads on
  * @param k `[N, Sk, C]` of q's dtype
  * @param v like k
