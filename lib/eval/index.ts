@@ -19,7 +19,14 @@ export { crossTaskExamples, predictCrossTask, scoreCrossTask } from "./benchmark
 export { didemoExamples, predictDidemo, scoreDidemo } from "./benchmarks/didemo.js";
 export { choiceExamples, predictChoices, scoreChoices } from "./benchmarks/msrvtt_qa.js";
 export { momentExamples, predictQVHighlights } from "./benchmarks/qvhighlights.js";
-export { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments, type MomentRanking } from "./didemo.js";
+export {
+  type Chunks,
+  type DidemoMetrics,
+  didemoMetrics,
+  didemoSegments,
+  type MomentRanking,
+  rankSegments,
+} from "./didemo.js";
 export type { Example, Span, Strip } from "./example.js";
 export { type Interval, iou } from "./intervals.js";
 export { orderedAssignment, type StepMetrics, stepMetrics, type StepVideo } from "./localisation.js";

@@ -159,12 +159,14 @@ export class VideoClip {
       const part = windows.slice(first, first + BATCH);
       const N = rowsFor(part.length);
       const inputs = videoInputs(features, part, N, c);
-      const result = await this.#run(`video ${N} ${tokens}`, () => traceVideo(c, N, tokens), inputs, signal);
+      const asked = tokens !== false;
+      const result = await this.#run(`video ${N} ${asked}`, () => traceVideo(c, N, asked), inputs, signal);
       windowData.set(result.pooled.subarray(0, part.length * dim), first * dim);
-      if (!tokens) continue;
+      if (!asked) continue;
       part.forEach(({ video, start, end }, row) => {
         const at = row * c.maxVideoLength * dim;
-        pieces[video].push(result.tokens.slice(at, at + (end - start) * dim));
+        const count = tokens === "padded" ? c.maxVideoLength : end - start;
+        pieces[video].push(result.tokens.slice(at, at + count * dim));
       });
     }
     const data = averageWindows(windowData, windows, list.length, dim);

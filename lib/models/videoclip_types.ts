@@ -47,7 +47,12 @@ export interface EmbedOptions {
   tokens?: boolean | undefined;
 }
 
-export interface EmbedVideoOptions extends EmbedOptions {
+export interface EmbedVideoOptions extends Omit<EmbedOptions, "tokens"> {
+  /**
+   * Also give the last layer's tokens: of the features that there are (`true`), or of all places of every window, the empty
+   * ones behind its features included (`padded`). Default false.
+   */
+  tokens?: boolean | "padded" | undefined;
   /**
    * Videos longer than `maxVideoLength` features (32 s): `error`, `truncate` to the first ones (as MMPT's retrieval does),
    * or `window`: consecutive windows of that length, whose embeddings are averaged by their numbers of features.
@@ -68,7 +73,10 @@ export interface VideoEmbeddings extends Rows {
   windows: VideoWindow[];
   /** Its embeddings, f32 `[windows, dim]`. */
   windowData: Float32Array;
-  /** For each video f32 `[T, dim]`: a token for every feature that was used. Where asked for. */
+  /**
+   * For each video f32 `[T, dim]`: a token for every feature that was used, or `maxVideoLength` for every window. Where asked
+   * for.
+   */
   tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
   rows: Float32Array;

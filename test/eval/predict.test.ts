@@ -17,6 +17,7 @@ import {
   listBenchmarks,
   predictBenchmark,
 } from "../../dist/eval/run_benchmark.js";
+import { rankSegments } from "../../dist/eval/didemo.js";
 import { WindowEncoder } from "../../dist/eval/window_encoder.js";
 import { clipFeatures } from "../../dist/models/clip_features.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
@@ -157,6 +158,19 @@ test("DiDeMo: all 21 segments, ranked by the mean of their tokens with the text"
     return sum / seconds;
   };
   for (let i = 1; i < 21; i++) assert.ok(score(...(ranked[i - 1] as [number, number])) >= score(...(ranked[i] as [number, number])) - 1e-5); // prettier-ignore
+});
+
+test("DiDeMo: a short video leaves out the segments behind it, and empty places count", async () => {
+  const queries = await readDidemo(files.didemo);
+  const video = clipFeatures(read("x"), 0, 12);
+  const [rows, width] = video.shape;
+  const short = { folder: "", has: () => true, read: () => ({ ...video, rows, width }) };
+  const [ranked] = await predictDidemo(queries, { model, features: short });
+  assert.equal(new Set(ranked.map(([first]) => first)), new Set([0, 1, 2]));
+  const { tokens } = await model.encodeVideo(video, { tokens: "padded" });
+  assert.is(tokens![0].length, 32 * 16);
+  const { data: scores } = await model.similarity(tokens![0], await model.encodeText(queries[0].text));
+  assert.equal(ranked, rankSegments(scores, 12));
 });
 
 test("QVHighlights: windows around what stands out, a score for every clip", async () => {

@@ -1,15 +1,13 @@
 import { writeDurably } from "../../files.js";
 import { type DidemoQuery, readDidemo } from "../../data/didemo.js";
 import { asList, fileError, readJson } from "../../data/json_file.js";
-import { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments } from "../didemo.js";
+import { CHUNK_SECONDS, type Chunks, type DidemoMetrics, didemoMetrics, rankSegments } from "../didemo.js";
 import { type Example, middle, span } from "../example.js";
 import { type Interval, iou } from "../intervals.js";
 import { mean } from "../percent.js";
 import { predictEach, type PredictOptions } from "../predict_options.js";
 import type { Benchmark } from "./benchmark.js";
 import { byKey, isLines, match, writeLines } from "./submission.js";
-
-const CHUNK_SECONDS = 5;
 
 /** Moments of DiDeMo (Hendricks et al. 2017). */
 export const DIDEMO: Benchmark<DidemoMetrics> = {
@@ -64,9 +62,9 @@ export async function scoreDidemo(truth: string, predictions: string): Promise<D
 }
 
 /**
- * Moments of DiDeMo as MMPT ranks them, zero-shot: the mean of the tokens of a segment's seconds, by the dot product with the
- * text. Segments beyond the features come last.
- * @returns a submission: for each query its ranked `[first, last]` chunks
+ * Moments of DiDeMo, zero-shot, as MMPT ranks them: see {@link rankSegments}. A second's score is the dot product of its last
+ * hidden state with the text; of longer videos the model sees the first 32 s.
+ * @returns a submission: for each query its ranked `[first, last]` chunks, without those that begin behind the video
  */
 export function predictDidemo(queries: readonly DidemoQuery[], options: PredictOptions): Promise<Chunks[][]> {
   const { model, signal } = options;
@@ -74,15 +72,11 @@ export function predictDidemo(queries: readonly DidemoQuery[], options: PredictO
     queries,
     ({ video }) => video,
     options,
-    async ({ text, chunks }, features) => {
-      const found = await model.encodeVideo(features, { longVideos: "truncate", tokens: true, signal });
+    async ({ text }, features) => {
+      const found = await model.encodeVideo(features, { longVideos: "truncate", tokens: "padded", signal });
       const query = await model.encodeText(text, { signal });
       const { data: scores } = await model.similarity(found.tokens![0], query, { signal });
-      const score = ([first, last]: Chunks) =>
-        mean(scores.subarray(CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)), -Infinity);
-      const ranked = didemoSegments(chunks).map((segment) => ({ segment, score: score(segment) }));
-      ranked.sort((a, b) => b.score - a.score);
-      return ranked.map(({ segment }) => segment);
+      return rankSegments(scores, features.shape[0]);
     },
   );
 }
