@@ -10,18 +10,17 @@ import {
   Skips,
 } from "../data/index.js";
 import { InvalidArgumentError } from "../errors.js";
+import { type ListFlags, withLists } from "./eval_flags.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
 import { interruptible } from "./interrupt.js";
-import { collect, positive, whole } from "./options.js";
+import { positive, whole } from "./options.js";
 import { table } from "./table.js";
 
 /** What both commands take. */
-interface DataFlags extends FeatureFlags {
+interface DataFlags extends FeatureFlags, ListFlags {
   subset?: string;
   limit: number;
   deduplicate: boolean;
-  only: string[];
-  except: string[];
   json?: boolean;
   quiet?: boolean;
 }
@@ -37,18 +36,12 @@ interface PackFlags extends DataFlags {
 const FORMATS = DATASET_FORMATS.map(({ name, file }) => `  ${name.padEnd(14)} ${file}`).join("\n");
 
 function dataset(name: string, description: string): Command {
-  return withFeatures(new Command(name))
+  const command = withFeatures(new Command(name))
     .description(description)
     .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map((format) => format.name)))
     .argument("<file>", "its file, as published (.gz too)")
-    .option("--subset <name>", "only videos of it (YouCook2, COIN)")
-    .option(
-      "--only <list>",
-      "only videos of this list (csv with video_id, or a name a line); may be repeated",
-      collect,
-      [],
-    )
-    .option("--except <list>", "no videos of this list; may be repeated", collect, [])
+    .option("--subset <name>", "only videos of it (YouCook2, COIN)");
+  return withLists(command)
     .option("--limit <n>", "stop when more than this many items are left out", whole, 1000)
     .option("--no-deduplicate", "keep what rolling captions repeat (HowTo100M)")
     .option("--json", "one JSON object on stdout")

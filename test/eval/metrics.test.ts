@@ -120,6 +120,28 @@ test("steps: recall of each task, then the mean of the tasks", () => {
   near(metrics.averageRecall, 1 / 3);
 });
 
+test("steps: what is annotated behind the video, or has no second, does not count", () => {
+  const truth = [
+    [0, 1, 3],
+    [1, 9, 12], // partly behind a video of 10 s
+    [2, 10, 12], // wholly behind it
+    [3, 4, 4],
+  ] as const;
+  const video = { task: "a", truth, predicted: [2, 9, -1, 4] };
+  near(stepMetrics([{ ...video, length: 10 }]).averageRecall, 1);
+  near(stepMetrics([{ ...video, length: 9 }]).averageRecall, 1);
+  near(stepMetrics([video]).averageRecall, 2 / 3); // of a submission that does not say its length
+  near(stepMetrics([{ ...video, predicted: [2, 11, 11, 4], length: 10 }]).averageRecall, 1 / 2);
+  assert.equal(stepMetrics([{ ...video, length: 1 }]).recall, {}, "a task without a step has no recall");
+});
+
+test("multiple choice: what equal scores count for", () => {
+  const tied = [{ answer: 1, predicted: [3, 3, 1] }, { answer: 0, predicted: [3, 3, 3] }, { answer: 2, predicted: [1, 1, 0] }]; // prettier-ignore
+  near(choiceMetrics(tied).accuracy, (1 / 2 + 1 / 3) / 3);
+  near(choiceMetrics(tied, "optimistic").accuracy, 2 / 3);
+  near(choiceMetrics(tied, "mmpt").accuracy, 1 / 3);
+});
+
 test("moments of DiDeMo", () => {
   assert.is(didemoSegments().length, 21);
   const all = didemoSegments();

@@ -186,6 +186,19 @@ test("multiple choice of MSR-VTT", async () => {
   assert.is((await both("msrvtt-qa", join(folder, "mc.csv"), "mc.jsonl")).questions, 1);
 });
 
+test("CrossTask: the length is in the submission, and a video of fewer seconds than steps has none placed", async () => {
+  const [first] = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { length: number }); // prettier-ignore
+  assert.is(first.length, 61);
+  const short = { folder, has: () => true, read: () => ({ data: new Float32Array(3 * 512).fill(1), shape: [3, 512] as const, rows: 3, width: 512 }) }; // prettier-ignore
+  const truth = join(folder, "crosstask", "annotations");
+  const predictions = join(folder, "short.jsonl");
+  await predictBenchmark("crosstask", { truth, predictions, model, features: short });
+  const lines = readFileSync(predictions, "utf8").trim().split("\n").map((line) => JSON.parse(line) as object); // prettier-ignore
+  const [task, video] = ["23521", "aaaaaaaaaaa"];
+  assert.equal(lines[0], { task, video, seconds: [-1, -1, -1, -1, -1], length: 3 });
+  assert.is((await evaluateBenchmark("crosstask", { truth, predictions })).averageRecall, 0);
+});
+
 test("every benchmark is run here", async () => {
   const lines = { video: "bbbbbbbbbbb", start: 20, end: 28, text: "heat the oil" };
   writeFileSync(join(folder, "own.jsonl"), `${JSON.stringify(lines)}\n`);

@@ -158,7 +158,13 @@ export const trainConfig = z.discriminatedUnion("task", [
         videos: optional(path, "List of the videos that are used (videos.csv). Default: all annotated ones."),
         without: optional(path, "List of videos that are not used (videos_val.csv)."),
         features,
-        perTask: optional(positive, "Videos of each task, drawn by the seed; the paper takes 30. Default: all."),
+        perTask: optional(positive, "Videos of each task that are drawn; the paper takes 30. Default: all."),
+        draw: optional(
+          z.enum(["seed", "mmpt"]),
+          "How they are drawn: by the seed of the run, or as fairseq's MMPT draws them, from `videos` and 30 a task unless " +
+            "`perTask` says otherwise. `videoclip eval crosstask --split mmpt` takes the others.",
+          "seed",
+        ),
         step: optional(positive, "Seconds between the starts of two windows of a video.", 16),
       })
       .describe("CrossTask's annotations and features."),
