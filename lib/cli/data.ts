@@ -1,4 +1,4 @@
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import {
   checkDataset,
   type CheckDatasetOptions,
@@ -20,7 +20,7 @@ import { table } from "./table.js";
 interface DataFlags extends FeatureFlags, ListFlags {
   subset?: string;
   limit: number;
-  deduplicate: boolean;
+  deduplicate: boolean | "longest" | "shortest-prefix";
   json?: boolean;
   quiet?: boolean;
 }
@@ -30,6 +30,8 @@ interface PackFlags extends DataFlags {
   tokenizer: string;
   out: string;
   captionTokens?: number;
+  captionCharacters?: number;
+  lateCaptions?: boolean;
   shardMegabytes: number;
 }
 
@@ -43,6 +45,12 @@ function dataset(name: string, description: string): Command {
     .option("--subset <name>", "only videos of it (YouCook2, COIN)");
   return withLists(command)
     .option("--limit <n>", "stop when more than this many items are left out", whole, 1000)
+    .addOption(
+      new Option(
+        "--deduplicate <rule>",
+        "what rolling captions repeat (HowTo100M): the longest run of whole words, or MMPT's shortest prefix; default: longest",
+      ).choices(["longest", "shortest-prefix"]),
+    )
     .option("--no-deduplicate", "keep what rolling captions repeat (HowTo100M)")
     .option("--json", "one JSON object on stdout")
     .option("--quiet", "no progress")
@@ -54,11 +62,12 @@ function selectionOf(format: string, { subset, deduplicate, limit, only, except 
   const takes = datasetFormat(format)?.takes ?? [];
   const stray = [
     subset !== undefined && !takes.includes("subset") ? "--subset" : "",
-    !deduplicate && !takes.includes("deduplicate") ? "--no-deduplicate" : "",
+    deduplicate === false && !takes.includes("deduplicate") ? "--no-deduplicate" : "",
+    typeof deduplicate === "string" && !takes.includes("deduplicate") ? "--deduplicate" : "",
   ].find((flag) => flag !== "");
   if (stray)
     throw new InvalidArgumentError(`${stray}: ${format} has no such option`, { argument: stray, received: format });
-  return { skips: new Skips(limit), subset, deduplicate: deduplicate ? undefined : false, only, except };
+  return { skips: new Skips(limit), subset, deduplicate: deduplicate === true ? undefined : deduplicate, only, except };
 }
 
 /** What the folder of `--features` holds. */
@@ -110,9 +119,11 @@ function pack(): Command {
     .requiredOption("--tokenizer <path>", "vocab.txt, tokenizer.json, or a folder with one")
     .requiredOption("--out <folder>", "where to write; a stopped run goes on there")
     .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", positive)
+    .option("--caption-characters <n>", "most characters of a caption that are tokenised (default: all)", positive)
+    .option("--late-captions", "keep captions that begin behind the features, for the sampler's quirk lateCaptions")
     .option("--shard-megabytes <n>", "size of a shard", positive, 128)
     .action(async (name: string, file: string, flags: PackFlags) => {
-      const { features, tokenizer, captionTokens, shardMegabytes, out, quiet } = flags;
+      const { features, tokenizer, captionTokens, captionCharacters, lateCaptions, shardMegabytes, out, quiet } = flags;
       await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
         const manifest = await packDatasetFile(name, file, out, {
           ...selectionOf(name, flags),
@@ -120,6 +131,8 @@ function pack(): Command {
           features,
           tokenizer,
           captionTokens,
+          captionCharacters,
+          lateCaptions,
           shardBytes: shardMegabytes * 2 ** 20,
           signal,
           onProgress: ({ read, videos, shards }) => {
@@ -132,9 +145,12 @@ function pack(): Command {
 }
 
 function packReport(out: string, { shards, skipped }: PackManifest) {
-  const sum = (key: "videos" | "rows" | "captions" | "tokens") => shards.reduce((n, shard) => n + shard[key], 0);
+  const sum = (key: "videos" | "rows" | "captions" | "tokens" | "unknown") =>
+    shards.reduce((n, shard) => n + (shard[key] ?? 0), 0);
   const [videos, seconds, captions, tokens] = [sum("videos"), sum("rows"), sum("captions"), sum("tokens")];
-  return { out, shards: shards.length, videos, seconds, captions, tokens, skipped };
+  const unknownWords = sum("unknown");
+  const counts = { out, shards: shards.length, videos, seconds, captions, tokens };
+  return { ...counts, ...(unknownWords > 0 ? { unknownWords } : {}), skipped };
 }
 
 /** `videoclip data`: reads published datasets from files that the user has. */

@@ -25,6 +25,7 @@ import {
 } from "./eval_flags.js";
 import { interruptible } from "./interrupt.js";
 import { plainProgress } from "./options.js";
+import { reportUnknown } from "./unknown.js";
 import { printFigures } from "./table.js";
 
 interface BenchmarkFlags extends ModelFlags, ListFlags, RankingFlags {
@@ -112,7 +113,16 @@ async function predict(name: BenchmarkName, model: string, flags: BenchmarkFlags
     try {
       const { videos, without, split } = flags;
       const files = { truth, predictions, only, except, videos, without, split, leftOut };
-      await predictBenchmark(name, { ...files, model, tokenizer, threads, features, signal, onProgress });
+      const { unknown } = await predictBenchmark(name, {
+        ...files,
+        model,
+        tokenizer,
+        threads,
+        features,
+        signal,
+        onProgress,
+      });
+      reportUnknown(unknown);
       if (leftOut !== undefined) await reportLeftOut(leftOut);
       done = true;
     } finally {

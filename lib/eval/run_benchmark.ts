@@ -2,6 +2,7 @@ import type { FeatureSource } from "../data/feature_source.js";
 import { InvalidArgumentError } from "../errors.js";
 import { openFeatures } from "../features/open_features.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
+import type { UnknownWordsReport } from "../text/unknown_words.js";
 import { suggestion } from "../suggest.js";
 import type { Benchmark, BenchmarkFiles, RankingOptions, SelectionOptions } from "./benchmarks/benchmark.js";
 import { captionRetrieval } from "./benchmarks/captions.js";
@@ -78,18 +79,25 @@ export interface PredictBenchmarkOptions extends BenchmarkFiles, SelectionOption
 /**
  * Makes a model's predictions and writes them as a submission, in the benchmark's own format. COIN is predicted by the classifier
  * of a fine-tuned model where `model` is a path that has one, or `classifier` names it.
+ * @returns the words of the benchmark that the model does not know
  * @throws DatasetError for a video without features (unless `leftOut` is given); InvalidArgumentError; WeightsError; the signal's
  * reason
  */
-export async function predictBenchmark(name: BenchmarkName, options: PredictBenchmarkOptions): Promise<void> {
+export async function predictBenchmark(
+  name: BenchmarkName,
+  options: PredictBenchmarkOptions,
+): Promise<{ unknown: UnknownWordsReport }> {
   const benchmark = benchmarkOf(name, options);
   const { features: from, signal, onProgress, videos, without, split, leftOut } = options;
   const { classifier = typeof options.model === "string" ? options.model : undefined } = options;
   const features = typeof from === "string" ? await openFeatures(from) : from;
   const { model, release } = await borrowModel(options);
   try {
+    const before = model.unknownWords.count;
     const selection = { classifier, videos, without, split };
     await benchmark.predict(options, { model, features, signal, onProgress, leftOut, ...selection });
+    const { count, examples } = model.unknownWords.report();
+    return { unknown: { count: count - before, examples: count > before ? examples : [] } };
   } finally {
     release();
   }

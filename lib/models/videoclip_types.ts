@@ -1,5 +1,6 @@
 import type { DeviceOptions } from "../device.js";
 import type { PieceTokenizer } from "../text/piece_ids.js";
+import type { UnknownOfText } from "../text/unknown_words.js";
 import type { DecoderName } from "../video/types.js";
 import type { Rows } from "./encode_clips.js";
 import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
@@ -90,6 +91,8 @@ export interface VideoEmbeddings extends Rows {
 export interface TextEmbeddings extends Rows {
   /** Texts that lost word pieces beyond `maxTextLength`, by index. */
   truncated: number[];
+  /** Texts with words that the tokenizer has no pieces for: each such word is one unknown token. */
+  unknown: UnknownOfText[];
   /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
   tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
