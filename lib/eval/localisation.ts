@@ -4,7 +4,8 @@ import { InvalidArgumentError } from "../errors.js";
  * Seconds of ordered steps (Zhukov et al. 2019, CrossTask): step k gets exactly one second, each later than the one
  * before, the sum of costs smallest; other seconds are background and cost nothing.
  * @param cost `[seconds, steps]`, -log p of a step at a second
- * @returns the second of each step; of equal sums the earliest last second, and so on backwards
+ * @returns the second of each step; of equal sums the earliest last second, and so on backwards (the original's code may give
+ * other seconds of the same sum)
  * @throws InvalidArgumentError when there are fewer seconds than steps
  */
 export function orderedAssignment(cost: ArrayLike<number>, seconds: number, steps: number): number[] {

@@ -49,7 +49,8 @@ export interface VideoClipConfig {
   layerNormEps: number;
   /**
    * Scale every video feature to unit length first: the extractor that the released checkpoint was trained with writes such
-   * features. A feature of zeros stays.
+   * features. A feature of zeros stays. Features that were scaled before they were rounded to float16 are scaled once more, which moves
+   * similarities by some 1e-6; MMPT takes them as they are.
    */
   normalizeFeatures: boolean;
   /**
