@@ -3,13 +3,13 @@ import { type CrossTaskAnnotation, keyOf } from "./crosstask_videos.js";
 import { NumpyRandom } from "./numpy_random.js";
 
 /** Videos that a model is fine-tuned on, and those that it is judged by. */
-export interface CrossTaskSplit {
+interface CrossTaskSplit {
   training: CrossTaskAnnotation[];
   test: CrossTaskAnnotation[];
 }
 
 /** What a split is made of. */
-export interface CrossTaskSplitOptions {
+interface CrossTaskSplitOptions {
   /** The file videos.csv, whose order the draw follows. */
   videos: string;
   /** The file videos_val.csv: its videos are in neither part. */

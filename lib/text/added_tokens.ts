@@ -14,7 +14,7 @@ export interface AddedToken {
 }
 
 /** A part of a text: what an added token stands for, or text between them. In UTF-16 code units. */
-export interface TextPart {
+interface TextPart {
   start: number;
   end: number;
   token?: AddedToken | undefined;
