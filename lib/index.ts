@@ -55,7 +55,7 @@ export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";
 export type { EmbedFolderOptions, WindowOptions } from "./features/embed_folder.js";
-export { embedToFolder, type EmbedToFolderOptions } from "./features/embed_to_folder.js";
+export { embedToFolder, type EmbedToFolderOptions, type EmbedToFolderResult } from "./features/embed_to_folder.js";
 export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./features/zero_shot.js";
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
@@ -135,6 +135,7 @@ export {
   type WordVectorsOptions,
   wordTable,
 } from "./text/word_vectors.js";
+export { type UnknownOfText, UnknownWords, type UnknownWordsReport } from "./text/unknown_words.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export { openVideo } from "./video/index.js";
 export { stillAt, type StillOptions } from "./video/still.js";

@@ -3,7 +3,8 @@ import { parseArgs } from "node:util";
 import { createDevice } from "../dist/device.js";
 import * as ops from "../dist/ops.js";
 import { readFixture } from "./fixtures/case.js";
-import { checkFixture, type GradientMode } from "./fixtures/check.js";
+import { checkFixture, type GradientMode, type OutputCheck } from "./fixtures/check.js";
+import { checkDidemo } from "./fixtures/didemo.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,30 +31,43 @@ ops.configure(options);
 let passed = 0;
 let failed = 0;
 let skipped = 0;
-for (const path of positionals) {
+
+function report(checks: readonly OutputCheck[]): void {
+  for (const check of checks) {
+    if (check.skip) {
+      skipped++;
+      console.log(`  SKIP: ${check.skip}  ${check.name}`);
+      continue;
+    }
+    if (check.passed) passed++;
+    else failed++;
+    const numbers = `relative L2 ${check.relativeL2.toExponential(2)}  max ${check.maxError.toExponential(2)}`;
+    const note = check.maxError > check.tolerance ? " (max above)" : "";
+    console.log(`  ${check.passed ? "ok  " : "FAIL"}  ${numbers}  tolerance ${check.tolerance}${note}  ${check.name}`);
+  }
+}
+
+/** All outputs of a fixture of a model or op on a device of its own. */
+async function checkFile(path: string): Promise<OutputCheck[]> {
   const fixture = readFixture(path);
   console.log(`${fixture.case.name} (${fixture.case.model})`);
   const device = createDevice(options);
   try {
-    for (const check of await checkFixture(fixture, device, values.gradients as GradientMode)) {
-      if (check.skip) {
-        skipped++;
-        console.log(`  SKIP: ${check.skip}  ${check.name}`);
-        continue;
-      }
-      if (check.passed) passed++;
-      else failed++;
-      const numbers = `relative L2 ${check.relativeL2.toExponential(2)}  max ${check.maxError.toExponential(2)}`;
-      const note = check.maxError > check.tolerance ? " (max above)" : "";
-      console.log(
-        `  ${check.passed ? "ok  " : "FAIL"}  ${numbers}  tolerance ${check.tolerance}${note}  ${check.name}`,
-      );
-    }
+    return await checkFixture(fixture, device, values.gradients as GradientMode);
+  } finally {
+    device.dispose();
+  }
+}
+
+for (const path of positionals) {
+  try {
+    if (path.endsWith(".json")) {
+      console.log("rankings of DiDeMo");
+      report(checkDidemo(path));
+    } else report(await checkFile(path));
   } catch (error) {
     failed++;
     console.log(`  FAIL  ${error instanceof Error ? error.stack : error}`);
-  } finally {
-    device.dispose();
   }
 }
 ops.dispose();

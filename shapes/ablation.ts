@@ -28,7 +28,7 @@ if (!existsSync(weights) || !existsSync(pack)) {
 const ARMS: Record<string, Pick<PairsRun, "alignment" | "retrieval">> = {
   "overlapped + retrieved": { alignment: "overlapped", retrieval: {} },
   overlapped: { alignment: "overlapped", retrieval: false },
-  aligned: { alignment: "exact", retrieval: false },
+  aligned: { alignment: "fixed", retrieval: false },
 };
 
 /** The videos that all runs are judged by: two sets of 256, of seeds that no other evaluation is tuned on. */

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { classifyFolder } from "../features/classify_folder.js";
 import { interruptible } from "./interrupt.js";
 import { collect, positive, readTexts } from "./options.js";
+import { reportUnknownWords } from "./unknown.js";
 
 interface Flags {
   model: string;
@@ -40,7 +41,11 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
   const { model, tokenizer, threads, template: templates } = flags;
   const labels = [...(flags.label ?? []), ...(flags.labels ? readTexts("labels", flags.labels) : [])];
   const opening = { model, tokenizer, threads, device: "cpu" as const, signal };
-  for await (const { video, labels: scores } of classifyFolder(folders, labels, { ...opening, templates })) {
+  for await (const { video, labels: scores } of classifyFolder(folders, labels, {
+    ...opening,
+    templates,
+    onUnknown: reportUnknownWords,
+  })) {
     const best = scores.slice(0, flags.top);
     process.stdout.write(
       flags.json

@@ -1,4 +1,4 @@
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import {
   checkDataset,
   type CheckDatasetOptions,
@@ -10,18 +10,17 @@ import {
   Skips,
 } from "../data/index.js";
 import { InvalidArgumentError } from "../errors.js";
+import { type ListFlags, withLists } from "./eval_flags.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
 import { interruptible } from "./interrupt.js";
-import { collect, positive, whole } from "./options.js";
+import { positive, whole } from "./options.js";
 import { table } from "./table.js";
 
 /** What both commands take. */
-interface DataFlags extends FeatureFlags {
+interface DataFlags extends FeatureFlags, ListFlags {
   subset?: string;
   limit: number;
-  deduplicate: boolean;
-  only: string[];
-  except: string[];
+  deduplicate: boolean | "longest" | "shortest-prefix";
   json?: boolean;
   quiet?: boolean;
 }
@@ -31,25 +30,27 @@ interface PackFlags extends DataFlags {
   tokenizer: string;
   out: string;
   captionTokens?: number;
+  captionCharacters?: number;
+  lateCaptions?: boolean;
   shardMegabytes: number;
 }
 
 const FORMATS = DATASET_FORMATS.map(({ name, file }) => `  ${name.padEnd(14)} ${file}`).join("\n");
 
 function dataset(name: string, description: string): Command {
-  return withFeatures(new Command(name))
+  const command = withFeatures(new Command(name))
     .description(description)
     .addArgument(new Argument("<format>", "which dataset").choices(DATASET_FORMATS.map((format) => format.name)))
     .argument("<file>", "its file, as published (.gz too)")
-    .option("--subset <name>", "only videos of it (YouCook2, COIN)")
-    .option(
-      "--only <list>",
-      "only videos of this list (csv with video_id, or a name a line); may be repeated",
-      collect,
-      [],
-    )
-    .option("--except <list>", "no videos of this list; may be repeated", collect, [])
+    .option("--subset <name>", "only videos of it (YouCook2, COIN)");
+  return withLists(command)
     .option("--limit <n>", "stop when more than this many items are left out", whole, 1000)
+    .addOption(
+      new Option(
+        "--deduplicate <rule>",
+        "what rolling captions repeat (HowTo100M): the longest run of whole words, or MMPT's shortest prefix; default: longest",
+      ).choices(["longest", "shortest-prefix"]),
+    )
     .option("--no-deduplicate", "keep what rolling captions repeat (HowTo100M)")
     .option("--json", "one JSON object on stdout")
     .option("--quiet", "no progress")
@@ -61,11 +62,12 @@ function selectionOf(format: string, { subset, deduplicate, limit, only, except 
   const takes = datasetFormat(format)?.takes ?? [];
   const stray = [
     subset !== undefined && !takes.includes("subset") ? "--subset" : "",
-    !deduplicate && !takes.includes("deduplicate") ? "--no-deduplicate" : "",
+    deduplicate === false && !takes.includes("deduplicate") ? "--no-deduplicate" : "",
+    typeof deduplicate === "string" && !takes.includes("deduplicate") ? "--deduplicate" : "",
   ].find((flag) => flag !== "");
   if (stray)
     throw new InvalidArgumentError(`${stray}: ${format} has no such option`, { argument: stray, received: format });
-  return { skips: new Skips(limit), subset, deduplicate: deduplicate ? undefined : false, only, except };
+  return { skips: new Skips(limit), subset, deduplicate: deduplicate === true ? undefined : deduplicate, only, except };
 }
 
 /** What the folder of `--features` holds. */
@@ -117,9 +119,11 @@ function pack(): Command {
     .requiredOption("--tokenizer <path>", "vocab.txt, tokenizer.json, or a folder with one")
     .requiredOption("--out <folder>", "where to write; a stopped run goes on there")
     .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", positive)
+    .option("--caption-characters <n>", "most characters of a caption that are tokenised (default: all)", positive)
+    .option("--late-captions", "keep captions that begin behind the features, for the sampler's quirk lateCaptions")
     .option("--shard-megabytes <n>", "size of a shard", positive, 128)
     .action(async (name: string, file: string, flags: PackFlags) => {
-      const { features, tokenizer, captionTokens, shardMegabytes, out, quiet } = flags;
+      const { features, tokenizer, captionTokens, captionCharacters, lateCaptions, shardMegabytes, out, quiet } = flags;
       await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
         const manifest = await packDatasetFile(name, file, out, {
           ...selectionOf(name, flags),
@@ -127,6 +131,8 @@ function pack(): Command {
           features,
           tokenizer,
           captionTokens,
+          captionCharacters,
+          lateCaptions,
           shardBytes: shardMegabytes * 2 ** 20,
           signal,
           onProgress: ({ read, videos, shards }) => {
@@ -139,9 +145,12 @@ function pack(): Command {
 }
 
 function packReport(out: string, { shards, skipped }: PackManifest) {
-  const sum = (key: "videos" | "rows" | "captions" | "tokens") => shards.reduce((n, shard) => n + shard[key], 0);
+  const sum = (key: "videos" | "rows" | "captions" | "tokens" | "unknown") =>
+    shards.reduce((n, shard) => n + (shard[key] ?? 0), 0);
   const [videos, seconds, captions, tokens] = [sum("videos"), sum("rows"), sum("captions"), sum("tokens")];
-  return { out, shards: shards.length, videos, seconds, captions, tokens, skipped };
+  const unknownWords = sum("unknown");
+  const counts = { out, shards: shards.length, videos, seconds, captions, tokens };
+  return { ...counts, ...(unknownWords > 0 ? { unknownWords } : {}), skipped };
 }
 
 /** `videoclip data`: reads published datasets from files that the user has. */

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { embedToFolder } from "../features/embed_to_folder.js";
 import { interruptible } from "./interrupt.js";
+import { reportUnknown } from "./unknown.js";
 import { collect, number, positive, readTexts } from "./options.js";
 
 interface Flags {
@@ -52,5 +53,6 @@ async function run(features: string[], flags: Flags, signal: AbortSignal): Promi
   const opening = { model, tokenizer, threads, device: "cpu" as const, signal };
   const counts = await embedToFolder({ ...opening, texts, features, out, saveDtype, window, hop, seconds });
   if (flags.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
+  if (counts.unknown) reportUnknown(counts.unknown);
   if (!flags.quiet) process.stderr.write(`${counts.texts} texts, ${counts.rows} rows of videos in ${out}\n`);
 }

@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { readVideoList } from "../data/video_list.js";
 import { InvalidArgumentError } from "../errors.js";
 import {
   type BenchmarkName,
@@ -11,18 +12,30 @@ import {
 import { BENCHMARKS } from "../eval/run_benchmark.js";
 import { writeDurably } from "../files.js";
 import { openFeatures } from "../features/open_features.js";
-import { type ModelFlags, type RankingFlags, rankingOf, withModel, withRanking } from "./eval_flags.js";
+import type { Benchmark } from "../eval/benchmarks/benchmark.js";
+import {
+  type ListFlags,
+  type ModelFlags,
+  type RankingFlags,
+  rankingOf,
+  withLists,
+  withModel,
+  withRanking,
+  withTies,
+} from "./eval_flags.js";
 import { interruptible } from "./interrupt.js";
 import { plainProgress } from "./options.js";
+import { reportUnknown } from "./unknown.js";
 import { printFigures } from "./table.js";
 
-interface BenchmarkFlags extends ModelFlags, RankingFlags {
+interface BenchmarkFlags extends ModelFlags, ListFlags, RankingFlags {
   truth: string;
   predictions: string;
   json?: boolean;
   /** CrossTask: lists of videos. */
   videos?: string;
   without?: string;
+  split?: "mmpt";
 }
 
 /** `videoclip eval TASK`: scores predictions, of this package or of others. */
@@ -48,7 +61,7 @@ function retrieval(): Command {
 }
 
 function benchmark(name: BenchmarkName): Command {
-  const { description, truth, predictions, example, takes, ranks } = BENCHMARKS[name];
+  const { description, truth, predictions, example, takes } = BENCHMARKS[name] as Benchmark;
   const examples = [`${name} ${example}`, `${name} ${example} --model videoclip/ --features features/`];
   const command = new Command(name)
     .description(description)
@@ -59,16 +72,24 @@ function benchmark(name: BenchmarkName): Command {
   if (takes?.includes("videos")) {
     command
       .option("--videos <csv>", "with --model: only videos of this list (videos.csv)")
-      .option("--without <csv>", "with --model: no videos of this list (trained_videos.csv of a fine-tuned model)");
+      .option("--without <csv>", "with --model: no videos of this list (trained_videos.csv of a fine-tuned model)")
+      .addOption(
+        new Option(
+          "--split <name>",
+          "with --model: the test videos as MMPT draws them from videos.csv beside the annotations",
+        ).choices(["mmpt"]),
+      );
   }
-  if (ranks) withRanking(command);
-  return withModel(command).action((flags: BenchmarkFlags) => run(name, flags));
+  if (takes?.includes("bootstrap")) withRanking(command);
+  else if (takes?.includes("ties")) withTies(command);
+  return withModel(withLists(command)).action((flags: BenchmarkFlags) => run(name, flags));
 }
 
 async function run(name: BenchmarkName, flags: BenchmarkFlags): Promise<void> {
-  const { truth, predictions, model, html, pictures } = flags;
+  const { truth, predictions, model, html, pictures, only, leftOut } = flags;
   if (model !== undefined && !(await predict(name, model, flags))) return;
-  const files = { truth, predictions, ...rankingOf(flags) };
+  const except = model !== undefined && leftOut !== undefined ? [...flags.except, leftOut] : flags.except;
+  const files = { truth, predictions, only, except, ...rankingOf(flags) };
   const metrics = await evaluateBenchmark(name, files);
   printFigures(metrics, flags.json);
   if (html === undefined) return;
@@ -78,7 +99,7 @@ async function run(name: BenchmarkName, flags: BenchmarkFlags): Promise<void> {
 
 /** Writes the predictions of a model. @returns false when it was interrupted */
 async function predict(name: BenchmarkName, model: string, flags: BenchmarkFlags): Promise<boolean> {
-  const { truth, predictions, tokenizer, threads, videos, without, features: folder } = flags;
+  const { truth, predictions, only, except, tokenizer, threads, leftOut, features: folder } = flags;
   if (folder === undefined) {
     throw new InvalidArgumentError("--features: expected a folder with the features of the videos beside --model", {
       argument: "features",
@@ -90,12 +111,29 @@ async function predict(name: BenchmarkName, model: string, flags: BenchmarkFlags
     const { videoModel, videoWeights, randomWeights, s3dFc } = flags;
     const features = await openFeatures(folder, { videoModel, videoWeights, randomWeights, s3dFc, signal });
     try {
-      const files = { truth, predictions, videos, without };
-      await predictBenchmark(name, { ...files, model, tokenizer, threads, features, signal, onProgress });
+      const { videos, without, split } = flags;
+      const files = { truth, predictions, only, except, videos, without, split, leftOut };
+      const { unknown } = await predictBenchmark(name, {
+        ...files,
+        model,
+        tokenizer,
+        threads,
+        features,
+        signal,
+        onProgress,
+      });
+      reportUnknown(unknown);
+      if (leftOut !== undefined) await reportLeftOut(leftOut);
       done = true;
     } finally {
       features.dispose?.();
     }
   });
   return done;
+}
+
+/** Says how many videos have no features. */
+async function reportLeftOut(file: string): Promise<void> {
+  const { size } = await readVideoList(file);
+  if (size > 0) process.stderr.write(`${size} videos have no features and are left out: ${file}\n`);
 }

@@ -1,13 +1,14 @@
 import { type Command, Option } from "commander";
 import type { RankingOptions, Ties } from "../eval/index.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
-import { positive, whole } from "./options.js";
+import { collect, positive, whole } from "./options.js";
 
 /** What a model is opened with, to make predictions before they are scored, and what is written about them. */
 export interface ModelFlags extends FeatureFlags {
   model?: string | undefined;
   tokenizer?: string | undefined;
   threads?: number | undefined;
+  leftOut?: string | undefined;
   quiet?: boolean | undefined;
   html?: string | undefined;
   pictures?: string | undefined;
@@ -18,11 +19,32 @@ export const withModel = (command: Command): Command =>
   withFeatures(command)
     .option("--model <path>", "a VideoCLIP model: its predictions are written to --predictions, then scored")
     .option("--features <folder>", "with --model: features of the videos, one .npy each, a row per second")
+    .option(
+      "--left-out <file>",
+      "with --model: leave out videos without features and write their names here, a list for --except; default: an error",
+    )
     .option("--tokenizer <path>", "tokenizer.json or vocab.txt of the model, where its folder has none")
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
     .option("--quiet", "no progress")
     .option("--html <file>", "also write a page: figures, curves, best and worst examples")
     .option("--pictures <folder>", "with --html: the videos, for pictures of the examples");
+
+/** Which videos of a dataset are meant. */
+export interface ListFlags {
+  only: string[];
+  except: string[];
+}
+
+/** Adds lists of videos to a command. */
+export const withLists = (command: Command): Command =>
+  command
+    .option(
+      "--only <list>",
+      "only videos of this list (csv with video_id, or a name a line); may be repeated",
+      collect,
+      [],
+    )
+    .option("--except <list>", "no videos of this list; may be repeated", collect, []);
 
 export interface RankingFlags {
   ties?: Ties | undefined;
@@ -30,14 +52,17 @@ export interface RankingFlags {
   seed?: number | undefined;
 }
 
+/** Adds what equal scores count for. */
+export const withTies = (command: Command): Command =>
+  command.addOption(
+    new Option("--ties <rule>", "equal scores: their mean over all orders, the relevant one first, or as MMPT counts")
+      .choices(["expected", "optimistic", "mmpt"])
+      .default("expected"),
+  );
+
 /** Adds how queries are ranked. */
 export const withRanking = (command: Command): Command =>
-  command
-    .addOption(
-      new Option("--ties <rule>", "equal scores: their mean over all orders, the relevant one first, or as MMPT counts")
-        .choices(["expected", "optimistic", "mmpt"])
-        .default("expected"),
-    )
+  withTies(command)
     .option("--bootstrap <samples>", "95 % intervals by resampling the queries", whole)
     .option("--seed <n>", "of the resampling", whole, 0);
 

@@ -8,6 +8,7 @@ import { clock } from "../html.js";
 import { searchPage } from "../features/search_page.js";
 import { interruptible } from "./interrupt.js";
 import { positive } from "./options.js";
+import { reportUnknownWords } from "./unknown.js";
 
 interface Flags {
   index: string;
@@ -55,6 +56,7 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
     const places = { path: model, tokenizer, words, threads, signal };
     const result = await searchText(index, query, { top, perVideo, filter, ...places });
     const { hits } = result;
+    reportUnknownWords(result.unknown ?? []);
     if (flags.html) await writePage(flags.html, await searchPage(index, result, { decoder: flags.decoder, signal }));
     hits.forEach(({ video: path, start, end, score }, i) => {
       const rank = i + 1;

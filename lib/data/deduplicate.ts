@@ -5,7 +5,8 @@ export interface DeduplicateOptions {
   /**
    * How the text that two captions share is found. `longest` (default): the longest run of whole words at the end of one
    * and at the start of the next. `shortest-prefix`: the shortest run of characters, as MMPT does it, so that one equal
-   * letter counts.
+   * letter counts. Two things differ from MMPT: captions of equal starts are taken in the order of their ends, not of the file,
+   * and no caption ends before its start.
    */
   rule?: "longest" | "shortest-prefix" | undefined;
   /** Seed of the coin that gives shared words to one of the two captions. */

@@ -17,8 +17,11 @@ import { readYouCook2 } from "./youcook2.js";
 export interface DatasetOptions extends ReadOptions {
   /** Only videos of this subset (YouCook2: training, validation; COIN: training, testing). */
   subset?: string | undefined;
-  /** Removes what rolling captions repeat; default: for HowTo100M. */
-  deduplicate?: boolean | undefined;
+  /**
+   * Removes what rolling captions repeat: by the longest run of whole words that two share (`longest`, or true), or as MMPT does it
+   * (`shortest-prefix`); see {@link deduplicateCaptions}. Default: `longest` for HowTo100M.
+   */
+  deduplicate?: boolean | "longest" | "shortest-prefix" | undefined;
 }
 
 /** A published dataset: which file it is read from. */
@@ -79,7 +82,9 @@ async function* crosstask(folder: string, { skips }: DatasetOptions): AsyncGener
 
 async function* howto100m(file: string, options: DatasetOptions): AsyncGenerator<VideoRecord> {
   for await (const record of readHowTo100MCaptions(file, options)) {
-    if (options.deduplicate ?? true) record.captions = deduplicateCaptions(record.captions, record.video);
+    const { deduplicate = true } = options;
+    const rule = deduplicate === true ? "longest" : deduplicate;
+    if (rule !== false) record.captions = deduplicateCaptions(record.captions, record.video, { rule });
     yield record;
   }
 }

@@ -47,3 +47,5 @@ export {
   type TokenisedCaptions,
 } from "./sampler.js";
 export { Skips } from "./skips.js";
+export type { VideoLists } from "./video_list.js";
+export { UnknownWords, type UnknownWordsReport } from "../text/unknown_words.js";

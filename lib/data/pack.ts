@@ -6,6 +6,7 @@ import { writeDurably } from "../files.js";
 import { readOrSkip } from "./check.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { VideoRecord } from "./record.js";
+import { UnknownWords } from "../text/unknown_words.js";
 import { ShardBuilder } from "./shard.js";
 import type { Skips } from "./skips.js";
 
@@ -18,6 +19,8 @@ export interface ShardEntry {
   rows: number;
   captions: number;
   tokens: number;
+  /** Words of its captions for which the tokenizer has no pieces. */
+  unknown?: number | undefined;
   /** Records of the dataset read up to its end, those left out included: where a resumed run goes on. */
   read: number;
 }
@@ -39,12 +42,21 @@ export interface PackOptions {
   features: FeatureSource;
   /** Token ids of texts, without special tokens. */
   tokenise: (texts: string[]) => number[][];
+  /** Where `tokenise` counts words that it has no pieces for. */
+  unknownWords?: UnknownWords | undefined;
   source: Record<string, unknown>;
   skips: Skips;
   /** Size of a shard; default 128 MiB. */
   shardBytes?: number | undefined;
   /** Tokens kept of a caption; default all. */
   captionTokens?: number | undefined;
+  /** Characters of a caption that are tokenised; default all. */
+  captionCharacters?: number | undefined;
+  /**
+   * Keep captions that begin behind the features, and times as they are, for the sampler's quirk `lateCaptions`. Default false: they
+   * are left out, and captions end with the features.
+   */
+  lateCaptions?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Called after each shard. */
   onProgress?: ((progress: PackProgress) => void) | undefined;
@@ -90,19 +102,23 @@ export async function packDataset(
   options: PackOptions,
 ): Promise<PackManifest> {
   const { features, tokenise, source, skips, shardBytes = 128 << 20, captionTokens, signal, onProgress } = options;
+  const { unknownWords = new UnknownWords(), captionCharacters, lateCaptions = false } = options;
   mkdirSync(folder, { recursive: true });
   const manifest = resume(folder, source);
   if (manifest.complete) return manifest;
   const done = manifest.shards.at(-1)?.read ?? 0;
   let read = 0;
   let builder: ShardBuilder | undefined;
+  let counted = unknownWords.count;
 
   const flush = async () => {
     if (!builder || builder.videos === 0) return;
     const file = `shard-${String(manifest.shards.length).padStart(5, "0")}.safetensors`;
     const counts = builder.write(join(folder, file));
     const sha256 = await hashFile(join(folder, file));
-    manifest.shards.push({ file, bytes: statSync(join(folder, file)).size, sha256, ...counts, read });
+    const unknown = unknownWords.count - counted;
+    counted = unknownWords.count;
+    manifest.shards.push({ file, bytes: statSync(join(folder, file)).size, sha256, ...counts, unknown, read });
     manifest.skipped = skips.report();
     writePack(folder, manifest);
     builder = undefined;
@@ -126,19 +142,20 @@ export async function packDataset(
       skips.add(`features that are not ${manifest.width} wide`, `${record.video}: ${found.shape[1]}`);
       continue;
     }
-    const inside = record.captions.filter(({ start }) => start < found.shape[0]);
+    const inside = record.captions.filter(({ start }) => lateCaptions || start < found.shape[0]);
     if (inside.length === 0) {
       skips.add("captions that all begin after the features end", record.video);
       continue;
     }
-    const ids = tokenise(inside.map(({ text }) => text)).map((list) => list.slice(0, captionTokens));
+    const texts = inside.map(({ text }) => firstCharacters(text, captionCharacters));
+    const ids = tokenise(texts).map((list) => list.slice(0, captionTokens));
     builder ??= new ShardBuilder(manifest.width);
     builder.add({
       name: record.video,
       features: found,
       captions: {
         start: inside.map(({ start }) => start),
-        end: inside.map(({ end }) => Math.min(end, found.shape[0])),
+        end: inside.map(({ end }) => (lateCaptions ? end : Math.min(end, found.shape[0]))),
         ids,
       },
     });
@@ -150,6 +167,10 @@ export async function packDataset(
   writePack(folder, manifest);
   return manifest;
 }
+
+/** The first characters of a text, as Python counts them. */
+const firstCharacters = (text: string, most = Infinity): string =>
+  text.length <= most ? text : [...text].slice(0, most).join("");
 
 function resume(folder: string, source: Record<string, unknown>): PackManifest {
   if (!existsSync(join(folder, PACK_FILE))) {

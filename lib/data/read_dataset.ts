@@ -2,14 +2,9 @@ import { InvalidArgumentError } from "../errors.js";
 import { suggestion } from "../suggest.js";
 import { DATASET_FORMATS, type DatasetFormat, type DatasetOptions, datasetFormat } from "./formats.js";
 import type { VideoRecord } from "./record.js";
-import { listedRecords, readVideoList } from "./video_list.js";
+import { listedRecords, readVideoLists, type VideoLists } from "./video_list.js";
 
-export interface ReadDatasetOptions extends DatasetOptions {
-  /** Only videos of these lists: csv files with a column video_id, or files of a name a line. */
-  only?: readonly string[] | undefined;
-  /** No videos of these lists. */
-  except?: readonly string[] | undefined;
-}
+export interface ReadDatasetOptions extends DatasetOptions, VideoLists {}
 
 /**
  * Reads a dataset as its authors publish it, video by video and without loading it whole. What cannot be used is counted in
@@ -28,14 +23,7 @@ export function readDataset(
 
 async function* records(format: DatasetFormat, file: string, options: ReadDatasetOptions): AsyncGenerator<VideoRecord> {
   const { only, except, ...reading } = options;
-  const [wanted, unwanted] = [await namesIn(only), await namesIn(except)];
-  yield* listedRecords(format.read(file, reading), { only: wanted, except: unwanted });
-}
-
-/** The names in all lists, or undefined without any. */
-async function namesIn(lists: readonly string[] = []): Promise<ReadonlySet<string> | undefined> {
-  if (lists.length === 0) return undefined;
-  return new Set((await Promise.all(lists.map(readVideoList))).flatMap((names) => [...names]));
+  yield* listedRecords(format.read(file, reading), await readVideoLists({ only, except }));
 }
 
 function formatFor(format: DatasetFormat | string, options: ReadDatasetOptions): DatasetFormat {

@@ -9,12 +9,18 @@ export interface TokenisedCaptions {
 }
 
 /**
- * Departures of fairseq's MMPT from the paper, each by its name; all off by default.
+ * Departures of fairseq's MMPT from the paper, each by its name; all off by default. With all of them clips are drawn as MMPT
+ * draws them, but for one thing: a span without a second of features gets one, where MMPT has an empty clip.
  * - `lengthTo64`: text lengths are drawn from 8 to 64 and the tokens cut to 61 afterwards, so that 61 comes up more often
  * - `seedAtEnd`: the drawn second may be the one after the text's last, and the video clip is grown from it a second at a
  *   time in either direction: in rare draws the two clips do not overlap
+ * - `lateCaptions`: captions that begin behind the features take part too, with the last seconds of the video
+ * - `lastEnd`: a text ends where its last caption does, also when an earlier one ends later
  */
-export type SamplerQuirk = "lengthTo64" | "seedAtEnd";
+export type SamplerQuirk = (typeof SAMPLER_QUIRKS)[number];
+
+/** The names of all departures. */
+export const SAMPLER_QUIRKS = ["lengthTo64", "seedAtEnd", "lateCaptions", "lastEnd"] as const;
 
 export interface SamplerOptions {
   /** Tokens of a text clip; default 8 to 61. */
@@ -24,11 +30,16 @@ export interface SamplerOptions {
   /** Longest text clip in seconds; default 256. */
   textSeconds?: number | undefined;
   /**
-   * How the clips lie: `overlapped` (the paper's: the video clip is grown around a time inside the text clip), `exact` (from the start of
-   * the first caption to the end of the last), `start` (as exact, the text from the first caption on); `caption` (one caption
-   * and its own time, nothing grown), `first` (the first seconds of the video and what is said in them, nothing drawn).
+   * How the clips lie:
+   * - `overlapped`: the paper's; the video clip is grown around a time inside the text clip
+   * - `exact`: the paper's ablation without overlap; the video clip goes from the start of the first caption to the end of the
+   *   last (MMPT's `VideoRetriAligner`)
+   * - `fixed`: as `exact`, every text as long as `textTokens` allows (`FixedLenAligner`)
+   * - `start`: as `fixed`, every text from the first caption on (`StartClipAligner`)
+   * - `caption`: one caption and its own time, nothing grown
+   * - `first`: the first seconds of the video and what is said in them, nothing drawn
    */
-  alignment?: "overlapped" | "exact" | "start" | "caption" | "first" | undefined;
+  alignment?: "overlapped" | "exact" | "fixed" | "start" | "caption" | "first" | undefined;
   quirks?: readonly SamplerQuirk[] | undefined;
 }
 
@@ -52,7 +63,7 @@ export interface ClipPair {
  * Here the drawn time lies inside the text clip, the video clip contains it, and all clips of the drawn length that contain
  * it are equally likely (those that stick out of the video are moved inside).
  * @param seconds rows of features of the video
- * @throws InvalidArgumentError when no caption begins before the features end
+ * @throws InvalidArgumentError when no caption begins before the features end (with `lateCaptions`: when there is none)
  */
 export function samplePair(
   captions: TokenisedCaptions,
@@ -62,7 +73,7 @@ export function samplePair(
 ): ClipPair {
   const { textTokens = [8, 61], videoSeconds = [3, 32], textSeconds = 256, alignment = "overlapped" } = options;
   const quirks = new Set(options.quirks);
-  const count = usable(captions, seconds);
+  const count = quirks.has("lateCaptions") ? captions.start.length : usable(captions, seconds);
   if (count === 0) {
     throw new InvalidArgumentError(`expected a caption that begins before second ${seconds}, received none`, {
       argument: "captions",
@@ -73,10 +84,12 @@ export function samplePair(
   if (alignment === "first") return firstSeconds(captions, count, seconds, { textTokens, videoSeconds });
   const centre = alignment === "start" ? 0 : random.integer(0, count - 1);
   if (alignment === "caption") return captionPair(captions, centre, seconds, { textTokens, videoSeconds });
+  const drawn = alignment === "overlapped" || alignment === "exact";
   const most = quirks.has("lengthTo64") ? 64 : textTokens[1];
-  const length = alignment === "exact" ? textTokens[1] : random.integer(textTokens[0], most);
+  const length = drawn ? random.integer(textTokens[0], most) : textTokens[1];
   const [first, last] = growText(captions, count, centre, length, textSeconds, alignment === "start", random);
-  const text: [number, number] = [captions.start[first], latestEnd(captions, first, last)];
+  const end = quirks.has("lastEnd") ? captions.end[last] : latestEnd(captions, first, last);
+  const text: [number, number] = [captions.start[first], end];
   return {
     captions: [first, last],
     ids: joinTokens(captions, first, last, textTokens[1]),

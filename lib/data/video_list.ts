@@ -3,6 +3,14 @@ import { readLines } from "./jsonl.js";
 import type { VideoRecord } from "./record.js";
 import { readTable } from "./table.js";
 
+/** Lists that select videos: csv files with a column video_id, or files of a name a line. */
+export interface VideoLists {
+  /** Only videos of these lists. */
+  only?: readonly string[] | undefined;
+  /** No videos of these lists. */
+  except?: readonly string[] | undefined;
+}
+
 /**
  * Names of the videos of a list: the column `video_id` of a csv (MSRVTT_train.csv, MSRVTT_JSFUSION_test.csv), else a
  * line each, of which the last part of a path counts (how2_s3d_val.lst, YouCook2's `201/GLd3aX16zBg`).
@@ -18,14 +26,31 @@ export async function readVideoList(file: string): Promise<Set<string>> {
   return names;
 }
 
-/** Records of the videos that are in one of the lists `only` and in none of `except`; without `only`, of all others. */
+/** The names in all lists, or undefined without any. */
+async function namesIn(lists: readonly string[] = []): Promise<ReadonlySet<string> | undefined> {
+  if (lists.length === 0) return undefined;
+  return new Set((await Promise.all(lists.map(readVideoList))).flatMap((names) => [...names]));
+}
+
+/**
+ * Reads lists. A video that is in one of `only` (without any: every video) and in none of `except` is selected, by its name, by
+ * the last part of its path, or by that without its ending.
+ * @returns whether an item that has one of these names is selected
+ * @throws DatasetError as {@link readVideoList}
+ */
+export async function readVideoLists({ only, except }: VideoLists): Promise<(...names: string[]) => boolean> {
+  const [wanted, unwanted] = [await namesIn(only), await namesIn(except)];
+  return (...names) => {
+    const keys = names.flatMap((item) => [item, parse(item).base, parse(item).name]);
+    const listed = (list: ReadonlySet<string>) => keys.some((key) => list.has(key));
+    return (wanted === undefined || listed(wanted)) && !(unwanted && listed(unwanted));
+  };
+}
+
+/** The records of the videos that are selected. */
 export async function* listedRecords(
   records: AsyncIterable<VideoRecord>,
-  { only, except }: { only?: ReadonlySet<string> | undefined; except?: ReadonlySet<string> | undefined },
+  selected: (...names: string[]) => boolean,
 ): AsyncGenerator<VideoRecord> {
-  for await (const record of records) {
-    const { name, base } = parse(record.video);
-    const listed = (list: ReadonlySet<string>) => [record.video, base, name].some((key) => list.has(key));
-    if ((only === undefined || listed(only)) && !(except && listed(except))) yield record;
-  }
+  for await (const record of records) if (selected(record.video)) yield record;
 }

@@ -3,13 +3,31 @@ import { mean } from "./percent.js";
 /** First and last 5-second chunk of a moment, both included. */
 export type Chunks = readonly [number, number];
 
-/** The 21 moments of a video of six chunks: the single ones, then the longer ones in order of their ends. */
+/** Seconds of a chunk. */
+export const CHUNK_SECONDS = 5;
+
+/** The 21 moments of a video of six chunks: the single ones, then the longer ones by their first and last chunks. */
 export function didemoSegments(chunks = 6): Chunks[] {
   const segments: Chunks[] = Array.from({ length: chunks }, (_, i) => [i, i] as const);
   for (let first = 0; first < chunks; first++) {
     for (let last = first + 1; last < chunks; last++) segments.push([first, last]);
   }
   return segments;
+}
+
+/**
+ * Moments as fairseq's MMPT ranks them: by the mean of the scores of the seconds of a moment, the empty places behind a short
+ * video included. All 21 moments of six chunks are ranked, whatever the annotation says of the number of chunks; those that
+ * begin behind the video are left out.
+ * @param scores of every place that the model has for a second, such as 32 @param seconds that the video has
+ * @returns moments, best first; of equal ones the first in the order of {@link didemoSegments}
+ */
+export function rankSegments(scores: ArrayLike<number>, seconds: number): Chunks[] {
+  const score = ([first, last]: Chunks) =>
+    mean(Array.from(scores).slice(CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)));
+  const inside = didemoSegments().filter(([first]) => CHUNK_SECONDS * first < seconds);
+  const ranked = inside.map((segment) => ({ segment, score: score(segment) }));
+  return ranked.sort((a, b) => b.score - a.score).map(({ segment }) => segment);
 }
 
 /** One description: four annotators' moments, and the predicted ones, best first. */

@@ -5,12 +5,14 @@ export type { DidemoQuery } from "../data/didemo.js";
 export type { Features, FeatureSource } from "../data/feature_source.js";
 export type { MsrvttQuestion } from "../data/msrvtt.js";
 export type { Caption, VideoRecord } from "../data/record.js";
+export type { VideoLists } from "../data/video_list.js";
 export type { Device, DeviceName, DeviceOptions, Precision } from "../device.js";
 export type { BorrowedModelOptions } from "../models/borrow_model.js";
 export type { VideoClip } from "../models/videoclip.js";
 export type { VideoFeatures } from "../models/videoclip_input.js";
 export type { VideoClipTokenizer } from "../models/videoclip_types.js";
 export type { PieceTokenizer } from "../text/piece_ids.js";
+export type { UnknownWordsReport } from "../text/unknown_words.js";
 export { windowStarts } from "../models/videoclip_windows.js";
 export type { BenchmarkFiles, RankingOptions, SelectionOptions } from "./benchmarks/benchmark.js";
 export { captionsOf, predictRetrieval, retrievalExamples, type RetrievalPair } from "./benchmarks/captions.js";
@@ -19,7 +21,14 @@ export { crossTaskExamples, predictCrossTask, scoreCrossTask } from "./benchmark
 export { didemoExamples, predictDidemo, scoreDidemo } from "./benchmarks/didemo.js";
 export { choiceExamples, predictChoices, scoreChoices } from "./benchmarks/msrvtt_qa.js";
 export { momentExamples, predictQVHighlights } from "./benchmarks/qvhighlights.js";
-export { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments, type MomentRanking } from "./didemo.js";
+export {
+  type Chunks,
+  type DidemoMetrics,
+  didemoMetrics,
+  didemoSegments,
+  type MomentRanking,
+  rankSegments,
+} from "./didemo.js";
 export type { Example, Span, Strip } from "./example.js";
 export { type Interval, iou } from "./intervals.js";
 export { orderedAssignment, type StepMetrics, stepMetrics, type StepVideo } from "./localisation.js";

@@ -4,7 +4,8 @@ import { InvalidArgumentError } from "../errors.js";
  * Seconds of ordered steps (Zhukov et al. 2019, CrossTask): step k gets exactly one second, each later than the one
  * before, the sum of costs smallest; other seconds are background and cost nothing.
  * @param cost `[seconds, steps]`, -log p of a step at a second
- * @returns the second of each step; of equal sums the earliest last second, and so on backwards
+ * @returns the second of each step; of equal sums the earliest last second, and so on backwards (the original's code may give
+ * other seconds of the same sum)
  * @throws InvalidArgumentError when there are fewer seconds than steps
  */
 export function orderedAssignment(cost: ArrayLike<number>, seconds: number, steps: number): number[] {
@@ -34,10 +35,18 @@ export function orderedAssignment(cost: ArrayLike<number>, seconds: number, step
 /** Annotated and predicted steps of one video of a task. */
 export interface StepVideo {
   task: string;
-  /** Intervals of each step that is there: `[step, start, end)` in whole seconds, steps from 0. */
+  /** Annotated intervals `[step, start, end)` in whole seconds, steps from 0. */
   truth: readonly (readonly [number, number, number])[];
-  /** The second given to each step. */
+  /** The second given to each step; -1: none. */
   predicted: ArrayLike<number>;
+  /** Seconds of the video that there are features for: what is annotated behind them does not count. Default: all counts. */
+  length?: number | undefined;
+}
+
+/** Intervals that have a second in the video, cut to it. */
+export function presentSteps({ truth, length = Infinity }: Pick<StepVideo, "truth" | "length">): StepVideo["truth"] {
+  const cut = truth.map(([step, start, end]) => [step, start, Math.min(end, length)] as const);
+  return cut.filter(([, start, end]) => start < end);
 }
 
 export interface StepMetrics {
@@ -49,11 +58,16 @@ export interface StepMetrics {
   recall: Record<string, number>;
 }
 
-/** Recall of CrossTask: a step counts once per video, found when its second lies in one of its intervals. */
+/**
+ * Recall of CrossTask as its code computes it: a step that has a second in the video counts once, found when its second lies in
+ * one of its intervals.
+ */
 export function stepMetrics(videos: readonly StepVideo[]): StepMetrics {
   const found: Record<string, number> = {};
   const total: Record<string, number> = {};
-  for (const { task, truth, predicted } of videos) {
+  for (const video of videos) {
+    const { task, predicted } = video;
+    const truth = presentSteps(video);
     const present = new Set(truth.map(([step]) => step));
     total[task] = (total[task] ?? 0) + present.size;
     const hits = [...present].filter((step) =>

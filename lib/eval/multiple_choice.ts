@@ -1,3 +1,5 @@
+import type { Ties } from "./retrieval.js";
+
 /** A question of several candidate texts. */
 export interface Choice {
   /** Index of the right candidate, from 0. */
@@ -8,12 +10,16 @@ export interface Choice {
 
 export interface ChoiceMetrics {
   questions: number;
-  /** Share from 0 to 1. Equal highest scores count as a random pick among them. */
+  /** Share from 0 to 1. */
   accuracy: number;
 }
 
-/** Accuracy of multiple-choice question answering (MSR-VTT QA, Yu et al. 2018). */
-export function choiceMetrics(choices: readonly Choice[]): ChoiceMetrics {
+/**
+ * Accuracy of multiple-choice question answering (MSR-VTT QA, Yu et al. 2018).
+ * @param ties what equal highest scores count for: the share of a random pick among them (`expected`), a right answer where the
+ * right one is among them (`optimistic`), or the first of them, as fairseq's MMPT takes it (`mmpt`)
+ */
+export function choiceMetrics(choices: readonly Choice[], ties: Ties = "expected"): ChoiceMetrics {
   let right = 0;
   for (const { answer, predicted } of choices) {
     if (typeof predicted === "number") {
@@ -22,7 +28,9 @@ export function choiceMetrics(choices: readonly Choice[]): ChoiceMetrics {
     }
     const scores = Array.from(predicted);
     const best = Math.max(...scores);
-    if (scores[answer] === best) right += 1 / scores.filter((score) => score === best).length;
+    if (scores[answer] !== best) continue;
+    if (ties === "expected") right += 1 / scores.filter((score) => score === best).length;
+    else if (ties === "optimistic" || scores.indexOf(best) === answer) right++;
   }
   return { questions: choices.length, accuracy: right / choices.length };
 }

@@ -1,5 +1,6 @@
 import type { FeatureSource } from "../data/feature_source.js";
 import { DatasetError } from "../errors.js";
+import { writeDurably } from "../files.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { readFeatures, type VideoFeatures } from "../models/videoclip_input.js";
 
@@ -7,9 +8,31 @@ import { readFeatures, type VideoFeatures } from "../models/videoclip_input.js";
 export interface PredictOptions {
   model: VideoClip;
   features: FeatureSource;
+  /**
+   * A file for the names of the videos without features, one a line: they are left out. Without it one such video is an error.
+   */
+  leftOut?: string | undefined;
   signal?: AbortSignal | undefined;
   /** Videos (or pairs) that are done, of how many. */
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
+}
+
+/**
+ * The items whose videos have features, when the others may be left out; their names are written to `leftOut`, which is a list for
+ * `except` when the predictions are scored.
+ * @throws DatasetError when none has features
+ */
+export function itemsWithFeatures<T>(
+  items: readonly T[],
+  videoOf: (item: T) => string,
+  { features, leftOut }: Pick<PredictOptions, "features" | "leftOut">,
+): readonly T[] {
+  if (leftOut === undefined) return items;
+  const found = items.filter((item) => features.has(videoOf(item)));
+  if (found.length === 0) checkFeatures(items.map(videoOf), features);
+  const missing = new Set(items.map(videoOf).filter((video) => !features.has(video)));
+  writeDurably(leftOut, [...missing].map((video) => `${video}\n`).join(""));
+  return found;
 }
 
 /**

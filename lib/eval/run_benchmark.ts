@@ -2,6 +2,7 @@ import type { FeatureSource } from "../data/feature_source.js";
 import { InvalidArgumentError } from "../errors.js";
 import { openFeatures } from "../features/open_features.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
+import type { UnknownWordsReport } from "../text/unknown_words.js";
 import { suggestion } from "../suggest.js";
 import type { Benchmark, BenchmarkFiles, RankingOptions, SelectionOptions } from "./benchmarks/benchmark.js";
 import { captionRetrieval } from "./benchmarks/captions.js";
@@ -66,6 +67,11 @@ export async function evaluateBenchmark<N extends BenchmarkName>(
 export interface PredictBenchmarkOptions extends BenchmarkFiles, SelectionOptions, BorrowedModelOptions {
   /** Features of the videos, or the folder of them, one .npy each, a row per second. See `openFeatures` for others. */
   features: FeatureSource | string;
+  /**
+   * A file for the names of videos without features, one a line, which are then left out. It is a list for `except` when the
+   * predictions are scored. Default: a video without features is an error.
+   */
+  leftOut?: string | undefined;
   /** Videos (or pairs) that are predicted, of how many. */
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
@@ -73,16 +79,25 @@ export interface PredictBenchmarkOptions extends BenchmarkFiles, SelectionOption
 /**
  * Makes a model's predictions and writes them as a submission, in the benchmark's own format. COIN is predicted by the classifier
  * of a fine-tuned model where `model` is a path that has one, or `classifier` names it.
- * @throws DatasetError for a video without features; InvalidArgumentError; WeightsError; the signal's reason
+ * @returns the words of the benchmark that the model does not know
+ * @throws DatasetError for a video without features (unless `leftOut` is given); InvalidArgumentError; WeightsError; the signal's
+ * reason
  */
-export async function predictBenchmark(name: BenchmarkName, options: PredictBenchmarkOptions): Promise<void> {
+export async function predictBenchmark(
+  name: BenchmarkName,
+  options: PredictBenchmarkOptions,
+): Promise<{ unknown: UnknownWordsReport }> {
   const benchmark = benchmarkOf(name, options);
-  const { features: from, signal, onProgress, videos, without } = options;
+  const { features: from, signal, onProgress, videos, without, split, leftOut } = options;
   const { classifier = typeof options.model === "string" ? options.model : undefined } = options;
   const features = typeof from === "string" ? await openFeatures(from) : from;
   const { model, release } = await borrowModel(options);
   try {
-    await benchmark.predict(options, { model, features, signal, onProgress, classifier, videos, without });
+    const before = model.unknownWords.count;
+    const selection = { classifier, videos, without, split };
+    await benchmark.predict(options, { model, features, signal, onProgress, leftOut, ...selection });
+    const { count, examples } = model.unknownWords.report();
+    return { unknown: { count: count - before, examples: count > before ? examples : [] } };
   } finally {
     release();
   }
@@ -107,7 +122,7 @@ export async function benchmarkPage(name: BenchmarkName, options: BenchmarkPageO
   const { metrics = await benchmark.score(options, ranking), pictures, signal } = options;
   const title = benchmark.description.split(":")[0];
   return reportPage({
-    title: benchmark.ranks ? `Text-to-video retrieval, ${name}` : title,
+    title: benchmark.takes?.includes("bootstrap") ? `Text-to-video retrieval, ${name}` : title,
     metrics,
     ...(await benchmark.illustrate(options, ranking)),
     pictures,
@@ -124,9 +139,8 @@ function benchmarkOf(name: string, options: Partial<SelectionOptions & RankingOp
     throw new InvalidArgumentError(`benchmark: there is no ${name}${suggestion(name, names)}`, { argument: "benchmark", expected: names, received: name }); // prettier-ignore
   }
   const benchmark: Benchmark = BENCHMARKS[name as BenchmarkName];
-  const taken: string[] = [...(benchmark.takes ?? []), ...(benchmark.ranks ? ["ties", "bootstrap"] : [])];
-  const stray = (["classifier", "videos", "without", "ties", "bootstrap"] as const).find(
-    (option) => options[option] !== undefined && !taken.includes(option),
+  const stray = (["classifier", "videos", "without", "split", "ties", "bootstrap"] as const).find(
+    (option) => options[option] !== undefined && !benchmark.takes?.includes(option),
   );
   if (stray === undefined) return benchmark;
   throw new InvalidArgumentError(`${stray}: ${name} has no such option`, { argument: stray, received: options[stray] });

@@ -18,13 +18,15 @@ export async function* classifyFolder(
   options: ClassifyFolderOptions,
 ): AsyncGenerator<{ video: string; labels: ZeroShotScore[] }> {
   const { templates, normalize, signal } = options;
+  let { onUnknown } = options; // the sentences are the same for every video
   const { files } = readFeatureFolders(folders);
   const { model, release } = await borrowModel(options);
   try {
     const text: TextRows = { encode: (texts, encoding) => model.encodeText(texts, encoding) };
     for (const file of files) {
       const videos = await model.encodeVideo(readFeatureFile(file), { longVideos: "window", signal });
-      const [scores] = await zeroShotClassify(videos, labels, { text, templates, normalize, signal });
+      const [scores] = await zeroShotClassify(videos, labels, { text, templates, normalize, onUnknown, signal });
+      onUnknown = undefined;
       yield { video: file.video, labels: scores };
     }
   } finally {

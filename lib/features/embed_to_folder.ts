@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { writeDurablyAsync } from "../files.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import type { VideoClip } from "../models/videoclip.js";
+import { UnknownWords, type UnknownWordsReport } from "../text/unknown_words.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { embedFolder, type WindowOptions } from "./embed_folder.js";
 import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
@@ -20,13 +21,22 @@ export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOption
   saveDtype?: "f16" | "f32" | undefined;
 }
 
+/** What was embedded. */
+export interface EmbedToFolderResult {
+  texts: number;
+  /** Rows of videos. */
+  rows: number;
+  /** Words of the texts that the model does not know, where there are any. */
+  unknown?: UnknownWordsReport;
+}
+
 /**
  * Embeds texts and windows of features as arrays for other programs, as `videoclip embed` does: `text.npy` and `video.npy`
  * `[rows, dim]`, with a line about each row in `text.jsonl` and `video.jsonl`.
  * @returns how many there are of each
  * @throws InvalidArgumentError without texts and features, for features that do not fit the model; DatasetError; WeightsError
  */
-export async function embedToFolder(options: EmbedToFolderOptions): Promise<{ texts: number; rows: number }> {
+export async function embedToFolder(options: EmbedToFolderOptions): Promise<EmbedToFolderResult> {
   const { texts = [], features: folders = [] } = options;
   if (texts.length === 0 && folders.length === 0) {
     throw new InvalidArgumentError("features: expected feature folders, --text or --texts, received nothing", {
@@ -37,19 +47,33 @@ export async function embedToFolder(options: EmbedToFolderOptions): Promise<{ te
   const { model, release } = await borrowModel(options);
   try {
     mkdirSync(options.out, { recursive: true });
-    if (texts.length > 0) await embedTexts(model, texts, options);
-    return { texts: texts.length, rows: features ? await embedFeatures(model, features, options) : 0 };
+    const unknown = new UnknownWords();
+    if (texts.length > 0) unknown.add(await embedTexts(model, texts, options));
+    const rows = features ? await embedFeatures(model, features, options) : 0;
+    const counts = { texts: texts.length, rows };
+    return unknown.count > 0 ? { ...counts, unknown: unknown.report() } : counts;
   } finally {
     release();
   }
 }
 
-async function embedTexts(model: VideoClip, texts: readonly string[], options: EmbedToFolderOptions): Promise<void> {
-  const { data: rows, truncated } = await model.encodeText(texts, { signal: options.signal });
+/** @returns the words that are not known */
+async function embedTexts(
+  model: VideoClip,
+  texts: readonly string[],
+  options: EmbedToFolderOptions,
+): Promise<string[]> {
+  const { data: rows, truncated, unknown } = await model.encodeText(texts, { signal: options.signal });
   const cut = new Set(truncated);
+  const missing = new Map(unknown.map(({ text, words }) => [text, words]));
   const target = new EmbeddingFile("text", model, options);
-  target.add(rows, texts.map((text, i) => ({ text, ...(cut.has(i) ? { truncated: true } : {}) }))); // prettier-ignore
+  const about = texts.map((text, i) => {
+    const words = missing.get(i);
+    return { text, ...(cut.has(i) ? { truncated: true } : {}), ...(words ? { unknown: words } : {}) };
+  });
+  target.add(rows, about);
   await target.finish();
+  return unknown.flatMap(({ words }) => words);
 }
 
 /** @returns how many rows there are */

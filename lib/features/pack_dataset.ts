@@ -3,7 +3,8 @@ import { packDataset, type PackManifest, type PackProgress } from "../data/pack.
 import { readDataset, type ReadDatasetOptions } from "../data/read_dataset.js";
 import { Skips } from "../data/skips.js";
 import type { VideoClipTokenizer } from "../models/videoclip_types.js";
-import { pieceIds } from "../text/piece_ids.js";
+import { textPieces } from "../text/piece_ids.js";
+import { UnknownWords } from "../text/unknown_words.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { openFeatures, type OpenFeaturesOptions } from "./open_features.js";
 
@@ -14,6 +15,12 @@ export interface PackDatasetFileOptions extends Omit<ReadDatasetOptions, "skips"
   tokenizer: VideoClipTokenizer | string;
   /** Most word pieces kept of a caption. Default: all. */
   captionTokens?: number | undefined;
+  /** Most characters of a caption that are tokenised. Default: all. */
+  captionCharacters?: number | undefined;
+  /**
+   * Keep captions that begin behind the features, for the sampler's quirk `lateCaptions`. Default false.
+   */
+  lateCaptions?: boolean | undefined;
   /** Size of a shard in bytes. Default 128 MiB. */
   shardBytes?: number | undefined;
   /** Counts what is left out. Default: up to 1,000 items. */
@@ -35,14 +42,22 @@ export async function packDatasetFile(
   options: PackDatasetFileOptions,
 ): Promise<PackManifest> {
   const { features: from, tokenizer: given, captionTokens, shardBytes, onProgress, signal, ...rest } = options;
-  const { subset, deduplicate, only = [], except = [], skips = new Skips(), ...opening } = rest;
+  const { captionCharacters, lateCaptions, ...more } = rest;
+  const { subset, deduplicate, only = [], except = [], skips = new Skips(), ...opening } = more;
+  const unknownWords = new UnknownWords();
+  const pieces = (text: string) => {
+    const { ids, unknown } = textPieces(tokenizer, text);
+    unknownWords.add(unknown);
+    return [...ids];
+  };
   const tokenizer = typeof given === "string" ? WordPieceTokenizer.load(given) : given;
   const records = readDataset(format, file, { subset, deduplicate, only, except, skips, signal });
   const features = typeof from === "string" ? await openFeatures(from, { ...opening, signal }) : from;
   try {
     return await packDataset(records, out, {
       features,
-      tokenise: (texts) => texts.map((text) => [...pieceIds(tokenizer, text)]),
+      tokenise: (texts) => texts.map(pieces),
+      unknownWords,
       source: {
         dataset: format,
         file,
@@ -51,6 +66,8 @@ export async function packDatasetFile(
         only,
         except,
         captionTokens,
+        captionCharacters,
+        lateCaptions,
         features: typeof from === "string" ? from : from.folder,
         s3dFc: opening.s3dFc,
         videoModel: opening.videoModel,
@@ -58,6 +75,8 @@ export async function packDatasetFile(
       },
       skips,
       captionTokens,
+      captionCharacters,
+      lateCaptions,
       shardBytes,
       signal,
       onProgress,

@@ -17,6 +17,8 @@ export interface TextSearchResult {
   /** The query's embedding, f32 `[dim]`. */
   vector: Float32Array;
   hits: SearchHit[];
+  /** Words of the query that the model does not know: they cannot be found. */
+  unknown?: readonly string[] | undefined;
 }
 
 /**
@@ -43,19 +45,19 @@ export async function searchText(
       { argument: "index" },
     );
   }
-  const vector = options.text
+  const { rows: vector, unknown } = options.text
     ? await textRows(options.text, [query], signal)
     : await openedVector(index, query, options);
   // with a limit per video more rows are asked for, until enough videos are among them
   for (let asked = top; ; asked *= 4) {
     const found = await index.search({ vector, top: asked, filter, signal });
     const hits = limited(found, perVideo).slice(0, top);
-    if (hits.length === top || found.length < asked) return { query, vector, hits };
+    if (hits.length === top || found.length < asked) return { query, vector, hits, unknown };
   }
 }
 
 /** The query's embedding by the model that the index records. */
-async function openedVector(index: FeatureIndex, query: string, options: OpenTextSideOptions): Promise<Float32Array> {
+async function openedVector(index: FeatureIndex, query: string, options: OpenTextSideOptions) {
   const text = await openTextSide(index.text!, options);
   try {
     return await textRows(text, [query], options.signal);

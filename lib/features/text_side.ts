@@ -5,12 +5,16 @@ import { InvalidArgumentError } from "../errors.js";
 import { S3DTextEncoder } from "../models/s3d_text.js";
 import { VideoClip } from "../models/videoclip.js";
 import type { NDArray } from "../nd_array.js";
+import type { UnknownOfText } from "../text/unknown_words.js";
 import { IndexError, type TextSideInfo } from "./index_format.js";
 
 /** What encodes texts: a `TextSide`, a `TextModel`, an `S3DTextEncoder`, or `{ encode: (texts) => model.encodeText(texts) }`. */
 export interface TextRows {
-  /** @returns f32 `[texts.length, dim]` */
-  encode(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<NDArray>;
+  /** @returns f32 `[texts.length, dim]`, and the words that are not in the vocabulary, if it says so */
+  encode(
+    texts: readonly string[],
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<NDArray & { unknown?: readonly UnknownOfText[] | undefined }>;
 }
 
 /** @deprecated Give `encode`. */
@@ -18,13 +22,15 @@ export interface EmbeddedTexts {
   embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
 }
 
-/** The rows of texts, f32 `[texts.length, dim]`, by what encodes them. @internal */
+/** The rows of texts, f32 `[texts.length, dim]`, by what encodes them, and the words that it does not know. @internal */
 export async function textRows(
   text: TextRows | EmbeddedTexts,
   texts: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  return "encode" in text ? (await text.encode(texts, { signal })).data : text.embed(texts, { signal });
+): Promise<{ rows: Float32Array; unknown: string[] }> {
+  if (!("encode" in text)) return { rows: await text.embed(texts, { signal }), unknown: [] };
+  const { data, unknown = [] } = await text.encode(texts, { signal });
+  return { rows: data, unknown: unknown.flatMap(({ words }) => words) };
 }
 
 /** A model that encodes texts into the space of an index. */

@@ -12,6 +12,8 @@ export interface ZeroShotOptions {
    * product, as VideoCLIP and S3D-G are trained with; a label is then the plain mean of its sentences.
    */
   normalize?: boolean | undefined;
+  /** Called with the words of the sentences that the model does not know, where there are any. */
+  onUnknown?: ((words: string[]) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -29,7 +31,7 @@ export interface ZeroShotScore {
 export async function zeroShotClassify(
   videos: NDArray,
   labels: readonly string[],
-  { text, templates = ["{}"], normalize = false, signal }: ZeroShotOptions,
+  { text, templates = ["{}"], normalize = false, onUnknown, signal }: ZeroShotOptions,
 ): Promise<ZeroShotScore[][]> {
   const [count, dim = 0] = videos.shape;
   const fail = (argument: string, expected: string, received: unknown) =>
@@ -42,7 +44,8 @@ export async function zeroShotClassify(
     throw fail("videos", "rows [videos, dim]", `[${videos.shape.join(", ")}] with ${videos.data.length} values`);
 
   const sentences = labels.flatMap((label) => templates.map((template) => template.replaceAll("{}", () => label)));
-  const embedded = await textRows(text, sentences, signal);
+  const { rows: embedded, unknown } = await textRows(text, sentences, signal);
+  if (unknown.length > 0) onUnknown?.(unknown);
   if (embedded.length !== sentences.length * dim) {
     throw fail("text", `rows of ${dim} values, as the videos have`, `rows of ${embedded.length / sentences.length}`);
   }

@@ -23,7 +23,7 @@ export type BertSizes = Pick<
 >;
 
 /**
- * Position embeddings of the first S places plus type embeddings: `[N, S, hidden]` for types i32 `[N, S]`, `[S, hidden]` for
+ * Embeddings of S positions, from `first` on, plus type embeddings: `[N, S, hidden]` for types i32 `[N, S]`, `[S, hidden]` for
  * one type of all tokens.
  */
 export function placeEmbeddings(
@@ -31,9 +31,10 @@ export function placeEmbeddings(
   types: Tensor | number,
   { maxPositions, hidden, typeVocabulary }: Pick<BertSizes, "maxPositions" | "hidden" | "typeVocabulary">,
   key: string,
+  first = 0,
 ): Tensor {
   const table = parameter(`${key}.position_embeddings.weight`, [maxPositions, hidden]);
-  const positions = nn.slice(table, [0, 0], [S, hidden]);
+  const positions = nn.slice(table, [first, 0], [S, hidden]);
   const name = `${key}.token_type_embeddings`;
   const type =
     typeof types === "number"
@@ -44,10 +45,14 @@ export function placeEmbeddings(
 
 /** Contents of tokens `[N, S, hidden]` plus position and type embeddings, normalised, with dropout: `[N, S, hidden]`. */
 export function bertEmbeddings(contents: Tensor, types: Tensor | number, config: BertSizes, key: string): Tensor {
-  const places = placeEmbeddings(contents.shape[1], types, config, key);
+  return embeddedAt(contents, placeEmbeddings(contents.shape[1], types, config, key), config, key);
+}
+
+/** As {@link bertEmbeddings}, with the embeddings of places `[S, hidden]` or `[N, S, hidden]` given. */
+export function embeddedAt(contents: Tensor, places: Tensor, { eps }: Pick<BertSizes, "eps">, key: string): Tensor {
   const norm = `${key}.LayerNorm`;
-  if (places.shape.length === 3) return nn.dropout(nn.layerNorm(contents, norm, config.eps, places));
-  return nn.dropout(nn.layerNorm(nn.binary(contents, places, "add"), norm, config.eps));
+  if (places.shape.length === 3) return nn.dropout(nn.layerNorm(contents, norm, eps, places));
+  return nn.dropout(nn.layerNorm(nn.binary(contents, places, "add"), norm, eps));
 }
 
 /** A post-norm encoder layer with parameters `<key>.attention...`, `.intermediate...`, `.output...`: x `[N, S, hidden]`. */

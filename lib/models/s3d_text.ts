@@ -6,6 +6,7 @@ import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import { type Graph, input, trace } from "../graph/trace.js";
 import { loadS3DWords, S3D_TEXT_WORDS, type S3DWords, s3dWords } from "../text/s3d_words.js";
+import type { UnknownOfText } from "../text/unknown_words.js";
 import type { KeyMap } from "../weights/rename.js";
 import type { Rows } from "./encode_clips.js";
 import { loadParameters, parametersOf, setRandomParameters } from "./parameters.js";
@@ -91,10 +92,13 @@ export class S3DTextEncoder implements TextEncoder {
   }
 
   /**
-   * One row per text: f32 `[texts.length, 512]`.
+   * One row per text: f32 `[texts.length, 512]`. Words that are not in the vocabulary do not count; the result names them.
    * @throws DisposedError; the signal's reason
    */
-  async encode(texts: readonly string[], { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Rows> {
+  async encode(
+    texts: readonly string[],
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Rows & { unknown: UnknownOfText[] }> {
     const words = this.#words;
     const program = this.#programs.get("text", () => compile(optimize(forward(words)), this.device));
     const data = new Float32Array(texts.length * DIM);
@@ -105,7 +109,11 @@ export class S3DTextEncoder implements TextEncoder {
       const { y } = await program.run({ ids }, { signal });
       data.set(y.subarray(0, batch.length * DIM), first * DIM);
     }
-    return { data, shape: [texts.length, DIM] };
+    const unknown = texts.flatMap((each, text): UnknownOfText[] => {
+      const missing = this.#tokens.unknown(each);
+      return missing.length > 0 ? [{ text, words: missing }] : [];
+    });
+    return { data, shape: [texts.length, DIM], unknown };
   }
 
   /** Frees the programs and the weights, and the device where it is not shared. A second call does nothing. */

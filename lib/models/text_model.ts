@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createDevice, type Device, type DeviceOptions } from "../device.js";
 import { InvalidArgumentError, WeightsError } from "../errors.js";
+import type { UnknownOfText } from "../text/unknown_words.js";
 import { type Encoding, type TextOrPair, WordPieceTokenizer } from "../text/wordpiece.js";
 import { weightFile } from "../weights/folder.js";
 import type { Rows } from "./encode_clips.js";
@@ -168,10 +169,13 @@ export class TextModel implements TextEncoder {
   }
 
   /**
-   * One row per text: f32 `[texts.length, dim]`, not normalised.
+   * One row per text: f32 `[texts.length, dim]`, not normalised; and the texts with words that the tokenizer has no pieces for.
    * @throws InvalidArgumentError for a text that is too long; WeightsError for `pooled` without a pooler
    */
-  async encode(texts: readonly TextOrPair[], options: EncodeTextOptions = {}): Promise<Rows> {
+  async encode(
+    texts: readonly TextOrPair[],
+    options: EncodeTextOptions = {},
+  ): Promise<Rows & { unknown: UnknownOfText[] }> {
     const { output = "mean" } = options;
     if (!["mean", "cls", "pooled"].includes(output)) {
       throw new InvalidArgumentError(`output: expected mean, cls or pooled, received ${output}`, {
@@ -182,7 +186,10 @@ export class TextModel implements TextEncoder {
     const encodings = texts.map((text) => this.#tokenize(text));
     const data = new Float32Array(texts.length * this.dim);
     (await this.#runner.run(output, encodings, options)).forEach((row, i) => data.set(row, i * this.dim));
-    return { data, shape: [texts.length, this.dim] };
+    const unknown = encodings.flatMap(({ unknown: words }, text): UnknownOfText[] =>
+      words.length > 0 ? [{ text, words }] : [],
+    );
+    return { data, shape: [texts.length, this.dim], unknown };
   }
 
   /** Hidden states of every token of every text: f32 `[tokens, dim]`, with the tokens they are of. */

@@ -6,7 +6,8 @@ import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
 import type { Graph } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
-import { pieceIds } from "../text/piece_ids.js";
+import { textPieces } from "../text/piece_ids.js";
+import { type UnknownOfText, UnknownWords } from "../text/unknown_words.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";
 import { rowsFor } from "./buckets.js";
 import type { Rows } from "./encode_clips.js";
@@ -44,6 +45,8 @@ export class VideoClip {
   readonly device: Device;
   /** Splits strings into word pieces; undefined where the model came without. */
   readonly tokenizer?: VideoClipTokenizer;
+  /** Words of all texts so far that the tokenizer has no pieces for. */
+  readonly unknownWords = new UnknownWords();
   #files: VideoFiles;
   #programs = new ProgramCache();
 
@@ -159,12 +162,14 @@ export class VideoClip {
       const part = windows.slice(first, first + BATCH);
       const N = rowsFor(part.length);
       const inputs = videoInputs(features, part, N, c);
-      const result = await this.#run(`video ${N} ${tokens}`, () => traceVideo(c, N, tokens), inputs, signal);
+      const asked = tokens !== false;
+      const result = await this.#run(`video ${N} ${asked}`, () => traceVideo(c, N, asked), inputs, signal);
       windowData.set(result.pooled.subarray(0, part.length * dim), first * dim);
-      if (!tokens) continue;
+      if (!asked) continue;
       part.forEach(({ video, start, end }, row) => {
         const at = row * c.maxVideoLength * dim;
-        pieces[video].push(result.tokens.slice(at, at + (end - start) * dim));
+        const count = tokens === "padded" ? c.maxVideoLength : end - start;
+        pieces[video].push(result.tokens.slice(at, at + count * dim));
       });
     }
     const data = averageWindows(windowData, windows, list.length, dim);
@@ -187,7 +192,14 @@ export class VideoClip {
   ): Promise<TextEmbeddings> {
     const c = this.config;
     const { signal, tokens = false } = options;
-    const all = (typeof texts === "string" ? [texts] : texts).map((text, i) => this.#pieces(text, i));
+    const unknown: UnknownOfText[] = [];
+    const all = (typeof texts === "string" ? [texts] : texts).map((text, i) => {
+      if (typeof text !== "string") return this.#checkIds(text, i);
+      const { ids, unknown: words } = this.#pieces(text, i);
+      if (words.length > 0) unknown.push({ text: i, words: [...words] });
+      return ids;
+    });
+    for (const { words } of unknown) this.unknownWords.add(words);
     const dim = c.hiddenSize;
     const data = new Float32Array(all.length * dim);
     const pieces: Float32Array[] = [];
@@ -210,7 +222,7 @@ export class VideoClip {
         });
       }
     }
-    return { ...rowsResult(data, all.length, dim), truncated, ...(tokens ? { tokens: pieces } : {}) };
+    return { ...rowsResult(data, all.length, dim), truncated, unknown, ...(tokens ? { tokens: pieces } : {}) };
   }
 
   /** @deprecated Use `encodeText`. */
@@ -218,14 +230,15 @@ export class VideoClip {
     return this.encodeText(...args);
   }
 
-  #pieces(text: string | readonly number[], index: number): readonly number[] {
-    if (typeof text === "string") {
-      if (this.tokenizer) return pieceIds(this.tokenizer, text);
-      throw new InvalidArgumentError(
-        `texts[${index}]: a string needs a tokenizer: give load the path of a vocab.txt, or pass the ids of word pieces`,
-        { argument: "texts" },
-      );
-    }
+  #pieces(text: string, index: number) {
+    if (this.tokenizer) return textPieces(this.tokenizer, text);
+    throw new InvalidArgumentError(
+      `texts[${index}]: a string needs a tokenizer: give load the path of a vocab.txt, or pass the ids of word pieces`,
+      { argument: "texts" },
+    );
+  }
+
+  #checkIds(text: readonly number[], index: number): readonly number[] {
     const wrong = text.find((id) => !Number.isInteger(id) || id < 0 || id >= this.config.vocabularySize);
     if (wrong === undefined) return text;
     throw new InvalidArgumentError(

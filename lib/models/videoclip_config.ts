@@ -29,7 +29,11 @@ export interface VideoClipConfig {
   videoLayers: number;
   /** Layers of the text side's transformer; those of `textModel` where it is the text side. */
   textLayers: number;
-  /** One set of BERT weights for both sides (`MMFusionShare`); text then has token type 1. Needs as many layers in both. */
+  /**
+   * One set of BERT weights for both sides (`MMFusionShare`), with as many layers in both. [CLS] of a text has position 0 and
+   * token type 0; what follows it has type 1 and positions from `maxVideoLength + 2` on, so that `maxPositions` is at least
+   * `maxVideoLength + maxTextLength + 3`.
+   */
   shared: boolean;
   vocabularySize: number;
   maxPositions: number;
@@ -45,7 +49,8 @@ export interface VideoClipConfig {
   layerNormEps: number;
   /**
    * Scale every video feature to unit length first: the extractor that the released checkpoint was trained with writes such
-   * features. A feature of zeros stays.
+   * features. A feature of zeros stays. Features that were scaled before they were rounded to float16 are scaled once more, which moves
+   * similarities by some 1e-6; MMPT takes them as they are.
    */
   normalizeFeatures: boolean;
   /**
@@ -173,6 +178,9 @@ export function videoClipConfig(fields: Partial<VideoClipConfig> = {}, base = VI
     throw fail("maxVideoLength", `1 to ${c.maxPositions - 2} (maxPositions - 2)`, c.maxVideoLength);
   if (c.maxTextLength < 1 || c.maxTextLength + 2 > c.maxPositions)
     throw fail("maxTextLength", `1 to ${c.maxPositions - 2} (maxPositions - 2)`, c.maxTextLength);
+  const places = c.maxVideoLength + c.maxTextLength + 3;
+  if (c.shared && places > c.maxPositions)
+    throw fail("maxPositions", `at least ${places} (maxVideoLength + maxTextLength + 3) when shared`, c.maxPositions);
   if (c.shared && c.videoLayers !== c.textLayers)
     throw fail("textLayers", `as many as videoLayers (${c.videoLayers}) when shared`, c.textLayers);
   for (const id of ["padId", "clsId", "sepId"] as const)

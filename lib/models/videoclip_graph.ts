@@ -3,7 +3,7 @@ import type { Tensor } from "../graph/tensor.js";
 import { applyOp, type Graph, input, parameter, scope, trace } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";
 import { maskedMean } from "../nn/transformer_layers.js";
-import { bertEmbeddings, bertLayers, type BertSizes } from "./bert.js";
+import { bertLayers, type BertSizes, embeddedAt, placeEmbeddings } from "./bert.js";
 import { textEncoder } from "./text_heads.js";
 import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
 
@@ -73,9 +73,22 @@ const sizes = (side: "video" | "text", c: VideoClipConfig): BertSizes => ({
 /** BERT over contents of tokens x `[N, S, hidden]`, mask u8 `[N, S]`: the last layer `[N, S, hidden]`. */
 function encode(x: Tensor, mask: Tensor, side: "video" | "text", c: VideoClipConfig): Tensor {
   const [key, bert] = [bertPrefix(side, c), sizes(side, c)];
-  // the encoders of their own see type 0 alone; the shared one tells the sides apart
-  const type = c.shared && side === "text" ? 1 : 0;
-  return scope(side, () => bertLayers(bertEmbeddings(x, type, bert, `${key}.embeddings`), mask, bert, key));
+  const embeddings = `${key}.embeddings`;
+  return scope(side, () => {
+    const S = x.shape[1];
+    const own = !(c.shared && side === "text");
+    const places = own ? placeEmbeddings(S, 0, bert, embeddings) : sharedTextPlaces(S, bert, embeddings, c);
+    return bertLayers(embeddedAt(x, places, bert, embeddings), mask, bert, key);
+  });
+}
+
+/**
+ * Places `[S, hidden]` of a text in an encoder that videos go through as well: [CLS] is at position 0 with type 0 on both
+ * sides; what follows it has type 1 and the positions behind those of the T slots of a video and its [SEP], T + 2 and up.
+ */
+function sharedTextPlaces(S: number, bert: BertSizes, key: string, { maxVideoLength: T }: VideoClipConfig): Tensor {
+  const rest = S > 1 ? [placeEmbeddings(S - 1, 1, bert, key, T + 2)] : [];
+  return nn.concat([placeEmbeddings(1, 0, bert, key), ...rest], 0);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { DeviceOptions } from "../device.js";
 import type { PieceTokenizer } from "../text/piece_ids.js";
+import type { UnknownOfText } from "../text/unknown_words.js";
 import type { DecoderName } from "../video/types.js";
 import type { Rows } from "./encode_clips.js";
 import type { VideoClipConfig, VideoClipPreset } from "./videoclip_config.js";
@@ -47,7 +48,12 @@ export interface EmbedOptions {
   tokens?: boolean | undefined;
 }
 
-export interface EmbedVideoOptions extends EmbedOptions {
+export interface EmbedVideoOptions extends Omit<EmbedOptions, "tokens"> {
+  /**
+   * Also give the last layer's tokens: of the features that there are (`true`), or of all places of every window, the empty
+   * ones behind its features included (`padded`). Default false.
+   */
+  tokens?: boolean | "padded" | undefined;
   /**
    * Videos longer than `maxVideoLength` features (32 s): `error`, `truncate` to the first ones (as MMPT's retrieval does),
    * or `window`: consecutive windows of that length, whose embeddings are averaged by their numbers of features.
@@ -68,7 +74,10 @@ export interface VideoEmbeddings extends Rows {
   windows: VideoWindow[];
   /** Its embeddings, f32 `[windows, dim]`. */
   windowData: Float32Array;
-  /** For each video f32 `[T, dim]`: a token for every feature that was used. Where asked for. */
+  /**
+   * For each video f32 `[T, dim]`: a token for every feature that was used, or `maxVideoLength` for every window. Where asked
+   * for.
+   */
   tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
   rows: Float32Array;
@@ -82,6 +91,8 @@ export interface VideoEmbeddings extends Rows {
 export interface TextEmbeddings extends Rows {
   /** Texts that lost word pieces beyond `maxTextLength`, by index. */
   truncated: number[];
+  /** Texts with words that the tokenizer has no pieces for: each such word is one unknown token. */
+  unknown: UnknownOfText[];
   /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
   tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */

@@ -2,14 +2,26 @@ import { WordPieceTokenizer } from "./wordpiece.js";
 
 /** Splits texts into word pieces. */
 export interface PieceTokenizer {
-  /** Ids of a text's word pieces between [CLS] and [SEP]; without them where `specialTokens` is false, if it knows the option. */
-  encode(text: string, options?: { specialTokens?: boolean | undefined }): { ids: readonly number[] };
+  /**
+   * Ids of a text's word pieces between [CLS] and [SEP]; without them where `specialTokens` is false, if it knows the option.
+   * Also the words for which it has no pieces, if it says so.
+   */
+  encode(
+    text: string,
+    options?: { specialTokens?: boolean | undefined },
+  ): { ids: readonly number[]; unknown?: readonly string[] | undefined };
+}
+
+/** Word pieces of a text, without [CLS] and [SEP] around them, and the words that have none. */
+export function textPieces(
+  tokenizer: PieceTokenizer,
+  text: string,
+): { ids: readonly number[]; unknown: readonly string[] } {
+  const { ids, unknown = [] } = tokenizer.encode(text, { specialTokens: false });
+  if (tokenizer instanceof WordPieceTokenizer) return { ids, unknown };
+  // a tokenizer of the caller's own may not know the option: then both calls give the same
+  return { ids: tokenizer.encode(text).ids.length === ids.length ? ids.slice(1, -1) : ids, unknown };
 }
 
 /** Ids of the word pieces of a text, without [CLS] and [SEP] around them. */
-export function pieceIds(tokenizer: PieceTokenizer, text: string): readonly number[] {
-  const { ids } = tokenizer.encode(text, { specialTokens: false });
-  if (tokenizer instanceof WordPieceTokenizer) return ids;
-  // a tokenizer of the caller's own may not know the option: then both calls give the same
-  return tokenizer.encode(text).ids.length === ids.length ? ids.slice(1, -1) : ids;
-}
+export const pieceIds = (tokenizer: PieceTokenizer, text: string): readonly number[] => textPieces(tokenizer, text).ids;

@@ -8,6 +8,8 @@ export interface S3DWords {
   readonly size: number;
   /** Ids i32 `[texts.length, words]`: the first `words` known words of each text, zero-padded. Unknown words are dropped. */
   encode(texts: readonly string[], words?: number): Int32Array;
+  /** The words of a text that are not in the vocabulary, as they are written. */
+  unknown(text: string): string[];
 }
 
 /** Letters, numbers, underscore and apostrophe in any script: Python's `[\w']+` on text. */
@@ -32,6 +34,7 @@ export function s3dWords(vocabulary: readonly string[]): S3DWords {
       });
       return out;
     },
+    unknown: (text) => (text.match(WORD) ?? []).filter((word) => !ids.has(word.toLowerCase())),
   };
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WeightsError } from "../errors.js";
+import { type AddedToken, addedTokenEntries, type AddedTokenEntry, addedTokens } from "./added_tokens.js";
 import { writeDurably } from "../files.js";
 
 /** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece has. */
@@ -14,8 +15,8 @@ export interface WordPieceConfig {
   /** `null` follows `lowercase`. */
   stripAccents: boolean | null;
   lowercase: boolean;
-  /** Texts that are one token wherever they stand, such as `[MASK]`, with their ids. */
-  added: ReadonlyMap<string, number>;
+  /** Texts that are one token, such as `[MASK]`. */
+  added: readonly AddedToken[];
 }
 
 const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
@@ -51,7 +52,7 @@ function fromTokenizerJson(path: string): WordPieceConfig {
     chineseCharacters: normalizer?.handle_chinese_chars ?? false,
     stripAccents: normalizer ? (normalizer.strip_accents ?? null) : false,
     lowercase: normalizer?.lowercase ?? false,
-    added: new Map(added.map((token: { content: string; id: number }) => [token.content, token.id])),
+    added: addedTokens(added, model.vocab),
   };
 }
 
@@ -71,8 +72,23 @@ function fromVocabulary(path: string): WordPieceConfig {
     chineseCharacters: config.tokenize_chinese_chars ?? true,
     stripAccents: config.strip_accents ?? null,
     lowercase: config.do_lower_case ?? true,
-    added: new Map(SPECIAL.flatMap((token) => (Object.hasOwn(vocab, token) ? [[token, vocab[token]] as const] : []))),
+    added: addedTokens(addedBeside(path, config.added_tokens_decoder, vocab), vocab),
   };
+}
+
+/** The special tokens of a vocabulary, and those that the files beside it add, in the order of their ids. */
+function addedBeside(path: string, decoder: unknown, vocab: Record<string, number>): AddedTokenEntry[] {
+  const special = SPECIAL.filter((content) => Object.hasOwn(vocab, content)).map((content) => {
+    return { content, special: true, normalized: false };
+  });
+  const byId = (entries: [string, AddedTokenEntry][]) =>
+    entries.sort((a, b) => Number(a[0]) - Number(b[0])).map(([, entry]) => entry);
+  const described = byId(Object.entries((decoder ?? {}) as Record<string, AddedTokenEntry>));
+  const beside = join(dirname(path), "added_tokens.json");
+  const named: [string, number][] = existsSync(beside) ? Object.entries(readJson(beside)) : [];
+  const others = byId(named.map(([content, id]) => [`${id}`, { content, special: false, normalized: true }]));
+  // a description goes before a bare name, and the first of a content counts
+  return [...described, ...special, ...others];
 }
 
 /**
@@ -90,7 +106,7 @@ export function readTokenizerFiles(path: string): WordPieceConfig {
   if (!existsSync(file)) throw new WeightsError(`${file}: there is no such tokenizer file`, { file });
   const config = file.endsWith(".json") ? fromTokenizerJson(file) : fromVocabulary(file);
   for (const token of [config.unknown, "[CLS]", "[SEP]", "[PAD]"]) {
-    if (!Object.hasOwn(config.vocab, token) && !config.added.has(token)) {
+    if (!Object.hasOwn(config.vocab, token) && !config.added.some(({ content }) => content === token)) {
       throw new WeightsError(`${file}: the vocabulary has no ${token}`, { file, key: token });
     }
   }
@@ -99,16 +115,14 @@ export function readTokenizerFiles(path: string): WordPieceConfig {
 
 /** Writes a `tokenizer.json` (Hugging Face tokenizers) into a folder, whole or not at all. */
 export function writeTokenizerFile(folder: string, config: WordPieceConfig): void {
-  const special = (token: string): [string, number] => [token, config.added.get(token) ?? config.vocab[token]];
-  const added = [...config.added].map(([content, id]) => {
-    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
-    return { id, content, ...flags };
-  });
+  const special = (token: string): [string, number] => {
+    return [token, config.added.find(({ content }) => content === token)?.id ?? config.vocab[token]];
+  };
   const json = {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: added,
+    added_tokens: addedTokenEntries(config.added),
     normalizer: {
       type: "BertNormalizer",
       clean_text: config.cleanText,

@@ -1,4 +1,6 @@
 import * as library from "@huggingface/tokenizers";
+import { WeightsError } from "../errors.js";
+import { AddedTokenFinder } from "./added_tokens.js";
 import type { WordPieceConfig } from "./tokenizer_files.js";
 
 interface Normalizer {
@@ -24,13 +26,13 @@ export interface Piece {
   id: number;
   start: number;
   end: number;
+  /** The word as it is written, where the vocabulary has no pieces for it. */
+  unknown?: string | undefined;
 }
 
 /** The Unicode ranges around which BERT puts spaces, beyond the basic plane: the library tests single code units. */
 const WIDE_CHINESE =
   /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B820}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/u;
-
-const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
 /**
  * Splits texts into pieces: normalisation, words and WordPiece are those of `@huggingface/tokenizers`, applied so that
@@ -41,7 +43,10 @@ export class WordPieces {
   #normalizer: Normalizer;
   #words: Words = new BertPreTokenizer();
   #model: Model;
-  #added: RegExp | undefined;
+  readonly #raw: AddedTokenFinder;
+  readonly #normalized: AddedTokenFinder;
+  readonly #addedIds: ReadonlyMap<string, number>;
+  readonly #addedContents: ReadonlyMap<number, string>;
   #normal = new Map<string, string>();
 
   constructor(readonly config: WordPieceConfig) {
@@ -59,27 +64,36 @@ export class WordPieces {
       continuing_subword_prefix: config.prefix,
       max_input_chars_per_word: config.maxWordLength,
     });
-    // the longest first, so that none hides another
-    const contents = [...config.added.keys()].sort((a, b) => b.length - a.length);
-    this.#added = contents.length > 0 ? new RegExp(contents.map(escape).join("|"), "gu") : undefined;
+    const { added } = config;
+    this.#raw = new AddedTokenFinder(added.filter((token) => !token.normalized), ({ content }) => content); // prettier-ignore
+    this.#normalized = new AddedTokenFinder(added.filter((token) => token.normalized), ({ content }) => this.#normalizedContent(content)); // prettier-ignore
+    this.#addedIds = new Map(added.map(({ content, id }) => [content, id]));
+    this.#addedContents = new Map(added.map(({ content, id }) => [id, content]));
   }
 
   /** Id of a token, or undefined. */
   id(token: string): number | undefined {
-    return this.config.added.get(token) ?? this.#model.tokens_to_ids.get(token);
+    return this.#addedIds.get(token) ?? this.#model.tokens_to_ids.get(token);
   }
 
   /** Pieces of a text, without [CLS] and [SEP]. */
   split(text: string): Piece[] {
     const pieces: Piece[] = [];
-    let from = 0;
-    for (const match of this.#added ? text.matchAll(this.#added) : []) {
-      this.#splitPlain(text.slice(from, match.index), from, pieces);
-      from = match.index + match[0].length;
-      pieces.push({ id: this.config.added.get(match[0])!, start: match.index, end: from });
+    for (const { start, end, token } of this.#raw.split(text)) {
+      if (token) pieces.push({ id: token.id, start, end });
+      else this.#splitNormalized(text.slice(start, end), start, pieces);
     }
-    this.#splitPlain(text.slice(from), from, pieces);
     return pieces;
+  }
+
+  #normalizedContent(content: string): string {
+    const normal = [...content].map((character) => this.#normalize(character)).join("");
+    if (normal !== "") return normal;
+    throw new WeightsError(`added token ${JSON.stringify(content)}: nothing is left of it when it is normalised`, {
+      key: content,
+      expected: "normalized: false, or a content with letters",
+      received: content,
+    });
   }
 
   #normalize(character: string): string {
@@ -91,7 +105,8 @@ export class WordPieces {
     return normal;
   }
 
-  #splitPlain(text: string, offset: number, pieces: Piece[]): void {
+  /** Pieces of text that stands at `offset`: normalised, then the added tokens of normalised text, then words. */
+  #splitNormalized(text: string, offset: number, pieces: Piece[]): void {
     let normal = "";
     const starts: number[] = []; // of the character that each code unit of `normal` comes from
     const ends: number[] = [];
@@ -105,15 +120,37 @@ export class WordPieces {
       }
       at += character.length;
     }
+    for (const { start, end, token } of this.#normalized.split(normal)) {
+      const add = (id: number, first: number, last: number, unknown = false) => {
+        const place = { start: starts[first], end: ends[last - 1] };
+        pieces.push({
+          id,
+          ...place,
+          ...(unknown ? { unknown: text.slice(place.start - offset, place.end - offset) } : {}),
+        });
+      };
+      if (token) add(token.id, start, end);
+      else this.#splitWords(normal.slice(start, end), start, add);
+    }
+  }
+
+  /** Word pieces of normalised text whose first code unit has the number `from`. */
+  #splitWords(
+    normal: string,
+    from: number,
+    add: (id: number, first: number, last: number, unknown: boolean) => void,
+  ): void {
     const { prefix, unknown } = this.config;
     let place = 0;
     for (const word of this.#words.pre_tokenize_text(normal)) {
       let first = normal.indexOf(word, place);
       place = first + word.length;
       for (const token of this.#model.encode([word])) {
+        // a word that is written as the unknown token is, is that token
+        const missing = token === unknown && word !== unknown;
         const length =
           token === unknown ? place - first : token.length - (first > place - word.length ? prefix.length : 0);
-        pieces.push({ id: this.id(token)!, start: starts[first], end: ends[first + length - 1] });
+        add(this.id(token)!, from + first, from + first + length, missing);
         first += length;
       }
     }
@@ -133,6 +170,6 @@ export class WordPieces {
 
   /** The token of an id; empty where there is none. */
   token(id: number): string {
-    return this.#model.vocab[id] ?? [...this.config.added].find(([, value]) => value === id)?.[0] ?? "";
+    return this.#model.vocab[id] ?? this.#addedContents.get(id) ?? "";
   }
 }

@@ -17,6 +17,8 @@ export interface Encoding {
   texts: number[];
   /** Whether tokens were dropped to keep to `maxLength`. */
   truncated: boolean;
+  /** Words for which the vocabulary has no pieces, as they are written: each is one unknown token. */
+  unknown: string[];
 }
 
 export interface EncodeOptions {
@@ -74,7 +76,8 @@ export class WordPieceTokenizer {
   /** Tokens and ids that there are: one more than the greatest id. */
   get size(): number {
     const { vocab, added } = this.#pieces.config;
-    return 1 + [...Object.values(vocab), ...added.values()].reduce((a, b) => Math.max(a, b), -1);
+    const ids = added.map(({ id }) => id);
+    return 1 + [...Object.values(vocab), ...ids].reduce((a, b) => Math.max(a, b), -1);
   }
 
   /** The token of an id, such as `##ing`; empty where there is none. */
@@ -104,13 +107,14 @@ export class WordPieceTokenizer {
 
   /** Puts [CLS] and [SEP] around pieces of one or two texts, unless `special` is false. @internal */
   join(lists: Piece[][], truncated: boolean, special = true): Encoding {
-    const out: Encoding = { ids: [], types: [], tokens: [], offsets: [], texts: [], truncated };
+    const out: Encoding = { ids: [], types: [], tokens: [], offsets: [], texts: [], truncated, unknown: [] };
     const add = (piece: Piece, type: number, text: number) => {
       out.ids.push(piece.id);
       out.types.push(type);
       out.tokens.push(this.token(piece.id));
       out.offsets.push([piece.start, piece.end]);
       out.texts.push(text);
+      if (piece.unknown !== undefined) out.unknown.push(piece.unknown);
     };
     if (special) add({ id: this.cls, start: 0, end: 0 }, 0, -1);
     lists.forEach((list, i) => {

@@ -20,10 +20,10 @@ export interface HardNegatives {
   /** Nearest videos that a batch of k is drawn from. Default 2k; with k the paper's "retrieve k". */
   candidates?: number | undefined;
   /**
-   * What a video is embedded by: the clip pairs that are drawn of it in the epoch (default), or its first seconds (the paper's
-   * "use first 32 sec").
+   * What a video is embedded by: the clip pairs that are drawn of it in the epoch (default, as the paper says), as many pairs
+   * that are aligned exactly (as fairseq's MMPT does it), or its first seconds (the paper's "use first 32 sec").
    */
-  embedding?: "clips" | "first" | undefined;
+  embedding?: "clips" | "exact" | "first" | undefined;
   /** Nearness of two videos. Default `l2`, as the paper's code has it. */
   metric?: "l2" | "dot" | undefined;
 }
@@ -193,12 +193,14 @@ export class PackedPairs implements TrainingData {
 
   async #embed(epoch: number, signal: AbortSignal | undefined, onProgress: (done: number, total: number) => void) {
     const { model, retrieval } = this.#options;
-    const first = retrieval && retrieval.embedding === "first";
-    const loader = first ? this.#openLoader({ ...this.#sampling, alignment: "first", pairsPerVideo: 1 }) : this.#loader;
+    const { embedding = "clips" } = retrieval || {};
+    const own: Partial<PairBatchOptions> = embedding === "first" ? { pairsPerVideo: 1 } : {};
+    const loader =
+      embedding === "clips" ? this.#loader : this.#openLoader({ ...this.#sampling, alignment: embedding, ...own });
     try {
       return await embedVideos(model, loader, this.videos, epoch, { signal, onProgress });
     } finally {
-      if (first) await loader.close();
+      if (loader !== this.#loader) await loader.close();
     }
   }
 

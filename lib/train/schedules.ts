@@ -18,8 +18,8 @@ export type Schedule =
   | { kind: "noam"; hidden: number; warmup: number; factor?: number | undefined };
 
 /**
- * The rate of update number `s`, which counts from 1 (as fairseq and Vaswani et al. 2017 do). It rises linearly over
- * `warmup` updates, and then is
+ * The rate of update number `s`, which counts from 1 (as Vaswani et al. 2017 do; fairseq's trainer gives update `s` the rate of
+ * `s - 1`, so that its first update has 0). It rises linearly over `warmup` updates, and then is
  * - `constant`: the rate;
  * - `linear`, `cosine`: from the rate to 0 at `total`;
  * - `polynomial`: end + (rate - end) (1 - (s - warmup) / (total - warmup))^power; VideoCLIP's, with end 0 and power 1;

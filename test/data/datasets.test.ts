@@ -14,7 +14,7 @@ import { readJsonEntries } from "../../dist/data/json_entries.js";
 import { readMsrvttSplit } from "../../dist/data/msrvtt.js";
 import type { VideoRecord } from "../../dist/data/record.js";
 import { Skips } from "../../dist/data/skips.js";
-import { listedRecords, readVideoList } from "../../dist/data/video_list.js";
+import { listedRecords, readVideoList, readVideoLists, type VideoLists } from "../../dist/data/video_list.js";
 import { isoSeconds } from "../../dist/data/webvid.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
@@ -236,13 +236,17 @@ test("lists of videos: a csv's video_id, or the last part of a line", async () =
   assert.equal([...(await readVideoList(files.msrvtt_train))], ["video0", "video1"]);
   const list = join(scratch, "list.txt");
   writeFileSync(list, "201/aaaaaaaaaaa\nbbbbbbbbbbb\n");
-  const names = async (options: object) => {
+  const [a, b] = [join(scratch, "a.txt"), join(scratch, "b.txt")];
+  writeFileSync(a, "aaaaaaaaaaa\n");
+  writeFileSync(b, "bbbbbbbbbbb\n");
+  const names = async (lists: VideoLists) => {
     const records = datasetFormat("youcook2")!.read(files.youcook2, { skips: new Skips() });
-    return (await all(listedRecords(records, options))).map(({ video }) => video);
+    return (await all(listedRecords(records, await readVideoLists(lists)))).map(({ video }) => video);
   };
-  assert.equal(await names({ only: await readVideoList(list) }), ["aaaaaaaaaaa", "bbbbbbbbbbb"]);
-  assert.equal(await names({ only: await readVideoList(list), except: new Set(["aaaaaaaaaaa"]) }), ["bbbbbbbbbbb"]);
-  assert.equal(await names({ except: new Set(["bbbbbbbbbbb"]) }), ["aaaaaaaaaaa"]);
+  assert.equal(await names({ only: [list] }), ["aaaaaaaaaaa", "bbbbbbbbbbb"]);
+  assert.equal(await names({ only: [a, b] }), ["aaaaaaaaaaa", "bbbbbbbbbbb"]);
+  assert.equal(await names({ only: [list], except: [a] }), ["bbbbbbbbbbb"]);
+  assert.equal(await names({ except: [b] }), ["aaaaaaaaaaa"]);
   await refused(() => readVideoList(files.webvid), /expected the columns video_id/);
 });
 

@@ -84,13 +84,71 @@ test("draws are a function of seed, epoch and index", () => {
   assert.is(new Set(Array.from({ length: 50 }, (_, i) => draw(1, 2, i))).size > 30, true);
 });
 
-test("exact and start alignment", () => {
+test("clips with the same start and end", () => {
   const captions = { start: [1.5, 4], end: [3.2, 7.5], ids: [[1, 2], [3]] };
-  const exact = samplePair(captions, 20, new Random(0), { alignment: "exact" });
-  assert.equal([exact.captions, exact.text, exact.video], [[0, 1], [1.5, 7.5], [1, 8]]); // prettier-ignore
+  for (const alignment of ["exact", "fixed"] as const) {
+    const pair = samplePair(captions, 20, new Random(0), { alignment });
+    assert.equal([pair.captions, pair.text, pair.video], [[0, 1], [1.5, 7.5], [1, 8]]); // prettier-ignore
+    assert.equal(samplePair(captions, 5, new Random(0), { alignment }).video[1], 5);
+  }
   const start = samplePair(captions, 20, new Random(0), { alignment: "start", textTokens: [1, 1] });
   assert.equal([start.captions, start.video], [[0, 0], [1, 4]]); // prettier-ignore
-  assert.equal(samplePair(captions, 5, new Random(0), { alignment: "exact" }).video[1], 5);
+});
+
+test("without overlap, texts have the lengths of the original's aligners", () => {
+  // one token a caption: a text is as long as it was drawn
+  const count = 200;
+  const at = Array.from({ length: count }, (_, i) => i);
+  const captions = { start: at, end: at.map((t) => t + 1), ids: at.map((id) => [id]) };
+  const draws = (options: SamplerOptions) => {
+    const pairs = Array.from({ length: 20_000 }, (_, i) => samplePair(captions, count, new Random(7, 0, i), options));
+    for (const {
+      captions: [first, last],
+      text,
+      video: clip,
+    } of pairs) {
+      assert.equal([clip, text], [[first, last + 1], [first, last + 1]]); // prettier-ignore
+    }
+    const grown = pairs.map(({ captions: [first, last] }) => last - first + 1);
+    return { grown, cut: pairs.map(({ ids }) => ids.length), firsts: pairs.map(({ captions: [first] }) => first) };
+  };
+  const range = (values: number[]) => [Math.min(...values), Math.max(...values)];
+  const share = (values: number[], value: number) => values.filter((v) => v === value).length / values.length;
+  const exact = draws({ alignment: "exact" });
+  assert.equal(range(exact.grown), [8, 61]);
+  const counts = Array.from({ length: 54 }, (_, i) => exact.grown.filter((n) => n === 8 + i).length);
+  assert.ok(chiSquared(counts) < 91, `${chiSquared(counts)} with 53 degrees of freedom`); // p = 0.001
+  const to64 = draws({ alignment: "exact", quirks: ["lengthTo64"] });
+  assert.equal(range(to64.grown), [8, 64]);
+  assert.ok(Math.abs(share(to64.cut, 61) - 4 / 57) < 0.01, `${share(to64.cut, 61)}`);
+  for (const quirks of [[], ["lengthTo64"]] as SamplerOptions["quirks"][]) {
+    const fixed = draws({ alignment: "fixed", quirks });
+    assert.equal(range(fixed.grown), [61, 61]);
+    assert.ok(new Set(fixed.firsts).size > 100);
+    const start = draws({ alignment: "start", quirks });
+    assert.equal([range(start.grown), range(start.firsts)], [[61, 61], [0, 0]]); // prettier-ignore
+  }
+});
+
+test("the original keeps captions behind the features, and ends a text with its last caption", () => {
+  const late = { start: [0, 30], end: [5, 35], ids: [[1], [2]] };
+  const options = { textTokens: [1, 1], quirks: ["lateCaptions"] } as const;
+  const firsts = new Set<number>();
+  for (const alignment of ["overlapped", "exact"] as const) {
+    for (let i = 0; i < 100; i++) {
+      const { captions, video: clip } = samplePair(late, 10, new Random(8, 0, i), { ...options, alignment });
+      firsts.add(captions[0]);
+      assert.ok(clip[0] >= 0 && clip[0] < clip[1] && clip[1] <= 10, JSON.stringify(clip));
+      if (captions[0] === 1 && alignment === "exact") assert.equal(clip, [9, 10]);
+    }
+  }
+  assert.equal([...firsts].sort(), [0, 1]);
+  assert.throws(() => samplePair({ start: [], end: [], ids: [] }, 10, new Random(0), options));
+  // the first of two captions ends later
+  const uneven = { start: [0, 2], end: [9, 4], ids: [[1], [2]] };
+  const text = (quirks: SamplerOptions["quirks"]) =>
+    samplePair(uneven, 20, new Random(0), { alignment: "fixed", quirks }).video;
+  assert.equal([text([]), text(["lastEnd"])], [[0, 9], [0, 4]]); // prettier-ignore
 });
 
 test("the original's way of growing sometimes misses the text; ours never", () => {

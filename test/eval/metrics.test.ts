@@ -2,12 +2,13 @@
 import { windowStarts } from "../../dist/models/videoclip_windows.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { didemoMetrics, didemoSegments } from "../../dist/eval/didemo.js";
+import { didemoMetrics, didemoSegments, rankSegments } from "../../dist/eval/didemo.js";
 import { orderedAssignment, stepMetrics } from "../../dist/eval/localisation.js";
 import { choiceMetrics } from "../../dist/eval/multiple_choice.js";
 import { retrievalMetrics } from "../../dist/eval/retrieval.js";
 import { averageWindows, secondLabels, segmentationMetrics, zeroShotLabels } from "../../dist/eval/segmentation.js";
 import { Random } from "../../dist/random.js";
+import { checkDidemo } from "../../scripts/fixtures/didemo.js";
 
 const test = suite("evaluators");
 const near = (got: number, expected: number) => assert.ok(Math.abs(got - expected) < 1e-12, `${got} and ${expected}`);
@@ -119,6 +120,28 @@ test("steps: recall of each task, then the mean of the tasks", () => {
   near(metrics.averageRecall, 1 / 3);
 });
 
+test("steps: what is annotated behind the video, or has no second, does not count", () => {
+  const truth = [
+    [0, 1, 3],
+    [1, 9, 12], // partly behind a video of 10 s
+    [2, 10, 12], // wholly behind it
+    [3, 4, 4],
+  ] as const;
+  const video = { task: "a", truth, predicted: [2, 9, -1, 4] };
+  near(stepMetrics([{ ...video, length: 10 }]).averageRecall, 1);
+  near(stepMetrics([{ ...video, length: 9 }]).averageRecall, 1);
+  near(stepMetrics([video]).averageRecall, 2 / 3); // of a submission that does not say its length
+  near(stepMetrics([{ ...video, predicted: [2, 11, 11, 4], length: 10 }]).averageRecall, 1 / 2);
+  assert.equal(stepMetrics([{ ...video, length: 1 }]).recall, {}, "a task without a step has no recall");
+});
+
+test("multiple choice: what equal scores count for", () => {
+  const tied = [{ answer: 1, predicted: [3, 3, 1] }, { answer: 0, predicted: [3, 3, 3] }, { answer: 2, predicted: [1, 1, 0] }]; // prettier-ignore
+  near(choiceMetrics(tied).accuracy, (1 / 2 + 1 / 3) / 3);
+  near(choiceMetrics(tied, "optimistic").accuracy, 2 / 3);
+  near(choiceMetrics(tied, "mmpt").accuracy, 1 / 3);
+});
+
 test("moments of DiDeMo", () => {
   assert.is(didemoSegments().length, 21);
   const all = didemoSegments();
@@ -131,6 +154,19 @@ test("moments of DiDeMo", () => {
   near(metrics["rank@1"], 1 / 2);
   near(metrics["rank@5"], 1);
   near(metrics.mIoU, (1 + 0.5) / 2);
+});
+
+test("moments of DiDeMo are ranked as the original predictor ranks them", () => {
+  for (const { name, passed, relativeL2 } of checkDidemo("test/fixtures/didemo.json"))
+    assert.ok(passed, `${name}: off by ${relativeL2}`);
+  // 7 s: chunks 0 and 1 have a second; the mean of the second one takes the empty places behind the video
+  const scores = [...new Array<number>(5).fill(1), 9, 9, ...new Array<number>(25).fill(-4)];
+  assert.equal(rankSegments(scores, 7).slice(0, 2), [[1, 1], [0, 1]]); // prettier-ignore
+  assert.is(rankSegments(scores, 7).length, 11, "what begins in chunk 0 or 1");
+  assert.equal(
+    rankSegments(new Array<number>(32).fill(0), 1),
+    didemoSegments().filter(([first]) => first === 0),
+  );
 });
 
 test.run();

@@ -17,6 +17,7 @@ import {
   listBenchmarks,
   predictBenchmark,
 } from "../../dist/eval/run_benchmark.js";
+import { rankSegments } from "../../dist/eval/didemo.js";
 import { WindowEncoder } from "../../dist/eval/window_encoder.js";
 import { clipFeatures } from "../../dist/models/clip_features.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
@@ -159,6 +160,19 @@ test("DiDeMo: all 21 segments, ranked by the mean of their tokens with the text"
   for (let i = 1; i < 21; i++) assert.ok(score(...(ranked[i - 1] as [number, number])) >= score(...(ranked[i] as [number, number])) - 1e-5); // prettier-ignore
 });
 
+test("DiDeMo: a short video leaves out the segments behind it, and empty places count", async () => {
+  const queries = await readDidemo(files.didemo);
+  const video = clipFeatures(read("x"), 0, 12);
+  const [rows, width] = video.shape;
+  const short = { folder: "", has: () => true, read: () => ({ ...video, rows, width }) };
+  const [ranked] = await predictDidemo(queries, { model, features: short });
+  assert.equal(new Set(ranked.map(([first]) => first)), new Set([0, 1, 2]));
+  const { tokens } = await model.encodeVideo(video, { tokens: "padded" });
+  assert.is(tokens![0].length, 32 * 16);
+  const { data: scores } = await model.similarity(tokens![0], await model.encodeText(queries[0].text));
+  assert.equal(ranked, rankSegments(scores, 12));
+});
+
 test("QVHighlights: windows around what stands out, a score for every clip", async () => {
   await both("qvhighlights", files.qvhighlights, "qvh.jsonl");
   const saliency = Array.from({ length: 75 }, (_, c) => (c >= 20 && c < 25 ? 3 : 0.1 * Math.sin(c)));
@@ -170,6 +184,19 @@ test("QVHighlights: windows around what stands out, a score for every clip", asy
 test("multiple choice of MSR-VTT", async () => {
   writeFileSync(join(folder, "mc.csv"), "vid_key\ta1\ta2\ta3\ta4\ta5\tanswer\nmsr9770\tcut\tadd\tsalt\toil\tsoup\t2\n");
   assert.is((await both("msrvtt-qa", join(folder, "mc.csv"), "mc.jsonl")).questions, 1);
+});
+
+test("CrossTask: the length is in the submission, and a video of fewer seconds than steps has none placed", async () => {
+  const [first] = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { length: number }); // prettier-ignore
+  assert.is(first.length, 61);
+  const short = { folder, has: () => true, read: () => ({ data: new Float32Array(3 * 512).fill(1), shape: [3, 512] as const, rows: 3, width: 512 }) }; // prettier-ignore
+  const truth = join(folder, "crosstask", "annotations");
+  const predictions = join(folder, "short.jsonl");
+  await predictBenchmark("crosstask", { truth, predictions, model, features: short });
+  const lines = readFileSync(predictions, "utf8").trim().split("\n").map((line) => JSON.parse(line) as object); // prettier-ignore
+  const [task, video] = ["23521", "aaaaaaaaaaa"];
+  assert.equal(lines[0], { task, video, seconds: [-1, -1, -1, -1, -1], length: 3 });
+  assert.is((await evaluateBenchmark("crosstask", { truth, predictions })).averageRecall, 0);
 });
 
 test("every benchmark is run here", async () => {

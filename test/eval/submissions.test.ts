@@ -36,6 +36,10 @@ test("MSR-VTT multiple choice", async () => {
     { vid_key: "msr2", scores: [5, 1, 1, 1, 4] },
   ]);
   assert.equal(await scoreChoices(truth, good), { questions: 2, accuracy: 0.5 });
+  // the first of equal scores, as the original takes it
+  const ties = lines("ties.jsonl", [{ vid_key: "msr1", scores: [1, 1, 0, 0, 0] }, { vid_key: "msr2", answer: 4 }]); // prettier-ignore
+  assert.is((await scoreChoices(truth, ties)).accuracy, 0.75);
+  assert.is((await scoreChoices(truth, ties, { ties: "mmpt" })).accuracy, 0.5);
   await refused(scoreChoices(truth, lines("half.jsonl", [{ vid_key: "msr1", answer: 1 }])), /missing: 1 \(msr2/);
   await refused(scoreChoices(truth, lines("four.jsonl", [{ vid_key: "msr1", scores: [1] }, { vid_key: "msr2", answer: 0 }])), /four\.jsonl:1: scores: expected 5 scores/); // prettier-ignore
 });
@@ -70,6 +74,9 @@ test("CrossTask", async () => {
   const row = { task: "23521", video: "abc_d", seconds: [4, 5, 11] };
   const metrics = await scoreCrossTask(truth, lines("steps.jsonl", [row]));
   assert.is(metrics.averageRecall, 1 / 2); // second 4 lies in [2, 5), 11 not in [9, 10)
+  // a video of 9 s: the third step is behind it
+  assert.is((await scoreCrossTask(truth, lines("long.jsonl", [{ ...row, length: 9 }]))).averageRecall, 1);
+  await refused(scoreCrossTask(truth, lines("half.jsonl", [{ ...row, length: 0.5 }])), /length: expected an integer/);
   await refused(scoreCrossTask(truth, lines("few.jsonl", [{ ...row, seconds: [4] }])), /at least 3/);
   await refused(scoreCrossTask(truth, lines("none.jsonl", [{ ...row, video: "zzz" }])), /unknown: 1 \(23521_zzz/);
 });

@@ -11,6 +11,7 @@ import { bucketOf } from "../../dist/models/buckets.js";
 import { textGraph, type TextTask } from "../../dist/models/text_runner.js";
 import { parametersOf } from "../../dist/models/parameters.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";
+import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { readFloats } from "../../dist/weights/float_values.js";
 import { openWeights } from "../../dist/weights/index.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";
@@ -273,6 +274,22 @@ test("folders that do not fit are refused", async () => {
   await refuse(makeFolder({ ...CONFIGS.bert, hidden_act: "mish" }), /hidden_act/);
   const drop = (key: string) => (key.includes("layer.1.output.dense.bias") ? `${key}x` : key);
   await refuse(writeModel("bert", ["tokens"], drop), /1 missing: bert.encoder.layer.1.output.dense.bias/);
+});
+
+test("words that the tokenizer has no pieces for are named", async () => {
+  const tiny = {
+    model_type: "bert",
+    hidden_size: 8,
+    num_hidden_layers: 1,
+    num_attention_heads: 1,
+    intermediate_size: 8,
+  };
+  const tokenizer = "test/fixtures/tokenizer/vocab.txt";
+  const { size } = WordPieceTokenizer.load(tokenizer);
+  const config = { ...tiny, vocab_size: size, max_position_embeddings: 32 };
+  const model = TextModel.random(1, { config, tokenizer, device: "cpu", threads: 1 });
+  assert.equal((await model.encode(["stir", "stir 🍜", "the soup"])).unknown, [{ text: 1, words: ["🍜"] }]);
+  model.dispose();
 });
 
 test.run();

@@ -10,7 +10,7 @@ import { videoClipParameters } from "../../dist/models/videoclip_weights.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { openWeights, writeSafetensors } from "../../dist/weights/index.js";
 import { npyBytes } from "../../dist/weights/npy.js";
-import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
 import { spread } from "./shards.js";
 import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
 
@@ -27,15 +27,16 @@ const config = {
 };
 const cpu = { device: "cpu" } as const;
 
-/** The fixture's weights as an MMPT checkpoint in safetensors. */
+/** A fixture's weights as they are in a checkpoint of MMPT. */
+const weightsOf = (of: Fixture) =>
+  new Map(
+    [...makeState(of)].map(([key, { shape, data }]) => [
+      key,
+      { dtype: "F32" as const, shape, read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength) },
+    ]),
+  );
 const published = join(folder, "published.safetensors");
-const bytesOf = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-const stored = new Map(
-  [...makeState(fixture)].map(([key, { shape, data }]) => [
-    key,
-    { dtype: "F32" as const, shape, read: () => bytesOf(data) },
-  ]),
-);
+const stored = weightsOf(fixture);
 writeSafetensors(published, stored);
 
 const words = makeInput(fixture, "words");
@@ -334,6 +335,30 @@ test("one set of weights for both sides", async () => {
   assert.equal((await again.encodeText(texts)).rows, (await shared.encodeText(texts)).rows);
   again.dispose();
   shared.dispose();
+});
+
+test("one set of weights for both sides computes the original's embeddings", async () => {
+  const other = readFixture("test/fixtures/models/mmpt_shared.safetensors");
+  const path = join(folder, "mmpt_shared.safetensors");
+  writeSafetensors(path, weightsOf(other));
+  const { heads, max_video_len: T, max_len, cls, sep, hidden, text_lengths, positions } = other.case.config;
+  const sizes = { heads, maxVideoLength: T, maxTextLength: max_len - T - 3, clsId: cls, sepId: sep };
+  const options = { ...cpu, config: { ...sizes, normalizeFeatures: false } };
+  const shared = await VideoClip.load(path, options);
+  const { shape, data } = makeInput(other, "words");
+  const list = (text_lengths as number[]).map((n, i) => [...data.subarray(i * shape[1] + 2, i * shape[1] + 2 + n)]);
+  const expected = other.tensors.get("pooled_text")!.data;
+  assert.ok(distance((await shared.encodeText(list)).data, expected) < 1e-6);
+  for (const [i, ids] of list.entries()) {
+    const alone = (await shared.encodeText([ids])).data;
+    assert.ok(distance(alone, expected.subarray(i * hidden, (i + 1) * hidden)) < 1e-6, "in any bucket of lengths");
+  }
+  shared.dispose();
+  // the positions of a text begin behind those of a video
+  const most = { ...options, config: { ...options.config, maxTextLength: positions - T - 3 } };
+  (await VideoClip.load(path, most)).dispose();
+  most.config.maxTextLength++;
+  await refuses(() => VideoClip.load(path, most), InvalidArgumentError, /maxPositions: expected at least 65 .*shared/);
 });
 
 test("a folder with its weights in several files", async () => {

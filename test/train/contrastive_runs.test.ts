@@ -76,8 +76,10 @@ test("the paper's ablations and alignments are keys of data", async () => {
     none: { retrieval: false },
     direct: { retrieval: { candidates: 4 } },
     exact: { sampling: { alignment: "exact" } },
+    fixed: { sampling: { alignment: "fixed" } },
     start: { sampling: { alignment: "start" } },
-    quirks: { sampling: { quirks: ["lengthTo64", "seedAtEnd"], videoSeconds: [2, 5] } },
+    aligned: { retrieval: { embedding: "exact" } },
+    quirks: { sampling: { quirks: ["lengthTo64", "seedAtEnd", "lateCaptions", "lastEnd"], videoSeconds: [2, 5] } },
   })) {
     const other = await run({ out: name, data: { ...data, ...change } });
     assert.not.equal(losses(other), losses(retrieval), name);

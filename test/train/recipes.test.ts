@@ -9,7 +9,7 @@ import { FeatureFolder } from "../../dist/data/feature_folder.js";
 import { datasetFormat } from "../../dist/data/formats.js";
 import { packDataset } from "../../dist/data/pack.js";
 import { Skips } from "../../dist/data/skips.js";
-import { listedRecords, readVideoList } from "../../dist/data/video_list.js";
+import { listedRecords, readVideoLists } from "../../dist/data/video_list.js";
 import { VideoClip } from "../../dist/models/videoclip.js";
 import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
@@ -30,8 +30,8 @@ const tokenizer = WordPieceTokenizer.load(at("vocab.txt"));
 async function pack(out: string, name: string, features: string, options: { subset?: string; only?: string } = {}) {
   const skips = new Skips();
   const records = datasetFormat(name)!.read(files[name], { skips, subset: options.subset });
-  const only = options.only && (await readVideoList(options.only));
-  await packDataset(listedRecords(records, only ? { only } : {}), at("packs", out), {
+  const selected = await readVideoLists({ only: options.only ? [options.only] : [] });
+  await packDataset(listedRecords(records, selected), at("packs", out), {
     features: new FeatureFolder(at(features)),
     tokenise: (texts) => texts.map((text) => tokenizer.encode(text, { specialTokens: false }).ids),
     source: { name, ...options },

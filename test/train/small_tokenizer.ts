@@ -12,6 +12,6 @@ export function smallTokenizer(words: readonly string[]): WordPieceTokenizer {
     chineseCharacters: true,
     stripAccents: null,
     lowercase: true,
-    added: new Map(),
+    added: [],
   });
 }

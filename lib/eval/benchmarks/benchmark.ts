@@ -1,10 +1,11 @@
+import type { VideoLists } from "../../data/video_list.js";
 import type { Example } from "../example.js";
 import type { PredictOptions } from "../predict_options.js";
 import type { Curve } from "../report.js";
 import type { RetrievalOptions } from "../retrieval.js";
 
-/** The files of a benchmark. */
-export interface BenchmarkFiles {
+/** The files of a benchmark, with the lists of the videos that it is about. */
+export interface BenchmarkFiles extends VideoLists {
   /** The ground truth, as its authors publish it. */
   truth: string;
   /** The submission. */
@@ -22,6 +23,11 @@ export interface SelectionOptions {
   videos?: string | undefined;
   /** CrossTask: no videos of this list (trained_videos.csv of a fine-tuned model). */
   without?: string | undefined;
+  /**
+   * CrossTask: the test videos of fairseq's MMPT, drawn from videos.csv (less videos_val.csv) beside the annotations with NumPy's
+   * seed 0, 30 of each primary task left for training. Videos without features are left out before the draw, as there.
+   */
+  split?: "mmpt" | undefined;
 }
 
 /** What a page shows of a benchmark beside its figures. */
@@ -41,10 +47,8 @@ export interface Benchmark<M extends object = object> {
   predictions: string;
   /** Options of a command that scores a submission. */
   example: string;
-  /** Which of the {@link SelectionOptions} it takes. */
-  takes?: readonly (keyof SelectionOptions)[] | undefined;
-  /** Whether it takes {@link RankingOptions}. */
-  ranks?: boolean | undefined;
+  /** Which of the {@link SelectionOptions} and {@link RankingOptions} it takes. */
+  takes?: readonly (keyof SelectionOptions | keyof RankingOptions)[] | undefined;
   /** Scores a submission. */
   score(files: BenchmarkFiles, options: RankingOptions): Promise<M>;
   /** Makes a model's predictions and writes them as a submission. */

@@ -1,54 +1,70 @@
 import { writeDurably } from "../../files.js";
 import { datasetFormat } from "../../data/formats.js";
 import type { VideoRecord } from "../../data/record.js";
+import { readVideoLists } from "../../data/video_list.js";
 import { Skips } from "../../data/skips.js";
 import { InvalidArgumentError } from "../../errors.js";
 import { clipFeatures } from "../../models/clip_features.js";
 import { npyBytes } from "../../weights/npy.js";
 import { type Example, middle, WITHOUT_STRIPS } from "../example.js";
-import { predictEach, type PredictOptions } from "../predict_options.js";
+import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";
 import type { Curve } from "../report.js";
 import { retrievalMetrics, type RetrievalMetrics, retrievalRanks, type Ties } from "../retrieval.js";
 import { readSimilarity, scoreRetrieval } from "../similarity.js";
-import type { Benchmark } from "./benchmark.js";
+import type { Benchmark, BenchmarkFiles } from "./benchmark.js";
 
 /**
  * Text-to-video retrieval on a dataset: every caption is a query among the clips of all captions.
  * @param format of `videoclip data` @param truth the file in words @param subset only videos of it
  */
 export function captionRetrieval(format: string, truth: string, subset?: string): Benchmark<RetrievalMetrics> {
-  const read = (file: string) => captionsOf(datasetFormat(format)!.read(file, { skips: new Skips(0), subset }));
+  const read = async ({ truth, only, except }: BenchmarkFiles) => {
+    const pairs = await captionsOf(datasetFormat(format)!.read(truth, { skips: new Skips(0), subset }));
+    const selected = await readVideoLists({ only, except });
+    // lists of YouCook2 may name clips by the number of the annotation
+    const names = ({ video, clip }: RetrievalPair) => (format === "youcook2" ? [video, `${video}_${clip}`] : [video]);
+    return pairs.filter((pair) => selected(...names(pair)));
+  };
   const example = truth.split(":")[0].replace(/^lines.*/, "clips.jsonl");
   return {
     description: "Text-to-video retrieval: every caption among the clips of all captions",
     truth: `the dataset: ${truth}`,
     predictions: ".npy [captions, clips] in the order of the dataset; higher is closer",
     example: `--truth ${example} --predictions scores.npy`,
-    ranks: true,
-    score: ({ predictions }, options) => scoreRetrieval(predictions, undefined, options),
+    takes: ["ties", "bootstrap"],
+    score: async (files, options) => {
+      if (files.only?.length || files.except?.length) checkShape(files, await read(files));
+      return scoreRetrieval(files.predictions, undefined, options);
+    },
     predict: async (files, options) => {
-      const pairs = await read(files.truth);
+      const pairs = itemsWithFeatures(await read(files), ({ video }) => video, options);
       const scores = await predictRetrieval(pairs, options);
       writeDurably(files.predictions, npyBytes(scores, [pairs.length, pairs.length], "f32"));
     },
     illustrate: async (files, { ties }) => {
-      const pairs = await read(files.truth);
-      const { values, shape } = readSimilarity(files.predictions);
-      if (shape.join() !== `${pairs.length},${pairs.length}`) {
-        throw new InvalidArgumentError(
-          `--predictions: expected [${pairs.length}, ${pairs.length}], as ${files.truth} has captions, received [${shape.join(", ")}]`,
-          { argument: "predictions", expected: pairs.length, received: shape },
-        );
-      }
-      const matrix = { values, shape };
+      const pairs = await read(files);
+      const matrix = checkShape(files, pairs);
+      const { values, shape } = matrix;
       return { curves: [recallCurve(values, shape, ties)], matrix, examples: retrievalExamples(pairs, values) };
     },
   };
 }
 
+/** The matrix of a submission. @throws InvalidArgumentError unless it has a row and a column for every pair */
+function checkShape({ truth, predictions }: BenchmarkFiles, { length }: readonly RetrievalPair[]) {
+  const matrix = readSimilarity(predictions);
+  if (matrix.shape.every((size) => size === length)) return matrix;
+  throw new InvalidArgumentError(
+    `--predictions: expected [${length}, ${length}], as ${truth} has captions of the selected videos, received [${matrix.shape.join(", ")}]`,
+    { argument: "predictions", expected: length, received: matrix.shape },
+  );
+}
+
 /** A text and the seconds of a video that it is about. */
 export interface RetrievalPair {
   video: string;
+  /** The number of the caption among those of its video, from 0. */
+  clip?: number | undefined;
   start: number;
   end: number;
   text: string;
@@ -58,7 +74,7 @@ export interface RetrievalPair {
 export async function captionsOf(records: AsyncIterable<VideoRecord>): Promise<RetrievalPair[]> {
   const pairs: RetrievalPair[] = [];
   for await (const { video, captions } of records) {
-    for (const { start, end, text } of captions) pairs.push({ video, start, end, text });
+    captions.forEach(({ start, end, text }, clip) => pairs.push({ video, clip, start, end, text }));
   }
   return pairs;
 }

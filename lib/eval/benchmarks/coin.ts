@@ -1,9 +1,10 @@
 import { type CoinVideo, readCoin } from "../../data/coin.js";
+import { readVideoLists, type VideoLists } from "../../data/video_list.js";
 import type { VideoClip } from "../../models/videoclip.js";
 import { loadClassifier } from "../../models/videoclip_classifier.js";
 import { type Example, middle, span, type Span } from "../example.js";
 import { mean } from "../percent.js";
-import { predictEach, type PredictOptions } from "../predict_options.js";
+import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";
 import { secondLabels, type SegmentationMetrics, segmentationMetrics, zeroShotLabels } from "../segmentation.js";
 import { WindowEncoder } from "../window_encoder.js";
 import type { Benchmark } from "./benchmark.js";
@@ -16,13 +17,19 @@ export const COIN: Benchmark<SegmentationMetrics> = {
   predictions: "lines {video, labels: [class of each second; 0 is background]}",
   example: "--truth COIN.json --predictions labels.jsonl",
   takes: ["classifier"],
-  score: ({ truth, predictions }) => scoreCoin(truth, predictions),
-  illustrate: async ({ truth, predictions }) => ({ examples: await coinExamples(truth, predictions) }),
-  predict: async ({ truth, predictions }, { classifier, ...options }) => {
+  score: ({ truth, predictions, ...lists }) => scoreCoin(truth, predictions, lists),
+  illustrate: async ({ truth, predictions, ...lists }) => ({
+    examples: await coinExamples(truth, predictions, lists),
+  }),
+  predict: async ({ truth, predictions, ...lists }, { classifier, ...options }) => {
     const { device, config } = options.model;
     const classes = classifier && (await loadClassifier(classifier, device.parameters, config.hiddenSize));
-    const videos = await readCoin(truth, "testing");
-    const labels = new Map([...namesOf(videos)].sort((a, b) => a[0] - b[0]));
+    // the labels are those of all videos of the benchmark
+    const all = await readCoin(truth, "testing");
+    const labels = new Map([...namesOf(all)].sort((a, b) => a[0] - b[0]));
+    const selected = await readVideoLists(lists);
+    const ofLists = all.filter(({ video }) => selected(video));
+    const videos = itemsWithFeatures(ofLists, ({ video }) => video, options);
     const given = typeof classes === "number" ? { ...options, classes } : options;
     writeLines(predictions, await predictCoin(videos, labels, given));
   },
@@ -32,10 +39,24 @@ export const COIN: Benchmark<SegmentationMetrics> = {
 const namesOf = (videos: readonly CoinVideo[]): Map<number, string> =>
   new Map(videos.flatMap(({ steps }) => steps.map(({ label, text }): [number, string] => [label, text])));
 
-/** COIN: COIN.json (testing) against lines `{"video", "labels": [class of each second, 0 is background]}`. */
-export async function scoreCoin(truth: string, predictions: string): Promise<SegmentationMetrics> {
+/** The submission's lines of the selected videos of the benchmark. */
+async function readLabels(truth: string, predictions: string, lists: VideoLists) {
   const lines = await byKey(predictions, (fields) => fields.string("video"));
-  const pairs = match(await readCoin(truth, "testing"), (video) => video.video, lines, predictions);
+  const selected = await readVideoLists(lists);
+  const videos = (await readCoin(truth, "testing")).filter(({ video }) => selected(video));
+  return match(videos, ({ video }) => video, lines, predictions);
+}
+
+/**
+ * COIN: COIN.json (testing) against lines `{"video", "labels": [class of each second, 0 is background]}`.
+ * @param lists the videos that the score is of; default all
+ */
+export async function scoreCoin(
+  truth: string,
+  predictions: string,
+  lists: VideoLists = {},
+): Promise<SegmentationMetrics> {
+  const pairs = await readLabels(truth, predictions, lists);
   return segmentationMetrics(
     pairs.map(({ item, fields }) => {
       const predicted = fields.numbers("labels");
@@ -102,11 +123,9 @@ function largest(rows: Float32Array, width: number): number[] {
 }
 
 /** Videos of COIN by the share of seconds whose class is right. */
-export async function coinExamples(truth: string, predictions: string): Promise<Example[]> {
-  const lines = await byKey(predictions, (fields) => fields.string("video"));
-  const videos = await readCoin(truth, "testing");
-  const names = namesOf(videos);
-  return match(videos, ({ video }) => video, lines, predictions).map(({ item, fields }) => {
+export async function coinExamples(truth: string, predictions: string, lists: VideoLists = {}): Promise<Example[]> {
+  const names = namesOf(await readCoin(truth, "testing"));
+  return (await readLabels(truth, predictions, lists)).map(({ item, fields }) => {
     const predicted = fields.numbers("labels");
     const labels = secondLabels(item.steps, predicted.length);
     const right = mean(predicted.map((label, t) => (label === labels[t] ? 1 : 0)));

@@ -1,72 +1,116 @@
-import { dirname } from "node:path";
-import { type CrossTask, listCrossTaskAnnotations, readCrossTaskSteps } from "../../data/crosstask.js";
-import { crossTaskFiles, keyOf, selectCrossTaskVideos } from "../../data/crosstask_videos.js";
+import { dirname, join } from "node:path";
+import { type CrossTask, listCrossTaskAnnotations, readCrossTasks, readCrossTaskSteps } from "../../data/crosstask.js";
+import { mmptSplit } from "../../data/crosstask_split.js";
+import { type CrossTaskAnnotation, crossTaskFiles, keyOf, selectCrossTaskVideos } from "../../data/crosstask_videos.js";
 import type { Fields } from "../../data/fields.js";
-import { InvalidArgumentError } from "../../errors.js";
+import { readVideoLists, type VideoLists } from "../../data/video_list.js";
+import { DatasetError, InvalidArgumentError } from "../../errors.js";
 import { type Example, middle, span } from "../example.js";
-import { orderedAssignment, type StepMetrics, stepMetrics } from "../localisation.js";
-import { predictEach, type PredictOptions } from "../predict_options.js";
+import { orderedAssignment, presentSteps, type StepMetrics, stepMetrics, type StepVideo } from "../localisation.js";
+import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";
 import { WindowEncoder } from "../window_encoder.js";
-import type { Benchmark } from "./benchmark.js";
+import type { Benchmark, SelectionOptions } from "./benchmark.js";
 import { byKey, match, writeLines } from "./submission.js";
 
 /** Step localisation of CrossTask (Zhukov et al. 2019). */
 export const CROSSTASK: Benchmark<StepMetrics> = {
   description: "Step localisation of CrossTask: average recall over the tasks",
   truth: "the folder of annotations ({task}_{video}.csv), tasks_primary.txt beside it",
-  predictions: "lines {task, video, seconds: [one per step of the task]}",
+  predictions: "lines {task, video, seconds: [one per step of the task; -1: none], length: seconds of the video}",
   example: "--truth crosstask_release/annotations --predictions steps.jsonl",
-  takes: ["videos", "without"],
-  score: ({ truth, predictions }) => scoreCrossTask(truth, predictions),
-  illustrate: async ({ truth, predictions }) => ({ examples: await crossTaskExamples(truth, predictions) }),
-  predict: async ({ truth, predictions }, { videos: list, without, ...options }) => {
-    const tasks = crossTaskFiles(dirname(truth));
-    if (tasks.length === 0) {
-      throw new InvalidArgumentError(`--truth: there is no tasks_primary.txt beside ${truth}`, { argument: "truth" });
-    }
-    const videos = await selectCrossTaskVideos({ tasks, annotations: truth, videos: list, without });
-    writeLines(predictions, await predictCrossTask(videos, options));
+  takes: ["videos", "without", "split"],
+  score: ({ truth, predictions, ...lists }) => scoreCrossTask(truth, predictions, lists),
+  illustrate: async ({ truth, predictions, ...lists }) => ({
+    examples: await crossTaskExamples(truth, predictions, lists),
+  }),
+  predict: async ({ truth, predictions, ...lists }, { videos, without, split, ...options }) => {
+    const selected = await readVideoLists(lists);
+    const found = await selectVideos(truth, { videos, without, split }, options.features);
+    const listed = found.filter(({ video, task }) => selected(video, keyOf(task.id, video)));
+    const available = itemsWithFeatures(listed, ({ video }) => video, options);
+    writeLines(predictions, await predictCrossTask(available, options));
   },
 };
 
+/** The videos of the annotated ones that are to be predicted. */
+async function selectVideos(
+  annotations: string,
+  { videos, without, split }: Pick<SelectionOptions, "videos" | "without" | "split">,
+  features: PredictOptions["features"],
+): Promise<CrossTaskAnnotation[]> {
+  const folder = dirname(annotations);
+  const tasks = crossTaskFiles(folder);
+  if (tasks.length === 0) {
+    throw new InvalidArgumentError(`--truth: there is no tasks_primary.txt beside ${annotations}`, {
+      argument: "truth",
+    });
+  }
+  if (split === undefined) return selectCrossTaskVideos({ tasks, annotations, videos, without });
+  if (split !== "mmpt") {
+    throw new InvalidArgumentError(`split: expected mmpt, received ${String(split)}`, { argument: "split" });
+  }
+  const [list, validation] = ["videos.csv", "videos_val.csv"].map((name) => join(folder, name));
+  const all = (await selectCrossTaskVideos({ tasks, annotations })).filter(({ video }) => features.has(video));
+  const primary = new Set((await readCrossTasks(join(folder, "tasks_primary.txt"))).map(({ id }) => id));
+  const { test } = await mmptSplit(all, { videos: list, validation, primary });
+  if (test.length > 0) return test;
+  throw new DatasetError(
+    "ERR_DATASET",
+    `${list}: expected a primary task with more than 30 annotated videos that have features, found none`,
+    { file: list },
+  );
+}
+
 /** Annotations of the videos that a submission has lines for, with those lines. */
-async function predicted(annotations: string, predictions: string) {
+async function predicted(annotations: string, predictions: string, lists: VideoLists) {
   const lines = await byKey(predictions, (fields: Fields) => keyOf(fields.string("task"), fields.string("video")));
-  const all = await listCrossTaskAnnotations(annotations);
+  const selected = await readVideoLists(lists);
+  const all = (await listCrossTaskAnnotations(annotations)).filter(({ task, video }) =>
+    selected(video, keyOf(task, video)),
+  );
   // the folder holds the videos of every split: those that are predicted are scored
   const truth = all.filter(({ task, video }) => lines.has(keyOf(task, video)));
   return match(truth, ({ task, video }) => keyOf(task, video), lines, predictions);
 }
 
-/** CrossTask: the folder of annotations against lines `{"task", "video", "seconds": [one per step of the task]}`. */
-export async function scoreCrossTask(annotations: string, predictions: string): Promise<StepMetrics> {
-  const pairs = await predicted(annotations, predictions);
-  return stepMetrics(
-    await Promise.all(
-      pairs.map(async ({ item, fields }) => {
-        const steps = await readCrossTaskSteps(item.file);
-        const seconds = fields.numbers("seconds");
-        const most = Math.max(0, ...steps.map(({ step }) => step));
-        if (seconds.length < most) throw fields.error("seconds", `a second for each step, at least ${most}`);
-        return {
-          task: item.task,
-          truth: steps.map(({ step, start, end }) => [step - 1, Math.floor(start), Math.ceil(end)] as const),
-          predicted: seconds,
-        };
-      }),
-    ),
-  );
+/** Annotated and predicted steps of a line. @throws DatasetError for a line with fewer seconds than steps */
+async function readSteps(item: { task: string; file: string }, fields: Fields): Promise<StepVideo> {
+  const steps = await readCrossTaskSteps(item.file);
+  const predicted = fields.numbers("seconds");
+  const most = Math.max(0, ...steps.map(({ step }) => step));
+  if (predicted.length < most) throw fields.error("seconds", `a second for each step, at least ${most}`);
+  return {
+    task: item.task,
+    truth: steps.map(({ step, start, end }) => [step - 1, Math.floor(start), Math.ceil(end)] as const),
+    predicted,
+    length: fields.has("length") ? fields.integer("length") : undefined,
+  };
+}
+
+/**
+ * CrossTask: the folder of annotations against lines `{"task", "video", "seconds": [one per step of the task], "length"}`. With
+ * `length`, the seconds of the video that there are features for, steps that are annotated behind it do not count, as in the
+ * original's score.
+ * @param lists the videos that the score is of; default those that the submission has
+ */
+export async function scoreCrossTask(
+  annotations: string,
+  predictions: string,
+  lists: VideoLists = {},
+): Promise<StepMetrics> {
+  const pairs = await predicted(annotations, predictions, lists);
+  return stepMetrics(await Promise.all(pairs.map(({ item, fields }) => readSteps(item, fields))));
 }
 
 /**
  * Step localisation of CrossTask: -log softmax of a second's dot products with the texts of its task's steps, and the cheapest
- * seconds in the order of the steps. The same fine-tuned and zero-shot.
- * @returns lines of a submission: `{"task", "video", "seconds"}`
+ * seconds in the order of the steps. The same fine-tuned and zero-shot. In a video of fewer seconds than steps none is placed.
+ * @returns lines of a submission: `{"task", "video", "seconds", "length"}`
  */
 export async function predictCrossTask(
   videos: readonly { task: CrossTask; video: string }[],
   options: PredictOptions,
-): Promise<{ task: string; video: string; seconds: number[] }[]> {
+): Promise<{ task: string; video: string; seconds: number[]; length: number }[]> {
   const { model, signal } = options;
   const encoder = new WindowEncoder(model);
   const texts = new Map<string, Float32Array>();
@@ -81,7 +125,11 @@ export async function predictCrossTask(
         const tokens = await encoder.seconds(features, undefined, signal);
         const { data: scores } = await model.similarity(tokens, rows, { signal });
         const [steps, length] = [task.steps.length, tokens.length / encoder.width];
-        return { task: task.id, video, seconds: orderedAssignment(logCosts(scores, steps), length, steps) };
+        const fits = length >= steps;
+        const seconds = fits
+          ? orderedAssignment(logCosts(scores, steps), length, steps)
+          : new Array<number>(steps).fill(-1);
+        return { task: task.id, video, seconds, length };
       },
     );
   } finally {
@@ -102,16 +150,20 @@ function logCosts(scores: Float32Array, width: number): Float64Array {
 }
 
 /** Videos of CrossTask by the share of the steps there are that were found. */
-export async function crossTaskExamples(annotations: string, predictions: string): Promise<Example[]> {
+export async function crossTaskExamples(
+  annotations: string,
+  predictions: string,
+  lists: VideoLists = {},
+): Promise<Example[]> {
   return Promise.all(
-    (await predicted(annotations, predictions)).map(async ({ item, fields }) => {
+    (await predicted(annotations, predictions, lists)).map(async ({ item, fields }) => {
       const steps = await readCrossTaskSteps(item.file);
-      const seconds = fields.numbers("seconds");
-      const present = [...new Set(steps.map(({ step }) => step))];
-      const within = (second: number, start: number, end: number) =>
-        second >= Math.floor(start) && second < Math.ceil(end);
+      const video = await readSteps(item, fields);
+      const truth = presentSteps(video);
+      const seconds = Array.from(video.predicted);
+      const present = [...new Set(truth.map(([step]) => step))];
       const hit = present.filter((step) =>
-        steps.some(({ step: s, start, end }) => s === step && within(seconds[s - 1], start, end)),
+        truth.some(([s, start, end]) => s === step && seconds[s] >= start && seconds[s] < end),
       );
       return {
         quality: hit.length / Math.max(1, present.length),
@@ -121,7 +173,12 @@ export async function crossTaskExamples(annotations: string, predictions: string
         time: steps.length > 0 ? middle([steps[0].start, steps[0].end]) : 0,
         strips: [
           { name: "true", spans: steps.map(({ step, start, end }) => span(start, end, `step ${step}`, step)) },
-          { name: "predicted", spans: seconds.map((second, k) => span(second, second + 1, `step ${k + 1}`, k + 1)) },
+          {
+            name: "predicted",
+            spans: seconds.flatMap((second, k) =>
+              second < 0 ? [] : [span(second, second + 1, `step ${k + 1}`, k + 1)],
+            ),
+          },
         ],
         length: Math.max(...steps.map(({ end }) => end), ...seconds.map((second) => second + 1)),
       };

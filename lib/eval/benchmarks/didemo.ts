@@ -1,15 +1,14 @@
 import { writeDurably } from "../../files.js";
 import { type DidemoQuery, readDidemo } from "../../data/didemo.js";
+import { readVideoLists, type VideoLists } from "../../data/video_list.js";
 import { asList, fileError, readJson } from "../../data/json_file.js";
-import { type Chunks, type DidemoMetrics, didemoMetrics, didemoSegments } from "../didemo.js";
+import { CHUNK_SECONDS, type Chunks, type DidemoMetrics, didemoMetrics, rankSegments } from "../didemo.js";
 import { type Example, middle, span } from "../example.js";
 import { type Interval, iou } from "../intervals.js";
 import { mean } from "../percent.js";
-import { predictEach, type PredictOptions } from "../predict_options.js";
+import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";
 import type { Benchmark } from "./benchmark.js";
 import { byKey, isLines, match, writeLines } from "./submission.js";
-
-const CHUNK_SECONDS = 5;
 
 /** Moments of DiDeMo (Hendricks et al. 2017). */
 export const DIDEMO: Benchmark<DidemoMetrics> = {
@@ -18,19 +17,31 @@ export const DIDEMO: Benchmark<DidemoMetrics> = {
   predictions:
     "a JSON list of ranked [[first, last] chunk] lists in the order of the truth, or lines {annotation_id, segments}",
   example: "--truth test_data.json --predictions moments.json",
-  score: ({ truth, predictions }) => scoreDidemo(truth, predictions),
-  illustrate: async ({ truth, predictions }) => ({ examples: await didemoExamples(truth, predictions) }),
-  predict: async ({ truth, predictions }, options) => {
-    const queries = await readDidemo(truth);
-    const lists = await predictDidemo(queries, options);
-    if (!isLines(predictions)) writeDurably(predictions, `${JSON.stringify(lists)}\n`);
-    else writeLines(predictions, lists.map((segments, i) => ({ annotation_id: queries[i].id, segments }))); // prettier-ignore
+  score: ({ truth, predictions, ...lists }) => scoreDidemo(truth, predictions, lists),
+  illustrate: async ({ truth, predictions, ...lists }) => ({
+    examples: await didemoExamples(truth, predictions, lists),
+  }),
+  predict: async ({ truth, predictions, ...lists }, options) => {
+    const queries = itemsWithFeatures(await selectQueries(truth, lists), ({ video }) => video, options);
+    const ranked = await predictDidemo(queries, options);
+    if (!isLines(predictions)) writeDurably(predictions, `${JSON.stringify(ranked)}\n`);
+    else writeLines(predictions, ranked.map((segments, i) => ({ annotation_id: queries[i].id, segments }))); // prettier-ignore
   },
 };
 
+/** The queries about the videos that are selected. */
+async function selectQueries(truth: string, lists: VideoLists): Promise<DidemoQuery[]> {
+  const selected = await readVideoLists(lists);
+  return (await readDidemo(truth)).filter(({ video }) => selected(video));
+}
+
 /** Every query with its predicted moments, best first. @throws DatasetError for a submission of another format */
-async function readRankings(truth: string, file: string): Promise<{ query: DidemoQuery; predicted: Chunks[] }[]> {
-  const queries = await readDidemo(truth);
+async function readRankings(
+  truth: string,
+  file: string,
+  videos: VideoLists,
+): Promise<{ query: DidemoQuery; predicted: Chunks[] }[]> {
+  const queries = await selectQueries(truth, videos);
   if (isLines(file)) {
     const lines = await byKey(file, (fields) => `${fields.integer("annotation_id")}`);
     return match(queries, ({ id }) => `${id}`, lines, file).map(({ item, fields }) => {
@@ -57,16 +68,17 @@ async function readRankings(truth: string, file: string): Promise<{ query: Didem
 /**
  * DiDeMo: test_data.json against its submission format, a JSON list with one list of ranked `[first, last]` chunks per
  * entry of the truth, in its order; or lines `{"annotation_id", "segments"}`.
+ * @param lists the videos that the score is of, and the submission has; default all
  */
-export async function scoreDidemo(truth: string, predictions: string): Promise<DidemoMetrics> {
-  const rankings = await readRankings(truth, predictions);
+export async function scoreDidemo(truth: string, predictions: string, lists: VideoLists = {}): Promise<DidemoMetrics> {
+  const rankings = await readRankings(truth, predictions, lists);
   return didemoMetrics(rankings.map(({ query, predicted }) => ({ times: query.times, predicted })));
 }
 
 /**
- * Moments of DiDeMo as MMPT ranks them, zero-shot: the mean of the tokens of a segment's seconds, by the dot product with the
- * text. Segments beyond the features come last.
- * @returns a submission: for each query its ranked `[first, last]` chunks
+ * Moments of DiDeMo, zero-shot, as MMPT ranks them: see {@link rankSegments}. A second's score is the dot product of its last
+ * hidden state with the text; of longer videos the model sees the first 32 s.
+ * @returns a submission: for each query its ranked `[first, last]` chunks, without those that begin behind the video
  */
 export function predictDidemo(queries: readonly DidemoQuery[], options: PredictOptions): Promise<Chunks[][]> {
   const { model, signal } = options;
@@ -74,23 +86,19 @@ export function predictDidemo(queries: readonly DidemoQuery[], options: PredictO
     queries,
     ({ video }) => video,
     options,
-    async ({ text, chunks }, features) => {
-      const found = await model.encodeVideo(features, { longVideos: "truncate", tokens: true, signal });
+    async ({ text }, features) => {
+      const found = await model.encodeVideo(features, { longVideos: "truncate", tokens: "padded", signal });
       const query = await model.encodeText(text, { signal });
       const { data: scores } = await model.similarity(found.tokens![0], query, { signal });
-      const score = ([first, last]: Chunks) =>
-        mean(scores.subarray(CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)), -Infinity);
-      const ranked = didemoSegments(chunks).map((segment) => ({ segment, score: score(segment) }));
-      ranked.sort((a, b) => b.score - a.score);
-      return ranked.map(({ segment }) => segment);
+      return rankSegments(scores, features.shape[0]);
     },
   );
 }
 
 /** Queries of DiDeMo by the overlap of the first prediction with the annotators' moments. */
-export async function didemoExamples(truth: string, predictions: string): Promise<Example[]> {
+export async function didemoExamples(truth: string, predictions: string, lists: VideoLists = {}): Promise<Example[]> {
   const seconds = ([first, last]: Chunks): Interval => [CHUNK_SECONDS * first, CHUNK_SECONDS * (last + 1)];
-  return (await readRankings(truth, predictions)).map(({ query: { video, text, times, chunks }, predicted }) => {
+  return (await readRankings(truth, predictions, lists)).map(({ query: { video, text, times, chunks }, predicted }) => {
     const best = seconds(predicted[0]);
     const overlaps = times.map((time) => iou(best, seconds(time)));
     return {

@@ -1,7 +1,9 @@
 import { type MsrvttQuestion, readMsrvttQuestions } from "../../data/msrvtt.js";
+import { readVideoLists, type VideoLists } from "../../data/video_list.js";
 import { type Example, WITHOUT_STRIPS } from "../example.js";
 import { type ChoiceMetrics, choiceMetrics } from "../multiple_choice.js";
-import { predictEach, type PredictOptions } from "../predict_options.js";
+import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";
+import type { Ties } from "../retrieval.js";
 import type { Benchmark } from "./benchmark.js";
 import { byKey, match, writeLines } from "./submission.js";
 
@@ -11,16 +13,34 @@ export const MSRVTT_QA: Benchmark<ChoiceMetrics> = {
   truth: "MSR_MC_test.csv",
   predictions: "lines {vid_key, answer: 0 to 4} or {vid_key, scores: [5]}",
   example: "--truth MSR_MC_test.csv --predictions answers.jsonl",
-  score: ({ truth, predictions }) => scoreChoices(truth, predictions),
-  illustrate: async ({ truth, predictions }) => ({ examples: await choiceExamples(truth, predictions) }),
-  predict: async ({ truth, predictions }, options) =>
-    writeLines(predictions, await predictChoices(await readMsrvttQuestions(truth), options)),
+  takes: ["ties"],
+  score: ({ truth, predictions, ...lists }, { ties }) => scoreChoices(truth, predictions, { ...lists, ties }),
+  illustrate: async ({ truth, predictions, ...lists }) => ({
+    examples: await choiceExamples(truth, predictions, lists),
+  }),
+  predict: async ({ truth, predictions, ...lists }, options) => {
+    const questions = itemsWithFeatures(await selectQuestions(truth, lists), ({ video }) => video, options);
+    writeLines(predictions, await predictChoices(questions, options));
+  },
 };
 
-/** MSR-VTT multiple choice: MSR_MC_test.csv against lines `{"vid_key", "answer"}` or `{"vid_key", "scores": [5]}`. */
-export async function scoreChoices(truth: string, predictions: string): Promise<ChoiceMetrics> {
+/** The questions about the videos that are selected. */
+async function selectQuestions(truth: string, lists: VideoLists): Promise<MsrvttQuestion[]> {
+  const selected = await readVideoLists(lists);
+  return (await readMsrvttQuestions(truth)).filter(({ video, key }) => selected(video, key));
+}
+
+/**
+ * MSR-VTT multiple choice: MSR_MC_test.csv against lines `{"vid_key", "answer"}` or `{"vid_key", "scores": [5]}`.
+ * @param options the videos that the score is of, and what equal highest scores count for: see {@link choiceMetrics}
+ */
+export async function scoreChoices(
+  truth: string,
+  predictions: string,
+  options: VideoLists & { ties?: Ties | undefined } = {},
+): Promise<ChoiceMetrics> {
   const lines = await byKey(predictions, (fields) => fields.string("vid_key"));
-  const pairs = match(await readMsrvttQuestions(truth), (question) => question.key, lines, predictions);
+  const pairs = match(await selectQuestions(truth, options), (question) => question.key, lines, predictions);
   return choiceMetrics(
     pairs.map(({ item, fields }) => {
       if (!fields.has("scores")) return { answer: item.answer, predicted: fields.integer("answer") };
@@ -28,6 +48,7 @@ export async function scoreChoices(truth: string, predictions: string): Promise<
       if (scores.length !== item.choices.length) throw fields.error("scores", `${item.choices.length} scores`);
       return { answer: item.answer, predicted: scores };
     }),
+    options.ties,
   );
 }
 
@@ -53,9 +74,9 @@ export function predictChoices(
 }
 
 /** Questions of MSR-VTT by the margin of the right answer. */
-export async function choiceExamples(truth: string, predictions: string): Promise<Example[]> {
+export async function choiceExamples(truth: string, predictions: string, lists: VideoLists = {}): Promise<Example[]> {
   const lines = await byKey(predictions, (fields) => fields.string("vid_key"));
-  return match(await readMsrvttQuestions(truth), ({ key }) => key, lines, predictions).map(({ item, fields }) => {
+  return match(await selectQuestions(truth, lists), ({ key }) => key, lines, predictions).map(({ item, fields }) => {
     const given = fields.has("scores") ? fields.numbers("scores") : undefined;
     const scores = given ?? item.choices.map((_, i) => (i === fields.integer("answer") ? 1 : 0));
     const others = scores.filter((_, i) => i !== item.answer);

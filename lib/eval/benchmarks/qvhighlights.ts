@@ -1,9 +1,16 @@
+import { readVideoLists, type VideoLists } from "../../data/video_list.js";
 import { type Example, middle, span } from "../example.js";
 import { type Interval, iou } from "../intervals.js";
 import { mean } from "../percent.js";
-import { predictEach, type PredictOptions } from "../predict_options.js";
+import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";
 import { evaluateQVHighlights, type QVHighlightsMetrics } from "../qvhighlights.js";
-import { CLIP_SECONDS, type MomentPrediction, readMomentPredictions, readMomentTruth } from "../qvhighlights_files.js";
+import {
+  CLIP_SECONDS,
+  type MomentPrediction,
+  type MomentTruth,
+  readMomentPredictions,
+  readMomentTruth,
+} from "../qvhighlights_files.js";
 import { WindowEncoder } from "../window_encoder.js";
 import type { Benchmark } from "./benchmark.js";
 import { writeLines } from "./submission.js";
@@ -14,12 +21,22 @@ export const QVHIGHLIGHTS: Benchmark<QVHighlightsMetrics> = {
   truth: "highlight_val_release.jsonl (.gz too)",
   predictions: "lines {qid, pred_relevant_windows: [[start, end, score]], pred_saliency_scores: [per 2 s]}",
   example: "--truth highlight_val_release.jsonl --predictions submission.jsonl --json",
-  score: async ({ truth, predictions }) =>
-    evaluateQVHighlights(await readMomentTruth(truth), await readMomentPredictions(predictions)),
-  illustrate: async ({ truth, predictions }) => ({ examples: await momentExamples(truth, predictions) }),
-  predict: async ({ truth, predictions }, options) =>
-    writeLines(predictions, await predictQVHighlights(await readMomentTruth(truth), options)),
+  score: async ({ truth, predictions, ...lists }) =>
+    evaluateQVHighlights(await selectQueries(truth, lists), await readMomentPredictions(predictions)),
+  illustrate: async ({ truth, predictions, ...lists }) => ({
+    examples: await momentExamples(truth, predictions, lists),
+  }),
+  predict: async ({ truth, predictions, ...lists }, options) => {
+    const queries = itemsWithFeatures(await selectQueries(truth, lists), ({ vid }) => vid, options);
+    writeLines(predictions, await predictQVHighlights(queries, options));
+  },
 };
+
+/** The queries about the videos that are selected. */
+async function selectQueries(truth: string, lists: VideoLists): Promise<MomentTruth[]> {
+  const selected = await readVideoLists(lists);
+  return (await readMomentTruth(truth)).filter(({ vid }) => selected(vid));
+}
 
 /** Lengths of windows that are proposed, in seconds; multiples of QVHighlights' clips, over its three buckets of lengths. */
 const LENGTHS = [4, 6, 8, 10, 14, 20, 26, 30, 40, 60, 80, 110, 150];
@@ -87,9 +104,9 @@ export function proposeWindows(saliency: readonly number[]): number[][] {
 }
 
 /** Queries of QVHighlights by the overlap of the first window with the nearest true one. */
-export async function momentExamples(truth: string, predictions: string): Promise<Example[]> {
+export async function momentExamples(truth: string, predictions: string, lists: VideoLists = {}): Promise<Example[]> {
   const lines = new Map((await readMomentPredictions(predictions)).map((line) => [line.qid, line]));
-  return (await readMomentTruth(truth)).flatMap(({ qid, vid, query, duration, relevant_windows: windows }) => {
+  return (await selectQueries(truth, lists)).flatMap(({ qid, vid, query, duration, relevant_windows: windows }) => {
     const [first] = lines.get(qid)?.pred_relevant_windows ?? [];
     if (!first) return [];
     const best: Interval = [first[0], first[1]];

@@ -1,10 +1,13 @@
 import { writeDurably } from "../../files.js";
 import { join } from "node:path";
 import { readCrossTasks, readCrossTaskSteps } from "../../data/crosstask.js";
-import { selectCrossTaskVideos } from "../../data/crosstask_videos.js";
+import { mmptSplit } from "../../data/crosstask_split.js";
+import { type CrossTaskAnnotation, selectCrossTaskVideos } from "../../data/crosstask_videos.js";
+import type { FeatureSource } from "../../data/feature_source.js";
 import { InvalidArgumentError } from "../../errors.js";
 import { Random } from "../../random.js";
 import { pieceIds } from "../../text/piece_ids.js";
+import { wrongArgument } from "../../wrong_argument.js";
 import { CrossTaskSteps, type CrossTaskVideo } from "../step_data.js";
 import { stepLocalisation } from "../tasks/steps.js";
 import { prepareLongVideos } from "./long_videos.js";
@@ -22,7 +25,7 @@ export const prepareCrossTask = (config: CrossTaskConfig, context: RunContext): 
         argument: "model.tokenizer",
       });
     }
-    const videos = await trainingVideos(config, context.path);
+    const videos = await trainingVideos(config, context.path, options.features);
     return {
       task: stepLocalisation(model.config),
       data: new CrossTaskSteps(videos, options, (text) => pieceIds(tokenizer, text)),
@@ -34,23 +37,33 @@ export const prepareCrossTask = (config: CrossTaskConfig, context: RunContext): 
     };
   });
 
-/** The annotated videos in `videos`, but not in `without`: all of them, or `perTask` of each task, drawn by the seed. */
+/**
+ * The annotated videos in `videos`, but not in `without`: all of them, or `perTask` of each task, drawn by the seed or as fairseq's
+ * MMPT draws them among those with features.
+ */
 async function trainingVideos(
   { data, seed = 0 }: CrossTaskConfig,
   path: (name: string) => string,
+  features: FeatureSource,
 ): Promise<CrossTaskVideo[]> {
   const list = (name: string | undefined) => (name === undefined ? undefined : path(name));
-  const annotated = await selectCrossTaskVideos({
-    tasks: [path(data.tasks)],
-    annotations: path(data.annotations),
-    videos: list(data.videos),
-    without: list(data.without),
-  });
   const tasks = [...new Set((await readCrossTasks(path(data.tasks))).map(({ id }) => id))];
-  const drawn = tasks.flatMap((id, i) => {
-    const own = annotated.filter(({ task }) => task.id === id);
-    return data.perTask === undefined ? own : new Random(seed, DRAW, i).sample(own, data.perTask);
-  });
+  const files = { tasks: [path(data.tasks)], annotations: path(data.annotations) };
+  const lists = { videos: list(data.videos), without: list(data.without) };
+  let drawn: CrossTaskAnnotation[];
+  if (data.draw === "mmpt") {
+    const { videos, without: validation } = lists;
+    if (videos === undefined) throw wrongArgument("data.videos", "videos.csv, whose order MMPT's draw follows", "none");
+    const available = (await selectCrossTaskVideos(files)).filter(({ video }) => features.has(video));
+    const options = { videos, validation, primary: new Set(tasks), perTask: data.perTask };
+    drawn = (await mmptSplit(available, options)).training;
+  } else {
+    const annotated = await selectCrossTaskVideos({ ...files, ...lists });
+    drawn = tasks.flatMap((id, i) => {
+      const own = annotated.filter(({ task }) => task.id === id);
+      return data.perTask === undefined ? own : new Random(seed, DRAW, i).sample(own, data.perTask);
+    });
+  }
   return Promise.all(
     drawn.map(async ({ task, video, file }) => ({ video, task, steps: await readCrossTaskSteps(file) })),
   );

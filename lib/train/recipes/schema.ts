@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SAMPLER_QUIRKS } from "../../data/sampler.js";
 import { optional, path, positive, run, text } from "./schema_keys.js";
 
 const batch = positive.describe("Examples of a batch.");
@@ -38,15 +39,16 @@ const range = z.tuple([positive, positive]);
 
 const sampling = z.strictObject({
   alignment: optional(
-    z.enum(["overlapped", "exact", "start"]),
-    "How the two clips of a pair lie: overlapping, with the same start and end, or both from the first caption on.",
+    z.enum(["overlapped", "exact", "fixed", "start"]),
+    "How the two clips of a pair lie: overlapping; with the same start and end; so and with texts as long as possible; so and " +
+      "from the first caption on.",
     "overlapped",
   ),
   textTokens: optional(range, "Fewest and most word pieces of a text. Default: 8 to what the model takes (61)."),
   videoSeconds: optional(range, "Fewest and most seconds of a video clip. Default: 3 to what the model takes (32)."),
   textSeconds: optional(positive, "Longest text clip in seconds.", 256),
   quirks: optional(
-    z.array(z.enum(["lengthTo64", "seedAtEnd"])),
+    z.array(z.enum(SAMPLER_QUIRKS)),
     "Departures of the original code from the paper that are reproduced.",
     [],
   ),
@@ -60,8 +62,9 @@ const retrieval = z.union([
       "Nearest videos that a batch of k videos is drawn from. Default: 2k; k is the paper's ablation.",
     ),
     embedding: optional(
-      z.enum(["clips", "first"]),
-      "What a video is embedded by: the clips drawn in the epoch, or its first seconds.",
+      z.enum(["clips", "exact", "first"]),
+      "What a video is embedded by: the clips drawn in the epoch, clips that are aligned exactly (as the original code has it), " +
+        "or its first seconds.",
       "clips",
     ),
     metric: optional(z.enum(["l2", "dot"]), "Distance of two videos.", "l2"),
@@ -155,7 +158,13 @@ export const trainConfig = z.discriminatedUnion("task", [
         videos: optional(path, "List of the videos that are used (videos.csv). Default: all annotated ones."),
         without: optional(path, "List of videos that are not used (videos_val.csv)."),
         features,
-        perTask: optional(positive, "Videos of each task, drawn by the seed; the paper takes 30. Default: all."),
+        perTask: optional(positive, "Videos of each task that are drawn; the paper takes 30. Default: all."),
+        draw: optional(
+          z.enum(["seed", "mmpt"]),
+          "How they are drawn: by the seed of the run, or as fairseq's MMPT draws them, from `videos` and 30 a task unless " +
+            "`perTask` says otherwise. `videoclip eval crosstask --split mmpt` takes the others.",
+          "seed",
+        ),
         step: optional(positive, "Seconds between the starts of two windows of a video.", 16),
       })
       .describe("CrossTask's annotations and features."),

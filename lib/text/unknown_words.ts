@@ -1,0 +1,47 @@
+/** Words of one text that the vocabulary does not have, as they are written. */
+export interface UnknownOfText {
+  /** Index of the text. */
+  text: number;
+  words: string[];
+}
+
+/** How many words the vocabulary does not have, and the most frequent of them. */
+export interface UnknownWordsReport {
+  count: number;
+  examples: string[];
+}
+
+/** Different words that are remembered. */
+const MOST = 10_000;
+
+/** Counts words that a vocabulary does not have. */
+export class UnknownWords {
+  readonly #counts = new Map<string, number>();
+  #count = 0;
+
+  /** All of them, each as often as it comes up. */
+  get count(): number {
+    return this.#count;
+  }
+
+  add(words: Iterable<string>): void {
+    for (const word of words) {
+      this.#count++;
+      const seen = this.#counts.get(word);
+      if (seen !== undefined || this.#counts.size < MOST) this.#counts.set(word, (seen ?? 0) + 1);
+    }
+  }
+
+  report(examples = 5): UnknownWordsReport {
+    const sorted = [...this.#counts].sort((a, b) => b[1] - a[1]).map(([word]) => word);
+    return { count: this.#count, examples: sorted.slice(0, examples) };
+  }
+}
+
+/** A sentence about words that are not known, or nothing where there are none. */
+export function describeUnknown({ count, examples }: UnknownWordsReport): string {
+  if (count === 0) return "";
+  const list = examples.map((word) => JSON.stringify(word)).join(", ");
+  const words = count === 1 ? "1 word is" : `${count} words are`;
+  return `${words} not in the vocabulary of the model: ${list}${count > examples.length ? " ..." : ""}`;
+}

@@ -1,0 +1,69 @@
+// Steps of long videos through the public classes: fine-tuned checkpoints of the original give its logits of every second.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { WindowEncoder } from "../../dist/eval/window_encoder.js";
+import { VideoClip } from "../../dist/models/videoclip.js";
+import { loadClassifier } from "../../dist/models/videoclip_classifier.js";
+import { writeSafetensors } from "../../dist/weights/index.js";
+import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+
+const test = suite("steps of the original");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-steps-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  assert.is(got.length, expected.length);
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < got.length; i++) {
+    difference += (got[i] - expected[i]) ** 2;
+    norm += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
+/** The model of a fixture, from a checkpoint file of its state. */
+async function open(name: string) {
+  const fixture = readFixture(`test/fixtures/models/${name}.safetensors`);
+  const path = join(folder, `${name}.safetensors`);
+  const bytes = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  writeSafetensors(
+    path,
+    new Map([...makeState(fixture)].map(([key, { shape, data }]) => [key, { dtype: "F32" as const, shape, read: () => bytes(data) }])), // prettier-ignore
+  );
+  const k = fixture.case.config;
+  const lengths = { maxVideoLength: k.max_video_len, maxTextLength: k.max_len - k.max_video_len - 3 };
+  const config = { heads: k.heads, ...lengths, clsId: k.cls, sepId: k.sep, normalizeFeatures: false };
+  const model = await VideoClip.load(path, { device: "cpu", threads: 1, config });
+  const { data } = makeInput(fixture, "features");
+  const expected = fixture.tensors.get("seconds_logits")!.data;
+  return { fixture, path, model, k, video: { data, shape: [k.seconds, k.features] as const }, expected };
+}
+
+test("COIN: the classifier of a checkpoint, windows averaged", async () => {
+  const { path, model, k, video, expected } = await open("mmpt_coin");
+  const classes = await loadClassifier(path, model.device.parameters, model.config.hiddenSize);
+  assert.is(classes, k.classes);
+  const encoder = new WindowEncoder(model, classes);
+  assert.ok(distance(await encoder.seconds(video, k.window_step), expected) < 1e-6);
+  encoder.dispose();
+  model.dispose();
+});
+
+test("CrossTask: dot products with the texts of the steps", async () => {
+  const { fixture, model, k, video, expected } = await open("mmpt_crosstask");
+  const words = makeInput(fixture, "words");
+  const texts = (k.step_texts as number[]).map((n, i) => [
+    ...words.data.subarray(i * words.shape[1] + 2, i * words.shape[1] + 2 + n),
+  ]);
+  const encoder = new WindowEncoder(model);
+  const tokens = await encoder.seconds(video, k.window_step);
+  const { data } = await model.similarity(tokens, await model.encodeText(texts));
+  assert.ok(distance(data, expected) < 1e-6);
+  encoder.dispose();
+  model.dispose();
+});
+
+test.run();
