@@ -13,7 +13,7 @@ export {
 } from "./device.js";
 export * from "./errors.js";
 export type { NDArray } from "./nd_array.js";
-export type { ParameterStore } from "./graph/parameter_store.js";
+export type { ParameterParts, ParameterStore } from "./graph/parameter_store.js";
 export { DecodedFeatures } from "./features/decoded_features.js";
 export {
   type ClipFeature,

@@ -44,7 +44,7 @@ export function placeEmbeddings(
 }
 
 /** Contents of tokens `[N, S, hidden]` plus position and type embeddings, normalised, with dropout: `[N, S, hidden]`. */
-export function bertEmbeddings(contents: Tensor, types: Tensor | number, config: BertSizes, key: string): Tensor {
+function bertEmbeddings(contents: Tensor, types: Tensor | number, config: BertSizes, key: string): Tensor {
   return embeddedAt(contents, placeEmbeddings(contents.shape[1], types, config, key), config, key);
 }
 
