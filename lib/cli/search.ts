@@ -1,5 +1,4 @@
 import { Command, Option } from "commander";
-import { VideoClipError } from "../errors.js";
 import { writeDurably } from "../files.js";
 import { FeatureIndex } from "../features/feature_index.js";
 import { searchText } from "../features/search_text.js";
@@ -55,7 +54,10 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
     const places = { path: model, tokenizer, words, threads, signal };
     const result = await searchText(index, query, { top, perVideo, filter, ...places });
     const { hits } = result;
-    if (flags.html) await writePage(flags.html, await searchPage(index, result, { decoder: flags.decoder, signal }));
+    if (flags.html) {
+      writeDurably(flags.html, await searchPage(index, result, { decoder: flags.decoder, signal }));
+      process.stderr.write(`The page is in ${flags.html}\n`);
+    }
     hits.forEach(({ video: path, start, end, score }, i) => {
       const rank = i + 1;
       process.stdout.write(
@@ -68,14 +70,4 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
   } finally {
     index.dispose();
   }
-}
-
-async function writePage(path: string, page: string): Promise<void> {
-  try {
-    writeDurably(path, page);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new VideoClipError("ERR_WRITE", `${path}: cannot be written (${code})`, { file: path, cause });
-  }
-  process.stderr.write(`The page is in ${path}\n`);
 }

@@ -1,7 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
-import { writeDurablyAsync } from "../files.js";
+import { makeFolder, writeDurablyAsync } from "../files.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { npyData, npyHeader } from "../weights/npy.js";
@@ -36,7 +35,7 @@ export async function embedToFolder(options: EmbedToFolderOptions): Promise<{ te
   const features = folders.length > 0 ? readFeatureFolders(folders) : undefined;
   const { model, release } = await borrowModel(options);
   try {
-    mkdirSync(options.out, { recursive: true });
+    makeFolder(options.out);
     if (texts.length > 0) await embedTexts(model, texts, options);
     return { texts: texts.length, rows: features ? await embedFeatures(model, features, options) : 0 };
   } finally {

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../errors.js";
-import { writeDurably } from "../files.js";
+import { makeFolder, writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { weightFile } from "../weights/folder.js";
 import { openWeights } from "../weights/open_weights.js";
@@ -114,7 +114,7 @@ export function saveVideoClip(
   store: Pick<ParameterStore, "get">,
   dtype: "f32" | "f16" = "f32",
 ): void {
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, shape] of videoClipParameters(config)) {
     tensors.set(
