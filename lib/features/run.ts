@@ -45,7 +45,8 @@ export async function extractToFolder(
   const started = Date.now();
   const all = await expandInputs(inputs);
   const mine = takeShard(all, shard);
-  const store = new FeatureStore(resolve(options.out), shard ? `.${shard.replace("/", "-of-")}` : "");
+  const suffix = shard ? `.${shard.replace("/", "-of-")}` : "";
+  const store = await FeatureStore.open(resolve(options.out), suffix, { signal: options.signal });
   const writers = new Map<string, FeatureWriter>();
   const summary = { videos: 0, clips: 0, failures: 0, skipped: 0, seconds: 0 };
   try {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, parse } from "node:path";
 import { VideoClipError } from "../errors.js";
-import { appendDurably, DurableFile, writeDurably } from "../files.js";
+import { appendDurably, DurableFile, makeFolder, writeDurably } from "../files.js";
 import { npyData, npyHeader } from "../weights/npy.js";
-import { type FileLock, takeLock } from "./lock.js";
+import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
 
 /** A finished video in `manifest.jsonl`. */
 export interface ManifestEntry {
@@ -39,15 +39,29 @@ export class FeatureStore {
   #failed: string;
   #lock: FileLock;
 
-  /** @param suffix distinguishes the shards that share a folder */
-  constructor(
+  /**
+   * @param suffix distinguishes the shards that share a folder
+   * @throws InvalidArgumentError while somebody writes there; VideoClipError `ERR_WRITE`; the signal's reason
+   */
+  static async open(folder: string, suffix = "", waiting: TakeLockOptions = {}): Promise<FeatureStore> {
+    makeFolder(folder);
+    const lock = await takeLock(join(folder, `.lock${suffix}`), "another extraction", waiting);
+    try {
+      return new FeatureStore(folder, suffix, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(
     readonly folder: string,
-    suffix = "",
+    suffix: string,
+    lock: FileLock,
   ) {
-    mkdirSync(folder, { recursive: true });
     this.#manifest = join(folder, `manifest${suffix}.jsonl`);
     this.#failed = join(folder, `failures${suffix}.jsonl`);
-    this.#lock = takeLock(join(folder, `.lock${suffix}`), "another extraction");
+    this.#lock = lock;
     for (const name of readdirSync(folder)) {
       if (name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
     }
