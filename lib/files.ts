@@ -14,7 +14,6 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -214,13 +213,22 @@ async function writeAllAsync(file: FileHandle, bytes: Uint8Array): Promise<void>
 
 /** Makes a file that must not be there yet. @throws an Error with code `EEXIST` where it is; VideoClipError `ERR_WRITE` */
 export function createExclusive(path: string, content: Content): void {
+  let file: number;
   try {
-    writeFileSync(path, content, { flag: "wx" });
+    file = openSync(path, "wx");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
-    writing(path, () => {
+    return writing(path, () => {
       throw error;
     });
+  }
+  try {
+    writing(path, () => writeAll(file, bytesOf(content)));
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -51,6 +51,11 @@ export class ProgressReporter {
     process.stdout.write(`${JSON.stringify({ event: type, path, ...failure })}\n`);
   }
 
+  /** Tells something that is no failure, in a sentence. */
+  note(text: string): void {
+    if (!this.options.quiet) process.stderr.write(`${text}\n`);
+  }
+
   stop(): void {
     this.#bar?.stop();
   }

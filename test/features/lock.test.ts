@@ -103,7 +103,10 @@ test("the wait ends with the signal", async () => {
     onNote: () => abort.abort(new Error("stop")),
     signal: abort.signal,
   });
-  await taking.then(assert.unreachable, (error) => assert.is(error, abort.signal.reason));
+  await taking.then(
+    () => assert.unreachable(),
+    (error) => assert.is(error, abort.signal.reason),
+  );
   rmSync(path);
 });
 
