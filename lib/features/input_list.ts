@@ -7,7 +7,7 @@ import { parseJson } from "../parse_json.js";
 import { decodeText, encodingOf } from "../text_encoding.js";
 import { addressFault, pathOfAddress } from "./addresses.js";
 import type { InputItem } from "./inputs.js";
-import { endingOf } from "./media_names.js";
+import { endingOf } from "../media_names.js";
 
 /** Names of the columns and fields that hold a path, in small letters. */
 const PATH_COLUMNS = ["path", "video"];

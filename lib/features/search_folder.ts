@@ -5,7 +5,7 @@ import { VideoError } from "../errors.js";
 import { TO_READ } from "../open_flags.js";
 import { type FolderEntry, walkFolder } from "../walk_folder.js";
 import type { InputItem } from "./inputs.js";
-import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "./media_names.js";
+import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../media_names.js";
 import type { Omissions } from "./omissions.js";
 
 /** Entries after which other work has its turn. */
