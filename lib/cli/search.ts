@@ -6,7 +6,7 @@ import type { DecoderName } from "../video/types.js";
 import { clock } from "../html.js";
 import { searchPage } from "../features/search_page.js";
 import { interruptible } from "./interrupt.js";
-import { positive } from "./options.js";
+import { positive, printable } from "./options.js";
 
 interface Flags {
   index: string;
@@ -63,7 +63,7 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
       process.stdout.write(
         flags.json
           ? `${JSON.stringify({ rank, video: path, start, end, score })}\n`
-          : `${String(rank).padStart(3)}  ${score.toFixed(4).padStart(9)}  ${clock(start)}-${clock(end)}  ${path}\n`,
+          : `${String(rank).padStart(3)}  ${score.toFixed(4).padStart(9)}  ${clock(start)}-${clock(end)}  ${printable(path)}\n`,
       );
     });
     if (hits.length === 0) process.stderr.write("Nothing was found: no video in the index is searched\n");

@@ -4,8 +4,10 @@ import { makeFolder, writeDurablyAsync } from "../files.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { npyData, npyHeader } from "../weights/npy.js";
+import { addressFault } from "./addresses.js";
 import { embedFolder, type WindowOptions } from "./embed_folder.js";
 import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
+import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 
 export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOptions {
   /** Folder for the embeddings; files that are there are replaced. */
@@ -17,27 +19,36 @@ export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOption
   seconds?: number | undefined;
   /** Type of the saved embeddings. Default `f32`. */
   saveDtype?: "f16" | "f32" | undefined;
+  /** Told of each video that is left out because its features cannot be used. */
+  onFailure?: ((failure: FeatureFailure) => void) | undefined;
 }
 
 /**
  * Embeds texts and windows of features as arrays for other programs, as `videoclip embed` does: `text.npy` and `video.npy`
- * `[rows, dim]`, with a line about each row in `text.jsonl` and `video.jsonl`.
- * @returns how many there are of each
- * @throws InvalidArgumentError without texts and features, for features that do not fit the model; DatasetError; WeightsError
+ * `[rows, dim]`, with a line about each row in `text.jsonl` and `video.jsonl`. Videos whose features are broken, or do not fit the
+ * model, are left out and listed in `failures.jsonl`.
+ * @returns how many there are of each; `failures` only where there are some
+ * @throws InvalidArgumentError without texts and features; DatasetError; WeightsError; VideoClipError `ERR_WRITE`
  */
-export async function embedToFolder(options: EmbedToFolderOptions): Promise<{ texts: number; rows: number }> {
+export async function embedToFolder(
+  options: EmbedToFolderOptions,
+): Promise<{ texts: number; rows: number; failures?: number }> {
   const { texts = [], features: folders = [] } = options;
   if (texts.length === 0 && folders.length === 0) {
     throw new InvalidArgumentError("features: expected feature folders, --text or --texts, received nothing", {
       argument: "features",
     });
   }
+  const fault = addressFault(options.out);
+  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: options.out });
+  const failures = new FeatureFailures(options.onFailure);
   const features = folders.length > 0 ? readFeatureFolders(folders) : undefined;
   const { model, release } = await borrowModel(options);
   try {
     makeFolder(options.out);
     if (texts.length > 0) await embedTexts(model, texts, options);
-    return { texts: texts.length, rows: features ? await embedFeatures(model, features, options) : 0 };
+    const rows = features ? await embedFeatures(model, features, failures, options) : 0;
+    return { texts: texts.length, rows, ...failures.count() };
   } finally {
     release();
   }
@@ -55,14 +66,20 @@ async function embedTexts(model: VideoClip, texts: readonly string[], options: E
 async function embedFeatures(
   model: VideoClip,
   features: ExtractedFeatures,
+  failures: FeatureFailures,
   options: EmbedToFolderOptions,
 ): Promise<number> {
   const { window, hop, seconds, signal } = options;
   const target = new EmbeddingFile("video", model, options);
-  for await (const { video, rows, spans } of embedFolder(features, { window, hop, seconds, model, signal })) {
+  const limit = options.saveDtype === "f16" ? MAX_F16 : undefined;
+  for (const failure of brokenFailures(features.broken)) failures.add(failure);
+  const embedding = { window, hop, seconds, model, signal, failures, limit };
+  for await (const { video, rows, spans } of embedFolder(features, embedding)) {
     target.add(rows, spans.map(([start, end]) => ({ video, start, end }))); // prettier-ignore
   }
+  if (target.rows === 0) throw failures.list[0].error;
   await target.finish();
+  failures.write(options.out);
   return target.rows;
 }
 

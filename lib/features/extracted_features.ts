@@ -116,11 +116,22 @@ export function spaceOf(settings: Record<string, unknown>): Record<string, unkno
   return Object.fromEntries(SPACE.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])));
 }
 
-/** Reads a feature file: f32 `[clips, dim]`. @throws WeightsError for anything else */
-export function readFeatureFile({ file, timestamps }: VideoFeatureFile): {
+/** Features of a video as they are read. */
+export interface ReadFeatures {
+  /** f32 `[clips, dim]`. */
   data: Float32Array;
   shape: [number, number];
-} {
+  timestamps: VideoFeatureFile["timestamps"];
+}
+
+/**
+ * Reads a feature file: f32 `[clips, dim]`.
+ * @throws WeightsError for anything else; DatasetError `ERR_BAD_FEATURES` for values that are not finite, `ERR_FEATURES` where the
+ * manifest was changed meanwhile
+ */
+export function readFeatureFile(features: VideoFeatureFile): ReadFeatures {
+  const { file } = features;
+  const timestamps = timestampsOf(features);
   const bytes = new ByteFile(file);
   try {
     const { shape, data } = readNpy(bytes);
@@ -130,8 +141,44 @@ export function readFeatureFile({ file, timestamps }: VideoFeatureFile): {
     if (timestamps && timestamps.length !== shape[0]) {
       throw bytes.fail(`${shape[0]} features, but the manifest has ${timestamps.length} timestamps`);
     }
-    return { data: Float32Array.from(data), shape: shape as [number, number] };
+    const bad = data.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      const place = `row ${Math.floor(bad / shape[1])}, column ${bad % shape[1]}`;
+      throw new DatasetError("ERR_BAD_FEATURES", `${file}: ${place} is ${data[bad]}`, { file });
+    }
+    return { data: Float32Array.from(data), shape: shape as [number, number], timestamps };
   } finally {
     bytes.close();
+  }
+}
+
+/**
+ * Features of a width.
+ * @param model its width goes before that of the other features
+ * @throws InvalidArgumentError for those of another one
+ */
+export function checkWidth(
+  { file }: VideoFeatureFile,
+  features: ReadFeatures,
+  model: number | undefined,
+  others?: number,
+): ReadFeatures {
+  const [, received] = features.shape;
+  const expected = model ?? others;
+  if (expected === undefined || received === expected) return features;
+  const who = model === undefined ? "the others are" : "the model takes";
+  throw new InvalidArgumentError(`features: ${file}: ${who} features of ${expected} values, these have ${received}`, {
+    argument: "features",
+    expected,
+    received,
+  });
+}
+
+function timestampsOf(features: VideoFeatureFile): VideoFeatureFile["timestamps"] {
+  try {
+    return features.timestamps;
+  } catch (cause) {
+    const { file } = features;
+    throw new DatasetError("ERR_FEATURES", `${file}: its record in the manifest cannot be read again`, { file, cause });
   }
 }
