@@ -65,21 +65,27 @@ async function* decoded(source: AsyncIterable<Buffer>, encoding: TextEncoding): 
 
 /**
  * Objects of a JSON lines file; NaN, which Python writes, is null.
+ * @param onBroken takes the error of a line that is no JSON object, and the others are read; default: it is thrown
  * @throws DatasetError naming file and line when a line is no JSON object
  */
 export async function* readJsonLines(
   file: string,
   signal?: AbortSignal,
+  onBroken: (error: DatasetError) => void = (error) => {
+    throw error;
+  },
 ): AsyncGenerator<Line<Record<string, unknown>>> {
   for await (const { value: text, line } of readLines(file, signal)) {
     let value: unknown;
     try {
       value = parseJson(text);
     } catch (cause) {
-      throw lineError(file, line, `not JSON: ${(cause as Error).message}`, { cause });
+      onBroken(lineError(file, line, `not JSON: ${(cause as Error).message}`, { cause }));
+      continue;
     }
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw lineError(file, line, `expected a JSON object, received ${text.slice(0, 40)}`);
+      onBroken(lineError(file, line, `expected a JSON object, received ${text.slice(0, 40)}`));
+      continue;
     }
     yield { value: value as Record<string, unknown>, file, line };
   }

@@ -53,8 +53,7 @@ export async function indexFeatures(
   const features = readFeatureFolders(folders);
   const failures = new FeatureFailures(options.onFailure);
   for (const failure of brokenFailures(features.broken)) failures.add(failure);
-  let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
-  const width = model?.config.featureSize ?? index?.dim ?? widthOf(features);
+  const width = model?.config.featureSize ?? widthOf(features);
   const dim = model?.config.hiddenSize ?? width;
   const settings: IndexSettings = {
     features: spaceOf(features.settings),
@@ -71,6 +70,7 @@ export async function indexFeatures(
     throw new InvalidArgumentError(`text: its rows have ${text.dim} values, the features ${dim}`, { argument: "text" });
   }
   checkSpace(features.settings, text, model);
+  let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
   try {
     if (index) checkIndex(index, dim, settings, dtype);
     const known = new Set(index?.videos());
