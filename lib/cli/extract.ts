@@ -8,7 +8,7 @@ import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
 import { interruptible } from "./interrupt.js";
-import { number, positive } from "./options.js";
+import { aboveZero, number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 
 interface Flags {
@@ -82,7 +82,7 @@ export function extractCommand(): Command {
     .option("--resume", "go on with a folder; what is finished and did not change stays")
     .option("--retry-failed", "go on, and try failed and partial videos again")
     .option("--hash", "note the SHA-256 of each video, which tells moved and touched ones for certain")
-    .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", number)
+    .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", aboveZero)
     .option("--keep-partial", "keep the features of a video that stops early, marked as partial")
     .option("--json", "events and the summary as JSON lines on stdout")
     .option("--quiet", "no progress")

@@ -72,7 +72,9 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
     }
     const progress = plainProgress(flags.quiet, ({ videos, total, rows }) => `${videos}/${total} videos, ${rows} rows`);
     const onFailure = failureReporter(flags.quiet);
-    const summary = await indexFeatures(folders, { ...flags, model, text, signal, onProgress: progress, onFailure });
+    const onNote = (note: string) => void process.stderr.write(`${note}\n`);
+    const telling = { onProgress: progress, onFailure, onNote };
+    const summary = await indexFeatures(folders, { ...flags, model, text, signal, ...telling });
     if (summary.failures) process.exitCode = 1;
     if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
     if (flags.quiet) return;

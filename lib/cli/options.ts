@@ -10,6 +10,12 @@ export function number(text: string): number {
   return value;
 }
 
+export function aboveZero(text: string): number {
+  const value = number(text);
+  if (!(value > 0)) throw new InvalidOption("expected a number above 0");
+  return value;
+}
+
 export function positive(text: string): number {
   const value = number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidOption("expected a positive integer");
