@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { availableParallelism } from "node:os";
 import { loadAddon, type NativeEngine } from "./binding.js";
+import { cpuQuota, usableCores } from "./cpu_quota.js";
 import { DeviceError, DisposedError, InvalidArgumentError } from "./errors.js";
 import { ParameterStore } from "./graph/parameter_store.js";
 import { wrongArgument } from "./graph/rules.js";
@@ -176,7 +176,7 @@ export class Device {
  */
 export function createDevice(options: DeviceOptions = {}): Device {
   if (options.device instanceof Device) return shareDevice(options.device, options);
-  const { device = "auto", threads = availableParallelism(), precision = "f32" } = options;
+  const { device = "auto", threads = usableCores(), precision = "f32" } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
     throw new InvalidArgumentError(`threads: expected an integer from 1 to 256, received ${threads}`, {
       argument: "threads",
@@ -286,12 +286,16 @@ export interface DeviceReport {
   isa: string | null;
   isas: string[];
   threads: number;
+  /** Cores that the control groups of this process allow; absent without a quota. */
+  cpuQuota?: number | undefined;
   cuda: { usable: boolean; reason: string };
 }
 
 /** What `videoclip doctor` tells about this machine. Never throws. */
 export function deviceReport(): DeviceReport {
-  const threads = availableParallelism();
+  const threads = usableCores();
+  const quota = cpuQuota();
+  const cpu = Number.isFinite(quota) ? { threads, cpuQuota: quota } : { threads };
   try {
     const { addon, path } = loadAddon();
     const isas = addon.isas();
@@ -300,11 +304,11 @@ export function deviceReport(): DeviceReport {
       addon: { path },
       isa: isas[chooseIsa(isas)].name,
       isas: isas.filter((isa) => isa.supported).map((isa) => isa.name),
-      threads,
+      ...cpu,
       cuda: { usable, reason },
     };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { addon: { error: message }, isa: null, isas: [], threads, cuda: { usable: false, reason: message } };
+    return { addon: { error: message }, isa: null, isas: [], ...cpu, cuda: { usable: false, reason: message } };
   }
 }

@@ -93,6 +93,12 @@ export const ERROR_CODES = {
     cause: "A file was edited, copied in part, or belongs to another index.",
     cure: "Build the index again from the features. The message names the file and what was expected.",
   },
+  ERR_INPUTS_LOST: {
+    class: "VideoError",
+    meaning: "The folder that videos were read from is gone, so the run ended. No video was noted as failed for it.",
+    cause: "A network share or a removable disk was unmounted, or the folder was moved or deleted during the run.",
+    cure: "Mount it again and go on with `resume: true` (`--resume`).",
+  },
   ERR_INTERNAL: {
     class: "VideoClipError",
     meaning: "The package broke a rule of its own.",

@@ -4,18 +4,22 @@
  */
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   lstatSync,
+  mkdirSync,
   openSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { atExit } from "./at_exit.js";
+import { writing, writingAsync } from "./system_error.js";
 
 /** Node takes at most 2^31 - 1 bytes in one call. */
 const MAX_WRITE = 1 << 30;
@@ -35,27 +39,57 @@ export function writeAll(file: number, bytes: Uint8Array, position?: number): vo
   }
 }
 
+/** Codes of file systems that have no sync of folders: network, FUSE and shared ones. The sync of a file is never passed over. */
+const NO_FOLDER_SYNC = ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF", "EPERM", "EACCES", "EISDIR"];
+
 /** Returns when the bytes of an open file are on disk. */
 export const syncFile = (file: number): void => fsyncSync(file);
 
 /** Makes names that were created, renamed or removed in a folder last. */
 function syncFolder(folder: string): void {
   if (process.platform === "win32") return; // folders cannot be opened there
-  const file = openSync(folder, "r");
+  let file: number | undefined;
   try {
+    file = openSync(folder, "r");
     fsyncSync(file);
   } catch (error) {
-    // some network file systems have no sync of folders
-    if (!["EINVAL", "ENOTSUP", "EBADF"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    if (!NO_FOLDER_SYNC.includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   } finally {
-    closeSync(file);
+    if (file !== undefined) closeSync(file);
   }
+}
+
+/**
+ * Makes a folder and those above it. Node's recursive mkdir hides the reason of a failure, and never returns where a file system
+ * answers "no such file" although the folder above is there.
+ * @throws VideoClipError `ERR_WRITE` with the reason, where it cannot be made or something else has its name
+ */
+export function makeFolder(path: string): void {
+  writing(path, () => makeFolders(resolve(path)));
+}
+
+function makeFolders(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const above = dirname(path);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // somebody else may make it at the same time
+    if (code === "EEXIST" && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    if (code !== "ENOENT" || above === path || statSync(above, { throwIfNoEntry: false })) throw error;
+    makeFolders(above);
+    mkdirSync(path);
+  }
+  syncFolder(above);
 }
 
 /** Renames a file or folder within a folder, for good. The target is replaced if it is a file. */
 export function moveDurably(from: string, to: string): void {
-  renameSync(from, to);
-  syncFolder(dirname(to));
+  writing(to, () => {
+    renameSync(from, to);
+    syncFolder(dirname(to));
+  });
 }
 
 /** Where a file is to be renamed to: a link is followed, so that the file behind it is replaced and not the link. */
@@ -69,36 +103,50 @@ function isStream(path: string): boolean {
   return stat !== undefined && !stat.isFile() && !stat.isDirectory();
 }
 
-const temporaryFor = (path: string): string => `${path}.${process.pid}.tmp`;
+/** Bytes of a name from which on the temporary one is a short one; most file systems end at 255. */
+const LONG_NAME = 200;
+let temporaries = 0;
 
-/** A file that is being written under a temporary name. `commit` gives it its name, `discard` removes it. */
+function temporaryFor(path: string): string {
+  if (Buffer.byteLength(basename(path)) < LONG_NAME) return `${path}.${process.pid}.tmp`;
+  return join(dirname(path), `.${process.pid}-${temporaries++}.tmp`);
+}
+
+/**
+ * A file that is being written under a temporary name. `commit` gives it its name, `discard` removes it; so does the end of the
+ * process. What the system refuses is thrown as a VideoClipError `ERR_WRITE`.
+ */
 export class DurableFile {
   readonly path: string;
   #temporary: string;
   /** Undefined once it is closed. */
   #file: number | undefined;
+  #forget: () => void;
 
   /** @param temporary path in the same folder. Default: the path with `.PID.tmp` behind it */
   constructor(path: string, temporary?: string) {
-    this.path = targetOf(path);
+    this.path = writing(path, () => targetOf(path));
     this.#temporary = temporary ?? temporaryFor(this.path);
-    this.#file = openSync(this.#temporary, "w");
+    this.#file = writing(this.path, () => openSync(this.#temporary, "w"));
+    this.#forget = atExit(() => this.discard());
   }
 
   /** Writes all bytes, at `position` or behind what was written last. */
   write(content: Content, position?: number): void {
-    writeAll(this.#file!, bytesOf(content), position);
+    writing(this.path, () => writeAll(this.#file!, bytesOf(content), position));
   }
 
   /** Syncs, renames, syncs the folder: afterwards the file is there, whole, whatever happens. */
   commit(): void {
-    fsyncSync(this.#file!);
+    writing(this.path, () => fsyncSync(this.#file!));
     this.#close();
     moveDurably(this.#temporary, this.path);
+    this.#forget();
   }
 
   /** Removes what was written. Allowed after a `commit` that failed. */
   discard(): void {
+    this.#forget();
     this.#close();
     rmSync(this.#temporary, { force: true });
   }
@@ -112,10 +160,10 @@ export class DurableFile {
 /** Writes a file whole or not at all; a file that is there is replaced. Parts of a list are written one after another. */
 export function writeDurably(path: string, content: Content | Iterable<Content>): void {
   const parts = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
-  if (isStream(path)) {
-    const file = openSync(path, "w");
+  if (writing(path, () => isStream(path))) {
+    const file = writing(path, () => openSync(path, "w"));
     try {
-      for (const part of parts) writeAll(file, bytesOf(part));
+      for (const part of parts) writing(path, () => writeAll(file, bytesOf(part)));
     } finally {
       closeSync(file);
     }
@@ -136,14 +184,15 @@ export async function writeDurablyAsync(
   path: string,
   chunks: Iterable<Content> | AsyncIterable<Content>,
 ): Promise<void> {
-  const target = targetOf(path);
-  const stream = isStream(target);
+  const target = writing(path, () => targetOf(path));
+  const stream = writing(target, () => isStream(target));
   const temporary = stream ? target : temporaryFor(target);
-  const file = await open(temporary, "w");
+  const file = await writingAsync(target, () => open(temporary, "w"));
+  const forget = atExit(() => stream || rmSync(temporary, { force: true }));
   try {
     try {
-      for await (const chunk of chunks) await writeAllAsync(file, bytesOf(chunk));
-      if (!stream) await file.sync();
+      for await (const chunk of chunks) await writingAsync(target, () => writeAllAsync(file, bytesOf(chunk)));
+      if (!stream) await writingAsync(target, () => file.sync());
     } finally {
       await file.close();
     }
@@ -151,6 +200,8 @@ export async function writeDurablyAsync(
   } catch (error) {
     if (!stream) rmSync(temporary, { force: true });
     throw error;
+  } finally {
+    forget();
   }
 }
 
@@ -160,18 +211,53 @@ async function writeAllAsync(file: FileHandle, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** Makes a file that must not be there yet. @throws an Error with code `EEXIST` where it is */
+/** Makes a file that must not be there yet. @throws an Error with code `EEXIST` where it is; VideoClipError `ERR_WRITE` */
 export function createExclusive(path: string, content: Content): void {
-  writeFileSync(path, content, { flag: "wx" });
-}
-
-/** Appends to a file, which is made where there is none; the bytes are on disk when this returns. */
-export function appendDurably(path: string, content: Content): void {
-  const file = openSync(path, "a");
+  let file: number;
   try {
-    writeAll(file, bytesOf(content));
-    fsyncSync(file);
+    file = openSync(path, "wx");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
+    return writing(path, () => {
+      throw error;
+    });
+  }
+  try {
+    writing(path, () => writeAll(file, bytesOf(content)));
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
   } finally {
     closeSync(file);
+  }
+}
+
+/**
+ * Appends to a file, which is made where there is none; the bytes are on disk when this returns. Where they do not fit, the file
+ * stays as it was.
+ */
+export function appendDurably(path: string, content: Content): void {
+  writing(path, () => {
+    const file = openSync(path, "a");
+    try {
+      const { size } = fstatSync(file);
+      try {
+        writeAll(file, bytesOf(content));
+        fsyncSync(file);
+      } catch (error) {
+        cutTo(file, size);
+        throw error;
+      }
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+function cutTo(file: number, size: number): void {
+  try {
+    ftruncateSync(file, size);
+  } catch {
+    // the error of the write says why
   }
 }

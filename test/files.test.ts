@@ -1,5 +1,5 @@
 // Durable files: whole or not at all, with everything that stands in the way.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -21,11 +21,14 @@ import {
   appendDurably,
   createExclusive,
   DurableFile,
+  makeFolder,
   moveDurably,
   writeAll,
   writeDurably,
   writeDurablyAsync,
 } from "../dist/files.js";
+import type { VideoClipError } from "../dist/errors.js";
+import { faultyDisk } from "./support/faulty_disk.js";
 
 const test = suite("files");
 const root = mkdtempSync(join(tmpdir(), "videoclip-files-"));
@@ -137,6 +140,109 @@ test("bytes go where they are told, or behind what was written last", () => {
   writeAll(file, Buffer.from("gh"));
   closeSync(file);
   assert.is(text(path), "abXYefgh");
+});
+
+/** The error of a call. */
+function thrown(work: () => unknown): VideoClipError {
+  try {
+    work();
+  } catch (error) {
+    return error as VideoClipError;
+  }
+  throw new Error("nothing was thrown");
+}
+
+test("what the system refuses names the path and the reason, with one code", async () => {
+  const dir = folder();
+  writeFileSync(join(dir, "file"), "");
+  for (const [work, code] of [
+    [() => writeDurably(join(dir, "no/a"), "x"), "ENOENT"],
+    [() => writeDurably(join(dir, "file/a"), "x"), "ENOTDIR"],
+    [() => new DurableFile(join(dir, "no/a")), "ENOENT"],
+    [() => appendDurably(dir, "x"), "EISDIR"],
+    [() => createExclusive(join(dir, "no/a"), "x"), "ENOENT"],
+    [() => moveDurably(join(dir, "no"), join(dir, "b")), "ENOENT"],
+    [() => makeFolder(join(dir, "file")), "EEXIST"],
+    [() => makeFolder(join(dir, "file/a/b")), "ENOTDIR"],
+  ] as const) {
+    const error = thrown(work);
+    assert.is(error.code, "ERR_WRITE", String(work));
+    assert.ok(error.message.startsWith(dir) && error.message.includes(`cannot be written (${code}): `), error.message);
+    assert.is((error.details.cause as NodeJS.ErrnoException).code, code);
+  }
+  const late = await writeDurablyAsync(join(dir, "no/a"), ["x"]).catch((error) => error);
+  assert.is(late.code, "ERR_WRITE");
+});
+
+test("folders are made with those above them, and none where the system has nothing to write to", () => {
+  const dir = folder();
+  makeFolder(join(dir, "a/b/c"));
+  makeFolder(join(dir, "a/b/c"));
+  assert.equal(readdirSync(join(dir, "a/b")), ["c"]);
+  symlinkSync("a", join(dir, "link"));
+  makeFolder(join(dir, "link/d"));
+  assert.equal(readdirSync(join(dir, "a")).sort(), ["b", "d"]);
+  if (!existsSync("/proc/self")) return console.log("SKIP: no /proc here");
+  // Node's recursive mkdir never returns from here
+  for (const path of ["/proc/x", "/proc/x/y/z"]) assert.match(thrown(() => makeFolder(path)).message, /ENOENT/);
+});
+
+test("a name that nearly fills a file system's limit can be written", async () => {
+  const dir = folder();
+  const name = "x".repeat(255);
+  writeDurably(join(dir, name), "one");
+  await writeDurablyAsync(join(dir, name), ["two"]);
+  assert.equal(readdirSync(dir), [name]);
+  assert.is(text(join(dir, name)), "two");
+});
+
+test("the end of the process removes temporary files", () => {
+  const dir = folder();
+  for (const end of ["process.exit(3)", "setTimeout(() => { throw new Error('bug') })"]) {
+    const script = `import("./dist/files.js").then((f) => { new f.DurableFile(${JSON.stringify(join(dir, "a"))}).write("x"); ${end} })`;
+    assert.is.not(spawnSync(process.execPath, ["-e", script]).status, 0);
+    assert.equal(readdirSync(dir), [], end);
+  }
+});
+
+test("a full disk: nothing is cut, nothing stays behind, and what was there is as before", () => {
+  const disk = faultyDisk(root);
+  if (!disk) return console.log("SKIP: no C compiler");
+  const dir = folder();
+  writeFileSync(join(dir, "log"), "one\n");
+  writeFileSync(join(dir, "old"), "old");
+  const script = `import("./dist/files.js").then(async (f) => {
+    const dir = ${JSON.stringify(dir)};
+    const codes = [];
+    const attempt = async (work) => { try { await work(); codes.push("ok"); } catch (error) { codes.push(error.code); } };
+    await attempt(() => f.appendDurably(dir + "/log", "two\\n"));
+    await attempt(() => f.appendDurably(dir + "/log", "x".repeat(200)));
+    await attempt(() => f.writeDurably(dir + "/old", "x".repeat(200)));
+    await attempt(() => f.writeDurablyAsync(dir + "/old", ["x".repeat(200)]));
+    console.log(codes.join());
+  })`;
+  const run = spawnSync(process.execPath, ["-e", script], { env: disk({ under: dir, bytes: 100 }), encoding: "utf8" });
+  assert.is(run.stdout, "ok,ERR_WRITE,ERR_WRITE,ERR_WRITE\n", run.stderr);
+  assert.is(text(join(dir, "log")), "one\ntwo\n");
+  assert.is(text(join(dir, "old")), "old");
+  assert.equal(readdirSync(dir).sort(), ["log", "old"]);
+});
+
+test("a file system without a sync of folders is written to; a sync of a file that fails is an error", () => {
+  const disk = faultyDisk(root);
+  if (!disk) return console.log("SKIP: no C compiler");
+  for (const [sync, expected] of [
+    ["folder", "ok\n"],
+    ["file", "ERR_WRITE\n"],
+  ] as const) {
+    const dir = folder();
+    const script = `import("./dist/files.js").then(({ writeDurably, makeFolder }) => {
+      try { makeFolder(${JSON.stringify(join(dir, "new"))}); writeDurably(${JSON.stringify(join(dir, "new/a"))}, "x"); console.log("ok"); }
+      catch (error) { console.log(error.code); }
+    })`;
+    const run = spawnSync(process.execPath, ["-e", script], { env: disk({ under: dir, sync }), encoding: "utf8" });
+    assert.is(run.stdout, expected, run.stderr);
+  }
 });
 
 test.run();

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { classifyFolder } from "../features/classify_folder.js";
+import type { FeatureFailure } from "../features/feature_failures.js";
 import { interruptible } from "./interrupt.js";
-import { collect, positive, readTexts } from "./options.js";
+import { collect, failureReporter, positive, printable, readTexts } from "./options.js";
 import { reportUnknownWords } from "./unknown.js";
 
 interface Flags {
@@ -41,16 +42,22 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
   const { model, tokenizer, threads, template: templates } = flags;
   const labels = [...(flags.label ?? []), ...(flags.labels ? readTexts("labels", flags.labels) : [])];
   const opening = { model, tokenizer, threads, device: "cpu" as const, signal };
+  const report = failureReporter();
+  const onFailure = (failure: FeatureFailure) => {
+    report(failure);
+    process.exitCode = 1;
+  };
   for await (const { video, labels: scores } of classifyFolder(folders, labels, {
     ...opening,
     templates,
+    onFailure,
     onUnknown: reportUnknownWords,
   })) {
     const best = scores.slice(0, flags.top);
     process.stdout.write(
       flags.json
         ? `${JSON.stringify({ video, labels: best })}\n`
-        : `${video}\n${best.map(({ label, score }) => `  ${score.toFixed(4).padStart(9)}  ${label}\n`).join("")}`,
+        : `${printable(video)}\n${best.map(({ label, score }) => `  ${score.toFixed(4).padStart(9)}  ${label}\n`).join("")}`,
     );
   }
 }

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { Command, Option } from "commander";
-import { InvalidArgumentError, VideoClipError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
 import { VideoClip } from "../models/videoclip.js";
 import { videoEncoderToOnnx } from "../onnx/video_encoder.js";
@@ -86,7 +86,7 @@ async function toSafetensors(input: string | undefined, output: string | undefin
   if (!input) throw usage("input", "a checkpoint", "nothing");
   if (!output) throw usage("output", "a .safetensors file (or --onnx FILE)", "nothing");
   checkExtension("output", output, ".safetensors");
-  const { tensors, skipped } = await written(output, convertWeights(input, output));
+  const { tensors, skipped } = await convertWeights(input, output);
   return { output, bytes: statSync(output).size, tensors, skipped };
 }
 
@@ -113,7 +113,7 @@ async function toOnnxFile(
     weights,
     preset: preset === undefined ? overrides : resolvePreset(preset, overrides),
   });
-  await written(output, onnx.save(output));
+  await onnx.save(output);
   return { output, bytes: onnx.bytes, tensors: onnx.tensors };
 }
 
@@ -135,21 +135,10 @@ async function toTowerFile(
   const model = await VideoClip.load(input, { device: "cpu" });
   try {
     const onnx = videoClipToOnnx(model, { tower, batch, length });
-    await written(output, onnx.save(output));
+    await onnx.save(output);
     return { output, bytes: onnx.bytes, tensors: onnx.tensors };
   } finally {
     model.dispose();
-  }
-}
-
-/** Names the output where the system refuses to write it. */
-async function written<T>(output: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    if (!syscall) throw cause;
-    throw new VideoClipError("ERR_WRITE", `${output}: cannot be written (${code})`, { file: output, cause });
   }
 }
 

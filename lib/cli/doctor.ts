@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { deviceReport } from "../device.js";
 import { decoderInfo } from "../video/info.js";
@@ -23,7 +24,7 @@ export function doctorCommand(): Command {
             `node             ${report.node} (${report.platform})`,
             `addon            ${"path" in addon ? addon.path : `not loaded: ${addon.error}`}`,
             `instruction set  ${report.isa ?? "-"} (available: ${report.isas.join(", ") || "-"})`,
-            `threads          ${report.threads}`,
+            `threads          ${report.threads}${report.cpuQuota === undefined ? "" : ` (a quota allows ${report.cpuQuota} of ${availableParallelism()} cores)`}`,
             `cuda             ${cuda.usable ? "usable" : `not usable: ${cuda.reason}`}`,
             `node-av          ${decoder.nodeAv ?? "not installed: npm install node-av"}`,
             `ffmpeg           ${decoder.ffmpeg ?? "not found"}`,

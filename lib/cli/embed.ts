@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import { embedToFolder } from "../features/embed_to_folder.js";
 import { interruptible } from "./interrupt.js";
+import { collect, failureReporter, number, positive, readTexts } from "./options.js";
 import { reportUnknown } from "./unknown.js";
-import { collect, number, positive, readTexts } from "./options.js";
 
 interface Flags {
   model: string;
@@ -51,7 +51,9 @@ async function run(features: string[], flags: Flags, signal: AbortSignal): Promi
   const { model, tokenizer, threads, out, saveDtype, window, hop, seconds } = flags;
   const texts = [...(flags.text ?? []), ...(flags.texts ? readTexts("texts", flags.texts) : [])];
   const opening = { model, tokenizer, threads, device: "cpu" as const, signal };
-  const counts = await embedToFolder({ ...opening, texts, features, out, saveDtype, window, hop, seconds });
+  const onFailure = failureReporter(flags.quiet);
+  const counts = await embedToFolder({ ...opening, texts, features, out, saveDtype, window, hop, seconds, onFailure });
+  if (counts.failures) process.exitCode = 1;
   if (flags.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
   if (counts.unknown) reportUnknown(counts.unknown);
   if (!flags.quiet) process.stderr.write(`${counts.texts} texts, ${counts.rows} rows of videos in ${out}\n`);

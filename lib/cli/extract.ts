@@ -8,7 +8,7 @@ import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName } from "../video/types.js";
 import { interruptible } from "./interrupt.js";
-import { number, positive } from "./options.js";
+import { aboveZero, number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 
 interface Flags {
@@ -33,6 +33,7 @@ interface Flags {
   shard?: string;
   resume?: boolean;
   retryFailed?: boolean;
+  hash?: boolean;
   timeout?: number;
   keepPartial?: boolean;
   json?: boolean;
@@ -45,7 +46,7 @@ export function extractCommand(): Command {
     .description(
       "Extract one feature per clip from videos: a .npy [clips, dim] per video, manifest.jsonl, failures.jsonl",
     )
-    .argument("<inputs...>", "files, folders, globs, or manifests (.csv or .jsonl with a path column)")
+    .argument("<inputs...>", "files, folders, globs, or lists (.csv, .tsv, .jsonl, .json with a path column; .txt)")
     .requiredOption("--out <dir>", "folder for the features")
     .option(
       "--model <name>",
@@ -78,9 +79,10 @@ export function extractCommand(): Command {
     .option("--device <name>", "where to compute: auto, cpu, cuda, cuda:N for the N-th GPU", "auto")
     .addOption(new Option("--decoder <name>", "video decoder").choices(["auto", "node-av", "ffmpeg"]).default("auto"))
     .option("--shard <i/n>", "only every n-th video from the i-th on, 0 <= i < n")
-    .option("--resume", "go on with a folder; what is finished stays")
-    .option("--retry-failed", "go on, and try failed videos again")
-    .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", number)
+    .option("--resume", "go on with a folder; what is finished and did not change stays")
+    .option("--retry-failed", "go on, and try failed and partial videos again")
+    .option("--hash", "note the SHA-256 of each video, which tells moved and touched ones for certain")
+    .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", aboveZero)
     .option("--keep-partial", "keep the features of a video that stops early, marked as partial")
     .option("--json", "events and the summary as JSON lines on stdout")
     .option("--quiet", "no progress")
@@ -108,6 +110,7 @@ async function runExtract(inputs: string[], flags: Flags): Promise<void> {
           signal,
           onProgress: (progress) => reporter.update(progress),
           onEvent: (event) => reporter.event(event),
+          onNote: (note) => reporter.note(note),
         });
         reporter.finish(summary);
         if (summary.failures > 0) process.exitCode = 1;

@@ -4,7 +4,7 @@ import { indexFeatures } from "../features/index_features.js";
 import { openTextSide, type TextSide, videoClipTextSide } from "../features/text_side.js";
 import { VideoClip } from "../models/videoclip.js";
 import { interruptible } from "./interrupt.js";
-import { number, plainProgress, positive } from "./options.js";
+import { failureReporter, number, plainProgress, positive } from "./options.js";
 
 interface Flags {
   out: string;
@@ -71,10 +71,15 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
       text = videoClipTextSide(model, path, tokenizer);
     }
     const progress = plainProgress(flags.quiet, ({ videos, total, rows }) => `${videos}/${total} videos, ${rows} rows`);
-    const summary = await indexFeatures(folders, { ...flags, model, text, signal, onProgress: progress });
+    const onFailure = failureReporter(flags.quiet);
+    const onNote = (note: string) => void process.stderr.write(`${note}\n`);
+    const telling = { onProgress: progress, onFailure, onNote };
+    const summary = await indexFeatures(folders, { ...flags, model, text, signal, ...telling });
+    if (summary.failures) process.exitCode = 1;
     if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
     if (flags.quiet) return;
-    const { videos, skipped, rows, seconds } = summary;
+    const { videos, skipped, rows, failures, seconds } = summary;
+    if (failures) process.stderr.write(`${failures} videos were left out: see ${flags.out}/failures.jsonl\n`);
     process.stderr.write(
       `${videos} videos indexed in ${seconds.toFixed(1)} s, ${skipped} were there; ${rows} rows in ${flags.out}\n`,
     );

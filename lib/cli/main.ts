@@ -2,7 +2,9 @@
 import { Command, CommanderError } from "commander";
 import { VideoClipError } from "../errors.js";
 import { allCommands } from "./commands.js";
+import { systemCode } from "../system_error.js";
 import { VERSION } from "../version.js";
+import { tolerateClosedPipes } from "./pipes.js";
 
 const program = new Command("videoclip")
   .description("Embed, search and train on videos and texts: VideoCLIP and its encoders, on native kernels")
@@ -17,6 +19,8 @@ function strict(command: Command): Command {
 }
 for (const command of allCommands()) program.addCommand(strict(command));
 
+tolerateClosedPipes(program);
+
 /** 0 ok, 1 failure while running, 2 wrong usage, 130 interrupted. */
 try {
   await program.parseAsync();
@@ -26,6 +30,10 @@ try {
   } else if (error instanceof VideoClipError) {
     process.stderr.write(`videoclip: ${error.message} [${error.code}]\n`);
     process.exitCode = error.code === "ERR_INVALID_ARGUMENT" ? 2 : 1;
+  } else if (systemCode(error)) {
+    // what the system refuses is no fault of the program
+    process.stderr.write(`videoclip: ${(error as Error).message} [${systemCode(error)}]\n`);
+    process.exitCode = 1;
   } else {
     process.stderr.write(`videoclip: ${error instanceof Error ? error.stack : error}\n`);
     process.exitCode = 1;

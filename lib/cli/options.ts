@@ -1,11 +1,18 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError as InvalidOption } from "commander";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError, type VideoClipError } from "../errors.js";
+import { decodeText } from "../text_encoding.js";
 
 /** Parsers of option values, for commander. */
 export function number(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || text.trim() === "") throw new InvalidOption("expected a number");
+  return value;
+}
+
+export function aboveZero(text: string): number {
+  const value = number(text);
+  if (!(value > 0)) throw new InvalidOption("expected a number above 0");
   return value;
 }
 
@@ -27,7 +34,7 @@ export const collect = (value: string, before: string[] = []): string[] => [...b
 /** Lines of a text file, without empty ones. @throws InvalidArgumentError */
 export function readTexts(argument: string, path: string): string[] {
   try {
-    return readFileSync(path, "utf8").split(/\r?\n/).filter((line) => line.trim() !== ""); // prettier-ignore
+    return decodeText(readFileSync(path)).split(/\r?\n/).filter((line) => line.trim() !== ""); // prettier-ignore
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new InvalidArgumentError(`${argument}: ${path} cannot be read (${code})`, { argument, cause });
@@ -43,3 +50,15 @@ export function plainProgress(quiet: boolean | undefined, text: (values: Record<
     process.stderr.write(`${text(values)}\n`);
   };
 }
+
+/** A text on one line of a terminal: control characters, which names of files may have, are shown as `\\xNN`. */
+export const printable = (text: string): string =>
+  // eslint-disable-next-line no-control-regex
+  text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+
+/** Tells on stderr what failed for one video, while others go on. */
+export const failureReporter =
+  (quiet?: boolean) =>
+  ({ error }: { error: VideoClipError }): void => {
+    if (!quiet) process.stderr.write(`failed: ${printable(error.message)} [${error.code}]\n`);
+  };

@@ -1,6 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { ExtractEvent, ExtractProgress } from "../features/extract.js";
 import type { ExtractSummary } from "../features/run.js";
+import { failureReporter, printable } from "./options.js";
 
 /** The time left as `1 h 2 min`, `3 min 4 s` or `5 s`, by the time that what is done took; `?` until something is done. */
 export function timeLeft(done: number, total: number, seconds: number): string {
@@ -42,13 +43,16 @@ export class ProgressReporter {
   }
 
   event(event: ExtractEvent): void {
-    if (event.type === "failure" && !this.options.quiet) {
-      process.stderr.write(`failed: ${event.error.message} [${event.error.code}]\n`);
-    }
+    if (event.type === "failure") failureReporter(this.options.quiet)(event);
     if (!this.options.json || event.type === "clip") return;
     const { type, path } = event;
     const failure = event.type === "failure" ? { code: event.error.code, reason: event.error.message } : {};
     process.stdout.write(`${JSON.stringify({ event: type, path, ...failure })}\n`);
+  }
+
+  /** Tells something that is no failure, in a sentence. */
+  note(text: string): void {
+    if (!this.options.quiet) process.stderr.write(`${printable(text)}\n`);
   }
 
   stop(): void {

@@ -1,5 +1,4 @@
 import { Command, Option } from "commander";
-import { VideoClipError } from "../errors.js";
 import { writeDurably } from "../files.js";
 import { FeatureIndex } from "../features/feature_index.js";
 import { searchText } from "../features/search_text.js";
@@ -7,7 +6,7 @@ import type { DecoderName } from "../video/types.js";
 import { clock } from "../html.js";
 import { searchPage } from "../features/search_page.js";
 import { interruptible } from "./interrupt.js";
-import { positive } from "./options.js";
+import { positive, printable } from "./options.js";
 import { reportUnknownWords } from "./unknown.js";
 
 interface Flags {
@@ -57,27 +56,20 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
     const result = await searchText(index, query, { top, perVideo, filter, ...places });
     const { hits } = result;
     reportUnknownWords(result.unknown ?? []);
-    if (flags.html) await writePage(flags.html, await searchPage(index, result, { decoder: flags.decoder, signal }));
+    if (flags.html) {
+      writeDurably(flags.html, await searchPage(index, result, { decoder: flags.decoder, signal }));
+      process.stderr.write(`The page is in ${flags.html}\n`);
+    }
     hits.forEach(({ video: path, start, end, score }, i) => {
       const rank = i + 1;
       process.stdout.write(
         flags.json
           ? `${JSON.stringify({ rank, video: path, start, end, score })}\n`
-          : `${String(rank).padStart(3)}  ${score.toFixed(4).padStart(9)}  ${clock(start)}-${clock(end)}  ${path}\n`,
+          : `${String(rank).padStart(3)}  ${score.toFixed(4).padStart(9)}  ${clock(start)}-${clock(end)}  ${printable(path)}\n`,
       );
     });
     if (hits.length === 0) process.stderr.write("Nothing was found: no video in the index is searched\n");
   } finally {
     index.dispose();
   }
-}
-
-async function writePage(path: string, page: string): Promise<void> {
-  try {
-    writeDurably(path, page);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new VideoClipError("ERR_WRITE", `${path}: cannot be written (${code})`, { file: path, cause });
-  }
-  process.stderr.write(`The page is in ${path}\n`);
 }

@@ -1,39 +1,68 @@
-import { existsSync, readdirSync } from "node:fs";
-import { join, parse } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
 import { DatasetError } from "../errors.js";
-import { featureMatrix, type Features, type FeatureSource } from "./feature_source.js";
-import { readNpy } from "../weights/read_npy.js";
-import { ByteFile } from "../weights/byte_file.js";
 import { isArrayOf } from "../typed_arrays.js";
+import { walkFolder } from "../walk_folder.js";
+import { ByteFile } from "../weights/byte_file.js";
+import { readNpy } from "../weights/read_npy.js";
+import { MANIFEST_NAME, readManifests } from "./feature_manifest.js";
+import { featureMatrix, type Features, type FeatureSource } from "./feature_source.js";
+import { NamedFiles } from "./named_files.js";
 
 /**
- * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` writes, or the
- * public HowTo100M features. Row i is about second i.
+ * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` wrote, or the
+ * public HowTo100M features. Row i is about second i. Where there is a manifest, features are found by the path of their video, or by
+ * its end; elsewhere by the names of their files, of which `ID.mp4.npy` is also `ID`. Linked folders are entered, each once.
  */
 export class FeatureFolder implements FeatureSource {
-  readonly #files: Map<string, string>;
+  readonly #files: NamedFiles;
 
   /** @throws DatasetError when the folder cannot be listed or has no features */
   constructor(readonly folder: string) {
     if (!existsSync(folder)) throw new DatasetError("ERR_DATASET", `${folder}: no such folder`, { file: folder });
-    const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".npy"));
-    if (names.length === 0) throw new DatasetError("ERR_DATASET", `${folder}: no .npy files in it`, { file: folder });
-    this.#files = new Map(names.map((name) => [parse(name).name, name]));
+    this.#files = new NamedFiles(folder);
+    const features: { folder: string; name: string; path: string }[] = [];
+    const manifests = new Set<string>();
+    for (const entry of walkFolder(folder)) {
+      if (!("kind" in entry)) {
+        throw new DatasetError("ERR_DATASET", `${entry.path}: ${entry.reason}`, {
+          file: entry.path,
+          cause: entry.cause,
+        });
+      }
+      if (entry.kind !== "file") continue;
+      if (entry.name.endsWith(".npy") && !entry.name.startsWith(".")) features.push(entry);
+      if (MANIFEST_NAME.test(entry.name)) manifests.add(entry.folder);
+    }
+    if (features.length === 0) {
+      throw new DatasetError("ERR_DATASET", `${folder}: no .npy files in it`, { file: folder });
+    }
+    /** Paths of videos by the path of their features. */
+    const videos = new Map<string, string>();
+    for (const at of manifests) {
+      for (const { path, file } of readManifests(at).records.values()) videos.set(join(at, file), path);
+    }
+    for (const { path } of features) {
+      const video = videos.get(path);
+      this.#files.add(video ?? relative(folder, path).slice(0, -".npy".length), path);
+    }
   }
 
   get size(): number {
     return this.#files.size;
   }
 
-  /** Whether there are features of the video, by its name or the base name of its path. */
+  /**
+   * Whether there are features of the video, by its path, the end of its path or its base name.
+   * @throws DatasetError where several videos have this name
+   */
   has(video: string): boolean {
     return this.path(video) !== undefined;
   }
 
-  /** The file with the features of the video, or undefined. */
+  /** The file with the features of the video, or undefined. @throws DatasetError where several videos have this name */
   path(video: string): string | undefined {
-    const name = this.#files.get(video) ?? this.#files.get(parse(video).name);
-    return name === undefined ? undefined : join(this.folder, name);
+    return this.#files.find(video);
   }
 
   /**

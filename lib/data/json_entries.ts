@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { DatasetError } from "../errors.js";
+import { parseJson } from "../parse_json.js";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -49,7 +50,7 @@ export async function* readJsonEntries(
     const start = begun;
     begun = -1;
     try {
-      const value = JSON.parse(`{${withoutNaN(entry)}}`) as Record<string, unknown>;
+      const value = parseJson(`{${entry}}`) as Record<string, unknown>;
       const [key] = Object.keys(value);
       return { key, value: value[key], byte: start };
     } catch (cause) {
@@ -112,9 +113,4 @@ export async function* readJsonEntries(
     source.destroy();
   }
   if (!ended) throw fail(at, "the file ends inside the object");
-}
-
-/** NaN outside strings as null. */
-function withoutNaN(json: string): string {
-  return json.includes("NaN") ? json.replace(/("(?:[^"\\]|\\.)*")|NaN/g, (_, text?: string) => text ?? "null") : json;
 }

@@ -1,17 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { DatasetError } from "../errors.js";
+import { parseJson } from "../parse_json.js";
+import { decodeText } from "../text_encoding.js";
 
 /** The error of a dataset file as a whole, or of an entry of it (`where`, a path of keys). */
 export function fileError(file: string, where: string, reason: string, details: object = {}): DatasetError {
   return new DatasetError("ERR_DATASET", `${file}: ${where ? `${where}: ` : ""}${reason}`, { file, ...details });
 }
 
-/** Text of a file (UTF-8, `.gz` unpacked). @throws DatasetError when it cannot be read */
+/** Text of a file (UTF-8 or UTF-16, `.gz` unpacked). @throws DatasetError when it cannot be read */
 async function readText(file: string): Promise<string> {
   try {
     const bytes = await readFile(file);
-    return (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8").replace(/^\uFEFF/, "");
+    return decodeText(file.endsWith(".gz") ? gunzipSync(bytes) : bytes);
   } catch (cause) {
     throw fileError(file, "", `cannot be read: ${(cause as Error).message}`, { cause });
   }
@@ -21,8 +23,7 @@ async function readText(file: string): Promise<string> {
 export async function readJson(file: string): Promise<unknown> {
   const text = await readText(file);
   try {
-    // Python writes NaN where JSON has nothing; outside strings it is read as null
-    return JSON.parse(text.replace(/([:[,]\s*)NaN(?=\s*[,\]}])/g, "$1null"));
+    return parseJson(text);
   } catch (cause) {
     throw fileError(file, "", `not JSON: ${(cause as Error).message}`, { cause });
   }

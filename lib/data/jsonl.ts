@@ -1,7 +1,11 @@
 import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DatasetError } from "../errors.js";
+import { parseJson } from "../parse_json.js";
+import { encodingOf, type TextEncoding } from "../text_encoding.js";
 
 /** One line of a text file and where it stands, for errors. */
 export interface Line<T> {
@@ -16,13 +20,15 @@ export function lineError(file: string, line: number, reason: string, details: o
 }
 
 /**
- * Lines of a text file (UTF-8; `.gz` is unpacked on the way), without reading it whole. Empty lines are left out.
+ * Lines of a text file (UTF-8, or UTF-16 as Windows writes it; `.gz` is unpacked on the way), without reading it whole. Empty lines are left out.
  * @throws DatasetError when the file cannot be read
  */
 export async function* readLines(file: string, signal?: AbortSignal): AsyncGenerator<Line<string>> {
   const source = createReadStream(file, { signal });
-  const stream = file.endsWith(".gz") ? source.pipe(createGunzip()) : source;
-  if (stream !== source) source.on("error", (error) => stream.destroy(error));
+  const unpacked = file.endsWith(".gz") ? source.pipe(createGunzip()) : source;
+  if (unpacked !== source) source.on("error", (error) => unpacked.destroy(error));
+  const encoding = await fileEncoding(file);
+  const stream = encoding === "utf-8" ? unpacked : Readable.from(decoded(source, encoding));
   let line = 0;
   try {
     for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
@@ -39,23 +45,47 @@ export async function* readLines(file: string, signal?: AbortSignal): AsyncGener
   }
 }
 
+/** The encoding that a file begins with; packed ones are UTF-8. */
+async function fileEncoding(file: string): Promise<TextEncoding> {
+  const opened = await open(file, "r").catch(() => undefined); // the stream says why
+  try {
+    const head = new Uint8Array(64);
+    const read = await opened?.read(head, 0, head.length, 0).catch(() => undefined);
+    return file.endsWith(".gz") ? "utf-8" : encodingOf(head.subarray(0, read?.bytesRead ?? 0));
+  } finally {
+    await opened?.close();
+  }
+}
+
+async function* decoded(source: AsyncIterable<Buffer>, encoding: TextEncoding): AsyncGenerator<string> {
+  const decoder = new TextDecoder(encoding);
+  for await (const chunk of source) yield decoder.decode(chunk, { stream: true });
+  yield decoder.decode();
+}
+
 /**
- * Objects of a JSON lines file.
+ * Objects of a JSON lines file; NaN, which Python writes, is null.
+ * @param onBroken takes the error of a line that is no JSON object, and the others are read; default: it is thrown
  * @throws DatasetError naming file and line when a line is no JSON object
  */
 export async function* readJsonLines(
   file: string,
   signal?: AbortSignal,
+  onBroken: (error: DatasetError) => void = (error) => {
+    throw error;
+  },
 ): AsyncGenerator<Line<Record<string, unknown>>> {
   for await (const { value: text, line } of readLines(file, signal)) {
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parseJson(text);
     } catch (cause) {
-      throw lineError(file, line, `not JSON: ${(cause as Error).message}`, { cause });
+      onBroken(lineError(file, line, `not JSON: ${(cause as Error).message}`, { cause }));
+      continue;
     }
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw lineError(file, line, `expected a JSON object, received ${text.slice(0, 40)}`);
+      onBroken(lineError(file, line, `expected a JSON object, received ${text.slice(0, 40)}`));
+      continue;
     }
     yield { value: value as Record<string, unknown>, file, line };
   }

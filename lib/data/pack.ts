@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
-import { writeDurably } from "../files.js";
+import { makeFolder, writeDurably } from "../files.js";
 import { readOrSkip } from "./check.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { VideoRecord } from "./record.js";
@@ -103,7 +103,7 @@ export async function packDataset(
 ): Promise<PackManifest> {
   const { features, tokenise, source, skips, shardBytes = 128 << 20, captionTokens, signal, onProgress } = options;
   const { unknownWords = new UnknownWords(), captionCharacters, lateCaptions = false } = options;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const manifest = resume(folder, source);
   if (manifest.complete) return manifest;
   const done = manifest.shards.at(-1)?.read ?? 0;

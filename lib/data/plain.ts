@@ -1,14 +1,16 @@
+import type { DatasetError } from "../errors.js";
 import { Fields } from "./fields.js";
 import { readJsonLines } from "./jsonl.js";
 import { cleanCaption, type ReadOptions, type VideoRecord } from "./record.js";
 
 /**
  * Reads lines `{"video" or "features": path, "start", "end", "text"}`. Lines of one video that follow each other are one
- * record. Times are seconds; without them the text is about the whole video.
+ * record. Times are seconds; without them the text is about the whole video. Lines that are no JSON object are left out and counted.
  */
 export async function* readPlain(file: string, { skips, signal }: ReadOptions): AsyncGenerator<VideoRecord> {
   let record: VideoRecord | undefined;
-  for await (const line of readJsonLines(file, signal)) {
+  const broken = (error: DatasetError) => skips.add("a line that is no JSON object", error.message);
+  for await (const line of readJsonLines(file, signal, broken)) {
     const fields = new Fields(line);
     const source = fields.has("features") ? "features" : "video";
     const video = fields.string(source);

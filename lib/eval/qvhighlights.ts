@@ -41,14 +41,22 @@ interface Pair {
 
 /**
  * Metrics of QVHighlights (Lei et al. 2021, arXiv 2107.09609; github.com/jayleicn/moment_detr, standalone_eval): recall at
- * 1 and mean average precision of moments by length, mAP and HIT@1 of highlights. What a submission does not predict
- * has no metrics.
+ * 1 and mean average precision of moments by length, mAP and HIT@1 of highlights. What a submission does not predict, or the
+ * ground truth does not have, has no metrics; a warning says so of the truth.
  * @throws InvalidArgumentError when the two do not hold the same queries
  */
 export function evaluateQVHighlights(truth: MomentTruth[], predictions: MomentPrediction[]): QVHighlightsMetrics {
   const pairs = pair(truth, predictions);
   const metrics: QVHighlightsMetrics = { brief: {} };
-  if (predictions[0].pred_saliency_scores) {
+  const late = truth.filter(({ duration, relevant_windows: windows }) =>
+    windows.some(([, end]) => end > duration + CLIP_SECONDS),
+  );
+  if (late.length > 0) {
+    process.emitWarning(`${late.length} queries have windows that end after their video (first: qid ${late[0].qid})`);
+  }
+  if (predictions[0].pred_saliency_scores && !truth[0].saliency_scores) {
+    process.emitWarning("the ground truth has no saliency: highlights are left out");
+  } else if (predictions[0].pred_saliency_scores) {
     for (const [name, level] of Object.entries(LEVELS)) metrics[`HL-min-${name}`] = highlights(pairs, level);
   }
   if (predictions[0].pred_relevant_windows) {
@@ -119,11 +127,12 @@ function highlights(pairs: Pair[], level: number): HighlightMetrics {
     const clips = Math.floor(truth.duration / CLIP_SECONDS);
     const given = prediction.pred_saliency_scores!;
     const scores = Array.from({ length: clips }, (_, i) => given[i] ?? 0);
-    const annotators = truth.saliency_scores[0]?.length ?? 3;
+    const { relevant_clip_ids: relevant = [], saliency_scores: saliency = [] } = truth;
+    const annotators = saliency[0]?.length ?? 3;
     const positive = Array.from({ length: annotators }, (_, a) => {
       const flags = new Array<boolean>(clips).fill(false);
-      truth.relevant_clip_ids.forEach((clip, i) => {
-        flags[clip] = truth.saliency_scores[i][a] >= level;
+      relevant.forEach((clip, i) => {
+        flags[clip] = saliency[i][a] >= level;
       });
       return flags;
     });

@@ -11,10 +11,10 @@ export interface MomentTruth {
   /** Seconds. */
   duration: number;
   relevant_windows: Interval[];
-  /** Indices of 2-second clips. */
-  relevant_clip_ids: number[];
-  /** Three annotators' scores, 0 to 4, of each relevant clip. */
-  saliency_scores: number[][];
+  /** Indices of 2-second clips; absent in data sets that only have moments (Charades-STA, ActivityNet, TACoS in this format). */
+  relevant_clip_ids?: number[] | undefined;
+  /** Three annotators' scores, 0 to 4, of each relevant clip; absent with the others. */
+  saliency_scores?: number[][] | undefined;
 }
 
 /** A line of a submission. Either of the two predictions may be absent, in all lines or in none. */
@@ -29,11 +29,16 @@ export interface MomentPrediction {
 /** Length of the clips that saliency is given for, in seconds. */
 export const CLIP_SECONDS = 2;
 
-/** Reads ground truth. @throws DatasetError with file and line */
+/** Reads ground truth; saliency may be absent, in all lines or in none. @throws DatasetError with file and line */
 export async function readMomentTruth(file: string): Promise<MomentTruth[]> {
   const rows: MomentTruth[] = [];
   for await (const line of readJsonLines(file)) {
     const fields = new Fields(line);
+    if (!fields.has("relevant_windows")) {
+      throw fields.problem(
+        "it has no relevant_windows: ground truth is expected, and test sets are published without it",
+      );
+    }
     const windows = fields.rows("relevant_windows", 2);
     const row: MomentTruth = {
       qid: fields.integer("qid"),
@@ -41,24 +46,38 @@ export async function readMomentTruth(file: string): Promise<MomentTruth[]> {
       query: fields.string("query"),
       duration: fields.number("duration"),
       relevant_windows: windows.map(([start, end]) => [start, end]),
-      relevant_clip_ids: fields.numbers("relevant_clip_ids"),
-      saliency_scores: fields.rows("saliency_scores", 1),
+      ...saliency(fields),
     };
-    const clips = Math.floor(row.duration / CLIP_SECONDS);
     if (windows.length === 0) throw fields.error("relevant_windows", "at least one window");
-    if (row.relevant_clip_ids.some((id) => !Number.isInteger(id) || id < 0 || id >= clips)) {
-      throw fields.error("relevant_clip_ids", `integers below ${clips} (the clips of ${row.duration} s)`);
+    if (windows.some(([start, end]) => end < start)) {
+      throw fields.error("relevant_windows", "windows that end after they start");
     }
-    const [first] = row.saliency_scores;
-    if (
-      row.saliency_scores.length !== row.relevant_clip_ids.length ||
-      row.saliency_scores.some((scores) => scores.length !== first.length)
-    ) {
-      throw fields.error("saliency_scores", "as many scores per relevant clip as there are annotators");
+    if (!!row.saliency_scores !== !!(rows[0] ?? row).saliency_scores) {
+      throw fields.error("saliency_scores", "saliency in every line or in none");
     }
     rows.push(row);
   }
   return unique(rows, file);
+}
+
+/** The relevant clips with their scores, where the line has them. */
+function saliency(fields: Fields): Pick<MomentTruth, "relevant_clip_ids" | "saliency_scores"> {
+  if (!fields.has("relevant_clip_ids") && !fields.has("saliency_scores")) return {};
+  const relevant_clip_ids = fields.numbers("relevant_clip_ids");
+  const saliency_scores = fields.rows("saliency_scores", 1);
+  const duration = fields.number("duration");
+  const clips = Math.floor(duration / CLIP_SECONDS);
+  if (relevant_clip_ids.some((id) => !Number.isInteger(id) || id < 0 || id >= clips)) {
+    throw fields.error("relevant_clip_ids", `integers below ${clips} (the clips of ${duration} s)`);
+  }
+  const [first] = saliency_scores;
+  if (
+    saliency_scores.length !== relevant_clip_ids.length ||
+    saliency_scores.some((scores) => scores.length !== first.length)
+  ) {
+    throw fields.error("saliency_scores", "as many scores per relevant clip as there are annotators");
+  }
+  return { relevant_clip_ids, saliency_scores };
 }
 
 /** Reads a submission. @throws DatasetError with file and line */

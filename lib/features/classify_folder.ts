@@ -1,15 +1,19 @@
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
-import { readFeatureFile, readFeatureFolders } from "./extracted_features.js";
+import { checkWidth, readFeatureFile, readFeatureFolders } from "./extracted_features.js";
+import { brokenFailures, type FeatureFailure, FeatureFailures } from "./feature_failures.js";
 import type { TextRows } from "./text_side.js";
 import { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./zero_shot.js";
 
-export interface ClassifyFolderOptions extends BorrowedModelOptions, Omit<ZeroShotOptions, "text" | "signal"> {}
+export interface ClassifyFolderOptions extends BorrowedModelOptions, Omit<ZeroShotOptions, "text" | "signal"> {
+  /** Told of each video that is left out because its features cannot be used. */
+  onFailure?: ((failure: FeatureFailure) => void) | undefined;
+}
 
 /**
  * Scores labels for each video of folders of features, without training, as `videoclip classify` does: long videos are embedded in
  * windows.
  * @param folders those of `extractToFolder`, or folders of .npy files `[clips, dim]`
- * @returns for each video all labels, best first
+ * @returns for each video all labels, best first; videos whose features are broken, or do not fit the model, are left out
  * @throws InvalidArgumentError for labels or templates that cannot be used; DatasetError; WeightsError
  */
 export async function* classifyFolder(
@@ -19,12 +23,18 @@ export async function* classifyFolder(
 ): AsyncGenerator<{ video: string; labels: ZeroShotScore[] }> {
   const { templates, normalize, signal } = options;
   let { onUnknown } = options; // the sentences are the same for every video
-  const { files } = readFeatureFolders(folders);
+  const { files, broken } = readFeatureFolders(folders);
+  const failures = new FeatureFailures(options.onFailure);
+  for (const failure of brokenFailures(broken)) failures.add(failure);
   const { model, release } = await borrowModel(options);
   try {
     const text: TextRows = { encode: (texts, encoding) => model.encodeText(texts, encoding) };
     for (const file of files) {
-      const videos = await model.encodeVideo(readFeatureFile(file), { longVideos: "window", signal });
+      const features = failures.attempt(file.video, () =>
+        checkWidth(file, readFeatureFile(file), model.config.featureSize),
+      );
+      if (!features) continue;
+      const videos = await model.encodeVideo(features, { longVideos: "window", signal });
       const [scores] = await zeroShotClassify(videos, labels, { text, templates, normalize, onUnknown, signal });
       onUnknown = undefined;
       yield { video: file.video, labels: scores };

@@ -1,15 +1,27 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { existsSync, readdirSync } from "node:fs";
-import { join, parse } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
 import { featureMatrix, type Features, type FeatureSource } from "../data/feature_source.js";
+import { NamedFiles } from "../data/named_files.js";
 import { DatasetError } from "../errors.js";
 import type { VideoModelConfig } from "../models/videoclip_config.js";
 import { VideoFiles, type VideoFilesOptions } from "../models/videoclip_files.js";
 import type { DecoderName } from "../video/types.js";
+import { type FolderEntry, walkFolder } from "../walk_folder.js";
+import { isMachineFolder, isPictureName, isVideoName, stemOf } from "../media_names.js";
+
+/** Files in a folder and below it, without hidden ones. */
+function filesIn(folder: string): FolderEntry[] {
+  const files: FolderEntry[] = [];
+  for (const entry of walkFolder(folder, (name) => !isMachineFolder(name))) {
+    if ("kind" in entry && entry.kind === "file" && !entry.name.startsWith(".")) files.push(entry);
+  }
+  return files;
+}
 
 /** Features of a folder of videos, made when they are read and not kept: for a few videos, or to try things out. */
 export class DecodedFeatures implements FeatureSource {
-  readonly #paths: Map<string, string>;
+  readonly #paths: NamedFiles;
   readonly #files: VideoFiles;
 
   /** @throws DatasetError for a folder that cannot be listed, or has no files */
@@ -24,22 +36,20 @@ export class DecodedFeatures implements FeatureSource {
     },
   ) {
     if (!existsSync(folder)) throw new DatasetError("ERR_DATASET", `${folder}: no such folder`, { file: folder });
-    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
-    if (files.length === 0) throw new DatasetError("ERR_DATASET", `${folder}: no files in it`, { file: folder });
-    this.#paths = new Map(
-      files.flatMap(({ name, parentPath }) => [name, parse(name).name].map((key) => [key, join(parentPath, name)])),
-    );
+    this.#paths = new NamedFiles(folder);
+    const files = filesIn(folder);
+    const videos = files.filter(({ name }) => isVideoName(name));
+    const known = new Set(videos.map((entry) => join(entry.folder, stemOf(entry.name))));
+    // a picture beside the video of its name is its thumbnail, and files of other kinds are not videos where there are some
+    const pictures = files.filter((entry) => isPictureName(entry.name) && !known.has(join(entry.folder, stemOf(entry.name)))); // prettier-ignore
+    const media = [...videos, ...pictures];
+    for (const { path } of media.length > 0 ? media : files) this.#paths.add(relative(folder, path), path);
+    if (this.#paths.size === 0) throw new DatasetError("ERR_DATASET", `${folder}: no files in it`, { file: folder });
     this.#files = new VideoFiles(model, options);
   }
 
-  #path(video: string): string | undefined {
-    const { base, name } = parse(video);
-    return this.#paths.get(video) ?? this.#paths.get(base) ?? this.#paths.get(name);
-  }
-
   has(video: string): boolean {
-    return this.#path(video) !== undefined;
+    return this.#paths.find(video) !== undefined;
   }
 
   /**
@@ -47,7 +57,7 @@ export class DecodedFeatures implements FeatureSource {
    * @throws DatasetError where there is no such video; VideoError; the signal's reason
    */
   async read(video: string): Promise<Features> {
-    const path = this.#path(video);
+    const path = this.#paths.find(video);
     if (path === undefined) {
       throw new DatasetError("ERR_MISSING_FEATURES", `${this.folder}: no video ${video}`, { file: this.folder });
     }

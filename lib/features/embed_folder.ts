@@ -1,6 +1,13 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
-import { type ExtractedFeatures, readFeatureFile, type VideoFeatureFile } from "./extracted_features.js";
+import {
+  checkWidth,
+  type ExtractedFeatures,
+  readFeatureFile,
+  type ReadFeatures,
+  type VideoFeatureFile,
+} from "./extracted_features.js";
+import type { FeatureFailures } from "./feature_failures.js";
 import type { IndexedVideo } from "./index_writer.js";
 
 export interface WindowOptions {
@@ -15,9 +22,15 @@ export interface EmbedFolderOptions extends WindowOptions {
   model?: VideoClip | undefined;
   /** Seconds between features, for folders without a manifest. */
   seconds?: number | undefined;
+  /** Values of a feature, where no model says it. Default: those of the first one that can be read. */
+  width?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Videos that are left out, without being read. */
   skip?: ((video: string) => boolean) | undefined;
+  /** Largest value of a row that can be stored. Default: any finite one. */
+  limit?: number | undefined;
+  /** Takes the videos whose features cannot be used; without it the first one is thrown. */
+  failures?: FeatureFailures | undefined;
 }
 
 /** Windows over `length` features: the last one ends with them. */
@@ -50,39 +63,50 @@ export function resolveWindow(model: VideoClip, { window, hop }: WindowOptions):
 /**
  * Rows for an index (or for a file) from features on disk, video by video: VideoCLIP's embeddings of overlapping windows, or the
  * features themselves.
- * @throws InvalidArgumentError for features that do not fit the model, or without timestamps
+ * @throws InvalidArgumentError for features without timestamps; without `failures`, for features that do not fit the model or are broken
  */
 export async function* embedFolder(
   folder: ExtractedFeatures,
-  { model, seconds, signal, skip, ...given }: EmbedFolderOptions,
+  { model, seconds, signal, skip, limit = Number.MAX_VALUE, failures, ...given }: EmbedFolderOptions,
 ): AsyncGenerator<IndexedVideo> {
   const windows = model && resolveWindow(model, given);
   let waiting: WindowedVideo[] = [];
   let count = 0;
+  let width = given.width;
   for (const file of folder.files) {
     signal?.throwIfAborted();
     if (skip?.(file.video)) continue;
-    const { data, shape } = readFeatureFile(file);
-    const times = timesOf(file, shape[0], seconds);
+    const read = attempt(failures, file.video, () => checkWidth(file, readFeatureFile(file), model?.config.featureSize, width)); // prettier-ignore
+    if (!read) continue;
+    const { data, shape } = read;
+    width ??= shape[1];
+    const times = timesOf(file, read, seconds);
     if (!model || !windows) {
-      yield { video: file.video, rows: data, spans: times };
+      const video = { video: file.video, rows: data, spans: times };
+      if (attempt(failures, file.video, () => checkRows(video, limit))) yield video;
       continue;
-    }
-    const { featureSize } = model.config;
-    if (shape[1] !== featureSize) {
-      throw new InvalidArgumentError(
-        `features: ${file.file}: the model takes features of ${featureSize} values, these have ${shape[1]}`,
-        { argument: "features", expected: featureSize, received: shape[1] },
-      );
     }
     const parts = windowsOf(shape[0], windows.window, windows.hop);
     waiting.push({ video: file.video, data, parts, times });
     count += parts.length;
     if (count < WINDOWS) continue;
-    yield* embedWindows(waiting, model, signal);
+    yield* embedWindows(waiting, model, { limit, failures, signal });
     [waiting, count] = [[], 0];
   }
-  if (model && waiting.length > 0) yield* embedWindows(waiting, model, signal);
+  if (model && waiting.length > 0) yield* embedWindows(waiting, model, { limit, failures, signal });
+}
+
+const attempt = <T>(failures: FeatureFailures | undefined, video: string, work: () => T): T | undefined =>
+  failures ? failures.attempt(video, work) : work();
+
+function checkRows(video: IndexedVideo, limit: number): IndexedVideo {
+  const wrong = video.rows.findIndex((value) => !(Math.abs(value) <= limit));
+  if (wrong < 0) return video;
+  const expected =
+    limit === Number.MAX_VALUE ? "finite values" : `values up to ${limit} (the largest f16; f32 takes more)`;
+  throw new InvalidArgumentError(`rows of ${video.video}: expected ${expected}, received ${video.rows[wrong]}`, {
+    argument: "rows",
+  });
 }
 
 /** Windows of several short videos that go through the model together. */
@@ -98,7 +122,11 @@ interface WindowedVideo {
 async function* embedWindows(
   videos: WindowedVideo[],
   model: VideoClip,
-  signal?: AbortSignal,
+  {
+    limit,
+    failures,
+    signal,
+  }: { limit: number; failures?: FeatureFailures | undefined; signal?: AbortSignal | undefined },
 ): AsyncGenerator<IndexedVideo> {
   const { featureSize, hiddenSize } = model.config;
   const windows = videos.flatMap(({ data, parts }) =>
@@ -111,12 +139,14 @@ async function* embedWindows(
   let first = 0;
   for (const { video, parts, times } of videos) {
     const own = rows.subarray(first * hiddenSize, (first + parts.length) * hiddenSize);
-    yield { video, rows: own, spans: parts.map(([start, end]) => [times[start][0], times[end - 1][1]]) };
     first += parts.length;
+    const spans = parts.map(([start, end]): [number, number] => [times[start][0], times[end - 1][1]]);
+    const embedded = { video, rows: own, spans };
+    if (attempt(failures, video, () => checkRows(embedded, limit))) yield embedded;
   }
 }
 
-function timesOf({ file, timestamps }: VideoFeatureFile, count: number, seconds: number | undefined) {
+function timesOf({ file }: VideoFeatureFile, { timestamps, shape }: ReadFeatures, seconds: number | undefined) {
   if (timestamps) return timestamps;
   if (seconds === undefined || !(seconds > 0)) {
     throw new InvalidArgumentError(
@@ -126,5 +156,5 @@ function timesOf({ file, timestamps }: VideoFeatureFile, count: number, seconds:
       },
     );
   }
-  return Array.from({ length: count }, (_, i): [number, number] => [i * seconds, (i + 1) * seconds]);
+  return Array.from({ length: shape[0] }, (_, i): [number, number] => [i * seconds, (i + 1) * seconds]);
 }

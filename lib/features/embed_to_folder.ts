@@ -1,13 +1,14 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
-import { writeDurablyAsync } from "../files.js";
+import { makeFolder, writeDurablyAsync } from "../files.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { UnknownWords, type UnknownWordsReport } from "../text/unknown_words.js";
 import { npyData, npyHeader } from "../weights/npy.js";
+import { addressFault } from "./addresses.js";
 import { embedFolder, type WindowOptions } from "./embed_folder.js";
 import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
+import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 
 export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOptions {
   /** Folder for the embeddings; files that are there are replaced. */
@@ -19,6 +20,8 @@ export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOption
   seconds?: number | undefined;
   /** Type of the saved embeddings. Default `f32`. */
   saveDtype?: "f16" | "f32" | undefined;
+  /** Told of each video that is left out because its features cannot be used. */
+  onFailure?: ((failure: FeatureFailure) => void) | undefined;
 }
 
 /** What was embedded. */
@@ -26,15 +29,18 @@ export interface EmbedToFolderResult {
   texts: number;
   /** Rows of videos. */
   rows: number;
+  /** Videos that were left out, where there are any. */
+  failures?: number;
   /** Words of the texts that the model does not know, where there are any. */
   unknown?: UnknownWordsReport;
 }
 
 /**
  * Embeds texts and windows of features as arrays for other programs, as `videoclip embed` does: `text.npy` and `video.npy`
- * `[rows, dim]`, with a line about each row in `text.jsonl` and `video.jsonl`.
- * @returns how many there are of each
- * @throws InvalidArgumentError without texts and features, for features that do not fit the model; DatasetError; WeightsError
+ * `[rows, dim]`, with a line about each row in `text.jsonl` and `video.jsonl`. Videos whose features are broken, or do not fit the
+ * model, are left out and listed in `failures.jsonl`.
+ * @returns how many there are of each; `failures` only where there are some
+ * @throws InvalidArgumentError without texts and features; DatasetError; WeightsError; VideoClipError `ERR_WRITE`
  */
 export async function embedToFolder(options: EmbedToFolderOptions): Promise<EmbedToFolderResult> {
   const { texts = [], features: folders = [] } = options;
@@ -43,14 +49,17 @@ export async function embedToFolder(options: EmbedToFolderOptions): Promise<Embe
       argument: "features",
     });
   }
+  const fault = addressFault(options.out);
+  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: options.out });
+  const failures = new FeatureFailures(options.onFailure);
   const features = folders.length > 0 ? readFeatureFolders(folders) : undefined;
   const { model, release } = await borrowModel(options);
   try {
-    mkdirSync(options.out, { recursive: true });
+    makeFolder(options.out);
     const unknown = new UnknownWords();
     if (texts.length > 0) unknown.add(await embedTexts(model, texts, options));
-    const rows = features ? await embedFeatures(model, features, options) : 0;
-    const counts = { texts: texts.length, rows };
+    const rows = features ? await embedFeatures(model, features, failures, options) : 0;
+    const counts = { texts: texts.length, rows, ...failures.count() };
     return unknown.count > 0 ? { ...counts, unknown: unknown.report() } : counts;
   } finally {
     release();
@@ -80,14 +89,20 @@ async function embedTexts(
 async function embedFeatures(
   model: VideoClip,
   features: ExtractedFeatures,
+  failures: FeatureFailures,
   options: EmbedToFolderOptions,
 ): Promise<number> {
   const { window, hop, seconds, signal } = options;
   const target = new EmbeddingFile("video", model, options);
-  for await (const { video, rows, spans } of embedFolder(features, { window, hop, seconds, model, signal })) {
+  const limit = options.saveDtype === "f16" ? MAX_F16 : undefined;
+  for (const failure of brokenFailures(features.broken)) failures.add(failure);
+  const embedding = { window, hop, seconds, model, signal, failures, limit };
+  for await (const { video, rows, spans } of embedFolder(features, embedding)) {
     target.add(rows, spans.map(([start, end]) => ({ video, start, end }))); // prettier-ignore
   }
+  if (target.rows === 0) throw failures.list[0].error;
   await target.finish();
+  failures.write(options.out);
   return target.rows;
 }
 

@@ -3,7 +3,7 @@ import { type ClipEncoder, encodeClips } from "../models/encode_clips.js";
 import { decodeVideo } from "../video/index.js";
 import { readClips } from "../video/read_clips.js";
 import type { DecodeFunction, DecoderName, VideoInfo } from "../video/types.js";
-import { expandInputs } from "./inputs.js";
+import { findInputs, type InputItem } from "./inputs.js";
 
 /** What happened so far: clips that were encoded, videos that ended well or failed, of how many. */
 export interface ExtractProgress {
@@ -47,13 +47,14 @@ export type ExtractEvent =
   | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo | undefined };
 
 /**
- * Features of every clip of every input (files, folders, globs, manifests).
+ * Features of every clip of every input (files, folders, globs, lists).
  * A video that cannot be decoded throws its `VideoError` after the clips before it; use `extractToFolder` (or the command
  * `videoclip extract`) to go on with the rest.
  * @throws VideoError; InvalidArgumentError; the signal's reason
  */
 export async function* extract(inputs: readonly string[], options: ExtractOptions): AsyncGenerator<ClipFeature> {
-  for await (const event of extractEvents(await expandInputs(inputs), options)) {
+  const { items } = await findInputs(inputs);
+  for await (const event of extractEvents(items, options)) {
     if (event.type === "failure") throw event.error;
     if (event.type === "clip") {
       const { type: _, ...feature } = event;
@@ -65,17 +66,19 @@ export async function* extract(inputs: readonly string[], options: ExtractOption
 /**
  * Decodes several videos at a time, encodes batches across video boundaries and yields what happens. Memory is bounded:
  * decoders wait while two batches are queued. A row does not depend on its batch, so neither does any feature.
+ * @param items videos; one with an error fails with it, in its turn
  */
 export async function* extractEvents(
-  paths: readonly string[],
+  items: readonly InputItem[],
   options: ExtractOptions,
   decode: DecodeFunction = decodeVideo,
 ): AsyncGenerator<ExtractEvent> {
   const { encoder, decoder, decoders = 2, timeout, l2, signal, onProgress } = options;
   const { preset } = encoder;
-  const progress = { clips: 0, videos: 0, failures: 0, total: paths.length };
+  const progress = { clips: 0, videos: 0, failures: 0, total: items.length };
+  const paths = items.map(({ path }) => path);
   const events = encodeClips(
-    (reading) => readClips(paths, { preset, decoder, decoders, timeout, ...reading }, decode),
+    (reading) => readClips(paths, { preset, decoder, decoders, timeout, ...reading }, unlessKnown(items, decode)),
     encoder,
     { signal },
   );
@@ -94,6 +97,16 @@ export async function* extractEvents(
     }
     onProgress?.({ ...progress });
   }
+}
+
+/** Opens videos, but for those that are known to fail. */
+function unlessKnown(items: readonly InputItem[], open: DecodeFunction): DecodeFunction {
+  const known = new Map(items.flatMap(({ path, error }) => (error ? [[path, error]] : [])));
+  return async (path, options) => {
+    const error = known.get(path);
+    if (error) throw error;
+    return open(path, options);
+  };
 }
 
 function normalize(feature: Float32Array): void {

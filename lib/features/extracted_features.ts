@@ -3,7 +3,14 @@ import { join, resolve } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/byte_file.js";
-import { type ManifestEntry, readLines } from "./store.js";
+import {
+  type BrokenRecord,
+  entryOf,
+  featureFault,
+  manifestNames,
+  type ManifestRecord,
+  readManifests,
+} from "../data/feature_manifest.js";
 import { isArrayOf } from "../typed_arrays.js";
 
 /** A video's features as an extraction saved them. */
@@ -18,6 +25,8 @@ export interface VideoFeatureFile {
 
 export interface ExtractedFeatures {
   files: VideoFeatureFile[];
+  /** Lines of manifests that are no record, and features that are not there or not whole. */
+  broken: BrokenRecord[];
   /** What the features were made with; empty without a manifest. */
   settings: Record<string, unknown>;
 }
@@ -30,15 +39,20 @@ const SPACE = ["model", "output", "dim", "weights", "l2", "preset"] as const;
  * @throws DatasetError for folders without features, or made with different settings
  */
 export function readFeatureFolders(folders: readonly string[]): ExtractedFeatures {
-  const all: ExtractedFeatures = { files: [], settings: {} };
+  const all: ExtractedFeatures = { files: [], broken: [], settings: {} };
   for (const [i, folder] of folders.entries()) {
     const one = readFolder(folder);
     if (one.files.length === 0) {
-      throw new DatasetError("ERR_FEATURES", `${folder}: there are no features (.npy files)`, { file: folder });
+      const [first] = one.broken;
+      const reason = first ? `; ${first.place}: ${first.reason}` : "";
+      throw new DatasetError("ERR_FEATURES", `${folder}: there are no features (.npy files)${reason}`, {
+        file: folder,
+      });
     }
     if (i === 0) all.settings = one.settings;
     else checkSettings(folder, all.settings, one.settings);
-    all.files.push(...one.files);
+    for (const file of one.files) all.files.push(file);
+    for (const line of one.broken) all.broken.push(line);
   }
   const seen = new Set<string>();
   for (const { video } of all.files) {
@@ -53,22 +67,33 @@ function readFolder(folder: string): ExtractedFeatures {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new InvalidArgumentError(`features: ${folder} is not a folder`, { argument: "features", received: folder });
   }
-  const names = readdirSync(folder).sort();
-  const manifests = names.filter((name) => /^manifest(\.\d+-of-\d+)?\.jsonl$/.test(name));
-  if (manifests.length === 0) {
+  if (manifestNames(folder).length === 0) {
+    const names = readdirSync(folder).sort();
     const files = names
       .filter((name) => /\.npy$/i.test(name) && !name.startsWith("."))
       .map((name) => resolve(folder, name));
-    return { files: files.map((file) => ({ video: file, file })), settings: {} };
+    return { files: files.map((file) => ({ video: file, file })), broken: [], settings: {} };
   }
-  const entries = manifests
-    .flatMap((name) => readLines<ManifestEntry>(join(folder, name)))
-    .filter(({ file }) => existsSync(join(folder, file)));
-  const settings = entries[0]?.settings ?? {};
-  for (const entry of entries) checkSettings(folder, settings, entry.settings);
-  const files = entries.map(({ path, file, timestamps }) => ({ video: path, file: resolve(folder, file), timestamps }));
-  return { files, settings };
+  const { records, broken } = readManifests(folder);
+  const files: VideoFeatureFile[] = [];
+  for (const record of records.values()) {
+    const fault = featureFault(folder, record);
+    if (fault === undefined) files.push(fileOf(folder, record));
+    else broken.push({ place: join(folder, record.file), reason: fault });
+  }
+  const kinds = [...new Set([...records.values()].map((record) => record.settings))];
+  for (const other of kinds) checkSettings(folder, kinds[0], other);
+  return { files, broken, settings: kinds[0] ?? {} };
 }
+
+/** Timestamps stay in the manifest until they are needed. */
+const fileOf = (folder: string, record: ManifestRecord): VideoFeatureFile => ({
+  video: record.path,
+  file: resolve(folder, record.file),
+  get timestamps() {
+    return entryOf(record).timestamps;
+  },
+});
 
 function checkSettings(folder: string, first: Record<string, unknown>, other: Record<string, unknown>): void {
   for (const key of SPACE) {
@@ -91,11 +116,22 @@ export function spaceOf(settings: Record<string, unknown>): Record<string, unkno
   return Object.fromEntries(SPACE.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])));
 }
 
-/** Reads a feature file: f32 `[clips, dim]`. @throws WeightsError for anything else */
-export function readFeatureFile({ file, timestamps }: VideoFeatureFile): {
+/** Features of a video as they are read. */
+export interface ReadFeatures {
+  /** f32 `[clips, dim]`. */
   data: Float32Array;
   shape: [number, number];
-} {
+  timestamps: VideoFeatureFile["timestamps"];
+}
+
+/**
+ * Reads a feature file: f32 `[clips, dim]`.
+ * @throws WeightsError for anything else; DatasetError `ERR_BAD_FEATURES` for values that are not finite, `ERR_FEATURES` where the
+ * manifest was changed meanwhile
+ */
+export function readFeatureFile(features: VideoFeatureFile): ReadFeatures {
+  const { file } = features;
+  const timestamps = timestampsOf(features);
   const bytes = new ByteFile(file);
   try {
     const { shape, data } = readNpy(bytes);
@@ -105,8 +141,44 @@ export function readFeatureFile({ file, timestamps }: VideoFeatureFile): {
     if (timestamps && timestamps.length !== shape[0]) {
       throw bytes.fail(`${shape[0]} features, but the manifest has ${timestamps.length} timestamps`);
     }
-    return { data: Float32Array.from(data), shape: shape as [number, number] };
+    const bad = data.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      const place = `row ${Math.floor(bad / shape[1])}, column ${bad % shape[1]}`;
+      throw new DatasetError("ERR_BAD_FEATURES", `${file}: ${place} is ${data[bad]}`, { file });
+    }
+    return { data: Float32Array.from(data), shape: shape as [number, number], timestamps };
   } finally {
     bytes.close();
+  }
+}
+
+/**
+ * Features of a width.
+ * @param model its width goes before that of the other features
+ * @throws InvalidArgumentError for those of another one
+ */
+export function checkWidth(
+  { file }: VideoFeatureFile,
+  features: ReadFeatures,
+  model: number | undefined,
+  others?: number,
+): ReadFeatures {
+  const [, received] = features.shape;
+  const expected = model ?? others;
+  if (expected === undefined || received === expected) return features;
+  const who = model === undefined ? "the others are" : "the model takes";
+  throw new InvalidArgumentError(`features: ${file}: ${who} features of ${expected} values, these have ${received}`, {
+    argument: "features",
+    expected,
+    received,
+  });
+}
+
+function timestampsOf(features: VideoFeatureFile): VideoFeatureFile["timestamps"] {
+  try {
+    return features.timestamps;
+  } catch (cause) {
+    const { file } = features;
+    throw new DatasetError("ERR_FEATURES", `${file}: its record in the manifest cannot be read again`, { file, cause });
   }
 }

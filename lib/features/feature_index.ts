@@ -32,6 +32,8 @@ export interface OpenIndexOptions {
   threads?: number | undefined;
   /** Read rows from the mapped file (default), or copy them into memory first (`false`; also where files cannot be mapped). */
   map?: boolean | undefined;
+  /** Told, in a sentence, what writers should know: that the lock of a process that is gone is waited for. Default: a warning. */
+  onNote?: ((note: string) => void) | undefined;
   /** Bytes of rows per run of the kernel. @internal for tests */
   chunkBytes?: number | undefined;
 }
@@ -108,7 +110,7 @@ export class FeatureIndex {
     if (dtype !== "f16" && dtype !== "f32") {
       throw new InvalidArgumentError(`dtype: expected f16 or f32, received ${String(dtype)}`, { argument: "dtype" });
     }
-    IndexWriter.create(folder, { dim, dtype, settings, text });
+    await IndexWriter.create(folder, { dim, dtype, settings, text }, { onNote: options.onNote });
     return FeatureIndex.open(folder, options);
   }
 
@@ -182,7 +184,7 @@ export class FeatureIndex {
     signal?.throwIfAborted();
     const { id } = this.manifest;
     let added = 0;
-    const writer = IndexWriter.open(this.folder);
+    const writer = await IndexWriter.open(this.folder, { signal, onNote: this.#options.onNote });
     try {
       if (writer.manifest.id !== id)
         throw new IndexError(this.folder, "the index was replaced by another one since it was opened");
@@ -210,7 +212,7 @@ export class FeatureIndex {
   /** Records the model that embeds texts into the space of the rows, where it lies now. @throws InvalidArgumentError */
   setText(text: TextSideInfo | null): void {
     if (JSON.stringify(text) === JSON.stringify(this.text)) return;
-    const writer = IndexWriter.open(this.folder);
+    const writer = IndexWriter.openNow(this.folder);
     try {
       writer.setText(text);
       writer.commit();
@@ -223,7 +225,7 @@ export class FeatureIndex {
   /** Drops videos; the rest is written anew. @returns how many there were @throws InvalidArgumentError, IndexError */
   async remove(videos: Iterable<string>): Promise<number> {
     void this.#state;
-    const writer = IndexWriter.open(this.folder);
+    const writer = await IndexWriter.open(this.folder, { onNote: this.#options.onNote });
     let removed = 0;
     try {
       for (const video of videos) if (writer.remove(video)) removed++;

@@ -2,13 +2,16 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
+import { addressFault } from "./addresses.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
-import { readFeatureFile, readFeatureFolders, spaceOf } from "./extracted_features.js";
+import { type ExtractedFeatures, readFeatureFile, readFeatureFolders, spaceOf } from "./extracted_features.js";
+import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
 import type { TextSide } from "./text_side.js";
 
-export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
+export interface IndexFeaturesOptions
+  extends Omit<EmbedFolderOptions, "failures" | "limit" | "width">, OpenIndexOptions {
   out: string;
   /** Default `f16`. */
   dtype?: RowDType | undefined;
@@ -17,6 +20,8 @@ export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptio
   /** Embed and index videos again that are there already. Default: leave them alone. */
   replace?: boolean | undefined;
   onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
+  /** Told of each video that is left out because its features cannot be used. */
+  onFailure?: ((failure: FeatureFailure) => void) | undefined;
 }
 
 export interface IndexFeaturesSummary {
@@ -24,14 +29,18 @@ export interface IndexFeaturesSummary {
   videos: number;
   /** Left alone because they were there. */
   skipped: number;
+  /** Left out because their features cannot be used, if any: `failures.jsonl` in the index says why. */
+  failures?: number | undefined;
   /** In the index altogether. */
   rows: number;
   seconds: number;
 }
 
 /**
- * Indexes folders of features: made where there is no index, extended where there is one with the same settings.
- * @throws IndexError when the index was made with other settings or another model; InvalidArgumentError; DatasetError; WeightsError
+ * Indexes folders of features: made where there is no index, extended where there is one with the same settings. Videos whose features
+ * are broken, or do not fit, are left out and listed.
+ * @throws IndexError when the index was made with other settings or another model; InvalidArgumentError; DatasetError where nothing can
+ * be used; VideoClipError `ERR_WRITE`
  */
 export async function indexFeatures(
   folders: readonly string[],
@@ -39,8 +48,13 @@ export async function indexFeatures(
 ): Promise<IndexFeaturesSummary> {
   const { out, model, text, dtype, replace = false, signal, onProgress } = options;
   const started = Date.now();
+  const fault = addressFault(out);
+  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: out });
   const features = readFeatureFolders(folders);
-  const dim = model?.config.hiddenSize ?? readFeatureFile(features.files[0]).shape[1];
+  const failures = new FeatureFailures(options.onFailure);
+  for (const failure of brokenFailures(features.broken)) failures.add(failure);
+  const width = model?.config.featureSize ?? widthOf(features);
+  const dim = model?.config.hiddenSize ?? width;
   const settings: IndexSettings = {
     features: spaceOf(features.settings),
     ...(model
@@ -60,11 +74,14 @@ export async function indexFeatures(
   try {
     if (index) checkIndex(index, dim, settings, dtype);
     const known = new Set(index?.videos());
-    const skip = (video: string) => !replace && known.has(video);
+    let skipped = 0;
+    const skip = (video: string) => !replace && known.has(video) && ++skipped > 0;
     const total = features.files.length;
-    const embedded = embedFolder(features, { ...options, skip });
+    const limit = (index?.dtype ?? dtype ?? "f16") === "f16" ? MAX_F16 : Number.MAX_VALUE;
+    const embedded = embedFolder(features, { ...options, width, limit, failures, skip });
     // before anything is made: features that cannot be embedded leave no empty index behind
     const first = await embedded.next();
+    if (first.done && !index) throw failures.list[0].error;
     index ??= await FeatureIndex.create(out, { ...options, dim, dtype, settings, text: text?.info ?? null });
     if (text) index.setText(text.info);
     const videos = await index.append(behind(first, embedded), {
@@ -72,10 +89,29 @@ export async function indexFeatures(
       signal,
       onProgress: (done) => onProgress?.({ ...done, total }),
     });
-    return { videos, skipped: total - videos, rows: index.size, seconds: (Date.now() - started) / 1000 };
+    failures.write(out);
+    const seconds = (Date.now() - started) / 1000;
+    return { videos, skipped, rows: index.size, seconds, ...failures.count() };
   } finally {
     index?.dispose();
   }
+}
+
+/** Files that are looked at for the width of features that no manifest tells. */
+const LOOKED_AT = 25;
+
+/** The width that most features have. @throws DatasetError, WeightsError where none can be read */
+function widthOf({ settings, files }: ExtractedFeatures): number {
+  if (typeof settings.dim === "number") return settings.dim;
+  const counts = new Map<number, number>();
+  const failures = new FeatureFailures();
+  for (const file of files) {
+    const width = failures.attempt(file.video, () => readFeatureFile(file).shape[1]);
+    if (width !== undefined) counts.set(width, (counts.get(width) ?? 0) + 1);
+    if ([...counts.values()].reduce((sum, count) => sum + count, 0) === LOOKED_AT) break;
+  }
+  if (counts.size === 0) throw failures.list[0].error;
+  return [...counts].reduce((best, other) => (other[1] > best[1] ? other : best))[0];
 }
 
 /** An item that was taken already, and the others. */

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
-import { DurableFile, syncFile, writeAll } from "../files.js";
+import { DurableFile, makeFolder, syncFile, writeAll } from "../files.js";
+import { writing } from "../system_error.js";
 import { npyData } from "../weights/npy.js";
 import { IndexFiles } from "./index_files.js";
 import {
@@ -21,7 +22,10 @@ import {
   SPAN_BYTES,
   VIDEO_BYTES,
 } from "./index_format.js";
-import { type FileLock, takeLock } from "./lock.js";
+import { type FileLock, takeLock, takeLockNow, type TakeLockOptions } from "./lock.js";
+
+const LOCK = ".lock";
+const HOLDER = "another process";
 
 /** A video to add: one row per span. */
 export interface IndexedVideo {
@@ -48,13 +52,17 @@ export class IndexWriter {
     this.#lock = lock;
     this.#manifest = { ...files.manifest };
     this.#names = new Map(files.names().map((name, i) => [name, i]));
-    this.#files = openForWriting(folder, this.#manifest);
+    this.#files = writing(folder, () => openForWriting(folder, this.#manifest));
   }
 
   /** Makes an empty index. @throws InvalidArgumentError where there is one, or while somebody writes there */
-  static create(folder: string, given: Pick<IndexManifest, "dim" | "dtype" | "settings" | "text">): void {
-    mkdirSync(folder, { recursive: true });
-    const lock = takeLock(join(folder, ".lock"), "another process");
+  static async create(
+    folder: string,
+    given: Pick<IndexManifest, "dim" | "dtype" | "settings" | "text">,
+    waiting: TakeLockOptions = {},
+  ): Promise<void> {
+    makeFolder(folder);
+    const lock = await takeLock(join(folder, LOCK), HOLDER, waiting);
     try {
       if (existsSync(join(folder, MANIFEST))) {
         throw new InvalidArgumentError(`${folder} already holds an index`, { argument: "folder", received: folder });
@@ -62,9 +70,12 @@ export class IndexWriter {
       const id = randomBytes(16).toString("hex");
       const manifest: IndexManifest = { ...given, id, generation: 0, rows: 0, videos: 0, nameBytes: 0, updatedAt: "" };
       removeOtherGenerations(folder, -1);
-      for (const file of Object.values(createFiles(folder, manifest))) {
-        syncFile(file);
-        closeSync(file);
+      for (const file of Object.values(writing(folder, () => createFiles(folder, manifest)))) {
+        try {
+          writing(folder, () => syncFile(file));
+        } finally {
+          closeSync(file);
+        }
       }
       writeManifest(folder, manifest);
     } finally {
@@ -73,8 +84,16 @@ export class IndexWriter {
   }
 
   /** Takes the lock and cuts off what an interrupted writer left. @throws InvalidArgumentError, IndexError */
-  static open(folder: string): IndexWriter {
-    const lock = takeLock(join(folder, ".lock"), "another process");
+  static async open(folder: string, waiting: TakeLockOptions = {}): Promise<IndexWriter> {
+    return IndexWriter.#withLock(folder, await takeLock(join(folder, LOCK), HOLDER, waiting));
+  }
+
+  /** As {@link open}, at once: a lock that somebody on another machine left is not waited for. */
+  static openNow(folder: string): IndexWriter {
+    return IndexWriter.#withLock(folder, takeLockNow(join(folder, LOCK), HOLDER));
+  }
+
+  static #withLock(folder: string, lock: FileLock): IndexWriter {
     try {
       const files = IndexFiles.open(folder);
       try {
@@ -114,7 +133,9 @@ export class IndexWriter {
     const record = Buffer.alloc(VIDEO_BYTES);
     writeVideo(record, 0, m.rows, m.nameBytes, spans.length, name.length);
     const data = { rows: npyData(rows, m.dtype), spans: spanRecords, videos: record, names: name };
-    for (const kind of FILE_KINDS) writeAll(this.#files[kind], data[kind], committedBytes(kind, m));
+    writing(this.#folder, () => {
+      for (const kind of FILE_KINDS) writeAll(this.#files[kind], data[kind], committedBytes(kind, m));
+    });
     this.#names.set(video, m.videos);
     m.rows += spans.length;
     m.videos++;
@@ -163,8 +184,10 @@ export class IndexWriter {
 
   /** Makes what was written and removed so far last: afterwards it is there, whatever happens. */
   commit(): void {
-    if (this.#replaced.size > 0) this.#rewrite();
-    for (const kind of FILE_KINDS) syncFile(this.#files[kind]);
+    writing(this.#folder, () => {
+      if (this.#replaced.size > 0) this.#rewrite();
+      for (const kind of FILE_KINDS) syncFile(this.#files[kind]);
+    });
     if (!this.#lock.held()) {
       throw new InvalidArgumentError(`${this.#folder}: its lock was taken by somebody else; nothing more was saved`, {
         argument: "folder",
@@ -189,6 +212,7 @@ export class IndexWriter {
       const records = readAll(source.videos, HEADER_BYTES, old.videos * VIDEO_BYTES);
       for (let i = 0; i < old.videos; i++) {
         if (this.#replaced.has(i)) continue;
+        this.#lock.renew(); // nothing else runs while the files are copied
         const at = i * VIDEO_BYTES;
         const [first, nameAt] = [records.readDoubleLE(at), records.readDoubleLE(at + 8)];
         const [rows, nameBytes] = [records.readUInt32LE(at + 16), records.readUInt32LE(at + 20)];

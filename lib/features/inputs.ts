@@ -1,98 +1,132 @@
-import { readdir, readFile, stat } from "node:fs/promises";
-import { extname, join, resolve } from "node:path";
-import { parse } from "csv-parse/sync";
-import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { realpathSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { DatasetError, InvalidArgumentError, type VideoClipError } from "../errors.js";
+import { addressFault, pathOfAddress } from "./addresses.js";
+import { isListName, readInputList } from "./input_list.js";
+import { isMediaName } from "../media_names.js";
+import { Omissions } from "./omissions.js";
+import { searchFolder } from "./search_folder.js";
 
-/** Files that a folder is searched for. */
-const MEDIA = [
-  "mp4",
-  "m4v",
-  "mkv",
-  "webm",
-  "mov",
-  "avi",
-  "mpg",
-  "mpeg",
-  "ts",
-  "flv",
-  "wmv",
-  "3gp",
-  "ogv",
-  "gif",
-  "y4m",
-  "jpg",
-  "jpeg",
-  "png",
-  "webp",
-];
+/** A video, or something in its place that cannot be one. */
+export interface InputItem {
+  /** Absolute path; for a row of a list that has none, the list and the line. */
+  path: string;
+  /** Why it is known to fail before it is opened. */
+  error?: VideoClipError | undefined;
+}
+
+/** A folder that videos were found in, as the system knows it: where it is another one later, its disk or mount is gone. */
+export interface InputRoot {
+  path: string;
+  id: string;
+}
+
+export interface FoundInputs {
+  /** Sorted by path, each path once. */
+  items: InputItem[];
+  roots: InputRoot[];
+  omitted: Omissions;
+}
 
 /**
- * Absolute paths of all videos that files, folders (searched recursively), globs and manifests (`.csv` with a `path` or
- * `video` column, `.jsonl` with such a field) name: sorted, each once. A file that is named but missing stays in the
- * list, so that it becomes a failure of its own.
+ * All videos that files, folders (searched with the folders below them), globs and lists (see `readInputList`) name. A file that is
+ * named but missing stays among them, so that it becomes a failure of its own; so do rows and names that cannot be used.
+ * @throws InvalidArgumentError for an address, a glob without matches, and where no video is found; DatasetError for a list that is none
  */
-export async function expandInputs(inputs: readonly string[]): Promise<string[]> {
+export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
   if (inputs.length === 0)
-    throw new InvalidArgumentError("inputs: expected at least one file, folder, glob or manifest");
-  const paths = new Set<string>();
+    throw new InvalidArgumentError("inputs: expected at least one file, folder, glob or list of videos");
+  const omitted = new Omissions();
+  const found: InputItem[] = [];
+  const roots = new Set<string>();
   for (const input of inputs) {
-    const info = await stat(input).catch(() => undefined);
-    let found: string[];
-    if (info?.isDirectory() && !MEDIA.includes(extname(input).slice(1).toLowerCase())) {
-      found = await searchFolder(input);
-    } else if (info && [".csv", ".jsonl"].includes(extname(input).toLowerCase())) {
-      found = await readManifest(input);
-    } else if (!info && /[*?[\]{}]/.test(input)) {
-      const { glob } = await import("tinyglobby"); // its import fails in a bundle of CommonJS format
-      found = await glob(input, { absolute: true });
-      if (found.length === 0)
-        throw new InvalidArgumentError(`inputs: ${input} matches no file`, { argument: "inputs" });
-    } else {
-      found = [input];
-    }
-    for (const path of found) paths.add(resolve(path));
+    for (const item of await expand(input, omitted, roots)) found.push(item);
   }
-  if (paths.size === 0) throw new InvalidArgumentError("inputs: no video was found", { argument: "inputs" });
-  return [...paths].sort();
+  const items = eachOnce(found.map(({ path, error }) => ({ path: error ? path : resolve(path), error })));
+  if (items.length === 0) {
+    const left = omitted.sentence();
+    throw new InvalidArgumentError(`inputs: no video was found${left ? `; ${left}` : ""}`, { argument: "inputs" });
+  }
+  const known = await Promise.all([...roots].map(async (path) => ({ path, id: await folderId(path) })));
+  return { items, omitted, roots: known.filter((root): root is InputRoot => root.id !== undefined) };
 }
 
-/** Everything below a folder that is named like a video or image; what turns out not to be a file fails on its own later. */
-async function searchFolder(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => MEDIA.includes(extname(entry.name).slice(1).toLowerCase()) && !entry.name.startsWith("."))
-    .map((entry) => join(entry.parentPath, entry.name));
+async function expand(input: string, omitted: Omissions, roots: Set<string>): Promise<InputItem[]> {
+  const fault = addressFault(input);
+  if (fault) throw new InvalidArgumentError(`inputs: ${fault}`, { argument: "inputs", received: input });
+  const path = pathOfAddress(input) ?? input;
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isDirectory() && !isMediaName(basename(path))) {
+    roots.add(resolve(path));
+    return searchFolder(path, omitted);
+  }
+  if (info?.isFile() && isListName(path)) {
+    const items = await readInputList(path);
+    if (items.length > 0 && items.every(({ error }) => error?.message.includes("is an address")))
+      throw new DatasetError("ERR_MANIFEST", items[0].error!.message, { file: path });
+    for (const item of items) if (!item.error) roots.add(dirname(item.path));
+    return items;
+  }
+  if (!info && /[*?[\]{}]/.test(path)) {
+    const { glob } = await import("tinyglobby"); // its import fails in a bundle of CommonJS format
+    const paths = await glob(path, { absolute: true });
+    if (paths.length === 0) throw new InvalidArgumentError(`inputs: ${path} matches no file`, { argument: "inputs" });
+    for (const one of paths) roots.add(dirname(resolve(one)));
+    return paths.map((one) => ({ path: one }));
+  }
+  if (info) roots.add(dirname(resolve(path)));
+  return [{ path }];
 }
 
-async function readManifest(file: string): Promise<string[]> {
-  const text = await readFile(file, "utf8");
-  let rows: Record<string, unknown>[];
+/** Every path once, and every file once where folders lead to it by several ways through links: by its own path if it is there. */
+function eachOnce(items: readonly InputItem[]): InputItem[] {
+  const folders = new Map<string, string>();
+  const real = (path: string): string => {
+    const folder = dirname(path);
+    if (!folders.has(folder)) folders.set(folder, realFolder(folder));
+    return join(folders.get(folder)!, basename(path));
+  };
+  const kept = new Map<string, InputItem>();
+  for (const item of items) {
+    const key = item.error ? item.path : real(item.path);
+    const before = kept.get(key);
+    const better = !before || (item.path !== before.path && (item.path === key || (before.path !== key && item.path < before.path))); // prettier-ignore
+    if (better) kept.set(key, item);
+  }
+  return [...kept.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+function realFolder(folder: string): string {
   try {
-    rows = file.toLowerCase().endsWith(".csv")
-      ? parse(text, { columns: true, skip_empty_lines: true, trim: true, bom: true })
-      : text.split("\n").flatMap((line) => (line.trim() ? [JSON.parse(line)] : []));
-  } catch (cause) {
-    throw new DatasetError("ERR_MANIFEST", `${file}: ${cause instanceof Error ? cause.message : cause}`, {
-      file,
-      cause,
-    });
+    return realpathSync(folder);
+  } catch {
+    return folder;
   }
-  return rows.map((row, i) => {
-    const path = row.path ?? row.video;
-    if (typeof path !== "string" || path === "") {
-      throw new DatasetError("ERR_MANIFEST", `${file}: row ${i + 1} has no path or video column`, { file });
-    }
-    return resolve(file, "..", path);
-  });
+}
+
+/** What tells a folder from another one of its path. */
+async function folderId(path: string): Promise<string | undefined> {
+  const info = await stat(path, { bigint: true }).catch(() => undefined);
+  return info?.isDirectory() ? `${info.dev} ${info.ino}` : undefined;
+}
+
+/** A folder of inputs that is gone, or another one than it was. @returns its path */
+export async function lostRoot(roots: readonly InputRoot[], path: string): Promise<string | undefined> {
+  for (const root of roots) {
+    if (!`${path}${sep}`.startsWith(root.path.endsWith(sep) ? root.path : `${root.path}${sep}`)) continue;
+    if ((await folderId(root.path)) !== root.id) return root.path;
+  }
+  return undefined;
 }
 
 /** Every N-th of the list, beginning at I. @param shard `I/N` with 0 <= I < N */
-export function takeShard(paths: string[], shard: string | undefined): string[] {
-  if (shard === undefined) return paths;
+export function takeShard<T>(items: readonly T[], shard: string | undefined): T[] {
+  if (shard === undefined) return [...items];
   const match = /^(\d+)\/(\d+)$/.exec(shard);
   const [index, count] = match ? [Number(match[1]), Number(match[2])] : [0, 0];
   if (!match || count < 1 || index >= count) {
     throw new InvalidArgumentError(`shard: expected I/N with 0 <= I < N, received ${shard}`, { argument: "shard" });
   }
-  return paths.filter((_, i) => i % count === index);
+  return items.filter((_, i) => i % count === index);
 }

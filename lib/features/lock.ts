@@ -1,38 +1,96 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { hostname } from "node:os";
+import {
+  closeSync,
+  fstatSync,
+  futimesSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { atExit } from "../at_exit.js";
 import { InvalidArgumentError } from "../errors.js";
 import { createExclusive, moveDurably } from "../files.js";
-
-interface Holder {
-  pid: number;
-  host: string;
-  /** When that process began, as its system counts; tells it from a later one with the same number. Linux only. */
-  started?: string;
-  /** Of this lock alone. */
-  token: string;
-}
+import { systemCode } from "../system_error.js";
+import { type Holder, ownHolder, stateOf } from "./lock_holder.js";
 
 /** A lock file that names its holder. Held until `release`, or until its process is gone. */
 export interface FileLock {
   /** Whether the file still is this lock: nobody deleted it or took it over. */
   held(): boolean;
+  /** Shows others that the holder lives, which a timer does as well; for work that keeps the event loop busy for long. */
+  renew(): void;
   release(): void;
 }
 
+export interface TakeLockOptions {
+  /** Milliseconds that a lock of another machine or container must not be renewed before it counts as that of a dead process. */
+  patience?: number | undefined;
+  /** Told in one sentence when a lock is taken over or waited for. Default: `process.emitWarning`. */
+  onNote?: ((note: string) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds between two renewals. */
+const BEAT = 2000;
+/** Ten renewals: a holder that a busy machine delays is not taken for dead. */
+const PATIENCE = 20_000;
+
 /**
- * Takes a lock file, also from a process of this machine that is gone.
+ * Takes a lock file, also from a process that is gone. Whether a process of this machine lives is asked of the system. One of another
+ * machine or container cannot be seen: it lives while it renews its lock, by the time of change of the file.
  * @param what for the message: `another extraction`
- * @throws InvalidArgumentError that names process, machine and file while somebody holds it
+ * @throws InvalidArgumentError that names process, machine and file while somebody holds it; VideoClipError `ERR_WRITE`; the signal's
+ * reason
  */
-export function takeLock(path: string, what: string): FileLock {
-  const own: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    started: processStart(process.pid),
-    token: randomBytes(8).toString("hex"),
-  };
+export async function takeLock(path: string, what: string, options: TakeLockOptions = {}): Promise<FileLock> {
+  const { patience = PATIENCE, signal, onNote = (note) => process.emitWarning(note) } = options;
+  let dead: { holder: Holder | undefined } | undefined;
+  for (;;) {
+    const taken = tryLock(path, what, dead);
+    if ("held" in taken) return taken;
+    const { holder } = taken;
+    const mark = markOf(path);
+    if (mark === undefined) continue;
+    onNote(`${nameOf(holder)} holds ${path}; it is taken over if it is not renewed for ${patience / 1000} s`);
+    if (await isRenewed(path, mark, patience, signal)) throw refusal(path, what, holder);
+    dead = taken;
+  }
+}
+
+/**
+ * As {@link takeLock}, at once: a lock of a process that cannot be seen is not taken over.
+ * @throws InvalidArgumentError, VideoClipError `ERR_WRITE`
+ */
+export function takeLockNow(path: string, what: string): FileLock {
+  const taken = tryLock(path, what);
+  if ("held" in taken) return taken;
+  throw refusal(path, what, taken.holder);
+}
+
+function refusal(path: string, what: string, holder: Holder | undefined): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `${what} (${nameOf(holder)}) writes to this folder; wait for it, or delete ${path} if it is gone`,
+    { argument: "out", received: holder },
+  );
+}
+
+/**
+ * Takes the lock if it is free or its process is gone.
+ * @param dead who did not renew it
+ * @returns who holds it, where it cannot be told whether that process lives
+ */
+function tryLock(
+  path: string,
+  what: string,
+  dead?: { holder: Holder | undefined },
+): FileLock | { holder: Holder | undefined } {
+  const own: Holder = { ...ownHolder(), token: randomBytes(8).toString("hex") };
   const draft = `${path}-${own.token}`;
   createExclusive(draft, JSON.stringify(own));
   try {
@@ -40,22 +98,14 @@ export function takeLock(path: string, what: string): FileLock {
       try {
         linkOrWrite(draft, path);
         sweep(path);
-        return {
-          held: () => readHolder(path)?.token === own.token,
-          release() {
-            if (this.held()) rmSync(path, { force: true });
-          },
-        };
+        return heldLock(path, own.token);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        if (systemCode(error) !== "EEXIST") throw error;
       }
       const holder = readHolder(path);
-      if (holder && isAlive(holder)) {
-        throw new InvalidArgumentError(
-          `${what} (process ${holder.pid} on ${holder.host}) writes to this folder; wait for it, or delete ${path} if it is gone`,
-          { argument: "out", received: holder },
-        );
-      }
+      const state = holder ? stateOf(holder) : "unknown";
+      if (state === "alive") throw refusal(path, what, holder);
+      if (state === "unknown" && (!dead || dead.holder?.token !== holder?.token)) return { holder };
       setAside(path, `${draft}-stale`, holder?.token);
     }
   } finally {
@@ -64,13 +114,82 @@ export function takeLock(path: string, what: string): FileLock {
   throw new InvalidArgumentError(`${path} cannot be taken: others take it at the same time`, { argument: "out" });
 }
 
+const nameOf = (holder: Holder | undefined): string =>
+  holder ? `process ${holder.pid} on ${holder.host}` : "somebody unknown";
+
+/** The lock as its holder sees it. It is renewed by a timer, and released when the process ends. */
+function heldLock(path: string, token: string): FileLock {
+  const file = openSync(path, "r+"); // a renewal is for this lock, also where somebody moved it aside
+  const held = () => readHolder(path)?.token === token;
+  const renew = () => renewFile(file);
+  const timer = setInterval(renew, BEAT).unref();
+  let released = false;
+  const release = () => {
+    if (released) return;
+    released = true;
+    forget();
+    clearInterval(timer);
+    closeSync(file);
+    if (held()) rmSync(path, { force: true });
+  };
+  const forget = atExit(release);
+  return { held, renew: () => void (released || renew()), release };
+}
+
+/** Changes the times of the lock, or its length where the file system keeps times of its own. */
+function renewFile(file: number): void {
+  try {
+    const now = Date.now() / 1000;
+    futimesSync(file, now, now);
+  } catch {
+    try {
+      writeSync(file, " ", fstatSync(file).size); // blanks behind JSON change nothing
+    } catch {
+      // the disk is full or gone: the next write of the holder tells
+    }
+  }
+}
+
+/** Whether somebody renews, releases or replaces a lock within some time. */
+async function isRenewed(
+  path: string,
+  before: string,
+  patience: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const until = Date.now() + patience;
+  while (Date.now() < until) {
+    await sleep(Math.min(500, patience / 4), undefined, { signal }).catch(() => {});
+    signal?.throwIfAborted();
+    const now = markOf(path);
+    if (now !== before) return now !== undefined;
+  }
+  return false;
+}
+
+/** What changes when a lock is renewed. The file is opened, because network file systems ask the server then. */
+function markOf(path: string): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return undefined;
+  }
+  try {
+    const { mtimeNs, size, ino } = fstatSync(file, { bigint: true });
+    return `${mtimeNs} ${size} ${ino} ${readFileSync(file, "latin1").trim()}`;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** The file appears with its content, or not at all; where there are no hard links it may be torn by a kill. */
 function linkOrWrite(draft: string, path: string): void {
   try {
     linkSync(draft, path);
   } catch (error) {
-    if (!["EPERM", "ENOTSUP", "ENOSYS"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    createExclusive(path, readFileSync(draft));
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
+    createExclusive(path, readFileSync(draft)); // says why, where nothing can be written at all
   }
 }
 
@@ -80,12 +199,18 @@ function sweep(path: string): void {
   for (const name of readdirSync(dirname(path))) {
     const [token, stale] = name.startsWith(prefix) ? name.slice(prefix.length).split("-") : [];
     if (!/^[0-9a-f]{16}$/.test(token ?? "") || (stale !== undefined && stale !== "stale")) continue;
-    // whose they are is told by the draft; one without content may be about to get it
+    // whose they are is told by the draft; one without content, or of a process that cannot be seen, may be in use if it is young
     const draft = join(dirname(path), `${prefix}${token}`);
     const holder = readHolder(draft);
-    const begun = !holder && existsSync(draft) && Date.now() - statSync(draft).mtimeMs < 60_000;
-    if (!begun && !(holder && isAlive(holder))) rmSync(join(dirname(path), name), { force: true });
+    const state = holder ? stateOf(holder) : "unknown";
+    if (state === "alive" || (state === "unknown" && isYoung(draft))) continue;
+    rmSync(join(dirname(path), name), { force: true });
   }
+}
+
+function isYoung(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && Date.now() - stat.mtimeMs < 60_000;
 }
 
 /** Removes a lock whose process is gone; one that somebody else took meanwhile is put back. */
@@ -93,13 +218,13 @@ function setAside(path: string, aside: string, token: string | undefined): void 
   try {
     moveDurably(path, aside);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    if (systemCode(error) === "ENOENT") return;
     throw error;
   }
   try {
     if (readHolder(aside)?.token !== token) linkOrWrite(aside, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // its holder sees that it is lost before it commits
+    if (systemCode(error) !== "EEXIST") throw error; // its holder sees that it is lost before it commits
   } finally {
     rmSync(aside, { force: true });
   }
@@ -111,28 +236,5 @@ function readHolder(path: string): Holder | undefined {
     return typeof value?.pid === "number" && typeof value.host === "string" ? value : undefined;
   } catch {
     return undefined; // gone, or written by hand
-  }
-}
-
-/** Whether the holder may still run. What another machine does cannot be seen from here. */
-function isAlive({ pid, host, started }: Holder): boolean {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
-  const now = processStart(pid);
-  return started === undefined || now === undefined || started === now;
-}
-
-/** Field 22 of /proc/PID/stat: clock ticks between the start of the system and that of the process. */
-function processStart(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? "ended" : fields[19];
-  } catch {
-    return undefined;
   }
 }

@@ -1,10 +1,16 @@
 import { resolve } from "node:path";
-import { InvalidArgumentError, VideoError } from "../errors.js";
+import type { SourceFacts } from "../data/feature_manifest.js";
+import { InvalidArgumentError, VideoClipError, VideoError } from "../errors.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
 import type { VideoEncoder } from "../models/video_encoder.js";
+import { addressFault } from "./addresses.js";
 import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
-import { expandInputs, takeShard } from "./inputs.js";
-import { FeatureStore, FeatureWriter, featureNames } from "./store.js";
+import { featureNames } from "./feature_names.js";
+import { type FoundInputs, findInputs, takeShard } from "./inputs.js";
+import { checkResume, planResume, type ResumePlan } from "./resume.js";
+import { sourceFacts, withContent } from "./source_facts.js";
+import { FeatureStore, FeatureWriter } from "./store.js";
+import { endOfRun, isNameFault, surroundingFault } from "./surroundings.js";
 
 export interface ExtractToFolderOptions extends ExtractOptions {
   /** A `VideoEncoder`, or anything that makes rows of clips and says what the manifest notes. */
@@ -14,13 +20,21 @@ export interface ExtractToFolderOptions extends ExtractOptions {
   saveDtype?: "f32" | "f16" | undefined;
   /** `I/N`: only every N-th video from the I-th on. */
   shard?: string | undefined;
-  /** Go on with a folder: finished videos are left alone, as are failed ones unless `retryFailed`. */
+  /**
+   * Go on with a folder: finished videos are left alone, as are failed ones, unless their files changed since. Videos that were moved
+   * keep their features.
+   */
   resume?: boolean | undefined;
+  /** Go on, and try failed and partial videos again. */
   retryFailed?: boolean | undefined;
+  /** Note the SHA-256 of each video: one that was only touched, or moved, is then known for certain. It is read once more for that. */
+  hash?: boolean | undefined;
   /** Keep the features of a video that stops early; its manifest entry says `partial`. */
   keepPartial?: boolean | undefined;
   /** Called for each event, once what it says is saved. */
   onEvent?: ((event: ExtractEvent) => void) | undefined;
+  /** Told, in sentences, what is left out, moved or changed, and what of earlier records is broken. */
+  onNote?: ((note: string) => void) | undefined;
 }
 
 export interface ExtractSummary {
@@ -29,117 +43,177 @@ export interface ExtractSummary {
   failures: number;
   /** Left alone because an earlier run finished them. */
   skipped: number;
+  /** Of these, finished under another path. */
+  moved: number;
+  /** Done again because their files changed since an earlier run. */
+  changed: number;
+  /** What the search of folders left out: files by ending, folders of programs by name, pictures beside videos. */
+  omitted: { endings: Record<string, number>; folders: Record<string, number>; pictures: number };
   seconds: number;
 }
 
 /**
- * Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`.
- * @throws InvalidArgumentError; DatasetError for a manifest that cannot be read; the signal's reason, after what was finished
- * is saved
+ * Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`. What belongs to one video
+ * is a failure of that video; what belongs to its surroundings (a full disk, a lost mount, no decoder) ends the run.
+ * @throws InvalidArgumentError; DatasetError for a list that cannot be read; VideoClipError `ERR_WRITE`; VideoError `ERR_INPUTS_LOST`,
+ * `ERR_DECODER_MISSING`; the signal's reason, after what was finished is saved
  */
 export async function extractToFolder(
   inputs: readonly string[],
   options: ExtractToFolderOptions,
 ): Promise<ExtractSummary> {
-  const { encoder, saveDtype = "f16", shard } = options;
+  const { shard, signal, onNote = () => {} } = options;
   const started = Date.now();
-  const all = await expandInputs(inputs);
-  const mine = takeShard(all, shard);
-  const store = new FeatureStore(resolve(options.out), shard ? `.${shard.replace("/", "-of-")}` : "");
-  const writers = new Map<string, FeatureWriter>();
-  const summary = { videos: 0, clips: 0, failures: 0, skipped: 0, seconds: 0 };
+  const fault = addressFault(options.out);
+  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: options.out });
+  const found = await findInputs(inputs);
+  const left = found.omitted.sentence();
+  if (left) onNote(left);
+  const mine = takeShard(found.items, shard);
+  const suffix = shard ? `.${shard.replace("/", "-of-")}` : "";
+  const store = await FeatureStore.open(resolve(options.out), suffix, { signal, onNote: options.onNote });
+  const { endings, folders, pictures } = found.omitted;
+  const none = { videos: 0, clips: 0, failures: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };
+  const summary: ExtractSummary = { ...none, omitted: { endings, folders, pictures } };
   try {
-    const settings = settingsOf(options, saveDtype);
-    checkResume(store, options, settings);
-    if (options.retryFailed) store.clearFailures();
-    const done = new Set([...store.entries, ...store.failures].map((entry) => entry.path));
-    const todo = mine.filter((path) => !done.has(path));
-    summary.skipped = mine.length - todo.length;
-    summary.failures = store.failures.length;
-    const names = featureNames(all, store.entries);
-
-    for await (const event of extractEvents(todo, options)) {
-      const writer = writers.get(event.path);
-      if (event.type === "clip") {
-        const target = writer ?? new FeatureWriter(store, names.get(event.path)!, encoder.dim, saveDtype);
-        writers.set(event.path, target);
-        target.add(event.feature, event.start, event.end, event.paddedFrames);
-        summary.clips++;
-      } else {
-        writers.delete(event.path);
-        const partial = event.type === "failure";
-        if (writer && (!partial || (options.keepPartial && event.error.code === "ERR_VIDEO_TRUNCATED"))) {
-          writer.finish();
-          store.addEntry({
-            path: event.path,
-            file: writer.name,
-            duration: event.info?.duration ?? 0,
-            clips: writer.timestamps.length,
-            timestamps: writer.timestamps,
-            padded_frames: writer.paddedFrames,
-            ...(partial ? { partial } : {}),
-            settings,
-            finished_at: new Date().toISOString(),
-          });
-        } else {
-          writer?.discard();
-        }
-        if (event.type === "end" && writer) summary.videos++;
-        else {
-          summary.failures++;
-          const error =
-            event.type === "failure"
-              ? event.error
-              : new VideoError("ERR_VIDEO_NO_FRAMES", `${event.path}: no frame was decoded`, { file: event.path });
-          const { code, message, details } = error;
-          store.addFailure({
-            path: event.path,
-            code,
-            reason: message,
-            time: details.time,
-            failed_at: new Date().toISOString(),
-          });
-        }
-      }
-      options.onEvent?.(event);
-    }
+    const settings = settingsOf(options);
+    const names = featureNames(
+      found.items.map(({ path }) => path),
+      store.records,
+    );
+    const { resume = false, retryFailed: retry = false } = options;
+    checkResume(store, mine.map(({ path }) => names.get(path)!), resume || retry, settings); // prettier-ignore
+    if (retry) store.clearFailures();
+    const plan = await planResume(store, mine, { retry, signal });
+    const known = found.items.some(({ path }) => store.records.has(path));
+    for (const note of notesOf(store, plan, known)) onNote(note);
+    const { todo, failed, skipped, moved, changed } = plan;
+    Object.assign(summary, { failures: failed, skipped, moved, changed });
+    await extractVideos({ ...found, items: todo }, { store, names, settings, summary }, options);
+  } catch (error) {
+    throw endOfRun(error);
   } finally {
-    for (const writer of writers.values()) writer.discard();
     store.close();
   }
   summary.seconds = (Date.now() - started) / 1000;
   return summary;
 }
 
+interface Target {
+  store: FeatureStore;
+  names: ReadonlyMap<string, string>;
+  settings: Record<string, unknown>;
+  summary: ExtractSummary;
+}
+
+/** A video whose clips come in. */
+interface OpenVideo {
+  writer?: FeatureWriter | undefined;
+  /** The file as it was when its first clip came: one that changes later is noticed by the next run. */
+  source?: SourceFacts | undefined;
+  /** Why its features cannot be written. */
+  fault?: VideoClipError | undefined;
+}
+
+async function extractVideos(
+  { items, roots }: FoundInputs,
+  { store, names, settings, summary }: Target,
+  options: ExtractToFolderOptions,
+): Promise<void> {
+  const { encoder, saveDtype = "f16", keepPartial, hash = false } = options;
+  const open = new Map<string, OpenVideo>();
+  try {
+    for await (const event of extractEvents(items, options)) {
+      const { path } = event;
+      const video = open.get(path) ?? {};
+      if (event.type === "clip") {
+        if (!open.has(path)) {
+          video.source = await sourceFacts(path);
+          open.set(path, video);
+        }
+        if (video.fault) continue;
+        try {
+          video.writer ??= new FeatureWriter(store, names.get(path)!, encoder.dim, saveDtype);
+          video.writer.add(event.feature, event.start, event.end, event.paddedFrames);
+          summary.clips++;
+        } catch (error) {
+          video.fault = nameFault(error);
+        }
+      } else {
+        if (event.type === "failure") {
+          const fault = await surroundingFault(path, event.error, roots);
+          if (fault) throw fault;
+        }
+        const partial = event.type === "failure";
+        const { writer } = video;
+        if (writer && !video.fault && (!partial || (keepPartial && event.error.code === "ERR_VIDEO_TRUNCATED"))) {
+          try {
+            writer.finish();
+          } catch (error) {
+            video.fault = nameFault(error);
+          }
+          if (!video.fault) {
+            const source = video.source && (await withContent(path, video.source, hash));
+            store.addEntry({
+              path,
+              file: writer.name,
+              duration: event.info?.duration ?? 0,
+              clips: writer.timestamps.length,
+              timestamps: writer.timestamps,
+              padded_frames: writer.paddedFrames,
+              ...(partial ? { partial } : {}),
+              ...(source ? { source } : {}),
+              settings,
+              finished_at: new Date().toISOString(),
+            });
+          }
+        }
+        if (video.fault || partial) writer?.discard();
+        open.delete(path);
+        const error = video.fault ?? (event.type === "failure" ? event.error : writer ? undefined : noFrames(path));
+        if (error) {
+          summary.failures++;
+          const { code, message, details } = error;
+          const source = video.source ?? (await sourceFacts(path)) ?? null;
+          const failed_at = new Date().toISOString();
+          store.addFailure({ path, code, reason: message, time: details.time, source, failed_at });
+        } else summary.videos++;
+        if (error && event.type === "end") {
+          options.onEvent?.({ type: "failure", path, error, info: event.info });
+          continue;
+        }
+      }
+      options.onEvent?.(event);
+    }
+  } finally {
+    for (const { writer } of open.values()) writer?.discard();
+  }
+}
+
+const noFrames = (path: string): VideoError =>
+  new VideoError("ERR_VIDEO_NO_FRAMES", `${path}: no frame was decoded`, { file: path });
+
+/** An error that only the video's name is to blame for. @throws any other error */
+function nameFault(error: unknown): VideoClipError {
+  if (isNameFault(error)) return error;
+  throw error;
+}
+
 /** Everything that features depend on: a folder holds one setting. */
-function settingsOf({ encoder, l2 = false }: ExtractToFolderOptions, saveDtype: string): Record<string, unknown> {
+function settingsOf({ encoder, l2 = false, saveDtype = "f16" }: ExtractToFolderOptions): Record<string, unknown> {
   const { model, output, dim, weightsHash, precision, preset } = encoder;
   return { model, output, dim, weights: weightsHash, precision, l2, dtype: saveDtype, preset };
 }
 
-function checkResume(store: FeatureStore, options: ExtractToFolderOptions, settings: Record<string, unknown>): void {
-  if (store.isEmpty) return;
-  if (!options.resume && !options.retryFailed) {
-    throw new InvalidArgumentError(
-      `${store.folder} already holds features: add --resume to go on, or give another --out`,
-      {
-        argument: "out",
-      },
-    );
-  }
-  const before = store.entries[0]?.settings;
-  if (!before) return;
-  for (const key of Object.keys(settings)) {
-    const [old, now] = [before[key], settings[key]].map((value) => JSON.stringify(value));
-    if (old !== now) {
-      throw new InvalidArgumentError(
-        `${store.folder} was made with ${key} ${old}, this run has ${now}: use the same settings or another --out`,
-        {
-          argument: key,
-          expected: before[key],
-          received: settings[key],
-        },
-      );
-    }
-  }
+/** Broken records that are told one by one. */
+const TOLD = 10;
+
+function* notesOf(store: FeatureStore, plan: ResumePlan, known: boolean): Generator<string> {
+  const { broken, records } = store;
+  for (const { place, reason } of broken.slice(0, TOLD)) yield `${place}: ${reason}; its video is extracted again`;
+  if (broken.length > TOLD) yield `${broken.length - TOLD} more records are broken`;
+  if (plan.changed > 0) yield `${plan.changed} of the finished videos changed since, and are extracted again`;
+  if (plan.moved > 0) yield `${plan.moved} of the finished videos were moved, and keep their features`;
+  if (records.size > 0 && !known && plan.moved === 0)
+    yield `none of the ${records.size} finished videos in ${store.folder} is among the inputs; were they moved and changed?`;
 }

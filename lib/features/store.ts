@@ -1,89 +1,195 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join, parse } from "node:path";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type BrokenRecord,
+  entryOf,
+  featureFault,
+  FEATURE_HEADER_BYTES,
+  type ManifestEntry,
+  type ManifestRecord,
+  manifestNames,
+  readManifests,
+  type SourceFacts,
+} from "../data/feature_manifest.js";
 import { VideoClipError } from "../errors.js";
-import { appendDurably, DurableFile, writeDurably } from "../files.js";
+import { appendDurably, DurableFile, makeFolder, writeDurably } from "../files.js";
+import { readJsonLines, repairLastLine } from "../json_lines.js";
 import { npyData, npyHeader } from "../weights/npy.js";
-import { type FileLock, takeLock } from "./lock.js";
+import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
 
-/** A finished video in `manifest.jsonl`. */
-export interface ManifestEntry {
-  path: string;
-  file: string;
-  duration: number;
-  clips: number;
-  /** `[start, end]` of each clip in seconds. */
-  timestamps: [number, number][];
-  padded_frames: number;
-  partial?: true | undefined;
-  settings: Record<string, unknown>;
-  finished_at: string;
-}
-
+/** A video that failed, in `failures.jsonl`. */
 export interface FailureEntry {
   path: string;
   code: string;
   reason: string;
   /** Seconds of video that had been read, where known. */
   time?: number | undefined;
+  /** The file as it was; null where there was none. */
+  source?: SourceFacts | null | undefined;
   failed_at: string;
 }
 
-const HEADER = 128; // room for any shape: the header is written last, when the number of clips is known
+/** Failures of an extraction and of its shards. */
+const FAILURES_NAME = /^failures(\.\d+-of-\d+)?\.jsonl$/;
 
 /** The output folder of an extraction: feature files, manifest, failures, and a lock while somebody writes. */
 export class FeatureStore {
-  readonly entries: ManifestEntry[];
-  readonly failures: FailureEntry[];
+  /** Finished videos by path, of all manifests of the folder: of two records the last. Their files are there, and whole. */
+  readonly records: Map<string, ManifestRecord>;
+  /** Videos that failed, by path, of all shards, without those that were finished later. */
+  readonly failures: Map<string, FailureEntry>;
+  /** Lines that are no record, and features that are not as their record says: they are made again. */
+  readonly broken: BrokenRecord[];
+  /** Whether somebody else than the shards of this one wrote here, or this one did before. */
+  readonly used: boolean;
   #manifest: string;
   #failed: string;
   #lock: FileLock;
+  #suffix: string;
+  /** Whether failures were taken back, which the file does not say yet. */
+  #changed = false;
+  /** Paths whose failures stand in the file of this store. */
+  #own = new Set<string>();
 
-  /** @param suffix distinguishes the shards that share a folder */
-  constructor(
+  /**
+   * @param suffix distinguishes the shards that share a folder: `.0-of-2`
+   * @throws InvalidArgumentError while somebody writes there; VideoClipError `ERR_WRITE`; the signal's reason
+   */
+  static async open(folder: string, suffix = "", waiting: TakeLockOptions = {}): Promise<FeatureStore> {
+    makeFolder(folder);
+    const lock = await takeLock(join(folder, `.lock${suffix}`), "another extraction", waiting);
+    try {
+      return new FeatureStore(folder, suffix, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(
     readonly folder: string,
-    suffix = "",
+    suffix: string,
+    lock: FileLock,
   ) {
-    mkdirSync(folder, { recursive: true });
     this.#manifest = join(folder, `manifest${suffix}.jsonl`);
     this.#failed = join(folder, `failures${suffix}.jsonl`);
-    this.#lock = takeLock(join(folder, `.lock${suffix}`), "another extraction");
+    this.#lock = lock;
+    this.#suffix = suffix;
     for (const name of readdirSync(folder)) {
       if (name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
     }
-    for (const path of [this.#manifest, this.#failed]) repairLines(path);
-    this.entries = readLines<ManifestEntry>(this.#manifest).filter((entry) => existsSync(join(folder, entry.file)));
-    this.failures = readLines<FailureEntry>(this.#failed);
-    this.temporary = (name) => join(folder, `.tmp${suffix}-${name}`);
+    for (const path of [this.#manifest, this.#failed]) repairLastLine(path);
+    const { records, broken } = readManifests(folder);
+    this.broken = broken;
+    this.records = new Map();
+    for (const [path, record] of records) {
+      const fault = featureFault(folder, record);
+      if (fault === undefined) this.records.set(path, record);
+      else broken.push({ place: join(folder, record.file), reason: fault });
+    }
+    this.failures = this.#readFailures();
+    const shards = /-of-\d+$/.exec(suffix)?.[0];
+    const siblings = [...manifestNames(folder), ...failureNames(folder)].filter((name) => {
+      return shards === undefined || name.includes(`${suffix}.jsonl`) || !name.endsWith(`${shards}.jsonl`);
+    });
+    this.used = siblings.length > 0;
   }
 
-  /** @internal */
-  readonly temporary: (name: string) => string;
-
-  get isEmpty(): boolean {
-    return this.entries.length === 0 && this.failures.length === 0;
+  #readFailures(): Map<string, FailureEntry> {
+    const failures = new Map<string, FailureEntry>();
+    for (const name of failureNames(this.folder)) {
+      for (const { value } of readJsonLines(join(this.folder, name))) {
+        const entry = value as FailureEntry | null | undefined;
+        if (typeof entry?.path !== "string" || typeof entry.code !== "string") continue; // tried again
+        if (entry.code.startsWith("ERR_DECODER_")) continue; // no fault of the video
+        failures.set(entry.path, entry);
+        if (join(this.folder, name) === this.#failed) this.#own.add(entry.path);
+      }
+    }
+    for (const [path, { failed_at: at }] of failures) {
+      const record = this.records.get(path);
+      if (record && !record.partial && record.finishedAt > at) failures.delete(path);
+    }
+    return failures;
   }
 
+  /** Path of a temporary file for a feature file; short, so that it fits where the name does. */
+  temporary(name: string): string {
+    const digits = createHash("sha256").update(name).digest("hex").slice(0, 16);
+    return join(this.folder, `.tmp${this.#suffix}-${digits}`);
+  }
+
+  /** Makes the record of a video last, whose features are there. */
   addEntry(entry: ManifestEntry): void {
-    this.entries.push(entry);
-    appendLine(this.#manifest, entry);
+    this.#append(this.#manifest, entry);
+    if (!entry.partial) this.#takeBack(entry.path);
+  }
+
+  /** Notes a video whose features are there under another path: it was moved. */
+  addMoved(record: ManifestRecord, path: string, source: SourceFacts): void {
+    const { sample, sha256 } = record.source ?? {};
+    const kept = { ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
+    const finished_at = new Date().toISOString();
+    this.#append(this.#manifest, { ...entryOf(record), path, source: { ...source, ...kept }, finished_at });
   }
 
   addFailure(entry: FailureEntry): void {
-    this.failures.push(entry);
-    appendLine(this.#failed, entry);
+    this.#append(this.#failed, entry);
+    this.failures.set(entry.path, entry);
+    this.#own.add(entry.path);
   }
 
-  /** Forgets failures, so that they are tried again. */
+  /** Forgets the failures of this folder, or of this shard, so that they are tried again. */
   clearFailures(): void {
-    this.failures.length = 0;
+    this.failures.clear();
+    this.#own.clear();
     rmSync(this.#failed, { force: true });
   }
 
+  #takeBack(path: string): void {
+    if (!this.failures.delete(path)) return;
+    if (this.#own.delete(path)) this.#changed = true;
+  }
+
+  #append(file: string, value: unknown): void {
+    if (!this.#lock.held()) {
+      throw new VideoClipError(
+        "ERR_WRITE",
+        `${this.folder}: its lock is gone or somebody else's; nothing more is written`,
+        {
+          file: this.folder,
+        },
+      );
+    }
+    appendDurably(file, `${JSON.stringify(value)}\n`);
+  }
+
+  /** Whether a file is there that no record names. */
+  hasForeign(name: string): boolean {
+    return existsSync(join(this.folder, name));
+  }
+
   close(): void {
-    this.#lock.release();
+    try {
+      if (this.#changed && this.#lock.held()) this.#rewriteFailures();
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  /** Leaves out the failures of videos that were finished since. */
+  #rewriteFailures(): void {
+    const left = [...this.#own].flatMap((path) => this.failures.get(path) ?? []);
+    if (left.length === 0) rmSync(this.#failed, { force: true });
+    else writeDurably(this.#failed, left.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
   }
 }
+
+const failureNames = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => FAILURES_NAME.test(name))
+    .sort();
 
 /** Bytes of rows that are written at once. */
 const WRITE_BYTES = 1 << 16;
@@ -104,7 +210,7 @@ export class FeatureWriter {
     readonly dtype: "f32" | "f16",
   ) {
     this.#file = new DurableFile(join(store.folder, name), store.temporary(name));
-    this.#file.write(Buffer.alloc(HEADER));
+    this.#file.write(Buffer.alloc(FEATURE_HEADER_BYTES)); // the header is written last, when the number of clips is known
   }
 
   add(feature: Float32Array, start: number, end: number, paddedFrames: number): void {
@@ -125,7 +231,8 @@ export class FeatureWriter {
   /** Writes the header and gives the file its name: afterwards it is there, whole, whatever happens. */
   finish(): void {
     const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
-    if (header.length !== HEADER) throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
+    if (header.length !== FEATURE_HEADER_BYTES)
+      throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
     this.#flush();
     this.#file.write(header, 0);
     this.#file.commit();
@@ -134,46 +241,4 @@ export class FeatureWriter {
   discard(): void {
     this.#file.discard();
   }
-}
-
-/**
- * File names of features: the video's base name, with 8 hexadecimal digits of its path's SHA-256 where another input (or a
- * finished video) has that name too.
- */
-export function featureNames(paths: readonly string[], entries: readonly ManifestEntry[]): Map<string, string> {
-  const owners = new Map<string, Set<string>>();
-  const base = (path: string) => parse(path).name.replace(/^\.+/, "_") || "video";
-  const claim = (path: string) => {
-    const key = base(path).toLowerCase(); // some file systems ignore case
-    owners.set(key, (owners.get(key) ?? new Set()).add(path));
-  };
-  for (const path of paths) claim(path);
-  for (const entry of entries) claim(entry.path);
-  return new Map(
-    paths.map((path) => {
-      const shared = owners.get(base(path).toLowerCase())!.size > 1;
-      const digits = createHash("sha256").update(path).digest("hex").slice(0, 8);
-      return [path, `${base(path)}${shared ? `-${digits}` : ""}.npy`];
-    }),
-  );
-}
-
-const appendLine = (path: string, value: unknown): void => appendDurably(path, `${JSON.stringify(value)}\n`);
-
-/** Whole lines of a JSONL file, without a last one that is torn or being written. @internal */
-export function readLines<T>(path: string): T[] {
-  return wholeLines(path).lines.map((line) => JSON.parse(line) as T);
-}
-
-/** Cuts off a last line torn by a kill. */
-function repairLines(path: string): void {
-  const { lines, torn } = wholeLines(path);
-  if (torn) writeDurably(path, lines.map((line) => `${line}\n`).join(""));
-}
-
-function wholeLines(path: string): { lines: string[]; torn: boolean } {
-  if (!existsSync(path)) return { lines: [], torn: false };
-  const text = readFileSync(path, "utf8");
-  const end = text.lastIndexOf("\n") + 1;
-  return { lines: text.slice(0, end).split("\n").filter(Boolean), torn: end < text.length };
 }

@@ -1,4 +1,5 @@
 import type { NDArray } from "../nd_array.js";
+import { followSignal } from "../follow_signal.js";
 import { ClipMemory, clipBytes } from "../video/clip_memory.js";
 import type { Clip, Preset } from "../video/types.js";
 
@@ -58,7 +59,8 @@ export async function* encodeClips<T extends object>(
 ): AsyncGenerator<Encoded<T>> {
   signal?.throwIfAborted();
   const stop = new AbortController();
-  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const unfollow = followSignal(stop, signal);
+  const both = stop.signal;
   const memory = new ClipMemory(clipBytes(encoder.preset));
   const items = source({ signal: both, memory, waiting: 2 * encoder.batch })[Symbol.asyncIterator]();
   const running: Running<T>[] = [];
@@ -91,6 +93,7 @@ export async function* encodeClips<T extends object>(
       }
     }
   } finally {
+    unfollow();
     stop.abort(new Error("nobody wants rows any more"));
     await Promise.allSettled([next, ...running.map(({ rows }) => rows)]);
     await items.return?.();

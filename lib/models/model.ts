@@ -1,8 +1,8 @@
 import { loadInto } from "../weights/load_into.js";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createDevice, type Device, type DeviceOptions } from "../device.js";
 import { InvalidArgumentError } from "../errors.js";
+import { makeFolder } from "../files.js";
 import { optimize } from "../graph/passes/index.js";
 import { compile } from "../graph/program.js";
 import { ProgramCache } from "../graph/program_cache.js";
@@ -279,7 +279,7 @@ export class Model<I extends string = string, O extends string = string> {
    * @param options.dtype of the parameters: `f16` halves the file and rounds them. Default f32
    */
   async save(folder: string, { dtype = "f32" }: { dtype?: "f32" | "f16" | undefined } = {}): Promise<void> {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const store = this.device.parameters;
     const tensors = new Map(
       [...this.parameters].map(([key, shape]) => [key, stored(shape, () => store.get(key), dtype)]),

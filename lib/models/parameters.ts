@@ -3,7 +3,7 @@ import { type Graph, PARAMETER } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { openWeights } from "../weights/open_weights.js";
 import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
-import { type Recognised, recognise } from "../weights/published.js";
+import { recognisable, type Recognised, recognise } from "../weights/published.js";
 import type { KeyMap } from "../weights/rename.js";
 
 /** Parameters of a graph by key, with their shapes. */
@@ -70,7 +70,8 @@ export async function loadParameters(
       { argument: "weights" },
     );
   }
-  const file = await openWeights(weights, { signal });
+  const opened = await openWeights(weights, { signal });
+  const file = rename ? opened : { ...opened, tensors: new Map(recognisable(opened.tensors)) };
   try {
     const published = rename ? undefined : recognise(file);
     if (published && !published.models.includes(model)) {

@@ -1,7 +1,8 @@
 import { hashParameter } from "../nn/random_weights.js";
 import { openWeights } from "../weights/open_weights.js";
 import { loadInto, type ParameterShapes, type ParameterSink } from "../weights/load_into.js";
-import { type KeyRename, renameKeys } from "../weights/rename.js";
+import { type KeyRename, renameKeys, type Tensors } from "../weights/rename.js";
+import { unwrapped } from "../weights/state_dict.js";
 import type { TextConfig } from "./text_config.js";
 
 /** What a file of weights can compute beside hidden states. */
@@ -75,7 +76,9 @@ export async function loadTextWeights(
   const file = await openWeights(path, { signal });
   try {
     const rename = modernKeys(config);
-    const tensors = rename(file.tensors);
+    const encoder = [...shapesOf(new Set(), 0).keys()];
+    const known = (from: Tensors) => encoder.filter((key) => from.has(key)).length;
+    const tensors = rename(unwrapped(file.tensors, (from) => known(rename(from))));
     const heads = headsOf((key) => tensors.has(key), config);
     const classes = tensors.get("classifier.weight")?.shape[0] ?? config.labels.length;
     const options = { shapes: shapesOf(heads, classes), rename, ignored: UNUSED, signal };

@@ -1,13 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../errors.js";
-import { writeDurably } from "../files.js";
+import { makeFolder, writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { weightFile } from "../weights/folder.js";
 import { openWeights } from "../weights/open_weights.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { loadInto, type ParameterSink } from "../weights/load_into.js";
-import { renameKeys } from "../weights/rename.js";
+import { renameKeys, type Tensors } from "../weights/rename.js";
+import { unwrapped } from "../weights/state_dict.js";
 import { type StoredTensor, stored } from "../weights/tensor.js";
 import { parametersOf } from "./parameters.js";
 import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
@@ -31,6 +32,10 @@ export function videoClipParameters(config: VideoClipConfig): Map<string, readon
 
 /** Keys of fairseq's MMPT (`mmmodel.video_encoder...`) without what wraps the model. */
 export const withoutWrapper = renameKeys((key) => key.replace(/^(module\.)?(mmmodel\.)?/, ""));
+
+/** Whether these are keys of a VideoCLIP model. */
+const isVideoClip = (tensors: Tensors): boolean =>
+  [...tensors.keys()].some((key) => /^(video|text)_encoder\./.test(key));
 
 /** The fields of a `config.json`. @throws WeightsError @internal */
 export function readConfig(path: string): Partial<VideoClipConfig> {
@@ -89,7 +94,7 @@ export async function openVideoClip(
   const stored = folder ? readConfig(join(path, CONFIG)) : {};
   const file = await openWeights(weights, { skipForeign: true, signal });
   try {
-    const tensors = withoutWrapper(file.tensors);
+    const tensors = withoutWrapper(unwrapped(file.tensors, (from) => (isVideoClip(withoutWrapper(from)) ? 1 : 0)));
     const config = folder ? videoClipConfig({ ...stored, ...given }) : inferConfig(weights, tensors, given);
     return {
       config,
@@ -114,7 +119,7 @@ export function saveVideoClip(
   store: Pick<ParameterStore, "get">,
   dtype: "f32" | "f16" = "f32",
 ): void {
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, shape] of videoClipParameters(config)) {
     tensors.set(

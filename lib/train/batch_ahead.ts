@@ -1,3 +1,4 @@
+import { followSignal } from "../follow_signal.js";
 import type { Batch, TrainingData } from "./task.js";
 
 /** Asks for the batch of the next step while a step runs: one at a time, so that at most two batches are there. */
@@ -13,8 +14,9 @@ export class BatchAhead {
   /** Begins with a batch, unless it is made with the model. What goes wrong is thrown when the batch is taken. */
   begin(index: number, signal: AbortSignal | undefined): void {
     if (this.#data.needsModel?.(index)) return;
-    const either = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
-    const batch = this.#make(index, either);
+    const either = new AbortController();
+    const ends = [signal, this.#stop.signal].map((one) => followSignal(either, one));
+    const batch = this.#make(index, either.signal).finally(() => ends.forEach((end) => end()));
     batch.catch(() => undefined);
     this.#waiting = { index, batch };
   }

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { VideoClipError } from "../errors.js";
-import { moveDurably, writeDurably } from "../files.js";
+import { makeFolder, moveDurably, writeDurably } from "../files.js";
 import type { ParameterStore } from "../graph/parameter_store.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { loadInto, type ParameterSink } from "../weights/load_into.js";
@@ -37,7 +37,7 @@ export class Checkpoints {
     /** How many of the last are kept, beside the best. */
     readonly keep: number,
   ) {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const name of readdirSync(folder)) {
       if (name.endsWith(".tmp")) rmSync(join(folder, name), { recursive: true });
     }
@@ -58,7 +58,7 @@ export class Checkpoints {
     const path = this.path(state.step);
     if (existsSync(path)) return; // the same step of the same run: the same bytes
     const temporary = `${path}.tmp`;
-    mkdirSync(temporary);
+    makeFolder(temporary);
     writeTensors(join(temporary, MODEL), store, model);
     writeTensors(join(temporary, OPTIMIZER), store, optimizer);
     writeDurably(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);

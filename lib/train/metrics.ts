@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { writeDurably } from "../files.js";
+import { writing } from "../system_error.js";
 
 /** A line of `metrics.jsonl`. */
 export interface MetricsLine {
@@ -28,6 +29,6 @@ export class MetricsFile {
 
   /** Numbers that JSON does not have become null. */
   add(line: MetricsLine): void {
-    appendFileSync(this.path, `${JSON.stringify(line)}\n`);
+    writing(this.path, () => appendFileSync(this.path, `${JSON.stringify(line)}\n`));
   }
 }

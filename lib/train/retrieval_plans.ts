@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { planRetrieval, type RetrievalPlan } from "../data/retrieval.js";
 import { VideoClipError } from "../errors.js";
+import { makeFolder } from "../files.js";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
 import { ByteFile } from "../weights/byte_file.js";
 import type { VideoVectors } from "./video_vectors.js";
@@ -29,7 +30,7 @@ export class RetrievalPlans {
 
   constructor(options: RetrievalPlansOptions) {
     this.#options = options;
-    if (options.folder !== undefined) mkdirSync(options.folder, { recursive: true });
+    if (options.folder !== undefined) makeFolder(options.folder);
   }
 
   #path(epoch: number): string | undefined {

@@ -1,5 +1,6 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../errors.js";
+import { TO_READ } from "../open_flags.js";
 
 /** What the first bytes of a file say, before any decoder runs. */
 export interface FileFacts {
@@ -24,7 +25,7 @@ export function videoError(code: ErrorCode, path: string, reason: string, time?:
 export async function checkFile(path: string): Promise<FileFacts> {
   let file: FileHandle;
   try {
-    file = await open(path, "r");
+    file = await open(path, TO_READ);
   } catch (cause) {
     throw await openError(path, cause as NodeJS.ErrnoException);
   }

@@ -1,4 +1,5 @@
 import { VideoClipError, VideoError } from "../errors.js";
+import { followSignal } from "../follow_signal.js";
 import { Channel } from "./channel.js";
 import type { ClipMemory } from "./clip_memory.js";
 import { decodeVideo } from "./index.js";
@@ -38,7 +39,8 @@ export async function* readClips(
   const { decoders = 1, signal } = options;
   signal?.throwIfAborted();
   const stop = new AbortController();
-  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const unfollow = followSignal(stop, signal);
+  const both = stop.signal;
   const queue = new Channel<VideoEvent>(options.waiting);
   both.addEventListener("abort", () => queue.close(), { once: true });
   let next = 0;
@@ -57,6 +59,7 @@ export async function* readClips(
     signal?.throwIfAborted();
     await workers;
   } finally {
+    unfollow();
     stop.abort(new Error("nobody reads on"));
     await workers.catch(() => {});
   }
@@ -71,7 +74,8 @@ async function readVideo(
   decode: DecodeFunction,
 ): Promise<void> {
   const limit = new AbortController();
-  const both = AbortSignal.any([signal, limit.signal]);
+  const unfollow = followSignal(limit, signal);
+  const both = limit.signal;
   const watched = <T>(promise: Promise<T>) => inTime(promise, path, timeout, limit);
   let info: VideoInfo | undefined;
   try {
@@ -91,6 +95,8 @@ async function readVideo(
   } catch (cause) {
     if (signal.aborted) return;
     await queue.push({ type: "failure", path, error: videoFailure(path, cause), info });
+  } finally {
+    unfollow();
   }
 }
 

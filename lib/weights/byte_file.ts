@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { WeightsError } from "../errors.js";
+import { TO_READ } from "../open_flags.js";
 
 const CHUNK_BYTES = 4 << 20;
 /** Bytes of one asynchronous read at most; and those below which a blocking read takes less time. */
@@ -15,7 +16,7 @@ export class ByteFile {
 
   constructor(readonly path: string) {
     try {
-      this.#fd = openSync(path, "r");
+      this.#fd = openSync(path, TO_READ);
     } catch (cause) {
       throw new WeightsError(`${path}: cannot be opened (${(cause as NodeJS.ErrnoException).code})`, {
         file: path,

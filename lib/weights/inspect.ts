@@ -1,5 +1,7 @@
+import { WeightsError } from "../errors.js";
+import { describeKeys } from "./state_dict.js";
 import { openWeights } from "./open_weights.js";
-import { kyleminToTorchvision, recognise } from "./published.js";
+import { kyleminToTorchvision, recognisable, recognise } from "./published.js";
 import { writeSafetensors } from "./safetensors.js";
 import { countElements } from "./tensor.js";
 
@@ -20,7 +22,7 @@ export interface WeightsReport {
 export async function inspectWeights(path: string): Promise<WeightsReport> {
   const file = await openWeights(path, { skipForeign: true });
   try {
-    const known = recognise(file);
+    const known = recognise({ tensors: recognisable(file.tensors) });
     const tensors = [...file.tensors].map(([key, { dtype, shape }]) => ({ key, dtype, shape }));
     const parameters = tensors
       .filter(({ key, dtype }) => dtype.includes("F") && !/running_(mean|var)$/.test(key))
@@ -46,8 +48,10 @@ export async function inspectWeights(path: string): Promise<WeightsReport> {
 export async function convertWeights(input: string, output: string): Promise<{ tensors: number; skipped: string[] }> {
   const file = await openWeights(input, { skipForeign: true });
   try {
-    const known = recognise(file);
-    const tensors = known?.source === "kylemin" ? kyleminToTorchvision(file.tensors) : file.tensors;
+    const found = recognisable(file.tensors);
+    const known = recognise({ tensors: found });
+    if (found.size === 0) throw new WeightsError(`${input} holds no tensors${describeKeys(file)}`, { file: input });
+    const tensors = known?.source === "kylemin" ? kyleminToTorchvision(found) : found;
     writeSafetensors(output, tensors, {
       source_sha256: file.sha256,
       ...(known ? { model: known.models.join(" or ") } : {}),

@@ -3,6 +3,7 @@ import type { ParameterStore } from "../graph/parameter_store.js";
 import { floatValues, readFloats } from "./float_values.js";
 import { openWeights, type WeightsFile } from "./open_weights.js";
 import { type KeyMap, keyRename, type Tensors } from "./rename.js";
+import { describeKeys, unwrapped } from "./state_dict.js";
 import { countElements, STORED_BYTES, type StoredTensor } from "./tensor.js";
 import { TimeSlices } from "./time_slices.js";
 
@@ -39,14 +40,14 @@ export interface LoadedWeights {
 }
 
 /**
- * The one way from a weight file to parameters: open, rename, check all keys, put. Reading, converting and copying leave the event
+ * The one way from a weight file to parameters: open, take wrappers off (`model.` before all keys), rename, check all keys, put. Reading, converting and copying leave the event
  * loop free. The file is read twice, once for its checksum.
  * @param source a path, or weights that are open already and stay so
  * @throws WeightsError that lists every missing, unexpected and wrong-shaped key, before anything is put; the signal's reason
  */
 export async function loadInto(
   store: ParameterSink,
-  source: string | Pick<WeightsFile, "path" | "tensors" | "sha256">,
+  source: string | (Pick<WeightsFile, "path" | "tensors" | "sha256"> & Partial<Pick<WeightsFile, "root">>),
   options: LoadIntoOptions,
 ): Promise<LoadedWeights> {
   const { rename, ignored, given, fallback, signal } = options;
@@ -54,20 +55,43 @@ export async function loadInto(
   const opened = typeof source === "string" ? await openWeights(source, options) : undefined;
   const file = opened ?? (source as WeightsFile);
   try {
-    const tensors: Tensors = rename ? keyRename(rename)(file.tensors) : file.tensors;
-    const shapes = typeof options.shapes === "function" ? options.shapes(tensors) : options.shapes;
+    const renamed = (from: Tensors): Tensors => (rename ? keyRename(rename)(from) : from);
+    const shapesFor = (from: Tensors) => (typeof options.shapes === "function" ? options.shapes(from) : options.shapes);
+    const tensors = renamed(unwrapped(file.tensors, knownKeys(renamed, shapesFor)));
+    const shapes = shapesFor(tensors);
     const others: Others = new Map();
     for (const [key, shape] of shapes) {
       const values = given?.get(key);
       const make = values ? () => values : tensors.has(key) ? undefined : fallback?.(key, shape);
       if (make) others.set(key, make);
     }
-    checkKeys(file.path, { shapes, tensors, others, ignored, renamed: rename !== undefined });
+    const found = [...shapes.keys()].some((key) => tensors.has(key)) ? "" : describeKeys(file);
+    checkKeys(file.path, { shapes, tensors, others, ignored, renamed: rename !== undefined, found });
     await put(store, shapes, others, tensors, signal);
     return { hash: file.sha256.slice(0, 16), shapes };
   } finally {
     opened?.close();
   }
+}
+
+/**
+ * How many of the needed parameters tensors have, once renamed. Where those of the file as they are cannot be renamed, others count only
+ * if they have all: else the error is what is wrong.
+ */
+function knownKeys(renamed: (from: Tensors) => Tensors, shapesFor: (tensors: Tensors) => ParameterShapes) {
+  let refused = false;
+  return (from: Tensors): number => {
+    try {
+      const tensors = renamed(from);
+      const keys = [...shapesFor(tensors).keys()];
+      const known = keys.filter((key) => tensors.has(key)).length;
+      return refused && known < keys.length ? 0 : known;
+    } catch (error) {
+      if (!(error instanceof WeightsError)) throw error;
+      refused = true;
+      return 0;
+    }
+  };
 }
 
 /** Values that are not those of the file. */
@@ -139,10 +163,12 @@ interface Comparison {
   others: Others;
   ignored: RegExp | undefined;
   renamed: boolean;
+  /** What the file has instead, for the error. */
+  found: string;
 }
 
 /** Compares a file's tensors with what the model needs; throws one error that lists every difference. */
-function checkKeys(file: string, { shapes, tensors, others, ignored, renamed }: Comparison): void {
+function checkKeys(file: string, { shapes, tensors, others, ignored, renamed, found }: Comparison): void {
   const needed = [...shapes].filter(([key]) => !others.has(key));
   const missing = needed.flatMap(([key]) => (tensors.has(key) ? [] : [key]));
   const wrong = needed.flatMap(([key, shape]) => {
@@ -161,7 +187,7 @@ function checkKeys(file: string, { shapes, tensors, others, ignored, renamed }: 
     ...list("unexpected", unexpected),
   ].join("; ");
   const note = renamed ? " (keys as the model has them)" : "";
-  throw new WeightsError(`${file} does not fit the model; ${text}${note}`, {
+  throw new WeightsError(`${file} does not fit the model; ${text}${note}${found}`, {
     file,
     expected: missing,
     received: unexpected,

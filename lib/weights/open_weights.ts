@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { WeightsError } from "../errors.js";
 import { isShardIndex, readShardIndex } from "./folder.js";
 import { readSafetensors } from "./safetensors.js";
+import { stateDict } from "./state_dict.js";
 import { asBuffer } from "./as_buffer.js";
 import { ByteFile } from "./byte_file.js";
 import { type StoredTensor } from "./tensor.js";
@@ -14,7 +15,10 @@ export interface WeightsFile {
   /** Of the whole file, hexadecimal; of several, of their contents one after another, in the order of their names. */
   sha256: string;
   metadata: Record<string, string>;
-  /** The state dict, flattened: found under `state_dict`, `model_state` or `model` where there is such a key. */
+  /**
+   * The state dict: found under `state_dict`, `model`, `ema` and the like, in any nesting; without `module.` where all keys have it and
+   * without `_orig_mod.`.
+   */
   tensors: Map<string, StoredTensor>;
   /** Everything in the file. */
   root: Tree;
@@ -57,24 +61,6 @@ export function readTree(
     throw file.fail("tar checkpoints (torch 0.1) are not read: save it again", 0);
   const { tensors, metadata } = readSafetensors(file);
   return { format: "safetensors", root: tensors, metadata };
-}
-
-function isTensor(value: Tree): value is StoredTensor {
-  return typeof value === "object" && value !== null && "read" in value;
-}
-
-/** The state dict inside a checkpoint. */
-function stateDict(root: Tree): Map<string, StoredTensor> {
-  let map: Tree = root;
-  for (const key of ["state_dict", "model_state", "model"]) {
-    const inner: Tree | undefined = map instanceof Map ? map.get(key) : undefined;
-    if (inner instanceof Map) map = inner;
-  }
-  const tensors = new Map<string, StoredTensor>();
-  if (map instanceof Map) for (const [key, value] of map) if (isTensor(value)) tensors.set(key, value);
-  const keys = [...tensors.keys()];
-  if (keys.length === 0 || !keys.every((key) => key.startsWith("module."))) return tensors;
-  return new Map([...tensors].map(([key, value]) => [key.slice("module.".length), value]));
 }
 
 export interface OpenWeightsOptions {

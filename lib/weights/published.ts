@@ -1,5 +1,5 @@
-import type { WeightsFile } from "./open_weights.js";
-import { type KeyRename, renameKeys } from "./rename.js";
+import { unwrapped } from "./state_dict.js";
+import { type KeyRename, renameKeys, type Tensors } from "./rename.js";
 import { slowfastToPytorchvideo } from "./slowfast.js";
 
 /** A weight file that others publish. */
@@ -89,9 +89,13 @@ const PUBLISHED: Published[] = [
 export type Recognised = Published & { models: string[] };
 
 /** Which published layout a file has, by its keys. */
-export function recognise(file: Pick<WeightsFile, "tensors">): Recognised | undefined {
+export function recognise(file: { tensors: Tensors }): Recognised | undefined {
   const found = PUBLISHED.find(({ marker }) => file.tensors.has(marker));
   if (!found) return undefined;
   const same = PUBLISHED.filter(({ marker }) => marker === found.marker);
   return { ...found, models: same.map(({ model }) => model) };
 }
+
+/** The tensors of a file, without parts before all keys that hide a published layout (`model.features.0.0.0.weight`). */
+export const recognisable = (tensors: Tensors): Tensors =>
+  unwrapped(tensors, (from) => (PUBLISHED.some(({ marker }) => from.has(marker)) ? 1 : 0));

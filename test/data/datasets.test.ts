@@ -114,6 +114,24 @@ test("MSR-VTT, COIN, CrossTask, DiDeMo, plain lines", async () => {
   );
 });
 
+test("lines as people write them: NaN, byte order marks, UTF-16; what is no caption is counted with its place", async () => {
+  const good = '{"video":"a.mp4","start":0,"end":2,"text":"one"}';
+  const bad = '{"video":"b.mp4","start":0,"end":NaN,"text":NaN}';
+  const path = join(scratch, "n.jsonl");
+  for (const [content, captions, skipped] of [
+    [`${good}\n${bad}\n${good}\n`, 2, ["a caption that is no text: n.jsonl:2"]],
+    [`\ufeff${good}\r\n{"video":"x\n\0\0\n${good}`, 2, ["a line that is no JSON object: n.jsonl:2"]],
+    [Buffer.from(`\ufeff${good}\r\n${good}\r\n`, "utf16le"), 2, []],
+    [Buffer.from(`${good}\n${good}`, "utf16le").swap16(), 2, []],
+  ] as const) {
+    writeFileSync(path, content);
+    const { records, skips } = await read("jsonl", path);
+    assert.is(records.reduce((sum, record) => sum + record.captions.length, 0), captions); // prettier-ignore
+    const seen = skips.report().map(({ reason, first }) => `${reason}: ${/n\.jsonl:\d+/.exec(first)}`);
+    assert.equal(seen, skipped);
+  }
+});
+
 test("durations", () => {
   assert.is(isoSeconds("PT00H00M14S"), 14);
   assert.is(isoSeconds("P1DT1H1M1.5S"), 90061.5);

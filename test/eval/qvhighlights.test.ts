@@ -74,6 +74,43 @@ test("R1 takes the first window, whatever its score", () => {
   assert.is(metrics.brief["HL-min-VeryGood-mAP"], percent(0.5 / 3));
 });
 
+test("ground truth without saliency has moments only, and windows that cannot be are refused or told", async () => {
+  const scratch = mkdtempSync(join(tmpdir(), "qvhighlights-"));
+  const warnings: string[] = [];
+  const listen = (warning: Error) => void warnings.push(warning.message);
+  process.on("warning", listen);
+  try {
+    const truth = join(scratch, "t.jsonl");
+    const line = (fields: object) => `${JSON.stringify({ qid: 1, vid: "AO8RW", query: "a door", duration: 30.96, relevant_windows: [[0, 6.9]], ...fields })}\n`; // prettier-ignore
+    writeFileSync(truth, line({}));
+    const prediction = { qid: 1, pred_relevant_windows: [[0, 7, 0.9]], pred_saliency_scores: [1, 2] };
+    const metrics = evaluateQVHighlights(await readMomentTruth(truth), [prediction]);
+    assert.is(metrics.brief["MR-full-R1@0.7"], 100);
+    assert.not.ok("HL-min-Fair" in metrics);
+    writeFileSync(truth, line({ relevant_windows: [[0, 60]] }));
+    evaluateQVHighlights(await readMomentTruth(truth), [{ qid: 1, pred_relevant_windows: [[0, 7, 0.9]] }]);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.match(warnings.join("\n"), /no saliency: highlights are left out/);
+    assert.match(warnings.join("\n"), /1 queries have windows that end after their video \(first: qid 1\)/);
+    for (const [fields, pattern] of [
+      [{ relevant_windows: [[9, 2]] }, /t\.jsonl:1: relevant_windows: expected windows that end after they start/],
+      [{ relevant_windows: undefined }, /t\.jsonl:1: it has no relevant_windows: ground truth is expected/],
+      [{ relevant_windows: [] }, /at least one window/],
+      [{ relevant_clip_ids: [0] }, /saliency_scores: expected/],
+    ] as const) {
+      writeFileSync(truth, line(fields));
+      const error = await readMomentTruth(truth).then(() => assert.unreachable(), (e) => e); // prettier-ignore
+      assert.match(error.message, pattern);
+    }
+    writeFileSync(truth, line({}) + line({ qid: 2, relevant_clip_ids: [0], saliency_scores: [[1, 2, 3]] }));
+    const mixed = await readMomentTruth(truth).then(() => assert.unreachable(), (e) => e); // prettier-ignore
+    assert.match(mixed.message, /t\.jsonl:2: saliency_scores: expected saliency in every line or in none/);
+  } finally {
+    process.off("warning", listen);
+    rmSync(scratch, { recursive: true });
+  }
+});
+
 test("two decimals, an exact tie to the even digit", () => {
   assert.is(percent(0.12125), 12.12); // 12.125
   assert.is(percent(0.12375), 12.38); // 12.375
@@ -103,6 +140,7 @@ test("bad files are refused with file and line", async () => {
     await refuse('{"qid": 1, "pred_relevant_windows": [[0, 1]]}', /a list of lists of 3 numbers/);
     await refuse('{"qid": 1, "pred_relevant_windows": [[0, 1, null]]}', /a list of lists of 3 numbers/);
     await refuse(`${good}\n{"qid": 2, "pred_saliency_scores": [1]}`, /the same predictions in every line/);
+    await refuse('{"qid": 1, "pred_saliency_scores": [1, NaN]}', /p\.jsonl:1: pred_saliency_scores: expected a list of numbers/); // prettier-ignore
     await refuse("\n", /no lines/);
     const run = (...args: string[]) =>
       spawnSync(process.execPath, ["dist/cli/main.js", "eval", "qvhighlights", ...args], { encoding: "utf8" });

@@ -1,11 +1,11 @@
 // The lock of a folder: one holder, taken over from a process that is gone, and nothing left beside it.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { takeLock } from "../../dist/features/lock.js";
+import { takeLock, takeLockNow } from "../../dist/features/lock.js";
 
 const test = suite("lock");
 const folder = mkdtempSync(join(tmpdir(), "lock-"));
@@ -14,17 +14,19 @@ const names = () => readdirSync(folder).sort();
 const gone = spawnSync(process.execPath, ["-e", ""]).pid;
 const holder = (pid: number, token: string) => JSON.stringify({ pid, host: hostname(), token });
 
-test("one at a time; released, it is gone", () => {
-  const lock = takeLock(path, "another writer");
+test("one at a time; released, it is gone", async () => {
+  const lock = await takeLock(path, "another writer");
   assert.ok(lock.held());
   assert.equal(names(), [".lock"]);
-  assert.throws(() => takeLock(path, "another writer"), /another writer \(process \d+ on .*\) writes to this folder/);
+  const refused = await takeLock(path, "another writer").catch((error) => error);
+  assert.match(refused.message, /another writer \(process \d+ on .*\) writes to this folder/);
+  assert.throws(() => takeLockNow(path, "another writer"), /writes to this folder/);
   assert.equal(names(), [".lock"]);
   lock.release();
   assert.equal(names(), []);
 });
 
-test("taken over from a process that is gone, with what it and others left", () => {
+test("taken over from a process that is gone, with what it and others left", async () => {
   writeFileSync(path, holder(gone, "0".repeat(16)));
   writeFileSync(`${path}-${"a".repeat(16)}`, holder(gone, "a".repeat(16)));
   writeFileSync(`${path}-${"a".repeat(16)}-stale`, holder(gone, "0".repeat(16)));
@@ -35,8 +37,85 @@ test("taken over from a process that is gone, with what it and others left", () 
   writeFileSync(`${path}-${"d".repeat(16)}`, holder(process.pid, "d".repeat(16)));
   writeFileSync(`${path}-${"e".repeat(16)}`, "");
   writeFileSync(`${path}-notes`, "");
-  takeLock(path, "another writer").release();
+  (await takeLock(path, "another writer")).release();
   assert.equal(names(), [`.lock-${"d".repeat(16)}`, `.lock-${"e".repeat(16)}`, ".lock-notes"]);
+});
+
+/** A lock of a process that cannot be seen from here. */
+const foreign = (token: string) =>
+  JSON.stringify({ pid: 1, host: "3f2a9c1b7d10", system: "another", started: "1", token });
+const notes: string[] = [];
+const waiting = { patience: 400, onNote: (note: string) => notes.push(note) };
+
+test("taken over from a container that is gone, once it was not renewed for a while", async () => {
+  for (const left of [foreign("ab"), foreign("ab").replace("3f2a9c1b7d10", hostname()), "", "{"]) {
+    writeFileSync(path, left);
+    notes.length = 0;
+    assert.throws(() => takeLockNow(path, "another writer"), /writes to this folder/);
+    const lock = await takeLock(path, "another writer", waiting);
+    assert.ok(lock.held());
+    assert.is(notes.length, 1);
+    assert.match(notes[0], /holds .*it is taken over if it is not renewed/);
+    lock.release();
+    assert.not.ok(names().includes(".lock"));
+  }
+});
+
+test("a lock that its holder renews is not taken over, and neither is that of a process that began later", async () => {
+  writeFileSync(path, foreign("ab"));
+  let time = 1;
+  const timer = setInterval(() => utimesSync(path, time, time++), 50);
+  const refused = await takeLock(path, "another writer", waiting).catch((error) => error);
+  clearInterval(timer);
+  assert.is(refused.code, "ERR_INVALID_ARGUMENT");
+  assert.match(refused.message, /process 1 on 3f2a9c1b7d10/);
+  assert.match(readFileSync(path, "utf8"), /"token":"ab"/);
+  rmSync(path);
+});
+
+test("a held lock shows that it is alive, by a timer or when it is asked to", async () => {
+  const lock = await takeLock(path, "another writer");
+  utimesSync(path, 1, 1);
+  lock.renew();
+  assert.ok(statSync(path).mtimeMs > 1e12);
+  utimesSync(path, 1, 1);
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  assert.ok(statSync(path).mtimeMs > 1e12, "a timer renewed it");
+  lock.release();
+  lock.release();
+});
+
+test("of two that wait for the lock of a dead container one gets it", async () => {
+  writeFileSync(path, foreign("ab"));
+  const take = () => takeLock(path, "another writer", waiting).catch((error) => error);
+  const results = await Promise.all([take(), take(), take()]);
+  const locks = results.filter((result) => "held" in result && result.held());
+  assert.is(locks.length, 1);
+  for (const result of results)
+    if (result instanceof Error) assert.match(result.message, /writes to this folder|at the same time/);
+  locks[0].release();
+});
+
+test("the wait ends with the signal", async () => {
+  writeFileSync(path, foreign("ab"));
+  const abort = new AbortController();
+  const taking = takeLock(path, "another writer", {
+    onNote: () => abort.abort(new Error("stop")),
+    signal: abort.signal,
+  });
+  await taking.then(
+    () => assert.unreachable(),
+    (error) => assert.is(error, abort.signal.reason),
+  );
+  rmSync(path);
+});
+
+test("the end of a process releases its locks, also where it does not wait for anything", () => {
+  const script = `import(${JSON.stringify(new URL("../../dist/features/lock.js", import.meta.url).href)})
+    .then(async ({ takeLock }) => { await takeLock(process.argv[1], "a"); process.exit(3); })`;
+  const run = spawnSync(process.execPath, ["-e", script, path]);
+  assert.is(run.status, 3, String(run.stderr));
+  assert.not.ok(names().includes(".lock"));
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

@@ -1,4 +1,5 @@
 // Several videos at a time: failures, time limits, who waits for whom, and how reading ends.
+import { getEventListeners } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { VideoError } from "../../dist/errors.js";
@@ -101,6 +102,18 @@ test("an abort rejects with the reason, while a decoder hangs too", async () => 
   assert.is(await work.catch((error: Error) => error), reason);
   assert.is(open.size, 0);
   assert.is(await all(readClips(["1 a"], { ...options, signal: abort.signal }, decode)).catch((e: Error) => e), reason);
+});
+
+test("a signal that lives on keeps nothing of the videos and of the runs", async () => {
+  const { signal } = new AbortController();
+  const { decode } = decoderOf();
+  for (let run = 0; run < 5; run++) await all(readClips(["1 a", "2 b", "broken"], { ...options, signal }, decode));
+  assert.is(getEventListeners(signal, "abort").length, 0);
+  // what AbortSignal.any would leave with it, by the name that Node gives it
+  for (const symbol of Object.getOwnPropertySymbols(signal)) {
+    const kept = (signal as unknown as Record<symbol, unknown>)[symbol];
+    if (kept instanceof Set || /SafeSet/.test(String(kept?.constructor?.name))) assert.is((kept as Set<unknown>).size, 0, String(symbol)); // prettier-ignore
+  }
 });
 
 test.run();

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { writeDurably } from "../../files.js";
+import { readFileSync } from "node:fs";
+import { makeFolder, writeDurably } from "../../files.js";
 import { join } from "node:path";
 import { createDevice } from "../../device.js";
 import { DatasetError, InvalidArgumentError } from "../../errors.js";
@@ -59,7 +59,7 @@ export async function preparePretraining(config: PretrainingConfig, context: Run
     parameters: parameters.map(({ shape }) => shape),
     examples: documents.reduce((sum, document) => sum + document.length, 0),
     save: async (folder) => {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       writeTensors(join(folder, "model.safetensors"), device.parameters, parameters);
       writeDurably(join(folder, "config.json"), `${JSON.stringify(fields, null, 2)}\n`);
       tokenizer.save(folder);

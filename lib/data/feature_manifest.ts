@@ -1,0 +1,148 @@
+import { readdirSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type JsonLine, readJsonLineAt, readJsonLines } from "../json_lines.js";
+
+/** What a video file was when its features were made. */
+export interface SourceFacts {
+  bytes: number;
+  /** Time of its last change, in milliseconds since 1970. */
+  modified: number;
+  /** Of parts of its content, hexadecimal; tells a file that was moved. Absent where it could not be read. */
+  sample?: string | undefined;
+  /** Of all of its content, hexadecimal; noted on request. */
+  sha256?: string | undefined;
+}
+
+/** A finished video in `manifest.jsonl`. */
+export interface ManifestEntry {
+  path: string;
+  file: string;
+  duration: number;
+  clips: number;
+  /** `[start, end]` of each clip in seconds. */
+  timestamps: [number, number][];
+  padded_frames: number;
+  partial?: true | undefined;
+  source?: SourceFacts | undefined;
+  settings: Record<string, unknown>;
+  finished_at: string;
+}
+
+/** A finished video as it is kept in memory: its line is read again for what is left out here. */
+export interface ManifestRecord {
+  path: string;
+  file: string;
+  clips: number;
+  partial: boolean;
+  source: SourceFacts | undefined;
+  /** Records with equal settings share one object. */
+  settings: Record<string, unknown>;
+  finishedAt: string;
+  /** Path of the manifest, and the place of the line in it. */
+  manifest: string;
+  at: number;
+  bytes: number;
+}
+
+/** A line that is no record, or features that are not as their record says. */
+export interface BrokenRecord {
+  /** `MANIFEST:LINE`, or the path of the features. */
+  place: string;
+  reason: string;
+}
+
+export interface FeatureManifests {
+  /** By the path of the video; of several records of a path, or of a file, the last. */
+  records: Map<string, ManifestRecord>;
+  broken: BrokenRecord[];
+}
+
+/** Names of the manifests of an extraction and of its shards. */
+export const MANIFEST_NAME = /^manifest(\.\d+-of-\d+)?\.jsonl$/;
+
+/** Bytes before the numbers of a feature file that an extraction wrote. */
+export const FEATURE_HEADER_BYTES = 128;
+
+/**
+ * What the manifests of a folder say. They are read line by line; timestamps are not kept. A line that is no record is passed over
+ * and told.
+ * @param names default: all manifests there are
+ * @throws the system's error where the folder or a manifest cannot be read
+ */
+export function readManifests(folder: string, names = manifestNames(folder)): FeatureManifests {
+  const records = new Map<string, ManifestRecord>();
+  const owners = new Map<string, ManifestRecord>();
+  const broken: BrokenRecord[] = [];
+  const known = new Map<string, Record<string, unknown>>();
+  for (const name of names) {
+    const manifest = join(folder, name);
+    for (const line of readJsonLines(manifest)) {
+      const record = recordOf(manifest, line, known);
+      if (typeof record === "string") {
+        broken.push({ place: `${manifest}:${line.line}`, reason: record });
+        continue;
+      }
+      const others = [records.get(record.path), owners.get(record.file)];
+      if (others.some((other) => other && other.manifest !== manifest && other.finishedAt > record.finishedAt))
+        continue;
+      for (const other of others) {
+        if (!other) continue;
+        records.delete(other.path);
+        owners.delete(other.file);
+      }
+      records.set(record.path, record);
+      owners.set(record.file, record);
+    }
+  }
+  return { records, broken };
+}
+
+/** Manifests in a folder. */
+export const manifestNames = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => MANIFEST_NAME.test(name))
+    .sort();
+
+/** @returns the reason where the line is no record */
+function recordOf(
+  manifest: string,
+  { value, reason, at, bytes }: JsonLine,
+  known: Map<string, Record<string, unknown>>,
+): ManifestRecord | string {
+  if (reason !== undefined) return reason;
+  const entry = value as Partial<ManifestEntry> | null;
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "it is no record of a video";
+  const { path, file, clips, timestamps, settings, source } = entry;
+  if (typeof path !== "string" || path === "") return "its path is missing";
+  // a manifest is not trusted: its features lie beside it
+  if (typeof file !== "string" || file === "" || basename(file) !== file) return "its file is no name of a file";
+  if (!Array.isArray(timestamps) || timestamps.length !== clips) return "its timestamps are not one for each clip";
+  const text = JSON.stringify(settings ?? {});
+  if (!known.has(text)) known.set(text, (settings ?? {}) as Record<string, unknown>);
+  return {
+    path,
+    file,
+    clips,
+    partial: entry.partial === true,
+    source: typeof source?.bytes === "number" && typeof source.modified === "number" ? source : undefined,
+    settings: known.get(text)!,
+    finishedAt: String(entry.finished_at ?? ""),
+    manifest,
+    at,
+    bytes,
+  };
+}
+
+/** The line of a record with all that it says. @throws SyntaxError, the system's error where the manifest was changed meanwhile */
+export const entryOf = (record: ManifestRecord): ManifestEntry =>
+  readJsonLineAt(record.manifest, record) as ManifestEntry;
+
+/** Why the features of a record cannot be used: they are not there, or not whole. Undefined where they can. */
+export function featureFault(folder: string, { file, clips, settings }: ManifestRecord): string | undefined {
+  const stat = statSync(join(folder, file), { throwIfNoEntry: false });
+  if (!stat) return "the file is gone";
+  const size = { f16: 2, f32: 4 }[String(settings.dtype)];
+  if (typeof settings.dim !== "number" || size === undefined) return undefined;
+  const expected = FEATURE_HEADER_BYTES + clips * settings.dim * size;
+  return stat.size === expected ? undefined : `the file has ${stat.size} bytes, ${clips} clips need ${expected}`;
+}

@@ -1,0 +1,22 @@
+import { fileURLToPath } from "node:url";
+
+/** A scheme of two letters or more; one letter is a drive of Windows. */
+const ADDRESS = /^([a-z][a-z0-9+.-]+):\/\//i;
+
+/** Why a text is no path but the address of something elsewhere; undefined for a path, and for `file://`, which is one. */
+export function addressFault(text: string): string | undefined {
+  const scheme = ADDRESS.exec(text)?.[1].toLowerCase();
+  if (scheme === undefined) return undefined;
+  if (scheme !== "file") return `${text} is an address, and only files of this machine are opened: download it first`;
+  return pathOfAddress(text) === undefined ? `${text} names no file of this machine` : undefined;
+}
+
+/** The path that a `file://` address names; undefined for anything else. */
+export function pathOfAddress(text: string): string | undefined {
+  if (!/^file:\/\//i.test(text)) return undefined;
+  try {
+    return fileURLToPath(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+import { existsSync } from "node:fs";
+import type { ManifestRecord, SourceFacts } from "../data/feature_manifest.js";
+import { InvalidArgumentError } from "../errors.js";
+import type { InputItem } from "./inputs.js";
+import { hasContentOf, isUnchanged, sourceFacts } from "./source_facts.js";
+import type { FeatureStore } from "./store.js";
+
+export interface ResumePlan {
+  todo: InputItem[];
+  /** Finished before, moved ones included. */
+  skipped: number;
+  /** Failed before, and left alone. */
+  failed: number;
+  /** Finished before under another path. */
+  moved: number;
+  /** Finished before, but the file is another one now: in `todo`. */
+  changed: number;
+}
+
+/**
+ * What is left to do of some videos: not those that are finished or failed before, unless their files changed since, by size and time;
+ * a video that is new here and has the content of one that is gone from its path keeps that one's features.
+ * @param retry also those that failed, and those whose features are partial
+ */
+export async function planResume(
+  store: FeatureStore,
+  items: readonly InputItem[],
+  { retry, signal }: { retry: boolean; signal?: AbortSignal | undefined },
+): Promise<ResumePlan> {
+  const plan: ResumePlan = { todo: [], skipped: 0, failed: 0, moved: 0, changed: 0 };
+  if (store.records.size === 0 && store.failures.size === 0) return { ...plan, todo: [...items] };
+  const gone = recordsBySize(store.records, new Set(items.map(({ path }) => path)));
+  for (const item of items) {
+    signal?.throwIfAborted();
+    const { path } = item;
+    const record = store.records.get(path);
+    const failure = store.failures.get(path);
+    const now = item.error ? undefined : await sourceFacts(path);
+    if (record && !(retry && record.partial)) {
+      if (!record.source || !now || (await isUnchanged(path, record.source, now))) {
+        if (record.partial && failure) plan.failed++;
+        else plan.skipped++;
+      } else {
+        plan.changed++;
+        plan.todo.push(item);
+      }
+    } else if (failure && !retry && !(await isMended(path, failure.source, now))) {
+      plan.failed++;
+    } else {
+      const before = record || !now ? undefined : await movedFrom(path, now, gone.get(now.bytes));
+      if (before) {
+        store.addMoved(before, path, now!);
+        gone.get(now!.bytes)!.delete(before);
+        plan.moved++;
+        plan.skipped++;
+      } else plan.todo.push(item);
+    }
+  }
+  return plan;
+}
+
+/** Records by the size of their videos, without those of `paths`, which are not moved. */
+function recordsBySize(records: ReadonlyMap<string, ManifestRecord>, paths: ReadonlySet<string>) {
+  const bySize = new Map<number, Set<ManifestRecord>>();
+  for (const record of records.values()) {
+    const bytes = record.source?.bytes;
+    if (bytes === undefined || record.partial || paths.has(record.path)) continue;
+    bySize.set(bytes, (bySize.get(bytes) ?? new Set()).add(record));
+  }
+  return bySize;
+}
+
+/** Whether a video that failed is another file now. What is not known of it counts as the same. */
+async function isMended(path: string, before: SourceFacts | null | undefined, now: SourceFacts | undefined) {
+  if (before === undefined || !now) return false;
+  return before === null || !(await isUnchanged(path, before, now));
+}
+
+/** The record of a video that is gone from its path and had this content. */
+async function movedFrom(path: string, now: SourceFacts, records: Iterable<ManifestRecord> = []) {
+  for (const record of records) {
+    if (!existsSync(record.path) && (await hasContentOf(path, record.source!, now).catch(() => false))) return record;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses a folder that holds features of another kind, or any where nobody asked to go on.
+ * @param names of the features that are to be written
+ * @throws InvalidArgumentError
+ */
+export function checkResume(
+  store: FeatureStore,
+  names: Iterable<string>,
+  resume: boolean,
+  settings: Record<string, unknown>,
+): void {
+  const refuse = (message: string, details: object) => new InvalidArgumentError(`${store.folder} ${message}`, details);
+  if (!resume && store.used) {
+    throw refuse("already holds features: add --resume to go on, or give another --out", { argument: "out" });
+  }
+  for (const name of resume ? [] : names) {
+    if (!store.hasForeign(name)) continue;
+    throw refuse(`holds a file ${name} that is not of an extraction: give another --out, or replace it with --resume`, {
+      argument: "out",
+      received: name,
+    });
+  }
+  for (const before of new Set([...store.records.values()].map((record) => record.settings))) {
+    for (const key of Object.keys(settings)) {
+      const [old, now] = [before[key], settings[key]].map((value) => JSON.stringify(value));
+      if (old === now) continue;
+      throw refuse(`was made with ${key} ${old}, this run has ${now}: use the same settings or another --out`, {
+        argument: key,
+        expected: before[key],
+        received: settings[key],
+      });
+    }
+  }
+}

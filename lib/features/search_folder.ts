@@ -1,0 +1,81 @@
+import { isUtf8 } from "node:buffer";
+import { closeSync, openSync, readSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { VideoError } from "../errors.js";
+import { TO_READ } from "../open_flags.js";
+import { type FolderEntry, walkFolder } from "../walk_folder.js";
+import type { InputItem } from "./inputs.js";
+import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../media_names.js";
+import type { Omissions } from "./omissions.js";
+
+/** Entries after which other work has its turn. */
+const BATCH = 1000;
+
+/**
+ * Videos and pictures in a folder and below it, by their names; links to folders are followed, each real folder once. What cannot be
+ * read, and what has the name of a video and is none, is an item with its error. Hidden files, pictures beside the video of their
+ * name, source text that ends in `.ts` and everything with another ending are left out.
+ * @param omitted counts what is left out
+ */
+export async function searchFolder(root: string, omitted: Omissions): Promise<InputItem[]> {
+  const items: InputItem[] = [];
+  const pictures: FolderEntry[] = [];
+  /** Names of videos in small letters, with and without ending, by folder. */
+  const videos = new Map<string, Set<string>>();
+  const enter = (name: string): boolean => {
+    if (!isMachineFolder(name)) return true;
+    omitted.folder(name);
+    return false;
+  };
+  let count = 0;
+  for (const entry of walkFolder(root, enter)) {
+    if (++count % BATCH === 0) await turn();
+    if (!("kind" in entry)) {
+      items.push({ path: entry.path, error: unreadable(entry.path, entry.reason, entry.cause) });
+      continue;
+    }
+    const { path, folder, name, kind } = entry;
+    if (name.startsWith(".") || (kind === "folder" && (!isMediaName(name) || isMachineFolder(name)))) continue;
+    if (!isMediaName(name)) omitted.ending(endingOf(name));
+    else if (kind === "folder") items.push({ path, error: unreadable(path, "is a directory, not a file") });
+    else if (kind === "pipe")
+      items.push({ path, error: unreadable(path, "is a pipe, a socket or a device, not a file") });
+    else if (kind === "file" && isSourceText(path)) omitted.ending(`${endingOf(name)} source text`);
+    else if (isPictureName(name)) pictures.push(entry);
+    else {
+      items.push({ path });
+      const names = videos.get(folder) ?? new Set();
+      videos.set(folder, names.add(name.toLowerCase()).add(stemOf(name).toLowerCase()));
+    }
+  }
+  for (const { path, folder, name } of pictures) {
+    if (videos.get(folder)?.has(stemOf(name).toLowerCase())) omitted.picture();
+    else items.push({ path });
+  }
+  return items;
+}
+
+const unreadable = (path: string, reason: string, cause?: unknown): VideoError =>
+  new VideoError("ERR_VIDEO_UNREADABLE", `${path}: ${reason}`, { file: path, cause });
+
+/** Whether a file that is named like a transport stream is a source file of TypeScript: empty, or text without the stream's sync bytes. */
+function isSourceText(path: string): boolean {
+  if (!isVideoName(path) || !["ts", "mts"].includes(endingOf(path))) return false;
+  const head = Buffer.alloc(1024);
+  let length: number;
+  try {
+    const file = openSync(path, TO_READ);
+    try {
+      length = readSync(file, head, 0, head.length, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false; // fails with its reason when it is decoded
+  }
+  // packets of 188 bytes, of 192 with a time before each, or of 204 with parity behind
+  if ([[0, 188], [0, 204], [4, 196]].some((places) => places.every((at) => at < length && head[at] === 0x47))) return false; // prettier-ignore
+  const text = head.subarray(0, length);
+  const whole = [0, 1, 2, 3].some((cut) => isUtf8(text.subarray(0, Math.max(0, length - cut)))); // the last character may be cut
+  return whole && text.every((byte) => byte >= 32 || (byte >= 9 && byte <= 13));
+}

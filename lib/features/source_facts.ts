@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { open, stat } from "node:fs/promises";
+import type { SourceFacts } from "../data/feature_manifest.js";
+import { hashFile } from "../data/pack.js";
+
+/** Bytes of a part of a file, and how many parts are looked at. */
+const PART = 1 << 14;
+const PARTS = 16;
+
+/** Size and time of a file; undefined where there is none. */
+export async function sourceFacts(path: string): Promise<SourceFacts | undefined> {
+  const info = await stat(path).catch(() => undefined);
+  return info && { bytes: info.size, modified: Math.round(info.mtimeMs) };
+}
+
+/**
+ * Adds what tells the content of a file: a hash of parts that are spread over it, and on request one of all of it.
+ * @param whole asks for the hash of all of it
+ */
+export async function withContent(path: string, facts: SourceFacts, whole: boolean): Promise<SourceFacts> {
+  const [sample, sha256] = await Promise.all([
+    sampleHash(path, facts.bytes).catch(() => undefined),
+    whole ? hashFile(path).catch(() => undefined) : undefined,
+  ]);
+  return { ...facts, ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
+}
+
+/** Whether a file is unchanged since its features were made, by size and time; one that was only touched, by its noted content. */
+export async function isUnchanged(path: string, before: SourceFacts, now: SourceFacts): Promise<boolean> {
+  if (before.bytes !== now.bytes) return false;
+  return before.modified === now.modified || (before.sha256 !== undefined && before.sha256 === (await hashFile(path)));
+}
+
+/** Whether a file has the content of one that was elsewhere before. */
+export async function hasContentOf(path: string, before: SourceFacts, now: SourceFacts): Promise<boolean> {
+  if (before.bytes !== now.bytes) return false;
+  if (before.sha256 !== undefined) return before.sha256 === (await hashFile(path));
+  return before.sample !== undefined && before.sample === (await sampleHash(path, now.bytes));
+}
+
+async function sampleHash(path: string, bytes: number): Promise<string> {
+  const hash = createHash("sha256");
+  const file = await open(path, "r");
+  try {
+    const part = Buffer.alloc(Math.min(bytes, bytes <= PART * PARTS ? bytes : PART));
+    const count = part.length === 0 ? 0 : bytes <= part.length ? 1 : PARTS;
+    for (let i = 0; i < count; i++) {
+      const at = count === 1 ? 0 : Math.floor(((bytes - PART) * i) / (count - 1));
+      const { bytesRead } = await file.read(part, 0, part.length, at);
+      hash.update(part.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+  return hash.digest("hex").slice(0, 32);
+}

@@ -1,0 +1,61 @@
+import { VideoClipError } from "./errors.js";
+
+const GONE = "its disk or mount is gone";
+
+/** What the codes of the system mean to somebody who wants to write a file. */
+const REASONS: Record<string, string> = {
+  ENOSPC: "no space is left on the device",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOENT: "its folder does not exist or takes no files",
+  ENOTDIR: "a part of its path is a file, not a folder",
+  EEXIST: "something else has this name",
+  EISDIR: "it is a folder",
+  ENAMETOOLONG: "its name is too long for the file system",
+  EILSEQ: "the file system does not take its name",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  EIO: "the disk reports an error",
+  EFBIG: "the file is larger than the system allows",
+  ESTALE: GONE,
+  ENOTCONN: GONE,
+  ENODEV: GONE,
+  ENXIO: GONE,
+  EHOSTDOWN: GONE,
+};
+
+/** The code of the system (`ENOSPC`) that an error carries, or its cause does; undefined where neither came from the system. */
+export function systemCode(error: unknown): string | undefined {
+  const { code, syscall, cause } = (error ?? {}) as NodeJS.ErrnoException;
+  if (syscall !== undefined && code !== undefined) return code;
+  return cause === undefined ? undefined : systemCode(cause);
+}
+
+/** What the system refuses becomes an `ERR_WRITE` that names the path; other errors stay as they are. */
+function writeError(path: string, cause: unknown): unknown {
+  const { code, syscall } = (cause ?? {}) as NodeJS.ErrnoException;
+  if (syscall === undefined || code === undefined) return cause;
+  const reason = REASONS[code];
+  const message = `${path}: cannot be written (${code})${reason ? `: ${reason}` : ""}`;
+  return new VideoClipError("ERR_WRITE", message, { file: path, cause });
+}
+
+/** Does work that writes `path`. @throws VideoClipError `ERR_WRITE` for what the system refuses; what else the work throws */
+export function writing<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
+/** As {@link writing}, for work that takes its time. */
+export async function writingAsync<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}

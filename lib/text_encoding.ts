@@ -1,0 +1,19 @@
+/** How the bytes of a text file stand for characters. */
+export type TextEncoding = "utf-8" | "utf-16le" | "utf-16be";
+
+/**
+ * The encoding of a text by its first bytes: a byte order mark, or else the zeros that every second byte of Latin letters in UTF-16 is.
+ * Spreadsheets and Windows tools write such files.
+ */
+export function encodingOf(head: Uint8Array): TextEncoding {
+  if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";
+  if (head[0] === 0xfe && head[1] === 0xff) return "utf-16be";
+  const pairs = Math.floor(Math.min(head.length, 64) / 2);
+  const zeros = (odd: number) => pairs > 0 && Array.from({ length: pairs }).every((_, i) => head[2 * i + odd] === 0);
+  if (zeros(1) && !zeros(0)) return "utf-16le";
+  if (zeros(0) && !zeros(1)) return "utf-16be";
+  return "utf-8";
+}
+
+/** The text of a file, without its byte order mark. */
+export const decodeText = (bytes: Uint8Array): string => new TextDecoder(encodingOf(bytes)).decode(bytes);

@@ -1,0 +1,76 @@
+// Readers that go away, and signals: no stack trace, no lock and no temporary file stay behind.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { makeVideos } from "../features/tiny_extraction.js";
+
+const test = suite("pipes and signals");
+const root = mkdtempSync(join(tmpdir(), "videoclip-pipes-"));
+test.after(() => rmSync(root, { recursive: true, force: true }));
+const videos = join(root, "videos");
+const extract = (out: string) => ["dist/cli/main.js", "extract", videos, ..."--model s3d-tiny --random-weights 1 --decoders 1 --batch 1 --json --out".split(" "), out]; // prettier-ignore
+const names = Array.from({ length: 12 }, (_, i) => `v${i}.mp4`);
+
+test.before(() => makeVideos(videos, names).then(() => {}));
+
+/** Runs a command in a shell pipe; `$0` is node. @returns its exit code and what it wrote to stderr */
+function piped(args: string[], reader: string) {
+  const log = join(root, "stderr");
+  const script = `{ "$0" "$@" 2>${log}; echo $? >${log}.code; } | ${reader}`;
+  spawnSync("sh", ["-c", script, process.execPath, ...args]);
+  return { code: Number(readFileSync(`${log}.code`, "utf8")), stderr: readFileSync(log, "utf8") };
+}
+
+test("an extraction goes on without the reader of its events", () => {
+  const out = join(root, "head");
+  const { code, stderr } = piped(extract(out), "head -1");
+  assert.is(code, 0, stderr);
+  assert.not.match(stderr, /EPIPE|\n +at /);
+  assert.is(readdirSync(out).filter((name) => name.endsWith(".npy")).length, names.length);
+  assert.not.ok(existsSync(join(out, ".lock")));
+});
+
+test("commands that print end quietly", () => {
+  for (const args of [["inspect", "models/shapes/model.safetensors"], ["--help"], ["doctor", "--json"]]) {
+    const { code, stderr } = piped(["dist/cli/main.js", ...args], "true");
+    assert.is(code, 0, stderr);
+    assert.is(stderr, "");
+  }
+});
+
+test("an extraction whose messages nobody reads goes on", () => {
+  const out = join(root, "tee");
+  const script = `"$0" "$@" 2>&1 >/dev/null | true`;
+  spawnSync("sh", ["-c", script, process.execPath, ...extract(out)]);
+  assert.is(readdirSync(out).filter((name) => name.endsWith(".npy")).length, names.length);
+});
+
+for (const [what, signals, pause] of [
+  ["SIGTERM", ["SIGTERM"], 0],
+  ["two SIGINTs at once", ["SIGINT", "SIGINT"], 0],
+  ["two SIGINTs", ["SIGINT", "SIGINT"], 350],
+] as const) {
+  test(`${what}: exit code 130 and nothing left behind`, async () => {
+    const out = join(root, what);
+    const child = spawn(process.execPath, extract(out), { stdio: ["ignore", "pipe", "pipe"] });
+    let stderr = "";
+    child.stderr.on("data", (chunk) => (stderr += chunk));
+    const closed = new Promise((resolve) => child.on("close", (code, signal) => resolve(code ?? signal)));
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    for (const signal of signals) {
+      child.kill(signal);
+      await sleep(pause);
+    }
+    const ended = await closed;
+    // the second signal may come when the work has ended, and a shell says 130 then too
+    assert.ok(ended === 130 || (signals.length > 1 && ended === "SIGINT"), `${ended} ${stderr}`);
+    assert.not.match(stderr, /\n +at /);
+    assert.equal(readdirSync(out).filter((name) => name.startsWith(".")), []); // prettier-ignore
+  });
+}
+
+test.run();

@@ -1,0 +1,37 @@
+// A disk that is full, or does not sync, for child processes of tests.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface Faults {
+  /** The faults are those of files below this folder. */
+  under: string;
+  /** Bytes that can be written before the disk is full; the last write is a short one. */
+  bytes?: number;
+  /** What cannot be synced: folders, as on network file systems, or files. */
+  sync?: "folder" | "file";
+}
+
+const source = fileURLToPath(new URL("faulty_disk.c", import.meta.url));
+
+/**
+ * Builds a library that stands before the system's file functions.
+ * @param folder where it is built
+ * @returns makes the environment of a process that has the faults; undefined where there is no C compiler or no LD_PRELOAD
+ */
+export function faultyDisk(folder: string): ((faults: Faults) => NodeJS.ProcessEnv) | undefined {
+  const library = join(folder, "faulty_disk.so");
+  if (process.platform !== "linux") return undefined;
+  if (!existsSync(library)) {
+    const build = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
+    if (build.status !== 0) return undefined;
+  }
+  return ({ under, bytes, sync }) => ({
+    ...process.env,
+    LD_PRELOAD: library,
+    FAULTY_UNDER: under,
+    ...(bytes === undefined ? {} : { FAULTY_BYTES: String(bytes) }),
+    ...(sync === undefined ? {} : { FAULTY_SYNC: sync }),
+  });
+}
