@@ -62,7 +62,15 @@ export function describeStream(
     rotation: source.rotation,
     framesDecoded: 0,
   };
-  return { info, facts: { duration: own, frames, frameDuration: nominalFrameDuration(rate, own, frames) }, source };
+  const facts: StreamFacts = {
+    duration: own,
+    frames,
+    frameDuration: nominalFrameDuration(rate, own, frames),
+    rate: rate > 0 ? rate : undefined,
+    containerStart: input.startTime === noTimestamp ? undefined : Number(input.startTime),
+    streamStart: stream.startTime === noTimestamp ? undefined : { ticks: Number(stream.startTime), timeBase },
+  };
+  return { info, facts, source };
 }
 
 /** Degrees clockwise to turn the picture by: nine 16.16 fixed-point numbers in machine byte order. */

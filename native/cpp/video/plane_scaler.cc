@@ -1,0 +1,79 @@
+#include "video/plane_scaler.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "video/plane_rows.h"
+
+namespace videoclip {
+namespace {
+
+// The two samples that a sample of the resized axis lies between, and the weight of the second: PyTorch's arithmetic in float32.
+struct Between {
+  int first, second;
+  float weight;
+};
+
+Between between(int i, float step, int length) {
+  const float at = std::max(0.0f, step * (static_cast<float>(i) + 0.5f) - 0.5f);
+  const int first = std::min(static_cast<int>(at), length - 1);
+  const float weight = std::min(std::max(at - static_cast<float>(first), 0.0f), 1.0f);
+  return {first, std::min(first + 1, length - 1), weight};
+}
+
+// Half to even: adding 2^23 leaves no bits for the fraction.
+uint8_t rounded(float value) {
+  const float shifted = value + 8388608.0f;
+  uint32_t bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  return static_cast<uint8_t>(bits & 0xff);
+}
+
+}  // namespace
+
+void scale_planes(const PlanePlan& plan, const Planes& planes, uint8_t* to) {
+  const int side = plan.side;
+  // left neighbours of all columns, then right ones
+  std::vector<int> columns(2 * side);
+  std::vector<float> right(side);
+  for (int x = 0; x < side; ++x) {
+    const Between at = between(plan.left + x, plan.step_x, plan.width);
+    columns[x] = at.first;
+    columns[side + x] = at.second;
+    right[x] = at.weight;
+  }
+  PlaneRows rows(plan, planes, std::move(columns));
+  std::vector<float> pixels[2] = {std::vector<float>(6 * side), std::vector<float>(6 * side)};
+  int held[2] = {-1, -1};  // which rows these are
+  std::vector<uint8_t> line(3 * side);
+  for (int y = 0; y < side; ++y) {
+    const Between at = between(plan.top + y, plan.step_y, plan.height);
+    if (held[1] == at.first) {
+      std::swap(held[0], held[1]);
+      pixels[0].swap(pixels[1]);
+    }
+    const int wanted[2] = {at.first, at.second};
+    for (int k = 0; k < 2; ++k) {
+      if (held[k] == wanted[k]) continue;
+      rows.read(wanted[k], pixels[k].data());
+      held[k] = wanted[k];
+    }
+    const float below = at.weight, above = 1.0f - below;
+    for (int c = 0; c < 3; ++c) {
+      const float* upper = pixels[0].data() + 2 * side * c;
+      const float* lower = pixels[1].data() + 2 * side * c;
+      uint8_t* out = line.data() + side * c;
+      for (int x = 0; x < side; ++x) {
+        const float w = right[x], v = 1.0f - w;
+        out[x] = rounded(above * (v * upper[x] + w * upper[side + x]) + below * (v * lower[x] + w * lower[side + x]));
+      }
+    }
+    for (int x = 0; x < side; ++x, to += 3) {
+      to[0] = line[x];
+      to[1] = line[side + x];
+      to[2] = line[2 * side + x];
+    }
+  }
+}
+
+}  // namespace videoclip
