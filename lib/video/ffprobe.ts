@@ -14,6 +14,7 @@ interface ProbedStream {
   pix_fmt?: string;
   color_space?: string;
   color_range?: string;
+  chroma_location?: string;
   field_order?: string;
   duration?: string;
   nb_frames?: string;
@@ -52,6 +53,7 @@ export async function probe(file: FileFacts): Promise<Probed> {
     colorSpace: stream.color_space ?? "unknown",
     colorRange: stream.color_range ?? "unknown",
     pixelFormat: stream.pix_fmt ?? "unknown",
+    chromaLocation: stream.chroma_location ?? "unspecified",
     fieldOrder: stream.field_order ?? "unknown",
   };
   const info: VideoInfo = {

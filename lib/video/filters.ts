@@ -8,6 +8,8 @@ export interface PixelSource {
   /** `tv`, `pc` or `unknown`. */
   colorRange: string;
   pixelFormat: string;
+  /** Where chroma samples lie among pixels: `left`, `center`, `topleft`, `top`, `bottomleft`, `bottom` or `unspecified`. */
+  chromaLocation: string;
   /** `progressive`, `unknown`, or a field order such as `tt`. */
   fieldOrder: string;
 }
@@ -78,7 +80,9 @@ function squareFilter({ order, cropPosition = "center" }: Preset): string[] {
 function scaledSide({ resize, sideRounding = "trunc" }: Preset, side: string): string {
   const short = "min(iw\\,ih)";
   if (sideRounding === "round") return `floor(${side}*${resize}/${short}+0.5)`;
-  return sideRounding === "ratio" ? `max(${resize}\\,floor(${side}/${short}*${resize}))` : `trunc(${side}*${resize}/${short})`;
+  return sideRounding === "ratio"
+    ? `max(${resize}\\,floor(${side}/${short}*${resize}))`
+    : `trunc(${side}*${resize}/${short})`;
 }
 
 /** The filters that make a picture to look at: turned upright, deinterlaced, `width` wide, full-range Y'CbCr as JPEG has it. */

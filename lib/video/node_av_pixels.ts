@@ -51,7 +51,10 @@ export class FramePixels {
     if (this.scaler === undefined) return writeRgb(frame, to);
     const { layout } = this.scaler;
     if (this.filter === undefined && (frame.linesize[0] < 0 || this.formatOf(frame) !== layout.name)) {
-      this.copier ??= new FrameFilter(`scale=flags=bicubic+accurate_rnd+bitexact,format=${layout.name},copy`, this.timeBase);
+      this.copier ??= new FrameFilter(
+        `scale=flags=bicubic+accurate_rnd+bitexact,format=${layout.name},copy`,
+        this.timeBase,
+      );
       return this.filtered(this.copier, frame, (picture) => this.writePlanes(this.scaler as PlaneScaler, picture, to));
     }
     this.writePlanes(this.scaler, frame, to);

@@ -31,6 +31,9 @@ const colorSpaces = new Map<number, string>([
   [AVCOL_SPC_BT2020_CL, "bt2020c"],
 ]);
 
+/** By FFmpeg's number (AVChromaLocation). */
+const chromaLocations = ["unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom"];
+
 /** What the opened stream says about itself, for the reader, the sampler and the pixel filter. */
 export function describeStream(
   file: FileFacts,
@@ -50,6 +53,7 @@ export function describeStream(
     colorSpace: colorSpaces.get(codecpar.colorSpace) ?? "unknown",
     colorRange: codecpar.colorRange === AVCOL_RANGE_JPEG ? "pc" : "tv",
     pixelFormat: avGetPixFmtName(codec.pixelFormat as AVPixelFormat) ?? "unknown",
+    chromaLocation: chromaLocations[codecpar.chromaLocation] ?? "unspecified",
     fieldOrder: isProgressive ? "progressive" : "interlaced",
   };
   const info: VideoInfo = {

@@ -42,7 +42,9 @@ const rearranged: Record<string, string> = {
  * does, at last `rgb24`.
  */
 export function layoutFor(pixelFormat: string): PixelLayout {
-  return read(pixelFormat) ?? read(rearranged[pixelFormat] ?? withoutAlpha(pixelFormat)) ?? layout("rgb24", "rgb", 8, 0);
+  return (
+    read(pixelFormat) ?? read(rearranged[pixelFormat] ?? withoutAlpha(pixelFormat)) ?? layout("rgb24", "rgb", 8, 0)
+  );
 }
 
 /** `yuva420p` is read as `yuv420p` with a plane more; big-endian samples are turned. */

@@ -64,13 +64,24 @@ export class PlaneScaler {
     loadAddon().addon.scalePlanes(planes, strides, this.plan, to);
   }
 
+  /**
+   * Where chroma samples lie, in 1 / 256 of the pixels that one stands for, by the position along an axis that is subsampled.
+   * ffmpeg's filter `scale` takes the middle whatever the stream says.
+   */
+  private chromaPlace(): [number, number] {
+    const place = this.preset.scaler === "two-tap" ? this.source.chromaLocation : "unspecified";
+    const x = place.endsWith("left") ? 64 : 128;
+    const y = place.startsWith("top") ? 64 : place.startsWith("bottom") ? 192 : 128;
+    return [this.layout.chromaX === 1 ? x : 128, this.layout.chromaY === 1 ? y : 128];
+  }
+
   /** In the order of native/cpp/video/plane_scaler.h. */
   private planOf(width: number, height: number): Float64Array {
     const { kind, depth, shift, chromaX, chromaY } = this.layout;
     const { matrix, isFullRange } = colorsOf(this.preset, this.source);
     const { stepX, stepY, left, top } = geometryOf(this.preset, width, height);
     const kinds = ["planar", "paired", "gray", "rgb"];
-    const layout = [kinds.indexOf(kind), depth, shift, chromaX, chromaY];
+    const layout = [kinds.indexOf(kind), depth, shift, chromaX, chromaY, ...this.chromaPlace()];
     const color = [...factors[matrix], Number(isFullRange)];
     return Float64Array.of(width, height, ...layout, ...color, stepX, stepY, left, top, this.preset.crop);
   }

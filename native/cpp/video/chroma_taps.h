@@ -6,7 +6,7 @@
 namespace videoclip {
 
 // Which samples swscale's bilinear scaler mixes for one sample, and how: the kernel of its horizontal and vertical chroma
-// filters with centred samples. Shrinking widens it.
+// filters. Shrinking widens it.
 struct Taps {
   static constexpr int most = 6;
   int count = 0;
@@ -14,10 +14,11 @@ struct Taps {
   int weight[most] = {};  // their sum is `one`
 };
 
-// Sample `i` of `to` samples made of `from`. `one`: 1 << 14 along rows, 1 << 12 along columns.
-inline Taps chroma_taps(int from, int to, int i, int one) {
+// Sample `i` of `to` samples made of `from`. `one`: 1 << 14 along rows, 1 << 12 along columns. `place`: where a sample lies
+// in the pixels that it stands for, in 1 / 256 of them; 128 is the middle.
+inline Taps chroma_taps(int from, int to, int i, int one, int place) {
   Taps taps;
-  if (from == to) {
+  if (from == to && place == 128) {
     taps.count = 1;
     taps.at[0] = i;
     taps.weight[0] = one;
@@ -27,7 +28,7 @@ inline Taps chroma_taps(int from, int to, int i, int one) {
   const int64_t step = ((static_cast<int64_t>(from) << 16) + (to >> 1)) / to;
   const bool shrinks = step > 65536;
   const int size = std::max(1, std::min(shrinks ? 1 + (2 * from + to - 1) / to : 3, from - 2));
-  const int64_t centre = step - 65536 + 2 * step * i;  // in 1 / 131072 of a sample
+  const int64_t centre = step - int64_t{place} * 512 + 2 * step * i;  // in 1 / 131072 of a sample
   const int64_t first = (centre - (size - 2) * int64_t{65536}) / 131072;
   int64_t sum = 0;
   int64_t weights[Taps::most] = {};

@@ -3,6 +3,16 @@
 #include <utility>
 
 namespace videoclip {
+namespace {
+
+// 8-bit 4:2:0 or 4:2:2 that swscale converts without its scaler.
+bool is_plain(const PlanePlan& plan) {
+  const PlaneLayout& layout = plan.layout;
+  return layout.kind == PlaneLayout::planar && layout.depth == 8 && plan.height % 2 == 0 && layout.chroma_x == 1 &&
+         layout.chroma_y <= 1;
+}
+
+}  // namespace
 
 PlaneRows::PlaneRows(const PlanePlan& plan, const Planes& planes, std::vector<int> columns)
     : plan_(plan),
@@ -20,8 +30,11 @@ PlaneRows::PlaneRows(const PlanePlan& plan, const Planes& planes, std::vector<in
   if (way_ != Way::pairs && way_ != Way::singles) return;
   for (auto& samples : large_) samples.resize(count_);
   const int to = way_ == Way::pairs ? (plan.width + 1) / 2 : plan.width;
+  // swscale has 4:2:2 of even height done by a function that takes the sample of the pair
+  const bool is_nearest = is_plain(plan) && plan.layout.chroma_y == 0;
+  const int place_x = is_nearest ? 128 : plan.layout.place_x;
   for (int column : columns_) {
-    taps_.push_back(chroma_taps(chroma_width_, to, way_ == Way::pairs ? column / 2 : column, 1 << 14));
+    taps_.push_back(chroma_taps(chroma_width_, to, way_ == Way::pairs ? column / 2 : column, 1 << 14, place_x));
   }
 }
 
@@ -29,9 +42,7 @@ PlaneRows::Way PlaneRows::way_of(const PlanePlan& plan) {
   const PlaneLayout& layout = plan.layout;
   if (layout.kind == PlaneLayout::rgb) return Way::rgb;
   if (layout.kind == PlaneLayout::gray) return Way::gray;
-  const bool is_plain = layout.kind == PlaneLayout::planar && layout.depth == 8 && plan.height % 2 == 0;
-  if (is_plain && layout.chroma_x == 1 && layout.chroma_y == 1) return Way::blocks;
-  if (is_plain && layout.chroma_x == 1 && layout.chroma_y == 0) return Way::pairs;
+  if (is_plain(plan)) return layout.chroma_y == 1 ? Way::blocks : Way::pairs;
   return plan.width % 2 == 0 ? Way::pairs : Way::singles;
 }
 
@@ -86,7 +97,7 @@ void PlaneRows::read_blocks(int row, float* rgb) {
 
 void PlaneRows::read_filtered(int row, float* rgb) {
   int32_t *ys = large_[0].data(), *us = large_[1].data(), *vs = large_[2].data();
-  const Taps rows = chroma_taps(chroma_height_, plan_.height, row, 1 << 12);
+  const Taps rows = chroma_taps(chroma_height_, plan_.height, row, 1 << 12, plan_.layout.place_y);
   const bool is_pairs = way_ == Way::pairs;
   const int64_t middle = int64_t{128} << 19;
   for (int i = 0; i < count_; ++i) {

@@ -15,14 +15,18 @@ struct PlaneLayout {
   int shift;
   int chroma_x;
   int chroma_y;
+  // Where a chroma sample lies in its pixels, in 1 / 256 of them.
+  int place_x;
+  int place_y;
 };
 
 // A decoded frame, and what becomes of it: converted to RGB as swscale converts without options, resized by two taps along
 // each axis in float32 (half-pixel centres, no antialiasing), rounded half to even, cropped. Only pixels that are read are
 // converted. In the order of the numbers that `scalePlanes` takes:
-// [width, height, kind, depth, shift, chroma_x, chroma_y, four factors, full range, step_x, step_y, left, top, side]
+// [width, height, kind, depth, shift, chroma_x, chroma_y, place_x, place_y, four factors, full range, step_x, step_y, left,
+// top, side]
 struct PlanePlan {
-  static constexpr size_t numbers = 17;
+  static constexpr size_t numbers = 19;
   int width, height;
   PlaneLayout layout;
   YuvToRgb color;
