@@ -16,7 +16,7 @@ interface ProbedStream {
   color_range?: string;
   chroma_location?: string;
   field_order?: string;
-  duration?: string;
+  duration_ts?: number;
   nb_frames?: string;
   avg_frame_rate?: string;
   time_base?: string;
@@ -34,11 +34,11 @@ export interface Probed {
 /** @throws VideoError for a file without a video stream, or where the program is missing */
 export async function probe(file: FileFacts): Promise<Probed> {
   const { stream, format } = await streamOf(file);
-  const own = Number(stream.duration ?? 0) || 0;
+  const [num, den] = (stream.time_base ?? "0/1").split("/").map(Number);
+  const own = ((stream.duration_ts ?? 0) * num) / den || 0;
   const [rate, per] = (stream.avg_frame_rate ?? "0/0").split("/").map(Number);
   const frames = Number(stream.nb_frames ?? 0) || 0;
   const average = per > 0 ? rate / per : 0;
-  const [num, den] = (stream.time_base ?? "0/0").split("/").map(Number);
   const facts: StreamFacts = {
     duration: own,
     frames,
@@ -58,7 +58,7 @@ export async function probe(file: FileFacts): Promise<Probed> {
   };
   const info: VideoInfo = {
     path: file.path,
-    duration: own || Number(format.duration ?? 0) || 0,
+    duration: own || (microseconds(format.duration) ?? 0) / 1e6,
     width: stream.width,
     height: stream.height,
     codec: stream.codec_name ?? "unknown",
