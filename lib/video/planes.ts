@@ -6,7 +6,7 @@ import type { Preset } from "./types.js";
 
 /** swscale's factors of each matrix, 65536 to one: red by Cr, blue by Cb, green by Cb and by Cr. */
 const factors: Record<Matrix, [number, number, number, number]> = {
-  bt709: [117504, 138453, 13954, 34903],
+  bt709: [117489, 138438, 13975, 34925],
   fcc: [104448, 132798, 24759, 53109],
   bt601: [104597, 132201, 25675, 53279],
   smpte240m: [117579, 136230, 16907, 35559],

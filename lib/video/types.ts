@@ -85,7 +85,7 @@ export interface Clip {
 
 export interface VideoInfo {
   path: string;
-  /** Seconds, from decoded timestamps once the stream has ended, from the container before. */
+  /** End of the time line of clips in seconds: from decoded time stamps once the stream has ended, from the container before. */
   duration: number;
   width: number;
   height: number;

@@ -30,11 +30,9 @@ PlaneRows::PlaneRows(const PlanePlan& plan, const Planes& planes, std::vector<in
   if (way_ != Way::pairs && way_ != Way::singles) return;
   for (auto& samples : large_) samples.resize(count_);
   const int to = way_ == Way::pairs ? (plan.width + 1) / 2 : plan.width;
-  // swscale has 4:2:2 of even height done by a function that takes the sample of the pair
-  const bool is_nearest = is_plain(plan) && plan.layout.chroma_y == 0;
-  const int place_x = is_nearest ? 128 : plan.layout.place_x;
   for (int column : columns_) {
-    taps_.push_back(chroma_taps(chroma_width_, to, way_ == Way::pairs ? column / 2 : column, 1 << 14, place_x));
+    taps_.push_back(chroma_taps(chroma_width_, to, way_ == Way::pairs ? column / 2 : column, 1 << 14,
+                                plan.layout.place_x));
   }
 }
 
@@ -42,8 +40,9 @@ PlaneRows::Way PlaneRows::way_of(const PlanePlan& plan) {
   const PlaneLayout& layout = plan.layout;
   if (layout.kind == PlaneLayout::rgb) return Way::rgb;
   if (layout.kind == PlaneLayout::gray) return Way::gray;
-  if (is_plain(plan)) return layout.chroma_y == 1 ? Way::blocks : Way::pairs;
-  return plan.width % 2 == 0 ? Way::pairs : Way::singles;
+  if (is_plain(plan)) return Way::blocks;
+  const bool is_whole = layout.chroma_x == 0 && layout.chroma_y == 0;
+  return plan.width % 2 == 0 && !is_whole ? Way::pairs : Way::singles;
 }
 
 int PlaneRows::sample(int plane, int row, int column) const {
@@ -82,8 +81,9 @@ void PlaneRows::read(int row, float* rgb) {
 
 void PlaneRows::read_blocks(int row, float* rgb) {
   const uint8_t* y = planes_.data[0] + row * planes_.stride[0];
-  const uint8_t* u = planes_.data[1] + (row / 2) * planes_.stride[1];
-  const uint8_t* v = planes_.data[2] + (row / 2) * planes_.stride[2];
+  const int chroma_row = row >> plan_.layout.chroma_y;
+  const uint8_t* u = planes_.data[1] + chroma_row * planes_.stride[1];
+  const uint8_t* v = planes_.data[2] + chroma_row * planes_.stride[2];
   const int* columns = columns_.data();
   int16_t *ys = small_[0].data(), *us = small_[1].data(), *vs = small_[2].data();
   for (int i = 0; i < count_; ++i) {

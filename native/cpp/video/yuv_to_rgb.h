@@ -36,7 +36,7 @@ class YuvToRgb {
     green_v_ = ratio(green_v);
   }
 
-  // 8-bit 4:2:0 of even height: 16-bit products, cut; each pixel takes the chroma of its block. `n` samples each.
+  // 8-bit 4:2:0 and 4:2:2 of even height: 16-bit products, cut; each pixel takes the chroma of its block. `n` samples each.
   void blocks(const int16_t* y, const int16_t* u, const int16_t* v, int n, float* r, float* g, float* b) const {
     const int ky = luma13_, kr = red13_, kb = blue13_, kgu = green_u13_, kgv = green_v13_, oy = luma_offset3_;
     for (int i = 0; i < n; ++i) {
@@ -58,13 +58,13 @@ class YuvToRgb {
     }
   }
 
-  // Everything else of odd width: from samples of 17 bits, chroma around 0.
+  // Everything else of odd width, and 4:4:4: from samples of 17 bits, chroma around 0. The sums are cut to 32 bits, as there.
   void singles(const int32_t* y, const int32_t* u, const int32_t* v, int n, float* r, float* g, float* b) const {
     for (int i = 0; i < n; ++i) {
-      const int64_t luma = int64_t{y[i] - luma_offset9_} * luma13_ + (1 << 21);
-      r[i] = top(luma + int64_t{v[i]} * red13_);
-      g[i] = top(luma + int64_t{v[i]} * green_v13_ + int64_t{u[i]} * green_u13_);
-      b[i] = top(luma + int64_t{u[i]} * blue13_);
+      const uint32_t luma = product(y[i] - luma_offset9_, luma13_) + (1u << 21);
+      r[i] = top(luma + product(v[i], red13_));
+      g[i] = top(luma + product(v[i], green_v13_) + product(u[i], green_u13_));
+      b[i] = top(luma + product(u[i], blue13_));
     }
   }
 
@@ -73,8 +73,9 @@ class YuvToRgb {
     return static_cast<int>(std::clamp<int64_t>((value + 0x8000) >> 16, -32768, 32767));
   }
   static int byte(int value) { return std::clamp(value, 0, 255); }
-  static float top(int64_t value) {
-    return static_cast<float>(std::clamp<int64_t>(value, 0, (1 << 30) - 1) >> 22);
+  static uint32_t product(int a, int b) { return static_cast<uint32_t>(a) * static_cast<uint32_t>(b); }
+  static float top(uint32_t value) {
+    return static_cast<float>(std::clamp(static_cast<int32_t>(value), 0, (1 << 30) - 1) >> 22);
   }
   int64_t ratio(int64_t factor) const { return (factor * 65536 + 0x8000) / luma_; }
   static int64_t index(int64_t ratio, int64_t chroma) { return ((ratio * chroma) >> 16) - (ratio >> 9); }
