@@ -36,12 +36,15 @@ export interface PixelPath {
  * itself for the two-tap scaler, and where nothing is scaled and FFmpeg's versions would convert apart.
  */
 export function pixelPath(preset: Preset, source: PixelSource, width: number, height: number): PixelPath {
-  const isPlain = (preset.conversion ?? "accurate") !== "accurate";
-  if (preset.scaler !== "two-tap" && !(isPlain && keepsSize(preset, width, height))) {
+  if (preset.scaler !== "two-tap" && !keepsSize(preset, width, height)) {
     return { filter: pixelFilter(preset, source), layout: undefined };
   }
   const layout = layoutFor(source.pixelFormat);
   return { filter: planesFilter(preset, source, layout.name), layout };
+}
+
+function isAccurate({ scaler, conversion = "accurate" }: Preset): boolean {
+  return scaler !== "two-tap" && conversion === "accurate";
 }
 
 /** Makes the pixels of frames for one stream. */
@@ -83,7 +86,8 @@ export class PlaneScaler {
     const kinds = ["planar", "paired", "gray", "rgb"];
     const layout = [kinds.indexOf(kind), depth, shift, chromaX, chromaY, ...this.chromaPlace()];
     const color = [...factors[matrix], Number(isFullRange)];
-    return Float64Array.of(width, height, ...layout, ...color, stepX, stepY, left, top, this.preset.crop);
+    const end = [stepX, stepY, left, top, this.preset.crop, Number(isAccurate(this.preset))];
+    return Float64Array.of(width, height, ...layout, ...color, ...end);
   }
 }
 

@@ -47,6 +47,23 @@ for (const each of cases) {
   });
 }
 
+const accurate = JSON.parse(readFileSync(join(root, "test/fixtures/pixels/accurate.json"), "utf8")) as (Pick<
+  Case,
+  "format" | "width" | "height" | "bytes" | "rgb"
+> & { kind: "area" | "bilinear" })[];
+
+test("frames that are not scaled, accurately: as FFmpeg 8's filter scale makes them", () => {
+  for (const { format, width, height, bytes, rgb, kind } of accurate) {
+    const layout = layoutFor(format);
+    const source = { ...cases[0], pixelFormat: format, chromaLocation: "left", rotation: 0, fieldOrder: "progressive" };
+    const preset = { ...resolvePreset("shapes", { size: width }), interpolation: kind };
+    const got = new Uint8Array(width * height * 3);
+    const frame = packedFrame(layout, width, height, Buffer.from(bytes, "base64"));
+    new PlaneScaler(preset, source, layout).write(frame, got);
+    assert.equal([...got], [...Buffer.from(rgb, "base64")], `${format} ${width}x${height} ${kind}`);
+  }
+});
+
 test("a plane that is too small, or a plan out of range, is refused", () => {
   const source = { ...cases[0], pixelFormat: "yuv420p", rotation: 0, fieldOrder: "progressive" };
   const layout = layoutFor("yuv420p");

@@ -33,7 +33,8 @@ PlanePlan read_plan(const Napi::Float64Array& numbers) {
           static_cast<float>(numbers[15]),
           number(16),
           number(17),
-          number(18)};
+          number(18),
+          numbers[19] != 0};
 }
 
 bool in(int value, int least, int most) { return value >= least && value <= most; }
@@ -55,7 +56,7 @@ void scale_planes_wrap(const Napi::CallbackInfo& info) {
   const auto strides = info[1].As<Napi::Array>();
   const auto numbers = info[2].As<Napi::Float64Array>();
   auto to = info[3].As<Napi::Uint8Array>();
-  if (numbers.ElementLength() != PlanePlan::numbers) throw Napi::TypeError::New(env, "scalePlanes: a plan has 19 numbers");
+  if (numbers.ElementLength() != PlanePlan::numbers) throw Napi::TypeError::New(env, "scalePlanes: a plan has 20 numbers");
   const PlanePlan plan = read_plan(numbers);
   if (!is_valid(plan)) throw Napi::RangeError::New(env, "scalePlanes: a number of the plan is out of range");
   if (to.ElementLength() < static_cast<size_t>(plan.side) * plan.side * 3) {

@@ -40,6 +40,7 @@ PlaneRows::Way PlaneRows::way_of(const PlanePlan& plan) {
   const PlaneLayout& layout = plan.layout;
   if (layout.kind == PlaneLayout::rgb) return Way::rgb;
   if (layout.kind == PlaneLayout::gray) return Way::gray;
+  if (plan.is_accurate) return Way::singles;
   if (is_plain(plan)) return Way::blocks;
   const bool is_whole = layout.chroma_x == 0 && layout.chroma_y == 0;
   return plan.width % 2 == 0 && !is_whole ? Way::pairs : Way::singles;
