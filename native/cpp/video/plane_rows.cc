@@ -93,7 +93,11 @@ void PlaneRows::read_blocks(int row, float* rgb) {
     us[i] = u[column >> 1];
     vs[i] = v[column >> 1];
   }
-  plan_.color.blocks(ys, us, vs, count_, rgb, rgb + count_, rgb + 2 * count_);
+  int16_t* levels[3] = {small_[3].data(), small_[4].data(), small_[5].data()};
+  plan_.color.blocks(ys, us, vs, count_, levels[0], levels[1], levels[2]);
+  for (const int16_t* level : levels) {
+    for (int i = 0; i < count_; ++i) *rgb++ = static_cast<float>(level[i]);
+  }
 }
 
 void PlaneRows::read_filtered(int row, float* rgb) {

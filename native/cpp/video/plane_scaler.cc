@@ -29,6 +29,16 @@ uint8_t rounded(float value) {
   return static_cast<uint8_t>(bits & 0xff);
 }
 
+// `from`: the left neighbours of `n` pixels, then the right ones.
+void mix_columns(const float* from, const float* weights, int n, float* to) {
+  for (int i = 0; i < n; ++i) to[i] = (1.0f - weights[i]) * from[i] + weights[i] * from[n + i];
+}
+
+void mix_rows(const float* upper, const float* lower, float weight, int n, uint8_t* to) {
+  const float above = 1.0f - weight;
+  for (int i = 0; i < n; ++i) to[i] = rounded(above * upper[i] + weight * lower[i]);
+}
+
 }  // namespace
 
 void scale_planes(const PlanePlan& plan, const Planes& planes, uint8_t* to) {
@@ -43,31 +53,25 @@ void scale_planes(const PlanePlan& plan, const Planes& planes, uint8_t* to) {
     right[x] = at.weight;
   }
   PlaneRows rows(plan, planes, std::move(columns));
-  std::vector<float> pixels[2] = {std::vector<float>(6 * side), std::vector<float>(6 * side)};
+  std::vector<float> pixels(6 * side);
+  // two rows of the frame, resized along the row: red, green, blue
+  std::vector<float> resized[2] = {std::vector<float>(3 * side), std::vector<float>(3 * side)};
   int held[2] = {-1, -1};  // which rows these are
   std::vector<uint8_t> line(3 * side);
   for (int y = 0; y < side; ++y) {
     const Between at = between(plan.top + y, plan.step_y, plan.height);
     if (held[1] == at.first) {
       std::swap(held[0], held[1]);
-      pixels[0].swap(pixels[1]);
+      resized[0].swap(resized[1]);
     }
     const int wanted[2] = {at.first, at.second};
     for (int k = 0; k < 2; ++k) {
       if (held[k] == wanted[k]) continue;
-      rows.read(wanted[k], pixels[k].data());
+      rows.read(wanted[k], pixels.data());
+      for (int c = 0; c < 3; ++c) mix_columns(pixels.data() + 2 * side * c, right.data(), side, resized[k].data() + side * c);
       held[k] = wanted[k];
     }
-    const float below = at.weight, above = 1.0f - below;
-    for (int c = 0; c < 3; ++c) {
-      const float* upper = pixels[0].data() + 2 * side * c;
-      const float* lower = pixels[1].data() + 2 * side * c;
-      uint8_t* out = line.data() + side * c;
-      for (int x = 0; x < side; ++x) {
-        const float w = right[x], v = 1.0f - w;
-        out[x] = rounded(above * (v * upper[x] + w * upper[side + x]) + below * (v * lower[x] + w * lower[side + x]));
-      }
-    }
+    mix_rows(resized[0].data(), resized[1].data(), at.weight, 3 * side, line.data());
     for (int x = 0; x < side; ++x, to += 3) {
       to[0] = line[x];
       to[1] = line[side + x];

@@ -37,14 +37,17 @@ class YuvToRgb {
   }
 
   // 8-bit 4:2:0 and 4:2:2 of even height: 16-bit products, cut; each pixel takes the chroma of its block. `n` samples each.
-  void blocks(const int16_t* y, const int16_t* u, const int16_t* v, int n, float* r, float* g, float* b) const {
-    const int ky = luma13_, kr = red13_, kb = blue13_, kgu = green_u13_, kgv = green_v13_, oy = luma_offset3_;
+  void blocks(const int16_t* y, const int16_t* u, const int16_t* v, int n, int16_t* __restrict r, int16_t* __restrict g,
+              int16_t* __restrict b) const {
+    const auto ky = static_cast<int16_t>(luma13_), oy = static_cast<int16_t>(luma_offset3_);
+    const auto kr = static_cast<int16_t>(red13_), kb = static_cast<int16_t>(blue13_);
+    const auto kgu = static_cast<int16_t>(green_u13_), kgv = static_cast<int16_t>(green_v13_);
     for (int i = 0; i < n; ++i) {
-      const int luma = (static_cast<int16_t>(y[i] * 8 - oy) * ky) >> 16;
-      const int cb = static_cast<int16_t>(u[i] * 8 - 1024), cr = static_cast<int16_t>(v[i] * 8 - 1024);
-      r[i] = static_cast<float>(byte(luma + ((cr * kr) >> 16)));
-      g[i] = static_cast<float>(byte(luma + ((cb * kgu) >> 16) + ((cr * kgv) >> 16)));
-      b[i] = static_cast<float>(byte(luma + ((cb * kb) >> 16)));
+      const int16_t luma = high(static_cast<int16_t>(y[i] * 8 - oy), ky);
+      const auto cb = static_cast<int16_t>(u[i] * 8 - 1024), cr = static_cast<int16_t>(v[i] * 8 - 1024);
+      r[i] = byte16(static_cast<int16_t>(luma + high(cr, kr)));
+      g[i] = byte16(static_cast<int16_t>(luma + high(cb, kgu) + high(cr, kgv)));
+      b[i] = byte16(static_cast<int16_t>(luma + high(cb, kb)));
     }
   }
 
@@ -72,6 +75,9 @@ class YuvToRgb {
   static int round16(int64_t value) {
     return static_cast<int>(std::clamp<int64_t>((value + 0x8000) >> 16, -32768, 32767));
   }
+  static int16_t high(int16_t a, int16_t b) { return static_cast<int16_t>((a * b) >> 16); }
+  // std::clamp takes references, which keeps loops from being vectorized
+  static int16_t byte16(int16_t value) { return value < 0 ? int16_t{0} : value > 255 ? int16_t{255} : value; }
   static int byte(int value) { return std::clamp(value, 0, 255); }
   static uint32_t product(int a, int b) { return static_cast<uint32_t>(a) * static_cast<uint32_t>(b); }
   static float top(uint32_t value) {
