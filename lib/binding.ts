@@ -71,6 +71,8 @@ export interface Addon {
         };
       }
     | undefined;
+  /** Converts, resizes and crops a decoded frame; see native/cpp/video/plane_scaler.h. */
+  scalePlanes(planes: Uint8Array[], strides: number[], plan: Float64Array, to: Uint8Array): void;
   gpus(): { cuda: number; emulated: number | null };
   /** Instruction sets of the CPU, from plain to wide. bf16: it has dot products of bf16 pairs. */
   isas(): { name: string; supported: boolean; panelWidth: number; bf16: boolean }[];

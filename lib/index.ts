@@ -149,6 +149,7 @@ export type {
   OpenVideoOptions,
   PadMode,
   Preset,
+  TimeRule,
   VideoInfo,
 } from "./video/types.js";
 export type { KeyMap, KeyRename } from "./weights/rename.js";

@@ -1,8 +1,9 @@
 import type { VideoError } from "../errors.js";
+import type { StreamTimes } from "./clip_maker.js";
 import { type FileFacts, videoError } from "./file.js";
 
 /** What the container declares about a video stream; 0 where it does not say. */
-export interface StreamFacts {
+export interface StreamFacts extends StreamTimes {
   /** Seconds of the video stream alone. */
   duration: number;
   frames: number;

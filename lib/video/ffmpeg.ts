@@ -1,41 +1,71 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { type ClipMaker, clipMaker, type HeldFrame } from "./clip_maker.js";
+import type { TimeBase } from "./clock.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
-import { probe } from "./ffprobe.js";
+import { passthroughOption } from "./ffmpeg_options.js";
+import { type Probed, probe } from "./ffprobe.js";
 import { type FileFacts, videoError } from "./file.js";
-import { deinterlaceFilter, type PixelSource, pixelFilter } from "./filters.js";
-import { ClipAssembler, FrameSampler } from "./sampling.js";
+import { deinterlaceFilter } from "./filters.js";
+import { packedBytes, packedFrame, pixelPath, PlaneScaler } from "./planes.js";
 import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
 
-/** Opens a checked file with the `ffmpeg` and `ffprobe` programs: the same filters and sampling as with node-av. */
+/** Opens a checked file with the `ffmpeg` and `ffprobe` programs: the same pixels and sampling as with node-av. */
 export async function openWithFfmpeg(file: FileFacts, options: DecodeOptions): Promise<OpenVideo> {
   options.signal?.throwIfAborted();
-  const { info, facts, source } = await probe(file);
-  return new FfmpegVideo(file, options, info, facts, source);
+  const probed = await probe(file);
+  return new FfmpegVideo(file, options, probed, await passthroughOption());
+}
+
+/** What the filter `showinfo` says of a frame: its time stamp in ticks, undefined where it has none, and its size. */
+interface FrameLine {
+  stamp: number | undefined;
+  timeBase: TimeBase;
+  width: number;
+  height: number;
+}
+
+/** A frame as it came through the pipe. */
+interface PipedFrame extends FrameLine {
+  bytes: Uint8Array;
 }
 
 class FfmpegVideo implements OpenVideo {
+  readonly info: VideoInfo;
+  private readonly facts: StreamFacts;
   private readonly child: ChildProcess;
-  private readonly times: (number | undefined)[] = [];
+  private readonly scaler: PlaneScaler | undefined;
+  private readonly lines: FrameLine[] = [];
+  /** Whether no more lines come. */
+  private isSilent = false;
+  /** Of the time stamps that come next. */
+  private timeBase: TimeBase = { num: 1, den: 1 };
   private readonly errors: string[] = [];
   private readonly exit: Promise<number | null>;
+  private readonly spare: Uint8Array[] = [];
   private isClosed = false;
   private wake: () => void = () => {};
 
   constructor(
     private readonly file: FileFacts,
     private readonly options: DecodeOptions,
-    readonly info: VideoInfo,
-    private readonly facts: StreamFacts,
-    source: PixelSource,
+    { info, facts, source }: Probed,
+    passthrough: readonly string[],
   ) {
-    // showinfo writes the time of each frame to stderr, in the order of the frames on stdout
-    const filters = [deinterlaceFilter(source), "showinfo=checksum=0", pixelFilter(options.preset, source)];
+    this.info = info;
+    this.facts = facts;
+    const { filter, layout } = pixelPath(options.preset, source, info.width, info.height);
+    if (layout !== undefined) this.scaler = new PlaneScaler(options.preset, source, layout);
+    // showinfo writes the time and size of each frame to stderr, in the order of the frames on stdout
+    const show = "showinfo=checksum=0";
+    const planes = [filter ?? `format=${layout?.name}`, show];
+    const pixels = layout === undefined ? [show, filter] : planes;
+    const filters = [deinterlaceFilter(source), ...pixels].filter(Boolean).join(",");
     this.child = spawn(
       "ffmpeg",
       ["-hide_banner", "-nostats", "-nostdin", "-loglevel", "info", "-threads", String(options.threads ?? 1)].concat(
-        ["-noautorotate", "-protocol_whitelist", "file,pipe", "-i", `file:${file.path}`, "-map", "0:v:0"],
-        ["-fps_mode", "passthrough", "-vf", filters.filter(Boolean).join(","), "-f", "rawvideo", "pipe:1"],
+        ["-noautorotate", "-protocol_whitelist", "file,pipe", "-copyts", "-i", `file:${file.path}`, "-map", "0:v:0"],
+        [...passthrough, "-vf", filters, "-f", "rawvideo", "pipe:1"],
       ),
       { stdio: ["ignore", "pipe", "pipe"] },
     );
@@ -46,40 +76,48 @@ class FfmpegVideo implements OpenVideo {
         resolve(-1);
       });
     });
-    createInterface({ input: this.child.stderr! }).on("line", (line) => this.readLine(line));
-    void this.exit.then(() => this.wake());
+    const lines = createInterface({ input: this.child.stderr! });
+    lines.on("line", (line) => this.readLine(line));
+    lines.once("close", () => {
+      this.isSilent = true;
+      this.wake();
+    });
     options.signal?.addEventListener("abort", this.kill, { once: true });
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Clip> {
     const { preset, signal, memory } = this.options;
-    const sampler = new FrameSampler(preset.fps, this.facts.frameDuration);
-    const clips = new ClipAssembler(preset, memory && (() => memory.take()));
-    let held: Uint8Array | undefined;
-    const write = (to: Uint8Array) => to.set(held as Uint8Array);
+    const clips = clipMaker(preset, this.facts, memory && (() => memory.take()));
     try {
-      for await (const frame of this.frames(preset.crop * preset.crop * 3)) {
+      for await (const frame of this.frames()) {
         signal?.throwIfAborted();
         this.info.framesDecoded++;
-        const { copies, keep } = sampler.push(await this.nextTime());
-        if (held) yield* clips.push(write, copies);
-        if (keep) held = frame;
+        let isHeld = false;
+        const hold = () => {
+          isHeld = true;
+          return this.hold(frame);
+        };
+        yield* clips.push(frame.stamp, frame.timeBase, hold);
+        if (!isHeld) this.spare.push(frame.bytes);
       }
       signal?.throwIfAborted();
       const code = await this.exit;
       if (this.isClosed) return;
-      const { framesDecoded } = this.info;
-      const early = earlyEnd(this.file, sampler.time, framesDecoded, this.facts);
-      if (early) throw early;
-      const reason = this.errors.at(-1) ?? "no frame could be decoded";
-      if (code !== 0 || !held) throw videoError("ERR_VIDEO_CORRUPT", this.file.path, reason, sampler.time);
-      this.info.duration = endOfVideo(sampler.time, framesDecoded, this.facts);
-      yield* clips.push(write, sampler.finish(this.info.duration));
-      const last = clips.finish();
-      if (last) yield last;
+      yield* this.finish(clips, code);
     } finally {
       await this.close();
     }
+  }
+
+  private *finish(clips: ClipMaker, code: number | null): Generator<Clip> {
+    const { framesDecoded } = this.info;
+    const early = earlyEnd(this.file, clips.time, framesDecoded, this.facts);
+    if (early) throw early;
+    const reason = this.errors.at(-1) ?? "no frame could be decoded";
+    if (code !== 0 || !clips.hasFrame) throw videoError("ERR_VIDEO_CORRUPT", this.file.path, reason, clips.time);
+    const end = endOfVideo(clips.time, framesDecoded, this.facts);
+    this.info.duration = clips.lateness + end;
+    yield* clips.finish(end);
   }
 
   async close(): Promise<void> {
@@ -94,45 +132,75 @@ class FfmpegVideo implements OpenVideo {
     this.child.kill("SIGKILL");
   };
 
+  private hold({ bytes, width, height }: PipedFrame): HeldFrame {
+    const { scaler } = this;
+    const write = (to: Uint8Array) => {
+      if (scaler === undefined) to.set(bytes);
+      else scaler.write(packedFrame(scaler.layout, width, height, bytes), to);
+    };
+    return { write, free: () => void this.spare.push(bytes) };
+  }
+
   private readLine(line: string): void {
-    const time = /showinfo.* n: *\d+ pts: *\S+ pts_time:(\S+)/.exec(line);
-    if (time) {
-      const seconds = Number(time[1]);
-      this.times.push(Number.isFinite(seconds) ? seconds : undefined);
+    const frame = /showinfo.* n: *\d+ pts: *(\S+) .* s:(\d+)x(\d+) /.exec(line);
+    const config = /showinfo.* config in time_base: (\d+)\/(\d+)/.exec(line);
+    if (frame) {
+      const stamp = Number(frame[1]);
+      const [width, height] = [Number(frame[2]), Number(frame[3])];
+      const known = Number.isSafeInteger(stamp) ? stamp : undefined;
+      this.lines.push({ stamp: known, timeBase: this.timeBase, width, height });
       this.wake();
+    } else if (config) {
+      this.timeBase = { num: Number(config[1]), den: Number(config[2]) };
     } else if (/error|invalid|corrupt|missing/i.test(line)) {
       this.errors.push(line.trim());
     }
   }
 
-  /** The time of the next frame: its line may arrive after its pixels. */
-  private async nextTime(): Promise<number | undefined> {
-    while (this.times.length === 0 && this.child.exitCode === null) {
+  /** What is said of the next frame; undefined at the end. */
+  private async nextLine(): Promise<FrameLine | undefined> {
+    while (this.lines.length === 0 && !this.isSilent && !this.isClosed) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
     }
-    return this.times.shift();
+    return this.lines.shift();
   }
 
-  private async *frames(size: number): AsyncGenerator<Uint8Array> {
-    let frame = new Uint8Array(size);
+  private bytesOf({ width, height }: FrameLine): number {
+    const { crop } = this.options.preset;
+    return this.scaler === undefined ? crop * crop * 3 : packedBytes(this.scaler.layout, width, height);
+  }
+
+  private async *frames(): AsyncGenerator<PipedFrame> {
+    let frame: PipedFrame | undefined;
     let filled = 0;
     try {
       for await (const chunk of this.child.stdout! as AsyncIterable<Buffer>) {
         for (let at = 0; at < chunk.length;) {
-          const part = chunk.subarray(at, at + size - filled);
-          frame.set(part, filled);
+          if (frame === undefined) {
+            // its line may arrive after its first pixels
+            const line = await this.nextLine();
+            if (line === undefined) return;
+            frame = { ...line, bytes: this.memoryFor(this.bytesOf(line)) };
+          }
+          const part = chunk.subarray(at, at + frame.bytes.length - filled);
+          frame.bytes.set(part, filled);
           filled += part.length;
           at += part.length;
-          if (filled < size) continue;
+          if (filled < frame.bytes.length) continue;
           yield frame;
-          frame = new Uint8Array(size);
+          frame = undefined;
           filled = 0;
         }
       }
     } catch (error) {
       if (!this.isClosed && !this.options.signal?.aborted) throw error;
     }
+  }
+
+  private memoryFor(bytes: number): Uint8Array {
+    const spare = this.spare.pop();
+    return spare?.length === bytes ? spare : new Uint8Array(bytes);
   }
 }

@@ -14,10 +14,13 @@ interface ProbedStream {
   pix_fmt?: string;
   color_space?: string;
   color_range?: string;
+  chroma_location?: string;
   field_order?: string;
-  duration?: string;
+  duration_ts?: number;
   nb_frames?: string;
   avg_frame_rate?: string;
+  time_base?: string;
+  start_pts?: number;
   side_data_list?: { rotation?: number }[];
 }
 
@@ -30,22 +33,32 @@ export interface Probed {
 
 /** @throws VideoError for a file without a video stream, or where the program is missing */
 export async function probe(file: FileFacts): Promise<Probed> {
-  const { stream, duration } = await streamOf(file);
-  const own = Number(stream.duration ?? 0) || 0;
+  const { stream, format } = await streamOf(file);
+  const [num, den] = (stream.time_base ?? "0/1").split("/").map(Number);
+  const own = ((stream.duration_ts ?? 0) * num) / den || 0;
   const [rate, per] = (stream.avg_frame_rate ?? "0/0").split("/").map(Number);
   const frames = Number(stream.nb_frames ?? 0) || 0;
-  const facts = { duration: own, frames, frameDuration: nominalFrameDuration(per > 0 ? rate / per : 0, own, frames) };
+  const average = per > 0 ? rate / per : 0;
+  const facts: StreamFacts = {
+    duration: own,
+    frames,
+    frameDuration: nominalFrameDuration(average, own, frames),
+    rate: average > 0 ? average : undefined,
+    containerStart: microseconds(format.start_time),
+    streamStart: stream.start_pts === undefined ? undefined : { ticks: stream.start_pts, timeBase: { num, den } },
+  };
   const rotation = stream.side_data_list?.find((each) => each.rotation !== undefined)?.rotation ?? 0;
   const source: PixelSource = {
     rotation: quarterTurns(-rotation),
     colorSpace: stream.color_space ?? "unknown",
     colorRange: stream.color_range ?? "unknown",
     pixelFormat: stream.pix_fmt ?? "unknown",
+    chromaLocation: stream.chroma_location ?? "unspecified",
     fieldOrder: stream.field_order ?? "unknown",
   };
   const info: VideoInfo = {
     path: file.path,
-    duration: own || duration,
+    duration: own || (microseconds(format.duration) ?? 0) / 1e6,
     width: stream.width,
     height: stream.height,
     codec: stream.codec_name ?? "unknown",
@@ -56,7 +69,18 @@ export async function probe(file: FileFacts): Promise<Probed> {
   return { info, facts, source };
 }
 
-async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; duration: number }> {
+/** The whole number of microseconds that ffprobe prints as seconds with six decimals; undefined where it prints none. */
+function microseconds(text: string | undefined): number | undefined {
+  const parts = /^(-?)(\d+)\.(\d{6})$/.exec(text ?? "");
+  return parts ? Number(`${parts[1]}${parts[2]}${parts[3]}`) : undefined;
+}
+
+interface ProbedFormat {
+  duration?: string;
+  start_time?: string;
+}
+
+async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format: ProbedFormat }> {
   const args = ["-v", "error", "-print_format", "json", "-show_streams", "-show_format", `file:${file.path}`];
   const text = await promisify(execFile)("ffprobe", args, { maxBuffer: 16 << 20 }).then(
     ({ stdout }) => stdout,
@@ -68,14 +92,14 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; durati
   );
   const { streams = [], format = {} } = JSON.parse(text) as {
     streams?: ProbedStream[];
-    format?: { duration?: string };
+    format?: ProbedFormat;
   };
   const stream = streams.find((each) => each.codec_type === "video");
   if (!stream) {
     const reason = streams.length > 0 ? "has sound but no video stream" : "has no streams";
     throw videoError("ERR_VIDEO_NO_STREAM", file.path, reason);
   }
-  return { stream, duration: Number(format.duration ?? 0) || 0 };
+  return { stream, format };
 }
 
 /** The error where the programs are not on the path. */

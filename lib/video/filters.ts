@@ -8,15 +8,18 @@ export interface PixelSource {
   /** `tv`, `pc` or `unknown`. */
   colorRange: string;
   pixelFormat: string;
+  /** Where chroma samples lie among pixels: `left`, `center`, `topleft`, `top`, `bottomleft`, `bottom` or `unspecified`. */
+  chromaLocation: string;
   /** `progressive`, `unknown`, or a field order such as `tt`. */
   fieldOrder: string;
 }
 
-const matrixOf: Record<string, string> = {
+/** The matrices of Y'CbCr in the names that ffmpeg's filter `scale` takes. */
+export type Matrix = "bt709" | "fcc" | "bt601" | "smpte240m" | "bt2020";
+
+const matrices: Record<string, Matrix> = {
   bt709: "bt709",
   fcc: "fcc",
-  bt470bg: "bt470",
-  smpte170m: "smpte170m",
   smpte240m: "smpte240m",
   bt2020nc: "bt2020",
   bt2020c: "bt2020",
@@ -24,29 +27,62 @@ const matrixOf: Record<string, string> = {
   bt2020cl: "bt2020",
 };
 
+/** How a preset reads a stream's Y'CbCr: BT.601 where the stream does not say, as ffmpeg does. */
+export function colorsOf({ conversion }: Preset, source: PixelSource): { matrix: Matrix; isFullRange: boolean } {
+  const isJpeg = source.pixelFormat.startsWith("yuvj");
+  if (conversion === "plain-bt601") return { matrix: "bt601", isFullRange: isJpeg };
+  return { matrix: matrices[source.colorSpace] ?? "bt601", isFullRange: isJpeg || source.colorRange === "pc" };
+}
+
 /**
- * The filters that turn a selected frame into the model's input pixels: rotation by the display matrix, then resize and
- * conversion to full-range RGB in one step, then the crop (offset `int((side - crop) / 2)`, or
- * 0 or `side - crop` along the longer side where `cropPosition` says so).
+ * The filters that turn a selected frame into the model's input pixels with FFmpeg's own scaler: rotation by the display
+ * matrix, then resize and conversion to full-range RGB in one step, then the crop; or the crop first where the preset says so.
  *
- * Both decoders use this string, and it says everything that FFmpeg versions would otherwise guess apart: the matrix
- * (BT.601 where the stream does not say, as ffmpeg does), the range, and the scaler's flags. swscale widens its kernel when it
- * shrinks, so bilinear is the antialiased one. Sample aspect ratio is not applied, as in the reference pipelines.
+ * Both decoders use this string, and it says everything that FFmpeg versions would otherwise guess apart: the matrix, the
+ * range, and the scaler's flags. swscale widens its kernel when it shrinks, so bilinear is the antialiased one. Sample aspect
+ * ratio is not applied, as in the reference pipelines.
  */
 export function pixelFilter(preset: Preset, source: PixelSource): string {
-  const { resize, crop } = preset;
-  const isShort = preset.resizeMode === "short";
-  const width = isShort ? `trunc(iw*${resize}/min(iw\\,ih))` : `${resize}`;
-  const height = isShort ? `trunc(ih*${resize}/min(iw\\,ih))` : `${resize}`;
-  const flags = `${preset.interpolation}+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact`;
-  const scale = [`scale=w=${width}`, `h=${height}`, `flags=${flags}`];
+  const { resize, crop, order } = preset;
+  const isWhole = preset.resizeMode === "short" && order !== "crop-resize";
+  const width = isWhole ? scaledSide(preset, "iw") : `${resize}`;
+  const height = isWhole ? scaledSide(preset, "ih") : `${resize}`;
+  const exactly = "+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
+  const isAccurate = (preset.conversion ?? "accurate") === "accurate";
+  const scale = [`scale=w=${width}`, `h=${height}`, `flags=${preset.interpolation}${isAccurate ? exactly : ""}`];
   if (isYuv(source.pixelFormat)) {
-    scale.push(`in_color_matrix=${matrixOf[source.colorSpace] ?? "bt601"}`);
-    scale.push(`in_range=${isFullRange(source) ? "pc" : "tv"}`);
+    const { matrix, isFullRange } = colorsOf(preset, source);
+    scale.push(`in_color_matrix=${matrix}`, `in_range=${isFullRange ? "pc" : "tv"}`);
   }
   scale.push("out_range=pc");
   const cut = `crop=${crop}:${crop}:${cropOffset(preset, "w", "gte(iw\\,ih)")}:${cropOffset(preset, "h", "gt(ih\\,iw)")}`;
-  return [...rotate[source.rotation as 0], scale.join(":"), "format=rgb24", cut].join(",");
+  return [...rotate[source.rotation as 0], ...squareFilter(preset), scale.join(":"), "format=rgb24", cut].join(",");
+}
+
+/**
+ * The filters that bring frames to `pixelFormat`, upright, at their own size, for the scaler of the package; undefined where
+ * frames are so already. The conversions that it makes only move samples about.
+ */
+export function planesFilter(preset: Preset, source: PixelSource, pixelFormat: string): string | undefined {
+  const format = pixelFormat === source.pixelFormat ? [] : ["scale=flags=bicubic+accurate_rnd+bitexact"];
+  const filters = [...rotate[source.rotation as 0], ...squareFilter(preset), ...format];
+  return filters.length === 0 ? undefined : [...filters, `format=${pixelFormat}`].join(",");
+}
+
+/** Cuts the square of the shorter side out, at offsets that the chroma planes can take. */
+function squareFilter({ order, cropPosition = "center" }: Preset): string[] {
+  if (order !== "crop-resize") return [];
+  const at = { low: "0", center: "0.5", high: "1" }[cropPosition];
+  return [`crop=min(iw\\,ih):min(iw\\,ih):(iw-min(iw\\,ih))*${at}:(ih-min(iw\\,ih))*${at}`];
+}
+
+/** The side `iw` or `ih` after the resize of the whole frame, as an ffmpeg expression. */
+function scaledSide({ resize, sideRounding = "trunc" }: Preset, side: string): string {
+  const short = "min(iw\\,ih)";
+  if (sideRounding === "round") return `floor(${side}*${resize}/${short}+0.5)`;
+  return sideRounding === "ratio"
+    ? `max(${resize}\\,floor(${side}/${short}*${resize}))`
+    : `trunc(${side}*${resize}/${short})`;
 }
 
 /** The filters that make a picture to look at: turned upright, deinterlaced, `width` wide, full-range Y'CbCr as JPEG has it. */
@@ -57,8 +93,15 @@ export function stillFilter(width: number, source: PixelSource): string {
 }
 
 /** Offset along an axis: in the middle, or at an end where `longer` (an ffmpeg condition) holds. */
-function cropOffset({ cropPosition = "center" }: Preset, axis: "w" | "h", longer: string): string {
-  const center = `trunc((i${axis}-o${axis})/2)`;
+function cropOffset(preset: Preset, axis: "w" | "h", longer: string): string {
+  const { cropPosition = "center", cropRounding = "trunc", order } = preset;
+  const room = `(i${axis}-o${axis})`;
+  const center = {
+    trunc: `trunc(${room}/2)`,
+    ceil: `ceil(${room}/2)`,
+    "half-even": `floor(${room}/2)+eq(mod(${room}\\,4)\\,3)`,
+  }[cropRounding];
+  if (order === "crop-resize") return center;
   if (cropPosition === "center") return center;
   return `if(${longer}\\,${cropPosition === "low" ? "0" : `i${axis}-o${axis}`}\\,${center})`;
 }
@@ -69,14 +112,10 @@ export function deinterlaceFilter(source: PixelSource): string | undefined {
   return isInterlaced ? "bwdif=mode=send_frame:parity=auto:deint=interlaced" : undefined;
 }
 
-const rotate = { 0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"] };
+const rotate = { 0: [], 90: ["transpose=clock"], 180: ["vflip", "hflip"], 270: ["transpose=cclock"] };
 
 function isYuv(pixelFormat: string): boolean {
   return /^(yuv|nv\d|p0|p2|p4|y2|uyvy|yvyu|ayuv|vuy|xv)/.test(pixelFormat);
-}
-
-function isFullRange(source: PixelSource): boolean {
-  return source.colorRange === "pc" || source.pixelFormat.startsWith("yuvj");
 }
 
 /** Degrees clockwise (0, 90, 180, 270) from the clockwise angle of a display matrix. */

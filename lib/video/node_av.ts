@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { DisposedError, VideoError } from "../errors.js";
 import { assertNotBundled } from "../bundled.js";
 import { type FileFacts, videoError } from "./file.js";
-import { openClips } from "./sampling.js";
+import { openClips } from "./clip_assembler.js";
 import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
 import type { GivenMemory, WorkerMessage, WorkerRequest } from "./worker.js";
 

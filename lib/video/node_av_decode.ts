@@ -3,10 +3,12 @@ import type { Codec, Stream } from "node-av/lib";
 import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from "node-av/lib";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { type FileFacts, videoError } from "./file.js";
-import { deinterlaceFilter, pixelFilter } from "./filters.js";
-import { FrameFilter, writeRgb } from "./node_av_filter.js";
+import { type ClipMaker, clipMaker } from "./clip_maker.js";
+import type { TimeBase } from "./clock.js";
+import { deinterlaceFilter } from "./filters.js";
+import { FrameFilter } from "./node_av_filter.js";
+import { FramePixels } from "./node_av_pixels.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
-import { ClipAssembler, FrameSampler } from "./sampling.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
 
 /** `clip` is undefined in the first step, which reports the opened stream. */
@@ -73,13 +75,11 @@ export function openStream(input: FormatContext, file: FileFacts): { stream: Str
 class Decoding {
   private readonly info: VideoInfo;
   private readonly facts: StreamFacts;
-  private readonly sampler: FrameSampler;
-  private readonly clips: ClipAssembler;
-  private readonly pixels: FrameFilter;
+  private readonly clips: ClipMaker;
+  private readonly pixels: FramePixels;
   private readonly deinterlace: FrameFilter | undefined;
   private readonly frame = new Frame();
   private readonly packet = new Packet();
-  private held: Frame | null = null;
   private failure: string | undefined;
 
   constructor(
@@ -93,9 +93,8 @@ class Decoding {
     const { info, facts, source } = describeStream(file, stream, input, codec);
     this.info = info;
     this.facts = facts;
-    this.sampler = new FrameSampler(preset.fps, facts.frameDuration);
-    this.clips = new ClipAssembler(preset, take);
-    this.pixels = new FrameFilter(pixelFilter(preset, source), stream.timeBase);
+    this.clips = clipMaker(preset, facts, take);
+    this.pixels = new FramePixels(preset, source, info, stream.timeBase);
     const deinterlace = deinterlaceFilter(source);
     if (deinterlace !== undefined) this.deinterlace = new FrameFilter(deinterlace, stream.timeBase);
     this.frame.alloc();
@@ -119,7 +118,7 @@ class Decoding {
       if (this.failure === undefined) yield* this.send(null);
       yield* this.finish();
     } finally {
-      this.held?.free();
+      this.clips.free();
       this.frame.free();
       this.packet.free();
       this.pixels.free();
@@ -152,42 +151,26 @@ class Decoding {
     }
   }
 
-  private *take(frame: Frame, timeBase: { num: number; den: number }): Generator<DecodeStep> {
+  private *take(frame: Frame, timeBase: TimeBase): Generator<DecodeStep> {
     this.info.framesDecoded++;
     const stamp = this.deinterlace === undefined ? frame.bestEffortTimestamp : frame.pts;
-    const time = stamp === noTimestamp ? undefined : (Number(stamp) * timeBase.num) / timeBase.den;
-    const { copies, keep } = this.sampler.push(time);
-    yield* this.emit(copies);
-    if (!keep) return;
-    this.held?.free();
-    this.held = frame.clone();
+    const ticks = stamp === noTimestamp ? undefined : Number(stamp);
+    yield* this.withInfo(this.clips.push(ticks, timeBase, () => this.pixels.hold(frame)));
   }
 
-  /** Makes the pixels of the frame held and puts `copies` of them into clips. */
-  private *emit(copies: number): Generator<DecodeStep> {
-    if (copies === 0 || this.held === null) return;
-    if (!this.clips.needs(copies)) {
-      this.clips.skip(copies);
-      return;
-    }
-    for (const picture of this.pixels.push(this.held)) {
-      const write = (to: Uint8Array) => writeRgb(picture, to);
-      for (const clip of this.clips.push(write, copies)) yield { info: { ...this.info }, clip };
-      return;
-    }
-    throw videoError("ERR_VIDEO_CORRUPT", this.file.path, "the pixel filter gave no frame");
+  private *withInfo(clips: Iterable<Clip>): Generator<DecodeStep> {
+    for (const clip of clips) yield { info: { ...this.info }, clip };
   }
 
   private *finish(): Generator<DecodeStep> {
-    const { info, file, facts, sampler } = this;
-    const early = earlyEnd(file, sampler.time, info.framesDecoded, facts);
+    const { info, file, facts, clips } = this;
+    const early = earlyEnd(file, clips.time, info.framesDecoded, facts);
     if (early !== undefined) throw early;
-    if (this.failure !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, this.failure, sampler.time);
+    if (this.failure !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, this.failure, clips.time);
     if (info.framesDecoded === 0) throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0);
-    info.duration = endOfVideo(sampler.time, info.framesDecoded, facts);
-    yield* this.emit(sampler.finish(info.duration));
-    const clip = this.clips.finish();
-    if (clip !== undefined) yield { info: { ...info }, clip };
+    const end = endOfVideo(clips.time, info.framesDecoded, facts);
+    info.duration = clips.lateness + end;
+    yield* this.withInfo(clips.finish(end));
   }
 }
 

@@ -1,9 +1,5 @@
 import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
-
-interface TimeBase {
-  num: number;
-  den: number;
-}
+import type { TimeBase } from "./clock.js";
 
 /** A libavfilter graph with one input and one output, built anew whenever the size or format of its frames changes. */
 export class FrameFilter {

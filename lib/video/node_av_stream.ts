@@ -31,6 +31,9 @@ const colorSpaces = new Map<number, string>([
   [AVCOL_SPC_BT2020_CL, "bt2020c"],
 ]);
 
+/** By FFmpeg's number (AVChromaLocation). */
+const chromaLocations = ["unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom"];
+
 /** What the opened stream says about itself, for the reader, the sampler and the pixel filter. */
 export function describeStream(
   file: FileFacts,
@@ -50,6 +53,7 @@ export function describeStream(
     colorSpace: colorSpaces.get(codecpar.colorSpace) ?? "unknown",
     colorRange: codecpar.colorRange === AVCOL_RANGE_JPEG ? "pc" : "tv",
     pixelFormat: avGetPixFmtName(codec.pixelFormat as AVPixelFormat) ?? "unknown",
+    chromaLocation: chromaLocations[codecpar.chromaLocation] ?? "unspecified",
     fieldOrder: isProgressive ? "progressive" : "interlaced",
   };
   const info: VideoInfo = {
@@ -62,7 +66,15 @@ export function describeStream(
     rotation: source.rotation,
     framesDecoded: 0,
   };
-  return { info, facts: { duration: own, frames, frameDuration: nominalFrameDuration(rate, own, frames) }, source };
+  const facts: StreamFacts = {
+    duration: own,
+    frames,
+    frameDuration: nominalFrameDuration(rate, own, frames),
+    rate: rate > 0 ? rate : undefined,
+    containerStart: input.startTime === noTimestamp ? undefined : Number(input.startTime),
+    streamStart: stream.startTime === noTimestamp ? undefined : { ticks: Number(stream.startTime), timeBase },
+  };
+  return { info, facts, source };
 }
 
 /** Degrees clockwise to turn the picture by: nine 16.16 fixed-point numbers in machine byte order. */

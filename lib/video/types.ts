@@ -1,26 +1,66 @@
 import type { ClipMemory } from "./clip_memory.js";
 
-/** How a preset fits clips that are shorter than its frame count. */
-export type PadMode = "zero" | "repeat";
+/**
+ * What fills a clip that has too few frames: black (`zero`), its last frame (`repeat`), or the frames there are, spread
+ * evenly over the clip (`spread`, for the time rule `linspace` alone).
+ */
+export type PadMode = "zero" | "repeat" | "spread";
 
 /** Where a square is cut out of a frame. */
 export type CropPosition = "low" | "center" | "high";
 
-/** How frames become the model's input. Every field is documented in the README's table of presets. */
+/**
+ * Which decoded frames make a clip.
+ *
+ * - `nearest`: by time, as ffmpeg's filter `fps=round=near`.
+ * - `index-floor`: by number, whatever the time stamps say: frame `floor(k * rate / fps)`, as torchvision's `VideoClips`.
+ * - `linspace`: evenly from the first to the last of the frames within the clip's time, as PyTorchVideo.
+ * - `linspace-nominal`: evenly over the number of frames that a clip should have at the average rate, as SlowFast.
+ */
+export type TimeRule = "nearest" | "index-floor" | "linspace" | "linspace-nominal";
+
+/** How frames become the model's input. docs/presets.md lists the pipelines that the fields describe. */
 export interface Preset {
   name: string;
-  /** Frames per second after sampling by timestamp. */
+  /** Frames per second after sampling. */
   fps: number;
   /** Frames per clip. */
   frames: number;
   /** Frames between the starts of neighbouring clips; `frames` means no overlap. */
   stride: number;
+  /** Default `nearest`. */
+  timeRule?: TimeRule | undefined;
+  /**
+   * What lies at time 0 of the rules that go by time: the first frame, or the start of the container, which is earlier where
+   * sound begins before the picture. Default `first-frame`.
+   */
+  timeZero?: "first-frame" | "container" | undefined;
   /** `short`: the shorter side becomes `resize` (aspect ratio kept); `exact`: both sides become `resize`. */
   resizeMode: "short" | "exact";
   resize: number;
+  /**
+   * How the longer side is rounded where `resizeMode` is `short`: cut (`trunc`), cut after `w / h * resize` in double precision
+   * (`ratio`), cut after `w * (resize / h)` with pixels taken at that factor (`factor`), or to the nearest (`round`).
+   * Default `trunc`.
+   */
+  sideRounding?: "trunc" | "ratio" | "factor" | "round" | undefined;
   interpolation: "bilinear" | "bicubic" | "area";
+  /**
+   * `swscale`: FFmpeg's scaler, which widens its kernel when it shrinks (antialiasing). `two-tap`: two pixels along each axis
+   * in float32, whatever the factor, as PyTorch's `interpolate` without antialiasing; bilinear alone. Default `swscale`.
+   */
+  scaler?: "swscale" | "two-tap" | undefined;
+  /**
+   * `accurate`: rounded and with interpolated chroma. `plain`: what FFmpeg does unless told otherwise, as the published
+   * pipelines did. `plain-bt601`: the same by BT.601, whatever matrix the video names. Default `accurate`.
+   */
+  conversion?: "accurate" | "plain" | "plain-bt601" | undefined;
+  /** `crop-resize`: the square of the shorter side is cut out first and then resized. Default `resize-crop`. */
+  order?: "resize-crop" | "crop-resize" | undefined;
   /** Side of the square crop. */
   crop: number;
+  /** How the offset of a crop in the middle is rounded. Default `trunc`. */
+  cropRounding?: "trunc" | "half-even" | "ceil" | undefined;
   /**
    * Where the crop lies along the longer side: `low` is left or top, `high` right or bottom; across it, in the middle. Default
    * `center`. Evaluation with three crops takes all of them.
@@ -35,7 +75,7 @@ export interface Preset {
 /** One clip: `frames` is u8 RGB, `[T, H, W, 3]` row-major, cropped to `H = W = preset.crop`. */
 export interface Clip {
   index: number;
-  /** Start and end in seconds on the video's own time line. */
+  /** Start and end in seconds after the start of the container: the video's own time line. */
   start: number;
   end: number;
   frames: Uint8Array;
@@ -45,7 +85,7 @@ export interface Clip {
 
 export interface VideoInfo {
   path: string;
-  /** Seconds, from decoded timestamps once the stream has ended, from the container before. */
+  /** End of the time line of clips in seconds: from decoded time stamps once the stream has ended, from the container before. */
   duration: number;
   width: number;
   height: number;

@@ -50,7 +50,7 @@ test("docs/presets.md has every preset as it is", () => {
         `${preset.frames}${every}`,
         `${side} ${preset.resize}, ${preset.interpolation}`,
         String(preset.crop),
-        preset.pad === "zero" ? "black frames" : "last frame repeated",
+        { zero: "black frames", repeat: "last frame repeated", spread: "spread over the clip" }[preset.pad],
       ],
     );
     assert.ok(

@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "addon/engine_wrap.h"
+#include "addon/video_wrap.h"
 #include "runtime/gpu.h"
 #if defined(VIDEOCLIP_WITH_EMULATOR)
 #include "emulator/launch.h"
@@ -78,6 +79,7 @@ Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineWrap::define(env));
+  exports.Set("scalePlanes", Napi::Function::New(env, scale_planes_wrap));
   exports.Set("isas", Napi::Function::New(env, isas));
 #if defined(VIDEOCLIP_WITH_EMULATOR)
   auto emulator = Napi::Object::New(env);

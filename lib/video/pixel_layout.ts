@@ -1,0 +1,87 @@
+/** How the pixels of a decoded frame lie in memory, of those that the package reads itself. */
+export interface PixelLayout {
+  /** FFmpeg's name. */
+  name: string;
+  /** `planar`: Y, Cb, Cr; `paired`: Y, then Cb and Cr in turn; `gray`: Y alone; `rgb`: red, green and blue in turn. */
+  kind: "planar" | "paired" | "gray" | "rgb";
+  /** Bits of a sample; more than 8 lie in two bytes, the low one first. */
+  depth: number;
+  /** Bits to the right of the sample in its two bytes. */
+  shift: number;
+  /** Chroma has a sample for every `2 ** chromaX` columns and `2 ** chromaY` rows. */
+  chromaX: number;
+  chromaY: number;
+}
+
+const chroma: Record<string, [number, number]> = {
+  "420": [1, 1],
+  "422": [1, 0],
+  "444": [0, 0],
+  "440": [0, 1],
+  "411": [2, 0],
+  "410": [2, 2],
+};
+
+/** Formats whose samples only lie otherwise: what they are brought to. */
+const rearranged: Record<string, string> = {
+  yuyv422: "yuv422p",
+  uyvy422: "yuv422p",
+  yvyu422: "yuv422p",
+  uyyvyy411: "yuv411p",
+  nv16: "yuv422p",
+  nv24: "yuv444p",
+  nv42: "yuv444p",
+  p210le: "yuv422p10le",
+  p410le: "yuv444p10le",
+  y210le: "yuv422p10le",
+  ya8: "gray",
+};
+
+/**
+ * The layout that frames of a pixel format are handed over in: their own where the package reads it, else the nearest that it
+ * does, at last `rgb24`.
+ */
+export function layoutFor(pixelFormat: string): PixelLayout {
+  return (
+    read(pixelFormat) ?? read(rearranged[pixelFormat] ?? withoutAlpha(pixelFormat)) ?? layout("rgb24", "rgb", 8, 0)
+  );
+}
+
+/** `yuva420p` is read as `yuv420p` with a plane more; big-endian samples are turned. */
+function withoutAlpha(pixelFormat: string): string {
+  return pixelFormat.replace(/^yuva/, "yuv").replace(/be$/, "le");
+}
+
+function read(name: string): PixelLayout | undefined {
+  const planar = /^yuvj?(420|422|444|440|411|410)p(?:(9|10|12|14|16)le)?$/.exec(name);
+  if (planar) return layout(name, "planar", Number(planar[2] ?? 8), 0, chroma[planar[1]]);
+  if (name === "nv12") return layout(name, "paired", 8, 0, chroma["420"]);
+  const paired = /^p0(10|12|16)le$/.exec(name);
+  if (paired) return layout(name, "paired", Number(paired[1]), 16 - Number(paired[1]), chroma["420"]);
+  const gray = /^gray(?:(9|10|12|14|16)le)?$/.exec(name);
+  if (gray) return layout(name, "gray", Number(gray[1] ?? 8), 0);
+  return name === "rgb24" ? layout(name, "rgb", 8, 0) : undefined;
+}
+
+function layout(
+  name: string,
+  kind: PixelLayout["kind"],
+  depth: number,
+  shift: number,
+  [chromaX, chromaY]: [number, number] = [0, 0],
+): PixelLayout {
+  return { name, kind, depth, shift, chromaX, chromaY };
+}
+
+/** Bytes of a row of each plane, and its rows, for frames of a size. */
+export function planesOf(layout: PixelLayout, width: number, height: number): { rowBytes: number; rows: number }[] {
+  const { kind, depth, chromaX, chromaY } = layout;
+  const bytes = depth > 8 ? 2 : 1;
+  const first = { rowBytes: width * bytes * (kind === "rgb" ? 3 : 1), rows: height };
+  if (kind === "rgb" || kind === "gray") return [first];
+  const columns = -(-width >> chromaX);
+  const rows = -(-height >> chromaY);
+  if (kind === "paired") return [first, { rowBytes: 2 * columns * bytes, rows }];
+  const plane = { rowBytes: columns * bytes, rows };
+  return [first, plane, plane];
+}

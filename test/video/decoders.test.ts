@@ -1,0 +1,50 @@
+// Both decoders give the same bytes and times; an ffmpeg program that is older. More in decoders.full.test.ts.
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { resolvePreset } from "../../dist/index.js";
+import { root } from "../support/syntax.js";
+import { makePicture, sameInBoth } from "./both_decoders.js";
+import { goldenVideo } from "./golden_pixels.js";
+
+const test = suite("both decoders");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-decoders-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+if (spawnSync("ffmpeg", ["-version"]).status === 0) {
+  test("two taps, where nothing is scaled, and a frame that is turned", async () => {
+    await sameInBoth(makePicture(folder, "yuv420p", 251, 191), resolvePreset("x3d-xs", { frames: 2 }));
+    await sameInBoth(makePicture(folder, "yuv420p", 301, 224), resolvePreset("s3dg", { frames: 2 }));
+    await sameInBoth(makePicture(folder, "yuv420p", 64, 64), resolvePreset("shapes", { frames: 2 }));
+    const turned = ["-c:v", "libx264", "-metadata:s:v", "rotate=90"];
+    const path = makePicture(folder, "yuv420p", 240, 190, turned, "mp4");
+    await sameInBoth(path, resolvePreset("s3dg-mmpt", { frames: 2 }));
+  });
+
+  test("an ffmpeg program without -fps_mode is told by -vsync", async () => {
+    const real = spawnSync("which", ["ffmpeg"], { encoding: "utf8" }).stdout.trim();
+    const old = join(folder, "ffmpeg");
+    const refuse = `for a in "$@"; do [ "$a" = -fps_mode ] && { echo "Unrecognized option 'fps_mode'." >&2; exit 1; }; done`;
+    writeFileSync(old, `#!/bin/sh\n${refuse}\nexec ${real} "$@"\n`);
+    chmodSync(old, 0o755);
+    const program = `
+      import { openVideo, resolvePreset } from ${JSON.stringify(pathToFileURL(join(root, "dist/index.js")).href)};
+      const video = await openVideo(process.argv[1], { preset: resolvePreset("s3dg"), decoder: "ffmpeg" });
+      let count = 0;
+      for await (const clip of video) count += clip.frames.length > 0 ? 1 : 0;
+      console.log(count);`;
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
+    const args = ["--input-type=module", "-e", program, goldenVideo("short.mp4")];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
+    assert.is(stdout.trim(), "1", stderr);
+  });
+} else {
+  console.log("SKIP: no ffmpeg program on the path");
+  test("nothing to compare", () => {});
+}
+
+test.run();

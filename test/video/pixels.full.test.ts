@@ -1,0 +1,23 @@
+// Every golden of the published pipelines, with both decoders.
+import { spawnSync } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { DecoderName } from "../../dist/video/types.js";
+import { compareWithGolden, goldenCases } from "./golden_pixels.js";
+
+const test = suite("pixels of the reference, all");
+const decoders: DecoderName[] = ["node-av", "ffmpeg"];
+if (spawnSync("ffmpeg", ["-version"]).status !== 0) {
+  console.log("SKIP: no ffmpeg program on the path");
+  decoders.pop();
+}
+
+for (const decoder of decoders) {
+  for (const golden of goldenCases) {
+    test(`${golden.preset}, ${golden.video}, ${decoder}`, async () => {
+      assert.equal(await compareWithGolden(golden, decoder), []);
+    });
+  }
+}
+
+test.run();

@@ -1,0 +1,29 @@
+// The frames and pixels that a preset gives are those of the pipeline that it names; a part of pixels.full.test.ts.
+import { spawnSync } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { DecoderName } from "../../dist/video/types.js";
+import { compareWithGolden, goldenCases } from "./golden_pixels.js";
+
+const test = suite("pixels of the reference");
+const decoders: [DecoderName, string[]][] = [
+  ["node-av", ["vfr.mp4", "odd25.mkv", "late.mkv", "ntsc.mp4"]],
+  ["ffmpeg", ["late.mkv", "bt709.mp4", "vfr.mp4", "slow12.mp4"]],
+];
+if (spawnSync("ffmpeg", ["-version"]).status !== 0) {
+  console.log("SKIP: no ffmpeg program on the path");
+  decoders.pop();
+}
+
+// each preset with one of the videos
+const presets = [...new Set(goldenCases.map(({ preset }) => preset))];
+for (const [decoder, videos] of decoders) {
+  presets.forEach((preset, i) => {
+    const golden = goldenCases.find((each) => each.preset === preset && each.video === videos[i % videos.length])!;
+    test(`${preset}, ${golden.video}, ${decoder}`, async () => {
+      assert.equal(await compareWithGolden(golden, decoder), []);
+    });
+  });
+}
+
+test.run();

@@ -1,0 +1,155 @@
+// Which decoded frames make clips: by time, by number, or spread over a clip; where time 0 lies; clips that end early.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { clipMaker, type StreamTimes } from "../../dist/video/clip_maker.js";
+import { Clock } from "../../dist/video/clock.js";
+import { resolvePreset } from "../../dist/video/presets.js";
+import { FramesByIndex, NearestFrames, spreadIndices } from "../../dist/video/sampling.js";
+import type { Clip, Preset } from "../../dist/video/types.js";
+
+const test = suite("time rules");
+
+const milliseconds = { num: 1, den: 1000 };
+
+interface Taken extends Omit<Clip, "frames"> {
+  frames: number[];
+}
+
+/** Clips of one pixel each, of frames whose value is their number from 1 on. */
+function clipsOf(
+  preset: Preset,
+  stamps: (number | undefined)[],
+  end: number,
+  times: Partial<StreamTimes> = {},
+): Taken[] {
+  const maker = clipMaker({ ...preset, crop: 1 }, { frameDuration: 0.1, ...times });
+  const clips: Clip[] = [];
+  const held = new Set<number>();
+  stamps.forEach((stamp, i) => {
+    const hold = () => {
+      held.add(i);
+      const write = (to: Uint8Array) => {
+        assert.ok(held.has(i), `frame ${i} was freed`);
+        to.fill(i + 1);
+      };
+      return { write, free: () => assert.ok(held.delete(i), `frame ${i} was freed twice`) };
+    };
+    clips.push(...maker.push(stamp, milliseconds, hold));
+  });
+  clips.push(...maker.finish(end));
+  maker.free();
+  assert.is(held.size, 0, "every frame is freed");
+  return clips.map((clip) => ({ ...clip, frames: [...clip.frames].filter((_, i) => i % 3 === 0) }));
+}
+
+const every = (step: number, count: number, first = 0) => Array.from({ length: count }, (_, i) => first + step * i);
+const preset = (name: string, frames: number, fps: number, more: Partial<Preset> = {}): Preset => ({
+  ...resolvePreset(name, { frames, fps }),
+  ...more,
+});
+
+test("by time: as ffmpeg's fps filter, halves up", () => {
+  const chooser = new NearestFrames(2);
+  assert.equal([0.25, 0.5, 0.74, 0.75, 2.1].map((t) => chooser.advance(t)), [1, 0, 0, 1, 2]); // prettier-ignore
+  assert.is(chooser.finish(2.8), 2);
+  assert.is(new NearestFrames(1).finish(0.1), 1, "a video makes one frame at least");
+});
+
+test("by number: torchvision's indices", () => {
+  const indices = (rate: number, count: number) => {
+    const chooser = new FramesByIndex(rate / 15);
+    return Array.from({ length: count }, (_, i) => Array.from({ length: chooser.advance() }, () => i)).flat();
+  };
+  assert.equal(indices(30000 / 1001, 12), [0, 1, 3, 5, 7, 9, 11]);
+  assert.equal(indices(25, 12), [0, 1, 3, 5, 6, 8, 10, 11]);
+  assert.equal(indices(30, 12), [0, 2, 4, 6, 8, 10]);
+  assert.equal(indices(12, 8), [0, 0, 1, 2, 3, 4, 4, 5, 6, 7]);
+});
+
+test("spread: the indices of the publishers", () => {
+  assert.equal(spreadIndices(77, 13), [0, 6, 12, 19, 25, 32, 38, 44, 51, 57, 64, 70, 77]);
+  assert.equal(spreadIndices(47, 4), [0, 15, 31, 47]);
+  assert.equal(spreadIndices(39, 4), [0, 13, 26, 39]);
+  assert.equal(spreadIndices(46.952, 4), [0, 15, 31, 46]);
+  assert.equal(spreadIndices(3, 8), [0, 0, 0, 1, 1, 2, 2, 3]);
+  assert.equal(spreadIndices(5, 1), [0]);
+});
+
+test("time stamps stay exact after ten hours", () => {
+  const clock = new Clock(1 / 30);
+  const timeBase = { num: 1, den: 90000 };
+  const first = 36000 * 90000;
+  clock.push(0, timeBase);
+  clock.push(3000 * 90000, timeBase);
+  for (let hour = 3000; hour <= 36000; hour += 3000) clock.push(hour * 90000, timeBase);
+  const chooser = new NearestFrames(30);
+  chooser.advance(clock.time);
+  for (let i = 1; i < 1000; i++) {
+    assert.ok(clock.push(first + 3000 * i, timeBase));
+    assert.is(chooser.advance(clock.time), 1);
+  }
+});
+
+test("jitter is skipped, a new time base goes on", () => {
+  const clock = new Clock(0.1);
+  const pushed = [5000, 5100, 5050, 5100, 5200, 900, 1000, undefined, 8_000_000].map((stamp) => [
+    clock.push(stamp, milliseconds),
+    clock.ticks,
+  ]);
+  const kept = [0, 100, 100, 100, 200, 300, 400, 500, 600];
+  assert.equal(pushed.map(([, ticks]) => ticks), kept); // prettier-ignore
+  assert.equal(pushed.map(([isKept]) => isKept), [true, true, false, false, true, true, true, true, true]); // prettier-ignore
+});
+
+test("where sound begins earlier, the container's zero repeats the first frame, and clips lie on one time line", () => {
+  const stamps = every(100, 6, 300);
+  const late = { containerStart: 0, streamStart: { ticks: 300, timeBase: milliseconds } };
+  const byTime = preset("s3dg", 4, 10);
+  assert.equal(clipsOf(byTime, stamps, 0.6, late).map(({ frames }) => frames), [[1, 1, 1, 1], [2, 3, 4, 5], [6, 0, 0, 0]]); // prettier-ignore
+  const fromFirst = clipsOf({ ...byTime, timeZero: "first-frame" }, stamps, 0.6, late);
+  assert.equal(fromFirst.map(({ frames, start }) => [start, ...frames]), [[0.3, 1, 2, 3, 4], [0.7, 5, 6, 0, 0]]); // prettier-ignore
+  const spread = clipsOf(preset("x3d-xs", 3, 10), stamps, 0.6, late);
+  assert.equal(spread.map(({ frames, start }) => [Math.round(start * 10), ...frames]), [[3, 1, 2, 3], [6, 4, 5, 6]]); // prettier-ignore
+  const nominal = clipsOf(preset("x3d-xs-slowfast", 4, 10), stamps, 0.6, late);
+  assert.equal(nominal[0], { index: 0, start: 0, end: 0.4, frames: [1, 1, 1, 1], paddedFrames: 0 });
+});
+
+test("linspace: frames of a clip spread, the last clip of those there are", () => {
+  const three = preset("x3d-xs", 3, 5); // clips of 0.6 s
+  const clips = clipsOf(three, every(100, 14), 1.4);
+  const rounded = clips.map((clip) => ({ ...clip, end: Number(clip.end.toFixed(9)) }));
+  assert.equal(rounded, [
+    { index: 0, start: 0, end: 0.6, frames: [1, 3, 6], paddedFrames: 0 },
+    { index: 1, start: 0.6, end: 1.2, frames: [7, 9, 12], paddedFrames: 0 },
+    { index: 2, start: 1.2, end: 1.4, frames: [13, 13, 14], paddedFrames: 0 },
+  ]);
+  const filled = (pad: "repeat" | "zero") => clipsOf({ ...three, pad }, every(100, 14), 1.4)[2];
+  assert.equal([filled("repeat").frames, filled("repeat").paddedFrames], [[13, 14, 14], 2]);
+  assert.equal(filled("zero").frames, [13, 0, 0]);
+});
+
+test("linspace: a video that ends with a clip, and one of a single frame", () => {
+  const three = preset("x3d-xs", 3, 5);
+  const whole = clipsOf(three, every(100, 6), 0.6);
+  assert.equal(whole.map(({ frames, paddedFrames }) => [frames, paddedFrames]), [[[1, 3, 6], 0]]); // prettier-ignore
+  assert.equal(clipsOf(three, [undefined], 0.1).map(({ frames }) => frames), [[1, 1, 1]]); // prettier-ignore
+});
+
+test("linspace: a still that lasts longer than a clip is shown in it", () => {
+  const clips = clipsOf(preset("x3d-xs", 3, 5), [0, 100, 2000, 2100], 2.2);
+  assert.equal(clips.map(({ index, frames }) => [index, ...frames]), [[0, 1, 1, 2], [1, 2, 2, 2], [2, 2, 2, 2], [3, 3, 3, 4]]); // prettier-ignore
+});
+
+test("linspace: clips that overlap or leave frames out", () => {
+  const overlapping = clipsOf({ ...preset("x3d-xs", 3, 5), stride: 1 }, every(100, 10), 1);
+  assert.equal(overlapping.map(({ frames }) => frames), [[1, 3, 6], [3, 5, 8], [5, 7, 10]]); // prettier-ignore
+  const apart = clipsOf({ ...preset("x3d-xs", 3, 5), stride: 5 }, every(100, 16), 1.6);
+  assert.equal(apart.map(({ frames }) => frames), [[1, 3, 6], [11, 13, 16]]); // prettier-ignore
+});
+
+test("linspace-nominal: over the number of frames that there should be, the last one repeated", () => {
+  const clips = clipsOf(preset("x3d-xs-slowfast", 4, 5), every(100, 11), 1.1, { rate: 10 }); // clips of 8 frames
+  assert.equal(clips.map(({ frames, paddedFrames }) => [frames, paddedFrames]), [[[1, 3, 5, 8], 0], [[9, 11, 11, 11], 2]]); // prettier-ignore
+});
+
+test.run();
