@@ -10,8 +10,7 @@ import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from ".
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
 import type { TextSide } from "./text_side.js";
 
-export interface IndexFeaturesOptions
-  extends Omit<EmbedFolderOptions, "failures" | "limit" | "width">, OpenIndexOptions {
+export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
   out: string;
   /** Default `f16`. */
   dtype?: RowDType | undefined;
