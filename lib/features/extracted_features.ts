@@ -19,6 +19,8 @@ export interface VideoFeatureFile {
   video: string;
   /** The `.npy` file, `[clips, dim]`. */
   file: string;
+  /** Paths that the video had before. */
+  movedFrom?: readonly string[] | undefined;
   /** `[start, end]` of each clip in seconds; absent where no manifest tells. */
   timestamps?: readonly (readonly [number, number])[] | undefined;
 }
@@ -90,6 +92,7 @@ function readFolder(folder: string): ExtractedFeatures {
 const fileOf = (folder: string, record: ManifestRecord): VideoFeatureFile => ({
   video: record.path,
   file: resolve(folder, record.file),
+  movedFrom: record.movedFrom,
   get timestamps() {
     return entryOf(record).timestamps;
   },

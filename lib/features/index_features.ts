@@ -88,6 +88,10 @@ export async function indexFeatures(
       signal,
       onProgress: (done) => onProgress?.({ ...done, total }),
     });
+    // videos that were moved are in the index by their new paths now
+    const names = new Set(features.files.map(({ video }) => video));
+    const old = features.files.flatMap(({ movedFrom = [] }) => movedFrom).filter((video) => !names.has(video));
+    if (old.some((video) => known.has(video))) await index.remove(old);
     failures.write(out);
     const seconds = (Date.now() - started) / 1000;
     return { videos, skipped, rows: index.size, seconds, ...failures.count() };

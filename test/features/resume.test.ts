@@ -170,6 +170,7 @@ test("videos that were moved keep their features; a copy, and another video of t
   const { at, videos, out, run } = setting("a.mp4", "b.mp4");
   await run();
   const before = bytes(out);
+  await indexFeatures([out], { out: join(at, "index"), threads: 1 });
   const moved = join(at, "elsewhere");
   renameSync(videos, moved);
   renameSync(join(moved, "b.mp4"), join(moved, "renamed.mp4"));
@@ -178,6 +179,8 @@ test("videos that were moved keep their features; a copy, and another video of t
   assert.equal(bytes(out), before);
   const known = readFeatureFolders([out]).files;
   assert.equal(known.map(({ video }) => video).sort(), ["a.mp4", "renamed.mp4"].map((name) => join(moved, name))); // prettier-ignore
+  const index = await indexFeatures([out], { out: join(at, "index"), threads: 1 });
+  assert.is(index.rows, jsonLines(join(out, "manifest.jsonl")).slice(0, 2).reduce((sum, { clips }) => sum + clips, 0), "an index has each once"); // prettier-ignore
   assert.is((await run({ resume: true }, [moved])).moved, 0, "once");
   // a copy beside the original is a video of its own
   copyFileSync(join(moved, "a.mp4"), join(moved, "copy.mp4"));
