@@ -72,6 +72,7 @@ export async function indexFeatures(
   let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
   try {
     if (index) checkIndex(index, dim, settings, dtype);
+    if (index) await removeOutdated(index, features);
     const known = new Set(index?.videos());
     let skipped = 0;
     const skip = (video: string) => !replace && known.has(video) && ++skipped > 0;
@@ -98,6 +99,17 @@ export async function indexFeatures(
   } finally {
     index?.dispose();
   }
+}
+
+/**
+ * Drops videos from an index whose features were made again since it was written, because their files changed. They are added again;
+ * dropping them first makes that certain, also where the work is interrupted.
+ */
+async function removeOutdated(index: FeatureIndex, { files }: ExtractedFeatures): Promise<void> {
+  const written = Date.parse(index.manifest.updatedAt);
+  const known = new Set(index.videos());
+  const outdated = files.filter(({ video, finishedAt }) => known.has(video) && Date.parse(finishedAt ?? "") > written);
+  if (outdated.length > 0) await index.remove(outdated.map(({ video }) => video));
 }
 
 /** Files that are looked at for the width of features that no manifest tells. */

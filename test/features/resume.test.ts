@@ -136,8 +136,10 @@ test("timestamps stay in the manifest until they are asked for", async () => {
 });
 
 test("a video that was replaced is extracted again, under its name; one that was not is left alone", async () => {
-  const { videos, out, run, manifest } = setting("a.mp4", "b.mp4");
+  const { at, videos, out, run, manifest } = setting("a.mp4", "b.mp4");
   await run();
+  const indexed = () => indexFeatures([out], { out: join(at, "index"), threads: 1 });
+  await indexed();
   const before = bytes(out);
   copyFileSync(join(made, "c.mp4"), join(videos, "a.mp4"));
   const again = await run({ resume: true });
@@ -146,6 +148,9 @@ test("a video that was replaced is extracted again, under its name; one that was
   assert.equal(features(out), ["a.npy", "b.npy"]);
   assert.is.not(bytes(out)["a.npy"], before["a.npy"]);
   assert.is(bytes(out)["b.npy"], before["b.npy"]);
+  const { videos: added, skipped, rows } = await indexed();
+  assert.equal([added, skipped, rows], [1, 1, 2], "an index takes its new features in the place of the old ones");
+  assert.is((await indexed()).videos, 0);
   assert.is(jsonLines(manifest).at(-1).source.bytes, statSync(join(videos, "a.mp4")).size);
   assert.is((await run({ resume: true })).videos, 0);
   // the same size and another time: it may be another content
