@@ -54,6 +54,7 @@ export {
 export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";
+export type { FeatureFailure } from "./features/feature_failures.js";
 export type { EmbedFolderOptions, WindowOptions } from "./features/embed_folder.js";
 export { embedToFolder, type EmbedToFolderOptions, type EmbedToFolderResult } from "./features/embed_to_folder.js";
 export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./features/zero_shot.js";

@@ -25,10 +25,22 @@ Features in a folder:
 videoclip extract videos/ --model s3dg --weights s3d_howto100m.pth --frames 16 --size 128 --out features/
 \`\`\`
 
-\`videos/\` may be files, folders, globs, or \`.csv\` and \`.jsonl\` manifests with a \`path\` or \`video\` column. The folder gets one \`.npy\`
-\`[clips, dim]\` for each video, \`manifest.jsonl\` (path, duration, time stamps, weights, settings) and \`failures.jsonl\` (reason and time of
-each video that failed). \`--resume\` goes on with a folder, and several machines may share one with \`--shard\`. Results do not depend
-on \`--batch\`, \`--decoders\` or \`--threads\`. [Presets](presets.md) say how clips are made.
+\`videos/\` may be files, folders, globs, or lists: \`.csv\` and \`.tsv\` with a column \`path\` or \`video\` (commas, semicolons or tabs,
+UTF-8 or UTF-16), \`.jsonl\` and \`.json\` with such a field, \`.txt\` with a path in each line. Folders are searched with those below them
+and with the folders that links lead to, each once. Pictures beside the video of their name, folders that programs make for themselves
+(\`node_modules\`, \`.cache\`, \`@eaDir\`) and files with other endings are left out; one line counts them. Addresses (\`https://\`, \`s3://\`)
+are not opened.
+
+The folder gets one \`.npy\` \`[clips, dim]\` for each video, \`manifest.jsonl\` (path, duration, time stamps, weights, settings, size and
+time of the file) and \`failures.jsonl\` (reason and time of each video that failed). Results do not depend on \`--batch\`, \`--decoders\` or
+\`--threads\`. [Presets](presets.md) say how clips are made.
+
+- \`--resume\` goes on with a folder. Videos whose files changed since are extracted again, videos that were moved keep their features,
+  and features that are gone or not whole are made again. Of several records of a video the last one counts.
+- Several machines may share a folder with \`--shard\`. One writer at a time has the lock; that of a process that is gone, also on another
+  machine or in another container, is taken over once it was not renewed for 20 s.
+- What belongs to one video is its failure. A full disk, a lost mount or a missing decoder ends the run with one line and exit code 1;
+  nothing is noted as failed for it, and \`--resume\` goes on when it is mended.
 `;
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "\\<");

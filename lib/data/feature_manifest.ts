@@ -23,6 +23,8 @@ export interface ManifestEntry {
   timestamps: [number, number][];
   padded_frames: number;
   partial?: true | undefined;
+  /** Paths that the video had before. */
+  moved_from?: string[] | undefined;
   source?: SourceFacts | undefined;
   settings: Record<string, unknown>;
   finished_at: string;
@@ -34,6 +36,7 @@ export interface ManifestRecord {
   file: string;
   clips: number;
   partial: boolean;
+  movedFrom: readonly string[];
   source: SourceFacts | undefined;
   /** Records with equal settings share one object. */
   settings: Record<string, unknown>;
@@ -124,6 +127,7 @@ function recordOf(
     file,
     clips,
     partial: entry.partial === true,
+    movedFrom: Array.isArray(entry.moved_from) ? entry.moved_from.filter((one) => typeof one === "string") : [],
     source: typeof source?.bytes === "number" && typeof source.modified === "number" ? source : undefined,
     settings: known.get(text)!,
     finishedAt: String(entry.finished_at ?? ""),

@@ -22,11 +22,15 @@ export interface EmbedFolderOptions extends WindowOptions {
   model?: VideoClip | undefined;
   /** Seconds between features, for folders without a manifest. */
   seconds?: number | undefined;
-  /** Values of a feature, where no model says it. Default: those of the first one that can be read. */
-  width?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Videos that are left out, without being read. */
   skip?: ((video: string) => boolean) | undefined;
+}
+
+/** {@link EmbedFolderOptions}, and what those who store the rows know. */
+interface EmbedFolderWork extends EmbedFolderOptions {
+  /** Values of a feature, where no model says it. Default: those of the first one that can be read. */
+  width?: number | undefined;
   /** Largest value of a row that can be stored. Default: any finite one. */
   limit?: number | undefined;
   /** Takes the videos whose features cannot be used; without it the first one is thrown. */
@@ -67,7 +71,7 @@ export function resolveWindow(model: VideoClip, { window, hop }: WindowOptions):
  */
 export async function* embedFolder(
   folder: ExtractedFeatures,
-  { model, seconds, signal, skip, limit = Number.MAX_VALUE, failures, ...given }: EmbedFolderOptions,
+  { model, seconds, signal, skip, limit = Number.MAX_VALUE, failures, ...given }: EmbedFolderWork,
 ): AsyncGenerator<IndexedVideo> {
   const windows = model && resolveWindow(model, given);
   let waiting: WindowedVideo[] = [];

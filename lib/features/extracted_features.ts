@@ -19,6 +19,10 @@ export interface VideoFeatureFile {
   video: string;
   /** The `.npy` file, `[clips, dim]`. */
   file: string;
+  /** Paths that the video had before. */
+  movedFrom?: readonly string[] | undefined;
+  /** When its features were made, as an ISO date; absent where no manifest tells. */
+  finishedAt?: string | undefined;
   /** `[start, end]` of each clip in seconds; absent where no manifest tells. */
   timestamps?: readonly (readonly [number, number])[] | undefined;
 }
@@ -90,6 +94,8 @@ function readFolder(folder: string): ExtractedFeatures {
 const fileOf = (folder: string, record: ManifestRecord): VideoFeatureFile => ({
   video: record.path,
   file: resolve(folder, record.file),
+  movedFrom: record.movedFrom,
+  finishedAt: record.finishedAt,
   get timestamps() {
     return entryOf(record).timestamps;
   },

@@ -10,8 +10,7 @@ import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from ".
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
 import type { TextSide } from "./text_side.js";
 
-export interface IndexFeaturesOptions
-  extends Omit<EmbedFolderOptions, "failures" | "limit" | "width">, OpenIndexOptions {
+export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
   out: string;
   /** Default `f16`. */
   dtype?: RowDType | undefined;
@@ -73,6 +72,7 @@ export async function indexFeatures(
   let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
   try {
     if (index) checkIndex(index, dim, settings, dtype);
+    if (index) await removeOutdated(index, features);
     const known = new Set(index?.videos());
     let skipped = 0;
     const skip = (video: string) => !replace && known.has(video) && ++skipped > 0;
@@ -89,12 +89,27 @@ export async function indexFeatures(
       signal,
       onProgress: (done) => onProgress?.({ ...done, total }),
     });
+    // videos that were moved are in the index by their new paths now
+    const names = new Set(features.files.map(({ video }) => video));
+    const old = features.files.flatMap(({ movedFrom = [] }) => movedFrom).filter((video) => !names.has(video));
+    if (old.some((video) => known.has(video))) await index.remove(old);
     failures.write(out);
     const seconds = (Date.now() - started) / 1000;
     return { videos, skipped, rows: index.size, seconds, ...failures.count() };
   } finally {
     index?.dispose();
   }
+}
+
+/**
+ * Drops videos from an index whose features were made again since it was written, because their files changed. They are added again;
+ * dropping them first makes that certain, also where the work is interrupted.
+ */
+async function removeOutdated(index: FeatureIndex, { files }: ExtractedFeatures): Promise<void> {
+  const written = Date.parse(index.manifest.updatedAt);
+  const known = new Set(index.videos());
+  const outdated = files.filter(({ video, finishedAt }) => known.has(video) && Date.parse(finishedAt ?? "") > written);
+  if (outdated.length > 0) await index.remove(outdated.map(({ video }) => video));
 }
 
 /** Files that are looked at for the width of features that no manifest tells. */

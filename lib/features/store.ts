@@ -17,6 +17,7 @@ import { appendDurably, DurableFile, makeFolder, writeDurably } from "../files.j
 import { readJsonLines, repairLastLine } from "../json_lines.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
+import { isDecoderFault } from "./surroundings.js";
 
 /** A video that failed, in `failures.jsonl`. */
 export interface FailureEntry {
@@ -102,7 +103,7 @@ export class FeatureStore {
       for (const { value } of readJsonLines(join(this.folder, name))) {
         const entry = value as FailureEntry | null | undefined;
         if (typeof entry?.path !== "string" || typeof entry.code !== "string") continue; // tried again
-        if (entry.code.startsWith("ERR_DECODER_")) continue; // no fault of the video
+        if (isDecoderFault(entry.code)) continue;
         failures.set(entry.path, entry);
         if (join(this.folder, name) === this.#failed) this.#own.add(entry.path);
       }
@@ -131,7 +132,9 @@ export class FeatureStore {
     const { sample, sha256 } = record.source ?? {};
     const kept = { ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
     const finished_at = new Date().toISOString();
-    this.#append(this.#manifest, { ...entryOf(record), path, source: { ...source, ...kept }, finished_at });
+    const moved_from = [...record.movedFrom, record.path];
+    const entry = { ...entryOf(record), path, moved_from, source: { ...source, ...kept }, finished_at };
+    this.#append(this.#manifest, entry);
   }
 
   addFailure(entry: FailureEntry): void {

@@ -7,6 +7,9 @@ const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];
 /** What it says of a name that only this file has. */
 const NAMES = ["ENAMETOOLONG", "EILSEQ", "EINVAL", "EISDIR", "ENOTEMPTY", "EEXIST"];
 
+/** Whether an error is for want of a decoder, which is no fault of a video. */
+export const isDecoderFault = (code: string): boolean => code.split("_")[1] === "DECODER";
+
 /**
  * Tells failures of a video from those of what surrounds it, which the next video would meet as well: no decoder, a disk or a mount that
  * is gone, no more open files.
@@ -17,7 +20,7 @@ export async function surroundingFault(
   error: VideoClipError,
   roots: readonly InputRoot[],
 ): Promise<VideoClipError | undefined> {
-  if (error.code.startsWith("ERR_DECODER_") || EXHAUSTED.includes(systemCode(error) ?? "")) return error;
+  if (isDecoderFault(error.code) || EXHAUSTED.includes(systemCode(error) ?? "")) return error;
   const lost = await lostRoot(roots, path);
   if (lost === undefined) return undefined;
   const message = `${lost}: the folder of the inputs is gone, or another one: its disk or mount was lost`;

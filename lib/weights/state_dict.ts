@@ -24,7 +24,7 @@ const WRAPPERS = [
 const TRAINER = /optim|sched|scaler|callback|loop|rng/i;
 const MAX_DEPTH = 8;
 
-export const isTensor = (value: Tree | undefined): value is StoredTensor =>
+const isTensor = (value: Tree | undefined): value is StoredTensor =>
   typeof value === "object" && value !== null && "read" in value;
 
 function holdsTensors(value: Tree | undefined, depth = 0): value is Map<string, Tree> {
@@ -79,7 +79,7 @@ const COMPILED = /(^|\.)_orig_mod\./;
 const COMPILED_ALL = /(^|\.)(?:_orig_mod\.)+/g;
 
 /** The first part that all keys have (`model.`), or undefined. */
-export function commonPrefix(keys: Iterable<string>): string | undefined {
+function commonPrefix(keys: Iterable<string>): string | undefined {
   let prefix: string | undefined;
   for (const key of keys) {
     prefix ??= /^[^.]+\./.exec(key)?.[0];

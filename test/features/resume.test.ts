@@ -136,8 +136,10 @@ test("timestamps stay in the manifest until they are asked for", async () => {
 });
 
 test("a video that was replaced is extracted again, under its name; one that was not is left alone", async () => {
-  const { videos, out, run, manifest } = setting("a.mp4", "b.mp4");
+  const { at, videos, out, run, manifest } = setting("a.mp4", "b.mp4");
   await run();
+  const indexed = () => indexFeatures([out], { out: join(at, "index"), threads: 1 });
+  await indexed();
   const before = bytes(out);
   copyFileSync(join(made, "c.mp4"), join(videos, "a.mp4"));
   const again = await run({ resume: true });
@@ -146,6 +148,9 @@ test("a video that was replaced is extracted again, under its name; one that was
   assert.equal(features(out), ["a.npy", "b.npy"]);
   assert.is.not(bytes(out)["a.npy"], before["a.npy"]);
   assert.is(bytes(out)["b.npy"], before["b.npy"]);
+  const { videos: added, skipped, rows } = await indexed();
+  assert.equal([added, skipped, rows], [1, 1, 2], "an index takes its new features in the place of the old ones");
+  assert.is((await indexed()).videos, 0);
   assert.is(jsonLines(manifest).at(-1).source.bytes, statSync(join(videos, "a.mp4")).size);
   assert.is((await run({ resume: true })).videos, 0);
   // the same size and another time: it may be another content
@@ -170,6 +175,7 @@ test("videos that were moved keep their features; a copy, and another video of t
   const { at, videos, out, run } = setting("a.mp4", "b.mp4");
   await run();
   const before = bytes(out);
+  await indexFeatures([out], { out: join(at, "index"), threads: 1 });
   const moved = join(at, "elsewhere");
   renameSync(videos, moved);
   renameSync(join(moved, "b.mp4"), join(moved, "renamed.mp4"));
@@ -178,6 +184,8 @@ test("videos that were moved keep their features; a copy, and another video of t
   assert.equal(bytes(out), before);
   const known = readFeatureFolders([out]).files;
   assert.equal(known.map(({ video }) => video).sort(), ["a.mp4", "renamed.mp4"].map((name) => join(moved, name))); // prettier-ignore
+  const index = await indexFeatures([out], { out: join(at, "index"), threads: 1 });
+  assert.is(index.rows, jsonLines(join(out, "manifest.jsonl")).slice(0, 2).reduce((sum, { clips }) => sum + clips, 0), "an index has each once"); // prettier-ignore
   assert.is((await run({ resume: true }, [moved])).moved, 0, "once");
   // a copy beside the original is a video of its own
   copyFileSync(join(moved, "a.mp4"), join(moved, "copy.mp4"));
