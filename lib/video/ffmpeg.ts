@@ -64,7 +64,19 @@ class FfmpegVideo implements OpenVideo {
     this.child = spawn(
       "ffmpeg",
       ["-hide_banner", "-nostats", "-nostdin", "-loglevel", "info", "-threads", String(options.threads ?? 1)].concat(
-        ["-noautorotate", "-protocol_whitelist", "file,pipe", "-copyts", "-i", `file:${file.path}`, "-map", "0:v:0"],
+        // the decoder's flag gives the same pixels from every version of FFmpeg, whatever the processor
+        [
+          "-flags:v",
+          "+bitexact",
+          "-noautorotate",
+          "-protocol_whitelist",
+          "file,pipe",
+          "-copyts",
+          "-i",
+          `file:${file.path}`,
+          "-map",
+          "0:v:0",
+        ],
         [...passthrough, "-vf", filters, "-f", "rawvideo", "pipe:1"],
       ),
       { stdio: ["ignore", "pipe", "pipe"] },

@@ -1,4 +1,10 @@
-import { AV_LOG_QUIET, AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
+import {
+  AV_CODEC_FLAG_BITEXACT,
+  AV_LOG_QUIET,
+  AVERROR_EAGAIN,
+  AVERROR_EOF,
+  AVMEDIA_TYPE_VIDEO,
+} from "node-av/constants";
 import type { Codec, Stream } from "node-av/lib";
 import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from "node-av/lib";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
@@ -41,6 +47,7 @@ export function* decodeClips(
     codec.parametersToContext(stream.codecpar);
     codec.pktTimebase = stream.timeBase;
     codec.threadCount = threads;
+    codec.setFlags(AV_CODEC_FLAG_BITEXACT); // the same pixels from every version of FFmpeg, whatever the processor
     const status = codec.open2Sync(decoder);
     if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
     yield* new Decoding(file, preset, input, codec, stream, take).run(isClosed);

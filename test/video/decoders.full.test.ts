@@ -52,6 +52,14 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
       for (const name of ["x3d-xs", "s3dg-mmpt"]) await sameInBoth(path, resolvePreset(name, { frames: 2 }));
     }
   });
+
+  test("codecs whose decoders FFmpeg's versions have made faster in different ways", async () => {
+    for (const codec of ["msmpeg4v3", "mpeg4", "mjpeg"]) {
+      const noisy = ["-vf", "noise=alls=40:allf=t", "-c:v", codec, "-q:v", "6"];
+      const path = makePicture(folder, codec === "mjpeg" ? "yuvj420p" : "yuv420p", 352, 288, noisy, `${codec}.avi`);
+      await sameInBoth(path, resolvePreset("s3d", { frames: 2 }));
+    }
+  });
 } else {
   console.log("SKIP: no ffmpeg program on the path");
   test("nothing to compare", () => {});
