@@ -4,7 +4,6 @@ import { makeFolder, writeDurablyAsync } from "../files.js";
 import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
 import type { VideoClip } from "../models/videoclip.js";
 import { npyData, npyHeader } from "../weights/npy.js";
-import { addressFault } from "./addresses.js";
 import { embedFolder, type WindowOptions } from "./embed_folder.js";
 import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
@@ -39,8 +38,6 @@ export async function embedToFolder(
       argument: "features",
     });
   }
-  const fault = addressFault(options.out);
-  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: options.out });
   const failures = new FeatureFailures(options.onFailure);
   const features = folders.length > 0 ? readFeatureFolders(folders) : undefined;
   const { model, release } = await borrowModel(options);
