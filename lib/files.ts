@@ -18,7 +18,9 @@ import {
 } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { isAddress } from "./addresses.js";
 import { atExit } from "./at_exit.js";
+import { InvalidArgumentError } from "./errors.js";
 import { writing, writingAsync } from "./system_error.js";
 
 /** Node takes at most 2^31 - 1 bytes in one call. */
@@ -62,9 +64,14 @@ function syncFolder(folder: string): void {
 /**
  * Makes a folder and those above it. Node's recursive mkdir hides the reason of a failure, and never returns where a file system
  * answers "no such file" although the folder above is there.
- * @throws VideoClipError `ERR_WRITE` with the reason, where it cannot be made or something else has its name
+ * @throws VideoClipError `ERR_WRITE` with the reason, where it cannot be made or something else has its name; InvalidArgumentError for an
+ * address such as `s3://bucket/x`
  */
 export function makeFolder(path: string): void {
+  if (isAddress(path)) {
+    const message = `${path} is an address, and only folders of this machine are written to`;
+    throw new InvalidArgumentError(message, { argument: "out", received: path });
+  }
   writing(path, () => makeFolders(resolve(path)));
 }
 

@@ -187,6 +187,13 @@ test("folders are made with those above them, and none where the system has noth
   for (const path of ["/proc/x", "/proc/x/y/z"]) assert.match(thrown(() => makeFolder(path)).message, /ENOENT/);
 });
 
+test("an address is no folder", () => {
+  for (const address of ["s3://bucket/x", "https://example.org/x", "file:///tmp/x"]) {
+    assert.is(thrown(() => makeFolder(address)).code, "ERR_INVALID_ARGUMENT");
+    assert.not.ok(existsSync(address.split("/")[0]));
+  }
+});
+
 test("a name that nearly fills a file system's limit can be written", async () => {
   const dir = folder();
   const name = "x".repeat(255);

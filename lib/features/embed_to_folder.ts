@@ -5,7 +5,6 @@ import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.j
 import type { VideoClip } from "../models/videoclip.js";
 import { UnknownWords, type UnknownWordsReport } from "../text/unknown_words.js";
 import { npyData, npyHeader } from "../weights/npy.js";
-import { addressFault } from "./addresses.js";
 import { embedFolder, type WindowOptions } from "./embed_folder.js";
 import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
@@ -49,8 +48,6 @@ export async function embedToFolder(options: EmbedToFolderOptions): Promise<Embe
       argument: "features",
     });
   }
-  const fault = addressFault(options.out);
-  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: options.out });
   const failures = new FeatureFailures(options.onFailure);
   const features = folders.length > 0 ? readFeatureFolders(folders) : undefined;
   const { model, release } = await borrowModel(options);

@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../errors.js";
 import type { VideoClip } from "../models/videoclip.js";
-import { addressFault } from "./addresses.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
 import { type ExtractedFeatures, readFeatureFile, readFeatureFolders, spaceOf } from "./extracted_features.js";
@@ -47,8 +46,6 @@ export async function indexFeatures(
 ): Promise<IndexFeaturesSummary> {
   const { out, model, text, dtype, replace = false, signal, onProgress } = options;
   const started = Date.now();
-  const fault = addressFault(out);
-  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: out });
   const features = readFeatureFolders(folders);
   const failures = new FeatureFailures(options.onFailure);
   for (const failure of brokenFailures(features.broken)) failures.add(failure);

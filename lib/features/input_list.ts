@@ -5,7 +5,7 @@ import { DatasetError, VideoError } from "../errors.js";
 import { readJsonLines } from "../json_lines.js";
 import { parseJson } from "../parse_json.js";
 import { decodeText, encodingOf } from "../text_encoding.js";
-import { addressFault, pathOfAddress } from "./addresses.js";
+import { addressFault, pathOfAddress } from "../addresses.js";
 import type { InputItem } from "./inputs.js";
 import { endingOf } from "../media_names.js";
 

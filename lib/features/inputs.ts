@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { DatasetError, InvalidArgumentError, type VideoClipError } from "../errors.js";
-import { addressFault, pathOfAddress } from "./addresses.js";
+import { addressFault, pathOfAddress } from "../addresses.js";
 import { isListName, readInputList } from "./input_list.js";
 import { isMediaName } from "../media_names.js";
 import { Omissions } from "./omissions.js";

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 import type { SourceFacts } from "../data/feature_manifest.js";
-import { InvalidArgumentError, VideoClipError, VideoError } from "../errors.js";
+import { type VideoClipError, VideoError } from "../errors.js";
+import { makeFolder } from "../files.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
 import type { VideoEncoder } from "../models/video_encoder.js";
-import { addressFault } from "./addresses.js";
+import { isAddress } from "../addresses.js";
 import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
 import { featureNames } from "./feature_names.js";
 import { type FoundInputs, findInputs, takeShard } from "./inputs.js";
@@ -64,8 +65,7 @@ export async function extractToFolder(
 ): Promise<ExtractSummary> {
   const { shard, signal, onNote = () => {} } = options;
   const started = Date.now();
-  const fault = addressFault(options.out);
-  if (fault) throw new InvalidArgumentError(`out: ${fault}`, { argument: "out", received: options.out });
+  if (isAddress(options.out)) makeFolder(options.out); // refuses it, before anything is searched
   const found = await findInputs(inputs);
   const left = found.omitted.sentence();
   if (left) onNote(left);

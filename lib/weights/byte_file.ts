@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
+import { addressFault } from "../addresses.js";
 import { WeightsError } from "../errors.js";
 import { TO_READ } from "../open_flags.js";
 
@@ -15,6 +16,8 @@ export class ByteFile {
   #fd: number;
 
   constructor(readonly path: string) {
+    const fault = addressFault(path);
+    if (fault) throw new WeightsError(fault, { file: path });
     try {
       this.#fd = openSync(path, TO_READ);
     } catch (cause) {

@@ -207,6 +207,7 @@ test("usage errors exit with 2 and say what to do", () => {
     ["extract", videos, "--out", folder],
     ["nonsense"],
     ["extract", videos, "--out", "x", "--batch", "0"],
+    ["extract", videos, "--out", "x", "--timeout", "-1"],
   ]) {
     const run = videoclip(...args);
     assert.is(run.status, 2, args.join(" "));

@@ -16,6 +16,7 @@ import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findInputs, takeShard } from "../../dist/features/inputs.js";
+import { openWeights } from "../../dist/weights/open_weights.js";
 
 const test = suite("inputs");
 const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-inputs-")));
@@ -209,6 +210,8 @@ test("addresses are refused with one sentence; file:// is a path", async () => {
     assert.match(error.message, /is an address, and only files of this machine are opened: download it first/);
     assert.ok(error.message.includes(address), error.message);
   }
+  const weights = await refusal(openWeights("https://example.org/s3d.pth"));
+  assert.match(weights.message, /https:\/\/example\.org\/s3d\.pth is an address/);
   assert.equal((await found(at, pathToFileURL(join(at, "a.mp4")).href)).names, ["a.mp4"]);
   const list = file(at, "m.csv", "path\nhttps://example.org/a.mp4\na.mp4\n");
   const { names, errors } = await found(at, list);

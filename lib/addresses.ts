@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url";
 /** A scheme of two letters or more; one letter is a drive of Windows. */
 const ADDRESS = /^([a-z][a-z0-9+.-]+):\/\//i;
 
+/** Whether a text is the address of something, `s3://bucket/x`, and no path. */
+export const isAddress = (text: string): boolean => ADDRESS.test(text);
+
 /** Why a text is no path but the address of something elsewhere; undefined for a path, and for `file://`, which is one. */
 export function addressFault(text: string): string | undefined {
   const scheme = ADDRESS.exec(text)?.[1].toLowerCase();
