@@ -91,7 +91,8 @@ function validatePreset(preset: Preset): void {
 /** Checks an optional field that has names for values. */
 function oneOf(preset: Preset, field: keyof Preset, names: readonly string[]): void {
   const value = preset[field];
-  check(`preset.${field}`, value === undefined || names.includes(value as string), `one of ${names.join(", ")}`, value);
+  const choice = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+  check(`preset.${field}`, value === undefined || names.includes(value as string), choice, value);
 }
 
 function isCount(value: number, most: number): boolean {

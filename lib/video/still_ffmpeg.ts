@@ -8,28 +8,20 @@ import type { StillRequest } from "./still_worker.js";
 /** A JPEG of the frame that is shown at a time, by the `ffmpeg` program: what `decodeStill` makes with node-av. */
 export async function stillWithFfmpeg(request: StillRequest, signal?: AbortSignal): Promise<Uint8Array> {
   const { file, seconds, width } = request;
-  const { source, facts } = await probe(file);
-  const filter = stillFilter(width, source);
-  // times count from the start of the container, as those of clips do
-  const moment = (seconds + (facts.containerStart ?? 0) / 1e6).toFixed(3);
-  // fps shows at its first frame what was shown then, or the first frame of the video
-  const shown = await run(request, moment, `fps=1000:start_time=${moment},${filter}`, signal);
+  const filter = stillFilter(width, (await probe(file)).source);
+  // times of frames as they are in the stream; fps shows at its first one what was shown then, or the first frame
+  const shown = await run(request, `fps=1000:start_time=${seconds.toFixed(3)},${filter}`, signal);
   if (shown.length > 0) return shown;
   // behind the end: the last frame of those from the last key frame on
-  const last = await run(request, moment, `${filter},reverse`, signal);
+  const last = await run(request, `${filter},reverse`, signal);
   if (last.length > 0) return last;
   throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds);
 }
 
-async function run(
-  { file, seconds }: StillRequest,
-  moment: string,
-  filter: string,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
+async function run({ file, seconds }: StillRequest, filter: string, signal?: AbortSignal): Promise<Uint8Array> {
   const args = ["-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe", "-noautorotate", "-copyts"];
   // from the key frame before: where the file cannot be sought in, from its start
-  if (seconds > 0) args.push("-seek_timestamp", "1", "-noaccurate_seek", "-ss", moment);
+  if (seconds > 0) args.push("-seek_timestamp", "1", "-noaccurate_seek", "-ss", seconds.toFixed(3));
   args.push("-i", `file:${file.path}`, "-map", "0:v:0", "-vf", filter, "-frames:v", "1");
   args.push("-c:v", "mjpeg", "-f", "image2pipe", "pipe:1");
   const options = { encoding: "buffer", maxBuffer: 32 << 20, signal } as const;

@@ -24,11 +24,10 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     codec.parametersToContext(stream.codecpar);
     codec.pktTimebase = stream.timeBase;
     FFmpegError.throwIfError(codec.open2Sync(decoder), "the decoder cannot be opened");
-    const { source, facts } = describeStream(file, stream, input, codec);
+    const { source } = describeStream(file, stream, input, codec);
     const { num, den } = stream.timeBase;
-    // times count from the start of the container, as those of clips do; where it cannot seek it decodes from the start
-    const moment = seconds + (facts.containerStart ?? 0) / 1e6;
-    if (seconds > 0) input.seekFrameSync(stream.index, BigInt(Math.floor((moment * den) / num)), AVSEEK_FLAG_BACKWARD);
+    // times count from the stream's own zero, as those of clips do; where it cannot seek it decodes from the start
+    if (seconds > 0) input.seekFrameSync(stream.index, BigInt(Math.floor((seconds * den) / num)), AVSEEK_FLAG_BACKWARD);
     /** Keeps the frames up to the moment; true at the first one after it. */
     const receive = (): boolean => {
       for (;;) {
@@ -37,11 +36,11 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
         if (status < 0) return false; // frames that refer to what came before the key frame
         const stamp = frame.bestEffortTimestamp;
         const time = stamp === noTimestamp ? 0 : (Number(stamp) * num) / den;
-        if (shown !== undefined && time > moment) return true;
+        if (shown !== undefined && time > seconds) return true;
         shown?.free();
         shown = frame.clone() ?? undefined;
         frame.unref();
-        if (time > moment) return true;
+        if (time > seconds) return true;
       }
     };
     let found = false;

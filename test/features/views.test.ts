@@ -106,7 +106,7 @@ for (const [width, height] of [
     const side = 90;
     const crops: Uint8Array[] = [];
     for (const cropPosition of ["low", "center", "high"] as const) {
-      const small = { ...resolvePreset("s3dg", { frames: 1, size: side }), resize: side, cropPosition };
+      const small = { ...resolvePreset("s3dg-mmpt", { frames: 1, size: side }), resize: side, cropPosition };
       for await (const clip of await openVideo(path, { preset: small })) {
         crops.push(clip.frames);
         break;
