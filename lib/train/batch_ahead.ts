@@ -4,8 +4,7 @@ import type { Batch, TrainingData } from "./task.js";
 /** Asks for the batch of the next step while a step runs: one at a time, so that at most two batches are there. */
 export class BatchAhead {
   readonly #data: TrainingData;
-  #waiting: { index: number; batch: Promise<Batch> } | undefined;
-  #stop = new AbortController();
+  #waiting: { index: number; batch: Promise<Batch>; stop: AbortController } | undefined;
 
   constructor(data: TrainingData) {
     this.#data = data;
@@ -14,11 +13,11 @@ export class BatchAhead {
   /** Begins with a batch, unless it is made with the model. What goes wrong is thrown when the batch is taken. */
   begin(index: number, signal: AbortSignal | undefined): void {
     if (this.#data.needsModel?.(index)) return;
-    const either = new AbortController();
-    const ends = [signal, this.#stop.signal].map((one) => followSignal(either, one));
-    const batch = this.#make(index, either.signal).finally(() => ends.forEach((end) => end()));
-    batch.catch(() => undefined);
-    this.#waiting = { index, batch };
+    const stop = new AbortController();
+    const unfollow = followSignal(stop, signal);
+    const batch = this.#make(index, stop.signal);
+    batch.catch(() => undefined).finally(unfollow);
+    this.#waiting = { index, batch, stop };
   }
 
   /** The batch, begun or not. */
@@ -30,8 +29,7 @@ export class BatchAhead {
 
   /** Gives up what has begun. */
   stop(): void {
-    this.#stop.abort(new Error("training has stopped"));
-    this.#stop = new AbortController();
+    this.#waiting?.stop.abort(new Error("training has stopped"));
     this.#waiting = undefined;
   }
 
