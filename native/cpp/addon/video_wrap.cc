@@ -22,8 +22,8 @@ Extent extent(const PlanePlan& plan, int plane) {
 
 PlanePlan read_plan(const Napi::Float64Array& numbers) {
   const auto number = [&](size_t i) { return static_cast<int>(numbers[i]); };
-  const PlaneLayout layout{static_cast<PlaneLayout::Kind>(number(2)), number(3), number(4),
-                           number(5), number(6), number(7), number(8)};
+  const PlaneLayout layout{
+      static_cast<PlaneLayout::Kind>(number(2)), number(3), number(4), number(5), number(6), number(7), number(8)};
   const int64_t factors[4] = {number(9), number(10), number(11), number(12)};
   return {number(0),
           number(1),
@@ -41,11 +41,11 @@ bool in(int value, int least, int most) { return value >= least && value <= most
 
 bool is_valid(const PlanePlan& plan) {
   const PlaneLayout& layout = plan.layout;
-  return in(plan.width, 1, 1 << 16) && in(plan.height, 1, 1 << 16) && in(layout.kind, 0, 3) && in(layout.depth, 8, 16) &&
-         in(layout.shift, 0, 8) && in(layout.chroma_x, 0, 2) && in(layout.chroma_y, 0, 2) &&
-         in(layout.place_x, 0, 256) && in(layout.place_y, 0, 256) && plan.step_x > 0 &&
-         plan.step_y > 0 && plan.step_x < 65536 && plan.step_y < 65536 && in(plan.left, 0, 1 << 20) &&
-         in(plan.top, 0, 1 << 20) && in(plan.side, 1, 1 << 14);
+  return in(plan.width, 1, 1 << 16) && in(plan.height, 1, 1 << 16) && in(layout.kind, 0, 3) &&
+         in(layout.depth, 8, 16) && in(layout.shift, 0, 8) && in(layout.chroma_x, 0, 2) && in(layout.chroma_y, 0, 2) &&
+         in(layout.place_x, 0, 256) && in(layout.place_y, 0, 256) && plan.step_x > 0 && plan.step_y > 0 &&
+         plan.step_x < 65536 && plan.step_y < 65536 && in(plan.left, 0, 1 << 20) && in(plan.top, 0, 1 << 20) &&
+         in(plan.side, 1, 1 << 14);
 }
 
 }  // namespace
@@ -56,7 +56,8 @@ void scale_planes_wrap(const Napi::CallbackInfo& info) {
   const auto strides = info[1].As<Napi::Array>();
   const auto numbers = info[2].As<Napi::Float64Array>();
   auto to = info[3].As<Napi::Uint8Array>();
-  if (numbers.ElementLength() != PlanePlan::numbers) throw Napi::TypeError::New(env, "scalePlanes: a plan has 20 numbers");
+  if (numbers.ElementLength() != PlanePlan::numbers)
+    throw Napi::TypeError::New(env, "scalePlanes: a plan has 20 numbers");
   const PlanePlan plan = read_plan(numbers);
   if (!is_valid(plan)) throw Napi::RangeError::New(env, "scalePlanes: a number of the plan is out of range");
   if (to.ElementLength() < static_cast<size_t>(plan.side) * plan.side * 3) {

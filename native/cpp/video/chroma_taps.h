@@ -5,8 +5,8 @@
 
 namespace videoclip {
 
-// Which samples swscale's bilinear scaler mixes for one sample, and how: the kernel of its horizontal and vertical chroma
-// filters. Shrinking widens it.
+// Which samples swscale's bilinear scaler mixes for one sample, and how: the kernel of its horizontal and vertical
+// chroma filters. Shrinking widens it.
 struct Taps {
   static constexpr int most = 6;
   int count = 0;
@@ -14,8 +14,8 @@ struct Taps {
   int weight[most] = {};  // their sum is `one`
 };
 
-// Sample `i` of `to` samples made of `from`. `one`: 1 << 14 along rows, 1 << 12 along columns. `place`: where a sample lies
-// in the pixels that it stands for, in 1 / 256 of them; 128 is the middle.
+// Sample `i` of `to` samples made of `from`. `one`: 1 << 14 along rows, 1 << 12 along columns. `place`: where a sample
+// lies in the pixels that it stands for, in 1 / 256 of them; 128 is the middle.
 inline Taps chroma_taps(int from, int to, int i, int one, int place) {
   Taps taps;
   if (from == to && place == 128) {

@@ -31,8 +31,8 @@ PlaneRows::PlaneRows(const PlanePlan& plan, const Planes& planes, std::vector<in
   for (auto& samples : large_) samples.resize(count_);
   const int to = way_ == Way::pairs ? (plan.width + 1) / 2 : plan.width;
   for (int column : columns_) {
-    taps_.push_back(chroma_taps(chroma_width_, to, way_ == Way::pairs ? column / 2 : column, 1 << 14,
-                                plan.layout.place_x));
+    taps_.push_back(
+        chroma_taps(chroma_width_, to, way_ == Way::pairs ? column / 2 : column, 1 << 14, plan.layout.place_x));
   }
 }
 
@@ -57,8 +57,7 @@ int PlaneRows::chroma15(int which, int row, const Taps& taps) const {
   const bool is_paired = plan_.layout.kind == PlaneLayout::paired;
   int64_t sum = 0;
   for (int j = 0; j < taps.count; ++j) {
-    const int value =
-        is_paired ? sample(1, row, 2 * taps.at[j] + which) : sample(1 + which, row, taps.at[j]);
+    const int value = is_paired ? sample(1, row, 2 * taps.at[j] + which) : sample(1 + which, row, taps.at[j]);
     sum += int64_t{value} * taps.weight[j];
   }
   return static_cast<int>(std::min<int64_t>(sum >> (depth_ - 1), 32767));

@@ -31,8 +31,8 @@ class PlaneRows {
   const int depth_;
   const int count_;
   const int chroma_width_, chroma_height_;
-  std::vector<Taps> taps_;              // of the chroma of each column
-  std::vector<int16_t> small_[6];       // samples of the columns, and what they become
+  std::vector<Taps> taps_;         // of the chroma of each column
+  std::vector<int16_t> small_[6];  // samples of the columns, and what they become
   std::vector<int32_t> large_[3];
 };
 

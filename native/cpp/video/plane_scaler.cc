@@ -8,7 +8,8 @@
 namespace videoclip {
 namespace {
 
-// The two samples that a sample of the resized axis lies between, and the weight of the second: PyTorch's arithmetic in float32.
+// The two samples that a sample of the resized axis lies between, and the weight of the second: PyTorch's arithmetic in
+// float32.
 struct Between {
   int first, second;
   float weight;
@@ -68,7 +69,8 @@ void scale_planes(const PlanePlan& plan, const Planes& planes, uint8_t* to) {
     for (int k = 0; k < 2; ++k) {
       if (held[k] == wanted[k]) continue;
       rows.read(wanted[k], pixels.data());
-      for (int c = 0; c < 3; ++c) mix_columns(pixels.data() + 2 * side * c, right.data(), side, resized[k].data() + side * c);
+      for (int c = 0; c < 3; ++c)
+        mix_columns(pixels.data() + 2 * side * c, right.data(), side, resized[k].data() + side * c);
       held[k] = wanted[k];
     }
     mix_rows(resized[0].data(), resized[1].data(), at.weight, 3 * side, line.data());

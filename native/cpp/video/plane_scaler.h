@@ -20,10 +20,10 @@ struct PlaneLayout {
   int place_y;
 };
 
-// A decoded frame, and what becomes of it: converted to RGB as swscale converts without options (or with those for accuracy), resized by two taps along
-// each axis in float32 (half-pixel centres, no antialiasing), rounded half to even, cropped. Only pixels that are read are
-// converted. In the order of the numbers that `scalePlanes` takes:
-// [width, height, kind, depth, shift, chroma_x, chroma_y, place_x, place_y, four factors, full range, step_x, step_y, left,
+// A decoded frame, and what becomes of it: converted to RGB as swscale converts without options (or with those for
+// accuracy), resized by two taps along each axis in float32 (half-pixel centres, no antialiasing), rounded half to
+// even, cropped. Only pixels that are read are converted. In the order of the numbers that `scalePlanes` takes: [width,
+// height, kind, depth, shift, chroma_x, chroma_y, place_x, place_y, four factors, full range, step_x, step_y, left,
 // top, side, accurate]
 struct PlanePlan {
   static constexpr size_t numbers = 20;
@@ -32,7 +32,7 @@ struct PlanePlan {
   YuvToRgb color;
   float step_x, step_y;  // pixels of the frame from one pixel of the resized frame to the next
   int left, top, side;   // of the square in the resized frame
-  bool is_accurate;      // chroma is interpolated for every pixel, as with swscale's flags full_chroma_int and accurate_rnd
+  bool is_accurate;  // chroma is interpolated for every pixel, as with swscale's flags full_chroma_int and accurate_rnd
 };
 
 struct Planes {

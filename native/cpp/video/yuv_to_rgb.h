@@ -4,8 +4,8 @@
 
 namespace videoclip {
 
-// swscale's three conversions from Y'CbCr to 8-bit RGB without options, bit for bit: which one it takes depends on the format
-// and on whether the sides of the frame are even.
+// swscale's three conversions from Y'CbCr to 8-bit RGB without options, bit for bit: which one it takes depends on the
+// format and on whether the sides of the frame are even.
 class YuvToRgb {
  public:
   // Factors of red by Cr, blue by Cb, green by Cb and by Cr, 65536 to one, as swscale's table has them.
@@ -36,7 +36,8 @@ class YuvToRgb {
     green_v_ = ratio(green_v);
   }
 
-  // 8-bit 4:2:0 and 4:2:2 of even height: 16-bit products, cut; each pixel takes the chroma of its block. `n` samples each.
+  // 8-bit 4:2:0 and 4:2:2 of even height: 16-bit products, cut; each pixel takes the chroma of its block. `n` samples
+  // each.
   void blocks(const int16_t* y, const int16_t* u, const int16_t* v, int n, int16_t* __restrict r, int16_t* __restrict g,
               int16_t* __restrict b) const {
     const auto ky = static_cast<int16_t>(luma13_), oy = static_cast<int16_t>(luma_offset3_);
@@ -61,7 +62,8 @@ class YuvToRgb {
     }
   }
 
-  // Everything else of odd width, and 4:4:4: from samples of 17 bits, chroma around 0. The sums are cut to 32 bits, as there.
+  // Everything else of odd width, and 4:4:4: from samples of 17 bits, chroma around 0. The sums are cut to 32 bits, as
+  // there.
   void singles(const int32_t* y, const int32_t* u, const int32_t* v, int n, float* r, float* g, float* b) const {
     for (int i = 0; i < n; ++i) {
       const uint32_t luma = product(y[i] - luma_offset9_, luma13_) + (1u << 21);
