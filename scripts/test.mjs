@@ -23,7 +23,7 @@ function run(file) {
       });
     }
     // a hang is a failure of that file, not of the whole run
-    const limit = setTimeout(() => child.kill("SIGKILL"), file.endsWith(".full.test.ts") ? 1_200_000 : 240_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), file.endsWith(".full.test.ts") ? 1_800_000 : 240_000);
     child.on("close", (code) => {
       clearTimeout(limit);
       resolve({ code, output });

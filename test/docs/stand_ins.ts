@@ -61,7 +61,7 @@ export class StandIns {
       const last = /[^/]*\/?$/.exec(name)![0];
       if (VIDEO.test(name)) await this.#video(join(folder, name));
       else if (last === "videos/") await this.#videosOf(name, names, folder);
-      else if (/^features\/[\w-]+\.npy$/.test(name) && !videos.has(basename(name, ".npy")))
+      else if (/^features\/[\w-]+\.npy$/.test(name) && !writesFeatures && !videos.has(basename(name, ".npy")))
         place(await this.find("features.npy"), join(folder, name));
       else if (last === "submission.jsonl") this.#submission(join(folder, name));
       else if (MAKERS.some(([pattern]) => pattern.test(last))) place(await this.find(last), join(folder, name));
