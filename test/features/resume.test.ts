@@ -6,7 +6,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -25,13 +24,12 @@ import { indexFeatures } from "../../dist/features/index_features.js";
 import { readFeatureFolders } from "../../dist/features/extracted_features.js";
 import { readJsonLines, repairLastLine } from "../../dist/json_lines.js";
 import type { VideoEncoder } from "../../dist/models/video_encoder.js";
-import { extractTiny, jsonLines, makeVideos, tinyEncoder } from "./tiny_extraction.js";
+import { bytes, features, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
 
 const test = suite("resume");
 const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-resume-")));
 const made = join(root, "made");
 let encoder: VideoEncoder;
-let cases = 0;
 
 test.before(async () => {
   encoder = await tinyEncoder();
@@ -42,19 +40,7 @@ test.after(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** A folder with copies of the videos of these names, and one for features. */
-function setting(...names: string[]) {
-  const at = join(root, `case-${cases++}`);
-  const videos = join(at, "videos");
-  mkdirSync(videos, { recursive: true });
-  for (const name of names) copyFileSync(join(made, name), join(videos, name));
-  const out = join(at, "out");
-  const run = (options = {}, inputs = [videos]) => extractTiny(encoder, inputs, out, options);
-  return { at, videos, out, run, manifest: join(out, "manifest.jsonl") };
-}
-const refusal = (work: Promise<unknown>) => work.then(() => assert.unreachable(), (error) => error); // prettier-ignore
-const features = (out: string) => readdirSync(out).filter((name) => name.endsWith(".npy")).sort(); // prettier-ignore
-const bytes = (out: string) => Object.fromEntries(features(out).map((name) => [name, readFileSync(join(out, name), "hex")])); // prettier-ignore
+const setting = tinyCases(root, made, () => encoder);
 
 test("features that are gone, cut or longer than their record are made again, and index and embed take the last record", async () => {
   const { out, run, manifest, at } = setting("a.mp4", "b.mp4", "c.mp4", "d.mp4");

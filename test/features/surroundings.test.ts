@@ -6,7 +6,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -19,13 +18,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { VideoEncoder } from "../../dist/models/video_encoder.js";
 import { faultyDisk } from "../support/faulty_disk.js";
-import { extractTiny, jsonLines, makeVideos, tinyEncoder } from "./tiny_extraction.js";
+import { bytes, extractTiny, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
 
 const test = suite("surroundings");
 const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-surroundings-")));
 const made = join(root, "made");
 let encoder: VideoEncoder;
-let cases = 0;
 
 test.before(async () => {
   encoder = await tinyEncoder();
@@ -36,19 +34,7 @@ test.after(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** A folder with copies of the videos of these names, and one for features. */
-function setting(...names: string[]) {
-  const at = join(root, `case-${cases++}`);
-  const videos = join(at, "videos");
-  mkdirSync(videos, { recursive: true });
-  for (const name of names) copyFileSync(join(made, name), join(videos, name));
-  const out = join(at, "out");
-  const run = (options = {}, inputs = [videos]) => extractTiny(encoder, inputs, out, options);
-  return { at, videos, out, run };
-}
-const refusal = (work: Promise<unknown>) => work.then(() => assert.unreachable(), (error) => error); // prettier-ignore
-const features = (out: string) => readdirSync(out).filter((name) => name.endsWith(".npy")).sort(); // prettier-ignore
-const bytes = (out: string) => Object.fromEntries(features(out).map((name) => [name, readFileSync(join(out, name), "hex")])); // prettier-ignore
+const setting = tinyCases(root, made, () => encoder);
 
 test("a full disk ends the run with one line and exit code 1; every feature of the manifest is whole, and --resume goes on", async () => {
   const disk = faultyDisk(root);

@@ -1,6 +1,7 @@
 // Short videos and a small network, for tests of what surrounds them.
-import { mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import * as assert from "uvu/assert";
 import { extractToFolder, type ExtractToFolderOptions } from "../../dist/features/run.js";
 import { VideoEncoder } from "../../dist/models/video_encoder.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
@@ -43,3 +44,28 @@ export const jsonLines = (path: string) =>
     .split("\n")
     .filter(Boolean)
     .map((line) => JSON.parse(line));
+
+/**
+ * Cases of a test file. Each has a folder with copies of the videos of some names, and one for features.
+ * @param made folder with the videos
+ */
+export function tinyCases(root: string, made: string, encoder: () => VideoEncoder) {
+  let cases = 0;
+  return (...names: string[]) => {
+    const at = join(root, `case-${cases++}`);
+    const videos = join(at, "videos");
+    mkdirSync(videos, { recursive: true });
+    for (const name of names) copyFileSync(join(made, name), join(videos, name));
+    const out = join(at, "out");
+    const run = (options = {}, inputs = [videos]) => extractTiny(encoder(), inputs, out, options);
+    return { at, videos, out, run, manifest: join(out, "manifest.jsonl") };
+  };
+}
+
+export const refusal = (work: Promise<unknown>) => work.then(() => assert.unreachable(), (error) => error); // prettier-ignore
+
+/** Names of the feature files of a folder. */
+export const features = (out: string) => readdirSync(out).filter((name) => name.endsWith(".npy")).sort(); // prettier-ignore
+
+/** Their bytes, hexadecimal, by name. */
+export const bytes = (out: string) => Object.fromEntries(features(out).map((name) => [name, readFileSync(join(out, name), "hex")])); // prettier-ignore
