@@ -65,61 +65,16 @@ set(VIDEOCLIP_OPS
   winograd_conv3d
 )
 
-# The ops that have a CUDA kernel.
-set(VIDEOCLIP_CUDA_OPS
-  adam
-  attention
-  attention_grad
-  avg_pool3d
-  avg_pool3d_grad
-  batch_norm
-  batch_norm_grad
-  batch_norm_train
-  binary
-  cast
-  concat
-  contrastive_grad
-  contrastive_loss
-  conv3d
-  conv3d_grad_input
-  conv3d_grad_weight
-  conv3d_sums
-  cross_entropy
-  cross_entropy_grad
-  dropout
-  dynamic_update_slice
-  embedding
-  embedding_grad
-  fill
-  fold_conv_bias
-  fold_conv_weight
-  global_mean
-  global_mean_grad
-  global_norm
-  keep_finite
-  l2_normalize
-  l2_normalize_grad
-  layer_norm
-  layer_norm_grad
-  linear
-  matmul
-  max_pool3d
-  max_pool3d_grad
-  mean_of_sums
-  pad
-  permute
-  preprocess
-  reduce_max
-  reduce_max_grad
-  reduce_sum
-  scale_channels
-  sgd_momentum
-  slice
-  softmax
-  softmax_grad
-  space_to_depth
-  top_k
-  transpose_conv_weight
-  unary
-  unary_grad
+# The ops without a CUDA kernel: `notOnGpu` of their definitions says why.
+set(VIDEOCLIP_CPU_ONLY_OPS
+  conv3d_bf16
+  expand_depthwise
+  matmul_bf16
+  pack_conv_weight
+  pack_conv_weight_bf16
+  pack_winograd_weight
+  swish_conv3d
+  winograd_conv3d
 )
+set(VIDEOCLIP_CUDA_OPS ${VIDEOCLIP_OPS})
+list(REMOVE_ITEM VIDEOCLIP_CUDA_OPS ${VIDEOCLIP_CPU_ONLY_OPS})

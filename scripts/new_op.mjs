@@ -101,6 +101,7 @@ import { storageType } from "./storage.js";
 /** TODO: what it computes, with shapes. */
 export const ${camel} = defineOp<Record<string, never>>({
   name: "${name}",
+  operands: [{ name: "x", batched: true }],
   shape: ([x]) => [{ shape: x!.shape, dtype: storageType("${name}", x) }],
   encode: () => [],
   reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
@@ -129,12 +130,10 @@ function addLine(path, line, matches, after = "") {
   lines.splice(at, 0, line);
   writeFileSync(path, lines.join("\n"));
 }
-for (const list of ["VIDEOCLIP_OPS", "VIDEOCLIP_CUDA_OPS"]) {
-  addLine("native/ops.cmake", `  ${name}`, /^ {2}[a-z]/, `set(${list}`);
-}
+addLine("native/ops.cmake", `  ${name}`, /^ {2}[a-z]/, "set(VIDEOCLIP_OPS");
 addLine("lib/graph/ops/index.ts", `export * from "./${name}.js";`, /^export \* from/);
 
 console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/graph/ops/index.ts"].join("\n")}
 Now: its formula and shapes in the contract, the shape rule, the float64 reference, the ONNX form, the
-gradient and the cases, and the tables of the passes that docs/adding_an_op.md lists; then npm run build &&
+gradient, the cases, and the other facts that docs/adding_an_op.md lists; then npm run build &&
 node scripts/test.mjs --full conformance.`);

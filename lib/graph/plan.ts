@@ -1,6 +1,6 @@
 import { VideoClipError } from "../errors.js";
 import { concat, reshape, type SliceAttrs, slice } from "./ops/index.js";
-import { denseStrides, elements, ITEM_SIZE, type Node, type OpDefinition, type Tensor } from "./tensor.js";
+import { denseStrides, elements, ITEM_SIZE, type Node, type OpDefinition, operandOf, type Tensor } from "./tensor.js";
 import { type Graph, INPUT, PARAMETER, readers, SCALAR } from "./trace.js";
 
 /** Numbers of native/cpp/runtime/program.h. */
@@ -157,14 +157,6 @@ function claimOutputs(
   });
 }
 
-/** Operands that kernels read as rows at any distance, by op and slot. */
-const ROWS: Record<string, readonly number[]> = {
-  attention: [0, 1, 2],
-  layer_norm: [0, 3],
-  linear: [0, 3],
-  unary: [0],
-};
-
 /** Whether a slice can be read in place: a range of channels of a value in the arena, by readers that take such rows. */
 function isView(node: Node, uses: ReturnType<typeof readers>, placements: Map<Tensor, Placement>): boolean {
   if (node.op !== (slice as OpDefinition<never>)) return false;
@@ -177,7 +169,7 @@ function isView(node: Node, uses: ReturnType<typeof readers>, placements: Map<Te
     space === SPACE.arena &&
     !placements.has(y) &&
     y.shape.every((size, axis) => axis === last || size === x.shape[axis]) &&
-    (uses.get(y) ?? []).every((use) => use.node && ROWS[use.node.op.name]?.includes(use.slot))
+    (uses.get(y) ?? []).every((use) => use.node && operandOf(use.node.op, use.slot)?.strided)
   );
 }
 

@@ -318,7 +318,7 @@ function lowerToCpu(graph: Graph, device: Device): void {
   }
   packWeights(graph, device.panelWidth);
   for (const node of graph.nodes) {
-    if (HALF_ON_CPU.has(node.op.name)) continue;
+    if (node.op.halvesOnCpu) continue;
     const half = [...node.inputs, ...node.outputs].find((x) => x?.dtype === "bf16" || x?.dtype === "f16");
     if (half) {
       const argument = half.node.op === INPUT ? String(half.node.attrs.name) : undefined;
@@ -329,19 +329,6 @@ function lowerToCpu(graph: Graph, device: Device): void {
     }
   }
 }
-
-/** Ops whose CPU kernels take 16-bit operands. */
-const HALF_ON_CPU = new Set([
-  "cast",
-  "concat",
-  "fill",
-  "input",
-  "parameter",
-  "permute",
-  "slice",
-  "space_to_depth",
-  "top_k",
-]);
 
 /** Runs the programs that make stale derived parameters. */
 async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
@@ -401,7 +388,8 @@ function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
       ...strides,
     ];
   };
-  const inputs = Array.from({ length: node.op.operands ?? node.inputs.length }, (_, i) => node.inputs[i] ?? null);
+  const count = Math.max(node.op.operands.length, node.inputs.length);
+  const inputs = Array.from({ length: count }, (_, i) => node.inputs[i] ?? null);
   return {
     op: node.op.name,
     attrs: Float64Array.from(node.op.encode(node.attrs as never, node.inputs, node.outputs)),

@@ -1,4 +1,4 @@
-import { ShapeError } from "../errors.js";
+import { ShapeError, VideoClipError } from "../errors.js";
 import { type Attributes, callName } from "./rules.js";
 
 /**
@@ -55,15 +55,66 @@ export interface OpCase<A> {
   attrs: A;
 }
 
-/** One operation: shapes, encoding of its attributes, float64 reference, ONNX form and the cases every backend must pass. */
-export interface OpDefinition<A = unknown> {
+/** What kernels take as one input of an op. */
+export interface Operand {
+  /** Its name in native/cpp/ops/<op>.h. */
   name: string;
+  /** Its rows may lie at any distance from each other, so a slice of channels is read where it lies. */
+  strided?: true | undefined;
+  /** It stays f32 whatever type activations are stored in: a vector per channel, or a statistic. */
+  f32?: true | undefined;
+  /** Entries along its first axis do not depend on each other: each alone gives the same bits. */
+  batched?: true | ((inputs: (TensorType | null)[], attrs: never) => boolean) | undefined;
+}
+
+/** How the weight of an input comes into the layout that a kernel reads: by an op. */
+export interface Packing {
+  slot: number;
+  op: OpDefinition<never>;
+  attrs: unknown;
+}
+
+export const packing = <A>(slot: number, op: OpDefinition<A>, attrs: A): Packing => ({
+  slot,
+  op: op as OpDefinition<never>,
+  attrs,
+});
+
+/** One operation, with all that shape rules, passes, planner, backends and exporters have to know of it. */
+export interface OpDefinition<A = unknown> {
+  /** Also the name of its native kernels. */
+  name: string;
+  /** Its inputs in order. Kernels are given all of them; the last ones may be absent in a node. */
+  operands: readonly Operand[];
+  /** Inputs behind these, as a group that is there any number of times. */
+  repeated?: readonly Operand[] | undefined;
+  /**
+   * Floats that it computes on where activations are stored in 16 bits. Default: in that type. `f32`: optimizers, caches and
+   * weights before they are rounded. `as given`: nothing is converted.
+   */
+  storage?: "f32" | "as given" | undefined;
+  /** Whether its CPU kernel takes bf16 and f16. */
+  halvesOnCpu?: true | undefined;
+  /** Why it has no CUDA kernel, where it has none. */
+  notOnGpu?: string | undefined;
+  /** Whether a GPU of precision `tf32` rounds the operands of its products. */
+  tf32?: true | undefined;
+  /** It moves values of any type, integers too, and computes nothing. */
+  anyType?: true | undefined;
+  /** Inputs and outputs that its gradient is of, where it is not of all: the others are constants, or kept for a backward pass. */
+  differentiated?: { inputs?: readonly number[] | undefined; outputs?: readonly number[] | undefined } | undefined;
+  /** It has no kernel: its output is its first input seen in another shape. */
+  isView?: true | undefined;
   /** What each attribute must be: checked when a node is made, before `shape` sees the attributes. */
   attributes?: Attributes<A> | undefined;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
-  /** How many inputs the kernel is given, where the last ones may be absent. Default: those of the node. */
-  operands?: number | undefined;
+  /** The weights that its CPU kernel reads in a layout of its own. `panelWidth` is that of the device. */
+  packedOnCpu?(attrs: A, panelWidth: number): Packing[];
+  /** The order in which its CUDA kernel reads the axes of its weight, which is input 1. */
+  axesOnGpu?(attrs: A, inputs: (TensorType | null)[]): readonly number[];
+  /** Multiply-adds, where it is a product of matrices. */
+  multiplyAdds?(inputs: (TensorType | null)[], outputs: TensorType[], attrs: A): number;
   /** Numbers in the order of native/cpp/ops/<name>.h. */
   encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
   /** Plain float64 loops: the yardstick. */
@@ -188,10 +239,19 @@ export interface Node {
 
 const definitions = new Map<string, OpDefinition<never>>();
 
-/** Registers an op; its name is unique and is also the name of its native kernel. */
+/** Registers an op. @throws VideoClipError `ERR_INTERNAL` where there is one of this name */
 export function defineOp<A>(definition: OpDefinition<A>): OpDefinition<A> {
+  if (definitions.has(definition.name)) {
+    throw new VideoClipError("ERR_INTERNAL", `an op named ${definition.name} is already defined`);
+  }
   definitions.set(definition.name, definition as OpDefinition<never>);
   return definition;
+}
+
+/** What an op's kernels take as its input `slot`. */
+export function operandOf(op: OpDefinition<never>, slot: number): Operand | undefined {
+  const { operands, repeated = [] } = op;
+  return operands[slot] ?? repeated[(slot - operands.length) % repeated.length];
 }
 
 /** All registered ops by name. */

@@ -26,6 +26,8 @@ export const graphOf = (outputs: Map<string, Tensor>): Graph => ({
 
 const source = (name: string): OpDefinition<never> => ({
   name,
+  operands: [],
+  halvesOnCpu: true,
   shape: () => [],
   encode: () => [],
   reference: () => [],

@@ -21,13 +21,6 @@ export interface ModelDescription {
   macs: number;
 }
 
-/** Multiply-adds of a convolution, a linear layer or an attention. */
-function multiplyAdds({ op, inputs, outputs: [y] }: Graph["nodes"][number]): number {
-  if (op.name === "conv3d" || op.name === "linear") return elements(y.shape) * elements(inputs[1]!.shape.slice(1));
-  // scores and sums
-  return op.name === "attention" ? 2 * elements(y.shape) * inputs[1]!.shape[1] : 0;
-}
-
 /** Layers of a graph as traced, before any fusion. A parameter counts for the layer that reads it first. */
 export function describeGraph(graph: Graph): ModelDescription {
   const layers: LayerDescription[] = [];
@@ -42,7 +35,8 @@ export function describeGraph(graph: Graph): ModelDescription {
     }
     if (node.inputs.length === 0) continue;
     const output = [...node.outputs[0].shape];
-    layers.push({ name: node.layer, op: node.op.name, output, parameters, macs: multiplyAdds(node) });
+    const macs = node.op.multiplyAdds?.(node.inputs, node.outputs, node.attrs as never) ?? 0;
+    layers.push({ name: node.layer, op: node.op.name, output, parameters, macs });
   }
   const sum = (key: "parameters" | "macs") => layers.reduce((total, layer) => total + layer[key], 0);
   return { layers, parameters: sum("parameters"), macs: sum("macs") };

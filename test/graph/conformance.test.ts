@@ -1,6 +1,6 @@
 // Every op on every case of its shape table, on every instruction set, against its float64 reference.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/binding.js";
@@ -20,7 +20,7 @@ const wanted = process.env.VIDEOCLIP_ISA ?? isas.filter((isa) => isa.supported).
 const panelWidth = isas.find((isa) => isa.name === wanted)!.panelWidth;
 
 for (const definition of opDefinitions().values() as Iterable<OpDefinition<Record<string, unknown>>>) {
-  if (definition.name === "reshape") continue; // a view: no kernel
+  if (definition.isView) continue;
   if (only && !only.includes(definition.name)) continue;
   for (const row of definition.cases) {
     test(`${definition.name}: ${row.name}`, async () => {
@@ -48,8 +48,12 @@ test("every native op has a definition", () => {
 });
 
 test("every op has a contract and a CPU kernel", () => {
-  for (const name of opDefinitions().keys()) {
-    if (name === "reshape") continue;
+  const list = /set\(VIDEOCLIP_CPU_ONLY_OPS\s([^)]*)\)/.exec(readFileSync("native/ops.cmake", "utf8"));
+  const cpuOnly = new Set(list![1].match(/\w+/g));
+  for (const { name, isView, notOnGpu } of opDefinitions().values()) {
+    if (isView) continue;
+    assert.is(cpuOnly.has(name), notOnGpu !== undefined, `${name}: notOnGpu and VIDEOCLIP_CPU_ONLY_OPS disagree`);
+    assert.is(existsSync(`native/cuda/${name}.cu`), notOnGpu === undefined, `native/cuda/${name}.cu`);
     assert.ok(existsSync(`native/cpp/ops/${name}.h`), `native/cpp/ops/${name}.h`);
     assert.ok(existsSync(`native/cpp/cpu/${name}.cc`), `native/cpp/cpu/${name}.cc`);
     assert.ok(existsSync(`lib/graph/ops/${name}.ts`), `lib/graph/ops/${name}.ts`);

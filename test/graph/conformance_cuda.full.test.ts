@@ -1,13 +1,11 @@
 // Every CUDA kernel on every case of its op's shape table, in every storage type, against the float64 reference: on the
 // emulator (in three orders of warps), or with VIDEOCLIP_DEVICE=cuda on a GPU.
-import { existsSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/binding.js";
 import type { DeviceName, Precision } from "../../dist/device.js";
 import "../../dist/graph/ops/index.js";
-import { F32_ONLY, FULL_PRECISION } from "../../dist/graph/passes/cast_precision.js";
-import { elements, type OpDefinition, opDefinitions } from "../../dist/graph/tensor.js";
+import { elements, type OpDefinition, operandOf, opDefinitions } from "../../dist/graph/tensor.js";
 import * as ops from "../../dist/ops.js";
 import { type CaseValue, makeInput } from "./case_input.js";
 import { check, type Result } from "./compare.js";
@@ -19,47 +17,6 @@ const { emulator } = loadAddon().addon;
 const orders = device === "cuda-emulated" ? [0, -1, 7] : [0];
 /** Relative L2 by the type that results are stored in. */
 const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
-/** Inputs whose first axis is the clip, or another axis whose rows do not depend on each other. */
-const BATCHED: Record<string, number[]> = {
-  attention: [0, 1, 2, 3],
-  attention_grad: [0, 1, 2, 3, 4],
-  avg_pool3d: [0],
-  avg_pool3d_grad: [0],
-  batch_norm: [0],
-  conv3d: [0, 3, 4],
-  conv3d_sums: [0, 3, 4],
-  mean_of_sums: [0],
-  conv3d_grad_input: [0],
-  global_mean: [0],
-  layer_norm: [0, 3],
-  linear: [0, 3],
-  max_pool3d: [0],
-  max_pool3d_grad: [0, 1],
-  preprocess: [0],
-  scale_channels: [0, 1],
-  softmax: [0],
-  space_to_depth: [0],
-  unary: [0],
-};
-
-const CUDA_OPS = new Set(
-  readFileSync("native/ops.cmake", "utf8")
-    .split("VIDEOCLIP_CUDA_OPS")[1]
-    .match(/[a-z]\w+/g) ?? [],
-);
-/** Ways of the CPU that a GPU has no use for: other layouts of weights, minimal filtering, fused pairs. */
-const CPU_ONLY = new Set([
-  "reshape",
-  "conv3d_bf16",
-  "matmul_bf16",
-  "expand_depthwise",
-  "pack_conv_weight",
-  "pack_conv_weight_bf16",
-  "pack_winograd_weight",
-  "swish_conv3d",
-  "winograd_conv3d",
-]);
-
 type AnyOp = OpDefinition<Record<string, unknown>>;
 
 async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) {
@@ -71,11 +28,11 @@ async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string
   }
 }
 
-/** Of a batch of matrices both operands, where both have it; of one matrix the rows of a, unless these are features. */
-function matmulSlots([a, b]: (CaseValue | null)[], { transposeA }: Record<string, unknown>): number[] | undefined {
-  if (a!.shape.length === 2) return transposeA ? undefined : [0];
-  return b!.shape.length === 2 ? [0] : [0, 1];
-}
+/** The inputs whose first axis is a batch. */
+const batched = ({ operands }: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>): number[] =>
+  operands.flatMap(({ batched: is }, slot) =>
+    (typeof is === "function" ? is(inputs, attrs as never) : is) ? [slot] : [],
+  );
 
 /** Row `n` of every input that has a row per clip. */
 function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseValue | null)[] {
@@ -88,20 +45,16 @@ function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseV
 }
 
 for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
-  const { name } = definition;
-  if (CPU_ONLY.has(name) || (only && !only.includes(name))) continue;
-  if (!CUDA_OPS.has(name)) {
-    test(`${name} has a CUDA kernel`, () => assert.ok(existsSync(`native/cuda/${name}.cu`)));
-    continue;
-  }
-  const dtypes = name.startsWith("fold_") || F32_ONLY.has(name) ? ["f32"] : ["f32", "bf16", "f16"];
-  if (name === "conv3d" || name === "linear" || name === "matmul") dtypes.push("tf32"); // f32 storage, rounded in products
+  const { name, storage, isView, notOnGpu, tf32 } = definition;
+  if (isView || notOnGpu || (only && !only.includes(name))) continue;
+  const dtypes = storage === "f32" ? ["f32"] : ["f32", "bf16", "f16"];
+  if (tf32) dtypes.push("tf32"); // f32 storage, rounded in products
   for (const row of definition.cases) {
     for (const dtype of dtypes) {
       test(`${name} ${dtype}: ${row.name}`, async () => {
         compute(dtype === "tf32" ? "tf32" : "f32");
         const inputs = row.inputs.map((rule, slot) => {
-          const full = rule?.dtype || FULL_PRECISION[name]?.includes(slot);
+          const full = rule?.dtype || operandOf(definition as never, slot)?.f32;
           return (
             rule &&
             makeInput(
@@ -126,9 +79,9 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
         }
         emulator?.setOrder(0);
         check(definition as never, row as never, first!, expected, dtype === "tf32" ? { f32: 1e-3 } : LIMITS);
-        const slots = name === "matmul" ? matmulSlots(inputs, attrs) : BATCHED[name];
+        const slots = batched(definition, inputs, attrs);
         const clips = inputs[0]?.shape[0] ?? 0;
-        if (!slots || clips < 2) return;
+        if (slots.length === 0 || clips < 2) return;
         // the last clip alone has the bits that it has among the others
         const alone = await run(definition, rowOf(inputs, slots, clips - 1), attrs);
         alone.forEach((value, i) => {

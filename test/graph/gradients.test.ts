@@ -4,18 +4,11 @@ import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/device.js";
 import "../../dist/graph/ops/index.js";
 import { elements, opDefinitions } from "../../dist/graph/tensor.js";
-import { type AnyOp, finiteDifferenceError, type GradientCheckOptions, nativeGradientError } from "./gradient_check.js";
+import { type AnyOp, finiteDifferenceError, nativeGradientError } from "./gradient_check.js";
 
 const test = suite("gradients");
 const only = process.env.VIDEOCLIP_OPS?.split(",");
 
-/** What is not differentiated: constants, and values kept for a backward pass. */
-const OPTIONS: Record<string, GradientCheckOptions> = {
-  // running statistics are constants, those of the batch are kept for the backward pass
-  batch_norm: { inputs: [0, 1, 2] },
-  batch_norm_train: { inputs: [0, 1, 2], outputs: [0] },
-  cross_entropy: { outputs: [0], inputs: [0] },
-};
 /** Elements of inputs above which the float64 loops would run for minutes; such rows differ from others by size alone. */
 const MOST_ELEMENTS = 100_000;
 
@@ -30,12 +23,12 @@ for (const op of opDefinitions().values() as Iterable<AnyOp>) {
       continue;
     }
     test(`${op.name}: ${row.name}: finite differences`, () => {
-      const error = finiteDifferenceError(op, row, OPTIONS[op.name]);
+      const error = finiteDifferenceError(op, row, op.differentiated);
       assert.ok(error <= 1e-5, `relative error ${error} above 1e-5`);
     });
     if (op.name === "cast") continue; // 16-bit types of the CPU
     test(`${op.name}: ${row.name}: native`, async () => {
-      const error = await nativeGradientError(op, row, device, OPTIONS[op.name]).catch((cause: Error) => {
+      const error = await nativeGradientError(op, row, device, op.differentiated).catch((cause: Error) => {
         throw new Error(cause.message); // the reporter reads other fields of an error in its own way
       });
       assert.ok(error <= 1e-4, `relative L2 ${error} above 1e-4`);

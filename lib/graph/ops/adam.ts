@@ -53,6 +53,9 @@ const attrs = (change: Partial<AdamAttrs> = {}): AdamAttrs => ({
  */
 export const adam = defineOp<AdamAttrs>({
   name: "adam",
+  operands: [{ name: "rates" }, { name: "control" }],
+  repeated: [{ name: "parameter" }, { name: "gradient" }, { name: "first moment" }, { name: "second moment" }],
+  storage: "f32",
   shape: (inputs) => {
     checkVector("adam", "rates", inputs[0], [3]);
     checkVector("adam", "control", inputs[1], CONTROL_SHAPE);

@@ -1,7 +1,7 @@
 import type { OnnxEmitter, OnnxNode } from "../onnx_emitter.js";
 import { checkOperand, misfit, operandError } from "../operands.js";
 import { type Attributes, flag, integer, number } from "../rules.js";
-import { type Array64, defineOp, type GradientNode, type Tensor, type TensorType } from "../tensor.js";
+import { type Array64, defineOp, elements, type GradientNode, type Tensor, type TensorType } from "../tensor.js";
 import { applyOp } from "../trace.js";
 import type { AttentionAttrs } from "./attention_attrs.js";
 import { attentionGrad } from "./attention_grad.js";
@@ -97,7 +97,14 @@ const attrs = (heads: number, scale: number, causal = false) => ({ heads, scale,
  */
 export const attention = defineOp<AttentionAttrs>({
   name: "attention",
-  operands: 4,
+  operands: [
+    { name: "q", strided: true, batched: true },
+    { name: "k", strided: true, batched: true },
+    { name: "v", strided: true, batched: true },
+    { name: "mask", f32: true, batched: true },
+  ],
+  // scores and sums
+  multiplyAdds: (inputs, [y]) => 2 * elements(y.shape) * inputs[1]!.shape[1],
   attributes: rules,
   shape,
   encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],

@@ -74,6 +74,13 @@ const row = (name: string, [N, Sq, Sk, C]: number[], a: AttentionAttrs, m: Mask 
  */
 export const attentionGrad = defineOp<AttentionAttrs>({
   name: "attention_grad",
+  operands: [
+    { name: "q", batched: true },
+    { name: "k", batched: true },
+    { name: "v", batched: true },
+    { name: "mask", f32: true, batched: true },
+    { name: "dy", batched: true },
+  ],
   shape,
   encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],
   reference,

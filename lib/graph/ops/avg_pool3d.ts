@@ -11,6 +11,7 @@ const x = (...shape: number[]) => ({ shape, scale: 3 });
 /** See {@link AvgPoolAttrs}. */
 export const avgPool3d = defineOp<AvgPoolAttrs>({
   name: "avg_pool3d",
+  operands: [{ name: "x", batched: true }],
   attributes: { ...poolRules, countIncludePad: flag },
   shape: ([x], a) => poolShape("avg_pool3d", x, a, false),
   encode: (a) => encodePool(a, a.countIncludePad),

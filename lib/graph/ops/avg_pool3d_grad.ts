@@ -40,6 +40,7 @@ const padded = { kernel: [2, 3, 3], stride: [2, 2, 2], low: [1, 1, 1], high: [1,
 /** Gradient of `avg_pool3d`: dy `[N, T', H', W', C]` to dx `[N, ...size, C]`. */
 export const avgPool3dGrad = defineOp<AvgPoolGradAttrs>({
   name: "avg_pool3d_grad",
+  operands: [{ name: "dy", batched: true }],
   shape,
   encode: (a) => encodePool(a, a.countIncludePad),
   reference,

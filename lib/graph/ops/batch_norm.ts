@@ -25,7 +25,15 @@ const rules: Attributes<Attrs> = { eps: number(0), relu: optional(flag) };
 /** Inference: y = (x - mean) / sqrt(var + eps) weight + bias, per channel. Inputs x, weight, bias, running mean and variance. */
 export const batchNorm = defineOp<Attrs>({
   name: "batch_norm",
+  operands: [
+    { name: "x", batched: true },
+    { name: "weight", f32: true },
+    { name: "bias", f32: true },
+    { name: "mean", f32: true },
+    { name: "variance", f32: true },
+  ],
   attributes: rules,
+  differentiated: { inputs: [0, 1, 2] }, // running statistics are constants
   shape: ([x, weight, bias, mean, variance]) => {
     const { shape, dtype } = checkOperand("batch_norm", "x", x, ["...", "C"]);
     for (const [name, vector] of Object.entries({ weight, bias, mean, variance }))

@@ -57,6 +57,14 @@ function reference(inputs: (Array64 | null)[], a: BatchNormGradAttrs): Array64[]
 /** See {@link BatchNormGradAttrs}. */
 export const batchNormGrad = defineOp<BatchNormGradAttrs>({
   name: "batch_norm_grad",
+  operands: [
+    { name: "dy" },
+    { name: "x" },
+    { name: "weight", f32: true },
+    { name: "bias", f32: true },
+    { name: "mean", f32: true },
+    { name: "variance", f32: true },
+  ],
   shape,
   encode: (a) => [a.eps, a.relu ? 1 : 0, a.training ? 1 : 0],
   reference,

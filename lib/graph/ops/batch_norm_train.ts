@@ -61,7 +61,15 @@ function gradient({ inputs: [x, weight, bias], outputs, attrs, outGrads: [dy] }:
 /** See {@link BatchNormTrainAttrs}. */
 export const batchNormTrain = defineOp<BatchNormTrainAttrs>({
   name: "batch_norm_train",
+  operands: [
+    { name: "x" },
+    { name: "weight", f32: true },
+    { name: "bias", f32: true },
+    { name: "running mean", f32: true },
+    { name: "running variance", f32: true },
+  ],
   attributes: rules,
+  differentiated: { inputs: [0, 1, 2], outputs: [0] },
   shape,
   encode: (a) => [a.eps, a.momentum, a.relu ? 1 : 0],
   reference,

@@ -86,6 +86,7 @@ function gradient(node: GradientNode<{ kind: BinaryKind }>, g: GradientBuilder) 
 /** y = f(a, b) with NumPy broadcasting. */
 export const binary = defineOp<{ kind: BinaryKind }>({
   name: "binary",
+  operands: [{ name: "a" }, { name: "b" }],
   attributes: { kind: oneOf(binaryKinds) },
   shape,
   encode: (a) => [binaryKinds.indexOf(a.kind)],

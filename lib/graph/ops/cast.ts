@@ -6,6 +6,8 @@ import { applyOp } from "../trace.js";
 /** The same values in another floating-point type: to nearest, ties to even. */
 export const cast: OpDefinition<{ to: DType }> = defineOp<{ to: DType }>({
   name: "cast",
+  operands: [{ name: "x" }],
+  halvesOnCpu: true,
   attributes: { to: oneOf(FLOATS) },
   shape: ([x], { to }) => [{ shape: checkOperand("cast", "x", x, ["..."]).shape, dtype: to }],
   encode: () => [],

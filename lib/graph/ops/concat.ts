@@ -18,7 +18,11 @@ function shape(inputs: (TensorType | null)[], { axis }: { axis: number }): Tenso
 /** Joins tensors along `axis`. */
 export const concat = defineOp<{ axis: number }>({
   name: "concat",
+  operands: [],
+  repeated: [{ name: "x" }],
+  halvesOnCpu: true,
   attributes: { axis: integer(0) },
+  anyType: true,
   shape,
   encode: (a) => [a.axis],
   reference: (inputs, a) => {

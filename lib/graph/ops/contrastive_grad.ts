@@ -68,6 +68,19 @@ const row = (
  */
 export const contrastiveGrad = defineOp<ContrastiveGradAttrs>({
   name: "contrastive_grad",
+  operands: [
+    { name: "a" },
+    { name: "b" },
+    { name: "group" },
+    { name: "R", f32: true },
+    { name: "C", f32: true },
+    { name: "P", f32: true },
+    { name: "Q", f32: true },
+    { name: "u", f32: true },
+    { name: "w", f32: true },
+    { name: "v", f32: true },
+    { name: "z", f32: true },
+  ],
   shape,
   encode: (a) => [a.scale],
   reference,

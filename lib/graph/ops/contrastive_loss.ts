@@ -104,7 +104,7 @@ const attrs = (
  */
 export const contrastiveLoss = defineOp<ContrastiveLossAttrs>({
   name: "contrastive_loss",
-  operands: 3,
+  operands: [{ name: "a" }, { name: "b" }, { name: "group" }],
   attributes: rules,
   shape,
   encode: (a) => [a.scale, ...weights(a)],

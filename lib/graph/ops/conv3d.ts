@@ -1,9 +1,17 @@
 import { channelsFirst, type OnnxEmitter, type OnnxNode } from "../onnx_emitter.js";
 import { checkFilled, checkOperand, FLOATS, misfit } from "../operands.js";
-import { type Array64, defineOp, denseStrides, elements, type TensorType } from "../tensor.js";
-import { type Conv3dAttrs, conv3dRules, isPointwise } from "./conv3d_attrs.js";
+import { type Array64, defineOp, denseStrides, elements, packing, type TensorType } from "../tensor.js";
+import {
+  CHANNELS_IN_ROWS,
+  type Conv3dAttrs,
+  conv3dRules,
+  isDepthwise,
+  isPointwise,
+  TAPS_IN_ROWS,
+} from "./conv3d_attrs.js";
 import { conv3dCases } from "./conv3d_cases.js";
 import { conv3dGradient } from "./conv3d_gradient.js";
+import { packConvWeight } from "./pack_conv_weight.js";
 import { isNonNegative, onnxForms } from "./unary.js";
 import { unaryFunctions, unaryKinds } from "./unary_kinds.js";
 
@@ -114,8 +122,18 @@ function toOnnx({ inputs, outputs, attrs: a }: OnnxNode<Conv3dAttrs>, emit: Onnx
 /** See {@link Conv3dAttrs}. */
 export const conv3d = defineOp<Conv3dAttrs>({
   name: "conv3d",
-  operands: 5,
+  operands: [
+    { name: "x", batched: true },
+    { name: "weight" },
+    { name: "bias", f32: true },
+    { name: "residual", batched: true },
+    { name: "scale", batched: true },
+  ],
+  tf32: true,
+  multiplyAdds: (inputs, [y]) => elements(y.shape) * elements(inputs[1]!.shape.slice(1)),
   attributes: conv3dRules,
+  packedOnCpu: ({ groups, split }, panelWidth) => [packing(1, packConvWeight, { groups, split, panelWidth })],
+  axesOnGpu: (a, [x]) => (isDepthwise(a, x!.shape[4]) ? TAPS_IN_ROWS : CHANNELS_IN_ROWS),
   shape,
   encode: (a) => [
     a.groups,

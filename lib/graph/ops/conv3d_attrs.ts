@@ -60,3 +60,8 @@ export function conv3dAttrs(given: Partial<Conv3dAttrs> & Pick<Conv3dAttrs, "out
     ...given,
   };
 }
+
+/** The axes of a weight `[Cout, Cin / groups, kT, kH, kW]` as CUDA kernels read it: the products of an output channel in a row. */
+export const CHANNELS_IN_ROWS: readonly number[] = [0, 2, 3, 4, 1];
+/** The axes of a depthwise weight as CUDA kernels read it: the channels of a tap in a row. */
+export const TAPS_IN_ROWS: readonly number[] = [1, 2, 3, 4, 0];

@@ -1,6 +1,7 @@
 import { roundBfloat16 } from "../../half_floats.js";
-import { type Array64, type CaseInput, defineOp, shapeError } from "../tensor.js";
+import { type Array64, type CaseInput, defineOp, packing, shapeError } from "../tensor.js";
 import { type Conv3dAttrs, conv3d, conv3dAttrs } from "./conv3d.js";
+import { packConvWeightBf16 } from "./pack_conv_weight_bf16.js";
 
 const rounded = (x: Array64): Array64 => ({ shape: x.shape, data: x.data.map(roundBfloat16) });
 
@@ -9,7 +10,9 @@ const x = (...shape: number[]): CaseInput => ({ shape });
 /** conv3d of one group whose input (after scale) and weight are rounded to bf16 and summed in f32: inputs as `conv3d`. */
 export const conv3dBf16 = defineOp<Conv3dAttrs>({
   name: "conv3d_bf16",
-  operands: 5,
+  operands: conv3d.operands,
+  notOnGpu: "a GPU multiplies bf16 in conv3d",
+  packedOnCpu: ({ split }, panelWidth) => [packing(1, packConvWeightBf16, { split, panelWidth })],
   shape: (inputs, a) => {
     if (a.groups !== 1) throw shapeError("conv3d_bf16", "one group", [a.groups]);
     return conv3d.shape(inputs, a);

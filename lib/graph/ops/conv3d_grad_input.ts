@@ -4,11 +4,13 @@ import {
   denseStrides,
   elements,
   isFloat,
+  packing,
   sameShape,
   shapeError,
   type TensorType,
 } from "../tensor.js";
-import type { Triple } from "./conv3d_attrs.js";
+import { CHANNELS_IN_ROWS, type Triple } from "./conv3d_attrs.js";
+import { packConvWeight } from "./pack_conv_weight.js";
 
 /**
  * Gradient of a convolution with respect to its input: dy `[N, T', H', W', Cout]` and the weight as
@@ -83,6 +85,11 @@ const w = (...shape: number[]) => ({ shape, integer: 3 });
 /** See {@link Conv3dGradInputAttrs}. */
 export const conv3dGradInput = defineOp<Conv3dGradInputAttrs>({
   name: "conv3d_grad_input",
+  operands: [{ name: "dy", batched: true }, { name: "weight" }],
+  packedOnCpu: ({ groups, inChannels }, panelWidth) => [
+    packing(1, packConvWeight, { groups, split: [inChannels], panelWidth }),
+  ],
+  axesOnGpu: () => CHANNELS_IN_ROWS,
   shape,
   encode: (a) => [a.groups, a.inChannels, ...a.kernel, ...a.stride, ...a.kernel.map((k, i) => k - 1 - a.low[i])],
   reference,

@@ -74,6 +74,7 @@ const attrs = (kernel: Triple, given: Partial<Conv3dGradWeightAttrs> = {}): Conv
 /** See {@link Conv3dGradWeightAttrs}. */
 export const conv3dGradWeight = defineOp<Conv3dGradWeightAttrs>({
   name: "conv3d_grad_weight",
+  operands: [{ name: "x" }, { name: "dy" }],
   shape,
   encode: (a) => [a.groups, ...a.kernel, ...a.stride, ...a.low],
   reference,

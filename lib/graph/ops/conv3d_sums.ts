@@ -29,7 +29,9 @@ const w = (...shape: number[]) => ({ shape, integer: 3 });
  */
 export const conv3dSums = defineOp<Conv3dAttrs>({
   name: "conv3d_sums",
-  operands: 5,
+  operands: conv3d.operands,
+  packedOnCpu: conv3d.packedOnCpu!,
+  axesOnGpu: conv3d.axesOnGpu!,
   shape: (inputs, a) => {
     const outputs = conv3d.shape(inputs, a);
     const channels = inputs[0]!.shape[4];

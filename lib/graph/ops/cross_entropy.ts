@@ -61,8 +61,9 @@ const row = (
  */
 export const crossEntropy = defineOp<CrossEntropyAttrs>({
   name: "cross_entropy",
-  operands: 3,
+  operands: [{ name: "x" }, { name: "target" }, { name: "weight", f32: true }],
   attributes: rules,
+  differentiated: { inputs: [0], outputs: [0] },
   shape: (inputs) => {
     const { shape } = checkCrossEntropy("cross_entropy", inputs);
     return [

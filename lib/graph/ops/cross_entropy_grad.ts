@@ -57,6 +57,13 @@ const row = (
  */
 export const crossEntropyGrad = defineOp<CrossEntropyAttrs>({
   name: "cross_entropy_grad",
+  operands: [
+    { name: "x" },
+    { name: "target" },
+    { name: "weight", f32: true },
+    { name: "log of sums", f32: true },
+    { name: "dloss", f32: true },
+  ],
   shape,
   encode: (a) => [a.ignoreIndex, a.smoothing],
   reference,

@@ -49,6 +49,7 @@ const row = (name: string, size: number[], rate: number, stream = 3) => ({
  */
 export const dropout: OpDefinition<DropoutAttrs> = defineOp<DropoutAttrs>({
   name: "dropout",
+  operands: [{ name: "x" }, { name: "key" }],
   attributes: { rate: probability, stream: integer(0, 2 ** 32 - 1) },
   shape,
   encode: (a) => [threshold(a.rate), 1 / (1 - a.rate), a.stream],

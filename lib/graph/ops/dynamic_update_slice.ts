@@ -41,6 +41,8 @@ const cases = [
  */
 export const dynamicUpdateSlice = defineOp<Record<string, never>>({
   name: "dynamic_update_slice",
+  operands: [{ name: "x" }, { name: "part" }, { name: "start" }],
+  storage: "f32",
   shape,
   encode: () => [],
   reference,

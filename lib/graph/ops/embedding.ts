@@ -14,6 +14,7 @@ const rules: Attributes<EmbeddingAttrs> = { padding: optional(integer()) };
 /** Rows of a table by id: ids i32 `[...]`, weight `[rows, C]` to `[..., C]`. */
 export const embedding = defineOp<EmbeddingAttrs>({
   name: "embedding",
+  operands: [{ name: "ids" }, { name: "weight" }],
   attributes: rules,
   shape: ([ids, weight]) => {
     const { shape } = checkOperand("embedding", "ids", ids, ["..."], ["i32"]);

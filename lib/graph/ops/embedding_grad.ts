@@ -23,6 +23,7 @@ const row = (name: string, ids: number[], C: number, rows: number, used: number,
  */
 export const embeddingGrad = defineOp<EmbeddingGradAttrs>({
   name: "embedding_grad",
+  operands: [{ name: "ids" }, { name: "dy" }],
   shape: ([ids, dy], { rows }) => {
     const dtype = storageType("embedding_grad", dy);
     if (ids?.dtype !== "i32" || !sameShape(ids.shape, dy!.shape.slice(0, -1))) {

@@ -1,5 +1,6 @@
-import { type Array64, type CaseInput, defineOp, shapeError, type TensorType } from "../tensor.js";
+import { type Array64, type CaseInput, defineOp, packing, shapeError, type TensorType } from "../tensor.js";
 import { type Conv3dAttrs, conv3d, conv3dAttrs, isDepthwise } from "./conv3d.js";
+import { packConvWeight } from "./pack_conv_weight.js";
 
 /** Whether {@link expandDepthwise} has the window: 3 wide, stride 1 or 2 and at most one position of padding along W. */
 export function fitsExpandDepthwise(a: Conv3dAttrs): boolean {
@@ -17,7 +18,18 @@ const expansion = (a: Conv3dAttrs, packed?: boolean): Conv3dAttrs =>
  */
 export const expandDepthwise = defineOp<Conv3dAttrs>({
   name: "expand_depthwise",
-  operands: 5,
+  operands: [
+    { name: "x", batched: true },
+    { name: "expand" },
+    { name: "expandBias", f32: true },
+    { name: "weight" },
+    { name: "bias", f32: true },
+  ],
+  notOnGpu: "a pass of the CPU makes it",
+  packedOnCpu: ({ groups, split }, panelWidth) => [
+    packing(1, packConvWeight, { groups: 1, split, panelWidth }),
+    packing(3, packConvWeight, { groups, split, panelWidth }),
+  ],
   shape: ([x, expand, expandBias, weight, bias], a) => {
     if (!isDepthwise(a, a.outChannels) || !fitsExpandDepthwise(a))
       throw shapeError("expand_depthwise", "a depthwise window 3 wide, stride 1 or 2", a.kernel);

@@ -10,6 +10,8 @@ export interface FillAttrs {
 /** A tensor that holds one value everywhere. */
 export const fill = defineOp<FillAttrs>({
   name: "fill",
+  operands: [],
+  halvesOnCpu: true,
   shape: (_, a) => [{ shape: a.shape, dtype: a.dtype ?? "f32" }],
   encode: (a) => [a.value],
   reference: (_, a) => [{ shape: a.shape, data: new Float64Array(elements(a.shape)).fill(a.value) }],

@@ -4,6 +4,8 @@ import { requireF32 } from "./storage.js";
 /** b'[o] = bias + (b - mean) weight / sqrt(var + eps). Inputs weight, bias, mean, variance and the convolution's own b, if any. */
 export const foldConvBias = defineOp<{ eps: number }>({
   name: "fold_conv_bias",
+  operands: [{ name: "weight" }, { name: "bias" }, { name: "mean" }, { name: "variance" }, { name: "convBias" }],
+  storage: "f32",
   shape: ([weight, ...rest]) => {
     requireF32("fold_conv_bias", weight, ...rest);
     return [{ shape: weight!.shape, dtype: "f32" }];

@@ -4,6 +4,8 @@ import { requireF32 } from "./storage.js";
 /** W'[o, ...] = W[o, ...] weight[o] / sqrt(var[o] + eps): BatchNorm's scale moved into the weights before it. */
 export const foldConvWeight = defineOp<{ eps: number }>({
   name: "fold_conv_weight",
+  operands: [{ name: "convWeight" }, { name: "weight" }, { name: "variance" }],
+  storage: "f32",
   shape: ([w, ...rest]) => {
     requireF32("fold_conv_weight", w, ...rest);
     return [{ shape: w!.shape, dtype: "f32" }];

@@ -21,6 +21,7 @@ function reference([dy]: (Array64 | null)[], a: { shape: readonly number[] }): A
 /** Gradient of `global_mean`: dx[n, ..., c] = dy[n, c] / positions, of the given shape. */
 export const globalMeanGrad = defineOp<{ shape: readonly number[] }>({
   name: "global_mean_grad",
+  operands: [{ name: "dy" }],
   shape,
   encode: () => [],
   reference,

@@ -13,6 +13,9 @@ export interface GlobalNormAttrs {
  */
 export const globalNorm = defineOp<GlobalNormAttrs>({
   name: "global_norm",
+  operands: [{ name: "unscale" }],
+  repeated: [{ name: "gradient" }],
+  storage: "f32",
   shape: (inputs) => {
     checkVector("global_norm", "unscale", inputs[0], [1]);
     tensorGroups("global_norm", inputs, 1, ["gradient"]);

@@ -10,6 +10,9 @@ const control = { shape: [3], scale: 0.1, shift: 1 };
  */
 export const keepFinite = defineOp<Record<string, never>>({
   name: "keep_finite",
+  operands: [{ name: "control" }],
+  repeated: [{ name: "old" }, { name: "next" }],
+  storage: "f32",
   shape: (inputs) => {
     checkVector("keep_finite", "control", inputs[0], CONTROL_SHAPE);
     return tensorGroups("keep_finite", inputs, 1, ["old", "next"]).map(([old]) => old);

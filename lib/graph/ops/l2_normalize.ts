@@ -27,6 +27,7 @@ const row = (name: string, shape: number[], eps = 1e-12, scale = 1) => ({
 /** y = x / max(||x||, eps) over the last axis: x `[..., C]` to y like x. */
 export const l2Normalize = defineOp<L2NormalizeAttrs>({
   name: "l2_normalize",
+  operands: [{ name: "x" }],
   attributes: { eps: number(0) },
   shape: ([x]) => [checkOperand("l2_normalize", "x", x, ["...", "C"])],
   encode: (a) => [a.eps],

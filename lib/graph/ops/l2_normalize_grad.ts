@@ -27,6 +27,7 @@ const row = (name: string, shape: number[], eps = 1e-12) => ({
 /** Gradient of l2_normalize: x and dy `[..., C]` to dx like x. */
 export const l2NormalizeGrad = defineOp<L2NormalizeAttrs>({
   name: "l2_normalize_grad",
+  operands: [{ name: "x" }, { name: "dy" }],
   shape: ([x, dy]) => {
     const dtype = storageType("l2_normalize_grad", x, dy);
     if (!sameShape(x!.shape, dy!.shape))

@@ -62,7 +62,12 @@ const row = (C: number) => ({ shape: [C], scale: 0.5, shift: 1 });
  */
 export const layerNorm = defineOp<LayerNormAttrs>({
   name: "layer_norm",
-  operands: 4,
+  operands: [
+    { name: "x", strided: true, batched: true },
+    { name: "weight", f32: true },
+    { name: "bias", f32: true },
+    { name: "residual", strided: true, batched: true },
+  ],
   attributes: { eps: number(0) },
   shape,
   encode: (a) => [a.eps],

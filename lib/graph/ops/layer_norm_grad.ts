@@ -69,6 +69,7 @@ const row = (
  */
 export const layerNormGrad = defineOp<LayerNormGradAttrs>({
   name: "layer_norm_grad",
+  operands: [{ name: "x" }, { name: "weight", f32: true }, { name: "residual" }, { name: "dy" }],
   shape,
   encode: (a) => [a.eps],
   reference,

@@ -8,6 +8,7 @@ import {
   type GradientBuilder,
   type GradientNode,
   type OpDefinition,
+  packing,
   type Tensor,
   type TensorType,
 } from "../tensor.js";
@@ -16,6 +17,7 @@ import { matmul } from "./matmul.js";
 import { emitUnary } from "./unary.js";
 import { throughUnary } from "./unary_grad.js";
 import { activations, type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
+import { packConvWeight } from "./pack_conv_weight.js";
 
 /**
  * y = activation(x Wᵀ + b + s r): x `[..., in]`, weight `[out, in]`, optional bias b `[out]`, optional residual r
@@ -107,8 +109,20 @@ function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<Line
 /** See {@link LinearAttrs}. */
 export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   name: "linear",
-  operands: 5,
+  operands: [
+    { name: "x", strided: true, batched: true },
+    { name: "weight" },
+    { name: "bias", f32: true },
+    { name: "residual", strided: true, batched: true },
+    { name: "scale", f32: true },
+  ],
+  tf32: true,
+  multiplyAdds: (inputs, [y]) => elements(y.shape) * elements(inputs[1]!.shape.slice(1)),
   attributes: rules,
+  packedOnCpu: ({ outFeatures }, panelWidth) => [
+    packing(1, packConvWeight, { groups: 1, split: [outFeatures], panelWidth }),
+  ],
+  axesOnGpu: () => [0, 1],
   shape,
   encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
   reference,

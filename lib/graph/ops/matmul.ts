@@ -129,6 +129,12 @@ function product(name: string, size: [number[], number, number, number], attrs: 
  */
 export const matmul = defineOp<MatmulAttrs>({
   name: "matmul",
+  operands: [
+    // of one matrix the rows of a, unless these are features; of a batch of matrices both, where both have it
+    { name: "a", batched: ([a], { transposeA }: MatmulAttrs) => a!.shape.length > 2 || !transposeA },
+    { name: "b", batched: ([a, b]) => a!.shape.length > 2 && b!.shape.length > 2 },
+  ],
+  tf32: true,
   attributes: { transposeA: flag, transposeB: flag },
   shape,
   encode: (a) => [a.transposeA ? 1 : 0, a.transposeB ? 1 : 0],

@@ -7,6 +7,8 @@ const rounded = (x: Array64): Array64 => ({ shape: x.shape, data: x.data.map(rou
 /** matmul of f32 operands that are rounded to bf16, summed in f32: operands and attributes as `matmul`. */
 export const matmulBf16 = defineOp<MatmulAttrs>({
   name: "matmul_bf16",
+  operands: matmul.operands,
+  notOnGpu: "a GPU multiplies bf16 in matmul",
   shape: matmul.shape,
   encode: matmul.encode,
   reference: ([a, b], attrs) => matmul.reference([rounded(a!), rounded(b!)], attrs),

@@ -11,6 +11,7 @@ const x = (...shape: number[]) => ({ shape, scale: 3 });
 /** See {@link MaxPoolAttrs}. */
 export const maxPool3d = defineOp<MaxPoolAttrs>({
   name: "max_pool3d",
+  operands: [{ name: "x", batched: true }],
   attributes: { ...poolRules, padding: oneOf(["-inf", "zero"]) },
   shape: ([x], a) => poolShape("max_pool3d", x, a, a.padding === "zero"),
   encode: (a) => encodePool(a, a.padding === "zero"),

@@ -46,6 +46,10 @@ const tensor = (integer: number, ...size: number[]) => ({ shape: size, integer }
  */
 export const maxPool3dGrad = defineOp<MaxPoolAttrs>({
   name: "max_pool3d_grad",
+  operands: [
+    { name: "x", batched: true },
+    { name: "dy", batched: true },
+  ],
   shape,
   encode: (a) => encodePool(a, a.padding === "zero"),
   reference,

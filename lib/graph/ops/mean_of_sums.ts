@@ -13,6 +13,7 @@ export interface MeanOfSumsAttrs {
 /** Means per clip and channel from the sums `[N, parts, C]` of a `conv3d_sums`: to `[N, channels]` of a storage type. */
 export const meanOfSums = defineOp<MeanOfSumsAttrs>({
   name: "mean_of_sums",
+  operands: [{ name: "sums", f32: true, batched: true }],
   shape: ([sums], a) => {
     requireF32("mean_of_sums", sums);
     if (sums?.shape.length !== 3 || a.first < 0 || a.first + a.channels > sums.shape[2]) {

@@ -62,6 +62,8 @@ function reference([weight]: (Array64 | null)[], a: PackAttrs): Array64[] {
 /** Packs a convolution or linear weight for the CPU's matrix micro-kernel. */
 export const packConvWeight = defineOp<PackAttrs>({
   name: "pack_conv_weight",
+  operands: [{ name: "weight" }],
+  notOnGpu: "the weight layout of the CPU kernels",
   shape,
   encode: (a) => [a.groups, ...a.split],
   reference,

@@ -52,6 +52,8 @@ function reference([weight]: (Array64 | null)[], a: PackBf16Attrs): Array64[] {
 /** Rounds a convolution's weight to bf16 and packs it in pairs for the dot products of a {@link conv3dBf16}. */
 export const packConvWeightBf16 = defineOp<PackBf16Attrs>({
   name: "pack_conv_weight_bf16",
+  operands: [{ name: "weight" }],
+  notOnGpu: "the weight layout of the CPU kernels",
   shape,
   encode: (a) => [...a.split],
   notInOnnx: "compile() makes it from a conv3d",

@@ -64,6 +64,8 @@ function transformBoth(g: Float64Array): number[] {
 /** Brings the weight of a {@link winogradConv3d} to Winograd's domain. */
 export const packWinogradWeight = defineOp<PackWinogradAttrs>({
   name: "pack_winograd_weight",
+  operands: [{ name: "weight" }],
+  notOnGpu: "the weight layout of the CPU kernels",
   shape: ([weight], a) => {
     const { channels, spatial, widths } = sizes(weight, a);
     const columns = widths.reduce((p, q) => p + q, 0);

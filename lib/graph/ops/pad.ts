@@ -31,7 +31,9 @@ function reference([x]: (Array64 | null)[], a: PadAttrs): Array64[] {
 /** See {@link PadAttrs}: the gradient of `slice`. */
 export const pad = defineOp<PadAttrs>({
   name: "pad",
+  operands: [{ name: "x" }],
   attributes: { low: integers(0), high: integers(0) },
+  anyType: true,
   shape,
   encode: (a) => [...a.low],
   reference,

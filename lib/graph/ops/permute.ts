@@ -6,7 +6,10 @@ import { applyOp } from "../trace.js";
 /** Axis `i` of the output is axis `order[i]` of the input: changes of layout. */
 export const permute: OpDefinition<{ order: readonly number[] }> = defineOp<{ order: readonly number[] }>({
   name: "permute",
+  operands: [{ name: "x" }],
+  halvesOnCpu: true,
   attributes: { order: integers(0) },
+  anyType: true,
   shape: ([x], a) => {
     if (!x) throw operandError("permute", "x", x, "an operand");
     if ([...a.order].sort((p, q) => p - q).some((v, i) => v !== i) || a.order.length !== x.shape.length) {

@@ -45,6 +45,7 @@ const attrs = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const;
 /** See {@link PreprocessAttrs}. */
 export const preprocess = defineOp<PreprocessAttrs>({
   name: "preprocess",
+  operands: [{ name: "x", batched: true }],
   attributes: rules,
   shape,
   encode: (a) => [a.top, a.left, ...a.mean, ...a.std, a.spaceToDepth ? 1 : 0],

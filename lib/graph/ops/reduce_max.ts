@@ -6,6 +6,7 @@ import { reduceMaxGrad } from "./reduce_max_grad.js";
 /** Maximum over the second-last axis: x `[..., S, C]` to `[..., C]`. */
 export const reduceMax = defineOp<Record<string, never>>({
   name: "reduce_max",
+  operands: [{ name: "x" }],
   shape: ([x]) => {
     const { shape, dtype } = checkOperand("reduce_max", "x", x, ["...", "S", "C"]);
     checkFilled("reduce_max", "x", { shape: shape.slice(-2, -1), dtype });

@@ -24,6 +24,7 @@ function reference([x, dy]: (Array64 | null)[]): Array64[] {
 /** Gradient of `reduce_max`: x `[..., S, C]` and dy `[..., C]` to dx; of equal values the first gets it. */
 export const reduceMaxGrad = defineOp<Record<string, never>>({
   name: "reduce_max_grad",
+  operands: [{ name: "x" }, { name: "dy" }],
   shape,
   encode: () => [],
   reference,

@@ -40,6 +40,7 @@ const row = (name: string, size: readonly number[], axes: readonly number[], int
 /** Sums over neighbouring axes, in an order that follows from the shape alone. */
 export const reduceSum = defineOp<ReduceSumAttrs>({
   name: "reduce_sum",
+  operands: [{ name: "x" }],
   attributes: { axes: integers(0) },
   shape,
   encode: (a, [x]) => sizes(x!.shape, a),

@@ -8,7 +8,10 @@ import { defineOp, elements } from "../tensor.js";
  */
 export const reshape = defineOp<{ shape: readonly number[] }>({
   name: "reshape",
+  operands: [{ name: "x" }, { name: "before" }],
+  isView: true,
   attributes: { shape: integers(0) },
+  anyType: true,
   shape: ([x], a) => {
     if (elements(a.shape) !== elements(x!.shape))
       throw misfit("reshape", "shape", `${elements(x!.shape)} elements like x [${x!.shape.join(", ")}]`, a.shape);

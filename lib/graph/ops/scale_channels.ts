@@ -5,6 +5,10 @@ import { applyOp } from "../trace.js";
 /** y[n, ..., c] = x[n, ..., c] g[n, c]: the self-gate of S3D-G and of squeeze-and-excitation. */
 export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Record<string, never>>({
   name: "scale_channels",
+  operands: [
+    { name: "x", batched: true },
+    { name: "gate", batched: true },
+  ],
   shape: ([x, g]) => {
     const { shape, dtype } = checkOperand("scale_channels", "x", x, ["...", "N", "C"]);
     checkOperand("scale_channels", "g", g, [shape[0], shape[shape.length - 1]], [dtype]);

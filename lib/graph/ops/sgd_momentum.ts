@@ -37,6 +37,9 @@ const attrs = (change: Partial<SgdMomentumAttrs> = {}): SgdMomentumAttrs => ({
  */
 export const sgdMomentum = defineOp<SgdMomentumAttrs>({
   name: "sgd_momentum",
+  operands: [{ name: "rate" }, { name: "control" }],
+  repeated: [{ name: "parameter" }, { name: "gradient" }, { name: "buffer" }],
+  storage: "f32",
   shape: (inputs) => {
     checkVector("sgd_momentum", "rate", inputs[0], [1]);
     checkVector("sgd_momentum", "control", inputs[1], CONTROL_SHAPE);

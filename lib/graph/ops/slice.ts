@@ -10,7 +10,10 @@ export interface SliceAttrs {
 /** The block of `size` elements per axis that begins at `start`. */
 export const slice = defineOp<SliceAttrs>({
   name: "slice",
+  operands: [{ name: "x" }],
+  halvesOnCpu: true,
   attributes: { start: integers(0), size: integers(0) },
+  anyType: true,
   shape: ([x], a) => {
     if (!x) throw operandError("slice", "x", x, "an operand");
     for (const name of ["start", "size"] as const) {

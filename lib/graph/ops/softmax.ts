@@ -7,6 +7,7 @@ import { softmaxGrad } from "./softmax_grad.js";
 /** Softmax over the last axis, or its logarithm. */
 export const softmax = defineOp<{ log: boolean }>({
   name: "softmax",
+  operands: [{ name: "x", batched: true }],
   attributes: { log: flag },
   shape: ([x]) => [checkOperand("softmax", "x", x, ["...", "C"])],
   encode: (a) => [a.log ? 1 : 0],

@@ -29,6 +29,7 @@ const row = (name: string, size: number[], log: boolean) => ({
 /** Gradient of {@link softmax} from its result: y and dy `[..., C]` to dx; `log` as there. */
 export const softmaxGrad = defineOp<{ log: boolean }>({
   name: "softmax_grad",
+  operands: [{ name: "y" }, { name: "dy" }],
   shape,
   encode: (a) => [a.log ? 1 : 0],
   reference,

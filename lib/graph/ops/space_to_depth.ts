@@ -22,6 +22,9 @@ export function emitCells(emit: OnnxEmitter, name: string, [N, T, H, W, C]: read
 /** Cells of 2x2x2 positions become channels: channel `((dt * 2 + dh) * 2 + dw) * C + c` (Miech's S3D-G). */
 export const spaceToDepth = defineOp<Record<string, never>>({
   name: "space_to_depth",
+  operands: [{ name: "x", batched: true }],
+  halvesOnCpu: true,
+  anyType: true,
   shape,
   encode: () => [],
   reference: ([x]) => {

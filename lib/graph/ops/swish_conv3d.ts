@@ -6,7 +6,9 @@ const x = (...shape: number[]): CaseInput => ({ shape });
 /** conv3d of swish(scale x) in place of scale x, pointwise: inputs x, weight, bias, residual, scale as `conv3d`. */
 export const swishConv3d = defineOp<Conv3dAttrs>({
   name: "swish_conv3d",
-  operands: 5,
+  operands: conv3d.operands,
+  notOnGpu: "a pass of the CPU makes it",
+  packedOnCpu: conv3d.packedOnCpu!,
   shape: (inputs, a) => {
     if (!isPointwise(a)) throw shapeError("swish_conv3d", "a pointwise convolution", a.kernel);
     return conv3d.shape(inputs, a);

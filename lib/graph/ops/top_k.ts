@@ -78,6 +78,9 @@ const half = (N: number, D: number) => ({ shape: [N, D], dtype: "f16" as const }
  */
 export const topK = defineOp<TopKAttrs>({
   name: "top_k",
+  operands: [{ name: "queries" }, { name: "rows" }],
+  storage: "as given",
+  halvesOnCpu: true,
   attributes: rules,
   shape,
   encode: (a) => [a.k, a.base],

@@ -6,6 +6,7 @@ import { unaryDerivatives, type UnaryKind, unaryKinds } from "./unary_kinds.js";
 /** dx = f'(x) dy, element by element: x and dy of one shape. relu's derivative at 0 is 0. */
 const unaryGrad = defineOp<{ kind: UnaryKind }>({
   name: "unary_grad",
+  operands: [{ name: "x" }, { name: "dy" }],
   shape: ([x, dy]) => {
     const dtype = storageType("unary_grad", x, dy);
     if (!sameShape(x!.shape, dy!.shape)) throw shapeError("unary_grad", `dy [${x!.shape.join(", ")}]`, dy!.shape);

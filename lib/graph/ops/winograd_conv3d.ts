@@ -1,5 +1,6 @@
-import { type CaseInput, defineOp, shapeError } from "../tensor.js";
+import { type CaseInput, defineOp, packing, shapeError } from "../tensor.js";
 import { type Conv3dAttrs, conv3d, conv3dAttrs, type Triple } from "./conv3d.js";
+import { packWinogradWeight } from "./pack_winograd_weight.js";
 
 /** Whether {@link winogradConv3d} can compute the convolution: 1x3x3 or 3x1x1, stride 1, one group, one output. */
 export function fitsWinograd(a: Conv3dAttrs): boolean {
@@ -22,7 +23,9 @@ const none: Triple = [0, 0, 0];
 /** conv3d by minimal filtering F(4x4, 3x3) and F(4, 3): inputs x, weight, bias, residual as `conv3d`. */
 export const winogradConv3d = defineOp<Conv3dAttrs>({
   name: "winograd_conv3d",
-  operands: 4,
+  operands: conv3d.operands.slice(0, 4),
+  notOnGpu: "a pass of the CPU makes it",
+  packedOnCpu: (_, panelWidth) => [packing(1, packWinogradWeight, { panelWidth })],
   shape: (inputs, a) => {
     if (!fitsWinograd(a)) throw shapeError("winograd_conv3d", "1x3x3 or 3x1x1 with stride 1 and one group", a.kernel);
     return conv3d.shape(inputs.slice(0, 4), a);

@@ -1,37 +1,7 @@
 import { cast, preprocess } from "../ops/index.js";
-import { type DType, isFloat, type Node, type OpDefinition, type Tensor } from "../tensor.js";
+import { type DType, isFloat, type Node, type OpDefinition, operandOf, type Tensor } from "../tensor.js";
 import { type Graph, INPUT, makeNode, PARAMETER, SCALAR, sortGraph } from "../trace.js";
 import { fromParameters } from "./choose_winograd.js";
-
-/** Operands that stay f32 whatever the storage type of activations is: vectors per channel, by op and slot. */
-export const FULL_PRECISION: Record<string, readonly number[]> = {
-  attention: [3],
-  attention_grad: [3],
-  contrastive_grad: [3, 4, 5, 6, 7, 8, 9, 10],
-  cross_entropy: [2],
-  cross_entropy_grad: [2, 3, 4],
-  conv3d: [2],
-  conv3d_sums: [2],
-  mean_of_sums: [0],
-  linear: [2, 4],
-  batch_norm: [1, 2, 3, 4],
-  batch_norm_grad: [2, 3, 4, 5],
-  batch_norm_train: [1, 2, 3, 4],
-  layer_norm: [1, 2],
-  layer_norm_grad: [1],
-};
-
-/** Takes its operands as they are: scores are exact sums of what is stored. */
-const AS_GIVEN = new Set(["top_k"]);
-
-/** Computes in f32 whatever the storage type of activations is: steps of optimizers and caches, on f32 parameters. */
-export const F32_ONLY: ReadonlySet<string> = new Set([
-  "adam",
-  "dynamic_update_slice",
-  "global_norm",
-  "keep_finite",
-  "sgd_momentum",
-]);
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
@@ -60,8 +30,8 @@ export function castPrecision(graph: Graph, dtype: DType): void {
     const inputs = node.inputs.map((x, slot) => {
       if (!x) return x;
       const source = made.get(x) ?? x;
-      if (AS_GIVEN.has(node.op.name)) return source;
-      return as(source, F32_ONLY.has(node.op.name) || FULL_PRECISION[node.op.name]?.includes(slot) ? "f32" : dtype);
+      if (node.op.storage === "as given") return source;
+      return as(source, node.op.storage ?? (operandOf(node.op, slot)?.f32 ? "f32" : dtype));
     });
     const first = node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype } : node.attrs;
     const lowered = makeNode(node.op, inputs, first as never, node.layer);
