@@ -106,11 +106,15 @@ export const ${camel} = defineOp<Record<string, never>>({
   encode: () => [],
   reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
   toOnnx: (node, emit) => emit.set(node.outputs[0], emit.node("Identity", [emit.arranged(node.inputs[0]!)])),
-  cases: [
-    { name: "one", inputs: [{ shape: [1, 1] }], attrs: {} },
-    { name: "odd", inputs: [{ shape: [7, 33] }], attrs: {} },
-  ],
 });
+`,
+  [`test/graph/cases/${name}.ts`]: `import { ${camel} } from "../../../dist/graph/ops/${name}.js";
+import { defineCases } from "./case_table.js";
+
+defineCases(${camel}, [
+  { name: "one", inputs: [{ shape: [1, 1] }], attrs: {} },
+  { name: "odd", inputs: [{ shape: [7, 33] }], attrs: {} },
+]);
 `,
 };
 
@@ -132,8 +136,9 @@ function addLine(path, line, matches, after = "") {
 }
 addLine("native/ops.cmake", `  ${name}`, /^ {2}[a-z]/, "set(VIDEOCLIP_OPS");
 addLine("lib/graph/ops/index.ts", `export * from "./${name}.js";`, /^export \* from/);
+addLine("test/graph/cases/index.ts", `import "./${name}.js";`, /^import "/);
 
-console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/graph/ops/index.ts"].join("\n")}
+console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/graph/ops/index.ts", "test/graph/cases/index.ts"].join("\n")}
 Now: its formula and shapes in the contract, the shape rule, the float64 reference, the ONNX form, the
 gradient, the cases, and the other facts that docs/adding_an_op.md lists; then npm run build &&
 node scripts/test.mjs --full conformance.`);

@@ -39,22 +39,6 @@ export interface Array64 {
   data: Float64Array;
 }
 
-/** An input of a case: uniform in [-scale, scale] + shift, or small integers (exact sums) when `integer` is set. */
-export interface CaseInput {
-  shape: readonly number[];
-  scale?: number | undefined;
-  shift?: number | undefined;
-  integer?: number | undefined;
-  dtype?: DType | undefined;
-}
-
-/** One row of the shape table of an op: every backend is tested on it against `reference`. */
-export interface OpCase<A> {
-  name: string;
-  inputs: (CaseInput | null)[];
-  attrs: A;
-}
-
 /** What kernels take as one input of an op. */
 export interface Operand {
   /** Its name in native/cpp/ops/<op>.h. */
@@ -130,7 +114,6 @@ export interface OpDefinition<A = unknown> {
   toOnnx?(node: OnnxNode<A>, emit: OnnxEmitter): void;
   /** Why it has no `toOnnx`, where it needs none. */
   notInOnnx?: string | undefined;
-  cases: OpCase<A>[];
   /**
    * Pairs [output, input] that may be the same memory: the kernel reads an element of that input before it writes the
    * element of that output, and no other element of it afterwards.

@@ -31,7 +31,6 @@ const source = (name: string): OpDefinition<never> => ({
   shape: () => [],
   encode: () => [],
   reference: () => [],
-  cases: [],
 });
 
 /** Values that enter a graph: no instruction computes them. */

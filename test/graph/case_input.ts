@@ -1,5 +1,6 @@
 // The values of an input of a case of a shape table: from its name alone.
-import { type CaseInput, type DType, elements } from "../../dist/graph/tensor.js";
+import { type DType, elements } from "../../dist/graph/tensor.js";
+import type { CaseInput } from "./cases/case_table.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { floatToHalf, fromBits, halfToFloat, toBfloat16 } from "../../dist/half_floats.js";
 

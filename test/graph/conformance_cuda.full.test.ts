@@ -8,6 +8,7 @@ import "../../dist/graph/ops/index.js";
 import { elements, type OpDefinition, operandOf, opDefinitions } from "../../dist/graph/tensor.js";
 import * as ops from "../../dist/ops.js";
 import { type CaseValue, makeInput } from "./case_input.js";
+import { casesOf } from "./cases/index.js";
 import { check, type Result } from "./compare.js";
 
 const test = suite("CUDA conformance");
@@ -49,7 +50,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
   if (isView || notOnGpu || (only && !only.includes(name))) continue;
   const dtypes = storage === "f32" ? ["f32"] : ["f32", "bf16", "f16"];
   if (tf32) dtypes.push("tf32"); // f32 storage, rounded in products
-  for (const row of definition.cases) {
+  for (const row of casesOf(definition)) {
     for (const dtype of dtypes) {
       test(`${name} ${dtype}: ${row.name}`, async () => {
         compute(dtype === "tf32" ? "tf32" : "f32");

@@ -4,14 +4,8 @@ import { differentiate } from "../../dist/graph/autodiff.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { compile } from "../../dist/graph/program.js";
 import type { Device } from "../../dist/device.js";
-import {
-  type Array64,
-  elements,
-  isFloat,
-  type OpCase,
-  type OpDefinition,
-  type Tensor,
-} from "../../dist/graph/tensor.js";
+import { type Array64, elements, isFloat, type OpDefinition, type Tensor } from "../../dist/graph/tensor.js";
+import type { OpCase } from "./cases/case_table.js";
 import { applyOp, type Graph, input, trace } from "../../dist/graph/trace.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { type CaseValue, makeInput } from "./case_input.js";

@@ -8,12 +8,13 @@ import * as assert from "uvu/assert";
 
 const test = suite("new-op");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-new-op-"));
-const lists = ["native/ops.cmake", "lib/graph/ops/index.ts"];
+const lists = ["native/ops.cmake", "lib/graph/ops/index.ts", "test/graph/cases/index.ts"];
 const places = [
   "native/cpp/ops/near_copy.h",
   "native/cpp/cpu/near_copy.cc",
   "native/cuda/near_copy.cu",
   "lib/graph/ops/near_copy.ts",
+  "test/graph/cases/near_copy.ts",
 ];
 const run = (name: string) =>
   spawnSync(process.execPath, [resolve("scripts/new_op.mjs"), name], { cwd: folder, encoding: "utf8" });
@@ -25,10 +26,11 @@ test("lays out every place of an op", () => {
   const { status, stderr } = run("near_copy");
   assert.is(status, 0, stderr);
   for (const path of places) assert.ok(existsSync(join(folder, path)), path);
-  const [cmake, index] = lists.map((path) => readFileSync(join(folder, path), "utf8"));
+  const [cmake, index, cases] = lists.map((path) => readFileSync(join(folder, path), "utf8"));
   const before = ops(readFileSync(lists[0], "utf8"), "VIDEOCLIP_OPS");
   assert.equal(ops(cmake, "VIDEOCLIP_OPS"), [...before, "near_copy"].sort());
   assert.ok(index.includes('export * from "./near_copy.js";\n'));
+  assert.ok(cases.includes('import "./near_copy.js";\n'));
 });
 
 test("the kernels compile", () => {

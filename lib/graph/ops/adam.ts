@@ -1,4 +1,4 @@
-import { type Array64, type CaseInput, defineOp } from "../tensor.js";
+import { type Array64, defineOp } from "../tensor.js";
 import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
 
 export interface AdamAttrs {
@@ -28,24 +28,6 @@ function move([p, g, m, v]: Array64[], rates: Float64Array, control: Float64Arra
   return out;
 }
 
-const group = (...shape: number[]): CaseInput[] => [
-  { shape },
-  { shape },
-  { shape },
-  { shape, shift: 1.1 }, // not negative
-];
-const rates = { shape: [3], scale: 0.01, shift: 0.1 };
-const control = { shape: [3], scale: 0.1, shift: 1 };
-const skip = { shape: [3], scale: 0 };
-const attrs = (change: Partial<AdamAttrs> = {}): AdamAttrs => ({
-  beta1: 0.9,
-  beta2: 0.98,
-  eps: 1e-8,
-  weightDecay: 0,
-  decoupled: true,
-  ...change,
-});
-
 /**
  * A step of Adam (arXiv 1412.6980) or AdamW (arXiv 1711.05101) on many parameters: rates `[3]` = rate, rate / (1 - beta1^t),
  * 1 / sqrt(1 - beta2^t); control of {@link globalNorm}; then parameter, gradient and both moments of each. Gives the new
@@ -72,19 +54,4 @@ export const adam = defineOp<AdamAttrs>({
     ).flat(),
   notDifferentiable: "a step of an optimizer",
   notInOnnx: "a step of an optimizer: what is exported is the trained model",
-  cases: [
-    { name: "one", inputs: [rates, control, ...group(1)], attrs: attrs() },
-    { name: "odd, decay", inputs: [rates, control, ...group(7, 5), ...group(13)], attrs: attrs({ weightDecay: 0.3 }) },
-    {
-      name: "coupled decay",
-      inputs: [rates, control, ...group(33, 131), ...group(11), ...group(8192)],
-      attrs: attrs({ weightDecay: 0.3, decoupled: false, eps: 1e-3 }),
-    },
-    {
-      name: "more than a launch describes",
-      inputs: [rates, control, ...Array.from({ length: 27 }, (_, i) => group(i + 1)).flat()],
-      attrs: attrs(),
-    },
-    { name: "not finite", inputs: [rates, skip, ...group(37), ...group(3)], attrs: attrs({ weightDecay: 0.3 }) },
-  ],
 });

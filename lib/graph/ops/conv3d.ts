@@ -9,7 +9,6 @@ import {
   isPointwise,
   TAPS_IN_ROWS,
 } from "./conv3d_attrs.js";
-import { conv3dCases } from "./conv3d_cases.js";
 import { conv3dGradient } from "./conv3d_gradient.js";
 import { packConvWeight } from "./pack_conv_weight.js";
 import { isNonNegative, onnxForms } from "./unary.js";
@@ -148,5 +147,4 @@ export const conv3d = defineOp<Conv3dAttrs>({
   reference,
   gradient: conv3dGradient,
   toOnnx,
-  cases: conv3dCases,
 });

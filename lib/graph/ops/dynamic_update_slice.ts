@@ -25,15 +25,6 @@ function reference([x, part, start]: (Array64 | null)[]): Array64[] {
   return [{ shape: x!.shape, data }];
 }
 
-const cases = [
-  { name: "one", x: [1, 1, 1], S: 1, starts: 1 },
-  { name: "a token of an odd width", x: [3, 7, 5], S: 1, starts: 7 },
-  { name: "a token of 64", x: [2, 33, 64], S: 1, starts: 33 },
-  { name: "several", x: [2, 19, 12], S: 4, starts: 16 },
-  { name: "all", x: [2, 5, 8], S: 5, starts: 1 },
-  { name: "more than a block", x: [3, 40, 1032], S: 3, starts: 38 },
-];
-
 /**
  * x `[N, T, C]` with the places from `start` i32 `[1]` on replaced by part `[N, S, C]`: how keys and values are added to a
  * cache, in place where a program updates it. `start` is read when the program runs; it is from 0 to T - S. (XLA's op of this
@@ -49,9 +40,4 @@ export const dynamicUpdateSlice = defineOp<Record<string, never>>({
   inPlace: () => [[0, 0]],
   notDifferentiable: "state of generation",
   notInOnnx: "state of generation, which ONNX models do not keep",
-  cases: cases.map(({ name, x: [N, T, C], S, starts }) => ({
-    name,
-    inputs: [{ shape: [N, T, C] }, { shape: [N, S, C] }, { shape: [1], dtype: "i32" as const, integer: starts }],
-    attrs: {},
-  })),
 });

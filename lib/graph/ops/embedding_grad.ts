@@ -8,15 +8,6 @@ export interface EmbeddingGradAttrs {
   padding: number;
 }
 
-const row = (name: string, ids: number[], C: number, rows: number, used: number, padding = -1) => ({
-  name,
-  inputs: [
-    { shape: ids, dtype: "i32" as const, integer: used },
-    { shape: [...ids, C], integer: 4 },
-  ],
-  attrs: { rows, padding },
-});
-
 /**
  * Gradient of a table from that of its rows by id: ids i32 `[...]`, dy `[..., C]` to `[rows, C]`. The gradients of an id
  * are summed in the order of their places; rows that no id names are zero.
@@ -43,12 +34,4 @@ export const embeddingGrad = defineOp<EmbeddingGradAttrs>({
   },
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",
-  cases: [
-    row("one", [1], 1, 1, 1),
-    row("repeated", [3, 17], 37, 29, 11),
-    row("one id many times", [1031], 24, 3, 1),
-    row("padding", [5, 13], 16, 40, 7, 0),
-    row("large table", [70], 33, 2000, 2000),
-    row("all rows", [400], 48, 50, 50),
-  ],
 });

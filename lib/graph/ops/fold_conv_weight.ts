@@ -18,11 +18,4 @@ export const foldConvWeight = defineOp<{ eps: number }>({
   },
   notInOnnx: "it folds parameters: an export writes its result",
   notDifferentiable: "folding is for inference: training keeps BatchNorm",
-  cases: [
-    {
-      name: "1x3x3",
-      inputs: [{ shape: [7, 5, 1, 3, 3] }, { shape: [7] }, { shape: [7], shift: 1.2 }],
-      attrs: { eps: 1e-5 },
-    },
-  ],
 });

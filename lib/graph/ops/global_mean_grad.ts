@@ -27,10 +27,4 @@ export const globalMeanGrad = defineOp<{ shape: readonly number[] }>({
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",
-  cases: [
-    { name: "one position", inputs: [{ shape: [3, 5] }], attrs: { shape: [3, 1, 5] } },
-    { name: "odd", inputs: [{ shape: [2, 13] }], attrs: { shape: [2, 3, 5, 7, 13] } },
-    { name: "rows of two blocks", inputs: [{ shape: [2, 512] }], attrs: { shape: [2, 70, 512] } },
-    { name: "columns of three blocks", inputs: [{ shape: [2, 2100] }], attrs: { shape: [2, 3, 2100] } },
-  ],
 });

@@ -1,8 +1,5 @@
-import { type CaseInput, defineOp } from "../tensor.js";
+import { defineOp } from "../tensor.js";
 import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
-
-const group = (...shape: number[]): CaseInput[] => [{ shape }, { shape }];
-const control = { shape: [3], scale: 0.1, shift: 1 };
 
 /**
  * Control of {@link globalNorm}, then old and next value of each tensor: gives the next values, or the old ones when a
@@ -26,13 +23,4 @@ export const keepFinite = defineOp<Record<string, never>>({
   inPlace: (inputs) => Array.from({ length: (inputs.length - 1) / 2 }, (_, k): [number, number] => [k, 1 + 2 * k]),
   notDifferentiable: "a step of an optimizer",
   notInOnnx: "a step of an optimizer: what is exported is the trained model",
-  cases: [
-    { name: "next", inputs: [control, ...group(1), ...group(7, 5), ...group(4099)], attrs: {} },
-    { name: "old", inputs: [{ shape: [3], scale: 0 }, ...group(13), ...group(2, 3)], attrs: {} },
-    {
-      name: "more than a launch describes",
-      inputs: [control, ...Array.from({ length: 50 }, (_, i) => group(i + 1)).flat()],
-      attrs: {},
-    },
-  ],
 });

@@ -14,5 +14,4 @@ export const matmulBf16 = defineOp<MatmulAttrs>({
   reference: ([a, b], attrs) => matmul.reference([rounded(a!), rounded(b!)], attrs),
   notDifferentiable: "made by a pass of the CPU after differentiation",
   notInOnnx: "compile() makes it from a matmul",
-  cases: matmul.cases,
 });

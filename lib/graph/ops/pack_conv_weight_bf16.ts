@@ -60,9 +60,4 @@ export const packConvWeightBf16 = defineOp<PackBf16Attrs>({
   reference,
   // panelWidth 0 is replaced by the device's own when a case runs
   notDifferentiable: "a layout of weights, made by a pass after differentiation",
-  cases: [
-    { name: "1x3x3", inputs: [{ shape: [37, 33, 1, 3, 3] }], attrs: { split: [37], panelWidth: 0 } },
-    { name: "few channels", inputs: [{ shape: [9, 3, 2, 3, 3] }], attrs: { split: [9], panelWidth: 0 } },
-    { name: "split", inputs: [{ shape: [83, 7, 1, 1, 1] }], attrs: { split: [48, 16, 19], panelWidth: 0 } },
-  ],
 });

@@ -76,8 +76,4 @@ export const packWinogradWeight = defineOp<PackWinogradAttrs>({
   reference,
   // panelWidth 0 is replaced by the device's own when a case runs
   notDifferentiable: "a layout of weights, made by a pass after differentiation",
-  cases: [
-    { name: "1x3x3", inputs: [{ shape: [37, 5, 1, 3, 3] }], attrs: { panelWidth: 0 } },
-    { name: "3x1x1", inputs: [{ shape: [12, 7, 3, 1, 1] }], attrs: { panelWidth: 0 } },
-  ],
 });

@@ -40,8 +40,6 @@ function shape([x]: (TensorType | null)[], a: PreprocessAttrs): TensorType[] {
   return [{ shape: [N, T / 2, a.height / 2, a.width / 2, 24], dtype }];
 }
 
-const attrs = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const;
-
 /** See {@link PreprocessAttrs}. */
 export const preprocess = defineOp<PreprocessAttrs>({
   name: "preprocess",
@@ -81,26 +79,4 @@ export const preprocess = defineOp<PreprocessAttrs>({
     emit.set(y, a.spaceToDepth ? emitCells(emit, name, shape) : name, { axes });
   },
   notDifferentiable: "its input is the bytes of frames",
-  cases: [
-    {
-      name: "crop",
-      inputs: [{ shape: [2, 3, 7, 9, 3], dtype: "u8" }],
-      attrs: { ...attrs, top: 1, left: 2, height: 5, width: 6, spaceToDepth: false },
-    },
-    {
-      name: "crop of 16",
-      inputs: [{ shape: [2, 2, 11, 19, 3], dtype: "u8" }],
-      attrs: { ...attrs, top: 2, left: 3, height: 8, width: 16, spaceToDepth: false },
-    },
-    {
-      name: "odd",
-      inputs: [{ shape: [1, 3, 5, 7, 3], dtype: "u8" }],
-      attrs: { ...attrs, top: 0, left: 0, height: 5, width: 7, spaceToDepth: false },
-    },
-    {
-      name: "cells",
-      inputs: [{ shape: [2, 4, 7, 9, 3], dtype: "u8" }],
-      attrs: { ...attrs, top: 1, left: 3, height: 6, width: 4, spaceToDepth: true },
-    },
-  ],
 });

@@ -1,4 +1,4 @@
-import { type Array64, type CaseInput, defineOp } from "../tensor.js";
+import { type Array64, defineOp } from "../tensor.js";
 import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
 
 export interface SgdMomentumAttrs {
@@ -19,16 +19,6 @@ function move([p, g, b]: Array64[], rate: number, control: Float64Array, a: SgdM
   }
   return out;
 }
-
-const group = (...shape: number[]): CaseInput[] => [{ shape }, { shape }, { shape }];
-const rate = { shape: [1], shift: 2 };
-const control = { shape: [3], scale: 0.1, shift: 1 };
-const attrs = (change: Partial<SgdMomentumAttrs> = {}): SgdMomentumAttrs => ({
-  momentum: 0.9,
-  weightDecay: 0,
-  nesterov: false,
-  ...change,
-});
 
 /**
  * A step of gradient descent with momentum on many parameters (as torch.optim.SGD without dampening): rate `[1]`, control of
@@ -56,15 +46,4 @@ export const sgdMomentum = defineOp<SgdMomentumAttrs>({
     ).flat(),
   notDifferentiable: "a step of an optimizer",
   notInOnnx: "a step of an optimizer: what is exported is the trained model",
-  cases: [
-    { name: "one", inputs: [rate, control, ...group(1)], attrs: attrs() },
-    { name: "decay", inputs: [rate, control, ...group(7, 5), ...group(4099)], attrs: attrs({ weightDecay: 0.2 }) },
-    { name: "nesterov", inputs: [rate, control, ...group(33, 131), ...group(2)], attrs: attrs({ nesterov: true }) },
-    {
-      name: "more than a launch describes",
-      inputs: [rate, control, ...Array.from({ length: 35 }, (_, i) => group(i + 1)).flat()],
-      attrs: attrs({ momentum: 0 }),
-    },
-    { name: "not finite", inputs: [rate, { shape: [3], scale: 0 }, ...group(37)], attrs: attrs() },
-  ],
 });

@@ -46,9 +46,4 @@ export const slice = defineOp<SliceAttrs>({
     const block = cut.length > 0 ? emit.node("Slice", [name, ...bounds.map((list) => emit.integers(list))]) : name;
     emit.set(y, block, { axes, nonNegative });
   },
-  cases: [
-    { name: "block", inputs: [{ shape: [3, 4, 5, 6] }], attrs: { start: [1, 0, 2, 3], size: [2, 4, 1, 2] } },
-    { name: "16 of 32", inputs: [{ shape: [5, 32] }], attrs: { start: [1, 8], size: [3, 16] } },
-    { name: "all", inputs: [{ shape: [7] }], attrs: { start: [0], size: [7] } },
-  ],
 });

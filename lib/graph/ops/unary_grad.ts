@@ -4,7 +4,7 @@ import { storageType } from "./storage.js";
 import { unaryDerivatives, type UnaryKind, unaryKinds } from "./unary_kinds.js";
 
 /** dx = f'(x) dy, element by element: x and dy of one shape. relu's derivative at 0 is 0. */
-const unaryGrad = defineOp<{ kind: UnaryKind }>({
+export const unaryGrad = defineOp<{ kind: UnaryKind }>({
   name: "unary_grad",
   operands: [{ name: "x" }, { name: "dy" }],
   shape: ([x, dy]) => {
@@ -19,18 +19,6 @@ const unaryGrad = defineOp<{ kind: UnaryKind }>({
   },
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",
-  cases: [
-    ...unaryKinds.flatMap((kind) => [
-      { name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }, { shape: [3, 5, 37] }], attrs: { kind } },
-      { name: `${kind} of 16`, inputs: [{ shape: [5, 16], scale: 6 }, { shape: [5, 16] }], attrs: { kind } },
-    ]),
-    { name: "more than a block", inputs: [{ shape: [2, 4104] }, { shape: [2, 4104] }], attrs: { kind: "relu" } },
-    ...(["sigmoid", "gelu", "gelu_tanh", "swish", "softplus"] as const).map((kind) => ({
-      name: `far ${kind}`,
-      inputs: [{ shape: [7, 33], scale: 300 }, { shape: [7, 33] }],
-      attrs: { kind },
-    })),
-  ],
 });
 
 /** dy f'(x). */

@@ -1,12 +1,12 @@
-import type { OpCase } from "../tensor.js";
-import { type Conv3dAttrs, conv3dAttrs } from "./conv3d_attrs.js";
-import { unaryKinds } from "./unary_kinds.js";
+import { conv3d } from "../../../dist/graph/ops/conv3d.js";
+import { type Conv3dAttrs, conv3dAttrs } from "../../../dist/graph/ops/conv3d_attrs.js";
+import { unaryKinds } from "../../../dist/graph/ops/unary_kinds.js";
+import { defineCases } from "./case_table.js";
 
 const x = (...shape: number[]) => ({ shape, integer: 4 });
 const w = (...shape: number[]) => ({ shape, integer: 3 });
 
-/** Shapes that every device is compared on. */
-export const conv3dCases: OpCase<Conv3dAttrs>[] = [
+defineCases<Conv3dAttrs>(conv3d, [
   {
     name: "one position",
     inputs: [x(1, 1, 1, 1, 1), w(1, 1, 1, 1, 1)],
@@ -249,4 +249,4 @@ export const conv3dCases: OpCase<Conv3dAttrs>[] = [
     inputs: [x(1, 1, 3, 4, 1800), w(1800, 1, 3, 3, 3)],
     attrs: conv3dAttrs({ outChannels: 1800, kernel: [3, 3, 3], low: [1, 1, 1], groups: 1800 }),
   },
-];
+]);
