@@ -17,12 +17,10 @@ import { placeUpdates } from "./passes/place_updates.js";
 import { type Placement, type Plan, planGraph, SPACE } from "./plan.js";
 import { arrayKind, arrayLength, KINDS } from "../typed_arrays.js";
 import { describeValue } from "../describe_value.js";
-import { type DType, elements, ITEM_SIZE, type Node, type Tensor } from "./tensor.js";
+import { DTYPE, elements, ITEM_SIZE, type Node, type Tensor } from "./tensor.js";
 import { callName } from "./rules.js";
 import { type Graph, graphOf, INPUT, PARAMETER, sortGraph } from "./trace.js";
 
-/** Numbers of native/cpp/runtime/tensor.h. */
-const DTYPE: Record<DType, number> = { f32: 0, u8: 1, i32: 2, bf16: 3, f16: 4 };
 const ARRAY = { f32: Float32Array, u8: Uint8Array, i32: Int32Array, bf16: Uint16Array, f16: Uint16Array } as const;
 
 export interface RunOptions {

@@ -9,6 +9,9 @@ export type DType = "f32" | "u8" | "i32" | "bf16" | "f16";
 
 export const ITEM_SIZE: Record<DType, number> = { f32: 4, u8: 1, i32: 4, bf16: 2, f16: 2 };
 
+/** The numbers of element types in native/cpp/runtime/tensor.h. */
+export const DTYPE: Record<DType, number> = { f32: 0, u8: 1, i32: 2, bf16: 3, f16: 4 };
+
 /** Shape and element type of a value. */
 export interface TensorType {
   readonly shape: readonly number[];
