@@ -49,7 +49,7 @@ class FfmpegVideo implements OpenVideo {
   constructor(
     private readonly file: FileFacts,
     private readonly options: DecodeOptions,
-    { info, facts, source }: Probed,
+    { info, facts, source, index }: Probed,
     passthrough: readonly string[],
   ) {
     this.info = info;
@@ -75,7 +75,7 @@ class FfmpegVideo implements OpenVideo {
           "-i",
           `file:${file.path}`,
           "-map",
-          "0:v:0",
+          `0:${index}`,
         ],
         [...passthrough, "-vf", filters, "-f", "rawvideo", "pipe:1"],
       ),

@@ -1,5 +1,6 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../errors.js";
+import { readPictureFacts } from "./exif.js";
 import { TO_READ } from "../open_flags.js";
 
 /** What the first bytes of a file say, before any decoder runs. */
@@ -8,6 +9,8 @@ export interface FileFacts {
   size: number;
   /** The demuxer of a still image; undefined for a video. */
   image?: "jpeg_pipe" | "png_pipe" | "webp_pipe" | undefined;
+  /** The EXIF orientation of a still image, 1 to 8. */
+  orientation?: number | undefined;
   /** Bytes that the container says the file has, where that is more than it has. */
   declaredSize?: number | undefined;
 }
@@ -59,13 +62,24 @@ async function openError(path: string, cause: NodeJS.ErrnoException): Promise<Vi
 
 async function inspect(path: string, file: FileHandle, size: number, head: Buffer): Promise<FileFacts> {
   const image = imageDemuxer(head);
-  if (image !== undefined) return { path, size, image };
+  if (image !== undefined) {
+    const { orientation } = await readPictureFacts(image, (position, length) => readAt(file, head, position, length));
+    return { path, size, image, orientation };
+  }
   if (isText(head)) throw videoError("ERR_VIDEO_FORMAT", path, "is a text file, not a video or image");
   if (head.every((byte) => byte === 0)) {
     throw videoError("ERR_VIDEO_FORMAT", path, "starts with zeros only: not a video or image");
   }
   if (isBox(head)) return { path, size, declaredSize: await walkBoxes(path, file, size) };
   return { path, size, declaredSize: declaredSize(head, size) };
+}
+
+/** Bytes of a file from a position on, without a read where they lie in its head; fewer where it ends before. */
+async function readAt(file: FileHandle, head: Buffer, position: number, length: number): Promise<Buffer> {
+  if (position + length <= head.length) return head.subarray(position, position + length);
+  const bytes = Buffer.alloc(length);
+  const { bytesRead } = await file.read(bytes, 0, length, position);
+  return bytes.subarray(0, bytesRead);
 }
 
 function imageDemuxer(head: Buffer): FileFacts["image"] {
