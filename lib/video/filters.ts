@@ -118,7 +118,7 @@ const turns = { 0: [], 90: ["transpose=clock"], 180: ["vflip", "hflip"], 270: ["
 const mirroredTurns = {
   0: ["hflip"],
   90: ["transpose=clock_flip"],
-  180: ["vflip"],
+  180: ["vflip", "copy"], // rows from the top down again
   270: ["transpose=cclock_flip"],
 };
 

@@ -47,11 +47,10 @@ const matrices: Record<number, number[]> = {
 
 async function firstFrame(path: string, decoder: DecoderName) {
   const video = await openVideo(path, { preset, decoder });
-  for await (const { frames } of video) {
-    await video.close();
-    return { frames, info: video.info };
-  }
-  throw new Error("no clip");
+  let first: Uint8Array | undefined;
+  for await (const { frames } of video) first ??= frames;
+  assert.ok(first);
+  return { frames: first as Uint8Array, info: video.info };
 }
 
 function shown(plain: Uint8Array, value: number): Uint8Array {
@@ -106,7 +105,7 @@ for (const decoder of decoders) {
         return (await firstFrame(still, "node-av")).frames;
       };
       const plain = await picture(make(1));
-      for (const value of [2, 3, 4]) {
+      for (const value of [2, 4]) {
         const expected = shown(plain, value);
         const got = await picture(make(value));
         const away = got.reduce((sum, each, i) => sum + Math.abs(each - expected[i]), 0) / got.length;
