@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { VideoError } from "../errors.js";
 import { chooseStream } from "./choose_stream.js";
+import type { TimeBase } from "./clock.js";
 import { nominalFrameDuration, type StreamFacts } from "./ending.js";
 import { type FileFacts, videoError } from "./file.js";
 import type { PixelSource } from "./filters.js";
@@ -35,6 +36,7 @@ export interface Probed {
   source: PixelSource;
   /** Number of the video stream in the file, from 0 on. */
   index: number;
+  timeBase: TimeBase;
 }
 
 /** @throws VideoError for a file without a video stream, or where the program is missing */
@@ -74,7 +76,7 @@ export async function probe(file: FileFacts): Promise<Probed> {
     ...orientation,
     framesDecoded: 0,
   };
-  return { info, facts, source, index: stream.index };
+  return { info, facts, source, index: stream.index, timeBase: num > 0 ? { num, den } : { num: 1, den: 1000 } };
 }
 
 /** The whole number of microseconds that ffprobe prints as seconds with six decimals; undefined where it prints none. */
