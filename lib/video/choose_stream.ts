@@ -1,5 +1,5 @@
 import type { VideoError } from "../errors.js";
-import { videoError } from "./file.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
 
 /** What the choice of a video stream goes by. */
 export interface StreamCandidate {
@@ -9,20 +9,26 @@ export interface StreamCandidate {
   isAttached: boolean;
   /** Whether the container marks the stream as one that is played unless another is asked for. */
   isDefault: boolean;
+  /** A part of a picture that is stored in tiles. */
+  isTile?: boolean | undefined;
   /** 0 where the container does not say. */
   width: number;
   height: number;
 }
 
+const tiles = "is a picture of several tiles, which are not put together: convert it to JPEG or PNG";
+
 /**
  * The video stream of a file, by one rule for both decoders. Attached pictures are no video. Of the others one that the
  * container marks as default goes first, then the one with the most pixels in a frame, then the first.
- * @throws VideoError ERR_VIDEO_NO_STREAM
+ * @throws VideoError ERR_VIDEO_NO_STREAM, ERR_VIDEO_FORMAT
  */
-export function chooseStream<T extends StreamCandidate>(path: string, streams: readonly T[]): T {
+export function chooseStream<T extends StreamCandidate>(file: FileFacts, streams: readonly T[]): T {
   const films = streams.filter(({ isVideo, isAttached }) => isVideo && !isAttached);
-  if (films.length === 0) throw noVideo(path, streams);
-  return films.reduce((best, each) => (isBetter(each, best) ? each : best));
+  if (films.length === 0) throw notDecoded(file, noVideo(file.path, streams));
+  const chosen = films.reduce((best, each) => (isBetter(each, best) ? each : best));
+  if (chosen.isTile) throw videoError("ERR_VIDEO_FORMAT", file.path, tiles);
+  return chosen;
 }
 
 function isBetter(one: StreamCandidate, other: StreamCandidate): boolean {

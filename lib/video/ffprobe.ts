@@ -4,7 +4,7 @@ import { VideoError } from "../errors.js";
 import { chooseStream } from "./choose_stream.js";
 import type { TimeBase } from "./clock.js";
 import { nominalFrameDuration, type StreamFacts } from "./ending.js";
-import { type FileFacts, videoError } from "./file.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
 import type { PixelSource } from "./filters.js";
 import { exifOrientation, printedOrientation } from "./orientation.js";
 import type { VideoInfo } from "./types.js";
@@ -25,7 +25,7 @@ interface ProbedStream {
   avg_frame_rate?: string;
   time_base?: string;
   start_pts?: number;
-  disposition?: { default?: number; attached_pic?: number };
+  disposition?: { default?: number; attached_pic?: number; dependent?: number };
   side_data_list?: { displaymatrix?: string }[];
 }
 
@@ -97,7 +97,8 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format
     (cause) => {
       if (cause.code === "ENOENT") throw missingFfmpeg();
       const reason = String(cause.stderr ?? cause.message).trim();
-      throw videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
+      const error = videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
+      throw notDecoded(file, error);
     },
   );
   const { streams = [], format = {} } = JSON.parse(text) as {
@@ -109,11 +110,12 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format
     index: stream.index,
     isVideo: stream.codec_type === "video",
     isAttached: stream.disposition?.attached_pic === 1,
+    isTile: stream.disposition?.dependent === 1,
     isDefault: stream.disposition?.default === 1,
     width: stream.width ?? 0,
     height: stream.height ?? 0,
   }));
-  return { stream: chooseStream(file.path, candidates).stream, format };
+  return { stream: chooseStream(file, candidates).stream, format };
 }
 
 /** The error where the programs are not on the path. */

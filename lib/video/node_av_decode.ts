@@ -2,6 +2,7 @@ import {
   AV_CODEC_FLAG_BITEXACT,
   AV_DISPOSITION_ATTACHED_PIC,
   AV_DISPOSITION_DEFAULT,
+  AV_DISPOSITION_DEPENDENT,
   AV_LOG_QUIET,
   AVERROR_EAGAIN,
   AVERROR_EOF,
@@ -21,7 +22,7 @@ import {
 } from "node-av/lib";
 import { chooseStream } from "./choose_stream.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
-import { type FileFacts, videoError } from "./file.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
 import { type ClipMaker, clipMaker } from "./clip_maker.js";
 import type { TimeBase } from "./clock.js";
 import { deinterlaceFilter } from "./filters.js";
@@ -77,18 +78,21 @@ export function openStream(input: FormatContext, file: FileFacts): { stream: Str
   const options = Dictionary.fromObject({ protocol_whitelist: "file" });
   const opened = input.openInputSync(`file:${file.path}`, format, options);
   options.free();
-  if (opened < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${text(opened)}`);
+  if (opened < 0) {
+    throw notDecoded(file, videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${text(opened)}`));
+  }
   input.findStreamInfoSync();
   const candidates = input.streams.map((stream) => ({
     stream,
     index: stream.index,
     isVideo: stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO,
     isAttached: (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0,
+    isTile: (stream.disposition & AV_DISPOSITION_DEPENDENT) !== 0,
     isDefault: (stream.disposition & AV_DISPOSITION_DEFAULT) !== 0,
     width: stream.codecpar.width,
     height: stream.codecpar.height,
   }));
-  const { stream } = chooseStream(file.path, candidates);
+  const { stream } = chooseStream(file, candidates);
   const decoder = Codec.findDecoder(stream.codecpar.codecId);
   if (decoder === null) throw videoError("ERR_VIDEO_FORMAT", file.path, "no decoder for its video codec");
   return { stream, decoder };
@@ -187,6 +191,9 @@ class Decoding {
 
   private *finish(): Generator<DecodeStep> {
     const { info, file, facts, clips } = this;
+    if (info.framesDecoded === 0 && file.declaredSize === undefined && file.picture !== undefined) {
+      throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0));
+    }
     const early = earlyEnd(file, clips.time, info.framesDecoded, facts);
     if (early !== undefined) throw early;
     if (this.failure !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, this.failure, clips.time);

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { tickAt } from "./clock.js";
 import { missingFfmpeg, type Probed, probe } from "./ffprobe.js";
-import { videoError } from "./file.js";
+import { notDecoded, videoError } from "./file.js";
 import { stillFilter } from "./filters.js";
 import type { StillRequest } from "./still_worker.js";
 
@@ -33,7 +33,7 @@ export async function stillWithFfmpeg(request: StillRequest, signal?: AbortSigna
       if (jpeg.length > 0) return jpeg;
     }
   }
-  throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds);
+  throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds));
 }
 
 /** @param from - the second of the stream whose key frame before it is started from; undefined for the start of the file. */
@@ -55,7 +55,8 @@ async function run(
     signal?.throwIfAborted();
     if (cause.code === "ENOENT") throw missingFfmpeg();
     const reason = String(cause.stderr ?? cause.message).trim();
-    throw videoError("ERR_VIDEO_CORRUPT", file.path, reason.split("\n").at(-1) ?? reason, seconds, cause);
+    const last = reason.split("\n").at(-1) ?? reason;
+    throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, last, seconds, cause));
   });
   const first = /showinfo.* n: *0 pts: *(-?\d+) /.exec(stderr.toString());
   return { jpeg: stdout, isLate: first !== null && Number(first[1]) > tick };

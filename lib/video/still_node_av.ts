@@ -2,7 +2,7 @@ import { AV_LOG_QUIET, AV_CODEC_ID_MJPEG, AVSEEK_FLAG_BACKWARD } from "node-av/c
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from "node-av/lib";
 import { VideoError } from "../errors.js";
 import { tickAt } from "./clock.js";
-import { type FileFacts, videoError } from "./file.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
 import { stillFilter } from "./filters.js";
 import { openStream } from "./node_av_decode.js";
 import { FrameFilter } from "./node_av_filter.js";
@@ -70,7 +70,9 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
       shown = undefined;
       decode();
     }
-    if (shown === undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds);
+    if (shown === undefined) {
+      throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds));
+    }
     pixels = new FrameFilter(stillFilter(width, source), stream.timeBase);
     for (const out of pixels.push(shown)) return encodeJpeg(out);
     for (const out of pixels.push(null)) return encodeJpeg(out); // a deinterlacer waits for the next frame

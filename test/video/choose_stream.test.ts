@@ -17,7 +17,7 @@ const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 
 const film = { isVideo: true, isAttached: false, isDefault: true, width: 64, height: 48 };
 const choose = (...streams: Partial<typeof film>[]) =>
-  chooseStream("a.mp4", streams.map((each, index) => ({ index, ...film, ...each }))).index; // prettier-ignore
+  chooseStream({ path: "a.mp4", size: 1 }, streams.map((each, index) => ({ index, ...film, ...each }))).index; // prettier-ignore
 
 test("default streams first, then the largest, then the first; covers never", () => {
   assert.is(choose({}, {}), 0);
