@@ -81,6 +81,20 @@ export class Clock {
   }
 }
 
+/** What a still may lie before its frame in seconds: containers and lists round times to milliseconds. */
+const stillTolerance = 0.0005;
+
+/** The tick of the stream that lies `seconds` after the start of the container, which is where the times of clips count from. */
+export function tickAt(seconds: number, { containerStart, streamStart }: TimeOrigin, timeBase: TimeBase): number {
+  const zero =
+    containerStart !== undefined
+      ? rescale(containerStart, { num: 1, den: 1_000_000 }, timeBase)
+      : streamStart === undefined
+        ? 0
+        : rescale(streamStart.ticks, streamStart.timeBase, timeBase);
+  return zero + Math.floor(((seconds + stillTolerance) * timeBase.den) / timeBase.num + 1e-6);
+}
+
 /** Ticks of one time base in those of another, to the nearest, halves away from zero, as FFmpeg does it. */
 function rescale(ticks: number, from: TimeBase, to: TimeBase): number {
   const dividend = BigInt(Math.abs(ticks)) * BigInt(from.num) * BigInt(to.den);

@@ -5,7 +5,7 @@ import type { TimeBase } from "./clock.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { passthroughOption } from "./ffmpeg_options.js";
 import { type Probed, probe } from "./ffprobe.js";
-import { type FileFacts, videoError } from "./file.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
 import { deinterlaceFilter } from "./filters.js";
 import { packedBytes, packedFrame, pixelPath, PlaneScaler } from "./planes.js";
 import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
@@ -49,7 +49,7 @@ class FfmpegVideo implements OpenVideo {
   constructor(
     private readonly file: FileFacts,
     private readonly options: DecodeOptions,
-    { info, facts, source }: Probed,
+    { info, facts, source, index }: Probed,
     passthrough: readonly string[],
   ) {
     this.info = info;
@@ -75,7 +75,7 @@ class FfmpegVideo implements OpenVideo {
           "-i",
           `file:${file.path}`,
           "-map",
-          "0:v:0",
+          `0:${index}`,
         ],
         [...passthrough, "-vf", filters, "-f", "rawvideo", "pipe:1"],
       ),
@@ -123,6 +123,9 @@ class FfmpegVideo implements OpenVideo {
 
   private *finish(clips: ClipMaker, code: number | null): Generator<Clip> {
     const { framesDecoded } = this.info;
+    if (framesDecoded === 0 && this.file.declaredSize === undefined && this.file.picture !== undefined) {
+      throw notDecoded(this.file, videoError("ERR_VIDEO_CORRUPT", this.file.path, "no frame could be decoded", 0));
+    }
     const early = earlyEnd(this.file, clips.time, framesDecoded, this.facts);
     if (early) throw early;
     const reason = this.errors.at(-1) ?? "no frame could be decoded";

@@ -1,16 +1,20 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { VideoError } from "../errors.js";
+import { chooseStream } from "./choose_stream.js";
+import type { TimeBase } from "./clock.js";
 import { nominalFrameDuration, type StreamFacts } from "./ending.js";
-import { type FileFacts, videoError } from "./file.js";
-import { type PixelSource, quarterTurns } from "./filters.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
+import type { PixelSource } from "./filters.js";
+import { exifOrientation, printedOrientation } from "./orientation.js";
 import type { VideoInfo } from "./types.js";
 
 interface ProbedStream {
+  index: number;
   codec_type: string;
   codec_name?: string;
-  width: number;
-  height: number;
+  width?: number;
+  height?: number;
   pix_fmt?: string;
   color_space?: string;
   color_range?: string;
@@ -21,7 +25,8 @@ interface ProbedStream {
   avg_frame_rate?: string;
   time_base?: string;
   start_pts?: number;
-  side_data_list?: { rotation?: number }[];
+  disposition?: { default?: number; attached_pic?: number; dependent?: number };
+  side_data_list?: { displaymatrix?: string }[];
 }
 
 /** What the `ffprobe` program says about a checked file. */
@@ -29,6 +34,9 @@ export interface Probed {
   info: VideoInfo;
   facts: StreamFacts;
   source: PixelSource;
+  /** Number of the video stream in the file, from 0 on. */
+  index: number;
+  timeBase: TimeBase;
 }
 
 /** @throws VideoError for a file without a video stream, or where the program is missing */
@@ -47,9 +55,11 @@ export async function probe(file: FileFacts): Promise<Probed> {
     containerStart: microseconds(format.start_time),
     streamStart: stream.start_pts === undefined ? undefined : { ticks: stream.start_pts, timeBase: { num, den } },
   };
-  const rotation = stream.side_data_list?.find((each) => each.rotation !== undefined)?.rotation ?? 0;
+  const matrix = stream.side_data_list?.find((each) => each.displaymatrix !== undefined)?.displaymatrix;
+  const isPicture = file.image !== undefined;
+  const orientation = isPicture ? exifOrientation(file.orientation ?? 1) : printedOrientation(matrix);
   const source: PixelSource = {
-    rotation: quarterTurns(-rotation),
+    ...orientation,
     colorSpace: stream.color_space ?? "unknown",
     colorRange: stream.color_range ?? "unknown",
     pixelFormat: stream.pix_fmt ?? "unknown",
@@ -59,14 +69,14 @@ export async function probe(file: FileFacts): Promise<Probed> {
   const info: VideoInfo = {
     path: file.path,
     duration: own || (microseconds(format.duration) ?? 0) / 1e6,
-    width: stream.width,
-    height: stream.height,
+    width: stream.width ?? 0,
+    height: stream.height ?? 0,
     codec: stream.codec_name ?? "unknown",
     pixelFormat: source.pixelFormat,
-    rotation: source.rotation,
+    ...orientation,
     framesDecoded: 0,
   };
-  return { info, facts, source };
+  return { info, facts, source, index: stream.index, timeBase: num > 0 ? { num, den } : { num: 1, den: 1000 } };
 }
 
 /** The whole number of microseconds that ffprobe prints as seconds with six decimals; undefined where it prints none. */
@@ -87,19 +97,25 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format
     (cause) => {
       if (cause.code === "ENOENT") throw missingFfmpeg();
       const reason = String(cause.stderr ?? cause.message).trim();
-      throw videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
+      const error = videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
+      throw notDecoded(file, error);
     },
   );
   const { streams = [], format = {} } = JSON.parse(text) as {
     streams?: ProbedStream[];
     format?: ProbedFormat;
   };
-  const stream = streams.find((each) => each.codec_type === "video");
-  if (!stream) {
-    const reason = streams.length > 0 ? "has sound but no video stream" : "has no streams";
-    throw videoError("ERR_VIDEO_NO_STREAM", file.path, reason);
-  }
-  return { stream, format };
+  const candidates = streams.map((stream) => ({
+    stream,
+    index: stream.index,
+    isVideo: stream.codec_type === "video",
+    isAttached: stream.disposition?.attached_pic === 1,
+    isTile: stream.disposition?.dependent === 1,
+    isDefault: stream.disposition?.default === 1,
+    width: stream.width ?? 0,
+    height: stream.height ?? 0,
+  }));
+  return { stream: chooseStream(file, candidates).stream, format };
 }
 
 /** The error where the programs are not on the path. */

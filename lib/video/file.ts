@@ -1,5 +1,6 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../errors.js";
+import { readPictureFacts } from "./exif.js";
 import { TO_READ } from "../open_flags.js";
 
 /** What the first bytes of a file say, before any decoder runs. */
@@ -8,6 +9,10 @@ export interface FileFacts {
   size: number;
   /** The demuxer of a still image; undefined for a video. */
   image?: "jpeg_pipe" | "png_pipe" | "webp_pipe" | undefined;
+  /** The EXIF orientation of a still image, 1 to 8. */
+  orientation?: number | undefined;
+  /** What it is, where some versions of FFmpeg cannot decode it. */
+  picture?: "an animated WebP" | "an AVIF picture" | "a HEIC picture" | undefined;
   /** Bytes that the container says the file has, where that is more than it has. */
   declaredSize?: number | undefined;
 }
@@ -59,13 +64,30 @@ async function openError(path: string, cause: NodeJS.ErrnoException): Promise<Vi
 
 async function inspect(path: string, file: FileHandle, size: number, head: Buffer): Promise<FileFacts> {
   const image = imageDemuxer(head);
-  if (image !== undefined) return { path, size, image };
+  if (image !== undefined) {
+    const { orientation, isAnimated } = await readPictureFacts(image, (position, length) =>
+      readAt(file, head, position, length),
+    );
+    if (isAnimated) return { path, size, picture: "an animated WebP", declaredSize: declaredSize(head, size) };
+    return { path, size, image, orientation };
+  }
   if (isText(head)) throw videoError("ERR_VIDEO_FORMAT", path, "is a text file, not a video or image");
   if (head.every((byte) => byte === 0)) {
     throw videoError("ERR_VIDEO_FORMAT", path, "starts with zeros only: not a video or image");
   }
-  if (isBox(head)) return { path, size, declaredSize: await walkBoxes(path, file, size) };
+  const picture = stillBrand(head);
+  if (isBox(head)) {
+    return { path, size, picture, declaredSize: await walkBoxes(path, file, size, picture ? "meta" : "moov") };
+  }
   return { path, size, declaredSize: declaredSize(head, size) };
+}
+
+/** Bytes of a file from a position on, without a read where they lie in its head; fewer where it ends before. */
+async function readAt(file: FileHandle, head: Buffer, position: number, length: number): Promise<Buffer> {
+  if (position + length <= head.length) return head.subarray(position, position + length);
+  const bytes = Buffer.alloc(length);
+  const { bytesRead } = await file.read(bytes, 0, length, position);
+  return bytes.subarray(0, bytesRead);
 }
 
 function imageDemuxer(head: Buffer): FileFacts["image"] {
@@ -87,8 +109,31 @@ function isBox(head: Buffer): boolean {
   return head.length >= 8 && boxTypes.has(head.toString("latin1", 4, 8));
 }
 
+/** What a file of ISO boxes is, by its major brand, where it holds one picture (ISO/IEC 23008-12): its index is the box `meta`. */
+function stillBrand(head: Buffer): FileFacts["picture"] {
+  if (head.toString("latin1", 4, 8) !== "ftyp") return undefined;
+  const major = head.toString("latin1", 8, 12);
+  if (major === "avif") return "an AVIF picture";
+  if (["heic", "heix", "heim", "heis"].includes(major)) return "a HEIC picture";
+  if (major !== "mif1") return undefined;
+  const brands = head.toString("latin1", 16, Math.min(head.readUInt32BE(0), head.length));
+  return brands.includes("avif") ? "an AVIF picture" : "a HEIC picture";
+}
+
+/** The error for a file that the FFmpeg at hand cannot decode though it is whole; `otherwise` where no such file is known. */
+export function notDecoded(file: FileFacts, otherwise: VideoError): VideoError {
+  if (file.picture === undefined) return otherwise;
+  if (file.declaredSize !== undefined) {
+    const reason = `the file is truncated: it has ${file.size} of ${file.declaredSize} bytes`;
+    return videoError("ERR_VIDEO_TRUNCATED", file.path, reason, 0, otherwise);
+  }
+  const better = file.picture === "an animated WebP" ? "GIF or MP4" : "JPEG or PNG";
+  const reason = `is ${file.picture}, which this version of FFmpeg does not decode: convert it to ${better}`;
+  return videoError("ERR_VIDEO_FORMAT", file.path, reason, undefined, otherwise);
+}
+
 /** Walks the top-level boxes of an mp4 or mov; gives the size they declare where the file ends before it. */
-async function walkBoxes(path: string, file: FileHandle, size: number): Promise<number | undefined> {
+async function walkBoxes(path: string, file: FileHandle, size: number, indexBox: string): Promise<number | undefined> {
   const header = Buffer.alloc(16);
   let hasIndex = false;
   let position = 0;
@@ -101,13 +146,13 @@ async function walkBoxes(path: string, file: FileHandle, size: number): Promise<
     else if (length === 0) length = size - position;
     if (length < 8) break;
     position += length;
-    if (type === "moov" && position <= size) hasIndex = true;
+    if (type === indexBox && position <= size) hasIndex = true;
   }
   if (hasIndex) return position > size ? position : undefined;
   const reason =
     position > size
-      ? `the file ends after ${size} of ${position} bytes or more, before its index (moov box): nothing can be decoded`
-      : "the file has no index (moov box): it was cut off or never finished";
+      ? `the file ends after ${size} of ${position} bytes or more, before its index (${indexBox} box): nothing can be decoded`
+      : `the file has no index (${indexBox} box): it was cut off or never finished`;
   throw videoError("ERR_VIDEO_TRUNCATED", path, reason, 0);
 }
 

@@ -2,7 +2,9 @@ import type { Preset } from "./types.js";
 
 /** What a decoder says about a stream's pixels, in ffmpeg's names. */
 export interface PixelSource {
+  /** Degrees clockwise to turn frames by, after they were mirrored left to right where `mirrored` says so. */
   rotation: number;
+  mirrored?: boolean | undefined;
   /** `bt709`, `smpte170m`, `gbr`, … or `unknown`. */
   colorSpace: string;
   /** `tv`, `pc` or `unknown`. */
@@ -35,8 +37,8 @@ export function colorsOf({ conversion }: Preset, source: PixelSource): { matrix:
 }
 
 /**
- * The filters that turn a selected frame into the model's input pixels with FFmpeg's own scaler: rotation by the display
- * matrix, then resize and conversion to full-range RGB in one step, then the crop; or the crop first where the preset says so.
+ * The filters that turn a selected frame into the model's input pixels with FFmpeg's own scaler: the turn and mirroring of the
+ * display matrix, then resize and conversion to full-range RGB in one step, then the crop; or the crop first where the preset says so.
  *
  * Both decoders use this string, and it says everything that FFmpeg versions would otherwise guess apart: the matrix, the
  * range, and the scaler's flags. swscale widens its kernel when it shrinks, so bilinear is the antialiased one. Sample aspect
@@ -56,7 +58,7 @@ export function pixelFilter(preset: Preset, source: PixelSource): string {
   }
   scale.push("out_range=pc");
   const cut = `crop=${crop}:${crop}:${cropOffset(preset, "w", "gte(iw\\,ih)")}:${cropOffset(preset, "h", "gt(ih\\,iw)")}`;
-  return [...rotate[source.rotation as 0], ...squareFilter(preset), scale.join(":"), "format=rgb24", cut].join(",");
+  return [...uprightFilter(source), ...squareFilter(preset), scale.join(":"), "format=rgb24", cut].join(",");
 }
 
 /**
@@ -65,7 +67,7 @@ export function pixelFilter(preset: Preset, source: PixelSource): string {
  */
 export function planesFilter(preset: Preset, source: PixelSource, pixelFormat: string): string | undefined {
   const format = pixelFormat === source.pixelFormat ? [] : ["scale=flags=bicubic+accurate_rnd+bitexact"];
-  const filters = [...rotate[source.rotation as 0], ...squareFilter(preset), ...format];
+  const filters = [...uprightFilter(source), ...squareFilter(preset), ...format];
   return filters.length === 0 ? undefined : [...filters, `format=${pixelFormat}`].join(",");
 }
 
@@ -89,7 +91,7 @@ function scaledSide({ resize, sideRounding = "trunc" }: Preset, side: string): s
 export function stillFilter(width: number, source: PixelSource): string {
   const scale = `scale=w=${width}:h=-2:flags=bicubic:out_color_matrix=bt601:out_range=pc`;
   const interlaced = deinterlaceFilter(source) === undefined ? [] : ["bwdif=deint=interlaced"];
-  return [...interlaced, ...rotate[source.rotation as 0], scale, "format=yuvj420p"].join(",");
+  return [...interlaced, ...uprightFilter(source), scale, "format=yuvj420p"].join(",");
 }
 
 /** Offset along an axis: in the middle, or at an end where `longer` (an ffmpeg condition) holds. */
@@ -112,14 +114,19 @@ export function deinterlaceFilter(source: PixelSource): string | undefined {
   return isInterlaced ? "bwdif=mode=send_frame:parity=auto:deint=interlaced" : undefined;
 }
 
-const rotate = { 0: [], 90: ["transpose=clock"], 180: ["vflip", "hflip"], 270: ["transpose=cclock"] };
+const turns = { 0: [], 90: ["transpose=clock"], 180: ["vflip", "hflip"], 270: ["transpose=cclock"] };
+const mirroredTurns = {
+  0: ["hflip"],
+  90: ["transpose=clock_flip"],
+  180: ["vflip", "copy"], // rows from the top down again
+  270: ["transpose=cclock_flip"],
+};
+
+/** The filters that turn frames upright. */
+function uprightFilter({ rotation, mirrored = false }: PixelSource): string[] {
+  return (mirrored ? mirroredTurns : turns)[rotation as 0];
+}
 
 function isYuv(pixelFormat: string): boolean {
   return /^(yuv|nv\d|p0|p2|p4|y2|uyvy|yvyu|ayuv|vuy|xv)/.test(pixelFormat);
-}
-
-/** Degrees clockwise (0, 90, 180, 270) from the clockwise angle of a display matrix. */
-export function quarterTurns(degrees: number): number {
-  if (!Number.isFinite(degrees)) return 0;
-  return (((Math.round(degrees / 90) % 4) + 4) % 4) * 90;
 }

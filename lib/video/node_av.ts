@@ -45,6 +45,7 @@ class NodeAvVideo implements OpenVideo {
       codec: "",
       pixelFormat: "",
       rotation: 0,
+      mirrored: false,
       framesDecoded: 0,
     };
     const { preset, threads = 1, signal, memory } = options;

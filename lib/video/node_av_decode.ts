@@ -1,14 +1,28 @@
 import {
   AV_CODEC_FLAG_BITEXACT,
+  AV_DISPOSITION_ATTACHED_PIC,
+  AV_DISPOSITION_DEFAULT,
+  AV_DISPOSITION_DEPENDENT,
   AV_LOG_QUIET,
   AVERROR_EAGAIN,
   AVERROR_EOF,
   AVMEDIA_TYPE_VIDEO,
 } from "node-av/constants";
-import type { Codec, Stream } from "node-av/lib";
-import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from "node-av/lib";
+import type { Stream } from "node-av/lib";
+import {
+  Codec,
+  CodecContext,
+  Dictionary,
+  FFmpegError,
+  FormatContext,
+  Frame,
+  InputFormat,
+  Log,
+  Packet,
+} from "node-av/lib";
+import { chooseStream } from "./choose_stream.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
-import { type FileFacts, videoError } from "./file.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
 import { type ClipMaker, clipMaker } from "./clip_maker.js";
 import type { TimeBase } from "./clock.js";
 import { deinterlaceFilter } from "./filters.js";
@@ -57,25 +71,31 @@ export function* decodeClips(
   }
 }
 
-/** Opens a file and its best video stream. @throws VideoError */
+/** Opens a file and its video stream. @throws VideoError */
 export function openStream(input: FormatContext, file: FileFacts): { stream: Stream; decoder: Codec } {
   const format = file.image === undefined ? null : InputFormat.findInputFormat(file.image);
   // Only local files: a playlist or a reference inside a file must not open the network.
   const options = Dictionary.fromObject({ protocol_whitelist: "file" });
   const opened = input.openInputSync(`file:${file.path}`, format, options);
   options.free();
-  if (opened < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${text(opened)}`);
-  const found = input.findStreamInfoSync();
-  const best = input.findBestStream(AVMEDIA_TYPE_VIDEO, -1, -1, true);
-  const stream = input.streams[best.streamIndex];
-  if (stream === undefined || best.streamIndex < 0) {
-    const hasVideo = input.streams.some((each) => each.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
-    if (hasVideo) throw videoError("ERR_VIDEO_FORMAT", file.path, "no decoder for its video codec");
-    const reason = input.streams.length > 0 ? "has sound but no video stream" : `has no streams: ${text(found)}`;
-    throw videoError("ERR_VIDEO_NO_STREAM", file.path, reason);
+  if (opened < 0) {
+    throw notDecoded(file, videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${text(opened)}`));
   }
-  if (best.decoder === null) throw videoError("ERR_VIDEO_FORMAT", file.path, "no decoder for its video codec");
-  return { stream, decoder: best.decoder };
+  input.findStreamInfoSync();
+  const candidates = input.streams.map((stream) => ({
+    stream,
+    index: stream.index,
+    isVideo: stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO,
+    isAttached: (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0,
+    isTile: (stream.disposition & AV_DISPOSITION_DEPENDENT) !== 0,
+    isDefault: (stream.disposition & AV_DISPOSITION_DEFAULT) !== 0,
+    width: stream.codecpar.width,
+    height: stream.codecpar.height,
+  }));
+  const { stream } = chooseStream(file, candidates);
+  const decoder = Codec.findDecoder(stream.codecpar.codecId);
+  if (decoder === null) throw videoError("ERR_VIDEO_FORMAT", file.path, "no decoder for its video codec");
+  return { stream, decoder };
 }
 
 /** One pass over a stream. */
@@ -171,6 +191,9 @@ class Decoding {
 
   private *finish(): Generator<DecodeStep> {
     const { info, file, facts, clips } = this;
+    if (info.framesDecoded === 0 && file.declaredSize === undefined && file.picture !== undefined) {
+      throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0));
+    }
     const early = earlyEnd(file, clips.time, info.framesDecoded, facts);
     if (early !== undefined) throw early;
     if (this.failure !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, this.failure, clips.time);

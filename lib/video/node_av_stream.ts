@@ -15,7 +15,8 @@ import {
 import { avGetCodecName, avGetPixFmtName, type CodecContext, type FormatContext, type Stream } from "node-av/lib";
 import { nominalFrameDuration, type StreamFacts } from "./ending.js";
 import type { FileFacts } from "./file.js";
-import { type PixelSource, quarterTurns } from "./filters.js";
+import type { PixelSource } from "./filters.js";
+import { exifOrientation, matrixOrientation, type Orientation } from "./orientation.js";
 import type { VideoInfo } from "./types.js";
 
 /** FFmpeg's "no time stamp" (AV_NOPTS_VALUE). */
@@ -49,7 +50,7 @@ export function describeStream(
   const fieldOrder = codecpar.toJSON().fieldOrder as number | undefined;
   const isProgressive = [undefined, AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE].includes(fieldOrder as never);
   const source: PixelSource = {
-    rotation: rotationOf(stream),
+    ...orientationOf(file, stream),
     colorSpace: colorSpaces.get(codecpar.colorSpace) ?? "unknown",
     colorRange: codecpar.colorRange === AVCOL_RANGE_JPEG ? "pc" : "tv",
     pixelFormat: avGetPixFmtName(codec.pixelFormat as AVPixelFormat) ?? "unknown",
@@ -64,6 +65,7 @@ export function describeStream(
     codec: avGetCodecName(codecpar.codecId) ?? "unknown",
     pixelFormat: source.pixelFormat,
     rotation: source.rotation,
+    mirrored: source.mirrored === true,
     framesDecoded: 0,
   };
   const facts: StreamFacts = {
@@ -77,11 +79,12 @@ export function describeStream(
   return { info, facts, source };
 }
 
-/** Degrees clockwise to turn the picture by: nine 16.16 fixed-point numbers in machine byte order. */
-function rotationOf(stream: Stream): number {
+/** From the EXIF block of a picture, else from the display matrix: nine 16.16 fixed-point numbers in machine byte order. */
+function orientationOf(file: FileFacts, stream: Stream): Orientation {
+  if (file.image !== undefined) return exifOrientation(file.orientation ?? 1);
   const data = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);
-  if (data === null || data.length < 36) return 0;
+  if (data === null || data.length < 36) return exifOrientation(1);
   const view = new DataView(data.buffer, data.byteOffset, data.length);
-  const [a, b] = [view.getInt32(0, true), view.getInt32(4, true)];
-  return quarterTurns((Math.atan2(b, a) * 180) / Math.PI);
+  const [a, b, c, d] = [0, 4, 12, 16].map((at) => view.getInt32(at, true));
+  return matrixOrientation(a, b, c, d);
 }

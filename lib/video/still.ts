@@ -16,7 +16,8 @@ export interface StillOptions {
 }
 
 /**
- * A JPEG of what a video shows at a time, in seconds on its own time line; after its end, of its last picture.
+ * A JPEG of what a video shows at a time, in seconds after the start of the container: the time line of
+ * clips, manifests and search. Before its first picture it is that one; after its end, of its last picture.
  * @throws VideoError when it cannot be decoded; InvalidArgumentError
  */
 export async function stillAt(path: string, seconds: number, options: StillOptions = {}): Promise<Uint8Array> {

@@ -1,11 +1,15 @@
-import { AV_LOG_QUIET, AV_CODEC_ID_MJPEG, AVERROR_EAGAIN, AVERROR_EOF, AVSEEK_FLAG_BACKWARD } from "node-av/constants";
+import { AV_LOG_QUIET, AV_CODEC_ID_MJPEG, AVSEEK_FLAG_BACKWARD } from "node-av/constants";
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from "node-av/lib";
 import { VideoError } from "../errors.js";
-import { type FileFacts, videoError } from "./file.js";
+import { tickAt } from "./clock.js";
+import { type FileFacts, notDecoded, videoError } from "./file.js";
 import { stillFilter } from "./filters.js";
 import { openStream } from "./node_av_decode.js";
 import { FrameFilter } from "./node_av_filter.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
+
+/** Seconds before a moment from which the key frame is looked for. */
+const seekMargin = 0.5;
 
 /** A JPEG of the frame that is shown at `seconds` (or of the last one before the file ends), `width` wide. Synchronous. */
 export function decodeStill(file: FileFacts, seconds: number, width: number): Uint8Array {
@@ -24,32 +28,51 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     codec.parametersToContext(stream.codecpar);
     codec.pktTimebase = stream.timeBase;
     FFmpegError.throwIfError(codec.open2Sync(decoder), "the decoder cannot be opened");
-    const { source } = describeStream(file, stream, input, codec);
-    const { num, den } = stream.timeBase;
-    // times count from the stream's own zero, as those of clips do; where it cannot seek it decodes from the start
-    if (seconds > 0) input.seekFrameSync(stream.index, BigInt(Math.floor((seconds * den) / num)), AVSEEK_FLAG_BACKWARD);
+    const { source, facts } = describeStream(file, stream, input, codec);
+    const tick = tickAt(seconds, facts, stream.timeBase);
     /** Keeps the frames up to the moment; true at the first one after it. */
     const receive = (): boolean => {
       for (;;) {
         const status = codec.receiveFrameSync(frame);
-        if (status === AVERROR_EAGAIN || status === AVERROR_EOF) return false;
-        if (status < 0) return false; // frames that refer to what came before the key frame
+        if (status < 0) return false; // no more, or a frame that refers to what came before the key frame
         const stamp = frame.bestEffortTimestamp;
-        const time = stamp === noTimestamp ? 0 : (Number(stamp) * num) / den;
-        if (shown !== undefined && time > seconds) return true;
+        const isLater = stamp !== noTimestamp && Number(stamp) > tick;
+        if (shown !== undefined && isLater) return true;
         shown?.free();
         shown = frame.clone() ?? undefined;
         frame.unref();
-        if (time > seconds) return true;
+        if (isLater) {
+          isMissed = true;
+          return true;
+        }
       }
     };
-    let found = false;
-    while (!found && input.readFrameSync(packet) >= 0) {
-      if (packet.streamIndex === stream.index && codec.sendPacketSync(packet) >= 0) found = receive();
-      packet.unref();
+    const decode = (): void => {
+      let found = false;
+      while (!found && input.readFrameSync(packet) >= 0) {
+        if (packet.streamIndex === stream.index && codec.sendPacketSync(packet) >= 0) found = receive();
+        packet.unref();
+      }
+      if (!found && codec.sendPacketSync(null) >= 0) receive();
+    };
+    /** Whether the first frame came after the moment. */
+    let isMissed = false;
+    const { num, den } = stream.timeBase;
+    // key frames are found by the time of decoding, which lies before that of showing
+    const from = BigInt(tick - Math.ceil((seekMargin * den) / num));
+    const isSought = seconds > 0 && input.seekFrameSync(stream.index, from, AVSEEK_FLAG_BACKWARD) >= 0;
+    decode();
+    if (isSought && (isMissed || shown === undefined)) {
+      const start = facts.streamStart?.ticks ?? 0;
+      input.seekFrameSync(stream.index, BigInt(start), AVSEEK_FLAG_BACKWARD);
+      codec.flushBuffers();
+      shown?.free();
+      shown = undefined;
+      decode();
     }
-    if (!found && codec.sendPacketSync(null) >= 0) receive();
-    if (shown === undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds);
+    if (shown === undefined) {
+      throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds));
+    }
     pixels = new FrameFilter(stillFilter(width, source), stream.timeBase);
     for (const out of pixels.push(shown)) return encodeJpeg(out);
     for (const out of pixels.push(null)) return encodeJpeg(out); // a deinterlacer waits for the next frame

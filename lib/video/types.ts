@@ -91,8 +91,10 @@ export interface VideoInfo {
   height: number;
   codec: string;
   pixelFormat: string;
-  /** Degrees that were applied: 0, 90, 180 or 270. */
+  /** Degrees clockwise that frames are turned by to be upright: 0, 90, 180 or 270. */
   rotation: number;
+  /** Whether frames are mirrored left to right before they are turned. */
+  mirrored: boolean;
   /** Frames decoded so far. */
   framesDecoded: number;
 }

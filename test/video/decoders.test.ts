@@ -25,6 +25,16 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     await sameInBoth(path, resolvePreset("s3dg-mmpt", { frames: 2 }));
   });
 
+  test("frames and pictures of exactly the preset's size", async () => {
+    const shapes = resolvePreset("shapes", { frames: 2 });
+    await sameInBoth(join(root, "test/fixtures/field/same64.mp4"), shapes);
+    const one = ["-frames:v", "1"];
+    await sameInBoth(makePicture(folder, "yuvj420p", 64, 64, one, "jpg"), shapes);
+    await sameInBoth(makePicture(folder, "yuv420p", 64, 64, one, "webp"), shapes);
+    const wide = makePicture(folder, "yuv420p", 320, 224, ["-c:v", "libx264"], "mp4");
+    await sameInBoth(wide, resolvePreset("s3dg", { frames: 2 }));
+  });
+
   test("an ffmpeg program without -fps_mode is told by -vsync", async () => {
     const real = spawnSync("which", ["ffmpeg"], { encoding: "utf8" }).stdout.trim();
     const old = join(folder, "ffmpeg");
