@@ -73,6 +73,7 @@ test("lines that are no record are told and passed over: zeros, half a line, oth
     "null",
     "[1]",
     first.replace(/"file":"[^"]*"/, '"file":"../a.npy"'),
+    first.replace(/"file":"[^"]*"/, '"file":"a\\u0000.npy"'),
     first.replace(/"timestamps":\[.*?\]\]/, '"timestamps":[]'),
   ];
   writeFileSync(manifest, `${[second, ...stray, `\0\0${third}`].join("\n")}\n{"path":"torn`);
