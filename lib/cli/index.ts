@@ -17,6 +17,7 @@ interface Flags {
   hop?: number;
   seconds?: number;
   replace?: boolean;
+  anyWeights?: boolean;
   threads?: number;
   json?: boolean;
   quiet?: boolean;
@@ -40,6 +41,7 @@ export function indexCommand(): Command {
     .option("--hop <n>", "features between the starts of windows; default: half a window", positive)
     .option("--seconds <s>", "seconds between features, for folders without a manifest", number)
     .option("--replace", "index videos again that are there already")
+    .option("--any-weights", "take features that another video encoder made than the one in the model's folder")
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
     .option("--json", "the summary as one JSON object on stdout")
     .option("--quiet", "no progress")
@@ -74,7 +76,8 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
     const onFailure = failureReporter(flags.quiet);
     const onNote = (note: string) => void process.stderr.write(`${note}\n`);
     const telling = { onProgress: progress, onFailure, onNote };
-    const summary = await indexFeatures(folders, { ...flags, model, text, signal, ...telling });
+    const modelPath = model && path;
+    const summary = await indexFeatures(folders, { ...flags, model, modelPath, text, signal, ...telling });
     if (summary.failures) process.exitCode = 1;
     if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
     if (flags.quiet) return;

@@ -118,7 +118,8 @@ function recordOf(
   const { path, file, clips, timestamps, settings, source } = entry;
   if (typeof path !== "string" || path === "") return "its path is missing";
   // a manifest is not trusted: its features lie beside it
-  if (typeof file !== "string" || file === "" || basename(file) !== file) return "its file is no name of a file";
+  if (typeof file !== "string" || file === "" || basename(file) !== file || file.includes("\0"))
+    return "its file is no name of a file";
   if (!Array.isArray(timestamps) || timestamps.length !== clips) return "its timestamps are not one for each clip";
   const text = JSON.stringify(settings ?? {});
   if (!known.has(text)) known.set(text, (settings ?? {}) as Record<string, unknown>);

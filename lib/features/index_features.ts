@@ -6,6 +6,7 @@ import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_fol
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
 import { type ExtractedFeatures, readFeatureFile, readFeatureFolders, spaceOf } from "./extracted_features.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
+import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
 import type { TextSide } from "./text_side.js";
 
@@ -13,6 +14,10 @@ export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptio
   out: string;
   /** Default `f16`. */
   dtype?: RowDType | undefined;
+  /** Where `model` was loaded from. Features of another network than the one in this folder, or of generated weights, are refused. */
+  modelPath?: string | undefined;
+  /** Take them all the same. */
+  anyWeights?: boolean | undefined;
   /** What encodes texts into the space of the rows; its description is kept in the index. */
   text?: TextSide | undefined;
   /** Embed and index videos again that are there already. Default: leave them alone. */
@@ -66,6 +71,10 @@ export async function indexFeatures(
     throw new InvalidArgumentError(`text: its rows have ${text.dim} values, the features ${dim}`, { argument: "text" });
   }
   checkSpace(features.settings, text, model);
+  if (options.modelPath !== undefined && !options.anyWeights) {
+    const note = await checkFeatureOrigin(features.settings, options.modelPath);
+    if (note) options.onNote?.(note);
+  }
   let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
   try {
     if (index) checkIndex(index, dim, settings, dtype);

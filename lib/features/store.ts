@@ -78,7 +78,8 @@ export class FeatureStore {
     this.#lock = lock;
     this.#suffix = suffix;
     for (const name of readdirSync(folder)) {
-      if (name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
+      const unfinished = name.startsWith(`failures${suffix}.jsonl.`) && name.endsWith(".tmp");
+      if (unfinished || name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
     }
     for (const path of [this.#manifest, this.#failed]) repairLastLine(path);
     const { records, broken } = readManifests(folder);

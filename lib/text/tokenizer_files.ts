@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { WeightsError } from "../errors.js";
 import { type AddedToken, addedTokenEntries, type AddedTokenEntry, addedTokens } from "./added_tokens.js";
 import { writeDurably } from "../files.js";
+import { TokenizerFields } from "./tokenizer_fields.js";
 
 /** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece has. */
 export interface WordPieceConfig {
@@ -21,38 +22,40 @@ export interface WordPieceConfig {
 
 const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
-function readJson(path: string) {
+function readJson(path: string): Record<string, unknown> {
+  let value: unknown;
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    value = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
     throw new WeightsError(`${path}: expected a JSON file (${(cause as Error).message})`, { file: path, cause });
   }
+  return new TokenizerFields(path).object("the file", value);
 }
 
 function fromTokenizerJson(path: string): WordPieceConfig {
-  const { model, normalizer, pre_tokenizer: split, added_tokens: added = [] } = readJson(path);
-  const refuse = (what: string, expected: string, received: unknown): never => {
-    throw new WeightsError(`${path}: ${what}: expected ${expected}, received ${received ?? "none"}`, {
-      file: path,
-      expected,
-      received,
-    });
-  };
+  const fields = new TokenizerFields(path);
+  const { model: described, normalizer: normal, pre_tokenizer: split, added_tokens: added } = readJson(path);
+  const model = fields.object("model", described);
   // files written before tokenizers 0.10 have no type: the prefix tells WordPiece from BPE
-  const type = model?.type ?? (model?.continuing_subword_prefix && !model.merges ? "WordPiece" : undefined);
-  if (type !== "WordPiece") refuse("model.type", "WordPiece", type);
-  if (normalizer && normalizer.type !== "BertNormalizer") refuse("normalizer", "BertNormalizer", normalizer.type);
-  if (split?.type !== "BertPreTokenizer") refuse("pre_tokenizer", "BertPreTokenizer", split?.type);
+  const type = model.type ?? (model.continuing_subword_prefix && !model.merges ? "WordPiece" : undefined);
+  if (type !== "WordPiece") throw fields.fail("model.type", "WordPiece", type);
+  const normalizer = normal ? fields.object("normalizer", normal) : undefined;
+  if (normalizer && normalizer.type !== "BertNormalizer")
+    throw fields.fail("normalizer", "BertNormalizer", normalizer.type);
+  const splitter = (split as { type?: unknown } | null | undefined)?.type;
+  if (splitter !== "BertPreTokenizer") throw fields.fail("pre_tokenizer", "BertPreTokenizer", splitter);
+  const flag = (name: string) => fields.flag(`normalizer.${name}`, normalizer?.[name] ?? false);
+  const vocab = fields.vocabulary("model.vocab", model.vocab);
   return {
-    vocab: model.vocab,
-    unknown: model.unk_token ?? "[UNK]",
-    prefix: model.continuing_subword_prefix ?? "##",
-    maxWordLength: model.max_input_chars_per_word ?? 100,
-    cleanText: normalizer?.clean_text ?? false,
-    chineseCharacters: normalizer?.handle_chinese_chars ?? false,
-    stripAccents: normalizer ? (normalizer.strip_accents ?? null) : false,
-    lowercase: normalizer?.lowercase ?? false,
-    added: addedTokens(added, model.vocab),
+    vocab,
+    unknown: fields.text("model.unk_token", model.unk_token ?? "[UNK]"),
+    prefix: fields.text("model.continuing_subword_prefix", model.continuing_subword_prefix ?? "##"),
+    maxWordLength: fields.count("model.max_input_chars_per_word", model.max_input_chars_per_word ?? 100),
+    cleanText: flag("clean_text"),
+    chineseCharacters: flag("handle_chinese_chars"),
+    stripAccents: normalizer && (normalizer.strip_accents ?? null) === null ? null : flag("strip_accents"),
+    lowercase: flag("lowercase"),
+    added: addedTokens(fields.added("added_tokens", added ?? []), vocab),
   };
 }
 
@@ -62,30 +65,41 @@ function fromVocabulary(path: string): WordPieceConfig {
   if (lines.at(-1) === "") lines.pop();
   const vocab = Object.fromEntries(lines.map((token, id) => [token, id]));
   const beside = join(dirname(path), "tokenizer_config.json");
-  const config = existsSync(beside) ? readJson(beside) : {};
+  const config: Record<string, unknown> = existsSync(beside) ? readJson(beside) : {};
+  const fields = new TokenizerFields(beside);
+  const flag = (name: string, otherwise: boolean) => fields.flag(name, config[name] ?? otherwise);
+  const unknown = (config.unk_token as { content?: unknown } | null | undefined)?.content ?? config.unk_token;
   return {
     vocab,
-    unknown: config.unk_token?.content ?? config.unk_token ?? "[UNK]",
+    unknown: fields.text("unk_token", unknown ?? "[UNK]"),
     prefix: "##",
     maxWordLength: 100,
     cleanText: true,
-    chineseCharacters: config.tokenize_chinese_chars ?? true,
-    stripAccents: config.strip_accents ?? null,
-    lowercase: config.do_lower_case ?? true,
-    added: addedTokens(addedBeside(path, config.added_tokens_decoder, vocab), vocab),
+    chineseCharacters: flag("tokenize_chinese_chars", true),
+    stripAccents: (config.strip_accents ?? null) === null ? null : flag("strip_accents", false),
+    lowercase: flag("do_lower_case", true),
+    added: addedTokens(
+      addedBeside(path, fields.object("added_tokens_decoder", config.added_tokens_decoder ?? {}), vocab),
+      vocab,
+    ),
   };
 }
 
 /** The special tokens of a vocabulary, and those that the files beside it add, in the order of their ids. */
-function addedBeside(path: string, decoder: unknown, vocab: Record<string, number>): AddedTokenEntry[] {
+function addedBeside(path: string, decoder: Record<string, unknown>, vocab: Record<string, number>): AddedTokenEntry[] {
+  const fields = new TokenizerFields(join(dirname(path), "tokenizer_config.json"));
   const special = SPECIAL.filter((content) => Object.hasOwn(vocab, content)).map((content) => {
     return { content, special: true, normalized: false };
   });
   const byId = (entries: [string, AddedTokenEntry][]) =>
     entries.sort((a, b) => Number(a[0]) - Number(b[0])).map(([, entry]) => entry);
-  const described = byId(Object.entries((decoder ?? {}) as Record<string, AddedTokenEntry>));
+  const described = byId(
+    Object.entries(decoder).map(([id, entry]) => [id, fields.addedToken(`added_tokens_decoder.${id}`, entry)]),
+  );
   const beside = join(dirname(path), "added_tokens.json");
-  const named: [string, number][] = existsSync(beside) ? Object.entries(readJson(beside)) : [];
+  const named: [string, number][] = existsSync(beside)
+    ? Object.entries(new TokenizerFields(beside).vocabulary("the file", readJson(beside)))
+    : [];
   const others = byId(named.map(([content, id]) => [`${id}`, { content, special: false, normalized: true }]));
   // a description goes before a bare name, and the first of a content counts
   return [...described, ...special, ...others];

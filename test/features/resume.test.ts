@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -72,6 +73,7 @@ test("lines that are no record are told and passed over: zeros, half a line, oth
     "null",
     "[1]",
     first.replace(/"file":"[^"]*"/, '"file":"../a.npy"'),
+    first.replace(/"file":"[^"]*"/, '"file":"a\\u0000.npy"'),
     first.replace(/"timestamps":\[.*?\]\]/, '"timestamps":[]'),
   ];
   writeFileSync(manifest, `${[second, ...stray, `\0\0${third}`].join("\n")}\n{"path":"torn`);
@@ -109,6 +111,15 @@ test("a manifest is read line by line, also where lines begin and end within blo
   assert.equal(read.map(({ value }) => value), lines); // prettier-ignore
   assert.equal(read.map(({ line }) => line), lines.map((_, i) => i + 1)); // prettier-ignore
   assert.is([...readJsonLines(path)].length, 39, "the last line may still be being written");
+});
+
+test("what a killed run was writing when it died is removed", async () => {
+  const { out, run } = setting("a.mp4");
+  await run();
+  for (const name of [".tmp-0123456789abcdef", "failures.jsonl.99999.tmp"]) writeFileSync(join(out, name), "half");
+  writeFileSync(join(out, "failures.0-of-2.jsonl.99999.tmp"), "of a shard, which may be running");
+  await run({ resume: true });
+  assert.equal(readdirSync(out).sort(), ["a.npy", "failures.0-of-2.jsonl.99999.tmp", "manifest.jsonl"]);
 });
 
 test("timestamps stay in the manifest until they are asked for", async () => {

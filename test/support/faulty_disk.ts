@@ -1,4 +1,4 @@
-// A disk that is full, or does not sync, for child processes of tests.
+// A disk that is full, does not sync, or fails at random, for child processes of tests.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +11,12 @@ export interface Faults {
   bytes?: number;
   /** What cannot be synced: folders, as on network file systems, or files. */
   sync?: "folder" | "file";
+  /**
+   * How many of a thousand changes (writes, syncs, names) fail, drawn from `seed`: with ENOSPC, with EIO, or with EROFS, after which all
+   * later ones do. Besides, a quarter of the writes are short and a quarter of the syncs are slow.
+   */
+  perMille?: number;
+  seed?: number;
 }
 
 const source = fileURLToPath(new URL("faulty_disk.c", import.meta.url));
@@ -27,11 +33,12 @@ export function faultyDisk(folder: string): ((faults: Faults) => NodeJS.ProcessE
     const build = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
     if (build.status !== 0) return undefined;
   }
-  return ({ under, bytes, sync }) => ({
+  return ({ under, bytes, sync, perMille, seed = 1 }) => ({
     ...process.env,
     LD_PRELOAD: library,
     FAULTY_UNDER: under,
     ...(bytes === undefined ? {} : { FAULTY_BYTES: String(bytes) }),
     ...(sync === undefined ? {} : { FAULTY_SYNC: sync }),
+    ...(perMille === undefined ? {} : { FAULTY_PER_MILLE: String(perMille), FAULTY_SEED: String(seed) }),
   });
 }

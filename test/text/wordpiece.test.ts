@@ -145,6 +145,42 @@ test("words named like parts of JavaScript objects are words", () => {
   }
 });
 
+test("a field of another type is refused with its name", () => {
+  const path = join(folder, "fields.json");
+  const vocab = { "[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3 };
+  const whole = () => ({
+    added_tokens: [{ id: 0, content: "[PAD]", special: true }] as unknown,
+    normalizer: { type: "BertNormalizer", lowercase: true } as unknown,
+    pre_tokenizer: { type: "BertPreTokenizer" } as unknown,
+    model: { type: "WordPiece", unk_token: "[UNK]", vocab } as unknown,
+  });
+  const load = (change: object) => {
+    writeFileSync(path, JSON.stringify({ ...whole(), ...change }));
+    return WordPieceTokenizer.load(path);
+  };
+  assert.is(load({}).size, 4);
+  const model = whole().model as object;
+  for (const [change, reason] of [
+    [{ added_tokens: 5 }, /added_tokens: expected a list, received 5/],
+    [{ added_tokens: [null] }, /added_tokens\[0\]: expected an object/],
+    [{ added_tokens: [{ id: 0 }] }, /added_tokens\[0\]\.content: expected a text, received none/],
+    [{ added_tokens: [{ content: "x", lstrip: 1 }] }, /added_tokens\[0\]\.lstrip: expected true or false/],
+    [{ normalizer: { type: "BertNormalizer", lowercase: "no" } }, /normalizer\.lowercase: expected true or false/],
+    [{ model: null }, /model: expected an object/],
+    [{ model: { ...model, vocab: undefined } }, /model\.vocab: expected an object, received none/],
+    [{ model: { ...model, vocab: { ...vocab, a: "4" } } }, /model\.vocab: "a": expected an id, received 4/],
+    [{ model: { ...model, vocab: { ...vocab, a: -1 } } }, /model\.vocab: "a": expected an id/],
+    [{ model: { ...model, unk_token: 1 } }, /model\.unk_token: expected a text/],
+    [{ model: { ...model, max_input_chars_per_word: 1.5 } }, /max_input_chars_per_word: expected a whole number/],
+  ] as [object, RegExp][]) {
+    assert.throws(() => load(change), (error: unknown) => error instanceof WeightsError && reason.test(error.message)); // prettier-ignore
+  }
+  for (const text of ["null", "[]", "1"]) {
+    writeFileSync(path, text);
+    assert.throws(() => WordPieceTokenizer.load(path), /the file: expected an object/);
+  }
+});
+
 test("other tokenizers and files are refused", () => {
   const path = join(folder, "bpe.json");
   writeFileSync(path, JSON.stringify({ model: { type: "BPE" } }));

@@ -1,0 +1,31 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { hashFile } from "../data/pack.js";
+import { InvalidArgumentError } from "../errors.js";
+import { VIDEO_MODEL_FILE, videoModelOfFolder } from "../models/video_model_of.js";
+
+/**
+ * Compares what made features with the video encoder in the folder of a VideoCLIP model: the model was trained on features of its own
+ * encoder, and those of other weights mean nothing to it. Another network, and generated weights, are refused. Another weight file may
+ * hold the same weights in another format, so it is told. What the folder or the features do not say is not compared.
+ * @param settings what the features were made with, as their manifest says
+ * @param path of the model; one that is no folder with a video encoder has nothing to compare with
+ * @returns a sentence for the user; undefined where all agrees
+ * @throws InvalidArgumentError
+ */
+export async function checkFeatureOrigin(settings: Record<string, unknown>, path: string): Promise<string | undefined> {
+  const weights = join(path, VIDEO_MODEL_FILE);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory() || !existsSync(weights)) return undefined;
+  const { model } = videoModelOfFolder(path);
+  const own: Record<string, unknown> = { model, weights: (await hashFile(weights)).slice(0, 16) };
+  for (const key of ["model", "weights"]) {
+    const [expected, received] = [own[key], settings[key]];
+    if (received === undefined || expected === received) continue;
+    const what = `they were made with ${key} ${String(received)}, and the video encoder in ${path} has ${String(expected)}`;
+    if (key === "weights" && !String(received).startsWith("random:"))
+      return `features: ${what}; unless these are the same weights in another file, extract them with --model ${path}`;
+    const message = `features: ${what}: extract them with --model ${path}, or add --any-weights to index them as they are`;
+    throw new InvalidArgumentError(message, { argument: "features", expected, received });
+  }
+  return undefined;
+}
