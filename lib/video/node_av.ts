@@ -1,18 +1,22 @@
-import { Worker } from "node:worker_threads";
 import { DisposedError, VideoError } from "../errors.js";
-import { assertNotBundled } from "../bundled.js";
 import { type FileFacts, videoError } from "./file.js";
+import type { ClipMemory } from "./clip_memory.js";
 import { openClips } from "./clip_assembler.js";
 import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
-import type { GivenMemory, WorkerMessage, WorkerRequest } from "./worker.js";
+import type { GivenMemory, WorkerMessage } from "./worker.js";
+import { type PooledWorker, type WorkerPool, workerPool } from "./worker_pool.js";
 
 /** Clips that may wait between the worker and the reader. */
 const clipsInFlight = 2;
 
 /** Opens a checked file with node-av in a worker thread. */
-export async function openWithNodeAv(file: FileFacts, options: DecodeOptions): Promise<OpenVideo> {
+export async function openWithNodeAv(
+  file: FileFacts,
+  options: DecodeOptions,
+  pool: WorkerPool = workerPool,
+): Promise<OpenVideo> {
   options.signal?.throwIfAborted();
-  const video = new NodeAvVideo(file, options);
+  const video = new NodeAvVideo(file, options, pool);
   await video.opened;
   return video;
 }
@@ -20,8 +24,10 @@ export async function openWithNodeAv(file: FileFacts, options: DecodeOptions): P
 class NodeAvVideo implements OpenVideo {
   info: VideoInfo;
   readonly opened: Promise<void>;
-  private readonly worker: Worker;
-  private readonly exited: Promise<void>;
+  private worker!: PooledWorker;
+  /** Resolves when the worker touches nothing of this video any more. */
+  private released!: Promise<void>;
+  private isReleased = false;
   private readonly control = new Int32Array(new SharedArrayBuffer(8));
   private readonly queue: Clip[] = [];
   /** Memory that the worker has, by its number. */
@@ -36,6 +42,7 @@ class NodeAvVideo implements OpenVideo {
   constructor(
     private readonly file: FileFacts,
     private readonly options: DecodeOptions,
+    pool: WorkerPool,
   ) {
     this.info = {
       path: file.path,
@@ -49,24 +56,29 @@ class NodeAvVideo implements OpenVideo {
       framesDecoded: 0,
     };
     const { preset, threads = 1, signal, memory } = options;
-    const request: WorkerRequest = { file, preset, threads, givenMemory: memory !== undefined, control: this.control };
-    assertNotBundled();
-    this.worker = new Worker(new URL(/* webpackIgnore: true */ "./worker.js", import.meta.url), {
-      workerData: request,
-    });
-    for (let i = 0; i < clipsInFlight + openClips(preset); i++) this.allowClip();
+    // a picture has one clip
+    const clips = openClips(preset) + (file.image === undefined ? clipsInFlight : 0);
+    const given = memory && Array.from({ length: clips }, () => this.nextMemory(memory));
+    this.control[0] = clips;
     this.opened = new Promise((resolve, reject) => {
-      this.worker.on("message", (message: WorkerMessage) => {
-        this.receive(message);
-        if (message.type === "error") reject(this.failure);
-        else resolve();
+      this.released = new Promise((release) => {
+        this.worker = pool.start({
+          request: { file, preset, threads, given, control: this.control },
+          receive: (message) => {
+            this.receive(message);
+            if (message.type === "error") reject(this.failure);
+            else resolve();
+          },
+          end: (error) => {
+            reject(this.end(error ?? this.closedEarly()));
+            this.isReleased = true;
+            this.given.forEach((frames) => memory?.give(frames));
+            release();
+          },
+        });
       });
-      this.worker.on("error", (error) => reject(this.end(error)));
-      this.worker.on("exit", () => reject(this.end(this.closedEarly())));
     });
     this.opened.catch(() => {});
-    this.exited = new Promise((resolve) => this.worker.once("exit", () => resolve()));
-    void this.exited.then(() => this.given.forEach((frames) => memory?.give(frames)));
     signal?.addEventListener("abort", this.onAbort, { once: true });
   }
 
@@ -102,21 +114,24 @@ class NodeAvVideo implements OpenVideo {
     Atomics.store(this.control, 1, 1);
     Atomics.notify(this.control, 0);
     this.wake();
-    const timer = setTimeout(() => this.worker.terminate(), 5000);
-    await this.exited;
+    const timer = setTimeout(() => this.worker.stop(), 5000);
+    await this.released;
     clearTimeout(timer);
   }
 
   /** Lets the worker begin one more clip. */
   private allowClip(): void {
+    if (this.isReleased) return; // the worker may decode another file by now
     const { memory } = this.options;
-    if (memory) {
-      const given: GivenMemory = { number: ++this.lastNumber, frames: memory.take() };
-      this.given.set(given.number, given.frames);
-      this.worker.postMessage(given);
-    }
+    if (memory) this.worker.give(this.nextMemory(memory));
     Atomics.add(this.control, 0, 1);
     Atomics.notify(this.control, 0);
+  }
+
+  private nextMemory(memory: ClipMemory): GivenMemory {
+    const given: GivenMemory = { number: ++this.lastNumber, frames: memory.take() };
+    this.given.set(given.number, given.frames);
+    return given;
   }
 
   private receiveClip({ clip, frames }: WorkerMessage & { type: "clip" }): void {

@@ -1,17 +1,17 @@
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { type ErrorCode, VideoError } from "../errors.js";
 import { clipBytes } from "./clip_memory.js";
 import type { FileFacts } from "./file.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
 import { withResolvers } from "./with_resolvers.js";
 
-/** What the worker is started with. */
+/** A file to decode. */
 export interface WorkerRequest {
   file: FileFacts;
   preset: Preset;
   threads: number;
-  /** Whether the reader sends memory for each clip; where not, the worker makes it and gives it away with the clip. */
-  givenMemory: boolean;
+  /** The first memory for clips, where the reader sends it; undefined where the worker makes it and gives it away with the clip. */
+  given: GivenMemory[] | undefined;
   /** Two int32: clips that may still be begun, and 1 once the reader has gone. */
   control: Int32Array;
 }
@@ -22,7 +22,7 @@ export interface GivenMemory {
   frames: Uint8Array;
 }
 
-/** What the worker sends. */
+/** What the worker sends of a file. */
 export type WorkerMessage =
   | { type: "info"; info: VideoInfo }
   /** `frames` is the number of the given memory that the clip lies in, or the clip's own memory. */
@@ -30,67 +30,120 @@ export type WorkerMessage =
   | { type: "end"; info: VideoInfo }
   | { type: "error"; code: ErrorCode; message: string; file?: string | undefined; time?: number | undefined };
 
-const request = workerData as WorkerRequest;
-const { control } = request;
+/** The last message of each file. `isSound`: whether the worker can decode another one. */
+export interface WorkerDone {
+  type: "done";
+  isSound: boolean;
+}
+
 const port = parentPort as MessagePort;
-/** The numbers of given memory. */
-const numbers = new Map<Uint8Array, number>();
 /** Ends the decoding of a video that nobody reads any more. */
 const closed = new Error("closed");
 
-function post(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
-  port.postMessage(message, transfer);
-}
+type DecodeClips = typeof import("./node_av_decode.js").decodeClips;
 
-function isClosed(): boolean {
-  return Atomics.load(control, 1) !== 0;
-}
+/** Decodes one file and sends what comes of it. */
+class FileDecoding {
+  /** Memory that was given and not used yet. */
+  readonly #given: GivenMemory[];
+  /** Numbers of given memory that clips are made in. */
+  readonly #numbers = new Map<Uint8Array, number>();
+  #messages: (WorkerMessage | WorkerDone)[] = [];
+  #transfer: ArrayBuffer[] = [];
 
-/** Memory for the next clip, once the reader has room for it. */
-function take(): Uint8Array {
-  for (;;) {
-    if (isClosed()) throw closed;
-    const credits = Atomics.load(control, 0);
-    if (credits > 0) break;
-    Atomics.wait(control, 0, credits, 200);
+  constructor(readonly request: WorkerRequest) {
+    this.#given = request.given ?? [];
   }
-  Atomics.sub(control, 0, 1);
-  if (!request.givenMemory) return new Uint8Array(clipBytes(request.preset));
-  // it was sent before the credit was given
-  const { message } = receiveMessageOnPort(port) as { message: GivenMemory };
-  numbers.set(message.frames, message.number);
-  return message.frames;
-}
 
-function send({ frames, ...clip }: Clip, info: VideoInfo): void {
-  const number = numbers.get(frames);
-  numbers.delete(frames);
-  if (number === undefined) post({ type: "clip", clip, frames, info }, [frames.buffer as ArrayBuffer]);
-  else post({ type: "clip", clip, frames: number, info });
-}
-
-async function main(): Promise<void> {
-  withResolvers();
-  const { decodeClips } = await import("./node_av_decode.js");
-  let info: VideoInfo | undefined;
-  for (const step of decodeClips(request.file, request.preset, request.threads, { isClosed, take })) {
-    if (isClosed()) return;
-    if (step.clip === undefined) post({ type: "info", info: step.info });
-    else send(step.clip, step.info);
-    info = step.info;
+  run(decodeClips: DecodeClips): void {
+    const { file, preset, threads } = this.request;
+    let info: VideoInfo | undefined;
+    const context = { isClosed: () => this.#isClosed(), take: () => this.#take() };
+    for (const step of decodeClips(file, preset, threads, context)) {
+      if (this.#isClosed()) return;
+      if (step.clip === undefined) this.#messages.push({ type: "info", info: step.info });
+      else this.#add(step.clip, step.info);
+      info = step.info;
+      // a picture has one clip, which goes with the end
+      if (file.image === undefined) this.#send();
+    }
+    if (info !== undefined) this.#messages.push({ type: "end", info });
   }
-  if (info !== undefined) post({ type: "end", info });
+
+  fail(error: Error): void {
+    const { path } = this.request.file;
+    const { file = path, time } = error instanceof VideoError ? error.details : {};
+    this.#messages.push({ type: "error", code: codeOf(error), message: error.message, file, time });
+  }
+
+  /** Tells that nothing of this file is touched any more. */
+  end(isSound: boolean): void {
+    this.#messages.push({ type: "done", isSound });
+    this.#send();
+  }
+
+  #send(): void {
+    if (this.#messages.length > 0) port.postMessage(this.#messages, this.#transfer);
+    this.#messages = [];
+    this.#transfer = [];
+  }
+
+  #isClosed(): boolean {
+    return Atomics.load(this.request.control, 1) !== 0;
+  }
+
+  /** Memory for the next clip, once the reader has room for it. */
+  #take(): Uint8Array {
+    const { control, given, preset } = this.request;
+    for (;;) {
+      if (this.#isClosed()) throw closed;
+      const credits = Atomics.load(control, 0);
+      if (credits > 0) break;
+      this.#send();
+      Atomics.wait(control, 0, credits, 200);
+    }
+    Atomics.sub(control, 0, 1);
+    if (given === undefined) return new Uint8Array(clipBytes(preset));
+    // it was sent before the credit was given
+    const { number, frames } = this.#given.shift() ?? (receiveMessageOnPort(port) as { message: GivenMemory }).message;
+    this.#numbers.set(frames, number);
+    return frames;
+  }
+
+  #add({ frames, ...clip }: Clip, info: VideoInfo): void {
+    const number = this.#numbers.get(frames);
+    this.#numbers.delete(frames);
+    if (number === undefined) this.#transfer.push(frames.buffer as ArrayBuffer);
+    this.#messages.push({ type: "clip", clip, frames: number ?? frames, info });
+  }
 }
 
-main().catch((error: Error) => {
-  if (error === closed) return;
-  if (error instanceof VideoError) {
-    const { file = request.file.path, time } = error.details;
-    post({ type: "error", code: error.code, message: error.message, file, time });
-    return;
-  }
-  const missing =
+function codeOf(error: Error): ErrorCode {
+  if (error instanceof VideoError) return error.code;
+  const isMissing =
     (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" || /native binding/.test(error.message);
-  const code = missing ? "ERR_DECODER_MISSING" : "ERR_VIDEO_CORRUPT";
-  post({ type: "error", code, message: error.message, file: request.file.path });
+  return isMissing ? "ERR_DECODER_MISSING" : "ERR_VIDEO_CORRUPT";
+}
+
+withResolvers();
+const loaded: { decodeClips?: DecodeClips; error?: Error } = await import("./node_av_decode.js").catch(
+  (error: Error) => ({ error }),
+);
+
+// Listens only now: what is sent before waits. Memory that comes without a request was meant for a file that has ended.
+port.on("message", (message: WorkerRequest | GivenMemory) => {
+  if (!("control" in message)) return;
+  const decoding = new FileDecoding(message);
+  let isSound = true;
+  try {
+    if (loaded.decodeClips === undefined) throw loaded.error as Error;
+    decoding.run(loaded.decodeClips);
+  } catch (error) {
+    if (error !== closed) {
+      decoding.fail(error as Error);
+      isSound = error instanceof VideoError;
+    }
+  }
+  decoding.end(isSound);
+  if (!isSound) port.close();
 });

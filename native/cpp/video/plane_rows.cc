@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "video/with_avx2.h"
+
 namespace videoclip {
 namespace {
 
@@ -79,6 +81,7 @@ void PlaneRows::read(int row, float* rgb) {
   }
 }
 
+VIDEOCLIP_WITH_AVX2
 void PlaneRows::read_blocks(int row, float* rgb) {
   const uint8_t* y = planes_.data[0] + row * planes_.stride[0];
   const int chroma_row = row >> plan_.layout.chroma_y;
@@ -99,6 +102,7 @@ void PlaneRows::read_blocks(int row, float* rgb) {
   }
 }
 
+VIDEOCLIP_WITH_AVX2
 void PlaneRows::read_filtered(int row, float* rgb) {
   int32_t *ys = large_[0].data(), *us = large_[1].data(), *vs = large_[2].data();
   const Taps rows = chroma_taps(chroma_height_, plan_.height, row, 1 << 12, plan_.layout.place_y);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "video/plane_rows.h"
+#include "video/with_avx2.h"
 
 namespace videoclip {
 namespace {
@@ -31,10 +32,12 @@ uint8_t rounded(float value) {
 }
 
 // `from`: the left neighbours of `n` pixels, then the right ones.
+VIDEOCLIP_WITH_AVX2
 void mix_columns(const float* from, const float* weights, int n, float* to) {
   for (int i = 0; i < n; ++i) to[i] = (1.0f - weights[i]) * from[i] + weights[i] * from[n + i];
 }
 
+VIDEOCLIP_WITH_AVX2
 void mix_rows(const float* upper, const float* lower, float weight, int n, uint8_t* to) {
   const float above = 1.0f - weight;
   for (int i = 0; i < n; ++i) to[i] = rounded(above * upper[i] + weight * lower[i]);

@@ -1,0 +1,117 @@
+import { Worker } from "node:worker_threads";
+import { assertNotBundled } from "../bundled.js";
+import type { GivenMemory, WorkerDone, WorkerMessage, WorkerRequest } from "./worker.js";
+
+/** A file that a worker decodes. */
+export interface WorkerJob {
+  request: WorkerRequest;
+  receive(message: WorkerMessage): void;
+  /**
+   * Called once, when the worker touches nothing of the job any more: after its last message, or when the worker ended without one.
+   * @param error what the worker ended with
+   */
+  end(error?: Error): void;
+}
+
+/** Milliseconds that a worker waits for its next file before it ends. */
+const IDLE_MS = 5000;
+
+/**
+ * Workers that decode one file after another: most of the time of a small file would be the start of its worker, which loads
+ * node-av. There are as many as files were decoded at the same time. Those without a file do not keep the process alive.
+ */
+export class WorkerPool {
+  #idle: PooledWorker[] = [];
+
+  constructor(readonly idleMs = IDLE_MS) {}
+
+  /** Workers that wait for a file. */
+  get idle(): number {
+    return this.#idle.length;
+  }
+
+  /** Gives a file to a worker that is free, or to a new one. */
+  start(job: WorkerJob): PooledWorker {
+    const worker = this.#idle.pop() ?? this.#add();
+    worker.start(job);
+    return worker;
+  }
+
+  #add(): PooledWorker {
+    const worker: PooledWorker = new PooledWorker(this.idleMs, (isFree) => {
+      if (isFree) this.#idle.push(worker);
+      else this.#idle = this.#idle.filter((each) => each !== worker);
+    });
+    return worker;
+  }
+}
+
+/** The pool of this thread. */
+export const workerPool = new WorkerPool();
+
+/** A worker and the file that it decodes. */
+export class PooledWorker {
+  #worker: Worker;
+  #job: WorkerJob | undefined;
+  #error: Error | undefined;
+  /** Ends the worker when it had no file for a while. */
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param onFree told whether the worker may be given a file from now on */
+  constructor(
+    private readonly idleMs: number,
+    private readonly onFree: (isFree: boolean) => void,
+  ) {
+    assertNotBundled();
+    this.#worker = new Worker(new URL(/* webpackIgnore: true */ "./worker.js", import.meta.url));
+    this.#worker.on("message", (messages: (WorkerMessage | WorkerDone)[]) => this.#receive(messages));
+    this.#worker.on("error", (error) => (this.#error = error));
+    this.#worker.on("exit", () => {
+      clearTimeout(this.#timer);
+      this.onFree(false);
+      this.#end(this.#error);
+    });
+  }
+
+  start(job: WorkerJob): void {
+    clearTimeout(this.#timer);
+    this.#job = job;
+    this.#worker.ref();
+    this.#worker.postMessage(job.request);
+  }
+
+  /** Sends memory for a clip of the running job. */
+  give(memory: GivenMemory): void {
+    this.#worker.postMessage(memory);
+  }
+
+  /** Ends the worker by force, wherever its decoder is. */
+  stop(): void {
+    void this.#worker.terminate();
+  }
+
+  #receive(messages: (WorkerMessage | WorkerDone)[]): void {
+    for (const message of messages) {
+      if (message.type === "done") this.#free(message.isSound);
+      else this.#job?.receive(message);
+    }
+  }
+
+  #free(isSound: boolean): void {
+    if (isSound) {
+      this.#worker.unref();
+      this.#timer = setTimeout(() => {
+        this.onFree(false);
+        this.stop();
+      }, this.idleMs).unref();
+      this.onFree(true);
+    }
+    this.#end();
+  }
+
+  #end(error?: Error): void {
+    const job = this.#job;
+    this.#job = undefined;
+    job?.end(error);
+  }
+}

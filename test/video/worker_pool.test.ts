@@ -1,0 +1,203 @@
+// A worker decodes one file after another: as a worker of their own would, whatever happens to the files before.
+import { spawnSync } from "node:child_process";
+import { getEventListeners } from "node:events";
+import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ClipMemory, clipBytes } from "../../dist/video/clip_memory.js";
+import { checkFile } from "../../dist/video/file.js";
+import { openWithNodeAv } from "../../dist/video/node_av.js";
+import { resolvePreset } from "../../dist/video/presets.js";
+import { readClips } from "../../dist/video/read_clips.js";
+import type { Clip, DecodeFunction, DecodeOptions } from "../../dist/video/types.js";
+import { WorkerPool } from "../../dist/video/worker_pool.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+import { root } from "../support/syntax.js";
+
+const test = suite("worker pool");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-pool-"));
+test.after(() => rmSync(folder, { recursive: true }));
+const preset = resolvePreset("s3dg", { frames: 4, size: 32, fps: 8 });
+const video = join(folder, "a.mp4");
+const other = join(folder, "b.mp4");
+const picture = join(folder, "c.jpg");
+const broken = join(folder, "broken.jpg");
+
+test.before(async () => {
+  await makeVideo(video, { seconds: 4, width: 64, height: 48, rate: 10 });
+  await makeVideo(other, { seconds: 2, width: 80, height: 48, rate: 12, seed: 2 });
+  await makeVideo(picture, { frames: 1, width: 48, height: 48, seed: 3, codec: "mjpeg", format: "yuvj420p" as "yuv420p" }); // prettier-ignore
+  cpSync(picture, broken);
+  truncateSync(broken, 40);
+});
+
+const decodeIn =
+  (pool: WorkerPool): DecodeFunction =>
+  async (path, options) =>
+    openWithNodeAv(await checkFile(path), options, pool);
+
+async function clipsIn(pool: WorkerPool, path: string, options: Partial<DecodeOptions> = {}): Promise<Clip[]> {
+  const clips: Clip[] = [];
+  for await (const clip of await decodeIn(pool)(path, { preset, ...options })) {
+    clips.push({ ...clip, frames: clip.frames.slice() });
+    options.memory?.give(clip.frames.fill(99));
+  }
+  return clips;
+}
+
+/** What a worker makes of a file that had no file before. */
+const fresh = (path: string) => clipsIn(new WorkerPool(0), path);
+
+/** Workers and ports of this process that keep it alive. */
+const busy = () => process.getActiveResourcesInfo().filter((name) => /worker|port/i.test(name)).length;
+
+test("one worker serves all files, and each gives what it gives alone", async () => {
+  const pool = new WorkerPool();
+  const memory = new ClipMemory(clipBytes(preset));
+  for (const path of [video, picture, other, picture, video]) {
+    const expected = await fresh(path);
+    assert.ok(expected.length > 0);
+    assert.equal(await clipsIn(pool, path), expected, path);
+    assert.equal(await clipsIn(pool, path, { memory }), expected, `${path}, in given memory`);
+    assert.is(pool.idle, 1);
+  }
+});
+
+test("files at the same time have a worker each, which wait together afterwards", async () => {
+  const pool = new WorkerPool();
+  const paths = [video, other, picture];
+  const expected = await Promise.all(paths.map(fresh));
+  for (let round = 0; round < 2; round++) {
+    assert.equal(await Promise.all(paths.map((path) => clipsIn(pool, path))), expected);
+    assert.is(pool.idle, 3);
+  }
+});
+
+test("a bad file, and videos that are left or aborted, leave nothing to the next file", async () => {
+  const pool = new WorkerPool();
+  const expected = await fresh(other);
+  const memory = new ClipMemory(clipBytes(preset));
+  for (let round = 0; round < 3; round++) {
+    const error = await clipsIn(pool, broken).catch((cause) => cause);
+    assert.match(error.code, /^ERR_VIDEO_/);
+    assert.match(error.message, /broken\.jpg/);
+    assert.equal(await clipsIn(pool, other, { memory }), expected);
+    for await (const clip of await decodeIn(pool)(video, { preset, memory })) {
+      memory.give(clip.frames);
+      break;
+    }
+    assert.equal(await clipsIn(pool, other, { memory }), expected);
+    const unread = await decodeIn(pool)(video, { preset, memory });
+    await unread.close();
+    assert.equal(await clipsIn(pool, other, { memory }), expected);
+    const abort = new AbortController();
+    const aborted = decodeIn(pool)(video, { preset, memory, signal: abort.signal });
+    const reason = new Error("enough");
+    setImmediate(() => abort.abort(reason));
+    const [first] = await Promise.allSettled([aborted.then((opened) => opened[Symbol.asyncIterator]().next())]);
+    if (first.status === "rejected") assert.is(first.reason, reason);
+    await (await aborted.catch(() => undefined))?.close();
+    assert.equal(await clipsIn(pool, other, { memory }), expected);
+  }
+});
+
+test("memory that is given to a video after its worker has gone on to the next file does not reach that file", async () => {
+  const pool = new WorkerPool();
+  const expected = await fresh(other);
+  const memory = new ClipMemory(clipBytes(preset));
+  const slow = await decodeIn(pool)(picture, { preset, memory });
+  while (pool.idle === 0) await new Promise(setImmediate); // decoded, and not read yet
+  const next = await decodeIn(pool)(other, { preset, memory });
+  for await (const clip of slow) memory.give(clip.frames);
+  const clips: Clip[] = [];
+  for await (const clip of next) {
+    clips.push({ ...clip, frames: clip.frames.slice() });
+    memory.give(clip.frames);
+  }
+  assert.equal(clips, expected);
+});
+
+test("a worker that was stopped by force is not used again", async () => {
+  const pool = new WorkerPool();
+  const control = new Int32Array(new SharedArrayBuffer(8)); // no clip may be begun: it waits
+  const end = await new Promise<Error | undefined>((resolve) => {
+    const worker = pool.start({
+      request: { file: { path: video, size: 1 }, preset, threads: 1, given: undefined, control },
+      receive: () => worker.stop(),
+      end: resolve,
+    });
+  });
+  assert.is(end, undefined);
+  assert.is(pool.idle, 0);
+  assert.equal(await clipsIn(pool, other), await fresh(other));
+});
+
+test("a fault that is not the file's ends the worker", async () => {
+  const pool = new WorkerPool();
+  const error = await clipsIn(pool, video, { preset: { ...preset, crop: 1e7 } }).catch((cause) => cause);
+  assert.is(error.code, "ERR_VIDEO_CORRUPT");
+  assert.is(pool.idle, 0);
+  assert.equal(await clipsIn(pool, other), await fresh(other));
+});
+
+test("a worker without a file ends after a while", async () => {
+  const pool = new WorkerPool(50);
+  await clipsIn(pool, picture);
+  while (pool.idle > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(await clipsIn(pool, picture), await fresh(picture));
+});
+
+test("workers without a file do not keep the process alive", () => {
+  const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/${name}.js`)).href);
+  const program = join(folder, "program.mjs");
+  writeFileSync(
+    program,
+    `import { checkFile } from ${module("file")};
+    import { openWithNodeAv } from ${module("node_av")};
+    import { resolvePreset } from ${module("presets")};
+    import { WorkerPool } from ${module("worker_pool")};
+    const opened = await openWithNodeAv(await checkFile(process.argv[2]), { preset: resolvePreset("s3dg") }, new WorkerPool(1e9));
+    for await (const clip of opened) console.log(clip.index);`,
+  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, picture], {
+    encoding: "utf8",
+    timeout: 120_000,
+  });
+  assert.is(status, 0, stderr);
+  assert.is(stdout.trim(), "0");
+});
+
+test("listeners and workers do not grow over some hundred pictures", async () => {
+  const pool = new WorkerPool();
+  const { signal } = new AbortController();
+  const memory = new ClipMemory(clipBytes(preset));
+  const before = {
+    warnings: 0,
+    listeners: process.eventNames().map((name) => process.listenerCount(name)),
+    busy: busy(),
+  };
+  const warn = () => before.warnings++;
+  const paths = Array.from({ length: 300 }, (_, i) => (i % 50 === 7 ? broken : picture));
+  process.on("warning", warn);
+  let clips = 0;
+  let failures = 0;
+  for await (const event of readClips(paths, { preset, decoders: 2, waiting: 4, signal, memory }, decodeIn(pool))) {
+    if (event.type === "clip") {
+      clips++;
+      memory.give(event.clip.frames);
+    } else if (event.type === "failure") failures++;
+    assert.ok(pool.idle <= 2);
+  }
+  process.off("warning", warn);
+  assert.equal([clips, failures], [294, 6]);
+  assert.is(pool.idle, 2);
+  assert.is(getEventListeners(signal, "abort").length, 0);
+  assert.is(before.warnings, 0);
+  assert.equal(process.eventNames().map((name) => process.listenerCount(name)), before.listeners); // prettier-ignore
+  assert.is(busy(), before.busy);
+});
+
+test.run();
