@@ -37,7 +37,7 @@ export function earlyEnd(
   decoded: number,
   stream: StreamFacts,
 ): VideoError | undefined {
-  if (file.image !== undefined) return undefined;
+  if (file.image !== undefined || file.isStreamed) return undefined;
   if (file.declaredSize !== undefined) {
     const reason = `the file is truncated: it has ${file.size} of ${file.declaredSize} bytes`;
     return videoError("ERR_VIDEO_TRUNCATED", file.path, `${reason}, ${decoded} frames were decoded`, lastTime);

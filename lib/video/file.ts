@@ -15,6 +15,8 @@ export interface FileFacts {
   picture?: "an animated WebP" | "an AVIF picture" | "a HEIC picture" | undefined;
   /** Bytes that the container says the file has, where that is more than it has. */
   declaredSize?: number | undefined;
+  /** It was written into a pipe, so its header says neither its size nor how many frames follow. */
+  isStreamed?: boolean | undefined;
 }
 
 export function videoError(code: ErrorCode, path: string, reason: string, time?: number, cause?: unknown): VideoError {
@@ -79,7 +81,7 @@ async function inspect(path: string, file: FileHandle, size: number, head: Buffe
   if (isBox(head)) {
     return { path, size, picture, declaredSize: await walkBoxes(path, file, size, picture ? "meta" : "moov") };
   }
-  return { path, size, declaredSize: declaredSize(head, size) };
+  return { path, size, declaredSize: declaredSize(head, size), isStreamed: isRiff(head) && riffSize(head) === 0 };
 }
 
 /** Bytes of a file from a position on, without a read where they lie in its head; fewer where it ends before. */
@@ -92,9 +94,19 @@ async function readAt(file: FileHandle, head: Buffer, position: number, length: 
 
 function imageDemuxer(head: Buffer): FileFacts["image"] {
   if (head[0] === 0xff && head[1] === 0xd8 && head[2] === 0xff) return "jpeg_pipe";
-  if (head.subarray(0, 8).toString("latin1") === "\x89PNG\r\n\x1a\n") return "png_pipe";
+  if (head.subarray(0, 8).toString("latin1") === "\x89PNG\r\n\x1a\n")
+    return isAnimatedPng(head) ? undefined : "png_pipe";
   const isWebp = head.toString("latin1", 0, 4) === "RIFF" && head.toString("latin1", 8, 12) === "WEBP";
   return isWebp ? "webp_pipe" : undefined;
+}
+
+/** Whether a PNG has the chunk of an animation (acTL), which stands before its pixels: players show it as a video. */
+function isAnimatedPng(head: Buffer): boolean {
+  for (let at = 8; at + 8 <= head.length; at += head.readUInt32BE(at) + 12) {
+    const type = head.toString("latin1", at + 4, at + 8);
+    if (type === "acTL" || type === "IDAT") return type === "acTL";
+  }
+  return false;
 }
 
 /** Text has no control characters but white space. YUV4MPEG files start with a line of text and go on in binary. */
@@ -132,7 +144,13 @@ export function notDecoded(file: FileFacts, otherwise: VideoError): VideoError {
   return videoError("ERR_VIDEO_FORMAT", file.path, reason, undefined, otherwise);
 }
 
-/** Walks the top-level boxes of an mp4 or mov; gives the size they declare where the file ends before it. */
+/** Boxes whose bytes are needed: pictures and sound, and what says where they lie. */
+const needed = new Set(["mdat", "moov", "moof", "meta"]);
+
+/**
+ * Walks the top-level boxes of an mp4 or mov; gives the size that a box with needed bytes declares where the file ends before it.
+ * Cameras and tools write data of their own behind the last box: what is no box ends the walk.
+ */
 async function walkBoxes(path: string, file: FileHandle, size: number, indexBox: string): Promise<number | undefined> {
   const header = Buffer.alloc(16);
   let hasIndex = false;
@@ -145,7 +163,9 @@ async function walkBoxes(path: string, file: FileHandle, size: number, indexBox:
     if (length === 1 && bytesRead === 16) length = Number(header.readBigUInt64BE(8));
     else if (length === 0) length = size - position;
     if (length < 8) break;
-    position += length;
+    const end = position + length;
+    if (end > size && !needed.has(type)) break;
+    position = end;
     if (type === indexBox && position <= size) hasIndex = true;
   }
   if (hasIndex) return position > size ? position : undefined;
@@ -156,10 +176,18 @@ async function walkBoxes(path: string, file: FileHandle, size: number, indexBox:
   throw videoError("ERR_VIDEO_TRUNCATED", path, reason, 0);
 }
 
+const isRiff = (head: Buffer): boolean => head.length >= 8 && head.toString("latin1", 0, 4) === "RIFF";
+
+/** The size that a RIFF file (avi) declares; 0 where it says that it does not know. */
+function riffSize(head: Buffer): number {
+  const bytes = head.readUInt32LE(4);
+  return bytes === 0xffffffff || bytes === 0 ? 0 : bytes + 8;
+}
+
 /** The declared size of RIFF (avi) and Matroska (mkv, webm) files, where it is more than the real one. */
 function declaredSize(head: Buffer, size: number): number | undefined {
   let declared = 0;
-  if (head.toString("latin1", 0, 4) === "RIFF" && head.length >= 8) declared = head.readUInt32LE(4) + 8;
+  if (isRiff(head)) declared = riffSize(head);
   else if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) declared = matroskaSize(head);
   return declared > size ? declared : undefined;
 }

@@ -140,6 +140,8 @@ class Decoding {
         }
         if (this.packet.streamIndex === this.stream.index) yield* this.send(this.packet);
         this.packet.unref();
+        // what follows a picture is not shown: the data of a vendor, or a second picture such as a gain map
+        if (this.file.image !== undefined && this.info.framesDecoded > 0) break;
       }
       // A failed stream gives no more frames: those the decoder still holds depend on the broken data.
       if (this.failure === undefined) yield* this.send(null);
@@ -201,6 +203,7 @@ class Decoding {
     const end = endOfVideo(clips.time, info.framesDecoded, facts);
     info.duration = clips.lateness + end;
     yield* this.withInfo(clips.finish(end));
+    yield { info: { ...info } };
   }
 }
 
