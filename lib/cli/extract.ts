@@ -27,6 +27,7 @@ interface Flags {
   l2?: boolean;
   batch: number | "auto";
   decoders: number;
+  hdr?: "tonemap" | "keep" | undefined;
   threads?: number;
   device: DeviceName;
   decoder: DecoderName;
@@ -78,6 +79,9 @@ export function extractCommand(): Command {
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
     .option("--device <name>", "where to compute: auto, cpu, cuda, cuda:N for the N-th GPU", "auto")
     .addOption(new Option("--decoder <name>", "video decoder").choices(["auto", "node-av", "ffmpeg"]).default("auto"))
+    .addOption(
+      new Option("--hdr <way>", "HDR videos: tone-map them to SDR, or keep their values").choices(["tonemap", "keep"]),
+    )
     .option("--shard <i/n>", "only every n-th video from the i-th on, 0 <= i < n")
     .option("--resume", "go on with a folder; what is finished and did not change stays")
     .option("--retry-failed", "go on, and try failed and partial videos again")
@@ -96,8 +100,8 @@ export function extractCommand(): Command {
 
 async function runExtract(inputs: string[], flags: Flags): Promise<void> {
   const choice = videoModelNamed(flags.model, { orFolder: true });
-  const { fps, frames, stride, size, weights = choice.weights, output = choice.output } = flags;
-  const overrides = { fps, frames, stride, size };
+  const { fps, frames, stride, size, hdr, weights = choice.weights, output = choice.output } = flags;
+  const overrides = { fps, frames, stride, size, hdr };
   const preset = flags.preset === undefined ? presetOf(choice, overrides) : resolvePreset(flags.preset, overrides);
   const encoder = await VideoEncoder.load({ ...flags, model: choice.model, weights, output, preset });
   const reporter = new ProgressReporter(flags);

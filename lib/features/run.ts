@@ -161,6 +161,7 @@ async function extractVideos(
               clips: writer.timestamps.length,
               timestamps: writer.timestamps,
               padded_frames: writer.paddedFrames,
+              ...(event.info?.hdr ? { hdr: event.info.hdr } : {}),
               ...(partial ? { partial } : {}),
               ...(source ? { source } : {}),
               settings,

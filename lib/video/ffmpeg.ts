@@ -7,7 +7,7 @@ import { passthroughOption } from "./ffmpeg_options.js";
 import { type Probed, probe } from "./ffprobe.js";
 import { type FileFacts, notDecoded, videoError } from "./file.js";
 import { deinterlaceFilter } from "./filters.js";
-import { packedBytes, packedFrame, pixelPath, PlaneScaler } from "./planes.js";
+import { hdrNote, packedBytes, packedFrame, pixelPath, PlaneScaler } from "./planes.js";
 import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "./types.js";
 
 /** Opens a checked file with the `ffmpeg` and `ffprobe` programs: the same pixels and sampling as with node-av. */
@@ -53,6 +53,8 @@ class FfmpegVideo implements OpenVideo {
     passthrough: readonly string[],
   ) {
     this.info = info;
+    const note = hdrNote(options.preset, source);
+    if (note !== undefined) info.hdr = note;
     this.facts = facts;
     const { filter, layout } = pixelPath(options.preset, source, info.width, info.height);
     if (layout !== undefined) this.scaler = new PlaneScaler(options.preset, source, layout);

@@ -18,6 +18,8 @@ interface ProbedStream {
   pix_fmt?: string;
   color_space?: string;
   color_range?: string;
+  color_transfer?: string;
+  color_primaries?: string;
   chroma_location?: string;
   field_order?: string;
   duration_ts?: number;
@@ -63,6 +65,8 @@ export async function probe(file: FileFacts): Promise<Probed> {
     colorSpace: stream.color_space ?? "unknown",
     colorRange: stream.color_range ?? "unknown",
     pixelFormat: stream.pix_fmt ?? "unknown",
+    colorTransfer: stream.color_transfer,
+    colorPrimaries: stream.color_primaries,
     chromaLocation: stream.chroma_location ?? "unspecified",
     fieldOrder: stream.field_order ?? "unknown",
   };

@@ -10,6 +10,9 @@ export interface PixelSource {
   /** `tv`, `pc` or `unknown`. */
   colorRange: string;
   pixelFormat: string;
+  /** `smpte2084` and `arib-std-b67` are HDR. */
+  colorTransfer?: string | undefined;
+  colorPrimaries?: string | undefined;
   /** Where chroma samples lie among pixels: `left`, `center`, `topleft`, `top`, `bottomleft`, `bottom` or `unspecified`. */
   chromaLocation: string;
   /** `progressive`, `unknown`, or a field order such as `tt`. */

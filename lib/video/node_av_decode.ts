@@ -28,6 +28,7 @@ import type { TimeBase } from "./clock.js";
 import { deinterlaceFilter } from "./filters.js";
 import { FrameFilter } from "./node_av_filter.js";
 import { FramePixels } from "./node_av_pixels.js";
+import { hdrNote } from "./planes.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
 
@@ -119,6 +120,8 @@ class Decoding {
   ) {
     const { info, facts, source } = describeStream(file, stream, input, codec);
     this.info = info;
+    const note = hdrNote(preset, source);
+    if (note !== undefined) info.hdr = note;
     this.facts = facts;
     this.clips = clipMaker(preset, facts, take);
     this.pixels = new FramePixels(preset, source, info, stream.timeBase);

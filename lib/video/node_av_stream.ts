@@ -2,6 +2,7 @@ import {
   AV_FIELD_PROGRESSIVE,
   AV_FIELD_UNKNOWN,
   AV_PKT_DATA_DISPLAYMATRIX,
+  AVCOL_PRI_BT709,
   AVCOL_RANGE_JPEG,
   AVCOL_SPC_BT470BG,
   AVCOL_SPC_BT709,
@@ -10,6 +11,8 @@ import {
   AVCOL_SPC_FCC,
   AVCOL_SPC_SMPTE170M,
   AVCOL_SPC_SMPTE240M,
+  AVCOL_TRC_ARIB_STD_B67,
+  AVCOL_TRC_SMPTE2084,
   type AVPixelFormat,
 } from "node-av/constants";
 import { avGetCodecName, avGetPixFmtName, type CodecContext, type FormatContext, type Stream } from "node-av/lib";
@@ -30,6 +33,11 @@ const colorSpaces = new Map<number, string>([
   [AVCOL_SPC_SMPTE240M, "smpte240m"],
   [AVCOL_SPC_BT2020_NCL, "bt2020nc"],
   [AVCOL_SPC_BT2020_CL, "bt2020c"],
+]);
+
+const transfers = new Map<number, string>([
+  [AVCOL_TRC_SMPTE2084, "smpte2084"],
+  [AVCOL_TRC_ARIB_STD_B67, "arib-std-b67"],
 ]);
 
 /** By FFmpeg's number (AVChromaLocation). */
@@ -54,6 +62,8 @@ export function describeStream(
     colorSpace: colorSpaces.get(codecpar.colorSpace) ?? "unknown",
     colorRange: codecpar.colorRange === AVCOL_RANGE_JPEG ? "pc" : "tv",
     pixelFormat: avGetPixFmtName(codec.pixelFormat as AVPixelFormat) ?? "unknown",
+    colorTransfer: transfers.get(codecpar.colorTrc),
+    colorPrimaries: codecpar.colorPrimaries === AVCOL_PRI_BT709 ? "bt709" : undefined,
     chromaLocation: chromaLocations[codecpar.chromaLocation] ?? "unspecified",
     fieldOrder: isProgressive ? "progressive" : "interlaced",
   };

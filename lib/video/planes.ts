@@ -1,7 +1,9 @@
 import { loadAddon } from "../binding.js";
 import { colorsOf, type Matrix, pixelFilter, type PixelSource, planesFilter } from "./filters.js";
 import { geometryOf, keepsSize } from "./geometry.js";
+import { HdrScaler } from "./hdr_scaler.js";
 import { layoutFor, type PixelLayout, planesOf } from "./pixel_layout.js";
+import { hdrTransfer, type HdrTransfer } from "./tone_map.js";
 import type { Preset } from "./types.js";
 
 /** swscale's factors of each matrix, 65536 to one: red by Cr, blue by Cb, green by Cb and by Cr. */
@@ -36,11 +38,23 @@ export interface PixelPath {
  * itself for the two-tap scaler, and where nothing is scaled and FFmpeg's versions would convert apart.
  */
 export function pixelPath(preset: Preset, source: PixelSource, width: number, height: number): PixelPath {
-  if (preset.scaler !== "two-tap" && !keepsSize(preset, width, height)) {
+  const isMapped = toneMapped(preset, source) !== undefined;
+  if (!isMapped && preset.scaler !== "two-tap" && !keepsSize(preset, width, height)) {
     return { filter: pixelFilter(preset, source), layout: undefined };
   }
   const layout = layoutFor(source.pixelFormat);
   return { filter: planesFilter(preset, source, layout.name), layout };
+}
+
+/** The transfer of a stream that is tone-mapped; undefined where its values are taken as they are. */
+function toneMapped({ hdr = "tonemap" }: Preset, source: PixelSource): HdrTransfer | undefined {
+  return hdr === "tonemap" ? hdrTransfer(source.colorTransfer) : undefined;
+}
+
+/** What a manifest notes of an HDR stream; undefined for SDR. */
+export function hdrNote({ hdr = "tonemap" }: Preset, source: PixelSource): string | undefined {
+  const transfer = hdrTransfer(source.colorTransfer);
+  return transfer && `${transfer}, ${hdr === "tonemap" ? "tone-mapped" : "kept"}`;
 }
 
 function isAccurate({ scaler, conversion = "accurate" }: Preset): boolean {
@@ -51,15 +65,21 @@ function isAccurate({ scaler, conversion = "accurate" }: Preset): boolean {
 export class PlaneScaler {
   private plan: Float64Array = new Float64Array(0);
   private size = "";
+  private readonly hdr: HdrScaler | undefined;
 
   constructor(
     private readonly preset: Preset,
     private readonly source: PixelSource,
     readonly layout: PixelLayout,
-  ) {}
+  ) {
+    const transfer = toneMapped(preset, source);
+    if (transfer !== undefined) this.hdr = new HdrScaler(preset, source, layout, transfer);
+  }
 
   /** Writes the crop of a frame, u8 RGB `[crop, crop, 3]`. */
-  write({ width, height, planes, strides }: PlaneFrame, to: Uint8Array): void {
+  write(frame: PlaneFrame, to: Uint8Array): void {
+    if (this.hdr !== undefined) return this.hdr.write(frame, to);
+    const { width, height, planes, strides } = frame;
     if (this.size !== `${width}x${height}`) {
       this.plan = this.planOf(width, height);
       this.size = `${width}x${height}`;

@@ -12,6 +12,7 @@ export interface PresetOverrides {
   /** Default: the preset's. Another than `linspace` turns `spread` into `repeat`. */
   timeRule?: TimeRule | undefined;
   pad?: PadMode | undefined;
+  hdr?: Preset["hdr"];
 }
 
 /** All presets, as copies that may be changed freely. */
@@ -42,6 +43,7 @@ export function resolvePreset(nameOrPreset: string | Preset, overrides: PresetOv
     result.timeRule = overrides.timeRule;
     if (overrides.timeRule !== "linspace" && base.pad === "spread") result.pad = "repeat";
   }
+  if (overrides.hdr !== undefined) result.hdr = overrides.hdr;
   if (overrides.pad !== undefined) result.pad = overrides.pad;
   validatePreset(result);
   return result;
@@ -70,6 +72,7 @@ function validatePreset(preset: Preset): void {
   check("preset.interpolation", interpolations.includes(interpolation), "bilinear, bicubic or area", interpolation);
   oneOf(preset, "scaler", ["swscale", "two-tap"]);
   oneOf(preset, "conversion", ["accurate", "plain", "plain-bt601"]);
+  oneOf(preset, "hdr", ["tonemap", "keep"]);
   oneOf(preset, "order", ["resize-crop", "crop-resize"]);
   if (preset.scaler === "two-tap") {
     check("preset.interpolation", interpolation === "bilinear", "bilinear for the two-tap scaler", interpolation);

@@ -70,6 +70,8 @@ export interface Preset {
   mean: [number, number, number];
   std: [number, number, number];
   pad: PadMode;
+  /** `tonemap`: HDR (PQ and HLG) becomes SDR by BT.2390; `keep`: its values are taken as stored. Default `tonemap`. */
+  hdr?: "tonemap" | "keep" | undefined;
 }
 
 /** One clip: `frames` is u8 RGB, `[T, H, W, 3]` row-major, cropped to `H = W = preset.crop`. */
@@ -95,6 +97,8 @@ export interface VideoInfo {
   rotation: number;
   /** Whether frames are mirrored left to right before they are turned. */
   mirrored: boolean;
+  /** Of HDR: its transfer and what became of it, such as `pq, tone-mapped` or `hlg, kept`. */
+  hdr?: string | undefined;
   /** Frames decoded so far. */
   framesDecoded: number;
 }

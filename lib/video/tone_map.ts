@@ -1,0 +1,92 @@
+/** Nominal peak of HDR pictures and the white of SDR in cd/m² (BT.2408: reference white is 203). */
+const peak = 1000;
+const white = 203;
+/** Entries of the tables: four to sixteen for each value of a 10- or 12-bit sample. */
+const entries = 16384;
+
+/** How a stream codes light: SMPTE ST 2084 (PQ) or ARIB STD-B67 (HLG). */
+export type HdrTransfer = "pq" | "hlg";
+
+/** The transfer of HDR in FFmpeg's names; undefined for SDR. */
+export function hdrTransfer(colorTransfer: string | undefined): HdrTransfer | undefined {
+  return colorTransfer === "smpte2084" ? "pq" : colorTransfer === "arib-std-b67" ? "hlg" : undefined;
+}
+
+const [m1, m2, c1, c2, c3] = [2610 / 16384, (2523 / 4096) * 128, 3424 / 4096, (2413 / 4096) * 32, (2392 / 4096) * 32];
+
+/** cd/m² of a PQ value of 0 to 1, and back (SMPTE ST 2084). */
+export function pqToLight(value: number): number {
+  const power = value ** (1 / m2);
+  return 10000 * (Math.max(0, power - c1) / (c2 - c3 * power)) ** (1 / m1);
+}
+export function lightToPq(light: number): number {
+  const power = (light / 10000) ** m1;
+  return ((c1 + c2 * power) / (1 + c3 * power)) ** m2;
+}
+
+/** Scene light of an HLG value (BT.2100), both 0 to 1. */
+function hlgToScene(value: number): number {
+  return value <= 0.5 ? value ** 2 / 3 : (Math.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12;
+}
+
+/** BT.2390's EETF without a black level: cd/m² of at most `peak` become at most `white`. */
+export function compress(light: number): number {
+  const top = lightToPq(peak);
+  const most = lightToPq(white) / top;
+  const knee = 1.5 * most - 0.5;
+  const value = Math.min(1, lightToPq(light) / top);
+  if (value <= knee) return light;
+  const t = (value - knee) / (1 - knee);
+  const [t2, t3] = [t * t, t * t * t];
+  const bent = (2 * t3 - 3 * t2 + 1) * knee + (t3 - 2 * t2 + t) * (1 - knee) + (3 * t2 - 2 * t3) * most;
+  return pqToLight(bent * top);
+}
+
+/** Turns R'G'B' of HDR, 0 to 1, into R'G'B' of BT.709 as a display with BT.1886's gamma of 2.4 shows it, 0 to 255. */
+export class ToneMap {
+  private readonly light = new Float64Array(entries + 1);
+  /** By the fourth root of light: what it is multiplied by. */
+  private readonly gain = new Float64Array(entries + 1);
+  /** By the square root of light. */
+  private readonly coded = new Float64Array(entries + 1);
+
+  constructor(
+    private readonly transfer: HdrTransfer,
+    private readonly isWide: boolean,
+  ) {
+    for (let i = 0; i <= entries; i++) {
+      const at = i / entries;
+      this.light[i] = transfer === "pq" ? pqToLight(at) : hlgToScene(at);
+      const light = peak * at ** 4;
+      this.gain[i] = i === 0 ? 1 / white : compress(light) / light / white;
+      this.coded[i] = 255 * at ** (2 / 2.4);
+    }
+  }
+
+  /** Writes red, green and blue at `to[at]`, `to[at + 1]` and `to[at + 2]`. */
+  write(red: number, green: number, blue: number, to: Float64Array, at: number): void {
+    let r = this.light[index(red)];
+    let g = this.light[index(green)];
+    let b = this.light[index(blue)];
+    if (this.transfer === "hlg") {
+      // the display's gamma of 1.2 at a peak of 1000 cd/m²
+      const scale = peak * (0.2627 * r + 0.678 * g + 0.0593 * b) ** 0.2;
+      r *= scale;
+      g *= scale;
+      b *= scale;
+    }
+    const most = Math.max(r, g, b);
+    const gain = most >= peak ? 1 / most : this.gain[index(Math.sqrt(Math.sqrt(most / peak)))];
+    r *= gain;
+    g *= gain;
+    b *= gain;
+    const { isWide, coded } = this;
+    to[at] = coded[index(Math.sqrt(Math.max(0, isWide ? 1.6605 * r - 0.5876 * g - 0.0728 * b : r)))];
+    to[at + 1] = coded[index(Math.sqrt(Math.max(0, isWide ? -0.1246 * r + 1.1329 * g - 0.0083 * b : g)))];
+    to[at + 2] = coded[index(Math.sqrt(Math.max(0, isWide ? -0.0182 * r - 0.1006 * g + 1.1187 * b : b)))];
+  }
+}
+
+function index(value: number): number {
+  return value <= 0 ? 0 : value >= 1 ? entries : Math.round(value * entries);
+}
