@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WeightsError } from "../errors.js";
@@ -22,10 +23,18 @@ export interface WordPieceConfig {
 
 const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
+/** A replaced character would be another token, so that text which is not UTF-8 is refused, as by the tokenizers library. */
+function readText(path: string): string {
+  const bytes = readFileSync(path);
+  if (!isUtf8(bytes)) throw new WeightsError(`${path}: the file is not UTF-8`, { file: path });
+  return bytes.toString("utf8");
+}
+
 function readJson(path: string): Record<string, unknown> {
+  const text = readText(path);
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = JSON.parse(text);
   } catch (cause) {
     throw new WeightsError(`${path}: expected a JSON file (${(cause as Error).message})`, { file: path, cause });
   }
@@ -61,7 +70,7 @@ function fromTokenizerJson(path: string): WordPieceConfig {
 
 /** One token a line, the id is the line's number; `tokenizer_config.json` beside it, where there is one, says the rest. */
 function fromVocabulary(path: string): WordPieceConfig {
-  const lines = readFileSync(path, "utf8").split(/\r?\n/);
+  const lines = readText(path).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   const vocab = Object.fromEntries(lines.map((token, id) => [token, id]));
   const beside = join(dirname(path), "tokenizer_config.json");

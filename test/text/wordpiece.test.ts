@@ -181,6 +181,13 @@ test("a field of another type is refused with its name", () => {
   }
 });
 
+test("files that are not UTF-8 are refused: a replaced character would be another token", () => {
+  for (const name of ["latin.json", "latin.txt"]) {
+    writeFileSync(join(folder, name), Buffer.from("[PAD]\n[UNK]\n[CLS]\n[SEP]\ncaf\xe9\n", "latin1"));
+    assert.throws(() => WordPieceTokenizer.load(join(folder, name)), /the file is not UTF-8/);
+  }
+});
+
 test("other tokenizers and files are refused", () => {
   const path = join(folder, "bpe.json");
   writeFileSync(path, JSON.stringify({ model: { type: "BPE" } }));
