@@ -84,7 +84,7 @@ async function readWebp(read: ReadAt): Promise<PictureFacts> {
 }
 
 /** The tag 0x0112 of the first directory of a TIFF block; 1 where it is missing or out of range. */
-export function tiffOrientation(block: Buffer): number {
+function tiffOrientation(block: Buffer): number {
   const order = block.toString("latin1", 0, 4);
   const isLittle = order === "II*\0";
   if (!isLittle && order !== "MM\0*") return 1;

@@ -14,7 +14,7 @@ import { numbers, type TortureFolder, writeTortureFolder } from "./torture_input
 
 const test = suite("torture");
 const SEED = Number(process.env.TORTURE_SEED ?? 1);
-const ROUNDS = Number(process.env.TORTURE_ROUNDS ?? 16);
+const ROUNDS = Number(process.env.TORTURE_ROUNDS ?? 8);
 /** Failing changes in a thousand. */
 const PER_MILLE = 6;
 const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-torture-")));

@@ -131,7 +131,7 @@ export async function writeTortureFolder(folder: string, spare: string, seed: nu
 }
 
 /** One of many kinds of damage. */
-export function damaged(bytes: Buffer, next: (limit: number) => number): Buffer {
+function damaged(bytes: Buffer, next: (limit: number) => number): Buffer {
   const copy = Buffer.from(bytes);
   const some = () => next(copy.length);
   switch (next(6)) {

@@ -18,7 +18,7 @@ export function watchAllocations(): void {
   for (const name of arrays.split(" ")) {
     const original = (globalThis as unknown as Record<string, { BYTES_PER_ELEMENT?: number }>)[name];
     const size = original.BYTES_PER_ELEMENT ?? 1;
-    const watched: object = new Proxy(original, {
+    const watched: object = new Proxy(original as never, {
       construct(target, args, made) {
         note(typeof args[0] === "number" ? args[0] * size : undefined);
         return Reflect.construct(target as never, args, made === watched ? target : made) as object;

@@ -16,8 +16,8 @@ const option = (name: string, otherwise: number) => {
 };
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const first = process.env.FUZZ_FIRST === undefined ? undefined : Number(process.env.FUZZ_FIRST);
-const count = option("count", 40_000);
-const media = option("media", 400);
+const count = option("count", 12_000);
+const media = option("media", 60);
 /** Seconds without a new case after which one is taken for hanging. */
 const PATIENCE = 60;
 const folder = mkdtempSync(join(tmpdir(), "videoclip-mutations-"));
@@ -50,7 +50,7 @@ function runChild(kind: string, from: number, to: number, at: string): Promise<{
     let [output, last, hangs] = ["", "", false];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
     const watch = setInterval(() => {
-      let now = last;
+      let now: string;
       try {
         now = readFileSync(join(at, "case"), "utf8");
       } catch {
