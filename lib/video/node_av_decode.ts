@@ -101,7 +101,7 @@ class Decoding {
     this.info = info;
     this.facts = facts;
     this.clips = clipMaker(preset, facts, take);
-    this.pixels = new FramePixels(preset, source, info, stream.timeBase);
+    this.pixels = new FramePixels(preset, source, info, stream.timeBase, file.image !== undefined);
     const deinterlace = deinterlaceFilter(source);
     if (deinterlace !== undefined) this.deinterlace = new FrameFilter(deinterlace, stream.timeBase);
     this.frame.alloc();
