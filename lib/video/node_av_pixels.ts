@@ -50,7 +50,9 @@ export class FramePixels {
   hold(frame: Frame): HeldFrame {
     const held = frame.clone();
     if (held === null) throw videoError("ERR_VIDEO_DECODE", this.info.path, "a decoded frame could not be kept");
-    return { write: (to) => this.write(held, to), free: () => held.free() };
+    let row = 0;
+    for (const bytes of held.linesize) row += Math.abs(bytes); // chroma counts as if it had all rows
+    return { bytes: row * held.height, write: (to) => this.write(held, to), free: () => held.free() };
   }
 
   free(): void {
