@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { parametersOf } from "../dist/models/parameters.js";
 import { benchExtract, compareExtract } from "./extract.js";
 import { benchIndex } from "./index.js";
+import { benchPictures } from "./pictures.js";
 import { report } from "./report.js";
 import { BENCHES } from "./cases/index.js";
 import { checkoutEngine, Engine } from "./harness/engine.js";
@@ -33,7 +34,7 @@ const { values, positionals } = parseArgs({
     peer: { type: "string", multiple: true },
     against: { type: "string" },
     long: { type: "boolean", default: false },
-    rows: { type: "string", default: "1000000" },
+    rows: { type: "string" },
     folder: { type: "string" },
   },
 });
@@ -53,13 +54,17 @@ if (name === "extract") {
 }
 if (name === "index") {
   const { json, folder } = values;
-  await benchIndex({ json, threads, runs, folder, rows: Number(values.rows), dim: 768, dtype: "f16" });
+  await benchIndex({ json, threads, runs, folder, rows: Number(values.rows ?? 1_000_000), dim: 768, dtype: "f16" });
+  process.exit(0);
+}
+if (name === "pictures") {
+  await benchPictures({ json: values.json, threads, count: Number(values.rows ?? 2000) });
   process.exit(0);
 }
 if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
   const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
   console.error(
-    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]... [--against CHECKOUT]\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
+    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]... [--against CHECKOUT]\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  pictures   features of 2000 small JPEGs and as many PNGs (--rows N)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
   );
   process.exit(2);
 }

@@ -94,6 +94,23 @@ test("a file is not there before it is committed, and discarding may be repeated
   assert.equal(readdirSync(dir), ["rows.npy"]);
 });
 
+test("files that are committed together are there afterwards, but for those that the system refuses", async () => {
+  const dir = folder();
+  mkdirSync(join(dir, "sub"));
+  mkdirSync(join(dir, "taken"));
+  writeFileSync(join(dir, "taken/inside"), "");
+  const names = ["a", "sub/b", "taken", "c"];
+  const files = names.map((name) => new DurableFile(join(dir, name), join(dir, `.tmp-${name.replace("/", "-")}`)));
+  files.forEach((file, i) => file.write(`content ${i}`));
+  const faults = (await DurableFile.commitAll(files)) as (VideoClipError | undefined)[];
+  assert.equal(faults.map((fault) => fault?.code), [undefined, undefined, "ERR_WRITE", undefined]); // prettier-ignore
+  assert.match(faults[2]!.message, /taken: cannot be written \(E/);
+  files[2].discard();
+  assert.equal(readdirSync(dir).sort(), ["a", "c", "sub", "taken"]);
+  assert.equal([text(join(dir, "a")), text(join(dir, "sub/b")), text(join(dir, "c"))], ["content 0", "content 1", "content 3"]); // prettier-ignore
+  assert.equal(await DurableFile.commitAll([]), []);
+});
+
 test("a link stays a link to the file that is replaced", async () => {
   const dir = folder();
   writeFileSync(join(dir, "real"), "old");
@@ -224,12 +241,13 @@ test("a full disk: nothing is cut, nothing stays behind, and what was there is a
     const attempt = async (work) => { try { await work(); codes.push("ok"); } catch (error) { codes.push(error.code); } };
     await attempt(() => f.appendDurably(dir + "/log", "two\\n"));
     await attempt(() => f.appendDurably(dir + "/log", "x".repeat(200)));
+    await attempt(() => f.appendDurablyAsync(dir + "/log", "x".repeat(200)));
     await attempt(() => f.writeDurably(dir + "/old", "x".repeat(200)));
     await attempt(() => f.writeDurablyAsync(dir + "/old", ["x".repeat(200)]));
     console.log(codes.join());
   })`;
   const run = spawnSync(process.execPath, ["-e", script], { env: disk({ under: dir, bytes: 100 }), encoding: "utf8" });
-  assert.is(run.stdout, "ok,ERR_WRITE,ERR_WRITE,ERR_WRITE\n", run.stderr);
+  assert.is(run.stdout, "ok,ERR_WRITE,ERR_WRITE,ERR_WRITE,ERR_WRITE\n", run.stderr);
   assert.is(text(join(dir, "log")), "one\ntwo\n");
   assert.is(text(join(dir, "old")), "old");
   assert.equal(readdirSync(dir).sort(), ["log", "old"]);
@@ -239,13 +257,22 @@ test("a file system without a sync of folders is written to; a sync of a file th
   const disk = faultyDisk(root);
   if (!disk) return console.log("SKIP: no C compiler");
   for (const [sync, expected] of [
-    ["folder", "ok\n"],
-    ["file", "ERR_WRITE\n"],
+    ["folder", "ok,ok,ok\n"],
+    ["file", "ERR_WRITE,ERR_WRITE,ERR_WRITE\n"],
   ] as const) {
     const dir = folder();
-    const script = `import("./dist/files.js").then(({ writeDurably, makeFolder }) => {
-      try { makeFolder(${JSON.stringify(join(dir, "new"))}); writeDurably(${JSON.stringify(join(dir, "new/a"))}, "x"); console.log("ok"); }
-      catch (error) { console.log(error.code); }
+    const script = `import("./dist/files.js").then(async ({ writeDurably, appendDurablyAsync, DurableFile, makeFolder }) => {
+      const dir = ${JSON.stringify(join(dir, "new"))};
+      const codes = [];
+      const attempt = async (work) => { try { await work(); codes.push("ok"); } catch (error) { codes.push(error.code); } };
+      makeFolder(dir);
+      await attempt(() => writeDurably(dir + "/a", "x"));
+      await attempt(() => appendDurablyAsync(dir + "/log", "x"));
+      await attempt(async () => {
+        const [fault] = await DurableFile.commitAll([new DurableFile(dir + "/b")]);
+        if (fault) throw fault;
+      });
+      console.log(codes.join());
     })`;
     const run = spawnSync(process.execPath, ["-e", script], { env: disk({ under: dir, sync }), encoding: "utf8" });
     assert.is(run.stdout, expected, run.stderr);

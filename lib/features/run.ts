@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { SourceFacts } from "../data/feature_manifest.js";
+import type { ManifestEntry, SourceFacts } from "../data/feature_manifest.js";
 import { type VideoClipError, VideoError } from "../errors.js";
 import { makeFolder } from "../files.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
@@ -7,10 +7,11 @@ import type { VideoEncoder } from "../models/video_encoder.js";
 import { isAddress } from "../addresses.js";
 import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
 import { featureNames } from "./feature_names.js";
+import { Grouped } from "./grouped.js";
 import { type FoundInputs, findInputs, takeShard } from "./inputs.js";
 import { checkResume, planResume, type ResumePlan } from "./resume.js";
 import { sourceFacts, withContent } from "./source_facts.js";
-import { FeatureStore, FeatureWriter } from "./store.js";
+import { type FailureEntry, FeatureStore, FeatureWriter } from "./store.js";
 import { endOfRun, isNameFault, surroundingFault } from "./surroundings.js";
 
 export interface ExtractToFolderOptions extends ExtractOptions {
@@ -115,80 +116,120 @@ interface OpenVideo {
   fault?: VideoClipError | undefined;
 }
 
+/** A video that ended, well or not. */
+interface EndedVideo {
+  event: Exclude<ExtractEvent, { type: "clip" }>;
+  video: OpenVideo;
+}
+
+/** Videos whose features are synced to disk together, and those that may wait meanwhile. */
+const SAVED_TOGETHER = 64;
+
 async function extractVideos(
   { items, roots }: FoundInputs,
-  { store, names, settings, summary }: Target,
+  target: Target,
   options: ExtractToFolderOptions,
 ): Promise<void> {
-  const { encoder, saveDtype = "f16", keepPartial, hash = false } = options;
+  const { store, names, summary } = target;
+  const { encoder, saveDtype = "f16" } = options;
   const open = new Map<string, OpenVideo>();
+  const ended = new Grouped<EndedVideo>(async (group) => {
+    await saveVideos(group, target, options);
+    for (const { event } of group) open.delete(event.path);
+  }, SAVED_TOGETHER);
   try {
     for await (const event of extractEvents(items, options)) {
       const { path } = event;
       const video = open.get(path) ?? {};
-      if (event.type === "clip") {
-        if (!open.has(path)) {
-          video.source = await sourceFacts(path);
-          open.set(path, video);
-        }
-        if (video.fault) continue;
-        try {
-          video.writer ??= new FeatureWriter(store, names.get(path)!, encoder.dim, saveDtype);
-          video.writer.add(event.feature, event.start, event.end, event.paddedFrames);
-          summary.clips++;
-        } catch (error) {
-          video.fault = nameFault(error);
-        }
-      } else {
+      if (event.type !== "clip") {
         if (event.type === "failure") {
           const fault = await surroundingFault(path, event.error, roots);
           if (fault) throw fault;
         }
-        const partial = event.type === "failure";
-        const { writer } = video;
-        if (writer && !video.fault && (!partial || (keepPartial && event.error.code === "ERR_VIDEO_TRUNCATED"))) {
-          try {
-            writer.finish();
-          } catch (error) {
-            video.fault = nameFault(error);
-          }
-          if (!video.fault) {
-            const source = video.source && (await withContent(path, video.source, hash));
-            store.addEntry({
-              path,
-              file: writer.name,
-              duration: event.info?.duration ?? 0,
-              clips: writer.timestamps.length,
-              timestamps: writer.timestamps,
-              padded_frames: writer.paddedFrames,
-              ...(event.info?.hdr ? { hdr: event.info.hdr } : {}),
-              ...(partial ? { partial } : {}),
-              ...(source ? { source } : {}),
-              settings,
-              finished_at: new Date().toISOString(),
-            });
-          }
-        }
-        if (video.fault || partial) writer?.discard();
-        open.delete(path);
-        const error = video.fault ?? (event.type === "failure" ? event.error : writer ? undefined : noFrames(path));
-        if (error) {
-          summary.failures++;
-          const { code, message, details } = error;
-          const source = video.source ?? (await sourceFacts(path)) ?? null;
-          const failed_at = new Date().toISOString();
-          store.addFailure({ path, code, reason: message, time: details.time, source, failed_at });
-        } else summary.videos++;
-        if (error && event.type === "end") {
-          options.onEvent?.({ type: "failure", path, error, info: event.info });
-          continue;
-        }
+        await ended.add({ event, video });
+        continue;
+      }
+      if (!open.has(path)) {
+        video.source = await sourceFacts(path);
+        open.set(path, video);
+      }
+      if (video.fault) continue;
+      try {
+        video.writer ??= new FeatureWriter(store, names.get(path)!, encoder.dim, saveDtype);
+        video.writer.add(event.feature, event.start, event.end, event.paddedFrames);
+        summary.clips++;
+      } catch (error) {
+        video.fault = nameFault(error);
       }
       options.onEvent?.(event);
     }
+    await ended.finish();
   } finally {
+    await ended.finish().catch(() => {}); // what ended before is saved, whatever else went wrong
     for (const { writer } of open.values()) writer?.discard();
   }
+}
+
+/** Makes the features and records of videos last, and then tells of them. */
+async function saveVideos(
+  group: readonly EndedVideo[],
+  target: Target,
+  options: ExtractToFolderOptions,
+): Promise<void> {
+  const { store, settings, summary } = target;
+  const { keepPartial, hash = false } = options;
+  const kept = group.filter(({ event, video }) => {
+    const isKept = event.type === "end" || (keepPartial && event.error.code === "ERR_VIDEO_TRUNCATED");
+    return isKept && video.writer && !video.fault;
+  });
+  const faults = await FeatureWriter.finishAll(kept.map(({ video }) => video.writer!));
+  kept.forEach(({ video }, i) => (video.fault = faults[i] as VideoClipError | undefined));
+  const entries = kept.map(async ({ event, video }): Promise<ManifestEntry[]> => {
+    const { writer, fault } = video;
+    if (!writer || fault) return [];
+    const { path } = event;
+    const source = video.source && (await withContent(path, video.source, hash));
+    return [
+      {
+        path,
+        file: writer.name,
+        duration: event.info?.duration ?? 0,
+        clips: writer.timestamps.length,
+        timestamps: writer.timestamps,
+        padded_frames: writer.paddedFrames,
+        ...(event.info?.hdr ? { hdr: event.info.hdr } : {}),
+        ...(event.type === "failure" ? { partial: true } : {}),
+        ...(source ? { source } : {}),
+        settings,
+        finished_at: new Date().toISOString(),
+      },
+    ];
+  });
+  const foreign = faults.find((fault) => fault !== undefined && !isNameFault(fault));
+  const failures = group.map(async ({ event, video }): Promise<FailureEntry[]> => {
+    const error = errorOf({ event, video });
+    if (!error || error === foreign) return [];
+    const { path } = event;
+    const { code, message, details } = error;
+    const source = video.source ?? (await sourceFacts(path)) ?? null;
+    return [{ path, code, reason: message, time: details.time, source, failed_at: new Date().toISOString() }];
+  });
+  await store.add((await Promise.all(entries)).flat(), foreign ? [] : (await Promise.all(failures)).flat());
+  if (foreign) throw foreign;
+  for (const { event, video } of group) {
+    const error = errorOf({ event, video });
+    if (video.fault || event.type === "failure") video.writer?.discard();
+    summary[error ? "failures" : "videos"]++;
+    const { path, info } = event;
+    options.onEvent?.(error && event.type === "end" ? { type: "failure", path, error, info } : event);
+  }
+}
+
+/** Why a video counts as failed: of a partial one too, whose features are kept. */
+function errorOf({ event, video }: EndedVideo): VideoClipError | undefined {
+  if (video.fault) return video.fault;
+  if (event.type === "failure") return event.error;
+  return video.writer ? undefined : noFrames(event.path);
 }
 
 const noFrames = (path: string): VideoError =>

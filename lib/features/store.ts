@@ -13,7 +13,7 @@ import {
   type SourceFacts,
 } from "../data/feature_manifest.js";
 import { VideoClipError } from "../errors.js";
-import { appendDurably, DurableFile, makeFolder, writeDurably } from "../files.js";
+import { appendDurably, appendDurablyAsync, DurableFile, makeFolder, writeDurably } from "../files.js";
 import { readJsonLines, repairLastLine } from "../json_lines.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
@@ -122,10 +122,15 @@ export class FeatureStore {
     return join(this.folder, `.tmp${this.#suffix}-${digits}`);
   }
 
-  /** Makes the record of a video last, whose features are there. */
-  addEntry(entry: ManifestEntry): void {
-    this.#append(this.#manifest, entry);
-    if (!entry.partial) this.#takeBack(entry.path);
+  /** Makes the records of videos last: of those whose features are there, and of those that failed. */
+  async add(entries: readonly ManifestEntry[], failures: readonly FailureEntry[]): Promise<void> {
+    await this.#appendAll(this.#manifest, entries);
+    for (const { path, partial } of entries) if (!partial) this.#takeBack(path);
+    await this.#appendAll(this.#failed, failures);
+    for (const entry of failures) {
+      this.failures.set(entry.path, entry);
+      this.#own.add(entry.path);
+    }
   }
 
   /** Notes a video whose features are there under another path: it was moved. */
@@ -136,12 +141,6 @@ export class FeatureStore {
     const moved_from = [...record.movedFrom, record.path];
     const entry = { ...entryOf(record), path, moved_from, source: { ...source, ...kept }, finished_at };
     this.#append(this.#manifest, entry);
-  }
-
-  addFailure(entry: FailureEntry): void {
-    this.#append(this.#failed, entry);
-    this.failures.set(entry.path, entry);
-    this.#own.add(entry.path);
   }
 
   /** Forgets the failures of this folder, or of this shard, so that they are tried again. */
@@ -157,6 +156,17 @@ export class FeatureStore {
   }
 
   #append(file: string, value: unknown): void {
+    this.#assertLocked();
+    appendDurably(file, lineOf(value));
+  }
+
+  async #appendAll(file: string, values: readonly unknown[]): Promise<void> {
+    if (values.length === 0) return;
+    this.#assertLocked();
+    await appendDurablyAsync(file, values.map(lineOf).join(""));
+  }
+
+  #assertLocked(): void {
     if (!this.#lock.held()) {
       throw new VideoClipError(
         "ERR_WRITE",
@@ -166,7 +176,6 @@ export class FeatureStore {
         },
       );
     }
-    appendDurably(file, `${JSON.stringify(value)}\n`);
   }
 
   /** Whether a file is there that no record names. */
@@ -186,9 +195,11 @@ export class FeatureStore {
   #rewriteFailures(): void {
     const left = [...this.#own].flatMap((path) => this.failures.get(path) ?? []);
     if (left.length === 0) rmSync(this.#failed, { force: true });
-    else writeDurably(this.#failed, left.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+    else writeDurably(this.#failed, left.map(lineOf).join(""));
   }
 }
+
+const lineOf = (value: unknown): string => `${JSON.stringify(value)}\n`;
 
 const failureNames = (folder: string): string[] =>
   readdirSync(folder)
@@ -232,14 +243,31 @@ export class FeatureWriter {
     this.#bytes = 0;
   }
 
-  /** Writes the header and gives the file its name: afterwards it is there, whole, whatever happens. */
-  finish(): void {
+  /**
+   * Gives the files of several videos their names: afterwards each is there, whole, whatever happens.
+   * @returns for each what the system refused, or undefined
+   */
+  static async finishAll(writers: readonly FeatureWriter[]): Promise<unknown[]> {
+    const faults = writers.map((writer) => {
+      try {
+        writer.#complete();
+      } catch (error) {
+        return error;
+      }
+    });
+    const whole = writers.filter((_, i) => faults[i] === undefined);
+    const refused = await DurableFile.commitAll(whole.map((writer) => writer.#file));
+    whole.forEach((writer, i) => (faults[writers.indexOf(writer)] = refused[i]));
+    return faults;
+  }
+
+  /** Writes the rows that are left, and the header. */
+  #complete(): void {
     const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
     if (header.length !== FEATURE_HEADER_BYTES)
       throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
     this.#flush();
     this.#file.write(header, 0);
-    this.#file.commit();
   }
 
   discard(): void {

@@ -7,6 +7,8 @@ import type { Clip, Preset } from "./types.js";
 
 /** A decoded frame that waits until it is known whether it is taken. */
 export interface HeldFrame {
+  /** Memory that it takes, about. */
+  readonly bytes: number;
   /** Writes its pixels, u8 RGB `[crop, crop, 3]`. */
   write(to: Uint8Array): void;
   free(): void;

@@ -155,7 +155,7 @@ class FfmpegVideo implements OpenVideo {
       if (scaler === undefined) to.set(bytes);
       else scaler.write(packedFrame(scaler.layout, width, height, bytes), to);
     };
-    return { write, free: () => void this.spare.push(bytes) };
+    return { bytes: bytes.length, write, free: () => void this.spare.push(bytes) };
   }
 
   private readLine(line: string): void {

@@ -124,7 +124,7 @@ class Decoding {
     if (note !== undefined) info.hdr = note;
     this.facts = facts;
     this.clips = clipMaker(preset, facts, take);
-    this.pixels = new FramePixels(preset, source, info, stream.timeBase);
+    this.pixels = new FramePixels(preset, source, info, stream.timeBase, file.image !== undefined);
     const deinterlace = deinterlaceFilter(source);
     if (deinterlace !== undefined) this.deinterlace = new FrameFilter(deinterlace, stream.timeBase);
     this.frame.alloc();

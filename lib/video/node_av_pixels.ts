@@ -9,9 +9,23 @@ import { planesOf } from "./pixel_layout.js";
 import { pixelPath, PlaneScaler } from "./planes.js";
 import type { Preset, VideoInfo } from "./types.js";
 
+/** Filters that wait for the next picture of their kind: to build one takes longer than to decode a small picture. */
+const pictureFilters = new Map<string, FrameFilter>();
+const MOST_FILTERS = 8;
+
+/** Everything of a picture that its filter may depend on. */
+function kindOf(frame: Frame): string {
+  const { width, height, format, colorSpace, colorRange, colorPrimaries, colorTrc, chromaLocation, flags } = frame;
+  const { num, den } = frame.sampleAspectRatio;
+  const color = [format, colorSpace, colorRange, colorPrimaries, colorTrc, chromaLocation, flags];
+  return [width, height, num, den, ...color].join(" ");
+}
+
 /** Makes the pixels of node-av's frames, of one stream. */
 export class FramePixels {
   private readonly filter: FrameFilter | undefined;
+  /** The description of the filter, where the stream is a picture. */
+  private readonly pictureFilter: string | undefined;
   private readonly scaler: PlaneScaler | undefined;
   /** Brings a frame whose rows lie from the bottom up, or whose format is another than the stream's, to the layout. */
   private copier: FrameFilter | undefined;
@@ -24,9 +38,11 @@ export class FramePixels {
     source: PixelSource,
     private readonly info: VideoInfo,
     private readonly timeBase: TimeBase,
+    isPicture: boolean,
   ) {
     const { filter, layout } = pixelPath(preset, source, info.width, info.height);
-    if (filter !== undefined) this.filter = new FrameFilter(filter, timeBase);
+    if (isPicture && layout === undefined) this.pictureFilter = filter;
+    else if (filter !== undefined) this.filter = new FrameFilter(filter, timeBase);
     if (layout !== undefined) this.scaler = new PlaneScaler(preset, source, layout);
   }
 
@@ -34,7 +50,9 @@ export class FramePixels {
   hold(frame: Frame): HeldFrame {
     const held = frame.clone();
     if (held === null) throw videoError("ERR_VIDEO_DECODE", this.info.path, "a decoded frame could not be kept");
-    return { write: (to) => this.write(held, to), free: () => held.free() };
+    let row = 0;
+    for (const bytes of held.linesize) row += Math.abs(bytes); // chroma counts as if it had all rows
+    return { bytes: row * held.height, write: (to) => this.write(held, to), free: () => held.free() };
   }
 
   free(): void {
@@ -43,8 +61,28 @@ export class FramePixels {
   }
 
   private write(frame: Frame, to: Uint8Array): void {
-    if (this.filter === undefined) this.writeFrame(frame, to);
+    if (this.pictureFilter !== undefined) this.writePicture(this.pictureFilter, frame, to);
+    else if (this.filter === undefined) this.writeFrame(frame, to);
     else this.filtered(this.filter, frame, (picture) => this.writeFrame(picture, to));
+  }
+
+  private writePicture(description: string, frame: Frame, to: Uint8Array): void {
+    const { num, den } = this.timeBase;
+    const kind = `${description} ${num}/${den} ${kindOf(frame)}`;
+    const filter = pictureFilters.get(kind) ?? new FrameFilter(description, this.timeBase);
+    // out of the map while it works: one that failed is not used again
+    pictureFilters.delete(kind);
+    try {
+      this.filtered(filter, frame, (picture) => writeRgb(picture, to));
+    } catch (error) {
+      filter.free();
+      throw error;
+    }
+    pictureFilters.set(kind, filter);
+    if (pictureFilters.size <= MOST_FILTERS) return;
+    const [[oldest, unused]] = pictureFilters;
+    pictureFilters.delete(oldest);
+    unused.free();
   }
 
   private writeFrame(frame: Frame, to: Uint8Array): void {

@@ -6,11 +6,16 @@ import type { Clip, Preset } from "./types.js";
 /** SlowFast's `video_reader` adds this many seconds to the end of a clip. */
 const readerSlack = 1e-4;
 
+/** Bytes of decoded frames that may wait for the end of their clip. */
+const MOST_HELD = 1 << 27;
+
 /** A frame whose pixels are made when they are needed. `users` are the clips that may still take it. */
 interface StoredFrame {
   held: HeldFrame | undefined;
   pixels: Uint8Array | undefined;
   users: number;
+  /** Whether a clip takes it if it has as many frames as its length and the rate say, or one more or less. */
+  isLikely: boolean;
 }
 
 /** A clip that is being filled. */
@@ -26,8 +31,9 @@ interface OpenWindow {
 
 /**
  * Clips whose frames lie evenly between the first and the last one within their time: PyTorchVideo's `linspace` over the
- * frames that there are, or SlowFast's over the number that there should be. How many there are is known only at the
- * end of a clip, so the first rule makes the pixels of all of them.
+ * frames that there are, or SlowFast's over the number that there should be. How many there are is known only at the end
+ * of a clip: with the first rule the decoded frames wait for it, and only those that are taken are made pixels of. Where they are
+ * large, pixels are made of some before: of those first that are likely to be taken.
  */
 export class SpreadClips implements ClipMaker {
   private readonly clock: Clock;
@@ -38,6 +44,11 @@ export class SpreadClips implements ClipMaker {
   private readonly rate: number;
   /** For the rule with a nominal length: which frames of a clip are taken. */
   private readonly wanted: Set<number> | undefined;
+  /** For the other rule: which of its frames a clip takes that has about as many as it should. */
+  private readonly likely = new Set<number>();
+  /** Frames that wait for the end of a clip without pixels, oldest first, and their bytes. */
+  private readonly waiting = new Set<StoredFrame>();
+  private waitingBytes = 0;
   private open: OpenWindow[] = [];
   private next = 0;
   private newest: StoredFrame | undefined;
@@ -49,6 +60,7 @@ export class SpreadClips implements ClipMaker {
     private readonly preset: Preset,
     private readonly times: StreamTimes,
     private readonly take: () => Uint8Array,
+    private readonly mostHeld = MOST_HELD,
   ) {
     this.clock = new Clock(times.frameDuration);
     this.isNominal = preset.timeRule === "linspace-nominal";
@@ -56,6 +68,10 @@ export class SpreadClips implements ClipMaker {
     this.rate = times.rate ?? 1 / times.frameDuration;
     this.nominal = Math.max(1, this.seconds * this.rate);
     if (this.isNominal) this.wanted = new Set(spreadIndices(this.nominal - 1, preset.frames));
+    const count = Math.round(this.nominal);
+    for (const frames of [count - 1, count, count + 1]) {
+      for (const place of spreadIndices(Math.max(0, frames - 1), preset.frames)) this.likely.add(place);
+    }
   }
 
   get time(): number {
@@ -80,14 +96,18 @@ export class SpreadClips implements ClipMaker {
       // a still that lasts longer than a clip: the frame before is what is shown
       if (to <= at) yield this.close();
     }
-    const frame: StoredFrame = { held: hold(), pixels: undefined, users: 1 };
+    const frame: StoredFrame = { held: hold(), pixels: undefined, users: 1, isLikely: false };
+    let isWanted = false;
     for (const window of this.open) {
-      const isTaken = this.wanted?.has(window.frames.length) ?? true;
+      const place = window.frames.length;
+      isWanted ||= this.wanted?.has(place) ?? false;
+      frame.isLikely ||= this.likely.has(place);
       window.frames.push(frame);
       window.last = at;
       frame.users++;
-      if (isTaken) this.pixelsOf(frame);
     }
+    if (isWanted) this.pixelsOf(frame);
+    else if (this.wanted === undefined && frame.users > 1) this.keep(frame);
     this.replaceNewest(frame);
   }
 
@@ -166,31 +186,50 @@ export class SpreadClips implements ClipMaker {
     return { places, padded: isLast ? places.filter((place) => place >= count).length : 0 };
   }
 
+  /** Keeps a frame that clips may take, within the bound of memory. */
+  private keep(frame: StoredFrame): void {
+    this.waiting.add(frame);
+    this.waitingBytes += frame.held?.bytes ?? 0;
+    while (this.waitingBytes > this.mostHeld) {
+      let first: StoredFrame | undefined;
+      for (const each of this.waiting) {
+        first ??= each;
+        if (!each.isLikely) continue;
+        first = each;
+        break;
+      }
+      this.pixelsOf(first as StoredFrame);
+    }
+  }
+
   private pixelsOf(frame: StoredFrame): Uint8Array {
     if (frame.pixels === undefined) {
       frame.pixels = this.spare.pop() ?? new Uint8Array(this.preset.crop * this.preset.crop * 3);
       frame.held?.write(frame.pixels);
-      frame.held?.free();
-      frame.held = undefined;
+      this.letGo(frame);
     }
     return frame.pixels;
+  }
+
+  /** Frees what was decoded. */
+  private letGo(frame: StoredFrame): void {
+    if (this.waiting.delete(frame)) this.waitingBytes -= frame.held?.bytes ?? 0;
+    frame.held?.free();
+    frame.held = undefined;
   }
 
   private replaceNewest(frame: StoredFrame): void {
     const before = this.newest;
     this.newest = frame;
     if (before === undefined) return;
-    // nobody takes a frame whose pixels were not made while it was the last one
-    if (before.pixels === undefined) {
-      before.held?.free();
-      before.held = undefined;
-    }
+    // by the rule with a nominal length nobody takes a frame whose pixels were not made while it was the last one
+    if (this.wanted !== undefined && before.pixels === undefined) this.letGo(before);
     this.release(before);
   }
 
   private release(frame: StoredFrame): void {
     if (--frame.users > 0) return;
-    frame.held?.free();
+    this.letGo(frame);
     if (frame.pixels !== undefined) this.spare.push(frame.pixels);
   }
 }

@@ -1,10 +1,11 @@
 // Which decoded frames make clips: by time, by number, or spread over a clip; where time 0 lies; clips that end early.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { clipMaker, type StreamTimes } from "../../dist/video/clip_maker.js";
+import { type ClipMaker, clipMaker, type StreamTimes } from "../../dist/video/clip_maker.js";
 import { Clock } from "../../dist/video/clock.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { FramesByIndex, NearestFrames, spreadIndices } from "../../dist/video/sampling.js";
+import { SpreadClips } from "../../dist/video/spread_clips.js";
 import type { Clip, Preset } from "../../dist/video/types.js";
 
 const test = suite("time rules");
@@ -15,14 +16,18 @@ interface Taken extends Omit<Clip, "frames"> {
   frames: number[];
 }
 
+const valuesOf = (pixels: Uint8Array) => Array.from({ length: pixels.length / 3 }, (_, i) => pixels[3 * i] + 256 * pixels[3 * i + 1]); // prettier-ignore
+
 /** Clips of one pixel each, of frames whose value is their number from 1 on. */
 function clipsOf(
   preset: Preset,
   stamps: (number | undefined)[],
   end: number,
   times: Partial<StreamTimes> = {},
+  make: (preset: Preset, times: StreamTimes) => ClipMaker = clipMaker,
+  writes: number[] = [],
 ): Taken[] {
-  const maker = clipMaker({ ...preset, crop: 1 }, { frameDuration: 0.1, ...times });
+  const maker = make({ ...preset, crop: 1 }, { frameDuration: 0.1, ...times });
   const clips: Clip[] = [];
   const held = new Set<number>();
   stamps.forEach((stamp, i) => {
@@ -30,16 +35,17 @@ function clipsOf(
       held.add(i);
       const write = (to: Uint8Array) => {
         assert.ok(held.has(i), `frame ${i} was freed`);
-        to.fill(i + 1);
+        writes.push(i + 1);
+        to.set([(i + 1) & 255, (i + 1) >> 8, 0]);
       };
-      return { write, free: () => assert.ok(held.delete(i), `frame ${i} was freed twice`) };
+      return { bytes: 1, write, free: () => assert.ok(held.delete(i), `frame ${i} was freed twice`) };
     };
     clips.push(...maker.push(stamp, milliseconds, hold));
   });
   clips.push(...maker.finish(end));
   maker.free();
   assert.is(held.size, 0, "every frame is freed");
-  return clips.map((clip) => ({ ...clip, frames: [...clip.frames].filter((_, i) => i % 3 === 0) }));
+  return clips.map((clip) => ({ ...clip, frames: valuesOf(clip.frames) }));
 }
 
 const every = (step: number, count: number, first = 0) => Array.from({ length: count }, (_, i) => first + step * i);
@@ -145,6 +151,64 @@ test("linspace: clips that overlap or leave frames out", () => {
   assert.equal(overlapping.map(({ frames }) => frames), [[1, 3, 6], [3, 5, 8], [5, 7, 10]]); // prettier-ignore
   const apart = clipsOf({ ...preset("x3d-xs", 3, 5), stride: 5 }, every(100, 16), 1.6);
   assert.equal(apart.map(({ frames }) => frames), [[1, 3, 6], [11, 13, 16]]); // prettier-ignore
+});
+
+/** Stamps of so many frames at a rate, without the frames that are missing. */
+const atRate = (rate: number, count: number, isThere = (_: number) => true) => {
+  return Array.from({ length: count }, (_, i) => i).filter(isThere).map((i) => Math.round((i * 1000) / rate)); // prettier-ignore
+};
+
+for (const [name, rate, stamps] of [
+  ["30 frames a second", 30, atRate(30, 400)],
+  ["29.97", 30000 / 1001, atRate(30000 / 1001, 400)],
+  ["24", 24, atRate(24, 300)],
+  ["25", 25, atRate(25, 300)],
+  ["60", 60, atRate(60, 600)],
+  ["missing frames", 30, atRate(30, 400, (i) => i % 7 < 6 && (i < 100 || i > 130))],
+  ["a clip of few frames", 30, atRate(30, 300, (i) => i < 80 || i > 150 || i % 30 === 0)],
+  ["rates that change", 20, [...atRate(10, 50), ...atRate(50, 400).map((stamp) => 5000 + stamp)]],
+  ["a rate that the container has wrong", 12, atRate(30, 300)],
+] as const) {
+  test(`linspace, ${name}: the same frames whatever the memory, and no others are made`, () => {
+    for (const stride of [13, 5, 20]) {
+      const x3d = { ...preset("x3d-s", 13, 5), stride };
+      const end = stamps.at(-1)! / 1000 + 0.03;
+      const frames = (mostHeld: number, writes: number[] = []) => {
+        const make = (tiny: Preset, times: StreamTimes) =>
+          new SpreadClips(tiny, times, () => new Uint8Array(39), mostHeld);
+        const clips = clipsOf(x3d, [...stamps], end, { rate, frameDuration: 1 / rate }, make, writes);
+        return clips;
+      };
+      const writes: number[] = [];
+      const clips = frames(1 << 20, writes);
+      assert.ok(clips.length > 2);
+      // the frames of a clip by the publisher's indices: the stamps within it
+      for (const { index, frames: taken, paddedFrames } of clips.slice(0, -1)) {
+        const [from, to] = [index * stride, index * stride + 13].map((at) =>
+          Math.ceil(((at / 13) * (13 / 5)) / (1 / 1000)),
+        );
+        const within = stamps.flatMap((stamp, i) => (stamp >= from && stamp < to ? [i + 1] : []));
+        assert.is(paddedFrames, 0);
+        assert.equal(taken, spreadIndices(within.length - 1, 13).map((place) => within[place]), `clip ${index}`); // prettier-ignore
+      }
+      const taken = new Set(clips.flatMap((clip) => clip.frames));
+      assert.equal(
+        [...new Set(writes)].sort((a, b) => a - b),
+        [...taken].sort((a, b) => a - b),
+      );
+      assert.is(writes.length, taken.size, "each once");
+      for (const mostHeld of [0, 1, 10, 40]) assert.equal(frames(mostHeld), clips, `${mostHeld} frames may wait`);
+    }
+  });
+}
+
+test("linspace: frames that are too large to wait are mostly those that are taken", () => {
+  const x3d = preset("x3d-s", 13, 5);
+  const writes: number[] = [];
+  const make = (tiny: Preset, times: StreamTimes) => new SpreadClips(tiny, times, () => new Uint8Array(39), 60);
+  const clips = clipsOf(x3d, atRate(30, 78 * 5), 13, { rate: 30, frameDuration: 1 / 30 }, make, writes);
+  assert.is(clips.length, 5);
+  assert.ok(writes.length < 5 * 39, `${writes.length} of ${78 * 5} frames were made pixels of`);
 });
 
 test("linspace-nominal: over the number of frames that there should be, the last one repeated", () => {

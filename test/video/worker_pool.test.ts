@@ -66,6 +66,22 @@ test("one worker serves all files, and each gives what it gives alone", async ()
   }
 });
 
+test("pictures of many sizes and kinds, one after another and again", async () => {
+  const pool = new WorkerPool();
+  const paths: string[] = [];
+  for (const [i, format] of ["yuvj420p", "yuvj444p", "yuvj420p", "gray8", "yuvj422p", "yuvj444p"].entries()) {
+    for (const width of [48, 70]) {
+      const path = join(folder, `${format}-${width}-${i}.jpg`);
+      const planes = () => Buffer.from(Array.from({ length: 3 * width * 48 }, (_, k) => (k * k * (i + 3)) % 251));
+      const codec = format === "gray8" ? "png" : "mjpeg";
+      await makeVideo(path, { frames: 1, width, height: 48, seed: i, codec, format: format as "yuv420p", planes });
+      paths.push(path);
+    }
+  }
+  for (const path of [...paths, ...paths.reverse()]) assert.equal(await clipsIn(pool, path), await fresh(path), path);
+  assert.is(pool.idle, 1);
+});
+
 test("files at the same time have a worker each, which wait together afterwards", async () => {
   const pool = new WorkerPool();
   const paths = [video, other, picture];

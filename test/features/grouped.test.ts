@@ -1,0 +1,57 @@
+// Work on groups of items beside their producer.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Grouped } from "../../dist/features/grouped.js";
+
+const test = suite("grouped");
+
+/** Work that is done when it is told. */
+function heldWork() {
+  const groups: number[][] = [];
+  const waiting: (() => void)[] = [];
+  const work = async (group: number[]) => {
+    groups.push(group);
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    if (group.includes(-1)) throw new Error("minus one");
+  };
+  const next = async () => {
+    waiting.shift()!();
+    await new Promise(setImmediate);
+  };
+  return { groups, work, next };
+}
+
+test("what comes during the work is one group afterwards, in order and of bounded size", async () => {
+  const { groups, work, next } = heldWork();
+  const grouped = new Grouped<number>(work, 3);
+  let added = 0;
+  const adding = (async () => {
+    for (let i = 0; i < 6; i++, added++) await grouped.add(i);
+  })();
+  await new Promise(setImmediate);
+  assert.equal(groups, [[0]]);
+  assert.is(added, 4, "one is in work and three wait");
+  await next();
+  assert.equal(groups, [[0], [1, 2, 3]]);
+  await adding;
+  await next();
+  await next();
+  await grouped.finish();
+  assert.equal(groups, [[0], [1, 2, 3], [4, 5]]);
+  await grouped.finish();
+});
+
+test("an error comes to whoever adds or finishes, and what waited is left", async () => {
+  const { groups, work, next } = heldWork();
+  const grouped = new Grouped<number>(work, 2);
+  await grouped.add(-1);
+  await grouped.add(1);
+  await next();
+  for (const after of [() => grouped.add(2), () => grouped.finish(), () => grouped.add(3)]) {
+    const error = await after().then(() => undefined, (cause: Error) => cause); // prettier-ignore
+    assert.is(error?.message, "minus one");
+  }
+  assert.equal(groups, [[-1]]);
+});
+
+test.run();
