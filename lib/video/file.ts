@@ -87,11 +87,15 @@ function isBox(head: Buffer): boolean {
   return head.length >= 8 && boxTypes.has(head.toString("latin1", 4, 8));
 }
 
-/** Walks the top-level boxes of an mp4 or mov; gives the size they declare where the file ends before it. */
+/** Boxes whose bytes a decoder needs; others may be cut, and what follows the last box is not of the video. */
+const neededBoxes = new Set(["mdat", "moof", "moov"]);
+
+/** Walks the top-level boxes of an mp4 or mov; gives the end of a needed box where the file ends before it. */
 async function walkBoxes(path: string, file: FileHandle, size: number): Promise<number | undefined> {
   const header = Buffer.alloc(16);
   let hasIndex = false;
   let position = 0;
+  let neededEnd = 0;
   while (position + 8 <= size) {
     const { bytesRead } = await file.read(header, 0, 16, position);
     if (bytesRead < 8) break;
@@ -101,9 +105,10 @@ async function walkBoxes(path: string, file: FileHandle, size: number): Promise<
     else if (length === 0) length = size - position;
     if (length < 8) break;
     position += length;
+    if (neededBoxes.has(type)) neededEnd = position;
     if (type === "moov" && position <= size) hasIndex = true;
   }
-  if (hasIndex) return position > size ? position : undefined;
+  if (hasIndex) return neededEnd > size ? neededEnd : undefined;
   const reason =
     position > size
       ? `the file ends after ${size} of ${position} bytes or more, before its index (moov box): nothing can be decoded`
@@ -111,11 +116,16 @@ async function walkBoxes(path: string, file: FileHandle, size: number): Promise<
   throw videoError("ERR_VIDEO_TRUNCATED", path, reason, 0);
 }
 
+/** The size that a RIFF file (avi) has where its writer could not go back to fill it in, as in a pipe; others write 0. */
+const unknownRiffSize = 0xffffffff;
+
 /** The declared size of RIFF (avi) and Matroska (mkv, webm) files, where it is more than the real one. */
 function declaredSize(head: Buffer, size: number): number | undefined {
   let declared = 0;
-  if (head.toString("latin1", 0, 4) === "RIFF" && head.length >= 8) declared = head.readUInt32LE(4) + 8;
-  else if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) declared = matroskaSize(head);
+  if (head.toString("latin1", 0, 4) === "RIFF" && head.length >= 8) {
+    const riff = head.readUInt32LE(4);
+    if (riff !== unknownRiffSize) declared = riff + 8;
+  } else if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) declared = matroskaSize(head);
   return declared > size ? declared : undefined;
 }
 

@@ -17,7 +17,7 @@ import { FramePixels } from "./node_av_pixels.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
 import type { Clip, Preset, VideoInfo } from "./types.js";
 
-/** `clip` is undefined in the first step, which reports the opened stream. */
+/** `clip` is undefined in the first step, which reports the opened stream, and in the last, which reports its end. */
 export interface DecodeStep {
   info: VideoInfo;
   clip?: Clip | undefined;
@@ -136,7 +136,8 @@ class Decoding {
   private *send(packet: Packet | null): Generator<DecodeStep> {
     const sent = this.codec.sendPacketSync(packet);
     // Streams that were cut out of longer ones start with packets that refer to frames before the cut.
-    if (sent < 0 && sent !== AVERROR_EOF && this.info.framesDecoded > 0) {
+    // What follows a picture is not of it.
+    if (sent < 0 && sent !== AVERROR_EOF && this.info.framesDecoded > 0 && this.file.image === undefined) {
       this.failure = `a packet cannot be decoded: ${text(sent)}`;
     }
     while (this.failure === undefined) {
@@ -178,6 +179,7 @@ class Decoding {
     const end = endOfVideo(clips.time, info.framesDecoded, facts);
     info.duration = clips.lateness + end;
     yield* this.withInfo(clips.finish(end));
+    yield { info: { ...info } }; // the last clip may have been full before the end
   }
 }
 
