@@ -4,6 +4,7 @@ import { type VideoClipError, VideoError } from "../errors.js";
 import { makeFolder } from "../files.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
 import type { VideoEncoder } from "../models/video_encoder.js";
+import type { VideoInfo } from "../video/types.js";
 import { isAddress } from "../addresses.js";
 import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
 import { featureNames } from "./feature_names.js";
@@ -30,7 +31,9 @@ export interface ExtractToFolderOptions extends ExtractOptions {
   retryFailed?: boolean | undefined;
   /** Note the SHA-256 of each video: one that was only touched, or moved, is then known for certain. It is read once more for that. */
   hash?: boolean | undefined;
-  /** Keep the features of a video that stops early; its manifest entry says `partial`. */
+  /**
+   * Keep the features of a video that stops early; its manifest entry says `partial`. `onError: "stop"` implies it.
+   */
   keepPartial?: boolean | undefined;
   /** Called for each event, once what it says is saved. */
   onEvent?: ((event: ExtractEvent) => void) | undefined;
@@ -42,6 +45,8 @@ export interface ExtractSummary {
   videos: number;
   clips: number;
   failures: number;
+  /** Of the videos, those with broken data, whose clips were left out. */
+  broken: number;
   /** Left alone because an earlier run finished them. */
   skipped: number;
   /** Of these, finished under another path. */
@@ -73,7 +78,7 @@ export async function extractToFolder(
   const suffix = shard ? `.${shard.replace("/", "-of-")}` : "";
   const store = await FeatureStore.open(resolve(options.out), suffix, { signal, onNote: options.onNote });
   const { endings, folders, pictures } = found.omitted;
-  const none = { videos: 0, clips: 0, failures: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };
+  const none = { videos: 0, clips: 0, failures: 0, broken: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };
   const summary: ExtractSummary = { ...none, omitted: { endings, folders, pictures } };
   try {
     const settings = settingsOf(options);
@@ -120,7 +125,7 @@ async function extractVideos(
   { store, names, settings, summary }: Target,
   options: ExtractToFolderOptions,
 ): Promise<void> {
-  const { encoder, saveDtype = "f16", keepPartial, hash = false } = options;
+  const { encoder, saveDtype = "f16", hash = false } = options;
   const open = new Map<string, OpenVideo>();
   try {
     for await (const event of extractEvents(items, options)) {
@@ -146,7 +151,7 @@ async function extractVideos(
         }
         const partial = event.type === "failure";
         const { writer } = video;
-        if (writer && !video.fault && (!partial || (keepPartial && event.error.code === "ERR_VIDEO_TRUNCATED"))) {
+        if (writer && !video.fault && (!partial || keepsPartial(event.error, options))) {
           try {
             writer.finish();
           } catch (error) {
@@ -162,6 +167,7 @@ async function extractVideos(
               timestamps: writer.timestamps,
               padded_frames: writer.paddedFrames,
               ...(partial ? { partial } : {}),
+              ...(event.info?.broken ? { broken: event.info.broken } : {}),
               ...(source ? { source } : {}),
               settings,
               finished_at: new Date().toISOString(),
@@ -170,14 +176,18 @@ async function extractVideos(
         }
         if (video.fault || partial) writer?.discard();
         open.delete(path);
-        const error = video.fault ?? (event.type === "failure" ? event.error : writer ? undefined : noFrames(path));
+        const error =
+          video.fault ?? (event.type === "failure" ? event.error : writer ? undefined : noClips(path, event.info));
         if (error) {
           summary.failures++;
           const { code, message, details } = error;
           const source = video.source ?? (await sourceFacts(path)) ?? null;
           const failed_at = new Date().toISOString();
           store.addFailure({ path, code, reason: message, time: details.time, source, failed_at });
-        } else summary.videos++;
+        } else {
+          summary.videos++;
+          if (event.info?.broken) summary.broken++;
+        }
         if (error && event.type === "end") {
           options.onEvent?.({ type: "failure", path, error, info: event.info });
           continue;
@@ -190,8 +200,16 @@ async function extractVideos(
   }
 }
 
-const noFrames = (path: string): VideoError =>
-  new VideoError("ERR_VIDEO_NO_FRAMES", `${path}: no frame was decoded`, { file: path });
+/** Whether what came before the end of a video that stops early is kept. */
+function keepsPartial({ code }: VideoClipError, { keepPartial = false, onError }: ExtractToFolderOptions): boolean {
+  if (code === "ERR_VIDEO_TRUNCATED") return keepPartial || onError === "stop";
+  return code === "ERR_VIDEO_CORRUPT" && (onError === "stop" || (keepPartial && onError !== "fail"));
+}
+
+function noClips(path: string, { broken }: VideoInfo): VideoError {
+  if (broken) return new VideoError("ERR_VIDEO_CORRUPT", `${path}: every clip has broken data`, { file: path });
+  return new VideoError("ERR_VIDEO_NO_FRAMES", `${path}: no frame was decoded`, { file: path });
+}
 
 /** An error that only the video's name is to blame for. @throws any other error */
 function nameFault(error: unknown): VideoClipError {

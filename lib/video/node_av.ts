@@ -47,8 +47,9 @@ class NodeAvVideo implements OpenVideo {
       rotation: 0,
       framesDecoded: 0,
     };
-    const { preset, threads = 1, signal, memory } = options;
-    const request: WorkerRequest = { file, preset, threads, givenMemory: memory !== undefined, control: this.control };
+    const { preset, threads = 1, onError, signal, memory } = options;
+    const givenMemory = memory !== undefined;
+    const request: WorkerRequest = { file, preset, threads, onError, givenMemory, control: this.control };
     assertNotBundled();
     this.worker = new Worker(new URL(/* webpackIgnore: true */ "./worker.js", import.meta.url), {
       workerData: request,

@@ -1,5 +1,6 @@
 import {
   AV_CODEC_FLAG_BITEXACT,
+  AV_FRAME_FLAG_CORRUPT,
   AV_LOG_QUIET,
   AVERROR_EAGAIN,
   AVERROR_EOF,
@@ -9,13 +10,14 @@ import type { Codec, Stream } from "node-av/lib";
 import { CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from "node-av/lib";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { type FileFacts, videoError } from "./file.js";
+import { UnbrokenClips } from "./broken_spans.js";
 import { type ClipMaker, clipMaker } from "./clip_maker.js";
 import type { TimeBase } from "./clock.js";
 import { deinterlaceFilter } from "./filters.js";
 import { FrameFilter } from "./node_av_filter.js";
 import { FramePixels } from "./node_av_pixels.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
-import type { Clip, Preset, VideoInfo } from "./types.js";
+import type { Clip, OnError, Preset, VideoInfo } from "./types.js";
 
 /** `clip` is undefined in the first step, which reports the opened stream, and in the last, which reports its end. */
 export interface DecodeStep {
@@ -29,6 +31,8 @@ export interface DecodeContext {
   isClosed(): boolean;
   /** Memory for the next clip. */
   take(): Uint8Array;
+  /** Default `skip`. */
+  onError?: OnError | undefined;
 }
 
 /** Decodes a file synchronously to clips; runs in the worker. */
@@ -36,7 +40,7 @@ export function* decodeClips(
   file: FileFacts,
   preset: Preset,
   threads: number,
-  { isClosed, take }: DecodeContext,
+  context: DecodeContext,
 ): Generator<DecodeStep> {
   Log.setLevel(AV_LOG_QUIET);
   const input = new FormatContext();
@@ -50,7 +54,7 @@ export function* decodeClips(
     codec.setFlags(AV_CODEC_FLAG_BITEXACT); // the same pixels from every version of FFmpeg, whatever the processor
     const status = codec.open2Sync(decoder);
     if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
-    yield* new Decoding(file, preset, input, codec, stream, take).run(isClosed);
+    yield* new Decoding(file, preset, input, codec, stream, context).run(context.isClosed);
   } finally {
     codec.freeContext();
     input.closeInputSync();
@@ -88,6 +92,11 @@ class Decoding {
   private readonly frame = new Frame();
   private readonly packet = new Packet();
   private failure: string | undefined;
+  private readonly unbroken: UnbrokenClips;
+  /** Memory of clips that were left out. */
+  private readonly spare: Uint8Array[] = [];
+  /** Whether the decoder said that the next frame, or one before it, is broken. */
+  private isBroken = false;
 
   constructor(
     private readonly file: FileFacts,
@@ -95,12 +104,13 @@ class Decoding {
     private readonly input: FormatContext,
     private readonly codec: CodecContext,
     private readonly stream: Stream,
-    take: () => Uint8Array,
+    private readonly context: DecodeContext,
   ) {
     const { info, facts, source } = describeStream(file, stream, input, codec);
     this.info = info;
     this.facts = facts;
-    this.clips = clipMaker(preset, facts, take);
+    this.clips = clipMaker(preset, facts, () => this.spare.pop() ?? context.take());
+    this.unbroken = new UnbrokenClips(this.clips, facts.frameDuration, (memory) => void this.spare.push(memory));
     this.pixels = new FramePixels(preset, source, info, stream.timeBase);
     const deinterlace = deinterlaceFilter(source);
     if (deinterlace !== undefined) this.deinterlace = new FrameFilter(deinterlace, stream.timeBase);
@@ -135,22 +145,22 @@ class Decoding {
 
   private *send(packet: Packet | null): Generator<DecodeStep> {
     const sent = this.codec.sendPacketSync(packet);
-    // Streams that were cut out of longer ones start with packets that refer to frames before the cut.
-    // What follows a picture is not of it.
-    if (sent < 0 && sent !== AVERROR_EOF && this.info.framesDecoded > 0 && this.file.image === undefined) {
-      this.failure = `a packet cannot be decoded: ${text(sent)}`;
-    }
+    // Streams that were cut out of longer ones start with packets that refer to frames before the cut; what follows a picture is
+    // not of it.
+    const counts = this.info.framesDecoded > 0 && this.file.image === undefined;
+    if (sent < 0 && sent !== AVERROR_EOF && counts) this.noteBroken(`a packet cannot be decoded: ${text(sent)}`);
     while (this.failure === undefined) {
       const received = this.codec.receiveFrameSync(this.frame);
       if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break;
       if (received < 0) {
-        if (this.info.framesDecoded > 0 || packet === null) {
-          this.failure = `a frame cannot be decoded: ${text(received)}`;
-        }
+        if (counts) this.noteBroken(`a frame cannot be decoded: ${text(received)}`);
         break;
       }
-      if (this.frame.decodeErrorFlags !== 0) this.failure = "a frame has broken data";
-      else if (this.deinterlace === undefined) yield* this.take(this.frame, this.stream.timeBase);
+      if (this.frame.decodeErrorFlags !== 0 || this.frame.hasFlags(AV_FRAME_FLAG_CORRUPT)) {
+        this.noteBroken("a frame has broken data");
+        if (this.failure !== undefined) break;
+      }
+      if (this.deinterlace === undefined) yield* this.take(this.frame, this.stream.timeBase);
       else for (const each of this.deinterlace.push(this.frame)) yield* this.take(each, this.deinterlace.timeBase);
       this.frame.unref();
     }
@@ -159,11 +169,20 @@ class Decoding {
     }
   }
 
+  /** Notes broken data, or ends the video there. */
+  private noteBroken(reason: string): void {
+    const { onError = "skip" } = this.context;
+    if (onError === "skip" && this.file.image === undefined) this.isBroken = true;
+    else this.failure = reason;
+  }
+
   private *take(frame: Frame, timeBase: TimeBase): Generator<DecodeStep> {
     this.info.framesDecoded++;
     const stamp = this.deinterlace === undefined ? frame.bestEffortTimestamp : frame.pts;
     const ticks = stamp === noTimestamp ? undefined : Number(stamp);
-    yield* this.withInfo(this.clips.push(ticks, timeBase, () => this.pixels.hold(frame)));
+    const state = { isBroken: this.isBroken, isKey: frame.keyFrame !== 0 };
+    this.isBroken = false;
+    yield* this.withInfo(this.unbroken.push(ticks, timeBase, () => this.pixels.hold(frame), state));
   }
 
   private *withInfo(clips: Iterable<Clip>): Generator<DecodeStep> {
@@ -172,13 +191,20 @@ class Decoding {
 
   private *finish(): Generator<DecodeStep> {
     const { info, file, facts, clips } = this;
-    const early = earlyEnd(file, clips.time, info.framesDecoded, facts);
-    if (early !== undefined) throw early;
-    if (this.failure !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, this.failure, clips.time);
-    if (info.framesDecoded === 0) throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0);
+    if (this.isBroken) this.unbroken.begin();
+    const early =
+      this.unbroken.endsBroken && file.declaredSize === undefined
+        ? undefined
+        : earlyEnd(file, clips.time, info.framesDecoded, facts);
+    const corrupt = this.failure ?? (info.framesDecoded === 0 ? "no frame could be decoded" : undefined);
     const end = endOfVideo(clips.time, info.framesDecoded, facts);
-    info.duration = clips.lateness + end;
-    yield* this.withInfo(clips.finish(end));
+    info.duration = info.framesDecoded === 0 ? 0 : clips.lateness + end;
+    this.unbroken.endAt(info.duration);
+    if (this.unbroken.spans.length > 0) info.broken = this.unbroken.spans;
+    if (early ?? corrupt) yield { info: { ...info } };
+    if (early !== undefined && (this.failure === undefined || file.declaredSize !== undefined)) throw early;
+    if (corrupt !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, corrupt, clips.time);
+    yield* this.withInfo(this.unbroken.finish(end));
     yield { info: { ...info } }; // the last clip may have been full before the end
   }
 }

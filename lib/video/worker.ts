@@ -2,7 +2,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import { type ErrorCode, VideoError } from "../errors.js";
 import { clipBytes } from "./clip_memory.js";
 import type { FileFacts } from "./file.js";
-import type { Clip, Preset, VideoInfo } from "./types.js";
+import type { Clip, OnError, Preset, VideoInfo } from "./types.js";
 import { withResolvers } from "./with_resolvers.js";
 
 /** What the worker is started with. */
@@ -10,6 +10,7 @@ export interface WorkerRequest {
   file: FileFacts;
   preset: Preset;
   threads: number;
+  onError?: OnError | undefined;
   /** Whether the reader sends memory for each clip; where not, the worker makes it and gives it away with the clip. */
   givenMemory: boolean;
   /** Two int32: clips that may still be begun, and 1 once the reader has gone. */
@@ -73,7 +74,8 @@ async function main(): Promise<void> {
   withResolvers();
   const { decodeClips } = await import("./node_av_decode.js");
   let info: VideoInfo | undefined;
-  for (const step of decodeClips(request.file, request.preset, request.threads, { isClosed, take })) {
+  const context = { isClosed, take, onError: request.onError };
+  for (const step of decodeClips(request.file, request.preset, request.threads, context)) {
     if (isClosed()) return;
     if (step.clip === undefined) post({ type: "info", info: step.info });
     else send(step.clip, step.info);
