@@ -61,8 +61,9 @@ test("the clips that stay are equal in both decoders", async () => {
 test("a rule that does not exist is refused", async () => {
   const path = join(root, "test/fixtures/field/broken_frame.mkv");
   const open = openVideo(path, { preset: resolvePreset("shapes"), onError: "go on" as OnError });
-  await open.then(assert.unreachable, (error: Error) =>
-    assert.match(error.message, /onError: expected skip, stop or fail/),
+  await open.then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /onError: expected skip, stop or fail/),
   );
 });
 
