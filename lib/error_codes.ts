@@ -194,7 +194,7 @@ export const ERROR_CODES = {
     class: "VideoError",
     meaning: "The decoder failed inside the video's data.",
     cause: "The file is damaged, or the decoder ended unexpectedly.",
-    cure: "Play the file with `ffmpeg -i FILE -f null -` to see what is wrong, and make or fetch it again. `details.time` says where.",
+    cure: "Play the file with `ffmpeg -i FILE -f null -` to see what is wrong, and make or fetch it again. `details.time` says where. With `onError` at its default, `skip`, only the clips that touch broken data are left out.",
   },
   ERR_VIDEO_DECODE: {
     class: "VideoError",

@@ -6,7 +6,7 @@ import { presetOf, videoModelNamed } from "../models/video_model_of.js";
 import { VIDEO_MODEL_NAMES } from "../models/video_models.js";
 import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
-import type { DecoderName } from "../video/types.js";
+import type { DecoderName, OnError } from "../video/types.js";
 import { interruptible } from "./interrupt.js";
 import { aboveZero, number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
@@ -36,6 +36,7 @@ interface Flags {
   retryFailed?: boolean;
   hash?: boolean;
   timeout?: number;
+  onError: OnError;
   keepPartial?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -87,6 +88,14 @@ export function extractCommand(): Command {
     .option("--retry-failed", "go on, and try failed and partial videos again")
     .option("--hash", "note the SHA-256 of each video, which tells moved and touched ones for certain")
     .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", aboveZero)
+    .addOption(
+      new Option(
+        "--on-error <what>",
+        "at broken data of a video: skip the clips that touch them; stop and keep what came before, marked as partial; or fail",
+      )
+        .choices(["skip", "stop", "fail"])
+        .default("skip"),
+    )
     .option("--keep-partial", "keep the features of a video that stops early, marked as partial")
     .option("--json", "events and the summary as JSON lines on stdout")
     .option("--quiet", "no progress")

@@ -63,10 +63,11 @@ export class ProgressReporter {
     this.stop();
     if (this.options.json) process.stdout.write(`${JSON.stringify({ event: "summary", ...summary })}\n`);
     if (this.options.quiet) return;
-    const { videos, clips, failures, skipped, seconds } = summary;
+    const { videos, clips, failures, broken, skipped, seconds } = summary;
+    const damaged = broken > 0 ? `, ${broken} with broken parts left out` : "";
     const rate = seconds > 0 ? (clips / seconds).toFixed(1) : "0";
     process.stderr.write(
-      `${videos} videos, ${clips} clips in ${seconds.toFixed(1)} s (${rate} clips/s), ${failures} failed, ${skipped} done before\n`,
+      `${videos} videos, ${clips} clips in ${seconds.toFixed(1)} s (${rate} clips/s), ${failures} failed, ${skipped} done before${damaged}\n`,
     );
   }
 }

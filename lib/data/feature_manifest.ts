@@ -23,6 +23,8 @@ export interface ManifestEntry {
   timestamps: [number, number][];
   padded_frames: number;
   partial?: true | undefined;
+  /** `[start, end]` in seconds of each part whose data are broken: its clips were left out. */
+  broken?: [number, number][] | undefined;
   /** Paths that the video had before. */
   moved_from?: string[] | undefined;
   source?: SourceFacts | undefined;

@@ -2,7 +2,7 @@ import type { VideoClipError } from "../errors.js";
 import { type ClipEncoder, encodeClips } from "../models/encode_clips.js";
 import { decodeVideo } from "../video/index.js";
 import { readClips } from "../video/read_clips.js";
-import type { DecodeFunction, DecoderName, VideoInfo } from "../video/types.js";
+import type { DecodeFunction, DecoderName, OnError, VideoInfo } from "../video/types.js";
 import { findInputs, type InputItem } from "./inputs.js";
 
 /** What happened so far: clips that were encoded, videos that ended well or failed, of how many. */
@@ -21,6 +21,8 @@ export interface ExtractOptions {
   decoders?: number | undefined;
   /** Seconds that a decoder may give nothing before its video fails. Default: no limit. */
   timeout?: number | undefined;
+  /** What happens at broken data of a video. Default `skip`: clips that touch them are left out. */
+  onError?: OnError | undefined;
   /** Divide each feature by its 2-norm. */
   l2?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -73,12 +75,13 @@ export async function* extractEvents(
   options: ExtractOptions,
   decode: DecodeFunction = decodeVideo,
 ): AsyncGenerator<ExtractEvent> {
-  const { encoder, decoder, decoders = 2, timeout, l2, signal, onProgress } = options;
+  const { encoder, decoder, decoders = 2, timeout, onError, l2, signal, onProgress } = options;
   const { preset } = encoder;
   const progress = { clips: 0, videos: 0, failures: 0, total: items.length };
   const paths = items.map(({ path }) => path);
   const events = encodeClips(
-    (reading) => readClips(paths, { preset, decoder, decoders, timeout, ...reading }, unlessKnown(items, decode)),
+    (reading) =>
+      readClips(paths, { preset, decoder, decoders, timeout, onError, ...reading }, unlessKnown(items, decode)),
     encoder,
     { signal },
   );

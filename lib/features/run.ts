@@ -4,6 +4,7 @@ import { type VideoClipError, VideoError } from "../errors.js";
 import { makeFolder } from "../files.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
 import type { VideoEncoder } from "../models/video_encoder.js";
+import type { VideoInfo } from "../video/types.js";
 import { isAddress } from "../addresses.js";
 import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
 import { featureNames } from "./feature_names.js";
@@ -31,7 +32,9 @@ export interface ExtractToFolderOptions extends ExtractOptions {
   retryFailed?: boolean | undefined;
   /** Note the SHA-256 of each video: one that was only touched, or moved, is then known for certain. It is read once more for that. */
   hash?: boolean | undefined;
-  /** Keep the features of a video that stops early; its manifest entry says `partial`. */
+  /**
+   * Keep the features of a video that stops early; its manifest entry says `partial`. `onError: "stop"` implies it.
+   */
   keepPartial?: boolean | undefined;
   /** Called for each event, once what it says is saved. */
   onEvent?: ((event: ExtractEvent) => void) | undefined;
@@ -43,6 +46,8 @@ export interface ExtractSummary {
   videos: number;
   clips: number;
   failures: number;
+  /** Of the videos, those with broken data, whose clips were left out. */
+  broken: number;
   /** Left alone because an earlier run finished them. */
   skipped: number;
   /** Of these, finished under another path. */
@@ -74,7 +79,7 @@ export async function extractToFolder(
   const suffix = shard ? `.${shard.replace("/", "-of-")}` : "";
   const store = await FeatureStore.open(resolve(options.out), suffix, { signal, onNote: options.onNote });
   const { endings, folders, pictures } = found.omitted;
-  const none = { videos: 0, clips: 0, failures: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };
+  const none = { videos: 0, clips: 0, failures: 0, broken: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };
   const summary: ExtractSummary = { ...none, omitted: { endings, folders, pictures } };
   try {
     const settings = settingsOf(options);
@@ -177,9 +182,9 @@ async function saveVideos(
   options: ExtractToFolderOptions,
 ): Promise<void> {
   const { store, settings, summary } = target;
-  const { keepPartial, hash = false } = options;
+  const { hash = false } = options;
   const kept = group.filter(({ event, video }) => {
-    const isKept = event.type === "end" || (keepPartial && event.error.code === "ERR_VIDEO_TRUNCATED");
+    const isKept = event.type === "end" || keepsPartial(event.error, options);
     return isKept && video.writer && !video.fault;
   });
   const faults = await FeatureWriter.finishAll(kept.map(({ video }) => video.writer!));
@@ -199,6 +204,7 @@ async function saveVideos(
         padded_frames: writer.paddedFrames,
         ...(event.info?.hdr ? { hdr: event.info.hdr } : {}),
         ...(event.type === "failure" ? { partial: true } : {}),
+        ...(event.info?.broken ? { broken: event.info.broken } : {}),
         ...(source ? { source } : {}),
         settings,
         finished_at: new Date().toISOString(),
@@ -220,6 +226,7 @@ async function saveVideos(
     const error = errorOf({ event, video });
     if (video.fault || event.type === "failure") video.writer?.discard();
     summary[error ? "failures" : "videos"]++;
+    if (!error && event.info?.broken) summary.broken++;
     const { path, info } = event;
     options.onEvent?.(error && event.type === "end" ? { type: "failure", path, error, info } : event);
   }
@@ -229,11 +236,19 @@ async function saveVideos(
 function errorOf({ event, video }: EndedVideo): VideoClipError | undefined {
   if (video.fault) return video.fault;
   if (event.type === "failure") return event.error;
-  return video.writer ? undefined : noFrames(event.path);
+  return video.writer ? undefined : noClips(event.path, event.info);
 }
 
-const noFrames = (path: string): VideoError =>
-  new VideoError("ERR_VIDEO_NO_FRAMES", `${path}: no frame was decoded`, { file: path });
+/** Whether what came before the end of a video that stops early is kept. */
+function keepsPartial({ code }: VideoClipError, { keepPartial = false, onError }: ExtractToFolderOptions): boolean {
+  if (code === "ERR_VIDEO_TRUNCATED") return keepPartial || onError === "stop";
+  return code === "ERR_VIDEO_CORRUPT" && (onError === "stop" || (keepPartial && onError !== "fail"));
+}
+
+function noClips(path: string, { broken }: VideoInfo): VideoError {
+  if (broken) return new VideoError("ERR_VIDEO_CORRUPT", `${path}: every clip has broken data`, { file: path });
+  return new VideoError("ERR_VIDEO_NO_FRAMES", `${path}: no frame was decoded`, { file: path });
+}
 
 /** An error that only the video's name is to blame for. @throws any other error */
 function nameFault(error: unknown): VideoClipError {

@@ -68,14 +68,15 @@ export function videoModelOfFolder(dir: string): VideoModelConfig & { weights?: 
   return { ...videoModel, ...(existsSync(weights) ? { weights } : {}) };
 }
 
-const OVERRIDES: readonly string[] = [
-  "fps",
-  "frames",
-  "stride",
-  "size",
-  "timeRule",
-  "pad",
-] satisfies (keyof PresetOverrides)[];
+const OVERRIDES: readonly string[] = Object.keys({
+  fps: true,
+  frames: true,
+  stride: true,
+  size: true,
+  timeRule: true,
+  pad: true,
+  hdr: true,
+} satisfies Record<keyof PresetOverrides, true>);
 
 /**
  * How clips are made for a video encoder: as its own preset says, as another preset says, or with some fields of its own

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { UnbrokenClips } from "./broken_spans.js";
 import { type ClipMaker, clipMaker, type HeldFrame } from "./clip_maker.js";
 import type { TimeBase } from "./clock.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
@@ -23,6 +24,9 @@ interface FrameLine {
   timeBase: TimeBase;
   width: number;
   height: number;
+  isKey: boolean;
+  /** Whether the decoder complained of it, or of a packet before it. */
+  isBroken: boolean;
 }
 
 /** A frame as it came through the pipe. */
@@ -38,6 +42,9 @@ class FfmpegVideo implements OpenVideo {
   private readonly lines: FrameLine[] = [];
   /** Whether no more lines come. */
   private isSilent = false;
+  /** Whether the decoder complained since the last line of a frame, and whether there was one. */
+  private isBroken = false;
+  private hasLine = false;
   /** Of the time stamps that come next. */
   private timeBase: TimeBase = { num: 1, den: 1 };
   private readonly errors: string[] = [];
@@ -102,39 +109,58 @@ class FfmpegVideo implements OpenVideo {
   async *[Symbol.asyncIterator](): AsyncIterator<Clip> {
     const { preset, signal, memory } = this.options;
     const clips = clipMaker(preset, this.facts, memory && (() => memory.take()));
+    const release = (frames: Uint8Array) => memory?.give(frames);
+    const unbroken = new UnbrokenClips(clips, this.facts.frameDuration, release);
+    const stops = (this.options.onError ?? "skip") !== "skip";
     try {
       for await (const frame of this.frames()) {
         signal?.throwIfAborted();
+        if (frame.isBroken && stops) this.endBroken(clips);
         this.info.framesDecoded++;
         let isHeld = false;
         const hold = () => {
           isHeld = true;
           return this.hold(frame);
         };
-        yield* clips.push(frame.stamp, frame.timeBase, hold);
+        yield* unbroken.push(frame.stamp, frame.timeBase, hold, frame);
         if (!isHeld) this.spare.push(frame.bytes);
       }
       signal?.throwIfAborted();
       const code = await this.exit;
       if (this.isClosed) return;
-      yield* this.finish(clips, code);
+      if (this.isBroken && stops) this.endBroken(clips);
+      if (this.isBroken) unbroken.begin();
+      yield* this.finish(clips, unbroken, code);
     } finally {
       await this.close();
     }
   }
 
-  private *finish(clips: ClipMaker, code: number | null): Generator<Clip> {
+  /** Ends the video at a broken frame. */
+  private endBroken(clips: ClipMaker): never {
+    this.info.duration = this.endOf(clips);
+    throw videoError("ERR_VIDEO_CORRUPT", this.file.path, "a frame has broken data", clips.time);
+  }
+
+  private endOf(clips: ClipMaker): number {
+    return clips.hasFrame ? clips.lateness + endOfVideo(clips.time, this.info.framesDecoded, this.facts) : 0;
+  }
+
+  private *finish(clips: ClipMaker, unbroken: UnbrokenClips, code: number | null): Generator<Clip> {
     const { framesDecoded } = this.info;
     if (framesDecoded === 0 && this.file.declaredSize === undefined && this.file.picture !== undefined) {
       throw notDecoded(this.file, videoError("ERR_VIDEO_CORRUPT", this.file.path, "no frame could be decoded", 0));
     }
-    const early = earlyEnd(this.file, clips.time, framesDecoded, this.facts);
+    this.info.duration = this.endOf(clips);
+    const isWhole = this.file.declaredSize === undefined;
+    const early =
+      unbroken.endsBroken && isWhole ? undefined : earlyEnd(this.file, clips.time, framesDecoded, this.facts);
+    unbroken.endAt(this.info.duration);
+    if (unbroken.spans.length > 0) this.info.broken = unbroken.spans;
     if (early) throw early;
     const reason = this.errors.at(-1) ?? "no frame could be decoded";
     if (code !== 0 || !clips.hasFrame) throw videoError("ERR_VIDEO_CORRUPT", this.file.path, reason, clips.time);
-    const end = endOfVideo(clips.time, framesDecoded, this.facts);
-    this.info.duration = clips.lateness + end;
-    yield* clips.finish(end);
+    yield* unbroken.finish(endOfVideo(clips.time, framesDecoded, this.facts));
   }
 
   async close(): Promise<void> {
@@ -158,6 +184,15 @@ class FfmpegVideo implements OpenVideo {
     return { bytes: bytes.length, write, free: () => void this.spare.push(bytes) };
   }
 
+  /** A damaged frame, or a packet that gives none; the first packets of a stream that was cut out of a longer one may give none. */
+  private tellsBroken(line: string): boolean {
+    if (/corrupt decoded frame/.test(line)) return true;
+    return (
+      this.hasLine &&
+      /^Error while decoding stream|Error submitting (a )?packet to (the )?decoder/.test(line.replace(/^\[.*?\] /, ""))
+    );
+  }
+
   private readLine(line: string): void {
     const frame = /showinfo.* n: *\d+ pts: *(\S+) .* s:(\d+)x(\d+) /.exec(line);
     const config = /showinfo.* config in time_base: (\d+)\/(\d+)/.exec(line);
@@ -165,12 +200,16 @@ class FfmpegVideo implements OpenVideo {
       const stamp = Number(frame[1]);
       const [width, height] = [Number(frame[2]), Number(frame[3])];
       const known = Number.isSafeInteger(stamp) ? stamp : undefined;
-      this.lines.push({ stamp: known, timeBase: this.timeBase, width, height });
+      const isKey = / iskey:1/.test(line);
+      this.lines.push({ stamp: known, timeBase: this.timeBase, width, height, isKey, isBroken: this.isBroken });
+      this.isBroken = false;
+      this.hasLine = true;
       this.wake();
     } else if (config) {
       this.timeBase = { num: Number(config[1]), den: Number(config[2]) };
     } else if (/error|invalid|corrupt|missing/i.test(line)) {
       this.errors.push(line.trim());
+      this.isBroken ||= this.file.image === undefined && this.tellsBroken(line);
     }
   }
 

@@ -16,6 +16,14 @@ export async function openVideo(path: string, options: OpenVideoOptions): Promis
 
 /** Opens a video or image for clips that may lie in memory that is used again. @internal */
 export async function decodeVideo(path: string, options: DecodeOptions): Promise<OpenVideo> {
+  const { onError } = options;
+  if (onError !== undefined && !["skip", "stop", "fail"].includes(onError)) {
+    throw new InvalidArgumentError(`onError: expected skip, stop or fail, received ${onError}`, {
+      argument: "onError",
+      expected: ["skip", "stop", "fail"],
+      received: onError,
+    });
+  }
   const useFfmpeg = await usesFfmpeg(options.decoder);
   const file = await checkFile(path);
   return useFfmpeg ? openWithFfmpeg(file, options) : openWithNodeAv(file, options);

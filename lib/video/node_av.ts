@@ -55,7 +55,7 @@ class NodeAvVideo implements OpenVideo {
       mirrored: false,
       framesDecoded: 0,
     };
-    const { preset, threads = 1, signal, memory } = options;
+    const { preset, threads = 1, onError, signal, memory } = options;
     // a picture has one clip
     const clips = openClips(preset) + (file.image === undefined ? clipsInFlight : 0);
     const given = memory && Array.from({ length: clips }, () => this.nextMemory(memory));
@@ -63,7 +63,7 @@ class NodeAvVideo implements OpenVideo {
     this.opened = new Promise((resolve, reject) => {
       this.released = new Promise((release) => {
         this.worker = pool.start({
-          request: { file, preset, threads, given, control: this.control },
+          request: { file, preset, threads, onError, given, control: this.control },
           receive: (message) => {
             this.receive(message);
             if (message.type === "error") reject(this.failure);

@@ -3,6 +3,7 @@ import {
   AV_DISPOSITION_ATTACHED_PIC,
   AV_DISPOSITION_DEFAULT,
   AV_DISPOSITION_DEPENDENT,
+  AV_FRAME_FLAG_CORRUPT,
   AV_LOG_QUIET,
   AVERROR_EAGAIN,
   AVERROR_EOF,
@@ -23,6 +24,7 @@ import {
 import { chooseStream } from "./choose_stream.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { type FileFacts, notDecoded, videoError } from "./file.js";
+import { UnbrokenClips } from "./broken_spans.js";
 import { type ClipMaker, clipMaker } from "./clip_maker.js";
 import type { TimeBase } from "./clock.js";
 import { deinterlaceFilter } from "./filters.js";
@@ -30,9 +32,9 @@ import { FrameFilter } from "./node_av_filter.js";
 import { FramePixels } from "./node_av_pixels.js";
 import { hdrNote } from "./planes.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
-import type { Clip, Preset, VideoInfo } from "./types.js";
+import type { Clip, OnError, Preset, VideoInfo } from "./types.js";
 
-/** `clip` is undefined in the first step, which reports the opened stream. */
+/** `clip` is undefined in the first step, which reports the opened stream, and in the last, which reports its end. */
 export interface DecodeStep {
   info: VideoInfo;
   clip?: Clip | undefined;
@@ -44,6 +46,8 @@ export interface DecodeContext {
   isClosed(): boolean;
   /** Memory for the next clip. */
   take(): Uint8Array;
+  /** Default `skip`. */
+  onError?: OnError | undefined;
 }
 
 /** Decodes a file synchronously to clips; runs in the worker. */
@@ -51,7 +55,7 @@ export function* decodeClips(
   file: FileFacts,
   preset: Preset,
   threads: number,
-  { isClosed, take }: DecodeContext,
+  context: DecodeContext,
 ): Generator<DecodeStep> {
   Log.setLevel(AV_LOG_QUIET);
   const input = new FormatContext();
@@ -65,7 +69,7 @@ export function* decodeClips(
     codec.setFlags(AV_CODEC_FLAG_BITEXACT); // the same pixels from every version of FFmpeg, whatever the processor
     const status = codec.open2Sync(decoder);
     if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
-    yield* new Decoding(file, preset, input, codec, stream, take).run(isClosed);
+    yield* new Decoding(file, preset, input, codec, stream, context).run(context.isClosed);
   } finally {
     codec.freeContext();
     input.closeInputSync();
@@ -109,6 +113,11 @@ class Decoding {
   private readonly frame = new Frame();
   private readonly packet = new Packet();
   private failure: string | undefined;
+  private readonly unbroken: UnbrokenClips;
+  /** Memory of clips that were left out. */
+  private readonly spare: Uint8Array[] = [];
+  /** Whether the decoder said that the next frame, or one before it, is broken. */
+  private isBroken = false;
 
   constructor(
     private readonly file: FileFacts,
@@ -116,14 +125,15 @@ class Decoding {
     private readonly input: FormatContext,
     private readonly codec: CodecContext,
     private readonly stream: Stream,
-    take: () => Uint8Array,
+    private readonly context: DecodeContext,
   ) {
     const { info, facts, source } = describeStream(file, stream, input, codec);
     this.info = info;
     const note = hdrNote(preset, source);
     if (note !== undefined) info.hdr = note;
     this.facts = facts;
-    this.clips = clipMaker(preset, facts, take);
+    this.clips = clipMaker(preset, facts, () => this.spare.pop() ?? context.take());
+    this.unbroken = new UnbrokenClips(this.clips, facts.frameDuration, (memory) => void this.spare.push(memory));
     this.pixels = new FramePixels(preset, source, info, stream.timeBase, file.image !== undefined);
     const deinterlace = deinterlaceFilter(source);
     if (deinterlace !== undefined) this.deinterlace = new FrameFilter(deinterlace, stream.timeBase);
@@ -160,21 +170,22 @@ class Decoding {
 
   private *send(packet: Packet | null): Generator<DecodeStep> {
     const sent = this.codec.sendPacketSync(packet);
-    // Streams that were cut out of longer ones start with packets that refer to frames before the cut.
-    if (sent < 0 && sent !== AVERROR_EOF && this.info.framesDecoded > 0) {
-      this.failure = `a packet cannot be decoded: ${text(sent)}`;
-    }
+    // Streams that were cut out of longer ones start with packets that refer to frames before the cut; what follows a picture is
+    // not of it.
+    const counts = this.info.framesDecoded > 0 && this.file.image === undefined;
+    if (sent < 0 && sent !== AVERROR_EOF && counts) this.noteBroken(`a packet cannot be decoded: ${text(sent)}`);
     while (this.failure === undefined) {
       const received = this.codec.receiveFrameSync(this.frame);
       if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break;
       if (received < 0) {
-        if (this.info.framesDecoded > 0 || packet === null) {
-          this.failure = `a frame cannot be decoded: ${text(received)}`;
-        }
+        if (counts) this.noteBroken(`a frame cannot be decoded: ${text(received)}`);
         break;
       }
-      if (this.frame.decodeErrorFlags !== 0) this.failure = "a frame has broken data";
-      else if (this.deinterlace === undefined) yield* this.take(this.frame, this.stream.timeBase);
+      if (this.frame.decodeErrorFlags !== 0 || this.frame.hasFlags(AV_FRAME_FLAG_CORRUPT)) {
+        this.noteBroken("a frame has broken data");
+        if (this.failure !== undefined) break;
+      }
+      if (this.deinterlace === undefined) yield* this.take(this.frame, this.stream.timeBase);
       else for (const each of this.deinterlace.push(this.frame)) yield* this.take(each, this.deinterlace.timeBase);
       this.frame.unref();
     }
@@ -183,11 +194,20 @@ class Decoding {
     }
   }
 
+  /** Notes broken data, or ends the video there. */
+  private noteBroken(reason: string): void {
+    const { onError = "skip" } = this.context;
+    if (onError === "skip" && this.file.image === undefined) this.isBroken = true;
+    else this.failure = reason;
+  }
+
   private *take(frame: Frame, timeBase: TimeBase): Generator<DecodeStep> {
     this.info.framesDecoded++;
     const stamp = this.deinterlace === undefined ? frame.bestEffortTimestamp : frame.pts;
     const ticks = stamp === noTimestamp ? undefined : Number(stamp);
-    yield* this.withInfo(this.clips.push(ticks, timeBase, () => this.pixels.hold(frame)));
+    const state = { isBroken: this.isBroken, isKey: frame.keyFrame !== 0 };
+    this.isBroken = false;
+    yield* this.withInfo(this.unbroken.push(ticks, timeBase, () => this.pixels.hold(frame), state));
   }
 
   private *withInfo(clips: Iterable<Clip>): Generator<DecodeStep> {
@@ -199,14 +219,21 @@ class Decoding {
     if (info.framesDecoded === 0 && file.declaredSize === undefined && file.picture !== undefined) {
       throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0));
     }
-    const early = earlyEnd(file, clips.time, info.framesDecoded, facts);
-    if (early !== undefined) throw early;
-    if (this.failure !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, this.failure, clips.time);
-    if (info.framesDecoded === 0) throw videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0);
+    if (this.isBroken) this.unbroken.begin();
+    const early =
+      this.unbroken.endsBroken && file.declaredSize === undefined
+        ? undefined
+        : earlyEnd(file, clips.time, info.framesDecoded, facts);
+    const corrupt = this.failure ?? (info.framesDecoded === 0 ? "no frame could be decoded" : undefined);
     const end = endOfVideo(clips.time, info.framesDecoded, facts);
-    info.duration = clips.lateness + end;
-    yield* this.withInfo(clips.finish(end));
-    yield { info: { ...info } };
+    info.duration = info.framesDecoded === 0 ? 0 : clips.lateness + end;
+    this.unbroken.endAt(info.duration);
+    if (this.unbroken.spans.length > 0) info.broken = this.unbroken.spans;
+    if (early ?? corrupt) yield { info: { ...info } };
+    if (early !== undefined && (this.failure === undefined || file.declaredSize !== undefined)) throw early;
+    if (corrupt !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, corrupt, clips.time);
+    yield* this.withInfo(this.unbroken.finish(end));
+    yield { info: { ...info } }; // the last clip may have been full before the end
   }
 }
 

@@ -3,7 +3,7 @@ import { followSignal } from "../follow_signal.js";
 import { Channel } from "./channel.js";
 import type { ClipMemory } from "./clip_memory.js";
 import { decodeVideo } from "./index.js";
-import type { Clip, DecodeFunction, DecoderName, Preset, VideoInfo } from "./types.js";
+import type { Clip, DecodeFunction, DecoderName, OnError, Preset, VideoInfo } from "./types.js";
 
 /** How videos are read. */
 export interface ReadClipsOptions {
@@ -13,6 +13,8 @@ export interface ReadClipsOptions {
   decoders?: number | undefined;
   /** Seconds that a decoder may give nothing before its video fails. Default: no limit. */
   timeout?: number | undefined;
+  /** Default `skip`. */
+  onError?: OnError | undefined;
   signal?: AbortSignal | undefined;
   /** Clips that may wait for the reader. */
   waiting: number;
@@ -68,7 +70,7 @@ export async function* readClips(
 /** Pushes the events of one video. */
 async function readVideo(
   path: string,
-  { preset, decoder, memory, timeout }: ReadClipsOptions,
+  { preset, decoder, memory, timeout, onError }: ReadClipsOptions,
   signal: AbortSignal,
   queue: Channel<VideoEvent>,
   decode: DecodeFunction,
@@ -79,7 +81,7 @@ async function readVideo(
   const watched = <T>(promise: Promise<T>) => inTime(promise, path, timeout, limit);
   let info: VideoInfo | undefined;
   try {
-    const video = await watched(decode(path, { preset, decoder, memory, signal: both }));
+    const video = await watched(decode(path, { preset, decoder, memory, onError, signal: both }));
     try {
       await queue.push({ type: "open", path, info: video.info });
       const clips = video[Symbol.asyncIterator]();

@@ -101,7 +101,16 @@ export interface VideoInfo {
   hdr?: string | undefined;
   /** Frames decoded so far. */
   framesDecoded: number;
+  /** `[start, end]` in seconds of each part whose data are broken or missing: no clip touches one. Absent where all is whole. */
+  broken?: [number, number][] | undefined;
 }
+
+/**
+ * What happens at a frame whose data are broken or missing. `skip`: clips that touch it, or frames that are predicted from it, are left
+ * out, and `VideoInfo.broken` says where. `stop` and `fail`: the video ends there with `ERR_VIDEO_CORRUPT`; an extraction keeps what came
+ * before as a partial record with `stop`, and nothing with `fail`.
+ */
+export type OnError = "skip" | "stop" | "fail";
 
 export type DecoderName = "auto" | "node-av" | "ffmpeg";
 
@@ -111,6 +120,8 @@ export interface OpenVideoOptions {
   decoder?: DecoderName | undefined;
   /** Decoder threads per video. Default 1. */
   threads?: number | undefined;
+  /** Default `skip`. */
+  onError?: OnError | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -2,7 +2,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_
 import { type ErrorCode, VideoError } from "../errors.js";
 import { clipBytes } from "./clip_memory.js";
 import type { FileFacts } from "./file.js";
-import type { Clip, Preset, VideoInfo } from "./types.js";
+import type { Clip, OnError, Preset, VideoInfo } from "./types.js";
 import { withResolvers } from "./with_resolvers.js";
 
 /** A file to decode. */
@@ -10,6 +10,7 @@ export interface WorkerRequest {
   file: FileFacts;
   preset: Preset;
   threads: number;
+  onError?: OnError | undefined;
   /** The first memory for clips, where the reader sends it; undefined where the worker makes it and gives it away with the clip. */
   given: GivenMemory[] | undefined;
   /** Two int32: clips that may still be begun, and 1 once the reader has gone. */
@@ -56,9 +57,9 @@ class FileDecoding {
   }
 
   run(decodeClips: DecodeClips): void {
-    const { file, preset, threads } = this.request;
+    const { file, preset, threads, onError } = this.request;
     let info: VideoInfo | undefined;
-    const context = { isClosed: () => this.#isClosed(), take: () => this.#take() };
+    const context = { isClosed: () => this.#isClosed(), take: () => this.#take(), onError };
     for (const step of decodeClips(file, preset, threads, context)) {
       if (this.#isClosed()) return;
       if (step.clip === undefined) this.#messages.push({ type: "info", info: step.info });

@@ -137,6 +137,29 @@ test("--keep-partial keeps and marks what came before the cut", () => {
   const [entry] = lines(join(out, "manifest.jsonl"));
   assert.is(entry.partial, true);
   assert.ok(entry.clips > 0);
+  assert.ok(entry.duration < 3 && entry.duration >= entry.timestamps.at(-1)[1], `${entry.duration}`);
+});
+
+test("broken data: clips are left out and noted, or the video stops or fails there", () => {
+  const broken = "test/fixtures/field/broken_frame.mkv";
+  const run = (name: string, ...more: string[]) => {
+    const { status, stdout } = videoclip("extract", broken, ...flags, "--json", "--out", join(folder, name), ...more);
+    return { status, summary: JSON.parse(stdout.trim().split("\n").at(-1)!) };
+  };
+  const skipped = run("skipped");
+  assert.is(skipped.status, 0);
+  assert.equal([skipped.summary.videos, skipped.summary.broken], [1, 1]);
+  const [entry] = lines(join(folder, "skipped/manifest.jsonl"));
+  assert.equal(entry.broken, [[2, 3]]);
+  assert.not.ok(entry.timestamps.some(([start, end]: number[]) => start < 3 && end > 2));
+  assert.is(run("stopped", "--on-error", "stop").status, 1);
+  const [partial] = lines(join(folder, "stopped/manifest.jsonl"));
+  assert.equal([partial.partial, partial.duration], [true, 2]);
+  assert.is(lines(join(folder, "stopped/failures.jsonl"))[0].code, "ERR_VIDEO_CORRUPT");
+  const again = run("stopped", "--retry-failed", "--on-error", "skip");
+  assert.equal([again.status, again.summary.videos], [0, 1]);
+  assert.is(run("failed", "--on-error", "fail").status, 1);
+  assert.not.ok(readdirSync(join(folder, "failed")).includes("manifest.jsonl"));
 });
 
 test("shards share a folder and cover every video once", () => {

@@ -1,0 +1,154 @@
+// What the outer structure of a file says: bytes behind a whole video are ignored, one that is cut is reported.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { openVideo, resolvePreset, VideoError } from "../../dist/index.js";
+import type { DecoderName } from "../../dist/video/types.js";
+import { makeVideo } from "../../scripts/make_samples.mjs";
+
+const test = suite("file");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-file-"));
+test.after(() => rmSync(folder, { recursive: true }));
+const decoders: DecoderName[] = ["node-av"];
+if (spawnSync("ffmpeg", ["-version"]).status === 0) decoders.push("ffmpeg");
+const preset = resolvePreset("shapes", { fps: 5, frames: 2, stride: 2 });
+
+/** Frames that were decoded, clips, duration, and the code of the error. */
+async function read(path: string, decoder: DecoderName) {
+  let clips = 0;
+  let code: string | undefined;
+  let info: { framesDecoded: number; duration: number } | undefined;
+  try {
+    const video = await openVideo(path, { preset, decoder });
+    try {
+      for await (const clip of video) clips += clip.frames.length > 0 ? 1 : 0;
+    } finally {
+      info = video.info;
+    }
+  } catch (error) {
+    if (!(error instanceof VideoError)) throw error;
+    code = error.code;
+  }
+  return { frames: info?.framesDecoded, duration: info?.duration, clips, code };
+}
+
+function write(name: string, ...parts: Uint8Array[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, Buffer.concat(parts));
+  return path;
+}
+
+async function sample(name: string, options: object = {}): Promise<Buffer> {
+  const path = join(folder, name);
+  await makeVideo(path, { width: 64, height: 48, frames: 20, ...options });
+  return readFileSync(path);
+}
+
+const tag = Buffer.concat([Buffer.from("TAG"), Buffer.alloc(125, 32)]);
+const trailers: [string, Buffer][] = [
+  ["vendor", Buffer.from("Insta360 trailer, 40 bytes of vendor data")],
+  ["random", Buffer.from("f7c3a19b5e02d8466b9d11e7c05a3f92", "hex")],
+  ["ID3v1", tag],
+  ["MotionPhoto", Buffer.from("MotionPhoto_Data\0\0\0\x18mpvd and a picture")],
+  ["zeros", Buffer.alloc(64)],
+  ["short", Buffer.from("tail\n")],
+];
+
+/** Top-level boxes of an mp4: type, start and end. */
+function boxes(bytes: Buffer): [string, number, number][] {
+  const list: [string, number, number][] = [];
+  for (let at = 0; at + 8 <= bytes.length; at = list[list.length - 1][2]) {
+    list.push([bytes.toString("latin1", at + 4, at + 8), at, at + bytes.readUInt32BE(at)]);
+  }
+  return list;
+}
+
+test("bytes behind the last box of an mp4 are ignored", async () => {
+  const video = await sample("base.mp4");
+  for (const decoder of decoders) {
+    const plain = await read(join(folder, "base.mp4"), decoder);
+    assert.equal([plain.frames, plain.code], [20, undefined]);
+    for (const [name, bytes] of trailers) {
+      assert.equal(await read(write(`${name}.mp4`, video, bytes), decoder), plain, `${name}, ${decoder}`);
+    }
+  }
+});
+
+test("an mp4 that is cut is reported: in its data, before and in its index", async () => {
+  const video = await sample("base2.mp4");
+  const [, mdat, end] = boxes(video).find(([type]) => type === "mdat")!;
+  const [, moov, moovEnd] = boxes(video).find(([type]) => type === "moov")!;
+  assert.ok(moov >= end);
+  for (const size of [(mdat + end) >> 1, end, moov + 40, moovEnd - 9]) {
+    const path = write(`cut-${size}.mp4`, video.subarray(0, size));
+    for (const decoder of decoders) assert.is((await read(path, decoder)).code, "ERR_VIDEO_TRUNCATED", `${size}`);
+  }
+});
+
+if (decoders.includes("ffmpeg")) {
+  for (const [name, flags] of [
+    ["faststart", "+faststart"],
+    ["fragmented", "frag_keyframe+empty_moov"],
+  ]) {
+    test(`${name}: bytes behind are ignored, a cut is reported`, async () => {
+      await sample("base3.mp4", { options: { preset: "ultrafast", g: "5" } });
+      const path = join(folder, `${name}.mp4`);
+      const made = spawnSync("ffmpeg", ["-i", join(folder, "base3.mp4"), "-c", "copy", "-movflags", flags, path]);
+      assert.is(made.status, 0, String(made.stderr));
+      const video = readFileSync(path);
+      const [, start, end] = boxes(video).findLast(([type]) => type === "mdat")!;
+      for (const decoder of decoders) {
+        const plain = await read(path, decoder);
+        assert.equal([plain.frames, plain.code], [20, undefined]);
+        for (const [kind, bytes] of trailers.slice(0, 2)) {
+          assert.equal(await read(write(`${name}-${kind}.mp4`, video, bytes), decoder), plain, `${kind}, ${decoder}`);
+        }
+        const cut = write(`${name}-cut.mp4`, video.subarray(0, (start + end) >> 1));
+        assert.is((await read(cut, decoder)).code, "ERR_VIDEO_TRUNCATED", decoder);
+      }
+    });
+  }
+}
+
+test("bytes behind a PNG are ignored", async () => {
+  for (const decoder of decoders) {
+    const path = write("trailer.png", PNG, Buffer.from("Insta360 trailer, 40 bytes of vendor data"));
+    assert.equal(await read(path, decoder), await read(write("plain.png", PNG), decoder), decoder);
+    assert.is((await read(path, decoder)).clips, 1);
+  }
+});
+
+/** A PNG of 2 x 2 grey pixels. */
+const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNQcGBIaAAAAuYBQQgWDGAAAAAASUVORK5CYII=",
+  "base64",
+);
+
+test("an AVI whose size is not known, as a pipe leaves it, is whole; one that is cut is reported", async () => {
+  const video = await sample("base.avi", { codec: "mpeg4", options: {} });
+  for (const decoder of decoders) {
+    const plain = await read(join(folder, "base.avi"), decoder);
+    assert.equal([plain.frames, plain.code], [20, undefined]);
+    for (const size of [0, 0xffffffff]) {
+      const piped = Buffer.from(video);
+      piped.writeUInt32LE(size, 4);
+      assert.equal(await read(write(`piped-${size}.avi`, piped), decoder), plain, `${size}, ${decoder}`);
+    }
+    const cut = write("cut.avi", video.subarray(0, video.length * 0.6));
+    assert.is((await read(cut, decoder)).code, "ERR_VIDEO_TRUNCATED", decoder);
+  }
+});
+
+test("the duration of a stream without container is known at the end, though its last clip is full before", async () => {
+  await sample("raw.m2v", { codec: "mpeg2video", frames: 24, options: {} });
+  for (const decoder of decoders) {
+    const { duration, frames, code } = await read(join(folder, "raw.m2v"), decoder);
+    assert.equal([frames, code], [24, undefined], decoder);
+    assert.ok(Math.abs(duration! - 24 / 25) < 1e-6, `${decoder}: ${duration}`);
+  }
+});
+
+test.run();
