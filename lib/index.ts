@@ -148,6 +148,7 @@ export type {
   OpenVideo,
   OpenVideoFunction,
   OpenVideoOptions,
+  OnError,
   PadMode,
   Preset,
   TimeRule,

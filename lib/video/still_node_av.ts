@@ -47,7 +47,7 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
         }
       }
     };
-    const decode = (): void => {
+    const decodeFrame = (): void => {
       let found = false;
       while (!found && input.readFrameSync(packet) >= 0) {
         if (packet.streamIndex === stream.index && codec.sendPacketSync(packet) >= 0) found = receive();
@@ -61,14 +61,14 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     // key frames are found by the time of decoding, which lies before that of showing
     const from = BigInt(tick - Math.ceil((seekMargin * den) / num));
     const isSought = seconds > 0 && input.seekFrameSync(stream.index, from, AVSEEK_FLAG_BACKWARD) >= 0;
-    decode();
+    decodeFrame();
     if (isSought && (isMissed || shown === undefined)) {
       const start = facts.streamStart?.ticks ?? 0;
       input.seekFrameSync(stream.index, BigInt(start), AVSEEK_FLAG_BACKWARD);
       codec.flushBuffers();
       shown?.free();
       shown = undefined;
-      decode();
+      decodeFrame();
     }
     if (shown === undefined) {
       throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds));
