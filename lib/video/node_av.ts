@@ -1,3 +1,4 @@
+import { assertNotBundled } from "../bundled.js";
 import { DisposedError, VideoError } from "../errors.js";
 import { type FileFacts, videoError } from "./file.js";
 import type { ClipMemory } from "./clip_memory.js";
@@ -16,6 +17,7 @@ export async function openWithNodeAv(
   pool: WorkerPool = workerPool,
 ): Promise<OpenVideo> {
   options.signal?.throwIfAborted();
+  assertNotBundled();
   const video = new NodeAvVideo(file, options, pool);
   await video.opened;
   return video;

@@ -1,5 +1,4 @@
 import { Worker } from "node:worker_threads";
-import { assertNotBundled } from "../bundled.js";
 import type { GivenMemory, WorkerDone, WorkerMessage, WorkerRequest } from "./worker.js";
 
 /** A file that a worker decodes. */
@@ -62,7 +61,6 @@ export class PooledWorker {
     private readonly idleMs: number,
     private readonly onFree: (isFree: boolean) => void,
   ) {
-    assertNotBundled();
     this.#worker = new Worker(new URL(/* webpackIgnore: true */ "./worker.js", import.meta.url));
     this.#worker.on("message", (messages: (WorkerMessage | WorkerDone)[]) => this.#receive(messages));
     this.#worker.on("error", (error) => (this.#error = error));
