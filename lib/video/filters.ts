@@ -43,11 +43,13 @@ export function colorsOf({ conversion }: Preset, source: PixelSource): { matrix:
  * The filters that turn a selected frame into the model's input pixels with FFmpeg's own scaler: the turn and mirroring of the
  * display matrix, then resize and conversion to full-range RGB in one step, then the crop; or the crop first where the preset says so.
  *
+ * Where one axis alone is scaled (`scalesOneSide`), chroma is brought to full size first: there FFmpeg's versions differ otherwise.
+ *
  * Both decoders use this string, and it says everything that FFmpeg versions would otherwise guess apart: the matrix, the
  * range, and the scaler's flags. swscale widens its kernel when it shrinks, so bilinear is the antialiased one. Sample aspect
  * ratio is not applied, as in the reference pipelines.
  */
-export function pixelFilter(preset: Preset, source: PixelSource): string {
+export function pixelFilter(preset: Preset, source: PixelSource, scalesOneSide = false): string {
   const { resize, crop, order } = preset;
   const isWhole = preset.resizeMode === "short" && order !== "crop-resize";
   const width = isWhole ? scaledSide(preset, "iw") : `${resize}`;
@@ -55,13 +57,20 @@ export function pixelFilter(preset: Preset, source: PixelSource): string {
   const exactly = "+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
   const isAccurate = (preset.conversion ?? "accurate") === "accurate";
   const scale = [`scale=w=${width}`, `h=${height}`, `flags=${preset.interpolation}${isAccurate ? exactly : ""}`];
+  const fullChroma: string[] = [];
   if (isYuv(source.pixelFormat)) {
     const { matrix, isFullRange } = colorsOf(preset, source);
-    scale.push(`in_color_matrix=${matrix}`, `in_range=${isFullRange ? "pc" : "tv"}`);
+    const range = isFullRange ? "pc" : "tv";
+    scale.push(`in_color_matrix=${matrix}`, `in_range=${range}`);
+    if (scalesOneSide) {
+      fullChroma.push(`scale=flags=bilinear${exactly}:in_range=${range}:out_range=${range}`, "format=yuv444p");
+    }
   }
   scale.push("out_range=pc");
   const cut = `crop=${crop}:${crop}:${cropOffset(preset, "w", "gte(iw\\,ih)")}:${cropOffset(preset, "h", "gt(ih\\,iw)")}`;
-  return [...uprightFilter(source), ...squareFilter(preset), scale.join(":"), "format=rgb24", cut].join(",");
+  return [...uprightFilter(source), ...squareFilter(preset), ...fullChroma, scale.join(":"), "format=rgb24", cut].join(
+    ",",
+  );
 }
 
 /**

@@ -35,6 +35,11 @@ export function keepsSize(preset: Preset, width: number, height: number): boolea
   return preset.resizeMode === "short" ? short === preset.resize : width === preset.resize && height === preset.resize;
 }
 
+/** Whether frames of this size are scaled along one axis alone. */
+export function keepsOneSide(preset: Preset, width: number, height: number): boolean {
+  return preset.resizeMode === "exact" && (width === preset.resize) !== (height === preset.resize);
+}
+
 function sideAfter({ resizeMode, resize, sideRounding = "trunc" }: Preset, side: number, short: number): number {
   if (resizeMode === "exact" || side === short) return resize;
   const rounded = {

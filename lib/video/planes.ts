@@ -1,6 +1,6 @@
 import { loadAddon } from "../binding.js";
 import { colorsOf, type Matrix, pixelFilter, type PixelSource, planesFilter } from "./filters.js";
-import { geometryOf, keepsSize } from "./geometry.js";
+import { geometryOf, keepsOneSide, keepsSize } from "./geometry.js";
 import { HdrScaler } from "./hdr_scaler.js";
 import { layoutFor, type PixelLayout, planesOf } from "./pixel_layout.js";
 import { hdrTransfer, type HdrTransfer } from "./tone_map.js";
@@ -40,7 +40,7 @@ export interface PixelPath {
 export function pixelPath(preset: Preset, source: PixelSource, width: number, height: number): PixelPath {
   const isMapped = toneMapped(preset, source) !== undefined;
   if (!isMapped && preset.scaler !== "two-tap" && !keepsSize(preset, width, height)) {
-    return { filter: pixelFilter(preset, source), layout: undefined };
+    return { filter: pixelFilter(preset, source, keepsOneSide(preset, width, height)), layout: undefined };
   }
   const layout = layoutFor(source.pixelFormat);
   return { filter: planesFilter(preset, source, layout.name), layout };

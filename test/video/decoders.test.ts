@@ -35,6 +35,14 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     await sameInBoth(wide, resolvePreset("s3dg", { frames: 2 }));
   });
 
+  test("frames that are scaled along one axis alone", async () => {
+    const shapes = resolvePreset("shapes", { frames: 2 });
+    for (const format of ["yuv420p", "yuvj420p", "yuv422p"]) {
+      await sameInBoth(makePicture(folder, format, 96, 64), shapes);
+      await sameInBoth(makePicture(folder, format, 64, 96), shapes);
+    }
+  });
+
   test("an ffmpeg program without -fps_mode is told by -vsync", async () => {
     const real = spawnSync("which", ["ffmpeg"], { encoding: "utf8" }).stdout.trim();
     const old = join(folder, "ffmpeg");
