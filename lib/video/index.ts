@@ -3,15 +3,19 @@ import { openWithFfmpeg } from "./ffmpeg.js";
 import { checkFile } from "./file.js";
 import { decoderInfo } from "./info.js";
 import { openWithNodeAv } from "./node_av.js";
-import type { DecodeOptions, DecoderName, OpenVideo, OpenVideoOptions } from "./types.js";
+import { resolvePreset } from "./presets.js";
+import type { DecodeOptions, DecoderName, OpenVideo, OpenVideoOptions, Preset } from "./types.js";
 
 /**
- * Opens a video or image for one pass over its clips. Each clip has memory of its own, which the caller may keep.
+ * Opens a video or image for one pass over its clips, as a preset or the name of one says. Each clip has memory of its own, which the caller may keep.
  *
  * @throws VideoError with the reason, before or while it is read; InvalidArgumentError
  */
-export async function openVideo(path: string, options: OpenVideoOptions): Promise<OpenVideo> {
-  return decodeVideo(path, options);
+export async function openVideo(
+  path: string,
+  options: Omit<OpenVideoOptions, "preset"> & { preset: Preset | string },
+): Promise<OpenVideo> {
+  return decodeVideo(path, { ...options, preset: resolvePreset(options.preset) });
 }
 
 /** Opens a video or image for clips that may lie in memory that is used again. @internal */

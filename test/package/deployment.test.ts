@@ -106,7 +106,7 @@ test("a bundle in either format fails with the sentence, at the addon and at a w
     );
     const program = `${all.join("")} import { openVideo } from "./dist/index.js"; import { conv3d } from "./dist/ops.js";
       const one = { shape: [1, 1, 1, 1, 1], data: new Float32Array(1) };
-      const calls = [conv3d(one, one), openVideo(process.argv[2], { decoder: "node-av" })];
+      const calls = [conv3d(one, one), openVideo(process.argv[2], { preset: "shapes", decoder: "node-av" })];
       Promise.allSettled(calls).then((all) => console.log(JSON.stringify(all.map(({ reason }) => [reason.code, reason.message]))));`;
     const options = ["--bundle", "--platform=node", `--format=${format}`, `--outfile=${file}`, "--log-level=error"];
     const external = ["--external:node-av", "--external:node-av/*", "--external:@resvg/resvg-wasm"];
