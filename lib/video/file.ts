@@ -144,8 +144,8 @@ export function notDecoded(file: FileFacts, otherwise: VideoError): VideoError {
   return videoError("ERR_VIDEO_FORMAT", file.path, reason, undefined, otherwise);
 }
 
-/** Boxes whose bytes are needed: pictures and sound, and what says where they lie. */
-const needed = new Set(["mdat", "moov", "moof", "meta"]);
+/** Boxes whose bytes are needed besides the index: pictures and sound, and what says where they lie. */
+const needed = new Set(["mdat", "moov", "moof"]);
 
 /**
  * Walks the top-level boxes of an mp4 or mov; gives the size that a box with needed bytes declares where the file ends before it.
@@ -164,7 +164,7 @@ async function walkBoxes(path: string, file: FileHandle, size: number, indexBox:
     else if (length === 0) length = size - position;
     if (length < 8) break;
     const end = position + length;
-    if (end > size && !needed.has(type)) break;
+    if (end > size && !needed.has(type) && type !== indexBox) break;
     position = end;
     if (type === indexBox && position <= size) hasIndex = true;
   }

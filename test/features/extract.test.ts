@@ -162,6 +162,20 @@ test("broken data: clips are left out and noted, or the video stops or fails the
   assert.not.ok(readdirSync(join(folder, "failed")).includes("manifest.jsonl"));
 });
 
+test("HDR is tone-mapped unless it is to be kept, and the manifest says which", () => {
+  const run = (name: string, ...more: string[]) => {
+    const out = join(folder, name);
+    const { status, stderr } = videoclip("extract", "test/fixtures/field/hdr_pq.mp4", ...flags, "--out", out, ...more);
+    assert.is(status, 0, stderr);
+    const [{ hdr, file }] = lines(join(out, "manifest.jsonl"));
+    return { hdr, features: readFileSync(join(out, file)) };
+  };
+  const mapped = run("mapped");
+  const kept = run("kept", "--hdr", "keep");
+  assert.equal([mapped.hdr, kept.hdr], ["pq, tone-mapped", "pq, kept"]);
+  assert.not.equal(mapped.features, kept.features);
+});
+
 test("shards share a folder and cover every video once", () => {
   const out = join(folder, "shards");
   const good = ["plain.mp4", "more/plain.mp4", "vp9.webm"].map((name) => join(videos, name));

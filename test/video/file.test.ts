@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVideo, resolvePreset, VideoError } from "../../dist/index.js";
+import { InvalidArgumentError, openVideo, resolvePreset, VideoError } from "../../dist/index.js";
 import type { DecoderName } from "../../dist/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { root } from "../support/syntax.js";
 
 const test = suite("file");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-file-"));
@@ -35,6 +36,8 @@ async function read(path: string, decoder: DecoderName) {
   return { frames: info?.framesDecoded, duration: info?.duration, clips, code };
 }
 
+const fixture = (name: string) => join(root, "test/fixtures/field", name);
+
 function write(name: string, ...parts: Uint8Array[]): string {
   const path = join(folder, name);
   writeFileSync(path, Buffer.concat(parts));
@@ -53,6 +56,8 @@ const trailers: [string, Buffer][] = [
   ["random", Buffer.from("f7c3a19b5e02d8466b9d11e7c05a3f92", "hex")],
   ["ID3v1", tag],
   ["MotionPhoto", Buffer.from("MotionPhoto_Data\0\0\0\x18mpvd and a picture")],
+  ["a box that is too long", Buffer.from("\x7f\xff\xff\xfffree", "latin1")],
+  ["a box that is not needed", Buffer.from("\x00\x00\x10\x00meta", "latin1")],
   ["zeros", Buffer.alloc(64)],
   ["short", Buffer.from("tail\n")],
 ];
@@ -148,6 +153,37 @@ test("the duration of a stream without container is known at the end, though its
     const { duration, frames, code } = await read(join(folder, "raw.m2v"), decoder);
     assert.equal([frames, code], [24, undefined], decoder);
     assert.ok(Math.abs(duration! - 24 / 25) < 1e-6, `${decoder}: ${duration}`);
+  }
+});
+
+test("an AVI of a pipe, whose header counts frames that are not there", async () => {
+  for (const decoder of decoders) {
+    const expected = { frames: 20, duration: 2, clips: 5, code: undefined };
+    assert.equal(await read(fixture("pipe.avi"), decoder), expected, decoder);
+  }
+});
+
+test("a photo is one picture whatever follows it, an animated PNG plays", async () => {
+  const trailer = write("trailer.jpg", readFileSync(fixture("exif6.jpg")), Buffer.from("vendor data"));
+  for (const decoder of decoders) {
+    for (const path of [fixture("ultrahdr.jpg"), trailer]) {
+      const { frames, clips, code } = await read(path, decoder);
+      assert.equal([frames, clips, code], [1, 1, undefined], `${path}, ${decoder}`);
+    }
+    const { frames, code } = await read(fixture("d.apng"), decoder);
+    assert.equal([frames, code], [20, undefined], decoder);
+  }
+});
+
+test("the name of a preset stands for the preset; what is none is refused", async () => {
+  const path = fixture("pipe.avi");
+  const video = await openVideo(path, { preset: "shapes" });
+  let clips = 0;
+  for await (const clip of video) clips += clip.frames.length > 0 ? 1 : 0;
+  assert.is(clips, 2);
+  for (const preset of ["shape", undefined, {}]) {
+    const error = await openVideo(path, { preset: preset as never }).catch((cause: unknown) => cause);
+    assert.instance(error, InvalidArgumentError, String(preset));
   }
 });
 

@@ -4,7 +4,8 @@
 // A function with this mark is compiled twice, for AVX2 and for any x86-64 processor; which one runs is decided when
 // the addon is loaded. Both give the same bytes, since products and sums are rounded by themselves. Sanitizers cannot
 // be used with it.
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    (!defined(__clang__) || __clang_major__ >= 14)
 #define VIDEOCLIP_WITH_AVX2 __attribute__((target_clones("avx2", "default")))
 #else
 #define VIDEOCLIP_WITH_AVX2
