@@ -88,28 +88,45 @@ async function makeVideos(folder: string, long: boolean): Promise<string> {
   return videos;
 }
 
-/** Extraction by this checkout and by another one, in turn (A B B A): medians, and the ratio other / this of neighbours. */
+/**
+ * Extraction, and decoding alone, by this checkout and by another one, in turn (A B B A): medians, and the ratio other / this of
+ * neighbours. CPU seconds are also given per clip, as two checkouts may cut a video into different numbers of clips.
+ */
 export async function compareExtract(options: { long: boolean; threads: number; runs: number; against: string }) {
   const { long, threads, runs, against } = options;
   const folder = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
   try {
     const videos = await makeVideos(folder, long);
     const scripts = [self, join(against, "bench/extract.ts")];
-    const measured: Measured[][] = [[], []];
-    for (let turn = 0; turn < runs; turn++) {
-      for (const side of turn % 2 === 0 ? [0, 1] : [1, 0]) {
-        rmSync(join(folder, "out"), { recursive: true, force: true });
-        measured[side].push(child("whole", videos, threads, scripts[side]));
+    for (const part of ["decode", "whole"]) {
+      const measured: Measured[][] = [[], []];
+      for (let turn = 0; turn < runs; turn++) {
+        for (const side of turn % 2 === 0 ? [0, 1] : [1, 0]) {
+          rmSync(join(folder, "out"), { recursive: true, force: true });
+          measured[side].push(child(part, videos, threads, scripts[side]));
+        }
       }
-    }
-    for (const field of ["wall", "cpu", "rssMb", "delayP99Ms"] as const) {
-      const [ours, theirs] = measured.map((list) => list.map((row) => row[field]));
-      console.log(
-        `${field}: this ${median(ours).toFixed(3)}, other ${median(theirs).toFixed(3)}, ratio ${pairRatio(ours, theirs).toFixed(3)}`,
-      );
+      printRatios(part, measured);
     }
   } finally {
     rmSync(folder, { recursive: true });
+  }
+}
+
+/** Prints the figures of one part: `measured[0]` is of this checkout, `measured[1]` of the other one. */
+function printRatios(part: string, measured: Measured[][]): void {
+  const figures: Record<string, (row: Measured) => number> = {
+    wall_s: (row) => row.wall,
+    cpu_s: (row) => row.cpu,
+    cpu_ms_per_clip: (row) => (1e3 * row.cpu) / row.clips,
+    clips: (row) => row.clips,
+    peak_rss_mb: (row) => row.rssMb,
+    event_loop_p99_ms: (row) => row.delayP99Ms,
+  };
+  for (const [name, figure] of Object.entries(figures)) {
+    const [ours, theirs] = measured.map((rows) => rows.map(figure));
+    const ratio = pairRatio(ours, theirs).toFixed(3);
+    console.log(`${part} ${name}: this ${median(ours).toFixed(3)}, other ${median(theirs).toFixed(3)}, ratio ${ratio}`);
   }
 }
 
