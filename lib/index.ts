@@ -10,10 +10,10 @@ export {
   type DeviceReport,
   deviceReport,
   type Precision,
-} from "./device.js";
-export * from "./errors.js";
-export type { NDArray } from "./nd_array.js";
-export type { ParameterParts, ParameterStore } from "./graph/parameter_store.js";
+} from "./runtime/device.js";
+export * from "./base/errors.js";
+export type { NDArray } from "./base/nd_array.js";
+export type { ParameterParts, ParameterStore } from "./runtime/parameter_store.js";
 export { DecodedFeatures } from "./features/decoded_features.js";
 export {
   type ClipFeature,
@@ -61,27 +61,27 @@ export { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./fe
 export { averageViews, type VideoViews, type ViewsOptions } from "./features/views.js";
 export { describeModel, type LayerDescription, type ModelDescription } from "./models/describe.js";
 export type { ClipEncoder, Rows } from "./models/encode_clips.js";
-export type { Bytes, Clips } from "./models/clip_list.js";
-export type { TextEncoder } from "./models/text_encoder.js";
+export type { Bytes, Clips } from "./models/video/clip_list.js";
+export type { TextEncoder } from "./models/text/text_encoder.js";
 export {
   type LoadVideoEncoderOptions,
   loadVideoEncoder,
   VideoEncoder,
   type VideoEncoderOptions,
-} from "./models/video_encoder.js";
-export type { S3DOptions } from "./models/s3d.js";
-export type { Part as S3DPart, S3DKeys } from "./models/s3d_keys.js";
-export type { VideoModelName } from "./models/video_models.js";
-export type { X3DName } from "./models/x3d.js";
+} from "./models/video/video_encoder.js";
+export type { S3DOptions } from "./models/video/s3d.js";
+export type { Part as S3DPart, S3DKeys } from "./models/video/s3d_keys.js";
+export type { VideoModelName } from "./models/video/video_models.js";
+export type { X3DName } from "./models/video/x3d.js";
 export {
   loadS3DTextEncoder,
   type LoadS3DTextOptions,
   S3DTextEncoder,
   type S3DTextEncoderOptions,
   type S3DTextOptions,
-} from "./models/s3d_text.js";
-export type { Answer, AnswerOptions } from "./models/question_answering.js";
-export { type HuggingFaceConfig, type TextConfig, textConfig } from "./models/text_config.js";
+} from "./models/text/s3d_text.js";
+export type { Answer, AnswerOptions } from "./models/text/question_answering.js";
+export { type HuggingFaceConfig, type TextConfig, textConfig } from "./models/text/text_config.js";
 export {
   type EncodeTextOptions,
   type LabelScore,
@@ -90,10 +90,10 @@ export {
   TextModel,
   type TextModelOptions,
   type TokenLabel,
-} from "./models/text_model.js";
-export type { MaskCandidate } from "./models/text_results.js";
-export type { TextRunOptions } from "./models/text_runner.js";
-export type { TextHead } from "./models/text_weights.js";
+} from "./models/text/text_model.js";
+export type { MaskCandidate } from "./models/text/text_results.js";
+export type { TextRunOptions } from "./models/text/text_runner.js";
+export type { TextHead } from "./models/text/text_weights.js";
 export {
   type EncodeOptions,
   type Encoding,
@@ -102,14 +102,14 @@ export {
   type TextOrPair,
   WordPieceTokenizer,
 } from "./text/wordpiece.js";
-export type { Hypothesis, SearchOptions } from "./models/beam_search.js";
-export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer.js";
-export type { OneHotTokens, SourceTokens } from "./models/transformer_decode.js";
-export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer_model.js";
-export { SHAPES_MODEL } from "./models/shapes_model.js";
-export { VideoClip } from "./models/videoclip.js";
-export type { VideoFilesOptions } from "./models/videoclip_files.js";
-export type { ComparedRows } from "./models/videoclip_similarity.js";
+export type { Hypothesis, SearchOptions } from "./models/transformer/beam_search.js";
+export { MARIAN, TRANSFORMER_BASE, type TransformerConfig } from "./models/transformer/transformer.js";
+export type { OneHotTokens, SourceTokens } from "./models/transformer/transformer_decode.js";
+export { type GenerateOptions, Transformer, type TransformerOptions } from "./models/transformer/transformer_model.js";
+export { SHAPES_MODEL } from "./models/videoclip/shapes_model.js";
+export { VideoClip } from "./models/videoclip/videoclip.js";
+export type { VideoFilesOptions } from "./models/videoclip/videoclip_files.js";
+export type { ComparedRows } from "./models/videoclip/videoclip_similarity.js";
 export type { PieceTokenizer } from "./text/piece_ids.js";
 export {
   VIDEOCLIP,
@@ -117,8 +117,8 @@ export {
   type VideoClipConfig,
   type VideoClipPreset,
   type VideoModelConfig,
-} from "./models/videoclip_config.js";
-export type { LongVideoPolicy, VideoFeatures, VideoWindow } from "./models/videoclip_input.js";
+} from "./models/videoclip/videoclip_config.js";
+export type { LongVideoPolicy, VideoFeatures, VideoWindow } from "./models/videoclip/videoclip_input.js";
 export type {
   EmbedOptions,
   EmbedVideoOptions,
@@ -128,7 +128,7 @@ export type {
   VideoClipOptions,
   VideoClipTokenizer,
   VideoEmbeddings,
-} from "./models/videoclip_types.js";
+} from "./models/videoclip/videoclip_types.js";
 export {
   loadWordVectors,
   type WordTableOptions,
@@ -139,7 +139,7 @@ export {
 export { type UnknownOfText, UnknownWords, type UnknownWordsReport } from "./text/unknown_words.js";
 export { loadS3DWords, type S3DWords, s3dWords } from "./text/s3d_words.js";
 export { openVideo } from "./video/index.js";
-export { stillAt, type StillOptions } from "./video/still.js";
+export { stillAt, type StillOptions } from "./video/stills/still.js";
 export { listPresets, type PresetOverrides, resolvePreset } from "./video/presets.js";
 export type {
   Clip,

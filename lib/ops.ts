@@ -10,16 +10,21 @@
  * A wrong argument rejects with an InvalidArgumentError (ShapeError and DTypeError where operands do not fit together) that
  * names argument, expected and received; memory that there is not with an OutOfMemoryError.
  */
-export type { BinaryKind, PreprocessAttrs, Triple, UnaryKind } from "./graph/ops/index.js";
-export type { Padding, PaddingEnds, PaddingOptions } from "./graph/ops/padding.js";
+export type { BinaryKind, PreprocessAttrs, Triple, UnaryKind } from "./ops/index.js";
+export type { Padding, PaddingEnds, PaddingOptions } from "./ops/conv/padding.js";
 export type { DType } from "./graph/tensor.js";
-export type { NDArray } from "./nd_array.js";
-export { attention, type AttentionOptions } from "./ops/attention.js";
-export { conv3d, type Conv3dOptions } from "./ops/convolution.js";
-export { allocate, configure, dispose } from "./ops/device.js";
-export { binary, scaleChannels, selfGate, unary } from "./ops/elementwise.js";
-export { concat, pad, permute, preprocess, slice, spaceToDepth } from "./ops/layout.js";
-export { contrastiveLoss, type ContrastiveLossOptions, crossEntropy, type CrossEntropyOptions } from "./ops/losses.js";
+export type { NDArray } from "./base/nd_array.js";
+export { attention, type AttentionOptions } from "./eager/attention.js";
+export { conv3d, type Conv3dOptions } from "./eager/convolution.js";
+export { allocate, configure, dispose } from "./eager/device.js";
+export { binary, scaleChannels, selfGate, unary } from "./eager/elementwise.js";
+export { concat, pad, permute, preprocess, slice, spaceToDepth } from "./eager/layout.js";
+export {
+  contrastiveLoss,
+  type ContrastiveLossOptions,
+  crossEntropy,
+  type CrossEntropyOptions,
+} from "./eager/losses.js";
 export {
   embedding,
   linear,
@@ -28,7 +33,7 @@ export {
   type MatmulOptions,
   topK,
   type TopKOptions,
-} from "./ops/matrix.js";
+} from "./eager/matrix.js";
 export {
   batchNorm,
   type BatchNormOptions,
@@ -39,9 +44,9 @@ export {
   type LayerNormOptions,
   softmax,
   type SoftmaxOptions,
-} from "./ops/normalization.js";
-export type { AnyArray, Bytes, Floats, Operand } from "./ops/operand.js";
-export type { CallOptions, OutOptions } from "./ops/options.js";
+} from "./eager/normalization.js";
+export type { AnyArray, Bytes, Floats, Operand } from "./eager/operand.js";
+export type { CallOptions, OutOptions } from "./eager/options.js";
 export {
   avgPool3d,
   type AvgPoolOptions,
@@ -49,8 +54,8 @@ export {
   maxPool3d,
   type MaxPoolOptions,
   type PoolOptions,
-} from "./ops/pooling.js";
-export { reduceMax, type ReduceOptions, reduceSum } from "./ops/reduction.js";
-export type { Result } from "./ops/result.js";
-export { runOp } from "./ops/run.js";
-export type { Float16Values } from "./typed_arrays.js";
+} from "./eager/pooling.js";
+export { reduceMax, type ReduceOptions, reduceSum } from "./eager/reduction.js";
+export type { Result } from "./eager/result.js";
+export { runOp } from "./eager/run.js";
+export type { Float16Values } from "./base/typed_arrays.js";

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ADVICE } from "../dist/addon_error.js";
+import { ADVICE } from "../dist/runtime/addon_error.js";
 import { makeCases } from "./deploy/cases.mjs";
 import { packTarball, root } from "./pack.mjs";
 

@@ -1,9 +1,9 @@
 // Writes docs/errors.md from the table of error codes: npm run docs:errors
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ERROR_CODES } from "../dist/error_codes.js";
+import { ERROR_CODES } from "../dist/base/error_codes.js";
 
-const HEAD = `<!-- Written by \`npm run docs:errors\` from lib/error_codes.ts. Edit that file, not this one. -->
+const HEAD = `<!-- Written by \`npm run docs:errors\` from lib/base/error_codes.ts. Edit that file, not this one. -->
 
 # Errors
 

@@ -1,6 +1,6 @@
 // npm run fixture -- FILE... : checks golden fixtures of models and ops; see scripts/fixtures/.
 import { parseArgs } from "node:util";
-import { createDevice } from "../dist/device.js";
+import { createDevice } from "../dist/runtime/device.js";
 import * as ops from "../dist/ops.js";
 import { readFixture } from "./fixtures/case.js";
 import { checkFixture, type GradientMode, type OutputCheck } from "./fixtures/check.js";

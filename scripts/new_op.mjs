@@ -1,23 +1,27 @@
-// npm run new-op NAME: lays out the files of a new op, in every place that an op has, from templates that compile.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+// npm run new-op FAMILY/NAME: lays out the files of a new op, in every place that an op has, from templates that compile.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 
-const name = process.argv[2];
-if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name ?? "")) {
-  console.error("Usage: npm run new-op NAME (lower case words joined by _, such as layer_norm)");
+const [family, name, ...more] = (process.argv[2] ?? "").split("/");
+const families = readdirSync("lib/ops", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name ?? "") || more.length > 0 || !families.some((f) => f.name === family)) {
+  console.error(`Usage: npm run new-op FAMILY/NAME (such as norm/layer_norm)
+FAMILY is a folder of lib/ops: ${families.map((f) => f.name).join(", ")}
+NAME is made of lower case words joined by _`);
   process.exit(2);
 }
 const camel = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 
 const files = {
-  [`native/cpp/ops/${name}.h`]: `#pragma once
+  [`native/cpp/ops/${family}/${name}.h`]: `#pragma once
 // ${name}: y = x.
 //
 // in  0 x [..., C] rows    out 0 y like x    attrs none
 #include "runtime/kernel.h"
 `,
-  [`native/cpp/cpu/${name}.cc`]: `#include "ops/${name}.h"
+  [`native/cpp/cpu/${family}/${name}.cc`]: `#include "ops/${family}/${name}.h"
 
-#include "cpu/simd.h"
+#include "cpu/primitives/simd.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
@@ -40,16 +44,16 @@ VIDEOCLIP_KERNEL("${name}", ${name}, no_workspace);
 }  // namespace VIDEOCLIP_ISA
 }  // namespace videoclip
 `,
-  [`native/cuda/${name}.cu`]: `// ${name}: y = x
+  [`native/cuda/${family}/${name}.cu`]: `// ${name}: y = x
 //
 // x, y: views of T (f32, bf16 or f16). 256 threads, 4 accesses of up to 16 bytes each. Bytes: one read of x, one write of y:
 // bound by memory. Share of the roofline: not yet measured.
-#include "ops/${name}.h"
+#include "ops/${family}/${name}.h"
 
-#include "cuda/dispatch.h"
+#include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
-#include "cuda/vector_access.h"
-#include "cuda/walk.h"
+#include "cuda/primitives/vector_access.h"
+#include "cuda/primitives/walk.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -95,8 +99,8 @@ VIDEOCLIP_CUDA_KERNEL("${name}", ${name}, no_workspace);
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip
 `,
-  [`lib/graph/ops/${name}.ts`]: `import { defineOp } from "../tensor.js";
-import { storageType } from "./storage.js";
+  [`lib/ops/${family}/${name}.ts`]: `import { defineOp } from "../../graph/tensor.js";
+import { storageType } from "../storage.js";
 
 /** TODO: what it computes, with shapes. */
 export const ${camel} = defineOp<Record<string, never>>({
@@ -108,8 +112,8 @@ export const ${camel} = defineOp<Record<string, never>>({
   toOnnx: (node, emit) => emit.set(node.outputs[0], emit.node("Identity", [emit.arranged(node.inputs[0]!)])),
 });
 `,
-  [`test/graph/cases/${name}.ts`]: `import { ${camel} } from "../../../dist/graph/ops/${name}.js";
-import { defineCases } from "./case_table.js";
+  [`test/ops/cases/${family}/${name}.ts`]: `import { ${camel} } from "../../../../dist/ops/${family}/${name}.js";
+import { defineCases } from "../case_table.js";
 
 defineCases(${camel}, [
   { name: "one", inputs: [{ shape: [1, 1] }], attrs: {} },
@@ -123,7 +127,10 @@ if (taken.length > 0) {
   console.error(`${name}: ${taken.join(", ")} already there`);
   process.exit(1);
 }
-for (const [path, text] of Object.entries(files)) writeFileSync(path, text);
+for (const [path, text] of Object.entries(files)) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
 
 /** Adds a line to the sorted list of lines that match, the first one after a line that contains `after`. */
 function addLine(path, line, matches, after = "") {
@@ -134,11 +141,11 @@ function addLine(path, line, matches, after = "") {
   lines.splice(at, 0, line);
   writeFileSync(path, lines.join("\n"));
 }
-addLine("native/ops.cmake", `  ${name}`, /^ {2}[a-z]/, "set(VIDEOCLIP_OPS");
-addLine("lib/graph/ops/index.ts", `export * from "./${name}.js";`, /^export \* from/);
-addLine("test/graph/cases/index.ts", `import "./${name}.js";`, /^import "/);
+addLine("native/ops.cmake", `  ${family}/${name}`, /^ {2}[a-z]/, "set(VIDEOCLIP_OPS");
+addLine("lib/ops/index.ts", `export * from "./${family}/${name}.js";`, /^export \* from/);
+addLine("test/ops/cases/index.ts", `import "./${family}/${name}.js";`, /^import "/);
 
-console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/graph/ops/index.ts", "test/graph/cases/index.ts"].join("\n")}
+console.log(`${[...Object.keys(files), "native/ops.cmake", "lib/ops/index.ts", "test/ops/cases/index.ts"].join("\n")}
 Now: its formula and shapes in the contract, the shape rule, the float64 reference, the ONNX form, the
 gradient, the cases, and the other facts that docs/adding_an_op.md lists; then npm run build &&
 node scripts/test.mjs --full conformance.`);

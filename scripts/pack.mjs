@@ -9,7 +9,7 @@ import { writeDoors } from "./doors.mjs";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Where the package has the addon of this platform; lib/binding.ts looks there. */
+/** Where the package has the addon of this platform; lib/runtime/binding.ts looks there. */
 const libc = process.platform === "linux" ? ".glibc" : "";
 export const PREBUILT = `prebuilds/${process.platform}-${process.arch}/videoclip.napi${libc}.node`;
 

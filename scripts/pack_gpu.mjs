@@ -16,8 +16,8 @@ writeFileSync(join(out, "package.json"), '{ "name": "videoclip", "type": "module
 await build({
   absWorkingDir: root,
   entryPoints: {
-    conformance: "test/graph/conformance_cuda.full.test.ts",
-    runtime: "test/graph/gpu_runtime.full.test.ts",
+    conformance: "test/ops/conformance_cuda.full.test.ts",
+    runtime: "test/runtime/gpu_runtime.full.test.ts",
     networks: "test/models/gpu.full.test.ts",
     bench: "bench/gpu/main.ts",
     doctor: "dist/cli/main.js",

@@ -1,5 +1,5 @@
 // npm run prebuild: the addon of this platform as a package carries it, prebuilds/<platform>-<arch>/, in the names that
-// lib/binding.ts looks for. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
+// lib/runtime/binding.ts looks for. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { PREBUILT, placeAddon, root, run } from "./pack.mjs";

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { retrievalMetrics } from "../dist/eval/retrieval.js";
-import { VideoEncoder } from "../dist/models/video_encoder.js";
+import { VideoEncoder } from "../dist/models/video/video_encoder.js";
 import { type Features, videoFeatures } from "./features.js";
 import { type PairsRun, trainPairs } from "./train_pairs.js";
 import { heldOutCandidates } from "./videos.js";

@@ -1,5 +1,5 @@
 // What a model must beat: answers that need no understanding of shape or motion.
-import { Random } from "../dist/random.js";
+import { Random } from "../dist/base/random.js";
 import { SIDE } from "./render.js";
 import { renderSeconds, type ShapesVideo, trainingVideo } from "./videos.js";
 

@@ -5,7 +5,7 @@ import { FeatureFolder } from "../dist/data/feature_folder.js";
 import { packDataset } from "../dist/data/pack.js";
 import type { VideoRecord } from "../dist/data/record.js";
 import { Skips } from "../dist/data/skips.js";
-import type { VideoEncoder } from "../dist/models/video_encoder.js";
+import type { VideoEncoder } from "../dist/models/video/video_encoder.js";
 import { WordPieceTokenizer } from "../dist/text/wordpiece.js";
 import { npyBytes } from "../dist/weights/npy.js";
 import { clipFeatures } from "./features.js";

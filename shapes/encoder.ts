@@ -1,8 +1,8 @@
 // The video encoder's own training: it is to tell what a clip of a second shows, attribute by attribute. Captions come later.
 import { crossEntropy } from "../dist/nn/losses.js";
 import * as nn from "../dist/nn/layers.js";
-import { videoOutput } from "../dist/models/video_models.js";
-import { Random } from "../dist/random.js";
+import { videoOutput } from "../dist/models/video/video_models.js";
+import { Random } from "../dist/base/random.js";
 import type { Batch, Task } from "../dist/train/task.js";
 import { RATE, SIDE } from "./render.js";
 import { renderFrames, type ShapesVideo, trainingVideo } from "./videos.js";

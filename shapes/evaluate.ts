@@ -1,8 +1,8 @@
 // What the model of `shapes` is judged by: held-out combinations, motions alone, and the place of an event in a longer video.
 import { retrievalMetrics } from "../dist/eval/retrieval.js";
-import type { VideoClip } from "../dist/models/videoclip.js";
-import type { VideoEncoder } from "../dist/models/video_encoder.js";
-import { Random } from "../dist/random.js";
+import type { VideoClip } from "../dist/models/videoclip/videoclip.js";
+import type { VideoEncoder } from "../dist/models/video/video_encoder.js";
+import { Random } from "../dist/base/random.js";
 import { colourPrototypes, meanColourSimilarity, shuffleFrames } from "./controls.js";
 import { clipFeatures, type Features, videoFeatures } from "./features.js";
 import { heldOutCandidates, longVideos, motionGroups, renderSeconds, type ShapesVideo } from "./videos.js";

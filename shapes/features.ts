@@ -1,5 +1,5 @@
 // Features of generated videos: one for each second, straight from the frames.
-import type { VideoEncoder } from "../dist/models/video_encoder.js";
+import type { VideoEncoder } from "../dist/models/video/video_encoder.js";
 import { renderSeconds, type ShapesVideo } from "./videos.js";
 
 /** Features of a video, one a second: f32 `[seconds, width]`. */

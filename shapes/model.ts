@@ -1,7 +1,7 @@
 // The model that ships, opened for rendered frames and texts.
 import { fileURLToPath } from "node:url";
-import { VideoEncoder } from "../dist/models/video_encoder.js";
-import { VideoClip } from "../dist/models/videoclip.js";
+import { VideoEncoder } from "../dist/models/video/video_encoder.js";
+import { VideoClip } from "../dist/models/videoclip/videoclip.js";
 import type { Judged } from "./evaluate.js";
 
 /** Folder of the model that ships. */

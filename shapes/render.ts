@@ -1,5 +1,5 @@
 // Frames of an event: one object over a textured background, 8-bit RGB.
-import { Random } from "../dist/random.js";
+import { Random } from "../dist/base/random.js";
 import type { Colour, Event, Shape, Size } from "./world.js";
 
 export const SIDE = 64;

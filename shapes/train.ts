@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { VideoEncoder } from "../dist/models/video_encoder.js";
+import { VideoEncoder } from "../dist/models/video/video_encoder.js";
 import { makeDataset, writeVocabulary } from "./dataset.js";
 import { writeLog } from "./log.js";
 import { trainEncoder } from "./train_encoder.js";

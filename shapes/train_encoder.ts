@@ -1,8 +1,8 @@
 // Trains the video encoder and writes its weights, without the heads, as float16.
 import { join } from "node:path";
-import { createDevice } from "../dist/device.js";
-import { optimize } from "../dist/graph/passes/index.js";
-import { compile } from "../dist/graph/program.js";
+import { createDevice } from "../dist/runtime/device.js";
+import { optimize } from "../dist/compile/passes/index.js";
+import { compile } from "../dist/runtime/program.js";
 import { input, trace } from "../dist/graph/trace.js";
 import { accuracy } from "../dist/train/batches.js";
 import { initializeParameters, parametersOfTask } from "../dist/train/initialize.js";

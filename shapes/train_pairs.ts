@@ -1,7 +1,7 @@
 // Trains VideoCLIP on packed features of generated videos: overlapping clips, batches of retrieved hard negatives.
 import { join } from "node:path";
 import type { SamplerOptions } from "../dist/data/sampler.js";
-import { VideoClip } from "../dist/models/videoclip.js";
+import { VideoClip } from "../dist/models/videoclip/videoclip.js";
 import { WordPieceTokenizer } from "../dist/text/wordpiece.js";
 import { type HardNegatives, PackedPairs } from "../dist/train/packed_pairs.js";
 import { contrastiveTask } from "../dist/train/tasks/contrastive.js";

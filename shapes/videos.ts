@@ -1,5 +1,5 @@
 // Videos of several events with timed captions, and the candidates of the evaluations. All of it is a function of a seed.
-import { Random } from "../dist/random.js";
+import { Random } from "../dist/base/random.js";
 import { background, draw, pose, RATE, SIDE, stage } from "./render.js";
 import { COLOURS, describe, type Event, EVENTS, isHeldOut, MOTIONS, SHAPES, SIZES } from "./world.js";
 

@@ -1,5 +1,5 @@
 // The world of `shapes`: which events there are, how they are said, and which combinations are never trained on.
-import { Random } from "../dist/random.js";
+import { Random } from "../dist/base/random.js";
 
 export const COLOURS = ["red", "orange", "yellow", "green", "cyan", "blue", "purple", "white"] as const;
 export const SHAPES = ["square", "triangle", "star", "cross", "crescent", "arrow"] as const;

@@ -8,10 +8,10 @@ import {
   maxPool3d,
   slice,
   topK,
-} from "../../dist/graph/ops/index.js";
+} from "../../dist/ops/index.js";
 import { type DType, elements, ITEM_SIZE, type Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, input, parameter } from "../../dist/graph/trace.js";
-import { S3D, S3DG, s3dFeatures } from "../../dist/models/s3d.js";
+import { S3D, S3DG, s3dFeatures } from "../../dist/models/video/s3d.js";
 import { globalMean, preprocess } from "../../dist/nn/layers.js";
 
 type Triple = [number, number, number];

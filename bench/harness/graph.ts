@@ -1,14 +1,14 @@
 // A case as a graph of this package.
-import { differentiate } from "../../dist/graph/autodiff.js";
-import { filled } from "../../dist/graph/gradients.js";
-import { conv3d, conv3dAttrs, matmul, maxPool3d, permute, topK } from "../../dist/graph/ops/index.js";
+import { differentiate } from "../../dist/autodiff/differentiate.js";
+import { filled } from "../../dist/autodiff/arithmetic.js";
+import { conv3d, conv3dAttrs, matmul, maxPool3d, permute, topK } from "../../dist/ops/index.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
-import { bert } from "../../dist/models/bert.js";
-import { mobileBert } from "../../dist/models/mobilebert.js";
-import { S3D, S3DG, s3dFeatures, s3dHead } from "../../dist/models/s3d.js";
-import { textConfig } from "../../dist/models/text_config.js";
-import { X3D, x3dFeatures, x3dHead } from "../../dist/models/x3d.js";
+import { bert } from "../../dist/models/text/bert.js";
+import { mobileBert } from "../../dist/models/text/mobilebert.js";
+import { S3D, S3DG, s3dFeatures, s3dHead } from "../../dist/models/video/s3d.js";
+import { textConfig } from "../../dist/models/text/text_config.js";
+import { X3D, x3dFeatures, x3dHead } from "../../dist/models/video/x3d.js";
 import { globalMean } from "../../dist/nn/layers.js";
 import { infoNce } from "../../dist/nn/losses.js";
 import { hashParameter } from "../../dist/nn/random_weights.js";

@@ -1,5 +1,5 @@
 // BERT and MobileBERT in TensorFlow.js operations, with weights of the published sizes.
-import { textConfig } from "../../dist/models/text_config.js";
+import { textConfig } from "../../dist/models/text/text_config.js";
 import { fill, inputsOf } from "./inputs.js";
 import type { Spec } from "./spec.js";
 import type { TfTensor } from "./tfjs.js";

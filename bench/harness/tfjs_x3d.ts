@@ -1,6 +1,6 @@
 // X3D-S in TensorFlow.js operations, with weights of the published sizes and batch norms folded. It has no grouped 3-D
 // convolution, and its 3-D convolution is slow; frames as a batch of images go through its fast 2-D ones.
-import { roundWidth, X3D } from "../../dist/models/x3d.js";
+import { roundWidth, X3D } from "../../dist/models/video/x3d.js";
 import type { Spec } from "./spec.js";
 import type { TfTensor } from "./tfjs.js";
 import type { TfText } from "./tfjs_text.js";

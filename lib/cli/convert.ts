@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { Command, Option } from "commander";
-import { InvalidArgumentError } from "../errors.js";
-import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
-import { VideoClip } from "../models/videoclip.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video/video_models.js";
+import { VideoClip } from "../models/videoclip/videoclip.js";
 import { videoEncoderToOnnx } from "../onnx/video_encoder.js";
 import { videoClipToOnnx, type VideoClipTower } from "../onnx/videoclip.js";
 import { resolvePreset } from "../video/presets.js";

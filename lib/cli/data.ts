@@ -9,7 +9,7 @@ import {
   type PackManifest,
   Skips,
 } from "../data/index.js";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { type ListFlags, withLists } from "./eval_flags.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
 import { interruptible } from "./interrupt.js";

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
-import { deviceReport } from "../device.js";
+import { deviceReport } from "../runtime/device.js";
 import { decoderInfo } from "../video/info.js";
 
 /** `videoclip doctor`: what works on this machine and, if not, why. */

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { readVideoList } from "../data/video_list.js";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import {
   type BenchmarkName,
   benchmarkPage,
@@ -10,7 +10,7 @@ import {
   scoreRetrieval,
 } from "../eval/index.js";
 import { BENCHMARKS } from "../eval/run_benchmark.js";
-import { writeDurably } from "../files.js";
+import { writeDurably } from "../base/files.js";
 import { openFeatures } from "../features/open_features.js";
 import type { Benchmark } from "../eval/benchmarks/benchmark.js";
 import {

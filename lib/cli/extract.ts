@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
-import type { DeviceName, Precision } from "../device.js";
+import type { DeviceName, Precision } from "../runtime/device.js";
 import { extractToFolder } from "../features/run.js";
-import { VideoEncoder } from "../models/video_encoder.js";
-import { presetOf, videoModelNamed } from "../models/video_model_of.js";
-import { VIDEO_MODEL_NAMES } from "../models/video_models.js";
-import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
+import { VideoEncoder } from "../models/video/video_encoder.js";
+import { presetOf, videoModelNamed } from "../models/video/video_model_of.js";
+import { VIDEO_MODEL_NAMES } from "../models/video/video_models.js";
+import { VIDEOCLIP_PRESETS } from "../models/videoclip/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName, OnError } from "../video/types.js";
 import { interruptible } from "./interrupt.js";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { VIDEOCLIP_PRESETS } from "../models/videoclip_config.js";
+import { VIDEOCLIP_PRESETS } from "../models/videoclip/videoclip_config.js";
 import { number } from "./options.js";
 
 /** What may stand beside `--features`: see OpenFeaturesOptions. */

@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { indexFeatures } from "../features/index_features.js";
 import { openTextSide, type TextSide, videoClipTextSide } from "../features/text_side.js";
-import { VideoClip } from "../models/videoclip.js";
+import { VideoClip } from "../models/videoclip/videoclip.js";
 import { interruptible } from "./interrupt.js";
 import { failureReporter, number, plainProgress, positive } from "./options.js";
 

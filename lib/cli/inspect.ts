@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { InvalidArgumentError as UsageError } from "../errors.js";
+import { InvalidArgumentError as UsageError } from "../base/errors.js";
 import { describeModel, type ModelDescription } from "../models/describe.js";
-import { describeVideoClip } from "../models/describe_videoclip.js";
+import { describeVideoClip } from "../models/videoclip/describe_videoclip.js";
 import { inspectModel } from "../models/inspect_model.js";
-import type { S3DOptions } from "../models/s3d.js";
-import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video_models.js";
-import { VIDEOCLIP_PRESETS, type VideoClipPreset, videoClipPreset } from "../models/videoclip_config.js";
+import type { S3DOptions } from "../models/video/s3d.js";
+import { VIDEO_MODEL_NAMES, type VideoModelName } from "../models/video/video_models.js";
+import { VIDEOCLIP_PRESETS, type VideoClipPreset, videoClipPreset } from "../models/videoclip/videoclip_config.js";
 import { positive } from "./options.js";
 
 interface Flags {

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { VideoClipError } from "../errors.js";
+import { VideoClipError } from "../base/errors.js";
 import { allCommands } from "./commands.js";
-import { systemCode } from "../system_error.js";
-import { VERSION } from "../version.js";
+import { systemCode } from "../base/system_error.js";
+import { VERSION } from "../base/version.js";
 import { tolerateClosedPipes } from "./pipes.js";
 
 const program = new Command("videoclip")

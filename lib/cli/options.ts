@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError as InvalidOption } from "commander";
-import { InvalidArgumentError, type VideoClipError } from "../errors.js";
-import { decodeText } from "../text_encoding.js";
+import { InvalidArgumentError, type VideoClipError } from "../base/errors.js";
+import { decodeText } from "../base/text_encoding.js";
 
 /** Parsers of option values, for commander. */
 export function number(text: string): number {

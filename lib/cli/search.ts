@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
-import { writeDurably } from "../files.js";
+import { writeDurably } from "../base/files.js";
 import { FeatureIndex } from "../features/feature_index.js";
 import { searchText } from "../features/search_text.js";
 import type { DecoderName } from "../video/types.js";
-import { clock } from "../html.js";
+import { clock } from "../video/html.js";
 import { searchPage } from "../features/search_page.js";
 import { interruptible } from "./interrupt.js";
 import { positive, printable } from "./options.js";

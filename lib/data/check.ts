@@ -1,4 +1,4 @@
-import { VideoClipError } from "../errors.js";
+import { VideoClipError } from "../base/errors.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { DatasetFormat, DatasetOptions } from "./formats.js";
 import { readDataset, type ReadDatasetOptions } from "./read_dataset.js";

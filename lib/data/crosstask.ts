@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { DatasetError } from "../errors.js";
+import { DatasetError } from "../base/errors.js";
 import { lineError, readLines } from "./jsonl.js";
 import { fileError } from "./json_file.js";
 import { readTable } from "./table.js";

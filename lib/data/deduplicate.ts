@@ -1,4 +1,4 @@
-import { Random } from "../random.js";
+import { Random } from "../base/random.js";
 import type { Caption } from "./record.js";
 
 export interface DeduplicateOptions {

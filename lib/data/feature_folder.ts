@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { DatasetError } from "../errors.js";
-import { isArrayOf } from "../typed_arrays.js";
-import { walkFolder } from "../walk_folder.js";
+import { DatasetError } from "../base/errors.js";
+import { isArrayOf } from "../base/typed_arrays.js";
+import { walkFolder } from "../base/walk_folder.js";
 import { ByteFile } from "../weights/byte_file.js";
 import { readNpy } from "../weights/read_npy.js";
 import { MANIFEST_NAME, readManifests } from "./feature_manifest.js";

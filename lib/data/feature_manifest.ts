@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type JsonLine, readJsonLineAt, readJsonLines } from "../json_lines.js";
+import { type JsonLine, readJsonLineAt, readJsonLines } from "../base/json_lines.js";
 
 /** What a video file was when its features were made. */
 export interface SourceFacts {

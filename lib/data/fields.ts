@@ -1,4 +1,4 @@
-import type { DatasetError } from "../errors.js";
+import type { DatasetError } from "../base/errors.js";
 import { type Line, lineError } from "./jsonl.js";
 
 /** Typed reads of the fields of one record; every failure names file, line, field, what was expected and received. */

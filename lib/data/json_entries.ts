@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
-import { DatasetError } from "../errors.js";
-import { parseJson } from "../parse_json.js";
+import { DatasetError } from "../base/errors.js";
+import { parseJson } from "../base/parse_json.js";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

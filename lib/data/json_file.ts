@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
-import { DatasetError } from "../errors.js";
-import { parseJson } from "../parse_json.js";
-import { decodeText } from "../text_encoding.js";
+import { DatasetError } from "../base/errors.js";
+import { parseJson } from "../base/parse_json.js";
+import { decodeText } from "../base/text_encoding.js";
 
 /** The error of a dataset file as a whole, or of an entry of it (`where`, a path of keys). */
 export function fileError(file: string, where: string, reason: string, details: object = {}): DatasetError {

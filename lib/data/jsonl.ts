@@ -3,9 +3,9 @@ import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { DatasetError } from "../errors.js";
-import { parseJson } from "../parse_json.js";
-import { encodingOf, type TextEncoding } from "../text_encoding.js";
+import { DatasetError } from "../base/errors.js";
+import { parseJson } from "../base/parse_json.js";
+import { encodingOf, type TextEncoding } from "../base/text_encoding.js";
 
 /** One line of a text file and where it stands, for errors. */
 export interface Line<T> {

@@ -1,6 +1,6 @@
 import { parse } from "node:path";
-import { DatasetError } from "../errors.js";
-import { isMediaName, stemOf } from "../media_names.js";
+import { DatasetError } from "../base/errors.js";
+import { isMediaName, stemOf } from "../base/media_names.js";
 
 interface NamedFile {
   /** Folders of the name, the last one first. */

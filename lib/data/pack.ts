@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DatasetError, InvalidArgumentError } from "../errors.js";
-import { makeFolder, writeDurably } from "../files.js";
+import { DatasetError, InvalidArgumentError } from "../base/errors.js";
+import { makeFolder, writeDurably } from "../base/files.js";
 import { readOrSkip } from "./check.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { VideoRecord } from "./record.js";

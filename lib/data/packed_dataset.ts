@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { DatasetError, VideoClipError } from "../errors.js";
+import { DatasetError, VideoClipError } from "../base/errors.js";
 import { hashFile, type PackManifest, readPack } from "./pack.js";
 import type { TokenisedCaptions } from "./sampler.js";
 import { Shard } from "./shard.js";

@@ -1,5 +1,5 @@
-import { VideoClipError } from "../errors.js";
-import { Random } from "../random.js";
+import { VideoClipError } from "../base/errors.js";
+import { Random } from "../base/random.js";
 import type { PackedDataset } from "./packed_dataset.js";
 import { type ClipPair, samplePair, type SamplerOptions } from "./sampler.js";
 

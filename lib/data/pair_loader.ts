@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { Worker } from "node:worker_threads";
-import { DatasetError } from "../errors.js";
-import { assertNotBundled } from "../bundled.js";
+import { DatasetError } from "../base/errors.js";
+import { assertNotBundled } from "../base/bundled.js";
 import { PackedDataset } from "./packed_dataset.js";
 import { makePairBatch, type PairBatch, type PairBatchOptions } from "./pair_batch.js";
 import { Skips } from "./skips.js";

@@ -1,4 +1,4 @@
-import type { DatasetError } from "../errors.js";
+import type { DatasetError } from "../base/errors.js";
 import { Fields } from "./fields.js";
 import { readJsonLines } from "./jsonl.js";
 import { cleanCaption, type ReadOptions, type VideoRecord } from "./record.js";

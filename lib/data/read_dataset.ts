@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import { suggestion } from "../suggest.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { suggestion } from "../base/suggest.js";
 import { DATASET_FORMATS, type DatasetFormat, type DatasetOptions, datasetFormat } from "./formats.js";
 import type { VideoRecord } from "./record.js";
 import { listedRecords, readVideoLists, type VideoLists } from "./video_list.js";

@@ -1,8 +1,8 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { topK } from "../ops.js";
-import { Random } from "../random.js";
-import { floatToHalf, halfToFloat, halfValues } from "../half_floats.js";
-import { isArrayOf } from "../typed_arrays.js";
+import { Random } from "../base/random.js";
+import { floatToHalf, halfToFloat, halfValues } from "../base/half_floats.js";
+import { isArrayOf } from "../base/typed_arrays.js";
 
 export interface RetrievalOptions {
   /** Batches of the epoch; default: as many as there are videos / `size`. */

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import type { Random } from "../random.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import type { Random } from "../base/random.js";
 
 /** Captions of one video as token ids, in order of time. Seconds; no special tokens in the ids. */
 export interface TokenisedCaptions {

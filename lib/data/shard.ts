@@ -1,5 +1,5 @@
-import { WeightsError } from "../errors.js";
-import { floatToHalf, halfToFloat } from "../half_floats.js";
+import { WeightsError } from "../base/errors.js";
+import { floatToHalf, halfToFloat } from "../base/half_floats.js";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
 import { ByteFile } from "../weights/byte_file.js";
 import { type StoredTensor } from "../weights/tensor.js";

@@ -1,4 +1,4 @@
-import { DatasetError } from "../errors.js";
+import { DatasetError } from "../base/errors.js";
 
 /** Things left out of a run, counted by reason, up to a limit. */
 export class Skips {

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse";
-import { DatasetError } from "../errors.js";
+import { DatasetError } from "../base/errors.js";
 import type { Line } from "./jsonl.js";
 import { lineError } from "./jsonl.js";
 

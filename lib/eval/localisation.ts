@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 
 /**
  * Seconds of ordered steps (Zhukov et al. 2019, CrossTask): step k gets exactly one second, each later than the one

@@ -1,8 +1,8 @@
 import type { FeatureSource } from "../data/feature_source.js";
-import { DatasetError } from "../errors.js";
-import { writeDurably } from "../files.js";
-import type { VideoClip } from "../models/videoclip.js";
-import { readFeatures, type VideoFeatures } from "../models/videoclip_input.js";
+import { DatasetError } from "../base/errors.js";
+import { writeDurably } from "../base/files.js";
+import type { VideoClip } from "../models/videoclip/videoclip.js";
+import { readFeatures, type VideoFeatures } from "../models/videoclip/videoclip_input.js";
 
 /** What every prediction with a model takes. */
 export interface PredictOptions {

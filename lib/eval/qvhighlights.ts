@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { detectionAveragePrecision, rankingAveragePrecision } from "./average_precision.js";
 import { type Interval, iou, iouOfSpan } from "./intervals.js";
 import { mean, percent } from "./percent.js";

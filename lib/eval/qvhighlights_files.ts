@@ -1,6 +1,6 @@
 import { Fields } from "../data/fields.js";
 import { readJsonLines } from "../data/jsonl.js";
-import { DatasetError } from "../errors.js";
+import { DatasetError } from "../base/errors.js";
 import type { Interval } from "./intervals.js";
 
 /** A query of QVHighlights with its annotations (highlight_{train,val}_release.jsonl, highlight_test_with_gt.jsonl). */

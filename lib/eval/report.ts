@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join, parse } from "node:path";
-import { clock, escapeHtml, htmlPage, stillHtml, stillOf } from "../html.js";
+import { clock, escapeHtml, htmlPage, stillHtml, stillOf } from "../video/html.js";
 import { matrixBitmap } from "./bitmap.js";
 import type { Example, Strip } from "./example.js";
 

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import { Random } from "../random.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { Random } from "../base/random.js";
 import { mean } from "./percent.js";
 
 /**

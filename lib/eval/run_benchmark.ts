@@ -1,9 +1,9 @@
 import type { FeatureSource } from "../data/feature_source.js";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { openFeatures } from "../features/open_features.js";
-import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
+import { borrowModel, type BorrowedModelOptions } from "../models/videoclip/borrow_model.js";
 import type { UnknownWordsReport } from "../text/unknown_words.js";
-import { suggestion } from "../suggest.js";
+import { suggestion } from "../base/suggest.js";
 import type { Benchmark, BenchmarkFiles, RankingOptions, SelectionOptions } from "./benchmarks/benchmark.js";
 import { captionRetrieval } from "./benchmarks/captions.js";
 import { COIN } from "./benchmarks/coin.js";

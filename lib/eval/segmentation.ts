@@ -1,4 +1,4 @@
-import { DatasetError } from "../errors.js";
+import { DatasetError } from "../base/errors.js";
 import type { Interval } from "./intervals.js";
 
 /** A step of a video: class 1 and up; 0 is the background. */

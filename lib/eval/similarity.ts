@@ -1,6 +1,6 @@
 import { fileError } from "../data/json_file.js";
 import { lineError, readLines } from "../data/jsonl.js";
-import { isArrayOf } from "../typed_arrays.js";
+import { isArrayOf } from "../base/typed_arrays.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/byte_file.js";
 import { type RetrievalMetrics, retrievalMetrics, type RetrievalOptions } from "./retrieval.js";

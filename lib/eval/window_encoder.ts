@@ -1,11 +1,11 @@
-import { optimize } from "../graph/passes/index.js";
-import { compile } from "../graph/program.js";
-import { ProgramCache } from "../graph/program_cache.js";
+import { optimize } from "../compile/passes/index.js";
+import { compile } from "../runtime/program.js";
+import { ProgramCache } from "../runtime/program_cache.js";
 import { input, trace } from "../graph/trace.js";
-import type { VideoClip } from "../models/videoclip.js";
-import { stepClassifier } from "../models/videoclip_classifier.js";
-import type { VideoFeatures } from "../models/videoclip_input.js";
-import { windowInputs, windowStarts, windowTokens } from "../models/videoclip_windows.js";
+import type { VideoClip } from "../models/videoclip/videoclip.js";
+import { stepClassifier } from "../models/videoclip/videoclip_classifier.js";
+import type { VideoFeatures } from "../models/videoclip/videoclip_input.js";
+import { windowInputs, windowStarts, windowTokens } from "../models/videoclip/videoclip_windows.js";
 import { averageWindows } from "./segmentation.js";
 
 /** Windows of a long video that are computed together. */

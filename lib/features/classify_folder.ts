@@ -1,4 +1,4 @@
-import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
+import { borrowModel, type BorrowedModelOptions } from "../models/videoclip/borrow_model.js";
 import { checkWidth, readFeatureFile, readFeatureFolders } from "./extracted_features.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures } from "./feature_failures.js";
 import type { TextRows } from "./text_side.js";

@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { featureMatrix, type Features, type FeatureSource } from "../data/feature_source.js";
 import { NamedFiles } from "../data/named_files.js";
-import { DatasetError } from "../errors.js";
-import type { VideoModelConfig } from "../models/videoclip_config.js";
-import { VideoFiles, type VideoFilesOptions } from "../models/videoclip_files.js";
+import { DatasetError } from "../base/errors.js";
+import type { VideoModelConfig } from "../models/videoclip/videoclip_config.js";
+import { VideoFiles, type VideoFilesOptions } from "../models/videoclip/videoclip_files.js";
 import type { DecoderName } from "../video/types.js";
-import { type FolderEntry, walkFolder } from "../walk_folder.js";
-import { isMachineFolder, isPictureName, isVideoName, stemOf } from "../media_names.js";
+import { type FolderEntry, walkFolder } from "../base/walk_folder.js";
+import { isMachineFolder, isPictureName, isVideoName, stemOf } from "../base/media_names.js";
 
 /** Files in a folder and below it, without hidden ones. */
 function filesIn(folder: string): FolderEntry[] {

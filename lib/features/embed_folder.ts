@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import type { VideoClip } from "../models/videoclip.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import type { VideoClip } from "../models/videoclip/videoclip.js";
 import {
   checkWidth,
   type ExtractedFeatures,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { InvalidArgumentError } from "../errors.js";
-import { makeFolder, writeDurablyAsync } from "../files.js";
-import { borrowModel, type BorrowedModelOptions } from "../models/borrow_model.js";
-import type { VideoClip } from "../models/videoclip.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { makeFolder, writeDurablyAsync } from "../base/files.js";
+import { borrowModel, type BorrowedModelOptions } from "../models/videoclip/borrow_model.js";
+import type { VideoClip } from "../models/videoclip/videoclip.js";
 import { UnknownWords, type UnknownWordsReport } from "../text/unknown_words.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { embedFolder, type WindowOptions } from "./embed_folder.js";

@@ -1,4 +1,4 @@
-import type { VideoClipError } from "../errors.js";
+import type { VideoClipError } from "../base/errors.js";
 import { type ClipEncoder, encodeClips } from "../models/encode_clips.js";
 import { decodeVideo } from "../video/index.js";
 import { readClips } from "../video/read_clips.js";

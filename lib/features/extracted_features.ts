@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DatasetError, InvalidArgumentError } from "../errors.js";
+import { DatasetError, InvalidArgumentError } from "../base/errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/byte_file.js";
 import {
@@ -11,7 +11,7 @@ import {
   type ManifestRecord,
   readManifests,
 } from "../data/feature_manifest.js";
-import { isArrayOf } from "../typed_arrays.js";
+import { isArrayOf } from "../base/typed_arrays.js";
 
 /** A video's features as an extraction saved them. */
 export interface VideoFeatureFile {

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { DatasetError, VideoClipError } from "../errors.js";
-import { writeDurably } from "../files.js";
+import { DatasetError, VideoClipError } from "../base/errors.js";
+import { writeDurably } from "../base/files.js";
 import type { BrokenRecord } from "../data/feature_manifest.js";
 
 /** Features that were left out, and why. */

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { createDevice, type Device } from "../device.js";
-import { DisposedError, InvalidArgumentError } from "../errors.js";
+import { createDevice, type Device } from "../runtime/device.js";
+import { DisposedError, InvalidArgumentError } from "../base/errors.js";
 import { IndexFiles } from "./index_files.js";
 import {
   IndexError,
@@ -11,7 +11,7 @@ import {
 } from "./index_format.js";
 import { IndexRows, type RowRange } from "./index_rows.js";
 import { type IndexedVideo, IndexWriter } from "./index_writer.js";
-import { isArrayOf } from "../typed_arrays.js";
+import { isArrayOf } from "../base/typed_arrays.js";
 
 /** Seconds of work between two commits of a long append. */
 const COMMIT_SECONDS = 5;

@@ -1,8 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hashFile } from "../data/pack.js";
-import { InvalidArgumentError } from "../errors.js";
-import { VIDEO_MODEL_FILE, videoModelOfFolder } from "../models/video_model_of.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { VIDEO_MODEL_FILE, videoModelOfFolder } from "../models/video/video_model_of.js";
 
 /**
  * Compares what made features with the video encoder in the folder of a VideoCLIP model: the model was trained on features of its own

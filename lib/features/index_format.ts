@@ -17,7 +17,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { VideoClipError } from "../errors.js";
+import { VideoClipError } from "../base/errors.js";
 
 export const HEADER_BYTES = 64;
 export const SPAN_BYTES = 24;

@@ -1,9 +1,9 @@
 import { readSync } from "node:fs";
-import type { Device } from "../device.js";
-import { VideoClipError } from "../errors.js";
-import { topK } from "../graph/ops/index.js";
-import { compile } from "../graph/program.js";
-import { ProgramCache } from "../graph/program_cache.js";
+import type { Device } from "../runtime/device.js";
+import { VideoClipError } from "../base/errors.js";
+import { topK } from "../ops/index.js";
+import { compile } from "../runtime/program.js";
+import { ProgramCache } from "../runtime/program_cache.js";
 import { applyOp, input, trace } from "../graph/trace.js";
 import type { IndexFiles } from "./index_files.js";
 import { HEADER_BYTES, IndexError, ROW_DTYPES } from "./index_format.js";

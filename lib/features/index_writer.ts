@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { InvalidArgumentError } from "../errors.js";
-import { DurableFile, makeFolder, syncFile, writeAll } from "../files.js";
-import { writing } from "../system_error.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { DurableFile, makeFolder, syncFile, writeAll } from "../base/files.js";
+import { writing } from "../base/system_error.js";
 import { npyData } from "../weights/npy.js";
 import { IndexFiles } from "./index_files.js";
 import {

@@ -1,13 +1,13 @@
 import { open, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parse } from "csv-parse/sync";
-import { DatasetError, VideoError } from "../errors.js";
-import { readJsonLines } from "../json_lines.js";
-import { parseJson } from "../parse_json.js";
-import { decodeText, encodingOf } from "../text_encoding.js";
-import { addressFault, pathOfAddress } from "../addresses.js";
+import { DatasetError, VideoError } from "../base/errors.js";
+import { readJsonLines } from "../base/json_lines.js";
+import { parseJson } from "../base/parse_json.js";
+import { decodeText, encodingOf } from "../base/text_encoding.js";
+import { addressFault, pathOfAddress } from "../base/addresses.js";
 import type { InputItem } from "./inputs.js";
-import { endingOf } from "../media_names.js";
+import { endingOf } from "../base/media_names.js";
 
 /** Names of the columns and fields that hold a path, in small letters. */
 const PATH_COLUMNS = ["path", "video"];

@@ -1,10 +1,10 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { DatasetError, InvalidArgumentError, type VideoClipError } from "../errors.js";
-import { addressFault, pathOfAddress } from "../addresses.js";
+import { DatasetError, InvalidArgumentError, type VideoClipError } from "../base/errors.js";
+import { addressFault, pathOfAddress } from "../base/addresses.js";
 import { isListName, readInputList } from "./input_list.js";
-import { isMediaName } from "../media_names.js";
+import { isMediaName } from "../base/media_names.js";
 import { Omissions } from "./omissions.js";
 import { searchFolder } from "./search_folder.js";
 

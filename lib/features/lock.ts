@@ -13,10 +13,10 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { atExit } from "../at_exit.js";
-import { InvalidArgumentError } from "../errors.js";
-import { createExclusive, moveDurably } from "../files.js";
-import { systemCode } from "../system_error.js";
+import { atExit } from "../base/at_exit.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { createExclusive, moveDurably } from "../base/files.js";
+import { systemCode } from "../base/system_error.js";
 import { type Holder, ownHolder, stateOf } from "./lock_holder.js";
 
 /** A lock file that names its holder. Held until `release`, or until its process is gone. */

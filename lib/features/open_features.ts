@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { FeatureFolder } from "../data/feature_folder.js";
 import type { FeatureSource } from "../data/feature_source.js";
-import { InvalidArgumentError } from "../errors.js";
-import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip_config.js";
-import { videoModelOfFolder } from "../models/video_model_of.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { VIDEOCLIP_PRESETS, type VideoClipPreset } from "../models/videoclip/videoclip_config.js";
+import { videoModelOfFolder } from "../models/video/video_model_of.js";
 import { DecodedFeatures } from "./decoded_features.js";
 import { ProjectedFeatures } from "./projected_features.js";
 

@@ -2,7 +2,7 @@ import type { FeatureSource } from "../data/feature_source.js";
 import { packDataset, type PackManifest, type PackProgress } from "../data/pack.js";
 import { readDataset, type ReadDatasetOptions } from "../data/read_dataset.js";
 import { Skips } from "../data/skips.js";
-import type { VideoClipTokenizer } from "../models/videoclip_types.js";
+import type { VideoClipTokenizer } from "../models/videoclip/videoclip_types.js";
 import { textPieces } from "../text/piece_ids.js";
 import { UnknownWords } from "../text/unknown_words.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";

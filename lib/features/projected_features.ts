@@ -1,5 +1,5 @@
 import { type Features, type FeatureSource, featureMatrix } from "../data/feature_source.js";
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { linear } from "../ops.js";
 import { loadInto } from "../weights/load_into.js";
 

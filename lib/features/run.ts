@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import type { ManifestEntry, SourceFacts } from "../data/feature_manifest.js";
-import { type VideoClipError, VideoError } from "../errors.js";
-import { makeFolder } from "../files.js";
+import { type VideoClipError, VideoError } from "../base/errors.js";
+import { makeFolder } from "../base/files.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
-import type { VideoEncoder } from "../models/video_encoder.js";
+import type { VideoEncoder } from "../models/video/video_encoder.js";
 import type { VideoInfo } from "../video/types.js";
-import { isAddress } from "../addresses.js";
+import { isAddress } from "../base/addresses.js";
 import { type ExtractEvent, type ExtractOptions, extractEvents } from "./extract.js";
 import { featureNames } from "./feature_names.js";
 import { Grouped } from "./grouped.js";

@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { closeSync, openSync, readSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { VideoError } from "../errors.js";
-import { TO_READ } from "../open_flags.js";
-import { type FolderEntry, walkFolder } from "../walk_folder.js";
+import { VideoError } from "../base/errors.js";
+import { TO_READ } from "../base/open_flags.js";
+import { type FolderEntry, walkFolder } from "../base/walk_folder.js";
 import type { InputItem } from "./inputs.js";
-import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../media_names.js";
+import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../base/media_names.js";
 import type { Omissions } from "./omissions.js";
 
 /** Entries after which other work has its turn. */

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { FeatureIndex, SearchHit, SimilarityOverTime } from "./feature_index.js";
 import type { TextSearchResult } from "./search_text.js";
 import type { DecoderName } from "../video/types.js";
-import { clock, escapeHtml, htmlPage, type Still, stillHtml, stillOf } from "../html.js";
+import { clock, escapeHtml, htmlPage, type Still, stillHtml, stillOf } from "../video/html.js";
 
 export interface SearchPageOptions {
   decoder?: DecoderName | undefined;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import type { FeatureIndex, SearchHit } from "./feature_index.js";
 import { type EmbeddedTexts, openTextSide, type OpenTextSideOptions, type TextRows, textRows } from "./text_side.js";
 

@@ -12,9 +12,9 @@ import {
   readManifests,
   type SourceFacts,
 } from "../data/feature_manifest.js";
-import { VideoClipError } from "../errors.js";
-import { appendDurably, appendDurablyAsync, DurableFile, makeFolder, writeDurably } from "../files.js";
-import { readJsonLines, repairLastLine } from "../json_lines.js";
+import { VideoClipError } from "../base/errors.js";
+import { appendDurably, appendDurablyAsync, DurableFile, makeFolder, writeDurably } from "../base/files.js";
+import { readJsonLines, repairLastLine } from "../base/json_lines.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
 import { isDecoderFault } from "./surroundings.js";

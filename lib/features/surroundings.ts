@@ -1,5 +1,5 @@
-import { VideoClipError, VideoError } from "../errors.js";
-import { systemCode } from "../system_error.js";
+import { VideoClipError, VideoError } from "../base/errors.js";
+import { systemCode } from "../base/system_error.js";
 import { type InputRoot, lostRoot } from "./inputs.js";
 
 /** What the system says when it has no more of what every video needs. */

@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { InvalidArgumentError } from "../errors.js";
-import { S3DTextEncoder } from "../models/s3d_text.js";
-import { VideoClip } from "../models/videoclip.js";
-import type { NDArray } from "../nd_array.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { S3DTextEncoder } from "../models/text/s3d_text.js";
+import { VideoClip } from "../models/videoclip/videoclip.js";
+import type { NDArray } from "../base/nd_array.js";
 import type { UnknownOfText } from "../text/unknown_words.js";
 import { IndexError, type TextSideInfo } from "./index_format.js";
 

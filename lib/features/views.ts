@@ -1,6 +1,6 @@
-import { InvalidArgumentError, VideoError } from "../errors.js";
+import { InvalidArgumentError, VideoError } from "../base/errors.js";
 import { type ClipEncoder, type ClipReading, encodeClips } from "../models/encode_clips.js";
-import type { NDArray } from "../nd_array.js";
+import type { NDArray } from "../base/nd_array.js";
 import { decodeVideo } from "../video/index.js";
 import { readClips } from "../video/read_clips.js";
 import type { Clip, CropPosition, DecodeFunction, DecoderName, VideoInfo } from "../video/types.js";

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import type { NDArray } from "../nd_array.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import type { NDArray } from "../base/nd_array.js";
 import { type EmbeddedTexts, type TextRows, textRows } from "./text_side.js";
 
 export interface ZeroShotOptions {

@@ -1,6 +1,6 @@
 // The checks of operands: shapes, dtypes and how they fit together.
-import { describeValue } from "../describe_value.js";
-import { ShapeError } from "../errors.js";
+import { describeValue } from "../base/describe_value.js";
+import { ShapeError } from "../base/errors.js";
 import { alternatives, callName } from "./rules.js";
 import type { DType, TensorType } from "./tensor.js";
 

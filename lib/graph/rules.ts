@@ -1,7 +1,7 @@
 // The checks of attributes that eager ops (lib/ops) and layers (lib/nn) share: every node that is made goes through them.
-import { describeValue } from "../describe_value.js";
-import { InvalidArgumentError } from "../errors.js";
-import { closestName } from "../suggest.js";
+import { describeValue } from "../base/describe_value.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { closestName } from "../base/suggest.js";
 
 /** What an attribute must be, in words and as a test. */
 export interface Rule {

@@ -1,4 +1,4 @@
-import { ShapeError, VideoClipError } from "../errors.js";
+import { ShapeError, VideoClipError } from "../base/errors.js";
 import { type Attributes, callName } from "./rules.js";
 
 /**
@@ -44,7 +44,7 @@ export interface Array64 {
 
 /** What kernels take as one input of an op. */
 export interface Operand {
-  /** Its name in native/cpp/ops/<op>.h. */
+  /** Its name in native/cpp/ops/<family>/<op>.h. */
   name: string;
   /** Its rows may lie at any distance from each other, so a slice of channels is read where it lies. */
   strided?: true | undefined;
@@ -102,7 +102,7 @@ export interface OpDefinition<A = unknown> {
   axesOnGpu?(attrs: A, inputs: (TensorType | null)[]): readonly number[];
   /** Multiply-adds, where it is a product of matrices. */
   multiplyAdds?(inputs: (TensorType | null)[], outputs: TensorType[], attrs: A): number;
-  /** Numbers in the order of native/cpp/ops/<name>.h. */
+  /** Numbers in the order of native/cpp/ops/<family>/<name>.h. */
   encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
   /** Plain float64 loops: the yardstick. */
   reference(inputs: (Array64 | null)[], attrs: A): Array64[];

@@ -1,4 +1,4 @@
-import { DTypeError, InvalidArgumentError, ShapeError } from "../errors.js";
+import { DTypeError, InvalidArgumentError, ShapeError } from "../base/errors.js";
 import { checkShape } from "./operands.js";
 import { checkAttributes } from "./rules.js";
 import { type DType, type Node, type OpDefinition, Tensor, type TensorType } from "./tensor.js";

@@ -1,8 +1,8 @@
 import { elements } from "../graph/tensor.js";
 import { type Graph, input, PARAMETER, trace } from "../graph/trace.js";
 import { globalMean } from "../nn/layers.js";
-import { resolveOutput, VIDEO_MODELS, type VideoModelName } from "./video_models.js";
-import { S3D, S3DG, type S3DOptions, s3dFeatures, s3dgHead, s3dHead } from "./s3d.js";
+import { resolveOutput, VIDEO_MODELS, type VideoModelName } from "./video/video_models.js";
+import { S3D, S3DG, type S3DOptions, s3dFeatures, s3dgHead, s3dHead } from "./video/s3d.js";
 
 export interface LayerDescription {
   name: string;

@@ -1,6 +1,6 @@
-import type { NDArray } from "../nd_array.js";
-import { followSignal } from "../follow_signal.js";
-import { ClipMemory, clipBytes } from "../video/clip_memory.js";
+import type { NDArray } from "../base/nd_array.js";
+import { followSignal } from "../base/follow_signal.js";
+import { ClipMemory, clipBytes } from "../video/clips/clip_memory.js";
 import type { Clip, Preset } from "../video/types.js";
 
 /** A row for each clip: f32 `[clips, dim]`. */

@@ -2,8 +2,8 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { weightFile } from "../weights/folder.js";
 import { inspectWeights, type WeightsReport } from "../weights/inspect.js";
-import { readTextFields } from "./text_config.js";
-import { textModelOf, videoClipConfig } from "./videoclip_config.js";
+import { readTextFields } from "./text/text_config.js";
+import { textModelOf, videoClipConfig } from "./videoclip/videoclip_config.js";
 
 /**
  * What is in a weight file, or in the folder of a model (config.json and its weights), as `videoclip inspect` shows it.

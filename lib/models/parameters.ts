@@ -1,4 +1,4 @@
-import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { InvalidArgumentError, WeightsError } from "../base/errors.js";
 import { type Graph, PARAMETER } from "../graph/trace.js";
 import { hashParameter } from "../nn/random_weights.js";
 import { openWeights } from "../weights/open_weights.js";

@@ -1,5 +1,5 @@
-import type { UnaryKind } from "../graph/ops/index.js";
-import { unaryKinds } from "../graph/ops/index.js";
+import type { UnaryKind } from "../ops/index.js";
+import { unaryKinds } from "../ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { parameter } from "../graph/trace.js";
 import { count, layer, options as checked, tensor, wrong } from "./check.js";

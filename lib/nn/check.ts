@@ -1,10 +1,10 @@
 // Checks that the layers share: errors name the layer, the argument, what it must be and what was received.
-import { describeValue } from "../describe_value.js";
-import { InvalidArgumentError, ShapeError } from "../errors.js";
-import type { Triple } from "../graph/ops/index.js";
+import { describeValue } from "../base/describe_value.js";
+import { InvalidArgumentError, ShapeError } from "../base/errors.js";
+import type { Triple } from "../ops/index.js";
 import { type DType, Tensor } from "../graph/tensor.js";
 import { scope, tracing, withLayer } from "../graph/trace.js";
-import { checkNames } from "../suggest.js";
+import { checkNames } from "../base/suggest.js";
 
 /** The error of a wrong argument of a layer. */
 export function wrong(layer: string, argument: string, expected: string, received: unknown): InvalidArgumentError {

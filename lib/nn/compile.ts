@@ -1,6 +1,6 @@
-import type { Device } from "../device.js";
-import { optimize } from "../graph/passes/index.js";
-import { compile as lower, type Program } from "../graph/program.js";
+import type { Device } from "../runtime/device.js";
+import { optimize } from "../compile/passes/index.js";
+import { compile as lower, type Program } from "../runtime/program.js";
 import type { Graph } from "../graph/trace.js";
 import { options as checked } from "./check.js";
 

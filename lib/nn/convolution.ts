@@ -1,5 +1,5 @@
-import type { Triple } from "../graph/ops/index.js";
-import { type Padding, type PaddingOptions, resolvePadding } from "../graph/ops/padding.js";
+import type { Triple } from "../ops/index.js";
+import { type Padding, type PaddingOptions, resolvePadding } from "../ops/conv/padding.js";
 import type { Tensor } from "../graph/tensor.js";
 import { parameter } from "../graph/trace.js";
 import { count, layer, options as checked, tensor, triple, wrong } from "./check.js";

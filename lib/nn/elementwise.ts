@@ -1,5 +1,5 @@
-import { type BinaryKind, softmax as softmaxOp, type UnaryKind } from "../graph/ops/index.js";
-import { filled, summed } from "../graph/gradients.js";
+import { type BinaryKind, softmax as softmaxOp, type UnaryKind } from "../ops/index.js";
+import { filled, summed } from "../autodiff/arithmetic.js";
 import { elements, type Tensor } from "../graph/tensor.js";
 import { applyOp } from "../graph/trace.js";
 import { options as checked, tensor, wrong } from "./check.js";

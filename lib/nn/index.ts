@@ -3,7 +3,7 @@
  * {@link Model} makes its parameters, and runs, saves and exports it. Activations are channels-last (`[N, T, H, W, C]` video,
  * `[N, S, C]` tokens); parameters have PyTorch's shapes.
  */
-export type { DeviceOptions, Precision } from "../device.js";
+export type { DeviceOptions, Precision } from "../runtime/device.js";
 export { compile, type CompileOptions } from "./compile.js";
 export type {
   InputArray as ProgramArray,
@@ -12,10 +12,10 @@ export type {
   ProgramInputs,
   ProgramOutputs,
   RunOptions,
-} from "../graph/program.js";
-export type { BinaryKind, ContrastiveLossAttrs, Triple, UnaryKind } from "../graph/ops/index.js";
+} from "../runtime/program.js";
+export type { BinaryKind, ContrastiveLossAttrs, Triple, UnaryKind } from "../ops/index.js";
 export type { DType, Tensor, TensorType } from "../graph/tensor.js";
-export type { Padding } from "../graph/ops/padding.js";
+export type { Padding } from "../ops/conv/padding.js";
 export { type Graph, input, trace } from "../graph/trace.js";
 export {
   type AttentionOptions,
@@ -49,7 +49,7 @@ export { batchNorm, type BatchNormOptions, l2Normalize, layerNorm, type LayerNor
 export { frozen, parameter, type ParameterOptions, scope } from "./parameters.js";
 export { avgPool3d, type AvgPoolOptions, globalMax, globalMean, maxPool3d, type PoolOptions } from "./pooling.js";
 export { concat, flatten, permute, reshape, slice, spaceToDepth } from "./shape.js";
-export { type SinusoidLayout, sinusoids } from "../models/sinusoid.js";
+export { type SinusoidLayout, sinusoids } from "../models/transformer/sinusoid.js";
 /** Losses `[1]` of symbolic tensors. */
 export * as losses from "./losses.js";
 export type { LayerDescription, ModelDescription } from "../models/describe.js";
@@ -61,11 +61,11 @@ export {
   type ModelOutput,
   type ModelRunOptions,
   type PretrainedModelOptions,
-} from "../models/model.js";
-export type { InputArray, InputDType, InputType, ModelInput } from "../models/model_inputs.js";
-export type { Net } from "../models/model_net.js";
-export type { ModelParameters } from "../models/model_parameters.js";
-export type { PretrainedWeights } from "../models/model_weights.js";
+} from "../models/own/model.js";
+export type { InputArray, InputDType, InputType, ModelInput } from "../models/own/model_inputs.js";
+export type { Net } from "../models/own/model_net.js";
+export type { ModelParameters } from "../models/own/model_parameters.js";
+export type { PretrainedWeights } from "../models/own/model_weights.js";
 export {
   preprocess,
   type PreprocessOptions,
@@ -73,7 +73,7 @@ export {
   type TextEncoderLayerOptions,
   videoEncoder,
   type VideoEncoderLayerOptions,
-} from "../models/net_encoders.js";
-export type { VideoModelName } from "../models/video_models.js";
+} from "../models/own/net_encoders.js";
+export type { VideoModelName } from "../models/video/video_models.js";
 export type { OnnxModel } from "../onnx/model.js";
 export type { Parameter } from "../train/step_program.js";

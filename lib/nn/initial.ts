@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { elements } from "../graph/tensor.js";
-import { describeValue } from "../describe_value.js";
+import { describeValue } from "../base/describe_value.js";
 import { hashNormal, hashValues } from "./random_weights.js";
 
 /**

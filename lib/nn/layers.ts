@@ -24,7 +24,7 @@ import {
   type Triple,
   type UnaryKind,
   unary as unaryOp,
-} from "../graph/ops/index.js";
+} from "../ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { applyOp, fullKey, isFrozen, parameter, scalar, training, update } from "../graph/trace.js";
 

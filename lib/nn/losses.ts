@@ -5,9 +5,9 @@ import {
   dropout as dropoutOp,
   l2Normalize as l2NormalizeOp,
   softmax,
-} from "../graph/ops/index.js";
-import { combined, filled, scaled, summed } from "../graph/gradients.js";
-import { ShapeError } from "../errors.js";
+} from "../ops/index.js";
+import { combined, filled, scaled, summed } from "../autodiff/arithmetic.js";
+import { ShapeError } from "../base/errors.js";
 import { elements, sameShape, type Tensor } from "../graph/tensor.js";
 import { applyOp } from "../graph/trace.js";
 import { tensor } from "./check.js";

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import { l2Normalize as l2NormalizeOp } from "../graph/ops/index.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { l2Normalize as l2NormalizeOp } from "../ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { applyOp, isUpdated } from "../graph/trace.js";
 import { layer, options as checked, tensor, wrong } from "./check.js";

@@ -1,4 +1,4 @@
-import { avgPool3d as avgPoolOp, maxPool3d as maxPoolOp } from "../graph/ops/index.js";
+import { avgPool3d as avgPoolOp, maxPool3d as maxPoolOp } from "../ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { applyOp } from "../graph/trace.js";
 import { options as checked, tensor } from "./check.js";

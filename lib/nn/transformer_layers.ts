@@ -1,4 +1,4 @@
-import { attention as attentionOp, linear as linearOp, type UnaryKind } from "../graph/ops/index.js";
+import { attention as attentionOp, linear as linearOp, type UnaryKind } from "../ops/index.js";
 import type { Tensor } from "../graph/tensor.js";
 import { applyOp, parameter } from "../graph/trace.js";
 import * as nn from "./layers.js";

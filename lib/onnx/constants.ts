@@ -1,4 +1,4 @@
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import { evaluate64 } from "../graph/evaluate64.js";
 import { elements, type Node, type Tensor } from "../graph/tensor.js";
 import { graphOf, INPUT, PARAMETER } from "../graph/trace.js";

@@ -1,6 +1,6 @@
-import { VideoClipError } from "../errors.js";
+import { VideoClipError } from "../base/errors.js";
 import { type OnnxAttribute, type OnnxEmitter, type OnnxValue, ownOrder } from "../graph/onnx_emitter.js";
-import { permute, reshape } from "../graph/ops/index.js";
+import { permute, reshape } from "../ops/index.js";
 import { type DType, elements, sameShape, type Tensor } from "../graph/tensor.js";
 import { makeNode } from "../graph/trace.js";
 import type { Constants } from "./constants.js";

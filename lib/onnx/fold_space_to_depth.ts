@@ -1,4 +1,4 @@
-import { type Conv3dAttrs, conv3d, permute, reshape, spaceToDepth, type Triple } from "../graph/ops/index.js";
+import { type Conv3dAttrs, conv3d, permute, reshape, spaceToDepth, type Triple } from "../ops/index.js";
 import type { OpDefinition } from "../graph/tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../graph/trace.js";
 

@@ -1,5 +1,5 @@
-import { VideoClipError } from "../errors.js";
-import { writeDurablyAsync } from "../files.js";
+import { VideoClipError } from "../base/errors.js";
+import { writeDurablyAsync } from "../base/files.js";
 import type { OnnxGraph } from "./encode.js";
 import type { Message } from "./protobuf.js";
 

@@ -1,10 +1,10 @@
-import { isArrayOf } from "../typed_arrays.js";
+import { isArrayOf } from "../base/typed_arrays.js";
 
 /**
  * The part of the protobuf wire format that ONNX files need. The libraries assemble a message in one buffer; a model is
  * mostly weights, so here a message is a list of pieces and weights are read only when their piece is written.
  */
-import { VideoClipError } from "../errors.js";
+import { VideoClipError } from "../base/errors.js";
 
 /** Bytes that exist, or bytes of known length that are read when they are written. */
 export type Piece = Uint8Array | { byteLength: number; read(): Uint8Array };

@@ -1,8 +1,8 @@
-import { VideoClipError } from "../errors.js";
-import { deadCode, foldBatchNorm, foldCrop, fuseEpilogue } from "../graph/passes/index.js";
+import { VideoClipError } from "../base/errors.js";
+import { deadCode, foldBatchNorm, foldCrop, fuseEpilogue } from "../compile/passes/index.js";
 import type { Node } from "../graph/tensor.js";
 import { type Graph, INPUT, sortGraph } from "../graph/trace.js";
-import { VERSION } from "../version.js";
+import { VERSION } from "../base/version.js";
 import { Constants, type OnnxWeights } from "./constants.js";
 import { Emitter } from "./emitter.js";
 import { encodeModel } from "./encode.js";

@@ -1,10 +1,10 @@
-import { InvalidArgumentError } from "../errors.js";
-import { permute } from "../graph/ops/index.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { permute } from "../ops/index.js";
 import { applyOp, type Graph, input, sortGraph, trace } from "../graph/trace.js";
 import { loadParameters, parametersOf } from "../models/parameters.js";
-import type { LoadVideoEncoderOptions } from "../models/video_encoder.js";
-import { presetOf, videoModelOf } from "../models/video_model_of.js";
-import { OTHER_PARTS, type OutputOptions, resolveOutput, videoOutput } from "../models/video_models.js";
+import type { LoadVideoEncoderOptions } from "../models/video/video_encoder.js";
+import { presetOf, videoModelOf } from "../models/video/video_model_of.js";
+import { OTHER_PARTS, type OutputOptions, resolveOutput, videoOutput } from "../models/video/video_models.js";
 import type { OnnxModel } from "./model.js";
 import { toOnnx } from "./to_onnx.js";
 

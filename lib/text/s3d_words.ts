@@ -1,4 +1,4 @@
-import { InvalidArgumentError, WeightsError } from "../errors.js";
+import { InvalidArgumentError, WeightsError } from "../base/errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/byte_file.js";
 

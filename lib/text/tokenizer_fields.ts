@@ -1,4 +1,4 @@
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import type { AddedTokenEntry } from "./added_tokens.js";
 
 type Fields = Record<string, unknown>;

@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import { type AddedToken, addedTokenEntries, type AddedTokenEntry, addedTokens } from "./added_tokens.js";
-import { writeDurably } from "../files.js";
+import { writeDurably } from "../base/files.js";
 import { TokenizerFields } from "./tokenizer_fields.js";
 
 /** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece has. */

@@ -1,5 +1,5 @@
 import * as library from "@huggingface/tokenizers";
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import { AddedTokenFinder } from "./added_tokens.js";
 import type { WordPieceConfig } from "./tokenizer_files.js";
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { InvalidArgumentError, WeightsError } from "../errors.js";
-import { Random } from "../random.js";
+import { InvalidArgumentError, WeightsError } from "../base/errors.js";
+import { Random } from "../base/random.js";
 import { ByteQueue } from "./byte_queue.js";
 
 /** Vectors of words, as GloVe (Pennington et al. 2014) and word2vec (Mikolov et al. 2013, arXiv 1310.4546) publish them. */

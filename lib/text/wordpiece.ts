@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { readTokenizerFiles, type WordPieceConfig, writeTokenizerFile } from "./tokenizer_files.js";
 import { type Piece, WordPieces } from "./word_pieces.js";
 

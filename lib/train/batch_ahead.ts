@@ -1,4 +1,4 @@
-import { followSignal } from "../follow_signal.js";
+import { followSignal } from "../base/follow_signal.js";
 import type { Batch, TrainingData } from "./task.js";
 
 /** Asks for the batch of the next step while a step runs: one at a time, so that at most two batches are there. */

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import { Random } from "../random.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { Random } from "../base/random.js";
 
 const ORDER = 0x0de4; // stream of the shuffles
 

@@ -1,8 +1,8 @@
 import { PackedDataset } from "../data/packed_dataset.js";
 import { captionPair, usable } from "../data/sampler.js";
 import { Skips } from "../data/skips.js";
-import { DatasetError, InvalidArgumentError, VideoClipError } from "../errors.js";
-import type { VideoClipConfig } from "../models/videoclip_config.js";
+import { DatasetError, InvalidArgumentError, VideoClipError } from "../base/errors.js";
+import type { VideoClipConfig } from "../models/videoclip/videoclip_config.js";
 import { shuffledBatches } from "./batches.js";
 import type { Batch, TrainingData } from "./task.js";
 import { contrastiveBatch, type VideoTextPair } from "./tasks/contrastive.js";

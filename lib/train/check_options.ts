@@ -1,7 +1,7 @@
-import { describeValue } from "../describe_value.js";
-import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../base/describe_value.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { alternatives } from "../graph/rules.js";
-import { closestName, suggestion } from "../suggest.js";
+import { closestName, suggestion } from "../base/suggest.js";
 
 /** The error of an option that is not what it must be. */
 export const wrongOption = (argument: string, expected: string, received: unknown): InvalidArgumentError =>

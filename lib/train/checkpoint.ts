@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { VideoClipError } from "../errors.js";
-import { makeFolder, moveDurably, writeDurably } from "../files.js";
-import type { ParameterStore } from "../graph/parameter_store.js";
+import { VideoClipError } from "../base/errors.js";
+import { makeFolder, moveDurably, writeDurably } from "../base/files.js";
+import type { ParameterStore } from "../runtime/parameter_store.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { loadInto, type ParameterSink } from "../weights/load_into.js";
 import { type StoredTensor, stored } from "../weights/tensor.js";

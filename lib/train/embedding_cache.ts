@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Device } from "../device.js";
-import { InvalidArgumentError } from "../errors.js";
-import { blockOfLayer, differentiate } from "../graph/autodiff.js";
-import { combined, filled } from "../graph/gradients.js";
-import { compile, type Program } from "../graph/program.js";
+import type { Device } from "../runtime/device.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { blockOfLayer, differentiate } from "../autodiff/differentiate.js";
+import { combined, filled } from "../autodiff/arithmetic.js";
+import { compile, type Program } from "../runtime/program.js";
 import { elements, type Tensor } from "../graph/tensor.js";
 import { input, parameter, scalar, trace, update } from "../graph/trace.js";
 import * as nn from "../nn/layers.js";

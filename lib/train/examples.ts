@@ -1,8 +1,8 @@
 // Batches of examples that are all there: for data that fit into memory.
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { elements } from "../graph/tensor.js";
-import { type InputArray, type InputType, readInput, unboxed } from "../models/model_inputs.js";
-import { arrayLength, dtypeOf } from "../typed_arrays.js";
+import { type InputArray, type InputType, readInput, unboxed } from "../models/own/model_inputs.js";
+import { arrayLength, dtypeOf } from "../base/typed_arrays.js";
 import { shuffledBatches } from "./batches.js";
 import { wrongOption } from "./check_options.js";
 import type { Batch, BatchArray, TrainingData } from "./task.js";

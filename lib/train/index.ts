@@ -1,13 +1,13 @@
 /** Training: tasks, batches, optimizers, the trainer, and the recipes of run files. */
-export type { Device, DeviceName, DeviceOptions, Precision } from "../device.js";
-export type { ParameterStore } from "../graph/parameter_store.js";
+export type { Device, DeviceName, DeviceOptions, Precision } from "../runtime/device.js";
+export type { ParameterStore } from "../runtime/parameter_store.js";
 export type { Tensor } from "../graph/tensor.js";
-export type { TextConfig } from "../models/text_config.js";
-export type { VideoClipConfig } from "../models/videoclip_config.js";
-export type { VideoFeatures } from "../models/videoclip_input.js";
+export type { TextConfig } from "../models/text/text_config.js";
+export type { VideoClipConfig } from "../models/videoclip/videoclip_config.js";
+export type { VideoFeatures } from "../models/videoclip/videoclip_input.js";
 /** Losses `[1]` of symbolic tensors, for the `forward` of a {@link Task}. */
 export * as losses from "../nn/losses.js";
-export { Random } from "../random.js";
+export { Random } from "../base/random.js";
 export { accuracy, shuffledBatches } from "./batches.js";
 export { CaptionPairs, type CaptionPairsOptions } from "./caption_pairs.js";
 export { Checkpoints, type TrainingState } from "./checkpoint.js";

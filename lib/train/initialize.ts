@@ -1,4 +1,4 @@
-import type { ParameterStore } from "../graph/parameter_store.js";
+import type { ParameterStore } from "../runtime/parameter_store.js";
 import { type Deviation, initialValues } from "../nn/initial.js";
 import type { Optimizer } from "./optimizer.js";
 import { type Parameter, traceStep } from "./step_program.js";

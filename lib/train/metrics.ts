@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { writeDurably } from "../files.js";
-import { writing } from "../system_error.js";
+import { writeDurably } from "../base/files.js";
+import { writing } from "../base/system_error.js";
 
 /** A line of `metrics.jsonl`. */
 export interface MetricsLine {

@@ -1,11 +1,11 @@
 // Training of a model of one's own: its task and its data.
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { elements, Tensor } from "../graph/tensor.js";
-import type { Model } from "../models/model.js";
-import { type InputArray, type InputType, ownArray, readInput, unboxed } from "../models/model_inputs.js";
-import { describeValue } from "../describe_value.js";
-import { suggestion } from "../suggest.js";
-import { arrayLength, dtypeOf } from "../typed_arrays.js";
+import type { Model } from "../models/own/model.js";
+import { type InputArray, type InputType, ownArray, readInput, unboxed } from "../models/own/model_inputs.js";
+import { describeValue } from "../base/describe_value.js";
+import { suggestion } from "../base/suggest.js";
+import { arrayLength, dtypeOf } from "../base/typed_arrays.js";
 import { wrongOption } from "./check_options.js";
 import { type Example, exampleBatches } from "./examples.js";
 import type { Batch, BatchArray, Task, TrainingData } from "./task.js";

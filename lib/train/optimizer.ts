@@ -1,5 +1,5 @@
-import type { Device } from "../device.js";
-import { adam, globalNorm, keepFinite, sgdMomentum } from "../graph/ops/index.js";
+import type { Device } from "../runtime/device.js";
+import { adam, globalNorm, keepFinite, sgdMomentum } from "../ops/index.js";
 import { elements, type Tensor } from "../graph/tensor.js";
 import { applyOp, parameter, scalar, update } from "../graph/trace.js";
 import { checkKind, checkNames, wrongOption } from "./check_options.js";

@@ -6,9 +6,9 @@ import { type PairBatch, type PairBatchOptions, shuffledGroups } from "../data/p
 import { PairLoader } from "../data/pair_loader.js";
 import type { SamplerOptions } from "../data/sampler.js";
 import { Skips } from "../data/skips.js";
-import { DatasetError } from "../errors.js";
-import type { VideoClip } from "../models/videoclip.js";
-import { wrongArgument } from "../wrong_argument.js";
+import { DatasetError } from "../base/errors.js";
+import type { VideoClip } from "../models/videoclip/videoclip.js";
+import { wrongArgument } from "../base/wrong_argument.js";
 import { RetrievalPlans } from "./retrieval_plans.js";
 import { samplingFor } from "./sampling.js";
 import type { Batch, TrainingData } from "./task.js";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import Module from "node:module"; // as a whole: webpack takes createRequire for its own
 import { join } from "node:path";
-import { DatasetError, VideoClipError } from "../errors.js";
-import { writeDurably } from "../files.js";
+import { DatasetError, VideoClipError } from "../base/errors.js";
+import { writeDurably } from "../base/files.js";
 import { readMetrics } from "./metrics.js";
 import { plotSvg } from "./plot.js";
 

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { planRetrieval, type RetrievalPlan } from "../data/retrieval.js";
-import { VideoClipError } from "../errors.js";
-import { makeFolder } from "../files.js";
+import { VideoClipError } from "../base/errors.js";
+import { makeFolder } from "../base/files.js";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
 import { ByteFile } from "../weights/byte_file.js";
 import type { VideoVectors } from "./video_vectors.js";

@@ -1,6 +1,6 @@
 import type { SamplerOptions } from "../data/sampler.js";
-import type { VideoClipConfig } from "../models/videoclip_config.js";
-import { wrongArgument } from "../wrong_argument.js";
+import type { VideoClipConfig } from "../models/videoclip/videoclip_config.js";
+import { wrongArgument } from "../base/wrong_argument.js";
 
 /** Texts and clips have at least so many tokens and seconds, unless the options or the model say otherwise (Xu et al. 2021). */
 const LEAST = { tokens: 8, seconds: 3 };

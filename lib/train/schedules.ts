@@ -1,5 +1,5 @@
-import { describeValue } from "../describe_value.js";
-import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../base/describe_value.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { checkKind } from "./check_options.js";
 
 /** How the learning rate goes. `warmup` and `total` count updates; a `Trainer` takes its `steps` where `total` is not given. */

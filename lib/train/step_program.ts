@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from "../errors.js";
-import { blockOfLayer, differentiate } from "../graph/autodiff.js";
-import { binary, reshape } from "../graph/ops/index.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { blockOfLayer, differentiate } from "../autodiff/differentiate.js";
+import { binary, reshape } from "../ops/index.js";
 import { elements, Tensor } from "../graph/tensor.js";
 import {
   applyOp,

@@ -1,7 +1,7 @@
-import { describeValue } from "../describe_value.js";
-import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../base/describe_value.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import type { DType, Tensor } from "../graph/tensor.js";
-import { dtypeOf as dtypeOfArray } from "../typed_arrays.js";
+import { dtypeOf as dtypeOfArray } from "../base/typed_arrays.js";
 
 /** An input of a batch: row-major values with their shape. 16-bit values are float16. */
 export interface BatchArray {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { Device } from "../device.js";
-import { InvalidArgumentError, VideoClipError } from "../errors.js";
-import { compile, type Program, type ProgramInputs } from "../graph/program.js";
-import { ProgramCache } from "../graph/program_cache.js";
+import type { Device } from "../runtime/device.js";
+import { InvalidArgumentError, VideoClipError } from "../base/errors.js";
+import { compile, type Program, type ProgramInputs } from "../runtime/program.js";
+import { ProgramCache } from "../runtime/program_cache.js";
 import { elements } from "../graph/tensor.js";
 import { initialValues } from "../nn/initial.js";
 import { BatchAhead } from "./batch_ahead.js";

@@ -1,5 +1,5 @@
-import { Model } from "../models/model.js";
-import { closestName } from "../suggest.js";
+import { Model } from "../models/own/model.js";
+import { closestName } from "../base/suggest.js";
 import { checkNames, wrongOption } from "./check_options.js";
 import { type LossFunction, modelData, type ModelData, modelTask } from "./model_task.js";
 import type { ParameterGroup } from "./optimizer.js";

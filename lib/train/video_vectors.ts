@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import type { PairBatch } from "../data/pair_batch.js";
 import type { PairLoader } from "../data/pair_loader.js";
 import { videoVector } from "../data/retrieval.js";
-import { VideoClipError } from "../errors.js";
-import type { VideoClip } from "../models/videoclip.js";
-import { videoClipParameters } from "../models/videoclip_weights.js";
-import { floatToHalf } from "../half_floats.js";
+import { VideoClipError } from "../base/errors.js";
+import type { VideoClip } from "../models/videoclip/videoclip.js";
+import { videoClipParameters } from "../models/videoclip/videoclip_weights.js";
+import { floatToHalf } from "../base/half_floats.js";
 import type { VideoTextPair } from "./tasks/contrastive.js";
 
 /** Vectors of the videos that could be embedded. */

@@ -1,7 +1,7 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
-import { type ErrorCode, VideoError } from "../errors.js";
-import { readPictureFacts } from "./exif.js";
-import { TO_READ } from "../open_flags.js";
+import { type ErrorCode, VideoError } from "../base/errors.js";
+import { readPictureFacts } from "./pixels/exif.js";
+import { TO_READ } from "../base/open_flags.js";
 
 /** What the first bytes of a file say, before any decoder runs. */
 export interface FileFacts {

@@ -1,8 +1,8 @@
-import { InvalidArgumentError } from "../errors.js";
-import { openWithFfmpeg } from "./ffmpeg.js";
+import { InvalidArgumentError } from "../base/errors.js";
+import { openWithFfmpeg } from "./decode/ffmpeg.js";
 import { checkFile } from "./file.js";
 import { decoderInfo } from "./info.js";
-import { openWithNodeAv } from "./node_av.js";
+import { openWithNodeAv } from "./decode/node_av.js";
 import { resolvePreset } from "./presets.js";
 import type { DecodeOptions, DecoderName, OpenVideo, OpenVideoOptions, Preset } from "./types.js";
 

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError } from "../base/errors.js";
 import { presetTable } from "./preset_table.js";
 import type { PadMode, Preset, TimeRule } from "./types.js";
 

@@ -1,7 +1,7 @@
-import { VideoClipError, VideoError } from "../errors.js";
-import { followSignal } from "../follow_signal.js";
-import { Channel } from "./channel.js";
-import type { ClipMemory } from "./clip_memory.js";
+import { VideoClipError, VideoError } from "../base/errors.js";
+import { followSignal } from "../base/follow_signal.js";
+import { Channel } from "./decode/channel.js";
+import type { ClipMemory } from "./clips/clip_memory.js";
 import { decodeVideo } from "./index.js";
 import type { Clip, DecodeFunction, DecoderName, OnError, Preset, VideoInfo } from "./types.js";
 

@@ -1,4 +1,4 @@
-import type { ClipMemory } from "./clip_memory.js";
+import type { ClipMemory } from "./clips/clip_memory.js";
 
 /**
  * What fills a clip that has too few frames: black (`zero`), its last frame (`repeat`), or the frames there are, spread

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
-import { addressFault } from "../addresses.js";
-import { WeightsError } from "../errors.js";
-import { TO_READ } from "../open_flags.js";
+import { addressFault } from "../base/addresses.js";
+import { WeightsError } from "../base/errors.js";
+import { TO_READ } from "../base/open_flags.js";
 
 const CHUNK_BYTES = 4 << 20;
 /** Bytes of one asynchronous read at most; and those below which a blocking read takes less time. */

@@ -1,5 +1,5 @@
-import { WeightsError } from "../errors.js";
-import { halfValues } from "../half_floats.js";
+import { WeightsError } from "../base/errors.js";
+import { halfValues } from "../base/half_floats.js";
 import { STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 import { TimeSlices } from "./time_slices.js";
 

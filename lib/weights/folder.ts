@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import { asBuffer } from "./as_buffer.js";
 import { ByteFile } from "./byte_file.js";
 

@@ -1,4 +1,4 @@
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import { describeKeys } from "./state_dict.js";
 import { openWeights } from "./open_weights.js";
 import { kyleminToTorchvision, recognisable, recognise } from "./published.js";

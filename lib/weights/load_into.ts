@@ -1,5 +1,5 @@
-import { WeightsError } from "../errors.js";
-import type { ParameterStore } from "../graph/parameter_store.js";
+import { WeightsError } from "../base/errors.js";
+import type { ParameterStore } from "../runtime/parameter_store.js";
 import { floatValues, readFloats } from "./float_values.js";
 import { openWeights, type WeightsFile } from "./open_weights.js";
 import { type KeyMap, keyRename, type Tensors } from "./rename.js";

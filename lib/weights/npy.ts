@@ -1,5 +1,5 @@
 import { concatUint8Arrays } from "typed-array-utils";
-import { floatToHalf } from "../half_floats.js";
+import { floatToHalf } from "../base/half_floats.js";
 
 /** Header of an .npy file (version 1.0), padded so that the data begins at a multiple of 64 bytes. */
 export function npyHeader(shape: readonly number[], dtype: "f32" | "f16"): Uint8Array {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import { isShardIndex, readShardIndex } from "./folder.js";
 import { readSafetensors } from "./safetensors.js";
 import { stateDict } from "./state_dict.js";

@@ -1,5 +1,5 @@
 import { inflateRawSync } from "node:zlib";
-import { halfToFloat } from "../half_floats.js";
+import { halfToFloat } from "../base/half_floats.js";
 import { asBuffer } from "./as_buffer.js";
 import { ByteFile } from "./byte_file.js";
 import { countElements } from "./tensor.js";

@@ -1,5 +1,5 @@
-import { WeightsError } from "../errors.js";
-import { writeDurably } from "../files.js";
+import { WeightsError } from "../base/errors.js";
+import { writeDurably } from "../base/files.js";
 import { type Json, JsonError, parseStrictJson } from "./json.js";
 import { asBuffer } from "./as_buffer.js";
 import type { ByteFile } from "./byte_file.js";

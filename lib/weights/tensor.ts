@@ -1,4 +1,4 @@
-import { floatToHalf } from "../half_floats.js";
+import { floatToHalf } from "../base/half_floats.js";
 
 /** Element types of weight files, in the names of safetensors, with their size in bytes. */
 export const STORED_BYTES = {

@@ -1,4 +1,4 @@
-import { WeightsError } from "../errors.js";
+import { WeightsError } from "../base/errors.js";
 import { floatValues } from "./float_values.js";
 import { type KeyRename, renameKeys } from "./rename.js";
 import { stored, type StoredTensor } from "./tensor.js";

@@ -3,7 +3,7 @@
 //   build     commands, run in the folder where the tools and the package are installed
 //   run       the command whose output decides; `next` starts a server of Next.js instead and asks it
 //   moved     the folder with the result runs elsewhere, and the package is gone from where it was
-//   expected  "works", or the name of a sentence in lib/addon_error.ts
+//   expected  "works", or the name of a sentence in lib/runtime/addon_error.ts
 const tool = (name, ...args) => [`node_modules/.bin/${name}`, ...args];
 const esbuild = (entry, format, ...rest) =>
   tool("esbuild", entry, "--bundle", "--platform=node", "--log-level=warning", `--format=${format}`, ...rest);

@@ -1,4 +1,4 @@
-// Durable files are written by one module: only lib/files.ts syncs and renames.
+// Durable files are written by one module: only lib/base/files.ts syncs and renames.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { callsOf, importsOf, librarySources, parseSource } from "./sources.js";
@@ -14,7 +14,7 @@ function durableCalls(source: ReturnType<typeof parseSource>): string[] {
   return [...imported, ...synced.map(({ call }) => call.expression.getText())];
 }
 
-test("only lib/files.ts calls fsync and rename", () => {
+test("only lib/base/files.ts calls fsync and rename", () => {
   const users = librarySources()
     .filter((source) => durableCalls(source).length > 0)
     .map(({ fileName }) => fileName);

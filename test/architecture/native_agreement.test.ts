@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { binaryKinds } from "../../dist/graph/ops/binary.js";
-import { unaryKinds } from "../../dist/graph/ops/unary_kinds.js";
+import { binaryKinds } from "../../dist/ops/elementwise/binary.js";
+import { unaryKinds } from "../../dist/ops/elementwise/unary_kinds.js";
 import { MAX_RANK } from "../../dist/graph/operands.js";
-import { SPACE } from "../../dist/graph/plan.js";
+import { SPACE } from "../../dist/compile/plan.js";
 import { DTYPE, ITEM_SIZE } from "../../dist/graph/tensor.js";
 import { root } from "../support/syntax.js";
 
@@ -39,28 +39,34 @@ test("spaces of operands", () => {
 
 test("limits", () => {
   assert.is(constant("native/cpp/runtime/tensor.h", "kMaxRank"), MAX_RANK);
-  const outputs = constant("lib/graph/passes/merge_pointwise.ts", "MAX_OUTPUTS");
-  assert.is(constant("native/cpp/cpu/implicit_gemm.h", "kMaxSplits"), outputs);
+  const outputs = constant("lib/compile/passes/merge_pointwise.ts", "MAX_OUTPUTS");
+  assert.is(constant("native/cpp/cpu/conv/implicit_gemm.h", "kMaxSplits"), outputs);
   for (const [native, ours] of [
     ["kSumPositions", "POSITIONS"],
     ["kSumLines", "LINES"],
   ])
-    assert.is(constant("native/cpp/ops/conv3d_sums.h", native), constant("lib/graph/ops/conv3d_sums.ts", ours), ours);
+    assert.is(
+      constant("native/cpp/ops/conv/conv3d_sums.h", native),
+      constant("lib/ops/conv/conv3d_sums.ts", ours),
+      ours,
+    );
 });
 
 test("kinds of unary and binary", () => {
   const list = [
-    ...read("native/cpp/ops/unary.h").matchAll(/(\d) (relu|sigmoid|tanh|gelu_tanh|gelu|swish|exp|softplus)\b/g),
+    ...read("native/cpp/ops/elementwise/unary.h").matchAll(
+      /(\d) (relu|sigmoid|tanh|gelu_tanh|gelu|swish|exp|softplus)\b/g,
+    ),
   ];
   assert.equal(
     list.map(([, at, kind]) => [Number(at), kind]),
     unaryKinds.map((kind, at) => [at, kind]),
   );
-  const { kNone, ...activations } = enumeration("native/cuda/activation.h", "Activation");
+  const { kNone, ...activations } = enumeration("native/cuda/elementwise/activation.h", "Activation");
   assert.is(kNone, -1);
   const names = unaryKinds.map((kind) => `k${kind.replace(/(^|_)(.)/g, (_, __, letter) => letter.toUpperCase())}`);
   assert.equal(activations, Object.fromEntries(names.map((name, at) => [name, at])));
-  const kinds = /kind: (.*)$/m.exec(read("native/cpp/ops/binary.h"))![1];
+  const kinds = /kind: (.*)$/m.exec(read("native/cpp/ops/elementwise/binary.h"))![1];
   assert.is(kinds, binaryKinds.map((kind, at) => `${at} ${kind}`).join(", "));
 });
 

@@ -8,7 +8,7 @@ import { mmptSplit } from "../../dist/data/crosstask_split.js";
 import { selectCrossTaskVideos } from "../../dist/data/crosstask_videos.js";
 import { NumpyRandom } from "../../dist/data/numpy_random.js";
 import { predictBenchmark } from "../../dist/eval/index.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 
 const test = suite("split of CrossTask");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-split-"));

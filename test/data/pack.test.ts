@@ -12,7 +12,7 @@ import { makePairBatch, shuffledGroups } from "../../dist/data/pair_batch.js";
 import { PairLoader } from "../../dist/data/pair_loader.js";
 import type { VideoRecord } from "../../dist/data/record.js";
 import { Skips } from "../../dist/data/skips.js";
-import { Random } from "../../dist/random.js";
+import { Random } from "../../dist/base/random.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 
 const test = suite("packed datasets");

@@ -3,8 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { planRetrieval, videoVector } from "../../dist/data/retrieval.js";
 import * as ops from "../../dist/ops.js";
-import { Random } from "../../dist/random.js";
-import { floatToHalf, halfToFloat } from "../../dist/half_floats.js";
+import { Random } from "../../dist/base/random.js";
+import { floatToHalf, halfToFloat } from "../../dist/base/half_floats.js";
 
 const test = suite("retrieval batches");
 const width = 5;

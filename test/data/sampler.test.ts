@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { pairOverlap, samplePair, type SamplerOptions, type TokenisedCaptions } from "../../dist/data/sampler.js";
-import { Random } from "../../dist/random.js";
+import { Random } from "../../dist/base/random.js";
 
 const test = suite("sampler");
 

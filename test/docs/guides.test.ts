@@ -9,7 +9,7 @@ const test = suite("guides");
 const guides = ["CONTRIBUTING.md", "docs/adding_a_model.md", "docs/adding_an_op.md", "docs/native_kernels.md"];
 const text = (file: string) => readFileSync(join(root, file), "utf8");
 
-/** Names of files and folders in code, such as `lib/graph/plan.ts`; patterns and placeholders are left out. */
+/** Names of files and folders in code, such as `lib/compile/plan.ts`; patterns and placeholders are left out. */
 function paths(guide: string): string[] {
   const found = [...text(guide).matchAll(/`((?:lib|native|test|scripts|docs|bench|cuda|cpu|runtime)\/[\w./]+)`/g)];
   return found.map((match) => match[1]).filter((path) => !/NAME|FILE/.test(path));

@@ -73,7 +73,7 @@ test("what is wrong is reported", () => {
     expected.forEach((text, i) => assert.ok(problems[i].includes(text), `${problems[i]}: expected ${text}`));
   };
   const links =
-    "# One two\n\n[a](#one-two) [b](#three)\n[c](../lib/errors.ts) [d](nowhere.md) [e](https://example.org)";
+    "# One two\n\n[a](#one-two) [b](#three)\n[c](../lib/base/errors.ts) [d](nowhere.md) [e](https://example.org)";
   reported(brokenLinks(page(links), paths), "docs/page.md:3: #three", "docs/page.md:4: nowhere.md");
   reported(unlinkedDocuments([...documents, ...page("")]), "docs/page.md");
   const scriptsOf = "`npm run build` `npm run nothing`\n\n```sh\nnpm run void && npm test\n```";
@@ -92,7 +92,7 @@ test("what is wrong is reported", () => {
     "11: videoclip --into: index has no --into",
   );
   const inCode =
-    "`lib/errors.ts` `lib/error.ts` `node scripts/nothing.mjs` `lib/{errors,device}.ts` `native/cuda/<op>.cu` `dist/index.js`";
+    "`lib/base/errors.ts` `lib/error.ts` `node scripts/nothing.mjs` `lib/{errors,device}.ts` `native/cuda/<op>.cu` `dist/index.js`";
   reported(missingPaths(page(inCode), paths, ignored), "no lib/error.ts", "no scripts/nothing.mjs");
 });
 

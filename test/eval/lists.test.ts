@@ -12,7 +12,7 @@ import {
   evaluateBenchmark,
   predictBenchmark,
 } from "../../dist/eval/run_benchmark.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
 
 const test = suite("videos of a benchmark");

@@ -1,5 +1,5 @@
 // Evaluators on cases small enough to work by hand: retrieval, multiple choice, segmentation, steps, moments.
-import { windowStarts } from "../../dist/models/videoclip_windows.js";
+import { windowStarts } from "../../dist/models/videoclip/videoclip_windows.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { didemoMetrics, didemoSegments, rankSegments } from "../../dist/eval/didemo.js";
@@ -7,7 +7,7 @@ import { orderedAssignment, stepMetrics } from "../../dist/eval/localisation.js"
 import { choiceMetrics } from "../../dist/eval/multiple_choice.js";
 import { retrievalMetrics } from "../../dist/eval/retrieval.js";
 import { averageWindows, secondLabels, segmentationMetrics, zeroShotLabels } from "../../dist/eval/segmentation.js";
-import { Random } from "../../dist/random.js";
+import { Random } from "../../dist/base/random.js";
 import { checkDidemo } from "../../scripts/fixtures/didemo.js";
 
 const test = suite("evaluators");

@@ -19,9 +19,9 @@ import {
 } from "../../dist/eval/run_benchmark.js";
 import { rankSegments } from "../../dist/eval/didemo.js";
 import { WindowEncoder } from "../../dist/eval/window_encoder.js";
-import { clipFeatures } from "../../dist/models/clip_features.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import { classifierParameters, saveClassifier } from "../../dist/models/videoclip_classifier.js";
+import { clipFeatures } from "../../dist/models/videoclip/clip_features.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import { classifierParameters, saveClassifier } from "../../dist/models/videoclip/videoclip_classifier.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
 
 const test = suite("predictions of a model");

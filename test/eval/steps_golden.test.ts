@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WindowEncoder } from "../../dist/eval/window_encoder.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import { loadClassifier } from "../../dist/models/videoclip_classifier.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import { loadClassifier } from "../../dist/models/videoclip/videoclip_classifier.js";
 import { writeSafetensors } from "../../dist/weights/index.js";
 import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";

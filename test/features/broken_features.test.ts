@@ -10,7 +10,7 @@ import { embedToFolder } from "../../dist/features/embed_to_folder.js";
 import type { FeatureFailure } from "../../dist/features/feature_failures.js";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
 import { indexFeatures } from "../../dist/features/index_features.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 import { npyData, npyHeader } from "../../dist/weights/npy.js";
 
 const test = suite("broken features");

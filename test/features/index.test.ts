@@ -15,12 +15,12 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/errors.js";
+import { InvalidArgumentError } from "../../dist/base/errors.js";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
 import { IndexError } from "../../dist/features/index_format.js";
 import type { IndexedVideo } from "../../dist/features/index_writer.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
-import { floatToHalf, halfToFloat } from "../../dist/half_floats.js";
+import { floatToHalf, halfToFloat } from "../../dist/base/half_floats.js";
 import { refuses, video, videos } from "./indexed_videos.js";
 
 const test = suite("index");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/errors.js";
+import { InvalidArgumentError } from "../../dist/base/errors.js";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
 import { refuses, video, videos } from "./indexed_videos.js";
 

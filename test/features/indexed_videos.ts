@@ -1,6 +1,6 @@
 // Generated videos for indexes, and what a refusal looks like.
 import * as assert from "uvu/assert";
-import type { InvalidArgumentError } from "../../dist/errors.js";
+import type { InvalidArgumentError } from "../../dist/base/errors.js";
 import type { IndexError } from "../../dist/features/index_format.js";
 import type { IndexedVideo } from "../../dist/features/index_writer.js";
 import { hashValues } from "../../dist/nn/random_weights.js";

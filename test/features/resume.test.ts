@@ -23,8 +23,8 @@ import * as assert from "uvu/assert";
 import { readManifests } from "../../dist/data/feature_manifest.js";
 import { indexFeatures } from "../../dist/features/index_features.js";
 import { readFeatureFolders } from "../../dist/features/extracted_features.js";
-import { readJsonLines, repairLastLine } from "../../dist/json_lines.js";
-import type { VideoEncoder } from "../../dist/models/video_encoder.js";
+import { readJsonLines, repairLastLine } from "../../dist/base/json_lines.js";
+import type { VideoEncoder } from "../../dist/models/video/video_encoder.js";
 import { bytes, features, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
 
 const test = suite("resume");

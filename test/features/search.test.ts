@@ -9,8 +9,8 @@ import { windowsOf } from "../../dist/features/embed_folder.js";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
 import { searchText } from "../../dist/features/search_text.js";
 import { zeroShotClassify } from "../../dist/features/zero_shot.js";
-import { S3DTextEncoder } from "../../dist/models/s3d_text.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { S3DTextEncoder } from "../../dist/models/text/s3d_text.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { npyBytes, npyStrings } from "../../dist/weights/npy.js";
 

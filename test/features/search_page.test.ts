@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureIndex } from "../../dist/features/feature_index.js";
-import type { VideoError } from "../../dist/errors.js";
-import { clock } from "../../dist/html.js";
+import type { VideoError } from "../../dist/base/errors.js";
+import { clock } from "../../dist/video/html.js";
 import { searchPage } from "../../dist/features/search_page.js";
 import { openVideo } from "../../dist/video/index.js";
 import { resolvePreset } from "../../dist/video/presets.js";
-import { stillAt } from "../../dist/video/still.js";
+import { stillAt } from "../../dist/video/stills/still.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { examplePage } from "./example_page.js";
 

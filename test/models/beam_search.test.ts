@@ -1,8 +1,13 @@
 // Beam search against all sequences of a small language model, and its rules one by one.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/errors.js";
-import { beamSearch, type Hypothesis, type NextTokens, type SearchOptions } from "../../dist/models/beam_search.js";
+import { InvalidArgumentError } from "../../dist/base/errors.js";
+import {
+  beamSearch,
+  type Hypothesis,
+  type NextTokens,
+  type SearchOptions,
+} from "../../dist/models/transformer/beam_search.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 
 const test = suite("beam_search");

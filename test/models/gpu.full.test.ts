@@ -1,14 +1,14 @@
 // Whole networks on a GPU's kernels and runtime against the CPU: on the emulator, or with VIDEOCLIP_DEVICE=cuda on a GPU.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/device.js";
-import { optimize } from "../../dist/graph/passes/index.js";
-import { compile } from "../../dist/graph/program.js";
+import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/runtime/device.js";
+import { optimize } from "../../dist/compile/passes/index.js";
+import { compile } from "../../dist/runtime/program.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { VideoEncoder } from "../../dist/models/video_encoder.js";
+import { VideoEncoder } from "../../dist/models/video/video_encoder.js";
 import { loadParameters, parametersOf } from "../../dist/models/parameters.js";
-import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "../../dist/models/s3d.js";
+import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "../../dist/models/video/s3d.js";
 import { preprocess } from "../../dist/nn/layers.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { resolvePreset } from "../../dist/video/presets.js";

@@ -1,7 +1,7 @@
 // A clip's feature has the same bits whatever the threads, the batch size and its neighbours.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VideoEncoder } from "../../dist/models/video_encoder.js";
+import { VideoEncoder } from "../../dist/models/video/video_encoder.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 
 const test = suite("invariance");

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { describeModel } from "../../dist/models/describe.js";
-import { S3D, S3DG, type S3DOptions, s3dFeatures } from "../../dist/models/s3d.js";
+import { S3D, S3DG, type S3DOptions, s3dFeatures } from "../../dist/models/video/s3d.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { kyleminToTorchvision } from "../../dist/weights/published.js";
 import type { StoredTensor } from "../../dist/weights/tensor.js";

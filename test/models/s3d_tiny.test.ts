@@ -1,14 +1,14 @@
 // The small encoder: its size, and its arithmetic against the float64 evaluation.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/device.js";
+import { createDevice } from "../../dist/runtime/device.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { optimize } from "../../dist/graph/passes/index.js";
-import { compile } from "../../dist/graph/program.js";
+import { optimize } from "../../dist/compile/passes/index.js";
+import { compile } from "../../dist/runtime/program.js";
 import { elements } from "../../dist/graph/tensor.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { parametersOf } from "../../dist/models/parameters.js";
-import { resolveOutput, videoOutput } from "../../dist/models/video_models.js";
+import { resolveOutput, videoOutput } from "../../dist/models/video/video_models.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 
 const test = suite("s3d-tiny");

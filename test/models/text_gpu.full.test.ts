@@ -5,22 +5,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/device.js";
-import { optimize } from "../../dist/graph/passes/index.js";
-import { compile } from "../../dist/graph/program.js";
+import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/runtime/device.js";
+import { optimize } from "../../dist/compile/passes/index.js";
+import { compile } from "../../dist/runtime/program.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { TextModel } from "../../dist/models/text_model.js";
+import { TextModel } from "../../dist/models/text/text_model.js";
 import {
   memoryKeys,
   nextToken,
   TRANSFORMER_BASE,
   transformerDecoder,
   transformerEncoder,
-} from "../../dist/models/transformer.js";
-import { Transformer } from "../../dist/models/transformer_model.js";
-import { transformerParameters } from "../../dist/models/transformer_weights.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import type { VideoClipConfig } from "../../dist/models/videoclip_config.js";
+} from "../../dist/models/transformer/transformer.js";
+import { Transformer } from "../../dist/models/transformer/transformer_model.js";
+import { transformerParameters } from "../../dist/models/transformer/transformer_weights.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import type { VideoClipConfig } from "../../dist/models/videoclip/videoclip_config.js";
 import { reshape } from "../../dist/nn/layers.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 

@@ -7,14 +7,18 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { parametersOf } from "../../dist/models/parameters.js";
-import { textConfig } from "../../dist/models/text_config.js";
-import { TextModel } from "../../dist/models/text_model.js";
-import { textGraph } from "../../dist/models/text_runner.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import { VIDEOCLIP_LIGHT, type VideoClipConfig, videoClipConfig } from "../../dist/models/videoclip_config.js";
-import { isFrozen, traceText, traceVideo } from "../../dist/models/videoclip_graph.js";
-import { textInputs, videoInputs } from "../../dist/models/videoclip_input.js";
-import { videoClipParameters } from "../../dist/models/videoclip_weights.js";
+import { textConfig } from "../../dist/models/text/text_config.js";
+import { TextModel } from "../../dist/models/text/text_model.js";
+import { textGraph } from "../../dist/models/text/text_runner.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import {
+  VIDEOCLIP_LIGHT,
+  type VideoClipConfig,
+  videoClipConfig,
+} from "../../dist/models/videoclip/videoclip_config.js";
+import { isFrozen, traceText, traceVideo } from "../../dist/models/videoclip/videoclip_graph.js";
+import { textInputs, videoInputs } from "../../dist/models/videoclip/videoclip_input.js";
+import { videoClipParameters } from "../../dist/models/videoclip/videoclip_weights.js";
 import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
 import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/index.js";
 import { openWeights } from "../../dist/weights/index.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { traceNet } from "../../dist/models/model_net.js";
+import { traceNet } from "../../dist/models/own/model_net.js";
 import * as nn from "../../dist/nn/index.js";
 import { writeSafetensors } from "../../dist/weights/index.js";
 import { stored } from "../../dist/weights/tensor.js";

@@ -1,12 +1,12 @@
 // Exported encoders in onnxruntime: the features of this package's own encoders, and the golden outputs of the references.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { optimize } from "../../dist/graph/passes/index.js";
+import { optimize } from "../../dist/compile/passes/index.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { type Graph } from "../../dist/nn/index.js";
 import { type Preset, VideoEncoder, type VideoModelName } from "../../dist/index.js";
 import { toOnnx, traceVideoEncoder, videoEncoderToOnnx } from "../../dist/onnx/index.js";
-import { s3dgText } from "../../dist/models/s3d.js";
+import { s3dgText } from "../../dist/models/video/s3d.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";

@@ -2,14 +2,14 @@
 // float64 reference on every case of the shape table.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as definitions from "../../dist/graph/ops/index.js";
-import { casesOf } from "../graph/cases/index.js";
-import type { CaseInput } from "../graph/cases/case_table.js";
+import * as definitions from "../../dist/ops/index.js";
+import { casesOf } from "../ops/cases/index.js";
+import type { CaseInput } from "../ops/cases/case_table.js";
 import { elements, type OpDefinition, opDefinitions, type Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, input, parameter, trace } from "../../dist/graph/trace.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
 import { toOnnx } from "../../dist/onnx/to_onnx.js";
-import { makeInput } from "../graph/case_input.js";
+import { makeInput } from "../ops/case_input.js";
 import { missing, relativeL2, runPeer } from "./peer.js";
 import { floats, readOnnx } from "./read_onnx.js";
 

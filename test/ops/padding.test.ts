@@ -1,121 +1,48 @@
-// Padding by word, number and triple; weights in TensorFlow's layout; the reductions over any axes.
+// Padding against TensorFlow's definition, position by position.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as ops from "../../dist/ops.js";
+import { type Padding, resolvePadding } from "../../dist/ops/conv/padding.js";
 
-const test = suite("ops padding");
+const test = suite("padding");
+type Triple = [number, number, number];
 
-const numbers = (...shape: number[]) => ({
-  shape,
-  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.fround(Math.sin(i * 1.7))),
-});
+const paddingEnds = (padding: Padding, size: Triple, kernel: Triple, stride: Triple) =>
+  resolvePadding("conv3d", { padding }, size, kernel, stride);
 
-test("same is TensorFlow's padding, stride included", async () => {
-  // [size, kernel, stride] to what TensorFlow adds before and behind (tf.nn.convolution, "Notes on padding")
-  const rows: [number, number, number, number, number][] = [
-    [5, 3, 1, 1, 1],
-    [5, 3, 2, 1, 1],
-    [6, 3, 2, 0, 1],
-    [7, 2, 2, 0, 1],
-    [4, 1, 2, 0, 0],
-    [5, 4, 3, 1, 1],
-    [3, 2, 1, 0, 1],
-  ];
-  for (const [size, k, stride, before, behind] of rows) {
-    const [x, weight] = [numbers(1, 1, size, 1, 2), numbers(3, 2, 1, k, 1)];
-    const [steps, low, high] = [
-      [1, stride, 1],
-      [0, before, 0],
-      [0, behind, 0],
-    ] as const;
-    const same = await ops.conv3d(x, weight, { stride: steps, padding: "same" });
-    assert.is(same.shape[2], Math.ceil(size / stride));
-    assert.equal(same, await ops.conv3d(x, weight, { stride: steps, low, high }));
-    const pool = { kernel: [1, k, 1], stride: steps } as const;
-    const max = await ops.maxPool3d(x, { ...pool, padding: "same" });
-    assert.equal(max, await ops.maxPool3d(x, { ...pool, low, high }));
-    const mean = await ops.avgPool3d(x, { ...pool, padding: "same" });
-    assert.equal(mean, await ops.avgPool3d(x, { ...pool, low, high, countIncludePad: false }));
+/** How many windows fit. */
+const positions = (padding: Padding, size: Triple, kernel: Triple, stride: Triple) => {
+  const { low, high } = paddingEnds(padding, size, kernel, stride);
+  return size.map((n, i) => Math.floor((n + low[i] + high[i] - kernel[i]) / stride[i]) + 1);
+};
+
+test("same gives ceil(size / stride) positions, the extra zero behind", () => {
+  for (let n = 1; n <= 12; n++) {
+    for (let k = 1; k <= 5; k++) {
+      for (let s = 1; s <= 4; s++) {
+        const all = (v: number): Triple => [v, v, v];
+        assert.equal(positions("same", all(n), all(k), all(s)), all(Math.ceil(n / s)), `${n} ${k} ${s}`);
+        const { low, high } = paddingEnds("same", all(n), all(k), all(s));
+        assert.ok(high[0] - low[0] === 0 || high[0] - low[0] === 1);
+        // not a zero more than the last window needs
+        assert.ok(low[0] + high[0] === 0 || (Math.ceil(n / s) - 1) * s + k === n + low[0] + high[0]);
+      }
+    }
   }
 });
 
-test("valid, a number and a triple", async () => {
-  const [x, weight] = [numbers(1, 4, 5, 6, 2), numbers(3, 2, 3, 3, 3)];
-  const plain = await ops.conv3d(x, weight);
-  assert.equal(await ops.conv3d(x, weight, { padding: "valid" }), plain);
-  assert.equal(await ops.conv3d(x, weight, { padding: 0 }), plain);
-  const one = await ops.conv3d(x, weight, { low: [1, 1, 1] });
-  assert.equal(await ops.conv3d(x, weight, { padding: 1 }), one);
-  const some = await ops.conv3d(x, weight, { low: [0, 1, 2], stride: [2, 2, 2] });
-  assert.equal(await ops.conv3d(x, weight, { padding: [0, 1, 2], stride: 2 }), some);
-  assert.equal(await ops.avgPool3d(x, { kernel: 2 }), await ops.avgPool3d(x, { kernel: [2, 2, 2], stride: [2, 2, 2] }));
+test("tf.nn.conv3d's ends for a stride of 2", () => {
+  assert.equal(paddingEnds("same", [16, 224, 15], [1, 3, 3], [1, 2, 2]), { low: [0, 0, 1], high: [0, 1, 1] });
 });
 
-test("what a max pool's padding counts as, by its name and by the old ones", async () => {
-  const x = { data: new Float32Array(8).fill(-1), shape: [1, 2, 2, 2, 1] };
-  const window = { kernel: 2, stride: 1 } as const;
-  const low = [1, 0, 0] as const;
-  const zero = await ops.maxPool3d(x, { ...window, padding: low, padValue: "zero" });
-  assert.equal([...zero.data], [0, -1, 0]);
-  assert.equal(await ops.maxPool3d(x, { ...window, low, padding: "zero" }), zero);
-  const none = await ops.maxPool3d(x, { ...window, low, padding: "-inf" });
-  assert.equal([...none.data], [-1, -1, -1]);
-  assert.equal(await ops.maxPool3d(x, { ...window, low }), none);
+test("valid, numbers and triples", () => {
+  const window = [
+    [5, 6, 7],
+    [3, 3, 3],
+    [1, 1, 1],
+  ] as [Triple, Triple, Triple];
+  assert.equal(paddingEnds("valid", ...window), { low: [0, 0, 0], high: [0, 0, 0] });
+  assert.equal(paddingEnds(2, ...window), { low: [2, 2, 2], high: [2, 2, 2] });
+  assert.equal(paddingEnds([0, 1, 2], ...window), { low: [0, 1, 2], high: [0, 1, 2] });
 });
 
-test("a filter of TensorFlow", async () => {
-  for (const groups of [1, 2]) {
-    const [x, filter] = [numbers(2, 3, 4, 4, 4), numbers(2, 3, 1, 4 / groups, 6)];
-    const weight = await ops.permute(filter, [4, 3, 0, 1, 2]);
-    const options = { groups, padding: "same", activation: "relu" } as const;
-    const expected = await ops.conv3d(x, weight, options);
-    assert.equal(await ops.conv3d(x, filter, { ...options, weightLayout: "DHWIO" }), expected);
-  }
-});
-
-test("reductions over any axes", async () => {
-  const x = numbers(3, 4, 5, 2);
-  for (const axes of [undefined, 0, 3, [1, 2], [0, 2], [3, 0], [0, 1, 2, 3], []]) {
-    const over = axes === undefined ? [0, 1, 2, 3] : [axes].flat();
-    const [sums, tops] = [new Map<string, number>(), new Map<string, number>()];
-    x.data.forEach((v, i) => {
-      const at = [Math.floor(i / 40), Math.floor(i / 10) % 4, Math.floor(i / 2) % 5, i % 2];
-      const key = at.filter((_, axis) => !over.includes(axis)).join();
-      sums.set(key, (sums.get(key) ?? 0) + v);
-      tops.set(key, Math.max(tops.get(key) ?? -Infinity, v));
-    });
-    const kept = x.shape.filter((_, axis) => !over.includes(axis));
-    const sum = await ops.reduceSum(x, axes);
-    assert.equal(sum.shape, kept);
-    [...sums.values()].forEach((v, i) => assert.ok(Math.abs(sum.data[i] - v) < 1e-5, `sum over ${axes}: ${sum.data[i]} for ${v}`)); // prettier-ignore
-    const top = await ops.reduceMax(x, axes, { keepDims: true });
-    assert.equal(
-      top.shape,
-      x.shape.map((n, axis) => (over.includes(axis) ? 1 : n)),
-    );
-    assert.equal([...top.data], [...tops.values()]);
-  }
-  const first = { data: Float32Array.of(1, Number.NaN, 3), shape: [3] };
-  assert.ok(Number.isNaN((await ops.reduceMax(first)).data[0]));
-});
-
-test("NaN is not hidden", async () => {
-  const row = { data: Float32Array.of(Number.NaN, 1, 2), shape: [1, 3] };
-  assert.ok((await ops.l2Normalize(row)).data.every(Number.isNaN));
-});
-
-test("cross-entropy: its rows give its loss", async () => {
-  const x = numbers(5, 7);
-  const target = { data: Int32Array.of(0, 6, -100, 3, 2), shape: [5] };
-  const { loss, logSumExp } = await ops.crossEntropy(x, target);
-  let [sum, count] = [0, 0];
-  target.data.forEach((t, row) => {
-    if (t === -100) return;
-    sum += logSumExp.data[row] - x.data[row * 7 + t];
-    count++;
-  });
-  assert.ok(Math.abs(loss - sum / count) < 1e-6);
-});
-
-test.after(() => ops.dispose());
 test.run();

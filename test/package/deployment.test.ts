@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ADVICE } from "../../dist/addon_error.js";
-import { VERSION } from "../../dist/version.js";
+import { ADVICE } from "../../dist/runtime/addon_error.js";
+import { VERSION } from "../../dist/base/version.js";
 
 const test = suite("deployment");
 const require = createRequire(import.meta.url);
@@ -43,7 +43,7 @@ function packageFolder(name: string, files: Record<string, string>): string {
 
 /** What loading the addon of a folder says. */
 function load(root: string, ...options: string[]): { code: string; message: string } {
-  const program = `import { loadAddon } from "./dist/binding.js";
+  const program = `import { loadAddon } from "./dist/runtime/binding.js";
     try { loadAddon(); } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
   const args = [...options, "--input-type=module", "-e", program];
   const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
@@ -89,7 +89,7 @@ test("Node without addons", () => {
 test("an addon in the place that scripts/pack.mjs gives it is loaded", () => {
   const root = packageFolder("videoclip", { [PREBUILT]: "" });
   cpSync("build/Release/videoclip.node", join(root, PREBUILT));
-  const program = `import { loadAddon } from "./dist/binding.js"; console.log(loadAddon().path);`;
+  const program = `import { loadAddon } from "./dist/runtime/binding.js"; console.log(loadAddon().path);`;
   const args = ["--input-type=module", "-e", program];
   const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
   assert.ok(stdout.trim().endsWith(PREBUILT), stderr);

@@ -8,13 +8,13 @@ import * as assert from "uvu/assert";
 
 const test = suite("new-op");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-new-op-"));
-const lists = ["native/ops.cmake", "lib/graph/ops/index.ts", "test/graph/cases/index.ts"];
+const lists = ["native/ops.cmake", "lib/ops/index.ts", "test/ops/cases/index.ts"];
 const places = [
-  "native/cpp/ops/near_copy.h",
-  "native/cpp/cpu/near_copy.cc",
-  "native/cuda/near_copy.cu",
-  "lib/graph/ops/near_copy.ts",
-  "test/graph/cases/near_copy.ts",
+  "native/cpp/ops/layout/near_copy.h",
+  "native/cpp/cpu/layout/near_copy.cc",
+  "native/cuda/layout/near_copy.cu",
+  "lib/ops/layout/near_copy.ts",
+  "test/ops/cases/layout/near_copy.ts",
 ];
 const run = (name: string) =>
   spawnSync(process.execPath, [resolve("scripts/new_op.mjs"), name], { cwd: folder, encoding: "utf8" });
@@ -23,14 +23,14 @@ const ops = (text: string, list: string) => text.split(`set(${list}`)[1].split("
 test("lays out every place of an op", () => {
   for (const path of [...places, ...lists]) mkdirSync(join(folder, path, ".."), { recursive: true });
   for (const path of lists) cpSync(path, join(folder, path));
-  const { status, stderr } = run("near_copy");
+  const { status, stderr } = run("layout/near_copy");
   assert.is(status, 0, stderr);
   for (const path of places) assert.ok(existsSync(join(folder, path)), path);
   const [cmake, index, cases] = lists.map((path) => readFileSync(join(folder, path), "utf8"));
   const before = ops(readFileSync(lists[0], "utf8"), "VIDEOCLIP_OPS");
-  assert.equal(ops(cmake, "VIDEOCLIP_OPS"), [...before, "near_copy"].sort());
-  assert.ok(index.includes('export * from "./near_copy.js";\n'));
-  assert.ok(cases.includes('import "./near_copy.js";\n'));
+  assert.equal(ops(cmake, "VIDEOCLIP_OPS"), [...before, "layout/near_copy"].sort());
+  assert.ok(index.includes('export * from "./layout/near_copy.js";\n'));
+  assert.ok(cases.includes('import "./layout/near_copy.js";\n'));
 });
 
 test("the kernels compile", () => {
@@ -52,8 +52,9 @@ test("the kernels compile", () => {
 });
 
 test("overwrites nothing and takes only names of ops", () => {
-  assert.is(run("near_copy").status, 1);
-  for (const name of ["NearCopy", "near-copy", ""]) assert.is(run(name).status, 2, name);
+  assert.is(run("layout/near_copy").status, 1);
+  for (const name of ["layout/NearCopy", "layout/near-copy", "near_copy", "nowhere/near_copy", ""])
+    assert.is(run(name).status, 2, name);
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

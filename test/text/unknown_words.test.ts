@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packDatasetFile } from "../../dist/data/index.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 import { s3dWords } from "../../dist/text/s3d_words.js";
 import { describeUnknown, UnknownWords } from "../../dist/text/unknown_words.js";
 import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError, WeightsError } from "../../dist/errors.js";
+import { InvalidArgumentError, WeightsError } from "../../dist/base/errors.js";
 import { loadTokenizer, WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 
 const test = suite("wordpiece");

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { TextModel } from "../../dist/models/text_model.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import { Random } from "../../dist/random.js";
+import { TextModel } from "../../dist/models/text/text_model.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import { Random } from "../../dist/base/random.js";
 import { readMetrics } from "../../dist/train/metrics.js";
 import { npyData, npyHeader } from "../../dist/weights/npy.js";
 

@@ -1,8 +1,8 @@
 // What makes batches: masking, sentence pairs, teacher forcing, orders of examples.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { TRANSFORMER_BASE } from "../../dist/models/transformer.js";
-import { Random } from "../../dist/random.js";
+import { TRANSFORMER_BASE } from "../../dist/models/transformer/transformer.js";
+import { Random } from "../../dist/base/random.js";
 import { accuracy, shuffledBatches } from "../../dist/train/batches.js";
 import { IGNORE, maskTokens, nextSentencePair } from "../../dist/train/tasks/masked_language.js";
 import { pretrainingBatch } from "../../dist/train/tasks/pretraining.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/errors.js";
+import { InvalidArgumentError } from "../../dist/base/errors.js";
 import { checkRecipe, readRecipe } from "../../dist/train/recipes/read.js";
 import { makeSchedule } from "../../dist/train/schedules.js";
 import type { MetricsLine } from "../../dist/train/metrics.js";

@@ -1,10 +1,10 @@
 // Chunks through the embedding cache against the gradient of the whole batch.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/device.js";
-import { differentiate } from "../../dist/graph/autodiff.js";
-import { filled } from "../../dist/graph/gradients.js";
-import { compile } from "../../dist/graph/program.js";
+import { createDevice } from "../../dist/runtime/device.js";
+import { differentiate } from "../../dist/autodiff/differentiate.js";
+import { filled } from "../../dist/autodiff/arithmetic.js";
+import { compile } from "../../dist/runtime/program.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { input, parameter, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";

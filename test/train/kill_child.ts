@@ -1,5 +1,5 @@
 // Trains in the folder given, slowly enough to be killed on the way; going on with what is there.
-import { createDevice } from "../../dist/device.js";
+import { createDevice } from "../../dist/runtime/device.js";
 import { Trainer } from "../../dist/train/trainer.js";
 import { initialise, options } from "./small_run.js";
 

@@ -1,18 +1,18 @@
 // A tiny Bert on a language of topics: a sentence is a stretch of its topic's cycle of words, a document has one topic.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/device.js";
-import { compile } from "../../dist/graph/program.js";
+import { createDevice } from "../../dist/runtime/device.js";
+import { compile } from "../../dist/runtime/program.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { textConfig } from "../../dist/models/text_config.js";
+import { textConfig } from "../../dist/models/text/text_config.js";
 import {
   gatherTokens,
   maskedLanguageHead,
   nextSentenceHead,
   textEncoder,
   textPooler,
-} from "../../dist/models/text_heads.js";
-import { Random } from "../../dist/random.js";
+} from "../../dist/models/text/text_heads.js";
+import { Random } from "../../dist/base/random.js";
 import { accuracy } from "../../dist/train/batches.js";
 import { initializeParameters, parametersOfTask } from "../../dist/train/initialize.js";
 import { Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";

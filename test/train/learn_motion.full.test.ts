@@ -1,15 +1,15 @@
 // A narrow S3D and a narrow X3D that tell where something moves: no single frame says it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/device.js";
-import { optimize } from "../../dist/graph/passes/index.js";
-import { compile } from "../../dist/graph/program.js";
+import { createDevice } from "../../dist/runtime/device.js";
+import { optimize } from "../../dist/compile/passes/index.js";
+import { compile } from "../../dist/runtime/program.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { S3D, s3dFeatures } from "../../dist/models/s3d.js";
-import { X3D, x3dFeatures } from "../../dist/models/x3d.js";
+import { S3D, s3dFeatures } from "../../dist/models/video/s3d.js";
+import { X3D, x3dFeatures } from "../../dist/models/video/x3d.js";
 import * as nn from "../../dist/nn/layers.js";
-import { Random } from "../../dist/random.js";
+import { Random } from "../../dist/base/random.js";
 import { accuracy } from "../../dist/train/batches.js";
 import { initializeParameters, parametersOfTask } from "../../dist/train/initialize.js";
 import { NO_DECAY, Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";

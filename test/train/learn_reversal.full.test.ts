@@ -1,10 +1,10 @@
 // A Transformer that learns to write strings backwards.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { TRANSFORMER_BASE } from "../../dist/models/transformer.js";
-import { Transformer } from "../../dist/models/transformer_model.js";
-import { transformerParameters } from "../../dist/models/transformer_weights.js";
-import { Random } from "../../dist/random.js";
+import { TRANSFORMER_BASE } from "../../dist/models/transformer/transformer.js";
+import { Transformer } from "../../dist/models/transformer/transformer_model.js";
+import { transformerParameters } from "../../dist/models/transformer/transformer_weights.js";
+import { Random } from "../../dist/base/random.js";
 import { initializeParameters } from "../../dist/train/initialize.js";
 import { translationBatch, translationTask, type TranslationPair } from "../../dist/train/tasks/translation.js";
 import { Trainer } from "../../dist/train/trainer.js";

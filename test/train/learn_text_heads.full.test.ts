@@ -1,14 +1,14 @@
 // Tiny Berts that learn to classify texts, to mark words and to find answers, from text through the tokenizer to the loss.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/device.js";
-import { optimize } from "../../dist/graph/passes/index.js";
-import { compile } from "../../dist/graph/program.js";
+import { createDevice } from "../../dist/runtime/device.js";
+import { optimize } from "../../dist/compile/passes/index.js";
+import { compile } from "../../dist/runtime/program.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { input, trace } from "../../dist/graph/trace.js";
-import { textConfig } from "../../dist/models/text_config.js";
-import { classifierHead, spanHead, textEncoder, textPooler } from "../../dist/models/text_heads.js";
-import { Random } from "../../dist/random.js";
+import { textConfig } from "../../dist/models/text/text_config.js";
+import { classifierHead, spanHead, textEncoder, textPooler } from "../../dist/models/text/text_heads.js";
+import { Random } from "../../dist/base/random.js";
 import { accuracy } from "../../dist/train/batches.js";
 import { initializeParameters, parametersOfTask } from "../../dist/train/initialize.js";
 import { Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";

@@ -2,8 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { retrievalMetrics } from "../../dist/eval/retrieval.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import { Random } from "../../dist/random.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import { Random } from "../../dist/base/random.js";
 import { contrastiveBatch, contrastiveTask, type VideoTextPair } from "../../dist/train/tasks/contrastive.js";
 import { Trainer } from "../../dist/train/trainer.js";
 

@@ -1,9 +1,9 @@
 // Optimizers and schedules: golden trajectories, groups, and steps that are not taken.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type DeviceName } from "../../dist/device.js";
-import { InvalidArgumentError } from "../../dist/errors.js";
-import { compile } from "../../dist/graph/program.js";
+import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
+import { InvalidArgumentError } from "../../dist/base/errors.js";
+import { compile } from "../../dist/runtime/program.js";
 import { input, parameter, trace } from "../../dist/graph/trace.js";
 import { NO_DECAY, Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";
 import { makeSchedule, type Schedule } from "../../dist/train/schedules.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Skips } from "../../dist/data/skips.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 import { readMetrics } from "../../dist/train/metrics.js";
 import { PackedPairs, type PackedPairsOptions } from "../../dist/train/packed_pairs.js";
 import { contrastiveTask } from "../../dist/train/tasks/contrastive.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import { DatasetError } from "../../dist/errors.js";
+import { DatasetError } from "../../dist/base/errors.js";
 import { readPairs } from "../../dist/train/recipes/pairs.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 

@@ -10,7 +10,7 @@ import { datasetFormat } from "../../dist/data/formats.js";
 import { packDataset } from "../../dist/data/pack.js";
 import { Skips } from "../../dist/data/skips.js";
 import { listedRecords, readVideoLists } from "../../dist/data/video_list.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
 import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
 

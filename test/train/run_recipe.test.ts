@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/device.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import { Random } from "../../dist/random.js";
+import { createDevice } from "../../dist/runtime/device.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import { Random } from "../../dist/base/random.js";
 import {
   describeRecipe,
   readMetrics,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { FeatureFolder } from "../../dist/data/feature_folder.js";
 import { packDataset } from "../../dist/data/pack.js";
 import { Skips } from "../../dist/data/skips.js";
-import { Random } from "../../dist/random.js";
+import { Random } from "../../dist/base/random.js";
 import { npyBytes } from "../../dist/weights/npy.js";
 
 export const WIDTH = 8;

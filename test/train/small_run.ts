@@ -1,9 +1,9 @@
 // A network small enough to train in a blink: two layers that learn a fixed function, with a running statistic.
-import { fill, reduceSum } from "../../dist/graph/ops/index.js";
+import { fill, reduceSum } from "../../dist/ops/index.js";
 import { applyOp, parameter, update } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
-import type { Device } from "../../dist/device.js";
-import { Random } from "../../dist/random.js";
+import type { Device } from "../../dist/runtime/device.js";
+import { Random } from "../../dist/base/random.js";
 import type { Task, TrainingData } from "../../dist/train/task.js";
 import type { TrainerOptions } from "../../dist/train/trainer.js";
 

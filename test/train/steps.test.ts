@@ -6,10 +6,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureFolder } from "../../dist/data/feature_folder.js";
 import { Skips } from "../../dist/data/skips.js";
-import { VideoClip } from "../../dist/models/videoclip.js";
-import { classifierParameters, loadClassifier, saveClassifier } from "../../dist/models/videoclip_classifier.js";
-import { windowStarts } from "../../dist/models/videoclip_windows.js";
-import { Random } from "../../dist/random.js";
+import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import {
+  classifierParameters,
+  loadClassifier,
+  saveClassifier,
+} from "../../dist/models/videoclip/videoclip_classifier.js";
+import { windowStarts } from "../../dist/models/videoclip/videoclip_windows.js";
+import { Random } from "../../dist/base/random.js";
 import { initializeParameters } from "../../dist/train/initialize.js";
 import { CoinSteps, CrossTaskSteps } from "../../dist/train/step_data.js";
 import { stepClassification, stepClassificationBatch, stepLocalisation, stepLocalisationBatch } from "../../dist/train/tasks/steps.js"; // prettier-ignore

@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { VideoError } from "../../dist/errors.js";
+import type { VideoError } from "../../dist/base/errors.js";
 import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
-import { chooseStream } from "../../dist/video/choose_stream.js";
+import { chooseStream } from "../../dist/video/decode/choose_stream.js";
 import type { DecoderName } from "../../dist/video/types.js";
 import { root } from "../support/syntax.js";
 

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ClipMemory, clipBytes } from "../../dist/video/clip_memory.js";
+import { ClipMemory, clipBytes } from "../../dist/video/clips/clip_memory.js";
 import { decodeVideo, openVideo } from "../../dist/video/index.js";
 import { resolvePreset } from "../../dist/video/presets.js";
-import { ClipAssembler } from "../../dist/video/clip_assembler.js";
+import { ClipAssembler } from "../../dist/video/clips/clip_assembler.js";
 import type { Clip, DecoderName } from "../../dist/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 

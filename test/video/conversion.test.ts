@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { layoutFor } from "../../dist/video/pixel_layout.js";
-import { packedBytes, packedFrame, PlaneScaler } from "../../dist/video/planes.js";
-import type { PixelSource } from "../../dist/video/filters.js";
+import { layoutFor } from "../../dist/video/pixels/pixel_layout.js";
+import { packedBytes, packedFrame, PlaneScaler } from "../../dist/video/pixels/planes.js";
+import type { PixelSource } from "../../dist/video/pixels/filters.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { root } from "../support/syntax.js";
 

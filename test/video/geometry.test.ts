@@ -1,8 +1,8 @@
 // Sides after the resize, the rounding of crops, and presets whose fields do not fit together.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/errors.js";
-import { geometryOf, keepsSize } from "../../dist/video/geometry.js";
+import { InvalidArgumentError } from "../../dist/base/errors.js";
+import { geometryOf, keepsSize } from "../../dist/video/pixels/geometry.js";
 import { listPresets, resolvePreset } from "../../dist/video/presets.js";
 import type { Preset } from "../../dist/video/types.js";
 

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
-import { readPictureFacts } from "../../dist/video/exif.js";
-import { exifOrientation, matrixOrientation, printedOrientation } from "../../dist/video/orientation.js";
+import { readPictureFacts } from "../../dist/video/pixels/exif.js";
+import { exifOrientation, matrixOrientation, printedOrientation } from "../../dist/video/pixels/orientation.js";
 import type { DecoderName } from "../../dist/video/types.js";
 import { root } from "../support/syntax.js";
 

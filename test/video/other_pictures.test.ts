@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { VideoError } from "../../dist/errors.js";
+import type { VideoError } from "../../dist/base/errors.js";
 import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
 import type { DecoderName } from "../../dist/video/types.js";
 import { root } from "../support/syntax.js";

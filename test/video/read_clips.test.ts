@@ -2,7 +2,7 @@
 import { getEventListeners } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VideoError } from "../../dist/errors.js";
+import { VideoError } from "../../dist/base/errors.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { readClips, type VideoEvent } from "../../dist/video/read_clips.js";
 import type { DecodeFunction, OpenVideo } from "../../dist/video/types.js";

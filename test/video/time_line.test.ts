@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
-import { tickAt } from "../../dist/video/clock.js";
+import { tickAt } from "../../dist/video/clips/clock.js";
 import type { DecoderName } from "../../dist/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 

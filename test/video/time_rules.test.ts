@@ -1,11 +1,11 @@
 // Which decoded frames make clips: by time, by number, or spread over a clip; where time 0 lies; clips that end early.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type ClipMaker, clipMaker, type StreamTimes } from "../../dist/video/clip_maker.js";
-import { Clock } from "../../dist/video/clock.js";
+import { type ClipMaker, clipMaker, type StreamTimes } from "../../dist/video/clips/clip_maker.js";
+import { Clock } from "../../dist/video/clips/clock.js";
 import { resolvePreset } from "../../dist/video/presets.js";
-import { FramesByIndex, NearestFrames, spreadIndices } from "../../dist/video/sampling.js";
-import { SpreadClips } from "../../dist/video/spread_clips.js";
+import { FramesByIndex, NearestFrames, spreadIndices } from "../../dist/video/clips/sampling.js";
+import { SpreadClips } from "../../dist/video/clips/spread_clips.js";
 import type { Clip, Preset } from "../../dist/video/types.js";
 
 const test = suite("time rules");

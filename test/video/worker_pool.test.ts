@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ClipMemory, clipBytes } from "../../dist/video/clip_memory.js";
+import { ClipMemory, clipBytes } from "../../dist/video/clips/clip_memory.js";
 import { checkFile } from "../../dist/video/file.js";
-import { openWithNodeAv } from "../../dist/video/node_av.js";
+import { openWithNodeAv } from "../../dist/video/decode/node_av.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { readClips } from "../../dist/video/read_clips.js";
 import type { Clip, DecodeFunction, DecodeOptions } from "../../dist/video/types.js";
-import { WorkerPool } from "../../dist/video/worker_pool.js";
+import { WorkerPool } from "../../dist/video/decode/worker_pool.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { root } from "../support/syntax.js";
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/errors.js";
+import { WeightsError } from "../../dist/base/errors.js";
 import { readFloats } from "../../dist/weights/float_values.js";
 import { type StoredTensor, type Tree } from "../../dist/weights/index.js";
 import { readTree } from "../../dist/weights/open_weights.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/errors.js";
+import { WeightsError } from "../../dist/base/errors.js";
 import { type StoredTensor, type Tree } from "../../dist/weights/index.js";
 import { readTree } from "../../dist/weights/open_weights.js";
 import { npyBytes } from "../../dist/weights/npy.js";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/errors.js";
+import { WeightsError } from "../../dist/base/errors.js";
 import { floatValues, readFloats } from "../../dist/weights/float_values.js";
 import { openWeights } from "../../dist/weights/index.js";
 import { writeSafetensors } from "../../dist/weights/safetensors.js";

@@ -1,10 +1,10 @@
-import { writeDurably } from "../../files.js";
+import { writeDurably } from "../../base/files.js";
 import { datasetFormat } from "../../data/formats.js";
 import type { VideoRecord } from "../../data/record.js";
 import { readVideoLists } from "../../data/video_list.js";
 import { Skips } from "../../data/skips.js";
-import { InvalidArgumentError } from "../../errors.js";
-import { clipFeatures } from "../../models/clip_features.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import { clipFeatures } from "../../models/videoclip/clip_features.js";
 import { npyBytes } from "../../weights/npy.js";
 import { type Example, middle, WITHOUT_STRIPS } from "../example.js";
 import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";

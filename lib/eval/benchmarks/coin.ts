@@ -1,7 +1,7 @@
 import { type CoinVideo, readCoin } from "../../data/coin.js";
 import { readVideoLists, type VideoLists } from "../../data/video_list.js";
-import type { VideoClip } from "../../models/videoclip.js";
-import { loadClassifier } from "../../models/videoclip_classifier.js";
+import type { VideoClip } from "../../models/videoclip/videoclip.js";
+import { loadClassifier } from "../../models/videoclip/videoclip_classifier.js";
 import { type Example, middle, span, type Span } from "../example.js";
 import { mean } from "../percent.js";
 import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";

@@ -4,7 +4,7 @@ import { mmptSplit } from "../../data/crosstask_split.js";
 import { type CrossTaskAnnotation, crossTaskFiles, keyOf, selectCrossTaskVideos } from "../../data/crosstask_videos.js";
 import type { Fields } from "../../data/fields.js";
 import { readVideoLists, type VideoLists } from "../../data/video_list.js";
-import { DatasetError, InvalidArgumentError } from "../../errors.js";
+import { DatasetError, InvalidArgumentError } from "../../base/errors.js";
 import { type Example, middle, span } from "../example.js";
 import { orderedAssignment, presentSteps, type StepMetrics, stepMetrics, type StepVideo } from "../localisation.js";
 import { itemsWithFeatures, predictEach, type PredictOptions } from "../predict_options.js";

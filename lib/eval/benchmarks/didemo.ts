@@ -1,4 +1,4 @@
-import { writeDurably } from "../../files.js";
+import { writeDurably } from "../../base/files.js";
 import { type DidemoQuery, readDidemo } from "../../data/didemo.js";
 import { readVideoLists, type VideoLists } from "../../data/video_list.js";
 import { asList, fileError, readJson } from "../../data/json_file.js";

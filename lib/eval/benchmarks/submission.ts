@@ -1,7 +1,7 @@
-import { writeDurably } from "../../files.js";
+import { writeDurably } from "../../base/files.js";
 import { Fields } from "../../data/fields.js";
 import { type Line, lineError, readJsonLines } from "../../data/jsonl.js";
-import { DatasetError } from "../../errors.js";
+import { DatasetError } from "../../base/errors.js";
 
 /** Whether a submission is a file of lines, not one JSON value. */
 export const isLines = (file: string): boolean => /\.jsonl(\.gz)?$/.test(file);

@@ -1,5 +1,5 @@
 import { readCoin } from "../../data/coin.js";
-import { classifierParameters, loadClassifier, saveClassifier } from "../../models/videoclip_classifier.js";
+import { classifierParameters, loadClassifier, saveClassifier } from "../../models/videoclip/videoclip_classifier.js";
 import { initializeParameters } from "../initialize.js";
 import { CoinSteps } from "../step_data.js";
 import { stepClassification } from "../tasks/steps.js";

@@ -1,7 +1,7 @@
 import { retrievalMetrics } from "../../eval/retrieval.js";
-import type { VideoClip } from "../../models/videoclip.js";
-import { videoClipParameters } from "../../models/videoclip_weights.js";
-import { scaleToUnitLength } from "../../rows.js";
+import type { VideoClip } from "../../models/videoclip/videoclip.js";
+import { videoClipParameters } from "../../models/videoclip/videoclip_weights.js";
+import { scaleToUnitLength } from "../../base/rows.js";
 import {
   type ContrastiveOptions,
   contrastiveTask,

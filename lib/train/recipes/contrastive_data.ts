@@ -4,8 +4,8 @@ import { FeatureFolder } from "../../data/feature_folder.js";
 import { PACK_FILE, readPack } from "../../data/pack.js";
 import { PackedDataset } from "../../data/packed_dataset.js";
 import { makePairBatch } from "../../data/pair_batch.js";
-import { InvalidArgumentError } from "../../errors.js";
-import type { VideoClip } from "../../models/videoclip.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import type { VideoClip } from "../../models/videoclip/videoclip.js";
 import { pieceIds } from "../../text/piece_ids.js";
 import { shuffledBatches } from "../batches.js";
 import { CaptionPairs } from "../caption_pairs.js";
@@ -16,7 +16,7 @@ import { contrastiveBatch, type VideoTextPair } from "../tasks/contrastive.js";
 import { pairsOf } from "../video_vectors.js";
 import { type PairLine, readPairs } from "./pairs.js";
 import type { RunContext } from "./prepared_run.js";
-import { wrongArgument } from "../../wrong_argument.js";
+import { wrongArgument } from "../../base/wrong_argument.js";
 import type { ContrastiveConfig } from "./schema.js";
 
 export interface ContrastiveData {

@@ -1,13 +1,13 @@
-import { writeDurably } from "../../files.js";
+import { writeDurably } from "../../base/files.js";
 import { join } from "node:path";
 import { readCrossTasks, readCrossTaskSteps } from "../../data/crosstask.js";
 import { mmptSplit } from "../../data/crosstask_split.js";
 import { type CrossTaskAnnotation, selectCrossTaskVideos } from "../../data/crosstask_videos.js";
 import type { FeatureSource } from "../../data/feature_source.js";
-import { InvalidArgumentError } from "../../errors.js";
-import { Random } from "../../random.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import { Random } from "../../base/random.js";
 import { pieceIds } from "../../text/piece_ids.js";
-import { wrongArgument } from "../../wrong_argument.js";
+import { wrongArgument } from "../../base/wrong_argument.js";
 import { CrossTaskSteps, type CrossTaskVideo } from "../step_data.js";
 import { stepLocalisation } from "../tasks/steps.js";
 import { prepareLongVideos } from "./long_videos.js";

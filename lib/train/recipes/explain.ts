@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { suggestion } from "../../suggest.js";
+import { suggestion } from "../../base/suggest.js";
 import { type JsonSchema, trainConfigSchema } from "./json_schema.js";
 
 type Issue = z.core.$ZodIssue;

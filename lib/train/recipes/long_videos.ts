@@ -1,6 +1,6 @@
 import { FeatureFolder } from "../../data/feature_folder.js";
-import type { VideoClip } from "../../models/videoclip.js";
-import { videoClipParameters } from "../../models/videoclip_weights.js";
+import type { VideoClip } from "../../models/videoclip/videoclip.js";
+import { videoClipParameters } from "../../models/videoclip/videoclip_weights.js";
 import type { StepDataOptions } from "../step_data.js";
 import type { Task, TrainingData } from "../task.js";
 import { FROZEN_TEXT } from "../tasks/contrastive.js";

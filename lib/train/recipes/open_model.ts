@@ -1,7 +1,7 @@
-import type { DeviceName, DeviceOptions } from "../../device.js";
-import { InvalidArgumentError } from "../../errors.js";
-import { VideoClip } from "../../models/videoclip.js";
-import type { VideoClipConfig } from "../../models/videoclip_config.js";
+import type { DeviceName, DeviceOptions } from "../../runtime/device.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import { VideoClip } from "../../models/videoclip/videoclip.js";
+import type { VideoClipConfig } from "../../models/videoclip/videoclip_config.js";
 import type { RunContext } from "./prepared_run.js";
 import type { ContrastiveConfig, TrainConfig } from "./schema.js";
 

@@ -3,9 +3,9 @@ import { dirname, resolve } from "node:path";
 import { type FeatureFolder, readFeatureMatrix } from "../../data/feature_folder.js";
 import { Fields } from "../../data/fields.js";
 import { readJsonLines } from "../../data/jsonl.js";
-import { clipFeatures } from "../../models/clip_features.js";
-import { readFeatures, type VideoFeatures } from "../../models/videoclip_input.js";
-import type { VideoClipConfig } from "../../models/videoclip_config.js";
+import { clipFeatures } from "../../models/videoclip/clip_features.js";
+import { readFeatures, type VideoFeatures } from "../../models/videoclip/videoclip_input.js";
+import type { VideoClipConfig } from "../../models/videoclip/videoclip_config.js";
 import { npyShape } from "../../weights/read_npy.js";
 
 /** A line of a file of pairs: the features of a video, and a text or the ids of its word pieces. */

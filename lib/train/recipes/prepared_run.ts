@@ -1,4 +1,4 @@
-import type { Device, DeviceName } from "../../device.js";
+import type { Device, DeviceName } from "../../runtime/device.js";
 import type { OptimizerOptions } from "../optimizer.js";
 import type { PackedPairsProgress } from "../packed_pairs.js";
 import type { Task, TrainingData } from "../task.js";

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { makeFolder, writeDurably } from "../../files.js";
+import { makeFolder, writeDurably } from "../../base/files.js";
 import { join } from "node:path";
-import { createDevice } from "../../device.js";
-import { DatasetError, InvalidArgumentError } from "../../errors.js";
-import { readTextFields, textConfig, type HuggingFaceConfig } from "../../models/text_config.js";
-import { Random } from "../../random.js";
+import { createDevice } from "../../runtime/device.js";
+import { DatasetError, InvalidArgumentError } from "../../base/errors.js";
+import { readTextFields, textConfig, type HuggingFaceConfig } from "../../models/text/text_config.js";
+import { Random } from "../../base/random.js";
 import { pieceIds } from "../../text/piece_ids.js";
 import { WordPieceTokenizer } from "../../text/wordpiece.js";
 import { writeTensors } from "../checkpoint.js";

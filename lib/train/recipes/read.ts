@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { InvalidArgumentError } from "../../errors.js";
+import { InvalidArgumentError } from "../../base/errors.js";
 import { explain } from "./explain.js";
 import { type TrainConfig, trainConfig } from "./schema.js";
 

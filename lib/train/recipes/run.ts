@@ -1,6 +1,6 @@
-import { writeDurably } from "../../files.js";
+import { writeDurably } from "../../base/files.js";
 import { dirname, join, resolve } from "node:path";
-import type { Device, DeviceName } from "../../device.js";
+import type { Device, DeviceName } from "../../runtime/device.js";
 import type { PackedPairsProgress } from "../packed_pairs.js";
 import type { StepEvent } from "../trainer.js";
 import { planOf, prepareRun, type RecipePlan, trainerOf } from "./prepare.js";

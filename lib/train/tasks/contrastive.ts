@@ -1,11 +1,11 @@
-import { type ContrastiveLossAttrs } from "../../graph/ops/index.js";
-import { filled, scaled } from "../../graph/gradients.js";
-import type { ParameterStore } from "../../graph/parameter_store.js";
+import { type ContrastiveLossAttrs } from "../../ops/index.js";
+import { filled, scaled } from "../../autodiff/arithmetic.js";
+import type { ParameterStore } from "../../runtime/parameter_store.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { parameter } from "../../graph/trace.js";
-import { textModelOf, type VideoClipConfig } from "../../models/videoclip_config.js";
-import { pooled, textSide, videoSide } from "../../models/videoclip_graph.js";
-import { textInputs, type VideoFeatures, videoInputs } from "../../models/videoclip_input.js";
+import { textModelOf, type VideoClipConfig } from "../../models/videoclip/videoclip_config.js";
+import { pooled, textSide, videoSide } from "../../models/videoclip/videoclip_graph.js";
+import { textInputs, type VideoFeatures, videoInputs } from "../../models/videoclip/videoclip_input.js";
 import * as nn from "../../nn/layers.js";
 import { infoNce, l2Normalize } from "../../nn/losses.js";
 import type { ParameterGroup } from "../optimizer.js";

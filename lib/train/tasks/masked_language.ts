@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../../errors.js";
-import type { Random } from "../../random.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import type { Random } from "../../base/random.js";
 
 /** Target of a place that is not predicted. */
 export const IGNORE = -100;

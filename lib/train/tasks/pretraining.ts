@@ -1,15 +1,15 @@
-import { binary, crossEntropy } from "../../graph/ops/index.js";
+import { binary, crossEntropy } from "../../ops/index.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
-import type { TextConfig } from "../../models/text_config.js";
+import type { TextConfig } from "../../models/text/text_config.js";
 import {
   gatherTokens,
   maskedLanguageHead,
   nextSentenceHead,
   textEncoder,
   textPooler,
-} from "../../models/text_heads.js";
-import type { Random } from "../../random.js";
+} from "../../models/text/text_heads.js";
+import type { Random } from "../../base/random.js";
 import { maskOf, padded } from "../batches.js";
 import type { Batch, BatchArray, Task } from "../task.js";
 import { IGNORE, type MaskingOptions, maskTokens, type SentencePair } from "./masked_language.js";

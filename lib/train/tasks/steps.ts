@@ -1,10 +1,10 @@
-import { combined, summed } from "../../graph/gradients.js";
-import type { VideoClipConfig } from "../../models/videoclip_config.js";
-import { pooled, textSide } from "../../models/videoclip_graph.js";
-import { textModelOf } from "../../models/videoclip_config.js";
-import { textInputs, type VideoFeatures } from "../../models/videoclip_input.js";
-import { stepClassifier } from "../../models/videoclip_classifier.js";
-import { windowInputs, windowTokens } from "../../models/videoclip_windows.js";
+import { combined, summed } from "../../autodiff/arithmetic.js";
+import type { VideoClipConfig } from "../../models/videoclip/videoclip_config.js";
+import { pooled, textSide } from "../../models/videoclip/videoclip_graph.js";
+import { textModelOf } from "../../models/videoclip/videoclip_config.js";
+import { textInputs, type VideoFeatures } from "../../models/videoclip/videoclip_input.js";
+import { stepClassifier } from "../../models/videoclip/videoclip_classifier.js";
+import { windowInputs, windowTokens } from "../../models/videoclip/videoclip_windows.js";
 import * as nn from "../../nn/layers.js";
 import { crossEntropy } from "../../nn/losses.js";
 import type { Batch, BatchArray, Task } from "../task.js";

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../../errors.js";
-import type { TextConfig } from "../../models/text_config.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import type { TextConfig } from "../../models/text/text_config.js";
 import type { Encoding } from "../../text/wordpiece.js";
 import { maskOf, padded } from "../batches.js";
 import type { Batch, BatchArray } from "../task.js";

@@ -1,8 +1,8 @@
-import { binary, crossEntropy, fill } from "../../graph/ops/index.js";
+import { binary, crossEntropy, fill } from "../../ops/index.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
-import type { TextConfig } from "../../models/text_config.js";
-import { classifierHead, spanHead, textEncoder, textPooler } from "../../models/text_heads.js";
+import type { TextConfig } from "../../models/text/text_config.js";
+import { classifierHead, spanHead, textEncoder, textPooler } from "../../models/text/text_heads.js";
 import * as nn from "../../nn/layers.js";
 import type { Task } from "../task.js";
 import { IGNORE } from "./masked_language.js";

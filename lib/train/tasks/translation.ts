@@ -1,6 +1,6 @@
-import { crossEntropy } from "../../graph/ops/index.js";
+import { crossEntropy } from "../../ops/index.js";
 import { applyOp } from "../../graph/trace.js";
-import { sinusoids } from "../../models/sinusoid.js";
+import { sinusoids } from "../../models/transformer/sinusoid.js";
 import {
   embedTokens,
   memoryKeys,
@@ -8,7 +8,7 @@ import {
   transformerDecoder,
   transformerEncoder,
   type TransformerConfig,
-} from "../../models/transformer.js";
+} from "../../models/transformer/transformer.js";
 import { maskOf, padded } from "../batches.js";
 import type { Batch, Task } from "../task.js";
 import { IGNORE } from "./masked_language.js";

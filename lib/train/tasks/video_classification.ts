@@ -1,4 +1,4 @@
-import { crossEntropy } from "../../graph/ops/index.js";
+import { crossEntropy } from "../../ops/index.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 import type { Batch, Task } from "../task.js";

@@ -30,7 +30,7 @@ const char* bytes_of(const Napi::Value& v, size_t* size, bool* shared = nullptr)
   return static_cast<const char*>(data);
 }
 
-// Reads the flat operand list of lib/graph/program.ts: count, then for each [space] or
+// Reads the flat operand list of lib/runtime/program.ts: count, then for each [space] or
 // [space, id, byte offset, dtype, rank, shape..., strides...].
 class Reader {
  public:

@@ -5,7 +5,8 @@
 
 namespace videoclip {
 
-// One instruction about to run. Operand roles and the order of attributes are the contract of the op: cpp/ops/<op>.h.
+// One instruction about to run. Operand roles and the order of attributes are the contract of the op:
+// cpp/ops/<family>/<op>.h.
 struct Call {
   const Tensor* in;
   int inputs;

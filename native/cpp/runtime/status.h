@@ -2,7 +2,8 @@
 
 namespace videoclip {
 
-// What kind of failure: JavaScript chooses the class of the error by it. lib/native_error.ts has one entry for each.
+// What kind of failure: JavaScript chooses the class of the error by it. lib/runtime/native_error.ts has one entry for
+// each.
 enum class StatusCode {
   ok,
   invalid_argument,  // values, types or sizes that an op does not take

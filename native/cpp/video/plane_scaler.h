@@ -7,7 +7,7 @@
 
 namespace videoclip {
 
-// How the samples of a decoded frame lie; see lib/video/pixel_layout.ts.
+// How the samples of a decoded frame lie; see lib/video/pixels/pixel_layout.ts.
 struct PlaneLayout {
   enum Kind { planar, paired, gray, rgb };
   Kind kind;

@@ -5,7 +5,7 @@
 // while scores are made, then every 32nd channel of the sums. Heads of more than kHead channels take their scores in
 // parts, and a block then has one slice of kHead channels of v and y. Shared memory: 4 (3 x 32 kHead + 1152) bytes.
 #include "cuda/attention/problem.h"
-#include "cuda/vector_access.h"
+#include "cuda/primitives/vector_access.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

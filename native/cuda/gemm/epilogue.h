@@ -2,10 +2,10 @@
 // From the f32 tile in shared memory to the outputs: bias, residual, activation, rounding, and the channel range of the
 // output that a column belongs to. Whole rows of a tile are stored, V channels a thread. On the way each column may be
 // summed over parts of the tile's rows.
-#include "cuda/activation.h"
+#include "cuda/elementwise/activation.h"
 #include "cuda/gemm/math.h"
 #include "cuda/primitives/sync.h"
-#include "cuda/vector_access.h"
+#include "cuda/primitives/vector_access.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

@@ -2,7 +2,7 @@
 // How a product reads its operands: both are rows of K values, of which a block takes some rows from `first` on and
 // steps along K. An operand says where a row lies, where a column (of K) lies relative to its row, and whether both
 // meet in an element; the rest is zeros.
-#include "cuda/divider.h"
+#include "cuda/primitives/divider.h"
 #include "cuda/primitives/memory.h"
 
 namespace videoclip {

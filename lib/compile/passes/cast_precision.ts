@@ -1,0 +1,47 @@
+import { cast, preprocess } from "../../ops/index.js";
+import { type DType, isFloat, type Node, type OpDefinition, operandOf, type Tensor } from "../../graph/tensor.js";
+import { type Graph, INPUT, makeNode, PARAMETER, SCALAR, sortGraph } from "../../graph/trace.js";
+import { fromParameters } from "./choose_winograd.js";
+
+/**
+ * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
+ * computed in f32 first (a BatchNorm is folded before the rounding); outputs come back as f32, new values of parameters in their own type.
+ */
+export function castPrecision(graph: Graph, dtype: DType): void {
+  if (dtype === "f32") return;
+  sortGraph(graph);
+  const casts = new Map<Tensor, Tensor>(); // each is cast one way only
+  const made = new Map<Tensor, Tensor>();
+  const nodes: Node[] = [];
+  const as = (tensor: Tensor, to: DType): Tensor => {
+    if (tensor.dtype === to || !isFloat(tensor.dtype)) return tensor;
+    const found = casts.get(tensor);
+    if (found) return found;
+    const node = makeNode(cast, [tensor], { to }, tensor.node.layer);
+    nodes.push(node);
+    casts.set(tensor, node.outputs[0]);
+    return node.outputs[0];
+  };
+  for (const node of graph.nodes) {
+    if (node.op === INPUT || node.op === SCALAR || node.op === PARAMETER || node.outputs.every(fromParameters)) {
+      nodes.push(node);
+      continue;
+    }
+    const inputs = node.inputs.map((x, slot) => {
+      if (!x) return x;
+      const source = made.get(x) ?? x;
+      if (node.op.storage === "as given") return source;
+      return as(source, node.op.storage ?? (operandOf(node.op, slot)?.f32 ? "f32" : dtype));
+    });
+    const first = node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype } : node.attrs;
+    const lowered = makeNode(node.op, inputs, first as never, node.layer);
+    nodes.push(lowered);
+    node.outputs.forEach((output, i) => made.set(output, lowered.outputs[i]));
+  }
+  for (const map of [graph.outputs, graph.updates]) {
+    for (const [name, tensor] of map) {
+      map.set(name, as(made.get(tensor) ?? tensor, map === graph.outputs ? "f32" : tensor.dtype));
+    }
+  }
+  graph.nodes = nodes;
+}

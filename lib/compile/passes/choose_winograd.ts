@@ -1,0 +1,50 @@
+import { type Conv3dAttrs, conv3d, fitsWinograd, winogradConv3d } from "../../ops/index.js";
+import type { Node, OpDefinition, Tensor } from "../../graph/tensor.js";
+import { type Graph, INPUT, makeNode, replaceTensor, SCALAR } from "../../graph/trace.js";
+
+/** Outputs per tile and axis. */
+const TILE = 4;
+/** Less gain than this is lost again to the larger weights. */
+const MARGIN = 1.4;
+
+/** Whether a value depends on parameters alone. */
+export function fromParameters(tensor: Tensor): boolean {
+  const { op, inputs } = tensor.node;
+  return op !== INPUT && op !== SCALAR && inputs.every((x) => !x || fromParameters(x));
+}
+
+/**
+ * Whether Winograd's form of a convolution is less work for one clip (a choice that looked at the batch would make rows
+ * depend on it). In multiplications of the matrix kernel: a product of the direct form, a product of a point, and for
+ * the transforms of a tile what was measured per input and output channel on an AVX-512 core (Zen 4).
+ */
+function pays(node: Node, directRate: number): boolean {
+  const { kernel, low } = node.attrs as unknown as Conv3dAttrs;
+  const [, T, H, W, outChannels] = node.outputs[0].shape;
+  const [, frames, , , inChannels] = node.inputs[0]!.shape;
+  const spatial = kernel[0] === 1;
+  const cost = spatial ? { points: 36, input: 400, output: 280 } : { points: 6, input: 60, output: 45 };
+  const tiles = spatial ? T * Math.ceil(H / TILE) * Math.ceil(W / TILE) : Math.ceil(T / TILE) * H * W;
+  // the direct kernel skips the taps of a frame that lie in the padding
+  let taps = spatial ? 9 * T : 0;
+  for (let t = -low[0]; !spatial && t < T - low[0]; t++) taps += Math.min(t + 3, frames) - Math.max(t, 0);
+  const direct = taps * H * W * inChannels * outChannels;
+  const winograd =
+    tiles * (cost.points * inChannels * outChannels + cost.input * inChannels + cost.output * outChannels);
+  return MARGIN * winograd < direct / directRate;
+}
+
+/**
+ * Computes convolutions by Winograd's minimal filtering where that is less work. Their weights must be parameters.
+ * @param directRate products of the direct form in the time of one of Winograd's: 2 when it computes in bf16
+ */
+export function chooseWinograd(graph: Graph, directRate = 1): void {
+  for (const node of [...graph.nodes]) {
+    if (node.op !== (conv3d as OpDefinition<never>) || node.inputs[4]) continue;
+    const attrs = node.attrs as unknown as Conv3dAttrs;
+    if (!fitsWinograd(attrs) || !fromParameters(node.inputs[1]!) || !pays(node, directRate)) continue;
+    const chosen = makeNode(winogradConv3d, node.inputs.slice(0, 4), attrs, node.layer);
+    graph.nodes.push(chosen);
+    replaceTensor(graph, node.outputs[0], chosen.outputs[0]);
+  }
+}

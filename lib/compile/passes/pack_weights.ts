@@ -1,0 +1,20 @@
+import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
+
+/** Gives ops their weights in the layout of the CPU (`packedOnCpu`): last, since it fixes the attributes. */
+export function packWeights(graph: Graph, panelWidth: number): void {
+  for (const node of [...graph.nodes]) {
+    const packings = node.op.packedOnCpu?.(node.attrs as never, panelWidth) ?? [];
+    if (packings.length === 0 || node.attrs.packed) continue;
+    const inputs = [...node.inputs];
+    for (const { slot, op, attrs } of packings) {
+      const packed = makeNode(op, [inputs[slot]], attrs as never, node.layer);
+      graph.nodes.push(packed);
+      inputs[slot] = packed.outputs[0];
+    }
+    const lowered = makeNode(node.op, inputs, { ...node.attrs, packed: true } as never, node.layer);
+    graph.nodes.push(lowered);
+    node.outputs.forEach((output, i) => {
+      replaceTensor(graph, output, lowered.outputs[i]);
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import { createDevice, type Device, type DeviceOptions } from "../runtime/device.js";
+import { ProgramCache } from "../runtime/program_cache.js";
+import { readOptions } from "./options.js";
+
+let device: Device | undefined;
+let options: DeviceOptions = {};
+/** Compiled calls by op, types and attributes. */
+export const programs = new ProgramCache(256 << 20);
+
+/**
+ * Chooses the device for all later calls of `videoclip/ops`; frees the one in use.
+ * @throws InvalidArgumentError for options that there are not; a device that cannot be had is an error of the next call
+ */
+export function configure(next: DeviceOptions): void {
+  const read = readOptions("configure", next, ["device", "threads", "precision", "winograd"]);
+  dispose();
+  options = read;
+}
+
+/** Frees the device and its programs; the next call opens them again. */
+export function dispose(): void {
+  programs.clear();
+  device?.dispose();
+  device = undefined;
+}
+
+/** The device of the calls, opened where it is not yet. @internal */
+export function openDevice(): Device {
+  device ??= createDevice(options);
+  return device;
+}
+
+/**
+ * An array of zeros in memory that calls read and write in place, where they copy others on the event loop: for large
+ * inputs and for `out`. Leave it alone while a call uses it. After `configure` it is an ordinary array.
+ * @throws InvalidArgumentError for a wrong length or dtype; OutOfMemoryError
+ */
+export function allocate(length: number, dtype?: "f32"): Float32Array;
+export function allocate(length: number, dtype: "u8"): Uint8Array;
+export function allocate(length: number, dtype: "i32"): Int32Array;
+export function allocate(length: number, dtype: "f32" | "u8" | "i32" = "f32"): Float32Array | Uint8Array | Int32Array {
+  return openDevice().allocate(length, dtype as "u8");
+}

@@ -1,0 +1,64 @@
+import { inspect } from "node:util";
+import type { DType } from "../graph/tensor.js";
+import type { NDArray } from "../base/nd_array.js";
+import type { AnyArray } from "./operand.js";
+
+/** What ops give: dense, row-major, with a shape of its own. A 16-bit result comes as a Uint16Array of its bits. */
+export interface Result<T = Float32Array> extends NDArray<T> {
+  shape: number[];
+  dtype: DType;
+}
+
+/**
+ * The values of a result in the device's memory. As long as nobody has asked for them, nobody can change them: ops then
+ * read them in place.
+ */
+export class Held {
+  exposed = false;
+  /** Runs that read the memory and have not ended. */
+  readers = 0;
+
+  constructor(public array: AnyArray) {}
+
+  /** The values, which the caller may change from now on. */
+  expose(): AnyArray {
+    if (!this.exposed && this.readers > 0) this.array = this.array.slice();
+    this.exposed = true;
+    return this.array;
+  }
+}
+
+const holders = new WeakMap<object, Held>();
+
+/** What holds the values of a result; undefined for any other object. */
+export const heldBy = (value: object): Held | undefined => holders.get(value);
+
+/** Bytes up to which a result is a copy in memory of JavaScript (native/cpp/addon/engine_wrap.cc): copying is cheap. */
+const SMALL = 64 << 10;
+
+/** A result whose values nobody has seen yet. */
+export function makeResult(array: AnyArray, shape: readonly number[], dtype: DType): Result<AnyArray> {
+  if (array.byteLength <= SMALL) return seenResult(array, shape, dtype);
+  const held = new Held(array);
+  const result = {
+    get data() {
+      return held.expose();
+    },
+    set data(values) {
+      held.exposed = true;
+      held.array = values;
+    },
+    shape: [...shape],
+    dtype,
+  };
+  Object.defineProperty(result, inspect.custom, { value: () => ({ ...result }) });
+  holders.set(result, held);
+  return result;
+}
+
+/** A result in an array that the caller has. */
+export const seenResult = (array: AnyArray, shape: readonly number[], dtype: DType): Result<AnyArray> => ({
+  data: array,
+  shape: [...shape],
+  dtype,
+});

@@ -1,6 +1,0 @@
-import { type Graph, sortGraph } from "../trace.js";
-
-/** Drops nodes that no output needs. */
-export function deadCode(graph: Graph): void {
-  sortGraph(graph);
-}

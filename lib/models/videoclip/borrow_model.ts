@@ -1,0 +1,26 @@
+import type { DeviceOptions } from "../../runtime/device.js";
+import { VideoClip } from "./videoclip.js";
+import type { VideoClipTokenizer } from "./videoclip_types.js";
+
+/** A model that a function works with, or the path of one. */
+export interface BorrowedModelOptions extends Omit<DeviceOptions, "winograd"> {
+  /** A VideoCLIP model, or the path of one, which is opened with the device options and closed again. */
+  model: VideoClip | string;
+  /** With the path of a model: what splits texts, where its folder has nothing. */
+  tokenizer?: VideoClipTokenizer | string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The model, and what to call when the work is done: it closes a model that was opened here. */
+export async function borrowModel({
+  model,
+  device,
+  threads,
+  precision,
+  tokenizer,
+  signal,
+}: BorrowedModelOptions): Promise<{ model: VideoClip; release: () => void }> {
+  if (typeof model !== "string") return { model, release: () => undefined };
+  const opened = await VideoClip.load(model, { device, threads, precision, tokenizer, signal });
+  return { model: opened, release: () => opened.dispose() };
+}

@@ -1,0 +1,30 @@
+import { roundBfloat16 } from "../../base/half_floats.js";
+import { type Array64, defineOp, packing, shapeError } from "../../graph/tensor.js";
+import { type Conv3dAttrs, conv3d } from "./conv3d.js";
+import { packConvWeightBf16 } from "./pack_conv_weight_bf16.js";
+
+const rounded = (x: Array64): Array64 => ({ shape: x.shape, data: x.data.map(roundBfloat16) });
+
+/** conv3d of one group whose input (after scale) and weight are rounded to bf16 and summed in f32: inputs as `conv3d`. */
+export const conv3dBf16 = defineOp<Conv3dAttrs>({
+  name: "conv3d_bf16",
+  operands: conv3d.operands,
+  notOnGpu: "a GPU multiplies bf16 in conv3d",
+  packedOnCpu: ({ split }, panelWidth) => [packing(1, packConvWeightBf16, { split, panelWidth })],
+  shape: (inputs, a) => {
+    if (a.groups !== 1) throw shapeError("conv3d_bf16", "one group", [a.groups]);
+    return conv3d.shape(inputs, a);
+  },
+  encode: conv3d.encode,
+  notInOnnx: "compile() makes it from a conv3d",
+  reference: ([input, weight, bias, residual, scale], a) => {
+    const channels = input!.shape[4];
+    const perClip = input!.data.length / input!.shape[0];
+    const scaled = input!.data.map((v, i) =>
+      scale ? Math.fround(v * scale.data[Math.floor(i / perClip) * channels + (i % channels)]) : v,
+    );
+    const inputs = [rounded({ shape: input!.shape, data: scaled }), rounded(weight!), bias ?? null, residual ?? null];
+    return conv3d.reference(inputs, a);
+  },
+  notDifferentiable: "made by a pass of the CPU after differentiation",
+});

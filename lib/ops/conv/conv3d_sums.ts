@@ -1,0 +1,60 @@
+import { type Array64, defineOp, elements, shapeError } from "../../graph/tensor.js";
+import { type Conv3dAttrs, conv3d, isDepthwise } from "./conv3d.js";
+
+/** What is summed together: `kSumPositions` and `kSumLines` in native/cpp/ops/conv/conv3d_sums.h. */
+const POSITIONS = 64;
+const LINES = 8;
+
+/** The parts of the positions of a clip of the output `[N, T, H, W, C]`: how many, and which a position is in. */
+function parts(a: Conv3dAttrs, channels: number, [, T, H, W]: readonly number[]) {
+  const bands = Math.ceil(H / LINES);
+  return isDepthwise(a, channels)
+    ? {
+        count: T * bands,
+        of: (m: number) => Math.floor(m / W / H) * bands + Math.floor((Math.floor(m / W) % H) / LINES),
+      }
+    : { count: Math.ceil((T * H * W) / POSITIONS), of: (m: number) => Math.floor(m / POSITIONS) };
+}
+
+/** Whether there is a kernel that sums what it stores: not for depthwise windows without a height. */
+export const canSum = (a: Conv3dAttrs, channels: number): boolean => !isDepthwise(a, channels) || a.kernel[1] > 1;
+
+/**
+ * conv3d that also sums its outputs over the positions of each clip: behind conv3d's outputs sums `[N, parts, Cout]` in
+ * f32, each over 64 positions, or over 8 lines of a frame where the convolution is depthwise. A mean over all positions
+ * then does not read the outputs again.
+ */
+export const conv3dSums = defineOp<Conv3dAttrs>({
+  name: "conv3d_sums",
+  operands: conv3d.operands,
+  packedOnCpu: conv3d.packedOnCpu!,
+  axesOnGpu: conv3d.axesOnGpu!,
+  shape: (inputs, a) => {
+    const outputs = conv3d.shape(inputs, a);
+    const channels = inputs[0]!.shape[4];
+    if (!canSum(a, channels)) throw shapeError("conv3d_sums", "a depthwise window with a height", a.kernel);
+    const { shape } = outputs[0];
+    return [...outputs, { shape: [shape[0], parts(a, channels, shape).count, a.outChannels], dtype: "f32" }];
+  },
+  encode: conv3d.encode,
+  reference: (inputs, a): Array64[] => {
+    const outputs = conv3d.reference(inputs, a);
+    const [N, T, H, W] = outputs[0].shape;
+    const positions = T * H * W;
+    const { count, of } = parts(a, inputs[0]!.shape[4], outputs[0].shape);
+    const shape = [N, count, a.outChannels];
+    const data = new Float64Array(elements(shape));
+    let first = 0;
+    outputs.forEach((y, s) => {
+      y.data.forEach((v, i) => {
+        const [row, channel] = [Math.floor(i / a.split[s]), i % a.split[s]];
+        const part = Math.floor(row / positions) * count + of(row % positions);
+        data[part * a.outChannels + first + channel] += v;
+      });
+      first += a.split[s];
+    });
+    return [...outputs, { shape, data }];
+  },
+  notInOnnx: "compile() makes it from a conv3d",
+  notDifferentiable: "compile() makes it from a conv3d",
+});

@@ -1,0 +1,63 @@
+import { fromBits, toBfloat16 } from "../../base/half_floats.js";
+import { type Array64, defineOp, shapeError, type TensorType } from "../../graph/tensor.js";
+import { panelWidths } from "./pack_conv_weight.js";
+import { requireF32 } from "../storage.js";
+
+/** Layout of weights on the CPU: see native/cpp/ops/conv/pack_conv_weight_bf16.h. */
+export interface PackBf16Attrs {
+  split: readonly number[];
+  /** Columns of a panel: two vectors of the instruction set in use. */
+  panelWidth: number;
+}
+
+function runs(weight: readonly number[]) {
+  const [, C, kT, kH, kW] = weight;
+  const width = kW > 1 && C <= 32 && kW * C <= 4096 ? kW : 1;
+  const count = (kT * kH * kW) / width;
+  return { width, count, length: width * C, pairs: Math.ceil((width * C) / 2) };
+}
+
+function shape([weight]: (TensorType | null)[], a: PackBf16Attrs): TensorType[] {
+  if (weight?.shape.length !== 5) {
+    throw shapeError("pack_conv_weight_bf16", "a weight [Cout, Cin, kT, kH, kW]", weight?.shape ?? "none");
+  }
+  requireF32("pack_conv_weight_bf16", weight);
+  const { count, pairs } = runs(weight.shape);
+  const columns = a.split.flatMap((width) => panelWidths(width, a.panelWidth)).reduce((p, q) => p + q, 0);
+  return [{ shape: [columns * count * pairs], dtype: "f32" }];
+}
+
+function reference([weight]: (Array64 | null)[], a: PackBf16Attrs): Array64[] {
+  const { shape: size, data: w } = weight!;
+  const C = size[1];
+  const { width, count, length, pairs } = runs(size);
+  const taps = count * width;
+  const y: number[] = [];
+  let first = 0;
+  for (const columns of a.split) {
+    panelWidths(columns, a.panelWidth).forEach((panel, i) => {
+      const half = (o: number, t: number, k: number) =>
+        i * a.panelWidth + o < columns && k < length
+          ? toBfloat16(w[((first + i * a.panelWidth + o) * C + (k % C)) * taps + t + Math.floor(k / C)])
+          : 0;
+      for (let t = 0; t < taps; t += width)
+        for (let k = 0; k < pairs; k++)
+          for (let o = 0; o < panel; o++) y.push(fromBits(half(o, t, 2 * k) | (half(o, t, 2 * k + 1) << 16)));
+    });
+    first += columns;
+  }
+  return [{ shape: [y.length], data: Float64Array.from(y) }];
+}
+
+/** Rounds a convolution's weight to bf16 and packs it in pairs for the dot products of a {@link conv3dBf16}. */
+export const packConvWeightBf16 = defineOp<PackBf16Attrs>({
+  name: "pack_conv_weight_bf16",
+  operands: [{ name: "weight" }],
+  notOnGpu: "the weight layout of the CPU kernels",
+  shape,
+  encode: (a) => [...a.split],
+  notInOnnx: "compile() makes it from a conv3d",
+  reference,
+  // panelWidth 0 is replaced by the device's own when a case runs
+  notDifferentiable: "a layout of weights, made by a pass after differentiation",
+});

@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { BUNDLED, isBundled } from "../base/bundled.js";
+import { DeviceError } from "../base/errors.js";
+
+/** A place where the addon was looked for. Without `error`: there was no file. */
+export interface Attempt {
+  path: string;
+  error?: unknown;
+}
+
+/** What to do about an addon that cannot be loaded. docs/deployment.md has the same sentences. @internal */
+export const ADVICE = {
+  bundled: BUNDLED,
+  forbidden: "Node was started without native addons: leave out --no-addons, or add --allow-addons to --permission.",
+  clone: "In a clone of the repository run: npm run build",
+  unsupported:
+    "The package has an addon for Linux on x64 with glibc 2.34 or later only (Debian 12, Ubuntu 22.04, RHEL 9; not Alpine): " +
+    "use such a system or image, for example node:22-bookworm-slim, or build the addon in a clone of the repository.",
+  missing:
+    "The package's prebuilds folder was not installed or not deployed: run npm install videoclip again, or add " +
+    "node_modules/videoclip/prebuilds to the files that are copied (Next.js: outputFileTracingIncludes).",
+};
+
+/** The C library that this process runs on, as `glibc 2.36`; undefined where there is none to name. */
+function libc(): string | undefined {
+  if (process.platform !== "linux") return undefined;
+  const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined;
+  if (!report) return undefined; // Electron
+  const before = report.excludeNetwork;
+  report.excludeNetwork = true; // else it asks for the names of network addresses, which takes seconds
+  const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  report.excludeNetwork = before;
+  const version = header.glibcVersionRuntime;
+  return version === undefined ? "musl" : `glibc ${version}`;
+}
+
+function advice(attempts: Attempt[]): string {
+  if (attempts.some(({ error }) => (error as NodeJS.ErrnoException | undefined)?.code === "ERR_DLOPEN_DISABLED"))
+    return ADVICE.forbidden;
+  if (isBundled()) return ADVICE.bundled;
+  if (existsSync(new URL(/* webpackIgnore: true */ "../../CMakeLists.txt", import.meta.url))) return ADVICE.clone;
+  const served = process.platform === "linux" && process.arch === "x64";
+  return served && attempts.every(({ error }) => error === undefined) ? ADVICE.missing : ADVICE.unsupported;
+}
+
+/** The error for an addon that could not be loaded from any of the places: the system, every attempt and what to do. */
+export function addonError(attempts: Attempt[]): DeviceError {
+  const system = [`${process.platform}-${process.arch}`, libc(), `Node ${process.versions.node}`].filter(Boolean);
+  const tried = attempts.map(({ path, error }) => {
+    const reason = error === undefined ? "no such file" : error instanceof Error ? error.message : String(error);
+    return `  ${path}: ${reason.split("\n")[0]}\n`;
+  });
+  const cause = attempts.find(({ error }) => error !== undefined)?.error;
+  return new DeviceError(
+    "ERR_ADDON_MISSING",
+    `The native addon could not be loaded (${system.join(", ")}).\n` +
+      (tried.length > 0 ? `Tried:\n${tried.join("")}` : "") +
+      advice(attempts),
+    { cause },
+  );
+}

@@ -1,0 +1,314 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { loadAddon, type NativeEngine } from "./binding.js";
+import { cpuQuota, usableCores } from "../base/cpu_quota.js";
+import { DeviceError, DisposedError, InvalidArgumentError } from "../base/errors.js";
+import { ParameterStore } from "./parameter_store.js";
+import { wrongArgument } from "../graph/rules.js";
+import { checkMemory } from "../base/memory_limit.js";
+import { nativeError } from "./native_error.js";
+
+/**
+ * On a CPU, arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
+ * or f16, with sums in f32; `tf32` stores f32 and rounds the operands of matrix products to 10 bits.
+ */
+export type Precision = "f32" | "bf16" | "f16" | "tf32";
+
+/** `cuda:1` is the second GPU; `cuda-emulated` runs the CUDA kernels on the host, slowly and in test builds only. */
+export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}` | "cuda-emulated";
+
+export interface DeviceOptions {
+  /**
+   * `auto` takes CUDA where it can be had and the CPU otherwise; `cuda` throws with the reason when it cannot. A `Device` is
+   * shared: what is made with it computes on the same engine and threads, and leaves it open when it is disposed.
+   */
+  device?: DeviceName | Device | undefined;
+  /** Compute threads of the CPU, 1 to 256. Default: the cores this process may use. Results do not depend on it. */
+  threads?: number | undefined;
+  /**
+   * `bf16` on a CPU: convolutions of models, and in training all matrix products but those of attention, round their operands
+   * to bf16 and sum in f32, where it has dot products for it (AVX512-BF16); parameters and values between layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default
+   * `f32`.
+   */
+  precision?: Precision | undefined;
+  /**
+   * Compute 1x3x3 and 3x1x1 convolutions of models by Winograd's minimal filtering where it is faster. Default true.
+   * A layer's relative error is then about 1e-6 instead of 3e-7.
+   */
+  winograd?: boolean | undefined;
+}
+
+/** An engine and what all devices on it have in common. */
+interface SharedEngine {
+  /** Undefined once the device that opened it is disposed. */
+  engine: NativeEngine | undefined;
+  /** Id of the next parameter, unique in the engine. */
+  nextParameter: number;
+}
+
+/**
+ * A place to compute: an engine thread, a thread pool and the parameters that live there. Models that are given the same
+ * `device` share its engine, and each has parameters of its own.
+ */
+export class Device {
+  readonly name: string;
+  readonly isGpu: boolean;
+  /** Instruction set of the CPU, or `cuda`. */
+  readonly isa: string;
+  readonly threads: number;
+  /** Name of the GPU; empty for a CPU. */
+  readonly hardware: string;
+  /** Columns of a packed weight panel. */
+  readonly panelWidth: number;
+  readonly winograd: boolean;
+  readonly precision: Precision;
+  readonly parameters: ParameterStore;
+  readonly #shared: SharedEngine;
+  readonly #ownsEngine: boolean;
+  readonly #running = new Set<number>();
+  #disposed = false;
+
+  /** @internal use `createDevice` */
+  constructor(name: string, from: NativeEngine | Device, { winograd = true, precision = "f32" }: DeviceOptions) {
+    this.#ownsEngine = !(from instanceof Device);
+    this.#shared = from instanceof Device ? from.#shared : { engine: from, nextParameter: 1 };
+    const info = this.engine.info();
+    this.name = name;
+    this.isGpu = name.startsWith("cuda");
+    this.isa = info.isa;
+    this.threads = info.threads;
+    this.hardware = info.hardware;
+    this.panelWidth = info.panelWidth;
+    this.winograd = winograd;
+    this.precision = precision;
+    this.parameters = new ParameterStore(this);
+  }
+
+  /** @internal */
+  get engine(): NativeEngine {
+    const { engine } = this.#shared;
+    if (this.#disposed || !engine) throw new DisposedError("This device");
+    return engine;
+  }
+
+  /** Whether this device, or the one that opened its engine, was disposed. */
+  get disposed(): boolean {
+    return this.#disposed || this.#shared.engine === undefined;
+  }
+
+  /** An id for a parameter that no other device of the engine has. @internal */
+  nextParameterId(): number {
+    return this.#shared.nextParameter++;
+  }
+
+  /** Runs that `dispose` cancels. @internal */
+  get running(): Set<number> {
+    return this.#running;
+  }
+
+  /** Calls the native side; what it throws becomes an error of this package. @internal */
+  native<T>(call: (engine: NativeEngine) => T): T {
+    try {
+      return call(this.engine);
+    } catch (cause) {
+      throw nativeError(cause);
+    }
+  }
+
+  /**
+   * Memory that runs on this device read and write in place, where an ordinary array is copied: for large inputs and
+   * `outputs` that are used again. Zeros at first. It may outlive the device.
+   */
+  allocate(length: number): Float32Array;
+  allocate(length: number, dtype: "u8"): Uint8Array;
+  allocate(length: number, dtype: "i32"): Int32Array;
+  allocate(length: number, dtype: "f32" | "u8" | "i32" = "f32"): Float32Array | Uint8Array | Int32Array {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw wrongArgument("allocate", "length", "a whole number of elements", length);
+    }
+    const kinds = { f32: Float32Array, u8: Uint8Array, i32: Int32Array };
+    if (!Object.hasOwn(kinds, dtype)) throw wrongArgument("allocate", "dtype", "f32, u8 or i32", dtype);
+    const kind = kinds[dtype];
+    checkMemory("allocate", [length * kind.BYTES_PER_ELEMENT]);
+    return new kind(this.native((engine) => engine.allocate(length * kind.BYTES_PER_ELEMENT)));
+  }
+
+  /**
+   * Bytes of an open file as memory that runs read in place, filled from the file when it is used. CPU only.
+   * @throws DeviceError `ERR_UNSUPPORTED` where files cannot be mapped
+   * @internal
+   */
+  map(file: number, offset: number, bytes: number): ArrayBuffer {
+    return this.native((engine) => engine.map(file, offset, bytes));
+  }
+
+  /** Bytes held: parameters with their derived forms, and the arena and workspace that all programs share. */
+  memory(): { parameters: number; scratch: number } {
+    const info = this.engine.info();
+    return { parameters: info.parameterBytes, scratch: info.scratchBytes };
+  }
+
+  /**
+   * Cancels what runs on this device (its promises reject with `ERR_DISPOSED`) and frees its parameters; the device that
+   * opened the engine ends the engine too, and with it all devices that share it. A second call does nothing.
+   */
+  dispose(): void {
+    if (this.disposed) return;
+    const { engine } = this;
+    if (this.#ownsEngine) {
+      this.#shared.engine = undefined;
+      engine.dispose();
+    } else {
+      for (const job of this.#running) engine.cancel(job);
+      this.parameters.clear();
+    }
+    this.#disposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Opens a device, or shares the one in `options.device`. `VIDEOCLIP_ISA=portable|avx2|avx512` forces an instruction set of the
+ * CPU backend.
+ * @throws InvalidArgumentError; DeviceError for a device or a precision that this machine does not have
+ */
+export function createDevice(options: DeviceOptions = {}): Device {
+  if (options.device instanceof Device) return shareDevice(options.device, options);
+  const { device = "auto", threads = usableCores(), precision = "f32" } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
+    throw new InvalidArgumentError(`threads: expected an integer from 1 to 256, received ${threads}`, {
+      argument: "threads",
+      received: threads,
+    });
+  }
+  if (!/^(auto|cpu|cuda|cuda:\d+|cuda-emulated)$/.test(device)) {
+    throw new InvalidArgumentError(`device: expected auto, cpu, cuda, cuda:N or a Device, received ${device}`, {
+      argument: "device",
+      received: device,
+    });
+  }
+  checkPrecision(precision);
+  const { addon } = loadAddon();
+  if (device === "cuda-emulated") return openEmulated(options);
+  if (device.startsWith("cuda") || (device === "auto" && addon.cuda().usable)) {
+    const gpu = openCuda(Number(device.split(":")[1] ?? 0), options);
+    if (!("reason" in gpu)) return gpu;
+    if (device !== "auto") throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${gpu.reason}`);
+  }
+  const isa = chooseIsa(addon.isas());
+  checkCpuPrecision(precision, addon.isas()[isa].bf16);
+  return new Device("cpu", new addon.Engine(isa, threads), options);
+}
+
+function checkCpuPrecision(precision: Precision, bf16: boolean): void {
+  if (precision === "f16" || precision === "tf32") {
+    throw new DeviceError(
+      "ERR_PRECISION_UNAVAILABLE",
+      `precision ${precision}: a CPU computes in f32 or bf16; it needs a GPU`,
+    );
+  }
+  if (precision === "bf16" && !bf16) {
+    throw new DeviceError(
+      "ERR_PRECISION_UNAVAILABLE",
+      "precision bf16: this processor has no bf16 dot products (AVX512-BF16), so it would only be slower: use f32",
+    );
+  }
+}
+
+/** A device on the engine of another one. `precision` and `winograd` are those of the other one unless they are given. */
+function shareDevice(device: Device, options: DeviceOptions): Device {
+  const { threads, precision = device.precision, winograd = device.winograd } = options;
+  if (device.disposed) throw new DisposedError("This device");
+  if (threads !== undefined && threads !== device.threads) {
+    throw new InvalidArgumentError(
+      `threads: expected ${device.threads}, those of the shared device, or none, received ${threads}`,
+      { argument: "threads", expected: device.threads, received: threads },
+    );
+  }
+  checkPrecision(precision);
+  if (!device.isGpu) {
+    checkCpuPrecision(
+      precision,
+      loadAddon()
+        .addon.isas()
+        .some(({ name, bf16 }) => name === device.isa && bf16),
+    );
+  }
+  return new Device(device.name, device, { precision, winograd });
+}
+
+function checkPrecision(precision: Precision): void {
+  if (["f32", "bf16", "f16", "tf32"].includes(precision)) return;
+  throw new InvalidArgumentError(`precision: expected f32, bf16, f16 or tf32, received ${precision}`, {
+    argument: "precision",
+    received: precision,
+  });
+}
+
+function openCuda(index: number, options: DeviceOptions): Device | { reason: string } {
+  const { addon } = loadAddon();
+  const { usable, reason } = addon.cuda();
+  if (!usable) return { reason };
+  try {
+    return new Device(`cuda:${index}`, new addon.Engine(addon.gpus().cuda, index), options);
+  } catch (cause) {
+    return { reason: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+function openEmulated(options: DeviceOptions): Device {
+  const { addon } = loadAddon();
+  const { emulated } = addon.gpus();
+  if (emulated === null) {
+    throw new DeviceError("ERR_CUDA_UNAVAILABLE", "device cuda-emulated is in test builds only (VIDEOCLIP_EMULATOR)");
+  }
+  return new Device("cuda-emulated", new addon.Engine(emulated, 0), options);
+}
+
+function chooseIsa(isas: { name: string; supported: boolean }[]): number {
+  const wanted = process.env.VIDEOCLIP_ISA;
+  if (!wanted) return isas.findLastIndex((isa) => isa.supported);
+  const index = isas.findIndex((isa) => isa.name === wanted);
+  if (index < 0 || !isas[index].supported) {
+    const usable = isas.filter((isa) => isa.supported).map((isa) => isa.name);
+    throw new DeviceError(
+      "ERR_ISA_UNAVAILABLE",
+      `VIDEOCLIP_ISA=${wanted} cannot be used here: expected one of ${usable.join(", ")}`,
+    );
+  }
+  return index;
+}
+
+export interface DeviceReport {
+  addon: { path: string } | { error: string };
+  isa: string | null;
+  isas: string[];
+  threads: number;
+  /** Cores that the control groups of this process allow; absent without a quota. */
+  cpuQuota?: number | undefined;
+  cuda: { usable: boolean; reason: string };
+}
+
+/** What `videoclip doctor` tells about this machine. Never throws. */
+export function deviceReport(): DeviceReport {
+  const threads = usableCores();
+  const quota = cpuQuota();
+  const cpu = Number.isFinite(quota) ? { threads, cpuQuota: quota } : { threads };
+  try {
+    const { addon, path } = loadAddon();
+    const isas = addon.isas();
+    const { usable, reason } = addon.cuda();
+    return {
+      addon: { path },
+      isa: isas[chooseIsa(isas)].name,
+      isas: isas.filter((isa) => isa.supported).map((isa) => isa.name),
+      ...cpu,
+      cuda: { usable, reason },
+    };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { addon: { error: message }, isa: null, isas: [], ...cpu, cuda: { usable: false, reason: message } };
+  }
+}

@@ -1,0 +1,129 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { VideoError } from "../../base/errors.js";
+import { chooseStream } from "./choose_stream.js";
+import type { TimeBase } from "../clips/clock.js";
+import { nominalFrameDuration, type StreamFacts } from "./ending.js";
+import { type FileFacts, notDecoded, videoError } from "../file.js";
+import type { PixelSource } from "../pixels/filters.js";
+import { exifOrientation, printedOrientation } from "../pixels/orientation.js";
+import type { VideoInfo } from "../types.js";
+
+interface ProbedStream {
+  index: number;
+  codec_type: string;
+  codec_name?: string;
+  width?: number;
+  height?: number;
+  pix_fmt?: string;
+  color_space?: string;
+  color_range?: string;
+  color_transfer?: string;
+  color_primaries?: string;
+  chroma_location?: string;
+  field_order?: string;
+  duration_ts?: number;
+  nb_frames?: string;
+  avg_frame_rate?: string;
+  time_base?: string;
+  start_pts?: number;
+  disposition?: { default?: number; attached_pic?: number; dependent?: number };
+  side_data_list?: { displaymatrix?: string }[];
+}
+
+/** What the `ffprobe` program says about a checked file. */
+export interface Probed {
+  info: VideoInfo;
+  facts: StreamFacts;
+  source: PixelSource;
+  /** Number of the video stream in the file, from 0 on. */
+  index: number;
+  timeBase: TimeBase;
+}
+
+/** @throws VideoError for a file without a video stream, or where the program is missing */
+export async function probe(file: FileFacts): Promise<Probed> {
+  const { stream, format } = await streamOf(file);
+  const [num, den] = (stream.time_base ?? "0/1").split("/").map(Number);
+  const own = ((stream.duration_ts ?? 0) * num) / den || 0;
+  const [rate, per] = (stream.avg_frame_rate ?? "0/0").split("/").map(Number);
+  const frames = Number(stream.nb_frames ?? 0) || 0;
+  const average = per > 0 ? rate / per : 0;
+  const facts: StreamFacts = {
+    duration: own,
+    frames,
+    frameDuration: nominalFrameDuration(average, own, frames),
+    rate: average > 0 ? average : undefined,
+    containerStart: microseconds(format.start_time),
+    streamStart: stream.start_pts === undefined ? undefined : { ticks: stream.start_pts, timeBase: { num, den } },
+  };
+  const matrix = stream.side_data_list?.find((each) => each.displaymatrix !== undefined)?.displaymatrix;
+  const isPicture = file.image !== undefined;
+  const orientation = isPicture ? exifOrientation(file.orientation ?? 1) : printedOrientation(matrix);
+  const source: PixelSource = {
+    ...orientation,
+    colorSpace: stream.color_space ?? "unknown",
+    colorRange: stream.color_range ?? "unknown",
+    pixelFormat: stream.pix_fmt ?? "unknown",
+    colorTransfer: stream.color_transfer,
+    colorPrimaries: stream.color_primaries,
+    chromaLocation: stream.chroma_location ?? "unspecified",
+    fieldOrder: stream.field_order ?? "unknown",
+  };
+  const info: VideoInfo = {
+    path: file.path,
+    duration: own || (microseconds(format.duration) ?? 0) / 1e6,
+    width: stream.width ?? 0,
+    height: stream.height ?? 0,
+    codec: stream.codec_name ?? "unknown",
+    pixelFormat: source.pixelFormat,
+    ...orientation,
+    framesDecoded: 0,
+  };
+  return { info, facts, source, index: stream.index, timeBase: num > 0 ? { num, den } : { num: 1, den: 1000 } };
+}
+
+/** The whole number of microseconds that ffprobe prints as seconds with six decimals; undefined where it prints none. */
+function microseconds(text: string | undefined): number | undefined {
+  const parts = /^(-?)(\d+)\.(\d{6})$/.exec(text ?? "");
+  return parts ? Number(`${parts[1]}${parts[2]}${parts[3]}`) : undefined;
+}
+
+interface ProbedFormat {
+  duration?: string;
+  start_time?: string;
+}
+
+async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format: ProbedFormat }> {
+  const args = ["-v", "error", "-print_format", "json", "-show_streams", "-show_format", `file:${file.path}`];
+  const text = await promisify(execFile)("ffprobe", args, { maxBuffer: 16 << 20 }).then(
+    ({ stdout }) => stdout,
+    (cause) => {
+      if (cause.code === "ENOENT") throw missingFfmpeg();
+      const reason = String(cause.stderr ?? cause.message).trim();
+      const error = videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
+      throw notDecoded(file, error);
+    },
+  );
+  const { streams = [], format = {} } = JSON.parse(text) as {
+    streams?: ProbedStream[];
+    format?: ProbedFormat;
+  };
+  const candidates = streams.map((stream) => ({
+    stream,
+    index: stream.index,
+    isVideo: stream.codec_type === "video",
+    isAttached: stream.disposition?.attached_pic === 1,
+    isTile: stream.disposition?.dependent === 1,
+    isDefault: stream.disposition?.default === 1,
+    width: stream.width ?? 0,
+    height: stream.height ?? 0,
+  }));
+  return { stream: chooseStream(file, candidates).stream, format };
+}
+
+/** The error where the programs are not on the path. */
+export function missingFfmpeg(): VideoError {
+  const install = "install it (apt-get install ffmpeg), or use node-av: npm install node-av";
+  return new VideoError("ERR_DECODER_MISSING", `the programs ffmpeg and ffprobe are not on the path: ${install}`);
+}

@@ -1,0 +1,89 @@
+import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
+import type { TimeBase } from "../clips/clock.js";
+
+/** A libavfilter graph with one input and one output, built anew whenever the size or format of its frames changes. */
+export class FrameFilter {
+  timeBase: TimeBase;
+  private graph: FilterGraph | undefined;
+  private source: FilterContext | undefined;
+  private sink: FilterContext | undefined;
+  private shape = "";
+  private readonly output = new Frame();
+
+  constructor(
+    private readonly description: string,
+    private readonly inputTimeBase: TimeBase,
+  ) {
+    this.timeBase = inputTimeBase;
+    this.output.alloc();
+  }
+
+  /** Sends a frame (which is empty afterwards), or null at the end; yields what comes out, valid until the next step. */
+  *push(frame: Frame | null): Generator<Frame> {
+    if (frame !== null) {
+      const shape = `${frame.width}x${frame.height} ${frame.format} ${frame.colorSpace} ${frame.colorRange}`;
+      if (shape !== this.shape) {
+        if (this.graph !== undefined) yield* this.push(null);
+        this.build(frame);
+        this.shape = shape;
+      }
+    }
+    if (this.source === undefined || this.sink === undefined) return;
+    FFmpegError.throwIfError(this.source.buffersrcAddFrameSync(frame), "filter input");
+    while (this.sink.buffersinkGetFrameSync(this.output) >= 0) {
+      try {
+        yield this.output;
+      } finally {
+        this.output.unref(); // also where the caller leaves after the first frame: the sink would overwrite, not free it
+      }
+    }
+  }
+
+  free(): void {
+    this.graph?.free();
+    this.output.free();
+    this.graph = undefined;
+  }
+
+  private build(frame: Frame): void {
+    this.graph?.free();
+    const graph = new FilterGraph();
+    graph.alloc();
+    graph.nbThreads = 1;
+    const source = graph.allocFilter(Filter.getByName("buffer") as Filter, "in") as FilterContext;
+    source.buffersrcParametersSet({
+      width: frame.width,
+      height: frame.height,
+      format: frame.format,
+      timeBase: this.inputTimeBase,
+      colorRange: frame.colorRange,
+      colorSpace: frame.colorSpace,
+    });
+    FFmpegError.throwIfError(source.init(), "filter source");
+    const sink = graph.createFilter(Filter.getByName("buffersink") as Filter, "out") as FilterContext;
+    const outputs = new FilterInOut();
+    outputs.alloc();
+    outputs.name = "in";
+    outputs.filterCtx = source;
+    outputs.padIdx = 0;
+    const inputs = new FilterInOut();
+    inputs.alloc();
+    inputs.name = "out";
+    inputs.filterCtx = sink;
+    inputs.padIdx = 0;
+    FFmpegError.throwIfError(graph.parsePtr(this.description, inputs, outputs), `filter ${this.description}`);
+    FFmpegError.throwIfError(graph.configSync(), `filter ${this.description}`);
+    this.graph = graph;
+    this.source = source;
+    this.sink = sink;
+    this.timeBase = sink.buffersinkGetTimeBase();
+  }
+}
+
+/** Copies the pixels of an RGB frame to `[H, W, 3]`, without the padding that lies between its rows. */
+export function writeRgb(frame: Frame, to: Uint8Array): void {
+  const plane = (frame.data as Buffer[])[0];
+  const row = frame.width * 3;
+  const stride = frame.linesize[0];
+  for (let y = 0; y < frame.height; y++) to.set(plane.subarray(y * stride, y * stride + row), y * row);
+}

@@ -1,0 +1,126 @@
+import type { AVPixelFormat } from "node-av/constants";
+import { avGetPixFmtName, type Frame } from "node-av/lib";
+import type { HeldFrame } from "../clips/clip_maker.js";
+import type { TimeBase } from "../clips/clock.js";
+import { videoError } from "../file.js";
+import type { PixelSource } from "../pixels/filters.js";
+import { FrameFilter, writeRgb } from "./node_av_filter.js";
+import { planesOf } from "../pixels/pixel_layout.js";
+import { pixelPath, PlaneScaler } from "../pixels/planes.js";
+import type { Preset, VideoInfo } from "../types.js";
+
+/** Filters that wait for the next picture of their kind: to build one takes longer than to decode a small picture. */
+const pictureFilters = new Map<string, FrameFilter>();
+const MOST_FILTERS = 8;
+
+/** Everything of a picture that its filter may depend on. */
+function kindOf(frame: Frame): string {
+  const { width, height, format, colorSpace, colorRange, colorPrimaries, colorTrc, chromaLocation, flags } = frame;
+  const { num, den } = frame.sampleAspectRatio;
+  const color = [format, colorSpace, colorRange, colorPrimaries, colorTrc, chromaLocation, flags];
+  return [width, height, num, den, ...color].join(" ");
+}
+
+/** Makes the pixels of node-av's frames, of one stream. */
+export class FramePixels {
+  private readonly filter: FrameFilter | undefined;
+  /** The description of the filter, where the stream is a picture. */
+  private readonly pictureFilter: string | undefined;
+  private readonly scaler: PlaneScaler | undefined;
+  /** Brings a frame whose rows lie from the bottom up, or whose format is another than the stream's, to the layout. */
+  private copier: FrameFilter | undefined;
+  /** The pixel format that was seen last. */
+  private format: number | undefined;
+  private formatName: string | null = null;
+
+  constructor(
+    preset: Preset,
+    source: PixelSource,
+    private readonly info: VideoInfo,
+    private readonly timeBase: TimeBase,
+    isPicture: boolean,
+  ) {
+    const { filter, layout } = pixelPath(preset, source, info.width, info.height);
+    if (isPicture && layout === undefined) this.pictureFilter = filter;
+    else if (filter !== undefined) this.filter = new FrameFilter(filter, timeBase);
+    if (layout !== undefined) this.scaler = new PlaneScaler(preset, source, layout);
+  }
+
+  /** Keeps a frame, whose pixels are made when they are asked for. */
+  hold(frame: Frame): HeldFrame {
+    const held = frame.clone();
+    if (held === null) throw videoError("ERR_VIDEO_DECODE", this.info.path, "a decoded frame could not be kept");
+    let row = 0;
+    for (const bytes of held.linesize) row += Math.abs(bytes); // chroma counts as if it had all rows
+    return { bytes: row * held.height, write: (to) => this.write(held, to), free: () => held.free() };
+  }
+
+  free(): void {
+    this.filter?.free();
+    this.copier?.free();
+  }
+
+  private write(frame: Frame, to: Uint8Array): void {
+    if (this.pictureFilter !== undefined) this.writePicture(this.pictureFilter, frame, to);
+    else if (this.filter === undefined) this.writeFrame(frame, to);
+    else this.filtered(this.filter, frame, (picture) => this.writeFrame(picture, to));
+  }
+
+  private writePicture(description: string, frame: Frame, to: Uint8Array): void {
+    const { num, den } = this.timeBase;
+    const kind = `${description} ${num}/${den} ${kindOf(frame)}`;
+    const filter = pictureFilters.get(kind) ?? new FrameFilter(description, this.timeBase);
+    // out of the map while it works: one that failed is not used again
+    pictureFilters.delete(kind);
+    try {
+      this.filtered(filter, frame, (picture) => writeRgb(picture, to));
+    } catch (error) {
+      filter.free();
+      throw error;
+    }
+    pictureFilters.set(kind, filter);
+    if (pictureFilters.size <= MOST_FILTERS) return;
+    const [[oldest, unused]] = pictureFilters;
+    pictureFilters.delete(oldest);
+    unused.free();
+  }
+
+  private writeFrame(frame: Frame, to: Uint8Array): void {
+    if (this.scaler === undefined) return writeRgb(frame, to);
+    const { layout } = this.scaler;
+    if (this.filter === undefined && (frame.linesize[0] < 0 || this.formatOf(frame) !== layout.name)) {
+      this.copier ??= new FrameFilter(
+        `scale=flags=bicubic+accurate_rnd+bitexact,format=${layout.name},copy`,
+        this.timeBase,
+      );
+      return this.filtered(this.copier, frame, (picture) => this.writePlanes(this.scaler as PlaneScaler, picture, to));
+    }
+    this.writePlanes(this.scaler, frame, to);
+  }
+
+  private writePlanes(scaler: PlaneScaler, frame: Frame, to: Uint8Array): void {
+    const { width, height } = frame;
+    const count = planesOf(scaler.layout, width, height).length;
+    const planes = (frame.data as Buffer[]).slice(0, count);
+    scaler.write({ width, height, planes, strides: Array.from(frame.linesize).slice(0, count) }, to);
+  }
+
+  /** The filter takes a reference of its own: the pixels of a frame may be asked for again. */
+  private filtered(filter: FrameFilter, frame: Frame, use: (picture: Frame) => void): void {
+    const given = frame.clone() as Frame;
+    try {
+      for (const picture of filter.push(given)) return use(picture);
+    } finally {
+      given.free();
+    }
+    throw videoError("ERR_VIDEO_CORRUPT", this.info.path, "the pixel filter gave no frame");
+  }
+
+  private formatOf(frame: Frame): string | null {
+    if (frame.format !== this.format) {
+      this.format = frame.format;
+      this.formatName = avGetPixFmtName(frame.format as AVPixelFormat);
+    }
+    return this.formatName;
+  }
+}

@@ -1,0 +1,144 @@
+import type { Preset } from "../types.js";
+
+/** What a decoder says about a stream's pixels, in ffmpeg's names. */
+export interface PixelSource {
+  /** Degrees clockwise to turn frames by, after they were mirrored left to right where `mirrored` says so. */
+  rotation: number;
+  mirrored?: boolean | undefined;
+  /** `bt709`, `smpte170m`, `gbr`, … or `unknown`. */
+  colorSpace: string;
+  /** `tv`, `pc` or `unknown`. */
+  colorRange: string;
+  pixelFormat: string;
+  /** `smpte2084` and `arib-std-b67` are HDR. */
+  colorTransfer?: string | undefined;
+  colorPrimaries?: string | undefined;
+  /** Where chroma samples lie among pixels: `left`, `center`, `topleft`, `top`, `bottomleft`, `bottom` or `unspecified`. */
+  chromaLocation: string;
+  /** `progressive`, `unknown`, or a field order such as `tt`. */
+  fieldOrder: string;
+}
+
+/** The matrices of Y'CbCr in the names that ffmpeg's filter `scale` takes. */
+export type Matrix = "bt709" | "fcc" | "bt601" | "smpte240m" | "bt2020";
+
+const matrices: Record<string, Matrix> = {
+  bt709: "bt709",
+  fcc: "fcc",
+  smpte240m: "smpte240m",
+  bt2020nc: "bt2020",
+  bt2020c: "bt2020",
+  bt2020ncl: "bt2020",
+  bt2020cl: "bt2020",
+};
+
+/** How a preset reads a stream's Y'CbCr: BT.601 where the stream does not say, as ffmpeg does. */
+export function colorsOf({ conversion }: Preset, source: PixelSource): { matrix: Matrix; isFullRange: boolean } {
+  const isJpeg = source.pixelFormat.startsWith("yuvj");
+  if (conversion === "plain-bt601") return { matrix: "bt601", isFullRange: isJpeg };
+  return { matrix: matrices[source.colorSpace] ?? "bt601", isFullRange: isJpeg || source.colorRange === "pc" };
+}
+
+/**
+ * The filters that turn a selected frame into the model's input pixels with FFmpeg's own scaler: the turn and mirroring of the
+ * display matrix, then resize and conversion to full-range RGB in one step, then the crop; or the crop first where the preset says so.
+ *
+ * Where one axis alone is scaled (`scalesOneSide`), chroma is brought to full size first: there FFmpeg's versions differ otherwise.
+ *
+ * Both decoders use this string, and it says everything that FFmpeg versions would otherwise guess apart: the matrix, the
+ * range, and the scaler's flags. swscale widens its kernel when it shrinks, so bilinear is the antialiased one. Sample aspect
+ * ratio is not applied, as in the reference pipelines.
+ */
+export function pixelFilter(preset: Preset, source: PixelSource, scalesOneSide = false): string {
+  const { resize, crop, order } = preset;
+  const isWhole = preset.resizeMode === "short" && order !== "crop-resize";
+  const width = isWhole ? scaledSide(preset, "iw") : `${resize}`;
+  const height = isWhole ? scaledSide(preset, "ih") : `${resize}`;
+  const exactly = "+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
+  const isAccurate = (preset.conversion ?? "accurate") === "accurate";
+  const scale = [`scale=w=${width}`, `h=${height}`, `flags=${preset.interpolation}${isAccurate ? exactly : ""}`];
+  const fullChroma: string[] = [];
+  if (isYuv(source.pixelFormat)) {
+    const { matrix, isFullRange } = colorsOf(preset, source);
+    const range = isFullRange ? "pc" : "tv";
+    scale.push(`in_color_matrix=${matrix}`, `in_range=${range}`);
+    if (scalesOneSide) {
+      fullChroma.push(`scale=flags=bilinear${exactly}:in_range=${range}:out_range=${range}`, "format=yuv444p");
+    }
+  }
+  scale.push("out_range=pc");
+  const cut = `crop=${crop}:${crop}:${cropOffset(preset, "w", "gte(iw\\,ih)")}:${cropOffset(preset, "h", "gt(ih\\,iw)")}`;
+  return [...uprightFilter(source), ...squareFilter(preset), ...fullChroma, scale.join(":"), "format=rgb24", cut].join(
+    ",",
+  );
+}
+
+/**
+ * The filters that bring frames to `pixelFormat`, upright, at their own size, for the scaler of the package; undefined where
+ * frames are so already. The conversions that it makes only move samples about.
+ */
+export function planesFilter(preset: Preset, source: PixelSource, pixelFormat: string): string | undefined {
+  const format = pixelFormat === source.pixelFormat ? [] : ["scale=flags=bicubic+accurate_rnd+bitexact"];
+  const filters = [...uprightFilter(source), ...squareFilter(preset), ...format];
+  return filters.length === 0 ? undefined : [...filters, `format=${pixelFormat}`].join(",");
+}
+
+/** Cuts the square of the shorter side out, at offsets that the chroma planes can take. */
+function squareFilter({ order, cropPosition = "center" }: Preset): string[] {
+  if (order !== "crop-resize") return [];
+  const at = { low: "0", center: "0.5", high: "1" }[cropPosition];
+  return [`crop=min(iw\\,ih):min(iw\\,ih):(iw-min(iw\\,ih))*${at}:(ih-min(iw\\,ih))*${at}`];
+}
+
+/** The side `iw` or `ih` after the resize of the whole frame, as an ffmpeg expression. */
+function scaledSide({ resize, sideRounding = "trunc" }: Preset, side: string): string {
+  const short = "min(iw\\,ih)";
+  if (sideRounding === "round") return `floor(${side}*${resize}/${short}+0.5)`;
+  return sideRounding === "ratio"
+    ? `max(${resize}\\,floor(${side}/${short}*${resize}))`
+    : `trunc(${side}*${resize}/${short})`;
+}
+
+/** The filters that make a picture to look at: turned upright, deinterlaced, `width` wide, full-range Y'CbCr as JPEG has it. */
+export function stillFilter(width: number, source: PixelSource): string {
+  const scale = `scale=w=${width}:h=-2:flags=bicubic:out_color_matrix=bt601:out_range=pc`;
+  const interlaced = deinterlaceFilter(source) === undefined ? [] : ["bwdif=deint=interlaced"];
+  return [...interlaced, ...uprightFilter(source), scale, "format=yuvj420p"].join(",");
+}
+
+/** Offset along an axis: in the middle, or at an end where `longer` (an ffmpeg condition) holds. */
+function cropOffset(preset: Preset, axis: "w" | "h", longer: string): string {
+  const { cropPosition = "center", cropRounding = "trunc", order } = preset;
+  const room = `(i${axis}-o${axis})`;
+  const center = {
+    trunc: `trunc(${room}/2)`,
+    ceil: `ceil(${room}/2)`,
+    "half-even": `floor(${room}/2)+eq(mod(${room}\\,4)\\,3)`,
+  }[cropRounding];
+  if (order === "crop-resize") return center;
+  if (cropPosition === "center") return center;
+  return `if(${longer}\\,${cropPosition === "low" ? "0" : `i${axis}-o${axis}`}\\,${center})`;
+}
+
+/** The deinterlacer that runs on every frame before selection, or nothing for a progressive stream. */
+export function deinterlaceFilter(source: PixelSource): string | undefined {
+  const isInterlaced = !["progressive", "unknown", ""].includes(source.fieldOrder);
+  return isInterlaced ? "bwdif=mode=send_frame:parity=auto:deint=interlaced" : undefined;
+}
+
+const turns = { 0: [], 90: ["transpose=clock"], 180: ["vflip", "hflip"], 270: ["transpose=cclock"] };
+const mirroredTurns = {
+  0: ["hflip"],
+  90: ["transpose=clock_flip"],
+  180: ["vflip", "copy"], // rows from the top down again
+  270: ["transpose=cclock_flip"],
+};
+
+/** The filters that turn frames upright. */
+function uprightFilter({ rotation, mirrored = false }: PixelSource): string[] {
+  return (mirrored ? mirroredTurns : turns)[rotation as 0];
+}
+
+function isYuv(pixelFormat: string): boolean {
+  return /^(yuv|nv\d|p0|p2|p4|y2|uyvy|yvyu|ayuv|vuy|xv)/.test(pixelFormat);
+}

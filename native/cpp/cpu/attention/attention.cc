@@ -1,0 +1,218 @@
+// A task is one head and some query rows of one batch row. It takes keys in blocks: k is transposed and v copied into
+// the panels of the micro-kernel, which then makes the scores of a tile of queries (they fit L1) and, once these have
+// become weights, the weighted sums. From block to block a row keeps its maximum and sum and rescales what it has
+// (Milakov and Gimelshein 2018); up to kBlock keys there is one block and nothing to rescale. Blocks and lanes follow
+// from the key's index alone, so that a row's result does not depend on the tile, the thread or the keys left out
+// behind it.
+#include "ops/attention/attention.h"
+
+#include <limits>
+
+#include "cpu/gemm/gemm_tile.h"
+#include "cpu/gemm/panels.h"
+#include "cpu/gemm/transpose_panel.h"
+#include "cpu/primitives/vector_math.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+constexpr int64_t kBlock = 512;                  // keys: with heads of 64 both panels take 256 KB, a quarter of L2
+constexpr int64_t kMaxQueries = 128;             // of one task: packing k and v then costs a tenth of the products
+constexpr int kFewRows = kTileRows > 8 ? 8 : 4;  // of a last tile that needs no more: BERT's 64 = 4 x 14 + 8
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+
+struct Shape {
+  int64_t batch, queries, keys, heads, size;
+  float scale;
+  bool causal;
+
+  explicit Shape(const Call& call)
+      : batch(call.in[0].shape[0]),
+        queries(call.in[0].shape[1]),
+        keys(call.in[1].shape[1]),
+        heads(static_cast<int64_t>(call.attrs[0])),
+        size(call.in[0].shape[2] / heads),
+        scale(static_cast<float>(call.attrs[1])),
+        causal(call.attrs[2] != 0) {}
+
+  int64_t block() const { return ceil_div(min64(kBlock, keys), kPanel) * kPanel; }
+  // Queries of one task: fewer where there would be too few tasks. Results do not depend on it.
+  int64_t queries_per_task(int threads) const {
+    int64_t n = min64(kMaxQueries, queries);
+    while (n > 2 * kTileRows && batch * heads * ceil_div(queries, n) < 3 * threads) n = ceil_div(n, 2);
+    return ceil_div(n, kTileRows) * kTileRows;
+  }
+};
+
+// The scratch memory of one thread, in floats from its start.
+struct Scratch {
+  int64_t keys, values, scores, bias, state, size;
+
+  explicit Scratch(const Shape& s) {
+    int64_t at = 0;
+    const auto take = [&](int64_t floats) {
+      const int64_t first = at;
+      at += ceil_div(floats, 16) * 16;
+      return first;
+    };
+    keys = take(s.block() * s.size);
+    values = take(Panels{s.size, s.block()}.size());
+    scores = take(kTileRows * s.block());
+    bias = take(s.block());
+    state = take(2 * (kMaxQueries + kTileRows));
+    size = at;
+  }
+};
+
+size_t attention_workspace(const Call& call, int threads) {
+  return sizeof(float) * static_cast<size_t>(Scratch(Shape(call)).size) * static_cast<size_t>(threads);
+}
+
+// 0 for the keys of a block that count, -inf for those left out and behind the last one.
+void fill_bias(const Tensor& mask, int64_t n, int64_t first, int64_t count, int64_t width, float* bias) {
+  for (int64_t j = 0; j < width; ++j) {
+    bool counts = j < count;
+    if (counts && mask) {
+      const int64_t at = n * mask.strides[0] + (first + j) * mask.strides[1];
+      counts = mask.dtype == DType::u8 ? mask.u8()[at] != 0 : mask.f32()[at] != 0;
+    }
+    bias[j] = counts ? 0.0f : kNone;
+  }
+}
+
+void copy_values(const float* v, int64_t stride, const float* bias, int64_t keys, const Panels& p, float* out) {
+  for (int64_t i = 0; i < p.count(); ++i) {
+    float* panel = out + p.offset(i);
+    for (int64_t j = 0; j < keys; ++j) {
+      for (int64_t c = 0; c < p.width(i); c += kLanes, panel += kLanes) {
+        const int64_t used = p.used(i) - c;
+        store(panel, bias[j] == 0 && used > 0 ? load_some(v + j * stride + p.first(i) + c, used) : Vec{});
+      }
+    }
+  }
+}
+
+struct Row {
+  float top, sum;
+};
+
+// Scores to weights exp(scale score - top), in place; returns what the row's earlier sums are to be multiplied by.
+float weigh(float* scores, const float* bias, int64_t width, int64_t visible, float scale, Row* row) {
+  Vec top = splat(row->top);
+  for (int64_t j = 0; j < width; j += kLanes) {
+    Vec s = load(scores + j) * splat(scale) + load(bias + j);
+    if (j + kLanes > visible) {
+      for (int64_t l = max64(0, visible - j); l < kLanes; ++l) s[l] = kNone;
+    }
+    store(scores + j, s);
+    top = maximum(s, top);
+  }
+  const float highest = max_lanes(top);
+  const float shift = highest == kNone ? 0.0f : highest;  // nothing seen yet: weights of zero
+  Vec sum = {};
+  for (int64_t j = 0; j < width; j += kLanes) {
+    const Vec e = exp(load(scores + j) - splat(shift));
+    store(scores + j, e);
+    sum += e;
+  }
+  const float factor = exp(splat(row->top - shift))[0];
+  row->sum = row->sum * factor + sum_lanes(sum);
+  row->top = highest;
+  return factor;
+}
+
+void multiply(const float* const* rows, int count, int64_t depth, const float* panel, int64_t width, float* sums) {
+  const bool wide = width == kPanel, few = count <= kFewRows;
+  if (wide && few) return gemm_tile<2, kFewRows>(rows, 1, depth, panel, sums);
+  if (wide) return gemm_tile<2>(rows, 1, depth, panel, sums);
+  if (few) return gemm_tile<1, kFewRows>(rows, 1, depth, panel, sums);
+  gemm_tile<1>(rows, 1, depth, panel, sums);
+}
+
+struct Block {
+  const float *keys, *values, *bias;
+  int64_t first, count;
+  bool is_first, is_last;
+};
+
+// One tile of queries against one block of keys: y becomes y factor + weights v, divided by the sum after the last.
+void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int64_t query, int count, float* scores,
+          Row* state, float* y, int64_t y_stride) {
+  const auto visible = [&](int64_t i) { return s.causal ? i + s.keys - s.queries + 1 - b.first : b.count; };
+  const int64_t seen = max64(0, min64(b.count, visible(query + count - 1)));
+  const Panels keys{b.count, s.size}, values{s.size, b.count};
+  const int64_t panels = ceil_div(seen, kPanel);
+  const int64_t width = panels ? (panels - 1) * kPanel + keys.width(panels - 1) : 0;
+  const float* rows[kTileRows];
+  alignas(64) float sums[kTileRows * kPanel];
+  for (int r = 0; r < kTileRows; ++r) rows[r] = q + min64(r, count - 1) * q_stride;
+  for (int64_t p = 0; p < panels; ++p) {
+    multiply(rows, count, s.size, b.keys + keys.offset(p), keys.width(p), sums);
+    for (int r = 0; r < count; ++r) {
+      for (int64_t c = 0; c < keys.width(p); c += kLanes) {
+        store(scores + r * width + p * kPanel + c, load(sums + r * keys.width(p) + c));
+      }
+    }
+  }
+  float factors[kTileRows], inverse[kTileRows];
+  for (int r = 0; r < count; ++r) {
+    factors[r] = weigh(scores + r * width, b.bias, width, visible(query + r), s.scale, state + r);
+    inverse[r] = state[r].sum > 0 ? 1 / state[r].sum : 0.0f;
+  }
+  for (int r = 0; r < kTileRows; ++r) rows[r] = scores + min64(r, count - 1) * width;
+  for (int64_t p = 0; p < values.count(); ++p) {
+    multiply(rows, count, seen, b.values + values.offset(p), values.width(p), sums);
+    for (int r = 0; r < count; ++r) {
+      for (int64_t c = 0; c < values.used(p); c += kLanes) {
+        float* to = y + r * y_stride + values.first(p) + c;
+        const int64_t used = values.used(p) - c;
+        Vec sum = load(sums + r * values.width(p) + c);
+        if (!b.is_first) sum += load_some(to, used) * splat(factors[r]);
+        if (b.is_last) sum *= splat(inverse[r]);
+        store_some(to, sum, used);
+      }
+    }
+  }
+}
+
+Status attention(const Call& call) {
+  const Shape s(call);
+  const Scratch scratch(s);
+  const Rows q(call.in[0]), k(call.in[1]), v(call.in[2]), y(call.out[0]);
+  const int64_t queries = s.queries_per_task(call.pool->threads()), parts = ceil_div(s.queries, queries);
+  call.pool->parallel_for(s.batch * s.heads * parts, [&](int64_t task, int thread) {
+    const int64_t part = task % parts, head = task / parts % s.heads, n = task / parts / s.heads;
+    const int64_t begin = part * queries, end = min64(s.queries, begin + queries), channel = head * s.size;
+    float* memory = reinterpret_cast<float*>(call.workspace) + thread * scratch.size;
+    float *keys = memory + scratch.keys, *values = memory + scratch.values, *bias = memory + scratch.bias;
+    Row* state = reinterpret_cast<Row*>(memory + scratch.state);
+    for (int64_t i = begin; i < end; ++i) state[i - begin] = {kNone, 0};
+    for (int64_t first = 0; first < max64(1, s.keys); first += kBlock) {
+      const int64_t count = min64(kBlock, s.keys - first), at = n * s.keys + first;
+      fill_bias(call.in[3], n, first, count, s.block(), bias);
+      const Panels panels{count, s.size};
+      for (int64_t p = 0; p < panels.count(); ++p) {
+        const int64_t j = panels.first(p);
+        const auto row = [&](int64_t i) {
+          return j + i < count && bias[j + i] == 0 ? k.data + (at + j + i) * k.stride + channel : nullptr;
+        };
+        transpose_panel(row, s.size, panels.width(p), keys + panels.offset(p));
+      }
+      copy_values(v.data + at * v.stride + channel, v.stride, bias, count, Panels{s.size, count}, values);
+      const Block block{keys, values, bias, first, count, first == 0, first + count == s.keys};
+      for (int64_t i = begin; i < end; i += kTileRows) {
+        const int64_t row = n * s.queries + i;
+        tile(s, block, q.data + row * q.stride + channel, q.stride, i, static_cast<int>(min64(kTileRows, end - i)),
+             memory + scratch.scores, state + (i - begin), y.data + row * y.stride + channel, y.stride);
+      }
+    }
+  });
+  return {};
+}
+
+VIDEOCLIP_KERNEL("attention", attention, attention_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

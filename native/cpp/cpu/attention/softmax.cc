@@ -1,0 +1,57 @@
+#include "ops/attention/softmax.h"
+
+#include <cmath>
+#include <limits>
+
+#include "cpu/primitives/lanes.h"
+#include "cpu/primitives/vector_math.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+float highest(const float* x, int64_t n) {
+  Vec top = splat(-std::numeric_limits<float>::infinity());
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) top = maximum(load(x + i), top);
+  float most = max_lanes(top);
+  for (; i < n; ++i) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+// exp(x - top) of a row into `out`, unless it is null; returns their sum.
+float exponentials(const float* x, int64_t n, float top, float* out) {
+  Vec sum = {};
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t used = n - i;
+    const Vec e = exp(load_some(x + i, used) - splat(top));
+    if (out) store_some(out + i, e, used);
+    sum += used < kLanes ? first_lanes(e, used) : e;
+  }
+  return sum_lanes(sum);
+}
+
+Status softmax(const Call& call) {
+  const Rows x(call.in[0]), y(call.out[0]);
+  const bool log = call.attrs[0] != 0;
+  const int64_t n = x.channels, step = rows_per_task(n);
+  call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
+    for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {
+      const float* in = x.data + r * x.stride;
+      float* out = y.data + r * y.stride;
+      const float top = highest(in, n), sum = exponentials(in, n, top, log ? nullptr : out);
+      const Vec rest = splat(log ? std::log(sum) : 1 / sum), first = splat(top);
+      for (int64_t c = 0; c < n; c += kLanes) {
+        const int64_t used = n - c;
+        store_some(out + c, log ? load_some(in + c, used) - first - rest : load_some(out + c, used) * rest, used);
+      }
+    }
+  });
+  return {};
+}
+
+VIDEOCLIP_KERNEL("softmax", softmax, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,84 @@
+#pragma once
+// Depthwise convolution (groups == Cin == Cout), any window: a lane is a channel, there is no matrix product. Tiles of
+// kTileColumns outputs along W share each weight vector; their input pointers are looked up once for all channels. The
+// sum of an output runs over the taps in order, taps in the padding left out or multiplied by zeros. Windows 3 wide
+// have depthwise_sliding.h, windows along T alone depthwise_frames.h.
+//
+// weight: [taps][C].
+#include "cpu/elementwise/activation.h"
+#include "cpu/gemm/gemm_tile.h"
+#include "ops/conv/conv3d.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+
+constexpr int kTileColumns =
+    7;                         // divides the widths of video networks (7, 14, 28, 56, 112); 7 sums hide the FMA latency
+constexpr int kMaxTaps = 343;  // 7x7x7
+
+// Input rows of a tile, tap by tap; taps outside T or H are left out.
+struct DepthwiseTile {
+  const float* rows[kMaxTaps][kTileColumns];
+  const float* weights[kMaxTaps];
+  int taps;
+};
+
+// One vector of channels of a tile.
+inline void depthwise_vector(const DepthwiseTile& tile, int64_t c, int64_t n, Vec (&sum)[kTileColumns]) {
+  Vec s[kTileColumns] = {};
+  for (int tap = 0; tap < tile.taps; ++tap) {
+    const Vec w = load_some(tile.weights[tap] + c, n);
+#pragma GCC unroll 7
+    for (int r = 0; r < kTileColumns; ++r) s[r] += load_some(tile.rows[tap][r] + c, n) * w;
+  }
+#pragma GCC unroll 7
+  for (int r = 0; r < kTileColumns; ++r) sum[r] = s[r];
+}
+
+template <typename Geometry>
+Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g, const float* zeros, int64_t zero_floats) {
+  if (a.taps() > kMaxTaps) return {"conv3d: a depthwise window of more than 343 taps"};
+  if (g.C > zero_floats) return {"conv3d: a depthwise convolution of more than 4096 channels"};
+  const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
+  const float* residual = call.in[3].data ? call.in[3].f32() : nullptr;
+  const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
+  call.pool->parallel_for(g.N * g.oT * g.oH, [&](int64_t line, int) {
+    const int64_t t0 = line / g.oH % g.oT * a.stride[0] - a.low[0], h0 = line % g.oH * a.stride[1] - a.low[1];
+    const float* base = call.in[0].f32() + line / (g.oH * g.oT) * g.sN;
+    DepthwiseTile tile;
+    for (int64_t first = 0; first < g.oW; first += kTileColumns) {
+      const int columns = static_cast<int>(min64(kTileColumns, g.oW - first));
+      tile.taps = 0;
+      for (int64_t kt = 0; kt < a.kernel[0]; ++kt) {
+        for (int64_t kh = 0; kh < a.kernel[1]; ++kh) {
+          const int64_t t = t0 + kt, h = h0 + kh;
+          if (t < 0 || t >= g.T || h < 0 || h >= g.H) continue;
+          const float* line_in = base + t * g.sT + h * g.sH;
+          for (int64_t kw = 0; kw < a.kernel[2]; ++kw) {
+            const float** row = tile.rows[tile.taps];
+            for (int i = 0; i < kTileColumns; ++i) {
+              // inputs past the last column are read for sums that are not stored
+              const int64_t w = (first + min64(i, columns - 1)) * a.stride[2] - a.low[2] + kw;
+              row[i] = w >= 0 && w < g.W ? line_in + w * g.sW : zeros;
+            }
+            tile.weights[tile.taps++] = call.in[1].f32() + ((kt * a.kernel[1] + kh) * a.kernel[2] + kw) * g.C;
+          }
+        }
+      }
+      for (int64_t c = 0; c < g.C; c += kLanes) {
+        Vec sum[kTileColumns];
+        depthwise_vector(tile, c, g.C - c, sum);
+        const Epilogue e{bias ? bias + c : nullptr, a.relu(), false, g.C - c};
+        for (int r = 0; r < columns; ++r) {
+          const int64_t m = line * g.oW + first + r;
+          store_vector(sum[r], e, residual ? add.data + m * add.stride + c : nullptr, y.data + m * y.stride + c);
+        }
+      }
+      activate_stored(a.activation, y.data + (line * g.oW + first) * y.stride, y.stride, columns, g.C);
+    }
+  });
+  return {};
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,154 @@
+#pragma once
+// Depthwise convolution whose window is 3 wide along W and moves by 1 or 2, at most one position into the padding on
+// either side: 3x3x3 of X3D. A lane is a channel. A tile of up to 7 outputs along W slides the window over inputs in
+// registers; there is a pointer for each line of taps, not for each tap. Sums run over the taps in order, lines in the
+// padding left out.
+//
+// A task is a band of output lines in a run of frames: its inputs stay near while the window moves down and on in time.
+// All channels, since two threads that write to the same rows wait for each other's cache lines.
+//
+// weight: [taps][C].
+#include "cpu/elementwise/activation.h"
+#include "cpu/gemm/gemm_tile.h"
+#include "ops/conv/conv3d.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+
+constexpr int kMaxColumns = 7;  // 7 sums hide the latency of a fused multiply-add
+constexpr int kMaxLines = 49;   // of taps: 7x7x3
+
+struct SlidingTile {
+  const float* x[kMaxLines];  // per line of taps: the second input of the tile; the first may lie in the padding
+  const float* weight[kMaxLines];
+  int lines;
+  bool left, right;  // the first, the last input lies in the padding
+  int64_t input_stride;
+  int64_t channels;
+  const float *bias, *residual;
+  int64_t residual_stride;
+  float* out;
+  int64_t out_stride;
+  int64_t activation;
+};
+
+template <int kStride, int kColumns>
+void sliding_tile(const SlidingTile& tile) {
+  constexpr int kInputs = (kColumns - 1) * kStride + 3;
+  const int64_t step = tile.input_stride;
+  for (int64_t c = 0; c < tile.channels; c += kLanes) {
+    const int64_t n = tile.channels - c;
+    const auto channels = [&](const float* p) { return load_some(p + c, n); };
+    Vec sum[kColumns] = {};
+    for (int line = 0; line < tile.lines; ++line) {
+      const float *p = tile.x[line], *weight = tile.weight[line];
+      Vec x[kInputs], w[3];
+      x[0] = tile.left ? Vec{} : channels(p - step);
+#pragma GCC unroll 15
+      for (int i = 1; i < kInputs - 1; ++i) x[i] = channels(p + (i - 1) * step);
+      x[kInputs - 1] = tile.right ? Vec{} : channels(p + (kInputs - 2) * step);
+#pragma GCC unroll 3
+      for (int k = 0; k < 3; ++k) w[k] = channels(weight + k * tile.channels);
+#pragma GCC unroll 3
+      for (int k = 0; k < 3; ++k) {
+#pragma GCC unroll 7
+        for (int r = 0; r < kColumns; ++r) sum[r] += x[r * kStride + k] * w[k];
+      }
+    }
+    const Vec bias = tile.bias ? channels(tile.bias) : Vec{};
+#pragma GCC unroll 7
+    for (int r = 0; r < kColumns; ++r) {
+      Vec y = sum[r] + bias;
+      if (tile.residual) y += channels(tile.residual + r * tile.residual_stride);
+      if (tile.activation == kConvRelu) y = relu(y);
+      if (tile.activation == kConvSwish) y = swish(y);
+      store_some(tile.out + r * tile.out_stride + c, y, n);
+    }
+  }
+}
+
+using SlidingFunction = void (*)(const SlidingTile&);
+template <int kStride>
+inline SlidingFunction sliding_function(int64_t columns) {
+  static constexpr SlidingFunction kFunctions[kMaxColumns] = {
+      sliding_tile<kStride, 1>, sliding_tile<kStride, 2>, sliding_tile<kStride, 3>, sliding_tile<kStride, 4>,
+      sliding_tile<kStride, 5>, sliding_tile<kStride, 6>, sliding_tile<kStride, 7>};
+  return kFunctions[columns - 1];
+}
+
+// One line of outputs. `lines`: the input lines of the window at W = 0, of the taps in `tile.weight`.
+template <typename Geometry>
+void slide(const Conv3dArgs& a, const Geometry& g, const float* const* lines, float* out, const float* residual,
+           SlidingTile& tile) {
+  const int64_t tiles = ceil_div(g.oW, kMaxColumns);
+  for (int64_t i = 0; i < tiles; ++i) {
+    const int64_t first = i * g.oW / tiles, columns = (i + 1) * g.oW / tiles - first;
+    const int64_t w = first * a.stride[2] - a.low[2];  // of the first input
+    tile.left = w < 0;
+    tile.right = w + (columns - 1) * a.stride[2] + 2 >= g.W;
+    for (int j = 0; j < tile.lines; ++j) tile.x[j] = lines[j] + (w + 1) * tile.input_stride;
+    tile.out = out + first * tile.out_stride;
+    tile.residual = residual ? residual + first * tile.residual_stride : nullptr;
+    (a.stride[2] == 1 ? sliding_function<1> : sliding_function<2>)(columns)(tile);
+    if (tile.activation != kConvSwish) {
+      activate_stored(tile.activation, tile.out, tile.out_stride, columns, tile.channels);
+    }
+  }
+}
+
+inline bool is_sliding(const Conv3dArgs& a) {
+  return a.kernel[2] == 3 && a.stride[2] <= 2 && a.low[2] <= 1 && a.high[2] <= 1 &&
+         a.kernel[0] * a.kernel[1] <= kMaxLines;
+}
+
+// Scratch memory of a thread: a line of outputs that is stored past the caches when it is whole, since rows of channels
+// alone need not begin on a vector's boundary.
+template <typename Geometry>
+size_t sliding_scratch(const Call& call, const Geometry& g) {
+  const Rows y(call.out[0]);
+  const bool streams = y.stride == g.C && g.positions * g.C * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  return streams ? static_cast<size_t>(ceil_div(g.oW * g.C, kLanes)) * sizeof(Vec) : 0;
+}
+
+template <typename Geometry>
+void depthwise_sliding(const Call& call, const Conv3dArgs& a, const Geometry& g) {
+  const size_t scratch = sliding_scratch(call, g);
+  const int64_t lines_band = max64(2, min64(5, g.oH / 8)), bands = ceil_div(g.oH, lines_band);
+  // a thread's range of tasks is a range of frames, as in the convolutions around: it reads what it wrote
+  const int64_t runs = ceil_div(g.oT, 8);
+  const float* residual = call.in[3].data ? call.in[3].f32() : nullptr;
+  const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
+
+  call.pool->parallel_for(g.N * runs * bands, [&](int64_t task, int thread) {
+    const int64_t band = task % bands, run = task / bands % runs, n = task / (bands * runs);
+    float* whole = reinterpret_cast<float*>(call.workspace + static_cast<size_t>(thread) * scratch);
+    SlidingTile tile;
+    tile.input_stride = g.sW, tile.channels = g.C;
+    tile.bias = call.in[2].data ? call.in[2].f32() : nullptr;
+    tile.activation = a.activation;
+    tile.out_stride = y.stride, tile.residual_stride = add.stride;
+
+    const auto line = [&](int64_t t, int64_t h) {
+      const int64_t m = ((n * g.oT + t) * g.oH + h) * g.oW;
+      float* out = scratch ? whole : y.data + m * y.stride;
+      const float* lines[kMaxLines];  // inputs of the line's first position
+      tile.lines = 0;
+      for (int64_t kt = 0; kt < a.kernel[0]; ++kt) {
+        for (int64_t kh = 0; kh < a.kernel[1]; ++kh) {
+          const int64_t it = t * a.stride[0] - a.low[0] + kt, ih = h * a.stride[1] - a.low[1] + kh;
+          if (it < 0 || it >= g.T || ih < 0 || ih >= g.H) continue;
+          lines[tile.lines] = call.in[0].f32() + n * g.sN + it * g.sT + ih * g.sH;
+          tile.weight[tile.lines++] = call.in[1].f32() + (kt * a.kernel[1] + kh) * 3 * g.C;
+        }
+      }
+      slide(a, g, lines, out, residual ? add.data + m * add.stride : nullptr, tile);
+      if (scratch) stream_copy(y.data + m * y.stride, whole, g.oW * g.C);
+    };
+    for (int64_t t = run * g.oT / runs; t < (run + 1) * g.oT / runs; ++t) {
+      for (int64_t h = band * g.oH / bands; h < (band + 1) * g.oH / bands; ++h) line(t, h);
+    }
+  });
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,134 @@
+#pragma once
+// Pointwise convolutions (1x1x1, one group, any stride) in f32: a matrix product whose rows are positions. Tiles point
+// straight into the channels-last input.
+#include <algorithm>
+
+#include "cpu/conv/implicit_gemm.h"
+#include "cpu/conv/swish.h"
+#include "cpu/gemm/panel_tile.h"
+#include "cpu/gemm/panels.h"
+#include "ops/conv/conv3d.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+constexpr int64_t kMostBlockTiles = 8, kMostBlockRows = kMostBlockTiles * kTileRows;
+
+// How the work is cut: a task is a run of tiles, which goes through the panels a block of tiles at a time, and where
+// there are few runs a slice of the panels. Runs are long, since threads that write to neighbouring rows wait for each
+// other's cache lines.
+struct PointwiseTasks {
+  int64_t tiles, block, runs, slices;
+
+  PointwiseTasks(int64_t positions, int64_t panels, int64_t weight_floats, int threads) {
+    tiles = ceil_div(positions, kTileRows);
+    // weights that the second cache holds may be read for every block; others are read once for a run
+    constexpr int64_t kNear = 128 << 10;
+    const bool near = weight_floats <= kNear;
+    block = near ? 2 : kMostBlockTiles;
+    runs = near ? min64(tiles, 8 * threads) : ceil_div(tiles, block);
+    slices = min64(panels, ceil_div(near ? 2 * threads : 16, runs));
+  }
+  int64_t first_tile(int64_t run) const { return run * tiles / runs; }
+};
+
+bool is_pointwise(const Conv3dArgs& a) {
+  bool plain = a.groups == 1;
+  for (int i = 0; i < 3; ++i) plain = plain && a.kernel[i] == 1 && a.low[i] == 0 && a.high[i] == 0;
+  return plain;
+}
+
+// Inputs of the output positions from `first` on; those past the end repeat the last.
+void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t first, int64_t count,
+                      const float** rows) {
+  if (a.stride[0] == 1 && a.stride[1] == 1 && a.stride[2] == 1) {
+    // the positions of a channels-last view lie sW apart, from clip to clip too
+    for (int64_t r = 0; r < count; ++r) rows[r] = x + min64(first + r, g.positions - 1) * g.sW;
+    return;
+  }
+  Position at(g, first);
+  for (int64_t r = 0; r < count; ++r) {
+    rows[r] = x + at.n * g.sN + at.t * a.stride[0] * g.sT + at.h * a.stride[1] * g.sH + at.w * a.stride[2] * g.sW;
+    if (first + r + 1 < g.positions) at.next(g);
+  }
+}
+
+// swish(scale x) of `count` rows of C channels, or scale x; rows[r] points into `staged` then.
+template <bool kSwish>
+void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, int64_t per_clip, const float** rows,
+                  float* staged) {
+  for (int64_t r = 0; r < count; ++r, staged += C) {
+    const float* s = scale.data ? scale.f32() + (first + r) / per_clip * scale.strides[0] : nullptr;
+    for (int64_t c = 0; c < C; c += kLanes) {
+      Vec x = load_some(rows[r] + c, C - c);
+      if (s) x *= load_some(s + c, C - c);
+      store_some(staged + c, kSwish ? swish(x) : x, C - c);
+    }
+    rows[r] = staged;
+  }
+}
+
+template <bool kSwish>
+size_t pointwise_workspace(const Call& call, const Geometry& g, int threads) {
+  const bool scaled = call.inputs > 4 && call.in[4].rank;
+  return kSwish || scaled ? static_cast<size_t>(kMostBlockRows * g.C * threads) * sizeof(float) : 0;
+}
+
+// kSwish: of swish(scale x) in place of scale x.
+template <bool kSwish>
+Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
+  constexpr int kMostOutputs = 8;
+  if (a.splits > kMostOutputs) return {"conv3d: more than 8 outputs"};
+  const Tensor &bias = call.in[2], &residual = call.in[3], &scale = call.in[4];
+  int64_t panels = 0, weight_floats = 0;
+  for (int s = 0; s < a.splits; ++s) {
+    const Panels p{static_cast<int64_t>(a.split[s]), g.C};
+    panels += p.count(), weight_floats += p.size();
+  }
+  const PointwiseTasks tasks(g.positions, panels, weight_floats, call.pool->threads());
+  const int64_t per_clip = g.oT * g.oH * g.oW;
+  const bool streams = a.splits == 1 && a.activation <= kConvRelu && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
+
+  // one slice of the panels for `tiles` tiles
+  const auto block = [&](int64_t first, int64_t tiles, int64_t slice, float* staged) {
+    const int64_t count = min64(tiles * kTileRows, g.positions - first);
+    const float* rows[kMostBlockRows];
+    pointwise_inputs(a, g, call.in[0].f32(), first, tiles * kTileRows, rows);
+    if (kSwish || scale.data) {
+      stage_inputs<kSwish>(scale, g.C, first, count, per_clip, rows, staged);
+      std::fill(rows + count, rows + tiles * kTileRows, rows[count - 1]);
+    }
+    const float* weight = call.in[1].f32();
+    int64_t index = 0, column = 0;
+    for (int s = 0; s < a.splits; ++s) {
+      const Panels p{static_cast<int64_t>(a.split[s]), g.C};
+      const Rows y(call.out[s]), add(residual.data ? residual : call.out[s]);
+      for (int64_t i = 0; i < p.count(); ++i, ++index) {
+        if (index * tasks.slices / panels != slice) continue;
+        for (int64_t t = 0; t < tiles; ++t) {
+          const int64_t m = first + t * kTileRows;
+          panel({rows + t * kTileRows, 1, g.C, weight + p.offset(i), p.width(i), p.used(i),
+                 bias.data ? bias.f32() + column + p.first(i) : nullptr,
+                 residual.data ? add.data + m * add.stride + p.first(i) : nullptr, y.data + m * y.stride + p.first(i),
+                 add.stride, y.stride, static_cast<int>(min64(kTileRows, g.positions - m)), a.activation, streams});
+        }
+      }
+      weight += p.size();
+      column += p.columns;
+    }
+  };
+  call.pool->parallel_for(tasks.runs * tasks.slices, [&](int64_t task, int thread) {
+    const int64_t run = task / tasks.slices, end = tasks.first_tile(run + 1);
+    float* staged = reinterpret_cast<float*>(call.workspace) + thread * kMostBlockRows * g.C;
+    for (int64_t tile = tasks.first_tile(run); tile < end; tile += tasks.block) {
+      block(tile * kTileRows, min64(tasks.block, end - tile), task % tasks.slices, staged);
+    }
+    if (streams) stream_end();
+  });
+  return {};
+}
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

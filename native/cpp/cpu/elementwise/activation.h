@@ -1,0 +1,57 @@
+#pragma once
+// The functions of ops/unary.h on rows of floats.
+#include <cmath>
+
+#include "cpu/conv/swish.h"
+#include "cpu/primitives/vector_math.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+
+inline float softplus(float x) { return (x > 0 ? x : 0.0f) + std::log1p(std::exp(x > 0 ? -x : x)); }
+
+template <typename F>
+inline void map(const float* in, float* out, int64_t n, const F& f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(out + i, f(load(in + i)));
+  if (i < n) store_some(out + i, f(load_some(in + i, n - i)), n - i);
+}
+
+// n values; `in` may be `out`. A kind of -1 is none.
+inline void activate(int kind, const float* in, float* out, int64_t n) {
+  switch (kind) {
+    case 0:
+      return map(in, out, n, [](Vec x) { return x < Vec{} ? Vec{} : x; });
+    case 1:
+      return map(in, out, n, [](Vec x) { return sigmoid(x); });
+    case 2:
+      return map(in, out, n, [](Vec x) { return tanh(x); });
+    case 3:
+      return map(in, out, n, [](Vec x) { return gelu(x); });
+    case 4:
+      return map(in, out, n, [](Vec x) {
+        const Vec u = splat(0.7978845608f) * (x + splat(0.044715f) * x * x * x);
+        return x * sigmoid(u + u);
+      });
+    case 5:
+      return map(in, out, n, [](Vec x) { return swish(x); });
+    case 6:
+      return map(in, out, n, [](Vec x) { return exp(x); });
+    case 7:
+      for (int64_t i = 0; i < n; ++i) out[i] = softplus(in[i]);
+      return;
+    default:
+      return map(in, out, n, [](Vec x) { return x; });
+  }
+}
+
+// `count` rows of n outputs that a kernel has just stored, in place. Kernels of convolutions have none and ReLU
+// themselves: here nothing is done for these, and the others cost little where the rows are in the first cache.
+__attribute__((noinline)) inline void activate_stored(int64_t kind, float* rows, int64_t stride, int64_t count,
+                                                      int64_t n) {
+  if (kind <= 0) return;
+  for (int64_t r = 0; r < count; ++r) activate(static_cast<int>(kind), rows + r * stride, rows + r * stride, n);
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,39 @@
+#include "ops/elementwise/preprocess.h"
+
+#include "cpu/primitives/simd.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+Status preprocess(const Call& call) {
+  const Tensor &x = call.in[0], &y = call.out[0];
+  const double* a = call.attrs;
+  const int64_t top = static_cast<int64_t>(a[0]), left = static_cast<int64_t>(a[1]);
+  const int64_t cell = a[8] != 0 ? 2 : 1;
+  float table[3][256];
+  for (int c = 0; c < 3; ++c) {
+    for (int v = 0; v < 256; ++v) table[c][v] = static_cast<float>((v / 255.0 - a[2 + c]) / a[5 + c]);
+  }
+  const int64_t T = y.shape[1], H = y.shape[2], W = y.shape[3];
+  call.pool->parallel_for(y.shape[0] * T * H, [&](int64_t i, int) {
+    const int64_t n = i / (T * H), t = i / H % T, h = i % H;
+    float* out = y.f32() + n * y.strides[0] + t * y.strides[1] + h * y.strides[2];
+    for (int64_t w = 0; w < W; ++w, out += y.strides[3]) {
+      float* o = out;
+      for (int64_t d = 0; d < cell * cell * cell; ++d, o += 3) {
+        const int64_t dt = cell == 2 ? d >> 2 : 0, dh = cell == 2 ? d >> 1 & 1 : 0, dw = cell == 2 ? d & 1 : 0;
+        const uint8_t* in = x.u8() + n * x.strides[0] + (t * cell + dt) * x.strides[1] +
+                            (top + h * cell + dh) * x.strides[2] + (left + w * cell + dw) * x.strides[3];
+        for (int c = 0; c < 3; ++c) o[c] = table[c][in[c]];
+      }
+    }
+  });
+  return {};
+}
+
+VIDEOCLIP_KERNEL("preprocess", preprocess, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,143 @@
+#pragma once
+// Products of a batch of matrices in blocks, in f32 or with operands rounded to bf16 where they are packed.
+#include <algorithm>
+
+#include "cpu/gemm/gemm_tile.h"
+#include "cpu/gemm/transpose_panel.h"
+#include "ops/matmul/matmul.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+// K is cut into chunks of this length, whose sums are added in order: an output then depends on its row of A, its
+// column of B and nothing else. A block's chunks of A and B (230 and 256 KiB with AVX-512) share the L2 cache.
+constexpr int64_t kChunk = 256;
+constexpr int64_t kMostTiles = 16, kMostPanels = 8;  // of a block
+constexpr int64_t kTasks = 32;                       // enough for many threads; smaller blocks pack more often
+
+// Which outputs a task computes; no result depends on it.
+struct Blocks {
+  int64_t tiles = kMostTiles, panels = kMostPanels;
+
+  explicit Blocks(const MatmulArgs& p) {
+    while (p.batch * rows(p) * columns(p) < kTasks && tiles * panels > 2) {
+      if (tiles * kTileRows > panels * kPanel || panels == 1) {
+        tiles = (tiles + 1) / 2;
+      } else {
+        panels /= 2;
+      }
+    }
+  }
+  int64_t rows(const MatmulArgs& p) const { return ceil_div(p.M, tiles * kTileRows); }
+  int64_t columns(const MatmulArgs& p) const { return ceil_div(p.N, panels * kPanel); }
+  int64_t a_floats() const { return tiles * kTileRows * kChunk; }
+  int64_t b_floats() const { return panels * kPanel * kChunk; }
+};
+
+// out [rows][kChunk]: A[m0 + r, k0 + k] for r < rows and k < depth, zeros to the next whole vector.
+inline void pack_a(const MatmulArgs& p, const float* a, int64_t m0, int64_t k0, int64_t rows, int64_t depth,
+                   float* out) {
+  if (!p.transpose_a) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* from = a + (m0 + r) * p.a.row + k0;
+      std::copy(from, from + depth, out + r * kChunk);
+      std::fill(out + r * kChunk + depth, out + r * kChunk + ceil_div(depth, kLanes) * kLanes, 0.0f);
+    }
+    return;
+  }
+  const auto row = [&](int64_t k) { return k < depth ? a + (k0 + k) * p.a.row + m0 : nullptr; };
+  transpose_panel(row, rows, kChunk, out);
+}
+
+// One panel, [depth][width]: B[k0 + k, n0 + c] for c < used, zeros beyond.
+inline void pack_b(const MatmulArgs& p, const float* b, int64_t k0, int64_t n0, int64_t depth, int64_t used,
+                   int64_t width, float* out) {
+  if (p.transpose_b) {
+    const auto row = [&](int64_t c) { return c < used ? b + (n0 + c) * p.b.row + k0 : nullptr; };
+    return transpose_panel(row, depth, width, out);
+  }
+  for (int64_t k = 0; k < depth; ++k, out += width) {
+    const float* from = b + (k0 + k) * p.b.row + n0;
+    for (int64_t c = 0; c < width; c += kLanes) store(out + c, load_some(from + c, max64(0, used - c)));
+  }
+}
+
+// y [rows][used] = sums, or += sums.
+inline void add_tile(const float* sums, int64_t width, int64_t rows, int64_t used, bool first, float* y,
+                     int64_t stride) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < used; c += kLanes) {
+      float* to = y + r * stride + c;
+      Vec v = load(sums + r * width + c);
+      if (!first) v += load_some(to, used - c);
+      store_some(to, v, used - c);
+    }
+  }
+}
+
+inline size_t matmul_workspace(const Call& call, int threads) {
+  const Blocks blocks{MatmulArgs(call)};
+  return static_cast<size_t>(blocks.a_floats() + blocks.b_floats()) * sizeof(float) * static_cast<size_t>(threads);
+}
+
+// Rows [rows][kChunk] of floats to words of two bf16, where they lie.
+inline void round_rows(float* block, int64_t rows, int64_t depth) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t k = 0; k < depth; k += kLanes) round_pairs(load(block + r * kChunk + k), block + r * kChunk + k / 2);
+  }
+}
+
+// A panel [depth][width] to words of the rows 2 j and 2 j + 1, where it lies.
+inline void round_panel(float* panel, int64_t depth, int64_t width) {
+  for (int64_t k = 0; k < depth; k += 2) {
+    for (int64_t c = 0; c < width; c += kLanes) {
+      const Words low = round_words(load(panel + k * width + c));
+      const Words high = k + 1 < depth ? round_words(load(panel + (k + 1) * width + c)) << 16 : Words{};
+      store(panel + k / 2 * width + c, (Vec)(low | high));
+    }
+  }
+}
+
+template <bool kBf16>
+Status blocked_matmul(const Call& call) {
+  const MatmulArgs p(call);
+  const Blocks blocks(p);
+  const int64_t across = blocks.columns(p), down = blocks.rows(p);
+  call.pool->parallel_for(p.batch * down * across, [&](int64_t task, int thread) {
+    const int64_t n0 = task % across * blocks.panels * kPanel;
+    const int64_t m0 = task / across % down * blocks.tiles * kTileRows, index = task / across / down;
+    const int64_t rows = min64(blocks.tiles * kTileRows, p.M - m0), columns = min64(blocks.panels * kPanel, p.N - n0);
+    float* a_block = reinterpret_cast<float*>(call.workspace) + thread * (blocks.a_floats() + blocks.b_floats());
+    float* b_block = a_block + blocks.a_floats();
+    float* y = call.out[0].f32() + index * p.y.batch + m0 * p.y.row + n0;
+    if (p.K == 0) {
+      for (int64_t r = 0; r < rows; ++r) std::fill(y + r * p.y.row, y + r * p.y.row + columns, 0.0f);
+    }
+    for (int64_t k0 = 0; k0 < p.K; k0 += kChunk) {
+      const int64_t depth = min64(kChunk, p.K - k0);
+      pack_a(p, call.in[0].f32() + index * p.a.batch, m0, k0, rows, depth, a_block);
+      if (kBf16) round_rows(a_block, rows, depth);
+      const int64_t run = kBf16 ? bf16_pairs(depth) : depth;
+      for (int64_t c = 0; c < columns; c += kPanel) {
+        const int64_t used = min64(kPanel, columns - c), width = used > kLanes ? kPanel : kLanes;
+        float* panel = b_block + c * kChunk;
+        pack_b(p, call.in[1].f32() + index * p.b.batch, k0, n0 + c, depth, used, width, panel);
+        if (kBf16) round_panel(panel, depth, width);
+        for (int64_t r0 = 0; r0 < rows; r0 += kTileRows) {
+          const float* tile[kTileRows];
+          for (int r = 0; r < kTileRows; ++r) tile[r] = a_block + min64(r0 + r, rows - 1) * kChunk;
+          alignas(64) float sums[kTileRows * kPanel];
+          if (width == kPanel) {
+            product<kBf16, 2>(tile, 1, run, panel, sums);
+          } else {
+            product<kBf16, 1>(tile, 1, run, panel, sums);
+          }
+          add_tile(sums, width, min64(kTileRows, rows - r0), used, k0 == 0, y + r0 * p.y.row + c, p.y.row);
+        }
+      }
+    }
+  });
+  return {};
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,84 @@
+#pragma once
+// The micro-kernel: kTileRows x (one or two vectors) outputs, each one sum over (tap, channel) in that order, started
+// at zero and accumulated by fused multiply-add. An output's value so depends on its own inputs alone: not on the tile
+// it lies in, the batch or the threads.
+//
+// rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding). A tap whose
+// first pointer is null adds nothing to any row of the tile.
+#include "cpu/primitives/bf16.h"
+#include "cpu/primitives/simd.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+
+// out [kRows][kVectors * kLanes]. Not inlined: only then do compilers keep all accumulators in registers. Fewer rows
+// than kTileRows are for the last tile; the sums are the same.
+template <int kVectors, int kRows = kTileRows>
+__attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, const float* b,
+                                         float* out) {
+  Vec c[kRows][kVectors] = {};
+  for (int64_t tap = 0; tap < taps; ++tap, b += channels * kVectors * kLanes) {
+    const float* const* a = rows + tap * kTileRows;
+    if (!a[0]) continue;
+    for (int64_t k = 0; k < channels; ++k) {
+      Vec w[kVectors];
+      for (int v = 0; v < kVectors; ++v) w[v] = load(b + (k * kVectors + v) * kLanes);
+#pragma GCC unroll 14
+      for (int r = 0; r < kRows; ++r) {
+        const Vec x = splat(a[r][k]);
+        for (int v = 0; v < kVectors; ++v) c[r][v] += x * w[v];
+      }
+    }
+  }
+#pragma GCC unroll 14
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) store(out + (r * kVectors + v) * kLanes, c[r][v]);
+  }
+}
+
+// What becomes of sums: bias (may be null), activation, streaming stores (see simd.h), `used` columns of each row.
+struct Epilogue {
+  const float* bias;
+  bool relu, streams;
+  int64_t used;
+};
+
+inline Vec relu(Vec x) { return x < Vec{} ? Vec{} : x; }
+
+// kLanes sums: plus bias, plus residual (may be null), activation; `used` of them (at most kLanes) are stored.
+inline void store_vector(Vec y, const Epilogue& e, const float* residual, float* out) {
+  if (e.bias) y += load_some(e.bias, e.used);
+  if (residual) y += load_some(residual, e.used);
+  if (e.relu) y = relu(y);
+  if (e.streams && e.used >= kLanes) return stream(out, y);
+  store_some(out, y, e.used);
+}
+
+template <bool kBf16, int kVectors>
+inline void product(const float* const* rows, int64_t taps, int64_t channels, const float* b, float* sums) {
+  if (kBf16) return gemm_tile_bf16<kVectors>(rows, taps, channels, b, sums);
+  gemm_tile<kVectors>(rows, taps, channels, b, sums);
+}
+
+// One panel of at most kPanel columns for `count` <= kTileRows rows.
+template <bool kBf16 = false>
+inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels, const float* panel, int64_t width,
+                       int count, const Epilogue& e, const float* const* residual, float* const* out) {
+  alignas(64) float sums[kTileRows * kPanel];
+  const int vectors = width == kPanel ? 2 : 1;
+  if (vectors == 2) {
+    product<kBf16, 2>(rows, taps, channels, panel, sums);
+  } else {
+    product<kBf16, 1>(rows, taps, channels, panel, sums);
+  }
+  for (int v = 0; v * kLanes < e.used; ++v) {
+    const int64_t c = v * kLanes;
+    const Epilogue part{e.bias ? e.bias + c : nullptr, e.relu, e.streams, e.used - c};
+    for (int r = 0; r < count; ++r) {
+      store_vector(load(sums + r * vectors * kLanes + c), part, residual ? residual[r] + c : nullptr, out[r] + c);
+    }
+  }
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

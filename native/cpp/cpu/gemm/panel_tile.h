@@ -1,0 +1,113 @@
+#pragma once
+// A tile of kTileRows output positions by the columns of a panel (panels.h), from the inputs where they lie to the
+// outputs, by way of registers alone: with 24 channels a copy of the sums would take a tenth of the time. Each output
+// is one sum over (tap, channel) in that order, started at zero and accumulated by fused multiply-add, then bias,
+// residual and activation: it does not depend on the tile, the batch or the threads.
+#include "cpu/elementwise/activation.h"
+#include "cpu/gemm/gemm_tile.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+
+#if defined(__AVX512F__)
+// Two products of half a vector take the time of one of a whole vector: 24 columns are 1.5 vectors, not 2.
+constexpr bool kHalves = true;
+constexpr int kHalfLanes = kLanes / 2;
+#else
+constexpr bool kHalves = false;
+constexpr int kHalfLanes = kLanes;
+#endif
+typedef float HalfVec __attribute__((vector_size(kHalfLanes * 4), aligned(4)));
+typedef float LooseHalfVec __attribute__((vector_size(kHalfLanes * 4), aligned(4), may_alias));
+
+inline HalfVec low_half(Vec v) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return v;
+#endif
+}
+inline Vec from_half(HalfVec v) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_castps256_ps512((__m256)v);
+#else
+  return v;
+#endif
+}
+
+struct PanelTile {
+  const float* const* rows;  // [taps][kTileRows] -> `channels` inputs; a tap whose first pointer is null adds nothing
+  int64_t taps, channels;
+  const float* weight;  // [taps][channels][width]
+  int64_t width, used;
+  const float *bias, *residual;  // may be null
+  float* out;                    // row r of residual and out lies r strides on
+  int64_t residual_stride, out_stride;
+  int count;           // rows that are stored
+  int64_t activation;  // order of ops/unary.h, -1 none
+  bool streams;        // with none and ReLU only
+};
+
+// Columns: kVectors vectors, then half a vector.
+template <int kVectors, bool kHalf, int kRows>
+__attribute__((noinline)) void panel_tile(const PanelTile& p) {
+  constexpr int kAll = kVectors + (kHalf ? 1 : 0);
+  Vec c[kRows][kAll] = {};
+  HalfVec half[kRows] = {};
+  const float* b = p.weight;
+  for (int64_t tap = 0; tap < p.taps; ++tap) {
+    const float* const* a = p.rows + tap * kTileRows;
+    if (!a[0]) {
+      b += p.channels * p.width;
+      continue;
+    }
+    for (int64_t k = 0; k < p.channels; ++k, b += p.width) {
+      Vec w[kAll];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) w[v] = load(b + v * kLanes);
+      HalfVec w_half{};
+      if (kHalf) w_half = *reinterpret_cast<const LooseHalfVec*>(b + kVectors * kLanes);
+#pragma GCC unroll 14
+      for (int r = 0; r < kRows; ++r) {
+        const Vec x = splat(a[r][k]);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) c[r][v] += x * w[v];
+        if (kHalf) half[r] += low_half(x) * w_half;
+      }
+    }
+  }
+#pragma GCC unroll 2
+  for (int v = 0; v < kAll; ++v) {
+    const int64_t column = v * kLanes;
+    const Epilogue e{p.bias ? p.bias + column : nullptr, p.activation == 0, p.streams, p.used - column};
+#pragma GCC unroll 14
+    for (int r = 0; r < kRows; ++r) {
+      if (r >= p.count) break;
+      store_vector(v < kVectors ? c[r][v] : from_half(half[r]), e,
+                   p.residual ? p.residual + r * p.residual_stride + column : nullptr,
+                   p.out + r * p.out_stride + column);
+    }
+  }
+}
+
+template <int kRows>
+inline void panel_rows(const PanelTile& p) {
+  if (p.used > kLanes + (kHalves ? kHalfLanes : 0)) return panel_tile<2, false, kRows>(p);
+  if (p.used > kLanes) return panel_tile<1, kHalves, kRows>(p);
+  if (p.used > kHalfLanes || !kHalves) return panel_tile<1, false, kRows>(p);
+  return panel_tile<0, kHalves, kRows>(p);
+}
+
+// Rows past `count` are computed and dropped.
+inline void panel(const PanelTile& p) {
+  constexpr int kFewRows = 4;  // the last rows, or a layer of one position
+  if (p.count > kFewRows) {
+    panel_rows<kTileRows>(p);
+  } else {
+    panel_rows<kFewRows>(p);
+  }
+  if (p.activation > 0) activate_stored(p.activation, p.out, p.out_stride, p.count, p.used);
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,13 @@
+#include "ops/matmul/matmul.h"
+
+#include "cpu/gemm/blocked_matmul.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+VIDEOCLIP_KERNEL("matmul", blocked_matmul<false>, matmul_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

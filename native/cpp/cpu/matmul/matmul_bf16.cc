@@ -1,0 +1,13 @@
+#include "ops/matmul/matmul_bf16.h"
+
+#include "cpu/gemm/blocked_matmul.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+namespace {
+
+VIDEOCLIP_KERNEL("matmul_bf16", blocked_matmul<true>, matmul_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

@@ -1,0 +1,46 @@
+#pragma once
+// Windows of a 3-D pool along one axis: attrs of ops/max_pool3d.h and ops/avg_pool3d.h.
+#include "cpu/primitives/simd.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_ISA {
+
+struct PoolArgs {
+  int64_t kernel[3], stride[3], low[3], high[3];
+  int64_t flag;
+
+  explicit PoolArgs(const Call& call) {
+    for (int i = 0; i < 3; ++i) {
+      kernel[i] = static_cast<int64_t>(call.attrs[i]);
+      stride[i] = static_cast<int64_t>(call.attrs[3 + i]);
+      low[i] = static_cast<int64_t>(call.attrs[6 + i]);
+      high[i] = static_cast<int64_t>(call.attrs[9 + i]);
+    }
+    flag = static_cast<int64_t>(call.attrs[12]);
+  }
+};
+
+// The part of a window inside the input, and the part inside the padded input.
+struct Window {
+  int64_t begin, end, padded;
+
+  Window(const PoolArgs& a, int axis, int64_t index, int64_t size) {
+    const int64_t start = index * a.stride[axis] - a.low[axis];
+    const int64_t stop = min64(start + a.kernel[axis], size + a.high[axis]);
+    padded = stop - start;
+    begin = max64(start, 0);
+    end = min64(stop, size);
+  }
+  int64_t inside() const { return max64(0, end - begin); }
+};
+
+// Calls body(n, t, h, task) for every row of outputs.
+template <typename Body>
+inline void for_each_output_row(const Call& call, const Body& body) {
+  const Tensor& y = call.out[0];
+  const int64_t T = y.shape[1], H = y.shape[2];
+  call.pool->parallel_for(y.shape[0] * T * H, [&](int64_t i, int) { body(i / (T * H), i / H % T, i % H); });
+}
+
+}  // namespace VIDEOCLIP_ISA
+}  // namespace videoclip

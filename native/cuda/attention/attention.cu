@@ -1,0 +1,125 @@
+// attention: y[n, i, h] = sum_j w[j] v[n, j, h],  w = softmax over the keys j that i sees of scale (q[n, i, h] . k[n,
+// j, h])
+//
+// q, y [N, Sq, NH HS], k, v [N, Sk, NH HS]: positions of NH HS channels, each may be a slice of wider rows; mask [N,
+// Sk] u8 or f32. Storage f32, bf16 or f16; scores, maxima and sums in f32; weights are rounded to the storage type
+// before they multiply v on tensor cores. In one pass over the keys, after Dao et al. 2022 (arXiv 2205.14135) and Dao
+// 2023 (arXiv 2307.08691): neither scores nor weights are stored. 16-bit storage: attention/tensor_core_kernel.h, tiles
+// and shared memory in attention/tiles.h. f32, and heads of more than 128 channels: attention/plain_kernel.h. Bytes: q
+// and y once, k and v once for every 64 or 128 queries (from L2). FLOPs: 4 Sq Sk HS a head, and Sq Sk exponentials.
+// Bound by memory up to about 370 keys (H200), then by tensor cores at heads of 64 and exponentials at heads of 32.
+// Share of the roofline: not yet measured.
+#include <cmath>
+
+#include "cuda/attention/plain_kernel.h"
+#include "cuda/attention/tensor_core_kernel.h"
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/vector.h"
+#include "ops/attention/attention.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+using attention::Arguments;
+
+template <typename T>
+Status start(void (*kernel)(Arguments<T>), Arguments<T> p, int batch, int tile_queries, int slices, int threads,
+             size_t shared_bytes, Stream stream) {
+  p.query_tiles = (p.queries + tile_queries - 1) / tile_queries;
+  p.slices = slices;
+  const int64_t blocks = int64_t{batch} * p.heads * p.query_tiles * slices;
+  if (blocks > 0x7fffffff) return {"attention of more than 2^31 - 1 tiles"};
+  return launch(kernel, Grid{blocks}, threads, shared_bytes, stream, p);
+}
+
+template <typename T, class Tile, bool kWide>
+Status start_tensor_cores(const Arguments<T>& p, int batch, Stream stream) {
+  return start(attention::tensor_core_kernel<T, Tile, kWide>, p, batch, Tile::kQueries, 1, Tile::kThreads,
+               Tile::kSharedBytes, stream);
+}
+
+template <typename T, int kHead, int V>
+Status start_plain(const Arguments<T>& p, int batch, Stream stream) {
+  return start(attention::plain_kernel<T, kHead, V>, p, batch, attention::kPlainQueries, (p.size + kHead - 1) / kHead,
+               attention::kPlainThreads, sizeof(float) * attention::PlainLayout<kHead>::kSize, stream);
+}
+
+template <typename T, int V>
+Status plain(const Arguments<T>& p, int batch, Stream stream) {
+  if constexpr (sizeof(T) == 4) {
+    if (p.size <= 32) return start_plain<T, 32, V>(p, batch, stream);
+    if (p.size <= 64) return start_plain<T, 64, V>(p, batch, stream);
+  }
+  return start_plain<T, 128, V>(p, batch, stream);
+}
+
+template <typename T>
+Status tensor_cores(const Arguments<T>& p, int batch, bool wide, Stream stream) {
+  using namespace attention;
+  if (!wide) {  // few: two sizes do
+    return p.size <= 32 ? start_tensor_cores<T, Tile32, false>(p, batch, stream)
+                        : start_tensor_cores<T, Tile128, false>(p, batch, stream);
+  }
+  const bool two = takes_two_fragments(p.queries);
+  if (p.size <= 16) return start_tensor_cores<T, Tile16, true>(p, batch, stream);
+  if (p.size <= 32) {
+    return two ? start_tensor_cores<T, Tile32x2, true>(p, batch, stream)
+               : start_tensor_cores<T, Tile32, true>(p, batch, stream);
+  }
+  if (p.size <= 64) {
+    return two ? start_tensor_cores<T, Tile64x2, true>(p, batch, stream)
+               : start_tensor_cores<T, Tile64, true>(p, batch, stream);
+  }
+  return start_tensor_cores<T, Tile128, true>(p, batch, stream);
+}
+
+template <typename T>
+Status attend(const Call& call) {
+  const Tensor &q = call.in[0], &k = call.in[1], &v = call.in[2], &mask = call.in[3], &y = call.out[0];
+  if (q.elements() == 0) return {};
+  for (int64_t n : {q.shape[0], q.shape[1], q.shape[2], k.shape[1]}) {
+    if (n > 0x3fffffff) return {"a size of more than 2^30 - 1"};  // so that sums of two fit an int
+  }
+  for (const Tensor* t : {&q, &k, &v, &y}) {
+    if (t->strides[1] > attention::kMostChannels) return {"positions more than 2^24 channels apart"};
+  }
+  Arguments<T> p = {};
+  p.y = attention::sequence<T>(y);
+  p.q = attention::sequence<const T>(q);
+  p.k = attention::sequence<const T>(k);
+  p.v = attention::sequence<const T>(v);
+  if (mask) {
+    (mask.dtype == DType::u8 ? void(p.mask_u8 = global<const uint8_t>(mask))
+                             : void(p.mask_f32 = global<const float>(mask)));
+    p.mask_batch = mask.strides[0];
+    p.mask_key = mask.strides[1];
+  }
+  p.queries = static_cast<int>(q.shape[1]);
+  p.keys = static_cast<int>(k.shape[1]);
+  p.heads = static_cast<int>(call.attrs[0]);
+  p.size = static_cast<int>(q.shape[2]) / p.heads;
+  const auto scale = static_cast<float>(call.attrs[1]);
+  // never 0, so that the scores of keys left out stay -inf
+  p.scale = std::fmax(std::fabs(scale) * 1.4426950408889634f, 1e-30f);
+  p.negative = scale < 0;
+  p.causal = call.attrs[2] != 0;
+
+  const auto batch = static_cast<int>(q.shape[0]);
+  int vector = 8;
+  for (const Tensor* t : {&q, &k, &v, &y}) vector = min(vector, widest_vector(*t, p.size, 8));
+  if constexpr (sizeof(T) == 2) {
+    if (p.size <= 128) return tensor_cores(p, batch, vector == 8, call.stream);
+  }
+  return vector >= 4 ? plain<T, 4>(p, batch, call.stream) : plain<T, 1>(p, batch, call.stream);
+}
+
+Status run(const Call& call) {
+  return for_float(call.in[0].dtype, [&](auto zero) { return attend<decltype(zero)>(call); });
+}
+
+VIDEOCLIP_CUDA_KERNEL("attention", run, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,314 @@
+// with the weights p[i, j] of ops/attention.h and dp[i, j] = dy[i] . v[j],
+//   ds[i, j] = scale p[i, j] (dp[i, j] - sum_j p[i, j] dp[i, j])
+//   dq[i] = sum_j ds[i, j] k[j];  dk[j] = sum_i ds[i, j] q[i];  dv[j] = sum_i p[i, j] dy[i]
+//
+// q, dy, dq [N, Sq, NH HS], k, v, dk, dv [N, Sk, NH HS] of T (f32, bf16 or f16), rows may be slices; mask [N, Sk] u8 or
+// f32. Heads of up to 256 channels. In 16 bits, up to 128 channels in rows of whole 16 bytes, on tensor cores:
+// attention_grad/tensor_core_kernel.h. Otherwise scores, weights and sums in f32 by FMA:
+// A first kernel has 32 queries of a head a block and goes through the keys twice, in tiles of 32: for each query's
+// maximum, sum and sum of p dp, which it leaves in the workspace, then for dq. A second has 32 keys a block and goes
+// through the queries for dk and dv. 256 threads, 8 a row, 2 blocks an SM (1 above 128 channels); four tiles of 32 rows
+// in shared memory, 4 (128 (HS + 1) + 2112) bytes. No atomics: each sum is taken by one thread in the order of the keys
+// or queries. Bytes: a tile of rows is read once for each block of 32 of the other side. FLOPs: 18 Sq Sk HS a head.
+// Bound by FMA. Share of the roofline: not yet measured.
+#include "cuda/attention/grad/tensor_core_kernel.h"
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/vector.h"
+#include "ops/attention/attention_grad.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+using attention_grad::Arguments;
+using attention_grad::kNone;
+using attention_grad::Place;
+using attention_grad::Rows3;
+using attention_grad::rows_of;
+
+constexpr int kRows = 32, kThreads = 256, kTeam = 8;  // threads of a row
+constexpr int kEach = kRows / kTeam;                  // scores of a thread
+// Of an SM, by the shared memory of the tiles; aiming at more, ptxas spills.
+template <int kHead>
+constexpr int kBlocks = kHead > 128 ? 1 : 2;
+// Four tiles of 32 rows as floats, and two of 32 x 32 scores. An odd distance between rows keeps the threads of a
+// column in different banks.
+template <int kHead>
+struct Tiles {
+  static constexpr uint32_t kRow = kHead + 1, kTile = kRows * kRow, kScores = kRows * (kRows + 1);
+  static constexpr size_t kBytes = (4 * kTile + 2 * kScores) * sizeof(float);
+
+  static VC_DEVICE Shared<float> rows(int i) {
+    return shared_array<float>(0, 4 * kTile + 2 * kScores).offset(static_cast<uint32_t>(i) * kTile);
+  }
+  static VC_DEVICE Shared<float> scores(int i) { return rows(4).offset(static_cast<uint32_t>(i) * kScores); }
+};
+
+template <int kHead, typename T, class Valid>
+VC_DEVICE void load_tile(Shared<float> to, const Arguments<T>& p, const Rows3<const T>& from, int n, int head,
+                         int first, const Valid& valid) {
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * kHead; i += kThreads) {
+    const int row = i / kHead, c = i % kHead;
+    const float v = c < p.size && valid(first + row)
+                        ? to_float(from.data.load(from.at(n, first + row, int64_t{head} * p.size + c)))
+                        : 0.0f;
+    to.store(static_cast<uint32_t>(row) * Tiles<kHead>::kRow + static_cast<uint32_t>(c), v);
+  }
+}
+
+// out[e] = a[mine] . b[other + 8 e]
+template <int kHead>
+VC_DEVICE void dot_rows(Shared<float> a, Shared<float> b, int mine, int other, int size, float (&out)[kEach]) {
+#pragma unroll
+  for (int e = 0; e < kEach; ++e) out[e] = 0;
+  for (int c = 0; c < size; ++c) {
+    const float x = a.load(static_cast<uint32_t>(mine) * Tiles<kHead>::kRow + static_cast<uint32_t>(c));
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const auto row = static_cast<uint32_t>(other + e * kTeam);
+      out[e] = fma(x, b.load(row * Tiles<kHead>::kRow + static_cast<uint32_t>(c)), out[e]);
+    }
+  }
+}
+
+// sums[k] += sum over i of factors[mine, i] rows[i, channel + 8 k]
+template <int kHead>
+VC_DEVICE void add_rows(Shared<float> factors, Shared<float> rows, int mine, int channel,
+                        float (&sums)[kHead / kTeam]) {
+  for (uint32_t i = 0; i < kRows; ++i) {
+    const float factor = factors.load(static_cast<uint32_t>(mine) * (kRows + 1) + i);
+#pragma unroll
+    for (int k = 0; k < kHead / kTeam; ++k) {
+      sums[k] = fma(factor, rows.load(i * Tiles<kHead>::kRow + static_cast<uint32_t>(channel + k * kTeam)), sums[k]);
+    }
+  }
+}
+
+VC_DEVICE float team_sum(float x) {
+#pragma unroll
+  for (int d = kTeam / 2; d > 0; d /= 2) x += shuffle_xor(x, d);
+  return x;
+}
+VC_DEVICE float team_max(float x) {
+#pragma unroll
+  for (int d = kTeam / 2; d > 0; d /= 2) x = max(x, shuffle_xor(x, d));
+  return x;
+}
+
+template <int kHead, typename T>
+VC_DEVICE void store_row(const Arguments<T>& p, const Rows3<T>& to, const Place& at, int row, int channel,
+                         const float (&sums)[kHead / kTeam]) {
+#pragma unroll
+  for (int k = 0; k < kHead / kTeam; ++k) {
+    const int c = channel + k * kTeam;
+    if (c < p.size) to.data.store(to.at(at.n, row, int64_t{at.head} * p.size + c), from_float<T>(sums[k]));
+  }
+}
+
+template <typename T, int kHead>
+__global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Arguments<T> p) {
+  using Tile = Tiles<kHead>;
+  const Place at(p, kRows);
+  const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;
+  const int query = at.first + mine;
+  const auto is_query = [&](int row) { return row < p.queries; };
+  const auto is_key = [&](int row) { return p.counts(at.n, row); };
+  load_tile<kHead>(Tile::rows(0), p, p.q, at.n, at.head, at.first, is_query);
+  load_tile<kHead>(Tile::rows(1), p, p.dy, at.n, at.head, at.first, is_query);
+  const int keys = p.visible_keys(at.first + kRows);
+  float top = kNone, sum = 0, delta = 0;
+  float s[kEach], dp[kEach], dq[kHead / kTeam] = {};
+  const auto scores = [&](int key) {
+    sync_threads();  // everybody is past the tiles before
+    load_tile<kHead>(Tile::rows(2), p, p.k, at.n, at.head, key, is_key);
+    load_tile<kHead>(Tile::rows(3), p, p.v, at.n, at.head, key, is_key);
+    sync_threads();
+    dot_rows<kHead>(Tile::rows(0), Tile::rows(2), mine, thread, p.size, s);
+    dot_rows<kHead>(Tile::rows(1), Tile::rows(3), mine, thread, p.size, dp);
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const int j = key + thread + e * kTeam;
+      s[e] = is_key(j) && p.sees(query, j) ? s[e] * p.scale : kNone;
+    }
+  };
+  for (int key = 0; key < keys; key += kRows) {
+    scores(key);
+    float high = s[0];
+#pragma unroll
+    for (int e = 1; e < kEach; ++e) high = max(high, s[e]);
+    high = max(top, team_max(high));
+    const float shift = high == kNone ? 0.0f : high;  // nothing seen yet: weights of zero
+    const float factor = exp_approx(top - shift);
+    float more = 0, more_delta = 0;
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const float weight = exp_approx(s[e] - shift);
+      more += weight;
+      more_delta = fma(weight, dp[e], more_delta);
+    }
+    sum = fma(sum, factor, team_sum(more));
+    delta = fma(delta, factor, team_sum(more_delta));
+    top = high;
+  }
+  const float shift = top == kNone ? 0.0f : top, inverse = sum > 0 ? 1.0f / sum : 0.0f;
+  delta *= inverse;
+  for (int key = 0; key < keys; key += kRows) {
+    scores(key);
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const float weight = exp_approx(s[e] - shift) * inverse;
+      Tile::scores(0).store(static_cast<uint32_t>(mine * (kRows + 1) + thread + e * kTeam),
+                            p.scale * weight * (dp[e] - delta));
+    }
+    sync_warp();  // a row's threads are of one warp
+    add_rows<kHead>(Tile::scores(0), Tile::rows(2), mine, thread, dq);
+  }
+  if (query >= p.queries) return;
+  store_row<kHead>(p, p.dq, at, query, thread, dq);
+  if (thread != 0) return;
+  p.store_statistics(at.n, at.head, query, {shift, inverse, delta});
+}
+
+template <typename T, int kHead>
+__global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments<T> p) {
+  using Tile = Tiles<kHead>;
+  const Place at(p, kRows);
+  const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;
+  const int key = at.first + mine;
+  const bool seen = p.counts(at.n, key);
+  const auto is_query = [&](int row) { return row < p.queries; };
+  const auto is_key = [&](int row) { return p.counts(at.n, row); };
+  load_tile<kHead>(Tile::rows(0), p, p.k, at.n, at.head, at.first, is_key);
+  load_tile<kHead>(Tile::rows(1), p, p.v, at.n, at.head, at.first, is_key);
+  const int begin = p.first_query(at.first) / kRows * kRows;
+  float s[kEach], dp[kEach], dk[kHead / kTeam] = {}, dv[kHead / kTeam] = {};
+  for (int query = begin; query < p.queries; query += kRows) {
+    sync_threads();  // everybody is past the tiles before
+    load_tile<kHead>(Tile::rows(2), p, p.q, at.n, at.head, query, is_query);
+    load_tile<kHead>(Tile::rows(3), p, p.dy, at.n, at.head, query, is_query);
+    sync_threads();
+    dot_rows<kHead>(Tile::rows(0), Tile::rows(2), mine, thread, p.size, s);
+    dot_rows<kHead>(Tile::rows(1), Tile::rows(3), mine, thread, p.size, dp);
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const int i = query + thread + e * kTeam;
+      float weight = 0, ds = 0;
+      if (seen && i < p.queries && p.sees(i, key)) {
+        const auto of = [&](int which) { return p.statistics.load(p.statistic(at.n, at.head, i, which)); };
+        weight = exp_approx(s[e] * p.scale - of(0)) * of(1);
+        ds = p.scale * weight * (dp[e] - of(2));
+      }
+      const auto cell = static_cast<uint32_t>(mine * (kRows + 1) + thread + e * kTeam);
+      Tile::scores(0).store(cell, ds);
+      Tile::scores(1).store(cell, weight);
+    }
+    sync_warp();
+    add_rows<kHead>(Tile::scores(0), Tile::rows(2), mine, thread, dk);
+    add_rows<kHead>(Tile::scores(1), Tile::rows(3), mine, thread, dv);
+  }
+  if (key >= p.keys) return;
+  store_row<kHead>(p, p.dk, at, key, thread, dk);
+  store_row<kHead>(p, p.dv, at, key, thread, dv);
+}
+
+// A kernel over the queries, then one over the keys; `rows` of either a block.
+struct Launch {
+  int64_t batch;
+  int rows, threads;
+  size_t shared;
+  Stream stream;
+
+  template <typename T>
+  Status both(Arguments<T> p, void (*over_queries)(Arguments<T>), void (*over_keys)(Arguments<T>)) const {
+    const Status status = one(p, over_queries, p.queries);
+    return status ? one(p, over_keys, p.keys) : status;
+  }
+
+ private:
+  template <typename T>
+  Status one(Arguments<T> p, void (*kernel)(Arguments<T>), int count) const {
+    p.tiles = (count + rows - 1) / rows;
+    const int64_t blocks = batch * p.heads * p.tiles;
+    if (blocks > 0x7fffffff) return {"attention_grad: more than 2^31 - 1 tiles"};
+    return launch(kernel, Grid{blocks}, threads, shared, stream, p);
+  }
+};
+
+template <typename T, int kHead>
+Status plain(const Arguments<T>& p, int64_t batch, Stream stream) {
+  const Launch over{batch, kRows, kThreads, Tiles<kHead>::kBytes, stream};
+  return over.both(p, query_kernel<T, kHead>, key_kernel<T, kHead>);
+}
+
+template <typename T, class Tile>
+Status tensor_cores(const Arguments<T>& p, int64_t batch, Stream stream) {
+  const Launch over{batch, Tile::kRows, Tile::kThreads, Tile::kSharedBytes, stream};
+  return over.both(p, attention_grad::query_cores_kernel<T, Tile>, attention_grad::key_cores_kernel<T, Tile>);
+}
+
+// Whether rows can be copied by 16 bytes, and offsets in a tile fit 32 bits.
+template <typename T>
+bool fits_tensor_cores(const Call& call, int64_t size) {
+  if (sizeof(T) != 2 || size > 128) return false;
+  for (const Tensor* t :
+       {&call.in[0], &call.in[1], &call.in[2], &call.in[4], &call.out[0], &call.out[1], &call.out[2]}) {
+    if (widest_vector(*t, size, 8) < 8 || t->strides[1] > attention::kMostChannels) return false;
+  }
+  return true;
+}
+
+size_t workspace(const Call& call, int) {
+  const Tensor& q = call.in[0];
+  return static_cast<size_t>(3 * q.shape[0] * q.shape[1]) * static_cast<size_t>(call.attrs[0]) * sizeof(float);
+}
+
+template <typename T>
+Status differentiate(const Call& call) {
+  const Tensor &q = call.in[0], &k = call.in[1], &mask = call.in[3];
+  const bool bytes = mask.dtype == DType::u8;
+  const auto heads = static_cast<int>(call.attrs[0]);
+  const int64_t size = q.shape[2] / heads;
+  if (q.shape[1] > (1 << 28) || k.shape[1] > (1 << 28)) return {"attention_grad: more than 2^28 queries or keys"};
+  if (size > 256) return {"attention_grad: heads of more than 256 channels"};
+  if (q.elements() == 0) return {};
+  const Arguments<T> p{rows_of<const T>(q),
+                       rows_of<const T>(k),
+                       rows_of<const T>(call.in[2]),
+                       rows_of<const T>(call.in[4]),
+                       rows_of<T>(call.out[0]),
+                       rows_of<T>(call.out[1]),
+                       rows_of<T>(call.out[2]),
+                       bytes ? global<const uint8_t>(mask) : Global<const uint8_t>(),
+                       bytes ? Global<const float>() : global<const float>(mask),
+                       Global<float>(reinterpret_cast<float*>(call.workspace), workspace(call, 1) / sizeof(float)),
+                       mask ? mask.strides[0] : 0,
+                       mask ? mask.strides[1] : 0,
+                       static_cast<int>(q.shape[1]),
+                       static_cast<int>(k.shape[1]),
+                       heads,
+                       static_cast<int>(size),
+                       0,
+                       call.attrs[2] != 0,
+                       static_cast<float>(call.attrs[1])};
+  if constexpr (sizeof(T) == 2) {
+    if (fits_tensor_cores<T>(call, size)) {
+      if (size <= 32) return tensor_cores<T, attention_grad::Tile<32, 4>>(p, q.shape[0], call.stream);
+      if (size <= 64) return tensor_cores<T, attention_grad::Tile<64, 3>>(p, q.shape[0], call.stream);
+      return tensor_cores<T, attention_grad::Tile<128, 2>>(p, q.shape[0], call.stream);
+    }
+  }
+  if (size <= 32) return plain<T, 32>(p, q.shape[0], call.stream);
+  if (size <= 64) return plain<T, 64>(p, q.shape[0], call.stream);
+  if (size <= 128) return plain<T, 128>(p, q.shape[0], call.stream);
+  return plain<T, 256>(p, q.shape[0], call.stream);
+}
+
+Status run(const Call& call) {
+  return for_float(call.in[0].dtype, [&](auto zero) { return differentiate<decltype(zero)>(call); });
+}
+
+VIDEOCLIP_CUDA_KERNEL("attention_grad", run, workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,128 @@
+#pragma once
+// Convolutions as implicit GEMM: the operands of gemm/mainloop.h from those of ops/conv3d.h.
+#include "cuda/gemm/mainloop.h"
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/vector.h"
+#include "ops/conv/conv3d.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+using gemm::Matrix;
+using gemm::Windows;
+
+bool is_pointwise(const Conv3dArgs& a) {
+  bool plain = a.groups == 1;
+  for (int i = 0; i < 3; ++i) {
+    plain = plain && a.kernel[i] == 1 && a.stride[i] == 1 && a.low[i] == 0 && a.high[i] == 0;
+  }
+  return plain;
+}
+
+template <typename T>
+Windows<T> windows(const Call& call, const Conv3dArgs& a, int rows, int columns) {
+  const Tensor &x = call.in[0], &y = call.out[0];
+  Windows<T> w = {};
+  w.data = global<const T>(x);
+  for (int i = 0; i < 4; ++i) w.stride[i] = x.strides[i];
+  for (int i = 0; i < 3; ++i) {
+    w.size[i] = static_cast<int>(x.shape[1 + i]);
+    w.kernel[i] = static_cast<int>(a.kernel[i]);
+    w.step[i] = static_cast<int>(a.stride[i]);
+    w.low[i] = static_cast<int>(a.low[i]);
+  }
+  w.rows = rows;
+  w.columns = columns;
+  w.channels = Divider(max<int64_t>(1, x.shape[4] / a.groups));
+  w.taps_w = Divider(a.kernel[2]);
+  w.taps_h = Divider(a.kernel[1]);
+  w.out_w = Divider(y.shape[3]);
+  w.out_h = Divider(y.shape[2]);
+  w.out_t = Divider(y.shape[1]);
+  return w;
+}
+
+// The `count` outputs from number `first` on, whose channels start at `channel`; `rows` positions.
+template <typename T>
+gemm::Destination<T> destination(const Call& call, const Conv3dArgs& a, int rows, int first, int count,
+                                 int64_t channel) {
+  const Tensor &bias = call.in[2], &residual = call.in[3];
+  gemm::Destination<T> out = {};
+  int64_t columns = 0;
+  out.rows = rows;
+  out.vector = widest_vector(residual, a.out_channels / a.groups, 8);
+  for (int s = 0; s < gemm::kMostOutputs; ++s) {
+    out.first[s] = static_cast<int>(columns);
+    if (s >= count) continue;
+    const Tensor& y = call.out[first + s];
+    out.data[s] = global<T>(y);
+    out.stride[s] = y.strides[3];
+    out.vector = min(out.vector, widest_vector(y, y.shape[4] / a.groups, 8));
+    columns += y.shape[4];
+  }
+  out.bias = bias ? global<const float>(bias).offset(static_cast<size_t>(channel)) : Global<const float>();
+  out.residual = global<const T>(residual);
+  out.residual_stride = residual ? residual.strides[3] : 0;
+  out.columns = static_cast<int>(columns / a.groups);
+  out.activation = static_cast<int>(a.activation);
+  return out;
+}
+
+template <class Features, typename T, class A>
+Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, int first, int count, int64_t channel) {
+  const Tensor &x = call.in[0], &weight = call.in[1];
+  const int64_t unit = x.shape[4] / a.groups, clip_rows = call.out[0].elements() / call.out[0].shape[4] / x.shape[0];
+  const int64_t K = a.taps() * unit;
+  p.out = destination<T>(call, a, p.a.rows, first, count, channel);
+  p.b = {global<const T>(weight).offset(static_cast<size_t>(channel * K)), K, p.out.columns, static_cast<int>(K)};
+  p.groups = static_cast<int>(a.groups);
+  p.group_channels = static_cast<int>(unit);
+  int vector = min(widest_vector(x, unit, 8), widest_vector(weight, unit, 8));
+  if (Features::kScaled && call.in[4]) {
+    vector = min(vector, widest_vector(call.in[4], unit, 8));
+    p.scaling = {global<const T>(call.in[4]), call.in[4].strides[0], Divider(clip_rows)};
+  }
+  if constexpr (Features::kSums) {  // [N, parts, Cout], behind the outputs
+    const Tensor& sums = call.out[a.splits];
+    p.sums.data = global<float>(sums).offset(static_cast<size_t>(channel));
+    p.sums.channels = sums.strides[1];
+    p.sums.clip_rows = static_cast<int>(clip_rows), p.sums.parts = static_cast<int>(sums.shape[1]);
+  }
+  return gemm::multiply<Features>(p, clip_rows, vector, call);
+}
+
+template <class Features, typename T, class A>
+Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
+  gemm::Arguments<T, A> p = {};
+  p.a = rows;
+  int64_t channel = 0;
+  for (int first = 0; first < a.splits; first += gemm::kMostOutputs) {
+    const int count = min(gemm::kMostOutputs, a.splits - first);
+    const Status status = convolve<Features>(call, a, p, first, count, channel);
+    if (!status) return status;
+    for (int s = 0; s < count; ++s) channel += call.out[first + s].shape[4];
+  }
+  return {};
+}
+
+// By the form of the windows. Features of a pointwise convolution, and of any other.
+template <class Pointwise, class Windowed, typename T>
+Status convolve_rows(const Call& call, const Conv3dArgs& a) {
+  const Tensor &x = call.in[0], &y = call.out[0];
+  const int64_t rows = y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3], columns = a.taps() * x.shape[4] / a.groups;
+  if (rows > 0x7fffffff || columns > 0x7fffffff - 128) return {"conv3d: more than 2^31 - 1 positions or taps"};
+  const int M = static_cast<int>(rows), K = static_cast<int>(columns);
+  if (is_pointwise(a)) {
+    const Matrix<T> matrix = {global<const T>(x), x.strides[3], M, K};
+    return convolve_all<Pointwise, T>(call, a, matrix);
+  }
+  if (a.kernel[0] + a.kernel[1] + a.kernel[2] > gemm::kWindowBits) {
+    return {"conv3d: a window of more than 63 taps along its three axes together"};
+  }
+  return convolve_all<Windowed, T>(call, a, windows<T>(call, a, M, K));
+}
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

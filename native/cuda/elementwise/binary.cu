@@ -1,0 +1,117 @@
+// y = f(a, b) with broadcasting; f by cpp/ops/elementwise/binary.h.
+//
+// a, b of shapes that broadcast to y's, any views; all of T (f32, bf16 or f16), f in f32.
+// Axes that lie alike in all three are merged, an operand that repeats has distance 0 there: equal shapes are one long
+// row, a bias is rows of vectors. 256 threads, 4 vectors of up to 16 bytes each; no shared memory.
+// Bytes: one read of a and b, one write of y: bound by memory. Share of the roofline: not yet measured.
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/kernel.h"
+#include "cuda/primitives/math.h"
+#include "cuda/primitives/vector_access.h"
+#include "cuda/primitives/walk.h"
+#include "ops/elementwise/binary.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+enum Kind : int { kAdd = 0, kSub = 1, kMul = 2, kDiv = 3, kMax = 4 };
+
+template <typename T>
+struct BinaryArgs {
+  Global<T> y;
+  Global<const T> a, b;
+  Walk<3> walk;
+  int kind;
+};
+
+template <int V>
+VC_DEVICE void apply(int kind, float (&a)[V], const float (&b)[V]) {
+#pragma unroll
+  for (int i = 0; i < V; ++i) {
+    switch (kind) {  // the same for all threads
+      case kAdd:
+        a[i] += b[i];
+        break;
+      case kSub:
+        a[i] -= b[i];
+        break;
+      case kMul:
+        a[i] *= b[i];
+        break;
+      case kDiv:
+        a[i] = a[i] / b[i];
+        break;
+      default:
+        a[i] = max_nan(a[i], b[i]);
+    }
+  }
+}
+
+// V values, or one that repeats.
+template <typename T, int V>
+VC_DEVICE void load_or_repeat(Global<const T> x, size_t at, bool repeats, float (&v)[V]) {
+  if (!repeats) return load_values(x, at, v);
+  const float one = to_float(x.load(at));
+#pragma unroll
+  for (int i = 0; i < V; ++i) v[i] = one;
+}
+
+template <typename T, int V>
+__global__ void __launch_bounds__(kWalkThreads) binary_kernel(BinaryArgs<T> p) {
+  constexpr int kUnroll = 2;  // two operands each
+#pragma unroll 1
+  for (int first = 0; first < kWalkUnroll; first += kUnroll) {
+    float a[kUnroll][V], b[kUnroll][V];
+    size_t at[kUnroll][3];
+    bool valid[kUnroll];
+#pragma unroll
+    for (int u = 0; u < kUnroll; ++u) {
+      valid[u] = p.walk.template place<V>(first + u, at[u]);
+      if (!valid[u]) continue;
+      load_or_repeat(p.a, at[u][1], p.walk.step[1] == 0, a[u]);
+      load_or_repeat(p.b, at[u][2], p.walk.step[2] == 0, b[u]);
+    }
+#pragma unroll
+    for (int u = 0; u < kUnroll; ++u) {
+      if (!valid[u]) return;
+      apply(p.kind, a[u], b[u]);
+      store_values(p.y, at[u][0], a[u]);
+    }
+  }
+}
+
+// x seen with the shape of y.
+Tensor broadcast(const Tensor& x, const Tensor& y) {
+  Tensor view = y;
+  view.data = x.data;
+  view.dtype = x.dtype;
+  const int skip = y.rank - x.rank;
+  for (int d = 0; d < y.rank; ++d) view.strides[d] = d < skip || x.shape[d - skip] == 1 ? 0 : x.strides[d - skip];
+  return view;
+}
+
+Status binary(const Call& call) {
+  const Tensor &a = call.in[0], &b = call.in[1], &y = call.out[0];
+  if (y.elements() == 0) return {};
+  if (a.dtype != y.dtype || b.dtype != y.dtype) return {"binary: operands of one type expected"};
+  const Tensor operands[] = {y, broadcast(a, y), broadcast(b, y)};
+  const Views<3> views(operands);
+  return for_float(y.dtype, [&](auto type) {
+    using T = decltype(type);
+    return for_width<T>(views.width(operands), [&](auto width) -> Status {
+      Status status;
+      const Walk<3> walk(views, width, &status);
+      if (!status) return status;
+      const BinaryArgs<T> args{global<T>(y), global<const T>(a), global<const T>(b), walk,
+                               static_cast<int>(call.attrs[0])};
+      return launch(binary_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+    });
+  });
+}
+
+VIDEOCLIP_CUDA_KERNEL("binary", binary, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,34 @@
+// y[n, t, h, w, ((dt * 2 + dh) * 2 + dw) * C + c] = x[n, 2t + dt, 2h + dh, 2w + dw, c].
+//
+// x [N, T, H, W, C], y [N, T/2, H/2, W/2, 8C]: any views of elements of 1, 2 or 4 bytes. A copy between two views
+// [N, T/2, H/2, W/2, dt, dh, dw, C]; dw and C are one run where x is dense. strided_copy.h says how.
+// Bytes: one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
+#include "cuda/primitives/strided_copy.h"
+#include "ops/layout/space_to_depth.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+Status space_to_depth(const Call& call) {
+  const Tensor &x = call.in[0], &y = call.out[0];
+  const int64_t C = x.shape[4];
+  Tensor from = x, to = y;
+  from.rank = to.rank = 8;
+  const int64_t shape[] = {y.shape[0], y.shape[1], y.shape[2], y.shape[3], 2, 2, 2, C};
+  const int64_t in[] = {x.strides[0], 2 * x.strides[1], 2 * x.strides[2], 2 * x.strides[3],
+                        x.strides[1], x.strides[2],     x.strides[3],     x.strides[4]};
+  const int64_t out[] = {y.strides[0], y.strides[1], y.strides[2], y.strides[3], 4 * C, 2 * C, C, 1};
+  for (int d = 0; d < 8; ++d) {
+    from.shape[d] = to.shape[d] = shape[d];
+    from.strides[d] = in[d];
+    to.strides[d] = out[d];
+  }
+  return strided_copy(call, to, from);
+}
+
+VIDEOCLIP_CUDA_KERNEL("space_to_depth", space_to_depth, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

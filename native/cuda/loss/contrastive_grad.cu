@@ -1,0 +1,161 @@
+// with s, R, C, P, Q and the positives of ops/contrastive_loss.h, and the gradients u, w, v, z of these,
+//   g[i, j] = u[i] exp(s[i, j] - R[i]) + w[j] exp(s[i, j] - C[j]),
+//             and where j is a positive of i  + v[i] exp(s[i, j] - P[i]) + z[j] exp(s[i, j] - Q[j])
+//   da[i] = scale sum_j g[i, j] b[j];  db[j] = scale sum_i g[i, j] a[i]
+//
+// a, b, da, db [N, D] of T (f32, bf16 or f16); group [N] i32; vectors [N] f32. Scores and g in f32; g is rounded to T
+// before it multiplies. In blocks of rows whose g takes at most 32 MB of the workspace: a kernel makes g, tile by tile
+// as the scores of the loss are made (128 threads, 72 KB of shared memory), matmul multiplies it. Once for da, once
+// with the sides exchanged for db: scores are computed twice, and nothing is summed but along rows. FLOPs: 8 N^2 D, 4
+// N^2 exponentials. Bytes: a and b once for each tile of the other side (from L2), g twice. Bound by tensor cores from
+// D = 256 on. Share of the roofline: not yet measured.
+#include "cuda/loss/contrastive/tile.h"
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/kernel.h"
+#include "cuda/primitives/vector.h"
+#include "ops/loss/contrastive_grad.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+using namespace contrastive;
+
+constexpr int64_t kBlockBytes = 32 << 20;
+
+// How g is cut: elements from row to row, and rows of a block.
+struct Cut {
+  int64_t stride, rows;
+
+  Cut(int64_t count, size_t item) {
+    stride = (count + 7) / 8 * 8;
+    const int64_t most = kBlockBytes / (stride * static_cast<int64_t>(item)) / kTileRows;
+    rows = min((count + kTileRows - 1) / kTileRows, max(int64_t{1}, most)) * kTileRows;
+  }
+};
+
+size_t workspace(const Call& call, int) {
+  const size_t item = item_size(call.in[0].dtype);
+  const Cut cut(call.in[0].shape[0], item);
+  return static_cast<size_t>(cut.stride * cut.rows) * item;
+}
+
+// Log-sum-exps and their gradients, of one side.
+struct Side {
+  Global<const float> end, factor, own_end, own_factor;
+
+  VC_DEVICE float at(Global<const float> v, int i) const { return v.load(static_cast<size_t>(i)); }
+  VC_DEVICE float all(int i, float s) const { return at(factor, i) * ::expf(s - at(end, i)); }
+  VC_DEVICE float own(int i, float s) const { return at(own_factor, i) * ::expf(s - at(own_end, i)); }
+};
+
+template <typename T>
+struct Arguments {
+  gemm::Matrix<T> x, y;  // rows and columns of g
+  Global<const int32_t> group;
+  Global<T> g;
+  Side rows, columns;
+  int64_t stride;
+  int first, count, tiles;  // first row of the block; tiles of columns
+  float scale;
+};
+
+template <typename T, int V>
+__global__ void __launch_bounds__(kThreads, 2) weight_kernel(Arguments<T> p) {
+  using Tile = typename MathOf<T>::Tile;
+  const Shared<float> staged = shared_array<float>(0, kTileRows * kTileColumns);
+  const int local = static_cast<int>(blockIdx.x) / p.tiles * kTileRows, row0 = p.first + local;
+  const int column0 = static_cast<int>(blockIdx.x) % p.tiles * kTileColumns;
+  multiply_tile<T, V>(p.x, p.y, row0, column0, staged);
+  const int j = column0 + static_cast<int>(threadIdx.x) % kTileColumns;
+  if (j >= p.count) return;
+  const int32_t group = p.group ? p.group.load(static_cast<size_t>(j)) : 0;
+  for (int r = static_cast<int>(threadIdx.x) / kTileColumns; r < kTileRows; r += kThreads / kTileColumns) {
+    const int i = row0 + r;
+    if (i >= p.count) return;
+    const float s = staged.load(gemm::staged_at<Tile>(r, j - column0)) * p.scale;
+    float g = p.rows.all(i, s) + p.columns.all(j, s);
+    if (p.group) {
+      if (p.group.load(static_cast<size_t>(i)) == group) g += p.rows.own(i, s) + p.columns.own(j, s);
+    } else if (i == j) {
+      g += p.rows.at(p.rows.own_factor, i) + p.columns.at(p.columns.own_factor, j);  // the exponentials are 1
+    }
+    p.g.store(static_cast<size_t>((local + r) * p.stride + j), from_float<T>(g * p.scale));
+  }
+}
+
+// dx = g y, by the kernel of matmul.
+Status multiply(const Call& call, const Tensor& g, const Tensor& y, const Tensor& dx) {
+#if defined(VIDEOCLIP_EMULATED)
+  constexpr Isa kIsa = Isa::cuda_emulated;
+#else
+  constexpr Isa kIsa = Isa::cuda;
+#endif
+  const double plain[] = {0, 0};
+  const Tensor in[] = {g, y};
+  const Call product{in, 2, &dx, 1, plain, 2, nullptr, call.pool, call.stream, call.tf32};
+  return find_kernel(kIsa, "matmul")->run(product);
+}
+
+template <typename T, int V>
+Status side(const Call& call, const Tensor& x, const Tensor& y, const Tensor& dx, const Side& rows,
+            const Side& columns) {
+  using Tile = typename MathOf<T>::Tile;
+  constexpr size_t kBytes = Tile::kStages * Tile::kStageBytes;
+  static_assert(kBytes >= kTileRows * kTileColumns * sizeof(float), "scores");
+  const int64_t count = x.shape[0], depth = x.shape[1];
+  const Cut cut(count, sizeof(T));
+  for (int64_t first = 0; first < count; first += cut.rows) {
+    const int64_t n = min(cut.rows, count - first);
+    Tensor g, block = dx;
+    g.data = call.workspace, g.dtype = x.dtype, g.rank = 2;
+    g.shape[0] = n, g.shape[1] = count, g.strides[0] = cut.stride, g.strides[1] = 1;
+    block.data += static_cast<size_t>(first * dx.strides[0]) * sizeof(T);
+    block.shape[0] = n;
+    const auto tiles = static_cast<int>((count + kTileColumns - 1) / kTileColumns);
+    const Arguments<T> p{{global<const T>(x), x.strides[0], static_cast<int>(count), static_cast<int>(depth)},
+                         {global<const T>(y), y.strides[0], static_cast<int>(count), static_cast<int>(depth)},
+                         global<const int32_t>(call.in[2]),
+                         global<T>(g),
+                         rows,
+                         columns,
+                         cut.stride,
+                         static_cast<int>(first),
+                         static_cast<int>(count),
+                         tiles,
+                         static_cast<float>(call.attrs[0])};
+    const int64_t blocks = (n + kTileRows - 1) / kTileRows * tiles;
+    if (blocks > 0x7fffffff) return {"contrastive_grad: more than 2^31 - 1 tiles"};
+    Status status = launch(weight_kernel<T, V>, Grid{static_cast<unsigned>(blocks)}, kThreads, kBytes, call.stream, p);
+    if (!status) return status;
+    status = multiply(call, g, y, block);
+    if (!status) return status;
+  }
+  return {};
+}
+
+template <typename T, int V>
+Status both_sides(const Call& call) {
+  const auto vector = [&](int slot) { return global<const float>(call.in[slot]); };
+  const Side rows{vector(3), vector(7), vector(5), vector(9)}, columns{vector(4), vector(8), vector(6), vector(10)};
+  const Tensor &a = call.in[0], &b = call.in[1];
+  const Status status = side<T, V>(call, a, b, call.out[0], rows, columns);
+  return status ? side<T, V>(call, b, a, call.out[1], columns, rows) : status;
+}
+
+Status contrastive_grad(const Call& call) {
+  const Tensor &a = call.in[0], &b = call.in[1];
+  if (a.shape[0] > (1 << 28) || a.shape[1] > (1 << 28)) return {"more than 2^28 rows or channels"};
+  return for_float(a.dtype, [&](auto zero) -> Status {
+    using T = decltype(zero);
+    constexpr int kWide = 16 / static_cast<int>(sizeof(T));
+    const int vector = min(widest_vector(a, a.shape[1], kWide), widest_vector(b, a.shape[1], kWide));
+    return vector == kWide ? both_sides<T, kWide>(call) : both_sides<T, 1>(call);
+  });
+}
+
+VIDEOCLIP_CUDA_KERNEL("contrastive_grad", contrastive_grad, workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,136 @@
+// matmul: y[b, m, n] = sum_k A[b, m, k] B[b, k, n]
+//
+// a [..., M, K] or [..., K, M], b [..., K, N] or [..., N, K], either a channel slice; y [..., M, N]. Storage f32, bf16
+// or f16; sums in f32. Tensor cores for 16-bit storage, plain FMA for f32. Operands stay as they are stored: along K
+// they are copied and read as in gemm/mainloop.h, else in lines of K, which ldmatrix turns. Tile, threads and shared
+// memory: gemm/tiles.h.
+//
+// A product with a stored transposed is the gradient of weights: K counts rows, M and N features. K is then split into
+// parts that follow from M, N and K alone, summed to f32 workspace and added in their order; no other product is split.
+//
+// Bytes: a and b once (from L2 for each further tile), y once, parts twice. FLOPs: 2 M N K. Bound by tensor cores from
+// about 184 FLOP a byte on (H200); below, by memory. Share of the roofline: not yet measured.
+#include "cuda/matmul/kernel.h"
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/vector.h"
+#include "ops/matmul/matmul.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+constexpr int64_t kMost = 0x7fffffff;
+constexpr int64_t kFill = 256;       // blocks that fill a GPU: about two on each of its SMs
+constexpr int64_t kPartRows = 1024;  // of K; shorter parts would spend their time on the f32 sums
+
+int64_t tiles(int64_t n, int size) { return (n + size - 1) / size; }
+
+int64_t splits(const MatmulArgs& p) {
+  if (!p.transpose_a) return 1;
+  const int64_t most = max<int64_t>(1, kFill / max<int64_t>(1, tiles(p.M, 128) * tiles(p.N, 128)));
+  return max<int64_t>(1, min(most, tiles(p.K, kPartRows)));
+}
+
+bool has_parts(const MatmulArgs& p, DType dtype) { return p.transpose_a && (dtype != DType::f32 || splits(p) > 1); }
+
+size_t workspace(const Call& call, int) {
+  const MatmulArgs p(call);
+  const int64_t parts = has_parts(p, call.in[0].dtype) ? splits(p) * p.batch * p.M * p.N : 0;
+  return static_cast<size_t>(parts) * sizeof(float);
+}
+
+template <bool kLinesA, bool kLinesB, class Tile, int V, bool kTensorCores, typename T, typename Out>
+Status start(gemm::Product<T, Out> p, Stream stream) {
+  p.tiles_m = (p.a.rows + Tile::kM - 1) / Tile::kM, p.tiles_n = (p.b.rows + Tile::kN - 1) / Tile::kN;
+  const int64_t blocks = static_cast<int64_t>(p.tiles_m) * p.tiles_n;
+  if (blocks > kMost / (static_cast<int64_t>(p.splits) * p.batch)) return {"matmul: more than 2^31 - 1 tiles"};
+  const int steps = (p.K + gemm::kStep<T> - 1) / gemm::kStep<T>;
+  p.steps = (steps + p.splits - 1) / p.splits;
+  return launch(gemm::matmul_kernel<kLinesA, kLinesB, Tile, V, kTensorCores, T, Out>, Grid{blocks * p.splits * p.batch},
+                Tile::kThreads, Tile::kStages * Tile::kStageBytes, stream, p);
+}
+
+// Copies of single elements and A^T B^T, which are rare, have one tile only: each kernel takes compile time.
+template <bool kLinesA, bool kLinesB, typename T, typename Out>
+Status multiply(const gemm::Product<T, Out>& p, int vector, const Call& call) {
+  if constexpr (sizeof(T) == 4) {
+    if constexpr (!kLinesA && !kLinesB) {
+      if (call.tf32 && vector >= 4) return start<false, false, gemm::Tile64x64, 4, true>(p, call.stream);
+    }
+    if (vector >= 4) return start<kLinesA, kLinesB, gemm::TileF32, 4, false>(p, call.stream);
+    return start<kLinesA, kLinesB, gemm::TileF32, 1, false>(p, call.stream);
+  } else {
+    if (vector < 8) return start<kLinesA, kLinesB, gemm::Tile64x64, 1, true>(p, call.stream);
+    if constexpr (!(kLinesA && kLinesB)) {
+      const int64_t large = tiles(p.a.rows, 128) * tiles(p.b.rows, 128) * p.batch * p.splits;
+      if (large >= kFill / 2) return start<kLinesA, kLinesB, gemm::Tile128x128, 8, true>(p, call.stream);
+    }
+    return start<kLinesA, kLinesB, gemm::Tile64x64, 8, true>(p, call.stream);
+  }
+}
+
+template <bool kLinesA, bool kLinesB, typename T, typename Out>
+Status product(const Call& call, const MatmulArgs& args, Global<Out> out, int64_t row, int64_t batch, int vector) {
+  const Tensor &a = call.in[0], &b = call.in[1];
+  gemm::Product<T, Out> p = {};
+  p.a = {global<const T>(a), args.a.batch, args.a.row, static_cast<int>(args.M)};
+  p.b = {global<const T>(b), args.b.batch, args.b.row, static_cast<int>(args.N)};
+  p.K = static_cast<int>(args.K), p.batch = static_cast<int>(args.batch);
+  p.splits = static_cast<int>(splits(args));
+  p.out.data[0] = out;
+  p.out.stride[0] = row;
+  for (int s = 1; s < gemm::kMostOutputs; ++s) p.out.first[s] = p.b.rows;
+  p.out.rows = p.a.rows, p.out.columns = p.b.rows;
+  p.out.activation = kNone;
+  p.out.vector = vector;
+  p.out_batch = batch;
+  const int width = min(widest_vector(a, a.shape[a.rank - 1], 8), widest_vector(b, b.shape[b.rank - 1], 8));
+  return multiply<kLinesA, kLinesB>(p, width, call);
+}
+
+template <typename T>
+Status add_parts(const Call& call, const MatmulArgs& args, Global<const float> parts) {
+  const int64_t rows = args.batch * args.M, blocks = (rows * args.N + gemm::kSumThreads - 1) / gemm::kSumThreads;
+  if (rows > kMost || blocks > kMost) return {"matmul: more than 2^31 - 1 rows or blocks of outputs"};
+  const gemm::Parts<T> p = {
+      global<T>(call.out[0]),  parts, args.y.row, static_cast<int>(splits(args)), static_cast<int>(rows),
+      static_cast<int>(args.N)};
+  return launch(gemm::add_parts_kernel<T>, Grid{blocks}, gemm::kSumThreads, 0, call.stream, p);
+}
+
+template <typename T>
+Status matmul(const Call& call) {
+  const MatmulArgs args(call);
+  const Tensor& y = call.out[0];
+  if (args.M > kMost || args.N > kMost || args.K > kMost - 128 || args.batch > kMost) {
+    return {"matmul: an axis of more than 2^31 - 1"};
+  }
+  if (args.batch * args.M * args.N == 0) return {};
+  const auto with_b = [&](auto a_lines, auto out, int64_t row, int64_t batch, int vector) {
+    constexpr bool kLinesA = decltype(a_lines)::value;
+    if (args.transpose_b) return product<kLinesA, false, T>(call, args, out, row, batch, vector);
+    return product<kLinesA, true, T>(call, args, out, row, batch, vector);
+  };
+  if (!args.transpose_a) {
+    return with_b(std::false_type{}, global<T>(y), args.y.row, args.y.batch, widest_vector(y, args.N, 8));
+  }
+  if (sizeof(T) == 4 && !has_parts(args, y.dtype)) {
+    return with_b(std::true_type{}, global<float>(y), args.y.row, args.y.batch, widest_vector(y, args.N, 4));
+  }
+  const Global<float> parts(reinterpret_cast<float*>(call.workspace),
+                            static_cast<size_t>(splits(args) * args.batch * args.M * args.N));
+  const int vector = args.N % 4 == 0 ? 4 : args.N % 2 == 0 ? 2 : 1;
+  const Status status = with_b(std::true_type{}, parts, args.N, args.M * args.N, vector);
+  if (!status) return status;
+  return add_parts<T>(call, args, parts);
+}
+
+Status run(const Call& call) {
+  return for_float(call.in[0].dtype, [&](auto zero) { return matmul<decltype(zero)>(call); });
+}
+
+VIDEOCLIP_CUDA_KERNEL("matmul", run, workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,68 @@
+// Adam and AdamW over many tensors; formula in cpp/ops/optimizer/adam.h.
+//
+// p, g, m, v dense f32, any size; p', m', v' may be the same memory. 256 threads, 16 elements each, neighbours side by
+// side; up to 24 tensors a launch (what 4 KB of arguments describe); no shared memory.
+// Bytes: 28 an element (four reads, three writes); about 15 FLOP: bound by memory. Share of the roofline: not yet
+// measured.
+#include "cuda/optimizer/multi_tensor.h"
+#include "cuda/primitives/math.h"
+#include "ops/optimizer/adam.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+constexpr int kMost = 24;
+
+struct Arguments {
+  TensorTable<7, kMost> table;  // p, g, m, v, p', m', v'
+  Global<const float> rates, control;
+  float take_first, keep_second, take_second, eps, decay;
+  int decoupled;
+};
+
+__global__ void __launch_bounds__(kTensorThreads) adam_kernel(Arguments a) {
+  const int k = a.table.tensor();
+  const float rate = a.rates.load(0), step = a.rates.load(1), root = a.rates.load(2);
+  const float factor = a.control.load(1);
+  const bool finite = a.control.load(2) != 0.0f;
+  const float shrink = a.decoupled ? 1.0f - rate * a.decay : 1.0f, coupled = a.decoupled ? 0.0f : a.decay;
+  for_elements(a.table, k, [&](size_t i) {
+    float p = a.table.operands[0][k].load(i), m = a.table.operands[2][k].load(i), v = a.table.operands[3][k].load(i);
+    if (finite) {
+      const float g = fma(coupled, p, a.table.operands[1][k].load(i) * factor);
+      m = fma(g - m, a.take_first, m);
+      v = fma(a.take_second * g, g, v * a.keep_second);
+      p = p * shrink - step * m / fma(square_root(v), root, a.eps);
+    }
+    a.table.operands[4][k].store(i, p);
+    a.table.operands[5][k].store(i, m);
+    a.table.operands[6][k].store(i, v);
+  });
+}
+
+Status adam(const Call& call) {
+  if (!all_dense(call)) return {"adam: dense f32 operands expected"};
+  Arguments arguments;
+  arguments.rates = global<const float>(call.in[0]);
+  arguments.control = global<const float>(call.in[1]);
+  arguments.take_first = static_cast<float>(1 - call.attrs[0]);  // in f64: 1 - 0.98f is 1e-6 off
+  arguments.keep_second = static_cast<float>(call.attrs[1]);
+  arguments.take_second = static_cast<float>(1 - call.attrs[1]);
+  arguments.eps = static_cast<float>(call.attrs[2]);
+  arguments.decay = static_cast<float>(call.attrs[3]);
+  arguments.decoupled = call.attrs[4] != 0;
+  const auto operand = [&](int k, int o) -> const Tensor& {
+    return o < 4 ? call.in[2 + 4 * k + o] : call.out[3 * k + o - 4];
+  };
+  return for_tables<7, kMost>(call.outputs / 3, operand, [&](const auto& table, unsigned blocks, unsigned) {
+    arguments.table = table;
+    return launch(adam_kernel, Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
+  });
+}
+
+VIDEOCLIP_CUDA_KERNEL("adam", adam, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,58 @@
+// mean_of_sums: y[n, c] = sum_p sums[n, p, first + c] / positions
+//
+// sums [N, parts, Cin] f32, y [N, C] of T (f32, bf16 or f16), may be a channel slice; sums in f32, in the order of the
+// parts. A thread a channel, neighbours along it; blocks of 128 threads. Bytes: the parts of C channels once, 4 for
+// each 64 values of what they are sums of: bound by latency. Share of the roofline: not yet measured.
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/kernel.h"
+#include "ops/pool/mean_of_sums.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+namespace {
+
+constexpr int kThreads = 128;
+
+template <typename T>
+struct MeanArgs {
+  Global<T> y;
+  Global<const float> sums;
+  int64_t y_stride, parts, in_channels, first;
+  int channels;
+  float positions;
+};
+
+template <typename T>
+__global__ void __launch_bounds__(kThreads) mean_of_sums_kernel(MeanArgs<T> a) {
+  const int c = static_cast<int>(blockIdx.y) * kThreads + static_cast<int>(threadIdx.x);
+  if (c >= a.channels) return;
+  const int64_t n = blockIdx.x, start = n * a.parts * a.in_channels + a.first + c;
+  float sum = 0;
+#pragma unroll 8
+  for (int64_t p = 0; p < a.parts; ++p) sum += a.sums.load(static_cast<size_t>(start + p * a.in_channels));
+  a.y.store(static_cast<size_t>(n * a.y_stride + c), from_float<T>(sum / a.positions));
+}
+
+Status mean_of_sums(const Call& call) {
+  const Tensor &sums = call.in[0], &out = call.out[0];
+  const Rows y(out);
+  return for_float(out.dtype, [&](auto type) {
+    using T = decltype(type);
+    const MeanArgs<T> args{global<T>(out),
+                           global<const float>(sums),
+                           y.stride,
+                           sums.shape[1],
+                           sums.shape[2],
+                           static_cast<int64_t>(call.attrs[0]),
+                           static_cast<int>(y.channels),
+                           static_cast<float>(call.attrs[1])};
+    const Grid grid{y.rows, (y.channels + kThreads - 1) / kThreads};
+    return launch(mean_of_sums_kernel<T>, grid, kThreads, 0, call.stream, args);
+  });
+}
+
+VIDEOCLIP_CUDA_KERNEL("mean_of_sums", mean_of_sums, no_workspace);
+
+}  // namespace
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,55 @@
+#pragma once
+// Windows of a 3-D pool: attrs of ops/max_pool3d.h and ops/avg_pool3d.h, and the places of x and y.
+#include "cuda/primitives/divider.h"
+#include "cuda/primitives/math.h"
+#include "runtime/kernel.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+
+struct PoolAxis {
+  int kernel, stride, low, high;
+  int in, out;  // positions
+};
+
+// The part of a window inside the input, and the length of its part inside the padded input.
+struct Window {
+  int begin, end, padded;
+
+  VC_DEVICE Window(const PoolAxis& a, int index) {
+    const int start = index * a.stride - a.low, stop = min(start + a.kernel, a.in + a.high);
+    padded = stop - start;
+    begin = max(start, 0);
+    end = min(stop, a.in);
+  }
+  VC_DEVICE int inside() const { return max(0, end - begin); }
+};
+
+struct Pool {
+  PoolAxis axis[3];    // T, H, W
+  int64_t x[4], y[4];  // distances of N, T, H, W
+  int64_t clips;
+  int channels;
+  bool flag;  // the last attribute
+
+  explicit Pool(const Call& call) : Pool(call, call.in[0], call.out[0]) {}
+  // With the pool's input and output where they are not the call's: in its gradient.
+  Pool(const Call& call, const Tensor& in, const Tensor& out) {
+    for (int i = 0; i < 3; ++i) {
+      const auto attr = [&](int k) { return static_cast<int>(call.attrs[3 * k + i]); };
+      axis[i] = {
+          attr(0), attr(1), attr(2), attr(3), static_cast<int>(in.shape[1 + i]), static_cast<int>(out.shape[1 + i])};
+    }
+    for (int i = 0; i < 4; ++i) x[i] = in.strides[i], y[i] = out.strides[i];
+    clips = in.shape[0];
+    channels = static_cast<int>(in.shape[4]);
+    flag = call.attrs[12] != 0;
+  }
+};
+
+VC_DEVICE size_t pool_offset(const int64_t (&strides)[4], int64_t n, int t, int h, int w) {
+  return static_cast<size_t>(n * strides[0] + t * strides[1] + h * strides[2] + w * strides[3]);
+}
+
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

@@ -1,0 +1,54 @@
+#pragma once
+// Gradients of pools by gather: a thread has up to 16 bytes of channels of one position and adds up, in the order of
+// the windows, what the windows that have it give.
+#include "cuda/pool/window.h"
+#include "cuda/primitives/dispatch.h"
+#include "cuda/primitives/kernel.h"
+#include "cuda/primitives/vector.h"
+#include "cuda/primitives/vector_access.h"
+
+namespace videoclip {
+namespace VIDEOCLIP_CUDA {
+
+constexpr int kGatherThreads = 256;
+constexpr int kGatherBlocks = 4;  // of an SM, 64 registers a thread: aiming at more, ptxas spills
+
+// The windows along an axis that have position `at`.
+struct WindowRange {
+  int begin, end;
+
+  VC_DEVICE WindowRange(const PoolAxis& a, int at) {
+    const int p = at + a.low;  // window o covers [o s, o s + k)
+    begin = p < a.kernel ? 0 : (p - a.kernel) / a.stride + 1;
+    end = min(a.out, p / a.stride + 1);
+  }
+};
+
+// Positions of x or y, each with its vectors of channels: one for each thread.
+struct Positions {
+  Divider vectors, size[3];
+  int count;
+
+  Positions() = default;
+  Positions(const Tensor& t, int width, Status* status)
+      : vectors(t.shape[4] / width), size{Divider(t.shape[1]), Divider(t.shape[2]), Divider(t.shape[3])} {
+    const int64_t all = t.elements() / width;
+    if (all > 0x7fffffff - kGatherThreads) *status = {"a pool's gradient of more than 2^31 - 1 vectors"};
+    count = static_cast<int>(all);
+  }
+  Grid grid() const { return {(count + kGatherThreads - 1) / kGatherThreads}; }
+
+  // False beyond the last; `column` in vectors.
+  VC_DEVICE bool place(int* n, int (&at)[3], int* column, int* index) const {
+    const int item = static_cast<int>(blockIdx.x) * kGatherThreads + static_cast<int>(threadIdx.x);
+    *index = item;
+    if (item >= count) return false;
+    int rest = vectors.divide(item, column);
+    for (int i = 2; i >= 0; --i) rest = size[i].divide(rest, &at[i]);
+    *n = rest;
+    return true;
+  }
+};
+
+}  // namespace VIDEOCLIP_CUDA
+}  // namespace videoclip

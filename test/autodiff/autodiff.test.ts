@@ -1,0 +1,143 @@
+// Reverse mode over whole graphs: what is left out, how sums are taken, blocks that are computed again.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/runtime/device.js";
+import { blockOfLayer, differentiate, type DifferentiateOptions } from "../../dist/autodiff/differentiate.js";
+import { filled } from "../../dist/autodiff/arithmetic.js";
+import { topK } from "../../dist/ops/index.js";
+import { optimize } from "../../dist/compile/passes/index.js";
+import { compile } from "../../dist/runtime/program.js";
+import type { Tensor } from "../../dist/graph/tensor.js";
+import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
+import { bert } from "../../dist/models/text/bert.js";
+import { textConfig } from "../../dist/models/text/text_config.js";
+import { crossEntropy, dropout, infoNce } from "../../dist/nn/losses.js";
+import * as nn from "../../dist/nn/layers.js";
+import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+
+const test = suite("autodiff");
+const config = textConfig({
+  model_type: "bert",
+  vocab_size: 50,
+  hidden_size: 32,
+  num_attention_heads: 2,
+  num_hidden_layers: 4,
+  intermediate_size: 64,
+  max_position_embeddings: 16,
+});
+const [N, S] = [6, 12];
+const NAMES = ["embeddings.word_embeddings", "encoder.layer.0.attention.self.query", "encoder.layer.3.output.dense"];
+const keys = NAMES.map((name) => `bert.${name}.weight`);
+const shapes = [
+  [50, 32],
+  [32, 32],
+  [32, 64],
+];
+
+/** A loss of a small BERT with dropout, and its gradients by three of the parameters. */
+function step(options: DifferentiateOptions = {}): Graph {
+  return trace(() => {
+    const ids = input("ids", [N, S], "i32");
+    const hidden = bert({ ids, types: input("types", [N, S], "i32"), mask: input("mask", [N, S], "u8") }, config);
+    const dropped = dropout(hidden, 0.1, input("key", [2], "i32"), 7);
+    const loss = crossEntropy(nn.linear(dropped, "head", 5), input("labels", [N, S], "i32"));
+    const wrt = keys.map((key, i) => parameter(key, shapes[i]));
+    const gradients = differentiate([{ value: loss, gradient: filled([1], 1) }], wrt, options);
+    return { loss, ...Object.fromEntries(gradients.map((g, i) => [keys[i], g!])) };
+  });
+}
+
+const integers = (name: string, n: number, range: number) =>
+  Int32Array.from(hashValues("autodiff", name, n), (v) => Math.floor(((v + 1) / 2) * range));
+const given = {
+  ids: integers("ids", N * S, 50),
+  types: integers("types", N * S, 2),
+  mask: Uint8Array.from(integers("mask", N * S, 4), (v) => Math.min(v, 1)),
+  key: Int32Array.of(11, 3),
+  labels: integers("labels", N * S, 5),
+};
+
+async function run(graph: Graph, threads: number) {
+  const device = createDevice({ device: "cpu", threads });
+  try {
+    for (const node of graph.nodes) {
+      const { key } = node.attrs as { key?: string };
+      if (node.op.name !== "parameter" || !key) continue;
+      device.parameters.set(key, node.outputs[0].shape, hashParameter("autodiff/", key, node.outputs[0].shape));
+    }
+    const program = compile(optimize(graph), device);
+    return { bytes: program.bytes, results: await program.run(given) };
+  } catch (cause) {
+    throw new Error((cause as Error).message, { cause }); // the reporter reads other fields of an error in its own way
+  } finally {
+    device.dispose();
+  }
+}
+
+test("gradients have the same bits for any number of threads", async () => {
+  const [one, three] = [await run(step(), 1), await run(step(), 3)];
+  for (const [name, value] of Object.entries(one.results)) {
+    assert.ok(
+      value.some((v) => v !== 0),
+      name,
+    );
+    assert.equal(three.results[name], value, name);
+  }
+});
+
+test("blocks that are computed again: less memory, the same bits", async () => {
+  assert.is(blockOfLayer("layer.3.attention"), "layer.3");
+  assert.is(blockOfLayer("video.0"), "video.0");
+  assert.is(blockOfLayer("tower.encoder.12.x.1"), "tower.encoder.12");
+  assert.is(blockOfLayer("embeddings"), null);
+  const [kept, again] = [await run(step(), 2), await run(step({ checkpoint: blockOfLayer }), 2)];
+  for (const [name, value] of Object.entries(kept.results)) assert.equal(again.results[name], value, name);
+  assert.ok(again.bytes < 0.7 * kept.bytes, `${again.bytes} bytes against ${kept.bytes}`);
+});
+
+test("a frozen parameter costs nothing", () => {
+  const ops = (frozen: boolean) => {
+    const graph = trace(() => {
+      const x = input("x", [4, 8]);
+      const y = nn.linear(nn.unary(nn.linear(x, "first", 8), "gelu"), "second", 3);
+      const wrt = [parameter("second.weight", [3, 8]), ...(frozen ? [] : [parameter("first.weight", [8, 8])])];
+      const gradients = differentiate([{ value: y, gradient: filled([4, 3], 1) }], wrt);
+      return Object.fromEntries(gradients.map((g, i): [string, Tensor] => [`d${i}`, g!]));
+    });
+    return graph.nodes.filter((node) => node.op.name === "matmul" || node.op.name === "unary_grad").length;
+  };
+  assert.is(ops(true), 1);
+  assert.is(ops(false), 4);
+});
+
+test("a learned scale has the gradient that finite differences give", async () => {
+  const values = { a: hashValues("", "a", 40), b: hashValues("", "b", 40) };
+  const device = createDevice({ device: "cpu" });
+  const program = compile(
+    trace(() => {
+      const [a, b, logScale] = [input("a", [5, 8]), input("b", [5, 8]), input("logScale", [1])];
+      const loss = infoNce(a, b, { logScale, reduction: "mean" });
+      const [d] = differentiate([{ value: loss, gradient: filled([1], 1) }], [logScale]);
+      return { loss, d: d! };
+    }),
+    device,
+  );
+  const at = (v: number) => program.run({ ...values, logScale: Float32Array.of(v) });
+  const [low, middle, high] = [await at(0.98), await at(1), await at(1.02)];
+  device.dispose();
+  const difference = (high.loss[0] - low.loss[0]) / 0.04;
+  assert.ok(Math.abs(difference - middle.d[0]) < 1e-3 * Math.abs(difference), `${difference} against ${middle.d[0]}`);
+});
+
+test("what has no gradient says so", () => {
+  const wrong = () =>
+    trace(() => {
+      const query = input("query", [2, 8]);
+      const [values] = applyOp(topK, [query, input("rows", [9, 8])], { k: 3, base: 0 });
+      const [d] = differentiate([{ value: values, gradient: filled(values.shape, 1) }], [query]);
+      return { d: d! };
+    });
+  assert.throws(wrong, /top_k has no gradient/);
+});
+
+test.run();

@@ -1,0 +1,49 @@
+// The gradient rule of every op on its shape table: against finite differences in float64, and natively against the rule.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createDevice } from "../../dist/runtime/device.js";
+import "../../dist/ops/index.js";
+import { elements, opDefinitions } from "../../dist/graph/tensor.js";
+import { casesOf } from "../ops/cases/index.js";
+import { type AnyOp, finiteDifferenceError, nativeGradientError } from "./gradient_check.js";
+
+const test = suite("gradients");
+const only = process.env.VIDEOCLIP_OPS?.split(",");
+
+/** Elements of inputs above which the float64 loops would run for minutes; such rows differ from others by size alone. */
+const MOST_ELEMENTS = 100_000;
+
+const device = createDevice({ device: "cpu" });
+
+for (const op of opDefinitions().values() as Iterable<AnyOp>) {
+  if (!op.gradient || (only && !only.includes(op.name))) continue;
+  for (const row of casesOf(op)) {
+    if (row.inputs.length === 0) continue;
+    if (row.inputs.reduce((sum, x) => sum + (x ? elements(x.shape) : 0), 0) > MOST_ELEMENTS) {
+      console.log(`      SKIP: ${op.name}: ${row.name}: too many elements for finite differences`);
+      continue;
+    }
+    test(`${op.name}: ${row.name}: finite differences`, () => {
+      const error = finiteDifferenceError(op, row, op.differentiated);
+      assert.ok(error <= 1e-5, `relative error ${error} above 1e-5`);
+    });
+    if (op.name === "cast") continue; // 16-bit types of the CPU
+    test(`${op.name}: ${row.name}: native`, async () => {
+      const error = await nativeGradientError(op, row, device, op.differentiated).catch((cause: Error) => {
+        throw new Error(cause.message); // the reporter reads other fields of an error in its own way
+      });
+      assert.ok(error <= 1e-4, `relative L2 ${error} above 1e-4`);
+    });
+  }
+}
+
+test("every op has a gradient or says why not", () => {
+  const missing = [...opDefinitions().values()].filter((op) => !op.gradient && !op.notDifferentiable);
+  assert.equal(
+    missing.map((op) => op.name),
+    [],
+  );
+});
+
+test.after(() => device.dispose());
+test.run();

@@ -1,0 +1,33 @@
+import { conv3dAttrs } from "../../../../dist/ops/conv/conv3d.js";
+import { conv3dBf16 } from "../../../../dist/ops/conv/conv3d_bf16.js";
+import { type CaseInput, defineCases } from "../case_table.js";
+
+const x = (...shape: number[]): CaseInput => ({ shape });
+
+defineCases(conv3dBf16, [
+  {
+    name: "1x3x3 odd",
+    inputs: [x(2, 3, 7, 5, 33), x(37, 33, 1, 3, 3), x(37), x(2, 3, 7, 5, 37)],
+    attrs: conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: "relu" }),
+  },
+  {
+    name: "1x7x7 of few channels",
+    inputs: [x(1, 2, 13, 17, 3), x(64, 3, 1, 7, 7)],
+    attrs: conv3dAttrs({ outChannels: 64, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),
+  },
+  {
+    name: "1x3x3 swish",
+    inputs: [x(1, 2, 5, 7, 20), x(37, 20, 1, 3, 3), x(37)],
+    attrs: conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: "swish" }),
+  },
+  {
+    name: "3x1x1",
+    inputs: [x(1, 4, 3, 5, 48), x(48, 48, 3, 1, 1)],
+    attrs: conv3dAttrs({ outChannels: 48, kernel: [3, 1, 1], low: [1, 0, 0] }),
+  },
+  {
+    name: "split with scale",
+    inputs: [x(3, 2, 3, 5, 20), x(83, 20, 1, 1, 1), x(83), null, x(3, 20)],
+    attrs: conv3dAttrs({ outChannels: 83, kernel: [1, 1, 1], split: [48, 16, 19], activation: "relu" }),
+  },
+]);

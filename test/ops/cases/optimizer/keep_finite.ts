@@ -1,0 +1,16 @@
+import { keepFinite } from "../../../../dist/ops/optimizer/keep_finite.js";
+import { type CaseInput, defineCases } from "../case_table.js";
+
+const group = (...shape: number[]): CaseInput[] => [{ shape }, { shape }];
+
+const control = { shape: [3], scale: 0.1, shift: 1 };
+
+defineCases(keepFinite, [
+  { name: "next", inputs: [control, ...group(1), ...group(7, 5), ...group(4099)], attrs: {} },
+  { name: "old", inputs: [{ shape: [3], scale: 0 }, ...group(13), ...group(2, 3)], attrs: {} },
+  {
+    name: "more than a launch describes",
+    inputs: [control, ...Array.from({ length: 50 }, (_, i) => group(i + 1)).flat()],
+    attrs: {},
+  },
+]);

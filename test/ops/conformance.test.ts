@@ -1,0 +1,91 @@
+// Every op on every case of its shape table, on every instruction set, against its float64 reference.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/runtime/binding.js";
+import "../../dist/ops/index.js";
+import { type OpDefinition, opDefinitions } from "../../dist/graph/tensor.js";
+import * as ops from "../../dist/ops.js";
+import { makeInput } from "./case_input.js";
+import { casesOf } from "./cases/index.js";
+import { check, type Result } from "./compare.js";
+
+const test = suite("conformance");
+const only = process.env.VIDEOCLIP_OPS?.split(",");
+/** Relative L2: one rounding to f32 is 3e-8 and sums here are short; one to f16 or bf16 is all that may happen. */
+const LIMITS = { f32: 1e-6, f16: 3e-4, bf16: 2.5e-3 };
+
+const isas = loadAddon().addon.isas();
+const wanted = process.env.VIDEOCLIP_ISA ?? isas.filter((isa) => isa.supported).at(-1)!.name;
+const panelWidth = isas.find((isa) => isa.name === wanted)!.panelWidth;
+
+for (const definition of opDefinitions().values() as Iterable<OpDefinition<Record<string, unknown>>>) {
+  if (definition.isView) continue;
+  if (only && !only.includes(definition.name)) continue;
+  for (const row of casesOf(definition)) {
+    test(`${definition.name}: ${row.name}`, async () => {
+      const attrs = "panelWidth" in row.attrs ? { ...row.attrs, panelWidth } : row.attrs;
+      const inputs = row.inputs.map(
+        (rule, i) => rule && makeInput(rule, `conformance/${definition.name}/${row.name}/${i}`),
+      );
+      const expected = definition.reference(
+        inputs.map((x) => x && { shape: x.shape, data: x.values }),
+        attrs,
+      );
+      const got = await ops.runOp<typeof attrs, Result[]>(definition, inputs, attrs);
+      check(definition as never, row as never, got, expected, LIMITS);
+    });
+  }
+}
+
+/** The ops of a list in native/ops.cmake: name to family. */
+function listed(list: string): Map<string, string> {
+  const body = new RegExp(`set\\(${list}\\s([^)]*)\\)`).exec(readFileSync("native/ops.cmake", "utf8"))![1];
+  return new Map([...body.matchAll(/(\w+)\/(\w+)/g)].map(([, family, name]) => [name, family]));
+}
+
+/** Paths of the files below a folder that end in `ending`, without it. */
+const stems = (folder: string, ending: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(ending))
+    .map((path) => path.slice(0, -ending.length));
+
+test("every native op has a definition", () => {
+  const native = [...stems("native/cpp/ops", ".h"), ...stems("native/cpp/cpu", ".cc"), ...stems("native/cuda", ".cu")];
+  for (const path of native) assert.ok(opDefinitions().has(path.split("/").at(-1)!), path);
+});
+
+test("every op has a contract, kernels, a definition and cases, in folders of its family", () => {
+  const families = listed("VIDEOCLIP_OPS");
+  const cpuOnly = listed("VIDEOCLIP_CPU_ONLY_OPS");
+  for (const { name, isView, notOnGpu } of opDefinitions().values()) {
+    if (isView) continue;
+    assert.ok(families.has(name), `${name} is not in VIDEOCLIP_OPS of native/ops.cmake`);
+    const path = `${families.get(name)}/${name}`;
+    assert.is(cpuOnly.has(name), notOnGpu !== undefined, `${name}: notOnGpu and VIDEOCLIP_CPU_ONLY_OPS disagree`);
+    assert.is(existsSync(`native/cuda/${path}.cu`), notOnGpu === undefined, `native/cuda/${path}.cu`);
+    const files = [
+      `native/cpp/ops/${path}.h`,
+      `native/cpp/cpu/${path}.cc`,
+      `lib/ops/${path}.ts`,
+      `test/ops/cases/${path}.ts`,
+    ];
+    for (const file of files) assert.ok(existsSync(file), file);
+  }
+});
+
+if (!process.env.VIDEOCLIP_ISA) {
+  for (const isa of isas.filter((item) => item.supported && item.name !== wanted)) {
+    test(`all of it with ${isa.name}`, () => {
+      const child = spawnSync(process.execPath, ["--import", "tsx", "test/ops/conformance.test.ts"], {
+        env: { ...process.env, VIDEOCLIP_ISA: isa.name },
+        encoding: "utf8",
+      });
+      assert.is(child.status, 0, child.stdout + child.stderr);
+    });
+  }
+}
+
+test.after(() => ops.dispose());
+test.run();

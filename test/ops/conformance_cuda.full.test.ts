@@ -1,0 +1,107 @@
+// Every CUDA kernel on every case of its op's shape table, in every storage type, against the float64 reference: on the
+// emulator (in three orders of warps), or with VIDEOCLIP_DEVICE=cuda on a GPU.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/runtime/binding.js";
+import type { DeviceName, Precision } from "../../dist/runtime/device.js";
+import "../../dist/ops/index.js";
+import { elements, type OpDefinition, operandOf, opDefinitions } from "../../dist/graph/tensor.js";
+import * as ops from "../../dist/ops.js";
+import { type CaseValue, makeInput } from "./case_input.js";
+import { casesOf } from "./cases/index.js";
+import { check, type Result } from "./compare.js";
+
+const test = suite("CUDA conformance");
+const device = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
+const only = process.env.VIDEOCLIP_OPS?.split(",");
+const { emulator } = loadAddon().addon;
+const orders = device === "cuda-emulated" ? [0, -1, 7] : [0];
+/** Relative L2 by the type that results are stored in. */
+const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
+type AnyOp = OpDefinition<Record<string, unknown>>;
+
+async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) {
+  try {
+    return await ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
+  } catch (error) {
+    // the reporter reads other fields of an error in its own way
+    throw new Error((error as Error).message, { cause: error });
+  }
+}
+
+/** The inputs whose first axis is a batch. */
+const batched = ({ operands }: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>): number[] =>
+  operands.flatMap(({ batched: is }, slot) =>
+    (typeof is === "function" ? is(inputs, attrs as never) : is) ? [slot] : [],
+  );
+
+/** Row `n` of every input that has a row per clip. */
+function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseValue | null)[] {
+  return inputs.map((x, slot) => {
+    if (!x || !slots.includes(slot)) return x;
+    const size = elements(x.shape.slice(1));
+    const range = [n * size, (n + 1) * size] as const;
+    return { ...x, shape: [1, ...x.shape.slice(1)], data: x.data.slice(...range), values: x.values.slice(...range) };
+  });
+}
+
+for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
+  const { name, storage, isView, notOnGpu, tf32 } = definition;
+  if (isView || notOnGpu || (only && !only.includes(name))) continue;
+  const dtypes = storage === "f32" ? ["f32"] : ["f32", "bf16", "f16"];
+  if (tf32) dtypes.push("tf32"); // f32 storage, rounded in products
+  for (const row of casesOf(definition)) {
+    for (const dtype of dtypes) {
+      test(`${name} ${dtype}: ${row.name}`, async () => {
+        compute(dtype === "tf32" ? "tf32" : "f32");
+        const inputs = row.inputs.map((rule, slot) => {
+          const full = rule?.dtype || operandOf(definition as never, slot)?.f32;
+          return (
+            rule &&
+            makeInput(
+              full || dtype === "tf32" ? rule : { ...rule, dtype: dtype as "f32" },
+              `conformance/${name}/${row.name}/${slot}`,
+            )
+          );
+        });
+        const attrs = "dtype" in row.attrs || name === "preprocess" ? { ...row.attrs, dtype } : row.attrs;
+        const expected = definition.reference(
+          inputs.map((x) => x && { shape: x.shape, data: x.values }),
+          attrs,
+        );
+        let first: Awaited<ReturnType<typeof run>> | undefined;
+        for (const order of orders) {
+          emulator?.setOrder(order);
+          const got = await run(definition, inputs, attrs);
+          first ??= got;
+          got.forEach((value, i) => {
+            assert.is(Buffer.compare(bytes(value.data), bytes(first![i].data)), 0, `order ${order}: other bits`);
+          });
+        }
+        emulator?.setOrder(0);
+        check(definition as never, row as never, first!, expected, dtype === "tf32" ? { f32: 1e-3 } : LIMITS);
+        const slots = batched(definition, inputs, attrs);
+        const clips = inputs[0]?.shape[0] ?? 0;
+        if (slots.length === 0 || clips < 2) return;
+        // the last clip alone has the bits that it has among the others
+        const alone = await run(definition, rowOf(inputs, slots, clips - 1), attrs);
+        alone.forEach((value, i) => {
+          const whole = bytes(first![i].data);
+          const part = bytes(value.data);
+          assert.is(Buffer.compare(part, whole.subarray(whole.length - part.length)), 0, "other bits in another batch");
+        });
+      });
+    }
+  }
+}
+
+const bytes = (data: ArrayBufferView): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+
+let precision: Precision | undefined;
+function compute(wanted: Precision): void {
+  if (precision !== wanted) ops.configure({ device, precision: wanted });
+  precision = wanted;
+}
+
+test.after(() => ops.dispose());
+test.run();

@@ -1,0 +1,148 @@
+// The runtime of GPU devices: graphs on streams, two jobs at a time, parameters that change, full memory, cancel, dispose. On
+// the emulator, whose copies happen only when somebody waits for them, or with VIDEOCLIP_DEVICE=cuda on a GPU.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/runtime/binding.js";
+import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
+import { DisposedError, OutOfMemoryError } from "../../dist/base/errors.js";
+import { compile } from "../../dist/runtime/program.js";
+import { input, parameter, trace } from "../../dist/graph/trace.js";
+import * as nn from "../../dist/nn/layers.js";
+import { VideoEncoder } from "../../dist/models/video/video_encoder.js";
+import { resolvePreset } from "../../dist/video/presets.js";
+
+const test = suite("GPU runtime");
+const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
+const { emulator } = loadAddon().addon;
+const length = 5 * 1000;
+
+/** y = relu(x + b), twice over. */
+const graph = () =>
+  trace(() => {
+    const x = nn.binary(input("x", [5, 1000]), parameter("b", [1000]), "add");
+    return { y: nn.unary(nn.binary(x, parameter("b", [1000]), "add"), "relu") };
+  });
+
+const values = (seed: number) => Float32Array.from({ length }, (_, i) => ((i * 7 + seed * 13) % 101) - 50);
+const bias = (seed: number) => Float32Array.from({ length: 1000 }, (_, i) => ((i * 3 + seed) % 17) - 8);
+const expected = (x: Float32Array, b: Float32Array) => x.map((v, i) => Math.max(0, v + 2 * b[i % 1000]));
+
+async function reason(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => assert.unreachable("must reject"),
+    (error) => error,
+  );
+}
+
+test("many runs in flight give their own results, whatever happens to their inputs", async () => {
+  const device = createDevice({ device: name });
+  device.parameters.set("b", [1000], bias(1));
+  const program = compile(graph(), device);
+  const results = Array.from({ length: 12 }, (_, seed) => {
+    const x = values(seed);
+    const run = program.run({ x });
+    x.fill(Number.NaN); // it was copied
+    return run;
+  });
+  for (const [seed, { y }] of (await Promise.all(results)).entries()) assert.equal(y, expected(values(seed), bias(1)));
+  const x = device.allocate(length);
+  x.set(values(99));
+  const y = device.allocate(length);
+  assert.is((await program.run({ x }, { outputs: { y } })).y, y);
+  assert.equal(y.slice(), expected(values(99), bias(1)));
+  device.dispose();
+});
+
+test("a parameter that changes is seen by the next run", async () => {
+  const device = createDevice({ device: name });
+  device.parameters.set("b", [1000], bias(1));
+  const program = compile(graph(), device);
+  for (const seed of [1, 2, 3]) {
+    device.parameters.set("b", [1000], bias(seed));
+    assert.equal((await program.run({ x: values(seed) })).y, expected(values(seed), bias(seed)));
+    assert.equal(device.parameters.get("b"), bias(seed));
+  }
+  const { parameters } = device.memory();
+  assert.is(parameters, 4000);
+  device.dispose();
+});
+
+test("several programs share the arena; a disposed one frees its memory", async () => {
+  const device = createDevice({ device: name });
+  device.parameters.set("b", [1000], bias(4));
+  const [first, second] = [compile(graph(), device), compile(graph(), device)];
+  const runs = [first, second, first, second].map((program, seed) => program.run({ x: values(seed) }));
+  for (const [seed, { y }] of (await Promise.all(runs)).entries()) assert.equal(y, expected(values(seed), bias(4)));
+  first.dispose();
+  assert.equal((await second.run({ x: values(7) })).y, expected(values(7), bias(4)));
+  device.dispose();
+});
+
+test("profile times every instruction", async () => {
+  const device = createDevice({ device: name });
+  device.parameters.set("b", [1000], bias(1));
+  const times = await compile(graph(), device).profile({ x: values(1) });
+  assert.equal(
+    times.map(({ op }) => op),
+    ["binary", "binary", "unary"],
+  );
+  for (const { ms } of times) assert.ok(ms >= 0 && ms < 10_000, `${ms} ms`);
+  device.dispose();
+});
+
+test("abort rejects with the signal's reason, dispose with ERR_DISPOSED", async () => {
+  const device = createDevice({ device: name });
+  device.parameters.set("b", [1000], bias(1));
+  const program = compile(graph(), device);
+  const abort = new AbortController();
+  const x = values(1); // made once, so that runs are asked for faster than they are done
+  const runs = Array.from({ length: 100 }, () => program.run({ x }, { signal: abort.signal }));
+  const why = new Error("enough");
+  abort.abort(why);
+  const ended = await Promise.allSettled(runs);
+  assert.ok(ended.some((end) => end.status === "rejected" && end.reason === why));
+  assert.ok(ended.every((end) => end.status === "fulfilled" || end.reason === why));
+  const last = Promise.allSettled([program.run({ x: values(1) }), program.run({ x: values(1) })]);
+  device.dispose();
+  for (const end of await last) assert.ok(end.status === "fulfilled" || end.reason instanceof DisposedError);
+  assert.instance(await reason(program.run({ x: values(1) })), DisposedError);
+});
+
+if (emulator) {
+  test("a full device says so, and goes on when there is memory again", async () => {
+    const device = createDevice({ device: name });
+    device.parameters.set("b", [1000], bias(1));
+    const program = compile(graph(), device);
+    emulator.setMemoryLimit(30_000);
+    assert.instance(await reason(program.run({ x: values(1) })), OutOfMemoryError);
+    emulator.setMemoryLimit(2 ** 40);
+    assert.equal((await program.run({ x: values(1) })).y, expected(values(1), bias(1)));
+    device.dispose();
+  });
+
+  test("an encoder halves its batch where memory is short, and warns", async () => {
+    const preset = resolvePreset("s3d", { frames: 16, size: 32 });
+    const options = { model: "s3d", randomWeights: 3, preset, device: name, precision: "bf16" } as const;
+    const clips = Uint8Array.from({ length: 4 * 16 * 32 * 32 * 3 }, (_, i) => (i * 31) % 251);
+    const warnings: string[] = [];
+    const hear = (warning: Error) => warnings.push(warning.message);
+    process.on("warning", hear);
+    const encoder = await VideoEncoder.load({ ...options, batch: 4 });
+    await encoder.encode(clips.subarray(0, clips.length / 4)); // the weights are made
+    emulator.setMemoryLimit(emulator.counters().memoryBytes + 150e3); // room for the frames of two or three clips
+    const features = await encoder.encode(clips);
+    emulator.setMemoryLimit(2 ** 40);
+    const whole = await VideoEncoder.load({ ...options, batch: 4 });
+    assert.equal(features, await whole.encode(clips));
+    await new Promise(setImmediate);
+    process.off("warning", hear);
+    assert.ok(
+      warnings.some((text) => /too little memory for 4 clips/.test(text)),
+      warnings.join(),
+    );
+    encoder.dispose();
+    whole.dispose();
+  });
+}
+
+test.run();

@@ -1,0 +1,103 @@
+// What the native side fails by becomes an error of this package, chosen by its code and never by its message.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadAddon } from "../../dist/runtime/binding.js";
+import { VideoClipError } from "../../dist/base/errors.js";
+import { NATIVE_ERRORS, nativeError } from "../../dist/runtime/native_error.js";
+import { root } from "../support/syntax.js";
+
+const test = suite("native errors");
+const header = readFileSync(join(root, "native/cpp/runtime/status.h"), "utf8");
+const failure = (code: unknown, message = "what it says") => Object.assign(new Error(message), { code });
+
+test("the codes of status.h and of native_error.ts are the same", () => {
+  const body = /enum class StatusCode \{(.*?)\};/s.exec(header)![1].replace(/\/\/.*/g, "");
+  const names = body.split(",").map((name) => name.trim());
+  assert.equal(names.filter((name) => name && name !== "ok").sort(), Object.keys(NATIVE_ERRORS).sort());
+  for (const [, code, name] of header.matchAll(/case StatusCode::(\w+):\s*return "(\w+)"/g)) assert.is(code, name);
+});
+
+test("each code has its error", () => {
+  const codes = Object.keys(NATIVE_ERRORS).map((name) => [name, nativeError(failure(name)).code]);
+  assert.equal(Object.fromEntries(codes), {
+    invalid_argument: "ERR_INVALID_ARGUMENT",
+    unsupported: "ERR_UNSUPPORTED",
+    out_of_memory: "ERR_OUT_OF_MEMORY",
+    device_lost: "ERR_DEVICE_LOST",
+    cancelled: "ERR_RUN",
+    disposed: "ERR_DISPOSED",
+    internal: "ERR_RUN",
+  });
+});
+
+test("the message decides nothing; what has no code of ours is ERR_RUN", () => {
+  for (const message of ["out of memory", "disposed", "device lost"]) {
+    assert.is(nativeError(failure(undefined, message)).code, "ERR_RUN");
+  }
+  for (const code of ["ENOENT", "toString", 3]) assert.is(nativeError(failure(code)).code, "ERR_RUN");
+  for (const cause of ["text", undefined, null]) assert.is(nativeError(cause).code, "ERR_RUN");
+  const ours = new VideoClipError("ERR_BUSY", "busy");
+  assert.is(nativeError(ours), ours);
+});
+
+test("the addon throws and rejects with these codes", async () => {
+  const { addon } = loadAddon();
+  const isas = addon.isas();
+  const engine = new addon.Engine(0, 1);
+  const codeOf = (call: () => unknown): unknown => {
+    try {
+      call();
+    } catch (error) {
+      return (error as { code?: unknown }).code;
+    }
+    return "no error";
+  };
+  const program = (op: string, operands: number[]) =>
+    engine.createProgram({
+      instructions: [{ op, attrs: new Float64Array(), operands: Float64Array.from(operands) }],
+      arenaBytes: 0,
+      inputBytes: [4],
+      outputBytes: [4],
+      scalars: 0,
+      tf32: false,
+    });
+  assert.is(isas[0].supported, true);
+  assert.is(
+    codeOf(() => new addon.Engine(addon.gpus().cuda, 99)),
+    "unsupported",
+  );
+  assert.is(
+    codeOf(() => engine.setParameter(1, 2 ** 52)),
+    "out_of_memory",
+  );
+  assert.is(
+    codeOf(() => engine.allocate(-1)),
+    "invalid_argument",
+  );
+  assert.is(
+    codeOf(() => engine.setParameter(1, "text" as never)),
+    "invalid_argument",
+  );
+  assert.is(
+    codeOf(() => engine.map(-1, 0, 64)),
+    "unsupported",
+  );
+  assert.is(
+    codeOf(() => program("cast", [1])),
+    "internal",
+  );
+  const vector = (space: number) => [1, space, 0, 0, 0, 1, 1, 1];
+  assert.is(
+    codeOf(() => program("no_such_op", [...vector(1), ...vector(2)])),
+    "unsupported",
+  );
+  engine.dispose();
+  assert.is(
+    codeOf(() => engine.allocate(4)),
+    "disposed",
+  );
+});
+
+test.run();
