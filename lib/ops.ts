@@ -45,7 +45,8 @@ export {
   softmax,
   type SoftmaxOptions,
 } from "./eager/normalization.js";
-export type { AnyArray, Bytes, Floats, Operand } from "./eager/operand.js";
+export type { AnyArray, Bytes, Floats } from "./eager/array_types.js";
+export type { Operand } from "./eager/operand.js";
 export type { CallOptions, OutOptions } from "./eager/options.js";
 export {
   avgPool3d,

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { createDevice } from "../dist/runtime/device.js";
 import { optimize } from "../dist/compile/passes/index.js";
-import { compile } from "../dist/runtime/program.js";
+import { compile } from "../dist/runtime/compile.js";
 import { input, trace } from "../dist/graph/trace.js";
 import { accuracy } from "../dist/train/batches.js";
 import { initializeParameters, parametersOfTask } from "../dist/train/initialize.js";

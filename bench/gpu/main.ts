@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createDevice } from "../../dist/runtime/device.js";
 import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { type DType, elements } from "../../dist/graph/tensor.js";
 import { type Graph, trace } from "../../dist/graph/trace.js";
 import { parametersOf } from "../../dist/models/parameters.js";

@@ -1,7 +1,7 @@
 // A graph of this package, timed: input and output arrays are the device's and made once; a run is one of the compiled program.
 import { createDevice } from "../../dist/runtime/device.js";
 import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements } from "../../dist/graph/tensor.js";
 import type { Graph } from "../../dist/graph/trace.js";
 import { parametersOf } from "../../dist/models/parameters.js";

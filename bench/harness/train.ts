@@ -1,6 +1,6 @@
 // One step of training VideoCLIP: the case's sizes, its batch, and the step as a program of this package.
 import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements } from "../../dist/graph/tensor.js";
 import { type VideoClipConfig, videoClipConfig } from "../../dist/models/videoclip/videoclip_config.js";
 import { initializeParameters, parametersOfTask } from "../../dist/train/initialize.js";

@@ -1,4 +1,4 @@
-import type { DType } from "../graph/tensor.js";
+import type { DType } from "./dtypes.js";
 
 /** Values with a shape, dense and row-major: the package's one form of a matrix, a batch of rows or a tensor. */
 export interface NDArray<T = Float32Array> {

@@ -1,4 +1,4 @@
-import type { DType } from "../graph/tensor.js";
+import type { DType } from "./dtypes.js";
 
 /** Typed arrays by the name of their kind. */
 export interface TypedArrays {

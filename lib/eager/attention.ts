@@ -1,7 +1,8 @@
 import { checkOperand } from "../graph/operands.js";
 import { attention as definition } from "../ops/index.js";
 import { checkAttribute, integer } from "../graph/rules.js";
-import { type Bytes, type Operand, readOperand, readOptional } from "./operand.js";
+import type { Bytes } from "./array_types.js";
+import { type Operand, readOperand, readOptional } from "./operand.js";
 import { type OutOptions, readOptions } from "./options.js";
 import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";

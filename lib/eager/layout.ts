@@ -8,7 +8,8 @@ import {
   slice as sliceDefinition,
   spaceToDepth as spaceToDepthDefinition,
 } from "../ops/index.js";
-import { type AnyArray, type Bytes, guarded, type Operand, readOperand } from "./operand.js";
+import type { AnyArray, Bytes } from "./array_types.js";
+import { guarded, type Operand, readOperand } from "./operand.js";
 import { type OutOptions, readList, readOptions } from "./options.js";
 import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";

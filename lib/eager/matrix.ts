@@ -6,7 +6,8 @@ import {
   topK as topKDefinition,
   type UnaryKind,
 } from "../ops/index.js";
-import { type Floats, type Operand, readOperand, readOptional } from "./operand.js";
+import type { Floats } from "./array_types.js";
+import { type Operand, readOperand, readOptional } from "./operand.js";
 import { type CallOptions, type OutOptions, readOptions } from "./options.js";
 import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";

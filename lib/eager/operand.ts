@@ -14,13 +14,8 @@ import {
   isDetached,
   KINDS,
 } from "../base/typed_arrays.js";
+import type { AnyArray, Floats } from "./array_types.js";
 import { type Held, heldBy } from "./result.js";
-
-/** f32 values, or 16-bit floats (a Uint16Array holds their bits): a GPU computes in these too. */
-export type Floats = Float32Array | Uint16Array | Float16Values;
-export type Bytes = Uint8Array | Uint8ClampedArray;
-/** What the ops that move values take. */
-export type AnyArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
 
 /**
  * What ops take: an {@link NDArray}, or an object with `dims` in place of `shape` such as a tensor of onnxruntime. Any view

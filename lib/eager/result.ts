@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { DType } from "../graph/tensor.js";
 import type { NDArray } from "../base/nd_array.js";
-import type { AnyArray } from "./operand.js";
+import type { AnyArray } from "./array_types.js";
 
 /** What ops give: dense, row-major, with a shape of its own. A 16-bit result comes as a Uint16Array of its bits. */
 export interface Result<T = Float32Array> extends NDArray<T> {

@@ -1,11 +1,13 @@
 import { callName, checkAttributes, wrongArgument } from "../graph/rules.js";
-import { compile, type Program, type ProgramOutputs } from "../runtime/program.js";
+import { compile } from "../runtime/compile.js";
+import type { Program, ProgramOutputs } from "../runtime/program.js";
 import { elements, type OpDefinition, ITEM_SIZE, type Tensor } from "../graph/tensor.js";
 import { applyOp, input, trace } from "../graph/trace.js";
 import { checkMemory } from "../base/memory_limit.js";
 import { arrayKind, arrayLength, KINDS } from "../base/typed_arrays.js";
 import { openDevice, programs } from "./device.js";
-import { type AnyArray, type Checked, readOptional } from "./operand.js";
+import type { AnyArray } from "./array_types.js";
+import { type Checked, readOptional } from "./operand.js";
 import { checkSignal } from "./options.js";
 import { makeResult, type Result, seenResult } from "./result.js";
 

@@ -1,5 +1,5 @@
 import { optimize } from "../compile/passes/index.js";
-import { compile } from "../runtime/program.js";
+import { compile } from "../runtime/compile.js";
 import { ProgramCache } from "../runtime/program_cache.js";
 import { input, trace } from "../graph/trace.js";
 import type { VideoClip } from "../models/videoclip/videoclip.js";

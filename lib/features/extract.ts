@@ -3,7 +3,8 @@ import { type ClipEncoder, encodeClips } from "../models/encode_clips.js";
 import { decodeVideo } from "../video/index.js";
 import { readClips } from "../video/read_clips.js";
 import type { DecodeFunction, DecoderName, OnError, VideoInfo } from "../video/types.js";
-import { findInputs, type InputItem } from "./inputs.js";
+import type { InputItem } from "./input_item.js";
+import { findInputs } from "./inputs.js";
 
 /** What happened so far: clips that were encoded, videos that ended well or failed, of how many. */
 export interface ExtractProgress {

@@ -2,7 +2,7 @@ import { readSync } from "node:fs";
 import type { Device } from "../runtime/device.js";
 import { VideoClipError } from "../base/errors.js";
 import { topK } from "../ops/index.js";
-import { compile } from "../runtime/program.js";
+import { compile } from "../runtime/compile.js";
 import { ProgramCache } from "../runtime/program_cache.js";
 import { applyOp, input, trace } from "../graph/trace.js";
 import type { IndexFiles } from "./index_files.js";

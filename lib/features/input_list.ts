@@ -6,7 +6,7 @@ import { readJsonLines } from "../base/json_lines.js";
 import { parseJson } from "../base/parse_json.js";
 import { decodeText, encodingOf } from "../base/text_encoding.js";
 import { addressFault, pathOfAddress } from "../base/addresses.js";
-import type { InputItem } from "./inputs.js";
+import type { InputItem } from "./input_item.js";
 import { endingOf } from "../base/media_names.js";
 
 /** Names of the columns and fields that hold a path, in small letters. */

@@ -1,20 +1,13 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { DatasetError, InvalidArgumentError, type VideoClipError } from "../base/errors.js";
+import { DatasetError, InvalidArgumentError } from "../base/errors.js";
 import { addressFault, pathOfAddress } from "../base/addresses.js";
+import type { InputItem } from "./input_item.js";
 import { isListName, readInputList } from "./input_list.js";
 import { isMediaName } from "../base/media_names.js";
 import { Omissions } from "./omissions.js";
 import { searchFolder } from "./search_folder.js";
-
-/** A video, or something in its place that cannot be one. */
-export interface InputItem {
-  /** Absolute path; for a row of a list that has none, the list and the line. */
-  path: string;
-  /** Why it is known to fail before it is opened. */
-  error?: VideoClipError | undefined;
-}
 
 /** A folder that videos were found in, as the system knows it: where it is another one later, its disk or mount is gone. */
 export interface InputRoot {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { ManifestRecord, SourceFacts } from "../data/feature_manifest.js";
 import { InvalidArgumentError } from "../base/errors.js";
-import type { InputItem } from "./inputs.js";
+import type { InputItem } from "./input_item.js";
 import { hasContentOf, isUnchanged, sourceFacts } from "./source_facts.js";
 import type { FeatureStore } from "./store.js";
 

@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { VideoError } from "../base/errors.js";
 import { TO_READ } from "../base/open_flags.js";
 import { type FolderEntry, walkFolder } from "../base/walk_folder.js";
-import type { InputItem } from "./inputs.js";
+import type { InputItem } from "./input_item.js";
 import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../base/media_names.js";
 import type { Omissions } from "./omissions.js";
 

@@ -1,16 +1,8 @@
+import { type DType } from "../base/dtypes.js";
 import { ShapeError, VideoClipError } from "../base/errors.js";
 import { type Attributes, callName } from "./rules.js";
 
-/**
- * Element types on a device. Weights and activations are f32; clips arrive as u8, token ids as i32. Stored embeddings may
- * be f16; JavaScript sees the bits of 16-bit floats as Uint16Array.
- */
-export type DType = "f32" | "u8" | "i32" | "bf16" | "f16";
-
-export const ITEM_SIZE: Record<DType, number> = { f32: 4, u8: 1, i32: 4, bf16: 2, f16: 2 };
-
-/** The numbers of element types in native/cpp/runtime/tensor.h. */
-export const DTYPE: Record<DType, number> = { f32: 0, u8: 1, i32: 2, bf16: 3, f16: 4 };
+export { type DType, DTYPE, ITEM_SIZE } from "../base/dtypes.js";
 
 /** Shape and element type of a value. */
 export interface TensorType {

@@ -1,6 +1,7 @@
 import type { Device } from "../runtime/device.js";
 import { optimize } from "../compile/passes/index.js";
-import { compile as lower, type Program } from "../runtime/program.js";
+import { compile as lower } from "../runtime/compile.js";
+import type { Program } from "../runtime/program.js";
 import type { Graph } from "../graph/trace.js";
 import { options as checked } from "./check.js";
 

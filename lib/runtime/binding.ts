@@ -1,17 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { NativeProgram } from "../compile/encode.js";
 import { type Attempt, addonError } from "./addon_error.js";
-
-/** The flat program that the native side takes; see native/cpp/addon/engine_wrap.cc. */
-export interface NativeProgram {
-  instructions: { op: string; attrs: Float64Array; operands: Float64Array }[];
-  arenaBytes: number;
-  inputBytes: number[];
-  outputBytes: number[];
-  scalars: number;
-  /** Matrix products of f32 may round their operands to tf32 (GPU). */
-  tf32: boolean;
-}
 
 export interface NativeEngine {
   info(): {

@@ -1,7 +1,7 @@
 import type { NativeEngine } from "./binding.js";
 import { InvalidArgumentError, VideoClipError, WeightsError } from "../base/errors.js";
 import { isArrayOf } from "../base/typed_arrays.js";
-import { type DType, elements } from "../graph/tensor.js";
+import { type DType, elements, type Tensor } from "../graph/tensor.js";
 
 interface Entry {
   id: number;
@@ -194,3 +194,7 @@ export class ParameterStore {
     this.version++;
   }
 }
+
+/** The store's id of a parameter of a graph. @throws WeightsError, which names the layer, when the store does not hold it */
+export const storedId = (store: ParameterStore, { node, shape, dtype }: Tensor): number =>
+  store.id(node.attrs.key as string, shape, dtype, node.layer);

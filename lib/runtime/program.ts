@@ -1,33 +1,21 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { NativeProgram } from "./binding.js";
+import { DisposedError } from "../base/errors.js";
+import type { DerivedParameter } from "../compile/passes/hoist_parameters.js";
+import type { Plan } from "../compile/plan.js";
+import type { Tensor } from "../graph/tensor.js";
+import type { Graph } from "../graph/trace.js";
+import { makeDerived } from "./derived_parameters.js";
 import type { Device } from "./device.js";
-import { DisposedError, DTypeError } from "../base/errors.js";
-import { nativeError } from "./native_error.js";
-import { chooseBf16 } from "../compile/passes/choose_bf16.js";
-import { castPrecision } from "../compile/passes/cast_precision.js";
-import { chooseWinograd } from "../compile/passes/choose_winograd.js";
-import { copyOutputs } from "../compile/passes/copy_outputs.js";
-import { fuseExpansion } from "../compile/passes/fuse_expansion.js";
-import { gpuWeights } from "../compile/passes/gpu_weights.js";
-import { type DerivedParameter, hoistParameters } from "../compile/passes/hoist_parameters.js";
-import { meansFromSums } from "../compile/passes/means_from_sums.js";
-import { packWeights } from "../compile/passes/pack_weights.js";
-import { swishInputs } from "../compile/passes/swish_inputs.js";
-import { placeUpdates } from "../compile/passes/place_updates.js";
-import { type Placement, type Plan, planGraph, SPACE } from "../compile/plan.js";
 import {
   checkInput,
   checkOutput,
   copied,
   copyBytes,
-  type InputViews,
   packScalars,
   type ProgramInputs,
   type ProgramOutputs,
 } from "./program_arrays.js";
-import { DTYPE, elements, ITEM_SIZE, type Node, type Tensor } from "../graph/tensor.js";
-import { callName } from "../graph/rules.js";
-import { type Graph, graphOf, INPUT, PARAMETER, sortGraph } from "../graph/trace.js";
+import { runNative } from "./run_native.js";
 
 export type { InputArray, ProgramInputs, ProgramOutputs } from "./program_arrays.js";
 
@@ -158,170 +146,4 @@ export class Program {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-interface NativeRun {
-  inputs: readonly InputViews[];
-  scalars: Float32Array;
-  outputs: (ArrayBufferView | null)[];
-  results: boolean[];
-  profile: boolean;
-}
-
-async function runNative(
-  device: Device,
-  id: number,
-  { inputs, scalars, outputs, results, profile }: NativeRun,
-  signal?: AbortSignal,
-): Promise<(ArrayBuffer | null)[]> {
-  const { engine } = device;
-  const { job, promise } = device.native(() => engine.run(id, inputs, scalars, profile, outputs, results));
-  const abort = () => engine.cancel(job); // does nothing where the device was disposed meanwhile
-  signal?.addEventListener("abort", abort, { once: true });
-  device.running.add(job);
-  try {
-    const buffers = await promise;
-    signal?.throwIfAborted(); // it may have aborted during the last instruction
-    return buffers;
-  } catch (cause) {
-    signal?.throwIfAborted();
-    if (device.disposed) throw new DisposedError("This device");
-    throw nativeError(cause);
-  } finally {
-    device.running.delete(job);
-    signal?.removeEventListener("abort", abort);
-  }
-}
-
-/**
- * Lowers a graph (usually after `optimize`) to a program of the device. Shapes are fixed; the graph must not be used
- * again. Derived parameters are made at the first run; parameters that it updates must be in the store.
- */
-export function compile(graph: Graph, device: Device): Program {
-  copyOutputs(graph);
-  if (device.isGpu) lowerToGpu(graph, device);
-  else lowerToCpu(graph, device);
-  const derived = hoistParameters(graph);
-  placeUpdates(graph);
-  const ids = new Map(derived.map((d) => [d.tensor, device.parameters.derived(d.name, d.sources, d.bytes).id]));
-  const placed = (tensor: Tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : ids.get(tensor));
-  const plan = planGraph(
-    graph,
-    placed,
-    (_, index) => ({ space: SPACE.output, id: index }),
-    (key, { shape, dtype }) => device.parameters.id(key, shape, dtype, layerOf(graph, key)),
-  );
-  const native = device.native((engine) =>
-    engine.createProgram({ ...encode(graph, plan), tf32: device.precision === "tf32" }),
-  );
-  return new Program(device, graph, plan, derived, native);
-}
-
-/** The store's id of a parameter. @throws WeightsError, which names the layer, when the store does not hold it */
-const storedId = ({ parameters }: Device, { node, shape, dtype }: Tensor): number =>
-  parameters.id(node.attrs.key as string, shape, dtype, node.layer);
-
-/** The layer that a parameter belongs to. */
-const layerOf = ({ nodes }: Graph, key: string): string =>
-  nodes.find(({ op, attrs }) => op === PARAMETER && attrs.key === key)?.layer ?? "";
-
-function lowerToGpu(graph: Graph, device: Device): void {
-  castPrecision(graph, device.precision === "tf32" ? "f32" : device.precision);
-  meansFromSums(graph);
-  gpuWeights(graph);
-}
-
-function lowerToCpu(graph: Graph, device: Device): void {
-  const bf16 = device.precision === "bf16";
-  if (device.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
-  if (bf16) {
-    chooseBf16(graph);
-  } else {
-    swishInputs(graph);
-    fuseExpansion(graph);
-  }
-  packWeights(graph, device.panelWidth);
-  for (const node of graph.nodes) {
-    if (node.op.halvesOnCpu) continue;
-    const half = [...node.inputs, ...node.outputs].find((x) => x?.dtype === "bf16" || x?.dtype === "f16");
-    if (half) {
-      const argument = half.node.op === INPUT ? String(half.node.attrs.name) : undefined;
-      throw new DTypeError(
-        `${callName(node.op.name)}: ${argument ?? "operands"}: expected f32 on a CPU, received ${half.dtype} (16-bit floats need a GPU)`,
-        { op: node.op.name, expected: "f32", received: half.dtype, ...(argument ? { argument } : {}) },
-      );
-    }
-  }
-}
-
-/** Runs the programs that make stale derived parameters. */
-async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
-  const store = device.parameters;
-  // a graph may make the same form in two places
-  const different = [...new Map(derived.map((d) => [d.name, d])).values()];
-  const stale = different.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
-  if (stale.length === 0) return;
-  const versions = new Map(stale.map((d) => [d.name, store.versions(d.sources)]));
-  const graph = graphOf(new Map(stale.map((d) => [d.name, d.tensor])));
-  copyOutputs(graph); // a view of a parameter becomes memory of its own
-  sortGraph(graph);
-  const plan = planGraph(
-    graph,
-    (tensor) => (tensor.node.op === PARAMETER ? storedId(device, tensor) : undefined),
-    (_, index) => ({ space: SPACE.parameter, id: store.derived(stale[index].name, [], 0).id }),
-  );
-  const { id } = device.native((engine) => engine.createProgram({ ...encode(graph, plan), outputBytes: [] }));
-  try {
-    await runNative(device, id, {
-      inputs: [],
-      scalars: new Float32Array(0),
-      outputs: [],
-      results: [],
-      profile: false,
-    });
-  } finally {
-    device.engine.removeProgram(id);
-  }
-  for (const d of stale) store.made(d.name, versions.get(d.name)!);
-}
-
-function encode(graph: Graph, plan: Plan): NativeProgram {
-  const bytes = (tensor: Tensor) => plan.placements.get(tensor)!.buffer.bytes;
-  return {
-    instructions: plan.instructions.map((node) => encodeInstruction(node, plan.placements)),
-    arenaBytes: plan.arenaBytes,
-    inputBytes: [...graph.inputs.values()].map(bytes),
-    outputBytes: [...graph.outputs.values()].map(bytes),
-    scalars: [...graph.scalars.values()].reduce((sum, tensor) => sum + elements(tensor.shape), 0),
-    tf32: false,
-  };
-}
-
-function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
-  const operand = (tensor: Tensor | null) => {
-    if (!tensor) return [SPACE.absent];
-    const { buffer, offset, strides } = placements.get(tensor)!;
-    const { shape, dtype } = tensor;
-    return [
-      buffer.space,
-      buffer.id,
-      buffer.at + offset * ITEM_SIZE[dtype],
-      DTYPE[dtype],
-      shape.length,
-      ...shape,
-      ...strides,
-    ];
-  };
-  const count = Math.max(node.op.operands.length, node.inputs.length);
-  const inputs = Array.from({ length: count }, (_, i) => node.inputs[i] ?? null);
-  return {
-    op: node.op.name,
-    attrs: Float64Array.from(node.op.encode(node.attrs as never, node.inputs, node.outputs)),
-    operands: Float64Array.from([
-      inputs.length,
-      ...inputs.flatMap(operand),
-      node.outputs.length,
-      ...node.outputs.flatMap(operand),
-    ]),
-  };
 }

@@ -1,6 +1,7 @@
 import type { Device } from "../runtime/device.js";
 import { InvalidArgumentError } from "../base/errors.js";
-import { compile, type Program, type ProgramInputs } from "../runtime/program.js";
+import { compile } from "../runtime/compile.js";
+import type { Program, ProgramInputs } from "../runtime/program.js";
 import { parameter, trace } from "../graph/trace.js";
 import { EmbeddingCache } from "./embedding_cache.js";
 import type { Optimizer } from "./optimizer.js";

@@ -76,7 +76,7 @@ export {
 export { sequenceClassification, spanSelection, tokenClassification } from "./tasks/text_heads.js";
 export { translationBatch, type TranslationPair, translationTask } from "./tasks/translation.js";
 export { clipBatch, videoClassification } from "./tasks/video_classification.js";
-export { type Evaluation, type StepEvent, Trainer, type TrainerOptions } from "./trainer.js";
-export type { ModelTrainerOptions } from "./trainer_options.js";
+export { type StepEvent, Trainer } from "./trainer.js";
+export type { Evaluation, ModelTrainerOptions, TrainerOptions } from "./trainer_options.js";
 export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./model_task.js";
 export type { Example as TrainingExample, ExampleValue } from "./examples.js";

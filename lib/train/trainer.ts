@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { Device } from "../runtime/device.js";
 import { InvalidArgumentError, VideoClipError } from "../base/errors.js";
-import { compile, type Program, type ProgramInputs } from "../runtime/program.js";
+import { compile } from "../runtime/compile.js";
+import type { Program, ProgramInputs } from "../runtime/program.js";
 import { ProgramCache } from "../runtime/program_cache.js";
 import { elements } from "../graph/tensor.js";
 import { initialValues } from "../nn/initial.js";
@@ -10,59 +10,11 @@ import { ChunkedStep } from "./chunked_step.js";
 import { Checkpoints, type TrainingState } from "./checkpoint.js";
 import { initialLossScale, nextLossScale } from "./loss_scale.js";
 import { MetricsFile } from "./metrics.js";
-import { Optimizer, type OptimizerOptions } from "./optimizer.js";
-import { makeSchedule, type Schedule } from "./schedules.js";
+import { Optimizer } from "./optimizer.js";
+import { makeSchedule } from "./schedules.js";
 import { type Parameter, type StepPart, sumKey, type TracedStep, traceStep } from "./step_program.js";
-import type { Batch, Task, TrainingData } from "./task.js";
-import { type ModelTrainerOptions, resolveOptions } from "./trainer_options.js";
-
-/** Evaluation between steps. */
-export interface Evaluation {
-  /** Every so many steps, and after the last. */
-  every: number;
-  run(): Promise<Record<string, number>>;
-  /** The checkpoint with the best value of this metric is kept. */
-  best?: { metric: string; mode: "max" | "min" } | undefined;
-}
-
-export interface TrainerOptions {
-  device: Device;
-  /** The model's parameters are in the device's store. */
-  task: Task;
-  data: TrainingData;
-  optimizer: OptimizerOptions;
-  /** Default: a constant rate of 0.001. */
-  schedule?: Schedule | undefined;
-  /** Updates of the whole training. */
-  steps: number;
-  /** Batches whose gradients are summed for one update. Default 1. */
-  accumulate?: number | undefined;
-  /** Probability of dropout where the model has it, on hidden states. Default 0. */
-  dropout?: number | undefined;
-  /**
-   * Activation checkpointing: blocks (numbered layers) are computed again in the backward pass, in place of being kept. Less
-   * memory, about a third more time, the same bits. Default false.
-   */
-  checkpointing?: boolean | undefined;
-  /**
-   * Rows of a batch that are encoded at once, for contrastive batches beyond memory; the loss is that of the whole batch (Gao et
-   * al. 2021). About a third more time. Default: the whole batch.
-   */
-  chunk?: number | undefined;
-  /** Of everything random inside the model: dropout. Data has its own. Default 0. */
-  seed?: number | undefined;
-  /** Folder of `checkpoints/` and `metrics.jsonl`. Without one nothing is written. */
-  folder?: string | undefined;
-  /** Go on from the last checkpoint in `folder`; it need not hold one. Default: a folder that holds one is refused. */
-  resume?: boolean | undefined;
-  /** Steps between checkpoints; there is one after the last step too. Default 1000. */
-  saveEvery?: number | undefined;
-  /** Checkpoints that are kept, beside the best. Default 3. */
-  keep?: number | undefined;
-  evaluation?: Evaluation | undefined;
-  /** Steps in a row without a finite gradient after which training ends with an error. Default 50. */
-  maxSkipped?: number | undefined;
-}
+import type { Batch } from "./task.js";
+import { type ModelTrainerOptions, resolveOptions, type TrainerOptions } from "./trainer_options.js";
 
 /** What one step did. */
 export interface StepEvent {

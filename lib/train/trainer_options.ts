@@ -2,10 +2,59 @@ import { Model } from "../models/own/model.js";
 import { closestName } from "../base/suggest.js";
 import { checkNames, wrongOption } from "./check_options.js";
 import { type LossFunction, modelData, type ModelData, modelTask } from "./model_task.js";
-import type { ParameterGroup } from "./optimizer.js";
+import type { OptimizerOptions, ParameterGroup } from "./optimizer.js";
+import type { Task, TrainingData } from "./task.js";
+import type { Device } from "../runtime/device.js";
 import type { Schedule } from "./schedules.js";
 import type { Parameter } from "./step_program.js";
-import type { TrainerOptions } from "./trainer.js";
+
+/** Evaluation between steps. */
+export interface Evaluation {
+  /** Every so many steps, and after the last. */
+  every: number;
+  run(): Promise<Record<string, number>>;
+  /** The checkpoint with the best value of this metric is kept. */
+  best?: { metric: string; mode: "max" | "min" } | undefined;
+}
+
+export interface TrainerOptions {
+  device: Device;
+  /** The model's parameters are in the device's store. */
+  task: Task;
+  data: TrainingData;
+  optimizer: OptimizerOptions;
+  /** Default: a constant rate of 0.001. */
+  schedule?: Schedule | undefined;
+  /** Updates of the whole training. */
+  steps: number;
+  /** Batches whose gradients are summed for one update. Default 1. */
+  accumulate?: number | undefined;
+  /** Probability of dropout where the model has it, on hidden states. Default 0. */
+  dropout?: number | undefined;
+  /**
+   * Activation checkpointing: blocks (numbered layers) are computed again in the backward pass, in place of being kept. Less
+   * memory, about a third more time, the same bits. Default false.
+   */
+  checkpointing?: boolean | undefined;
+  /**
+   * Rows of a batch that are encoded at once, for contrastive batches beyond memory; the loss is that of the whole batch (Gao et
+   * al. 2021). About a third more time. Default: the whole batch.
+   */
+  chunk?: number | undefined;
+  /** Of everything random inside the model: dropout. Data has its own. Default 0. */
+  seed?: number | undefined;
+  /** Folder of `checkpoints/` and `metrics.jsonl`. Without one nothing is written. */
+  folder?: string | undefined;
+  /** Go on from the last checkpoint in `folder`; it need not hold one. Default: a folder that holds one is refused. */
+  resume?: boolean | undefined;
+  /** Steps between checkpoints; there is one after the last step too. Default 1000. */
+  saveEvery?: number | undefined;
+  /** Checkpoints that are kept, beside the best. Default 3. */
+  keep?: number | undefined;
+  evaluation?: Evaluation | undefined;
+  /** Steps in a row without a finite gradient after which training ends with an error. Default 50. */
+  maxSkipped?: number | undefined;
+}
 
 /** Training of a model of one's own. @typeParam T names of the arrays of a batch */
 export interface ModelTrainerOptions<

@@ -6,7 +6,7 @@ import { blockOfLayer, differentiate, type DifferentiateOptions } from "../../di
 import { filled } from "../../dist/autodiff/arithmetic.js";
 import { topK } from "../../dist/ops/index.js";
 import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
 import { bert } from "../../dist/models/text/bert.js";

@@ -2,7 +2,7 @@
 import * as assert from "uvu/assert";
 import { differentiate } from "../../dist/autodiff/differentiate.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import type { Device } from "../../dist/runtime/device.js";
 import { type Array64, elements, isFloat, type OpDefinition, type Tensor } from "../../dist/graph/tensor.js";
 import type { OpCase } from "../ops/cases/case_table.js";

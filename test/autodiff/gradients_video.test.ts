@@ -5,7 +5,7 @@ import { createDevice, type Device } from "../../dist/runtime/device.js";
 import { differentiate } from "../../dist/autodiff/differentiate.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { conv3d, conv3dAttrs, maxPool3d } from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { type Array64, elements, type Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
 import { inception, S3D, S3DG } from "../../dist/models/video/s3d.js";

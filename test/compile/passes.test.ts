@@ -11,7 +11,7 @@ import { chooseWinograd } from "../../dist/compile/passes/choose_winograd.js";
 import { fuseExpansion } from "../../dist/compile/passes/fuse_expansion.js";
 import { swishInputs } from "../../dist/compile/passes/swish_inputs.js";
 import * as passes from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, sortGraph, trace, update } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { unary } from "../../dist/nn/layers.js";
 import * as ops from "../../dist/ops.js";

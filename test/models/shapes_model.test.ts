@@ -11,7 +11,7 @@ import {
   VideoClip,
   videoClipTextSide,
 } from "../../dist/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { EmbeddingCache } from "../../dist/train/embedding_cache.js";
 

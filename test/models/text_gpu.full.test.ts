@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/runtime/device.js";
 import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { TextModel } from "../../dist/models/text/text_model.js";
 import {

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { createDevice, type Device } from "../../dist/runtime/device.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements } from "../../dist/graph/tensor.js";
 import { textConfig } from "../../dist/models/text/text_config.js";
 import { textGraph } from "../../dist/models/text/text_runner.js";

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/runtime/device.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
 import { describeModel, resolvePreset, VideoEncoder } from "../../dist/index.js";
 import { parametersOf } from "../../dist/models/parameters.js";

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { toOnnx, traceVideoEncoder } from "../../dist/onnx/index.js";
 import { VideoClipError, WeightsError } from "../../dist/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements, type Tensor } from "../../dist/graph/tensor.js";
 import { input, PARAMETER, trace } from "../../dist/graph/trace.js";
 import { createDevice } from "../../dist/runtime/device.js";

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/runtime/binding.js";
 import { createDevice, type Precision } from "../../dist/runtime/device.js";
 import { type Conv3dAttrs, conv3d, conv3dAttrs, conv3dSums, linear } from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements, type OpDefinition } from "../../dist/graph/tensor.js";
 import { applyOp, input, parameter, trace } from "../../dist/graph/trace.js";
 import { hashValues } from "../../dist/nn/random_weights.js";

@@ -6,7 +6,7 @@ import { loadAddon } from "../../dist/runtime/binding.js";
 import { createDevice } from "../../dist/runtime/device.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import * as definitions from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { type DType, type OpDefinition, type Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, input, trace } from "../../dist/graph/trace.js";
 import * as ops from "../../dist/ops.js";

@@ -7,7 +7,7 @@ import { createDevice } from "../../dist/runtime/device.js";
 import { differentiate } from "../../dist/autodiff/differentiate.js";
 import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { matmul, slice } from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements } from "../../dist/graph/tensor.js";
 import { applyOp, input, trace } from "../../dist/graph/trace.js";
 import * as ops from "../../dist/ops.js";

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/runtime/binding.js";
 import { createDevice, type DeviceName, type Precision } from "../../dist/runtime/device.js";
 import * as definitions from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { type DType, elements, type OpDefinition, type Tensor } from "../../dist/graph/tensor.js";
 import { applyOp, input, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/runtime/device.js";
 import { ShapeError, WeightsError } from "../../dist/base/errors.js";
 import * as definitions from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { elements } from "../../dist/graph/tensor.js";
 import { applyOp, input, parameter, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";

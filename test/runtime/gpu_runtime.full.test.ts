@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/runtime/binding.js";
 import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
 import { DisposedError, OutOfMemoryError } from "../../dist/base/errors.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { input, parameter, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 import { VideoEncoder } from "../../dist/models/video/video_encoder.js";

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { linear } from "../../dist/nn/layers.js";
 

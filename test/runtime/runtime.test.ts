@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/runtime/device.js";
 import { DeviceError, DisposedError, InvalidArgumentError } from "../../dist/base/errors.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { ProgramCache } from "../../dist/runtime/program_cache.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";

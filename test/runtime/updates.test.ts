@@ -4,7 +4,7 @@ import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { input, parameter, scalar, trace, update } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { updateTests } from "./updates.js";
 
 const test = suite("updates");

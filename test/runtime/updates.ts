@@ -1,7 +1,7 @@
 // Programs that give parameters new values: one body for every device.
 import * as assert from "uvu/assert";
 import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { input, parameter, scalar, trace, update } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";
 

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/runtime/device.js";
 import { differentiate } from "../../dist/autodiff/differentiate.js";
 import { filled } from "../../dist/autodiff/arithmetic.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { input, parameter, trace } from "../../dist/graph/trace.js";
 import * as nn from "../../dist/nn/layers.js";

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "../../dist/runtime/device.js";
 import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import type { Tensor } from "../../dist/graph/tensor.js";
 import { input, trace } from "../../dist/graph/trace.js";
 import { S3D, s3dFeatures } from "../../dist/models/video/s3d.js";

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
 import { InvalidArgumentError } from "../../dist/base/errors.js";
-import { compile } from "../../dist/runtime/program.js";
+import { compile } from "../../dist/runtime/compile.js";
 import { input, parameter, trace } from "../../dist/graph/trace.js";
 import { NO_DECAY, Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";
 import { makeSchedule, type Schedule } from "../../dist/train/schedules.js";

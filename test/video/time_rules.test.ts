@@ -1,7 +1,8 @@
 // Which decoded frames make clips: by time, by number, or spread over a clip; where time 0 lies; clips that end early.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type ClipMaker, clipMaker, type StreamTimes } from "../../dist/video/clips/clip_maker.js";
+import { clipMaker } from "../../dist/video/clips/clip_maker.js";
+import type { ClipMaker, StreamTimes } from "../../dist/video/clips/clip_maker_types.js";
 import { Clock } from "../../dist/video/clips/clock.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { FramesByIndex, NearestFrames, spreadIndices } from "../../dist/video/clips/sampling.js";

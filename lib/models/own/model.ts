@@ -4,7 +4,7 @@ import { createDevice, type Device, type DeviceOptions } from "../../runtime/dev
 import { InvalidArgumentError } from "../../base/errors.js";
 import { makeFolder } from "../../base/files.js";
 import { optimize } from "../../compile/passes/index.js";
-import { compile } from "../../runtime/program.js";
+import { compile } from "../../runtime/compile.js";
 import { ProgramCache } from "../../runtime/program_cache.js";
 import { elements, type Tensor } from "../../graph/tensor.js";
 import { knownNames, tensor, wrong } from "../../nn/check.js";

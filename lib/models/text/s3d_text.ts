@@ -2,7 +2,7 @@
 import { createDevice, type Device, type DeviceOptions } from "../../runtime/device.js";
 import { WeightsError } from "../../base/errors.js";
 import { optimize } from "../../compile/passes/index.js";
-import { compile } from "../../runtime/program.js";
+import { compile } from "../../runtime/compile.js";
 import { ProgramCache } from "../../runtime/program_cache.js";
 import { type Graph, input, trace } from "../../graph/trace.js";
 import { loadS3DWords, S3D_TEXT_WORDS, type S3DWords, s3dWords } from "../../text/s3d_words.js";

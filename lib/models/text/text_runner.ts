@@ -1,6 +1,6 @@
 import type { Device } from "../../runtime/device.js";
 import { optimize } from "../../compile/passes/index.js";
-import { compile } from "../../runtime/program.js";
+import { compile } from "../../runtime/compile.js";
 import { ProgramCache } from "../../runtime/program_cache.js";
 import { type Graph, input, trace } from "../../graph/trace.js";
 import { maskedMean } from "../../nn/transformer_layers.js";

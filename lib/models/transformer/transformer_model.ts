@@ -2,7 +2,7 @@
 import { createDevice, type Device, type DeviceOptions } from "../../runtime/device.js";
 import { InvalidArgumentError } from "../../base/errors.js";
 import { optimize } from "../../compile/passes/index.js";
-import { compile } from "../../runtime/program.js";
+import { compile } from "../../runtime/compile.js";
 import { ProgramCache } from "../../runtime/program_cache.js";
 import { hashParameter } from "../../nn/random_weights.js";
 import type { KeyMap } from "../../weights/rename.js";

@@ -2,7 +2,7 @@
 import { createDevice, type Device, type DeviceOptions, type Precision } from "../../runtime/device.js";
 import { DisposedError, InvalidArgumentError, OutOfMemoryError } from "../../base/errors.js";
 import { optimize } from "../../compile/passes/index.js";
-import { compile } from "../../runtime/program.js";
+import { compile } from "../../runtime/compile.js";
 import { ProgramCache } from "../../runtime/program_cache.js";
 import { type Graph, input, sortGraph, trace } from "../../graph/trace.js";
 import { preprocess } from "../../nn/layers.js";

@@ -2,7 +2,7 @@
 import { createDevice, type Device } from "../../runtime/device.js";
 import { InvalidArgumentError } from "../../base/errors.js";
 import { optimize } from "../../compile/passes/index.js";
-import { compile } from "../../runtime/program.js";
+import { compile } from "../../runtime/compile.js";
 import { ProgramCache } from "../../runtime/program_cache.js";
 import type { Graph } from "../../graph/trace.js";
 import { hashParameter } from "../../nn/random_weights.js";

@@ -9,7 +9,7 @@ import {
   initializeLogitScale,
   type VideoTextPair,
 } from "../tasks/contrastive.js";
-import type { Evaluation } from "../trainer.js";
+import type { Evaluation } from "../trainer_options.js";
 import { openContrastiveData, readHeldOut } from "./contrastive_data.js";
 import { openModel } from "./open_model.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";

@@ -2,7 +2,7 @@ import type { Device, DeviceName } from "../../runtime/device.js";
 import type { OptimizerOptions } from "../optimizer.js";
 import type { PackedPairsProgress } from "../packed_pairs.js";
 import type { Task, TrainingData } from "../task.js";
-import type { Evaluation } from "../trainer.js";
+import type { Evaluation } from "../trainer_options.js";
 
 /** What a configuration comes to: model, data and what is done with them. */
 export interface PreparedRun {

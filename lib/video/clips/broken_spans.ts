@@ -1,4 +1,4 @@
-import type { ClipMaker, HeldFrame } from "./clip_maker.js";
+import type { ClipMaker, HeldFrame } from "./clip_maker_types.js";
 import type { TimeBase } from "./clock.js";
 import type { Clip } from "../types.js";
 

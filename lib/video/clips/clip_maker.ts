@@ -1,45 +1,10 @@
 import { ClipAssembler } from "./clip_assembler.js";
+import type { ClipMaker, HeldFrame, StreamTimes } from "./clip_maker_types.js";
 import { clipBytes } from "./clip_memory.js";
-import { Clock, type TimeBase, type TimeOrigin } from "./clock.js";
+import { Clock, type TimeBase } from "./clock.js";
 import { type FrameChooser, FramesByIndex, NearestFrames } from "./sampling.js";
 import { SpreadClips } from "./spread_clips.js";
 import type { Clip, Preset } from "../types.js";
-
-/** A decoded frame that waits until it is known whether it is taken. */
-export interface HeldFrame {
-  /** Memory that it takes, about. */
-  readonly bytes: number;
-  /** Writes its pixels, u8 RGB `[crop, crop, 3]`. */
-  write(to: Uint8Array): void;
-  free(): void;
-}
-
-/** What the time rules need to know of a stream. */
-export interface StreamTimes extends TimeOrigin {
-  /** Nominal seconds per decoded frame: one over the average rate. */
-  frameDuration: number;
-  /** Average frames per second as the container gives them; undefined where it does not. */
-  rate?: number | undefined;
-}
-
-/** Makes clips of the frames of one video, whichever decoder they come from. */
-export interface ClipMaker {
-  /** Of the newest frame, in seconds after the first. */
-  readonly time: number;
-  /** Seconds from the start of the container to the first frame. */
-  readonly lateness: number;
-  /** Whether a frame is held, that is, any has come. */
-  readonly hasFrame: boolean;
-  /**
-   * Takes the time stamp of the next decoded frame, and yields the clips that are complete now. `hold` keeps the frame; it is
-   * not called for a frame that is left out.
-   */
-  push(stamp: number | undefined, timeBase: TimeBase, hold: () => HeldFrame): Generator<Clip>;
-  /** Ends the video `end` seconds after its first frame. */
-  finish(end: number): Generator<Clip>;
-  /** Lets go of the frames that are held. */
-  free(): void;
-}
 
 /** @param take - gives memory for a clip; what is in it does not matter. */
 export function clipMaker(

@@ -1,7 +1,5 @@
-import type { Preset } from "../types.js";
-
 /** Bytes of a clip: `[T, H, W, 3]` with `T = frames`, `H = W = crop`. */
-export function clipBytes({ frames, crop }: Pick<Preset, "frames" | "crop">): number {
+export function clipBytes({ frames, crop }: { frames: number; crop: number }): number {
   return frames * crop * crop * 3;
 }
 

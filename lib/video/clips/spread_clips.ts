@@ -1,4 +1,4 @@
-import type { ClipMaker, HeldFrame, StreamTimes } from "./clip_maker.js";
+import type { ClipMaker, HeldFrame, StreamTimes } from "./clip_maker_types.js";
 import { Clock, type TimeBase } from "./clock.js";
 import { spreadIndices } from "./sampling.js";
 import type { Clip, Preset } from "../types.js";

@@ -1,5 +1,5 @@
 import type { VideoError } from "../../base/errors.js";
-import type { StreamTimes } from "../clips/clip_maker.js";
+import type { StreamTimes } from "../clips/clip_maker_types.js";
 import { type FileFacts, videoError } from "../file.js";
 
 /** What the container declares about a video stream; 0 where it does not say. */

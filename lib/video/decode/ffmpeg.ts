@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { UnbrokenClips } from "../clips/broken_spans.js";
-import { type ClipMaker, clipMaker, type HeldFrame } from "../clips/clip_maker.js";
+import { clipMaker } from "../clips/clip_maker.js";
+import type { ClipMaker, HeldFrame } from "../clips/clip_maker_types.js";
 import type { TimeBase } from "../clips/clock.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { passthroughOption } from "./ffmpeg_options.js";

@@ -1,6 +1,6 @@
 import type { AVPixelFormat } from "node-av/constants";
 import { avGetPixFmtName, type Frame } from "node-av/lib";
-import type { HeldFrame } from "../clips/clip_maker.js";
+import type { HeldFrame } from "../clips/clip_maker_types.js";
 import type { TimeBase } from "../clips/clock.js";
 import { videoError } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";

@@ -1,7 +1,7 @@
 import type { PixelSource } from "./filters.js";
 import { geometryOf } from "./geometry.js";
 import type { PixelLayout } from "./pixel_layout.js";
-import type { PlaneFrame } from "./planes.js";
+import type { PlaneFrame } from "./pixel_layout.js";
 import { ToneMap, type HdrTransfer } from "./tone_map.js";
 import type { Preset } from "../types.js";
 

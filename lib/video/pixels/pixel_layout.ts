@@ -85,3 +85,12 @@ export function planesOf(layout: PixelLayout, width: number, height: number): { 
   const plane = { rowBytes: columns * bytes, rows };
   return [first, plane, plane];
 }
+
+/** A frame as it was decoded. */
+export interface PlaneFrame {
+  width: number;
+  height: number;
+  planes: Uint8Array[];
+  /** Bytes from one row of each plane to the next. */
+  strides: number[];
+}

@@ -2,7 +2,7 @@ import { loadAddon } from "../../runtime/binding.js";
 import { colorsOf, type Matrix, pixelFilter, type PixelSource, planesFilter } from "./filters.js";
 import { geometryOf, keepsOneSide, keepsSize } from "./geometry.js";
 import { HdrScaler } from "./hdr_scaler.js";
-import { layoutFor, type PixelLayout, planesOf } from "./pixel_layout.js";
+import { layoutFor, type PixelLayout, type PlaneFrame, planesOf } from "./pixel_layout.js";
 import { hdrTransfer, type HdrTransfer } from "./tone_map.js";
 import type { Preset } from "../types.js";
 
@@ -14,15 +14,6 @@ const factors: Record<Matrix, [number, number, number, number]> = {
   smpte240m: [117579, 136230, 16907, 35559],
   bt2020: [110013, 140363, 12277, 42626],
 };
-
-/** A frame as it was decoded. */
-export interface PlaneFrame {
-  width: number;
-  height: number;
-  planes: Uint8Array[];
-  /** Bytes from one row of each plane to the next. */
-  strides: number[];
-}
 
 /**
  * What happens between a decoded frame and the pixels of a clip. With a `layout` a decoder hands the planes of its frames over

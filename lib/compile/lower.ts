@@ -1,0 +1,59 @@
+// From a portable graph to one of a backend: storage types, weight layouts and the kernels that only this backend has.
+import { DTypeError } from "../base/errors.js";
+import { callName } from "../graph/rules.js";
+import { type Graph, INPUT } from "../graph/trace.js";
+import { castPrecision } from "./passes/cast_precision.js";
+import { chooseBf16 } from "./passes/choose_bf16.js";
+import { chooseWinograd } from "./passes/choose_winograd.js";
+import { copyOutputs } from "./passes/copy_outputs.js";
+import { fuseExpansion } from "./passes/fuse_expansion.js";
+import { gpuWeights } from "./passes/gpu_weights.js";
+import { meansFromSums } from "./passes/means_from_sums.js";
+import { packWeights } from "./passes/pack_weights.js";
+import { swishInputs } from "./passes/swish_inputs.js";
+
+/** The facts of a device that decide how a graph is lowered. */
+export interface Target {
+  readonly isGpu: boolean;
+  readonly precision: "f32" | "tf32" | "bf16" | "f16";
+  /** Whether convolutions may use Winograd's minimal filtering. */
+  readonly winograd: boolean;
+  /** Output channels in one panel of packed weights on this CPU. */
+  readonly panelWidth: number;
+}
+
+/** Rewrites a graph in place for a target. @throws DTypeError where a CPU would have to compute on 16-bit floats */
+export function lower(graph: Graph, target: Target): void {
+  copyOutputs(graph);
+  if (target.isGpu) lowerToGpu(graph, target);
+  else lowerToCpu(graph, target);
+}
+
+function lowerToGpu(graph: Graph, target: Target): void {
+  castPrecision(graph, target.precision === "tf32" ? "f32" : target.precision);
+  meansFromSums(graph);
+  gpuWeights(graph);
+}
+
+function lowerToCpu(graph: Graph, target: Target): void {
+  const bf16 = target.precision === "bf16";
+  if (target.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
+  if (bf16) {
+    chooseBf16(graph);
+  } else {
+    swishInputs(graph);
+    fuseExpansion(graph);
+  }
+  packWeights(graph, target.panelWidth);
+  for (const node of graph.nodes) {
+    if (node.op.halvesOnCpu) continue;
+    const half = [...node.inputs, ...node.outputs].find((x) => x?.dtype === "bf16" || x?.dtype === "f16");
+    if (half) {
+      const argument = half.node.op === INPUT ? String(half.node.attrs.name) : undefined;
+      throw new DTypeError(
+        `${callName(node.op.name)}: ${argument ?? "operands"}: expected f32 on a CPU, received ${half.dtype} (16-bit floats need a GPU)`,
+        { op: node.op.name, expected: "f32", received: half.dtype, ...(argument ? { argument } : {}) },
+      );
+    }
+  }
+}
