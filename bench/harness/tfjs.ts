@@ -2,17 +2,12 @@
 import { createRequire } from "node:module";
 import type { Build } from "./child.js";
 import { inputShape, type Triple } from "./spec.js";
+import type { TfTensor } from "./tfjs_tensor.js";
 import { tfText } from "./tfjs_text.js";
 import { tfTrain, type TfTrain } from "./tfjs_train.js";
 import { tfX3D, type TfX3D } from "./tfjs_x3d.js";
 
 export const bench = createRequire(new URL("../package.json", import.meta.url));
-
-export interface TfTensor {
-  shape: number[];
-  data(): Promise<unknown>;
-  dispose(): void;
-}
 
 /** The part of TensorFlow.js that is used here; its own types are there only once the peers are installed. */
 export interface Tf extends TfX3D, TfTrain {

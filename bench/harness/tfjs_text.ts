@@ -2,7 +2,7 @@
 import { textConfig } from "../../dist/models/text/text_config.js";
 import { fill, inputsOf } from "./inputs.js";
 import type { Spec } from "./spec.js";
-import type { TfTensor } from "./tfjs.js";
+import type { TfTensor } from "./tfjs_tensor.js";
 
 /** The part of TensorFlow.js that texts take. */
 export interface TfText {

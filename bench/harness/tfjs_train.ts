@@ -2,7 +2,7 @@
 // have gradients of their own, since that backend is slow where an operand is read transposed, and so have embeddings, since
 // it has no kernel for the gradient of a gather.
 import { BETA2, MAX_NORM, RATE, trainBatch, trainConfig, type TrainSpec } from "./train.js";
-import type { TfTensor } from "./tfjs.js";
+import type { TfTensor } from "./tfjs_tensor.js";
 import type { TfText } from "./tfjs_text.js";
 
 type Save = (tensors: TfTensor[]) => void;

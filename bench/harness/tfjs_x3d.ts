@@ -2,7 +2,7 @@
 // convolution, and its 3-D convolution is slow; frames as a batch of images go through its fast 2-D ones.
 import { roundWidth, X3D } from "../../dist/models/video/x3d.js";
 import type { Spec } from "./spec.js";
-import type { TfTensor } from "./tfjs.js";
+import type { TfTensor } from "./tfjs_tensor.js";
 import type { TfText } from "./tfjs_text.js";
 
 interface Convolution {

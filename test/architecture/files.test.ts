@@ -18,7 +18,7 @@ test("only lib/base/files.ts calls fsync and rename", () => {
   const users = librarySources()
     .filter((source) => durableCalls(source).length > 0)
     .map(({ fileName }) => fileName);
-  assert.equal(users, ["files.ts"]);
+  assert.equal(users, ["base/files.ts"]);
 });
 
 test("the rule sees every way to call them", () => {

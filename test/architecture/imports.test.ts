@@ -1,23 +1,38 @@
-// The files of lib/ import each other in one direction: no file needs, while it is loaded, a file that needs it.
+// The files of lib/, bench/ and scripts/ import each other in one direction.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { root } from "../support/syntax.js";
-import { circles, type Edges, importGraph } from "./import_graph.js";
+import { circles, type Edges, importGraph } from "../../scripts/lint/import_graph.js";
+import { orderFaults, orderOf } from "../../scripts/lint/import_order.js";
 
 const test = suite("imports");
-const lib = join(root, "lib");
 
-/** `types too` also forbids circles that `import type` closes. */
-const EDGES: Edges = "run time";
+test("there is no circle of imports, and none that goes up the order of folders", () => {
+  const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "scripts/lint/imports.ts"], {
+    encoding: "utf8",
+  });
+  assert.is(status, 0, stderr);
+});
 
-test("lib/ has no circle of imports", () => {
-  const graph = importGraph(lib, EDGES);
-  assert.ok(graph.size > 300, `read ${graph.size} files`);
-  const found = circles(graph).map((way) => way.join(" -> "));
-  assert.is(found.length, 0, `circles of imports (${EDGES}):\n${found.join("\n")}`);
+test("an import that goes up is found", () => {
+  const order = orderOf(
+    "## Who imports whom\n\n1. `base`: small helpers\n2. `graph`, `ops`: and\n3. `cli`: top\n\n## Next\n1. `not`",
+  );
+  assert.equal(order, ["base", "graph", "ops", "cli"]);
+  const graph = new Map([
+    ["base/a.ts", ["graph/b.ts"]],
+    ["ops/c.ts", ["base/a.ts", "graph/b.ts"]],
+    ["cli/index.ts", ["other/d.ts"]],
+    ["graph/index.ts", ["cli/e.ts"]],
+    ["other/d.ts", []],
+  ]);
+  assert.equal(orderFaults(graph, order, new Set(["graph/index.ts"])), [
+    "lib/base/a.ts imports lib/graph/b.ts: graph comes after base",
+    "lib/other/d.ts: its folder is not in the order of docs/architecture.md",
+  ]);
 });
 
 test("a circle is found, by the shortest way round it", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { nodes, parse, root, sources } from "../support/syntax.js";
+import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 
 const test = suite("interrupt");
 

@@ -8,7 +8,7 @@ import { unaryKinds } from "../../dist/ops/elementwise/unary_kinds.js";
 import { MAX_RANK } from "../../dist/graph/operands.js";
 import { SPACE } from "../../dist/compile/plan.js";
 import { DTYPE, ITEM_SIZE } from "../../dist/graph/tensor.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("native agreement");
 const read = (path: string) => readFileSync(join(root, path), "utf8");

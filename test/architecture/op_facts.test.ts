@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import "../../dist/ops/index.js";
 import { opDefinitions } from "../../dist/graph/tensor.js";
-import { nodes, parse, root, sources } from "../support/syntax.js";
+import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 
 const test = suite("op facts");
 const names: ReadonlySet<string> = new Set(opDefinitions().keys());

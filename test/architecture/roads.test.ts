@@ -3,7 +3,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { nodes, parse, root, sources } from "../support/syntax.js";
+import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 
 const test = suite("roads");
 const lib = join(root, "lib");
@@ -59,7 +59,7 @@ test("one function runs a program on clips", () => {
           ts.isObjectLiteralExpression(argument) && argument.properties.some((p) => p.name?.getText() === "clips"),
       ),
   );
-  assert.equal(runs, ["models/video_encoder.ts: VideoEncoder.#run"]);
+  assert.equal(runs, ["models/video/video_encoder.ts: VideoEncoder.#run"]);
 });
 
 test("extraction, VideoCLIP and views take the same road", () => {
@@ -67,13 +67,13 @@ test("extraction, VideoCLIP and views take the same road", () => {
   assert.equal(users, [
     "features/extract.ts: extractEvents",
     "features/views.ts: averageViewsOf",
-    "models/videoclip_files.ts: VideoFiles.read",
+    "models/videoclip/videoclip_files.ts: VideoFiles.read",
   ]);
   const readers = onlyPlace((call) => call.expression.getText() === "readClips");
   assert.equal(readers, [
     "features/extract.ts: extractEvents",
     "features/views.ts: viewsOf",
-    "models/videoclip_files.ts: VideoFiles.read",
+    "models/videoclip/videoclip_files.ts: VideoFiles.read",
   ]);
 });
 

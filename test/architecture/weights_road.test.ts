@@ -22,7 +22,7 @@ const readsOf = (source: ts.SourceFile): string[] =>
   [...callsOf(source)].filter(({ name, call }) => READS.test(name) || (name === "read" && call.arguments.length === 0)).map(({ name }) => name); // prettier-ignore
 
 /** Opening a file to see what is in it, before `loadInto` gets it, reads no values. */
-const OPENS = new Set(["models/model_weights.ts", "models/parameters.ts", "models/text_weights.ts"]);
+const OPENS = new Set(["models/own/model_weights.ts", "models/parameters.ts", "models/text/text_weights.ts"]);
 
 test("one function puts values of files into a store", () => {
   const sources = librarySources();

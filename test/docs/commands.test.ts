@@ -8,7 +8,7 @@ import { VIDEOCLIP_PRESETS } from "../../dist/models/videoclip/videoclip_config.
 import { listPresets, resolvePreset } from "../../dist/video/presets.js";
 import type { Preset } from "../../dist/video/types.js";
 import { commandDocs } from "../../scripts/command_docs.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("commands and presets");
 const read = (name: string) => readFileSync(join(root, "docs", name), "utf8");

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ERROR_CODES } from "../../dist/base/error_codes.js";
 import { errorDocs } from "../../scripts/error_docs.js";
-import { nodes, parse, root, sources } from "../support/syntax.js";
+import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 
 const test = suite("error codes");
 const CODE = /^ERR_[A-Z_]+$/;

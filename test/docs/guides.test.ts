@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("guides");
 const guides = ["CONTRIBUTING.md", "docs/adding_a_model.md", "docs/adding_an_op.md", "docs/native_kernels.md"];

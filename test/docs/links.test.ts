@@ -92,7 +92,7 @@ test("what is wrong is reported", () => {
     "11: videoclip --into: index has no --into",
   );
   const inCode =
-    "`lib/base/errors.ts` `lib/error.ts` `node scripts/nothing.mjs` `lib/{errors,device}.ts` `native/cuda/<op>.cu` `dist/index.js`";
+    "`lib/base/errors.ts` `lib/error.ts` `node scripts/nothing.mjs` `lib/base/{errors,files}.ts` `native/cuda/<family>/<op>.cu` `dist/index.js`";
   reported(missingPaths(page(inCode), paths, ignored), "no lib/error.ts", "no scripts/nothing.mjs");
 });
 

@@ -10,7 +10,7 @@ import { loadVideoEncoder, VideoEncoder } from "../../dist/models/video/video_en
 import { presetOf as modelPreset, videoModelNamed } from "../../dist/models/video/video_model_of.js";
 import { VIDEO_MODEL_NAMES } from "../../dist/models/video/video_models.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
-import { videoEncoderToOnnx } from "../../dist/onnx/video_encoder.js";
+import { videoEncoderToOnnx } from "../../dist/models/video/video_encoder_onnx.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 
 const test = suite("video encoder");

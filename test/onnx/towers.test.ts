@@ -9,7 +9,7 @@ import { evaluate64 } from "../../dist/graph/evaluate64.js";
 import { VideoClip, type VideoClipConfig } from "../../dist/index.js";
 import { videoClipToOnnx } from "../../dist/onnx/index.js";
 import { hashValues } from "../../dist/nn/random_weights.js";
-import { traceTower } from "../../dist/onnx/videoclip.js";
+import { traceTower } from "../../dist/models/videoclip/videoclip_onnx.js";
 import { missing, relativeL2, runPeer } from "./peer.js";
 import { readOnnx } from "./read_onnx.js";
 

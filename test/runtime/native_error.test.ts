@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { loadAddon } from "../../dist/runtime/binding.js";
 import { VideoClipError } from "../../dist/base/errors.js";
 import { NATIVE_ERRORS, nativeError } from "../../dist/runtime/native_error.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("native errors");
 const header = readFileSync(join(root, "native/cpp/runtime/status.h"), "utf8");

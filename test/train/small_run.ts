@@ -5,7 +5,7 @@ import * as nn from "../../dist/nn/layers.js";
 import type { Device } from "../../dist/runtime/device.js";
 import { Random } from "../../dist/base/random.js";
 import type { Task, TrainingData } from "../../dist/train/task.js";
-import type { TrainerOptions } from "../../dist/train/trainer.js";
+import type { TrainerOptions } from "../../dist/train/trainer_options.js";
 
 const INPUTS = 4;
 const HIDDEN = 24;

@@ -12,7 +12,8 @@ import { Random } from "../../dist/base/random.js";
 import { readMetrics } from "../../dist/train/metrics.js";
 import type { Batch, TrainingData } from "../../dist/train/task.js";
 import { contrastiveBatch, contrastiveTask, type VideoTextPair } from "../../dist/train/tasks/contrastive.js";
-import { type StepEvent, Trainer, type TrainerOptions } from "../../dist/train/trainer.js";
+import { type StepEvent, Trainer } from "../../dist/train/trainer.js";
+import type { TrainerOptions } from "../../dist/train/trainer_options.js";
 import { data, initialise, options } from "./small_run.js";
 
 const test = suite("trainer");

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, VideoError } from "../../dist/index.js";
 import type { Clip, DecoderName, OnError } from "../../dist/video/types.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("broken frames");
 const decoders: DecoderName[] = ["node-av"];

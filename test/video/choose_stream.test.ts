@@ -7,7 +7,7 @@ import type { VideoError } from "../../dist/base/errors.js";
 import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
 import { chooseStream } from "../../dist/video/decode/choose_stream.js";
 import type { DecoderName } from "../../dist/video/types.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("choice of a stream");
 const fixture = (name: string) => join(root, "test/fixtures/field", name);

@@ -7,7 +7,7 @@ import { layoutFor } from "../../dist/video/pixels/pixel_layout.js";
 import { packedBytes, packedFrame, PlaneScaler } from "../../dist/video/pixels/planes.js";
 import type { PixelSource } from "../../dist/video/pixels/filters.js";
 import { resolvePreset } from "../../dist/video/presets.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("conversion of planes");
 

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { InvalidArgumentError, openVideo, resolvePreset, VideoError } from "../../dist/index.js";
 import type { DecoderName } from "../../dist/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("file");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-file-"));

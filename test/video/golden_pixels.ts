@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { openVideo, type Preset, resolvePreset } from "../../dist/index.js";
 import type { DecoderName } from "../../dist/video/types.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const folder = join(root, "test/fixtures/pixels");
 

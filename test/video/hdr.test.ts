@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, VideoEncoder } from "../../dist/index.js";
 import { compress, lightToPq, pqToLight, ToneMap } from "../../dist/video/pixels/tone_map.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 import { sameInBoth } from "./both_decoders.js";
 
 const test = suite("HDR");

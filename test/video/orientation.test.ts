@@ -9,7 +9,7 @@ import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
 import { readPictureFacts } from "../../dist/video/pixels/exif.js";
 import { exifOrientation, matrixOrientation, printedOrientation } from "../../dist/video/pixels/orientation.js";
 import type { DecoderName } from "../../dist/video/types.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("orientation");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-orientation-"));

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import type { VideoError } from "../../dist/base/errors.js";
 import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
 import type { DecoderName } from "../../dist/video/types.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("other pictures");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-pictures-"));

@@ -15,7 +15,7 @@ import { readClips } from "../../dist/video/read_clips.js";
 import type { Clip, DecodeFunction, DecodeOptions } from "../../dist/video/types.js";
 import { WorkerPool } from "../../dist/video/decode/worker_pool.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("worker pool");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-pool-"));

@@ -22,5 +22,5 @@ export function* nodes(root: ts.Node): Generator<ts.Node> {
 /** All TypeScript files below a folder, relative to it. */
 export const sources = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))
+    .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && !file.includes("node_modules"))
     .sort();

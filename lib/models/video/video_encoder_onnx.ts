@@ -1,12 +1,12 @@
-import { InvalidArgumentError } from "../base/errors.js";
-import { permute } from "../ops/index.js";
-import { applyOp, type Graph, input, sortGraph, trace } from "../graph/trace.js";
-import { loadParameters, parametersOf } from "../models/parameters.js";
-import type { LoadVideoEncoderOptions } from "../models/video/video_encoder.js";
-import { presetOf, videoModelOf } from "../models/video/video_model_of.js";
-import { OTHER_PARTS, type OutputOptions, resolveOutput, videoOutput } from "../models/video/video_models.js";
-import type { OnnxModel } from "./model.js";
-import { toOnnx } from "./to_onnx.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import { permute } from "../../ops/index.js";
+import { applyOp, type Graph, input, sortGraph, trace } from "../../graph/trace.js";
+import { loadParameters, parametersOf } from "../parameters.js";
+import type { LoadVideoEncoderOptions } from "./video_encoder.js";
+import { presetOf, videoModelOf } from "./video_model_of.js";
+import { OTHER_PARTS, type OutputOptions, resolveOutput, videoOutput } from "./video_models.js";
+import type { OnnxModel } from "../../onnx/model.js";
+import { toOnnx } from "../../onnx/to_onnx.js";
 
 /** What `traceVideoEncoder` and `videoEncoderToOnnx` take: a video encoder without a device. */
 export interface VideoEncoderOnnxOptions extends Pick<

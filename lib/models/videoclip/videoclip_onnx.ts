@@ -1,13 +1,13 @@
-import { describeValue } from "../base/describe_value.js";
-import { InvalidArgumentError } from "../base/errors.js";
-import { fill, l2Normalize } from "../ops/index.js";
-import { applyOp, type Graph, input, trace } from "../graph/trace.js";
-import type { VideoClip } from "../models/videoclip/videoclip.js";
-import { textModelOf, type VideoClipConfig } from "../models/videoclip/videoclip_config.js";
-import { pooled, textSide, videoSide } from "../models/videoclip/videoclip_graph.js";
-import * as nn from "../nn/layers.js";
-import type { OnnxModel } from "./model.js";
-import { toOnnx } from "./to_onnx.js";
+import { describeValue } from "../../base/describe_value.js";
+import { InvalidArgumentError } from "../../base/errors.js";
+import { fill, l2Normalize } from "../../ops/index.js";
+import { applyOp, type Graph, input, trace } from "../../graph/trace.js";
+import type { VideoClip } from "./videoclip.js";
+import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
+import { pooled, textSide, videoSide } from "./videoclip_graph.js";
+import * as nn from "../../nn/layers.js";
+import type { OnnxModel } from "../../onnx/model.js";
+import { toOnnx } from "../../onnx/to_onnx.js";
 
 /** One of VideoCLIP's two encoders. */
 export type VideoClipTower = "video" | "text";

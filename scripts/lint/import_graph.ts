@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
-import { nodes, parse, sources } from "../support/syntax.js";
+import { nodes, parse, sources } from "./syntax.js";
 
 /** Which imports count: all of them, or only those that are left when the types are erased. */
 export type Edges = "run time" | "types too";
