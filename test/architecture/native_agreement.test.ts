@@ -62,8 +62,8 @@ test("kinds of unary and binary", () => {
     list.map(([, at, kind]) => [Number(at), kind]),
     unaryKinds.map((kind, at) => [at, kind]),
   );
-  const { kNone, ...activations } = enumeration("native/cuda/elementwise/activation.h", "Activation");
-  assert.is(kNone, -1);
+  const { kIdentity, ...activations } = enumeration("native/cuda/elementwise/activation.h", "Activation");
+  assert.is(kIdentity, -1);
   const names = unaryKinds.map((kind) => `k${kind.replace(/(^|_)(.)/g, (_, __, letter) => letter.toUpperCase())}`);
   assert.equal(activations, Object.fromEntries(names.map((name, at) => [name, at])));
   const kinds = /kind: (.*)$/m.exec(read("native/cpp/ops/elementwise/binary.h"))![1];

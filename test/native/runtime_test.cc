@@ -1,5 +1,5 @@
-// The runtime and the CPU kernels without Node, for sanitizers: programs on one and on several threads must give the same
-// bits, and cancelling, replacing parameters and stopping while jobs are queued must be clean.
+// The runtime and the CPU kernels without Node, for sanitizers: programs on one and on several threads must give the
+// same bits, and cancelling, replacing parameters and stopping while jobs are queued must be clean.
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -34,24 +34,30 @@ Operand at(Space space, int64_t id, int64_t offset, std::vector<int64_t> shape) 
 }
 
 // x [2,3,9,7,5] -> conv 1x3x3 to 37 channels -> max-pool 3x3x3 -> global mean -> linear to 11 with sigmoid
-std::shared_ptr<Program> make_program(Isa isa, int threads, std::string* error) {
+std::shared_ptr<Program> make_program(Backend backend, int threads, std::string* error) {
   auto p = std::make_shared<Program>();
   const int64_t map = 2 * 3 * 9 * 7 * 37 * 4;
   const Operand none;
   const Operand a = at(Space::arena, 0, 0, {2, 3, 9, 7, 37}), b = at(Space::arena, 0, map, {2, 3, 9, 7, 37});
   const Operand mean = at(Space::arena, 0, 0, {2, 37});
   p->instructions = {
-      {"conv3d", nullptr, {1, 37, 1, 1, 3, 3, 1, 1, 1, 0, 1, 1, 0, 1, 1, 37},
-       {at(Space::input, 0, 0, {2, 3, 9, 7, 5}), at(Space::parameter, 2, 0, {1}), none, none, none}, {a}},
+      {"conv3d",
+       nullptr,
+       {1, 37, 1, 1, 3, 3, 1, 1, 1, 0, 1, 1, 0, 1, 1, 37},
+       {at(Space::input, 0, 0, {2, 3, 9, 7, 5}), at(Space::parameter, 2, 0, {1}), none, none, none},
+       {a}},
       {"max_pool3d", nullptr, {3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, {a}, {b}},
       {"global_mean", nullptr, {}, {b}, {mean}},
-      {"linear", nullptr, {1}, {mean, at(Space::parameter, 4, 0, {1}), none, none, none},
+      {"linear",
+       nullptr,
+       {1},
+       {mean, at(Space::parameter, 4, 0, {1}), none, none, none},
        {at(Space::output, 0, 0, {2, 11})}},
   };
   p->arena_bytes = static_cast<size_t>(2 * map);
   p->input_bytes = {2 * 3 * 9 * 7 * 5 * 4};
   p->output_bytes = {2 * 11 * 4};
-  *error = p->link(isa, threads).message;
+  *error = p->link(backend, threads).message;
   return p;
 }
 
@@ -79,12 +85,12 @@ void fill(ParameterStore& store, int64_t id, size_t count, int salt) {
 }
 
 // Results of 30 jobs, of which every fifth is cancelled at once.
-std::vector<std::string> run(Isa isa, int threads) {
+std::vector<std::string> run(Backend backend, int threads) {
   std::mutex mutex;
   std::vector<std::string> results;
   int cancelled = 0, other = 0;
   {
-    Engine engine(make_cpu_executor(isa, threads), [&](std::unique_ptr<Job> job) {
+    Engine engine(make_cpu_executor(backend, threads), [&](std::unique_ptr<Job> job) {
       std::lock_guard<std::mutex> lock(mutex);
       if (!job->failure) {
         results.emplace_back(job->run.outputs[0].data, job->run.outputs[0].owner->size());
@@ -98,7 +104,7 @@ std::vector<std::string> run(Isa isa, int threads) {
     fill(engine.parameters(), 2, 9 * 5 * 64, 1);
     fill(engine.parameters(), 4, 37 * 32, 2);
     std::string error;
-    auto program = make_program(isa, threads, &error);
+    auto program = make_program(backend, threads, &error);
     check(error.empty(), error.c_str());
     for (int64_t i = 0; i < 30; ++i) {
       engine.submit(make_job(i, program));
@@ -144,13 +150,13 @@ void check_pool(int threads) {
 int main() {
   using namespace videoclip;
   for (int threads : {1, 2, 3, 7}) check_pool(threads);
-  for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512}) {
-    if (!isa_supported(isa)) continue;
-    const std::vector<std::string> one = run(isa, 1), three = run(isa, 3);
+  for (Backend backend : {Backend::portable, Backend::avx2, Backend::avx512}) {
+    if (!backend_supported(backend)) continue;
+    const std::vector<std::string> one = run(backend, 1), three = run(backend, 3);
     for (const auto* list : {&one, &three}) {
       for (const std::string& bytes : *list) check(bytes == one[0], "the same bits on every thread count and run");
     }
-    std::printf("%s: %zu runs\n", isa_name(isa), one.size() + three.size());
+    std::printf("%s: %zu runs\n", backend_name(backend), one.size() + three.size());
   }
   return failures ? 1 : 0;
 }

@@ -13,12 +13,12 @@ namespace {
 
 Napi::Value isas(const Napi::CallbackInfo& info) {
   auto out = Napi::Array::New(info.Env());
-  for (int i = 0; i <= static_cast<int>(Isa::avx512); ++i) {
+  for (int i = 0; i <= static_cast<int>(Backend::avx512); ++i) {
     auto item = Napi::Object::New(info.Env());
-    item.Set("name", isa_name(static_cast<Isa>(i)));
-    item.Set("supported", isa_supported(static_cast<Isa>(i)));
-    item.Set("panelWidth", panel_width(static_cast<Isa>(i)));
-    item.Set("bf16", has_bf16(static_cast<Isa>(i)));
+    item.Set("name", backend_name(static_cast<Backend>(i)));
+    item.Set("supported", backend_supported(static_cast<Backend>(i)));
+    item.Set("panelWidth", panel_width(static_cast<Backend>(i)));
+    item.Set("bf16", has_bf16(static_cast<Backend>(i)));
     out.Set(static_cast<uint32_t>(i), item);
   }
   return out;
@@ -26,9 +26,9 @@ Napi::Value isas(const Napi::CallbackInfo& info) {
 
 Napi::Value gpus(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
-  out.Set("cuda", static_cast<int>(Isa::cuda));
+  out.Set("cuda", static_cast<int>(Backend::cuda));
 #if defined(VIDEOCLIP_WITH_EMULATOR)
-  out.Set("emulated", static_cast<int>(Isa::cuda_emulated));
+  out.Set("emulated", static_cast<int>(Backend::cuda_emulated));
 #else
   out.Set("emulated", info.Env().Null());
 #endif
@@ -47,7 +47,7 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
 
 #if defined(VIDEOCLIP_WITH_EMULATOR)
 
-// (seed): the order in which warps and lanes run; 0 forward, -1 reverse, else random
+// (seed): sets the order in which warps and lanes run: 0 forward, -1 reverse, any other number a random order
 void set_emulator_order(const Napi::CallbackInfo& info) {
   const int64_t seed = info[0].As<Napi::Number>().Int64Value();
   const auto kind = seed == 0  ? emulator::Order::forward
@@ -56,12 +56,12 @@ void set_emulator_order(const Napi::CallbackInfo& info) {
   emulator::set_order({kind, static_cast<uint64_t>(seed)});
 }
 
-// (bytes): how much device memory there is
+// (bytes): sets the size of device memory
 void set_emulator_memory(const Napi::CallbackInfo& info) {
   emulator::set_memory_limit(static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
 }
 
-// What kernels did since the last call.
+// Returns the counts of the kernels since the last call.
 Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   const emulator::Counters counters = emulator::counters();
   emulator::reset_counters();

@@ -1,17 +1,17 @@
 #pragma once
 #include <napi.h>
 
-#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "addon/array_buffers.h"
 #include "runtime/engine.h"
 
 namespace videoclip {
 
-// The JavaScript face of an engine: one per environment and `createDevice` call. Methods check only what would crash;
-// arguments have been checked in TypeScript.
+// The JavaScript object of an engine: one per environment and `createDevice` call. Methods check only errors that would
+// crash the process; TypeScript has checked the arguments.
 class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -42,8 +42,6 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);
   Bytes gather_list(const Napi::Array& list, size_t size, Run* run, std::vector<Napi::ObjectReference>* held);
-  void remember(const BufferPtr& buffer, bool result);
-  Bytes find_known(const char* data, size_t size, bool results);
   Napi::Array outputs_of(Napi::Env env, const Job& job);
   void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
 
@@ -51,14 +49,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::ThreadSafeFunction completions_;
   std::unordered_map<int64_t, std::shared_ptr<const Program>> programs_;
   std::unordered_map<int64_t, Pending> pending_;
-  // Memory of the engine that JavaScript holds: from `allocate` and `map`, or a result of a run.
-  struct Known {
-    std::weak_ptr<Buffer> buffer;
-    bool result;
-  };
-  std::map<const char*, Known> known_;  // by address
-  size_t sweep_at_ = 64;                // how many there may be before those that are gone are dropped
-  size_t copied_bytes_ = 0;             // of inputs, so far
+  KnownBuffers known_;
+  size_t copied_bytes_ = 0;  // bytes of inputs copied so far
   int64_t next_ = 1;
   bool open_ = false;
 };

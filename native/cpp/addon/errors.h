@@ -5,7 +5,7 @@
 
 namespace videoclip {
 
-// An error with the `code` that lib/runtime/native_error.ts chooses its class by.
+// An error with the `code` by which lib/runtime/native_error.ts chooses its class.
 inline Napi::Error error_of(Napi::Env env, StatusCode code, const std::string& message) {
   Napi::Error error = Napi::Error::New(env, message);
   error.Set("code", code_name(code));

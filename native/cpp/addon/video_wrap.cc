@@ -5,7 +5,7 @@
 namespace videoclip {
 namespace {
 
-// Bytes of a row of a plane, and its rows.
+// The bytes per row of a plane, and its rows.
 struct Extent {
   size_t row_bytes, rows;
 };

@@ -7,7 +7,7 @@ namespace emulator {
 namespace {
 
 constexpr size_t kTableSize = 1024;
-constexpr size_t kMostAccesses = 1024;  // per site between two flushes; later ones are not counted
+constexpr size_t kMaxAccesses = 1024;  // per call site between two flushes; later ones are not counted
 
 size_t slot_of(const void* key) {
   return static_cast<size_t>((reinterpret_cast<uintptr_t>(key) * 0x9e3779b97f4a7c15u) >> 40);
@@ -42,7 +42,7 @@ AccessLog::Site& AccessLog::find(const void* key, Space space) {
 void AccessLog::add(const void* key, Space space, int lane, uint64_t address, int bytes) {
   Site& site = find(key, space);
   const size_t k = site.next[lane];
-  if (k >= kMostAccesses) return;
+  if (k >= kMaxAccesses) return;
   ++site.next[lane];
   if (k >= site.used) {
     if (site.used == 0) active_.push_back(&site);
@@ -80,12 +80,13 @@ void AccessLog::clear() {
 }
 
 int bank_conflicts(const uint64_t* address, uint32_t lanes, int bytes) {
-  // All lanes access whole units of one size, so units conflict as the words in them do: 128 / unit groups of banks.
+  // All lanes access whole units of one size, so units conflict in the same way as their words: there are 128 / unit
+  // groups of banks.
   const uint64_t unit = static_cast<uint64_t>(std::max(bytes, 4)), groups = 128 / unit;
   const int phase_lanes = static_cast<int>(groups);
   int conflicts = 0;
   for (int first = 0; first < kWarpLanes; first += phase_lanes) {
-    uint64_t seen[kWarpLanes][kWarpLanes];  // distinct units per group: lanes that access one unit share it
+    uint64_t seen[kWarpLanes][kWarpLanes];  // distinct units per group; lanes that access the same unit share it
     int depth[kWarpLanes] = {};
     int passes = 1;
     for (int lane = first; lane < first + phase_lanes; ++lane) {

@@ -1,6 +1,6 @@
 #pragma once
-// Which lanes of a warp touched which addresses with one instruction. Lanes run one after another, so the k-th access
-// of every lane from the same call site since the last rendezvous of the whole warp counts as one instruction.
+// Records which addresses the lanes of a warp access with one instruction. Lanes run one after another, so the k-th
+// access of every lane from the same call site since the last rendezvous of the whole warp counts as one instruction.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -17,7 +17,7 @@ class AccessLog {
  public:
   AccessLog();
   void add(const void* site, Space space, int lane, uint64_t address, int bytes);
-  // Counts what was logged and starts over.
+  // Counts the recorded accesses and clears the log.
   void flush(Counters& counters);
   void clear();
 
@@ -30,7 +30,7 @@ class AccessLog {
   struct Site {
     const void* key = nullptr;
     Space space = Space::shared;
-    uint16_t next[kWarpLanes] = {};  // per lane: how many accesses are logged
+    uint16_t next[kWarpLanes] = {};  // number of recorded accesses per lane
     size_t used = 0;
     std::vector<Access> accesses;  // only grows; `used` of them are valid
   };
@@ -39,13 +39,13 @@ class AccessLog {
 
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<Site*> table_;   // open addressing by call site
-  std::vector<Site*> active_;  // with something logged
+  std::vector<Site*> active_;  // sites with recorded accesses
 };
 
-// Passes over the 32 banks of 4 bytes beyond the first one, for lanes that access `bytes` bytes each. Accesses of 16
-// bytes are served 8 lanes at a time, of 8 bytes 16 lanes at a time.
+// The passes over the 32 banks of 4 bytes beyond the first one, for lanes that access `bytes` bytes each. Accesses of
+// 16 bytes are served 8 lanes at a time, accesses of 8 bytes 16 lanes at a time.
 int bank_conflicts(const uint64_t* address, uint32_t lanes, int bytes);
-// 32-byte sectors touched beyond the number that the distinct bytes would fill.
+// The 32-byte sectors accessed beyond the number that the distinct bytes would fill.
 int excess_sectors(const uint64_t* address, uint32_t lanes, int bytes);
 
 }  // namespace emulator

@@ -184,7 +184,7 @@ void Block::warp_at_barrier(Warp& warp, int id, int threads, bool waits) {
   barrier.threads = threads;
   barrier.arrived += kWarpLanes;
   barrier.warps |= 1u << warp.id;
-  for (int w = 0; w < kMostWarps; ++w) barrier.seen[w] = std::max(barrier.seen[w], warp.clock.seen[w]);
+  for (int w = 0; w < kMaxWarps; ++w) barrier.seen[w] = std::max(barrier.seen[w], warp.clock.seen[w]);
   barrier.seen[warp.id] = warp.clock.now++;
   if (waits) {
     barrier.waiting |= 1u << warp.id;
@@ -196,7 +196,7 @@ void Block::warp_at_barrier(Warp& warp, int id, int threads, bool waits) {
 void Block::release(Barrier& barrier) {
   for (uint32_t left = barrier.waiting; left; left &= left - 1) {
     Warp& warp = *warps[static_cast<size_t>(__builtin_ctz(left))];
-    for (int w = 0; w < kMostWarps; ++w) warp.clock.seen[w] = std::max(warp.clock.seen[w], barrier.seen[w]);
+    for (int w = 0; w < kMaxWarps; ++w) warp.clock.seen[w] = std::max(warp.clock.seen[w], barrier.seen[w]);
     order_lanes(warp.lane_clocks, ~0u);
     warp.barrier = -1;
     warp.ready = ~0u;
@@ -204,7 +204,7 @@ void Block::release(Barrier& barrier) {
   barrier = Barrier();
 }
 
-// Nobody can go on: names the first thread of each kind of wait.
+// No lane can continue: the message names the first thread of each kind of wait.
 std::string Block::deadlock() const {
   std::string message = "deadlock:";
   const char* separator = " ";

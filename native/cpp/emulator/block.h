@@ -1,6 +1,6 @@
 #pragma once
-// A block of device threads on one host thread: every thread is a fiber, and a warp runs until all its lanes wait for
-// something or have ended.
+// A block of device threads on one host thread. Every thread is a fiber, and a warp runs until all its lanes wait or
+// have ended.
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -20,14 +20,15 @@ struct Index3 {
   uint32_t x = 0, y = 0, z = 0;
 };
 
-// What a lane can wait for. `detail` tells variants apart that must not meet: the shuffle's direction, the barrier.
+// The kinds of wait of a lane. `detail` distinguishes variants that must not meet: the direction of a shuffle, the
+// number of a barrier.
 enum class Wait : uint8_t { sync_warp, shuffle, vote, ldmatrix, mma, barrier_sync, barrier_arrive };
 
 struct Block;
 struct Warp;
 
 struct AsyncCopy {
-  const void* from;  // null: zeros
+  const void* from;  // null means zeros
   uint32_t to, bytes;
 };
 
@@ -35,20 +36,20 @@ struct Lane {
   Fiber fiber;
   Block* block = nullptr;
   Warp* warp = nullptr;
-  int id = 0;  // in the warp
+  int id = 0;  // index in the warp
   Index3 thread;
   LaneClock clock;
-  void* payload = nullptr;  // of the collective that it waits for
+  void* payload = nullptr;  // arguments of the collective that the lane waits for
   std::vector<AsyncCopy> copies;
   std::vector<size_t> groups;  // ends of the committed groups in `copies`
 };
 
-// Lanes that have come to a collective whose other lanes are still to come.
+// The lanes that have arrived at a collective before the others.
 struct Meeting {
   Wait wait;
   uint32_t detail, mask, arrived;
 };
-// For messages: "a shuffle with mask 0000ffff", "barrier 1 for 64 threads".
+// A description for messages, such as "a shuffle with mask 0000ffff" or "barrier 1 for 64 threads".
 std::string describe(Wait wait, uint32_t detail, uint32_t mask);
 // The detail of a barrier.
 inline uint32_t barrier_detail(int id, int threads) { return static_cast<uint32_t>(id << 16 | threads); }
@@ -59,22 +60,22 @@ struct Warp {
   LaneClock* lane_clocks[kWarpLanes] = {};
   uint32_t ready = 0, ended = 0;
   std::vector<Meeting> meetings;
-  int barrier = -1;  // that the whole warp waits at
+  int barrier = -1;  // the barrier at which the whole warp waits
   WarpClock clock;
   AccessLog log;
 };
 
 struct Barrier {
-  int threads = 0;  // expected in this phase; 0 when nobody has arrived
+  int threads = 0;  // expected in this phase; 0 when no thread has arrived
   int arrived = 0;
-  uint32_t warps = 0;    // that arrived
-  uint32_t waiting = 0;  // that wait
-  uint32_t seen[kMostWarps] = {};
+  uint32_t warps = 0;    // number of warps that have arrived
+  uint32_t waiting = 0;  // number of warps that wait
+  uint32_t seen[kMaxWarps] = {};
 };
 
 constexpr int kBarriers = 16;
 
-// What to run: the arguments stay alive until the launch returns.
+// The kernel to run. The arguments stay alive until the launch returns.
 struct Launch {
   Index3 grid, block;
   size_t shared_bytes;
@@ -83,11 +84,11 @@ struct Launch {
 };
 
 struct Block {
-  // Runs all threads of one block; the message of the first fault, or an empty string.
+  // Runs all threads of one block. Returns the message of the first fault, or an empty string.
   std::string run(const Launch& launch, Index3 index, uint64_t seed);
 
-  // Continues with the next ready lane of the warp, or with the scheduler when there is none. Returns when the calling
-  // lane is ready again and its turn has come.
+  // Continues with the next ready lane of the warp, or with the scheduler if there is none. Returns when the calling
+  // lane is ready again and has its turn.
   void give_turn(Lane& from);
   void lane_ended(Lane& lane);
   void warp_at_barrier(Warp& warp, int id, int threads, bool waits);

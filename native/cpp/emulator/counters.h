@@ -4,13 +4,13 @@
 namespace videoclip {
 namespace emulator {
 
-// What the launches since the last reset did. A warp access is one instruction executed by the lanes of one warp.
+// Counts over the launches since the last reset. A warp access is one instruction executed by the lanes of one warp.
 struct Counters {
   uint64_t blocks = 0;
-  uint64_t shared_accesses = 0;  // warp accesses of shared memory
+  uint64_t shared_accesses = 0;  // warp accesses to shared memory
   uint64_t bank_conflicts = 0;   // extra passes over the 32 banks that they needed
-  uint64_t global_accesses = 0;  // warp accesses of device memory
-  uint64_t excess_sectors = 0;   // 32-byte sectors that they touched beyond what their bytes fill
+  uint64_t global_accesses = 0;  // warp accesses to device memory
+  uint64_t excess_sectors = 0;   // 32-byte sectors accessed beyond those that their bytes fill
   uint64_t mma = 0;              // warp-wide matrix instructions
 
   void add(const Counters& other) {

@@ -17,7 +17,7 @@ namespace emulator {
 namespace {
 
 constexpr size_t kStackBytes = 64 * 1024;
-constexpr size_t kGuardBytes = 16 * 1024;  // below the stack: an overflow stops at once
+constexpr size_t kGuardBytes = 16 * 1024;  // below the stack, so that an overflow ends the process at once
 
 char* map_stack() {
   void* p = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -32,8 +32,8 @@ char* map_stack() {
 
 #if defined(VIDEOCLIP_OWN_SWITCH)
 
-// videoclip_switch(save, load): pushes the registers that a callee must keep, stores the stack pointer in *save and
-// continues at the stack pointer `load`.
+// videoclip_switch(save, load) pushes the callee-saved registers, stores the stack pointer in *save and continues at
+// the stack pointer `load`.
 extern "C" void videoclip_switch(void** save, void* load);
 asm(R"(
 .text
@@ -66,7 +66,8 @@ Fiber::~Fiber() {
 
 void Fiber::start(FiberEntry entry) {
   if (!stack_) stack_ = map_stack();
-  // Six registers, the address that `ret` takes, and one word so that the entry sees the alignment of a call.
+  // Six registers, the address that `ret` takes, and one word that gives the entry function the stack alignment of a
+  // call.
   auto* top = reinterpret_cast<uintptr_t*>(stack_ + kGuardBytes + kStackBytes) - 8;
   for (int i = 0; i < 8; ++i) top[i] = 0;
   top[6] = reinterpret_cast<uintptr_t>(entry);

@@ -7,8 +7,8 @@ namespace emulator {
 
 using FiberEntry = void (*)();
 
-// The stack and the saved registers of one fiber. A fiber that a fault left in the middle is simply started again:
-// destructors of what was on its stack do not run.
+// The stack and the saved registers of one fiber. A fiber that a fault interrupted is started again; the destructors of
+// objects on its stack do not run.
 class Fiber {
  public:
   Fiber() = default;

@@ -12,7 +12,7 @@ namespace videoclip {
 namespace emulator {
 namespace {
 
-// Engine thread and JavaScript thread both use the device.
+// The engine thread and the JavaScript thread both use the device.
 std::recursive_mutex device_mutex;
 
 double now() {
@@ -26,7 +26,7 @@ class EmulatedMemory : public Memory {
   void release(char* data, size_t) override { emulator::release(data); }
 };
 
-// Of the host: it does not count as the device's.
+// Host memory, which does not count towards the memory limit of the device.
 class PinnedMemory : public Memory {
  public:
   char* allocate(size_t bytes) override {
@@ -40,7 +40,7 @@ class PinnedMemory : public Memory {
 
 class HostGpu : public Gpu {
  public:
-  Isa isa() const override { return Isa::cuda_emulated; }
+  Backend backend() const override { return Backend::cuda_emulated; }
   std::string name() const override { return "emulator"; }
   Status use() override { return {}; }
   MemoryPtr device_memory() override { return memory_; }
@@ -60,7 +60,7 @@ class HostGpu : public Gpu {
     return copy(device, host, bytes, s);
   }
   Status copy_out(char* host, const char* device, size_t bytes, Stream s) override {
-    // what is read before the copy was waited for is seen to be wrong
+    // Data that is read before the copy completes is visibly wrong.
     if (bytes) std::memset(host, 0xff, bytes);
     return copy(host, device, bytes, s);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Streams of the emulator. Nothing that is put on a stream happens before somebody waits for it: a copy that is not
-// ordered before a kernel by the stream or an event comes too late for it.
+// Streams of the emulator. Work on a stream is not executed before a thread waits for it, so that a copy that neither
+// the stream nor an event orders before a kernel comes too late for the kernel.
 #include <deque>
 #include <functional>
 #include <memory>
@@ -16,9 +16,9 @@ using Work = std::function<Status()>;
 struct HostStream;
 
 struct HostEvent {
-  HostStream* stream = nullptr;  // where it was recorded last
-  uint64_t position = 0;         // the work of that stream that comes before it
-  double milliseconds = 0;       // when that had been done
+  HostStream* stream = nullptr;  // the stream where it was last recorded
+  uint64_t position = 0;         // the work of that stream before the event
+  double milliseconds = 0;       // the time when that work was complete
 };
 
 struct HostStream {
@@ -27,11 +27,11 @@ struct HostStream {
   std::vector<Work>* capture = nullptr;
 
   void add(Work work);
-  // Does what was added up to `position`.
+  // Executes the work that was added up to `position`.
   Status flush(uint64_t position);
 };
 
-// A kernel on a stream (null: at once).
+// Adds a kernel to a stream; runs it at once if the stream is null.
 Status submit(void* stream, Work work);
 
 }  // namespace emulator

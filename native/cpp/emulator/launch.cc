@@ -13,12 +13,12 @@ namespace videoclip {
 namespace emulator {
 namespace {
 
-constexpr size_t kMostThreads = 1024;
-constexpr uint32_t kMostBlocksX = 0x7fffffff, kMostBlocksYZ = 0xffff;
+constexpr size_t kMaxThreads = 1024;
+constexpr uint32_t kMaxBlocksX = 0x7fffffff, kMaxBlocksYZ = 0xffff;
 
 thread_local const char* op_name = "kernel";
 
-// One launch at a time: kernels of one stream run one after another anyway.
+// Runs one launch at a time; the kernels of one stream run one after another in any case.
 struct Machine {
   std::mutex mutex;
   std::unique_ptr<ThreadPool> pool;
@@ -26,7 +26,7 @@ struct Machine {
   int host_threads = 0;
   Counters total;
   Order order;
-  std::set<std::string> messages;  // a Status refers to them for as long as the process lives
+  std::set<std::string> messages;  // kept until the process ends, because a Status refers to them
 
   Machine() {
     const char* wanted = std::getenv("VIDEOCLIP_EMULATOR_ORDER");
@@ -81,16 +81,16 @@ Status run(const Launch& launch) {
     return Status(m.messages.insert(std::string(op_name) + ": " + message).first->c_str(), StatusCode::internal);
   };
   const size_t threads = size_t{launch.block.x} * launch.block.y * launch.block.z;
-  if (threads == 0 || threads > kMostThreads || threads % kWarpLanes) {
+  if (threads == 0 || threads > kMaxThreads || threads % kWarpLanes) {
     return failed("launch of " + std::to_string(threads) + " threads per block: 32, 64, ..., 1024 are possible");
   }
-  if (launch.shared_bytes > kMostSharedBytes) {
+  if (launch.shared_bytes > kMaxSharedBytes) {
     return failed("launch with " + std::to_string(launch.shared_bytes) + " bytes of shared memory: the limit is " +
-                  std::to_string(kMostSharedBytes));
+                  std::to_string(kMaxSharedBytes));
   }
   const size_t blocks = size_t{launch.grid.x} * launch.grid.y * launch.grid.z;
   if (blocks == 0) return failed("launch of an empty grid");
-  if (launch.grid.x > kMostBlocksX || launch.grid.y > kMostBlocksYZ || launch.grid.z > kMostBlocksYZ) {
+  if (launch.grid.x > kMaxBlocksX || launch.grid.y > kMaxBlocksYZ || launch.grid.z > kMaxBlocksYZ) {
     return failed("launch of a grid of " + position(launch.grid) + " blocks: y and z end at 65535");
   }
   m.start_pool();

@@ -7,14 +7,14 @@
 namespace videoclip {
 namespace emulator {
 
-// Runs all blocks of a grid to the end, on several host threads. After a fault the status carries the message of the
+// Runs all blocks of a grid to the end, on several host threads. After a fault, the status carries the message of the
 // faulting block with the lowest number, whatever the number of host threads.
 Status run(const Launch& launch);
 
-// Host threads that run blocks; 0: all of the machine. Results do not depend on it.
+// Sets the number of host threads that run blocks; 0 stands for all processors. Results do not depend on it.
 void set_host_threads(int threads);
 
-// The op that messages of this host thread's launches name.
+// Sets the op that messages of this host thread's launches name.
 class OpScope {
  public:
   explicit OpScope(const char* op);

@@ -13,7 +13,7 @@ namespace {
 
 const char* verb(bool write) { return write ? "store" : "load"; }
 
-// Bounds and alignment of an access of shared memory; its byte offset.
+// Checks bounds and alignment of an access to shared memory, and returns its byte offset.
 uint32_t locate(uint32_t offset, size_t count, size_t index, uint32_t item, uint32_t n, const char* what) {
   if (index >= count || n > count - index) {
     fault("shared %s of %u x %u bytes at index %zu is out of bounds: %zu items", what, n, item, index, count);
@@ -114,7 +114,7 @@ void cp_async_wait(size_t pending) {
 
 namespace {
 
-constexpr size_t kAlign = 256;  // also room before the memory for its size
+constexpr size_t kAlign = 256;  // also the space before the memory that stores its size
 std::atomic<size_t> in_use{0}, limit{SIZE_MAX};
 
 }  // namespace

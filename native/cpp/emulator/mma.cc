@@ -20,7 +20,8 @@ struct LdmatrixArguments {
   size_t index;
 };
 
-// Register j of lane l: row l/4, columns 2(l%4) and the next of matrix j; transposed: that row and column swapped.
+// Register j of lane l receives row l/4, columns 2(l%4) and the next one, of matrix j; with `transposed`, rows and
+// columns are exchanged.
 void finish_ldmatrix(Warp& warp, uint32_t) {
   const LdmatrixArguments* rows[kWarpLanes];
   for (int l = 0; l < kWarpLanes; ++l) rows[l] = static_cast<LdmatrixArguments*>(warp.lanes[l]->payload);

@@ -10,7 +10,7 @@ namespace emulator {
 namespace {
 
 constexpr uint32_t kLineBytes = 16;
-constexpr size_t kBaseAlignment = 1024;  // the largest pattern that swizzles assume
+constexpr size_t kBaseAlignment = 1024;  // the largest period of a swizzle
 enum ByteState : uint8_t { kFresh = 0, kWritten = 1, kInFlight = 2 };
 
 // Whether all of 1, 2, 4, 8 or 16 bytes equal `value`.
@@ -114,7 +114,8 @@ void SharedMemory::record(const Lane& lane, uint32_t at, uint32_t bytes, bool wr
             write ? "write" : "read", at, at + bytes, r.write ? "write" : "read",
             r.warp * kWarpLanes + __builtin_ctz(others));
     }
-    // Whoever is ordered after this access is ordered after what it supersedes. A read does not supersede a write.
+    // Every access that is ordered after this one is also ordered after the accesses that it supersedes. A read does
+    // not supersede a write.
     if (after && (write || !r.write)) r.bytes &= static_cast<uint16_t>(~mask);
     if (r.bytes == 0) {
       r = line.back();

@@ -1,5 +1,6 @@
 #pragma once
-// The shared memory of one block, with a shadow that knows for every byte whether it was written and by whom.
+// The shared memory of one block, with a shadow that records for every byte whether it was written, and by which
+// thread.
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -9,30 +10,30 @@ namespace emulator {
 
 struct Lane;
 
-constexpr size_t kMostSharedBytes = 227 * 1024;  // of one block on sm_90; sm_80 has 163 KB, sm_86 99 KB
+constexpr size_t kMaxSharedBytes = 227 * 1024;  // per block on sm_90; sm_80 has 163 KB, sm_86 99 KB
 
-// All accesses are of 1, 2, 4, 8 or 16 bytes and aligned to their size, which the callers have checked. A violation
+// All accesses have 1, 2, 4, 8 or 16 bytes and are aligned to their size; the callers have checked this. A violation
 // ends the launch (fault.h).
 class SharedMemory {
  public:
-  // Everything uninitialised, filled with 0xFF: a NaN in every float format.
+  // Makes everything uninitialised and fills it with 0xFF, which is NaN in every float format.
   void reset(size_t bytes);
   size_t size() const { return size_; }
   char* data() { return data_; }
 
   void before_read(const Lane& lane, uint32_t at, uint32_t bytes);
   void before_write(const Lane& lane, uint32_t at, uint32_t bytes);
-  // An asynchronous copy: between these two calls nobody may touch the bytes, and they hold 0xFF.
+  // An asynchronous copy. Between these two calls no thread may access the bytes, which hold 0xFF.
   void begin_async_write(const Lane& lane, uint32_t at, uint32_t bytes);
   void land_async_write(const Lane& lane, uint32_t at, uint32_t bytes, const void* from);
 
  private:
-  // Accesses of one line of 16 bytes that later ones may have to be ordered with. Reads of several lanes at one time
+  // Accesses to one line of 16 bytes that later accesses must be ordered with. Simultaneous reads of several lanes
   // share a record.
   struct Record {
     uint32_t warp_time, lane_time;
     uint32_t lanes;
-    uint16_t bytes;  // of the line
+    uint16_t bytes;  // mask of the accessed bytes of the line
     uint8_t warp;
     bool write;
   };

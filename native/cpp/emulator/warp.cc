@@ -32,7 +32,7 @@ void finish_shuffle(Warp& warp, uint32_t mask) {
     if (me->kind == Shuffle::index) from = me->argument % kWarpLanes;
     if (me->kind == Shuffle::exclusive_or) from = (static_cast<uint32_t>(l) ^ me->argument) % kWarpLanes;
     if (me->kind == Shuffle::down) from = static_cast<uint32_t>(l) + me->argument;
-    if (from >= kWarpLanes) from = static_cast<uint32_t>(l);  // past the end: its own value
+    if (from >= kWarpLanes) from = static_cast<uint32_t>(l);  // past the end: the lane's own value
     if (!(mask >> from & 1)) {
       fault("shuffle with mask %08x: lane %d reads lane %u, which is not in the mask", mask, l, from);
     }

@@ -1,5 +1,5 @@
 #pragma once
-// What the lanes of a warp do together. Every function is called by a thread of a block.
+// The collective operations of the lanes of a warp. Every function is called by a thread of a block.
 #include <cstdint>
 
 #include "emulator/block.h"
@@ -7,10 +7,11 @@
 namespace videoclip {
 namespace emulator {
 
-// Does the work of a collective for all lanes of `mask`; their arguments are lanes[l]->payload.
+// Executes a collective for all lanes of `mask`, whose arguments are lanes[l]->payload.
 using Finish = void (*)(Warp& warp, uint32_t mask);
 
-// Returns when every lane of `mask` has called with the same wait, detail and mask; the last one runs `finish`, if any.
+// Returns when every lane of `mask` has called with the same wait, detail and mask. The last lane runs `finish`, if
+// given.
 void meet(Wait wait, uint32_t detail, uint32_t mask, void* payload, Finish finish);
 
 void sync_warp(uint32_t mask);
@@ -19,7 +20,7 @@ void barrier_arrive(int id, int threads);
 
 enum class Shuffle : uint32_t { index, exclusive_or, down };
 uint32_t shuffle(Shuffle kind, uint32_t mask, uint32_t value, uint32_t argument);
-// Bit l: the predicate of lane l of the mask.
+// Bit l is the predicate of lane l of the mask.
 uint32_t ballot(uint32_t mask, bool predicate);
 
 }  // namespace emulator

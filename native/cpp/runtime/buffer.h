@@ -14,9 +14,9 @@
 
 namespace videoclip {
 
-// Owned memory on a cache-line boundary. Large buffers are mapped, in huge pages where the system has them (fresh
-// memory costs a fault per page), so that freeing one gives it back at once. `data` is null when the allocation failed
-// or the size is zero.
+// Owned memory, aligned to a cache line. Large buffers are mapped, in huge pages where the system has them, because
+// fresh memory costs a page fault per page; a mapped buffer is returned to the system as soon as it is freed. `data` is
+// null if the allocation failed or the size is zero.
 class Buffer {
  public:
   explicit Buffer(size_t bytes = 0, MemoryPtr memory = nullptr) : size_(bytes), memory_(std::move(memory)) {
@@ -27,7 +27,7 @@ class Buffer {
     }
 #if defined(__linux__)
     if (mapped()) {
-      // a huge page begins on a boundary of its size: map more and give back what lies around
+      // A huge page begins at a multiple of its size: map more, and unmap the parts around it.
       const size_t slack = bytes >= kHuge ? kHuge : 0;
       void* memory = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (memory == MAP_FAILED) return;

@@ -6,9 +6,9 @@
 
 namespace videoclip {
 
-// Buffers of runs, handed out again for the next run of the same size: fresh memory costs a page fault per 4 KiB, which
-// for one large convolution is as much as the convolution. Keeps at most kLimit bytes and
-// kSameSize buffers of a size that nobody uses.
+// Buffers of runs, which are reused for later runs of the same size. Fresh memory costs a page fault per 4 KiB, which
+// takes as long as one large convolution. The pool keeps at most kLimit bytes, and at most kSameSize unused buffers of
+// one size.
 class BufferPool {
  public:
   explicit BufferPool(MemoryPtr memory = nullptr) : memory_(std::move(memory)) {}

@@ -6,13 +6,13 @@
 namespace videoclip {
 namespace {
 
-// Jobs run one after another on the engine thread and a pool, between instructions they may be cancelled. One arena and
-// one workspace serve all programs.
+// Jobs run one after another on the engine thread and a thread pool; they may be cancelled between instructions. One
+// arena and one workspace serve all programs.
 class CpuExecutor : public Executor {
  public:
-  CpuExecutor(Isa isa, int threads) : isa_(isa), pool_(threads) {}
+  CpuExecutor(Backend backend, int threads) : backend_(backend), pool_(threads) {}
 
-  Isa isa() const override { return isa_; }
+  Backend backend() const override { return backend_; }
   int threads() const override { return pool_.threads(); }
   Status write(char* to, const char* from, size_t bytes) override {
     std::memcpy(to, from, bytes);
@@ -52,7 +52,7 @@ class CpuExecutor : public Executor {
   void finish(Job&) override {}
 
  private:
-  Isa isa_;
+  Backend backend_;
   ThreadPool pool_;
   std::unique_ptr<Buffer> arena_ = std::make_unique<Buffer>(), workspace_ = std::make_unique<Buffer>();
   std::atomic<size_t> scratch_bytes_{0};
@@ -60,8 +60,8 @@ class CpuExecutor : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_cpu_executor(Isa isa, int threads) {
-  return std::make_unique<CpuExecutor>(isa, threads);
+std::unique_ptr<Executor> make_cpu_executor(Backend backend, int threads) {
+  return std::make_unique<CpuExecutor>(backend, threads);
 }
 
 }  // namespace videoclip

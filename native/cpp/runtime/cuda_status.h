@@ -5,7 +5,8 @@
 
 namespace videoclip {
 
-// The status of a call of the CUDA runtime: a message of our own where the cause is known, else the runtime's.
+// The status of a call of the CUDA runtime, with a specific message where the cause is known, otherwise with the
+// message of the runtime.
 inline Status status_of(cudaError_t error) {
   switch (error) {
     case cudaSuccess:

@@ -1,10 +1,10 @@
 #pragma once
-// Whether operands are dense f32 tensors: what ops over many tensors at once take.
+// Whether operands are dense f32 tensors, which ops over many tensors require.
 #include "runtime/kernel.h"
 
 namespace videoclip {
 
-// static: files compiled for different instruction sets must not share one copy
+// The function is static, because files compiled for different instruction sets must not share one copy.
 static inline bool is_dense(const Tensor& t) {
   int64_t step = 1;
   for (int d = t.rank - 1; d >= 0; --d) {

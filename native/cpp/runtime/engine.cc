@@ -66,7 +66,8 @@ void Engine::loop() {
       full = begun_.size() >= executor_->depth();
       if (queue_.empty() && begun_.empty()) return;
       if (!queue_.empty() && !full) {
-        begun_.push_back(std::move(queue_.front()));  // in the list while it runs, so that it can be cancelled
+        // the list holds a job while it runs, so that it can be cancelled
+        begun_.push_back(std::move(queue_.front()));
         queue_.pop_front();
         job = begun_.back().get();
       }
@@ -78,11 +79,11 @@ void Engine::loop() {
         if (!job->run.cancelled) gather(job->run);
         executor_->begin(*job, store_);
       }
-      // the next may begin while this one runs
+      // The next job may begin while this one runs.
       if (!job->failure && executor_->depth() > 1) continue;
     }
     if (job && job->failure) {
-      // it failed at once; those before it go on
+      // The job failed at once; the jobs before it continue.
       std::unique_ptr<Job> failed;
       {
         std::lock_guard<std::mutex> lock(mutex_);

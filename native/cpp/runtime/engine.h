@@ -9,14 +9,14 @@
 
 namespace videoclip {
 
-// One device: a thread that owns a queue of jobs, what runs them, and the parameters that live there.
+// One device: a thread that owns a queue of jobs, the executor that runs them, and the parameters of the device.
 class Engine {
  public:
   // `completed` is called on the engine thread, once for every submitted job.
   Engine(std::unique_ptr<Executor> executor, std::function<void(std::unique_ptr<Job>)> completed);
   ~Engine() { stop(); }
 
-  Isa isa() const { return executor_->isa(); }
+  Backend backend() const { return executor_->backend(); }
   int threads() const { return executor_->threads(); }
   ParameterStore& parameters() { return store_; }
   BufferPool& buffers() { return buffers_; }
@@ -25,7 +25,7 @@ class Engine {
 
   void submit(std::unique_ptr<Job> job);
   void cancel(int64_t id);
-  // Cancels everything, waits for what is in flight and joins. Queued jobs fail as disposed.
+  // Cancels all jobs, waits for those in flight, and joins the thread. Queued jobs fail with the code `disposed`.
   void stop();
 
  private:

@@ -6,7 +6,7 @@
 
 namespace videoclip {
 
-// What ended a job, with a message that may be made at run time. True when there is a failure.
+// The reason why a job ended, with a message that may be made at run time. Converts to true if there is a failure.
 struct Failure {
   StatusCode code = StatusCode::ok;
   std::string message;

@@ -1,4 +1,4 @@
-// The GPU calls on the CUDA runtime, linked statically: the addon loads where there is no driver.
+// The GPU calls on the CUDA runtime, which is linked statically, so that the addon loads where there is no driver.
 #include <cuda_runtime.h>
 
 #include <vector>
@@ -14,7 +14,7 @@
 namespace videoclip {
 namespace {
 
-// Memory is freed on whatever thread drops the last reference.
+// The thread that drops the last reference frees the memory.
 class DeviceMemory : public Memory {
  public:
   explicit DeviceMemory(int index) : index_(index) {}
@@ -58,7 +58,7 @@ class CudaGpu : public Gpu {
     for (cudaStream_t stream : streams_) cudaStreamDestroy(stream);
   }
 
-  Isa isa() const override { return Isa::cuda; }
+  Backend backend() const override { return Backend::cuda; }
   std::string name() const override { return name_; }
   Status use() override { return status_of(cudaSetDevice(index_)); }
   MemoryPtr device_memory() override { return device_; }
@@ -75,7 +75,7 @@ class CudaGpu : public Gpu {
   Status make_event(Event* out) override {
     cudaEvent_t event = nullptr;
     if (const Status status = use(); !status) return status;
-    // the engine thread sleeps while it waits
+    // The engine thread sleeps while it waits.
     const cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventBlockingSync);
     if (error == cudaSuccess) events_.push_back(event);
     *out = event;

@@ -10,8 +10,8 @@
 namespace videoclip {
 namespace {
 
-// Jobs run as CUDA graphs on one stream; inputs come in on a second and outputs leave on a third, so that the copies of
-// one job run beside the kernels of another. A program has two slots of device memory for inputs and outputs.
+// Jobs run as CUDA graphs on one stream. Inputs are copied on a second stream and outputs on a third, so that the
+// copies of one job overlap the kernels of another. A program has two slots of device memory for inputs and outputs.
 class GpuExecutor : public Executor {
  public:
   explicit GpuExecutor(std::unique_ptr<Gpu> gpu)
@@ -25,7 +25,7 @@ class GpuExecutor : public Executor {
     for (auto& [program, state] : programs_) state->release(*gpu_);
   }
 
-  Isa isa() const override { return gpu_->isa(); }
+  Backend backend() const override { return gpu_->backend(); }
   std::string hardware() const override { return gpu_->name(); }
   MemoryPtr parameter_memory() const override { return memory_; }
   MemoryPtr staging_memory() const override { return pinned_; }
@@ -65,7 +65,7 @@ class GpuExecutor : public Executor {
     job.failure = bind(program, store, spaces, &bound);
     if (job.failure) return;
 
-    // the slot's last job has finished, so nobody reads its inputs any more
+    // The slot's last job has finished, so its inputs are no longer read.
     Status status;
     const auto then = [&](Status next) {
       if (status) status = next;
@@ -135,7 +135,7 @@ class GpuExecutor : public Executor {
 
   static void fail(Job& job, const Status& status) { job.failure = Failure(status); }
 
-  // Waits for whatever a failed job has put on the streams: its memory goes when it has completed.
+  // Waits for all work that a failed job has put on the streams, because its memory is freed when it completes.
   void drain(Slot& slot) {
     for (Gpu::Stream stream : {in_, compute_, out_}) {
       if (gpu_->record(slot.copied_out, stream)) (void)gpu_->synchronize(slot.copied_out);
@@ -154,7 +154,7 @@ class GpuExecutor : public Executor {
     }
   }
 
-  // The slot whose turn it is, with its memory; null when memory is short or an event cannot be made (`status`).
+  // The next slot with its memory. Returns null if there is not enough memory or an event cannot be made (`status`).
   Slot* slot_of(const std::shared_ptr<const Program>& program, Status* status) {
     auto& state = programs_[program.get()];
     if (!state || state->program.expired()) {
@@ -183,7 +183,8 @@ class GpuExecutor : public Executor {
     return &slot;
   }
 
-  // Arena and workspace serve all programs. They may only move when nothing is in flight; graphs see it by the address.
+  // Arena and workspace serve all programs. They may move only when no job is in flight; graphs detect the move by the
+  // address.
   bool make_room(const Program& program) {
     if (program.arena_bytes > arena_->size() || program.workspace_bytes > workspace_->size()) {
       for (Slot* slot : begun_) {
@@ -205,9 +206,9 @@ class GpuExecutor : public Executor {
     return {};
   }
 
-  // Captured once; again when a parameter, the arena or the workspace has moved.
+  // A graph is captured once, and again when a parameter, the arena or the workspace has moved.
   Status run_graph(const Program& program, Slot& slot, const Bound& bound) {
-    if (ranges_) return run_all(program, bound);  // a profiler sees no ranges inside a graph
+    if (ranges_) return run_all(program, bound);  // a profiler shows no ranges inside a graph
     std::vector<char*> addresses{arena_->data(), workspace_->data()};
     for (const BufferPtr& parameter : bound.parameters) addresses.push_back(parameter->data());
     if (!slot.graph || addresses != slot.captured) {
@@ -217,7 +218,7 @@ class GpuExecutor : public Executor {
       const Status run = run_all(program, bound);
       const Status end = gpu_->end_capture(compute_, &slot.graph);
       if (const Status status = first_error({run, end}); !status) {
-        if (slot.graph) gpu_->release(slot.graph);  // what was captured before the error
+        if (slot.graph) gpu_->release(slot.graph);  // the part that was captured before the error
         slot.graph = nullptr;
         return status;
       }
@@ -226,7 +227,7 @@ class GpuExecutor : public Executor {
     return gpu_->launch(slot.graph, compute_);
   }
 
-  // Instruction by instruction, with an event on either side of each.
+  // Runs instruction by instruction, with an event before and after each.
   Status run_timed(Job& job, const Bound& bound) {
     while (marks_.size() <= job.program->instructions.size()) {
       Gpu::Event mark = nullptr;
@@ -251,7 +252,7 @@ class GpuExecutor : public Executor {
   MemoryPtr memory_, pinned_;
   Gpu::Stream compute_ = nullptr, in_ = nullptr, out_ = nullptr, move_ = nullptr;
   Gpu::Event moved_ = nullptr;
-  const Status made_;  // of the streams and the event
+  const Status made_;  // the status of making the streams and the event
   std::mutex move_mutex_;
   const bool ranges_ = std::getenv("VIDEOCLIP_NVTX") != nullptr;
   std::unique_ptr<Buffer> arena_ = std::make_unique<Buffer>(), workspace_ = std::make_unique<Buffer>();

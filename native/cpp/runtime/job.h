@@ -14,32 +14,33 @@ struct Bytes {
   char* data = nullptr;
 };
 
-// Bytes to be copied into an input. `from` is null for zeros; else the caller leaves it alone until the job has ended.
+// Bytes to be copied into an input. If `from` is null the part is zeros; otherwise the caller does not change the bytes
+// before the job has ended.
 struct Part {
   char* to;
   const char* from;
   size_t bytes;
 };
 
-// The memory of one run: in host memory, whatever the device.
+// The memory of one run. It is host memory on every device.
 struct Run {
   std::vector<Bytes> inputs, outputs;
-  std::vector<Part> parts;  // of the inputs: copied by the engine's thread before the run begins
+  std::vector<Part> parts;  // parts of the inputs, copied by the engine thread before the run begins
   std::vector<float> scalars;
-  std::vector<double> milliseconds;  // one per instruction when profiling (sized by the caller), else empty
+  std::vector<double> milliseconds;  // one per instruction when profiling (sized by the caller), otherwise empty
   std::atomic<bool> cancelled{false};
 };
 
-// A program to run once.
+// A single run of a program.
 struct Job {
   int64_t id = 0;
   std::shared_ptr<const Program> program;
   Run run;
-  std::vector<bool> in_place;  // which outputs are written into an array of the caller's
-  Failure failure;             // why it has no results
+  std::vector<bool> in_place;  // whether each output is written into an array of the caller
+  Failure failure;             // the reason why there are no results
 };
 
-// Copies what is still missing of the inputs.
+// Copies the parts of the inputs that have not been copied yet.
 inline void gather(const Run& run) {
   for (const Part& part : run.parts) {
     if (part.from) {

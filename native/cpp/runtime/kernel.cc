@@ -6,64 +6,66 @@
 namespace videoclip {
 namespace {
 
-std::map<std::string, Kernel>& table(Isa isa) {
-  static std::map<std::string, Kernel> tables[kIsaCount];
-  return tables[static_cast<int>(isa)];
+std::map<std::string, Kernel>& table(Backend backend) {
+  static std::map<std::string, Kernel> tables[kBackendCount];
+  return tables[static_cast<int>(backend)];
 }
 
 }  // namespace
 
-const char* isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::avx512:
+const char* backend_name(Backend backend) {
+  switch (backend) {
+    case Backend::avx512:
       return "avx512";
-    case Isa::avx2:
+    case Backend::avx2:
       return "avx2";
-    case Isa::cuda:
+    case Backend::cuda:
       return "cuda";
-    case Isa::cuda_emulated:
+    case Backend::cuda_emulated:
       return "cuda-emulated";
     default:
       return "portable";
   }
 }
 
-bool isa_supported(Isa isa) {
-  const int number = static_cast<int>(isa);
-  if (number < 0 || number >= kIsaCount || table(isa).empty()) return false;
+bool backend_supported(Backend backend) {
+  const int number = static_cast<int>(backend);
+  if (number < 0 || number >= kBackendCount || table(backend).empty()) return false;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (isa == Isa::avx512) {
+  if (backend == Backend::avx512) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma");
   }
-  if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (backend == Backend::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-  return isa == Isa::portable || isa == Isa::cuda || isa == Isa::cuda_emulated;
+  return backend == Backend::portable || backend == Backend::cuda || backend == Backend::cuda_emulated;
 }
 
-bool has_bf16(Isa isa) {
+bool has_bf16(Backend backend) {
 #if defined(__x86_64__)
-  return isa == Isa::avx512 && isa_supported(isa) && __builtin_cpu_supports("avx512bf16");
+  return backend == Backend::avx512 && backend_supported(backend) && __builtin_cpu_supports("avx512bf16");
 #else
-  (void)isa;
+  (void)backend;
   return false;
 #endif
 }
 
-Isa best_isa() {
-  for (Isa isa : {Isa::avx512, Isa::avx2}) {
-    if (isa_supported(isa)) return isa;
+Backend best_cpu_backend() {
+  for (Backend backend : {Backend::avx512, Backend::avx2}) {
+    if (backend_supported(backend)) return backend;
   }
-  return Isa::portable;
+  return Backend::portable;
 }
 
-int panel_width(Isa isa) { return isa == Isa::avx512 ? 32 : isa == Isa::avx2 ? 16 : 8; }
+int panel_width(Backend backend) { return backend == Backend::avx512 ? 32 : backend == Backend::avx2 ? 16 : 8; }
 
-bool register_kernel(Isa isa, const char* op, Kernel kernel) { return table(isa).emplace(op, kernel).second; }
+bool register_kernel(Backend backend, const char* op, Kernel kernel) {
+  return table(backend).emplace(op, kernel).second;
+}
 
-const Kernel* find_kernel(Isa isa, const char* op) {
-  auto& kernels = table(isa);
+const Kernel* find_kernel(Backend backend, const char* op) {
+  auto& kernels = table(backend);
   auto it = kernels.find(op);
   return it == kernels.end() ? nullptr : &it->second;
 }

@@ -5,7 +5,7 @@
 
 namespace videoclip {
 
-// One instruction about to run. Operand roles and the order of attributes are the contract of the op:
+// One instruction about to run. The roles of operands and the order of attributes are the contract of the op:
 // cpp/ops/<family>/<op>.h.
 struct Call {
   const Tensor* in;
@@ -14,14 +14,14 @@ struct Call {
   int outputs;
   const double* attrs;
   int attr_count;
-  char* workspace;  // 64-byte aligned, as large as the kernel's workspace function asked for
+  char* workspace;  // 64-byte aligned, of the size that the kernel's workspace function returned
   ThreadPool* pool;
-  void* stream = nullptr;  // of the CUDA kernels
+  void* stream = nullptr;  // the stream of CUDA kernels
   bool tf32 = false;       // matrix products of f32 may round their operands to tf32
 };
 
 using KernelFunction = Status (*)(const Call&);
-// Bytes of scratch memory for a call on `threads` threads; a pure function of shapes and attributes (data may be null).
+// Bytes of scratch memory for a call on `threads` threads: a pure function of shapes and attributes (data may be null).
 using WorkspaceFunction = size_t (*)(const Call&, int threads);
 
 struct Kernel {
@@ -29,19 +29,20 @@ struct Kernel {
   WorkspaceFunction workspace = nullptr;
 };
 
-// Instruction sets that the CPU kernels are compiled for, from plain to wide. One table per set, filled by static
-// registration: VIDEOCLIP_KERNEL at the end of each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu.
-enum class Isa : int { portable = 0, avx2 = 1, avx512 = 2, cuda = 3, cuda_emulated = 4 };
-constexpr int kIsaCount = 5;
+// The backends: the instruction sets that the CPU kernels are compiled for, from narrow to wide, then CUDA and its
+// emulation. There is one table of kernels per backend, filled by static registration: VIDEOCLIP_KERNEL at the end of
+// each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu.
+enum class Backend : int { portable = 0, avx2 = 1, avx512 = 2, cuda = 3, cuda_emulated = 4 };
+constexpr int kBackendCount = 5;
 
-const char* isa_name(Isa isa);
-bool isa_supported(Isa isa);  // compiled in, and this processor has it
-bool has_bf16(Isa isa);       // dot products of bf16 pairs
-Isa best_isa();
-// Columns of a packed weight panel for this instruction set: two vectors.
-int panel_width(Isa isa);
+const char* backend_name(Backend backend);
+bool backend_supported(Backend backend);  // compiled in, and available on this processor
+bool has_bf16(Backend backend);           // dot products of bf16 pairs
+Backend best_cpu_backend();
+// The number of columns of a packed weight panel: two vectors of the instruction set.
+int panel_width(Backend backend);
 
-bool register_kernel(Isa isa, const char* op, Kernel kernel);
-const Kernel* find_kernel(Isa isa, const char* op);
+bool register_kernel(Backend backend, const char* op, Kernel kernel);
+const Kernel* find_kernel(Backend backend, const char* op);
 
 }  // namespace videoclip

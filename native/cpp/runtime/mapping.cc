@@ -20,7 +20,7 @@ BufferPtr map_file(int, size_t, size_t, std::string* error) {
 #else
 namespace {
 
-// The memory of one mapping: `allocate` maps the bytes that it was made for.
+// The memory of one mapping. `allocate` maps the bytes that the object was made for.
 class MappedFile : public Memory {
  public:
   MappedFile(int file, size_t offset) : file_(file), offset_(offset) {
@@ -28,7 +28,8 @@ class MappedFile : public Memory {
     before_ = offset % page;  // a mapping begins at a page
   }
   char* allocate(size_t bytes) override {
-    // private and writable: an array that JavaScript holds can be written to without a fault, and the file stays
+    // The mapping is private and writable, so that JavaScript can write to the array without a fault and without
+    // changing the file.
     constexpr int kAccess = PROT_READ | PROT_WRITE, kKind = MAP_PRIVATE | MAP_NORESERVE;
     void* start = mmap(nullptr, before_ + bytes, kAccess, kKind, file_, static_cast<off_t>(offset_ - before_));
     return start == MAP_FAILED ? nullptr : static_cast<char*>(start) + before_;

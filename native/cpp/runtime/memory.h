@@ -4,11 +4,11 @@
 
 namespace videoclip {
 
-// Where buffers live: device memory, or host memory that a device can copy from. Plain host memory has none.
+// An allocator of buffers in device memory, or in host memory that a device can copy from. Plain host memory has none.
 class Memory {
  public:
   virtual ~Memory() = default;
-  // At least 256-byte aligned; null when memory is short.
+  // Returns memory aligned to at least 256 bytes, or null if there is not enough.
   virtual char* allocate(size_t bytes) = 0;
   virtual void release(char* data, size_t bytes) = 0;
 };

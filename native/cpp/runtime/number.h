@@ -1,5 +1,6 @@
 #pragma once
-// Conversions as the hardware does them: to nearest even, overflow to infinity, every NaN to the one of cvt (0x7fff).
+// Conversions as the hardware does them: round to nearest even, overflow to infinity, every NaN to that of the cvt
+// instruction (0x7fff).
 #include <cstdint>
 #include <cstring>
 
@@ -30,7 +31,7 @@ inline uint16_t float_to_bf16(float x) {
 inline float f16_to_float(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, rest = half & 0x7fff;
   if (rest >= 0x7c00) return float_of(sign | 0x7f800000u | (rest & 0x3ff) << 13);
-  // Scaling by a power of two is exact and takes care of subnormals.
+  // Scaling by a power of two is exact and handles subnormals.
   return float_of(sign | bits_of(float_of(rest << 13) * 0x1p112f));
 }
 
@@ -39,14 +40,14 @@ inline uint16_t float_to_f16(float x) {
   const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
   if (is_nan_bits(bits)) return 0x7fff;
   if (magnitude >= 0x477ff000u) return sign | 0x7c00;  // 65520 and above
-  if (magnitude < 0x38800000u) {                       // below 2^-14: the ulp is 2^-24; adding 0.5 rounds to it
+  if (magnitude < 0x38800000u) {                       // below 2^-14 the ulp is 2^-24; adding 0.5 rounds to it
     return static_cast<uint16_t>(sign | (bits_of(float_of(magnitude) + 0.5f) - 0x3f000000u));
   }
   const uint32_t rounded = magnitude + 0xfff + ((magnitude >> 13) & 1);
   return static_cast<uint16_t>(sign | (rounded - 0x38000000u) >> 13);
 }
 
-// To 10 bits of mantissa, ties away from zero.
+// Rounds to 10 bits of mantissa; ties round away from zero.
 inline uint32_t float_to_tf32(float x) {
   const uint32_t bits = bits_of(x);
   if ((bits & 0x7f800000u) == 0x7f800000u) return is_nan_bits(bits) ? 0x7fffffffu : bits;

@@ -7,13 +7,13 @@
 
 namespace videoclip {
 
-// Parameters and derived entries of one engine by id. A run takes references to all it needs before it starts, so an
-// entry may be replaced or removed at any time.
+// The parameters and derived entries of one engine, by id. A run takes references to all entries that it needs before
+// it starts, so an entry may be replaced or removed at any time.
 class ParameterStore {
  public:
   explicit ParameterStore(MemoryPtr memory = nullptr) : memory_(std::move(memory)) {}
 
-  // Makes or replaces an entry; false when memory is short.
+  // Makes or replaces an entry. Returns false if there is not enough memory.
   bool allocate(int64_t id, size_t bytes);
   void remove(int64_t id);
   BufferPtr find(int64_t id) const;

@@ -10,7 +10,8 @@ std::string outside(const Instruction& i, const char* what) {
 }
 
 std::string check(const Program& p, const Instruction& i, const Operand& o) {
-  if (o.space == Space::absent || o.space == Space::parameter) return "";  // parameters: when a run takes them
+  // parameters are checked when a run takes them
+  if (o.space == Space::absent || o.space == Space::parameter) return "";
   if (o.offset < 0) return outside(i, "space");
   const size_t end = static_cast<size_t>(o.offset) + static_cast<size_t>(o.view.extent()) * item_size(o.view.dtype);
   const auto within = [&](const std::vector<size_t>& sizes) {
@@ -43,9 +44,9 @@ Call call_of(const Instruction& i, const std::vector<Tensor>& in, const std::vec
 
 }  // namespace
 
-Failure Program::link(Isa isa, int threads) {
+Failure Program::link(Backend backend, int threads) {
   for (Instruction& i : instructions) {
-    i.kernel = find_kernel(isa, i.op.c_str());
+    i.kernel = find_kernel(backend, i.op.c_str());
     if (!i.kernel) return {StatusCode::unsupported, i.op + ": no kernel for this device"};
     std::vector<Tensor> in, out;
     for (const Operand& o : i.in) in.push_back(o.view);

@@ -9,12 +9,12 @@
 
 namespace videoclip {
 
-// Where an operand lives. `absent` marks an optional operand that is not given.
+// The memory that an operand is in. `absent` marks an optional operand that is not given.
 enum class Space : int { absent = -1, arena = 0, input = 1, output = 2, parameter = 3, scalar = 4 };
 
 struct Operand {
   Space space = Space::absent;
-  int64_t id = 0;      // which input, output or parameter
+  int64_t id = 0;      // index of the input or output, id of the parameter
   int64_t offset = 0;  // bytes
   Tensor view;         // shape, strides, dtype; no data
 };
@@ -34,17 +34,18 @@ struct Program {
   size_t scalars = 0;
   bool tf32 = false;  // see Call
 
-  // Finds kernels, checks that no operand reaches outside its space, sizes the workspace. Returns what is wrong, or "".
-  Failure link(Isa isa, int threads);
+  // Finds the kernels, checks that no operand reaches outside its space, and computes the size of the workspace.
+  // Returns the failure, if any.
+  Failure link(Backend backend, int threads);
 };
 
-// Where the spaces of a program lie in one run, as addresses that its kernels can use.
+// The addresses of a program's spaces in one run, as its kernels use them.
 struct Spaces {
   char *arena = nullptr, *workspace = nullptr, *scalars = nullptr;
   std::vector<char*> inputs, outputs;
 };
 
-// The operands of every instruction with their addresses. Keeps the parameters alive that they point into.
+// The operands of every instruction with their addresses. Keeps alive the parameters that they point into.
 struct Bound {
   struct Operands {
     std::vector<Tensor> in, out;
@@ -54,10 +55,10 @@ struct Bound {
   char* workspace = nullptr;
 };
 
-// Returns what is wrong, or "".
+// Returns the failure, if any.
 Failure bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound);
 
-// Runs instruction `i` on a pool or a stream. An instruction without elements does nothing.
+// Runs instruction `i` on a thread pool or a stream. An instruction without elements does nothing.
 Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream);
 
 }  // namespace videoclip

@@ -2,20 +2,20 @@
 
 namespace videoclip {
 
-// What kind of failure: JavaScript chooses the class of the error by it. lib/runtime/native_error.ts has one entry for
-// each.
+// The kind of a failure, by which JavaScript chooses the class of the error. lib/runtime/native_error.ts has one entry
+// for each.
 enum class StatusCode {
   ok,
-  invalid_argument,  // values, types or sizes that an op does not take
-  unsupported,       // this device, build or system cannot do it
+  invalid_argument,  // values, types or sizes that an op does not accept
+  unsupported,       // this device, build or system does not support the request
   out_of_memory,
-  device_lost,  // the GPU stopped answering: its memory is gone
+  device_lost,  // the GPU stopped responding, and its memory is lost
   cancelled,
   disposed,
-  internal,  // a call into the system or the driver failed, or a program that is wrong
+  internal,  // a call of the system or the driver failed, or a program is wrong
 };
 
-// The code as JavaScript sees it.
+// The code that JavaScript receives.
 inline const char* code_name(StatusCode code) {
   switch (code) {
     case StatusCode::ok:
@@ -38,8 +38,8 @@ inline const char* code_name(StatusCode code) {
   return "internal";
 }
 
-// What an op returns: ops never throw, print or exit. `{}` says that all is well; `{"message"}` is an invalid argument.
-// The message is a static string.
+// The result of an op, because ops never throw, print or exit. `{}` means success; `{"message"}` is an invalid
+// argument. The message is a static string.
 struct Status {
   const char* error = nullptr;
   StatusCode code = StatusCode::ok;

@@ -20,8 +20,7 @@ inline size_t item_size(DType t) {
   }
 }
 
-// A strided view of memory that somebody else owns. Strides count elements. `data` is null for an absent optional
-// operand.
+// A strided view of memory that it does not own. Strides count elements. `data` is null for an absent optional operand.
 struct Tensor {
   char* data = nullptr;
   DType dtype = DType::f32;
@@ -52,8 +51,8 @@ struct Tensor {
   }
 };
 
-// A view as rows of C channels: every op on channels-last data works on [rows, C] with one distance between rows.
-// The planner only hands out views of this kind: dense tensors and channel slices of dense tensors.
+// A view as rows of C channels: every op on channels-last data works on [rows, C] with one distance between rows. The
+// planner only makes views of this kind: dense tensors and channel slices of dense tensors.
 struct Rows {
   float* data;
   int64_t rows, channels, stride;

@@ -5,11 +5,11 @@
 namespace videoclip {
 namespace {
 
-// Waking a sleeping thread takes 20 to 50 us in a virtual machine, as long as many an instruction. So a thread that
-// waits for another looks for this long before it sleeps: the gap between two instructions of a program is shorter.
-constexpr std::chrono::microseconds kLook{50};
+// Waking a sleeping thread takes 20 to 50 us in a virtual machine, as long as many instructions. A thread that waits
+// for another therefore polls for this time before it sleeps; the gap between two instructions of a program is shorter.
+constexpr std::chrono::microseconds kPollTime{50};
 
-constexpr uint64_t kMostTasks = 0xffffffff;
+constexpr uint64_t kMaxTasks = 0xffffffff;
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -19,10 +19,10 @@ inline void pause() {
 #endif
 }
 
-// Returns when `ready()`, or when it has not been for kLook.
+// Returns when `ready()`, or after kPollTime.
 template <typename Ready>
-void look(const Ready& ready) {
-  const auto end = std::chrono::steady_clock::now() + kLook;
+void poll(const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + kPollTime;
   while (!ready()) {
     for (int i = 0; i < 8; ++i) pause();
     if (std::chrono::steady_clock::now() >= end) return;
@@ -35,7 +35,7 @@ void look(const Ready& ready) {
 int64_t ThreadPool::Range::take_first() {
   uint64_t old = left.load(std::memory_order_relaxed);
   for (;;) {
-    const uint64_t begin = old & kMostTasks, end = old >> 32;
+    const uint64_t begin = old & kMaxTasks, end = old >> 32;
     if (begin >= end) return -1;
     if (left.compare_exchange_weak(old, old + 1, std::memory_order_relaxed)) return static_cast<int64_t>(begin);
   }
@@ -44,7 +44,7 @@ int64_t ThreadPool::Range::take_first() {
 int64_t ThreadPool::Range::take_last() {
   uint64_t old = left.load(std::memory_order_relaxed);
   for (;;) {
-    const uint64_t begin = old & kMostTasks, end = old >> 32;
+    const uint64_t begin = old & kMaxTasks, end = old >> 32;
     if (begin >= end) return -1;
     if (left.compare_exchange_weak(old, begin | (end - 1) << 32, std::memory_order_relaxed)) {
       return static_cast<int64_t>(end - 1);
@@ -74,7 +74,7 @@ void ThreadPool::drain(int thread) {
 }
 
 void ThreadPool::run(int64_t tasks, Task task, const void* context) {
-  if (tasks > static_cast<int64_t>(kMostTasks)) {
+  if (tasks > static_cast<int64_t>(kMaxTasks)) {
     for (int64_t i = 0; i < tasks; ++i) task(context, i, 0);
     return;
   }
@@ -92,7 +92,7 @@ void ThreadPool::run(int64_t tasks, Task task, const void* context) {
   wake_.notify_all();
   drain(0);
   const auto done = [this] { return busy_.load(std::memory_order_acquire) == 0; };
-  look(done);
+  poll(done);
   if (done()) return;
   std::unique_lock<std::mutex> lock(mutex_);
   done_.wait(lock, done);
@@ -102,7 +102,7 @@ void ThreadPool::work(int thread) {
   uint64_t seen = 0;
   const auto called = [&] { return generation_.load(std::memory_order_acquire) != seen; };
   for (;;) {
-    look(called);
+    poll(called);
     if (!called()) {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [&] { return stop_ || called(); });
@@ -111,7 +111,8 @@ void ThreadPool::work(int thread) {
     seen = generation_.load(std::memory_order_acquire);
     drain(thread);
     if (busy_.fetch_sub(1, std::memory_order_acq_rel) > 1) continue;
-    std::lock_guard<std::mutex> lock(mutex_);  // the caller is looking, or waits already
+    // The caller is polling, or already waits.
+    std::lock_guard<std::mutex> lock(mutex_);
     done_.notify_one();
   }
 }

@@ -8,10 +8,10 @@
 
 namespace videoclip {
 
-// Fork-join over numbered tasks. The calling thread works too. Every thread begins with a range of its own, so that it
-// meets in the next instruction what it wrote in this one, and takes from the ends of the others' when it is done:
-// which thread does a task is not fixed. Kernels therefore never let a result depend on the thread or on the number of
-// threads.
+// Fork-join over numbered tasks. The calling thread works too. Every thread begins with its own range of tasks, so that
+// in the next instruction it reads the data it wrote in this one; when it has finished its range, it takes tasks from
+// the ends of the other ranges. The thread of a task is therefore not fixed, and kernels never let a result depend on
+// the thread or on the number of threads.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);
@@ -35,7 +35,7 @@ class ThreadPool {
 
  private:
   using Task = void (*)(const void*, int64_t, int);
-  // The tasks of a thread that nobody has taken, as end << 32 | begin.
+  // The tasks of a thread that have not been taken, as end << 32 | begin.
   struct alignas(64) Range {
     std::atomic<uint64_t> left{0};
     int64_t take_first();

@@ -5,8 +5,8 @@
 
 namespace videoclip {
 
-// Which samples swscale's bilinear scaler mixes for one sample, and how: the kernel of its horizontal and vertical
-// chroma filters. Shrinking widens it.
+// The samples that swscale's bilinear scaler combines into one sample, with their weights: the kernel of its horizontal
+// and vertical chroma filters. Downscaling widens it.
 struct Taps {
   static constexpr int most = 6;
   int count = 0;
@@ -14,8 +14,8 @@ struct Taps {
   int weight[most] = {};  // their sum is `one`
 };
 
-// Sample `i` of `to` samples made of `from`. `one`: 1 << 14 along rows, 1 << 12 along columns. `place`: where a sample
-// lies in the pixels that it stands for, in 1 / 256 of them; 128 is the middle.
+// Sample `i` of `to` samples that are made from `from` samples. `one`: 1 << 14 along rows, 1 << 12 along columns.
+// `place`: the position of a sample within the pixels that it covers, in units of 1 / 256 of them; 128 is the middle.
 inline Taps chroma_taps(int from, int to, int i, int one, int place) {
   Taps taps;
   if (from == to && place == 128) {
@@ -28,11 +28,11 @@ inline Taps chroma_taps(int from, int to, int i, int one, int place) {
   const int64_t step = ((static_cast<int64_t>(from) << 16) + (to >> 1)) / to;
   const bool shrinks = step > 65536;
   const int size = std::max(1, std::min(shrinks ? 1 + (2 * from + to - 1) / to : 3, from - 2));
-  const int64_t centre = step - int64_t{place} * 512 + 2 * step * i;  // in 1 / 131072 of a sample
+  const int64_t centre = step - int64_t{place} * 512 + 2 * step * i;  // unit: 1 / 131072 of a sample
   const int64_t first = (centre - (size - 2) * int64_t{65536}) / 131072;
   int64_t sum = 0;
   int64_t weights[Taps::most] = {};
-  bool is_leading = true;  // weights near zero at the left are left out
+  bool is_leading = true;  // leading weights near zero are dropped
   for (int j = 0; j < size; ++j) {
     int64_t distance = std::llabs((first + j) * 131072 - centre) << 13;
     if (shrinks) distance = distance * to / from;
@@ -51,7 +51,7 @@ inline Taps chroma_taps(int from, int to, int i, int one, int place) {
       weights[taps.count++] = weight;
     }
   }
-  // rounded so that what one weight loses the next one gets
+  // Rounding carries the error of one weight to the next.
   const int64_t divisor = std::max<int64_t>(1, (sum + one / 2) / one);
   int64_t error = 0;
   for (int j = 0; j < taps.count; ++j) {

@@ -7,7 +7,7 @@
 namespace videoclip {
 namespace {
 
-// 8-bit 4:2:0 or 4:2:2 that swscale converts without its scaler.
+// Whether swscale converts this format without its scaler: 8-bit 4:2:0 or 4:2:2.
 bool is_plain(const PlanePlan& plan) {
   const PlaneLayout& layout = plan.layout;
   return layout.kind == PlaneLayout::planar && layout.depth == 8 && plan.height % 2 == 0 && layout.chroma_x == 1 &&

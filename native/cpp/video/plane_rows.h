@@ -6,12 +6,12 @@
 
 namespace videoclip {
 
-// Converts chosen columns of chosen rows of a frame to RGB, 0 to 255.
+// Converts selected columns of selected rows of a frame to RGB, 0 to 255.
 class PlaneRows {
  public:
   PlaneRows(const PlanePlan& plan, const Planes& planes, std::vector<int> columns);
 
-  // Red of all columns, then green, then blue.
+  // Writes red of all columns, then green, then blue.
   void read(int row, float* rgb);
 
  private:
@@ -31,8 +31,8 @@ class PlaneRows {
   const int depth_;
   const int count_;
   const int chroma_width_, chroma_height_;
-  std::vector<Taps> taps_;         // of the chroma of each column
-  std::vector<int16_t> small_[6];  // samples of the columns, and what they become
+  std::vector<Taps> taps_;         // the taps for the chroma of each column
+  std::vector<int16_t> small_[6];  // samples of the columns, and the resulting RGB
   std::vector<int32_t> large_[3];
 };
 

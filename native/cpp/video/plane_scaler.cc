@@ -9,8 +9,8 @@
 namespace videoclip {
 namespace {
 
-// The two samples that a sample of the resized axis lies between, and the weight of the second: PyTorch's arithmetic in
-// float32.
+// The two samples around a sample of the resized axis, and the weight of the second, in the float32 arithmetic of
+// PyTorch.
 struct Between {
   int first, second;
   float weight;
@@ -23,7 +23,7 @@ Between between(int i, float step, int length) {
   return {first, std::min(first + 1, length - 1), weight};
 }
 
-// Half to even: adding 2^23 leaves no bits for the fraction.
+// Rounds half to even: adding 2^23 leaves no bits for the fraction.
 uint8_t rounded(float value) {
   const float shifted = value + 8388608.0f;
   uint32_t bits;
@@ -47,7 +47,7 @@ void mix_rows(const float* upper, const float* lower, float weight, int n, uint8
 
 void scale_planes(const PlanePlan& plan, const Planes& planes, uint8_t* to) {
   const int side = plan.side;
-  // left neighbours of all columns, then right ones
+  // The left neighbours of all columns, then the right ones.
   std::vector<int> columns(2 * side);
   std::vector<float> right(side);
   for (int x = 0; x < side; ++x) {
@@ -58,9 +58,9 @@ void scale_planes(const PlanePlan& plan, const Planes& planes, uint8_t* to) {
   }
   PlaneRows rows(plan, planes, std::move(columns));
   std::vector<float> pixels(6 * side);
-  // two rows of the frame, resized along the row: red, green, blue
+  // Two rows of the frame, resized along the row: red, green, blue.
   std::vector<float> resized[2] = {std::vector<float>(3 * side), std::vector<float>(3 * side)};
-  int held[2] = {-1, -1};  // which rows these are
+  int held[2] = {-1, -1};  // the indices of these rows
   std::vector<uint8_t> line(3 * side);
   for (int y = 0; y < side; ++y) {
     const Between at = between(plan.top + y, plan.step_y, plan.height);

@@ -7,7 +7,7 @@
 
 namespace videoclip {
 
-// How the samples of a decoded frame lie; see lib/video/pixels/pixel_layout.ts.
+// The layout of the samples of a decoded frame; see lib/video/pixels/pixel_layout.ts.
 struct PlaneLayout {
   enum Kind { planar, paired, gray, rgb };
   Kind kind;
@@ -15,24 +15,25 @@ struct PlaneLayout {
   int shift;
   int chroma_x;
   int chroma_y;
-  // Where a chroma sample lies in its pixels, in 1 / 256 of them.
+  // The position of a chroma sample within its pixels, in units of 1 / 256 of them.
   int place_x;
   int place_y;
 };
 
-// A decoded frame, and what becomes of it: converted to RGB as swscale converts without options (or with those for
-// accuracy), resized by two taps along each axis in float32 (half-pixel centres, no antialiasing), rounded half to
-// even, cropped. Only pixels that are read are converted. In the order of the numbers that `scalePlanes` takes: [width,
-// height, kind, depth, shift, chroma_x, chroma_y, place_x, place_y, four factors, full range, step_x, step_y, left,
-// top, side, accurate]
+// A decoded frame and its conversion: to RGB as swscale converts it without options (or with the options for accuracy);
+// then resized with two taps along each axis in float32 (half-pixel centres, no antialiasing), rounded half to even,
+// and cropped. Only pixels that are needed are converted. The fields have the order of the numbers that `scalePlanes`
+// takes: [width, height, kind, depth, shift, chroma_x, chroma_y, place_x, place_y, four factors, full range, step_x,
+// step_y, left, top, side, accurate]
 struct PlanePlan {
   static constexpr size_t numbers = 20;
   int width, height;
   PlaneLayout layout;
   YuvToRgb color;
   float step_x, step_y;  // pixels of the frame from one pixel of the resized frame to the next
-  int left, top, side;   // of the square in the resized frame
-  bool is_accurate;  // chroma is interpolated for every pixel, as with swscale's flags full_chroma_int and accurate_rnd
+  int left, top, side;   // the square in the resized frame
+  // chroma is interpolated for every pixel, as with swscale's flags full_chroma_int and accurate_rnd
+  bool is_accurate;
 };
 
 struct Planes {

@@ -4,11 +4,11 @@
 
 namespace videoclip {
 
-// swscale's three conversions from Y'CbCr to 8-bit RGB without options, bit for bit: which one it takes depends on the
-// format and on whether the sides of the frame are even.
+// swscale's three conversions from Y'CbCr to 8-bit RGB without options, bit for bit. The choice depends on the format
+// and on whether the sides of the frame are even.
 class YuvToRgb {
  public:
-  // Factors of red by Cr, blue by Cb, green by Cb and by Cr, 65536 to one, as swscale's table has them.
+  // The factors of red by Cr, blue by Cb, green by Cb and green by Cr, with 65536 for 1.0, as in swscale's table.
   YuvToRgb(const int64_t (&factors)[4], bool is_full_range) {
     int64_t luma = 1 << 16, offset = 0;
     int64_t red = factors[0], blue = factors[1], green_u = -factors[2], green_v = -factors[3];
@@ -36,8 +36,8 @@ class YuvToRgb {
     green_v_ = ratio(green_v);
   }
 
-  // 8-bit 4:2:0 and 4:2:2 of even height: 16-bit products, cut; each pixel takes the chroma of its block. `n` samples
-  // each.
+  // 8-bit 4:2:0 and 4:2:2 of even height: 16-bit products, truncated; each pixel takes the chroma of its block. `n`
+  // samples each.
   void blocks(const int16_t* y, const int16_t* u, const int16_t* v, int n, int16_t* __restrict r, int16_t* __restrict g,
               int16_t* __restrict b) const {
     const auto ky = static_cast<int16_t>(luma13_), oy = static_cast<int16_t>(luma_offset3_);
@@ -52,7 +52,7 @@ class YuvToRgb {
     }
   }
 
-  // Everything else of even width: from samples rounded to 8 bits.
+  // All other formats of even width: from samples rounded to 8 bits.
   void pairs(const int32_t* y, const int32_t* u, const int32_t* v, int n, float* r, float* g, float* b) const {
     for (int i = 0; i < n; ++i) {
       const int64_t cb = byte(u[i]), cr = byte(v[i]);
@@ -62,8 +62,8 @@ class YuvToRgb {
     }
   }
 
-  // Everything else of odd width, and 4:4:4: from samples of 17 bits, chroma around 0. The sums are cut to 32 bits, as
-  // there.
+  // All other formats of odd width, and 4:4:4: from samples of 17 bits, with chroma around 0. The sums are truncated to
+  // 32 bits, as in swscale.
   void singles(const int32_t* y, const int32_t* u, const int32_t* v, int n, float* r, float* g, float* b) const {
     for (int i = 0; i < n; ++i) {
       const uint32_t luma = product(y[i] - luma_offset9_, luma13_) + (1u << 21);
@@ -78,7 +78,7 @@ class YuvToRgb {
     return static_cast<int>(std::clamp<int64_t>((value + 0x8000) >> 16, -32768, 32767));
   }
   static int16_t high(int16_t a, int16_t b) { return static_cast<int16_t>((a * b) >> 16); }
-  // std::clamp takes references, which keeps loops from being vectorized
+  // std::clamp takes references, which prevents the vectorization of loops.
   static int16_t byte16(int16_t value) { return value < 0 ? int16_t{0} : value > 255 ? int16_t{255} : value; }
   static int byte(int value) { return std::clamp(value, 0, 255); }
   static uint32_t product(int a, int b) { return static_cast<uint32_t>(a) * static_cast<uint32_t>(b); }

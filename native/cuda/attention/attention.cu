@@ -1,14 +1,15 @@
-// attention: y[n, i, h] = sum_j w[j] v[n, j, h],  w = softmax over the keys j that i sees of scale (q[n, i, h] . k[n,
-// j, h])
+// attention: y[n, i, h] = sum_j w[j] v[n, j, h],  w = softmax of scale (q[n, i, h] . k[n, j, h]) over the keys j that i
+// attends to
 //
-// q, y [N, Sq, NH HS], k, v [N, Sk, NH HS]: positions of NH HS channels, each may be a slice of wider rows; mask [N,
-// Sk] u8 or f32. Storage f32, bf16 or f16; scores, maxima and sums in f32; weights are rounded to the storage type
-// before they multiply v on tensor cores. In one pass over the keys, after Dao et al. 2022 (arXiv 2205.14135) and Dao
-// 2023 (arXiv 2307.08691): neither scores nor weights are stored. 16-bit storage: attention/tensor_core_kernel.h, tiles
-// and shared memory in attention/tiles.h. f32, and heads of more than 128 channels: attention/plain_kernel.h. Bytes: q
-// and y once, k and v once for every 64 or 128 queries (from L2). FLOPs: 4 Sq Sk HS a head, and Sq Sk exponentials.
-// Bound by memory up to about 370 keys (H200), then by tensor cores at heads of 64 and exponentials at heads of 32.
-// Share of the roofline: not yet measured.
+// q and y [N, Sq, NH HS] and k and v [N, Sk, NH HS] are positions of NH HS channels; each may be a slice of wider rows.
+// mask [N, Sk] is u8 or f32. Values are stored as f32, bf16 or f16; scores, maxima and sums are in f32. On tensor cores
+// the weights are rounded to the storage type before they multiply v. The kernels make one pass over the keys, after
+// Dao et al. 2022 (arXiv 2205.14135) and Dao 2023 (arXiv 2307.08691); they store neither scores nor weights.
+//
+// 16-bit storage: attention/tensor_core_kernel.h, with tiles and shared memory in attention/tiles.h. f32, and heads of
+// more than 128 channels: attention/plain_kernel.h. q is read once and y is written once; k and v are read once for
+// every 64 or 128 queries (from L2). A head takes 4 Sq Sk HS FLOP and Sq Sk exponentials. Bound by memory up to about
+// 370 keys (H200), then by tensor cores for heads of 64 channels and by exponentials for heads of 32.
 #include <cmath>
 
 #include "cuda/attention/plain_kernel.h"
@@ -24,11 +25,11 @@ namespace {
 using attention::Arguments;
 
 template <typename T>
-Status start(void (*kernel)(Arguments<T>), Arguments<T> p, int batch, int tile_queries, int slices, int threads,
+Status start(void (*kernel)(Arguments<T>), Arguments<T> p, int batch, int tile_queries, int channel_chunks, int threads,
              size_t shared_bytes, Stream stream) {
   p.query_tiles = (p.queries + tile_queries - 1) / tile_queries;
-  p.slices = slices;
-  const int64_t blocks = int64_t{batch} * p.heads * p.query_tiles * slices;
+  p.channel_chunks = channel_chunks;
+  const int64_t blocks = int64_t{batch} * p.heads * p.query_tiles * channel_chunks;
   if (blocks > 0x7fffffff) return {"attention of more than 2^31 - 1 tiles"};
   return launch(kernel, Grid{blocks}, threads, shared_bytes, stream, p);
 }
@@ -57,7 +58,7 @@ Status plain(const Arguments<T>& p, int batch, Stream stream) {
 template <typename T>
 Status tensor_cores(const Arguments<T>& p, int batch, bool wide, Stream stream) {
   using namespace attention;
-  if (!wide) {  // few: two sizes do
+  if (!wide) {  // rare, so two sizes suffice
     return p.size <= 32 ? start_tensor_cores<T, Tile32, false>(p, batch, stream)
                         : start_tensor_cores<T, Tile128, false>(p, batch, stream);
   }
@@ -79,10 +80,10 @@ Status attend(const Call& call) {
   const Tensor &q = call.in[0], &k = call.in[1], &v = call.in[2], &mask = call.in[3], &y = call.out[0];
   if (q.elements() == 0) return {};
   for (int64_t n : {q.shape[0], q.shape[1], q.shape[2], k.shape[1]}) {
-    if (n > 0x3fffffff) return {"a size of more than 2^30 - 1"};  // so that sums of two fit an int
+    if (n > 0x3fffffff) return {"a size of more than 2^30 - 1"};  // so that the sum of two sizes fits an int
   }
   for (const Tensor* t : {&q, &k, &v, &y}) {
-    if (t->strides[1] > attention::kMostChannels) return {"positions more than 2^24 channels apart"};
+    if (t->strides[1] > attention::kMaxChannels) return {"positions more than 2^24 channels apart"};
   }
   Arguments<T> p = {};
   p.y = attention::sequence<T>(y);
@@ -100,7 +101,7 @@ Status attend(const Call& call) {
   p.heads = static_cast<int>(call.attrs[0]);
   p.size = static_cast<int>(q.shape[2]) / p.heads;
   const auto scale = static_cast<float>(call.attrs[1]);
-  // never 0, so that the scores of keys left out stay -inf
+  // The scale is never 0, so that the scores of masked keys stay -inf.
   p.scale = std::fmax(std::fabs(scale) * 1.4426950408889634f, 1e-30f);
   p.negative = scale < 0;
   p.causal = call.attrs[2] != 0;

@@ -1,16 +1,18 @@
-// with the weights p[i, j] of ops/attention.h and dp[i, j] = dy[i] . v[j],
+// attention_grad, with the weights p[i, j] of ops/attention.h and dp[i, j] = dy[i] . v[j]:
 //   ds[i, j] = scale p[i, j] (dp[i, j] - sum_j p[i, j] dp[i, j])
 //   dq[i] = sum_j ds[i, j] k[j];  dk[j] = sum_i ds[i, j] q[i];  dv[j] = sum_i p[i, j] dy[i]
 //
-// q, dy, dq [N, Sq, NH HS], k, v, dk, dv [N, Sk, NH HS] of T (f32, bf16 or f16), rows may be slices; mask [N, Sk] u8 or
-// f32. Heads of up to 256 channels. In 16 bits, up to 128 channels in rows of whole 16 bytes, on tensor cores:
-// attention_grad/tensor_core_kernel.h. Otherwise scores, weights and sums in f32 by FMA:
-// A first kernel has 32 queries of a head a block and goes through the keys twice, in tiles of 32: for each query's
-// maximum, sum and sum of p dp, which it leaves in the workspace, then for dq. A second has 32 keys a block and goes
-// through the queries for dk and dv. 256 threads, 8 a row, 2 blocks an SM (1 above 128 channels); four tiles of 32 rows
-// in shared memory, 4 (128 (HS + 1) + 2112) bytes. No atomics: each sum is taken by one thread in the order of the keys
-// or queries. Bytes: a tile of rows is read once for each block of 32 of the other side. FLOPs: 18 Sq Sk HS a head.
-// Bound by FMA. Share of the roofline: not yet measured.
+// q, dy and dq [N, Sq, NH HS] and k, v, dk and dv [N, Sk, NH HS] are of T (f32, bf16 or f16); rows may be slices. mask
+// [N, Sk] is u8 or f32. Heads have up to 256 channels. 16-bit heads of up to 128 channels in rows of whole 16 bytes are
+// computed on tensor cores: attention_grad/tensor_core_kernel.h. This file computes all others, with scores, weights
+// and sums in f32 by FMA.
+//
+// In the first kernel, a block has 32 queries of a head and goes through the keys twice, in tiles of 32: first for the
+// row max, sum and sum of p dp of each query, which it stores in the workspace, then for dq. In the second kernel, a
+// block has 32 keys and goes through the queries for dk and dv. A block has 256 threads, 8 per row, and there are 2
+// blocks per SM (1 above 128 channels). Four tiles of 32 rows take 4 (128 (HS + 1) + 2112) bytes of shared memory.
+// There are no atomics: one thread computes each sum in the order of the keys or queries. A tile of rows is read once
+// for each block of 32 of the other side. FLOPs: 18 Sq Sk HS per head. Bound by FMA.
 #include "cuda/attention/grad/tensor_core_kernel.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/vector.h"
@@ -21,18 +23,18 @@ namespace VIDEOCLIP_CUDA {
 namespace {
 
 using attention_grad::Arguments;
-using attention_grad::kNone;
+using attention_grad::kMinusInfinity;
 using attention_grad::Place;
 using attention_grad::Rows3;
 using attention_grad::rows_of;
 
-constexpr int kRows = 32, kThreads = 256, kTeam = 8;  // threads of a row
-constexpr int kEach = kRows / kTeam;                  // scores of a thread
-// Of an SM, by the shared memory of the tiles; aiming at more, ptxas spills.
+constexpr int kRows = 32, kThreads = 256, kThreadsPerRow = 8;
+constexpr int kScoresPerThread = kRows / kThreadsPerRow;
+// Blocks per SM that the shared memory of the tiles allows. With more, ptxas spills.
 template <int kHead>
 constexpr int kBlocks = kHead > 128 ? 1 : 2;
-// Four tiles of 32 rows as floats, and two of 32 x 32 scores. An odd distance between rows keeps the threads of a
-// column in different banks.
+// Four tiles of 32 rows as floats, and two of 32 x 32 scores. An odd distance between rows puts the threads of a column
+// in different banks.
 template <int kHead>
 struct Tiles {
   static constexpr uint32_t kRow = kHead + 1, kTile = kRows * kRow, kScores = kRows * (kRows + 1);
@@ -56,51 +58,53 @@ VC_DEVICE void load_tile(Shared<float> to, const Arguments<T>& p, const Rows3<co
   }
 }
 
-// out[e] = a[mine] . b[other + 8 e]
+// out[e] = a[a_row] . b[b_row + 8 e]
 template <int kHead>
-VC_DEVICE void dot_rows(Shared<float> a, Shared<float> b, int mine, int other, int size, float (&out)[kEach]) {
+VC_DEVICE void dot_rows(Shared<float> a, Shared<float> b, int a_row, int b_row, int size,
+                        float (&out)[kScoresPerThread]) {
 #pragma unroll
-  for (int e = 0; e < kEach; ++e) out[e] = 0;
+  for (int e = 0; e < kScoresPerThread; ++e) out[e] = 0;
   for (int c = 0; c < size; ++c) {
-    const float x = a.load(static_cast<uint32_t>(mine) * Tiles<kHead>::kRow + static_cast<uint32_t>(c));
+    const float x = a.load(static_cast<uint32_t>(a_row) * Tiles<kHead>::kRow + static_cast<uint32_t>(c));
 #pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      const auto row = static_cast<uint32_t>(other + e * kTeam);
+    for (int e = 0; e < kScoresPerThread; ++e) {
+      const auto row = static_cast<uint32_t>(b_row + e * kThreadsPerRow);
       out[e] = fma(x, b.load(row * Tiles<kHead>::kRow + static_cast<uint32_t>(c)), out[e]);
     }
   }
 }
 
-// sums[k] += sum over i of factors[mine, i] rows[i, channel + 8 k]
+// sums[k] += sum over i of factors[tile_row, i] rows[i, channel + 8 k]
 template <int kHead>
-VC_DEVICE void add_rows(Shared<float> factors, Shared<float> rows, int mine, int channel,
-                        float (&sums)[kHead / kTeam]) {
+VC_DEVICE void add_rows(Shared<float> factors, Shared<float> rows, int tile_row, int channel,
+                        float (&sums)[kHead / kThreadsPerRow]) {
   for (uint32_t i = 0; i < kRows; ++i) {
-    const float factor = factors.load(static_cast<uint32_t>(mine) * (kRows + 1) + i);
+    const float factor = factors.load(static_cast<uint32_t>(tile_row) * (kRows + 1) + i);
 #pragma unroll
-    for (int k = 0; k < kHead / kTeam; ++k) {
-      sums[k] = fma(factor, rows.load(i * Tiles<kHead>::kRow + static_cast<uint32_t>(channel + k * kTeam)), sums[k]);
+    for (int k = 0; k < kHead / kThreadsPerRow; ++k) {
+      sums[k] =
+          fma(factor, rows.load(i * Tiles<kHead>::kRow + static_cast<uint32_t>(channel + k * kThreadsPerRow)), sums[k]);
     }
   }
 }
 
-VC_DEVICE float team_sum(float x) {
+VC_DEVICE float sum_over_row(float x) {
 #pragma unroll
-  for (int d = kTeam / 2; d > 0; d /= 2) x += shuffle_xor(x, d);
+  for (int d = kThreadsPerRow / 2; d > 0; d /= 2) x += shuffle_xor(x, d);
   return x;
 }
-VC_DEVICE float team_max(float x) {
+VC_DEVICE float max_over_row(float x) {
 #pragma unroll
-  for (int d = kTeam / 2; d > 0; d /= 2) x = max(x, shuffle_xor(x, d));
+  for (int d = kThreadsPerRow / 2; d > 0; d /= 2) x = max(x, shuffle_xor(x, d));
   return x;
 }
 
 template <int kHead, typename T>
 VC_DEVICE void store_row(const Arguments<T>& p, const Rows3<T>& to, const Place& at, int row, int channel,
-                         const float (&sums)[kHead / kTeam]) {
+                         const float (&sums)[kHead / kThreadsPerRow]) {
 #pragma unroll
-  for (int k = 0; k < kHead / kTeam; ++k) {
-    const int c = channel + k * kTeam;
+  for (int k = 0; k < kHead / kThreadsPerRow; ++k) {
+    const int c = channel + k * kThreadsPerRow;
     if (c < p.size) to.data.store(to.at(at.n, row, int64_t{at.head} * p.size + c), from_float<T>(sums[k]));
   }
 }
@@ -109,109 +113,113 @@ template <typename T, int kHead>
 __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
   const Place at(p, kRows);
-  const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;
-  const int query = at.first + mine;
+  const int tile_row = static_cast<int>(threadIdx.x) / kThreadsPerRow,
+            thread = static_cast<int>(threadIdx.x) % kThreadsPerRow;
+  const int query = at.first + tile_row;
   const auto is_query = [&](int row) { return row < p.queries; };
-  const auto is_key = [&](int row) { return p.counts(at.n, row); };
+  const auto is_key = [&](int row) { return p.is_valid(at.n, row); };
   load_tile<kHead>(Tile::rows(0), p, p.q, at.n, at.head, at.first, is_query);
   load_tile<kHead>(Tile::rows(1), p, p.dy, at.n, at.head, at.first, is_query);
-  const int keys = p.visible_keys(at.first + kRows);
-  float top = kNone, sum = 0, delta = 0;
-  float s[kEach], dp[kEach], dq[kHead / kTeam] = {};
+  const int keys = p.attended_keys(at.first + kRows);
+  float row_max = kMinusInfinity, sum = 0, delta = 0;
+  float s[kScoresPerThread], dp[kScoresPerThread], dq[kHead / kThreadsPerRow] = {};
   const auto scores = [&](int key) {
-    sync_threads();  // everybody is past the tiles before
+    sync_threads();  // all threads have finished reading the previous tiles
     load_tile<kHead>(Tile::rows(2), p, p.k, at.n, at.head, key, is_key);
     load_tile<kHead>(Tile::rows(3), p, p.v, at.n, at.head, key, is_key);
     sync_threads();
-    dot_rows<kHead>(Tile::rows(0), Tile::rows(2), mine, thread, p.size, s);
-    dot_rows<kHead>(Tile::rows(1), Tile::rows(3), mine, thread, p.size, dp);
+    dot_rows<kHead>(Tile::rows(0), Tile::rows(2), tile_row, thread, p.size, s);
+    dot_rows<kHead>(Tile::rows(1), Tile::rows(3), tile_row, thread, p.size, dp);
 #pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      const int j = key + thread + e * kTeam;
-      s[e] = is_key(j) && p.sees(query, j) ? s[e] * p.scale : kNone;
+    for (int e = 0; e < kScoresPerThread; ++e) {
+      const int j = key + thread + e * kThreadsPerRow;
+      s[e] = is_key(j) && p.attends(query, j) ? s[e] * p.scale : kMinusInfinity;
     }
   };
+  // First pass: row max, sum of weights and sum of p dp.
   for (int key = 0; key < keys; key += kRows) {
     scores(key);
     float high = s[0];
 #pragma unroll
-    for (int e = 1; e < kEach; ++e) high = max(high, s[e]);
-    high = max(top, team_max(high));
-    const float shift = high == kNone ? 0.0f : high;  // nothing seen yet: weights of zero
-    const float factor = exp_approx(top - shift);
+    for (int e = 1; e < kScoresPerThread; ++e) high = max(high, s[e]);
+    high = max(row_max, max_over_row(high));
+    const float max_shift = high == kMinusInfinity ? 0.0f : high;  // no key attended to yet: all weights are zero
+    const float factor = exp_approx(row_max - max_shift);
     float more = 0, more_delta = 0;
 #pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      const float weight = exp_approx(s[e] - shift);
+    for (int e = 0; e < kScoresPerThread; ++e) {
+      const float weight = exp_approx(s[e] - max_shift);
       more += weight;
       more_delta = fma(weight, dp[e], more_delta);
     }
-    sum = fma(sum, factor, team_sum(more));
-    delta = fma(delta, factor, team_sum(more_delta));
-    top = high;
+    sum = fma(sum, factor, sum_over_row(more));
+    delta = fma(delta, factor, sum_over_row(more_delta));
+    row_max = high;
   }
-  const float shift = top == kNone ? 0.0f : top, inverse = sum > 0 ? 1.0f / sum : 0.0f;
+  const float max_shift = row_max == kMinusInfinity ? 0.0f : row_max, inverse = sum > 0 ? 1.0f / sum : 0.0f;
   delta *= inverse;
+  // Second pass: dq.
   for (int key = 0; key < keys; key += kRows) {
     scores(key);
 #pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      const float weight = exp_approx(s[e] - shift) * inverse;
-      Tile::scores(0).store(static_cast<uint32_t>(mine * (kRows + 1) + thread + e * kTeam),
+    for (int e = 0; e < kScoresPerThread; ++e) {
+      const float weight = exp_approx(s[e] - max_shift) * inverse;
+      Tile::scores(0).store(static_cast<uint32_t>(tile_row * (kRows + 1) + thread + e * kThreadsPerRow),
                             p.scale * weight * (dp[e] - delta));
     }
-    sync_warp();  // a row's threads are of one warp
-    add_rows<kHead>(Tile::scores(0), Tile::rows(2), mine, thread, dq);
+    sync_warp();  // the threads of a row are in one warp
+    add_rows<kHead>(Tile::scores(0), Tile::rows(2), tile_row, thread, dq);
   }
   if (query >= p.queries) return;
   store_row<kHead>(p, p.dq, at, query, thread, dq);
   if (thread != 0) return;
-  p.store_statistics(at.n, at.head, query, {shift, inverse, delta});
+  p.store_statistics(at.n, at.head, query, {max_shift, inverse, delta});
 }
 
 template <typename T, int kHead>
 __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
   const Place at(p, kRows);
-  const int mine = static_cast<int>(threadIdx.x) / kTeam, thread = static_cast<int>(threadIdx.x) % kTeam;
-  const int key = at.first + mine;
-  const bool seen = p.counts(at.n, key);
+  const int tile_row = static_cast<int>(threadIdx.x) / kThreadsPerRow,
+            thread = static_cast<int>(threadIdx.x) % kThreadsPerRow;
+  const int key = at.first + tile_row;
+  const bool attended = p.is_valid(at.n, key);
   const auto is_query = [&](int row) { return row < p.queries; };
-  const auto is_key = [&](int row) { return p.counts(at.n, row); };
+  const auto is_key = [&](int row) { return p.is_valid(at.n, row); };
   load_tile<kHead>(Tile::rows(0), p, p.k, at.n, at.head, at.first, is_key);
   load_tile<kHead>(Tile::rows(1), p, p.v, at.n, at.head, at.first, is_key);
   const int begin = p.first_query(at.first) / kRows * kRows;
-  float s[kEach], dp[kEach], dk[kHead / kTeam] = {}, dv[kHead / kTeam] = {};
+  float s[kScoresPerThread], dp[kScoresPerThread], dk[kHead / kThreadsPerRow] = {}, dv[kHead / kThreadsPerRow] = {};
   for (int query = begin; query < p.queries; query += kRows) {
-    sync_threads();  // everybody is past the tiles before
+    sync_threads();  // all threads have finished reading the previous tiles
     load_tile<kHead>(Tile::rows(2), p, p.q, at.n, at.head, query, is_query);
     load_tile<kHead>(Tile::rows(3), p, p.dy, at.n, at.head, query, is_query);
     sync_threads();
-    dot_rows<kHead>(Tile::rows(0), Tile::rows(2), mine, thread, p.size, s);
-    dot_rows<kHead>(Tile::rows(1), Tile::rows(3), mine, thread, p.size, dp);
+    dot_rows<kHead>(Tile::rows(0), Tile::rows(2), tile_row, thread, p.size, s);
+    dot_rows<kHead>(Tile::rows(1), Tile::rows(3), tile_row, thread, p.size, dp);
 #pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      const int i = query + thread + e * kTeam;
+    for (int e = 0; e < kScoresPerThread; ++e) {
+      const int i = query + thread + e * kThreadsPerRow;
       float weight = 0, ds = 0;
-      if (seen && i < p.queries && p.sees(i, key)) {
+      if (attended && i < p.queries && p.attends(i, key)) {
         const auto of = [&](int which) { return p.statistics.load(p.statistic(at.n, at.head, i, which)); };
         weight = exp_approx(s[e] * p.scale - of(0)) * of(1);
         ds = p.scale * weight * (dp[e] - of(2));
       }
-      const auto cell = static_cast<uint32_t>(mine * (kRows + 1) + thread + e * kTeam);
-      Tile::scores(0).store(cell, ds);
-      Tile::scores(1).store(cell, weight);
+      const auto to = static_cast<uint32_t>(tile_row * (kRows + 1) + thread + e * kThreadsPerRow);
+      Tile::scores(0).store(to, ds);
+      Tile::scores(1).store(to, weight);
     }
     sync_warp();
-    add_rows<kHead>(Tile::scores(0), Tile::rows(2), mine, thread, dk);
-    add_rows<kHead>(Tile::scores(1), Tile::rows(3), mine, thread, dv);
+    add_rows<kHead>(Tile::scores(0), Tile::rows(2), tile_row, thread, dk);
+    add_rows<kHead>(Tile::scores(1), Tile::rows(3), tile_row, thread, dv);
   }
   if (key >= p.keys) return;
   store_row<kHead>(p, p.dk, at, key, thread, dk);
   store_row<kHead>(p, p.dv, at, key, thread, dv);
 }
 
-// A kernel over the queries, then one over the keys; `rows` of either a block.
+// Launches a kernel over the queries, then one over the keys. A block has `rows` of either.
 struct Launch {
   int64_t batch;
   int rows, threads;
@@ -252,7 +260,7 @@ bool fits_tensor_cores(const Call& call, int64_t size) {
   if (sizeof(T) != 2 || size > 128) return false;
   for (const Tensor* t :
        {&call.in[0], &call.in[1], &call.in[2], &call.in[4], &call.out[0], &call.out[1], &call.out[2]}) {
-    if (widest_vector(*t, size, 8) < 8 || t->strides[1] > attention::kMostChannels) return false;
+    if (widest_vector(*t, size, 8) < 8 || t->strides[1] > attention::kMaxChannels) return false;
   }
   return true;
 }

@@ -1,9 +1,10 @@
 #pragma once
-// f32, and 16-bit heads of more than 128 channels: products by FMA in f32.
+// The attention kernel for f32, and for 16-bit heads of more than 128 channels: products are computed by FMA in f32.
 //
-// A block has 32 queries of one head, a warp 8 of them, against tiles of 32 keys in shared memory: a lane has one key
-// while scores are made, then every 32nd channel of the sums. Heads of more than kHead channels take their scores in
-// parts, and a block then has one slice of kHead channels of v and y. Shared memory: 4 (3 x 32 kHead + 1152) bytes.
+// A block has 32 queries of one head, and a warp has 8 of them. Keys are processed in tiles of 32 in shared memory. A
+// lane has one key while scores are computed, and every 32nd channel while the weighted values are summed. Heads of
+// more than kHead channels compute their scores in parts; a block then has one chunk of kHead channels of v and y.
+// Shared memory: 4 (3 x 32 kHead + 1152) bytes.
 #include "cuda/attention/problem.h"
 #include "cuda/primitives/vector_access.h"
 
@@ -12,11 +13,12 @@ namespace VIDEOCLIP_CUDA {
 namespace attention {
 
 constexpr int kPlainWarps = 4, kPlainThreads = kPlainWarps * kWarpSize;
-constexpr int kWarpRows = 8;  // a key's 4 channels then cost 9 reads of shared memory for 32 FMA
+constexpr int kWarpRows = 8;  // 4 channels of a key then cost 9 reads of shared memory for 32 FMA
 constexpr int kPlainQueries = kPlainWarps * kWarpRows;
 constexpr int kPlainKeys = kWarpSize;
 
-// Floats of shared memory. Rows of K are padded by 4 so that the lanes' 16-byte reads of one column do not conflict.
+// Offsets in shared memory, in floats. Rows of K are padded by 4, so that the lanes' 16-byte reads of one column are
+// free of bank conflicts.
 template <int kHead>
 struct PlainLayout {
   static constexpr uint32_t kKeyRow = kHead + 4;
@@ -25,7 +27,7 @@ struct PlainLayout {
   static constexpr uint32_t kSize = kWeights + kPlainQueries * kPlainKeys;
 };
 
-// kHead channels from `first` on of 32 rows as floats, V elements an access; zeros where there are none.
+// Loads kHead channels from `first` on of 32 rows as floats, V elements per access. Missing rows and channels are zero.
 template <int kHead, int V, typename T, class Valid>
 VC_DEVICE void load_floats(Shared<float> to, uint32_t to_stride, Global<const T> from, int stride, int first, int size,
                            const Valid& valid) {
@@ -61,11 +63,11 @@ __global__ void __launch_bounds__(kPlainThreads, 3) plain_kernel(Arguments<T> p)
   const Shared<float> weights = memory.offset(Layout::kWeights + static_cast<uint32_t>(warp * kWarpRows * kPlainKeys));
 
   const auto block = static_cast<int>(blockIdx.x);
-  const Place at = place_of(p, block / p.slices, kPlainQueries);
-  const int slice = block % p.slices * kHead;
+  const Place at = locate(p, block / p.channel_chunks, kPlainQueries);
+  const int first_channel = block % p.channel_chunks * kHead;
   const Global<const T> q = p.q.head(at.n, at.head * p.size, at.query);
   const int first_query = at.query + warp * kWarpRows;
-  const int keys = visible_keys(p, min(at.query + kPlainQueries, p.queries) - 1);
+  const int keys = attended_keys(p, min(at.query + kPlainQueries, p.queries) - 1);
   const float scale = p.negative ? -p.scale : p.scale;
 
   float o[kWarpRows][kGroups] = {};
@@ -73,18 +75,19 @@ __global__ void __launch_bounds__(kPlainThreads, 3) plain_kernel(Arguments<T> p)
   bool has_q = false;
 
   for (int key0 = 0; key0 < keys; key0 += kPlainKeys) {
-    const uint32_t bits = ballot(counts(mask_bits(p, at.n, key0 + lane)));
+    const uint32_t bits = ballot(is_valid(mask_bits(p, at.n, key0 + lane)));
     if (bits == 0) continue;
-    const auto key_counts = [&](int row) { return (bits >> row & 1) != 0; };
+    const auto key_is_valid = [&](int row) { return (bits >> row & 1) != 0; };
+    // Scores: s = q k^T, in parts of kHead channels.
     float s[kWarpRows] = {};
     for (int part = 0; part < p.size; part += kHead) {
-      sync_threads();  // everybody is past the tiles before
+      sync_threads();  // all threads have finished reading the previous tiles
       if (part == 0) {
-        load_floats<kHead, V>(v_tile, kHead, p.v.head(at.n, at.head * p.size, key0), p.v.position, slice, p.size,
-                              key_counts);
+        load_floats<kHead, V>(v_tile, kHead, p.v.head(at.n, at.head * p.size, key0), p.v.position, first_channel,
+                              p.size, key_is_valid);
       }
       load_floats<kHead, V>(k_tile, Layout::kKeyRow, p.k.head(at.n, at.head * p.size, key0), p.k.position, part, p.size,
-                            key_counts);
+                            key_is_valid);
       if (!has_q) {
         load_floats<kHead, V>(q_tile, kHead, q, p.q.position, part, p.size,
                               [&](int row) { return at.query + row < p.queries; });
@@ -105,14 +108,15 @@ __global__ void __launch_bounds__(kPlainThreads, 3) plain_kernel(Arguments<T> p)
       }
     }
 
+    // Softmax: row max, weights, and the factor that rescales the sums so far.
     Packed<float, 4> w[2];
 #pragma unroll
     for (int r = 0; r < kWarpRows; ++r) {
-      const bool seen = key_counts(lane) && key0 + lane < visible_keys(p, first_query + r);
-      const float score = seen ? s[r] * scale : kNone;
-      float shift;
-      const float factor = rows[r].raise(warp_max(score), &shift);
-      const float weight = exp2_approx(score - shift);
+      const bool attended = key_is_valid(lane) && key0 + lane < attended_keys(p, first_query + r);
+      const float score = attended ? s[r] * scale : kMinusInfinity;
+      float max_shift;
+      const float factor = rows[r].raise(warp_max(score), &max_shift);
+      const float weight = exp2_approx(score - max_shift);
       rows[r].sum += weight;
       w[r / 4][r % 4] = weight;
 #pragma unroll
@@ -121,6 +125,7 @@ __global__ void __launch_bounds__(kPlainThreads, 3) plain_kernel(Arguments<T> p)
     weights.store_packed<4>(static_cast<uint32_t>(lane) * 4, w[0]);
     weights.store_packed<4>(static_cast<uint32_t>(kPlainKeys + lane) * 4, w[1]);
     sync_warp();
+    // Output: o += weights v.
 #pragma unroll 4
     for (int key = 0; key < kPlainKeys; ++key) {
       w[0] = weights.load_packed<4>(static_cast<uint32_t>(key) * 4);
@@ -134,6 +139,7 @@ __global__ void __launch_bounds__(kPlainThreads, 3) plain_kernel(Arguments<T> p)
     }
   }
 
+  // Divide by the sums, and store.
   const Global<T> y = p.y.head(at.n, at.head * p.size, 0);
 #pragma unroll
   for (int r = 0; r < kWarpRows; ++r) {
@@ -141,7 +147,7 @@ __global__ void __launch_bounds__(kPlainThreads, 3) plain_kernel(Arguments<T> p)
     if (first_query + r >= p.queries) continue;
 #pragma unroll
     for (int i = 0; i < kGroups; ++i) {
-      const int c = slice + i * kWarpSize + lane;
+      const int c = first_channel + i * kWarpSize + lane;
       if (c >= p.size) continue;
       y.store(static_cast<size_t>(int64_t{first_query + r} * p.y.position + c), from_float<T>(o[r][i] * factor));
     }

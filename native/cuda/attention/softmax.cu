@@ -1,10 +1,10 @@
 // y[r, c] = exp(x[r, c] - max) / sum, or its logarithm x[r, c] - max - log(sum).
 //
-// x, y [rows, C] of T (f32, bf16 or f16), either may be a channel slice; arithmetic in f32.
-// Up to 1024 columns: a warp a row, which it holds in registers (32 values a lane), 8 rows a block. More: a block of
-// 256 threads a row, which it reads three times (the second and third time from the caches). Bytes: one read of x, one
-// write of y: bound by memory; 3 special functions in 8 values of 2 bytes is no limit. Share of the roofline: not yet
-// measured.
+// x and y [rows, C] are of T (f32, bf16 or f16); either may be a channel slice. Arithmetic is in f32. Up to 1024
+// columns, a warp keeps a row in registers (32 values per lane), and a block has 8 rows. A block of 256 threads
+// computes a longer row and reads it three times, all but the first time from the caches. x is read once from memory
+// and y is written once: bound by memory. The special functions are no limit: there are 3 for every 8 values of 2
+// bytes.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/vector.h"
@@ -28,34 +28,34 @@ struct SoftmaxArgs {
 };
 
 template <int V>
-VC_DEVICE void finish(const float (&x)[V], float top, float sum, bool log, float (&y)[V]) {
+VC_DEVICE void finish(const float (&x)[V], float row_max, float sum, bool log, float (&y)[V]) {
   const float shift = log ? ::logf(sum) : 1.0f / sum;
 #pragma unroll
-  for (int i = 0; i < V; ++i) y[i] = log ? x[i] - top - shift : exp_approx(x[i] - top) * shift;
+  for (int i = 0; i < V; ++i) y[i] = log ? x[i] - row_max - shift : exp_approx(x[i] - row_max) * shift;
 }
 
-// Vectors of a lane: kHeld values.
+// The number of vectors per lane, for kHeld values.
 template <typename T, int V>
 __global__ void __launch_bounds__(kThreads) softmax_warp_kernel(SoftmaxArgs<T> a) {
   const int64_t row = int64_t{blockIdx.x} * kWarps + warp_id();
   if (row >= a.rows) return;
   const Global<const T> x = a.x.offset(static_cast<size_t>(row) * static_cast<size_t>(a.x_stride));
   float v[kHeld / V][V];
-  float top = bits_to_float(0xff800000u), sum = 0;
+  float row_max = bits_to_float(0xff800000u), sum = 0;
 #pragma unroll
   for (int k = 0; k < kHeld / V; ++k) {
     const int c = (k * kWarpSize + lane_id()) * V;
     if (c >= a.C) continue;
     load_values(x, static_cast<size_t>(c), v[k]);
 #pragma unroll
-    for (int i = 0; i < V; ++i) top = max(top, v[k][i]);
+    for (int i = 0; i < V; ++i) row_max = max(row_max, v[k][i]);
   }
-  top = warp_max(top);
+  row_max = warp_max(row_max);
 #pragma unroll
   for (int k = 0; k < kHeld / V; ++k) {
     if ((k * kWarpSize + lane_id()) * V >= a.C) continue;
 #pragma unroll
-    for (int i = 0; i < V; ++i) sum += exp_approx(v[k][i] - top);
+    for (int i = 0; i < V; ++i) sum += exp_approx(v[k][i] - row_max);
   }
   sum = warp_sum(sum);
 #pragma unroll
@@ -63,33 +63,33 @@ __global__ void __launch_bounds__(kThreads) softmax_warp_kernel(SoftmaxArgs<T> a
     const int c = (k * kWarpSize + lane_id()) * V;
     if (c >= a.C) continue;
     float y[V];
-    finish(v[k], top, sum, a.log, y);
+    finish(v[k], row_max, sum, a.log, y);
     store_values(a.y, static_cast<size_t>(row) * static_cast<size_t>(a.y_stride) + static_cast<size_t>(c), y);
   }
 }
 
 template <typename T, int V>
 __global__ void __launch_bounds__(kThreads) softmax_block_kernel(SoftmaxArgs<T> a) {
-  const Shared<float> tops = shared_array<float>(0, kWarps);
+  const Shared<float> row_maxima = shared_array<float>(0, kWarps);
   const Shared<float> sums = shared_array<float>(kWarps * sizeof(float), kWarps);
   const size_t row = blockIdx.x;
   const Global<const T> x = a.x.offset(row * static_cast<size_t>(a.x_stride));
-  float top = bits_to_float(0xff800000u), sum = 0, v[V];
+  float row_max = bits_to_float(0xff800000u), sum = 0, v[V];
 #pragma unroll 4
   for (int c = static_cast<int>(threadIdx.x) * V; c < a.C; c += kThreads * V) {
     load_values(x, static_cast<size_t>(c), v);
 #pragma unroll
-    for (int i = 0; i < V; ++i) top = max(top, v[i]);
+    for (int i = 0; i < V; ++i) row_max = max(row_max, v[i]);
   }
-  top = warp_max(top);
-  if (lane_id() == 0) tops.store(static_cast<uint32_t>(warp_id()), top);
+  row_max = warp_max(row_max);
+  if (lane_id() == 0) row_maxima.store(static_cast<uint32_t>(warp_id()), row_max);
   sync_threads();
-  for (uint32_t w = 0; w < kWarps; ++w) top = max(top, tops.load(w));
+  for (uint32_t w = 0; w < kWarps; ++w) row_max = max(row_max, row_maxima.load(w));
 #pragma unroll 4
   for (int c = static_cast<int>(threadIdx.x) * V; c < a.C; c += kThreads * V) {
     load_values(x, static_cast<size_t>(c), v);
 #pragma unroll
-    for (int i = 0; i < V; ++i) sum += exp_approx(v[i] - top);
+    for (int i = 0; i < V; ++i) sum += exp_approx(v[i] - row_max);
   }
   sum = warp_sum(sum);
   if (lane_id() == 0) sums.store(static_cast<uint32_t>(warp_id()), sum);
@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(kThreads) softmax_block_kernel(SoftmaxArgs<T> 
   for (int c = static_cast<int>(threadIdx.x) * V; c < a.C; c += kThreads * V) {
     float y[V];
     load_values(x, static_cast<size_t>(c), v);
-    finish(v, top, sum, a.log, y);
+    finish(v, row_max, sum, a.log, y);
     store_values(a.y, row * static_cast<size_t>(a.y_stride) + static_cast<size_t>(c), y);
   }
 }

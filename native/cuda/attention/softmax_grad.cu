@@ -1,9 +1,9 @@
 // dx = y (dy - sum(y dy)), or with log dx = dy - exp(y) sum(dy); sums over the last axis
 //
-// y, dy, dx [rows, C] of T (f32, bf16 or f16), any may be a channel slice; arithmetic in f32.
-// A row of up to 1024 elements is shared by a warp, a longer one by a block of 256 threads (32 bytes of shared memory);
-// it is read twice, from the caches all but once. One element an access. Bytes: one read of y and dy, one write of dx:
-// bound by memory. Share of the roofline: not yet measured.
+// y, dy and dx [rows, C] are of T (f32, bf16 or f16); each may be a channel slice. Arithmetic is in f32. A warp
+// computes a row of up to 1024 elements; a block of 256 threads computes a longer one (32 bytes of shared memory). A
+// row is read twice, the second time from the caches, one element per access. y and dy are read once from memory and dx
+// is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/row_team.h"
@@ -26,19 +26,19 @@ struct Arguments {
 };
 
 template <typename T, bool kWide>
-__global__ void __launch_bounds__(kTeamThreads) softmax_grad_kernel(Arguments<T> p) {
-  const RowTeam<kWide> team;
-  if (team.row >= p.rows) return;
+__global__ void __launch_bounds__(kRowGroupThreads) softmax_grad_kernel(Arguments<T> p) {
+  const RowGroup<kWide> group;
+  if (group.row >= p.rows) return;
   float sum = 0;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
-    const float d = to_float(p.dy.load(static_cast<size_t>(team.row * p.dy_stride + c)));
-    sum += p.log ? d : d * to_float(p.y.load(static_cast<size_t>(team.row * p.y_stride + c)));
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
+    const float d = to_float(p.dy.load(static_cast<size_t>(group.row * p.dy_stride + c)));
+    sum += p.log ? d : d * to_float(p.y.load(static_cast<size_t>(group.row * p.y_stride + c)));
   }
-  sum = team.sum(sum);
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
-    const float y = to_float(p.y.load(static_cast<size_t>(team.row * p.y_stride + c))),
-                d = to_float(p.dy.load(static_cast<size_t>(team.row * p.dy_stride + c)));
-    p.dx.store(static_cast<size_t>(team.row * p.dx_stride + c),
+  sum = group.sum(sum);
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
+    const float y = to_float(p.y.load(static_cast<size_t>(group.row * p.y_stride + c))),
+                d = to_float(p.dy.load(static_cast<size_t>(group.row * p.dy_stride + c)));
+    p.dx.store(static_cast<size_t>(group.row * p.dx_stride + c),
                from_float<T>(p.log ? d - ::expf(y) * sum : y * (d - sum)));
   }
 }
@@ -58,9 +58,7 @@ Status softmax_grad(const Call& call) {
                          rows.rows,
                          rows.channels,
                          static_cast<int>(call.attrs[0])};
-    const Grid grid{team_blocks(p.rows, p.C)};
-    if (p.C > kWideRow) return launch(softmax_grad_kernel<T, true>, grid, kTeamThreads, kTeamBytes, call.stream, p);
-    return launch(softmax_grad_kernel<T, false>, grid, kTeamThreads, 0, call.stream, p);
+    return launch_rows(softmax_grad_kernel<T, true>, softmax_grad_kernel<T, false>, p, call.stream);
   });
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// bf16 and f16, heads of up to 128 channels.
+// The attention kernel for bf16 and f16, and heads of up to 128 channels.
 //
-// A block has kQueries queries of one head, a warp 16 or 32 of them, whose q stays in registers. For each tile of 64
-// keys: scores by mma; the running maximum, sum and factor of each row; the weights, rounded, are A fragments as they
-// stand, for a second mma with v. K and V arrive by cp.async, K one tile ahead, V during the scores. Rows of keys that
-// the mask leaves out are zeros in shared memory, whatever memory holds; tiles without a key are not read.
-// A row's order of operations follows from the positions of its keys alone.
+// A block has kQueries queries of one head, and a warp has 16 or 32 of them, whose q stays in registers. Each tile of
+// 64 keys takes three phases: scores by mma; the running max, sum and rescaling factor of each row; and the product
+// with v by a second mma, for which the rounded weights are already in the layout of A fragments. K and V are copied by
+// cp.async: K one tile ahead, V during the scores. Rows of masked keys are zeros in shared memory, whatever memory
+// holds; tiles without a valid key are not read. The order of operations of a row follows from the positions of its
+// keys alone.
 #include "cuda/attention/problem.h"
 #include "cuda/attention/tiles.h"
 #include "cuda/primitives/async_copy.h"
@@ -15,16 +16,16 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace attention {
 
-// Element of a tile with rows of kChunks chunks of 16 bytes. The chunk is exclusive-or'ed with bits of the row so that
-// one chunk column of 8 rows, and 8 consecutive chunks, lie in 8 bank groups.
+// Index of an element of a tile with rows of kChunks chunks of 16 bytes. The chunk index is combined by exclusive or
+// with bits of the row, so that one chunk column of 8 rows, and 8 consecutive chunks, are in 8 different bank groups.
 template <int kChunks>
 VC_DEVICE uint32_t tile_at(int row, int chunk) {
   const int pattern = kChunks >= 8 ? row % 8 : row / (8 / kChunks) % kChunks;
   return static_cast<uint32_t>((row * kChunks + (chunk ^ pattern)) * 8);
 }
 
-// Rows 0 to kRows - 1 of a tile; zeros where `valid(row)` is false and behind `size` channels. Not kWide: the operand
-// allows no copies of 16 bytes, values are gathered through registers.
+// Loads rows 0 to kRows - 1 of a tile, with zeros where `valid(row)` is false and after `size` channels. Without kWide
+// the operand does not allow copies of 16 bytes, and values are gathered in registers.
 template <class Tile, int kRows, bool kWide, typename T, class Valid>
 VC_DEVICE void load_tile(Shared<T> tile, Global<const T> from, int stride, int size, const Valid& valid) {
   constexpr int kPassRows = Tile::kThreads / Tile::kChunks;
@@ -51,7 +52,7 @@ VC_DEVICE void load_tile(Shared<T> tile, Global<const T> from, int stride, int s
   }
 }
 
-// Which of 64 keys count.
+// Which of 64 keys are valid.
 struct KeyBits {
   uint32_t words[2];
 
@@ -63,9 +64,9 @@ struct KeyBits {
 template <typename T, class Tile, bool kWide>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_kernel(Arguments<T> p) {
   constexpr int kHead = Tile::kHead, kChunks = Tile::kChunks, kRowTiles = Tile::kRowTiles;
-  const Place at = place_of(p, static_cast<int>(blockIdx.x), Tile::kQueries);
+  const Place at = locate(p, static_cast<int>(blockIdx.x), Tile::kQueries);
   const int lane = lane_id(), g = lane / 4, t = lane % 4;
-  const int warp_row = warp_id() * Tile::kWarpQueries;  // in the tile
+  const int warp_row = warp_id() * Tile::kWarpQueries;  // the warp's first row in the tile
 
   const Shared<T> q_tile = shared_array<T>(0, Tile::kQueries * kHead);
   const Shared<T> k_stages = shared_array<T>(2 * Tile::kQueries * kHead, 2 * Tile::kStage);
@@ -73,16 +74,16 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
   const auto stage = [](int tile) { return static_cast<uint32_t>(tile % 2) * Tile::kStage; };
 
   const Global<const T> k = p.k.head(at.n, at.head * p.size, 0), v = p.v.head(at.n, at.head * p.size, 0);
-  const int tiles = (visible_keys(p, min(at.query + Tile::kQueries, p.queries) - 1) + kKeys - 1) / kKeys;
-  // This lane's two keys of a tile, read a tile before they are asked for.
+  const int tiles = (attended_keys(p, min(at.query + Tile::kQueries, p.queries) - 1) + kKeys - 1) / kKeys;
+  // The mask of this lane's two keys of a tile, read one tile ahead.
   const auto read_mask = [&](int tile) -> Packed<uint32_t, 2> {
     if (tile >= tiles) return {};
     return {{mask_bits(p, at.n, tile * kKeys + lane), mask_bits(p, at.n, tile * kKeys + 32 + lane)}};
   };
   const auto key_bits = [](const Packed<uint32_t, 2>& mask) -> KeyBits {
-    return {{ballot(counts(mask[0])), ballot(counts(mask[1]))}};
+    return {{ballot(is_valid(mask[0])), ballot(is_valid(mask[1]))}};
   };
-  // A group of copies a tile and operand, empty for tiles without keys.
+  // Starts the copies of a tile of one operand as one group, which is empty for tiles without valid keys.
   const auto load = [&](Shared<T> stages, Global<const T> from, int stride, int tile, KeyBits bits) {
     if (!bits.none()) {
       load_tile<Tile, kKeys, kWide>(stages.offset(stage(tile)),
@@ -92,6 +93,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
     cp_async_commit();
   };
 
+  // Prologue: copy q and the first tile of k and v.
   KeyBits bits = key_bits(read_mask(0));
   Packed<uint32_t, 2> next_mask = read_mask(1);
   load_tile<Tile, Tile::kQueries, kWide>(q_tile, p.q.head(at.n, at.head * p.size, at.query), p.q.position, p.size,
@@ -101,6 +103,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
   cp_async_wait<1>();
   sync_threads();
 
+  // Read q as A fragments, with the sign of the scale.
   uint32_t q[kRowTiles][kHead / 16][4];
   const uint32_t sign = p.negative ? 0x80008000u : 0u;
 #pragma unroll
@@ -116,6 +119,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
   float o[kRowTiles][kChunks][4] = {};
   RowState rows[kRowTiles][2];
 
+  // Main loop over tiles of keys.
   for (int tile = 0; tile < tiles; ++tile) {
     const KeyBits next = key_bits(next_mask);
     next_mask = read_mask(tile + 2);
@@ -123,11 +127,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
 
     const int key0 = tile * kKeys;
     // of this warp
-    const int first_visible = visible_keys(p, at.query + warp_row);
-    const int last_visible = visible_keys(p, at.query + warp_row + Tile::kWarpQueries - 1);
-    const bool seen = !bits.none() && key0 < last_visible;
+    const int first_attended = attended_keys(p, at.query + warp_row);
+    const int last_attended = attended_keys(p, at.query + warp_row + Tile::kWarpQueries - 1);
+    const bool attended = !bits.none() && key0 < last_attended;
     uint32_t weights[kRowTiles][kKeys / 16][4];
-    if (seen) {
+    if (attended) {
+      // Scores: s = q k^T.
       float s[kRowTiles][kKeys / 8][4] = {};
       const Shared<T> k_tile = k_stages.offset(stage(tile));
 #pragma unroll
@@ -144,33 +149,35 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
         }
       }
 
-      if (!bits.all() || key0 + kKeys > first_visible) {
+      // Mask: scores of keys that a query does not attend to become -inf.
+      if (!bits.all() || key0 + kKeys > first_attended) {
 #pragma unroll
         for (int i = 0; i < kRowTiles; ++i) {
           const int query = at.query + warp_row + i * 16 + g;
-          const int visible[2] = {visible_keys(p, query) - key0, visible_keys(p, query + 8) - key0};
+          const int attended_end[2] = {attended_keys(p, query) - key0, attended_keys(p, query + 8) - key0};
 #pragma unroll
           for (int j = 0; j < kKeys / 8; ++j) {
 #pragma unroll
             for (int e = 0; e < 4; ++e) {
               const int key = j * 8 + 2 * t + e % 2;
-              if (!bits[key] || key >= visible[e / 2]) s[i][j][e] = kNone;
+              if (!bits[key] || key >= attended_end[e / 2]) s[i][j][e] = kMinusInfinity;
             }
           }
         }
       }
 
+      // Softmax: row max, rescaling of the sums so far, weights.
 #pragma unroll
       for (int i = 0; i < kRowTiles; ++i) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          float top = kNone;
+          float row_max = kMinusInfinity;
 #pragma unroll
-          for (int j = 0; j < kKeys / 8; ++j) top = max(top, max(s[i][j][2 * half], s[i][j][2 * half + 1]));
-          top = max(top, shuffle_xor(top, 1));
-          top = max(top, shuffle_xor(top, 2));
-          float shift;
-          const float factor = rows[i][half].raise(top * p.scale, &shift);
+          for (int j = 0; j < kKeys / 8; ++j) row_max = max(row_max, max(s[i][j][2 * half], s[i][j][2 * half + 1]));
+          row_max = max(row_max, shuffle_xor(row_max, 1));
+          row_max = max(row_max, shuffle_xor(row_max, 2));
+          float max_shift;
+          const float factor = rows[i][half].raise(row_max * p.scale, &max_shift);
 #pragma unroll
           for (int c = 0; c < kChunks; ++c) {
             o[i][c][2 * half] *= factor;
@@ -179,8 +186,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
           float sum = 0;
 #pragma unroll
           for (int j = 0; j < kKeys / 8; ++j) {
-            const float low = exp2_approx(fma(s[i][j][2 * half], p.scale, -shift));
-            const float high = exp2_approx(fma(s[i][j][2 * half + 1], p.scale, -shift));
+            const float low = exp2_approx(fma(s[i][j][2 * half], p.scale, -max_shift));
+            const float high = exp2_approx(fma(s[i][j][2 * half + 1], p.scale, -max_shift));
             sum += low;
             sum += high;
             weights[i][j / 2][j % 2 * 2 + half] = pack_pair<T>(low, high);
@@ -190,10 +197,11 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
       }
     }
 
+    // Output: o += weights v.
     load(v_stages, v, p.v.position, tile + 1, next);
-    cp_async_wait<2>();  // this tile's v; the next k and v may be on their way
+    cp_async_wait<2>();  // this tile's v; the next k and v may be in flight
     sync_threads();
-    if (seen) {
+    if (attended) {
       const Shared<T> v_tile = v_stages.offset(stage(tile));
 #pragma unroll
       for (int j = 0; j < kKeys / 16; ++j) {
@@ -210,11 +218,11 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) tensor_core_ker
       }
     }
     cp_async_wait<1>();  // the next k
-    sync_threads();      // and both of this tile's stages may be written
+    sync_threads();      // all threads have finished reading both stages of this tile
     bits = next;
   }
 
-  // Through this warp's own rows of the q tile, so that stores are of 16 bytes.
+  // Stores the outputs through this warp's own rows of the q tile, so that stores have 16 bytes.
   sync_warp();
 #pragma unroll
   for (int i = 0; i < kRowTiles; ++i) {

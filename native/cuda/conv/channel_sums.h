@@ -1,8 +1,8 @@
 #pragma once
-// Two sums over all rows for each channel, in a fixed order: 256 threads take a column of up to 16 bytes each, 16 rows
-// of it (more where there are very many), then the sums of the block's threads in order. The partial sums
-// [chunks][2][C] in f32 are workspace; `total` adds them in order, in f64. The tree follows from the rows, C and the
-// layout alone.
+// Two sums over all rows for each channel, in a fixed order. A thread adds 16 rows of a column of up to 16 bytes (more
+// rows where there are very many); then the sums of the block's 256 threads are added in order. The partial sums
+// [chunks][2][C] in f32 are workspace; `total` adds them in order, in f64. The tree of additions follows from the rows,
+// C and the layout alone.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
@@ -11,21 +11,22 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {  // every op has kernels of its own
+// Anonymous: each .cu that includes this header instantiates its own kernels.
+namespace {
 
 struct RowChunks {
   int64_t rows = 0, per_chunk = 1, count = 0;
 
   RowChunks(int64_t rows, const Columns& columns) : rows(rows) {
-    constexpr int64_t kRows = 16, kMostChunks = 256;
-    const int64_t step = kRows * columns.groups, most = (rows + kMostChunks - 1) / kMostChunks;
+    constexpr int64_t kRows = 16, kMaxChunks = 256;
+    const int64_t step = kRows * columns.groups, most = (rows + kMaxChunks - 1) / kMaxChunks;
     per_chunk = (most + step - 1) / step * step;
     if (per_chunk == 0) per_chunk = step;
     count = (rows + per_chunk - 1) / per_chunk;
   }
 };
 
-// Floats of the partial sums for every width of vectors, since the addresses are not known yet.
+// Floats of the partial sums. The size suffices for every vector width, because the addresses are not known yet.
 inline int64_t partial_sums(int64_t rows, int64_t channels) {
   int64_t most = 0;
   for (int64_t width = 1; width <= 8 && channels % width == 0; width *= 2) {
@@ -38,7 +39,7 @@ inline int64_t partial_sums(int64_t rows, int64_t channels) {
 template <class Source>
 struct SumsArgs {
   Global<float> partial;
-  Source source;  // add(row, channel, sums, other sums)
+  Source source;  // calls add(row, channel, sums, other sums)
   Columns columns;
   RowChunks chunks;
 };
@@ -58,7 +59,7 @@ __global__ void __launch_bounds__(kColumnThreads) channel_sums_kernel(SumsArgs<S
     for (int64_t row = begin + group; row < end; row += a.columns.groups) add(row, sums[0], sums[1]);
   }
   for (int k = 0; k < 2; ++k) {
-    if (k > 0) sync_threads();  // before the shared memory of the first sums is written again
+    if (k > 0) sync_threads();  // before the shared memory of the first sums is overwritten
     const size_t row = (size_t{blockIdx.x} * 2 + static_cast<size_t>(k)) * static_cast<size_t>(C);
     ColumnSum<V>::run(a.columns, sums[k], [&](int c, float sum) {
       if (first_channel + c < C) a.partial.store(row + static_cast<size_t>(first_channel + c), sum);
@@ -84,7 +85,7 @@ Status channel_sums(const Call& call, const Source& source, const Columns& colum
   return launch(channel_sums_kernel<Source, V>, grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, args);
 }
 
-// V floats of a vector over the channels, whose address allows it (vector_width).
+// Loads V floats of a vector over the channels whose address allows it (vector_width).
 template <int V>
 VC_DEVICE void load_vector(Global<const float> from, size_t c, float (&v)[V]) {
   if constexpr (V < 8) {
@@ -98,7 +99,7 @@ VC_DEVICE void load_vector(Global<const float> from, size_t c, float (&v)[V]) {
   }
 }
 
-// Elements that may be accessed at once: of all tensors of a storage type, and of f32 vectors over the channels.
+// The number of elements per access that all tensors of a storage type and all f32 vectors over the channels allow.
 template <size_t N, size_t M>
 int vector_width(int64_t channels, const Tensor* const (&tensors)[N], const Tensor* const (&vectors)[M]) {
   int width = 8;

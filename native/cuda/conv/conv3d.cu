@@ -1,18 +1,19 @@
 // conv3d: y[n,t,h,w,o] = act( sum_{k,i} scale[n,i] x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, i] W[o,k,i] + b[o] +
 // r[n,t,h,w,o] )
 //
-// x [N, T, H, W, Cin] channels-last, may be a channel slice; W [Cout, kT, kH, kW, Cin / groups] dense; b [Cout] f32; r
-// like y; scale [N, Cin]; outputs [N, T', H', W', width] for consecutive ranges of the Cout channels, each with its own
-// row stride. Storage f32, bf16 or f16; sums in f32.
+// x [N, T, H, W, Cin] is channels-last and may be a channel slice. W [Cout, kT, kH, kW, Cin / groups] is dense. b
+// [Cout] is f32; r has the shape of y; scale is [N, Cin]. The outputs [N, T', H', W', width] are consecutive ranges of
+// the Cout channels, each with its own row stride. Values are stored as f32, bf16 or f16 and summed in f32.
 //
-// Implicit GEMM (gemm/mainloop.h): rows are output positions, K runs over taps and, within a tap, channels. Pointwise
-// convolutions read x as a matrix; others look windows up while copying (gemm/operands.h). With channels of a group not
-// a multiple of 8, pointwise copies are of 8 or 4 bytes; others (16-bit storage) go through registers. Depthwise:
-// depthwise.h; 1x7x7 and 1x3x3 of 3 channels in 16 bits: stem.h. Tile, threads and shared memory: gemm/tiles.h.
+// The kernel is an implicit GEMM (gemm/mainloop.h): rows are output positions; K runs over taps and, within a tap, over
+// channels. Pointwise convolutions read x as a matrix; others compute the addresses of the windows while copying
+// (gemm/operands.h). Where the channels of a group are not a multiple of 8, pointwise copies have 8 or 4 bytes, and
+// others (16-bit storage) go through registers. Depthwise convolutions are in depthwise.h; 1x7x7 and 1x3x3 with 3
+// channels in 16 bits are in stem.h. Tiles, threads and shared memory are in gemm/tiles.h.
 //
-// Bytes: x once for each tap that L2 does not serve (3x3: near once), W once for each range of rows (from L2), y once.
-// FLOPs: 2 N T' H' W' Cout taps Cin / groups. Bound: the pointwise layers of S3D by memory (15 to 172 FLOP a byte), its
-// 1x3x3 and 3x1x1 layers by tensor cores and by L2 to shared memory. Share of the roofline: not yet measured.
+// x is read once for each tap that L2 does not serve (3x3: about once), W once for each range of rows (from L2); y is
+// written once. FLOPs: 2 N T' H' W' Cout taps Cin / groups. The pointwise layers of S3D are bound by memory (15 to 172
+// FLOP per byte), its 1x3x3 and 3x1x1 layers by tensor cores and by the path from L2 to shared memory.
 #include "cuda/conv/conv_gemm.h"
 #include "cuda/conv/depthwise.h"
 #include "cuda/conv/stem.h"
@@ -29,7 +30,7 @@ Status conv3d(const Call& call) {
     Status status;
     if (convolve_stem<T>(call, a, &status)) return status;
   }
-  // X3D has 54 and 108 channels
+  // X3D has 54 and 108 channels.
   return convolve_rows<gemm::Features<true, false, true>, gemm::Features<false, false, false>, T>(call, a);
 }
 

@@ -1,47 +1,25 @@
 // dx[n,t,h,w,i] = sum over taps k and channels o of dy[n, (t+kt-lt)/st, (h+kh-lh)/sh, (w+kw-lw)/sw, o] W[i,k,o], over
 // the taps whose quotients are whole and inside dy.
 //
-// dy [N, T', H', W', Cout] channels-last, may be a channel slice; W [Cin, kT, kH, kW, Cout / groups] dense; dx
-// [N, T, H, W, Cin]. Storage f32, bf16 or f16; sums in f32.
+// dy [N, T', H', W', Cout] is channels-last and may be a channel slice. W [Cin, kT, kH, kW, Cout / groups] is dense. dx
+// is [N, T, H, W, Cin]. Values are stored as f32, bf16 or f16 and summed in f32.
 //
-// Implicit GEMM (gemm/mainloop.h): rows are positions of dx, K runs over taps and, within a tap, channels of dy
-// (gemm/operands.h: SpreadWindows). Tile, threads and shared memory: gemm/tiles.h. Depthwise: a thread has up to 16
-// bytes of channels of one position. Convolutions of stride 1 do not come here: their gradient is a convolution
-// (conv3d.cu).
+// The kernel is an implicit GEMM (gemm/mainloop.h): rows are positions of dx; K runs over taps and, within a tap, over
+// channels of dy (SpreadWindows in gemm/operands.h). Tiles, threads and shared memory are in gemm/tiles.h. Depthwise: a
+// thread computes up to 16 bytes of channels of one position. Convolutions of stride 1 do not use this op, because
+// their gradient is a convolution (conv3d.cu).
 //
-// Bytes: dy once for each tap that L2 does not serve, W once for each range of rows, dx once. FLOPs: 2 N T' H' W' Cout
-// taps Cin / groups useful; rows of a tile have taps of different remainders, so that the product takes strides'
-// product times as many. Bound: tensor cores. Share of the roofline: not yet measured.
+// dy is read once for each tap that L2 does not serve, W once for each range of rows; dx is written once. FLOPs: 2 N T'
+// H' W' Cout taps Cin / groups. The rows of a tile use different taps, so the product computes this number times the
+// product of the strides. Bound by tensor cores.
 #include "cuda/gemm/mainloop.h"
+#include "cuda/gemm/windows.h"
 #include "cuda/pool/window_gather.h"
 #include "ops/conv/conv3d_grad_input.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
-
-template <typename T>
-gemm::SpreadWindows<T> windows(const Call& call, const Conv3dGradInputArgs& a, int rows, int columns) {
-  const Tensor &dy = call.in[0], &dx = call.out[0];
-  gemm::SpreadWindows<T> w = {};
-  w.data = global<const T>(dy);
-  for (int i = 0; i < 4; ++i) w.stride[i] = dy.strides[i];
-  for (int i = 0; i < 3; ++i) {
-    w.size[i] = static_cast<int>(dy.shape[1 + i]);
-    w.kernel[i] = static_cast<int>(a.kernel[i]);
-    w.step[i] = static_cast<int>(a.stride[i]);
-    w.low[i] = static_cast<int>(a.low[i]);
-  }
-  w.rows = rows;
-  w.columns = columns;
-  w.channels = Divider(max<int64_t>(1, dy.shape[4] / a.groups));
-  w.taps_w = Divider(a.kernel[2]);
-  w.taps_h = Divider(a.kernel[1]);
-  w.in_w = Divider(dx.shape[3]);
-  w.in_h = Divider(dx.shape[2]);
-  w.in_t = Divider(dx.shape[1]);
-  return w;
-}
 
 template <typename T>
 Status convolve(const Call& call, const Conv3dGradInputArgs& a) {
@@ -54,14 +32,14 @@ Status convolve(const Call& call, const Conv3dGradInputArgs& a) {
     return {"conv3d_grad_input: a window of more than 63 taps along its three axes together"};
   }
   gemm::Arguments<T, gemm::SpreadWindows<T>> p = {};
-  p.a = windows<T>(call, a, static_cast<int>(rows), static_cast<int>(K));
+  p.a = gemm::windows_of<gemm::SpreadWindows<T>>(dy, dx, a, static_cast<int>(rows), static_cast<int>(K));
   auto& out = p.out;
   out.rows = static_cast<int>(rows);
   out.columns = static_cast<int>(a.channels / a.groups);
   out.data[0] = global<T>(dx);
   out.stride[0] = dx.strides[3];
-  for (int s = 1; s < gemm::kMostOutputs; ++s) out.first[s] = static_cast<int>(a.channels);
-  out.activation = kNone;
+  for (int s = 1; s < gemm::kMaxOutputs; ++s) out.first[s] = static_cast<int>(a.channels);
+  out.activation = kIdentity;
   out.vector = widest_vector(dx, a.channels / a.groups, 8);
   p.b = {global<const T>(weight), K, out.columns, static_cast<int>(K)};
   p.groups = static_cast<int>(a.groups);
@@ -74,7 +52,7 @@ template <typename T>
 struct DepthwiseArgs {
   Global<T> dx;
   Global<const T> dy, weight;
-  int64_t x[4], y[4];  // distances of N, T, H, W
+  int64_t x[4], y[4];  // strides of N, T, H, W
   int size[3], kernel[3], stride[3], low[3];
   int taps;
   Positions positions;
@@ -83,7 +61,7 @@ struct DepthwiseArgs {
 template <typename T, int V>
 __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) depthwise_grad_input_kernel(DepthwiseArgs<T> a) {
   int n, at[3], column, index;
-  if (!a.positions.place(&n, at, &column, &index)) return;
+  if (!a.positions.locate(&n, at, &column, &index)) return;
   const auto c = static_cast<size_t>(column * V);
   float sum[V] = {};
   const auto source = [&](int axis, int k) {

@@ -1,16 +1,17 @@
 // dW[o,i,k] = sum over positions m of dy[m,o] x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, i]
 //
-// x [N, T, H, W, Cin], dy [N, T', H', W', Cout] channels-last, either may be a channel slice; storage f32, bf16 or f16.
-// dW [Cout, Cin / groups, kT, kH, kW] and all sums in f32.
+// x [N, T, H, W, Cin] and dy [N, T', H', W', Cout] are channels-last; either may be a channel slice. They are stored as
+// f32, bf16 or f16. dW [Cout, Cin / groups, kT, kH, kW] and all sums are in f32.
 //
-// A matrix product over the positions, cut into slices (gemm/windows_product.h), whose sums are added in order by a
-// second kernel, which also brings the taps behind the channels. Depthwise: a block has a chunk of positions of a range
-// of channels for one tap, then adds its threads in order (columns.h); a second kernel adds the chunks. The slices
-// follow from the shapes alone. Workspace: the slices' sums, at most 64 MB.
+// A first kernel computes a matrix product over the positions, divided into splits (gemm/windows_product.h). A second
+// kernel adds the sums of the splits in order and moves the taps behind the channels. Depthwise: a block computes a
+// chunk of positions of a range of channels for one tap and adds the sums of its threads in order (columns.h); a second
+// kernel adds the chunks. The splits follow from the shapes alone. The workspace holds the sums of the splits, at most
+// 64 MB.
 //
-// Bytes: x and dy once for each tile that L2 does not serve. FLOPs: 2 N T' H' W' Cout taps Cin / groups. Bound: tensor
-// cores, except for few channels; depthwise by L2 (each tap reads x and dy again). Share of the roofline: not yet
-// measured.
+// x and dy are read once for each tile that L2 does not serve. FLOPs: 2 N T' H' W' Cout taps Cin / groups. Bound by
+// tensor cores, except for few channels; depthwise by L2 (each tap reads x and dy again).
+#include "cuda/gemm/windows.h"
 #include "cuda/gemm/windows_product.h"
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
@@ -22,15 +23,15 @@ namespace VIDEOCLIP_CUDA {
 namespace {
 
 constexpr int kAddThreads = 256;
-constexpr int64_t kMostSums = 16 << 20;  // floats of all slices
-constexpr int64_t kFewestSteps = 16;     // of a slice: 512 positions
-constexpr int64_t kBlocks = 512;         // wanted: about four for each SM of a large device
-constexpr int64_t kMostSlices = 256;
+constexpr int64_t kMaxSums = 16 << 20;  // floats of all splits
+constexpr int64_t kMinSteps = 16;       // per split: 512 positions
+constexpr int64_t kBlocks = 512;        // wanted; about four per SM of a large device
+constexpr int64_t kMaxSplits = 256;
 
-struct Slices {
+struct PositionSplits {
   int64_t positions, outputs, unit, columns, tiles_m, tiles_n, steps, count;
 
-  Slices(const Call& call, const Conv3dGradWeightArgs& a) {
+  PositionSplits(const Call& call, const Conv3dGradWeightArgs& a) {
     const Tensor &x = call.in[0], &dy = call.in[1];
     using Tile = gemm::ProductTile;
     outputs = dy.shape[4] / a.groups, unit = x.shape[4] / a.groups, columns = unit * a.taps();
@@ -38,7 +39,7 @@ struct Slices {
     tiles_m = (outputs + Tile::kM - 1) / Tile::kM, tiles_n = (columns + Tile::kN - 1) / Tile::kN;
     const int64_t all = (positions + Tile::kDepth - 1) / Tile::kDepth, size = dy.shape[4] * columns;
     int64_t wanted = (kBlocks + tiles_m * tiles_n * a.groups - 1) / max<int64_t>(1, tiles_m * tiles_n * a.groups);
-    wanted = min(min(wanted, kMostSlices), min(all / kFewestSteps, kMostSums / max<int64_t>(1, size)));
+    wanted = min(min(wanted, kMaxSplits), min(all / kMinSteps, kMaxSums / max<int64_t>(1, size)));
     wanted = max<int64_t>(1, wanted);
     steps = max<int64_t>(1, (all + wanted - 1) / wanted);
     count = max<int64_t>(1, (all + steps - 1) / steps);
@@ -47,16 +48,16 @@ struct Slices {
 
 struct AddArgs {
   Global<float> out;
-  Global<const float> partial;  // [slices][outputs][taps][channels]
-  Divider channels, taps;
-  int slices, count, unit, all_taps;
+  Global<const float> partial;  // [splits][outputs][taps][channels]
+  FastDivmod channels, taps;
+  int splits, count, unit, all_taps;
 };
 
-__global__ void __launch_bounds__(kAddThreads) add_slices_kernel(AddArgs a) {
+__global__ void __launch_bounds__(kAddThreads) add_splits_kernel(AddArgs a) {
   const int at = static_cast<int>(blockIdx.x) * kAddThreads + static_cast<int>(threadIdx.x);
   if (at >= a.count) return;
   float sum = 0;
-  for (int s = 0; s < a.slices; ++s) {
+  for (int s = 0; s < a.splits; ++s) {
     sum += a.partial.load(static_cast<size_t>(s) * static_cast<size_t>(a.count) + static_cast<size_t>(at));
   }
   int c, tap;
@@ -64,45 +65,26 @@ __global__ void __launch_bounds__(kAddThreads) add_slices_kernel(AddArgs a) {
   a.out.store(static_cast<size_t>((o * a.unit + c) * a.all_taps + tap), sum);
 }
 
-// [slices][outputs][taps][unit] to [outputs][unit][taps].
-Status add_slices(const Call& call, const Conv3dGradWeightArgs& a, Global<const float> partial, int64_t slices,
+// Adds the splits: [splits][outputs][taps][unit] to [outputs][unit][taps].
+Status add_splits(const Call& call, const Conv3dGradWeightArgs& a, Global<const float> partial, int64_t splits,
                   int64_t unit) {
   const int64_t count = call.out[0].elements();
-  const AddArgs args{global<float>(call.out[0]),     partial,
-                     Divider(max<int64_t>(1, unit)), Divider(a.taps()),
-                     static_cast<int>(slices),       static_cast<int>(count),
-                     static_cast<int>(unit),         static_cast<int>(a.taps())};
+  const AddArgs args{global<float>(call.out[0]),
+                     partial,
+                     FastDivmod(max<int64_t>(1, unit)),
+                     FastDivmod(a.taps()),
+                     static_cast<int>(splits),
+                     static_cast<int>(count),
+                     static_cast<int>(unit),
+                     static_cast<int>(a.taps())};
   const Grid grid{(count + kAddThreads - 1) / kAddThreads};
-  return launch(add_slices_kernel, grid, kAddThreads, 0, call.stream, args);
-}
-
-template <typename T>
-gemm::Windows<T> windows(const Call& call, const Conv3dGradWeightArgs& a, int rows, int columns) {
-  const Tensor &x = call.in[0], &dy = call.in[1];
-  gemm::Windows<T> w = {};
-  w.data = global<const T>(x);
-  for (int i = 0; i < 4; ++i) w.stride[i] = x.strides[i];
-  for (int i = 0; i < 3; ++i) {
-    w.size[i] = static_cast<int>(x.shape[1 + i]);
-    w.kernel[i] = static_cast<int>(a.kernel[i]);
-    w.step[i] = static_cast<int>(a.stride[i]);
-    w.low[i] = static_cast<int>(a.low[i]);
-  }
-  w.rows = rows;
-  w.columns = columns;
-  w.channels = Divider(max<int64_t>(1, x.shape[4] / a.groups));
-  w.taps_w = Divider(a.kernel[2]);
-  w.taps_h = Divider(a.kernel[1]);
-  w.out_w = Divider(dy.shape[3]);
-  w.out_h = Divider(dy.shape[2]);
-  w.out_t = Divider(dy.shape[1]);
-  return w;
+  return launch(add_splits_kernel, grid, kAddThreads, 0, call.stream, args);
 }
 
 template <typename T>
 Status product(const Call& call, const Conv3dGradWeightArgs& a) {
   const Tensor &x = call.in[0], &dy = call.in[1];
-  const Slices s(call, a);
+  const PositionSplits s(call, a);
   if (a.kernel[0] + a.kernel[1] + a.kernel[2] > gemm::kWindowBits) {
     return {"conv3d_grad_weight: a window of more than 63 taps along its three axes together"};
   }
@@ -110,22 +92,22 @@ Status product(const Call& call, const Conv3dGradWeightArgs& a) {
       Global<float>(reinterpret_cast<float*>(call.workspace), static_cast<size_t>(s.count * dy.shape[4] * s.columns));
   gemm::ProductArguments<T> p = {};
   p.dy = {global<const T>(dy), dy.strides[3], static_cast<int>(s.positions), static_cast<int>(s.outputs)};
-  p.x = windows<T>(call, a, static_cast<int>(s.positions), static_cast<int>(s.columns));
+  p.x = gemm::windows_of<gemm::Windows<T>>(x, dy, a, static_cast<int>(s.positions), static_cast<int>(s.columns));
   p.partial = partial;
   p.outputs = static_cast<int>(s.outputs), p.columns = static_cast<int>(s.columns);
   p.groups = static_cast<int>(a.groups), p.group_channels = static_cast<int>(s.unit);
   p.tiles_m = static_cast<int>(s.tiles_m), p.tiles_n = static_cast<int>(s.tiles_n);
-  p.slices = static_cast<int>(s.count), p.slice_steps = static_cast<int>(s.steps);
+  p.splits = static_cast<int>(s.count), p.split_steps = static_cast<int>(s.steps);
   const Grid grid{s.tiles_m * s.tiles_n, a.groups, s.count};
-  constexpr int kMost = 16 / static_cast<int>(sizeof(T));
-  const int vector = min(widest_vector(x, s.unit, kMost), widest_vector(dy, s.outputs, kMost));
+  constexpr int kMaxVector = 16 / static_cast<int>(sizeof(T));
+  const int vector = min(widest_vector(x, s.unit, kMaxVector), widest_vector(dy, s.outputs, kMaxVector));
   const auto run = [&](auto kernel) {
     return launch(kernel, grid, gemm::ProductTile::kThreads, gemm::kProductShared<T>, call.stream, p);
   };
   const Status status =
-      vector == kMost ? run(gemm::windows_product_kernel<T, kMost>) : run(gemm::windows_product_kernel<T, 1>);
+      vector == kMaxVector ? run(gemm::windows_product_kernel<T, kMaxVector>) : run(gemm::windows_product_kernel<T, 1>);
   if (!status) return status;
-  return add_slices(call, a, partial, s.count, s.unit);
+  return add_splits(call, a, partial, s.count, s.unit);
 }
 
 template <typename T>
@@ -134,7 +116,7 @@ struct DepthwiseArgs {
   Global<const T> x, dy;
   int64_t x_stride[4], dy_stride;
   int size[3], kernel[3], step[3], low[3];
-  Divider taps_w, taps_h, out_w, out_h, out_t;
+  FastDivmod taps_w, taps_h, out_w, out_h, out_t;
   int rows, per_chunk, channels, taps;
   Columns columns = Columns(0);
 };
@@ -145,9 +127,11 @@ __global__ void __launch_bounds__(kColumnThreads) depthwise_grad_weight_kernel(D
   const int first_column = static_cast<int>(blockIdx.y) * a.columns.per_block;
   const int column = first_column + thread % a.columns.per_block, tap = static_cast<int>(blockIdx.z);
   const int begin = static_cast<int>(blockIdx.x) * a.per_chunk, end = min(begin + a.per_chunk, a.rows);
+  // Decode the tap of the block.
   int k[3];
   k[0] = a.taps_h.divide(a.taps_w.divide(tap, &k[2]), &k[1]);
   float sum[V] = {};
+  // Sum the products of this thread's rows.
   if (group < a.columns.groups && column < a.columns.count) {
     const auto c = static_cast<size_t>(column) * V;
     for (int row = begin + group; row < end; row += a.columns.groups) {
@@ -169,6 +153,7 @@ __global__ void __launch_bounds__(kColumnThreads) depthwise_grad_weight_kernel(D
       for (int i = 0; i < V; ++i) sum[i] = fma(x[i], dy[i], sum[i]);
     }
   }
+  // Add the sums of the block's threads.
   ColumnSum<V>::run(a.columns, sum, [&](int i, float total) {
     const int c = first_column * V + i;
     if (c >= a.channels) return;
@@ -181,7 +166,7 @@ bool is_depthwise(const Call& call, const Conv3dGradWeightArgs& a) {
   return a.groups > 1 && a.groups == call.in[0].shape[4] && a.groups == call.in[1].shape[4];
 }
 
-// Chunks of positions of a depthwise convolution: the same for every width of vectors.
+// The chunks of positions of a depthwise convolution. They are the same for every vector width.
 struct DepthwiseChunks {
   int64_t rows, per_chunk, count;
 
@@ -211,8 +196,8 @@ Status depthwise(const Call& call, const Conv3dGradWeightArgs& a) {
     p.step[i] = static_cast<int>(a.stride[i]);
     p.low[i] = static_cast<int>(a.low[i]);
   }
-  p.taps_w = Divider(a.kernel[2]), p.taps_h = Divider(a.kernel[1]);
-  p.out_w = Divider(dy.shape[3]), p.out_h = Divider(dy.shape[2]), p.out_t = Divider(dy.shape[1]);
+  p.taps_w = FastDivmod(a.kernel[2]), p.taps_h = FastDivmod(a.kernel[1]);
+  p.out_w = FastDivmod(dy.shape[3]), p.out_h = FastDivmod(dy.shape[2]), p.out_t = FastDivmod(dy.shape[1]);
   p.rows = static_cast<int>(chunks.rows), p.per_chunk = static_cast<int>(chunks.per_chunk);
   p.channels = static_cast<int>(dy.shape[4]), p.taps = static_cast<int>(a.taps());
   if (a.taps() > 65535) return {"conv3d_grad_weight: a depthwise window of more than 65535 taps"};
@@ -224,14 +209,14 @@ Status depthwise(const Call& call, const Conv3dGradWeightArgs& a) {
                   p);
   });
   if (!status) return status;
-  return add_slices(call, a, partial, chunks.count, 1);
+  return add_splits(call, a, partial, chunks.count, 1);
 }
 
 size_t workspace(const Call& call, int) {
   const Conv3dGradWeightArgs a(call);
   const int64_t size = call.out[0].elements();
-  const int64_t slices = is_depthwise(call, a) ? DepthwiseChunks(call).count : Slices(call, a).count;
-  return static_cast<size_t>(slices * size) * sizeof(float);
+  const int64_t splits = is_depthwise(call, a) ? DepthwiseChunks(call).count : PositionSplits(call, a).count;
+  return static_cast<size_t>(splits * size) * sizeof(float);
 }
 
 Status conv3d_grad_weight(const Call& call) {

@@ -1,9 +1,9 @@
-// conv3d_sums: conv3d.cu with sums of the outputs over parts of each clip, 64 positions or 8 lines, from the epilogue
+// conv3d_sums: conv3d.cu, whose epilogue also sums the outputs over parts of each clip (64 positions or 8 lines).
 //
-// sums [N, parts, Cout] f32. Tiles begin where a clip does, and a tile's rows are added in an order that follows from
-// the tile (which follows from the layer): the sums of a clip are the same in every batch. Depthwise:
-// depthwise_sums.h. Bytes: of conv3d, and 4 for each 64 outputs or 8 lines, where another pass would read all of them.
-// Share of the roofline: not yet measured.
+// sums [N, parts, Cout] is f32. Tiles begin where a clip begins, and the rows of a tile are added in an order that
+// follows from the tile, which follows from the layer. The sums of a clip are therefore the same in every batch.
+// Depthwise convolutions are in depthwise_sums.h. In addition to the traffic of conv3d, 4 bytes are written per 64
+// outputs or 8 lines; a separate pass would read all outputs again.
 #include "cuda/conv/conv_gemm.h"
 #include "cuda/conv/depthwise_sums.h"
 #include "ops/conv/conv3d_sums.h"

@@ -1,6 +1,7 @@
 #pragma once
-// Convolutions as implicit GEMM: the operands of gemm/mainloop.h from those of ops/conv3d.h.
+// Convolutions as implicit GEMM: makes the operands of gemm/mainloop.h from those of ops/conv3d.h.
 #include "cuda/gemm/mainloop.h"
+#include "cuda/gemm/windows.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/vector.h"
 #include "ops/conv/conv3d.h"
@@ -20,30 +21,7 @@ bool is_pointwise(const Conv3dArgs& a) {
   return plain;
 }
 
-template <typename T>
-Windows<T> windows(const Call& call, const Conv3dArgs& a, int rows, int columns) {
-  const Tensor &x = call.in[0], &y = call.out[0];
-  Windows<T> w = {};
-  w.data = global<const T>(x);
-  for (int i = 0; i < 4; ++i) w.stride[i] = x.strides[i];
-  for (int i = 0; i < 3; ++i) {
-    w.size[i] = static_cast<int>(x.shape[1 + i]);
-    w.kernel[i] = static_cast<int>(a.kernel[i]);
-    w.step[i] = static_cast<int>(a.stride[i]);
-    w.low[i] = static_cast<int>(a.low[i]);
-  }
-  w.rows = rows;
-  w.columns = columns;
-  w.channels = Divider(max<int64_t>(1, x.shape[4] / a.groups));
-  w.taps_w = Divider(a.kernel[2]);
-  w.taps_h = Divider(a.kernel[1]);
-  w.out_w = Divider(y.shape[3]);
-  w.out_h = Divider(y.shape[2]);
-  w.out_t = Divider(y.shape[1]);
-  return w;
-}
-
-// The `count` outputs from number `first` on, whose channels start at `channel`; `rows` positions.
+// Describes `count` outputs from number `first` on, whose channels start at `channel` and which have `rows` positions.
 template <typename T>
 gemm::Destination<T> destination(const Call& call, const Conv3dArgs& a, int rows, int first, int count,
                                  int64_t channel) {
@@ -52,7 +30,7 @@ gemm::Destination<T> destination(const Call& call, const Conv3dArgs& a, int rows
   int64_t columns = 0;
   out.rows = rows;
   out.vector = widest_vector(residual, a.out_channels / a.groups, 8);
-  for (int s = 0; s < gemm::kMostOutputs; ++s) {
+  for (int s = 0; s < gemm::kMaxOutputs; ++s) {
     out.first[s] = static_cast<int>(columns);
     if (s >= count) continue;
     const Tensor& y = call.out[first + s];
@@ -81,9 +59,9 @@ Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, 
   int vector = min(widest_vector(x, unit, 8), widest_vector(weight, unit, 8));
   if (Features::kScaled && call.in[4]) {
     vector = min(vector, widest_vector(call.in[4], unit, 8));
-    p.scaling = {global<const T>(call.in[4]), call.in[4].strides[0], Divider(clip_rows)};
+    p.input_scale = {global<const T>(call.in[4]), call.in[4].strides[0], FastDivmod(clip_rows)};
   }
-  if constexpr (Features::kSums) {  // [N, parts, Cout], behind the outputs
+  if constexpr (Features::kSums) {  // [N, parts, Cout], after the outputs
     const Tensor& sums = call.out[a.splits];
     p.sums.data = global<float>(sums).offset(static_cast<size_t>(channel));
     p.sums.channels = sums.strides[1];
@@ -97,8 +75,8 @@ Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
   gemm::Arguments<T, A> p = {};
   p.a = rows;
   int64_t channel = 0;
-  for (int first = 0; first < a.splits; first += gemm::kMostOutputs) {
-    const int count = min(gemm::kMostOutputs, a.splits - first);
+  for (int first = 0; first < a.splits; first += gemm::kMaxOutputs) {
+    const int count = min(gemm::kMaxOutputs, a.splits - first);
     const Status status = convolve<Features>(call, a, p, first, count, channel);
     if (!status) return status;
     for (int s = 0; s < count; ++s) channel += call.out[first + s].shape[4];
@@ -106,7 +84,8 @@ Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
   return {};
 }
 
-// By the form of the windows. Features of a pointwise convolution, and of any other.
+// Chooses the operand by the form of the windows. `Pointwise` and `Windowed` are the features of a pointwise and of any
+// other convolution.
 template <class Pointwise, class Windowed, typename T>
 Status convolve_rows(const Call& call, const Conv3dArgs& a) {
   const Tensor &x = call.in[0], &y = call.out[0];
@@ -120,7 +99,7 @@ Status convolve_rows(const Call& call, const Conv3dArgs& a) {
   if (a.kernel[0] + a.kernel[1] + a.kernel[2] > gemm::kWindowBits) {
     return {"conv3d: a window of more than 63 taps along its three axes together"};
   }
-  return convolve_all<Windowed, T>(call, a, windows<T>(call, a, M, K));
+  return convolve_all<Windowed, T>(call, a, gemm::windows_of<Windows<T>>(call.in[0], call.out[0], a, M, K));
 }
 
 }  // namespace

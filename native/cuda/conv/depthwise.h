@@ -2,20 +2,22 @@
 // Depthwise convolution (groups == Cin == Cout): y[n,t,h,w,c] = act( sum_k x[n, t*st+kt-pt, h*sh+kh-ph, w*sw+kw-pw, c]
 // W[c,k] + b[c] + r[n,t,h,w,c] )
 //
-// x, y, r [N, T, H, W, C] rows of channels, may be slices; W [kT, kH, kW, C] dense; b [C] f32. Storage f32, bf16 or
-// f16, sums in f32, in the order of the taps of each output: those along the strip last.
+// x, y and r [N, T, H, W, C] are rows of channels and may be slices; W [kT, kH, kW, C] is dense; b [C] is f32. Values
+// are stored as f32, bf16 or f16 and summed in f32, in the order of the taps of each output; the taps along the tile
+// are the innermost.
 //
-// A thread has V channels (16 bytes where aligned) of a strip of outputs one below the other along H; where the window
-// has no height along W, or T. Each input of the strip is loaded once for a line of taps and added to all outputs it
-// belongs to. Neighbouring threads have neighbouring channels, then the next position along W: a warp reads and writes
-// a run of a line of W * C values. Blocks of 256 threads have a range of channels, whose weights they keep in shared
-// memory as [taps][channels], and several strips for each thread.
-// Shared memory without bank conflicts where a block's channels fill whole rows of banks, else at most one more pass of
-// each half of a warp. Sectors: rows of whole 32 bytes are accessed whole, but for 1 in 2 sectors of the bias with 8
-// channels a thread; of others, as 54 channels, at most one sector more in each access: a run begins in the middle of
-// one where a tap shifts it. Bytes: x about once from memory (lines of the window from L1 and L2), y once. FLOPs: 2
-// taps an output. At 27 taps, f32 FMA and memory are about equal bounds (reference: X3D); share of the roofline: not
-// yet measured.
+// A thread has V channels (16 bytes where aligned) of a tile of outputs that are neighbours along H; where the window
+// has no height, along W or T. Each input of the tile is loaded once per line of taps and added to all outputs it
+// belongs to. Neighbouring threads have neighbouring channels, then the next position along W, so that a warp accesses
+// a run of a line of W * C values. A block of 256 threads has a range of channels, whose weights it keeps in shared
+// memory as [taps][channels], and several tiles per thread.
+//
+// Accesses to shared memory are free of bank conflicts if the block's channels fill whole rows of banks; otherwise each
+// half of a warp takes at most one more pass. Rows of whole 32 bytes are accessed in whole sectors, except for 1 in 2
+// sectors of the bias with 8 channels per thread. Other rows, such as 54 channels, take at most one sector more per
+// access, since a tap can shift a run to the middle of a sector. x is read about once from memory (lines of the window
+// come from L1 and L2); y is written once. An output takes 2 FLOP per tap. At 27 taps, f32 FMA and memory are about
+// equal bounds (reference: X3D).
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/divider.h"
@@ -30,10 +32,11 @@ namespace VIDEOCLIP_CUDA {
 namespace depthwise_detail {
 
 constexpr int kThreads = 256;
-constexpr int kRepeats = 4;                 // strips for each thread: loading the weights once for 4 is a few percent
-constexpr size_t kWeightBytes = 32 * 1024;  // of shared memory: 512 channels of 27 taps in 16 bits; 6 blocks an SM
+constexpr int kRepeats = 4;  // tiles per thread; loading the weights once for 4 tiles costs a few percent
+constexpr size_t kWeightBytes =
+    32 * 1024;  // shared memory for the weights: 512 channels of 27 taps in 16 bits; 6 blocks per SM
 
-// One axis of the window: along the strip first, then that of neighbouring threads, then the third.
+// One axis of the window. Axis 0 is along the tile, axis 1 along neighbouring threads, axis 2 is the third.
 struct Axis {
   int in, out, kernel, stride, low;
   int64_t in_stride, out_rows;  // elements of x and rows of y from one position to the next
@@ -47,20 +50,20 @@ struct Arguments {
   Global<const float> bias;
   Axis axis[3];
   int64_t clip_stride, clip_rows, out_stride, residual_stride;
-  Divider strips, out1, out2, vectors;  // strips of a line; outputs along axes 1 and 2; vectors of a block's channels
+  FastDivmod tiles, out1, out2, vectors;  // tiles per line; outputs along axes 1 and 2; vectors of a block's channels
   int channels, block_channels, all_taps;
-  int64_t items;  // strips x vectors of one block's channels
+  int64_t items;  // tiles x vectors of one block's channels
   Activation activation;
 };
 
-// Outputs of a strip: with 8 channels 4, so that sums and weights fit the registers; with fewer channels 8.
+// Outputs per tile: 4 for 8 channels, so that sums and weights fit the registers; 8 for fewer channels.
 template <int V>
-constexpr int kStrip = V >= 8 ? 4 : 8;
+constexpr int kTileOutputs = V >= 8 ? 4 : 8;
 
-// kKernel taps along the strip kStride apart, or any (0, 0).
+// Adds a line of kKernel taps along the tile with stride kStride; (0, 0) stands for any kernel and stride.
 template <typename T, int V, int kKernel, int kStride>
 VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, int begin, int tap,
-                        float (&sum)[kStrip<V>][V]) {
+                        float (&sum)[kTileOutputs<V>][V]) {
   const Axis& along = p.axis[0];
   const auto inputs = [&](int i, float(&x)[V]) {
     const int at = begin + i;
@@ -76,13 +79,13 @@ VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, i
 #pragma unroll
     for (int k = 0; k < kKernel; ++k) weight_at(k, w[k]);
 #pragma unroll
-    for (int i = 0; i < (kStrip<V> - 1) * kStride + kKernel; ++i) {
+    for (int i = 0; i < (kTileOutputs<V> - 1) * kStride + kKernel; ++i) {
       float x[V];
       if (!inputs(i, x)) continue;
 #pragma unroll
       for (int k = 0; k < kKernel; ++k) {
         const int o = (i - k) / kStride;
-        if (i < k || (i - k) % kStride || o >= kStrip<V>) continue;
+        if (i < k || (i - k) % kStride || o >= kTileOutputs<V>) continue;
 #pragma unroll
         for (int e = 0; e < V; ++e) sum[o][e] = fma(x[e], w[k][e], sum[o][e]);
       }
@@ -92,7 +95,7 @@ VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, i
       float w[V];
       weight_at(k, w);
 #pragma unroll
-      for (int o = 0; o < kStrip<V>; ++o) {
+      for (int o = 0; o < kTileOutputs<V>; ++o) {
         float x[V];
         if (!inputs(o * along.stride + k, x)) continue;
 #pragma unroll
@@ -102,7 +105,7 @@ VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, i
   }
 }
 
-// Channels c to c + V - 1, 4 at once where there are as many: the bias is aligned to 16 bytes, `c` a multiple of V.
+// Loads channels c to c + V - 1, up to 4 at once: the bias is aligned to 16 bytes, and `c` is a multiple of V.
 template <int V>
 VC_DEVICE void load_bias(Global<const float> from, int c, float (&bias)[V]) {
   constexpr int kWidth = V < 4 ? V : 4;
@@ -115,15 +118,15 @@ VC_DEVICE void load_bias(Global<const float> from, int c, float (&bias)[V]) {
   }
 }
 
-// Where a strip of outputs begins, and its first channel.
+// The first output of a tile, and its first channel.
 struct Place {
   int n, o2, o1, o0, c;
 };
 
-// `mine`: the weights from channel c on. The outputs are added to `total` in their order.
+// Computes a tile. `weights` begin at channel c. With kSums, the outputs are added to `total` in order.
 template <bool kSums, typename T, int V, int kKernel, int kStride>
-VC_DEVICE void strip(const Arguments<T>& p, Shared<T> mine, const Place& at, float (&total)[V]) {
-  constexpr int L = kStrip<V>;
+VC_DEVICE void add_tile(const Arguments<T>& p, Shared<T> weights, const Place& at, float (&total)[V]) {
+  constexpr int L = kTileOutputs<V>;
   const auto [n, o2, o1, o0, c] = at;
   const Axis &along = p.axis[0], &middle = p.axis[1], &outer = p.axis[2];
   float sum[L][V] = {};
@@ -134,7 +137,7 @@ VC_DEVICE void strip(const Arguments<T>& p, Shared<T> mine, const Place& at, flo
       const int i1 = o1 * middle.stride - middle.low + k1;
       if (i1 < 0 || i1 >= middle.in) continue;
       const int64_t line = n * p.clip_stride + i2 * outer.in_stride + i1 * middle.in_stride + c;
-      add_line<T, V, kKernel, kStride>(p, mine, static_cast<size_t>(line), o0 * along.stride - along.low,
+      add_line<T, V, kKernel, kStride>(p, weights, static_cast<size_t>(line), o0 * along.stride - along.low,
                                        k2 * outer.taps + k1 * middle.taps, sum);
     }
   }
@@ -155,7 +158,7 @@ VC_DEVICE void strip(const Arguments<T>& p, Shared<T> mine, const Place& at, flo
     }
     if (p.activation == kRelu) detail::activate_each<kRelu>(sum[o]);
     if (p.activation == kSwish) detail::activate_each<kSwish>(sum[o]);
-    if (p.activation != kNone && p.activation != kRelu && p.activation != kSwish) {
+    if (p.activation != kIdentity && p.activation != kRelu && p.activation != kSwish) {
 #pragma unroll
       for (int e = 0; e < V; ++e) sum[o][e] = activate_called(p.activation, sum[o][e]);
     }
@@ -167,7 +170,7 @@ VC_DEVICE void strip(const Arguments<T>& p, Shared<T> mine, const Place& at, flo
   }
 }
 
-// The weights of the block's channels, for all its threads after a barrier.
+// Loads the weights of the block's channels. Other threads may read them after a barrier.
 template <typename T>
 VC_DEVICE Shared<T> load_weights(const Arguments<T>& p, int first_channel) {
   const int channels = min(p.block_channels, p.channels - first_channel);
@@ -193,13 +196,13 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) 
     if (item >= p.items) return;
     int vector, s;
     Place at;
-    at.n = p.out2.divide(p.strips.divide(p.out1.divide(p.vectors.divide(static_cast<int>(item), &vector), &at.o1), &s),
+    at.n = p.out2.divide(p.tiles.divide(p.out1.divide(p.vectors.divide(static_cast<int>(item), &vector), &at.o1), &s),
                          &at.o2);
-    at.o0 = s * kStrip<V>;
+    at.o0 = s * kTileOutputs<V>;
     at.c = first_channel + vector * V;
     float total[V];
     if (at.c < p.channels) {
-      strip<false, T, V, kKernel, kStride>(p, weights.offset(static_cast<uint32_t>(vector * V)), at, total);
+      add_tile<false, T, V, kKernel, kStride>(p, weights.offset(static_cast<uint32_t>(vector * V)), at, total);
     }
   }
 }
@@ -215,18 +218,18 @@ Status start(const Arguments<T>& p, Stream stream) {
 template <typename T, int V>
 Status run(const Call& call, Arguments<T> p) {
   const Axis& along = p.axis[0];
-  const int64_t strips = (along.out + kStrip<V> - 1) / kStrip<V>;
+  const int64_t tiles = (along.out + kTileOutputs<V> - 1) / kTileOutputs<V>;
   const int64_t most = static_cast<int64_t>(kWeightBytes / sizeof(T)) / p.all_taps / V * V;
   if (most == 0) return {"conv3d: a depthwise window of more than 1024 taps"};
   p.block_channels = static_cast<int>(min<int64_t>((p.channels + V - 1) / V * V, most));
   const int64_t vectors = p.block_channels / V;
-  p.strips = Divider(strips);
-  p.out1 = Divider(p.axis[1].out);
-  p.out2 = Divider(p.axis[2].out);
-  p.vectors = Divider(vectors);
-  p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * strips * vectors;
-  if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 strips of a depthwise convolution"};
-  if constexpr (V > 1) {  // odd channels are too rare for instances of their own
+  p.tiles = FastDivmod(tiles);
+  p.out1 = FastDivmod(p.axis[1].out);
+  p.out2 = FastDivmod(p.axis[2].out);
+  p.vectors = FastDivmod(vectors);
+  p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * tiles * vectors;
+  if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 tiles of a depthwise convolution"};
+  if constexpr (V > 1) {  // odd channels are too rare for extra instances
     if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(p, call.stream);
     if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(p, call.stream);
     if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(p, call.stream);
@@ -236,10 +239,10 @@ Status run(const Call& call, Arguments<T> p) {
 
 }  // namespace depthwise_detail
 
-// Whether strips lie along H.
+// Whether tiles are along H.
 inline bool along_lines(const Conv3dArgs& a) { return a.kernel[1] > 1; }
 
-// All but what depends on the width of vectors, which is `*vector`.
+// All arguments that do not depend on the vector width, which is returned in `*vector`.
 template <typename T>
 depthwise_detail::Arguments<T> depthwise_arguments(const Call& call, const Conv3dArgs& a, int* vector) {
   const Tensor &x = call.in[0], &weight = call.in[1], &residual = call.in[3], &y = call.out[0];

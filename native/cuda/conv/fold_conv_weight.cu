@@ -1,8 +1,8 @@
 // W'[o, k] = W[o, k] * weight[o] / sqrt(var[o] + eps).
 //
-// W, W' [Cout, K] dense, weight and var [Cout], all f32; computed in f64 and rounded once.
-// 256 threads, a value each; no shared memory. Runs once per set of weights: not worth tuning.
-// Bytes: one read of W, one write of W': bound by memory. Share of the roofline: not yet measured.
+// W and W' [Cout, K] and weight and var [Cout] are dense f32; the result is computed in f64 and rounded once. A block
+// has 256 threads, and a thread has one value. No shared memory. The kernel runs once per set of weights, so it is not
+// tuned. W is read once and W' is written once: bound by memory.
 #include "cuda/primitives/kernel.h"
 #include "ops/conv/fold_conv_weight.h"
 

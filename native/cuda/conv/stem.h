@@ -1,23 +1,23 @@
 #pragma once
-// The first convolution of a video network on tensor cores: 1x7x7 (S3D) or 1x3x3 (X3D), stride 1x2x2, 3 channels in.
+// The first convolution of a video network on tensor cores: 1x7x7 (S3D) or 1x3x3 (X3D), stride 1x2x2, 3 input channels.
 //
-// x [N, T, H, W, 3] whose lines of W * 3 values are contiguous; weight [Cout, kH, kW, 3]; bias, residual, outputs as
-// conv3d.cu. Storage bf16 or f16, sums in f32.
+// x is [N, T, H, W, 3], with contiguous lines of W * 3 values; weight is [Cout, kH, kW, 3]; bias, residual and outputs
+// are those of conv3d.cu. Values are stored as bf16 or f16 and summed in f32.
 //
-// With 3 channels a window's line of kW * 3 values begins anywhere: conv3d's mainloop would gather it value by value. A
-// block here copies the input lines that its 128 positions of a frame need to shared memory, 16 bytes at a time (8 or 4
-// where lines are no multiple), zeros for the padding, and makes the fragments of A from there: K is the window line by
-// line, each padded to whole steps of 8, so that a fragment's pairs lie within a line of the window. They begin at even
-// values, behind one of the value before the window where the padding is odd; what a pair has outside of the window is
-// masked. The weights in that order stay in shared memory for kBlockTiles tiles.
+// With 3 channels, a line of a window (kW * 3 values) may begin at any address, and the main loop of conv3d would
+// gather it value by value. Here, a block copies the input lines of its 128 positions of a frame to shared memory, 16
+// bytes at a time (8 or 4 if lines are not a multiple of 16), with zeros for the padding, and makes the fragments of A
+// from there. K is the window line by line. Each line is padded to whole steps of 8, so that the pairs of a fragment do
+// not cross lines. Pairs begin at even values; if the padding is odd, they begin one value before the window. The
+// values of a pair outside the window are masked. The weights stay in shared memory, in the same order, for kBlockTiles
+// tiles.
 //
-// The products read shared memory without bank conflicts: neighbouring positions lie 3 words apart, and the lines of
-// the input so that the next line of positions goes on in the banks behind; rows of weights are an odd number of
-// 16-byte chunks. Copies of lines have at most one sector too many each, where they begin or end in it. Tile of 128
-// positions x 64 or 32 outputs, 4 warps of 32 positions; 20 to 56 KB and registers for 3 blocks an SM (64 outputs of
-// 1x7x7: 2 on sm_80, by shared memory). Bytes: x about twice (lines that two tiles share, from L2), y once. Bound by
-// shared memory: by count 352 wavefronts for A, 704 for B and 512 for the outputs of a tile of 1x7x7 x 64. Share of the
-// roofline: not yet measured.
+// The products read shared memory without bank conflicts: neighbouring positions are 3 words apart, the next line of
+// positions continues in the banks that follow, and rows of weights are an odd number of 16-byte chunks. A copied line
+// accesses at most one extra sector at each end. A tile has 128 positions x 64 or 32 outputs for 4 warps of 32
+// positions. It takes 20 to 56 KB, and its registers allow 3 blocks per SM (64 outputs of 1x7x7: 2 on sm_80, because of
+// shared memory). x is read about twice (the lines that two tiles share come from L2); y is written once. Bound by
+// shared memory: a tile of 1x7x7 x 64 takes 352 wavefronts for A, 704 for B and 512 for the outputs.
 #include "cuda/conv/conv_gemm.h"
 
 namespace videoclip {
@@ -25,19 +25,19 @@ namespace VIDEOCLIP_CUDA {
 namespace stem {
 
 constexpr int kChannels = 3, kStride = 2, kThreads = 128, kBlockTiles = 8;
-constexpr int kStepWords = kStride * kChannels / 2;  // from one position to the next
-constexpr int64_t kMostShared = 99 * 1024;           // of a block on sm_86 and sm_89
+constexpr int kStepWords = kStride * kChannels / 2;  // words from one position to the next
+constexpr int64_t kMaxShared = 99 * 1024;            // per block on sm_86 and sm_89
 
-// 4 warps of 32 rows, each with all columns. No stages.
+// 4 warps of 32 rows, each with all columns. The tile has no stages.
 template <int kColumns>
 using StemTile = gemm::Tile<128, kColumns, 32, kColumns, 3, 3>;
 
-// K: kKernel lines of kGroups times 8 values.
+// K consists of kKernel lines of kGroups times 8 values.
 template <int kKernel>
 struct Depth {
   static constexpr int kGroups = (kKernel * kChannels + 1 + 7) / 8;
-  static constexpr int kSteps = (kKernel * kGroups + 1) / 2;  // of mma.m16n8k16
-  static constexpr int kRow = (2 * kSteps + 1) * 8;           // values of a row of weights: an odd number of chunks
+  static constexpr int kSteps = (kKernel * kGroups + 1) / 2;  // steps of mma.m16n8k16
+  static constexpr int kRow = (2 * kSteps + 1) * 8;           // values per row of weights: an odd number of chunks
 };
 
 template <typename T>
@@ -47,13 +47,15 @@ struct Arguments {
   int64_t clip_stride, frame_stride, line_stride;
   int H, W, low_h, low_w;
   int frame_tiles, frame_positions, tiles;
-  int left, line, group;  // staged: values before x in a line, values of a line, from one pair of lines to the next
-  uint32_t weights_at;    // bytes
-  Divider out_w, out_t, by_tiles, chunks;
+  int left;             // values of a staged line before the first value of x
+  int line;             // values of a staged line
+  int group;            // values from one pair of staged lines to the next
+  uint32_t weights_at;  // bytes
+  FastDivmod out_w, out_t, by_tiles, chunks;
   int stride_t;
 };
 
-// What a lane keeps of the pairs of the first and the last group of a window's line.
+// The bits that a lane keeps of the pairs of the first and of the last group of a window's line.
 struct Masks {
   uint32_t first, last;
 };
@@ -64,7 +66,7 @@ VC_DEVICE Masks masks(int lead) {
   return {lead && lane_id() % 4 == 0 ? 0xffff0000u : ~0u, end >= 2 ? ~0u : end == 1 ? 0xffffu : 0u};
 }
 
-// The weights of the block's columns, in the order of K; zeros where the window has nothing.
+// Loads the weights of the block's columns in the order of K, with zeros outside the window.
 template <typename T, int kKernel, int kColumns>
 VC_DEVICE void load_weights(const Arguments<T>& p, Shared<T> weights, int n0) {
   using D = Depth<kKernel>;
@@ -84,13 +86,14 @@ VC_DEVICE void load_weights(const Arguments<T>& p, Shared<T> weights, int n0) {
   }
 }
 
-// Where staged line `line` begins: lines that meet the same tap of neighbouring positions lie `group` apart.
+// The offset of line `line` in shared memory. Lines that the same tap reads at neighbouring positions are `group`
+// values apart.
 template <typename T>
 VC_DEVICE int line_at(const Arguments<T>& p, int line) {
   return line / kStride * p.group + line % kStride * p.line;
 }
 
-// `count` input lines from `first` on, which may lie in the padding, V values at a time.
+// Copies `count` input lines from `first` on, V values at a time. Lines in the padding become zeros.
 template <int V, typename T>
 VC_DEVICE void load_lines(const Arguments<T>& p, Shared<T> lines, int64_t frame, int first, int count) {
   const int chunks = p.line / V;
@@ -104,7 +107,7 @@ VC_DEVICE void load_lines(const Arguments<T>& p, Shared<T> lines, int64_t frame,
   cp_async_commit();
 }
 
-// Fragments of A of one step: `base` has the rows of the lane, in values.
+// Makes the fragments of A of one step. `base` has the offsets of the lane's rows, in values.
 template <int kKernel, typename T, int kI>
 VC_DEVICE void load_a(const Arguments<T>& p, Shared<T> lines, const int (&base)[kI][2], const Masks& mask, int step,
                       uint32_t (&a)[kI][4]) {
@@ -149,10 +152,12 @@ __global__ void __launch_bounds__(kThreads, 3) stem_kernel(Arguments<T> p) {
     const int frame = p.by_tiles.divide(index, &tile), n = p.out_t.divide(frame, &t), m0 = tile * Tile::kM;
     const int last = min(m0 + Tile::kM, p.frame_positions) - 1;
     const int line0 = p.out_w.divide(m0), out_lines = p.out_w.divide(last) - line0 + 1;
-    sync_threads();  // the outputs of the tile before lie where the lines go
+    // The lines overwrite the outputs of the previous tile.
+    sync_threads();
     load_lines<V>(p, lines, n * p.clip_stride + t * p.stride_t * p.frame_stride, line0 * kStride - p.low_h,
                   (out_lines - 1) * kStride + kKernel);
 
+    // Compute the offsets of the lane's rows while the copies are in flight.
     gemm::TensorCores<T, Tile> math;
     int base[math.kI][2];
 #pragma unroll
@@ -167,6 +172,7 @@ __global__ void __launch_bounds__(kThreads, 3) stem_kernel(Arguments<T> p) {
     }
     cp_async_wait<0>();
     sync_threads();
+    // Multiply the tile.
 #pragma unroll
     for (int step = 0; step < D::kSteps; ++step) {
       uint32_t a[math.kI][4], b[math.kJ][2];
@@ -180,7 +186,8 @@ __global__ void __launch_bounds__(kThreads, 3) stem_kernel(Arguments<T> p) {
       }
       math.multiply(a, b);
     }
-    sync_threads();  // the outputs take the place of the lines
+    // The outputs overwrite the lines.
+    sync_threads();
     const int first = frame * p.frame_positions;
     gemm::finish<Tile, false, false>(math, p.out, {}, {first + m0, first + last + 1, 0, 0}, n0, 0);
   }
@@ -188,20 +195,22 @@ __global__ void __launch_bounds__(kThreads, 3) stem_kernel(Arguments<T> p) {
 
 template <typename T, int kKernel, int kColumns, int V>
 Status start(Arguments<T> p, Stream stream) {
-  p.chunks = Divider(p.line / V);
+  p.chunks = FastDivmod(p.line / V);
   const size_t shared = p.weights_at + size_t{kColumns * Depth<kKernel>::kRow} * sizeof(T);
   const Grid grid{(p.tiles + kBlockTiles - 1) / kBlockTiles, (p.out.columns + kColumns - 1) / kColumns};
   return launch(stem_kernel<T, kKernel, kColumns, V>, grid, kThreads, shared, stream, p);
 }
 
-// Lines of x that one tile needs at most, laid out; false where shared memory does not hold them.
+// Lays out the lines of x that one tile needs at most. Returns false if they do not fit in shared memory.
 template <typename T, int kKernel, int kColumns>
 bool lay_out(Arguments<T>& p, int out_w, int out_h) {
   const int before = p.low_w * kChannels + p.low_w % 2;
-  const int reach = (out_w - 1) * kStride * kChannels - before + Depth<kKernel>::kGroups * 8;  // behind x's first
+  // values after the first value of a line of x
+  const int reach = (out_w - 1) * kStride * kChannels - before + Depth<kKernel>::kGroups * 8;
   p.left = (before + 7) / 8 * 8;
   p.line = p.left + (max(reach, p.W * kChannels) + 7) / 8 * 8;
-  // the next line of positions goes on 1 to 7 words behind the last of this one, in banks that 8 rows leave free
+  // The next line of positions continues 1 to 7 words after the last position of this one, in banks that 8 rows leave
+  // free.
   p.group = kStride * p.line;
   const auto gap = [&] { return (p.group / 2 - kStepWords * out_w) % 32; };
   while (((gap() + 32) % 32) < 1 || ((gap() + 32) % 32) > 7) p.group += 8;
@@ -211,7 +220,7 @@ bool lay_out(Arguments<T>& p, int out_w, int out_h) {
   const int64_t outputs = (StemTile<kColumns>::kM + 1) * kColumns * static_cast<int64_t>(sizeof(float));
   const int64_t weights_at = (max(staged, outputs) + 15) / 16 * 16;
   p.weights_at = static_cast<uint32_t>(weights_at);
-  return weights_at + kColumns * Depth<kKernel>::kRow * static_cast<int64_t>(sizeof(T)) <= kMostShared;
+  return weights_at + kColumns * Depth<kKernel>::kRow * static_cast<int64_t>(sizeof(T)) <= kMaxShared;
 }
 
 template <typename T, int kKernel, int kColumns>
@@ -220,7 +229,7 @@ bool run(Arguments<T> p, const Tensor& y, int vector, Stream stream, Status* sta
   p.frame_tiles = (p.frame_positions + StemTile<kColumns>::kM - 1) / StemTile<kColumns>::kM;
   const int64_t tiles = y.shape[0] * y.shape[1] * p.frame_tiles;
   p.tiles = static_cast<int>(tiles);
-  p.by_tiles = Divider(p.frame_tiles);
+  p.by_tiles = FastDivmod(p.frame_tiles);
   *status = vector == 8   ? start<T, kKernel, kColumns, 8>(p, stream)
             : vector == 4 ? start<T, kKernel, kColumns, 4>(p, stream)
                           : start<T, kKernel, kColumns, 2>(p, stream);
@@ -236,7 +245,7 @@ inline bool has_form(const Call& call, const Conv3dArgs& a) {
 
 }  // namespace stem
 
-// Launches it where it fits: false, when another kernel has to. Needs at least one output.
+// Runs the convolution if this kernel supports it; otherwise returns false. Needs at least one output.
 template <typename T>
 bool convolve_stem(const Call& call, const Conv3dArgs& a, Status* status) {
   const Tensor &x = call.in[0], &y = call.out[0];
@@ -253,7 +262,7 @@ bool convolve_stem(const Call& call, const Conv3dArgs& a, Status* status) {
   p.low_h = static_cast<int>(a.low[1]), p.low_w = static_cast<int>(a.low[2]);
   p.stride_t = static_cast<int>(a.stride[0]);
   p.frame_positions = static_cast<int>(y.shape[2] * y.shape[3]);
-  p.out_w = Divider(y.shape[3]), p.out_t = Divider(y.shape[1]);
+  p.out_w = FastDivmod(y.shape[3]), p.out_t = FastDivmod(y.shape[1]);
   const bool narrow = y.shape[4] <= 32;
   if (a.kernel[1] == 7) {
     return narrow ? stem::run<T, 7, 32>(p, y, vector, call.stream, status)

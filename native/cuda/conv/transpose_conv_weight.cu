@@ -1,8 +1,8 @@
-// out[g I + i, o, k] = w[g O + o, i, K - 1 - k]: input and output channels of a group exchanged, taps reversed.
+// out[g I + i, o, k] = w[g O + o, i, K - 1 - k]: input and output channels of a group are exchanged, taps are reversed.
 //
-// w [groups O, I, K], out [groups I, O, K] of T (f32, bf16 or f16), dense. 256 threads, an element of out each; no
-// shared memory. Bytes: one read and one write of the weight, reads scattered by rows of K: bound by memory, and small
-// beside the convolution. Share of the roofline: not yet measured.
+// w [groups O, I, K] and out [groups I, O, K] are dense and of T (f32, bf16 or f16). A block has 256 threads, and a
+// thread has one element of out. No shared memory. The weight is read once, scattered by rows of K, and written once:
+// bound by memory, and short beside the convolution.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/divider.h"
 #include "cuda/primitives/kernel.h"
@@ -18,7 +18,7 @@ template <typename T>
 struct TransposeArgs {
   Global<T> out;
   Global<const T> weight;
-  Divider outputs, inputs, taps;  // of a group
+  FastDivmod outputs, inputs, taps;  // sizes of a group
   int O, I, K, count;
 };
 
@@ -40,15 +40,9 @@ Status transpose_conv_weight(const Call& call) {
   if (count > 0x7fffffff - kThreads) return {"transpose_conv_weight: more than 2^31 - 1 elements"};
   return for_float(w.dtype, [&](auto type) -> Status {
     using T = decltype(type);
-    const TransposeArgs<T> args{global<T>(call.out[0]),
-                                global<const T>(w),
-                                Divider(O),
-                                Divider(I),
-                                Divider(K),
-                                static_cast<int>(O),
-                                static_cast<int>(I),
-                                static_cast<int>(K),
-                                static_cast<int>(count)};
+    const TransposeArgs<T> args{global<T>(call.out[0]), global<const T>(w),  FastDivmod(O),
+                                FastDivmod(I),          FastDivmod(K),       static_cast<int>(O),
+                                static_cast<int>(I),    static_cast<int>(K), static_cast<int>(count)};
     const Grid grid{(count + kThreads - 1) / kThreads};
     return launch(transpose_conv_weight_kernel<T>, grid, kThreads, 0, call.stream, args);
   });

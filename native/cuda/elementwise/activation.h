@@ -1,6 +1,6 @@
 #pragma once
-// The unary functions of ops/unary.h, element by element in f32, in the forms of cpu/activation.h: good to a few ulp,
-// far tails included. On devices they rest on the accurate functions of the CUDA math library (no fast-math).
+// The unary functions of ops/unary.h, element by element in f32, in the same forms as cpu/activation.h. Their error is
+// a few ulp, also far from zero. On devices they use the accurate functions of the CUDA math library (no fast-math).
 #include "cuda/primitives/math.h"
 
 namespace videoclip {
@@ -8,7 +8,7 @@ namespace VIDEOCLIP_CUDA {
 
 // In the order of ops/unary.h.
 enum Activation : int {
-  kNone = -1,
+  kIdentity = -1,
   kRelu = 0,
   kSigmoid = 1,
   kTanh = 2,
@@ -19,13 +19,13 @@ enum Activation : int {
   kSoftplus = 7
 };
 
-// exp(-|x|) never overflows, so both sides of zero are exact to the last place or two.
+// exp(-|x|) never overflows, so the result is exact to one or two ulp on both sides of zero.
 VC_DEVICE float sigmoid(float x) {
   const float e = ::expf(x < 0 ? x : -x);
   return (x < 0 ? e : 1.0f) / (1.0f + e);
 }
 
-VC_DEVICE float relu(float x) { return x < 0 ? 0.0f : x; }  // NaN passes
+VC_DEVICE float relu(float x) { return x < 0 ? 0.0f : x; }  // returns NaN for NaN
 
 VC_DEVICE float activate(int kind, float x) {
   switch (kind) {
@@ -36,7 +36,7 @@ VC_DEVICE float activate(int kind, float x) {
     case kTanh:
       return ::tanhf(x);
     case kGelu:
-      // erfc keeps the digits of the far left tail that 1 + erf cancels
+      // erfc keeps the digits of the far left tail, which 1 + erf would cancel.
       return 0.5f * x * ::erfcf(-x * 0.70710678f);
     case kGeluTanh:
       return x * sigmoid(2 * 0.7978845608f * (x + 0.044715f * x * x * x));
@@ -51,8 +51,8 @@ VC_DEVICE float activate(int kind, float x) {
   }
 }
 
-// The same as a function that is called, for kernels in many forms that rarely need it: in line, the object of
-// conv3d.cu for sm_90 is 5.2 MB in place of 3.6 and takes 31 s in place of 22 to compile.
+// The activation as a function call, for kernels with many instances that rarely need it. Inlined, the object of
+// conv3d.cu for sm_90 would be 5.2 MB instead of 3.6 MB and would compile in 31 s instead of 22 s.
 #if defined(VIDEOCLIP_EMULATED)
 VC_DEVICE float activate_called(int kind, float x) { return activate(kind, x); }
 #else
@@ -67,7 +67,7 @@ VC_DEVICE void activate_each(float (&v)[N]) {
 }
 }  // namespace detail
 
-// N values at once: the kind is looked at once for all of them.
+// Applies the activation to N values; the kind is tested once for all of them.
 template <int N>
 VC_DEVICE void activate_all(int kind, float (&v)[N]) {
   switch (kind) {

@@ -1,9 +1,9 @@
-// y = f(a, b) with broadcasting; f by cpp/ops/elementwise/binary.h.
+// y = f(a, b) with broadcasting; f is given in cpp/ops/elementwise/binary.h.
 //
-// a, b of shapes that broadcast to y's, any views; all of T (f32, bf16 or f16), f in f32.
-// Axes that lie alike in all three are merged, an operand that repeats has distance 0 there: equal shapes are one long
-// row, a bias is rows of vectors. 256 threads, 4 vectors of up to 16 bytes each; no shared memory.
-// Bytes: one read of a and b, one write of y: bound by memory. Share of the roofline: not yet measured.
+// a and b are views whose shapes broadcast to that of y. All are of T (f32, bf16 or f16); f is computed in f32. Axes
+// that are contiguous in all three operands are merged; a broadcast operand has stride 0 there. Equal shapes thus
+// become one long row, and adding a bias becomes rows of vectors. A block has 256 threads, and a thread has 4 vectors
+// of up to 16 bytes. No shared memory. a and b are read once and y is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
@@ -21,7 +21,7 @@ template <typename T>
 struct BinaryArgs {
   Global<T> y;
   Global<const T> a, b;
-  Walk<3> walk;
+  StridedIterator<3> iterator;
   int kind;
 };
 
@@ -29,7 +29,7 @@ template <int V>
 VC_DEVICE void apply(int kind, float (&a)[V], const float (&b)[V]) {
 #pragma unroll
   for (int i = 0; i < V; ++i) {
-    switch (kind) {  // the same for all threads
+    switch (kind) {  // `kind` is the same for all threads.
       case kAdd:
         a[i] += b[i];
         break;
@@ -48,7 +48,7 @@ VC_DEVICE void apply(int kind, float (&a)[V], const float (&b)[V]) {
   }
 }
 
-// V values, or one that repeats.
+// Loads V values, or one value V times.
 template <typename T, int V>
 VC_DEVICE void load_or_repeat(Global<const T> x, size_t at, bool repeats, float (&v)[V]) {
   if (!repeats) return load_values(x, at, v);
@@ -58,19 +58,19 @@ VC_DEVICE void load_or_repeat(Global<const T> x, size_t at, bool repeats, float 
 }
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kWalkThreads) binary_kernel(BinaryArgs<T> p) {
-  constexpr int kUnroll = 2;  // two operands each
+__global__ void __launch_bounds__(kIteratorThreads) binary_kernel(BinaryArgs<T> p) {
+  constexpr int kUnroll = 2;  // vectors in flight, of two operands each
 #pragma unroll 1
-  for (int first = 0; first < kWalkUnroll; first += kUnroll) {
+  for (int first = 0; first < kIteratorUnroll; first += kUnroll) {
     float a[kUnroll][V], b[kUnroll][V];
     size_t at[kUnroll][3];
     bool valid[kUnroll];
 #pragma unroll
     for (int u = 0; u < kUnroll; ++u) {
-      valid[u] = p.walk.template place<V>(first + u, at[u]);
+      valid[u] = p.iterator.template offsets<V>(first + u, at[u]);
       if (!valid[u]) continue;
-      load_or_repeat(p.a, at[u][1], p.walk.step[1] == 0, a[u]);
-      load_or_repeat(p.b, at[u][2], p.walk.step[2] == 0, b[u]);
+      load_or_repeat(p.a, at[u][1], p.iterator.step[1] == 0, a[u]);
+      load_or_repeat(p.b, at[u][2], p.iterator.step[2] == 0, b[u]);
     }
 #pragma unroll
     for (int u = 0; u < kUnroll; ++u) {
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(kWalkThreads) binary_kernel(BinaryArgs<T> p) {
   }
 }
 
-// x seen with the shape of y.
+// A view of x with the shape of y.
 Tensor broadcast(const Tensor& x, const Tensor& y) {
   Tensor view = y;
   view.data = x.data;
@@ -96,16 +96,16 @@ Status binary(const Call& call) {
   if (y.elements() == 0) return {};
   if (a.dtype != y.dtype || b.dtype != y.dtype) return {"binary: operands of one type expected"};
   const Tensor operands[] = {y, broadcast(a, y), broadcast(b, y)};
-  const Views<3> views(operands);
+  const MergedStrides<3> merged(operands);
   return for_float(y.dtype, [&](auto type) {
     using T = decltype(type);
-    return for_width<T>(views.width(operands), [&](auto width) -> Status {
+    return for_width<T>(merged.width(operands), [&](auto width) -> Status {
       Status status;
-      const Walk<3> walk(views, width, &status);
+      const StridedIterator<3> iterator(merged, width, &status);
       if (!status) return status;
-      const BinaryArgs<T> args{global<T>(y), global<const T>(a), global<const T>(b), walk,
+      const BinaryArgs<T> args{global<T>(y), global<const T>(a), global<const T>(b), iterator,
                                static_cast<int>(call.attrs[0])};
-      return launch(binary_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+      return launch(binary_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }

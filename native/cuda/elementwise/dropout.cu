@@ -1,9 +1,9 @@
 // y[i] = draw(i) < threshold ? 0 : x[i] scale; draw(i) is word i % 4 of Philox 4x32-10 (Salmon et al. 2011) with the
-// counter (i / 4, step, 0) and the key (seed, stream), i the row-major index.
+// counter (i / 4, step, 0) and the key (seed, stream); i is the row-major index.
 //
-// x, y [rows, C] of T (f32, bf16 or f16), either may be a channel slice; key i32 [2].
-// 256 threads, four elements each. Bytes: one read of x, one write of y; 20 products of 32 x 32 bits for four elements:
-// bound by memory. Share of the roofline: not yet measured.
+// x and y [rows, C] are of T (f32, bf16 or f16); either may be a channel slice. key is i32 [2]. A block has 256
+// threads, and a thread has four elements. x is read once and y is written once, with 20 products of 32 x 32 bits per
+// four elements: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "ops/elementwise/dropout.h"

@@ -1,7 +1,7 @@
-// y = value everywhere.
+// y = value for every element.
 //
-// y [..., C] of T (f32, bf16 or f16), may be a channel slice. 256 threads, 4 vectors of up to 16 bytes each; no shared
-// memory. Bytes: one write of y: bound by memory. Share of the roofline: not yet measured.
+// y [..., C] is of T (f32, bf16 or f16) and may be a channel slice. A block has 256 threads, and a thread has 4 vectors
+// of up to 16 bytes. No shared memory. y is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/vector_access.h"
@@ -15,16 +15,16 @@ namespace {
 template <typename T>
 struct FillArgs {
   Global<T> y;
-  Walk<1> walk;
+  StridedIterator<1> iterator;
   float value;
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kWalkThreads) fill_kernel(FillArgs<T> a) {
+__global__ void __launch_bounds__(kIteratorThreads) fill_kernel(FillArgs<T> a) {
 #pragma unroll
-  for (int u = 0; u < kWalkUnroll; ++u) {
+  for (int u = 0; u < kIteratorUnroll; ++u) {
     size_t at[1];
-    if (!a.walk.template place<V>(u, at)) return;
+    if (!a.iterator.template offsets<V>(u, at)) return;
     float v[V];
 #pragma unroll
     for (int i = 0; i < V; ++i) v[i] = a.value;
@@ -37,13 +37,13 @@ Status fill(const Call& call) {
   if (operands[0].elements() == 0) return {};
   return for_float(operands[0].dtype, [&](auto type) {
     using T = decltype(type);
-    const Views<1> views(operands);
-    return for_width<T>(views.width(operands), [&](auto width) -> Status {
+    const MergedStrides<1> merged(operands);
+    return for_width<T>(merged.width(operands), [&](auto width) -> Status {
       Status status;
-      const Walk<1> walk(views, width, &status);
+      const StridedIterator<1> iterator(merged, width, &status);
       if (!status) return status;
-      const FillArgs<T> args{global<T>(operands[0]), walk, static_cast<float>(call.attrs[0])};
-      return launch(fill_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+      const FillArgs<T> args{global<T>(operands[0]), iterator, static_cast<float>(call.attrs[0])};
+      return launch(fill_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }

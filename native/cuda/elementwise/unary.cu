@@ -1,8 +1,8 @@
-// y = f(x), element by element; f by cpp/ops/elementwise/unary.h.
+// y = f(x), element by element; f is given in cpp/ops/elementwise/unary.h.
 //
-// x, y [..., C] of T (f32, bf16 or f16), either may be a channel slice; f in f32.
-// 256 threads, 4 vectors of up to 16 bytes each; no shared memory.
-// Bytes: one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
+// x and y [..., C] are of T (f32, bf16 or f16); either may be a channel slice. f is computed in f32. A block has 256
+// threads, and a thread has 4 vectors of up to 16 bytes. No shared memory. x is read once and y is written once: bound
+// by memory.
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -18,16 +18,17 @@ template <typename T>
 struct UnaryArgs {
   Global<T> y;
   Global<const T> x;
-  Walk<2> walk;
+  StridedIterator<2> iterator;
   int kind;
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kWalkThreads) unary_kernel(UnaryArgs<T> a) {
-#pragma unroll 1  // the code of all functions once; warps enough fit to hide the latency
-  for (int u = 0; u < kWalkUnroll; ++u) {
+__global__ void __launch_bounds__(kIteratorThreads) unary_kernel(UnaryArgs<T> a) {
+// not unrolled, so that the code of all functions exists once; enough warps are resident to hide the latency
+#pragma unroll 1
+  for (int u = 0; u < kIteratorUnroll; ++u) {
     size_t at[2];
-    if (!a.walk.template place<V>(u, at)) return;
+    if (!a.iterator.template offsets<V>(u, at)) return;
     float v[V];
     load_values(a.x, at[1], v);
     activate_all(a.kind, v);
@@ -40,14 +41,14 @@ Status unary(const Call& call) {
   if (operands[0].elements() == 0) return {};
   return for_float(operands[0].dtype, [&](auto type) {
     using T = decltype(type);
-    const Views<2> views(operands);
-    return for_width<T>(views.width(operands), [&](auto width) -> Status {
+    const MergedStrides<2> merged(operands);
+    return for_width<T>(merged.width(operands), [&](auto width) -> Status {
       Status status;
-      const Walk<2> walk(views, width, &status);
+      const StridedIterator<2> iterator(merged, width, &status);
       if (!status) return status;
-      const UnaryArgs<T> args{global<T>(operands[0]), global<const T>(operands[1]), walk,
+      const UnaryArgs<T> args{global<T>(operands[0]), global<const T>(operands[1]), iterator,
                               static_cast<int>(call.attrs[0])};
-      return launch(unary_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+      return launch(unary_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }

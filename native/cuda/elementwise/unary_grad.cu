@@ -1,8 +1,8 @@
-// dx = f'(x) dy, element by element; f by cpp/ops/elementwise/unary.h.
+// dx = f'(x) dy, element by element; f is given in cpp/ops/elementwise/unary.h.
 //
-// x, dy, dx [..., C] of T (f32, bf16 or f16), any may be a channel slice; arithmetic in f32.
-// 256 threads, 4 vectors of up to 16 bytes each; no shared memory.
-// Bytes: one read of x and dy, one write of dx: bound by memory. Share of the roofline: not yet measured.
+// x, dy and dx [..., C] are of T (f32, bf16 or f16); each may be a channel slice. Arithmetic is in f32. A block has 256
+// threads, and a thread has 4 vectors of up to 16 bytes. No shared memory. x and dy are read once and dx is written
+// once: bound by memory.
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -18,7 +18,7 @@ template <typename T>
 struct UnaryGradArgs {
   Global<T> dx;
   Global<const T> x, dy;
-  Walk<3> walk;
+  StridedIterator<3> iterator;
   int kind;
 };
 
@@ -35,7 +35,7 @@ VC_DEVICE float derivative(int kind, float x) {
     case kGeluTanh: {
       constexpr float kScale = 2 * 0.7978845608f;
       const float u = kScale * x * (1 + 0.044715f * x * x), product = sigmoid(u) * sigmoid(-u);
-      // far out the slope of u would overflow where its factor is 0
+      // Far from zero the slope of u would overflow, and its factor is 0.
       return sigmoid(u) + (product == 0 ? 0.0f : x * product * kScale * (1 + 3 * 0.044715f * x * x));
     }
     case kSwish:
@@ -48,11 +48,12 @@ VC_DEVICE float derivative(int kind, float x) {
 }
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kWalkThreads) unary_grad_kernel(UnaryGradArgs<T> a) {
-#pragma unroll 1  // the code of all functions once; warps enough fit to hide the latency
-  for (int u = 0; u < kWalkUnroll; ++u) {
+__global__ void __launch_bounds__(kIteratorThreads) unary_grad_kernel(UnaryGradArgs<T> a) {
+// not unrolled, so that the code of all functions exists once; enough warps are resident to hide the latency
+#pragma unroll 1
+  for (int u = 0; u < kIteratorUnroll; ++u) {
     size_t at[3];
-    if (!a.walk.template place<V>(u, at)) return;
+    if (!a.iterator.template offsets<V>(u, at)) return;
     float x[V], dy[V];
     load_values(a.x, at[1], x);
     load_values(a.dy, at[2], dy);
@@ -67,14 +68,14 @@ Status unary_grad(const Call& call) {
   if (operands[0].elements() == 0) return {};
   return for_float(operands[0].dtype, [&](auto type) {
     using T = decltype(type);
-    const Views<3> views(operands);
-    return for_width<T>(views.width(operands), [&](auto width) -> Status {
+    const MergedStrides<3> merged(operands);
+    return for_width<T>(merged.width(operands), [&](auto width) -> Status {
       Status status;
-      const Walk<3> walk(views, width, &status);
+      const StridedIterator<3> iterator(merged, width, &status);
       if (!status) return status;
       const UnaryGradArgs<T> args{global<T>(operands[0]), global<const T>(operands[1]), global<const T>(operands[2]),
-                                  walk, static_cast<int>(call.attrs[0])};
-      return launch(unary_grad_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+                                  iterator, static_cast<int>(call.attrs[0])};
+      return launch(unary_grad_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }

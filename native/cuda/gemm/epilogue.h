@@ -1,7 +1,7 @@
 #pragma once
-// From the f32 tile in shared memory to the outputs: bias, residual, activation, rounding, and the channel range of the
-// output that a column belongs to. Whole rows of a tile are stored, V channels a thread. On the way each column may be
-// summed over parts of the tile's rows.
+// The epilogue of a matrix product: reads the f32 tile from shared memory, adds bias and residual, applies the
+// activation, rounds, and stores each column to the output it belongs to. Whole rows of the tile are stored, V channels
+// per thread. The epilogue can also sum each column over parts of the tile's rows.
 #include "cuda/elementwise/activation.h"
 #include "cuda/gemm/math.h"
 #include "cuda/primitives/sync.h"
@@ -11,46 +11,46 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
-constexpr int kMostOutputs = 4;  // of one launch
+constexpr int kMaxOutputs = 4;  // outputs per launch
 
 template <typename T>
 struct Destination {
-  Global<T> data[kMostOutputs];
-  int64_t stride[kMostOutputs];
-  int first[kMostOutputs];  // column; beyond all columns for absent outputs
+  Global<T> data[kMaxOutputs];
+  int64_t stride[kMaxOutputs];
+  int first[kMaxOutputs];  // first column of each output; absent outputs begin beyond the last column
   Global<const float> bias;
   Global<const T> residual;
   int64_t residual_stride;
-  Global<const float> residual_scale;  // per column, of linear layers; may be absent
+  Global<const float> residual_scale;  // one factor per column, for linear layers; optional
   int rows, columns;                   // columns of one group
   int activation;
-  int vector;  // elements that may be stored at once
+  int vector;  // elements that one access may store
 };
 
-// Sums of f32 outputs over the positions of a clip, kPartRows after kPartRows: [clips][parts][channels]. Tiles then
-// begin where a clip does, so that the sums do not depend on the clips beside it.
-constexpr int kPartRows = 64;  // every tile has a multiple of it
+// Sums of the f32 outputs over parts of kPartRows positions of a clip: [clips][parts][channels]. Tiles then begin where
+// a clip begins, so that the sums of a clip do not depend on its neighbours in the batch.
+constexpr int kPartRows = 64;  // the rows of every tile are a multiple of this
 
 struct ClipSums {
   Global<float> data;
-  int64_t channels;  // between parts
+  int64_t channels;  // distance between parts
   int clip_rows, clip_tiles, parts;
 };
 
-// Which rows a block has, and which parts of which clip they are.
+// The rows of a block, and the clip and part they belong to.
 struct TileRows {
   int first, end, clip, part;
 };
 
-// The sums of a block's threads, [part][half of a vector][thread], halves 16 banks apart: threads then store, and
-// columns are read, without conflicts.
+// The sums of a block's threads, [part][half of a vector][thread]. The halves are 16 banks apart, so that neither the
+// stores by threads nor the reads by columns cause bank conflicts.
 template <class Tile, int V>
 struct PartSums {
   static constexpr int kVectors = Tile::kN / V, kSlots = Tile::kThreads / kVectors;
   static constexpr int kValues = V < 4 ? V : 4, kPlanes = V / kValues;
   static constexpr int kUsed = kSlots * kVectors * kValues, kPlane = kUsed + (48 - kUsed % 32) % 32;
   static constexpr int kParts = Tile::kM / kPartRows;
-  static constexpr uint32_t kOffset = (Tile::kM + 1) * Tile::kN * sizeof(float);  // behind the staged tile
+  static constexpr uint32_t kOffset = (Tile::kM + 1) * Tile::kN * sizeof(float);  // after the staged tile
   static constexpr uint32_t kCount = kParts * kPlanes * kPlane;
   static_assert(Tile::kM % kPartRows == 0, "whole parts");
   static_assert(kOffset + kCount * sizeof(float) <= Tile::kStages * Tile::kStageBytes, "in place of the stages");
@@ -76,7 +76,7 @@ struct PartSums {
     }
   }
 
-  // After a barrier: the slots in their order. `n` is the first column of the tile among all channels.
+  // Adds the slots in order; call it after a barrier. `n` is the first column of the tile among all channels.
   VC_DEVICE static void add(const ClipSums& sums, const TileRows& rows, int n, int columns) {
     const Shared<float> shared = shared_array<float>(kOffset, kCount);
     for (int i = static_cast<int>(threadIdx.x); i < kParts * Tile::kN; i += Tile::kThreads) {
@@ -90,8 +90,8 @@ struct PartSums {
   }
 };
 
-// V staged values. Of the two chunks of 8 values every other group of 4 lanes takes the second first: 8 lanes then read
-// all 8 bank groups.
+// Reads V staged values. Every second group of 4 lanes reads the second of its two chunks of 8 values first, so that 8
+// lanes read from all 8 bank groups.
 template <class Tile, int V>
 VC_DEVICE void load_staged(Shared<float> staged, int row, int column, float (&v)[V]) {
   if constexpr (V == 8) {
@@ -128,7 +128,7 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const C
     int64_t stride = p.stride[0];
     int begin = 0;
 #pragma unroll
-    for (int s = 1; s < kMostOutputs; ++s) {
+    for (int s = 1; s < kMaxOutputs; ++s) {
       if (n >= p.first[s]) out = p.data[s], stride = p.stride[s], begin = p.first[s];
     }
     float bias[V];
@@ -159,7 +159,7 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const C
           activate_all(p.activation, v);
         } else if (p.activation == kRelu) {
           detail::activate_each<kRelu>(v);
-        } else if (p.activation != kNone) {
+        } else if (p.activation != kIdentity) {
 #pragma unroll
           for (int i = 0; i < V; ++i) v[i] = activate_called(p.activation, v[i]);
         }
@@ -178,8 +178,8 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const C
   }
 }
 
-// All threads, after the last read of the stages. kUnary: every activation in line, else those but ReLU by a call.
-// kSums: sums of columns too.
+// All threads call this after the last read of the stages. With kUnary every activation is inlined; without it, all but
+// ReLU are a function call. With kSums the columns are summed too.
 template <class Tile, bool kUnary, bool kSums, typename T, class Math>
 VC_DEVICE void finish(const Math& math, const Destination<T>& p, const ClipSums& sums, const TileRows& rows, int n0,
                       int group) {
@@ -193,10 +193,11 @@ VC_DEVICE void finish(const Math& math, const Destination<T>& p, const ClipSums&
                  some ? p.bias.load(static_cast<size_t>(group * p.columns + n0 + i)) : 0.0f);
   }
   sync_threads();
-  constexpr int kMost = 16 / static_cast<int>(sizeof(T));
-  if (p.vector == kMost) return store_tile<Tile, kUnary, kSums, kMost>(staged, p, sums, rows, n0, group);
-  if constexpr (!kUnary) {  // the code of all activations is long, and features are rarely no multiple of 8
-    if (kMost > 4 && p.vector == 4) return store_tile<Tile, kUnary, kSums, 4>(staged, p, sums, rows, n0, group);
+  constexpr int kMaxVector = 16 / static_cast<int>(sizeof(T));
+  if (p.vector == kMaxVector) return store_tile<Tile, kUnary, kSums, kMaxVector>(staged, p, sums, rows, n0, group);
+  // The code of all activations is long, and the number of features is almost always a multiple of 8.
+  if constexpr (!kUnary) {
+    if (kMaxVector > 4 && p.vector == 4) return store_tile<Tile, kUnary, kSums, 4>(staged, p, sums, rows, n0, group);
     if (p.vector == 2) return store_tile<Tile, kUnary, kSums, 2>(staged, p, sums, rows, n0, group);
   }
   store_tile<Tile, kUnary, kSums, 1>(staged, p, sums, rows, n0, group);

@@ -1,26 +1,26 @@
 #pragma once
-// From an operand stored [K][rows] to a tile in shared memory that lies the same way (line_at): consecutive threads
-// copy along a line, so both sides are accessed in whole sectors.
+// Copies an operand stored [K][rows] to a tile in shared memory with the same order (line_at). Consecutive threads copy
+// along a line, so that both sides are accessed in whole sectors.
 #include "cuda/gemm/loader.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
-// V elements are copied at once; pairs of 16-bit values that lie at odd addresses go through registers.
+// One copy moves V elements. Pairs of 16-bit values at odd addresses go through registers.
 template <typename T, int V, int kRows, class Tile>
 class LineLoader {
   static constexpr int kBytes = V * static_cast<int>(sizeof(T));
   static constexpr bool kGathers = kBytes < 4;
   static constexpr int kWidth = kGathers ? 2 : V;
-  static constexpr int kCopies = kRows / kWidth;               // of a line
+  static constexpr int kCopies = kRows / kWidth;               // per line
   static constexpr int kPassLines = Tile::kThreads / kCopies;  // lines that the block copies at once
   static constexpr int kPasses = kStep<T> / kPassLines;
   static constexpr int kUnroll = kPasses < 8 ? kPasses : 8;
   static_assert(kRows % kStep<T> == 0 && Tile::kThreads % kCopies == 0 && kStep<T> % kPassLines == 0, "whole passes");
 
  public:
-  // data: element (k, row) at k * stride + row
+  // Element (k, row) of `data` is at k * stride + row.
   VC_DEVICE LineLoader(Global<const T> data, int64_t stride, int rows, int K, int first)
       : data_(data),
         stride_(stride),

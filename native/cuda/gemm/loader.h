@@ -1,6 +1,6 @@
 #pragma once
-// From an operand to a tile in shared memory: kRows rows of 128 bytes, 16-byte chunks spread over the banks by the
-// exclusive or with a pattern of the row.
+// Copies an operand to a tile in shared memory: kRows rows of 128 bytes. The index of each 16-byte chunk is combined by
+// exclusive or with a pattern of the row (a swizzle), which spreads the chunks over the banks.
 #include "cuda/gemm/operands.h"
 #include "cuda/gemm/tiles.h"
 #include "cuda/primitives/async_copy.h"
@@ -10,51 +10,53 @@ namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
 template <typename T>
-constexpr int kStep = kRowBytes / static_cast<int>(sizeof(T));  // of K
+constexpr int kStep = kRowBytes / static_cast<int>(sizeof(T));  // values of K per step
 
-// Element of a tile whose row has the given pattern (0 to 7).
+// Index of an element in a tile whose row has the given pattern (0 to 7).
 template <typename T>
 VC_DEVICE uint32_t tile_at(int row, int column, int pattern) {
   constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
   return static_cast<uint32_t>(row * kStep<T> + (((column / kChunk) ^ pattern) * kChunk) + column % kChunk);
 }
 
-// Element of a tile that lies along K, for an operand stored [K][rows]: lines of 128 bytes of it, one block of kStep
-// lines after the other. Matrices of 8 lines, which ldmatrix.trans reads, lie in 8 bank groups.
+// Index of an element in a tile that is contiguous along the rows, for an operand stored [K][rows]. The tile consists
+// of blocks of kStep lines of 128 bytes. The matrices of 8 lines that ldmatrix.trans reads are in 8 different bank
+// groups.
 template <typename T>
 VC_DEVICE uint32_t line_at(int k, int row) {
   constexpr int kLine = kStep<T>;
   return static_cast<uint32_t>(row / kLine * kStep<T> * kLine) + tile_at<T>(k, row % kLine, k % 8);
 }
 
-// Factors of A, one for each clip and column.
+// Factors of A: one per clip and column.
 template <typename T>
-struct Scaling {
+struct InputScale {
   Global<const T> factors;  // [clips, K]
-  int64_t stride;           // between clips
-  Divider clip_rows;
+  int64_t stride;           // distance between clips
+  FastDivmod clip_rows;
 };
 
-// V elements are copied at once: 16, 8 or 4 bytes by cp.async. Two bytes cannot be: pairs are then gathered through
-// registers. Consecutive threads copy consecutive elements of a row; a thread has one column of the tile, so it decodes
-// the column once a step.
+// One copy moves V elements: 16, 8 or 4 bytes by cp.async. cp.async cannot copy 2 bytes, so pairs are gathered in
+// registers. Consecutive threads copy consecutive elements of a row. A thread always copies the same column of the
+// tile, so it decodes the column once per step.
 template <typename T, int V, int kRows, class Tile, class Math, class Operand>
 class Loader {
   static constexpr int kBytes = V * static_cast<int>(sizeof(T));
   static constexpr bool kGathers = kBytes < 4;
   static constexpr int kWidth = kGathers ? 2 : V;
-  static constexpr int kCopies = kStep<T> / kWidth;  // of a row
+  static constexpr int kCopies = kStep<T> / kWidth;  // per row
   static constexpr int kThreads = Tile::kThreads;
   static constexpr int kPassRows = kThreads / kCopies;  // rows that the block copies at once
   static constexpr int kPasses = kRows / kPassRows;
-  static constexpr int kUnroll = kPasses < 8 ? kPasses : 8;  // more would keep the offsets of many rows in registers
+  // a larger factor would keep the offsets of many rows in registers
+  static constexpr int kUnroll = kPasses < 8 ? kPasses : 8;
   static_assert(kThreads % kCopies == 0 && kRows % kPassRows == 0, "whole passes");
-  // Rows from a table stay in registers where these are left; with 128 sums a thread they would spill.
+  // Rows from a table are kept in registers when enough are free. With 128 sums per thread they would spill.
   static constexpr bool kKeeps = Operand::kTableBytes > 0 && kBytes == 16 && Tile::kSums <= 96;
   static_assert(!kKeeps || kPasses <= kUnroll, "arrays in registers need whole unrolling");
 
  public:
-  // After the barrier that follows fill_table.
+  // Call this after the barrier that follows fill_table.
   VC_DEVICE explicit Loader(const Operand& operand)
       : operand_(operand),
         row_(static_cast<int>(threadIdx.x) / kCopies),
@@ -91,10 +93,10 @@ class Loader {
     }
   }
 
-  // Multiplies what this thread itself has copied, so that no barrier is needed in between.
-  // Rows first to end - 1 of the matrix.
+  // Multiplies rows `first` to `end` - 1 of the matrix by their factors. Each thread multiplies the elements that it
+  // copied itself, so no barrier is needed.
   VC_DEVICE void scale(Shared<T> tile, int step, const Matrix<T>& matrix, int first, int end,
-                       const Scaling<T>& by) const {
+                       const InputScale<T>& by) const {
     const int k = step * kStep<T> + column_;
 #pragma unroll 2
     for (int i = 0; i < kPasses; ++i) {

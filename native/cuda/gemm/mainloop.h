@@ -1,10 +1,11 @@
 #pragma once
-// out[m, n] = act( sum_k A[m, k] B[n, k] + bias[n] + residual[m, n] ): the one kernel behind conv3d and linear.
+// out[m, n] = act( sum_k A[m, k] B[n, k] + bias[n] + residual[m, n] ): the kernel that conv3d and linear share.
 //
-// A: rows of a matrix, windows of a convolution or of its gradient (operands.h). B: [columns][K]. Storage T, sums in
-// f32. A block has one tile of outputs (tiles.h) and walks K in steps of 128 bytes through kStages stages of shared
-// memory, filled by cp.async kStages - 1 steps ahead; one barrier a step. Every output is summed in the order of K,
-// whatever the tile. Tiles of one range of rows are neighbours in the grid, so that A comes from L2 all but once.
+// A is a matrix, or the windows of a convolution or of its gradient (operands.h). B is [columns][K]. Values are stored
+// as T and summed in f32. A block computes one tile of outputs (tiles.h). It iterates over K in steps of 128 bytes
+// through kStages stages of shared memory, which cp.async fills kStages - 1 steps ahead, with one barrier per step.
+// Every output is summed in the order of K, whatever the tile. Blocks of the same rows are neighbours in the grid, so
+// that A is read from memory about once and then from L2.
 #include "cuda/gemm/epilogue.h"
 #include "cuda/primitives/kernel.h"
 
@@ -15,12 +16,12 @@ namespace gemm {
 template <typename T, class A>
 struct Arguments {
   A a;
-  Matrix<T> b;  // all groups
+  Matrix<T> b;  // the weights of all groups
   Destination<T> out;
-  Scaling<T> scaling;
+  InputScale<T> input_scale;
   ClipSums sums;
   int groups, tiles_n;
-  int group_channels;  // of A, from one group to the next
+  int group_channels;  // distance in A from one group to the next
 };
 
 template <typename T>
@@ -39,7 +40,7 @@ struct MathOf<T, Tile, false> {
   using Type = PlainFma<Tile>;
 };
 
-// V: elements of A and B that may be copied at once.
+// V: elements of A and B that one copy may move.
 template <class Features, class Tile, int V, bool kTensorCores, typename T, class A>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arguments<T, A> p) {
   using Math = typename MathOf<T, Tile, kTensorCores>::Type;
@@ -75,7 +76,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
       a_loader.load(stage, step);
       b_loader.load(stage.offset(Tile::kM * kStep<T>), step);
     }
-    cp_async_commit();  // a group a step, empty at the end
+    cp_async_commit();  // one group per step, empty after the last step
   };
 
   Math math;
@@ -86,10 +87,10 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
     const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
     cp_async_wait<Tile::kStages - 2>();
     if constexpr (Features::kScaled) {
-      if (p.scaling.factors) a_loader.scale(stage, step, p.a, rows.first, rows.end, p.scaling);
+      if (p.input_scale.factors) a_loader.scale(stage, step, p.a, rows.first, rows.end, p.input_scale);
     }
     sync_threads();
-    // the slot of the step before: everybody is past it
+    // All threads have finished reading the previous stage, which is overwritten now.
     load(step + Tile::kStages - 1, slot == 0 ? Tile::kStages - 1 : slot - 1);
     math.accumulate(stage, stage.offset(Tile::kM * kStep<T>));
     slot = slot == Tile::kStages - 1 ? 0 : slot + 1;
@@ -114,24 +115,24 @@ Status start(Arguments<T, A> p, Stream stream) {
   return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{blocks}, Tile::kThreads, kShared, stream, p);
 }
 
-// Which kernels an op has: kScaled, factors of A may be given; kUnary, activations are in line, else those but
-// ReLU are called; kEveryWidth, 16-bit storage is also copied by 8 and 4 bytes, for layers whose channels are often no
-// multiple of 8; kSums, sums of the outputs over the positions of a clip.
+// The kernels that an op is compiled for. kScaled: factors of A may be given. kUnary: all activations are inlined;
+// otherwise all but ReLU are function calls. kEveryWidth: 16-bit storage is also copied by 8 and 4 bytes, for layers
+// whose channels are often not a multiple of 8. kSums: the outputs are summed over the positions of a clip.
 template <bool kScaled_, bool kUnary_, bool kEveryWidth_, bool kSums_ = false>
 struct Features {
   static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_, kSums = kSums_;
 };
 
-// Tiles and accesses for a layer. clip_rows: rows of A in each clip. vector: elements of A, B and the factors that may
-// be copied at once. `call` gives the stream and whether f32 may be rounded to tf32. Copies below 16 bytes have one
-// tile only: such layers are few, and each kernel takes compile time.
+// Chooses the tile and the width of the copies for a layer. clip_rows: rows of A per clip. vector: elements of A, B and
+// the factors that one copy may move. `call` gives the stream and says whether f32 may be rounded to tf32. Copies below
+// 16 bytes have one tile only: such layers are few, and each kernel costs compile time.
 template <class Features, typename T, class A>
 Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, const Call& call) {
   const Stream stream = call.stream;
   if (p.out.rows == 0 || p.out.columns == 0) return {};
   if constexpr (sizeof(T) == 4) {
     (void)clip_rows;
-    // named, never by default: an operand keeps 10 bits of its mantissa
+    // tf32 keeps 10 bits of the mantissa, so it is used only where the caller asked for it.
     if (call.tf32 && vector >= 4) return start<Features, Tile64x64, 4, true>(p, stream);
     if (vector >= 4) return start<Features, TileF32, 4, false>(p, stream);
     return start<Features, TileF32, 1, false>(p, stream);

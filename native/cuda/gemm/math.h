@@ -1,6 +1,6 @@
 #pragma once
-// The sums of one thread: products of a tile of A and a tile of B, on tensor cores or by plain FMA. `pattern` is the
-// swizzle that keeps their reads free of bank conflicts, `stage` writes the sums to the f32 tile of the epilogue.
+// The sums of one thread: products of a tile of A and a tile of B, on tensor cores or by FMA. `pattern` is the swizzle
+// that keeps the reads free of bank conflicts. `stage` writes the sums to the f32 tile of the epilogue.
 #include "cuda/gemm/loader.h"
 #include "cuda/primitives/math.h"
 #include "cuda/primitives/mma.h"
@@ -10,16 +10,16 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
-// The f32 tile of the epilogue: chunks of 4 floats, exclusive-or'ed so that pairs of an mma fragment (4 rows x 2 chunks
-// in half a warp) and whole rows are both free of conflicts.
+// Index in the f32 tile of the epilogue. Chunks of 4 floats are swizzled so that accesses to pairs of an mma fragment
+// (4 rows x 2 chunks per half warp) and to whole rows are both free of bank conflicts.
 template <class Tile>
 VC_DEVICE uint32_t staged_at(int row, int column) {
   return static_cast<uint32_t>(row * Tile::kN + ((column / 4) ^ (row % 4 * 2)) * 4 + column % 4);
 }
 
-// mma.m16n8k16 of bf16 and f16; of float, rounded to tf32, mma.m16n8k8. Both read 32 bytes of a row a step. A
-// transposed operand lies in shared memory along K (line_at in loader.h) and is turned by ldmatrix, which knows 16-bit
-// values only.
+// mma.m16n8k16 for bf16 and f16; mma.m16n8k8 for float rounded to tf32. Both read 32 bytes of a row per step. A
+// transposed operand is contiguous along its rows in shared memory (line_at in loader.h); ldmatrix transposes it, for
+// 16-bit values only.
 template <typename T, class Tile, bool kTransposedA = false, bool kTransposedB = false>
 class TensorCores {
   static_assert(Tile::kWarpRows % 16 == 0 && Tile::kWarpColumns % 16 == 0, "fragments of A, pairs of fragments of B");
@@ -28,7 +28,7 @@ class TensorCores {
 
  public:
   static constexpr int kI = Tile::kWarpRows / 16, kJ = Tile::kWarpColumns / 8;  // fragments of A and B
-  // 8 rows of one chunk column, which a matrix of ldmatrix reads, lie in 8 bank groups.
+  // The 8 rows of one chunk column that a matrix of ldmatrix reads are in 8 different bank groups.
   VC_DEVICE static constexpr int pattern(int row) { return row % 8; }
 
   VC_DEVICE void accumulate(Shared<T> a_tile, Shared<T> b_tile) {
@@ -66,7 +66,7 @@ class TensorCores {
     }
   }
 
-  // Adds the products of one step of 32 bytes, as fragments.
+  // Adds the products of the fragments of one step of 32 bytes.
   VC_DEVICE void multiply(const uint32_t (&a)[kI][4], const uint32_t (&b)[kJ][2]) {
 #pragma unroll
     for (int i = 0; i < kI; ++i) {
@@ -109,19 +109,20 @@ class TensorCores {
   float sums_[kI][kJ][4] = {};
 };
 
-// f32 throughout: warps of 32 x 64, lanes 4 x 8, each with twice 4 neighbouring rows and twice 4 neighbouring columns.
+// f32: a warp computes 32 x 64 sums with 4 x 8 lanes. A lane has two groups of 4 neighbouring rows and two groups of 4
+// neighbouring columns.
 template <class Tile, bool kTransposedA = false, bool kTransposedB = false>
 class PlainFma {
   static_assert(Tile::kWarpRows == 32 && Tile::kWarpColumns == 64, "8 x 8 sums a lane");
 
  public:
-  // A lane reads rows of B 4 apart from its neighbour's.
+  // Neighbouring lanes read rows of B that are 4 apart.
   VC_DEVICE static constexpr int pattern(int row) { return row / 4 % 8; }
 
   VC_DEVICE void accumulate(Shared<float> a_tile, Shared<float> b_tile) {
 #pragma unroll 1
     for (int chunk = 0; chunk < 8; ++chunk) {
-      Packed<float, 4> a[8];  // [row][k], or two for each k
+      Packed<float, 4> a[8];  // [row][k], or two vectors for each k
       if constexpr (kTransposedA) {
 #pragma unroll
         for (int e = 0; e < 8; ++e) a[e] = a_tile.load_packed<4>(line_at<float>(chunk * 4 + e / 2, row(e % 2 * 4)));

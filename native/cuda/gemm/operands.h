@@ -1,7 +1,7 @@
 #pragma once
-// How a product reads its operands: both are rows of K values, of which a block takes some rows from `first` on and
-// steps along K. An operand says where a row lies, where a column (of K) lies relative to its row, and whether both
-// meet in an element; the rest is zeros.
+// How a product reads its operands. Both are rows of K values; a block reads some rows from `first` on and iterates
+// over K. An operand gives the offset of a row, the offset of a column (of K) relative to its row, and whether an
+// element exists where both meet; other elements are zero.
 #include "cuda/primitives/divider.h"
 #include "cuda/primitives/memory.h"
 
@@ -9,11 +9,11 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
-// Rows of consecutive values: weights, tokens, the input of a pointwise convolution.
+// Rows of consecutive values: weights, tokens, or the input of a pointwise convolution.
 template <typename T>
 struct Matrix {
   Global<const T> data;
-  int64_t stride;  // between rows
+  int64_t stride;  // distance between rows
   int rows, columns;
 };
 
@@ -47,26 +47,28 @@ class MatrixRows {
   int rows_, columns_;
 };
 
-// The input windows of a convolution, never stored: row m is an output position (n, t, h, w), column k a tap and a
-// channel of it, channels first. Taps in the padding are zeros.
+// The input windows of a convolution, which are never stored: row m is an output position (n, t, h, w), column k is a
+// tap and a channel of it, with channels innermost. Taps in the padding are zero.
 //
-// A tap is valid for a row when it is along each of the three axes: one bit per row and tap of an axis, kT + kH + kW of
-// them, so that a copy costs one comparison. Rows are decoded once, into a table in shared memory.
-constexpr int kWindowBits = 63;  // the last bit is never set in a row: columns beyond K ask for it
+// A tap is valid for a row if it is valid along each of the three axes. A row has one bit per tap of each axis, kT + kH
+// + kW bits in all, so that a copy needs one comparison. Rows are decoded once, into a table in shared memory.
+// Bit 63 is never set for a row; columns beyond K require it, so they are always masked.
+constexpr int kWindowBits = 63;
 
 template <typename T>
 struct Windows {
+  using Type = T;
   Global<const T> data;
-  int64_t stride[4];  // N, T, H, W
-  int size[3], kernel[3], step[3], low[3];
+  int64_t stride[4];                        // strides of the data: N, T, H, W
+  int size[3], kernel[3], step[3], low[3];  // size: of the data
   int rows, columns;
-  Divider channels, taps_w, taps_h, out_w, out_h, out_t;
+  FastDivmod channels, taps_w, taps_h, row_w, row_h, row_t;  // row_*: sizes of the grid of rows
 };
 
-template <typename T>
-class WindowRows {
+// The table of a block's rows in shared memory, and the test of a tap.
+class WindowTable {
  public:
-  static constexpr uint32_t kTableBytes = 16;  // for each row
+  static constexpr uint32_t kTableBytes = 16;  // per row
   struct Row {
     int64_t offset;
     uint64_t taps;
@@ -76,25 +78,43 @@ class WindowRows {
     uint64_t needs;
   };
 
-  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first) : WindowRows(w, base, first, w.rows) {}
-  // Rows `first` to `end` - 1.
-  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first, int end)
-      : w_(w), data_(w.data.offset(base)), first_(first), end_(end) {}
+  // A barrier must come between fill_table of the derived class and this function.
+  VC_DEVICE Row row(int r) const {
+    const Packed<uint32_t, 4> words = table_.load_packed<4>(static_cast<uint32_t>(r) * 4);
+    return {static_cast<int64_t>(words[0] | uint64_t{words[1]} << 32), words[2] | uint64_t{words[3]} << 32};
+  }
+  VC_DEVICE static bool valid(const Row& row, const Column& column) {
+    return (row.taps & column.needs) == column.needs;
+  }
 
-  // For rows 0 to count - 1; a barrier has to follow before `row`.
-  VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {
+ protected:
+  // Stores decode(first + r) for rows r = 0 to count - 1, and rows without taps from `end` on.
+  template <class Decode>
+  VC_DEVICE void fill(uint32_t byte_offset, int count, int threads, int first, int end, const Decode& decode) {
     table_ = shared_array<uint32_t>(byte_offset, static_cast<uint32_t>(count) * 4);
     for (int r = static_cast<int>(threadIdx.x); r < count; r += threads) {
-      const Row row = first_ + r < end_ ? decode(first_ + r) : Row{0, 0};
+      const Row row = first + r < end ? decode(first + r) : Row{0, 0};
       table_.store_packed<4>(static_cast<uint32_t>(r) * 4,
                              {{static_cast<uint32_t>(row.offset), static_cast<uint32_t>(row.offset >> 32),
                                static_cast<uint32_t>(row.taps), static_cast<uint32_t>(row.taps >> 32)}});
     }
   }
 
-  VC_DEVICE Row row(int r) const {
-    const Packed<uint32_t, 4> words = table_.load_packed<4>(static_cast<uint32_t>(r) * 4);
-    return {static_cast<int64_t>(words[0] | uint64_t{words[1]} << 32), words[2] | uint64_t{words[3]} << 32};
+ private:
+  Shared<uint32_t> table_;
+};
+
+template <typename T>
+class WindowRows : public WindowTable {
+ public:
+  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first) : WindowRows(w, base, first, w.rows) {}
+  // Rows `first` to `end` - 1.
+  VC_DEVICE WindowRows(const Windows<T>& w, size_t base, int first, int end)
+      : w_(w), data_(w.data.offset(base)), first_(first), end_(end) {}
+
+  // Decodes rows 0 to count - 1.
+  VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {
+    fill(byte_offset, count, threads, first_, end_, [&](int m) { return decode(m); });
   }
 
   VC_DEVICE Column column(int k) const {
@@ -106,15 +126,12 @@ class WindowRows {
             uint64_t{1} << kt | uint64_t{1} << (w_.kernel[0] + kh) | uint64_t{1} << (w_.kernel[0] + w_.kernel[1] + kw)};
   }
 
-  VC_DEVICE static bool valid(const Row& row, const Column& column) {
-    return (row.taps & column.needs) == column.needs;
-  }
   VC_DEVICE Global<const T> data() const { return data_; }
 
  private:
   VC_DEVICE Row decode(int m) const {
     int at[3];
-    const int n = w_.out_t.divide(w_.out_h.divide(w_.out_w.divide(m, &at[2]), &at[1]), &at[0]);
+    const int n = w_.row_t.divide(w_.row_h.divide(w_.row_w.divide(m, &at[2]), &at[1]), &at[0]);
     Row row{n * w_.stride[0], 0};
     int bit = 0;
 #pragma unroll
@@ -132,45 +149,24 @@ class WindowRows {
   const Windows<T>& w_;
   Global<const T> data_;
   int first_, end_;
-  Shared<uint32_t> table_;
 };
 
-// The same for the gradient of a convolution with respect to its input: row m is a position of that input, whose tap k
-// meets output (m + k - low) / step where the quotient is whole. With q and r the quotient and remainder of m - low,
-// that is q + ceil(k / step), so that a row and a column still add up, and r decides which taps are valid.
+// The windows of the gradient with respect to the input of a convolution: row m is a position of that input. Its tap k
+// reads output (m + k - low) / step if the quotient is whole. With q and r the quotient and remainder of m - low, that
+// output is q + ceil(k / step). An offset is therefore still the sum of a row's and a column's, and r decides which
+// taps are valid.
 template <typename T>
-struct SpreadWindows {
-  Global<const T> data;
-  int64_t stride[4];                        // of the output gradient: N, T, H, W
-  int size[3], kernel[3], step[3], low[3];  // size: of the output
-  int rows, columns;
-  Divider channels, taps_w, taps_h, in_w, in_h, in_t;
-};
+struct SpreadWindows : Windows<T> {};
 
 template <typename T>
-class SpreadRows {
+class SpreadRows : public WindowTable {
  public:
-  static constexpr uint32_t kTableBytes = 16;  // for each row
-  using Row = typename WindowRows<T>::Row;
-  using Column = typename WindowRows<T>::Column;
-
   VC_DEVICE SpreadRows(const SpreadWindows<T>& w, size_t base, int first, int end)
       : w_(w), data_(w.data.offset(base)), first_(first), end_(end) {}
 
-  // For rows 0 to count - 1; a barrier has to follow before `row`.
+  // Decodes rows 0 to count - 1.
   VC_DEVICE void fill_table(uint32_t byte_offset, int count, int threads) {
-    table_ = shared_array<uint32_t>(byte_offset, static_cast<uint32_t>(count) * 4);
-    for (int r = static_cast<int>(threadIdx.x); r < count; r += threads) {
-      const Row row = first_ + r < end_ ? decode(first_ + r) : Row{0, 0};
-      table_.store_packed<4>(static_cast<uint32_t>(r) * 4,
-                             {{static_cast<uint32_t>(row.offset), static_cast<uint32_t>(row.offset >> 32),
-                               static_cast<uint32_t>(row.taps), static_cast<uint32_t>(row.taps >> 32)}});
-    }
-  }
-
-  VC_DEVICE Row row(int r) const {
-    const Packed<uint32_t, 4> words = table_.load_packed<4>(static_cast<uint32_t>(r) * 4);
-    return {static_cast<int64_t>(words[0] | uint64_t{words[1]} << 32), words[2] | uint64_t{words[3]} << 32};
+    fill(byte_offset, count, threads, first_, end_, [&](int m) { return decode(m); });
   }
 
   VC_DEVICE Column column(int k) const {
@@ -183,13 +179,12 @@ class SpreadRows {
             uint64_t{1} << kt | uint64_t{1} << (w_.kernel[0] + kh) | uint64_t{1} << (w_.kernel[0] + w_.kernel[1] + kw)};
   }
 
-  VC_DEVICE static bool valid(const Row& row, const Column& column) { return WindowRows<T>::valid(row, column); }
   VC_DEVICE Global<const T> data() const { return data_; }
 
  private:
   VC_DEVICE Row decode(int m) const {
     int at[3];
-    const int n = w_.in_t.divide(w_.in_h.divide(w_.in_w.divide(m, &at[2]), &at[1]), &at[0]);
+    const int n = w_.row_t.divide(w_.row_h.divide(w_.row_w.divide(m, &at[2]), &at[1]), &at[0]);
     Row row{n * w_.stride[0], 0};
     int bit = 0;
 #pragma unroll
@@ -209,7 +204,6 @@ class SpreadRows {
   const SpreadWindows<T>& w_;
   Global<const T> data_;
   int first_, end_;
-  Shared<uint32_t> table_;
 };
 
 }  // namespace gemm

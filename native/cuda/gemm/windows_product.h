@@ -1,11 +1,13 @@
 #pragma once
-// partial[slice, o, k] = sum over the positions m of a slice of dy[m, o] x[window m, k]: the weight gradient of a
-// convolution as a product whose long axis is the positions, split (K split) into slices that are added in order.
+// partial[split, o, k] = sum over the positions m of a split of dy[m, o] x[window m, k]: the weight gradient of a
+// convolution as a matrix product over the positions. This sum is long, so it is divided (split-K), and the partial
+// sums are added in order.
 //
-// Both operands lie with their rows along the positions, so a tile of shared memory has 32 positions of 64 columns, and
-// fragments are read transposed (ldmatrix.trans). A block has 64 x 64 sums: 4 warps of 32 x 32 on tensor cores, or 8 x
-// 4 sums a thread in f32. Three stages of cp.async of 8 KB (16 bits) or 16 KB (f32), and the table of the rows'
-// windows: at most 49 KB a block. Two barriers a step: the table of the step to come is filled between them.
+// Both operands are stored with their rows along the positions. A tile in shared memory therefore has 32 positions of
+// 64 columns, and fragments are read transposed (ldmatrix.trans). A block computes 64 x 64 sums: 4 warps of 32 x 32 on
+// tensor cores, or 8 x 4 sums per thread in f32. Shared memory holds three stages of cp.async of 8 KB (16 bits) or 16
+// KB (f32) and the table of the rows' windows, at most 49 KB per block. A step has two barriers; between them the table
+// of the next step is filled.
 #include "cuda/gemm/loader.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
@@ -18,7 +20,7 @@ namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
 struct ProductTile {
-  static constexpr int kM = 64, kN = 64, kDepth = 32;  // outputs, window columns, positions of a step
+  static constexpr int kM = 64, kN = 64, kDepth = 32;  // outputs, window columns, positions per step
   static constexpr int kThreads = 128, kSums = 32, kStages = 3;
 };
 
@@ -27,15 +29,15 @@ struct ProductArguments {
   Matrix<T> dy;  // [positions][outputs of a group]
   Windows<T> x;  // [positions][columns of a group]
   Global<float> partial;
-  int outputs, columns, groups, group_channels, tiles_m, tiles_n, slices, slice_steps;
+  int outputs, columns, groups, group_channels, tiles_m, tiles_n, splits, split_steps;
 };
 
-// 16-bit storage, mma.m16n8k16. 8 positions of one chunk of columns, which a matrix of ldmatrix reads, lie in 8 bank
-// groups.
+// mma.m16n8k16 for 16-bit storage. The 8 positions of one chunk of columns that a matrix of ldmatrix reads are in 8
+// different bank groups.
 template <typename T>
 class TransposedTensorCores {
  public:
-  static constexpr int kParts = 1;  // tiles of 128 bytes that 64 columns take
+  static constexpr int kParts = 1;  // 64 columns are this many tiles of 128 bytes
   VC_DEVICE static constexpr int pattern(int row) { return row % 8; }
 
   VC_DEVICE void accumulate(Shared<T> a_tile, Shared<T> b_tile) {
@@ -63,7 +65,7 @@ class TransposedTensorCores {
     }
   }
 
-  // store(row, column, neighbouring sums) of the tile: 4 lanes fill a sector.
+  // Calls store(row, column, neighbouring sums) for the sums of the tile. 4 lanes fill a sector.
   template <class F>
   VC_DEVICE void each(F store) const {
     const int lane = lane_id(), m0 = warp_id() / 2 * 32, n0 = warp_id() % 2 * 32;
@@ -84,7 +86,7 @@ class TransposedTensorCores {
   float sums_[2][4][4] = {};
 };
 
-// f32: 16 x 8 threads of 4 columns and 8 outputs; 64 columns are two tiles of 32.
+// f32: 16 x 8 threads with 4 columns and 8 outputs each. 64 columns are two tiles of 32.
 class TransposedFma {
  public:
   static constexpr int kParts = 2;
@@ -138,7 +140,7 @@ template <typename T>
 constexpr size_t kProductShared =
     ProductTile::kStages * kProductStage<T> * sizeof(T) + ProductTile::kDepth * WindowRows<T>::kTableBytes;
 
-// V: elements of x and dy that may be copied at once.
+// V: elements of x and dy that one copy may move.
 template <typename T, int V>
 __global__ void __launch_bounds__(ProductTile::kThreads, 3) windows_product_kernel(ProductArguments<T> p) {
   using Math = typename TransposedMath<T>::Type;
@@ -146,11 +148,11 @@ __global__ void __launch_bounds__(ProductTile::kThreads, 3) windows_product_kern
   using XLoader = Loader<T, V, ProductTile::kDepth, ProductTile, Math, WindowRows<T>>;
   constexpr int kStages = ProductTile::kStages, kPart = ProductTile::kDepth * kStep<T>;
   const int n_tile = static_cast<int>(blockIdx.x) % p.tiles_n, m_tile = static_cast<int>(blockIdx.x) / p.tiles_n;
-  const int group = static_cast<int>(blockIdx.y), slice = static_cast<int>(blockIdx.z);
+  const int group = static_cast<int>(blockIdx.y), split = static_cast<int>(blockIdx.z);
   const Shared<T> stages = shared_array<T>(0, kStages * kProductStage<T>);
-  const int begin = slice * p.slice_steps * ProductTile::kDepth;
+  const int begin = split * p.split_steps * ProductTile::kDepth;
   const int left = (p.dy.rows - begin + ProductTile::kDepth - 1) / ProductTile::kDepth;
-  const int steps = min(p.slice_steps, left);
+  const int steps = min(p.split_steps, left);
 
   const auto load = [&](int step, int slot) {
     if (step < steps) {
@@ -168,18 +170,21 @@ __global__ void __launch_bounds__(ProductTile::kThreads, 3) windows_product_kern
         x_loader.load(stage.offset(static_cast<uint32_t>((Math::kParts + part) * kPart)), n_tile * Math::kParts + part);
       }
     }
-    cp_async_commit();  // a group a step, empty at the end
+    cp_async_commit();  // one group per step, empty after the last step
   };
 
+  // Prologue: fill all stages but one.
   Math math;
   for (int step = 0; step < kStages - 1; ++step) {
     if (step > 0) sync_threads();  // before the table is filled again
     load(step, step);
   }
   int slot = 0;
+  // Main loop: multiply one stage while the next ones are copied.
   for (int step = 0; step < steps; ++step) {
     cp_async_wait<kStages - 2>();
-    sync_threads();  // the step's data are there, and everybody is past the step before and the table
+    // The data of the step are complete, and all threads have finished reading the previous stage and the table.
+    sync_threads();
     load(step + kStages - 1, slot == 0 ? kStages - 1 : slot - 1);
     const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kProductStage<T>);
     math.accumulate(stage, stage.offset(static_cast<uint32_t>(Math::kParts * kPart)));
@@ -187,7 +192,8 @@ __global__ void __launch_bounds__(ProductTile::kThreads, 3) windows_product_kern
   }
   cp_async_wait<0>();
 
-  const size_t base = (static_cast<size_t>(slice) * static_cast<size_t>(p.groups) + static_cast<size_t>(group)) *
+  // Epilogue: store the partial sums of the split.
+  const size_t base = (static_cast<size_t>(split) * static_cast<size_t>(p.groups) + static_cast<size_t>(group)) *
                       static_cast<size_t>(p.outputs);
   math.each([&](int row, int column, const auto& sums) {
     constexpr int kCount = sizeof(sums) / sizeof(float);

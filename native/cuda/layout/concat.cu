@@ -1,7 +1,7 @@
-// y = the inputs one behind the other along an axis.
+// y = the inputs, concatenated along an axis.
 //
-// in i x_i, out 0 y: any views of elements of 1, 2 or 4 bytes. One launch an input; strided_copy.h says how.
-// Bytes: one read of the inputs, one write of y: bound by memory. Share of the roofline: not yet measured.
+// in i x_i, out 0 y: views of elements of 1, 2 or 4 bytes. Each input is copied by one launch (strided_copy.h). The
+// inputs are read once and y is written once: bound by memory.
 #include "cuda/primitives/strided_copy.h"
 #include "ops/layout/concat.h"
 

@@ -1,9 +1,8 @@
 // y = x, but y[:, start + s, :] = part[:, s, :].
 //
-// x and y [N, T, C], part [N, S, C] of f32, any views; start i32 [1]. Where y is the memory of x, the part alone is
-// written; else x is copied first (strided_copy.h). 256 threads, 4 vectors of up to 16 bytes each; no shared memory.
-// Bytes: one read and one write of the part (and of x where it is copied): bound by memory. Share of the roofline: not
-// yet measured.
+// x and y [N, T, C] and part [N, S, C] are views of f32; start is i32 [1]. If y is the memory of x, only the part is
+// written; otherwise x is copied first (strided_copy.h). A block has 256 threads, and a thread has 4 vectors of up to
+// 16 bytes. No shared memory. The part (and x, if it is copied) is read once and written once: bound by memory.
 #include "cuda/primitives/strided_copy.h"
 #include "ops/layout/dynamic_update_slice.h"
 
@@ -15,19 +14,19 @@ struct UpdateArgs {
   Global<uint32_t> y;
   Global<const uint32_t> part;
   Global<const int32_t> start;
-  Walk<2> walk;
-  int64_t row, last;  // elements between places, and the last start that the part fits at
+  StridedIterator<2> iterator;
+  int64_t row, last;  // elements from one position to the next, and the last start for which the part fits
 };
 
 template <int V>
-__global__ void __launch_bounds__(kWalkThreads) update_kernel(UpdateArgs a) {
+__global__ void __launch_bounds__(kIteratorThreads) update_kernel(UpdateArgs a) {
   const int32_t start = a.start.load(0);
   if (start < 0 || start > a.last) return;
   const size_t offset = static_cast<size_t>(start) * static_cast<size_t>(a.row);
 #pragma unroll
-  for (int u = 0; u < kWalkUnroll; ++u) {
+  for (int u = 0; u < kIteratorUnroll; ++u) {
     size_t at[2];
-    if (!a.walk.template place<V>(u, at)) return;
+    if (!a.iterator.template offsets<V>(u, at)) return;
     Chunk<uint32_t, V> chunk;
     chunk.load(a.part, at[1]);
     chunk.store(a.y, at[0] + offset);
@@ -41,19 +40,19 @@ Status dynamic_update_slice(const Call& call) {
     const Status status = strided_copy(call, y, x);
     if (!status) return status;
   }
-  Tensor block = y;  // where the part would lie at start 0
+  Tensor block = y;  // the view of the part at start 0
   block.shape[1] = part.shape[1];
   const Tensor operands[] = {block, part};
-  const Views<2> views(operands);
-  int most = views.width(operands);
-  while (y.strides[1] % most) most /= 2;  // it begins at any place
+  const MergedStrides<2> merged(operands);
+  int most = merged.width(operands);
+  while (y.strides[1] % most) most /= 2;  // the part may begin at any position
   return for_width<uint32_t>(most, [&](auto width) -> Status {
     Status status;
-    const Walk<2> walk(views, width, &status);
+    const StridedIterator<2> iterator(merged, width, &status);
     if (!status) return status;
-    const UpdateArgs args{global<uint32_t>(y), global<const uint32_t>(part), global<const int32_t>(start), walk,
+    const UpdateArgs args{global<uint32_t>(y), global<const uint32_t>(part), global<const int32_t>(start), iterator,
                           y.strides[1],        y.shape[1] - part.shape[1]};
-    return launch(update_kernel<width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+    return launch(update_kernel<width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
   });
 }
 

@@ -1,8 +1,8 @@
-// y[i, :] = weight[ids[i], :]; NaN where the id lies outside the table, since a kernel cannot fail.
+// y[i, :] = weight[ids[i], :]; NaN for an id outside the table, since a kernel cannot report an error.
 //
-// ids i32 [...] dense, weight [rows, C] and y [..., C] of T (f32, bf16 or f16), either may be a channel slice.
-// 256 threads, 4 vectors of up to 16 bytes each; no shared memory.
-// Bytes: one read of the rows, one write of y: bound by memory. Share of the roofline: not yet measured.
+// ids is dense i32 [...]. weight [rows, C] and y [..., C] are of T (f32, bf16 or f16); either may be a channel slice. A
+// block has 256 threads, and a thread has 4 vectors of up to 16 bytes. No shared memory. The rows are read once and y
+// is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/vector_access.h"
@@ -18,16 +18,16 @@ struct EmbeddingArgs {
   Global<T> y;
   Global<const int32_t> ids;
   Global<const T> weight;
-  Walk<3> walk;  // y, the ids, each repeated along its row, and the columns of the table
+  StridedIterator<3> iterator;  // y, the ids (each repeated along its row), and the columns of the table
   int64_t weight_stride, rows;
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kWalkThreads) embedding_kernel(EmbeddingArgs<T> a) {
+__global__ void __launch_bounds__(kIteratorThreads) embedding_kernel(EmbeddingArgs<T> a) {
 #pragma unroll
-  for (int u = 0; u < kWalkUnroll; ++u) {
+  for (int u = 0; u < kIteratorUnroll; ++u) {
     size_t at[3];
-    if (!a.walk.template place<V>(u, at)) return;
+    if (!a.iterator.template offsets<V>(u, at)) return;
     const int32_t id = a.ids.load(at[1]);
     float v[V];
     if (id >= 0 && id < a.rows) {
@@ -52,18 +52,18 @@ Status embedding(const Call& call) {
     operands[1].strides[d] = d + 1 < y.rank ? ids.strides[d] : 0;
     operands[2].strides[d] = d + 1 < y.rank ? 0 : 1;
   }
-  const Views<3> views(operands);
-  int most = C == 1 ? 1 : views.width(operands);  // of one column, the innermost axis is that of the ids
+  const MergedStrides<3> merged(operands);
+  int most = C == 1 ? 1 : merged.width(operands);  // with one column, the innermost axis is that of the ids
   while (weight.strides[0] % most) most /= 2;
   return for_float(y.dtype, [&](auto type) {
     using T = decltype(type);
     return for_width<T>(most, [&](auto width) -> Status {
       Status status;
-      const Walk<3> walk(views, width, &status);
+      const StridedIterator<3> iterator(merged, width, &status);
       if (!status) return status;
       const EmbeddingArgs<T> args{global<T>(y), global<const int32_t>(ids), global<const T>(weight),
-                                  walk,         weight.strides[0],          weight.shape[0]};
-      return launch(embedding_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+                                  iterator,     weight.strides[0],          weight.shape[0]};
+      return launch(embedding_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }

@@ -1,10 +1,11 @@
-// dw[r, :] = sum over i with ids[i] = r of dy[i, :], in the order of i; ids equal to padding or outside add nothing
+// dw[r, :] = sum over i with ids[i] = r of dy[i, :], in the order of i; ids equal to padding or outside the table add
+// nothing.
 //
-// ids i32 [M] dense, dy [M, C] and dw [rows, C] of T (f32, bf16 or f16), may be channel slices; sums in f32.
-// Places are sorted by id: the rank of a place is the number of smaller (id, place) pairs, counted against tiles of 256
-// ids in shared memory (1 KB), M^2 comparisons in all. Then a thread a column of a row of the table finds the row's
-// segment by bisection and goes down it. Bytes: one read of dy, one write of dw: bound by memory for small M. Share of
-// the roofline: not yet measured.
+// ids is dense i32 [M]. dy [M, C] and dw [rows, C] are of T (f32, bf16 or f16); either may be a channel slice. Sums are
+// in f32. Positions are first sorted by id: the rank of a position is the number of smaller (id, position) pairs, which
+// are counted against tiles of 256 ids in shared memory (1 KB), with M^2 comparisons in all. Then each thread computes
+// a column of a row of the table: it finds the segment of the row by bisection and adds its positions in order. dy is
+// read once and dw is written once: bound by memory for small M.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -34,7 +35,7 @@ struct SortArgs {
 __global__ void __launch_bounds__(kColumnThreads) sort_kernel(SortArgs p) {
   const Shared<int32_t> tile = shared_array<int32_t>(0, kColumnThreads);
   const int64_t i = int64_t{blockIdx.x} * kColumnThreads + threadIdx.x;
-  const int32_t mine = i < p.places ? p.key(i) : kNowhere;
+  const int32_t own_id = i < p.places ? p.key(i) : kNowhere;
   int64_t rank = 0;
   for (int64_t first = 0; first < p.places; first += kColumnThreads) {
     const int64_t j = first + threadIdx.x;
@@ -43,12 +44,12 @@ __global__ void __launch_bounds__(kColumnThreads) sort_kernel(SortArgs p) {
     const int64_t count = min(int64_t{kColumnThreads}, p.places - first);
     for (int64_t k = 0; k < count; ++k) {
       const int32_t other = tile.load(static_cast<uint32_t>(k));
-      rank += other < mine || (other == mine && first + k < i);
+      rank += other < own_id || (other == own_id && first + k < i);
     }
     sync_threads();
   }
   if (i >= p.places) return;
-  p.sorted.store(static_cast<size_t>(rank), mine);
+  p.sorted.store(static_cast<size_t>(rank), own_id);
   p.order.store(static_cast<size_t>(rank), static_cast<int32_t>(i));
 }
 

@@ -1,7 +1,7 @@
-// y = x with zeros around it: all of y is filled, then x is copied to its place.
+// y = x with zeros around it: all of y is filled with zeros, then x is copied to its position.
 //
-// x, y: any views of elements of 1, 2 or 4 bytes. 256 threads, 4 vectors of up to 16 bytes each (walk.h).
-// Bytes: y written once and its part of x again, x read once: bound by memory. Share of the roofline: not yet measured.
+// x and y are views of elements of 1, 2 or 4 bytes. A block has 256 threads, and a thread has 4 vectors of up to 16
+// bytes (strided iterator). y is written once and its part of x a second time; x is read once: bound by memory.
 #include "cuda/primitives/strided_copy.h"
 #include "ops/layout/pad.h"
 
@@ -12,34 +12,34 @@ namespace {
 template <typename T>
 struct ZeroArgs {
   Global<T> to;
-  Walk<1> walk;
+  StridedIterator<1> iterator;
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kWalkThreads) zero_kernel(ZeroArgs<T> a) {
+__global__ void __launch_bounds__(kIteratorThreads) zero_kernel(ZeroArgs<T> a) {
 #pragma unroll
-  for (int u = 0; u < kWalkUnroll; ++u) {
+  for (int u = 0; u < kIteratorUnroll; ++u) {
     size_t at[1];
-    if (a.walk.template place<V>(u, at)) Chunk<T, V>{}.store(a.to, at[0]);
+    if (a.iterator.template offsets<V>(u, at)) Chunk<T, V>{}.store(a.to, at[0]);
   }
 }
 
 Status fill_zeros(const Call& call, const Tensor& y) {
   const Tensor operands[] = {y};
-  const Views<1> views(operands);
+  const MergedStrides<1> merged(operands);
   return for_item(item_size(y.dtype), [&](auto item) {
     using T = decltype(item);
     const auto run = [&](auto width) -> Status {
       Status status;
-      const Walk<1> walk(views, width, &status);
+      const StridedIterator<1> iterator(merged, width, &status);
       if (!status) return status;
-      const ZeroArgs<T> args{global<T>(y), walk};
-      return launch(zero_kernel<T, width>, Grid{walk.blocks}, kWalkThreads, 0, call.stream, args);
+      const ZeroArgs<T> args{global<T>(y), iterator};
+      return launch(zero_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     };
     if constexpr (sizeof(T) == 1) {
       return run(std::integral_constant<int, 1>{});
     } else {
-      return for_width<T>(views.width(operands), run);
+      return for_width<T>(merged.width(operands), run);
     }
   });
 }

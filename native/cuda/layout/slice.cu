@@ -1,7 +1,7 @@
 // y = x[start[0] : start[0] + size[0], ...].
 //
-// x, y: any views of elements of 1, 2 or 4 bytes. strided_copy.h says how.
-// Bytes: one read and one write of y: bound by memory. Share of the roofline: not yet measured.
+// x and y are views of elements of 1, 2 or 4 bytes; strided_copy.h copies them. y is read once and written once: bound
+// by memory.
 #include "cuda/primitives/strided_copy.h"
 #include "ops/layout/slice.h"
 

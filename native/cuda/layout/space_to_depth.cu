@@ -1,8 +1,8 @@
 // y[n, t, h, w, ((dt * 2 + dh) * 2 + dw) * C + c] = x[n, 2t + dt, 2h + dh, 2w + dw, c].
 //
-// x [N, T, H, W, C], y [N, T/2, H/2, W/2, 8C]: any views of elements of 1, 2 or 4 bytes. A copy between two views
-// [N, T/2, H/2, W/2, dt, dh, dw, C]; dw and C are one run where x is dense. strided_copy.h says how.
-// Bytes: one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
+// x [N, T, H, W, C] and y [N, T/2, H/2, W/2, 8C] are views of elements of 1, 2 or 4 bytes. The op is a copy between two
+// views [N, T/2, H/2, W/2, dt, dh, dw, C] (strided_copy.h); dw and C are contiguous if x is dense. x is read once and y
+// is written once: bound by memory.
 #include "cuda/primitives/strided_copy.h"
 #include "ops/layout/space_to_depth.h"
 

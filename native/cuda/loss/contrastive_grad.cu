@@ -1,14 +1,14 @@
-// with s, R, C, P, Q and the positives of ops/contrastive_loss.h, and the gradients u, w, v, z of these,
+// contrastive_grad, with s, R, C, P, Q and the positives of ops/contrastive_loss.h, and their gradients u, w, v, z:
 //   g[i, j] = u[i] exp(s[i, j] - R[i]) + w[j] exp(s[i, j] - C[j]),
 //             and where j is a positive of i  + v[i] exp(s[i, j] - P[i]) + z[j] exp(s[i, j] - Q[j])
 //   da[i] = scale sum_j g[i, j] b[j];  db[j] = scale sum_i g[i, j] a[i]
 //
-// a, b, da, db [N, D] of T (f32, bf16 or f16); group [N] i32; vectors [N] f32. Scores and g in f32; g is rounded to T
-// before it multiplies. In blocks of rows whose g takes at most 32 MB of the workspace: a kernel makes g, tile by tile
-// as the scores of the loss are made (128 threads, 72 KB of shared memory), matmul multiplies it. Once for da, once
-// with the sides exchanged for db: scores are computed twice, and nothing is summed but along rows. FLOPs: 8 N^2 D, 4
-// N^2 exponentials. Bytes: a and b once for each tile of the other side (from L2), g twice. Bound by tensor cores from
-// D = 256 on. Share of the roofline: not yet measured.
+// a, b, da and db [N, D] are of T (f32, bf16 or f16); group is i32 [N]; the vectors [N] are f32. Scores and g are in
+// f32; g is rounded to T before the product. Rows are processed in blocks whose g takes at most 32 MB of the workspace.
+// One kernel computes g tile by tile, as the loss computes its scores (128 threads, 72 KB of shared memory); matmul
+// multiplies it. This is done once for da, and once for db with a and b exchanged: scores are computed twice, and every
+// sum runs along rows. FLOPs: 8 N^2 D, with 4 N^2 exponentials. a and b are read once for each tile of the other side
+// (from L2); g is written and read once. Bound by tensor cores from D = 256 on.
 #include "cuda/loss/contrastive/tile.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -23,7 +23,7 @@ using namespace contrastive;
 
 constexpr int64_t kBlockBytes = 32 << 20;
 
-// How g is cut: elements from row to row, and rows of a block.
+// The layout of g in the workspace: elements from row to row, and rows per block.
 struct Cut {
   int64_t stride, rows;
 
@@ -40,7 +40,7 @@ size_t workspace(const Call& call, int) {
   return static_cast<size_t>(cut.stride * cut.rows) * item;
 }
 
-// Log-sum-exps and their gradients, of one side.
+// The log-sum-exps and their gradients, for one side.
 struct Side {
   Global<const float> end, factor, own_end, own_factor;
 
@@ -87,14 +87,14 @@ __global__ void __launch_bounds__(kThreads, 2) weight_kernel(Arguments<T> p) {
 // dx = g y, by the kernel of matmul.
 Status multiply(const Call& call, const Tensor& g, const Tensor& y, const Tensor& dx) {
 #if defined(VIDEOCLIP_EMULATED)
-  constexpr Isa kIsa = Isa::cuda_emulated;
+  constexpr Backend kBackend = Backend::cuda_emulated;
 #else
-  constexpr Isa kIsa = Isa::cuda;
+  constexpr Backend kBackend = Backend::cuda;
 #endif
   const double plain[] = {0, 0};
   const Tensor in[] = {g, y};
   const Call product{in, 2, &dx, 1, plain, 2, nullptr, call.pool, call.stream, call.tf32};
-  return find_kernel(kIsa, "matmul")->run(product);
+  return find_kernel(kBackend, "matmul")->run(product);
 }
 
 template <typename T, int V>

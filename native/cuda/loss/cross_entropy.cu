@@ -1,11 +1,11 @@
 // LSE_m = log sum_c exp x[m, c];  over the rows m whose target t is not ignored:
 //   loss = sum_m ((1 - e) w[t] (LSE_m - x[m, t]) + e / C sum_c w[c] (LSE_m - x[m, c])) / sum_m w[t]
 //
-// x [M, C] of T (f32, bf16 or f16), may be a channel slice; target i32 [M], w [C], LSE [M] and loss [1] f32; sums in
-// f32. A row of up to 1024 classes is shared by a warp, a longer one by a block of 256 threads (32 bytes of shared
-// memory); it is read twice, three times with smoothing. Terms of the rows stay in the workspace; one block adds them,
-// each thread every 256th, then as a tree. A target that is no class gives NaN, since a kernel cannot fail. Bytes: one
-// read of x: bound by memory. Share of the roofline: not yet measured.
+// x [M, C] is of T (f32, bf16 or f16) and may be a channel slice; target is i32 [M]; w [C], LSE [M] and loss [1] are
+// f32. Sums are in f32. A warp computes a row of up to 1024 classes; a block of 256 threads computes a longer one (32
+// bytes of shared memory). A row is read twice, with label smoothing three times. The terms of the rows stay in the
+// workspace. One block adds them: each thread adds every 256th, then their sums are added as a tree. A target that is
+// not a class gives NaN, since a kernel cannot report an error. x is read once from memory: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
@@ -16,48 +16,48 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr float kNone = -__builtin_huge_valf();
+constexpr float kMinusInfinity = -__builtin_huge_valf();
 
 template <typename T>
 struct Arguments {
   Global<const T> x;
   Global<const int32_t> target;
   Global<const float> weight;
-  Global<float> lse, terms;  // terms [M, 2]: of the loss, and the row's weight
+  Global<float> lse, terms;  // terms [M, 2]: the term of the loss, and the weight of the row
   int64_t rows, C, stride;
   int ignored;
   float smoothing;
 };
 
 template <typename T, bool kWide>
-__global__ void __launch_bounds__(kTeamThreads) row_kernel(Arguments<T> p) {
-  const RowTeam<kWide> team;
-  if (team.row >= p.rows) return;
-  const auto x = [&](int64_t c) { return to_float(p.x.load(static_cast<size_t>(team.row * p.stride + c))); };
+__global__ void __launch_bounds__(kRowGroupThreads) row_kernel(Arguments<T> p) {
+  const RowGroup<kWide> group;
+  if (group.row >= p.rows) return;
+  const auto x = [&](int64_t c) { return to_float(p.x.load(static_cast<size_t>(group.row * p.stride + c))); };
   const auto w = [&](int64_t c) { return p.weight ? p.weight.load(static_cast<size_t>(c)) : 1.0f; };
-  float top = kNone, sum = 0, below = 0, all = 0;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) top = max(top, x(c));
-  top = team.largest(top);
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) sum += ::expf(x(c) - top);
-  const float log_sum = ::logf(team.sum(sum));
+  float row_max = kMinusInfinity, sum = 0, below = 0, all = 0;
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) row_max = max(row_max, x(c));
+  row_max = group.largest(row_max);
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) sum += ::expf(x(c) - row_max);
+  const float log_sum = ::logf(group.sum(sum));
   if (p.smoothing > 0) {
-    for (int64_t c = team.thread; c < p.C; c += team.kSize) {
-      below = fma(w(c), top - x(c), below);
+    for (int64_t c = group.thread; c < p.C; c += group.kSize) {
+      below = fma(w(c), row_max - x(c), below);
       all += w(c);
     }
-    below = team.sum(below);
-    all = team.sum(all);
+    below = group.sum(below);
+    all = group.sum(all);
   }
-  if (team.thread != 0) return;
-  const auto row = static_cast<size_t>(team.row);
-  p.lse.store(row, top + log_sum);
+  if (group.thread != 0) return;
+  const auto row = static_cast<size_t>(group.row);
+  p.lse.store(row, row_max + log_sum);
   const int32_t target = p.target.load(row);
   float loss = 0, own = 0;
   if (target != p.ignored && (target < 0 || target >= p.C)) {
     loss = own = bits_to_float(0x7fc00000u);
   } else if (target != p.ignored) {
     own = w(target);
-    loss = (1 - p.smoothing) * own * (log_sum + (top - x(target)));
+    loss = (1 - p.smoothing) * own * (log_sum + (row_max - x(target)));
     if (p.smoothing > 0) loss += p.smoothing / static_cast<float>(p.C) * fma(all, log_sum, below);
   }
   p.terms.store(2 * row, loss);
@@ -70,16 +70,16 @@ struct LossArguments {
   int64_t rows;
 };
 
-__global__ void __launch_bounds__(kTeamThreads) loss_kernel(LossArguments p) {
-  const RowTeam<true> team;
+__global__ void __launch_bounds__(kRowGroupThreads) loss_kernel(LossArguments p) {
+  const RowGroup<true> group;
   float loss = 0, weight = 0;
-  for (int64_t r = team.thread; r < p.rows; r += kTeamThreads) {
+  for (int64_t r = group.thread; r < p.rows; r += kRowGroupThreads) {
     loss += p.terms.load(static_cast<size_t>(2 * r));
     weight += p.terms.load(static_cast<size_t>(2 * r + 1));
   }
-  loss = team.sum(loss);
-  weight = team.sum(weight);
-  if (team.thread == 0) p.loss.store(0, weight == 0 ? 0.0f : loss / weight);
+  loss = group.sum(loss);
+  weight = group.sum(weight);
+  if (group.thread == 0) p.loss.store(0, weight == 0 ? 0.0f : loss / weight);
 }
 
 size_t workspace(const Call& call, int) { return static_cast<size_t>(2 * call.in[1].elements()) * sizeof(float); }
@@ -101,12 +101,10 @@ Status cross_entropy(const Call& call) {
                          x.stride,
                          static_cast<int>(call.attrs[0]),
                          static_cast<float>(call.attrs[1])};
-    const Grid grid{team_blocks(p.rows, p.C)};
-    if (p.C > kWideRow) return launch(row_kernel<T, true>, grid, kTeamThreads, kTeamBytes, call.stream, p);
-    return launch(row_kernel<T, false>, grid, kTeamThreads, 0, call.stream, p);
+    return launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);
   });
   if (!status) return status;
-  return launch(loss_kernel, Grid{}, kTeamThreads, kTeamBytes, call.stream,
+  return launch(loss_kernel, Grid{}, kRowGroupThreads, kRowGroupBytes, call.stream,
                 LossArguments{global<float>(call.out[0]), terms, x.rows});
 }
 

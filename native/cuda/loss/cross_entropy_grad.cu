@@ -1,10 +1,10 @@
 // with p = exp(x[m, c] - LSE_m), W = sum_c w[c], and the sum over rows that are not ignored,
 //   dx[m, c] = dloss / sum_m w[t] (p ((1 - e) w[t] + e W / C) - e w[c] / C - (c = t) (1 - e) w[t]);  0 where ignored
 //
-// x, dx [M, C] of T (f32, bf16 or f16), either may be a channel slice; target i32 [M], w [C], LSE [M] and dloss [1]
-// f32; arithmetic in f32. One block first sums the weights of the rows and of the classes, then a row is shared by a
-// warp (up to 1024 classes) or a block of 256 threads. 32 bytes of shared memory. Bytes: one read of x, one write of
-// dx: bound by memory. Share of the roofline: not yet measured.
+// x and dx [M, C] are of T (f32, bf16 or f16); either may be a channel slice. target is i32 [M]; w [C], LSE [M] and
+// dloss [1] are f32. Arithmetic is in f32. One block first sums the weights of the rows and of the classes. Then a warp
+// computes a row of up to 1024 classes, a block of 256 threads a longer one (32 bytes of shared memory). x is read once
+// and dx is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
@@ -27,41 +27,41 @@ struct Arguments {
   float smoothing;
 
   VC_DEVICE float w(int64_t c) const { return weight ? weight.load(static_cast<size_t>(c)) : 1.0f; }
-  // A target that is no class makes everything NaN, since a kernel cannot fail.
+  // A target that is not a class makes the whole result NaN, since a kernel cannot report an error.
   VC_DEVICE float of_target(int32_t t) const { return t < 0 || t >= C ? bits_to_float(0x7fc00000u) : w(t); }
 };
 
 template <typename T>
-__global__ void __launch_bounds__(kTeamThreads) total_kernel(Arguments<T> p) {
-  const RowTeam<true> team;
+__global__ void __launch_bounds__(kRowGroupThreads) total_kernel(Arguments<T> p) {
+  const RowGroup<true> group;
   float count = 0, all = 0;
-  for (int64_t r = team.thread; r < p.rows; r += kTeamThreads) {
+  for (int64_t r = group.thread; r < p.rows; r += kRowGroupThreads) {
     const int32_t t = p.target.load(static_cast<size_t>(r));
     if (t != p.ignored) count += p.of_target(t);
   }
-  for (int64_t c = team.thread; c < p.C; c += kTeamThreads) all += p.w(c);
-  count = team.sum(count);
-  all = team.sum(all);
-  if (team.thread != 0) return;
+  for (int64_t c = group.thread; c < p.C; c += kRowGroupThreads) all += p.w(c);
+  count = group.sum(count);
+  all = group.sum(all);
+  if (group.thread != 0) return;
   p.totals.store(0, count == 0 ? 0.0f : p.d_loss.load(0) / count);
   p.totals.store(1, all);
 }
 
 template <typename T, bool kWide>
-__global__ void __launch_bounds__(kTeamThreads) row_kernel(Arguments<T> p) {
-  const RowTeam<kWide> team;
-  if (team.row >= p.rows) return;
-  const int32_t target = p.target.load(static_cast<size_t>(team.row));
+__global__ void __launch_bounds__(kRowGroupThreads) row_kernel(Arguments<T> p) {
+  const RowGroup<kWide> group;
+  if (group.row >= p.rows) return;
+  const int32_t target = p.target.load(static_cast<size_t>(group.row));
   const float factor = p.totals.load(0), share = p.smoothing / static_cast<float>(p.C);
   const float own = target == p.ignored ? 0.0f : (1 - p.smoothing) * p.of_target(target);
-  const float scale = own + share * p.totals.load(1), shift = p.lse.load(static_cast<size_t>(team.row));
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
+  const float scale = own + share * p.totals.load(1), max_shift = p.lse.load(static_cast<size_t>(group.row));
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
     float d = 0;
     if (target != p.ignored) {
-      d = scale * ::expf(to_float(p.x.load(static_cast<size_t>(team.row * p.x_stride + c))) - shift);
+      d = scale * ::expf(to_float(p.x.load(static_cast<size_t>(group.row * p.x_stride + c))) - max_shift);
       d = factor * (d - share * p.w(c) - (c == target ? own : 0.0f));
     }
-    p.dx.store(static_cast<size_t>(team.row * p.dx_stride + c), from_float<T>(d));
+    p.dx.store(static_cast<size_t>(group.row * p.dx_stride + c), from_float<T>(d));
   }
 }
 
@@ -86,11 +86,9 @@ Status cross_entropy_grad(const Call& call) {
                          Rows(call.out[0]).stride,
                          static_cast<int>(call.attrs[0]),
                          static_cast<float>(call.attrs[1])};
-    const Status status = launch(total_kernel<T>, Grid{}, kTeamThreads, kTeamBytes, call.stream, p);
+    const Status status = launch(total_kernel<T>, Grid{}, kRowGroupThreads, kRowGroupBytes, call.stream, p);
     if (!status) return status;
-    const Grid grid{team_blocks(p.rows, p.C)};
-    if (p.C > kWideRow) return launch(row_kernel<T, true>, grid, kTeamThreads, kTeamBytes, call.stream, p);
-    return launch(row_kernel<T, false>, grid, kTeamThreads, 0, call.stream, p);
+    return launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);
   });
 }
 

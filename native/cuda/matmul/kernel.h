@@ -1,5 +1,5 @@
 #pragma once
-// The kernel of matmul, and the one that adds the parts of a product whose K is split.
+// The kernel of matmul, and the kernel that adds the parts of a product whose K is split.
 #include "cuda/gemm/epilogue.h"
 #include "cuda/gemm/line_loader.h"
 #include "cuda/primitives/kernel.h"
@@ -16,7 +16,7 @@ struct Operand {
   int rows;
 };
 
-// Out: T, or float for parts of sums, [split][batch][M][N] then.
+// Out is T, or float for partial sums, which are then [split][batch][M][N].
 template <typename T, typename Out>
 struct Product {
   Operand<T> a, b;
@@ -54,7 +54,7 @@ struct ProductMath<false, T, Tile, kLinesA, kLinesB> {
   using Type = PlainFma<Tile, kLinesA, kLinesB>;
 };
 
-// kLinesA, kLinesB: the operand is stored [K][rows]. V: elements that may be copied at once.
+// kLinesA, kLinesB: the operand is stored [K][rows]. V: elements that one copy may move.
 template <bool kLinesA, bool kLinesB, class Tile, int V, bool kTensorCores, typename T, typename Out>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(Product<T, Out> p) {
   using Math = typename ProductMath<kTensorCores, T, Tile, kLinesA, kLinesB>::Type;
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(P
       a_loader.load(stage, step);
       b_loader.load(stage.offset(Tile::kM * kStep<T>), step);
     }
-    cp_async_commit();  // a group a step, empty at the end
+    cp_async_commit();  // one group per step, empty after the last step
   };
 
   Math math;
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(P
     const Shared<T> stage = stages.offset(static_cast<uint32_t>(slot) * kStageElements);
     cp_async_wait<Tile::kStages - 2>();
     sync_threads();
-    // the slot of the step before: everybody is past it
+    // All threads have finished reading the previous stage, which is overwritten now.
     load(step + Tile::kStages - 1, slot == 0 ? Tile::kStages - 1 : slot - 1);
     math.accumulate(stage, stage.offset(Tile::kM * kStep<T>));
     slot = slot == Tile::kStages - 1 ? 0 : slot + 1;
@@ -102,12 +102,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(P
   finish<Tile, false, false>(math, out, {}, {m0, out.rows, 0, 0}, n0, 0);
 }
 
-// y[r, n] = the sum of the parts in their order. parts: [splits][rows][columns].
+// Adds the parts in order: y[r, n] = sum of parts [splits][rows][columns].
 template <typename T>
 struct Parts {
   Global<T> y;
   Global<const float> parts;
-  int64_t stride;  // between rows of y
+  int64_t stride;  // distance between rows of y
   int splits, rows, columns;
 };
 

@@ -1,10 +1,10 @@
 // linear: y[m, o] = act( sum_i x[m, i] W[o, i] + b[o] + s[o] r[m, o] )
 //
-// x [M, in] rows, may be a slice; W [out, in] dense; b, s [out] f32; r, y [M, out] rows. Storage f32, bf16 or f16;
-// sums, bias and activation in f32. The product of gemm/mainloop.h: tensor cores for 16-bit storage, plain FMA for f32;
-// tile, threads and shared memory in gemm/tiles.h. Bytes: x, r and y once, W once for each range of rows (from L2).
-// FLOPs: 2 M in out. Bound by tensor cores from about 184 FLOP a byte on (H200): more than 200 rows and 500 features;
-// below, by memory. Share of the roofline: not yet measured.
+// x [M, in] is rows and may be a slice; W [out, in] is dense; b and s [out] are f32; r and y [M, out] are rows. Values
+// are stored as f32, bf16 or f16; sums, bias and activation are in f32. The product is that of gemm/mainloop.h: tensor
+// cores for 16-bit storage, FMA for f32. Tiles, threads and shared memory are in gemm/tiles.h. x and r are read once, W
+// once for each range of rows (from L2); y is written once. FLOPs: 2 M in out. Bound by tensor cores from about 184
+// FLOP per byte on (H200), which needs more than 200 rows and 500 features; below, by memory.
 #include "cuda/gemm/mainloop.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/vector.h"
@@ -29,7 +29,7 @@ Status linear(const Call& call) {
   p.groups = 1;
   p.out.data[0] = global<T>(y);
   p.out.stride[0] = out.stride;
-  for (int s = 1; s < gemm::kMostOutputs; ++s) p.out.first[s] = N;
+  for (int s = 1; s < gemm::kMaxOutputs; ++s) p.out.first[s] = N;
   p.out.bias = global<const float>(call.in[2]);
   p.out.residual = global<const T>(residual);
   p.out.residual_stride = residual ? Rows(residual).stride : 0;

@@ -1,15 +1,16 @@
 // matmul: y[b, m, n] = sum_k A[b, m, k] B[b, k, n]
 //
-// a [..., M, K] or [..., K, M], b [..., K, N] or [..., N, K], either a channel slice; y [..., M, N]. Storage f32, bf16
-// or f16; sums in f32. Tensor cores for 16-bit storage, plain FMA for f32. Operands stay as they are stored: along K
-// they are copied and read as in gemm/mainloop.h, else in lines of K, which ldmatrix turns. Tile, threads and shared
-// memory: gemm/tiles.h.
+// a [..., M, K] or [..., K, M] and b [..., K, N] or [..., N, K] may be channel slices; y is [..., M, N]. Values are
+// stored as f32, bf16 or f16 and summed in f32. Tensor cores compute 16-bit storage, FMA f32. Operands are not
+// transposed in memory: an operand stored along K is copied and read as in gemm/mainloop.h; another one is copied in
+// lines of K, which ldmatrix transposes. Tiles, threads and shared memory are in gemm/tiles.h.
 //
-// A product with a stored transposed is the gradient of weights: K counts rows, M and N features. K is then split into
-// parts that follow from M, N and K alone, summed to f32 workspace and added in their order; no other product is split.
+// A product whose a is stored transposed is the gradient of weights: K counts rows, M and N count features. K is then
+// split into parts that follow from M, N and K alone; their f32 sums go to the workspace and are added in order. No
+// other product is split.
 //
-// Bytes: a and b once (from L2 for each further tile), y once, parts twice. FLOPs: 2 M N K. Bound by tensor cores from
-// about 184 FLOP a byte on (H200); below, by memory. Share of the roofline: not yet measured.
+// a and b are read once (from L2 for each further tile), y is written once, parts are written and read once. FLOPs: 2 M
+// N K. Bound by tensor cores from about 184 FLOP per byte on (H200); below, by memory.
 #include "cuda/matmul/kernel.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/vector.h"
@@ -19,9 +20,9 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int64_t kMost = 0x7fffffff;
-constexpr int64_t kFill = 256;       // blocks that fill a GPU: about two on each of its SMs
-constexpr int64_t kPartRows = 1024;  // of K; shorter parts would spend their time on the f32 sums
+constexpr int64_t kMaxInt = 0x7fffffff;
+constexpr int64_t kFill = 256;       // blocks that fill a GPU: about two per SM
+constexpr int64_t kPartRows = 1024;  // length of a part of K; shorter parts would spend their time on the f32 sums
 
 int64_t tiles(int64_t n, int size) { return (n + size - 1) / size; }
 
@@ -43,14 +44,14 @@ template <bool kLinesA, bool kLinesB, class Tile, int V, bool kTensorCores, type
 Status start(gemm::Product<T, Out> p, Stream stream) {
   p.tiles_m = (p.a.rows + Tile::kM - 1) / Tile::kM, p.tiles_n = (p.b.rows + Tile::kN - 1) / Tile::kN;
   const int64_t blocks = static_cast<int64_t>(p.tiles_m) * p.tiles_n;
-  if (blocks > kMost / (static_cast<int64_t>(p.splits) * p.batch)) return {"matmul: more than 2^31 - 1 tiles"};
+  if (blocks > kMaxInt / (static_cast<int64_t>(p.splits) * p.batch)) return {"matmul: more than 2^31 - 1 tiles"};
   const int steps = (p.K + gemm::kStep<T> - 1) / gemm::kStep<T>;
   p.steps = (steps + p.splits - 1) / p.splits;
   return launch(gemm::matmul_kernel<kLinesA, kLinesB, Tile, V, kTensorCores, T, Out>, Grid{blocks * p.splits * p.batch},
                 Tile::kThreads, Tile::kStages * Tile::kStageBytes, stream, p);
 }
 
-// Copies of single elements and A^T B^T, which are rare, have one tile only: each kernel takes compile time.
+// Copies of single elements and A^T B^T are rare and have one tile only, because each kernel costs compile time.
 template <bool kLinesA, bool kLinesB, typename T, typename Out>
 Status multiply(const gemm::Product<T, Out>& p, int vector, const Call& call) {
   if constexpr (sizeof(T) == 4) {
@@ -79,9 +80,9 @@ Status product(const Call& call, const MatmulArgs& args, Global<Out> out, int64_
   p.splits = static_cast<int>(splits(args));
   p.out.data[0] = out;
   p.out.stride[0] = row;
-  for (int s = 1; s < gemm::kMostOutputs; ++s) p.out.first[s] = p.b.rows;
+  for (int s = 1; s < gemm::kMaxOutputs; ++s) p.out.first[s] = p.b.rows;
   p.out.rows = p.a.rows, p.out.columns = p.b.rows;
-  p.out.activation = kNone;
+  p.out.activation = kIdentity;
   p.out.vector = vector;
   p.out_batch = batch;
   const int width = min(widest_vector(a, a.shape[a.rank - 1], 8), widest_vector(b, b.shape[b.rank - 1], 8));
@@ -91,7 +92,7 @@ Status product(const Call& call, const MatmulArgs& args, Global<Out> out, int64_
 template <typename T>
 Status add_parts(const Call& call, const MatmulArgs& args, Global<const float> parts) {
   const int64_t rows = args.batch * args.M, blocks = (rows * args.N + gemm::kSumThreads - 1) / gemm::kSumThreads;
-  if (rows > kMost || blocks > kMost) return {"matmul: more than 2^31 - 1 rows or blocks of outputs"};
+  if (rows > kMaxInt || blocks > kMaxInt) return {"matmul: more than 2^31 - 1 rows or blocks of outputs"};
   const gemm::Parts<T> p = {
       global<T>(call.out[0]),  parts, args.y.row, static_cast<int>(splits(args)), static_cast<int>(rows),
       static_cast<int>(args.N)};
@@ -102,7 +103,7 @@ template <typename T>
 Status matmul(const Call& call) {
   const MatmulArgs args(call);
   const Tensor& y = call.out[0];
-  if (args.M > kMost || args.N > kMost || args.K > kMost - 128 || args.batch > kMost) {
+  if (args.M > kMaxInt || args.N > kMaxInt || args.K > kMaxInt - 128 || args.batch > kMaxInt) {
     return {"matmul: an axis of more than 2^31 - 1"};
   }
   if (args.batch * args.M * args.N == 0) return {};

@@ -1,8 +1,8 @@
-// y = (x - mean) / sqrt(var + eps) * weight + bias per channel, then relu if asked for.
+// y = (x - mean) / sqrt(var + eps) * weight + bias per channel, followed by ReLU on request.
 //
-// x, y [rows, C] of T (f32, bf16 or f16), either may be a channel slice; the vectors [C] and the arithmetic in f32.
-// 256 threads: a column of up to 16 bytes each, 16 rows of it, four at a time; no shared memory.
-// Bytes: one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
+// x and y [rows, C] are of T (f32, bf16 or f16); either may be a channel slice. The vectors [C] and the arithmetic are
+// in f32. A block has 256 threads, and a thread has 16 rows of a column of up to 16 bytes, four rows at a time. No
+// shared memory. x is read once and y is written once: bound by memory.
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
@@ -14,7 +14,7 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kRows = 16;  // of a thread: the four vectors of its channels cost as much as a row or two
+constexpr int kRows = 16;  // per thread; loading the four vectors of its channels costs as much as one or two rows
 constexpr int kUnroll = 4;
 
 template <typename T>
@@ -28,7 +28,7 @@ struct BatchNormArgs {
   bool relu;
 };
 
-// V floats, 16 bytes at once.
+// Loads V floats, 16 bytes at a time.
 template <int V>
 VC_DEVICE void load_vector(Global<const float> from, size_t at, float (&v)[V]) {
   if constexpr (V == 8) {

@@ -1,10 +1,10 @@
 // With s = 1 / sqrt(var + eps), n = (x - mean) s and g = dy (0 where a ReLU followed and n weight + bias is not above
 // 0): dweight = sum g n, dbias = sum g, dx = weight s (g - training (dbias + n dweight) / rows).
 //
-// dy, x, dx [rows, C] of T (f32, bf16 or f16), any may be a channel slice; the vectors [C] in f32. Three kernels: the
-// two sums (channel_sums.h); their totals, a thread a channel, in f64; dx, 16 rows of a column of up to 16 bytes a
-// thread. Workspace: the partial sums, then dbias / rows and dweight / rows [C] each. Bytes: two reads of x and dy, one
-// write of dx: bound by memory. Share of the roofline: not yet measured.
+// dy, x and dx [rows, C] are of T (f32, bf16 or f16); each may be a channel slice. The vectors [C] are in f32. Three
+// kernels compute the two partial sums (channel_sums.h), their totals in f64 with one thread per channel, and dx, with
+// 16 rows of a column of up to 16 bytes per thread. The workspace holds the partial sums, then dbias / rows and dweight
+// / rows, [C] each. x and dy are read twice and dx is written once: bound by memory.
 #include "cuda/conv/channel_sums.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/math.h"
@@ -36,7 +36,7 @@ struct Channels {
 #pragma unroll
     for (int i = 0; i < V; ++i) scale[i] = rsqrt_approx(scale[i] + p.eps);
   }
-  // x becomes n, dy becomes g.
+  // Replaces x by n and dy by g.
   VC_DEVICE void prepare(float (&x)[V], float (&dy)[V]) const {
 #pragma unroll
     for (int i = 0; i < V; ++i) {

@@ -1,11 +1,11 @@
-// y = (x - mean) / sqrt(var + eps) * weight + bias per channel with the mean and biased variance of the rows of x, then
-// relu if asked for; new running statistics.
+// y = (x - mean) / sqrt(var + eps) * weight + bias per channel with the mean and biased variance of the rows of x,
+// followed by ReLU on request; also computes the new running statistics.
 //
-// x, y [rows, C] of T (f32, bf16 or f16), either may be a channel slice; the vectors [C] in f32. Three kernels: the
-// sums of x - x[0] and of its square (channel_sums.h), where the first row stands in for the mean, so that f32 keeps
-// its digits; the statistics, a thread a channel, in f64; y, 16 rows of a column of up to 16 bytes a thread. Workspace:
-// the partial sums, then scale and shift [C] each. Bytes: two reads of x, one write of y: bound by memory. Share of the
-// roofline: not yet measured.
+// x and y [rows, C] are of T (f32, bf16 or f16); either may be a channel slice. The vectors [C] are in f32. Three
+// kernels compute the sums of x - x[0] and of its square (channel_sums.h), the statistics in f64 with one thread per
+// channel, and y, with 16 rows of a column of up to 16 bytes per thread. Subtracting the first row, an estimate of the
+// mean, keeps the digits in f32. The workspace holds the partial sums, then scale and shift, [C] each. x is read twice
+// and y is written once: bound by memory.
 #include "cuda/conv/channel_sums.h"
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kColumnThreads) statistics_kernel(StatisticsAr
   const double gain = static_cast<double>(a.weight.load(c)) / ::sqrt(variance + a.eps);
   const auto rounded = static_cast<float>(mean);
   a.scale.store(c, static_cast<float>(gain));
-  // the part of the mean that f32 has no place for
+  // the part of the mean that f32 cannot represent
   const double left = (mean - static_cast<double>(rounded)) * gain;
   a.shift.store(c, static_cast<float>(static_cast<double>(a.bias.load(c)) - left));
   a.mean.store(c, rounded);

@@ -1,9 +1,9 @@
 // n = max(||x||, eps);  dx = (dy - x (x . dy) / n^2) / n, without the second term where ||x|| <= eps
 //
-// x, dy, dx [rows, C] of T (f32, bf16 or f16), any may be a channel slice; arithmetic in f32.
-// A row of up to 1024 elements is shared by a warp, a longer one by a block of 256 threads (32 bytes of shared memory);
-// it is read three times, from the caches all but once. One element an access. Bytes: one read of x and dy, one write
-// of dx: bound by memory. Share of the roofline: not yet measured.
+// x, dy and dx [rows, C] are of T (f32, bf16 or f16); each may be a channel slice. Arithmetic is in f32. A warp
+// computes a row of up to 1024 elements; a block of 256 threads computes a longer one (32 bytes of shared memory). A
+// row is read three times, all but the first time from the caches, one element per access. x and dy are read once from
+// memory and dx is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/row_team.h"
@@ -26,27 +26,28 @@ struct Arguments {
 };
 
 template <typename T, bool kWide>
-__global__ void __launch_bounds__(kTeamThreads) l2_normalize_grad_kernel(Arguments<T> p) {
-  const RowTeam<kWide> team;
-  if (team.row >= p.rows) return;
+__global__ void __launch_bounds__(kRowGroupThreads) l2_normalize_grad_kernel(Arguments<T> p) {
+  const RowGroup<kWide> group;
+  if (group.row >= p.rows) return;
   float square = 0;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
-    const float v = to_float(p.x.load(static_cast<size_t>(team.row * p.x_stride + c)));
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
+    const float v = to_float(p.x.load(static_cast<size_t>(group.row * p.x_stride + c)));
     square = fma(v, v, square);
   }
-  const float norm = ::sqrtf(team.sum(square)), divisor = norm <= p.eps ? p.eps : norm;  // of NaN all are NaN
+  // a norm of NaN makes the whole row NaN
+  const float norm = ::sqrtf(group.sum(square)), divisor = norm <= p.eps ? p.eps : norm;
   float product = 0;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
-    product = fma(to_float(p.x.load(static_cast<size_t>(team.row * p.x_stride + c))) / divisor,
-                  to_float(p.dy.load(static_cast<size_t>(team.row * p.dy_stride + c))), product);
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
+    product = fma(to_float(p.x.load(static_cast<size_t>(group.row * p.x_stride + c))) / divisor,
+                  to_float(p.dy.load(static_cast<size_t>(group.row * p.dy_stride + c))), product);
   }
-  product = team.sum(product);
+  product = group.sum(product);
   const float along = norm > p.eps ? product : 0.0f;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
-    const float unit = to_float(p.x.load(static_cast<size_t>(team.row * p.x_stride + c))) / divisor;
-    p.dx.store(
-        static_cast<size_t>(team.row * p.dx_stride + c),
-        from_float<T>((to_float(p.dy.load(static_cast<size_t>(team.row * p.dy_stride + c))) - unit * along) / divisor));
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
+    const float unit = to_float(p.x.load(static_cast<size_t>(group.row * p.x_stride + c))) / divisor;
+    p.dx.store(static_cast<size_t>(group.row * p.dx_stride + c),
+               from_float<T>((to_float(p.dy.load(static_cast<size_t>(group.row * p.dy_stride + c))) - unit * along) /
+                             divisor));
   }
 }
 
@@ -65,10 +66,7 @@ Status l2_normalize_grad(const Call& call) {
                          rows.rows,
                          rows.channels,
                          static_cast<float>(call.attrs[0])};
-    const Grid grid{team_blocks(p.rows, p.C)};
-    if (p.C > kWideRow)
-      return launch(l2_normalize_grad_kernel<T, true>, grid, kTeamThreads, kTeamBytes, call.stream, p);
-    return launch(l2_normalize_grad_kernel<T, false>, grid, kTeamThreads, 0, call.stream, p);
+    return launch_rows(l2_normalize_grad_kernel<T, true>, l2_normalize_grad_kernel<T, false>, p, call.stream);
   });
 }
 

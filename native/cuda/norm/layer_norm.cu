@@ -1,11 +1,11 @@
 // layer_norm: u = x + r;  y[m, c] = (u[m, c] - mean_m) / sqrt(var_m + eps) w[c] + b[c],  var = mean((u - mean)^2)
 //
-// x, r, y [rows, C], may be slices; w, b [C] f32; x, r, y stored in f32, bf16 or f16; sums and statistics in f32.
-// Up to 1024 channels a warp has a row in registers, 4 rows a block. Wider rows take a block of 256 threads, which
-// reads them three times, from L1 and L2 all but once, and 32 bytes of shared memory. All accesses of 16 bytes where
-// the operands allow it. Bytes: x (and r) and y once; 8 FLOP an element: bound by memory. Share of the roofline: not
-// yet measured. A chunk of 16 bytes belongs to one lane whatever the width of the accesses, so that the order of the
-// sums follows from C and the storage type alone.
+// x, r and y [rows, C] may be slices; w and b [C] are f32. x, r and y are stored as f32, bf16 or f16; sums and
+// statistics are in f32. Up to 1024 channels, a warp keeps a row in registers, and a block has 4 rows. A block of 256
+// threads computes a wider row; it reads the row three times, all but the first time from L1 and L2, and uses 32 bytes
+// of shared memory. All accesses have 16 bytes where the operands allow it. x (and r) is read once and y is written
+// once, with 8 FLOP per element: bound by memory. A chunk of 16 bytes belongs to one lane whatever the access width, so
+// that the order of the sums follows from C and the storage type alone.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/vector.h"
@@ -17,9 +17,10 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kRows = 4;  // of a block: small enough that a few hundred rows reach all SMs
+constexpr int kRows = 4;  // per block; small enough that a few hundred rows occupy all SMs
 constexpr int kRowThreads = kRows * kWarpSize;
-constexpr int kMostInRegisters = 1024;  // channels: with 32 values a lane 28 warps fit an SM, 16 loads each in flight
+// channels; with 32 values per lane, 28 warps fit an SM, with 16 loads each in flight
+constexpr int kMaxInRegisters = 1024;
 constexpr int kWideThreads = 256;
 
 template <typename T>
@@ -35,7 +36,7 @@ struct Arguments {
   float eps;
 };
 
-// A chunk of u, V elements at a time; zeros behind the last channel.
+// Loads a chunk of u, V elements at a time, with zeros after the last channel.
 template <int V, typename T>
 VC_DEVICE void load_chunk(const Arguments<T>& p, int64_t row, int c, float* u) {
 #pragma unroll
@@ -50,7 +51,7 @@ VC_DEVICE void load_chunk(const Arguments<T>& p, int64_t row, int c, float* u) {
   }
 }
 
-// Sum over a chunk of (u - mean)^2.
+// The sum over a chunk of (u - mean)^2.
 template <typename T>
 VC_DEVICE float add_squares(const Arguments<T>& p, int c, const float* u, float mean, float sum) {
 #pragma unroll
@@ -95,7 +96,7 @@ VC_DEVICE void store_chunk(const Arguments<T>& p, int64_t row, int c, const floa
   }
 }
 
-// Up to 32 kChunks chunks of channels.
+// For rows of up to 32 kChunks chunks of channels.
 template <typename T, int V, int kChunks>
 __global__ void __launch_bounds__(kRowThreads) row_kernel(Arguments<T> p) {
   const int64_t row = int64_t{blockIdx.x} * kRows + warp_id();
@@ -122,7 +123,7 @@ __global__ void __launch_bounds__(kRowThreads) row_kernel(Arguments<T> p) {
   }
 }
 
-// Over all threads, the same bits in each of them.
+// The sum over all threads, with the same bits in each of them.
 VC_DEVICE float block_sum(float x, Shared<float> partial) {
   x = warp_sum(x);
   if (lane_id() == 0) partial.store(static_cast<uint32_t>(warp_id()), x);
@@ -169,22 +170,22 @@ Status start(const Arguments<T>& p, Stream stream) {
 
 template <typename T, int V>
 Status normalise(const Arguments<T>& p, Stream stream) {
-  if (p.C > kMostInRegisters) {
+  if (p.C > kMaxInRegisters) {
     return launch(wide_row_kernel<T, V>, Grid{p.rows}, kWideThreads, sizeof(float) * kWideThreads / kWarpSize, stream,
                   p);
   }
-  constexpr int kMost = kMostInRegisters / kWarpSize / kChunk<T>;
+  constexpr int kMaxChunks = kMaxInRegisters / kWarpSize / kChunk<T>;
   if constexpr (V == kChunk<T>) {
     const int chunks = (p.C + kWarpSize * kChunk<T> - 1) / (kWarpSize * kChunk<T>);
     if (chunks == 1) return start<T, V, 1>(p, stream);
     if (chunks == 2) return start<T, V, 2>(p, stream);
     if (chunks == 3) return start<T, V, 3>(p, stream);
-    if constexpr (kMost > 4) {
+    if constexpr (kMaxChunks > 4) {
       if (chunks == 4) return start<T, V, 4>(p, stream);
       if (chunks <= 6) return start<T, V, 6>(p, stream);
     }
   }
-  return start<T, V, kMost>(p, stream);  // narrower accesses are few
+  return start<T, V, kMaxChunks>(p, stream);  // narrower accesses are rare
 }
 
 template <typename T>

@@ -1,11 +1,11 @@
 // g = dy w;  n = (u - mean) / sqrt(var + eps);  dx = (g - mean(g) - n mean(g n)) / sqrt(var + eps),  u = x + residual
 // dw[c] = sum over m of dy[m, c] n[m, c];  db[c] = sum over m of dy[m, c]
 //
-// x, residual, dy, dx [rows, C] of T (f32, bf16 or f16), any may be a channel slice; w, dw, db [C] f32; sums in f32.
-// dx: a row of up to 1024 elements is shared by a warp, a longer one by a block (32 bytes of shared memory); mean and
-// deviation of each row stay in the workspace. dw, db: a thread a column, down a chunk of rows in groups that are
-// joined in shared memory (5 KB each); a last kernel adds the chunks in their order. Bytes: two reads of x, residual
-// and dy, one write of dx: bound by memory. Share of the roofline: not yet measured.
+// x, residual, dy and dx [rows, C] are of T (f32, bf16 or f16); each may be a channel slice. w, dw and db [C] are f32.
+// Sums are in f32. dx: a warp computes a row of up to 1024 elements, a block a longer one (32 bytes of shared memory);
+// the mean and deviation of each row stay in the workspace. dw and db: each thread adds a column over a chunk of rows,
+// groups of threads are joined in shared memory (5 KB), and a last kernel adds the chunks in order. x, residual and dy
+// are read twice and dx is written once: bound by memory.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -39,29 +39,29 @@ struct Arguments {
 };
 
 template <typename T, bool kWide>
-__global__ void __launch_bounds__(kTeamThreads) row_kernel(Arguments<T> p) {
-  const RowTeam<kWide> team;
-  const int64_t row = team.row;
+__global__ void __launch_bounds__(kRowGroupThreads) row_kernel(Arguments<T> p) {
+  const RowGroup<kWide> group;
+  const int64_t row = group.row;
   if (row >= p.rows) return;
   const auto count = static_cast<float>(p.C);
   float sum = 0, sum_g = 0, square = 0, sum_gn = 0;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
     sum += p.u(row, c);
     sum_g += p.g(row, c);
   }
-  const float mean = team.sum(sum) / count, mean_g = team.sum(sum_g) / count;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
+  const float mean = group.sum(sum) / count, mean_g = group.sum(sum_g) / count;
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
     const float v = p.u(row, c) - mean;
     square = fma(v, v, square);
     sum_gn = fma(p.g(row, c), v, sum_gn);
   }
-  const float scale = rsqrt_approx(team.sum(square) / count + p.eps);
-  const float mean_gn = team.sum(sum_gn) / count * scale;
-  for (int64_t c = team.thread; c < p.C; c += team.kSize) {
+  const float scale = rsqrt_approx(group.sum(square) / count + p.eps);
+  const float mean_gn = group.sum(sum_gn) / count * scale;
+  for (int64_t c = group.thread; c < p.C; c += group.kSize) {
     const float n = (p.u(row, c) - mean) * scale;
     p.dx.store(static_cast<size_t>(row * p.dx_stride + c), from_float<T>(scale * (p.g(row, c) - mean_g - n * mean_gn)));
   }
-  if (team.thread == 0 && p.statistics) {
+  if (group.thread == 0 && p.statistics) {
     p.statistics.store(static_cast<size_t>(2 * row), mean);
     p.statistics.store(static_cast<size_t>(2 * row + 1), scale);
   }
@@ -149,12 +149,10 @@ Status layer_norm_grad(const Call& call) {
     p.statistics = Global<float>(memory, static_cast<size_t>(2 * p.rows));
     p.partial = Global<float>(memory + 2 * p.rows, static_cast<size_t>(2 * p.chunks * p.C));
   }
-  const Grid grid{team_blocks(p.rows, p.C)};
-  Status status = p.C > kWideRow ? launch(row_kernel<T, true>, grid, kTeamThreads, kTeamBytes, call.stream, p)
-                                 : launch(row_kernel<T, false>, grid, kTeamThreads, 0, call.stream, p);
+  Status status = launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);
   if (!status || !vectors) return status;
-  const Grid cells{p.columns.blocks, static_cast<unsigned>(p.chunks)};
-  status = launch(column_kernel<T>, cells, kColumnThreads, ColumnSum<1>::kBytes, call.stream, p);
+  const Grid column_grid{p.columns.blocks, static_cast<unsigned>(p.chunks)};
+  status = launch(column_kernel<T>, column_grid, kColumnThreads, ColumnSum<1>::kBytes, call.stream, p);
   if (!status) return status;
   const Grid last{static_cast<unsigned>((p.C + kColumnThreads - 1) / kColumnThreads)};
   return launch(chunk_kernel<T>, last, kColumnThreads, 0, call.stream, p);

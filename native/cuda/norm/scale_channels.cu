@@ -1,8 +1,8 @@
 // y[n, p, c] = x[n, p, c] * g[n, c].
 //
-// x, y [N, P, C] (P positions of a clip), g [N, C], all of T (f32, bf16 or f16), any of them a channel slice; products
-// in f32. 256 threads: a column of up to 16 bytes each, 16 positions of it, four at a time; no shared memory. Bytes:
-// one read of x, one write of y: bound by memory. Share of the roofline: not yet measured.
+// x and y [N, P, C] (P positions of a clip) and g [N, C] are of T (f32, bf16 or f16); each may be a channel slice.
+// Products are in f32. A block has 256 threads, and a thread has 16 positions of a column of up to 16 bytes, four at a
+// time. No shared memory. x is read once and y is written once: bound by memory.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -18,8 +18,8 @@ constexpr int kRows = 16, kUnroll = 4;
 template <typename T>
 struct ScaleArgs {
   Global<T> y;
-  Global<const T> x, gate;
-  int64_t clips, positions, y_stride, x_stride, gate_stride;
+  Global<const T> x, scale;
+  int64_t clips, positions, y_stride, x_stride, scale_stride;
   Columns columns;
 };
 
@@ -31,8 +31,8 @@ __global__ void __launch_bounds__(kColumnThreads) scale_channels_kernel(ScaleArg
   const auto c = static_cast<size_t>(column) * V;
   const int64_t first = int64_t{blockIdx.x} * (kRows * a.columns.groups) + group;
   for (int64_t n = blockIdx.z; n < a.clips; n += gridDim.z) {
-    float gate[V];
-    load_values(a.gate, static_cast<size_t>(n) * static_cast<size_t>(a.gate_stride) + c, gate);
+    float scale[V];
+    load_values(a.scale, static_cast<size_t>(n) * static_cast<size_t>(a.scale_stride) + c, scale);
 #pragma unroll 1
     for (int step = 0; step < kRows; step += kUnroll) {
       float v[kUnroll][V];
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kColumnThreads) scale_channels_kernel(ScaleArg
         const int64_t p = first + (step + u) * a.columns.groups;
         if (p >= a.positions) continue;
 #pragma unroll
-        for (int i = 0; i < V; ++i) v[u][i] *= gate[i];
+        for (int i = 0; i < V; ++i) v[u][i] *= scale[i];
         store_values(a.y, static_cast<size_t>(n * a.positions + p) * static_cast<size_t>(a.y_stride) + c, v[u]);
       }
     }
@@ -55,9 +55,9 @@ __global__ void __launch_bounds__(kColumnThreads) scale_channels_kernel(ScaleArg
 }
 
 Status scale_channels(const Call& call) {
-  const Rows x(call.in[0]), gate(call.in[1]), y(call.out[0]);
+  const Rows x(call.in[0]), scale(call.in[1]), y(call.out[0]);
   if (x.rows * x.channels == 0) return {};
-  if (call.in[0].dtype != call.in[1].dtype) return {"scale_channels: a gate of the type of x expected"};
+  if (call.in[0].dtype != call.in[1].dtype) return {"scale_channels: a scale of the type of x expected"};
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
     int width = 8;
@@ -67,15 +67,15 @@ Status scale_channels(const Call& call) {
       const ScaleArgs<T> args{global<T>(call.out[0]),
                               global<const T>(call.in[0]),
                               global<const T>(call.in[1]),
-                              gate.rows,
-                              x.rows / gate.rows,
+                              scale.rows,
+                              x.rows / scale.rows,
                               y.stride,
                               x.stride,
-                              gate.stride,
+                              scale.stride,
                               columns};
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(args.positions + per_block - 1) / per_block, columns.blocks,
-                      gate.rows < 65535 ? gate.rows : 65535};
+                      scale.rows < 65535 ? scale.rows : 65535};
       return launch(scale_channels_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
     });
   });

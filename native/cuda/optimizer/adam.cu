@@ -1,9 +1,9 @@
-// Adam and AdamW over many tensors; formula in cpp/ops/optimizer/adam.h.
+// Adam and AdamW over many tensors; the formula is in cpp/ops/optimizer/adam.h.
 //
-// p, g, m, v dense f32, any size; p', m', v' may be the same memory. 256 threads, 16 elements each, neighbours side by
-// side; up to 24 tensors a launch (what 4 KB of arguments describe); no shared memory.
-// Bytes: 28 an element (four reads, three writes); about 15 FLOP: bound by memory. Share of the roofline: not yet
-// measured.
+// p, g, m and v are dense f32 of any size; p', m' and v' may be the same memory. A block has 256 threads, and a thread
+// has 16 elements; neighbouring threads access neighbouring elements. One launch takes up to 24 tensors (as many as 4
+// KB of arguments describe). No shared memory. Four reads and three writes make 28 bytes per element, for about 15
+// FLOP: bound by memory.
 #include "cuda/optimizer/multi_tensor.h"
 #include "cuda/primitives/math.h"
 #include "ops/optimizer/adam.h"
@@ -12,10 +12,10 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kMost = 24;
+constexpr int kMaxTensors = 24;
 
 struct Arguments {
-  TensorTable<7, kMost> table;  // p, g, m, v, p', m', v'
+  TensorTable<7, kMaxTensors> table;  // p, g, m, v, p', m', v'
   Global<const float> rates, control;
   float take_first, keep_second, take_second, eps, decay;
   int decoupled;
@@ -46,7 +46,7 @@ Status adam(const Call& call) {
   Arguments arguments;
   arguments.rates = global<const float>(call.in[0]);
   arguments.control = global<const float>(call.in[1]);
-  arguments.take_first = static_cast<float>(1 - call.attrs[0]);  // in f64: 1 - 0.98f is 1e-6 off
+  arguments.take_first = static_cast<float>(1 - call.attrs[0]);  // computed in f64, since 1 - 0.98f is off by 1e-6
   arguments.keep_second = static_cast<float>(call.attrs[1]);
   arguments.take_second = static_cast<float>(1 - call.attrs[1]);
   arguments.eps = static_cast<float>(call.attrs[2]);
@@ -55,7 +55,7 @@ Status adam(const Call& call) {
   const auto operand = [&](int k, int o) -> const Tensor& {
     return o < 4 ? call.in[2 + 4 * k + o] : call.out[3 * k + o - 4];
   };
-  return for_tables<7, kMost>(call.outputs / 3, operand, [&](const auto& table, unsigned blocks, unsigned) {
+  return for_tables<7, kMaxTensors>(call.outputs / 3, operand, [&](const auto& table, unsigned blocks, unsigned) {
     arguments.table = table;
     return launch(adam_kernel, Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
   });

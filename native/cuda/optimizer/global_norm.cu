@@ -1,10 +1,11 @@
-// 2-norm over many tensors, with the factor that clips and unscales them; formula in cpp/ops/optimizer/global_norm.h.
+// The 2-norm over many tensors, with the factor that clips and unscales them; the formula is in
+// cpp/ops/optimizer/global_norm.h.
 //
-// Gradients dense f32, any size. A block of 256 threads sums the squares of 4096 elements of a tensor: a thread its 16,
-// a butterfly over the warp, then the 8 warps in order; the sums of all blocks are the workspace. One more block adds
-// them, thread t the sums t, t + 256, ..., joined in the same way. The order follows from the sizes alone. 32 bytes of
-// shared memory. Up to 96 tensors a launch (what 4 KB of arguments describe).
-// Bytes: 4 an element; 2 FLOP: bound by memory. Share of the roofline: not yet measured.
+// The gradients are dense f32 of any size. A block of 256 threads sums the squares of 4096 elements of a tensor: each
+// thread adds 16, a butterfly adds the lanes of a warp, and the 8 warps are added in order. The sums of all blocks are
+// the workspace. One more block adds them in the same way; thread t takes the sums t, t + 256, and so on. The order
+// follows from the sizes alone. 32 bytes of shared memory. One launch takes up to 96 tensors (as many as 4 KB of
+// arguments describe). 4 bytes and 2 FLOP per element: bound by memory.
 #include "cuda/optimizer/multi_tensor.h"
 #include "cuda/primitives/math.h"
 #include "cuda/primitives/warp.h"
@@ -14,15 +15,15 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kMost = 96;
+constexpr int kMaxTensors = 96;
 constexpr uint32_t kWarps = kTensorThreads / kWarpSize;
 
 struct SumArguments {
-  TensorTable<1, kMost> table;
+  TensorTable<1, kMaxTensors> table;
   Global<float> sums;
 };
 
-// In thread 0.
+// The sum is valid in thread 0.
 VC_DEVICE float block_sum(float x) {
   const Shared<float> partial = shared_array<float>(0, kWarps);
   x = warp_sum(x);
@@ -80,7 +81,7 @@ Status global_norm(const Call& call) {
   const Global<float> sums(reinterpret_cast<float*>(call.workspace), count);
   const auto operand = [&](int k, int) -> const Tensor& { return call.in[1 + k]; };
   const Status status =
-      for_tables<1, kMost>(call.inputs - 1, operand, [&](const auto& table, unsigned blocks, unsigned before) {
+      for_tables<1, kMaxTensors>(call.inputs - 1, operand, [&](const auto& table, unsigned blocks, unsigned before) {
         const SumArguments arguments{table, sums.offset(before)};
         return launch(square_sum_kernel, Grid{blocks}, kTensorThreads, kWarps * sizeof(float), call.stream, arguments);
       });

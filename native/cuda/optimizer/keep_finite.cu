@@ -1,8 +1,8 @@
-// Of many tensors, the next or the old values; see cpp/ops/optimizer/keep_finite.h.
+// For many tensors, the next or the old values; see cpp/ops/optimizer/keep_finite.h.
 //
-// old, next, y dense f32, any size; y may be the memory of old. 256 threads, 16 elements each, neighbours side by side;
-// up to 48 tensors a launch (what 4 KB of arguments describe); no shared memory.
-// Bytes: 8 an element: bound by memory. Share of the roofline: not yet measured.
+// old, next and y are dense f32 of any size; y may be the memory of old. A block has 256 threads, and a thread has 16
+// elements; neighbouring threads access neighbouring elements. One launch takes up to 48 tensors (as many as 4 KB of
+// arguments describe). No shared memory. 8 bytes per element: bound by memory.
 #include "cuda/optimizer/multi_tensor.h"
 #include "ops/optimizer/keep_finite.h"
 
@@ -10,10 +10,10 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kMost = 48;
+constexpr int kMaxTensors = 48;
 
 struct Arguments {
-  TensorTable<3, kMost> table;  // old, next, y
+  TensorTable<3, kMaxTensors> table;  // old, next, y
   Global<const float> control;
 };
 
@@ -27,7 +27,7 @@ Status keep_finite(const Call& call) {
   Arguments arguments;
   arguments.control = global<const float>(call.in[0]);
   const auto operand = [&](int k, int o) -> const Tensor& { return o < 2 ? call.in[1 + 2 * k + o] : call.out[k]; };
-  return for_tables<3, kMost>(call.outputs, operand, [&](const auto& table, unsigned blocks, unsigned) {
+  return for_tables<3, kMaxTensors>(call.outputs, operand, [&](const auto& table, unsigned blocks, unsigned) {
     arguments.table = table;
     return launch(keep_finite_kernel, Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
   });

@@ -1,8 +1,8 @@
-// SGD with momentum over many tensors; formula in cpp/ops/optimizer/sgd_momentum.h.
+// SGD with momentum over many tensors; the formula is in cpp/ops/optimizer/sgd_momentum.h.
 //
-// p, g, b dense f32, any size; p', b' may be the same memory. 256 threads, 16 elements each, neighbours side by side;
-// up to 32 tensors a launch (what 4 KB of arguments describe); no shared memory. Bytes: 20 an element; 6 FLOP: bound by
-// memory. Share of the roofline: not yet measured.
+// p, g and b are dense f32 of any size; p' and b' may be the same memory. A block has 256 threads, and a thread has 16
+// elements; neighbouring threads access neighbouring elements. One launch takes up to 32 tensors (as many as 4 KB of
+// arguments describe). No shared memory. 20 bytes and 6 FLOP per element: bound by memory.
 #include "cuda/optimizer/multi_tensor.h"
 #include "cuda/primitives/math.h"
 #include "ops/optimizer/sgd_momentum.h"
@@ -11,10 +11,10 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kMost = 32;
+constexpr int kMaxTensors = 32;
 
 struct Arguments {
-  TensorTable<5, kMost> table;  // p, g, b, p', b'
+  TensorTable<5, kMaxTensors> table;  // p, g, b, p', b'
   Global<const float> rate, control;
   float momentum, decay;
   int nesterov;
@@ -47,7 +47,7 @@ Status sgd_momentum(const Call& call) {
   const auto operand = [&](int k, int o) -> const Tensor& {
     return o < 3 ? call.in[2 + 3 * k + o] : call.out[2 * k + o - 3];
   };
-  return for_tables<5, kMost>(call.outputs / 2, operand, [&](const auto& table, unsigned blocks, unsigned) {
+  return for_tables<5, kMaxTensors>(call.outputs / 2, operand, [&](const auto& table, unsigned blocks, unsigned) {
     arguments.table = table;
     return launch(sgd_momentum_kernel, Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
   });

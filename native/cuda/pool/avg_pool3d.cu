@@ -1,11 +1,11 @@
 // y[n, t, h, w, c] = sum of x over the window / number of positions (with or without the padding).
 //
-// x [N, T, H, W, C], y [N, T', H', W', C] of T (f32, bf16 or f16), either may be a channel slice; sums in f32.
-// A block takes one output and up to 256 columns (up to 16 bytes of channels each); its 256 threads share the positions
-// of the window, each in order, and their sums are added in order: 8 KB of shared memory. A window of few positions is
-// one thread a column, and a block takes several outputs. Which of the two follows from the window and the channels
-// alone. Bytes: one read of x, where windows do not overlap, one write of y: bound by memory. Share of the roofline:
-// not yet measured.
+// x [N, T, H, W, C] and y [N, T', H', W', C] are of T (f32, bf16 or f16); either may be a channel slice. Sums are in
+// f32. A block computes one output for up to 256 columns (a column is up to 16 bytes of channels). Its 256 threads
+// share the positions of the window; each adds its positions in order, and their sums are then added in order (8 KB of
+// shared memory). For a window of few positions, one thread computes one column, and a block computes several outputs.
+// The choice follows from the window and the channels alone. x is read once where windows do not overlap, and y is
+// written once: bound by memory.
 #include "cuda/pool/window.h"
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
@@ -17,7 +17,7 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kFew = 32;  // positions that one thread adds up
+constexpr int kFew = 32;  // positions that one thread adds
 
 template <typename T>
 struct AvgPoolArgs {
@@ -25,11 +25,11 @@ struct AvgPoolArgs {
   Global<const T> x;
   Pool pool;
   Columns columns;
-  Divider by_t, by_h, by_w;
+  FastDivmod by_t, by_h, by_w;
   int64_t outputs;
 };
 
-// The output that a block or thread takes.
+// The output of a block or thread.
 struct Output {
   int64_t n;
   int t, h, w;
@@ -113,9 +113,8 @@ Status avg_pool3d(const Call& call) {
     using T = decltype(type);
     return for_width<T>(width, [&](auto width) -> Status {
       const Columns columns(pool.channels / width);
-      const AvgPoolArgs<T> args{
-          global<T>(y), global<const T>(call.in[0]), pool, columns, Divider(t.out), Divider(h.out), Divider(w.out),
-          outputs};
+      const AvgPoolArgs<T> args{global<T>(y),      global<const T>(call.in[0]), pool,   columns, FastDivmod(t.out),
+                                FastDivmod(h.out), FastDivmod(w.out),           outputs};
       const int64_t blocks = wide ? outputs : (outputs + columns.groups - 1) / columns.groups;
       const Grid grid{blocks, columns.blocks};
       return wide ? launch(wide_avg_pool_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,

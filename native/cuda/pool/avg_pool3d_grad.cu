@@ -1,9 +1,9 @@
-// dx[p, c] = sum of dy / count over the windows that have p, with the counts of avg_pool3d.
+// dx[p, c] = sum of dy / count over the windows that contain p, with the counts of avg_pool3d.
 //
-// dy [N, T', H', W', C], dx [N, T, H, W, C] of T (f32, bf16 or f16), either may be a channel slice; sums in f32, in the
-// order of the windows. 256 threads, a vector of up to 16 bytes of channels of an input each; no shared memory. Bytes:
-// one read of dy from memory (windows that overlap come from L1 and L2), one write of dx. Share of the roofline: not
-// yet measured.
+// dy [N, T', H', W', C] and dx [N, T, H, W, C] are of T (f32, bf16 or f16); either may be a channel slice. Sums are in
+// f32, in the order of the windows. A block has 256 threads, and a thread has a vector of up to 16 bytes of channels of
+// one input position. No shared memory. dy is read from memory once (overlapping windows come from L1 and L2), and dx
+// is written once.
 #include "cuda/pool/window_gather.h"
 #include "ops/pool/avg_pool3d_grad.h"
 
@@ -22,7 +22,7 @@ struct AvgGradArgs {
 template <typename T, int V>
 __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) avg_pool_grad_kernel(AvgGradArgs<T> a) {
   int n, at[3], column, index;
-  if (!a.positions.place(&n, at, &column, &index)) return;
+  if (!a.positions.locate(&n, at, &column, &index)) return;
   const PoolAxis* axis = a.pool.axis;
   const WindowRange wt(axis[0], at[0]), wh(axis[1], at[1]), ww(axis[2], at[2]);
   const auto c = static_cast<size_t>(column * V);

@@ -1,10 +1,10 @@
 // y[n, c] = mean of x[n, p, c] over the P positions of a clip.
 //
-// x [N, P, C], y [N, C] of T (f32, bf16 or f16), either may be a channel slice; sums in f32.
-// 256 threads: a column of up to 16 bytes each, 16 positions of it (more where a clip has very many), then the sums of
-// the block's threads in order: 8 KB of shared memory. These partial sums [N, chunks, C] in f32 are the workspace; a
-// second kernel, a thread a channel, adds them in order. The tree follows from P, C and the layout of x, never from N.
-// Bytes: one read of x: bound by memory. Share of the roofline: not yet measured.
+// x [N, P, C] and y [N, C] are of T (f32, bf16 or f16); either may be a channel slice. Sums are in f32. A thread adds
+// 16 positions of a column of up to 16 bytes (more where a clip has very many); then the sums of the block's 256
+// threads are added in order (8 KB of shared memory). These partial sums [N, chunks, C] in f32 are the workspace. A
+// second kernel adds them in order, with one thread per channel. The tree of additions follows from P, C and the layout
+// of x, never from N. x is read once: bound by memory.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -16,14 +16,14 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int64_t kRows = 16;         // of a thread: a clip of S3D then fills a device (28 x 28 x 16 x 480: 196 blocks)
-constexpr int64_t kMostChunks = 256;  // that the second kernel adds one after the other
+constexpr int64_t kRows = 16;        // per thread; one clip of S3D then fills a device (28 x 28 x 16 x 480: 196 blocks)
+constexpr int64_t kMaxChunks = 256;  // chunks that the second kernel adds in order
 
 struct Chunks {
   int64_t positions = 0, per_chunk = 1, count = 0;
 
   Chunks(int64_t positions, const Columns& columns) : positions(positions) {
-    const int64_t step = kRows * columns.groups, most = (positions + kMostChunks - 1) / kMostChunks;
+    const int64_t step = kRows * columns.groups, most = (positions + kMaxChunks - 1) / kMaxChunks;
     per_chunk = (most + step - 1) / step * step;
     if (per_chunk == 0) per_chunk = step;
     count = (positions + per_chunk - 1) / per_chunk;
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kColumnThreads) partial_sum_kernel(MeanArgs<T>
     ColumnSum<V>::run(a.columns, sum, [&](int c, float total) {
       if (first_channel + c < C) a.partial.store(row + static_cast<size_t>(first_channel + c), total);
     });
-    sync_threads();  // before the next clip's sums
+    sync_threads();  // before the sums of the next clip
   }
 }
 
@@ -99,7 +99,7 @@ Chunks chunks_of(const Call& call, const Columns& columns) {
   return {N ? Rows(call.in[0]).rows / N : 0, columns};
 }
 
-// Enough for every width of vectors, since the addresses are not known yet.
+// The size suffices for every vector width, because the addresses are not known yet.
 size_t workspace(const Call& call, int) {
   const Rows x(call.in[0]);
   int64_t most = 0;

@@ -1,8 +1,8 @@
 // dx[n, p, c] = dy[n, c] / P for the P positions of a clip.
 //
-// dy [N, C], dx [N, P, C] of T (f32, bf16 or f16), either may be a channel slice; the quotient in f32. 256 threads: a
-// column of up to 16 bytes each, 16 positions of it; no shared memory. Bytes: one write of dx: bound by memory. Share
-// of the roofline: not yet measured.
+// dy [N, C] and dx [N, P, C] are of T (f32, bf16 or f16); either may be a channel slice. The quotient is computed in
+// f32. A block has 256 threads, and a thread has 16 positions of a column of up to 16 bytes. No shared memory. dx is
+// written once: bound by memory.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"

@@ -1,14 +1,14 @@
-// y[n, t, h, w, c] = max of x over the window; NaN wins. Padding counts as -inf, or as 0 where it takes part.
+// y[n, t, h, w, c] = max of x over the window; NaN wins. Padding counts as -inf, or as 0 if it takes part.
 //
-// x [N, T, H, W, C], y [N, T', H', W', C] of T (f32, bf16 or f16), either may be a channel slice; maxima in f32, which
-// are exact, so that the ways below give the same bits. Direct: a thread takes up to 16 bytes of channels of one output
-// and its whole window. Sliding, for 3 frames at stride 1 and 3 columns at stride 1 (the pool of every inception
-// block): a thread takes 16 bytes of channels of two outputs that are neighbours along W and slides along T: the
-// maximum over H of each of 4 columns, over W, then over the last 3 frames, held in registers. 6 loads an output
-// instead of 27, 8 maxima instead of 26. A block is a tile of channels (64 bytes: two sectors), W and H of 256 threads:
-// rows are shared through L1. Bytes: one read of x, one write of y: bound by memory, and by L1 where windows overlap:
-// 27 x 16 bytes an output exceed what L1 gives at that rate twofold, 6 x 16 do not. Share of the roofline: not yet
-// measured.
+// x [N, T, H, W, C] and y [N, T', H', W', C] are of T (f32, bf16 or f16); either may be a channel slice. Maxima are
+// computed in f32 and are exact, so that both methods give the same bits. Direct: a thread computes up to 16 bytes of
+// channels of one output from its whole window. Sliding, for 3 frames at stride 1 and 3 columns at stride 1 (the pool
+// of every inception block): a thread computes 16 bytes of channels of two outputs that are neighbours along W, and
+// slides along T. It takes the maximum over H of each of 4 columns, then over W, then over the last 3 frames, which it
+// keeps in registers. This needs 6 loads per output instead of 27, and 8 maxima instead of 26. A block of 256 threads
+// computes a tile of channels (64 bytes, two sectors), W and H; rows are shared through L1. x is read once and y is
+// written once: bound by memory, and by L1 where windows overlap. 27 x 16 bytes per output exceed the rate of L1
+// twofold; 6 x 16 do not.
 #include "cuda/pool/window.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -21,11 +21,11 @@ namespace VIDEOCLIP_CUDA {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kTileBytes = 64;  // of channels: the least that memory serves at full rate
-constexpr int kTileW = 16;      // columns of threads at most
-constexpr int kFrames = 8;      // that a thread slides over: 2 more are read, and enough blocks are left for one clip
+constexpr int kTileBytes = 64;  // bytes of channels per tile; the least that memory serves at full rate
+constexpr int kTileW = 16;      // most columns of threads
+constexpr int kFrames = 8;      // over which a thread slides; it reads 2 more, and one clip still gives enough blocks
 
-// Threads of a block along C (fastest), W and H, and how many blocks there are along each.
+// The threads of a block along C (fastest), W and H, and the number of blocks along each.
 struct Tile {
   int size[3], blocks[3];
 
@@ -40,8 +40,8 @@ struct Tile {
     }
   }
 
-  // False beyond the tile.
-  VC_DEVICE bool place(int* column, int* w, int* h) const {
+  // Returns false beyond the tile.
+  VC_DEVICE bool locate(int* column, int* w, int* h) const {
     const int thread = static_cast<int>(threadIdx.x), block = static_cast<int>(blockIdx.x);
     *column = block % blocks[0] * size[0] + thread % size[0];
     *w = block / blocks[0] % blocks[1] * size[1] + thread / size[0] % size[1];
@@ -72,7 +72,7 @@ VC_DEVICE void fill(float (&v)[V], float value) {
   for (int i = 0; i < V; ++i) v[i] = value;
 }
 
-// What a maximum starts with: the padding, where the window reaches into it and it takes part.
+// The initial value of a maximum: 0 if the window reaches into padding that takes part, otherwise -inf.
 VC_DEVICE float start_of(const Pool& pool, const Window& t, const Window& h, const Window& w) {
   const bool all = t.inside() == t.padded && h.inside() == h.padded && w.inside() == w.padded;
   return pool.flag && !all ? 0.0f : lowest();
@@ -81,7 +81,7 @@ VC_DEVICE float start_of(const Pool& pool, const Window& t, const Window& h, con
 template <typename T, int V>
 __global__ void __launch_bounds__(kThreads, 4) max_pool_kernel(MaxPoolArgs<T> a) {
   int column, ow, oh;
-  const bool active = a.tile.place(&column, &ow, &oh);
+  const bool active = a.tile.locate(&column, &ow, &oh);
   const auto& [at, ah, aw] = a.pool.axis;
   if (!active || column * V >= a.pool.channels || ow >= aw.out || oh >= ah.out) return;
   const Window h(ah, oh), w(aw, ow);
@@ -107,7 +107,7 @@ __global__ void __launch_bounds__(kThreads, 4) max_pool_kernel(MaxPoolArgs<T> a)
   }
 }
 
-// Of two neighbouring outputs, the maximum over the window of one frame.
+// The maximum over the window in one frame, for two neighbouring outputs.
 template <typename T, int V>
 VC_DEVICE void frame_max(const MaxPoolArgs<T>& a, int64_t n, int it, const Window& h, int first_w, size_t c,
                          float (&best)[2][V]) {
@@ -135,7 +135,7 @@ VC_DEVICE void frame_max(const MaxPoolArgs<T>& a, int64_t n, int it, const Windo
 template <typename T, int V>
 __global__ void __launch_bounds__(kThreads, 2) sliding_max_pool_kernel(MaxPoolArgs<T> a) {
   int column, pair, oh;
-  const bool active = a.tile.place(&column, &pair, &oh);
+  const bool active = a.tile.locate(&column, &pair, &oh);
   const auto& [at, ah, aw] = a.pool.axis;
   const int ow = 2 * pair;
   if (!active || column * V >= a.pool.channels || ow >= aw.out || oh >= ah.out) return;
@@ -143,7 +143,7 @@ __global__ void __launch_bounds__(kThreads, 2) sliding_max_pool_kernel(MaxPoolAr
   const auto c = static_cast<size_t>(column) * V;
   for (int64_t n = blockIdx.z; n < a.pool.clips; n += gridDim.z) {
     const int first = static_cast<int>(blockIdx.y) * kFrames, last = min(first + kFrames, at.out);
-    float held[2][2][V];  // of the two frames before
+    float held[2][2][V];  // maxima of the previous two frames
 #pragma unroll 1
     for (int it = first - at.low; it < last - at.low + 2; ++it) {
       float frame[2][V];
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(kThreads, 2) sliding_max_pool_kernel(MaxPoolAr
         fill(frame[0], lowest());
         fill(frame[1], lowest());
       }
-      const int ot = it + at.low - 2;  // whose last frame it is
+      const int ot = it + at.low - 2;  // the output whose last frame this is
 #pragma unroll
       for (int k = 0; k < 2; ++k) {
         if (ot >= first && ow + k < aw.out) {
@@ -176,7 +176,7 @@ Status max_pool3d(const Call& call) {
   if (y.elements() == 0) return {};
   const Pool pool(call);
   const PoolAxis &t = pool.axis[0], &w = pool.axis[2];
-  // a last window that the end of the padding cuts short is no exception: what lies there is -inf
+  // A last window that the end of the padding cuts short is no exception: positions beyond the end are -inf.
   const bool slides = t.kernel == 3 && t.stride == 1 && w.kernel == 3 && w.stride == 1;
   const auto limit = [](int64_t n) { return n < 65535 ? n : 65535; };
   const int64_t frames = slides ? limit((int64_t{t.out} + kFrames - 1) / kFrames) : limit(t.out);

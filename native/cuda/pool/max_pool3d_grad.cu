@@ -1,11 +1,11 @@
-// dx[p, c] = sum of dy over the windows whose maximum lies at p: the first of equal values in the order T, H, W; a zero
-// of the padding that comes first takes its window's gradient away.
+// dx[p, c] = sum of dy over the windows whose maximum is at p: the first of equal values in the order T, H, W. If a
+// zero of the padding comes first, the gradient of the window is dropped.
 //
-// x, dx [N, T, H, W, C], dy [N, T', H', W', C] of T (f32, bf16 or f16), any may be a channel slice; sums in f32. Two
-// kernels, a thread a vector of up to 16 bytes of channels: for each output, the tap its maximum has, 16 bits a channel
-// in the workspace [N, T', H', W', C]; for each input, the sum over the windows that have it: no atomics, one order. No
-// shared memory. Bytes: x, dy and dx once from memory, the taps twice; windows that overlap come from L1 and L2. Share
-// of the roofline: not yet measured.
+// x and dx [N, T, H, W, C] and dy [N, T', H', W', C] are of T (f32, bf16 or f16); each may be a channel slice. Sums are
+// in f32. There are two kernels; in both a thread has a vector of up to 16 bytes of channels. The first stores the tap
+// of the maximum of each output, 16 bits per channel, in the workspace [N, T', H', W', C]. The second sums, for each
+// input, over the windows whose maximum is there, in a fixed order and without atomics. No shared memory. x and dy are
+// read from memory once and dx is written once; the taps are moved twice. Overlapping windows come from L1 and L2.
 #include "cuda/pool/window_gather.h"
 #include "ops/pool/max_pool3d_grad.h"
 
@@ -13,7 +13,7 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-constexpr int kNone = 0xffff;
+constexpr int kNoTap = 0xffff;
 
 template <typename T>
 struct MaxGradArgs {
@@ -22,7 +22,7 @@ struct MaxGradArgs {
   Global<uint16_t> taps;
   Pool pool;
   int64_t dx_stride[4];
-  Positions positions;  // of y in the first kernel, of x in the second
+  Positions positions;  // positions of y in the first kernel, of x in the second
 };
 
 template <int V>
@@ -51,7 +51,7 @@ VC_DEVICE void load_taps(Global<const uint16_t> from, size_t at, int (&tap)[V]) 
 template <typename T, int V>
 __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) find_maxima_kernel(MaxGradArgs<T> a) {
   int n, at[3], column, index;
-  if (!a.positions.place(&n, at, &column, &index)) return;
+  if (!a.positions.locate(&n, at, &column, &index)) return;
   const PoolAxis* axis = a.pool.axis;
   int start[3], padded[3];
 #pragma unroll
@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) find_maxima_ker
   float best[V];
   int tap[V];
 #pragma unroll
-  for (int i = 0; i < V; ++i) best[i] = bits_to_float(0xff800000u), tap[i] = kNone;  // -inf
+  for (int i = 0; i < V; ++i) best[i] = bits_to_float(0xff800000u), tap[i] = kNoTap;  // -inf
   for (int kt = 0; kt < padded[0]; ++kt) {
     for (int kh = 0; kh < padded[1]; ++kh) {
       const int t = start[0] + kt, h = start[1] + kh;
@@ -73,10 +73,10 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) find_maxima_ker
         if (!real && !a.pool.flag) continue;
         float v[V] = {};
         if (real) load_values(a.x, pool_offset(a.pool.x, n, t, h, w) + static_cast<size_t>(column * V), v);
-        const int mine = real ? (kt * axis[1].kernel + kh) * axis[2].kernel + kw : kNone;
+        const int this_tap = real ? (kt * axis[1].kernel + kh) * axis[2].kernel + kw : kNoTap;
 #pragma unroll
         for (int i = 0; i < V; ++i) {
-          if (v[i] > best[i]) best[i] = v[i], tap[i] = mine;
+          if (v[i] > best[i]) best[i] = v[i], tap[i] = this_tap;
         }
       }
     }
@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) find_maxima_ker
 template <typename T, int V>
 __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) gather_kernel(MaxGradArgs<T> a) {
   int n, at[3], column, index;
-  if (!a.positions.place(&n, at, &column, &index)) return;
+  if (!a.positions.locate(&n, at, &column, &index)) return;
   const PoolAxis* axis = a.pool.axis;
   const WindowRange wt(axis[0], at[0]), wh(axis[1], at[1]), ww(axis[2], at[2]);
   const auto c = static_cast<size_t>(column * V);
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) gather_kernel(M
       const int kh = at[1] + axis[1].low - oh * axis[1].stride;
       for (int ow = ww.begin; ow < ww.end; ++ow) {
         const int kw = at[2] + axis[2].low - ow * axis[2].stride;
-        const int mine = (kt * axis[1].kernel + kh) * axis[2].kernel + kw;
+        const int this_tap = (kt * axis[1].kernel + kh) * axis[2].kernel + kw;
         const size_t row = ((static_cast<size_t>(n) * static_cast<size_t>(axis[0].out) + static_cast<size_t>(ot)) *
                                 static_cast<size_t>(axis[1].out) +
                             static_cast<size_t>(oh)) *
@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) gather_kernel(M
         load_taps(a.taps, row * static_cast<size_t>(a.pool.channels) + c, tap);
         load_values(a.dy, pool_offset(a.pool.y, n, ot, oh, ow) + c, v);
 #pragma unroll
-        for (int i = 0; i < V; ++i) sum[i] += tap[i] == mine ? v[i] : 0.0f;
+        for (int i = 0; i < V; ++i) sum[i] += tap[i] == this_tap ? v[i] : 0.0f;
       }
     }
   }
@@ -122,7 +122,7 @@ Status max_pool3d_grad(const Call& call) {
   const Tensor &x = call.in[0], &dy = call.in[1], &dx = call.out[0];
   if (dx.elements() == 0) return {};
   const Pool pool(call, x, dy);
-  if (int64_t{pool.axis[0].kernel} * pool.axis[1].kernel * pool.axis[2].kernel >= kNone) {
+  if (int64_t{pool.axis[0].kernel} * pool.axis[1].kernel * pool.axis[2].kernel >= kNoTap) {
     return {"max_pool3d_grad: a window of more than 65534 taps"};
   }
   int width = 8;

@@ -1,8 +1,8 @@
 // mean_of_sums: y[n, c] = sum_p sums[n, p, first + c] / positions
 //
-// sums [N, parts, Cin] f32, y [N, C] of T (f32, bf16 or f16), may be a channel slice; sums in f32, in the order of the
-// parts. A thread a channel, neighbours along it; blocks of 128 threads. Bytes: the parts of C channels once, 4 for
-// each 64 values of what they are sums of: bound by latency. Share of the roofline: not yet measured.
+// sums [N, parts, Cin] is f32; y [N, C] is of T (f32, bf16 or f16) and may be a channel slice. Sums are in f32, in the
+// order of the parts. A thread has one channel, with neighbouring threads on neighbouring channels; a block has 128
+// threads. The parts of C channels are read once, 4 bytes per 64 values that were summed: bound by latency.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "ops/pool/mean_of_sums.h"

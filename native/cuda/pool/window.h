@@ -1,5 +1,5 @@
 #pragma once
-// Windows of a 3-D pool: attrs of ops/max_pool3d.h and ops/avg_pool3d.h, and the places of x and y.
+// The windows of a 3-D pool, from the attributes of ops/max_pool3d.h and ops/avg_pool3d.h and the shapes of x and y.
 #include "cuda/primitives/divider.h"
 #include "cuda/primitives/math.h"
 #include "runtime/kernel.h"
@@ -12,7 +12,7 @@ struct PoolAxis {
   int in, out;  // positions
 };
 
-// The part of a window inside the input, and the length of its part inside the padded input.
+// The part of a window inside the input, and the number of its positions inside the padded input.
 struct Window {
   int begin, end, padded;
 
@@ -27,13 +27,13 @@ struct Window {
 
 struct Pool {
   PoolAxis axis[3];    // T, H, W
-  int64_t x[4], y[4];  // distances of N, T, H, W
+  int64_t x[4], y[4];  // strides of N, T, H, W
   int64_t clips;
   int channels;
   bool flag;  // the last attribute
 
   explicit Pool(const Call& call) : Pool(call, call.in[0], call.out[0]) {}
-  // With the pool's input and output where they are not the call's: in its gradient.
+  // Takes the pool's input and output from elsewhere, for the gradient.
   Pool(const Call& call, const Tensor& in, const Tensor& out) {
     for (int i = 0; i < 3; ++i) {
       const auto attr = [&](int k) { return static_cast<int>(call.attrs[3 * k + i]); };

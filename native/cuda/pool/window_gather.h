@@ -1,6 +1,6 @@
 #pragma once
-// Gradients of pools by gather: a thread has up to 16 bytes of channels of one position and adds up, in the order of
-// the windows, what the windows that have it give.
+// Gradients of pools by gathering: a thread has up to 16 bytes of channels of one input position and sums the
+// contributions of the windows that contain it, in the order of the windows.
 #include "cuda/pool/window.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -11,9 +11,9 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
 constexpr int kGatherThreads = 256;
-constexpr int kGatherBlocks = 4;  // of an SM, 64 registers a thread: aiming at more, ptxas spills
+constexpr int kGatherBlocks = 4;  // per SM, with 64 registers per thread; with more blocks ptxas spills
 
-// The windows along an axis that have position `at`.
+// The windows along an axis that contain position `at`.
 struct WindowRange {
   int begin, end;
 
@@ -24,22 +24,22 @@ struct WindowRange {
   }
 };
 
-// Positions of x or y, each with its vectors of channels: one for each thread.
+// The positions of x or y with their vectors of channels, one per thread.
 struct Positions {
-  Divider vectors, size[3];
+  FastDivmod vectors, size[3];
   int count;
 
   Positions() = default;
   Positions(const Tensor& t, int width, Status* status)
-      : vectors(t.shape[4] / width), size{Divider(t.shape[1]), Divider(t.shape[2]), Divider(t.shape[3])} {
+      : vectors(t.shape[4] / width), size{FastDivmod(t.shape[1]), FastDivmod(t.shape[2]), FastDivmod(t.shape[3])} {
     const int64_t all = t.elements() / width;
     if (all > 0x7fffffff - kGatherThreads) *status = {"a pool's gradient of more than 2^31 - 1 vectors"};
     count = static_cast<int>(all);
   }
   Grid grid() const { return {(count + kGatherThreads - 1) / kGatherThreads}; }
 
-  // False beyond the last; `column` in vectors.
-  VC_DEVICE bool place(int* n, int (&at)[3], int* column, int* index) const {
+  // Returns false beyond the last position. `column` counts vectors.
+  VC_DEVICE bool locate(int* n, int (&at)[3], int* column, int* index) const {
     const int item = static_cast<int>(blockIdx.x) * kGatherThreads + static_cast<int>(threadIdx.x);
     *index = item;
     if (item >= count) return false;

@@ -1,13 +1,13 @@
 #pragma once
-// cp.async: from device to shared memory without registers. A copy is complete after the issuing thread's
-// cp_async_wait, and other threads see it after a barrier that follows.
+// cp.async copies from device to shared memory without going through registers. A copy is complete after the
+// cp_async_wait of the thread that issued it; other threads see the data after the next barrier.
 #include "cuda/primitives/memory.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// kBytes (4, 8 or 16, aligned on both sides) from element j of `from` to element i of `to`; zeros when not `valid`, and
-// then `from` is not read.
+// Copies kBytes (4, 8 or 16, aligned on both sides) from element j of `from` to element i of `to`. Writes zeros when
+// `valid` is false; `from` is not read then.
 template <int kBytes, typename T, typename U>
 VC_DEVICE void cp_async(Shared<T> to, uint32_t i, Global<U> from, size_t j, bool valid) {
   static_assert(kBytes == 4 || kBytes == 8 || kBytes == 16, "4, 8 or 16 bytes");
@@ -33,7 +33,7 @@ VC_DEVICE void cp_async_16(Shared<T> to, uint32_t i, Global<U> from, size_t j, b
   cp_async<16>(to, i, from, j, valid);
 }
 
-// Ends a group of copies of the calling thread; an empty group counts too.
+// Commits the copies that the calling thread has issued as one group. A group may be empty.
 VC_DEVICE void cp_async_commit() {
 #if defined(VIDEOCLIP_EMULATED)
   emulator::cp_async_commit();
@@ -42,7 +42,7 @@ VC_DEVICE void cp_async_commit() {
 #endif
 }
 
-// Waits for all groups of the calling thread but the newest kPending.
+// Waits until at most the kPending newest groups of the calling thread are incomplete.
 template <int kPending>
 VC_DEVICE void cp_async_wait() {
 #if defined(VIDEOCLIP_EMULATED)

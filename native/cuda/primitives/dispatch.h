@@ -1,5 +1,5 @@
 #pragma once
-// Which template instance a call gets: by storage dtype, and by the width of the accesses its operands allow.
+// Chooses the template instance of a call: by storage dtype, and by the access width that its operands allow.
 #include <type_traits>
 
 #include "cuda/primitives/types.h"
@@ -9,7 +9,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// f(T{}) with the storage type of activations.
+// Calls f(T{}) with the storage type of activations.
 template <class F>
 Status for_float(DType dtype, F f) {
   switch (dtype) {
@@ -24,7 +24,7 @@ Status for_float(DType dtype, F f) {
   }
 }
 
-// f with the width, 8 or less, as a constant; widths of more than 16 bytes of T are not compiled.
+// Calls f with the access width, at most 8, as a constant. Widths of more than 16 bytes of T are not compiled.
 template <typename T, class F>
 Status for_width(int width, F f) {
   if constexpr (sizeof(T) <= 2) {

@@ -1,16 +1,16 @@
 #pragma once
-// Division of indices by a number that is known on the host, as a multiplication and a shift.
+// Division of indices by a divisor that the host knows, as a multiplication and a shift.
 #include "cuda/primitives/target.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// Exact for 0 <= n < 2^31 and 1 <= divisor < 2^31. Granlund and Montgomery, "Division by Invariant Integers using
-// Multiplication", figure 4.1.
-class Divider {
+// Exact for 0 <= n < 2^31 and 1 <= divisor < 2^31. Source: Granlund and Montgomery, "Division by Invariant Integers
+// using Multiplication", figure 4.1.
+class FastDivmod {
  public:
-  Divider() = default;
-  explicit Divider(int64_t divisor) : divisor_(static_cast<uint32_t>(divisor)) {
+  FastDivmod() = default;
+  explicit FastDivmod(int64_t divisor) : divisor_(static_cast<uint32_t>(divisor)) {
     while ((uint64_t{1} << shift_) < divisor_) ++shift_;
     const uint64_t two32 = uint64_t{1} << 32;
     magic_ = static_cast<uint32_t>(two32 * ((uint64_t{1} << shift_) - divisor_) / divisor_ + 1);
@@ -21,7 +21,7 @@ class Divider {
     const auto high = static_cast<uint32_t>((uint64_t{u} * magic_) >> 32);
     return static_cast<int>((high + u) >> shift_);
   }
-  // n / divisor, and the remainder through `rest`.
+  // Returns n / divisor, and stores the remainder in `rest`.
   VC_DEVICE int divide(int n, int* rest) const {
     const int quotient = divide(n);
     *rest = n - quotient * static_cast<int>(divisor_);

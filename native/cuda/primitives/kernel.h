@@ -1,5 +1,5 @@
 #pragma once
-// What every kernel file needs: handles from tensors, the launch, and the registration of the op.
+// Included by every kernel file: handles from tensors, the launch, and the registration of an op.
 #include "cuda/primitives/launch.h"
 #include "cuda/primitives/memory.h"
 #include "runtime/kernel.h"
@@ -7,7 +7,7 @@
 #if defined(VIDEOCLIP_EMULATED)
 
 #define VIDEOCLIP_CUDA_KERNEL(op, run, workspace)                                                           \
-  static const bool registered_ = ::videoclip::register_kernel(::videoclip::Isa::cuda_emulated, op,         \
+  static const bool registered_ = ::videoclip::register_kernel(::videoclip::Backend::cuda_emulated, op,     \
                                                                {[](const ::videoclip::Call& call) {         \
                                                                   ::videoclip::emulator::OpScope scope(op); \
                                                                   return run(call);                         \
@@ -16,9 +16,9 @@
 
 #else
 
-// Last line of a kernel file: registers run and workspace functions under the op's name.
+// The last line of a kernel file: registers the run and workspace functions under the name of the op.
 #define VIDEOCLIP_CUDA_KERNEL(op, run, workspace) \
-  static const bool registered_ = ::videoclip::register_kernel(::videoclip::Isa::cuda, op, {run, workspace})
+  static const bool registered_ = ::videoclip::register_kernel(::videoclip::Backend::cuda, op, {run, workspace})
 
 #endif
 
@@ -27,7 +27,7 @@ namespace VIDEOCLIP_CUDA {
 
 inline size_t no_workspace(const Call&, int) { return 0; }
 
-// All that the view reaches; no handle for an absent operand.
+// A handle to all elements that the view reaches; an empty handle for an absent operand.
 template <typename T>
 Global<T> global(const Tensor& t) {
   return t ? Global<T>(reinterpret_cast<T*>(t.data), static_cast<size_t>(t.extent())) : Global<T>();

@@ -18,7 +18,8 @@ namespace VIDEOCLIP_CUDA {
 
 using Stream = void*;  // a cudaStream_t
 
-// Blocks along each axis, counted before anything is cut to the 32 bits of a launch.
+// Number of blocks along each axis, in 64 bits, so that a grid that is too large for a launch is reported and not
+// truncated.
 struct Grid {
   int64_t x = 1, y = 1, z = 1;
 
@@ -28,7 +29,7 @@ struct Grid {
 
 namespace detail {
 
-constexpr size_t kDefaultSharedBytes = 48 * 1024;  // more has to be asked for
+constexpr size_t kDefaultSharedBytes = 48 * 1024;  // a kernel must ask for more than this
 
 #if defined(VIDEOCLIP_EMULATED)
 
@@ -87,8 +88,8 @@ Status start(void (*kernel)(Parameters...), Grid grid, int threads, size_t share
 
 }  // namespace detail
 
-// Runs kernel(arguments...) on grid x threads, in the order of the stream. `threads` is a multiple of 32. Arguments are
-// structs of handles and numbers, passed by value; they need not outlive the call.
+// Runs kernel(arguments...) on grid x threads, in stream order. `threads` is a multiple of 32. Arguments are structs of
+// handles and numbers; they are passed by value and need not outlive the call.
 template <typename... Parameters, typename... Arguments>
 Status launch(void (*kernel)(Parameters...), Grid grid, int threads, size_t shared_bytes, Stream stream,
               const Arguments&... arguments) {

@@ -1,6 +1,6 @@
 #pragma once
-// Arithmetic that differs between compilers. Approximations (`_approx`) are good to about 2 ulp and flush subnormals on
-// the device.
+// Arithmetic that differs between compilers. The approximations (`_approx`) have an error of about 2 ulp, and flush
+// subnormals on the device.
 #include "cuda/primitives/target.h"
 
 #if defined(VIDEOCLIP_EMULATED)
@@ -42,7 +42,7 @@ VC_DEVICE float square_root(float x) { return __fsqrt_rn(x); }
 VC_DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 VC_DEVICE float max(float a, float b) { return ::fmaxf(a, b); }
 VC_DEVICE float min(float a, float b) { return ::fminf(a, b); }
-// NaN wins; max and min take the number.
+// Returns NaN if an argument is NaN. max and min return the other argument then.
 VC_DEVICE float max_nan(float a, float b) {
   float y;
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));

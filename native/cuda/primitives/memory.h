@@ -1,6 +1,6 @@
 #pragma once
-// Handles to device and shared memory. On the device they are plain addresses and check nothing; the emulator checks
-// bounds, alignment and initialisation of every access, and races on shared memory.
+// Handles to device and shared memory. On the device they are plain addresses and check nothing. The emulator checks
+// bounds, alignment and initialisation at every access, and detects races on shared memory.
 #include <type_traits>
 
 #include "cuda/primitives/types.h"
@@ -12,7 +12,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// `count` elements of device memory. Made on the host; Global<const T> can only be read.
+// `count` elements of device memory. Handles are made on the host; Global<const T> is read-only.
 template <typename T>
 class Global {
  public:
@@ -20,7 +20,7 @@ class Global {
 
   Global() = default;
   VC_HOST_DEVICE Global(T* data, size_t count);
-  // From Global<T> to Global<const T>.
+  // Converts Global<T> to Global<const T>.
   template <typename U, typename = std::enable_if_t<std::is_same<const U, T>::value>>
   VC_HOST_DEVICE Global(const Global<U>& other) : Global(other.data(), other.count()) {}
 
@@ -29,7 +29,7 @@ class Global {
 
   VC_DEVICE Value load(size_t i) const;
   VC_DEVICE void store(size_t i, Value value) const;
-  // N values from element i on, aligned to their common size of 4, 8 or 16 bytes.
+  // Loads N values from element i on. The address is aligned to their total size of 4, 8 or 16 bytes.
   template <int N>
   VC_DEVICE Packed<Value, N> load_packed(size_t i) const;
   template <int N>
@@ -39,7 +39,7 @@ class Global {
     return valid ? load_packed<N>(i) : Packed<Value, N>{};
   }
 
-  // For other primitives.
+  // Used by other primitives only.
   VC_HOST_DEVICE T* data() const { return data_; }
   VC_HOST_DEVICE size_t count() const;
 
@@ -50,7 +50,7 @@ class Global {
 #endif
 };
 
-// `count` elements of the dynamic shared memory of the block; made by shared_array.
+// `count` elements of the block's dynamic shared memory, made by shared_array.
 template <typename T>
 class Shared {
  public:
@@ -65,7 +65,7 @@ class Shared {
   template <int N>
   VC_DEVICE void store_packed(uint32_t i, Packed<T, N> values) const;
 
-  // For other primitives.
+  // Used by other primitives only.
   VC_DEVICE uint32_t byte_offset() const { return offset_; }
   VC_DEVICE uint32_t count() const;
 
@@ -76,7 +76,8 @@ class Shared {
 #endif
 };
 
-// Elements [byte_offset, byte_offset + count * sizeof(T)) of the launch's shared memory, whose base is aligned to 1024.
+// The elements [byte_offset, byte_offset + count * sizeof(T)) of the launch's shared memory, whose base is aligned to
+// 1024 bytes.
 template <typename T>
 VC_DEVICE Shared<T> shared_array(uint32_t byte_offset, uint32_t count) {
   return Shared<T>(byte_offset, count);

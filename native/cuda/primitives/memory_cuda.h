@@ -1,15 +1,15 @@
 #pragma once
-// The nvcc half of memory.h.
+// The implementation of memory.h for nvcc.
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// All the dynamic shared memory of the launch. 1024: the largest pattern that swizzles assume.
+// All dynamic shared memory of the launch. It is aligned to 1024 bytes, the largest period of a swizzle.
 extern __shared__ __align__(1024) unsigned char shared_memory[];
 
 namespace detail {
 
-// What one load or store instruction moves.
+// The type that one load or store instruction moves.
 template <int kBytes>
 struct Word;
 template <>

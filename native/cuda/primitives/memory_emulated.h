@@ -1,5 +1,5 @@
 #pragma once
-// The emulated half of memory.h.
+// The implementation of memory.h for the emulator.
 #include <cstring>
 
 namespace videoclip {
@@ -42,7 +42,7 @@ VC_HOST_DEVICE size_t Global<T>::count() const {
   return count_;
 }
 
-// Past the end: a handle of nothing, so that its first access is the fault.
+// A handle past the end is empty, so that its first access is reported as the fault.
 template <typename T>
 VC_HOST_DEVICE Global<T> Global<T>::offset(size_t n) const {
   return n <= count_ ? Global(data_ + n, count_ - n) : Global(data_, 0);

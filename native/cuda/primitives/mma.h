@@ -1,12 +1,12 @@
 #pragma once
-// Tensor cores. All lanes of the warp take part. Fragments, with g = lane / 4 and t = lane % 4 (16-bit values two to a
-// register, the lower half first):
+// Tensor core instructions. All lanes of the warp take part. The fragments, with g = lane / 4 and t = lane % 4 (a
+// register holds two 16-bit values, the first in its lower half):
 //   a m16k16, value i of 8   row g + 8 (i/2 % 2)   column 2t + i%2 + 8 (i/4)
 //   b k16n8,  value i of 4   row 2t + i%2 + 8 (i/2)   column g
 //   d m16n8,  value i of 4   row g + 8 (i/2)   column 2t + i%2
 //   a m16k8 of tf32, i of 4  row g + 8 (i%2)   column t + 4 (i/2)
 //   b k8n8 of tf32, i of 2   row t + 4 i   column g
-// PTX ISA, "Matrix Fragments for mma.m16n8k16" and "mma.m16n8k8".
+// Source: PTX ISA, "Matrix Fragments for mma.m16n8k16" and "mma.m16n8k8".
 #include "cuda/primitives/memory.h"
 
 #if defined(VIDEOCLIP_EMULATED)
@@ -16,8 +16,8 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// ldmatrix: lane 8j + r gives the first element of row r (16 bytes, aligned) of matrix j, for 4 or 2 matrices of 8
-// rows. Register j then holds row g, 16-bit columns 2t and 2t + 1 of matrix j; with _trans columns and rows swapped.
+// ldmatrix loads 4 or 2 matrices of 8 rows of 16 bytes. Lane 8j + r passes the first element of row r of matrix j.
+// Register j then holds row g, 16-bit columns 2t and 2t + 1 of matrix j; with _trans, rows and columns are exchanged.
 
 #if defined(VIDEOCLIP_EMULATED)
 

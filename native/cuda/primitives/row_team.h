@@ -1,37 +1,36 @@
 #pragma once
-// The threads that share a row: a warp (8 rows a block) or, where rows are long, a block. Sums over them have the same
-// bits in each of them; which elements a thread has follows from the length of the row alone.
+// Warp or block reductions over rows. A row is shared by a warp (8 rows per block) or, if it is long, by a block. A sum
+// has the same bits in every thread of the group. The elements of a thread follow from the length of the row alone.
+#include "cuda/primitives/kernel.h"
 #include "cuda/primitives/memory.h"
 #include "cuda/primitives/warp.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-constexpr int kTeamThreads = 256;
-constexpr int kTeamWarps = kTeamThreads / kWarpSize;
-constexpr int64_t kWideRow = 1024;  // elements from which on a block takes a row
-constexpr size_t kTeamBytes = kTeamWarps * sizeof(float);
+constexpr int kRowGroupThreads = 256;
+constexpr int kRowGroupWarps = kRowGroupThreads / kWarpSize;
+constexpr int64_t kWideRow = 1024;  // rows of more elements than this take a block
+constexpr size_t kRowGroupBytes = kRowGroupWarps * sizeof(float);
 
 template <bool kWide>
-struct RowTeam {
-  static constexpr int kSize = kWide ? kTeamThreads : kWarpSize;
+struct RowGroup {
+  static constexpr int kSize = kWide ? kRowGroupThreads : kWarpSize;
   int64_t row;
   int thread;
 
-  VC_DEVICE RowTeam()
-      : row(kWide ? int64_t{blockIdx.x} : int64_t{blockIdx.x} * kTeamWarps + warp_id()),
+  VC_DEVICE RowGroup()
+      : row(kWide ? int64_t{blockIdx.x} : int64_t{blockIdx.x} * kRowGroupWarps + warp_id()),
         thread(kWide ? static_cast<int>(threadIdx.x) : lane_id()) {}
 
   VC_DEVICE float sum(float x) const {
     x = warp_sum(x);
     if constexpr (kWide) {
-      const Shared<float> partial = shared_array<float>(0, kTeamWarps);
-      if (lane_id() == 0) partial.store(static_cast<uint32_t>(warp_id()), x);
-      sync_threads();
+      float values[kRowGroupWarps];
+      gather(x, values);
       x = 0;
 #pragma unroll
-      for (uint32_t w = 0; w < kTeamWarps; ++w) x += partial.load(w);
-      sync_threads();
+      for (float value : values) x += value;
     }
     return x;
   }
@@ -39,21 +38,34 @@ struct RowTeam {
   VC_DEVICE float largest(float x) const {
     x = warp_max(x);
     if constexpr (kWide) {
-      const Shared<float> partial = shared_array<float>(0, kTeamWarps);
-      if (lane_id() == 0) partial.store(static_cast<uint32_t>(warp_id()), x);
-      sync_threads();
-      x = partial.load(0);
+      float values[kRowGroupWarps];
+      gather(x, values);
+      x = values[0];
 #pragma unroll
-      for (uint32_t w = 1; w < kTeamWarps; ++w) x = max(x, partial.load(w));
-      sync_threads();
+      for (float value : values) x = max(x, value);
     }
     return x;
   }
+
+ private:
+  // The values of all warps of the block, in order.
+  VC_DEVICE static void gather(float x, float (&values)[kRowGroupWarps]) {
+    const Shared<float> partial = shared_array<float>(0, kRowGroupWarps);
+    if (lane_id() == 0) partial.store(static_cast<uint32_t>(warp_id()), x);
+    sync_threads();
+#pragma unroll
+    for (uint32_t w = 0; w < kRowGroupWarps; ++w) values[w] = partial.load(w);
+    sync_threads();
+  }
 };
 
-// Blocks for `rows` rows of `length` elements.
-inline unsigned team_blocks(int64_t rows, int64_t length) {
-  return static_cast<unsigned>(length > kWideRow ? rows : (rows + kTeamWarps - 1) / kTeamWarps);
+// Launches a kernel over p.rows rows of p.C elements: one block per row if rows are long, otherwise one warp per row.
+template <class Arguments>
+Status launch_rows(void (*block_per_row)(Arguments), void (*warp_per_row)(Arguments), const Arguments& p,
+                   Stream stream) {
+  if (p.C > kWideRow) return launch(block_per_row, Grid{p.rows}, kRowGroupThreads, kRowGroupBytes, stream, p);
+  const Grid grid{(p.rows + kRowGroupWarps - 1) / kRowGroupWarps};
+  return launch(warp_per_row, grid, kRowGroupThreads, 0, stream, p);
 }
 
 }  // namespace VIDEOCLIP_CUDA

@@ -1,5 +1,6 @@
 #pragma once
-// Barriers. They order the accesses of those who take part; nothing else does, not even a shuffle.
+// Barriers. They order the memory accesses of the threads that take part. Nothing else orders accesses, not even a
+// shuffle.
 #include "cuda/primitives/target.h"
 
 #if defined(VIDEOCLIP_EMULATED)
@@ -19,7 +20,7 @@ VC_DEVICE void sync_warp(uint32_t mask = kFullMask) { emulator::sync_warp(mask);
 #else
 
 VC_DEVICE void sync_threads() { __syncthreads(); }
-// Barriers 1 to 15 for whole warps, `threads` in total: those that arrive do not wait.
+// Named barriers 1 to 15, for whole warps with `threads` threads in total. Threads that call _arrive do not wait.
 VC_DEVICE void named_barrier_sync(int id, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }

@@ -1,7 +1,7 @@
 #pragma once
 // The two ways to compile a kernel file: with nvcc into namespace videoclip::cuda, and with the host compiler and
-// -DVIDEOCLIP_EMULATED into namespace videoclip::emulated, where cpp/emulator runs it. A kernel file has only this to
-// know: it lives in `namespace videoclip { namespace VIDEOCLIP_CUDA {`, and its device functions are VC_DEVICE.
+// -DVIDEOCLIP_EMULATED into namespace videoclip::emulated, where cpp/emulator runs it. A kernel file follows two rules:
+// its code is in `namespace videoclip { namespace VIDEOCLIP_CUDA {`, and its device functions are marked VC_DEVICE.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,5 +1,5 @@
 #pragma once
-// Storage types and their conversions. Arithmetic is in float; bf16 and f16 are what memory and tensor cores hold.
+// Storage types and their conversions. Arithmetic is done in float; memory and tensor cores hold bf16 and f16.
 #include "cuda/primitives/target.h"
 
 #if defined(VIDEOCLIP_EMULATED)
@@ -26,7 +26,7 @@ constexpr bool is_floating<bf16> = true;
 template <>
 constexpr bool is_floating<f16> = true;
 
-// N values that are loaded and stored at once.
+// N values that one instruction loads or stores.
 template <typename T, int N>
 struct alignas(sizeof(T) * N) Packed {
   static_assert(sizeof(T) * N == 4 || sizeof(T) * N == 8 || sizeof(T) * N == 16, "4, 8 or 16 bytes");
@@ -63,7 +63,7 @@ VC_DEVICE float to_float(f16 x) {
   asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
   return y;
 }
-// To nearest, ties away from zero.
+// Rounds to nearest; ties round away from zero.
 VC_DEVICE uint32_t to_tf32(float x) {
   uint32_t y;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
@@ -93,7 +93,7 @@ VC_DEVICE uint32_t round_pair(float low, float high, const f16*) {
 VC_DEVICE float to_float(float x) { return x; }
 VC_DEVICE float to_float(uint8_t x) { return static_cast<float>(x); }
 
-// To nearest even; NaN stays NaN, overflow becomes infinity.
+// Rounds to nearest even. NaN stays NaN; overflow gives infinity.
 template <typename T>
 VC_DEVICE T from_float(float x) {
   T out;
@@ -101,13 +101,13 @@ VC_DEVICE T from_float(float x) {
   return out;
 }
 
-// Two values of bf16 or f16 in a register, `low` in the lower half: one register of an mma fragment.
+// Two bf16 or f16 values in one register, with `low` in the lower half. This is one register of an mma fragment.
 template <typename T>
 VC_DEVICE uint32_t pack_pair(float low, float high) {
   return detail::round_pair(low, high, static_cast<const T*>(nullptr));
 }
 
-// The two values of such a register.
+// The two values of a register made by pack_pair.
 template <typename T>
 VC_DEVICE Packed<T, 2> unpack_pair(uint32_t pair) {
   return {{{static_cast<uint16_t>(pair)}, {static_cast<uint16_t>(pair >> 16)}}};

@@ -5,9 +5,8 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// Elements, 1 to 16 bytes' worth, that may be accessed at once at multiples of that many channels: the address, the
-// distances along all axes but the last, and `unit` (channels that belong together) are multiples of it. `most` for an
-// absent operand.
+// The number of elements, 1 to 16 bytes' worth, that one access may have. The address, the strides of all axes but the
+// last, and `unit` (the channels of one group) are multiples of it. Returns `most` for an absent operand.
 inline int widest_vector(const Tensor& t, int64_t unit, int most) {
   if (!t) return most;
   const auto size = static_cast<int64_t>(item_size(t.dtype));

@@ -1,11 +1,12 @@
 #pragma once
-// V values of storage type T as floats. One 16-bit value is a plain access: packed ones start at 4 bytes.
+// Loads and stores V values of storage type T as floats. A single 16-bit value is a plain access, because packed
+// accesses have at least 4 bytes.
 #include "cuda/primitives/memory.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-// From Global or Shared memory.
+// From global or shared memory.
 template <class Memory, typename Index, int V>
 VC_DEVICE void load_values(const Memory& from, Index at, float (&v)[V]) {
   if constexpr (V * sizeof(from.load(at)) < 4) {

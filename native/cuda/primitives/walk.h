@@ -1,6 +1,7 @@
 #pragma once
-// Element by element over K operands of one shape, whatever their strides: the host merges axes that lie one behind the
-// other in all of them, the rest is divided out once per vector. A dense tensor so becomes one long row.
+// A strided iterator over the elements of K operands of one shape. The host merges axes that are contiguous in all
+// operands; the kernel divides an index by the remaining sizes once per vector. A dense tensor thus becomes one long
+// row.
 #include "cuda/primitives/divider.h"
 #include "cuda/primitives/target.h"
 #include "runtime/status.h"
@@ -9,18 +10,19 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-constexpr int kWalkThreads = 256;
-constexpr int kWalkUnroll = 4;  // vectors of a thread: 4 x 16 bytes in flight cover the latency at half occupancy
-constexpr int64_t kWalkVectors = kWalkThreads * kWalkUnroll;
+constexpr int kIteratorThreads = 256;
+constexpr int kIteratorUnroll = 4;  // vectors per thread; 4 x 16 bytes in flight cover the latency at half occupancy
+constexpr int64_t kIteratorVectors = kIteratorThreads * kIteratorUnroll;
 
-// Views of one shape after merging; axis 0 is the innermost. Operand 0 is the output: its order is the order of work.
+// Sizes and strides of operands of one shape after merging; axis 0 is the innermost. Operand 0 is the output, and its
+// order is the order of the threads.
 template <int K>
-struct Views {
+struct MergedStrides {
   int axes = 0;
   int64_t size[kMaxRank] = {}, stride[K][kMaxRank] = {};
 
-  // All operands have the shape of the first; distances of 0 repeat.
-  explicit Views(const Tensor (&operands)[K]) {
+  // All operands have the shape of the first; a stride of 0 repeats an operand along an axis.
+  explicit MergedStrides(const Tensor (&operands)[K]) {
     const Tensor& y = operands[0];
     for (int d = y.rank - 1; d >= 0; --d) {
       if (y.shape[d] == 1) continue;
@@ -42,7 +44,7 @@ struct Views {
     }
   }
 
-  // The most elements of 16 bytes, a power of two, that every operand gives at once (or repeats).
+  // The largest power of two of elements, at most 16 bytes, that one access to every operand can load or repeat.
   int width(const Tensor (&operands)[K]) const {
     int v = 16;
     for (int k = 0; k < K; ++k) {
@@ -65,56 +67,57 @@ struct Views {
   }
 };
 
-// What a kernel needs of it: rows of vectors of V elements, several rows a block or several blocks a row.
+// The part of the iteration that a kernel needs: rows of vectors of V elements, with several rows per block or several
+// blocks per row.
 template <int K>
-struct Walk {
+struct StridedIterator {
   uint32_t rows = 0, columns = 0, rows_per_block = 1, blocks_per_row = 1;
   int axes = 0;
-  Divider by_columns, by_blocks, size[kMaxRank - 1];
+  FastDivmod by_columns, by_blocks, size[kMaxRank - 1];
   int64_t stride[K][kMaxRank - 1] = {}, step[K] = {};
   int64_t blocks = 0;
 
-  Walk(const Views<K>& views, int V, Status* status) {
-    constexpr int64_t kMost = 0x7fffffff;
-    const int64_t row = views.size[0] / V;
+  StridedIterator(const MergedStrides<K>& merged, int V, Status* status) {
+    constexpr int64_t kMaxInt = 0x7fffffff;
+    const int64_t row = merged.size[0] / V;
     int64_t count = 1;
-    for (int d = 1; d < views.axes; ++d) {
-      count *= views.size[d];
-      size[d - 1] = Divider(views.size[d]);
-      for (int k = 0; k < K; ++k) stride[k][d - 1] = views.stride[k][d];
+    for (int d = 1; d < merged.axes; ++d) {
+      count *= merged.size[d];
+      size[d - 1] = FastDivmod(merged.size[d]);
+      for (int k = 0; k < K; ++k) stride[k][d - 1] = merged.stride[k][d];
     }
-    axes = views.axes - 1;
-    for (int k = 0; k < K; ++k) step[k] = views.stride[k][0];
+    axes = merged.axes - 1;
+    for (int k = 0; k < K; ++k) step[k] = merged.stride[k][0];
     if (row == 0 || count == 0) return;
-    const int64_t wide = (row + kWalkVectors - 1) / kWalkVectors, many = wide > 1 ? 1 : kWalkVectors / row;
+    const int64_t wide = (row + kIteratorVectors - 1) / kIteratorVectors, many = wide > 1 ? 1 : kIteratorVectors / row;
     const int64_t all = (count + many - 1) / many * wide;
-    if (row > kMost || count > kMost || all > kMost) {
+    if (row > kMaxInt || count > kMaxInt || all > kMaxInt) {
       *status = {"more elements than one launch can address"};
       return;
     }
     rows = static_cast<uint32_t>(count), columns = static_cast<uint32_t>(row);
     rows_per_block = static_cast<uint32_t>(many), blocks_per_row = static_cast<uint32_t>(wide);
-    by_columns = Divider(row), by_blocks = Divider(wide);
+    by_columns = FastDivmod(row), by_blocks = FastDivmod(wide);
     blocks = all;
   }
 
-  // Where the thread's u-th vector begins in each operand; false when it has none. Which vector of its row it is,
-  // through `of_row`.
+  // Stores the offset of the thread's u-th vector in each operand. Returns false if there is no such vector.
+  // `column_out` receives the index of the vector in its row.
   template <int V>
-  VC_DEVICE bool place(int u, size_t (&at)[K], int* of_row = nullptr) const {
-    const int local = u * kWalkThreads + static_cast<int>(threadIdx.x);
+  VC_DEVICE bool offsets(int u, size_t (&at)[K], int* column_out = nullptr) const {
+    const int local = u * kIteratorThreads + static_cast<int>(threadIdx.x);
     int column = local, row = static_cast<int>(blockIdx.x);
     if (blocks_per_row > 1) {
       int part;
       row = by_blocks.divide(row, &part);
-      column += part * static_cast<int>(kWalkVectors);
+      column += part * static_cast<int>(kIteratorVectors);
     } else {
       const int r = by_columns.divide(local, &column);
       if (r >= static_cast<int>(rows_per_block)) return false;
       row = row * static_cast<int>(rows_per_block) + r;
     }
     if (static_cast<uint32_t>(row) >= rows || static_cast<uint32_t>(column) >= columns) return false;
-    if (of_row) *of_row = column;
+    if (column_out) *column_out = column;
 #pragma unroll
     for (int k = 0; k < K; ++k) at[k] = static_cast<size_t>(column) * V * static_cast<size_t>(step[k]);
     for (int d = 0; d < axes; ++d) {

@@ -1,5 +1,5 @@
 #pragma once
-// Exchange of registers among the lanes of a warp. Values are of 4 bytes.
+// Shuffles, votes and reductions among the lanes of a warp. Values have 4 bytes.
 #include "cuda/primitives/math.h"
 #include "cuda/primitives/sync.h"
 #include "cuda/primitives/types.h"
@@ -68,7 +68,7 @@ VC_DEVICE bool vote_all(bool predicate, uint32_t mask = kFullMask) { return __al
 
 #endif
 
-// Over all lanes, the same bits in each of them: a butterfly adds the same pairs whichever side one stands on.
+// Sum over all lanes, with the same bits in each: a butterfly adds the same pairs in every lane.
 VC_DEVICE float warp_sum(float x) {
 #pragma unroll
   for (int d = kWarpSize / 2; d > 0; d /= 2) x += shuffle_xor(x, d);

@@ -1,8 +1,8 @@
 // y[o, c] = max over s of x[o, s, c]; NaN wins.
 //
-// x [O, S, C], y [O, C] of T (f32, bf16 or f16), either may be a channel slice.
-// 256 threads: a column of up to 16 bytes of one o each, down its S rows four at a time; no shared memory.
-// Bytes: one read of x: bound by memory, where O x C fill the device. Share of the roofline: not yet measured.
+// x [O, S, C] and y [O, C] are of T (f32, bf16 or f16); either may be a channel slice. A block has 256 threads, and a
+// thread reduces the S rows of a column of up to 16 bytes of one o, four rows at a time. No shared memory. x is read
+// once: bound by memory where O x C is large enough to fill the device.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"

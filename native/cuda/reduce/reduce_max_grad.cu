@@ -1,8 +1,8 @@
 // dx[o, s, c] = dy[o, c] where s is the first with the maximum of x[o, :, c], else 0.
 //
-// x, dx [O, S, C], dy [O, C] of T (f32, bf16 or f16), any may be a channel slice.
-// 256 threads: a column of up to 16 bytes of one o each, down its S rows twice; no shared memory.
-// Bytes: one read of x, one write of dx: bound by memory. Share of the roofline: not yet measured.
+// x and dx [O, S, C] and dy [O, C] are of T (f32, bf16 or f16); each may be a channel slice. A block has 256 threads,
+// and a thread goes through the S rows of a column of up to 16 bytes of one o twice. No shared memory. x is read once
+// from memory and dx is written once: bound by memory.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"

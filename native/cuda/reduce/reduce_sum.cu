@@ -1,10 +1,9 @@
 // y[o, i] = sum over r of x[o, r, i]
 //
-// x, y of T (f32, bf16 or f16), either may be a channel slice; sums in f32.
-// Sums over leading axes: 256 threads, a column of up to 16 bytes each, down a chunk of rows in groups; their sums are
-// joined in shared memory in the order of the groups (4 to 8 KB). Sums over the last axes: a block a chunk of rows,
-// joined as a tree. Sums of several chunks lie in the workspace in f32; a second kernel adds them in their order.
-// Bytes: one read of x: bound by memory. Share of the roofline: not yet measured.
+// x and y are of T (f32, bf16 or f16); either may be a channel slice. Sums are in f32. Sums over leading axes: each of
+// a block's 256 threads adds a column of up to 16 bytes over a chunk of rows; groups of threads are joined in shared
+// memory in order (4 to 8 KB). Sums over the last axes: a block adds a chunk of rows as a tree. Sums of several chunks
+// go to the workspace in f32, and a second kernel adds them in order. x is read once: bound by memory.
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
@@ -17,7 +16,7 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-// At least 64 rows each, at most 128 of them: more would make the second kernel long.
+// A chunk has at least 64 rows, and there are at most 128 chunks, because more would make the second kernel long.
 struct Chunks {
   int64_t rows, count;
 
@@ -30,7 +29,7 @@ struct Chunks {
 template <typename T>
 struct Arguments {
   Global<T> y;
-  Global<float> partial;  // [sums, chunks, width]; none where there is one chunk
+  Global<float> partial;  // [sums, chunks, width]; empty if there is one chunk
   Global<const T> x;
   int64_t rows, between, sums, chunk_rows, chunks, x_stride, y_stride, y_channels, channels;
   Columns columns;
@@ -74,7 +73,7 @@ __global__ void __launch_bounds__(kColumnThreads) row_kernel(Arguments<T> p) {
   const int64_t i = int64_t{blockIdx.x} / p.chunks, chunk = int64_t{blockIdx.x} % p.chunks;
   const int64_t first = i * p.rows + chunk * p.chunk_rows, count = min(p.chunk_rows, p.rows - chunk * p.chunk_rows);
   const auto vectors = static_cast<int>(p.channels / V), thread = static_cast<int>(threadIdx.x);
-  const int rows = kColumnThreads / vectors, columns = kColumnThreads % vectors;  // of a step
+  const int rows = kColumnThreads / vectors, columns = kColumnThreads % vectors;  // per step
   int64_t row = thread / vectors;
   int column = thread % vectors;
   float sum = 0;

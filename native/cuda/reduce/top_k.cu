@@ -1,14 +1,19 @@
-// top_k: of scores s[q, m] = query[q] . row[m], the k largest of each query in falling order, and which rows they are
+// top_k: of the scores s[q, m] = query[q] . row[m], the k largest of each query in descending order, and their rows
 //
-// queries [Q, D], rows [M, D] in f32, bf16 or f16; values [Q, k] f32, indices [Q, k] i32. Scores are f32 FMA: exact
-// order, no tensor cores. A warp has a stretch of rows against 1 or 8 queries, 4 rows at a time: a lane sums the
-// 16-byte chunks of a row that are its own, and the 4 or 32 sums of all lanes are then halved in the tree of warp_sum,
-// so that one lane ends up with each score. A score that passes the k-th of its query so far, which is rare, is
-// inserted into the query's sorted list by the whole warp. The lists lie in shared memory (8 k bytes a query, up to 48
-// KB a block) or, for larger k, in the workspace; a second kernel merges the lists of a query's stretches. Whoever sees
-// which rows, (score, index) is a total order: the result does not depend on the split. 128 threads. Bytes: rows once
-// for every 8 queries; those of the 4 warps of a block at the same time, so from memory once for 32. FLOPs: 2 Q M D.
-// Bound by memory up to 8 queries, then by FMA. Share of the roofline: not yet measured.
+// queries [Q, D] and rows [M, D] are f32, bf16 or f16; values [Q, k] are f32 and indices [Q, k] i32. Scores are
+// computed by f32 FMA in a fixed order, without tensor cores.
+//
+// The rows are divided into splits. A warp computes the scores of a split for 1 or 8 queries, 4 rows at a time. Each
+// lane sums its own 16-byte chunks of a row. The 4 or 32 sums of all lanes are then reduced in the tree of warp_sum,
+// halving the number of sums per lane, so that one lane has each score in the end. If a score exceeds the k-th best of
+// its query so far, which is rare, the whole warp inserts it into the sorted list of the query. The lists are in shared
+// memory (8 k bytes per query, up to 48 KB per block) or, for larger k, in the workspace. A second kernel merges the
+// lists of a query's splits. (score, index) is a total order, so the result does not depend on which warp scans which
+// rows.
+//
+// A block has 128 threads. Rows are read once for every 8 queries; the 4 warps of a block read the same rows at the
+// same time, so they come from memory once for 32 queries. FLOPs: 2 Q M D. Bound by memory up to 8 queries, then by
+// FMA.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/vector.h"
@@ -21,20 +26,20 @@ namespace VIDEOCLIP_CUDA {
 namespace {
 
 constexpr int kWarps = 4, kThreads = kWarps * kWarpSize;
-constexpr int kBlocks = 3;              // of an SM: 64 sums and values of rows, and their addresses, take 130 registers
-constexpr int kRows = 4;                // 32 sums with 8 queries: as many as lanes
-constexpr int kMostQueries = 8;         // of a warp
-constexpr int64_t kManyWarps = 2048;    // 16 on each of 128 SMs: 32 KB of rows in flight cover the latency of memory
-constexpr int64_t kLeastStretch = 256;  // rows: a list of 10 then takes in about 40 of them
-constexpr int64_t kMostStretches = 2048;    // positions of the merge: 32 KB a block
-constexpr size_t kListBytes = 48 * 1024;    // of a block
-constexpr int64_t kMostChannels = 1 << 27;  // so that offsets in a tile fit 32 bits
-constexpr int kPad = 8;                     // queries in the workspace: to whole chunks of either size
+constexpr int kBlocks = 3;                // per SM; 64 sums and values of rows, and their addresses, take 130 registers
+constexpr int kRows = 4;                  // 8 queries then give 32 sums, as many as lanes
+constexpr int kMaxQueries = 8;            // per warp
+constexpr int64_t kManyWarps = 2048;      // 16 on each of 128 SMs: 32 KB of rows in flight cover the latency of memory
+constexpr int64_t kMinSplitRows = 256;    // a list of 10 then accepts about 40 of them
+constexpr int64_t kMaxSplits = 2048;      // positions in the merge: 32 KB per block
+constexpr size_t kListBytes = 48 * 1024;  // per block
+constexpr int64_t kMaxChannels = 1 << 27;  // offsets in a tile then fit 32 bits
+constexpr int kPad = 8;                    // queries in the workspace are padded to whole chunks of every storage type
 
 template <typename T>
 constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
 
-// A score as an integer that has the order of results; 0 is no score, 1 NaN.
+// A score as an integer of the same order. 0 stands for no score, 1 for NaN.
 VC_DEVICE uint32_t key_of(float score) {
   if (score != score) return 1;
   const uint32_t bits = float_to_bits(score + 0.0f);  // -0 equals 0
@@ -48,8 +53,8 @@ VC_DEVICE float score_of(uint32_t key) {
 }
 
 struct Split {
-  int64_t queries, rows, depth, padded, k, groups, stretches, stretch;
-  int group;  // queries of a warp
+  int64_t queries, rows, depth, padded, k, groups, splits, split_rows;
+  int group;  // queries per warp
 
   explicit Split(const Call& call)
       : queries(call.in[0].shape[0]),
@@ -57,16 +62,16 @@ struct Split {
         depth(call.in[0].shape[1]),
         padded((depth + kPad - 1) / kPad * kPad),
         k(static_cast<int64_t>(call.attrs[0])),
-        group(queries == 1 ? 1 : kMostQueries) {
+        group(queries == 1 ? 1 : kMaxQueries) {
     groups = (queries + group - 1) / group;
-    const int64_t least = max(kLeastStretch, 2 * k);
-    const int64_t wanted = max(int64_t{1}, min(kManyWarps / max(int64_t{1}, groups), kMostStretches));
+    const int64_t least = max(kMinSplitRows, 2 * k);
+    const int64_t wanted = max(int64_t{1}, min(kManyWarps / max(int64_t{1}, groups), kMaxSplits));
     const int64_t count = max(int64_t{1}, min(wanted, rows / least));
-    stretch = max(int64_t{1}, ((rows + count - 1) / count + kRows - 1) / kRows) * kRows;
-    stretches = (rows + stretch - 1) / stretch;
+    split_rows = max(int64_t{1}, ((rows + count - 1) / count + kRows - 1) / kRows) * kRows;
+    splits = (rows + split_rows - 1) / split_rows;
   }
   size_t query_floats() const { return static_cast<size_t>(queries * padded); }
-  size_t list_words() const { return static_cast<size_t>(queries * stretches * 2 * k); }
+  size_t list_words() const { return static_cast<size_t>(queries * splits * 2 * k); }
 };
 
 size_t workspace(const Call& call, int) {
@@ -83,7 +88,7 @@ struct WidenArguments {
   size_t count;
 };
 
-// Queries as rows of `padded` floats.
+// Converts queries to rows of `padded` floats.
 template <typename T>
 __global__ void __launch_bounds__(kThreads) widen_kernel(WidenArguments<T> p) {
   const size_t i = size_t{blockIdx.x} * kThreads + threadIdx.x;
@@ -97,12 +102,13 @@ template <typename T>
 struct SearchArguments {
   Global<const float> queries;  // padded
   Global<const T> rows;
-  Global<uint32_t> lists;  // [queries][stretches][k keys, k indices]
-  int64_t row_count, stretch, stretches, groups, query_count;
+  Global<uint32_t> lists;  // [queries][splits][k keys, k indices]
+  int64_t row_count, split_rows, splits, groups, query_count;
   int row_stride, depth, padded, k;
 };
 
-// A sorted list: k keys, then k indices. Keys come with rising indices, so that an equal one goes behind.
+// Inserts into a sorted list of k keys, followed by k indices. Keys arrive with rising indices, so an equal key goes
+// after those in the list.
 template <class Memory, typename Index>
 VC_DEVICE void insert(const Memory& list, Index base, int k, uint32_t key, uint32_t index) {
   const int lane = lane_id();
@@ -118,17 +124,17 @@ VC_DEVICE void insert(const Memory& list, Index base, int k, uint32_t key, uint3
         new_index = list.load(at - 1 + static_cast<Index>(k));
       }
     }
-    sync_warp();  // everything has been read
+    sync_warp();  // all lanes have read the list
     if (moves) {
       list.store(at, new_key);
       list.store(at + static_cast<Index>(k), new_index);
     }
-    if (!(ballot(moves) & 1)) break;  // the place was in this part
+    if (!(ballot(moves) & 1)) break;  // the position was in this part of the list
   }
   sync_warp();
 }
 
-// Sums of kCount values over the lanes: after the last halving, lane l has that of value l kCount / 32.
+// Sums kCount values over the lanes. After the last halving, lane l has the sum of value l kCount / 32.
 template <int kCount>
 VC_DEVICE float sum_each(float (&v)[kCount]) {
   int count = kCount;
@@ -143,27 +149,28 @@ VC_DEVICE float sum_each(float (&v)[kCount]) {
 #pragma unroll
     for (int i = 0; i < kCount / 2; ++i) {
       if (i >= count) break;
-      const float mine = upper ? v[i + count] : v[i], other = upper ? v[i] : v[i + count];
-      v[i] = mine + shuffle_xor(other, d);
+      const float kept = upper ? v[i + count] : v[i], sent = upper ? v[i] : v[i + count];
+      v[i] = kept + shuffle_xor(sent, d);
     }
   }
   return v[0];
 }
 
-// kInShared: whether lists are in shared memory until the end.
+// kInShared: the lists are in shared memory until the end.
 template <typename T, int kQueries, int V, bool kInShared>
 __global__ void __launch_bounds__(kThreads, kBlocks) search_kernel(SearchArguments<T> p) {
-  constexpr int kSums = kQueries * kRows, kSame = kWarpSize / kSums;  // lanes that end up with one score
+  constexpr int kSums = kQueries * kRows, kSame = kWarpSize / kSums;  // lanes that have the same score
+  // Find the split, the queries and the score of this lane.
   const int64_t unit = int64_t{blockIdx.x} * kWarps + warp_id();
-  const int64_t stretch = unit / p.groups, query0 = unit % p.groups * kQueries;
-  if (stretch >= p.stretches) return;
+  const int64_t split = unit / p.groups, query0 = unit % p.groups * kQueries;
+  if (split >= p.splits) return;
   const int lane = lane_id(), value = lane / kSame, own = value / kRows, own_row = value % kRows;
-  const int64_t first = stretch * p.stretch, last = min(p.row_count, first + p.stretch);
+  const int64_t first = split * p.split_rows, last = min(p.row_count, first + p.split_rows);
   const int queries = static_cast<int>(min(int64_t{kQueries}, p.query_count - query0));
   const int list_words = 2 * p.k;
 
   const auto result = [&](int q) {
-    return static_cast<size_t>((query0 + q) * p.stretches + stretch) * static_cast<size_t>(list_words);
+    return static_cast<size_t>((query0 + q) * p.splits + split) * static_cast<size_t>(list_words);
   };
   using Memory = std::conditional_t<kInShared, Shared<uint32_t>, Global<uint32_t>>;
   using Index = std::conditional_t<kInShared, uint32_t, size_t>;
@@ -181,16 +188,19 @@ __global__ void __launch_bounds__(kThreads, kBlocks) search_kernel(SearchArgumen
       return result(q);
     }
   };
+  // Clear the lists.
   for (int q = 0; q < queries; ++q) {
     for (int i = lane; i < list_words; i += kWarpSize) lists.store(base(q) + static_cast<Index>(i), 0u);
   }
   sync_warp();
-  uint32_t threshold = 0;  // key of the last in this lane's query's list
+  uint32_t threshold = 0;  // the last key in the list of this lane's query
 
+  // Scan the split, kRows rows at a time.
   const Global<const float> y_rows = p.queries.offset(static_cast<size_t>(query0 * p.padded));
   for (int64_t m = first; m < last; m += kRows) {
     const Global<const T> x_rows = p.rows.offset(static_cast<size_t>(m * p.row_stride));
     const auto present = static_cast<int>(min(int64_t{kRows}, last - m));
+    // This lane's part of the scores.
     float sums[kSums] = {};
     for (int c = lane * kChunk<T>; c < p.depth; c += kWarpSize * kChunk<T>) {
       float x[kRows][kChunk<T>];
@@ -219,12 +229,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks) search_kernel(SearchArgumen
         }
       }
     }
+    // Reduce over the lanes, and insert the scores that exceed the threshold.
     const uint32_t key = key_of(sum_each(sums));
     bool waits = lane % kSame == 0 && own < queries && own_row < present;
     while (true) {
       uint32_t candidates = ballot(waits && key > threshold);
       if (candidates == 0) break;
-      int from = 0;  // the lowest: of a query, the lowest index
+      int from = 0;  // the lowest lane: for each query, the lowest index
       while (!(candidates >> from & 1)) ++from;
       const int q = from / kSame / kRows;
       insert(lists, base(q), p.k, shuffle(key, from), static_cast<uint32_t>(m + from / kSame % kRows));
@@ -233,6 +244,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) search_kernel(SearchArgumen
     }
   }
 
+  // Copy the lists to the workspace.
   if constexpr (kInShared) {
     for (int q = 0; q < queries; ++q) {
       for (int i = lane; i < list_words; i += kWarpSize) {
@@ -247,27 +259,27 @@ struct MergeArguments {
   Global<int32_t> indices;
   Global<const uint32_t> lists;
   int64_t value_stride, index_stride, queries, base;
-  int stretches, k;
+  int splits, k;
 };
 
-// A warp joins the lists of a query: a lane has every 32nd list and knows the best of their heads.
+// A warp merges the lists of a query. Each lane has every 32nd list and keeps the best of their heads.
 __global__ void __launch_bounds__(kThreads) merge_kernel(MergeArguments p) {
   const int64_t query = int64_t{blockIdx.x} * kWarps + warp_id();
   if (query >= p.queries) return;
   const int lane = lane_id();
-  const auto stretches = static_cast<uint32_t>(p.stretches);
-  const Shared<uint32_t> heads = shared_array<uint32_t>(static_cast<uint32_t>(warp_id()) * stretches * 4, stretches);
-  for (int s = lane; s < p.stretches; s += kWarpSize) heads.store(static_cast<uint32_t>(s), 0u);
+  const auto splits = static_cast<uint32_t>(p.splits);
+  const Shared<uint32_t> heads = shared_array<uint32_t>(static_cast<uint32_t>(warp_id()) * splits * 4, splits);
+  for (int s = lane; s < p.splits; s += kWarpSize) heads.store(static_cast<uint32_t>(s), 0u);
 
   uint32_t best_key = 0, best_index = 0, best_list = 0;
   const auto find = [&] {
     best_key = 0;
-    for (int s = lane; s < p.stretches; s += kWarpSize) {
+    for (int s = lane; s < p.splits; s += kWarpSize) {
       const uint32_t head = heads.load(static_cast<uint32_t>(s));
       if (head == static_cast<uint32_t>(p.k)) continue;
-      const auto at = static_cast<size_t>((query * p.stretches + s) * 2 * p.k) + head;
+      const auto at = static_cast<size_t>((query * p.splits + s) * 2 * p.k) + head;
       const uint32_t key = p.lists.load(at);
-      if (key > best_key) {  // lists lie in the order of the rows: the first of equals has the lower index
+      if (key > best_key) {  // lists are in the order of the rows: the first of equal keys has the lowest index
         best_key = key;
         best_index = p.lists.load(at + static_cast<size_t>(p.k));
         best_list = static_cast<uint32_t>(s);
@@ -301,7 +313,7 @@ __global__ void __launch_bounds__(kThreads) merge_kernel(MergeArguments p) {
 
 template <typename T, int kQueries, int V>
 Status start_search(const SearchArguments<T>& p, Stream stream) {
-  const Grid grid{(p.stretches * p.groups + kWarps - 1) / kWarps};
+  const Grid grid{(p.splits * p.groups + kWarps - 1) / kWarps};
   const size_t bytes = size_t{kWarps} * kQueries * 8 * static_cast<size_t>(p.k);
   return bytes <= kListBytes ? launch(search_kernel<T, kQueries, V, true>, grid, kThreads, bytes, stream, p)
                              : launch(search_kernel<T, kQueries, V, false>, grid, kThreads, 0, stream, p);
@@ -313,15 +325,15 @@ Status search(const Tensor& rows, SearchArguments<T> p, int group, Stream stream
   p.row_stride = static_cast<int>(rows.strides[0]);
   const bool wide = widest_vector(rows, p.depth, kChunk<T>) == kChunk<T>;
   if (group == 1) return wide ? start_search<T, 1, kChunk<T>>(p, stream) : start_search<T, 1, 1>(p, stream);
-  return wide ? start_search<T, kMostQueries, kChunk<T>>(p, stream) : start_search<T, kMostQueries, 1>(p, stream);
+  return wide ? start_search<T, kMaxQueries, kChunk<T>>(p, stream) : start_search<T, kMaxQueries, 1>(p, stream);
 }
 
 Status top_k(const Call& call) {
   const Tensor &queries = call.in[0], &rows = call.in[1], &values = call.out[0], &indices = call.out[1];
   const Split s(call);
   if (s.queries == 0 || s.k == 0) return {};
-  if (s.padded > kMostChannels || rows.strides[0] > kMostChannels || s.k > kMostChannels ||
-      s.groups * (s.stretches + 1) > 0x7fffffff) {
+  if (s.padded > kMaxChannels || rows.strides[0] > kMaxChannels || s.k > kMaxChannels ||
+      s.groups * (s.splits + 1) > 0x7fffffff) {
     return {"more than 2^27 channels or results, or 2^31 - 1 tiles"};
   }
   const Global<float> floats(reinterpret_cast<float*>(call.workspace), s.query_floats());
@@ -342,16 +354,16 @@ Status top_k(const Call& call) {
     status = for_float(rows.dtype, [&](auto zero) {
       using T = decltype(zero);
       return search<T>(rows,
-                       {floats, {}, lists, s.rows, s.stretch, s.stretches, s.groups, s.queries, 0, depth, padded, k},
+                       {floats, {}, lists, s.rows, s.split_rows, s.splits, s.groups, s.queries, 0, depth, padded, k},
                        s.group, call.stream);
     });
   }
   if (!status) return status;
   const Grid grid{(s.queries + kWarps - 1) / kWarps};
   return launch(
-      merge_kernel, grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.stretches), call.stream,
+      merge_kernel, grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.splits), call.stream,
       MergeArguments{global<float>(values), global<int32_t>(indices), lists, values.strides[0], indices.strides[0],
-                     s.queries, static_cast<int64_t>(call.attrs[1]), static_cast<int>(s.stretches), k});
+                     s.queries, static_cast<int64_t>(call.attrs[1]), static_cast<int>(s.splits), k});
 }
 
 VIDEOCLIP_CUDA_KERNEL("top_k", top_k, workspace);

@@ -57,7 +57,7 @@ struct Product {
     p.b = {b.global(), K, N, K};
     p.groups = 1;
     int first = 0;
-    for (size_t s = 0; s < gemm::kMostOutputs; ++s) {
+    for (size_t s = 0; s < gemm::kMaxOutputs; ++s) {
       p.out.first[s] = first;
       if (s >= widths.size()) continue;
       p.out.data[s] = outs[s]->global();
@@ -126,8 +126,8 @@ void test_windows(int N) {
     w.size[i] = sizes[i], w.kernel[i] = kernel[i], w.step[i] = 1, w.low[i] = kernel[i] / 2;
   }
   w.rows = product.M, w.columns = product.K;
-  w.channels = Divider(C), w.taps_h = w.taps_w = Divider(3);
-  w.out_t = Divider(T_), w.out_h = Divider(H), w.out_w = Divider(W);
+  w.channels = FastDivmod(C), w.taps_h = w.taps_w = FastDivmod(3);
+  w.row_t = FastDivmod(T_), w.row_h = FastDivmod(H), w.row_w = FastDivmod(W);
   emulator::reset_counters();
   check_ok(gemm::start<Plain, Tile, V, kTensorCores>(product.arguments(w), nullptr), "a product over windows runs");
   check_counters(true);

@@ -58,8 +58,9 @@ void test_reports() {
   }
   emulator::set_host_threads(0);
 
-  const Kernel* kernel = find_kernel(Isa::cuda_emulated, "example_reduction");
-  check(kernel && isa_supported(Isa::cuda_emulated) && !isa_supported(Isa::cuda), "kernels register themselves");
+  const Kernel* kernel = find_kernel(Backend::cuda_emulated, "example_reduction");
+  check(kernel && backend_supported(Backend::cuda_emulated) && !backend_supported(Backend::cuda),
+        "kernels register themselves");
   if (!kernel) return;
   Tensor in, out;
   in.data = reinterpret_cast<char*>(&x.global().data()[0]);

@@ -1,9 +1,9 @@
-// A task is one head and some query rows of one batch row. It takes keys in blocks: k is transposed and v copied into
-// the panels of the micro-kernel, which then makes the scores of a tile of queries (they fit L1) and, once these have
-// become weights, the weighted sums. From block to block a row keeps its maximum and sum and rescales what it has
-// (Milakov and Gimelshein 2018); up to kBlock keys there is one block and nothing to rescale. Blocks and lanes follow
-// from the key's index alone, so that a row's result does not depend on the tile, the thread or the keys left out
-// behind it.
+// A task is one head and some query rows of one batch row. It processes keys in blocks: k is transposed and v is copied
+// into the panels of the micro-kernel, which computes the scores of a tile of queries (they fit the L1 cache) and, when
+// the scores have become weights, the weighted sums. From block to block a row keeps its row max and sum and rescales
+// its output (Milakov and Gimelshein 2018); up to kBlock keys there is one block and nothing to rescale. Blocks and
+// lanes follow from the index of a key alone, so that the result of a row does not depend on the tile, the thread or
+// masked keys at the end.
 #include "ops/attention/attention.h"
 
 #include <limits>
@@ -17,10 +17,10 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kBlock = 512;                  // keys: with heads of 64 both panels take 256 KB, a quarter of L2
-constexpr int64_t kMaxQueries = 128;             // of one task: packing k and v then costs a tenth of the products
-constexpr int kFewRows = kTileRows > 8 ? 8 : 4;  // of a last tile that needs no more: BERT's 64 = 4 x 14 + 8
-constexpr float kNone = -std::numeric_limits<float>::infinity();
+constexpr int64_t kBlock = 512;                  // keys; with heads of 64 both panels take 256 KB, a quarter of L2
+constexpr int64_t kMaxQueries = 128;             // queries per task; packing k and v then costs a tenth of the products
+constexpr int kFewRows = kTileRows > 8 ? 8 : 4;  // rows of a last tile that needs no more: BERT's 64 = 4 x 14 + 8
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 struct Shape {
   int64_t batch, queries, keys, heads, size;
@@ -37,7 +37,7 @@ struct Shape {
         causal(call.attrs[2] != 0) {}
 
   int64_t block() const { return ceil_div(min64(kBlock, keys), kPanel) * kPanel; }
-  // Queries of one task: fewer where there would be too few tasks. Results do not depend on it.
+  // Queries per task, reduced where there would be too few tasks. Results do not depend on it.
   int64_t queries_per_task(int threads) const {
     int64_t n = min64(kMaxQueries, queries);
     while (n > 2 * kTileRows && batch * heads * ceil_div(queries, n) < 3 * threads) n = ceil_div(n, 2);
@@ -69,15 +69,15 @@ size_t attention_workspace(const Call& call, int threads) {
   return sizeof(float) * static_cast<size_t>(Scratch(Shape(call)).size) * static_cast<size_t>(threads);
 }
 
-// 0 for the keys of a block that count, -inf for those left out and behind the last one.
+// 0 for the valid keys of a block, -inf for masked keys and after the last one.
 void fill_bias(const Tensor& mask, int64_t n, int64_t first, int64_t count, int64_t width, float* bias) {
   for (int64_t j = 0; j < width; ++j) {
-    bool counts = j < count;
-    if (counts && mask) {
+    bool valid = j < count;
+    if (valid && mask) {
       const int64_t at = n * mask.strides[0] + (first + j) * mask.strides[1];
-      counts = mask.dtype == DType::u8 ? mask.u8()[at] != 0 : mask.f32()[at] != 0;
+      valid = mask.dtype == DType::u8 ? mask.u8()[at] != 0 : mask.f32()[at] != 0;
     }
-    bias[j] = counts ? 0.0f : kNone;
+    bias[j] = valid ? 0.0f : kMinusInfinity;
   }
 }
 
@@ -94,31 +94,31 @@ void copy_values(const float* v, int64_t stride, const float* bias, int64_t keys
 }
 
 struct Row {
-  float top, sum;
+  float row_max, sum;
 };
 
-// Scores to weights exp(scale score - top), in place; returns what the row's earlier sums are to be multiplied by.
-float weigh(float* scores, const float* bias, int64_t width, int64_t visible, float scale, Row* row) {
-  Vec top = splat(row->top);
+// Replaces scores by weights exp(scale score - row_max). Returns the factor that rescales the row's earlier sums.
+float weigh(float* scores, const float* bias, int64_t width, int64_t attended, float scale, Row* row) {
+  Vec row_max = splat(row->row_max);
   for (int64_t j = 0; j < width; j += kLanes) {
     Vec s = load(scores + j) * splat(scale) + load(bias + j);
-    if (j + kLanes > visible) {
-      for (int64_t l = max64(0, visible - j); l < kLanes; ++l) s[l] = kNone;
+    if (j + kLanes > attended) {
+      for (int64_t l = max64(0, attended - j); l < kLanes; ++l) s[l] = kMinusInfinity;
     }
     store(scores + j, s);
-    top = maximum(s, top);
+    row_max = maximum(s, row_max);
   }
-  const float highest = max_lanes(top);
-  const float shift = highest == kNone ? 0.0f : highest;  // nothing seen yet: weights of zero
+  const float highest = max_lanes(row_max);
+  const float max_shift = highest == kMinusInfinity ? 0.0f : highest;  // no valid key yet: all weights are zero
   Vec sum = {};
   for (int64_t j = 0; j < width; j += kLanes) {
-    const Vec e = exp(load(scores + j) - splat(shift));
+    const Vec e = exp(load(scores + j) - splat(max_shift));
     store(scores + j, e);
     sum += e;
   }
-  const float factor = exp(splat(row->top - shift))[0];
+  const float factor = exp(splat(row->row_max - max_shift))[0];
   row->sum = row->sum * factor + sum_lanes(sum);
-  row->top = highest;
+  row->row_max = highest;
   return factor;
 }
 
@@ -136,17 +136,19 @@ struct Block {
   bool is_first, is_last;
 };
 
-// One tile of queries against one block of keys: y becomes y factor + weights v, divided by the sum after the last.
+// One tile of queries against one block of keys: y becomes y factor + weights v, divided by the sum after the last
+// block.
 void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int64_t query, int count, float* scores,
           Row* state, float* y, int64_t y_stride) {
-  const auto visible = [&](int64_t i) { return s.causal ? i + s.keys - s.queries + 1 - b.first : b.count; };
-  const int64_t seen = max64(0, min64(b.count, visible(query + count - 1)));
+  const auto attended = [&](int64_t i) { return s.causal ? i + s.keys - s.queries + 1 - b.first : b.count; };
+  const int64_t last_key = max64(0, min64(b.count, attended(query + count - 1)));
   const Panels keys{b.count, s.size}, values{s.size, b.count};
-  const int64_t panels = ceil_div(seen, kPanel);
+  const int64_t panels = ceil_div(last_key, kPanel);
   const int64_t width = panels ? (panels - 1) * kPanel + keys.width(panels - 1) : 0;
   const float* rows[kTileRows];
   alignas(64) float sums[kTileRows * kPanel];
   for (int r = 0; r < kTileRows; ++r) rows[r] = q + min64(r, count - 1) * q_stride;
+  // Scores: s = q k^T.
   for (int64_t p = 0; p < panels; ++p) {
     multiply(rows, count, s.size, b.keys + keys.offset(p), keys.width(p), sums);
     for (int r = 0; r < count; ++r) {
@@ -155,14 +157,16 @@ void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int6
       }
     }
   }
+  // Softmax: row max, weights and rescaling factors.
   float factors[kTileRows], inverse[kTileRows];
   for (int r = 0; r < count; ++r) {
-    factors[r] = weigh(scores + r * width, b.bias, width, visible(query + r), s.scale, state + r);
+    factors[r] = weigh(scores + r * width, b.bias, width, attended(query + r), s.scale, state + r);
     inverse[r] = state[r].sum > 0 ? 1 / state[r].sum : 0.0f;
   }
+  // Output: y = y factor + weights v.
   for (int r = 0; r < kTileRows; ++r) rows[r] = scores + min64(r, count - 1) * width;
   for (int64_t p = 0; p < values.count(); ++p) {
-    multiply(rows, count, seen, b.values + values.offset(p), values.width(p), sums);
+    multiply(rows, count, last_key, b.values + values.offset(p), values.width(p), sums);
     for (int r = 0; r < count; ++r) {
       for (int64_t c = 0; c < values.used(p); c += kLanes) {
         float* to = y + r * y_stride + values.first(p) + c;
@@ -187,7 +191,7 @@ Status attention(const Call& call) {
     float* memory = reinterpret_cast<float*>(call.workspace) + thread * scratch.size;
     float *keys = memory + scratch.keys, *values = memory + scratch.values, *bias = memory + scratch.bias;
     Row* state = reinterpret_cast<Row*>(memory + scratch.state);
-    for (int64_t i = begin; i < end; ++i) state[i - begin] = {kNone, 0};
+    for (int64_t i = begin; i < end; ++i) state[i - begin] = {kMinusInfinity, 0};
     for (int64_t first = 0; first < max64(1, s.keys); first += kBlock) {
       const int64_t count = min64(kBlock, s.keys - first), at = n * s.keys + first;
       fill_bias(call.in[3], n, first, count, s.block(), bias);

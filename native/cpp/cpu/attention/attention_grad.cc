@@ -1,7 +1,7 @@
-// A task is one head of one batch row. Queries come in blocks of one panel: the scores of all keys against the block
-// are kept transposed, [keys][kPanel], so that a tile of the micro-kernel writes them where they belong and softmax
-// runs over lanes. The same layout serves as rows of the products that make dk and dv, and as a panel of the one that
-// makes dq. dk and dv are summed block after block in the order of the queries.
+// A task is one head of one batch row. Queries are processed in blocks of one panel. The scores of all keys against the
+// block are kept transposed, [keys][kPanel], so that a tile of the micro-kernel writes them in place and softmax runs
+// along the lanes. The same layout serves as the rows of the products for dk and dv and as a panel of the product for
+// dq. dk and dv are summed block by block in the order of the queries.
 #include "ops/attention/attention_grad.h"
 
 #include <algorithm>
@@ -16,10 +16,11 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr float kNone = -std::numeric_limits<float>::infinity();
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 struct Shape {
-  int64_t batch, queries, keys, heads, size, padded_keys, padded_size, columns;  // columns: keys to whole vectors
+  // columns: keys rounded up to whole vectors
+  int64_t batch, queries, keys, heads, size, padded_keys, padded_size, columns;
   float scale;
   bool causal;
 
@@ -35,8 +36,10 @@ struct Shape {
         scale(static_cast<float>(call.attrs[1])),
         causal(call.attrs[2] != 0) {}
 
-  // Keys behind the last one that a query sees.
-  int64_t visible(int64_t query) const { return causal ? max64(0, min64(keys, query + keys - queries + 1)) : keys; }
+  // The number of keys up to the last one that a query attends to.
+  int64_t attended_keys(int64_t query) const {
+    return causal ? max64(0, min64(keys, query + keys - queries + 1)) : keys;
+  }
 };
 
 // The scratch memory of one thread, in floats from its start.
@@ -69,13 +72,13 @@ size_t workspace(const Call& call, int threads) {
   return sizeof(float) * static_cast<size_t>(Scratch(Shape(call)).size) * static_cast<size_t>(threads);
 }
 
-bool counts(const Tensor& mask, int64_t n, int64_t key) {
+bool is_valid(const Tensor& mask, int64_t n, int64_t key) {
   if (!mask) return true;
   const int64_t at = n * mask.strides[0] + key * mask.strides[1];
   return mask.dtype == DType::u8 ? mask.u8()[at] != 0 : mask.f32()[at] != 0;
 }
 
-// [kPanel queries][size] as the panels of a product over queries; zeros behind the last query.
+// [kPanel queries][size] as the panels of a product over queries, with zeros after the last query.
 void copy_rows(const float* x, int64_t stride, int64_t count, const Panels& p, float* out) {
   for (int64_t i = 0; i < p.count(); ++i) {
     float* panel = out + p.offset(i);
@@ -88,7 +91,7 @@ void copy_rows(const float* x, int64_t stride, int64_t count, const Panels& p, f
   }
 }
 
-// out [keys][kPanel] = rows of k or v (zeros for keys left out) times the panel.
+// out [keys][kPanel] = rows of k or v (zeros for masked keys) times the panel.
 template <typename Row>
 void multiply_keys(const Shape& s, int64_t keys, const Row& row, const float* panel, float* out) {
   for (int64_t j = 0; j < keys; j += kTileRows) {
@@ -98,24 +101,24 @@ void multiply_keys(const Shape& s, int64_t keys, const Row& row, const float* pa
   }
 }
 
-// Scores to weights and dp to ds, a query a lane.
+// Replaces scores by weights and dp by ds, with one query per lane.
 void differentiate(const Shape& s, const float* bias, int64_t query, int64_t keys, float* weights, float* scores) {
   for (int64_t c = 0; c < kPanel; c += kLanes) {
-    Vec top = splat(kNone);
+    Vec row_max = splat(kMinusInfinity);
     for (int64_t j = 0; j < keys; ++j) {
       float* at = weights + j * kPanel + c;
       Vec v = load(at) * splat(s.scale) + splat(bias[j]);
-      if (s.causal && j >= s.visible(query + c)) {
-        for (int64_t l = 0; l < kLanes; ++l) v[l] = j < s.visible(query + c + l) ? v[l] : kNone;
+      if (s.causal && j >= s.attended_keys(query + c)) {
+        for (int64_t l = 0; l < kLanes; ++l) v[l] = j < s.attended_keys(query + c + l) ? v[l] : kMinusInfinity;
       }
       store(at, v);
-      top = v > top ? v : top;
+      row_max = v > row_max ? v : row_max;
     }
-    top = top == splat(kNone) ? Vec{} : top;  // nothing seen: weights of zero
+    row_max = row_max == splat(kMinusInfinity) ? Vec{} : row_max;  // no valid key: all weights are zero
     Vec sum = {}, delta = {};
     for (int64_t j = 0; j < keys; ++j) {
       float* at = weights + j * kPanel + c;
-      const Vec e = exp(load(at) - top);
+      const Vec e = exp(load(at) - row_max);
       store(at, e);
       sum += e;
       delta += e * load(scores + j * kPanel + c);
@@ -131,7 +134,7 @@ void differentiate(const Shape& s, const float* bias, int64_t query, int64_t key
   }
 }
 
-// out[j] += rows[j] [kPanel] times the panels, for each key that counts.
+// out[j] += rows[j] [kPanel] times the panels, for each valid key.
 void add_keys(const Shape& s, const float* bias, int64_t keys, const float* rows_of, const float* panels, float* out,
               int64_t stride) {
   const Panels p{s.size, kPanel};
@@ -156,7 +159,7 @@ void add_keys(const Shape& s, const float* bias, int64_t keys, const float* rows
   }
 }
 
-// dq of the block: its transpose is k's columns times ds.
+// dq of the block. Its transpose is the columns of k times ds.
 void store_queries(const Shape& s, int64_t keys, int64_t count, const float* key_columns, const float* ds, float* sums,
                    float* out, int64_t stride) {
   for (int64_t d = 0; d < s.size; d += kTileRows) {
@@ -186,7 +189,7 @@ Status attention_grad(const Call& call) {
     float *zeros = memory + at.zeros, *key_columns = memory + at.key_columns;
     std::fill(zeros, zeros + s.size, 0.0f);
     for (int64_t j = 0; j < s.keys; ++j) {
-      bias[j] = counts(call.in[3], n, j) ? 0.0f : kNone;
+      bias[j] = is_valid(call.in[3], n, j) ? 0.0f : kMinusInfinity;
       const int64_t row = n * s.keys + j;
       std::fill_n(dk.data + row * dk.stride + channel, s.size, 0.0f);
       std::fill_n(dv.data + row * dv.stride + channel, s.size, 0.0f);
@@ -201,7 +204,7 @@ Status attention_grad(const Call& call) {
                     key_columns);
     for (int64_t query = 0; query < s.queries; query += kPanel) {
       const int64_t count = min64(kPanel, s.queries - query), row = n * s.queries + query;
-      const int64_t keys = s.visible(query + count - 1);
+      const int64_t keys = s.attended_keys(query + count - 1);
       const float *q_rows = q.data + row * q.stride + channel, *dy_rows = dy.data + row * dy.stride + channel;
       float* dq_rows = dq.data + row * dq.stride + channel;
       const auto turn = [&](const float* x, int64_t stride, float* panel) {
@@ -211,9 +214,11 @@ Status attention_grad(const Call& call) {
       turn(dy_rows, dy.stride, memory + at.output_panel);
       copy_rows(q_rows, q.stride, count, Panels{s.size, kPanel}, memory + at.query_rows);
       copy_rows(dy_rows, dy.stride, count, Panels{s.size, kPanel}, memory + at.output_rows);
+      // Scores and dp, then weights and ds.
       multiply_keys(s, keys, key, memory + at.query_panel, weights);
       multiply_keys(s, keys, value, memory + at.output_panel, scores);
       differentiate(s, bias, query, keys, weights, scores);
+      // dv, dk and dq.
       add_keys(s, bias, keys, weights, memory + at.output_rows, dv.data + n * s.keys * dv.stride + channel, dv.stride);
       add_keys(s, bias, keys, scores, memory + at.query_rows, dk.data + n * s.keys * dk.stride + channel, dk.stride);
       store_queries(s, keys, count, key_columns, scores, memory + at.sums, dq_rows, dq.stride);

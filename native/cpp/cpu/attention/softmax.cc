@@ -11,20 +11,20 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 float highest(const float* x, int64_t n) {
-  Vec top = splat(-std::numeric_limits<float>::infinity());
+  Vec row_max = splat(-std::numeric_limits<float>::infinity());
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) top = maximum(load(x + i), top);
-  float most = max_lanes(top);
+  for (; i + kLanes <= n; i += kLanes) row_max = maximum(load(x + i), row_max);
+  float most = max_lanes(row_max);
   for (; i < n; ++i) most = x[i] > most ? x[i] : most;
   return most;
 }
 
-// exp(x - top) of a row into `out`, unless it is null; returns their sum.
-float exponentials(const float* x, int64_t n, float top, float* out) {
+// Stores exp(x - row_max) of a row in `out`, unless it is null; returns the sum.
+float exponentials(const float* x, int64_t n, float row_max, float* out) {
   Vec sum = {};
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t used = n - i;
-    const Vec e = exp(load_some(x + i, used) - splat(top));
+    const Vec e = exp(load_some(x + i, used) - splat(row_max));
     if (out) store_some(out + i, e, used);
     sum += used < kLanes ? first_lanes(e, used) : e;
   }
@@ -39,8 +39,8 @@ Status softmax(const Call& call) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {
       const float* in = x.data + r * x.stride;
       float* out = y.data + r * y.stride;
-      const float top = highest(in, n), sum = exponentials(in, n, top, log ? nullptr : out);
-      const Vec rest = splat(log ? std::log(sum) : 1 / sum), first = splat(top);
+      const float row_max = highest(in, n), sum = exponentials(in, n, row_max, log ? nullptr : out);
+      const Vec rest = splat(log ? std::log(sum) : 1 / sum), first = splat(row_max);
       for (int64_t c = 0; c < n; c += kLanes) {
         const int64_t used = n - c;
         store_some(out + c, log ? load_some(in + c, used) - first - rest : load_some(out + c, used) * rest, used);

@@ -9,12 +9,12 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kZeroFloats = 4096;  // the row of zeros that padding points to; channels beyond it are refused
+constexpr int64_t kZeroFloats = 4096;  // the row of zeros that padding points to; more channels are refused
 const float kZeros[kZeroFloats] = {};
-constexpr int64_t kMaxTaps = 343;   // of a depthwise window: 7x7x7
+constexpr int64_t kMaxTaps = 343;   // taps of a depthwise window: 7x7x7
 constexpr int64_t kBlockTiles = 8;  // tiles that reuse a weight panel while it is in the L2 cache
 
-// Positions of dx whose coordinates leave the same remainders by the strides: they meet the same taps.
+// The positions of dx whose coordinates have the same remainders modulo the strides. They use the same taps.
 struct Phase {
   int64_t first[3], count[3], positions;
 
@@ -32,14 +32,14 @@ struct Place {
   int64_t n, at[3];
 };
 
-Place place(const Conv3dGradInputArgs& a, const Phase& phase, int64_t m) {
+Place locate(const Conv3dGradInputArgs& a, const Phase& phase, int64_t m) {
   Place p;
   for (int i = 2; i >= 0; --i) p.at[i] = phase.first[i] + m % phase.count[i] * a.stride[i], m /= phase.count[i];
   p.n = m;
   return p;
 }
 
-// Where a tap at a position reads dy along an axis; -1 where it meets no output.
+// The index along an axis at which a tap at a position reads dy, or -1 if it reads no output.
 inline int64_t source(const Conv3dGradInputArgs& a, const Tensor& dy, int axis, int64_t at, int64_t k) {
   const int64_t from = at + k - a.low[axis];
   if (from < 0 || from % a.stride[axis]) return -1;
@@ -71,33 +71,33 @@ size_t workspace(const Call& call, int threads) {
   return static_cast<size_t>(kBlockTiles * kTileRows * a.taps() * threads) * sizeof(float*);
 }
 
-// One group. Tasks: blocks of tiles of each phase, times slices of the panels where blocks are few.
+// One group. The tasks are blocks of tiles of each phase, times chunks of the panels if there are few blocks.
 void convolve(const Call& call, const Conv3dGradInputArgs& a, const float* data, const float* weight, float* out) {
   const Tensor &dy = call.in[0], &dx = call.out[0];
   const int64_t taps = a.taps(), unit = dy.shape[4] / a.groups, block = kBlockTiles * kTileRows;
   const int64_t phases = a.stride[0] * a.stride[1] * a.stride[2];
   const Panels p{a.channels / a.groups, taps * unit};
   const int64_t blocks = ceil_div(Phase(a, dx, 0).positions, block);  // no phase has more
-  const int64_t slices = min64(p.count(), ceil_div(16, max64(1, blocks * phases)));
-  call.pool->parallel_for(phases * blocks * slices, [&](int64_t task, int thread) {
-    const int64_t slice = task % slices, first = task / slices % blocks * block;
-    const Phase phase(a, dx, task / slices / blocks);
+  const int64_t chunks = min64(p.count(), ceil_div(16, max64(1, blocks * phases)));
+  call.pool->parallel_for(phases * blocks * chunks, [&](int64_t task, int thread) {
+    const int64_t chunk = task % chunks, first = task / chunks % blocks * block;
+    const Phase phase(a, dx, task / chunks / blocks);
     if (first >= phase.positions) return;
     const int64_t rows_here = min64(block, phase.positions - first), tiles = ceil_div(rows_here, kTileRows);
     const float** rows = reinterpret_cast<const float**>(call.workspace) + thread * block * taps;
     float* to[kBlockTiles * kTileRows];
     for (int64_t m = 0; m < tiles * kTileRows; ++m) {
-      const Place at = place(a, phase, first + min64(m, rows_here - 1));
+      const Place at = locate(a, phase, first + min64(m, rows_here - 1));
       tile_row(a, dy, data, at, rows + m / kTileRows * kTileRows * taps + m % kTileRows);
       to[m] =
           out + at.n * dx.strides[0] + at.at[0] * dx.strides[1] + at.at[1] * dx.strides[2] + at.at[2] * dx.strides[3];
     }
-    // a tap of another phase, or in the padding of all rows, adds nothing to the tile
+    // A tap of another phase, or one in the padding of all rows, adds nothing to the tile.
     for (int64_t i = 0; i < tiles * taps; ++i) {
       const float** row = rows + i * kTileRows;
       if (std::all_of(row, row + kTileRows, [](const float* x) { return x == kZeros; })) row[0] = nullptr;
     }
-    for (int64_t i = p.count() * slice / slices; i < p.count() * (slice + 1) / slices; ++i) {
+    for (int64_t i = p.count() * chunk / chunks; i < p.count() * (chunk + 1) / chunks; ++i) {
       const Epilogue e{nullptr, false, false, p.used(i)};
       for (int64_t tile = 0; tile < tiles; ++tile) {
         float* at[kTileRows];
@@ -109,7 +109,7 @@ void convolve(const Call& call, const Conv3dGradInputArgs& a, const float* data,
   });
 }
 
-// A lane is a channel; weight [taps][C]. The few taps that a position meets are looked up once for all channels.
+// A lane is a channel; weight [taps][C]. The few taps that a position uses are determined once for all channels.
 void depthwise(const Call& call, const Conv3dGradInputArgs& a) {
   const Tensor &dy = call.in[0], &dx = call.out[0];
   const int64_t C = a.channels, T = dx.shape[1], H = dx.shape[2], W = dx.shape[3];

@@ -8,7 +8,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// Positions of a clip that a part has: `count` from `first` on.
+// The positions of a clip in a part: `count` from `first` on.
 struct Part {
   int64_t first, count;
 

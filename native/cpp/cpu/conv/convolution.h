@@ -1,5 +1,5 @@
 #pragma once
-// A convolution in f32, by the kernel for its form.
+// A convolution in f32, by the kernel that suits its window.
 #include "cpu/conv/depthwise.h"
 #include "cpu/conv/depthwise_frames.h"
 #include "cpu/conv/depthwise_sliding.h"

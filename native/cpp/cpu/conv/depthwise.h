@@ -1,8 +1,8 @@
 #pragma once
-// Depthwise convolution (groups == Cin == Cout), any window: a lane is a channel, there is no matrix product. Tiles of
-// kTileColumns outputs along W share each weight vector; their input pointers are looked up once for all channels. The
-// sum of an output runs over the taps in order, taps in the padding left out or multiplied by zeros. Windows 3 wide
-// have depthwise_sliding.h, windows along T alone depthwise_frames.h.
+// Depthwise convolution (groups == Cin == Cout) with any window. A lane is a channel; there is no matrix product. Tiles
+// of kTileColumns outputs along W share each weight vector, and their input pointers are computed once for all
+// channels. The sum of an output runs over the taps in order; taps in the padding are skipped or multiplied by zeros.
+// depthwise_sliding.h has windows 3 wide, depthwise_frames.h windows along T alone.
 //
 // weight: [taps][C].
 #include "cpu/elementwise/activation.h"
@@ -13,10 +13,10 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
 constexpr int kTileColumns =
-    7;                         // divides the widths of video networks (7, 14, 28, 56, 112); 7 sums hide the FMA latency
+    7;  // a divisor of the widths in video networks (7, 14, 28, 56, 112); 7 sums hide the FMA latency
 constexpr int kMaxTaps = 343;  // 7x7x7
 
-// Input rows of a tile, tap by tap; taps outside T or H are left out.
+// The input rows of a tile, tap by tap, without the taps outside T or H.
 struct DepthwiseTile {
   const float* rows[kMaxTaps][kTileColumns];
   const float* weights[kMaxTaps];
@@ -57,7 +57,7 @@ Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g, const
           for (int64_t kw = 0; kw < a.kernel[2]; ++kw) {
             const float** row = tile.rows[tile.taps];
             for (int i = 0; i < kTileColumns; ++i) {
-              // inputs past the last column are read for sums that are not stored
+              // Inputs past the last column are read for sums that are not stored.
               const int64_t w = (first + min64(i, columns - 1)) * a.stride[2] - a.low[2] + kw;
               row[i] = w >= 0 && w < g.W ? line_in + w * g.sW : zeros;
             }

@@ -1,6 +1,6 @@
 #pragma once
-// Depthwise convolution along T alone (3x1x1, 5x1x1 and the like): a line of W * C floats is one long vector whose
-// weights repeat every C floats. kFrames outputs, one above the other in time, share their inputs and weights in
+// Depthwise convolution along T alone (3x1x1, 5x1x1 and similar). A line of W * C floats is treated as one long vector
+// whose weights repeat every C floats. kFrames outputs that are neighbours in time share their inputs and weights in
 // registers.
 //
 // weight: [taps][C].
@@ -13,18 +13,19 @@
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// The period of the weights in whole vectors: floats after which channel 0 is at the start of a vector again.
+// The period of the weights in whole vectors: the number of floats after which channel 0 is at the start of a vector
+// again.
 inline int64_t weight_period(int64_t channels) { return std::lcm(channels, static_cast<int64_t>(kLanes)); }
 
 template <typename Geometry>
 bool is_along_frames(const Call& call, const Conv3dArgs& a, const Geometry& g) {
-  constexpr int64_t kMostBytes = 16 << 10;  // repeated weights that leave the first cache to the inputs
+  constexpr int64_t kMaxBytes = 16 << 10;  // the repeated weights must leave the L1 cache to the inputs
   const Rows y(call.out[0]);
   for (int axis = 1; axis < 3; ++axis) {
     if (a.kernel[axis] != 1 || a.stride[axis] != 1 || a.low[axis] || a.high[axis]) return false;
   }
   return (a.kernel[0] == 3 || a.kernel[0] == 5) && a.stride[0] == 1 && g.sW == g.C && y.stride == g.C &&
-         !call.in[3].rank && weight_period(g.C) * a.kernel[0] * static_cast<int64_t>(sizeof(float)) <= kMostBytes;
+         !call.in[3].rank && weight_period(g.C) * a.kernel[0] * static_cast<int64_t>(sizeof(float)) <= kMaxBytes;
 }
 
 template <typename Geometry>
@@ -32,7 +33,7 @@ size_t frames_scratch(const Conv3dArgs& a, const Geometry& g) {
   return static_cast<size_t>((a.kernel[0] + 1) * weight_period(g.C)) * sizeof(float);
 }
 
-// kRows outputs of a line: out[r][i] = act(bias[i] + sum over k of in[r + k][i] * weight[k][i]); a null line is
+// kRows outputs of a line: out[r][i] = act(bias[i] + sum over k of in[r + k][i] * weight[k][i]). A null line is
 // padding.
 template <int kTaps, int kRows>
 inline void frames_line(const float* const* in, const float* weight, int64_t period, int64_t n, bool relu_,
@@ -68,7 +69,7 @@ inline void frames_line(const float* const* in, const float* weight, int64_t per
 
 template <int kTaps, typename Geometry>
 void depthwise_frames(const Call& call, const Conv3dArgs& a, const Geometry& g) {
-  constexpr int kRows = 4;  // 4 sums, 8 inputs and 5 weights fit the registers of every set of 32
+  constexpr int kRows = 4;  // 4 sums, 8 inputs and 5 weights fit the registers of the instruction sets that have 32
   const float *x = call.in[0].f32(), *w = call.in[1].f32(), *b = call.in[2].data ? call.in[2].f32() : nullptr;
   float* y = call.out[0].f32();
   const int64_t period = weight_period(g.C), n = g.W * g.C, frame = g.oH * n;

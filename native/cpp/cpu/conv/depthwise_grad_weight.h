@@ -1,16 +1,16 @@
 #pragma once
-// Weight gradient of a depthwise convolution: dW[c, tap] = sum over positions of dy x. A lane is a channel. Slices of
-// the lines of outputs, cut by the shape alone, have sums of their own [taps][C], which are added in order.
+// Weight gradient of a depthwise convolution: dW[c, tap] = sum over positions of dy x. A lane is a channel. The lines
+// of outputs are divided into splits by the shape alone; the sums [taps][C] of the splits are added in order.
 #include "cpu/primitives/simd.h"
 #include "ops/conv/conv3d_grad_weight.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-struct DepthwiseSlices {
-  int64_t lines, count, size;  // lines of outputs, slices, floats of a slice's sums
+struct DepthwiseSplits {
+  int64_t lines, count, size;  // lines of outputs, splits, floats of a split's sums
 
-  DepthwiseSlices(const Call& call, const Conv3dGradWeightArgs& a) {
+  DepthwiseSplits(const Call& call, const Conv3dGradWeightArgs& a) {
     const Tensor& dy = call.in[1];
     lines = dy.shape[0] * dy.shape[1] * dy.shape[2];
     count = max64(1, min64(16, lines / 8));
@@ -19,11 +19,11 @@ struct DepthwiseSlices {
 };
 
 inline size_t depthwise_grad_weight_bytes(const Call& call, const Conv3dGradWeightArgs& a) {
-  const DepthwiseSlices s(call, a);
+  const DepthwiseSplits s(call, a);
   return static_cast<size_t>(s.count * s.size) * sizeof(float);
 }
 
-// Outputs [begin, end) of a line whose tap `k` along W lies inside x.
+// Outputs [begin, end) of a line whose tap `k` along W is inside x.
 struct Inside {
   int64_t begin, end;
 
@@ -35,8 +35,8 @@ struct Inside {
   }
 };
 
-// Adds to `sums` the products of a line for kTaps neighbouring taps and kVectors vectors of channels: enough sums in
-// flight to hide the latency of a multiply-add. x is where output 0 reads tap 0.
+// Adds to `sums` the products of a line for kTaps neighbouring taps and kVectors vectors of channels. These are enough
+// sums in flight to hide the latency of a multiply-add. x points to the value that output 0 reads for tap 0.
 template <int kTaps, int kVectors>
 inline void add_products(const float* x, int64_t x_step, int64_t x_tap, const float* dy, int64_t dy_step,
                          const Inside (&inside)[kTaps], int64_t channels, int64_t C, float* sums) {
@@ -93,13 +93,13 @@ inline void add_line(const Conv3dGradWeightArgs& a, const float* x, const float*
 
 inline void depthwise_grad_weight(const Call& call, const Conv3dGradWeightArgs& a) {
   const Tensor &x = call.in[0], &dy = call.in[1];
-  const DepthwiseSlices slices(call, a);
+  const DepthwiseSplits splits(call, a);
   const int64_t C = dy.shape[4], padded = ceil_div(C, kLanes) * kLanes;
   float* partial = reinterpret_cast<float*>(call.workspace);
-  call.pool->parallel_for(slices.count, [&](int64_t slice, int) {
-    float* sums = partial + slice * slices.size;
-    for (int64_t i = 0; i < slices.size; ++i) sums[i] = 0;
-    for (int64_t line = slices.lines * slice / slices.count; line < slices.lines * (slice + 1) / slices.count; ++line) {
+  call.pool->parallel_for(splits.count, [&](int64_t split, int) {
+    float* sums = partial + split * splits.size;
+    for (int64_t i = 0; i < splits.size; ++i) sums[i] = 0;
+    for (int64_t line = splits.lines * split / splits.count; line < splits.lines * (split + 1) / splits.count; ++line) {
       const int64_t n = line / (dy.shape[1] * dy.shape[2]), t = line / dy.shape[2] % dy.shape[1],
                     h = line % dy.shape[2];
       const float* d = dy.f32() + n * dy.strides[0] + t * dy.strides[1] + h * dy.strides[2];
@@ -122,7 +122,7 @@ inline void depthwise_grad_weight(const Call& call, const Conv3dGradWeightArgs& 
   for (int64_t tap = 0; tap < a.taps(); ++tap) {
     for (int64_t c = 0; c < C; ++c) {
       float sum = 0;
-      for (int64_t s = 0; s < slices.count; ++s) sum += partial[s * slices.size + tap * padded + c];
+      for (int64_t s = 0; s < splits.count; ++s) sum += partial[s * splits.size + tap * padded + c];
       out[c * a.taps() + tap] = sum;
     }
   }

@@ -1,11 +1,12 @@
 #pragma once
-// Depthwise convolution whose window is 3 wide along W and moves by 1 or 2, at most one position into the padding on
-// either side: 3x3x3 of X3D. A lane is a channel. A tile of up to 7 outputs along W slides the window over inputs in
-// registers; there is a pointer for each line of taps, not for each tap. Sums run over the taps in order, lines in the
-// padding left out.
+// Depthwise convolution with a window 3 wide along W, a stride of 1 or 2, and at most one position of padding on each
+// side: 3x3x3 of X3D. A lane is a channel. A tile of up to 7 outputs along W slides the window over inputs in
+// registers, with one pointer per line of taps instead of one per tap. Sums run over the taps in order; lines in the
+// padding are skipped.
 //
-// A task is a band of output lines in a run of frames: its inputs stay near while the window moves down and on in time.
-// All channels, since two threads that write to the same rows wait for each other's cache lines.
+// A task is a band of output lines in a run of frames, so that its inputs stay in the cache while the window moves
+// along H and T. A task has all channels, because two threads that write to the same rows would wait for each other's
+// cache lines.
 //
 // weight: [taps][C].
 #include "cpu/elementwise/activation.h"
@@ -16,13 +17,13 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
 constexpr int kMaxColumns = 7;  // 7 sums hide the latency of a fused multiply-add
-constexpr int kMaxLines = 49;   // of taps: 7x7x3
+constexpr int kMaxLines = 49;   // lines of taps: 7x7x3
 
 struct SlidingTile {
-  const float* x[kMaxLines];  // per line of taps: the second input of the tile; the first may lie in the padding
+  const float* x[kMaxLines];  // per line of taps: the second input of the tile, since the first may be in the padding
   const float* weight[kMaxLines];
   int lines;
-  bool left, right;  // the first, the last input lies in the padding
+  bool left, right;  // the first or the last input is in the padding
   int64_t input_stride;
   int64_t channels;
   const float *bias, *residual;
@@ -76,14 +77,14 @@ inline SlidingFunction sliding_function(int64_t columns) {
   return kFunctions[columns - 1];
 }
 
-// One line of outputs. `lines`: the input lines of the window at W = 0, of the taps in `tile.weight`.
+// One line of outputs. `lines`: the input lines of the window at W = 0, for the taps in `tile.weight`.
 template <typename Geometry>
 void slide(const Conv3dArgs& a, const Geometry& g, const float* const* lines, float* out, const float* residual,
            SlidingTile& tile) {
   const int64_t tiles = ceil_div(g.oW, kMaxColumns);
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t first = i * g.oW / tiles, columns = (i + 1) * g.oW / tiles - first;
-    const int64_t w = first * a.stride[2] - a.low[2];  // of the first input
+    const int64_t w = first * a.stride[2] - a.low[2];  // W of the first input
     tile.left = w < 0;
     tile.right = w + (columns - 1) * a.stride[2] + 2 >= g.W;
     for (int j = 0; j < tile.lines; ++j) tile.x[j] = lines[j] + (w + 1) * tile.input_stride;
@@ -101,8 +102,8 @@ inline bool is_sliding(const Conv3dArgs& a) {
          a.kernel[0] * a.kernel[1] <= kMaxLines;
 }
 
-// Scratch memory of a thread: a line of outputs that is stored past the caches when it is whole, since rows of channels
-// alone need not begin on a vector's boundary.
+// Scratch memory of a thread: a line of outputs, which is streamed past the caches when it is complete. A single row of
+// channels need not begin at a vector boundary.
 template <typename Geometry>
 size_t sliding_scratch(const Call& call, const Geometry& g) {
   const Rows y(call.out[0]);
@@ -114,7 +115,8 @@ template <typename Geometry>
 void depthwise_sliding(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   const size_t scratch = sliding_scratch(call, g);
   const int64_t lines_band = max64(2, min64(5, g.oH / 8)), bands = ceil_div(g.oH, lines_band);
-  // a thread's range of tasks is a range of frames, as in the convolutions around: it reads what it wrote
+  // The tasks of a thread are a range of frames, as in the convolutions before and after, so that a thread reads what
+  // it has written.
   const int64_t runs = ceil_div(g.oT, 8);
   const float* residual = call.in[3].data ? call.in[3].f32() : nullptr;
   const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);

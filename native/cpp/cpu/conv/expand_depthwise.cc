@@ -8,13 +8,13 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// A task is a band of output lines in a run of frames. The expanded lines that its window needs lie in a ring of as
-// many frames as the window has taps. Lines between two bands are expanded twice.
+// A task is a band of output lines in a run of frames. The expanded lines that its window needs are in a ring buffer of
+// as many frames as the window has taps. Lines between two bands are expanded twice.
 struct Bands {
   int64_t lines, bands, frames, runs, expanded_lines, ring_floats;
 
   Bands(const Conv3dArgs& a, const Geometry& g) {
-    constexpr int64_t kRingFloats = 160 << 10;  // 640 KiB of a second cache of 1 MiB
+    constexpr int64_t kRingFloats = 160 << 10;  // 640 KiB of an L2 cache of 1 MiB
     const int64_t line_floats = g.W * a.out_channels;
     lines = (kRingFloats / (a.kernel[0] * line_floats) - a.kernel[1]) / a.stride[1] + 1;
     lines = max64(1, min64(lines, g.oH));
@@ -34,7 +34,7 @@ size_t expand_depthwise_workspace(const Call& call, int threads) {
 
 // relu(W1 x + b1) of `count` consecutive positions from x on, to dense rows.
 void expand(const Call& call, const Geometry& g, const float* x, int64_t count, int64_t C, float* out) {
-  constexpr int64_t kBlock = 2 * kTileRows;  // positions that reuse a panel in the first cache
+  constexpr int64_t kBlock = 2 * kTileRows;  // positions that reuse a panel in the L1 cache
   const Panels p{C, g.C};
   for (int64_t first = 0; first < count; first += kBlock) {
     const int64_t end = min64(first + kBlock, count);
@@ -71,7 +71,7 @@ Status expand_depthwise(const Call& call) {
     tile.activation = a.activation;
     tile.out_stride = y.stride, tile.residual_stride = 0;
 
-    int64_t expanded = 0;  // frames below are done, or not needed
+    int64_t expanded = 0;  // frames below are expanded, or not needed
     for (int64_t t = run * b.frames; t < min64(g.oT, (run + 1) * b.frames); ++t) {
       const int64_t begin = t * a.stride[0] - a.low[0], end = min64(g.T, begin + a.kernel[0]);
       for (expanded = max64(expanded, begin); expanded < end; ++expanded) {

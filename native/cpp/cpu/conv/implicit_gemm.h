@@ -1,7 +1,7 @@
 #pragma once
-// Implicit GEMM: no im2col buffer. Tiles of kTileRows output positions point straight into the channels-last input, one
-// pointer per tap; weights are packed in panels (panels.h), outputs written once with bias, residual and activation. In
-// bf16 the inputs of a block are rounded once into scratch memory, in pairs of channels, and sums stay f32.
+// Implicit GEMM, without an im2col buffer. Tiles of kTileRows output positions read the channels-last input through one
+// pointer per tap. Weights are packed in panels (panels.h); outputs are written once, with bias, residual and
+// activation. In bf16 the inputs of a block are rounded once into scratch memory, in pairs of channels; sums stay f32.
 #include <algorithm>
 
 #include "cpu/gemm/gemm_tile.h"
@@ -14,7 +14,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kZeroFloats = 4096;  // the row of zeros that padding points to; channels beyond it are refused
+constexpr int64_t kZeroFloats = 4096;  // the row of zeros that padding points to; more channels are refused
 const float kZeros[kZeroFloats] = {};
 constexpr int kMaxSplits = 8;
 constexpr int64_t kBlockTiles = 8;  // tiles that reuse a weight panel while it is in the L2 cache
@@ -36,10 +36,10 @@ int64_t block_rows(const Geometry& g) {
   return min64(kBlockTiles, max64(1, ceil_div(g.positions, kTileRows))) * kTileRows;
 }
 
-// How a tile reads its input: `taps` rows of `run` consecutive floats. With few channels the taps along W are one run.
+// The rows that a tile reads: `taps` rows of `run` consecutive floats. With few channels the taps along W form one run.
 struct Reading {
   int64_t taps, run;
-  int64_t units;  // 32-bit words that a run takes in the product: floats, or pairs of bf16
+  int64_t units;  // 32-bit words of a run in the product: floats, or pairs of bf16
   bool merged;
 
   Reading(const Conv3dArgs& a, const Geometry& g, bool bf16)
@@ -51,7 +51,8 @@ struct Reading {
   int64_t copied_floats() const { return merged ? kTileRows * taps * run : 0; }
 };
 
-// The window of one output along W as a run of its own: part of it is padding, or the input is a channel slice.
+// Copies the window of one output along W to a run. Needed if part of it is padding, or if the input is a channel
+// slice.
 void copy_run(const Geometry& g, const float* row, int64_t w, int64_t taps, float* out) {
   for (int64_t i = w; i < w + taps; ++i, out += g.C) {
     if (i >= 0 && i < g.W) {
@@ -62,13 +63,13 @@ void copy_run(const Geometry& g, const float* row, int64_t w, int64_t taps, floa
   }
 }
 
-// An output position, and the next one.
+// An output position, in the order of the outputs.
 struct Position {
   int64_t n, t, h, w;
 
   Position(const Geometry& g, int64_t index)
       : n(index / (g.oW * g.oH * g.oT)), t(index / (g.oW * g.oH) % g.oT), h(index / g.oW % g.oH), w(index % g.oW) {}
-  // Whether a new line begins.
+  // Moves to the next position. Returns whether a new line begins.
   bool next(const Geometry& g) {
     if (++w < g.oW) return false;
     w = 0;
@@ -82,7 +83,7 @@ struct Position {
 
 int64_t window_lines(const Conv3dArgs& a) { return a.kernel[0] * a.kernel[1]; }
 
-// The input lines of the window of an output line, at W = 0; null for one in the padding.
+// The input lines of the window of an output line, at W = 0; null for a line in the padding.
 void find_lines(const Conv3dArgs& a, const Geometry& g, const float* x, const Position& at, const float** lines) {
   const int64_t t0 = at.t * a.stride[0] - a.low[0], h0 = at.h * a.stride[1] - a.low[1];
   for (int64_t t = t0; t < t0 + a.kernel[0]; ++t) {
@@ -93,9 +94,10 @@ void find_lines(const Conv3dArgs& a, const Geometry& g, const float* x, const Po
   }
 }
 
-// Input pointers of a tile, from the position `at` on, of which `left` are left: rows[tap][r]. Rows past the end repeat
-// the last. `lines` is scratch memory. The first pointer of a tap that lies in the padding for every row is null: late
-// layers have few frames, and there a third of a temporal convolution would multiply zeros.
+// Computes the input pointers rows[tap][r] of a tile, from the position `at` on, where `left` positions are left. Rows
+// past the end repeat the last. `lines` is scratch memory. If a tap is in the padding for every row, its first pointer
+// is null and it is skipped: late layers have few frames, and a third of a temporal convolution would multiply zeros
+// there.
 void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading& reading, const float* x, int64_t left,
                Position& at, const float** lines, const float** rows, float* copies) {
   bool padded = false, new_line = true;
@@ -138,7 +140,7 @@ size_t workspace(const Call& call, int threads) {
   return (bytes + 63) / 64 * 64 * static_cast<size_t>(threads);
 }
 
-// One group, or all of an ungrouped convolution: `segments` consecutive column ranges with a view each.
+// One group, or all of an ungrouped convolution: `segments` consecutive column ranges with one output view each.
 struct Group {
   const float *x, *weight, *bias, *residual;
   int64_t residual_stride;
@@ -156,23 +158,24 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
   const int64_t rows_block = block_rows(g), blocks = ceil_div(g.positions, rows_block);
   int64_t panels = 0;
   for (int64_t s = 0; s < group.segments; ++s) panels += Panels{group.columns[s], depth}.count();
-  // few blocks (late layers): cut the panels into slices too, so that every thread has work
-  const int64_t slices = min64(panels, ceil_div(16, blocks));
+  // If there are few blocks (late layers), the panels are divided into chunks, so that every thread has work.
+  const int64_t chunks = min64(panels, ceil_div(16, blocks));
   const size_t bytes_per_thread = workspace<kBf16>(call, 1);
   const bool streams = group.segments == 1 && a.groups == 1 && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
-  call.pool->parallel_for(blocks * slices, [&](int64_t task, int thread) {
-    const int64_t first = task / slices * rows_block, slice = task % slices;
+  call.pool->parallel_for(blocks * chunks, [&](int64_t task, int thread) {
+    const int64_t first = task / chunks * rows_block, chunk = task % chunks;
     const int64_t tiles = ceil_div(min64(rows_block, g.positions - first), kTileRows);
     char* scratch = call.workspace + static_cast<size_t>(thread) * bytes_per_thread;
     const float** lines = reinterpret_cast<const float**>(scratch);
     const float** rows = lines + window_lines(a);
     float* copies = reinterpret_cast<float*>(rows + rows_block * taps);
+    // Inputs: pointers to rows, scaled copies where the op has a scale.
     if (scale) {
       float* scaled = copies;
       for (int64_t r = 0; r < tiles * kTileRows; ++r) {
         const int64_t m = min64(first + r, g.positions - 1);
-        const float* in = group.x + m * g.sW;  // 1x1x1: positions of a channels-last view lie sW apart
+        const float* in = group.x + m * g.sW;  // 1x1x1: the positions of a channels-last view are sW apart
         const float* s = scale + m / per_clip * call.in[4].strides[0];
         for (int64_t c = 0; c < g.C; ++c) scaled[r * g.C + c] = in[c] * s[c];
         rows[r] = scaled + r * g.C;
@@ -184,6 +187,7 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
                   copies + i * reading.copied_floats());
       }
     }
+    // Inputs in bf16: round each row once.
     if (kBf16) {
       float* rounded = copies + tiles * (scale ? kTileRows * g.C : reading.copied_floats());
       for (int64_t i = 0; i < tiles * taps; ++i) {
@@ -195,12 +199,13 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
       }
     }
 
+    // Products: this task's panels of every segment, for all tiles of the block.
     int64_t index = 0, packed = 0, column = 0;
     for (int64_t s = 0; s < group.segments; ++s) {
       const Panels p{group.columns[s], depth};
       const Rows& y = group.out[s];
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
-        if (index * slices / panels != slice) continue;
+        if (index * chunks / panels != chunk) continue;
         const float* bias = group.bias ? group.bias + column + p.first(i) : nullptr;
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t m = first + t * kTileRows;
@@ -232,7 +237,7 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
   });
 }
 
-// Bias, residual and outputs of the call, group by group.
+// Runs the groups one after the other, with their bias, residual and outputs.
 template <bool kBf16>
 Status convolve_groups(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   if (g.C / a.groups > kZeroFloats) return {"conv3d: more than 4096 input channels per group"};

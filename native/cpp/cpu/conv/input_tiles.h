@@ -1,10 +1,10 @@
 #pragma once
-// Matrix products of rows with packed weights (panels.h), from inputs that are packed too: a tile of at most kTileRows
-// rows lies as [depth][rows], so that a product reads two streams, whatever the distance between rows is. (Rows that
-// lie a multiple of 4 KB apart all fall into one set of the L1 cache: with 3072 features that halves the speed.)
+// Matrix products of rows with packed weights (panels.h), where the inputs are packed too. A tile of at most kTileRows
+// rows is stored as [depth][rows], so that a product reads two streams, whatever the distance between rows. (Rows that
+// are a multiple of 4 KB apart all map to one set of the L1 cache: with 3072 features that would halve the speed.)
 //
-// An output is one sum over k in rising order, started at zero and accumulated by fused multiply-add, as in
-// gemm_tile.h: it depends neither on the tile, the block of k nor the threads.
+// An output is one sum over k in rising order, which starts at zero and is accumulated by fused multiply-add, as in
+// gemm_tile.h. It depends neither on the tile nor on the block of k nor on the threads.
 #include <utility>
 
 #include "cpu/primitives/lanes.h"
@@ -12,9 +12,9 @@
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-constexpr int64_t kAheadDepth = 8;  // values of k from the one in use to the one being fetched: 1 KB of a panel
+constexpr int64_t kAheadDepth = 8;  // values of k from the one in use to the one being prefetched: 1 KB of a panel
 
-// Memory that is read after this product, fetched into the L2 cache meanwhile: `step` bytes per value of k.
+// Memory that is read after this product, and is prefetched into the L2 cache during it: `step` bytes per value of k.
 struct Later {
   const char* data;
   int64_t step;
@@ -64,14 +64,14 @@ inline InputTile input_tile_of(int rows, int64_t width) {
   return width == kPanel ? input_tile_of<2>(rows, kRows) : input_tile_of<1>(rows, kRows);
 }
 
-// Floats to leave behind a packed tile: its last vector may reach so far.
+// Unused floats after a packed tile, which its last vector may write to.
 constexpr int64_t kTileSlack = kLanes;
 
-// `rows` rows of `depth` floats that lie `stride` apart, to [depth][rows]. Rows from `used` on are zero.
+// Packs `rows` rows of `depth` floats, `stride` apart, to [depth][rows]. Rows from `used` on are zero.
 inline void pack_input_tile(const float* in, int64_t stride, int rows, int used, int64_t depth, float* out) {
   for (int64_t k = 0; k < depth; k += kLanes) {
     const int64_t n = min64(kLanes, depth - k);
-    // the last group first: what it stores beyond its rows is overwritten by what follows
+    // The last group goes first: the groups that follow overwrite what it stores beyond its rows.
     for (int group = (rows - 1) / kLanes * kLanes; group >= 0; group -= kLanes) {
       Vec block[kLanes];
 #pragma GCC unroll 16

@@ -21,7 +21,7 @@ Status pack_conv_weight_bf16(const Call& call) {
     call.pool->parallel_for(p.count(), [&](int64_t i, int) {
       const int64_t width = p.width(i);
       uint32_t* panel = out + p.offset(i);
-      // element `k` of the run that begins at tap `t`: channel k % C of tap t + k / C
+      // Element `k` of the run that begins at tap `t`: channel k % C of tap t + k / C.
       const auto half = [&](int64_t o, int64_t t, int64_t k) -> uint32_t {
         return o < p.used(i) && k < run ? to_bf16(in[((p.first(i) + o) * C + k % C) * taps + t + k / C]) : 0;
       };

@@ -9,9 +9,9 @@ namespace {
 
 constexpr int P = Winograd::kPoints, K = Winograd::kTaps;
 
-typedef double Doubles __attribute__((vector_size(kLanes * 8)));  // an output channel a lane
+typedef double Doubles __attribute__((vector_size(kLanes * 8)));  // one output channel per lane
 
-// taps [9] to points [36], or [3] to [6], of `count` outputs whose weights lie `stride` apart.
+// Transforms taps [9] to points [36], or [3] to [6], for `count` outputs whose weights are `stride` apart.
 void transform(const float* w, int64_t stride, int64_t count, bool spatial, Doubles* u) {
   Doubles g[K * K] = {}, rows[P * K];
   for (int i = 0; i < (spatial ? K * K : K); ++i) {

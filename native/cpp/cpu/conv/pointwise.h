@@ -1,6 +1,6 @@
 #pragma once
-// Pointwise convolutions (1x1x1, one group, any stride) in f32: a matrix product whose rows are positions. Tiles point
-// straight into the channels-last input.
+// Pointwise convolutions (1x1x1, one group, any stride) in f32: a matrix product whose rows are positions. Tiles read
+// the channels-last input in place.
 #include <algorithm>
 
 #include "cpu/conv/implicit_gemm.h"
@@ -13,22 +13,22 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kMostBlockTiles = 8, kMostBlockRows = kMostBlockTiles * kTileRows;
+constexpr int64_t kMaxBlockTiles = 8, kMaxBlockRows = kMaxBlockTiles * kTileRows;
 
-// How the work is cut: a task is a run of tiles, which goes through the panels a block of tiles at a time, and where
-// there are few runs a slice of the panels. Runs are long, since threads that write to neighbouring rows wait for each
-// other's cache lines.
+// The division into tasks. A task is a run of tiles; it processes the panels for one block of tiles after another. If
+// there are few runs, a task has only one chunk of the panels. Runs are long, because threads that write to
+// neighbouring rows wait for each other's cache lines.
 struct PointwiseTasks {
-  int64_t tiles, block, runs, slices;
+  int64_t tiles, block, runs, chunks;
 
   PointwiseTasks(int64_t positions, int64_t panels, int64_t weight_floats, int threads) {
     tiles = ceil_div(positions, kTileRows);
-    // weights that the second cache holds may be read for every block; others are read once for a run
+    // Weights that fit the L2 cache may be read for every block; others are read once per run.
     constexpr int64_t kNear = 128 << 10;
     const bool near = weight_floats <= kNear;
-    block = near ? 2 : kMostBlockTiles;
+    block = near ? 2 : kMaxBlockTiles;
     runs = near ? min64(tiles, 8 * threads) : ceil_div(tiles, block);
-    slices = min64(panels, ceil_div(near ? 2 * threads : 16, runs));
+    chunks = min64(panels, ceil_div(near ? 2 * threads : 16, runs));
   }
   int64_t first_tile(int64_t run) const { return run * tiles / runs; }
 };
@@ -39,11 +39,11 @@ bool is_pointwise(const Conv3dArgs& a) {
   return plain;
 }
 
-// Inputs of the output positions from `first` on; those past the end repeat the last.
+// The inputs of the output positions from `first` on. Positions past the end repeat the last.
 void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t first, int64_t count,
                       const float** rows) {
   if (a.stride[0] == 1 && a.stride[1] == 1 && a.stride[2] == 1) {
-    // the positions of a channels-last view lie sW apart, from clip to clip too
+    // The positions of a channels-last view are sW apart, also from clip to clip.
     for (int64_t r = 0; r < count; ++r) rows[r] = x + min64(first + r, g.positions - 1) * g.sW;
     return;
   }
@@ -54,7 +54,7 @@ void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, in
   }
 }
 
-// swish(scale x) of `count` rows of C channels, or scale x; rows[r] points into `staged` then.
+// Computes swish(scale x), or scale x, of `count` rows of C channels in `staged`, and points rows[r] there.
 template <bool kSwish>
 void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, int64_t per_clip, const float** rows,
                   float* staged) {
@@ -72,14 +72,14 @@ void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, 
 template <bool kSwish>
 size_t pointwise_workspace(const Call& call, const Geometry& g, int threads) {
   const bool scaled = call.inputs > 4 && call.in[4].rank;
-  return kSwish || scaled ? static_cast<size_t>(kMostBlockRows * g.C * threads) * sizeof(float) : 0;
+  return kSwish || scaled ? static_cast<size_t>(kMaxBlockRows * g.C * threads) * sizeof(float) : 0;
 }
 
-// kSwish: of swish(scale x) in place of scale x.
+// With kSwish, the convolution of swish(scale x) instead of scale x.
 template <bool kSwish>
 Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
-  constexpr int kMostOutputs = 8;
-  if (a.splits > kMostOutputs) return {"conv3d: more than 8 outputs"};
+  constexpr int kMaxOutputs = 8;
+  if (a.splits > kMaxOutputs) return {"conv3d: more than 8 outputs"};
   const Tensor &bias = call.in[2], &residual = call.in[3], &scale = call.in[4];
   int64_t panels = 0, weight_floats = 0;
   for (int s = 0; s < a.splits; ++s) {
@@ -90,10 +90,10 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   const int64_t per_clip = g.oT * g.oH * g.oW;
   const bool streams = a.splits == 1 && a.activation <= kConvRelu && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
-  // one slice of the panels for `tiles` tiles
-  const auto block = [&](int64_t first, int64_t tiles, int64_t slice, float* staged) {
+  // One chunk of the panels for `tiles` tiles.
+  const auto block = [&](int64_t first, int64_t tiles, int64_t chunk, float* staged) {
     const int64_t count = min64(tiles * kTileRows, g.positions - first);
-    const float* rows[kMostBlockRows];
+    const float* rows[kMaxBlockRows];
     pointwise_inputs(a, g, call.in[0].f32(), first, tiles * kTileRows, rows);
     if (kSwish || scale.data) {
       stage_inputs<kSwish>(scale, g.C, first, count, per_clip, rows, staged);
@@ -105,7 +105,7 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
       const Panels p{static_cast<int64_t>(a.split[s]), g.C};
       const Rows y(call.out[s]), add(residual.data ? residual : call.out[s]);
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
-        if (index * tasks.slices / panels != slice) continue;
+        if (index * tasks.chunks / panels != chunk) continue;
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t m = first + t * kTileRows;
           panel({rows + t * kTileRows, 1, g.C, weight + p.offset(i), p.width(i), p.used(i),
@@ -118,11 +118,11 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
       column += p.columns;
     }
   };
-  call.pool->parallel_for(tasks.runs * tasks.slices, [&](int64_t task, int thread) {
-    const int64_t run = task / tasks.slices, end = tasks.first_tile(run + 1);
-    float* staged = reinterpret_cast<float*>(call.workspace) + thread * kMostBlockRows * g.C;
+  call.pool->parallel_for(tasks.runs * tasks.chunks, [&](int64_t task, int thread) {
+    const int64_t run = task / tasks.chunks, end = tasks.first_tile(run + 1);
+    float* staged = reinterpret_cast<float*>(call.workspace) + thread * kMaxBlockRows * g.C;
     for (int64_t tile = tasks.first_tile(run); tile < end; tile += tasks.block) {
-      block(tile * kTileRows, min64(tasks.block, end - tile), task % tasks.slices, staged);
+      block(tile * kTileRows, min64(tasks.block, end - tile), task % tasks.chunks, staged);
     }
     if (streams) stream_end();
   });

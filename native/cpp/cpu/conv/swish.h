@@ -1,6 +1,6 @@
 #pragma once
-// swish(x) = x / (1 + exp(-x)), a vector at a time: within 3 units of the last place where the result is normal. By
-// the element it would be more than half of X3D.
+// swish(x) = x / (1 + exp(-x)) of vectors, within 3 ulp where the result is normal. Computed element by element, it
+// would take more than half of the time of X3D.
 #include "cpu/primitives/vector_math.h"
 
 namespace videoclip {
@@ -8,8 +8,8 @@ namespace VIDEOCLIP_ISA {
 
 #if defined(__AVX512F__)
 
-// 13 cycles a vector on Zen 4, where x * sigmoid(x) takes 21: exp by a table of 2^(i/16) in a register, a reciprocal by
-// one step of Newton's instead of a division. Below -87 the sigmoid stays at 1.6e-38.
+// Takes 13 cycles per vector on Zen 4, where x * sigmoid(x) takes 21: exp uses a table of 2^(i/16) in a register, and a
+// reciprocal with one step of Newton's method replaces the division. Below -87 the sigmoid stays at 1.6e-38.
 inline Vec swish(Vec x) {
   alignas(64) static constexpr float kPowers[16] = {
       1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
@@ -17,14 +17,14 @@ inline Vec swish(Vec x) {
   constexpr float kRound = 786432.0f;  // 1.5 2^19: adding it leaves four bits for the fraction
   constexpr __mmask16 kAll = 0xffff;   // the plain forms of these intrinsics warn with GCC 12
   const Vec c = (Vec)_mm512_maskz_max_ps(kAll, (__m512)x, _mm512_set1_ps(-87.0f));
-  // exp(-c) = 2^n 2^r: n in sixteenths, |r| <= 1/32; log2(e) in two parts
+  // exp(-c) = 2^n 2^r, with n in sixteenths and |r| <= 1/32; log2(e) is split into two parts.
   const Vec bits = c * splat(-1.44269504f) + splat(kRound), n = bits - splat(kRound);
   const Vec r = c * splat(-1.92596303e-8f) + (c * splat(-1.44269504f) - n);
   const Vec power = (Vec)_mm512_maskz_permutexvar_ps(kAll, (__m512i)bits, _mm512_load_ps(kPowers));
-  Vec p = splat(0.0555041087f);  // Taylor: the next term is 1e-8
+  Vec p = splat(0.0555041087f);  // Taylor series: the next term is 1e-8
   p = p * r + splat(0.240226507f);
   p = p * r + splat(0.69314718f);
-  const Vec e = (Vec)_mm512_maskz_scalef_ps(kAll, (__m512)(power + power * (p * r)), (__m512)n);  // by 2^floor(n)
+  const Vec e = (Vec)_mm512_maskz_scalef_ps(kAll, (__m512)(power + power * (p * r)), (__m512)n);  // times 2^floor(n)
   const Vec d = splat(1.0f) + e;
   const Vec near = (Vec)_mm512_maskz_rcp14_ps(kAll, (__m512)d);
   return x * (near + near * (splat(1.0f) - near * d));

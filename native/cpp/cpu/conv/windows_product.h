@@ -1,10 +1,10 @@
 #pragma once
-// dW[o, k] = sum over positions m of dy[m, o] x[window m, k], where k runs over taps and, within a tap, the channels of
-// a group: the weight gradient of a convolution as a matrix product whose long axis is the positions.
+// dW[o, k] = sum over positions m of dy[m, o] x[window m, k], where k runs over taps and, within a tap, over the
+// channels of a group: the weight gradient of a convolution as a matrix product over the positions.
 //
-// The micro-kernel is that of gemm_tile.h: chunks of kChunk positions are packed, dy transposed ([Cout][kChunk], its
-// rows are the tile's rows) and panels of columns of the windows ([kChunk][width]), padding as zeros. Slices of the
-// positions, cut by the shape alone, have sums of their own, which are added in order.
+// The micro-kernel is that of gemm_tile.h. Chunks of kChunk positions are packed: dy is transposed to [Cout][kChunk],
+// which gives the rows of the tiles, and the columns of the windows become panels [kChunk][width], with padding as
+// zeros. The positions are divided into splits by the shape alone; the sums of the splits are added in order.
 #include <algorithm>
 
 #include "cpu/gemm/gemm_tile.h"
@@ -16,13 +16,13 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
 class WindowsProduct {
-  static constexpr int64_t kChunk = 112;          // a panel (14 KiB) and the rows of a tile stay in the L1 cache
-  static constexpr int64_t kSliceRows = 1024;     // at least, so that adding the slices costs little
-  static constexpr int64_t kMostSums = 16 << 20;  // floats of all slices together
+  static constexpr int64_t kChunk = 112;         // a panel (14 KiB) and the rows of a tile stay in the L1 cache
+  static constexpr int64_t kSplitRows = 1024;    // least positions of a split, so that adding the splits costs little
+  static constexpr int64_t kMaxSums = 16 << 20;  // floats of all splits together
   static constexpr int64_t kTasks = 16;
 
-  // `length` columns of a panel from `column` on: channels from `channel` of taps (kt, kh) and kw to `last_kw`, which
-  // follow each other in x; more than one kw only where rows of x are dense.
+  // `length` columns of a panel from `column` on: the channels from `channel` on of the taps (kt, kh) and kw to
+  // `last_kw`, which are contiguous in x. There is more than one kw only if the rows of x are dense.
   struct Run {
     int64_t kt, kh, kw, last_kw, channel, column, length;
   };
@@ -35,7 +35,7 @@ class WindowsProduct {
   const Tensor &x_, &dy_, &dw_;
   int64_t unit_, outputs_, positions_, columns_;
   Panels panels_;
-  int64_t sums_, slices_, parts_;  // floats of a slice of a group; slices; parts that the panels are cut into
+  int64_t sums_, splits_, parts_;  // floats of a split of a group; splits; parts that the panels are divided into
   bool dense_;
 
  public:
@@ -46,36 +46,36 @@ class WindowsProduct {
     columns_ = a.taps() * unit_;
     panels_ = Panels{columns_, outputs_};
     sums_ = panels_.size();
-    slices_ = max64(1, min64(min64(kTasks, positions_ / kSliceRows), kMostSums / max64(1, sums_ * a.groups)));
-    parts_ = max64(1, min64(panels_.count(), ceil_div(kTasks, slices_ * a.groups)));
+    splits_ = max64(1, min64(min64(kTasks, positions_ / kSplitRows), kMaxSums / max64(1, sums_ * a.groups)));
+    parts_ = max64(1, min64(panels_.count(), ceil_div(kTasks, splits_ * a.groups)));
     dense_ = a.groups == 1 && x_.strides[3] == x_.shape[4];
   }
 
   size_t bytes(int threads) const {
-    return static_cast<size_t>(slices_ * a_.groups * sums_ + threads * scratch()) * sizeof(float);
+    return static_cast<size_t>(splits_ * a_.groups * sums_ + threads * scratch()) * sizeof(float);
   }
 
   void run(const Call& call) const {
     float* partial = reinterpret_cast<float*>(call.workspace);
-    float* scratches = partial + slices_ * a_.groups * sums_;
-    call.pool->parallel_for(slices_ * a_.groups * parts_, [&](int64_t task, int thread) {
-      const int64_t part = task % parts_, slice = task / parts_ % slices_, group = task / parts_ / slices_;
-      add_slice(group, slice, part, partial + (group * slices_ + slice) * sums_, scratches + thread * scratch());
+    float* scratches = partial + splits_ * a_.groups * sums_;
+    call.pool->parallel_for(splits_ * a_.groups * parts_, [&](int64_t task, int thread) {
+      const int64_t part = task % parts_, split = task / parts_ % splits_, group = task / parts_ / splits_;
+      add_split(group, split, part, partial + (group * splits_ + split) * sums_, scratches + thread * scratch());
     });
     call.pool->parallel_for(a_.groups * outputs_, [&](int64_t o, int) {
-      add_slices(partial + o / outputs_ * slices_ * sums_, o % outputs_, dw_.f32() + o * columns_);
+      add_splits(partial + o / outputs_ * splits_ * sums_, o % outputs_, dw_.f32() + o * columns_);
     });
   }
 
  private:
-  // Floats: dy transposed, a panel, the sums of a tile, and the rows' places.
+  // In floats: dy transposed, a panel, the sums of a tile, and the positions of the rows.
   int64_t scratch() const { return transposed() + kChunk * kPanel + kTileRows * kPanel; }
   int64_t transposed() const { return ceil_div(outputs_, kLanes) * kLanes * kChunk; }
 
-  void add_slice(int64_t group, int64_t slice, int64_t part, float* sums, float* scratch) const {
+  void add_split(int64_t group, int64_t split, int64_t part, float* sums, float* scratch) const {
     float *rows = scratch, *panel = scratch + transposed(), *tile = panel + kChunk * kPanel;
     const int64_t first_panel = panels_.count() * part / parts_, last_panel = panels_.count() * (part + 1) / parts_;
-    const int64_t begin = positions_ * slice / slices_, end = positions_ * (slice + 1) / slices_;
+    const int64_t begin = positions_ * split / splits_, end = positions_ * (split + 1) / splits_;
     for (int64_t i = first_panel; i < last_panel; ++i) {
       float* to = sums + panels_.offset(i);
       std::fill(to, to + outputs_ * panels_.width(i), 0.0f);
@@ -83,9 +83,9 @@ class WindowsProduct {
     for (int64_t m = begin; m < end; m += kChunk) {
       const int64_t count = min64(kChunk, end - m);
       Row places[kChunk];
-      for (int64_t r = 0; r < count; ++r) places[r] = place(m + r, group);
+      for (int64_t r = 0; r < count; ++r) places[r] = locate(m + r, group);
       const float* dy = dy_.f32() + group * outputs_;
-      const int64_t stride = dy_.strides[3];  // positions of a channels-last view lie as far apart everywhere
+      const int64_t stride = dy_.strides[3];  // the positions of a channels-last view have one stride
       transpose_panel([&](int64_t r) { return r < count ? dy + (m + r) * stride : nullptr; }, outputs_, kChunk, rows);
       for (int64_t i = first_panel; i < last_panel; ++i) {
         const int64_t width = panels_.width(i);
@@ -105,7 +105,7 @@ class WindowsProduct {
     }
   }
 
-  // [used rows][count] times [count][panel]; few rows are multiplied as few.
+  // [used rows][count] times [count][panel]. Few rows take a smaller tile.
   template <int kVectors>
   static void multiply(const float* rows, int used, int64_t count, const float* panel, float* out) {
     const float* pointers[kTileRows];
@@ -118,7 +118,7 @@ class WindowsProduct {
     gemm_tile<kVectors>(pointers, 1, count, panel, out);
   }
 
-  Row place(int64_t m, int64_t group) const {
+  Row locate(int64_t m, int64_t group) const {
     const int64_t w = m % dy_.shape[3] * a_.stride[2] - a_.low[2];
     m /= dy_.shape[3];
     const int64_t h = m % dy_.shape[2] * a_.stride[1] - a_.low[1];
@@ -127,7 +127,7 @@ class WindowsProduct {
     return {x_.f32() + m / dy_.shape[1] * x_.strides[0] + group * unit_, t, h, w};
   }
 
-  // The columns of panel `i` for `count` positions.
+  // Packs the columns of panel `i` for `count` positions.
   void pack(int64_t i, const Row* places, int64_t count, float* panel) const {
     const int64_t width = panels_.width(i), used = panels_.used(i);
     if (used < width) std::fill(panel, panel + count * width, 0.0f);
@@ -173,15 +173,15 @@ class WindowsProduct {
     for (int64_t i = 0; i < n; i += kLanes) store_some(to + i, load_some(from + i, n - i), n - i);
   }
 
-  // Row o of the slices' sums, added in order, from [tap][channel] to [channel][tap].
-  void add_slices(const float* sums, int64_t o, float* out) const {
+  // Adds row o of the sums of the splits in order, from [tap][channel] to [channel][tap].
+  void add_splits(const float* sums, int64_t o, float* out) const {
     const int64_t taps = a_.taps();
     for (int64_t i = 0; i < panels_.count(); ++i) {
       const float* from = sums + panels_.offset(i) + o * panels_.width(i);
       for (int64_t j = 0; j < panels_.used(i); ++j) {
         const int64_t k = panels_.first(i) + j;
         float sum = 0;
-        for (int64_t s = 0; s < slices_; ++s) sum += from[s * sums_ + j];
+        for (int64_t s = 0; s < splits_; ++s) sum += from[s * sums_ + j];
         out[k % unit_ * taps + k / unit_] = sum;
       }
     }

@@ -1,7 +1,7 @@
-// Blocks of tiles go through the three steps while their values are in the L2 cache: input transform to V
-// [points][tiles][channels], then for each panel of output channels one matrix product per point into M
-// [points][tiles][width], and the output transform with bias, residual and activation. Tiles lie at fixed places of a
-// clip, so a result does not depend on the batch or on how tiles are grouped.
+// A block of tiles goes through three steps while its values are in the L2 cache: the input transform to V
+// [points][tiles][channels]; then, for each panel of output channels, one matrix product per point into M
+// [points][tiles][width], and the output transform with bias, residual and activation. Tiles are at fixed positions of
+// a clip, so that a result depends neither on the batch nor on the grouping of tiles.
 #include "ops/conv/winograd_conv3d.h"
 
 #include "cpu/elementwise/activation.h"
@@ -13,14 +13,14 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 constexpr int P = Winograd::kPoints, O = Winograd::kOutputs;
-constexpr int64_t kZeroFloats = 4096;  // padding points here
+constexpr int64_t kZeroFloats = 4096;  // the row of zeros that padding points to
 const float kZeros[kZeroFloats] = {};
-constexpr int64_t kBlockBytes = 600 << 10;  // V and M of a block: most of a 1 MiB L2 cache, the rest for weights
-constexpr int64_t kMostTiles = 16 * kTileRows;
+constexpr int64_t kBlockBytes = 600 << 10;  // V and M of a block take most of a 1 MiB L2 cache; weights use the rest
+constexpr int64_t kMaxTiles = 16 * kTileRows;
 
 constexpr float a = Winograd::kA, b = Winograd::kB, a2 = a * a, b2 = b * b;
 
-// v = Bt d of one axis; `step` vectors apart.
+// v = Bt d along one axis. The elements of d are `from` vectors apart, those of v `to` vectors.
 inline void input_transform(const Vec* d, int from, Vec* v, int to) {
   const Vec d1 = d[from], d2 = d[2 * from], d3 = d[3 * from], d4 = d[4 * from];
   const Vec even_a = d4 - b2 * d2, odd_a = a * (d3 - b2 * d1);
@@ -33,7 +33,7 @@ inline void input_transform(const Vec* d, int from, Vec* v, int to) {
   v[5 * to] = d[5 * from] - (a2 + b2) * d3 + (a2 * b2) * d1;
 }
 
-// y = At m of one axis.
+// y = At m along one axis, with the same distances.
 inline void output_transform(const Vec* m, int from, Vec* y, int to) {
   const Vec sum_a = m[from] + m[2 * from], odd_a = m[from] - m[2 * from];
   const Vec sum_b = m[3 * from] + m[4 * from], odd_b = m[3 * from] - m[4 * from];
@@ -45,7 +45,7 @@ inline void output_transform(const Vec* m, int from, Vec* y, int to) {
 
 struct Problem {
   bool spatial;
-  int64_t points;        // of a tile
+  int64_t points;        // per tile
   int64_t stepT, stepS;  // distances of tiles in frames and pixels
   int64_t N, T, H, W, C, sN, sT, sH, sW;
   int64_t oT, oH, oW, tT, tH, tW;  // outputs, tiles
@@ -72,10 +72,10 @@ struct Problem {
     panels.depth = points * C;
   }
 
-  // Tiles of a block: as many as fit the cache, and the same number of blocks for every thread where they are few.
+  // The tiles per block: as many as fit the cache, with the same number of blocks for every thread if there are few.
   int64_t block_tiles(int threads) const {
     const int64_t fit = kBlockBytes / (points * 4 * (padded + kPanel)) / kTileRows * kTileRows;
-    const int64_t most = max64(kTileRows, min64(fit, kMostTiles));
+    const int64_t most = max64(kTileRows, min64(fit, kMaxTiles));
     const int64_t blocks = ceil_div(ceil_div(tiles, most), threads) * threads;
     return ceil_div(ceil_div(tiles, blocks), kTileRows) * kTileRows;
   }
@@ -90,7 +90,7 @@ struct Output {
   bool streams;
 };
 
-// Where a tile begins in the output.
+// The first output of a tile.
 struct Place {
   int64_t n, t, h, w;
 
@@ -118,7 +118,7 @@ template <bool kSpatial>
 struct Tile {
   static constexpr int kPoints = kSpatial ? P * P : P, kOutputs = kSpatial ? O * O : O;
 
-  // Its row of V, in all points.
+  // The row of a tile in V, in all points.
   static void transform(const Problem& p, const Tensor& x, const Place& at, float* v, int64_t v_point) {
     const float* in[kPoints];
     for (int e = 0; e < kPoints; ++e) {
@@ -145,7 +145,7 @@ struct Tile {
     }
   }
 
-  // Rows of its outputs in a view from column `column` on; null outside the clip.
+  // The rows of a tile's outputs in a view, from column `column` on; null outside the clip.
   static void outputs(const Problem& p, const Tensor& y, const Place& at, int64_t column, float** rows) {
     for (int e = 0; e < kOutputs; ++e) {
       const int64_t t = at.t + (kSpatial ? 0 : e), h = at.h + (kSpatial ? e / O : 0), w = at.w + (kSpatial ? e % O : 0);
@@ -154,7 +154,7 @@ struct Tile {
     }
   }
 
-  // Its outputs in the columns of one panel, from its rows of M.
+  // The outputs of a tile in the columns of one panel, from its rows of M.
   static void finish(const Problem& p, const Output& o, const Place& at, int64_t panel, const float* m,
                      int64_t m_point) {
     const int64_t column = p.panels.first(panel), used = p.panels.used(panel);
@@ -205,11 +205,12 @@ void convolve(const Call& call, const Problem& p) {
                  activation <= kConvRelu && streams(call.out[0])};
   const int threads = call.pool->threads();
   const int64_t block = p.block_tiles(threads), blocks = ceil_div(p.tiles, block), count = p.panels.count();
-  // fewer blocks than threads: the panels are shared out too, and each share transforms the input for itself
-  const int64_t slices = blocks < threads ? min64(count, ceil_div(threads, blocks)) : 1;
+  // If there are fewer blocks than threads, the panels are divided too, and each chunk of them transforms the input
+  // again.
+  const int64_t chunks = blocks < threads ? min64(count, ceil_div(threads, blocks)) : 1;
 
-  call.pool->parallel_for(blocks * slices, [&](int64_t task, int thread) {
-    const int64_t first = task / slices * block, slice = task % slices;
+  call.pool->parallel_for(blocks * chunks, [&](int64_t task, int thread) {
+    const int64_t first = task / chunks * block, chunk = task % chunks;
     const int64_t here = min64(block, p.tiles - first), groups = ceil_div(here, kTileRows);
     float* v = reinterpret_cast<float*>(call.workspace) + thread * (p.v_floats(block) + p.m_floats(block));
     float* m = v + p.v_floats(block);
@@ -218,7 +219,7 @@ void convolve(const Call& call, const Problem& p) {
     Place at = begin;
     for (int64_t i = 0; i < here; ++i, at.next(p)) T::transform(p, call.in[0], at, v + i * p.padded, v_point);
 
-    for (int64_t panel = slice * count / slices; panel < (slice + 1) * count / slices; ++panel) {
+    for (int64_t panel = chunk * count / chunks; panel < (chunk + 1) * count / chunks; ++panel) {
       const int64_t width = p.panels.width(panel), m_point = groups * kTileRows * width;
       const float* weight = call.in[1].f32() + p.panels.offset(panel);
       for (int64_t e = 0; e < p.points; ++e, weight += p.C * width) {

@@ -17,7 +17,7 @@ inline void map(const float* in, float* out, int64_t n, const F& f) {
   if (i < n) store_some(out + i, f(load_some(in + i, n - i)), n - i);
 }
 
-// n values; `in` may be `out`. A kind of -1 is none.
+// Applies the activation to n values; `in` may be `out`. A kind of -1 copies.
 inline void activate(int kind, const float* in, float* out, int64_t n) {
   switch (kind) {
     case 0:
@@ -45,8 +45,9 @@ inline void activate(int kind, const float* in, float* out, int64_t n) {
   }
 }
 
-// `count` rows of n outputs that a kernel has just stored, in place. Kernels of convolutions have none and ReLU
-// themselves: here nothing is done for these, and the others cost little where the rows are in the first cache.
+// Applies the activation in place to `count` rows of n outputs that a kernel has just stored. Kernels of convolutions
+// apply no activation and ReLU themselves, so this function does nothing for these two; the others cost little while
+// the rows are in the L1 cache.
 __attribute__((noinline)) inline void activate_stored(int64_t kind, float* rows, int64_t stride, int64_t count,
                                                       int64_t n) {
   if (kind <= 0) return;

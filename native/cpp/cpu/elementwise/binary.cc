@@ -6,7 +6,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// Elements c, c + 1, ... of an operand whose elements lie `step` apart; `only` where it repeats.
+// The elements c, c + 1, ... of an operand with a distance of `step`, or `only` if the operand repeats one value.
 inline Vec elements(const float* x, int64_t step, int64_t c, int64_t n, Vec only) {
   if (step == 1) return load_some(x + c, n);
   if (step == 0) return only;

@@ -23,7 +23,7 @@ inline Vec gelu_tanh_derivative(Vec x) {
   const Vec square = x * x;
   const Sigmoids s(splat(kScale) * x * (splat(1.0f) + splat(0.044715f) * square));
   const Vec slope = splat(kScale) * (splat(1.0f) + splat(3 * 0.044715f) * square);
-  // far out the slope of u would overflow where its factor is 0
+  // Far from zero the slope of u would overflow, and its factor is 0.
   const Vec product = s.positive * s.negative;
   return s.positive + (product == Vec{} ? Vec{} : x * product * slope);
 }
@@ -32,7 +32,7 @@ inline Vec gelu_tanh_derivative(Vec x) {
 inline Vec gelu_derivative(Vec x) {
   const Vec zero = {};
   Vec size = x < zero ? -x : x;
-  size = size > splat(30.0f) ? splat(30.0f) : size;  // exp(-450) is 0; NaN passes
+  size = size > splat(30.0f) ? splat(30.0f) : size;  // exp(-450) is 0; NaN stays NaN
   const Vec t = splat(0.70710678f) * size;
   const Vec tail = splat(0.5f) * erfc_right(t), slope = splat(0.39894228f) * size * exp(-t * t);
   return x < zero ? tail - slope : splat(1.0f) - tail + slope;

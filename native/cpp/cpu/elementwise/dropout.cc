@@ -6,7 +6,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int kBlocks = 16;  // of four draws, side by side
+constexpr int kBlocks = 16;  // blocks of four draws that are computed side by side
 
 typedef uint32_t Words __attribute__((vector_size(kBlocks * 4)));
 typedef uint64_t Products __attribute__((vector_size(kBlocks * 8)));

@@ -1,5 +1,5 @@
 #pragma once
-// Products of a batch of matrices in blocks, in f32 or with operands rounded to bf16 where they are packed.
+// Products of a batch of matrices in blocks, in f32 or with operands that are rounded to bf16 when they are packed.
 #include <algorithm>
 
 #include "cpu/gemm/gemm_tile.h"
@@ -8,15 +8,15 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
-// K is cut into chunks of this length, whose sums are added in order: an output then depends on its row of A, its
-// column of B and nothing else. A block's chunks of A and B (230 and 256 KiB with AVX-512) share the L2 cache.
+// K is divided into chunks of this length, whose sums are added in order, so that an output depends on its row of A and
+// its column of B alone. The chunks of A and B of a block (230 and 256 KiB with AVX-512) share the L2 cache.
 constexpr int64_t kChunk = 256;
-constexpr int64_t kMostTiles = 16, kMostPanels = 8;  // of a block
-constexpr int64_t kTasks = 32;                       // enough for many threads; smaller blocks pack more often
+constexpr int64_t kMaxTiles = 16, kMaxPanels = 8;  // tiles and panels per block
+constexpr int64_t kTasks = 32;                     // enough for many threads; smaller blocks pack more often
 
-// Which outputs a task computes; no result depends on it.
+// The outputs of a task. No result depends on this choice.
 struct Blocks {
-  int64_t tiles = kMostTiles, panels = kMostPanels;
+  int64_t tiles = kMaxTiles, panels = kMaxPanels;
 
   explicit Blocks(const MatmulArgs& p) {
     while (p.batch * rows(p) * columns(p) < kTasks && tiles * panels > 2) {
@@ -33,7 +33,7 @@ struct Blocks {
   int64_t b_floats() const { return panels * kPanel * kChunk; }
 };
 
-// out [rows][kChunk]: A[m0 + r, k0 + k] for r < rows and k < depth, zeros to the next whole vector.
+// out [rows][kChunk]: A[m0 + r, k0 + k] for r < rows and k < depth, with zeros up to the next whole vector.
 inline void pack_a(const MatmulArgs& p, const float* a, int64_t m0, int64_t k0, int64_t rows, int64_t depth,
                    float* out) {
   if (!p.transpose_a) {
@@ -79,14 +79,14 @@ inline size_t matmul_workspace(const Call& call, int threads) {
   return static_cast<size_t>(blocks.a_floats() + blocks.b_floats()) * sizeof(float) * static_cast<size_t>(threads);
 }
 
-// Rows [rows][kChunk] of floats to words of two bf16, where they lie.
+// Rounds rows [rows][kChunk] of floats to words of two bf16, in place.
 inline void round_rows(float* block, int64_t rows, int64_t depth) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t k = 0; k < depth; k += kLanes) round_pairs(load(block + r * kChunk + k), block + r * kChunk + k / 2);
   }
 }
 
-// A panel [depth][width] to words of the rows 2 j and 2 j + 1, where it lies.
+// Rounds a panel [depth][width] in place, to words that hold rows 2 j and 2 j + 1.
 inline void round_panel(float* panel, int64_t depth, int64_t width) {
   for (int64_t k = 0; k < depth; k += 2) {
     for (int64_t c = 0; c < width; c += kLanes) {

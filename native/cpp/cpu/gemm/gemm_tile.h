@@ -1,7 +1,7 @@
 #pragma once
-// The micro-kernel: kTileRows x (one or two vectors) outputs, each one sum over (tap, channel) in that order, started
-// at zero and accumulated by fused multiply-add. An output's value so depends on its own inputs alone: not on the tile
-// it lies in, the batch or the threads.
+// The micro-kernel: kTileRows x (one or two vectors) outputs. Each is one sum over (tap, channel) in that order, which
+// starts at zero and is accumulated by fused multiply-add. The value of an output therefore depends on its own inputs
+// alone, not on its tile, the batch or the threads.
 //
 // rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding). A tap whose
 // first pointer is null adds nothing to any row of the tile.
@@ -11,8 +11,8 @@
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// out [kRows][kVectors * kLanes]. Not inlined: only then do compilers keep all accumulators in registers. Fewer rows
-// than kTileRows are for the last tile; the sums are the same.
+// out [kRows][kVectors * kLanes]. The function is not inlined, because only then do compilers keep all accumulators in
+// registers. kRows below kTileRows is for the last tile; the sums are the same.
 template <int kVectors, int kRows = kTileRows>
 __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps, int64_t channels, const float* b,
                                          float* out) {
@@ -36,7 +36,8 @@ __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps,
   }
 }
 
-// What becomes of sums: bias (may be null), activation, streaming stores (see simd.h), `used` columns of each row.
+// The epilogue of a sum: bias (may be null), activation, streaming stores (see simd.h), and the number of columns of
+// each row that are `used`.
 struct Epilogue {
   const float* bias;
   bool relu, streams;
@@ -45,7 +46,7 @@ struct Epilogue {
 
 inline Vec relu(Vec x) { return x < Vec{} ? Vec{} : x; }
 
-// kLanes sums: plus bias, plus residual (may be null), activation; `used` of them (at most kLanes) are stored.
+// Stores the first `used` (at most kLanes) of kLanes sums plus bias plus residual (may be null), after the activation.
 inline void store_vector(Vec y, const Epilogue& e, const float* residual, float* out) {
   if (e.bias) y += load_some(e.bias, e.used);
   if (residual) y += load_some(residual, e.used);

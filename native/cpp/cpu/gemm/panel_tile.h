@@ -1,8 +1,8 @@
 #pragma once
-// A tile of kTileRows output positions by the columns of a panel (panels.h), from the inputs where they lie to the
-// outputs, by way of registers alone: with 24 channels a copy of the sums would take a tenth of the time. Each output
-// is one sum over (tap, channel) in that order, started at zero and accumulated by fused multiply-add, then bias,
-// residual and activation: it does not depend on the tile, the batch or the threads.
+// A tile of kTileRows output positions by the columns of a panel (panels.h). It reads the inputs in place and writes
+// the outputs from registers: with 24 channels a copy of the sums would take a tenth of the time. Each output is one
+// sum over (tap, channel) in that order, which starts at zero and is accumulated by fused multiply-add; then bias,
+// residual and activation follow. It does not depend on the tile, the batch or the threads.
 #include "cpu/elementwise/activation.h"
 #include "cpu/gemm/gemm_tile.h"
 
@@ -10,7 +10,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
 #if defined(__AVX512F__)
-// Two products of half a vector take the time of one of a whole vector: 24 columns are 1.5 vectors, not 2.
+// Two products of half a vector take as long as one of a whole vector, so 24 columns cost 1.5 vectors, not 2.
 constexpr bool kHalves = true;
 constexpr int kHalfLanes = kLanes / 2;
 #else
@@ -41,14 +41,14 @@ struct PanelTile {
   const float* weight;  // [taps][channels][width]
   int64_t width, used;
   const float *bias, *residual;  // may be null
-  float* out;                    // row r of residual and out lies r strides on
+  float* out;                    // row r of residual and out is r strides further
   int64_t residual_stride, out_stride;
   int count;           // rows that are stored
-  int64_t activation;  // order of ops/unary.h, -1 none
-  bool streams;        // with none and ReLU only
+  int64_t activation;  // order of ops/unary.h, -1 for none
+  bool streams;        // only with no activation or ReLU
 };
 
-// Columns: kVectors vectors, then half a vector.
+// The columns are kVectors vectors, followed by half a vector if kHalf.
 template <int kVectors, bool kHalf, int kRows>
 __attribute__((noinline)) void panel_tile(const PanelTile& p) {
   constexpr int kAll = kVectors + (kHalf ? 1 : 0);
@@ -98,9 +98,9 @@ inline void panel_rows(const PanelTile& p) {
   return panel_tile<0, kHalves, kRows>(p);
 }
 
-// Rows past `count` are computed and dropped.
+// Rows past `count` are computed and not stored.
 inline void panel(const PanelTile& p) {
-  constexpr int kFewRows = 4;  // the last rows, or a layer of one position
+  constexpr int kFewRows = 4;  // rows of a smaller tile, for the last rows or a layer of one position
   if (p.count > kFewRows) {
     panel_rows<kTileRows>(p);
   } else {

@@ -1,6 +1,6 @@
 #pragma once
 // Layout of packed convolution and linear weights. The columns (output channels) of each segment (a group, or one
-// output of a split) are cut into panels of kPanel columns; a last panel of at most kLanes columns is stored kLanes
+// output of a split) are divided into panels of kPanel columns. A last panel of at most kLanes columns is stored kLanes
 // wide. A panel holds [taps][channels][width] floats; missing columns are zero.
 #include "cpu/primitives/simd.h"
 
@@ -8,7 +8,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
 struct Panels {
-  int64_t columns, depth;  // of one segment; depth = taps * channels
+  int64_t columns, depth;  // sizes of one segment; depth = taps * channels
 
   int64_t count() const { return ceil_div(columns, kPanel); }
   int64_t first(int64_t p) const { return p * kPanel; }

@@ -1,5 +1,5 @@
 #pragma once
-// The rows of a matrix as the columns of a panel of gemm_tile.h: products with its transpose.
+// Packs the rows of a matrix as the columns of a panel of gemm_tile.h, for products with its transpose.
 #include "cpu/primitives/lanes.h"
 
 namespace videoclip {

@@ -17,7 +17,7 @@ Status embedding_grad(const Call& call) {
   const int64_t places = call.in[0].elements();
   const auto padding = static_cast<int32_t>(call.attrs[0]);
   const Rows dy(call.in[1]), dw(call.out[0]);
-  // counting sort: order[ends[r - 1] .. ends[r]) are the places of row r
+  // Counting sort: order[ends[r - 1] .. ends[r]) are the positions of row r.
   int32_t* ends = reinterpret_cast<int32_t*>(call.workspace);
   int32_t* order = ends + dw.rows + 1;
   std::fill(ends, ends + dw.rows + 1, 0);
@@ -29,7 +29,7 @@ Status embedding_grad(const Call& call) {
   for (int64_t i = 0; i < places; ++i) {
     if (ids[i] != padding) order[ends[ids[i]]++] = static_cast<int32_t>(i);
   }
-  // each end has moved to the next one: row r begins where row r - 1 ends
+  // Each end has moved to the next one: row r begins where row r - 1 ends.
   const int64_t step = rows_per_task(dw.channels);
   call.pool->parallel_for(ceil_div(dw.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(dw.rows, (task + 1) * step); ++r) {

@@ -6,7 +6,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// Zeros between the elements of a row that belong to x; whole rows outside of x.
+// Writes zeros between the elements of a row that belong to x, and whole rows outside of x.
 Status pad(const Call& call) {
   const Tensor &x = call.in[0], &y = call.out[0];
   const size_t size = item_size(y.dtype);

@@ -1,9 +1,10 @@
-// Columns (rows of b) come in stretches that are packed twice: as columns of the product that makes scores, and as the
-// panels of the one that makes da. Within a stretch, rows come in blocks: every panel of columns gets its scores, which
-// become g where they lie, [panel][row][kPanel]; then the block of g gives its parts of db and of da. A row of g so is
-// read as taps of kPanel columns, and a panel of g as a panel. These are passes of their own, since each then has the
-// rows of a, their transpose, or some columns of g in the L2 cache. Both sums grow stretch by stretch and block by
-// block, in an order that follows from the shape: one product is computed again, two are made, none is stored.
+// The columns (rows of b) are processed in chunks, which are packed twice: as the columns of the product that gives
+// scores, and as the panels of the product that gives da. Within a chunk, rows are processed in blocks. Every panel of
+// columns first gets its scores, which g overwrites, [panel][row][kPanel]; then the block of g contributes to db and to
+// da. A row of g is read as taps of kPanel columns, and a panel of g as a panel. These are separate passes, so that
+// each of them has the rows of a, their transpose, or some columns of g in the L2 cache. Both sums are accumulated
+// chunk by chunk and block by block, in an order that follows from the shape. The scores are recomputed and never
+// stored as a whole.
 #include "ops/loss/contrastive_grad.h"
 
 #include <algorithm>
@@ -19,13 +20,13 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kTiles = 252 / kTileRows, kBlock = kTiles * kTileRows;  // rows of a block
-constexpr int64_t kPackedFloats = 4 << 20;                                // of each packed form: 16 MB
-constexpr int64_t kTaps = 512 / kPanel;  // panels of g that one product for da goes through: half a megabyte
+constexpr int64_t kTiles = 252 / kTileRows, kBlock = kTiles * kTileRows;  // rows per block
+constexpr int64_t kPackedFloats = 4 << 20;                                // size of each packed form: 16 MB
+constexpr int64_t kTaps = 512 / kPanel;  // panels of g per product for da: half a megabyte
 constexpr float kSpread = 60;
 
 struct Shape {
-  int64_t count, depth, stretch, panels, padded_depth;  // of a stretch: columns, and panels of them
+  int64_t count, depth, chunk, panels, padded_depth;  // chunk: columns per chunk; panels: of a chunk
   float scale;
 
   explicit Shape(const Call& call)
@@ -34,12 +35,12 @@ struct Shape {
         padded_depth(ceil_div(depth, kTileRows) * kTileRows),
         scale(static_cast<float>(call.attrs[0])) {
     panels = max64(1, min64(kPackedFloats / max64(1, depth) / kPanel, ceil_div(count, kPanel)));
-    stretch = panels * kPanel;
+    chunk = panels * kPanel;
   }
 };
 
 struct Scratch {
-  int64_t columns, rows, g, turned, threads, per_thread;  // floats from the start; of one thread
+  int64_t columns, rows, g, turned, threads, per_thread;  // offsets in floats; per_thread: floats of one thread
 
   explicit Scratch(const Shape& s) {
     int64_t at = 0;
@@ -48,8 +49,8 @@ struct Scratch {
       at += ceil_div(floats, 16) * 16;
       return first;
     };
-    columns = take(s.stretch * s.depth);
-    rows = take(Panels{s.depth, s.stretch}.size());
+    columns = take(s.chunk * s.depth);
+    rows = take(Panels{s.depth, s.chunk}.size());
     g = take(s.panels * kBlock * kPanel);
     turned = take(s.depth * kBlock);
     threads = at;
@@ -78,8 +79,8 @@ struct Vectors {
         group(call.in[2] ? call.in[2].i32() : nullptr) {}
 };
 
-// Dot products [rows][kPanel] to scale g. Where the log-sum-exps of the panel lie close together, one exponential,
-// about the lowest of them, serves both directions: no score is above either of its own.
+// Replaces dot products [rows][kPanel] by scale g. If the log-sum-exps of the panel are close together, one exponential
+// relative to the lowest of them serves both directions, because no score exceeds either of its log-sum-exps.
 void differentiate(const Shape& s, const Vectors& x, int64_t row, int64_t rows, int64_t column, float* g) {
   const int64_t columns = min64(kPanel, s.count - column);
   float low = x.columns[column], high = low;
@@ -90,7 +91,7 @@ void differentiate(const Shape& s, const Vectors& x, int64_t row, int64_t rows, 
   for (int64_t c = 1; c < columns; ++c) extend(x.columns[column + c]);
   for (int64_t r = 0; r < rows; ++r) extend(x.rows[row + r]);
   const bool shared = high - low <= kSpread;
-  alignas(64) float factors[kBlock + kLanes];  // of rows
+  alignas(64) float factors[kBlock + kLanes];  // the factor u exp(low - R) of each row
   for (int64_t r = 0; shared && r < rows; r += kLanes) {
     const int64_t n = rows - r;
     store(factors + r, load_some(x.u + row + r, n) * exp(splat(low) - load_some(x.rows + row + r, n)));
@@ -117,7 +118,7 @@ void differentiate(const Shape& s, const Vectors& x, int64_t row, int64_t rows, 
   }
 }
 
-// What positives add to g; their scores are computed again, since g has taken their place.
+// Adds the terms of positives to g. Their scores are computed again, since g has overwritten them.
 void add_positives(const Shape& s, const Vectors& x, const Rows& a, const Rows& b, int64_t row, int64_t rows,
                    int64_t column, float* g) {
   const int64_t columns = min64(kPanel, s.count - column);
@@ -142,7 +143,7 @@ void add_positives(const Shape& s, const Vectors& x, const Rows& a, const Rows& 
   }
 }
 
-// db of a panel of columns takes in a block of rows: its transpose is a's columns times g.
+// Adds a block of rows to db of a panel of columns. The transpose of db is the columns of a times g.
 void add_columns(const Shape& s, int64_t rows, int64_t column, bool first, const float* turned, const float* g,
                  float* sums, const Rows& db) {
   for (int64_t d = 0; d < s.depth; d += kTileRows) {
@@ -165,10 +166,10 @@ void add_columns(const Shape& s, int64_t rows, int64_t column, bool first, const
   }
 }
 
-// da of a block takes in the columns of `taps` panels of a stretch from panel `tap` on, for one panel of channels.
+// Adds the columns of `taps` panels of a chunk, from panel `tap` on, to da of a block, for one panel of channels.
 void add_rows(const Shape& s, int64_t row, int64_t rows, int64_t tap, int64_t taps, bool first, int64_t channels,
               const float* packed, const float* g, const Rows& da) {
-  const Panels p{s.depth, s.stretch};
+  const Panels p{s.depth, s.chunk};
   const int64_t width = p.width(channels), used = p.used(channels);
   const float* panel = packed + p.offset(channels) + tap * kPanel * width;
   const float* tile[kTaps * kTileRows];
@@ -195,11 +196,11 @@ void add_rows(const Shape& s, int64_t row, int64_t rows, int64_t tap, int64_t ta
   }
 }
 
-// Rows of b from `column` on as panels of channels, [panel][stretch][width]; zeros behind the last row.
+// Rows of b from `column` on as panels of channels, [panel][chunk][width], with zeros after the last row.
 void pack_rows(const Shape& s, const Rows& b, int64_t column, int64_t channels, float* out) {
-  const Panels p{s.depth, s.stretch};
+  const Panels p{s.depth, s.chunk};
   float* panel = out + p.offset(channels);
-  for (int64_t j = 0; j < s.stretch; ++j) {
+  for (int64_t j = 0; j < s.chunk; ++j) {
     for (int64_t c = 0; c < p.width(channels); c += kLanes, panel += kLanes) {
       const int64_t used = p.used(channels) - c;
       const bool exists = used > 0 && column + j < s.count;
@@ -216,8 +217,9 @@ Status contrastive_grad(const Call& call) {
   float* memory = reinterpret_cast<float*>(call.workspace);
   float *columns = memory + at.columns, *packed = memory + at.rows, *g = memory + at.g, *turned = memory + at.turned;
   const int64_t channel_panels = ceil_div(s.depth, kPanel);
-  for (int64_t column = 0; column < s.count; column += s.stretch) {
-    const int64_t panels = ceil_div(min64(s.stretch, s.count - column), kPanel);
+  for (int64_t column = 0; column < s.count; column += s.chunk) {
+    const int64_t panels = ceil_div(min64(s.chunk, s.count - column), kPanel);
+    // Pack the chunk.
     call.pool->parallel_for(panels + channel_panels, [&](int64_t task, int) {
       if (task >= panels) return pack_rows(s, b, column, task - panels, packed);
       const int64_t first = column + task * kPanel;
@@ -226,8 +228,9 @@ Status contrastive_grad(const Call& call) {
     });
     for (int64_t row = 0; row < s.count; row += kBlock) {
       const int64_t rows = min64(kBlock, s.count - row), tiles = ceil_div(rows, kTileRows);
+      // Transpose the block of rows of a.
       call.pool->parallel_for(ceil_div(kBlock, kLanes), [&](int64_t task, int) {
-        // whole vectors of rows: their last lanes lie beyond the block where it is no multiple of the vector
+        // Whole vectors of rows: their last lanes are beyond the block if it is not a multiple of the vector.
         const int64_t first = task * kLanes, n = min64(kLanes, kBlock - first);
         for (int64_t d = 0; d < s.depth; d += kLanes) {
           Vec block[kLanes];
@@ -239,6 +242,7 @@ Status contrastive_grad(const Call& call) {
             store_some(turned + (d + l) * kBlock + first, block[l], n);
         }
       });
+      // Scores, replaced by g.
       call.pool->parallel_for(panels, [&](int64_t p, int) {
         float* scores = g + p * kBlock * kPanel;
         for (int64_t t = 0; t < tiles; ++t) {
@@ -252,10 +256,12 @@ Status contrastive_grad(const Call& call) {
         differentiate(s, x, row, rows, first, scores);
         add_positives(s, x, a, b, row, rows, first, scores);
       });
+      // db.
       call.pool->parallel_for(panels, [&](int64_t p, int thread) {
         add_columns(s, rows, column + p * kPanel, row == 0, turned, g + p * kBlock * kPanel,
                     memory + at.threads + thread * at.per_thread, db);
       });
+      // da.
       for (int64_t tap = 0; tap < panels; tap += kTaps) {
         call.pool->parallel_for(channel_panels, [&](int64_t channels, int) {
           add_rows(s, row, rows, tap, min64(kTaps, panels - tap), column == 0 && tap == 0, channels, packed, g, da);

@@ -9,34 +9,34 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// What a row adds to the loss before it is divided, and its weight.
+// The term that a row adds to the loss before the division, and its weight.
 struct Term {
   double loss, weight;
 };
 
 size_t workspace(const Call& call, int) { return static_cast<size_t>(call.in[1].elements()) * sizeof(Term); }
 
-// LSE - x[c] is taken about the maximum, where little is cancelled.
+// LSE - x[c] is computed relative to the row max, where little is cancelled.
 Term row_term(const float* x, const float* weight, int64_t target, double smoothing, int64_t C, float* lse) {
-  Vec tops = splat(x[0]);
+  Vec row_maxima = splat(x[0]);
   for (int64_t c = 0; c < C; c += kLanes) {
     Vec v = load_some(x + c, C - c);
     for (int64_t l = C - c; l < kLanes; ++l) v[l] = x[0];
-    tops = maximum(v, tops);
+    row_maxima = maximum(v, row_maxima);
   }
-  const float top = max_lanes(tops);
+  const float row_max = max_lanes(row_maxima);
   const float sum = sum_row(C, [&](int64_t c, int64_t n) {
-    const Vec e = exp(load_some(x + c, n) - splat(top));
+    const Vec e = exp(load_some(x + c, n) - splat(row_max));
     return n < kLanes ? first_lanes(e, n) : e;
   });
   const double log_sum = std::log(static_cast<double>(sum));
-  *lse = static_cast<float>(top + log_sum);
+  *lse = static_cast<float>(row_max + log_sum);
   if (target < 0) return {0, 0};
   const double own = weight ? weight[target] : 1.0;
-  Term term{(1 - smoothing) * own * (log_sum + (static_cast<double>(top) - x[target])), own};
+  Term term{(1 - smoothing) * own * (log_sum + (static_cast<double>(row_max) - x[target])), own};
   if (smoothing > 0) {
     const float below = sum_row(C, [&](int64_t c, int64_t n) {
-      Vec d = splat(top) - load_some(x + c, n);
+      Vec d = splat(row_max) - load_some(x + c, n);
       if (weight) d *= load_some(weight + c, n);
       return n < kLanes ? first_lanes(d, n) : d;
     });

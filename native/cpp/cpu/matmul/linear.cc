@@ -1,5 +1,5 @@
-// A task is a block of rows times some panels of the weights. Rows are packed once, by whichever thread needs them
-// first; k is cut so that a block's inputs and a panel stay in the L2 cache.
+// A task is a block of rows times some panels of the weights. Rows are packed once, by the first thread that needs
+// them. k is divided so that the inputs of a block and a panel stay in the L2 cache.
 #include "ops/matmul/linear.h"
 
 #include <atomic>
@@ -14,12 +14,12 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kBlockDepth = 768;  // of k
-constexpr int64_t kBlockTiles = 8;    // of rows: 344 KB of inputs at kBlockDepth, a third of L2
-constexpr int64_t kChunkTiles = 64;   // of rows that are packed at a time
-constexpr int64_t kTasks = 8;         // per thread, where there are panels enough
+constexpr int64_t kBlockDepth = 768;  // values of k per block
+constexpr int64_t kBlockTiles = 8;    // tiles of rows per block: 344 KB of inputs at kBlockDepth, a third of L2
+constexpr int64_t kChunkTiles = 64;   // tiles of rows that are packed at a time
+constexpr int64_t kTasks = 8;         // tasks per thread, if there are enough panels
 
-// How rows and panels are cut. Results do not depend on it.
+// The division of rows and panels. Results do not depend on it.
 struct Cut {
   int64_t depth, tiles, chunk_tiles;
   int tile_rows;
@@ -59,7 +59,7 @@ struct Product {
     if (!call.in[3]) residual.data = nullptr;
   }
 
-  // What becomes of the sums of `count` rows: bias, residual, activation.
+  // Turns the sums of `count` rows into outputs: bias, residual, activation.
   void finish(float* sums, int64_t first, int count, int64_t panel) const {
     const int64_t width = panels.width(panel), column = panels.first(panel);
     for (int64_t c = 0; c < panels.used(panel); c += kLanes) {
@@ -93,8 +93,9 @@ struct Product {
   }
 };
 
-// What `multiply` reads after the panel i at k, a part of it for each of `tiles` products: the next panel, or the first
-// one at the next k. Behind its last one that of the next slice, which as a rule is the same thread's next task.
+// The memory that `multiply` reads after panel i at k, one part of it for each of `tiles` products: the next panel, or
+// the first panel at the next k. After the last of these it is the first panel of the next part, which is usually the
+// next task of the same thread.
 Later panel_after(const Product& p, int64_t i, int64_t k, int64_t begin, int64_t end, int64_t step, int64_t tiles) {
   const Panels& panels = p.panels;
   const bool restarts = i + 1 == end && k + step < panels.depth;
@@ -105,7 +106,7 @@ Later panel_after(const Product& p, int64_t i, int64_t k, int64_t begin, int64_t
   return {reinterpret_cast<const char*>(data), width * static_cast<int64_t>(sizeof(float)) / tiles};
 }
 
-// Panels [begin, end) for tiles [tile, last), whose packed inputs lie at `packed` as [tile][depth][rows].
+// Panels [begin, end) for tiles [tile, last), whose packed inputs are at `packed` as [tile][depth][rows].
 void multiply(const Product& p, const Cut& cut, const float* packed, int64_t tile, int64_t last, int64_t begin,
               int64_t end) {
   alignas(64) float sums[kTileRows * kPanel];
@@ -117,7 +118,7 @@ void multiply(const Product& p, const Cut& cut, const float* packed, int64_t til
       const int64_t width = p.panels.width(i);
       const float* panel = p.weight + p.panels.offset(i) + k * width;
       const InputTile product = input_tile_of(rows, width);
-      // weights come from memory: the first tile of each panel would wait for them
+      // Weights come from memory: without prefetching, the first tile of each panel would wait for them.
       Later later = panel_after(p, i, k, begin, end, step, last - tile);
       for (int64_t t = tile; t < last; ++t, later.data += n * later.step) {
         const int64_t first = t * rows;
@@ -131,7 +132,7 @@ void multiply(const Product& p, const Cut& cut, const float* packed, int64_t til
   }
 }
 
-// The tiles of a chunk of rows, packed when first asked for.
+// The tiles of a chunk of rows, packed on first use.
 class PackedTiles {
  public:
   PackedTiles(const Rows& x, const Cut& cut, char* workspace)
@@ -148,7 +149,7 @@ class PackedTiles {
   }
   const float* at(int64_t tile) const { return floats_ + (tile - first_tile_) * cut_.tile_floats(); }
 
-  // Threads that need the same tiles at the same time share the work: each begins elsewhere.
+  // Threads that need the same tiles at the same time share the work: each begins with a different tile.
   void prepare(int64_t begin, int64_t end, int thread) {
     const int64_t count = end - begin;
     for (int64_t i = 0; i < count; ++i) {
@@ -186,12 +187,12 @@ Status linear(const Call& call) {
   for (int64_t chunk = 0; chunk < cut.tiles; chunk += cut.chunk_tiles) {
     packed.restart(chunk);
     const int64_t tiles = min64(cut.chunk_tiles, cut.tiles - chunk), blocks = ceil_div(tiles, kBlockTiles);
-    const int64_t slices = min64(panels, ceil_div(kTasks * call.pool->threads(), blocks));
-    call.pool->parallel_for(blocks * slices, [&](int64_t task, int thread) {
-      const int64_t block = task / slices, slice = task % slices;
+    const int64_t parts = min64(panels, ceil_div(kTasks * call.pool->threads(), blocks));
+    call.pool->parallel_for(blocks * parts, [&](int64_t task, int thread) {
+      const int64_t block = task / parts, part = task % parts;
       const int64_t begin = chunk + block * tiles / blocks, end = chunk + (block + 1) * tiles / blocks;
       packed.prepare(begin, end, thread);
-      multiply(p, cut, packed.at(begin), begin, end, slice * panels / slices, (slice + 1) * panels / slices);
+      multiply(p, cut, packed.at(begin), begin, end, part * panels / parts, (part + 1) * panels / parts);
     });
   }
   return {};

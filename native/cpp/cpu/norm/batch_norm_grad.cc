@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kBlock = 64;  // rows whose sums are taken in f32
 
-// Per channel: n = x scale + shift; a ReLU that followed let through what is above 0 in (x - mean) gain + bias.
+// Per channel: n = x scale + shift. A ReLU that followed passed the gradient where (x - mean) gain + bias is above 0.
 struct Channels {
   Vec mean, scale, gain, bias;
   bool relu;
@@ -34,8 +34,8 @@ struct Vectors {
 
 size_t workspace(const Call& call, int) {
   const Rows x(call.in[1]);
-  const int64_t C = x.channels, slices = RowSlices(x.rows, C).count;
-  return static_cast<size_t>(slices * 2 * C) * sizeof(double) + static_cast<size_t>(4 * C) * sizeof(float);
+  const int64_t C = x.channels, splits = RowSplits(x.rows, C).count;
+  return static_cast<size_t>(splits * 2 * C) * sizeof(double) + static_cast<size_t>(4 * C) * sizeof(float);
 }
 
 Status batch_norm_grad(const Call& call) {
@@ -43,9 +43,9 @@ Status batch_norm_grad(const Call& call) {
   const double eps = call.attrs[0];
   const bool training = call.attrs[2] != 0;
   const int64_t C = x.channels;
-  const RowSlices slices(x.rows, C);
-  double* partial = reinterpret_cast<double*>(call.workspace);  // [slice][2][C]
-  float* scale = reinterpret_cast<float*>(partial + slices.count * 2 * C);
+  const RowSplits splits(x.rows, C);
+  double* partial = reinterpret_cast<double*>(call.workspace);  // [split][2][C]
+  float* scale = reinterpret_cast<float*>(partial + splits.count * 2 * C);
   float *gain = scale + C, *of_normal = gain + C, *constant = of_normal + C;
   const float *weight = call.in[2].f32(), *variance = call.in[5].f32();
   for (int64_t c = 0; c < C; ++c) {
@@ -54,11 +54,11 @@ Status batch_norm_grad(const Call& call) {
     gain[c] = static_cast<float>(static_cast<double>(weight[c]) * s);
   }
   const Vectors vectors{call.in[4].f32(), scale, gain, call.in[3].f32(), call.attrs[1] != 0};
-  call.pool->parallel_for(slices.count, [&](int64_t slice, int) {
-    double* sums = partial + slice * 2 * C;
+  call.pool->parallel_for(splits.count, [&](int64_t split, int) {
+    double* sums = partial + split * 2 * C;
     for (int64_t c = 0; c < 2 * C; ++c) sums[c] = 0;
-    for (int64_t first = slices.begin(slice); first < slices.end(slice); first += kBlock) {
-      const int64_t count = min64(kBlock, slices.end(slice) - first);
+    for (int64_t first = splits.begin(split); first < splits.end(split); first += kBlock) {
+      const int64_t count = min64(kBlock, splits.end(split) - first);
       for (int64_t c = 0; c < C; c += kLanes) {
         const int64_t left = C - c;
         const Channels channels = vectors.at(c, left);
@@ -79,7 +79,7 @@ Status batch_norm_grad(const Call& call) {
   const double rows = static_cast<double>(x.rows);
   for (int64_t c = 0; c < C; ++c) {
     double dweight = 0, dbias = 0;
-    for (int64_t s = 0; s < slices.count; ++s) dweight += partial[s * 2 * C + c], dbias += partial[(s * 2 + 1) * C + c];
+    for (int64_t s = 0; s < splits.count; ++s) dweight += partial[s * 2 * C + c], dbias += partial[(s * 2 + 1) * C + c];
     call.out[1].f32()[c] = static_cast<float>(dweight);
     call.out[2].f32()[c] = static_cast<float>(dbias);
     of_normal[c] = training ? static_cast<float>(dweight / rows) : 0.0f;

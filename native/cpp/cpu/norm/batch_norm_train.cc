@@ -12,17 +12,17 @@ namespace {
 constexpr int64_t kBlock = 64;  // rows that are summed channel by channel while they are in the L1 cache
 constexpr int64_t kHalf = kLanes / 2;
 
-// Sums are in float64, in which neither a mean far from zero nor many rows cost a digit that f32 has.
+// Sums are in float64, so that neither a mean far from zero nor many rows cost any digit of f32.
 typedef float HalfVec __attribute__((vector_size(kHalf * 4), aligned(4), may_alias));
 typedef double Doubles __attribute__((vector_size(kHalf * 8), aligned(8), may_alias));
 
 size_t workspace(const Call& call, int) {
   const Rows x(call.in[0]);
-  const int64_t C = x.channels, slices = RowSlices(x.rows, C).count;
-  return static_cast<size_t>(slices * 2 * C) * sizeof(double) + static_cast<size_t>(2 * C) * sizeof(float);
+  const int64_t C = x.channels, splits = RowSplits(x.rows, C).count;
+  return static_cast<size_t>(splits * 2 * C) * sizeof(double) + static_cast<size_t>(2 * C) * sizeof(float);
 }
 
-// Adds x and its square, `count` rows of kHalf channels.
+// Adds x and its square over `count` rows of kHalf channels.
 void add_rows(const float* row, int64_t stride, int64_t count, double* sums, double* squares) {
   Doubles sum = *reinterpret_cast<Doubles*>(sums), square = *reinterpret_cast<Doubles*>(squares);
   for (int64_t r = 0; r < count; ++r, row += stride) {
@@ -39,15 +39,15 @@ Status batch_norm_train(const Call& call) {
   const double eps = call.attrs[0], momentum = call.attrs[1];
   const bool rectified = call.attrs[2] != 0;
   const int64_t C = x.channels;
-  const RowSlices slices(x.rows, C);
-  double* partial = reinterpret_cast<double*>(call.workspace);  // [slice][2][C]
-  float *scale = reinterpret_cast<float*>(partial + slices.count * 2 * C), *shift = scale + C;
+  const RowSplits splits(x.rows, C);
+  double* partial = reinterpret_cast<double*>(call.workspace);  // [split][2][C]
+  float *scale = reinterpret_cast<float*>(partial + splits.count * 2 * C), *shift = scale + C;
   if (x.rows == 0) return {"batch_norm_train: no rows"};
-  call.pool->parallel_for(slices.count, [&](int64_t slice, int) {
-    double *sums = partial + slice * 2 * C, *squares = sums + C;
+  call.pool->parallel_for(splits.count, [&](int64_t split, int) {
+    double *sums = partial + split * 2 * C, *squares = sums + C;
     for (int64_t c = 0; c < 2 * C; ++c) sums[c] = 0;
-    for (int64_t first = slices.begin(slice); first < slices.end(slice); first += kBlock) {
-      const int64_t count = min64(kBlock, slices.end(slice) - first);
+    for (int64_t first = splits.begin(split); first < splits.end(split); first += kBlock) {
+      const int64_t count = min64(kBlock, splits.end(split) - first);
       const float* rows = x.data + first * x.stride;
       int64_t c = 0;
       for (; c + kHalf <= C; c += kHalf) add_rows(rows + c, x.stride, count, sums + c, squares + c);
@@ -62,13 +62,13 @@ Status batch_norm_train(const Call& call) {
   const double rows = static_cast<double>(x.rows);
   for (int64_t c = 0; c < C; ++c) {
     double sum = 0, squares = 0;
-    for (int64_t s = 0; s < slices.count; ++s) sum += partial[s * 2 * C + c], squares += partial[(s * 2 + 1) * C + c];
+    for (int64_t s = 0; s < splits.count; ++s) sum += partial[s * 2 * C + c], squares += partial[(s * 2 + 1) * C + c];
     const double mean = sum / rows, deviations = squares - sum * mean > 0 ? squares - sum * mean : 0;
     const double variance = deviations / rows, unbiased = x.rows > 1 ? deviations / (rows - 1) : variance;
     const double gain = static_cast<double>(call.in[1].f32()[c]) / std::sqrt(variance + eps);
     const float rounded = static_cast<float>(mean);
     scale[c] = static_cast<float>(gain);
-    // the part of the mean that f32 has no place for
+    // the part of the mean that f32 cannot represent
     shift[c] =
         static_cast<float>(static_cast<double>(call.in[2].f32()[c]) - (mean - static_cast<double>(rounded)) * gain);
     call.out[1].f32()[c] = rounded;

@@ -19,7 +19,7 @@ Status l2_normalize(const Call& call) {
         const Vec v = load_some(in + c, n);
         return v * v;
       }));
-      const Vec divisor = splat(norm <= eps ? eps : norm);  // of NaN all are NaN
+      const Vec divisor = splat(norm <= eps ? eps : norm);  // a norm of NaN makes the whole row NaN
       for (int64_t c = 0; c < x.channels; c += kLanes) {
         store_some(y.data + r * y.stride + c, load_some(in + c, x.channels - c) / divisor, x.channels - c);
       }

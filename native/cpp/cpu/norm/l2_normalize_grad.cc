@@ -13,7 +13,7 @@ void row(const float* x, const float* dy, float eps, int64_t C, float* dx) {
     const Vec v = load_some(x + c, n);
     return v * v;
   }));
-  const float divisor = norm <= eps ? eps : norm;  // of NaN all are NaN
+  const float divisor = norm <= eps ? eps : norm;  // a norm of NaN makes the whole row NaN
   const float product =
       sum_row(C, [&](int64_t c, int64_t n) { return load_some(x + c, n) / splat(divisor) * load_some(dy + c, n); });
   const Vec along = splat(norm > eps ? product : 0.0f);

@@ -8,7 +8,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// Rows that are summed one after the other: at most 256 chunks.
+// The rows of a chunk, which are summed in order. There are at most 256 chunks.
 int64_t chunk_rows(int64_t rows) { return max64(16, ceil_div(rows, 256)); }
 
 size_t workspace(const Call& call, int) {
@@ -17,14 +17,14 @@ size_t workspace(const Call& call, int) {
   return static_cast<size_t>(2 * x.channels * ceil_div(x.rows, chunk_rows(x.rows))) * sizeof(float);
 }
 
-// dx of a row; dw and db (may be null) take in the row.
+// Computes dx of a row, and adds the row to dw and db (may be null).
 void add_row(const float* x, const float* residual, const float* weight, const float* dy, float eps, int64_t C,
              float* dx, float* dw, float* db) {
   const auto u = [&](int64_t c) {
     const Vec v = load_some(x + c, C - c);
     return residual ? v + load_some(residual + c, C - c) : v;
   };
-  // g is rounded before its mean is taken off: of one channel, nothing then is left
+  // g is rounded before its mean is subtracted, so that nothing is left of a single channel.
   for (int64_t c = 0; c < C; c += kLanes) {
     const Vec v = load_some(dy + c, C - c);
     store_some(dx + c, weight ? v * load_some(weight + c, C - c) : v, C - c);

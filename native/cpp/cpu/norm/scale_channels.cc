@@ -12,9 +12,9 @@ Status scale_channels(const Call& call) {
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {
       const float* in = x.data + r * x.stride;
-      const float* gate = g.data + r / per_clip * g.stride;
+      const float* scale = g.data + r / per_clip * g.stride;
       float* out = y.data + r * y.stride;
-      for (int64_t c = 0; c < x.channels; ++c) out[c] = in[c] * gate[c];
+      for (int64_t c = 0; c < x.channels; ++c) out[c] = in[c] * scale[c];
     }
   });
   return {};

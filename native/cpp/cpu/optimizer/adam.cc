@@ -26,15 +26,11 @@ Status adam(const Call& call) {
   const float* rates = call.in[0].f32();
   const auto attr = [&](int i) { return static_cast<float>(call.attrs[i]); };
   const bool decoupled = call.attrs[4] != 0, finite = is_finite(call.in[1]);
-  const Constants constants{splat(call.in[1].f32()[1]),
-                            splat(decoupled ? 1 - rates[0] * attr(3) : 1),
-                            splat(decoupled ? 0 : attr(3)),
-                            splat(static_cast<float>(1 - call.attrs[0])),  // in f64: 1 - 0.98f is 1e-6 off
-                            splat(attr(1)),
-                            splat(static_cast<float>(1 - call.attrs[1])),
-                            splat(rates[1]),
-                            splat(rates[2]),
-                            splat(attr(2))};
+  const Constants constants{
+      splat(call.in[1].f32()[1]), splat(decoupled ? 1 - rates[0] * attr(3) : 1), splat(decoupled ? 0 : attr(3)),
+      // computed in f64, since 1 - 0.98f is off by 1e-6
+      splat(static_cast<float>(1 - call.attrs[0])), splat(attr(1)), splat(static_cast<float>(1 - call.attrs[1])),
+      splat(rates[1]), splat(rates[2]), splat(attr(2))};
   for_tensor_chunks(call, 2, 4, [&](int k, int64_t begin, int64_t end, int64_t) {
     const Tensor *in = call.in + 2 + 4 * k, *out = call.out + 3 * k;
     for (int64_t i = begin; i < end; i += kLanes) {

@@ -25,7 +25,7 @@ float sum_of_squares(const float* g, int64_t count) {
   return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-// A sum per chunk.
+// One sum per chunk.
 size_t workspace(const Call& call, int) { return static_cast<size_t>(tensor_chunks(call, 1, 1)) * sizeof(float); }
 
 Status global_norm(const Call& call) {

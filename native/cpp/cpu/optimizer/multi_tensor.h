@@ -1,21 +1,22 @@
 #pragma once
-// Ops over many dense tensors at once: what optimizers do to all parameters.
+// Ops over many dense tensors: the update of all parameters by an optimizer.
 #include "cpu/primitives/simd.h"
 #include "runtime/dense.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-constexpr int64_t kTensorChunk = 16384;  // elements of a task
+constexpr int64_t kTensorChunk = 16384;  // elements per task
 
-// Chunks of the inputs first, first + step, ...: of one tensor after the other.
+// The number of chunks of the inputs first, first + step, and so on.
 inline int64_t tensor_chunks(const Call& call, int first, int step) {
   int64_t count = 0;
   for (int i = first; i < call.inputs; i += step) count += ceil_div(call.in[i].elements(), kTensorChunk);
   return count;
 }
 
-// body(k, begin, end, chunk) for every chunk [begin, end) of tensor k, whose size is that of input first + k step.
+// Calls body(k, begin, end, chunk) for every chunk [begin, end) of tensor k, whose size is that of input first + k
+// step.
 template <typename F>
 void for_tensor_chunks(const Call& call, int first, int step, const F& body) {
   call.pool->parallel_for(tensor_chunks(call, first, step), [&](int64_t task, int) {
@@ -31,7 +32,7 @@ void for_tensor_chunks(const Call& call, int first, int step, const F& body) {
   });
 }
 
-// Control of global_norm: whether to take the step.
+// Whether the norm of global_norm is finite, so that the optimizer may take the step.
 inline bool is_finite(const Tensor& control) { return control.f32()[2] != 0; }
 
 inline Vec square_root(Vec x) {

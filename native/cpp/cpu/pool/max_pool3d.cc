@@ -6,7 +6,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int kChunk = 4;  // vectors of channels that a pass over a row takes: whole cache lines, few streams
+constexpr int kChunk = 4;  // vectors of channels per pass over a row: whole cache lines, few streams
 
 // NaN wins, as in PyTorch.
 inline Vec keep_max(Vec best, Vec x) { return (best >= x) | (best != best) ? best : x; }
@@ -15,8 +15,8 @@ size_t workspace(const Call& call, int threads) {
   return static_cast<size_t>(threads * call.in[0].shape[3] * kChunk) * sizeof(Vec);
 }
 
-// For each row of outputs: the maximum over T and H of every input column first, then over W, so that windows that
-// overlap along W share the larger part of the work.
+// For each row of outputs, first takes the maximum over T and H of every input column, then over W, so that windows
+// that overlap along W share the larger part of the work.
 Status max_pool3d(const Call& call) {
   const PoolArgs a(call);
   const Tensor &x = call.in[0], &y = call.out[0];

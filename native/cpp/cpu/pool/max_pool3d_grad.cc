@@ -6,10 +6,10 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// Which tap of its window an output came from: 16 bits, so that the second pass reads little. -1: none.
+// The tap of the window that an output came from, in 16 bits, so that the second pass reads little. -1 means none.
 typedef int16_t Taps __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
 typedef int32_t Words __attribute__((vector_size(kLanes * 4), aligned(4)));
-constexpr int64_t kMostTaps = 32767;
+constexpr int64_t kMaxTaps = 32767;
 
 int64_t padded_channels(const Call& call) { return ceil_div(call.in[0].shape[4], kLanes) * kLanes; }
 
@@ -19,7 +19,7 @@ size_t workspace(const Call& call, int) {
          sizeof(int16_t);
 }
 
-// Taps of one window for a vector of channels. The padding takes part where `a.flag` is set.
+// Finds the taps of one window for a vector of channels. The padding takes part if `a.flag` is set.
 struct Search {
   const PoolArgs& a;
   const Tensor& x;
@@ -95,8 +95,9 @@ void gather(const Call& call, const PoolArgs& a, const int16_t* taps) {
             const int64_t first = (kt * a.kernel[1] + kh) * a.kernel[2] + w + a.low[2];
             for (int64_t ow = ww.begin; ow < ww.end; ++ow) {
               const Words tap = Words{} + static_cast<int32_t>(first - ow * a.stride[2]);
-              const Words mine = __builtin_convertvector(*reinterpret_cast<const Taps*>(from + ow * padded_c), Words);
-              sum += mine == tap ? load_some(grad + ow * dy.strides[3], C - c) : Vec{};
+              const Words window_taps =
+                  __builtin_convertvector(*reinterpret_cast<const Taps*>(from + ow * padded_c), Words);
+              sum += window_taps == tap ? load_some(grad + ow * dy.strides[3], C - c) : Vec{};
             }
           }
         }
@@ -108,7 +109,7 @@ void gather(const Call& call, const PoolArgs& a, const int16_t* taps) {
 
 Status max_pool3d_grad(const Call& call) {
   const PoolArgs a(call);
-  if (a.kernel[0] * a.kernel[1] * a.kernel[2] > kMostTaps) return {"max_pool3d_grad: a window of more than 32767 taps"};
+  if (a.kernel[0] * a.kernel[1] * a.kernel[2] > kMaxTaps) return {"max_pool3d_grad: a window of more than 32767 taps"};
   int16_t* taps = reinterpret_cast<int16_t*>(call.workspace);
   find_maxima(call, a, taps);
   gather(call, a, taps);

@@ -1,5 +1,5 @@
 #pragma once
-// Windows of a 3-D pool along one axis: attrs of ops/max_pool3d.h and ops/avg_pool3d.h.
+// The windows of a 3-D pool along one axis, from the attributes of ops/max_pool3d.h and ops/avg_pool3d.h.
 #include "cpu/primitives/simd.h"
 
 namespace videoclip {

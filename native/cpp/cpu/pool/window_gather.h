@@ -1,12 +1,12 @@
 #pragma once
-// Gradients of pools by gather: every input position adds up what the windows that have it give, in the order of the
-// windows, so that no two threads write the same place.
+// Gradients of pools by gathering: every input position sums the contributions of the windows that contain it, in the
+// order of the windows, so that no two threads write to the same position.
 #include "cpu/pool/window.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// The windows along an axis that have position `at`.
+// The windows along an axis that contain position `at`.
 struct Windows {
   int64_t begin, end;
 

@@ -7,14 +7,14 @@ namespace VIDEOCLIP_ISA {
 
 inline int64_t bf16_pairs(int64_t run) { return (run + 1) / 2; }
 
-// To nearest even; NaN stays NaN.
+// Rounds to nearest even; NaN stays NaN.
 inline uint32_t to_bf16(float x) {
   uint32_t u;
   std::memcpy(&u, &x, sizeof u);
   return (u & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : (u + 0x7fff + ((u >> 16) & 1)) >> 16;
 }
 
-// `run` floats to pairs of bf16 in 32-bit words; an odd run ends with a zero.
+// Rounds `run` floats to pairs of bf16 in 32-bit words. An odd run is padded with a zero.
 inline void round_run(const float* in, int64_t run, float* out) {
   uint16_t* half = reinterpret_cast<uint16_t*>(out);
   for (int64_t i = 0; i < run; ++i) half[i] = static_cast<uint16_t>(to_bf16(in[i]));
@@ -29,7 +29,7 @@ inline Words round_words(Vec x) {
   return x != x ? Words{} + 0x7fc0u : rounded;
 }
 
-// kLanes floats to kLanes / 2 words of two bf16.
+// Rounds kLanes floats to kLanes / 2 words of two bf16.
 inline void round_pairs(Vec x, float* out) {
   typedef uint64_t Pairs __attribute__((vector_size(kLanes * 4)));
   typedef uint32_t Half __attribute__((vector_size(kLanes * 2)));
@@ -38,7 +38,7 @@ inline void round_pairs(Vec x, float* out) {
   std::memcpy(out, &words, sizeof words);
 }
 
-// As gemm_tile, on words of two bf16: without the instruction for it.
+// The same as gemm_tile, on words of two bf16, for processors without the bf16 instruction.
 template <int kVectors>
 __attribute__((noinline)) void gemm_tile_bf16_plain(const float* const* rows, int64_t taps, int64_t words,
                                                     const float* b, float* out) {

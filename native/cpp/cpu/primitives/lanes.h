@@ -1,5 +1,5 @@
 #pragma once
-// Across the lanes of vectors: sums and maxima in a fixed order, 16 x 16 (8 x 8, 4 x 4) transposes.
+// Operations across the lanes of vectors: sums and maxima in a fixed order, 16 x 16 (8 x 8, 4 x 4) transposes.
 #include <utility>
 
 #include "cpu/primitives/simd.h"
@@ -7,7 +7,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// Blocks of `kStep` lanes of a and b: the even ones of both, or the odd ones of both.
+// Blocks of `kStep` lanes of a and b: the even blocks of both, or the odd ones.
 template <int kStep, int... kLane>
 inline Vec even_blocks(Vec a, Vec b, std::integer_sequence<int, kLane...>) {
   return __builtin_shufflevector(a, b, (kLane & kStep ? kLanes + kLane - kStep : kLane)...);
@@ -25,7 +25,7 @@ inline Vec odd_blocks(Vec a, Vec b) {
   return odd_blocks<kStep>(a, b, std::make_integer_sequence<int, kLanes>());
 }
 
-// Halves the number of lanes that hold parts of a sum: lanes l and l ^ kStep of a, and of b beside them.
+// Halves the number of lanes that hold parts of a sum: adds lanes l and l ^ kStep of a, and those of b beside them.
 template <int kStep>
 inline Vec fold_lanes(Vec a, Vec b) {
   return even_blocks<kStep>(a, b) + odd_blocks<kStep>(a, b);
@@ -40,7 +40,7 @@ inline float sum_lanes(Vec v) {
   }
 }
 
-// `sum_lanes` of four vectors at once: of v[r] in lane kLanes / 4 * sum_place(r).
+// `sum_lanes` of four vectors at once: lane kLanes / 4 * sum_place(r) has the sum of v[r].
 inline int sum_place(int r) { return r == 1 ? 2 : r == 2 ? 1 : r; }
 template <int kStep>
 inline Vec sum_rest(Vec v) {
@@ -55,7 +55,7 @@ inline Vec sum_four(const Vec* v) {
   return sum_rest<kLanes / 8>(fold_lanes<kLanes / 4>(low, high));
 }
 
-inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }  // b where either is NaN
+inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }  // returns b if either is NaN
 
 template <int kStep = kLanes / 2>
 inline float max_lanes(Vec v) {

@@ -5,7 +5,8 @@
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// Sum over a row of f(channel, lanes used), four vectors in flight so that adds need not wait for each other.
+// The sum over a row of f(channel, lanes used). Four vectors are in flight, so that additions need not wait for each
+// other.
 template <typename F>
 inline float sum_row(int64_t channels, const F& f) {
   Vec sum[4] = {};

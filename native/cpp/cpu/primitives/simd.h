@@ -1,6 +1,6 @@
 #pragma once
-// The vector type and constants of the instruction set this file is being compiled for. Every cpu/<op>.cc is compiled
-// once per set (CMakeLists.txt) with VIDEOCLIP_ISA naming the set; the set's namespace keeps the copies apart.
+// The vector type and constants of the instruction set that this file is compiled for. Every cpu/<op>.cc is compiled
+// once per set (CMakeLists.txt); VIDEOCLIP_ISA names the set and the namespace that keeps the copies apart.
 #include <cstdint>
 #include <cstring>
 
@@ -10,10 +10,10 @@
 
 #include "runtime/kernel.h"
 
-#define VIDEOCLIP_ISA_ENUM_(x) ::videoclip::Isa::x
+#define VIDEOCLIP_ISA_ENUM_(x) ::videoclip::Backend::x
 #define VIDEOCLIP_ISA_ENUM(x) VIDEOCLIP_ISA_ENUM_(x)
 
-// Last line of a kernel file: registers run and workspace functions under the op's name.
+// The last line of a kernel file: registers the run and workspace functions under the name of the op.
 #define VIDEOCLIP_KERNEL(op, run, workspace) \
   static const bool registered_ = ::videoclip::register_kernel(VIDEOCLIP_ISA_ENUM(VIDEOCLIP_ISA), op, {run, workspace})
 
@@ -34,12 +34,12 @@ constexpr int kPanel = 2 * kLanes;
 
 typedef float Vec __attribute__((vector_size(kLanes * 4), aligned(4)));
 
-// A vector anywhere in memory. GCC 12 tuned for any processor turns memcpy of 32 bytes into two halves by way of the
-// stack: with AVX2, exp of a row then takes six times as long.
+// An unaligned vector. GCC 12 tuned for a generic processor turns memcpy of 32 bytes into two halves that go through
+// the stack: with AVX2, exp of a row would then take six times as long.
 typedef float LooseVec __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 
 inline Vec load(const float* p) { return *reinterpret_cast<const LooseVec*>(p); }
-// The first `n` floats, zeros behind them; nothing beyond is read.
+// Loads the first `n` floats, with zeros in the other lanes; does not read beyond them.
 inline Vec load_some(const float* p, int64_t n) {
   if (n >= kLanes) return load(p);
 #if defined(__AVX512F__)
@@ -69,8 +69,8 @@ inline Vec first_lanes(Vec v, int64_t n) {
   return load_some(some, n);
 }
 
-// Stores past the caches, to an address that is a multiple of the vector's size; `stream_end` before another thread may
-// read. For outputs that no cache holds: an ordinary store would first read the line it overwrites.
+// Stores past the caches, to an address that is a multiple of the vector's size. `stream_end` must follow before
+// another thread may read. For outputs that no cache holds: an ordinary store would first read the line it overwrites.
 inline void stream(float* p, Vec v) {
 #if defined(__AVX512F__)
   _mm512_stream_ps(p, (__m512)v);
@@ -95,10 +95,10 @@ inline void stream_copy(float* out, const float* from, int64_t n) {
   stream_end();
 }
 
-// Outputs from here on are worth streaming: they take more than a thread's share of the last cache.
+// Outputs of at least this size are streamed: they take more than a thread's share of the last-level cache.
 constexpr int64_t kStreamBytes = 8 << 20;
 
-// Whether an output is worth streaming and can be.
+// Whether an output is large enough to be streamed, and aligned.
 inline bool streams(const Tensor& y) {
   bool aligned = y.data && reinterpret_cast<uintptr_t>(y.data) % sizeof(Vec) == 0;
   for (int i = 0; i + 1 < y.rank; ++i) aligned = aligned && y.strides[i] % kLanes == 0;
@@ -111,7 +111,7 @@ inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 inline size_t no_workspace(const Call&, int) { return 0; }
 
-// Rows handed to one task of a memory-bound op: about 64 KiB.
+// The rows per task of a memory-bound op: about 64 KiB.
 inline int64_t rows_per_task(int64_t channels) { return max64(1, 16384 / max64(1, channels)); }
 
 }  // namespace VIDEOCLIP_ISA

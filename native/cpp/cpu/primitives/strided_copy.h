@@ -1,6 +1,6 @@
 #pragma once
-// Copies between two views of equal shape, of elements of 1, 2 or 4 bytes; the moves (concat, slice, permute,
-// space_to_depth) are this with their views.
+// Copies between two views of equal shape, of elements of 1, 2 or 4 bytes. concat, slice, permute and space_to_depth
+// are such copies between suitable views.
 #include "cpu/primitives/simd.h"
 
 namespace videoclip {

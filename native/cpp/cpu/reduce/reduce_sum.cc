@@ -6,7 +6,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// How the rows of a sum are cut: about 4 K elements a chunk, at most 256 chunks.
+// The division of the rows of a sum: about 4 K elements per chunk, at most 256 chunks.
 struct Chunks {
   int64_t rows, count;
 
@@ -22,7 +22,7 @@ size_t workspace(const Call& call, int) {
   return chunks.count == 1 ? 0 : static_cast<size_t>(chunks.count * a.outer * a.inner) * sizeof(float);
 }
 
-// out[c] = sum of n rows that lie `step` apart, for each channel.
+// out[c] = sum of n rows, `step` apart, for each channel.
 void sum_down(const float* x, int64_t n, int64_t step, int64_t channels, float* out) {
   for (int64_t c = 0; c < channels; c += 4 * kLanes) {
     Vec sum[4] = {};
@@ -43,7 +43,7 @@ void sum_down(const float* x, int64_t n, int64_t step, int64_t channels, float* 
   }
 }
 
-// Sum of n rows over all their channels.
+// The sum of n rows over all their channels.
 float sum_all(const float* x, int64_t n, int64_t step, int64_t channels) {
   Vec sum[4] = {};
   for (int64_t r = 0; r < n; ++r, x += step) {
@@ -62,7 +62,7 @@ Status reduce_sum(const Call& call) {
   const Chunks chunks(a, x.channels);
   float* partial = reinterpret_cast<float*>(call.workspace);
   const auto out = [&](int64_t i) { return y.data + i / y.channels * y.stride + i % y.channels; };
-  // `width` sums lie together: a row of channels, or one number
+  // `width` sums are contiguous: a row of channels, or one number.
   const int64_t width = a.last ? 1 : x.channels, sums = a.outer * a.inner / max64(1, width);
   const int64_t per_task = max64(1, (1 << 14) / max64(1, min64(chunks.rows, a.rows) * x.channels));
   call.pool->parallel_for(ceil_div(sums * chunks.count, per_task), [&](int64_t task, int) {

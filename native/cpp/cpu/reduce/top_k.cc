@@ -1,8 +1,8 @@
-// Rows stream from memory once for a block of queries: a task is a stretch of rows, read for one tile of queries after
-// another, which fits L2 when there are several. The four rows that are read together lie a quarter of the stretch
-// apart: the processor fetches ahead of four long streams better than of four rows side by side. Each thread keeps the
-// best k of each query as a heap with the worst on top; few rows pass it. The lists of the threads are joined at the
-// end. (score, index) is a total order, so the k best of all do not depend on who saw which row, or when.
+// Rows are read from memory once for a block of queries. A task is a split of the rows, which is read for one tile of
+// queries after another; it fits L2 if there are several tiles. The four rows that are read together are a quarter of
+// the split apart, because the processor prefetches four long streams better than four neighbouring rows. Each thread
+// keeps the best k of each query as a heap with the worst on top; few rows pass it. The lists of the threads are merged
+// at the end. (score, index) is a total order, so the best k do not depend on which thread scans which rows.
 #include "ops/reduce/top_k.h"
 
 #include <algorithm>
@@ -21,19 +21,20 @@ constexpr int kTileQueries = 6;  // x 4 rows: 24 sums, 4 rows and 1 query fit 32
 constexpr int kTileQueries = 2;  // 8 sums, 4 rows and 1 query fit 16
 #endif
 constexpr int kRows = 4;
-constexpr int64_t kAheadBytes = 2048;  // from the line in use to the one being fetched; 1 KiB and 4 KiB lose 4 to 10 %
-constexpr int64_t kStretchBytes = 4 << 20;      // the ends of streams cost 1 to 3 % at 1 MiB, 4 to 7 % at 256 KiB
-constexpr int64_t kReadAgainBytes = 256 << 10;  // of a stretch that several tiles of queries read
-constexpr int64_t kStretchesPerThread = 8;      // so that all threads end at about the same time
-constexpr int64_t kListBytes = 32 << 20;        // of all threads
-constexpr float kNone = -std::numeric_limits<float>::infinity();
+// from the line in use to the one being prefetched; 1 KiB and 4 KiB lose 4 to 10 %
+constexpr int64_t kAheadBytes = 2048;
+constexpr int64_t kSplitBytes = 4 << 20;        // the ends of streams cost 1 to 3 % at 1 MiB, 4 to 7 % at 256 KiB
+constexpr int64_t kReadAgainBytes = 256 << 10;  // size of a split that several tiles of queries read
+constexpr int64_t kSplitsPerThread = 8;         // enough that all threads finish at about the same time
+constexpr int64_t kListBytes = 32 << 20;        // size of the lists of all threads
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 struct Found {
   float score;
   int32_t index;
 };
 
-// Order of results: numbers fall, NaN after them, equals by index.
+// The order of results: falling scores, then NaN; equal scores by index.
 inline bool better(const Found& a, const Found& b) {
   const bool a_nan = a.score != a.score, b_nan = b.score != b.score;
   if (a_nan != b_nan) return b_nan;
@@ -44,13 +45,13 @@ inline bool better(const Found& a, const Found& b) {
 struct List {
   Found* items;
   int64_t k, count;
-  float threshold;  // no score below it gets in; NaN while anything does
+  float threshold;  // scores below it are rejected; NaN, which rejects nothing, until the list is full
 
   void clear() {
     count = 0;
     threshold = std::numeric_limits<float>::quiet_NaN();
   }
-  // An equal score can be better than the worst of a full list: indices come in no order.
+  // An equal score can be better than the worst of a full list, because indices arrive in any order.
   void offer(float score, int64_t index) {
     if (!(score < threshold)) add({score, static_cast<int32_t>(index)});
   }
@@ -66,21 +67,21 @@ struct List {
 };
 
 struct Shape {
-  int64_t queries, rows, depth, k, block, stretch;
+  int64_t queries, rows, depth, k, block, split_rows;
 
   Shape(const Call& call, int threads)
       : queries(call.in[0].shape[0]),
         rows(call.in[1].shape[0]),
         depth(call.in[0].shape[1]),
         k(static_cast<int64_t>(call.attrs[0])) {
-    // queries whose lists are kept at a time; beyond, rows are read again
+    // The number of queries whose lists are kept at a time. For more queries, rows are read again.
     const int64_t each = threads * (k * static_cast<int64_t>(sizeof(Found)) + static_cast<int64_t>(sizeof(List)));
     block = min64(queries, max64(kTileQueries, kListBytes / each));
     const int64_t bytes = max64(1, depth) * static_cast<int64_t>(item_size(call.in[1].dtype));
     const int64_t tiles = block / kTileQueries + block % kTileQueries;
-    const int64_t most = (tiles > 1 ? kReadAgainBytes : kStretchBytes) / bytes;
-    const int64_t even = ceil_div(rows, threads * kStretchesPerThread);
-    stretch = ceil_div(max64(1, min64(most, even)), kRows) * kRows;
+    const int64_t most = (tiles > 1 ? kReadAgainBytes : kSplitBytes) / bytes;
+    const int64_t even = ceil_div(rows, threads * kSplitsPerThread);
+    split_rows = ceil_div(max64(1, min64(most, even)), kRows) * kRows;
   }
   int64_t list_bytes() const { return ceil_div(block * static_cast<int64_t>(sizeof(List)), 64) * 64; }
   int64_t thread_bytes() const {
@@ -95,7 +96,7 @@ size_t top_k_workspace(const Call& call, int threads) {
 // Scores of kCount queries and kRows rows; scores[q][r].
 template <int kCount, typename T>
 inline void score(const float* const* query, const T* const* row, int64_t depth, float (*scores)[kRows]) {
-  Vec sum[kCount][kRows] = {};  // in registers: the loops over it are unrolled
+  Vec sum[kCount][kRows] = {};  // stays in registers, since the loops over it are unrolled
   const auto step = [&](int64_t d, int64_t n) __attribute__((always_inline)) {
     Vec x[kRows];
 #pragma GCC unroll 4
@@ -161,8 +162,8 @@ void search(const Call& call, const T* rows, int64_t stride) {
         lists(t)[q].clear();
       }
     }
-    call.pool->parallel_for(ceil_div(s.rows, s.stretch), [&](int64_t task, int thread) {
-      const int64_t first = task * s.stretch, last = min64(s.rows, first + s.stretch);
+    call.pool->parallel_for(ceil_div(s.rows, s.split_rows), [&](int64_t task, int thread) {
+      const int64_t first = task * s.split_rows, last = min64(s.rows, first + s.split_rows);
       List* own = lists(thread);
       int64_t q = 0;
       for (; q + kTileQueries <= count; q += kTileQueries) {
@@ -180,7 +181,7 @@ void search(const Call& call, const T* rows, int64_t stride) {
       float* value = values.data + (begin + q) * values.stride;
       int32_t* index = reinterpret_cast<int32_t*>(indices.data) + (begin + q) * indices.strides[0];
       for (int64_t i = 0; i < s.k; ++i) {
-        value[i] = i < all.count ? all.items[i].score : kNone;
+        value[i] = i < all.count ? all.items[i].score : kMinusInfinity;
         index[i] = i < all.count ? static_cast<int32_t>(base + all.items[i].index) : -1;
       }
     });

@@ -1,5 +1,5 @@
 #pragma once
-// What the kernels of attention_grad take.
+// The arguments of the kernels of attention_grad.
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
 
@@ -7,7 +7,7 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace attention_grad {
 
-constexpr float kNone = -__builtin_huge_valf();
+constexpr float kMinusInfinity = -__builtin_huge_valf();
 
 template <typename T>
 struct Rows3 {
@@ -30,22 +30,22 @@ struct Arguments {
   Rows3<T> dq, dk, dv;
   Global<const uint8_t> mask_u8;
   Global<const float> mask_f32;
-  Global<float> statistics;  // [N, NH, 3, Sq]: maximum score, 1 / sum of its exponentials, sum of p dp
+  Global<float> statistics;  // [N, NH, 3, Sq]: max shift, 1 / sum of exponentials, sum of p dp
   int64_t mask_batch, mask_key;
   int queries, keys, heads, size, tiles;
   bool causal;
   float scale;
 
-  VC_DEVICE bool counts(int n, int key) const {
+  VC_DEVICE bool is_valid(int n, int key) const {
     if (key >= keys) return false;
     const auto at = static_cast<size_t>(n * mask_batch + key * mask_key);
     if (mask_u8) return mask_u8.load(at) != 0;
     return !mask_f32 || mask_f32.load(at) != 0;
   }
-  VC_DEVICE bool sees(int query, int key) const { return !causal || key <= query + keys - queries; }
-  // Keys behind the last one that any of the queries before `query` sees.
-  VC_DEVICE int visible_keys(int query) const { return causal ? max(0, min(keys, query + keys - queries)) : keys; }
-  // The first query that sees `key`, or one before it.
+  VC_DEVICE bool attends(int query, int key) const { return !causal || key <= query + keys - queries; }
+  // The number of keys up to the last one that any of the queries before `query` attends to.
+  VC_DEVICE int attended_keys(int query) const { return causal ? max(0, min(keys, query + keys - queries)) : keys; }
+  // The first query that attends to `key`, or one before it.
   VC_DEVICE int first_query(int key) const { return causal ? max(0, key - (keys - queries)) : 0; }
   VC_DEVICE size_t statistic(int n, int head, int query, int which) const {
     return static_cast<size_t>(((int64_t{n} * heads + head) * 3 + which) * queries + query);
@@ -56,7 +56,7 @@ struct Arguments {
   }
 };
 
-// A block's head and its first of `rows` rows.
+// The head of a block, and its first of `rows` rows.
 struct Place {
   int n, head, first;
 

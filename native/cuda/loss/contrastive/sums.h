@@ -1,5 +1,6 @@
 #pragma once
-// How the scores of a contrastive loss are split into blocks, and the sums that these leave in the workspace.
+// How the scores of a contrastive loss are divided into blocks, and the partial sums that the blocks store in the
+// workspace.
 #include <cmath>
 
 #include "cuda/primitives/kernel.h"
@@ -10,26 +11,28 @@ namespace VIDEOCLIP_CUDA {
 namespace contrastive {
 
 constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
-constexpr float kNone = -__builtin_huge_valf();
+constexpr float kMinusInfinity = -__builtin_huge_valf();
 constexpr int kThreads = 128, kTileRows = 128, kTileColumns = 64;
 constexpr int64_t kStepChannels = 64;
 constexpr int64_t kManyBlocks = 396;  // 3 on each of 132 SMs
-// Steps of K that a range has at least for each tile of rows: with fewer, reading what is there of the rows, and the
-// start of the block, cost as much as the products.
-constexpr int64_t kRangeSteps = 4, kStripSteps = 2;
-constexpr int64_t kSumBytes = 40 << 20;  // of the columns of all strips: beyond, strips have several tiles of rows
+// The least number of steps of K per tile of rows in a split of columns, and per tile of columns in a split of rows.
+// With fewer, loading the earlier pairs of the rows and starting the block would cost as much as the products.
+constexpr int64_t kColumnSplitSteps = 4, kRowSplitSteps = 2;
+// for the columns of all row splits; beyond it, a row split has several tiles of rows
+constexpr int64_t kSumBytes = 40 << 20;
 
-// A sum of 2^x as 2^top sum.
+// A sum of 2^x, stored as 2^max_score sum.
 struct LogSum {
-  float top = kNone, sum = 0;
+  float max_score = kMinusInfinity, sum = 0;
 
   VC_DEVICE void add(const LogSum& other) {
-    const float high = max(top, other.top);
-    const float shift = high == kNone ? 0.0f : high;  // nothing yet, or NaN, which the maximum does not see
-    sum = sum * exp2_approx(top - shift) + other.sum * exp2_approx(other.top - shift);
-    top = high;
+    const float high = max(max_score, other.max_score);
+    // nothing added yet, or NaN, which the maximum ignores
+    const float max_shift = high == kMinusInfinity ? 0.0f : high;
+    sum = sum * exp2_approx(max_score - max_shift) + other.sum * exp2_approx(other.max_score - max_shift);
+    max_score = high;
   }
-  VC_DEVICE float value() const { return (top + ::log2f(sum)) * kLn2; }
+  VC_DEVICE float value() const { return (max_score + ::log2f(sum)) * kLn2; }
 };
 
 VC_DEVICE LogSum load_sum(Global<const float> from, size_t i) {
@@ -37,10 +40,12 @@ VC_DEVICE LogSum load_sum(Global<const float> from, size_t i) {
   return {pair[0], pair[1]};
 }
 
-VC_DEVICE void store_sum(Global<float> to, size_t i, const LogSum& s) { to.store_packed<2>(2 * i, {{s.top, s.sum}}); }
+VC_DEVICE void store_sum(Global<float> to, size_t i, const LogSum& s) {
+  to.store_packed<2>(2 * i, {{s.max_score, s.sum}});
+}
 
 struct Split {
-  int64_t count, depth, strip_tiles, strips, range_tiles, ranges;
+  int64_t count, depth, row_split_tiles, row_splits, column_split_tiles, column_splits;
   bool grouped;
 
   explicit Split(const Call& call)
@@ -49,22 +54,23 @@ struct Split {
     const int64_t column_tiles = (count + kTileColumns - 1) / kTileColumns;
     const int64_t most = max(int64_t{1}, kSumBytes / (8 * count * (grouped ? 2 : 1)));
     const int64_t steps = (depth + kStepChannels - 1) / kStepChannels;
-    strip_tiles = max((row_tiles + most - 1) / most, (kStripSteps + steps - 1) / steps);
-    strips = (row_tiles + strip_tiles - 1) / strip_tiles;
-    const int64_t wanted = min(column_tiles, (kManyBlocks + strips - 1) / strips);
-    range_tiles = max((column_tiles + wanted - 1) / wanted, (kRangeSteps + steps - 1) / steps);
-    ranges = (column_tiles + range_tiles - 1) / range_tiles;
+    row_split_tiles = max((row_tiles + most - 1) / most, (kRowSplitSteps + steps - 1) / steps);
+    row_splits = (row_tiles + row_split_tiles - 1) / row_split_tiles;
+    const int64_t wanted = min(column_tiles, (kManyBlocks + row_splits - 1) / row_splits);
+    column_split_tiles = max((column_tiles + wanted - 1) / wanted, (kColumnSplitSteps + steps - 1) / steps);
+    column_splits = (column_tiles + column_split_tiles - 1) / column_split_tiles;
   }
 };
 
-// Sums of rows [ranges, N] and of columns [strips, N], pairs of floats; of all scores and of those of positives.
+// Pairs (max, sum) of floats, for rows [column_splits, N] and for columns [row_splits, N]; over all scores, and over
+// those of positives.
 struct Sums {
   Global<float> rows, columns, row_positives, column_positives;
   Global<float> positives;  // [N], without groups
   Global<float> terms;      // [N], of the loss
 
-  // Returns the bytes.
-  static size_t place(const Split& s, char* memory, Sums* sums) {
+  // Returns the size in bytes.
+  static size_t lay_out(const Split& s, char* memory, Sums* sums) {
     size_t at = 0;
     const auto take = [&](int64_t floats) {
       const auto count = static_cast<size_t>(floats);
@@ -72,10 +78,10 @@ struct Sums {
       at += (count * sizeof(float) + 63) / 64 * 64;
       return Global<float>(reinterpret_cast<float*>(memory) + offset / sizeof(float), count);
     };
-    sums->rows = take(2 * s.ranges * s.count);
-    sums->columns = take(2 * s.strips * s.count);
-    sums->row_positives = take(s.grouped ? 2 * s.ranges * s.count : 0);
-    sums->column_positives = take(s.grouped ? 2 * s.strips * s.count : 0);
+    sums->rows = take(2 * s.column_splits * s.count);
+    sums->columns = take(2 * s.row_splits * s.count);
+    sums->row_positives = take(s.grouped ? 2 * s.column_splits * s.count : 0);
+    sums->column_positives = take(s.grouped ? 2 * s.row_splits * s.count : 0);
     sums->positives = take(s.grouped ? 0 : s.count);
     sums->terms = take(s.count);
     return at;

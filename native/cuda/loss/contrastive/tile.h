@@ -20,7 +20,7 @@ struct MathOf<float> {
   using Type = gemm::PlainFma<Tile>;
 };
 
-// Scores of one tile, unscaled, into shared memory in the place of the stages.
+// Computes the scores of one tile, unscaled, in shared memory. They overwrite the stages.
 template <typename T, int V>
 VC_DEVICE void multiply_tile(const gemm::Matrix<T>& of_rows, const gemm::Matrix<T>& of_columns, int row0, int column0,
                              Shared<float> staged) {

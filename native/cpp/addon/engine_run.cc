@@ -1,0 +1,155 @@
+// The runs of an engine: the arrays of a job, and the settling of its promise.
+#include <cstring>
+
+#include "addon/engine_wrap.h"
+#include "addon/values.h"
+
+namespace videoclip {
+
+// Concatenates the arrays of a list and fills the rest with zeros. Arrays in shared memory, which cannot go away, are
+// copied later by the engine thread; all others are copied now.
+Bytes EngineWrap::gather_list(const Napi::Array& list, size_t size, Run* run,
+                              std::vector<Napi::ObjectReference>* held) {
+  auto buffer = engine().buffers().take(size);
+  if (buffer->failed()) throw out_of_memory(Env());
+  size_t at = 0;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value part = list.Get(i);
+    size_t bytes;
+    bool shared;
+    const char* data = bytes_of(part, &bytes, &shared);
+    if (bytes > size - at) throw wrong_size(Env(), "an input");
+    if (shared) {
+      run->parts.push_back({buffer->data() + at, data, bytes});
+      held->push_back(Napi::Persistent(part.As<Napi::Object>()));
+    } else if (bytes) {
+      std::memcpy(buffer->data() + at, data, bytes);
+    }
+    at += bytes;
+  }
+  if (at < size) run->parts.push_back({buffer->data() + at, nullptr, size - at});
+  return {buffer, buffer->data()};
+}
+
+// (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, profile: boolean, outputs: (TypedArray |
+// null)[], results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}, with null for an output that was written
+// into the array given for it. `results` says for each input whether it is a result of this engine that is not written
+// to any more. When profiling, a last buffer holds the milliseconds of each instruction (f64).
+Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Engine& e = engine();
+  auto found = programs_.find(integer(info[0]));
+  if (found == programs_.end()) throw disposed(env);
+  auto job = std::make_unique<Job>();
+  job->id = next_++;
+  job->program = found->second;
+  // Inputs are copied, because the caller may change, transfer or lose its arrays while the job waits. Memory of
+  // `allocate`, and results that the caller cannot write to, are read in place.
+  auto inputs = info[1].As<Napi::Array>(), results = info[5].As<Napi::Array>();
+  std::vector<Napi::ObjectReference> held;
+  for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
+    const Napi::Value given = inputs.Get(static_cast<uint32_t>(i));
+    if (given.IsArray()) {
+      job->run.inputs.push_back(gather_list(given.As<Napi::Array>(), job->program->input_bytes[i], &job->run, &held));
+      continue;
+    }
+    size_t size;
+    const char* data = bytes_of(given, &size);
+    if (size != job->program->input_bytes[i]) throw wrong_size(env, "an input");
+    Bytes input = known_.find(data, size, results.Get(static_cast<uint32_t>(i)).ToBoolean());
+    if (!input.owner) {
+      auto buffer = e.buffers().take(size);
+      if (buffer->failed()) throw out_of_memory(env);
+      if (size) std::memcpy(buffer->data(), data, size);
+      copied_bytes_ += size;
+      input = {buffer, buffer->data()};
+    }
+    job->run.inputs.push_back(std::move(input));
+  }
+  auto targets = info[4].As<Napi::Array>();
+  for (size_t i = 0; i < job->program->output_bytes.size(); ++i) {
+    const size_t size = job->program->output_bytes[i];
+    Bytes output;
+    if (const Napi::Value target = targets.Get(static_cast<uint32_t>(i)); target.IsTypedArray()) {
+      size_t given;
+      const char* data = bytes_of(target, &given);
+      if (given != size) throw wrong_size(env, "an output");
+      output = known_.find(data, size, false);
+    }
+    job->in_place.push_back(static_cast<bool>(output.owner));
+    if (!output.owner) {
+      auto buffer = e.buffers().take(size);
+      if (buffer->failed()) throw out_of_memory(env);
+      output = {buffer, buffer->data()};
+    }
+    job->run.outputs.push_back(std::move(output));
+  }
+  auto scalars = info[2].As<Napi::Float32Array>();
+  if (scalars.ElementLength() != job->program->scalars) throw wrong_size(env, "the list of scalars");
+  job->run.scalars.assign(scalars.Data(), scalars.Data() + scalars.ElementLength());
+
+  if (info[3].ToBoolean()) job->run.milliseconds.resize(job->program->instructions.size());
+
+  auto deferred = std::make_unique<Napi::Promise::Deferred>(env);
+  auto out = Napi::Object::New(env);
+  out.Set("job", static_cast<double>(job->id));
+  out.Set("promise", deferred->Promise());
+  if (pending_.empty()) {
+    completions_.Ref(env);
+    Ref();  // keep this object until its jobs are settled
+  }
+  pending_[job->id] = {std::move(deferred), std::move(held)};
+  e.submit(std::move(job));
+  return out;
+}
+
+void EngineWrap::settle(Napi::Env env, std::unique_ptr<Job> job) {
+  auto found = pending_.find(job->id);
+  if (found == pending_.end()) return;
+  auto deferred = std::move(found->second.deferred);
+  pending_.erase(found);
+  // In a worker that is being terminated, every call into JavaScript fails, and no caller waits for the result.
+  try {
+    Napi::HandleScope scope(env);
+    resolve(env, *deferred, *job);
+    if (pending_.empty()) {
+      if (open_) completions_.Unref(env);
+      Unref();
+    }
+  } catch (const Napi::Error&) {
+  }
+}
+
+void EngineWrap::resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job) {
+  if (job.failure) {
+    deferred.Reject(error_of(env, job.failure.code, job.failure.message).Value());
+    return;
+  }
+  try {
+    deferred.Resolve(outputs_of(env, job));
+  } catch (const Napi::Error& error) {
+    deferred.Reject(error.Value());
+  }
+}
+
+Napi::Array EngineWrap::outputs_of(Napi::Env env, const Job& job) {
+  auto outputs = Napi::Array::New(env, job.run.outputs.size());
+  for (size_t i = 0; i < job.run.outputs.size(); ++i) {
+    napi_value value = env.Null();
+    if (!job.in_place[i]) {
+      bool foreign;
+      value = array_buffer(env, job.run.outputs[i].owner, &foreign);
+      if (foreign) known_.add(job.run.outputs[i].owner, true);
+    }
+    outputs.Set(static_cast<uint32_t>(i), value);
+  }
+  if (!job.run.milliseconds.empty()) {
+    const size_t bytes = job.run.milliseconds.size() * sizeof(double);
+    auto times = Napi::ArrayBuffer::New(env, bytes);
+    std::memcpy(times.Data(), job.run.milliseconds.data(), bytes);
+    outputs.Set(outputs.Length(), times);
+  }
+  return outputs;
+}
+
+}  // namespace videoclip
