@@ -1,4 +1,4 @@
-// clang-format over native/: `--check` fails on the first difference, otherwise files are rewritten.
+// clang-format over native/, or over the files that are given: `--check` fails on a difference, otherwise files are rewritten.
 import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,9 +8,12 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const platform = { linux: "linux_x64", darwin: "darwin_x64", win32: "win32" }[process.platform];
 const tool = join(root, "node_modules/clang-format/bin", platform, "clang-format");
 chmodSync(tool, 0o755);
-const files = readdirSync(join(root, "native"), { recursive: true })
-  .filter((file) => /\.(h|cc|cu)$/.test(file))
-  .map((file) => join(root, "native", file));
+const given = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const all = () =>
+  readdirSync(join(root, "native"), { recursive: true })
+    .filter((file) => /\.(h|cc|cu)$/.test(file))
+    .map((file) => join(root, "native", file));
+const files = given.length > 0 ? given : all();
 let different = 0;
 for (const file of files) {
   const text = readFileSync(file, "utf8");

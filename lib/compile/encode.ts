@@ -1,4 +1,5 @@
 // The wire format: a planned graph as the records of numbers that the native side reads.
+import { encodeAttributes } from "../graph/attribute_layout.js";
 import { DTYPE, elements, ITEM_SIZE, type Node, type Tensor } from "../graph/tensor.js";
 import type { Graph } from "../graph/trace.js";
 import { type Placement, type Plan, SPACE } from "./plan.js";
@@ -46,7 +47,7 @@ function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const inputs = Array.from({ length: count }, (_, i) => node.inputs[i] ?? null);
   return {
     op: node.op.name,
-    attrs: Float64Array.from(node.op.encode(node.attrs as never, node.inputs, node.outputs)),
+    attrs: Float64Array.from(encodeAttributes(node.op, node.attrs as never, node.inputs)),
     operands: Float64Array.from([
       inputs.length,
       ...inputs.flatMap(operand),

@@ -1,5 +1,6 @@
 import { type DType } from "../base/dtypes.js";
 import { ShapeError, VideoClipError } from "../base/errors.js";
+import type { AttributeLayout } from "./attribute_layout.js";
 import { type Attributes, callName } from "./rules.js";
 
 export { type DType, DTYPE, ITEM_SIZE } from "../base/dtypes.js";
@@ -94,8 +95,8 @@ export interface OpDefinition<A = unknown> {
   axesOnGpu?(attrs: A, inputs: (TensorType | null)[]): readonly number[];
   /** Multiply-adds, where it is a product of matrices. */
   multiplyAdds?(inputs: (TensorType | null)[], outputs: TensorType[], attrs: A): number;
-  /** Numbers in the order of native/cpp/ops/<family>/<name>.h. */
-  encode(attrs: A, inputs: (TensorType | null)[], outputs: TensorType[]): number[];
+  /** The attributes that its kernels read, and how they follow from those of a node. Without it the kernels read none. */
+  layout?: AttributeLayout<A> | undefined;
   /** Plain float64 loops: the yardstick. */
   reference(inputs: (Array64 | null)[], attrs: A): Array64[];
   /**

@@ -29,7 +29,6 @@ const source = (name: string): OpDefinition<never> => ({
   operands: [],
   halvesOnCpu: true,
   shape: () => [],
-  encode: () => [],
   reference: () => [],
 });
 

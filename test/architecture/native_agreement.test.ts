@@ -1,13 +1,17 @@
-// What TypeScript and C++ must agree on without a compiler that sees both: numbers of types and spaces, limits, orders of kinds.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+// What TypeScript and C++ must agree on without a compiler that sees both: numbers of types and spaces, limits, orders of kinds,
+// attributes.
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Fields } from "../../dist/graph/attribute_layout.js";
 import { binaryKinds } from "../../dist/ops/elementwise/binary.js";
-import { unaryKinds } from "../../dist/ops/elementwise/unary_kinds.js";
+import "../../dist/ops/index.js";
+import { activationNumber, unaryKinds } from "../../dist/ops/elementwise/unary_kinds.js";
 import { MAX_RANK } from "../../dist/graph/operands.js";
 import { SPACE } from "../../dist/compile/plan.js";
-import { DTYPE, ITEM_SIZE } from "../../dist/graph/tensor.js";
+import { DTYPE, ITEM_SIZE, opDefinitions } from "../../dist/graph/tensor.js";
+import { contracts } from "../../scripts/op_attributes.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("native agreement");
@@ -52,22 +56,48 @@ test("limits", () => {
     );
 });
 
+/** `gelu_tanh` is `kGeluTanh`. */
+const enumerator = (kind: string) => `k${kind.replace(/(^|_)(.)/g, (_, __, letter: string) => letter.toUpperCase())}`;
+
 test("kinds of unary and binary", () => {
-  const list = [
-    ...read("native/cpp/ops/elementwise/unary.h").matchAll(
-      /(\d) (relu|sigmoid|tanh|gelu_tanh|gelu|swish|exp|softplus)\b/g,
-    ),
-  ];
+  const numbered = (kinds: readonly string[]) => Object.fromEntries(kinds.map((kind, i) => [enumerator(kind), i]));
+  assert.equal(enumeration("native/cpp/ops/elementwise/unary.h", "Activation"), {
+    kIdentity: -1,
+    ...numbered(unaryKinds),
+  });
+  assert.is(activationNumber("none"), -1);
+  assert.equal(enumeration("native/cpp/ops/elementwise/binary.h", "BinaryKind"), numbered(binaryKinds));
+});
+
+test("attributes of ops: their structs in C++ are those of the definitions (npm run ops:attributes)", () => {
+  const ops = opDefinitions();
+  const written = contracts(ops);
+  for (const { path, text } of written) assert.is(read(path), text, path);
+  const structs = written.flatMap(({ text }) => [...text.matchAll(/^struct (\w+)Attributes \{/gm)]);
+  const layouts = [...ops.values()].flatMap((op) => op.layout ?? []);
+  assert.is(structs.length, new Set(layouts).size, "every layout has one struct");
+});
+
+test("a changed layout is seen", () => {
+  const name = "layer_norm";
+  const changed = new Map<string, { layout?: { fields: Fields } | undefined }>(opDefinitions());
+  changed.set(name, { layout: { fields: { eps: "float", centred: "bool" } } });
+  const differences = contracts(changed).filter(({ path, text }) => read(path) !== text);
   assert.equal(
-    list.map(([, at, kind]) => [Number(at), kind]),
-    unaryKinds.map((kind, at) => [at, kind]),
+    differences.map(({ path }) => basename(path)),
+    [`${name}.h`],
   );
-  const { kIdentity, ...activations } = enumeration("native/cuda/elementwise/activation.h", "Activation");
-  assert.is(kIdentity, -1);
-  const names = unaryKinds.map((kind) => `k${kind.replace(/(^|_)(.)/g, (_, __, letter) => letter.toUpperCase())}`);
-  assert.equal(activations, Object.fromEntries(names.map((name, at) => [name, at])));
-  const kinds = /kind: (.*)$/m.exec(read("native/cpp/ops/elementwise/binary.h"))![1];
-  assert.is(kinds, binaryKinds.map((kind, at) => `${at} ${kind}`).join(", "));
+});
+
+test("kernels read attributes by name alone", () => {
+  const files = readdirSync(join(root, "native"), { recursive: true, encoding: "utf8" }).filter(
+    (file) => /\.(h|cc|cu)$/.test(file) && !file.endsWith("attribute_reader.h"),
+  );
+  assert.ok(files.length > 200, `read ${files.length} files`);
+  assert.equal(
+    files.filter((file) => /\battrs\s*(\[|\+)/.test(read(join("native", file)))),
+    [],
+  );
 });
 
 test.run();

@@ -1,36 +1,60 @@
-// `npm run new-op NAME` in a copy of the folders that it writes to: all the places of an op, in files that compile.
+// `npm run new-op` in a copy of the repository: all the places of an op, in files that compile.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { copyPackage } from "../support/copied_package.js";
 
 const test = suite("new-op");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-new-op-"));
+const copy = copyPackage();
 const lists = ["native/ops.cmake", "lib/ops/index.ts", "test/ops/cases/index.ts"];
-const places = [
-  "native/cpp/ops/layout/near_copy.h",
-  "native/cpp/cpu/layout/near_copy.cc",
-  "native/cuda/layout/near_copy.cu",
-  "lib/ops/layout/near_copy.ts",
-  "test/ops/cases/layout/near_copy.ts",
+const placesOf = (name: string) => [
+  `native/cpp/ops/layout/${name}.h`,
+  `native/cpp/cpu/layout/${name}.cc`,
+  `native/cuda/layout/${name}.cu`,
+  `lib/ops/layout/${name}.ts`,
+  `test/ops/cases/layout/${name}.ts`,
 ];
-const run = (name: string) =>
-  spawnSync(process.execPath, [resolve("scripts/new_op.mjs"), name], { cwd: folder, encoding: "utf8" });
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, ["scripts/new_op.mjs", ...args], { cwd: copy.folder, encoding: "utf8" });
+const read = (path: string) => readFileSync(join(copy.folder, path), "utf8");
 const ops = (text: string, list: string) => text.split(`set(${list}`)[1].split(")")[0].trim().split(/\s+/);
 
+/** The options of the op that has everything a template knows. */
+const FULL = [
+  ...["--input", "x", "--input", "residual", "--vector", "weight", "--vector", "shift"],
+  ...["factor:float", "power:int", "isOn:bool", "taps:int[3]", "mean:float[2]", "split:int[]"].flatMap((text) => [
+    "--attribute",
+    text,
+  ]),
+];
+
 test("lays out every place of an op", () => {
-  for (const path of [...places, ...lists]) mkdirSync(join(folder, path, ".."), { recursive: true });
-  for (const path of lists) cpSync(path, join(folder, path));
-  const { status, stderr } = run("layout/near_copy");
-  assert.is(status, 0, stderr);
-  for (const path of places) assert.ok(existsSync(join(folder, path)), path);
-  const [cmake, index, cases] = lists.map((path) => readFileSync(join(folder, path), "utf8"));
-  const before = ops(readFileSync(lists[0], "utf8"), "VIDEOCLIP_OPS");
-  assert.equal(ops(cmake, "VIDEOCLIP_OPS"), [...before, "layout/near_copy"].sort());
+  const before = ops(read(lists[0]), "VIDEOCLIP_OPS");
+  for (const [name, ...options] of [["near_copy"], ["near_full", ...FULL]]) {
+    const { status, stderr } = run(`layout/${name}`, ...options);
+    assert.is(status, 0, stderr);
+    for (const path of placesOf(name)) assert.ok(existsSync(join(copy.folder, path)), path);
+  }
+  const [cmake, index, cases] = lists.map(read);
+  assert.equal(ops(cmake, "VIDEOCLIP_OPS"), [...before, "layout/near_copy", "layout/near_full"].sort());
   assert.ok(index.includes('export * from "./layout/near_copy.js";\n'));
   assert.ok(cases.includes('import "./layout/near_copy.js";\n'));
+});
+
+test("operands and attributes are those that were asked for", () => {
+  const [contract, , , definition] = placesOf("near_full").map(read);
+  for (const text of ["0 x [..., C] rows, may be a slice", "1 residual like x", "2 weight [C] f32"]) {
+    assert.ok(contract.includes(text), text);
+  }
+  for (const field of ["double factor;", "int64_t power;", "bool is_on;", "int64_t taps[3];", "double mean[2];"]) {
+    assert.ok(contract.includes(`  ${field}\n`), field);
+  }
+  assert.ok(contract.includes("  IntegerList split;\n"));
+  assert.ok(definition.includes('{ name: "residual", strided: true, batched: true }'));
+  assert.ok(definition.includes('{ name: "shift", f32: true }'));
+  assert.not.ok(read("native/cpp/ops/layout/near_copy.h").includes("Attributes"));
 });
 
 test("the kernels compile", () => {
@@ -39,23 +63,41 @@ test("the kernels compile", () => {
     process.stdout.write("SKIP the kernels compile: no C++ compiler\n");
     return;
   }
-  const roots = [join(folder, "native"), join(folder, "native/cpp"), "native", "native/cpp"].map((path) => `-I${path}`);
+  const [, cpu, cuda] = placesOf("near_full");
   for (const [path, define] of [
-    [places[1], "VIDEOCLIP_ISA=portable"],
-    [places[2], "VIDEOCLIP_EMULATED"],
+    [cpu, "VIDEOCLIP_ISA=portable"],
+    [cuda, "VIDEOCLIP_EMULATED"],
   ]) {
     const flags = ["-std=gnu++17", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"];
-    const args = [...flags, `-D${define}`, ...roots, "-x", "c++", join(folder, path)];
-    const { status, stderr } = spawnSync(compiler, args, { encoding: "utf8" });
+    const args = [...flags, `-D${define}`, "-Inative", "-Inative/cpp", "-x", "c++", path];
+    const { status, stderr } = spawnSync(compiler, args, { cwd: copy.folder, encoding: "utf8" });
     assert.is(status, 0, stderr);
   }
 });
 
-test("overwrites nothing and takes only names of ops", () => {
+test("overwrites nothing and takes only what it can lay out", () => {
   assert.is(run("layout/near_copy").status, 1);
-  for (const name of ["layout/NearCopy", "layout/near-copy", "near_copy", "nowhere/near_copy", ""])
-    assert.is(run(name).status, 2, name);
+  for (const args of [
+    ["layout/NearCopy"],
+    ["layout/near-copy"],
+    ["near_copy"],
+    ["nowhere/near_copy"],
+    [""],
+    ["layout/one", "layout/two"],
+    ["layout/fine", "--vector", "x"],
+    ["layout/fine", "--vector", "Weight"],
+    ["layout/fine", "--input", "y"],
+    ["layout/fine", "--attribute", "eps"],
+    ["layout/fine", "--attribute", "eps:double"],
+    ["layout/fine", "--attribute", "list:int[]", "--attribute", "eps:float"],
+    ["layout/fine", "--unknown"],
+  ]) {
+    const { status, stderr } = run(...args);
+    assert.is(status, 2, args.join(" "));
+    assert.match(stderr, /Usage: npm run new-op/);
+  }
+  assert.not.ok(existsSync(join(copy.folder, placesOf("fine")[0])));
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
+test.after(() => copy.remove());
 test.run();

@@ -10,7 +10,7 @@ import {
   type TensorType,
 } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
-import type { AttentionAttrs } from "./attention_attrs.js";
+import { type AttentionAttrs, attentionLayout } from "./attention_attrs.js";
 import { attentionGrad } from "./attention_grad.js";
 
 const rules: Attributes<AttentionAttrs> = { heads: integer(1), scale: number(), causal: flag };
@@ -110,7 +110,7 @@ export const attention = defineOp<AttentionAttrs>({
   multiplyAdds: (inputs, [y]) => 2 * elements(y.shape) * inputs[1]!.shape[1],
   attributes: rules,
   shape,
-  encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],
+  layout: attentionLayout,
   reference,
   gradient,
   toOnnx,

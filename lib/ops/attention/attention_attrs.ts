@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 export interface AttentionAttrs {
   heads: number;
   /** Multiplies the scores: usually 1 / sqrt(head size). */
@@ -5,3 +6,5 @@ export interface AttentionAttrs {
   /** Query i only sees keys j <= i + Sk - Sq: those up to its own place when the last query stands at the last key. */
   causal: boolean;
 }
+
+export const attentionLayout = layout({ heads: "int", scale: "float", causal: "bool" });

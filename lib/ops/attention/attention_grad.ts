@@ -1,5 +1,5 @@
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
-import type { AttentionAttrs } from "./attention_attrs.js";
+import { type AttentionAttrs, attentionLayout } from "./attention_attrs.js";
 import { storageType } from "../storage.js";
 
 function shape([q, k, v, mask, dy]: (TensorType | null)[]): TensorType[] {
@@ -73,7 +73,7 @@ export const attentionGrad = defineOp<AttentionAttrs>({
     { name: "dy", batched: true },
   ],
   shape,
-  encode: (a) => [a.heads, a.scale, a.causal ? 1 : 0],
+  layout: attentionLayout,
   reference,
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",

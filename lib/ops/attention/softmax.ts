@@ -2,7 +2,7 @@ import { checkOperand } from "../../graph/operands.js";
 import { flag } from "../../graph/rules.js";
 import { defineOp } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
-import { softmaxGrad } from "./softmax_grad.js";
+import { softmaxGrad, softmaxLayout } from "./softmax_grad.js";
 
 /** Softmax over the last axis, or its logarithm. */
 export const softmax = defineOp<{ log: boolean }>({
@@ -10,7 +10,7 @@ export const softmax = defineOp<{ log: boolean }>({
   operands: [{ name: "x", batched: true }],
   attributes: { log: flag },
   shape: ([x]) => [checkOperand("softmax", "x", x, ["...", "C"])],
-  encode: (a) => [a.log ? 1 : 0],
+  layout: softmaxLayout,
   reference: ([x], a) => {
     const C = x!.shape[x!.shape.length - 1];
     const data = new Float64Array(x!.data.length);

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
 import { storageType } from "../storage.js";
 
@@ -20,12 +21,14 @@ function reference([y, dy]: (Array64 | null)[], { log }: { log: boolean }): Arra
   return [{ shape: y!.shape, data: dx }];
 }
 
+export const softmaxLayout = layout({ log: "bool" });
+
 /** Gradient of {@link softmax} from its result: y and dy `[..., C]` to dx; `log` as there. */
 export const softmaxGrad = defineOp<{ log: boolean }>({
   name: "softmax_grad",
   operands: [{ name: "y" }, { name: "dy" }],
   shape,
-  encode: (a) => [a.log ? 1 : 0],
+  layout: softmaxLayout,
   reference,
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { channelsFirst, type OnnxEmitter, type OnnxNode } from "../../graph/onnx_emitter.js";
 import { checkFilled, checkOperand, FLOATS, misfit } from "../../graph/operands.js";
 import { type Array64, defineOp, denseStrides, elements, packing, type TensorType } from "../../graph/tensor.js";
@@ -12,7 +13,7 @@ import {
 import { conv3dGradient } from "./conv3d_gradient.js";
 import { packConvWeight } from "./pack_conv_weight.js";
 import { isNonNegative, onnxForms } from "../elementwise/unary.js";
-import { unaryFunctions, unaryKinds } from "../elementwise/unary_kinds.js";
+import { activationNumber, unaryFunctions } from "../elementwise/unary_kinds.js";
 
 export { type Conv3dAttrs, conv3dAttrs, isDepthwise, isPointwise, type Triple } from "./conv3d_attrs.js";
 
@@ -134,16 +135,19 @@ export const conv3d = defineOp<Conv3dAttrs>({
   packedOnCpu: ({ groups, split }, panelWidth) => [packing(1, packConvWeight, { groups, split, panelWidth })],
   axesOnGpu: (a, [x]) => (isDepthwise(a, x!.shape[4]) ? TAPS_IN_ROWS : CHANNELS_IN_ROWS),
   shape,
-  encode: (a) => [
-    a.groups,
-    a.outChannels,
-    a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation),
-    ...a.kernel,
-    ...a.stride,
-    ...a.low,
-    ...a.high,
-    ...a.split,
-  ],
+  layout: layout(
+    {
+      groups: "int",
+      outChannels: "int",
+      activation: "int",
+      kernel: "int[3]",
+      stride: "int[3]",
+      low: "int[3]",
+      high: "int[3]",
+      split: "int[]",
+    },
+    (a) => ({ ...a, activation: activationNumber(a.activation) }),
+  ),
   reference,
   gradient: conv3dGradient,
   toOnnx,

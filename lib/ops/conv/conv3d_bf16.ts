@@ -15,7 +15,7 @@ export const conv3dBf16 = defineOp<Conv3dAttrs>({
     if (a.groups !== 1) throw shapeError("conv3d_bf16", "one group", [a.groups]);
     return conv3d.shape(inputs, a);
   },
-  encode: conv3d.encode,
+  layout: conv3d.layout,
   notInOnnx: "compile() makes it from a conv3d",
   reference: ([input, weight, bias, residual, scale], a) => {
     const channels = input!.shape[4];

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import {
   type Array64,
   defineOp,
@@ -88,7 +89,10 @@ export const conv3dGradInput = defineOp<Conv3dGradInputAttrs>({
   ],
   axesOnGpu: () => CHANNELS_IN_ROWS,
   shape,
-  encode: (a) => [a.groups, a.inChannels, ...a.kernel, ...a.stride, ...a.kernel.map((k, i) => k - 1 - a.low[i])],
+  layout: layout({ groups: "int", inChannels: "int", kernel: "int[3]", stride: "int[3]", low: "int[3]" }, (a) => ({
+    ...a,
+    low: a.kernel.map((k, i) => k - 1 - a.low[i]),
+  })),
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import {
   type Array64,
   defineOp,
@@ -74,7 +75,7 @@ export const conv3dGradWeight = defineOp<Conv3dGradWeightAttrs>({
   name: "conv3d_grad_weight",
   operands: [{ name: "x" }, { name: "dy" }],
   shape,
-  encode: (a) => [a.groups, ...a.kernel, ...a.stride, ...a.low],
+  layout: layout({ groups: "int", kernel: "int[3]", stride: "int[3]", low: "int[3]" }),
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",

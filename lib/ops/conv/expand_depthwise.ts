@@ -37,7 +37,7 @@ export const expandDepthwise = defineOp<Conv3dAttrs>({
     const [inner] = conv3d.shape(inputs, expansion(a, a.packed));
     return conv3d.shape([inner, weight, bias ?? null], a);
   },
-  encode: conv3d.encode,
+  layout: conv3d.layout,
   notInOnnx: "compile() makes it from two conv3d",
   reference: ([x, expand, expandBias, weight, bias], a) => {
     const inputs: (Array64 | null)[] = [x, expand, expandBias ?? null];

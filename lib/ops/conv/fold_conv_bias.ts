@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { defineOp } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
 
@@ -10,7 +11,7 @@ export const foldConvBias = defineOp<{ eps: number }>({
     requireF32("fold_conv_bias", weight, ...rest);
     return [{ shape: weight!.shape, dtype: "f32" }];
   },
-  encode: (a) => [a.eps],
+  layout: layout({ eps: "float" }),
   reference: ([weight, bias, mean, variance, own], a) => {
     const data = weight!.data.map(
       (v, o) => bias!.data[o] + (((own?.data[o] ?? 0) - mean!.data[o]) * v) / Math.sqrt(variance!.data[o] + a.eps),

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { defineOp } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
 
@@ -10,7 +11,7 @@ export const foldConvWeight = defineOp<{ eps: number }>({
     requireF32("fold_conv_weight", w, ...rest);
     return [{ shape: w!.shape, dtype: "f32" }];
   },
-  encode: (a) => [a.eps],
+  layout: layout({ eps: "float" }),
   reference: ([w, weight, variance], a) => {
     const per = w!.data.length / w!.shape[0];
     const scale = weight!.data.map((v, o) => v / Math.sqrt(variance!.data[o] + a.eps));

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp, elements, shapeError, type TensorType } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
 
@@ -65,7 +66,7 @@ export const packConvWeight = defineOp<PackAttrs>({
   operands: [{ name: "weight" }],
   notOnGpu: "the weight layout of the CPU kernels",
   shape,
-  encode: (a) => [a.groups, ...a.split],
+  layout: layout({ groups: "int", split: "int[]" }),
   reference,
   notInOnnx: "the layout of one device: graphs are exported before their weights are packed",
   // panelWidth 0 is replaced by the device's own when a case runs

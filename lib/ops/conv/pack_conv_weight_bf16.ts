@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { fromBits, toBfloat16 } from "../../base/half_floats.js";
 import { type Array64, defineOp, shapeError, type TensorType } from "../../graph/tensor.js";
 import { panelWidths } from "./pack_conv_weight.js";
@@ -55,7 +56,7 @@ export const packConvWeightBf16 = defineOp<PackBf16Attrs>({
   operands: [{ name: "weight" }],
   notOnGpu: "the weight layout of the CPU kernels",
   shape,
-  encode: (a) => [...a.split],
+  layout: layout({ split: "int[]" }),
   notInOnnx: "compile() makes it from a conv3d",
   reference,
   // panelWidth 0 is replaced by the device's own when a case runs

@@ -71,7 +71,6 @@ export const packWinogradWeight = defineOp<PackWinogradAttrs>({
     const columns = widths.reduce((p, q) => p + q, 0);
     return [{ shape: [columns * channels * (spatial ? POINTS * POINTS : POINTS)], dtype: "f32" }];
   },
-  encode: () => [],
   notInOnnx: "compile() makes it from a conv3d",
   reference,
   // panelWidth 0 is replaced by the device's own when a case runs

@@ -11,7 +11,7 @@ export const swishConv3d = defineOp<Conv3dAttrs>({
     if (!isPointwise(a)) throw shapeError("swish_conv3d", "a pointwise convolution", a.kernel);
     return conv3d.shape(inputs, a);
   },
-  encode: conv3d.encode,
+  layout: conv3d.layout,
   notInOnnx: "compile() makes it from a conv3d",
   reference: ([input, weight, bias, residual, scale], a) => {
     const channels = input!.shape[4];

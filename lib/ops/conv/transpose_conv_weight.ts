@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp, type OpDefinition, shapeError, type TensorType } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 import { storageType } from "../storage.js";
@@ -33,7 +34,7 @@ export const transposeConvWeight: OpDefinition<{ groups: number }> = defineOp<{ 
   name: "transpose_conv_weight",
   operands: [{ name: "weight" }],
   shape,
-  encode: (a) => [a.groups],
+  layout: layout({ groups: "int" }),
   reference,
   gradient: ({ outGrads: [dy], attrs }) => applyOp(transposeConvWeight, [dy], attrs),
   notInOnnx: "only graphs with gradients have it",

@@ -23,7 +23,7 @@ export const winogradConv3d = defineOp<Conv3dAttrs>({
     if (!fitsWinograd(a)) throw shapeError("winograd_conv3d", "1x3x3 or 3x1x1 with stride 1 and one group", a.kernel);
     return conv3d.shape(inputs.slice(0, 4), a);
   },
-  encode: conv3d.encode,
+  layout: conv3d.layout,
   notInOnnx: "compile() makes it from a conv3d",
   reference: (inputs, a) => conv3d.reference(inputs.slice(0, 4), a),
   notDifferentiable: "made by a pass of the CPU after differentiation",

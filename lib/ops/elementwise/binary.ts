@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { checkOperand, misfit } from "../../graph/operands.js";
 import { oneOf } from "../../graph/rules.js";
 import {
@@ -89,7 +90,7 @@ export const binary = defineOp<{ kind: BinaryKind }>({
   operands: [{ name: "a" }, { name: "b" }],
   attributes: { kind: oneOf(binaryKinds) },
   shape,
-  encode: (a) => [binaryKinds.indexOf(a.kind)],
+  layout: layout({ kind: "int" }, ({ kind }) => ({ kind: binaryKinds.indexOf(kind) })),
   reference,
   gradient,
   inPlace: ([a, b]) =>

@@ -10,7 +10,6 @@ export const cast: OpDefinition<{ to: DType }> = defineOp<{ to: DType }>({
   halvesOnCpu: true,
   attributes: { to: oneOf(FLOATS) },
   shape: ([x], { to }) => [{ shape: checkOperand("cast", "x", x, ["..."]).shape, dtype: to }],
-  encode: () => [],
   reference: ([x]) => [{ shape: x!.shape, data: x!.data.slice() }],
   gradient: ({ inputs: [x], outGrads: [dy] }) => [applyOp(cast, [dy!], { to: x!.dtype })[0]],
   notInOnnx: "exported graphs are f32 throughout",

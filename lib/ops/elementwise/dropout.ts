@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { philox } from "../../base/random.js";
 import { checkOperand } from "../../graph/operands.js";
 import { integer, type Rule } from "../../graph/rules.js";
@@ -46,7 +47,11 @@ export const dropout: OpDefinition<DropoutAttrs> = defineOp<DropoutAttrs>({
   operands: [{ name: "x" }, { name: "key" }],
   attributes: { rate: probability, stream: integer(0, 2 ** 32 - 1) },
   shape,
-  encode: (a) => [threshold(a.rate), 1 / (1 - a.rate), a.stream],
+  layout: layout({ threshold: "int", scale: "float", stream: "int" }, ({ rate, stream }) => ({
+    threshold: threshold(rate),
+    scale: 1 / (1 - rate),
+    stream,
+  })),
   reference,
   gradient: ({ inputs: [, key], attrs, outGrads: [dy] }) => [applyOp(dropout, [dy, key], attrs)[0], null],
   notInOnnx: "a part of training: exported graphs are of inference",

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type DType, defineOp, elements } from "../../graph/tensor.js";
 
 export interface FillAttrs {
@@ -13,7 +14,7 @@ export const fill = defineOp<FillAttrs>({
   operands: [],
   halvesOnCpu: true,
   shape: (_, a) => [{ shape: a.shape, dtype: a.dtype ?? "f32" }],
-  encode: (a) => [a.value],
+  layout: layout({ value: "float" }),
   reference: (_, a) => [{ shape: a.shape, data: new Float64Array(elements(a.shape)).fill(a.value) }],
   gradient: () => [],
   toOnnx: ({ outputs: [y], attrs: a }, emit) =>

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { channelsFirst } from "../../graph/onnx_emitter.js";
 import { checkOperand, FLOATS, misfit } from "../../graph/operands.js";
 import { type Attributes, flag, integer, numbers, oneOf, optional } from "../../graph/rules.js";
@@ -46,7 +47,7 @@ export const preprocess = defineOp<PreprocessAttrs>({
   operands: [{ name: "x", batched: true }],
   attributes: rules,
   shape,
-  encode: (a) => [a.top, a.left, ...a.mean, ...a.std, a.spaceToDepth ? 1 : 0],
+  layout: layout({ top: "int", left: "int", mean: "float[3]", std: "float[3]", spaceToDepth: "bool" }),
   reference: ([x], a) => {
     const out = shape([{ shape: x!.shape, dtype: "u8" }], a)[0].shape;
     const from = denseStrides(x!.shape);

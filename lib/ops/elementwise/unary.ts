@@ -3,7 +3,7 @@ import { checkOperand } from "../../graph/operands.js";
 import { oneOf } from "../../graph/rules.js";
 import { defineOp, type Tensor } from "../../graph/tensor.js";
 import { throughUnary } from "./unary_grad.js";
-import { type UnaryKind, unaryFunctions, unaryKinds } from "./unary_kinds.js";
+import { type UnaryKind, unaryFunctions, unaryKinds, unaryLayout } from "./unary_kinds.js";
 
 export { type UnaryKind, unaryKinds } from "./unary_kinds.js";
 
@@ -33,7 +33,7 @@ export const unary = defineOp<{ kind: UnaryKind }>({
   operands: [{ name: "x", strided: true, batched: true }],
   attributes: { kind: oneOf(unaryKinds) },
   shape: ([x]) => [checkOperand("unary", "x", x, ["..."])],
-  encode: (a) => [unaryKinds.indexOf(a.kind)],
+  layout: unaryLayout,
   reference: ([x], a) => [{ shape: x!.shape, data: x!.data.map(unaryFunctions[a.kind]) }],
   gradient: ({ inputs: [x], attrs: { kind }, outGrads: [dy] }) => [throughUnary(kind, x!, dy!)],
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {

@@ -1,7 +1,7 @@
 import { defineOp, sameShape, shapeError, type Tensor } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 import { storageType } from "../storage.js";
-import { unaryDerivatives, type UnaryKind, unaryKinds } from "./unary_kinds.js";
+import { unaryDerivatives, type UnaryKind, unaryLayout } from "./unary_kinds.js";
 
 /** dx = f'(x) dy, element by element: x and dy of one shape. relu's derivative at 0 is 0. */
 export const unaryGrad = defineOp<{ kind: UnaryKind }>({
@@ -12,7 +12,7 @@ export const unaryGrad = defineOp<{ kind: UnaryKind }>({
     if (!sameShape(x!.shape, dy!.shape)) throw shapeError("unary_grad", `dy [${x!.shape.join(", ")}]`, dy!.shape);
     return [{ shape: x!.shape, dtype }];
   },
-  encode: (a) => [unaryKinds.indexOf(a.kind)],
+  layout: unaryLayout,
   reference: ([x, dy], a) => {
     const derivative = unaryDerivatives[a.kind];
     return [{ shape: x!.shape, data: x!.data.map((v, i) => derivative(v) * dy!.data[i]) }];

@@ -1,4 +1,6 @@
 // The functions of one number that `unary` and the activations of `linear` and `conv3d` offer, with their derivatives.
+import { layout } from "../../graph/attribute_layout.js";
+
 /** In the order of native/cpp/ops/elementwise/unary.h. */
 export const unaryKinds = ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "swish", "exp", "softplus"] as const;
 export type UnaryKind = (typeof unaryKinds)[number];
@@ -52,3 +54,10 @@ export const unaryDerivatives: Record<UnaryKind, (x: number) => number> = {
   exp: Math.exp,
   softplus: sigmoid,
 };
+
+/** The number of a function in an instruction: its place in {@link unaryKinds}, -1 for none. */
+export const activationNumber = (kind: "none" | UnaryKind): number => (kind === "none" ? -1 : unaryKinds.indexOf(kind));
+
+export const unaryLayout = layout({ kind: "int" }, ({ kind }: { kind: UnaryKind }) => ({
+  kind: activationNumber(kind),
+}));

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { checkOperand, misfit } from "../../graph/operands.js";
 import { integer } from "../../graph/rules.js";
 import { defineOp, elements, isFloat, type TensorType } from "../../graph/tensor.js";
@@ -24,7 +25,7 @@ export const concat = defineOp<{ axis: number }>({
   attributes: { axis: integer(0) },
   anyType: true,
   shape,
-  encode: (a) => [a.axis],
+  layout: layout({ axis: "int" }),
   reference: (inputs, a) => {
     const out = shape(
       inputs.map((x) => ({ shape: x!.shape, dtype: "f32" as const })),

@@ -35,7 +35,6 @@ export const dynamicUpdateSlice = defineOp<Record<string, never>>({
   operands: [{ name: "x" }, { name: "part" }, { name: "start" }],
   storage: "f32",
   shape,
-  encode: () => [],
   reference,
   inPlace: () => [[0, 0]],
   notDifferentiable: "state of generation",

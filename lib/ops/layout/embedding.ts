@@ -21,7 +21,6 @@ export const embedding = defineOp<EmbeddingAttrs>({
     const table = checkOperand("embedding", "weight", weight, ["rows", "C"]);
     return [{ shape: [...shape, table.shape[1]], dtype: table.dtype }];
   },
-  encode: () => [],
   reference: ([ids, weight]) => {
     const C = weight!.shape[1];
     const data = new Float64Array(ids!.data.length * C);

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { defineOp, sameShape, shapeError } from "../../graph/tensor.js";
 import { storageType } from "../storage.js";
 
@@ -22,7 +23,7 @@ export const embeddingGrad = defineOp<EmbeddingGradAttrs>({
     }
     return [{ shape: [rows, dy!.shape[dy!.shape.length - 1]], dtype }];
   },
-  encode: (a) => [a.padding],
+  layout: layout({ padding: "int" }),
   reference: ([ids, dy], { rows, padding }) => {
     const C = dy!.shape[dy!.shape.length - 1];
     const data = new Float64Array(rows * C);

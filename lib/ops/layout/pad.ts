@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { misfit, operandError } from "../../graph/operands.js";
 import { integers } from "../../graph/rules.js";
 import { type Array64, defineOp, denseStrides, elements, isFloat, type TensorType } from "../../graph/tensor.js";
@@ -35,7 +36,7 @@ export const pad = defineOp<PadAttrs>({
   attributes: { low: integers(0), high: integers(0) },
   anyType: true,
   shape,
-  encode: (a) => [...a.low],
+  layout: layout({ low: "int[]" }),
   reference,
   gradient: ({ inputs: [x], attrs, outGrads: [dy] }, g) => [
     isFloat(x!.dtype) ? g.slice(dy!, attrs.low, x!.shape) : null,

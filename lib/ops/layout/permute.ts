@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { misfit, operandError } from "../../graph/operands.js";
 import { integers } from "../../graph/rules.js";
 import { defineOp, denseStrides, elements, isFloat, type OpDefinition } from "../../graph/tensor.js";
@@ -17,7 +18,7 @@ export const permute: OpDefinition<{ order: readonly number[] }> = defineOp<{ or
     }
     return [{ shape: a.order.map((i) => x.shape[i]), dtype: x.dtype }];
   },
-  encode: (a) => [...a.order],
+  layout: layout({ order: "int[]" }),
   reference: ([x], a) => {
     const out = a.order.map((i) => x!.shape[i]);
     const from = denseStrides(x!.shape);

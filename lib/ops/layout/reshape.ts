@@ -17,7 +17,6 @@ export const reshape = defineOp<{ shape: readonly number[] }>({
       throw misfit("reshape", "shape", `${elements(x!.shape)} elements like x [${x!.shape.join(", ")}]`, a.shape);
     return [{ shape: a.shape, dtype: x!.dtype }];
   },
-  encode: () => [],
   reference: ([x], a) => [{ shape: a.shape, data: x!.data }],
   gradient: ({ inputs: [x], outGrads: [dy] }, g) => [g.reshape(dy!, x!.shape)],
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {

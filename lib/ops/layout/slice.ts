@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { misfit, operandError } from "../../graph/operands.js";
 import { integers } from "../../graph/rules.js";
 import { defineOp, denseStrides, elements, isFloat } from "../../graph/tensor.js";
@@ -25,7 +26,7 @@ export const slice = defineOp<SliceAttrs>({
     }
     return [{ shape: a.size, dtype: x.dtype }];
   },
-  encode: (a) => [...a.start],
+  layout: layout({ start: "int[]" }),
   reference: ([x], a) => {
     const from = denseStrides(x!.shape);
     const place = denseStrides(a.size);

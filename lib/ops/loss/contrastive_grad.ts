@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
 import { storageType } from "../storage.js";
 
@@ -67,7 +68,7 @@ export const contrastiveGrad = defineOp<ContrastiveGradAttrs>({
     { name: "z", f32: true },
   ],
   shape,
-  encode: (a) => [a.scale],
+  layout: layout({ scale: "float" }),
   reference,
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",

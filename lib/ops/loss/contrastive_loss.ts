@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { checkFilled, checkOperand } from "../../graph/operands.js";
 import { type Attributes, number, oneOf, optional } from "../../graph/rules.js";
 import {
@@ -99,7 +100,10 @@ export const contrastiveLoss = defineOp<ContrastiveLossAttrs>({
   operands: [{ name: "a" }, { name: "b" }, { name: "group" }],
   attributes: rules,
   shape,
-  encode: (a) => [a.scale, ...weights(a)],
+  layout: layout({ scale: "float", rowWeight: "float", columnWeight: "float" }, (a) => {
+    const [rowWeight, columnWeight] = weights(a);
+    return { scale: a.scale, rowWeight, columnWeight };
+  }),
   reference,
   gradient,
   notInOnnx: "a loss of training: what is exported is the encoders before it",

@@ -1,7 +1,7 @@
 import { type Attributes, integer, number } from "../../graph/rules.js";
 import { type Array64, defineOp, type GradientNode } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
-import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy_attrs.js";
+import { checkCrossEntropy, type CrossEntropyAttrs, crossEntropyLayout } from "./cross_entropy_attrs.js";
 import { crossEntropyGrad } from "./cross_entropy_grad.js";
 
 const rules: Attributes<CrossEntropyAttrs> = { ignoreIndex: integer(), smoothing: number(0, 1) };
@@ -48,7 +48,7 @@ export const crossEntropy = defineOp<CrossEntropyAttrs>({
       { shape, dtype: "f32" },
     ];
   },
-  encode: (a) => [a.ignoreIndex, a.smoothing],
+  layout: crossEntropyLayout,
   reference,
   gradient,
   notInOnnx: "a loss of training: what is exported is the model before it",

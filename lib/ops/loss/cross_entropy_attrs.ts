@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { checkFilled, checkOperand } from "../../graph/operands.js";
 import type { TensorType } from "../../graph/tensor.js";
 
@@ -17,3 +18,5 @@ export function checkCrossEntropy(op: string, [x, target, weight]: (TensorType |
   if (weight) checkOperand(op, "weight", weight, shape.slice(-1), ["f32"]);
   return { shape: rows, dtype };
 }
+
+export const crossEntropyLayout = layout({ ignoreIndex: "int", smoothing: "float" });

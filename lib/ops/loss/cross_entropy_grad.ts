@@ -1,6 +1,6 @@
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
-import { checkCrossEntropy, type CrossEntropyAttrs } from "./cross_entropy_attrs.js";
+import { checkCrossEntropy, type CrossEntropyAttrs, crossEntropyLayout } from "./cross_entropy_attrs.js";
 
 function shape(inputs: (TensorType | null)[]): TensorType[] {
   const [x, , , sums, dLoss] = inputs;
@@ -45,7 +45,7 @@ export const crossEntropyGrad = defineOp<CrossEntropyAttrs>({
     { name: "dloss", f32: true },
   ],
   shape,
-  encode: (a) => [a.ignoreIndex, a.smoothing],
+  layout: crossEntropyLayout,
   reference,
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",

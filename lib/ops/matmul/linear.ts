@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import type { OnnxEmitter, OnnxNode } from "../../graph/onnx_emitter.js";
 import { checkOperand, FLOATS, misfit } from "../../graph/operands.js";
 import { type Attributes, flag, integer, oneOf, optional } from "../../graph/rules.js";
@@ -16,7 +17,7 @@ import { applyOp } from "../../graph/trace.js";
 import { matmul } from "./matmul.js";
 import { emitUnary } from "../elementwise/unary.js";
 import { throughUnary } from "../elementwise/unary_grad.js";
-import { activations, type UnaryKind, unaryFunctions, unaryKinds } from "../elementwise/unary_kinds.js";
+import { activationNumber, activations, type UnaryKind, unaryFunctions } from "../elementwise/unary_kinds.js";
 import { packConvWeight } from "../conv/pack_conv_weight.js";
 
 /**
@@ -124,7 +125,7 @@ export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   ],
   axesOnGpu: () => [0, 1],
   shape,
-  encode: (a) => [a.activation === "none" ? -1 : unaryKinds.indexOf(a.activation)],
+  layout: layout({ activation: "int" }, ({ activation }) => ({ activation: activationNumber(activation) })),
   reference,
   gradient,
   toOnnx,

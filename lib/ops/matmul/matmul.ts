@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import type { OnnxEmitter, OnnxNode } from "../../graph/onnx_emitter.js";
 import { checkOperand, operandError } from "../../graph/operands.js";
 import { flag } from "../../graph/rules.js";
@@ -117,7 +118,7 @@ export const matmul = defineOp<MatmulAttrs>({
   tf32: true,
   attributes: { transposeA: flag, transposeB: flag },
   shape,
-  encode: (a) => [a.transposeA ? 1 : 0, a.transposeB ? 1 : 0],
+  layout: layout({ transposeA: "bool", transposeB: "bool" }),
   reference,
   gradient,
   toOnnx,

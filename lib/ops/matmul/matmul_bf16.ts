@@ -10,7 +10,7 @@ export const matmulBf16 = defineOp<MatmulAttrs>({
   operands: matmul.operands,
   notOnGpu: "a GPU multiplies bf16 in matmul",
   shape: matmul.shape,
-  encode: matmul.encode,
+  layout: matmul.layout,
   reference: ([a, b], attrs) => matmul.reference([rounded(a!), rounded(b!)], attrs),
   notDifferentiable: "made by a pass of the CPU after differentiation",
   notInOnnx: "compile() makes it from a matmul",

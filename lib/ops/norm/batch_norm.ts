@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { channelsFirst } from "../../graph/onnx_emitter.js";
 import { checkOperand } from "../../graph/operands.js";
 import { type Attributes, flag, number, optional } from "../../graph/rules.js";
@@ -40,7 +41,7 @@ export const batchNorm = defineOp<Attrs>({
       checkOperand("batch_norm", name, vector, shape.slice(-1), ["f32"]);
     return [{ shape, dtype }];
   },
-  encode: (a) => [a.eps, a.relu ? 1 : 0],
+  layout: layout({ eps: "float", relu: "bool" }),
   reference: ([x, weight, bias, mean, variance], a) => {
     const C = x!.shape[x!.shape.length - 1];
     const data = x!.data.map((v, i) => {

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
 import { storageType } from "../storage.js";
 
@@ -66,7 +67,7 @@ export const batchNormGrad = defineOp<BatchNormGradAttrs>({
     { name: "variance", f32: true },
   ],
   shape,
-  encode: (a) => [a.eps, a.relu ? 1 : 0, a.training ? 1 : 0],
+  layout: layout({ eps: "float", relu: "bool", training: "bool" }),
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { checkOperand } from "../../graph/operands.js";
 import { type Attributes, flag, number, optional } from "../../graph/rules.js";
 import { type Array64, defineOp, type GradientNode, type TensorType } from "../../graph/tensor.js";
@@ -71,7 +72,7 @@ export const batchNormTrain = defineOp<BatchNormTrainAttrs>({
   attributes: rules,
   differentiated: { inputs: [0, 1, 2], outputs: [0] },
   shape,
-  encode: (a) => [a.eps, a.momentum, a.relu ? 1 : 0],
+  layout: layout({ eps: "float", momentum: "float", relu: "bool" }),
   reference,
   gradient,
   notInOnnx: "exported graphs are of inference",

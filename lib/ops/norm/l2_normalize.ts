@@ -2,7 +2,7 @@ import { checkOperand } from "../../graph/operands.js";
 import { number } from "../../graph/rules.js";
 import { type Array64, defineOp } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
-import type { L2NormalizeAttrs } from "./l2_normalize_attrs.js";
+import { l2NormalizeLayout, type L2NormalizeAttrs } from "./l2_normalize_attrs.js";
 import { l2NormalizeGrad } from "./l2_normalize_grad.js";
 
 function reference([x]: (Array64 | null)[], { eps }: L2NormalizeAttrs): Array64[] {
@@ -24,7 +24,7 @@ export const l2Normalize = defineOp<L2NormalizeAttrs>({
   operands: [{ name: "x" }],
   attributes: { eps: number(0) },
   shape: ([x]) => [checkOperand("l2_normalize", "x", x, ["...", "C"])],
-  encode: (a) => [a.eps],
+  layout: l2NormalizeLayout,
   reference,
   gradient: ({ inputs: [x], attrs, outGrads: [dy] }) => applyOp(l2NormalizeGrad, [x, dy], attrs),
   toOnnx: ({ inputs: [x], outputs: [y], attrs }, emit) => {

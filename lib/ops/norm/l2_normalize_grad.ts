@@ -1,5 +1,5 @@
 import { type Array64, defineOp, sameShape, shapeError } from "../../graph/tensor.js";
-import type { L2NormalizeAttrs } from "./l2_normalize_attrs.js";
+import { l2NormalizeLayout, type L2NormalizeAttrs } from "./l2_normalize_attrs.js";
 import { storageType } from "../storage.js";
 
 function reference([x, dy]: (Array64 | null)[], { eps }: L2NormalizeAttrs): Array64[] {
@@ -28,7 +28,7 @@ export const l2NormalizeGrad = defineOp<L2NormalizeAttrs>({
       throw shapeError("l2_normalize_grad", `dy [${x!.shape.join(", ")}]`, dy!.shape);
     return [{ shape: x!.shape, dtype }];
   },
-  encode: (a) => [a.eps],
+  layout: l2NormalizeLayout,
   reference,
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",

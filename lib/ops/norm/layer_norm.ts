@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import type { OnnxEmitter, OnnxNode } from "../../graph/onnx_emitter.js";
 import { checkOperand } from "../../graph/operands.js";
 import { number } from "../../graph/rules.js";
@@ -68,7 +69,7 @@ export const layerNorm = defineOp<LayerNormAttrs>({
   ],
   attributes: { eps: number(0) },
   shape,
-  encode: (a) => [a.eps],
+  layout: layout({ eps: "float" }),
   reference,
   gradient,
   toOnnx,

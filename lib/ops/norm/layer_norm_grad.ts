@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp, sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
 import { storageType } from "../storage.js";
 
@@ -54,7 +55,7 @@ export const layerNormGrad = defineOp<LayerNormGradAttrs>({
   name: "layer_norm_grad",
   operands: [{ name: "x" }, { name: "weight", f32: true }, { name: "residual" }, { name: "dy" }],
   shape,
-  encode: (a) => [a.eps],
+  layout: layout({ eps: "float" }),
   reference,
   notDifferentiable: "second derivatives are not supported",
   notInOnnx: "a gradient: exported graphs are of inference",

@@ -14,7 +14,6 @@ export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Recor
     checkOperand("scale_channels", "g", g, [shape[0], shape[shape.length - 1]], [dtype]);
     return [{ shape, dtype }];
   },
-  encode: () => [],
   reference: ([x, g]) => {
     const N = x!.shape[0];
     const C = x!.shape[x!.shape.length - 1];

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp } from "../../graph/tensor.js";
 import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
 
@@ -43,7 +44,7 @@ export const adam = defineOp<AdamAttrs>({
     checkVector("adam", "control", inputs[1], CONTROL_SHAPE);
     return tensorGroups("adam", inputs, 2, ROLES).flatMap(([p]) => [p, p, p]);
   },
-  encode: (a) => [a.beta1, a.beta2, a.eps, a.weightDecay, a.decoupled ? 1 : 0],
+  layout: layout({ beta1: "float", beta2: "float", eps: "float", weightDecay: "float", decoupled: "bool" }),
   reference: ([r, c, ...tensors], a) =>
     Array.from({ length: tensors.length / 4 }, (_, k) =>
       move(tensors.slice(4 * k, 4 * k + 4) as Array64[], r!.data, c!.data, a),

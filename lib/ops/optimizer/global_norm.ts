@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { defineOp } from "../../graph/tensor.js";
 import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
 
@@ -21,7 +22,7 @@ export const globalNorm = defineOp<GlobalNormAttrs>({
     tensorGroups("global_norm", inputs, 1, ["gradient"]);
     return [{ shape: CONTROL_SHAPE, dtype: "f32" }];
   },
-  encode: (a) => [a.maxNorm],
+  layout: layout({ maxNorm: "float" }),
   reference: ([unscale, ...gradients], { maxNorm }) => {
     const u = unscale!.data[0];
     const norm = u * Math.sqrt(gradients.reduce((sum, g) => g!.data.reduce((s, v) => s + v * v, sum), 0));

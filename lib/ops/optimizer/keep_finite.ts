@@ -14,7 +14,6 @@ export const keepFinite = defineOp<Record<string, never>>({
     checkVector("keep_finite", "control", inputs[0], CONTROL_SHAPE);
     return tensorGroups("keep_finite", inputs, 1, ["old", "next"]).map(([old]) => old);
   },
-  encode: () => [],
   reference: ([c, ...tensors]) =>
     Array.from({ length: tensors.length / 2 }, (_, k) => {
       const { shape, data } = tensors[2 * k + (c!.data[2] === 0 ? 0 : 1)]!;

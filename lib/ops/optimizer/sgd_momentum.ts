@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp } from "../../graph/tensor.js";
 import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
 
@@ -35,7 +36,7 @@ export const sgdMomentum = defineOp<SgdMomentumAttrs>({
     checkVector("sgd_momentum", "control", inputs[1], CONTROL_SHAPE);
     return tensorGroups("sgd_momentum", inputs, 2, ["parameter", "gradient", "buffer"]).flatMap(([p]) => [p, p]);
   },
-  encode: (a) => [a.momentum, a.weightDecay, a.nesterov ? 1 : 0],
+  layout: layout({ momentum: "float", weightDecay: "float", nesterov: "bool" }),
   reference: ([r, c, ...tensors], a) =>
     Array.from({ length: tensors.length / 3 }, (_, k) =>
       move(tensors.slice(3 * k, 3 * k + 3) as Array64[], r!.data[0], c!.data, a),

@@ -4,7 +4,7 @@ import { defineOp, elements } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 import { avgPool3dGrad } from "./avg_pool3d_grad.js";
 import type { Triple } from "../conv/conv3d_attrs.js";
-import { type AvgPoolAttrs, emitPool, encodePool, perWindow, poolReference, poolRules, poolShape } from "./pool.js";
+import { type AvgPoolAttrs, emitPool, avgPoolLayout, perWindow, poolReference, poolRules, poolShape } from "./pool.js";
 
 /** See {@link AvgPoolAttrs}. */
 export const avgPool3d = defineOp<AvgPoolAttrs>({
@@ -12,7 +12,7 @@ export const avgPool3d = defineOp<AvgPoolAttrs>({
   operands: [{ name: "x", batched: true }],
   attributes: { ...poolRules, countIncludePad: flag },
   shape: ([x], a) => poolShape("avg_pool3d", x, a, false),
-  encode: (a) => encodePool(a, a.countIncludePad),
+  layout: avgPoolLayout,
   reference: ([x], a) => {
     const out = poolShape("avg_pool3d", { shape: x!.shape, dtype: "f32" }, a, false)[0].shape;
     return poolReference(

@@ -8,7 +8,7 @@ import {
   type TensorType,
 } from "../../graph/tensor.js";
 import type { Triple } from "../conv/conv3d_attrs.js";
-import { type AvgPoolAttrs, eachWindow, encodePool, poolShape } from "./pool.js";
+import { type AvgPoolAttrs, eachWindow, avgPoolLayout, poolShape } from "./pool.js";
 import { storageType } from "../storage.js";
 
 /** Those of the pool, and T, H, W of its input. */
@@ -47,7 +47,7 @@ export const avgPool3dGrad = defineOp<AvgPoolGradAttrs>({
   name: "avg_pool3d_grad",
   operands: [{ name: "dy", batched: true }],
   shape,
-  encode: (a) => encodePool(a, a.countIncludePad),
+  layout: avgPoolLayout,
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",

@@ -12,7 +12,6 @@ export const globalMean = defineOp<Record<string, never>>({
     checkFilled("global_mean", "x", { shape: shape.slice(0, -1), dtype }, 1);
     return [{ shape: [shape[0], shape[shape.length - 1]], dtype }];
   },
-  encode: () => [],
   reference: ([x]) => {
     const N = x!.shape[0];
     const C = x!.shape[x!.shape.length - 1];

@@ -23,7 +23,6 @@ export const globalMeanGrad = defineOp<{ shape: readonly number[] }>({
   name: "global_mean_grad",
   operands: [{ name: "dy" }],
   shape,
-  encode: () => [],
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",

@@ -3,7 +3,7 @@ import { oneOf } from "../../graph/rules.js";
 import { defineOp } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 import { maxPool3dGrad } from "./max_pool3d_grad.js";
-import { emitPool, encodePool, type MaxPoolAttrs, perWindow, poolReference, poolRules, poolShape } from "./pool.js";
+import { emitPool, maxPoolLayout, type MaxPoolAttrs, perWindow, poolReference, poolRules, poolShape } from "./pool.js";
 
 /** See {@link MaxPoolAttrs}. */
 export const maxPool3d = defineOp<MaxPoolAttrs>({
@@ -11,7 +11,7 @@ export const maxPool3d = defineOp<MaxPoolAttrs>({
   operands: [{ name: "x", batched: true }],
   attributes: { ...poolRules, padding: oneOf(["-inf", "zero"]) },
   shape: ([x], a) => poolShape("max_pool3d", x, a, a.padding === "zero"),
-  encode: (a) => encodePool(a, a.padding === "zero"),
+  layout: maxPoolLayout,
   reference: ([x], a) => {
     const out = poolShape("max_pool3d", { shape: x!.shape, dtype: "f32" }, a, a.padding === "zero")[0].shape;
     return poolReference(x!, a, out, (inside, padded) =>

@@ -1,5 +1,5 @@
 import { type Array64, defineOp, denseStrides, sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
-import { eachWindow, encodePool, type MaxPoolAttrs, poolShape } from "./pool.js";
+import { eachWindow, maxPoolLayout, type MaxPoolAttrs, poolShape } from "./pool.js";
 import { storageType } from "../storage.js";
 
 function shape([x, dy]: (TensorType | null)[], a: MaxPoolAttrs): TensorType[] {
@@ -47,7 +47,7 @@ export const maxPool3dGrad = defineOp<MaxPoolAttrs>({
     { name: "dy", batched: true },
   ],
   shape,
-  encode: (a) => encodePool(a, a.padding === "zero"),
+  layout: maxPoolLayout,
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { defineOp, type DType, shapeError } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
 
@@ -21,7 +22,7 @@ export const meanOfSums = defineOp<MeanOfSumsAttrs>({
     }
     return [{ shape: [sums.shape[0], a.channels], dtype: a.dtype }];
   },
-  encode: (a) => [a.first, a.positions],
+  layout: layout({ first: "int", positions: "int" }),
   reference: ([sums], a) => {
     const [N, parts, C] = sums!.shape;
     const data = Float64Array.from({ length: N * a.channels }, (_, i) => {

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { channelsFirst, type OnnxEmitter } from "../../graph/onnx_emitter.js";
 import { checkFilled, checkOperand, misfit } from "../../graph/operands.js";
 import { flag, integers, triple } from "../../graph/rules.js";
@@ -58,9 +59,14 @@ export function poolShape(op: string, given: TensorType | null, a: PoolAttrs, pa
   return [{ shape: [x.shape[0], ...size, x.shape[4]], dtype: x.dtype }];
 }
 
-export function encodePool(a: PoolAttrs, flag: boolean): number[] {
-  return [...a.kernel, ...a.stride, ...a.low, ...a.high, flag ? 1 : 0];
-}
+const windowFields = { kernel: "int[3]", stride: "int[3]", low: "int[3]", high: "int[3]" } as const;
+
+export const avgPoolLayout = layout({ ...windowFields, countIncludePad: "bool" });
+
+export const maxPoolLayout = layout({ ...windowFields, zeroPadding: "bool" }, (a: MaxPoolAttrs) => ({
+  ...a,
+  zeroPadding: a.padding === "zero",
+}));
 
 /** Window `o` along axis `i` of an input of `n` positions: those inside it, and how many with the padding. */
 function windowAlong(a: PoolAttrs, i: number, n: number, o: number) {

@@ -12,7 +12,6 @@ export const reduceMax = defineOp<Record<string, never>>({
     checkFilled("reduce_max", "x", { shape: shape.slice(-2, -1), dtype });
     return [{ shape: [...shape.slice(0, -2), shape[shape.length - 1]], dtype }];
   },
-  encode: () => [],
   reference: ([x]) => {
     const [S, C] = x!.shape.slice(-2);
     const rows = x!.data.length / S / C;

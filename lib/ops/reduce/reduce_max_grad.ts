@@ -26,7 +26,6 @@ export const reduceMaxGrad = defineOp<Record<string, never>>({
   name: "reduce_max_grad",
   operands: [{ name: "x" }, { name: "dy" }],
   shape,
-  encode: () => [],
   reference,
   notDifferentiable: "gradients are of first order only",
   notInOnnx: "only graphs with gradients have it",

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import { checkOperand, misfit } from "../../graph/operands.js";
 import { integers } from "../../graph/rules.js";
 import { type Array64, defineOp, elements, type TensorType } from "../../graph/tensor.js";
@@ -37,7 +38,10 @@ export const reduceSum = defineOp<ReduceSumAttrs>({
   operands: [{ name: "x" }],
   attributes: { axes: integers(0) },
   shape,
-  encode: (a, [x]) => sizes(x!.shape, a),
+  layout: layout({ outer: "int", reduced: "int", inner: "int" }, (a, [x]) => {
+    const [outer, reduced, inner] = sizes(x!.shape, a);
+    return { outer, reduced, inner };
+  }),
   reference,
   gradient: ({ inputs: [x], attrs: { axes }, outGrads: [dy] }, g) => {
     const kept = x!.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));

@@ -1,3 +1,4 @@
+import { layout } from "../../graph/attribute_layout.js";
 import type { OnnxEmitter, OnnxNode } from "../../graph/onnx_emitter.js";
 import { checkOperand, misfit } from "../../graph/operands.js";
 import { type Attributes, integer } from "../../graph/rules.js";
@@ -80,7 +81,7 @@ export const topK = defineOp<TopKAttrs>({
   halvesOnCpu: true,
   attributes: rules,
   shape,
-  encode: (a) => [a.k, a.base],
+  layout: layout({ k: "int", base: "int" }),
   reference,
   toOnnx,
   notDifferentiable: "a search over stored rows",

@@ -77,6 +77,7 @@ Status tensor_cores(const Arguments<T>& p, int batch, bool wide, Stream stream) 
 
 template <typename T>
 Status attend(const Call& call) {
+  const AttentionAttributes attrs(call);
   const Tensor &q = call.in[0], &k = call.in[1], &v = call.in[2], &mask = call.in[3], &y = call.out[0];
   if (q.elements() == 0) return {};
   for (int64_t n : {q.shape[0], q.shape[1], q.shape[2], k.shape[1]}) {
@@ -98,13 +99,13 @@ Status attend(const Call& call) {
   }
   p.queries = static_cast<int>(q.shape[1]);
   p.keys = static_cast<int>(k.shape[1]);
-  p.heads = static_cast<int>(call.attrs[0]);
+  p.heads = static_cast<int>(attrs.heads);
   p.size = static_cast<int>(q.shape[2]) / p.heads;
-  const auto scale = static_cast<float>(call.attrs[1]);
+  const auto scale = static_cast<float>(attrs.scale);
   // The scale is never 0, so that the scores of masked keys stay -inf.
   p.scale = std::fmax(std::fabs(scale) * 1.4426950408889634f, 1e-30f);
   p.negative = scale < 0;
-  p.causal = call.attrs[2] != 0;
+  p.causal = attrs.causal;
 
   const auto batch = static_cast<int>(q.shape[0]);
   int vector = 8;

@@ -267,14 +267,16 @@ bool fits_tensor_cores(const Call& call, int64_t size) {
 
 size_t workspace(const Call& call, int) {
   const Tensor& q = call.in[0];
-  return static_cast<size_t>(3 * q.shape[0] * q.shape[1]) * static_cast<size_t>(call.attrs[0]) * sizeof(float);
+  const auto heads = static_cast<size_t>(AttentionAttributes(call).heads);
+  return static_cast<size_t>(3 * q.shape[0] * q.shape[1]) * heads * sizeof(float);
 }
 
 template <typename T>
 Status differentiate(const Call& call) {
+  const AttentionAttributes attrs(call);
   const Tensor &q = call.in[0], &k = call.in[1], &mask = call.in[3];
   const bool bytes = mask.dtype == DType::u8;
-  const auto heads = static_cast<int>(call.attrs[0]);
+  const auto heads = static_cast<int>(attrs.heads);
   const int64_t size = q.shape[2] / heads;
   if (q.shape[1] > (1 << 28) || k.shape[1] > (1 << 28)) return {"attention_grad: more than 2^28 queries or keys"};
   if (size > 256) return {"attention_grad: heads of more than 256 channels"};
@@ -296,8 +298,8 @@ Status differentiate(const Call& call) {
                        heads,
                        static_cast<int>(size),
                        0,
-                       call.attrs[2] != 0,
-                       static_cast<float>(call.attrs[1])};
+                       attrs.causal,
+                       static_cast<float>(attrs.scale)};
   if constexpr (sizeof(T) == 2) {
     if (fits_tensor_cores<T>(call, size)) {
       if (size <= 32) return tensor_cores<T, attention_grad::Tile<32, 4>>(p, q.shape[0], call.stream);

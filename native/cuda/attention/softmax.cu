@@ -113,7 +113,7 @@ Status softmax(const Call& call) {
     using T = decltype(type);
     const int width = widest_vector(call.in[0], x.channels, widest_vector(call.out[0], x.channels, 8));
     const SoftmaxArgs<T> args{global<T>(call.out[0]),       global<const T>(call.in[0]), x.rows, y.stride, x.stride,
-                              static_cast<int>(x.channels), call.attrs[0] != 0};
+                              static_cast<int>(x.channels), SoftmaxAttributes(call).log};
     return for_width<T>(width, [&](auto width) -> Status {
       if (x.channels <= kHeld * kWarpSize) {
         const Grid grid{(x.rows + kWarps - 1) / kWarps};

@@ -57,7 +57,7 @@ Status softmax_grad(const Call& call) {
                          Rows(call.in[1]).stride,
                          rows.rows,
                          rows.channels,
-                         static_cast<int>(call.attrs[0])};
+                         static_cast<int>(SoftmaxAttributes(call).log)};
     return launch_rows(softmax_grad_kernel<T, true>, softmax_grad_kernel<T, false>, p, call.stream);
   });
 }

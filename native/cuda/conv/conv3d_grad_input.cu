@@ -24,7 +24,7 @@ namespace {
 template <typename T>
 Status convolve(const Call& call, const Conv3dGradInputArgs& a) {
   const Tensor &dy = call.in[0], &weight = call.in[1], &dx = call.out[0];
-  const int64_t rows = dx.elements() / a.channels, unit = dy.shape[4] / a.groups, K = a.taps() * unit;
+  const int64_t rows = dx.elements() / a.in_channels, unit = dy.shape[4] / a.groups, K = a.taps() * unit;
   if (rows > 0x7fffffff || K > 0x7fffffff - 128) {
     return {"conv3d_grad_input: more than 2^31 - 1 positions or taps"};
   }
@@ -35,12 +35,12 @@ Status convolve(const Call& call, const Conv3dGradInputArgs& a) {
   p.a = gemm::windows_of<gemm::SpreadWindows<T>>(dy, dx, a, static_cast<int>(rows), static_cast<int>(K));
   auto& out = p.out;
   out.rows = static_cast<int>(rows);
-  out.columns = static_cast<int>(a.channels / a.groups);
+  out.columns = static_cast<int>(a.in_channels / a.groups);
   out.data[0] = global<T>(dx);
   out.stride[0] = dx.strides[3];
-  for (int s = 1; s < gemm::kMaxOutputs; ++s) out.first[s] = static_cast<int>(a.channels);
+  for (int s = 1; s < gemm::kMaxOutputs; ++s) out.first[s] = static_cast<int>(a.in_channels);
   out.activation = kIdentity;
-  out.vector = widest_vector(dx, a.channels / a.groups, 8);
+  out.vector = widest_vector(dx, a.in_channels / a.groups, 8);
   p.b = {global<const T>(weight), K, out.columns, static_cast<int>(K)};
   p.groups = static_cast<int>(a.groups);
   p.group_channels = static_cast<int>(unit);
@@ -107,7 +107,7 @@ Status depthwise(const Call& call, const Conv3dGradInputArgs& a) {
     p.low[i] = static_cast<int>(a.low[i]);
   }
   p.taps = static_cast<int>(a.taps());
-  const int width = widest_vector(dy, a.channels, widest_vector(dx, a.channels, 8));
+  const int width = widest_vector(dy, a.in_channels, widest_vector(dx, a.in_channels, 8));
   return for_width<T>(width, [&](auto width) -> Status {
     Status status;
     p.positions = Positions(dx, width, &status);
@@ -121,7 +121,7 @@ Status conv3d_grad_input(const Call& call) {
   if (call.out[0].elements() == 0) return {};
   return for_float(call.in[0].dtype, [&](auto type) {
     using T = decltype(type);
-    const bool by_channel = a.groups > 1 && a.groups == a.channels && a.groups == call.in[0].shape[4];
+    const bool by_channel = a.groups > 1 && a.groups == a.in_channels && a.groups == call.in[0].shape[4];
     return by_channel ? depthwise<T>(call, a) : convolve<T>(call, a);
   });
 }

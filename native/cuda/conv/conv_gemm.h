@@ -62,7 +62,7 @@ Status convolve(const Call& call, const Conv3dArgs& a, gemm::Arguments<T, A> p, 
     p.input_scale = {global<const T>(call.in[4]), call.in[4].strides[0], FastDivmod(clip_rows)};
   }
   if constexpr (Features::kSums) {  // [N, parts, Cout], after the outputs
-    const Tensor& sums = call.out[a.splits];
+    const Tensor& sums = call.out[a.split.count];
     p.sums.data = global<float>(sums).offset(static_cast<size_t>(channel));
     p.sums.channels = sums.strides[1];
     p.sums.clip_rows = static_cast<int>(clip_rows), p.sums.parts = static_cast<int>(sums.shape[1]);
@@ -75,8 +75,8 @@ Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
   gemm::Arguments<T, A> p = {};
   p.a = rows;
   int64_t channel = 0;
-  for (int first = 0; first < a.splits; first += gemm::kMaxOutputs) {
-    const int count = min(gemm::kMaxOutputs, a.splits - first);
+  for (int first = 0; first < a.split.count; first += gemm::kMaxOutputs) {
+    const int count = min(gemm::kMaxOutputs, a.split.count - first);
     const Status status = convolve<Features>(call, a, p, first, count, channel);
     if (!status) return status;
     for (int s = 0; s < count; ++s) channel += call.out[first + s].shape[4];

@@ -38,7 +38,7 @@ Status fold_conv_bias(const Call& call) {
                       global<const float>(call.in[3]),
                       call.inputs > 4 ? global<const float>(call.in[4]) : Global<const float>(),
                       channels,
-                      call.attrs[0]};
+                      FoldConvBiasAttributes(call).eps};
   return launch(fold_conv_bias_kernel, Grid{(channels + kThreads - 1) / kThreads}, kThreads, 0, call.stream, args);
 }
 

@@ -40,7 +40,7 @@ Status fold_conv_weight(const Call& call) {
                       global<const float>(call.in[2]),
                       rows,
                       per_row,
-                      call.attrs[0]};
+                      FoldConvWeightAttributes(call).eps};
   const Grid grid{(per_row + kThreads - 1) / kThreads, rows < 65535 ? rows : 65535};
   return launch(fold_conv_weight_kernel, grid, kThreads, 0, call.stream, args);
 }

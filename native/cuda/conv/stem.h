@@ -238,7 +238,7 @@ bool run(Arguments<T> p, const Tensor& y, int vector, Stream stream, Status* sta
 
 inline bool has_form(const Call& call, const Conv3dArgs& a) {
   const Tensor& x = call.in[0];
-  return a.groups == 1 && a.splits == 1 && !call.in[4] && x.shape[4] == kChannels && x.strides[3] == kChannels &&
+  return a.groups == 1 && a.split.count == 1 && !call.in[4] && x.shape[4] == kChannels && x.strides[3] == kChannels &&
          a.kernel[0] == 1 && a.low[0] == 0 && a.high[0] == 0 && a.kernel[1] == a.kernel[2] &&
          (a.kernel[1] == 3 || a.kernel[1] == 7) && a.stride[1] == kStride && a.stride[2] == kStride;
 }

@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kThreads) transpose_conv_weight_kernel(Transpo
 
 Status transpose_conv_weight(const Call& call) {
   const Tensor& w = call.in[0];
-  const int64_t groups = static_cast<int64_t>(call.attrs[0]), count = w.elements();
+  const int64_t groups = TransposeConvWeightAttributes(call).groups, count = w.elements();
   const int64_t O = w.shape[0] / groups, I = w.shape[1], K = w.shape[2] * w.shape[3] * w.shape[4];
   if (count == 0) return {};
   if (count > 0x7fffffff - kThreads) return {"transpose_conv_weight: more than 2^31 - 1 elements"};

@@ -2,22 +2,10 @@
 // The unary functions of ops/unary.h, element by element in f32, in the same forms as cpu/activation.h. Their error is
 // a few ulp, also far from zero. On devices they use the accurate functions of the CUDA math library (no fast-math).
 #include "cuda/primitives/math.h"
+#include "ops/elementwise/unary.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-
-// In the order of ops/unary.h.
-enum Activation : int {
-  kIdentity = -1,
-  kRelu = 0,
-  kSigmoid = 1,
-  kTanh = 2,
-  kGelu = 3,
-  kGeluTanh = 4,
-  kSwish = 5,
-  kExp = 6,
-  kSoftplus = 7
-};
 
 // exp(-|x|) never overflows, so the result is exact to one or two ulp on both sides of zero.
 VC_DEVICE float sigmoid(float x) {

@@ -15,8 +15,6 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace {
 
-enum Kind : int { kAdd = 0, kSub = 1, kMul = 2, kDiv = 3, kMax = 4 };
-
 template <typename T>
 struct BinaryArgs {
   Global<T> y;
@@ -104,7 +102,7 @@ Status binary(const Call& call) {
       const StridedIterator<3> iterator(merged, width, &status);
       if (!status) return status;
       const BinaryArgs<T> args{global<T>(y), global<const T>(a), global<const T>(b), iterator,
-                               static_cast<int>(call.attrs[0])};
+                               static_cast<int>(BinaryAttributes(call).kind)};
       return launch(binary_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });

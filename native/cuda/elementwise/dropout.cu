@@ -58,6 +58,7 @@ __global__ void __launch_bounds__(kThreads) dropout_kernel(Arguments<T> p) {
 }
 
 Status dropout(const Call& call) {
+  const DropoutAttributes attrs(call);
   const Rows x(call.in[0]);
   const int64_t count = x.rows * x.channels, blocks = (count + 4 * kThreads - 1) / (4 * kThreads);
   if (count == 0) return {};
@@ -71,9 +72,9 @@ Status dropout(const Call& call) {
                          x.channels,
                          x.stride,
                          Rows(call.out[0]).stride,
-                         static_cast<uint64_t>(call.attrs[0]),
-                         static_cast<uint32_t>(call.attrs[2]),
-                         static_cast<float>(call.attrs[1])};
+                         static_cast<uint64_t>(attrs.threshold),
+                         static_cast<uint32_t>(attrs.stream),
+                         static_cast<float>(attrs.scale)};
     return launch(dropout_kernel<T>, Grid{static_cast<unsigned>(blocks)}, kThreads, 0, call.stream, p);
   });
 }

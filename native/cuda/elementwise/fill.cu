@@ -42,7 +42,7 @@ Status fill(const Call& call) {
       Status status;
       const StridedIterator<1> iterator(merged, width, &status);
       if (!status) return status;
-      const FillArgs<T> args{global<T>(operands[0]), iterator, static_cast<float>(call.attrs[0])};
+      const FillArgs<T> args{global<T>(operands[0]), iterator, static_cast<float>(FillAttributes(call).value)};
       return launch(fill_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });

@@ -63,9 +63,8 @@ __global__ void __launch_bounds__(kIteratorThreads) preprocess_kernel(Preprocess
 Status preprocess(const Call& call) {
   const Tensor &x = call.in[0], &y = call.out[0];
   if (y.elements() == 0) return {};
-  const double* attrs = call.attrs;
-  const auto top = static_cast<int64_t>(attrs[0]), left = static_cast<int64_t>(attrs[1]);
-  const bool space_to_depth = attrs[8] != 0;
+  const PreprocessAttributes attrs(call);
+  const bool space_to_depth = attrs.space_to_depth;
   const int64_t step = space_to_depth ? 2 : 1, row = y.shape[3] * y.shape[4];
   // [N, T, h, row]: the strides of x are those between the beginnings of rows
   Tensor operands[] = {y, y};
@@ -86,15 +85,15 @@ Status preprocess(const Call& call) {
       if (!status) return status;
       const Global<const uint8_t> frames = global<const uint8_t>(x);
       PreprocessArgs<T> args{global<T>(y),
-                             frames.offset(static_cast<size_t>(top * x.strides[2] + left * x.strides[3])),
+                             frames.offset(static_cast<size_t>(attrs.top * x.strides[2] + attrs.left * x.strides[3])),
                              iterator,
                              x.strides[1],
                              x.strides[2],
                              {},
                              {}};
       for (int c = 0; c < 3; ++c) {
-        args.scale[c] = static_cast<float>(1 / (255 * attrs[5 + c]));
-        args.shift[c] = static_cast<float>(-attrs[2 + c] / attrs[5 + c]);
+        args.scale[c] = static_cast<float>(1 / (255 * attrs.std[c]));
+        args.shift[c] = static_cast<float>(-attrs.mean[c] / attrs.std[c]);
       }
       const Grid grid{iterator.blocks};
       return space_to_depth ? launch(preprocess_kernel<T, width, true>, grid, kIteratorThreads, 0, call.stream, args)

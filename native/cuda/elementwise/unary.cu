@@ -47,7 +47,7 @@ Status unary(const Call& call) {
       const StridedIterator<2> iterator(merged, width, &status);
       if (!status) return status;
       const UnaryArgs<T> args{global<T>(operands[0]), global<const T>(operands[1]), iterator,
-                              static_cast<int>(call.attrs[0])};
+                              static_cast<int>(UnaryAttributes(call).kind)};
       return launch(unary_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });

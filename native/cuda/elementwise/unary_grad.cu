@@ -74,7 +74,7 @@ Status unary_grad(const Call& call) {
       const StridedIterator<3> iterator(merged, width, &status);
       if (!status) return status;
       const UnaryGradArgs<T> args{global<T>(operands[0]), global<const T>(operands[1]), global<const T>(operands[2]),
-                                  iterator, static_cast<int>(call.attrs[0])};
+                                  iterator, static_cast<int>(UnaryAttributes(call).kind)};
       return launch(unary_grad_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });

@@ -105,8 +105,9 @@ Status embedding_grad(const Call& call) {
   const Global<int32_t> sorted(memory, static_cast<size_t>(places)),
       order(memory + places, static_cast<size_t>(places));
   if (places > 0) {
-    const SortArgs sort{global<const int32_t>(ids),    sorted, order, static_cast<int32_t>(call.attrs[0]),
-                        static_cast<int32_t>(to.rows), places};
+    const SortArgs sort{
+        global<const int32_t>(ids),    sorted, order, static_cast<int32_t>(EmbeddingGradAttributes(call).padding),
+        static_cast<int32_t>(to.rows), places};
     const Grid grid{static_cast<unsigned>((places + kColumnThreads - 1) / kColumnThreads)};
     const Status status =
         launch(sort_kernel, grid, kColumnThreads, kColumnThreads * sizeof(int32_t), call.stream, sort);

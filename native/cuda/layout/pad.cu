@@ -45,13 +45,14 @@ Status fill_zeros(const Call& call, const Tensor& y) {
 }
 
 Status pad(const Call& call) {
+  const PadAttributes attrs(call);
   const Tensor &x = call.in[0], &y = call.out[0];
   if (y.elements() == 0) return {};
   const Status status = fill_zeros(call, y);
   if (!status) return status;
   Tensor part = y;
   for (int i = 0; i < y.rank; ++i) {
-    part.data += static_cast<int64_t>(call.attrs[i]) * y.strides[i] * static_cast<int64_t>(item_size(y.dtype));
+    part.data += attrs.low[i] * y.strides[i] * static_cast<int64_t>(item_size(y.dtype));
     part.shape[i] = x.shape[i];
   }
   return strided_copy(call, part, x);

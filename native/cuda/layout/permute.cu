@@ -108,11 +108,12 @@ Status transpose(const Call& call, const Tensor& to, const Tensor& from, const M
 }
 
 Status permute(const Call& call) {
+  const PermuteAttributes attrs(call);
   const Tensor &x = call.in[0], &y = call.out[0];
   if (y.elements() == 0) return {};
   Tensor view = x;
   for (int i = 0; i < x.rank; ++i) {
-    const int from = static_cast<int>(call.attrs[i]);
+    const int from = static_cast<int>(attrs.order[i]);
     view.shape[i] = x.shape[from];
     view.strides[i] = x.strides[from];
   }

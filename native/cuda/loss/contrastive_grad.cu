@@ -123,7 +123,7 @@ Status side(const Call& call, const Tensor& x, const Tensor& y, const Tensor& dx
                          static_cast<int>(first),
                          static_cast<int>(count),
                          tiles,
-                         static_cast<float>(call.attrs[0])};
+                         static_cast<float>(ContrastiveGradAttributes(call).scale)};
     const int64_t blocks = (n + kTileRows - 1) / kTileRows * tiles;
     if (blocks > 0x7fffffff) return {"contrastive_grad: more than 2^31 - 1 tiles"};
     Status status = launch(weight_kernel<T, V>, Grid{static_cast<unsigned>(blocks)}, kThreads, kBytes, call.stream, p);

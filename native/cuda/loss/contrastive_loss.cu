@@ -260,13 +260,14 @@ Status scores(const Call& call, const Split& s, const Sums& sums) {
                        static_cast<int>(s.row_split_tiles),
                        static_cast<int>(s.column_split_tiles),
                        static_cast<int>(s.column_splits),
-                       static_cast<float>(call.attrs[0]) * kLog2E};
+                       static_cast<float>(ContrastiveLossAttributes(call).scale) * kLog2E};
   constexpr int kWide = 16 / static_cast<int>(sizeof(T));
   const int vector = min(widest_vector(a, depth, kWide), widest_vector(b, depth, kWide));
   return vector == kWide ? start_scores<T, kWide>(p, s, call.stream) : start_scores<T, 1>(p, s, call.stream);
 }
 
 Status contrastive_loss(const Call& call) {
+  const ContrastiveLossAttributes attrs(call);
   const Split s(call);
   if (s.count > (1 << 28) || s.depth > (1 << 28)) return {"more than 2^28 rows or channels"};
   Sums sums;
@@ -274,11 +275,12 @@ Status contrastive_loss(const Call& call) {
   Status status = for_float(call.in[0].dtype, [&](auto zero) { return scores<decltype(zero)>(call, s, sums); });
   if (!status) return status;
   const auto count = static_cast<int>(s.count);
-  status = launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
-                  JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]),
-                                global<float>(call.out[3]), global<float>(call.out[4]), count,
-                                static_cast<int>(s.column_splits), static_cast<int>(s.row_splits),
-                                static_cast<float>(call.attrs[1]), static_cast<float>(call.attrs[2]), s.grouped});
+  status =
+      launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
+             JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), global<float>(call.out[3]),
+                           global<float>(call.out[4]), count, static_cast<int>(s.column_splits),
+                           static_cast<int>(s.row_splits), static_cast<float>(attrs.row_weight),
+                           static_cast<float>(attrs.column_weight), s.grouped});
   if (!status) return status;
   return launch(loss_kernel, Grid{}, kThreads, sizeof(float) * kThreads / kWarpSize, call.stream,
                 LossArguments{global<float>(call.out[0]), sums.terms, count});

@@ -85,6 +85,7 @@ __global__ void __launch_bounds__(kRowGroupThreads) loss_kernel(LossArguments p)
 size_t workspace(const Call& call, int) { return static_cast<size_t>(2 * call.in[1].elements()) * sizeof(float); }
 
 Status cross_entropy(const Call& call) {
+  const CrossEntropyAttributes attrs(call);
   const Rows x(call.in[0]);
   if (x.rows > 0x7fffffff) return {"more than 2^31 - 1 rows"};
   const Global<float> terms(reinterpret_cast<float*>(call.workspace), static_cast<size_t>(2 * x.rows));
@@ -99,8 +100,8 @@ Status cross_entropy(const Call& call) {
                          x.rows,
                          x.channels,
                          x.stride,
-                         static_cast<int>(call.attrs[0]),
-                         static_cast<float>(call.attrs[1])};
+                         static_cast<int>(attrs.ignore_index),
+                         static_cast<float>(attrs.smoothing)};
     return launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);
   });
   if (!status) return status;

@@ -68,6 +68,7 @@ __global__ void __launch_bounds__(kRowGroupThreads) row_kernel(Arguments<T> p) {
 size_t workspace(const Call&, int) { return 2 * sizeof(float); }
 
 Status cross_entropy_grad(const Call& call) {
+  const CrossEntropyAttributes attrs(call);
   const Rows x(call.in[0]);
   if (x.rows == 0) return {};
   if (x.rows > 0x7fffffff) return {"more than 2^31 - 1 rows"};
@@ -84,8 +85,8 @@ Status cross_entropy_grad(const Call& call) {
                          x.channels,
                          x.stride,
                          Rows(call.out[0]).stride,
-                         static_cast<int>(call.attrs[0]),
-                         static_cast<float>(call.attrs[1])};
+                         static_cast<int>(attrs.ignore_index),
+                         static_cast<float>(attrs.smoothing)};
     const Status status = launch(total_kernel<T>, Grid{}, kRowGroupThreads, kRowGroupBytes, call.stream, p);
     if (!status) return status;
     return launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);

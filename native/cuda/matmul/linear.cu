@@ -36,7 +36,7 @@ Status linear(const Call& call) {
   p.out.residual_scale = global<const float>(call.in[4]);
   p.out.rows = rows;
   p.out.columns = N;
-  p.out.activation = static_cast<int>(call.attrs[0]);
+  p.out.activation = static_cast<int>(LinearAttributes(call).activation);
   p.out.vector = min(widest_vector(y, N, 8), widest_vector(residual, N, 8));
 
   int64_t clip_rows = 1;

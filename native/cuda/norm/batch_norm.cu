@@ -79,6 +79,7 @@ __global__ void __launch_bounds__(kColumnThreads) batch_norm_kernel(BatchNormArg
 }
 
 Status batch_norm(const Call& call) {
+  const BatchNormAttributes attrs(call);
   const Rows x(call.in[0]), y(call.out[0]);
   if (x.rows * x.channels == 0) return {};
   return for_float(call.out[0].dtype, [&](auto type) {
@@ -100,8 +101,8 @@ Status batch_norm(const Call& call) {
                                   y.stride,
                                   x.stride,
                                   columns,
-                                  static_cast<float>(call.attrs[0]),
-                                  call.attrs[1] != 0};
+                                  static_cast<float>(attrs.eps),
+                                  attrs.relu};
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
       return launch(batch_norm_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);

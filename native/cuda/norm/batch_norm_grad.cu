@@ -141,6 +141,7 @@ size_t workspace(const Call& call, int) {
 }
 
 Status batch_norm_grad(const Call& call) {
+  const BatchNormGradAttributes attrs(call);
   const Rows dy(call.in[0]), x(call.in[1]), dx(call.out[0]);
   if (x.rows * x.channels == 0) return {"batch_norm_grad: no rows"};
   const auto C = static_cast<size_t>(x.channels);
@@ -149,8 +150,7 @@ Status batch_norm_grad(const Call& call) {
   const auto of_normal = Global<float>(reinterpret_cast<float*>(call.workspace) + most, C);
   const auto constant = Global<float>(reinterpret_cast<float*>(call.workspace) + most + C, C);
   const auto vector = [&](int i) { return global<const float>(call.in[i]); };
-  const Parameters parameters{vector(2),         vector(3), vector(4), vector(5), static_cast<float>(call.attrs[0]),
-                              call.attrs[1] != 0};
+  const Parameters parameters{vector(2), vector(3), vector(4), vector(5), static_cast<float>(attrs.eps), attrs.relu};
   return for_float(call.out[0].dtype, [&](auto type) {
     using T = decltype(type);
     const int width = vector_width(x.channels, {&call.in[0], &call.in[1], &call.out[0]},
@@ -162,9 +162,15 @@ Status batch_norm_grad(const Call& call) {
                                      static_cast<size_t>(x.stride), static_cast<size_t>(dy.stride), parameters};
       Status status = channel_sums<width>(call, source, columns, chunks, partial);
       if (!status) return status;
-      const TotalsArgs totals{
-          partial, global<float>(call.out[1]),   global<float>(call.out[2]), of_normal, constant, chunks.count,
-          x.rows,  static_cast<int>(x.channels), call.attrs[2] != 0};
+      const TotalsArgs totals{partial,
+                              global<float>(call.out[1]),
+                              global<float>(call.out[2]),
+                              of_normal,
+                              constant,
+                              chunks.count,
+                              x.rows,
+                              static_cast<int>(x.channels),
+                              attrs.training};
       const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
       status = launch(totals_kernel, channels, kColumnThreads, 0, call.stream, totals);
       if (!status) return status;

@@ -126,6 +126,7 @@ size_t workspace(const Call& call, int) {
 }
 
 Status batch_norm_train(const Call& call) {
+  const BatchNormTrainAttributes attrs(call);
   const Rows x(call.in[0]), y(call.out[0]);
   if (x.channels == 0) return {};
   if (x.rows == 0) return {"batch_norm_train: no rows"};
@@ -160,8 +161,8 @@ Status batch_norm_train(const Call& call) {
                                          chunks.count,
                                          x.rows,
                                          static_cast<int>(x.channels),
-                                         call.attrs[0],
-                                         call.attrs[1]};
+                                         attrs.eps,
+                                         attrs.momentum};
       const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
       status = launch(statistics_kernel<T>, channels, kColumnThreads, 0, call.stream, statistics);
       if (!status) return status;
@@ -174,7 +175,7 @@ Status batch_norm_train(const Call& call) {
                               y.stride,
                               x.stride,
                               columns,
-                              call.attrs[2] != 0};
+                              attrs.relu};
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
       return launch(apply_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);

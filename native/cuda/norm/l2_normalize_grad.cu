@@ -65,7 +65,7 @@ Status l2_normalize_grad(const Call& call) {
                          Rows(call.in[1]).stride,
                          rows.rows,
                          rows.channels,
-                         static_cast<float>(call.attrs[0])};
+                         static_cast<float>(L2NormalizeAttributes(call).eps)};
     return launch_rows(l2_normalize_grad_kernel<T, true>, l2_normalize_grad_kernel<T, false>, p, call.stream);
   });
 }

@@ -204,7 +204,7 @@ Status layer_norm(const Call& call) {
                        rows.stride,
                        residual ? Rows(residual).stride : 0,
                        static_cast<int>(rows.channels),
-                       static_cast<float>(call.attrs[0])};
+                       static_cast<float>(LayerNormAttributes(call).eps)};
   int vector = kChunk<T>;
   for (const Tensor* t : {&x, &y, &residual}) vector = min(vector, widest_vector(*t, rows.channels, kChunk<T>));
   for (const Tensor* t : {&weight, &bias}) {

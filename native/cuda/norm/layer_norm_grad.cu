@@ -141,7 +141,7 @@ Status layer_norm_grad(const Call& call) {
                  Rows(dy).stride,
                  chunk_rows(rows.rows),
                  0,
-                 static_cast<float>(call.attrs[0]),
+                 static_cast<float>(LayerNormGradAttributes(call).eps),
                  Columns(rows.channels)};
   p.chunks = (p.rows + p.chunk_rows - 1) / p.chunk_rows;
   if (vectors) {

@@ -42,16 +42,17 @@ __global__ void __launch_bounds__(kTensorThreads) adam_kernel(Arguments a) {
 }
 
 Status adam(const Call& call) {
+  const AdamAttributes attrs(call);
   if (!all_dense(call)) return {"adam: dense f32 operands expected"};
   Arguments arguments;
   arguments.rates = global<const float>(call.in[0]);
   arguments.control = global<const float>(call.in[1]);
-  arguments.take_first = static_cast<float>(1 - call.attrs[0]);  // computed in f64, since 1 - 0.98f is off by 1e-6
-  arguments.keep_second = static_cast<float>(call.attrs[1]);
-  arguments.take_second = static_cast<float>(1 - call.attrs[1]);
-  arguments.eps = static_cast<float>(call.attrs[2]);
-  arguments.decay = static_cast<float>(call.attrs[3]);
-  arguments.decoupled = call.attrs[4] != 0;
+  arguments.take_first = static_cast<float>(1 - attrs.beta1);  // in f64, since 1 - 0.98f is off by 1e-6
+  arguments.keep_second = static_cast<float>(attrs.beta2);
+  arguments.take_second = static_cast<float>(1 - attrs.beta2);
+  arguments.eps = static_cast<float>(attrs.eps);
+  arguments.decay = static_cast<float>(attrs.weight_decay);
+  arguments.decoupled = attrs.decoupled;
   const auto operand = [&](int k, int o) -> const Tensor& {
     return o < 4 ? call.in[2 + 4 * k + o] : call.out[3 * k + o - 4];
   };

@@ -87,7 +87,7 @@ Status global_norm(const Call& call) {
       });
   if (!status) return status;
   const NormArguments arguments{sums, global<const float>(call.in[0]), global<float>(call.out[0]), count,
-                                static_cast<float>(call.attrs[0])};
+                                static_cast<float>(GlobalNormAttributes(call).max_norm)};
   return launch(norm_kernel, Grid{1}, kTensorThreads, kWarps * sizeof(float), call.stream, arguments);
 }
 

@@ -37,13 +37,14 @@ __global__ void __launch_bounds__(kTensorThreads) sgd_momentum_kernel(Arguments 
 }
 
 Status sgd_momentum(const Call& call) {
+  const SgdMomentumAttributes attrs(call);
   if (!all_dense(call)) return {"sgd_momentum: dense f32 operands expected"};
   Arguments arguments;
   arguments.rate = global<const float>(call.in[0]);
   arguments.control = global<const float>(call.in[1]);
-  arguments.momentum = static_cast<float>(call.attrs[0]);
-  arguments.decay = static_cast<float>(call.attrs[1]);
-  arguments.nesterov = call.attrs[2] != 0;
+  arguments.momentum = static_cast<float>(attrs.momentum);
+  arguments.decay = static_cast<float>(attrs.weight_decay);
+  arguments.nesterov = attrs.nesterov;
   const auto operand = [&](int k, int o) -> const Tensor& {
     return o < 3 ? call.in[2 + 3 * k + o] : call.out[2 * k + o - 3];
   };

@@ -50,7 +50,8 @@ VC_DEVICE void add(const AvgPoolArgs<T>& a, int64_t n, int t, int h, int w, size
 }
 
 VC_DEVICE float divisor_of(const Pool& pool, const Window& t, const Window& h, const Window& w) {
-  return static_cast<float>(pool.flag ? t.padded * h.padded * w.padded : t.inside() * h.inside() * w.inside());
+  return static_cast<float>(pool.padding_counts ? t.padded * h.padded * w.padded
+                                                : t.inside() * h.inside() * w.inside());
 }
 
 template <typename T, int V>
@@ -103,7 +104,8 @@ __global__ void __launch_bounds__(kColumnThreads, 3) wide_avg_pool_kernel(AvgPoo
 Status avg_pool3d(const Call& call) {
   const Tensor& y = call.out[0];
   if (y.elements() == 0) return {};
-  const Pool pool(call);
+  const AvgPool3dAttributes attrs(call);
+  const Pool pool(attrs, attrs.count_include_pad, call.in[0], y);
   const PoolAxis &t = pool.axis[0], &h = pool.axis[1], &w = pool.axis[2];
   const int64_t outputs = y.elements() / y.shape[4];
   if (outputs > 0x7fffffff) return {"avg_pool3d: more outputs than one launch can address"};

@@ -33,8 +33,8 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) avg_pool_grad_k
       const Window in_h(axis[1], oh);
       for (int ow = ww.begin; ow < ww.end; ++ow) {
         const Window in_w(axis[2], ow);
-        const int count =
-            a.pool.flag ? in_t.padded * in_h.padded * in_w.padded : in_t.inside() * in_h.inside() * in_w.inside();
+        const int count = a.pool.padding_counts ? in_t.padded * in_h.padded * in_w.padded
+                                                : in_t.inside() * in_h.inside() * in_w.inside();
         float v[V];
         load_values(a.dy, pool_offset(a.pool.y, n, ot, oh, ow) + c, v);
 #pragma unroll
@@ -48,7 +48,8 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) avg_pool_grad_k
 Status avg_pool3d_grad(const Call& call) {
   const Tensor &dy = call.in[0], &dx = call.out[0];
   if (dx.elements() == 0) return {};
-  const Pool pool(call, dx, dy);
+  const AvgPool3dAttributes attrs(call);
+  const Pool pool(attrs, attrs.count_include_pad, dx, dy);
   const int width = widest_vector(dy, pool.channels, widest_vector(dx, pool.channels, 8));
   return for_float(dx.dtype, [&](auto type) {
     using T = decltype(type);

@@ -75,7 +75,7 @@ VC_DEVICE void fill(float (&v)[V], float value) {
 // The initial value of a maximum: 0 if the window reaches into padding that takes part, otherwise -inf.
 VC_DEVICE float start_of(const Pool& pool, const Window& t, const Window& h, const Window& w) {
   const bool all = t.inside() == t.padded && h.inside() == h.padded && w.inside() == w.padded;
-  return pool.flag && !all ? 0.0f : lowest();
+  return pool.padding_counts && !all ? 0.0f : lowest();
 }
 
 template <typename T, int V>
@@ -174,7 +174,8 @@ __global__ void __launch_bounds__(kThreads, 2) sliding_max_pool_kernel(MaxPoolAr
 Status max_pool3d(const Call& call) {
   const Tensor& y = call.out[0];
   if (y.elements() == 0) return {};
-  const Pool pool(call);
+  const MaxPool3dAttributes attrs(call);
+  const Pool pool(attrs, attrs.zero_padding, call.in[0], y);
   const PoolAxis &t = pool.axis[0], &w = pool.axis[2];
   // A last window that the end of the padding cuts short is no exception: positions beyond the end are -inf.
   const bool slides = t.kernel == 3 && t.stride == 1 && w.kernel == 3 && w.stride == 1;

@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) find_maxima_ker
       for (int kw = 0; kw < padded[2]; ++kw) {
         const int w = start[2] + kw;
         const bool real = inside && w >= 0 && w < axis[2].in;
-        if (!real && !a.pool.flag) continue;
+        if (!real && !a.pool.padding_counts) continue;
         float v[V] = {};
         if (real) load_values(a.x, pool_offset(a.pool.x, n, t, h, w) + static_cast<size_t>(column * V), v);
         const int this_tap = real ? (kt * axis[1].kernel + kh) * axis[2].kernel + kw : kNoTap;
@@ -121,7 +121,8 @@ size_t workspace(const Call& call, int) { return static_cast<size_t>(call.in[1].
 Status max_pool3d_grad(const Call& call) {
   const Tensor &x = call.in[0], &dy = call.in[1], &dx = call.out[0];
   if (dx.elements() == 0) return {};
-  const Pool pool(call, x, dy);
+  const MaxPool3dAttributes attrs(call);
+  const Pool pool(attrs, attrs.zero_padding, x, dy);
   if (int64_t{pool.axis[0].kernel} * pool.axis[1].kernel * pool.axis[2].kernel >= kNoTap) {
     return {"max_pool3d_grad: a window of more than 65534 taps"};
   }

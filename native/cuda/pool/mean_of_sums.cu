@@ -34,6 +34,7 @@ __global__ void __launch_bounds__(kThreads) mean_of_sums_kernel(MeanArgs<T> a) {
 }
 
 Status mean_of_sums(const Call& call) {
+  const MeanOfSumsAttributes attrs(call);
   const Tensor &sums = call.in[0], &out = call.out[0];
   const Rows y(out);
   return for_float(out.dtype, [&](auto type) {
@@ -43,9 +44,9 @@ Status mean_of_sums(const Call& call) {
                            y.stride,
                            sums.shape[1],
                            sums.shape[2],
-                           static_cast<int64_t>(call.attrs[0]),
+                           attrs.first,
                            static_cast<int>(y.channels),
-                           static_cast<float>(call.attrs[1])};
+                           static_cast<float>(attrs.positions)};
     const Grid grid{y.rows, (y.channels + kThreads - 1) / kThreads};
     return launch(mean_of_sums_kernel<T>, grid, kThreads, 0, call.stream, args);
   });

@@ -30,20 +30,19 @@ struct Pool {
   int64_t x[4], y[4];  // strides of N, T, H, W
   int64_t clips;
   int channels;
-  bool flag;  // the last attribute
+  bool padding_counts;  // as positions of an average, or as zeros of a maximum
 
-  explicit Pool(const Call& call) : Pool(call, call.in[0], call.out[0]) {}
-  // Takes the pool's input and output from elsewhere, for the gradient.
-  Pool(const Call& call, const Tensor& in, const Tensor& out) {
+  // `Attributes` are those of ops/pool/max_pool3d.h or ops/pool/avg_pool3d.h. `in` and `out` are the input and output
+  // of the pool, in a call of its gradient too.
+  template <typename Attributes>
+  Pool(const Attributes& a, bool counts, const Tensor& in, const Tensor& out) : padding_counts(counts) {
     for (int i = 0; i < 3; ++i) {
-      const auto attr = [&](int k) { return static_cast<int>(call.attrs[3 * k + i]); };
-      axis[i] = {
-          attr(0), attr(1), attr(2), attr(3), static_cast<int>(in.shape[1 + i]), static_cast<int>(out.shape[1 + i])};
+      axis[i] = {static_cast<int>(a.kernel[i]), static_cast<int>(a.stride[i]),     static_cast<int>(a.low[i]),
+                 static_cast<int>(a.high[i]),   static_cast<int>(in.shape[1 + i]), static_cast<int>(out.shape[1 + i])};
     }
     for (int i = 0; i < 4; ++i) x[i] = in.strides[i], y[i] = out.strides[i];
     clips = in.shape[0];
     channels = static_cast<int>(in.shape[4]);
-    flag = call.attrs[12] != 0;
   }
 };
 

@@ -61,7 +61,7 @@ struct Split {
         rows(call.in[1].shape[0]),
         depth(call.in[0].shape[1]),
         padded((depth + kPad - 1) / kPad * kPad),
-        k(static_cast<int64_t>(call.attrs[0])),
+        k(TopKAttributes(call).k),
         group(queries == 1 ? 1 : kMaxQueries) {
     groups = (queries + group - 1) / group;
     const int64_t least = max(kMinSplitRows, 2 * k);
@@ -363,7 +363,7 @@ Status top_k(const Call& call) {
   return launch(
       merge_kernel, grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.splits), call.stream,
       MergeArguments{global<float>(values), global<int32_t>(indices), lists, values.strides[0], indices.strides[0],
-                     s.queries, static_cast<int64_t>(call.attrs[1]), static_cast<int>(s.splits), k});
+                     s.queries, TopKAttributes(call).base, static_cast<int>(s.splits), k});
 }
 
 VIDEOCLIP_CUDA_KERNEL("top_k", top_k, workspace);

@@ -31,10 +31,10 @@ struct Shape {
       : batch(call.in[0].shape[0]),
         queries(call.in[0].shape[1]),
         keys(call.in[1].shape[1]),
-        heads(static_cast<int64_t>(call.attrs[0])),
+        heads(AttentionAttributes(call).heads),
         size(call.in[0].shape[2] / heads),
-        scale(static_cast<float>(call.attrs[1])),
-        causal(call.attrs[2] != 0) {}
+        scale(static_cast<float>(AttentionAttributes(call).scale)),
+        causal(AttentionAttributes(call).causal) {}
 
   int64_t block() const { return ceil_div(min64(kBlock, keys), kPanel) * kPanel; }
   // Queries per task, reduced where there would be too few tasks. Results do not depend on it.

@@ -28,13 +28,13 @@ struct Shape {
       : batch(call.in[0].shape[0]),
         queries(call.in[0].shape[1]),
         keys(call.in[1].shape[1]),
-        heads(static_cast<int64_t>(call.attrs[0])),
+        heads(AttentionAttributes(call).heads),
         size(call.in[0].shape[2] / heads),
         padded_keys(ceil_div(keys, kTileRows) * kTileRows),
         padded_size(ceil_div(size, kTileRows) * kTileRows),
         columns(ceil_div(keys, kLanes) * kLanes),
-        scale(static_cast<float>(call.attrs[1])),
-        causal(call.attrs[2] != 0) {}
+        scale(static_cast<float>(AttentionAttributes(call).scale)),
+        causal(AttentionAttributes(call).causal) {}
 
   // The number of keys up to the last one that a query attends to.
   int64_t attended_keys(int64_t query) const {

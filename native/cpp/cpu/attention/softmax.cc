@@ -33,7 +33,7 @@ float exponentials(const float* x, int64_t n, float row_max, float* out) {
 
 Status softmax(const Call& call) {
   const Rows x(call.in[0]), y(call.out[0]);
-  const bool log = call.attrs[0] != 0;
+  const bool log = SoftmaxAttributes(call).log;
   const int64_t n = x.channels, step = rows_per_task(n);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {

@@ -20,7 +20,7 @@ void row(const float* y, const float* dy, bool log, int64_t C, float* dx) {
 
 Status softmax_grad(const Call& call) {
   const Rows y(call.in[0]), dy(call.in[1]), dx(call.out[0]);
-  const bool log = call.attrs[0] != 0;
+  const bool log = SoftmaxAttributes(call).log;
   const int64_t step = rows_per_task(y.channels);
   call.pool->parallel_for(ceil_div(y.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(y.rows, (task + 1) * step); ++r) {

@@ -62,7 +62,7 @@ void tile_row(const Conv3dGradInputArgs& a, const Tensor& dy, const float* data,
 }
 
 bool is_depthwise(const Conv3dGradInputArgs& a, const Tensor& dy) {
-  return a.groups > 1 && a.groups == a.channels && a.groups == dy.shape[4];
+  return a.groups > 1 && a.groups == a.in_channels && a.groups == dy.shape[4];
 }
 
 size_t workspace(const Call& call, int threads) {
@@ -76,7 +76,7 @@ void convolve(const Call& call, const Conv3dGradInputArgs& a, const float* data,
   const Tensor &dy = call.in[0], &dx = call.out[0];
   const int64_t taps = a.taps(), unit = dy.shape[4] / a.groups, block = kBlockTiles * kTileRows;
   const int64_t phases = a.stride[0] * a.stride[1] * a.stride[2];
-  const Panels p{a.channels / a.groups, taps * unit};
+  const Panels p{a.in_channels / a.groups, taps * unit};
   const int64_t blocks = ceil_div(Phase(a, dx, 0).positions, block);  // no phase has more
   const int64_t chunks = min64(p.count(), ceil_div(16, max64(1, blocks * phases)));
   call.pool->parallel_for(phases * blocks * chunks, [&](int64_t task, int thread) {
@@ -112,7 +112,7 @@ void convolve(const Call& call, const Conv3dGradInputArgs& a, const float* data,
 // A lane is a channel; weight [taps][C]. The few taps that a position uses are determined once for all channels.
 void depthwise(const Call& call, const Conv3dGradInputArgs& a) {
   const Tensor &dy = call.in[0], &dx = call.out[0];
-  const int64_t C = a.channels, T = dx.shape[1], H = dx.shape[2], W = dx.shape[3];
+  const int64_t C = a.in_channels, T = dx.shape[1], H = dx.shape[2], W = dx.shape[3];
   const float* weight = call.in[1].f32();
   call.pool->parallel_for(dx.shape[0] * T * H, [&](int64_t line, int) {
     const int64_t n = line / (T * H), t = line / H % T, h = line % H;
@@ -155,7 +155,7 @@ Status conv3d_grad_input(const Call& call) {
     return {};
   }
   if (unit > kZeroFloats) return {"conv3d_grad_input: more than 4096 output channels per group"};
-  const Panels panels{a.channels / a.groups, a.taps() * unit};
+  const Panels panels{a.in_channels / a.groups, a.taps() * unit};
   for (int64_t g = 0; g < a.groups; ++g) {
     convolve(call, a, dy.f32() + g * unit, call.in[1].f32() + g * panels.size(),
              call.out[0].f32() + g * panels.columns);

@@ -29,13 +29,13 @@ Status conv3d_sums(const Call& call) {
   const Geometry g(call);
   const Status status = convolution(call);
   if (!status) return status;
-  const Tensor& sums = call.out[a.splits];
+  const Tensor& sums = call.out[a.split.count];
   const int64_t parts = sums.shape[1], positions = g.oT * g.oH * g.oW;
   call.pool->parallel_for(g.N * parts, [&](int64_t task, int) {
     const Part part(a, g, task % parts);
     float* sum = sums.f32() + task * a.out_channels;
     std::fill(sum, sum + a.out_channels, 0.0f);
-    for (int s = 0; s < a.splits; ++s) {
+    for (int s = 0; s < a.split.count; ++s) {
       const Rows y(call.out[s]);
       const float* row = y.data + (task / parts * positions + part.first) * y.stride;
       for (int64_t r = 0; r < part.count; ++r, row += y.stride) {

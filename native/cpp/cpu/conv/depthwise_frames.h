@@ -74,8 +74,7 @@ void depthwise_frames(const Call& call, const Conv3dArgs& a, const Geometry& g) 
   float* y = call.out[0].f32();
   const int64_t period = weight_period(g.C), n = g.W * g.C, frame = g.oH * n;
   const size_t scratch = frames_scratch(a, g);
-  const bool streams = a.activation <= kConvRelu && n % kLanes == 0 &&
-                       reinterpret_cast<uintptr_t>(y) % sizeof(Vec) == 0 &&
+  const bool streams = a.activation <= kRelu && n % kLanes == 0 && reinterpret_cast<uintptr_t>(y) % sizeof(Vec) == 0 &&
                        g.positions * g.C * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
   call.pool->parallel_for(g.N * g.oH, [&](int64_t task, int thread) {
     float* weight = reinterpret_cast<float*>(call.workspace + static_cast<size_t>(thread) * scratch);

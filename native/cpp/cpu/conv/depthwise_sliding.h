@@ -61,8 +61,8 @@ void sliding_tile(const SlidingTile& tile) {
     for (int r = 0; r < kColumns; ++r) {
       Vec y = sum[r] + bias;
       if (tile.residual) y += channels(tile.residual + r * tile.residual_stride);
-      if (tile.activation == kConvRelu) y = relu(y);
-      if (tile.activation == kConvSwish) y = swish(y);
+      if (tile.activation == kRelu) y = relu(y);
+      if (tile.activation == kSwish) y = swish(y);
       store_some(tile.out + r * tile.out_stride + c, y, n);
     }
   }
@@ -91,7 +91,7 @@ void slide(const Conv3dArgs& a, const Geometry& g, const float* const* lines, fl
     tile.out = out + first * tile.out_stride;
     tile.residual = residual ? residual + first * tile.residual_stride : nullptr;
     (a.stride[2] == 1 ? sliding_function<1> : sliding_function<2>)(columns)(tile);
-    if (tile.activation != kConvSwish) {
+    if (tile.activation != kSwish) {
       activate_stored(tile.activation, tile.out, tile.out_stride, columns, tile.channels);
     }
   }

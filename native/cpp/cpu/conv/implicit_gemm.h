@@ -241,14 +241,14 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
 template <bool kBf16>
 Status convolve_groups(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   if (g.C / a.groups > kZeroFloats) return {"conv3d: more than 4096 input channels per group"};
-  if (a.splits > kMaxSplits) return {"conv3d: more than 8 outputs"};
+  if (a.split.count > kMaxSplits) return {"conv3d: more than 8 outputs"};
   const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
   const Rows first(call.out[0]), residual(call.in[3].data ? call.in[3] : call.out[0]);
   Rows out[kMaxSplits] = {first, first, first, first, first, first, first, first};
   int64_t columns[kMaxSplits];
-  for (int s = 0; s < a.splits; ++s) {
+  for (int s = 0; s < a.split.count; ++s) {
     out[s] = Rows(call.out[s]);
-    columns[s] = static_cast<int64_t>(a.split[s]) / a.groups;  // a grouped convolution has one output
+    columns[s] = a.split[s] / a.groups;  // a grouped convolution has one output
   }
   for (int64_t i = 0; i < a.groups; ++i) {
     const int64_t shift = i * columns[0];
@@ -257,7 +257,7 @@ Status convolve_groups(const Call& call, const Conv3dArgs& a, const Geometry& g)
     convolve<kBf16>(call, a, g,
                     Group{call.in[0].f32() + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(),
                           bias ? bias + shift : nullptr, call.in[3].data ? residual.data + shift : nullptr,
-                          residual.stride, out, columns, a.splits});
+                          residual.stride, out, columns, a.split.count});
     out[0].data += columns[0];
   }
   return {};

@@ -10,7 +10,8 @@ Status pack_conv_weight(const Call& call) {
   const Tensor& w = call.in[0];
   const float* in = w.f32();
   float* out = call.out[0].f32();
-  const int64_t groups = static_cast<int64_t>(call.attrs[0]), channels = w.shape[1];
+  const PackConvWeightAttributes attrs(call);
+  const int64_t groups = attrs.groups, channels = w.shape[1];
   int64_t taps = 1;
   for (int i = 2; i < w.rank; ++i) taps *= w.shape[i];
   const int64_t depth = taps * channels;
@@ -21,8 +22,8 @@ Status pack_conv_weight(const Call& call) {
     return {};
   }
   for (int64_t g = 0; g < groups; ++g) {
-    for (int s = 1; s < call.attr_count; ++s) {
-      const int64_t columns = static_cast<int64_t>(call.attrs[s]) / groups;
+    for (int s = 0; s < attrs.split.count; ++s) {
+      const int64_t columns = attrs.split[s] / groups;
       const Panels p{columns, depth};
       if (out + p.size() > call.out[0].f32() + call.out[0].elements()) return {"pack_conv_weight: output too small"};
       for (int64_t i = 0; i < p.count(); ++i) {

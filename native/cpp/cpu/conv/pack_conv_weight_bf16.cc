@@ -14,8 +14,9 @@ Status pack_conv_weight_bf16(const Call& call) {
   const float* in = w.f32();
   uint32_t* out = reinterpret_cast<uint32_t*>(call.out[0].data);
   const uint32_t* end = out + call.out[0].elements();
-  for (int s = 0; s < call.attr_count; ++s) {
-    const int64_t columns = static_cast<int64_t>(call.attrs[s]);
+  const PackConvWeightBf16Attributes attrs(call);
+  for (int s = 0; s < attrs.split.count; ++s) {
+    const int64_t columns = attrs.split[s];
     const Panels p{columns, taps / in_run * pairs};
     if (out + p.size() > end) return {"pack_conv_weight_bf16: output too small"};
     call.pool->parallel_for(p.count(), [&](int64_t i, int) {

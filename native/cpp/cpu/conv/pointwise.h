@@ -55,7 +55,7 @@ void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, in
 }
 
 // Computes swish(scale x), or scale x, of `count` rows of C channels in `staged`, and points rows[r] there.
-template <bool kSwish>
+template <bool kSwishInputs>
 void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, int64_t per_clip, const float** rows,
                   float* staged) {
   for (int64_t r = 0; r < count; ++r, staged += C) {
@@ -63,46 +63,46 @@ void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, 
     for (int64_t c = 0; c < C; c += kLanes) {
       Vec x = load_some(rows[r] + c, C - c);
       if (s) x *= load_some(s + c, C - c);
-      store_some(staged + c, kSwish ? swish(x) : x, C - c);
+      store_some(staged + c, kSwishInputs ? swish(x) : x, C - c);
     }
     rows[r] = staged;
   }
 }
 
-template <bool kSwish>
+template <bool kSwishInputs>
 size_t pointwise_workspace(const Call& call, const Geometry& g, int threads) {
   const bool scaled = call.inputs > 4 && call.in[4].rank;
-  return kSwish || scaled ? static_cast<size_t>(kMaxBlockRows * g.C * threads) * sizeof(float) : 0;
+  return kSwishInputs || scaled ? static_cast<size_t>(kMaxBlockRows * g.C * threads) * sizeof(float) : 0;
 }
 
-// With kSwish, the convolution of swish(scale x) instead of scale x.
-template <bool kSwish>
+// With kSwishInputs, the convolution of swish(scale x) instead of scale x.
+template <bool kSwishInputs>
 Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   constexpr int kMaxOutputs = 8;
-  if (a.splits > kMaxOutputs) return {"conv3d: more than 8 outputs"};
+  if (a.split.count > kMaxOutputs) return {"conv3d: more than 8 outputs"};
   const Tensor &bias = call.in[2], &residual = call.in[3], &scale = call.in[4];
   int64_t panels = 0, weight_floats = 0;
-  for (int s = 0; s < a.splits; ++s) {
-    const Panels p{static_cast<int64_t>(a.split[s]), g.C};
+  for (int s = 0; s < a.split.count; ++s) {
+    const Panels p{a.split[s], g.C};
     panels += p.count(), weight_floats += p.size();
   }
   const PointwiseTasks tasks(g.positions, panels, weight_floats, call.pool->threads());
   const int64_t per_clip = g.oT * g.oH * g.oW;
-  const bool streams = a.splits == 1 && a.activation <= kConvRelu && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
+  const bool streams = a.split.count == 1 && a.activation <= kRelu && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
   // One chunk of the panels for `tiles` tiles.
   const auto block = [&](int64_t first, int64_t tiles, int64_t chunk, float* staged) {
     const int64_t count = min64(tiles * kTileRows, g.positions - first);
     const float* rows[kMaxBlockRows];
     pointwise_inputs(a, g, call.in[0].f32(), first, tiles * kTileRows, rows);
-    if (kSwish || scale.data) {
-      stage_inputs<kSwish>(scale, g.C, first, count, per_clip, rows, staged);
+    if (kSwishInputs || scale.data) {
+      stage_inputs<kSwishInputs>(scale, g.C, first, count, per_clip, rows, staged);
       std::fill(rows + count, rows + tiles * kTileRows, rows[count - 1]);
     }
     const float* weight = call.in[1].f32();
     int64_t index = 0, column = 0;
-    for (int s = 0; s < a.splits; ++s) {
-      const Panels p{static_cast<int64_t>(a.split[s]), g.C};
+    for (int s = 0; s < a.split.count; ++s) {
+      const Panels p{a.split[s], g.C};
       const Rows y(call.out[s]), add(residual.data ? residual : call.out[s]);
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
         if (index * tasks.chunks / panels != chunk) continue;

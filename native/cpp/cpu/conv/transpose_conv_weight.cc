@@ -8,7 +8,7 @@ namespace {
 
 Status transpose_conv_weight(const Call& call) {
   const Tensor& w = call.in[0];
-  const int64_t groups = static_cast<int64_t>(call.attrs[0]);
+  const int64_t groups = TransposeConvWeightAttributes(call).groups;
   const int64_t O = w.shape[0] / groups, I = w.shape[1], taps = w.shape[2] * w.shape[3] * w.shape[4];
   const float* in = w.f32();
   float* out = call.out[0].f32();

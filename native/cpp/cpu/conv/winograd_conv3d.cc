@@ -179,7 +179,7 @@ struct Tile {
         for (int e = 0; e < O; ++e) {
           const int64_t row = kSpatial ? e * O + i : e;
           if (!rows[row]) continue;
-          const Epilogue epilogue{o.bias ? o.bias + column + c : nullptr, o.activation == kConvRelu, o.streams,
+          const Epilogue epilogue{o.bias ? o.bias + column + c : nullptr, o.activation == kRelu, o.streams,
                                   min64(kLanes, used - c)};
           store_vector(out[e], epilogue, residual[row] ? residual[row] + c : nullptr, rows[row] + c);
         }
@@ -202,7 +202,7 @@ void convolve(const Call& call, const Problem& p) {
   using T = Tile<kSpatial>;
   const int64_t activation = Conv3dArgs(call).activation;
   const Output o{call.out[0], call.in[3], call.in[2].data ? call.in[2].f32() : nullptr, activation,
-                 activation <= kConvRelu && streams(call.out[0])};
+                 activation <= kRelu && streams(call.out[0])};
   const int threads = call.pool->threads();
   const int64_t block = p.block_tiles(threads), blocks = ceil_div(p.tiles, block), count = p.panels.count();
   // If there are fewer blocks than threads, the panels are divided too, and each chunk of them transforms the input

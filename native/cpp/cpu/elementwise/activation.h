@@ -4,6 +4,7 @@
 
 #include "cpu/conv/swish.h"
 #include "cpu/primitives/vector_math.h"
+#include "ops/elementwise/unary.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
@@ -17,27 +18,27 @@ inline void map(const float* in, float* out, int64_t n, const F& f) {
   if (i < n) store_some(out + i, f(load_some(in + i, n - i)), n - i);
 }
 
-// Applies the activation to n values; `in` may be `out`. A kind of -1 copies.
+// Applies the activation to n values; `in` may be `out`. `kind` is an Activation; kIdentity copies.
 inline void activate(int kind, const float* in, float* out, int64_t n) {
   switch (kind) {
-    case 0:
+    case kRelu:
       return map(in, out, n, [](Vec x) { return x < Vec{} ? Vec{} : x; });
-    case 1:
+    case kSigmoid:
       return map(in, out, n, [](Vec x) { return sigmoid(x); });
-    case 2:
+    case kTanh:
       return map(in, out, n, [](Vec x) { return tanh(x); });
-    case 3:
+    case kGelu:
       return map(in, out, n, [](Vec x) { return gelu(x); });
-    case 4:
+    case kGeluTanh:
       return map(in, out, n, [](Vec x) {
         const Vec u = splat(0.7978845608f) * (x + splat(0.044715f) * x * x * x);
         return x * sigmoid(u + u);
       });
-    case 5:
+    case kSwish:
       return map(in, out, n, [](Vec x) { return swish(x); });
-    case 6:
+    case kExp:
       return map(in, out, n, [](Vec x) { return exp(x); });
-    case 7:
+    case kSoftplus:
       for (int64_t i = 0; i < n; ++i) out[i] = softplus(in[i]);
       return;
     default:
@@ -50,7 +51,7 @@ inline void activate(int kind, const float* in, float* out, int64_t n) {
 // the rows are in the L1 cache.
 __attribute__((noinline)) inline void activate_stored(int64_t kind, float* rows, int64_t stride, int64_t count,
                                                       int64_t n) {
-  if (kind <= 0) return;
+  if (kind <= kRelu) return;
   for (int64_t r = 0; r < count; ++r) activate(static_cast<int>(kind), rows + r * stride, rows + r * stride, n);
 }
 

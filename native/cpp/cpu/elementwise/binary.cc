@@ -25,13 +25,13 @@ inline void map(const float* a, int64_t step_a, const float* b, int64_t step_b, 
 
 void apply(int kind, const float* a, int64_t step_a, const float* b, int64_t step_b, float* out, int64_t n) {
   switch (kind) {
-    case 0:
+    case kAdd:
       return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x + y; });
-    case 1:
+    case kSub:
       return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x - y; });
-    case 2:
+    case kMul:
       return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x * y; });
-    case 3:
+    case kDiv:
       return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x / y; });
     default:
       return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x >= y || x != x ? x : y; });
@@ -40,7 +40,7 @@ void apply(int kind, const float* a, int64_t step_a, const float* b, int64_t ste
 
 Status binary(const Call& call) {
   const Tensor& y = call.out[0];
-  const int kind = static_cast<int>(call.attrs[0]);
+  const int kind = static_cast<int>(BinaryAttributes(call).kind);
   int64_t step[2][kMaxRank] = {};  // element distance along each axis of y, 0 where the operand repeats
   for (int i = 0; i < 2; ++i) {
     const Tensor& x = call.in[i];

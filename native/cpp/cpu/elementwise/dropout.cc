@@ -42,11 +42,12 @@ void draw(const Key& key, int64_t first, uint32_t* out) {
 }
 
 Status dropout(const Call& call) {
+  const DropoutAttributes attrs(call);
   const Rows x(call.in[0]), y(call.out[0]);
   const int32_t* given = call.in[1].i32();
-  const Key key{static_cast<uint32_t>(given[0]), static_cast<uint32_t>(call.attrs[2]), static_cast<uint32_t>(given[1])};
-  const double threshold = call.attrs[0];  // 2^32 at most
-  const auto scale = static_cast<float>(call.attrs[1]);
+  const Key key{static_cast<uint32_t>(given[0]), static_cast<uint32_t>(attrs.stream), static_cast<uint32_t>(given[1])};
+  const auto threshold = static_cast<double>(attrs.threshold);  // 2^32 at most
+  const auto scale = static_cast<float>(attrs.scale);
   constexpr int64_t kDraws = 4 * kBlocks, kPerTask = 256 * kDraws;
   const int64_t count = x.rows * x.channels;
   const auto limit = static_cast<uint64_t>(threshold);

@@ -22,7 +22,7 @@ void fill_rows(const Call& call, T value) {
 }
 
 Status fill(const Call& call) {
-  const auto value = static_cast<float>(call.attrs[0]);
+  const auto value = static_cast<float>(FillAttributes(call).value);
   switch (call.out[0].dtype) {
     case DType::f32:
       fill_rows(call, value);

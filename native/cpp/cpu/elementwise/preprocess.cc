@@ -8,12 +8,12 @@ namespace {
 
 Status preprocess(const Call& call) {
   const Tensor &x = call.in[0], &y = call.out[0];
-  const double* a = call.attrs;
-  const int64_t top = static_cast<int64_t>(a[0]), left = static_cast<int64_t>(a[1]);
-  const int64_t cell = a[8] != 0 ? 2 : 1;
+  const PreprocessAttributes attrs(call);
+  const int64_t top = attrs.top, left = attrs.left;
+  const int64_t cell = attrs.space_to_depth ? 2 : 1;
   float table[3][256];
   for (int c = 0; c < 3; ++c) {
-    for (int v = 0; v < 256; ++v) table[c][v] = static_cast<float>((v / 255.0 - a[2 + c]) / a[5 + c]);
+    for (int v = 0; v < 256; ++v) table[c][v] = static_cast<float>((v / 255.0 - attrs.mean[c]) / attrs.std[c]);
   }
   const int64_t T = y.shape[1], H = y.shape[2], W = y.shape[3];
   call.pool->parallel_for(y.shape[0] * T * H, [&](int64_t i, int) {

@@ -8,7 +8,7 @@ namespace {
 
 Status unary(const Call& call) {
   const Rows x(call.in[0]), y(call.out[0]);
-  const int kind = static_cast<int>(call.attrs[0]);
+  const int kind = static_cast<int>(UnaryAttributes(call).kind);
   const bool dense = x.stride == x.channels && y.stride == y.channels;
   const int64_t step = rows_per_task(x.channels);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {

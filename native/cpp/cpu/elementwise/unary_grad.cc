@@ -14,28 +14,28 @@ inline void map(const float* x, const float* dy, float* dx, int64_t n, const F& 
 
 void apply(int kind, const float* x, const float* dy, float* dx, int64_t n) {
   switch (kind) {
-    case 0:
+    case kRelu:
       return map(x, dy, dx, n, [](Vec v) { return v > Vec{} ? splat(1.0f) : v != v ? v : Vec{}; });
-    case 1:
+    case kSigmoid:
       return map(x, dy, dx, n, [](Vec v) {
         const Sigmoids s(v);
         return s.positive * s.negative;
       });
-    case 2:
+    case kTanh:
       return map(x, dy, dx, n, [](Vec v) {
         const Sigmoids s(v + v);
         return splat(4.0f) * s.positive * s.negative;
       });
-    case 3:
+    case kGelu:
       return map(x, dy, dx, n, gelu_derivative);
-    case 4:
+    case kGeluTanh:
       return map(x, dy, dx, n, gelu_tanh_derivative);
-    case 5:
+    case kSwish:
       return map(x, dy, dx, n, [](Vec v) {
         const Sigmoids s(v);
         return s.positive + v * s.positive * s.negative;
       });
-    case 6:
+    case kExp:
       return map(x, dy, dx, n, [](Vec v) { return exp(v); });
     default:
       return map(x, dy, dx, n, [](Vec v) { return Sigmoids(v).positive; });
@@ -44,7 +44,7 @@ void apply(int kind, const float* x, const float* dy, float* dx, int64_t n) {
 
 Status unary_grad(const Call& call) {
   const Rows x(call.in[0]), dy(call.in[1]), dx(call.out[0]);
-  const int kind = static_cast<int>(call.attrs[0]);
+  const int kind = static_cast<int>(UnaryAttributes(call).kind);
   const bool dense = x.stride == x.channels && dy.stride == x.channels && dx.stride == x.channels;
   const int64_t step = rows_per_task(x.channels);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {

@@ -79,7 +79,7 @@ __attribute__((noinline)) void panel_tile(const PanelTile& p) {
 #pragma GCC unroll 2
   for (int v = 0; v < kAll; ++v) {
     const int64_t column = v * kLanes;
-    const Epilogue e{p.bias ? p.bias + column : nullptr, p.activation == 0, p.streams, p.used - column};
+    const Epilogue e{p.bias ? p.bias + column : nullptr, p.activation == kRelu, p.streams, p.used - column};
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       if (r >= p.count) break;

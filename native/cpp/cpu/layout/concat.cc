@@ -7,7 +7,7 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status concat(const Call& call) {
-  const int axis = static_cast<int>(call.attrs[0]);
+  const int axis = static_cast<int>(ConcatAttributes(call).axis);
   Tensor part = call.out[0];
   for (int i = 0; i < call.inputs; ++i) {
     part.shape[axis] = call.in[i].shape[axis];

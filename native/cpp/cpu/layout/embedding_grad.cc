@@ -15,7 +15,7 @@ size_t workspace(const Call& call, int) {
 Status embedding_grad(const Call& call) {
   const int32_t* ids = call.in[0].i32();
   const int64_t places = call.in[0].elements();
-  const auto padding = static_cast<int32_t>(call.attrs[0]);
+  const auto padding = static_cast<int32_t>(EmbeddingGradAttributes(call).padding);
   const Rows dy(call.in[1]), dw(call.out[0]);
   // Counting sort: order[ends[r - 1] .. ends[r]) are the positions of row r.
   int32_t* ends = reinterpret_cast<int32_t*>(call.workspace);

@@ -8,6 +8,7 @@ namespace {
 
 // Writes zeros between the elements of a row that belong to x, and whole rows outside of x.
 Status pad(const Call& call) {
+  const PadAttributes attrs(call);
   const Tensor &x = call.in[0], &y = call.out[0];
   const size_t size = item_size(y.dtype);
   const int last = y.rank - 1;
@@ -31,7 +32,7 @@ Status pad(const Call& call) {
   });
   Tensor part = y;
   for (int i = 0; i < y.rank; ++i) {
-    part.data += static_cast<int64_t>(call.attrs[i]) * y.strides[i] * static_cast<int64_t>(size);
+    part.data += attrs.low[i] * y.strides[i] * static_cast<int64_t>(size);
     part.shape[i] = x.shape[i];
   }
   strided_copy(call, part, x);

@@ -7,10 +7,11 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status permute(const Call& call) {
+  const PermuteAttributes attrs(call);
   const Tensor& x = call.in[0];
   Tensor view = x;
   for (int i = 0; i < x.rank; ++i) {
-    const int from = static_cast<int>(call.attrs[i]);
+    const int from = static_cast<int>(attrs.order[i]);
     view.shape[i] = x.shape[from];
     view.strides[i] = x.strides[from];
   }

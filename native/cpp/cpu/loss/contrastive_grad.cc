@@ -33,7 +33,7 @@ struct Shape {
       : count(call.in[0].shape[0]),
         depth(call.in[0].shape[1]),
         padded_depth(ceil_div(depth, kTileRows) * kTileRows),
-        scale(static_cast<float>(call.attrs[0])) {
+        scale(static_cast<float>(ContrastiveGradAttributes(call).scale)) {
     panels = max64(1, min64(kPackedFloats / max64(1, depth) / kPanel, ceil_div(count, kPanel)));
     chunk = panels * kPanel;
   }

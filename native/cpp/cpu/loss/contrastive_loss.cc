@@ -30,7 +30,7 @@ struct Shape {
   explicit Shape(const Call& call)
       : count(call.in[0].shape[0]),
         depth(call.in[0].shape[1]),
-        scale(static_cast<float>(call.attrs[0])),
+        scale(static_cast<float>(ContrastiveLossAttributes(call).scale)),
         grouped(call.in[2].rank > 0) {
     chunk = min64(max64(1, kPackedFloats / depth / kWidth), ceil_div(count, kWidth)) * kWidth;
     // There are enough splits for many threads, few enough for the column sums, and each has enough rows to make
@@ -182,6 +182,7 @@ void score_split(const Shape& s, const Rows& a, const float* panels, const int32
 }
 
 Status contrastive_loss(const Call& call) {
+  const ContrastiveLossAttributes attrs(call);
   const Shape s(call);
   const Scratch at(s);
   const Rows a(call.in[0]), b(call.in[1]);
@@ -239,8 +240,8 @@ Status contrastive_loss(const Call& call) {
     row_lse[i] = static_cast<float>(row), row_own[i] = static_cast<float>(own);
     column_lse[i] = static_cast<float>(column), column_own[i] = static_cast<float>(other);
     // A direction of weight 0 adds nothing, not even NaN.
-    if (call.attrs[1] != 0) total += call.attrs[1] * (row - own);
-    if (call.attrs[2] != 0) total += call.attrs[2] * (column - other);
+    if (attrs.row_weight != 0) total += attrs.row_weight * (row - own);
+    if (attrs.column_weight != 0) total += attrs.column_weight * (column - other);
   }
   call.out[0].f32()[0] = static_cast<float>(total / static_cast<double>(s.count));
   return {};

@@ -47,10 +47,11 @@ Term row_term(const float* x, const float* weight, int64_t target, double smooth
 }
 
 Status cross_entropy(const Call& call) {
+  const CrossEntropyAttributes attrs(call);
   const Rows x(call.in[0]);
   const int32_t* target = call.in[1].i32();
   const float* weight = call.in[2].f32();
-  const auto ignored = static_cast<int32_t>(call.attrs[0]);
+  const auto ignored = static_cast<int32_t>(attrs.ignore_index);
   Term* terms = reinterpret_cast<Term*>(call.workspace);
   for (int64_t r = 0; r < x.rows; ++r) {
     if (target[r] != ignored && (target[r] < 0 || target[r] >= x.channels)) {
@@ -60,7 +61,7 @@ Status cross_entropy(const Call& call) {
   const int64_t step = rows_per_task(x.channels);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {
-      terms[r] = row_term(x.data + r * x.stride, weight, target[r] == ignored ? -1 : target[r], call.attrs[1],
+      terms[r] = row_term(x.data + r * x.stride, weight, target[r] == ignored ? -1 : target[r], attrs.smoothing,
                           x.channels, call.out[1].f32() + r);
     }
   });

@@ -10,12 +10,13 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status cross_entropy_grad(const Call& call) {
+  const CrossEntropyAttributes attrs(call);
   const Rows x(call.in[0]), dx(call.out[0]);
   const int32_t* target = call.in[1].i32();
   const float *weight = call.in[2].f32(), *lse = call.in[3].f32();
-  const auto ignored = static_cast<int32_t>(call.attrs[0]);
+  const auto ignored = static_cast<int32_t>(attrs.ignore_index);
   const int64_t C = x.channels;
-  const float smoothing = static_cast<float>(call.attrs[1]), share = smoothing / static_cast<float>(C);
+  const float smoothing = static_cast<float>(attrs.smoothing), share = smoothing / static_cast<float>(C);
   double count = 0;
   for (int64_t r = 0; r < x.rows; ++r) {
     if (target[r] == ignored) continue;

@@ -54,7 +54,7 @@ struct Product {
         weight(call.in[1].f32()),
         bias(call.in[2].f32()),
         scale(call.in[4].f32()),
-        activation(static_cast<int>(call.attrs[0])),
+        activation(static_cast<int>(LinearAttributes(call).activation)),
         panels{y.channels, x.channels} {
     if (!call.in[3]) residual.data = nullptr;
   }

@@ -9,10 +9,11 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status batch_norm(const Call& call) {
+  const BatchNormAttributes attrs(call);
   const Rows x(call.in[0]), y(call.out[0]);
   const float *weight = call.in[1].f32(), *bias = call.in[2].f32(), *mean = call.in[3].f32(), *var = call.in[4].f32();
-  const double eps = call.attrs[0];
-  const bool relu = call.attrs[1] != 0;
+  const double eps = attrs.eps;
+  const bool relu = attrs.relu;
   const int64_t step = rows_per_task(x.channels);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {

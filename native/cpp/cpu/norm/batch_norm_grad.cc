@@ -39,9 +39,10 @@ size_t workspace(const Call& call, int) {
 }
 
 Status batch_norm_grad(const Call& call) {
+  const BatchNormGradAttributes attrs(call);
   const Rows dy(call.in[0]), x(call.in[1]), dx(call.out[0]);
-  const double eps = call.attrs[0];
-  const bool training = call.attrs[2] != 0;
+  const double eps = attrs.eps;
+  const bool training = attrs.training;
   const int64_t C = x.channels;
   const RowSplits splits(x.rows, C);
   double* partial = reinterpret_cast<double*>(call.workspace);  // [split][2][C]
@@ -53,7 +54,7 @@ Status batch_norm_grad(const Call& call) {
     scale[c] = static_cast<float>(s);
     gain[c] = static_cast<float>(static_cast<double>(weight[c]) * s);
   }
-  const Vectors vectors{call.in[4].f32(), scale, gain, call.in[3].f32(), call.attrs[1] != 0};
+  const Vectors vectors{call.in[4].f32(), scale, gain, call.in[3].f32(), attrs.relu};
   call.pool->parallel_for(splits.count, [&](int64_t split, int) {
     double* sums = partial + split * 2 * C;
     for (int64_t c = 0; c < 2 * C; ++c) sums[c] = 0;

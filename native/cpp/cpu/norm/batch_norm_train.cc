@@ -35,9 +35,10 @@ void add_rows(const float* row, int64_t stride, int64_t count, double* sums, dou
 }
 
 Status batch_norm_train(const Call& call) {
+  const BatchNormTrainAttributes attrs(call);
   const Rows x(call.in[0]), y(call.out[0]);
-  const double eps = call.attrs[0], momentum = call.attrs[1];
-  const bool rectified = call.attrs[2] != 0;
+  const double eps = attrs.eps, momentum = attrs.momentum;
+  const bool rectified = attrs.relu;
   const int64_t C = x.channels;
   const RowSplits splits(x.rows, C);
   double* partial = reinterpret_cast<double*>(call.workspace);  // [split][2][C]

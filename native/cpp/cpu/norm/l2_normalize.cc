@@ -10,7 +10,7 @@ namespace {
 
 Status l2_normalize(const Call& call) {
   const Rows x(call.in[0]), y(call.out[0]);
-  const float eps = static_cast<float>(call.attrs[0]);
+  const float eps = static_cast<float>(L2NormalizeAttributes(call).eps);
   const int64_t step = rows_per_task(x.channels);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {

@@ -25,7 +25,7 @@ void row(const float* x, const float* dy, float eps, int64_t C, float* dx) {
 
 Status l2_normalize_grad(const Call& call) {
   const Rows x(call.in[0]), dy(call.in[1]), dx(call.out[0]);
-  const float eps = static_cast<float>(call.attrs[0]);
+  const float eps = static_cast<float>(L2NormalizeAttributes(call).eps);
   const int64_t step = rows_per_task(x.channels);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {

@@ -36,7 +36,7 @@ void normalise(const float* in, const float* residual, const float* weight, cons
 Status layer_norm(const Call& call) {
   const Rows x(call.in[0]), residual(call.in[3]), y(call.out[0]);
   const float *weight = call.in[1].f32(), *bias = call.in[2].f32();
-  const float eps = static_cast<float>(call.attrs[0]);
+  const float eps = static_cast<float>(LayerNormAttributes(call).eps);
   const int64_t step = rows_per_task(x.channels);
   call.pool->parallel_for(ceil_div(x.rows, step), [&](int64_t task, int) {
     for (int64_t r = task * step; r < min64(x.rows, (task + 1) * step); ++r) {

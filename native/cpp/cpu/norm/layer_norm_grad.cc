@@ -52,7 +52,7 @@ void add_row(const float* x, const float* residual, const float* weight, const f
 Status layer_norm_grad(const Call& call) {
   const Rows x(call.in[0]), residual(call.in[2]), dy(call.in[3]), dx(call.out[0]);
   const float* weight = call.in[1].f32();
-  const float eps = static_cast<float>(call.attrs[0]);
+  const float eps = static_cast<float>(LayerNormGradAttributes(call).eps);
   const int64_t C = x.channels, step = chunk_rows(x.rows), chunks = ceil_div(x.rows, step);
   const bool vectors = call.outputs > 1;
   float* partial = reinterpret_cast<float*>(call.workspace);

@@ -22,15 +22,20 @@ inline Moved move(const Constants& c, Vec p, Vec g, Vec m, Vec v) {
 }
 
 Status adam(const Call& call) {
+  const AdamAttributes attrs(call);
   if (!all_dense(call)) return {"adam: dense f32 operands expected"};
   const float* rates = call.in[0].f32();
-  const auto attr = [&](int i) { return static_cast<float>(call.attrs[i]); };
-  const bool decoupled = call.attrs[4] != 0, finite = is_finite(call.in[1]);
-  const Constants constants{
-      splat(call.in[1].f32()[1]), splat(decoupled ? 1 - rates[0] * attr(3) : 1), splat(decoupled ? 0 : attr(3)),
-      // computed in f64, since 1 - 0.98f is off by 1e-6
-      splat(static_cast<float>(1 - call.attrs[0])), splat(attr(1)), splat(static_cast<float>(1 - call.attrs[1])),
-      splat(rates[1]), splat(rates[2]), splat(attr(2))};
+  const auto weight_decay = static_cast<float>(attrs.weight_decay);
+  const bool decoupled = attrs.decoupled, finite = is_finite(call.in[1]);
+  const Constants constants{splat(call.in[1].f32()[1]),
+                            splat(decoupled ? 1 - rates[0] * weight_decay : 1),
+                            splat(decoupled ? 0 : weight_decay),
+                            splat(static_cast<float>(1 - attrs.beta1)),  // in f64, since 1 - 0.98f is off by 1e-6
+                            splat(static_cast<float>(attrs.beta2)),
+                            splat(static_cast<float>(1 - attrs.beta2)),
+                            splat(rates[1]),
+                            splat(rates[2]),
+                            splat(static_cast<float>(attrs.eps))};
   for_tensor_chunks(call, 2, 4, [&](int k, int64_t begin, int64_t end, int64_t) {
     const Tensor *in = call.in + 2 + 4 * k, *out = call.out + 3 * k;
     for (int64_t i = begin; i < end; i += kLanes) {

@@ -36,7 +36,7 @@ Status global_norm(const Call& call) {
   });
   double sum = 0;
   for (int64_t i = 0; i < tensor_chunks(call, 1, 1); ++i) sum += static_cast<double>(sums[i]);
-  const float unscale = call.in[0].f32()[0], most = static_cast<float>(call.attrs[0]);
+  const float unscale = call.in[0].f32()[0], most = static_cast<float>(GlobalNormAttributes(call).max_norm);
   const float norm = static_cast<float>(std::sqrt(sum)) * unscale;
   const float clip = most > 0 ? most / (norm + 1e-6f) : 1.0f;
   const bool finite = std::isfinite(norm);

@@ -7,11 +7,11 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status sgd_momentum(const Call& call) {
+  const SgdMomentumAttributes attrs(call);
   if (!all_dense(call)) return {"sgd_momentum: dense f32 operands expected"};
-  const auto constant = [&](int i) { return splat(static_cast<float>(call.attrs[i])); };
   const Vec rate = splat(call.in[0].f32()[0]), factor = splat(call.in[1].f32()[1]);
-  const Vec momentum = constant(0), decay = constant(1);
-  const bool nesterov = call.attrs[2] != 0, finite = is_finite(call.in[1]);
+  const Vec momentum = splat(static_cast<float>(attrs.momentum)), decay = splat(static_cast<float>(attrs.weight_decay));
+  const bool nesterov = attrs.nesterov, finite = is_finite(call.in[1]);
   for_tensor_chunks(call, 2, 3, [&](int k, int64_t begin, int64_t end, int64_t) {
     const Tensor *in = call.in + 2 + 3 * k, *out = call.out + 2 * k;
     for (int64_t i = begin; i < end; i += kLanes) {

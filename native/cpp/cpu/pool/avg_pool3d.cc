@@ -7,7 +7,7 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status avg_pool3d(const Call& call) {
-  const PoolArgs a(call);
+  const AvgPool3dAttributes a(call);
   const Tensor &x = call.in[0], &y = call.out[0];
   const int64_t C = x.shape[4];
   constexpr int64_t kChunk = 64;
@@ -15,8 +15,8 @@ Status avg_pool3d(const Call& call) {
     const Window t(a, 0, ot, x.shape[1]), h(a, 1, oh, x.shape[2]);
     for (int64_t ow = 0; ow < y.shape[3]; ++ow) {
       const Window w(a, 2, ow, x.shape[3]);
-      const double divisor =
-          static_cast<double>(a.flag ? t.padded * h.padded * w.padded : t.inside() * h.inside() * w.inside());
+      const double divisor = static_cast<double>(a.count_include_pad ? t.padded * h.padded * w.padded
+                                                                     : t.inside() * h.inside() * w.inside());
       float* out = y.f32() + n * y.strides[0] + ot * y.strides[1] + oh * y.strides[2] + ow * y.strides[3];
       for (int64_t c0 = 0; c0 < C; c0 += kChunk) {
         const int64_t count = min64(kChunk, C - c0);

@@ -7,7 +7,7 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status avg_pool3d_grad(const Call& call) {
-  const PoolArgs a(call);
+  const AvgPool3dAttributes a(call);
   const Tensor &dy = call.in[0], &dx = call.out[0];
   const int64_t C = dx.shape[4];
   for_each_row(call, dx, [&](int64_t n, int64_t t, int64_t h, int) {
@@ -24,8 +24,8 @@ Status avg_pool3d_grad(const Call& call) {
             const float* grad = dy.f32() + n * dy.strides[0] + ot * dy.strides[1] + oh * dy.strides[2] + c;
             for (int64_t ow = ww.begin; ow < ww.end; ++ow) {
               const Window in_w(a, 2, ow, dx.shape[3]);
-              const int64_t count =
-                  a.flag ? in_t.padded * in_h.padded * in_w.padded : in_t.inside() * in_h.inside() * in_w.inside();
+              const int64_t count = a.count_include_pad ? in_t.padded * in_h.padded * in_w.padded
+                                                        : in_t.inside() * in_h.inside() * in_w.inside();
               sum += load_some(grad + ow * dy.strides[3], C - c) / static_cast<float>(count);
             }
           }

@@ -18,7 +18,7 @@ size_t workspace(const Call& call, int threads) {
 // For each row of outputs, first takes the maximum over T and H of every input column, then over W, so that windows
 // that overlap along W share the larger part of the work.
 Status max_pool3d(const Call& call) {
-  const PoolArgs a(call);
+  const MaxPool3dAttributes a(call);
   const Tensor &x = call.in[0], &y = call.out[0];
   const int64_t C = x.shape[4], W = x.shape[3], oT = y.shape[1], oH = y.shape[2], oW = y.shape[3];
   call.pool->parallel_for(y.shape[0] * oT * oH, [&](int64_t line, int thread) {
@@ -45,7 +45,7 @@ Status max_pool3d(const Call& call) {
       }
       for (int64_t ow = 0; ow < oW; ++ow) {
         const Window w(a, 2, ow, W);
-        const float start = a.flag && (padding || w.inside() < w.padded) ? 0.0f : -__builtin_inff();
+        const float start = a.zero_padding && (padding || w.inside() < w.padded) ? 0.0f : -__builtin_inff();
         for (int v = 0; v < vectors; ++v) {
           const int64_t c = c0 + v * kLanes;
           Vec best = splat(start);

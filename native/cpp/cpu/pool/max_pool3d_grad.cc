@@ -19,9 +19,9 @@ size_t workspace(const Call& call, int) {
          sizeof(int16_t);
 }
 
-// Finds the taps of one window for a vector of channels. The padding takes part if `a.flag` is set.
+// Finds the taps of one window for a vector of channels. The padding takes part if `a.zero_padding` is set.
 struct Search {
-  const PoolArgs& a;
+  const MaxPool3dAttributes& a;
   const Tensor& x;
   Vec best = splat(-__builtin_inff());
   Words tap = Words{} - 1;
@@ -45,7 +45,7 @@ struct Search {
           const int64_t w = start[2] + kw;
           if (in_h && w >= 0 && w < x.shape[3]) {
             take(load_some(row + w * x.strides[3], channels), static_cast<int32_t>(first + kw));
-          } else if (a.flag) {
+          } else if (a.zero_padding) {
             take(Vec{}, -1);
           }
         }
@@ -54,7 +54,7 @@ struct Search {
   }
 };
 
-void find_maxima(const Call& call, const PoolArgs& a, int16_t* taps) {
+void find_maxima(const Call& call, const MaxPool3dAttributes& a, int16_t* taps) {
   const Tensor &x = call.in[0], &dy = call.in[1];
   const int64_t C = x.shape[4], padded_c = padded_channels(call);
   for_each_row(call, dy, [&](int64_t n, int64_t ot, int64_t oh, int) {
@@ -76,7 +76,7 @@ void find_maxima(const Call& call, const PoolArgs& a, int16_t* taps) {
   });
 }
 
-void gather(const Call& call, const PoolArgs& a, const int16_t* taps) {
+void gather(const Call& call, const MaxPool3dAttributes& a, const int16_t* taps) {
   const Tensor &dy = call.in[1], &dx = call.out[0];
   const int64_t C = dx.shape[4], padded_c = padded_channels(call);
   for_each_row(call, dx, [&](int64_t n, int64_t t, int64_t h, int) {
@@ -108,7 +108,7 @@ void gather(const Call& call, const PoolArgs& a, const int16_t* taps) {
 }
 
 Status max_pool3d_grad(const Call& call) {
-  const PoolArgs a(call);
+  const MaxPool3dAttributes a(call);
   if (a.kernel[0] * a.kernel[1] * a.kernel[2] > kMaxTaps) return {"max_pool3d_grad: a window of more than 32767 taps"};
   int16_t* taps = reinterpret_cast<int16_t*>(call.workspace);
   find_maxima(call, a, taps);

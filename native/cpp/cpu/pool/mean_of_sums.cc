@@ -7,10 +7,11 @@ namespace VIDEOCLIP_ISA {
 namespace {
 
 Status mean_of_sums(const Call& call) {
+  const MeanOfSumsAttributes attrs(call);
   const Tensor& sums = call.in[0];
   const Rows y(call.out[0]);
-  const int64_t parts = sums.shape[1], channels = sums.shape[2], first = static_cast<int64_t>(call.attrs[0]);
-  const float positions = static_cast<float>(call.attrs[1]);
+  const int64_t parts = sums.shape[1], channels = sums.shape[2], first = attrs.first;
+  const float positions = static_cast<float>(attrs.positions);
   call.pool->parallel_for(y.rows, [&](int64_t n, int) {
     const float* in = sums.f32() + n * parts * channels + first;
     for (int64_t c = 0; c < y.channels; ++c) {

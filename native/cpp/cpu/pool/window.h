@@ -1,30 +1,16 @@
 #pragma once
-// The windows of a 3-D pool along one axis, from the attributes of ops/max_pool3d.h and ops/avg_pool3d.h.
+// The windows of a 3-D pool along one axis, from the `Attributes` of ops/pool/max_pool3d.h or ops/pool/avg_pool3d.h.
 #include "cpu/primitives/simd.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-struct PoolArgs {
-  int64_t kernel[3], stride[3], low[3], high[3];
-  int64_t flag;
-
-  explicit PoolArgs(const Call& call) {
-    for (int i = 0; i < 3; ++i) {
-      kernel[i] = static_cast<int64_t>(call.attrs[i]);
-      stride[i] = static_cast<int64_t>(call.attrs[3 + i]);
-      low[i] = static_cast<int64_t>(call.attrs[6 + i]);
-      high[i] = static_cast<int64_t>(call.attrs[9 + i]);
-    }
-    flag = static_cast<int64_t>(call.attrs[12]);
-  }
-};
-
 // The part of a window inside the input, and the part inside the padded input.
 struct Window {
   int64_t begin, end, padded;
 
-  Window(const PoolArgs& a, int axis, int64_t index, int64_t size) {
+  template <typename Attributes>
+  Window(const Attributes& a, int axis, int64_t index, int64_t size) {
     const int64_t start = index * a.stride[axis] - a.low[axis];
     const int64_t stop = min64(start + a.kernel[axis], size + a.high[axis]);
     padded = stop - start;

@@ -10,7 +10,8 @@ namespace VIDEOCLIP_ISA {
 struct Windows {
   int64_t begin, end;
 
-  Windows(const PoolArgs& a, int axis, int64_t at, int64_t outputs) {
+  template <typename Attributes>
+  Windows(const Attributes& a, int axis, int64_t at, int64_t outputs) {
     const int64_t p = at + a.low[axis];  // window o covers [o s, o s + k)
     begin = p < a.kernel[axis] ? 0 : (p - a.kernel[axis]) / a.stride[axis] + 1;
     end = min64(outputs, p / a.stride[axis] + 1);

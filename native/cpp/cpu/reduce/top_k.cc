@@ -70,10 +70,7 @@ struct Shape {
   int64_t queries, rows, depth, k, block, split_rows;
 
   Shape(const Call& call, int threads)
-      : queries(call.in[0].shape[0]),
-        rows(call.in[1].shape[0]),
-        depth(call.in[0].shape[1]),
-        k(static_cast<int64_t>(call.attrs[0])) {
+      : queries(call.in[0].shape[0]), rows(call.in[1].shape[0]), depth(call.in[0].shape[1]), k(TopKAttributes(call).k) {
     // The number of queries whose lists are kept at a time. For more queries, rows are read again.
     const int64_t each = threads * (k * static_cast<int64_t>(sizeof(Found)) + static_cast<int64_t>(sizeof(List)));
     block = min64(queries, max64(kTileQueries, kListBytes / each));
@@ -148,7 +145,7 @@ void search(const Call& call, const T* rows, int64_t stride) {
   const Shape s(call, call.pool->threads());
   const Rows queries(call.in[0]), values(call.out[0]);
   const Tensor& indices = call.out[1];
-  const int64_t base = static_cast<int64_t>(call.attrs[1]);
+  const int64_t base = TopKAttributes(call).base;
   const auto lists = [&](int64_t thread) {
     return reinterpret_cast<List*>(call.workspace + thread * s.thread_bytes());
   };

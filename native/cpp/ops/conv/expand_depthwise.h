@@ -8,5 +8,5 @@
 //     3 depthwise packed (pack_conv_weight); published shape [C, 1, kT, kH, 3]
 //     4 b         [C]                  optional
 // out 0 y         [N, T', H', W', C]
-// attrs           as conv3d, of the depthwise convolution: stride 1 or 2 and at most one position of padding along W
+// Attributes as conv3d, of the depthwise convolution: stride 1 or 2 and at most one position of padding along W
 #include "ops/conv/conv3d.h"

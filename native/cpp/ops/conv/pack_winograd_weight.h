@@ -3,5 +3,5 @@
 // of output channels (cpu/panels.h): a panel holds [points][Cin][width] with 36 or 6 points. Computed in f64, rounded
 // once.
 //
-// in  0 weight    out 0 [packed floats]    attrs none
+// in  0 weight    out 0 [packed floats]
 #include "ops/conv/winograd_conv3d.h"

@@ -7,7 +7,7 @@
 //     2 bias      [Cout]                optional
 //     3 residual  like y                optional
 // out 0 y         [N, T', H', W', Cout]
-// attrs           as conv3d
+// Attributes as conv3d.
 //
 // The interpolation points are 0, +-5/8, +-5/4 and infinity. Every coefficient of the transforms is then exact in f32,
 // and the error of a layer is a third of what the usual 0, +-1, +-2 give (relative L2 9e-7 against 2.6e-6 at 192

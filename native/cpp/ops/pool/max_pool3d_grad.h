@@ -3,5 +3,5 @@
 // order T, H, W. A zero of the padding that comes first takes its window's gradient away.
 //
 // in  0 x [N, T, H, W, C]   1 dy [N, T', H', W', C]; either may be a channel slice    out 0 dx like x
-// attrs  those of ops/max_pool3d.h
-#include "runtime/kernel.h"
+// Attributes as max_pool3d.
+#include "ops/pool/max_pool3d.h"
