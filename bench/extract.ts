@@ -1,7 +1,7 @@
-// npm run bench -- extract [--json] [--threads N] [--long]: videos to features, against its two parts alone.
+// npm run bench -- extract [--json] [--threads N] [--long]: videos to features, compared with its two parts.
 //
-// Three processes one after another: the whole, decoding alone, computing alone. A perfect pipeline takes
-// (CPU seconds of decoding + CPU seconds of computing) / cores; `overhead` is how much longer the whole takes.
+// Three processes run one after another: the whole, decoding alone, computing alone. A perfect pipeline takes (CPU
+// seconds of decoding + CPU seconds of computing) / cores; `overhead` is the additional time of the whole.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ interface Measured {
   delayP99Ms: number;
 }
 
-/** One part, in this process. */
+/** Measures one part, in this process. */
 async function measure(part: string, folder: string, threads: number): Promise<Measured> {
   const files = readdirSync(folder).map((name) => join(folder, name));
   const encoder = VideoEncoder.random(1, { model: "s3d", threads });
@@ -89,8 +89,9 @@ async function makeVideos(folder: string, long: boolean): Promise<string> {
 }
 
 /**
- * Extraction, and decoding alone, by this checkout and by another one, in turn (A B B A): medians, and the ratio other / this of
- * neighbours. CPU seconds are also given per clip, as two checkouts may cut a video into different numbers of clips.
+ * Extraction, and decoding alone, by this checkout and by another one, in turn (A B B A): medians, and the ratio other
+ * / this of neighbours. CPU seconds are also given per clip, since two checkouts may cut a video into different numbers
+ * of clips.
  */
 export async function compareExtract(options: { long: boolean; threads: number; runs: number; against: string }) {
   const { long, threads, runs, against } = options;
@@ -113,7 +114,7 @@ export async function compareExtract(options: { long: boolean; threads: number; 
   }
 }
 
-/** Prints the figures of one part: `measured[0]` is of this checkout, `measured[1]` of the other one. */
+/** Prints the results of one part: `measured[0]` is of this checkout, `measured[1]` of the other one. */
 function printRatios(part: string, measured: Measured[][]): void {
   const figures: Record<string, (row: Measured) => number> = {
     wall_s: (row) => row.wall,

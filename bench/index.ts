@@ -13,7 +13,7 @@ export interface IndexBenchOptions {
   rows: number;
   dim: number;
   dtype: "f16" | "f32";
-  /** Keep the index here and use it again; default: a temporary folder. */
+  /** Keep the index in this folder and reuse it; default: a temporary folder. */
   folder?: string;
   json: boolean;
 }
@@ -37,7 +37,10 @@ async function makeIndex(folder: string, { rows, dim, dtype }: IndexBenchOptions
   index.dispose();
 }
 
-/** Takes an index out of the system's memory, so that the next query reads it from the disk. False where GNU dd is missing. */
+/**
+ * Removes an index from the system's page cache, so that the next query reads it from the disk. False if GNU dd is
+ * missing.
+ */
 function forget(folder: string): boolean {
   return readdirSync(folder).every((name) => {
     return spawnSync("dd", [`if=${join(folder, name)}`, "iflag=nocache", "count=0"]).status === 0;
@@ -45,8 +48,8 @@ function forget(folder: string): boolean {
 }
 
 /**
- * Time from opening to open, of the first query after it, and of further ones; before all of them that of a first query that
- * reads the rows from the disk.
+ * Time of opening, of the first query after it, and of further queries; before that, of a first query that reads the
+ * rows from the disk.
  */
 export async function benchIndex(options: IndexBenchOptions): Promise<void> {
   const { threads, runs, dim, json } = options;

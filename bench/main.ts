@@ -1,5 +1,5 @@
-// npm run bench -- NAME [--json] [--threads N] [--runs N]: this package against its peers, or with `--against FOLDER` against
-// another checkout of itself; see README.md.
+// npm run bench -- NAME [--json] [--threads N] [--runs N]: this package against its peers, or with `--against FOLDER`
+// against another checkout of it; see README.md.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -19,9 +19,9 @@ import { trainJob } from "./harness/train.js";
 import { median, pairRatio, quantile } from "./harness/statistics.js";
 import { turns } from "./harness/turns.js";
 
-/** Peers that take seconds or minutes a run. */
+/** Peers that take seconds or minutes per run. */
 const SLOW = new Set(["tfjs_wasm", "tfjs_cpu"]);
-/** Peers that are measured only where somebody has installed them, by the package that brings them. */
+/** Peers that are measured only if they are installed, by their package. */
 const OPTIONAL: Record<string, string> = { tfjs_node: "@tensorflow/tfjs-node" };
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
@@ -77,7 +77,7 @@ if (!values.against && !existsSync(join(folder, "node_modules"))) {
 
 const work = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
 
-/** Both engines built and warm, or why not. */
+/** Starts both engines and warms them up; the reason if that fails. */
 async function start(engine: string, job: Parameters<Engine["build"]>[0]): Promise<Engine | string> {
   const process = new Engine(engine, threads);
   try {

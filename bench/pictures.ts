@@ -1,4 +1,5 @@
-// npm run bench -- pictures [--json] [--threads N] [--rows N]: features of a folder of small pictures, which shows the cost of a file.
+// npm run bench -- pictures [--json] [--threads N] [--rows N]: features of a folder of small pictures, which shows the
+// cost per file.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +10,7 @@ import { makeVideo } from "../scripts/make_samples.mjs";
 
 const self = fileURLToPath(import.meta.url);
 const SIDE = 256;
-/** Pictures of their own content; the others are copies. */
+/** Number of different pictures; the others are copies. */
 const DIFFERENT = 20;
 
 async function makePictures(folder: string, kind: "jpg" | "png", count: number): Promise<void> {
@@ -28,7 +29,7 @@ async function makePictures(folder: string, kind: "jpg" | "png", count: number):
   }
 }
 
-/** Extraction of a folder in this process: seconds and CPU seconds, without the start. */
+/** Measures the extraction of a folder in this process: seconds and CPU seconds, without the start. */
 async function measure(folder: string, out: string, threads: number) {
   const encoder = VideoEncoder.random(1, { model: "s3d-tiny", preset: resolvePreset("shapes"), threads });
   const before = process.cpuUsage();

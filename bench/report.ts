@@ -1,4 +1,4 @@
-// npm run bench -- report: writes the tables and charts of README.md anew from results/*.jsonl.
+// npm run bench -- report: writes the tables and charts of README.md from results/*.jsonl.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -56,7 +56,7 @@ function table(head: string[], rows: string[][]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
-/** How many times as long each peer takes, case by case: GitHub draws it. */
+/** A chart of the time of each peer relative to this package, case by case, in GitHub's syntax. */
 function chart(title: string, rows: Row[]): string {
   const labels = rows.map((row) => `"${row.case.replace(/ 16x224x224| @.*/, "")}"`).join(", ");
   const most = Math.ceil(Math.max(...rows.map((row) => row.ratio)));
@@ -71,7 +71,7 @@ function chart(title: string, rows: Row[]): string {
   ].join("\n");
 }
 
-/** Replaces what stands between the markers of README.md. */
+/** Replaces the text between the markers of README.md. */
 export function report(): void {
   const lines = readdirSync(`${folder}results`)
     .filter((name) => name.startsWith("cpu-") && name.endsWith(".jsonl"))
@@ -80,7 +80,7 @@ export function report(): void {
       const rows = readFileSync(`${folder}results/${name}`, "utf8").trim().split("\n");
       return rows.map((line): Row | ExtractRow | IndexRow => ({ cpu, ...JSON.parse(line) }));
     });
-  // of a case that was measured again the last session counts
+  // the last session of a case wins
   const caseOf = (row: (typeof lines)[number]) => {
     if ("peer" in row) return `${row.case}, ${row.peer}`;
     return "case" in row ? row.case : `index of ${row.rows} x ${row.dim}`;

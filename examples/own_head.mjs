@@ -37,7 +37,7 @@ async function train(name, steps, rate, freeze) {
     batch: 8,
     loss: ({ logits }, { label }) => nn.losses.crossEntropy(logits, label),
     optimizer: { kind: "adamw", maxNorm: 1 },
-    schedule: { kind: "constant", rate },
+    schedule: { kind: "constant", learningRate: rate },
     steps,
     freeze,
   });

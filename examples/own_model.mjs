@@ -52,7 +52,7 @@ const trainer = new Trainer({
   batch: 32,
   loss: ({ logits }, { label }) => nn.losses.crossEntropy(logits, label),
   optimizer: { kind: "adamw", weightDecay: 0.01 },
-  schedule: { kind: "cosine", rate: 3e-3, warmup: 5 },
+  schedule: { kind: "cosine", learningRate: 3e-3, warmup: 5 },
   steps: 100,
 });
 for await (const { step, loss } of trainer.run()) {

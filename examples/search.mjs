@@ -1,10 +1,10 @@
 // An index of features and a search in it: node examples/search.mjs MODEL FEATURES INDEX SENTENCE
 // FEATURES is a folder that `videoclip extract` wrote, with features as wide as MODEL takes them.
-import { FeatureIndex, indexFeatures, searchText, VideoClip, videoClipTextSide } from "videoclip";
+import { FeatureIndex, indexFeatures, searchText, VideoClip, videoClipTextEncoder } from "videoclip";
 
 const [path, features, out, sentence] = process.argv.slice(2);
 const model = await VideoClip.load(path);
-const text = videoClipTextSide(model, path);
+const text = videoClipTextEncoder(model, path);
 const { videos, skipped, rows } = await indexFeatures([features], { out, model, text });
 console.error(`${videos} videos indexed, ${skipped} were there; ${rows} rows`);
 

@@ -1,6 +1,6 @@
 /**
- * Video-text embedding on native kernels: devices, encoders, VideoCLIP, extraction, search, and the errors that everything
- * throws. The rest has doors of its own: `videoclip/nn`, `/ops`, `/train`, `/data`, `/eval`, `/onnx` and `/weights`.
+ * Video-text embedding on native kernels: devices, encoders, VideoCLIP, extraction, search, and errors. Other parts
+ * have separate entry points: `videoclip/nn`, `/ops`, `/train`, `/data`, `/eval`, `/onnx` and `/weights`.
  */
 export {
   createDevice,
@@ -38,17 +38,22 @@ export {
   type IndexManifest,
   type IndexSettings,
   type RowDType,
-  type TextSideInfo,
+  type TextEncoderInfo,
 } from "./features/index_format.js";
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
 export {
   type EmbeddedTexts,
+  type IndexTextEncoder,
+  openTextEncoder,
+  type OpenTextEncoderOptions,
   openTextSide,
   type OpenTextSideOptions,
   type TextRows,
   type TextSide,
+  type TextSideInfo,
+  videoClipTextEncoder,
   videoClipTextSide,
 } from "./features/text_side.js";
 export type { IndexedVideo } from "./features/index_writer.js";

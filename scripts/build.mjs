@@ -76,7 +76,7 @@ if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
   const cuda = settings[1].endsWith("AUTO") && has("nvcc");
   const label = `Building the native addon (about ${cuda ? "eight minutes" : "two minutes"})`;
   const options = ["--out", folder, ...settings.map((setting) => setting.replace("-D", "--CD"))];
-  run(label, process.execPath, [cmakeJs, "configure", ...options]); // compile alone keeps old settings
+  run(label, process.execPath, [cmakeJs, "configure", ...options]); // without "configure", compile keeps old settings
   run("", process.execPath, [cmakeJs, "build", "--parallel", "2", ...options]);
   writeFileSync(join(root, "build", stamp), native);
 }

@@ -1,5 +1,5 @@
-// npm run test:deploy: the package as bundlers, frameworks and test runners meet it. Packs it, installs it and the tools of
-// scripts/deploy (pinned there) in a folder of its own, builds a small program with each, and runs it where it would be
+// npm run test:deploy: the package with bundlers, frameworks and test runners. Packs it, installs it and the tools of
+// scripts/deploy (pinned there) in a new folder, builds a small program with each, and runs it where it would be
 // deployed. Every row works or prints the sentence of docs/deployment.md. Words after the command choose rows by name.
 /* global fetch */
 import { spawn } from "node:child_process";
@@ -17,7 +17,7 @@ const installed = join(work, "node_modules/videoclip");
 const guide = readFileSync(join(root, "docs/deployment.md"), "utf8").replace(/\s+/g, " ");
 const PORT = 20_000 + (process.pid % 20_000);
 
-/** Runs a command; `until`: stops it once its output holds this text. */
+/** Runs a command; with `until` it is stopped when its output contains this text. */
 function run([command, ...args], { cwd = work, env = {}, until } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -46,7 +46,7 @@ async function must(command, options) {
   return output;
 }
 
-/** Starts the server of a standalone build and gives what its route answers. */
+/** Starts the server of a standalone build and returns the answer of its route. */
 async function askNext(script, cwd) {
   const server = spawn("node", [script], {
     cwd,
@@ -65,7 +65,7 @@ async function askNext(script, cwd) {
   }
 }
 
-/** Programs that load every entry of the package's exports. */
+/** Writes programs that load every entry of the package's exports. */
 function writeDoors() {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const doors = Object.keys(exports).filter((key) => key !== "./package.json");
@@ -79,7 +79,7 @@ function writeDoors() {
   return { esm: "doors.mjs", cjs: "doors.cjs" };
 }
 
-/** What a case's output says: "works", the name of a documented sentence, or "FAIL". */
+/** The result of a case by its output: "works", the name of a documented sentence, or "FAIL". */
 function judge(output) {
   if (/conv3d 27|every door opens/.test(output)) return "works";
   const found = Object.keys(ADVICE).find((key) => output.includes(ADVICE[key]));
@@ -113,7 +113,7 @@ try {
     each.milliseconds = Date.now() - begin;
   }
 
-  // what was moved away must not find the package where it was built
+  // a moved build must not find the package at the place where it was built
   for (const moved of [false, true]) {
     if (moved) renameSync(installed, join(folder, "away"));
     for (const each of cases.filter((one) => Boolean(one.moved) === moved)) {

@@ -1,4 +1,4 @@
-// Writes docs/command_line.md from the commands and what their --help says: npm run docs:commands
+// Writes docs/command_line.md from the commands and their --help: npm run docs:commands
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Argument, Command, Option } from "commander";
@@ -51,7 +51,7 @@ function table(head: string, rows: readonly [string, string][]): string[] {
   return [`| ${head} | meaning |\n|---|---|\n${rows.map(([name, text]) => `| ${name} | ${text} |`).join("\n")}`];
 }
 
-/** What a description leaves to the help: the values that it takes, and what it is unless given. */
+/** The valid values and the default of an option, which its description does not repeat. */
 function facts({ argChoices, defaultValue }: Pick<Option & Argument, "argChoices" | "defaultValue">): string {
   const empty = Array.isArray(defaultValue) && defaultValue.length === 0;
   const parts = [
@@ -61,7 +61,7 @@ function facts({ argChoices, defaultValue }: Pick<Option & Argument, "argChoices
   return parts.length > 0 ? ` (${parts.join("; ")})` : "";
 }
 
-/** What a command's help says behind its options. */
+/** The text after the options in a command's help. */
 function after(command: Command): string {
   let text = "";
   command.configureOutput({ writeOut: (part) => (text += part) });

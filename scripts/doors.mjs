@@ -1,5 +1,5 @@
-// Writes what a `require()` that cannot load ES modules gets from each entry of the package's exports: dist/ops.cjs beside
-// dist/ops.js, with its types. A new entry needs a line in package.json and nothing else.
+// Writes the CommonJS entry for each of the package's exports, for a `require()` that cannot load ES modules:
+// dist/ops.cjs next to dist/ops.js, with its types. A new entry needs a line in package.json and nothing else.
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 

@@ -47,7 +47,7 @@ function report(checks: readonly OutputCheck[]): void {
   }
 }
 
-/** All outputs of a fixture of a model or op on a device of its own. */
+/** All outputs of a fixture of a model or op on a new device. */
 async function checkFile(path: string): Promise<OutputCheck[]> {
   const fixture = readFixture(path);
   console.log(`${fixture.case.name} (${fixture.case.model})`);

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 const STEPS = ["cut the onion", "heat the oil", "stir the soup", "add salt", "serve it in a bowl"];
 const VIDEOS = ["aaaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc"];
 
-/** Writes all of them into folders by name and returns the path of each file. */
+/** Writes all datasets into folders by name and returns the path of each file. */
 export function makeDatasets(folder) {
   const files = {};
   const write = (name, path, text) => {
@@ -20,7 +20,7 @@ export function makeDatasets(folder) {
     files[name] = file;
   };
 
-  // speech scrolls: most words stand in two captions; one entry is no string, as in the published file
+  // recognised speech scrolls: most words occur in two captions; one entry is not a string, as in the published file
   const rolling = (v) => {
     const text = STEPS.flatMap((step, i) => (i > 0 ? [`${STEPS[i - 1]} ${step}`, step] : [step]));
     const start = text.map((_, i) => 2.5 * i + v);
@@ -167,14 +167,17 @@ export function makeDatasets(folder) {
   return files;
 }
 
-/** Names of the videos that the miniatures are about. */
+/** Names of the videos of the miniatures. */
 const ALL = [
   ...VIDEOS,
   `${VIDEOS[0]}_60.0_210.0`,
   ...["video0", "video1", "video9770", "video9771", "1001", "1002", "1003", "x", "1", "2"],
 ];
 
-/** Writes features of unit length `[61, width]` of every video, f32 `.npy`, into `folder/features`; the same ones every time. */
+/**
+ * Writes features of unit length `[61, width]` of every video, f32 `.npy`, into `folder/features`; the same in every
+ * run.
+ */
 export function makeFeatures(folder, width = 512) {
   const features = join(folder, "features");
   mkdirSync(features, { recursive: true });
@@ -200,11 +203,11 @@ export function makeFeatures(folder, width = 512) {
   return features;
 }
 
-/** Writes what small text models are pre-trained from: a vocabulary, a text, and a run of BERT and of MobileBERT. */
+/** Writes the files for pre-training small text models: a vocabulary, a text, and a run of BERT and of MobileBERT. */
 export function makeTextModels(folder) {
   const words = [...new Set(STEPS.join(" ").split(" "))];
   const letters = [..."abcdefghijklmnopqrstuvwxyz"];
-  // special tokens where bert-base-uncased has them
+  // special tokens at the ids of bert-base-uncased
   const unused = Array.from({ length: 99 }, (_, i) => `[unused${i}]`);
   const special = ["[PAD]", ...unused, "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
   const long = words.filter((word) => word.length > 1);

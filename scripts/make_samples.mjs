@@ -1,8 +1,8 @@
-// Sample videos with the encoder of node-av: moving gradients and discs, each in colours of its own.
+// Sample videos with the encoder of node-av: moving gradients and discs in different colours.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-// node-av needs it; Node 20 has none
+// needed by node-av, and missing in Node 20
 Promise.withResolvers ??= () => {
   let resolve;
   let reject;
@@ -13,7 +13,9 @@ Promise.withResolvers ??= () => {
   return { promise, resolve, reject };
 };
 
-/** Planes of one 8-bit Y'CbCr frame: a drifting gradient with a disc that circles. `chroma` divides the size of Cb and Cr. */
+/**
+ * Planes of one 8-bit Y'CbCr frame: a drifting gradient with a circling disc. `chroma` divides the size of Cb and Cr.
+ */
 function picture(width, height, time, seed, chroma) {
   const [cw, ch] = [Math.ceil(width / chroma), Math.ceil(height / chroma)];
   const planes = [Buffer.alloc(width * height), Buffer.alloc(cw * ch), Buffer.alloc(cw * ch)];

@@ -60,7 +60,7 @@ function readOptions() {
   return { family, name, inputs, vectors: values.vector, attributes };
 }
 
-/** Adds a line to the sorted list of lines that match, the first one after a line that contains `after`. */
+/** Adds a line to the sorted lines that match, starting after a line that contains `after`. */
 function addLine(path, line, matches, after = "") {
   const lines = readFileSync(path, "utf8").split("\n");
   const from = lines.findIndex((text) => text.includes(after));

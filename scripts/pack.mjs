@@ -1,5 +1,6 @@
-// node scripts/pack.mjs [FOLDER]: the package of this platform as a tarball, from what is built: dist/ and an addon. Packed from a
-// copy, so that the clone stays as it is. `npm run prebuild` makes the addon that is published; this one takes any.
+// node scripts/pack.mjs [FOLDER]: packs the package of this platform as a tarball, from dist/ and a built addon. It
+// packs a copy, so that the clone does not change. `npm run prebuild` makes the published addon; this script accepts
+// any addon.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,18 +10,18 @@ import { writeDoors } from "./doors.mjs";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Where the package has the addon of this platform; lib/runtime/binding.ts looks there. */
+/** Path of the platform's addon in the package; lib/runtime/binding.ts uses the same. */
 const libc = process.platform === "linux" ? ".glibc" : "";
 export const PREBUILT = `prebuilds/${process.platform}-${process.arch}/videoclip.napi${libc}.node`;
 
-/** Runs a command to its end and gives its output. */
+/** Runs a command to its end and returns its output. */
 export function run(command, ...args) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: "utf8" });
   if (status === 0) return stdout;
   throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr}`);
 }
 
-/** Copies an addon to its place in a package's folder, without its symbols. */
+/** Copies an addon to its path in a package's folder, without its symbols. */
 export function placeAddon(addon, folder) {
   const target = join(folder, PREBUILT);
   mkdirSync(dirname(target), { recursive: true });

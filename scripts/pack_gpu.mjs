@@ -1,5 +1,5 @@
-// node scripts/pack_gpu.mjs: what scripts/gpu.sh needs on a machine that has a driver, nvcc or not, and nothing else: tests and
-// benches as plain JavaScript in build/gpu, beside the addon. A Node binary is found there or comes along (NODE=...).
+// node scripts/pack_gpu.mjs: collects the files that scripts/gpu.sh needs on a machine with a driver, even without
+// nvcc: tests and benches as plain JavaScript in build/gpu, and the addon. Node is found there, or copied (NODE=...).
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -9,7 +9,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const { build } = createRequire(join(root, "node_modules/tsx/package.json"))("esbuild");
 const out = join(root, "build/gpu");
 rmSync(out, { recursive: true, force: true });
-// as in a package: dist/ beside build/Release/, where the loader looks
+// as in a package: dist/ next to build/Release/, where the loader searches
 mkdirSync(join(out, "build/Release"), { recursive: true });
 copyFileSync(join(root, "build/Release/videoclip.node"), join(out, "build/Release/videoclip.node"));
 writeFileSync(join(out, "package.json"), '{ "name": "videoclip", "type": "module" }\n');

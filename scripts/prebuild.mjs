@@ -1,5 +1,6 @@
-// npm run prebuild: the addon of this platform as a package carries it, prebuilds/<platform>-<arch>/, in the names that
-// lib/runtime/binding.ts looks for. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. Stripped, and checked for what it needs and shows.
+// npm run prebuild: makes the addon of this platform for the package, prebuilds/<platform>-<arch>/, under the names
+// that lib/runtime/binding.ts uses. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. The file is
+// stripped, and its dependencies and symbols are checked.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { PREBUILT, placeAddon, root, run } from "./pack.mjs";

@@ -1,4 +1,5 @@
-// Runs every test file in its own process and adds up: the last line is `N passed, N failed`. `--full` adds *.full.test.ts.
+// Runs every test file in a separate process and adds up: the last line is `N passed, N failed`. `--full` adds
+// *.full.test.ts.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -22,7 +23,7 @@ function run(file) {
         output += chunk;
       });
     }
-    // a hang is a failure of that file, not of the whole run
+    // a hanging file fails alone
     const limit = setTimeout(() => child.kill("SIGKILL"), file.endsWith(".full.test.ts") ? 1_800_000 : 240_000);
     child.on("close", (code) => {
       clearTimeout(limit);

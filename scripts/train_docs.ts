@@ -12,19 +12,19 @@ export const schemaText = (): string => `${JSON.stringify(trainConfigSchema(), n
 
 /** A key of a run file. */
 interface Key {
-  /** With dots: `schedule.rate`; `[]` stands for the items of a list. */
+  /** Path of the key with dots: `schedule.learningRate`; `[]` stands for the items of a list. */
   path: string;
-  /** What it may be; for `task` and `kind` one of several constants, each with its meaning. */
+  /** The valid values; for `task` and `kind` one of several constants, each with its meaning. */
   value: string;
   constants: Map<string, string>;
-  /** What holds without it, `required`, or nothing where the meaning says it. */
+  /** The default, `required`, or nothing if the meaning has it. */
   fallback: string;
   meaning: string;
-  /** Tasks, optimizers or schedules that have it. */
+  /** Tasks, optimizers or schedules with this key. */
   of: Set<string>;
 }
 
-/** Every key of the run file, those of all alternatives joined where they are the same. */
+/** Every key of the run file; equal keys of alternatives are joined. */
 function keysOf(schema: JsonSchema): Key[] {
   const keys = new Map<string, Key>();
   const visit = (node: JsonSchema, path: string, of: string): void => {
@@ -54,7 +54,7 @@ function keysOf(schema: JsonSchema): Key[] {
 const defaultOf = (schema: JsonSchema): string =>
   schema.default === undefined ? "" : `\`${JSON.stringify(schema.default)}\``;
 
-/** What a value may be, in words. */
+/** The valid values, in words. */
 function valueOf(schema: JsonSchema): string {
   const { type, minimum, exclusiveMinimum, maximum, exclusiveMaximum } = schema;
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
@@ -75,7 +75,7 @@ function valueOf(schema: JsonSchema): string {
 const listed = (texts: readonly string[]): string =>
   texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join(", ")} or ${texts[texts.length - 1]}`;
 
-/** Sections of the reference: a heading, and which keys stand below it. */
+/** Sections of the reference: a heading and its keys. */
 function sections(keys: readonly Key[]): [string, Key[]][] {
   const below = (name: string) => keys.filter(({ path }) => path.startsWith(`${name}.`));
   const tasks = [...keys.find(({ path }) => path === "task")!.of];
@@ -111,7 +111,7 @@ function described({ value, constants, fallback, meaning }: Key): string[] {
   return [listed([...constants.keys()]), fallback, meanings.join(" ")];
 }
 
-/** The tables of all keys, as docs/training.md has them between two comments. */
+/** The tables of all keys, for docs/training.md between two comments. */
 export function keyTables(): string {
   const keys = keysOf(trainConfigSchema());
   return sections(keys)
@@ -122,7 +122,7 @@ export function keyTables(): string {
     .join("\n");
 }
 
-/** A page with the tables put in between its two comments. */
+/** A page with the tables inserted between its two comments. */
 export function withTables(page: string): string {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`docs/training.md: expected ${BEGIN} and ${END}`);

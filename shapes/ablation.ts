@@ -49,7 +49,7 @@ async function judge(arm: keyof typeof ARMS, seed: number): Promise<number> {
     vocab: join(values.run, "vocab.txt"),
     seed,
     steps: Number(values.steps),
-    rate: 1e-3,
+    learningRate: 1e-3,
     videos: 16,
     pairs: 4,
     threads,

@@ -17,7 +17,7 @@ export interface EncoderRun {
   seed: number;
   steps: number;
   batch: number;
-  rate: number;
+  learningRate: number;
   threads?: number;
   signal?: AbortSignal;
   onStep?: (step: number, loss: number) => void;
@@ -28,7 +28,7 @@ export interface EncoderRun {
  * @returns shares of right answers for clips of videos that were not trained on
  */
 export async function trainEncoder(run: EncoderRun): Promise<Record<string, number>> {
-  const { folder, seed, steps, batch, rate, threads, signal, onStep } = run;
+  const { folder, seed, steps, batch, learningRate, threads, signal, onStep } = run;
   const device = createDevice({ device: "cpu", threads });
   const optimizer: OptimizerOptions = { kind: "adamw", weightDecay: 0.01, maxNorm: 5, groups: [NO_DECAY] };
   const parameters = parametersOfTask(attributesTask, attributesBatch(seed, 0, 2), new Optimizer(optimizer));
@@ -38,7 +38,7 @@ export async function trainEncoder(run: EncoderRun): Promise<Record<string, numb
     task: attributesTask,
     data: { batch: (index) => attributesBatch(seed, index, batch) },
     optimizer,
-    schedule: { kind: "cosine", rate, warmup: 100, total: steps },
+    schedule: { kind: "cosine", learningRate, warmup: 100, total: steps },
     steps,
     seed,
     folder,

@@ -17,7 +17,7 @@ export interface PairsRun {
   encoder?: string;
   seed: number;
   steps: number;
-  rate: number;
+  learningRate: number;
   /** Videos of a batch, and pairs of each. */
   videos: number;
   pairs: number;
@@ -63,7 +63,7 @@ export function initialModel({
 
 /** Trains to the last step, going on where an earlier run in the folder stopped. The caller disposes of the model. */
 export async function trainPairs(run: PairsRun): Promise<VideoClip> {
-  const { folder, pack, seed, steps, rate, videos, pairs, alignment, retrieval, signal, onStep } = run;
+  const { folder, pack, seed, steps, learningRate, videos, pairs, alignment, retrieval, signal, onStep } = run;
   const model = await initialModel(run);
   const data = new PackedPairs({
     model,
@@ -81,7 +81,7 @@ export async function trainPairs(run: PairsRun): Promise<VideoClip> {
     task: contrastiveTask(model.config),
     data,
     optimizer: { kind: "adam", beta2: 0.98, maxNorm: 2 },
-    schedule: { kind: "cosine", rate, warmup: Math.round(steps / 20), total: steps },
+    schedule: { kind: "cosine", learningRate, warmup: Math.round(steps / 20), total: steps },
     steps,
     seed,
     ...(folder === undefined ? {} : { folder, resume: true }),

@@ -1,5 +1,5 @@
-// The yardstick of a search: half of its rows copied onto other memory, so that bytes read and written together are those
-// that the search reads. Each thread copies its part in one memcpy.
+// The baseline of a search: half of its rows are copied to other memory, so that the bytes read and written together
+// are those that the search reads. Each thread copies its part in one memcpy.
 import { Worker } from "node:worker_threads";
 import { serve } from "../harness/child.js";
 

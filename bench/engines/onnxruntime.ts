@@ -1,4 +1,4 @@
-// onnxruntime-node (CPU) on this package's own export. Spinning is off, so that its threads sleep between runs.
+// onnxruntime-node (CPU) on this package's export. Spinning is off, so that its threads sleep between runs.
 import { createRequire } from "node:module";
 import { elements } from "../../dist/graph/tensor.js";
 import { serve } from "../harness/child.js";
@@ -23,6 +23,6 @@ await serve(async ({ spec, threads, onnx }) => {
   );
   const { y } = await session.run(inputs);
   return async () => {
-    await session.run(inputs, { y }); // as for us, into an array that is there already
+    await session.run(inputs, { y }); // into an existing array, like this package
   };
 });

@@ -1,4 +1,4 @@
-// The native TensorFlow backend, where somebody has installed it: its package downloads a library, so it is no dependency.
+// The native TensorFlow backend, if it is installed: its package downloads a library, so it is not a dependency.
 import { serve } from "../harness/child.js";
 import { bench, tfjs } from "../harness/tfjs.js";
 

@@ -1,4 +1,5 @@
-// The yardstick of a contrastive loss: the three products, by this package's own kernel, of one that stores its scores.
+// The baseline of a contrastive loss: the three matrix products of an implementation that stores its scores, by this
+// package's kernel.
 import { serve } from "../harness/child.js";
 import { productsOf } from "../harness/graph.js";
 import { programRun } from "../harness/program.js";

@@ -1,4 +1,5 @@
-// What `npm run bench:gpu` measures. FLOPs count a multiply-add as two; bytes are what a case must at least read and write.
+// The cases of `npm run bench:gpu`. FLOPs count a multiply-add as two; bytes are the minimum that a case reads and
+// writes.
 import {
   attention,
   contrastiveLoss,
@@ -16,7 +17,7 @@ import { globalMean, preprocess } from "../../dist/nn/layers.js";
 
 type Triple = [number, number, number];
 
-/** What the same case is for PyTorch: bench/gpu/torch_gpu.py builds it. */
+/** The same case for PyTorch, which bench/gpu/torch_gpu.py builds. */
 export type TorchSpec = Record<string, unknown> & { kind: string };
 
 export interface GpuCase {
@@ -24,7 +25,7 @@ export interface GpuCase {
   name: string;
   build: () => Record<string, Tensor>;
   torch?: TorchSpec;
-  /** Clips in a run, where that is the unit. */
+  /** Clips per run, if they are the unit. */
   clips?: number;
 }
 
@@ -39,16 +40,16 @@ const model = (bench: "s3d" | "s3dg", frames: number, clips: number): GpuCase =>
   build: () => {
     const x = input("clips", [clips, frames, 224, 224, 3], "u8");
     const options = bench === "s3d" ? S3D : S3DG;
-    const cells = options.stem === "cells";
+    const blocks = options.stem === "space-to-depth";
     const video = preprocess(x, {
       ...KINETICS,
       top: 0,
       left: 0,
       height: 224,
       width: 224,
-      spaceToDepth: cells,
+      spaceToDepth: blocks,
     } as never);
-    return { y: globalMean(s3dFeatures(video, options, cells)) };
+    return { y: globalMean(s3dFeatures(video, options, blocks)) };
   },
 });
 
@@ -140,7 +141,7 @@ const search = (Q: number, M: number, D: number): GpuCase => ({
   },
 });
 
-/** The ceilings of the machine: every share is one of these two. */
+/** The limits of the machine: every share is a share of one of these two. */
 export const COPY: GpuCase = {
   bench: "ceiling",
   name: "copy of 1 GiB",

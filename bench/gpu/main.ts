@@ -1,5 +1,5 @@
-// npm run bench:gpu [-- NAME...] [--runs N] [--out FILE]: time of the kernels on a GPU by its own clock, as a share of what a
-// copy and a large matrix product reach in the same run, with PyTorch beside it where a python3 with torch is.
+// npm run bench:gpu [-- NAME...] [--runs N] [--out FILE]: time of the kernels on a GPU by its clock, as a share of a
+// copy and of a large matrix product in the same run; with PyTorch for comparison if there is a python3 with torch.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -46,7 +46,7 @@ interface Row {
   ms: number;
   bytes: number;
   flops: number;
-  /** Clips per second of whole runs one after another, copies included. */
+  /** Clips per second of consecutive whole runs, including copies. */
   clips_per_s?: number;
   torch?: Record<string, number | string>;
 }
@@ -64,7 +64,7 @@ async function measure(c: GpuCase): Promise<Row> {
   const times: number[] = [];
   for (let i = 0; i < runs + 3; i++) {
     const instructions = await program.profile(inputs);
-    // the weights' own layout is made once for a model, here it is no part of the case
+    // the layout of the weights is made once per model, and is not a part of the case
     if (i >= 3) times.push(instructions.reduce((sum, { ms }) => sum + ms, 0));
   }
   const row: Row = { bench: c.bench, case: c.name, ms: median(times), ...cost };
@@ -78,7 +78,7 @@ async function measure(c: GpuCase): Promise<Row> {
   return row;
 }
 
-/** Milliseconds of PyTorch, by way of running it; empty where there is none. */
+/** Milliseconds of PyTorch; empty without PyTorch. */
 function torch(cases: GpuCase[]): Record<string, number | string>[] {
   const script = fileURLToPath(new URL("torch_gpu.py", import.meta.url));
   const request = JSON.stringify({ runs, device: values.device, cases: cases.map((c) => c.torch ?? null) });

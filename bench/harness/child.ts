@@ -1,8 +1,11 @@
-// The side of an engine's process: {job} in a line, then one timed run per line "run".
+// The process of an engine: it reads {job} in a line, then runs once per line "run" and reports the time.
 import { createInterface } from "node:readline";
 import type { Job } from "./spec.js";
 
-/** Builds an engine from its job; what comes back runs it once. Throw to say why it cannot. */
+/**
+ * Builds an engine from its job; the returned function runs it once. Throws the reason if the engine cannot run the
+ * job.
+ */
 export type Build = (job: Job) => Promise<() => Promise<void>>;
 
 export async function serve(build: Build): Promise<void> {

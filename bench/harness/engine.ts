@@ -5,12 +5,12 @@ import { fileURLToPath } from "node:url";
 import type { Job } from "./spec.js";
 
 const folder = fileURLToPath(new URL("../engines/", import.meta.url));
-/** Engines by name: how their process is started. */
+/** Commands that start the processes of engines, by name. */
 const COMMANDS: Record<string, [string, string[]]> = {
   torch: ["python3", [`${folder}torch_engine.py`]],
 };
 
-/** The name of the engine that is this package in another checkout of the repository. */
+/** The engine name of this package in another checkout of the repository. */
 export const checkoutEngine = (folder: string): string => `checkout:${folder}`;
 
 function commandOf(name: string): [string, string[]] {
@@ -19,7 +19,7 @@ function commandOf(name: string): [string, string[]] {
   return COMMANDS[name] ?? [process.execPath, ["--import", "tsx", script]];
 }
 
-/** An engine in a process of its own. */
+/** An engine in a separate process. */
 export class Engine {
   #child: ChildProcess;
   #lines: AsyncIterator<string>;

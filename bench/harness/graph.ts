@@ -53,7 +53,7 @@ function contrastive(a: Tensor, b: Tensor): Record<string, Tensor> {
   return { loss, da: da!, db: db! };
 }
 
-/** The matrix products alone of an InfoNCE that stores its scores: scores, and both gradients from an array of their size. */
+/** The matrix products of an InfoNCE that stores its scores: scores, and both gradients from an array of their size. */
 export function productsOf(spec: Spec): Graph {
   const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean) =>
     applyOp(matmul, [a, b], { transposeA, transposeB })[0];
@@ -65,7 +65,7 @@ export function productsOf(spec: Spec): Graph {
   });
 }
 
-/** @param channelsFirst take videos as `[N, C, T, H, W]`, as other engines do */
+/** @param channelsFirst videos are `[N, C, T, H, W]`, as in other engines */
 export function graphOf(spec: Spec, channelsFirst: boolean): Graph {
   return trace((): Record<string, Tensor> => {
     const given = Object.entries(inputsOf(spec, channelsFirst));
@@ -80,7 +80,7 @@ export function graphOf(spec: Spec, channelsFirst: boolean): Graph {
       const encoder = spec.model === "bert" ? bert : mobileBert;
       return { y: encoder({ ids, types, mask, present }, config) };
     }
-    if (spec.kind === "train") throw new Error("a step is a graph of its own: trainStep");
+    if (spec.kind === "train") throw new Error("trainStep builds the graph of a step");
     const { x } = inputs;
     return { y: build(channelsFirst ? applyOp(permute, [x], { order: [0, 2, 3, 4, 1] })[0] : x, spec) };
   });

@@ -1,4 +1,4 @@
-// What goes into a case: the same values for every engine.
+// The inputs of a case: the same values for every engine.
 import { inputShape, type Spec } from "./spec.js";
 
 export interface CaseInput {
@@ -8,11 +8,11 @@ export interface CaseInput {
   at(i: number): number;
 }
 
-/** Ids of words, not of special tokens. */
+/** The first id of a word; lower ids are special tokens. */
 const FIRST_WORD = 1000;
 const WORDS = 28000;
 
-/** @param channelsFirst videos as `[N, C, T, H, W]`, as other engines take them */
+/** @param channelsFirst videos are `[N, C, T, H, W]`, as in other engines */
 export function inputsOf(spec: Spec, channelsFirst: boolean): Record<string, CaseInput> {
   if (spec.kind === "text") {
     const shape = [spec.rows, spec.tokens];
@@ -23,7 +23,7 @@ export function inputsOf(spec: Spec, channelsFirst: boolean): Record<string, Cas
     return { ids, types, mask, present: { shape: [...shape, 1], dtype: "f32", at: () => 1 } };
   }
   if (spec.kind === "top_k") {
-    // three periods without a common divisor: no two rows of a case are equal
+    // three periods without a common divisor, so that no two rows of a case are equal
     const at = (i: number) => ((i % 1013) + (i % 4093) + (i % 8191)) / 13297 - 0.5;
     const rows: CaseInput = { shape: [spec.rows, spec.width], dtype: "f32", at };
     return { query: { shape: [1, spec.width], dtype: "f32", at: Math.sin }, rows };
@@ -33,7 +33,7 @@ export function inputsOf(spec: Spec, channelsFirst: boolean): Record<string, Cas
     const side = (step: number): CaseInput => ({ shape, dtype: "f32", at: (i) => 0.06 * Math.sin(i * step) });
     return { a: side(1), b: side(0.7) };
   }
-  if (spec.kind === "train") throw new Error("a step has a batch of its own: trainBatch");
+  if (spec.kind === "train") throw new Error("trainBatch makes the batch of a step");
   const [N, T, H, W, C] = inputShape(spec);
   return { x: { shape: channelsFirst ? [N, C, T, H, W] : [N, T, H, W, C], dtype: "f32", at: Math.sin } };
 }

@@ -1,4 +1,5 @@
-// A graph of this package, timed: input and output arrays are the device's and made once; a run is one of the compiled program.
+// Times a graph of this package: input and output arrays are allocated once on the device; a run is one run of the
+// compiled program.
 import { createDevice } from "../../dist/runtime/device.js";
 import { optimize } from "../../dist/compile/passes/index.js";
 import { compile } from "../../dist/runtime/compile.js";

@@ -1,4 +1,4 @@
-// What an engine is to compute, as JSON: every engine builds it in its own terms, with its own weights of the same sizes.
+// The task of an engine as JSON: every engine builds it with its operations, and with weights of the same sizes.
 
 export type Triple = [number, number, number];
 
@@ -13,9 +13,9 @@ export type Spec =
   | { kind: "model"; model: "s3d" | "s3dg" | "x3d-s"; frames: number; size: number }
   /** x `[N, T, H, W, C]` (here always written channels last) through convolutions one after another. */
   | { kind: "convs"; shape: number[]; layers: ConvLayer[] }
-  /** A text encoder of published size, from ids to the last hidden states; every token is seen. */
+  /** A text encoder of published size, from ids to the last hidden states; no token is masked. */
   | { kind: "text"; model: "bert" | "mobilebert"; rows: number; tokens: number }
-  /** A whole training step of VideoCLIP (forward, backward, clipping, Adam); what is not said is as published. */
+  /** A whole training step of VideoCLIP (forward, backward, clipping, Adam); missing sizes are the published ones. */
   | {
       kind: "train";
       hidden: number;
@@ -34,9 +34,9 @@ export interface Job {
   spec: Spec;
   threads: number;
   precision: "f32" | "bf16";
-  /** Where the case lies as an ONNX model, for engines that take one. */
+  /** Path of the case as an ONNX model, for engines that need one. */
   onnx?: string;
-  /** Of a training step, for engines that cannot ask this package: its sizes, and the optimizer's numbers. */
+  /** Sizes and optimizer settings of a training step, for engines that do not use this package. */
   train?: object;
 }
 

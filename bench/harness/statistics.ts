@@ -1,4 +1,4 @@
-/** Value below which a share `q` of the samples lies, linearly interpolated. */
+/** The quantile `q` of the samples, linearly interpolated. */
 export function quantile(samples: readonly number[], q: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (sorted.length - 1) * q;
@@ -9,7 +9,7 @@ export function quantile(samples: readonly number[], q: number): number {
 
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
 
-/** Median of peer / ours over runs that were neighbours in time, so that a drift of the machine cancels. */
+/** Median of peer / ours over neighbouring runs, so that a drift of the machine cancels. */
 export function pairRatio(ours: readonly number[], peer: readonly number[]): number {
   return median(ours.map((ms, i) => peer[i] / ms));
 }

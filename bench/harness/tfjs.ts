@@ -1,4 +1,4 @@
-// Cases in TensorFlow.js, channels last, for whichever backend is active.
+// Cases in TensorFlow.js, channels last, for the active backend.
 import { createRequire } from "node:module";
 import type { Build } from "./child.js";
 import { inputShape, type Triple } from "./spec.js";
@@ -9,7 +9,7 @@ import { tfX3D, type TfX3D } from "./tfjs_x3d.js";
 
 export const bench = createRequire(new URL("../package.json", import.meta.url));
 
-/** The part of TensorFlow.js that is used here; its own types are there only once the peers are installed. */
+/** The part of TensorFlow.js that is used here; its types exist only when the peers are installed. */
 export interface Tf extends TfX3D, TfTrain {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;

@@ -4,7 +4,7 @@ import { fill, inputsOf } from "./inputs.js";
 import type { Spec } from "./spec.js";
 import type { TfTensor } from "./tfjs_tensor.js";
 
-/** The part of TensorFlow.js that texts take. */
+/** The part of TensorFlow.js that text encoders use. */
 export interface TfText {
   randomUniform(shape: number[], low: number, high: number): TfTensor;
   tensor(values: Int32Array | Float32Array, shape: number[], dtype: "int32" | "float32"): TfTensor;
@@ -76,7 +76,7 @@ export function tfText(tf: TfText, spec: Extract<Spec, { kind: "text" }>): () =>
       return mobile ? last(tf.add(widen(y), x)) : y;
     };
   };
-  const [table, places] = [value(config.vocabulary, embedding), value(N * S, hidden)]; // types are in the places
+  const [table, places] = [value(config.vocabulary, embedding), value(N * S, hidden)]; // the position embeddings include the types
   const transformation = config.trigram ? dense(3 * embedding, hidden) : undefined;
   const first = norm(hidden);
   const layers = Array.from({ length: config.layers }, layer);

@@ -1,5 +1,5 @@
-// One step of training VideoCLIP in TensorFlow.js, in the formulation that its wasm backend is fastest in: matrix products
-// have gradients of their own, since that backend is slow where an operand is read transposed, and so have embeddings, since
+// One training step of VideoCLIP in TensorFlow.js, in the formulation that is fastest with its wasm backend. Matrix
+// products have custom gradients, since that backend is slow if an operand is transposed, and so have embeddings, since
 // it has no kernel for the gradient of a gather.
 import { BETA2, MAX_NORM, RATE, trainBatch, trainConfig, type TrainSpec } from "./train.js";
 import type { TfTensor } from "./tfjs_tensor.js";
@@ -8,7 +8,7 @@ import type { TfText } from "./tfjs_text.js";
 type Save = (tensors: TfTensor[]) => void;
 type Gradient = { value: TfTensor; gradFunc: (dy: TfTensor, saved: TfTensor[]) => TfTensor | TfTensor[] };
 
-/** The part of TensorFlow.js that training takes beside that of texts. */
+/** The part of TensorFlow.js that training uses in addition to text encoders. */
 export interface TfTrain extends TfText {
   zeros(shape: number[]): TfTensor;
   randomNormal(shape: number[], mean: number, deviation: number): TfTensor;
@@ -36,7 +36,7 @@ export interface TfTrain extends TfText {
 
 type Layer = (x: TfTensor) => TfTensor;
 
-/** Layers on rows `[rows, width]`, with variables of their own. */
+/** Layers on rows `[rows, width]`, each with new variables. */
 function layersOf(tf: TfTrain) {
   const product = tf.customGrad((...args) => {
     const [a, b, save] = args as [TfTensor, TfTensor, Save];
@@ -76,7 +76,7 @@ function layersOf(tf: TfTrain) {
   return { matrix, dense, norm, gelu, embedding };
 }
 
-/** A side's BERT: contents `[N S, hidden]` to the mean `[N, hidden]` over all tokens but the first. */
+/** A tower's BERT: contents `[N S, hidden]` to the mean `[N, hidden]` over all tokens but the first. */
 function encoder(tf: TfTrain, [N, S, layers]: [number, number, number], c: ReturnType<typeof trainConfig>): Layer {
   const { matrix, dense, norm, gelu } = layersOf(tf);
   const { hiddenSize: hidden, heads, intermediateSize, layerNormEps: eps } = c;

@@ -14,7 +14,7 @@ interface Convolution {
   activation?: "relu";
 }
 
-/** What X3D takes of TensorFlow.js beside what texts do. */
+/** The part of TensorFlow.js that X3D uses in addition to text encoders. */
 export interface TfX3D extends TfText {
   fused: {
     conv2d(convolution: Convolution): TfTensor;

@@ -12,17 +12,17 @@ import type { Job, Spec } from "./spec.js";
 
 export type TrainSpec = Extract<Spec, { kind: "train" }>;
 
-/** What every engine takes steps with: Adam as VideoCLIP's authors do. */
+/** Optimizer settings of every engine: Adam, as in VideoCLIP. */
 export const RATE = 1e-4;
 export const BETA2 = 0.98;
 export const MAX_NORM = 2;
 
-/** Sizes of the model; those that the case does not say are the published ones. */
+/** Sizes of the model; missing ones are the published sizes. */
 export function trainConfig({ hidden, heads, videoLayers, textLayers }: TrainSpec): VideoClipConfig {
   return videoClipConfig({ hiddenSize: hidden, heads, intermediateSize: 4 * hidden, videoLayers, textLayers });
 }
 
-/** The case for engines that cannot ask this package. */
+/** The case for engines that do not use this package. */
 export const trainJob = (spec: TrainSpec): object => ({
   config: trainConfig(spec),
   rate: RATE,
@@ -30,7 +30,7 @@ export const trainJob = (spec: TrainSpec): object => ({
   max_norm: MAX_NORM,
 });
 
-/** Full videos and full texts: every token is seen. */
+/** Full videos and full texts, so that no token is masked. */
 export function trainBatch(spec: TrainSpec): Record<string, BatchArray> {
   const config = trainConfig(spec);
   const { maxVideoLength: T, maxTextLength: S, featureSize } = config;

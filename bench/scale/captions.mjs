@@ -1,5 +1,5 @@
 // Captions at scale: raw_caption.json of VIDEOS videos with PAIRS captions each, packed by `videoclip data pack` and sampled by
-// PairLoader, each in a process of its own whose peak memory is told. Outside CI: minutes, and some gigabytes of disk.
+// PairLoader, each in a separate process that reports its peak memory. Outside CI: minutes, and some gigabytes of disk.
 //   node scripts/build.mjs && node bench/scale/captions.mjs FOLDER [--videos 100000] [--pairs 100] [--width 32] [--batches 500]
 // Features are narrow (the time of the captions is what is measured) and shared by all videos as one file with many names.
 import { spawnSync } from "node:child_process";
@@ -37,7 +37,7 @@ async function main() {
   writeFeatures();
   const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...Array.from({ length: 3000 }, (_, i) => `w${i}`)];
   writeFileSync(join(folder, "vocab.txt"), `${vocabulary.join("\n")}\n`);
-  // the command runs inside a process that tells its own peak when it ends
+  // the command runs in a process that prints its peak memory when it ends
   const tell = `process.on("exit", () => console.error("peak " + Math.round(process.resourceUsage().maxRSS / 1024)))`;
   const started = performance.now();
   const packed = spawnSync(
@@ -104,7 +104,7 @@ function writeFeatures() {
   for (let v = 0; v < videos; v++) {
     const path = join(folder, "features", `v${v}.npy`);
     if (existsSync(path)) continue;
-    // a file can have only so many names
+    // file systems limit the number of names of a file
     if (!file || v % 30_000 === 0) writeFileSync((file = path), bytes);
     else linkSync(file, path);
   }

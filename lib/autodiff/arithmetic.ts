@@ -1,4 +1,4 @@
-// Arithmetic on symbolic tensors: what losses and gradient rules are made of.
+// Arithmetic on symbolic tensors, for losses and gradient rules.
 import { type BinaryKind, binary } from "../ops/elementwise/binary.js";
 import { fill } from "../ops/elementwise/fill.js";
 import { pad } from "../ops/layout/pad.js";
@@ -15,13 +15,13 @@ const reshaped = (x: Tensor, shape: readonly number[]): Tensor =>
 
 export const filled = (shape: readonly number[], value: number): Tensor => applyOp(fill, [], { shape, value })[0];
 
-/** x times a number that is known when the graph is made. */
+/** x times a number that is known at trace time. */
 export const scaled = (x: Tensor, factor: number): Tensor => combined(x, filled([], factor), "mul");
 
-/** Sum over any axes; they are not in the result. */
+/** Sum over the given axes, which the result does not have. */
 export function summed(x: Tensor, axes: readonly number[]): Tensor {
   let y = x;
-  // the last axes first, so that the numbers of those before them stay
+  // the last axes first, so that the numbers of the earlier axes stay valid
   const left = [...axes].sort((a, b) => a - b);
   while (left.length > 0) {
     let first = left.length - 1;
@@ -31,7 +31,10 @@ export function summed(x: Tensor, axes: readonly number[]): Tensor {
   return y;
 }
 
-/** The gradient of an operand of `shape` that was broadcast to the shape of `gradient`: the sum over what it repeats. */
+/**
+ * The gradient of an operand of `shape` that was broadcast to the shape of `gradient`: the sum over the repeated
+ * elements.
+ */
 function summedTo(gradient: Tensor, shape: readonly number[]): Tensor {
   const skip = gradient.shape.length - shape.length;
   const axes = gradient.shape.flatMap((size, axis) => {

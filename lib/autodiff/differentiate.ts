@@ -11,21 +11,22 @@ export interface Seed {
 
 export interface DifferentiateOptions {
   /**
-   * Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): the block that a layer belongs to, or null. What the
-   * backward pass reads of a block is then computed again from what the block reads, and not kept. See {@link blockOfLayer}.
+   * Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): maps a layer to its block, or to null. The backward
+   * pass recomputes the values inside a block from the inputs of the block, so they need not be kept. See {@link
+   * blockOfLayer}.
    */
   checkpoint?: ((layer: string) => string | null) | undefined;
 }
 
-/** The outermost numbered scope of a layer, such as `encoder.3` of `encoder.3.attention`; null where there is none. */
+/** The outermost numbered scope of a layer, such as `encoder.3` of `encoder.3.attention`; null if there is none. */
 export const blockOfLayer = (layer: string): string | null => /^(?:.*?\.)??[^.]+\.\d+(?=\.|$)/.exec(layer)?.[0] ?? null;
 
 /**
- * Gradients of sum over seeds of <value, gradient>, as more nodes of the graph that is being traced (reverse mode). Only
- * nodes between `wrt` and the seeds get any: a frozen parameter costs nothing. Where a value is read several times, its
- * gradients are added in the order of its readers, last first, so that the sum is the same in every run.
+ * Gradients of the sum over the seeds of <value, gradient>, as more nodes of the graph that is being traced (reverse
+ * mode). Only nodes between `wrt` and the seeds get gradients, so frozen parameters cost nothing. When a value is read
+ * several times, its gradients are added in the order of its readers, last first: the sum is the same in every run.
  * @returns one tensor per `wrt`, of its shape; null where no seed depends on it
- * @throws InvalidArgumentError when an op on the way has no gradient
+ * @throws InvalidArgumentError when an op between them has no gradient
  */
 export function differentiate(
   seeds: readonly Seed[],
@@ -84,7 +85,7 @@ function inputGradients(
   );
 }
 
-/** Nodes that depend on one of `from` and that one of `to` depends on, in the order in which they are computed. */
+/** Nodes that depend on one of `from` and on which one of `to` depends, in the order of computation. */
 function nodesBetween(to: readonly Tensor[], from: readonly Tensor[]): Node[] {
   const sources = new Set(from);
   const depends = new Map<Node, boolean>();

@@ -4,7 +4,7 @@ import { applyOp, INPUT, PARAMETER, SCALAR } from "../graph/trace.js";
 
 const SOURCES = new Set<unknown>([INPUT, PARAMETER, SCALAR]);
 
-/** Whether a value is given, or made of parameters alone: nothing that a block has to keep. */
+/** Whether a value is an input or depends on parameters alone: a block need not keep such values. */
 function isGiven(tensor: Tensor, known: Map<Node, boolean>): boolean {
   const { node } = tensor;
   if (SOURCES.has(node.op)) return true;
@@ -22,7 +22,10 @@ export class Recomputation {
 
   constructor(readonly blockOf: (layer: string) => string | null) {}
 
-  /** Inputs and outputs of a node as its gradient rule is to read them; `gradient` is one that is there by then. */
+  /**
+   * Inputs and outputs of a node for its gradient rule; `gradient` is a gradient that is already computed when the rule
+   * runs.
+   */
   values(node: Node, gradient: Tensor): Pick<Node, "inputs" | "outputs"> {
     const block = this.blockOf(node.layer);
     if (block === null) return node;
@@ -38,7 +41,8 @@ export class Recomputation {
     if (found) return found;
     const { node } = tensor;
     if (this.blockOf(node.layer) !== block) {
-      // a view that waits for the gradient: without it the copies could be computed long before they are read
+      // reshape ignores its second input, which is only a scheduling dependency: without it the copies could be
+      // computed long before they are read
       const view = isFloat(tensor.dtype) ? applyOp(reshape, [tensor, gradient], { shape: tensor.shape })[0] : tensor;
       copies.set(tensor, view);
       return view;

@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 
-/** A scheme of two letters or more; one letter is a drive of Windows. */
+/** A scheme of two letters or more; a single letter is a drive of Windows. */
 const ADDRESS = /^([a-z][a-z0-9+.-]+):\/\//i;
 
-/** Whether a text is the address of something, `s3://bucket/x`, and no path. */
+/** Whether a text is an address such as `s3://bucket/x` instead of a path. */
 export const isAddress = (text: string): boolean => ADDRESS.test(text);
 
-/** Why a text is no path but the address of something elsewhere; undefined for a path, and for `file://`, which is one. */
+/** The reason why an address is not a path; undefined for a path, and for `file://`, which is converted to one. */
 export function addressFault(text: string): string | undefined {
   const scheme = ADDRESS.exec(text)?.[1].toLowerCase();
   if (scheme === undefined) return undefined;
@@ -14,7 +14,7 @@ export function addressFault(text: string): string | undefined {
   return pathOfAddress(text) === undefined ? `${text} names no file of this machine` : undefined;
 }
 
-/** The path that a `file://` address names; undefined for anything else. */
+/** The path of a `file://` address; undefined for anything else. */
 export function pathOfAddress(text: string): string | undefined {
   if (!/^file:\/\//i.test(text)) return undefined;
   try {

@@ -1,4 +1,4 @@
-/** What must not stay behind when the process ends early: temporary files, locks. */
+/** Cleanup of temporary files and locks when the process ends early. */
 
 const pending = new Set<() => void>();
 
@@ -7,17 +7,17 @@ function runAll(): void {
     try {
       work();
     } catch {
-      // the others have their turn, and there is nobody left to tell
+      // the other functions still run, and nobody can receive the error
     }
   }
   pending.clear();
 }
 
 /**
- * Has work done when the process ends by `process.exit`, an uncaught error or at its natural end; a signal that nobody handles ends it
- * without.
+ * Registers a function that runs when the process ends by `process.exit`, an uncaught error or normally, but not by an
+ * unhandled signal.
  * @param work must be synchronous
- * @returns forgets the work
+ * @returns a function that unregisters it
  */
 export function atExit(work: () => void): () => void {
   if (pending.size === 0) process.on("exit", runAll);

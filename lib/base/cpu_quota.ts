@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 
-/** Where the files of control groups are; tests give another place. */
+/** Paths of the files of control groups; tests use others. */
 export interface CpuQuotaFiles {
-  /** What `/proc/self/cgroup` says: a line `ID:CONTROLLERS:PATH` for each hierarchy. */
+  /** The content of `/proc/self/cgroup`: a line `ID:CONTROLLERS:PATH` for each hierarchy. */
   groups: string;
   /** Where the hierarchies are mounted. */
   mount: string;
@@ -20,7 +20,9 @@ function read(path: string): string | undefined {
   }
 }
 
-/** A group's folder and those above it; inside a container the group's own path may not be visible, and its root is it. */
+/**
+ * The folders of a group and its parents. In a container the group's path may not exist; its root is then the group.
+ */
 function foldersOf(root: string, path: string): string[] {
   const folders: string[] = [];
   for (let at = path; ; at = dirname(at)) {
@@ -29,19 +31,20 @@ function foldersOf(root: string, path: string): string[] {
   }
 }
 
-/** Cores that one group's quota stands for; Infinity without one. */
+/** Number of cores by one group's quota; Infinity without one. */
 function quotaOf(folder: string, version: 1 | 2): number {
   const [quota, period] =
     version === 2
       ? (read(join(folder, "cpu.max"))?.trim().split(/ +/) ?? [])
       : [read(join(folder, "cpu.cfs_quota_us")), read(join(folder, "cpu.cfs_period_us"))];
   const cores = number(quota) / number(period);
-  return cores > 0 ? cores : Infinity; // "max" and -1 are no limit
+  return cores > 0 ? cores : Infinity; // "max" and -1 mean no limit
 }
 
 /**
- * Cores that the control groups of this process allow (`docker --cpus`, Kubernetes' limits, systemd's CPUQuota): the smallest quota of
- * its group and of those above. Infinity where there is none, and on other systems than Linux.
+ * Number of cores that the control groups of this process allow (`docker --cpus`, Kubernetes' limits, systemd's
+ * CPUQuota): the smallest quota of its group and the parents. Infinity if there is none, and on other systems than
+ * Linux.
  */
 export function cpuQuota(files?: CpuQuotaFiles): number {
   const { groups = read("/proc/self/cgroup") ?? "", mount = "/sys/fs/cgroup" } = files ?? {};
@@ -59,5 +62,5 @@ export function cpuQuota(files?: CpuQuotaFiles): number {
   return least;
 }
 
-/** Threads that can run at a time: the cores that this process may use, or fewer where a quota would make them wait. */
+/** Threads that can run at the same time: the cores of this process, or fewer by a quota. */
 export const usableCores = (): number => Math.max(1, Math.min(availableParallelism(), Math.ceil(cpuQuota())));

@@ -7,7 +7,7 @@ export function describeValue(value: unknown): string {
   try {
     return describe(value);
   } catch {
-    return `a value that cannot be looked at`; // such as a revoked proxy
+    return `a value that cannot be looked at`; // for example a revoked proxy
   }
 }
 

@@ -1,4 +1,4 @@
-/** One kind of failure: the class of its errors, what it means, what usually causes it and what to do about it. */
+/** One kind of failure: the class of its errors, its meaning, its usual cause and the remedy. */
 interface ErrorEntry {
   class: string;
   meaning: string;
@@ -7,7 +7,7 @@ interface ErrorEntry {
 }
 
 /**
- * Every code that this package throws. docs/errors.md is made from this table (`npm run docs:errors`).
+ * Every code that this package throws. docs/errors.md is generated from this table (`npm run docs:errors`).
  * @internal
  */
 export const ERROR_CODES = {
@@ -16,7 +16,7 @@ export const ERROR_CODES = {
     meaning: "The native addon could not be loaded, so nothing can be computed.",
     cause:
       "The package has no addon for this system, a bundler or a deployment left the `.node` file behind, or Node was started without addons.",
-    cure: "The message names every path that was tried, and its last sentence says what to do; `videoclip doctor` repeats it. See [deployment](deployment.md).",
+    cure: "The message has every path that was tried, and its last sentence has the remedy; `videoclip doctor` repeats it. See [deployment](deployment.md).",
   },
   ERR_BAD_FEATURES: {
     class: "DatasetError",
@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   ERR_BUNDLED: {
     class: "VideoClipError",
     meaning: "The code of the package was copied into a bundle, away from its native addon and its workers.",
-    cause: "A bundler (esbuild, webpack, Rollup, Vite, Next.js) was not told to leave `videoclip` out.",
+    cause: "A bundler (esbuild, webpack, Rollup, Vite, Next.js) was not configured to leave `videoclip` out.",
     cure: "Mark `videoclip` as external; `docs/deployment.md` has a section for each bundler.",
   },
   ERR_BUSY: {
@@ -38,16 +38,16 @@ export const ERROR_CODES = {
   },
   ERR_CHECKPOINT: {
     class: "VideoClipError",
-    meaning: "A training run cannot be resumed from what is in its folder.",
+    meaning: "A training run cannot be resumed from the content of its folder.",
     cause: "A checkpoint of another format, or a folder from which files were removed.",
-    cure: "Resume with the options and the folder that the run began with, or begin a new run.",
+    cure: "Resume with the original options and folder, or start a new run.",
   },
   ERR_CUDA_UNAVAILABLE: {
     class: "DeviceError",
-    meaning: "`device: 'cuda'` was asked for and cannot be had.",
+    meaning: "`device: 'cuda'` was requested and is not available.",
     cause:
       "No driver, a driver that is too old, no GPU, a GPU below compute capability 8.0, or a build without CUDA kernels. The message says which.",
-    cure: "Mend what the message names, or use `device: 'auto'`, which takes the CPU instead.",
+    cure: "Correct the cause in the message, or use `device: 'auto'`, which uses the CPU instead.",
   },
   ERR_DATASET: {
     class: "DatasetError",
@@ -57,7 +57,7 @@ export const ERROR_CODES = {
   },
   ERR_DECODER_MISSING: {
     class: "VideoError",
-    meaning: "There is nothing to decode videos with.",
+    meaning: "No video decoder is available.",
     cause:
       "The optional package `node-av` is not installed or cannot be loaded, or `decoder: 'ffmpeg'` finds no `ffmpeg` and `ffprobe`.",
     cure: "Run `npm install node-av`, or install FFmpeg and pass `decoder: 'ffmpeg'`.",
@@ -95,13 +95,14 @@ export const ERROR_CODES = {
   },
   ERR_INPUTS_LOST: {
     class: "VideoError",
-    meaning: "The folder that videos were read from is gone, so the run ended. No video was noted as failed for it.",
+    meaning:
+      "The folder that videos were read from is gone, so the run ended. No video was recorded as failed because of it.",
     cause: "A network share or a removable disk was unmounted, or the folder was moved or deleted during the run.",
-    cure: "Mount it again and go on with `resume: true` (`--resume`).",
+    cure: "Mount it again and continue with `resume: true` (`--resume`).",
   },
   ERR_INTERNAL: {
     class: "VideoClipError",
-    meaning: "The package broke a rule of its own.",
+    meaning: "An internal check of the package failed.",
     cause: "A fault in this package, not in your program.",
     cure: "Please report it, with the message, the stack and the call that led to it.",
   },
@@ -125,7 +126,7 @@ export const ERROR_CODES = {
   },
   ERR_MISSING_FEATURES: {
     class: "DatasetError",
-    meaning: "There are no features of a video that is needed.",
+    meaning: "A required video has no features.",
     cause: "The video was not extracted, failed, or has another name in the annotations.",
     cure: "Extract the videos that the message names into the folder, or leave them out of the annotations.",
   },
@@ -156,15 +157,15 @@ export const ERROR_CODES = {
   },
   ERR_RUN: {
     class: "VideoClipError",
-    meaning: "The native side failed while it ran, for a reason that has no code of its own.",
-    cause: "An error of the GPU driver or of the system, or a fault in this package. The message is theirs.",
+    meaning: "Native code failed during a run, for a reason without a separate code.",
+    cause: "An error of the GPU driver or of the system, whose message is shown, or a fault in this package.",
     cure: "Check the driver with `videoclip doctor`. If it persists, report it with the message.",
   },
   ERR_RUN_EXISTS: {
     class: "VideoClipError",
     meaning: "The folder of a new training run holds a run already.",
     cause: "The folder was used before and `resume` is not set.",
-    cure: "Set `resume: true` (`--resume`) to go on with that run, or choose another folder.",
+    cure: "Set `resume: true` (`--resume`) to continue that run, or choose another folder.",
   },
   ERR_SHAPE: {
     class: "ShapeError",
@@ -176,7 +177,7 @@ export const ERROR_CODES = {
     class: "DatasetError",
     meaning: "More items of a dataset were left out than the limit allows.",
     cause: "Many entries are unusable: features are missing, or texts are empty. The message counts the reasons.",
-    cure: "Mend the dataset, or raise the limit if these losses are acceptable.",
+    cure: "Correct the dataset, or raise the limit if these losses are acceptable.",
   },
   ERR_TRAINING_DIVERGED: {
     class: "VideoClipError",
@@ -186,9 +187,9 @@ export const ERROR_CODES = {
   },
   ERR_UNSUPPORTED: {
     class: "DeviceError",
-    meaning: "This device, build or system cannot do what was asked for.",
+    meaning: "This device, build or system does not support the request.",
     cause: "An operation that has no kernel for the device, or a file that the system cannot map into memory.",
-    cure: "Use another device (`device: 'cpu'` has every operation of inference and training), or the way that the message names.",
+    cure: "Use another device (`device: 'cpu'` has every operation of inference and training), or the alternative in the message.",
   },
   ERR_VIDEO_CORRUPT: {
     class: "VideoError",

@@ -2,7 +2,7 @@ import type { ErrorCode } from "./error_codes.js";
 
 export type { ErrorCode } from "./error_codes.js";
 
-/** What an error is about: the op, layer or file, what was expected and what was received. */
+/** Details of an error: the op, layer or file, the expected and the received value. */
 export interface ErrorDetails {
   op?: string | undefined;
   layer?: string | undefined;
@@ -19,7 +19,10 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-/** Base of every error this package throws. `code` is stable and explained in docs/errors.md; the message is for people. */
+/**
+ * Base class of every error of this package. `code` is stable and explained in docs/errors.md; the message is for
+ * people.
+ */
 export class VideoClipError extends Error {
   constructor(
     readonly code: ErrorCode,
@@ -31,21 +34,21 @@ export class VideoClipError extends Error {
   }
 }
 
-/** A wrong argument: names the argument, what it must be and what was received. */
+/** A wrong argument, with the expected and the received value. */
 export class InvalidArgumentError extends VideoClipError {
   constructor(message: string, details: ErrorDetails = {}, code: ErrorCode = "ERR_INVALID_ARGUMENT") {
     super(code, message, details);
   }
 }
 
-/** Shapes that do not fit together; names the argument and, inside a model, the layer. */
+/** Shapes that do not fit together, with the argument and, inside a model, the layer. */
 export class ShapeError extends InvalidArgumentError {
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details, "ERR_SHAPE");
   }
 }
 
-/** An element type that an op does not take. */
+/** An element type that an op does not support. */
 export class DTypeError extends InvalidArgumentError {
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details, "ERR_DTYPE");
@@ -55,21 +58,21 @@ export class DTypeError extends InvalidArgumentError {
 /** A device that cannot be used, with the reason. */
 export class DeviceError extends VideoClipError {}
 
-/** Memory that could not be had. */
+/** Memory that could not be allocated. */
 export class OutOfMemoryError extends VideoClipError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("ERR_OUT_OF_MEMORY", message, details);
   }
 }
 
-/** A weight file that is broken, unsafe or does not fit the model; names the byte or key. */
+/** A weight file that is broken, unsafe or does not fit the model, with the byte or key. */
 export class WeightsError extends VideoClipError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("ERR_WEIGHTS", message, details);
   }
 }
 
-/** A video that cannot be decoded; names the path and, where known, the time. */
+/** A video that cannot be decoded, with the path and, if known, the time. */
 export class VideoError extends VideoClipError {}
 
 /** A dataset or manifest that cannot be read. */

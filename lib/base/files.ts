@@ -1,6 +1,7 @@
 /**
- * Files that survive a crash. A file written here appears under its name whole or not at all: its bytes go to a temporary
- * file beside it, which is synced to disk and renamed; then the folder is synced, which makes the rename itself last.
+ * Files that survive a crash. A file appears under its name completely or not at all: its bytes are written to a
+ * temporary file in the same folder, which is synced and renamed; then the folder is synced, which makes the rename
+ * durable.
  */
 import {
   closeSync,
@@ -25,7 +26,7 @@ import { atExit } from "./at_exit.js";
 import { InvalidArgumentError } from "./errors.js";
 import { writing, writingAsync } from "./system_error.js";
 
-/** Node takes at most 2^31 - 1 bytes in one call. */
+/** Maximum bytes of one call: Node supports at most 2^31 - 1. */
 const MAX_WRITE = 1 << 30;
 
 type Content = string | Uint8Array;
@@ -33,8 +34,8 @@ type Content = string | Uint8Array;
 const bytesOf = (content: Content): Uint8Array => (typeof content === "string" ? Buffer.from(content) : content);
 
 /**
- * Writes all bytes to an open file; the system may take fewer of them in one call.
- * @param position byte offset in the file; default: behind what was written last
+ * Writes all bytes to an open file; the system may write fewer of them in one call.
+ * @param position byte offset in the file; default: after the last written byte
  */
 export function writeAll(file: number, bytes: Uint8Array, position?: number): void {
   for (let done = 0; done < bytes.length;) {
@@ -43,7 +44,10 @@ export function writeAll(file: number, bytes: Uint8Array, position?: number): vo
   }
 }
 
-/** Codes of file systems that have no sync of folders: network, FUSE and shared ones. The sync of a file is never passed over. */
+/**
+ * Error codes of file systems that cannot sync folders: network, FUSE and shared ones. The sync of a file is never
+ * skipped.
+ */
 const NO_FOLDER_SYNC = ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF", "EPERM", "EACCES", "EISDIR"];
 
 /** Returns when the bytes of an open file are on disk. */
@@ -54,9 +58,9 @@ const syncFileAsync = promisify(fsync);
 
 const hasNoSync = (error: unknown) => NO_FOLDER_SYNC.includes((error as NodeJS.ErrnoException).code ?? "");
 
-/** Makes names that were created, renamed or removed in a folder last. */
+/** Makes created, renamed or removed names in a folder durable. */
 function syncFolder(folder: string): void {
-  if (process.platform === "win32") return; // folders cannot be opened there
+  if (process.platform === "win32") return; // Windows cannot open folders
   let file: number | undefined;
   try {
     file = openSync(folder, "r");
@@ -83,10 +87,10 @@ async function syncFolderAsync(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder and those above it. Node's recursive mkdir hides the reason of a failure, and never returns where a file system
- * answers "no such file" although the folder above is there.
- * @throws VideoClipError `ERR_WRITE` with the reason, where it cannot be made or something else has its name; InvalidArgumentError for an
- * address such as `s3://bucket/x`
+ * Creates a folder and its parents. Node's recursive mkdir hides the reason of a failure, and never returns when a file
+ * system reports "no such file" although the parent exists.
+ * @throws VideoClipError `ERR_WRITE` with the reason when it cannot be created or its name is taken;
+ * InvalidArgumentError for an address such as `s3://bucket/x`
  */
 export function makeFolder(path: string): void {
   if (isAddress(path)) {
@@ -103,7 +107,7 @@ function makeFolders(path: string): void {
     mkdirSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // somebody else may make it at the same time
+    // another process may have created it
     if (code === "EEXIST" && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
     if (code !== "ENOENT" || above === path || statSync(above, { throwIfNoEntry: false })) throw error;
     makeFolders(above);
@@ -112,7 +116,7 @@ function makeFolders(path: string): void {
   syncFolder(above);
 }
 
-/** Renames a file or folder within a folder, for good. The target is replaced if it is a file. */
+/** Renames a file or folder within a folder, durably. If the target is a file, it is replaced. */
 export function moveDurably(from: string, to: string): void {
   writing(to, () => {
     renameSync(from, to);
@@ -120,21 +124,24 @@ export function moveDurably(from: string, to: string): void {
   });
 }
 
-/** Where a file is to be renamed to: a link is followed, so that the file behind it is replaced and not the link. */
+/** The path of a replaced file: links are followed, so that their target is replaced instead of the link. */
 function targetOf(path: string): string {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? realpathSync(path) : path;
 }
 
-/** Whether a path is a terminal, a pipe or a device, which is written to as it is. */
+/** Whether a path is a terminal, a pipe or a device, which is written directly. */
 function isStream(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && !stat.isFile() && !stat.isDirectory();
 }
 
-/** Bytes of a name from which on the temporary one is a short one; most file systems end at 255. */
+/** Bytes of a name from which on the temporary name is a short one; the limit of most file systems is 255. */
 const LONG_NAME = 200;
 let temporaries = 0;
-/** Files that are synced at the same time: they take threads from the reading of other files, of which Node has four. */
+/**
+ * Maximum files that are synced at the same time: they take threads from the reading of other files, of which Node has
+ * four.
+ */
 const SYNCS = 2;
 
 function temporaryFor(path: string): string {
@@ -143,17 +150,17 @@ function temporaryFor(path: string): string {
 }
 
 /**
- * A file that is being written under a temporary name. `commit` gives it its name, `discard` removes it; so does the end of the
- * process. What the system refuses is thrown as a VideoClipError `ERR_WRITE`.
+ * A file that is written under a temporary name. `commit` renames it, `discard` removes it, as does the end of the
+ * process. Errors of the system become a VideoClipError `ERR_WRITE`.
  */
 export class DurableFile {
   readonly path: string;
   #temporary: string;
-  /** Undefined once it is closed. */
+  /** Undefined after it was closed. */
   #file: number | undefined;
   #forget: () => void;
 
-  /** @param temporary path in the same folder. Default: the path with `.PID.tmp` behind it */
+  /** @param temporary path in the same folder. Default: the path followed by `.PID.tmp` */
   constructor(path: string, temporary?: string) {
     this.path = writing(path, () => targetOf(path));
     this.#temporary = temporary ?? temporaryFor(this.path);
@@ -161,12 +168,12 @@ export class DurableFile {
     this.#forget = atExit(() => this.discard());
   }
 
-  /** Writes all bytes, at `position` or behind what was written last. */
+  /** Writes all bytes, at `position` or after the last written byte. */
   write(content: Content, position?: number): void {
     writing(this.path, () => writeAll(this.#file!, bytesOf(content), position));
   }
 
-  /** Syncs, renames, syncs the folder: afterwards the file is there, whole, whatever happens. */
+  /** Syncs, renames and syncs the folder: afterwards the file is complete and durable. */
   commit(): void {
     writing(this.path, () => fsyncSync(this.#file!));
     this.#close();
@@ -175,10 +182,10 @@ export class DurableFile {
   }
 
   /**
-   * As `commit` of each file, without blocking the event loop; files of one folder share the sync of their names, which is half of
-   * the time of small files.
-   * @returns for each file what the system refused, or undefined: that one is there
-   * @throws VideoClipError `ERR_WRITE` where the names cannot be synced
+   * As `commit` of each file, without blocking the event loop. Files of one folder share the sync of their names, which
+   * takes half of the time for small files.
+   * @returns for each file the error of the system, or undefined
+   * @throws VideoClipError `ERR_WRITE` when the names cannot be synced
    */
   static async commitAll(files: readonly DurableFile[]): Promise<unknown[]> {
     const faults = new Array<unknown>(files.length).fill(undefined);
@@ -201,14 +208,14 @@ export class DurableFile {
     return faults;
   }
 
-  /** Syncs the bytes and gives them their name. */
+  /** Syncs the bytes and renames the file. */
   async #rename(): Promise<void> {
     await writingAsync(this.path, () => syncFileAsync(this.#file!));
     this.#close();
     writing(this.path, () => renameSync(this.#temporary, this.path));
   }
 
-  /** Removes what was written. Allowed after a `commit` that failed. */
+  /** Removes the temporary file. Allowed after a failed `commit`. */
   discard(): void {
     this.#forget();
     this.#close();
@@ -221,7 +228,7 @@ export class DurableFile {
   }
 }
 
-/** Writes a file whole or not at all; a file that is there is replaced. Parts of a list are written one after another. */
+/** Writes a file completely or not at all; an existing file is replaced. The parts of a list are concatenated. */
 export function writeDurably(path: string, content: Content | Iterable<Content>): void {
   const parts = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
   if (writing(path, () => isStream(path))) {
@@ -275,7 +282,9 @@ async function writeAllAsync(file: FileHandle, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** Makes a file that must not be there yet. @throws an Error with code `EEXIST` where it is; VideoClipError `ERR_WRITE` */
+/**
+ * Creates a file that must not exist. @throws an Error with code `EEXIST` when it exists; VideoClipError `ERR_WRITE`
+ */
 export function createExclusive(path: string, content: Content): void {
   let file: number;
   try {
@@ -297,8 +306,8 @@ export function createExclusive(path: string, content: Content): void {
 }
 
 /**
- * Appends to a file, which is made where there is none; the bytes are on disk when this returns. Where they do not fit, the file
- * stays as it was.
+ * Appends to a file, which is created if necessary; the bytes are on disk when this returns. If they do not fit, the
+ * file is unchanged.
  */
 export function appendDurably(path: string, content: Content): void {
   writing(path, () => {
@@ -318,7 +327,7 @@ export function appendDurably(path: string, content: Content): void {
   });
 }
 
-/** As {@link appendDurably}, without blocking the event loop while the disk works. */
+/** As {@link appendDurably}, without blocking the event loop during disk access. */
 export async function appendDurablyAsync(path: string, content: Content): Promise<void> {
   await writingAsync(path, async () => {
     const file = openSync(path, "a");
@@ -341,6 +350,6 @@ function cutTo(file: number, size: number): void {
   try {
     ftruncateSync(file, size);
   } catch {
-    // the error of the write says why
+    // the error of the write has the reason
   }
 }

@@ -34,7 +34,7 @@ export function halfToFloat(h: number): number {
 
 let halves: Float32Array | undefined;
 
-/** The values of all halves by their bits. */
+/** The values of all halves, indexed by their bits. */
 export function halfValues(): Float32Array {
   return (halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits)));
 }
@@ -46,7 +46,7 @@ export function floatToHalf(x: number): number {
   const magnitude = u & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
   if (magnitude >= 0x477ff000) return sign | 0x7c00; // rounds to infinity
-  if (magnitude < 0x33000001) return sign; // at most half of the least subnormal
+  if (magnitude < 0x33000001) return sign; // at most half of the smallest subnormal
   if (magnitude < 0x38800000) {
     const shift = 126 - (magnitude >>> 23);
     const fraction = (magnitude & 0x7fffff) | 0x800000;

@@ -5,27 +5,27 @@ import { writing } from "./system_error.js";
 
 /** A line of a file of JSON lines. */
 export interface JsonLine {
-  /** From 1. */
+  /** Line number, from 1. */
   line: number;
-  /** Where it begins in the file, and its bytes without the line break. */
+  /** Position in the file, and number of bytes without the line break. */
   at: number;
   bytes: number;
-  /** The value; undefined for a line that is no JSON. */
+  /** The value; undefined for a line that is not JSON. */
   value: unknown;
-  /** Why there is no value. */
+  /** The reason why there is no value. */
   reason?: string | undefined;
 }
 
 const BLOCK = 1 << 20;
-/** A longer line is no record of anybody, and V8 has no longer string than twice this. */
+/** Maximum bytes of a line; strings of V8 are at most twice as long. */
 const LONGEST = 1 << 28;
 const NEWLINE = 0x0a;
 
 /**
- * The lines of a file that ends with a line break; a last line without one is torn, or being written, and left out. Memory is that of
- * the longest line, however large the file. Lines that are no JSON have a reason in the place of a value.
- * @param options.torn a last line without a line break counts too: in lists that people write it is whole
- * @throws the system's error where the file cannot be read
+ * The lines of a JSON lines file. A last line without a line break is incomplete and left out. The memory is that of
+ * the longest line. Lines that are not JSON have a reason instead of a value.
+ * @param options.torn also read a last line without a line break, as in lists that people write
+ * @throws the system's error when the file cannot be read
  */
 export function* readJsonLines(path: string, { torn = false }: { torn?: boolean } = {}): Generator<JsonLine> {
   const file = openSync(path, "r");
@@ -57,7 +57,7 @@ export function* readJsonLines(path: string, { torn = false }: { torn?: boolean 
   }
 }
 
-/** Where the power went, file systems leave zeros before what was written next. */
+/** Decodes a line. After a power failure, file systems leave zeros before the next data. */
 function textOf(bytes: Buffer): string {
   let begin = 0;
   while (bytes[begin] === 0) begin++;
@@ -76,7 +76,7 @@ function parse(bytes: Buffer | undefined): Pick<JsonLine, "value" | "reason"> | 
   }
 }
 
-/** The value of one line, by its place. @throws SyntaxError where it is no JSON any more; the system's error */
+/** Reads the value of one line at its position. @throws SyntaxError when it is not JSON any more; the system's error */
 export function readJsonLineAt(path: string, { at, bytes }: Pick<JsonLine, "at" | "bytes">): unknown {
   const file = openSync(path, "r");
   try {
@@ -92,7 +92,10 @@ export function readJsonLineAt(path: string, { at, bytes }: Pick<JsonLine, "at" 
   }
 }
 
-/** Cuts off a last line that a kill or a full disk has torn; one that is whole gets its line break. Nothing happens without a file. */
+/**
+ * Removes an incomplete last line, which a killed process or a full disk leaves, or adds the missing line break of a
+ * complete one. Does nothing without a file.
+ */
 export function repairLastLine(path: string): void {
   writing(path, () => {
     let file: number;
@@ -118,7 +121,7 @@ export function repairLastLine(path: string): void {
   });
 }
 
-/** Where the text behind the last line break begins. */
+/** Position after the last line break. */
 function lastLine(file: number, size: number): number {
   const block = Buffer.alloc(1 << 16);
   for (let end = size; end > 0;) {

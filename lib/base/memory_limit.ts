@@ -2,19 +2,20 @@ import { constants } from "node:buffer";
 import { totalmem } from "node:os";
 import { OutOfMemoryError } from "./errors.js";
 
-/** Bytes that are taken for granted: to ask for the limit takes longer than a small call. */
+/** Bytes that are allocated without a check: reading the limit takes longer than a small call. */
 const UNDOUBTED = 64 << 20;
 
-/** Bytes that this process may use at most: those of the machine, or of its container. */
+/** Maximum bytes of this process: those of the machine, or of its container. */
 function memoryLimit(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 /**
- * Refuses what cannot fit into memory. The system may grant more than there is, and end the process when it is used.
- * @param arrays bytes of each array that JavaScript shall see
- * @param others bytes beside these
+ * Refuses sizes that cannot fit into memory. The system may grant more than exists, and end the process when it is
+ * used.
+ * @param arrays bytes of each array that JavaScript gets
+ * @param others bytes besides these
  * @throws OutOfMemoryError
  */
 export function checkMemory(what: string, arrays: readonly number[], others = 0): void {
@@ -23,8 +24,8 @@ export function checkMemory(what: string, arrays: readonly number[], others = 0)
   const limit = memoryLimit();
   if (sum > limit) throw tooLarge(what, sum, `more than the ${gigabytes(limit)} GB there are`, limit);
   const largest = Math.max(0, ...arrays);
-  const most = constants.MAX_LENGTH;
-  if (largest > most) throw tooLarge(what, largest, `more than the ${gigabytes(most)} GB of an array`, most);
+  const max = constants.MAX_LENGTH;
+  if (largest > max) throw tooLarge(what, largest, `more than the ${gigabytes(max)} GB of an array`, max);
 }
 
 const gigabytes = (bytes: number) => (bytes / 2 ** 30).toFixed(1);

@@ -1,6 +1,6 @@
 import type { DType } from "./dtypes.js";
 
-/** Values with a shape, dense and row-major: the package's one form of a matrix, a batch of rows or a tensor. */
+/** Values with a shape, dense and row-major: a matrix, a batch of rows or a tensor. */
 export interface NDArray<T = Float32Array> {
   data: T;
   shape: readonly number[];

@@ -1,6 +1,6 @@
 /**
- * Parses JSON as people write it: a byte order mark is passed over, and NaN and Infinity (Python writes them, JSON has nothing in their
- * place) are null outside strings.
+ * Parses JSON leniently: a byte order mark is skipped, and NaN and Infinity outside strings (Python writes them, JSON
+ * lacks them) are null.
  * @throws SyntaxError
  */
 export function parseJson(text: string): unknown {

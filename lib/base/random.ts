@@ -33,7 +33,7 @@ export function philox(counter: Block, key: readonly [number, number]): [number,
 
 /**
  * A stream of random numbers that is a pure function of its key: (seed, stream, index) always gives the same draws,
- * whoever asks and in whatever order. All three are integers from 0 to 2^32 - 1.
+ * independent of the caller and the order. All three are integers from 0 to 2^32 - 1.
  */
 export class Random {
   #block: number[] = [];
@@ -60,7 +60,9 @@ export class Random {
     return ((this.uint32() >>> 5) * 2 ** 26 + (this.uint32() >>> 6)) / 2 ** 53;
   }
 
-  /** A uniform integer from `low` to `high`, both included; unbiased (draws of an incomplete last round are rejected). */
+  /**
+   * A uniform integer from `low` to `high`, both inclusive; unbiased (draws of an incomplete last round are rejected).
+   */
   integer(low: number, high: number): number {
     const span = high - low + 1;
     if (span <= 1) return low;

@@ -2,7 +2,7 @@ import { VideoClipError } from "./errors.js";
 
 const GONE = "its disk or mount is gone";
 
-/** What the codes of the system mean to somebody who wants to write a file. */
+/** The meaning of system error codes for the writer of a file. */
 const REASONS: Record<string, string> = {
   ENOSPC: "no space is left on the device",
   EDQUOT: "the disk quota is used up",
@@ -26,14 +26,14 @@ const REASONS: Record<string, string> = {
   EHOSTDOWN: GONE,
 };
 
-/** The code of the system (`ENOSPC`) that an error carries, or its cause does; undefined where neither came from the system. */
+/** The code of the system (`ENOSPC`) in an error or its cause; undefined for other errors. */
 export function systemCode(error: unknown): string | undefined {
   const { code, syscall, cause } = (error ?? {}) as NodeJS.ErrnoException;
   if (syscall !== undefined && code !== undefined) return code;
   return cause === undefined ? undefined : systemCode(cause);
 }
 
-/** What the system refuses becomes an `ERR_WRITE` that names the path; other errors stay as they are. */
+/** Converts an error of the system to an `ERR_WRITE` with the path; other errors are unchanged. */
 function writeError(path: string, cause: unknown): unknown {
   const { code, syscall } = (cause ?? {}) as NodeJS.ErrnoException;
   if (syscall === undefined || code === undefined) return cause;
@@ -42,7 +42,9 @@ function writeError(path: string, cause: unknown): unknown {
   return new VideoClipError("ERR_WRITE", message, { file: path, cause });
 }
 
-/** Does work that writes `path`. @throws VideoClipError `ERR_WRITE` for what the system refuses; what else the work throws */
+/**
+ * Runs work that writes `path`. @throws VideoClipError `ERR_WRITE` for errors of the system; other errors of the work
+ */
 export function writing<T>(path: string, work: () => T): T {
   try {
     return work();
@@ -51,7 +53,7 @@ export function writing<T>(path: string, work: () => T): T {
   }
 }
 
-/** As {@link writing}, for work that takes its time. */
+/** As {@link writing}, for asynchronous work. */
 export async function writingAsync<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

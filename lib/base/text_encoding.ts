@@ -1,9 +1,9 @@
-/** How the bytes of a text file stand for characters. */
+/** Character encodings of text files. */
 export type TextEncoding = "utf-8" | "utf-16le" | "utf-16be";
 
 /**
- * The encoding of a text by its first bytes: a byte order mark, or else the zeros that every second byte of Latin letters in UTF-16 is.
- * Spreadsheets and Windows tools write such files.
+ * The encoding of a text by its first bytes: by a byte order mark, or by the zeros in every second byte of Latin
+ * letters in UTF-16, which spreadsheets and Windows tools write.
  */
 export function encodingOf(head: Uint8Array): TextEncoding {
   if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";

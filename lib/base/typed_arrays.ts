@@ -1,6 +1,6 @@
 import type { DType } from "./dtypes.js";
 
-/** Typed arrays by the name of their kind. */
+/** Typed arrays by name. */
 export interface TypedArrays {
   Int8Array: Int8Array;
   Uint8Array: Uint8Array;
@@ -34,16 +34,16 @@ const lengthOf = getter("length");
 const valuesOf = (prototype as { values: (this: unknown) => unknown }).values;
 
 /**
- * The kind of a typed array, undefined for any other value. `instanceof` says no to arrays of another realm: a vm context,
- * a test of Jest, a window of Electron.
+ * The kind of a typed array; undefined for any other value. `instanceof` fails for arrays of another realm: a vm
+ * context, a test of Jest, a window of Electron.
  */
 export const arrayKind = (value: unknown): ArrayKind | undefined => tag.call(value) as ArrayKind | undefined;
 
-/** Whether a value is a typed array of this kind, of whatever realm. */
+/** Whether a value is a typed array of this kind, of any realm. */
 export const isArrayOf = <K extends ArrayKind>(kind: K, value: unknown): value is TypedArrays[K] =>
   arrayKind(value) === kind;
 
-/** The kinds of arrays that hold values of a dtype; JavaScript sees 16-bit floats as their bits, or as float16. */
+/** The kinds of arrays for a dtype. 16-bit floats are their bits, or float16. */
 export const KINDS: Record<DType, readonly ArrayKind[]> = {
   f32: ["Float32Array"],
   u8: ["Uint8Array", "Uint8ClampedArray"],
@@ -52,22 +52,22 @@ export const KINDS: Record<DType, readonly ArrayKind[]> = {
   bf16: ["Uint16Array"],
 };
 
-/** The dtype of an array by its kind, 16-bit values being float16; undefined for kinds that no op takes. */
+/** The dtype of an array by its kind, with 16-bit values as float16; undefined for kinds that no op supports. */
 export function dtypeOf(value: unknown): DType | undefined {
   const kind = arrayKind(value);
   return (Object.keys(KINDS) as DType[]).find((dtype) => kind && KINDS[dtype].includes(kind));
 }
 
-/** Number of elements, whatever properties somebody has put on the array. */
+/** Number of elements, even if the array's properties were overwritten. */
 export const arrayLength = (array: object): number => lengthOf.call(array) as number;
 
-/** Whether the memory of an array is gone: its buffer was transferred, or was made smaller than where the array begins. */
+/** Whether the memory of an array is gone: its buffer was transferred, or shrunk below the start of the array. */
 export function isDetached(array: object): boolean {
   if (arrayLength(array) > 0) return false;
   try {
     valuesOf.call(array);
     return false;
   } catch {
-    return true; // the language refuses an array without memory
+    return true; // an array without memory throws
   }
 }

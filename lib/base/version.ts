@@ -1,2 +1,2 @@
-/** The version of the package; the same as in package.json, by test. A constant, so that it is there in a bundle too. */
+/** The version of the package; a test compares it with package.json. It is a constant, so that bundles contain it. */
 export const VERSION = "0.1.0";

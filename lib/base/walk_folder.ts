@@ -2,17 +2,19 @@ import { isUtf8 } from "node:buffer";
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** What is in a folder, or below it. */
+/** An entry of a folder or a subfolder. */
 export interface FolderEntry {
   path: string;
-  /** Path of the folder that it is in. */
+  /** Path of its folder. */
   folder: string;
   name: string;
-  /** What it is, or what the link leads to; `pipe` for a pipe, a socket or a device, which is not to be opened. */
+  /**
+   * The kind of the entry, or of the link's target; `pipe` is a pipe, a socket or a device, which must not be opened.
+   */
   kind: "file" | "folder" | "pipe" | "broken link";
 }
 
-/** A folder that cannot be listed, or a name that cannot be used. */
+/** A folder that cannot be read, or a name that cannot be used. */
 export interface FolderProblem {
   path: string;
   reason: string;
@@ -26,9 +28,9 @@ interface Folder {
 }
 
 /**
- * Everything in a folder and in the folders below it, in the order of names. Links to folders are followed once all folders that are
- * there without them were read, so that each real folder is entered once, by its own path where it has one, and loops end. What cannot
- * be read is a problem of its own.
+ * Yields everything in a folder and its subfolders, in the order of names. Links to folders are followed after all
+ * folders without links, so that each real folder is entered once, by its real path if possible, and loops end. Entries
+ * that cannot be read are problems.
  * @param enter whether a folder is entered; default: all are
  */
 export function* walkFolder(
@@ -57,7 +59,7 @@ export function* walkFolder(
   }
 }
 
-/** The next link to a folder that was not entered. */
+/** The next link to a folder that was not entered yet. */
 function linkedFolder(links: string[], seen: ReadonlySet<string>): Folder | undefined {
   for (let path = links.shift(); path !== undefined; path = links.shift()) {
     const real = realPath(path);
@@ -80,7 +82,7 @@ function problem(path: string, cause: unknown): FolderProblem {
   return { path, reason: denied ? "permission denied" : `cannot be listed: ${message}`, cause };
 }
 
-/** Names are bytes: one that is not UTF-8 has no path that could be opened. */
+/** The entries of a folder. Names are bytes: one that is not UTF-8 has no path that could be opened. */
 function entriesOf(folder: string): ((FolderEntry & { link: boolean }) | FolderProblem)[] {
   let entries: Dirent<Buffer>[];
   try {
@@ -106,7 +108,7 @@ function behind(link: string): Stats | undefined {
   try {
     return statSync(link);
   } catch {
-    return undefined; // to nothing, or round and round
+    return undefined; // a broken link, or a loop
   }
 }
 
@@ -116,6 +118,6 @@ function kindOf(entry: Pick<Stats, "isFile" | "isDirectory"> | undefined): Folde
   return entry.isFile() ? "file" : "pipe";
 }
 
-/** Bytes above ASCII as `\xNN`, which tells two such names apart. */
+/** Bytes above ASCII as `\xNN`, which keeps different names different. */
 const printable = (name: Buffer): string =>
   [...name].map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16)}`)).join("");

@@ -16,7 +16,7 @@ interface Flags {
   json?: boolean;
 }
 
-/** `videoclip classify`: which of some labels fits each video, without training. */
+/** `videoclip classify`: scores labels for each video, zero-shot. */
 export function classifyCommand(): Command {
   return new Command("classify")
     .description("Score labels for each video, without training: dot products with the mean of each label's sentences")

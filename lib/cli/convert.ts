@@ -24,23 +24,23 @@ interface Flags {
   json?: boolean;
 }
 
-/** What was written: the one object of `--json`. */
+/** The converted file: the object that `--json` prints. */
 interface Report {
   output: string;
   bytes: number;
   tensors: number;
-  /** Classes of a trainer's objects that a checkpoint also held, and that were left out. */
+  /** Classes of a trainer's objects in a checkpoint, which were left out. */
   skipped?: string[];
 }
 
-/** Options that go with `--onnx` alone, and with a video encoder or with `--tower` alone. */
+/** Options that require `--onnx`, for a video encoder or for `--tower`. */
 const OF_ENCODER = ["model", "output", "preset", "frames", "size", "randomWeights"] as const;
 const OF_TOWER = ["tower", "length"] as const;
 const OF_ONNX = [...OF_ENCODER, ...OF_TOWER, "batch"] as const;
 
 const optionName = (flag: string) => `--${flag.replace("W", "-w")}`;
 
-/** `videoclip convert`: a checkpoint to safetensors, or to ONNX a video encoder or a tower of VideoCLIP. */
+/** `videoclip convert`: a checkpoint to safetensors; a video encoder or a tower of VideoCLIP to ONNX. */
 export function convertCommand(): Command {
   return new Command("convert")
     .description(

@@ -16,7 +16,7 @@ import { interruptible } from "./interrupt.js";
 import { positive, whole } from "./options.js";
 import { table } from "./table.js";
 
-/** What both commands take. */
+/** Options of both commands. */
 interface DataFlags extends FeatureFlags, ListFlags {
   subset?: string;
   limit: number;
@@ -57,7 +57,7 @@ function dataset(name: string, description: string): Command {
     .addHelpText("after", `\nFormats and the files they are read from:\n${FORMATS}\n\nNothing is downloaded.`);
 }
 
-/** Which part of a dataset is read, as the library takes it. @throws InvalidArgumentError naming the flag */
+/** The selected part of a dataset, as library options. @throws InvalidArgumentError with the flag */
 function selectionOf(format: string, { subset, deduplicate, limit, only, except }: DataFlags): CheckDatasetOptions {
   const takes = datasetFormat(format)?.takes ?? [];
   const stray = [
@@ -70,7 +70,7 @@ function selectionOf(format: string, { subset, deduplicate, limit, only, except 
   return { skips: new Skips(limit), subset, deduplicate: deduplicate === true ? undefined : deduplicate, only, except };
 }
 
-/** What the folder of `--features` holds. */
+/** The kind of the folder of `--features`. */
 const featuresOf = ({ videoModel, videoWeights, randomWeights, s3dFc }: DataFlags) => ({
   videoModel,
   videoWeights,
@@ -153,7 +153,7 @@ function packReport(out: string, { shards, skipped }: PackManifest) {
   return { ...counts, ...(unknownWords > 0 ? { unknownWords } : {}), skipped };
 }
 
-/** `videoclip data`: reads published datasets from files that the user has. */
+/** `videoclip data`: reads published datasets from the user's files. */
 export function dataCommand(): Command {
   return new Command("data").description("Read, check and pack datasets").addCommand(check()).addCommand(pack());
 }

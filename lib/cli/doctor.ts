@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { deviceReport } from "../runtime/device.js";
 import { decoderInfo } from "../video/info.js";
 
-/** `videoclip doctor`: what works on this machine and, if not, why. */
+/** `videoclip doctor`: reports what works on this machine and why other parts do not. */
 export function doctorCommand(): Command {
   return new Command("doctor")
     .description("Tell what works on this machine")

@@ -38,7 +38,7 @@ interface BenchmarkFlags extends ModelFlags, ListFlags, RankingFlags {
   split?: "mmpt";
 }
 
-/** `videoclip eval TASK`: scores predictions, of this package or of others. */
+/** `videoclip eval TASK`: scores predictions of any program. */
 export function evalCommand(): Command {
   const command = new Command("eval").description("Score predictions, or a model, on a benchmark");
   command.addCommand(retrieval());
@@ -132,7 +132,7 @@ async function predict(name: BenchmarkName, model: string, flags: BenchmarkFlags
   return done;
 }
 
-/** Says how many videos have no features. */
+/** Reports the number of videos without features. */
 async function reportLeftOut(file: string): Promise<void> {
   const { size } = await readVideoList(file);
   if (size > 0) process.stderr.write(`${size} videos have no features and are left out: ${file}\n`);

@@ -3,7 +3,7 @@ import type { RankingOptions, Ties } from "../eval/index.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
 import { collect, positive, whole } from "./options.js";
 
-/** What a model is opened with, to make predictions before they are scored, and what is written about them. */
+/** Options for opening a model, making predictions and writing them. */
 export interface ModelFlags extends FeatureFlags {
   model?: string | undefined;
   tokenizer?: string | undefined;
@@ -29,13 +29,13 @@ export const withModel = (command: Command): Command =>
     .option("--html <file>", "also write a page: figures, curves, best and worst examples")
     .option("--pictures <folder>", "with --html: the videos, for pictures of the examples");
 
-/** Which videos of a dataset are meant. */
+/** Options that select videos of a dataset. */
 export interface ListFlags {
   only: string[];
   except: string[];
 }
 
-/** Adds lists of videos to a command. */
+/** Adds the options that select videos to a command. */
 export const withLists = (command: Command): Command =>
   command
     .option(
@@ -52,7 +52,7 @@ export interface RankingFlags {
   seed?: number | undefined;
 }
 
-/** Adds what equal scores count for. */
+/** Adds the option for equal scores. */
 export const withTies = (command: Command): Command =>
   command.addOption(
     new Option("--ties <rule>", "equal scores: their mean over all orders, the relevant one first, or as MMPT counts")
@@ -60,7 +60,7 @@ export const withTies = (command: Command): Command =>
       .default("expected"),
   );
 
-/** Adds how queries are ranked. */
+/** Adds the options for ranking queries. */
 export const withRanking = (command: Command): Command =>
   withTies(command)
     .option("--bootstrap <samples>", "95 % intervals by resampling the queries", whole)

@@ -128,7 +128,7 @@ async function runExtract(inputs: string[], flags: Flags): Promise<void> {
         reporter.finish(summary);
         if (summary.failures > 0) process.exitCode = 1;
       } catch (error) {
-        reporter.stop(); // before anything else is written
+        reporter.stop(); // stop the progress display before anything else is written
         throw error;
       }
     });

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { VIDEOCLIP_PRESETS } from "../models/videoclip/videoclip_config.js";
 import { number } from "./options.js";
 
-/** What may stand beside `--features`: see OpenFeaturesOptions. */
+/** Options for the folder of `--features`: see OpenFeaturesOptions. */
 export interface FeatureFlags {
   features?: string | undefined;
   videoModel?: string | undefined;
@@ -11,7 +11,7 @@ export interface FeatureFlags {
   s3dFc?: string | undefined;
 }
 
-/** Adds what may stand beside `--features`. */
+/** Adds the options for `--features`. */
 export const withFeatures = (command: Command): Command =>
   command
     .option("--s3d-fc <file>", "s3d_howto100m.pth: the public 1024-wide HowTo100M features go through its last layer")

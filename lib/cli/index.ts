@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { InvalidArgumentError } from "../base/errors.js";
 import { indexFeatures } from "../features/index_features.js";
-import { openTextSide, type TextSide, videoClipTextSide } from "../features/text_side.js";
+import { openTextEncoder, type IndexTextEncoder, videoClipTextEncoder } from "../features/text_side.js";
 import { VideoClip } from "../models/videoclip/videoclip.js";
 import { interruptible } from "./interrupt.js";
 import { failureReporter, number, plainProgress, positive } from "./options.js";
@@ -23,7 +23,7 @@ interface Flags {
   quiet?: boolean;
 }
 
-/** `videoclip index`: folders of features to an index that texts find videos in. */
+/** `videoclip index`: makes an index of folders of features for search by text. */
 export function indexCommand(): Command {
   return new Command("index")
     .description("Index features for search; videos that are in the index already are left alone")
@@ -65,12 +65,12 @@ async function run(folders: string[], flags: Flags, signal: AbortSignal): Promis
     });
   }
   let model: VideoClip | undefined;
-  let text: TextSide | undefined;
+  let text: IndexTextEncoder | undefined;
   try {
-    if (words) text = await openTextSide({ kind: "s3dg", path, words, randomWeights }, { threads, signal });
+    if (words) text = await openTextEncoder({ kind: "s3dg", path, words, randomWeights }, { threads, signal });
     else if (path) {
       model = await VideoClip.load(path, { device: "cpu", threads, signal, ...(tokenizer ? { tokenizer } : {}) });
-      text = videoClipTextSide(model, path, tokenizer);
+      text = videoClipTextEncoder(model, path, tokenizer);
     }
     const progress = plainProgress(flags.quiet, ({ videos, total, rows }) => `${videos}/${total} videos, ${rows} rows`);
     const onFailure = failureReporter(flags.quiet);

@@ -21,7 +21,7 @@ interface Flags {
 const VIDEOCLIP_NAMES = Object.keys(VIDEOCLIP_PRESETS);
 const isVideoClip = (name: string): name is VideoClipPreset => VIDEOCLIP_NAMES.includes(name);
 
-/** `videoclip inspect`: what is in a weight file, or what a model is made of. */
+/** `videoclip inspect`: describes a weight file, or the layers of a model. */
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("Show the tensors of a weight file, or the layers of a model")

@@ -1,10 +1,10 @@
-/** Milliseconds in which a second signal is the same one: a terminal and `npm run` both send it. */
+/** Milliseconds in which a second signal counts as the same: a terminal and `npm run` both send it. */
 const SAME_SIGNAL = 300;
 
 /**
- * Runs work whose signal aborts at SIGINT and at SIGTERM. Work that ends because of it sets the exit code to 130. A second signal ends
- * the process at once; temporary files and locks are removed either way.
- * @param interrupted says what is safe; it throws the error again when that is not the interruption but a failure
+ * Runs work whose signal aborts on SIGINT and SIGTERM. If the work ends because of it, the exit code is 130. A second
+ * signal ends the process at once. Temporary files and locks are removed in both cases.
+ * @param interrupted reports what was saved; it rethrows an error that is not the interruption
  */
 export async function onInterrupt(
   work: (signal: AbortSignal) => Promise<void>,
@@ -30,7 +30,7 @@ export async function onInterrupt(
 }
 
 /**
- * {@link onInterrupt} for work that says what is safe in one line.
+ * {@link onInterrupt} for work that reports what was saved in one line.
  * @param note after `videoclip: interrupted; `
  */
 export const interruptible = (note: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> =>

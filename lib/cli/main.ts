@@ -12,7 +12,7 @@ const program = new Command("videoclip")
   .exitOverride()
   .showHelpAfterError("(run with --help for the options)");
 
-/** Usage errors of a command and of those below it end with where to find help, and with exit code 2. */
+/** Adds a hint on help to usage errors of a command and its subcommands, and sets exit code 2. */
 function strict(command: Command): Command {
   command.commands.forEach(strict);
   return command.exitOverride().showHelpAfterError("(run with --help for the options)");
@@ -31,7 +31,7 @@ try {
     process.stderr.write(`videoclip: ${error.message} [${error.code}]\n`);
     process.exitCode = error.code === "ERR_INVALID_ARGUMENT" ? 2 : 1;
   } else if (systemCode(error)) {
-    // what the system refuses is no fault of the program
+    // an error of the system is not a bug of the program
     process.stderr.write(`videoclip: ${(error as Error).message} [${systemCode(error)}]\n`);
     process.exitCode = 1;
   } else {

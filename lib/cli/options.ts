@@ -28,7 +28,7 @@ export function whole(text: string): number {
   return value;
 }
 
-/** A repeated option. */
+/** Collects the values of a repeated option. */
 export const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** Lines of a text file, without empty ones. @throws InvalidArgumentError */
@@ -41,7 +41,7 @@ export function readTexts(argument: string, path: string): string[] {
   }
 }
 
-/** A line on stderr every ten seconds of long work. */
+/** Prints a line on stderr every ten seconds of long work. */
 export function plainProgress(quiet: boolean | undefined, text: (values: Record<string, number>) => string) {
   let last = Date.now();
   return (values: Record<string, number>): void => {
@@ -51,12 +51,12 @@ export function plainProgress(quiet: boolean | undefined, text: (values: Record<
   };
 }
 
-/** A text on one line of a terminal: control characters, which names of files may have, are shown as `\\xNN`. */
+/** A text for one line of a terminal: control characters, which file names may contain, are shown as `\\xNN`. */
 export const printable = (text: string): string =>
   // eslint-disable-next-line no-control-regex
   text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
-/** Tells on stderr what failed for one video, while others go on. */
+/** Prints the failure of one video on stderr, while others continue. */
 export const failureReporter =
   (quiet?: boolean) =>
   ({ error }: { error: VideoClipError }): void => {

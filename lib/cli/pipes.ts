@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 
 /**
- * Lets the readers of stdout and stderr go away (`| head`): a command whose result is what it prints ends then, with exit code 0; one
- * whose result is a folder goes on without them.
+ * Handles closed readers of stdout and stderr (`| head`): a command whose result is its output then ends with exit code
+ * 0; one whose result is a folder continues.
  */
 export function tolerateClosedPipes(program: Command): void {
   let writesFiles = false;

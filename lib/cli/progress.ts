@@ -3,7 +3,7 @@ import type { ExtractEvent, ExtractProgress } from "../features/extract.js";
 import type { ExtractSummary } from "../features/run.js";
 import { failureReporter, printable } from "./options.js";
 
-/** The time left as `1 h 2 min`, `3 min 4 s` or `5 s`, by the time that what is done took; `?` until something is done. */
+/** The estimated time left as `1 h 2 min`, `3 min 4 s` or `5 s`; `?` until something is done. */
 export function timeLeft(done: number, total: number, seconds: number): string {
   if (done === 0) return "?";
   const left = Math.round((seconds / done) * (total - done));
@@ -50,7 +50,7 @@ export class ProgressReporter {
     process.stdout.write(`${JSON.stringify({ event: type, path, ...failure })}\n`);
   }
 
-  /** Tells something that is no failure, in a sentence. */
+  /** Prints a note that is not a failure. */
   note(text: string): void {
     if (!this.options.quiet) process.stderr.write(`${printable(text)}\n`);
   }

@@ -23,7 +23,7 @@ interface Flags {
   json?: boolean;
 }
 
-/** `videoclip search`: what a sentence describes, in an index. */
+/** `videoclip search`: finds the parts of videos that a sentence describes. */
 export function searchCommand(): Command {
   return new Command("search")
     .description("Search an index with a sentence: videos, time spans and scores, best first")

@@ -1,4 +1,4 @@
-/** Numbers under their names, one a line, nested ones below a heading: what the commands print without `--json`. */
+/** Numbers by name, one per line, nested ones below a heading: the output of commands without `--json`. */
 export function table(metrics: object, indent = ""): string {
   return Object.entries(metrics)
     .map(([name, value]) => {
@@ -11,7 +11,7 @@ export function table(metrics: object, indent = ""): string {
     .join("\n");
 }
 
-/** Prints figures on stdout, as a table or as one JSON object. */
+/** Prints metrics on stdout, as a table or as one JSON object. */
 export function printFigures(metrics: object, json: boolean | undefined): void {
   process.stdout.write(`${json ? JSON.stringify(metrics) : table(metrics)}\n`);
 }

@@ -15,14 +15,14 @@ interface Flags {
 
 const LINE_SECONDS = 10;
 
-/** `videoclip train`: a run described by a file. */
+/** `videoclip train`: runs a training that a file describes. */
 export function trainCommand(): Command {
   return new Command("train")
     .description("Train a model as a JSON file says; checkpoints and metrics.jsonl go to the run's folder")
     .requiredOption("--config <file>", "the run: task, model, data, optimizer, schedule, steps, batch, out")
     .option(
       "--set <key=value>",
-      "change a key, with dots for those below others (schedule.rate=1e-4); may be repeated",
+      "change a key, with dots for those below others (schedule.learningRate=1e-4); may be repeated",
       (change: string, list: string[]) => [...list, change],
       [],
     )
@@ -60,7 +60,7 @@ async function runTrain(flags: Flags): Promise<void> {
         },
       }),
     (error, signal) => {
-      if (error !== signal.reason) throw error; // such as a checkpoint that could not be written
+      if (error !== signal.reason) throw error; // another error, such as a checkpoint that could not be written
       if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
     },
   );
@@ -78,7 +78,10 @@ async function trainAndReport(file: string, flags: Flags, options: RunRecipeOpti
   report.finish();
 }
 
-/** A line every ten seconds, and for every evaluation and skipped step, on stderr; all steps on stdout with --json. */
+/**
+ * Prints a line every ten seconds, and for every evaluation and skipped step, on stderr; with --json all steps on
+ * stdout.
+ */
 class Report {
   #last = 0;
   #steps = 0;
@@ -86,7 +89,7 @@ class Report {
 
   constructor(readonly flags: Flags) {}
 
-  /** @param steps of the whole run @param model folder that the model will be in */
+  /** @param steps of the whole run @param model folder for the model */
   start(steps: number, model: string): void {
     this.#steps = steps;
     this.#model = model;
@@ -102,10 +105,10 @@ class Report {
     const due = Date.now() - this.#last > LINE_SECONDS * 1000 || event.step === this.#steps;
     if (!due && !event.skipped && !event.evaluation) return;
     this.#last = Date.now();
-    const { step, loss, rate, gradientNorm, samplesPerSecond, evaluation = {} } = event;
+    const { step, loss, learningRate, gradientNorm, samplesPerSecond, evaluation = {} } = event;
     const more = Object.entries(evaluation).map(([name, value]) => `, ${name} ${format(value)}`);
     process.stderr.write(
-      `${step}/${this.#steps}: loss ${format(loss)}, rate ${format(rate)}, gradient norm ${format(gradientNorm)}, ` +
+      `${step}/${this.#steps}: loss ${format(loss)}, learning rate ${format(learningRate)}, gradient norm ${format(gradientNorm)}, ` +
         `${samplesPerSecond.toFixed(1)} samples/s${more.join("")}${event.skipped ? ", skipped: not finite" : ""}\n`,
     );
   }

@@ -4,7 +4,7 @@ import { DTYPE, elements, ITEM_SIZE, type Node, type Tensor } from "../graph/ten
 import type { Graph } from "../graph/trace.js";
 import { type Placement, type Plan, SPACE } from "./plan.js";
 
-/** The flat program that the native side takes; see native/cpp/addon/engine_wrap.cc. */
+/** A program in the form that native code reads; see native/cpp/addon/engine_wrap.cc. */
 export interface NativeProgram {
   instructions: { op: string; attrs: Float64Array; operands: Float64Array }[];
   arenaBytes: number;

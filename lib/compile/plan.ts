@@ -11,10 +11,10 @@ import {
 } from "../graph/tensor.js";
 import { type Graph, INPUT, PARAMETER, readers, SCALAR } from "../graph/trace.js";
 
-/** Numbers of native/cpp/runtime/program.h. */
+/** The memory spaces, with the numbers of native/cpp/runtime/program.h. */
 export const SPACE = { absent: -1, arena: 0, input: 1, output: 2, parameter: 3, scalar: 4 } as const;
 
-/** Where a tensor lives: a buffer, and its view of it. */
+/** The place of a tensor: a buffer, and the tensor's view of it. */
 export interface Placement {
   buffer: PlannedBuffer;
   /** Elements from the buffer's start. */
@@ -25,10 +25,10 @@ export interface Placement {
 /** A piece of memory that one or more tensors share. */
 export interface PlannedBuffer {
   space: number;
-  /** Which input, output or parameter. */
+  /** Id of the input, output or parameter. */
   id: number;
   bytes: number;
-  /** First and last instruction that touches it (arena only). */
+  /** First and last instruction that uses it (arena only). */
   first: number;
   last: number;
   /** Byte offset in the arena, or among the scalars. */
@@ -44,13 +44,13 @@ export interface Plan {
 const ALIGN = 64;
 
 /**
- * Gives every tensor a place: inputs, outputs and parameters in their spaces, everything else in one arena in which
- * buffers that are not alive at the same time share bytes. A concat along channels costs nothing: its inputs are written
- * straight into their slices of its buffer. A reshape is a view, and so is a slice of channels whose readers take rows at
- * any distance.
- * @param parameterId the store's id of a parameter or derived tensor
- * @param updateId the store's id of a parameter that gets a new value, by key; see `placeUpdates`
- * @param outputSpace where graph outputs go: `output` slot i, or the parameter ids of derived forms
+ * Gives every tensor a place. Inputs, outputs and parameters are in their spaces; everything else is in one arena,
+ * where buffers with disjoint lifetimes share bytes. A concat along channels costs nothing: its inputs are written
+ * directly into their parts of its buffer. A reshape is a view, and so is a slice of channels if its readers accept
+ * strided rows.
+ * @param parameterId id in the store of a parameter or derived tensor
+ * @param updateId id in the store of a parameter that gets a new value, by key; see `placeUpdates`
+ * @param outputSpace place of a graph output: slot i of `output`, or the parameter id of a derived form
  */
 export function planGraph(
   graph: Graph,
@@ -89,7 +89,7 @@ export function planGraph(
   const instructions = graph.nodes.filter(({ op }) => op !== INPUT && op !== SCALAR && op !== PARAMETER);
   claimOutputs(graph, instructions, placements, make, place, outputSpace);
 
-  // from the last node to the first, so that a concat inside a concat finds its place in the outer one
+  // from the last node to the first, so that a concat inside a concat gets its place in the outer one
   const uses = readers(graph);
   const elided = new Set<Node>();
   for (const node of [...instructions].reverse()) {
@@ -136,7 +136,7 @@ export function planGraph(
   return { instructions: run, placements, arenaBytes: packArena(buffers) };
 }
 
-/** Moves every view of `from` to where `to` lies. */
+/** Moves every view of `from` to the place of `to`. */
 function retarget(placements: Map<Tensor, Placement>, from: PlannedBuffer, to: Placement): void {
   for (const [tensor, placement] of placements) {
     if (placement.buffer === from) {
@@ -147,7 +147,10 @@ function retarget(placements: Map<Tensor, Placement>, from: PlannedBuffer, to: P
 
 type Make = (tensor: Tensor, space: number, id: number) => PlannedBuffer;
 
-/** Graph outputs get their own memory; one that cannot be written there directly was copied before (see `copyOutputs`). */
+/**
+ * Gives graph outputs memory in the output space. Outputs that cannot be written there directly are copies (see
+ * `copyOutputs`).
+ */
 function claimOutputs(
   graph: Graph,
   instructions: Node[],
@@ -159,13 +162,16 @@ function claimOutputs(
   const computed = new Set(instructions.flatMap((node) => node.outputs));
   [...graph.outputs].forEach(([name, tensor], index) => {
     if (placements.has(tensor) || !computed.has(tensor))
-      throw new VideoClipError("ERR_INTERNAL", `output ${name} has no instruction of its own`);
+      throw new VideoClipError("ERR_INTERNAL", `output ${name} is not computed by an instruction`);
     const { space, id } = outputSpace(name, index);
     place(tensor, make(tensor, space, id));
   });
 }
 
-/** Whether a slice can be read in place: a range of channels of a value in the arena, by readers that take such rows. */
+/**
+ * Whether a slice can be read in place: it is a range of channels of a value in the arena, and its readers accept
+ * strided rows.
+ */
 function isView(node: Node, uses: ReturnType<typeof readers>, placements: Map<Tensor, Placement>): boolean {
   if (node.op !== (slice as OpDefinition<never>)) return false;
   const [x] = node.inputs as [Tensor];
@@ -181,7 +187,7 @@ function isView(node: Node, uses: ReturnType<typeof readers>, placements: Map<Te
   );
 }
 
-/** Whether the inputs of a concat can be written straight into its buffer. */
+/** Whether the inputs of a concat can be written directly into its buffer. */
 function canElide(node: Node, uses: ReturnType<typeof readers>, placements: Map<Tensor, Placement>): boolean {
   const rank = node.outputs[0].shape.length;
   const inputs = new Set(node.inputs);
@@ -197,7 +203,7 @@ function canElide(node: Node, uses: ReturnType<typeof readers>, placements: Map<
   );
 }
 
-/** Offsets in the arena: largest first, each at the lowest place free during its life. */
+/** Chooses offsets in the arena: largest buffer first, each at the lowest offset that is free during its lifetime. */
 function packArena(buffers: PlannedBuffer[]): number {
   const live = buffers.filter((b) => b.space === SPACE.arena && b.last >= 0).sort((a, b) => b.bytes - a.bytes);
   const placed: PlannedBuffer[] = [];

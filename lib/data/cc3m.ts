@@ -4,8 +4,8 @@ import { readTable } from "./table.js";
 
 /**
  * Reads Train_GCC-training.tsv or Validation_GCC-1.1.0-Validation.tsv (Sharma et al. 2018): caption and url, without a
- * header (a first line "caption, url" is taken for one). An image is a clip of one second; its name is its line number,
- * nine digits, as img2dataset writes them.
+ * header (a first line "caption, url" is recognised as one). An image is a clip of one second; its name is its line
+ * number with nine digits, as img2dataset writes them.
  */
 export async function* readCC3M(file: string, { skips, signal }: ReadOptions): AsyncGenerator<VideoRecord> {
   let index = 0;

@@ -7,29 +7,29 @@ import type { VideoRecord } from "./record.js";
 export interface DatasetReport {
   videos: number;
   captions: number;
-  /** Captions per video, mean. */
+  /** Mean number of captions per video. */
   captionsPerVideo: number;
-  /** Seconds of a caption, mean; of those with an end. */
+  /** Mean seconds of a caption, over captions with an end. */
   captionSeconds: number;
   wordsPerCaption: number;
-  /** Videos named twice. */
+  /** Number of videos that occur twice. */
   repeated: number;
-  /** With features to look into: how many videos have them, and rows in all. */
+  /** If features are read: number of videos that have them, and total number of rows. */
   features?: { found: number; rows: number; width: number } | undefined;
   skipped: { reason: string; count: number; first: string }[];
 }
 
 export interface CheckDatasetOptions extends ReadDatasetOptions {
-  /** Also look up the features of every video, and read them. */
+  /** Also find and read the features of every video. */
   features?: FeatureSource | undefined;
-  /** Called after each video with how many were read. */
+  /** Called after each video with the number of videos so far. */
   onProgress?: ((videos: number) => void) | undefined;
 }
 
 /**
- * Reads a dataset through and says what is in it, as `videoclip data check` does.
+ * Reads a whole dataset and summarises it, like `videoclip data check`.
  * @param format one of {@link DATASET_FORMATS}, or its name @param file its file, as published
- * @throws DatasetError when more is left out than `options.skips` allows
+ * @throws DatasetError when more records are left out than `options.skips` allows
  */
 export async function checkDataset(
   format: DatasetFormat | string,
@@ -72,7 +72,7 @@ export async function checkDataset(
   };
 }
 
-/** Features of a video; counted and left out when they are missing or broken. */
+/** Features of a video; missing or broken ones are counted and left out. */
 export async function readOrSkip(
   record: VideoRecord,
   features: FeatureSource,

@@ -2,15 +2,15 @@ import { readCrossTaskVideos } from "./crosstask.js";
 import { type CrossTaskAnnotation, keyOf } from "./crosstask_videos.js";
 import { NumpyRandom } from "./numpy_random.js";
 
-/** Videos that a model is fine-tuned on, and those that it is judged by. */
+/** Videos for fine-tuning, and videos for the test. */
 interface CrossTaskSplit {
   training: CrossTaskAnnotation[];
   test: CrossTaskAnnotation[];
 }
 
-/** What a split is made of. */
+/** Options of a split. */
 interface CrossTaskSplitOptions {
-  /** The file videos.csv, whose order the draw follows. */
+  /** The file videos.csv, whose order determines the draw. */
   videos: string;
   /** The file videos_val.csv: its videos are in neither part. */
   validation?: string | undefined;
@@ -21,11 +21,11 @@ interface CrossTaskSplitOptions {
 }
 
 /**
- * The split of fairseq's MMPT (and of CrossTask's own code, Zhukov et al. 2019, with NumPy's seed 0): of each primary task with
- * more than `perTask` videos, so many are drawn for training and the others are the test; videos of other tasks are for training.
- * MMPT evaluates zero-shot on this test, too. The draw depends on the videos that there are: leave out those without features, as
- * MMPT does, before it.
- * @param annotated all videos that there are, those of `validation` too: the tasks come in the order of their first ones
+ * The split of fairseq's MMPT (and of the code by Zhukov et al. 2019, with NumPy's seed 0). Of each primary task with
+ * more than `perTask` videos, `perTask` are drawn for training and the others are the test; all videos of other tasks
+ * are for training. MMPT's zero-shot evaluation uses this test too. The draw depends on the set of videos: remove those
+ * without features first, as MMPT does.
+ * @param annotated all videos, including those of `validation`; tasks are ordered by their first video
  */
 export async function mmptSplit(
   annotated: readonly CrossTaskAnnotation[],

@@ -9,7 +9,7 @@ export interface CrossTaskAnnotation {
   file: string;
 }
 
-/** Which videos of a release are meant. */
+/** A selection of the videos of a release. */
 export interface CrossTaskSelection {
   /** Files with the tasks: tasks_primary.txt, tasks_related.txt. */
   tasks: readonly string[];
@@ -19,15 +19,15 @@ export interface CrossTaskSelection {
   videos?: string | undefined;
   /** No videos of this list (videos_val.csv, or the trained_videos.csv of a fine-tuned model). */
   without?: string | undefined;
-  /** Called with the file of a video whose task is in none of `tasks`: it is left out. */
+  /** Called with the file of a video whose task is in none of `tasks`, which is left out. */
   onUnlisted?: ((file: string) => void) | undefined;
 }
 
-/** The files with tasks that a folder of the release has. */
+/** The task files that exist in a folder of the release. */
 export const crossTaskFiles = (folder: string): string[] =>
   ["tasks_primary.txt", "tasks_related.txt"].map((name) => join(folder, name)).filter((file) => existsSync(file));
 
-/** The annotated videos that a selection means, in the order of their files. @throws DatasetError for a file that is broken */
+/** The annotated videos of a selection, in the order of their files. @throws DatasetError for a broken file */
 export async function selectCrossTaskVideos({
   tasks: files,
   annotations,
@@ -47,7 +47,7 @@ export async function selectCrossTaskVideos({
   return selected;
 }
 
-/** A video may belong to several tasks: what identifies its annotation, as in the name of its file. */
+/** The key of an annotation, as in its file name. A video may belong to several tasks. */
 export const keyOf = (task: string, video: string): string => `${task}_${video}`;
 
 async function keysOf(list: string | undefined): Promise<Set<string> | undefined> {

@@ -3,10 +3,10 @@ import type { Caption } from "./record.js";
 
 export interface DeduplicateOptions {
   /**
-   * How the text that two captions share is found. `longest` (default): the longest run of whole words at the end of one
-   * and at the start of the next. `shortest-prefix`: the shortest run of characters, as MMPT does it, so that one equal
-   * letter counts. Two things differ from MMPT: captions of equal starts are taken in the order of their ends, not of the file,
-   * and no caption ends before its start.
+   * How the shared text of two captions is found. `longest` (default): the longest run of whole words at the end of one
+   * and at the start of the next. `shortest-prefix`: the shortest run of characters, as in MMPT, where one equal letter
+   * is enough. There are two differences from MMPT: captions with equal starts are ordered by their ends, not as in the
+   * file, and no caption ends before its start.
    */
   rule?: "longest" | "shortest-prefix" | undefined;
   /** Seed of the coin that gives shared words to one of the two captions. */
@@ -14,11 +14,12 @@ export interface DeduplicateOptions {
 }
 
 /**
- * Removes what rolling captions repeat: recognised speech comes in lines that scroll, so that most words stand in two
- * captions. A caption that its predecessor ends with extends it; one that begins with all of it replaces it; words that
- * two share stay with one of them, by the toss of a coin, and the times meet there (facts: fairseq's MMPT, 2021).
+ * Removes the repetitions of rolling captions: recognised speech comes in lines that scroll, so most words occur in two
+ * captions. A caption that ends with its predecessor's end extends it; one that begins with all of it replaces it;
+ * words that two captions share are given to one of them at random, and the times meet there (facts: fairseq's MMPT,
+ * 2021).
  * @param captions in order of time; not changed
- * @param video its name keys the coin, so that the result does not depend on what was read before
+ * @param video its name is the key of the random draw, so the result does not depend on earlier videos
  */
 export function deduplicateCaptions(
   captions: readonly Caption[],
@@ -61,7 +62,7 @@ function keepWithNext(out: Caption[], next: Caption, length: number): void {
   out.push(next);
 }
 
-/** Characters of the longest run of whole words that ends `before` and starts `after`. */
+/** Number of characters of the longest run of whole words that ends `before` and starts `after`. */
 function sharedWords(before: string, after: string): number {
   for (let length = Math.min(before.length, after.length); length > 0; length--) {
     if (after[length] !== " " && length !== after.length) continue;
@@ -72,7 +73,7 @@ function sharedWords(before: string, after: string): number {
   return 0;
 }
 
-/** Characters of the shortest prefix of `after` that ends `before`. */
+/** Number of characters of the shortest prefix of `after` that ends `before`. */
 function sharedCharacters(before: string, after: string): number {
   for (let length = 1; length <= Math.min(before.length, after.length); length++) {
     if (before.endsWith(after.slice(0, length))) return length;

@@ -1,13 +1,13 @@
 import { asList, asObject, fileError, readJson } from "./json_file.js";
 
-/** A description of DiDeMo (Hendricks et al. 2017) and the moments that annotators gave it. */
+/** A description of DiDeMo (Hendricks et al. 2017) and the moments that annotators chose for it. */
 export interface DidemoQuery {
   id: number;
   video: string;
   text: string;
-  /** First and last 5-second chunk, both included. */
+  /** First and last 5-second chunk, both inclusive. */
   times: [number, number][];
-  /** Chunks of the video: 5 or 6. */
+  /** Number of chunks of the video: 5 or 6. */
   chunks: number;
 }
 

@@ -10,14 +10,15 @@ import { featureMatrix, type Features, type FeatureSource } from "./feature_sour
 import { NamedFiles } from "./named_files.js";
 
 /**
- * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: what `videoclip extract` wrote, or the
- * public HowTo100M features. Row i is about second i. Where there is a manifest, features are found by the path of their video, or by
- * its end; elsewhere by the names of their files, of which `ID.mp4.npy` is also `ID`. Linked folders are entered, each once.
+ * A folder of features, one `.npy` per video, `[rows, width]` of f16, f32 or f64: written by `videoclip extract`, or
+ * the public HowTo100M features. Row i is about second i. With a manifest, features are found by the path of their
+ * video, or by the end of the path; otherwise by file name, where `ID.mp4.npy` is also `ID`. Linked folders are
+ * entered, each once.
  */
 export class FeatureFolder implements FeatureSource {
   readonly #files: NamedFiles;
 
-  /** @throws DatasetError when the folder cannot be listed or has no features */
+  /** @throws DatasetError when the folder cannot be read or has no features */
   constructor(readonly folder: string) {
     if (!existsSync(folder)) throw new DatasetError("ERR_DATASET", `${folder}: no such folder`, { file: folder });
     this.#files = new NamedFiles(folder);
@@ -37,7 +38,7 @@ export class FeatureFolder implements FeatureSource {
     if (features.length === 0) {
       throw new DatasetError("ERR_DATASET", `${folder}: no .npy files in it`, { file: folder });
     }
-    /** Paths of videos by the path of their features. */
+    /** paths of videos by the path of their features */
     const videos = new Map<string, string>();
     for (const at of manifests) {
       for (const { path, file } of readManifests(at).records.values()) videos.set(join(at, file), path);
@@ -54,20 +55,20 @@ export class FeatureFolder implements FeatureSource {
 
   /**
    * Whether there are features of the video, by its path, the end of its path or its base name.
-   * @throws DatasetError where several videos have this name
+   * @throws DatasetError when several videos have this name
    */
   has(video: string): boolean {
     return this.path(video) !== undefined;
   }
 
-  /** The file with the features of the video, or undefined. @throws DatasetError where several videos have this name */
+  /** The file with the features of the video, or undefined. @throws DatasetError when several videos have this name */
   path(video: string): string | undefined {
     return this.#files.find(video);
   }
 
   /**
    * Reads the features of a video.
-   * @throws DatasetError when there are none, they are no matrix, or a value is not finite
+   * @throws DatasetError when they are missing, not a matrix, or not finite
    */
   read(video: string): Features {
     const path = this.path(video);
@@ -78,7 +79,7 @@ export class FeatureFolder implements FeatureSource {
 
 /**
  * Reads features from a `.npy` file.
- * @throws DatasetError when they are no matrix of numbers, or a value is not finite
+ * @throws DatasetError when they are not a matrix of numbers, or not finite
  */
 export function readFeatureMatrix(path: string): Features {
   const file = new ByteFile(path);

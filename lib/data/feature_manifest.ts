@@ -2,14 +2,14 @@ import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type JsonLine, readJsonLineAt, readJsonLines } from "../base/json_lines.js";
 
-/** What a video file was when its features were made. */
+/** Facts about a video file at the time of its extraction. */
 export interface SourceFacts {
   bytes: number;
   /** Time of its last change, in milliseconds since 1970. */
   modified: number;
-  /** Of parts of its content, hexadecimal; tells a file that was moved. Absent where it could not be read. */
+  /** Hash of parts of its content, hexadecimal, by which a moved file is recognised. Absent if it could not be read. */
   sample?: string | undefined;
-  /** Of all of its content, hexadecimal; noted on request. */
+  /** SHA-256 of its content, hexadecimal; recorded on request. */
   sha256?: string | undefined;
 }
 
@@ -23,16 +23,16 @@ export interface ManifestEntry {
   timestamps: [number, number][];
   padded_frames: number;
   partial?: true | undefined;
-  /** `[start, end]` in seconds of each part whose data are broken: its clips were left out. */
+  /** `[start, end]` in seconds of each part with broken data, whose clips were left out. */
   broken?: [number, number][] | undefined;
-  /** Paths that the video had before. */
+  /** Earlier paths of the video. */
   moved_from?: string[] | undefined;
   source?: SourceFacts | undefined;
   settings: Record<string, unknown>;
   finished_at: string;
 }
 
-/** A finished video as it is kept in memory: its line is read again for what is left out here. */
+/** A finished video in memory. Fields that are missing here are read from its line when needed. */
 export interface ManifestRecord {
   path: string;
   file: string;
@@ -43,13 +43,13 @@ export interface ManifestRecord {
   /** Records with equal settings share one object. */
   settings: Record<string, unknown>;
   finishedAt: string;
-  /** Path of the manifest, and the place of the line in it. */
+  /** Path of the manifest, and position of the line in it. */
   manifest: string;
   at: number;
   bytes: number;
 }
 
-/** A line that is no record, or features that are not as their record says. */
+/** A line that is not a record, or features that do not agree with their record. */
 export interface BrokenRecord {
   /** `MANIFEST:LINE`, or the path of the features. */
   place: string;
@@ -57,7 +57,7 @@ export interface BrokenRecord {
 }
 
 export interface FeatureManifests {
-  /** By the path of the video; of several records of a path, or of a file, the last. */
+  /** Records by the path of the video; if a path or a file has several, the last. */
   records: Map<string, ManifestRecord>;
   broken: BrokenRecord[];
 }
@@ -65,14 +65,14 @@ export interface FeatureManifests {
 /** Names of the manifests of an extraction and of its shards. */
 export const MANIFEST_NAME = /^manifest(\.\d+-of-\d+)?\.jsonl$/;
 
-/** Bytes before the numbers of a feature file that an extraction wrote. */
+/** Bytes of the header of a feature file that an extraction wrote. */
 export const FEATURE_HEADER_BYTES = 128;
 
 /**
- * What the manifests of a folder say. They are read line by line; timestamps are not kept. A line that is no record is passed over
- * and told.
- * @param names default: all manifests there are
- * @throws the system's error where the folder or a manifest cannot be read
+ * Reads the manifests of a folder line by line, without keeping timestamps. A line that is not a record is skipped and
+ * reported.
+ * @param names default: all manifests of the folder
+ * @throws the system's error when the folder or a manifest cannot be read
  */
 export function readManifests(folder: string, names = manifestNames(folder)): FeatureManifests {
   const records = new Map<string, ManifestRecord>();
@@ -108,7 +108,7 @@ export const manifestNames = (folder: string): string[] =>
     .filter((name) => MANIFEST_NAME.test(name))
     .sort();
 
-/** @returns the reason where the line is no record */
+/** @returns the reason when the line is not a record */
 function recordOf(
   manifest: string,
   { value, reason, at, bytes }: JsonLine,
@@ -119,7 +119,7 @@ function recordOf(
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "it is no record of a video";
   const { path, file, clips, timestamps, settings, source } = entry;
   if (typeof path !== "string" || path === "") return "its path is missing";
-  // a manifest is not trusted: its features lie beside it
+  // a manifest is not trusted: its features must be in the same folder
   if (typeof file !== "string" || file === "" || basename(file) !== file || file.includes("\0"))
     return "its file is no name of a file";
   if (!Array.isArray(timestamps) || timestamps.length !== clips) return "its timestamps are not one for each clip";
@@ -140,11 +140,11 @@ function recordOf(
   };
 }
 
-/** The line of a record with all that it says. @throws SyntaxError, the system's error where the manifest was changed meanwhile */
+/** The complete line of a record. @throws SyntaxError, or the system's error when the manifest has changed */
 export const entryOf = (record: ManifestRecord): ManifestEntry =>
   readJsonLineAt(record.manifest, record) as ManifestEntry;
 
-/** Why the features of a record cannot be used: they are not there, or not whole. Undefined where they can. */
+/** The reason why the features of a record cannot be used (missing or incomplete), or undefined. */
 export function featureFault(folder: string, { file, clips, settings }: ManifestRecord): string | undefined {
   const stat = statSync(join(folder, file), { throwIfNoEntry: false });
   if (!stat) return "the file is gone";

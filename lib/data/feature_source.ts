@@ -16,11 +16,11 @@ export const featureMatrix = (data: Float32Array, [rows, width]: readonly [numbe
   width,
 });
 
-/** Where the features of videos come from: a folder of them, or videos that are decoded. */
+/** A source of the features of videos: a folder of features, or videos that are decoded. */
 export interface FeatureSource {
   readonly folder: string;
-  /** Whether there is something for the video, by its name or the base name of its path. */
+  /** Whether there are features for the video, by its name or the base name of its path. */
   has(video: string): boolean;
-  /** @throws DatasetError, VideoError when there is nothing, or it cannot be used */
+  /** @throws DatasetError, VideoError when there are none, or they cannot be used */
   read(video: string): Features | Promise<Features>;
 }

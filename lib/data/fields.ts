@@ -1,7 +1,7 @@
 import type { DatasetError } from "../base/errors.js";
 import { type Line, lineError } from "./jsonl.js";
 
-/** Typed reads of the fields of one record; every failure names file, line, field, what was expected and received. */
+/** Typed reads of the fields of one record; every error has file, line, field, expected and received value. */
 export class Fields {
   constructor(readonly record: Line<Record<string, unknown>>) {}
 
@@ -15,7 +15,7 @@ export class Fields {
     });
   }
 
-  /** An error of the record that is not about the type of one field. */
+  /** An error of the record as a whole. */
   problem(reason: string): DatasetError {
     return lineError(this.record.file, this.record.line, reason);
   }

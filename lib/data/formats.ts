@@ -18,22 +18,22 @@ export interface DatasetOptions extends ReadOptions {
   /** Only videos of this subset (YouCook2: training, validation; COIN: training, testing). */
   subset?: string | undefined;
   /**
-   * Removes what rolling captions repeat: by the longest run of whole words that two share (`longest`, or true), or as MMPT does it
-   * (`shortest-prefix`); see {@link deduplicateCaptions}. Default: `longest` for HowTo100M.
+   * Removes the repetitions of rolling captions: by the longest run of whole words that two captions share (`longest`,
+   * or true), or as in MMPT (`shortest-prefix`); see {@link deduplicateCaptions}. Default: `longest` for HowTo100M.
    */
   deduplicate?: boolean | "longest" | "shortest-prefix" | undefined;
 }
 
-/** A published dataset: which file it is read from. */
+/** A published dataset and the file it is read from. */
 export interface DatasetFormat {
   name: string;
   file: string;
-  /** Options that only some formats have. */
+  /** Options that not all formats have. */
   takes?: readonly ("subset" | "deduplicate")[] | undefined;
   read(file: string, options: DatasetOptions): AsyncIterable<VideoRecord>;
 }
 
-/** A video whose length the dataset does not give has captions to this end: the features say where it is. */
+/** End of captions of a video of unknown length; the features give the real end. */
 const WHOLE = Number.MAX_SAFE_INTEGER;
 
 async function* coin(file: string, { subset }: DatasetOptions): AsyncGenerator<VideoRecord> {
@@ -45,7 +45,7 @@ async function* coin(file: string, { subset }: DatasetOptions): AsyncGenerator<V
 
 async function* didemo(file: string): AsyncGenerator<VideoRecord> {
   for (const { id, video, text, times, chunks } of await readDidemo(file)) {
-    // the moment that most annotators agree on; of equal ones the first
+    // the moment with the most votes of annotators; among equal ones the first
     const votes = (time: [number, number]) => times.filter((t) => t.join() === time.join()).length;
     const [first, last] = times.reduce((best, time) => (votes(time) > votes(best) ? time : best));
     const captions = [{ start: 5 * first, end: 5 * (last + 1), text }];
@@ -89,7 +89,7 @@ async function* howto100m(file: string, options: DatasetOptions): AsyncGenerator
   }
 }
 
-/** What `videoclip data` reads, each from the file that its authors publish. */
+/** The formats of `videoclip data`, each in the file that its authors publish. */
 export const DATASET_FORMATS: readonly DatasetFormat[] = [
   { name: "howto100m", file: "raw_caption.json", takes: ["deduplicate"], read: howto100m },
   { name: "youcook2", file: "youcookii_annotations_trainval.json", takes: ["subset"], read: readYouCook2 },

@@ -10,7 +10,7 @@ export interface HowTo100MVideo {
   subcategory: string;
   rank: number;
   task: string;
-  /** Column of the packaging with features. */
+  /** Path of the features, in the packaging that has this column. */
   path?: string | undefined;
 }
 
@@ -29,8 +29,8 @@ export async function* readHowTo100MVideos(file: string, signal?: AbortSignal): 
 }
 
 /**
- * Reads raw_caption.json or caption.json, one video at a time: an object of video id to parallel lists start, end, text.
- * Captions that are no string (the published file has NaN) or have no times are counted and left out.
+ * Reads raw_caption.json or caption.json, one video at a time: an object from video id to parallel lists start, end,
+ * text. Captions that are not strings (the published file has NaN) or have no times are counted and left out.
  */
 export async function* readHowTo100MCaptions(
   file: string,

@@ -10,7 +10,7 @@ const CLOSE = new Set([0x7d, 0x5d]);
 const COMMA = 0x2c;
 const isSpace = (byte: number) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 
-/** An entry of the outermost object, and where it begins. */
+/** An entry of the outermost object, and its position in the file. */
 export interface JsonEntry {
   key: string;
   value: unknown;
@@ -18,14 +18,15 @@ export interface JsonEntry {
 }
 
 /**
- * Entries of a JSON file that is one large object, one at a time: memory for the largest entry, however large the file.
- * `NaN` (as Python writes it) is read as null: JSON parsers refuse it, so the file is cut here and each entry parsed alone.
- * @param mostBytes of one entry
- * @throws DatasetError with the byte where the file is broken or ends too early
+ * Reads the entries of a JSON file that is one large object, one at a time, so the memory depends on the largest entry
+ * only. `NaN` (as Python writes it) is read as null. JSON parsers refuse it, so the file is cut here and each entry is
+ * parsed alone.
+ * @param maxBytes maximum size of one entry
+ * @throws DatasetError with the byte at which the file is broken or ends
  */
 export async function* readJsonEntries(
   file: string,
-  { mostBytes = 1 << 28, signal }: { mostBytes?: number | undefined; signal?: AbortSignal | undefined } = {},
+  { maxBytes = 1 << 28, signal }: { maxBytes?: number | undefined; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<JsonEntry> {
   const fail = (byte: number, reason: string, cause?: unknown) =>
     new DatasetError("ERR_DATASET", `${file}: byte ${byte}: ${reason}`, { file, byte, cause });
@@ -35,9 +36,9 @@ export async function* readJsonEntries(
 
   let at = 0; // bytes before the chunk
   let depth = 0;
-  let text = false; // inside a string
+  let text = false; // whether the position is inside a string
   let escaped = false;
-  let begun = -1; // byte where the present entry begins
+  let begun = -1; // position of the current entry
   let parts: Buffer[] = [];
   let size = 0;
   let ended = false;
@@ -101,7 +102,7 @@ export async function* readJsonEntries(
       if (!ended && depth > 0) {
         parts.push(Buffer.from(chunk.subarray(from)));
         size += chunk.length - from;
-        if (size > mostBytes) throw fail(begun, `an entry of more than ${mostBytes} bytes`);
+        if (size > maxBytes) throw fail(begun, `an entry of more than ${maxBytes} bytes`);
       }
       at += chunk.length;
     }

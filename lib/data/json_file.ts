@@ -4,12 +4,12 @@ import { DatasetError } from "../base/errors.js";
 import { parseJson } from "../base/parse_json.js";
 import { decodeText } from "../base/text_encoding.js";
 
-/** The error of a dataset file as a whole, or of an entry of it (`where`, a path of keys). */
+/** The error of a dataset file, or of an entry of it (`where`, a path of keys). */
 export function fileError(file: string, where: string, reason: string, details: object = {}): DatasetError {
   return new DatasetError("ERR_DATASET", `${file}: ${where ? `${where}: ` : ""}${reason}`, { file, ...details });
 }
 
-/** Text of a file (UTF-8 or UTF-16, `.gz` unpacked). @throws DatasetError when it cannot be read */
+/** Text of a file (UTF-8 or UTF-16, `.gz` is unpacked). @throws DatasetError when it cannot be read */
 async function readText(file: string): Promise<string> {
   try {
     const bytes = await readFile(file);
@@ -19,7 +19,7 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** A JSON file that is read whole (annotations of a few megabytes). @throws DatasetError when it is no JSON */
+/** Reads a whole JSON file (annotations of a few megabytes). @throws DatasetError when it is not JSON */
 export async function readJson(file: string): Promise<unknown> {
   const text = await readText(file);
   try {
@@ -29,13 +29,13 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** An object of a parsed file, or a DatasetError that names where it should be. */
+/** Checks that a value of a parsed file is an object. @throws DatasetError with its path of keys */
 export function asObject(value: unknown, file: string, where: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw fileError(file, where, `expected an object, received ${JSON.stringify(value)?.slice(0, 60)}`);
 }
 
-/** A list of a parsed file, or a DatasetError that names where it should be. */
+/** Checks that a value of a parsed file is a list. @throws DatasetError with its path of keys */
 export function asList(value: unknown, file: string, where: string): unknown[] {
   if (Array.isArray(value)) return value;
   throw fileError(file, where, `expected a list, received ${JSON.stringify(value)?.slice(0, 60)}`);

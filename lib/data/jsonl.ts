@@ -7,7 +7,7 @@ import { DatasetError } from "../base/errors.js";
 import { parseJson } from "../base/parse_json.js";
 import { encodingOf, type TextEncoding } from "../base/text_encoding.js";
 
-/** One line of a text file and where it stands, for errors. */
+/** One line of a text file and its position, for errors. */
 export interface Line<T> {
   value: T;
   file: string;
@@ -20,7 +20,8 @@ export function lineError(file: string, line: number, reason: string, details: o
 }
 
 /**
- * Lines of a text file (UTF-8, or UTF-16 as Windows writes it; `.gz` is unpacked on the way), without reading it whole. Empty lines are left out.
+ * Lines of a text file (UTF-8, or UTF-16 as Windows writes it; `.gz` is unpacked), without reading the whole file.
+ * Empty lines are left out.
  * @throws DatasetError when the file cannot be read
  */
 export async function* readLines(file: string, signal?: AbortSignal): AsyncGenerator<Line<string>> {
@@ -45,9 +46,9 @@ export async function* readLines(file: string, signal?: AbortSignal): AsyncGener
   }
 }
 
-/** The encoding that a file begins with; packed ones are UTF-8. */
+/** The encoding by the first bytes of a file; packed files are UTF-8. */
 async function fileEncoding(file: string): Promise<TextEncoding> {
-  const opened = await open(file, "r").catch(() => undefined); // the stream says why
+  const opened = await open(file, "r").catch(() => undefined); // the stream reports the error
   try {
     const head = new Uint8Array(64);
     const read = await opened?.read(head, 0, head.length, 0).catch(() => undefined);
@@ -65,8 +66,9 @@ async function* decoded(source: AsyncIterable<Buffer>, encoding: TextEncoding): 
 
 /**
  * Objects of a JSON lines file; NaN, which Python writes, is null.
- * @param onBroken takes the error of a line that is no JSON object, and the others are read; default: it is thrown
- * @throws DatasetError naming file and line when a line is no JSON object
+ * @param onBroken receives the error of a line that is not a JSON object, and reading continues; default: the error is
+ * thrown
+ * @throws DatasetError with file and line when a line is not a JSON object
  */
 export async function* readJsonLines(
   file: string,

@@ -2,13 +2,13 @@ import { asList, asObject, fileError, readJson } from "./json_file.js";
 import { lineError } from "./jsonl.js";
 import { readTable } from "./table.js";
 
-/** A sentence about a video. */
+/** A video and a sentence that describes it. */
 export interface CaptionedVideo {
   video: string;
   text: string;
 }
 
-/** Reads MSRVTT_JSFUSION_test.csv: one sentence for each of 1,000 videos, text i belongs to video i. */
+/** Reads MSRVTT_JSFUSION_test.csv: one sentence for each of 1,000 videos; text i belongs to video i. */
 export async function readMsrvttPairs(file: string): Promise<CaptionedVideo[]> {
   const rows: CaptionedVideo[] = [];
   for await (const { value } of readTable(file, { required: ["video_id", "sentence"] })) {
@@ -36,7 +36,7 @@ export async function readMsrvttSentences(file: string): Promise<CaptionedVideo[
   });
 }
 
-/** A multiple-choice question: five sentences of which one is of the video. */
+/** A multiple-choice question: five sentences, one of which describes the video. */
 export interface MsrvttQuestion {
   key: string;
   video: string;

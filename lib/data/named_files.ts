@@ -3,17 +3,17 @@ import { DatasetError } from "../base/errors.js";
 import { isMediaName, stemOf } from "../base/media_names.js";
 
 interface NamedFile {
-  /** Folders of the name, the last one first. */
+  /** Folders of the path, the last one first. */
   folders: readonly string[];
   file: string;
 }
 
-/** The parts of a path, whichever way its slashes lean; the last one first. */
+/** The parts of a path with either kind of slash, the last one first. */
 const partsOf = (path: string): string[] => path.split(/[\\/]+/).filter((part) => part !== "" && part !== ".").reverse(); // prettier-ignore
 
 /**
- * Files that are found by a video's name as datasets have it: an absolute path, the end of one, a base name, with an ending or without.
- * Of several files that fit, the one counts whose folders agree with the most of the name's.
+ * Files by a video's name as datasets write it: an absolute path, the end of one, or a base name, with or without
+ * extension. If several files fit, the one whose folders agree with most folders of the name is chosen.
  */
 export class NamedFiles {
   readonly #byName = new Map<string, NamedFile[]>();
@@ -27,7 +27,7 @@ export class NamedFiles {
   }
 
   /**
-   * Adds a file under a video's path, or the end of it, and under the name without the ending of a video or picture.
+   * Adds a file under a video's path, or the end of it, and under the name without the extension of a video or picture.
    * @param path absolute, or below the folder
    */
   add(path: string, file: string): void {
@@ -43,19 +43,19 @@ export class NamedFiles {
 
   /**
    * The file of a video, or undefined.
-   * @throws DatasetError `ERR_FEATURES` where several files fit equally well
+   * @throws DatasetError `ERR_FEATURES` when several files fit equally well
    */
   find(video: string): string | undefined {
     const [name, ...folders] = partsOf(video);
     if (name === undefined) return undefined;
-    // a name with its ending tells more than one without
+    // a name with an extension is more specific than one without
     const named = this.#byName.get(name) ?? this.#byName.get(parse(name).name) ?? [];
     let best: NamedFile[] = [];
-    let most = -1;
+    let max = -1;
     for (const entry of named) {
       const common = commonParts(entry.folders, folders);
-      if (common > most) [best, most] = [[], common];
-      if (common === most) best.push(entry);
+      if (common > max) [best, max] = [[], common];
+      if (common === max) best.push(entry);
     }
     if (best.length > 1) {
       throw new DatasetError(

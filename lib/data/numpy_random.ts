@@ -1,6 +1,6 @@
 /**
- * The generator behind `numpy.random.seed(n)`: MT19937 (Matsumoto and Nishimura 1998), and the draws that NumPy makes with it. For
- * splits of datasets that are published as a seed; everything else draws from `Random`.
+ * The generator of `numpy.random.seed(n)`: MT19937 (Matsumoto and Nishimura 1998), and the draws that NumPy makes with
+ * it. It is used only for splits that are published as a seed; everything else draws from `Random`.
  */
 export class NumpyRandom {
   readonly #state = new Uint32Array(624);
@@ -35,13 +35,15 @@ export class NumpyRandom {
     this.#next = 0;
   }
 
-  /** A whole number from 0 to `most`: bits below the next power of two, until one is not above it. */
-  upTo(most: number): number {
-    if (most === 0) return 0;
-    const mask = 2 ** (32 - Math.clz32(most)) - 1;
+  /**
+   * A whole number from 0 to `max`: masks random bits below the next power of two, until the result is not above `max`.
+   */
+  upTo(max: number): number {
+    if (max === 0) return 0;
+    const mask = 2 ** (32 - Math.clz32(max)) - 1;
     for (;;) {
       const value = (this.bits() & mask) >>> 0;
-      if (value <= most) return value;
+      if (value <= max) return value;
     }
   }
 

@@ -10,7 +10,7 @@ import { UnknownWords } from "../text/unknown_words.js";
 import { ShardBuilder } from "./shard.js";
 import type { Skips } from "./skips.js";
 
-/** A shard as `pack.json` lists it. */
+/** An entry of a shard in `pack.json`. */
 export interface ShardEntry {
   file: string;
   bytes: number;
@@ -19,19 +19,22 @@ export interface ShardEntry {
   rows: number;
   captions: number;
   tokens: number;
-  /** Words of its captions for which the tokenizer has no pieces. */
+  /** Number of words of its captions that the tokenizer does not know. */
   unknown?: number | undefined;
-  /** Records of the dataset read up to its end, those left out included: where a resumed run goes on. */
+  /**
+   * Number of records of the dataset read up to its end, including those left out: the position at which a resumed run
+   * continues.
+   */
   read: number;
 }
 
-/** `pack.json`: what a packed dataset is made of. */
+/** The content of `pack.json`. */
 export interface PackManifest {
   format: "videoclip-pack";
   version: 1;
-  /** Of a row of features. */
+  /** Width of a row of features. */
   width: number;
-  /** Text about where it comes from (dataset, tokenizer, options): a run with another one does not go on with it. */
+  /** Describes the source (dataset, tokenizer, options). A pack is only resumed with the same source. */
   source: Record<string, unknown>;
   complete: boolean;
   shards: ShardEntry[];
@@ -42,19 +45,19 @@ export interface PackOptions {
   features: FeatureSource;
   /** Token ids of texts, without special tokens. */
   tokenise: (texts: string[]) => number[][];
-  /** Where `tokenise` counts words that it has no pieces for. */
+  /** Counts words that the tokenizer does not know. */
   unknownWords?: UnknownWords | undefined;
   source: Record<string, unknown>;
   skips: Skips;
   /** Size of a shard; default 128 MiB. */
   shardBytes?: number | undefined;
-  /** Tokens kept of a caption; default all. */
+  /** Maximum tokens of a caption; default all. */
   captionTokens?: number | undefined;
-  /** Characters of a caption that are tokenised; default all. */
+  /** Maximum characters of a caption that are tokenised; default all. */
   captionCharacters?: number | undefined;
   /**
-   * Keep captions that begin behind the features, and times as they are, for the sampler's quirk `lateCaptions`. Default false: they
-   * are left out, and captions end with the features.
+   * Keep captions that begin after the features, and unchanged times, for the sampler's quirk `lateCaptions`. Default
+   * false: such captions are left out, and captions end with the features.
    */
   lateCaptions?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -63,7 +66,7 @@ export interface PackOptions {
 }
 
 export interface PackProgress {
-  /** Records of the dataset that were read. */
+  /** Number of records of the dataset that were read. */
   read: number;
   /** Videos in the pack. */
   videos: number;
@@ -72,7 +75,7 @@ export interface PackProgress {
 
 export const PACK_FILE = "pack.json";
 
-/** Reads `pack.json`. @throws DatasetError when there is none, or it is another's */
+/** Reads `pack.json`. @throws DatasetError when it is missing or has another format */
 export function readPack(folder: string): PackManifest {
   const path = join(folder, PACK_FILE);
   let manifest: PackManifest;
@@ -91,10 +94,10 @@ export function readPack(folder: string): PackManifest {
 }
 
 /**
- * Packs features and tokenised captions of a dataset into shards: files that are read by position, so that training needs
- * memory for what it draws. Each shard is whole before `pack.json` names it; a run that was stopped goes on after its last
- * shard. Videos without captions or features are counted and left out.
- * @throws InvalidArgumentError when the folder holds a pack of another source
+ * Packs features and tokenised captions of a dataset into shards. They are read by position, so training needs memory
+ * only for the drawn examples. A shard is complete before `pack.json` lists it; an interrupted run continues after its
+ * last shard. Videos without captions or features are counted and left out.
+ * @throws InvalidArgumentError when the folder has a pack of another source
  */
 export async function packDataset(
   records: AsyncIterable<VideoRecord>,
@@ -128,7 +131,7 @@ export async function packDataset(
   for await (const record of records) {
     signal?.throwIfAborted();
     if (read++ < done) {
-      if (read === done) skips.restore(manifest.skipped); // what was read again is not counted again
+      if (read === done) skips.restore(manifest.skipped); // records that are read again are not counted again
       continue;
     }
     if (record.captions.length === 0) {
@@ -169,8 +172,8 @@ export async function packDataset(
 }
 
 /** The first characters of a text, as Python counts them. */
-const firstCharacters = (text: string, most = Infinity): string =>
-  text.length <= most ? text : [...text].slice(0, most).join("");
+const firstCharacters = (text: string, max = Infinity): string =>
+  text.length <= max ? text : [...text].slice(0, max).join("");
 
 function resume(folder: string, source: Record<string, unknown>): PackManifest {
   if (!existsSync(join(folder, PACK_FILE))) {
@@ -186,7 +189,7 @@ function resume(folder: string, source: Record<string, unknown>): PackManifest {
   return manifest;
 }
 
-/** Replaces `pack.json` as a whole: a kill leaves the old one or the new one. */
+/** Replaces `pack.json` atomically. */
 function writePack(folder: string, manifest: PackManifest): void {
   writeDurably(join(folder, PACK_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
 }

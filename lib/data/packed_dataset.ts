@@ -8,7 +8,7 @@ import { Skips } from "./skips.js";
 
 /**
  * A dataset of `videoclip data pack`, opened for reading: videos by number, read by position. A shard that is missing,
- * shorter than it should be or broken is counted in `skips` and its videos are left out.
+ * too short or broken is counted in `skips` and its videos are left out.
  */
 export class PackedDataset {
   readonly manifest: PackManifest;
@@ -17,7 +17,7 @@ export class PackedDataset {
   readonly #starts: number[] = [0];
   readonly skips: Skips;
 
-  /** @throws DatasetError when there is no pack, or no shard of it can be read, or more shards are broken than `skips` allows */
+  /** @throws DatasetError when there is no pack, no readable shard, or more broken shards than `skips` allows */
   constructor(
     readonly folder: string,
     { skips = new Skips() }: { skips?: Skips | undefined } = {},
@@ -46,12 +46,12 @@ export class PackedDataset {
     }
   }
 
-  /** How many videos there are. */
+  /** Number of videos. */
   get size(): number {
     return this.#starts[this.#starts.length - 1];
   }
 
-  /** Of a row of features. */
+  /** Width of a row of features. */
   get width(): number {
     return this.manifest.width;
   }
@@ -71,7 +71,7 @@ export class PackedDataset {
     return shard.name(at);
   }
 
-  /** Seconds of features. */
+  /** Number of rows of features, which is the number of seconds. */
   rows(video: number): number {
     const [shard, at] = this.#find(video);
     return shard.rows(at);

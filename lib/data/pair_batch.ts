@@ -6,15 +6,15 @@ import { type ClipPair, samplePair, type SamplerOptions } from "./sampler.js";
 /** Clip pairs of a batch: row i of the videos belongs to row i of the texts. */
 export interface PairBatch {
   pairs: number;
-  /** Features f32 `[pairs, maxSeconds, width]`, zeros after the end of a clip. */
+  /** Features f32 `[pairs, maxSeconds, width]`, padded with zeros. */
   features: Float32Array;
   /** Seconds of each video clip. */
   seconds: Int32Array;
-  /** Token ids `[pairs, maxTokens]` without special tokens, zeros after the end. */
+  /** Token ids `[pairs, maxTokens]` without special tokens, padded with zeros. */
   tokens: Int32Array;
   /** Tokens of each text clip. */
   lengths: Int32Array;
-  /** Number of the video that each pair is of. */
+  /** Number of the video of each pair. */
   videos: Int32Array;
 }
 
@@ -24,14 +24,14 @@ export interface PairBatchOptions extends SamplerOptions {
   pairsPerVideo?: number | undefined;
 }
 
-/** Draws of a video in an epoch: a function of seed, epoch and video alone. */
+/** Random numbers for a video in an epoch, which depend on seed, epoch and video alone. */
 function videoRandom(seed: number, epoch: number, video: number): Random {
   return new Random(seed, epoch, video);
 }
 
 /**
- * The pairs of some videos: `pairsPerVideo` independent draws of each. A video that cannot be used (features that are not
- * finite, no caption within them) is counted in the skips of the dataset and left out.
+ * The pairs of some videos: `pairsPerVideo` independent draws of each. An unusable video (features that are not finite,
+ * no caption within them) is counted in the skips of the dataset and left out.
  */
 export function makePairBatch(
   dataset: PackedDataset,
@@ -40,7 +40,7 @@ export function makePairBatch(
   options: PairBatchOptions,
 ): PairBatch {
   const { seed, pairsPerVideo = 16, textTokens = [8, 61], videoSeconds = [3, 32], alignment } = options;
-  // exactly aligned clips are as long as their text: cut to what the model takes
+  // exactly aligned clips are as long as their text: cut to the model's length
   const maxSeconds = videoSeconds[1];
   const found: { video: number; pair: ClipPair; features: Float32Array }[] = [];
   for (const video of Array.from(videos)) {
@@ -77,7 +77,7 @@ export function makePairBatch(
   return batch;
 }
 
-/** Groups of `size` videos in random order, those left over dropped: a function of seed and epoch. */
+/** Groups of `size` videos in random order, without an incomplete last one: a function of seed and epoch. */
 export function shuffledGroups(videos: number, size: number, seed: number, epoch: number): Int32Array[] {
   const order = new Random(seed, epoch, 0xffffffff).shuffle(Array.from({ length: videos }, (_, i) => i));
   return Array.from({ length: Math.floor(videos / size) }, (_, g) =>

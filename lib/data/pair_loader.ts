@@ -11,11 +11,11 @@ export interface PairLoaderOptions {
   folder: string;
   /** Draws of the pairs; a function of seed, epoch and video alone. */
   sampling: PairBatchOptions;
-  /** Threads that read and draw; 0 (default): this one. */
+  /** Threads that read and draw; 0 (default): the calling thread. */
   workers?: number | undefined;
-  /** Batches that are made ahead of the one in use; default 2 per worker. */
+  /** Batches that are prepared in advance; default 2 per worker. */
   prefetch?: number | undefined;
-  /** Counts what is left out, of all workers. */
+  /** Counts the videos that all workers leave out. */
   skips?: Skips | undefined;
 }
 
@@ -32,8 +32,8 @@ export type PairReply = { id: number; skipped: { reason: string; where: string }
 );
 
 /**
- * Makes the batches of an epoch ahead of time, in order. The same batches come for any number of workers, and from any batch
- * on; at most `prefetch` of them wait.
+ * Prepares the batches of an epoch in advance, in order. The batches do not depend on the number of workers or on the
+ * first batch; at most `prefetch` of them wait.
  */
 export class PairLoader {
   readonly skips: Skips;
@@ -84,7 +84,7 @@ export class PairLoader {
       return Promise.resolve(makePairBatch(this.#dataset, videos, epoch, this.#options.sampling));
     }
     const promise = new Promise<PairBatch>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-    for (const worker of this.#workers) worker.ref(); // a process that waits for a batch goes on
+    for (const worker of this.#workers) worker.ref(); // a waiting batch keeps the process alive
     const worker = this.#workers[id % this.#workers.length];
     worker.ref();
     worker.postMessage({ id, videos, epoch } satisfies PairRequest);
@@ -95,7 +95,7 @@ export class PairLoader {
 
   /**
    * The batches of an epoch from number `start` on.
-   * @param groups videos of each batch: `shuffledGroups` or a plan of retrieval
+   * @param groups videos of each batch: `shuffledGroups` or a retrieval plan
    */
   async *epoch(
     groups: readonly Int32Array[],
@@ -108,7 +108,7 @@ export class PairLoader {
     const ask = () => {
       while (asked < groups.length && ahead.length < prefetch) {
         const promise = this.#make(groups[asked++], epoch);
-        promise.catch(() => undefined); // told when its turn comes
+        promise.catch(() => undefined); // a rejection surfaces when this batch is awaited
         ahead.push(promise);
       }
     };

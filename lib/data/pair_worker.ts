@@ -7,7 +7,7 @@ import { Skips } from "./skips.js";
 
 const { folder, sampling } = workerData as { folder: string; sampling: PairBatchOptions };
 
-/** Tells the loader, which has the limit for all threads. */
+/** Reports to the loader, which applies the limit for all threads. */
 class ReportedSkips extends Skips {
   readonly taken: { reason: string; where: string }[] = [];
 

@@ -4,8 +4,9 @@ import { readJsonLines } from "./jsonl.js";
 import { cleanCaption, type ReadOptions, type VideoRecord } from "./record.js";
 
 /**
- * Reads lines `{"video" or "features": path, "start", "end", "text"}`. Lines of one video that follow each other are one
- * record. Times are seconds; without them the text is about the whole video. Lines that are no JSON object are left out and counted.
+ * Reads lines `{"video" or "features": path, "start", "end", "text"}`. Consecutive lines of one video are one record.
+ * Times are seconds; without them the text describes the whole video. Lines that are not JSON objects are counted and
+ * left out.
  */
 export async function* readPlain(file: string, { skips, signal }: ReadOptions): AsyncGenerator<VideoRecord> {
   let record: VideoRecord | undefined;

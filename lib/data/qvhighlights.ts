@@ -4,7 +4,7 @@ import { cleanCaption, type ReadOptions, type Caption, type VideoRecord } from "
 
 /**
  * Reads highlight_{train,val,test}_release.jsonl (Lei et al. 2021): each query with its windows as captions. The test
- * release has none: its queries are about the whole clip.
+ * release has no windows; its queries describe the whole clip.
  */
 export async function* readQVHighlights(file: string, { skips, signal }: ReadOptions): AsyncGenerator<VideoRecord> {
   for await (const line of readJsonLines(file, signal)) {

@@ -7,11 +7,11 @@ import { listedRecords, readVideoLists, type VideoLists } from "./video_list.js"
 export interface ReadDatasetOptions extends DatasetOptions, VideoLists {}
 
 /**
- * Reads a dataset as its authors publish it, video by video and without loading it whole. What cannot be used is counted in
+ * Reads a dataset as its authors publish it, video by video, without loading it whole. Unusable records are counted in
  * `options.skips`.
  * @param format one of {@link DATASET_FORMATS}, or its name @param file its file, as published (.gz too)
- * @throws DatasetError naming file and line, or when more is left out than `skips` allows; InvalidArgumentError for a format that
- * there is not, or an option that it does not have
+ * @throws DatasetError with file and line, or when more records are left out than `skips` allows; InvalidArgumentError
+ * for an unknown format, or an option that it does not have
  */
 export function readDataset(
   format: DatasetFormat | string,

@@ -1,6 +1,6 @@
 import type { Skips } from "./skips.js";
 
-/** A text and the time it is about, in seconds. */
+/** A text and the time that it describes, in seconds. */
 export interface Caption {
   start: number;
   end: number;
@@ -9,33 +9,33 @@ export interface Caption {
 
 /** A video of a dataset with its texts in order of time. */
 export interface VideoRecord {
-  /** Name that its file and its features carry. */
+  /** Name of its file and of its features. */
   video: string;
   captions: Caption[];
-  /** Seconds, where the dataset says. */
+  /** Seconds, if the dataset has it. */
   duration?: number | undefined;
-  /** Path below the folder of videos, where the dataset says. */
+  /** Path below the folder of videos, if the dataset has it. */
   path?: string | undefined;
   /** A still picture: a clip of one frame. */
   image?: boolean | undefined;
   split?: string | undefined;
-  /** What else the dataset says of it (category, task, query id ...). */
+  /** Further fields of the dataset (category, task, query id ...). */
   extra?: Record<string, unknown> | undefined;
 }
 
-/** Puts captions in order of time, equal starts by end. */
+/** Sorts captions by start, equal starts by end. */
 export function sortCaptions(captions: Caption[]): Caption[] {
   return captions.sort((a, b) => a.start - b.start || a.end - b.end);
 }
 
-/** What every reader of a dataset takes. */
+/** Options of every reader of a dataset. */
 export interface ReadOptions {
-  /** Counts what is left out. */
+  /** Counts the records that are left out. */
   skips: Skips;
   signal?: AbortSignal | undefined;
 }
 
-/** A caption with its text on one line, or why it is none. */
+/** A caption with its text on one line, or the reason why it is invalid. */
 export function cleanCaption(start: unknown, end: unknown, text: unknown): Caption | string {
   if (typeof text !== "string") return "a caption that is no text";
   const line = text.replace(/\s+/g, " ").trim();

@@ -5,13 +5,13 @@ import { floatToHalf, halfToFloat, halfValues } from "../base/half_floats.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
 export interface RetrievalOptions {
-  /** Batches of the epoch; default: as many as there are videos / `size`. */
+  /** Number of batches of the epoch; default: the number of videos / `size`. */
   batches?: number | undefined;
   /** Videos of a batch, k; default 32. */
   size?: number | undefined;
-  /** Nearest neighbours that k are drawn from; default 2k. With k itself: the paper's direct k-NN ablation. */
+  /** Number of nearest neighbours from which k are drawn; default 2k. k is the paper's direct k-NN ablation. */
   candidates?: number | undefined;
-  /** Nearness: Euclidean distance (as the paper's code), or dot product. */
+  /** Distance: Euclidean (as in the paper's code), or dot product. */
   metric?: "l2" | "dot" | undefined;
   seed: number;
   epoch: number;
@@ -19,26 +19,29 @@ export interface RetrievalOptions {
   onProgress?: ((done: number, batches: number) => void) | undefined;
 }
 
-/** Batches of an epoch and how they cover the dataset. */
+/** Batches of an epoch and their coverage of the dataset. */
 export interface RetrievalPlan {
   /** Numbers of the videos of each batch. */
   groups: Int32Array[];
   /** Share of the videos that are in some batch. */
   coverage: number;
-  /** How often a video comes up, over those that do: mean and most. */
+  /** Number of uses of a video, over the used videos: mean and maximum. */
   meanRepeats: number;
   mostRepeats: number;
 }
 
-/** How many queries are searched at a time, among how many videos: 512 x 64Ki scores are about a quarter of a second. */
+/**
+ * Number of queries that are searched together among a block of videos: 512 x 64Ki scores take about a quarter of a
+ * second.
+ */
 const QUERIES = 512;
 const VIDEOS = 1 << 16;
 
 /**
- * Plans the batches of an epoch by retrieval (Xu et al. 2021, algorithm 1): for random query videos, `size` random ones of the
- * `candidates` nearest videos of each, the query itself among them, searched exactly over all videos. Videos that are
- * hard to tell apart so meet in one batch. A function of the vectors, seed and epoch. Beside the vectors it holds a block of
- * 64Ki of them.
+ * Plans the batches of an epoch by retrieval (Xu et al. 2021, algorithm 1). Each batch is made from a random query
+ * video: `size` random videos of its `candidates` nearest, which include the query, searched exactly over all videos.
+ * So a batch has similar videos. The plan is a function of the vectors, seed and epoch. Besides the vectors, 64Ki of
+ * them are in memory.
  * @param vectors a row per video `[videos, width]`: float32, or the bits of float16
  */
 export async function planRetrieval(
@@ -95,7 +98,7 @@ async function nearestVideos(
   return best.indices;
 }
 
-/** Joins lists of `k` that fall by value, the new ones of later videos, in place from `at` on. */
+/** Merges lists of `k` in falling order, the second of later videos, in place from `at` on. */
 function mergeBest(
   best: { values: Float32Array; indices: Int32Array },
   at: number,
@@ -108,7 +111,7 @@ function mergeBest(
     if (values[first] <= own[k - 1]) continue;
     const ownIndices = best.indices.slice(at + first, at + first + k);
     for (let i = 0, a = 0, b = 0; i < k; i++) {
-      const takesOwn = own[a] >= values[first + b]; // equals by number
+      const takesOwn = own[a] >= values[first + b]; // equal values are ordered by number
       best.values[at + first + i] = takesOwn ? own[a] : values[first + b];
       best.indices[at + first + i] = takesOwn ? ownIndices[a++] : indices[first + b++];
     }
@@ -116,9 +119,9 @@ function mergeBest(
 }
 
 /**
- * Vectors as they are searched. For `l2` rows have columns appended so that the dot product with (q, s, s, s) is
- * <q, x> - |x|^2 / 2: in the order of falling distance. In float16 three columns hold that number to 33 bits, scaled into
- * their range by s.
+ * Vectors in the form that is searched. For `l2` columns are appended to rows so that the dot product with (q, s, s, s)
+ * is <q, x> - |x|^2 / 2, which orders by falling distance. In float16 three columns hold that number to 33 bits, scaled
+ * into their range by s.
  */
 class SearchedVectors {
   readonly videos: number;

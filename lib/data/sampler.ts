@@ -9,13 +9,13 @@ export interface TokenisedCaptions {
 }
 
 /**
- * Departures of fairseq's MMPT from the paper, each by its name; all off by default. With all of them clips are drawn as MMPT
- * draws them, but for one thing: a span without a second of features gets one, where MMPT has an empty clip.
- * - `lengthTo64`: text lengths are drawn from 8 to 64 and the tokens cut to 61 afterwards, so that 61 comes up more often
- * - `seedAtEnd`: the drawn second may be the one after the text's last, and the video clip is grown from it a second at a
- *   time in either direction: in rare draws the two clips do not overlap
- * - `lateCaptions`: captions that begin behind the features take part too, with the last seconds of the video
- * - `lastEnd`: a text ends where its last caption does, also when an earlier one ends later
+ * Departures of fairseq's MMPT from the paper, by name; all are off by default. With all of them clips are drawn as in
+ * MMPT, with one exception: a span without a second of features gets one, where MMPT has an empty clip.
+ * - `lengthTo64`: text lengths are drawn from 8 to 64 and the tokens are cut to 61 afterwards, so 61 is more frequent
+ * - `seedAtEnd`: the drawn second may be the one after the text's last, and the video clip is grown from it a second
+ *   at a time in either direction: in rare draws the two clips do not overlap
+ * - `lateCaptions`: captions that begin after the features take part too, with the last seconds of the video
+ * - `lastEnd`: a text ends with its last caption, even when an earlier one ends later
  */
 export type SamplerQuirk = (typeof SAMPLER_QUIRKS)[number];
 
@@ -30,14 +30,14 @@ export interface SamplerOptions {
   /** Longest text clip in seconds; default 256. */
   textSeconds?: number | undefined;
   /**
-   * How the clips lie:
-   * - `overlapped`: the paper's; the video clip is grown around a time inside the text clip
-   * - `exact`: the paper's ablation without overlap; the video clip goes from the start of the first caption to the end of the
-   *   last (MMPT's `VideoRetriAligner`)
+   * How the clips are aligned:
+   * - `overlapped`: as in the paper; the video clip is grown around a time inside the text clip
+   * - `exact`: the paper's ablation without overlap; the video clip goes from the start of the first caption to the
+   *   end of the last (MMPT's `VideoRetriAligner`)
    * - `fixed`: as `exact`, every text as long as `textTokens` allows (`FixedLenAligner`)
    * - `start`: as `fixed`, every text from the first caption on (`StartClipAligner`)
-   * - `caption`: one caption and its own time, nothing grown
-   * - `first`: the first seconds of the video and what is said in them, nothing drawn
+   * - `caption`: one caption and its time, without growth
+   * - `first`: the first seconds of the video and their captions, without a draw
    */
   alignment?: "overlapped" | "exact" | "fixed" | "start" | "caption" | "first" | undefined;
   quirks?: readonly SamplerQuirk[] | undefined;
@@ -45,23 +45,23 @@ export interface SamplerOptions {
 
 /** A text clip and a video clip of one video. */
 export interface ClipPair {
-  /** Captions `[first, last]`, both included. */
+  /** Captions `[first, last]`, both inclusive. */
   captions: [number, number];
-  /** Token ids, at most the most of `textTokens`. */
+  /** Token ids, at most `textTokens[1]`. */
   ids: Int32Array;
   /** Seconds that the captions cover. */
   text: [number, number];
-  /** Rows of features `[start, end)`, one a second. */
+  /** Rows of features `[start, end)`, one per second. */
   video: [number, number];
 }
 
 /**
- * Draws a pair of clips as VideoCLIP is trained on (Xu et al. 2021, section 3): a centre caption, uniform over those that
- * begin before the features end; a text clip grown around it, to either side by the toss of a coin, until it has the drawn
- * number of tokens; and a video clip that overlaps it without being aligned.
+ * Draws a pair of clips as in VideoCLIP's training (Xu et al. 2021, section 3): a centre caption, uniform over those
+ * that begin before the features end; a text clip that is grown around it, to a random side each time, until it has the
+ * drawn number of tokens; and a video clip that overlaps it without being aligned.
  *
- * Here the drawn time lies inside the text clip, the video clip contains it, and all clips of the drawn length that contain
- * it are equally likely (those that stick out of the video are moved inside).
+ * The drawn time is inside the text clip, the video clip contains it, and all clips of the drawn length that contain it
+ * are equally likely (those that reach beyond the video are moved inside).
  * @param seconds rows of features of the video
  * @throws InvalidArgumentError when no caption begins before the features end (with `lateCaptions`: when there is none)
  */
@@ -85,8 +85,8 @@ export function samplePair(
   const centre = alignment === "start" ? 0 : random.integer(0, count - 1);
   if (alignment === "caption") return captionPair(captions, centre, seconds, { textTokens, videoSeconds });
   const drawn = alignment === "overlapped" || alignment === "exact";
-  const most = quirks.has("lengthTo64") ? 64 : textTokens[1];
-  const length = drawn ? random.integer(textTokens[0], most) : textTokens[1];
+  const max = quirks.has("lengthTo64") ? 64 : textTokens[1];
+  const length = drawn ? random.integer(textTokens[0], max) : textTokens[1];
   const [first, last] = growText(captions, count, centre, length, textSeconds, alignment === "start", random);
   const end = quirks.has("lastEnd") ? captions.end[last] : latestEnd(captions, first, last);
   const text: [number, number] = [captions.start[first], end];
@@ -103,36 +103,36 @@ export function samplePair(
   };
 }
 
-interface Most {
+interface Limits {
   textTokens: readonly [number, number];
   videoSeconds: readonly [number, number];
 }
 
-/** One caption and the seconds that it covers, at most those of `videoSeconds`. */
-export function captionPair(captions: TokenisedCaptions, at: number, seconds: number, most: Most): ClipPair {
+/** One caption and its seconds, at most `videoSeconds[1]`. */
+export function captionPair(captions: TokenisedCaptions, at: number, seconds: number, limits: Limits): ClipPair {
   const text: [number, number] = [captions.start[at], captions.end[at]];
   const [start, end] = exactClip(text, seconds);
   return {
     captions: [at, at],
-    ids: joinTokens(captions, at, at, most.textTokens[1]),
+    ids: joinTokens(captions, at, at, limits.textTokens[1]),
     text,
-    video: [start, Math.min(end, start + most.videoSeconds[1])],
+    video: [start, Math.min(end, start + limits.videoSeconds[1])],
   };
 }
 
-function firstSeconds(captions: TokenisedCaptions, count: number, seconds: number, most: Most): ClipPair {
-  const end = Math.min(seconds, most.videoSeconds[1]);
+function firstSeconds(captions: TokenisedCaptions, count: number, seconds: number, limits: Limits): ClipPair {
+  const end = Math.min(seconds, limits.videoSeconds[1]);
   let last = 0;
   while (last + 1 < count && captions.start[last + 1] < end) last++;
   return {
     captions: [0, last],
-    ids: joinTokens(captions, 0, last, most.textTokens[1]),
+    ids: joinTokens(captions, 0, last, limits.textTokens[1]),
     text: [captions.start[0], latestEnd(captions, 0, last)],
     video: [0, end],
   };
 }
 
-/** How many captions begin before the features end (they are in order of time). */
+/** Number of captions that begin before the features end (they are in order of time). */
 export function usable({ start }: TokenisedCaptions, seconds: number): number {
   let count = 0;
   while (count < start.length && start[count] < seconds) count++;
@@ -163,13 +163,13 @@ function latestEnd({ end }: TokenisedCaptions, first: number, last: number): num
   return latest;
 }
 
-function joinTokens({ ids }: TokenisedCaptions, first: number, last: number, most: number): Int32Array {
+function joinTokens({ ids }: TokenisedCaptions, first: number, last: number, max: number): Int32Array {
   const all: number[] = [];
-  for (let i = first; i <= last && all.length < most; i++) all.push(...Array.from(ids[i]).slice(0, most - all.length));
+  for (let i = first; i <= last && all.length < max; i++) all.push(...Array.from(ids[i]).slice(0, max - all.length));
   return Int32Array.from(all);
 }
 
-/** The whole seconds that the text covers, inside the video. */
+/** The whole seconds of the text, inside the video. */
 function exactClip([start, end]: [number, number], seconds: number): [number, number] {
   const first = Math.min(Math.floor(start), seconds - 1);
   return [first, Math.max(first + 1, Math.min(Math.ceil(end), seconds))];
@@ -183,7 +183,7 @@ function overlappedClip(text: [number, number], seconds: number, length: number,
   return [start, start + length];
 }
 
-/** As MMPT grows it: from a whole second, to either side by the toss of a coin. */
+/** As in MMPT: grown from a whole second, to a random side each time. */
 function grownClip(text: [number, number], seconds: number, length: number, random: Random): [number, number] {
   const [low, high] = [Math.floor(text[0]), Math.ceil(text[1])];
   const drawn = low < high ? random.integer(low, high) : Math.floor((low + high) / 2);

@@ -26,13 +26,13 @@ export interface PackedVideo {
   captions: { start: number[]; end: number[]; ids: readonly number[][] };
 }
 
-/** A video as it waits: its features are float16 already. */
+/** A video that waits to be written, with features in float16. */
 type WaitingVideo = Omit<PackedVideo, "features"> & { rows: number; half: Uint16Array };
 
 /** Collects videos in memory until they are written. */
 export class ShardBuilder {
   readonly #videos: WaitingVideo[] = [];
-  /** Of the file, roughly. */
+  /** Approximate size of the file. */
   bytes = 0;
 
   constructor(readonly width: number) {}
@@ -91,7 +91,7 @@ function stored(
   return { dtype, shape, read: () => new Uint8Array(array.buffer, array.byteOffset, array.byteLength) };
 }
 
-/** An opened shard. @throws WeightsError for a file that is broken or no shard */
+/** An opened shard. @throws WeightsError for a file that is broken or not a shard */
 export class Shard {
   readonly videos: number;
   readonly width: number;

@@ -1,12 +1,12 @@
 import { DatasetError } from "../base/errors.js";
 
-/** Things left out of a run, counted by reason, up to a limit. */
+/** Counts records that a run leaves out by reason, up to a limit. */
 export class Skips {
   readonly #counts = new Map<string, number>();
   readonly #examples = new Map<string, string>();
   #total = 0;
 
-  /** @param limit how many may be left out before it stops; default 1,000 */
+  /** @param limit number of records after which the run fails; default 1,000 */
   constructor(readonly limit = 1000) {}
 
   get total(): number {
@@ -14,10 +14,10 @@ export class Skips {
   }
 
   /**
-   * Counts one thing that is left out.
+   * Counts one record.
    * @param reason the kind, the same text for the same kind
-   * @param where what it is: file and line, or the video
-   * @throws DatasetError when the limit is passed
+   * @param where location, as `file: line` or the video's name
+   * @throws DatasetError when the limit is exceeded
    */
   add(reason: string, where: string): void {
     this.#total++;
@@ -31,7 +31,7 @@ export class Skips {
     }
   }
 
-  /** Takes over the counts of an earlier run, in place of its own. */
+  /** Replaces the counts by those of an earlier run. */
   restore(report: readonly { reason: string; count: number; first: string }[]): void {
     this.#counts.clear();
     this.#examples.clear();
@@ -43,7 +43,7 @@ export class Skips {
     }
   }
 
-  /** Counts by reason, the first of each named. */
+  /** Counts by reason, with the first location of each. */
   report(): { reason: string; count: number; first: string }[] {
     return [...this.#counts]
       .map(([reason, count]) => ({ reason, count, first: this.#examples.get(reason)! }))

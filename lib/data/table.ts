@@ -10,7 +10,7 @@ export interface TableOptions {
   delimiter?: string | undefined;
   /** Names of the columns of a file without a header line. */
   columns?: readonly string[] | undefined;
-  /** Columns that must be there. */
+  /** Columns that the file must have. */
   required?: readonly string[] | undefined;
   /** Whether `"` is an ordinary character (tab-separated captions). */
   plainQuotes?: boolean | undefined;
@@ -18,8 +18,8 @@ export interface TableOptions {
 }
 
 /**
- * Rows of a csv or tsv file by column name, without reading it whole; `.gz` is unpacked on the way.
- * @throws DatasetError naming file and line when a row has another number of columns than the header
+ * Rows of a csv or tsv file by column name, without reading the whole file; `.gz` is unpacked.
+ * @throws DatasetError with file and line when a row has another number of columns than the header
  */
 export async function* readTable(
   file: string,

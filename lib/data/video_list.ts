@@ -3,7 +3,7 @@ import { readLines } from "./jsonl.js";
 import type { VideoRecord } from "./record.js";
 import { readTable } from "./table.js";
 
-/** Lists that select videos: csv files with a column video_id, or files of a name a line. */
+/** Lists that select videos: csv files with a column video_id, or files with one name per line. */
 export interface VideoLists {
   /** Only videos of these lists. */
   only?: readonly string[] | undefined;
@@ -12,8 +12,8 @@ export interface VideoLists {
 }
 
 /**
- * Names of the videos of a list: the column `video_id` of a csv (MSRVTT_train.csv, MSRVTT_JSFUSION_test.csv), else a
- * line each, of which the last part of a path counts (how2_s3d_val.lst, YouCook2's `201/GLd3aX16zBg`).
+ * Names of the videos of a list: the column `video_id` of a csv (MSRVTT_train.csv, MSRVTT_JSFUSION_test.csv), or one
+ * name per line, of which the last part of a path is used (how2_s3d_val.lst, YouCook2's `201/GLd3aX16zBg`).
  * @throws DatasetError for a csv without the column, or a file that cannot be read
  */
 export async function readVideoList(file: string): Promise<Set<string>> {
@@ -33,9 +33,9 @@ async function namesIn(lists: readonly string[] = []): Promise<ReadonlySet<strin
 }
 
 /**
- * Reads lists. A video that is in one of `only` (without any: every video) and in none of `except` is selected, by its name, by
- * the last part of its path, or by that without its ending.
- * @returns whether an item that has one of these names is selected
+ * Reads lists. A video that is in one of `only` (without any: every video) and in none of `except` is selected, by its
+ * name, by the last part of its path, or by that without its extension.
+ * @returns whether an item with one of these names is selected
  * @throws DatasetError as {@link readVideoList}
  */
 export async function readVideoLists({ only, except }: VideoLists): Promise<(...names: string[]) => boolean> {

@@ -19,7 +19,7 @@ export async function* readYouCook2(
     });
     yield {
       video,
-      captions, // as annotated: clip i of the published features is annotation i
+      captions, // in the annotated order: clip i of the published features is annotation i
       duration: Number(entry.duration),
       split: String(entry.subset),
       extra: { recipe: String(entry.recipe_type) },

@@ -8,19 +8,20 @@ import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";
 
 export interface AttentionOptions extends OutOptions {
-  /** A divisor of C. */
+  /** Number of heads, a divisor of C. */
   heads: number;
-  /** `[N, Sk]`, u8 or f32: keys whose value is 0 are left out. */
+  /** `[N, Sk]`, u8 or f32: keys whose value is 0 are masked. */
   mask?: Operand<Bytes | Float32Array> | null | undefined;
   /** Multiplies the scores. Default 1 / sqrt(head size). */
   scale?: number | undefined;
-  /** Query i only sees keys j <= i + Sk - Sq. Default false. */
+  /** Query i attends only to keys j <= i + Sk - Sq. Default false. */
   causal?: boolean | undefined;
 }
 
 /**
- * Softmax attention over all heads (Vaswani et al. 2017, arXiv 1706.03762). A query that sees no key gives zeros; keys left
- * out do not change other results by a bit. Their values must be finite: a weight of 0 times one that is not is NaN.
+ * Softmax attention over all heads (Vaswani et al. 2017, arXiv 1706.03762). A query without valid keys gives zeros;
+ * masked keys do not change a bit of the result. Their values must be finite: a weight of 0 times NaN or infinity is
+ * NaN.
  * @param q floats `[N, Sq, C]`; head h has channels from h C / heads on
  * @param k `[N, Sk, C]` of q's dtype
  * @param v like k

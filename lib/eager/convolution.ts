@@ -13,17 +13,17 @@ import { only, runDefinition } from "./run.js";
 export interface Conv3dOptions extends OutOptions, PaddingOptions {
   /** `[Cout]`, f32. */
   bias?: Operand | null | undefined;
-  /** Added before the activation; shape and dtype of the output. */
+  /** Added before the activation; it has the shape and dtype of the output. */
   residual?: Operand | null | undefined;
-  /** Distance of the windows along T, H, W, or one number for all. Default 1. */
+  /** Distance between neighbouring windows along T, H, W, or one number for all. Default 1. */
   stride?: number | Triple | undefined;
-  /** Default 1. As many as Cin and Cout: depthwise. */
+  /** Default 1. With as many groups as Cin and Cout the convolution is depthwise. */
   groups?: number | undefined;
-  /** What is done to the result. Default `none`. */
+  /** Activation of the result. Default `none`. */
   activation?: "none" | UnaryKind | undefined;
   /**
-   * `OIDHW` (the default): PyTorch's weight. `DHWIO`: a filter of TensorFlow, `[kT, kH, kW, Cin / groups, Cout]`. A filter
-   * given without saying so is an error where its numbers do not fit, but not where they do by accident.
+   * `OIDHW` (the default): PyTorch's weight. `DHWIO`: a filter of TensorFlow, `[kT, kH, kW, Cin / groups, Cout]`. A
+   * filter without this option is an error if its sizes do not fit; sizes that fit by accident are not detected.
    */
   weightLayout?: "OIDHW" | "DHWIO" | undefined;
 }
@@ -42,11 +42,11 @@ const CONV3D = [
   "out",
 ] as const;
 
-/** Axes of PyTorch's weight in a filter of TensorFlow. */
+/** Axes of PyTorch's weight in TensorFlow's filter. */
 const FROM_DHWIO = [4, 3, 0, 1, 2];
 
 /**
- * 3-D convolution (cross-correlation, as in PyTorch and TensorFlow) over zeros around x.
+ * 3-D convolution (cross-correlation, as in PyTorch and TensorFlow) with zero padding.
  * @param x floats `[N, T, H, W, Cin]`
  * @param weight floats `[Cout, Cin / groups, kT, kH, kW]`
  * @returns `[N, T', H', W', Cout]` of x's dtype
@@ -76,13 +76,13 @@ export async function conv3d(x: Operand, weight: Operand, options?: Conv3dOption
   const kernel = window as unknown as Triple;
   const padding = resolvePadding("conv3d", o, size.slice(1, 4), kernel, stride);
   const attrs = conv3dAttrs({ outChannels, kernel, stride, groups, activation, ...padding });
-  const told = { signal: o.signal, out: [o.out] };
-  if (!turned) return only(runDefinition(definition, operands, attrs, told));
+  const callOptions = { signal: o.signal, out: [o.out] };
+  if (!turned) return only(runDefinition(definition, operands, attrs, callOptions));
   const prepare = ({ x, weight, bias, residual }: Record<string, Tensor | null>) => [
     x,
     applyOp(permute, [weight], { order: FROM_DHWIO })[0],
     bias,
     residual,
   ];
-  return only(runDefinition(definition, operands, attrs, { ...told, prepare, form: weightLayout }));
+  return only(runDefinition(definition, operands, attrs, { ...callOptions, prepare, form: weightLayout }));
 }

@@ -8,8 +8,8 @@ let options: DeviceOptions = {};
 export const programs = new ProgramCache(256 << 20);
 
 /**
- * Chooses the device for all later calls of `videoclip/ops`; frees the one in use.
- * @throws InvalidArgumentError for options that there are not; a device that cannot be had is an error of the next call
+ * Chooses the device for all later calls of `videoclip/ops`; frees the current one.
+ * @throws InvalidArgumentError for unknown options; a device that is not available is an error of the next call
  */
 export function configure(next: DeviceOptions): void {
   const read = readOptions("configure", next, ["device", "threads", "precision", "winograd"]);
@@ -24,15 +24,15 @@ export function dispose(): void {
   device = undefined;
 }
 
-/** The device of the calls, opened where it is not yet. @internal */
+/** The device of the calls, opened on first use. @internal */
 export function openDevice(): Device {
   device ??= createDevice(options);
   return device;
 }
 
 /**
- * An array of zeros in memory that calls read and write in place, where they copy others on the event loop: for large
- * inputs and for `out`. Leave it alone while a call uses it. After `configure` it is an ordinary array.
+ * An array of zeros that calls read and write in place; other arrays are copied on the event loop. Use it for large
+ * inputs and for `out`, and do not touch it while a call uses it. After `configure` it is an ordinary array.
  * @throws InvalidArgumentError for a wrong length or dtype; OutOfMemoryError
  */
 export function allocate(length: number, dtype?: "f32"): Float32Array;

@@ -14,12 +14,12 @@ import { type OutOptions, readList, readOptions } from "./options.js";
 import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";
 
-/** Arrays that one call joins at most. */
-const MOST = 65536;
+/** Maximum number of arrays that one call joins. */
+const MAX_ARRAYS = 65536;
 
 /**
  * Joins arrays along an axis.
- * @param list of one dtype (any), of the same sizes but along the axis
+ * @param list arrays of one dtype (any), with equal sizes of all other axes
  * @param axis from 0
  */
 export async function concat<T extends AnyArray = Float32Array>(
@@ -29,8 +29,8 @@ export async function concat<T extends AnyArray = Float32Array>(
 ): Promise<Result<T>> {
   const { signal, out } = readOptions("concat", options, ["signal", "out"]);
   const given = guarded("concat", "list", () => {
-    if (!Array.isArray(list) || !(list.length >= 1 && list.length <= MOST))
-      throw wrongArgument("concat", "list", `a list of 1 to ${MOST} arrays`, list);
+    if (!Array.isArray(list) || !(list.length >= 1 && list.length <= MAX_ARRAYS))
+      throw wrongArgument("concat", "list", `a list of 1 to ${MAX_ARRAYS} arrays`, list);
     return Array.from({ length: list.length }, (_, i) => list[i] as unknown);
   });
   const operands = given.map((x, i) => [`list[${i}]`, readOperand("concat", `list[${i}]`, x)] as const);
@@ -55,10 +55,10 @@ export async function slice<T extends AnyArray = Float32Array>(
 }
 
 /**
- * x with zeros before and behind the elements of each axis.
+ * x with zeros before and after the elements of each axis.
  * @param x of any dtype that the device has; f32, i32 or u8 on a CPU
- * @param low how many before, one per axis
- * @param high how many behind. Default: as many
+ * @param low number of zeros before, one per axis
+ * @param high number of zeros after, one per axis. Default: `low`
  */
 export async function pad<T extends AnyArray = Float32Array>(
   x: Operand<T>,
@@ -87,7 +87,7 @@ export async function permute<T extends AnyArray = Float32Array>(
 }
 
 /**
- * 2x2x2 cells of positions to channels `((dt * 2 + dh) * 2 + dw) * C + c`.
+ * 2x2x2 blocks of positions to channels `((dt * 2 + dh) * 2 + dw) * C + c`.
  * @param x of any dtype, `[N, T, H, W, C]` with even T, H and W
  * @returns `[N, T/2, H/2, W/2, 8 C]`
  */
@@ -102,7 +102,7 @@ export async function spaceToDepth<T extends AnyArray = Float32Array>(
 }
 
 /**
- * A crop of frames, `(x / 255 - mean) / std` per colour, optionally as 2x2x2 cells (see {@link spaceToDepth}).
+ * A crop of frames, `(x / 255 - mean) / std` per colour, optionally as 2x2x2 blocks (see {@link spaceToDepth}).
  * @param x u8 RGB frames `[N, T, H, W, 3]`
  * @param attrs `top` and `left` of the crop, its `height` and `width`, `mean` and `std` of each colour, `spaceToDepth`
  * @returns f32 `[N, T, height, width, 3]`, or `[N, T/2, height/2, width/2, 24]`

@@ -10,7 +10,9 @@ export interface ContrastiveLossOptions extends CallOptions {
   scale?: number | undefined;
   /** The two directions' means are added (VideoCLIP; the default) or averaged (CLIP). */
   reduction?: "sum" | "mean" | undefined;
-  /** `[N]`, i32: rows of one group are positives of each other. Default: row i of a and row i of b alone. */
+  /**
+   * `[N]`, i32: rows of one group are positives of each other. Default: only row i of a and row i of b are positives.
+   */
   group?: Operand<Int32Array> | null | undefined;
 }
 
@@ -40,19 +42,20 @@ export async function contrastiveLoss(
 export interface CrossEntropyOptions extends CallOptions {
   /** `[C]`, f32: weights of the classes, by which the mean is weighted too. Default: ones. */
   weight?: Operand | null | undefined;
-  /** Rows with this target do not count. Default -100. */
+  /** Rows with this target are ignored. Default -100. */
   ignoreIndex?: number | undefined;
-  /** Probability that the target spreads over all classes, its own included. Default 0. */
+  /** Probability that is spread evenly over all classes, including the target. Default 0. */
   smoothing?: number | undefined;
 }
 
 /**
- * Cross-entropy of logits with classes, the mean over the rows that count (PyTorch's `cross_entropy`); 0 where none does.
+ * Cross-entropy of logits with classes, the mean over the rows that are not ignored (PyTorch's `cross_entropy`); 0 if
+ * all are.
  * @param x logits, floats `[..., C]`
  * @param target classes, i32 `[...]`, from 0 to below C or `ignoreIndex`
- * @returns the loss, and the log-sum-exp of every row, f32 `[...]`: without weights and smoothing the loss of a row is this
- * minus the logit of its target
- * @throws ShapeError when the target or the weight do not fit x, or a target is no class
+ * @returns the loss, and the log-sum-exp of every row, f32 `[...]`: without weights and smoothing the loss of a row is
+ * this minus the logit of its target
+ * @throws ShapeError when the target or the weight do not fit x, or a target is not a class
  */
 export async function crossEntropy(
   x: Operand,

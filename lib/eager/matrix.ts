@@ -15,7 +15,7 @@ import { only, runDefinition } from "./run.js";
 export interface LinearOptions extends OutOptions {
   /** `[out]`, f32. */
   bias?: Operand | null | undefined;
-  /** What is done to the result. Default `none`. */
+  /** Activation of the result. Default `none`. */
   activation?: "none" | UnaryKind | undefined;
 }
 
@@ -62,7 +62,7 @@ export async function matmul(a: Operand, b: Operand, options?: MatmulOptions): P
  * @param ids i32 `[...]`, each from 0 to below rows
  * @param weight floats `[rows, C]`
  * @returns `[..., C]` of the weight's dtype
- * @throws InvalidArgumentError that names the first id outside the table and its place
+ * @throws InvalidArgumentError with the first id outside the table and its position
  */
 export async function embedding(ids: Operand<Int32Array>, weight: Operand, options?: OutOptions): Promise<Result> {
   const { signal, out } = readOptions("embedding", options, ["signal", "out"]);
@@ -75,11 +75,11 @@ export async function embedding(ids: Operand<Int32Array>, weight: Operand, optio
 }
 
 export interface TopKOptions extends CallOptions {
-  /** How many rows for each query, at least 1. */
+  /** Number of rows for each query, at least 1. */
   k: number;
-  /** Added to the indices: where the rows are a part of a larger matrix. Default 0. */
+  /** Added to the indices, if the rows are a part of a larger matrix. Default 0. */
   base?: number | undefined;
-  /** Arrays that take the results. */
+  /** Arrays for the results. */
   out?: { values?: Float32Array | undefined; indices?: Int32Array | undefined } | undefined;
 }
 
@@ -87,8 +87,8 @@ export interface TopKOptions extends CallOptions {
  * The k rows with the largest dot product with each query, exactly.
  * @param queries f32 `[Q, D]`
  * @param rows f32 or the bits of f16 `[M, D]`
- * @returns values f32 and indices i32, `[Q, k]`: best first, equal scores by rising index, NaN last; places beyond M hold
- * -inf and -1
+ * @returns values f32 and indices i32, `[Q, k]`: best first, equal scores by rising index, NaN last; entries beyond M
+ * are -inf and -1
  * @throws ShapeError when the rows do not fit the queries or k is below 1
  */
 export async function topK(
@@ -100,7 +100,7 @@ export async function topK(
   const out = readOptions("topK", o.out, ["values", "indices"], "out");
   const attrs = { k: o.k, base: o.base === undefined ? 0 : o.base };
   const operands = { queries: readOperand("topK", "queries", queries), rows: readOperand("topK", "rows", rows) };
-  const told = { signal: o.signal, out: [out.values, out.indices] };
-  const [values, indices] = await runDefinition(topKDefinition, operands, attrs, told);
+  const callOptions = { signal: o.signal, out: [out.values, out.indices] };
+  const [values, indices] = await runDefinition(topKDefinition, operands, attrs, callOptions);
   return { values: values as Result, indices: indices as Result<Int32Array> };
 }

@@ -10,7 +10,7 @@ import type { Result } from "./result.js";
 import { only, runDefinition } from "./run.js";
 
 export interface SoftmaxOptions extends OutOptions {
-  /** Its logarithm. Default false. */
+  /** Return the logarithm of the softmax. Default false. */
   log?: boolean | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface BatchNormOptions extends OutOptions {
   relu?: boolean | undefined;
 }
 
-/** What BatchNorm knows of each channel, f32 `[C]` each. */
+/** Parameters and statistics of a BatchNorm, f32 `[C]` each. */
 export interface BatchNormParameters {
   weight: Operand;
   bias: Operand;
@@ -68,7 +68,7 @@ export interface LayerNormOptions extends OutOptions {
   weight?: Operand | null | undefined;
   /** `[C]`, f32. Default: zeros. */
   bias?: Operand | null | undefined;
-  /** Added to x before: like x. */
+  /** A residual like x that is added to x first. */
   residual?: Operand | null | undefined;
 }
 
@@ -90,7 +90,7 @@ export async function layerNorm(x: Operand, options: LayerNormOptions): Promise<
 }
 
 export interface L2NormalizeOptions extends OutOptions {
-  /** The least that is divided by. Default 1e-12 (PyTorch's `normalize`). */
+  /** Lower bound of the divisor. Default 1e-12 (PyTorch's `normalize`). */
   eps?: number | undefined;
 }
 

@@ -18,21 +18,21 @@ import type { AnyArray, Floats } from "./array_types.js";
 import { type Held, heldBy } from "./result.js";
 
 /**
- * What ops take: an {@link NDArray}, or an object with `dims` in place of `shape` such as a tensor of onnxruntime. Any view
- * of any realm will do, of shared memory too. Its values are copied before the call returns.
+ * An operand: an {@link NDArray}, or an object with `dims` instead of `shape`, such as a tensor of onnxruntime. Views
+ * of shared memory and of other realms are accepted. Values are copied before the call returns.
  */
 export type Operand<T = Floats> = NDArray<T> | { readonly data: T; readonly dims: readonly number[] };
 
-/** An operand that has been read and checked: nothing that the caller holds is asked again, but for the values. */
+/** An operand after reading and checking. Only its values are read from the caller's object again. */
 export interface Checked {
   data: AnyArray;
   shape: number[];
   dtype: DType;
-  /** The result that it is, where nobody has seen that result's values. */
+  /** The result that the operand is, if its values have not been exposed. */
   held: Held | undefined;
 }
 
-/** Reads what the caller gave; what its getters throw becomes an error of this package. */
+/** Reads a value of the caller; errors of its getters become errors of this package. */
 export function guarded<T>(op: string, argument: string, read: () => T): T {
   try {
     return read();
@@ -48,7 +48,7 @@ export function guarded<T>(op: string, argument: string, read: () => T): T {
 
 /**
  * Reads an operand.
- * @throws InvalidArgumentError that names what of it is wrong
+ * @throws InvalidArgumentError with the wrong part
  */
 export function readOperand(op: string, argument: string, value: unknown): Checked {
   if (typeof value !== "object" || value === null || arrayKind(value) || types.isPromise(value)) {
@@ -66,11 +66,11 @@ export function readOperand(op: string, argument: string, value: unknown): Check
   });
 }
 
-/** The operand, or null where it may be left out and is. */
+/** The operand, or null if it is optional and absent. */
 export const readOptional = (op: string, argument: string, value: unknown): Checked | null =>
   value === undefined || value === null ? null : readOperand(op, argument, value);
 
-/** What to do with an array of a kind that no op takes. */
+/** Advice for arrays of kinds that no op accepts. */
 const ADVICE: Partial<Record<ArrayKind, string>> = {
   Float64Array: "Float32Array.from(x) converts it",
   BigInt64Array: "Int32Array.from(x, Number) converts it",

@@ -3,27 +3,27 @@ import { checkNames } from "../base/suggest.js";
 import { arrayKind } from "../base/typed_arrays.js";
 import { guarded } from "./operand.js";
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallOptions {
   /** Aborting it before the call has ended rejects with its reason. */
   signal?: AbortSignal | undefined;
 }
 
-/** What calls with one result take. */
+/** Options of calls with one result. */
 export interface OutOptions<T = Float32Array> extends CallOptions {
   /**
-   * An array that takes the result: as many elements, of its dtype. One from {@link allocate} is written in place, any
-   * other when the call ends. It may be an input's array too. Leave it alone until then.
+   * An array for the result: of the same number of elements and dtype. An array from {@link allocate} is written in
+   * place, any other when the call ends. It may be the array of an input. Do not touch it until the call has ended.
    */
   out?: T | undefined;
 }
 
-/** Longer lists are none of an op's attributes. */
+/** Longer lists are not attributes of an op. */
 const LONGEST = 64;
 
 /**
- * A plain copy of the options, each read once.
- * @throws InvalidArgumentError for what is no object, and for a name that is not among `names`
+ * A plain copy of the options; each is read once.
+ * @throws InvalidArgumentError for a value that is not an object, and for a name that is not in `names`
  */
 export function readOptions<O extends object>(
   op: string,
@@ -42,17 +42,17 @@ export function readOptions<O extends object>(
   });
 }
 
-/** An array's elements in an array that nobody else holds; any other value as it is. */
+/** A copy of an array; any other value unchanged. */
 function plainCopy(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   return Array.from({ length: Math.min(value.length, LONGEST + 1) }, (_, i) => value[i] as unknown);
 }
 
-/** A list that is an argument of its own, copied. @throws InvalidArgumentError when it cannot be read */
+/** A copy of a list argument. @throws InvalidArgumentError when it cannot be read */
 export const readList = (op: string, argument: string, value: unknown): readonly number[] =>
   guarded(op, argument, () => plainCopy(value) as readonly number[]);
 
-/** @throws InvalidArgumentError for what is no AbortSignal (of any realm or implementation) */
+/** @throws InvalidArgumentError for a value that is not an AbortSignal (of any realm or implementation) */
 export function checkSignal(op: string, signal: unknown): void {
   if (signal === undefined) return;
   guarded(op, "signal", () => {

@@ -11,7 +11,7 @@ import { only, runDefinition } from "./run.js";
 export interface PoolOptions extends OutOptions, PaddingOptions {
   /** Positions of a window along T, H, W, or one number for all. */
   kernel: number | Triple;
-  /** Distance of the windows. Default: the kernel, so that they do not overlap. */
+  /** Distance between neighbouring windows. Default: the kernel, so that windows do not overlap. */
   stride?: number | Triple | undefined;
   /** Round sizes up, by PyTorch's rule. Default false. */
   ceil?: boolean | undefined;
@@ -20,14 +20,16 @@ export interface PoolOptions extends OutOptions, PaddingOptions {
 export interface MaxPoolOptions extends Omit<PoolOptions, "padding"> {
   /** See {@link Padding}. The values `-inf` and `zero` are deprecated names of `padValue`. */
   padding?: Padding | "-inf" | "zero" | undefined;
-  /** What padding counts as: `-inf` never wins (PyTorch, TensorFlow; the default), `zero` takes part (S3D-G). */
+  /**
+   * Value of the padding: `-inf` is never the maximum (PyTorch, TensorFlow; the default), `zero` takes part (S3D-G).
+   */
   padValue?: "-inf" | "zero" | undefined;
 }
 
 export interface AvgPoolOptions extends PoolOptions {
   /**
-   * Whether padding counts in the number of positions that a sum is divided by. Default true (PyTorch), but false with
-   * `padding: 'same'` (TensorFlow).
+   * Whether the divisor of a mean counts padding. Default true (PyTorch), but false with `padding: 'same'`
+   * (TensorFlow).
    */
   countIncludePad?: boolean | undefined;
 }
@@ -47,7 +49,7 @@ function poolAttrs(op: string, x: Checked, o: PoolOptions) {
  * Maximum over windows.
  * @param x floats `[N, T, H, W, C]`
  * @returns `[N, T', H', W', C]` of x's dtype
- * @throws InvalidArgumentError; ShapeError when no window fits, or lies in the padding alone
+ * @throws InvalidArgumentError; ShapeError when no window fits, or a window covers padding alone
  */
 export async function maxPool3d(x: Operand, options: MaxPoolOptions): Promise<Result> {
   const { padding, padValue, ...o } = readOptions("maxPool3d", options, [...POOL, "padValue"]);
@@ -63,7 +65,7 @@ export async function maxPool3d(x: Operand, options: MaxPoolOptions): Promise<Re
  * Mean over windows.
  * @param x floats `[N, T, H, W, C]`
  * @returns `[N, T', H', W', C]` of x's dtype
- * @throws InvalidArgumentError; ShapeError when no window fits, or lies in the padding alone
+ * @throws InvalidArgumentError; ShapeError when no window fits, or a window covers padding alone
  */
 export async function avgPool3d(x: Operand, options: AvgPoolOptions): Promise<Result> {
   const o = readOptions("avgPool3d", options, [...POOL, "countIncludePad"]);

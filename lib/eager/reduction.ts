@@ -14,7 +14,7 @@ export interface ReduceOptions extends OutOptions {
 }
 
 /**
- * Sum over axes, in an order that follows from the shape alone.
+ * Sum over axes, in an order that depends on the shape alone.
  * @param x floats `[...]`
  * @param axes one axis or several, from 0; all if not given
  * @returns x's other axes
@@ -31,7 +31,7 @@ export const reduceSum = (x: Operand, axes?: number | readonly number[], options
 export const reduceMax = (x: Operand, axes?: number | readonly number[], options?: ReduceOptions): Promise<Result> =>
   reduce("reduceMax", x, axes, options, (rows) => applyOp(maxDefinition, [rows], {})[0]);
 
-/** @param over what is done to `[outer, reduced, inner]` */
+/** @param over the reduction of `[outer, reduced, inner]` */
 async function reduce(
   op: string,
   value: Operand,
@@ -51,7 +51,7 @@ async function reduce(
     let rows = tensor!;
     let sizes = [shape.slice(0, first), shape.slice(first, last + 1), shape.slice(last + 1)];
     if (axes.length === 0 || last - first >= axes.length) {
-      // axes that are not neighbours go behind the others
+      // axes that are not neighbours move after the others
       [rows] = applyOp(permute, [rows], { order: [...others, ...axes] });
       sizes = [others.map((axis) => shape[axis]), axes.map((axis) => shape[axis]), []];
     }

@@ -3,24 +3,24 @@ import type { DType } from "../graph/tensor.js";
 import type { NDArray } from "../base/nd_array.js";
 import type { AnyArray } from "./array_types.js";
 
-/** What ops give: dense, row-major, with a shape of its own. A 16-bit result comes as a Uint16Array of its bits. */
+/** The result of an op: dense and row-major, with its shape. A 16-bit result is a Uint16Array of its bits. */
 export interface Result<T = Float32Array> extends NDArray<T> {
   shape: number[];
   dtype: DType;
 }
 
 /**
- * The values of a result in the device's memory. As long as nobody has asked for them, nobody can change them: ops then
- * read them in place.
+ * The values of a result in the device's memory. Until the caller asks for them nobody can change them, and ops read
+ * them in place.
  */
 export class Held {
   exposed = false;
-  /** Runs that read the memory and have not ended. */
+  /** Number of unfinished runs that read the memory. */
   readers = 0;
 
   constructor(public array: AnyArray) {}
 
-  /** The values, which the caller may change from now on. */
+  /** Exposes the values, which the caller may change from now on. */
   expose(): AnyArray {
     if (!this.exposed && this.readers > 0) this.array = this.array.slice();
     this.exposed = true;
@@ -30,13 +30,16 @@ export class Held {
 
 const holders = new WeakMap<object, Held>();
 
-/** What holds the values of a result; undefined for any other object. */
+/** The `Held` of a result; undefined for any other object. */
 export const heldBy = (value: object): Held | undefined => holders.get(value);
 
-/** Bytes up to which a result is a copy in memory of JavaScript (native/cpp/addon/engine_wrap.cc): copying is cheap. */
+/**
+ * Results up to this size are copied to memory of JavaScript (native/cpp/addon/engine_wrap.cc), because copying is
+ * cheap.
+ */
 const SMALL = 64 << 10;
 
-/** A result whose values nobody has seen yet. */
+/** A result whose values have not been exposed. */
 export function makeResult(array: AnyArray, shape: readonly number[], dtype: DType): Result<AnyArray> {
   if (array.byteLength <= SMALL) return seenResult(array, shape, dtype);
   const held = new Held(array);
@@ -56,7 +59,7 @@ export function makeResult(array: AnyArray, shape: readonly number[], dtype: DTy
   return result;
 }
 
-/** A result in an array that the caller has. */
+/** A result in an array of the caller. */
 export const seenResult = (array: AnyArray, shape: readonly number[], dtype: DType): Result<AnyArray> => ({
   data: array,
   shape: [...shape],

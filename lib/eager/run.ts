@@ -11,19 +11,19 @@ import { type Checked, readOptional } from "./operand.js";
 import { checkSignal } from "./options.js";
 import { makeResult, type Result, seenResult } from "./result.js";
 
-/** One call: a graph of an op or a few, on operands by the names of their arguments. */
+/** One call: a graph of one or a few ops, on operands by argument name. */
 export interface Call {
   op: string;
   operands: Record<string, Checked | null>;
-  /** What else the graph depends on. */
+  /** Attributes of the graph. */
   attrs: Record<string, unknown>;
   build(operands: Record<string, Tensor | null>): Tensor[];
   signal: AbortSignal | undefined;
-  /** Arrays that take the results; undefined where there is none. */
+  /** Arrays for the results; undefined for none. */
   out?: readonly unknown[] | undefined;
 }
 
-/** Attributes as a key: JSON, but for the numbers that it has not. */
+/** Attributes as a key: JSON, extended to the numbers that JSON cannot represent. */
 const keyOf = (attrs: Record<string, unknown>): string =>
   JSON.stringify(attrs, (_, value: unknown) =>
     typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
@@ -32,8 +32,8 @@ const keyOf = (attrs: Record<string, unknown>): string =>
   );
 
 /**
- * Runs a call. All is checked and copied before it returns its promise; the promise is settled when no memory that was given is in
- * use any more.
+ * Runs a call. Everything is checked and copied before the promise is returned; the promise settles when the caller's
+ * memory is no longer in use.
  */
 export async function runCall({ op, operands, attrs, build, signal, out = [] }: Call): Promise<Result<AnyArray>[]> {
   checkSignal(op, signal);
@@ -75,7 +75,7 @@ const bytesOf = ({ shape, dtype }: Tensor) => elements(shape) * ITEM_SIZE[dtype]
 const overlap = (a: AnyArray, b: AnyArray): boolean =>
   a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
 
-/** The arrays for results, by output; each must hold its result. */
+/** The arrays for results, by output; each must fit its result. */
 function readOut(op: string, program: Program, out: readonly unknown[]): ProgramOutputs {
   const arrays: ProgramOutputs = {};
   [...program.outputs].forEach(([name, tensor], i) => {
@@ -91,11 +91,11 @@ function readOut(op: string, program: Program, out: readonly unknown[]): Program
   return arrays;
 }
 
-/** What a call of one op is told beside its operands and attributes. */
-interface Told {
+/** Options of a call of one op, beside operands and attributes. */
+interface DefinitionOptions {
   signal?: AbortSignal | undefined;
   out?: readonly unknown[];
-  /** Makes the op's own inputs of the operands; `form` names how. Default: they are the inputs. */
+  /** Makes the op's inputs from the operands; `form` names the conversion. Default: the operands are the inputs. */
   prepare?: (operands: Record<string, Tensor | null>) => (Tensor | null)[];
   form?: string;
 }
@@ -105,9 +105,9 @@ export async function runDefinition<A>(
   definition: OpDefinition<A>,
   operands: Record<string, Checked | null>,
   attrs: A,
-  { signal, out = [], prepare = Object.values, form }: Told = {},
+  { signal, out = [], prepare = Object.values, form }: DefinitionOptions = {},
 ): Promise<Result<AnyArray>[]> {
-  // before they become a key: JSON takes some values for others
+  // checked before they become a key, because JSON writes some different values alike
   if (definition.attributes) checkAttributes(definition.name, definition.attributes, attrs);
   return runCall({
     op: definition.name,
@@ -119,7 +119,7 @@ export async function runDefinition<A>(
   });
 }
 
-/** The one result of a call. */
+/** The result of a call with one result. */
 export async function only<T>(results: Promise<Result<AnyArray>[]>): Promise<Result<T>> {
   return (await results)[0] as Result<T>;
 }

@@ -1,7 +1,7 @@
 import { type Interval, iou } from "./intervals.js";
 import { mean } from "./percent.js";
 
-/** Area under a precision-recall curve, precision made non-increasing first (PASCAL VOC 2010 and ActivityNet). */
+/** Area under a precision-recall curve, after precision is made non-increasing (PASCAL VOC 2010 and ActivityNet). */
 function interpolated(precision: number[], recall: number[]): number {
   let area = 0;
   let best = 0;
@@ -13,8 +13,8 @@ function interpolated(precision: number[], recall: number[]): number {
 }
 
 /**
- * Average precision of temporal detection, as ActivityNet computes it: predictions in order of score, each a hit when the
- * truth it overlaps most, of those no better prediction has taken, reaches the threshold.
+ * Average precision of temporal detection, as in ActivityNet. Predictions are matched in order of score: a prediction
+ * is correct when its overlap with the unmatched truth that it overlaps most reaches the threshold.
  * @param predictions `[start, end, score]`
  * @param thresholds of the intersection over union
  * @returns one value per threshold
@@ -27,7 +27,7 @@ export function detectionAveragePrecision(
   const ranked = [...predictions].sort((a, b) => b[2] - a[2]);
   const matches = ranked.map(([start, end]) => {
     const overlaps = truth.map((window) => iou([start, end], window));
-    // the best first; of equal ones the last
+    // by falling overlap; among equal ones the last is first
     const order = overlaps.map((_, i) => i).sort((a, b) => overlaps[b] - overlaps[a] || b - a);
     return { overlaps, order };
   });
@@ -46,9 +46,9 @@ export function detectionAveragePrecision(
 }
 
 /**
- * Average precision of a ranking of clips, as the QVHighlights evaluator computes it: the mean, over the distinct levels of
- * recall, of the best precision at that level or a higher one. Equal scores are one step of the curve. All clips negative
- * gives 0, all positive 1.
+ * Average precision of a ranking of clips, as in the QVHighlights evaluator: the mean, over the distinct levels of
+ * recall, of the best precision at that level or a higher one. Equal scores are one step of the curve. All clips
+ * negative gives 0, all positive 1.
  * @param positive one flag per clip
  * @param scores one score per clip
  */
@@ -57,7 +57,7 @@ export function rankingAveragePrecision(positive: readonly boolean[], scores: re
   if (total === 0) return 0;
   if (total === positive.length) return 1;
   const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a]);
-  const steps: { precision: number; hits: number }[] = []; // from few clips to all
+  const steps: { precision: number; hits: number }[] = []; // from few clips to all clips
   let hits = 0;
   order.forEach((clip, i) => {
     if (positive[clip]) hits++;

@@ -1,9 +1,9 @@
-/** Most rows and columns of a picture of a matrix; a larger one is averaged over blocks. */
-const MOST = 256;
+/** Maximum rows and columns of a picture of a matrix; a larger matrix is averaged over blocks. */
+const MAX_SIDE = 256;
 
-/** A matrix in colours from its lowest value (dark blue) to its highest (yellow) as a BMP file. */
+/** A matrix as a BMP file, coloured from its lowest value (dark blue) to its highest (yellow). */
 export function matrixBitmap(values: ArrayLike<number>, [rows, columns]: readonly [number, number]): Uint8Array {
-  const [height, width] = [Math.min(rows, MOST), Math.min(columns, MOST)];
+  const [height, width] = [Math.min(rows, MAX_SIDE), Math.min(columns, MAX_SIDE)];
   const cells = new Float64Array(height * width);
   const counts = new Int32Array(height * width);
   for (let r = 0; r < rows; r++) {
@@ -20,12 +20,12 @@ export function matrixBitmap(values: ArrayLike<number>, [rows, columns]: readonl
   const bytes = Buffer.alloc(54 + stride * height);
   bytes.write("BM", 0, "latin1");
   bytes.writeUInt32LE(bytes.length, 2);
-  bytes.writeUInt32LE(54, 10); // where the pixels begin
+  bytes.writeUInt32LE(54, 10); // offset of the pixels
   bytes.writeUInt32LE(40, 14); // length of the second header
   bytes.writeInt32LE(width, 18);
-  bytes.writeInt32LE(-height, 22); // negative: the first row is the top
+  bytes.writeInt32LE(-height, 22); // negative, since the first row is at the top
   bytes.writeUInt16LE(1, 26);
-  bytes.writeUInt16LE(24, 28); // bits of a pixel
+  bytes.writeUInt16LE(24, 28); // bits per pixel
   for (let r = 0; r < height; r++) {
     for (let c = 0; c < width; c++) {
       const share = high > low ? (cells[r * width + c] - low) / (high - low) : 0;
@@ -35,7 +35,7 @@ export function matrixBitmap(values: ArrayLike<number>, [rows, columns]: readonl
   return bytes;
 }
 
-/** Points of matplotlib's viridis, even steps from 0 to 1. */
+/** Points of matplotlib's viridis at even steps from 0 to 1. */
 const VIRIDIS = [
   [68, 1, 84],
   [59, 82, 139],

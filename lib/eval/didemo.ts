@@ -1,12 +1,14 @@
 import { mean } from "./percent.js";
 
-/** First and last 5-second chunk of a moment, both included. */
+/** First and last 5-second chunk of a moment, both inclusive. */
 export type Chunks = readonly [number, number];
 
 /** Seconds of a chunk. */
 export const CHUNK_SECONDS = 5;
 
-/** The 21 moments of a video of six chunks: the single ones, then the longer ones by their first and last chunks. */
+/**
+ * The 21 moments of a video of six chunks: the single chunks, then the longer moments by their first and last chunks.
+ */
 export function didemoSegments(chunks = 6): Chunks[] {
   const segments: Chunks[] = Array.from({ length: chunks }, (_, i) => [i, i] as const);
   for (let first = 0; first < chunks; first++) {
@@ -16,11 +18,11 @@ export function didemoSegments(chunks = 6): Chunks[] {
 }
 
 /**
- * Moments as fairseq's MMPT ranks them: by the mean of the scores of the seconds of a moment, the empty places behind a short
- * video included. All 21 moments of six chunks are ranked, whatever the annotation says of the number of chunks; those that
- * begin behind the video are left out.
- * @param scores of every place that the model has for a second, such as 32 @param seconds that the video has
- * @returns moments, best first; of equal ones the first in the order of {@link didemoSegments}
+ * Ranks moments as fairseq's MMPT does: by the mean of the scores of the seconds of a moment, including the padding of
+ * a short video. All 21 moments of six chunks are ranked, whatever number of chunks the annotation has; those that
+ * begin after the video are left out.
+ * @param scores one for every position of the model, such as 32 @param seconds length of the video
+ * @returns moments, best first; equal ones in the order of {@link didemoSegments}
  */
 export function rankSegments(scores: ArrayLike<number>, seconds: number): Chunks[] {
   const score = ([first, last]: Chunks) =>
@@ -45,10 +47,10 @@ export interface DidemoMetrics {
 }
 
 /**
- * Metrics of DiDeMo as its evaluator computes them (Hendricks et al. 2017, LocalizingMoments): a query counts at k when the
+ * Metrics of DiDeMo, as in its evaluator (Hendricks et al. 2017, LocalizingMoments). A query is correct at k when the
  * mean of the three best ranks of the annotators' moments is at most k; mIoU is the mean of the three largest
- * intersections over union of the first prediction. An annotated moment that is not predicted has no rank; a query none of
- * whose moments is predicted counts as missed.
+ * intersections over union of the first prediction. An annotated moment that is not predicted has no rank; a query
+ * without a predicted annotated moment is a miss.
  */
 export function didemoMetrics(queries: readonly MomentRanking[]): DidemoMetrics {
   const ranks = queries.map(({ times, predicted }) => {

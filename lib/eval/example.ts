@@ -1,6 +1,6 @@
 import type { Interval } from "./intervals.js";
 
-/** A span of a strip: things of one class have one colour. */
+/** A span of a strip; spans of one class have one colour. */
 export interface Span {
   /** Seconds. */
   start: number;
@@ -9,27 +9,27 @@ export interface Span {
   class: number;
 }
 
-/** What is true or predicted along a video. */
+/** The truth or the prediction along a video. */
 export interface Strip {
   name: string;
   spans: Span[];
 }
 
-/** One query or video of a benchmark with what was predicted, for a report. */
+/** One query or video of a benchmark with its prediction, for a report. */
 export interface Example {
-  /** Higher is better; within one benchmark. */
+  /** Quality within one benchmark; higher is better. */
   quality: number;
   title: string;
   lines: string[];
   video: string;
-  /** Seconds: where a picture is taken. */
+  /** Time of the picture in seconds. */
   time: number;
-  /** Along the whole video, and how long it is. */
+  /** Strips along the whole video, and its length. */
   strips: Strip[];
   length: number;
 }
 
-/** A span of seconds with its label and class. @internal */
+/** A span in seconds with its label and class. @internal */
 export const span = (start: number, end: number, label: string, kind: number): Span => ({
   start,
   end,
@@ -37,8 +37,8 @@ export const span = (start: number, end: number, label: string, kind: number): S
   class: kind,
 });
 
-/** The second in the middle of an interval. @internal */
+/** The middle of an interval. @internal */
 export const middle = ([start, end]: Interval): number => (start + end) / 2;
 
-/** An example has nothing along its video. @internal */
+/** Fields of an example without strips. @internal */
 export const WITHOUT_STRIPS = { strips: [] as Strip[], length: 0 };

@@ -1,4 +1,4 @@
-/** Evaluation: the benchmarks with their files, predictions of a model for them, and the metrics behind their figures. */
+/** Evaluation: benchmarks with their files, predictions of a model for them, and metrics. */
 export type { CoinVideo } from "../data/coin.js";
 export type { CrossTask } from "../data/crosstask.js";
 export type { DidemoQuery } from "../data/didemo.js";

@@ -1,18 +1,19 @@
 import { InvalidArgumentError } from "../base/errors.js";
 
 /**
- * Seconds of ordered steps (Zhukov et al. 2019, CrossTask): step k gets exactly one second, each later than the one
- * before, the sum of costs smallest; other seconds are background and cost nothing.
+ * Seconds of ordered steps (Zhukov et al. 2019, CrossTask): step k gets exactly one second, each later than the
+ * previous one, so that the sum of costs is smallest. Other seconds are background and cost nothing.
  * @param cost `[seconds, steps]`, -log p of a step at a second
- * @returns the second of each step; of equal sums the earliest last second, and so on backwards (the original's code may give
- * other seconds of the same sum)
+ * @returns the second of each step; among equal sums the one with the earliest last second, and so on backwards (the
+ * authors' code may give other seconds of the same sum)
  * @throws InvalidArgumentError when there are fewer seconds than steps
  */
 export function orderedAssignment(cost: ArrayLike<number>, seconds: number, steps: number): number[] {
   if (seconds < steps) {
     throw new InvalidArgumentError(`expected at least a second for each of ${steps} steps, received ${seconds} s`);
   }
-  // best[k][t]: smallest sum of steps 0..k with step k at or before second t; at[k][t]: where step k lies in it
+  // best[k][t]: smallest sum of steps 0..k with step k at or before second t; at[k][t]: the second of step k in that
+  // solution
   const best = Array.from({ length: steps }, () => new Float64Array(seconds).fill(Infinity));
   const at = Array.from({ length: steps }, () => new Int32Array(seconds).fill(-1));
   for (let k = 0; k < steps; k++) {
@@ -37,13 +38,13 @@ export interface StepVideo {
   task: string;
   /** Annotated intervals `[step, start, end)` in whole seconds, steps from 0. */
   truth: readonly (readonly [number, number, number])[];
-  /** The second given to each step; -1: none. */
+  /** The second of each step; -1 for none. */
   predicted: ArrayLike<number>;
-  /** Seconds of the video that there are features for: what is annotated behind them does not count. Default: all counts. */
+  /** Seconds of the video with features; annotations after them are ignored. Default: all annotations are used. */
   length?: number | undefined;
 }
 
-/** Intervals that have a second in the video, cut to it. */
+/** Intervals with a second in the video, cut to it. */
 export function presentSteps({ truth, length = Infinity }: Pick<StepVideo, "truth" | "length">): StepVideo["truth"] {
   const cut = truth.map(([step, start, end]) => [step, start, Math.min(end, length)] as const);
   return cut.filter(([, start, end]) => start < end);
@@ -54,13 +55,13 @@ export interface StepMetrics {
   tasks: number;
   /** Mean over the tasks. */
   averageRecall: number;
-  /** Of each task: steps found at a right second / steps that are there. */
+  /** For each task, found steps / steps in the video. */
   recall: Record<string, number>;
 }
 
 /**
- * Recall of CrossTask as its code computes it: a step that has a second in the video counts once, found when its second lies in
- * one of its intervals.
+ * Recall of CrossTask, as in its code: a step with a second in the video is counted once, and found when its second is
+ * in one of its intervals.
  */
 export function stepMetrics(videos: readonly StepVideo[]): StepMetrics {
   const found: Record<string, number> = {};

@@ -1,10 +1,10 @@
 import type { Ties } from "./retrieval.js";
 
-/** A question of several candidate texts. */
+/** A question with several candidate texts. */
 export interface Choice {
   /** Index of the right candidate, from 0. */
   answer: number;
-  /** Index of the chosen candidate, from 0; or a score of each, of which the highest is chosen. */
+  /** Index of the chosen candidate, from 0; or a score per candidate, of which the highest is chosen. */
   predicted: number | ArrayLike<number>;
 }
 
@@ -16,8 +16,8 @@ export interface ChoiceMetrics {
 
 /**
  * Accuracy of multiple-choice question answering (MSR-VTT QA, Yu et al. 2018).
- * @param ties what equal highest scores count for: the share of a random pick among them (`expected`), a right answer where the
- * right one is among them (`optimistic`), or the first of them, as fairseq's MMPT takes it (`mmpt`)
+ * @param ties value of equal highest scores: the probability of a random choice among them (`expected`), 1 if the right
+ * one is among them (`optimistic`), or the first of them, as in fairseq's MMPT (`mmpt`)
  */
 export function choiceMetrics(choices: readonly Choice[], ties: Ties = "expected"): ChoiceMetrics {
   let right = 0;

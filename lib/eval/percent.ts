@@ -1,4 +1,4 @@
-/** Mean of a list. @param empty that of an empty list */
+/** Mean of a list. @param empty mean of an empty list */
 export function mean(values: ArrayLike<number>, empty = Number.NaN): number {
   if (values.length === 0) return empty;
   let sum = 0;

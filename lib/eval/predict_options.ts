@@ -4,23 +4,24 @@ import { writeDurably } from "../base/files.js";
 import type { VideoClip } from "../models/videoclip/videoclip.js";
 import { readFeatures, type VideoFeatures } from "../models/videoclip/videoclip_input.js";
 
-/** What every prediction with a model takes. */
+/** Options of every prediction with a model. */
 export interface PredictOptions {
   model: VideoClip;
   features: FeatureSource;
   /**
-   * A file for the names of the videos without features, one a line: they are left out. Without it one such video is an error.
+   * A file for the names of videos without features, one per line, which are left out. Without this option such a video
+   * is an error.
    */
   leftOut?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** Videos (or pairs) that are done, of how many. */
+  /** Called with the number of finished videos (or pairs) and the total. */
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
 /**
- * The items whose videos have features, when the others may be left out; their names are written to `leftOut`, which is a list for
- * `except` when the predictions are scored.
- * @throws DatasetError when none has features
+ * The items whose videos have features, if others may be left out. Names of the others are written to `leftOut`, a list
+ * for `except` when the predictions are scored.
+ * @throws DatasetError when no item has features
  */
 export function itemsWithFeatures<T>(
   items: readonly T[],
@@ -36,8 +37,8 @@ export function itemsWithFeatures<T>(
 }
 
 /**
- * Makes a prediction for each item in turn, from the features of its video, which are read once for items that follow each other.
- * @throws DatasetError unless all videos have features: a benchmark without some of its videos is another benchmark
+ * Makes a prediction for each item in turn, from the features of its video, which are read once for consecutive items.
+ * @throws DatasetError unless all videos have features: results without some videos cannot be compared
  */
 export async function predictEach<T, R>(
   items: readonly T[],
@@ -70,7 +71,7 @@ function checkFeatures(videos: readonly string[], features: FeatureSource): void
   );
 }
 
-/** Features of a video as the model takes them. @throws InvalidArgumentError for another width */
+/** Features of a video for the model. @throws InvalidArgumentError for another width */
 async function featuresOf(video: string, { model, features }: PredictOptions): Promise<VideoFeatures> {
   return readFeatures(await features.read(video), 0, model.config);
 }

@@ -4,19 +4,19 @@ import { type Interval, iou, iouOfSpan } from "./intervals.js";
 import { mean, percent } from "./percent.js";
 import { CLIP_SECONDS, type MomentPrediction, type MomentTruth } from "./qvhighlights_files.js";
 
-/** Intersection over union from 0.5 to 0.95. */
+/** Thresholds of the intersection over union, 0.5 to 0.95. */
 const THRESHOLDS = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100);
-/** Seconds of a ground-truth window: more than the first, at most the second. */
+/** Seconds of a ground-truth window: above the first number, at most the second. */
 const LENGTHS: Record<string, readonly [number, number]> = {
   short: [0, 10],
   middle: [10, 30],
   long: [30, 150],
   full: [-Infinity, Infinity],
 };
-/** A clip counts as a highlight from this score on. */
+/** Minimum score of a highlight. */
 const LEVELS: Record<string, number> = { Fair: 2, Good: 3, VeryGood: 4 };
-/** Average precision looks at the first windows only. */
-const MOST_WINDOWS = 10;
+/** Average precision uses the first windows only. */
+const MAX_WINDOWS = 10;
 
 export interface MomentRetrievalMetrics {
   "MR-mAP": Record<string, number>;
@@ -28,7 +28,7 @@ export interface HighlightMetrics {
   "HL-Hit1": number;
 }
 
-/** In percent with two decimals, under the names of the benchmark; `brief` is what papers report. */
+/** Metrics in percent with two decimals, under the names of the benchmark; papers report `brief`. */
 export type QVHighlightsMetrics = { brief: Record<string, number> } & Record<
   string,
   MomentRetrievalMetrics | HighlightMetrics | Record<string, number>
@@ -40,10 +40,10 @@ interface Pair {
 }
 
 /**
- * Metrics of QVHighlights (Lei et al. 2021, arXiv 2107.09609; github.com/jayleicn/moment_detr, standalone_eval): recall at
- * 1 and mean average precision of moments by length, mAP and HIT@1 of highlights. What a submission does not predict, or the
- * ground truth does not have, has no metrics; a warning says so of the truth.
- * @throws InvalidArgumentError when the two do not hold the same queries
+ * Metrics of QVHighlights (Lei et al. 2021, arXiv 2107.09609; github.com/jayleicn/moment_detr, standalone_eval): recall
+ * at 1 and mean average precision of moments by length, mAP and HIT@1 of highlights. There are no metrics for parts
+ * that the submission or the ground truth lacks; a warning reports missing truth.
+ * @throws InvalidArgumentError when the two do not have the same queries
  */
 export function evaluateQVHighlights(truth: MomentTruth[], predictions: MomentPrediction[]): QVHighlightsMetrics {
   const pairs = pair(truth, predictions);
@@ -83,7 +83,7 @@ function pair(truth: MomentTruth[], predictions: MomentPrediction[]): Pair[] {
   return pairs;
 }
 
-/** Queries that have windows of these lengths, with those windows only. */
+/** Queries with windows of these lengths, and only those windows. */
 function withLengths(pairs: Pair[], [more, most]: readonly [number, number]): Pair[] {
   return pairs.flatMap(({ truth, prediction }) => {
     const windows = truth.relevant_windows.filter(([start, end]) => end - start > more && end - start <= most);
@@ -95,7 +95,7 @@ function moments(pairs: Pair[]): MomentRetrievalMetrics {
   const precision = pairs.map(({ truth, prediction }) =>
     detectionAveragePrecision(
       truth.relevant_windows,
-      prediction.pred_relevant_windows!.slice(0, MOST_WINDOWS),
+      prediction.pred_relevant_windows!.slice(0, MAX_WINDOWS),
       THRESHOLDS,
     ),
   );

@@ -11,7 +11,9 @@ export interface MomentTruth {
   /** Seconds. */
   duration: number;
   relevant_windows: Interval[];
-  /** Indices of 2-second clips; absent in data sets that only have moments (Charades-STA, ActivityNet, TACoS in this format). */
+  /**
+   * Indices of 2-second clips; absent in data sets with moments only (Charades-STA, ActivityNet, TACoS in this format).
+   */
   relevant_clip_ids?: number[] | undefined;
   /** Three annotators' scores, 0 to 4, of each relevant clip; absent with the others. */
   saliency_scores?: number[][] | undefined;
@@ -26,7 +28,7 @@ export interface MomentPrediction {
   pred_saliency_scores?: number[] | undefined;
 }
 
-/** Length of the clips that saliency is given for, in seconds. */
+/** Length of the clips of saliency scores, in seconds. */
 export const CLIP_SECONDS = 2;
 
 /** Reads ground truth; saliency may be absent, in all lines or in none. @throws DatasetError with file and line */
@@ -60,7 +62,7 @@ export async function readMomentTruth(file: string): Promise<MomentTruth[]> {
   return unique(rows, file);
 }
 
-/** The relevant clips with their scores, where the line has them. */
+/** The relevant clips with their scores, if the line has them. */
 function saliency(fields: Fields): Pick<MomentTruth, "relevant_clip_ids" | "saliency_scores"> {
   if (!fields.has("relevant_clip_ids") && !fields.has("saliency_scores")) return {};
   const relevant_clip_ids = fields.numbers("relevant_clip_ids");

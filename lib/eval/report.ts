@@ -4,10 +4,10 @@ import { clock, escapeHtml, htmlPage, stillHtml, stillOf } from "../video/html.j
 import { matrixBitmap } from "./bitmap.js";
 import type { Example, Strip } from "./example.js";
 
-/** A line over its points. */
+/** A curve through points. */
 export interface Curve {
   name: string;
-  /** What x is. */
+  /** Name of the x axis. */
   axis: string;
   /** In order of x; y from 0 to 1. */
   points: readonly (readonly [number, number])[];
@@ -15,7 +15,7 @@ export interface Curve {
 
 export interface Report {
   title: string;
-  /** The command's figures, nested ones below a heading. */
+  /** The metrics of the command; nested ones get a heading. */
   metrics: object;
   curves?: readonly Curve[] | undefined;
   matrix?: { values: ArrayLike<number>; shape: readonly [number, number] } | undefined;
@@ -25,12 +25,12 @@ export interface Report {
   signal?: AbortSignal | undefined;
 }
 
-/** Best and worst examples that are shown of each. */
+/** Number of best and of worst examples. */
 const SHOWN = 8;
 
 /**
- * An evaluation as one self-contained page: figures, curves, the similarity matrix, and its best and worst examples with pictures
- * where the videos are given.
+ * An evaluation as a self-contained page: metrics, curves, the similarity matrix, and its best and worst examples, with
+ * pictures if the videos are given.
  */
 export async function reportPage(report: Report): Promise<string> {
   const { title, metrics, curves = [], matrix, examples } = report;
@@ -126,7 +126,7 @@ function stripHtml({ name, spans }: Strip, length: number): string {
   const x = (seconds: number) => ((Math.min(seconds, length) / length) * WIDTH).toFixed(1);
   const rects = spans.map(({ start, end, label, class: kind }) => {
     const width = Math.max(1, Number(x(end)) - Number(x(start))).toFixed(1);
-    // hues by the golden angle: classes that follow each other differ
+    // hues by the golden angle, so that neighbouring classes differ
     const fill = `hsl(${Math.round((kind * 137.5) % 360)} 55% 55%)`;
     return `<rect x="${x(start)}" y="0" width="${width}" height="14" fill="${fill}"><title>${escapeHtml(label)}, ${clock(start)} to ${clock(end)}</title></rect>`;
   });

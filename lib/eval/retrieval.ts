@@ -3,9 +3,9 @@ import { Random } from "../base/random.js";
 import { mean } from "./percent.js";
 
 /**
- * What equal scores count for. `expected`: the mean over all orders of the equal ones, so that a constant model gets
- * chance. `optimistic`: the relevant one comes first among them. `mmpt`: as fairseq's MMPT, which counts a query once for
- * every place its score takes (Xu et al. 2021; duplicates weigh more).
+ * Treatment of equal scores. `expected`: the mean over all orders of the equal ones, so a constant model gets the
+ * chance level. `optimistic`: the relevant one is first among them. `mmpt`: as in fairseq's MMPT, which counts a query
+ * once for every position with its score (Xu et al. 2021; duplicates get more weight).
  */
 export type Ties = "expected" | "optimistic" | "mmpt";
 
@@ -15,7 +15,7 @@ export interface RetrievalOptions {
   ties?: Ties | undefined;
   /** Cut-offs of recall; default 1, 5, 10. */
   at?: readonly number[] | undefined;
-  /** Percentile intervals by resampling queries: how many resamples, of which seed, which share they cover. */
+  /** Percentile intervals by resampling queries: number of resamples, seed, and covered share. */
   bootstrap?: { samples?: number | undefined; seed?: number | undefined; confidence?: number | undefined } | undefined;
 }
 
@@ -30,13 +30,13 @@ export interface RetrievalMetrics {
   intervals?: Record<string, [number, number]> | undefined;
 }
 
-/** The place of the best relevant column of one row. */
+/** The rank of the best relevant column of one row. */
 export interface Rank {
-  /** Columns that are not relevant and score higher. */
+  /** Number of irrelevant columns with a higher score. */
   above: number;
-  /** Columns that are not relevant and score the same. */
+  /** Number of irrelevant columns with the same score. */
   equal: number;
-  /** Relevant columns of that score, at least 1. */
+  /** Number of relevant columns with that score, at least 1. */
   relevant: number;
 }
 
@@ -105,7 +105,7 @@ function summarise(ranks: readonly Rank[], ties: Ties, at: readonly number[]): R
   };
 }
 
-/** How many equal ones come before the first relevant one, on average. */
+/** Mean number of equal ones before the first relevant one. */
 function shift({ equal, relevant }: Rank, ties: Ties): number {
   return ties === "expected" ? equal / (relevant + 1) : 0;
 }
@@ -114,11 +114,11 @@ function everyPlace({ above, equal, relevant }: Rank): number[] {
   return Array.from({ length: equal + relevant }, (_, i) => above + i);
 }
 
-/** Probability that a relevant one is among the first k, when the equal ones are in random order. */
+/** Probability that a relevant one is among the first k, for a random order of the equal ones. */
 function chanceWithin({ above, equal, relevant }: Rank, k: number): number {
-  const places = k - above; // left for the equal ones
+  const places = k - above; // positions that remain for the equal ones
   if (places <= 0) return 0;
-  // all places taken by irrelevant ones: C(equal, places) / C(equal + relevant, places)
+  // probability that irrelevant ones take all of them: C(equal, places) / C(equal + relevant, places)
   let none = 1;
   for (let i = 0; i < places && none > 0; i++) none *= Math.max(0, equal - i) / (equal + relevant - i || 1);
   return 1 - none;

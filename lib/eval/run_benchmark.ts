@@ -31,12 +31,12 @@ export const BENCHMARKS = {
 
 export type BenchmarkName = keyof typeof BENCHMARKS;
 
-/** The figures of a benchmark. */
+/** The metrics of a benchmark. */
 export type BenchmarkMetrics<N extends BenchmarkName> = Awaited<ReturnType<(typeof BENCHMARKS)[N]["score"]>>;
 
 export interface BenchmarkInfo {
   name: BenchmarkName;
-  /** What it measures, and its figures. */
+  /** Description of the benchmark and its metrics. */
   description: string;
   /** The file of the ground truth. */
   truth: string;
@@ -44,7 +44,7 @@ export interface BenchmarkInfo {
   predictions: string;
 }
 
-/** The benchmarks that there are, with their files. */
+/** All benchmarks, with their files. */
 export const listBenchmarks = (): BenchmarkInfo[] =>
   Object.entries(BENCHMARKS).map(([name, { description, truth, predictions }]) => {
     return { name: name as BenchmarkName, description, truth, predictions };
@@ -53,8 +53,8 @@ export const listBenchmarks = (): BenchmarkInfo[] =>
 export interface EvaluateBenchmarkOptions extends BenchmarkFiles, RankingOptions {}
 
 /**
- * Scores a submission, of this package or of another, as `videoclip eval` does.
- * @throws DatasetError naming file and line for files that do not fit; InvalidArgumentError for a name or option that there is not
+ * Scores a submission from any program, like `videoclip eval`.
+ * @throws DatasetError with file and line for files that do not fit; InvalidArgumentError for an unknown name or option
  */
 export async function evaluateBenchmark<N extends BenchmarkName>(
   name: N,
@@ -65,23 +65,26 @@ export async function evaluateBenchmark<N extends BenchmarkName>(
 }
 
 export interface PredictBenchmarkOptions extends BenchmarkFiles, SelectionOptions, BorrowedModelOptions {
-  /** Features of the videos, or the folder of them, one .npy each, a row per second. See `openFeatures` for others. */
+  /**
+   * Features of the videos, or a folder with one .npy per video, one row per second. See `openFeatures` for other
+   * sources.
+   */
   features: FeatureSource | string;
   /**
-   * A file for the names of videos without features, one a line, which are then left out. It is a list for `except` when the
-   * predictions are scored. Default: a video without features is an error.
+   * A file for the names of videos without features, one per line, which are then left out. It is a list for `except`
+   * when the predictions are scored. Default: a video without features is an error.
    */
   leftOut?: string | undefined;
-  /** Videos (or pairs) that are predicted, of how many. */
+  /** Called with the number of finished videos (or pairs) and the total. */
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
 /**
- * Makes a model's predictions and writes them as a submission, in the benchmark's own format. COIN is predicted by the classifier
- * of a fine-tuned model where `model` is a path that has one, or `classifier` names it.
+ * Makes a model's predictions and writes them as a submission in the benchmark's format. COIN is predicted by the
+ * classifier of a fine-tuned model, if the path `model` has one or `classifier` is given.
  * @returns the words of the benchmark that the model does not know
- * @throws DatasetError for a video without features (unless `leftOut` is given); InvalidArgumentError; WeightsError; the signal's
- * reason
+ * @throws DatasetError for a video without features (unless `leftOut` is given); InvalidArgumentError; WeightsError;
+ * the signal's reason
  */
 export async function predictBenchmark(
   name: BenchmarkName,
@@ -104,7 +107,7 @@ export async function predictBenchmark(
 }
 
 export interface BenchmarkPageOptions extends EvaluateBenchmarkOptions {
-  /** Its figures, where they are known already. Default: they are computed. */
+  /** The metrics, if they are already computed. */
   metrics?: object | undefined;
   /** Folder of the videos, for pictures of the examples. */
   pictures?: string | undefined;
@@ -112,7 +115,7 @@ export interface BenchmarkPageOptions extends EvaluateBenchmarkOptions {
 }
 
 /**
- * A submission as one self-contained page of HTML: its figures, curves, the similarity matrix of a retrieval, best and worst
+ * A submission as a self-contained HTML page: its metrics, curves, the similarity matrix of a retrieval, best and worst
  * examples.
  * @throws as {@link evaluateBenchmark}
  */
@@ -132,7 +135,10 @@ export async function benchmarkPage(name: BenchmarkName, options: BenchmarkPageO
 
 const rankingOf = ({ ties, bootstrap }: RankingOptions): RankingOptions => ({ ties, bootstrap });
 
-/** A benchmark whose options are given. @throws InvalidArgumentError for one that it does not take */
+/**
+ * The benchmark with this name, after a check of the options. @throws InvalidArgumentError for an option that it does
+ * not have
+ */
 function benchmarkOf(name: string, options: Partial<SelectionOptions & RankingOptions>): Benchmark {
   const names = Object.keys(BENCHMARKS);
   if (!names.includes(name)) {

@@ -7,7 +7,9 @@ export interface LabelledSegment {
   segment: Interval;
 }
 
-/** The class of each second: a segment covers `[floor(start), ceil(end))`, a later one replaces an earlier one. */
+/**
+ * The class of each second: a segment covers `[floor(start), ceil(end))`, and a later segment replaces an earlier one.
+ */
 export function secondLabels(segments: readonly LabelledSegment[], seconds: number): Int32Array {
   const labels = new Int32Array(seconds);
   for (const { label, segment } of segments) {
@@ -17,7 +19,7 @@ export function secondLabels(segments: readonly LabelledSegment[], seconds: numb
 }
 
 /**
- * Logits of a whole video from those of its windows: the mean over the windows that see a second.
+ * Logits of a whole video from those of its windows: the mean over the windows that contain a second.
  * @param windows one `[rows, classes]` array per start of `windowStarts`; rows beyond the video are left out
  * @returns `[length, classes]`
  */
@@ -40,8 +42,8 @@ export function averageWindows(
 }
 
 /**
- * Zero-shot classes of VideoCLIP: the label whose text is closest, or the background where no score passes `threshold`
- * (the largest dot product of two different labels' texts).
+ * Zero-shot classes of VideoCLIP: the label whose text is most similar, or the background if no score exceeds
+ * `threshold` (the largest dot product of two different labels' texts).
  * @param logits `[length, labels]`
  * @returns classes from 1, 0 for the background
  */
@@ -57,11 +59,11 @@ export function zeroShotLabels(logits: Float32Array, labels: number, threshold: 
 export interface SegmentationMetrics {
   videos: number;
   seconds: number;
-  /** Background counts as a class: what papers report. */
+  /** Accuracy with the background as a class, which papers report. */
   frameAccuracy: number;
-  /** Of the seconds that belong to a step. */
+  /** Accuracy over the seconds that belong to a step. */
   frameAccuracyWithoutBackground: number;
-  /** What predicting the background everywhere would get as `frameAccuracy`. */
+  /** `frameAccuracy` of a prediction of background everywhere. */
   backgroundShare: number;
 }
 

@@ -12,19 +12,19 @@ import { averageWindows } from "./segmentation.js";
 const WINDOWS = 16;
 
 /**
- * Long videos by the second: overlapping windows go through the video side, and what windows say of the same second is averaged
- * (MMPT: 32 s, every 16 s).
+ * Encodes long videos by the second: overlapping windows go through the video tower, and the windows' results for a
+ * second are averaged (MMPT: 32 s, every 16 s).
  */
 export class WindowEncoder {
   readonly #programs = new ProgramCache();
 
-  /** @param classes of the model's classifier, whose logits are to be given in place of the tokens */
+  /** @param classes number of classes of the model's classifier, whose logits replace the tokens */
   constructor(
     readonly model: VideoClip,
     readonly classes?: number,
   ) {}
 
-  /** Values of a second: the width of tokens, or the number of classes. */
+  /** Number of values per second: the width of tokens, or the number of classes. */
   get width(): number {
     return this.classes ?? this.model.config.hiddenSize;
   }

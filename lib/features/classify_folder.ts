@@ -5,15 +5,16 @@ import type { TextRows } from "./text_side.js";
 import { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./zero_shot.js";
 
 export interface ClassifyFolderOptions extends BorrowedModelOptions, Omit<ZeroShotOptions, "text" | "signal"> {
-  /** Told of each video that is left out because its features cannot be used. */
+  /** Called for each video that is left out because its features cannot be used. */
   onFailure?: ((failure: FeatureFailure) => void) | undefined;
 }
 
 /**
- * Scores labels for each video of folders of features, without training, as `videoclip classify` does: long videos are embedded in
- * windows.
- * @param folders those of `extractToFolder`, or folders of .npy files `[clips, dim]`
- * @returns for each video all labels, best first; videos whose features are broken, or do not fit the model, are left out
+ * Scores labels for each video in folders of features, zero-shot, like `videoclip classify`. Long videos are embedded
+ * in windows.
+ * @param folders written by `extractToFolder`, or folders of .npy files `[clips, dim]`
+ * @returns for each video all labels, best first; videos whose features are broken, or do not fit the model, are left
+ * out
  * @throws InvalidArgumentError for labels or templates that cannot be used; DatasetError; WeightsError
  */
 export async function* classifyFolder(

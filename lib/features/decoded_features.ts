@@ -10,7 +10,7 @@ import type { DecoderName } from "../video/types.js";
 import { type FolderEntry, walkFolder } from "../base/walk_folder.js";
 import { isMachineFolder, isPictureName, isVideoName, stemOf } from "../base/media_names.js";
 
-/** Files in a folder and below it, without hidden ones. */
+/** Files in a folder and its subfolders, without hidden ones. */
 function filesIn(folder: string): FolderEntry[] {
   const files: FolderEntry[] = [];
   for (const entry of walkFolder(folder, (name) => !isMachineFolder(name))) {
@@ -19,18 +19,18 @@ function filesIn(folder: string): FolderEntry[] {
   return files;
 }
 
-/** Features of a folder of videos, made when they are read and not kept: for a few videos, or to try things out. */
+/** Features of a folder of videos that are computed on every read and not stored: for a few videos, or for trials. */
 export class DecodedFeatures implements FeatureSource {
   readonly #paths: NamedFiles;
   readonly #files: VideoFiles;
 
-  /** @throws DatasetError for a folder that cannot be listed, or has no files */
+  /** @throws DatasetError for a folder that cannot be read, or has no files */
   constructor(
     readonly folder: string,
     model: VideoModelConfig,
     readonly options: VideoFilesOptions & {
       decoder?: DecoderName | undefined;
-      /** Seconds that the decoder may give nothing before a video fails. Default: no limit. */
+      /** Seconds without a frame after which a video fails. Default: no limit. */
       timeout?: number | undefined;
       signal?: AbortSignal | undefined;
     },
@@ -40,7 +40,7 @@ export class DecodedFeatures implements FeatureSource {
     const files = filesIn(folder);
     const videos = files.filter(({ name }) => isVideoName(name));
     const known = new Set(videos.map((entry) => join(entry.folder, stemOf(entry.name))));
-    // a picture beside the video of its name is its thumbnail, and files of other kinds are not videos where there are some
+    // a picture with the name of a video is its thumbnail; other kinds of files are not videos if the folder has videos
     const pictures = files.filter((entry) => isPictureName(entry.name) && !known.has(join(entry.folder, stemOf(entry.name)))); // prettier-ignore
     const media = [...videos, ...pictures];
     for (const { path } of media.length > 0 ? media : files) this.#paths.add(relative(folder, path), path);
@@ -54,7 +54,7 @@ export class DecodedFeatures implements FeatureSource {
 
   /**
    * The features of a video, f32 `[clips, width]`.
-   * @throws DatasetError where there is no such video; VideoError; the signal's reason
+   * @throws DatasetError when there is no such video; VideoError; the signal's reason
    */
   async read(video: string): Promise<Features> {
     const path = this.#paths.find(video);

@@ -11,33 +11,33 @@ import type { FeatureFailures } from "./feature_failures.js";
 import type { IndexedVideo } from "./index_writer.js";
 
 export interface WindowOptions {
-  /** Features that one row is made from, at most the model's `maxVideoLength`. Default 16. */
+  /** Number of features per row, at most the model's `maxVideoLength`. Default 16. */
   window?: number | undefined;
   /** Features between the starts of two windows. Default: half a window. */
   hop?: number | undefined;
 }
 
 export interface EmbedFolderOptions extends WindowOptions {
-  /** The model that embeds the features; without one, every feature is a row as it is. */
+  /** The model that embeds the features; without one, every feature is a row. */
   model?: VideoClip | undefined;
   /** Seconds between features, for folders without a manifest. */
   seconds?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Videos that are left out, without being read. */
+  /** Selects videos to leave out; they are not read. */
   skip?: ((video: string) => boolean) | undefined;
 }
 
-/** {@link EmbedFolderOptions}, and what those who store the rows know. */
+/** {@link EmbedFolderOptions}, with the limits of the caller's storage. */
 interface EmbedFolderWork extends EmbedFolderOptions {
-  /** Values of a feature, where no model says it. Default: those of the first one that can be read. */
+  /** Width of a feature, if no model defines it. Default: that of the first feature that can be read. */
   width?: number | undefined;
-  /** Largest value of a row that can be stored. Default: any finite one. */
+  /** Largest value of a row that can be stored. Default: any finite value. */
   limit?: number | undefined;
-  /** Takes the videos whose features cannot be used; without it the first one is thrown. */
+  /** Collects the videos whose features cannot be used; without it the first one is thrown. */
   failures?: FeatureFailures | undefined;
 }
 
-/** Windows over `length` features: the last one ends with them. */
+/** Windows over `length` features; the last window ends with the last feature. */
 export function windowsOf(length: number, window: number, hop: number): [number, number][] {
   const windows: [number, number][] = [];
   for (let start = 0; ; start += hop) {
@@ -65,9 +65,10 @@ export function resolveWindow(model: VideoClip, { window, hop }: WindowOptions):
 }
 
 /**
- * Rows for an index (or for a file) from features on disk, video by video: VideoCLIP's embeddings of overlapping windows, or the
- * features themselves.
- * @throws InvalidArgumentError for features without timestamps; without `failures`, for features that do not fit the model or are broken
+ * Rows for an index (or for a file) from features on disk, video by video: VideoCLIP's embeddings of overlapping
+ * windows, or the features.
+ * @throws InvalidArgumentError for features without timestamps; without `failures`, for features that do not fit the
+ * model or are broken
  */
 export async function* embedFolder(
   folder: ExtractedFeatures,
@@ -113,7 +114,7 @@ function checkRows(video: IndexedVideo, limit: number): IndexedVideo {
   });
 }
 
-/** Windows of several short videos that go through the model together. */
+/** Windows of several short videos that the model encodes together. */
 const WINDOWS = 32;
 
 interface WindowedVideo {

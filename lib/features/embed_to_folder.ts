@@ -10,35 +10,35 @@ import { type ExtractedFeatures, readFeatureFolders } from "./extracted_features
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 
 export interface EmbedToFolderOptions extends BorrowedModelOptions, WindowOptions {
-  /** Folder for the embeddings; files that are there are replaced. */
+  /** Folder for the embeddings; existing files are replaced. */
   out: string;
   texts?: readonly string[] | undefined;
-  /** Folders of features: those of `extractToFolder`, or folders of .npy files `[clips, dim]`. */
+  /** Folders of features: written by `extractToFolder`, or folders of .npy files `[clips, dim]`. */
   features?: readonly string[] | undefined;
   /** Seconds between features, for folders without a manifest. */
   seconds?: number | undefined;
   /** Type of the saved embeddings. Default `f32`. */
   saveDtype?: "f16" | "f32" | undefined;
-  /** Told of each video that is left out because its features cannot be used. */
+  /** Called for each video that is left out because its features cannot be used. */
   onFailure?: ((failure: FeatureFailure) => void) | undefined;
 }
 
-/** What was embedded. */
+/** Numbers of texts and videos that were embedded. */
 export interface EmbedToFolderResult {
   texts: number;
-  /** Rows of videos. */
+  /** Number of rows of videos. */
   rows: number;
-  /** Videos that were left out, where there are any. */
+  /** Number of videos that were left out, if any. */
   failures?: number;
-  /** Words of the texts that the model does not know, where there are any. */
+  /** Words of the texts that the model does not know, if any. */
   unknown?: UnknownWordsReport;
 }
 
 /**
- * Embeds texts and windows of features as arrays for other programs, as `videoclip embed` does: `text.npy` and `video.npy`
- * `[rows, dim]`, with a line about each row in `text.jsonl` and `video.jsonl`. Videos whose features are broken, or do not fit the
- * model, are left out and listed in `failures.jsonl`.
- * @returns how many there are of each; `failures` only where there are some
+ * Embeds texts and windows of features as arrays for other programs, like `videoclip embed`: `text.npy` and `video.npy`
+ * `[rows, dim]`, with a line for each row in `text.jsonl` and `video.jsonl`. Videos whose features are broken, or do
+ * not fit the model, are left out and listed in `failures.jsonl`.
+ * @returns the numbers of each; `failures` only if there are any
  * @throws InvalidArgumentError without texts and features; DatasetError; WeightsError; VideoClipError `ERR_WRITE`
  */
 export async function embedToFolder(options: EmbedToFolderOptions): Promise<EmbedToFolderResult> {
@@ -63,7 +63,7 @@ export async function embedToFolder(options: EmbedToFolderOptions): Promise<Embe
   }
 }
 
-/** @returns the words that are not known */
+/** @returns the unknown words */
 async function embedTexts(
   model: VideoClip,
   texts: readonly string[],
@@ -73,16 +73,16 @@ async function embedTexts(
   const cut = new Set(truncated);
   const missing = new Map(unknown.map(({ text, words }) => [text, words]));
   const target = new EmbeddingFile("text", model, options);
-  const about = texts.map((text, i) => {
+  const lines = texts.map((text, i) => {
     const words = missing.get(i);
     return { text, ...(cut.has(i) ? { truncated: true } : {}), ...(words ? { unknown: words } : {}) };
   });
-  target.add(rows, about);
+  target.add(rows, lines);
   await target.finish();
   return unknown.flatMap(({ words }) => words);
 }
 
-/** @returns how many rows there are */
+/** @returns the number of rows */
 async function embedFeatures(
   model: VideoClip,
   features: ExtractedFeatures,
@@ -103,7 +103,7 @@ async function embedFeatures(
   return target.rows;
 }
 
-/** `NAME.npy` with a line of `NAME.jsonl` per row, under their names when both are whole. */
+/** `NAME.npy` with a line of `NAME.jsonl` per row; both get their names when they are complete. */
 class EmbeddingFile {
   readonly #path: string;
   readonly #dim: number;
@@ -122,9 +122,9 @@ class EmbeddingFile {
     return this.#rows;
   }
 
-  add(rows: Float32Array, about: object[]): void {
+  add(rows: Float32Array, lines: object[]): void {
     this.#parts.push(npyData(rows.slice(), this.#dtype));
-    for (const each of about) this.#lines.push(`${JSON.stringify({ row: this.#rows++, ...each })}\n`);
+    for (const each of lines) this.#lines.push(`${JSON.stringify({ row: this.#rows++, ...each })}\n`);
   }
 
   async finish(): Promise<void> {

@@ -6,7 +6,7 @@ import type { DecodeFunction, DecoderName, OnError, VideoInfo } from "../video/t
 import type { InputItem } from "./input_item.js";
 import { findInputs } from "./inputs.js";
 
-/** What happened so far: clips that were encoded, videos that ended well or failed, of how many. */
+/** Progress of an extraction: encoded clips, finished and failed videos, and the total. */
 export interface ExtractProgress {
   clips: number;
   videos: number;
@@ -15,14 +15,14 @@ export interface ExtractProgress {
 }
 
 export interface ExtractOptions {
-  /** A `VideoEncoder`, or anything that makes rows of clips. */
+  /** A `VideoEncoder`, or another encoder of clips. */
   encoder: ClipEncoder;
   decoder?: DecoderName | undefined;
   /** Videos decoded at the same time. Default 2. */
   decoders?: number | undefined;
-  /** Seconds that a decoder may give nothing before its video fails. Default: no limit. */
+  /** Seconds without a frame after which a video fails. Default: no limit. */
   timeout?: number | undefined;
-  /** What happens at broken data of a video. Default `skip`: clips that touch them are left out. */
+  /** Treatment of broken data in a video. Default `skip`: clips with broken data are left out. */
   onError?: OnError | undefined;
   /** Divide each feature by its 2-norm. */
   l2?: boolean | undefined;
@@ -43,16 +43,16 @@ export interface ClipFeature {
   feature: Float32Array;
 }
 
-/** What happens during an extraction; the events of one video come in order, those of different videos interleave. */
+/** An event of an extraction. The events of one video are in order; those of different videos interleave. */
 export type ExtractEvent =
   | ({ type: "clip" } & ClipFeature)
   | { type: "end"; path: string; info: VideoInfo }
   | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo | undefined };
 
 /**
- * Features of every clip of every input (files, folders, globs, lists).
- * A video that cannot be decoded throws its `VideoError` after the clips before it; use `extractToFolder` (or the command
- * `videoclip extract`) to go on with the rest.
+ * Features of every clip of every input (files, folders, globs, lists). A video that cannot be decoded throws its
+ * `VideoError` after the clips before it; use `extractToFolder` (or the command `videoclip extract`) to continue with
+ * the others.
  * @throws VideoError; InvalidArgumentError; the signal's reason
  */
 export async function* extract(inputs: readonly string[], options: ExtractOptions): AsyncGenerator<ClipFeature> {
@@ -67,9 +67,9 @@ export async function* extract(inputs: readonly string[], options: ExtractOption
 }
 
 /**
- * Decodes several videos at a time, encodes batches across video boundaries and yields what happens. Memory is bounded:
- * decoders wait while two batches are queued. A row does not depend on its batch, so neither does any feature.
- * @param items videos; one with an error fails with it, in its turn
+ * Decodes several videos at a time, encodes batches across videos and yields events. Memory is bounded: decoders wait
+ * while two batches are queued. A row, and so a feature, does not depend on its batch.
+ * @param items videos; an item with an error fails with it, in its turn
  */
 export async function* extractEvents(
   items: readonly InputItem[],
@@ -90,7 +90,7 @@ export async function* extractEvents(
     if (event.type === "open") continue;
     if (event.type === "clip") {
       const { path, clip, row } = event;
-      const feature = row.slice(); // memory of its own: the batch's is not kept for the sake of one row
+      const feature = row.slice(); // a copy, so that one row does not keep the memory of the whole batch
       if (l2) normalize(feature);
       const { index, start, end, paddedFrames } = clip;
       progress.clips++;
@@ -103,7 +103,7 @@ export async function* extractEvents(
   }
 }
 
-/** Opens videos, but for those that are known to fail. */
+/** Opens videos, except those that are known to fail. */
 function unlessKnown(items: readonly InputItem[], open: DecodeFunction): DecodeFunction {
   const known = new Map(items.flatMap(({ path, error }) => (error ? [[path, error]] : [])));
   return async (path, options) => {

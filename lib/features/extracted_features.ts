@@ -13,34 +13,34 @@ import {
 } from "../data/feature_manifest.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
-/** A video's features as an extraction saved them. */
+/** A feature file of an extraction. */
 export interface VideoFeatureFile {
-  /** Path of the video, or of the feature file where nobody knows the video. */
+  /** Path of the video, or of the feature file if the video is unknown. */
   video: string;
   /** The `.npy` file, `[clips, dim]`. */
   file: string;
-  /** Paths that the video had before. */
+  /** Earlier paths of the video. */
   movedFrom?: readonly string[] | undefined;
-  /** When its features were made, as an ISO date; absent where no manifest tells. */
+  /** Time of the extraction as an ISO date; absent without a manifest. */
   finishedAt?: string | undefined;
-  /** `[start, end]` of each clip in seconds; absent where no manifest tells. */
+  /** `[start, end]` of each clip in seconds; absent without a manifest. */
   timestamps?: readonly (readonly [number, number])[] | undefined;
 }
 
 export interface ExtractedFeatures {
   files: VideoFeatureFile[];
-  /** Lines of manifests that are no record, and features that are not there or not whole. */
+  /** Lines of manifests that are not records, and features that are missing or incomplete. */
   broken: BrokenRecord[];
-  /** What the features were made with; empty without a manifest. */
+  /** Settings of the extraction; empty without a manifest. */
   settings: Record<string, unknown>;
 }
 
-/** Settings that features of one space agree in; the others say how they are stored. */
+/** Settings that define the space of features; the others define how they are stored. */
 const SPACE = ["model", "output", "dim", "weights", "l2", "preset"] as const;
 
 /**
- * The features in folders that `videoclip extract` wrote (all shards), or in plain folders of `.npy` files.
- * @throws DatasetError for folders without features, or made with different settings
+ * Finds the features in folders that `videoclip extract` wrote (all shards), or in plain folders of `.npy` files.
+ * @throws DatasetError for folders without features, or with different settings
  */
 export function readFeatureFolders(folders: readonly string[]): ExtractedFeatures {
   const all: ExtractedFeatures = { files: [], broken: [], settings: {} };
@@ -90,7 +90,7 @@ function readFolder(folder: string): ExtractedFeatures {
   return { files, broken, settings: kinds[0] ?? {} };
 }
 
-/** Timestamps stay in the manifest until they are needed. */
+/** Timestamps are read from the manifest when they are needed. */
 const fileOf = (folder: string, record: ManifestRecord): VideoFeatureFile => ({
   video: record.path,
   file: resolve(folder, record.file),
@@ -117,12 +117,12 @@ function checkSettings(folder: string, first: Record<string, unknown>, other: Re
   }
 }
 
-/** The parts of settings that say which space features lie in. */
+/** The settings that define the space of features. */
 export function spaceOf(settings: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(SPACE.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])));
 }
 
-/** Features of a video as they are read. */
+/** Features of a video. */
 export interface ReadFeatures {
   /** f32 `[clips, dim]`. */
   data: Float32Array;
@@ -132,8 +132,8 @@ export interface ReadFeatures {
 
 /**
  * Reads a feature file: f32 `[clips, dim]`.
- * @throws WeightsError for anything else; DatasetError `ERR_BAD_FEATURES` for values that are not finite, `ERR_FEATURES` where the
- * manifest was changed meanwhile
+ * @throws WeightsError for anything else; DatasetError `ERR_BAD_FEATURES` for values that are not finite,
+ * `ERR_FEATURES` when the manifest has changed
  */
 export function readFeatureFile(features: VideoFeatureFile): ReadFeatures {
   const { file } = features;
@@ -159,9 +159,9 @@ export function readFeatureFile(features: VideoFeatureFile): ReadFeatures {
 }
 
 /**
- * Features of a width.
- * @param model its width goes before that of the other features
- * @throws InvalidArgumentError for those of another one
+ * Checks the width of features.
+ * @param model its width takes precedence over that of other features
+ * @throws InvalidArgumentError for another width
  */
 export function checkWidth(
   { file }: VideoFeatureFile,

@@ -4,21 +4,21 @@ import { DatasetError, VideoClipError } from "../base/errors.js";
 import { writeDurably } from "../base/files.js";
 import type { BrokenRecord } from "../data/feature_manifest.js";
 
-/** Features that were left out, and why. */
+/** Features that were left out, and the reason. */
 export interface FeatureFailure {
-  /** The video, or the line of a manifest that is no record. */
+  /** The video, or the invalid line of a manifest. */
   video: string;
   error: VideoClipError;
 }
 
-/** Lines of manifests, and files, that cannot be used, as failures. */
+/** Converts unusable lines and files to failures. */
 export const brokenFailures = (broken: readonly BrokenRecord[]): FeatureFailure[] =>
   broken.map(({ place, reason }) => ({
     video: place,
     error: new DatasetError("ERR_FEATURES", `${place}: ${reason}`, { file: place }),
   }));
 
-/** Collects failures of single videos, so that the others go on. */
+/** Collects failures of single videos, so that the other videos continue. */
 export class FeatureFailures {
   readonly list: FeatureFailure[] = [];
 
@@ -29,7 +29,7 @@ export class FeatureFailures {
     this.onFailure?.(failure);
   }
 
-  /** What work gives; undefined where it failed for a reason of the video. @throws what is no error of this package */
+  /** The result of `work`; undefined if it failed because of the video. @throws errors of other kinds */
   attempt<T>(video: string, work: () => T): T | undefined {
     try {
       return work();
@@ -40,12 +40,12 @@ export class FeatureFailures {
     }
   }
 
-  /** How many there are, for a summary that has the number only where there are some. */
+  /** The number of failures, for a summary that has the field only if there are any. */
   count(): { failures?: number } {
     return this.list.length > 0 ? { failures: this.list.length } : {};
   }
 
-  /** Writes the list of this run, `failures.jsonl`, into a folder; none where nothing failed. */
+  /** Writes `failures.jsonl` of this run into a folder, unless nothing failed. */
   write(folder: string): void {
     const path = join(folder, "failures.jsonl");
     const failed_at = new Date().toISOString();
@@ -57,5 +57,5 @@ export class FeatureFailures {
   }
 }
 
-/** The largest number that f16 holds. */
+/** The largest f16. */
 export const MAX_F16 = 65504;

@@ -7,7 +7,7 @@ import {
   type IndexManifest,
   type IndexSettings,
   type RowDType,
-  type TextSideInfo,
+  type TextEncoderInfo,
 } from "./index_format.js";
 import { IndexRows, type RowRange } from "./index_rows.js";
 import { type IndexedVideo, IndexWriter } from "./index_writer.js";
@@ -19,37 +19,40 @@ const COMMIT_SECONDS = 5;
 export interface CreateIndexOptions {
   /** Width of a row. */
   dim: number;
-  /** How rows are stored; scores are computed in f32 either way. Default `f16`. */
+  /** Storage type of rows; scores are computed in f32. Default `f16`. */
   dtype?: RowDType | undefined;
-  /** What the rows were made from; `append` can check against it. */
+  /** Origin of the rows; `append` can be checked against it. */
   settings?: IndexSettings | undefined;
   /** The model that embeds texts into the same space. */
-  text?: TextSideInfo | null | undefined;
+  text?: TextEncoderInfo | null | undefined;
 }
 
 export interface OpenIndexOptions {
   /** Compute threads. Default: the cores this process may use. */
   threads?: number | undefined;
-  /** Read rows from the mapped file (default), or copy them into memory first (`false`; also where files cannot be mapped). */
+  /**
+   * Read rows from the mapped file (default), or copy them into memory first (`false`, and for files that cannot be
+   * mapped).
+   */
   map?: boolean | undefined;
-  /** Told, in a sentence, what writers should know: that the lock of a process that is gone is waited for. Default: a warning. */
+  /** Called with a sentence about writing, such as that a dead process holds the lock. Default: a warning. */
   onNote?: ((note: string) => void) | undefined;
-  /** Bytes of rows per run of the kernel. @internal for tests */
+  /** Bytes of rows per run of the kernel. For tests. @internal */
   chunkBytes?: number | undefined;
 }
 
 export interface AppendOptions {
-  /** Drop the rows that the index has of a video that comes again. Default: refuse it. */
+  /** Replace the rows of a video that the index already has. Default: refuse it. */
   replace?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { videos: number; rows: number }) => void) | undefined;
 }
 
-/** What all searches take. */
+/** Options of all searches. */
 export interface SearchBase {
   /** Hits per query. Default 10. */
   top?: number | undefined;
-  /** Search only the videos for which this holds. */
+  /** Search only the videos for which this returns true. */
   filter?: ((video: string) => boolean) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -76,7 +79,7 @@ export interface SimilarityOverTime {
   scores: Float32Array;
 }
 
-/** What is open now, and how many searches use it: an append opens the files anew beside them. */
+/** The open files, and the number of searches that use them. An append opens the files again. */
 interface Opened {
   files: IndexFiles;
   rows: IndexRows;
@@ -85,8 +88,8 @@ interface Opened {
 }
 
 /**
- * Rows of many videos in a folder, searched exactly by dot product. Opening reads no rows: they are mapped from the file, and the
- * system reads them when a query does. An open index shows what was committed when it was opened, and its own appends.
+ * Rows of many videos in a folder, with exact search by dot product. Opening reads no rows: the file is mapped, and the
+ * system reads rows during a query. An open index shows the state at the time of opening, and its later appends.
  */
 export class FeatureIndex {
   readonly folder: string;
@@ -101,7 +104,7 @@ export class FeatureIndex {
     this.#load();
   }
 
-  /** Makes an empty index in a folder and opens it. @throws InvalidArgumentError where there is one already */
+  /** Makes an empty index in a folder and opens it. @throws InvalidArgumentError when the folder already has one */
   static async create(folder: string, options: CreateIndexOptions & OpenIndexOptions): Promise<FeatureIndex> {
     const { dim, dtype = "f16", settings = {}, text = null } = options;
     if (!Number.isInteger(dim) || dim < 1 || dim > 1 << 20) {
@@ -114,7 +117,7 @@ export class FeatureIndex {
     return FeatureIndex.open(folder, options);
   }
 
-  /** @throws IndexError when the folder holds no index, or files that are truncated, foreign or do not fit each other */
+  /** @throws IndexError when the folder has no index, or files that are truncated, foreign or inconsistent */
   static async open(folder: string, { threads, ...options }: OpenIndexOptions = {}): Promise<FeatureIndex> {
     const device = createDevice({ device: "cpu", threads });
     try {
@@ -158,7 +161,7 @@ export class FeatureIndex {
   get settings(): IndexSettings {
     return this.manifest.settings;
   }
-  get text(): TextSideInfo | null {
+  get text(): TextEncoderInfo | null {
     return this.manifest.text;
   }
   /** Whether rows are read from the mapped file. */
@@ -172,10 +175,10 @@ export class FeatureIndex {
   }
 
   /**
-   * Adds videos. They are safe on disk a few seconds after they were given and at the end, also when this throws or is
-   * aborted: then those that came before stay. Where videos are replaced, everything is saved at the end, in one step.
-   * @returns how many videos were added
-   * @throws InvalidArgumentError for rows that do not fit or another process that writes; IndexError; `signal.reason`
+   * Adds videos. They are durable a few seconds after they were added and at the end. If this throws or is aborted, the
+   * earlier ones stay. If videos are replaced, everything is saved at the end in one step.
+   * @returns number of added videos
+   * @throws InvalidArgumentError for rows that do not fit or while another process writes; IndexError; `signal.reason`
    */
   async append(
     videos: Iterable<IndexedVideo> | AsyncIterable<IndexedVideo>,
@@ -209,8 +212,10 @@ export class FeatureIndex {
     return added;
   }
 
-  /** Records the model that embeds texts into the space of the rows, where it lies now. @throws InvalidArgumentError */
-  setText(text: TextSideInfo | null): void {
+  /**
+   * Records the current path of the model that embeds texts into the space of the rows. @throws InvalidArgumentError
+   */
+  setText(text: TextEncoderInfo | null): void {
     if (JSON.stringify(text) === JSON.stringify(this.text)) return;
     const writer = IndexWriter.openNow(this.folder);
     try {
@@ -222,7 +227,9 @@ export class FeatureIndex {
     }
   }
 
-  /** Drops videos; the rest is written anew. @returns how many there were @throws InvalidArgumentError, IndexError */
+  /**
+   * Removes videos by rewriting the index. @returns number of removed videos @throws InvalidArgumentError, IndexError
+   */
   async remove(videos: Iterable<string>): Promise<number> {
     void this.#state;
     const writer = await IndexWriter.open(this.folder, { onNote: this.#options.onNote });
@@ -238,8 +245,9 @@ export class FeatureIndex {
   }
 
   /**
-   * The rows with the largest dot products with a query (or each of several), best first; equal scores by rising row. Exact.
-   * @throws InvalidArgumentError; IndexError when a file became shorter meanwhile; `signal.reason`
+   * The rows with the largest dot products with a query (or each of several), best first; equal scores by rising row.
+   * Exact.
+   * @throws InvalidArgumentError; IndexError when a file was truncated; `signal.reason`
    */
   async search(options: SearchVectorOptions): Promise<SearchHit[]>;
   async search(options: SearchVectorsOptions): Promise<SearchHit[][]>;
@@ -262,7 +270,10 @@ export class FeatureIndex {
     return "vector" in options ? hits[0] : hits;
   }
 
-  /** How a video's rows score against a query, in the order of time. @throws InvalidArgumentError for a video that is not here */
+  /**
+   * The scores of a video's rows against a query, in the order of time. @throws InvalidArgumentError for an unknown
+   * video
+   */
   async similarityOverTime(
     vector: Float32Array,
     video: string,
@@ -279,7 +290,7 @@ export class FeatureIndex {
     });
   }
 
-  /** Work on what is open now; it stays open until that is done. */
+  /** Runs `work` on the open files, which stay open until it has ended. */
   async #use<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
     const opened = this.#state;
     opened.files.checkSizes();
@@ -333,7 +344,7 @@ function closeUnused({ files, rows, users, retired }: Opened): void {
   files.close();
 }
 
-/** The rows of videos whose name a filter takes. */
+/** The rows of videos whose name the filter accepts. */
 function matching(files: IndexFiles, filter: (video: string) => boolean): RowRange[] {
   const names = files.names();
   return files.videos().flatMap(({ first, rows: count }, i) => (filter(names[i]) ? [{ first, count }] : []));

@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { parse } from "node:path";
 import type { ManifestRecord } from "../data/feature_manifest.js";
 
-/** Bytes of the longest name that file systems take. */
+/** Bytes of the longest name that file systems support. */
 const LONGEST = 255;
 const ENDING = ".npy";
 
 /**
- * Names of feature files: that of the video's record where it has one, else the video's base name, with 8 hexadecimal digits of its
- * path's SHA-256 where another input or another record has that name too. A name that would not fit is cut, and has these digits.
+ * Names of feature files: the name in the video's record if it has one, otherwise the video's base name, with 8
+ * hexadecimal digits of its path's SHA-256 if another input or record has the same name. A name that is too long is cut
+ * and gets these digits.
  */
 export function featureNames(
   paths: readonly string[],
@@ -22,7 +23,7 @@ export function featureNames(
   for (const path of paths) claim(baseOf(path), path);
   for (const { path, file } of records.values()) {
     claim(baseOf(path), path);
-    claim(parse(file).name, path); // a video that was moved and renamed kept its file
+    claim(parse(file).name, path); // a video that was moved and renamed keeps its feature file
   }
   return new Map(
     paths.map((path) => {
@@ -39,7 +40,7 @@ export function featureNames(
 const baseOf = (path: string): string => parse(path).name.replace(/^\.+/, "_") || "video";
 const fits = (base: string): boolean => Buffer.byteLength(base) <= LONGEST - ENDING.length;
 
-/** The characters of a text that fit into so many bytes of UTF-8. */
+/** The leading characters of a text that fit into `bytes` bytes of UTF-8. */
 function cut(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text;
   let kept = "";

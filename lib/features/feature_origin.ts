@@ -5,12 +5,12 @@ import { InvalidArgumentError } from "../base/errors.js";
 import { VIDEO_MODEL_FILE, videoModelOfFolder } from "../models/video/video_model_of.js";
 
 /**
- * Compares what made features with the video encoder in the folder of a VideoCLIP model: the model was trained on features of its own
- * encoder, and those of other weights mean nothing to it. Another network, and generated weights, are refused. Another weight file may
- * hold the same weights in another format, so it is told. What the folder or the features do not say is not compared.
- * @param settings what the features were made with, as their manifest says
- * @param path of the model; one that is no folder with a video encoder has nothing to compare with
- * @returns a sentence for the user; undefined where all agrees
+ * Compares the origin of features with the video encoder in the folder of a VideoCLIP model, which was trained on
+ * features of that encoder. Another network and random weights are refused. Another weight file only gives a note,
+ * since it may have the same weights in another format. Missing facts are not compared.
+ * @param settings of the features, from their manifest
+ * @param path of the model; without a video encoder in the folder nothing is compared
+ * @returns a sentence for the user; undefined if everything agrees
  * @throws InvalidArgumentError
  */
 export async function checkFeatureOrigin(settings: Record<string, unknown>, path: string): Promise<string | undefined> {

@@ -1,26 +1,28 @@
-/** Does work on items beside what their producer does meanwhile, and on all that came during the work before at once. */
+/**
+ * Processes items concurrently with their producer. Items that arrive while a group is processed form the next group.
+ */
 export class Grouped<T> {
   #waiting: T[] = [];
-  /** The group in work, and the work on all of them. */
+  /** The processing of the current group. */
   #group: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
-  /** @param most items of a group, and those that may wait */
+  /** @param max maximum number of items of a group, and of waiting items */
   constructor(
     private readonly work: (group: T[]) => Promise<void>,
-    readonly most: number,
+    readonly max: number,
   ) {}
 
-  /** Takes an item once there is room for it. @throws what the work threw */
+  /** Adds an item as soon as there is room for it. @throws errors of the processing */
   async add(item: T): Promise<void> {
-    while (this.#waiting.length >= this.most && !this.#failure) await this.#group;
+    while (this.#waiting.length >= this.max && !this.#failure) await this.#group;
     this.#throw();
     this.#waiting.push(item);
     this.#running ??= this.#run();
   }
 
-  /** Ends with the work on all items. @throws what the work threw; what waited then is left */
+  /** Waits for all items. @throws errors of the processing; waiting items are then dropped */
   async finish(): Promise<void> {
     await this.#running;
     this.#throw();
@@ -28,7 +30,7 @@ export class Grouped<T> {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#failure) {
-      this.#group = this.work(this.#waiting.splice(0, this.most)).catch((error) => {
+      this.#group = this.work(this.#waiting.splice(0, this.max)).catch((error) => {
         this.#failure = { error };
       });
       await this.#group;

@@ -8,42 +8,48 @@ import { type ExtractedFeatures, readFeatureFile, readFeatureFolders, spaceOf } 
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
-import type { TextSide } from "./text_side.js";
+import type { IndexTextEncoder } from "./text_side.js";
 
 export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
   out: string;
   /** Default `f16`. */
   dtype?: RowDType | undefined;
-  /** Where `model` was loaded from. Features of another network than the one in this folder, or of generated weights, are refused. */
+  /**
+   * Path from which `model` was loaded. Features of another network than the one in this folder, or of random weights,
+   * are refused.
+   */
   modelPath?: string | undefined;
-  /** Take them all the same. */
+  /** Accept features of any weights. */
   anyWeights?: boolean | undefined;
-  /** What encodes texts into the space of the rows; its description is kept in the index. */
-  text?: TextSide | undefined;
-  /** Embed and index videos again that are there already. Default: leave them alone. */
+  /** Encodes texts into the space of the rows; its description is stored in the index. */
+  text?: IndexTextEncoder | undefined;
+  /** Embed and index existing videos again. Default: skip them. */
   replace?: boolean | undefined;
   onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
-  /** Told of each video that is left out because its features cannot be used. */
+  /** Called for each video that is left out because its features cannot be used. */
   onFailure?: ((failure: FeatureFailure) => void) | undefined;
 }
 
 export interface IndexFeaturesSummary {
-  /** Added now. */
+  /** Number of added videos. */
   videos: number;
-  /** Left alone because they were there. */
+  /** Number of videos that the index already had. */
   skipped: number;
-  /** Left out because their features cannot be used, if any: `failures.jsonl` in the index says why. */
+  /**
+   * Number of videos that were left out because their features cannot be used, if any; see `failures.jsonl` in the
+   * index.
+   */
   failures?: number | undefined;
-  /** In the index altogether. */
+  /** Total rows of the index. */
   rows: number;
   seconds: number;
 }
 
 /**
- * Indexes folders of features: made where there is no index, extended where there is one with the same settings. Videos whose features
- * are broken, or do not fit, are left out and listed.
- * @throws IndexError when the index was made with other settings or another model; InvalidArgumentError; DatasetError where nothing can
- * be used; VideoClipError `ERR_WRITE`
+ * Indexes folders of features: makes an index, or extends one with the same settings. Videos whose features are broken,
+ * or do not fit, are left out and listed.
+ * @throws IndexError when the index has other settings or another model; InvalidArgumentError; DatasetError when no
+ * features can be used; VideoClipError `ERR_WRITE`
  */
 export async function indexFeatures(
   folders: readonly string[],
@@ -85,7 +91,7 @@ export async function indexFeatures(
     const total = features.files.length;
     const limit = (index?.dtype ?? dtype ?? "f16") === "f16" ? MAX_F16 : Number.MAX_VALUE;
     const embedded = embedFolder(features, { ...options, width, limit, failures, skip });
-    // before anything is made: features that cannot be embedded leave no empty index behind
+    // first, so that features that cannot be embedded leave no empty index behind
     const first = await embedded.next();
     if (first.done && !index) throw failures.list[0].error;
     index ??= await FeatureIndex.create(out, { ...options, dim, dtype, settings, text: text?.info ?? null });
@@ -95,7 +101,7 @@ export async function indexFeatures(
       signal,
       onProgress: (done) => onProgress?.({ ...done, total }),
     });
-    // videos that were moved are in the index by their new paths now
+    // moved videos are in the index under their new paths
     const names = new Set(features.files.map(({ video }) => video));
     const old = features.files.flatMap(({ movedFrom = [] }) => movedFrom).filter((video) => !names.has(video));
     if (old.some((video) => known.has(video))) await index.remove(old);
@@ -108,8 +114,8 @@ export async function indexFeatures(
 }
 
 /**
- * Drops videos from an index whose features were made again since it was written, because their files changed. They are added again;
- * dropping them first makes that certain, also where the work is interrupted.
+ * Removes videos whose features were extracted again after the index was written, because their files changed. They are
+ * added again afterwards. Removing them first keeps the index consistent if the work is interrupted.
  */
 async function removeOutdated(index: FeatureIndex, { files }: ExtractedFeatures): Promise<void> {
   const written = Date.parse(index.manifest.updatedAt);
@@ -118,10 +124,10 @@ async function removeOutdated(index: FeatureIndex, { files }: ExtractedFeatures)
   if (outdated.length > 0) await index.remove(outdated.map(({ video }) => video));
 }
 
-/** Files that are looked at for the width of features that no manifest tells. */
+/** Number of files that are read to find the width of features without a manifest. */
 const LOOKED_AT = 25;
 
-/** The width that most features have. @throws DatasetError, WeightsError where none can be read */
+/** The most frequent width of the features. @throws DatasetError, WeightsError when none can be read */
 function widthOf({ settings, files }: ExtractedFeatures): number {
   if (typeof settings.dim === "number") return settings.dim;
   const counts = new Map<number, number>();
@@ -135,15 +141,21 @@ function widthOf({ settings, files }: ExtractedFeatures): number {
   return [...counts].reduce((best, other) => (other[1] > best[1] ? other : best))[0];
 }
 
-/** An item that was taken already, and the others. */
+/** An iterator with its first result put back. */
 async function* behind<T>(first: IteratorResult<T, unknown>, others: AsyncGenerator<T>): AsyncGenerator<T> {
   if (first.done) return;
   yield first.value;
   yield* others;
 }
 
-/** S3D-G's text tower and its features come from one checkpoint, and only `video_embedding` lies in its joint space. */
-function checkSpace(settings: Record<string, unknown>, text: TextSide | undefined, model: VideoClip | undefined): void {
+/**
+ * S3D-G's text tower and its features must come from one checkpoint, and only `video_embedding` is in its joint space.
+ */
+function checkSpace(
+  settings: Record<string, unknown>,
+  text: IndexTextEncoder | undefined,
+  model: VideoClip | undefined,
+): void {
   if (text?.info.kind !== "s3dg" || model || Object.keys(settings).length === 0) return;
   for (const [key, expected] of [
     ["model", "s3dg"],

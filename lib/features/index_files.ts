@@ -14,7 +14,7 @@ import {
   VIDEO_BYTES,
 } from "./index_format.js";
 
-/** A row's place in time. */
+/** Time span of a row. */
 export interface RowSpan {
   video: number;
   /** Seconds. */
@@ -22,7 +22,7 @@ export interface RowSpan {
   end: number;
 }
 
-/** Where a video's rows and its name lie. */
+/** Position of a video's rows and its name. */
 interface VideoRecord {
   first: number;
   rows: number;
@@ -32,7 +32,7 @@ interface VideoRecord {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The committed part of an index's files, opened for reading. Records are read when they are asked for. */
+/** The committed part of an index's files, opened for reading. Records are read on demand. */
 export class IndexFiles {
   #files: Record<FileKind, number>;
   #names?: string[];
@@ -55,7 +55,7 @@ export class IndexFiles {
         return new IndexFiles(folder, manifest, files as Record<FileKind, number>);
       } catch (error) {
         for (const file of Object.values(files)) closeSync(file);
-        // a change replaced the generation between the reading of the manifest and the opening of its files
+        // the generation was replaced after the manifest was read
         if (attempt < 3 && readManifest(folder).generation !== manifest.generation) continue;
         throw error;
       }
@@ -71,7 +71,7 @@ export class IndexFiles {
   }
 
   /**
-   * Checks that no file became shorter since it was opened: reading mapped memory beyond the end of a file would end the
+   * Checks that no file was truncated since it was opened: reading mapped memory beyond the end of a file would end the
    * process. @throws IndexError
    */
   checkSizes(): void {
@@ -83,13 +83,13 @@ export class IndexFiles {
     return this.#checkedSpan(record, 0, row);
   }
 
-  /** The spans of rows that lie together. */
+  /** The spans of consecutive rows. */
   spans(first: number, count: number): RowSpan[] {
     const records = this.#read("spans", first * SPAN_BYTES, count * SPAN_BYTES);
     return Array.from({ length: count }, (_, i) => this.#checkedSpan(records, i * SPAN_BYTES, first + i));
   }
 
-  /** @throws IndexError for a video that there is not */
+  /** @throws IndexError for an unknown video */
   video(index: number): VideoRecord {
     return this.#checkedVideo(this.#read("videos", index * VIDEO_BYTES, VIDEO_BYTES), 0, index);
   }

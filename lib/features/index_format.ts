@@ -1,19 +1,19 @@
 /**
  * The folder of a feature index.
  *
- *     index.json       manifest: how much of the other files counts; replaced whole by every change
+ *     index.json       manifest with the committed lengths of the other files; every change replaces it
  *     rows-G.bin       rows `[rows, dim]` f16 or f32, row-major
  *     spans-G.bin      per row 24 bytes: start f64, end f64 (seconds), video u32, zero u32
  *     videos-G.bin     per video 24 bytes: first row f64, name offset f64, rows u32, name bytes u32
- *     names-G.bin      names of the videos, UTF-8, one behind the other
- *     .lock            names the process that writes
+ *     names-G.bin      names of the videos, UTF-8, concatenated
+ *     .lock            the process that writes
  *
- * Numbers are little-endian. Every .bin file begins with a header of 64 bytes that names the index it belongs to; G is the
- * generation, which a change of what is already there (not an append) raises. The rows of a video lie together, in its order.
+ * Numbers are little-endian. Every .bin file begins with a header of 64 bytes with the id of its index. G is the generation,
+ * which increases when existing data change, but not with an append. The rows of a video are consecutive and in time order.
  *
- * An append writes beyond the lengths that the manifest knows, syncs the files and then replaces the manifest: a reader sees
- * the index before or after it, and so does whoever comes after a kill at any moment. A writer cuts off what lies beyond
- * the manifest's lengths first. Readers open nothing but the committed part, so one writer and many readers do not meet.
+ * An append writes beyond the lengths in the manifest, syncs the files and then replaces the manifest. So a reader sees the
+ * index before or after the append, also when the writer was killed. A writer first removes data beyond the manifest's
+ * lengths. Readers open only the committed part, so they never see a writer's uncommitted data.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ const FORMAT = "videoclip-index";
 const VERSION = 1;
 const MAGIC = "VCLIPIDX";
 
-/** An index that is broken, foreign, or of another model than asked for; names the file. */
+/** An index that is broken, foreign, or of another model; the error has the file. */
 export class IndexError extends VideoClipError {
   constructor(
     file: string,
@@ -43,11 +43,11 @@ export class IndexError extends VideoClipError {
   }
 }
 
-/** What an index was made from: everything that its rows depend on. Appended rows must agree with it. */
+/** The settings that the rows of an index depend on. Appended rows must have the same. */
 export type IndexSettings = Record<string, unknown>;
 
-/** The model that embeds texts into the space of the rows; see `openTextSide`. */
-export type TextSideInfo = { kind: string } & Record<string, unknown>;
+/** The model that embeds texts into the space of the rows; see `openTextEncoder`. */
+export type TextEncoderInfo = { kind: string } & Record<string, unknown>;
 
 export interface IndexManifest {
   /** 32 hex digits, also in the header of every file. */
@@ -59,7 +59,7 @@ export interface IndexManifest {
   videos: number;
   nameBytes: number;
   settings: IndexSettings;
-  text: TextSideInfo | null;
+  text: TextEncoderInfo | null;
   updatedAt: string;
 }
 
@@ -70,7 +70,7 @@ export const fileName = (kind: FileKind, generation: number): string => `${kind}
 /** Names of data files, of any generation. */
 export const DATA_FILE = /^(rows|spans|videos|names)-\d+\.bin$/;
 
-/** Bytes of a file that count, with its header. */
+/** Committed bytes of a file, including its header. */
 export function committedBytes(kind: FileKind, m: IndexManifest): number {
   const data = {
     rows: m.rows * m.dim * ROW_DTYPES[m.dtype],
@@ -93,7 +93,7 @@ export function fileHeader(kind: FileKind, m: Pick<IndexManifest, "id" | "dim" |
   return header;
 }
 
-/** @throws IndexError that tells what the header is instead */
+/** @throws IndexError with the actual header */
 export function checkHeader(path: string, kind: FileKind, m: IndexManifest, bytes: Uint8Array): void {
   const header = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (header.equals(fileHeader(kind, m))) return;
@@ -114,9 +114,9 @@ const isCount = (value: unknown, max = Number.MAX_SAFE_INTEGER): value is number
 /** Reads and checks the manifest. @throws IndexError */
 export function readManifest(folder: string): IndexManifest {
   const path = join(folder, MANIFEST);
-  let text: string;
+  let json: string;
   try {
-    text = readFileSync(path, "utf8");
+    json = readFileSync(path, "utf8");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const missing = code === "ENOENT" || code === "ENOTDIR";
@@ -126,7 +126,7 @@ export function readManifest(folder: string): IndexManifest {
   }
   let value: Record<string, unknown>;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(json);
   } catch (cause) {
     throw new IndexError(path, `expected JSON (${(cause as Error).message})`, { cause });
   }
@@ -143,7 +143,7 @@ export function readManifest(folder: string): IndexManifest {
       },
     );
   }
-  const { id, generation, dim, dtype, rows, videos, nameBytes, settings, text: side, updatedAt } = value;
+  const { id, generation, dim, dtype, rows, videos, nameBytes, settings, text, updatedAt } = value;
   const wrong = Object.entries({
     id: typeof id === "string" && /^[0-9a-f]{32}$/.test(id),
     generation: isCount(generation),
@@ -153,14 +153,14 @@ export function readManifest(folder: string): IndexManifest {
     videos: isCount(videos, MAX_ROWS),
     nameBytes: isCount(nameBytes),
     settings: typeof settings === "object" && settings !== null,
-    text: side === null || (typeof side === "object" && typeof (side as TextSideInfo).kind === "string"),
+    text: text === null || (typeof text === "object" && typeof (text as TextEncoderInfo).kind === "string"),
   }).find(([, fits]) => !fits);
   if (wrong) {
     throw new IndexError(path, `${wrong[0]} cannot be ${JSON.stringify(value[wrong[0]])}`, {
       received: value[wrong[0]],
     });
   }
-  return { id, generation, dim, dtype, rows, videos, nameBytes, settings, text: side, updatedAt } as IndexManifest;
+  return { id, generation, dim, dtype, rows, videos, nameBytes, settings, text, updatedAt } as IndexManifest;
 }
 
 /** The text of `index.json`. */

@@ -8,14 +8,14 @@ import { applyOp, input, trace } from "../graph/trace.js";
 import type { IndexFiles } from "./index_files.js";
 import { HEADER_BYTES, IndexError, ROW_DTYPES } from "./index_format.js";
 
-/** Bytes of rows that one run of the kernel reads: an abort waits for at most one of them. */
+/** Bytes of rows per run of the kernel; an abort waits for at most one run. */
 const CHUNK_BYTES = 1 << 29;
-/** Rows that are gathered at a time where only some of the index is searched. */
+/** Rows that are gathered together when a part of the index is searched. */
 const GATHERED_ROWS = 1 << 14;
 
 type RowArray = Float32Array | Uint16Array;
 
-/** Rows that lie together: `count` from `first` on. */
+/** Consecutive rows: `count` from `first` on. */
 export interface RowRange {
   first: number;
   count: number;
@@ -28,8 +28,8 @@ export interface RankedRows {
 }
 
 /**
- * The rows of an index in memory, which is the file itself wherever the system can map it, and the exact search over them.
- * Scores are f32 dot products; equal scores come by rising row. A row's score depends on it and the query alone.
+ * The rows of an index in memory (mapped from the file if the system supports it), and exact search over them. Scores
+ * are f32 dot products; equal scores are ordered by rising row. A row's score depends only on the row and the query.
  */
 export class IndexRows {
   readonly dim: number;
@@ -80,7 +80,7 @@ export class IndexRows {
     return best;
   }
 
-  /** The k best of the rows in these ranges, which do not overlap. */
+  /** The k best of the rows in these disjoint ranges. */
   async searchRanges(
     queries: Float32Array,
     ranges: readonly RowRange[],
@@ -108,7 +108,7 @@ export class IndexRows {
     return out;
   }
 
-  /** Copies of rows, one behind the other. */
+  /** Concatenated copies of rows. */
   gather(ranges: readonly RowRange[]): RowArray {
     const total = ranges.reduce((sum, { count }) => sum + count, 0);
     const out = new (this.#dtype === "f16" ? Uint16Array : Float32Array)(total * this.dim);
@@ -125,7 +125,7 @@ export class IndexRows {
     return out;
   }
 
-  /** Frees the programs. The memory goes with the last reference to it. */
+  /** Frees the programs. The memory is freed with the last reference to it. */
   dispose(): void {
     this.#programs.clear();
     this.#chunks = [];
@@ -139,11 +139,11 @@ export class IndexRows {
     signal?: AbortSignal,
   ): Promise<RankedRows[]> {
     const [Q, M] = [queries.length, data.length].map((length) => length / this.dim);
-    const most = Math.min(k, M);
-    const program = this.#programs.get(`${Q} ${M} ${most}`, () => {
+    const max = Math.min(k, M);
+    const program = this.#programs.get(`${Q} ${M} ${max}`, () => {
       const graph = trace(() => {
         const rows = input("rows", [M, this.dim], this.#dtype);
-        const [values, indices] = applyOp(topK, [input("queries", [Q, this.dim]), rows], { k: most, base: 0 });
+        const [values, indices] = applyOp(topK, [input("queries", [Q, this.dim]), rows], { k: max, base: 0 });
         return { values, indices };
       });
       return compile(graph, this.device);
@@ -153,8 +153,8 @@ export class IndexRows {
       { signal },
     );
     return Array.from({ length: Q }, (_, q) => ({
-      rows: Array.from(indices.subarray(q * most, (q + 1) * most), toRow),
-      scores: Array.from(values.subarray(q * most, (q + 1) * most)),
+      rows: Array.from(indices.subarray(q * max, (q + 1) * max), toRow),
+      scores: Array.from(values.subarray(q * max, (q + 1) * max)),
     }));
   }
 }
@@ -180,7 +180,7 @@ function merge(a: RankedRows[], b: RankedRows[], k: number): RankedRows[] {
   });
 }
 
-/** Ranges cut and collected to blocks of at most `GATHERED_ROWS` rows. */
+/** Ranges cut and grouped into blocks of at most `GATHERED_ROWS` rows. */
 function* blocksOf(ranges: readonly RowRange[]): Generator<RowRange[]> {
   let block: RowRange[] = [];
   let room = GATHERED_ROWS;

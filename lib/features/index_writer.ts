@@ -37,14 +37,16 @@ export interface IndexedVideo {
   spans: readonly (readonly [number, number])[];
 }
 
-/** The one writer of an index. What it writes counts from the next `commit` on; `close` drops the rest. @internal */
+/**
+ * The single writer of an index. Written data are committed by the next `commit`; `close` discards the rest. @internal
+ */
 export class IndexWriter {
   #folder: string;
   #lock: FileLock;
   #manifest: IndexManifest;
   #files: Record<FileKind, number>;
   #names: Map<string, number>;
-  /** Videos that a later one replaces, dropped by the next commit. */
+  /** Videos that a later one replaces; the next commit drops them. */
   #replaced = new Set<number>();
 
   private constructor(folder: string, lock: FileLock, files: IndexFiles) {
@@ -55,7 +57,7 @@ export class IndexWriter {
     this.#files = writing(folder, () => openForWriting(folder, this.#manifest));
   }
 
-  /** Makes an empty index. @throws InvalidArgumentError where there is one, or while somebody writes there */
+  /** Makes an empty index. @throws InvalidArgumentError when there is one, or while another process writes there */
   static async create(
     folder: string,
     given: Pick<IndexManifest, "dim" | "dtype" | "settings" | "text">,
@@ -83,12 +85,12 @@ export class IndexWriter {
     }
   }
 
-  /** Takes the lock and cuts off what an interrupted writer left. @throws InvalidArgumentError, IndexError */
+  /** Takes the lock and removes uncommitted data of an interrupted writer. @throws InvalidArgumentError, IndexError */
   static async open(folder: string, waiting: TakeLockOptions = {}): Promise<IndexWriter> {
     return IndexWriter.#withLock(folder, await takeLock(join(folder, LOCK), HOLDER, waiting));
   }
 
-  /** As {@link open}, at once: a lock that somebody on another machine left is not waited for. */
+  /** As {@link open}, without waiting for a lock of another machine. */
   static openNow(folder: string): IndexWriter {
     return IndexWriter.#withLock(folder, takeLockNow(join(folder, LOCK), HOLDER));
   }
@@ -121,7 +123,7 @@ export class IndexWriter {
     return this.#replaced.size > 0;
   }
 
-  /** Writes a video behind the others. @throws InvalidArgumentError when it does not fit, before anything is written */
+  /** Writes a video after the others. @throws InvalidArgumentError when it does not fit, before anything is written */
   add({ video, rows, spans }: IndexedVideo, replace = false): void {
     const m = this.#manifest;
     this.#check({ video, rows, spans }, replace);
@@ -168,7 +170,7 @@ export class IndexWriter {
     }
   }
 
-  /** Forgets a video at the next commit. @returns whether there was one */
+  /** Removes a video with the next commit. @returns whether it existed */
   remove(video: string): boolean {
     const index = this.#names.get(video);
     if (index === undefined) return false;
@@ -177,12 +179,12 @@ export class IndexWriter {
     return true;
   }
 
-  /** Changes what text belongs to the index. */
+  /** Changes the record of the text encoder. */
   setText(text: IndexManifest["text"]): void {
     this.#manifest.text = text;
   }
 
-  /** Makes what was written and removed so far last: afterwards it is there, whatever happens. */
+  /** Makes all changes so far durable. */
   commit(): void {
     writing(this.#folder, () => {
       if (this.#replaced.size > 0) this.#rewrite();
@@ -202,7 +204,7 @@ export class IndexWriter {
     this.#lock.release();
   }
 
-  /** Copies everything but the replaced videos into files of a new generation and goes on with those. */
+  /** Copies everything except the replaced videos into files of a new generation, and continues with those. */
   #rewrite(): void {
     const old = this.#manifest;
     const source = this.#files;
@@ -212,7 +214,7 @@ export class IndexWriter {
       const records = readAll(source.videos, HEADER_BYTES, old.videos * VIDEO_BYTES);
       for (let i = 0; i < old.videos; i++) {
         if (this.#replaced.has(i)) continue;
-        this.#lock.renew(); // nothing else runs while the files are copied
+        this.#lock.renew(); // the event loop is blocked while the files are copied
         const at = i * VIDEO_BYTES;
         const [first, nameAt] = [records.readDoubleLE(at), records.readDoubleLE(at + 8)];
         const [rows, nameBytes] = [records.readUInt32LE(at + 16), records.readUInt32LE(at + 20)];
@@ -271,7 +273,7 @@ function createFiles(folder: string, manifest: IndexManifest): Record<FileKind, 
   return files;
 }
 
-/** Opens the files and cuts off what lies beyond the manifest. */
+/** Opens the files and removes data beyond the lengths in the manifest. */
 function openForWriting(folder: string, manifest: IndexManifest): Record<FileKind, number> {
   const files = {} as Record<FileKind, number>;
   for (const kind of FILE_KINDS) {
@@ -293,7 +295,10 @@ function writeManifest(folder: string, manifest: IndexManifest): void {
   }
 }
 
-/** Removes data files that no manifest refers to; what cannot be removed now (mapped on Windows) is left for later. */
+/**
+ * Removes data files that no manifest refers to. Files that cannot be removed yet (mapped, on Windows) are left for a
+ * later run.
+ */
 function removeOtherGenerations(folder: string, generation: number): void {
   const own = new Set<string>(FILE_KINDS.map((kind) => fileName(kind, generation)));
   for (const name of readdirSync(folder)) {

@@ -1,9 +1,9 @@
 import type { VideoClipError } from "../base/errors.js";
 
-/** A video, or something in its place that cannot be one. */
+/** A video, or an input that cannot be one. */
 export interface InputItem {
-  /** Absolute path; for a row of a list that has none, the list and the line. */
+  /** Absolute path; for a row of a list without a path, the list and the line. */
   path: string;
-  /** Why it is known to fail before it is opened. */
+  /** The error with which the item fails before it is opened. */
   error?: VideoClipError | undefined;
 }

@@ -16,14 +16,14 @@ const LISTS = ["csv", "tsv", "jsonl", "ndjson", "json", "txt", "lst"];
 /** Whether a file of this name is a list of videos. */
 export const isListName = (name: string): boolean => LISTS.includes(endingOf(name));
 
-/** A row of a list: a path as it stands there, or why there is none. */
+/** A row of a list: its path, or the reason why it has none. */
 type Row = { line: number; path: string } | { line: number; reason: string };
 
 /**
- * The videos that a list names, relative to its folder: `.csv` and `.tsv` with a column `path` or `video`, `.jsonl` and `.json` with
- * such a field or plain strings, `.txt` and `.lst` with a path in each line. Text is UTF-8 or UTF-16, columns are separated by commas,
- * semicolons or tabs. A row that is broken is an item with its error.
- * @throws DatasetError `ERR_MANIFEST` for a list that is none
+ * The videos in a list, relative to its folder: `.csv` and `.tsv` with a column `path` or `video`, `.jsonl` and `.json`
+ * with such a field or plain strings, `.txt` and `.lst` with one path per line. Text is UTF-8 or UTF-16; columns are
+ * separated by commas, semicolons or tabs. A broken row is an item with its error.
+ * @throws DatasetError `ERR_MANIFEST` for a file that is not a list
  */
 export async function readInputList(file: string): Promise<InputItem[]> {
   const rows = await rowsOf(file);
@@ -47,7 +47,7 @@ async function rowsOf(file: string): Promise<Row[]> {
   const ending = endingOf(file);
   try {
     if ((ending === "jsonl" || ending === "ndjson") && (await isUtf8File(file))) {
-      // line by line: the manifest of a large extraction is a list too
+      // line by line, because the manifest of a large extraction is a list too
       return [...readJsonLines(file, { torn: true })].map(({ line, value, reason }) =>
         reason === undefined ? fieldOf(value, line) : { line, reason },
       );
@@ -111,7 +111,7 @@ function jsonRows(file: string, text: string): Row[] {
   throw listError(file, "expected a list of paths, or of objects with a path or video field");
 }
 
-/** The separator that the first line has most of. */
+/** The most frequent separator of the first line. */
 function delimiterOf(text: string): string {
   const [header] = text.split(/\r\n|\n|\r/, 1);
   const count = (separator: string) => header.split(separator).length;

@@ -9,7 +9,7 @@ import { isMediaName } from "../base/media_names.js";
 import { Omissions } from "./omissions.js";
 import { searchFolder } from "./search_folder.js";
 
-/** A folder that videos were found in, as the system knows it: where it is another one later, its disk or mount is gone. */
+/** A folder of inputs with its identity. If the identity changes later, a disk or mount is gone. */
 export interface InputRoot {
   path: string;
   id: string;
@@ -23,9 +23,10 @@ export interface FoundInputs {
 }
 
 /**
- * All videos that files, folders (searched with the folders below them), globs and lists (see `readInputList`) name. A file that is
- * named but missing stays among them, so that it becomes a failure of its own; so do rows and names that cannot be used.
- * @throws InvalidArgumentError for an address, a glob without matches, and where no video is found; DatasetError for a list that is none
+ * All videos of files, folders (with subfolders), globs and lists (see `readInputList`). A missing file stays in the
+ * result, so that it becomes a failure; so do rows and names that cannot be used.
+ * @throws InvalidArgumentError for an address, a glob without matches, and when no video is found; DatasetError for a
+ * file that is not a list
  */
 export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
   if (inputs.length === 0)
@@ -62,7 +63,7 @@ async function expand(input: string, omitted: Omissions, roots: Set<string>): Pr
     return items;
   }
   if (!info && /[*?[\]{}]/.test(path)) {
-    const { glob } = await import("tinyglobby"); // its import fails in a bundle of CommonJS format
+    const { glob } = await import("tinyglobby"); // imported on demand, because its import fails in a CommonJS bundle
     const paths = await glob(path, { absolute: true });
     if (paths.length === 0) throw new InvalidArgumentError(`inputs: ${path} matches no file`, { argument: "inputs" });
     for (const one of paths) roots.add(dirname(resolve(one)));
@@ -72,7 +73,10 @@ async function expand(input: string, omitted: Omissions, roots: Set<string>): Pr
   return [{ path }];
 }
 
-/** Every path once, and every file once where folders lead to it by several ways through links: by its own path if it is there. */
+/**
+ * Every path once. A file that links make reachable by several paths is kept once, by its real path if that is an
+ * input.
+ */
 function eachOnce(items: readonly InputItem[]): InputItem[] {
   const folders = new Map<string, string>();
   const real = (path: string): string => {
@@ -98,13 +102,13 @@ function realFolder(folder: string): string {
   }
 }
 
-/** What tells a folder from another one of its path. */
+/** Identity of a folder, which differs from that of another folder at the same path. */
 async function folderId(path: string): Promise<string | undefined> {
   const info = await stat(path, { bigint: true }).catch(() => undefined);
   return info?.isDirectory() ? `${info.dev} ${info.ino}` : undefined;
 }
 
-/** A folder of inputs that is gone, or another one than it was. @returns its path */
+/** A folder of inputs that is gone or replaced. @returns its path */
 export async function lostRoot(roots: readonly InputRoot[], path: string): Promise<string | undefined> {
   for (const root of roots) {
     if (!`${path}${sep}`.startsWith(root.path.endsWith(sep) ? root.path : `${root.path}${sep}`)) continue;

@@ -19,34 +19,41 @@ import { createExclusive, moveDurably } from "../base/files.js";
 import { systemCode } from "../base/system_error.js";
 import { type Holder, ownHolder, stateOf } from "./lock_holder.js";
 
-/** A lock file that names its holder. Held until `release`, or until its process is gone. */
+/** A lock file that names its holder. It is held until `release`, or until its process has ended. */
 export interface FileLock {
-  /** Whether the file still is this lock: nobody deleted it or took it over. */
+  /** Whether the file still is this lock, neither deleted nor taken over. */
   held(): boolean;
-  /** Shows others that the holder lives, which a timer does as well; for work that keeps the event loop busy for long. */
+  /**
+   * Shows others that the holder is alive. A timer does so too; call it during work that blocks the event loop for
+   * long.
+   */
   renew(): void;
   release(): void;
 }
 
 export interface TakeLockOptions {
-  /** Milliseconds that a lock of another machine or container must not be renewed before it counts as that of a dead process. */
+  /**
+   * Milliseconds without renewal after which the process of a lock from another machine or container is considered
+   * dead.
+   */
   patience?: number | undefined;
-  /** Told in one sentence when a lock is taken over or waited for. Default: `process.emitWarning`. */
+  /** Called with a sentence when a lock is taken over or waited for. Default: `process.emitWarning`. */
   onNote?: ((note: string) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /** Milliseconds between two renewals. */
 const BEAT = 2000;
-/** Ten renewals: a holder that a busy machine delays is not taken for dead. */
+/** Ten renewals, so that a holder on a busy machine is not considered dead. */
 const PATIENCE = 20_000;
 
 /**
- * Takes a lock file, also from a process that is gone. Whether a process of this machine lives is asked of the system. One of another
- * machine or container cannot be seen: it lives while it renews its lock, by the time of change of the file.
+ * Takes a lock file, also from a process that has ended. The system knows whether a process of this machine is alive. A
+ * process of another machine or container is considered alive while it renews its lock, according to the file's
+ * modification time.
  * @param what for the message: `another extraction`
- * @throws InvalidArgumentError that names process, machine and file while somebody holds it; VideoClipError `ERR_WRITE`; the signal's
- * reason
+ * @throws InvalidArgumentError with process, machine and file while the lock is held; VideoClipError `ERR_WRITE`; the
+ * signal's reason
  */
 export async function takeLock(path: string, what: string, options: TakeLockOptions = {}): Promise<FileLock> {
   const { patience = PATIENCE, signal, onNote = (note) => process.emitWarning(note) } = options;
@@ -64,7 +71,7 @@ export async function takeLock(path: string, what: string, options: TakeLockOpti
 }
 
 /**
- * As {@link takeLock}, at once: a lock of a process that cannot be seen is not taken over.
+ * As {@link takeLock}, without waiting: a lock of an invisible process is not taken over.
  * @throws InvalidArgumentError, VideoClipError `ERR_WRITE`
  */
 export function takeLockNow(path: string, what: string): FileLock {
@@ -81,9 +88,9 @@ function refusal(path: string, what: string, holder: Holder | undefined): Invali
 }
 
 /**
- * Takes the lock if it is free or its process is gone.
- * @param dead who did not renew it
- * @returns who holds it, where it cannot be told whether that process lives
+ * Takes the lock if it is free or its process has ended.
+ * @param dead holder that did not renew the lock
+ * @returns the holder, if it is unknown whether its process is alive
  */
 function tryLock(
   path: string,
@@ -117,9 +124,9 @@ function tryLock(
 const nameOf = (holder: Holder | undefined): string =>
   holder ? `process ${holder.pid} on ${holder.host}` : "somebody unknown";
 
-/** The lock as its holder sees it. It is renewed by a timer, and released when the process ends. */
+/** The lock for its holder. A timer renews it, and it is released when the process ends. */
 function heldLock(path: string, token: string): FileLock {
-  const file = openSync(path, "r+"); // a renewal is for this lock, also where somebody moved it aside
+  const file = openSync(path, "r+"); // a renewal applies to this file, even if another process moved it aside
   const held = () => readHolder(path)?.token === token;
   const renew = () => renewFile(file);
   const timer = setInterval(renew, BEAT).unref();
@@ -136,21 +143,21 @@ function heldLock(path: string, token: string): FileLock {
   return { held, renew: () => void (released || renew()), release };
 }
 
-/** Changes the times of the lock, or its length where the file system keeps times of its own. */
+/** Changes the times of the lock, or its length if the file system sets times itself. */
 function renewFile(file: number): void {
   try {
     const now = Date.now() / 1000;
     futimesSync(file, now, now);
   } catch {
     try {
-      writeSync(file, " ", fstatSync(file).size); // blanks behind JSON change nothing
+      writeSync(file, " ", fstatSync(file).size); // JSON may be followed by blanks
     } catch {
-      // the disk is full or gone: the next write of the holder tells
+      // the disk is full or gone, which the next write of the holder reports
     }
   }
 }
 
-/** Whether somebody renews, releases or replaces a lock within some time. */
+/** Whether a lock is renewed, released or replaced within some time. */
 async function isRenewed(
   path: string,
   before: string,
@@ -167,7 +174,9 @@ async function isRenewed(
   return false;
 }
 
-/** What changes when a lock is renewed. The file is opened, because network file systems ask the server then. */
+/**
+ * A value that changes when a lock is renewed. The file is opened, because network file systems then ask the server.
+ */
 function markOf(path: string): string | undefined {
   let file: number;
   try {
@@ -183,23 +192,24 @@ function markOf(path: string): string | undefined {
   }
 }
 
-/** The file appears with its content, or not at all; where there are no hard links it may be torn by a kill. */
+/** Creates the file with its content atomically. Without hard links, a killed process may leave an incomplete file. */
 function linkOrWrite(draft: string, path: string): void {
   try {
     linkSync(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
-    createExclusive(path, readFileSync(draft)); // says why, where nothing can be written at all
+    createExclusive(path, readFileSync(draft)); // throws the reason if nothing can be written
   }
 }
 
-/** Removes what processes that were killed while they took the lock left beside it. */
+/** Removes drafts that killed processes left while they took the lock. */
 function sweep(path: string): void {
   const prefix = `${basename(path)}-`;
   for (const name of readdirSync(dirname(path))) {
     const [token, stale] = name.startsWith(prefix) ? name.slice(prefix.length).split("-") : [];
     if (!/^[0-9a-f]{16}$/.test(token ?? "") || (stale !== undefined && stale !== "stale")) continue;
-    // whose they are is told by the draft; one without content, or of a process that cannot be seen, may be in use if it is young
+    // The draft file names its owner. An empty draft may still be being written, and the process of a draft may be
+    // invisible: young ones are kept.
     const draft = join(dirname(path), `${prefix}${token}`);
     const holder = readHolder(draft);
     const state = holder ? stateOf(holder) : "unknown";
@@ -213,7 +223,7 @@ function isYoung(path: string): boolean {
   return stat !== undefined && Date.now() - stat.mtimeMs < 60_000;
 }
 
-/** Removes a lock whose process is gone; one that somebody else took meanwhile is put back. */
+/** Removes a lock whose process has ended; a lock that another process took meanwhile is put back. */
 function setAside(path: string, aside: string, token: string | undefined): void {
   try {
     moveDurably(path, aside);
@@ -224,7 +234,7 @@ function setAside(path: string, aside: string, token: string | undefined): void 
   try {
     if (readHolder(aside)?.token !== token) linkOrWrite(aside, path);
   } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error; // its holder sees that it is lost before it commits
+    if (systemCode(error) !== "EEXIST") throw error; // its holder notices the loss before it commits
   } finally {
     rmSync(aside, { force: true });
   }
@@ -235,6 +245,6 @@ function readHolder(path: string): Holder | undefined {
     const value = JSON.parse(readFileSync(path, "utf8"));
     return typeof value?.pid === "number" && typeof value.host === "string" ? value : undefined;
   } catch {
-    return undefined; // gone, or written by hand
+    return undefined; // deleted, or written by hand
   }
 }

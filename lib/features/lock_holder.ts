@@ -1,15 +1,21 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** Who holds a lock. */
+/** The holder of a lock. */
 export interface Holder {
   pid: number;
   host: string;
-  /** Where the number of the process counts: the start of the system and the namespace of processes (container). Linux only. */
+  /**
+   * Identity of the system start and of the process namespace (container), within which process numbers are valid.
+   * Linux only.
+   */
   system?: string | undefined;
-  /** When that process began, as its system counts; tells it from a later one with the same number. Linux only. */
+  /**
+   * Start time of the process by the system's clock, which distinguishes it from a later process with the same number.
+   * Linux only.
+   */
   started?: string | undefined;
-  /** Of this lock alone. */
+  /** Unique to this lock. */
   token: string;
 }
 
@@ -19,8 +25,8 @@ export function ownHolder(): Omit<Holder, "token"> {
 }
 
 /**
- * Whether the holder of a lock lives, as far as this system tells. `unknown`: it is a process of another machine, of another
- * container, or of before the machine was started again.
+ * Whether the holder of a lock is alive, as far as this system knows. `unknown`: its process belongs to another machine
+ * or container, or to a time before the machine was restarted.
  */
 export function stateOf({ pid, host, system, started }: Holder): "alive" | "gone" | "unknown" {
   if (host !== hostname() || (system !== undefined && system !== systemOf())) return "unknown";
@@ -33,7 +39,9 @@ export function stateOf({ pid, host, system, started }: Holder): "alive" | "gone
   return started === undefined || now === undefined || started === now ? "alive" : "gone";
 }
 
-/** The start of this system and the namespace of its processes: two processes that share both can see each other. */
+/**
+ * Identity of the start of this system and of its process namespace. Processes for which both agree can see each other.
+ */
 function systemOf(): string | undefined {
   try {
     return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${readlinkSync("/proc/self/ns/pid")}`;

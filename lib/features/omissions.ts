@@ -1,29 +1,29 @@
-/** Endings that a sentence names. */
+/** Maximum file extensions in a sentence. */
 const NAMED = 8;
 
-/** What a search left out, counted by kind. */
+/** Counts files and folders that a search left out, by kind. */
 export class Omissions {
   readonly endings: Record<string, number> = {};
   readonly folders: Record<string, number> = {};
   pictures = 0;
 
-  /** A file that is named like nothing that is decoded. @param ending without its dot */
+  /** Counts a file whose extension is not that of a video or picture. @param ending without its dot */
   ending(ending: string): void {
     const key = ending === "" ? "no ending" : `.${ending}`;
     this.endings[key] = (this.endings[key] ?? 0) + 1;
   }
 
-  /** A folder that a program made for itself. */
+  /** Counts a folder that belongs to a program. */
   folder(name: string): void {
     this.folders[name] = (this.folders[name] ?? 0) + 1;
   }
 
-  /** A picture beside the video of its name. */
+  /** Counts a picture with the name of a video. */
   picture(): void {
     this.pictures++;
   }
 
-  /** One sentence about all of them; undefined where nothing was left out. */
+  /** One sentence about all of them; undefined if nothing was left out. */
   sentence(): string | undefined {
     const parts: string[] = [];
     const files = sum(this.endings);

@@ -7,23 +7,28 @@ import { videoModelOfFolder } from "../models/video/video_model_of.js";
 import { DecodedFeatures } from "./decoded_features.js";
 import { ProjectedFeatures } from "./projected_features.js";
 
-/** What is behind a folder: features as they are by default. */
+/** The kind of a folder. Default: a folder of features. */
 export interface OpenFeaturesOptions {
   /** The folder holds videos, decoded when they are read: `videoclip`, `videoclip-light`, or the folder of a VideoCLIP model. */
   videoModel?: string | undefined;
-  /** With `videoModel`: weights of its video encoder, where its folder has none. */
+  /** With `videoModel`: weights of its video encoder, if its folder has none. */
   videoWeights?: string | undefined;
-  /** With `videoModel`: seed of generated weights, for trying things out. */
+  /** With `videoModel`: seed of random weights, for trials. */
   randomWeights?: number | undefined;
-  /** `s3d_howto100m.pth`: the public features of HowTo100M, 1024 wide, go through its last layer. Not beside `videoModel`. */
+  /**
+   * `s3d_howto100m.pth`: its last layer is applied to the public features of HowTo100M, which are 1024 wide. Not with
+   * `videoModel`.
+   */
   s3dFc?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens a folder of features, or of videos whose features are made when they are read, for packing, training and evaluation.
- * @returns the source; `dispose`, where it has one, frees the video encoder
- * @throws InvalidArgumentError for options that exclude each other; DatasetError for a folder without files; WeightsError
+ * Opens a folder of features, or of videos whose features are computed on every read, for packing, training and
+ * evaluation.
+ * @returns the source; `dispose`, if it exists, frees the video encoder
+ * @throws InvalidArgumentError for options that exclude each other; DatasetError for a folder without files;
+ * WeightsError
  */
 export async function openFeatures(
   folder: string,

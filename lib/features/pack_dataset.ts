@@ -11,29 +11,28 @@ import { openFeatures, type OpenFeaturesOptions } from "./open_features.js";
 export interface PackDatasetFileOptions extends Omit<ReadDatasetOptions, "skips">, OpenFeaturesOptions {
   /** Features of the videos: a source, or a folder that is opened with the other options and closed again. */
   features: FeatureSource | string;
-  /** What splits captions into word pieces: a tokenizer, or the path of a vocab.txt, a tokenizer.json or a folder with one. */
+  /** Tokenizer of the captions, or the path of a vocab.txt, a tokenizer.json or a folder with one. */
   tokenizer: VideoClipTokenizer | string;
-  /** Most word pieces kept of a caption. Default: all. */
+  /** Maximum word pieces of a caption. Default: all. */
   captionTokens?: number | undefined;
-  /** Most characters of a caption that are tokenised. Default: all. */
+  /** Maximum characters of a caption that are tokenised. Default: all. */
   captionCharacters?: number | undefined;
-  /**
-   * Keep captions that begin behind the features, for the sampler's quirk `lateCaptions`. Default false.
-   */
+  /** Keep captions that begin after the features, for the sampler's quirk `lateCaptions`. Default false. */
   lateCaptions?: boolean | undefined;
   /** Size of a shard in bytes. Default 128 MiB. */
   shardBytes?: number | undefined;
-  /** Counts what is left out. Default: up to 1,000 items. */
+  /** Counts records that are left out. Default: up to 1,000. */
   skips?: Skips | undefined;
   onProgress?: ((progress: PackProgress) => void) | undefined;
 }
 
 /**
- * Packs a published dataset and the features of its videos into shards that training reads by position, as `videoclip data pack`
- * does. A run that was stopped goes on in the same folder.
- * @param format of `videoclip data`: `jsonl` for lines of one's own @param file the dataset's file, as published
+ * Packs a published dataset and the features of its videos into shards that training reads by position, like
+ * `videoclip data pack`. An interrupted run continues in the same folder.
+ * @param format of `videoclip data`: `jsonl` for lines in this package's format @param file the dataset's file, as
+ * published
  * @param out folder of the pack
- * @throws InvalidArgumentError when the folder holds a pack of another source; DatasetError; the signal's reason
+ * @throws InvalidArgumentError when the folder has a pack of another source; DatasetError; the signal's reason
  */
 export async function packDatasetFile(
   format: string,

@@ -13,8 +13,8 @@ const LAYER = new Map([
 ]);
 
 /**
- * The public HowTo100M features (1024 values a second, S3D-G's `mixed_5c`) through the last layer of S3D-G, to the 512 of
- * `video_embedding` that VideoCLIP takes.
+ * The public HowTo100M features (1024 values per second, S3D-G's `mixed_5c`), mapped by the last layer of S3D-G to the
+ * 512 values of `video_embedding` that VideoCLIP reads.
  */
 export class ProjectedFeatures implements FeatureSource {
   private constructor(
@@ -25,7 +25,7 @@ export class ProjectedFeatures implements FeatureSource {
 
   /**
    * @param path S3D-G's weights (`s3d_howto100m.pth`), with `fc.weight` `[512, 1024]` and `fc.bias`
-   * @throws WeightsError when the layer is not there
+   * @throws WeightsError when the layer is missing
    */
   static async open(source: FeatureSource, path: string): Promise<ProjectedFeatures> {
     const values = new Map<string, Float32Array>();

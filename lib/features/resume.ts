@@ -7,20 +7,21 @@ import type { FeatureStore } from "./store.js";
 
 export interface ResumePlan {
   todo: InputItem[];
-  /** Finished before, moved ones included. */
+  /** Number of videos finished by earlier runs, including moved ones. */
   skipped: number;
-  /** Failed before, and left alone. */
+  /** Number of videos that failed in earlier runs and are not tried again. */
   failed: number;
-  /** Finished before under another path. */
+  /** Number of videos finished under another path. */
   moved: number;
-  /** Finished before, but the file is another one now: in `todo`. */
+  /** Number of finished videos whose file has changed; they are in `todo`. */
   changed: number;
 }
 
 /**
- * What is left to do of some videos: not those that are finished or failed before, unless their files changed since, by size and time;
- * a video that is new here and has the content of one that is gone from its path keeps that one's features.
- * @param retry also those that failed, and those whose features are partial
+ * The videos that a run still has to process. Videos that are finished or failed are left out, unless their files
+ * changed, by size and time. A new video with the content of one that has disappeared from its path keeps that one's
+ * features.
+ * @param retry also process failed videos, and those with partial features
  */
 export async function planResume(
   store: FeatureStore,
@@ -59,7 +60,7 @@ export async function planResume(
   return plan;
 }
 
-/** Records by the size of their videos, without those of `paths`, which are not moved. */
+/** Records by the size of their videos, without those of `paths`, which have not moved. */
 function recordsBySize(records: ReadonlyMap<string, ManifestRecord>, paths: ReadonlySet<string>) {
   const bySize = new Map<number, Set<ManifestRecord>>();
   for (const record of records.values()) {
@@ -70,13 +71,13 @@ function recordsBySize(records: ReadonlyMap<string, ManifestRecord>, paths: Read
   return bySize;
 }
 
-/** Whether a video that failed is another file now. What is not known of it counts as the same. */
+/** Whether the file of a failed video has changed. Unknown facts count as unchanged. */
 async function isMended(path: string, before: SourceFacts | null | undefined, now: SourceFacts | undefined) {
   if (before === undefined || !now) return false;
   return before === null || !(await isUnchanged(path, before, now));
 }
 
-/** The record of a video that is gone from its path and had this content. */
+/** The record of a video that has disappeared from its path and had this content. */
 async function movedFrom(path: string, now: SourceFacts, records: Iterable<ManifestRecord> = []) {
   for (const record of records) {
     if (!existsSync(record.path) && (await hasContentOf(path, record.source!, now).catch(() => false))) return record;
@@ -85,8 +86,8 @@ async function movedFrom(path: string, now: SourceFacts, records: Iterable<Manif
 }
 
 /**
- * Refuses a folder that holds features of another kind, or any where nobody asked to go on.
- * @param names of the features that are to be written
+ * Refuses a folder with features of other settings, or with any features unless the run resumes.
+ * @param names of the features to write
  * @throws InvalidArgumentError
  */
 export function checkResume(

@@ -16,7 +16,7 @@ import { type FailureEntry, FeatureStore, FeatureWriter } from "./store.js";
 import { endOfRun, isNameFault, surroundingFault } from "./surroundings.js";
 
 export interface ExtractToFolderOptions extends ExtractOptions {
-  /** A `VideoEncoder`, or anything that makes rows of clips and says what the manifest notes. */
+  /** A `VideoEncoder`, or another encoder of clips with the facts for the manifest. */
   encoder: ClipEncoder & Pick<VideoEncoder, "model" | "output" | "weightsHash" | "precision">;
   out: string;
   /** Default f16. */
@@ -24,21 +24,22 @@ export interface ExtractToFolderOptions extends ExtractOptions {
   /** `I/N`: only every N-th video from the I-th on. */
   shard?: string | undefined;
   /**
-   * Go on with a folder: finished videos are left alone, as are failed ones, unless their files changed since. Videos that were moved
-   * keep their features.
+   * Continue in a folder: finished and failed videos are skipped, unless their files changed. Moved videos keep their
+   * features.
    */
   resume?: boolean | undefined;
-  /** Go on, and try failed and partial videos again. */
+  /** Continue, and try failed and partial videos again. */
   retryFailed?: boolean | undefined;
-  /** Note the SHA-256 of each video: one that was only touched, or moved, is then known for certain. It is read once more for that. */
-  hash?: boolean | undefined;
   /**
-   * Keep the features of a video that stops early; its manifest entry says `partial`. `onError: "stop"` implies it.
+   * Record the SHA-256 of each video, by which touched or moved files are recognised with certainty. It costs one more
+   * read of the file.
    */
+  hash?: boolean | undefined;
+  /** Keep the features of a video that stops early; its manifest entry has `partial`. `onError: "stop"` implies it. */
   keepPartial?: boolean | undefined;
-  /** Called for each event, once what it says is saved. */
+  /** Called for each event, once its data are saved. */
   onEvent?: ((event: ExtractEvent) => void) | undefined;
-  /** Told, in sentences, what is left out, moved or changed, and what of earlier records is broken. */
+  /** Called with sentences about files that are left out, moved or changed, and about broken records. */
   onNote?: ((note: string) => void) | undefined;
 }
 
@@ -46,24 +47,28 @@ export interface ExtractSummary {
   videos: number;
   clips: number;
   failures: number;
-  /** Of the videos, those with broken data, whose clips were left out. */
+  /** Number of videos with broken data, whose clips were left out. */
   broken: number;
-  /** Left alone because an earlier run finished them. */
+  /** Number of videos finished by an earlier run. */
   skipped: number;
-  /** Of these, finished under another path. */
+  /** Of these, number finished under another path. */
   moved: number;
-  /** Done again because their files changed since an earlier run. */
+  /** Number of videos processed again because their files changed. */
   changed: number;
-  /** What the search of folders left out: files by ending, folders of programs by name, pictures beside videos. */
+  /**
+   * Files and folders that the search left out: files by extension, folders of programs by name, pictures with the name
+   * of a video.
+   */
   omitted: { endings: Record<string, number>; folders: Record<string, number>; pictures: number };
   seconds: number;
 }
 
 /**
- * Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`. What belongs to one video
- * is a failure of that video; what belongs to its surroundings (a full disk, a lost mount, no decoder) ends the run.
- * @throws InvalidArgumentError; DatasetError for a list that cannot be read; VideoClipError `ERR_WRITE`; VideoError `ERR_INPUTS_LOST`,
- * `ERR_DECODER_MISSING`; the signal's reason, after what was finished is saved
+ * Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`. A fault
+ * of one video is a failure of that video; a fault that concerns all videos (a full disk, a lost mount, no decoder)
+ * ends the run.
+ * @throws InvalidArgumentError; DatasetError for a list that cannot be read; VideoClipError `ERR_WRITE`; VideoError
+ * `ERR_INPUTS_LOST`, `ERR_DECODER_MISSING`; the signal's reason, after finished videos are saved
  */
 export async function extractToFolder(
   inputs: readonly string[],
@@ -71,11 +76,11 @@ export async function extractToFolder(
 ): Promise<ExtractSummary> {
   const { shard, signal, onNote = () => {} } = options;
   const started = Date.now();
-  if (isAddress(options.out)) makeFolder(options.out); // refuses it, before anything is searched
+  if (isAddress(options.out)) makeFolder(options.out); // throws before anything is searched
   const found = await findInputs(inputs);
   const left = found.omitted.sentence();
   if (left) onNote(left);
-  const mine = takeShard(found.items, shard);
+  const shardItems = takeShard(found.items, shard);
   const suffix = shard ? `.${shard.replace("/", "-of-")}` : "";
   const store = await FeatureStore.open(resolve(options.out), suffix, { signal, onNote: options.onNote });
   const { endings, folders, pictures } = found.omitted;
@@ -88,9 +93,9 @@ export async function extractToFolder(
       store.records,
     );
     const { resume = false, retryFailed: retry = false } = options;
-    checkResume(store, mine.map(({ path }) => names.get(path)!), resume || retry, settings); // prettier-ignore
+    checkResume(store, shardItems.map(({ path }) => names.get(path)!), resume || retry, settings); // prettier-ignore
     if (retry) store.clearFailures();
-    const plan = await planResume(store, mine, { retry, signal });
+    const plan = await planResume(store, shardItems, { retry, signal });
     const known = found.items.some(({ path }) => store.records.has(path));
     for (const note of notesOf(store, plan, known)) onNote(note);
     const { todo, failed, skipped, moved, changed } = plan;
@@ -112,22 +117,22 @@ interface Target {
   summary: ExtractSummary;
 }
 
-/** A video whose clips come in. */
+/** A video whose clips are arriving. */
 interface OpenVideo {
   writer?: FeatureWriter | undefined;
-  /** The file as it was when its first clip came: one that changes later is noticed by the next run. */
+  /** The file at the time of its first clip; the next run notices a later change. */
   source?: SourceFacts | undefined;
-  /** Why its features cannot be written. */
+  /** The reason why its features cannot be written. */
   fault?: VideoClipError | undefined;
 }
 
-/** A video that ended, well or not. */
+/** A video that has ended, with or without an error. */
 interface EndedVideo {
   event: Exclude<ExtractEvent, { type: "clip" }>;
   video: OpenVideo;
 }
 
-/** Videos whose features are synced to disk together, and those that may wait meanwhile. */
+/** Maximum videos whose features are synced to disk together, and of waiting ones. */
 const SAVED_TOGETHER = 64;
 
 async function extractVideos(
@@ -170,12 +175,12 @@ async function extractVideos(
     }
     await ended.finish();
   } finally {
-    await ended.finish().catch(() => {}); // what ended before is saved, whatever else went wrong
+    await ended.finish().catch(() => {}); // finished videos are saved whatever else went wrong
     for (const { writer } of open.values()) writer?.discard();
   }
 }
 
-/** Makes the features and records of videos last, and then tells of them. */
+/** Makes the features and records of videos durable, and then reports them. */
 async function saveVideos(
   group: readonly EndedVideo[],
   target: Target,
@@ -232,14 +237,14 @@ async function saveVideos(
   }
 }
 
-/** Why a video counts as failed: of a partial one too, whose features are kept. */
+/** The reason why a video counts as failed; also for a partial one, whose features are kept. */
 function errorOf({ event, video }: EndedVideo): VideoClipError | undefined {
   if (video.fault) return video.fault;
   if (event.type === "failure") return event.error;
   return video.writer ? undefined : noClips(event.path, event.info);
 }
 
-/** Whether what came before the end of a video that stops early is kept. */
+/** Whether the clips before the end of a video that stops early are kept. */
 function keepsPartial({ code }: VideoClipError, { keepPartial = false, onError }: ExtractToFolderOptions): boolean {
   if (code === "ERR_VIDEO_TRUNCATED") return keepPartial || onError === "stop";
   return code === "ERR_VIDEO_CORRUPT" && (onError === "stop" || (keepPartial && onError !== "fail"));
@@ -250,25 +255,26 @@ function noClips(path: string, { broken }: VideoInfo): VideoError {
   return new VideoError("ERR_VIDEO_NO_FRAMES", `${path}: no frame was decoded`, { file: path });
 }
 
-/** An error that only the video's name is to blame for. @throws any other error */
+/** An error that only the name of the video causes. @throws any other error */
 function nameFault(error: unknown): VideoClipError {
   if (isNameFault(error)) return error;
   throw error;
 }
 
-/** Everything that features depend on: a folder holds one setting. */
+/** The settings that features depend on: a folder has one setting. */
 function settingsOf({ encoder, l2 = false, saveDtype = "f16" }: ExtractToFolderOptions): Record<string, unknown> {
   const { model, output, dim, weightsHash, precision, preset } = encoder;
   return { model, output, dim, weights: weightsHash, precision, l2, dtype: saveDtype, preset };
 }
 
-/** Broken records that are told one by one. */
-const TOLD = 10;
+/** Maximum broken records that are reported individually. */
+const MAX_REPORTED = 10;
 
 function* notesOf(store: FeatureStore, plan: ResumePlan, known: boolean): Generator<string> {
   const { broken, records } = store;
-  for (const { place, reason } of broken.slice(0, TOLD)) yield `${place}: ${reason}; its video is extracted again`;
-  if (broken.length > TOLD) yield `${broken.length - TOLD} more records are broken`;
+  for (const { place, reason } of broken.slice(0, MAX_REPORTED))
+    yield `${place}: ${reason}; its video is extracted again`;
+  if (broken.length > MAX_REPORTED) yield `${broken.length - MAX_REPORTED} more records are broken`;
   if (plan.changed > 0) yield `${plan.changed} of the finished videos changed since, and are extracted again`;
   if (plan.moved > 0) yield `${plan.moved} of the finished videos were moved, and keep their features`;
   if (records.size > 0 && !known && plan.moved === 0)

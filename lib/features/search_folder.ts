@@ -8,19 +8,19 @@ import type { InputItem } from "./input_item.js";
 import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../base/media_names.js";
 import type { Omissions } from "./omissions.js";
 
-/** Entries after which other work has its turn. */
+/** Number of entries after which other tasks run. */
 const BATCH = 1000;
 
 /**
- * Videos and pictures in a folder and below it, by their names; links to folders are followed, each real folder once. What cannot be
- * read, and what has the name of a video and is none, is an item with its error. Hidden files, pictures beside the video of their
- * name, source text that ends in `.ts` and everything with another ending are left out.
+ * Videos and pictures in a folder and its subfolders, by their names; links to folders are followed, each real folder
+ * once. Entries that cannot be read, and files named like videos that are none, are items with an error. Hidden files,
+ * pictures with the name of a video, source text that ends in `.ts` and all other extensions are left out.
  * @param omitted counts what is left out
  */
 export async function searchFolder(root: string, omitted: Omissions): Promise<InputItem[]> {
   const items: InputItem[] = [];
   const pictures: FolderEntry[] = [];
-  /** Names of videos in small letters, with and without ending, by folder. */
+  /** names of videos in lower case, with and without extension, by folder */
   const videos = new Map<string, Set<string>>();
   const enter = (name: string): boolean => {
     if (!isMachineFolder(name)) return true;
@@ -58,7 +58,10 @@ export async function searchFolder(root: string, omitted: Omissions): Promise<In
 const unreadable = (path: string, reason: string, cause?: unknown): VideoError =>
   new VideoError("ERR_VIDEO_UNREADABLE", `${path}: ${reason}`, { file: path, cause });
 
-/** Whether a file that is named like a transport stream is a source file of TypeScript: empty, or text without the stream's sync bytes. */
+/**
+ * Whether a file with the extension of a transport stream is TypeScript source: empty, or text without the stream's
+ * sync bytes.
+ */
 function isSourceText(path: string): boolean {
   if (!isVideoName(path) || !["ts", "mts"].includes(endingOf(path))) return false;
   const head = Buffer.alloc(1024);
@@ -71,11 +74,11 @@ function isSourceText(path: string): boolean {
       closeSync(file);
     }
   } catch {
-    return false; // fails with its reason when it is decoded
+    return false; // decoding it reports the reason
   }
-  // packets of 188 bytes, of 192 with a time before each, or of 204 with parity behind
+  // packets of 188 bytes, of 192 with a leading time, or of 204 with trailing parity
   if ([[0, 188], [0, 204], [4, 196]].some((places) => places.every((at) => at < length && head[at] === 0x47))) return false; // prettier-ignore
   const text = head.subarray(0, length);
-  const whole = [0, 1, 2, 3].some((cut) => isUtf8(text.subarray(0, Math.max(0, length - cut)))); // the last character may be cut
+  const whole = [0, 1, 2, 3].some((cut) => isUtf8(text.subarray(0, Math.max(0, length - cut)))); // the last character may be incomplete
   return whole && text.every((byte) => byte >= 32 || (byte >= 9 && byte <= 13));
 }

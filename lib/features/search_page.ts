@@ -6,23 +6,23 @@ import { clock, escapeHtml, htmlPage, type Still, stillHtml, stillOf } from "../
 
 export interface SearchPageOptions {
   decoder?: DecoderName | undefined;
-  /** Videos that moved: where the video of a name in the index is now. Default: the name is its path. */
+  /** Maps the name of a video in the index to its current path. Default: the name is its path. */
   locate?: ((video: string) => string) | undefined;
-  /** Said below the title, such as where the weights come from. */
+  /** A note below the title, such as the origin of the weights. */
   note?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** A hit with what the page shows of it. */
+/** A hit with its picture. */
 export interface PageHit extends SearchHit {
-  /** Of the video in the middle of the span. */
+  /** A frame from the middle of the span. */
   still: Still;
   similarity: SimilarityOverTime;
 }
 
 /**
- * One self-contained page of a search: ranked hits with a picture at the matching time, span and score, and how the whole video
- * scores over time. A video that moved or cannot be decoded says so in place of its picture.
+ * A search as a self-contained page: ranked hits with a picture at the matching time, span and score, and the score of
+ * the whole video over time. A video that moved or cannot be decoded has a message in place of its picture.
  */
 export async function searchPage(
   index: FeatureIndex,
@@ -51,7 +51,7 @@ interface PageFacts {
   videos: number;
 }
 
-/** The page's HTML. Everything that comes from files or people is escaped; nothing is loaded, nothing runs. @internal */
+/** The page's HTML. Text from files and users is escaped; the page loads and runs nothing. @internal */
 function renderPage({ query, note, rows, videos }: PageFacts, hits: readonly PageHit[]): string {
   return htmlPage({
     title: query,
@@ -78,14 +78,14 @@ ${renderStrip(hit)}</div>
 const WIDTH = 600;
 const HEIGHT = 48;
 
-/** Scores over time as bars from the video's lowest to its highest, the hit's span marked. */
+/** Scores over time as bars from the video's lowest to its highest, with the hit's span marked. */
 function renderStrip({ similarity: { spans, scores }, start, end, row: _ }: PageHit): string {
   const length = Math.max(...spans.map((span) => span.end), Number.MIN_VALUE);
   const [low, high] = [Math.min(...scores), Math.max(...scores)];
   const x = (seconds: number) => ((seconds / length) * WIDTH).toFixed(1);
   const height = (score: number) => (high > low ? 4 + ((HEIGHT - 4) * (score - low)) / (high - low) : HEIGHT);
   const bars = spans.map((span, i) => {
-    // rows may overlap: a bar is as wide as the time until the next one begins
+    // rows may overlap, so a bar ends where the next one begins
     const next = spans[i + 1] && spans[i + 1].start > span.start ? spans[i + 1].start : span.end;
     const [tall, marked] = [height(scores[i]), span.start === start && span.end === end];
     const width = Math.max(0.5, Number(x(next)) - Number(x(span.start)) - 0.5).toFixed(1);

@@ -1,14 +1,20 @@
 import { InvalidArgumentError } from "../base/errors.js";
 import type { FeatureIndex, SearchHit } from "./feature_index.js";
-import { type EmbeddedTexts, openTextSide, type OpenTextSideOptions, type TextRows, textRows } from "./text_side.js";
+import {
+  type EmbeddedTexts,
+  openTextEncoder,
+  type OpenTextEncoderOptions,
+  type TextRows,
+  textRows,
+} from "./text_side.js";
 
-export interface TextSearchOptions extends OpenTextSideOptions {
+export interface TextSearchOptions extends OpenTextEncoderOptions {
   /** Hits. Default 10. */
   top?: number | undefined;
-  /** Hits of one video. Default: no limit. */
+  /** Maximum hits per video. Default: no limit. */
   perVideo?: number | undefined;
   filter?: ((video: string) => boolean) | undefined;
-  /** The model, where it is open already; default: the one that the index records, opened for this search. */
+  /** An open text encoder. Default: the one that the index records, opened for this search. */
   text?: TextRows | EmbeddedTexts | undefined;
 }
 
@@ -17,7 +23,7 @@ export interface TextSearchResult {
   /** The query's embedding, f32 `[dim]`. */
   vector: Float32Array;
   hits: SearchHit[];
-  /** Words of the query that the model does not know: they cannot be found. */
+  /** Words of the query that the model does not know, and that therefore have no influence. */
   unknown?: readonly string[] | undefined;
 }
 
@@ -48,7 +54,7 @@ export async function searchText(
   const { rows: vector, unknown } = options.text
     ? await textRows(options.text, [query], signal)
     : await openedVector(index, query, options);
-  // with a limit per video more rows are asked for, until enough videos are among them
+  // with a limit per video, more rows are requested until there are enough videos
   for (let asked = top; ; asked *= 4) {
     const found = await index.search({ vector, top: asked, filter, signal });
     const hits = limited(found, perVideo).slice(0, top);
@@ -57,8 +63,8 @@ export async function searchText(
 }
 
 /** The query's embedding by the model that the index records. */
-async function openedVector(index: FeatureIndex, query: string, options: OpenTextSideOptions) {
-  const text = await openTextSide(index.text!, options);
+async function openedVector(index: FeatureIndex, query: string, options: OpenTextEncoderOptions) {
+  const text = await openTextEncoder(index.text!, options);
   try {
     return await textRows(text, [query], options.signal);
   } finally {

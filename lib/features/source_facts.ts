@@ -3,19 +3,19 @@ import { open, stat } from "node:fs/promises";
 import type { SourceFacts } from "../data/feature_manifest.js";
 import { hashFile } from "../data/pack.js";
 
-/** Bytes of a part of a file, and how many parts are looked at. */
+/** Size and number of the parts of a file that are hashed. */
 const PART = 1 << 14;
 const PARTS = 16;
 
-/** Size and time of a file; undefined where there is none. */
+/** Size and modification time of a file; undefined if there is none. */
 export async function sourceFacts(path: string): Promise<SourceFacts | undefined> {
   const info = await stat(path).catch(() => undefined);
   return info && { bytes: info.size, modified: Math.round(info.mtimeMs) };
 }
 
 /**
- * Adds what tells the content of a file: a hash of parts that are spread over it, and on request one of all of it.
- * @param whole asks for the hash of all of it
+ * Adds hashes of the content of a file: of parts spread over it and, on request, of all of it.
+ * @param whole also hash all of it
  */
 export async function withContent(path: string, facts: SourceFacts, whole: boolean): Promise<SourceFacts> {
   const [sample, sha256] = await Promise.all([
@@ -25,13 +25,16 @@ export async function withContent(path: string, facts: SourceFacts, whole: boole
   return { ...facts, ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
 }
 
-/** Whether a file is unchanged since its features were made, by size and time; one that was only touched, by its noted content. */
+/**
+ * Whether a file is unchanged since its features were extracted, by size and time, or by the recorded content if only
+ * the time differs.
+ */
 export async function isUnchanged(path: string, before: SourceFacts, now: SourceFacts): Promise<boolean> {
   if (before.bytes !== now.bytes) return false;
   return before.modified === now.modified || (before.sha256 !== undefined && before.sha256 === (await hashFile(path)));
 }
 
-/** Whether a file has the content of one that was elsewhere before. */
+/** Whether a file has the content of a file that was at another path. */
 export async function hasContentOf(path: string, before: SourceFacts, now: SourceFacts): Promise<boolean> {
   if (before.bytes !== now.bytes) return false;
   if (before.sha256 !== undefined) return before.sha256 === (await hashFile(path));

@@ -24,9 +24,9 @@ export interface FailureEntry {
   path: string;
   code: string;
   reason: string;
-  /** Seconds of video that had been read, where known. */
+  /** Seconds of video that had been read, if known. */
   time?: number | undefined;
-  /** The file as it was; null where there was none. */
+  /** Facts about the file; null if there was none. */
   source?: SourceFacts | null | undefined;
   failed_at: string;
 }
@@ -34,28 +34,31 @@ export interface FailureEntry {
 /** Failures of an extraction and of its shards. */
 const FAILURES_NAME = /^failures(\.\d+-of-\d+)?\.jsonl$/;
 
-/** The output folder of an extraction: feature files, manifest, failures, and a lock while somebody writes. */
+/** The output folder of an extraction: feature files, manifest, failures, and a lock while a process writes. */
 export class FeatureStore {
-  /** Finished videos by path, of all manifests of the folder: of two records the last. Their files are there, and whole. */
+  /**
+   * Finished videos by path, from all manifests of the folder; the last record of a path wins. Their files exist and
+   * are complete.
+   */
   readonly records: Map<string, ManifestRecord>;
-  /** Videos that failed, by path, of all shards, without those that were finished later. */
+  /** Failed videos by path, of all shards, without those that were finished later. */
   readonly failures: Map<string, FailureEntry>;
-  /** Lines that are no record, and features that are not as their record says: they are made again. */
+  /** Lines that are not records, and features that do not agree with their record: they are extracted again. */
   readonly broken: BrokenRecord[];
-  /** Whether somebody else than the shards of this one wrote here, or this one did before. */
+  /** Whether the folder was written before, by this extraction or by others than its shards. */
   readonly used: boolean;
   #manifest: string;
   #failed: string;
   #lock: FileLock;
   #suffix: string;
-  /** Whether failures were taken back, which the file does not say yet. */
+  /** Whether failures were withdrawn that are still in the file. */
   #changed = false;
-  /** Paths whose failures stand in the file of this store. */
+  /** Paths whose failures are in the file of this store. */
   #own = new Set<string>();
 
   /**
    * @param suffix distinguishes the shards that share a folder: `.0-of-2`
-   * @throws InvalidArgumentError while somebody writes there; VideoClipError `ERR_WRITE`; the signal's reason
+   * @throws InvalidArgumentError while another process writes there; VideoClipError `ERR_WRITE`; the signal's reason
    */
   static async open(folder: string, suffix = "", waiting: TakeLockOptions = {}): Promise<FeatureStore> {
     makeFolder(folder);
@@ -103,7 +106,7 @@ export class FeatureStore {
     for (const name of failureNames(this.folder)) {
       for (const { value } of readJsonLines(join(this.folder, name))) {
         const entry = value as FailureEntry | null | undefined;
-        if (typeof entry?.path !== "string" || typeof entry.code !== "string") continue; // tried again
+        if (typeof entry?.path !== "string" || typeof entry.code !== "string") continue; // such a video is tried again
         if (isDecoderFault(entry.code)) continue;
         failures.set(entry.path, entry);
         if (join(this.folder, name) === this.#failed) this.#own.add(entry.path);
@@ -116,13 +119,13 @@ export class FeatureStore {
     return failures;
   }
 
-  /** Path of a temporary file for a feature file; short, so that it fits where the name does. */
+  /** Path of a temporary file for a feature file; short, so that it is valid wherever the name is. */
   temporary(name: string): string {
     const digits = createHash("sha256").update(name).digest("hex").slice(0, 16);
     return join(this.folder, `.tmp${this.#suffix}-${digits}`);
   }
 
-  /** Makes the records of videos last: of those whose features are there, and of those that failed. */
+  /** Makes the records of videos durable: finished ones, whose features exist, and failed ones. */
   async add(entries: readonly ManifestEntry[], failures: readonly FailureEntry[]): Promise<void> {
     await this.#appendAll(this.#manifest, entries);
     for (const { path, partial } of entries) if (!partial) this.#takeBack(path);
@@ -133,7 +136,7 @@ export class FeatureStore {
     }
   }
 
-  /** Notes a video whose features are there under another path: it was moved. */
+  /** Records a moved video, whose features exist under another path. */
   addMoved(record: ManifestRecord, path: string, source: SourceFacts): void {
     const { sample, sha256 } = record.source ?? {};
     const kept = { ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
@@ -143,7 +146,7 @@ export class FeatureStore {
     this.#append(this.#manifest, entry);
   }
 
-  /** Forgets the failures of this folder, or of this shard, so that they are tried again. */
+  /** Removes the failures of this folder, or of this shard, so that they are tried again. */
   clearFailures(): void {
     this.failures.clear();
     this.#own.clear();
@@ -178,7 +181,7 @@ export class FeatureStore {
     }
   }
 
-  /** Whether a file is there that no record names. */
+  /** Whether a file exists that no record names. */
   hasForeign(name: string): boolean {
     return existsSync(join(this.folder, name));
   }
@@ -191,7 +194,7 @@ export class FeatureStore {
     }
   }
 
-  /** Leaves out the failures of videos that were finished since. */
+  /** Removes the failures of videos that were finished since. */
   #rewriteFailures(): void {
     const left = [...this.#own].flatMap((path) => this.failures.get(path) ?? []);
     if (left.length === 0) rmSync(this.#failed, { force: true });
@@ -206,15 +209,15 @@ const failureNames = (folder: string): string[] =>
     .filter((name) => FAILURES_NAME.test(name))
     .sort();
 
-/** Bytes of rows that are written at once. */
+/** Bytes of rows per write. */
 const WRITE_BYTES = 1 << 16;
 
-/** One `.npy` `[clips, dim]` that grows clip by clip under a temporary name. */
+/** A `.npy` `[clips, dim]` that grows by clips under a temporary name. */
 export class FeatureWriter {
   readonly timestamps: [number, number][] = [];
   paddedFrames = 0;
   #file: DurableFile;
-  /** Rows that are not written yet, and their bytes. */
+  /** Rows that are not written yet, and their number of bytes. */
   #rows = new Uint8Array(WRITE_BYTES);
   #bytes = 0;
 
@@ -244,8 +247,8 @@ export class FeatureWriter {
   }
 
   /**
-   * Gives the files of several videos their names: afterwards each is there, whole, whatever happens.
-   * @returns for each what the system refused, or undefined
+   * Renames the files of several videos to their names. Afterwards each exists, complete and durable.
+   * @returns for each the error of the system, or undefined
    */
   static async finishAll(writers: readonly FeatureWriter[]): Promise<unknown[]> {
     const faults = writers.map((writer) => {
@@ -261,7 +264,7 @@ export class FeatureWriter {
     return faults;
   }
 
-  /** Writes the rows that are left, and the header. */
+  /** Writes the remaining rows, and the header. */
   #complete(): void {
     const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
     if (header.length !== FEATURE_HEADER_BYTES)

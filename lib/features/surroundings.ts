@@ -2,18 +2,18 @@ import { VideoClipError, VideoError } from "../base/errors.js";
 import { systemCode } from "../base/system_error.js";
 import { type InputRoot, lostRoot } from "./inputs.js";
 
-/** What the system says when it has no more of what every video needs. */
+/** System errors for exhausted resources that every video needs. */
 const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];
-/** What it says of a name that only this file has. */
+/** System errors for a file name. */
 const NAMES = ["ENAMETOOLONG", "EILSEQ", "EINVAL", "EISDIR", "ENOTEMPTY", "EEXIST"];
 
-/** Whether an error is for want of a decoder, which is no fault of a video. */
+/** Whether an error means that a decoder is missing, which is not a fault of the video. */
 export const isDecoderFault = (code: string): boolean => code.split("_")[1] === "DECODER";
 
 /**
- * Tells failures of a video from those of what surrounds it, which the next video would meet as well: no decoder, a disk or a mount that
- * is gone, no more open files.
- * @returns the error to end the run with; undefined for a failure of the video
+ * Distinguishes failures of a video from faults of the environment, which the next video would meet too: no decoder, a
+ * lost disk or mount, no more open files.
+ * @returns the error that ends the run; undefined for a failure of the video
  */
 export async function surroundingFault(
   path: string,
@@ -27,11 +27,11 @@ export async function surroundingFault(
   return new VideoError("ERR_INPUTS_LOST", message, { file: lost, cause: error });
 }
 
-/** Whether features cannot be written because of the name of their video; others may be written. */
+/** Whether features cannot be written because of the name of their video. */
 export const isNameFault = (error: unknown): error is VideoClipError =>
   error instanceof VideoClipError && error.code === "ERR_WRITE" && NAMES.includes(systemCode(error) ?? "");
 
-/** An error that ends a run, with what its user can do. */
+/** An error that ends a run, with advice for the user. */
 export function endOfRun(error: unknown): unknown {
   if (!(error instanceof VideoClipError)) return error;
   const { code, message, details } = error;

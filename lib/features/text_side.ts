@@ -6,11 +6,11 @@ import { S3DTextEncoder } from "../models/text/s3d_text.js";
 import { VideoClip } from "../models/videoclip/videoclip.js";
 import type { NDArray } from "../base/nd_array.js";
 import type { UnknownOfText } from "../text/unknown_words.js";
-import { IndexError, type TextSideInfo } from "./index_format.js";
+import { IndexError, type TextEncoderInfo } from "./index_format.js";
 
-/** What encodes texts: a `TextSide`, a `TextModel`, an `S3DTextEncoder`, or `{ encode: (texts) => model.encodeText(texts) }`. */
+/** Encodes texts: an `IndexTextEncoder`, a `TextModel`, an `S3DTextEncoder`, or `{ encode: (texts) => model.encodeText(texts) }`. */
 export interface TextRows {
-  /** @returns f32 `[texts.length, dim]`, and the words that are not in the vocabulary, if it says so */
+  /** @returns f32 `[texts.length, dim]`, and optionally the words that the vocabulary does not have */
   encode(
     texts: readonly string[],
     options?: { signal?: AbortSignal | undefined },
@@ -22,7 +22,7 @@ export interface EmbeddedTexts {
   embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
 }
 
-/** The rows of texts, f32 `[texts.length, dim]`, by what encodes them, and the words that it does not know. @internal */
+/** Encodes texts: rows f32 `[texts.length, dim]`, and the words that the vocabulary does not have. @internal */
 export async function textRows(
   text: TextRows | EmbeddedTexts,
   texts: readonly string[],
@@ -34,18 +34,23 @@ export async function textRows(
 }
 
 /** A model that encodes texts into the space of an index. */
-export interface TextSide extends TextRows {
+export interface IndexTextEncoder extends TextRows {
   readonly dim: number;
-  /** What an index records to open it again. */
-  readonly info: TextSideInfo;
+  /** The record from which an index opens the encoder again. */
+  readonly info: TextEncoderInfo;
   /** @deprecated Use `encode`. @returns f32 `[texts.length, dim]` */
   embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
   dispose(): void;
   [Symbol.dispose](): void;
 }
 
-/** A text side from what encodes and what frees. */
-function textSide(info: TextSideInfo, dim: number, encode: TextRows["encode"], dispose: () => void): TextSide {
+/** Makes a text encoder of the function that encodes and the one that frees the model. */
+function textEncoder(
+  info: TextEncoderInfo,
+  dim: number,
+  encode: TextRows["encode"],
+  dispose: () => void,
+): IndexTextEncoder {
   return {
     dim,
     info,
@@ -57,19 +62,19 @@ function textSide(info: TextSideInfo, dim: number, encode: TextRows["encode"], d
 }
 
 /** A VideoCLIP model: a folder that `VideoClip.save` wrote, or a checkpoint file. */
-export interface VideoClipTextSide {
+export interface VideoClipTextInfo {
   kind: "videoclip";
   path: string;
-  /** What splits its texts, where the model's folder has nothing: a tokenizer.json, a vocab.txt or a folder with one. */
+  /** Tokenizer, if the model's folder has none: a tokenizer.json, a vocab.txt or a folder with one. */
   tokenizer?: string | undefined;
   /** First 16 hex digits of the SHA-256 of the weight file. */
   weights?: string | undefined;
 }
 
-/** The text tower of S3D-G, whose rows lie in one space with the video encoder's `video_embedding`. */
-export interface S3DTextSide {
+/** The text tower of S3D-G. Its rows and the video encoder's `video_embedding` are in one space. */
+export interface S3DTextInfo {
   kind: "s3dg";
-  /** The checkpoint; absent for generated weights. */
+  /** The checkpoint; absent for random weights. */
   path?: string | undefined;
   randomWeights?: number | undefined;
   /** `s3d_dict.npy`. */
@@ -77,9 +82,9 @@ export interface S3DTextSide {
   weights?: string | undefined;
 }
 
-export interface OpenTextSideOptions {
+export interface OpenTextEncoderOptions {
   threads?: number | undefined;
-  /** Where the model, its tokenizer and its word list are now, if they are not where they were. */
+  /** Current paths of the model, its tokenizer and its word list, if they have moved. */
   path?: string | undefined;
   tokenizer?: string | undefined;
   words?: string | undefined;
@@ -87,28 +92,38 @@ export interface OpenTextSideOptions {
 }
 
 /**
- * Opens the model that an index records, or that is given for a new one.
- * @throws IndexError when the weights are not those that the index was made with; InvalidArgumentError for a model that is not
- * where it was; WeightsError
+ * Opens the text encoder that an index records, or one for a new index.
+ * @throws IndexError when the index was made with other weights; InvalidArgumentError when the model was moved; WeightsError
  */
-export async function openTextSide(info: TextSideInfo, options: OpenTextSideOptions = {}): Promise<TextSide> {
-  if (info.kind === "videoclip") return openVideoClipSide(info as unknown as VideoClipTextSide, options);
-  if (info.kind === "s3dg") return openS3DSide(info as unknown as S3DTextSide, options);
+export async function openTextEncoder(
+  info: TextEncoderInfo,
+  options: OpenTextEncoderOptions = {},
+): Promise<IndexTextEncoder> {
+  if (info.kind === "videoclip") return openVideoClipTextEncoder(info as unknown as VideoClipTextInfo, options);
+  if (info.kind === "s3dg") return openS3DTextEncoder(info as unknown as S3DTextInfo, options);
   throw new InvalidArgumentError(`text: a model of kind ${info.kind} is not known`, { argument: "text" });
 }
 
-/** The text side of a VideoCLIP model that is open already; disposing of it leaves the model open. */
-export function videoClipTextSide(model: VideoClip, path: string, tokenizer?: string): TextSide {
+/** The text encoder of an open VideoCLIP model; disposing it leaves the model open. */
+export function videoClipTextEncoder(model: VideoClip, path: string, tokenizer?: string): IndexTextEncoder {
   return ofVideoClip(model, path, tokenizer, () => {});
 }
 
-function ofVideoClip(model: VideoClip, path: string, tokenizer: string | undefined, dispose: () => void): TextSide {
+function ofVideoClip(
+  model: VideoClip,
+  path: string,
+  tokenizer: string | undefined,
+  dispose: () => void,
+): IndexTextEncoder {
   const info = { kind: "videoclip", path: resolve(path), tokenizer: tokenizer && resolve(tokenizer) };
   const encode: TextRows["encode"] = (texts, { signal } = {}) => model.encodeText(texts, { signal });
-  return textSide({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose);
+  return textEncoder({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose);
 }
 
-async function openVideoClipSide(info: VideoClipTextSide, options: OpenTextSideOptions): Promise<TextSide> {
+async function openVideoClipTextEncoder(
+  info: VideoClipTextInfo,
+  options: OpenTextEncoderOptions,
+): Promise<IndexTextEncoder> {
   const path = existing(options.path ?? info.path, "model");
   const tokenizer = options.tokenizer ?? info.tokenizer;
   const { threads, signal } = options;
@@ -122,7 +137,7 @@ async function openVideoClipSide(info: VideoClipTextSide, options: OpenTextSideO
   return ofVideoClip(model, path, tokenizer, () => model.dispose());
 }
 
-async function openS3DSide(info: S3DTextSide, options: OpenTextSideOptions): Promise<TextSide> {
+async function openS3DTextEncoder(info: S3DTextInfo, options: OpenTextEncoderOptions): Promise<IndexTextEncoder> {
   const words = existing(options.words ?? info.words, "words");
   const path = options.path ?? info.path;
   const { threads, signal } = options;
@@ -141,7 +156,7 @@ async function openS3DSide(info: S3DTextSide, options: OpenTextSideOptions): Pro
   const { randomWeights } = weights === undefined ? info : {};
   const kept = { kind: "s3dg", path: weights, randomWeights, words, weights: encoder.weightsHash };
   const encode: TextRows["encode"] = (texts, encoding) => encoder.encode(texts, encoding);
-  return textSide(kept, encoder.dim, encode, () => encoder.dispose());
+  return textEncoder(kept, encoder.dim, encode, () => encoder.dispose());
 }
 
 function existing(path: string, argument: string): string {
@@ -163,3 +178,14 @@ function checkWeights(file: string, expected: string | undefined, received: stri
     },
   );
 }
+
+/** @deprecated Use `IndexTextEncoder`. */
+export type TextSide = IndexTextEncoder;
+/** @deprecated Use `TextEncoderInfo`. */
+export type TextSideInfo = TextEncoderInfo;
+/** @deprecated Use `OpenTextEncoderOptions`. */
+export type OpenTextSideOptions = OpenTextEncoderOptions;
+/** @deprecated Use `openTextEncoder`. */
+export const openTextSide = openTextEncoder;
+/** @deprecated Use `videoClipTextEncoder`. */
+export const videoClipTextSide = videoClipTextEncoder;

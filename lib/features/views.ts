@@ -6,14 +6,14 @@ import { readClips } from "../video/read_clips.js";
 import type { Clip, CropPosition, DecodeFunction, DecoderName, VideoInfo } from "../video/types.js";
 
 export interface ViewsOptions {
-  /** A `VideoEncoder`, or anything that makes rows of clips. */
+  /** A `VideoEncoder`, or another encoder of clips. */
   encoder: ClipEncoder;
   /** Clips, spread evenly from the start of the video to its end. Default 10. */
   clips?: number | undefined;
-  /** Squares of each frame: 1, the one in the middle, or 3 along the longer side. Default 3. */
+  /** Square crops of each frame: 1, the centre, or 3 along the longer side. Default 3. */
   crops?: 1 | 3 | undefined;
   decoder?: DecoderName | undefined;
-  /** Seconds that the decoder may give nothing before the video fails. Default: no limit. */
+  /** Seconds without a frame after which the video fails. Default: no limit. */
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Called after each view. */
@@ -23,7 +23,7 @@ export interface ViewsOptions {
 /** A video's row, averaged over its views: f32 `[dim]`. */
 export interface VideoViews extends NDArray {
   shape: readonly [number];
-  /** Views that were averaged, and the clips' starts in seconds. */
+  /** Number of averaged views, and the starts of the clips in seconds. */
   views: number;
   starts: number[];
   /** @deprecated Use `data`. */
@@ -32,7 +32,7 @@ export interface VideoViews extends NDArray {
 
 const POSITIONS: Record<number, CropPosition[]> = { 1: ["center"], 3: ["low", "center", "high"] };
 
-/** A clip that stands for `weight` views: in a short video several start at the same frame. */
+/** A clip that counts as `weight` views: in a short video several views start at the same frame. */
 interface View {
   clip: Clip;
   weight: number;
@@ -40,18 +40,17 @@ interface View {
 }
 
 /**
- * One row for a whole video: the mean of the encoder's output over clips and crops. With X3D's `probabilities` this is how
- * SlowFast and PyTorchVideo score a video (30 views: 10 clips, 3 crops): each view's classes sum to one, each view counts
- * the same, and within a view positions are averaged as the weights' publisher does. SlowFast's 10 views are `crops: 1` at the
- * train crop. Clips start on the preset's grid of frames; where two start at the same frame, it counts twice.
- * @throws VideoError, `ERR_VIDEO_DURATION` where the file does not say how long it is; InvalidArgumentError; the signal's
- * reason
+ * One row for a whole video: the mean of the encoder's output over clips and crops. With X3D's `probabilities` this is
+ * how SlowFast and PyTorchVideo score a video (30 views: 10 clips, 3 crops): each view's classes sum to one, all views
+ * have equal weight, and within a view positions are averaged as the weights' publisher does. SlowFast's 10 views are
+ * `crops: 1` at the train crop. Clips start on the preset's grid of frames; a start that is chosen twice counts twice.
+ * @throws VideoError, `ERR_VIDEO_DURATION` when the file has no duration; InvalidArgumentError; the signal's reason
  */
 export function averageViews(path: string, options: ViewsOptions): Promise<VideoViews> {
   return averageViewsOf(path, options, decodeVideo);
 }
 
-/** `averageViews` with a decoder of the caller's. @internal */
+/** `averageViews` with a given decoder. @internal */
 export async function averageViewsOf(path: string, options: ViewsOptions, decode: DecodeFunction): Promise<VideoViews> {
   const { encoder, clips = 10, crops = 3, signal, onProgress } = options;
   if (!Number.isInteger(clips) || clips < 1 || clips > 1000) {
@@ -92,7 +91,7 @@ async function* viewsOf(
 ): AsyncGenerator<View> {
   const preset = { ...encoder.preset, stride: 1, cropPosition: position };
   let left = new Map<number, number>();
-  // the newest clip waits: where the video is shorter than it said, its last clip stands for those that would start later
+  // the newest clip is held back: if the video is shorter than its duration, its last clip replaces later ones
   let newest: View | undefined;
   for await (const event of readClips([path], { preset, decoder, timeout, ...reading }, decode)) {
     if (event.type === "failure") throw event.error;
@@ -110,7 +109,7 @@ async function* viewsOf(
   yield newest;
 }
 
-/** How many of the clips start at which sampled frame. */
+/** Number of clips that start at each sampled frame. */
 function startsOf(path: string, { duration }: VideoInfo, clips: number, { preset }: ClipEncoder): Map<number, number> {
   if (!(duration > 0) && clips > 1) {
     throw new VideoError("ERR_VIDEO_DURATION", `${path}: it does not say how long it is; use clips: 1`, { file: path });

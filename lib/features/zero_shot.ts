@@ -3,16 +3,16 @@ import type { NDArray } from "../base/nd_array.js";
 import { type EmbeddedTexts, type TextRows, textRows } from "./text_side.js";
 
 export interface ZeroShotOptions {
-  /** Encodes texts into the space of the videos: `openTextSide`, or `{ encode: (texts) => model.encodeText(texts) }`. */
+  /** Encodes texts into the space of the videos: `openTextEncoder`, or `{ encode: (texts) => model.encodeText(texts) }`. */
   text: TextRows | EmbeddedTexts;
-  /** Sentences with `{}` where the label goes. Default `["{}"]`: the label alone. */
+  /** Sentences with `{}` for the label. Default `["{}"]`: the label alone. */
   templates?: readonly string[] | undefined;
   /**
-   * Scale embeddings of texts (each, and a label's mean) and videos to unit length: scores are cosines. Default false, the raw dot
-   * product, as VideoCLIP and S3D-G are trained with; a label is then the plain mean of its sentences.
+   * Scale embeddings of texts (each, and a label's mean) and videos to unit length: scores are cosines. Default false:
+   * the raw dot product, as in the training of VideoCLIP and S3D-G, with the plain mean of a label's sentences.
    */
   normalize?: boolean | undefined;
-  /** Called with the words of the sentences that the model does not know, where there are any. */
+  /** Called with the words of the sentences that the model does not know, if any. */
   onUnknown?: ((words: string[]) => void) | undefined;
   signal?: AbortSignal | undefined;
 }

@@ -2,8 +2,8 @@ import type { Array64, Tensor } from "./tensor.js";
 import { type Graph, INPUT, PARAMETER, SCALAR, sortGraph } from "./trace.js";
 
 /**
- * Runs a whole graph on the float64 references: what every backend is compared with. Scalars are inputs. The new value of
- * a parameter comes as `update.KEY`.
+ * Runs a whole graph on the float64 references, with which every backend is compared. Scalars are inputs. The new value
+ * of a parameter is the output `update.KEY`.
  */
 export function evaluate64(
   graph: Graph,

@@ -1,14 +1,17 @@
-// The checks of operands: shapes, dtypes and how they fit together.
+// Checks of operands: shapes, dtypes, and agreement between operands.
 import { describeValue } from "../base/describe_value.js";
 import { ShapeError } from "../base/errors.js";
 import { alternatives, callName } from "./rules.js";
 import type { DType, TensorType } from "./tensor.js";
 
 export const MAX_RANK = 8;
-/** Elements that a value may have: kernels multiply their bytes by a few small numbers in 64 bits. */
+/**
+ * Maximum elements of a value. Kernels multiply its bytes by a few small numbers in 64 bits, which then cannot
+ * overflow.
+ */
 const MAX_ELEMENTS = 2 ** 42;
 
-/** @throws ShapeError when a list is no shape: at most 8 whole sizes, whose product can be counted */
+/** @throws ShapeError when a list is not a shape: at most 8 whole numbers whose product is at most `MAX_ELEMENTS` */
 export function checkShape(op: string, argument: string, shape: readonly unknown[]): void {
   const sizes = Array.from(shape);
   const whole = sizes.length <= MAX_RANK && sizes.every(isSize);
@@ -20,12 +23,12 @@ export function checkShape(op: string, argument: string, shape: readonly unknown
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-/** Of the sizes other than 0: what is counted from some axes must fit too. */
+/** The product without sizes of 0, because kernels also multiply the sizes of some of the axes. */
 const product = (sizes: number[]) => sizes.reduce((count, size) => count * (size || 1), 1);
 
 export const FLOATS: readonly DType[] = ["f32", "bf16", "f16"];
 
-/** Sizes of an operand: a number is that size, a letter any, and a leading `...` any axes. */
+/** Sizes of an operand: a number is that size, a letter is any size, and a leading `...` is any number of axes. */
 export type Pattern = readonly (number | string)[];
 
 function fits(shape: readonly number[], pattern: Pattern): boolean {
@@ -35,12 +38,12 @@ function fits(shape: readonly number[], pattern: Pattern): boolean {
   return sizes.length === wanted.length && wanted.every((size, i) => typeof size === "string" || size === sizes[i]);
 }
 
-/** A type as errors show it: `f32 [2, 3]`. */
+/** A type in the form of error messages: `f32 [2, 3]`. */
 const typeText = (x: TensorType | null | undefined): string => (x ? `${x.dtype} [${x.shape.join(", ")}]` : "nothing");
 
 /**
- * The operand, which must have one of the dtypes and fit the pattern.
- * @param hint more that the error shall say
+ * Checks that the operand has one of the dtypes and fits the pattern.
+ * @param hint more text for the error
  * @throws ShapeError
  */
 export function checkOperand(
@@ -67,13 +70,13 @@ export function operandError(
   return new ShapeError(message, { op, argument, expected, received: typeText(x) });
 }
 
-/** The error of values that do not fit together: argument, what would fit and what was received. */
+/** The error of operands that do not fit together: argument, expected value and received value. */
 export function misfit(op: string, argument: string, expected: string, received: unknown): ShapeError {
   const message = `${callName(op)}: ${argument}: expected ${expected}, received ${describeValue(received)}`;
   return new ShapeError(message, { op, argument, expected, received });
 }
 
-/** @throws ShapeError when one of the operand's axes from `first` on is empty: there is nothing to take a value from */
+/** @throws ShapeError when one of the operand's axes from `first` on is empty, so that there is no value to take */
 export function checkFilled(op: string, argument: string, x: TensorType, first = 0): void {
   if (x.shape.slice(first).includes(0)) {
     throw operandError(

@@ -1,20 +1,20 @@
-// The checks of attributes that eager ops (lib/ops) and layers (lib/nn) share: every node that is made goes through them.
+// Checks of attributes. Every node that is made passes them, so eager ops (lib/ops) and layers (lib/nn) share them.
 import { describeValue } from "../base/describe_value.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import { closestName } from "../base/suggest.js";
 
-/** What an attribute must be, in words and as a test. */
+/** The condition on an attribute, in words and as a test. */
 export interface Rule {
   readonly expected: string;
   accepts(value: unknown): boolean;
-  /** The names that there are, where it is one of several. */
+  /** The valid names, if the attribute is one of several. */
   readonly names?: readonly string[] | undefined;
 }
 
 /** A rule per attribute of an op. */
 export type Attributes<A> = { readonly [K in keyof A]-?: Rule };
 
-/** The largest size, padding or stride: kernels count in 64 bits, so that sums and products of a few of them fit. */
+/** The largest size, padding or stride. Kernels count in 64 bits, so sums and products of a few such numbers fit. */
 const LARGEST = 2 ** 31 - 1;
 
 const isInteger = (value: unknown, min: number, max: number): boolean =>
@@ -43,7 +43,7 @@ export const triple = (min: number): Rule => ({
   expected: `[T, H, W] of integers of at least ${min}`,
 });
 
-/** Whether a value is a number that is finite as the float32 that kernels compute with. */
+/** Whether a value is a number that is finite in float32, in which kernels compute. */
 const isFinite32 = (value: unknown): boolean => typeof value === "number" && Number.isFinite(Math.fround(value));
 
 /** A finite number. */
@@ -81,10 +81,10 @@ export const optional = (rule: Rule): Rule => ({
   accepts: (value) => value === undefined || rule.accepts(value),
 });
 
-/** The name under which an op is called: `max_pool3d` is `maxPool3d`. */
+/** The name of an op's function: `max_pool3d` is `maxPool3d`. */
 export const callName = (op: string): string => op.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
-/** The error of a wrong argument, which names it, what it must be and what was received. */
+/** The error of a wrong argument: its name, the expected value and the received value. */
 export function wrongArgument(
   op: string,
   argument: string,

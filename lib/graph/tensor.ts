@@ -35,19 +35,19 @@ export interface Array64 {
   data: Float64Array;
 }
 
-/** What kernels take as one input of an op. */
+/** One input of an op. */
 export interface Operand {
-  /** Its name in native/cpp/ops/<family>/<op>.h. */
+  /** Name in native/cpp/ops/<family>/<op>.h. */
   name: string;
-  /** Its rows may lie at any distance from each other, so a slice of channels is read where it lies. */
+  /** The kernel accepts strided rows, so it reads a slice of channels in place. */
   strided?: true | undefined;
-  /** It stays f32 whatever type activations are stored in: a vector per channel, or a statistic. */
+  /** The operand stays f32 in any storage type of activations: a vector per channel, or a statistic. */
   f32?: true | undefined;
-  /** Entries along its first axis do not depend on each other: each alone gives the same bits. */
+  /** Entries along the first axis are independent: each alone gives the same bits. */
   batched?: true | ((inputs: (TensorType | null)[], attrs: never) => boolean) | undefined;
 }
 
-/** How the weight of an input comes into the layout that a kernel reads: by an op. */
+/** How an op converts an input's weight into the layout that a kernel reads. */
 export interface Packing {
   slot: number;
   op: OpDefinition<never>;
@@ -60,79 +60,82 @@ export const packing = <A>(slot: number, op: OpDefinition<A>, attrs: A): Packing
   attrs,
 });
 
-/** One operation, with all that shape rules, passes, planner, backends and exporters have to know of it. */
+/** One operation, with all facts that shape rules, passes, planner, backends and exporters need. */
 export interface OpDefinition<A = unknown> {
   /** Also the name of its native kernels. */
   name: string;
-  /** Its inputs in order. Kernels are given all of them; the last ones may be absent in a node. */
+  /** The inputs in order. Kernels always get all of them; a node may lack the last ones. */
   operands: readonly Operand[];
-  /** Inputs behind these, as a group that is there any number of times. */
+  /** A group of further inputs that may be repeated any number of times. */
   repeated?: readonly Operand[] | undefined;
   /**
-   * Floats that it computes on where activations are stored in 16 bits. Default: in that type. `f32`: optimizers, caches and
-   * weights before they are rounded. `as given`: nothing is converted.
+   * The float type that the op computes on when activations are stored in 16 bits. Default: that type. `f32`:
+   * optimizers, caches, and weights before rounding. `as given`: no conversion.
    */
   storage?: "f32" | "as given" | undefined;
   /** Whether its CPU kernel takes bf16 and f16. */
   halvesOnCpu?: true | undefined;
-  /** Why it has no CUDA kernel, where it has none. */
+  /** The reason why there is no CUDA kernel, if there is none. */
   notOnGpu?: string | undefined;
   /** Whether a GPU of precision `tf32` rounds the operands of its products. */
   tf32?: true | undefined;
-  /** It moves values of any type, integers too, and computes nothing. */
+  /** The op moves values of any type, also integers, without computing on them. */
   anyType?: true | undefined;
-  /** Inputs and outputs that its gradient is of, where it is not of all: the others are constants, or kept for a backward pass. */
+  /**
+   * Inputs and outputs that are differentiated. Default: all. The others are constants, or kept for a backward pass.
+   */
   differentiated?: { inputs?: readonly number[] | undefined; outputs?: readonly number[] | undefined } | undefined;
-  /** It has no kernel: its output is its first input seen in another shape. */
+  /** There is no kernel: the output is the first input in another shape. */
   isView?: true | undefined;
-  /** What each attribute must be: checked when a node is made, before `shape` sees the attributes. */
+  /** A rule per attribute, checked before `shape` reads the attributes of a new node. */
   attributes?: Attributes<A> | undefined;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
-  /** The weights that its CPU kernel reads in a layout of its own. `panelWidth` is that of the device. */
+  /** Weights that the CPU kernel reads in another layout. `panelWidth` is that of the device. */
   packedOnCpu?(attrs: A, panelWidth: number): Packing[];
-  /** The order in which its CUDA kernel reads the axes of its weight, which is input 1. */
+  /** The axis order in which the CUDA kernel reads its weight, input 1. */
   axesOnGpu?(attrs: A, inputs: (TensorType | null)[]): readonly number[];
-  /** Multiply-adds, where it is a product of matrices. */
+  /** Multiply-adds of a matrix product. */
   multiplyAdds?(inputs: (TensorType | null)[], outputs: TensorType[], attrs: A): number;
   /** The attributes that its kernels read, and how they follow from those of a node. Without it the kernels read none. */
   layout?: AttributeLayout<A> | undefined;
-  /** Plain float64 loops: the yardstick. */
+  /** Plain float64 loops, the reference for every backend. */
   reference(inputs: (Array64 | null)[], attrs: A): Array64[];
   /**
-   * Applies the ops that give the gradients of the inputs from those of the outputs (see `differentiate`): one tensor of
-   * its input's shape per input, null where `needs` is false or where it is zero. May read inputs and outputs of the node.
+   * Applies ops that compute the gradients of the inputs from the gradients of the outputs (see `differentiate`).
+   * Returns a tensor of the input's shape per input, or null where `needs` is false or the gradient is zero. The rule
+   * may read inputs and outputs of the node.
    */
   gradient?(node: GradientNode<A>, g: GradientBuilder): (Tensor | null)[];
-  /** Why it has no `gradient`, where it has none for good. */
+  /** The reason why there is no `gradient`, if there can be none. */
   notDifferentiable?: string | undefined;
-  /** Writes the op in ONNX's own operators (lib/onnx). */
+  /** Writes the op with ONNX's standard operators (lib/onnx). */
   toOnnx?(node: OnnxNode<A>, emit: OnnxEmitter): void;
-  /** Why it has no `toOnnx`, where it needs none. */
+  /** The reason why there is no `toOnnx`, if the op needs none. */
   notInOnnx?: string | undefined;
   /**
-   * Pairs [output, input] that may be the same memory: the kernel reads an element of that input before it writes the
-   * element of that output, and no other element of it afterwards.
+   * Pairs [output, input] that may share memory: the kernel reads each element of that input before it writes the same
+   * element of that output, and reads no other element of the input afterwards.
    */
   inPlace?(inputs: (TensorType | null)[], attrs: A): [output: number, input: number][];
 }
 
-/** A node whose gradient is asked for. */
+/** A node whose gradient is computed. */
 export interface GradientNode<A> {
-  /** The op of the node, for a rule that applies it again. */
+  /** The op of the node, for rules that apply it again. */
   op: OpDefinition<A>;
   inputs: (Tensor | null)[];
   outputs: Tensor[];
   attrs: A;
-  /** Gradients of the outputs; null where nothing differentiable reads one. */
+  /** Gradients of the outputs; null for an output that no differentiable node reads. */
   outGrads: (Tensor | null)[];
-  /** Whether the gradient of an input is wanted. */
+  /** For each input, whether its gradient is needed. */
   needs: boolean[];
 }
 
 /**
- * The arithmetic of gradient rules: ops on symbolic tensors. `differentiate` passes it to a rule, so the file of an op does
- * not import the ops that its gradient is made of, whose own gradients may need that op.
+ * The arithmetic of gradient rules: ops on symbolic tensors. `differentiate` passes it to a rule. So the file of an op
+ * need not import the ops of its gradient, whose gradients may in turn need that op.
  */
 export interface GradientBuilder {
   /** a + b. This and the next three broadcast as NumPy does. */
@@ -140,49 +143,49 @@ export interface GradientBuilder {
   sub(a: Tensor, b: Tensor): Tensor;
   mul(a: Tensor, b: Tensor): Tensor;
   div(a: Tensor, b: Tensor): Tensor;
-  /** x times a number that is known when the graph is made. */
+  /** x times a number that is known at trace time. */
   scale(x: Tensor, factor: number): Tensor;
-  /** A tensor of one value. */
+  /** A tensor with one value everywhere. */
   fill(shape: readonly number[], value: number): Tensor;
-  /** The same elements in another shape; x itself where it has that shape. */
+  /** The same elements in another shape; x itself if it has that shape. */
   reshape(x: Tensor, shape: readonly number[]): Tensor;
-  /** The sum over any axes, which are not in the result. */
+  /** The sum over the given axes, which the result does not have. */
   sum(x: Tensor, axes: readonly number[]): Tensor;
-  /** The gradient of an operand of `shape` that was broadcast to the shape of x: the sum over what it repeats. */
+  /** The gradient of an operand of `shape` that was broadcast to the shape of x: the sum over the repeated elements. */
   sumTo(x: Tensor, shape: readonly number[]): Tensor;
   /** The block of `size` elements per axis that begins at `start`. */
   slice(x: Tensor, start: readonly number[], size: readonly number[]): Tensor;
-  /** x with zeros before (`low`) and behind (`high`) the elements of each axis. */
+  /** x with zeros before (`low`) and after (`high`) the elements of each axis. */
   pad(x: Tensor, low: readonly number[], high: readonly number[]): Tensor;
 }
 
-/** Integers, a float (`{ float }`), or text, as the attribute of an ONNX node. */
+/** An attribute of an ONNX node: integers, a float (`{ float }`), or text. */
 export type OnnxAttribute = number | readonly number[] | string | { float: number };
 
-/** A value of an ONNX graph that holds a tensor of ours. */
+/** An ONNX value that holds one of our tensors. */
 export interface OnnxValue {
   name: string;
   /**
-   * How it lies: axis `i` of the ONNX value is axis `axes[i]` of the tensor. ONNX's convolutions and pools are
-   * channels-first and ours channels-last; carrying the order with each value keeps transposes out of the graph.
+   * Axis order: axis `i` of the ONNX value is axis `axes[i]` of the tensor. ONNX's convolutions and pools are
+   * channels-first and ours channels-last; the order of each value is tracked so that few transposes are needed.
    */
   axes: readonly number[];
-  /** Known to be >= 0 everywhere, from how it was computed. */
+  /** Whether all elements are known to be >= 0. */
   nonNegative: boolean;
 }
 
-/** What an op's `toOnnx` writes its nodes with. */
+/** The interface through which an op's `toOnnx` writes nodes. */
 export interface OnnxEmitter {
-  /** The value of a tensor, in the order in which it lies. */
+  /** The value of a tensor, in its current axis order. */
   value(tensor: Tensor): OnnxValue;
   /**
-   * Name of a value of the tensor that lies in the order `axes` (the tensor's own by default). A Transpose is added where
-   * it lies otherwise; parameters are stored transposed instead.
+   * Name of a value of the tensor in the axis order `axes` (by default the tensor's). A Transpose is added if the value
+   * has another order; parameters are stored transposed instead.
    */
   arranged(tensor: Tensor, axes?: readonly number[]): string;
-  /** As `arranged`, of the tensor seen as `shape` (the same elements, with axes of one position put in or left out). */
+  /** As `arranged`, for the tensor reshaped to `shape`: the same elements, with axes of size 1 inserted or removed. */
   reshaped(tensor: Tensor, shape: readonly number[], axes: readonly number[]): string;
-  /** Adds a node with one output, which it names. A null input is absent. */
+  /** Adds a node with one output and returns the output's name. A null input is absent. */
   node(type: string, inputs: readonly (string | null)[], attributes?: Record<string, OnnxAttribute>): string;
   /** Adds a node with `count` outputs. */
   nodes(
@@ -191,11 +194,11 @@ export interface OnnxEmitter {
     attributes: Record<string, OnnxAttribute>,
     count: number,
   ): string[];
-  /** A constant int64 vector: what ONNX takes shapes, axes and paddings as. */
+  /** A constant int64 vector, as ONNX expects shapes, axes and paddings. */
   integers(values: readonly number[]): string;
   /** A constant float32 tensor. */
   floats(values: readonly number[], shape: readonly number[]): string;
-  /** Says which value holds an output of our node; `axes` default to the tensor's own order. */
+  /** Registers the ONNX value of a node's output; `axes` default to the tensor's order. */
   set(
     tensor: Tensor,
     name: string,
@@ -203,7 +206,7 @@ export interface OnnxEmitter {
   ): void;
 }
 
-/** A node whose attributes have their type. */
+/** A node with typed attributes. */
 export type OnnxNode<A> = Omit<Node, "attrs"> & { attrs: A };
 
 /** One application of an op in a graph. */
@@ -218,7 +221,7 @@ export interface Node {
 
 const definitions = new Map<string, OpDefinition<never>>();
 
-/** Registers an op. @throws VideoClipError `ERR_INTERNAL` where there is one of this name */
+/** Registers an op. @throws VideoClipError `ERR_INTERNAL` when the name is taken */
 export function defineOp<A>(definition: OpDefinition<A>): OpDefinition<A> {
   if (definitions.has(definition.name)) {
     throw new VideoClipError("ERR_INTERNAL", `an op named ${definition.name} is already defined`);
@@ -227,7 +230,7 @@ export function defineOp<A>(definition: OpDefinition<A>): OpDefinition<A> {
   return definition;
 }
 
-/** What an op's kernels take as its input `slot`. */
+/** The operand at input `slot` of an op. */
 export function operandOf(op: OpDefinition<never>, slot: number): Operand | undefined {
   const { operands, repeated = [] } = op;
   return operands[slot] ?? repeated[(slot - operands.length) % repeated.length];
@@ -256,7 +259,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((v, i) => v === b[i]);
 }
 
-/** Throws the one kind of error that shape rules throw. */
+/** The error that shape rules throw. */
 export function shapeError(op: string, expected: string, received: readonly number[] | string): ShapeError {
   const text = typeof received === "string" ? received : `[${received.join(", ")}]`;
   return new ShapeError(`${callName(op)}: expected ${expected}, received ${text}`, { op, expected, received });

@@ -3,19 +3,19 @@ import { checkShape } from "./operands.js";
 import { checkAttributes } from "./rules.js";
 import { type DType, type Node, type OpDefinition, Tensor, type TensorType } from "./tensor.js";
 
-/** A traced computation. Passes rewrite it in place; `sortGraph` restores order and drops what nothing needs. */
+/** A traced computation. Passes rewrite it in place; `sortGraph` restores the order and drops unused nodes. */
 export interface Graph {
   /** @internal */
   nodes: Node[];
   inputs: Map<string, Tensor>;
-  /** A few numbers given anew at each run (rates, steps, seeds), in the order of the scalar space. */
+  /** Numbers that each run gets anew (learning rate, step, seed), in the order of the scalar space. */
   scalars: Map<string, Tensor>;
   outputs: Map<string, Tensor>;
-  /** Parameters, by key, that a run leaves with a new value. */
+  /** The new values of parameters, by key. */
   updates: Map<string, Tensor>;
 }
 
-/** A graph of nothing but these outputs' nodes, once it is sorted. */
+/** A graph with the nodes of these outputs, once it is sorted. */
 export const graphOf = (outputs: Map<string, Tensor>): Graph => ({
   nodes: [],
   inputs: new Map(),
@@ -40,26 +40,26 @@ export const PARAMETER = source("parameter");
 interface Tracer {
   graph: Graph;
   scope: string[];
-  /** What the keys of parameters begin with: `encoder.` inside `withKeyPrefix("encoder", ...)`. */
+  /** Prefix of the keys of parameters: `encoder.` inside `withKeyPrefix("encoder", ...)`. */
   prefix: string;
   parameters: Map<string, Tensor>;
-  /** Nodes of this trace: a tensor of another one is refused. */
+  /** Nodes of this trace. Tensors of other traces are refused. */
   nodes: Set<Node>;
-  stages: boolean;
+  probes: boolean;
   training?: Training;
-  /** Inside `frozen`: layers do what they do in inference. */
+  /** Whether the trace is inside `frozen`, where layers behave as in inference. */
   frozen: boolean;
   /** Keys of the parameters that were used inside `frozen`. */
   frozenKeys: Set<string>;
 }
 
-/** What layers need to know of a training graph. */
+/** Facts about training that layers need. */
 export interface Training {
-  /** Probability that `nn.dropout` drops an element where it is not given another one. */
+  /** Default probability of `nn.dropout`. */
   dropout: number;
-  /** Number of the next dropout: each draws from a stream of its own. */
+  /** Number of the next dropout, which has its random stream by this number. */
   nextStream: number;
-  /** Keys of parameters that training leaves as they are. */
+  /** Whether training does not change a parameter, by key. */
   isFrozen: (key: string) => boolean;
 }
 
@@ -81,14 +81,14 @@ export function tracing(): void {
 }
 
 /**
- * Runs `build` over symbolic tensors and returns the graph of what it did.
- * @param options.training layers do what they do in training alone: dropout (of this probability), statistics of the batch
- * @param options.stages also make an output `stage.NAME` of every value passed to `stage(NAME, value)`
+ * Runs `build` over symbolic tensors and returns the graph of its operations.
+ * @param options.training layers behave as in training: dropout (with this probability), statistics of the batch
+ * @param options.probes adds an output `stage.NAME` for every value passed to `probe(NAME, value)`
  */
 export function trace(
   build: () => Record<string, Tensor>,
   options: {
-    stages?: boolean | undefined;
+    probes?: boolean | undefined;
     training?: { dropout?: number | undefined; isFrozen?: ((key: string) => boolean) | undefined } | undefined;
   } = {},
 ): Graph {
@@ -101,7 +101,7 @@ export function trace(
     prefix: "",
     parameters: new Map(),
     nodes: new Set(),
-    stages: options.stages ?? false,
+    probes: options.probes ?? false,
     training: options.training && { dropout, nextStream: 0, isFrozen },
     frozen: false,
     frozenKeys: new Set(),
@@ -137,8 +137,8 @@ export function input(name: string, shape: readonly number[], dtype: DType = "f3
 }
 
 /**
- * Numbers of the program that change from run to run without being data, `[size]`: a rate, a step, a seed. They travel
- * with the call, not as an input of their own. The same name is the same tensor.
+ * Numbers `[size]` of the program that change from run to run and are not data: a learning rate, a step, a seed. They
+ * travel with the call and need no transfer. The same name gives the same tensor.
  */
 export function scalar(name: string, size = 1, dtype: "f32" | "i32" = "f32"): Tensor {
   const { scalars } = tracer().graph;
@@ -151,9 +151,9 @@ export function scalar(name: string, size = 1, dtype: "f32" | "i32" = "f32"): Te
 }
 
 /**
- * Gives the parameter the value when the program runs: every node reads what it was before, whatever the order. It is
- * written in place where the op allows it, else copied at the end of the run.
- * @throws InvalidArgumentError when `target` is no parameter or is updated already
+ * Sets the new value of a parameter. Every node of the program reads the old value, in any order. The new value is
+ * written in place if the op allows it, otherwise copied at the end of the run.
+ * @throws InvalidArgumentError when `target` is not a parameter or already has an update
  * @throws ShapeError when the value has another shape or dtype
  */
 export function update(target: Tensor, value: Tensor): void {
@@ -172,12 +172,12 @@ export function update(target: Tensor, value: Tensor): void {
   updates.set(key, value);
 }
 
-/** Whether the parameter has got a new value already. */
+/** Whether the parameter already has an update. */
 export const isUpdated = (key: string): boolean => tracer().graph.updates.has(fullKey(key));
 
 /**
- * Runs `body` and takes back the updates that it makes beside the way to the tensors that it returns: the running statistics of
- * a layer that nothing reads.
+ * Runs `body` and removes the updates that do not lie on the way to the tensors it returns: running statistics of
+ * unused layers.
  */
 export function withoutUnread<T>(body: () => T, tensorsOf: (result: T) => readonly Tensor[]): T {
   const { updates } = tracer().graph;
@@ -188,7 +188,7 @@ export function withoutUnread<T>(body: () => T, tensorsOf: (result: T) => readon
   return result;
 }
 
-/** Nodes that tensors depend on, their own among them. */
+/** Nodes that tensors depend on, including their nodes. */
 export function nodesBelow(tensors: readonly Tensor[]): Set<Node> {
   const seen = new Set<Node>();
   // without recursion: a very deep network would overflow the stack
@@ -202,7 +202,10 @@ export function nodesBelow(tensors: readonly Tensor[]): Set<Node> {
   return seen;
 }
 
-/** Takes back the updates so far: what a layer does to its running statistics, for who decides whether it may. */
+/**
+ * Removes and returns the pending parameter updates, so that the caller (the optimizer) can decide whether to apply
+ * them.
+ */
 export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
   const { graph, parameters } = tracer();
   const taken = [...graph.updates].map(([key, next]) => ({ parameter: parameters.get(key)!, next }));
@@ -211,7 +214,7 @@ export function takeUpdates(): { parameter: Tensor; next: Tensor }[] {
 }
 
 /**
- * A parameter by its published key, in its published shape. The same key is the same tensor.
+ * A parameter by its published key, in its published shape. The same key gives the same tensor.
  * @throws ShapeError when the key was used with another shape or dtype before
  */
 export function parameter(name: string, shape: readonly number[], dtype: "f32" | "f16" = "f32"): Tensor {
@@ -227,15 +230,15 @@ export function parameter(name: string, shape: readonly number[], dtype: "f32" |
   if (found.shape.join() === shape.join() && found.dtype === dtype) return found;
   throw new ShapeError(
     `parameter ${key}: expected ${found.dtype} [${found.shape.join(", ")}], as where it was used before, received ` +
-      `${dtype} [${shape.join(", ")}]: layers with the same key share their parameters, so give each a key of its own`,
+      `${dtype} [${shape.join(", ")}]: layers with the same key share their parameters, so give each a separate key`,
     { key, expected: found.shape, received: shape },
   );
 }
 
-/** A key with the prefixes that stand around it. */
+/** A key with the prefixes of the enclosing `withKeyPrefix` calls. */
 export const fullKey = (key: string): string => tracer().prefix + key;
 
-/** Parameters that `body` uses have keys that begin with `prefix.`. */
+/** Adds the prefix `prefix.` to the keys of the parameters that `body` uses. */
 export function withKeyPrefix<T>(prefix: string, body: () => T): T {
   return within("prefix", `${tracer().prefix}${prefix}.`, body);
 }
@@ -252,18 +255,18 @@ function within<F extends "prefix" | "frozen", T>(field: F, value: Tracer[F], bo
 }
 
 /**
- * Parameters that `body` uses are not trained, and its layers do what they do in inference: BatchNorm takes the running
- * statistics, dropout drops nothing. Gradients still flow through it to what comes before.
+ * Parameters that `body` uses are not trained, and its layers behave as in inference: BatchNorm uses the running
+ * statistics, dropout drops nothing. Gradients still flow through them to earlier values.
  */
 export const frozen = <T>(body: () => T): T => within("frozen", true, body);
 
-/** Whether training leaves a parameter as it is: it was used inside `frozen`, or the training says so of its full key. */
+/** Whether a parameter is not trained: it was used inside `frozen`, or the optimizer freezes its full key. */
 export function isFrozen(key: string): boolean {
   const { training: now, frozenKeys } = tracer();
   return frozenKeys.has(key) || now?.isFrozen(key) === true;
 }
 
-/** What there is to know when a training graph is traced; undefined in inference and inside `frozen`. */
+/** The training settings of a training graph; undefined in inference and inside `frozen`. */
 export const training = (): Training | undefined => (tracer().frozen ? undefined : tracer().training);
 
 /** Names the layers applied inside `body`, for errors and `inspect`. */
@@ -277,22 +280,26 @@ export function scope<T>(name: string, body: () => T): T {
   }
 }
 
-/** Marks an intermediate value that tests may look at. */
-export function stage(name: string, value: Tensor): Tensor {
-  const { graph, stages } = tracer();
-  if (stages) graph.outputs.set(`stage.${name}`, value);
+/** Prefix of the outputs that probes add. Stored fixtures have it in their keys. */
+const PROBE_PREFIX = "stage.";
+
+/** Marks an intermediate value: tests compare it, and the graph has it as an output only when traced with `probes`. */
+export function probe(name: string, value: Tensor): Tensor {
+  const { graph, probes } = tracer();
+  if (probes) graph.outputs.set(`${PROBE_PREFIX}${name}`, value);
   return value;
 }
 
-/** The same error, which also says in which layer of the model it is. */
+/** The same error with the name of the model's layer. */
 export function withLayer(error: InvalidArgumentError, layer: string): InvalidArgumentError {
   const kind = [ShapeError, DTypeError].find((type) => error instanceof type) ?? InvalidArgumentError;
   return new kind(`layer ${layer}: ${error.message}`, { ...error.details, layer });
 }
 
 /**
- * Makes a node of an op outside any trace: for passes.
- * @throws InvalidArgumentError for attributes that break the op's rules; ShapeError, DTypeError for inputs that do not fit
+ * Makes a node outside a trace, for passes.
+ * @throws InvalidArgumentError for attributes that break the op's rules; ShapeError, DTypeError for inputs that do not
+ * fit
  */
 export function makeNode<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A, layer: string): Node {
   let types: TensorType[];
@@ -336,7 +343,7 @@ export function applyOp<A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs
   return node.outputs;
 }
 
-/** Who reads each tensor. Graph outputs and updates count as a reader with no node. */
+/** The readers of each tensor. Graph outputs and updates count as readers without a node. */
 export function readers(graph: Graph): Map<Tensor, { node: Node | null; slot: number }[]> {
   const map = new Map<Tensor, { node: Node | null; slot: number }[]>();
   const add = (tensor: Tensor, node: Node | null, slot: number) => {
@@ -353,7 +360,7 @@ export function readers(graph: Graph): Map<Tensor, { node: Node | null; slot: nu
   return map;
 }
 
-/** What a run is for: outputs, and new values of parameters. */
+/** The results of a run: outputs, and new values of parameters. */
 export const results = (graph: Graph): Tensor[] => [...graph.outputs.values(), ...graph.updates.values()];
 
 /** Whether exactly one node reads the tensor and it is not a graph output. */
@@ -372,7 +379,7 @@ export function replaceTensor(graph: Graph, from: Tensor, to: Tensor): void {
   }
 }
 
-/** Puts nodes in an order in which every input is computed first, and drops nodes that no result needs. */
+/** Sorts nodes so that every input is computed before its readers, and drops nodes that no result needs. */
 export function sortGraph(graph: Graph): Graph {
   const seen = new Set<Node>();
   const order: Node[] = [];

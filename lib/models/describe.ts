@@ -21,7 +21,7 @@ export interface ModelDescription {
   macs: number;
 }
 
-/** Layers of a graph as traced, before any fusion. A parameter counts for the layer that reads it first. */
+/** Layers of a graph as traced, before fusion. A parameter is counted for the first layer that reads it. */
 export function describeGraph(graph: Graph): ModelDescription {
   const layers: LayerDescription[] = [];
   const seen = new Set<string>();
@@ -43,8 +43,8 @@ export function describeGraph(graph: Graph): ModelDescription {
 }
 
 /**
- * Layers, parameters and multiply-adds of a model for one clip. `options` choose a member of the S3D family.
- * @throws InvalidArgumentError for a model that there is not; ShapeError when the clip is too small
+ * Layers, parameters and multiply-adds of a model for one clip. `options` select a member of the S3D family.
+ * @throws InvalidArgumentError for an unknown model; ShapeError when the clip is too small
  */
 export function describeModel(options: {
   model: VideoModelName;

@@ -3,40 +3,40 @@ import { followSignal } from "../base/follow_signal.js";
 import { ClipMemory, clipBytes } from "../video/clips/clip_memory.js";
 import type { Clip, Preset } from "../video/types.js";
 
-/** A row for each clip: f32 `[clips, dim]`. */
+/** One row per clip: f32 `[clips, dim]`. */
 export interface Rows extends NDArray {
   shape: readonly [number, number];
 }
 
-/** What makes rows of clips: a `VideoEncoder`, or anything that does the same. */
+/** An encoder of clips: a `VideoEncoder`, or an object with the same methods. */
 export interface ClipEncoder {
-  /** How clips are made. */
+  /** The rules by which clips are made. */
   readonly preset: Preset;
-  /** Clips that it takes best at once. */
+  /** Preferred number of clips per call. */
   readonly batch: number;
   /** Width of a row. */
   readonly dim: number;
   /**
-   * @param clips each u8 `[T, H, W, 3]`, left alone by the caller until it has ended
+   * @param clips each u8 `[T, H, W, 3]`; must not change until the promise settles
    * @returns f32 `[clips.length, dim]`
    */
   encode(clips: readonly Uint8Array[], options?: { signal?: AbortSignal | undefined }): Promise<Rows>;
 }
 
-/** What `encodeClips` gives the source of its clips. */
+/** What a source of clips receives from `encodeClips`. */
 export interface ClipReading {
-  /** Aborts when nobody wants clips any more. */
+  /** Aborts when no more clips are needed. */
   signal: AbortSignal;
-  /** Where clips are written. It is used again when their rows are there; who drops a clip may give its memory back. */
+  /** Memory for clips. It is reused when their rows are computed; a source that drops a clip may return its memory. */
   memory: ClipMemory;
-  /** Clips that may wait to be taken. */
+  /** Number of clips that the source may prepare in advance. */
   waiting: number;
 }
 
-/** Something with a clip becomes the same with its row, f32 `[dim]`: a view of the batch's rows. */
+/** An item with a clip gets its row, f32 `[dim]`, a view of the batch's rows. Other items are unchanged. */
 export type Encoded<T> = T extends { clip: Clip } ? T & { row: Float32Array } : T;
 
-/** Batches that may be with the encoder: one waits in the device's queue while another is computed. */
+/** Batches in flight: one waits in the device's queue while another is computed. */
 const IN_FLIGHT = 2;
 
 interface Running<T> {
@@ -46,11 +46,11 @@ interface Running<T> {
 }
 
 /**
- * The one road from clips to rows. Takes items in order, encodes those with a clip in batches (of clips of several videos,
- * where the source has several) and gives all of them in order, as soon as they are there. A row does not depend on its batch.
- * The frames of a clip may be overwritten once the next item is asked for.
+ * The only function that turns clips into rows. It takes items in order, encodes those with a clip in batches (across
+ * videos, if the source has several) and yields all items in order, as soon as possible. A row does not depend on its
+ * batch. The frames of a clip may be overwritten once the next item is requested.
  * @param source makes the items; called once
- * @throws what the source and the encoder throw, and the signal's reason
+ * @throws errors of the source and of the encoder, and the signal's reason
  */
 export async function* encodeClips<T extends object>(
   source: (reading: ClipReading) => AsyncIterable<T>,
@@ -72,7 +72,7 @@ export async function* encodeClips<T extends object>(
       if (!ended && busy < IN_FLIGHT) next ??= takeBatch(items, encoder.batch);
       const [oldest] = running;
       if (!next && !oldest) return;
-      // where both are there, the next batch goes first: the device has something to do then
+      // the next batch goes first if both are ready, so that the device has work
       const first = await Promise.race([next, oldest?.rows].filter((promise) => promise !== undefined));
       signal?.throwIfAborted();
       if ("batch" in first) {
@@ -102,7 +102,7 @@ export async function* encodeClips<T extends object>(
 
 const clipOf = (item: object): Clip | undefined => (item as { clip?: Clip }).clip;
 
-/** The items up to a full batch of clips. What stands alone before any clip does not wait for one. */
+/** Takes items up to a full batch of clips. Items without a clip at the beginning do not wait for one. */
 async function takeBatch<T extends object>(
   items: AsyncIterator<T>,
   size: number,
@@ -122,6 +122,6 @@ function encodeBatch<T extends object>(batch: T[], encoder: ClipEncoder, signal:
   const clips = batch.flatMap((item) => clipOf(item)?.frames ?? []);
   const made = clips.length > 0 ? encoder.encode(clips, { signal }) : Promise.resolve({ data: new Float32Array(0) });
   const rows = made.then(({ data }) => ({ rows: data }));
-  rows.catch(() => {}); // awaited in its turn
+  rows.catch(() => {}); // the promise is awaited in its turn
   return { batch, clips: clips.length, rows };
 }

@@ -6,8 +6,8 @@ import { readTextFields } from "./text/text_config.js";
 import { textModelOf, videoClipConfig } from "./videoclip/videoclip_config.js";
 
 /**
- * What is in a weight file, or in the folder of a model (config.json and its weights), as `videoclip inspect` shows it.
- * @throws WeightsError for a file that cannot be read; InvalidArgumentError for a config.json that is none
+ * Describes a weight file, or the folder of a model (config.json and its weights), for `videoclip inspect`.
+ * @throws WeightsError for a file that cannot be read; InvalidArgumentError for an invalid config.json
  */
 export async function inspectModel(path: string): Promise<WeightsReport> {
   if (!existsSync(path) || !statSync(path).isDirectory()) return inspectWeights(path);
@@ -15,7 +15,7 @@ export async function inspectModel(path: string): Promise<WeightsReport> {
   return { ...(await inspectWeights(weightFile(path))), model };
 }
 
-/** What a model's folder says of itself. */
+/** Describes a model's folder by its config.json. */
 function describeFolder(folder: string): string {
   const fields = readTextFields(join(folder, "config.json"));
   if (fields.model !== "videoclip") return String(fields.model_type ?? "unknown");

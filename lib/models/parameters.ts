@@ -12,7 +12,10 @@ export function parametersOf(graph: Graph): Map<string, readonly number[]> {
   return new Map(sources.map((node) => [node.attrs.key as string, node.outputs[0].shape]));
 }
 
-/** Random weights keep the signal in range: gates halve it, the norms before them double it; residual branches are small. */
+/**
+ * Factors that keep the signal in range for random weights: gates halve it, the norms before them double it, and
+ * residual branches are small.
+ */
 function randomFactor(key: string): number {
   if (/branch2\.norm_c\.weight$/.test(key)) return 0.25;
   if (/gating(_b\d)?\.fc\.weight$/.test(key)) return 0.25;
@@ -20,7 +23,7 @@ function randomFactor(key: string): number {
 }
 
 /**
- * Puts generated parameters into a device's store, for trying things out and for tests.
+ * Sets random parameters in a device's store, for trials and tests.
  * @returns `random:SEED`
  */
 export function setRandomParameters(store: ParameterSink, shapes: ParameterShapes, seed: number): string {
@@ -29,16 +32,16 @@ export function setRandomParameters(store: ParameterSink, shapes: ParameterShape
   return `random:${seed}`;
 }
 
-/** Where parameters come from and what else may be in that file. */
+/** The source of parameters. */
 export interface ParameterSource {
   model: string;
   /** Path of a weight file. */
   weights?: string | undefined;
-  /** Use generated weights instead of a file. */
+  /** Use random weights instead of a file. */
   randomWeights?: number | undefined;
   /** Keys of the published file that belong to other parts of the model. */
   ignored: RegExp;
-  /** From the keys of the file to those of the model. Default: by the published layout that the file is recognised as. */
+  /** Maps the keys of the file to those of the model. Default: by the published layout of the file. */
   rename?: KeyMap | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -47,14 +50,14 @@ export interface ParameterSource {
 export interface LoadedParameters {
   /** First 16 hex digits of the SHA-256 of the file, or `random:SEED`. */
   hash: string;
-  /** The published layout that the file has, where it is a known one. */
+  /** The published layout of the file, if it is a known one. */
   published?: Recognised | undefined;
 }
 
 /**
- * Puts the parameters that a video network needs into a device's store (or anything that takes them).
+ * Loads the parameters of a video network into a device's store (or another sink).
  * @param needed shapes by key
- * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError without any source
+ * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError without a source
  */
 export async function loadParameters(
   store: ParameterSink,

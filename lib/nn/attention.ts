@@ -7,11 +7,11 @@ import * as core from "./layers.js";
 import { applyDense, dense, residual, scaledAttention } from "./transformer_layers.js";
 
 export interface AttentionOptions {
-  /** They divide the channels. */
+  /** Number of heads, which divides the channels. */
   heads: number;
-  /** u8 (or f32) `[N, Sk]`: keys whose entry is 0 are left out. */
+  /** u8 (or f32) `[N, Sk]`: keys whose entry is 0 are masked. */
   mask?: Tensor | undefined;
-  /** A query sees no key behind its own place. Default false. */
+  /** Query i attends only to keys up to position i. Default false. */
   causal?: boolean | undefined;
 }
 
@@ -55,18 +55,18 @@ function attend(x: Tensor, key: string, how: ReturnType<typeof attentionOf>): Te
 export interface TransformerLayerOptions extends AttentionOptions {
   /** Width of the hidden layer of the feed-forward network. Default 4 C. */
   hidden?: number | undefined;
-  /** Between its two layers. Default `gelu` (PyTorch's is `relu`). */
+  /** Activation between its two layers. Default `gelu` (PyTorch's is `relu`). */
   activation?: UnaryKind | undefined;
-  /** Normalise before each part instead of behind its residual. Default false, as in PyTorch. */
+  /** Normalise before each part instead of after its residual. Default false, as in PyTorch. */
   normFirst?: boolean | undefined;
-  /** Of the normalisations. Default 1e-5. */
+  /** eps of the normalisations. Default 1e-5. */
   eps?: number | undefined;
 }
 
 /**
- * A layer of a Transformer encoder: self-attention and a feed-forward network, each with residual, layer normalisation and, in
- * training, the trainer's `dropout`: x `[N, S, C]` to `[N, S, C]`. Parameters have the keys of
- * `torch.nn.TransformerEncoderLayer` behind `<key>.`: `self_attn`, `linear1`, `linear2`, `norm1`, `norm2`.
+ * A layer of a Transformer encoder: self-attention and a feed-forward network, each with residual, layer normalisation
+ * and, in training, the trainer's `dropout`: x `[N, S, C]` to `[N, S, C]`. Parameters have the keys of
+ * `torch.nn.TransformerEncoderLayer` after `<key>.`: `self_attn`, `linear1`, `linear2`, `norm1`, `norm2`.
  */
 export function transformerLayer(x: Tensor, key: string, options: TransformerLayerOptions): Tensor {
   return layer("transformerLayer", key, (name) => {

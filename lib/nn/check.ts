@@ -1,4 +1,4 @@
-// Checks that the layers share: errors name the layer, the argument, what it must be and what was received.
+// Checks that the layers share. Errors have the layer, the argument, the expected and the received value.
 import { describeValue } from "../base/describe_value.js";
 import { InvalidArgumentError, ShapeError } from "../base/errors.js";
 import type { Triple } from "../ops/index.js";
@@ -17,8 +17,8 @@ export function wrong(layer: string, argument: string, expected: string, receive
 }
 
 /**
- * The tensor that an argument is.
- * @param sizes what its axes are, such as `[N, T, H, W, C]`: also how many there are
+ * Checks that an argument is a tensor.
+ * @param sizes names of its axes, such as `[N, T, H, W, C]`; they also give the rank
  */
 export function tensor(
   layer: string,
@@ -26,7 +26,7 @@ export function tensor(
   value: unknown,
   { sizes, dtype }: { sizes?: string | undefined; dtype?: DType | undefined } = {},
 ): Tensor {
-  tracing(); // outside of a net this is the fault to tell, whatever the arguments are
+  tracing(); // outside a net this error comes first, whatever the arguments are
   const what = [dtype, sizes].filter(Boolean).join(" ");
   if (!(value instanceof Tensor)) throw wrong(layer, argument, `a tensor${what && ` ${what}`}`, value);
   const fits = sizes === undefined || sizes.startsWith("[...") || sizes.split(",").length === value.shape.length;
@@ -45,7 +45,7 @@ export function count(layer: string, argument: string, value: unknown): number {
   throw wrong(layer, argument, "a positive whole number", value);
 }
 
-/** One number for each of T, H, W: a triple, or one number for all. */
+/** A triple for T, H, W from a triple or one number for all. */
 export function triple(layer: string, argument: string, value: unknown, least = 1): Triple {
   const list: unknown = typeof value === "number" ? [value, value, value] : value;
   const fits = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= least;
@@ -53,11 +53,11 @@ export function triple(layer: string, argument: string, value: unknown, least = 
   throw wrong(layer, argument, `a whole number of at least ${least}, or three of them for T, H, W`, value);
 }
 
-/** @throws InvalidArgumentError for a name that is none of `known`, with the one that it is likely a slip of */
+/** @throws InvalidArgumentError for a name that is not in `known`, with the closest known name */
 export const knownNames = (where: string, what: string, given: Iterable<string>, known: readonly string[]): void =>
   checkNames(where, what, given, known, { layer: where });
 
-/** The options of a layer, whose names must be known. */
+/** Checks the names of a layer's options. */
 export function options<T extends object>(
   layer: string,
   given: T | undefined,
@@ -71,7 +71,7 @@ export function options<T extends object>(
   return given;
 }
 
-/** Runs `body` as the layer that is called by its key, which its parameters begin with: errors and `describe` name it. */
+/** Runs `body` as a layer. Its parameters begin with its key; errors and `describe` show the key. */
 export function layer<T>(kind: string, key: unknown, body: (name: string) => T): T {
   tracing();
   if (typeof key !== "string" || key === "") {

@@ -11,8 +11,8 @@ export interface CompileOptions {
 }
 
 /**
- * Makes a traced graph a program of a device, whose store must hold its parameters when it runs. Shapes are fixed; the graph must
- * not be used again. A {@link Model} does this by itself.
+ * Compiles a traced graph to a program of a device. The device's store must have the parameters when the program runs.
+ * Shapes are fixed, and the graph must not be used again. A {@link Model} does this by itself.
  */
 export function compile(graph: Graph, device: Device, options?: CompileOptions): Program {
   const { optimize: rewrite = graph.updates.size === 0 } = checked("compile", options, ["optimize"]);

@@ -11,25 +11,28 @@ import { withInitial } from "./parameters.js";
 export interface WindowOptions {
   /** Size along T, H, W: one number for all three, or a triple such as `[1, 3, 3]`. */
   kernel: number | Triple;
-  /** Distance of the windows. */
+  /** Distance between neighbouring windows. */
   stride?: number | Triple | undefined;
   /**
-   * Around the input: a number, a triple for T, H, W (both as in PyTorch), `same` (ceil(size / stride) positions) or `valid`
-   * (none), both as in TensorFlow. Default 0.
+   * Padding around the input: a number, a triple for T, H, W (both as in PyTorch), `same` (ceil(size / stride)
+   * positions) or `valid` (none), both as in TensorFlow. Default 0.
    */
   padding?: Padding | undefined;
-  /** In place of `padding`: what is added before T, H and W, and behind them (default: as much). */
+  /** Instead of `padding`: positions added before (`low`) and after (`high`, default: `low`) T, H and W. */
   low?: Triple | undefined;
   high?: Triple | undefined;
 }
 
-/** Of a convolution: `stride` is 1 unless it is given, and padding is zeros. */
+/** Options of a convolution. The default of `stride` is 1; padding is zeros. */
 export interface ConvOptions extends WindowOptions {
-  /** Groups of channels that do not see each other; as many as channels: a depthwise convolution. Default 1. */
+  /**
+   * Groups of channels. Each group reads only its channels; as many groups as channels make a depthwise convolution.
+   * Default 1.
+   */
   groups?: number | undefined;
-  /** Add `<key>.bias`. Default true; of no use before a BatchNorm. */
+  /** Add `<key>.bias`. Default true; a bias before a BatchNorm has no effect. */
   bias?: boolean | undefined;
-  /** What `<key>.weight` begins with. Default: normal with deviation sqrt(2 / inputs). */
+  /** Initial value of `<key>.weight`. Default: normal with deviation sqrt(2 / inputs). */
   init?: InitialValue | undefined;
 }
 
@@ -58,7 +61,7 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
 /** Names of the options of a window. */
 export const WINDOW = ["kernel", "stride", "padding", "low", "high"] as const;
 
-/** Kernel, stride and padding of a window over `[N, T, H, W, C]`, checked. */
+/** The checked kernel, stride and padding of a window over `[N, T, H, W, C]`. */
 export function windowOf(
   name: string,
   shape: readonly number[],

@@ -8,7 +8,7 @@ import { withInitial } from "./parameters.js";
 export interface LinearOptions {
   /** Add `<key>.bias`. Default true. */
   bias?: boolean | undefined;
-  /** What `<key>.weight` begins with. Default: normal with deviation 1 / sqrt(in). */
+  /** Initial value of `<key>.weight`. Default: normal with deviation 1 / sqrt(in). */
   init?: InitialValue | undefined;
 }
 
@@ -24,9 +24,9 @@ export function linear(x: Tensor, key: string, outFeatures: number, options?: Li
 }
 
 export interface EmbeddingOptions {
-  /** An id that stands for nothing: its row is read, but not trained. */
+  /** Id of the padding: its row is read, but not trained. */
   padding?: number | undefined;
-  /** What `<key>.weight` begins with. Default: normal with deviation 1 / sqrt(width). */
+  /** Initial value of `<key>.weight`. Default: normal with deviation 1 / sqrt(width). */
   init?: InitialValue | undefined;
 }
 

@@ -19,7 +19,10 @@ export const exp = (x: Tensor): Tensor => of("exp", x, "exp");
 /** log(1 + exp(x)). */
 export const softplus = (x: Tensor): Tensor => of("softplus", x, "softplus");
 
-/** x times the normal distribution function of x. @param options.approximate `tanh`: by its approximation. Default `none` */
+/**
+ * x times the normal distribution function of x. @param options.approximate `tanh`: by the tanh approximation. Default
+ * `none`
+ */
 export function gelu(x: Tensor, options?: { approximate?: "none" | "tanh" | undefined }): Tensor {
   const { approximate = "none" } = checked("gelu", options, ["approximate"]);
   if (approximate !== "none" && approximate !== "tanh")
@@ -33,7 +36,7 @@ export function softmax(x: Tensor, options?: { log?: boolean | undefined }): Ten
   return applyOp(softmaxOp, [tensor("softmax", "x", x, { sizes: "[..., C]", dtype: "f32" })], { log })[0];
 }
 
-/** A tensor, or a number for all elements. */
+/** A tensor as it is; a number as a tensor of one element. */
 const operand = (name: string, argument: string, value: Tensor | number): Tensor =>
   typeof value === "number" ? filled([], value) : tensor(name, argument, value, { dtype: "f32" });
 
@@ -50,7 +53,7 @@ export const div = (a: Tensor | number, b: Tensor | number): Tensor => both("div
 /** The larger of each pair of elements. */
 export const maximum = (a: Tensor | number, b: Tensor | number): Tensor => both("maximum", a, b, "max");
 
-/** An axis by number; a negative one counts from the end. */
+/** An axis by its number; a negative number counts from the end. */
 export function axisOf(name: string, axis: unknown, rank: number): number {
   const from = Number.isInteger(axis) && (axis as number) < 0 ? (axis as number) + rank : (axis as number);
   if (Number.isInteger(from) && from >= 0 && from < rank) return from;
@@ -77,7 +80,7 @@ export function mean(x: Tensor, axes?: number | readonly number[]): Tensor {
 }
 
 /**
- * In training a share of the elements, drawn anew each step, becomes 0 and the others are scaled up; in inference x.
+ * In training, sets a random share of the elements to 0 and scales the others up; in inference returns x.
  * @param rate the share. Default: the trainer's `dropout`
  */
 export function dropout(x: Tensor, rate?: number): Tensor {

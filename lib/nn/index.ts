@@ -1,7 +1,7 @@
 /**
- * Models of one's own: `import * as nn from "videoclip/nn"`. A net is a function of symbolic tensors that applies layers; a
- * {@link Model} makes its parameters, and runs, saves and exports it. Activations are channels-last (`[N, T, H, W, C]` video,
- * `[N, S, C]` tokens); parameters have PyTorch's shapes.
+ * Building, training and exporting models: `import * as nn from "videoclip/nn"`. A net is a function of symbolic
+ * tensors that applies layers; a {@link Model} makes its parameters, and runs, saves and exports it. Activations are
+ * channels-last (`[N, T, H, W, C]` video, `[N, S, C]` tokens); parameters have PyTorch's shapes.
  */
 export type { DeviceOptions, Precision } from "../runtime/device.js";
 export { compile, type CompileOptions } from "./compile.js";

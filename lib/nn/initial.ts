@@ -4,18 +4,21 @@ import { describeValue } from "../base/describe_value.js";
 import { hashNormal, hashValues } from "./random_weights.js";
 
 /**
- * The value that a parameter begins with: one number for all elements, a normal distribution of this deviation around 0, a
- * uniform one in [-bound, bound], the values themselves (row-major), or a function of the shape that gives them.
+ * The initial value of a parameter: one number for all elements, a normal distribution of a deviation around 0, a
+ * uniform one in [-bound, bound], the values (row-major), or a function from the shape to the values.
  */
 export type InitialValue =
   number | { normal: number } | { uniform: number } | Float32Array | ((shape: readonly number[]) => ArrayLike<number>);
 
-/** A rule for the deviation of matrices and kernels: a number, or `fan` for 1 / sqrt(inputs), or for kernels sqrt(2 / inputs). */
+/**
+ * The deviation of matrices and kernels: a number, or `fan` for 1 / sqrt(inputs) (matrices) and sqrt(2 / inputs)
+ * (kernels).
+ */
 export type Deviation = number | "fan";
 
 /**
- * Values to begin training with, which follow from the seed, the key and the shape alone. Without `initial`, matrices and
- * kernels are normal, scales of normalisations and running variances 1, other vectors 0.
+ * Initial values, which depend only on the seed, the key and the shape. Without `initial`, matrices and kernels are
+ * normal, scales of normalisations and running variances are 1, other vectors 0.
  * @throws InvalidArgumentError for an initial value that does not fit the shape
  */
 export function initialValues(

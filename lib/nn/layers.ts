@@ -49,15 +49,15 @@ export function conv3d(x: Tensor, key: string, outChannels: number, options: Con
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5, PyTorch's. */
   eps?: number | undefined;
-  /** Share of the batch in new running statistics (PyTorch's). Default 0.1. */
+  /** Weight of the batch in new running statistics (PyTorch's). Default 0.1. */
   momentum?: number | undefined;
   /** A ReLU follows. */
   relu?: boolean | undefined;
 }
 
 /**
- * BatchNorm with `<key>.{weight, bias, running_mean, running_var}`: by the running statistics, or in training by those of the
- * batch, which update the running ones. Running statistics that are frozen are used in training too.
+ * BatchNorm with `<key>.{weight, bias, running_mean, running_var}`. Inference uses the running statistics; training
+ * uses those of the batch and updates the running ones. Frozen running statistics are used in training too.
  */
 export function batchNorm(x: Tensor, key: string, options: BatchNormOptions = {}): Tensor {
   const { eps = 1e-5, momentum = 0.1, relu = false } = options;
@@ -83,7 +83,7 @@ export function linear(
   return applyOp(linearOp, [x, weight, bias], { outFeatures, activation: "none" })[0];
 }
 
-/** y = x Wᵀ + b with a weight `[out, in]` and a bias `[out]` that are values already. */
+/** y = x Wᵀ + b for a weight `[out, in]` and a bias `[out]` that are tensors. */
 export function linearWith(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   return applyOp(linearOp, [x, weight, bias], { outFeatures: weight.shape[0], activation: "none" })[0];
 }
@@ -95,8 +95,8 @@ export function layerNorm(x: Tensor, key: string, eps: number, residual?: Tensor
 }
 
 /**
- * Dropout in training, x in inference. What is dropped follows from the scalar `random_key` i32 `[2]` (seed, step).
- * @param rate default: the one that the graph is traced with
+ * Dropout in training, x in inference. The dropped elements follow from the scalar `random_key` i32 `[2]` (seed, step).
+ * @param rate default: the trace's
  */
 export function dropout(x: Tensor, rate?: number): Tensor {
   const now = training();
@@ -110,7 +110,10 @@ export function maxPool3d(x: Tensor, kernel: Triple, stride: Triple, pad: Triple
   return applyOp(maxPool3dOp, [x], { kernel, stride, low: pad, high: pad, ceil: false, padding: "-inf" })[0];
 }
 
-/** Miech's max-pool with TensorFlow-style padding: zeros, `(k - s) / 2` rounded down below and the rest above, then ceil mode. */
+/**
+ * Miech's max-pool with TensorFlow-style padding: zeros, `(k - s) / 2` rounded down at the low end and the rest at the
+ * high end, then ceil mode.
+ */
 export function maxPool3dTensorFlow(x: Tensor, kernel: Triple, stride: Triple): Tensor {
   const total = kernel.map((k, i) => Math.max(k - stride[i], 0));
   const low = total.map((n) => Math.floor(n / 2)) as unknown as Triple;
@@ -137,7 +140,7 @@ export function selfGate(x: Tensor, key: string): Tensor {
   return scaleChannels(x, gate);
 }
 
-/** Multiplies x `[N, ..., C]` by a factor per clip and channel, `[N, C]`. */
+/** Multiplies x `[N, ..., C]` by a channel scale `[N, C]`. */
 export const scaleChannels = (x: Tensor, factor: Tensor): Tensor => applyOp(scaleChannelsOp, [x, factor], {})[0];
 
 export const globalMean = (x: Tensor): Tensor => applyOp(globalMeanOp, [x], {})[0];
@@ -155,6 +158,6 @@ export const preprocess = (x: Tensor, attrs: PreprocessAttrs): Tensor => applyOp
 export const slice = (x: Tensor, start: readonly number[], size: readonly number[]): Tensor =>
   applyOp(sliceOp, [x], { start, size })[0];
 
-/** Rows of `<key>.weight` `[rows, width]` by id. An id that is only `padding` gets no gradient. */
+/** Rows of `<key>.weight` `[rows, width]` by id. The row of the id `padding` gets no gradient. */
 export const embedding = (ids: Tensor, key: string, rows: number, width: number, padding?: number): Tensor =>
   applyOp(embeddingOp, [ids, parameter(`${key}.weight`, [rows, width])], padding === undefined ? {} : { padding })[0];

@@ -14,9 +14,9 @@ import { tensor } from "./check.js";
 import * as nn from "./layers.js";
 
 export interface CrossEntropyOptions {
-  /** Rows with this target do not count. Default -100. */
+  /** Rows with this target are ignored. Default -100. */
   ignoreIndex?: number | undefined;
-  /** Probability that the target spreads over all classes. Default 0. */
+  /** Probability that is spread evenly over all classes. Default 0. */
   smoothing?: number | undefined;
   /** f32 `[C]`: weights of the classes. */
   weight?: Tensor | null | undefined;
@@ -44,7 +44,7 @@ export function bceWithLogits(logits: Tensor, target: Tensor): Tensor {
   return nn.reshape(scaled(sum, 1 / elements(logits.shape)), [1]);
 }
 
-/** Values and targets of one shape: [N] beside [N, 1] would give every pair of rows. */
+/** Checks that values and targets have one shape: [N] with [N, 1] would broadcast to every pair of rows. */
 function checkPair(loss: string, x: Tensor, target: Tensor): void {
   tensor(loss, "x", x, { dtype: "f32" });
   tensor(loss, "target", target, { dtype: "f32" });
@@ -71,14 +71,14 @@ export function meanSquaredError(x: Tensor, target: Tensor): Tensor {
 /** x / max(||x||, eps) over the last axis. */
 export const l2Normalize = (x: Tensor, eps = 1e-12): Tensor => applyOp(l2NormalizeOp, [x], { eps })[0];
 
-/** Dropout of `rate` with the key i32 `[2]` (seed, step); `stream` tells the network's dropouts apart. */
+/** Dropout of `rate` with the key i32 `[2]` (seed, step); `stream` is the number of the dropout in the network. */
 export const dropout = (x: Tensor, rate: number, key: Tensor, stream: number): Tensor =>
   rate === 0 ? x : applyOp(dropoutOp, [x, key], { rate, stream })[0];
 
 export interface InfoNceOptions extends Partial<ContrastiveLossAttrs> {
-  /** i32 `[N]`: rows of a group are positives of each other. Default: each row of its own. */
+  /** i32 `[N]`: rows of a group are positives of each other. Default: only row i of a and row i of b are positives. */
   group?: Tensor | null | undefined;
-  /** f32 `[1]`: the logarithm of a learned scale, by whose exponential dot products are multiplied too (as in CLIP). */
+  /** f32 `[1]`: logarithm of a learned scale. Dot products are also multiplied by its exponential (as in CLIP). */
   logScale?: Tensor | undefined;
 }
 
@@ -94,14 +94,14 @@ export function infoNce(a: Tensor, b: Tensor, options: InfoNceOptions = {}): Ten
 
 /** log sum exp over the last axis of x `[N, K]`: `[N, 1]`. */
 function logSumExp(x: Tensor): Tensor {
-  const rest = combined(x, applyOp(softmax, [x], { log: true })[0], "sub"); // the same in every column
+  const rest = combined(x, applyOp(softmax, [x], { log: true })[0], "sub"); // the same value in every column
   return nn.slice(rest, [0, 0], [x.shape[0], 1]);
 }
 
 /**
- * MIL-NCE `[1]` (Miech et al. 2020, arXiv 1912.06430): video `[N, D]` and `candidates` texts for each, text
- * `[N candidates, D]`. For a video all its texts are positives; negatives are its scores with all texts and its texts'
- * scores with all videos.
+ * MIL-NCE `[1]` (Miech et al. 2020, arXiv 1912.06430): video `[N, D]`, and `candidates` texts for each in text
+ * `[N candidates, D]`. The positives of a video are all its texts; the negatives are its scores with all other texts
+ * and its texts' scores with all other videos.
  */
 export function milNce(video: Tensor, text: Tensor, candidates: number): Tensor {
   const [N, D] = video.shape;

@@ -8,16 +8,18 @@ import * as core from "./layers.js";
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number | undefined;
-  /** Share of the batch in the new running statistics (PyTorch's; TensorFlow's momentum is 1 minus it). Default 0.1. */
+  /**
+   * Weight of the batch in the new running statistics (PyTorch's; TensorFlow's momentum is 1 minus it). Default 0.1.
+   */
   momentum?: number | undefined;
-  /** A ReLU follows, which takes no memory of its own then. Default false. */
+  /** A ReLU follows and is computed together with the normalisation. Default false. */
   relu?: boolean | undefined;
 }
 
 /**
- * BatchNorm over the last axis of x `[..., C]`, with parameters `<key>.{weight, bias, running_mean, running_var}` `[C]`. It
- * takes the mean and variance of the batch in training, which also move the running ones, and the running ones in inference
- * and where it is frozen.
+ * BatchNorm over the last axis of x `[..., C]`, with parameters `<key>.{weight, bias, running_mean, running_var}`
+ * `[C]`. Training uses the mean and variance of the batch and updates the running ones; inference and frozen layers use
+ * the running ones.
  * @throws InvalidArgumentError when a training step would update the running statistics of a key twice
  */
 export function batchNorm(x: Tensor, key: string, options?: BatchNormOptions): Tensor {
@@ -29,7 +31,7 @@ export function batchNorm(x: Tensor, key: string, options?: BatchNormOptions): T
     if (isUpdated(`${key}.running_mean`)) {
       throw new InvalidArgumentError(
         `${name}: expected one use in a training step, received a second, which would update the running statistics twice: ` +
-          "join the inputs along their first axis, or give the second layer a key of its own",
+          "join the inputs along their first axis, or give the second layer another key",
         { layer: name, argument: "key", received: key },
       );
     }
@@ -40,7 +42,7 @@ export function batchNorm(x: Tensor, key: string, options?: BatchNormOptions): T
 export interface LayerNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number | undefined;
-  /** Of the shape of x, added to it first. */
+  /** A residual of x's shape that is added to x first. */
   residual?: Tensor | undefined;
 }
 

@@ -5,23 +5,23 @@ import type { InitialValue } from "./initial.js";
 
 export { frozen } from "../graph/trace.js";
 
-/** Initial values that a net asks for, by the parameter's tensor. */
+/** Initial values that a net defines, by the parameter's tensor. */
 const initials = new WeakMap<Tensor, InitialValue>();
 
-/** The initial value that a net asks for, where it does. @internal */
+/** The initial value that a net defines for a parameter, if it does. @internal */
 export const initialOf = (parameter: Tensor): InitialValue | undefined => initials.get(parameter);
 
 export interface ParameterOptions {
   /**
-   * What it begins with. Default: matrices and kernels are normal with a deviation of 1 / sqrt(inputs) (kernels:
-   * sqrt(2 / inputs)), vectors whose key ends in `weight` are 1, other vectors 0.
+   * Initial value. Default: matrices and kernels are normal with a deviation of 1 / sqrt(inputs) (kernels: sqrt(2 /
+   * inputs)), vectors whose key ends in `weight` are 1, other vectors 0.
    */
   init?: InitialValue | undefined;
 }
 
 /**
- * A trained tensor of one's own, f32. The same key is the same tensor.
- * @param key its name in files of weights, such as `positions`; inside {@link scope} the scope's name comes before it
+ * A trained f32 tensor. The same key gives the same tensor.
+ * @param key name in weight files, such as `positions`; inside {@link scope} the scope's name precedes it
  * @throws ShapeError when the key was used with another shape before
  */
 export function parameter(key: string, shape: readonly number[], given?: ParameterOptions): Tensor {
@@ -34,14 +34,14 @@ export function parameter(key: string, shape: readonly number[], given?: Paramet
   });
 }
 
-/** Notes what a parameter begins with; the first note counts. */
+/** Records the initial value of a parameter; the first record wins. */
 export function withInitial(tensor: Tensor, init: InitialValue | undefined): Tensor {
   if (init !== undefined && !initials.has(tensor)) initials.set(tensor, init);
   return tensor;
 }
 
 /**
- * Layers inside `body` belong together: their names, and the keys of their parameters, begin with `name.`. Blocks that are
- * numbered (`block.0`, `block.1`) are what the trainer's `checkpointing` computes again.
+ * Groups the layers inside `body`: their names, and the keys of their parameters, begin with `name.`. The trainer's
+ * `checkpointing` recomputes numbered blocks (`block.0`, `block.1`).
  */
 export const scope = <T>(name: string, body: () => T): T => layer("scope", name, () => withKeyPrefix(name, body));

@@ -5,7 +5,7 @@ import { options as checked, tensor } from "./check.js";
 import { WINDOW, windowOf, type WindowOptions } from "./convolution.js";
 import * as core from "./layers.js";
 
-/** Of a pool: `stride` is the kernel unless it is given, so that windows do not overlap. */
+/** Options of a pool. The default of `stride` is the kernel, so that windows do not overlap. */
 export interface PoolOptions extends WindowOptions {
   /** Round sizes up, by PyTorch's rule. Default false. */
   ceil?: boolean | undefined;
@@ -14,7 +14,7 @@ export interface PoolOptions extends WindowOptions {
 const NAMES = [...WINDOW, "ceil"] as const;
 const VIDEO = { sizes: "[N, T, H, W, C]", dtype: "f32" } as const;
 
-/** Maximum over windows of x `[N, T, H, W, C]`. What is padded never wins. */
+/** Maximum over windows of x `[N, T, H, W, C]`. Padding is never the maximum. */
 export function maxPool3d(x: Tensor, options: PoolOptions): Tensor {
   const { ceil = false, ...o } = checked("maxPool3d", options, NAMES);
   const { shape } = tensor("maxPool3d", "x", x, VIDEO);
@@ -23,7 +23,7 @@ export function maxPool3d(x: Tensor, options: PoolOptions): Tensor {
 }
 
 export interface AvgPoolOptions extends PoolOptions {
-  /** Padding counts in the number by which a sum is divided. Default: true (PyTorch), but false for `same` (TensorFlow). */
+  /** Whether the divisor of a mean counts padding. Default: true (PyTorch), but false for `same` (TensorFlow). */
   countIncludePad?: boolean | undefined;
 }
 

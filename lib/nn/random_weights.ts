@@ -1,4 +1,7 @@
-/** Deterministic weights from a salt, key and shape alone: for tests and for trying a model without a weight file. */
+/**
+ * Deterministic weights that depend only on a salt, key and shape, for tests and for trying a model without a weight
+ * file.
+ */
 
 function fnv1a(text: string): number {
   let h = 0x811c9dc5;
@@ -21,13 +24,13 @@ function hashValue(seed: number, i: number): number {
   return (((h ^ (h >>> 16)) >>> 0) / 4294967296) * 2 - 1;
 }
 
-/** A value by salt, name and index; see {@link hashValues}. */
+/** One value by salt, name and index; see {@link hashValues}. */
 export function hashValueOf(salt: string, name: string, i: number): number {
   return Math.fround(hashValue(fnv1a(salt + name), i));
 }
 
 /**
- * A parameter by its state-dict key: variances about 1, norm weights about 1, biases small, everything else uniform with
+ * A parameter by its state-dict key: variances and norm weights about 1, biases small, everything else uniform with
  * variance 2 / fan-in (convolutions) or 1 / fan-in (matrices).
  */
 export function hashParameter(salt: string, key: string, shape: readonly number[], factor = 1): Float32Array {
@@ -47,7 +50,7 @@ export function hashParameter(salt: string, key: string, shape: readonly number[
   return v;
 }
 
-/** `count` normal values with that deviation: Box and Muller's transform of {@link hashValues}. */
+/** `count` normal values of the given deviation: the Box-Muller transform of {@link hashValues}. */
 export function hashNormal(salt: string, name: string, count: number, deviation: number): Float32Array {
   const u = hashValues(salt, name, 2 * count);
   return Float32Array.from({ length: count }, (_, i) => {

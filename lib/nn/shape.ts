@@ -3,7 +3,7 @@ import { tensor, wrong } from "./check.js";
 import { axisOf } from "./elementwise.js";
 import * as core from "./layers.js";
 
-/** The same elements in another shape. One size may be -1: what is left over. */
+/** The same elements in another shape. One size may be -1 and follows from the others. */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const { shape: from } = tensor("reshape", "x", x);
   const sizes = Array.isArray(shape) ? (shape as readonly number[]) : [Number.NaN];
@@ -16,7 +16,7 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   throw wrong("reshape", "shape", `sizes of ${total} elements, as [${from.join(", ")}] has`, shape);
 }
 
-/** All axes but the first as one: x `[N, ...]` to `[N, size]`. */
+/** Flattens all axes but the first: x `[N, ...]` to `[N, size]`. */
 export const flatten = (x: Tensor): Tensor => reshape(x, [tensor("flatten", "x", x).shape[0], -1]);
 
 /** Axis `i` of the result is axis `order[i]` of x. */
@@ -45,6 +45,6 @@ export function slice(x: Tensor, start: readonly number[], size: readonly number
   return core.slice(x, start, sizes);
 }
 
-/** 2x2x2 cells to channels: x `[N, T, H, W, C]` to `[N, T/2, H/2, W/2, 8 C]`. */
+/** 2x2x2 space-to-depth blocks: x `[N, T, H, W, C]` to `[N, T/2, H/2, W/2, 8 C]`. */
 export const spaceToDepth = (x: Tensor): Tensor =>
   core.spaceToDepth(tensor("spaceToDepth", "x", x, { sizes: "[N, T, H, W, C]", dtype: "f32" }));

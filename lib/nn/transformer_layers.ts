@@ -9,13 +9,13 @@ export interface Dense {
   bias: Tensor | null;
 }
 
-/** The dense layer of parameters `<key>.weight` and `<key>.bias`. */
+/** The dense layer with the parameters `<key>.weight` and `<key>.bias`. */
 export const dense = (key: string, outFeatures: number, inFeatures: number): Dense => ({
   weight: parameter(`${key}.weight`, [outFeatures, inFeatures]),
   bias: parameter(`${key}.bias`, [outFeatures]),
 });
 
-/** `count` rows of a dense layer from row `first`: one of the projections that a published weight stacks. */
+/** `count` rows of a dense layer from row `first`, such as one projection of a published weight that stacks several. */
 export function denseRows({ weight, bias }: Dense, first: number, count: number): Dense {
   return {
     weight: nn.slice(weight, [first, 0], [count, weight.shape[1]]),
@@ -23,7 +23,7 @@ export function denseRows({ weight, bias }: Dense, first: number, count: number)
   };
 }
 
-/** Layers that read the same input as one matrix product: their rows below each other. All have a bias. */
+/** Joins layers that read the same input into one, with their rows concatenated. All have a bias. */
 function joinDense(parts: readonly Dense[]): Dense {
   if (parts.length === 1) return parts[0];
   return {
@@ -38,7 +38,7 @@ function joinDense(parts: readonly Dense[]): Dense {
   };
 }
 
-/** x `[..., in]` through a dense layer: `[..., out]`. */
+/** Applies a dense layer to x `[..., in]`: `[..., out]`. */
 export const applyDense = (x: Tensor, { weight, bias }: Dense): Tensor =>
   applyOp(linearOp, [x, weight, bias], { outFeatures: weight.shape[0], activation: "none" })[0];
 
@@ -52,9 +52,9 @@ export interface AttentionWeights {
 
 export interface AttentionOptions {
   heads: number;
-  /** u8 `[N, Sk]`: keys whose entry is 0 are left out. */
+  /** u8 `[N, Sk]`: keys whose entry is 0 are masked. */
   mask?: Tensor | null | undefined;
-  /** A query sees no key behind its own place. */
+  /** Query i attends only to keys up to position i. */
   causal?: boolean | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface AttentionOptions {
 const columns = (x: Tensor, first: number, width: number): Tensor =>
   nn.slice(x, [0, 0, first], [x.shape[0], x.shape[1], width]);
 
-/** x `[N, S, in]` through layers that share it, by one matrix product: a tensor `[N, S, out]` for each. */
+/** Applies layers that share the input x `[N, S, in]` by one matrix product: a tensor `[N, S, out]` for each. */
 export function projectTogether(x: Tensor, parts: readonly Dense[]): Tensor[] {
   const joined = applyDense(x, joinDense(parts));
   if (parts.length === 1) return [joined];
@@ -92,8 +92,8 @@ export const feedForward = (x: Tensor, first: Dense, activation: UnaryKind, seco
   applyDense(nn.unary(applyDense(x, first), activation), second);
 
 /**
- * A sub-layer with its residual: post-norm LN(x + f(x)) (Vaswani et al. 2017) or pre-norm x + f(LN(x)). In training there is
- * dropout behind f.
+ * A sub-layer with its residual: post-norm LN(x + f(x)) (Vaswani et al. 2017) or pre-norm x + f(LN(x)). In training,
+ * dropout follows f.
  * @param norm key of the layer normalisation
  */
 export function residual(
@@ -107,8 +107,8 @@ export function residual(
 }
 
 /**
- * Mean over the tokens whose mask is not 0: x `[N, S, C]`, mask u8 `[N, S]` to `[N, C]`; 0 where no token is left.
- * It is attention with equal weights, so that what is left out cannot change a bit of the result.
+ * Mean over the tokens whose mask is not 0: x `[N, S, C]`, mask u8 `[N, S]` to `[N, C]`; 0 if all tokens are masked. It
+ * is computed as attention with equal weights, so masked tokens cannot change a bit of the result.
  */
 export function maskedMean(x: Tensor, mask: Tensor, heads: number): Tensor {
   const [N, , C] = x.shape;

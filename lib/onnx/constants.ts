@@ -3,12 +3,12 @@ import { evaluate64 } from "../graph/evaluate64.js";
 import { elements, type Node, type Tensor } from "../graph/tensor.js";
 import { graphOf, INPUT, PARAMETER } from "../graph/trace.js";
 
-/** Values of a parameter by its published key, float32 in that shape: such as `(key) => store.get(key)`. */
+/** Returns the values of a parameter by its published key, float32 in that shape: such as `(key) => store.get(key)`. */
 export type OnnxWeights = (key: string, shape: readonly number[]) => Float32Array;
 
 /**
- * The values that depend on parameters alone: folded weights and biases. They are computed by the float64 references and
- * rounded to float32 once, when they are written.
+ * Values that depend on parameters alone, such as folded weights and biases. The float64 references compute them, and
+ * they are rounded to float32 once, while the file is written.
  */
 export class Constants {
   #known = new Map<Node, boolean>();
@@ -25,7 +25,9 @@ export class Constants {
     return known;
   }
 
-  /** The key of a parameter; of a computed value that of its first parameter and how it is computed. */
+  /**
+   * Name of a constant: the key of a parameter; for a computed value the key of its first parameter and the operations.
+   */
   name(tensor: Tensor): string {
     const { node } = tensor;
     if (node.op === PARAMETER) return node.attrs.key as string;

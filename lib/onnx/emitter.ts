@@ -1,5 +1,5 @@
 import { VideoClipError } from "../base/errors.js";
-import { type OnnxAttribute, type OnnxEmitter, type OnnxValue, ownOrder } from "../graph/onnx_emitter.js";
+import { type OnnxAttribute, type OnnxEmitter, type OnnxValue, identityAxes } from "../graph/onnx_emitter.js";
 import { permute, reshape } from "../ops/index.js";
 import { type DType, elements, sameShape, type Tensor } from "../graph/tensor.js";
 import { makeNode } from "../graph/trace.js";
@@ -21,7 +21,7 @@ export interface EmittedTensor {
   dtype: DType | "i64";
   shape: readonly number[];
   data: Piece;
-  /** Comes from the model's parameters. */
+  /** Whether it comes from the model's parameters. */
   weight: boolean;
 }
 
@@ -31,7 +31,7 @@ const asBytes = (data: Float32Array | BigInt64Array) => new Uint8Array(data.buff
 export class Emitter implements OnnxEmitter {
   readonly emitted: EmittedNode[] = [];
   readonly tensors: EmittedTensor[] = [];
-  /** Layer of the node that is being written: the beginning of the names it makes. */
+  /** Layer of the current node, the prefix of the names it makes. */
   layer = "";
   #values = new Map<Tensor, OnnxValue[]>();
   #names: Set<string>;
@@ -68,19 +68,19 @@ export class Emitter implements OnnxEmitter {
     const name = this.#unique(this.constants.name(tensor));
     const data = { byteLength: 4 * elements(shape), read: () => asBytes(this.constants.read(tensor)) };
     this.tensors.push({ name, dtype: "f32", shape, data, weight: true });
-    return { name, axes: ownOrder(shape.length), nonNegative: false };
+    return { name, axes: identityAxes(shape.length), nonNegative: false };
   }
 
   value(tensor: Tensor): OnnxValue {
     return this.#list(tensor)[0];
   }
 
-  arranged(tensor: Tensor, axes: readonly number[] = ownOrder(tensor.shape.length)): string {
+  arranged(tensor: Tensor, axes: readonly number[] = identityAxes(tensor.shape.length)): string {
     const list = this.#values.get(tensor) ?? [];
     const found = list.find((value) => sameShape(value.axes, axes));
     if (found) return found.name;
     if (this.constants.has(tensor)) {
-      const own = sameShape(axes, ownOrder(axes.length));
+      const own = sameShape(axes, identityAxes(axes.length));
       const stored = own ? tensor : makeNode(permute, [tensor], { order: axes }, this.layer).outputs[0];
       const { name, nonNegative } = this.#weight(stored);
       this.#values.set(tensor, [...list, { name, axes, nonNegative }]);
@@ -97,7 +97,7 @@ export class Emitter implements OnnxEmitter {
     if (this.constants.has(tensor)) {
       return this.arranged(makeNode(reshape, [tensor], { shape }, this.layer).outputs[0], axes);
     }
-    // moving axes of one position is a reshape too
+    // moving axes of size 1 is a reshape too
     const moved = axes.filter((axis) => shape[axis] !== 1);
     const inOrder = moved.every((axis, i) => i === 0 || axis > moved[i - 1]);
     const target = inOrder ? axes.map((axis) => shape[axis]) : shape;
@@ -133,7 +133,7 @@ export class Emitter implements OnnxEmitter {
     return this.#constant(`float[${shape.join(",")}]`, { dtype: "f32", shape, data });
   }
 
-  /** Equal constants are one. */
+  /** Equal constants share one entry. */
   #constant(wanted: string, constant: { dtype: "i64" | "f32"; shape: readonly number[]; data: Uint8Array }): string {
     const key = `${wanted} ${constant.data}`;
     let name = this.#shared.get(key);
@@ -150,13 +150,13 @@ export class Emitter implements OnnxEmitter {
     name: string,
     how: { axes?: readonly number[] | undefined; nonNegative?: boolean | undefined } = {},
   ): void {
-    const { axes = ownOrder(tensor.shape.length), nonNegative = false } = how;
+    const { axes = identityAxes(tensor.shape.length), nonNegative = false } = how;
     this.#values.set(tensor, [{ name, axes, nonNegative }]);
   }
 
   /**
-   * Gives the graph's outputs their names: a value that a node computes takes the name, anything else (an input, a weight,
-   * a value that is another output already) is copied. Nothing may be written after.
+   * Names the graph's outputs: the value of a node gets the name; anything else (an input, a weight, a value that is
+   * another output already) is copied. Nothing may be written afterwards.
    */
   finish(outputs: ReadonlyMap<string, Tensor>): void {
     const values = [...outputs].map(([output, tensor]) => ({ output, value: this.arranged(tensor) }));

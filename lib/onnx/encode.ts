@@ -5,7 +5,7 @@ import { Message } from "./protobuf.js";
 
 /**
  * Operator set 20 is the first with Gelu, which the text encoders use (LayerNormalization came with 17, ReduceMax with
- * axes as an input with 18), and onnxruntime reads it since 1.17. IR version 9 is the one ONNX published with it.
+ * axes as an input with 18), and onnxruntime supports it since 1.17. ONNX published IR version 9 with it.
  */
 const OPSET = 20;
 const IR_VERSION = 9;

@@ -5,16 +5,16 @@ import { type Graph, makeNode, replaceTensor } from "../graph/trace.js";
 const twice = (triple: Triple) => triple.map((n) => 2 * n) as unknown as Triple;
 
 /**
- * A convolution over 2x2x2 cells is one over positions with twice the kernel, stride and padding, whose weights are those
- * of the cells in another order: the same products and sums, no rearranged video.
+ * Replaces a convolution over 2x2x2 blocks by one over positions with twice the kernel, stride and padding and with
+ * rearranged weights: the same products and sums, without a rearranged video.
  */
 export function foldSpaceToDepth(graph: Graph): void {
   for (const node of [...graph.nodes]) {
     if (node.op !== (conv3d as OpDefinition<never>)) continue;
-    const [cells, weight, ...rest] = node.inputs;
+    const [blocks, weight, ...rest] = node.inputs;
     const attrs = node.attrs as unknown as Conv3dAttrs;
-    if (cells!.node.op !== (spaceToDepth as OpDefinition<never>) || attrs.groups > 1 || rest[2]) continue;
-    const [video] = cells!.node.inputs;
+    if (blocks!.node.op !== (spaceToDepth as OpDefinition<never>) || attrs.groups > 1 || rest[2]) continue;
+    const [video] = blocks!.node.inputs;
     const [O, channels, ...kernel] = weight!.shape;
     const C = channels / 8;
     const [T, H, W] = kernel;

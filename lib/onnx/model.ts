@@ -3,14 +3,14 @@ import { writeDurablyAsync } from "../base/files.js";
 import type { OnnxGraph } from "./encode.js";
 import type { Message } from "./protobuf.js";
 
-/** Protobuf counts in int32: readers refuse a longer message. */
+/** Maximum size of a message: protobuf counts in int32. */
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** An ONNX model. Weights are read and folded while it is written, one at a time. */
+/** An ONNX model. Weights are read and folded one at a time, while it is written. */
 export class OnnxModel {
   /** Size of the file. */
   readonly bytes: number;
-  /** How many tensors of weights it holds. */
+  /** Number of weight tensors. */
   readonly tensors: number;
 
   /** Its nodes and constants. @internal */
@@ -31,7 +31,7 @@ export class OnnxModel {
     });
   }
 
-  /** The file in memory. */
+  /** The file as bytes. */
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.bytes);
     let at = 0;
@@ -42,7 +42,7 @@ export class OnnxModel {
     return bytes;
   }
 
-  /** Writes the file, so that `path` is never half a model. */
+  /** Writes the file atomically. */
   async save(path: string): Promise<void> {
     await writeDurablyAsync(path, this.#message.chunks());
   }

@@ -6,7 +6,7 @@ import { isArrayOf } from "../base/typed_arrays.js";
  */
 import { VideoClipError } from "../base/errors.js";
 
-/** Bytes that exist, or bytes of known length that are read when they are written. */
+/** Bytes, or bytes of known length that are read when they are written. */
 export type Piece = Uint8Array | { byteLength: number; read(): Uint8Array };
 
 const VARINT = 0;
@@ -26,7 +26,7 @@ function varintBytes(value: number | bigint): number[] {
   return bytes;
 }
 
-/** A message while it is put together: fields in the order of the calls. */
+/** A message under construction: fields in the order of the calls. */
 export class Message {
   readonly pieces: Piece[] = [];
   byteLength = 0;

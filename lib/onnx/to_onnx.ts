@@ -10,27 +10,31 @@ import { foldSpaceToDepth } from "./fold_space_to_depth.js";
 import { OnnxModel } from "./model.js";
 
 /**
- * The rewrites that leave ONNX's own operators. Merging of pointwise convolutions and late gates are left out: they pay
- * where outputs are written into slices and scales are taken in, which ONNX would spell out as Split and Mul.
+ * The rewrites whose results are standard ONNX operators. Merging of pointwise convolutions and late self-gates are
+ * left out: they are faster only where outputs are written into slices and scales are fused, which ONNX would express
+ * as Split and Mul.
  */
 const PASSES = [foldBatchNorm, fuseEpilogue, foldCrop, foldSpaceToDepth];
 
 export interface OnnxOptions {
-  /** Fold BatchNorm, crops and 2x2x2 cells into the convolutions first. Default true; false writes every layer as traced. */
+  /**
+   * Fold BatchNorm, crops and space-to-depth into the convolutions first. Default true; false writes every layer as
+   * traced.
+   */
   fold?: boolean | undefined;
   /** Name of the ONNX graph. */
   name?: string | undefined;
-  /** Notes for readers of the file (`metadata_props`). */
+  /** Metadata of the file (`metadata_props`). */
   metadata?: Record<string, string> | undefined;
 }
 
 /**
- * A graph as an ONNX model (operator set 20) with the graph's inputs and outputs, shapes included. Only operators of the
- * default domain are used. Activations lie channels-first inside; a graph that takes `[N, C, T, H, W]` and permutes it to
- * channels-last has no transpose in its ONNX form.
+ * Converts a graph to an ONNX model (operator set 20) with the graph's inputs and outputs, including shapes. Only
+ * operators of the default domain are used. Activations are channels-first inside; a graph that takes `[N, C, T, H, W]`
+ * and permutes it to channels-last has no transpose in its ONNX form.
  * @param graph as traced, not compiled; it is rewritten and must not be used again
- * @param weights values of a parameter by key; asked for each time the model is written
- * @throws VideoClipError `ERR_ONNX` for an op that has no ONNX form and for a model above 2 GiB
+ * @param weights returns the values of a parameter by key; called each time the model is written
+ * @throws VideoClipError `ERR_ONNX` for an op without an ONNX form and for a model above 2 GiB
  */
 export function toOnnx(graph: Graph, weights: OnnxWeights, options: OnnxOptions = {}): OnnxModel {
   const { fold = true, name = "videoclip", metadata = {} } = options;

@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { BUNDLED, isBundled } from "../base/bundled.js";
 import { DeviceError } from "../base/errors.js";
 
-/** A place where the addon was looked for. Without `error`: there was no file. */
+/** A path at which the addon was searched. Without `error` there was no file. */
 export interface Attempt {
   path: string;
   error?: unknown;
 }
 
-/** What to do about an addon that cannot be loaded. docs/deployment.md has the same sentences. @internal */
+/** Advice for an addon that cannot be loaded. docs/deployment.md has the same sentences. @internal */
 export const ADVICE = {
   bundled: BUNDLED,
   forbidden: "Node was started without native addons: leave out --no-addons, or add --allow-addons to --permission.",
@@ -21,13 +21,13 @@ export const ADVICE = {
     "node_modules/videoclip/prebuilds to the files that are copied (Next.js: outputFileTracingIncludes).",
 };
 
-/** The C library that this process runs on, as `glibc 2.36`; undefined where there is none to name. */
+/** The C library of this process, such as `glibc 2.36`; undefined if it is unknown. */
 function libc(): string | undefined {
   if (process.platform !== "linux") return undefined;
   const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined;
   if (!report) return undefined; // Electron
   const before = report.excludeNetwork;
-  report.excludeNetwork = true; // else it asks for the names of network addresses, which takes seconds
+  report.excludeNetwork = true; // without this the report resolves network addresses, which takes seconds
   const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
   report.excludeNetwork = before;
   const version = header.glibcVersionRuntime;
@@ -43,7 +43,7 @@ function advice(attempts: Attempt[]): string {
   return served && attempts.every(({ error }) => error === undefined) ? ADVICE.missing : ADVICE.unsupported;
 }
 
-/** The error for an addon that could not be loaded from any of the places: the system, every attempt and what to do. */
+/** The error for an addon that could not be loaded: the system, every attempt and advice. */
 export function addonError(attempts: Attempt[]): DeviceError {
   const system = [`${process.platform}-${process.arch}`, libc(), `Node ${process.versions.node}`].filter(Boolean);
   const tried = attempts.map(({ path, error }) => {

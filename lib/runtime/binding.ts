@@ -5,23 +5,24 @@ import { type Attempt, addonError } from "./addon_error.js";
 
 export interface NativeEngine {
   info(): {
+    /** Name of the backend. */
     isa: string;
     threads: number;
     hardware: string;
     panelWidth: number;
     parameterBytes: number;
     scratchBytes: number;
-    /** Bytes of inputs copied so far; those read in place are not among them. */
+    /** Bytes of inputs copied so far, without those that were read in place. */
     copiedBytes: number;
   };
-  /** With a number of bytes it makes room: the values are then undefined. */
+  /** Sets the values, or with a number of bytes only allocates them: the values are then undefined. */
   setParameter(id: number, data: ArrayBufferView | number): void;
-  /** Writes a part of the values of a parameter that is there. */
+  /** Writes a part of the values of an existing parameter. */
   writeParameter(id: number, byteOffset: number, data: ArrayBufferView): void;
   readParameter(id: number): ArrayBuffer;
   removeParameter(id: number): void;
   allocate(bytes: number): ArrayBuffer;
-  /** Bytes of an open file, read from it when they are used; throws where that cannot be done. */
+  /** Maps bytes of an open file into memory; throws where the system does not support it. */
   map(file: number, offset: number, bytes: number): ArrayBuffer;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
@@ -32,7 +33,7 @@ export interface NativeEngine {
     scalars: Float32Array,
     profile: boolean,
     outputs: (ArrayBufferView | null)[],
-    /** Which inputs are results of this engine that nobody writes to, so that they may be read in place. */
+    /** For each input, whether it is an unmodified result of this engine, which may be read in place. */
     results: boolean[],
   ): { job: number; promise: Promise<(ArrayBuffer | null)[]> };
   cancel(job: number): void;
@@ -40,16 +41,19 @@ export interface NativeEngine {
 }
 
 export interface Addon {
-  /** `backend`: a place in `isas()`, or one of `gpus()`. `number`: threads of a CPU, index of a GPU. */
-  Engine: new (backend: number, number: number) => NativeEngine;
-  /** Backends that run on a GPU; `emulated`: in test builds only. */
+  /**
+   * `backend`: an index of `isas()`, or a value of `gpus()`. `threadsOrGpu`: the number of threads for a CPU, the index of the
+   * GPU otherwise.
+   */
+  Engine: new (backend: number, threadsOrGpu: number) => NativeEngine;
+  /** Functions of the emulator, in test builds only. */
   emulator?:
     | {
-        /** Order of warps and lanes: 0 forward, -1 reverse, else a seed. */
+        /** Order of warps and lanes: 0 forward, -1 reverse, otherwise a seed. */
         setOrder(seed: number): void;
-        /** Bytes of device memory that there are. */
+        /** Limits the device memory to a number of bytes. */
         setMemoryLimit(bytes: number): void;
-        /** What kernels did since the last call; see native/cpp/emulator/counters.h. */
+        /** Counters of kernels since the last call; see native/cpp/emulator/counters.h. */
         counters(): {
           sharedAccesses: number;
           bankConflicts: number;
@@ -64,32 +68,33 @@ export interface Addon {
   /** Converts, resizes and crops a decoded frame; see native/cpp/video/plane_scaler.h. */
   scalePlanes(planes: Uint8Array[], strides: number[], plan: Float64Array, to: Uint8Array): void;
   gpus(): { cuda: number; emulated: number | null };
-  /** Instruction sets of the CPU, from plain to wide. bf16: it has dot products of bf16 pairs. */
+  /** Instruction sets of the CPU, from plain to wide. bf16: whether there are dot products of bf16 pairs. */
   isas(): { name: string; supported: boolean; panelWidth: number; bf16: boolean }[];
   cuda(): { usable: boolean; reason: string; driverVersion: number; devices: number };
 }
 
-/** Addon of a platform in the package; scripts/pack.mjs gives the files these names. */
+/** Path of the platform's addon in the package; scripts/pack.mjs uses the same names. */
 function prebuilt(): string {
   const libc = process.platform === "linux" ? ".glibc" : "";
   return `../../prebuilds/${process.platform}-${process.arch}/videoclip.napi${libc}.node`;
 }
 
-/** Where the addon may lie: that of a clone first. */
+/** Paths at which the addon may be, the path in a clone first. */
 function candidates(): string[] {
   const here: string | undefined = import.meta.url;
   if (here === undefined) return []; // a bundle in CommonJS format
   const urls = ["../../build/Release/videoclip.node", prebuilt()].map((path) => new URL(path, here));
-  // A literal for every addon in the package: webpack copies a file that it sees named like this, and Next.js traces it.
+  // Literal paths for every addon in the package, because webpack copies files and Next.js traces them by such
+  // literals.
   if (process.platform === "linux" && process.arch === "x64")
     urls.push(new URL("../../prebuilds/linux-x64/videoclip.napi.glibc.node", import.meta.url));
-  // Next.js gives such a file a path of the web server
+  // Next.js gives such a file a path on the web server
   return [...new Set(urls.filter((url) => url.protocol === "file:").map((url) => fileURLToPath(url)))];
 }
 
 let loaded: { addon: Addon; path: string } | undefined;
 
-/** Loads the native addon once. Throws `ERR_ADDON_MISSING` that says what was tried and what to do. */
+/** Loads the native addon once. Throws `ERR_ADDON_MISSING` with the attempts and advice. */
 export function loadAddon(): { addon: Addon; path: string } {
   if (loaded) return loaded;
   const attempts: Attempt[] = [];
@@ -99,7 +104,7 @@ export function loadAddon(): { addon: Addon; path: string } {
       continue;
     }
     try {
-      // not through require(), which bundlers take for theirs
+      // require() would be replaced by bundlers
       const module = { exports: {} as Addon };
       process.dlopen(module, path);
       loaded = { addon: module.exports, path };

@@ -10,8 +10,9 @@ import { storedId } from "./parameter_store.js";
 import { Program } from "./program.js";
 
 /**
- * Lowers a graph (usually after `optimize`) to a program of the device. Shapes are fixed; the graph must not be used
- * again. Derived parameters are made at the first run; parameters that it updates must be in the store.
+ * Lowers a graph (usually after `optimize`) to a program of the device. Shapes are fixed, and the graph must not be
+ * used again. Derived parameters are computed before the first run. Parameters that the program updates must be in the
+ * store.
  */
 export function compile(graph: Graph, device: Device): Program {
   lower(graph, device);
@@ -32,6 +33,6 @@ export function compile(graph: Graph, device: Device): Program {
   return new Program(device, graph, plan, derived, native);
 }
 
-/** The layer that a parameter belongs to. */
+/** The layer that reads a parameter. */
 const layerOf = ({ nodes }: Graph, key: string): string =>
   nodes.find(({ op, attrs }) => op === PARAMETER && attrs.key === key)?.layer ?? "";

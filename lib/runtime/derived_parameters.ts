@@ -11,13 +11,13 @@ import { runNative } from "./run_native.js";
 /** Runs the programs that make stale derived parameters. */
 export async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
   const store = device.parameters;
-  // a graph may make the same form in two places
+  // a graph may derive the same form twice
   const different = [...new Map(derived.map((d) => [d.name, d])).values()];
   const stale = different.filter((d) => store.derived(d.name, d.sources, d.bytes).stale);
   if (stale.length === 0) return;
   const versions = new Map(stale.map((d) => [d.name, store.versions(d.sources)]));
   const graph = graphOf(new Map(stale.map((d) => [d.name, d.tensor])));
-  copyOutputs(graph); // a view of a parameter becomes memory of its own
+  copyOutputs(graph); // a view of a parameter becomes a copy
   sortGraph(graph);
   const plan = planGraph(
     graph,

@@ -8,8 +8,9 @@ import { checkMemory } from "../base/memory_limit.js";
 import { nativeError } from "./native_error.js";
 
 /**
- * On a CPU, arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, how activations and weights are stored: f32, bf16
- * or f16, with sums in f32; `tf32` stores f32 and rounds the operands of matrix products to 10 bits.
+ * On a CPU, the arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, the
+ * storage type of activations and weights: f32, bf16 or f16, with sums in f32; `tf32` stores f32 and rounds the
+ * operands of matrix products to 10 bits.
  */
 export type Precision = "f32" | "bf16" | "f16" | "tf32";
 
@@ -18,16 +19,16 @@ export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}` | "cuda-emul
 
 export interface DeviceOptions {
   /**
-   * `auto` takes CUDA where it can be had and the CPU otherwise; `cuda` throws with the reason when it cannot. A `Device` is
-   * shared: what is made with it computes on the same engine and threads, and leaves it open when it is disposed.
+   * `auto` uses CUDA if it is available and the CPU otherwise; `cuda` throws with the reason if it is not available. A
+   * `Device` is shared: models use its engine and threads, and leave it open when they are disposed.
    */
   device?: DeviceName | Device | undefined;
-  /** Compute threads of the CPU, 1 to 256. Default: the cores this process may use. Results do not depend on it. */
+  /** Compute threads of the CPU, 1 to 256. Default: the cores of this process. Results do not depend on it. */
   threads?: number | undefined;
   /**
-   * `bf16` on a CPU: convolutions of models, and in training all matrix products but those of attention, round their operands
-   * to bf16 and sum in f32, where it has dot products for it (AVX512-BF16); parameters and values between layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default
-   * `f32`.
+   * `bf16` on a CPU: convolutions of models, and in training all matrix products except those of attention, round their
+   * operands to bf16 and sum in f32, if the CPU has dot products for it (AVX512-BF16); parameters and values between
+   * layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default `f32`.
    */
   precision?: Precision | undefined;
   /**
@@ -37,23 +38,23 @@ export interface DeviceOptions {
   winograd?: boolean | undefined;
 }
 
-/** An engine and what all devices on it have in common. */
+/** An engine and the state that all devices on it share. */
 interface SharedEngine {
-  /** Undefined once the device that opened it is disposed. */
+  /** Undefined after the device that opened it was disposed. */
   engine: NativeEngine | undefined;
   /** Id of the next parameter, unique in the engine. */
   nextParameter: number;
 }
 
 /**
- * A place to compute: an engine thread, a thread pool and the parameters that live there. Models that are given the same
- * `device` share its engine, and each has parameters of its own.
+ * A place to compute: an engine with its thread and thread pool, and a parameter store. Models with the same `device`
+ * share its engine; each has a separate parameter store.
  */
 export class Device {
   readonly name: string;
   readonly isGpu: boolean;
-  /** Instruction set of the CPU, or `cuda`. */
-  readonly isa: string;
+  /** Implementation of the kernels: an instruction set of the CPU (`portable`, `avx2`, `avx512`) or `cuda`. */
+  readonly backend: string;
   readonly threads: number;
   /** Name of the GPU; empty for a CPU. */
   readonly hardware: string;
@@ -74,13 +75,18 @@ export class Device {
     const info = this.engine.info();
     this.name = name;
     this.isGpu = name.startsWith("cuda");
-    this.isa = info.isa;
+    this.backend = info.isa;
     this.threads = info.threads;
     this.hardware = info.hardware;
     this.panelWidth = info.panelWidth;
     this.winograd = winograd;
     this.precision = precision;
     this.parameters = new ParameterStore(this);
+  }
+
+  /** @deprecated Use `backend`. */
+  get isa(): string {
+    return this.backend;
   }
 
   /** @internal */
@@ -95,7 +101,7 @@ export class Device {
     return this.#disposed || this.#shared.engine === undefined;
   }
 
-  /** An id for a parameter that no other device of the engine has. @internal */
+  /** An id for a parameter that is unique in the engine. @internal */
   nextParameterId(): number {
     return this.#shared.nextParameter++;
   }
@@ -105,7 +111,7 @@ export class Device {
     return this.#running;
   }
 
-  /** Calls the native side; what it throws becomes an error of this package. @internal */
+  /** Calls native code; its errors become errors of this package. @internal */
   native<T>(call: (engine: NativeEngine) => T): T {
     try {
       return call(this.engine);
@@ -115,8 +121,8 @@ export class Device {
   }
 
   /**
-   * Memory that runs on this device read and write in place, where an ordinary array is copied: for large inputs and
-   * `outputs` that are used again. Zeros at first. It may outlive the device.
+   * Memory that runs on this device read and write in place, while ordinary arrays are copied: for large inputs and
+   * `outputs` that are reused. Initially zeros. It may outlive the device.
    */
   allocate(length: number): Float32Array;
   allocate(length: number, dtype: "u8"): Uint8Array;
@@ -133,23 +139,23 @@ export class Device {
   }
 
   /**
-   * Bytes of an open file as memory that runs read in place, filled from the file when it is used. CPU only.
-   * @throws DeviceError `ERR_UNSUPPORTED` where files cannot be mapped
+   * Bytes of an open file as memory that runs read in place, filled from the file on access. CPU only.
+   * @throws DeviceError `ERR_UNSUPPORTED` if files cannot be mapped
    * @internal
    */
   map(file: number, offset: number, bytes: number): ArrayBuffer {
     return this.native((engine) => engine.map(file, offset, bytes));
   }
 
-  /** Bytes held: parameters with their derived forms, and the arena and workspace that all programs share. */
+  /** Bytes in use: parameters with their derived forms, and the arena and workspace that all programs share. */
   memory(): { parameters: number; scratch: number } {
     const info = this.engine.info();
     return { parameters: info.parameterBytes, scratch: info.scratchBytes };
   }
 
   /**
-   * Cancels what runs on this device (its promises reject with `ERR_DISPOSED`) and frees its parameters; the device that
-   * opened the engine ends the engine too, and with it all devices that share it. A second call does nothing.
+   * Cancels all runs on this device (their promises reject with `ERR_DISPOSED`) and frees its parameters. The device
+   * that opened the engine also ends the engine, and with it all devices that share it. A second call does nothing.
    */
   dispose(): void {
     if (this.disposed) return;
@@ -170,8 +176,7 @@ export class Device {
 }
 
 /**
- * Opens a device, or shares the one in `options.device`. `VIDEOCLIP_ISA=portable|avx2|avx512` forces an instruction set of the
- * CPU backend.
+ * Opens a device, or shares the one in `options.device`. `VIDEOCLIP_ISA=portable|avx2|avx512` forces a CPU backend.
  * @throws InvalidArgumentError; DeviceError for a device or a precision that this machine does not have
  */
 export function createDevice(options: DeviceOptions = {}): Device {
@@ -217,7 +222,7 @@ function checkCpuPrecision(precision: Precision, bf16: boolean): void {
   }
 }
 
-/** A device on the engine of another one. `precision` and `winograd` are those of the other one unless they are given. */
+/** A device on the engine of another device, which also gives the defaults of `precision` and `winograd`. */
 function shareDevice(device: Device, options: DeviceOptions): Device {
   const { threads, precision = device.precision, winograd = device.winograd } = options;
   if (device.disposed) throw new DisposedError("This device");
@@ -233,7 +238,7 @@ function shareDevice(device: Device, options: DeviceOptions): Device {
       precision,
       loadAddon()
         .addon.isas()
-        .some(({ name, bf16 }) => name === device.isa && bf16),
+        .some(({ name, bf16 }) => name === device.backend && bf16),
     );
   }
   return new Device(device.name, device, { precision, winograd });
@@ -286,12 +291,12 @@ export interface DeviceReport {
   isa: string | null;
   isas: string[];
   threads: number;
-  /** Cores that the control groups of this process allow; absent without a quota. */
+  /** Number of cores that the control groups of this process allow; absent without a quota. */
   cpuQuota?: number | undefined;
   cuda: { usable: boolean; reason: string };
 }
 
-/** What `videoclip doctor` tells about this machine. Never throws. */
+/** The report of `videoclip doctor` on this machine. Never throws. */
 export function deviceReport(): DeviceReport {
   const threads = usableCores();
   const quota = cpuQuota();

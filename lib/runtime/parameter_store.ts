@@ -8,21 +8,21 @@ interface Entry {
   shape: readonly number[];
   dtype: DType;
   version: number;
-  /** Runs that update it and have not ended. */
+  /** Number of unfinished runs that update the parameter. */
   running: number;
 }
 
-/** A parameter that is being set part by part. */
+/** A parameter that is being set in parts. */
 export interface ParameterParts {
-  /** Writes values behind those that were written before. */
+  /** Appends values to those written before. */
   write(values: Float32Array): void;
-  /** Afterwards the parameter is there. */
+  /** Ends the parameter, which then exists. */
   end(): void;
-  /** Forgets what was written. */
+  /** Discards the written values. */
   discard(): void;
 }
 
-/** What a store needs of the device that it belongs to. */
+/** The functions of a device that its store uses. */
 export interface ParameterHost {
   native<T>(call: (engine: NativeEngine) => T): T;
   /** An id that no other parameter of the engine has. */
@@ -30,13 +30,16 @@ export interface ParameterHost {
 }
 
 /**
- * Parameters of a device by key, with derived forms (folded, packed) that programs share. A parameter carries a version;
- * a derived form remembers the versions it was made from and is made again before the next run when one has changed.
+ * Parameters of a device by key, with derived forms (folded, packed) that programs share. Each parameter has a version.
+ * A derived form remembers the versions it was made from and is made again before the next run when one has changed.
  */
 export class ParameterStore {
   #entries = new Map<string, Entry>();
   #derived = new Map<string, { id: number; sources: string[]; versions: number[] }>();
-  /** Grows with every `set` and every run that updates parameters: programs look for stale derived forms only when it has. */
+  /**
+   * Increases with every `set` and every run that updates parameters. Programs look for stale derived forms only after
+   * a change.
+   */
   version = 0;
 
   readonly #host: ParameterHost;
@@ -48,7 +51,8 @@ export class ParameterStore {
 
   /**
    * Sets a parameter. Data is row-major, in the published shape: float32, or the bits of float16 as a Uint16Array.
-   * @throws VideoClipError `ERR_BUSY` while a run that updates it has not ended: that would undo or be undone
+   * @throws VideoClipError `ERR_BUSY` while a run that updates the parameter has not ended: one of the two would
+   * overwrite the other
    */
   set(key: string, shape: readonly number[], data: Float32Array | Uint16Array): void {
     if (data.length !== elements(shape)) {
@@ -74,9 +78,9 @@ export class ParameterStore {
   }
 
   /**
-   * Begins an f32 parameter whose values come part by part, so that the copy of a large one need not be made at once. It is
-   * there once it is ended.
-   * @returns undefined for a parameter that is there already: programs may be reading it, so it is replaced as a whole by `set`
+   * Begins an f32 parameter whose values arrive in parts, so that a large one needs no full copy. It exists after
+   * `end`.
+   * @returns undefined for an existing parameter: programs may be reading it, so only `set` may replace it
    */
   begin(key: string, shape: readonly number[]): ParameterParts | undefined {
     if (this.#entries.has(key)) return undefined;
@@ -102,7 +106,7 @@ export class ParameterStore {
 
   /**
    * Id of a parameter.
-   * @param layer that reads it, for the error
+   * @param layer the layer that reads it, for the error
    * @throws WeightsError when it is missing or has another shape or dtype
    */
   id(key: string, shape: readonly number[], dtype: DType = "f32", layer = ""): number {
@@ -146,7 +150,7 @@ export class ParameterStore {
     return new Float32Array(this.#host.native((engine) => engine.readParameter(entry.id)));
   }
 
-  /** Notes that a run which has been queued gives these parameters new values. @internal */
+  /** Records that a queued run gives these parameters new values. @internal */
   beginUpdate(keys: string[]): void {
     for (const key of keys) {
       const entry = this.#entries.get(key)!;
@@ -156,7 +160,7 @@ export class ParameterStore {
     this.version++;
   }
 
-  /** Notes that it has ended. @internal */
+  /** Records that the run has ended. @internal */
   endUpdate(keys: string[]): void {
     for (const key of keys) this.#entries.get(key)!.running--;
   }
@@ -166,7 +170,7 @@ export class ParameterStore {
     return keys.map((key) => this.#entries.get(key)?.version ?? 0);
   }
 
-  /** Id of a derived form and whether it must be made (again). @internal */
+  /** Id of a derived form, and whether it must be made (again). @internal */
   derived(name: string, sources: string[], bytes: number): { id: number; stale: boolean } {
     const versions = this.versions(sources);
     let entry = this.#derived.get(name);
@@ -179,7 +183,7 @@ export class ParameterStore {
     return { id: entry.id, stale: entry.versions.length === 0 || versions.some((v, i) => v !== entry.versions[i]) };
   }
 
-  /** Notes from which versions a derived form has been made. @internal */
+  /** Records the versions from which a derived form was made. @internal */
   made(name: string, versions: number[]): void {
     this.#derived.get(name)!.versions = versions;
   }

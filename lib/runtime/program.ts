@@ -23,23 +23,23 @@ const ARRAY = { f32: Float32Array, u8: Uint8Array, i32: Int32Array, bf16: Uint16
 
 export interface RunOptions {
   /**
-   * Aborting before the run has ended rejects with `signal.reason`; what runs stops before its next instruction. A program that updates parameters
-   * is not stopped half-way: it is only kept from beginning.
+   * Aborting before the run has ended rejects with `signal.reason`, and the run stops before its next instruction. A
+   * program that updates parameters is never stopped half-way; it is only prevented from starting.
    */
   signal?: AbortSignal | undefined;
   /**
-   * Arrays that take the results, by output name; the run returns them. One from `device.allocate` is written while the
-   * program runs, any other when it has ended. Leave them alone until then.
+   * Arrays for the results, by output name; the run returns them. An array from `device.allocate` is written while the
+   * program runs, any other when it has ended. Do not touch them until then.
    */
   outputs?: ProgramOutputs | undefined;
   /**
-   * Inputs that are results of earlier runs of the device and that nobody writes to: these are read in place too.
+   * Names of inputs that are unmodified results of earlier runs of the device. They are read in place too.
    * @internal
    */
   results?: ReadonlySet<string> | undefined;
 }
 
-/** How long one instruction took, in milliseconds. */
+/** Duration of one instruction in milliseconds. */
 export interface InstructionTime {
   op: string;
   layer: string;
@@ -50,7 +50,7 @@ export interface InstructionTime {
 export class Program {
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
-  /** Bytes of the arena and workspace it needs while it runs (shared with all programs of the device). */
+  /** Bytes of arena and workspace that a run needs. All programs of the device share this memory. */
   readonly bytes: number;
   readonly instructions: readonly { op: string; layer: string }[];
   #id: number;
@@ -79,9 +79,10 @@ export class Program {
   }
 
   /**
-   * Runs off the event loop. Inputs are copied before it returns, but for two kinds, which are to be left alone until the run
-   * has ended: arrays from `device.allocate` are read in place, and arrays of a list that lie in a `SharedArrayBuffer` are
-   * copied by the engine's thread. @returns the outputs by name
+   * Runs off the event loop. Inputs are copied before this returns, with two exceptions that must not change until the
+   * run has ended: arrays from `device.allocate` are read in place, and the engine's thread copies the
+   * `SharedArrayBuffer` arrays of a list.
+   * @returns the outputs by name
    */
   async run<O extends ProgramOutputs = Record<string, Float32Array>>(
     inputs: ProgramInputs,
@@ -98,7 +99,7 @@ export class Program {
     return Object.fromEntries(outputs) as O;
   }
 
-  /** Runs once and tells how long each instruction took, in the order in which they run. */
+  /** Runs once and reports the duration of each instruction, in the order of execution. */
   async profile(inputs: ProgramInputs, options: RunOptions = {}): Promise<InstructionTime[]> {
     const buffers = await this.#execute(inputs, options, true);
     const times = new Float64Array(buffers.at(-1)!);
@@ -113,7 +114,7 @@ export class Program {
     const store = this.device.parameters;
     if (this.#derived.length > 0 && this.#madeAt !== store.version) {
       const version = store.version;
-      views = views.map(copied); // they may change while the weights are being made
+      views = views.map(copied); // the caller may change them while derived parameters are computed
       await makeDerived(this.device, this.#derived);
       this.#madeAt = version;
       options.signal?.throwIfAborted();
@@ -124,7 +125,7 @@ export class Program {
     const run = { inputs: views, scalars, outputs, results, profile };
     if (this.#updated.length === 0) return runNative(this.device, this.#id, run, options.signal);
     const running = runNative(this.device, this.#id, run);
-    store.beginUpdate(this.#updated); // jobs run in their order: who begins from here on reads the new values
+    store.beginUpdate(this.#updated); // jobs run in queue order, so any run that is queued after this one reads the new values
     try {
       return await running;
     } finally {

@@ -1,25 +1,25 @@
-// The arrays that a run of a program takes and gives: their types, and the checks of what a caller passes.
+// Types of the arrays that a run reads and writes, and the checks of the arrays that a caller passes.
 import { describeValue } from "../base/describe_value.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import { arrayKind, arrayLength, KINDS } from "../base/typed_arrays.js";
 import { elements, type Tensor } from "../graph/tensor.js";
 
-/** A typed array that an input of a program may be. */
+/** Typed arrays for inputs of a program. */
 export type InputArray = Float32Array | Uint8Array | Int32Array | Uint16Array;
 
 /**
- * Values that a program takes, dense and row-major in the traced shapes; scalars as numbers. An input may be a list of arrays
- * that lie behind each other; what they leave of it is zeros.
+ * Inputs of a program, dense and row-major in the traced shapes; scalars are numbers. An input may be a list of arrays,
+ * which are concatenated and padded with zeros.
  */
 export type ProgramInputs = Record<string, InputArray | readonly InputArray[] | number | number[]>;
 
 /**
- * Values that a program gives, dense and row-major, each in the typed array of its dtype. `run` takes its own output type
- * as a parameter, since most programs only give f32: `run<{ values: Float32Array; indices: Int32Array }>(...)`.
+ * Results of a program, dense and row-major, each in the typed array of its dtype. `run` has the output type as a
+ * parameter, since most programs return only f32: `run<{ values: Float32Array; indices: Int32Array }>(...)`.
  */
 export type ProgramOutputs = Record<string, Float32Array | Uint8Array | Int32Array | Uint16Array>;
 
-/** The scalar space of a run. */
+/** Packs the scalars of a run into the scalar space. */
 export function packScalars(scalars: ReadonlyMap<string, Tensor>, values: ProgramInputs): Float32Array {
   const packed = new Float32Array([...scalars.values()].reduce((sum, tensor) => sum + elements(tensor.shape), 0));
   const bits = new Int32Array(packed.buffer);
@@ -67,13 +67,13 @@ const hasDType = (value: unknown, { dtype }: Tensor): value is InputArray => {
 const holds = (value: unknown, tensor: Tensor): value is InputArray =>
   hasDType(value, tensor) && arrayLength(value) === elements(tensor.shape);
 
-/** Whether a value is a list of typed arrays of the tensor's dtype that have room in it. */
+/** Whether a value is a list of typed arrays of the tensor's dtype that fit into it. */
 const isList = (value: unknown, tensor: Tensor): value is readonly InputArray[] =>
   Array.isArray(value) &&
   value.every((part) => hasDType(part, tensor)) &&
   value.reduce((sum: number, part: object) => sum + arrayLength(part), 0) <= elements(tensor.shape);
 
-/** Fills an array with these bytes, whatever its elements are. */
+/** Copies bytes into an array of any element type. */
 export function copyBytes(array: ArrayBufferView, bytes: ArrayBuffer): void {
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength).set(new Uint8Array(bytes));
 }

@@ -1,8 +1,8 @@
 import type { Program } from "./program.js";
 
 /**
- * Programs by key, the least recently used dropped when their bytes or their number exceed a limit (the newest always
- * stays).
+ * Programs by key. The least recently used programs are dropped when their bytes or their number exceed a limit; the
+ * newest stays.
  */
 export class ProgramCache {
   #programs = new Map<string, Program>();

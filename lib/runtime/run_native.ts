@@ -24,12 +24,12 @@ export async function runNative(
 ): Promise<(ArrayBuffer | null)[]> {
   const { engine } = device;
   const { job, promise } = device.native(() => engine.run(id, inputs, scalars, profile, outputs, results));
-  const abort = () => engine.cancel(job); // does nothing where the device was disposed meanwhile
+  const abort = () => engine.cancel(job); // has no effect after the device was disposed
   signal?.addEventListener("abort", abort, { once: true });
   device.running.add(job);
   try {
     const buffers = await promise;
-    signal?.throwIfAborted(); // it may have aborted during the last instruction
+    signal?.throwIfAborted(); // the signal may have aborted during the last instruction
     return buffers;
   } catch (cause) {
     signal?.throwIfAborted();

@@ -1,19 +1,19 @@
-/** A text that is one token, whatever the vocabulary makes of it; the fields are those of Hugging Face's `added_tokens`. */
+/** A text that is always one token; the fields are those of Hugging Face's `added_tokens`. */
 export interface AddedToken {
   content: string;
   id: number;
-  /** Only where no letter, digit or underscore touches it. */
+  /** Match only if no letter, digit or underscore is adjacent. */
   singleWord: boolean;
-  /** White space before it belongs to it. */
+  /** The match includes white space before it. */
   lstrip: boolean;
-  /** White space behind it belongs to it. */
+  /** The match includes white space after it. */
   rstrip: boolean;
-  /** It is looked for in the normalised text (in lower case, without accents), and is normalised itself. */
+  /** Match in the normalised text (lower case, without accents); the token is normalised too. */
   normalized: boolean;
   special: boolean;
 }
 
-/** A part of a text: what an added token stands for, or text between them. In UTF-16 code units. */
+/** A part of a text: a match of an added token, or text between matches. In UTF-16 code units. */
 interface TextPart {
   start: number;
   end: number;
@@ -27,30 +27,32 @@ const SPACE = /\p{White_Space}/u;
 
 const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
-/** Whether a letter, digit or underscore stands before or behind a part of a text; a character has at most two code units. */
+/** Whether a letter, digit or underscore is adjacent to a part of a text; a character has at most two code units. */
 const isTouched = (text: string, start: number, end: number): boolean =>
   WORD_AT_END.test(text.slice(Math.max(0, start - 2), start)) || WORD_AT_START.test(text.slice(end, end + 2));
 
-/** Finds added tokens in texts as Hugging Face's tokenizers does (`AddedVocabulary`): leftmost first, then the longest. */
+/** Finds added tokens in texts like Hugging Face's tokenizers (`AddedVocabulary`): leftmost first, then the longest. */
 export class AddedTokenFinder {
   readonly #tokens = new Map<string, AddedToken>();
   readonly #pattern: RegExp | undefined;
 
-  /** @param contents what each token is looked for as; of equal ones the first counts (any of them, in tokenizers) */
+  /**
+   * @param contents the text by which each token is found; among equal ones the first wins (in tokenizers any of them)
+   */
   constructor(tokens: readonly AddedToken[], contents: (token: AddedToken) => string) {
     for (const token of tokens) {
       const content = contents(token);
       if (!this.#tokens.has(content)) this.#tokens.set(content, token);
     }
-    // an alternative that is tried first wins: the longest
+    // the first matching alternative wins, so longer ones come first
     const all = [...this.#tokens.keys()].sort((a, b) => b.length - a.length);
     this.#pattern = all.length > 0 ? new RegExp(all.map(escape).join("|"), "gu") : undefined;
   }
 
-  /** The parts of a text in order. With `rstrip` a part may reach into the token behind it, as in the reference. */
+  /** The parts of a text in order. With `rstrip` a part may overlap the next token, as in the reference. */
   split(text: string): TextPart[] {
     const parts: TextPart[] = [];
-    let [done, covered] = [0, 0]; // the end of the last token, and of all before it
+    let [done, covered] = [0, 0]; // the end of the last part, and the largest end so far
     for (const match of this.#pattern ? text.matchAll(this.#pattern) : []) {
       const token = this.#tokens.get(match[0])!;
       let [start, end] = [match.index, match.index + match[0].length];
@@ -59,7 +61,7 @@ export class AddedTokenFinder {
       while (token.lstrip && start > done && SPACE.test(text[start - 1])) start--;
       while (token.rstrip && end < text.length && SPACE.test(text[end])) end++;
       if (covered < start) parts.push({ start: covered, end: start });
-      // nothing is left of white space that the token before took
+      // white space that the previous token includes may leave nothing
       if (start < end) parts.push({ start, end, token });
       done = end;
       covered = Math.max(covered, end);
@@ -80,7 +82,7 @@ export interface AddedTokenEntry {
 }
 
 /**
- * Tokens with the ids that tokenizers gives them: that of the vocabulary where it has the content, else the next free one. Each
+ * Tokens with the ids of tokenizers: that of the vocabulary if it has the content, otherwise the next free one. Each
  * content counts once.
  */
 export function addedTokens(entries: readonly AddedTokenEntry[], vocab: Record<string, number>): AddedToken[] {

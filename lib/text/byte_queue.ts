@@ -12,12 +12,12 @@ function isGzip(path: string): boolean {
   }
 }
 
-/** The bytes of a file in order, decompressed where it is gzip; holds little more than a chunk at a time. */
+/** The bytes of a file in order, decompressed if it is gzip; only about a chunk is in memory. */
 export class ByteQueue {
   #chunks: AsyncIterator<Buffer>;
   #held: Buffer = Buffer.alloc(0);
   #at = 0;
-  /** Bytes taken so far. */
+  /** Number of bytes taken so far. */
   taken = 0;
 
   constructor(path: string, signal?: AbortSignal) {
@@ -30,7 +30,7 @@ export class ByteQueue {
     }
   }
 
-  /** Holds more bytes; false at the end of the file. */
+  /** Reads more bytes; false at the end of the file. */
   async #more(): Promise<boolean> {
     const { done, value } = await this.#chunks.next();
     if (done) return false;
@@ -46,7 +46,7 @@ export class ByteQueue {
     return this.#held.subarray(this.#at, this.#at + count);
   }
 
-  /** The next `count` bytes, or undefined where there are not so many. */
+  /** Takes the next `count` bytes; undefined if fewer are left. */
   async take(count: number): Promise<Buffer | undefined> {
     const bytes = await this.peek(count);
     if (bytes.length < count) return undefined;
@@ -56,13 +56,13 @@ export class ByteQueue {
   }
 
   /**
-   * The bytes up to (and without) the next `end`, which is taken too; at the end of the file the rest. Undefined when there is
-   * nothing left, or no `end` within `most` bytes.
+   * Takes the bytes up to the next `end`, and `end`, which the result excludes; at the end of the file the rest.
+   * Undefined if nothing is left, or if there is no `end` within `max` bytes.
    */
-  async until(end: number, most: number): Promise<Buffer | undefined> {
+  async until(end: number, max: number): Promise<Buffer | undefined> {
     for (let from = 0; ; from = this.#held.length - this.#at) {
       const found = this.#held.indexOf(end, this.#at + from);
-      if (found >= 0 ? found - this.#at > most : this.#held.length - this.#at > most) return undefined;
+      if (found >= 0 ? found - this.#at > max : this.#held.length - this.#at > max) return undefined;
       if (found >= 0) return this.#cut(found, 1);
       if (!(await this.#more())) return this.#held.length > this.#at ? this.#cut(this.#held.length, 0) : undefined;
     }

@@ -2,20 +2,20 @@ import { InvalidArgumentError, WeightsError } from "../base/errors.js";
 import { readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/byte_file.js";
 
-/** Turns sentences into the word ids of S3D-G's text tower. */
+/** Converts sentences to the word ids of S3D-G's text tower. */
 export interface S3DWords {
-  /** Words in the vocabulary; ids run from 1, 0 pads. */
+  /** Number of words in the vocabulary; ids start at 1, 0 is padding. */
   readonly size: number;
   /** Ids i32 `[texts.length, words]`: the first `words` known words of each text, zero-padded. Unknown words are dropped. */
   encode(texts: readonly string[], words?: number): Int32Array;
-  /** The words of a text that are not in the vocabulary, as they are written. */
+  /** The words of a text that are not in the vocabulary, in their original spelling. */
   unknown(text: string): string[];
 }
 
 /** Letters, numbers, underscore and apostrophe in any script: Python's `[\w']+` on text. */
 const WORD = /[\p{L}\p{N}_']+/gu;
 
-/** Words of the published text tower (Miech et al., CVPR 2020; antoine77340/S3D_HowTo100M). */
+/** Words per text of the published text tower (Miech et al., CVPR 2020; antoine77340/S3D_HowTo100M). */
 export const S3D_TEXT_WORDS = 16;
 
 /** A vocabulary from its words in order: the id of a word is its position + 1. */
@@ -40,7 +40,7 @@ export function s3dWords(vocabulary: readonly string[]): S3DWords {
 
 /**
  * Reads the published word list, `s3d_dict.npy`: a one-dimensional array of fixed-width strings.
- * @throws WeightsError when the file holds anything else
+ * @throws WeightsError for any other content
  */
 export function loadS3DWords(path: string): S3DWords {
   const file = new ByteFile(path);

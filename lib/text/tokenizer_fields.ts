@@ -7,7 +7,7 @@ const isObject = (value: unknown): value is Fields => typeof value === "object" 
 /** Ids are u32 in the tokenizers library. */
 const isId = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32; // prettier-ignore
 
-/** Values of a tokenizer's files as what they must be; other ones are refused with the name of their field. */
+/** Checks the types of values in a tokenizer's files; errors have the field. */
 export class TokenizerFields {
   constructor(readonly path: string) {}
 

@@ -6,7 +6,7 @@ import { type AddedToken, addedTokenEntries, type AddedTokenEntry, addedTokens }
 import { writeDurably } from "../base/files.js";
 import { TokenizerFields } from "./tokenizer_fields.js";
 
-/** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece has. */
+/** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece uses. */
 export interface WordPieceConfig {
   vocab: Record<string, number>;
   unknown: string;
@@ -14,16 +14,18 @@ export interface WordPieceConfig {
   maxWordLength: number;
   cleanText: boolean;
   chineseCharacters: boolean;
-  /** `null` follows `lowercase`. */
+  /** `null`: the same as `lowercase`. */
   stripAccents: boolean | null;
   lowercase: boolean;
-  /** Texts that are one token, such as `[MASK]`. */
+  /** Texts that are always one token, such as `[MASK]`. */
   added: readonly AddedToken[];
 }
 
 const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
-/** A replaced character would be another token, so that text which is not UTF-8 is refused, as by the tokenizers library. */
+/**
+ * Text that is not UTF-8 is refused, as in the tokenizers library, because a replaced character would be another token.
+ */
 function readText(path: string): string {
   const bytes = readFileSync(path);
   if (!isUtf8(bytes)) throw new WeightsError(`${path}: the file is not UTF-8`, { file: path });
@@ -45,7 +47,7 @@ function fromTokenizerJson(path: string): WordPieceConfig {
   const fields = new TokenizerFields(path);
   const { model: described, normalizer: normal, pre_tokenizer: split, added_tokens: added } = readJson(path);
   const model = fields.object("model", described);
-  // files written before tokenizers 0.10 have no type: the prefix tells WordPiece from BPE
+  // files from before tokenizers 0.10 have no type, but the prefix distinguishes WordPiece from BPE
   const type = model.type ?? (model.continuing_subword_prefix && !model.merges ? "WordPiece" : undefined);
   if (type !== "WordPiece") throw fields.fail("model.type", "WordPiece", type);
   const normalizer = normal ? fields.object("normalizer", normal) : undefined;
@@ -68,7 +70,10 @@ function fromTokenizerJson(path: string): WordPieceConfig {
   };
 }
 
-/** One token a line, the id is the line's number; `tokenizer_config.json` beside it, where there is one, says the rest. */
+/**
+ * Reads one token per line, whose id is the line's number. `tokenizer_config.json` in the same folder, if it exists,
+ * has the other fields.
+ */
 function fromVocabulary(path: string): WordPieceConfig {
   const lines = readText(path).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
@@ -94,7 +99,7 @@ function fromVocabulary(path: string): WordPieceConfig {
   };
 }
 
-/** The special tokens of a vocabulary, and those that the files beside it add, in the order of their ids. */
+/** The special tokens of a vocabulary, and those of the files in its folder, in the order of their ids. */
 function addedBeside(path: string, decoder: Record<string, unknown>, vocab: Record<string, number>): AddedTokenEntry[] {
   const fields = new TokenizerFields(join(dirname(path), "tokenizer_config.json"));
   const special = SPECIAL.filter((content) => Object.hasOwn(vocab, content)).map((content) => {
@@ -110,13 +115,13 @@ function addedBeside(path: string, decoder: Record<string, unknown>, vocab: Reco
     ? Object.entries(new TokenizerFields(beside).vocabulary("the file", readJson(beside)))
     : [];
   const others = byId(named.map(([content, id]) => [`${id}`, { content, special: false, normalized: true }]));
-  // a description goes before a bare name, and the first of a content counts
+  // a description takes precedence over a name, and the first entry of a content wins
   return [...described, ...special, ...others];
 }
 
 /**
  * Reads the description of a WordPiece tokenizer.
- * @param path a `tokenizer.json`, a `vocab.txt`, or a folder with one of them (the first where it has both)
+ * @param path a `tokenizer.json`, a `vocab.txt`, or a folder with one of them (the first if it has both)
  * @throws WeightsError when there is none, or it is of another kind
  */
 export function readTokenizerFiles(path: string): WordPieceConfig {
@@ -136,7 +141,7 @@ export function readTokenizerFiles(path: string): WordPieceConfig {
   return config;
 }
 
-/** Writes a `tokenizer.json` (Hugging Face tokenizers) into a folder, whole or not at all. */
+/** Writes a `tokenizer.json` (Hugging Face tokenizers) into a folder, completely or not at all. */
 export function writeTokenizerFile(folder: string, config: WordPieceConfig): void {
   const special = (token: string): [string, number] => {
     return [token, config.added.find(({ content }) => content === token)?.id ?? config.vocab[token]];

@@ -1,25 +1,25 @@
-/** Words of one text that the vocabulary does not have, as they are written. */
+/** Words of one text that the vocabulary does not have, in their original spelling. */
 export interface UnknownOfText {
   /** Index of the text. */
   text: number;
   words: string[];
 }
 
-/** How many words the vocabulary does not have, and the most frequent of them. */
+/** Number of words that the vocabulary does not have, and the most frequent of them. */
 export interface UnknownWordsReport {
   count: number;
   examples: string[];
 }
 
-/** Different words that are remembered. */
-const MOST = 10_000;
+/** Maximum number of different words that are counted separately. */
+const MAX_WORDS = 10_000;
 
 /** Counts words that a vocabulary does not have. */
 export class UnknownWords {
   readonly #counts = new Map<string, number>();
   #count = 0;
 
-  /** All of them, each as often as it comes up. */
+  /** Total number of unknown words, with repetitions. */
   get count(): number {
     return this.#count;
   }
@@ -28,7 +28,7 @@ export class UnknownWords {
     for (const word of words) {
       this.#count++;
       const seen = this.#counts.get(word);
-      if (seen !== undefined || this.#counts.size < MOST) this.#counts.set(word, (seen ?? 0) + 1);
+      if (seen !== undefined || this.#counts.size < MAX_WORDS) this.#counts.set(word, (seen ?? 0) + 1);
     }
   }
 
@@ -38,7 +38,7 @@ export class UnknownWords {
   }
 }
 
-/** A sentence about words that are not known, or nothing where there are none. */
+/** A sentence about unknown words; undefined if there are none. */
 export function describeUnknown({ count, examples }: UnknownWordsReport): string {
   if (count === 0) return "";
   const list = examples.map((word) => JSON.stringify(word)).join(", ");

@@ -14,30 +14,33 @@ interface Model {
   vocab: string[];
   encode(words: string[]): string[];
 }
-// the package's own declarations cannot be resolved by Node's rules: their imports have no extensions
+// Node cannot resolve the package's declarations, whose imports have no extensions
 const { BertNormalizer, BertPreTokenizer, WordPiece } = library as unknown as {
   BertNormalizer: new (config: object) => Normalizer;
   BertPreTokenizer: new () => Words;
   WordPiece: new (config: object) => Model;
 };
 
-/** A token of a text: its id, and where it stands, in UTF-16 code units (as `text.slice` counts). */
+/** A token of a text: its id, and its position in UTF-16 code units (as in `text.slice`). */
 export interface Piece {
   id: number;
   start: number;
   end: number;
-  /** The word as it is written, where the vocabulary has no pieces for it. */
+  /** The word in its original spelling, if the vocabulary has no pieces for it. */
   unknown?: string | undefined;
 }
 
-/** The Unicode ranges around which BERT puts spaces, beyond the basic plane: the library tests single code units. */
+/**
+ * The Unicode ranges around which BERT inserts spaces, beyond the basic plane, because the library tests single code
+ * units.
+ */
 const WIDE_CHINESE =
   /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B820}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/u;
 
 /**
- * Splits texts into pieces: normalisation, words and WordPiece are those of `@huggingface/tokenizers`, applied so that
- * each piece knows where it comes from. A text is normalised character by character, as the reference does (tokenizers'
- * BertNormalizer has no rule that looks at neighbours).
+ * Splits texts into pieces. Normalisation, words and WordPiece are those of `@huggingface/tokenizers`, applied so that
+ * each piece keeps its position. A text is normalised character by character, as in the reference (no rule of
+ * tokenizers' BertNormalizer depends on neighbours).
  */
 export class WordPieces {
   #normalizer: Normalizer;
@@ -105,10 +108,10 @@ export class WordPieces {
     return normal;
   }
 
-  /** Pieces of text that stands at `offset`: normalised, then the added tokens of normalised text, then words. */
+  /** Pieces of text at `offset`: normalised, then added tokens of normalised text, then words. */
   #splitNormalized(text: string, offset: number, pieces: Piece[]): void {
     let normal = "";
-    const starts: number[] = []; // of the character that each code unit of `normal` comes from
+    const starts: number[] = []; // offset of the original character of each code unit of `normal`
     const ends: number[] = [];
     let at = offset;
     for (const character of text) {
@@ -134,7 +137,7 @@ export class WordPieces {
     }
   }
 
-  /** Word pieces of normalised text whose first code unit has the number `from`. */
+  /** Word pieces of normalised text whose first code unit has the index `from`. */
   #splitWords(
     normal: string,
     from: number,
@@ -146,7 +149,7 @@ export class WordPieces {
       let first = normal.indexOf(word, place);
       place = first + word.length;
       for (const token of this.#model.encode([word])) {
-        // a word that is written as the unknown token is, is that token
+        // a word with the spelling of the unknown token is that token
         const missing = token === unknown && word !== unknown;
         const length =
           token === unknown ? place - first : token.length - (first > place - word.length ? prefix.length : 0);
@@ -156,7 +159,7 @@ export class WordPieces {
     }
   }
 
-  /** Words of ids: continuations are joined to what they continue. */
+  /** Words of ids; continuations are joined to the preceding pieces. */
   decode(ids: Iterable<number>): string {
     const { prefix } = this.config;
     let text = "";
@@ -168,7 +171,7 @@ export class WordPieces {
     return text;
   }
 
-  /** The token of an id; empty where there is none. */
+  /** The token of an id; empty for an unknown id. */
   token(id: number): string {
     return this.#model.vocab[id] ?? this.#addedContents.get(id) ?? "";
   }

@@ -11,36 +11,37 @@ export interface WordVectors {
   data: Float32Array;
   /** Row of each word. */
   rows: Map<string, number>;
-  /** Words that came again and were left out. */
+  /** Number of repeated words, which were left out. */
   duplicates: number;
 }
 
 export interface WordVectorsOptions {
   /**
-   * `text`: a word and its numbers on each line, below a line `<words> <dim>` (word2vec) or not (GloVe). `binary`: word2vec's, that
-   * line and then each word with a space and f32 values. Default `auto`: by content. Either may be compressed with gzip.
+   * `text`: a word and its numbers on each line, after a line `<words> <dim>` (word2vec) or without it (GloVe).
+   * `binary`: word2vec's, that line and then each word with a space and f32 values. Default `auto`: by content. Either
+   * may be compressed with gzip.
    */
   format?: "auto" | "text" | "binary" | undefined;
-  /** Read so many words at most; published files are ordered by frequency. Default: all. */
+  /** Maximum number of words to read; published files are ordered by frequency. Default: all. */
   limit?: number | undefined;
-  /** Keep these words alone. */
+  /** Keep only these words. */
   words?: Iterable<string> | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { words: number; bytes: number }) => void) | undefined;
 }
 
-/** Longest line or word that is looked for, so that a file of another kind is not taken into memory. */
+/** Longest line or word, which bounds the memory for a file of another kind. */
 const LONGEST_LINE = 1 << 20;
 const LONGEST_WORD = 4096;
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
 
-/** Rows that grow by doubling, since a header's count is not to be trusted. */
+/** Rows that grow by doubling, since a header's count is not trusted. */
 class Rows {
   readonly words: string[] = [];
   readonly rows = new Map<string, number>();
   duplicates = 0;
-  /** Words read, kept or not. */
+  /** Number of words read, kept or not. */
   read = 0;
   #data: Float32Array;
 
@@ -74,7 +75,7 @@ class Rows {
   }
 }
 
-/** The numbers of a line; the word before them may hold spaces (GloVe's 840B file has such). */
+/** The numbers of a line; the word before them may contain spaces (GloVe's 840B file has such words). */
 function splitLine(line: Buffer, dim: number): { word: string; numbers: string[] } | undefined {
   const fields = line
     .toString("latin1")
@@ -89,7 +90,7 @@ const isNumber = (text: string) => /^[-+]?(\d|\.\d|nan|inf)/i.test(text) && !Num
 
 /**
  * Reads word vectors, a part of the file at a time.
- * @throws WeightsError with the line or byte for a file that is no such file, or ends early
+ * @throws WeightsError with the line or byte for an invalid file, or one that ends early
  */
 export async function loadWordVectors(path: string, options: WordVectorsOptions = {}): Promise<WordVectors> {
   const { format = "auto", limit = Number.POSITIVE_INFINITY, words, signal, onProgress } = options;
@@ -112,7 +113,8 @@ export async function loadWordVectors(path: string, options: WordVectorsOptions 
     let dim = header ? Number(header[2]) : 0;
     if (header) await bytes.take(end + 1);
     else {
-      // GloVe: a word, which may hold spaces, and numbers; the leftmost number that the first line can end in
+      // GloVe: a word, which may contain spaces, and numbers; dim extends to the leftmost number at the end of the
+      // first line
       while (dim < fields.length - 1 && isNumber(fields[fields.length - 1 - dim])) dim++;
     }
     if (!(dim >= 1 && dim <= 1 << 16))
@@ -139,7 +141,7 @@ export async function loadWordVectors(path: string, options: WordVectorsOptions 
   }
 }
 
-/** Whether what comes next is a line with `dim` numbers. */
+/** Whether the next line has `dim` numbers. */
 async function startsWithText(bytes: ByteQueue, dim: number): Promise<boolean> {
   const next = await bytes.peek(LONGEST_WORD + 32 * dim);
   const end = next.indexOf(NEWLINE);
@@ -170,7 +172,7 @@ async function readText(bytes: ByteQueue, table: Rows, count: number, fail: Fail
 
 async function readBinary(bytes: ByteQueue, table: Rows, count: number, fail: Fail, report: () => void): Promise<void> {
   while (table.read < count) {
-    // word2vec's program ends each vector with a newline, others do not
+    // the original program ends each vector with a newline, others do not
     while ((await bytes.peek(1))[0] === NEWLINE) await bytes.take(1);
     const word = (await bytes.until(SPACE, LONGEST_WORD))?.toString("utf8");
     const vector = word === undefined ? undefined : await bytes.take(4 * table.dim);
@@ -190,19 +192,19 @@ async function readBinary(bytes: ByteQueue, table: Rows, count: number, fail: Fa
 
 export interface WordTableOptions {
   /**
-   * The row of a word that has no vector: `zeros`, `mean` of all vectors, or `random`: normal, with the deviation of the vectors'
-   * values. Default `random`.
+   * The row of a word without a vector: `zeros`, `mean` of all vectors, or `random`: normal, with the deviation of the
+   * vectors' values. Default `random`.
    */
   unknown?: "zeros" | "mean" | "random" | undefined;
-  /** Of random rows; a word's row depends on the seed and its place alone. Default 1. */
+  /** Seed of random rows; a word's row depends on the seed and its index alone. Default 1. */
   seed?: number | undefined;
-  /** Look for a word in lower case too. Default true. */
+  /** Also search for a word in lower case. Default true. */
   lowercase?: boolean | undefined;
 }
 
 /**
- * An embedding table for a vocabulary, such as `Transformer`'s `embeddings` take.
- * @returns f32 `[vocabulary, dim]`, and the words that have no vector
+ * An embedding table for a vocabulary, such as for `Transformer`'s `embeddings`.
+ * @returns f32 `[vocabulary, dim]`, and the words without a vector
  */
 export function wordTable(
   vectors: WordVectors,

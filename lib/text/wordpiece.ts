@@ -5,28 +5,30 @@ import { type Piece, WordPieces } from "./word_pieces.js";
 /** A text, or a pair of texts. */
 export type TextOrPair = string | readonly [string, string];
 
-/** A tokenised text or pair: `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]`, all lists of the same length. */
+/** A tokenised text or pair: `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]`. All lists have the same length. */
 export interface Encoding {
   ids: number[];
   /** 0 up to the first [SEP], then 1. */
   types: number[];
   tokens: string[];
-  /** Where each token stands in its text, in UTF-16 code units; [0, 0] for those that were added. */
+  /** Position of each token in its text, in UTF-16 code units; [0, 0] for special tokens. */
   offsets: [number, number][];
-  /** Which text each token is of: 0, 1, or -1 for those that were added. */
+  /** Index of the text of each token: 0 or 1; -1 for special tokens. */
   texts: number[];
   /** Whether tokens were dropped to keep to `maxLength`. */
   truncated: boolean;
-  /** Words for which the vocabulary has no pieces, as they are written: each is one unknown token. */
+  /** Words that the vocabulary does not have, in their original spelling: each is one unknown token. */
   unknown: string[];
 }
 
 export interface EncodeOptions {
-  /** Tokens at most, [CLS] and [SEP] included. Default: no limit. */
+  /** Maximum tokens, including [CLS] and [SEP]. Default: no limit. */
   maxLength?: number | undefined;
-  /** What is shortened: the longer text (both to the same length where need be), or one of them. Default `longest-first`. */
+  /**
+   * The text that is cut: the longer one (both to the same length if needed), or one of them. Default `longest-first`.
+   */
   truncation?: "longest-first" | "only-first" | "only-second" | undefined;
-  /** Put [CLS] before and [SEP] behind the texts. Default true. */
+  /** Add [CLS] before and [SEP] after the texts. Default true. */
   specialTokens?: boolean | undefined;
 }
 
@@ -35,13 +37,13 @@ export interface PaddedEncodings {
   shape: [number, number];
   ids: Int32Array;
   types: Int32Array;
-  /** 1 where there is a token, 0 where a row is padded. */
+  /** 1 for a token, 0 for padding. */
   mask: Uint8Array;
 }
 
 /**
- * WordPiece as BERT uses it (Devlin et al. 2019, arXiv 1810.04805; Wu et al. 2016, arXiv 1609.08144): ids, types and
- * offsets as Hugging Face's `BertTokenizerFast` gives them.
+ * WordPiece as in BERT (Devlin et al. 2019, arXiv 1810.04805; Wu et al. 2016, arXiv 1609.08144): ids, types and offsets
+ * are those of Hugging Face's `BertTokenizerFast`.
  */
 export class WordPieceTokenizer {
   #pieces: WordPieces;
@@ -49,7 +51,7 @@ export class WordPieceTokenizer {
   readonly cls: number;
   readonly sep: number;
   readonly unknown: number;
-  /** Undefined where the vocabulary has no [MASK]. */
+  /** Undefined if the vocabulary has no [MASK]. */
   readonly mask: number | undefined;
 
   /** @internal use `WordPieceTokenizer.load` */
@@ -65,22 +67,22 @@ export class WordPieceTokenizer {
 
   /**
    * Loads a tokenizer.
-   * @param path a `tokenizer.json`, a `vocab.txt` (with `tokenizer_config.json` beside it, where there is one), or a folder
-   *   with one of them
+   * @param path a `tokenizer.json`, a `vocab.txt` (with an optional `tokenizer_config.json` in the same folder), or a
+   * folder with one of them
    * @throws WeightsError when there is none, or it is of another kind
    */
   static load(path: string): WordPieceTokenizer {
     return new WordPieceTokenizer(readTokenizerFiles(path));
   }
 
-  /** Tokens and ids that there are: one more than the greatest id. */
+  /** Number of ids: one more than the largest id. */
   get size(): number {
     const { vocab, added } = this.#pieces.config;
     const ids = added.map(({ id }) => id);
     return 1 + [...Object.values(vocab), ...ids].reduce((a, b) => Math.max(a, b), -1);
   }
 
-  /** The token of an id, such as `##ing`; empty where there is none. */
+  /** The token of an id, such as `##ing`; empty for an unknown id. */
   token(id: number): string {
     return this.#pieces.token(id);
   }
@@ -90,7 +92,7 @@ export class WordPieceTokenizer {
     return this.#pieces.id(token);
   }
 
-  /** @throws InvalidArgumentError when `maxLength` leaves no room, or one text cannot be made short enough */
+  /** @throws InvalidArgumentError when `maxLength` leaves no room, or the text to cut is too short */
   encode(text: TextOrPair, options: EncodeOptions = {}): Encoding {
     const [a, b] = typeof text === "string" ? [text] : text;
     const lists = [a, b].filter((t) => t !== undefined).map((t) => this.#pieces.split(t));
@@ -105,7 +107,7 @@ export class WordPieceTokenizer {
     );
   }
 
-  /** Puts [CLS] and [SEP] around pieces of one or two texts, unless `special` is false. @internal */
+  /** Adds [CLS] and [SEP] around pieces of one or two texts, unless `special` is false. @internal */
   join(lists: Piece[][], truncated: boolean, special = true): Encoding {
     const out: Encoding = { ids: [], types: [], tokens: [], offsets: [], texts: [], truncated, unknown: [] };
     const add = (piece: Piece, type: number, text: number) => {
@@ -129,7 +131,7 @@ export class WordPieceTokenizer {
     return this.#pieces.split(text);
   }
 
-  /** Encodings as rows of `length` tokens (by default that of the longest), the rest [PAD]. */
+  /** Encodings as rows of `length` tokens (default: that of the longest), padded with [PAD]. */
   pad2d(encodings: readonly Pick<Encoding, "ids" | "types">[], length?: number): PaddedEncodings {
     const S = length ?? encodings.reduce((n, { ids }) => Math.max(n, ids.length), 0);
     const N = encodings.length;
@@ -148,19 +150,19 @@ export class WordPieceTokenizer {
     return { shape: [N, S], ids, types, mask };
   }
 
-  /** Writes `tokenizer.json` into a folder that `load` takes. */
+  /** Writes `tokenizer.json` into a folder for `load`. */
   save(folder: string): void {
     writeTokenizerFile(folder, this.#pieces.config);
   }
 
-  /** Text of ids: continuations joined, [PAD], [CLS] and [SEP] left out. */
+  /** Text of ids: continuations are joined; [PAD], [CLS] and [SEP] are left out. */
   decode(ids: Iterable<number>): string {
     const added = new Set([this.pad, this.cls, this.sep]);
     return this.#pieces.decode([...ids].filter((id) => !added.has(id)));
   }
 }
 
-/** Tokens of each text that stay, by tokenizers' rules. */
+/** Number of tokens of each text after truncation, by tokenizers' rules. */
 function truncate(
   lengths: number[],
   { maxLength, truncation = "longest-first", specialTokens = true }: EncodeOptions,
@@ -189,7 +191,7 @@ function truncate(
   }
   if (lengths.length === 1) return [room];
   const shorter = Math.min(...lengths);
-  // the shorter text stays whole while it takes at most half of the room; an odd token goes to the longer one
+  // the shorter text is not cut if it takes at most half of the room; an odd token goes to the longer one
   const kept = shorter <= room - shorter ? shorter : Math.floor(room / 2);
   return lengths[0] <= lengths[1] ? [kept, room - kept] : [room - kept, kept];
 }

@@ -1,8 +1,8 @@
 import { followSignal } from "../base/follow_signal.js";
 import type { Batch, TrainingData } from "./task.js";
 
-/** Asks for the batch of the next step while a step runs: one at a time, so that at most two batches are there. */
-export class BatchAhead {
+/** Prepares the batch of the next step while a step runs. At most two batches are in memory. */
+export class Prefetcher {
   readonly #data: TrainingData;
   #waiting: { index: number; batch: Promise<Batch>; stop: AbortController } | undefined;
 
@@ -10,7 +10,9 @@ export class BatchAhead {
     this.#data = data;
   }
 
-  /** Begins with a batch, unless it is made with the model. What goes wrong is thrown when the batch is taken. */
+  /**
+   * Starts to prepare a batch, unless it needs the model of the next step. Errors are thrown when the batch is taken.
+   */
   begin(index: number, signal: AbortSignal | undefined): void {
     if (this.#data.needsModel?.(index)) return;
     const stop = new AbortController();
@@ -20,14 +22,14 @@ export class BatchAhead {
     this.#waiting = { index, batch, stop };
   }
 
-  /** The batch, begun or not. */
+  /** The batch, prepared in advance or now. */
   take(index: number, signal: AbortSignal | undefined): Promise<Batch> {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     return waiting?.index === index ? waiting.batch : this.#make(index, signal);
   }
 
-  /** Gives up what has begun. */
+  /** Aborts the preparation. */
   stop(): void {
     this.#waiting?.stop.abort(new Error("training has stopped"));
     this.#waiting = undefined;

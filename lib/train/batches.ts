@@ -1,11 +1,11 @@
 import { InvalidArgumentError } from "../base/errors.js";
 import { Random } from "../base/random.js";
 
-const ORDER = 0x0de4; // stream of the shuffles
+const ORDER = 0x0de4; // Random stream of the shuffles.
 
 /**
- * Which of `count` examples are in batch number `index`: every epoch is a new order of all of them, drawn from the seed, and
- * what does not fill a batch at its end is left to the next epoch's order.
+ * The examples, of `count`, in batch number `index`. Every epoch is a new order of all examples, drawn from the seed.
+ * Examples that do not fill a last batch are left out of the epoch.
  */
 export function shuffledBatches(count: number, size: number, seed: number): (index: number) => number[] {
   const perEpoch = Math.floor(count / size);
@@ -28,7 +28,7 @@ export function shuffledBatches(count: number, size: number, seed: number): (ind
   };
 }
 
-/** Rows of different lengths as i32 `[rows, length]`, filled up with `fill`. */
+/** Rows of different lengths as i32 `[rows, length]`, padded with `fill`. */
 export function padded(rows: readonly (readonly number[])[], length: number, fill: number): Int32Array {
   const out = new Int32Array(rows.length * length).fill(fill);
   rows.forEach((row, i) => out.set(row.slice(0, length), i * length));
@@ -42,7 +42,7 @@ export function maskOf(lengths: readonly number[], length: number): Uint8Array {
   return out;
 }
 
-/** The number that a mean of an accuracy comes from: targets that count, and how many of them a prediction meets. */
+/** Number of valid targets, and number of correct predictions. */
 export function accuracy(logits: Float32Array, targets: ArrayLike<number>, classes: number, ignore = -100): number {
   let right = 0;
   let count = 0;

@@ -10,24 +10,28 @@ import { contrastiveBatch, type VideoTextPair } from "./tasks/contrastive.js";
 export interface CaptionPairsOptions {
   /** Examples of a batch. */
   size: number;
-  /** Of the order of the examples. Default 0. */
+  /** Seed of the order of the examples. Default 0. */
   seed?: number | undefined;
-  /** Counts captions that cannot be used. */
+  /** Counts the captions that cannot be used. */
   skips?: Skips | undefined;
 }
 
 /**
- * Training data for retrieval of annotated clips (YouCook2, MSR-VTT): every caption of a pack with the features of its own
- * seconds is an example, features and word pieces cut to what the model takes. Each epoch is a new order of all captions.
+ * Training data for retrieval of annotated clips (YouCook2, MSR-VTT): every caption of a pack and the features of its
+ * seconds are an example. Features and word pieces are cut to the model's lengths. Each epoch is a new order of all
+ * captions.
  */
 export class CaptionPairs implements TrainingData {
   readonly #dataset: PackedDataset;
   readonly #config: VideoClipConfig;
   /** Video and caption of each example. */
-  readonly #at: Int32Array;
+  readonly #captions: Int32Array;
   readonly #order: (index: number) => number[];
 
-  /** @throws DatasetError for a folder that is no pack; InvalidArgumentError for features of another width, too few captions */
+  /**
+   * @throws DatasetError for a folder that is not a pack; InvalidArgumentError for features of another width or too few
+   * captions
+   */
   constructor(pack: string, config: VideoClipConfig, { size, seed = 0, skips = new Skips() }: CaptionPairsOptions) {
     const dataset = new PackedDataset(pack, { skips });
     this.#dataset = dataset;
@@ -43,7 +47,7 @@ export class CaptionPairs implements TrainingData {
       const count = usable(dataset.captions(video), dataset.rows(video));
       for (let caption = 0; caption < count; caption++) at.push(video, caption);
     }
-    this.#at = Int32Array.from(at);
+    this.#captions = Int32Array.from(at);
     if (this.examples < size) {
       throw new InvalidArgumentError(
         `batch: expected at most the ${this.examples} captions of ${pack}, received ${size}`,
@@ -58,21 +62,21 @@ export class CaptionPairs implements TrainingData {
   }
 
   get examples(): number {
-    return this.#at.length / 2;
+    return this.#captions.length / 2;
   }
 
   /** Example number `index`, in the order of the pack. @throws WeightsError for features that are not finite */
   pair(index: number): VideoTextPair {
-    const [video, caption] = this.#at.subarray(2 * index);
+    const [video, caption] = this.#captions.subarray(2 * index);
     const { maxTextLength, maxVideoLength } = this.#config;
-    const most = { textTokens: [1, maxTextLength], videoSeconds: [1, maxVideoLength] } as const;
+    const limits = { textTokens: [1, maxTextLength], videoSeconds: [1, maxVideoLength] } as const;
     const captions = this.#dataset.captions(video);
-    const { ids, video: span } = captionPair(captions, caption, this.#dataset.rows(video), most);
+    const { ids, video: span } = captionPair(captions, caption, this.#dataset.rows(video), limits);
     const data = this.#dataset.features(video, ...span);
     return { video: { data, shape: [span[1] - span[0], this.#dataset.width] }, text: [...ids] };
   }
 
-  /** All examples that can be used, the others counted. */
+  /** All usable examples; the others are counted. */
   all(): VideoTextPair[] {
     return this.#usable(Array.from({ length: this.examples }, (_, i) => i));
   }

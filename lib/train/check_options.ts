@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../base/errors.js";
 import { alternatives } from "../graph/rules.js";
 import { closestName, suggestion } from "../base/suggest.js";
 
-/** The error of an option that is not what it must be. */
+/** The error of an option with a wrong value. */
 export const wrongOption = (argument: string, expected: string, received: unknown): InvalidArgumentError =>
   new InvalidArgumentError(`${argument}: expected ${expected}, received ${describeValue(received)}`, {
     argument,
@@ -11,7 +11,7 @@ export const wrongOption = (argument: string, expected: string, received: unknow
     received,
   });
 
-/** @throws InvalidArgumentError for a value that is no object, or an option whose name is not known */
+/** @throws InvalidArgumentError for a value that is not an object, or an unknown option */
 export function checkNames(where: string, given: unknown, known: readonly string[]): void {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw wrongOption(where, `an object with ${known.join(", ")}`, given);
@@ -27,7 +27,22 @@ export function checkNames(where: string, given: unknown, known: readonly string
 }
 
 /**
- * Options that have a kind, which says what else they may have.
+ * Renames an option that is given under its deprecated name.
+ * @returns the options, copied if there is something to rename
+ * @throws InvalidArgumentError when both names are given
+ */
+export function renameOption<T>(where: string, given: T, deprecated: string, current: string): T {
+  if (typeof given !== "object" || given === null || !(deprecated in given)) return given;
+  const { [deprecated]: value, ...rest } = given as Record<string, unknown>;
+  if (value === undefined) return rest as T;
+  if (rest[current] !== undefined) {
+    throw wrongOption(`${where}.${deprecated}`, `${current} alone, of which it is the deprecated name`, value);
+  }
+  return { ...rest, [current]: value } as T;
+}
+
+/**
+ * Checks options with a `kind`, which decides which other options there are.
  * @throws InvalidArgumentError for an unknown kind or name
  */
 export function checkKind(where: string, given: { kind: string }, fields: Record<string, readonly string[]>): void {

@@ -9,12 +9,12 @@ import { type StoredTensor, stored } from "../weights/tensor.js";
 import type { LossScaleState } from "./loss_scale.js";
 import type { Parameter } from "./step_program.js";
 
-/** All of a run that is not a tensor. Samplers and generators are functions of the seed and of the step. */
+/** The state of a run besides tensors. Samplers and generators are functions of the seed and of the step. */
 export interface TrainingState {
   format: 1;
-  /** Steps done, those included whose gradients were not finite. */
+  /** Completed steps, including skipped ones. */
   step: number;
-  /** Updates taken: what the schedule and the optimizer's bias correction count. */
+  /** Updates taken. The schedule and the optimizer's bias correction use this number. */
   updates: number;
   seed: number;
   lossScale: LossScaleState;
@@ -29,12 +29,12 @@ const NAME = /^step-(\d{8,})$/;
 
 /**
  * Checkpoints of a run: folders `step-00001000` with `model.safetensors` (published keys), `optimizer.safetensors` and
- * `state.json`. A folder is written under another name, synced and renamed, so that one of that name is whole.
+ * `state.json`. A folder is written under another name, synced and renamed, so a folder with this name is complete.
  */
 export class Checkpoints {
   constructor(
     readonly folder: string,
-    /** How many of the last are kept, beside the best. */
+    /** Number of latest checkpoints that are kept, besides the best. */
     readonly keep: number,
   ) {
     makeFolder(folder);
@@ -43,7 +43,7 @@ export class Checkpoints {
     }
   }
 
-  /** Steps of the checkpoints there are, ascending. */
+  /** Steps of the existing checkpoints, ascending. */
   steps(): number[] {
     return readdirSync(this.folder)
       .flatMap((name) => (NAME.test(name) ? [Number(NAME.exec(name)![1])] : []))
@@ -56,7 +56,7 @@ export class Checkpoints {
 
   save(state: TrainingState, store: ParameterStore, model: Iterable<Parameter>, optimizer: Iterable<Parameter>): void {
     const path = this.path(state.step);
-    if (existsSync(path)) return; // the same step of the same run: the same bytes
+    if (existsSync(path)) return; // the same step of the same run has the same bytes
     const temporary = `${path}.tmp`;
     makeFolder(temporary);
     writeTensors(join(temporary, MODEL), store, model);
@@ -66,7 +66,7 @@ export class Checkpoints {
     this.#prune(state.best?.step);
   }
 
-  /** Puts the tensors of a checkpoint into the store. */
+  /** Loads the tensors of a checkpoint into the store. */
   async load(step: number, store: ParameterStore): Promise<{ state: TrainingState; optimizer: Parameter[] }> {
     const path = this.path(step);
     const state = readState(join(path, STATE));
@@ -77,7 +77,7 @@ export class Checkpoints {
   #prune(best?: number): void {
     for (const step of this.steps().slice(0, -this.keep)) {
       if (step === best) continue;
-      // renamed first: a folder that is half removed has no checkpoint's name
+      // renamed first, so that a half removed folder does not look like a checkpoint
       const gone = `${this.path(step)}.tmp`;
       moveDurably(this.path(step), gone);
       rmSync(gone, { recursive: true });
@@ -94,7 +94,7 @@ export function writeTensors(path: string, store: ParameterStore, parameters: It
   writeSafetensors(path, new Map(tensors), { format: "pt" });
 }
 
-/** Puts every tensor of a file into a store: a checkpoint has what the run had. */
+/** Loads every tensor of a file into a store. */
 async function restore(path: string, store: ParameterSink): Promise<Parameter[]> {
   const { shapes } = await loadInto(store, path, {
     shapes: (tensors) => new Map([...tensors].map(([key, { shape }]) => [key, shape])),

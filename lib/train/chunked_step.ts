@@ -18,6 +18,12 @@ export interface ChunkedStepOptions {
   checkpointing?: boolean | undefined;
 }
 
+/**
+ * Dropout keys of one step, so that no two chunks of a run draw the same masks. The key is an i32: keys repeat after 2^20
+ * steps, and a step of more than 4096 chunks shares keys with the next step.
+ */
+const KEYS_PER_STEP = 4096;
+
 /** Steps over batches that are encoded in chunks, with the loss of the whole batch: see {@link EmbeddingCache}. */
 export class ChunkedStep {
   readonly #options: ChunkedStepOptions;
@@ -35,24 +41,23 @@ export class ChunkedStep {
   }
 
   /**
-   * @param trained what the step trains; the same in every call
-   * @param scalars of the optimizer and `loss_scale`
-   * @param randomKey seed and number of the step, for dropout
+   * @param trained parameters that the step trains; the same in every call
+   * @param scalars those of the optimizer, and `loss_scale`
+   * @param randomKey seed and step, from which dropout draws
    */
   async run(
     { inputs, examples }: Batch,
     trained: readonly Parameter[],
     scalars: ProgramInputs & { loss_scale: number },
     [seed, step]: readonly [number, number],
-  ): Promise<{ loss: ArrayLike<number>; control: ArrayLike<number> }> {
+  ): Promise<{ loss: ArrayLike<number>; scaler_state: ArrayLike<number> }> {
     const { device, optimizer } = this.#options;
     const cache = this.#cache(Object.values(inputs)[0]?.shape[0] ?? examples, trained);
-    // chunks of all steps have draws of their own
-    const randomKey = (chunk: number): [number, number] => [seed, (step * 4096 + chunk) | 0];
+    const randomKey = (chunk: number): [number, number] => [seed, (step * KEYS_PER_STEP + chunk) | 0];
     const loss = await cache.run(inputs, { lossScale: scalars.loss_scale, randomKey });
     this.#update ??= compile(
       trace(() => ({
-        control: optimizer.step(
+        scaler_state: optimizer.step(
           trained.map(({ key, shape }) => ({
             parameter: parameter(key, shape),
             gradient: parameter(sumKey(key), shape),
@@ -61,8 +66,8 @@ export class ChunkedStep {
       })),
       device,
     );
-    const { control } = await this.#update.run(scalars);
-    return { loss: [loss], control };
+    const { scaler_state } = await this.#update.run(scalars);
+    return { loss: [loss], scaler_state };
   }
 
   /** A batch that lost rows takes the next smaller chunk that divides it. */

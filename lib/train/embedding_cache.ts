@@ -13,42 +13,43 @@ import { type BatchArray, dtypeOf } from "./task.js";
 
 export interface EmbeddingCacheOptions {
   device: Device;
-  /** Inside trace(): the embeddings `[n, D]` of the two sides of n pairs. */
+  /** Inside trace(): the embeddings `[n, D]` of the two elements of n pairs. */
   encode(inputs: Record<string, Tensor>): { a: Tensor; b: Tensor };
   /** Inside trace(): the loss `[1]` of all embeddings `[N, D]`. */
   loss(a: Tensor, b: Tensor): Tensor;
-  /** Keys and shapes of the parameters by which is differentiated. */
+  /** Keys and shapes of the parameters to differentiate by. */
   parameters: readonly { key: string; shape: readonly number[] }[];
   /** Pairs that are embedded at once; divides the batch. */
   chunk: number;
-  /** The encoders are traced as in training: with dropout of this probability. Default: as in inference. */
+  /** Trace the encoders as in training, with dropout of this probability. Default: as in inference. */
   training?: { dropout?: number | undefined } | undefined;
-  /** Blocks are computed again in the backward pass, in place of being kept. Default false. */
+  /** Recompute blocks in the backward pass instead of keeping them. Default false. */
   checkpointing?: boolean | undefined;
 }
 
 export interface EmbeddingCacheRun {
   /** Multiplies the loss before it is differentiated (f16). Default 1. */
   lossScale?: number | undefined;
-  /** Seed and step of chunk number `chunk`, for dropout: the same in both passes over it. */
+  /** Seed and step of chunk number `chunk`, for dropout: the same in both passes. */
   randomKey?: ((chunk: number) => [number, number]) | undefined;
 }
 
 interface Programs {
-  /** Inputs and shapes that they are compiled for. */
+  /** Inputs and shapes for which the programs are compiled. */
   key: string;
   embed: Program;
   loss: Program;
-  /** Sets the gradients, and adds to them. */
+  /** Programs that set the gradients, and that add to them. */
   first: Program;
   more: Program;
 }
 
 /**
- * Gradients of a loss over batches that are too large to be encoded at once (Gao et al. 2021, arXiv 2101.06983): all chunks
- * are embedded without keeping anything for a backward pass, the loss is differentiated by the embeddings, then each chunk is
- * embedded again, with its backward pass from those gradients. Equal to the gradient of the whole batch but for the order
- * of sums. The encoders give the same values both times: dropout is drawn again from the key of the chunk.
+ * Gradients of a loss over batches that are too large to be encoded at once (Gao et al. 2021, arXiv 2101.06983). All
+ * chunks are embedded without keeping values for a backward pass; the loss is differentiated by the embeddings; then
+ * each chunk is embedded again, with its backward pass from those gradients. The result is the gradient of the whole
+ * batch, except for the order of sums. The encoders give the same values both times, since dropout is drawn again from
+ * the key of the chunk.
  */
 export class EmbeddingCache {
   readonly #options: EmbeddingCacheOptions;
@@ -66,7 +67,7 @@ export class EmbeddingCache {
   }
 
   /**
-   * Leaves the gradient of each parameter in the store, under `gradient.<key>`.
+   * Computes the gradient of each parameter into the store, under `gradient.<key>`.
    * @param inputs arrays whose first axis is the pair
    * @returns the loss
    * @throws InvalidArgumentError when the chunk does not divide the batch
@@ -170,7 +171,7 @@ export class EmbeddingCache {
     return this.#programs;
   }
 
-  /** @param ofLoss takes the keys of the parameters that the loss itself has (a temperature), whose gradients it sets */
+  /** @param ofLoss receives the keys of the parameters of the loss (a temperature), whose gradients the program sets */
   #lossProgram(N: number, D: number, ofLoss: Set<string>): Program {
     const { parameters } = this.#options;
     const graph = trace(() => {

@@ -1,4 +1,4 @@
-// Batches of examples that are all there: for data that fit into memory.
+// Batches of examples in memory.
 import { InvalidArgumentError } from "../base/errors.js";
 import { elements } from "../graph/tensor.js";
 import { type InputArray, type InputType, readInput, unboxed } from "../models/own/model_inputs.js";
@@ -7,18 +7,21 @@ import { shuffledBatches } from "./batches.js";
 import { wrongOption } from "./check_options.js";
 import type { Batch, BatchArray, TrainingData } from "./task.js";
 
-/** A value of an example: values with or without a shape, or a number (i32 where it is whole in all examples, else f32). */
+/**
+ * A value of an example: an array with or without a shape, or a number (i32 if it is whole in all examples, otherwise
+ * f32).
+ */
 export type ExampleValue = number | InputArray | { data: InputArray; shape: readonly number[] };
 
-/** One example: its inputs of the model and what else the loss reads, by name. */
+/** One example: the inputs of the model and the other values that the loss reads, by name. */
 export type Example<N extends string = string> = Readonly<Record<N, ExampleValue>>;
 
 const ARRAYS = { f32: Float32Array, u8: Uint8Array, i32: Int32Array } as const;
 
 /**
- * Examples as training data: every epoch in a new order, drawn from the seed.
- * @param types of the model's inputs; what else an example has is typed by the first one
- * @throws InvalidArgumentError for examples that differ in names, sizes or dtypes, and for fewer than a batch
+ * Makes training data of examples. Every epoch has a new order, drawn from the seed.
+ * @param types of the model's inputs; the first example gives the types of other values
+ * @throws InvalidArgumentError for examples that differ in names, sizes or dtypes, and for fewer examples than a batch
  */
 export function exampleBatches(
   list: Iterable<Example>,
@@ -82,7 +85,7 @@ function checkNames(example: Example, index: number, layout: ReadonlyMap<string,
   );
 }
 
-/** The values of one example, which have the type's size. */
+/** The values of one example, checked against the type. */
 function valuesOf(argument: string, type: InputType, value: unknown): ArrayLike<number> {
   if (typeof value === "number" && type.shape.length === 0) {
     if (type.dtype === "f32" || Number.isInteger(value)) return [value];

@@ -43,7 +43,7 @@ export type {
   PretrainingConfig,
   TrainConfig,
 } from "./recipes/schema.js";
-export { makeSchedule, type Schedule } from "./schedules.js";
+export { makeSchedule, type PeakLearningRate, type Schedule } from "./schedules.js";
 export { CoinSteps, CrossTaskSteps, type CrossTaskVideo, type StepData, type StepDataOptions } from "./step_data.js";
 export type { Parameter } from "./step_program.js";
 export type { Batch, BatchArray, Task, TrainingData } from "./task.js";

@@ -9,9 +9,10 @@ export const parametersOfTask = (task: Task, batch: Batch, optimizer: Optimizer)
   traceStep(task, batch, optimizer, "whole").model;
 
 /**
- * Values to begin training with: matrices and kernels normal, scales of normalisations and running variances 1, other
- * vectors 0. A value follows from the seed and the key alone.
- * @param deviation of a matrix: 0.02 as in BERT (default), or `fan` for 1 / sqrt(inputs), or for kernels sqrt(2 / inputs)
+ * Sets initial values: matrices and kernels normal, scales of normalisations and running variances 1, other vectors 0.
+ * A value depends on the seed and the key alone.
+ * @param deviation of a matrix: 0.02 as in BERT (default), or `fan` for 1 / sqrt(inputs), or for kernels sqrt(2 /
+ * inputs)
  */
 export function initializeParameters(
   store: Pick<ParameterStore, "set">,

@@ -1,17 +1,19 @@
-/** Where a loss scale stands; part of a checkpoint. */
+/** State of a dynamic loss scale; part of a checkpoint. */
 export interface LossScaleState {
   scale: number;
-  /** Steps taken since it last changed. */
+  /** Steps since the last change. */
   good: number;
 }
 
 const GROW_AFTER = 2000;
-/** The gradient of the loss is stored in the type of activations; float16 ends at 65504. */
+/**
+ * Largest loss scale. The gradient of the loss is stored in the type of activations, and the largest float16 is 65504.
+ */
 const LARGEST = 32768;
 
 /**
- * Dynamic loss scale (Micikevicius et al. 2018, section 3.2): gradients of 16-bit activations are kept off zero by a factor
- * that doubles after 2000 steps and halves when a gradient overflows. In f32 it stays 1.
+ * Dynamic loss scale (Micikevicius et al. 2018, section 3.2). The factor keeps gradients of 16-bit activations from
+ * becoming 0; it doubles after 2000 steps and halves when a gradient overflows. In f32 it is 1.
  */
 export function initialLossScale(precision: string): LossScaleState {
   return { scale: precision === "f16" ? LARGEST : 1, good: 0 };

@@ -1,4 +1,4 @@
-// Training of a model of one's own: its task and its data.
+// Training of a `Model`: its task and its data.
 import { InvalidArgumentError } from "../base/errors.js";
 import { elements, Tensor } from "../graph/tensor.js";
 import type { Model } from "../models/own/model.js";
@@ -10,11 +10,11 @@ import { wrongOption } from "./check_options.js";
 import { type Example, exampleBatches } from "./examples.js";
 import type { Batch, BatchArray, Task, TrainingData } from "./task.js";
 
-/** What a loss returns: one f32 value, `[1]` or `[]`, alone or as `loss` with further values that are reported. */
+/** The result of a loss: one f32 value, `[1]` or `[]`, alone or as `loss` with further values to report. */
 export type Loss = Tensor | ({ loss: Tensor } & Record<string, Tensor>);
 
 /**
- * The loss of a model of one's own, a mean over the batch.
+ * The loss of a `Model`, a mean over the batch.
  * @param outputs of the model, each `[N, ...]`
  * @param batch all arrays of the batch by name: targets, and the model's inputs too
  */
@@ -23,19 +23,22 @@ export type LossFunction<O extends string = string, T extends string = string> =
   batch: Readonly<Record<T, Tensor>>,
 ) => Loss;
 
-/** Values of a batch: with their shape, or alone, where the shape follows from the model's input or from the examples. */
+/**
+ * Values of a batch, with their shape or without it. A missing shape follows from the model's input or from the
+ * examples.
+ */
 export type ModelBatchArray = InputArray | BatchArray | { data: InputArray; shape: readonly number[] };
 
-/** A batch for a model: its inputs and what else the loss reads, by name. */
+/** A batch for a model: its inputs and the other values that the loss reads, by name. */
 export interface ModelBatch<T extends string = string> {
   inputs: Readonly<Record<T, ModelBatchArray>>;
   /** Default: the length of the first axis. */
   examples?: number | undefined;
-  /** Numbers about how the batch was made, to be reported with the step. */
+  /** Numbers about the batch that are reported with the step. */
   measures?: Record<string, number> | undefined;
 }
 
-/** Batches by number, as {@link TrainingData}; or examples, which are shuffled anew each epoch. */
+/** Batches by number, as {@link TrainingData}, or examples, which are shuffled every epoch. */
 export type ModelData<T extends string = string> =
   | {
       batch(index: number, options?: { signal?: AbortSignal | undefined }): ModelBatch<T> | Promise<ModelBatch<T>>;
@@ -43,7 +46,7 @@ export type ModelData<T extends string = string> =
     }
   | Iterable<Example<T>>;
 
-/** Gives a clear error where a name is read that is not there. */
+/** Throws a clear error when an unknown name is read. */
 function named<T extends object>(what: string, values: T): T {
   return new Proxy(values, {
     get(target, name, receiver) {
@@ -115,7 +118,7 @@ function completed(given: ModelBatch, types: Readonly<Record<string, InputType>>
   return { inputs: arrays, examples: examples ?? rows ?? 0, ...(measures ? { measures } : {}) };
 }
 
-/** What only the loss reads: values with their shape, or `[N]` or `[N, size]` values. */
+/** A value that only the loss reads: with its shape, or `[N]` or `[N, size]` values. */
 function target(name: string, value: unknown, rows: number): BatchArray {
   const argument = `batch.inputs.${name}`;
   const { data, shape: given } = unboxed(value);

@@ -2,9 +2,12 @@ import type { Device } from "../runtime/device.js";
 import { adam, globalNorm, keepFinite, sgdMomentum } from "../ops/index.js";
 import { elements, type Tensor } from "../graph/tensor.js";
 import { applyOp, parameter, scalar, update } from "../graph/trace.js";
-import { checkKind, checkNames, wrongOption } from "./check_options.js";
+import { checkKind, checkNames, renameOption, wrongOption } from "./check_options.js";
 
-/** Adam: `weightDecay` is added to the gradient; AdamW: it acts on the parameter. Betas and eps as in torch by default. */
+/**
+ * Adam: `weightDecay` is added to the gradient; AdamW: it is applied to the parameter. Betas and eps default to
+ * torch's.
+ */
 export interface AdamOptions {
   kind: "adam" | "adamw";
   beta1?: number | undefined;
@@ -21,52 +24,54 @@ export interface SgdOptions {
   nesterov?: boolean | undefined;
 }
 
-/** What holds for the parameters whose keys match; the first group that matches a key takes it. */
+/** Settings of the parameters whose keys match; the first group that matches a key applies. */
 export interface ParameterGroup {
   /** A regular expression over keys. */
   match: RegExp | string;
-  /** Multiplies the schedule's rate. Default 1. */
+  /** Multiplies the schedule's learning rate. Default 1. */
+  learningRateFactor?: number | undefined;
+  /** @deprecated Use `learningRateFactor`. */
   rate?: number | undefined;
-  /** In place of the optimizer's. */
+  /** Weight decay in place of the optimizer's. */
   weightDecay?: number | undefined;
-  /** Not trained: no gradient is computed for it. */
+  /** The parameters are not trained: no gradient is computed for them. */
   frozen?: boolean | undefined;
 }
 
 export type OptimizerOptions = (AdamOptions | SgdOptions) & {
   groups?: readonly ParameterGroup[] | undefined;
-  /** Gradients are scaled down to this 2-norm of all of them together. Default: they are not. */
+  /** Gradients are scaled down so that their common 2-norm is at most this. Default: no clipping. */
   maxNorm?: number | undefined;
 };
 
 /** Biases and the vectors of normalisations, which are commonly not decayed. */
 export const NO_DECAY: ParameterGroup = { match: /(^|[._])(bias|gamma|beta)$|norm\d*\.weight$/i, weightDecay: 0 };
 
-/** A parameter to be trained, and its gradient. */
+/** A trained parameter and its gradient. */
 export interface Trained {
   parameter: Tensor;
   gradient: Tensor;
 }
 
 interface Resolved {
-  rate: number;
+  learningRateFactor: number;
   weightDecay: number;
   frozen: boolean;
 }
 
-/** State that an optimizer keeps for a parameter, by the names that torch gives it. */
+/** State that an optimizer keeps for a parameter, by torch's names. */
 const STATE = { adam: ["exp_avg", "exp_avg_sq"], adamw: ["exp_avg", "exp_avg_sq"], sgd: ["momentum_buffer"] } as const;
 
 const COMMON = ["weightDecay", "groups", "maxNorm"];
 const ADAM = ["beta1", "beta2", "eps", ...COMMON];
 const FIELDS = { adam: ADAM, adamw: ADAM, sgd: ["momentum", "nesterov", ...COMMON] };
-const GROUP = ["match", "rate", "weightDecay", "frozen"];
+const GROUP = ["match", "learningRateFactor", "weightDecay", "frozen"];
 
 const keyOf = (tensor: Tensor): string => tensor.node.attrs.key as string;
 
 /**
- * Puts the step of an optimizer into a traced program. Its state lies in the parameter store under
- * `optimizer.<state>.<key>`, zeros at first.
+ * Adds the step of an optimizer to a traced program. Its state is in the parameter store under `optimizer.<state>.<key>` and
+ * starts as zeros.
  */
 export class Optimizer {
   readonly options: OptimizerOptions;
@@ -75,20 +80,24 @@ export class Optimizer {
   constructor(options: OptimizerOptions) {
     for (const name of ["lr", "rate", "learningRate"]) {
       if (typeof options === "object" && options !== null && name in options) {
-        throw wrongOption(`optimizer.${name}`, "the learning rate as schedule.rate", (options as never)[name]);
+        throw wrongOption(`optimizer.${name}`, "the learning rate as schedule.learningRate", (options as never)[name]);
       }
     }
     checkKind("optimizer", options, FIELDS);
-    for (const [i, group] of (options.groups ?? []).entries()) checkNames(`optimizer.groups[${i}]`, group, GROUP);
     this.options = options;
-    this.#groups = (options.groups ?? []).map((group) => ({ test: new RegExp(group.match), group }));
+    this.#groups = (options.groups ?? []).map((given, i) => {
+      const where = `optimizer.groups[${i}]`;
+      const group = renameOption(where, given, "rate", "learningRateFactor");
+      checkNames(where, group, GROUP);
+      return { test: new RegExp(group.match), group };
+    });
   }
 
-  /** What holds for a parameter. @internal */
+  /** Settings of a parameter. @internal */
   groupOf(key: string): Resolved {
     const group = this.#groups.find(({ test }) => test.test(key))?.group;
-    const { rate = 1, weightDecay = this.options.weightDecay ?? 0, frozen = false } = group ?? {};
-    return { rate, weightDecay, frozen };
+    const { learningRateFactor = 1, weightDecay = this.options.weightDecay ?? 0, frozen = false } = group ?? {};
+    return { learningRateFactor, weightDecay, frozen };
   }
 
   /** Store keys of the state of a parameter. */
@@ -96,7 +105,7 @@ export class Optimizer {
     return STATE[this.options.kind].map((name) => `optimizer.${name}.${key}`);
   }
 
-  /** Zeros for the state that the store does not hold yet. */
+  /** Sets state that the store does not have yet to zeros. */
   allocateState(device: Device, parameters: Iterable<{ key: string; shape: readonly number[] }>): void {
     for (const { key, shape } of parameters) {
       for (const name of this.stateKeys(key)) {
@@ -106,48 +115,54 @@ export class Optimizer {
   }
 
   /**
-   * Inside trace(): updates the parameters, and `statistics` (parameter and next value) beside them. When a gradient is not
-   * finite nothing changes. Takes the scalars that {@link scalars} gives.
-   * @returns control `[3]`: the norm of the gradients before clipping, the factor they were multiplied by, 1 when finite
+   * Inside trace(): updates the parameters and `statistics` (parameter and next value). When a gradient is not finite, nothing
+   * changes. The program needs the scalars that {@link scalars} returns.
+   * @returns the gradient-scaler state `[3]`; `SCALER_STATE` names its elements
    * @internal
    */
   step(trained: readonly Trained[], statistics: readonly { parameter: Tensor; next: Tensor }[] = []): Tensor {
     const { maxNorm = 0 } = this.options;
     const gradients = trained.map(({ gradient }) => gradient);
-    const control = applyOp(globalNorm, [scalar("unscale"), ...gradients], { maxNorm })[0];
-    for (const [name, list] of this.#byGroup(trained)) this.#move(name, list, control);
+    const scaler = applyOp(globalNorm, [scalar("unscale"), ...gradients], { maxNorm })[0];
+    for (const [name, list] of this.#byGroup(trained)) this.#move(name, list, scaler);
     if (statistics.length > 0) {
       const operands = statistics.flatMap(({ parameter: old, next }) => [old, next]);
-      const kept = applyOp(keepFinite, [control, ...operands], {});
+      const kept = applyOp(keepFinite, [scaler, ...operands], {});
       statistics.forEach(({ parameter: old }, i) => update(old, kept[i]));
     }
-    return control;
+    return scaler;
   }
 
   /**
-   * Scalars of update number `t` (from 1) at a rate.
+   * Scalars of update number `t`, which counts from 1.
    * @param unscale 1 / (loss scale x number of summed batches)
    */
-  scalars(trainedKeys: Iterable<string>, t: number, rate: number, unscale = 1): Record<string, number | number[]> {
+  scalars(
+    trainedKeys: Iterable<string>,
+    t: number,
+    learningRate: number,
+    unscale = 1,
+  ): Record<string, number | number[]> {
     const out: Record<string, number | number[]> = { unscale };
     for (const key of trainedKeys) {
       const { name, group } = this.#name(key);
-      out[`rate.${name}`] ??= this.#rates(t, rate * group.rate);
+      out[`learning_rate.${name}`] ??= this.#learningRates(t, learningRate * group.learningRateFactor);
     }
     return out;
   }
 
-  #rates(t: number, rate: number): number | number[] {
+  /** The learning rate and, for Adam, its bias corrections: the first operand of the op `adam` or `sgd_momentum`. */
+  #learningRates(t: number, learningRate: number): number | number[] {
     const { options } = this;
-    if (options.kind === "sgd") return rate;
+    if (options.kind === "sgd") return learningRate;
     const { beta1 = 0.9, beta2 = 0.999 } = options;
-    return [rate, rate / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t)];
+    return [learningRate, learningRate / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t)];
   }
 
-  /** Parameters with one rate and one decay are one group, whatever rule they come from. */
+  /** Parameters with the same learning rate and weight decay are updated together, whichever group they belong to. */
   #name(key: string) {
     const group = this.groupOf(key);
-    return { name: `${group.rate}/${group.weightDecay}`, group };
+    return { name: `${group.learningRateFactor}/${group.weightDecay}`, group };
   }
 
   #byGroup(trained: readonly Trained[]): Map<string, Trained[]> {
@@ -161,19 +176,19 @@ export class Optimizer {
     return groups;
   }
 
-  #move(name: string, list: Trained[], control: Tensor): void {
+  #move(name: string, list: Trained[], scaler: Tensor): void {
     const { options } = this;
     const { weightDecay } = this.groupOf(keyOf(list[0].parameter));
     const state = list.map(({ parameter: p }) => this.stateKeys(keyOf(p)).map((key) => parameter(key, p.shape)));
     const operands = list.flatMap(({ parameter: p, gradient }, i) => [p, gradient, ...state[i]]);
     const moved =
       options.kind === "sgd"
-        ? applyOp(sgdMomentum, [scalar(`rate.${name}`), control, ...operands], {
+        ? applyOp(sgdMomentum, [scalar(`learning_rate.${name}`), scaler, ...operands], {
             momentum: options.momentum ?? 0,
             weightDecay,
             nesterov: options.nesterov ?? false,
           })
-        : applyOp(adam, [scalar(`rate.${name}`, 3), control, ...operands], {
+        : applyOp(adam, [scalar(`learning_rate.${name}`, 3), scaler, ...operands], {
             beta1: options.beta1 ?? 0.9,
             beta2: options.beta2 ?? 0.999,
             eps: options.eps ?? 1e-8,

@@ -15,40 +15,43 @@ import type { Batch, TrainingData } from "./task.js";
 import { contrastiveBatch } from "./tasks/contrastive.js";
 import { embedVideos, fingerprint, pairsOf } from "./video_vectors.js";
 
-/** How videos that are hard to tell apart are brought into one batch (Xu et al. 2021, section 3.4), and its ablations. */
+/** Hard negatives: batches of similar videos (Xu et al. 2021, section 3.4), and the paper's ablations. */
 export interface HardNegatives {
-  /** Nearest videos that a batch of k is drawn from. Default 2k; with k the paper's "retrieve k". */
+  /** Number of nearest videos from which a batch of k is drawn. Default 2k; k is the paper's "retrieve k". */
   candidates?: number | undefined;
   /**
-   * What a video is embedded by: the clip pairs that are drawn of it in the epoch (default, as the paper says), as many pairs
-   * that are aligned exactly (as fairseq's MMPT does it), or its first seconds (the paper's "use first 32 sec").
+   * Clips by which a video is embedded: the clip pairs drawn in the epoch (default, as in the paper), as many exactly
+   * aligned pairs (as in fairseq's MMPT), or the first seconds (the paper's "use first 32 sec").
    */
   embedding?: "clips" | "exact" | "first" | undefined;
-  /** Nearness of two videos. Default `l2`, as the paper's code has it. */
+  /** Distance of two videos. Default `l2`, as in the paper's code. */
   metric?: "l2" | "dot" | undefined;
 }
 
 export interface PackedPairsOptions {
-  /** The model that is trained: its sizes, and what the videos are embedded with. */
+  /** The trained model: it defines the sizes and embeds the videos. */
   model: VideoClip;
   /** Folder of `videoclip data pack`. */
   pack: string;
   /** Videos of a batch, k. Default 32. */
   videosPerBatch?: number | undefined;
-  /** Clip pairs that are drawn of each video. Default 16. */
+  /** Clip pairs per video. Default 16. */
   pairsPerVideo?: number | undefined;
-  /** How clips are drawn. Default: overlapped, texts of 8 and videos of 3 up to what the model takes. */
+  /**
+   * How clips are drawn. Default: overlapping clips, with texts from 8 tokens and videos from 3 seconds up to the
+   * model's limits.
+   */
   sampling?: SamplerOptions | undefined;
   /** Batches of retrieved hard negatives (default), or of random videos (false). */
   retrieval?: HardNegatives | false | undefined;
   seed?: number | undefined;
-  /** Folder of the run: plans are kept in its `retrieval/`, and a run cannot be resumed within an epoch without them. */
+  /** Folder of the run. Plans are kept in its `retrieval/`; without them a run cannot be resumed within an epoch. */
   folder?: string | undefined;
-  /** Threads that read and draw. Default 0: this one. The same batches come for any number. */
+  /** Threads that read and draw. Default 0: the calling thread. The batches do not depend on it. */
   workers?: number | undefined;
-  /** Batches that are made ahead; default 2 per worker. */
+  /** Batches that are prepared in advance; default 2 per worker. */
   prefetch?: number | undefined;
-  /** Counts videos that cannot be used, each once. */
+  /** Counts the videos that cannot be used, each once. */
   skips?: Skips | undefined;
   onProgress?: ((progress: PackedPairsProgress) => void) | undefined;
 }
@@ -56,19 +59,19 @@ export interface PackedPairsOptions {
 /** Work before the first batch of an epoch. */
 export interface PackedPairsProgress {
   epoch: number;
-  /** `embed`: videos; `plan`: batches. */
+  /** `embed` counts videos, `plan` counts batches. */
   stage: "embed" | "plan";
   done: number;
   total: number;
 }
 
-/** Videos of the batches of an epoch, and numbers about them. */
+/** Videos of the batches of an epoch, and statistics. */
 interface Epoch {
   groups: Int32Array[];
   statistics: Record<string, number>;
 }
 
-/** Counts a video once, in whatever epoch it comes up. */
+/** Counts a video once over all epochs. */
 class OnceSkips extends Skips {
   readonly #seen = new Set<string>();
 
@@ -85,10 +88,10 @@ class OnceSkips extends Skips {
 }
 
 /**
- * VideoCLIP's training data (Xu et al. 2021, algorithm 1): each epoch all videos of a pack are embedded by the model as it is,
- * batches are random k of the 2k nearest neighbours of random videos, and from each video temporally overlapping clip pairs are
- * drawn. Batches are those of {@link contrastiveBatch}. Everything follows from the seed, the pack and the model; a resumed run
- * takes the plan of its epoch from `folder`.
+ * VideoCLIP's training data (Xu et al. 2021, algorithm 1). In each epoch the current model embeds all videos of a pack;
+ * a batch is k random videos of the 2k nearest neighbours of a random video; and temporally overlapping clip pairs are
+ * drawn from each video. Batches are those of {@link contrastiveBatch}. Everything depends on the seed, the pack and
+ * the model alone; a resumed run reads the plan of its epoch from `folder`.
  */
 export class PackedPairs implements TrainingData {
   /** Batches of an epoch: videos / k. */
@@ -104,7 +107,10 @@ export class PackedPairs implements TrainingData {
   #stream: { next: number; batches: ReturnType<PairLoader["epoch"]> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @throws DatasetError for a folder that is no pack; InvalidArgumentError for features of another width, too few videos */
+  /**
+   * @throws DatasetError for a folder that is not a pack; InvalidArgumentError for features of another width or too few
+   * videos
+   */
   constructor(options: PackedPairsOptions) {
     const { model, pack, videosPerBatch = 32, pairsPerVideo = 16, retrieval = {}, seed = 0 } = options;
     const { featureSize } = model.config;

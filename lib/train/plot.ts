@@ -7,11 +7,11 @@ const PANEL = 260;
 const MARGIN = { top: 34, right: 24, bottom: 30, left: 76 };
 const COLOR = "#1f77b4";
 
-/** Measures of a run that are drawn first; the others follow by name. Times are not drawn. */
-const FIRST = ["loss", "gradientNorm", "rate"];
+/** Measures that are drawn first; the others follow by name. */
+const FIRST = ["loss", "gradientNorm", "learningRate"];
 const HIDDEN = new Set(["step", "skipped", "samplesPerSecond"]);
 
-/** Names of the measures that a run has, in the order in which they are drawn. */
+/** Names of the measures of a run, in drawing order. */
 export function measuresOf(lines: readonly MetricsLine[]): string[] {
   const names = new Set(lines.flatMap((entry) => Object.keys(entry)));
   const rest = [...names].filter((name) => !HIDDEN.has(name) && !FIRST.includes(name)).sort();
@@ -67,11 +67,11 @@ function panel(name: string, lines: readonly MetricsLine[], top: number): string
   ].join("");
 }
 
-/** A path of one point draws nothing. */
+/** A path of one point draws nothing, so it becomes a circle. */
 const circle = (x: number, y: number): string =>
   `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3" fill="${COLOR}"/>`;
 
-/** Least and greatest value; never an empty range. */
+/** The smallest and the largest value; never an empty range. */
 function extent(values: readonly number[]): [number, number] {
   const low = values.reduce((a, b) => Math.min(a, b), Infinity);
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import Module from "node:module"; // as a whole: webpack takes createRequire for its own
+import Module from "node:module"; // a default import, because webpack replaces a named createRequire by its implementation
 import { join } from "node:path";
 import { DatasetError, VideoClipError } from "../base/errors.js";
 import { writeDurably } from "../base/files.js";
@@ -7,16 +7,16 @@ import { readMetrics } from "./metrics.js";
 import { plotSvg } from "./plot.js";
 
 export interface PlotRunOptions {
-  /** Where to write, without the ending. Default: `curves` in the run's folder. */
+  /** Path of the output without the extension. Default: `curves` in the run's folder. */
   out?: string | undefined;
-  /** Called with each file that is written. */
+  /** Called with each written file. */
   onFile?: ((path: string) => void) | undefined;
 }
 
 /**
- * Draws the curves of a run: `curves.svg`, then `curves.png`, for which `@resvg/resvg-wasm` and `dejavu-fonts-ttf` are needed.
+ * Draws the curves of a run: `curves.svg`, then `curves.png`, which needs `@resvg/resvg-wasm` and `dejavu-fonts-ttf`.
  * @param run folder of the run, with metrics.jsonl
- * @returns the files that were written
+ * @returns the written files
  * @throws DatasetError for a run without steps; VideoClipError `ERR_RENDERER_MISSING` after the SVG is written
  */
 export async function plotRun(run: string, options: PlotRunOptions = {}): Promise<string[]> {
@@ -38,7 +38,7 @@ export async function plotRun(run: string, options: PlotRunOptions = {}): Promis
   return files;
 }
 
-/** SVG to PNG at twice its size, with a font that is the same on every machine. */
+/** SVG to PNG at twice its size, with the same font on every machine. */
 async function toPng(svg: string): Promise<Uint8Array> {
   const { initWasm, Resvg } = await import(/* webpackIgnore: true */ "@resvg/resvg-wasm").catch((cause: unknown) => {
     throw new VideoClipError(
@@ -57,5 +57,5 @@ async function toPng(svg: string): Promise<Uint8Array> {
   return image.render().asPng();
 }
 
-/** The renderer may be initialised once in a process. */
+/** The renderer can be initialised only once per process. */
 let initialised: Promise<void> | undefined;

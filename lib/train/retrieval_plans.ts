@@ -8,22 +8,22 @@ import { ByteFile } from "../weights/byte_file.js";
 import type { VideoVectors } from "./video_vectors.js";
 
 export interface RetrievalPlansOptions {
-  /** Where the plans are kept: `epoch-00000.safetensors` and so on. Without one they are in memory alone. */
+  /** Folder of the plans, `epoch-00000.safetensors` and so on. Without one, plans are kept in memory only. */
   folder?: string | undefined;
   /** Videos of a batch. */
   size: number;
   batches: number;
-  /** Nearest neighbours that a batch is drawn from. */
+  /** Number of nearest neighbours from which a batch is drawn. */
   candidates: number;
   metric: "l2" | "dot";
   seed: number;
-  /** What a plan depends on besides: a plan of another source is not taken. */
+  /** Further data that plans depend on; a plan with another source is not used. */
   source: Record<string, unknown>;
 }
 
 /**
- * Plans of the epochs of a run. A plan follows from the model as it is when its epoch begins, so it is kept: a run that is resumed
- * within the epoch needs it.
+ * Retrieval plans of the epochs of a run. A plan depends on the model at the start of its epoch, so it is kept for a
+ * run that is resumed within the epoch.
  */
 export class RetrievalPlans {
   readonly #options: RetrievalPlansOptions;
@@ -44,8 +44,8 @@ export class RetrievalPlans {
   }
 
   /**
-   * The plan of an epoch that has begun, from its file.
-   * @throws VideoClipError `ERR_CHECKPOINT` when there is none, or it is of other data or options
+   * Reads the plan of an epoch that has begun.
+   * @throws VideoClipError `ERR_CHECKPOINT` when there is none, or it was made from other data or options
    */
   resume(epoch: number): RetrievalPlan {
     const path = this.#path(epoch);
@@ -61,9 +61,9 @@ export class RetrievalPlans {
   }
 
   /**
-   * The plan of an epoch that begins now: from its file where that was made by the same model, else a new one.
-   * @param model what the model is: see `fingerprint`
-   * @param embed the vectors of all videos
+   * The plan of an epoch that begins now: from its file if the same model made it, otherwise a new one.
+   * @param model fingerprint of the model: see `fingerprint`
+   * @param embed computes the vectors of all videos
    */
   async begin(
     epoch: number,

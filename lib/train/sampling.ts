@@ -2,11 +2,11 @@ import type { SamplerOptions } from "../data/sampler.js";
 import type { VideoClipConfig } from "../models/videoclip/videoclip_config.js";
 import { wrongArgument } from "../base/wrong_argument.js";
 
-/** Texts and clips have at least so many tokens and seconds, unless the options or the model say otherwise (Xu et al. 2021). */
+/** Minimum tokens of a text and seconds of a clip, unless the options or the model say otherwise (Xu et al. 2021). */
 const LEAST = { tokens: 8, seconds: 3 };
 
 /**
- * How clip pairs are drawn for a model: texts and clips up to the lengths that it takes.
+ * Sampling of clip pairs for a model: texts and clips up to the model's lengths.
  * @throws InvalidArgumentError for lengths beyond them
  */
 export function samplingFor(

@@ -10,7 +10,7 @@ import { shuffledBatches } from "./batches.js";
 import type { Batch, TrainingData } from "./task.js";
 import { stepClassificationBatch, stepLocalisationBatch } from "./tasks/steps.js";
 
-/** What both data of long videos have. */
+/** Options of the training data of long videos. */
 export interface StepDataOptions {
   features: FeatureFolder;
   config: VideoClipConfig;
@@ -20,8 +20,10 @@ export interface StepDataOptions {
   skips?: Skips | undefined;
 }
 
-/** Videos with features, one a batch, in a new order every epoch. Those without are counted and left out. */
-/** What the data of both benchmarks with steps have in common. */
+/**
+ * Training data of benchmarks with annotated steps: videos with features, one per batch, in a new order every epoch. Videos
+ * without features are counted and left out.
+ */
 export abstract class StepData<T extends { video: string }> implements TrainingData {
   readonly #videos: T[];
   readonly #order: (index: number) => number[];
@@ -49,7 +51,7 @@ export abstract class StepData<T extends { video: string }> implements TrainingD
     return this.#videos.length;
   }
 
-  /** A video that cannot be used is counted, and the next one of the list takes its place. */
+  /** The batch of one video. A video that cannot be used is counted and replaced by the next one. */
   batch(index: number): Batch {
     const [first] = this.#order(index);
     for (let i = 0; i < this.examples; i++) {
@@ -93,7 +95,7 @@ export interface CrossTaskVideo {
 export class CrossTaskSteps extends StepData<CrossTaskVideo> {
   readonly #texts = new Map<string, number[][]>();
 
-  /** @param pieces word pieces of a text, without its ends */
+  /** @param pieces word pieces of a text, without [CLS] and [SEP] */
   constructor(
     videos: readonly CrossTaskVideo[],
     options: StepDataOptions,

@@ -21,8 +21,8 @@ import type { Optimizer, Trained } from "./optimizer.js";
 import { type Batch, dtypeOf, type Task } from "./task.js";
 
 /**
- * Which part of an update a program is: all of it, or with gradients summed over several batches the first of them (which
- * sets the sums), one between (which adds to them), or the last (which adds its own and takes the step).
+ * The part of an update that a program computes. `whole` is one batch with its step. When gradients are summed over several
+ * batches, `first` sets the sums, `more` adds to them, and `last` adds its gradients and takes the step.
  */
 export type StepPart = "whole" | "first" | "more" | "last";
 
@@ -33,9 +33,9 @@ export interface Parameter {
 
 export interface TracedStep {
   graph: Graph;
-  /** What is trained, in the order in which it is read. */
+  /** Trained parameters, in the order in which they are read. */
   trained: Parameter[];
-  /** All parameters of the model, frozen ones and running statistics included, and what they begin with where a net says it. */
+  /** All parameters of the model, with frozen ones and running statistics; `init` is the initial value that a net defines. */
   model: (Parameter & { init?: InitialValue | undefined })[];
 }
 
@@ -43,9 +43,9 @@ export interface TracedStep {
 export const sumKey = (key: string): string => `gradient.${key}`;
 
 /**
- * Forward, backward and the optimizer's step (or the sum of gradients) as one program. Outputs: `loss`, what else the task
- * reports, and `control` of the optimizer with the parts that take a step. Scalars: `loss_scale`, `random_key` of dropout,
- * and those of the optimizer.
+ * Traces forward, backward and the optimizer's step (or the sum of gradients) as one program. Outputs: `loss`, the task's
+ * other measures and, with the parts that take a step, the `scaler_state` of the optimizer. Scalars: `loss_scale`,
+ * `random_key` of dropout, and those of the optimizer.
  */
 export function traceStep(
   task: Task,
@@ -75,7 +75,7 @@ export function traceStep(
     trained = pairs.map(({ parameter: p }) => ({ key: keyOf(p), shape: p.shape }));
     model = all.map((p) => ({ key: keyOf(p), shape: p.shape, init: initialOf(p) }));
     const summed = part === "whole" ? pairs : sums(pairs, part);
-    if (part === "whole" || part === "last") return { ...values, control: optimizer.step(summed, statistics) };
+    if (part === "whole" || part === "last") return { ...values, scaler_state: optimizer.step(summed, statistics) };
     for (const { parameter: p, next } of statistics) update(p, next);
     return values;
   };
@@ -83,7 +83,7 @@ export function traceStep(
   return { graph, trained, model };
 }
 
-/** @throws InvalidArgumentError when what the task returns is no loss that can be minimised */
+/** @throws InvalidArgumentError when the task's `loss` is not a single f32 value */
 function checkLoss(values: Record<string, Tensor>): void {
   const { loss } = values ?? {};
   if (loss instanceof Tensor && loss.dtype === "f32" && loss.shape.length <= 1 && elements(loss.shape) === 1) return;
@@ -104,7 +104,7 @@ function gradientsOf(loss: Tensor, parameters: Tensor[], checkpointing: boolean)
   return parameters.flatMap((p, i) => (gradients[i] ? [{ parameter: p, gradient: gradients[i] }] : []));
 }
 
-/** Gradients with those of earlier batches; all but the last part leave them in the store. */
+/** Adds the gradients of earlier batches; every part but the last leaves the sums in the store. */
 function sums(pairs: Trained[], part: StepPart): Trained[] {
   return pairs.map(({ parameter: p, gradient }) => {
     const sum = parameter(sumKey(keyOf(p)), p.shape);
@@ -114,6 +114,6 @@ function sums(pairs: Trained[], part: StepPart): Trained[] {
   });
 }
 
-/** Parameters that values depend on, in the order in which they are first read. */
+/** Parameters that the values depend on, in the order of their first use. */
 const parametersBelow = (values: Tensor[]): Tensor[] =>
   [...nodesBelow(values)].flatMap((node) => (node.op === PARAMETER ? node.outputs[0] : [])).reverse();

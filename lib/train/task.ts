@@ -10,30 +10,30 @@ export interface BatchArray {
 }
 
 /**
- * What one forward pass sees. A program is compiled for every set of shapes: round lengths up to few values.
+ * Inputs of one forward pass. A program is compiled for every set of shapes, so round lengths up to a few values.
  * @typeParam N names of the inputs
  */
 export interface Batch<N extends string = string> {
   inputs: Record<N, BatchArray>;
-  /** Rows that count, for samples per second. */
+  /** Number of rows, for samples per second. */
   examples: number;
-  /** Numbers about how the batch was made, to be reported with the step. */
+  /** Numbers about the batch that are reported with the step. */
   measures?: Record<string, number> | undefined;
 }
 
 /**
- * A loss to be minimised.
+ * A loss to minimise.
  * @typeParam N names of the inputs, such as `Task<"video" | "labels">`
  */
 export interface Task<N extends string = string> {
   /**
    * Called inside trace() with the inputs of a batch as tensors; applies a model to them.
-   * @returns `loss` `[1]` or `[]`, the mean over the batch, and any further f32 values to be reported with it (their mean)
+   * @returns `loss` `[1]` or `[]`, the mean over the batch, and further f32 values to report (their mean)
    */
   forward(inputs: Record<N, Tensor>): { loss: Tensor } & Record<string, Tensor>;
   /**
-   * The same loss as one of two embeddings `[N, D]` of each row of a batch, for batches that are encoded in chunks. Called inside
-   * trace() like `forward`.
+   * The same loss as a function of two embeddings `[N, D]` of each row of a batch, for batches that are encoded in
+   * chunks. Called inside trace() like `forward`.
    */
   pairs?:
     | {
@@ -43,23 +43,23 @@ export interface Task<N extends string = string> {
     | undefined;
 }
 
-/** Where batches come from. @typeParam N names of the inputs of a batch */
+/** The source of batches. @typeParam N names of the inputs of a batch */
 export interface TrainingData<N extends string = string> {
   /**
-   * Batch number `index`, from 0 on: a function of the index alone (and of the seed that the data was made with), so that a
-   * resumed run sees the batches that it would have seen. Batch `index + 1` is asked for while step `index` still runs: arrays
-   * of `device.allocate` cannot be filled anew for it.
-   * @param options `signal` ends work that takes long: the promise rejects with its reason
+   * Makes batch number `index`, from 0 on. The result depends on the index alone (and on the seed of the data), so a
+   * resumed run gets the same batches. Batch `index + 1` is requested while step `index` runs, so arrays of
+   * `device.allocate` must not be refilled for it.
+   * @param options an aborted `signal` ends long work: the promise rejects with its reason
    */
   batch(index: number, options?: { signal?: AbortSignal | undefined }): Batch<N> | Promise<Batch<N>>;
   /**
-   * Whether batch `index` is made with the model as it is after step `index - 1` (batches found by retrieval). Such a batch is
-   * not asked for before that step is done. Default: none is.
+   * Whether batch `index` needs the model after step `index - 1` (batches found by retrieval). Such a batch is not
+   * requested before that step has ended. Default: no batch does.
    */
   needsModel?(index: number): boolean;
 }
 
-/** @throws InvalidArgumentError for a kind of array that no program takes */
+/** @throws InvalidArgumentError for a kind of array that programs do not accept */
 export function dtypeOf({ data }: BatchArray): DType {
   const dtype = dtypeOfArray(data);
   if (dtype) return dtype;

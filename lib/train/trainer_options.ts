@@ -10,29 +10,29 @@ import type { Parameter } from "./step_program.js";
 
 /** Evaluation between steps. */
 export interface Evaluation {
-  /** Every so many steps, and after the last. */
+  /** Evaluates after every `every` steps, and after the last step. */
   every: number;
   run(): Promise<Record<string, number>>;
-  /** The checkpoint with the best value of this metric is kept. */
+  /** Metric whose best checkpoint is kept. */
   best?: { metric: string; mode: "max" | "min" } | undefined;
 }
 
 export interface TrainerOptions {
   device: Device;
-  /** The model's parameters are in the device's store. */
+  /** The task to train. The model's parameters are in the device's store. */
   task: Task;
   data: TrainingData;
   optimizer: OptimizerOptions;
-  /** Default: a constant rate of 0.001. */
+  /** Default: a constant learning rate of 0.001. */
   schedule?: Schedule | undefined;
   /** Updates of the whole training. */
   steps: number;
   /** Batches whose gradients are summed for one update. Default 1. */
   accumulate?: number | undefined;
-  /** Probability of dropout where the model has it, on hidden states. Default 0. */
+  /** Probability of dropout on hidden states, for models with dropout. Default 0. */
   dropout?: number | undefined;
   /**
-   * Activation checkpointing: blocks (numbered layers) are computed again in the backward pass, in place of being kept. Less
+   * Activation checkpointing: blocks (numbered layers) are recomputed in the backward pass instead of being kept. Less
    * memory, about a third more time, the same bits. Default false.
    */
   checkpointing?: boolean | undefined;
@@ -41,22 +41,22 @@ export interface TrainerOptions {
    * al. 2021). About a third more time. Default: the whole batch.
    */
   chunk?: number | undefined;
-  /** Of everything random inside the model: dropout. Data has its own. Default 0. */
+  /** Seed of everything random inside the model, such as dropout; data has a separate seed. Default 0. */
   seed?: number | undefined;
   /** Folder of `checkpoints/` and `metrics.jsonl`. Without one nothing is written. */
   folder?: string | undefined;
-  /** Go on from the last checkpoint in `folder`; it need not hold one. Default: a folder that holds one is refused. */
+  /** Continue from the last checkpoint in `folder`, if there is one. Default: a folder with a checkpoint is refused. */
   resume?: boolean | undefined;
   /** Steps between checkpoints; there is one after the last step too. Default 1000. */
   saveEvery?: number | undefined;
-  /** Checkpoints that are kept, beside the best. Default 3. */
+  /** Number of latest checkpoints that are kept, besides the best. Default 3. */
   keep?: number | undefined;
   evaluation?: Evaluation | undefined;
-  /** Steps in a row without a finite gradient after which training ends with an error. Default 50. */
+  /** Training ends with an error after this number of consecutive steps without a finite gradient. Default 50. */
   maxSkipped?: number | undefined;
 }
 
-/** Training of a model of one's own. @typeParam T names of the arrays of a batch */
+/** Options for training a `Model`. @typeParam T names of the arrays of a batch */
 export interface ModelTrainerOptions<
   I extends string = string,
   O extends string = string,
@@ -66,7 +66,7 @@ export interface ModelTrainerOptions<
   /** Called inside a trace with the outputs of the model and all arrays of a batch; returns a mean over the batch. */
   loss: LossFunction<O, T>;
   data: ModelData<T>;
-  /** Examples of a batch, where `data` is a list of examples. Default 32, or as many as there are. */
+  /** Examples per batch, if `data` is a list of examples. Default 32, or all if there are fewer. */
   batch?: number | undefined;
   /**
    * Parameters that are not trained, by regular expressions over their keys, such as `[/^encoder\./]`. A BatchNorm whose running
@@ -100,15 +100,15 @@ const OF_MODEL = Object.keys({
   ...RUN,
 } satisfies Record<keyof ModelTrainerOptions, true>);
 
-const CONSTANT: Schedule = { kind: "constant", rate: 1e-3 };
+const CONSTANT: Schedule = { kind: "constant", learningRate: 1e-3 };
 
-/** The options of a trainer, checked, as those of a task. */
+/** The checked options of a trainer, in the form for a task. */
 export interface ResolvedOptions {
   options: TrainerOptions;
   schedule: Schedule;
-  /** Of a model of one's own: what checkpoints hold, beside what the loss reads. */
+  /** Parameters of a `Model`, which checkpoints contain besides the parameters that the loss reads. */
   parameters: Parameter[];
-  /** Parameters that the store lacks begin with initial values: those of the loss of a model of one's own. */
+  /** Whether parameters that the store lacks get initial values, such as those of the loss of a `Model`. */
   initialize: boolean;
 }
 

@@ -8,7 +8,7 @@ import { videoClipParameters } from "../models/videoclip/videoclip_weights.js";
 import { floatToHalf } from "../base/half_floats.js";
 import type { VideoTextPair } from "./tasks/contrastive.js";
 
-/** Vectors of the videos that could be embedded. */
+/** Vectors of the videos that were embedded. */
 export interface VideoVectors {
   /** Numbers of the videos, ascending. */
   videos: Int32Array;
@@ -20,8 +20,8 @@ export interface VideoVectors {
 const VIDEOS = 32;
 
 /**
- * The vector of every video for retrieval (Xu et al. 2021, algorithm 1): the mean over its clip pairs of (video + text) / 2,
- * by the model as it is now. Videos that cannot be sampled have none.
+ * The vector of every video for retrieval (Xu et al. 2021, algorithm 1): the mean of (video + text) / 2 over its clip
+ * pairs, with the current model. Videos that cannot be sampled have none.
  * @param loader draws the pairs; the same videos, epoch and options give the same vectors
  */
 export async function embedVideos(
@@ -65,7 +65,7 @@ function halfOf(value: number, video: number): number {
   );
 }
 
-/** Both sides of the pairs of a batch, pooled: f32 `[pairs, hidden]` each. */
+/** Pooled embeddings of the videos and texts of a batch: f32 `[pairs, hidden]` each. */
 async function embedPairs(
   model: VideoClip,
   batch: PairBatch,
@@ -85,17 +85,17 @@ async function embedPairs(
 
 /** The rows of a batch, each with its features `[seconds, width]` and word pieces. */
 export function pairsOf({ pairs, features, seconds, tokens, lengths }: PairBatch, width: number): VideoTextPair[] {
-  const [size, most] = [features.length / pairs, tokens.length / pairs];
+  const [size, max] = [features.length / pairs, tokens.length / pairs];
   return Array.from({ length: pairs }, (_, row) => ({
     video: {
       data: features.subarray(row * size, row * size + seconds[row] * width),
       shape: [seconds[row], width] as const,
     },
-    text: Array.from(tokens.subarray(row * most, row * most + lengths[row])),
+    text: Array.from(tokens.subarray(row * max, row * max + lengths[row])),
   }));
 }
 
-/** What a model is at a moment: the SHA-256 of its parameters. */
+/** A fingerprint of a model's current parameters: their SHA-256. */
 export function fingerprint(model: VideoClip): string {
   const hash = createHash("sha256");
   for (const key of videoClipParameters(model.config).keys()) hash.update(key).update(model.device.parameters.get(key));

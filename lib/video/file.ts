@@ -3,7 +3,7 @@ import { type ErrorCode, VideoError } from "../base/errors.js";
 import { readPictureFacts } from "./pixels/exif.js";
 import { TO_READ } from "../base/open_flags.js";
 
-/** What the first bytes of a file say, before any decoder runs. */
+/** Facts from the first bytes of a file, before any decoder runs. */
 export interface FileFacts {
   path: string;
   size: number;
@@ -11,11 +11,11 @@ export interface FileFacts {
   image?: "jpeg_pipe" | "png_pipe" | "webp_pipe" | undefined;
   /** The EXIF orientation of a still image, 1 to 8. */
   orientation?: number | undefined;
-  /** What it is, where some versions of FFmpeg cannot decode it. */
+  /** The kind of picture, if some versions of FFmpeg cannot decode it. */
   picture?: "an animated WebP" | "an AVIF picture" | "a HEIC picture" | undefined;
-  /** Bytes that the container says the file has, where that is more than it has. */
+  /** Size that the container declares, if the file is smaller. */
   declaredSize?: number | undefined;
-  /** It was written into a pipe, so its header says neither its size nor how many frames follow. */
+  /** Whether it was written to a pipe, so that its header has neither its size nor its number of frames. */
   isStreamed?: boolean | undefined;
 }
 
@@ -25,7 +25,7 @@ export function videoError(code: ErrorCode, path: string, reason: string, time?:
 }
 
 /**
- * Opens the file and reads its outer structure, so that each kind of bad file has its own reason whichever decoder is used.
+ * Opens the file and reads its outer structure, so that each kind of bad file has the same error with every decoder.
  *
  * @throws VideoError ERR_VIDEO_NOT_FOUND, ERR_VIDEO_UNREADABLE, ERR_VIDEO_EMPTY, ERR_VIDEO_FORMAT, ERR_VIDEO_TRUNCATED
  */
@@ -84,7 +84,7 @@ async function inspect(path: string, file: FileHandle, size: number, head: Buffe
   return { path, size, declaredSize: declaredSize(head, size), isStreamed: isRiff(head) && riffSize(head) === 0 };
 }
 
-/** Bytes of a file from a position on, without a read where they lie in its head; fewer where it ends before. */
+/** Bytes of a file at a position, from its head without a read if possible; fewer at the end of the file. */
 async function readAt(file: FileHandle, head: Buffer, position: number, length: number): Promise<Buffer> {
   if (position + length <= head.length) return head.subarray(position, position + length);
   const bytes = Buffer.alloc(length);
@@ -100,7 +100,7 @@ function imageDemuxer(head: Buffer): FileFacts["image"] {
   return isWebp ? "webp_pipe" : undefined;
 }
 
-/** Whether a PNG has the chunk of an animation (acTL), which stands before its pixels: players show it as a video. */
+/** Whether a PNG has the chunk of an animation (acTL), which precedes its pixels: players show it as a video. */
 function isAnimatedPng(head: Buffer): boolean {
   for (let at = 8; at + 8 <= head.length; at += head.readUInt32BE(at) + 12) {
     const type = head.toString("latin1", at + 4, at + 8);
@@ -109,7 +109,10 @@ function isAnimatedPng(head: Buffer): boolean {
   return false;
 }
 
-/** Text has no control characters but white space. YUV4MPEG files start with a line of text and go on in binary. */
+/**
+ * Whether the file is text, which has no control characters except white space. YUV4MPEG files start with a line of
+ * text, followed by binary data.
+ */
 function isText(head: Buffer): boolean {
   if (head.toString("latin1", 0, 9) === "YUV4MPEG2") return false;
   return head.every((byte) => byte >= 32 || (byte >= 9 && byte <= 13) || byte === 27);
@@ -121,7 +124,10 @@ function isBox(head: Buffer): boolean {
   return head.length >= 8 && boxTypes.has(head.toString("latin1", 4, 8));
 }
 
-/** What a file of ISO boxes is, by its major brand, where it holds one picture (ISO/IEC 23008-12): its index is the box `meta`. */
+/**
+ * The kind of picture in a file of ISO boxes, by its major brand (ISO/IEC 23008-12), if it has a single picture, whose
+ * index is the box `meta`.
+ */
 function stillBrand(head: Buffer): FileFacts["picture"] {
   if (head.toString("latin1", 4, 8) !== "ftyp") return undefined;
   const major = head.toString("latin1", 8, 12);
@@ -132,7 +138,7 @@ function stillBrand(head: Buffer): FileFacts["picture"] {
   return brands.includes("avif") ? "an AVIF picture" : "a HEIC picture";
 }
 
-/** The error for a file that the FFmpeg at hand cannot decode though it is whole; `otherwise` where no such file is known. */
+/** The error for a complete file that this FFmpeg cannot decode; `otherwise` for other files. */
 export function notDecoded(file: FileFacts, otherwise: VideoError): VideoError {
   if (file.picture === undefined) return otherwise;
   if (file.declaredSize !== undefined) {
@@ -144,12 +150,12 @@ export function notDecoded(file: FileFacts, otherwise: VideoError): VideoError {
   return videoError("ERR_VIDEO_FORMAT", file.path, reason, undefined, otherwise);
 }
 
-/** Boxes whose bytes are needed besides the index: pictures and sound, and what says where they lie. */
+/** Boxes that are needed: the index, pictures and sound. */
 const needed = new Set(["mdat", "moov", "moof"]);
 
 /**
- * Walks the top-level boxes of an mp4 or mov; gives the size that a box with needed bytes declares where the file ends before it.
- * Cameras and tools write data of their own behind the last box: what is no box ends the walk.
+ * Walks the top-level boxes of an mp4 or mov; returns the declared size of a needed box that is longer than the file.
+ * Cameras and tools write other data after the last box: invalid boxes end the walk.
  */
 async function walkBoxes(path: string, file: FileHandle, size: number, indexBox: string): Promise<number | undefined> {
   const header = Buffer.alloc(16);
@@ -178,13 +184,13 @@ async function walkBoxes(path: string, file: FileHandle, size: number, indexBox:
 
 const isRiff = (head: Buffer): boolean => head.length >= 8 && head.toString("latin1", 0, 4) === "RIFF";
 
-/** The size that a RIFF file (avi) declares; 0 where it says that it does not know. */
+/** The size that a RIFF file (avi) declares; 0 if it is unknown. */
 function riffSize(head: Buffer): number {
   const bytes = head.readUInt32LE(4);
   return bytes === 0xffffffff || bytes === 0 ? 0 : bytes + 8;
 }
 
-/** The declared size of RIFF (avi) and Matroska (mkv, webm) files, where it is more than the real one. */
+/** The declared size of RIFF (avi) and Matroska (mkv, webm) files, if it exceeds the real size. */
 function declaredSize(head: Buffer, size: number): number | undefined {
   let declared = 0;
   if (isRiff(head)) declared = riffSize(head);
@@ -192,7 +198,7 @@ function declaredSize(head: Buffer, size: number): number | undefined {
   return declared > size ? declared : undefined;
 }
 
-/** End of the segment after the EBML header, or 0 where it is unknown (live recordings). */
+/** End of the segment after the EBML header, or 0 if it is unknown (live recordings). */
 function matroskaSize(head: Buffer): number {
   const ebml = variableInteger(head, 4);
   if (ebml === undefined) return 0;

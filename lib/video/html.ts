@@ -3,7 +3,7 @@ import type { DecoderName } from "./types.js";
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-/** Text for HTML, in elements and in quoted attributes. */
+/** Escapes text for HTML, in elements and in quoted attributes. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => ENTITIES[c]);
 
 /** `h:mm:ss.s`, or `m:ss.s` below an hour. */
@@ -14,10 +14,10 @@ export function clock(seconds: number): string {
   return h > 0 ? `${h}:${String(m).padStart(2, "0")}:${rest}` : `${m}:${rest}`;
 }
 
-/** JPEG of a video, or why there is none. */
+/** A JPEG of a video, or the reason why there is none. */
 export type Still = { jpeg: Uint8Array } | { reason: string };
 
-/** A picture of a video at a time. A video that moved or cannot be decoded gives the reason. */
+/** A picture of a video at a time; the reason if the video moved or cannot be decoded. */
 export async function stillOf(
   path: string,
   time: number,
@@ -31,7 +31,7 @@ export async function stillOf(
   }
 }
 
-/** The picture as it is in a page. @param alt plain text */
+/** The HTML of a picture. @param alt plain text */
 export const stillHtml = (still: Still, alt: string): string =>
   "jpeg" in still
     ? `<img alt="${escapeHtml(alt)}" src="data:image/jpeg;base64,${Buffer.from(still.jpeg).toString("base64")}">`
@@ -40,13 +40,13 @@ export const stillHtml = (still: Still, alt: string): string =>
 export interface HtmlPage {
   /** Plain text. */
   title: string;
-  /** HTML below the title, of the body, and CSS beside the common. */
+  /** HTML below the title, HTML of the body, and CSS in addition to the common one. */
   header: string;
   body: string;
   style: string;
 }
 
-/** A page that is one file: nothing is loaded, nothing runs. */
+/** A self-contained page that loads and runs nothing. */
 export function htmlPage({ title, header, body, style }: HtmlPage): string {
   const escaped = escapeHtml(title);
   return `<!doctype html>

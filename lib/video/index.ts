@@ -7,9 +7,9 @@ import { resolvePreset } from "./presets.js";
 import type { DecodeOptions, DecoderName, OpenVideo, OpenVideoOptions, Preset } from "./types.js";
 
 /**
- * Opens a video or image for one pass over its clips, as a preset or the name of one says. Each clip has memory of its own, which the caller may keep.
+ * Opens a video or image for one pass over its clips, by a preset or its name. The caller may keep each clip.
  *
- * @throws VideoError with the reason, before or while it is read; InvalidArgumentError
+ * @throws VideoError with the reason, before or during reading; InvalidArgumentError
  */
 export async function openVideo(
   path: string,
@@ -18,7 +18,7 @@ export async function openVideo(
   return decodeVideo(path, { ...options, preset: resolvePreset(options.preset) });
 }
 
-/** Opens a video or image for clips that may lie in memory that is used again. @internal */
+/** Opens a video or image for clips whose memory may be reused. @internal */
 export async function decodeVideo(path: string, options: DecodeOptions): Promise<OpenVideo> {
   const { onError } = options;
   if (onError !== undefined && !["skip", "stop", "fail"].includes(onError)) {
@@ -33,7 +33,7 @@ export async function decodeVideo(path: string, options: DecodeOptions): Promise
   return useFfmpeg ? openWithFfmpeg(file, options) : openWithNodeAv(file, options);
 }
 
-/** Whether a choice of decoder comes down to the ffmpeg program. @throws InvalidArgumentError @internal */
+/** Whether a choice of decoder means the ffmpeg program. @throws InvalidArgumentError @internal */
 export async function usesFfmpeg(decoder: DecoderName = "auto"): Promise<boolean> {
   if (!["auto", "node-av", "ffmpeg"].includes(decoder)) {
     throw new InvalidArgumentError(`decoder: expected auto, node-av or ffmpeg, received ${decoder}`);
@@ -43,7 +43,7 @@ export async function usesFfmpeg(decoder: DecoderName = "auto"): Promise<boolean
 
 let ffmpegAlone: Promise<boolean> | undefined;
 
-/** Whether node-av is missing and the ffmpeg program is there; found out once. */
+/** Whether node-av is missing and the ffmpeg program exists; determined once. */
 function onlyFfmpeg(): Promise<boolean> {
   ffmpegAlone ??= decoderInfo().then(({ nodeAv, ffmpeg }) => nodeAv === null && ffmpeg !== null);
   return ffmpegAlone;

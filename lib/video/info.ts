@@ -1,17 +1,17 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import Module from "node:module"; // as a whole: webpack takes createRequire for its own and warns of a missing node-av
+import Module from "node:module"; // a default import, because webpack replaces a named createRequire by its implementation and warns of a missing node-av
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 export interface DecoderInfo {
-  /** Version of node-av, null when it is not installed. */
+  /** Version of node-av; null if it is not installed. */
   nodeAv: string | null;
-  /** First line of `ffmpeg -version`, null when there is none on the path. */
+  /** First line of `ffmpeg -version`; null if it is not on the path. */
   ffmpeg: string | null;
 }
 
-/** Which video decoders are there, for `videoclip doctor`. */
+/** The available video decoders, for `videoclip doctor`. */
 export async function decoderInfo(): Promise<DecoderInfo> {
   const ffmpeg = await promisify(execFile)("ffmpeg", ["-version"]).then(
     ({ stdout }) => stdout.split("\n")[0],
@@ -27,6 +27,6 @@ function nodeAvVersion(): string | null {
   } catch {
     return null;
   }
-  // Read as a file beside dist/index.js: node-av does not export its package.json.
+  // Read as a file, because node-av does not export its package.json.
   return JSON.parse(readFileSync(join(dirname(entry), "../package.json"), "utf8")).version;
 }

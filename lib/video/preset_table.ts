@@ -1,7 +1,7 @@
 import type { Preset } from "./types.js";
 
 type Triple = [number, number, number];
-/** What the presets of one publisher have in common. */
+/** The common fields of the presets of one publisher. */
 type Pipeline = Omit<Preset, "name" | "fps" | "frames" | "stride" | "resize" | "crop">;
 
 const unit = { mean: [0, 0, 0] as Triple, std: [1, 1, 1] as Triple };
@@ -21,7 +21,7 @@ const torchvision: Pipeline = {
   pad: "repeat",
 };
 
-/** v-iashin/video_features for the weights of kylemin/S3D, without its second encoding; the range is the author's own. */
+/** v-iashin/video_features for the weights of kylemin/S3D, without its second encoding; the range is the author's. */
 const kylemin: Pipeline = {
   timeRule: "nearest",
   timeZero: "container",
@@ -84,7 +84,7 @@ const slowfast: Pipeline = {
   pad: "repeat",
 };
 
-/** The model that ships with the package: made for it, and kept as it was trained. */
+/** The preset of the model in this package, unchanged since its training. */
 const shapes: Pipeline = { resizeMode: "exact", interpolation: "area", ...signed, pad: "repeat" };
 
 function preset(pipeline: Pipeline, name: string, fps: number, frames: number, resize: number, crop = resize): Preset {
@@ -92,7 +92,7 @@ function preset(pipeline: Pipeline, name: string, fps: number, frames: number, r
   return { name, fps, frames, stride: frames, resizeMode, resize, interpolation, crop, mean, std, pad, ...rest };
 }
 
-/** X3D's four sizes: frames of a clip, frames of 30 a second from one to the next, side of the test crop. */
+/** X3D's four sizes: frames of a clip, distance between them in frames at 30 per second, side of the test crop. */
 const sizes = [
   ["x3d-xs", 4, 12, 182],
   ["x3d-s", 13, 6, 182],
@@ -100,7 +100,9 @@ const sizes = [
   ["x3d-l", 16, 5, 356],
 ] as const;
 
-/** All presets: how frames become the input of the weights they are named after. docs/presets.md describes them. */
+/**
+ * All presets: how frames become the input of the weights after which they are named. docs/presets.md describes them.
+ */
 export const presetTable: readonly Preset[] = [
   preset(torchvision, "s3d", 15, 16, 256, 224),
   preset(kylemin, "s3d-kylemin", 25, 64, 224),

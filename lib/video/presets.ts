@@ -2,14 +2,14 @@ import { InvalidArgumentError } from "../base/errors.js";
 import { presetTable } from "./preset_table.js";
 import type { PadMode, Preset, TimeRule } from "./types.js";
 
-/** What a caller may change in a preset. `size` sets the crop, and scales the resize by the same factor. */
+/** Fields of a preset that a caller may change. `size` sets the crop, and scales the resize by the same factor. */
 export interface PresetOverrides {
   fps?: number | undefined;
   frames?: number | undefined;
-  /** Default: the preset's stride, or `frames` where the preset's clips do not overlap. */
+  /** Default: the preset's stride, or `frames` if the preset's clips do not overlap. */
   stride?: number | undefined;
   size?: number | undefined;
-  /** Default: the preset's. Another than `linspace` turns `spread` into `repeat`. */
+  /** Default: the preset's. Any rule but `linspace` changes `spread` to `repeat`. */
   timeRule?: TimeRule | undefined;
   pad?: PadMode | undefined;
   hdr?: Preset["hdr"];
@@ -21,9 +21,9 @@ export function listPresets(): Preset[] {
 }
 
 /**
- * The preset of that name (or a complete preset of the caller's own) with overrides applied.
+ * The preset with this name (or a complete preset of the caller) with overrides applied.
  *
- * @throws InvalidArgumentError for an unknown name or a value out of range; names the field.
+ * @throws InvalidArgumentError with the field, for an unknown name or a value out of range
  */
 export function resolvePreset(nameOrPreset: string | Preset, overrides: PresetOverrides = {}): Preset {
   const base = typeof nameOrPreset === "string" ? findPreset(nameOrPreset) : structuredClone(nameOrPreset);
@@ -91,15 +91,15 @@ function validatePreset(preset: Preset): void {
   check("preset.pad", pads.includes(preset.pad), pads.join(" or "), preset.pad);
 }
 
-/** Checks an optional field that has names for values. */
+/** Checks an optional field whose values are names. */
 function oneOf(preset: Preset, field: keyof Preset, names: readonly string[]): void {
   const value = preset[field];
   const choice = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
   check(`preset.${field}`, value === undefined || names.includes(value as string), choice, value);
 }
 
-function isCount(value: number, most: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= most;
+function isCount(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= max;
 }
 
 function isTriple(value: unknown): boolean {

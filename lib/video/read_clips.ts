@@ -5,23 +5,23 @@ import type { ClipMemory } from "./clips/clip_memory.js";
 import { decodeVideo } from "./index.js";
 import type { Clip, DecodeFunction, DecoderName, OnError, Preset, VideoInfo } from "./types.js";
 
-/** How videos are read. */
+/** Options for reading videos. */
 export interface ReadClipsOptions {
   preset: Preset;
   decoder?: DecoderName | undefined;
   /** Videos decoded at the same time. Default 1. */
   decoders?: number | undefined;
-  /** Seconds that a decoder may give nothing before its video fails. Default: no limit. */
+  /** Seconds without a frame after which a video fails. Default: no limit. */
   timeout?: number | undefined;
   /** Default `skip`. */
   onError?: OnError | undefined;
   signal?: AbortSignal | undefined;
-  /** Clips that may wait for the reader. */
+  /** Maximum clips that wait for the reader. */
   waiting: number;
   memory?: ClipMemory | undefined;
 }
 
-/** What happens while videos are read; the events of one video come in this order, those of different videos interleave. */
+/** An event of reading videos. The events of one video are in this order; those of different videos interleave. */
 export type VideoEvent =
   | { type: "open"; path: string; info: VideoInfo }
   | { type: "clip"; path: string; clip: Clip }
@@ -29,8 +29,8 @@ export type VideoEvent =
   | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo | undefined };
 
 /**
- * Decodes videos, several at a time. A video that cannot be decoded ends with `failure`, and the others go on. Decoders wait
- * while `waiting` clips are there, and stop when the reader leaves.
+ * Decodes videos, several at a time. A video that cannot be decoded ends with `failure`, and the others continue.
+ * Decoders wait while `waiting` clips are unread, and stop when the reader leaves.
  * @throws the signal's reason
  */
 export async function* readClips(
@@ -90,7 +90,7 @@ async function readVideo(
         if (signal.aborted) return;
       }
     } finally {
-      info = video.info; // complete only now
+      info = video.info; // complete only at the end of the stream
       await video.close();
     }
     await queue.push({ type: "end", path, info });
@@ -108,7 +108,7 @@ function videoFailure(path: string, cause: unknown): VideoClipError {
   return new VideoError("ERR_VIDEO_DECODE", `${path}: ${reason}`, { file: path, cause });
 }
 
-/** What a promise gives, or a failure when it takes more than `timeout` seconds; then `limit` is aborted too. */
+/** The result of a promise, or an error when it takes more than `timeout` seconds, which also aborts `limit`. */
 async function inTime<T>(
   promise: Promise<T>,
   path: string,

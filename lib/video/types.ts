@@ -1,19 +1,19 @@
 import type { ClipMemory } from "./clips/clip_memory.js";
 
 /**
- * What fills a clip that has too few frames: black (`zero`), its last frame (`repeat`), or the frames there are, spread
- * evenly over the clip (`spread`, for the time rule `linspace` alone).
+ * Padding of a clip with too few frames: black (`zero`), its last frame (`repeat`), or its frames spread evenly over
+ * the clip (`spread`, for the time rule `linspace` alone).
  */
 export type PadMode = "zero" | "repeat" | "spread";
 
-/** Where a square is cut out of a frame. */
+/** Position of a square crop in a frame. */
 export type CropPosition = "low" | "center" | "high";
 
 /**
- * Which decoded frames make a clip.
+ * The rule that chooses the decoded frames of a clip.
  *
  * - `nearest`: by time, as ffmpeg's filter `fps=round=near`.
- * - `index-floor`: by number, whatever the time stamps say: frame `floor(k * rate / fps)`, as torchvision's `VideoClips`.
+ * - `index-floor`: by number, ignoring time stamps: frame `floor(k * rate / fps)`, as torchvision's `VideoClips`.
  * - `linspace`: evenly from the first to the last of the frames within the clip's time, as PyTorchVideo.
  * - `linspace-nominal`: evenly over the number of frames that a clip should have at the average rate, as SlowFast.
  */
@@ -31,84 +31,91 @@ export interface Preset {
   /** Default `nearest`. */
   timeRule?: TimeRule | undefined;
   /**
-   * What lies at time 0 of the rules that go by time: the first frame, or the start of the container, which is earlier where
-   * sound begins before the picture. Default `first-frame`.
+   * Time 0 of the rules that use time: the first frame, or the start of the container, which is earlier if sound begins
+   * before the picture. Default `first-frame`.
    */
   timeZero?: "first-frame" | "container" | undefined;
   /** `short`: the shorter side becomes `resize` (aspect ratio kept); `exact`: both sides become `resize`. */
   resizeMode: "short" | "exact";
   resize: number;
   /**
-   * How the longer side is rounded where `resizeMode` is `short`: cut (`trunc`), cut after `w / h * resize` in double precision
-   * (`ratio`), cut after `w * (resize / h)` with pixels taken at that factor (`factor`), or to the nearest (`round`).
-   * Default `trunc`.
+   * Rounding of the longer side for `resizeMode` `short`: truncated (`trunc`), truncated after `w / h * resize` in
+   * double precision (`ratio`), truncated after `w * (resize / h)` with pixels sampled at that factor (`factor`), or to
+   * the nearest (`round`). Default `trunc`.
    */
   sideRounding?: "trunc" | "ratio" | "factor" | "round" | undefined;
   interpolation: "bilinear" | "bicubic" | "area";
   /**
-   * `swscale`: FFmpeg's scaler, which widens its kernel when it shrinks (antialiasing). `two-tap`: two pixels along each axis
-   * in float32, whatever the factor, as PyTorch's `interpolate` without antialiasing; bilinear alone. Default `swscale`.
+   * `swscale`: FFmpeg's scaler, which widens its kernel when it shrinks (antialiasing). `two-tap`: two pixels along
+   * each axis in float32 for any factor, as PyTorch's `interpolate` without antialiasing; bilinear only. Default
+   * `swscale`.
    */
   scaler?: "swscale" | "two-tap" | undefined;
   /**
-   * `accurate`: rounded and with interpolated chroma. `plain`: what FFmpeg does unless told otherwise, as the published
-   * pipelines did. `plain-bt601`: the same by BT.601, whatever matrix the video names. Default `accurate`.
+   * `accurate`: rounded and with interpolated chroma. `plain`: FFmpeg's default, as in the published pipelines.
+   * `plain-bt601`: the same with BT.601, whatever matrix the video has. Default `accurate`.
    */
   conversion?: "accurate" | "plain" | "plain-bt601" | undefined;
-  /** `crop-resize`: the square of the shorter side is cut out first and then resized. Default `resize-crop`. */
+  /** `crop-resize`: the square of the shorter side is cropped first and then resized. Default `resize-crop`. */
   order?: "resize-crop" | "crop-resize" | undefined;
   /** Side of the square crop. */
   crop: number;
-  /** How the offset of a crop in the middle is rounded. Default `trunc`. */
+  /** Rounding of the offset of a centred crop. Default `trunc`. */
   cropRounding?: "trunc" | "half-even" | "ceil" | undefined;
   /**
-   * Where the crop lies along the longer side: `low` is left or top, `high` right or bottom; across it, in the middle. Default
-   * `center`. Evaluation with three crops takes all of them.
+   * Position of the crop along the longer side: `low` is left or top, `high` right or bottom. It is centred along the
+   * shorter side. Default `center`. Evaluation with three crops uses all of them.
    */
   cropPosition?: CropPosition | undefined;
   /** `x = (u8 / 255 - mean) / std` per RGB channel. */
   mean: [number, number, number];
   std: [number, number, number];
   pad: PadMode;
-  /** `tonemap`: HDR (PQ and HLG) becomes SDR by BT.2390; `keep`: its values are taken as stored. Default `tonemap`. */
+  /** `tonemap`: HDR (PQ and HLG) becomes SDR by BT.2390; `keep`: its values are used unchanged. Default `tonemap`. */
   hdr?: "tonemap" | "keep" | undefined;
 }
 
 /** One clip: `frames` is u8 RGB, `[T, H, W, 3]` row-major, cropped to `H = W = preset.crop`. */
 export interface Clip {
   index: number;
-  /** Start and end in seconds after the start of the container: the video's own time line. */
+  /** Start and end in seconds after the start of the container, the video's time line. */
   start: number;
   end: number;
   frames: Uint8Array;
-  /** Trailing frames that do not come from the video. */
+  /** Number of trailing frames that are padding. */
   paddedFrames: number;
 }
 
 export interface VideoInfo {
   path: string;
-  /** End of the time line of clips in seconds: from decoded time stamps once the stream has ended, from the container before. */
+  /**
+   * End of the time line of clips in seconds: from decoded time stamps once the stream has ended, before that from the
+   * container.
+   */
   duration: number;
   width: number;
   height: number;
   codec: string;
   pixelFormat: string;
-  /** Degrees clockwise that frames are turned by to be upright: 0, 90, 180 or 270. */
+  /** Clockwise rotation in degrees that makes frames upright: 0, 90, 180 or 270. */
   rotation: number;
-  /** Whether frames are mirrored left to right before they are turned. */
+  /** Whether frames are mirrored left to right before the rotation. */
   mirrored: boolean;
-  /** Of HDR: its transfer and what became of it, such as `pq, tone-mapped` or `hlg, kept`. */
+  /** For HDR: its transfer and treatment, such as `pq, tone-mapped` or `hlg, kept`. */
   hdr?: string | undefined;
   /** Frames decoded so far. */
   framesDecoded: number;
-  /** `[start, end]` in seconds of each part whose data are broken or missing: no clip touches one. Absent where all is whole. */
+  /**
+   * `[start, end]` in seconds of each part with broken or missing data, which no clip contains. Absent if there is
+   * none.
+   */
   broken?: [number, number][] | undefined;
 }
 
 /**
- * What happens at a frame whose data are broken or missing. `skip`: clips that touch it, or frames that are predicted from it, are left
- * out, and `VideoInfo.broken` says where. `stop` and `fail`: the video ends there with `ERR_VIDEO_CORRUPT`; an extraction keeps what came
- * before as a partial record with `stop`, and nothing with `fail`.
+ * Treatment of a frame with broken or missing data. `skip`: clips with it, or with frames that are predicted from it,
+ * are left out and listed in `VideoInfo.broken`. `stop` and `fail`: the video ends there with `ERR_VIDEO_CORRUPT`; an
+ * extraction keeps the earlier clips as a partial record with `stop`, and nothing with `fail`.
  */
 export type OnError = "skip" | "stop" | "fail";
 
@@ -116,7 +123,7 @@ export type DecoderName = "auto" | "node-av" | "ffmpeg";
 
 export interface OpenVideoOptions {
   preset: Preset;
-  /** Default `auto`: node-av where it is installed, else the ffmpeg program. */
+  /** Default `auto`: node-av if it is installed, otherwise the ffmpeg program. */
   decoder?: DecoderName | undefined;
   /** Decoder threads per video. Default 1. */
   threads?: number | undefined;
@@ -125,9 +132,9 @@ export interface OpenVideoOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What a decoder is given by the package itself. @internal */
+/** Options of a decoder within the package. @internal */
 export interface DecodeOptions extends OpenVideoOptions {
-  /** Where clips are written. Default: each into memory of its own, which the caller may keep. */
+  /** The pool for the memory of clips. Default: new memory for each clip, which the caller may keep. */
   memory?: ClipMemory | undefined;
 }
 
@@ -144,5 +151,5 @@ export interface OpenVideo extends AsyncIterable<Clip> {
 /** `openVideo(path, options)` in `lib/video/index.ts`. */
 export type OpenVideoFunction = (path: string, options: OpenVideoOptions) => Promise<OpenVideo>;
 
-/** What the package decodes with: `openVideo`, or what a test puts in its place. @internal */
+/** The package's function for decoding: `openVideo`, or a replacement in tests. @internal */
 export type DecodeFunction = (path: string, options: DecodeOptions) => Promise<OpenVideo>;

@@ -5,12 +5,12 @@ import { WeightsError } from "../base/errors.js";
 import { TO_READ } from "../base/open_flags.js";
 
 const CHUNK_BYTES = 4 << 20;
-/** Bytes of one asynchronous read at most; and those below which a blocking read takes less time. */
+/** Maximum bytes of one asynchronous read, and the size below which a blocking read is faster. */
 const ASYNC_BYTES = 32 << 20;
 const SMALL_BYTES = 128 << 10;
 const readAsync = promisify(readCallback);
 
-/** A file opened for reading by position; every read is checked against the size it had when opened. */
+/** A file opened for reading by position; every read is checked against the size at opening. */
 export class ByteFile {
   readonly size: number;
   #fd: number;
@@ -50,7 +50,7 @@ export class ByteFile {
     ) {
       throw this.fail(`${length} bytes reach beyond the end of the file (${this.size} bytes)`, offset);
     }
-    return Buffer.allocUnsafeSlow(length); // it will be filled; not of the pool, so that it is aligned
+    return Buffer.allocUnsafeSlow(length); // not from the pool, so that it is aligned; the content is overwritten
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -73,8 +73,8 @@ export class ByteFile {
   }
 
   /**
-   * Bytes in order, a chunk at a time, while the next one is read. A chunk has a multiple of 8 bytes, but for the last one; it is
-   * valid until the next one is asked for.
+   * Bytes in order, one chunk at a time, while the next one is read. Chunks are multiples of 8 bytes, except for the
+   * last one; a chunk is valid until the next one is requested.
    * @throws the signal's reason when it is aborted
    */
   async *chunks(offset: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -82,7 +82,7 @@ export class ByteFile {
     const read = (at: number, i: number): Promise<Uint8Array> | undefined => {
       const size = Math.min(CHUNK_BYTES, length - at);
       const reading = size > 0 ? this.#fill(buffers[i % 2].subarray(0, size), offset + at) : undefined;
-      reading?.catch(() => {}); // awaited a turn later
+      reading?.catch(() => {}); // awaited in the next iteration
       return reading;
     };
     let next = read(0, 0);
@@ -95,11 +95,11 @@ export class ByteFile {
         yield chunk;
       }
     } finally {
-      await next?.catch(() => {}); // nothing reads the file when this has ended
+      await next?.catch(() => {}); // after this, nothing reads the file
     }
   }
 
-  /** Fills memory from a place in the file. */
+  /** Fills memory with bytes at a position of the file. */
   async #fill(bytes: Buffer, offset: number): Promise<Buffer> {
     for (let done = 0; done < bytes.length;) {
       const length = Math.min(bytes.length - done, ASYNC_BYTES);

@@ -3,12 +3,12 @@ import { halfValues } from "../base/half_floats.js";
 import { STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 import { TimeSlices } from "./time_slices.js";
 
-/** Values that are converted before the event loop may have a turn: about a millisecond of work. */
+/** Values that are converted before the event loop may run other tasks: about a millisecond of work. */
 const SLICE = 1 << 19;
 
 type Bytes = Uint8Array<ArrayBufferLike>;
 
-/** Converts values `first .. last` of bytes in a stored dtype to float32, into `out` at the same places. */
+/** Converts values `first .. last` of bytes in a stored dtype to float32, into `out` at the same indices. */
 function converter(dtype: StoredDType, bytes: Bytes): (out: Float32Array, first: number, last: number) => void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (dtype === "BF16") {
@@ -40,12 +40,13 @@ function converter(dtype: StoredDType, bytes: Bytes): (out: Float32Array, first:
   };
 }
 
-/** The bytes of aligned F32 values are the values. */
+/** Whether the bytes can be used without conversion: aligned F32 values. */
 const asTheyAre = (dtype: StoredDType, { buffer, byteOffset, byteLength }: Bytes): Float32Array | undefined =>
   dtype === "F32" && byteOffset % 4 === 0 ? new Float32Array(buffer, byteOffset, byteLength / 4) : undefined;
 
 /**
- * Values as float32; 64-bit integers and doubles are rounded. F32 values share the memory of the bytes. Blocks: for small tensors.
+ * Converts values to float32; 64-bit integers and doubles are rounded. F32 values share the memory of the bytes.
+ * Blocks, so it is for small tensors.
  * @throws WeightsError for a dtype that weights cannot have
  */
 export function floatValues(dtype: StoredDType, bytes: Bytes): Float32Array {

@@ -8,7 +8,7 @@ const FILES = ["model.safetensors", "pytorch_model.bin"];
 const INDEX = ".index.json";
 
 /**
- * The weights in a Hugging Face folder: the one file, or the index of the files that they are spread over.
+ * The weights in a Hugging Face folder: the single file, or the index of several files.
  * @throws WeightsError when there is neither
  */
 export function weightFile(folder: string): string {
@@ -20,18 +20,18 @@ export function weightFile(folder: string): string {
   });
 }
 
-/** Whether a path is that of an index as `weightFile` finds them. */
+/** Whether a path is that of an index, as returned by `weightFile`. */
 export const isShardIndex = (path: string): boolean => path.endsWith(INDEX);
 
-/** One file of weights that are spread over several, and the keys that the index says it holds. */
+/** One of several files of weights, and its keys in the index. */
 export interface Shard {
   path: string;
   keys: string[];
 }
 
 /**
- * The files that an index (`{"weight_map": {key: file}}`) names, in the order of their names.
- * @throws WeightsError for an index that is broken, or that names a file which is not there or not beside it
+ * The files of an index (`{"weight_map": {key: file}}`), in the order of their names.
+ * @throws WeightsError for an index that is broken, or that names a file which is missing or in another folder
  */
 export function readShardIndex(path: string): Shard[] {
   const fail = (message: string, file = path) => new WeightsError(`${path}: ${message}`, { file });

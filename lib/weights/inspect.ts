@@ -9,16 +9,16 @@ export interface WeightsReport {
   path: string;
   format: string;
   sha256: string;
-  /** The published layout it was recognised as. */
+  /** The published layout of the file, if it is known. */
   model: string | null;
   tensors: { key: string; dtype: string; shape: number[] }[];
-  /** Values in all floating-point tensors that are not running statistics. */
+  /** Number of values in all floating-point tensors that are not running statistics. */
   parameters: number;
-  /** Classes of a trainer's objects in the file. They were not read. */
+  /** Classes of a trainer's objects in the file, which were not read. */
   skipped: string[];
 }
 
-/** What is in a weight file, for `videoclip inspect FILE`. */
+/** Describes a weight file, for `videoclip inspect FILE`. */
 export async function inspectWeights(path: string): Promise<WeightsReport> {
   const file = await openWeights(path, { skipForeign: true });
   try {
@@ -43,7 +43,7 @@ export async function inspectWeights(path: string): Promise<WeightsReport> {
 
 /**
  * Converts a checkpoint to safetensors (kylemin's keys become torchvision's).
- * @returns how many tensors were written, and the classes of a trainer's objects in the file, which were left out
+ * @returns the number of tensors, and the classes of a trainer's objects in the file, which were left out
  */
 export async function convertWeights(input: string, output: string): Promise<{ tensors: number; skipped: string[] }> {
   const file = await openWeights(input, { skipForeign: true });

@@ -13,7 +13,7 @@ export type Json = string | number | boolean | null | Json[] | Map<string, Json>
 
 const MAX_DEPTH = 8;
 
-/** Parses text that must be one JSON value followed by spaces only. Objects become Maps; integers stay below 2^53. */
+/** Parses text that must be one JSON value, followed by spaces only. Objects become Maps; integers are below 2^53. */
 export function parseStrictJson(text: string): Json {
   let at = 0;
   const fail = (message: string): never => {

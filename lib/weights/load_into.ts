@@ -10,24 +10,27 @@ import { TimeSlices } from "./time_slices.js";
 /** Shapes of parameters by key. */
 export type ParameterShapes = ReadonlyMap<string, readonly number[]>;
 
-/** Where parameters go: the store of a device, or anything that takes them. */
+/** The target of parameters: the store of a device, or an object with the same method. */
 export type ParameterSink = Pick<ParameterStore, "set"> & Partial<Pick<ParameterStore, "begin">>;
 
-/** Bytes from which on a tensor goes to a store part by part, as it is read. */
+/** Minimum bytes of a tensor that is copied to a store in parts, as it is read. */
 const LARGE_BYTES = 8 << 20;
 
 export interface LoadIntoOptions {
-  /** What the model needs, or what it is by the file's tensors (with the model's keys), where only they tell a size. */
+  /**
+   * The parameters of the model; or a function from the file's tensors (with the model's keys), if only they show a
+   * size.
+   */
   shapes: ParameterShapes | ((tensors: Tensors) => ParameterShapes);
-  /** From the keys of the file to those of the model. Default: they are the same. */
+  /** Maps the keys of the file to those of the model. Default: they are equal. */
   rename?: KeyMap | undefined;
-  /** Keys of other parts, which the model does not need. Default: none, each unexpected key is an error. */
+  /** Keys of other parts, which the model does not use. Default: none, so an unexpected key is an error. */
   ignored?: RegExp | undefined;
-  /** Values that go before those of the file, which may have them or not. */
+  /** Values that replace those of the file, which may lack them. */
   given?: ReadonlyMap<string, Float32Array> | undefined;
-  /** Makes the values of a parameter that the file does not have; undefined for one that it must have. */
+  /** Makes the values of a parameter that the file lacks; undefined for a required one. */
   fallback?: ((key: string, shape: readonly number[]) => (() => Float32Array) | undefined) | undefined;
-  /** As of `openWeights`, where the source is a path. */
+  /** Option of `openWeights`, if the source is a path. */
   skipForeign?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -40,10 +43,11 @@ export interface LoadedWeights {
 }
 
 /**
- * The one way from a weight file to parameters: open, take wrappers off (`model.` before all keys), rename, check all keys, put. Reading, converting and copying leave the event
- * loop free. The file is read twice, once for its checksum.
- * @param source a path, or weights that are open already and stay so
- * @throws WeightsError that lists every missing, unexpected and wrong-shaped key, before anything is put; the signal's reason
+ * The only function from a weight file to parameters: it opens the file, removes wrappers (`model.` before all keys),
+ * renames, checks all keys and sets the values. Reading, converting and copying do not block the event loop. The file
+ * is read twice, once for its checksum.
+ * @param source a path, or opened weights, which stay open
+ * @throws WeightsError with all missing, unexpected and wrong-shaped keys, before anything is set; the signal's reason
  */
 export async function loadInto(
   store: ParameterSink,
@@ -75,8 +79,8 @@ export async function loadInto(
 }
 
 /**
- * How many of the needed parameters tensors have, once renamed. Where those of the file as they are cannot be renamed, others count only
- * if they have all: else the error is what is wrong.
+ * Number of needed parameters among the renamed tensors. If the file's tensors cannot be renamed, candidates without
+ * wrappers are accepted only if they are complete; otherwise the error describes the file.
  */
 function knownKeys(renamed: (from: Tensors) => Tensors, shapesFor: (tensors: Tensors) => ParameterShapes) {
   let refused = false;
@@ -94,10 +98,10 @@ function knownKeys(renamed: (from: Tensors) => Tensors, shapesFor: (tensors: Ten
   };
 }
 
-/** Values that are not those of the file. */
+/** Values that do not come from the file. */
 type Others = Map<string, () => Float32Array>;
 
-/** Puts all parameters. Large ones go from the file to the store part by part; of others the next is read meanwhile. */
+/** Sets all parameters. Large ones are copied in parts; while a smaller one is copied, the next is read. */
 async function put(
   store: ParameterSink,
   shapes: ParameterShapes,
@@ -111,7 +115,7 @@ async function put(
   const read = (i: number): Promise<Float32Array> | undefined => {
     const tensor = fromFile(i);
     const reading = tensor && !isLarge(tensor) ? readFloats(tensor, signal, slices) : undefined;
-    reading?.catch(() => {}); // awaited a turn later
+    reading?.catch(() => {}); // awaited in the next iteration
     return reading;
   };
   let next = read(0);
@@ -126,14 +130,14 @@ async function put(
       await slices.next();
     }
   } finally {
-    await next?.catch(() => {}); // the file may be closed now: nothing reads it any more
+    await next?.catch(() => {}); // after this, nothing reads the file, so it may be closed
   }
 }
 
 const isLarge = ({ dtype, shape, parts }: StoredTensor): boolean =>
   parts !== undefined && (countElements(shape) ?? 0) * STORED_BYTES[dtype] >= LARGE_BYTES;
 
-/** Puts a parameter part by part. @returns false where the store takes it as a whole only */
+/** Sets a parameter in parts. @returns false if the store accepts only the whole parameter */
 async function putParts(
   store: ParameterSink,
   key: string,
@@ -151,7 +155,7 @@ async function putParts(
     try {
       parameter.discard();
     } catch {
-      // the device was disposed of meanwhile
+      // the device was disposed meanwhile
     }
     throw error;
   }
@@ -163,11 +167,11 @@ interface Comparison {
   others: Others;
   ignored: RegExp | undefined;
   renamed: boolean;
-  /** What the file has instead, for the error. */
+  /** The differing part of the file, for the error. */
   found: string;
 }
 
-/** Compares a file's tensors with what the model needs; throws one error that lists every difference. */
+/** Compares a file's tensors with the model's parameters; throws one error with every difference. */
 function checkKeys(file: string, { shapes, tensors, others, ignored, renamed, found }: Comparison): void {
   const needed = [...shapes].filter(([key]) => !others.has(key));
   const missing = needed.flatMap(([key]) => (tensors.has(key) ? [] : [key]));

@@ -8,21 +8,24 @@ import { ByteFile } from "./byte_file.js";
 import { type StoredTensor } from "./tensor.js";
 import { isTorchLegacy, readTorchLegacy, readTorchZip, type Tree } from "./torch.js";
 
-/** Opened weights: one file, or several with an index. Tensors are read when asked for; `close` ends that. */
+/** Opened weights: one file, or several with an index. Tensors are read on demand until `close`. */
 export interface WeightsFile {
   path: string;
   format: "safetensors" | "torch-zip" | "torch-legacy";
-  /** Of the whole file, hexadecimal; of several, of their contents one after another, in the order of their names. */
+  /**
+   * SHA-256 of the whole file, hexadecimal; of several files, of their concatenated contents in the order of their
+   * names.
+   */
   sha256: string;
   metadata: Record<string, string>;
   /**
-   * The state dict: found under `state_dict`, `model`, `ema` and the like, in any nesting; without `module.` where all keys have it and
-   * without `_orig_mod.`.
+   * The state dict: found under `state_dict`, `model`, `ema` and similar names at any depth, without `module.` if all
+   * keys have it, and without `_orig_mod.`.
    */
   tensors: Map<string, StoredTensor>;
   /** Everything in the file. */
   root: Tree;
-  /** Classes and functions that the file names and that were skipped: see `openWeights`. */
+  /** Classes and functions in the file that were skipped: see `openWeights`. */
   skipped: string[];
   close(): void;
 }
@@ -35,7 +38,7 @@ const CONTAINERS: [Buffer | RegExp, string][] = [
   [/^\s*</, "a web page: the download failed"],
 ];
 
-/** What kind of file this is, by its content. @param skipped as of `readPickle` @internal */
+/** Parses a file by its content. @param skipped as in `readPickle` @internal */
 export function readTree(
   file: ByteFile,
   skipped?: Set<string>,
@@ -65,18 +68,18 @@ export function readTree(
 
 export interface OpenWeightsOptions {
   /**
-   * Take a checkpoint that also holds a trainer's objects: they appear as null, and their classes under `skipped`. Nothing of
-   * them is imported or called. Default false: such a file is refused.
+   * Accept a checkpoint that contains a trainer's objects: they become null, and their classes are listed in `skipped`.
+   * They are never imported or called. Default false: such a file is refused.
    */
   skipForeign?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens a weight file: safetensors, or a checkpoint of torch.save (zip or legacy stream), recognised by content. An index of
- * Hugging Face (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) opens all the files that it names.
- * @throws WeightsError for a file that is missing, broken or holds what is not allowed, or that lacks a key of its index; the
- *   signal's reason when it is aborted
+ * Opens a weight file: safetensors, or a checkpoint of torch.save (zip or legacy stream), recognised by content. An
+ * index of Hugging Face (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) opens all its files.
+ * @throws WeightsError for a file that is missing, broken, contains forbidden objects, or lacks a key of its index; the
+ * signal's reason when it is aborted
  */
 export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<WeightsFile> {
   const sha256 = createHash("sha256");

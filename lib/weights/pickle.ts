@@ -4,8 +4,9 @@ import { asBuffer } from "./as_buffer.js";
 import type { ByteFile } from "./byte_file.js";
 
 /**
- * A pickle interpreter that only makes data. A GLOBAL is looked up in an exact-match table and yields a marker; nothing is
- * imported, constructed or called. Opcodes and allowed names follow PyTorch's weights-only reader; the limits are ours.
+ * A pickle interpreter that only makes data. A GLOBAL is looked up in an exact-match table and yields a marker; nothing
+ * is imported, constructed or called. Opcodes and allowed names follow PyTorch's weights-only reader; the limits are
+ * ours.
  */
 
 const MAX_BYTES = 64 << 20;
@@ -13,9 +14,9 @@ const MAX_OPS = 4_000_000;
 const MARK = Symbol("mark");
 
 /**
- * Interprets one pickle that begins at `start`; returns its value and the byte after STOP.
- * @param skipped where it is given, names outside the allow-list become opaque values, which are neither imported nor called
- *   and hold nothing, instead of an error, and are added to it
+ * Interprets one pickle that begins at `start`; returns its value and the position after STOP.
+ * @param skipped if given, names outside the allow-list are added to it and become opaque, empty values instead of an
+ * error; they are neither imported nor called
  */
 export function readPickle(
   file: ByteFile,
@@ -221,7 +222,7 @@ class Machine {
         break;
       }
       case 0x62: {
-        this.pop(); // an OrderedDict's attributes or an opaque state: not needed
+        this.pop(); // attributes of an OrderedDict or an opaque state, which are not needed
         const target = this.top();
         if (!(target instanceof Opaque) && !(target instanceof Map))
           throw this.fail("BUILD on a value that has no state");
@@ -254,7 +255,7 @@ class Machine {
     return new Global(full, "opaque");
   }
 
-  /** Whether a value is, or came from, a name that is skipped. */
+  /** Whether a value is a skipped name, or was made from one. */
   foreign(value: Value): boolean {
     return (
       this.skipped !== undefined && (value instanceof Opaque || (value instanceof Global && value.kind === "opaque"))

@@ -32,7 +32,7 @@ export function storageRef(id: Value, fail: Fail): StorageRef {
   return new StorageRef(type, key, numel, part);
 }
 
-/** What calling a name of the allow-list makes: data, or an opaque value. */
+/** The result of calling a name of the allow-list: data, or an opaque value. */
 export function rebuild(callee: Global, items: Value[], fail: Fail): Value {
   switch (callee.kind) {
     case "dict":

@@ -1,6 +1,6 @@
-// What a pickle can hold, and the names that it may use.
+// The values of a pickle, and the allowed names.
 
-/** A name from the allow-list. `kind` says what REDUCE on it means. */
+/** A name from the allow-list. `kind` is the meaning of REDUCE on it. */
 export class Global {
   constructor(
     readonly name: string,
@@ -8,7 +8,7 @@ export class Global {
   ) {}
 }
 
-/** Something that is not constructed: a namespace, a numpy scalar. */
+/** A value that is not constructed: a namespace, a numpy scalar. */
 export class Opaque {
   constructor(readonly name: string) {}
 }
@@ -52,7 +52,7 @@ export type Value =
   | TensorRef;
 
 const STORAGES = ["Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"];
-/** Names that a weight file may hold, by `module name`. */
+/** Names that a weight file may contain, by `module name`. */
 export const ALLOWED = new Map<string, Global>([
   ...STORAGES.map((s) => [`torch ${s}Storage`, new Global(`${s}Storage`, "storage")] as const),
   ["collections OrderedDict", new Global("OrderedDict", "dict")],

@@ -2,20 +2,23 @@ import { unwrapped } from "./state_dict.js";
 import { type KeyRename, renameKeys, type Tensors } from "./rename.js";
 import { slowfastToPytorchvideo } from "./slowfast.js";
 
-/** A weight file that others publish. */
+/** A published weight file. */
 export interface Published {
   model: string;
   source: "torchvision" | "kylemin" | "miech" | "pytorchvideo" | "slowfast";
   file: string;
   url: string;
   preset: string;
-  /** First hexadecimal digits of its SHA-256, where the publisher gives them. */
+  /** First hexadecimal digits of its SHA-256, if the publisher gives them. */
   hash?: string | undefined;
-  /** A key that only this layout has, among those listed after it. Files with the same marker have the same keys and shapes. */
+  /**
+   * A key that identifies this layout among those listed after it. Files with the same marker have the same keys and
+   * shapes.
+   */
   marker: string;
-  /** From its keys to those of our model. Absent: they are the same. */
+  /** Maps its keys to those of our model. Absent if they are equal. */
   rename?: KeyRename | undefined;
-  /** What X3D's `probabilities` average over positions, as the publisher does. Default: logits. */
+  /** The values that X3D's `probabilities` average over positions, by publisher. Default: logits. */
   average?: "logits" | "probabilities" | undefined;
 }
 
@@ -88,7 +91,7 @@ const PUBLISHED: Published[] = [
 /** A published layout, with the models whose files have it. */
 export type Recognised = Published & { models: string[] };
 
-/** Which published layout a file has, by its keys. */
+/** The published layout of a file, by its keys. */
 export function recognise(file: { tensors: Tensors }): Recognised | undefined {
   const found = PUBLISHED.find(({ marker }) => file.tensors.has(marker));
   if (!found) return undefined;
@@ -96,6 +99,6 @@ export function recognise(file: { tensors: Tensors }): Recognised | undefined {
   return { ...found, models: same.map(({ model }) => model) };
 }
 
-/** The tensors of a file, without parts before all keys that hide a published layout (`model.features.0.0.0.weight`). */
+/** The tensors of a file without prefixes of all keys that hide a published layout (`model.features.0.0.0.weight`). */
 export const recognisable = (tensors: Tensors): Tensors =>
   unwrapped(tensors, (from) => (PUBLISHED.some(({ marker }) => from.has(marker)) ? 1 : 0));

@@ -27,7 +27,7 @@ const READERS: Record<string, [number, (b: Buffer, at: number) => number]> = {
   "|b1": [1, (b, at) => b[at]],
 };
 
-/** The header of an array. @returns `at`: where its values begin */
+/** The header of an array. @returns `at`: position of its values */
 function parseHeader(file: ByteFile, bytes: Buffer, start: number) {
   if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== "\x93NUMPY") throw file.fail("not an .npy array", start);
   const version = bytes[6];
@@ -50,7 +50,7 @@ function parseHeader(file: ByteFile, bytes: Buffer, start: number) {
   return { descr, fortran, list, shape, prefix, at: prefix + length };
 }
 
-/** Shape of the array in an .npy file, of which only the header is read. */
+/** Shape of the array in an .npy file; only the header is read. */
 export function npyShape(path: string): number[] {
   const file = new ByteFile(path);
   try {
@@ -113,7 +113,7 @@ export function readNpy(file: ByteFile): NpyArray {
   return parseNpy(file, asBuffer(file.read(0, file.size)));
 }
 
-/** Reads an .npz file. Deflated entries may not inflate beyond the size that the archive declares. */
+/** Reads an .npz file. Deflated entries must not inflate beyond the size that the archive declares. */
 export function readNpz(file: ByteFile): Map<string, NpyArray> {
   const arrays = new Map<string, NpyArray>();
   for (const entry of readZip(file, [0, 8]).values()) {

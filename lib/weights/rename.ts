@@ -4,18 +4,18 @@ import type { StoredTensor } from "./tensor.js";
 /** Tensors of a file by key. */
 export type Tensors = ReadonlyMap<string, StoredTensor>;
 
-/** Gives the tensors of a file the keys (and, where it must, the shapes) that a model has. Nothing is read. */
+/** Gives the tensors of a file the keys (and, if necessary, the shapes) of a model. Nothing is read. */
 export type KeyRename = (tensors: Tensors) => Map<string, StoredTensor>;
 
 /**
- * How the keys of a file become those of a model: a function of all its tensors, or pairs of a pattern and its replacement as
- * of `String.replace`, which are applied to every key one after another, such as `[[/^net\./, ""]]`.
+ * Maps the keys of a file to those of a model: a function of all its tensors, or pairs of a pattern and its replacement
+ * as for `String.replace`, which are applied to every key one after another, such as `[[/^net\./, ""]]`.
  */
 export type KeyMap = KeyRename | readonly (readonly [pattern: RegExp | string, replacement: string])[];
 
 /**
- * A rename by one function of the key; a tensor is left out where it gives undefined.
- * @throws WeightsError (when it is used) where two tensors get one key
+ * A rename by a function of the key; a tensor is left out if it returns undefined.
+ * @throws WeightsError (when it is used) when two tensors get one key
  */
 export function renameKeys(rename: (key: string) => string | undefined): KeyRename {
   return (tensors) => {

@@ -8,7 +8,10 @@ import { countElements, STORED_BYTES, type StoredDType, type StoredTensor } from
 const MAX_HEADER = 100_000_000;
 const MAX_NAME = 4096;
 
-/** Reads a safetensors file strictly: the reference's checks, and none of its leniencies (duplicates, unknown fields). */
+/**
+ * Reads a safetensors file strictly: with the reference's checks, and without its tolerance (duplicates, unknown
+ * fields).
+ */
 export function readSafetensors(file: ByteFile): {
   tensors: Map<string, StoredTensor>;
   metadata: Record<string, string>;
@@ -100,7 +103,7 @@ function parseEntry(file: ByteFile, name: string, value: Json) {
 }
 
 /**
- * Writes a safetensors file, whole or not at all. Tensors are ordered as the reference writer orders them (wider types
+ * Writes a safetensors file, completely or not at all. Tensors are ordered as in the reference writer (wider types
  * first, then by name), one in memory at a time.
  */
 export function writeSafetensors(

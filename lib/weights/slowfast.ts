@@ -9,7 +9,7 @@ const PARTS: Record<string, string> = {
   "branch2.a": "branch2.conv_a",
   "branch2.a_bn": "branch2.norm_a",
   "branch2.b": "branch2.conv_b",
-  // behind the depthwise convolution PyTorchVideo has a sequence: BatchNorm (0), then squeeze-and-excitation (1)
+  // after the depthwise convolution PyTorchVideo has a sequence: BatchNorm (0), then squeeze-and-excitation (1)
   "branch2.b_bn": "branch2.norm_b.0",
   "branch2.se.fc1": "branch2.norm_b.1.block.0",
   "branch2.se.fc2": "branch2.norm_b.1.block.2",
@@ -45,9 +45,10 @@ const BLOCK = "blocks.1.res_blocks.0";
 const SHORTCUT = `${BLOCK}.branch1_norm`;
 
 /**
- * SlowFast's X3D to PyTorchVideo's. SlowFast has a BatchNorm more: behind the first shortcut of stage 2, y = s conv(x) + t with
- * s = weight / sqrt(variance + eps), t = bias - s mean. Its s goes into the weights of that convolution, its t into the bias of
- * the BatchNorm whose result the shortcut is added to: in inference the network is the same.
+ * SlowFast's X3D to PyTorchVideo's. SlowFast has an additional BatchNorm after the first shortcut of stage 2, y = s
+ * conv(x) + t with s = weight / sqrt(variance + eps), t = bias - s mean. Its s is folded into the weights of that
+ * convolution, its t into the bias of the BatchNorm whose result is added to the shortcut. In inference the networks
+ * are equal.
  */
 export const slowfastToPytorchvideo: KeyRename = (tensors) => {
   const out = rename(tensors);
@@ -56,7 +57,7 @@ export const slowfastToPytorchvideo: KeyRename = (tensors) => {
   );
   const conv = out.get(`${BLOCK}.branch1_conv.weight`);
   const sum = out.get(`${BLOCK}.branch2.norm_c.bias`);
-  if (!weight || !bias || !mean || !variance || !conv || !sum) return out; // the check of keys tells what is missing
+  if (!weight || !bias || !mean || !variance || !conv || !sum) return out; // the check of keys reports missing ones
   const [channels] = conv.shape;
   const fits = [weight, bias, mean, variance, sum].every(({ shape }) => shape.join() === `${channels}`);
   if (!fits) return out;

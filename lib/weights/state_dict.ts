@@ -2,7 +2,10 @@ import type { Tensors } from "./rename.js";
 import type { StoredTensor } from "./tensor.js";
 import type { Tree } from "./torch.js";
 
-/** Entries of a checkpoint that hold the model, the likeliest first; averaged weights (EMA) only where there are no others. */
+/**
+ * Entries of a checkpoint that contain the model, the likeliest first; averaged weights (EMA) only if there are no
+ * others.
+ */
 const WRAPPERS = [
   "state_dict",
   "model_state_dict",
@@ -20,7 +23,7 @@ const WRAPPERS = [
   "ema",
   "shadow",
 ];
-/** Entries that hold tensors of a trainer. */
+/** Entries that contain tensors of a trainer. */
 const TRAINER = /optim|sched|scaler|callback|loop|rng/i;
 const MAX_DEPTH = 8;
 
@@ -33,8 +36,8 @@ function holdsTensors(value: Tree | undefined, depth = 0): value is Map<string, 
 }
 
 /**
- * The state dict inside a checkpoint: under the names that people save it under, in any nesting, or under the only entry that holds
- * tensors. What `torch.compile` and data parallelism put before and into keys (`_orig_mod.`, `module.`) is taken off.
+ * The state dict in a checkpoint: under the usual names at any depth, or under the only entry with tensors. Prefixes of
+ * `torch.compile` and data parallelism (`_orig_mod.`, `module.`) are removed.
  */
 export function stateDict(root: Tree): Map<string, StoredTensor> {
   let map: Tree = root;
@@ -78,7 +81,7 @@ function withoutTorchNames(tensors: Map<string, StoredTensor>): Map<string, Stor
 const COMPILED = /(^|\.)_orig_mod\./;
 const COMPILED_ALL = /(^|\.)(?:_orig_mod\.)+/g;
 
-/** The first part that all keys have (`model.`), or undefined. */
+/** The first part of the keys (`model.`) if all have the same, otherwise undefined. */
 function commonPrefix(keys: Iterable<string>): string | undefined {
   let prefix: string | undefined;
   for (const key of keys) {
@@ -88,7 +91,7 @@ function commonPrefix(keys: Iterable<string>): string | undefined {
   return prefix;
 }
 
-/** The tensors as they are, then without the first part of their keys while all have it: `model.net.x`, `net.x`, `x`. */
+/** The tensors, then without the first part of their keys as long as all have the same: `model.net.x`, `net.x`, `x`. */
 function* unwrappings(tensors: Tensors): Generator<Tensors> {
   yield tensors;
   let now = tensors;
@@ -100,21 +103,21 @@ function* unwrappings(tensors: Tensors): Generator<Tensors> {
 }
 
 /**
- * Takes parts that all keys begin with off, while that makes more of them fit.
- * @param fits how well tensors fit; larger is better
- * @returns the tensors that fit best, those that were given where none fits better
+ * Removes common first parts of all keys, as long as more tensors fit.
+ * @param fits a measure of how well tensors fit; larger is better
+ * @returns the tensors that fit best; the given ones if no others fit better
  */
 export function unwrapped(tensors: Tensors, fits: (tensors: Tensors) => number): Tensors {
   let best = tensors;
-  let most = -Infinity;
+  let max = -Infinity;
   for (const candidate of unwrappings(tensors)) {
     const now = fits(candidate);
-    if (now > most) [best, most] = [candidate, now];
+    if (now > max) [best, max] = [candidate, now];
   }
   return best;
 }
 
-/** What a file has in the place of what is looked for, as a part of a sentence; "" where there is nothing to say. */
+/** A part of a sentence on the keys that a file has instead of the expected ones; "" if there is nothing to say. */
 export function describeKeys({ tensors, root }: { tensors: Tensors; root?: Tree | undefined }): string {
   const prefix = commonPrefix(tensors.keys());
   if (prefix) return `; all its keys begin with ${prefix}, such as ${[...tensors.keys()][0]}`;

@@ -22,7 +22,7 @@ export const STORED_BYTES = {
 
 export type StoredDType = keyof typeof STORED_BYTES;
 
-/** A tensor in a file. Nothing is read before `read`. */
+/** A tensor in a file. Its data are read by `read`. */
 export interface StoredTensor {
   dtype: StoredDType;
   shape: number[];
@@ -30,11 +30,11 @@ export interface StoredTensor {
   byte?: number | undefined;
   /** Contiguous row-major little-endian bytes. */
   read(): Uint8Array;
-  /** As `read`, without blocking the event loop; absent where `read` is fast. Rejects with the signal's reason. */
+  /** As `read`, without blocking the event loop; absent if `read` is fast. Rejects with the signal's reason. */
   readAsync?(signal?: AbortSignal): Promise<Uint8Array>;
   /**
-   * The same bytes in order, in parts of whole elements; a part is valid until the next one is asked for. Absent where they do not lie
-   * together in the file.
+   * The same bytes in order, in parts of whole elements; a part is valid until the next one is requested. Absent if
+   * they are not contiguous in the file.
    */
   parts?(signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }
@@ -52,7 +52,7 @@ export function countElements(shape: readonly number[]): number | undefined {
   return zero ? 0 : n;
 }
 
-/** A tensor to be written: float32 values as they are, or rounded to float16. */
+/** A tensor to write: float32 values unchanged, or rounded to float16. */
 export function stored(shape: readonly number[], values: () => Float32Array, dtype: "f32" | "f16"): StoredTensor {
   const read = () => {
     const data = dtype === "f16" ? Uint16Array.from(values(), floatToHalf) : values();

@@ -1,16 +1,16 @@
 import { setImmediate } from "node:timers/promises";
 
-/** Milliseconds of work after which the event loop gets a turn. */
+/** Milliseconds of work after which the event loop runs other tasks. */
 const SLICE_MS = 5;
 
-/** Cuts long work on the main thread into slices, so that timers, sockets and an abort are served in between. */
+/** Splits long work on the main thread, so that timers, sockets and an abort are processed in between. */
 export class TimeSlices {
   #begun = performance.now();
 
   constructor(readonly signal?: AbortSignal) {}
 
   /**
-   * Ends a piece of work: lets the event loop have a turn when the slice has been long enough.
+   * Ends a piece of work: lets the event loop run if the time is used up.
    * @throws the signal's reason when it is aborted
    */
   async next(): Promise<void> {

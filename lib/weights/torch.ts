@@ -6,7 +6,10 @@ import { countElements, STORED_BYTES, type StoredDType, type StoredTensor } from
 import { TimeSlices } from "./time_slices.js";
 import { readZip } from "./zip.js";
 
-/** A checkpoint as plain data: maps, arrays, numbers, strings and tensors. `null` stands for what is not constructed. */
+/**
+ * A checkpoint as plain data: maps, arrays, numbers, strings and tensors. `null` stands for objects that are not
+ * constructed.
+ */
 export type Tree = null | boolean | number | string | Tree[] | Map<string, Tree> | StoredTensor;
 
 const DTYPES: Record<string, StoredDType> = {
@@ -22,7 +25,7 @@ const DTYPES: Record<string, StoredDType> = {
   BoolStorage: "BOOL",
 };
 
-/** Elements that a view may have beyond those of its storage (an expanded tensor). */
+/** Elements that a view may have in addition to those of its storage (an expanded tensor). */
 const MAX_EXPANSION = 1 << 20;
 const MAX_DEPTH = 64;
 const MAX_NODES = 1_000_000;
@@ -32,7 +35,7 @@ interface Storage {
   bytes: number;
 }
 
-/** Reads a zip checkpoint of torch.save (1.6 and later). @param skipped as of `readPickle` */
+/** Reads a zip checkpoint of torch.save (1.6 and later). @param skipped as in `readPickle` */
 export function readTorchZip(file: ByteFile, skipped?: Set<string>): Tree {
   const entries = readZip(file, [0]);
   const pickles = [...entries.keys()].filter((name) => name.endsWith("/data.pkl") && name.split("/").length === 2);
@@ -113,7 +116,7 @@ export function readTorchLegacy(file: ByteFile, skipped?: Set<string>): Tree {
   });
 }
 
-/** Visits values without recursion, each shared one once. */
+/** Visits values without recursion, each shared value once. */
 function collectStorages(root: Value, into: Map<string, { ref: StorageRef; size: number }>, file: ByteFile): void {
   const seen = new Set<Value>();
   const stack: Value[] = [root];
@@ -221,11 +224,13 @@ function makeTensor(
 
 /** A strided view of a storage. */
 interface View {
-  /** Where the storage begins in the file. */
+  /** Position of the storage in the file. */
   start: number;
   itemSize: number;
   shape: readonly number[];
-  /** In elements, as `offset`, `count` (of the view) and `last` (index of its last element in the storage). */
+  /**
+   * Strides in elements, like `offset`, `count` (of the view) and `last` (index of its last element in the storage).
+   */
   strides: readonly number[];
   offset: number;
   count: number;
@@ -236,7 +241,7 @@ interface View {
 const rangeOf = ({ start, itemSize, offset, count, last }: View): [number, number] =>
   count === 0 ? [start, 0] : [start + offset * itemSize, (last - offset + 1) * itemSize];
 
-/** Whether the elements lie in the storage row-major, without gaps. */
+/** Whether the elements are row-major and contiguous in the storage. */
 function isDense({ shape, strides, count }: View): boolean {
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
@@ -246,10 +251,10 @@ function isDense({ shape, strides, count }: View): boolean {
   return true;
 }
 
-/** Elements that are copied between two stops of `gather`. */
+/** Elements that `gather` copies between two pauses. */
 const GATHERED = 1 << 16;
 
-/** Copies the elements of a view row-major to `out`, from the bytes that it spans; stops now and then. */
+/** Copies the elements of a view row-major to `out`, from the bytes that it spans, with pauses. */
 function* gather(source: Uint8Array, { itemSize, shape, strides, count }: View, out: Uint8Array): Generator<void> {
   const index = new Array<number>(shape.length).fill(0);
   let at = 0;

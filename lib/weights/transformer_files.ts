@@ -3,12 +3,12 @@ import { floatValues } from "./float_values.js";
 import { type KeyRename, renameKeys } from "./rename.js";
 import { stored, type StoredTensor } from "./tensor.js";
 
-/** @deprecated a rename of a file's keys, for the option `rename` of `Transformer.load` */
+/** @deprecated The type of a rename for the option `rename` of `Transformer.load`. */
 export type TransformerKeys = KeyRename;
 
-/** Names of modules around `torch.nn.Transformer`, which has neither embeddings nor an output projection. */
+/** Names of the modules that enclose `torch.nn.Transformer`, which has neither embeddings nor an output projection. */
 export interface TorchKeyOptions {
-  /** Before every key of the `nn.Transformer`, such as `transformer.`. */
+  /** Prefix of every key of the `nn.Transformer`, such as `transformer.`. */
   prefix?: string | undefined;
   /** Module of the source and of the target embedding, and of the output projection (`nn.Linear`). */
   source?: string | undefined;
@@ -17,8 +17,8 @@ export interface TorchKeyOptions {
 }
 
 /**
- * A rename for files of a model around `torch.nn.Transformer`.
- * @throws WeightsError (when it is used) where two tensors get one key
+ * A rename for files of a model that contains `torch.nn.Transformer`.
+ * @throws WeightsError (when it is used) when two tensors get one key
  */
 export function torchKeys(options: TorchKeyOptions = {}): KeyRename {
   const { prefix = "", source = "source_embedding", target = "target_embedding", output = "output" } = options;
@@ -64,9 +64,9 @@ const marianNames = renameKeys((key) => {
 });
 
 /**
- * A rename for files of Hugging Face's Marian (`MarianMTModel`): its three projections of an attention layer become the one of
- * `torch.nn.Transformer`. A tied embedding may have any of its names.
- * @param shared whether both sides have one vocabulary
+ * A rename for files of Hugging Face's Marian (`MarianMTModel`): its three projections of an attention layer become the
+ * single one of `torch.nn.Transformer`. A tied embedding may have any of its names.
+ * @param shared whether source and target have one vocabulary
  */
 export const marianKeys =
   (shared = true): KeyRename =>
@@ -88,20 +88,20 @@ export const marianKeys =
     return out;
   };
 
-/** Puts the queries', keys' and values' projections of every attention layer into one tensor each. */
+/** Stacks the queries', keys' and values' projections of every attention layer. */
 function stackProjections(out: Map<string, StoredTensor>): void {
   for (const key of [...out.keys()]) {
     const [, layer, kind] = /^(.*)\.q_proj\.(weight|bias)$/.exec(key) ?? [];
     if (layer === undefined) continue;
     const names = ["q", "k", "v"].map((name) => `${layer}.${name}_proj.${kind}`);
     const parts = names.flatMap((name) => out.get(name) ?? []);
-    if (parts.length < 3) continue; // the check of keys tells what is missing
+    if (parts.length < 3) continue; // the check of keys reports missing ones
     out.set(`${layer}.in_proj_${kind}`, stacked(key, parts));
     for (const name of names) out.delete(name);
   }
 }
 
-/** Tensors of the same shape but for the first axis, one behind the other along it. */
+/** Concatenates tensors along the first axis; the other axes are equal. */
 function stacked(key: string, parts: readonly StoredTensor[]): StoredTensor {
   const rest = parts[0].shape.slice(1);
   if (parts.some(({ shape }) => shape.slice(1).join() !== rest.join())) {

@@ -13,8 +13,8 @@ export interface ZipEntry {
 const MAX_ENTRIES = 200_000;
 
 /**
- * Reads the central directory of a zip and checks it against the local headers. Refused: encryption, duplicate or unsafe
- * names, entries that overlap or reach outside the file, and methods not in `methods`.
+ * Reads the central directory of a zip and checks it against the local headers. Refused are encryption, duplicate or
+ * unsafe names, entries that overlap or reach outside the file, and methods that are not in `methods`.
  */
 export function readZip(file: ByteFile, methods: readonly number[]): Map<string, ZipEntry> {
   const tail = Math.min(file.size, 65557);
@@ -85,7 +85,7 @@ function readDirectory(file: ByteFile, directory: Buffer, start: number, count: 
   return entries;
 }
 
-/** Inflated size, stored size and local offset, from the ZIP64 extra field where the short fields are full. */
+/** Inflated size, stored size and local offset, from the ZIP64 extra field if the short fields are saturated. */
 function sizes(directory: Buffer, p: number, extra: Buffer): [number, number, number] {
   const fields = [directory.readUInt32LE(p + 24), directory.readUInt32LE(p + 20), directory.readUInt32LE(p + 42)];
   for (let e = 0; e + 4 <= extra.length; e += 4 + extra.readUInt16LE(e + 2)) {

@@ -186,7 +186,7 @@ test("a large object is read entry by entry, over any cut of its bytes", async (
     writeFileSync(file, text);
     await refused(() => all(readJsonEntries(file)), pattern);
   }
-  assert.equal(await all(readJsonEntries(files.howto100m, { mostBytes: 1 << 20 })).then((e) => e.length), 3);
+  assert.equal(await all(readJsonEntries(files.howto100m, { maxBytes: 1 << 20 })).then((e) => e.length), 3);
 });
 
 test("broken files name file and line", async () => {

@@ -9,7 +9,7 @@ import {
   SHAPES_MODEL,
   Transformer,
   VideoClip,
-  videoClipTextSide,
+  videoClipTextEncoder,
 } from "../../dist/index.js";
 import { compile } from "../../dist/runtime/compile.js";
 import { input, trace } from "../../dist/graph/trace.js";
@@ -39,9 +39,9 @@ test("what holds memory is freed by `using`", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   {
     using model = await VideoClip.load(SHAPES_MODEL, { device });
-    using side = videoClipTextSide(model, SHAPES_MODEL);
-    assert.equal((await side.encode(["a star"])).shape, [1, 128]);
-    assert.equal(await side.embed(["a star"]), (await side.encode(["a star"])).data);
+    using text = videoClipTextEncoder(model, SHAPES_MODEL);
+    assert.equal((await text.encode(["a star"])).shape, [1, 128]);
+    assert.equal(await text.embed(["a star"]), (await text.encode(["a star"])).data);
   }
   const encoder = S3DTextEncoder.random(1, { vocabulary: ["egg"], device });
   encoder[Symbol.dispose]();

@@ -59,7 +59,7 @@ const trainer = new Trainer({
   batch: 32,
   loss: ({ logits }, { label }) => nn.losses.crossEntropy(logits, label),
   optimizer: { kind: "adamw" },
-  schedule: { kind: "cosine", rate: 3e-3, warmup: undefined },
+  schedule: { kind: "cosine", learningRate: 3e-3, warmup: undefined },
   steps: 80,
 });
 for await (const { loss } of trainer.run({ signal: undefined })) loss satisfies number;
@@ -88,7 +88,7 @@ const fine = new Trainer({
   batch: 6,
   loss: ({ logits }, { label }) => nn.losses.crossEntropy(logits, label),
   optimizer: { kind: "adamw", maxNorm: 1 },
-  schedule: { kind: "constant", rate: 3e-5 },
+  schedule: { kind: "constant", learningRate: 3e-5 },
   steps: 5,
 });
 for await (const { loss } of fine.run()) losses.push(loss);

@@ -39,7 +39,7 @@ const config = {
   },
   data: { train: "pairs.jsonl", validation: "pairs.jsonl" },
   optimizer: { kind: "adamw", weightDecay: 0.01, groups: [{ match: "bias$", weightDecay: 0 }] },
-  schedule: { kind: "constant", rate: 0.01 },
+  schedule: { kind: "constant", learningRate: 0.01 },
   steps: 6,
   batch: 4,
   accumulate: 2,
@@ -122,7 +122,7 @@ test("BERT is pre-trained from a text file to a model that loads", async () => {
     model: { config: bert, tokenizer: "vocab.txt" },
     data: { train: "text.txt", length: 24 },
     optimizer: { kind: "adamw" },
-    schedule: { kind: "constant", rate: 0.01 },
+    schedule: { kind: "constant", learningRate: 0.01 },
     steps: 3,
     batch: 4,
   };

@@ -6,8 +6,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "../../dist/base/errors.js";
 import { checkRecipe, readRecipe } from "../../dist/train/recipes/read.js";
-import { makeSchedule } from "../../dist/train/schedules.js";
-import type { MetricsLine } from "../../dist/train/metrics.js";
+import { makeSchedule, type Schedule } from "../../dist/train/schedules.js";
+import { type MetricsLine, readMetrics } from "../../dist/train/metrics.js";
 import { measuresOf, plotSvg } from "../../dist/train/plot.js";
 
 const test = suite("train config");
@@ -20,7 +20,7 @@ const config = {
   model: { config: { hiddenSize: 32 } },
   data: { train: "pairs.jsonl" },
   optimizer: { kind: "adam", beta2: 0.98, maxNorm: 2 },
-  schedule: { kind: "polynomial", rate: 5e-5, warmup: 1000, total: 1000000 },
+  schedule: { kind: "polynomial", learningRate: 5e-5, warmup: 1000, total: 1000000 },
   steps: 10,
   batch: 4,
 };
@@ -46,8 +46,8 @@ test("an unknown key is an error, with the one that was meant", () => {
     /optimizer\.weigthDecay: unknown key; did you mean weightDecay\?/,
   );
   refused(
-    { ...config, schedule: { kind: "linear", rate: 1, total: 5, power: 2 } },
-    /schedule\.power: unknown key, expected one of kind, rate, warmup, total/,
+    { ...config, schedule: { kind: "linear", learningRate: 1, total: 5, power: 2 } },
+    /schedule\.power: unknown key, expected one of kind, learningRate, warmup, total/,
   );
   refused(
     { ...config, optimizer: { kind: "sgd", groups: [{ match: "a", frosen: true }] } },
@@ -78,7 +78,7 @@ test("a missing or wrong kind names those that there are", () => {
   refused({ ...config, task: "dance" }, /task: expected .* or pretraining, received "dance"$/);
   refused({ ...config, optimizer: {} }, /optimizer\.kind: expected adam, adamw or sgd, received nothing$/);
   refused(
-    { ...config, schedule: { kind: "cosin", rate: 1 } },
+    { ...config, schedule: { kind: "cosin", learningRate: 1 } },
     /schedule\.kind: expected constant, .* received "cosin"/,
   );
 });
@@ -98,10 +98,10 @@ test("$schema is accepted, and left out of the configuration", () => {
 });
 
 test("a schedule without total ends with the run, whose warm-up must be shorter", () => {
-  const schedule = { kind: "linear", rate: 1, warmup: 5 };
+  const schedule = { kind: "linear", learningRate: 1, warmup: 5 };
   const rates = (change: object, steps: number) => {
-    const rate = makeSchedule(checkRecipe({ ...config, schedule: { ...schedule, ...change } }).schedule, steps);
-    return [5, 10, 20].map(rate);
+    const learningRate = makeSchedule(checkRecipe({ ...config, schedule: { ...schedule, ...change } }).schedule, steps);
+    return [5, 10, 20].map(learningRate);
   };
   assert.equal(rates({}, 10), [1, 0, 0]);
   assert.equal(rates({ total: undefined }, 10), [1, 0, 0]);
@@ -116,10 +116,15 @@ test("a schedule without total ends with the run, whose warm-up must be shorter"
 test("--set changes keys; values are JSON or strings", () => {
   const file = join(folder, "run.json");
   writeFileSync(file, JSON.stringify(config));
-  const changed = readRecipe(file, ["steps=20", "schedule.rate=1e-3", "out=other", "model.tokenizer=vocab.txt"]);
+  const changed = readRecipe(file, [
+    "steps=20",
+    "schedule.learningRate=1e-3",
+    "out=other",
+    "model.tokenizer=vocab.txt",
+  ]);
   assert.is(changed.steps, 20);
   assert.is(changed.out, "other");
-  assert.equal(changed.schedule, { ...config.schedule, rate: 1e-3 });
+  assert.equal(changed.schedule, { ...config.schedule, learningRate: 1e-3 });
   assert.equal(changed.model, { ...config.model, tokenizer: "vocab.txt" });
   assert.throws(() => readRecipe(file, ["steps"]), /--set: expected key=value/);
   assert.throws(() => readRecipe(file, ["steps.x=1"]), /--set steps.x=1: steps is no object/);
@@ -127,21 +132,47 @@ test("--set changes keys; values are JSON or strings", () => {
   assert.throws(() => readRecipe(file, ["__proto__.x=1"]), /no object/);
   assert.throws(() => readRecipe(file, ["out="]), /out: expected a path, received ""/);
   assert.throws(() => readRecipe(file, ["data.train="]), /data\.train: expected a path, received ""/);
-  assert.is(readRecipe(file, { steps: 20, "schedule.rate": 1 }).steps, 20);
+  assert.is(readRecipe(file, { steps: 20, "schedule.learningRate": 1 }).steps, 20);
   assert.throws(() => readRecipe(file, { stesp: 1 }), /did you mean steps/);
   assert.throws(() => readRecipe(file, { "constructor.x": 1 }), /no object/);
   writeFileSync(file, "{");
   assert.throws(() => readRecipe(file), /expected a JSON file/);
 });
 
+test("the deprecated names of the learning rate give the same configuration", () => {
+  const { learningRate, ...schedule } = config.schedule;
+  const old = { ...config, schedule: { ...schedule, rate: learningRate } };
+  assert.equal(checkRecipe(old), checkRecipe(config));
+  assert.is(old.schedule.rate, learningRate, "the argument is not changed");
+  const file = join(folder, "old.json");
+  const optimizer = { ...config.optimizer, groups: [{ match: "bias", rate: 0.1 }] };
+  writeFileSync(file, JSON.stringify({ ...old, optimizer }));
+  for (const name of ["rate", "learningRate"]) {
+    const changed = readRecipe(file, [`schedule.${name}=1e-3`]);
+    assert.equal(changed.schedule, { ...config.schedule, learningRate: 1e-3 });
+    assert.equal(changed.optimizer.groups, [{ match: "bias", learningRateFactor: 0.1 }]);
+  }
+  const both = { ...config, schedule: { ...config.schedule, rate: 1 } };
+  assert.throws(() => checkRecipe(both), /schedule\.rate: expected learningRate alone/);
+  const values = (rule: Schedule) => [1, 2, 9].map(makeSchedule(rule));
+  assert.equal(values({ kind: "linear", rate: 2, total: 10 }), values({ kind: "linear", learningRate: 2, total: 10 }));
+});
+
+test("metrics of earlier versions have the current name of the learning rate", () => {
+  const file = join(folder, "metrics.jsonl");
+  writeFileSync(file, `{"step":1,"loss":2,"rate":0.5}\n{"step":2,"loss":1,"learningRate":0.25}\n`);
+  assert.equal(readMetrics(file).map((line) => line.learningRate), [0.5, 0.25]); // prettier-ignore
+  assert.equal(measuresOf(readMetrics(file)), ["loss", "learningRate"]);
+});
+
 test("curves have a panel per measure and gaps where a value is missing", () => {
   const lines: MetricsLine[] = [
-    { step: 1, loss: 3, rate: 0.1, skipped: false, samplesPerSecond: 5 },
-    { step: 2, loss: null, rate: 0.2, skipped: true, "evaluation.R@1": 0.5 },
-    { step: 3, loss: 1, rate: 0.2, skipped: false },
-    { step: 4, loss: 2, rate: 0.2, skipped: false },
+    { step: 1, loss: 3, learningRate: 0.1, skipped: false, samplesPerSecond: 5 },
+    { step: 2, loss: null, learningRate: 0.2, skipped: true, "evaluation.R@1": 0.5 },
+    { step: 3, loss: 1, learningRate: 0.2, skipped: false },
+    { step: 4, loss: 2, learningRate: 0.2, skipped: false },
   ];
-  assert.equal(measuresOf(lines), ["loss", "rate", "evaluation.R@1"]);
+  assert.equal(measuresOf(lines), ["loss", "learningRate", "evaluation.R@1"]);
   const svg = plotSvg(lines);
   assert.is(svg.match(/<path /g)!.length, 3);
   assert.is(svg.match(/d="M[^"]*"/)![0].match(/M/g)!.length, 2);

@@ -24,7 +24,7 @@ const base = {
   model: { config: CONFIG },
   data: { pack: "pack", pairsPerVideo: 2, validation: "pack" } as Record<string, unknown>,
   optimizer: { kind: "adam" },
-  schedule: { kind: "constant", rate: 0.003 },
+  schedule: { kind: "constant", learningRate: 0.003 },
   batch: 8,
 };
 
@@ -132,7 +132,7 @@ test("a batch in chunks: the steps of the whole batch, with a learned temperatur
     chunk: 4,
     dropout: 0.3,
     optimizer: { kind: "sgd" },
-    schedule: { kind: "constant", rate: 0.01 },
+    schedule: { kind: "constant", learningRate: 0.01 },
   };
   const once = await run({ out: "dropped", ...dropped });
   assert.equal(losses(await run({ out: "dropped-again", ...dropped, checkpointing: true })), losses(once));

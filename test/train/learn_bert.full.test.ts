@@ -70,7 +70,7 @@ test("masked words and next sentences: both at least 0.9 right", async () => {
     task,
     data: { batch: (index) => batch(1, index, 48) },
     optimizer,
-    schedule: { kind: "linear", rate: 2e-3, warmup: 100, total: 850 },
+    schedule: { kind: "linear", learningRate: 2e-3, warmup: 100, total: 850 },
     steps: 800,
     dropout: 0.05,
   });

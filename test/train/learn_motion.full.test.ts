@@ -70,7 +70,7 @@ async function learns(network: Network, steps: number): Promise<void> {
     task,
     data: { batch: (index) => batch(1, index, size) },
     optimizer,
-    schedule: { kind: "linear", rate: 3e-3, warmup: 20, total: steps + 20 },
+    schedule: { kind: "linear", learningRate: 3e-3, warmup: 20, total: steps + 20 },
     steps,
   });
   const losses: number[] = [];

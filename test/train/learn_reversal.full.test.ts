@@ -47,7 +47,7 @@ test("strings are reversed: exact match at least 0.95", async () => {
         ),
     },
     optimizer: { kind: "adam", beta2: 0.98, eps: 1e-9, maxNorm: 1 },
-    schedule: { kind: "linear", rate: 2e-3, warmup: 100, total: 1000 },
+    schedule: { kind: "linear", learningRate: 2e-3, warmup: 100, total: 1000 },
     steps: 1000,
   });
   const losses: number[] = [];

@@ -51,7 +51,7 @@ async function learn(
     task,
     data: { batch: (index) => batch(1, index, 32) },
     optimizer,
-    schedule: { kind: "linear", rate: 2e-3, warmup: 10, total: steps + 20 },
+    schedule: { kind: "linear", learningRate: 2e-3, warmup: 10, total: steps + 20 },
     steps,
   });
   const losses: number[] = [];

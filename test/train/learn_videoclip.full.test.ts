@@ -66,7 +66,7 @@ test("held-out pairs find each other: R@1 at least 0.9 of 256", async () => {
         ),
     },
     optimizer: { kind: "adam", beta2: 0.98, maxNorm: 2 },
-    schedule: { kind: "linear", rate: 1e-3, warmup: 30, total: 400 },
+    schedule: { kind: "linear", learningRate: 1e-3, warmup: 30, total: 400 },
     steps: 300,
   });
   const held = Array.from({ length: 256 }, (_, i) => pair(3, i));

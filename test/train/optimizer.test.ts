@@ -41,15 +41,15 @@ function stepper(options: OptimizerOptions, keys: string[], device = createDevic
     trace(() => {
       const trained = keys.map((key) => ({ parameter: parameter(key, [2]), gradient: input(key, [2]) }));
       const statistics = [{ parameter: parameter("statistic", [1]), next: input("next", [1]) }];
-      return { control: optimizer.step(trained, statistics) };
+      return { scaler_state: optimizer.step(trained, statistics) };
     }),
     device,
   );
   let t = 0;
-  const step = async (gradients: number[][], rate: number, unscale = 1) => {
+  const step = async (gradients: number[][], learningRate: number, unscale = 1) => {
     const given = Object.fromEntries(keys.map((key, i) => [key, Float32Array.from(gradients[i])]));
-    const scalars = optimizer.scalars(keys, ++t, rate, unscale);
-    return list((await program.run({ ...given, ...scalars, next: Float32Array.of(6) })).control);
+    const scalars = optimizer.scalars(keys, ++t, learningRate, unscale);
+    return list((await program.run({ ...given, ...scalars, next: Float32Array.of(6) })).scaler_state);
   };
   return { step, device, values: (key: string) => list(device.parameters.get(key)) };
 }
@@ -74,14 +74,14 @@ test("a step whose gradients are not finite changes nothing", async () => {
   for (const kind of ["adamw", "sgd"] as const) {
     for (const bad of [NaN, Infinity, 3e38]) {
       const { step, values, device } = stepper({ kind, weightDecay: 0.1 }, ["a", "b"]);
-      const control = await step(
+      const scaler = await step(
         [
           [1, 2],
           [bad, 0],
         ],
         0.1,
       );
-      assert.equal(control.slice(1), [0, 0]);
+      assert.equal(scaler.slice(1), [0, 0]);
       assert.equal([values("a"), values("b"), values("statistic")], [[1, 1], [1, 1], [5]]);
       const state = kind === "sgd" ? "momentum_buffer" : "exp_avg";
       assert.equal(values(`optimizer.${state}.a`), [0, 0]);
@@ -104,7 +104,7 @@ test("a step whose gradients are not finite changes nothing", async () => {
   }
 });
 
-test("without momentum a step is the rate times the gradient, Nesterov's too", async () => {
+test("without momentum a step is the learning rate times the gradient, Nesterov's too", async () => {
   for (const nesterov of [false, true]) {
     const { step, values, device } = stepper({ kind: "sgd", nesterov }, ["w"]);
     const gradients = [
@@ -131,7 +131,7 @@ test("groups have rates and decays of their own; clipping is over all of them", 
       kind: "sgd",
       weightDecay: 0.5,
       maxNorm: 1,
-      groups: [NO_DECAY, { match: "^slow", rate: 0.1 }],
+      groups: [NO_DECAY, { match: "^slow", learningRateFactor: 0.1 }],
     },
     ["layer.weight", "layer.bias", "slow.weight", "layer.LayerNorm.weight"],
   );
@@ -159,20 +159,20 @@ test("what is wrong with a schedule or an optimizer is named", () => {
       () => makeSchedule(schedule as Schedule),
       (error: unknown) => error instanceof InvalidArgumentError && pattern.test(error.message),
     );
-  refused({ kind: "linear", rate: -1, total: 5 }, /schedule.rate: expected 0 or more, received -1/);
-  refused({ kind: "cosine", rate: 1, warmup: 5, total: 5 }, /schedule.total: expected more than warmup/);
+  refused({ kind: "linear", learningRate: -1, total: 5 }, /schedule.learningRate: expected 0 or more, received -1/);
+  refused({ kind: "cosine", learningRate: 1, warmup: 5, total: 5 }, /schedule.total: expected more than warmup/);
   refused({ kind: "noam", hidden: 64 }, /schedule.warmup/);
   assert.throws(() => new Optimizer({ kind: "lion" as "adam" }), /expected adam, adamw or sgd, received "lion"/);
 });
 
-test("behind the last step the rate stays", () => {
-  const rate = makeSchedule({ kind: "cosine", rate: 1, total: 10 });
-  assert.equal([10, 11, 100].map(rate), [0, 0, 0]);
-  const warmed = makeSchedule({ kind: "cosine", rate: 2, warmup: 4, total: 12 });
+test("after the last step the learning rate stays", () => {
+  const schedule = makeSchedule({ kind: "cosine", learningRate: 1, total: 10 });
+  assert.equal([10, 11, 100].map(schedule), [0, 0, 0]);
+  const warmed = makeSchedule({ kind: "cosine", learningRate: 2, warmup: 4, total: 12 });
   assert.equal([2, 4, 8, 12, 13, 1e6].map(warmed), [1, 2, 1, 0, 0, 0]);
-  assert.equal([10, 11].map(makeSchedule({ kind: "linear", rate: 1, total: 10 })), [0, 0]);
-  assert.equal([10, 11].map(makeSchedule({ kind: "polynomial", rate: 1, total: 10, end: 0.25 })), [0.25, 0.25]);
-  assert.is(makeSchedule({ kind: "constant", rate: 3, warmup: 2 })(1), 1.5);
+  assert.equal([10, 11].map(makeSchedule({ kind: "linear", learningRate: 1, total: 10 })), [0, 0]);
+  assert.equal([10, 11].map(makeSchedule({ kind: "polynomial", learningRate: 1, total: 10, end: 0.25 })), [0.25, 0.25]);
+  assert.is(makeSchedule({ kind: "constant", learningRate: 3, warmup: 2 })(1), 1.5);
 });
 
 test.run();

@@ -37,7 +37,7 @@ async function train(folder: string, steps: number, resume: boolean, change: Par
     task: contrastiveTask(model.config),
     data,
     optimizer: { kind: "adam" },
-    schedule: { kind: "constant", rate: 3e-3 },
+    schedule: { kind: "constant", learningRate: 3e-3 },
     steps,
     dropout: 0.1,
     folder,

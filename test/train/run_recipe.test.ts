@@ -41,7 +41,7 @@ const config: TrainConfig = {
   model: { config: { ...CONFIG } },
   data: { train: "pairs.jsonl", validation: "pairs.jsonl" },
   optimizer: { kind: "adamw" },
-  schedule: { kind: "linear", rate: 0.01 },
+  schedule: { kind: "linear", learningRate: 0.01 },
   steps: 4,
   batch: 3,
   dropout: 0.1,
@@ -67,7 +67,7 @@ test("a run from an object: its plan, its steps, its files; the schedule ends wi
     [1, 2, 3, 4],
   );
   const rates = [0.0075, 0.005, 0.0025, 0];
-  events.forEach(({ rate }, i) => assert.ok(Math.abs(rate - rates[i]) < 1e-9, `${rate}`));
+  events.forEach(({ learningRate }, i) => assert.ok(Math.abs(learningRate - rates[i]) < 1e-9, `${learningRate}`));
   assert.ok(events[3].evaluation!["R@1"] >= 0);
   assert.is(started.length, 1);
   const [plan, files] = started[0];

@@ -67,7 +67,7 @@ export const options = (device: Device, change: Partial<TrainerOptions> = {}): T
   task,
   data: data(32),
   optimizer: { kind: "adamw", weightDecay: 0.01, maxNorm: 5 },
-  schedule: { kind: "cosine", rate: 0.02, warmup: 5, total: 200 },
+  schedule: { kind: "cosine", learningRate: 0.02, warmup: 5, total: 200 },
   steps: 12,
   ...change,
 });

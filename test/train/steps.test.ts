@@ -34,13 +34,13 @@ const video = { data, shape: [SECONDS, WIDTH] as const };
 const starts = windowStarts(SECONDS, T, 3);
 const open = () => VideoClip.initialize({ config: CONFIG, device: "cpu", threads: 2, seed: 3 });
 
-async function losses(model: VideoClip, task: Task, batch: (i: number) => Batch, steps: number, rate: number) {
+async function losses(model: VideoClip, task: Task, batch: (i: number) => Batch, steps: number, learningRate: number) {
   const trainer = new Trainer({
     device: model.device,
     task,
     data: { batch },
     optimizer: { kind: "adam" },
-    schedule: { kind: "constant", rate },
+    schedule: { kind: "constant", learningRate },
     steps,
   });
   const found: number[] = [];

@@ -70,7 +70,7 @@ test("the loss falls, and events say what happened", async () => {
   assert.is(statistic, 200);
   assert.ok(events.every((e) => e.samplesPerSecond > 0 && e.gradientNorm > 0 && !e.skipped));
   assert.ok(events.every((e) => e.measures.twice === 2 * e.loss));
-  assert.is(events[0].rate, 0.02 / 5);
+  assert.is(events[0].learningRate, 0.02 / 5);
 });
 
 test("threads change nothing", async () => {
@@ -167,7 +167,7 @@ test("a VideoClip with dropout is trained to the same bits by any number of thre
           ),
       },
       optimizer: { kind: "adam" },
-      schedule: { kind: "constant", rate: 1e-3 },
+      schedule: { kind: "constant", learningRate: 1e-3 },
       steps: 4,
       dropout: 0.1,
     });
@@ -186,7 +186,7 @@ test("a step with a NaN changes nothing and is counted", async () => {
     [false, false, true, true, false, false],
   );
   assert.is(statistic, 4);
-  assert.is(events[4].rate, (0.02 * 3) / 5);
+  assert.is(events[4].learningRate, (0.02 * 3) / 5);
   assert.ok(events.slice(4).every(({ loss }) => Number.isFinite(loss)));
   const error = await rejection(train({ data: data(32, [2, 3, 4]), steps: 9, maxSkipped: 3 }));
   assert.is(error.code, "ERR_TRAINING_DIVERGED");

@@ -5,12 +5,13 @@ import { fromParameters } from "./choose_winograd.js";
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
- * computed in f32 first (a BatchNorm is folded before the rounding); outputs come back as f32, new values of parameters in their own type.
+ * computed in f32 first (a BatchNorm is folded before rounding). Outputs are f32; new values of parameters keep the
+ * type of the parameter.
  */
 export function castPrecision(graph: Graph, dtype: DType): void {
   if (dtype === "f32") return;
   sortGraph(graph);
-  const casts = new Map<Tensor, Tensor>(); // each is cast one way only
+  const casts = new Map<Tensor, Tensor>(); // casts of this pass, so that a tensor is cast once per type
   const made = new Map<Tensor, Tensor>();
   const nodes: Node[] = [];
   const as = (tensor: Tensor, to: DType): Tensor => {

@@ -17,8 +17,8 @@ import { fromParameters } from "./choose_winograd.js";
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
 /**
- * Computes in bf16 the convolutions that are left (one group, weights that are parameters) and, in a graph that trains, the
- * matrix products with those of linear layers.
+ * Computes the remaining convolutions (one group, weights that are parameters) in bf16, and in a training graph also
+ * the matrix products of linear layers.
  */
 export function chooseBf16(graph: Graph): void {
   const trains = graph.updates.size > 0;
@@ -31,7 +31,7 @@ export function chooseBf16(graph: Graph): void {
   }
 }
 
-/** Nodes that take the place of one; none where it stays. */
+/** The nodes that replace a node; none if it stays. */
 function inBf16(node: Node, trains: boolean): Node[] {
   const { inputs, attrs, layer } = node;
   if (is(node, conv3d)) {
@@ -44,7 +44,7 @@ function inBf16(node: Node, trains: boolean): Node[] {
   return trains && is(node, linear) && !inputs[3] ? linearInBf16(node) : [];
 }
 
-/** x Wᵀ, bias and activation one after the other. */
+/** The product x Wᵀ, the bias and the activation as separate nodes. */
 function linearInBf16({ inputs: [x, weight, bias], attrs, outputs, layer }: Node): Node[] {
   const { activation } = attrs as unknown as LinearAttrs;
   const nodes: Node[] = [];

@@ -2,9 +2,9 @@ import { type Conv3dAttrs, conv3d, fitsWinograd, winogradConv3d } from "../../op
 import type { Node, OpDefinition, Tensor } from "../../graph/tensor.js";
 import { type Graph, INPUT, makeNode, replaceTensor, SCALAR } from "../../graph/trace.js";
 
-/** Outputs per tile and axis. */
+/** Outputs of a tile along one axis. */
 const TILE = 4;
-/** Less gain than this is lost again to the larger weights. */
+/** Minimum gain: a smaller one is lost to the larger weights. */
 const MARGIN = 1.4;
 
 /** Whether a value depends on parameters alone. */
@@ -14,9 +14,10 @@ export function fromParameters(tensor: Tensor): boolean {
 }
 
 /**
- * Whether Winograd's form of a convolution is less work for one clip (a choice that looked at the batch would make rows
- * depend on it). In multiplications of the matrix kernel: a product of the direct form, a product of a point, and for
- * the transforms of a tile what was measured per input and output channel on an AVX-512 core (Zen 4).
+ * Whether Winograd's form of a convolution takes less work for one clip. The choice does not depend on the batch, since
+ * rows would then depend on it. The unit is a multiplication of the matrix kernel. The costs are the products of the
+ * direct form, the products of each point, and the transforms of a tile, whose cost per input and output channel was
+ * measured on an AVX-512 core (Zen 4).
  */
 function pays(node: Node, directRate: number): boolean {
   const { kernel, low } = node.attrs as unknown as Conv3dAttrs;
@@ -25,7 +26,7 @@ function pays(node: Node, directRate: number): boolean {
   const spatial = kernel[0] === 1;
   const cost = spatial ? { points: 36, input: 400, output: 280 } : { points: 6, input: 60, output: 45 };
   const tiles = spatial ? T * Math.ceil(H / TILE) * Math.ceil(W / TILE) : Math.ceil(T / TILE) * H * W;
-  // the direct kernel skips the taps of a frame that lie in the padding
+  // the direct kernel skips the taps of a frame that fall into the padding
   let taps = spatial ? 9 * T : 0;
   for (let t = -low[0]; !spatial && t < T - low[0]; t++) taps += Math.min(t + 3, frames) - Math.max(t, 0);
   const direct = taps * H * W * inChannels * outChannels;
@@ -35,8 +36,8 @@ function pays(node: Node, directRate: number): boolean {
 }
 
 /**
- * Computes convolutions by Winograd's minimal filtering where that is less work. Their weights must be parameters.
- * @param directRate products of the direct form in the time of one of Winograd's: 2 when it computes in bf16
+ * Computes convolutions by Winograd's minimal filtering where that takes less work. Their weights must be parameters.
+ * @param directRate products of the direct form in the time of one of Winograd's: 2 for bf16
  */
 export function chooseWinograd(graph: Graph, directRate = 1): void {
   for (const node of [...graph.nodes]) {

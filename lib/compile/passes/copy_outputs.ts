@@ -5,8 +5,9 @@ import { type Graph, INPUT, makeNode, PARAMETER, SCALAR } from "../../graph/trac
 const SOURCES = new Set<unknown>([INPUT, SCALAR, PARAMETER, reshape]);
 
 /**
- * Gives a result that is an input, a parameter, a view or another result too an instruction of its own: a copy. So does a
- * new value of a parameter that is a concat, whose parts would be written one by one while others read the old value.
+ * Inserts a copy for every result that no instruction writes: an input, a parameter, a view, or a second name of
+ * another result. A new value of a parameter that is a concat is copied too: its parts would be written one by one
+ * while others read the old value.
  */
 export function copyOutputs(graph: Graph): void {
   const seen = new Set<Tensor>();

@@ -3,8 +3,8 @@ import type { OpDefinition } from "../../graph/tensor.js";
 import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../../graph/trace.js";
 
 /**
- * conv -> batch_norm becomes a convolution with folded weight and bias. The fold is itself a node over parameters, so it
- * is computed once and shared (hoist_parameters). For inference graphs only.
+ * Folds a batch_norm after a convolution into the convolution's weight and bias. The fold is a node over parameters, so
+ * it is computed once and shared (hoist_parameters). For inference graphs only.
  */
 export function foldBatchNorm(graph: Graph): void {
   for (const node of [...graph.nodes]) {

@@ -3,8 +3,8 @@ import type { OpDefinition } from "../../graph/tensor.js";
 import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../../graph/trace.js";
 
 /**
- * A stride-1 convolution whose output is cropped computes only what is kept: dropping output index 0 is one position less
- * of low padding. S3D-G's stem so gets its asymmetric padding.
+ * Removes the crop of a stride-1 convolution's output by reducing its padding: dropping output index 0 is one position
+ * less of low padding. S3D-G's stem gets its asymmetric padding this way.
  */
 export function foldCrop(graph: Graph): void {
   for (const node of [...graph.nodes]) {

@@ -4,7 +4,7 @@ import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../../gr
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
-/** Whether the tensor is a convolution's only output, not yet activated, that nothing else reads. */
+/** Whether the tensor is the only output of a convolution without activation, and has one reader. */
 function openConv(graph: Graph, tensor: Tensor): boolean {
   const attrs = tensor.node.attrs as unknown as Conv3dAttrs;
   return (
@@ -15,7 +15,7 @@ function openConv(graph: Graph, tensor: Tensor): boolean {
   );
 }
 
-/** Whether the tensor is a linear layer's output, without residual or activation, that nothing else reads. */
+/** Whether the tensor is the output of a linear layer without residual or activation, and has one reader. */
 function openLinear(graph: Graph, tensor: Tensor): boolean {
   const { node } = tensor;
   return is(node, linear) && node.attrs.activation === "none" && !node.inputs[3] && readOnce(readers(graph), tensor);
@@ -26,7 +26,7 @@ function replace(graph: Graph, old: Node, node: Node): void {
   replaceTensor(graph, old.outputs[0], node.outputs[0]);
 }
 
-/** Additions (bias, residual) and activations that follow a convolution or a linear layer move into its epilogue. */
+/** Moves additions (bias, residual) and activations after a convolution or a linear layer into its epilogue. */
 export function fuseEpilogue(graph: Graph): void {
   for (const node of [...graph.nodes]) {
     if (is(node, binary) && node.attrs.kind === "add") fuseAdd(graph, node);
@@ -62,7 +62,7 @@ function fuseAdd(graph: Graph, node: Node): void {
   }
 }
 
-/** A residual and its factor per channel: NoNorm scales what is added. */
+/** A residual and its factor per channel: NoNorm scales the added value. */
 function scaledResidual(graph: Graph, added: Tensor): [Tensor, Tensor | null] {
   if (!is(added.node, binary) || added.node.attrs.kind !== "mul" || !readOnce(readers(graph), added)) {
     return [added, null];

@@ -3,8 +3,8 @@ import type { Tensor } from "../../graph/tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
 
 /**
- * Gives ops their weights as the CUDA kernels read them: with the axes in the order of `axesOnGpu`, and in the storage type of
- * the activations.
+ * Converts weights to the form that CUDA kernels read: axes in the order of `axesOnGpu`, and the storage type of the
+ * activations.
  */
 export function gpuWeights(graph: Graph): void {
   for (const node of [...graph.nodes]) {

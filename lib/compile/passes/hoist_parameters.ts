@@ -2,19 +2,22 @@ import type { Node, Tensor } from "../../graph/tensor.js";
 import { elements, ITEM_SIZE } from "../../graph/tensor.js";
 import { type Graph, INPUT, PARAMETER, results, SCALAR, sortGraph } from "../../graph/trace.js";
 
-/** A value that depends on parameters alone: computed once, kept in the store under `name`, shared by all programs. */
+/**
+ * A value that depends on parameters alone. It is computed once, kept in the store under `name`, and shared by all
+ * programs.
+ */
 export interface DerivedParameter {
   name: string;
   tensor: Tensor;
-  /** Keys of the parameters it comes from. */
+  /** Keys of the parameters it depends on. */
   sources: string[];
   bytes: number;
 }
 
 /**
- * Finds the values that depend on parameters alone and that the rest of the graph reads: folded and packed weights.
- * They leave the graph; their names say how they are made, so that equal ones are the same entry. What depends on a
- * parameter that the graph updates stays, since it would be made again before every run.
+ * Finds the values that depend on parameters alone and are read by the rest of the graph: folded and packed weights.
+ * They leave the graph. Their names say how they are made, so equal ones share an entry. Values that depend on an
+ * updated parameter stay, since they would be made again before every run.
  */
 export function hoistParameters(graph: Graph): DerivedParameter[] {
   sortGraph(graph);

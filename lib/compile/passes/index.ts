@@ -9,7 +9,7 @@ import { mergePointwise } from "./merge_pointwise.js";
 
 export { deadCode, foldBatchNorm, foldCrop, fuseEpilogue, lazyGate, mergeLinear, mergePointwise };
 
-/** The rewrites of an inference graph, in the order in which they open the way for each other. */
+/** The rewrites of an inference graph. The order matters: each one prepares the next. */
 export function optimize(graph: Graph): Graph {
   for (const pass of [foldBatchNorm, fuseEpilogue, foldCrop, mergePointwise, mergeLinear, lazyGate, deadCode]) {
     pass(graph);

@@ -13,16 +13,17 @@ import { type Graph, makeNode, readers, readOnce, replaceTensor, sortGraph } fro
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
-/** A sigmoid is positive, so multiplying by it is monotonic. */
-function positive(gate: Tensor): boolean {
-  if (is(gate.node, unary)) return gate.node.attrs.kind === "sigmoid";
-  if (is(gate.node, linear)) return gate.node.attrs.activation === "sigmoid";
-  return is(gate.node, concat) && gate.node.inputs.every((g) => positive(g!));
+/** Whether a channel scale is positive, as that of a sigmoid is: multiplying by it is then monotonic. */
+function positive(scale: Tensor): boolean {
+  if (is(scale.node, unary)) return scale.node.attrs.kind === "sigmoid";
+  if (is(scale.node, linear)) return scale.node.attrs.activation === "sigmoid";
+  return is(scale.node, concat) && scale.node.inputs.every((x) => positive(x!));
 }
 
 /**
- * Moves the multiplication by a self-gate to where it costs nothing: out of a concat (the gates are joined too), behind a
- * max-pool (g > 0 and rounding is monotonic, so max(g x) = g max(x) to the bit), into the input of pointwise convolutions.
+ * Moves the multiplication by a self-gate's channel scale to a place where it costs nothing: out of a concat, whose scales are
+ * concatenated too; past a max-pool (a scale s > 0 and monotonic rounding give max(s x) = s max(x) to the bit); and into the
+ * input of pointwise convolutions.
  */
 export function lazyGate(graph: Graph): void {
   for (const node of [...graph.nodes]) if (is(node, concat)) liftOutOfConcat(graph, node);
@@ -43,14 +44,14 @@ function liftOutOfConcat(graph: Graph, node: Node): void {
     { axis: last },
     layer,
   );
-  const gates = makeNode(
+  const scales = makeNode(
     concat,
     node.inputs.map((x) => x!.node.inputs[1]),
     { axis: 1 },
     layer,
   );
-  const scaled = makeNode(scaleChannels, [values.outputs[0], gates.outputs[0]], {}, layer);
-  graph.nodes.push(values, gates, scaled);
+  const scaled = makeNode(scaleChannels, [values.outputs[0], scales.outputs[0]], {}, layer);
+  graph.nodes.push(values, scales, scaled);
   replaceTensor(graph, node.outputs[0], scaled.outputs[0]);
 }
 
@@ -64,11 +65,11 @@ function movePastPool(graph: Graph, node: Node): void {
 }
 
 function intoConvolution(graph: Graph, node: Node): void {
-  const [x, weight, bias, residual, scale] = node.inputs;
+  const [x, weight, bias, residual, present] = node.inputs;
   const attrs = node.attrs as unknown as Conv3dAttrs;
-  if (!is(x!.node, scaleChannels) || scale || !isPointwise(attrs)) return;
-  const [value, gate] = x!.node.inputs;
-  const conv = makeNode(conv3d, [value, weight, bias ?? null, residual ?? null, gate], attrs, node.layer);
+  if (!is(x!.node, scaleChannels) || present || !isPointwise(attrs)) return;
+  const [value, scale] = x!.node.inputs;
+  const conv = makeNode(conv3d, [value, weight, bias ?? null, residual ?? null, scale], attrs, node.layer);
   graph.nodes.push(conv);
   node.outputs.forEach((output, i) => {
     replaceTensor(graph, output, conv.outputs[i]);

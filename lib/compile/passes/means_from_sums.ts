@@ -5,8 +5,9 @@ import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
 /**
- * A mean over all positions of a convolution's output, as self-gates and squeeze-and-excitation have it, comes from sums that the convolution's
- * epilogue makes: the output is not read again. For GPUs, whose memory is what such layers wait for.
+ * Computes a mean over all positions of a convolution's output (for a self-gate or squeeze-and-excitation) from sums
+ * that the convolution's epilogue makes, so the output is not read again. For GPUs, where memory bandwidth limits such
+ * layers.
  */
 export function meansFromSums(graph: Graph): void {
   const means = new Map<Node, Node[]>();

@@ -4,8 +4,9 @@ import { type Graph, makeNode, readers, replaceTensor } from "../../graph/trace.
 import { fromParameters } from "./choose_winograd.js";
 
 /**
- * Linear layers of one layer of the model that read the same input become one over their stacked weights, and their
- * outputs slices of its channels, which the planner makes views. MobileBERT's bottlenecks and values are three such.
+ * Merges linear layers of one model layer that read the same input into one over their stacked weights. Their outputs
+ * become slices of its channels, which the planner turns into views. MobileBERT's bottlenecks and values are such a
+ * group of three.
  */
 export function mergeLinear(graph: Graph): void {
   const uses = readers(graph);
@@ -14,7 +15,7 @@ export function mergeLinear(graph: Graph): void {
   for (const node of graph.nodes) {
     if (node.op !== (linear as OpDefinition<never>)) continue;
     const [x, weight, bias, residual] = node.inputs;
-    // a weight that others read too would be packed twice
+    // a weight with other readers would be packed twice
     const free = once(weight) && once(bias) && fromParameters(weight!) && (!bias || fromParameters(bias));
     if (!free || residual || node.attrs.packed || fromParameters(x!)) continue;
     const kinds = groups.get(x!) ?? new Map<string, Node[]>();

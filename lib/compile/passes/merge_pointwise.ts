@@ -2,12 +2,12 @@ import { type Conv3dAttrs, concat, conv3d, isPointwise } from "../../ops/index.j
 import type { Node, OpDefinition, Tensor } from "../../graph/tensor.js";
 import { type Graph, makeNode, readers, replaceTensor } from "../../graph/trace.js";
 
-/** Outputs of one convolution; native/cpp/cpu/conv/conv3d.cc has room for so many. */
+/** Maximum outputs of one convolution, the limit of native/cpp/cpu/conv/implicit_gemm.h. */
 const MAX_OUTPUTS = 8;
 
 /**
- * Pointwise convolutions that read the same input become one with several outputs: the input is read once. An Inception
- * block has three of them.
+ * Merges pointwise convolutions that read the same input into one with several outputs, so the input is read once. An
+ * Inception block has three of them.
  */
 export function mergePointwise(graph: Graph): void {
   const groups = new Map<Tensor, Node[]>();

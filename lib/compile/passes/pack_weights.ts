@@ -1,6 +1,9 @@
 import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
 
-/** Gives ops their weights in the layout of the CPU (`packedOnCpu`): last, since it fixes the attributes. */
+/**
+ * Converts weights to the layout of the CPU kernels (`packedOnCpu`). This pass is the last, since it fixes the
+ * attributes.
+ */
 export function packWeights(graph: Graph, panelWidth: number): void {
   for (const node of [...graph.nodes]) {
     const packings = node.op.packedOnCpu?.(node.attrs as never, panelWidth) ?? [];

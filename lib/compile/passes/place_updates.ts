@@ -4,10 +4,10 @@ import { type Graph, PARAMETER, readers } from "../../graph/trace.js";
 import { copyOf } from "./copy_outputs.js";
 
 /**
- * Puts the nodes in an order in which every new value of a parameter can be written into the parameter itself: readers of
- * the old value first. Where that cannot be (a reader depends on the new value, or the op is not made for it), the new
- * value is computed apart and copied when all else is done. The nodes are sorted and without what was hoisted; nothing may
- * reorder them afterwards.
+ * Orders nodes so that every new value of a parameter can be written into the parameter itself: after all readers of
+ * the old value. If that is impossible (a reader depends on the new value, or the op does not support it), the new
+ * value is computed separately and copied at the end. The input must be sorted and hoisted; later passes must not
+ * reorder the nodes.
  */
 export function placeUpdates(graph: Graph): void {
   if (graph.updates.size === 0) return;
@@ -41,7 +41,7 @@ export function placeUpdates(graph: Graph): void {
   }
 }
 
-/** Nodes that depend on one of `last` behind all others. */
+/** Orders the nodes that depend on one of `last` after all others. */
 function orderOf(graph: Graph, last: Set<Node>): Node[] {
   const late = new Set<Node>();
   for (const node of graph.nodes) {
@@ -50,7 +50,7 @@ function orderOf(graph: Graph, last: Set<Node>): Node[] {
   return [...graph.nodes.filter((node) => !late.has(node)), ...late];
 }
 
-/** Who reads the memory of a tensor: through reshapes too, which are views. */
+/** The readers of a tensor's memory, also through reshapes, which are views. */
 function views(tensor: Tensor, uses: ReturnType<typeof readers>): { node: Node; slot: number }[] {
   return (uses.get(tensor) ?? []).flatMap(({ node, slot }) => {
     if (!node) return [];

@@ -4,21 +4,21 @@ import { type Graph, makeNode, readers, readOnce, replaceTensor } from "../../gr
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
-/** Moves a swish, and the scale of channels before it, into the pointwise convolution that reads it: for the CPU. */
+/** For the CPU: fuses a swish, and a channel scale before it, into the pointwise convolution that reads the result. */
 export function swishInputs(graph: Graph): void {
   for (const node of [...graph.nodes]) {
     if (!is(node, conv3d) || !isPointwise(node.attrs as unknown as Conv3dAttrs)) continue;
-    const [active, weight, bias, residual, scale] = node.inputs;
-    if (scale || !is(active!.node, unary) || active!.node.attrs.kind !== "swish") continue;
+    const [active, weight, bias, residual, present] = node.inputs;
+    if (present || !is(active!.node, unary) || active!.node.attrs.kind !== "swish") continue;
     const uses = readers(graph);
     if (!readOnce(uses, active!)) continue;
     let value = active!.node.inputs[0]!;
-    let gate = null;
+    let scale = null;
     if (is(value.node, scaleChannels) && readOnce(uses, value))
-      [value, gate] = value.node.inputs as [typeof value, typeof value];
+      [value, scale] = value.node.inputs as [typeof value, typeof value];
     const conv = makeNode(
       swishConv3d,
-      [value, weight, bias ?? null, residual ?? null, gate],
+      [value, weight, bias ?? null, residual ?? null, scale],
       node.attrs as never,
       node.layer,
     );

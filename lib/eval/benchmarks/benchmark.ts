@@ -4,7 +4,7 @@ import type { PredictOptions } from "../predict_options.js";
 import type { Curve } from "../report.js";
 import type { RetrievalOptions } from "../retrieval.js";
 
-/** The files of a benchmark, with the lists of the videos that it is about. */
+/** The files of a benchmark, and lists that select its videos. */
 export interface BenchmarkFiles extends VideoLists {
   /** The ground truth, as its authors publish it. */
   truth: string;
@@ -24,22 +24,23 @@ export interface SelectionOptions {
   /** CrossTask: no videos of this list (trained_videos.csv of a fine-tuned model). */
   without?: string | undefined;
   /**
-   * CrossTask: the test videos of fairseq's MMPT, drawn from videos.csv (less videos_val.csv) beside the annotations with NumPy's
-   * seed 0, 30 of each primary task left for training. Videos without features are left out before the draw, as there.
+   * CrossTask: the test videos of fairseq's MMPT, drawn from videos.csv (without videos_val.csv) next to the
+   * annotations, with NumPy's seed 0 and 30 videos of each primary task for training. As in MMPT, videos without
+   * features are removed before the draw.
    */
   split?: "mmpt" | undefined;
 }
 
-/** What a page shows of a benchmark beside its figures. */
+/** Parts of a benchmark's page besides its metrics. */
 export interface Illustrations {
   examples: Example[];
   curves?: readonly Curve[] | undefined;
   matrix?: { values: ArrayLike<number>; shape: readonly [number, number] } | undefined;
 }
 
-/** A benchmark whose ground truth and submissions are files. `M`: its figures. */
+/** A benchmark whose ground truth and submissions are files. `M`: its metrics. */
 export interface Benchmark<M extends object = object> {
-  /** What it measures, and its figures. */
+  /** Description of the benchmark and its metrics. */
   description: string;
   /** The file of the ground truth, in words. */
   truth: string;
@@ -47,7 +48,7 @@ export interface Benchmark<M extends object = object> {
   predictions: string;
   /** Options of a command that scores a submission. */
   example: string;
-  /** Which of the {@link SelectionOptions} and {@link RankingOptions} it takes. */
+  /** The {@link SelectionOptions} and {@link RankingOptions} that it has. */
   takes?: readonly (keyof SelectionOptions | keyof RankingOptions)[] | undefined;
   /** Scores a submission. */
   score(files: BenchmarkFiles, options: RankingOptions): Promise<M>;

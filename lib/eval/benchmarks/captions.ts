@@ -15,13 +15,13 @@ import type { Benchmark, BenchmarkFiles } from "./benchmark.js";
 
 /**
  * Text-to-video retrieval on a dataset: every caption is a query among the clips of all captions.
- * @param format of `videoclip data` @param truth the file in words @param subset only videos of it
+ * @param format of `videoclip data` @param truth description of the file @param subset only videos of this subset
  */
 export function captionRetrieval(format: string, truth: string, subset?: string): Benchmark<RetrievalMetrics> {
   const read = async ({ truth, only, except }: BenchmarkFiles) => {
     const pairs = await captionsOf(datasetFormat(format)!.read(truth, { skips: new Skips(0), subset }));
     const selected = await readVideoLists({ only, except });
-    // lists of YouCook2 may name clips by the number of the annotation
+    // lists of YouCook2 may identify clips by the number of the annotation
     const names = ({ video, clip }: RetrievalPair) => (format === "youcook2" ? [video, `${video}_${clip}`] : [video]);
     return pairs.filter((pair) => selected(...names(pair)));
   };
@@ -50,7 +50,7 @@ export function captionRetrieval(format: string, truth: string, subset?: string)
   };
 }
 
-/** The matrix of a submission. @throws InvalidArgumentError unless it has a row and a column for every pair */
+/** Checks the matrix of a submission. @throws InvalidArgumentError unless it has a row and a column for every pair */
 function checkShape({ truth, predictions }: BenchmarkFiles, { length }: readonly RetrievalPair[]) {
   const matrix = readSimilarity(predictions);
   if (matrix.shape.every((size) => size === length)) return matrix;
@@ -60,10 +60,10 @@ function checkShape({ truth, predictions }: BenchmarkFiles, { length }: readonly
   );
 }
 
-/** A text and the seconds of a video that it is about. */
+/** A text and the seconds of a video that it describes. */
 export interface RetrievalPair {
   video: string;
-  /** The number of the caption among those of its video, from 0. */
+  /** Number of the caption in its video, from 0. */
   clip?: number | undefined;
   start: number;
   end: number;
@@ -80,8 +80,8 @@ export async function captionsOf(records: AsyncIterable<VideoRecord>): Promise<R
 }
 
 /**
- * Text-to-video retrieval as MMPT evaluates it: dot products of every text with every clip, clips cut to what the model
- * takes (the first 32 s).
+ * Text-to-video retrieval as in MMPT: dot products of every text with every clip; clips are cut to the model's length
+ * (the first 32 s).
  * @returns f32 `[texts, clips]`; clip i belongs to text i
  */
 export async function predictRetrieval(
@@ -110,7 +110,7 @@ function recallCurve(values: ArrayLike<number>, shape: readonly [number, number]
   return { name: "Recall at k", axis: "k", points: at.map((k) => [k, metrics[`R@${k}`]]) };
 }
 
-/** Queries of a retrieval by their rank, with what was found first. @param similarity `[texts, clips]` */
+/** Queries of a retrieval by their rank, with the first results. @param similarity `[texts, clips]` */
 export function retrievalExamples(pairs: readonly RetrievalPair[], similarity: ArrayLike<number>): Example[] {
   const n = pairs.length;
   return retrievalRanks(similarity, [n, n]).map(({ above, equal }, row) => {
@@ -120,7 +120,7 @@ export function retrievalExamples(pairs: readonly RetrievalPair[], similarity: A
     const found = order.slice(0, 3).map((column, i) => `${i + 1}. ${describe(pairs[column])}, score ${score(column).toFixed(3)}`); // prettier-ignore
     const margin = score(row) - score(order[0] === row ? (order[1] ?? row) : order[0]);
     return {
-      // by rank, within a rank by the distance to the best other
+      // by rank; equal ranks by the distance to the best other candidate
       quality: -(above + equal / 2) + Math.atan(margin) / Math.PI,
       title: text,
       lines: [`its own clip (${describe(pairs[row])}) has rank ${above + 1}`, ...found],

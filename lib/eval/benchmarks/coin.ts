@@ -24,7 +24,7 @@ export const COIN: Benchmark<SegmentationMetrics> = {
   predict: async ({ truth, predictions, ...lists }, { classifier, ...options }) => {
     const { device, config } = options.model;
     const classes = classifier && (await loadClassifier(classifier, device.parameters, config.hiddenSize));
-    // the labels are those of all videos of the benchmark
+    // labels of all videos of the benchmark
     const all = await readCoin(truth, "testing");
     const labels = new Map([...namesOf(all)].sort((a, b) => a[0] - b[0]));
     const selected = await readVideoLists(lists);
@@ -49,7 +49,7 @@ async function readLabels(truth: string, predictions: string, lists: VideoLists)
 
 /**
  * COIN: COIN.json (testing) against lines `{"video", "labels": [class of each second, 0 is background]}`.
- * @param lists the videos that the score is of; default all
+ * @param lists select the scored videos; default all
  */
 export async function scoreCoin(
   truth: string,
@@ -60,7 +60,7 @@ export async function scoreCoin(
   return segmentationMetrics(
     pairs.map(({ item, fields }) => {
       const predicted = fields.numbers("labels");
-      // one row of features a second: the last, incomplete second may have one or not
+      // features have one row per second, and the last, incomplete second may have none
       if (Math.abs(predicted.length - item.duration) >= 2) {
         throw fields.error("labels", `a class for each of about ${Math.round(item.duration)} s`);
       }
@@ -70,10 +70,12 @@ export async function scoreCoin(
 }
 
 /**
- * Step segmentation of COIN. Fine-tuned, the class of a second is the classifier's; zero-shot the label whose text is closest,
- * or the background where no score passes the largest dot product of two labels' texts (MMPT).
- * @param labels class and text of every step; of all videos of the benchmark
- * @param options `classes`: of the model's classifier, whose parameters are in its store; undefined: zero-shot
+ * Step segmentation of COIN. After fine-tuning, the class of a second is the classifier's. Zero-shot, it is the label
+ * whose text is most similar, or the background if no score exceeds the largest dot product of two labels' texts
+ * (MMPT).
+ * @param labels class and text of every step, of all videos of the benchmark
+ * @param options `classes`: number of classes of the model's classifier, whose parameters are in its store; undefined:
+ * zero-shot
  * @returns lines of a submission: `{"video", "labels"}`
  */
 export async function predictCoin(
@@ -105,7 +107,7 @@ async function labelTexts(model: VideoClip, labels: ReadonlyMap<number, string>,
   const { data: rows } = await model.encodeText([...labels.values()], { signal });
   const { data: between } = await model.similarity(rows, rows, { signal });
   const threshold = between.reduce(
-    (most, score, i) => (i % ids.length === Math.floor(i / ids.length) ? most : Math.max(most, score)),
+    (max, score, i) => (i % ids.length === Math.floor(i / ids.length) ? max : Math.max(max, score)),
     -Infinity,
   );
   return async (tokens: Float32Array): Promise<number[]> => {
@@ -122,7 +124,7 @@ function largest(rows: Float32Array, width: number): number[] {
   });
 }
 
-/** Videos of COIN by the share of seconds whose class is right. */
+/** Videos of COIN by the share of correctly classified seconds. */
 export async function coinExamples(truth: string, predictions: string, lists: VideoLists = {}): Promise<Example[]> {
   const names = namesOf(await readCoin(truth, "testing"));
   return (await readLabels(truth, predictions, lists)).map(({ item, fields }) => {
@@ -144,7 +146,7 @@ export async function coinExamples(truth: string, predictions: string, lists: Vi
   });
 }
 
-/** Spans of equal classes; the background is left out. */
+/** Spans of equal classes without the background. */
 function runs(labels: ArrayLike<number>, names: ReadonlyMap<number, string>): Span[] {
   const spans: Span[] = [];
   for (let t = 0, end; t < labels.length; t = end) {

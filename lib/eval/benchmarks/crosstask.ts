@@ -32,7 +32,7 @@ export const CROSSTASK: Benchmark<StepMetrics> = {
   },
 };
 
-/** The videos of the annotated ones that are to be predicted. */
+/** The annotated videos to predict. */
 async function selectVideos(
   annotations: string,
   { videos, without, split }: Pick<SelectionOptions, "videos" | "without" | "split">,
@@ -61,14 +61,14 @@ async function selectVideos(
   );
 }
 
-/** Annotations of the videos that a submission has lines for, with those lines. */
+/** Annotations of the videos in a submission, with its lines. */
 async function predicted(annotations: string, predictions: string, lists: VideoLists) {
   const lines = await byKey(predictions, (fields: Fields) => keyOf(fields.string("task"), fields.string("video")));
   const selected = await readVideoLists(lists);
   const all = (await listCrossTaskAnnotations(annotations)).filter(({ task, video }) =>
     selected(video, keyOf(task, video)),
   );
-  // the folder holds the videos of every split: those that are predicted are scored
+  // the folder has the videos of every split, of which only the predicted ones are scored
   const truth = all.filter(({ task, video }) => lines.has(keyOf(task, video)));
   return match(truth, ({ task, video }) => keyOf(task, video), lines, predictions);
 }
@@ -77,8 +77,8 @@ async function predicted(annotations: string, predictions: string, lists: VideoL
 async function readSteps(item: { task: string; file: string }, fields: Fields): Promise<StepVideo> {
   const steps = await readCrossTaskSteps(item.file);
   const predicted = fields.numbers("seconds");
-  const most = Math.max(0, ...steps.map(({ step }) => step));
-  if (predicted.length < most) throw fields.error("seconds", `a second for each step, at least ${most}`);
+  const max = Math.max(0, ...steps.map(({ step }) => step));
+  if (predicted.length < max) throw fields.error("seconds", `a second for each step, at least ${max}`);
   return {
     task: item.task,
     truth: steps.map(({ step, start, end }) => [step - 1, Math.floor(start), Math.ceil(end)] as const),
@@ -88,10 +88,10 @@ async function readSteps(item: { task: string; file: string }, fields: Fields): 
 }
 
 /**
- * CrossTask: the folder of annotations against lines `{"task", "video", "seconds": [one per step of the task], "length"}`. With
- * `length`, the seconds of the video that there are features for, steps that are annotated behind it do not count, as in the
- * original's score.
- * @param lists the videos that the score is of; default those that the submission has
+ * CrossTask: the folder of annotations against lines
+ * `{"task", "video", "seconds": [one per step of the task], "length"}`. `length` is the number of seconds with
+ * features; as in the original's score, later annotations are ignored.
+ * @param lists select the scored videos; default: those in the submission
  */
 export async function scoreCrossTask(
   annotations: string,
@@ -103,8 +103,9 @@ export async function scoreCrossTask(
 }
 
 /**
- * Step localisation of CrossTask: -log softmax of a second's dot products with the texts of its task's steps, and the cheapest
- * seconds in the order of the steps. The same fine-tuned and zero-shot. In a video of fewer seconds than steps none is placed.
+ * Step localisation of CrossTask: -log softmax of a second's dot products with the texts of its task's steps, and the
+ * cheapest seconds in the order of the steps. Fine-tuned and zero-shot predictions are made in the same way. A video
+ * with fewer seconds than steps gets no steps.
  * @returns lines of a submission: `{"task", "video", "seconds", "length"}`
  */
 export async function predictCrossTask(
@@ -149,7 +150,7 @@ function logCosts(scores: Float32Array, width: number): Float64Array {
   return costs;
 }
 
-/** Videos of CrossTask by the share of the steps there are that were found. */
+/** Videos of CrossTask by the share of their steps that were found. */
 export async function crossTaskExamples(
   annotations: string,
   predictions: string,

@@ -29,7 +29,7 @@ export const DIDEMO: Benchmark<DidemoMetrics> = {
   },
 };
 
-/** The queries about the videos that are selected. */
+/** The queries on the selected videos. */
 async function selectQueries(truth: string, lists: VideoLists): Promise<DidemoQuery[]> {
   const selected = await readVideoLists(lists);
   return (await readDidemo(truth)).filter(({ video }) => selected(video));
@@ -68,7 +68,7 @@ async function readRankings(
 /**
  * DiDeMo: test_data.json against its submission format, a JSON list with one list of ranked `[first, last]` chunks per
  * entry of the truth, in its order; or lines `{"annotation_id", "segments"}`.
- * @param lists the videos that the score is of, and the submission has; default all
+ * @param lists select the videos that are scored and that the submission has; default all
  */
 export async function scoreDidemo(truth: string, predictions: string, lists: VideoLists = {}): Promise<DidemoMetrics> {
   const rankings = await readRankings(truth, predictions, lists);
@@ -76,9 +76,9 @@ export async function scoreDidemo(truth: string, predictions: string, lists: Vid
 }
 
 /**
- * Moments of DiDeMo, zero-shot, as MMPT ranks them: see {@link rankSegments}. A second's score is the dot product of its last
- * hidden state with the text; of longer videos the model sees the first 32 s.
- * @returns a submission: for each query its ranked `[first, last]` chunks, without those that begin behind the video
+ * Moments of DiDeMo, zero-shot, ranked as in MMPT: see {@link rankSegments}. A second's score is the dot product of its
+ * last hidden state with the text; the model reads the first 32 s of longer videos.
+ * @returns a submission: for each query its ranked `[first, last]` chunks, without those that begin after the video
  */
 export function predictDidemo(queries: readonly DidemoQuery[], options: PredictOptions): Promise<Chunks[][]> {
   const { model, signal } = options;

@@ -24,7 +24,7 @@ export const MSRVTT_QA: Benchmark<ChoiceMetrics> = {
   },
 };
 
-/** The questions about the videos that are selected. */
+/** The questions on the selected videos. */
 async function selectQuestions(truth: string, lists: VideoLists): Promise<MsrvttQuestion[]> {
   const selected = await readVideoLists(lists);
   return (await readMsrvttQuestions(truth)).filter(({ video, key }) => selected(video, key));
@@ -32,7 +32,7 @@ async function selectQuestions(truth: string, lists: VideoLists): Promise<Msrvtt
 
 /**
  * MSR-VTT multiple choice: MSR_MC_test.csv against lines `{"vid_key", "answer"}` or `{"vid_key", "scores": [5]}`.
- * @param options the videos that the score is of, and what equal highest scores count for: see {@link choiceMetrics}
+ * @param options the selection of videos, and the treatment of equal scores: see {@link choiceMetrics}
  */
 export async function scoreChoices(
   truth: string,

@@ -32,22 +32,22 @@ export const QVHIGHLIGHTS: Benchmark<QVHighlightsMetrics> = {
   },
 };
 
-/** The queries about the videos that are selected. */
+/** The queries on the selected videos. */
 async function selectQueries(truth: string, lists: VideoLists): Promise<MomentTruth[]> {
   const selected = await readVideoLists(lists);
   return (await readMomentTruth(truth)).filter(({ vid }) => selected(vid));
 }
 
-/** Lengths of windows that are proposed, in seconds; multiples of QVHighlights' clips, over its three buckets of lengths. */
+/** Lengths of proposed windows in seconds: multiples of QVHighlights' clips over its three ranges of lengths. */
 const LENGTHS = [4, 6, 8, 10, 14, 20, 26, 30, 40, 60, 80, 110, 150];
 const PROPOSALS = 10;
-const MOST_OVERLAP = 0.7;
+const MAX_OVERLAP = 0.7;
 
 /**
- * Moments and highlights of QVHighlights, zero-shot. A clip's saliency is the mean dot product of its seconds' tokens with the
- * query. A window's score is by how much the saliency of its clips exceeds the video's mean, summed and divided by the square root
- * of its length (as long ones vary less); of overlapping ones (IoU above 0.7) the best is kept. This rule is ours: VideoCLIP was
- * not evaluated here.
+ * Moments and highlights of QVHighlights, zero-shot. A clip's saliency is the mean dot product of its seconds' tokens
+ * with the query. A window's score is the excess of its clips' saliency over the video's mean, summed and divided by
+ * the square root of its length, since long windows vary less. Of overlapping windows (IoU above 0.7) the best is kept.
+ * This rule is ours: VideoCLIP was not evaluated here.
  */
 export async function predictQVHighlights(
   queries: readonly { qid: number; vid: string; query: string; duration: number }[],
@@ -73,7 +73,7 @@ export async function predictQVHighlights(
   }
 }
 
-/** Scores of 2-s clips from those of seconds; clips beyond the features have the lowest. */
+/** Scores of 2-s clips from scores of seconds; clips without features get the lowest score. */
 function clipScores(seconds: Float32Array, clips: number): number[] {
   const lowest = seconds.reduce((p, q) => Math.min(p, q), Infinity);
   return Array.from({ length: clips }, (_, c) =>
@@ -98,12 +98,12 @@ export function proposeWindows(saliency: readonly number[]): number[][] {
   const kept: number[][] = [];
   for (const window of all) {
     if (kept.length === PROPOSALS) break;
-    if (kept.every((other) => iou([other[0], other[1]], [window[0], window[1]]) <= MOST_OVERLAP)) kept.push(window);
+    if (kept.every((other) => iou([other[0], other[1]], [window[0], window[1]]) <= MAX_OVERLAP)) kept.push(window);
   }
   return kept;
 }
 
-/** Queries of QVHighlights by the overlap of the first window with the nearest true one. */
+/** Queries of QVHighlights by the overlap of the first window with the nearest true window. */
 export async function momentExamples(truth: string, predictions: string, lists: VideoLists = {}): Promise<Example[]> {
   const lines = new Map((await readMomentPredictions(predictions)).map((line) => [line.qid, line]));
   return (await selectQueries(truth, lists)).flatMap(({ qid, vid, query, duration, relevant_windows: windows }) => {

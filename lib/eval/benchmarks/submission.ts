@@ -3,10 +3,10 @@ import { Fields } from "../../data/fields.js";
 import { type Line, lineError, readJsonLines } from "../../data/jsonl.js";
 import { DatasetError } from "../../base/errors.js";
 
-/** Whether a submission is a file of lines, not one JSON value. */
+/** Whether a submission is a file of lines instead of one JSON value. */
 export const isLines = (file: string): boolean => /\.jsonl(\.gz)?$/.test(file);
 
-/** Lines of a submission by a key; each key once. @throws DatasetError naming file and line */
+/** Lines of a submission by a unique key. @throws DatasetError with file and line */
 export async function byKey(file: string, key: (fields: Fields) => string): Promise<Map<string, Fields>> {
   const found = new Map<string, Fields>();
   for await (const line of readJsonLines(file) as AsyncIterable<Line<Record<string, unknown>>>) {
@@ -18,7 +18,7 @@ export async function byKey(file: string, key: (fields: Fields) => string): Prom
   return found;
 }
 
-/** Every item of the truth with its line. @throws DatasetError when the two do not hold the same items */
+/** Every item of the truth with its line. @throws DatasetError when the two do not have the same items */
 export function match<T>(truth: readonly T[], name: (item: T) => string, lines: Map<string, Fields>, file: string) {
   const missing = truth.map(name).filter((key) => !lines.has(key));
   const known = new Set(truth.map(name));
@@ -34,7 +34,7 @@ export function match<T>(truth: readonly T[], name: (item: T) => string, lines: 
   return truth.map((item) => ({ item, fields: lines.get(name(item))! }));
 }
 
-/** Writes a submission of one object a line. */
+/** Writes a submission with one object per line. */
 export function writeLines(file: string, lines: readonly object[]): void {
   writeDurably(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

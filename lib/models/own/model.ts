@@ -29,43 +29,43 @@ import { inputsText, loadPretrained, openFileOrFolder, type PretrainedWeights, s
 
 const WEIGHTS = "model.safetensors";
 
-/** Input values of a program, so that what lies between the layers stays near 150 MB. */
+/** Input values of a program that keep its activations near 150 MB. */
 const INPUT_VALUES = 2 * 16 * 224 * 224 * 3;
-const MOST_ROWS = 256;
+const MAX_ROWS = 256;
 
-/** Where a model computes. */
+/** The device of a model. */
 export interface ModelRunOptions extends DeviceOptions {
-  /** Examples that one program takes at most; `run` splits larger batches. Default: by the size of an example, up to 256. */
+  /** Maximum examples per program; `run` splits larger batches. Default: by the size of an example, up to 256. */
   batch?: number | undefined;
 }
 
 export interface ModelOptions<I extends string = string> extends ModelRunOptions {
-  /** Shape of one example of each input, in the order of the net's arguments; the batch is not in it. */
+  /** Shape of one example of each input without the batch axis, in the order of the net's arguments. */
   inputs: Readonly<Record<I, readonly number[]>>;
-  /** f32 where nothing is said. */
+  /** Dtypes of inputs. Default f32. */
   dtypes?: Readonly<Partial<Record<I, InputDType | undefined>>> | undefined;
-  /** Of the initial values. Default 0. */
+  /** Seed of the initial values. Default 0. */
   seed?: number | undefined;
 }
 
 export interface PretrainedModelOptions<I extends string = string> extends ModelOptions<I> {
-  /** Weights of the net's encoders by the key of their layer; everything else begins with its initial value. */
+  /** Weights of the net's encoders by the key of their layer; all other parameters have their initial values. */
   pretrained: Readonly<Record<string, PretrainedWeights>>;
 }
 
 export interface LoadModelOptions<I extends string = string> extends ModelRunOptions {
-  /** As of `create`, for a file that `save` has not written: such as a checkpoint of a training. */
+  /** Inputs as for `create`, for a file that `save` has not written, such as a checkpoint of a training. */
   inputs?: Readonly<Record<I, readonly number[]>> | undefined;
   dtypes?: Readonly<Partial<Record<I, InputDType | undefined>>> | undefined;
   /**
-   * Keys of the file that the net does not need, beside the counters of PyTorch's BatchNorms. Default: none, a key too many is
-   * an error.
+   * Keys of the file that the net does not use, besides the counters of PyTorch's BatchNorms. Default: none, so an
+   * unexpected key is an error.
    */
   ignore?: RegExp | undefined;
 }
 
 export interface ModelOnnxOptions extends OnnxOptions {
-  /** Examples that the ONNX model takes at once. Default 1. */
+  /** Batch size of the ONNX model. Default 1. */
   batch?: number | undefined;
 }
 
@@ -78,8 +78,8 @@ export interface ModelOutput {
 const RUN_OPTIONS = ["device", "threads", "precision", "winograd", "batch"] as const;
 
 /**
- * A model of one's own, from the function that describes it (see {@link Net}): its parameters on a device, and from the same
- * function inference, training (with a `Trainer`), saving and ONNX export.
+ * A model made from the function that describes it (see {@link Net}): its parameters on a device and, from the same
+ * function, inference, training (with a `Trainer`), saving and ONNX export.
  */
 export class Model<I extends string = string, O extends string = string> {
   /** Type of one example of each input. */
@@ -112,8 +112,8 @@ export class Model<I extends string = string, O extends string = string> {
   }
 
   /**
-   * A model with initial values, to be trained.
-   * @throws InvalidArgumentError for options and nets that do not fit; ShapeError, which names the layer; DeviceError
+   * A model with initial values, for training.
+   * @throws InvalidArgumentError for options and nets that do not fit; ShapeError with the layer; DeviceError
    */
   static create<const I extends string, const O extends string>(net: Net<O>, options: ModelOptions<I>): Model<I, O> {
     checkOptions("Model.create", options, ["inputs", "dtypes", "seed"]);
@@ -157,10 +157,10 @@ export class Model<I extends string = string, O extends string = string> {
   }
 
   /**
-   * Loads a model that {@link save} wrote, bit for bit; or any weight file with the net's keys, such as the folder of a checkpoint,
-   * where `inputs` are given too.
+   * Loads a model that {@link save} wrote, bit for bit; or with `inputs` any weight file with the net's keys, such as
+   * the folder of a checkpoint.
    * @param path a folder, or a weight file
-   * @throws WeightsError with all missing, unexpected and wrong-shaped keys where the file is not one of this net
+   * @throws WeightsError with all missing, unexpected and wrong-shaped keys when the file does not fit this net
    */
   static async load<const I extends string, const O extends string>(
     net: Net<O>,
@@ -227,7 +227,7 @@ export class Model<I extends string = string, O extends string = string> {
   }
 
   /**
-   * Computes the outputs of a batch of any size. A row does not depend on the others: it has the same bits in every batch.
+   * Computes the outputs of a batch of any size. A row has the same bits in every batch.
    * @param inputs for each input its values with their shape `[N, ...]`, or the values alone
    * @throws InvalidArgumentError for inputs that do not fit; the signal's reason
    */
@@ -244,7 +244,7 @@ export class Model<I extends string = string, O extends string = string> {
     );
     for (let first = 0; first < rows; first += this.#batch) {
       const count = Math.min(this.#batch, rows - first);
-      // few sizes, so few programs
+      // rounded up so that few programs are compiled
       const padded = Math.min(this.#batch, rowsFor(count));
       const program = this.#programs.get(`${padded}`, () =>
         compile(optimize(traceNet(this.#net, this.#types, padded)), this.device),
@@ -275,7 +275,7 @@ export class Model<I extends string = string, O extends string = string> {
   }
 
   /**
-   * Writes the parameters (`model.safetensors`), and what the inputs are, into a folder that {@link load} takes.
+   * Writes the parameters (`model.safetensors`) and the types of the inputs into a folder for {@link load}.
    * @param options.dtype of the parameters: `f16` halves the file and rounds them. Default f32
    */
   async save(folder: string, { dtype = "f32" }: { dtype?: "f32" | "f16" | undefined } = {}): Promise<void> {
@@ -288,9 +288,9 @@ export class Model<I extends string = string, O extends string = string> {
   }
 
   /**
-   * The model as ONNX, with the inputs and outputs of the net: `await model.toOnnx({ batch: 1 }).save("own.onnx")`. Parameters
-   * are read while it is written.
-   * @throws VideoClipError `ERR_ONNX` for a layer that has no ONNX form
+   * The model as ONNX, with the inputs and outputs of the net: `await model.toOnnx({ batch: 1 }).save("own.onnx")`.
+   * Parameters are read while it is written.
+   * @throws VideoClipError `ERR_ONNX` for a layer without an ONNX form
    */
   toOnnx({ batch = 1, ...options }: ModelOnnxOptions = {}): OnnxModel {
     if (!Number.isSafeInteger(batch) || batch < 1) throw wrong("toOnnx", "batch", "a positive whole number", batch);
@@ -315,7 +315,7 @@ export class Model<I extends string = string, O extends string = string> {
   }
 }
 
-/** Keys of what a BatchNorm of PyTorch has and nothing here reads. */
+/** Keys of PyTorch's BatchNorm counters, which nothing here reads. */
 const COUNTERS = "(?:^|\\.)num_batches_tracked$";
 
 const ignoredKeys = (more?: RegExp): RegExp =>
@@ -336,10 +336,10 @@ function rowsPerProgram(types: ReadonlyMap<string, InputType>, batch: number | u
     });
   }
   const values = [...types.values()].reduce((sum, { shape }) => sum + elements(shape), 0);
-  return Math.min(MOST_ROWS, 2 ** Math.max(0, Math.floor(Math.log2(INPUT_VALUES / values))));
+  return Math.min(MAX_ROWS, 2 ** Math.max(0, Math.floor(Math.log2(INPUT_VALUES / values))));
 }
 
-/** `count` rows from `first` on, with zeros behind them up to `padded`. */
+/** `count` rows from `first` on, padded with zeros to `padded` rows. */
 function rowsOf(data: OwnArray, size: number, first: number, count: number, padded: number): OwnArray {
   const rows = data.subarray(first * size, (first + count) * size);
   if (count === padded) return rows;

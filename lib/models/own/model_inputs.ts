@@ -4,12 +4,12 @@ import { elements } from "../../graph/tensor.js";
 import { suggestion } from "../../base/suggest.js";
 import { arrayKind, type ArrayKind, arrayLength } from "../../base/typed_arrays.js";
 
-/** Element types that inputs of a model have. */
+/** Element types of a model's inputs. */
 export type InputDType = "f32" | "u8" | "i32";
 
-/** An input as the model is made for it. */
+/** The type of an input. */
 export interface InputType {
-  /** Of one example: without the axis of the batch. */
+  /** Shape of one example, without the batch axis. */
   shape: readonly number[];
   dtype: InputDType;
 }
@@ -17,7 +17,7 @@ export interface InputType {
 /** Values of one dtype. */
 export type InputArray = Float32Array | Uint8Array | Uint8ClampedArray | Int32Array;
 
-/** An input of a batch: row-major values with their shape `[N, ...]`, or the values alone, from whose length N follows. */
+/** An input of a batch: row-major values with their shape `[N, ...]`, or the values alone, whose length gives N. */
 export type ModelInput = InputArray | { data: InputArray; shape: readonly number[] };
 
 const KINDS: Record<InputDType, readonly ArrayKind[]> = {
@@ -27,14 +27,14 @@ const KINDS: Record<InputDType, readonly ArrayKind[]> = {
 };
 const ARRAYS = { f32: Float32Array, u8: Uint8Array, i32: Int32Array } as const;
 
-/** An array of this realm for each dtype. */
+/** Arrays of this realm for each dtype. */
 export type OwnArray = Float32Array | Uint8Array | Int32Array;
 
 const text = ({ shape, dtype }: InputType) => `${dtype} [N${shape.map((n) => `, ${n}`).join("")}]`;
 
 /**
  * The types of a model's inputs.
- * @throws InvalidArgumentError for what is no shape or no dtype
+ * @throws InvalidArgumentError for an invalid shape or dtype
  */
 export function inputTypes(
   shapes: Readonly<Record<string, readonly number[]>>,
@@ -65,13 +65,13 @@ export function inputTypes(
   return new Map(entries);
 }
 
-/** The two forms of an array: values alone, or with their shape. */
+/** Splits an array into values and shape; the shape may be absent. */
 export function unboxed(value: unknown): { data: unknown; shape?: unknown } {
   const boxed = arrayKind(value) === undefined && typeof value === "object" && value !== null;
   return boxed ? (value as { data: unknown; shape?: unknown }) : { data: value };
 }
 
-/** The values of an input and how many examples they are. @throws InvalidArgumentError where they do not fit */
+/** The values of an input and its number of examples. @throws InvalidArgumentError when they do not fit */
 export function readInput(name: string, type: InputType, value: unknown): { data: OwnArray; rows: number } {
   const size = elements(type.shape);
   const { data, shape } = unboxed(value);
@@ -92,15 +92,15 @@ export function readInput(name: string, type: InputType, value: unknown): { data
   });
 }
 
-/** The same memory as an array of this realm and of the plain kind. */
+/** A view of the same memory as a plain array of this realm. */
 export function ownArray(dtype: InputDType, data: InputArray): OwnArray {
   const kind = ARRAYS[dtype];
   return data instanceof kind ? data : new kind(data.buffer as ArrayBuffer, data.byteOffset, data.length);
 }
 
 /**
- * All inputs of a model, with as many examples each.
- * @throws InvalidArgumentError for one that is missing, unknown or does not fit
+ * All inputs of a model, with the same number of examples.
+ * @throws InvalidArgumentError for an input that is missing, unknown or does not fit
  */
 export function readInputs(
   types: ReadonlyMap<string, InputType>,

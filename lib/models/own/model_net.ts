@@ -1,4 +1,4 @@
-// What a net is: the function that describes a model of one's own, and what tracing it tells.
+// A net is the function that describes a model. Tracing it gives its parameters and outputs.
 import { describeValue } from "../../base/describe_value.js";
 import { InvalidArgumentError, ShapeError } from "../../base/errors.js";
 import { sameShape, Tensor } from "../../graph/tensor.js";
@@ -11,16 +11,16 @@ import type { ParameterShapes } from "../../weights/load_into.js";
 import { parametersOf } from "../parameters.js";
 
 /**
- * A model of one's own: takes a tensor for each input, in the order of `inputs`, and returns named tensors whose first axis is
- * the batch. It only describes the computation, and is called again for each size of a batch. Each example must be treated by
- * itself: nothing may mix the rows of a batch.
+ * The function that describes a model: takes a tensor for each input, in the order of `inputs`, and returns named
+ * tensors whose first axis is the batch. It only describes the computation, and is called again for each batch size. It
+ * must not mix the rows of a batch.
  */
 export type Net<O extends string = string> = (...inputs: Tensor[]) => Record<O, Tensor>;
 
-/** What a net needs and gives. */
+/** Parameters and outputs of a net. */
 export interface NetFacts {
   shapes: ParameterShapes;
-  /** What parameters begin with, where the net says it. */
+  /** Initial values that the net defines. */
   initial: ReadonlyMap<string, InitialValue>;
   /** Shape of each output of one example. */
   outputs: ReadonlyMap<string, readonly number[]>;
@@ -61,7 +61,7 @@ export function applyNet(
   return called;
 }
 
-/** The graph of a net for so many examples. */
+/** The graph of a net for `count` examples. */
 export const traceNet = (net: Net, types: ReadonlyMap<string, InputType>, rows: number): Graph =>
   trace(() => applyNet(net, inputsOf(types, rows)).result);
 
@@ -70,7 +70,7 @@ const inputsOf = (types: ReadonlyMap<string, InputType>, rows: number): Tensor[]
 
 /**
  * Traces a net for one and for two examples.
- * @throws InvalidArgumentError for a net that cannot be one; ShapeError where layers do not fit, or where the number of examples
+ * @throws InvalidArgumentError for an invalid net; ShapeError when layers do not fit, or when the number of examples
  * changes parameters or the outputs of one example
  */
 export function netFacts(net: Net, types: ReadonlyMap<string, InputType>): NetFacts {

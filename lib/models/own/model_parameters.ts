@@ -4,7 +4,7 @@ import { elements } from "../../graph/tensor.js";
 import { suggestion } from "../../base/suggest.js";
 import type { ParameterShapes } from "../../weights/load_into.js";
 
-/** The parameters of a model by key, running statistics of BatchNorm among them. Values are row-major, f32. */
+/** The parameters of a model by key, including running statistics of BatchNorm. Values are row-major, f32. */
 export class ModelParameters {
   readonly #store: ParameterStore;
   readonly #shapes: ParameterShapes;
@@ -15,7 +15,7 @@ export class ModelParameters {
     this.#shapes = shapes;
   }
 
-  /** How many values there are in all. */
+  /** Total number of values. */
   get count(): number {
     return [...this.#shapes.values()].reduce((sum, shape) => sum + elements(shape), 0);
   }
@@ -28,7 +28,7 @@ export class ModelParameters {
     return [...this.#shapes.keys()];
   }
 
-  /** @throws InvalidArgumentError for a key that the model does not have */
+  /** @throws InvalidArgumentError for an unknown key */
   shape(key: string): readonly number[] {
     const shape = this.#shapes.get(key);
     if (shape) return shape;
@@ -43,7 +43,7 @@ export class ModelParameters {
   }
 
   /**
-   * Gives a parameter new values.
+   * Sets the values of a parameter.
    * @throws InvalidArgumentError for another number of values; VideoClipError `ERR_BUSY` while a training step runs
    */
   set(key: string, values: ArrayLike<number>): void {

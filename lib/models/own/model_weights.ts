@@ -11,14 +11,15 @@ import { loadParameters } from "../parameters.js";
 import { modernKeys } from "../text/text_weights.js";
 import { OTHER_PARTS } from "../video/video_models.js";
 
-/** Where the weights of an encoder in a net come from: a file (a text encoder's folder too), or generated weights. */
+/** The weights of an encoder in a net: a file (or a text encoder's folder), or random weights. */
 export type PretrainedWeights = string | { weights: string } | { randomWeights: number };
 
 /**
- * Puts the published weights of a net's encoder into a store.
+ * Loads the published weights of a net's encoder into a store.
  * @param shapes of all the net's parameters
- * @returns the keys that it has put
- * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError where the net has no such encoder
+ * @returns the loaded keys
+ * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError when the net has no
+ * such encoder
  */
 export async function loadPretrained(
   store: ParameterSink,
@@ -66,20 +67,20 @@ async function loadText(
 ): Promise<void> {
   const file = await openFileOrFolder(path);
   try {
-    // ignored: heads of whatever the encoder was trained for
+    // the heads of the encoder's training are ignored
     await loadInto(sink, file, { shapes, rename: modernKeys(config), ignored: /^/ });
   } finally {
     file.close();
   }
 }
 
-/** Opens a weight file, or that of a folder. @throws WeightsError where there is none */
+/** Opens a weight file, or that of a folder. @throws WeightsError when there is none */
 export async function openFileOrFolder(path: string): Promise<WeightsFile> {
   if (!existsSync(path)) throw new WeightsError(`${path}: there is no such file or folder`, { file: path });
   return openWeights(statSync(path).isDirectory() ? weightFile(path) : path);
 }
 
-/** What the metadata of a saved model tell: its inputs, or undefined where another program wrote the file. */
+/** The inputs in the metadata of a saved model; undefined if another program wrote the file. */
 export function savedInputs({ path, metadata }: WeightsFile): Map<string, InputType> | undefined {
   if (metadata.inputs === undefined) return undefined;
   try {
@@ -97,5 +98,5 @@ export function savedInputs({ path, metadata }: WeightsFile): Map<string, InputT
   }
 }
 
-/** Inputs as metadata have them. */
+/** Inputs in the form of metadata. */
 export const inputsText = (types: ReadonlyMap<string, InputType>): string => JSON.stringify(Object.fromEntries(types));

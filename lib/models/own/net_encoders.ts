@@ -1,4 +1,4 @@
-// Published encoders as layers of a model of one's own.
+// Published encoders as layers of a `Model`.
 import type { Triple } from "../../ops/index.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { fullKey, withKeyPrefix } from "../../graph/trace.js";
@@ -9,13 +9,13 @@ import { type HuggingFaceConfig, type TextConfig, textConfig } from "../text/tex
 import { textEncoder as hiddenStates } from "../text/text_heads.js";
 import { resolveOutput, VIDEO_MODELS, type VideoModelName, videoOutput } from "../video/video_models.js";
 
-/** An encoder that a net has, for who loads its published weights. @internal */
+/** An encoder in a net, for the code that loads its published weights. @internal */
 export type EncoderLayer =
   { kind: "video"; model: VideoModelName; output: string } | { kind: "text"; config: TextConfig };
 
 let current: Map<string, EncoderLayer> | undefined;
 
-/** Calls a net. @returns also its encoders, by the key of the layer @internal */
+/** Calls a net. @returns its result, and its encoders by the key of the layer @internal */
 export function withEncoders<T>(net: () => T): { result: T; encoders: Map<string, EncoderLayer> } {
   const outer = current;
   const encoders = new Map<string, EncoderLayer>();
@@ -34,8 +34,9 @@ export interface VideoEncoderLayerOptions {
 }
 
 /**
- * A published video encoder, such as X3D below a head of one's own. Its parameters have the published keys behind `<key>.`.
- * @param video f32 `[N, T, H, W, 3]`, normalised as its publishers do, or u8 frames, which are normalised so
+ * A published video encoder as a layer, such as X3D below a new head. Its parameters have the published keys after
+ * `<key>.`.
+ * @param video f32 `[N, T, H, W, 3]`, normalised as its publishers do, or u8 frames, which this layer normalises
  * @returns `[N, width of the output]`
  * @throws InvalidArgumentError for an unknown model or output; ShapeError for a clip that is too small
  */
@@ -46,9 +47,9 @@ export function videoEncoder(video: Tensor, key: string, options: VideoEncoderLa
     const x = tensor(name, "video", video, { sizes: "[N, T, H, W, 3]" });
     if (x.dtype !== "f32" && x.dtype !== "u8") throw wrong(name, "video", "f32 or u8", x.dtype);
     current?.set(fullKey(key), { kind: "video", model, output });
-    const cells = x.dtype === "u8" && VIDEO_MODELS[model].cells;
-    const normalised = x.dtype === "u8" ? normalise(x, resolvePreset(VIDEO_MODELS[model].preset), cells) : x;
-    return withKeyPrefix(key, () => videoOutput(normalised, model, output, { cells }));
+    const spaceToDepth = x.dtype === "u8" && VIDEO_MODELS[model].spaceToDepth;
+    const normalised = x.dtype === "u8" ? normalise(x, resolvePreset(VIDEO_MODELS[model].preset), spaceToDepth) : x;
+    return withKeyPrefix(key, () => videoOutput(normalised, model, output, { spaceToDepth }));
   });
 }
 
@@ -58,7 +59,7 @@ function normalise(frames: Tensor, { mean, std }: { mean: Triple; std: Triple },
 }
 
 export interface PreprocessOptions {
-  /** Name of the preset whose mean and standard deviation are taken, such as `x3d-s`. */
+  /** Name of a preset with mean and standard deviation, such as `x3d-s`. */
   preset?: string | undefined;
   /** Mean and standard deviation of red, green and blue between 0 and 1. Default: 0 and 1. */
   mean?: Triple | undefined;
@@ -83,15 +84,15 @@ export function preprocess(frames: Tensor, options?: PreprocessOptions): Tensor 
 export interface TextEncoderLayerOptions {
   /** The fields of its Hugging Face `config.json`: `model_type` `bert` or `mobilebert`, and sizes that differ from the default. */
   config: HuggingFaceConfig;
-  /** u8 `[N, S]`: tokens whose entry is 0 are seen by no other token. */
+  /** u8 `[N, S]`: no token attends to tokens whose entry is 0. */
   mask: Tensor;
-  /** i32 `[N, S]`: which text of a pair a token is of. Default: the first. */
+  /** i32 `[N, S]`: the text (0 or 1) of a pair that a token belongs to. Default: the first. */
   types?: Tensor | undefined;
 }
 
 /**
- * BERT or MobileBERT: ids i32 `[N, S]` to the last hidden states `[N, S, hidden]`. Its parameters have the published keys behind
- * `<key>.`, such as `<key>.bert.embeddings.word_embeddings.weight`.
+ * BERT or MobileBERT: ids i32 `[N, S]` to the last hidden states `[N, S, hidden]`. Its parameters have the published
+ * keys after `<key>.`, such as `<key>.bert.embeddings.word_embeddings.weight`.
  */
 export function textEncoder(ids: Tensor, key: string, options: TextEncoderLayerOptions): Tensor {
   return layer("textEncoder", key, (name) => {

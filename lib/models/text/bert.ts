@@ -1,30 +1,30 @@
 import type { Tensor } from "../../graph/tensor.js";
-import { parameter, scope, stage } from "../../graph/trace.js";
+import { parameter, probe, scope } from "../../graph/trace.js";
 import * as nn from "../../nn/layers.js";
 import { dense, feedForward, residual, selfAttention } from "../../nn/transformer_layers.js";
 import type { TextConfig } from "./text_config.js";
 
-/** What a text encoder reads. */
+/** Inputs of a text encoder. */
 export interface TextInputs {
   /** i32 `[N, S]`. */
   ids: Tensor;
-  /** i32 `[N, S]`: which text of a pair a token is of; or one type of all tokens. */
+  /** i32 `[N, S]`: the text (0 or 1) of a pair that a token belongs to; or one type for all tokens. */
   types: Tensor | number;
-  /** u8 or f32 `[N, S]`: tokens whose value is 0 are seen by no other token. */
+  /** u8 or f32 `[N, S]`: no token attends to tokens whose value is 0. */
   mask: Tensor;
-  /** f32 `[N, S, 1]`: 0 for places beyond the end of a row, 1 elsewhere; MobileBERT's trigrams end there. */
+  /** f32 `[N, S, 1]`: 1 for tokens of a row, 0 for positions beyond its end. MobileBERT's trigrams need it. */
   present?: Tensor | undefined;
 }
 
-/** What BERT's layers and embeddings need of a configuration. */
+/** The fields of a configuration that BERT's layers and embeddings read. */
 export type BertSizes = Pick<
   TextConfig,
   "hidden" | "layers" | "heads" | "intermediate" | "activation" | "eps" | "maxPositions" | "typeVocabulary"
 >;
 
 /**
- * Embeddings of S positions, from `first` on, plus type embeddings: `[N, S, hidden]` for types i32 `[N, S]`, `[S, hidden]` for
- * one type of all tokens.
+ * Embeddings of S positions, from `first` on, plus type embeddings: `[N, S, hidden]` for types i32 `[N, S]`,
+ * `[S, hidden]` for one type.
  */
 export function placeEmbeddings(
   S: number,
@@ -43,12 +43,12 @@ export function placeEmbeddings(
   return nn.binary(type, positions, "add");
 }
 
-/** Contents of tokens `[N, S, hidden]` plus position and type embeddings, normalised, with dropout: `[N, S, hidden]`. */
+/** Token contents `[N, S, hidden]` plus position and type embeddings, normalised, with dropout: `[N, S, hidden]`. */
 function bertEmbeddings(contents: Tensor, types: Tensor | number, config: BertSizes, key: string): Tensor {
   return embeddedAt(contents, placeEmbeddings(contents.shape[1], types, config, key), config, key);
 }
 
-/** As {@link bertEmbeddings}, with the embeddings of places `[S, hidden]` or `[N, S, hidden]` given. */
+/** As {@link bertEmbeddings}, for given position embeddings `[S, hidden]` or `[N, S, hidden]`. */
 export function embeddedAt(contents: Tensor, places: Tensor, { eps }: Pick<BertSizes, "eps">, key: string): Tensor {
   const norm = `${key}.LayerNorm`;
   if (places.shape.length === 3) return nn.dropout(nn.layerNorm(contents, norm, eps, places));
@@ -73,19 +73,19 @@ function bertLayer(x: Tensor, mask: Tensor, config: BertSizes, key: string): Ten
 export function bertLayers(x: Tensor, mask: Tensor, config: BertSizes, key: string): Tensor {
   let y = x;
   for (let i = 0; i < config.layers; i++) {
-    y = scope(`layer.${i}`, () => stage(`layer_${i}`, bertLayer(y, mask, config, `${key}.encoder.layer.${i}`)));
+    y = scope(`layer.${i}`, () => probe(`layer_${i}`, bertLayer(y, mask, config, `${key}.encoder.layer.${i}`)));
   }
   return y;
 }
 
 /**
- * BERT (Devlin et al. 2019, arXiv 1810.04805) as Hugging Face's `BertModel` computes it: the last hidden states
- * `[N, S, hidden]`. Parameters have its keys behind `key` (`bert` in the published files).
+ * BERT (Devlin et al. 2019, arXiv 1810.04805) as in Hugging Face's `BertModel`: the last hidden states
+ * `[N, S, hidden]`. Parameters have its keys after `key` (`bert` in the published files).
  */
 export function bert(inputs: TextInputs, config: TextConfig, key = "bert"): Tensor {
   const x = scope("embeddings", () => {
     const words = nn.embedding(inputs.ids, `${key}.embeddings.word_embeddings`, config.vocabulary, config.hidden, 0);
-    return stage("embeddings", bertEmbeddings(words, inputs.types, config, `${key}.embeddings`));
+    return probe("embeddings", bertEmbeddings(words, inputs.types, config, `${key}.embeddings`));
   });
   return bertLayers(x, inputs.mask, config, key);
 }

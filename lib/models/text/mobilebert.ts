@@ -1,5 +1,5 @@
 import type { Tensor } from "../../graph/tensor.js";
-import { parameter, scope, stage } from "../../graph/trace.js";
+import { parameter, probe, scope } from "../../graph/trace.js";
 import * as nn from "../../nn/layers.js";
 import { applyDense, dense, projectTogether, scaledAttention } from "../../nn/transformer_layers.js";
 import { firstToken, placeEmbeddings, type TextInputs } from "./bert.js";
@@ -7,7 +7,7 @@ import type { TextConfig } from "./text_config.js";
 
 /**
  * Norm(W x + b + residual) with parameters `<dense>.{weight, bias}` and `<norm>.{weight, bias}`. MobileBERT's NoNorm is
- * w y + b by channel, so it goes into the product's weight and bias, which are made once for all programs.
+ * w y + b per channel, so it is folded into the product's weight and bias, which all programs share.
  */
 function normed(x: Tensor, width: number, config: TextConfig, dense: string, norm: string, residual?: Tensor): Tensor {
   if (!config.noNorm) return nn.layerNorm(nn.linear(x, dense, width), norm, config.eps, residual);
@@ -26,8 +26,8 @@ function feedForward(x: Tensor, config: TextConfig, key: string): Tensor {
 }
 
 /**
- * Word embeddings of the next, the present and the previous token (zeros beyond the ends) through one linear layer, plus
- * position and type embeddings, normalised: `[N, S, hidden]`.
+ * Word embeddings of the next, the current and the previous token (zeros beyond the ends) through one linear layer,
+ * plus position and type embeddings, normalised: `[N, S, hidden]`.
  */
 function mobileBertEmbeddings(inputs: TextInputs, config: TextConfig, key: string): Tensor {
   const { embedding, hidden } = config;
@@ -70,20 +70,20 @@ function mobileBertLayer(x: Tensor, mask: Tensor, config: TextConfig, key: strin
 }
 
 /**
- * MobileBERT (Sun et al. 2020, arXiv 2004.02984) as Hugging Face's `MobileBertModel` computes it: the last hidden states
- * `[N, S, hidden]`. Parameters have its keys behind `key`; those named LayerNorm hold NoNorm's.
+ * MobileBERT (Sun et al. 2020, arXiv 2004.02984) as in Hugging Face's `MobileBertModel`: the last hidden states
+ * `[N, S, hidden]`. Parameters have its keys after `key`; those named LayerNorm are NoNorm's.
  */
 export function mobileBert(inputs: TextInputs, config: TextConfig, key = "mobilebert"): Tensor {
-  const embed = () => stage("embeddings", mobileBertEmbeddings(inputs, config, `${key}.embeddings`));
+  const embed = () => probe("embeddings", mobileBertEmbeddings(inputs, config, `${key}.embeddings`));
   let x = scope("embeddings", embed);
   for (let i = 0; i < config.layers; i++) {
-    const layer = () => stage(`layer_${i}`, mobileBertLayer(x, inputs.mask, config, `${key}.encoder.layer.${i}`));
+    const layer = () => probe(`layer_${i}`, mobileBertLayer(x, inputs.mask, config, `${key}.encoder.layer.${i}`));
     x = scope(`layer.${i}`, layer);
   }
   return x;
 }
 
-/** The first token's state, through tanh(W h + b) where the configuration has `classifier_activation`: `[N, hidden]`. */
+/** The first token's state, through tanh(W h + b) if the configuration has `classifier_activation`: `[N, hidden]`. */
 export function mobileBertPooler(hidden: Tensor, config: TextConfig, key = "mobilebert"): Tensor {
   const first = firstToken(hidden);
   return config.poolerDense ? nn.unary(nn.linear(first, `${key}.pooler.dense`, config.hidden), "tanh") : first;

@@ -4,17 +4,17 @@ import { probabilities } from "./text_results.js";
 import type { TextRunOptions, TextRunner } from "./text_runner.js";
 
 export interface Answer {
-  /** The part of the context. */
+  /** The answer, a part of the context. */
   answer: string;
   /** Probability of its first token times that of its last, among the tokens of its window. */
   score: number;
-  /** Where it stands in the context, in UTF-16 code units. */
+  /** Position in the context, in UTF-16 code units. */
   start: number;
   end: number;
 }
 
 export interface AnswerOptions extends TextRunOptions {
-  /** Tokens of an answer at most. Default 15. */
+  /** Maximum tokens of an answer. Default 15. */
   maxAnswerTokens?: number | undefined;
   /** Tokens that neighbouring windows of a long context share. Default 128, at most half of a window. */
   overlap?: number | undefined;
@@ -52,7 +52,7 @@ export async function answerQuestion(
   return best!;
 }
 
-/** `[CLS] question [SEP] part of the context [SEP]`, the parts overlapping where there are several. */
+/** `[CLS] question [SEP] part of the context [SEP]`; the parts overlap. */
 function windowsOf(
   { tokenizer }: TextRunner,
   maxLength: number,
@@ -60,21 +60,21 @@ function windowsOf(
   context: string,
   overlap: number,
 ): Encoding[] {
-  const [asked, told] = [tokenizer.pieces(question), tokenizer.pieces(context)];
-  const room = maxLength - asked.length - 3;
-  if (told.length === 0) {
+  const [queryPieces, contextPieces] = [tokenizer.pieces(question), tokenizer.pieces(context)];
+  const room = maxLength - queryPieces.length - 3;
+  if (contextPieces.length === 0) {
     throw new InvalidArgumentError("context: expected a text with words", { argument: "context" });
   }
   if (room < 1) {
     throw new InvalidArgumentError(
-      `question: its ${asked.length} tokens leave no room for the context in ${maxLength}: shorten it`,
+      `question: its ${queryPieces.length} tokens leave no room for the context in ${maxLength}: shorten it`,
       { argument: "question" },
     );
   }
   const step = Math.max(1, room - Math.max(0, Math.min(overlap, Math.floor(room / 2))));
   const windows: Encoding[] = [];
   for (let first = 0; ; first += step) {
-    windows.push(tokenizer.join([asked, told.slice(first, first + room)], told.length > room));
-    if (first + room >= told.length) return windows;
+    windows.push(tokenizer.join([queryPieces, contextPieces.slice(first, first + room)], contextPieces.length > room));
+    if (first + room >= contextPieces.length) return windows;
   }
 }

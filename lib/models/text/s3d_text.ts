@@ -14,19 +14,19 @@ import { S3DG_VOCABULARY, s3dgText } from "../video/s3d.js";
 import type { TextEncoder } from "./text_encoder.js";
 
 export interface S3DTextOptions extends DeviceOptions {
-  /** Path of the word list that belongs to the checkpoint (`s3d_dict.npy`), or the words in order. */
+  /** Path of the word list of the checkpoint (`s3d_dict.npy`), or the words in order. */
   vocabulary: string | readonly string[];
-  /** Words of a sentence that count. Default 16, as the checkpoint was trained. */
+  /** Number of words of a sentence that are used. Default 16, as in the checkpoint's training. */
   words?: number | undefined;
 }
 
 export interface LoadS3DTextOptions extends S3DTextOptions {
-  /** From the keys of the file to those of the model. Default: S3D-G's published keys. */
+  /** Maps the keys of the file to those of the model. Default: S3D-G's published keys. */
   rename?: KeyMap | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Sentences per program: a row of the last batch that holds no sentence is dropped. */
+/** Sentences per program; the last batch is padded. */
 const ROWS = 32;
 /** Keys of the published file that belong to the video tower. */
 const VIDEO_TOWER = /^(?!text_module\.)/;
@@ -49,7 +49,7 @@ export class S3DTextEncoder implements TextEncoder {
   readonly weightsHash: string;
   readonly device: Device;
   readonly #tokens: S3DWords;
-  /** Words of a sentence. */
+  /** Number of words of a sentence. */
   readonly #words: number;
   readonly #programs = new ProgramCache();
 
@@ -78,7 +78,7 @@ export class S3DTextEncoder implements TextEncoder {
     }
   }
 
-  /** An encoder with generated weights, for trying things out and for tests. */
+  /** An encoder with random weights, for trials and tests. */
   static random(seed: number, options: S3DTextOptions): S3DTextEncoder {
     const words = openWords(options);
     const device = createDevice(options);
@@ -92,7 +92,8 @@ export class S3DTextEncoder implements TextEncoder {
   }
 
   /**
-   * One row per text: f32 `[texts.length, 512]`. Words that are not in the vocabulary do not count; the result names them.
+   * One row per text: f32 `[texts.length, 512]`. Words that are not in the vocabulary are ignored and listed in the
+   * result.
    * @throws DisposedError; the signal's reason
    */
   async encode(
@@ -116,7 +117,7 @@ export class S3DTextEncoder implements TextEncoder {
     return { data, shape: [texts.length, DIM], unknown };
   }
 
-  /** Frees the programs and the weights, and the device where it is not shared. A second call does nothing. */
+  /** Frees the programs and the weights, and the device unless it is shared. A second call does nothing. */
   dispose(): void {
     this.#programs.clear();
     this.device.dispose();
@@ -141,14 +142,14 @@ function openWords({ vocabulary, words = S3D_TEXT_WORDS }: S3DTextOptions): Word
       { expected: S3DG_VOCABULARY, received: tokens.size },
     );
   }
-  tokens.encode([], words); // refuses a wrong number of words before anything is loaded
+  tokens.encode([], words); // throws for a wrong number of words before anything is loaded
   return { tokens, words };
 }
 
 export interface S3DTextEncoderOptions extends LoadS3DTextOptions {
   /** Path of the S3D-G checkpoint (`s3d_howto100m.pth`). */
   weights?: string | undefined;
-  /** Use generated weights instead of a file (for trying things out). */
+  /** Use random weights instead of a file (for trials). */
   randomWeights?: number | undefined;
 }
 

@@ -19,19 +19,20 @@ export interface TextConfig {
   tied: boolean;
   /** Names of the classes, by index. */
   labels: readonly string[];
-  /** Whether classes exclude each other (softmax) or not (sigmoid). */
+  /** Whether classes are independent (sigmoid) instead of exclusive (softmax). */
   multiLabel: boolean;
-  /** `BertForTokenClassification` and the like. */
+  /** Hugging Face's class, such as `BertForTokenClassification`. */
   architecture: string;
   /** Width of word embeddings (BERT: `hidden`). */
   embedding: number;
   /** Width inside a layer (BERT: `hidden`). */
   inner: number;
-  /** MobileBERT: words are read with their neighbours. */
+  /** MobileBERT: whether the neighbours of a word are embedded with it. */
   trigram: boolean;
   /**
-   * MobileBERT: what is narrowed before the attention. `shared`: the residual, and queries and keys by one layer of their
-   * own (as published); `all`: everything by the residual's layer; `plain`: the residual alone; `none`: no bottleneck.
+   * MobileBERT: the inputs that go through a bottleneck before the attention. `shared`: the residual, and queries and
+   * keys by a second layer (as published); `all`: everything by the residual's layer; `plain`: the residual alone;
+   * `none`: no bottleneck.
    */
   bottleneck: "none" | "plain" | "shared" | "all";
   /** MobileBERT: feed-forward blocks of a layer. */
@@ -60,7 +61,7 @@ const BERT = { hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12,
 const MOBILEBERT = { hidden_size: 512, num_hidden_layers: 24, num_attention_heads: 4, intermediate_size: 512 };
 
 /**
- * The configuration of a text encoder from Hugging Face's fields, with its defaults for those that are absent.
+ * The configuration of a text encoder from Hugging Face's fields; absent fields have its defaults.
  * @throws InvalidArgumentError for fields with values that are not supported
  */
 export function textConfig(fields: HuggingFaceConfig): TextConfig {
@@ -122,7 +123,7 @@ function bottleneckOf(flag: (name: string, otherwise: boolean) => boolean): Text
   return flag("key_query_shared_bottleneck", true) ? "shared" : "plain";
 }
 
-/** The fields of a Hugging Face `config.json`. @throws WeightsError when it is not there or not JSON */
+/** The fields of a Hugging Face `config.json`. @throws WeightsError when it is missing or not JSON */
 export function readTextFields(path: string): HuggingFaceConfig {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as HuggingFaceConfig;

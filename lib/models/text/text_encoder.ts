@@ -1,6 +1,6 @@
 import type { Rows } from "../encode_clips.js";
 
-/** A frozen text encoder: sentences in, one row per sentence out. */
+/** A frozen text encoder: maps each sentence to a row. */
 export interface TextEncoder {
   readonly model: string;
   /** Width of a row. */

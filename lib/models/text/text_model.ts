@@ -16,11 +16,11 @@ import { textGraph, type TextRunOptions, TextRunner, type TextTask } from "./tex
 import { loadTextWeights, randomTextWeights, type TextHead, type TextWeights } from "./text_weights.js";
 
 export interface TextModelOptions extends DeviceOptions {
-  /** Tokens of a text at most, [CLS] and [SEP] included. Default: as many as the model has positions. */
+  /** Maximum tokens of a text, including [CLS] and [SEP]. Default: the number of positions of the model. */
   maxLength?: number | undefined;
-  /** Shorten texts that have more tokens instead of refusing them. Default false. */
+  /** Cut texts that have more tokens instead of refusing them. Default false. */
   truncate?: boolean | undefined;
-  /** Use generated weights instead of the folder's (for trying things out). */
+  /** Use random weights instead of the folder's (for trials). */
   randomWeights?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -33,7 +33,10 @@ export interface RandomTextModelOptions extends Omit<TextModelOptions, "randomWe
 }
 
 export interface EncodeTextOptions extends TextRunOptions {
-  /** `mean` of all tokens' states, `cls`: the first token's, `pooled`: that through the pooler. Default `mean`. */
+  /**
+   * `mean`: mean of all tokens' states; `cls`: the first token's state; `pooled`: that state through the pooler.
+   * Default `mean`.
+   */
   output?: "mean" | "cls" | "pooled" | undefined;
 }
 
@@ -45,12 +48,12 @@ export interface LabelScore {
 
 export interface TokenLabel extends LabelScore {
   token: string;
-  /** Where it stands in the text, in UTF-16 code units. */
+  /** Position in the text, in UTF-16 code units. */
   start: number;
   end: number;
 }
 
-/** The task a head serves and what to load for it. */
+/** The task of a head, and the weights that it needs. */
 const HEADS: Record<TextHead, string> = {
   pooled: "a pooler (BertModel)",
   mlm: "a masked-language head (BertForMaskedLM)",
@@ -60,7 +63,7 @@ const HEADS: Record<TextHead, string> = {
   span: "a question-answering head (BertForQuestionAnswering)",
 };
 
-/** Parameters that the encoder with these heads has. */
+/** Parameters of the encoder with these heads. */
 function shapesOf(config: TextConfig): (heads: Set<TextHead>, classes: number) => Map<string, readonly number[]> {
   return (heads, classes) => {
     const tasks: TextTask[] = ["tokens", ...heads];
@@ -73,7 +76,7 @@ export class TextModel implements TextEncoder {
   #runner: TextRunner;
   #weights: TextWeights;
   #options: Pick<TextModelOptions, "truncate">;
-  /** Tokens of a text at most. */
+  /** Maximum tokens of a text. */
   readonly maxLength: number;
 
   private constructor(runner: TextRunner, weights: TextWeights, options: TextModelOptions) {
@@ -84,11 +87,11 @@ export class TextModel implements TextEncoder {
   }
 
   /**
-   * Loads BERT or MobileBERT from a Hugging Face folder: `config.json`, `model.safetensors` or `pytorch_model.bin` (or the
-   * `.index.json` of either, with the files that it names), and `tokenizer.json` or `vocab.txt`. What it can do follows from the
-   * heads in the weights.
-   * @throws WeightsError for files that are missing, broken or do not fit; InvalidArgumentError for a configuration that is
-   *   not supported; DeviceError
+   * Loads BERT or MobileBERT from a Hugging Face folder: `config.json`, `model.safetensors` or `pytorch_model.bin` (or
+   * the `.index.json` of either, with its files), and `tokenizer.json` or `vocab.txt`. The heads in the weights decide
+   * which methods are available.
+   * @throws WeightsError for files that are missing, broken or do not fit; InvalidArgumentError for a configuration
+   * that is not supported; DeviceError
    */
   static async load(folder: string, options: TextModelOptions = {}): Promise<TextModel> {
     if (!existsSync(folder)) throw new WeightsError(`${folder}: there is no such folder`, { file: folder });
@@ -110,7 +113,7 @@ export class TextModel implements TextEncoder {
   }
 
   /**
-   * A model with generated weights, for trying things out and for tests. It has every head but one of the two classifiers.
+   * A model with random weights, for trials and tests. It has all heads except one of the two classifiers.
    * @throws WeightsError; InvalidArgumentError; DeviceError
    */
   static random(seed: number, options: RandomTextModelOptions): TextModel {
@@ -149,7 +152,7 @@ export class TextModel implements TextEncoder {
     return this.#weights.hash;
   }
 
-  /** What the weights can compute beside hidden states. */
+  /** The heads in the weights. */
   get heads(): ReadonlySet<TextHead> {
     return this.#weights.heads;
   }
@@ -169,7 +172,8 @@ export class TextModel implements TextEncoder {
   }
 
   /**
-   * One row per text: f32 `[texts.length, dim]`, not normalised; and the texts with words that the tokenizer has no pieces for.
+   * One row per text: f32 `[texts.length, dim]`, not normalised; and the texts with words that the tokenizer does not
+   * know.
    * @throws InvalidArgumentError for a text that is too long; WeightsError for `pooled` without a pooler
    */
   async encode(
@@ -192,7 +196,7 @@ export class TextModel implements TextEncoder {
     return { data, shape: [texts.length, this.dim], unknown };
   }
 
-  /** Hidden states of every token of every text: f32 `[tokens, dim]`, with the tokens they are of. */
+  /** Hidden states of every token of every text: f32 `[tokens, dim]`, with their tokens. */
   async encodeTokens(
     texts: readonly TextOrPair[],
     options: TextRunOptions = {},
@@ -248,7 +252,7 @@ export class TextModel implements TextEncoder {
   }
 
   /**
-   * The span of the context that answers the question. A context that is too long is read in windows that overlap.
+   * The span of the context that answers the question. A long context is read in overlapping windows.
    * @throws InvalidArgumentError when the question leaves no room, or the context is empty
    */
   async answer(question: string, context: string, options: AnswerOptions = {}): Promise<Answer> {
@@ -264,7 +268,7 @@ export class TextModel implements TextEncoder {
     return this.#runner.device;
   }
 
-  /** Frees the programs and the weights, and the device where it is not shared. A second call does nothing. */
+  /** Frees the programs and the weights, and the device unless it is shared. A second call does nothing. */
   dispose(): void {
     this.#runner.dispose();
     this.#runner.device.dispose();
@@ -275,7 +279,10 @@ export class TextModel implements TextEncoder {
   }
 }
 
-/** The tokenizer of a model. @throws WeightsError for another model's; InvalidArgumentError for a `maxLength` out of range */
+/**
+ * The tokenizer of a model. @throws WeightsError when it belongs to another model; InvalidArgumentError for a
+ * `maxLength` out of range
+ */
 function openTokenizer(
   given: WordPieceTokenizer | string,
   config: TextConfig,

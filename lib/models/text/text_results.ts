@@ -10,13 +10,13 @@ export function probabilities(logits: Float32Array): Float64Array {
   return e.map((v) => v / sum);
 }
 
-/** A token that may stand where the text has [MASK]. */
+/** A candidate for a [MASK] of the text. */
 export interface MaskCandidate {
   id: number;
   token: string;
   /** Probability. */
   score: number;
-  /** The text with the token in that place; other masks stay. */
+  /** The text with the token at that position; other masks stay. */
   text: string;
 }
 

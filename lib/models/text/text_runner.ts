@@ -18,12 +18,15 @@ import {
   textPooler,
 } from "./text_heads.js";
 
-/** What a program computes: one row per text (`mean`, `pooled`, `cls`, `nsp`, `classes`), per token, or per chosen token. */
+/**
+ * The output of a program: one row per text (`mean`, `pooled`, `cls`, `nsp`, `classes`), per token, or per chosen
+ * token.
+ */
 export type TextTask = "mean" | "pooled" | "cls" | "nsp" | "classes" | "tokens" | "tags" | "span" | "mlm";
 
-/** Tokens of a program, padding included, so that its activations stay in the cache. */
+/** Tokens of a program with padding, limited so that activations stay in the cache. */
 const TOKENS = 4096;
-/** Texts of a program at most. */
+/** Maximum texts of a program. */
 const ROWS = 32;
 
 /** The network of a task for N rows of S tokens; `chosen` tokens of the batch for `mlm`. @internal */
@@ -56,13 +59,13 @@ export function textGraph(
 
 export interface TextRunOptions {
   signal?: AbortSignal | undefined;
-  /** Pads every text to at least so many tokens. For tests: results do not depend on it. @internal */
+  /** Minimum number of tokens to which every text is padded. For tests: results do not depend on it. @internal */
   minimum?: number | undefined;
 }
 
 /**
- * Runs texts through programs of few shapes: lengths are rounded up to a bucket and batches to a power of two, the rest
- * is masked. A text's result depends neither on the bucket nor on the batch.
+ * Runs texts through programs of few shapes: lengths are rounded up to a bucket and batches to a power of two, and
+ * padding is masked. A text's result depends neither on the bucket nor on the batch.
  */
 export class TextRunner {
   #programs = new ProgramCache();
@@ -75,7 +78,7 @@ export class TextRunner {
   ) {}
 
   /**
-   * @param chosen for `mlm`: places in each encoding
+   * @param chosen for `mlm`: positions in each encoding
    * @returns for each encoding its values: of the text, of each of its tokens, or of each chosen token, row-major
    */
   async run(

@@ -5,12 +5,12 @@ import { type KeyRename, renameKeys, type Tensors } from "../../weights/rename.j
 import { unwrapped } from "../../weights/state_dict.js";
 import type { TextConfig } from "./text_config.js";
 
-/** What a file of weights can compute beside hidden states. */
+/** Heads that a weight file may have. */
 export type TextHead = "pooled" | "mlm" | "nsp" | "classes" | "tags" | "span";
 
 /**
- * Keys as newer files have them: `LayerNorm.gamma` and `.beta` become `.weight` and `.bias`, the family's prefix is added
- * where the encoder was saved alone, and the MLM decoder's bias stands under `cls.predictions.bias`. The rename throws a
+ * Renames keys to those of newer files: `LayerNorm.gamma` and `.beta` become `.weight` and `.bias`, an encoder that was
+ * saved alone gets the family's prefix, and the MLM decoder's bias becomes `cls.predictions.bias`. The rename throws a
  * WeightsError when two keys become the same.
  */
 export function modernKeys(config: Pick<TextConfig, "family" | "tied">): KeyRename {
@@ -34,7 +34,7 @@ export function modernKeys(config: Pick<TextConfig, "family" | "tied">): KeyRena
   };
 }
 
-/** What heads the weights have. `classifier` reads tokens or sentences: the configuration's architecture says which. */
+/** The heads in the weights. `classifier` reads tokens or sentences, which the configuration's architecture decides. */
 function headsOf(has: (key: string) => boolean, config: TextConfig): Set<TextHead> {
   const heads = new Set<TextHead>();
   const pooled = !config.poolerDense || has(`${config.family}.pooler.dense.weight`);
@@ -47,23 +47,23 @@ function headsOf(has: (key: string) => boolean, config: TextConfig): Set<TextHea
   return heads;
 }
 
-/** Where a text encoder's parameters come from. */
+/** The source of a text encoder's parameters. */
 export interface TextWeights {
   heads: Set<TextHead>;
-  /** Classes that `classifier` has. */
+  /** Number of classes of `classifier`. */
   classes: number;
   /** First 16 hex digits of the SHA-256 of the file or files, or `random:SEED`. */
   hash: string;
 }
 
-/** The parameters of an encoder with these heads and that many classes. */
+/** The parameters of an encoder with these heads and this number of classes. */
 type ShapesOf = (heads: Set<TextHead>, classes: number) => ParameterShapes;
 
-/** Keys that a file may have beside: buffers, tied copies, and a pooler that the configuration does not use. */
+/** Keys of a file that are not used: buffers, tied copies, and a pooler that the configuration does not have. */
 const UNUSED = /position_ids$|^cls\.predictions\.decoder\.(weight|bias)$|\.pooler\.dense\./;
 
 /**
- * Puts the parameters of the encoder and of every head that the file has into a store.
+ * Loads the parameters of the encoder and of every head in the file into a store.
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys
  */
 export async function loadTextWeights(
@@ -89,7 +89,7 @@ export async function loadTextWeights(
   }
 }
 
-/** Generated weights, for trying things out: every head but one of the two kinds of classifier. */
+/** Random weights for trials: all heads except one of the two classifiers. */
 export function randomTextWeights(
   store: ParameterSink,
   seed: number,

@@ -1,23 +1,25 @@
 import { InvalidArgumentError } from "../../base/errors.js";
 
 export interface SearchOptions {
-  /** Hypotheses that are followed for each source. 1 is greedy search. Default 1. */
+  /** Number of hypotheses per source. 1 is greedy search. Default 1. */
   beams?: number | undefined;
-  /** Most tokens of a result, the end token included. */
+  /** Maximum number of tokens of a result, including the end token. */
   maxLength: number;
-  /** Exponent of the length by which scores are divided; 0 prefers short results. Default 0.6, as in the paper. */
+  /**
+   * Exponent of the length penalty, by which scores are divided; 0 prefers short results. Default 0.6, as in the paper.
+   */
   lengthPenalty?: number | undefined;
   /**
-   * What is raised to that exponent: `gnmt` (5 + length) / 6 (Wu et al. 2016, arXiv 1609.08144; the Transformer paper), or
-   * `power` the length itself (Hugging Face). Default `gnmt`.
+   * Base of the length penalty: `gnmt` (5 + length) / 6 (Wu et al. 2016, arXiv 1609.08144; the Transformer paper), or
+   * `power` the length (Hugging Face). Default `gnmt`.
    */
   normalization?: "gnmt" | "power" | undefined;
 }
 
 export interface Tokens {
-  /** Id that every result begins with; not part of it. */
+  /** Id of the start token, which results do not contain. */
   start: number;
-  /** Id that ends a result; not part of it either. */
+  /** Id of the end token, which results do not contain. */
   end: number;
   /** Ids that are never chosen. */
   forbidden: readonly number[];
@@ -26,21 +28,21 @@ export interface Tokens {
 /** A result: ids without start and end. */
 export interface Hypothesis {
   ids: number[];
-  /** Logarithm of its probability, divided by its length penalty: what results are ordered by. */
+  /** Logarithm of its probability, divided by its length penalty. Results are ordered by it. */
   score: number;
   logProbability: number;
-  /** Whether it ended by itself; otherwise at `maxLength`. */
+  /** Whether it ended with the end token; otherwise it was cut at `maxLength`. */
   ended: boolean;
 }
 
 /**
- * Gives the logarithms of the probabilities of each row's next token, f32 `[rows, vocabulary]`.
- * @param tokens the last token of each row @param parents the row of the step before that each row goes on from
- * @param length tokens before this one; 0 at the first step
+ * Computes the logarithms of the probabilities of each row's next token, f32 `[rows, vocabulary]`.
+ * @param tokens the last token of each row @param parents for each row, the row of the previous step that it continues
+ * @param length number of tokens before this one; 0 at the first step
  */
 export type NextTokens = (tokens: Int32Array, parents: Int32Array, length: number) => Promise<Float32Array>;
 
-/** @throws InvalidArgumentError for numbers that make no search */
+/** @throws InvalidArgumentError for options out of range */
 export function checkSearch({ beams = 1, maxLength, lengthPenalty = 0.6 }: SearchOptions): void {
   for (const [name, value] of Object.entries({ beams, maxLength })) {
     if (Number.isInteger(value) && value >= 1) continue;
@@ -65,7 +67,7 @@ interface Search {
   done: boolean;
 }
 
-/** The `count` best continuations, best first; of equal ones the earlier beam, then the lower id. */
+/** The `count` best continuations, best first; among equal ones the earlier beam, then the lower id. */
 function bestContinuations(
   live: readonly Beam[],
   scores: Float32Array,
@@ -88,8 +90,8 @@ function bestContinuations(
 }
 
 /**
- * Greedy or beam search for `sources` sources at a time. Row `i * beams + b` of a step is beam b of source i. The search of a
- * source ends when no live beam can reach the score of its worst kept result any more.
+ * Greedy or beam search for `sources` sources at a time. Row `i * beams + b` of a step is beam b of source i. The
+ * search of a source ends when no live beam can exceed the score of its worst kept result.
  * @returns for each source up to `beams` results, best first
  */
 export async function beamSearch(
@@ -135,7 +137,7 @@ export async function beamSearch(
         search.live.push({ ids: [...beam.ids, token], sum, row });
       });
       if (length === maxLength) for (const { ids, sum } of search.live) finish(search, ids, sum, length, false);
-      // sums only fall, so this is the best that a live beam can come to
+      // sums only fall, so this bounds the score of every live beam
       const reach = search.live.length > 0 ? search.live[0].sum / penalty(maxLength) : -Infinity;
       const enough = search.finished.length === beams && reach <= search.finished[beams - 1].score;
       search.done = search.live.length === 0 || enough;

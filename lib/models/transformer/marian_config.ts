@@ -16,8 +16,8 @@ function readJson(path: string): Fields {
 }
 
 /**
- * Fields of a Hugging Face `config.json` of a Marian model, with the defaults of its `MarianConfig` for those that are absent, and
- * of the `generation_config.json` beside it, where newer files have the ids.
+ * The configuration of a Marian model from its Hugging Face `config.json`, with the defaults of `MarianConfig` for
+ * absent fields, and from `generation_config.json`, which has the ids in newer folders.
  * @throws WeightsError for a model of another kind or a field that is not supported
  */
 export function marianConfig(path: string): Partial<TransformerConfig> {
@@ -27,7 +27,7 @@ export function marianConfig(path: string): Partial<TransformerConfig> {
   const refuse = (field: string, expected: unknown) =>
     new WeightsError(`${path}: ${field}: expected ${expected}, found ${JSON.stringify(json[field])}`, { file: path });
   if (json.model_type !== "marian") throw refuse("model_type", "marian");
-  // Hugging Face's layers are post-norm whatever these say
+  // Hugging Face's layers are post-norm whatever these fields say
   for (const field of ["normalize_embedding", "normalize_before", "add_final_layer_norm"])
     if (json[field]) throw refuse(field, false);
   const integer = (field: string, otherwise: number, from = json): number => {
@@ -43,7 +43,7 @@ export function marianConfig(path: string): Partial<TransformerConfig> {
   const activation = ACTIVATIONS[String(json.activation_function ?? "gelu") as "swish"];
   if (!activation) throw refuse("activation_function", Object.keys(ACTIVATIONS).join(", "));
   const sourceVocabulary = integer("vocab_size", 58101);
-  // padding was never taught as a word to say
+  // padding is not a word of the output
   const forbidden = [integer("pad_token_id", 58100, ids), ...single(ids.bad_words_ids)];
   return {
     ...MARIAN,
@@ -63,7 +63,7 @@ export function marianConfig(path: string): Partial<TransformerConfig> {
   };
 }
 
-/** The words of `bad_words_ids` that are a token by themselves. */
+/** The entries of `bad_words_ids` that are a single token. */
 const single = (words: unknown): number[] =>
   Array.isArray(words)
     ? words.filter((word) => Array.isArray(word) && word.length === 1).map(([id]) => id as number)

@@ -1,10 +1,9 @@
 import { InvalidArgumentError } from "../../base/errors.js";
 
 /**
- * Order of the columns of sinusoidal positions.
- * `paper`: sin and cos in turn, wavelength exponents 2i / d (Vaswani et al. 2017, section 3.5).
- * `tensor2tensor`: all sin, then all cos; exponents i / (d/2 - 1), so that the longest wavelength is reached exactly.
- * `marian`: all sin, then all cos, with the paper's exponents (Hugging Face's Marian).
+ * Column order of sinusoidal positions. `paper`: sin and cos in turn, wavelength exponents 2i / d (Vaswani et al. 2017,
+ * section 3.5). `tensor2tensor`: all sin, then all cos; exponents i / (d/2 - 1), so that the longest wavelength is
+ * reached exactly. `marian`: all sin, then all cos, with the paper's exponents (Hugging Face's Marian).
  */
 export type SinusoidLayout = "paper" | "tensor2tensor" | "marian";
 

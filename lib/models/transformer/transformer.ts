@@ -34,9 +34,12 @@ export interface TransformerConfig {
   /** Width of the hidden layer of the feed-forward networks. */
   feedForward: number;
   activation: Extract<UnaryKind, "relu" | "gelu" | "gelu_tanh" | "swish">;
-  /** Normalise before each sub-layer instead of behind its residual. */
+  /** Normalise before each sub-layer instead of after its residual. */
   normFirst: boolean;
-  /** A normalisation behind the last layer of each side: `torch.nn.Transformer` has it, the paper and Marian have not. */
+  /**
+   * A normalisation after the last layer of the encoder and of the decoder: `torch.nn.Transformer` has it, the paper
+   * and Marian do not.
+   */
   finalNorm: boolean;
   eps: number;
   positions: SinusoidLayout;
@@ -45,21 +48,21 @@ export interface TransformerConfig {
   sourceVocabulary: number;
   targetVocabulary: number;
   /**
-   * Width of the embedding tables, such as that of word vectors; where it is not C, rows go through
+   * Width of the embedding tables, such as that of word vectors. If it is not C, rows go through
    * `<embedding>_projection.weight` `[C, width]`. null: C.
    */
   embeddingWidth: number | null;
-  /** One embedding table for both sides: they have one vocabulary. */
+  /** One embedding table for source and target, which then have one vocabulary. */
   sharedEmbedding: boolean;
-  /** The output projection is the embedding of the target. */
+  /** Whether the output projection is the target's embedding. */
   tiedOutput: boolean;
-  /** Ids that a target begins and ends with, and ids that are never generated. */
+  /** Ids of the start and end of a target, and ids that are never generated. */
   startId: number;
   endId: number;
   forbiddenIds: readonly number[];
 }
 
-/** The base model of the paper, as `torch.nn.Transformer` has it; ids 0, 1 and 2 are padding, start and end. */
+/** The base model of the paper, as in `torch.nn.Transformer`; ids 0, 1 and 2 are padding, start and end. */
 export const TRANSFORMER_BASE: TransformerConfig = {
   width: 512,
   heads: 8,
@@ -82,7 +85,10 @@ export const TRANSFORMER_BASE: TransformerConfig = {
   forbiddenIds: [0, 1],
 };
 
-/** Marian's base model with the vocabulary of Helsinki-NLP/opus-mt-en-de; a folder's `config.json` gives its own. */
+/**
+ * Marian's base model with the vocabulary of Helsinki-NLP/opus-mt-en-de; the fields of a folder's `config.json` replace
+ * these.
+ */
 export const MARIAN: TransformerConfig = {
   ...TRANSFORMER_BASE,
   activation: "swish",
@@ -90,7 +96,7 @@ export const MARIAN: TransformerConfig = {
   positions: "marian",
   sharedEmbedding: true,
   tiedOutput: true,
-  startId: 58100, // its padding, the last id of the vocabulary
+  startId: 58100, // the padding id, the last of the vocabulary
   endId: 0,
   forbiddenIds: [58100],
   sourceVocabulary: 58101,
@@ -153,8 +159,8 @@ const last = (x: Tensor, c: TransformerConfig, side: Side): Tensor =>
   c.finalNorm ? nn.layerNorm(x, finalNormKey(side), c.eps) : x;
 
 /**
- * Tokens to the input of a stack, `[N, S, C]`: embeddings times `scale` f32 `[1]` (sqrt(C) or 1) plus positions f32 `[S, C]`.
- * Both are inputs of the program, since they are no parameters of a checkpoint.
+ * Tokens to the input of a stack, `[N, S, C]`: embeddings times `scale` f32 `[1]` (sqrt(C) or 1) plus positions f32
+ * `[S, C]`. Both are inputs of the program, because a checkpoint does not contain them.
  * @param tokens ids i32 `[N, S]`, or f32 `[N, S, vocabulary]`: one-hot rows, or any weights of the table's rows
  */
 export function embedTokens(
@@ -177,7 +183,7 @@ export function embedTokens(
   });
 }
 
-/** Encoder: x `[N, S, C]`, mask u8 `[N, S]` (1: a real token) to the memory `[N, S, C]`. */
+/** Encoder: x `[N, S, C]`, mask u8 `[N, S]` (1 for a valid token) to the memory `[N, S, C]`. */
 export function transformerEncoder(x: Tensor, mask: Tensor, c: TransformerConfig): Tensor {
   let y = x;
   for (let i = 0; i < c.encoderLayers; i++) {
@@ -198,7 +204,7 @@ export interface KeyValue {
   value: Tensor;
 }
 
-/** Keys and values of the memory `[N, S, C]` for each layer's cross-attention: the same for every target token. */
+/** Keys and values of the memory `[N, S, C]` for each layer's cross-attention; all target tokens share them. */
 export function memoryKeys(memory: Tensor, c: TransformerConfig): KeyValue[] {
   return Array.from({ length: c.decoderLayers }, (_, i) =>
     scope(`decoder.${i}.memory`, () => {
@@ -209,17 +215,17 @@ export function memoryKeys(memory: Tensor, c: TransformerConfig): KeyValue[] {
   );
 }
 
-/** The keys and values of earlier tokens that the decoder's self-attention sees beside those of x. */
+/** The keys and values of earlier tokens, to which the decoder's self-attention attends as well. */
 export interface DecoderCache {
-  /** Adds the keys and values of x to those of a layer: `[N, T', C]`, all that there is room for. */
+  /** Appends K and V of x to the layer's cache; returns the whole cache `[N, T', C]`. */
   join(layer: number, own: KeyValue): KeyValue;
-  /** u8 `[N, T']`: which of them there are, x included. */
+  /** u8 `[N, T']`: the valid entries of the cache, including x. */
   mask: Tensor;
 }
 
 /**
  * Decoder: x `[N, T, C]`, each layer's keys and values of the memory, their mask u8 `[N, S]`, to `[N, T, C]`. Without a
- * cache a token sees itself and those before it; with one x is a single token (T = 1).
+ * cache a token attends to itself and the tokens before it; with one, x is a single token (T = 1).
  */
 export function transformerDecoder(
   x: Tensor,

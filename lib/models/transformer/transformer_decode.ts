@@ -17,7 +17,7 @@ import {
   type TransformerConfig,
 } from "./transformer.js";
 
-/** Runs the program of that name, compiled from `graph` when it is new. */
+/** Runs the program with this name; `graph` is compiled on first use. */
 export type RunProgram = (
   key: string,
   graph: () => Graph,
@@ -26,7 +26,7 @@ export type RunProgram = (
 
 const scaleOf = (c: TransformerConfig) => Float32Array.of(c.scaleEmbedding ? Math.sqrt(c.width) : 1);
 
-/** The state of a generation: keys and values `[rows, S, C]` of every layer, parameters of the store by this name. */
+/** The state of a generation: keys and values `[rows, S, C]` of every layer, as parameters of the store. */
 interface State {
   name: string;
   rows: number;
@@ -45,7 +45,7 @@ const stateOf = (state: State, c: TransformerConfig): KeyValue[] =>
     return { key, value };
   });
 
-/** Makes room for a state, unless there is; zeros, since what is masked may not be NaN. */
+/** Allocates a state unless it exists. It is zeros, since masked values must not be NaN. */
 function reserve(store: ParameterStore, state: State, c: TransformerConfig): void {
   const { rows, S } = state;
   for (let i = 0; i < c.decoderLayers; i++) {
@@ -55,7 +55,7 @@ function reserve(store: ParameterStore, state: State, c: TransformerConfig): voi
   }
 }
 
-/** Rows of x `[N, S, C]` by number: i32 `[rows]` to `[rows, S, C]`. */
+/** Rows of x `[N, S, C]` by index: i32 `[rows]` to `[rows, S, C]`. */
 function gatherRows(x: Tensor, numbers: Tensor): Tensor {
   const [N, S, C] = x.shape;
   const [rows] = applyOp(embedding, [numbers, reshape(x, [N, S * C])], {});
@@ -68,18 +68,18 @@ export interface OneHotTokens {
   shape: readonly [number, number];
 }
 
-/** A source: ids of its tokens, or a one-hot row for each. */
+/** A source: ids of its tokens, or a one-hot row for each token. */
 export type SourceTokens = readonly number[] | OneHotTokens;
 
 /** Tokens of a source. */
 export const sourceLength = (source: SourceTokens): number => ("shape" in source ? source.shape[0] : source.length);
 
-/** The sources as the decoder needs them: each layer's keys and values, in the store, and which tokens there are. */
+/** The encoded sources: each layer's keys and values, in the store, and the mask of valid tokens. */
 export interface Memory extends State {
   mask: Uint8Array;
 }
 
-/** Encodes sources, all ids or all one-hot; each becomes `beams` rows. Padding tokens are 0: they are left out. */
+/** Encodes sources, all as ids or all as one-hot rows; each becomes `beams` rows. Padding tokens have mask 0. */
 export async function encodeSources(
   run: RunProgram,
   store: ParameterStore,
@@ -122,14 +122,14 @@ export async function encodeSources(
   return { ...state, mask };
 }
 
-/** Ids of `count` rows, and 0 for those that only fill the program. */
+/** Ids of `count` rows, padded with 0. */
 function padded(values: Int32Array, rows: number): Int32Array {
   const out = new Int32Array(rows);
   out.set(values);
   return out;
 }
 
-/** Computes every step from the whole prefix: slow, and what the cache is compared with. */
+/** A decoder that computes every step from the whole prefix. It is slow, and the reference for the cache. */
 export function plainDecoder(run: RunProgram, memory: Memory, c: TransformerConfig): NextTokens {
   const { rows, S } = memory;
   let prefixes: number[][] = [];
@@ -163,7 +163,9 @@ export function plainDecoder(run: RunProgram, memory: Memory, c: TransformerConf
   };
 }
 
-/** The program of one step: a token for each row at place `length`, whose keys and values join those before it. */
+/**
+ * The program of one step: a token for each row at position `length`, whose keys and values are appended to the cache.
+ */
 function traceStep(memory: Memory, cache: State, c: TransformerConfig): Graph {
   const { rows, S } = memory;
   return trace(() => {
@@ -192,7 +194,7 @@ function traceStep(memory: Memory, cache: State, c: TransformerConfig): Graph {
   });
 }
 
-/** The program that puts the rows of a cache in another order: row i goes on from row `parents[i]`. */
+/** The program that reorders the rows of a cache: row i continues row `parents[i]`. */
 function traceReorder(cache: State, c: TransformerConfig): Graph {
   return trace(() => {
     const parents = input("parents", [cache.rows], "i32");
@@ -205,8 +207,8 @@ function traceReorder(cache: State, c: TransformerConfig): Graph {
 }
 
 /**
- * Computes every step from its own token and the keys and values of those before it, which stay on the device. There is one
- * program for each bucket of `maxLength`, and one that reorders its rows where beams change places.
+ * A decoder that computes every step from its token and the cached keys and values, which stay on the device. There is
+ * one program for each bucket of `maxLength`, and one that reorders the rows when beams change.
  */
 export function cachedDecoder(
   run: RunProgram,

@@ -2,8 +2,8 @@ import { parameter } from "../../graph/trace.js";
 import { type AttentionWeights, type Dense, dense, denseRows } from "../../nn/transformer_layers.js";
 
 /**
- * Keys of an encoder-decoder Transformer: those of `torch.nn.Transformer`, with `source_embedding`, `target_embedding` and `output`
- * for what it does not have.
+ * Keys of an encoder-decoder Transformer: those of `torch.nn.Transformer`, and `source_embedding`, `target_embedding`
+ * and `output`, which it does not have.
  */
 export type Side = "encoder" | "decoder";
 
@@ -29,7 +29,7 @@ export const normKey = (side: Side, layer: number, part: "self" | "cross" | "fee
 export const feedForwardKey = (side: Side, layer: number, part: 1 | 2): string =>
   `${layerKey(side, layer)}.linear${part}`;
 
-/** The normalisation behind the last layer, where there is one. */
+/** The normalisation after the last layer, if there is one. */
 export const finalNormKey = (side: Side): string => `${side}.norm`;
 
 /** Token embedding `<key>.weight` `[vocabulary, C]`. */

@@ -21,30 +21,33 @@ import { embeddingKey } from "./transformer_keys.js";
 import { loadTransformer, transformerFiles, transformerParameters } from "./transformer_weights.js";
 
 export interface TransformerOptions extends DeviceOptions {
-  /** Fields that go before those of the folder's `config.json`, or before `TRANSFORMER_BASE` where there is none. */
+  /** Fields that replace those of the folder's `config.json`, or those of `TRANSFORMER_BASE` without a folder. */
   config?: Partial<TransformerConfig> | undefined;
   /**
-   * Embedding tables f32 `[vocabulary, embeddingWidth]` that go before those of the weights: word vectors, as `wordTable` makes
-   * them. A weight file need not have them then.
+   * Embedding tables f32 `[vocabulary, embeddingWidth]` that replace those of the weights: word vectors, as made by
+   * `wordTable`. The weight file may then lack them.
    */
   embeddings?: { source?: Float32Array | undefined; target?: Float32Array | undefined } | undefined;
   /**
-   * From the keys of the file to those of the model, which are those of `torch.nn.Transformer`: `torchKeys` for other names of the
-   * modules around it. Default: Marian's files are recognised.
+   * Maps the keys of the file to those of `torch.nn.Transformer`: `torchKeys` for other names of the enclosing modules.
+   * Default: Marian's files are recognised.
    */
   rename?: KeyMap | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface GenerateOptions extends Omit<SearchOptions, "maxLength"> {
-  /** Most tokens of a result. Default: those of the longest source and 50 more, as in the paper. */
+  /** Maximum tokens of a result. Default: the length of the longest source plus 50, as in the paper. */
   maxLength?: number | undefined;
-  /** Keep keys and values of earlier tokens. Without it every step computes the whole prefix again. Default true. */
+  /**
+   * Cache keys and values of earlier tokens. Without the cache every step computes the whole prefix again. Default
+   * true.
+   */
   cache?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Given embedding tables by key. @throws InvalidArgumentError for one of another size */
+/** The given embedding tables by key. @throws InvalidArgumentError for a table of another size */
 function embeddingTables(c: TransformerConfig, { embeddings = {} }: TransformerOptions): Map<string, Float32Array> {
   const sides = { source: ["encoder", c.sourceVocabulary], target: ["decoder", c.targetVocabulary] } as const;
   const tables = new Map<string, Float32Array>();
@@ -80,7 +83,7 @@ function checkSource(source: SourceTokens, i: number, all: readonly SourceTokens
   if (source.length === 0 || wrong !== undefined) throw fail(`at least one id from 0 to ${V - 1}`, wrong ?? "none");
 }
 
-/** Encoder-decoder Transformer (Vaswani et al. 2017, arXiv 1706.03762): token ids in, token ids out. */
+/** Encoder-decoder Transformer (Vaswani et al. 2017, arXiv 1706.03762) from token ids to token ids. */
 export class Transformer {
   readonly config: TransformerConfig;
   readonly device: Device;
@@ -117,7 +120,7 @@ export class Transformer {
     }
   }
 
-  /** A model with generated weights, for trying things out and for tests. */
+  /** A model with random weights, for trials and tests. */
   static random(seed: number, options: TransformerOptions = {}): Transformer {
     const config = checkTransformer({ ...TRANSFORMER_BASE, ...options.config });
     const tables = embeddingTables(config, options);
@@ -127,19 +130,19 @@ export class Transformer {
     return new Transformer(config, device, `random:${seed}`);
   }
 
-  /** Programs compiled and kept. */
+  /** Number of compiled programs in the cache. */
   get programs(): number {
     return this.#programs.size;
   }
 
   /**
    * Generates target ids for source ids by greedy or beam search.
-   * @param sources of each the ids, with whatever end token the model was trained with, or one-hot rows (all of one kind)
+   * @param sources ids of each, with the end token of the model's training, or one-hot rows (all of one kind)
    * @returns for each source up to `beams` results, best first; ids without start and end
    * @throws InvalidArgumentError for an empty source, ids outside the vocabulary or rows of another width
    */
   generate(sources: readonly SourceTokens[], options: GenerateOptions = {}): Promise<Hypothesis[][]> {
-    // one at a time: they share the caches in the store
+    // one search at a time, since searches share the caches in the store
     const turn = this.#last.then(() => this.#search(sources, options));
     this.#last = turn.catch(() => {});
     return turn;

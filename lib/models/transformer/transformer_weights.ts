@@ -16,7 +16,7 @@ import {
   type TransformerConfig,
 } from "./transformer.js";
 
-/** Buffers that published files carry beside the parameters. */
+/** Buffers of published files that are not parameters. */
 const UNUSED = /(^|\.)(embed_positions\.weight|num_batches_tracked)$/;
 
 /** Every parameter of a model, by key. */
@@ -45,8 +45,8 @@ export function transformerFiles(path: string): { weights: string; config?: stri
 }
 
 /**
- * Puts a file's parameters into a store, or those that are given.
- * @param options.rename default: Marian's, where the file has its keys
+ * Loads a file's parameters, or the given ones, into a store.
+ * @param options.rename default: Marian's, if the file has its keys
  * @returns first 16 hex digits of its SHA-256
  */
 export async function loadTransformer(

@@ -4,13 +4,13 @@ import { isArrayOf } from "../../base/typed_arrays.js";
 import { clipBytes } from "../../video/clips/clip_memory.js";
 import type { Clip, Preset } from "../../video/types.js";
 
-/** 8-bit values of frames; a canvas has them clamped. */
+/** 8-bit values of frames; those of a canvas are clamped arrays. */
 export type Bytes = Uint8Array | Uint8ClampedArray;
 
-/** Clips, each u8 RGB `[T, H, W, 3]`: a list of them, or their bytes behind each other. */
+/** Clips, each u8 RGB `[T, H, W, 3]`: a list, or their concatenated bytes. */
 export type Clips = Bytes | readonly (Bytes | Clip)[];
 
-/** The bytes of an array, of whatever realm; undefined for anything else. */
+/** The bytes of an array of any realm; undefined for anything else. */
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (isArrayOf("Uint8Array", value)) return value;
   if (isArrayOf("Uint8ClampedArray", value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
@@ -18,8 +18,8 @@ function bytesOf(value: unknown): Uint8Array | undefined {
 }
 
 /**
- * Each clip by itself.
- * @param count how many there must be, where somebody said so
+ * Splits clips into single ones.
+ * @param count the expected number, if the caller gave one
  * @throws InvalidArgumentError for clips that are not of the preset's size
  */
 export function clipList(clips: Clips, preset: Preset, count?: number): Uint8Array[] {

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../../base/errors.js";
 import type { Triple } from "../../ops/index.js";
 import type { Tensor } from "../../graph/tensor.js";
-import { scope, stage } from "../../graph/trace.js";
+import { probe, scope } from "../../graph/trace.js";
 import * as nn from "../../nn/layers.js";
 import { INCEPTION, miechKeys, type S3DKeys, torchvisionKeys } from "./s3d_keys.js";
 
@@ -20,14 +20,14 @@ export interface S3DOptions {
   convolutions?: "separable" | "full" | "top-heavy" | "bottom-heavy" | undefined;
   /** First block of the upper part: one of 2c, 3b, 3c, 4b ... 5c. Default 4b. */
   split?: string | undefined;
-  /** `branch`: behind 2c and every branch (Miech's S3D-G). `temporal`: behind every temporal convolution (the paper). */
+  /** `branch`: after 2c and every branch (Miech's S3D-G). `temporal`: after every temporal convolution (the paper). */
   gating?: "none" | "branch" | "temporal" | undefined;
-  /** `separable`: 1x7x7 then 7x1x1. `cells`: space-to-depth and 2x4x4 (Miech). `3x7x7`: one convolution (Miech, retrained). */
-  stem?: "separable" | "cells" | "3x7x7" | undefined;
+  /** `separable`: 1x7x7 then 7x1x1. `space-to-depth`: space-to-depth and 2x4x4 (Miech). `3x7x7`: one convolution (Miech, retrained). */
+  stem?: "separable" | "space-to-depth" | "3x7x7" | undefined;
   /** `torch`: -inf padding, floor. `tensorflow`: zero padding and ceil mode (Miech). */
   pools?: "torch" | "tensorflow" | undefined;
   batchNormEps?: number | undefined;
-  /** Of the running statistics in training: the share of the batch. */
+  /** Weight of the batch in the running statistics in training. */
   batchNormMomentum?: number | undefined;
   /** Multiplies the channels of every layer, rounded to multiples of 8. Default 1. */
   width?: number | undefined;
@@ -38,7 +38,7 @@ export interface S3DNetwork extends Required<S3DOptions> {
   keys: S3DKeys;
 }
 
-/** torchvision's S3D; kylemin's has its keys after a rename. */
+/** torchvision's S3D; kylemin's keys are renamed to these. */
 export const S3D: S3DNetwork = {
   convolutions: "separable",
   split: "4b",
@@ -55,7 +55,7 @@ export const S3D: S3DNetwork = {
 export const S3DG: S3DNetwork = {
   ...S3D,
   gating: "branch",
-  stem: "cells",
+  stem: "space-to-depth",
   pools: "tensorflow",
   batchNormEps: 1e-5,
   batchNormMomentum: 0.1,
@@ -76,7 +76,7 @@ function unit(x: Tensor, o: S3DNetwork, keys: { conv: string; norm: string }, wi
   return nn.batchNorm(nn.conv3d(x, keys.conv, channels, conv), keys.norm, norm);
 }
 
-/** The k x k x k convolution of a block in the form that the family gives it there. */
+/** The k x k x k convolution of a block in the form of the family member. */
 function volume(x: Tensor, o: S3DNetwork, block: string, branch: string, width: number, k: number, s: number): Tensor {
   const p = (k - 1) / 2;
   const kind = kindOf(o, block);
@@ -85,7 +85,7 @@ function volume(x: Tensor, o: S3DNetwork, block: string, branch: string, width: 
     return unit(x, o, key("single"), width, { kernel: [k, k, k], stride: [s, s, s], low: [p, p, p] });
   const flat: nn.ConvOptions = { kernel: [1, k, k], stride: [1, s, s], low: [0, p, p] };
   if (kind === "flat") {
-    // a 2-D stem still halves the frames, so that every family member has the same sizes
+    // a 2-D stem halves the frames too, so that every family member has the same sizes
     return unit(x, o, key("single"), width, { ...flat, stride: [s, s, s] });
   }
   const spatial = unit(x, o, key("spatial"), width, flat);
@@ -112,23 +112,23 @@ export function inception(x: Tensor, o: S3DNetwork, block: string, widths = INCE
   return scope("concat", () => nn.concat([b0, b1, b2, b3], 4));
 }
 
-function stem(x: Tensor, o: S3DNetwork, cells: boolean): Tensor {
-  if (o.stem === "separable") return stage(o.keys.stage("1a"), volume(x, o, "1a", "", 64, 7, 2));
+function stem(x: Tensor, o: S3DNetwork, blocks: boolean): Tensor {
+  if (o.stem === "separable") return probe(o.keys.stage("1a"), volume(x, o, "1a", "", 64, 7, 2));
   const keys = o.keys.unit("1a", "", "single");
   if (o.stem === "3x7x7") {
-    return stage(o.keys.stage("1a"), unit(x, o, keys, 64, { kernel: [3, 7, 7], stride: [2, 2, 2], low: [1, 3, 3] }));
+    return probe(o.keys.stage("1a"), unit(x, o, keys, 64, { kernel: [3, 7, 7], stride: [2, 2, 2], low: [1, 3, 3] }));
   }
-  const y = unit(cells ? x : nn.spaceToDepth(x), o, keys, 64, { kernel: [2, 4, 4], low: [1, 2, 2] });
-  stage(o.keys.stage("1a"), y);
+  const y = unit(blocks ? x : nn.spaceToDepth(x), o, keys, 64, { kernel: [2, 4, 4], low: [1, 2, 2] });
+  probe(o.keys.stage("1a"), y);
   const [N, T, H, W, C] = y.shape;
   return nn.slice(y, [0, 1, 1, 1, 0], [N, T - 1, H - 1, W - 1, C]);
 }
 
 /**
- * Video `[N, T, H, W, 3]` (or 2x2x2 cells `[N, T/2, H/2, W/2, 24]` when `cells`) to the map after mixed_5c,
+ * Video `[N, T, H, W, 3]` (or its 2x2x2 blocks `[N, T/2, H/2, W/2, 24]` with `blocks`) to the map after mixed_5c,
  * `[N, T/8, H/32, W/32, 1024]` (rounding follows the pools).
  */
-export function s3dFeatures(video: Tensor, options: Partial<S3DNetwork>, cells = false): Tensor {
+export function s3dFeatures(video: Tensor, options: Partial<S3DNetwork>, blocks = false): Tensor {
   const o = { ...S3D, ...options };
   if (!DEPTH.slice(1).includes(o.split)) {
     throw new InvalidArgumentError(`split: expected one of ${DEPTH.slice(1).join(", ")}, received ${o.split}`);
@@ -137,19 +137,19 @@ export function s3dFeatures(video: Tensor, options: Partial<S3DNetwork>, cells =
     scope(block, () => {
       const pad = kernel.map((k, i) => (k > stride[i] ? (k - 1) / 2 : 0)) as unknown as Triple;
       const y = o.pools === "torch" ? nn.maxPool3d(x, kernel, stride, pad) : nn.maxPool3dTensorFlow(x, kernel, stride);
-      return stage(o.keys.stage(block), y);
+      return probe(o.keys.stage(block), y);
     });
   const mixed = (x: Tensor, ...blocks: string[]) =>
-    blocks.reduce((y, block) => scope(`mixed_${block}`, () => stage(o.keys.stage(block), inception(y, o, block))), x);
+    blocks.reduce((y, block) => scope(`mixed_${block}`, () => probe(o.keys.stage(block), inception(y, o, block))), x);
 
-  let x = scope("1a", () => stem(video, o, cells));
+  let x = scope("1a", () => stem(video, o, blocks));
   x = pool(x, "2a", [1, 3, 3], [1, 2, 2]);
   x = scope("2b", () =>
-    stage(o.keys.stage("2b"), unit(x, o, o.keys.unit("2b", "", "single"), 64, { kernel: [1, 1, 1] })),
+    probe(o.keys.stage("2b"), unit(x, o, o.keys.unit("2b", "", "single"), 64, { kernel: [1, 1, 1] })),
   );
   x = scope("2c", () => {
-    const y = stage(o.keys.stage("2c"), volume(x, o, "2c", "", 192, 3, 1));
-    return o.gating === "branch" ? stage("gating", gated(y, o, "2c", "")) : y;
+    const y = probe(o.keys.stage("2c"), volume(x, o, "2c", "", 192, 3, 1));
+    return o.gating === "branch" ? probe("gating", gated(y, o, "2c", "")) : y;
   });
   x = pool(x, "3a", [1, 3, 3], [1, 2, 2]);
   x = mixed(x, "3b", "3c");
@@ -168,10 +168,10 @@ export function s3dHead(map: Tensor, classes: number, options: { pool?: Triple |
   });
 }
 
-/** Rows of the text tower's embedding: row 0 pads, row i is word i of the published list. */
+/** Rows of the text tower's embedding: row 0 is padding, row i is word i of the published list. */
 export const S3DG_VOCABULARY = 66250;
 
-/** S3D-G's text tower: ids i32 `[rows, words]` (0 pads and takes part in the maximum) to `[rows, 512]`. */
+/** S3D-G's text tower: ids i32 `[rows, words]` (0 is padding, which takes part in the maximum) to `[rows, 512]`. */
 export function s3dgText(ids: Tensor): Tensor {
   return scope("text_module", () => {
     const words = nn.embedding(ids, "text_module.word_embd", S3DG_VOCABULARY, 300);

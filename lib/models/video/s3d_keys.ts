@@ -1,19 +1,16 @@
-/**
- * Names of the parts of an S3D network: which key belongs to which layer. A model has one layout; for a file with other keys give
- * `rename` to what loads it.
- */
+/** Keys of the layers of an S3D network. A model has one layout; files with other keys are loaded with `rename`. */
 export interface S3DKeys {
-  /** Convolution and BatchNorm of a unit. `part` is which half of a separable pair, or the one convolution. */
+  /** Convolution and BatchNorm of a unit. `part` is one half of a separable pair, or the single convolution. */
   unit(block: string, branch: string, part: Part): { conv: string; norm: string };
-  /** The gate behind a branch (or behind 2c). */
+  /** The self-gate after a branch (or after 2c). */
   gate(block: string, branch: string): string;
-  /** Name of the block's output among the stages. */
+  /** Name of the probe of the block's output. */
   stage(block: string): string;
 }
 
 export type Part = "single" | "spatial" | "temporal";
 
-/** Inception blocks: widths of b0, b1 (1x1x1, 3x3x3), b2 (1x1x1, 3x3x3), b3; encoders of all S3D flavours share them. */
+/** Inception blocks: widths of b0, b1 (1x1x1, 3x3x3), b2 (1x1x1, 3x3x3), b3. All S3D encoders have these. */
 export const INCEPTION: Record<string, [number, [number, number], [number, number], number]> = {
   "3b": [64, [96, 128], [16, 32], 32],
   "3c": [128, [128, 192], [32, 96], 64],

@@ -1,5 +1,5 @@
 import type { Tensor } from "../../graph/tensor.js";
-import { scope, stage } from "../../graph/trace.js";
+import { probe, scope } from "../../graph/trace.js";
 import * as nn from "../../nn/layers.js";
 
 /** Channels of each block, and whether it halves height and width, and frames. */
@@ -14,19 +14,19 @@ const BLOCKS = [
 /** Width of a feature. */
 export const S3D_TINY_WIDTH = 256;
 
-// trained on small batches for few steps, so the running statistics follow soon
+// a high momentum, because the network is trained on small batches for few steps
 const norm = { eps: 1e-3, momentum: 0.1, relu: true };
 
 /**
- * S3D's separable unit (Xie et al., ECCV 2018), 1x3x3 then 3x1x1 with BatchNorm and ReLU behind each, five times behind a
- * stem, without Inception branches: for small pictures.
+ * S3D's separable unit (Xie et al., ECCV 2018), 1x3x3 then 3x1x1, each followed by BatchNorm and ReLU, five times after
+ * a stem, without Inception branches: for small frames.
  * @param video f32 `[N, T, H, W, 3]`
- * @returns f32 `[N, 256]`: the maximum over the places of a frame, then the mean over frames
+ * @returns f32 `[N, 256]`: the maximum over the positions of a frame, then the mean over frames
  */
 export function s3dTiny(video: Tensor): Tensor {
   let x = scope("stem", () => {
     const y = nn.conv3d(video, "stem.conv", 16, { kernel: [1, 5, 5], stride: [1, 2, 2], low: [0, 2, 2] });
-    return stage("stem", nn.batchNorm(y, "stem.norm", norm));
+    return probe("stem", nn.batchNorm(y, "stem.norm", norm));
   });
   for (const [i, { width, space, time }] of BLOCKS.entries()) {
     const key = `block${i + 1}`;
@@ -42,7 +42,7 @@ export function s3dTiny(video: Tensor): Tensor {
         stride: [time, 1, 1],
         low: [1, 0, 0],
       });
-      return stage(key, nn.batchNorm(long, `${key}.temporal.norm`, norm));
+      return probe(key, nn.batchNorm(long, `${key}.temporal.norm`, norm));
     });
   }
   const [, , H, W] = x.shape;

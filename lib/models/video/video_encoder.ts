@@ -23,36 +23,43 @@ import {
 } from "./video_models.js";
 import type { VideoClipPreset } from "../videoclip/videoclip_config.js";
 
-/** What a video encoder is, where it computes and how clips are made for it. */
+/** The network of a video encoder, its device and its preset. */
 export interface VideoEncoderOptions extends DeviceOptions {
-  /** A network, or the one that makes features for a VideoCLIP model. Not needed with the weights of a model's folder. */
+  /**
+   * A network, or the preset of a VideoCLIP model whose features it makes. Not needed with the weights of a model's
+   * folder.
+   */
   model?: VideoModelName | VideoClipPreset | undefined;
   /**
-   * How clips are made: the name of a preset, a whole preset, or what is to differ from the model's own one, such as
-   * `{ fps: 5 }`. Default: the model's own one.
+   * How clips are made: the name of a preset, a whole preset, or changes of the model's default preset, such as
+   * `{ fps: 5 }`. Default: the model's preset.
    */
   preset?: string | Preset | PresetOverrides | undefined;
   /**
    * S3D: `mixed_5c` (1024, the default), `logits` (400, s3d), `video_embedding` (512, s3dg). X3D: `features` (2048, the
-   * default), `conv_5` (432), `logits` (400), `probabilities` (400, averaged over positions as the weights' publisher does).
+   * default), `conv_5` (432), `logits` (400), `probabilities` (400, averaged over positions as the weights' publisher
+   * does).
    */
   output?: string | undefined;
-  /** Clips per program, 1 to 1024. Default `auto`: as many as keep activations near 150 MB. Rows do not depend on it. */
+  /**
+   * Clips per program, 1 to 1024. Default `auto`: the number that keeps activations near 150 MB. Rows do not depend on
+   * it.
+   */
   batch?: number | "auto" | undefined;
 }
 
 /** A video encoder with its weights. */
 export interface LoadVideoEncoderOptions extends VideoEncoderOptions {
-  /** Path of a weight file, or of the folder of a VideoCLIP model: the encoder in it, as that model uses it. */
+  /** Path of a weight file; or of the folder of a VideoCLIP model, for the encoder in it with that model's settings. */
   weights?: string | undefined;
-  /** From the keys of the file to those of the model. Default: by the published layout that the file is recognised as. */
+  /** Maps the keys of the file to those of the model. Default: by the published layout of the file. */
   rename?: KeyMap | undefined;
-  /** A seed for generated weights instead of a file, for trying things out. */
+  /** A seed for random weights instead of a file, for trials. */
   randomWeights?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Everything that is known of an encoder before its weights are read. */
+/** The properties of an encoder that are known before its weights are read. */
 interface Plan {
   model: VideoModelName;
   output: string;
@@ -62,14 +69,14 @@ interface Plan {
   weights?: string | undefined;
 }
 
-/** A frozen video encoder: clips of frames in, a row for each out. Frames stay bytes until they are on the device. */
+/** A frozen video encoder: maps each clip of frames to a row. Frames stay bytes until they are on the device. */
 export class VideoEncoder implements ClipEncoder {
   readonly model: VideoModelName;
-  /** What `encode` returns, such as `mixed_5c` or `features`. */
+  /** Name of the output, such as `mixed_5c` or `features`. */
   readonly output: string;
   /** Width of a row. */
   readonly dim: number;
-  /** How clips are made. */
+  /** The rules by which clips are made. */
   readonly preset: Preset;
   /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
   readonly weightsHash: string;
@@ -118,7 +125,7 @@ export class VideoEncoder implements ClipEncoder {
   }
 
   /**
-   * An encoder with generated weights, for trying things out and for tests.
+   * An encoder with random weights, for trials and tests.
    * @throws InvalidArgumentError; DeviceError
    */
   static random(seed: number, options: VideoEncoderOptions = {}): VideoEncoder {
@@ -137,21 +144,22 @@ export class VideoEncoder implements ClipEncoder {
     return this.device.precision;
   }
 
-  /** Clips that one program takes; it is halved where the device has too little memory. */
+  /** Maximum clips per program; it is halved when the device has too little memory. */
   get batch(): number {
     return this.#batch;
   }
 
-  /** Where it computes, in words. */
+  /** The device, in words. */
   get description(): string {
-    const { name, isGpu, hardware, isa, precision, threads } = this.device;
-    return isGpu ? `${name} (${hardware}, ${precision})` : `${name} (${isa}, ${precision}, ${threads} threads)`;
+    const { name, isGpu, hardware, backend, precision, threads } = this.device;
+    return isGpu ? `${name} (${hardware}, ${precision})` : `${name} (${backend}, ${precision}, ${threads} threads)`;
   }
 
   /**
-   * Encodes any number of clips, each u8 RGB `[T, H, W, 3]` row-major with `T = preset.frames` and `H = W = preset.crop`. Leave
-   * them alone until it has ended. Clips in a `SharedArrayBuffer` are read without a copy on the event loop.
-   * @param clips a list of clips, as bytes or as `openVideo` gives them, or their bytes behind each other
+   * Encodes any number of clips, each u8 RGB `[T, H, W, 3]` row-major with `T = preset.frames` and
+   * `H = W = preset.crop`. The clips must not change until the promise settles. Clips in a `SharedArrayBuffer` are read
+   * without a copy on the event loop.
+   * @param clips a list of clips, as bytes or as `openVideo` yields them, or their concatenated bytes
    * @returns f32 `[clips, dim]`
    * @throws InvalidArgumentError for clips of another size; DisposedError; the signal's reason
    */
@@ -185,10 +193,10 @@ export class VideoEncoder implements ClipEncoder {
     signal?.throwIfAborted();
   }
 
-  /** Rows of at most a batch of clips. */
+  /** Computes the rows of at most a batch of clips. */
   async #run(clips: readonly Uint8Array[], signal: AbortSignal | undefined): Promise<Float32Array> {
     this.#check(signal);
-    // few sizes, so few programs: the next power of two, at most the batch; a row does not depend on the others
+    // the next power of two up to the batch, so that few programs are compiled; a row does not depend on the others
     const rows = Math.min(this.#batch, 2 ** Math.ceil(Math.log2(clips.length)));
     const program = this.#programs.get(`${rows}`, () =>
       compile(optimize(forward(this, rows, this.#average)), this.device),
@@ -197,11 +205,11 @@ export class VideoEncoder implements ClipEncoder {
     return y.subarray(0, clips.length * this.dim);
   }
 
-  /** Goes on with half as many clips as there was no memory for. */
+  /** Halves the batch after memory was insufficient for `clips`. */
   #halve(clips: number): void {
     this.#programs.clear();
     const half = Math.ceil(clips / 2);
-    if (half >= this.#batch) return; // another call was first
+    if (half >= this.#batch) return; // another call has already halved it
     this.#batch = half;
     const { name } = this.device;
     process.emitWarning(`${name} has too little memory for ${clips} clips at a time: going on with ${half}`, {
@@ -209,7 +217,7 @@ export class VideoEncoder implements ClipEncoder {
     });
   }
 
-  /** Frees the programs and the weights, and the device where it is not shared. A second call does nothing. */
+  /** Frees the programs and the weights, and the device unless it is shared. A second call does nothing. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -243,7 +251,7 @@ function planOf(options: LoadVideoEncoderOptions): Plan {
   return { model, ...resolveOutput(model, options.output ?? choice.output), preset, batch: clips, weights };
 }
 
-/** Clips per program so that activations stay near 150 MB: twice as many are 1 % faster on two cores. */
+/** Clips per program that keep activations near 150 MB. Twice as many are only 1 % faster on two cores. */
 function autoBatch(preset: Preset): number {
   const voxels = preset.frames * preset.crop * preset.crop;
   return Math.max(1, Math.min(16, Math.round((2 * 16 * 224 * 224) / voxels)));
@@ -257,10 +265,10 @@ function forward(
   const graph = trace(() => {
     const size = preset.crop;
     const frames = input("clips", [n, preset.frames, size, size, 3], "u8");
-    const { cells } = VIDEO_MODELS[model];
+    const { spaceToDepth } = VIDEO_MODELS[model];
     const { mean, std } = preset;
-    const video = preprocess(frames, { top: 0, left: 0, height: size, width: size, mean, std, spaceToDepth: cells });
-    return { y: videoOutput(video, model, output, { cells, average }) };
+    const video = preprocess(frames, { top: 0, left: 0, height: size, width: size, mean, std, spaceToDepth });
+    return { y: videoOutput(video, model, output, { spaceToDepth, average }) };
   });
-  return sortGraph(graph); // without what other outputs need
+  return sortGraph(graph); // drops the nodes of other outputs
 }

@@ -8,23 +8,26 @@ import { OTHER_PARTS, type OutputOptions, resolveOutput, videoOutput } from "./v
 import type { OnnxModel } from "../../onnx/model.js";
 import { toOnnx } from "../../onnx/to_onnx.js";
 
-/** What `traceVideoEncoder` and `videoEncoderToOnnx` take: a video encoder without a device. */
+/** Options of `traceVideoEncoder` and `videoEncoderToOnnx`: a video encoder without a device. */
 export interface VideoEncoderOnnxOptions extends Pick<
   LoadVideoEncoderOptions,
   "model" | "preset" | "output" | "weights" | "rename" | "randomWeights"
 > {
-  /** Clips that the model takes at once. Default 1. */
+  /** Batch size of the model. Default 1. */
   batch?: number | undefined;
 }
 
 /**
- * The graph of a video encoder as its publishers feed it: input `video`, f32 `[N, 3, T, H, W]`, normalised with the
- * preset's mean and std (`(x / 255 - mean) / std`), to one output `[N, dim]` with the name of the output.
+ * The graph of a video encoder with its publishers' input: `video`, f32 `[N, 3, T, H, W]`, normalised with the preset's
+ * mean and std (`(x / 255 - mean) / std`). It has one output `[N, dim]` with the name of the output.
  * @throws InvalidArgumentError for an unknown model or output; ShapeError when the clip is too small
  */
 export function traceVideoEncoder(
   options: Omit<VideoEncoderOnnxOptions, "weights" | "rename" | "randomWeights"> & {
-    /** X3D's `probabilities`: what is averaged over positions; SlowFast averages probabilities. Default: logits. */
+    /**
+     * The values of X3D's `probabilities` that are averaged over positions; SlowFast averages probabilities. Default:
+     * logits.
+     */
     average?: OutputOptions["average"] | undefined;
     /** @deprecated `slowfast` means `average: "probabilities"`; parameters have PyTorchVideo's names in any case. */
     source?: string | undefined;
@@ -41,12 +44,12 @@ export function traceVideoEncoder(
     const [last] = applyOp(permute, [video], { order: [0, 2, 3, 4, 1] });
     return { [output]: videoOutput(last, model, output, { average }) };
   });
-  return sortGraph(graph); // without what other outputs need
+  return sortGraph(graph); // drops the nodes of other outputs
 }
 
 /**
- * A video encoder as an ONNX model; see `traceVideoEncoder` for what it takes. The preset and the weights' hash are noted in
- * its metadata.
+ * A video encoder as an ONNX model; see `traceVideoEncoder` for its input. Its metadata has the preset and the weights'
+ * hash.
  * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; ShapeError
  */
 export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Promise<OnnxModel> {
@@ -61,7 +64,7 @@ export async function videoEncoderToOnnx(options: VideoEncoderOnnxOptions): Prom
   return toOnnx(graph, (key) => values.get(key)!, { name: model, metadata });
 }
 
-/** The network, its output and how clips are made for it. @throws InvalidArgumentError */
+/** The network, its output and its preset. @throws InvalidArgumentError */
 function chosen(options: Pick<VideoEncoderOnnxOptions, "model" | "output" | "preset" | "weights">) {
   const choice = videoModelOf(options);
   const { output } = resolveOutput(choice.model, options.output ?? choice.output);

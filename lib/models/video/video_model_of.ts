@@ -12,15 +12,15 @@ import {
 } from "../videoclip/videoclip_config.js";
 import { CONFIG, readConfig } from "../videoclip/videoclip_weights.js";
 
-/** File of a VideoCLIP model's folder with the weights of its video encoder. @internal */
+/** Name of the file with the video encoder's weights in a VideoCLIP model's folder. @internal */
 export const VIDEO_MODEL_FILE = "video_model.safetensors";
 
-/** A video encoder that is used, with what differs from its defaults and its weights, as far as they are known. */
+/** The choice of a video encoder: changes of its defaults and its weights, as far as they are known. */
 export type VideoModelChoice = Partial<VideoModelConfig> & { model: VideoModelName; weights?: string | undefined };
 
 /**
- * The network of that name, or the one that makes features for the VideoCLIP configuration of that name; with `orFolder`, also
- * the one in a folder that has no such name.
+ * The network with this name, or the one that makes features for the VideoCLIP configuration with this name; with
+ * `orFolder`, also the one in a folder.
  * @throws InvalidArgumentError for another name; WeightsError for another folder
  */
 export function videoModelNamed(name: string | undefined, { orFolder = false } = {}): VideoModelChoice {
@@ -36,8 +36,8 @@ export function videoModelNamed(name: string | undefined, { orFolder = false } =
 }
 
 /**
- * The video encoder that a model and weights come down to: where the weights are the folder of a VideoCLIP model, its own one.
- * @throws InvalidArgumentError for no such model, or one that is not the folder's; WeightsError for another folder
+ * The video encoder for a model name and weights. For the folder of a VideoCLIP model, it is the folder's encoder.
+ * @throws InvalidArgumentError for an unknown model, or one that is not the folder's; WeightsError for another folder
  */
 export function videoModelOf({
   model,
@@ -61,7 +61,7 @@ export function videoModelOf({
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /**
- * The video encoder of a folder that `VideoClip.save` wrote, with its weights where they are there.
+ * The video encoder of a folder that `VideoClip.save` wrote, with its weights if the folder has them.
  * @throws WeightsError for another folder, or a model that takes features alone
  */
 export function videoModelOfFolder(dir: string): VideoModelConfig & { weights?: string } {
@@ -84,9 +84,8 @@ const OVERRIDES: readonly string[] = Object.keys({
 } satisfies Record<keyof PresetOverrides, true>);
 
 /**
- * How clips are made for a video encoder: as its own preset says, as another preset says, or with some fields of its own
- * preset changed.
- * @throws InvalidArgumentError for a name that there is not, an unknown field or a value out of range
+ * The preset of a video encoder: its default, another preset, or its default with some fields changed.
+ * @throws InvalidArgumentError for an unknown name or field, or a value out of range
  */
 export function presetOf(
   { model, preset, fps, frames, stride, size }: VideoModelChoice,

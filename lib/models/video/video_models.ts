@@ -8,22 +8,22 @@ import { X3D, x3dFeatures, x3dHead, type X3DName } from "./x3d.js";
 /** Video encoders by name. */
 export type VideoModelName = "s3d" | "s3dg" | X3DName | "s3d-tiny";
 
-/** How an output is computed where publishers differ. */
+/** Options of an output that publishers compute differently. */
 export interface OutputOptions {
-  /** The input is 2x2x2 cells of the video instead of the video. Default false. */
-  cells?: boolean | undefined;
-  /** X3D's `probabilities`: what is averaged over positions, see `x3dHead`. Default: logits. */
+  /** The input is the space-to-depth blocks of the video instead of the video. Default false. */
+  spaceToDepth?: boolean | undefined;
+  /** X3D's `probabilities`: the values that are averaged over positions, see `x3dHead`. Default: logits. */
   average?: "logits" | "probabilities" | undefined;
 }
 
 interface VideoModel {
-  /** What it can give, with its width; the first is what it gives unless asked. */
+  /** The outputs with their widths; the first is the default. */
   outputs: Record<string, number>;
-  /** Whether it can take 2x2x2 cells instead of the video. */
-  cells: boolean;
-  /** The preset that clips are made with unless asked otherwise. */
+  /** Whether the network accepts space-to-depth blocks instead of the video. */
+  spaceToDepth: boolean;
+  /** Name of the default preset. */
   preset: string;
-  /** Frames and side of the clips that its publishers count multiply-adds for. */
+  /** Frames and side of the clips for which the publishers count multiply-adds. */
   clip: { frames: number; size: number };
   build(video: Tensor, output: string, options: OutputOptions): Tensor;
 }
@@ -31,7 +31,7 @@ interface VideoModel {
 function x3d(name: X3DName): VideoModel {
   return {
     outputs: { features: 2048, conv_5: 432, logits: 400, probabilities: 400 },
-    cells: false,
+    spaceToDepth: false,
     preset: name,
     clip: { frames: X3D[name].frames, size: X3D[name].trainCrop },
     build(video, output, { average }) {
@@ -45,21 +45,21 @@ function x3d(name: X3DName): VideoModel {
 export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   s3d: {
     outputs: { mixed_5c: 1024, logits: 400 },
-    cells: S3D.stem === "cells",
+    spaceToDepth: S3D.stem === "space-to-depth",
     preset: "s3d",
     clip: { frames: 16, size: 224 },
-    build(video, output, { cells }) {
-      const map = s3dFeatures(video, S3D, cells);
+    build(video, output, { spaceToDepth }) {
+      const map = s3dFeatures(video, S3D, spaceToDepth);
       return output === "logits" ? s3dHead(map, 400).logits : globalMean(map);
     },
   },
   s3dg: {
     outputs: { mixed_5c: 1024, video_embedding: 512 },
-    cells: S3DG.stem === "cells",
+    spaceToDepth: S3DG.stem === "space-to-depth",
     preset: "s3dg",
     clip: { frames: 32, size: 224 },
-    build(video, output, { cells }) {
-      const heads: Record<string, Tensor> = s3dgHead(s3dFeatures(video, S3DG, cells));
+    build(video, output, { spaceToDepth }) {
+      const heads: Record<string, Tensor> = s3dgHead(s3dFeatures(video, S3DG, spaceToDepth));
       return heads[output];
     },
   },
@@ -69,7 +69,7 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
   "x3d-l": x3d("x3d-l"),
   "s3d-tiny": {
     outputs: { features: S3D_TINY_WIDTH },
-    cells: false,
+    spaceToDepth: false,
     preset: "shapes",
     clip: { frames: 8, size: 64 },
     build: (video) => s3dTiny(video),
@@ -79,13 +79,13 @@ export const VIDEO_MODELS: Readonly<Record<VideoModelName, VideoModel>> = {
 /** Names of the video encoders, for options and messages. */
 export const VIDEO_MODEL_NAMES = Object.keys(VIDEO_MODELS) as VideoModelName[];
 
-/** Keys that a published file has and a video encoder does not always read. @internal */
+/** Keys of published files that a video encoder does not always read. @internal */
 export const OTHER_PARTS =
   /num_batches_tracked$|^text_module\.|^classifier\.|^fc\.|^blocks\.5\.(proj|pool\.post_conv)\.|^head\.(projection|lin_5)\./;
 
 /**
- * An output of a model with its width; without a name, the one that it gives unless asked.
- * @throws InvalidArgumentError for a model or an output that there is not
+ * An output of a model with its width; the default output without a name.
+ * @throws InvalidArgumentError for an unknown model or output
  * @internal
  */
 export function resolveOutput(model: string, output?: string): { output: string; dim: number } {
@@ -103,7 +103,7 @@ export function resolveOutput(model: string, output?: string): { output: string;
   });
 }
 
-/** That output for a video `[N, T, H, W, 3]`, or its 2x2x2 cells: `[N, dim]`. @internal */
+/** The output of a video `[N, T, H, W, 3]` or of its space-to-depth blocks: `[N, dim]`. @internal */
 export function videoOutput(video: Tensor, model: VideoModelName, output: string, options: OutputOptions = {}): Tensor {
   return VIDEO_MODELS[model].build(video, output, options);
 }

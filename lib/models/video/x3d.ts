@@ -1,6 +1,6 @@
 import { softmax } from "../../ops/index.js";
 import type { Tensor } from "../../graph/tensor.js";
-import { applyOp, parameter, scope, stage } from "../../graph/trace.js";
+import { applyOp, parameter, probe, scope } from "../../graph/trace.js";
 import * as nn from "../../nn/layers.js";
 
 /**
@@ -9,7 +9,7 @@ import * as nn from "../../nn/layers.js";
  * PyTorchVideo's keys.
  */
 export interface X3DOptions {
-  /** Frames that the head's average spans. */
+  /** Frames of the head's average. */
   frames: number;
   /** Side of the crops that the network was trained on: the head's average spans `ceil(trainCrop / 32)` positions. */
   trainCrop: number;
@@ -72,18 +72,18 @@ function squeezeExcitation(x: Tensor, [reduce, expand]: [string, string]): Tenso
 }
 
 interface BlockOptions {
-  /** Before the keys of its parameters, such as `blocks.1.res_blocks.0`. */
+  /** Key prefix of its parameters, such as `blocks.1.res_blocks.0`. */
   key: string;
-  /** Its place in the stage, from 0. */
+  /** Index in its stage, from 0. */
   index: number;
-  /** Channels out of the block and inside. */
+  /** Channels of the block's output, and inside it. */
   width: number;
   inner: number;
 }
 
 /**
- * A residual block of X3D: 1x1x1, depthwise 3x3x3 (halves H and W in the first block of a stage), squeeze-and-excitation in
- * every other block from the first, swish, 1x1x1; plus the shortcut, then ReLU.
+ * A residual block of X3D: 1x1x1, depthwise 3x3x3 (halves H and W in the first block of a stage),
+ * squeeze-and-excitation in every other block from the first, swish, 1x1x1; plus the shortcut, then ReLU.
  */
 export function x3dBlock(x: Tensor, { key, index, width, inner }: BlockOptions): Tensor {
   const stride = index === 0 ? ([1, 2, 2] as const) : ([1, 1, 1] as const);
@@ -91,7 +91,7 @@ export function x3dBlock(x: Tensor, { key, index, width, inner }: BlockOptions):
   const a = scope("a", () => norm(point(x, `${main}.conv_a`, inner), `${main}.norm_a`, true));
   const depthwise = scope("b", () => {
     const options = { kernel: [3, 3, 3], stride, low: [1, 1, 1], groups: inner } as const;
-    // a sequence: BatchNorm (0), then squeeze-and-excitation (1)
+    // a sequence of BatchNorm (0) and squeeze-and-excitation (1)
     return norm(nn.conv3d(a, `${main}.conv_b`, inner, options), `${main}.norm_b.0`);
   });
   const squeeze = `${main}.norm_b.1.block`;
@@ -103,7 +103,7 @@ export function x3dBlock(x: Tensor, { key, index, width, inner }: BlockOptions):
   if (index === 0) {
     shortcut = scope("shortcut", () => {
       const y = nn.conv3d(x, `${key}.branch1_conv`, width, { kernel: [1, 1, 1], stride });
-      // one that only halves the size (the first of stage 2) has no BatchNorm
+      // a shortcut that only halves the size (the first of stage 2) has no BatchNorm
       return x.shape[4] === width ? y : norm(y, `${key}.branch1_norm`);
     });
   }
@@ -113,19 +113,19 @@ export function x3dBlock(x: Tensor, { key, index, width, inner }: BlockOptions):
 const innerWidth = (o: Required<X3DOptions>, width: number) => Math.floor(o.bottleneck * width);
 
 /**
- * Video `[N, T, H, W, 3]`, normalised with mean 0.45 and std 0.225, to the map of the last stage `[N, T, H/32, W/32, C]`
- * (rounded up; C is 192 at width factor 2). The number of frames stays as it is.
+ * Video `[N, T, H, W, 3]`, normalised with mean 0.45 and std 0.225, to the map of the last stage
+ * `[N, T, H/32, W/32, C]` (rounded up; C is 192 at width factor 2). The number of frames does not change.
  */
 export function x3dFeatures(video: Tensor, options: X3DOptions): Tensor {
   const o: Required<X3DOptions> = { ...X3D["x3d-s"], ...options };
   let x = scope("stem", () => {
     const width = roundWidth(STEM_WIDTH, o.widthFactor);
-    // the published names of the two are exchanged: `conv_t` is spatial, `conv_xy` temporal
+    // the published names are exchanged: `conv_t` is spatial, `conv_xy` temporal
     const spatial = { kernel: [1, 3, 3], stride: [1, 2, 2], low: [0, 1, 1] } as const;
     const flat = nn.conv3d(video, "blocks.0.conv.conv_t", width, spatial);
     const temporal = { kernel: [5, 1, 1], low: [2, 0, 0], groups: width } as const;
     const y = nn.conv3d(flat, "blocks.0.conv.conv_xy", width, temporal);
-    return stage("blocks.0", norm(y, "blocks.0.norm", true));
+    return probe("blocks.0", norm(y, "blocks.0.norm", true));
   });
   let base = STEM_WIDTH;
   BLOCKS.forEach((blocks, i) => {
@@ -136,20 +136,21 @@ export function x3dFeatures(video: Tensor, options: X3DOptions): Tensor {
     for (let index = 0; index < Math.ceil(o.depthFactor * blocks); index++) {
       x = scope(`s${i + 2}.${index}`, () => x3dBlock(x, { ...sizes, key: `${block}.res_blocks.${index}`, index }));
     }
-    stage(block, x);
+    probe(block, x);
   });
   return x;
 }
 
 /**
- * The head on the map of `x3dFeatures`: 1x1x1 convolution, average over a window of `frames` and the train crop (stride 1), then a
- * 2048-wide layer with ReLU and the classifier at every position that is left: one for the train crop, 2x2 for a test crop
- * of 182. A map smaller than the window is averaged whole.
+ * The head on the map of `x3dFeatures`: 1x1x1 convolution, average over a window of `frames` and the train crop (stride
+ * 1), then a 2048-wide layer with ReLU and the classifier at every remaining position: one for the train crop, 2x2 for
+ * a test crop of 182. A map smaller than the window is averaged as a whole.
  *
- * - `features` `[N, 2048]`: the mean over positions behind the ReLU. `conv_5` `[N, 432]`: the mean of what is averaged first.
+ * - `features` `[N, 2048]`: the mean over positions after the ReLU. `conv_5` `[N, 432]`: the mean of the average's
+ *   input.
  * - `logits` `[N, classes]`: their mean over positions.
- * - `probabilities` `[N, classes]`: PyTorchVideo's is the softmax of the mean logits, SlowFast's (and PyTorchVideo's networks
- *   run by SlowFast) the mean of the softmax at each position; `average` chooses.
+ * - `probabilities` `[N, classes]`: PyTorchVideo's is the softmax of the mean logits, SlowFast's (and PyTorchVideo's
+ *   networks run by SlowFast) the mean of the softmax at each position; `average` selects one.
  */
 export function x3dHead(map: Tensor, options: X3DOptions, average: "logits" | "probabilities" = "logits") {
   const o: Required<X3DOptions> = { ...X3D["x3d-s"], ...options };

@@ -2,16 +2,16 @@ import type { DeviceOptions } from "../../runtime/device.js";
 import { VideoClip } from "./videoclip.js";
 import type { VideoClipTokenizer } from "./videoclip_types.js";
 
-/** A model that a function works with, or the path of one. */
+/** A model that a function uses, or its path. */
 export interface BorrowedModelOptions extends Omit<DeviceOptions, "winograd"> {
-  /** A VideoCLIP model, or the path of one, which is opened with the device options and closed again. */
+  /** A VideoCLIP model; or the path of one, which is opened with the device options and closed again. */
   model: VideoClip | string;
-  /** With the path of a model: what splits texts, where its folder has nothing. */
+  /** Tokenizer for the path of a model whose folder has none. */
   tokenizer?: VideoClipTokenizer | string | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** The model, and what to call when the work is done: it closes a model that was opened here. */
+/** The model, and a function that closes it if it was opened here. */
 export async function borrowModel({
   model,
   device,

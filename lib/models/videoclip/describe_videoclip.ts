@@ -5,11 +5,11 @@ import { resolvePreset } from "../../video/presets.js";
 
 /** The three networks of a VideoCLIP model. */
 export interface VideoClipDescription {
-  /** The frozen video encoder, for one clip; absent where the config names none. */
+  /** The frozen video encoder, for one clip; absent if the config has none. */
   video_model?: ModelDescription | undefined;
-  /** The video side, for a video of `maxVideoLength` features. */
+  /** The video tower, for a video of `maxVideoLength` features. */
   video: ModelDescription;
-  /** The text side, for a text of `maxTextLength` word pieces. */
+  /** The text tower, for a text of `maxTextLength` word pieces. */
   text: ModelDescription;
 }
 

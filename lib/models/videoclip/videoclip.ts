@@ -31,7 +31,7 @@ import type {
 } from "./videoclip_types.js";
 import { openVideoClip, saveVideoClip, videoClipParameters } from "./videoclip_weights.js";
 
-/** Rows per program; smaller batches take the next power of two. */
+/** Rows per program; smaller batches are rounded up to a power of two. */
 const BATCH = 32;
 
 /**
@@ -43,9 +43,9 @@ export class VideoClip {
   /** First 16 hex digits of the SHA-256 of the weight file, or `random:SEED`. */
   readonly weightsHash: string;
   readonly device: Device;
-  /** Splits strings into word pieces; undefined where the model came without. */
+  /** Splits strings into word pieces; undefined if the model has no tokenizer. */
   readonly tokenizer?: VideoClipTokenizer;
-  /** Words of all texts so far that the tokenizer has no pieces for. */
+  /** Words of all texts so far that the tokenizer does not know. */
   readonly unknownWords = new UnknownWords();
   #files: VideoFiles;
   #programs = new ProgramCache();
@@ -55,12 +55,12 @@ export class VideoClip {
     this.device = device;
     this.weightsHash = weightsHash;
     this.tokenizer = parts.tokenizer;
-    this.#files = new VideoFiles(config.videoModel, { ...parts.video, device }); // it computes where the model does
+    this.#files = new VideoFiles(config.videoModel, { ...parts.video, device }); // the encoder uses the model's device
   }
 
   /**
-   * Loads a folder written by `save`, or a checkpoint file of fairseq's MMPT. A folder's `tokenizer.json` or `vocab.txt` and
-   * its `video_model.safetensors` are used where they are there.
+   * Loads a folder written by `save`, or a checkpoint file of fairseq's MMPT. A folder's `tokenizer.json` or
+   * `vocab.txt` and its `video_model.safetensors` are used if they exist.
    * @throws WeightsError with all missing, unexpected and wrong-shaped keys; InvalidArgumentError; DeviceError
    */
   static async load(path: string, options: VideoClipOptions = {}): Promise<VideoClip> {
@@ -81,7 +81,7 @@ export class VideoClip {
     }
   }
 
-  /** A model with generated weights, for trying things out and for tests. */
+  /** A model with random weights, for trials and tests. */
   static random(seed: number, options: RandomVideoClipOptions = {}): VideoClip {
     const config = videoClipConfig(options.config, videoClipPreset(options.preset ?? "videoclip"));
     const parts = openParts(config, options);
@@ -97,7 +97,7 @@ export class VideoClip {
   }
 
   /**
-   * A model to be trained: a pretrained text model where one is given, everything else random (matrices N(0, 0.02)).
+   * A model for training: with a pretrained text model if one is given, otherwise random (matrices N(0, 0.02)).
    * @throws WeightsError for a text model that does not fit; InvalidArgumentError; DeviceError
    */
   static async initialize(options: InitialVideoClipOptions = {}): Promise<VideoClip> {
@@ -117,8 +117,8 @@ export class VideoClip {
   }
 
   /**
-   * Writes `config.json`, `model.safetensors` and, where the model has them, `tokenizer.json` and the weights of the video
-   * encoder (`video_model.safetensors`, as they were) into a folder that `load` takes.
+   * Writes `config.json`, `model.safetensors` and, if the model has them, `tokenizer.json` and the unchanged weights of
+   * the video encoder (`video_model.safetensors`) into a folder for `load`.
    * @param options.dtype of the model's weights. Default f32
    */
   async save(dir: string, { dtype }: { dtype?: "f32" | "f16" | undefined } = {}): Promise<void> {
@@ -138,9 +138,10 @@ export class VideoClip {
   }
 
   /**
-   * Encodes videos, each given by its features `[T, featureSize]`, by the path of a `.npy` file with them, or by that of a video
-   * file, which is decoded and goes through the config's frozen `videoModel`.
-   * @throws VideoError for a video that cannot be decoded; InvalidArgumentError for features of another size, none at all, or too many of them (see `longVideos`)
+   * Encodes videos. Each is given by its features `[T, featureSize]`, by the path of a `.npy` file with them, or by the
+   * path of a video file, which is decoded and encoded by the config's frozen `videoModel`.
+   * @throws VideoError for a video that cannot be decoded; InvalidArgumentError for features of another size, no
+   * features, or too many (see `longVideos`)
    */
   async encodeVideo(
     videos: readonly (VideoFeatures | string)[] | VideoFeatures | string,
@@ -275,7 +276,7 @@ export class VideoClip {
   }
 }
 
-/** A matrix of rows, with the names that its parts had before. */
+/** A matrix of rows, also under the deprecated names of its parts. */
 const rowsResult = (data: Float32Array, rows: number, dim: number) => ({
   data,
   shape: [rows, dim] as const,

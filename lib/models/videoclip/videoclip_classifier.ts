@@ -13,7 +13,7 @@ import { withoutWrapper } from "./videoclip_weights.js";
 const KEY = "video_encoder.classifier";
 const FILE = "classifier.safetensors";
 
-/** Classes of every token `[N, T, hidden]`: logits `[N, T, classes]`. */
+/** Classifies every token `[N, T, hidden]`: logits `[N, T, classes]`. */
 export const stepClassifier = (tokens: Tensor, classes: number): Tensor => nn.linear(tokens, KEY, classes);
 
 /** Shapes of the head's parameters. */
@@ -22,7 +22,7 @@ export const classifierParameters = (classes: number, hidden: number) => [
   { key: `${KEY}.bias`, shape: [classes] },
 ];
 
-/** Writes the head beside the model in a folder of `VideoClip.save`. */
+/** Writes the head into a folder of `VideoClip.save`. */
 export function saveClassifier(folder: string, store: ParameterStore, classes: number, hidden: number): void {
   const tensors = classifierParameters(classes, hidden).map(({ key, shape }): [string, StoredTensor] => [
     key,
@@ -32,8 +32,8 @@ export function saveClassifier(folder: string, store: ParameterStore, classes: n
 }
 
 /**
- * Puts the head of a model into a store: that of a folder, or of a checkpoint of fairseq's MMPT.
- * @returns its number of classes, or undefined where the model has none
+ * Loads the head of a model into a store, from a folder or from a checkpoint of fairseq's MMPT.
+ * @returns its number of classes, or undefined if the model has none
  * @throws WeightsError for a head that does not fit
  */
 export async function loadClassifier(

@@ -3,14 +3,14 @@ import { type PresetOverrides, resolvePreset } from "../../video/presets.js";
 import { type HuggingFaceConfig, type TextConfig, textConfig } from "../text/text_config.js";
 import { resolveOutput, type VideoModelName } from "../video/video_models.js";
 
-/** The frozen video encoder that makes features, with the sampling of its clips: a preset and what differs from it. */
+/** The frozen video encoder that makes features, with a preset and changes of it. */
 export interface VideoModelConfig extends Pick<PresetOverrides, "fps" | "frames" | "stride" | "size"> {
   model: VideoModelName;
   output: string;
   preset: string;
 }
 
-/** What makes features of these widths, one a second, unless a config says otherwise. */
+/** The video encoder for features of these widths, one per second, unless a config has another. */
 const VIDEO_MODEL_BY_WIDTH: Record<number, VideoModelConfig> = {
   512: { model: "s3dg", output: "video_embedding", preset: "videoclip" },
   1024: { model: "s3dg", output: "mixed_5c", preset: "videoclip" },
@@ -21,25 +21,25 @@ const VIDEO_MODEL_BY_WIDTH: Record<number, VideoModelConfig> = {
 export interface VideoClipConfig {
   /** Width of a video feature: 512 (S3D-G `video_embedding`), 1024 (`mixed_5c`), 2048 (X3D) or any other. */
   featureSize: number;
-  /** Width of tokens and of embeddings; that of `textModel` where it is the text side. */
+  /** Width of tokens and of embeddings; that of `textModel` if it is the text tower. */
   hiddenSize: number;
   heads: number;
   /** Width of the hidden layer of the feed-forward networks. */
   intermediateSize: number;
   videoLayers: number;
-  /** Layers of the text side's transformer; those of `textModel` where it is the text side. */
+  /** Layers of the text tower's transformer; those of `textModel` if it is the text tower. */
   textLayers: number;
   /**
-   * One set of BERT weights for both sides (`MMFusionShare`), with as many layers in both. [CLS] of a text has position 0 and
-   * token type 0; what follows it has type 1 and positions from `maxVideoLength + 2` on, so that `maxPositions` is at least
-   * `maxVideoLength + maxTextLength + 3`.
+   * One set of BERT weights for both towers (`MMFusionShare`), with the same number of layers. [CLS] of a text has
+   * position 0 and token type 0. The following tokens have type 1 and positions from `maxVideoLength + 2` on, so
+   * `maxPositions` is at least `maxVideoLength + maxTextLength + 3`.
    */
   shared: boolean;
   vocabularySize: number;
   maxPositions: number;
-  /** Features that a video encoder takes: seconds, at one feature per second. */
+  /** Maximum features of a video: seconds, at one feature per second. */
   maxVideoLength: number;
-  /** Word pieces of a text that count, without [CLS] and [SEP]. */
+  /** Maximum word pieces of a text, without [CLS] and [SEP]. */
   maxTextLength: number;
   /** Ids of [PAD], [CLS] and [SEP]. */
   padId: number;
@@ -48,24 +48,24 @@ export interface VideoClipConfig {
   /** Epsilon of BERT's layer normalisations; the video MLP's is 1e-5. */
   layerNormEps: number;
   /**
-   * Scale every video feature to unit length first: the extractor that the released checkpoint was trained with writes such
-   * features. A feature of zeros stays. Features that were scaled before they were rounded to float16 are scaled once more, which moves
-   * similarities by some 1e-6; MMPT takes them as they are.
+   * Scale every video feature to unit length, as the extractor of the released checkpoint's training did. A feature of
+   * zeros stays. Features that were scaled before rounding to float16 are scaled again, which changes similarities by
+   * about 1e-6; MMPT uses them unchanged.
    */
   normalizeFeatures: boolean;
   /**
-   * A text encoder of its own, as the fields of its Hugging Face `config.json` (`model_type` bert or mobilebert): it is the text
-   * side, and all of it is trained. null: BERT with the sizes above, as released.
+   * A separate text encoder, as the fields of its Hugging Face `config.json` (`model_type` bert or mobilebert). It is
+   * the text tower, and all of it is trained. null: BERT with the sizes above, as released.
    */
   textModel: HuggingFaceConfig | null;
   /**
-   * `textModel` stays as it is and gives tokens, as the frozen video encoder gives features, to a transformer of `textLayers`
-   * layers with the sizes above, which is trained.
+   * `textModel` is frozen. Its tokens are the input of a trained transformer of `textLayers` layers with the sizes
+   * above, as the frozen video encoder's features are for videos.
    */
   frozenText: boolean;
   /**
-   * What videos given by path go through. Default by `featureSize`: S3D-G as MMPT samples it (512, 1024), X3D-S with one clip
-   * a second (2048); null, and features alone are taken, for other sizes.
+   * The encoder of videos given by path. Default by `featureSize`: S3D-G as MMPT samples it (512, 1024), X3D-S with one
+   * clip per second (2048); null for other sizes, for which only features are accepted.
    */
   videoModel: VideoModelConfig | null;
 }
@@ -94,8 +94,8 @@ export const VIDEOCLIP: VideoClipConfig = {
 };
 
 /**
- * X3D-S features and MobileBERT: 65 G multiply-adds for a video of 32 s and a text, video encoder included, where the released
- * model has 1134 G.
+ * X3D-S features and MobileBERT: 65 G multiply-adds for a video of 32 s and a text, including the video encoder; the
+ * released model has 1134 G.
  */
 export const VIDEOCLIP_LIGHT: VideoClipConfig = {
   ...VIDEOCLIP,
@@ -113,7 +113,7 @@ export const VIDEOCLIP_LIGHT: VideoClipConfig = {
 export const VIDEOCLIP_PRESETS = { videoclip: VIDEOCLIP, "videoclip-light": VIDEOCLIP_LIGHT } as const;
 export type VideoClipPreset = keyof typeof VIDEOCLIP_PRESETS;
 
-/** The configuration of that name. @throws InvalidArgumentError for another name */
+/** The configuration with this name. @throws InvalidArgumentError for another name */
 export function videoClipPreset(name: VideoClipPreset): VideoClipConfig {
   if (Object.hasOwn(VIDEOCLIP_PRESETS, name)) return VIDEOCLIP_PRESETS[name];
   throw new InvalidArgumentError(
@@ -122,7 +122,7 @@ export function videoClipPreset(name: VideoClipPreset): VideoClipConfig {
   );
 }
 
-/** The text encoder of its own, or null. */
+/** The separate text encoder, or null. */
 export const textModelOf = (c: Pick<VideoClipConfig, "textModel">): TextConfig | null =>
   c.textModel && textConfig(c.textModel);
 
@@ -130,7 +130,7 @@ const BOOLEANS: readonly string[] = ["shared", "normalizeFeatures", "frozenText"
 const OBJECTS: readonly string[] = ["videoModel", "textModel"];
 
 /**
- * A config with the fields of `base` where none are given.
+ * A config with the fields of `base` as defaults.
  * @throws InvalidArgumentError for unknown fields and sizes that do not fit
  */
 export function videoClipConfig(fields: Partial<VideoClipConfig> = {}, base = VIDEOCLIP): VideoClipConfig {

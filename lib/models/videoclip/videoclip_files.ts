@@ -9,26 +9,26 @@ import type { VideoModelConfig } from "./videoclip_config.js";
 import type { LongVideoPolicy, VideoFeatures } from "./videoclip_input.js";
 import { joined } from "./videoclip_rows.js";
 
-/** Where the frozen video encoder's weights come from, and where it computes. */
+/** The source of the frozen video encoder's weights, and its device. */
 export type VideoFilesOptions = Pick<
   LoadVideoEncoderOptions,
   "weights" | "randomWeights" | "device" | "threads" | "precision"
 >;
 
-/** How a video file is read. */
+/** Options for reading a video file. */
 export interface ReadVideoOptions {
-  /** Features that the model takes at most, and what happens to a video with more. */
+  /** Maximum features of the model, and the treatment of a longer video. */
   max: number;
   longVideos: LongVideoPolicy;
   decoder?: DecoderName | undefined;
-  /** Seconds that the decoder may give nothing before the video fails. Default: no limit. */
+  /** Seconds without a frame after which the video fails. Default: no limit. */
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Called for each feature that was made. */
+  /** Called for each feature. */
   onFeature?: (() => void) | undefined;
 }
 
-/** Features of video files, by the frozen encoder that a model's config names. It is loaded for the first file. */
+/** Features of video files, by the frozen encoder of a model's config. The encoder is loaded for the first file. */
 export class VideoFiles {
   #encoder?: Promise<VideoEncoder> | undefined;
 
@@ -37,7 +37,7 @@ export class VideoFiles {
     readonly options: VideoFilesOptions,
   ) {}
 
-  /** The frozen encoder. @throws InvalidArgumentError where there is none, or no weights for it */
+  /** The frozen encoder. @throws InvalidArgumentError when there is none, or no weights for it */
   encoder(): Promise<VideoEncoder> {
     const { config, options } = this;
     const fail = (text: string) => new InvalidArgumentError(`videos: ${text}`, { argument: "videos" });
@@ -81,7 +81,7 @@ export class VideoFiles {
   }
 }
 
-/** The events of a video up to as many clips as the model takes. @throws InvalidArgumentError under policy `error` */
+/** The events of a video up to the model's maximum of clips. @throws InvalidArgumentError under policy `error` */
 async function* upTo(
   events: AsyncIterable<VideoEvent>,
   { max, longVideos }: Pick<ReadVideoOptions, "max" | "longVideos">,

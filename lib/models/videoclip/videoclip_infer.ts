@@ -2,7 +2,7 @@ import { WeightsError } from "../../base/errors.js";
 import type { StoredTensor } from "../../weights/tensor.js";
 import { type VideoClipConfig, videoClipConfig } from "./videoclip_config.js";
 
-/** Layers of the encoder under a key prefix. */
+/** Number of encoder layers under a key prefix. */
 function countLayers(tensors: ReadonlyMap<string, StoredTensor>, prefix: string): number {
   let n = 0;
   while (tensors.has(`${prefix}.encoder.layer.${n}.attention.self.query.weight`)) n++;
@@ -10,8 +10,8 @@ function countLayers(tensors: ReadonlyMap<string, StoredTensor>, prefix: string)
 }
 
 /**
- * Sizes that a checkpoint's tensors show; `given` goes first, and what shapes do not show keeps its default (heads: width 64
- * each).
+ * Sizes inferred from a checkpoint's tensors. `given` takes precedence; sizes that shapes do not show keep their
+ * default (heads: width 64 each).
  * @throws WeightsError when the tensors are not those of a VideoCLIP model
  */
 export function inferConfig(
@@ -42,7 +42,7 @@ export function inferConfig(
     maxPositions,
     shared,
     videoLayers,
-    // a text model of its own tells its sizes itself
+    // a separate text model has its sizes in its config
     ...(given.textModel ? {} : { vocabularySize: words, textLayers }),
     ...given,
   });

@@ -10,12 +10,13 @@ import { textModelOf, type VideoClipConfig, videoClipConfig } from "./videoclip_
 import { textModelPrefix } from "./videoclip_graph.js";
 import { videoClipParameters } from "./videoclip_weights.js";
 
-/** Layers that the video side takes over from BERT, as the paper does. */
+/** Number of layers that the video tower copies from BERT, as in the paper. */
 const VIDEO_LAYERS = 6;
 
 /**
- * The config of a model that begins with the weights of a Hugging Face folder: its sizes, where `given` does not say others.
- * @throws InvalidArgumentError for a MobileBERT as VideoCLIP's own BERT
+ * The config of a model that starts from the weights of a Hugging Face folder: the folder's sizes, unless `given` has
+ * others.
+ * @throws InvalidArgumentError when the folder is MobileBERT and the config needs BERT
  */
 export function configFromText(
   folder: string,
@@ -45,7 +46,7 @@ export function configFromText(
   return videoClipConfig({ ...sizes, ...given }, base);
 }
 
-/** The key of a text model's file that a parameter begins as, or undefined. */
+/** The key in a text model's file from which a parameter is initialised, or undefined. */
 function sourceKey(key: string, c: VideoClipConfig): string | undefined {
   const model = textModelOf(c);
   const prefix = model
@@ -55,14 +56,14 @@ function sourceKey(key: string, c: VideoClipConfig): string | undefined {
   return key.replace(prefix, `${model?.family ?? "bert"}.`);
 }
 
-/** As BERT and MMPT begin: matrices N(0, 0.02), biases 0, normalisations 1 and 0. */
+/** Initial values of BERT and MMPT: matrices N(0, 0.02), biases 0, normalisations 1 and 0. */
 function initialValues(seed: number, key: string, shape: readonly number[]): Float32Array {
   const count = shape.reduce((a, b) => a * b, 1);
   if (shape.length > 1) return hashNormal(`initial/${seed}/`, key, count, 0.02);
   return new Float32Array(count).fill(key.endsWith(".weight") ? 1 : 0);
 }
 
-/** The tensors of a text model's file under every key that begins as one of them. */
+/** The tensors of a text model's file, under every key that is initialised from them. */
 function initialKeys(shapes: ParameterShapes, c: VideoClipConfig): KeyRename {
   const modern = modernKeys(textModelOf(c) ?? { family: "bert", tied: true });
   return (tensors) => {
@@ -78,8 +79,8 @@ function initialKeys(shapes: ParameterShapes, c: VideoClipConfig): KeyRename {
 }
 
 /**
- * Puts the parameters of a model that is to be trained into a store: those of the text model from its folder, the others random.
- * @returns what the weights are: `initial:SEED`, and the first 16 hex digits of the file's SHA-256
+ * Sets the initial parameters of a model in a store: those of the text model from its folder, the others random.
+ * @returns a name for the weights: `initial:SEED`, and the first 16 hex digits of the file's SHA-256
  * @throws WeightsError with all missing and wrong-shaped keys
  */
 export async function loadInitial(

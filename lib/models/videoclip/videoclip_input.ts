@@ -4,23 +4,23 @@ import { ByteFile } from "../../weights/byte_file.js";
 import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
 import { isArrayOf } from "../../base/typed_arrays.js";
 
-/** Features of a video, one row per second (or whatever the model was trained with): f32 `[T, featureSize]` row-major. */
+/** Features of a video, f32 `[T, featureSize]` row-major, at the model's rate (one per second). */
 export interface VideoFeatures {
   data: Float32Array;
   shape: readonly [number, number];
 }
 
-/** What happens to a video with more features than the model takes. */
+/** Treatment of a video with more features than the model's maximum. */
 export type LongVideoPolicy = "error" | "truncate" | "window";
 
-/** Features `start .. end` of video `video`: what one pass of the encoder sees. */
+/** Features `start .. end` of video `video`, the input of one pass of the encoder. */
 export interface VideoWindow {
   video: number;
   start: number;
   end: number;
 }
 
-/** Reads features that were given by path (`.npy`, f16 or f32, `[T, featureSize]`). */
+/** Reads features from a path (`.npy`, f16 or f32, `[T, featureSize]`). */
 export function readFeatures(
   video: VideoFeatures | string,
   index: number,
@@ -49,7 +49,7 @@ export function readFeatures(
   return features;
 }
 
-/** @throws InvalidArgumentError for a policy that there is not */
+/** @throws InvalidArgumentError for an unknown policy */
 export function checkPolicy(policy: LongVideoPolicy): void {
   if (["error", "truncate", "window"].includes(policy)) return;
   throw new InvalidArgumentError(`longVideos: expected error, truncate or window, received ${String(policy)}`, {
@@ -79,7 +79,7 @@ export function videoWindows(lengths: readonly number[], max: number, policy: Lo
   });
 }
 
-/** Copies features of unit length (or as they are) to `out` at `at`. */
+/** Copies features to `out` at `at`, scaled to unit length if `normalize` is set. */
 function copyFeatures(from: Float32Array, size: number, normalize: boolean, out: Float32Array, at: number): void {
   out.set(from, at);
   if (!normalize) return;
@@ -91,7 +91,7 @@ function copyFeatures(from: Float32Array, size: number, normalize: boolean, out:
   }
 }
 
-/** Inputs of the video program for `rows` windows; rows beyond those given are empty videos. */
+/** Inputs of the video program for `rows` windows, padded with empty videos. */
 export function videoInputs(
   videos: readonly VideoFeatures[],
   windows: readonly VideoWindow[],

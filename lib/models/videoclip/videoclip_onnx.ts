@@ -4,19 +4,19 @@ import { fill, l2Normalize } from "../../ops/index.js";
 import { applyOp, type Graph, input, trace } from "../../graph/trace.js";
 import type { VideoClip } from "./videoclip.js";
 import { textModelOf, type VideoClipConfig } from "./videoclip_config.js";
-import { pooled, textSide, videoSide } from "./videoclip_graph.js";
+import { pooled, textTower, videoTower } from "./videoclip_graph.js";
 import * as nn from "../../nn/layers.js";
 import type { OnnxModel } from "../../onnx/model.js";
 import { toOnnx } from "../../onnx/to_onnx.js";
 
-/** One of VideoCLIP's two encoders. */
+/** One of VideoCLIP's two towers. */
 export type VideoClipTower = "video" | "text";
 
 export interface VideoClipOnnxOptions {
   tower: VideoClipTower;
-  /** Videos or texts that the ONNX model takes at once. Default 1. */
+  /** Batch size of the ONNX model. Default 1. */
   batch?: number | undefined;
-  /** Of the text tower: tokens of a text, [CLS] and [SEP] included. Default: as many as the model takes. */
+  /** Text tower: tokens of a text, including [CLS] and [SEP]. Default: the model's maximum. */
   length?: number | undefined;
 }
 
@@ -42,37 +42,37 @@ export function traceTower(c: VideoClipConfig, { tower, batch: N = 1, length }: 
   check("batch", N, "1 to 1024", Number.isInteger(N) && N >= 1 && N <= 1024);
   if (tower === "video") {
     check("length", length, "nothing for the video tower, whose length is the model's", length === undefined);
-    return trace(() => ({ embedding: videoTower(N, c) }));
+    return trace(() => ({ embedding: videoEmbedding(N, c) }));
   }
-  const most = c.maxTextLength + 2;
-  const S = length ?? most;
-  check("length", S, `3 to ${most} tokens`, Number.isInteger(S) && S >= 3 && S <= most);
-  return trace(() => ({ embedding: textTower(N, S, c) }));
+  const max = c.maxTextLength + 2;
+  const S = length ?? max;
+  check("length", S, `3 to ${max} tokens`, Number.isInteger(S) && S >= 3 && S <= max);
+  return trace(() => ({ embedding: textEmbedding(N, S, c) }));
 }
 
 const constant = (N: number, value: number) => applyOp(fill, [], { shape: [N, 1], value })[0];
 
-function videoTower(N: number, c: VideoClipConfig) {
+function videoEmbedding(N: number, c: VideoClipConfig) {
   const T = c.maxVideoLength;
   const given = input("features", [N, T, c.featureSize]);
   const features = c.normalizeFeatures ? applyOp(l2Normalize, [given], { eps: 1e-12 })[0] : given;
   const present = input("mask", [N, T]);
   const mask = nn.concat([constant(N, 1), present, constant(N, 1)], 1);
   const pool = nn.concat([constant(N, 0), present, constant(N, 1)], 1);
-  return pooled(videoSide(features, null, mask, c).hidden, pool, c);
+  return pooled(videoTower(features, null, mask, c).hidden, pool, c);
 }
 
-function textTower(N: number, S: number, c: VideoClipConfig) {
+function textEmbedding(N: number, S: number, c: VideoClipConfig) {
   const ids = input("ids", [N, S], "i32");
   const mask = input("mask", [N, S]);
   const present = textModelOf(c)?.trigram ? nn.reshape(mask, [N, S, 1]) : undefined;
   const pool = nn.concat([constant(N, 0), nn.slice(mask, [0, 1], [N, S - 1])], 1);
-  return pooled(textSide(ids, mask, c, present), pool, c);
+  return pooled(textTower(ids, mask, c, present), pool, c);
 }
 
 /**
- * One of the two encoders of a VideoCLIP model as ONNX; see {@link traceTower} for what it takes. A score is the dot product of
- * two embeddings. Weights are read from the model while the file is written.
+ * One of the two towers of a VideoCLIP model as ONNX; see {@link traceTower} for its inputs. A score is the dot product
+ * of two embeddings. Weights are read from the model while the file is written.
  * @throws InvalidArgumentError for another tower, batch or length
  */
 export function videoClipToOnnx(model: VideoClip, options: VideoClipOnnxOptions): OnnxModel {

@@ -9,14 +9,14 @@ import type { VideoFiles, VideoFilesOptions } from "./videoclip_files.js";
 import { checkPolicy, readFeatures, type VideoFeatures } from "./videoclip_input.js";
 import type { EmbedVideoOptions, VideoClipOptions, VideoClipTokenizer } from "./videoclip_types.js";
 
-/** What a model has beside its own weights: a tokenizer, and where the weights of its frozen video encoder come from. */
+/** Parts of a model besides its weights: a tokenizer, and the source of its frozen video encoder's weights. */
 export interface VideoClipParts {
   tokenizer?: VideoClipTokenizer | undefined;
   video: Pick<VideoFilesOptions, "weights" | "randomWeights">;
 }
 
 /**
- * The tokenizer and the frozen video encoder: those that the options name, else those in the model's folder.
+ * The tokenizer and the frozen video encoder: those in the options, otherwise those in the model's folder.
  * @throws WeightsError for a tokenizer that does not belong to the model
  */
 export function openParts(config: VideoClipConfig, options: VideoClipOptions, folder?: string): VideoClipParts {
@@ -55,7 +55,7 @@ export async function saveVideoModel(dir: string, weights: string | undefined): 
   if (weights !== undefined) await convertWeights(weights, join(dir, VIDEO_MODEL_FILE));
 }
 
-/** Features of every video of a list: as they are, from `.npy` files, or through the video encoder. */
+/** Features of every video of a list: given directly, read from `.npy` files, or computed by the video encoder. */
 export async function readVideos(
   videos: readonly (VideoFeatures | string)[],
   files: VideoFiles,

@@ -1,14 +1,14 @@
 import { bucketOf } from "../buckets.js";
 import type { VideoWindow } from "./videoclip_input.js";
 
-/** `size` values from `at`, zeros behind the end. */
+/** `size` values from `at`, padded with zeros. */
 export function block(from: Float32Array, at: number, size: number): Float32Array {
   const out = new Float32Array(size);
   out.set(from.subarray(at, at + size));
   return out;
 }
 
-/** Indices of texts by the length that they are padded to. */
+/** Indices of texts by padded length. */
 export function byBucket(texts: readonly (readonly number[])[], max: number): Map<number, number[]> {
   const groups = new Map<number, number[]>();
   texts.forEach((ids, i) => {
@@ -20,7 +20,9 @@ export function byBucket(texts: readonly (readonly number[])[], max: number): Ma
   return groups;
 }
 
-/** The mean of each video's windows, weighted by their features. A single window stays as it is, bit for bit. */
+/**
+ * The mean of each video's windows, weighted by their number of features. A single window is unchanged, bit for bit.
+ */
 export function averageWindows(rows: Float32Array, windows: readonly VideoWindow[], videos: number, dim: number) {
   const out = new Float32Array(videos * dim);
   const total = new Float64Array(videos);
@@ -32,7 +34,7 @@ export function averageWindows(rows: Float32Array, windows: readonly VideoWindow
   return out;
 }
 
-/** Lists behind each other. */
+/** Concatenates lists. */
 export function joined(parts: readonly Float32Array[]): Float32Array {
   const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

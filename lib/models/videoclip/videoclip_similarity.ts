@@ -14,7 +14,7 @@ type Run = (
   inputs: Record<string, Float32Array>,
 ) => Promise<Record<string, Float32Array>>;
 
-/** Rows that are compared: a matrix, or their values alone. `{ rows }` is the deprecated form of earlier embeddings. */
+/** Rows to compare: a matrix, or its values alone. `{ rows }` is the deprecated form of earlier embeddings. */
 export type ComparedRows = NDArray | Float32Array | { rows: Float32Array };
 
 /** @throws InvalidArgumentError unless the values are whole rows */

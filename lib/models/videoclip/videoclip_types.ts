@@ -10,73 +10,72 @@ import type { LongVideoPolicy, VideoWindow } from "./videoclip_input.js";
 export type VideoClipTokenizer = PieceTokenizer;
 
 export interface VideoClipOptions extends DeviceOptions {
-  /** Fields that go before those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
+  /** Fields that replace those of the checkpoint (or of the preset), such as `normalizeFeatures`. */
   config?: Partial<VideoClipConfig> | undefined;
   /**
-   * What `encodeText` splits strings with: a tokenizer, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one.
-   * Default: that of the model's folder, where it has one.
+   * The tokenizer of `encodeText`, or the path of a `tokenizer.json`, a `vocab.txt` or a folder with one. Default: that
+   * of the model's folder.
    */
   tokenizer?: VideoClipTokenizer | string | undefined;
   /**
-   * Weight file of the config's `videoModel`, needed by `encodeVideo` for video files. Default: `video_model.safetensors` in the
-   * model's folder, where there is one.
+   * Weight file of the config's `videoModel`, which `encodeVideo` needs for video files. Default:
+   * `video_model.safetensors` in the model's folder.
    */
   videoWeights?: string | undefined;
-  /** A seed for generated weights of the `videoModel`, for trying things out. */
+  /** A seed for random weights of the `videoModel`, for trials. */
   randomVideoWeights?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface RandomVideoClipOptions extends VideoClipOptions {
-  /** The configuration that `config` changes. Default `videoclip`. */
+  /** The configuration that `config` modifies. Default `videoclip`. */
   preset?: VideoClipPreset | undefined;
 }
 
 export interface InitialVideoClipOptions extends RandomVideoClipOptions {
   /**
-   * Hugging Face folder of the text model to begin with; its tokenizer is used too. For the released architecture (BERT) its
-   * first 6 layers are the video side's as well.
+   * Hugging Face folder of the initial text model; its tokenizer is used too. In the released architecture (BERT) the
+   * video tower starts with its first 6 layers too.
    */
   textModel?: string | undefined;
-  /** Of the parameters that begin at random. Default 1. */
+  /** Seed of the random parameters. Default 1. */
   seed?: number | undefined;
 }
 
 export interface EmbedOptions {
   signal?: AbortSignal | undefined;
-  /** Also give the last layer's tokens. Default false. */
+  /** Also return the last layer's tokens. Default false. */
   tokens?: boolean | undefined;
 }
 
 export interface EmbedVideoOptions extends Omit<EmbedOptions, "tokens"> {
   /**
-   * Also give the last layer's tokens: of the features that there are (`true`), or of all places of every window, the empty
-   * ones behind its features included (`padded`). Default false.
+   * Also return the last layer's tokens: of the features (`true`), or of all positions of every window, including
+   * padding (`padded`). Default false.
    */
   tokens?: boolean | "padded" | undefined;
   /**
-   * Videos longer than `maxVideoLength` features (32 s): `error`, `truncate` to the first ones (as MMPT's retrieval does),
-   * or `window`: consecutive windows of that length, whose embeddings are averaged by their numbers of features.
-   * Default `error`.
+   * Treatment of videos longer than `maxVideoLength` features (32 s): `error`, `truncate` to the first ones (as MMPT's
+   * retrieval does), or `window`: consecutive windows of that length, whose embeddings are averaged, weighted by their
+   * numbers of features. Default `error`.
    */
   longVideos?: LongVideoPolicy | undefined;
   /** Decoder of video files. Default `auto`. */
   decoder?: DecoderName | undefined;
-  /** Seconds that the decoder may give nothing before a video file fails. Default: no limit. */
+  /** Seconds without a frame after which a video file fails. Default: no limit. */
   timeout?: number | undefined;
-  /** Called while video files are read: the videos that are done, of how many, and the features made so far. */
+  /** Called while video files are read, with the number of finished videos, the total and the number of features. */
   onProgress?: ((progress: { videos: number; total: number; features: number }) => void) | undefined;
 }
 
-/** A row for each video: f32 `[videos, dim]`. Not normalised: similarity is the raw dot product. */
+/** One row per video: f32 `[videos, dim]`. Not normalised: similarity is the raw dot product. */
 export interface VideoEmbeddings extends Rows {
-  /** What each pass of the encoder saw. */
+  /** The input of each pass of the encoder. */
   windows: VideoWindow[];
-  /** Its embeddings, f32 `[windows, dim]`. */
+  /** Embeddings of the windows, f32 `[windows, dim]`. */
   windowData: Float32Array;
   /**
-   * For each video f32 `[T, dim]`: a token for every feature that was used, or `maxVideoLength` for every window. Where asked
-   * for.
+   * For each video f32 `[T, dim]`, if requested: a token for every used feature, or `maxVideoLength` for every window.
    */
   tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
@@ -87,13 +86,13 @@ export interface VideoEmbeddings extends Rows {
   windowRows: Float32Array;
 }
 
-/** A row for each text: f32 `[texts, dim]`. */
+/** One row per text: f32 `[texts, dim]`. */
 export interface TextEmbeddings extends Rows {
-  /** Texts that lost word pieces beyond `maxTextLength`, by index. */
+  /** Indices of texts that lost word pieces beyond `maxTextLength`. */
   truncated: number[];
-  /** Texts with words that the tokenizer has no pieces for: each such word is one unknown token. */
+  /** Texts with words that the tokenizer does not know: each such word is one unknown token. */
   unknown: UnknownOfText[];
-  /** For each text f32 `[pieces + 2, dim]`: [CLS], its word pieces and [SEP]. Where asked for. */
+  /** For each text f32 `[pieces + 2, dim]`, if requested: [CLS], its word pieces and [SEP]. */
   tokens?: Float32Array[] | undefined;
   /** @deprecated `data` */
   rows: Float32Array;

@@ -19,7 +19,10 @@ import { traceText, traceVideo } from "./videoclip_graph.js";
 export const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 
-/** Parts of a published checkpoint that embedding does not use: BERT's pooler, its buffer and the heads of fine-tuned tasks. */
+/**
+ * Parts of a published checkpoint that embedding does not use: BERT's pooler, its buffer and the heads of fine-tuned
+ * tasks.
+ */
 const UNUSED = /(^|\.)(position_ids|pooler\.dense\.(weight|bias)|classifier\.(weight|bias))$/;
 
 /** Every parameter of a model, by key. */
@@ -30,7 +33,7 @@ export function videoClipParameters(config: VideoClipConfig): Map<string, readon
   ]);
 }
 
-/** Keys of fairseq's MMPT (`mmmodel.video_encoder...`) without what wraps the model. */
+/** Removes the wrapper's prefix from keys of fairseq's MMPT (`mmmodel.video_encoder...`). */
 export const withoutWrapper = renameKeys((key) => key.replace(/^(module\.)?(mmmodel\.)?/, ""));
 
 /** Whether these are keys of a VideoCLIP model. */
@@ -59,10 +62,10 @@ export function readConfig(path: string): Partial<VideoClipConfig> {
   return fields;
 }
 
-/** A checkpoint opened for loading: its config, and a function that puts the weights into a store. */
+/** An opened checkpoint: its config, and a function that loads the weights into a store. */
 export interface VideoClipSource {
   config: VideoClipConfig;
-  /** The folder, where it is one. */
+  /** Path of the folder, if it is one. */
   folder?: string | undefined;
   /** First 16 hex digits of the SHA-256 of the weight file. */
   weightsHash: string;
@@ -71,10 +74,12 @@ export interface VideoClipSource {
 }
 
 /**
- * Opens a folder that `save` wrote (`config.json`, `model.safetensors`, or its `.index.json` and files), or a checkpoint file of fairseq's MMPT: f32 or
- * f16, with or without `mmmodel.` before its keys. Objects of the trainer in that file are skipped, never constructed.
- * @param given fields that go before those of the file
- * @throws WeightsError for a file that is broken or no VideoCLIP model; from `load` with all missing, unexpected and wrong-shaped keys
+ * Opens a folder that `save` wrote (`config.json`, `model.safetensors`, or its `.index.json` and files), or a
+ * checkpoint file of fairseq's MMPT: f32 or f16, with or without the key prefix `mmmodel.`. Objects of the trainer in
+ * that file are skipped, never constructed.
+ * @param given fields that replace those of the file
+ * @throws WeightsError for a file that is broken or is not a VideoCLIP model; from `load` with all missing, unexpected
+ * and wrong-shaped keys
  */
 export async function openVideoClip(
   path: string,
@@ -112,7 +117,7 @@ export async function openVideoClip(
   }
 }
 
-/** Writes `model.safetensors` and `config.json` into a folder, each whole or not at all. */
+/** Writes `model.safetensors` and `config.json` into a folder, each completely or not at all. */
 export function saveVideoClip(
   dir: string,
   config: VideoClipConfig,

@@ -2,12 +2,12 @@ import type { Tensor } from "../../graph/tensor.js";
 import * as nn from "../../nn/layers.js";
 import { rowsFor } from "../buckets.js";
 import type { VideoClipConfig } from "./videoclip_config.js";
-import { videoSide } from "./videoclip_graph.js";
+import { videoTower } from "./videoclip_graph.js";
 import { type VideoFeatures, videoInputs } from "./videoclip_input.js";
 
 /**
- * Starts of the windows that cover `length` rows: one every `step`, the last one the first that reaches the end (and is
- * shorter, unless it fits).
+ * Starts of the windows that cover `length` rows: one every `step`. The last window is the first that reaches the end,
+ * and may be shorter.
  */
 export function windowStarts(length: number, window = 32, step = 16): number[] {
   const starts = [0];
@@ -16,8 +16,8 @@ export function windowStarts(length: number, window = 32, step = 16): number[] {
 }
 
 /**
- * Inputs of the video side for the windows of a video, as fairseq's MMPT has them for steps of long videos: [CLS] is not attended to.
- * @returns arrays of `rows` windows, the next power of two; those beyond the windows are empty
+ * Inputs of the video tower for the windows of a video, as in fairseq's MMPT for steps of long videos: [CLS] is masked.
+ * @returns arrays of `rows` windows, the next power of two, padded with empty windows
  */
 export function windowInputs(video: VideoFeatures, starts: readonly number[], c: VideoClipConfig) {
   const windows = starts.map((start) => ({
@@ -37,7 +37,7 @@ export function windowTokens(
   { features, ends, mask }: Record<"features" | "ends" | "mask", Tensor>,
   c: VideoClipConfig,
 ): Tensor {
-  const { hidden } = videoSide(features, ends, mask, c);
+  const { hidden } = videoTower(features, ends, mask, c);
   const [N, T] = features.shape;
   return nn.slice(hidden, [0, 1, 0], [N, T, c.hiddenSize]);
 }

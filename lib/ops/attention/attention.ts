@@ -47,7 +47,7 @@ function reference([q, k, v, mask]: (Array64 | null)[], { heads, scale, causal }
         if (top === -Infinity) continue;
         const sum = weights.reduce((a, b) => a + Math.exp(b - top), 0);
         for (let j = 0; j < Sk; j++) {
-          if (weights[j] === -Infinity) continue; // what is left out may be NaN
+          if (weights[j] === -Infinity) continue; // values of masked keys may be NaN
           const p = Math.exp(weights[j] - top) / sum;
           for (let d = 0; d < HS; d++) y[row + d] += p * v!.data[(n * Sk + j) * C + h * HS + d];
         }
@@ -55,14 +55,17 @@ function reference([q, k, v, mask]: (Array64 | null)[], { heads, scale, causal }
   return [{ shape: q!.shape, data: y }];
 }
 
-/** With a scale of 0 the weights are what the mask makes them: only v has a gradient. */
+/** With a scale of 0 the weights depend on the mask alone, so only v has a gradient. */
 function gradient({ inputs, attrs, outGrads: [dy] }: GradientNode<AttentionAttrs>): (Tensor | null)[] {
   const [q, k, v, mask] = inputs;
   const [dq, dk, dv] = applyOp(attentionGrad, [q, k, v, mask ?? null, dy], attrs);
   return attrs.scale === 0 ? [null, null, dv] : [dq, dk, dv];
 }
 
-/** ONNX's softmax has no rule for a row without keys: those that are left out get a low score and then a weight of 0. */
+/**
+ * ONNX's softmax is undefined for a row without keys, so masked keys get a low score first and a weight of 0
+ * afterwards.
+ */
 function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<AttentionAttrs>, emit: OnnxEmitter): void {
   const [q, k, v, mask] = inputs;
   const { heads, scale, causal } = attrs;
@@ -95,8 +98,8 @@ function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<AttentionAttrs>, emit:
 
 /**
  * Softmax attention (Vaswani et al. 2017, arXiv 1706.03762) for all heads: q `[N, Sq, heads HS]`, k and v
- * `[N, Sk, heads HS]`, optional mask `[N, Sk]` of u8 or f32 whose zeros leave keys out, to y like q. Any of q, k and v may
- * be slices of one tensor. A query that sees no key gives zeros; keys left out do not change the others' results by a bit.
+ * `[N, Sk, heads HS]`, optional mask `[N, Sk]` of u8 or f32 whose zeros exclude keys, to y like q. q, k and v may be
+ * slices of one tensor. A query without valid keys gives zeros; masked keys do not change a bit of the result.
  */
 export const attention = defineOp<AttentionAttrs>({
   name: "attention",
@@ -106,7 +109,7 @@ export const attention = defineOp<AttentionAttrs>({
     { name: "v", strided: true, batched: true },
     { name: "mask", f32: true, batched: true },
   ],
-  // scores and sums
+  // scores and weighted sums
   multiplyAdds: (inputs, [y]) => 2 * elements(y.shape) * inputs[1]!.shape[1],
   attributes: rules,
   shape,

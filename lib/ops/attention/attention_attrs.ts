@@ -3,7 +3,7 @@ export interface AttentionAttrs {
   heads: number;
   /** Multiplies the scores: usually 1 / sqrt(head size). */
   scale: number;
-  /** Query i only sees keys j <= i + Sk - Sq: those up to its own place when the last query stands at the last key. */
+  /** Query i attends only to keys j <= i + Sk - Sq: the last query is aligned with the last key. */
   causal: boolean;
 }
 

@@ -61,7 +61,7 @@ function reference(inputs: (Array64 | null)[], { heads, scale, causal }: Attenti
 
 /**
  * Gradients of {@link attention} from its inputs and dy (like q): dq, dk and dv. Scores and weights are computed again
- * (Dao et al. 2022, arXiv 2205.14135, without its stored statistics). A key that is left out gets zeros.
+ * (Dao et al. 2022, arXiv 2205.14135, without its stored statistics). A masked key gets zeros.
  */
 export const attentionGrad = defineOp<AttentionAttrs>({
   name: "attention_grad",

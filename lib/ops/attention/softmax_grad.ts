@@ -23,7 +23,7 @@ function reference([y, dy]: (Array64 | null)[], { log }: { log: boolean }): Arra
 
 export const softmaxLayout = layout({ log: "bool" });
 
-/** Gradient of {@link softmax} from its result: y and dy `[..., C]` to dx; `log` as there. */
+/** Gradient of {@link softmax} from its result: y and dy `[..., C]` to dx, with the same `log`. */
 export const softmaxGrad = defineOp<{ log: boolean }>({
   name: "softmax_grad",
   operands: [{ name: "y" }, { name: "dy" }],

@@ -101,8 +101,8 @@ function toOnnx({ inputs, outputs, attrs: a }: OnnxNode<Conv3dAttrs>, emit: Onnx
   const axes = channelsFirst(5);
   let name = emit.arranged(x!, axes);
   if (scale) {
-    const gate = emit.reshaped(scale, [scale.shape[0], 1, 1, 1, scale.shape[1]], axes);
-    name = emit.node("Mul", [name, gate]);
+    const factor = emit.reshaped(scale, [scale.shape[0], 1, 1, 1, scale.shape[1]], axes);
+    name = emit.node("Mul", [name, factor]);
   }
   name = emit.node("Conv", [name, emit.arranged(weight!), bias ? emit.arranged(bias) : null], {
     kernel_shape: a.kernel,

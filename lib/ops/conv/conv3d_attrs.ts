@@ -18,11 +18,11 @@ export interface Conv3dAttrs {
   activation: "none" | UnaryKind;
   /** Channel widths of the outputs; one entry means one output of all channels. */
   split: readonly number[];
-  /** Set by the pass that packs weights: the weight input is then a flat packed array. */
+  /** Set by the pass that packs weights: the weight is then a flat packed array. */
   packed?: boolean | undefined;
 }
 
-/** What the attributes must be. */
+/** The rules of the attributes. */
 export const conv3dRules: Attributes<Conv3dAttrs> = {
   outChannels: integer(1),
   kernel: triple(1),
@@ -35,12 +35,12 @@ export const conv3dRules: Attributes<Conv3dAttrs> = {
   packed: optional(flag),
 };
 
-/** As many groups as channels in and out. */
+/** Whether there are as many groups as channels in and out. */
 export function isDepthwise(a: Conv3dAttrs, channels: number): boolean {
   return a.groups > 1 && a.groups === channels && a.groups === a.outChannels;
 }
 
-/** No window, no stride, one group: a matrix product over positions. */
+/** Whether the kernel and the stride are 1 and there is one group: a matrix product over positions. */
 export function isPointwise(a: Conv3dAttrs): boolean {
   return (
     a.groups === 1 && [...a.kernel, ...a.stride].every((v) => v === 1) && [...a.low, ...a.high].every((v) => v === 0)
@@ -61,7 +61,10 @@ export function conv3dAttrs(given: Partial<Conv3dAttrs> & Pick<Conv3dAttrs, "out
   };
 }
 
-/** The axes of a weight `[Cout, Cin / groups, kT, kH, kW]` as CUDA kernels read it: the products of an output channel in a row. */
+/**
+ * Axes of a weight `[Cout, Cin / groups, kT, kH, kW]` as CUDA kernels read it: the products of an output channel are
+ * contiguous.
+ */
 export const CHANNELS_IN_ROWS: readonly number[] = [0, 2, 3, 4, 1];
-/** The axes of a depthwise weight as CUDA kernels read it: the channels of a tap in a row. */
+/** Axes of a depthwise weight as CUDA kernels read it: the channels of a tap are contiguous. */
 export const TAPS_IN_ROWS: readonly number[] = [1, 2, 3, 4, 0];

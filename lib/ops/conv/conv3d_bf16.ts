@@ -5,7 +5,10 @@ import { packConvWeightBf16 } from "./pack_conv_weight_bf16.js";
 
 const rounded = (x: Array64): Array64 => ({ shape: x.shape, data: x.data.map(roundBfloat16) });
 
-/** conv3d of one group whose input (after scale) and weight are rounded to bf16 and summed in f32: inputs as `conv3d`. */
+/**
+ * conv3d of one group whose input (after scale) and weight are rounded to bf16 and whose sums are f32. Inputs as
+ * `conv3d`.
+ */
 export const conv3dBf16 = defineOp<Conv3dAttrs>({
   name: "conv3d_bf16",
   operands: conv3d.operands,

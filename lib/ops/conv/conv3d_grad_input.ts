@@ -14,8 +14,8 @@ import { CHANNELS_IN_ROWS, type Triple } from "./conv3d_attrs.js";
 import { packConvWeight } from "./pack_conv_weight.js";
 
 /**
- * Gradient of a convolution with respect to its input: dy `[N, T', H', W', Cout]` and the weight as
- * `transpose_conv_weight` gives it, `[Cin, Cout / groups, kT, kH, kW]`, to dx `[N, ...size, Cin]`. Kernel, stride and low
+ * Gradient of a convolution with respect to its input: dy `[N, T', H', W', Cout]` and the weight in the layout of
+ * `transpose_conv_weight`, `[Cin, Cout / groups, kT, kH, kW]`, to dx `[N, ...size, Cin]`. Kernel, stride and low
  * padding are those of the forward convolution; the high padding follows from the sizes.
  */
 export interface Conv3dGradInputAttrs {

@@ -12,8 +12,7 @@ import type { Triple } from "./conv3d_attrs.js";
 
 /**
  * Gradient of a convolution with respect to its weight: x `[N, T, H, W, Cin]` and dy `[N, T', H', W', Cout]` to
- * `[Cout, Cin / groups, kT, kH, kW]`, f32 whatever x and dy are stored in. Kernel, stride and low padding are those of the
- * forward convolution.
+ * `[Cout, Cin / groups, kT, kH, kW]`, always f32. Kernel, stride and low padding are those of the forward convolution.
  */
 export interface Conv3dGradWeightAttrs {
   kernel: Triple;

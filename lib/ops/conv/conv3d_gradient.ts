@@ -9,8 +9,8 @@ import { transposeConvWeight } from "./transpose_conv_weight.js";
 import { throughUnary } from "../elementwise/unary_grad.js";
 
 /**
- * Gradient with respect to the input. With stride 1 it is itself a convolution, of dy with the transposed weight and
- * padding kernel - 1 - padding, and so takes every way that a convolution has; else `conv3d_grad_input`.
+ * Gradient with respect to the input. With stride 1 it is a convolution of dy with the transposed weight and padding
+ * kernel - 1 - padding, so all convolution kernels apply; otherwise it is `conv3d_grad_input`.
  */
 function inputGradient(
   conv3d: OpDefinition<Conv3dAttrs>,
@@ -36,7 +36,7 @@ function inputGradient(
 export function conv3dGradient(node: GradientNode<Conv3dAttrs>, g: GradientBuilder): (Tensor | null)[] {
   const { op: conv3d, inputs, outputs, attrs: a, outGrads, needs } = node;
   const [x, weight, bias, residual, scale] = inputs as [Tensor, Tensor, Tensor?, Tensor?, Tensor?];
-  // relu's derivative follows from its output; other activations need their input, so the convolution is computed again
+  // ReLU's derivative follows from its output; other activations need their input, so the convolution is recomputed
   const known = a.activation === "none" || a.activation === "relu";
   const values = known ? outputs : applyOp(conv3d, inputs, { ...a, activation: "none" });
   const parts = values.map((value, i) => {

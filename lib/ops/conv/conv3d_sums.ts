@@ -1,11 +1,13 @@
 import { type Array64, defineOp, elements, shapeError } from "../../graph/tensor.js";
 import { type Conv3dAttrs, conv3d, isDepthwise } from "./conv3d.js";
 
-/** What is summed together: `kSumPositions` and `kSumLines` in native/cpp/ops/conv/conv3d_sums.h. */
+/** Positions and lines per sum: `kSumPositions` and `kSumLines` in native/cpp/ops/conv/conv3d_sums.h. */
 const POSITIONS = 64;
 const LINES = 8;
 
-/** The parts of the positions of a clip of the output `[N, T, H, W, C]`: how many, and which a position is in. */
+/**
+ * Number of partial sums of one clip of the output `[N, T, H, W, C]`, and the index of the partial sum of a position.
+ */
 function parts(a: Conv3dAttrs, channels: number, [, T, H, W]: readonly number[]) {
   const bands = Math.ceil(H / LINES);
   return isDepthwise(a, channels)
@@ -16,13 +18,13 @@ function parts(a: Conv3dAttrs, channels: number, [, T, H, W]: readonly number[])
     : { count: Math.ceil((T * H * W) / POSITIONS), of: (m: number) => Math.floor(m / POSITIONS) };
 }
 
-/** Whether there is a kernel that sums what it stores: not for depthwise windows without a height. */
+/** Whether a kernel can sum its outputs: all but depthwise windows of height 1. */
 export const canSum = (a: Conv3dAttrs, channels: number): boolean => !isDepthwise(a, channels) || a.kernel[1] > 1;
 
 /**
- * conv3d that also sums its outputs over the positions of each clip: behind conv3d's outputs sums `[N, parts, Cout]` in
- * f32, each over 64 positions, or over 8 lines of a frame where the convolution is depthwise. A mean over all positions
- * then does not read the outputs again.
+ * conv3d that also sums its outputs over positions. After conv3d's outputs it has partial sums `[N, parts, Cout]` in
+ * f32, each over 64 positions of a clip, or over 8 lines of a frame for a depthwise convolution. A mean over all
+ * positions then need not read the outputs again.
  */
 export const conv3dSums = defineOp<Conv3dAttrs>({
   name: "conv3d_sums",

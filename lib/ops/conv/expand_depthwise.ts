@@ -2,7 +2,10 @@ import { type Array64, defineOp, packing, shapeError, type TensorType } from "..
 import { type Conv3dAttrs, conv3d, conv3dAttrs, isDepthwise } from "./conv3d.js";
 import { packConvWeight } from "./pack_conv_weight.js";
 
-/** Whether {@link expandDepthwise} has the window: 3 wide, stride 1 or 2 and at most one position of padding along W. */
+/**
+ * Whether {@link expandDepthwise} supports the window: width 3, stride 1 or 2, and at most one position of padding
+ * along W.
+ */
 export function fitsExpandDepthwise(a: Conv3dAttrs): boolean {
   const lines = a.kernel[0] * a.kernel[1];
   return a.kernel[2] === 3 && a.stride[2] <= 2 && a.low[2] <= 1 && a.high[2] <= 1 && lines <= 49;
@@ -13,8 +16,8 @@ const expansion = (a: Conv3dAttrs, packed?: boolean): Conv3dAttrs =>
   conv3dAttrs({ outChannels: a.outChannels, kernel: [1, 1, 1], activation: "relu", ...(packed ? { packed } : {}) });
 
 /**
- * relu(conv3d 1x1x1), then a depthwise conv3d, whose attributes these are: inputs x, weight and bias of the first, weight
- * and bias of the second.
+ * relu(conv3d 1x1x1), then a depthwise conv3d. The attributes are those of the second; inputs are x, weight and bias of
+ * the first, weight and bias of the second.
  */
 export const expandDepthwise = defineOp<Conv3dAttrs>({
   name: "expand_depthwise",

@@ -2,7 +2,10 @@ import { layout } from "../../graph/attribute_layout.js";
 import { defineOp } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
 
-/** b'[o] = bias + (b - mean) weight / sqrt(var + eps). Inputs weight, bias, mean, variance and the convolution's own b, if any. */
+/**
+ * b'[o] = bias + (b - mean) weight / sqrt(var + eps). Inputs: weight, bias, mean, variance and the convolution's b, if
+ * it has one.
+ */
 export const foldConvBias = defineOp<{ eps: number }>({
   name: "fold_conv_bias",
   operands: [{ name: "weight" }, { name: "bias" }, { name: "mean" }, { name: "variance" }, { name: "convBias" }],

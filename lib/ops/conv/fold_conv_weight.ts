@@ -2,7 +2,7 @@ import { layout } from "../../graph/attribute_layout.js";
 import { defineOp } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
 
-/** W'[o, ...] = W[o, ...] weight[o] / sqrt(var[o] + eps): BatchNorm's scale moved into the weights before it. */
+/** W'[o, ...] = W[o, ...] weight[o] / sqrt(var[o] + eps): BatchNorm's scale, folded into the weights before it. */
 export const foldConvWeight = defineOp<{ eps: number }>({
   name: "fold_conv_weight",
   operands: [{ name: "convWeight" }, { name: "weight" }, { name: "variance" }],

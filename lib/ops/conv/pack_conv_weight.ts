@@ -6,13 +6,13 @@ import { requireF32 } from "../storage.js";
 export interface PackAttrs {
   groups: number;
   split: readonly number[];
-  /** Columns of a panel: two vectors of the instruction set in use. */
+  /** Columns of a panel: two vectors of the instruction set. */
   panelWidth: number;
 }
 
 const isDepthwise = (shape: readonly number[], groups: number) => groups > 1 && shape[1] === 1 && shape[0] === groups;
 
-/** Widths of the panels that hold so many columns. */
+/** Widths of the panels for `columns` columns. */
 export function panelWidths(columns: number, panel: number): number[] {
   const widths: number[] = [];
   for (let left = columns; left > 0; left -= panel) widths.push(left > panel / 2 ? panel : panel / 2);
@@ -69,6 +69,6 @@ export const packConvWeight = defineOp<PackAttrs>({
   layout: layout({ groups: "int", split: "int[]" }),
   reference,
   notInOnnx: "the layout of one device: graphs are exported before their weights are packed",
-  // panelWidth 0 is replaced by the device's own when a case runs
+  // a test case replaces panelWidth 0 by the device's value
   notDifferentiable: "a layout of weights, made by a pass after differentiation",
 });

@@ -7,7 +7,7 @@ import { requireF32 } from "../storage.js";
 /** Layout of weights on the CPU: see native/cpp/ops/conv/pack_conv_weight_bf16.h. */
 export interface PackBf16Attrs {
   split: readonly number[];
-  /** Columns of a panel: two vectors of the instruction set in use. */
+  /** Columns of a panel: two vectors of the instruction set. */
   panelWidth: number;
 }
 
@@ -59,6 +59,6 @@ export const packConvWeightBf16 = defineOp<PackBf16Attrs>({
   layout: layout({ split: "int[]" }),
   notInOnnx: "compile() makes it from a conv3d",
   reference,
-  // panelWidth 0 is replaced by the device's own when a case runs
+  // a test case replaces panelWidth 0 by the device's value
   notDifferentiable: "a layout of weights, made by a pass after differentiation",
 });

@@ -2,14 +2,14 @@ import { type Array64, defineOp, shapeError, type TensorType } from "../../graph
 import { panelWidths } from "./pack_conv_weight.js";
 import { requireF32 } from "../storage.js";
 
-/** Points per axis of F(4, 3), and the interpolation points that are not 0 or infinity: see ops/winograd_conv3d.h. */
+/** Points per axis of F(4, 3), and the interpolation points other than 0 and infinity: see ops/winograd_conv3d.h. */
 const POINTS = 6;
 const A = 0.625;
 const B = 1.25;
 
 /** Layout of weights on the CPU: see native/cpp/ops/conv/pack_winograd_weight.h. */
 export interface PackWinogradAttrs {
-  /** Columns of a panel: two vectors of the instruction set in use. */
+  /** Columns of a panel: two vectors of the instruction set. */
   panelWidth: number;
 }
 
@@ -61,7 +61,7 @@ function transformBoth(g: Float64Array): number[] {
   return Array.from({ length: POINTS }, (_, i) => transform(columns.map((column) => column[i]))).flat();
 }
 
-/** Brings the weight of a {@link winogradConv3d} to Winograd's domain. */
+/** Transforms the weight of a {@link winogradConv3d} to Winograd's domain. */
 export const packWinogradWeight = defineOp<PackWinogradAttrs>({
   name: "pack_winograd_weight",
   operands: [{ name: "weight" }],
@@ -73,6 +73,6 @@ export const packWinogradWeight = defineOp<PackWinogradAttrs>({
   },
   notInOnnx: "compile() makes it from a conv3d",
   reference,
-  // panelWidth 0 is replaced by the device's own when a case runs
+  // a test case replaces panelWidth 0 by the device's value
   notDifferentiable: "a layout of weights, made by a pass after differentiation",
 });

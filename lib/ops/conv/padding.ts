@@ -3,24 +3,26 @@ import { callName, checkAttribute, type Rule, triple } from "../../graph/rules.j
 import type { Triple } from "./conv3d_attrs.js";
 
 /**
- * Padding along T, H and W: `same` gives ceil(size / stride) positions and `valid` adds nothing, both as TensorFlow computes
- * them; a number pads every axis at both ends, a triple each axis at both ends, as in PyTorch.
+ * Padding along T, H and W. `same` gives ceil(size / stride) positions and `valid` adds nothing, both as in TensorFlow.
+ * A number pads both ends of every axis, a triple both ends of each axis, as in PyTorch.
  */
 export type Padding = "same" | "valid" | number | Triple;
 
-/** What is added before and behind each axis. */
+/** Positions added before and after each axis. */
 export interface PaddingEnds {
   low: Triple;
   high: Triple;
 }
 
-/** Padding by a word or number, or what is added at the low and at the high end of each axis (default: like `low`). */
+/**
+ * Padding as a word or number, or as positions at the low and at the high end of each axis (`high` defaults to `low`).
+ */
 export interface PaddingOptions extends Partial<{ [K in keyof PaddingEnds]: Triple | undefined }> {
   padding?: Padding | undefined;
 }
 
 const isWord = (value: unknown) => value === "same" || value === "valid";
-/** One number for all axes as a triple; any other value as it is. */
+/** A number as a triple for all axes; any other value unchanged. */
 export const perAxis = (value: number | Triple): Triple => (typeof value === "number" ? [value, value, value] : value);
 
 const rule: Rule = {
@@ -30,7 +32,7 @@ const rule: Rule = {
 };
 
 /**
- * The two ends of a padding. Where `same` adds an odd number, the high end gets one more.
+ * The two ends of a padding. If `same` adds an odd number, the high end gets one more.
  * @param size of the input along T, H, W
  */
 function paddingEnds(padding: Padding, size: readonly number[], kernel: Triple, stride: Triple): PaddingEnds {
@@ -44,9 +46,9 @@ function paddingEnds(padding: Padding, size: readonly number[], kernel: Triple, 
 }
 
 /**
- * The two ends of what the options say, checked.
+ * The checked padding at the two ends of each axis.
  * @param size of the input along T, H, W
- * @throws InvalidArgumentError for a wrong kernel, stride or padding, or for `padding` beside `low` or `high`
+ * @throws InvalidArgumentError for a wrong kernel, stride or padding, or for `padding` together with `low` or `high`
  */
 export function resolvePadding(
   op: string,

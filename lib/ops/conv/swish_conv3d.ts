@@ -1,7 +1,7 @@
 import { defineOp, shapeError } from "../../graph/tensor.js";
 import { type Conv3dAttrs, conv3d, isPointwise } from "./conv3d.js";
 
-/** conv3d of swish(scale x) in place of scale x, pointwise: inputs x, weight, bias, residual, scale as `conv3d`. */
+/** Pointwise conv3d of swish(scale x) instead of scale x. Inputs x, weight, bias, residual, scale as `conv3d`. */
 export const swishConv3d = defineOp<Conv3dAttrs>({
   name: "swish_conv3d",
   operands: conv3d.operands,

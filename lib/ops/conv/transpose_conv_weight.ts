@@ -27,8 +27,9 @@ function reference([weight]: (Array64 | null)[], { groups }: { groups: number })
 }
 
 /**
- * The weight of the convolution that takes output gradients to input gradients: `[Cout, Cin / groups, kT, kH, kW]` to
- * `[Cin, Cout / groups, kT, kH, kW]`, input and output channels of each group exchanged, taps reversed along all three axes.
+ * The weight of the convolution from output gradients to input gradients: `[Cout, Cin / groups, kT, kH, kW]` to
+ * `[Cin, Cout / groups, kT, kH, kW]`. Input and output channels of each group are exchanged, and taps are reversed
+ * along all three axes.
  */
 export const transposeConvWeight: OpDefinition<{ groups: number }> = defineOp<{ groups: number }>({
   name: "transpose_conv_weight",

@@ -60,7 +60,7 @@ function reference([a, b]: (Array64 | null)[], { kind }: { kind: BinaryKind }): 
   return [{ shape: out, data }];
 }
 
-/** Gradients of a and b before they are summed over what repeats. Of two equal values, b is the maximum. */
+/** Gradients of a and b before broadcast axes are summed. If a and b are equal, b is the maximum. */
 const gradients: Record<
   BinaryKind,
   (g: GradientBuilder, a: Tensor, b: Tensor, y: Tensor, dy: Tensor) => [() => Tensor, () => Tensor]
@@ -102,7 +102,7 @@ export const binary = defineOp<{ kind: BinaryKind }>({
       : [],
   toOnnx: ({ inputs: [a, b], outputs: [y], attrs }, emit) => {
     const rank = y.shape.length;
-    // as the input with all the axes lies, so that it is not transposed
+    // the axis order of the input with all axes, which then needs no transpose
     const { axes } = emit.value(a!.shape.length === rank ? a! : b!);
     const operand = (x: Tensor) =>
       emit.reshaped(x, [...new Array<number>(rank - x.shape.length).fill(1), ...x.shape], axes);

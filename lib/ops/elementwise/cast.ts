@@ -3,7 +3,7 @@ import { oneOf } from "../../graph/rules.js";
 import { type DType, defineOp, type OpDefinition } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 
-/** The same values in another floating-point type: to nearest, ties to even. */
+/** Converts to another floating-point type: round to nearest, ties to even. */
 export const cast: OpDefinition<{ to: DType }> = defineOp<{ to: DType }>({
   name: "cast",
   operands: [{ name: "x" }],

@@ -8,7 +8,7 @@ import { applyOp } from "../../graph/trace.js";
 export interface DropoutAttrs {
   /** Probability that an element becomes 0; the others are divided by 1 - rate. */
   rate: number;
-  /** Which of the network's draws: a different number for each dropout. */
+  /** Number of the random stream, a different one for each dropout of the network. */
   stream: number;
 }
 
@@ -22,7 +22,7 @@ function shape([x, key]: (TensorType | null)[]): TensorType[] {
   return [checkOperand("dropout", "x", x, ["..."])];
 }
 
-/** Draws of 32 bits below this drop an element. */
+/** An element is dropped when its 32 random bits are below this. */
 const threshold = (rate: number) => Math.round(rate * 2 ** 32);
 
 function reference([x, key]: (Array64 | null)[], { rate, stream }: DropoutAttrs): Array64[] {
@@ -39,8 +39,9 @@ function reference([x, key]: (Array64 | null)[], { rate, stream }: DropoutAttrs)
 }
 
 /**
- * Dropout (Srivastava et al. 2014): x `[...]` and the key i32 `[2]` (seed, step) to y like x. Element i takes draw i of
- * `Random(seed, stream, step)` (Philox 4x32-10): a resumed run drops the same elements. Its gradient is itself.
+ * Dropout (Srivastava et al. 2014): x `[...]` and the key i32 `[2]` (seed, step) to y like x. Element i uses draw i of
+ * `Random(seed, stream, step)` (Philox 4x32-10), so a resumed run drops the same elements. The gradient is the op
+ * itself.
  */
 export const dropout: OpDefinition<DropoutAttrs> = defineOp<DropoutAttrs>({
   name: "dropout",

@@ -8,7 +8,7 @@ export interface FillAttrs {
   dtype?: DType | undefined;
 }
 
-/** A tensor that holds one value everywhere. */
+/** A tensor with one value everywhere. */
 export const fill = defineOp<FillAttrs>({
   name: "fill",
   operands: [],

@@ -3,7 +3,7 @@ import { channelsFirst } from "../../graph/onnx_emitter.js";
 import { checkOperand, FLOATS, misfit } from "../../graph/operands.js";
 import { type Attributes, flag, integer, numbers, oneOf, optional } from "../../graph/rules.js";
 import { type DType, defineOp, denseStrides, elements, type TensorType } from "../../graph/tensor.js";
-import { emitCells } from "../layout/space_to_depth.js";
+import { emitSpaceToDepth } from "../layout/space_to_depth.js";
 
 /** u8 RGB frames `[N, T, H, W, 3]` to normalised f32, bf16 or f16: crop, `(x / 255 - mean) / std`, optionally space-to-depth. */
 export interface PreprocessAttrs {
@@ -14,7 +14,7 @@ export interface PreprocessAttrs {
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
   spaceToDepth: boolean;
-  /** Of the result; f32 if not given. */
+  /** Dtype of the result. Default: f32. */
   dtype?: DType | undefined;
 }
 
@@ -55,9 +55,15 @@ export const preprocess = defineOp<PreprocessAttrs>({
     const step = a.spaceToDepth ? 2 : 1;
     const data = Float64Array.from({ length: elements(out) }, (_, i) => {
       const [n, t, h, w, channel] = out.map((size, d) => Math.floor(i / place[d]) % size);
-      const cell = Math.floor(channel / 3);
+      const block = Math.floor(channel / 3);
       const c = channel % 3;
-      const at = [n, step * t + (cell >> 2), a.top + step * h + ((cell >> 1) & 1), a.left + step * w + (cell & 1), c];
+      const at = [
+        n,
+        step * t + (block >> 2),
+        a.top + step * h + ((block >> 1) & 1),
+        a.left + step * w + (block & 1),
+        c,
+      ];
       return (x!.data[at.reduce((sum, v, d) => sum + v * from[d], 0)] / 255 - a.mean[c]) / a.std[c];
     });
     return [{ shape: out, data }];
@@ -77,7 +83,7 @@ export const preprocess = defineOp<PreprocessAttrs>({
     ]);
     const name = emit.node("Div", [shifted, perChannel(a.std.map((std) => 255 * std))]);
     const shape = [...x!.shape.slice(0, 2), a.height, a.width, 3];
-    emit.set(y, a.spaceToDepth ? emitCells(emit, name, shape) : name, { axes });
+    emit.set(y, a.spaceToDepth ? emitSpaceToDepth(emit, name, shape) : name, { axes });
   },
   notDifferentiable: "its input is the bytes of frames",
 });

@@ -19,10 +19,10 @@ export const onnxForms: Record<UnaryKind, (emit: OnnxEmitter, x: string) => stri
   softplus: (emit, x) => emit.node("Softplus", [x]),
 };
 
-/** Whether no result is below 0. */
+/** Whether all results are at least 0. */
 export const isNonNegative = (kind: UnaryKind): boolean => ["relu", "sigmoid", "exp", "softplus"].includes(kind);
 
-/** Writes y = f(x) of the ONNX value `x`, which lies in the order `axes`. */
+/** Writes y = f(x) for the ONNX value `x` in the axis order `axes`. */
 export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tensor, axes?: readonly number[]): void {
   emit.set(y, onnxForms[kind](emit, x), { axes, nonNegative: isNonNegative(kind) });
 }

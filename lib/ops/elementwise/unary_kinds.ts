@@ -4,7 +4,7 @@ import { layout } from "../../graph/attribute_layout.js";
 /** In the order of native/cpp/ops/elementwise/unary.h. */
 export const unaryKinds = ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "swish", "exp", "softplus"] as const;
 export type UnaryKind = (typeof unaryKinds)[number];
-/** What an op may do to its result. */
+/** The activations that an op may apply to its result. */
 export const activations = ["none", ...unaryKinds] as const;
 
 const sigmoid = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));

@@ -26,9 +26,9 @@ function reference([x, part, start]: (Array64 | null)[]): Array64[] {
 }
 
 /**
- * x `[N, T, C]` with the places from `start` i32 `[1]` on replaced by part `[N, S, C]`: how keys and values are added to a
- * cache, in place where a program updates it. `start` is read when the program runs; it is from 0 to T - S. (XLA's op of this
- * name shifts other starts; here they are an error on the CPU, and nothing is replaced on a GPU.)
+ * x `[N, T, C]` with the tokens from `start` i32 `[1]` on replaced by part `[N, S, C]`. It appends keys and values to a
+ * cache, in place where a program updates the cache. `start` is read when the program runs and must be from 0 to T - S.
+ * XLA's op of this name clamps other starts; here they are an error on the CPU, and on a GPU nothing is replaced.
  */
 export const dynamicUpdateSlice = defineOp<Record<string, never>>({
   name: "dynamic_update_slice",

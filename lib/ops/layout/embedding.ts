@@ -5,7 +5,7 @@ import { applyOp } from "../../graph/trace.js";
 import { embeddingGrad } from "./embedding_grad.js";
 
 export interface EmbeddingAttrs {
-  /** An id that stands for nothing: its row is read, but gets no gradient. */
+  /** Id of the padding: its row is read, but gets no gradient. */
   padding?: number | undefined;
 }
 

@@ -5,13 +5,13 @@ import { storageType } from "../storage.js";
 export interface EmbeddingGradAttrs {
   /** Rows of the table. */
   rows: number;
-  /** An id whose row gets nothing; -1 for none. */
+  /** Id whose row gets no gradient; -1 for none. */
   padding: number;
 }
 
 /**
- * Gradient of a table from that of its rows by id: ids i32 `[...]`, dy `[..., C]` to `[rows, C]`. The gradients of an id
- * are summed in the order of their places; rows that no id names are zero.
+ * Gradient of a table from the gradient of its rows by id: ids i32 `[...]`, dy `[..., C]` to `[rows, C]`. The gradients
+ * of an id are summed in the order of their positions; rows without an id are zero.
  */
 export const embeddingGrad = defineOp<EmbeddingGradAttrs>({
   name: "embedding_grad",

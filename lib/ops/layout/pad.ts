@@ -3,7 +3,7 @@ import { misfit, operandError } from "../../graph/operands.js";
 import { integers } from "../../graph/rules.js";
 import { type Array64, defineOp, denseStrides, elements, isFloat, type TensorType } from "../../graph/tensor.js";
 
-/** Zeros before and behind the elements of each axis. */
+/** Zeros before and after the elements of each axis. */
 export interface PadAttrs {
   low: readonly number[];
   high: readonly number[];

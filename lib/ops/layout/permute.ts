@@ -4,7 +4,7 @@ import { integers } from "../../graph/rules.js";
 import { defineOp, denseStrides, elements, isFloat, type OpDefinition } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 
-/** Axis `i` of the output is axis `order[i]` of the input: changes of layout. */
+/** Axis `i` of the output is axis `order[i]` of the input. */
 export const permute: OpDefinition<{ order: readonly number[] }> = defineOp<{ order: readonly number[] }>({
   name: "permute",
   operands: [{ name: "x" }],
@@ -31,7 +31,7 @@ export const permute: OpDefinition<{ order: readonly number[] }> = defineOp<{ or
   },
   gradient: ({ inputs: [x], attrs: a, outGrads: [dy] }) =>
     isFloat(x!.dtype) ? applyOp(permute, [dy], { order: a.order.map((_, i) => a.order.indexOf(i)) }) : [null],
-  // no node: the value is the same, its axes have other numbers
+  // no node: the value is the same with other axis numbers
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const { name, axes, nonNegative } = emit.value(x!);
     emit.set(y, name, { axes: axes.map((axis) => a.order.indexOf(axis)), nonNegative });

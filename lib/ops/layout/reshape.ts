@@ -3,8 +3,8 @@ import { integers } from "../../graph/rules.js";
 import { defineOp, elements } from "../../graph/tensor.js";
 
 /**
- * The same elements in another shape. Has no kernel: the planner makes it a view. A second input is not read, but has to be
- * there before what reads the view is computed.
+ * The same elements in another shape. There is no kernel: the planner makes it a view. An optional second input is a
+ * scheduling dependency: it is not read, but it is computed before the readers of the view.
  */
 export const reshape = defineOp<{ shape: readonly number[] }>({
   name: "reshape",

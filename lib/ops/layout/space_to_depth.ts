@@ -13,13 +13,13 @@ function shape([x]: (TensorType | null)[]): TensorType[] {
 }
 
 /** Rearranges the channels-first value `name` of `[N, T, H, W, C]`. */
-export function emitCells(emit: OnnxEmitter, name: string, [N, T, H, W, C]: readonly number[]): string {
+export function emitSpaceToDepth(emit: OnnxEmitter, name: string, [N, T, H, W, C]: readonly number[]): string {
   const split = emit.node("Reshape", [name, emit.integers([N, C, T / 2, 2, H / 2, 2, W / 2, 2])]);
-  const cells = emit.node("Transpose", [split], { perm: [0, 3, 5, 7, 1, 2, 4, 6] });
-  return emit.node("Reshape", [cells, emit.integers([N, 8 * C, T / 2, H / 2, W / 2])]);
+  const blocks = emit.node("Transpose", [split], { perm: [0, 3, 5, 7, 1, 2, 4, 6] });
+  return emit.node("Reshape", [blocks, emit.integers([N, 8 * C, T / 2, H / 2, W / 2])]);
 }
 
-/** Cells of 2x2x2 positions become channels: channel `((dt * 2 + dh) * 2 + dw) * C + c` (Miech's S3D-G). */
+/** Blocks of 2x2x2 positions become channels: channel `((dt * 2 + dh) * 2 + dw) * C + c` (Miech's S3D-G). */
 export const spaceToDepth = defineOp<Record<string, never>>({
   name: "space_to_depth",
   operands: [{ name: "x", batched: true }],
@@ -33,20 +33,20 @@ export const spaceToDepth = defineOp<Record<string, never>>({
     const C = x!.shape[4];
     const data = Float64Array.from({ length: elements(out) }, (_, i) => {
       const [n, t, h, w, channel] = out.map((size, d) => Math.floor(i / place[d]) % size);
-      const cell = Math.floor(channel / C);
-      const at = [n, 2 * t + (cell >> 2), 2 * h + ((cell >> 1) & 1), 2 * w + (cell & 1), channel % C];
+      const block = Math.floor(channel / C);
+      const at = [n, 2 * t + (block >> 2), 2 * h + ((block >> 1) & 1), 2 * w + (block & 1), channel % C];
       return x!.data[at.reduce((sum, v, d) => sum + v * from[d], 0)];
     });
     return [{ shape: out, data }];
   },
   gradient: ({ inputs: [x], outGrads: [dy] }, g) => {
     const [N, T, H, W, C] = x!.shape;
-    const cells = g.reshape(dy!, [N, T / 2, H / 2, W / 2, 2, 2, 2, C]);
-    return [g.reshape(applyOp(permute, [cells], { order: [0, 1, 4, 2, 5, 3, 6, 7] })[0], x!.shape)];
+    const blocks = g.reshape(dy!, [N, T / 2, H / 2, W / 2, 2, 2, 2, C]);
+    return [g.reshape(applyOp(permute, [blocks], { order: [0, 1, 4, 2, 5, 3, 6, 7] })[0], x!.shape)];
   },
   toOnnx: ({ inputs: [x], outputs: [y] }, emit) => {
     const axes = channelsFirst(5);
     const { nonNegative } = emit.value(x!);
-    emit.set(y, emitCells(emit, emit.arranged(x!, axes), x!.shape), { axes, nonNegative });
+    emit.set(y, emitSpaceToDepth(emit, emit.arranged(x!, axes), x!.shape), { axes, nonNegative });
   },
 });

@@ -47,10 +47,10 @@ function reference(inputs: (Array64 | null)[], { scale }: ContrastiveGradAttrs):
 }
 
 /**
- * Gradients of {@link contrastiveLoss}: from a and b `[N, D]`, the optional group `[N]`, the log-sum-exps of rows R,
- * columns C and positives P, Q, and the gradients u, w, v, z of those four, all `[N]`, to da and db:
- * dS[i, j] = u[i] exp(S - R[i]) + w[j] exp(S - C[j]), and for positives v[i] exp(S - P[i]) + z[j] exp(S - Q[j]), where
- * without groups P and Q are S and so not looked at.
+ * Gradients of {@link contrastiveLoss}. Inputs: a and b `[N, D]`, the optional group `[N]`, the log-sum-exps of rows R,
+ * columns C and positives P, Q, and the gradients u, w, v, z of those four, all `[N]`. Outputs: da and db from dS[i, j]
+ * = u[i] exp(S - R[i]) + w[j] exp(S - C[j]), plus v[i] exp(S - P[i]) + z[j] exp(S - Q[j]) for positives. Without groups
+ * P and Q equal S and are not read.
  */
 export const contrastiveGrad = defineOp<ContrastiveGradAttrs>({
   name: "contrastive_grad",

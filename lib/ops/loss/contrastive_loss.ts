@@ -13,11 +13,11 @@ import { applyOp } from "../../graph/trace.js";
 import { contrastiveGrad } from "./contrastive_grad.js";
 
 export interface ContrastiveLossAttrs {
-  /** Multiplies the dot products: 1 / temperature. VideoCLIP takes raw dot products: 1. */
+  /** Multiplies the dot products: 1 / temperature. VideoCLIP uses raw dot products, a scale of 1. */
   scale: number;
-  /** How the two directions' means are joined: VideoCLIP adds them, CLIP takes their mean. */
+  /** How the means of the two directions are combined: VideoCLIP adds them, CLIP averages them. */
   reduction: "sum" | "mean";
-  /** Which directions count: `rows` alone asks of each a which b is its own, `columns` the reverse. Default both. */
+  /** The directions of the loss: `rows` classifies each a among all b, `columns` each b among all a. Default: both. */
   directions?: "both" | "rows" | "columns" | undefined;
 }
 
@@ -27,7 +27,7 @@ const rules: Attributes<ContrastiveLossAttrs> = {
   directions: optional(oneOf(["both", "rows", "columns"])),
 };
 
-/** What the means of rows and of columns are multiplied by. */
+/** Factors of the mean over rows and of the mean over columns. */
 function weights({ reduction, directions = "both" }: ContrastiveLossAttrs): [number, number] {
   const each = reduction === "mean" && directions === "both" ? 0.5 : 1;
   return [directions === "columns" ? 0 : each, directions === "rows" ? 0 : each];
@@ -71,7 +71,7 @@ function reference([a, b, group]: (Array64 | null)[], attrs: ContrastiveLossAttr
   }));
 }
 
-/** Each output adds its gradient to the weights of the exponentials that the scores are differentiated by. */
+/** Each output adds its gradient to the weights of the exponentials, which are the derivatives of the scores. */
 function gradient(node: GradientNode<ContrastiveLossAttrs>, g: GradientBuilder): (Tensor | null)[] {
   const { inputs, outputs, attrs, outGrads } = node;
   const [a, b, group] = inputs;

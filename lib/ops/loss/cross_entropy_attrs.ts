@@ -3,9 +3,9 @@ import { checkFilled, checkOperand } from "../../graph/operands.js";
 import type { TensorType } from "../../graph/tensor.js";
 
 export interface CrossEntropyAttrs {
-  /** Rows with this target do not count. PyTorch's is -100. */
+  /** Rows with this target are ignored. PyTorch's default is -100. */
   ignoreIndex: number;
-  /** Probability that the target spreads over all classes, its own included. */
+  /** Probability that is spread evenly over all classes, including the target. */
   smoothing: number;
 }
 

@@ -88,7 +88,7 @@ function toOnnx({ inputs, outputs: [y], attrs: a }: OnnxNode<LinearAttrs>, emit:
 const product = (a: Tensor, b: Tensor, transposeA: boolean): Tensor =>
   applyOp(matmul, [a, b], { transposeA, transposeB: false })[0];
 
-/** Before the activation, which is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
+/** The value before the activation is computed again: dx = dz W, dW = dzᵀ x, db the sum of dz over rows. */
 function gradient({ inputs, attrs: a, outGrads: [dy], needs }: GradientNode<LinearAttrs>, g: GradientBuilder) {
   const [x, weight, , residual, scale] = inputs;
   const rows = (tensor: Tensor) =>

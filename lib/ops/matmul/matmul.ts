@@ -22,7 +22,7 @@ export interface MatmulAttrs {
   transposeB: boolean;
 }
 
-/** `[rows, columns]` of the last two axes, as the product sees them. */
+/** `[rows, columns]` of the last two axes, after transposition. */
 function sides(x: { shape: readonly number[] }, transposed: boolean): [number, number] {
   const [rows, columns] = x.shape.slice(-2);
   return transposed ? [columns, rows] : [rows, columns];
@@ -76,11 +76,14 @@ function swapped(x: Tensor): Tensor {
   return applyOp(permute, [x], { order })[0];
 }
 
-/** All rows of a batch of matrices as those of one. */
+/** A batch of matrices as one matrix with all their rows. */
 const flat = (x: Tensor): Tensor =>
   applyOp(reshape, [x], { shape: [elements(x.shape.slice(0, -1)), x.shape[x.shape.length - 1]] })[0];
 
-/** dA = dY Bᵀ and dB = Aᵀ dY, each written the way its operand is stored; a b for the whole batch sums over all rows. */
+/**
+ * dA = dY Bᵀ and dB = Aᵀ dY, each in the layout of its operand. A b that the whole batch shares gets the sum over all
+ * rows.
+ */
 function gradient({ inputs: [a, b], attrs, outGrads: [dy], needs }: GradientNode<MatmulAttrs>): (Tensor | null)[] {
   const { transposeA, transposeB } = attrs;
   const shared = b!.shape.length < a!.shape.length;
@@ -104,14 +107,14 @@ function toOnnx({ inputs: [a, b], outputs: [y], attrs }: OnnxNode<MatmulAttrs>, 
 }
 
 /**
- * Product of the matrices of a batch: a `[..., M, K]` and b `[..., K, N]` to `[..., M, N]` in a's type (f32; bf16 and f16
- * on a GPU), either stored transposed. A b `[K, N]` serves the whole batch. Sums are f32, in an order that neither the
- * batch nor, unless a is transposed, the number of rows changes.
+ * Matrix products of a batch: a `[..., M, K]` and b `[..., K, N]` to `[..., M, N]` in a's type (f32; bf16 and f16 on a
+ * GPU). Either may be stored transposed. A b `[K, N]` is shared by the whole batch. Sums are f32. Their order depends
+ * neither on the batch nor, unless a is transposed, on the number of rows.
  */
 export const matmul = defineOp<MatmulAttrs>({
   name: "matmul",
   operands: [
-    // of one matrix the rows of a, unless these are features; of a batch of matrices both, where both have it
+    // one matrix: the rows of a, unless they are features; a batch: both operands, if both have the batch axes
     { name: "a", batched: ([a], { transposeA }: MatmulAttrs) => a!.shape.length > 2 || !transposeA },
     { name: "b", batched: ([a, b]) => a!.shape.length > 2 && b!.shape.length > 2 },
   ],

@@ -4,7 +4,7 @@ import { matmul, type MatmulAttrs } from "./matmul.js";
 
 const rounded = (x: Array64): Array64 => ({ shape: x.shape, data: x.data.map(roundBfloat16) });
 
-/** matmul of f32 operands that are rounded to bf16, summed in f32: operands and attributes as `matmul`. */
+/** matmul of f32 operands that are rounded to bf16, with sums in f32. Operands and attributes as `matmul`. */
 export const matmulBf16 = defineOp<MatmulAttrs>({
   name: "matmul_bf16",
   operands: matmul.operands,

@@ -6,7 +6,7 @@ import { defineOp, type GradientNode } from "../../graph/tensor.js";
 import { applyOp } from "../../graph/trace.js";
 import { batchNormGrad } from "./batch_norm_grad.js";
 
-/** The running statistics are constants: frozen BatchNorm, fine-tuned with the rest. */
+/** The running statistics are constants: this is frozen BatchNorm in a network that is fine-tuned. */
 function gradient({
   inputs: [x, weight, bias, mean, variance],
   attrs: { eps, relu },

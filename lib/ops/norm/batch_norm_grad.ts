@@ -9,9 +9,9 @@ import { storageType } from "../storage.js";
  */
 export interface BatchNormGradAttrs {
   eps: number;
-  /** Whether a ReLU followed: dy counts where n weight + bias > 0. */
+  /** Whether a ReLU followed: dy is used only where n weight + bias > 0. */
   relu?: boolean | undefined;
-  /** Whether mean and variance are those of x, and so depend on it. */
+  /** Whether mean and variance are statistics of x, and so depend on it. */
   training: boolean;
 }
 

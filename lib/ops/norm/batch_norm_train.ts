@@ -12,7 +12,7 @@ import { batchNormGrad } from "./batch_norm_grad.js";
  */
 export interface BatchNormTrainAttrs {
   eps: number;
-  /** PyTorch's: running = (1 - momentum) running + momentum batch, with the unbiased variance. */
+  /** As in PyTorch: running = (1 - momentum) running + momentum batch, with the unbiased variance. */
   momentum: number;
   relu?: boolean | undefined;
 }
@@ -51,7 +51,7 @@ function reference([x, weight, bias, ...running]: (Array64 | null)[], a: BatchNo
   return [{ shape: x!.shape, data }, ...vectors.map((v) => ({ shape: [C], data: v }))];
 }
 
-/** The statistics are not differentiated as outputs: only what flows through y counts. */
+/** The statistics are not differentiated as outputs; gradients come through y alone. */
 function gradient({ inputs: [x, weight, bias], outputs, attrs, outGrads: [dy] }: GradientNode<BatchNormTrainAttrs>) {
   if (!dy) return [null, null, null, null, null];
   const { eps, relu } = attrs;

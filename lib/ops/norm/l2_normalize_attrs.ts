@@ -1,6 +1,6 @@
 import { layout } from "../../graph/attribute_layout.js";
 export interface L2NormalizeAttrs {
-  /** The least that is divided by. */
+  /** Lower bound of the divisor. */
   eps: number;
 }
 

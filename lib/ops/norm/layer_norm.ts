@@ -45,7 +45,7 @@ function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<LayerNormAttrs>, emit:
   const C = x!.shape[x!.shape.length - 1];
   let name = emit.arranged(x!);
   if (residual) name = emit.node("Add", [name, emit.arranged(residual)]);
-  // ONNX's weight is not optional
+  // ONNX requires a weight
   const scale = weight ? emit.arranged(weight) : emit.floats(new Array<number>(C).fill(1), [C]);
   name = emit.node("LayerNormalization", [name, scale, bias ? emit.arranged(bias) : null], {
     axis: -1,

@@ -4,7 +4,7 @@ import { storageType } from "../storage.js";
 
 export interface LayerNormGradAttrs {
   eps: number;
-  /** Also give the gradients of weight and bias. */
+  /** Whether to compute the gradients of weight and bias. */
   parameters: boolean;
 }
 
@@ -48,8 +48,8 @@ function reference([x, weight, residual, dy]: (Array64 | null)[], a: LayerNormGr
 }
 
 /**
- * Gradients of {@link layerNorm}: x `[..., C]`, optional weight `[C]` and residual (like x), dy like x, to dx like x (which
- * is the residual's too) and, if asked for, dweight and dbias `[C]`. The statistics are computed again.
+ * Gradients of {@link layerNorm}: x `[..., C]`, optional weight `[C]` and residual (like x), dy like x, to dx like x
+ * (also the gradient of the residual) and optionally dweight and dbias `[C]`. The statistics are computed again.
  */
 export const layerNormGrad = defineOp<LayerNormGradAttrs>({
   name: "layer_norm_grad",

@@ -1,10 +1,14 @@
 import { sameShape, shapeError, type TensorType } from "../../graph/tensor.js";
 
-/** Of global_norm: the norm of all gradients, the factor they are to be multiplied by, and 1 when the norm is finite. */
-export const CONTROL_SHAPE = [3];
+/** Shape of the gradient-scaler state, which global_norm computes and the ops of an optimizer read. */
+export const SCALER_STATE_SHAPE = [3];
+
+/** Elements of the gradient-scaler state: 2-norm of all gradients, factor to multiply them by, 1 when all are finite. */
+export const SCALER_STATE = { norm: 0, scale: 1, finite: 2 } as const;
 
 /**
- * Operands `first` onwards are tensors of `roles`, one group after the other, all of a group f32 of one shape.
+ * Checks that the operands from `first` on are groups of one tensor per role, and that all of a group are f32 of one
+ * shape.
  * @returns the groups
  */
 export function tensorGroups(

@@ -1,6 +1,6 @@
 import { layout } from "../../graph/attribute_layout.js";
 import { type Array64, defineOp } from "../../graph/tensor.js";
-import { checkVector, CONTROL_SHAPE, tensorGroups } from "./multi_tensor.js";
+import { checkVector, SCALER_STATE, SCALER_STATE_SHAPE, tensorGroups } from "./multi_tensor.js";
 
 export interface SgdMomentumAttrs {
   momentum: number;
@@ -9,31 +9,31 @@ export interface SgdMomentumAttrs {
   nesterov: boolean;
 }
 
-function move([p, g, b]: Array64[], rate: number, control: Float64Array, a: SgdMomentumAttrs): Array64[] {
+function move([p, g, b]: Array64[], learningRate: number, scaler: Float64Array, a: SgdMomentumAttrs): Array64[] {
   const out = [p, b].map((x) => ({ shape: x.shape, data: x.data.slice() }));
-  if (control[2] === 0) return out;
+  if (scaler[SCALER_STATE.finite] === 0) return out;
   for (let i = 0; i < p.data.length; i++) {
-    const gradient = g.data[i] * control[1] + a.weightDecay * p.data[i];
+    const gradient = g.data[i] * scaler[SCALER_STATE.scale] + a.weightDecay * p.data[i];
     const buffer = a.momentum * b.data[i] + gradient;
-    out[0].data[i] -= rate * (a.nesterov ? gradient + a.momentum * buffer : buffer);
+    out[0].data[i] -= learningRate * (a.nesterov ? gradient + a.momentum * buffer : buffer);
     out[1].data[i] = buffer;
   }
   return out;
 }
 
 /**
- * A step of gradient descent with momentum on many parameters (as torch.optim.SGD without dampening): rate `[1]`, control of
- * {@link globalNorm}, then parameter, gradient and momentum buffer of each. Gives the new parameter and buffer of each, in
- * place where a program updates them; the old ones when control says so.
+ * A step of gradient descent with momentum on many parameters (as torch.optim.SGD without dampening). Inputs: learning rate
+ * `[1]`, the gradient-scaler state of {@link globalNorm}, then parameter, gradient and momentum buffer of each. Outputs: the
+ * new parameter and buffer of each, in place where a program updates them, and unchanged when a gradient is not finite.
  */
 export const sgdMomentum = defineOp<SgdMomentumAttrs>({
   name: "sgd_momentum",
-  operands: [{ name: "rate" }, { name: "control" }],
+  operands: [{ name: "learning rate" }, { name: "scaler state" }],
   repeated: [{ name: "parameter" }, { name: "gradient" }, { name: "buffer" }],
   storage: "f32",
   shape: (inputs) => {
-    checkVector("sgd_momentum", "rate", inputs[0], [1]);
-    checkVector("sgd_momentum", "control", inputs[1], CONTROL_SHAPE);
+    checkVector("sgd_momentum", "learning rate", inputs[0], [1]);
+    checkVector("sgd_momentum", "scaler state", inputs[1], SCALER_STATE_SHAPE);
     return tensorGroups("sgd_momentum", inputs, 2, ["parameter", "gradient", "buffer"]).flatMap(([p]) => [p, p]);
   },
   layout: layout({ momentum: "float", weightDecay: "float", nesterov: "bool" }),

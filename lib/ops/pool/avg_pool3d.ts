@@ -27,7 +27,8 @@ export const avgPool3d = defineOp<AvgPoolAttrs>({
   toOnnx: ({ inputs: [x], outputs: [y], attrs: a }, emit) => {
     const axes = channelsFirst(5);
     let name = emitPool(emit, "AveragePool", [x!, y], a, { count_include_pad: a.countIncludePad ? 1 : 0 });
-    // ONNX then counts whole windows, here what ceil mode adds beyond the padding does not count
+    // ONNX divides by the size of the whole window; here positions that ceil mode adds beyond the padding are not
+    // counted
     const correction = perWindow(a, x!.shape, y.shape, (_, padded) => elements(a.kernel) / padded);
     if (a.countIncludePad && correction.some((factor) => factor !== 1)) {
       name = emit.node("Mul", [name, emit.floats(correction, [1, 1, ...y.shape.slice(1, 4)])]);

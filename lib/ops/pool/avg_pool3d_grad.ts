@@ -11,7 +11,7 @@ import type { Triple } from "../conv/conv3d_attrs.js";
 import { type AvgPoolAttrs, eachWindow, avgPoolLayout, poolShape } from "./pool.js";
 import { storageType } from "../storage.js";
 
-/** Those of the pool, and T, H, W of its input. */
+/** The attributes of the pool, and T, H, W of its input. */
 export interface AvgPoolGradAttrs extends AvgPoolAttrs {
   size: Triple;
 }

@@ -23,8 +23,8 @@ export const maxPool3d = defineOp<MaxPoolAttrs>({
     const axes = channelsFirst(5);
     const { nonNegative } = emit.value(x!);
     let name = emitPool(emit, "MaxPool", [x!, y], a);
-    // ONNX's padding never wins. A zero that takes part changes nothing where the window has values and they are >= 0;
-    // behind a relu, so, nothing is added. Elsewhere a maximum with 0 puts it in
+    // ONNX's padding is -inf. A zero in a window with values >= 0 does not change its maximum, so nothing is needed
+    // after a ReLU; otherwise a maximum with 0 adds the zero
     const zeros = perWindow(a, x!.shape, y.shape, (inside, padded) =>
       inside < padded && (inside === 0 || !nonNegative) ? 0 : -Infinity,
     );

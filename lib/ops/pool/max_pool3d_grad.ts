@@ -37,8 +37,8 @@ function reference([x, dy]: (Array64 | null)[], a: MaxPoolAttrs): Array64[] {
 }
 
 /**
- * Gradient of `max_pool3d`: x `[N, T, H, W, C]` and dy (like y) to dx. Of equal values the first in the order T, H, W
- * gets it (PyTorch); where that is a padding zero, none does. An input of -inf or NaN gets none.
+ * Gradient of `max_pool3d`: x `[N, T, H, W, C]` and dy (like y) to dx. Among equal values the first in the order T, H,
+ * W gets the gradient (PyTorch); if that is a padding zero, none does. An input of -inf or NaN gets none.
  */
 export const maxPool3dGrad = defineOp<MaxPoolAttrs>({
   name: "max_pool3d_grad",

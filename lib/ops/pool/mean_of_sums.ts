@@ -3,15 +3,17 @@ import { defineOp, type DType, shapeError } from "../../graph/tensor.js";
 import { requireF32 } from "../storage.js";
 
 export interface MeanOfSumsAttrs {
-  /** First channel of those that are wanted, and how many. */
+  /** First channel, and number of channels. */
   first: number;
   channels: number;
-  /** What the sums are divided by. */
+  /** Divisor of the sums. */
   positions: number;
   dtype: DType;
 }
 
-/** Means per clip and channel from the sums `[N, parts, C]` of a `conv3d_sums`: to `[N, channels]` of a storage type. */
+/**
+ * Means per clip and channel from the sums `[N, parts, C]` of a `conv3d_sums`: to `[N, channels]` in a storage type.
+ */
 export const meanOfSums = defineOp<MeanOfSumsAttrs>({
   name: "mean_of_sums",
   operands: [{ name: "sums", f32: true, batched: true }],

@@ -5,29 +5,33 @@ import { flag, integers, triple } from "../../graph/rules.js";
 import { type Array64, denseStrides, elements, type Tensor, type TensorType } from "../../graph/tensor.js";
 import type { Triple } from "../conv/conv3d_attrs.js";
 
-/** What max and average pooling share. */
+/** Attributes of max and average pooling. */
 export interface PoolAttrs {
   kernel: Triple;
   stride: Triple;
   low: Triple;
   high: Triple;
-  /** Round the output size up; a last window that would start beyond the input and its low padding is dropped (PyTorch). */
+  /**
+   * Round the output size up. A last window that would start beyond the input and its low padding is dropped (PyTorch).
+   */
   ceil: boolean;
 }
 
 /** Mean over windows of x `[N, T, H, W, C]`, by PyTorch's rule. */
 export interface AvgPoolAttrs extends PoolAttrs {
-  /** Whether padding counts in the number of positions that the sum is divided by. */
+  /** Whether the divisor of a mean counts padding. */
   countIncludePad: boolean;
 }
 
 /** Maximum over windows of x `[N, T, H, W, C]`. */
 export interface MaxPoolAttrs extends PoolAttrs {
-  /** `-inf`: padding never wins (PyTorch). `zero`: explicit zeros take part (S3D-G's TensorFlow padding). */
+  /**
+   * `-inf`: padding is never the maximum (PyTorch). `zero`: padding takes part as zeros (S3D-G's TensorFlow padding).
+   */
   padding: "-inf" | "zero";
 }
 
-/** What the attributes of pools must be. */
+/** The rules of the attributes of pools. */
 export const poolRules = {
   kernel: triple(1),
   stride: triple(1),
@@ -36,7 +40,7 @@ export const poolRules = {
   ceil: flag,
 };
 
-/** The most positions of a window: their number is counted in 64 bits with the padding. */
+/** Maximum positions of a window, which kernels count in 64 bits together with the padding. */
 const LARGEST_WINDOW = 2 ** 31;
 
 /** @param padded whether the padding belongs to the input, as with an explicit zero padding before the pool */
@@ -46,7 +50,7 @@ export function poolShape(op: string, given: TensorType | null, a: PoolAttrs, pa
   if (elements(a.kernel) > LARGEST_WINDOW) throw misfit(op, "kernel", "at most 2^31 positions", a.kernel);
   const size = a.kernel.map((k, i) => {
     for (const end of ["low", "high"] as const) {
-      // else a window would lie in the padding alone
+      // otherwise a window could cover padding alone
       if (a[end][i] >= k) throw misfit(op, end, `padding below the kernel [${a.kernel.join(", ")}]`, a[end]);
     }
     const n = x.shape[1 + i] + a.low[i] + a.high[i];
@@ -68,7 +72,10 @@ export const maxPoolLayout = layout({ ...windowFields, zeroPadding: "bool" }, (a
   zeroPadding: a.padding === "zero",
 }));
 
-/** Window `o` along axis `i` of an input of `n` positions: those inside it, and how many with the padding. */
+/**
+ * Window `o` along axis `i` of an input of `n` positions: the positions inside the input, and their number with
+ * padding.
+ */
 function windowAlong(a: PoolAttrs, i: number, n: number, o: number) {
   const start = o * a.stride[i] - a.low[i];
   const stop = Math.min(start + a.kernel[i], n + a.high[i]);
@@ -104,7 +111,10 @@ export function poolReference(
   return [{ shape: out, data: y }];
 }
 
-/** Calls `visit` for every window of a pool from x to y: where its output lies, and per axis what `windowAlong` says. */
+/**
+ * Calls `visit` for every window of a pool from x to y with the offset of its output and, per axis, the result of
+ * `windowAlong`.
+ */
 export function eachWindow(
   a: PoolAttrs,
   x: readonly number[],
@@ -126,8 +136,8 @@ export function eachWindow(
 }
 
 /**
- * A pool of x, channels-first. All padding is ONNX's own (-inf, or 0 in a mean): its ceil mode differs between versions,
- * and a Pad node before a MaxPool is one that onnxruntime takes for padding with -inf.
+ * Emits a pool of x, channels-first. Padding is that of ONNX's pools (-inf, or 0 in a mean). ONNX's ceil mode differs
+ * between versions, and onnxruntime reads a Pad node before a MaxPool as padding with -inf.
  */
 export function emitPool(
   emit: OnnxEmitter,

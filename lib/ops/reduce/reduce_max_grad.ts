@@ -21,7 +21,9 @@ function reference([x, dy]: (Array64 | null)[]): Array64[] {
   return [{ shape: x!.shape, data: dx }];
 }
 
-/** Gradient of `reduce_max`: x `[..., S, C]` and dy `[..., C]` to dx; of equal values the first gets it. */
+/**
+ * Gradient of `reduce_max`: x `[..., S, C]` and dy `[..., C]` to dx; among equal values the first gets the gradient.
+ */
 export const reduceMaxGrad = defineOp<Record<string, never>>({
   name: "reduce_max_grad",
   operands: [{ name: "x" }, { name: "dy" }],

@@ -4,7 +4,7 @@ import { integers } from "../../graph/rules.js";
 import { type Array64, defineOp, elements, type TensorType } from "../../graph/tensor.js";
 
 export interface ReduceSumAttrs {
-  /** Neighbouring axes, ascending. They are not in the result. */
+  /** Neighbouring axes in ascending order. The result does not have them. */
   axes: readonly number[];
 }
 
@@ -32,7 +32,7 @@ function reference([x]: (Array64 | null)[], a: ReduceSumAttrs): Array64[] {
   return [{ shape: x!.shape.filter((_, axis) => !a.axes.includes(axis)), data }];
 }
 
-/** Sums over neighbouring axes, in an order that follows from the shape alone. */
+/** Sums over neighbouring axes, in an order that depends on the shape alone. */
 export const reduceSum = defineOp<ReduceSumAttrs>({
   name: "reduce_sum",
   operands: [{ name: "x" }],

@@ -6,7 +6,7 @@ import { type Array64, defineOp, type TensorType } from "../../graph/tensor.js";
 
 export interface TopKAttrs {
   k: number;
-  /** Index of the first row: where the rows are a part of a larger matrix. */
+  /** Index of the first row, if the rows are a part of a larger matrix. */
   base: number;
 }
 
@@ -23,7 +23,7 @@ function shape([queries, rows]: (TensorType | null)[], { k, base }: TopKAttrs): 
   ];
 }
 
-/** Numbers fall, NaN after them, equals by index. */
+/** Orders by falling score; NaN is last, equal scores are ordered by index. */
 function compare(scores: Float64Array): (i: number, j: number) => number {
   return (i, j) => {
     const [a, b] = [scores[i], scores[j]];
@@ -70,9 +70,9 @@ function toOnnx({ inputs: [queries, rows], outputs, attrs }: OnnxNode<TopKAttrs>
 }
 
 /**
- * The k rows with the largest dot product with each query, exactly: queries f32 `[Q, D]` and rows f32 or f16 `[M, D]` to
- * values f32 `[Q, k]` in falling order and indices i32 `[Q, k]`. Equal scores come by rising index, NaN after all numbers;
- * places beyond M hold -inf and -1.
+ * The k rows with the largest dot product with each query, exactly: queries f32 `[Q, D]` and rows f32 or f16 `[M, D]`
+ * to values f32 `[Q, k]` in falling order and indices i32 `[Q, k]`. Equal scores are ordered by rising index, NaN
+ * follows all numbers, and entries beyond M are -inf and -1.
  */
 export const topK = defineOp<TopKAttrs>({
   name: "top_k",

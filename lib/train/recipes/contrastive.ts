@@ -15,7 +15,7 @@ import { openModel } from "./open_model.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { ContrastiveConfig } from "./schema.js";
 
-/** What each kind of loss asks of the contrastive task. */
+/** Options of the contrastive task for each kind of loss. */
 const LOSSES: Record<string, ContrastiveOptions> = {
   videoclip: {},
   t2v: { directions: "columns" },
@@ -55,7 +55,7 @@ export async function prepareContrastive(config: ContrastiveConfig, context: Run
   }
 }
 
-/** Text-to-video retrieval among the held-out pairs; for video-to-text runs the other way round. */
+/** Text-to-video retrieval among the held-out pairs; video-to-text for video-to-text runs. */
 function evaluationOf(config: ContrastiveConfig, model: VideoClip, held: readonly VideoTextPair[]): Evaluation {
   return {
     every: config.evaluateEvery ?? 1000,

@@ -21,14 +21,14 @@ import type { ContrastiveConfig } from "./schema.js";
 
 export interface ContrastiveData {
   data: TrainingData;
-  /** Examples of an epoch. */
+  /** Examples per epoch. */
   examples: number;
   close(): void;
 }
 
 /**
- * The training data of a contrastive run: lines of pairs, captions of a pack, or clip pairs of a pack.
- * @throws InvalidArgumentError unless the configuration says one of them
+ * Opens the training data of a contrastive run: lines of pairs, captions of a pack, or clip pairs of a pack.
+ * @throws InvalidArgumentError unless the configuration has exactly one of them
  */
 export async function openContrastiveData(
   config: ContrastiveConfig,
@@ -83,8 +83,8 @@ function checkSource(data: ContrastiveConfig["data"]): void {
 }
 
 /**
- * Held-out pairs: those of a file of lines; of a pack all captions, or one pair of clips of every video (the same ones in every
- * evaluation), as the training data are.
+ * Held-out pairs: those of a file of lines; or of a pack all captions or one clip pair per video (the same in every
+ * evaluation), like the training data.
  */
 export async function readHeldOut(
   { data, seed = 0 }: ContrastiveConfig,
@@ -107,7 +107,7 @@ export async function readHeldOut(
   return pairsOf(batch, model.config.featureSize);
 }
 
-/** Lines of pairs for a model, which has a tokenizer where they are sentences. */
+/** Reads lines of pairs for a model. Sentences need the model's tokenizer. */
 async function readLines(
   file: string,
   { features }: ContrastiveConfig["data"],

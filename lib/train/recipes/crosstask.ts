@@ -14,7 +14,7 @@ import { prepareLongVideos } from "./long_videos.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { CrossTaskConfig } from "./schema.js";
 
-const DRAW = 0xc705; // stream of the draw of the videos
+const DRAW = 0xc705; // Random stream of the draw of the videos.
 
 /** Fine-tuning for CrossTask: binary cross-entropy of tokens with the texts of the steps. */
 export const prepareCrossTask = (config: CrossTaskConfig, context: RunContext): Promise<PreparedRun> =>
@@ -30,7 +30,7 @@ export const prepareCrossTask = (config: CrossTaskConfig, context: RunContext): 
       task: stepLocalisation(model.config),
       data: new CrossTaskSteps(videos, options, (text) => pieceIds(tokenizer, text)),
       saveBeside: (folder) => {
-        // what an evaluation leaves out: videos.csv's columns
+        // the videos that an evaluation leaves out, in the columns of videos.csv
         const lines = videos.map(({ task, video }) => `${task.id},${video},\n`);
         writeDurably(join(folder, "trained_videos.csv"), lines.join(""));
       },
@@ -38,8 +38,8 @@ export const prepareCrossTask = (config: CrossTaskConfig, context: RunContext): 
   });
 
 /**
- * The annotated videos in `videos`, but not in `without`: all of them, or `perTask` of each task, drawn by the seed or as fairseq's
- * MMPT draws them among those with features.
+ * Training videos: those in `videos`, not in `without`; all of them, or `perTask` per task, drawn by the seed or as
+ * fairseq's MMPT draws them among those with features.
  */
 async function trainingVideos(
   { data, seed = 0 }: CrossTaskConfig,

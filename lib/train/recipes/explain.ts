@@ -4,7 +4,7 @@ import { type JsonSchema, trainConfigSchema } from "./json_schema.js";
 
 type Issue = z.core.$ZodIssue;
 
-/** What is wrong with a value, one text per fault: the key, what was expected there and what was received. */
+/** Describes the faults of a value, one text each: the key, the expected and the received value. */
 export function explain(issues: readonly Issue[], value: unknown): string[] {
   return issues.flatMap((issue) => explainIssue(issue, value));
 }
@@ -16,7 +16,7 @@ function explainIssue(issue: Issue, value: unknown): string[] {
   return [`${at}: expected ${expected(issue)}, received ${shown(valueAt(value, issue.path))}`];
 }
 
-/** The faults of the alternative that the value was meant to be, or all alternatives where it is of another type than each. */
+/** The faults of the alternative that the value most likely means; all alternatives if its type is that of none. */
 function explainUnion(issue: Issue, alternatives: readonly Issue[][], value: unknown): string[] {
   const within = (errors: readonly Issue[]) =>
     errors.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }) as Issue);
@@ -28,7 +28,7 @@ function explainUnion(issue: Issue, alternatives: readonly Issue[][], value: unk
   return [`${issue.path.join(".")}: expected ${kinds.join(" or ")}, received ${shown(valueAt(value, issue.path))}`];
 }
 
-/** What would have been right, in words. */
+/** Describes a valid value. */
 function expected(issue: Issue): string {
   switch (issue.code) {
     case "invalid_type":
@@ -38,7 +38,7 @@ function expected(issue: Issue): string {
     case "invalid_union":
       return list((issue as { options?: string[] }).options ?? []);
     case "too_small":
-      if (issue.origin === "string") return issue.message; // the schema says what the text is
+      if (issue.origin === "string") return issue.message; // the schema describes the text
       if (issue.origin === "array") return `at least ${issue.minimum} values`;
       return issue.inclusive ? `a number of at least ${issue.minimum}` : `a number above ${issue.minimum}`;
     case "too_big":
@@ -63,7 +63,7 @@ const TYPES: Record<string, string> = {
 const list = (names: readonly string[]): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}`;
 
-/** A value as a file writes it, shortened. */
+/** A value in the syntax of the file, shortened. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   const text = JSON.stringify(value) ?? String(value);
@@ -79,14 +79,14 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at;
 }
 
-/** The unknown key with the closest of those that may stand there. */
+/** The unknown key and the closest key that is allowed there. */
 function unknownKey(key: string, path: readonly PropertyKey[], value: unknown): string {
   const known = keysAt(trainConfigSchema(), [...path], value).filter((name) => name !== "$schema");
   const name = [...path, key].join(".");
   return `${name}: unknown key${suggestion(key, known)}`;
 }
 
-/** Keys of the objects that the schema allows at a path: of the alternative whose constants the value has. */
+/** Keys that the schema allows at a path, in the alternative whose constants the value has. */
 function keysAt(schema: JsonSchema, path: readonly PropertyKey[], value: unknown): string[] {
   const own = (value ?? {}) as Record<PropertyKey, unknown>;
   const fits = ({ properties = {} }: JsonSchema) =>

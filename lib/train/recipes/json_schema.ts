@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { trainConfig } from "./schema.js";
 
-/** The part of JSON Schema (draft 7) that {@link trainConfigSchema} consists of. */
+/** The subset of JSON Schema (draft 7) that {@link trainConfigSchema} uses. */
 export interface JsonSchema {
   $schema?: string | undefined;
   title?: string | undefined;
@@ -32,7 +32,7 @@ export function trainConfigSchema(): JsonSchema {
   const { $schema, ...schema } = z.toJSONSchema(trainConfig, {
     target: "draft-7",
     override: ({ jsonSchema }) => {
-      // zod's bounds of integers are those of safe integers, which no key of a run comes near
+      // zod's bounds of integers are those of safe integers, which no key of a run reaches
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
     },
   }) as JsonSchema;

@@ -8,16 +8,16 @@ import { openModel } from "./open_model.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { CoinConfig, CrossTaskConfig } from "./schema.js";
 
-/** What the fine-tunings on long videos differ in. */
+/** Differences between the fine-tunings on long videos. */
 export interface LongVideoTask {
   task: Task;
   data: TrainingData & { examples: number };
-  /** Writes what belongs to the model beside it. */
+  /** Writes files that belong to the model into its folder. */
   saveBeside(folder: string): void;
 }
 
 /**
- * Opens the model of a fine-tuning on long videos, one a step, and what `make` makes of it.
+ * Opens the model for fine-tuning on long videos, one per step, and passes it to `make`.
  * @param step seconds between the starts of two windows of a video
  */
 export async function prepareLongVideos(

@@ -5,13 +5,13 @@ import type { VideoClipConfig } from "../../models/videoclip/videoclip_config.js
 import type { RunContext } from "./prepared_run.js";
 import type { ContrastiveConfig, TrainConfig } from "./schema.js";
 
-/** Where a configuration computes. */
+/** The device of a configuration. */
 export const deviceOf = (
   { device, threads, precision }: Pick<TrainConfig, "device" | "threads" | "precision">,
   context: RunContext,
 ): DeviceOptions => ({ device: context.device ?? (device as DeviceName | undefined), threads, precision });
 
-/** The VideoCLIP model that a configuration begins with. */
+/** The VideoCLIP model from which a configuration starts. */
 export async function openModel(
   config: Pick<ContrastiveConfig, "model" | "device" | "threads" | "precision" | "seed">,
   context: RunContext,

@@ -17,9 +17,9 @@ export interface PairLine {
 
 /**
  * Reads lines `{"features": "file.npy", "text": "a sentence" or [ids]}`, paths relative to the file, or lines
- * `{"video": name, ...}` of a folder of features, as `videoclip data pack jsonl` takes them. `start` and `end` name the seconds
- * of the video that the text is about; without them it is about all of it. Features are read when they are needed.
- * @throws DatasetError naming file, line and field
+ * `{"video": name, ...}` of a folder of features, as `videoclip data pack jsonl` reads them. `start` and `end` are the
+ * seconds that the text describes; without them it describes the whole video. Features are read when they are needed.
+ * @throws DatasetError with file, line and field
  */
 export async function readPairs(
   file: string,
@@ -70,7 +70,7 @@ function featuresOf(fields: Fields, base: string, folder: FeatureFolder | undefi
   throw fields.problem(`video: ${folder.folder} has no features of ${video}`);
 }
 
-/** The seconds that a line names, inside its features; a video may end within a second that has no features. */
+/** The seconds of a line, within its features; a video may end within a second that has no features. */
 function secondsOf(fields: Fields, rows: number): [number, number] | undefined {
   if (!fields.has("start") && !fields.has("end")) return undefined;
   const [start, end] = [fields.number("start"), fields.number("end")];

@@ -8,15 +8,15 @@ import { preparePretraining } from "./pretraining.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { TrainConfig } from "./schema.js";
 
-/** What a run file comes to. */
+/** Summary of a run. */
 export interface RecipePlan {
   task: TrainConfig["task"];
   /** The device's name: `cpu`, `cuda:0`. */
   device: string;
   precision: string;
-  /** Values of the model's parameters. */
+  /** Number of values of the model's parameters. */
   parameters: number;
-  /** Examples to train on: those of an epoch. */
+  /** Training examples per epoch. */
   examples: number;
   examplesPerUpdate: number;
   /** Updates of the whole run. */
@@ -40,11 +40,11 @@ export function prepareRun(config: TrainConfig, context: RunContext): Promise<Pr
 
 const perUpdate = ({ batch = 1, accumulate = 1 }: TrainConfig): number => batch * accumulate;
 
-/** Steps of a run: those of the configuration, or as many as its epochs take. */
+/** Number of steps: that of the configuration, or computed from its epochs. */
 const stepsOf = (config: TrainConfig, { examples }: Pick<PreparedRun, "examples">): number =>
   config.steps ?? Math.ceil((config.epochs! * examples) / perUpdate(config));
 
-/** What a run will be. @throws InvalidArgumentError for a schedule that does not fit the run */
+/** Summary of a run before it starts. @throws InvalidArgumentError for a schedule that does not fit the run */
 export function planOf(config: TrainConfig, run: PreparedRun): RecipePlan {
   const steps = stepsOf(config, run);
   makeSchedule(config.schedule, steps);

@@ -4,7 +4,7 @@ import type { PackedPairsProgress } from "../packed_pairs.js";
 import type { Task, TrainingData } from "../task.js";
 import type { Evaluation } from "../trainer_options.js";
 
-/** What a configuration comes to: model, data and what is done with them. */
+/** The prepared parts of a run: model, data, evaluation and saving. */
 export interface PreparedRun {
   device: Device;
   task: Task;
@@ -13,20 +13,20 @@ export interface PreparedRun {
   evaluation?: Evaluation | undefined;
   /** Shapes of the model's parameters. */
   parameters: (readonly number[])[];
-  /** Examples to train on: those of an epoch. */
+  /** Training examples per epoch. */
   examples: number;
   checkpointing?: boolean | undefined;
   chunk?: number | undefined;
-  /** Writes the model, as it is now, to a folder. */
+  /** Writes the current model to a folder. */
   save(folder: string): Promise<void>;
   dispose(): void;
 }
 
-/** What a configuration does not say itself: where its files are, and how it is run. */
+/** Settings outside the configuration: the folder of its paths, and how it is run. */
 export interface RunContext {
   /** Absolute path of a path of the configuration. */
   path(name: string): string;
-  /** In place of the configuration's device. */
+  /** Replaces the configuration's device. */
   device?: DeviceName | Device | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: PackedPairsProgress) => void) | undefined;

@@ -17,7 +17,7 @@ import { deviceOf } from "./open_model.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { PretrainingConfig } from "./schema.js";
 
-const PAIRS = 1; // stream of the draws
+const PAIRS = 1; // Random stream of the pairs.
 
 /** Model and data of a pre-training of BERT or MobileBERT from scratch. */
 export async function preparePretraining(config: PretrainingConfig, context: RunContext): Promise<PreparedRun> {

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "../../base/errors.js";
+import { renameOption } from "../check_options.js";
 import { explain } from "./explain.js";
 import { type TrainConfig, trainConfig } from "./schema.js";
 
 /**
  * Changes of a run file: `key=value` as `videoclip train --set` takes them (the value is JSON, or else a string), or an object of
- * keys and values, of which `undefined` removes a key. Keys below others are written with dots: `schedule.rate`.
+ * keys and values, where `undefined` removes a key. Nested keys are written with dots: `schedule.learningRate`.
  */
 export type RecipeChanges = readonly string[] | Readonly<Record<string, unknown>>;
 
@@ -13,7 +14,7 @@ const failed = (argument: string, message: string) => new InvalidArgumentError(m
 
 /**
  * Reads a run file.
- * @throws InvalidArgumentError that names the key, what was expected and received and, for an unknown key, the one it is closest to
+ * @throws InvalidArgumentError with the key, the expected and the received value, and a suggestion for an unknown key
  */
 export function readRecipe(path: string, set: RecipeChanges = []): TrainConfig {
   let value: unknown;
@@ -22,17 +23,16 @@ export function readRecipe(path: string, set: RecipeChanges = []): TrainConfig {
   } catch (cause) {
     throw failed("config", `${path}: expected a JSON file (${(cause as Error).message})`);
   }
-  applyChanges(value, set);
-  return checkRecipe(value, path);
+  return checkRecipe(changeRecipe(value, set), path);
 }
 
 /**
- * Checks a configuration. Its `$schema`, which is for editors, is left out of the result.
- * @param name what to call it in errors
+ * Checks a configuration. Deprecated names of keys become the current ones; `$schema`, which editors use, is removed.
+ * @param name name of the configuration in errors
  * @throws InvalidArgumentError as {@link readRecipe}
  */
 export function checkRecipe(value: unknown, name = "config"): TrainConfig {
-  const result = trainConfig.safeParse(value);
+  const result = trainConfig.safeParse(renameDeprecated(value));
   if (!result.success) throw failed("config", `${name}: ${explain(result.error.issues, value).join("; ")}`);
   const { $schema: _, ...config } = result.data;
   const { steps, epochs } = config;
@@ -41,20 +41,41 @@ export function checkRecipe(value: unknown, name = "config"): TrainConfig {
   throw failed("steps", `${name}: steps: expected steps or epochs, received ${received}`);
 }
 
-/** Applies changes to a configuration in place. @throws InvalidArgumentError for a change that is not `key=value` */
-export function applyChanges(target: unknown, set: RecipeChanges): void {
-  if (!Array.isArray(set)) {
-    for (const [key, value] of Object.entries(set)) setKey(target, key, value, key);
-    return;
-  }
-  for (const change of set as readonly string[]) {
-    const at = change.indexOf("=");
-    if (at < 1) throw failed("set", `--set: expected key=value, received ${change}`);
-    setKey(target, change.slice(0, at), parsed(change.slice(at + 1)), change);
-  }
+/**
+ * A copy in which `schedule.rate` and `optimizer.groups[].rate` have their current names.
+ * @throws InvalidArgumentError when a value is given under both names
+ */
+function renameDeprecated(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const config = { ...value } as { schedule?: unknown; optimizer?: { groups?: unknown } };
+  if (config.schedule) config.schedule = renameOption("schedule", config.schedule, "rate", "learningRate");
+  const groups = config.optimizer?.groups;
+  if (!Array.isArray(groups)) return config;
+  const renamed = groups.map((group, i) => renameOption(`optimizer.groups[${i}]`, group, "rate", "learningRateFactor"));
+  config.optimizer = { ...config.optimizer, groups: renamed };
+  return config;
 }
 
-/** JSON where it is JSON, else the text itself. */
+/**
+ * Applies changes to a configuration, which may be modified.
+ * @returns the changed configuration, with the current names of its keys
+ * @throws InvalidArgumentError for a change that is not `key=value`
+ */
+export function changeRecipe(config: unknown, set: RecipeChanges): unknown {
+  const target = renameDeprecated(config);
+  if (!Array.isArray(set)) {
+    for (const [key, value] of Object.entries(set)) setKey(target, key, value, key);
+    return target;
+  }
+  for (const change of set as readonly string[]) {
+    const equals = change.indexOf("=");
+    if (equals < 1) throw failed("set", `--set: expected key=value, received ${change}`);
+    setKey(target, change.slice(0, equals), parsed(change.slice(equals + 1)), change);
+  }
+  return target;
+}
+
+/** The value of a JSON text; any other text as it is. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -65,7 +86,7 @@ function parsed(text: string): unknown {
 
 /** Sets `a.b` of an object. @param change for errors */
 function setKey(target: unknown, key: string, value: unknown, change: string): void {
-  const path = key.split(".");
+  const path = (key === "schedule.rate" ? "schedule.learningRate" : key).split(".");
   let place = target as Record<string, unknown>;
   for (const [i, name] of path.entries()) {
     if (typeof place !== "object" || place === null || name === "__proto__" || name === "constructor") {

@@ -5,29 +5,32 @@ import type { PackedPairsProgress } from "../packed_pairs.js";
 import type { StepEvent } from "../trainer.js";
 import { planOf, prepareRun, type RecipePlan, trainerOf } from "./prepare.js";
 import type { RunContext } from "./prepared_run.js";
-import { applyChanges, checkRecipe, readRecipe, type RecipeChanges } from "./read.js";
+import { changeRecipe, checkRecipe, readRecipe, type RecipeChanges } from "./read.js";
 import type { TrainConfig } from "./schema.js";
 
 export interface RecipeOptions {
-  /** Changes of the configuration: `["steps=2000"]` as `videoclip train --set` takes them, or `{ steps: 2000 }`. */
+  /** Changes of the configuration: `["steps=2000"]` as for `videoclip train --set`, or `{ steps: 2000 }`. */
   set?: RecipeChanges | undefined;
-  /** Folder that the paths of a configuration which is given as an object are relative to. Default: the working directory. */
+  /** Base folder of the paths in a configuration object. Default: the working directory. */
   folder?: string | undefined;
-  /** Where to compute, in place of the configuration's `device`; a `Device` is shared and stays open. */
+  /** Replaces the configuration's `device`; a `Device` is shared and stays open. */
   device?: DeviceName | Device | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface RunRecipeOptions extends RecipeOptions {
-  /** Go on from the last checkpoint of the run's folder; it need not hold one. Default: a folder that holds one is refused. */
+  /**
+   * Continue from the last checkpoint of the run's folder, if there is one. Default: a folder with a checkpoint is
+   * refused.
+   */
   resume?: boolean | undefined;
-  /** Called once, when model and data are open, with what the run will be and where it is written. */
+  /** Called once, after model and data are opened, with the plan of the run and its files. */
   onStart?: ((plan: RecipePlan, files: RecipeFiles) => void) | undefined;
-  /** Called during the work before the first batch of an epoch: videos that are embedded, batches that are planned. */
+  /** Called during the work before the first batch of an epoch: embedding of videos, planning of batches. */
   onProgress?: ((progress: PackedPairsProgress) => void) | undefined;
 }
 
-/** Where a run is written. */
+/** Files of a run. */
 export interface RecipeFiles {
   /** Folder of the run: `checkpoints/`, `metrics.jsonl`, `config.json`, `model/`. */
   folder: string;
@@ -36,13 +39,14 @@ export interface RecipeFiles {
 }
 
 /**
- * Trains as a run file says, which is what `videoclip train` does: opens model and data, trains to the last step, and writes the
- * model to `model/` in the run's folder. Checkpoints and metrics.jsonl are written on the way; when `signal` aborts or the caller
- * leaves the loop, a checkpoint of the steps so far is written too, and a run with `resume` goes on from it to the same bits.
+ * Trains by a run file, like `videoclip train`: opens model and data, trains to the last step, and writes the model to
+ * `model/` in the run's folder. Checkpoints and metrics.jsonl are written during the run. When `signal` aborts or the
+ * caller leaves the loop, a checkpoint is written too, and a run with `resume` continues from it to the same bits.
  * @param recipe path of a run file, or its content
  * @returns an iterator over the steps
- * @throws InvalidArgumentError for a configuration that is wrong, naming the key; VideoClipError `ERR_RUN_EXISTS` when the folder
- * holds a run and `resume` is not set, `ERR_TRAINING_DIVERGED`; DatasetError; WeightsError; DeviceError; the signal's reason
+ * @throws InvalidArgumentError for a wrong configuration, with the key; VideoClipError `ERR_RUN_EXISTS` when the folder
+ * has a run and `resume` is not set, `ERR_TRAINING_DIVERGED`; DatasetError; WeightsError; DeviceError; the signal's
+ * reason
  */
 export async function* runRecipe(
   recipe: string | TrainConfig,
@@ -77,7 +81,7 @@ export async function* runRecipe(
 }
 
 /**
- * Checks a run file, its model and its data, and says what would be trained; nothing is written.
+ * Checks a run file, its model and its data, and returns the plan of the run; nothing is written.
  * @param recipe path of a run file, or its content
  * @throws as {@link runRecipe}
  */
@@ -91,14 +95,12 @@ export async function describeRecipe(recipe: string | TrainConfig, options: Reci
   }
 }
 
-/** A checked configuration, and where its files are. */
+/** Checks a configuration, and resolves the folder of its paths. */
 function open(recipe: string | TrainConfig, options: RunRecipeOptions): { config: TrainConfig; context: RunContext } {
   const { set = [], folder = ".", device, signal, onProgress } = options;
   const isFile = typeof recipe === "string";
   const base = isFile ? dirname(resolve(recipe)) : resolve(folder);
   const context: RunContext = { path: (name) => resolve(base, name), device, signal, onProgress };
   if (isFile) return { config: readRecipe(recipe, set), context };
-  const changed = structuredClone(recipe) as unknown;
-  applyChanges(changed, set);
-  return { config: checkRecipe(changed), context };
+  return { config: checkRecipe(changeRecipe(structuredClone(recipe), set)), context };
 }

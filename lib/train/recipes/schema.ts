@@ -9,7 +9,7 @@ const checkpointing = optional(
   false,
 );
 
-/** Fields of a model's configuration are checked by the model. */
+/** Fields of a model's configuration, which the model checks. */
 const fields = z.record(z.string(), z.unknown());
 
 const model = z
@@ -108,7 +108,7 @@ const loss = z.strictObject({
   scale: optional(z.number().positive(), "Factor of the scores.", 1),
 });
 
-/** Long videos, one a step, in windows of what the model takes. */
+/** Keys for long videos: one video per step, in windows of the model's length. */
 const longVideos = {
   ...run,
   batch: optional(z.literal(1), "One video is a batch; use `accumulate` for more.", 1),
@@ -118,8 +118,8 @@ const longVideos = {
 const features = path.describe("Folder with the features of the videos, one .npy each.");
 
 /**
- * What `videoclip train --config` reads. Paths are relative to the file. Every key has a description, from which the JSON schema
- * and the table of docs/training.md are made.
+ * The schema of a run file of `videoclip train --config`. Paths are relative to the file. Every key has a description,
+ * from which the JSON schema and the table of docs/training.md are generated.
  */
 export const trainConfig = z.discriminatedUnion("task", [
   z.strictObject({

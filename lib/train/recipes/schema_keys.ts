@@ -1,32 +1,32 @@
 import { z } from "zod";
 
-/** The parts of a run file that are the same for every task: optimizer, schedule, length, device. */
+// Keys of a run file that all tasks have: optimizer, schedule, length, device.
 
-/** A key that may be absent: what it means and, where that is a constant, what holds without it. */
+/** An optional key with its description and, if that is a constant, its default. */
 export const optional = <T extends z.ZodType>(type: T, description: string, fallback?: unknown) =>
   type.optional().meta({ description, ...(fallback === undefined ? {} : { default: fallback }) });
 
 export const positive = z.number().int().positive();
-/** Text that may not be empty, as `--set out=` would make it. */
+/** Text that must not be empty, as `--set out=` would set it. */
 export const text = (what: string) => z.string().min(1, what);
 export const path = text("a path");
-/** At least 0 and below 1. */
+/** A number from 0 to below 1. */
 const share = z.number().min(0).lt(1);
 const whole = z.number().int().nonnegative();
-const rate = z.number().nonnegative();
+const nonNegative = z.number().nonnegative();
 
 const groups = z.array(
   z.strictObject({
     match: z.string().describe("A regular expression that is searched for in the parameter's key."),
-    rate: optional(rate, "Factor of the schedule's learning rate.", 1),
-    weightDecay: optional(rate, "Weight decay in place of the optimizer's."),
+    learningRateFactor: optional(nonNegative, "Factor of the schedule's learning rate.", 1),
+    weightDecay: optional(nonNegative, "Weight decay in place of the optimizer's."),
     frozen: optional(z.boolean(), "The parameters are not trained.", false),
   }),
 );
 
 const common = {
   weightDecay: optional(
-    rate,
+    nonNegative,
     "Weight decay: added to the gradient by adam and sgd, applied to the parameter by adamw.",
     0,
   ),
@@ -60,39 +60,41 @@ const optimizer = z
   ])
   .describe("The optimizer. Biases and normalisations are decayed too unless a group says otherwise.");
 
-const peak = rate.describe("Learning rate after the warm-up.");
+const learningRate = nonNegative.describe("Learning rate after the warm-up.");
 const warmup = optional(whole, "Updates over which the learning rate rises linearly from 0.", 0);
 const total = optional(
   positive,
-  "Updates after which the rate has reached its end. It may lie beyond the run, as in the paper's recipes. " +
+  "Updates after which the learning rate has its final value. It may lie beyond the run, as in the paper's recipes. " +
     "Default: the steps of the run.",
 );
 
 const schedule = z
   .discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("constant").describe("The rate stays."), rate: peak, warmup }),
-    z.strictObject({ kind: z.literal("linear").describe("A straight line to 0."), rate: peak, warmup, total }),
-    z.strictObject({ kind: z.literal("cosine").describe("Half a cosine to 0."), rate: peak, warmup, total }),
+    z.strictObject({ kind: z.literal("constant").describe("The learning rate stays the same."), learningRate, warmup }),
+    z.strictObject({ kind: z.literal("linear").describe("A straight line to 0."), learningRate, warmup, total }),
+    z.strictObject({ kind: z.literal("cosine").describe("Half a cosine to 0."), learningRate, warmup, total }),
     z.strictObject({
       kind: z
         .literal("polynomial")
         .describe("A polynomial to `end`; with the defaults the straight line of VideoCLIP."),
-      rate: peak,
+      learningRate,
       warmup,
       total,
-      end: optional(rate, "Learning rate at `total`.", 0),
+      end: optional(nonNegative, "Learning rate at `total`.", 0),
       power: optional(z.number().positive(), "Exponent of the polynomial; 1 is a straight line.", 1),
     }),
     z.strictObject({
       kind: z.literal("noam").describe("The schedule of the Transformer (Vaswani et al. 2017)."),
-      hidden: positive.describe("Width of the model: the rate is factor * hidden^-0.5 * min(s^-0.5, s * warmup^-1.5)."),
+      hidden: positive.describe(
+        "Width of the model: the learning rate is factor * hidden^-0.5 * min(s^-0.5, s * warmup^-1.5).",
+      ),
       warmup: positive.describe("Updates of warm-up."),
-      factor: optional(z.number().positive(), "Factor of the rate.", 1),
+      factor: optional(z.number().positive(), "Factor of the learning rate.", 1),
     }),
   ])
   .describe("How the learning rate changes with the number of updates.");
 
-/** Keys of every task. */
+/** Keys of all tasks. */
 export const run = {
   $schema: z.string().optional().describe("The JSON schema of this file, for editors: train.schema.json."),
   out: path.describe("Folder of the run: checkpoints, metrics.jsonl, config.json and the model."),

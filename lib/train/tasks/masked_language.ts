@@ -1,12 +1,12 @@
 import { InvalidArgumentError } from "../../base/errors.js";
 import type { Random } from "../../base/random.js";
 
-/** Target of a place that is not predicted. */
+/** Target of a position that is not predicted. */
 export const IGNORE = -100;
 
 export interface MaskingOptions {
   maskId: number;
-  /** Ids from 0 to below it replace a token where a random one does. */
+  /** Random replacement tokens have ids from 0 to below this. */
   vocabulary: number;
   /** Ids that are never masked: [CLS], [SEP], [PAD]. */
   special: readonly number[];
@@ -16,15 +16,15 @@ export interface MaskingOptions {
 
 export interface MaskedTokens {
   ids: number[];
-  /** Places to be predicted, ascending. */
+  /** Predicted positions, ascending. */
   places: number[];
-  /** What stood there. */
+  /** The original tokens at these positions. */
   labels: number[];
 }
 
 /**
- * BERT's masking (Devlin et al. 2019, section 3.1): of the tokens that are not special, `rate` (at least one) are to be
- * predicted. Of these 80 % become [MASK], 10 % a random token that is not special, 10 % stay.
+ * BERT's masking (Devlin et al. 2019, section 3.1). Of the tokens that are not special, a share of `rate` (at least
+ * one) is predicted. Of these 80 % become [MASK], 10 % a random token that is not special, and 10 % stay.
  */
 export function maskTokens(ids: readonly number[], random: Random, options: MaskingOptions): MaskedTokens {
   const { maskId, vocabulary, special, rate = 0.15 } = options;
@@ -57,13 +57,14 @@ function randomToken(random: Random, vocabulary: number, special: readonly numbe
 export interface SentencePair {
   first: readonly number[];
   second: readonly number[];
-  /** 0: it follows, as in BERT's published head; 1: it is from another document. */
+  /** 0: the second text follows, as in BERT's published head; 1: it is from another document. */
   label: 0 | 1;
 }
 
 /**
- * BERT's next-sentence pairs: a random sentence with the one behind it, or in half of the cases with a random sentence of
- * another document. Documents are lists of sentences, these lists of ids; at least two documents with two sentences each.
+ * BERT's next-sentence pairs: a random sentence with the next one, or in half of the cases with a random sentence of
+ * another document. Documents are lists of sentences, which are lists of ids; there must be at least two documents with
+ * two sentences each.
  */
 export function nextSentencePair(documents: readonly (readonly (readonly number[])[])[], random: Random): SentencePair {
   const long = documents.flatMap((document, i) => (document.length >= 2 ? [i] : []));

@@ -18,8 +18,8 @@ const loss = (logits: Tensor, targets: Tensor): Tensor =>
   applyOp(crossEntropy, [logits, targets, null], { ignoreIndex: IGNORE, smoothing: 0 })[0];
 
 /**
- * Pre-training of Bert or MobileBert: masked language model, and next sentence where the batch has `follows`; the losses are
- * added (Devlin et al. 2019, appendix A.2). Reports both. Batches are those of {@link pretrainingBatch}.
+ * Pre-training of Bert or MobileBert: masked language model and, if the batch has `follows`, next sentence. The losses
+ * are added (Devlin et al. 2019, appendix A.2), and both are reported. Batches are those of {@link pretrainingBatch}.
  */
 export function pretrainingTask(config: TextConfig): Task {
   return {
@@ -37,7 +37,7 @@ export interface PretrainingOptions extends MaskingOptions {
   clsId: number;
   sepId: number;
   padId: number;
-  /** Tokens of a row, [CLS] and both [SEP] included; what is longer is cut. */
+  /** Tokens of a row, including [CLS] and both [SEP]; longer texts are cut. */
   length: number;
 }
 
@@ -54,9 +54,9 @@ export function pretrainingBatch(
     const [a, b] = fitted(first, second, length);
     return { ids: [clsId, ...a, sepId, ...(b ? [...b, sepId] : [])], split: a.length + 2 };
   });
-  const most = pairs.length * Math.max(1, Math.round(length * rate));
-  const places = new Int32Array(most);
-  const labels = new Int32Array(most).fill(IGNORE);
+  const max = pairs.length * Math.max(1, Math.round(length * rate));
+  const places = new Int32Array(max);
+  const labels = new Int32Array(max).fill(IGNORE);
   let at = 0;
   const masked = rows.map(({ ids }, row) => {
     const result = maskTokens(ids, random, { ...options, special });
@@ -76,8 +76,8 @@ export function pretrainingBatch(
     ids: { data: padded(masked, length, padId), shape: [N, length] },
     types: { data: padded(types, length, 0), shape: [N, length] },
     mask: { data: mask, shape: [N, length] },
-    places: { data: places, shape: [most] },
-    labels: { data: labels, shape: [most] },
+    places: { data: places, shape: [max] },
+    labels: { data: labels, shape: [max] },
   };
   if (pairs[0].second) {
     const follows = pairs.map((pair) => (pair as SentencePair).label);
@@ -87,7 +87,7 @@ export function pretrainingBatch(
   return { inputs, examples: N };
 }
 
-/** Both texts with what does not fit cut from the end of the longer one, as BERT does. */
+/** Cuts both texts to fit, from the end of the longer one, as BERT does. */
 function fitted(
   first: readonly number[],
   second: readonly number[] | undefined,

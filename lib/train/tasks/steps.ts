@@ -1,6 +1,6 @@
 import { combined, summed } from "../../autodiff/arithmetic.js";
 import type { VideoClipConfig } from "../../models/videoclip/videoclip_config.js";
-import { pooled, textSide } from "../../models/videoclip/videoclip_graph.js";
+import { pooled, textTower } from "../../models/videoclip/videoclip_graph.js";
 import { textModelOf } from "../../models/videoclip/videoclip_config.js";
 import { textInputs, type VideoFeatures } from "../../models/videoclip/videoclip_input.js";
 import { stepClassifier } from "../../models/videoclip/videoclip_classifier.js";
@@ -28,7 +28,7 @@ export const stepClassification = (config: VideoClipConfig, classes: number): Ta
 export const stepLocalisation = (config: VideoClipConfig): Task => ({
   forward: ({ features, ends, mask, ids, textMask, textPool, present, targets, weights }) => {
     const tokens = windowTokens({ features, ends, mask }, config);
-    const text = pooled(textSide(ids, textMask, config, present), textPool, config);
+    const text = pooled(textTower(ids, textMask, config, present), textPool, config);
     const logits = nn.linearWith(tokens, text, null);
     // softplus(x) - t x, weighted so that the weights sum to 1
     const costs = combined(nn.unary(logits, "softplus"), combined(targets, logits, "mul"), "sub");
@@ -36,7 +36,7 @@ export const stepLocalisation = (config: VideoClipConfig): Task => ({
   },
 });
 
-/** What both batches have: windows every `step` seconds. */
+/** Inputs that both batches have: windows every `step` seconds. */
 function windowsOf(video: VideoFeatures, starts: readonly number[], c: VideoClipConfig) {
   const { rows, features, ends, mask } = windowInputs(video, starts, c);
   const T = c.maxVideoLength;
@@ -50,7 +50,7 @@ function windowsOf(video: VideoFeatures, starts: readonly number[], c: VideoClip
 
 /**
  * The windows of a video with the class of each second.
- * @param labels as many as the video has features
+ * @param labels one for each feature of the video
  */
 export function stepClassificationBatch(
   video: VideoFeatures,
@@ -68,7 +68,7 @@ export function stepClassificationBatch(
 
 /**
  * The windows of a video with the steps of its task.
- * @param texts word pieces of each step @param present `[seconds, steps]`: 1 where a step is
+ * @param texts word pieces of each step @param present `[seconds, steps]`: 1 during a step
  */
 export function stepLocalisationBatch(
   video: VideoFeatures,
@@ -79,7 +79,7 @@ export function stepLocalisationBatch(
 ): Batch {
   const { rows, T, inputs } = windowsOf(video, starts, config);
   const steps = texts.length;
-  const K = 4 * Math.ceil(steps / 4); // few numbers of steps: few programs
+  const K = 4 * Math.ceil(steps / 4); // rounded up so that few programs are compiled
   const kept = texts.map((text) => text.slice(0, config.maxTextLength));
   const longest = Math.max(...kept.map((text) => text.length)) + 2;
   const S = Math.min(config.maxTextLength + 2, 16 * Math.ceil(longest / 16));

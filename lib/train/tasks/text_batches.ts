@@ -5,7 +5,7 @@ import { maskOf, padded } from "../batches.js";
 import type { Batch, BatchArray } from "../task.js";
 import { IGNORE } from "./masked_language.js";
 
-/** A text or pair as `WordPieceTokenizer.encode` gives it, not longer than the batch. */
+/** A text or pair as returned by `WordPieceTokenizer.encode`, not longer than the batch. */
 export type EncodedText = Pick<Encoding, "ids" | "types" | "offsets" | "texts">;
 
 export interface TextBatchOptions {
@@ -20,13 +20,15 @@ export interface TextRange {
   end: number;
 }
 
-/** A stretch of a text with its class, such as a name; `inside`, where given, is the class of its tokens behind the first. */
+/**
+ * A range of a text with a class, such as a name; `inside` is the class of its tokens after the first, if it differs.
+ */
 export interface LabelledRange extends TextRange {
   label: number;
   inside?: number | undefined;
 }
 
-/** Inputs of a text encoder: `ids`, `types` i32 and `mask` u8 `[N, S]`, and `present` where MobileBERT needs it. */
+/** Inputs of a text encoder: `ids`, `types` i32 and `mask` u8 `[N, S]`, and `present` if MobileBERT needs it. */
 function encoderInputs(
   rows: readonly { text: EncodedText }[],
   config: Pick<TextConfig, "trigram">,
@@ -74,8 +76,8 @@ export function sequenceBatch(
 }
 
 /**
- * Texts with classes of stretches, for `tokenClassification`. A token that begins within a range has its class, any other
- * token of the first text the class `outside`; [CLS], [SEP], padding and a second text do not count.
+ * Texts with classified ranges, for `tokenClassification`. A token that begins within a range has its class, any other
+ * token of the first text has the class `outside`; [CLS], [SEP], padding and a second text are ignored.
  */
 export function tokenBatch(
   rows: readonly { text: EncodedText; ranges: readonly LabelledRange[] }[],
@@ -99,9 +101,9 @@ export function tokenBatch(
 }
 
 /**
- * Questions with contexts as pairs `[CLS] question [SEP] context [SEP]`, for `spanSelection`. `answer` is where it stands in
- * the context; null, or one that is not whole in the row, is [CLS], as BERT answers that there is none (Devlin et al. 2019,
- * section 4.3).
+ * Questions with contexts as pairs `[CLS] question [SEP] context [SEP]`, for `spanSelection`. `answer` is its range in
+ * the context. null, or an answer that is not entirely in the row, is [CLS], BERT's sign for no answer (Devlin et al.
+ * 2019, section 4.3).
  */
 export function spanBatch(
   rows: readonly { text: EncodedText; answer: TextRange | null }[],
@@ -115,7 +117,7 @@ export function spanBatch(
   return { inputs, examples };
 }
 
-/** The first and the last token of the second text that share a character with a range, where they hold all of it. */
+/** The first and the last token of the second text that overlap a range, if they cover all of it. */
 function tokensOf({ offsets, texts }: EncodedText, { start, end }: TextRange): [number, number] | null {
   const inside = offsets.flatMap(([from, to], i) => (texts[i] === 1 && from < end && to > start ? [i] : []));
   const [first, last] = [inside[0], inside[inside.length - 1]];

@@ -12,7 +12,7 @@ const loss = (logits: Tensor, targets: Tensor): Tensor =>
 
 const inputsOf = ({ ids, types, mask, present }: Record<string, Tensor>) => ({ ids, types, mask, present });
 
-/** A class per text: inputs of the encoder and `labels` i32 `[N]`, as {@link sequenceBatch} makes them. */
+/** One class per text. Inputs: those of the encoder, and `labels` i32 `[N]`, as {@link sequenceBatch} makes them. */
 export const sequenceClassification = (config: TextConfig): Task => ({
   forward: (inputs) => {
     const pooled = nn.dropout(textPooler(textEncoder(inputsOf(inputs), config), config));
@@ -20,7 +20,10 @@ export const sequenceClassification = (config: TextConfig): Task => ({
   },
 });
 
-/** A class per token: inputs of the encoder and `labels` i32 `[N, S]`, -100 where none counts; see {@link tokenBatch}. */
+/**
+ * One class per token. Inputs: those of the encoder, and `labels` i32 `[N, S]`, -100 for ignored tokens; see {@link
+ * tokenBatch}.
+ */
 export const tokenClassification = (config: TextConfig): Task => ({
   forward: (inputs) => {
     const hidden = nn.dropout(textEncoder(inputsOf(inputs), config));
@@ -29,8 +32,8 @@ export const tokenClassification = (config: TextConfig): Task => ({
 });
 
 /**
- * Where an answer begins and ends: inputs of the encoder, `starts` and `ends` i32 `[N]`, -100 where none counts; see
- * {@link spanBatch}.
+ * Start and end of an answer. Inputs: those of the encoder, and `starts` and `ends` i32 `[N]`, -100 for ignored rows;
+ * see {@link spanBatch}.
  */
 export const spanSelection = (config: TextConfig): Task => ({
   forward: (inputs) => {

@@ -13,16 +13,17 @@ import { maskOf, padded } from "../batches.js";
 import type { Batch, Task } from "../task.js";
 import { IGNORE } from "./masked_language.js";
 
-/** Ids of a source and of its target, without start and end. */
+/** Ids of a source and of its target, without start and end tokens. */
 export interface TranslationPair {
   source: readonly number[];
   target: readonly number[];
 }
 
 /**
- * An encoder-decoder Transformer with teacher forcing: at every place of the target it predicts the next token from the true
- * ones before it. Batches are those of {@link translationBatch}.
- * @param options.smoothing share of the probability that is spread over all tokens; 0.1 in Vaswani et al. 2017. Default 0
+ * An encoder-decoder Transformer with teacher forcing: at every position of the target it predicts the next token from
+ * the true previous ones. Batches are those of {@link translationBatch}.
+ * @param options.smoothing share of the probability that is spread over all tokens; 0.1 in Vaswani et al. 2017. Default
+ * 0
  */
 export function translationTask(
   config: TransformerConfig,
@@ -41,7 +42,7 @@ export function translationTask(
 }
 
 /**
- * Sources, and targets shifted by one: the decoder reads start, t1, t2, ... and is to predict t1, t2, ..., end.
+ * Sources, and targets shifted by one: the decoder reads start, t1, t2, ... and predicts t1, t2, ..., end.
  * @param bucket lengths are rounded up to multiples of it
  */
 export function translationBatch(pairs: readonly TranslationPair[], c: TransformerConfig, bucket = 16): Batch {

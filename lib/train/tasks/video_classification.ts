@@ -5,8 +5,8 @@ import type { Batch, Task } from "../task.js";
 import { IGNORE } from "./masked_language.js";
 
 /**
- * A class per clip: `video` f32 `[N, T, H, W, 3]` and `labels` i32 `[N]`.
- * @param network the clips to logits `[N, classes]`
+ * One class per clip. Inputs: `video` f32 `[N, T, H, W, 3]` and `labels` i32 `[N]`.
+ * @param network maps the clips to logits `[N, classes]`
  */
 export const videoClassification = (network: (video: Tensor) => Tensor, { smoothing = 0 } = {}): Task => ({
   forward: ({ video, labels }) => ({

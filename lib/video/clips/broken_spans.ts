@@ -2,25 +2,26 @@ import type { ClipMaker, HeldFrame } from "./clip_maker_types.js";
 import type { TimeBase } from "./clock.js";
 import type { Clip } from "../types.js";
 
-/** What the decoder says of the next frame. */
+/** The decoder's report on the next frame. */
 export interface FrameState {
-  /** Whether its data are broken, or those of frames before it that are missing. */
+  /** Whether the frame or missing frames before it are broken. */
   isBroken: boolean;
-  /** Whether it depends on no other frame. */
+  /** Whether it is a key frame, which depends on no other frame. */
   isKey: boolean;
 }
 
 /**
- * Puts the frames of a video into clips, and leaves out the clips that touch broken data. A broken span begins at the end of the
- * last good frame and goes on to the next key frame that is whole, as the frames between are predicted from broken ones.
+ * Makes clips of the frames of a video, and leaves out the clips with broken data. A broken span begins at the end of
+ * the last good frame and ends at the next complete key frame, because the frames between them are predicted from
+ * broken ones.
  */
 export class UnbrokenClips {
-  /** `[start, end]` of each span in seconds on the time line of clips. */
+  /** `[start, end]` of each broken span in seconds on the time line of clips. */
   readonly spans: [number, number][] = [];
   private isOpen = false;
   private frames = 0;
 
-  /** @param release - takes back the memory of a clip that is left out */
+  /** @param release - receives the memory of a clip that is left out */
   constructor(
     private readonly clips: ClipMaker,
     private readonly frameDuration: number,
@@ -32,7 +33,7 @@ export class UnbrokenClips {
     return this.isOpen;
   }
 
-  /** Takes the next frame, as `ClipMaker.push` does. */
+  /** Adds the next frame, as `ClipMaker.push` does. */
   *push(
     stamp: number | undefined,
     timeBase: TimeBase,
@@ -40,13 +41,13 @@ export class UnbrokenClips {
     { isBroken, isKey }: FrameState,
   ): Generator<Clip> {
     if (isBroken) this.begin();
-    // the clips that it completes are of the frames before it: a span that ends with it holds for them
+    // completed clips end before this frame, so a span that ends with it still applies to them
     yield* this.whole(this.clips.push(stamp, timeBase, hold));
     this.frames++;
     if (isKey && !isBroken) this.endAt(this.now);
   }
 
-  /** Notes that frames are missing or broken behind the newest frame. */
+  /** Begins a span after the newest frame, because frames are missing or broken. */
   begin(): void {
     if (this.isOpen) return;
     this.isOpen = true;
@@ -54,7 +55,7 @@ export class UnbrokenClips {
     this.spans.push([start, Infinity]);
   }
 
-  /** Ends the span that is open, where one is. */
+  /** Ends the open span, if there is one. */
   endAt(end: number): void {
     if (!this.isOpen) return;
     const last = this.spans[this.spans.length - 1];

@@ -10,22 +10,22 @@ interface OpenClip {
   filled: number;
 }
 
-/** Most clips that hold a frame at the same time. */
+/** Maximum number of clips that contain the same frame. */
 export function openClips({ frames, stride }: Pick<Preset, "frames" | "stride">): number {
   return Math.ceil(frames / stride);
 }
 
 /**
- * Puts sampled frames together to clips: clip `c` holds frames `c * stride` to `c * stride + frames - 1`, so clips overlap
- * where `stride < frames` and leave frames out where it is larger. The last clip is padded.
+ * Assembles sampled frames to clips: clip `c` has frames `c * stride` to `c * stride + frames - 1`. Clips overlap if
+ * `stride < frames`, and frames are left out if it is larger. The last clip is padded.
  */
 export class ClipAssembler {
-  /** Sampled frames so far. */
+  /** Number of sampled frames so far. */
   count = 0;
   private open: OpenClip[] = [];
   private readonly frameBytes: number;
 
-  /** @param take - gives memory for a clip; what is in it does not matter. */
+  /** @param take - allocates memory for a clip, with arbitrary content */
   constructor(
     private readonly preset: Pick<Preset, "fps" | "frames" | "stride" | "crop" | "pad">,
     private readonly take: () => Uint8Array = () => new Uint8Array(clipBytes(preset)),
@@ -33,7 +33,7 @@ export class ClipAssembler {
     this.frameBytes = preset.crop * preset.crop * 3;
   }
 
-  /** Whether the next `copies` frames touch a clip; where not, `skip` them without making their pixels. */
+  /** Whether a clip needs any of the next `copies` frames; if not, `skip` them without computing their pixels. */
   needs(copies: number): boolean {
     const { frames, stride } = this.preset;
     const phase = this.count % stride;
@@ -44,12 +44,12 @@ export class ClipAssembler {
     this.count += copies;
   }
 
-  /** Adds one frame `copies` times; yields the clips that it completes. */
+  /** Adds one frame `copies` times; yields completed clips. */
   *push(write: FrameWriter, copies: number): Generator<Clip> {
     const { frames, stride } = this.preset;
     for (let i = 0; i < copies; i++, this.count++) {
       if (this.count % stride === 0) this.open.push({ index: this.count / stride, frames: this.take(), filled: 0 });
-      // clips that overlap take it from the first of them; a clip that was given away may not be read any more
+      // overlapping clips copy the frame from the first of them; a clip that was yielded must not be read again
       let written: Uint8Array | undefined;
       for (const clip of this.open) {
         const place = clip.frames.subarray(clip.filled * this.frameBytes, ++clip.filled * this.frameBytes);
@@ -61,7 +61,7 @@ export class ClipAssembler {
     }
   }
 
-  /** The last, padded clip, where frames are left that no clip before it holds. */
+  /** The last, padded clip, if there are frames that no earlier clip contains. */
   finish(): Clip | undefined {
     const { frames, stride } = this.preset;
     const last = this.open[0];

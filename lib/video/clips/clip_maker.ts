@@ -6,7 +6,7 @@ import { type FrameChooser, FramesByIndex, NearestFrames } from "./sampling.js";
 import { SpreadClips } from "./spread_clips.js";
 import type { Clip, Preset } from "../types.js";
 
-/** @param take - gives memory for a clip; what is in it does not matter. */
+/** @param take - allocates memory for a clip, with arbitrary content */
 export function clipMaker(
   preset: Preset,
   times: StreamTimes,
@@ -16,7 +16,7 @@ export function clipMaker(
   return isSpread ? new SpreadClips(preset, times, take) : new ChosenClips(preset, times, take);
 }
 
-/** Clips of frames that are chosen one after another: the rules `nearest` and `index-floor`. */
+/** Clips of frames that are chosen one after another, by the rules `nearest` and `index-floor`. */
 class ChosenClips implements ClipMaker {
   private readonly clock: Clock;
   private readonly chooser: FrameChooser;
@@ -65,7 +65,7 @@ class ChosenClips implements ClipMaker {
     this.held = undefined;
   }
 
-  /** Puts the frame held into clips. */
+  /** Adds the held frame to clips. */
   private *emit(copies: number): Generator<Clip> {
     const { held, assembler } = this;
     if (copies === 0 || held === undefined) return;

@@ -1,38 +1,38 @@
 import type { TimeBase, TimeOrigin } from "./clock.js";
 import type { Clip } from "../types.js";
 
-/** A decoded frame that waits until it is known whether it is taken. */
+/** A decoded frame that is kept until the time rule has decided about it. */
 export interface HeldFrame {
-  /** Memory that it takes, about. */
+  /** Approximate memory of the frame. */
   readonly bytes: number;
   /** Writes its pixels, u8 RGB `[crop, crop, 3]`. */
   write(to: Uint8Array): void;
   free(): void;
 }
 
-/** What the time rules need to know of a stream. */
+/** Facts about a stream that the time rules need. */
 export interface StreamTimes extends TimeOrigin {
-  /** Nominal seconds per decoded frame: one over the average rate. */
+  /** Nominal seconds per decoded frame: one over the average frame rate. */
   frameDuration: number;
-  /** Average frames per second as the container gives them; undefined where it does not. */
+  /** Average frames per second by the container, if it has them. */
   rate?: number | undefined;
 }
 
-/** Makes clips of the frames of one video, whichever decoder they come from. */
+/** Makes clips of the frames of one video, for any decoder. */
 export interface ClipMaker {
-  /** Of the newest frame, in seconds after the first. */
+  /** Seconds from the first to the newest frame. */
   readonly time: number;
   /** Seconds from the start of the container to the first frame. */
   readonly lateness: number;
-  /** Whether a frame is held, that is, any has come. */
+  /** Whether a frame has arrived. */
   readonly hasFrame: boolean;
   /**
-   * Takes the time stamp of the next decoded frame, and yields the clips that are complete now. `hold` keeps the frame; it is
-   * not called for a frame that is left out.
+   * Adds the time stamp of the next decoded frame, and yields the clips that are now complete. `hold` keeps the frame;
+   * it is not called for a frame that is left out.
    */
   push(stamp: number | undefined, timeBase: TimeBase, hold: () => HeldFrame): Generator<Clip>;
   /** Ends the video `end` seconds after its first frame. */
   finish(end: number): Generator<Clip>;
-  /** Lets go of the frames that are held. */
+  /** Frees the held frames. */
   free(): void;
 }

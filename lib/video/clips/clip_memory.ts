@@ -4,21 +4,21 @@ export function clipBytes({ frames, crop }: { frames: number; crop: number }): n
 }
 
 /**
- * Memory of clips that is used again: new memory costs a page fault for every 4 KiB. It is shared with the decoder's worker,
- * which writes a clip where the engine then reads it.
+ * A pool of memory for clips, because new memory costs a page fault for every 4 KiB. It is shared with the decoder's
+ * worker, which writes clips where the engine reads them.
  */
 export class ClipMemory {
   #free: Uint8Array[] = [];
 
-  /** @param bytes of each clip */
+  /** @param bytes per clip */
   constructor(readonly bytes: number) {}
 
-  /** Memory for a clip, with the pixels of an earlier one in it. */
+  /** Memory for a clip; it may contain an earlier one. */
   take(): Uint8Array {
     return this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.bytes));
   }
 
-  /** Takes memory back that nobody reads or writes any more. Memory from elsewhere is left to the garbage collector. */
+  /** Returns memory that is no longer in use to the pool. Other memory is left to the garbage collector. */
   give(frames: Uint8Array): void {
     if (frames.buffer instanceof SharedArrayBuffer && frames.length === this.bytes) this.#free.push(frames);
   }

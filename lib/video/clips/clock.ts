@@ -9,23 +9,23 @@ export interface TimeBase {
   den: number;
 }
 
-/** Where the times of a stream begin. */
+/** The start times of a stream and its container. */
 export interface TimeOrigin {
-  /** Start of the container in microseconds; undefined where it does not say. */
+  /** Start of the container in microseconds; undefined if unknown. */
   containerStart?: number | undefined;
-  /** Start of the stream; undefined where it does not say. */
+  /** Start of the stream; undefined if unknown. */
   streamStart?: { ticks: number; timeBase: TimeBase } | undefined;
 }
 
 /**
- * The time of the newest decoded frame in whole ticks of the stream's time base, so that nothing is lost in long videos.
+ * The time of the newest decoded frame in whole ticks of the stream's time base, so that long videos lose no precision.
  *
- * A frame without time stamp comes one frame duration after the frame before it. A frame that is less than a second
- * older than the frame before it (or has the same time) is skipped. A larger step back, or a step forward of more than
- * an hour, is a new time base: the video goes on one frame duration after the frame before.
+ * A frame without time stamp is one frame duration after the previous frame. A frame that is less than a second older
+ * than the previous frame (or has the same time) is skipped. A larger step back, or a step forward of more than an
+ * hour, starts a new time base: the frame is one frame duration after the previous one.
  */
 export class Clock {
-  /** Of the newest frame that was not skipped, after the first one. */
+  /** Ticks from the first frame to the newest frame that was not skipped. */
   ticks = 0;
   timeBase: TimeBase = { num: 1, den: 1000 };
   /** Time stamp of the first frame. */
@@ -36,7 +36,9 @@ export class Clock {
   /** @param frameDuration - nominal seconds per decoded frame. */
   constructor(private readonly frameDuration: number) {}
 
-  /** Takes the time stamp of the next decoded frame, `undefined` where it has none; false where the frame is to be skipped. */
+  /**
+   * Adds the time stamp of the next decoded frame, or `undefined` if it has none; returns false for a frame to skip.
+   */
   push(stamp: number | undefined, timeBase: TimeBase): boolean {
     if (!this.started) {
       this.started = true;
@@ -59,7 +61,7 @@ export class Clock {
     return true;
   }
 
-  /** Of the newest frame, in seconds after the first. */
+  /** Seconds from the first to the newest frame. */
   get time(): number {
     return this.seconds(this.ticks);
   }
@@ -81,10 +83,10 @@ export class Clock {
   }
 }
 
-/** What a still may lie before its frame in seconds: containers and lists round times to milliseconds. */
+/** Tolerance in seconds for a still before its frame: containers and lists round times to milliseconds. */
 const stillTolerance = 0.0005;
 
-/** The tick of the stream that lies `seconds` after the start of the container, which is where the times of clips count from. */
+/** The tick of the stream at `seconds` after the start of the container, the origin of the times of clips. */
 export function tickAt(seconds: number, { containerStart, streamStart }: TimeOrigin, timeBase: TimeBase): number {
   const zero =
     containerStart !== undefined
@@ -95,7 +97,7 @@ export function tickAt(seconds: number, { containerStart, streamStart }: TimeOri
   return zero + Math.floor(((seconds + stillTolerance) * timeBase.den) / timeBase.num + 1e-6);
 }
 
-/** Ticks of one time base in those of another, to the nearest, halves away from zero, as FFmpeg does it. */
+/** Converts ticks between time bases, rounding halves away from zero like FFmpeg. */
 function rescale(ticks: number, from: TimeBase, to: TimeBase): number {
   const dividend = BigInt(Math.abs(ticks)) * BigInt(from.num) * BigInt(to.den);
   const divisor = BigInt(from.den) * BigInt(to.num);

@@ -1,21 +1,22 @@
-/** Absorbs the rounding of times to floating point; in frames. */
+/** Tolerance in frames for the rounding of times to floating point. */
 const tieSlack = 1e-6;
 
-/** Says how often each decoded frame is taken, one frame behind the decoder. */
+/** Decides how often each decoded frame is used, one frame behind the decoder. */
 export interface FrameChooser {
-  /** How many output frames the frame before makes, once a frame at `seconds` after time 0 has come. */
+  /** Number of output frames of the previous frame, after a frame at `seconds` after time 0. */
   advance(seconds: number): number;
-  /** How many the last frame makes, in a video that ends at `seconds`. */
+  /** Number of output frames of the last frame, in a video that ends at `seconds`. */
   finish(seconds: number): number;
 }
 
 /**
  * Chooses decoded frames for a fixed frame rate by their times.
  *
- * The rule is that of ffmpeg's `fps` filter with `round=near`: a frame at time `t` moves to slot `r(t) = floor(t * fps + 1/2)`,
- * and output frame `k` is the last decoded frame with `r(t) <= k`, or the first one where there is none. So a frame
- * fills slots `r(t)` up to and without `r(next t)`: none at a high frame rate, several over a gap. The last frame fills
- * slots up to `r(end of video)`. Unlike ffmpeg, a video always makes at least one frame.
+ * The rule is that of ffmpeg's `fps` filter with `round=near`: a frame at time `t` moves to slot
+ * `r(t) = floor(t * fps + 1/2)`, and output frame `k` is the last decoded frame with `r(t) <= k`, or the first frame if
+ * there is none. So a frame fills the slots from `r(t)` to below `r(next t)`: none at a high frame rate, several over a
+ * gap. The last frame fills slots up to `r(end of video)`. Unlike in ffmpeg, a video always has at least one output
+ * frame.
  */
 export class NearestFrames implements FrameChooser {
   private next = 0;
@@ -39,13 +40,13 @@ export class NearestFrames implements FrameChooser {
 
 /**
  * Chooses decoded frames by number: output frame `k` is frame `floor(k * step)`, in the float32 of torchvision's
- * `VideoClips._resample_video_idx` where the step is no whole number. Times do not count.
+ * `VideoClips._resample_video_idx` if the step is not a whole number. Times are ignored.
  */
 export class FramesByIndex implements FrameChooser {
   private index = 0;
   private next = 0;
 
-  /** @param step - decoded frames for one output frame. */
+  /** @param step - decoded frames per output frame */
   constructor(private readonly step: number) {}
 
   advance(): number {
@@ -65,7 +66,10 @@ export class FramesByIndex implements FrameChooser {
   }
 }
 
-/** `count` places evenly from 0 to `last`, cut to whole numbers: `torch.linspace(0, last, count).long()` in float32. */
+/**
+ * `count` indices evenly from 0 to `last`, truncated to whole numbers: `torch.linspace(0, last, count).long()` in
+ * float32.
+ */
 export function spreadIndices(last: number, count: number): number[] {
   const end = Math.fround(last);
   const step = Math.fround(end / (count - 1));

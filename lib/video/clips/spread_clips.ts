@@ -6,22 +6,22 @@ import type { Clip, Preset } from "../types.js";
 /** SlowFast's `video_reader` adds this many seconds to the end of a clip. */
 const readerSlack = 1e-4;
 
-/** Bytes of decoded frames that may wait for the end of their clip. */
-const MOST_HELD = 1 << 27;
+/** Maximum bytes of decoded frames that wait for the end of their clip. */
+const MAX_HELD_BYTES = 1 << 27;
 
-/** A frame whose pixels are made when they are needed. `users` are the clips that may still take it. */
+/** A frame whose pixels are computed on demand. `users` are the clips that may still use it. */
 interface StoredFrame {
   held: HeldFrame | undefined;
   pixels: Uint8Array | undefined;
   users: number;
-  /** Whether a clip takes it if it has as many frames as its length and the rate say, or one more or less. */
+  /** Whether a clip uses the frame if its number of frames is the expected one, or one more or less. */
   isLikely: boolean;
 }
 
 /** A clip that is being filled. */
 interface OpenWindow {
   index: number;
-  /** Ticks of the first frame that belongs to it, and of the first after it. */
+  /** Ticks of its first frame, and of the first frame after it. */
   from: number;
   to: number;
   /** Ticks of its newest frame. */
@@ -30,10 +30,10 @@ interface OpenWindow {
 }
 
 /**
- * Clips whose frames lie evenly between the first and the last one within their time: PyTorchVideo's `linspace` over the
- * frames that there are, or SlowFast's over the number that there should be. How many there are is known only at the end
- * of a clip: with the first rule the decoded frames wait for it, and only those that are taken are made pixels of. Where they are
- * large, pixels are made of some before: of those first that are likely to be taken.
+ * Clips whose frames are evenly spread over the frames within their time: PyTorchVideo's `linspace` over the actual
+ * frames, or SlowFast's over the expected number. The actual number is known only at the end of a clip. With the first
+ * rule decoded frames wait for it, and pixels are computed only for those that are used. If the frames are large,
+ * pixels of some are computed earlier, first of those that are likely to be used.
  */
 export class SpreadClips implements ClipMaker {
   private readonly clock: Clock;
@@ -42,17 +42,17 @@ export class SpreadClips implements ClipMaker {
   private readonly seconds: number;
   private readonly nominal: number;
   private readonly rate: number;
-  /** For the rule with a nominal length: which frames of a clip are taken. */
+  /** For the rule with a nominal length: the indices of the used frames. */
   private readonly wanted: Set<number> | undefined;
-  /** For the other rule: which of its frames a clip takes that has about as many as it should. */
+  /** For the other rule: the indices of the frames that a clip of about the expected length uses. */
   private readonly likely = new Set<number>();
-  /** Frames that wait for the end of a clip without pixels, oldest first, and their bytes. */
+  /** Frames without pixels that wait for the end of a clip, oldest first, and their bytes. */
   private readonly waiting = new Set<StoredFrame>();
   private waitingBytes = 0;
   private open: OpenWindow[] = [];
   private next = 0;
   private newest: StoredFrame | undefined;
-  /** Ticks up to which frames lie in clips. */
+  /** Ticks up to which frames belong to clips. */
   private covered = 0;
   private readonly spare: Uint8Array[] = [];
 
@@ -60,7 +60,7 @@ export class SpreadClips implements ClipMaker {
     private readonly preset: Preset,
     private readonly times: StreamTimes,
     private readonly take: () => Uint8Array,
-    private readonly mostHeld = MOST_HELD,
+    private readonly maxHeldBytes = MAX_HELD_BYTES,
   ) {
     this.clock = new Clock(times.frameDuration);
     this.isNominal = preset.timeRule === "linspace-nominal";
@@ -93,7 +93,7 @@ export class SpreadClips implements ClipMaker {
     this.skipFar(at);
     for (let { from, to } = this.bounds(this.next); from <= at; { from, to } = this.bounds(this.next)) {
       this.open.push({ index: this.next++, from, to, last: -1, frames: [] });
-      // a still that lasts longer than a clip: the frame before is what is shown
+      // a still that lasts longer than a clip: the previous frame is shown
       if (to <= at) yield this.close();
     }
     const frame: StoredFrame = { held: hold(), pixels: undefined, users: 1, isLikely: false };
@@ -117,7 +117,7 @@ export class SpreadClips implements ClipMaker {
     while (this.open.length > 0 && this.open[0].to <= last + slack) yield this.close();
     const isFirst = this.newest !== undefined && this.next === 0;
     if (isFirst) this.open.push({ index: this.next++, ...this.bounds(0), last: 0, frames: [] });
-    // a clip that is not whole stands only for frames that no clip before it has
+    // an incomplete clip is emitted only for frames that no earlier clip has
     if (this.open.length > 0 && this.open[0].last >= this.covered) yield this.close(last);
     this.free();
   }
@@ -133,7 +133,7 @@ export class SpreadClips implements ClipMaker {
     return this.preset.timeZero === "container" ? this.clock.lateness(this.times) : this.clock.skipped(this.times);
   }
 
-  /** Ticks of the first frame of a clip and of the first one after it, in the arithmetic of the reference. */
+  /** Ticks of the first frame of a clip and of the first frame after it, in the arithmetic of the reference. */
   private bounds(index: number): { from: number; to: number } {
     const { frames, stride } = this.preset;
     const tick = this.clock.timeBase.num / this.clock.timeBase.den;
@@ -148,13 +148,13 @@ export class SpreadClips implements ClipMaker {
     return { from: Math.ceil((first * this.seconds) / tick), to: Math.ceil((end * this.seconds) / tick) };
   }
 
-  /** Passes over clips that ended long before the first frame. */
+  /** Skips clips that ended long before the first frame. */
   private skipFar(at: number): void {
     if (this.newest !== undefined) return;
     while (this.bounds(this.next).to <= at) this.next++;
   }
 
-  /** The first of the open clips. `end`: ticks at which the video ends within it. */
+  /** Completes the first of the open clips. `end`: ticks of the end of the video within it. */
   private close(end?: number): Clip {
     const { preset, clock } = this;
     const window = this.open.shift() as OpenWindow;
@@ -178,7 +178,7 @@ export class SpreadClips implements ClipMaker {
     };
   }
 
-  /** Which of a clip's frames are taken, and how many of the last places lie behind the end of the video. */
+  /** Indices of a clip's used frames, and the number of trailing ones beyond the end of the video. */
   private placesIn(count: number, isLast: boolean): { places: number[]; padded: number } {
     const isWhole = !isLast || this.preset.pad === "spread";
     const length = this.isNominal ? this.nominal : isWhole ? count : Math.max(count, Math.round(this.nominal));
@@ -186,11 +186,11 @@ export class SpreadClips implements ClipMaker {
     return { places, padded: isLast ? places.filter((place) => place >= count).length : 0 };
   }
 
-  /** Keeps a frame that clips may take, within the bound of memory. */
+  /** Keeps a frame that clips may use, within the limit of memory. */
   private keep(frame: StoredFrame): void {
     this.waiting.add(frame);
     this.waitingBytes += frame.held?.bytes ?? 0;
-    while (this.waitingBytes > this.mostHeld) {
+    while (this.waitingBytes > this.maxHeldBytes) {
       let first: StoredFrame | undefined;
       for (const each of this.waiting) {
         first ??= each;
@@ -211,7 +211,7 @@ export class SpreadClips implements ClipMaker {
     return frame.pixels;
   }
 
-  /** Frees what was decoded. */
+  /** Frees a decoded frame. */
   private letGo(frame: StoredFrame): void {
     if (this.waiting.delete(frame)) this.waitingBytes -= frame.held?.bytes ?? 0;
     frame.held?.free();
@@ -222,7 +222,7 @@ export class SpreadClips implements ClipMaker {
     const before = this.newest;
     this.newest = frame;
     if (before === undefined) return;
-    // by the rule with a nominal length nobody takes a frame whose pixels were not made while it was the last one
+    // with the nominal rule, a frame whose pixels were not computed while it was the newest is never used
     if (this.wanted !== undefined && before.pixels === undefined) this.letGo(before);
     this.release(before);
   }

@@ -31,7 +31,7 @@ export class Channel<T> {
     return this.#items.length;
   }
 
-  /** No more items; those inside can still be taken. Waiting producers return. */
+  /** Ends the queue: items inside can still be taken, and waiting producers return. */
   close(): void {
     this.#closed = true;
     for (const wake of [...this.#readers.splice(0), ...this.#writers.splice(0)]) wake();

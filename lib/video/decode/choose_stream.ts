@@ -1,17 +1,17 @@
 import type { VideoError } from "../../base/errors.js";
 import { type FileFacts, notDecoded, videoError } from "../file.js";
 
-/** What the choice of a video stream goes by. */
+/** Facts about a stream for the choice of the video stream. */
 export interface StreamCandidate {
   index: number;
   isVideo: boolean;
-  /** A cover or another picture that is attached to the file. */
+  /** Whether it is a cover or another picture that is attached to the file. */
   isAttached: boolean;
-  /** Whether the container marks the stream as one that is played unless another is asked for. */
+  /** Whether the container marks the stream as the default. */
   isDefault: boolean;
-  /** A part of a picture that is stored in tiles. */
+  /** Whether it is a tile of a larger picture. */
   isTile?: boolean | undefined;
-  /** 0 where the container does not say. */
+  /** 0 if unknown. */
   width: number;
   height: number;
 }
@@ -19,8 +19,9 @@ export interface StreamCandidate {
 const tiles = "is a picture of several tiles, which are not put together: convert it to JPEG or PNG";
 
 /**
- * The video stream of a file, by one rule for both decoders. Attached pictures are no video. Of the others one that the
- * container marks as default goes first, then the one with the most pixels in a frame, then the first.
+ * Chooses the video stream of a file, in the same way for both decoders. Attached pictures are not candidates. Streams
+ * that the container marks as default come first, then the stream with the most pixels per frame, then the first
+ * stream.
  * @throws VideoError ERR_VIDEO_NO_STREAM, ERR_VIDEO_FORMAT
  */
 export function chooseStream<T extends StreamCandidate>(file: FileFacts, streams: readonly T[]): T {

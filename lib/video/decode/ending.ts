@@ -2,24 +2,26 @@ import type { VideoError } from "../../base/errors.js";
 import type { StreamTimes } from "../clips/clip_maker_types.js";
 import { type FileFacts, videoError } from "../file.js";
 
-/** What the container declares about a video stream; 0 where it does not say. */
+/** Facts about a video stream by its container; 0 if unknown. */
 export interface StreamFacts extends StreamTimes {
-  /** Seconds of the video stream alone. */
+  /** Seconds of the video stream. */
   duration: number;
   frames: number;
   /** Nominal seconds per frame. */
   frameDuration: number;
 }
 
-/** Nominal seconds per frame: from the average rate, else the stream's duration over its frames, else 1/25. */
+/**
+ * Nominal seconds per frame: from the average rate, otherwise the stream's duration over its frames, otherwise 1/25.
+ */
 export function nominalFrameDuration(averageRate: number, duration: number, frames: number): number {
   if (averageRate > 0 && Number.isFinite(averageRate)) return 1 / averageRate;
   return duration > 0 && frames > 0 ? duration / frames : 1 / 25;
 }
 
 /**
- * Where the last frame ends, in seconds after the first. The stream's declared duration says so only when every declared
- * frame was decoded; otherwise the frame lasts one nominal duration.
+ * End of the last frame in seconds after the first. The stream's declared duration is used only if every declared frame
+ * was decoded; otherwise the last frame has the nominal duration.
  */
 export function endOfVideo(lastTime: number, decoded: number, stream: StreamFacts): number {
   const trusted = stream.frames > 0 && decoded === stream.frames && stream.duration > lastTime;
@@ -27,9 +29,9 @@ export function endOfVideo(lastTime: number, decoded: number, stream: StreamFact
 }
 
 /**
- * Why a stream ended early, or undefined for a healthy end. A file is truncated where its container declares more bytes
- * than it has; or where both frames and time are missing (an edit list may hide frames, and sound may be longer than the
- * picture: neither is a fault).
+ * The reason why a stream ended early, or undefined. A file is truncated if its container declares more bytes than it
+ * has, or if both frames and time are missing (an edit list may hide frames, and sound may be longer than the picture:
+ * neither is a fault).
  */
 export function earlyEnd(
   file: FileFacts,

@@ -19,18 +19,18 @@ export async function openWithFfmpeg(file: FileFacts, options: DecodeOptions): P
   return new FfmpegVideo(file, options, probed, await passthroughOption());
 }
 
-/** What the filter `showinfo` says of a frame: its time stamp in ticks, undefined where it has none, and its size. */
+/** A frame in the output of the filter `showinfo`: its time stamp in ticks, if it has one, and its size. */
 interface FrameLine {
   stamp: number | undefined;
   timeBase: TimeBase;
   width: number;
   height: number;
   isKey: boolean;
-  /** Whether the decoder complained of it, or of a packet before it. */
+  /** Whether the decoder reported an error in it, or in a packet before it. */
   isBroken: boolean;
 }
 
-/** A frame as it came through the pipe. */
+/** A frame from the pipe. */
 interface PipedFrame extends FrameLine {
   bytes: Uint8Array;
 }
@@ -41,12 +41,12 @@ class FfmpegVideo implements OpenVideo {
   private readonly child: ChildProcess;
   private readonly scaler: PlaneScaler | undefined;
   private readonly lines: FrameLine[] = [];
-  /** Whether no more lines come. */
+  /** Whether the output of messages has ended. */
   private isSilent = false;
-  /** Whether the decoder complained since the last line of a frame, and whether there was one. */
+  /** Whether the decoder reported an error since the last line of a frame, and whether there was one. */
   private isBroken = false;
   private hasLine = false;
-  /** Of the time stamps that come next. */
+  /** Time base of the next time stamps. */
   private timeBase: TimeBase = { num: 1, den: 1 };
   private readonly errors: string[] = [];
   private readonly exit: Promise<number | null>;
@@ -74,7 +74,7 @@ class FfmpegVideo implements OpenVideo {
     this.child = spawn(
       "ffmpeg",
       ["-hide_banner", "-nostats", "-nostdin", "-loglevel", "info", "-threads", String(options.threads ?? 1)].concat(
-        // the decoder's flag gives the same pixels from every version of FFmpeg, whatever the processor
+        // the decoder's flag gives the same pixels on every version of FFmpeg and every processor
         [
           "-flags:v",
           "+bitexact",
@@ -185,7 +185,10 @@ class FfmpegVideo implements OpenVideo {
     return { bytes: bytes.length, write, free: () => void this.spare.push(bytes) };
   }
 
-  /** A damaged frame, or a packet that gives none; the first packets of a stream that was cut out of a longer one may give none. */
+  /**
+   * Whether a line reports a damaged frame, or a packet without a frame; the first packets of a stream that was cut out
+   * of a longer one may have none.
+   */
   private tellsBroken(line: string): boolean {
     if (/corrupt decoded frame/.test(line)) return true;
     return (
@@ -214,7 +217,7 @@ class FfmpegVideo implements OpenVideo {
     }
   }
 
-  /** What is said of the next frame; undefined at the end. */
+  /** The line of the next frame; undefined at the end. */
   private async nextLine(): Promise<FrameLine | undefined> {
     while (this.lines.length === 0 && !this.isSilent && !this.isClosed) {
       await new Promise<void>((resolve) => {

@@ -31,17 +31,17 @@ interface ProbedStream {
   side_data_list?: { displaymatrix?: string }[];
 }
 
-/** What the `ffprobe` program says about a checked file. */
+/** Facts about a checked file from the `ffprobe` program. */
 export interface Probed {
   info: VideoInfo;
   facts: StreamFacts;
   source: PixelSource;
-  /** Number of the video stream in the file, from 0 on. */
+  /** Index of the video stream in the file. */
   index: number;
   timeBase: TimeBase;
 }
 
-/** @throws VideoError for a file without a video stream, or where the program is missing */
+/** @throws VideoError for a file without a video stream, or when the program is missing */
 export async function probe(file: FileFacts): Promise<Probed> {
   const { stream, format } = await streamOf(file);
   const [num, den] = (stream.time_base ?? "0/1").split("/").map(Number);
@@ -83,7 +83,7 @@ export async function probe(file: FileFacts): Promise<Probed> {
   return { info, facts, source, index: stream.index, timeBase: num > 0 ? { num, den } : { num: 1, den: 1000 } };
 }
 
-/** The whole number of microseconds that ffprobe prints as seconds with six decimals; undefined where it prints none. */
+/** Microseconds from ffprobe's seconds with six decimals; undefined if it prints none. */
 function microseconds(text: string | undefined): number | undefined {
   const parts = /^(-?)(\d+)\.(\d{6})$/.exec(text ?? "");
   return parts ? Number(`${parts[1]}${parts[2]}${parts[3]}`) : undefined;
@@ -122,7 +122,7 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format
   return { stream: chooseStream(file, candidates).stream, format };
 }
 
-/** The error where the programs are not on the path. */
+/** The error for programs that are not on the path. */
 export function missingFfmpeg(): VideoError {
   const install = "install it (apt-get install ffmpeg), or use node-av: npm install node-av";
   return new VideoError("ERR_DECODER_MISSING", `the programs ffmpeg and ffprobe are not on the path: ${install}`);

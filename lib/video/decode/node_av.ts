@@ -7,7 +7,7 @@ import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "../types.js";
 import type { GivenMemory, WorkerMessage } from "./worker.js";
 import { type PooledWorker, type WorkerPool, workerPool } from "./worker_pool.js";
 
-/** Clips that may wait between the worker and the reader. */
+/** Maximum clips between the worker and the reader. */
 const clipsInFlight = 2;
 
 /** Opens a checked file with node-av in a worker thread. */
@@ -27,12 +27,12 @@ class NodeAvVideo implements OpenVideo {
   info: VideoInfo;
   readonly opened: Promise<void>;
   private worker!: PooledWorker;
-  /** Resolves when the worker touches nothing of this video any more. */
+  /** Resolves when the worker no longer uses this video. */
   private released!: Promise<void>;
   private isReleased = false;
   private readonly control = new Int32Array(new SharedArrayBuffer(8));
   private readonly queue: Clip[] = [];
-  /** Memory that the worker has, by its number. */
+  /** Memory of the worker, by its number. */
   private readonly given = new Map<number, Uint8Array>();
   private lastNumber = 0;
   private failure: Error | undefined;
@@ -112,7 +112,7 @@ class NodeAvVideo implements OpenVideo {
     this.isClosed = true;
     for (const { frames } of this.queue.splice(0)) this.options.memory?.give(frames);
     this.options.signal?.removeEventListener("abort", this.onAbort);
-    // Asked first, so that the native decoder is freed in order; stopped by force only where it does not come back.
+    // First ask the worker, so that the native decoder is freed in order; terminate it only if it does not answer.
     Atomics.store(this.control, 1, 1);
     Atomics.notify(this.control, 0);
     this.wake();
@@ -121,9 +121,9 @@ class NodeAvVideo implements OpenVideo {
     clearTimeout(timer);
   }
 
-  /** Lets the worker begin one more clip. */
+  /** Allows the worker to begin one more clip. */
   private allowClip(): void {
-    if (this.isReleased) return; // the worker may decode another file by now
+    if (this.isReleased) return; // the worker may already decode another file
     const { memory } = this.options;
     if (memory) this.worker.give(this.nextMemory(memory));
     Atomics.add(this.control, 0, 1);

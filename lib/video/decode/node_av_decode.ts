@@ -35,17 +35,20 @@ import { hdrNote } from "../pixels/planes.js";
 import { describeStream, noTimestamp } from "./node_av_stream.js";
 import type { Clip, OnError, Preset, VideoInfo } from "../types.js";
 
-/** `clip` is undefined in the first step, which reports the opened stream, and in the last, which reports its end. */
+/**
+ * One step of decoding. `clip` is undefined in the first step, which reports the opened stream, and in the last, which
+ * reports its end.
+ */
 export interface DecodeStep {
   info: VideoInfo;
   clip?: Clip | undefined;
 }
 
-/** What decoding asks its surroundings for. */
+/** Functions that decoding calls. */
 export interface DecodeContext {
-  /** Asked before every packet: whether nobody reads on. */
+  /** Called before every packet: whether the reader has stopped. */
   isClosed(): boolean;
-  /** Memory for the next clip. */
+  /** Allocates memory for the next clip. */
   take(): Uint8Array;
   /** Default `skip`. */
   onError?: OnError | undefined;
@@ -67,7 +70,7 @@ export function* decodeClips(
     codec.parametersToContext(stream.codecpar);
     codec.pktTimebase = stream.timeBase;
     codec.threadCount = threads;
-    codec.setFlags(AV_CODEC_FLAG_BITEXACT); // the same pixels from every version of FFmpeg, whatever the processor
+    codec.setFlags(AV_CODEC_FLAG_BITEXACT); // gives the same pixels on every version of FFmpeg and every processor
     const status = codec.open2Sync(decoder);
     if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
     yield* new Decoding(file, preset, input, codec, stream, context).run(context.isClosed);
@@ -117,7 +120,7 @@ class Decoding {
   private readonly unbroken: UnbrokenClips;
   /** Memory of clips that were left out. */
   private readonly spare: Uint8Array[] = [];
-  /** Whether the decoder said that the next frame, or one before it, is broken. */
+  /** Whether the decoder reported that the next frame, or one before it, is broken. */
   private isBroken = false;
 
   constructor(
@@ -154,10 +157,10 @@ class Decoding {
         }
         if (this.packet.streamIndex === this.stream.index) yield* this.send(this.packet);
         this.packet.unref();
-        // what follows a picture is not shown: the data of a vendor, or a second picture such as a gain map
+        // data after a picture is not shown: vendor data, or a second picture such as a gain map
         if (this.file.image !== undefined && this.info.framesDecoded > 0) break;
       }
-      // A failed stream gives no more frames: those the decoder still holds depend on the broken data.
+      // After a failure the stream has no more frames: those in the decoder depend on the broken data.
       if (this.failure === undefined) yield* this.send(null);
       yield* this.finish();
     } finally {
@@ -171,8 +174,8 @@ class Decoding {
 
   private *send(packet: Packet | null): Generator<DecodeStep> {
     const sent = this.codec.sendPacketSync(packet);
-    // Streams that were cut out of longer ones start with packets that refer to frames before the cut; what follows a picture is
-    // not of it.
+    // Streams that were cut out of longer ones start with packets that refer to frames before the cut; packets after a
+    // picture do not belong to it.
     const counts = this.info.framesDecoded > 0 && this.file.image === undefined;
     if (sent < 0 && sent !== AVERROR_EOF && counts) this.noteBroken(`a packet cannot be decoded: ${text(sent)}`);
     while (this.failure === undefined) {
@@ -195,7 +198,7 @@ class Decoding {
     }
   }
 
-  /** Notes broken data, or ends the video there. */
+  /** Records broken data, or ends the video there. */
   private noteBroken(reason: string): void {
     const { onError = "skip" } = this.context;
     if (onError === "skip" && this.file.image === undefined) this.isBroken = true;
@@ -234,7 +237,7 @@ class Decoding {
     if (early !== undefined && (this.failure === undefined || file.declaredSize !== undefined)) throw early;
     if (corrupt !== undefined) throw videoError("ERR_VIDEO_CORRUPT", file.path, corrupt, clips.time);
     yield* this.withInfo(this.unbroken.finish(end));
-    yield { info: { ...info } }; // the last clip may have been full before the end
+    yield { info: { ...info } }; // the last clip may have been complete before the end
   }
 }
 

@@ -1,7 +1,7 @@
 import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
 import type { TimeBase } from "../clips/clock.js";
 
-/** A libavfilter graph with one input and one output, built anew whenever the size or format of its frames changes. */
+/** A libavfilter graph with one input and one output, rebuilt whenever the size or format of its frames changes. */
 export class FrameFilter {
   timeBase: TimeBase;
   private graph: FilterGraph | undefined;
@@ -18,7 +18,9 @@ export class FrameFilter {
     this.output.alloc();
   }
 
-  /** Sends a frame (which is empty afterwards), or null at the end; yields what comes out, valid until the next step. */
+  /**
+   * Sends a frame (which is empty afterwards), or null at the end; yields outputs, which are valid until the next step.
+   */
   *push(frame: Frame | null): Generator<Frame> {
     if (frame !== null) {
       const shape = `${frame.width}x${frame.height} ${frame.format} ${frame.colorSpace} ${frame.colorRange}`;
@@ -34,7 +36,7 @@ export class FrameFilter {
       try {
         yield this.output;
       } finally {
-        this.output.unref(); // also where the caller leaves after the first frame: the sink would overwrite, not free it
+        this.output.unref(); // also when the caller stops after the first frame: the sink would overwrite it without freeing it
       }
     }
   }
@@ -80,7 +82,7 @@ export class FrameFilter {
   }
 }
 
-/** Copies the pixels of an RGB frame to `[H, W, 3]`, without the padding that lies between its rows. */
+/** Copies the pixels of an RGB frame to `[H, W, 3]`, without the padding between its rows. */
 export function writeRgb(frame: Frame, to: Uint8Array): void {
   const plane = (frame.data as Buffer[])[0];
   const row = frame.width * 3;

@@ -9,11 +9,11 @@ import { planesOf } from "../pixels/pixel_layout.js";
 import { pixelPath, PlaneScaler } from "../pixels/planes.js";
 import type { Preset, VideoInfo } from "../types.js";
 
-/** Filters that wait for the next picture of their kind: to build one takes longer than to decode a small picture. */
+/** Filters for the next picture of their kind: building one takes longer than decoding a small picture. */
 const pictureFilters = new Map<string, FrameFilter>();
-const MOST_FILTERS = 8;
+const MAX_FILTERS = 8;
 
-/** Everything of a picture that its filter may depend on. */
+/** A key of all properties of a picture on which its filter depends. */
 function kindOf(frame: Frame): string {
   const { width, height, format, colorSpace, colorRange, colorPrimaries, colorTrc, chromaLocation, flags } = frame;
   const { num, den } = frame.sampleAspectRatio;
@@ -21,15 +21,15 @@ function kindOf(frame: Frame): string {
   return [width, height, num, den, ...color].join(" ");
 }
 
-/** Makes the pixels of node-av's frames, of one stream. */
+/** Computes the pixels of node-av's frames of one stream. */
 export class FramePixels {
   private readonly filter: FrameFilter | undefined;
-  /** The description of the filter, where the stream is a picture. */
+  /** The description of the filter, if the stream is a picture. */
   private readonly pictureFilter: string | undefined;
   private readonly scaler: PlaneScaler | undefined;
-  /** Brings a frame whose rows lie from the bottom up, or whose format is another than the stream's, to the layout. */
+  /** Converts a frame with bottom-up rows, or with another format than the stream's, to the layout. */
   private copier: FrameFilter | undefined;
-  /** The pixel format that was seen last. */
+  /** The pixel format of the last frame. */
   private format: number | undefined;
   private formatName: string | null = null;
 
@@ -46,12 +46,12 @@ export class FramePixels {
     if (layout !== undefined) this.scaler = new PlaneScaler(preset, source, layout);
   }
 
-  /** Keeps a frame, whose pixels are made when they are asked for. */
+  /** Keeps a frame, whose pixels are computed on demand. */
   hold(frame: Frame): HeldFrame {
     const held = frame.clone();
     if (held === null) throw videoError("ERR_VIDEO_DECODE", this.info.path, "a decoded frame could not be kept");
     let row = 0;
-    for (const bytes of held.linesize) row += Math.abs(bytes); // chroma counts as if it had all rows
+    for (const bytes of held.linesize) row += Math.abs(bytes); // counts chroma as if it had all rows
     return { bytes: row * held.height, write: (to) => this.write(held, to), free: () => held.free() };
   }
 
@@ -70,7 +70,7 @@ export class FramePixels {
     const { num, den } = this.timeBase;
     const kind = `${description} ${num}/${den} ${kindOf(frame)}`;
     const filter = pictureFilters.get(kind) ?? new FrameFilter(description, this.timeBase);
-    // out of the map while it works: one that failed is not used again
+    // removed from the map while it is in use, so that one that failed is not reused
     pictureFilters.delete(kind);
     try {
       this.filtered(filter, frame, (picture) => writeRgb(picture, to));
@@ -79,7 +79,7 @@ export class FramePixels {
       throw error;
     }
     pictureFilters.set(kind, filter);
-    if (pictureFilters.size <= MOST_FILTERS) return;
+    if (pictureFilters.size <= MAX_FILTERS) return;
     const [[oldest, unused]] = pictureFilters;
     pictureFilters.delete(oldest);
     unused.free();
@@ -105,7 +105,7 @@ export class FramePixels {
     scaler.write({ width, height, planes, strides: Array.from(frame.linesize).slice(0, count) }, to);
   }
 
-  /** The filter takes a reference of its own: the pixels of a frame may be asked for again. */
+  /** The filter gets a separate reference, since the pixels of a frame may be requested again. */
   private filtered(filter: FrameFilter, frame: Frame, use: (picture: Frame) => void): void {
     const given = frame.clone() as Frame;
     try {

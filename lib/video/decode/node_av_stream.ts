@@ -43,7 +43,7 @@ const transfers = new Map<number, string>([
 /** By FFmpeg's number (AVChromaLocation). */
 const chromaLocations = ["unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom"];
 
-/** What the opened stream says about itself, for the reader, the sampler and the pixel filter. */
+/** Facts about an opened stream for the reader, the sampler and the pixel filter. */
 export function describeStream(
   file: FileFacts,
   stream: Stream,
@@ -89,7 +89,10 @@ export function describeStream(
   return { info, facts, source };
 }
 
-/** From the EXIF block of a picture, else from the display matrix: nine 16.16 fixed-point numbers in machine byte order. */
+/**
+ * From the EXIF block of a picture, otherwise from the display matrix: nine 16.16 fixed-point numbers in machine byte
+ * order.
+ */
 function orientationOf(file: FileFacts, stream: Stream): Orientation {
   if (file.image !== undefined) return exifOrientation(file.orientation ?? 1);
   const data = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);

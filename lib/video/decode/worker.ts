@@ -11,27 +11,30 @@ export interface WorkerRequest {
   preset: Preset;
   threads: number;
   onError?: OnError | undefined;
-  /** The first memory for clips, where the reader sends it; undefined where the worker makes it and gives it away with the clip. */
+  /**
+   * The first memory for clips, if the reader sends it; undefined if the worker allocates it and transfers it with the
+   * clip.
+   */
   given: GivenMemory[] | undefined;
-  /** Two int32: clips that may still be begun, and 1 once the reader has gone. */
+  /** Two int32: the number of clips that may still be begun, and 1 after the reader has gone. */
   control: Int32Array;
 }
 
-/** Memory for a clip, with a number to call it by. */
+/** Memory for a clip, with its number. */
 export interface GivenMemory {
   number: number;
   frames: Uint8Array;
 }
 
-/** What the worker sends of a file. */
+/** Messages of the worker about a file. */
 export type WorkerMessage =
   | { type: "info"; info: VideoInfo }
-  /** `frames` is the number of the given memory that the clip lies in, or the clip's own memory. */
+  /** `frames` is the number of the clip's memory, or the memory. */
   | { type: "clip"; clip: Omit<Clip, "frames">; frames: Uint8Array | number; info: VideoInfo }
   | { type: "end"; info: VideoInfo }
   | { type: "error"; code: ErrorCode; message: string; file?: string | undefined; time?: number | undefined };
 
-/** The last message of each file. `isSound`: whether the worker can decode another one. */
+/** The last message of each file. `isSound`: whether the worker can decode another file. */
 export interface WorkerDone {
   type: "done";
   isSound: boolean;
@@ -43,11 +46,11 @@ const closed = new Error("closed");
 
 type DecodeClips = typeof import("./node_av_decode.js").decodeClips;
 
-/** Decodes one file and sends what comes of it. */
+/** Decodes one file and sends the results. */
 class FileDecoding {
-  /** Memory that was given and not used yet. */
+  /** Memory that is not used yet. */
   readonly #given: GivenMemory[];
-  /** Numbers of given memory that clips are made in. */
+  /** Numbers of the memory of clips in progress. */
   readonly #numbers = new Map<Uint8Array, number>();
   #messages: (WorkerMessage | WorkerDone)[] = [];
   #transfer: ArrayBuffer[] = [];
@@ -65,7 +68,7 @@ class FileDecoding {
       if (step.clip === undefined) this.#messages.push({ type: "info", info: step.info });
       else this.#add(step.clip, step.info);
       info = step.info;
-      // a picture has one clip, which goes with the end
+      // a picture has one clip, which is sent with the end
       if (file.image === undefined) this.#send();
     }
     if (info !== undefined) this.#messages.push({ type: "end", info });
@@ -77,7 +80,7 @@ class FileDecoding {
     this.#messages.push({ type: "error", code: codeOf(error), message: error.message, file, time });
   }
 
-  /** Tells that nothing of this file is touched any more. */
+  /** Reports that this file is no longer in use. */
   end(isSound: boolean): void {
     this.#messages.push({ type: "done", isSound });
     this.#send();
@@ -93,7 +96,7 @@ class FileDecoding {
     return Atomics.load(this.request.control, 1) !== 0;
   }
 
-  /** Memory for the next clip, once the reader has room for it. */
+  /** Allocates memory for the next clip, as soon as the reader has room for it. */
   #take(): Uint8Array {
     const { control, given, preset } = this.request;
     for (;;) {
@@ -105,7 +108,7 @@ class FileDecoding {
     }
     Atomics.sub(control, 0, 1);
     if (given === undefined) return new Uint8Array(clipBytes(preset));
-    // it was sent before the credit was given
+    // the memory was sent before the credit
     const { number, frames } = this.#given.shift() ?? (receiveMessageOnPort(port) as { message: GivenMemory }).message;
     this.#numbers.set(frames, number);
     return frames;
@@ -131,7 +134,7 @@ const loaded: { decodeClips?: DecodeClips; error?: Error } = await import("./nod
   (error: Error) => ({ error }),
 );
 
-// Listens only now: what is sent before waits. Memory that comes without a request was meant for a file that has ended.
+// Begins to listen here, because earlier messages wait. Memory without a request was meant for a file that has ended.
 port.on("message", (message: WorkerRequest | GivenMemory) => {
   if (!("control" in message)) return;
   const decoding = new FileDecoding(message);

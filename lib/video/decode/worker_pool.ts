@@ -6,18 +6,19 @@ export interface WorkerJob {
   request: WorkerRequest;
   receive(message: WorkerMessage): void;
   /**
-   * Called once, when the worker touches nothing of the job any more: after its last message, or when the worker ended without one.
-   * @param error what the worker ended with
+   * Called once, when the worker no longer uses the job: after its last message, or when the worker ended without one.
+   * @param error with which the worker ended
    */
   end(error?: Error): void;
 }
 
-/** Milliseconds that a worker waits for its next file before it ends. */
+/** Milliseconds without a file after which a worker ends. */
 const IDLE_MS = 5000;
 
 /**
- * Workers that decode one file after another: most of the time of a small file would be the start of its worker, which loads
- * node-av. There are as many as files were decoded at the same time. Those without a file do not keep the process alive.
+ * Workers that decode one file after another, because for a small file most of the time would be the start of a worker,
+ * which loads node-av. There are as many workers as files that were decoded at the same time. Workers without a file do
+ * not keep the process alive.
  */
 export class WorkerPool {
   #idle: PooledWorker[] = [];
@@ -29,7 +30,7 @@ export class WorkerPool {
     return this.#idle.length;
   }
 
-  /** Gives a file to a worker that is free, or to a new one. */
+  /** Gives a file to a free worker, or to a new one. */
   start(job: WorkerJob): PooledWorker {
     const worker = this.#idle.pop() ?? this.#add();
     worker.start(job);
@@ -53,10 +54,10 @@ export class PooledWorker {
   #worker: Worker;
   #job: WorkerJob | undefined;
   #error: Error | undefined;
-  /** Ends the worker when it had no file for a while. */
+  /** Ends the worker after a time without a file. */
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onFree told whether the worker may be given a file from now on */
+  /** @param onFree called with whether the worker accepts a file from now on */
   constructor(
     private readonly idleMs: number,
     private readonly onFree: (isFree: boolean) => void,
@@ -83,7 +84,7 @@ export class PooledWorker {
     this.#worker.postMessage(memory);
   }
 
-  /** Ends the worker by force, wherever its decoder is. */
+  /** Terminates the worker, wherever its decoder is. */
   stop(): void {
     void this.#worker.terminate();
   }

@@ -1,17 +1,17 @@
-/** Gives `length` bytes of a file from a position on, fewer where it ends before. */
+/** Reads `length` bytes of a file at a position, fewer at its end. */
 export type ReadAt = (position: number, length: number) => Promise<Buffer>;
 
-/** What a picture's file says about itself outside its pixels. */
+/** Facts about a picture from its file, outside its pixels. */
 export interface PictureFacts {
-  /** The EXIF tag Orientation, 1 to 8; 1 where there is none. */
+  /** The EXIF tag Orientation, 1 to 8; 1 if there is none. */
   orientation: number;
   /** Whether it is a WebP of several frames. */
   isAnimated: boolean;
 }
 
-/** Most parts of a file that are looked at. */
-const mostParts = 1024;
-/** Bytes of an EXIF block that are read: its first directory stands at the beginning. */
+/** Maximum number of parts of a file that are searched. */
+const MAX_PARTS = 1024;
+/** Bytes of an EXIF block that are read: its first directory is at the beginning. */
 const exifBytes = 65536;
 
 /** Reads the orientation of a picture, from the EXIF block of JPEG (APP1), PNG (eXIf) or WebP (EXIF). */
@@ -26,7 +26,7 @@ export async function readPictureFacts(
 /** JPEG (ISO/IEC 10918-1, B.1.1): segments of a marker and a length, up to the first scan. */
 async function jpegOrientation(read: ReadAt): Promise<number> {
   let at = 2;
-  for (let part = 0; part < mostParts; part++) {
+  for (let part = 0; part < MAX_PARTS; part++) {
     const head = await read(at, 10);
     if (head.length < 4 || head[0] !== 0xff) return 1;
     const marker = head[1];
@@ -47,7 +47,7 @@ async function jpegOrientation(read: ReadAt): Promise<number> {
 /** PNG: chunks of a length, a type, the bytes and a checksum. */
 async function readPng(read: ReadAt): Promise<PictureFacts> {
   let at = 8;
-  for (let part = 0; part < mostParts; part++) {
+  for (let part = 0; part < MAX_PARTS; part++) {
     const head = await read(at, 8);
     const type = head.toString("latin1", 4, 8);
     if (head.length < 8 || type === "IEND") break;
@@ -68,7 +68,7 @@ async function readWebp(read: ReadAt): Promise<PictureFacts> {
   facts.isAnimated = (first[8] & 0x02) !== 0;
   if ((first[8] & 0x08) === 0) return facts;
   let at = 12;
-  for (let part = 0; part < mostParts; part++) {
+  for (let part = 0; part < MAX_PARTS; part++) {
     const head = await read(at, 8);
     if (head.length < 8) break;
     const length = head.readUInt32LE(4);

@@ -1,8 +1,8 @@
 import type { Preset } from "../types.js";
 
-/** What a decoder says about a stream's pixels, in ffmpeg's names. */
+/** Properties of a stream's pixels, in ffmpeg's names. */
 export interface PixelSource {
-  /** Degrees clockwise to turn frames by, after they were mirrored left to right where `mirrored` says so. */
+  /** Clockwise rotation of frames in degrees, applied after mirroring. */
   rotation: number;
   mirrored?: boolean | undefined;
   /** `bt709`, `smpte170m`, `gbr`, … or `unknown`. */
@@ -13,13 +13,16 @@ export interface PixelSource {
   /** `smpte2084` and `arib-std-b67` are HDR. */
   colorTransfer?: string | undefined;
   colorPrimaries?: string | undefined;
-  /** Where chroma samples lie among pixels: `left`, `center`, `topleft`, `top`, `bottomleft`, `bottom` or `unspecified`. */
+  /**
+   * Position of chroma samples among pixels: `left`, `center`, `topleft`, `top`, `bottomleft`, `bottom` or
+   * `unspecified`.
+   */
   chromaLocation: string;
   /** `progressive`, `unknown`, or a field order such as `tt`. */
   fieldOrder: string;
 }
 
-/** The matrices of Y'CbCr in the names that ffmpeg's filter `scale` takes. */
+/** The matrices of Y'CbCr in the names of ffmpeg's filter `scale`. */
 export type Matrix = "bt709" | "fcc" | "bt601" | "smpte240m" | "bt2020";
 
 const matrices: Record<string, Matrix> = {
@@ -32,7 +35,7 @@ const matrices: Record<string, Matrix> = {
   bt2020cl: "bt2020",
 };
 
-/** How a preset reads a stream's Y'CbCr: BT.601 where the stream does not say, as ffmpeg does. */
+/** The matrix and range by which a preset reads a stream's Y'CbCr: BT.601 if the stream has none, as in ffmpeg. */
 export function colorsOf({ conversion }: Preset, source: PixelSource): { matrix: Matrix; isFullRange: boolean } {
   const isJpeg = source.pixelFormat.startsWith("yuvj");
   if (conversion === "plain-bt601") return { matrix: "bt601", isFullRange: isJpeg };
@@ -40,14 +43,16 @@ export function colorsOf({ conversion }: Preset, source: PixelSource): { matrix:
 }
 
 /**
- * The filters that turn a selected frame into the model's input pixels with FFmpeg's own scaler: the turn and mirroring of the
- * display matrix, then resize and conversion to full-range RGB in one step, then the crop; or the crop first where the preset says so.
+ * The filters that turn a selected frame into the model's input pixels with FFmpeg's scaler: rotation and mirroring by
+ * the display matrix, then resize and conversion to full-range RGB in one step, then the crop; or the crop first, if
+ * the preset says so.
  *
- * Where one axis alone is scaled (`scalesOneSide`), chroma is brought to full size first: there FFmpeg's versions differ otherwise.
+ * If a single axis is scaled (`scalesOneSide`), chroma is brought to full size first, because FFmpeg's versions
+ * otherwise differ.
  *
- * Both decoders use this string, and it says everything that FFmpeg versions would otherwise guess apart: the matrix, the
- * range, and the scaler's flags. swscale widens its kernel when it shrinks, so bilinear is the antialiased one. Sample aspect
- * ratio is not applied, as in the reference pipelines.
+ * Both decoders use this string. It gives everything that FFmpeg versions would otherwise choose differently: the
+ * matrix, the range, and the scaler's flags. swscale widens its kernel when it shrinks, so bilinear is antialiased.
+ * Sample aspect ratio is not applied, as in the reference pipelines.
  */
 export function pixelFilter(preset: Preset, source: PixelSource, scalesOneSide = false): string {
   const { resize, crop, order } = preset;
@@ -74,8 +79,8 @@ export function pixelFilter(preset: Preset, source: PixelSource, scalesOneSide =
 }
 
 /**
- * The filters that bring frames to `pixelFormat`, upright, at their own size, for the scaler of the package; undefined where
- * frames are so already. The conversions that it makes only move samples about.
+ * The filters that convert frames to `pixelFormat`, upright, at their size, for the scaler of this package; undefined
+ * if frames already are. The conversions only rearrange samples.
  */
 export function planesFilter(preset: Preset, source: PixelSource, pixelFormat: string): string | undefined {
   const format = pixelFormat === source.pixelFormat ? [] : ["scale=flags=bicubic+accurate_rnd+bitexact"];
@@ -83,7 +88,7 @@ export function planesFilter(preset: Preset, source: PixelSource, pixelFormat: s
   return filters.length === 0 ? undefined : [...filters, `format=${pixelFormat}`].join(",");
 }
 
-/** Cuts the square of the shorter side out, at offsets that the chroma planes can take. */
+/** Crops the square of the shorter side, at offsets that chroma subsampling allows. */
 function squareFilter({ order, cropPosition = "center" }: Preset): string[] {
   if (order !== "crop-resize") return [];
   const at = { low: "0", center: "0.5", high: "1" }[cropPosition];
@@ -99,14 +104,14 @@ function scaledSide({ resize, sideRounding = "trunc" }: Preset, side: string): s
     : `trunc(${side}*${resize}/${short})`;
 }
 
-/** The filters that make a picture to look at: turned upright, deinterlaced, `width` wide, full-range Y'CbCr as JPEG has it. */
+/** The filters that make a preview: rotated upright, deinterlaced, `width` wide, full-range Y'CbCr as in JPEG. */
 export function stillFilter(width: number, source: PixelSource): string {
   const scale = `scale=w=${width}:h=-2:flags=bicubic:out_color_matrix=bt601:out_range=pc`;
   const interlaced = deinterlaceFilter(source) === undefined ? [] : ["bwdif=deint=interlaced"];
   return [...interlaced, ...uprightFilter(source), scale, "format=yuvj420p"].join(",");
 }
 
-/** Offset along an axis: in the middle, or at an end where `longer` (an ffmpeg condition) holds. */
+/** Offset along an axis: centred, or at an end if `longer` (an ffmpeg condition) holds. */
 function cropOffset(preset: Preset, axis: "w" | "h", longer: string): string {
   const { cropPosition = "center", cropRounding = "trunc", order } = preset;
   const room = `(i${axis}-o${axis})`;
@@ -130,11 +135,11 @@ const turns = { 0: [], 90: ["transpose=clock"], 180: ["vflip", "hflip"], 270: ["
 const mirroredTurns = {
   0: ["hflip"],
   90: ["transpose=clock_flip"],
-  180: ["vflip", "copy"], // rows from the top down again
+  180: ["vflip", "copy"], // restores rows to top-down order
   270: ["transpose=cclock_flip"],
 };
 
-/** The filters that turn frames upright. */
+/** The filters that rotate frames upright. */
 function uprightFilter({ rotation, mirrored = false }: PixelSource): string[] {
   return (mirrored ? mirroredTurns : turns)[rotation as 0];
 }

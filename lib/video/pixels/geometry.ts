@@ -1,17 +1,17 @@
 import type { Preset } from "../types.js";
 
-/** A frame after the resize, and the square that is cut out of it; lengths in pixels. */
+/** Size of a frame after the resize, and the square crop; in pixels. */
 export interface Geometry {
   width: number;
   height: number;
-  /** Pixels of the source from one pixel to the next. */
+  /** Source pixels per output pixel. */
   stepX: number;
   stepY: number;
   left: number;
   top: number;
 }
 
-/** What a preset makes of frames of a size (after rotation), where it resizes the whole frame. */
+/** Resize and crop of a preset for frames of a size (after rotation), if it resizes the whole frame. */
 export function geometryOf(preset: Preset, sourceWidth: number, sourceHeight: number): Geometry {
   const short = Math.min(sourceWidth, sourceHeight);
   const width = sideAfter(preset, sourceWidth, short);
@@ -28,14 +28,14 @@ export function geometryOf(preset: Preset, sourceWidth: number, sourceHeight: nu
   };
 }
 
-/** Whether frames of this size reach the crop without being scaled. */
+/** Whether frames of this size are cropped without scaling. */
 export function keepsSize(preset: Preset, width: number, height: number): boolean {
   const short = Math.min(width, height);
   if (preset.order === "crop-resize") return short === preset.resize;
   return preset.resizeMode === "short" ? short === preset.resize : width === preset.resize && height === preset.resize;
 }
 
-/** Whether frames of this size are scaled along one axis alone. */
+/** Whether frames of this size are scaled along a single axis. */
 export function keepsOneSide(preset: Preset, width: number, height: number): boolean {
   return preset.resizeMode === "exact" && (width === preset.resize) !== (height === preset.resize);
 }

@@ -5,13 +5,13 @@ import type { PlaneFrame } from "./pixel_layout.js";
 import { ToneMap, type HdrTransfer } from "./tone_map.js";
 import type { Preset } from "../types.js";
 
-/** The samples that make one of the resized axis. */
+/** The source samples of one output sample along an axis. */
 interface Taps {
   first: number;
   weights: number[];
 }
 
-/** Makes a preset's pixels of HDR frames: tone-mapped at their own size, then resized in float64 and rounded once. */
+/** Makes a preset's pixels of HDR frames: tone-mapped at their size, then resized in float64 and rounded once. */
 export class HdrScaler {
   private readonly tones: ToneMap;
 
@@ -51,7 +51,7 @@ export class HdrScaler {
     }
   }
 
-  /** Bilinear of two taps, or bilinear, bicubic (Keys, -0.6) and area kernels as wide as what a pixel stands for. */
+  /** Two-tap bilinear; or bilinear, bicubic (Keys, -0.6) and area kernels of the width of an output pixel. */
   private taps(i: number, step: number, length: number): Taps {
     const { interpolation, scaler } = this.preset;
     const width = scaler === "two-tap" ? 1 : Math.max(1, step);
@@ -65,7 +65,7 @@ export class HdrScaler {
     return { first, weights: weights.map((each) => (sum === 0 ? 1 / weights.length : each / sum)) };
   }
 
-  /** Tone-maps a row: red, green and blue of each pixel. A pixel takes the chroma sample of its block. */
+  /** Tone-maps a row: red, green and blue of each pixel. A pixel uses the chroma sample of its block. */
   private readRow({ width, planes, strides }: PlaneFrame, y: number, to: Float64Array): void {
     const { kind, depth, shift, chromaX, chromaY } = this.layout;
     const unit = 2 ** (depth - 8);

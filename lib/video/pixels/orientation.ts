@@ -1,4 +1,4 @@
-/** How a stored picture is turned upright: mirrored left to right where it says so, then turned clockwise. */
+/** How a stored picture is made upright: mirrored left to right if `mirrored` is set, then rotated clockwise. */
 export interface Orientation {
   /** Degrees: 0, 90, 180 or 270. */
   rotation: number;
@@ -17,14 +17,14 @@ const exifOrientations: readonly Orientation[] = [
   { rotation: 270, mirrored: false },
 ];
 
-/** The orientation of an EXIF value; upright for values that EXIF does not know. */
+/** The orientation of an EXIF value; upright for unknown values. */
 export function exifOrientation(value: number): Orientation {
   return exifOrientations[value - 1] ?? exifOrientations[0];
 }
 
 /**
- * The orientation of a display matrix, of its first two columns `a b` and `c d`: a picture's point moves to `(a x + c y,
- * b x + d y)`. Angles are rounded to quarter turns.
+ * The orientation of a display matrix, from its first two columns `a b` and `c d`: a point moves to
+ * `(a x + c y, b x + d y)`. Angles are rounded to quarter turns.
  */
 export function matrixOrientation(a: number, b: number, c: number, d: number): Orientation {
   const mirrored = a * d - b * c < 0;
@@ -33,7 +33,9 @@ export function matrixOrientation(a: number, b: number, c: number, d: number): O
   return { rotation: ((quarters + 4) % 4) * 90, mirrored };
 }
 
-/** The orientation in the text of a display matrix as `ffprobe` prints it: a number and three entries in each of three lines. */
+/**
+ * The orientation in the text of a display matrix from `ffprobe`: a number and three entries in each of three lines.
+ */
 export function printedOrientation(text: string | undefined): Orientation {
   const rows = [...(text ?? "").matchAll(/^\d+:\s+(-?\d+)\s+(-?\d+)\s+-?\d+$/gm)].map((row) => [+row[1], +row[2]]);
   if (rows.length < 2) return exifOrientations[0];

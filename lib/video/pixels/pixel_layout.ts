@@ -1,12 +1,15 @@
-/** How the pixels of a decoded frame lie in memory, of those that the package reads itself. */
+/** Memory layout of a decoded frame, for formats that the package reads directly. */
 export interface PixelLayout {
   /** FFmpeg's name. */
   name: string;
-  /** `planar`: Y, Cb, Cr; `paired`: Y, then Cb and Cr in turn; `gray`: Y alone; `rgb`: red, green and blue in turn. */
+  /**
+   * `planar`: Y, Cb, Cr; `paired`: Y, then Cb and Cr interleaved; `gray`: Y alone; `rgb`: red, green and blue
+   * interleaved.
+   */
   kind: "planar" | "paired" | "gray" | "rgb";
-  /** Bits of a sample; more than 8 lie in two bytes, the low one first. */
+  /** Bits of a sample; samples of more than 8 bits take two bytes, little-endian. */
   depth: number;
-  /** Bits to the right of the sample in its two bytes. */
+  /** Bits below the sample in its two bytes. */
   shift: number;
   /** Chroma has a sample for every `2 ** chromaX` columns and `2 ** chromaY` rows. */
   chromaX: number;
@@ -22,7 +25,7 @@ const chroma: Record<string, [number, number]> = {
   "410": [2, 2],
 };
 
-/** Formats whose samples only lie otherwise: what they are brought to. */
+/** Formats with another order of samples, and the format they are converted to. */
 const rearranged: Record<string, string> = {
   yuyv422: "yuv422p",
   uyvy422: "yuv422p",
@@ -38,8 +41,8 @@ const rearranged: Record<string, string> = {
 };
 
 /**
- * The layout that frames of a pixel format are handed over in: their own where the package reads it, else the nearest that it
- * does, at last `rgb24`.
+ * The layout in which frames of a pixel format are read: its layout if the package supports it, otherwise the nearest
+ * supported one, finally `rgb24`.
  */
 export function layoutFor(pixelFormat: string): PixelLayout {
   return (
@@ -47,7 +50,7 @@ export function layoutFor(pixelFormat: string): PixelLayout {
   );
 }
 
-/** `yuva420p` is read as `yuv420p` with a plane more; big-endian samples are turned. */
+/** `yuva420p` is read as `yuv420p` with an extra plane; big-endian samples are swapped. */
 function withoutAlpha(pixelFormat: string): string {
   return pixelFormat.replace(/^yuva/, "yuv").replace(/be$/, "le");
 }
@@ -73,7 +76,7 @@ function layout(
   return { name, kind, depth, shift, chromaX, chromaY };
 }
 
-/** Bytes of a row of each plane, and its rows, for frames of a size. */
+/** Bytes per row and number of rows of each plane, for frames of a size. */
 export function planesOf(layout: PixelLayout, width: number, height: number): { rowBytes: number; rows: number }[] {
   const { kind, depth, chromaX, chromaY } = layout;
   const bytes = depth > 8 ? 2 : 1;
@@ -86,11 +89,11 @@ export function planesOf(layout: PixelLayout, width: number, height: number): { 
   return [first, plane, plane];
 }
 
-/** A frame as it was decoded. */
+/** A decoded frame. */
 export interface PlaneFrame {
   width: number;
   height: number;
   planes: Uint8Array[];
-  /** Bytes from one row of each plane to the next. */
+  /** Row stride of each plane in bytes. */
   strides: number[];
 }

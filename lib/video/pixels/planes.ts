@@ -6,7 +6,7 @@ import { layoutFor, type PixelLayout, type PlaneFrame, planesOf } from "./pixel_
 import { hdrTransfer, type HdrTransfer } from "./tone_map.js";
 import type { Preset } from "../types.js";
 
-/** swscale's factors of each matrix, 65536 to one: red by Cr, blue by Cb, green by Cb and by Cr. */
+/** swscale's factors of each matrix, as multiples of 1 / 65536: red by Cr, blue by Cb, green by Cb and by Cr. */
 const factors: Record<Matrix, [number, number, number, number]> = {
   bt709: [117489, 138438, 13975, 34925],
   fcc: [104448, 132798, 24759, 53109],
@@ -16,8 +16,8 @@ const factors: Record<Matrix, [number, number, number, number]> = {
 };
 
 /**
- * What happens between a decoded frame and the pixels of a clip. With a `layout` a decoder hands the planes of its frames over
- * as the layout says, after `filter` where there is one, and `writePlanes` makes the pixels; without, `filter` makes them.
+ * The steps from a decoded frame to the pixels of a clip. With a `layout` the decoder passes the planes in that layout,
+ * after `filter` if there is one, and `writePlanes` computes the pixels; without, `filter` computes them.
  */
 export interface PixelPath {
   filter: string | undefined;
@@ -25,8 +25,8 @@ export interface PixelPath {
 }
 
 /**
- * How a preset's pixels are made from a stream of frames of this size (before rotation). The package reads the planes
- * itself for the two-tap scaler, and where nothing is scaled and FFmpeg's versions would convert apart.
+ * Chooses the steps by which a preset's pixels are computed from frames of this size (before rotation). The package
+ * reads the planes directly for the two-tap scaler, and for unscaled frames that FFmpeg's versions convert differently.
  */
 export function pixelPath(preset: Preset, source: PixelSource, width: number, height: number): PixelPath {
   const isMapped = toneMapped(preset, source) !== undefined;
@@ -37,12 +37,12 @@ export function pixelPath(preset: Preset, source: PixelSource, width: number, he
   return { filter: planesFilter(preset, source, layout.name), layout };
 }
 
-/** The transfer of a stream that is tone-mapped; undefined where its values are taken as they are. */
+/** The transfer of a stream that is tone-mapped; undefined if its values are used unchanged. */
 function toneMapped({ hdr = "tonemap" }: Preset, source: PixelSource): HdrTransfer | undefined {
   return hdr === "tonemap" ? hdrTransfer(source.colorTransfer) : undefined;
 }
 
-/** What a manifest notes of an HDR stream; undefined for SDR. */
+/** The note on an HDR stream in a manifest; undefined for SDR. */
 export function hdrNote({ hdr = "tonemap" }: Preset, source: PixelSource): string | undefined {
   const transfer = hdrTransfer(source.colorTransfer);
   return transfer && `${transfer}, ${hdr === "tonemap" ? "tone-mapped" : "kept"}`;
@@ -52,7 +52,7 @@ function isAccurate({ scaler, conversion = "accurate" }: Preset): boolean {
   return scaler !== "two-tap" && conversion === "accurate";
 }
 
-/** Makes the pixels of frames for one stream. */
+/** Computes the pixels of frames for one stream. */
 export class PlaneScaler {
   private plan: Float64Array = new Float64Array(0);
   private size = "";
@@ -79,8 +79,8 @@ export class PlaneScaler {
   }
 
   /**
-   * Where chroma samples lie, in 1 / 256 of the pixels that one stands for, by the position along an axis that is subsampled.
-   * ffmpeg's filter `scale` takes the middle whatever the stream says.
+   * Position of chroma samples in 1 / 256 of their pixels, along each subsampled axis. ffmpeg's filter `scale` uses the
+   * centre whatever the stream says.
    */
   private chromaPlace(): [number, number] {
     const place = this.preset.scaler === "two-tap" ? this.source.chromaLocation : "unspecified";
@@ -89,7 +89,7 @@ export class PlaneScaler {
     return [this.layout.chromaX === 1 ? x : 128, this.layout.chromaY === 1 ? y : 128];
   }
 
-  /** In the order of native/cpp/video/plane_scaler.h. */
+  /** The plan in the order of native/cpp/video/plane_scaler.h. */
   private planOf(width: number, height: number): Float64Array {
     const { kind, depth, shift, chromaX, chromaY } = this.layout;
     const { matrix, isFullRange } = colorsOf(this.preset, this.source);
@@ -102,7 +102,7 @@ export class PlaneScaler {
   }
 }
 
-/** The planes of a frame whose rows lie behind each other without gaps, as raw video has them. */
+/** The planes of a frame of raw video, whose rows are contiguous. */
 export function packedFrame(layout: PixelLayout, width: number, height: number, bytes: Uint8Array): PlaneFrame {
   let at = 0;
   const planes: Uint8Array[] = [];

@@ -4,7 +4,7 @@ const white = 203;
 /** Entries of the tables: four to sixteen for each value of a 10- or 12-bit sample. */
 const entries = 16384;
 
-/** How a stream codes light: SMPTE ST 2084 (PQ) or ARIB STD-B67 (HLG). */
+/** The transfer function of a stream: SMPTE ST 2084 (PQ) or ARIB STD-B67 (HLG). */
 export type HdrTransfer = "pq" | "hlg";
 
 /** The transfer of HDR in FFmpeg's names; undefined for SDR. */
@@ -32,22 +32,22 @@ function hlgToScene(value: number): number {
 /** BT.2390's EETF without a black level: cd/m² of at most `peak` become at most `white`. */
 export function compress(light: number): number {
   const top = lightToPq(peak);
-  const most = lightToPq(white) / top;
-  const knee = 1.5 * most - 0.5;
+  const max = lightToPq(white) / top;
+  const knee = 1.5 * max - 0.5;
   const value = Math.min(1, lightToPq(light) / top);
   if (value <= knee) return light;
   const t = (value - knee) / (1 - knee);
   const [t2, t3] = [t * t, t * t * t];
-  const bent = (2 * t3 - 3 * t2 + 1) * knee + (t3 - 2 * t2 + t) * (1 - knee) + (3 * t2 - 2 * t3) * most;
+  const bent = (2 * t3 - 3 * t2 + 1) * knee + (t3 - 2 * t2 + t) * (1 - knee) + (3 * t2 - 2 * t3) * max;
   return pqToLight(bent * top);
 }
 
-/** Turns R'G'B' of HDR, 0 to 1, into R'G'B' of BT.709 as a display with BT.1886's gamma of 2.4 shows it, 0 to 255. */
+/** Converts R'G'B' of HDR, 0 to 1, to R'G'B' of BT.709 for a display with BT.1886's gamma of 2.4, 0 to 255. */
 export class ToneMap {
   private readonly light = new Float64Array(entries + 1);
-  /** By the fourth root of light: what it is multiplied by. */
+  /** The gain, by the fourth root of light. */
   private readonly gain = new Float64Array(entries + 1);
-  /** By the square root of light. */
+  /** The coded value, by the square root of light. */
   private readonly coded = new Float64Array(entries + 1);
 
   constructor(
@@ -75,8 +75,8 @@ export class ToneMap {
       g *= scale;
       b *= scale;
     }
-    const most = Math.max(r, g, b);
-    const gain = most >= peak ? 1 / most : this.gain[index(Math.sqrt(Math.sqrt(most / peak)))];
+    const max = Math.max(r, g, b);
+    const gain = max >= peak ? 1 / max : this.gain[index(Math.sqrt(Math.sqrt(max / peak)))];
     r *= gain;
     g *= gain;
     b *= gain;

@@ -9,15 +9,15 @@ import type { StillMessage, StillRequest } from "./still_worker.js";
 import type { DecoderName } from "../types.js";
 
 export interface StillOptions {
-  /** Of the picture in pixels; its height follows. Default 320. */
+  /** Width of the picture in pixels; its height follows. Default 320. */
   width?: number | undefined;
   decoder?: DecoderName | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A JPEG of what a video shows at a time, in seconds after the start of the container: the time line of
- * clips, manifests and search. Before its first picture it is that one; after its end, of its last picture.
+ * A JPEG of a video's frame at a time, in seconds after the start of the container: the time line of clips, manifests
+ * and search. Before the first frame it is the first, after the end the last frame.
  * @throws VideoError when it cannot be decoded; InvalidArgumentError
  */
 export async function stillAt(path: string, seconds: number, options: StillOptions = {}): Promise<Uint8Array> {

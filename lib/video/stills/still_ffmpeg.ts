@@ -6,14 +6,14 @@ import { notDecoded, videoError } from "../file.js";
 import { stillFilter } from "../pixels/filters.js";
 import type { StillRequest } from "./still_worker.js";
 
-/** What one pass of the program gave. */
+/** The result of one pass of the program. */
 interface Pass {
   jpeg: Uint8Array;
-  /** Whether its first frame came after the moment, so that the key frame to start from was missed. */
+  /** Whether its first frame is after the moment, so that an earlier key frame is needed. */
   isLate: boolean;
 }
 
-/** A JPEG of the frame that is shown at a time, by the `ffmpeg` program: what `decodeStill` makes with node-av. */
+/** A JPEG of the frame at a time, by the `ffmpeg` program: the same as `decodeStill` with node-av. */
 export async function stillWithFfmpeg(request: StillRequest, signal?: AbortSignal): Promise<Uint8Array> {
   const { file, seconds, width } = request;
   const probed = await probe(file);
@@ -21,11 +21,11 @@ export async function stillWithFfmpeg(request: StillRequest, signal?: AbortSigna
   const tick = tickAt(seconds, probed.facts, probed.timeBase);
   const filter = stillFilter(width, probed.source);
   const moment = (tick * num) / den;
-  // one frame a tick: the first is what was shown at the moment, or the first frame
+  // one frame per tick: the first is the frame at the moment, or the first frame
   const shown = `showinfo=checksum=0,fps=${den}/${num}:start_time=${moment.toFixed(6)},${filter}`;
-  // behind the end: the last frame of those from the last key frame on
+  // after the end: the last frame after the last key frame
   const last = `showinfo=checksum=0,${filter},reverse`;
-  // from the key frame before, and from the file's start where none is found there
+  // from the key frame before, or from the start of the file if none is found
   for (const from of seconds > 0 ? [moment, undefined] : [undefined]) {
     for (const filters of [shown, last]) {
       const { jpeg, isLate } = await run(request, probed, tick, filters, from, signal);
@@ -36,7 +36,9 @@ export async function stillWithFfmpeg(request: StillRequest, signal?: AbortSigna
   throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds));
 }
 
-/** @param from - the second of the stream whose key frame before it is started from; undefined for the start of the file. */
+/**
+ * @param from - second of the stream before which decoding starts at a key frame; undefined for the start of the file
+ */
 async function run(
   { file, seconds }: StillRequest,
   { index }: Probed,
@@ -46,7 +48,7 @@ async function run(
   signal?: AbortSignal,
 ): Promise<Pass> {
   const args = ["-hide_banner", "-nostats", "-nostdin", "-protocol_whitelist", "file,pipe", "-noautorotate", "-copyts"];
-  // where the file cannot be sought in, it is decoded from its start
+  // a file that cannot be sought is decoded from its start
   if (from !== undefined) args.push("-seek_timestamp", "1", "-noaccurate_seek", "-ss", from.toFixed(6));
   args.push("-i", `file:${file.path}`, "-map", `0:${index}`, "-vf", filter, "-frames:v", "1");
   args.push("-c:v", "mjpeg", "-f", "image2pipe", "pipe:1");

@@ -8,10 +8,10 @@ import { openStream } from "../decode/node_av_decode.js";
 import { FrameFilter } from "../decode/node_av_filter.js";
 import { describeStream, noTimestamp } from "../decode/node_av_stream.js";
 
-/** Seconds before a moment from which the key frame is looked for. */
+/** Seconds before a moment from which the key frame is searched. */
 const seekMargin = 0.5;
 
-/** A JPEG of the frame that is shown at `seconds` (or of the last one before the file ends), `width` wide. Synchronous. */
+/** A JPEG of the frame at `seconds` (or of the last one before the file ends), `width` wide. Synchronous. */
 export function decodeStill(file: FileFacts, seconds: number, width: number): Uint8Array {
   Log.setLevel(AV_LOG_QUIET);
   const input = new FormatContext();
@@ -30,11 +30,11 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     FFmpegError.throwIfError(codec.open2Sync(decoder), "the decoder cannot be opened");
     const { source, facts } = describeStream(file, stream, input, codec);
     const tick = tickAt(seconds, facts, stream.timeBase);
-    /** Keeps the frames up to the moment; true at the first one after it. */
+    /** Keeps the frames up to the moment; returns true at the first one after it. */
     const receive = (): boolean => {
       for (;;) {
         const status = codec.receiveFrameSync(frame);
-        if (status < 0) return false; // no more, or a frame that refers to what came before the key frame
+        if (status < 0) return false; // no more frames, or a frame that refers to data before the key frame
         const stamp = frame.bestEffortTimestamp;
         const isLater = stamp !== noTimestamp && Number(stamp) > tick;
         if (shown !== undefined && isLater) return true;
@@ -58,7 +58,7 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     /** Whether the first frame came after the moment. */
     let isMissed = false;
     const { num, den } = stream.timeBase;
-    // key frames are found by the time of decoding, which lies before that of showing
+    // key frames are found by decoding time, which is before presentation time
     const from = BigInt(tick - Math.ceil((seekMargin * den) / num));
     const isSought = seconds > 0 && input.seekFrameSync(stream.index, from, AVSEEK_FLAG_BACKWARD) >= 0;
     decodeFrame();

@@ -3,7 +3,7 @@ import { type ErrorCode, VideoError } from "../../base/errors.js";
 import type { FileFacts } from "../file.js";
 import { withResolvers } from "../decode/with_resolvers.js";
 
-/** What the worker is started with, and the one message that it sends. */
+/** The data with which the worker starts, and its single message. */
 export interface StillRequest {
   file: FileFacts;
   seconds: number;
