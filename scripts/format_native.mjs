@@ -1,4 +1,4 @@
-// clang-format over native/, or over the files that are given: `--check` fails on a difference, otherwise files are rewritten.
+// clang-format over native/ and bench/ladder/, or over the files that are given: `--check` fails on a difference, otherwise files are rewritten.
 import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,9 +10,11 @@ const tool = join(root, "node_modules/clang-format/bin", platform, "clang-format
 chmodSync(tool, 0o755);
 const given = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const all = () =>
-  readdirSync(join(root, "native"), { recursive: true })
-    .filter((file) => /\.(h|cc|cu)$/.test(file))
-    .map((file) => join(root, "native", file));
+  ["native", "bench/ladder"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true })
+      .filter((file) => /\.(h|cc|cu)$/.test(file))
+      .map((file) => join(root, folder, file)),
+  );
 const files = given.length > 0 ? given : all();
 let different = 0;
 for (const file of files) {

@@ -63,8 +63,10 @@ void AccessLog::flush(Counters& counters) {
         ++counters.shared_accesses;
         counters.bank_conflicts += static_cast<uint64_t>(bank_conflicts(a.address, a.lanes, a.bytes));
       } else {
+        const Sectors sectors = count_sectors(a.address, a.lanes, a.bytes);
         ++counters.global_accesses;
-        counters.excess_sectors += static_cast<uint64_t>(excess_sectors(a.address, a.lanes, a.bytes));
+        counters.sectors += static_cast<uint64_t>(sectors.touched);
+        counters.excess_sectors += static_cast<uint64_t>(sectors.touched - sectors.filled);
       }
     }
   }
@@ -103,7 +105,7 @@ int bank_conflicts(const uint64_t* address, uint32_t lanes, int bytes) {
   return conflicts;
 }
 
-int excess_sectors(const uint64_t* address, uint32_t lanes, int bytes) {
+Sectors count_sectors(const uint64_t* address, uint32_t lanes, int bytes) {
   uint64_t sorted[kWarpLanes];
   int n = 0;
   for (int lane = 0; lane < kWarpLanes; ++lane) {
@@ -111,13 +113,13 @@ int excess_sectors(const uint64_t* address, uint32_t lanes, int bytes) {
   }
   if (!std::is_sorted(sorted, sorted + n)) std::sort(sorted, sorted + n);
   // Accesses are aligned to their size (at most 16 bytes), so none spans two sectors.
-  uint64_t distinct = 0, sectors = 0;
+  uint64_t distinct = 0, touched = 0;
   for (int i = 0; i < n; ++i) {
     if (i && sorted[i] == sorted[i - 1]) continue;
     distinct += static_cast<uint64_t>(bytes);
-    if (!i || sorted[i] / 32 != sorted[i - 1] / 32) ++sectors;
+    if (!i || sorted[i] / 32 != sorted[i - 1] / 32) ++touched;
   }
-  return static_cast<int>(sectors - (distinct + 31) / 32);
+  return {static_cast<int>(touched), static_cast<int>((distinct + 31) / 32)};
 }
 
 }  // namespace emulator

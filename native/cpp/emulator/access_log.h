@@ -45,8 +45,11 @@ class AccessLog {
 // The passes over the 32 banks of 4 bytes beyond the first one, for lanes that access `bytes` bytes each. Accesses of
 // 16 bytes are served 8 lanes at a time, accesses of 8 bytes 16 lanes at a time.
 int bank_conflicts(const uint64_t* address, uint32_t lanes, int bytes);
-// The 32-byte sectors accessed beyond the number that the distinct bytes would fill.
-int excess_sectors(const uint64_t* address, uint32_t lanes, int bytes);
+// 32-byte sectors that the lanes touch, and the number that their distinct bytes would fill.
+struct Sectors {
+  int touched, filled;
+};
+Sectors count_sectors(const uint64_t* address, uint32_t lanes, int bytes);
 
 }  // namespace emulator
 }  // namespace videoclip

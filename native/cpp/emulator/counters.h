@@ -9,8 +9,9 @@ struct Counters {
   uint64_t blocks = 0;
   uint64_t shared_accesses = 0;  // warp accesses to shared memory
   uint64_t bank_conflicts = 0;   // extra passes over the 32 banks that they needed
-  uint64_t global_accesses = 0;  // warp accesses to device memory
-  uint64_t excess_sectors = 0;   // 32-byte sectors accessed beyond those that their bytes fill
+  uint64_t global_accesses = 0;  // warp accesses of device memory
+  uint64_t sectors = 0;          // 32-byte sectors of device memory that they touched, once for each warp access
+  uint64_t excess_sectors = 0;   // sectors beyond what their bytes fill
   uint64_t mma = 0;              // warp-wide matrix instructions
 
   void add(const Counters& other) {
@@ -18,6 +19,7 @@ struct Counters {
     shared_accesses += other.shared_accesses;
     bank_conflicts += other.bank_conflicts;
     global_accesses += other.global_accesses;
+    sectors += other.sectors;
     excess_sectors += other.excess_sectors;
     mma += other.mma;
   }
