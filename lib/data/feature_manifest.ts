@@ -23,7 +23,9 @@ export interface ManifestEntry {
   timestamps: [number, number][];
   padded_frames: number;
   partial?: true | undefined;
-  /** `[start, end]` in seconds of each part with broken data, whose clips were left out. */
+  /** Of a raw stream without time stamps: frames a second that its times are counted by. */
+  assumed_fps?: number | undefined;
+  /** `[start, end]` in seconds of each part whose data are broken: its clips were left out. */
   broken?: [number, number][] | undefined;
   /** Earlier paths of the video. */
   moved_from?: string[] | undefined;

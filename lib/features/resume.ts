@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { ManifestRecord, SourceFacts } from "../data/feature_manifest.js";
 import { InvalidArgumentError } from "../base/errors.js";
+import type { Preset } from "../video/types.js";
 import type { InputItem } from "./input_item.js";
 import { hasContentOf, isUnchanged, sourceFacts } from "./source_facts.js";
 import type { FeatureStore } from "./store.js";
@@ -85,6 +86,13 @@ async function movedFrom(path: string, now: SourceFacts, records: Iterable<Manif
   return undefined;
 }
 
+/** The value of a setting, where records leave it out: of older versions, or because it is the default. */
+function withDefault(key: string, value: unknown): unknown {
+  if (key === "onError") return value ?? "skip";
+  if (key !== "preset" || typeof value !== "object" || value === null) return value;
+  return { ...value, hdr: (value as Partial<Preset>).hdr ?? "tonemap" };
+}
+
 /**
  * Refuses a folder with features of other settings, or with any features unless the run resumes.
  * @param names of the features to write
@@ -109,7 +117,7 @@ export function checkResume(
   }
   for (const before of new Set([...store.records.values()].map((record) => record.settings))) {
     for (const key of Object.keys(settings)) {
-      const [old, now] = [before[key], settings[key]].map((value) => JSON.stringify(value));
+      const [old, now] = [before[key], settings[key]].map((value) => JSON.stringify(withDefault(key, value)));
       if (old === now) continue;
       throw refuse(`was made with ${key} ${old}, this run has ${now}: use the same settings or another --out`, {
         argument: key,

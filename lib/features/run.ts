@@ -208,6 +208,7 @@ async function saveVideos(
         timestamps: writer.timestamps,
         padded_frames: writer.paddedFrames,
         ...(event.info?.hdr ? { hdr: event.info.hdr } : {}),
+        ...(event.info?.assumedFps ? { assumed_fps: event.info.assumedFps } : {}),
         ...(event.type === "failure" ? { partial: true } : {}),
         ...(event.info?.broken ? { broken: event.info.broken } : {}),
         ...(source ? { source } : {}),
@@ -261,10 +262,11 @@ function nameFault(error: unknown): VideoClipError {
   throw error;
 }
 
-/** The settings that features depend on: a folder has one setting. */
-function settingsOf({ encoder, l2 = false, saveDtype = "f16" }: ExtractToFolderOptions): Record<string, unknown> {
+/** Everything that features depend on: a folder holds one setting. */
+function settingsOf(options: ExtractToFolderOptions): Record<string, unknown> {
+  const { encoder, l2 = false, saveDtype = "f16", onError = "skip" } = options;
   const { model, output, dim, weightsHash, precision, preset } = encoder;
-  return { model, output, dim, weights: weightsHash, precision, l2, dtype: saveDtype, preset };
+  return { model, output, dim, weights: weightsHash, precision, l2, dtype: saveDtype, preset, onError };
 }
 
 /** Maximum broken records that are reported individually. */

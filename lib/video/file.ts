@@ -1,7 +1,8 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../base/errors.js";
-import { readPictureFacts } from "./pixels/exif.js";
+import { type PictureColors, readPictureFacts } from "./pixels/exif.js";
 import { TO_READ } from "../base/open_flags.js";
+import { isRiff, riffEnd } from "./riff.js";
 
 /** Facts from the first bytes of a file, before any decoder runs. */
 export interface FileFacts {
@@ -11,7 +12,9 @@ export interface FileFacts {
   image?: "jpeg_pipe" | "png_pipe" | "webp_pipe" | undefined;
   /** The EXIF orientation of a still image, 1 to 8. */
   orientation?: number | undefined;
-  /** The kind of picture, if some versions of FFmpeg cannot decode it. */
+  /** What a PNG says of its colours in its chunk cICP, in FFmpeg's names. */
+  colors?: PictureColors | undefined;
+  /** What it is, where some versions of FFmpeg cannot decode it. */
   picture?: "an animated WebP" | "an AVIF picture" | "a HEIC picture" | undefined;
   /** Size that the container declares, if the file is smaller. */
   declaredSize?: number | undefined;
@@ -65,13 +68,15 @@ async function openError(path: string, cause: NodeJS.ErrnoException): Promise<Vi
 }
 
 async function inspect(path: string, file: FileHandle, size: number, head: Buffer): Promise<FileFacts> {
-  const image = imageDemuxer(head);
+  // pictures behind each other are a video where the file says so: a photo may have others behind it that are not shown
+  const image = /\.mjpe?g$/i.test(path) ? undefined : imageDemuxer(head);
+  const read = (position: number, length: number) => readAt(file, head, position, length);
+  const declared = isRiff(head) ? await riffEnd(size, read) : matroskaSize(head);
+  const declaredSize = declared > size ? declared : undefined;
   if (image !== undefined) {
-    const { orientation, isAnimated } = await readPictureFacts(image, (position, length) =>
-      readAt(file, head, position, length),
-    );
-    if (isAnimated) return { path, size, picture: "an animated WebP", declaredSize: declaredSize(head, size) };
-    return { path, size, image, orientation };
+    const { orientation, isAnimated, colors } = await readPictureFacts(image, read);
+    if (isAnimated) return { path, size, picture: "an animated WebP", declaredSize };
+    return { path, size, image, orientation, colors };
   }
   if (isText(head)) throw videoError("ERR_VIDEO_FORMAT", path, "is a text file, not a video or image");
   if (head.every((byte) => byte === 0)) {
@@ -81,7 +86,7 @@ async function inspect(path: string, file: FileHandle, size: number, head: Buffe
   if (isBox(head)) {
     return { path, size, picture, declaredSize: await walkBoxes(path, file, size, picture ? "meta" : "moov") };
   }
-  return { path, size, declaredSize: declaredSize(head, size), isStreamed: isRiff(head) && riffSize(head) === 0 };
+  return { path, size, declaredSize, isStreamed: isRiff(head) && declared === 0 };
 }
 
 /** Bytes of a file at a position, from its head without a read if possible; fewer at the end of the file. */
@@ -182,24 +187,9 @@ async function walkBoxes(path: string, file: FileHandle, size: number, indexBox:
   throw videoError("ERR_VIDEO_TRUNCATED", path, reason, 0);
 }
 
-const isRiff = (head: Buffer): boolean => head.length >= 8 && head.toString("latin1", 0, 4) === "RIFF";
-
-/** The size that a RIFF file (avi) declares; 0 if it is unknown. */
-function riffSize(head: Buffer): number {
-  const bytes = head.readUInt32LE(4);
-  return bytes === 0xffffffff || bytes === 0 ? 0 : bytes + 8;
-}
-
-/** The declared size of RIFF (avi) and Matroska (mkv, webm) files, if it exceeds the real size. */
-function declaredSize(head: Buffer, size: number): number | undefined {
-  let declared = 0;
-  if (isRiff(head)) declared = riffSize(head);
-  else if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) declared = matroskaSize(head);
-  return declared > size ? declared : undefined;
-}
-
-/** End of the segment after the EBML header, or 0 if it is unknown (live recordings). */
+/** End of the segment of a Matroska file (mkv, webm), or 0 where it is unknown (live recordings) and for other files. */
 function matroskaSize(head: Buffer): number {
+  if (head.length < 4 || head.readUInt32BE(0) !== 0x1a45dfa3) return 0;
   const ebml = variableInteger(head, 4);
   if (ebml === undefined) return 0;
   const segment = ebml.end + ebml.value;

@@ -103,6 +103,11 @@ export interface VideoInfo {
   mirrored: boolean;
   /** For HDR: its transfer and treatment, such as `pq, tone-mapped` or `hlg, kept`. */
   hdr?: string | undefined;
+  /**
+   * Of a raw stream (`.h264`, `.m2v`, ...), which has no time stamps: the frames a second that its times are counted by. They are those that
+   * its headers name, else 25, which FFmpeg assumes.
+   */
+  assumedFps?: number | undefined;
   /** Frames decoded so far. */
   framesDecoded: number;
   /**

@@ -240,6 +240,32 @@ test("records of all shards of a folder count, whatever the shards", async () =>
   assert.is(readFeatureFolders([out]).files.length, 4);
 });
 
+test("a folder that was begun with another rule for broken data, or for HDR, is refused", async () => {
+  const { out, run, manifest } = setting("a.mp4", "b.mp4");
+  await run({ onError: "fail" });
+  const refused = await refusal(run({ onError: "skip", resume: true }));
+  assert.match(refused.message, /was made with onError "fail", this run has "skip"/);
+  assert.is(refused.details.argument, "onError");
+  assert.is((await refusal(run({ resume: true, retryFailed: true }))).details.argument, "onError");
+  assert.is((await run({ onError: "fail", resume: true })).skipped, 2);
+  // records of versions that did not note it
+  const records = jsonLines(manifest);
+  const write = (change: (settings: Record<string, unknown>) => object) =>
+    writeFileSync(manifest, records.map((each) => `${JSON.stringify({ ...each, settings: change(each.settings) })}\n`).join("")); // prettier-ignore
+  write(({ onError: _, ...settings }) => settings);
+  assert.is((await run({ resume: true })).skipped, 2);
+  assert.is((await refusal(run({ onError: "stop", resume: true }))).details.argument, "onError");
+  for (const [hdr, same] of [
+    ["tonemap", true],
+    ["keep", false],
+  ] as const) {
+    write(({ preset, onError: _, ...settings }) => ({ ...settings, preset: { ...(preset as object), hdr } }));
+    if (same) assert.is((await run({ resume: true })).skipped, 2, "what is named is the default");
+    else assert.is((await refusal(run({ resume: true }))).details.argument, "preset");
+  }
+  assert.is(readFeatureFolders([out]).files.length, 2);
+});
+
 test("a file of somebody else is not overwritten", async () => {
   const { out, run } = setting("a.mp4", "b.mp4");
   mkdirSync(out);

@@ -147,6 +147,55 @@ test("an AVI whose size is not known, as a pipe leaves it, is whole; one that is
   }
 });
 
+/** A RIFF or LIST chunk. */
+function chunk(name: string, form: string, ...parts: Uint8Array[]): Buffer {
+  const body = Buffer.concat(parts);
+  const head = Buffer.from(`${name}0000${form}`, "latin1");
+  head.writeUInt32LE(body.length + 4, 4);
+  return Buffer.concat([head, body, Buffer.alloc(body.length & 1)]);
+}
+
+/** An AVI whose frames lie in two RIFF chunks, as those of files above a gigabyte do (OpenDML). */
+function inTwoChunks(avi: Buffer): Buffer {
+  const lists: Buffer[] = [];
+  const frames: Buffer[] = [];
+  const walk = (from: number, to: number, list: Buffer[]) => {
+    for (let at = from; at + 8 <= to;) {
+      const end = at + 8 + avi.readUInt32LE(at + 4);
+      const isMovie = avi.toString("latin1", at + 8, at + 12) === "movi";
+      if (isMovie) walk(at + 12, end, frames);
+      else if (avi.toString("latin1", at, at + 4) !== "idx1") list.push(avi.subarray(at, end + (end & 1)));
+      at = end + (end & 1);
+    }
+  };
+  walk(12, avi.length, lists);
+  const movie = (part: Buffer[]) => chunk("LIST", "movi", ...part);
+  const first = chunk("RIFF", "AVI ", ...lists, movie(frames.slice(0, 12)));
+  return Buffer.concat([first, chunk("RIFF", "AVIX", movie(frames.slice(12)))]);
+}
+
+test("an AVI of several RIFF chunks is whole, whatever follows them, and is cut where a later one is", async () => {
+  const avi = inTwoChunks(await sample("base4.avi", { codec: "mpeg4", options: {} }));
+  const later = avi.lastIndexOf("RIFF");
+  const unfinished = Buffer.from(avi);
+  unfinished.writeUInt32LE(0, later + 4); // its size was never filled in
+  for (const decoder of decoders) {
+    const plain = await read(write("two.avi", avi), decoder);
+    assert.equal([plain.frames, plain.code], [20, undefined], decoder);
+    for (const [name, bytes] of [
+      ...trailers,
+      ["a WAV", chunk("RIFF", "WAVE", Buffer.alloc(40)).subarray(0, 30)],
+    ] as const) {
+      assert.equal(await read(write(`two-${name}.avi`, avi, bytes), decoder), plain, `${name}, ${decoder}`);
+    }
+    assert.equal(await read(write("unfinished.avi", unfinished), decoder), plain, decoder);
+    for (const size of [avi.length - 2, avi.length - 100, later + 30, later + 9]) {
+      const cut = await read(write(`two-${size}.avi`, avi.subarray(0, size)), decoder);
+      assert.is(cut.code, "ERR_VIDEO_TRUNCATED", `${size} of ${avi.length}, ${decoder}`);
+    }
+  }
+});
+
 test("the duration of a stream without container is known at the end, though its last clip is full before", async () => {
   await sample("raw.m2v", { codec: "mpeg2video", frames: 24, options: {} });
   for (const decoder of decoders) {

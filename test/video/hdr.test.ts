@@ -9,6 +9,7 @@ import { openVideo, resolvePreset, VideoEncoder } from "../../dist/index.js";
 import { compress, lightToPq, pqToLight, ToneMap } from "../../dist/video/pixels/tone_map.js";
 import { root } from "../../scripts/lint/syntax.js";
 import { sameInBoth } from "./both_decoders.js";
+import { codedPixel } from "./hdr_picture.js";
 
 const test = suite("HDR");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-hdr-"));
@@ -30,13 +31,16 @@ test("BT.2390: dark tones stay, the peak becomes white, values rise", () => {
 
 test("grey stays grey; black and the peak become 0 and 255", () => {
   for (const transfer of ["pq", "hlg"] as const) {
-    const map = new ToneMap(transfer, true);
-    const to = new Float64Array(3);
-    for (const value of [0, 0.3, 0.5, 0.6, 0.7, 1]) {
-      map.write(value, value, value, to, 0);
-      assert.ok(Math.abs(to[0] - to[1]) < 0.2 && Math.abs(to[0] - to[2]) < 0.2, `${transfer} ${value}: ${to}`);
-      if (value === 0) assert.is(to[0], 0);
-      if (value === 1) assert.ok(to[0] > 254.9);
+    for (const primaries of ["bt2020", "smpte432", "bt709", undefined]) {
+      const map = new ToneMap(transfer, primaries);
+      const to = new Float64Array(3);
+      for (const value of [0, 0.3, 0.5, 0.6, 0.7, 1]) {
+        map.write(value, value, value, to, 0);
+        const found = `${transfer} ${primaries} ${value}: ${to}`;
+        assert.ok(Math.abs(to[0] - to[1]) < 0.2 && Math.abs(to[0] - to[2]) < 0.2, found);
+        if (value === 0) assert.is(to[0], 0);
+        if (value === 1) assert.ok(to[0] > 254.9);
+      }
     }
   }
 });
@@ -55,15 +59,6 @@ test("what became of HDR is noted", async () => {
   assert.throws(() => resolvePreset("shapes", { hdr: "bright" as never }), /preset.hdr must be tonemap or keep/);
 });
 
-/** R'G'B' of a test picture, 0 to 1: discs and gradients that move. */
-function picture(x: number, y: number, frame: number): number[] {
-  const isInside = (x - 48 - 2 * frame) ** 2 + (y - 48) ** 2 < 400;
-  return isInside ? [0.9, 0.2, 0.1] : [x / 128, 0.2 + y / 160, 0.8 - x / 200];
-}
-
-const hlg = (scene: number) =>
-  scene <= 1 / 12 ? Math.sqrt(3 * scene) : 0.17883277 * Math.log(12 * scene - 0.28466892) + 0.55991073;
-
 /** 10-bit 4:4:4 of the picture as SDR, PQ or HLG, whose white is 203 cd/m². */
 function makeHdr(kind: "sdr" | "pq" | "hlg"): string {
   const frames: Buffer[] = [];
@@ -71,18 +66,8 @@ function makeHdr(kind: "sdr" | "pq" | "hlg"): string {
     const planes = [0, 1, 2].map(() => new Uint16Array(128 * 96));
     for (let y = 0; y < 96; y++) {
       for (let x = 0; x < 128; x++) {
-        let [r, g, b] = picture(x, y, frame);
-        let [kr, kb] = [0.2126, 0.0722];
-        if (kind !== "sdr") {
-          [kr, kb] = [0.2627, 0.0593];
-          const [u, v, w] = [r, g, b].map((each) => 203 * each ** 2.4);
-          const wide = [0.6274 * u + 0.3293 * v + 0.0433 * w, 0.0691 * u + 0.9195 * v + 0.0114 * w, 0.0164 * u + 0.088 * v + 0.8956 * w]; // prettier-ignore
-          if (kind === "pq") [r, g, b] = wide.map(lightToPq);
-          else {
-            const shown = (0.2627 * wide[0] + 0.678 * wide[1] + 0.0593 * wide[2]) / 1000;
-            [r, g, b] = wide.map((each) => hlg((each / 1000) * shown ** (1 / 1.2 - 1)));
-          }
-        }
+        const [r, g, b] = codedPixel(kind, x, y, frame);
+        const [kr, kb] = kind === "sdr" ? [0.2126, 0.0722] : [0.2627, 0.0593];
         const luma = kr * r + (1 - kr - kb) * g + kb * b;
         const at = 128 * y + x;
         planes[0][at] = Math.round(64 + 876 * luma);

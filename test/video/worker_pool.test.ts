@@ -10,6 +10,7 @@ import * as assert from "uvu/assert";
 import { ClipMemory, clipBytes } from "../../dist/video/clips/clip_memory.js";
 import { checkFile } from "../../dist/video/file.js";
 import { openWithNodeAv } from "../../dist/video/decode/node_av.js";
+import { stillAt, stillWithNodeAv } from "../../dist/video/stills/still.js";
 import { resolvePreset } from "../../dist/video/presets.js";
 import { readClips } from "../../dist/video/read_clips.js";
 import type { Clip, DecodeFunction, DecodeOptions } from "../../dist/video/types.js";
@@ -134,6 +135,31 @@ test("memory that is given to a video after its worker has gone on to the next f
     memory.give(clip.frames);
   }
   assert.equal(clips, expected);
+});
+
+test("stills use the workers of the pool, and neither bad files nor aborted ones are in the way of others", async () => {
+  const pool = new WorkerPool();
+  const request = async (path: string, seconds: number) => ({ file: await checkFile(path), seconds, width: 48 });
+  const expected = await fresh(other);
+  const still = await stillAt(video, 1, { width: 48, decoder: "node-av" });
+  for (let round = 0; round < 3; round++) {
+    assert.equal(await stillWithNodeAv(await request(video, 1), undefined, pool), still);
+    assert.is(pool.idle, 1);
+    assert.equal(await clipsIn(pool, other), expected);
+    const error = await stillWithNodeAv(await request(broken, 0), undefined, pool).catch((cause) => cause);
+    assert.match(error.code, /^ERR_VIDEO_/);
+    assert.is(pool.idle, 1);
+    const abort = new AbortController();
+    const aborted = stillWithNodeAv(await request(video, 3), abort.signal, pool);
+    const reason = new Error("enough");
+    abort.abort(reason);
+    assert.is(await aborted.catch((cause) => cause), reason);
+    assert.is(getEventListeners(abort.signal, "abort").length, 0);
+  }
+  const { signal } = new AbortController();
+  await Promise.all([0, 1, 2, 3].map(async (at) => stillWithNodeAv(await request(video, at), signal, pool)));
+  assert.is(getEventListeners(signal, "abort").length, 0);
+  assert.ok(pool.idle <= 4);
 });
 
 test("a worker that was stopped by force is not used again", async () => {

@@ -4,9 +4,11 @@ import type { Clip } from "../types.js";
 
 /** The decoder's report on the next frame. */
 export interface FrameState {
-  /** Whether the frame or missing frames before it are broken. */
+  /** Whether its data are broken. */
   isBroken: boolean;
-  /** Whether it is a key frame, which depends on no other frame. */
+  /** Whether frames before it are missing, as their data are broken. */
+  isAfterLoss: boolean;
+  /** Whether it depends on no other frame. */
   isKey: boolean;
 }
 
@@ -38,10 +40,10 @@ export class UnbrokenClips {
     stamp: number | undefined,
     timeBase: TimeBase,
     hold: () => HeldFrame,
-    { isBroken, isKey }: FrameState,
+    { isBroken, isAfterLoss, isKey }: FrameState,
   ): Generator<Clip> {
-    if (isBroken) this.begin();
-    // completed clips end before this frame, so a span that ends with it still applies to them
+    if (isBroken || isAfterLoss) this.begin();
+    // the clips that it completes are of the frames before it: a span that ends with it holds for them
     yield* this.whole(this.clips.push(stamp, timeBase, hold));
     this.frames++;
     if (isKey && !isBroken) this.endAt(this.now);

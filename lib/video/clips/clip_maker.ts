@@ -28,7 +28,7 @@ class ChosenClips implements ClipMaker {
     private readonly times: StreamTimes,
     take: () => Uint8Array,
   ) {
-    this.clock = new Clock(times.frameDuration);
+    this.clock = new Clock(times.frameDuration, times);
     const rate = times.rate ?? 1 / times.frameDuration;
     this.chooser =
       preset.timeRule === "index-floor" ? new FramesByIndex(rate / preset.fps) : new NearestFrames(preset.fps);
@@ -41,6 +41,10 @@ class ChosenClips implements ClipMaker {
 
   get lateness(): number {
     return this.clock.seconds(this.clock.lateness(this.times));
+  }
+
+  get frameDuration(): number {
+    return this.clock.frameDuration;
   }
 
   get hasFrame(): boolean {

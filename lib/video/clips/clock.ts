@@ -1,5 +1,7 @@
 /** A step back of less than this many seconds is jitter: the late frame is skipped. A larger one starts a new time base. */
 const jitterSeconds = 1;
+/** In MPEG streams a step back of more frames than this is a joint. */
+const jitterFrames = 1.5;
 /** A step forward of more than this many seconds is a broken time stamp, not a long still frame. */
 const longestStillSeconds = 3600;
 
@@ -17,12 +19,19 @@ export interface TimeOrigin {
   streamStart?: { ticks: number; timeBase: TimeBase } | undefined;
 }
 
+/** Kinds of streams; `StreamTimes` says what they mean. */
+interface StreamKind {
+  isRaw?: boolean | undefined;
+  isJoinable?: boolean | undefined;
+}
+
 /**
  * The time of the newest decoded frame in whole ticks of the stream's time base, so that long videos lose no precision.
  *
- * A frame without time stamp is one frame duration after the previous frame. A frame that is less than a second older
- * than the previous frame (or has the same time) is skipped. A larger step back, or a step forward of more than an
- * hour, starts a new time base: the frame is one frame duration after the previous one.
+ * A frame without time stamp comes one frame duration after the frame before it; in a raw stream each frame does. A frame that is less
+ * than a second older than the frame before it (or has the same time) is skipped; in MPEG streams, which are often joined, less than one
+ * and a half frames. A larger step back, or a step forward of more than an hour, is a new time base: the video goes on one frame duration
+ * after the frame before. Where the frame after that lies on the old one again, by less than a second, one time stamp alone was wrong.
  */
 export class Clock {
   /** Ticks from the first frame to the newest frame that was not skipped. */
@@ -32,14 +41,21 @@ export class Clock {
   first = 0;
   started = false;
   private offset = 0;
+  /** The offset before the newest frame, where that began a new time base. */
+  private offsetBefore: number | undefined;
+  /** Ticks between the newest frames, where they are less than a second. */
+  private lastStep: number | undefined;
 
-  /** @param frameDuration - nominal seconds per decoded frame. */
-  constructor(private readonly frameDuration: number) {}
+  /** @param nominal - seconds per decoded frame. */
+  constructor(
+    private readonly nominal: number,
+    private readonly kind: StreamKind = {},
+  ) {}
 
-  /**
-   * Adds the time stamp of the next decoded frame, or `undefined` if it has none; returns false for a frame to skip.
-   */
-  push(stamp: number | undefined, timeBase: TimeBase): boolean {
+  /** Takes the time stamp of the next decoded frame, `undefined` where it has none; false where the frame is to be skipped. */
+  push(given: number | undefined, timeBase: TimeBase): boolean {
+    const { isRaw, isJoinable } = this.kind;
+    const stamp = isRaw ? undefined : given;
     if (!this.started) {
       this.started = true;
       this.timeBase = timeBase;
@@ -48,14 +64,22 @@ export class Clock {
       return true;
     }
     const second = timeBase.den / timeBase.num;
-    const following = this.ticks + Math.max(1, Math.round(this.frameDuration * second));
+    const frame = this.frameTicks;
+    const following = this.ticks + frame;
+    const ahead = stamp === undefined || this.offsetBefore === undefined ? 0 : stamp + this.offsetBefore - this.ticks;
+    if (ahead > 0 && ahead < jitterSeconds * second) this.offset = this.offsetBefore as number;
+    this.offsetBefore = undefined;
     let ticks = stamp === undefined ? following : stamp + this.offset;
     const step = ticks - this.ticks;
-    if (step <= -jitterSeconds * second || step > longestStillSeconds * second) {
+    const jitter = isJoinable ? Math.min(jitterFrames * frame, jitterSeconds * second) : jitterSeconds * second;
+    if (step <= -jitter || step > longestStillSeconds * second) {
+      this.offsetBefore = this.offset;
       this.offset += following - ticks;
       ticks = following;
     } else if (step <= 0) {
       return false;
+    } else if (stamp !== undefined && step < jitterSeconds * second) {
+      this.lastStep = step;
     }
     this.ticks = ticks;
     return true;
@@ -64,6 +88,15 @@ export class Clock {
   /** Seconds from the first to the newest frame. */
   get time(): number {
     return this.seconds(this.ticks);
+  }
+
+  /** Seconds that the newest frame lasts, as far as it is known. */
+  get frameDuration(): number {
+    return this.kind.isJoinable && this.lastStep !== undefined ? this.seconds(this.lastStep) : this.nominal;
+  }
+
+  private get frameTicks(): number {
+    return Math.max(1, Math.round((this.frameDuration * this.timeBase.den) / this.timeBase.num));
   }
 
   seconds(ticks: number): number {

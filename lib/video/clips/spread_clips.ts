@@ -62,7 +62,7 @@ export class SpreadClips implements ClipMaker {
     private readonly take: () => Uint8Array,
     private readonly maxHeldBytes = MAX_HELD_BYTES,
   ) {
-    this.clock = new Clock(times.frameDuration);
+    this.clock = new Clock(times.frameDuration, times);
     this.isNominal = preset.timeRule === "linspace-nominal";
     this.seconds = preset.frames / preset.fps;
     this.rate = times.rate ?? 1 / times.frameDuration;
@@ -80,6 +80,10 @@ export class SpreadClips implements ClipMaker {
 
   get lateness(): number {
     return this.clock.seconds(this.clock.lateness(this.times));
+  }
+
+  get frameDuration(): number {
+    return this.clock.frameDuration;
   }
 
   get hasFrame(): boolean {

@@ -1,8 +1,13 @@
 import type { VideoError } from "../../base/errors.js";
-import type { StreamTimes } from "../clips/clip_maker_types.js";
+import type { ClipMaker, StreamTimes } from "../clips/clip_maker_types.js";
 import { type FileFacts, videoError } from "../file.js";
 
-/** Facts about a video stream by its container; 0 if unknown. */
+/** Whether FFmpeg's demuxer of that name reads MPEG's transport or program streams. */
+export function isJoinable(format: string): boolean {
+  return format === "mpegts" || format === "mpeg";
+}
+
+/** What the container declares about a video stream; 0 where it does not say. */
 export interface StreamFacts extends StreamTimes {
   /** Seconds of the video stream. */
   duration: number;
@@ -11,21 +16,30 @@ export interface StreamFacts extends StreamTimes {
   frameDuration: number;
 }
 
+/** Base rates above this are the steps of a clock, not those of frames. */
+const highestRate = 120;
+
 /**
- * Nominal seconds per frame: from the average rate, otherwise the stream's duration over its frames, otherwise 1/25.
+ * Nominal seconds per frame: from the average rate, else the base rate (FFmpeg's `r_frame_rate`), else the stream's duration over its
+ * frames, else 1/25.
  */
-export function nominalFrameDuration(averageRate: number, duration: number, frames: number): number {
+export function nominalFrameDuration(averageRate: number, baseRate: number, duration: number, frames: number): number {
   if (averageRate > 0 && Number.isFinite(averageRate)) return 1 / averageRate;
+  if (baseRate > 0 && baseRate <= highestRate) return 1 / baseRate;
   return duration > 0 && frames > 0 ? duration / frames : 1 / 25;
 }
 
 /**
- * End of the last frame in seconds after the first. The stream's declared duration is used only if every declared frame
- * was decoded; otherwise the last frame has the nominal duration.
+ * Where the last frame ends, in seconds after the first. The stream's declared duration says so only when every declared
+ * frame was decoded; otherwise the frame lasts one nominal duration (`ClipMaker.frameDuration`).
  */
-export function endOfVideo(lastTime: number, decoded: number, stream: StreamFacts): number {
-  const trusted = stream.frames > 0 && decoded === stream.frames && stream.duration > lastTime;
-  return trusted ? stream.duration : lastTime + stream.frameDuration;
+export function endOfVideo(
+  { time, frameDuration }: Pick<ClipMaker, "time" | "frameDuration">,
+  decoded: number,
+  stream: StreamFacts,
+): number {
+  const trusted = stream.frames > 0 && decoded === stream.frames && stream.duration > time;
+  return trusted ? stream.duration : time + frameDuration;
 }
 
 /**

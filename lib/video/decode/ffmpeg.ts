@@ -26,8 +26,10 @@ interface FrameLine {
   width: number;
   height: number;
   isKey: boolean;
-  /** Whether the decoder reported an error in it, or in a packet before it. */
+  /** Whether the decoder complained of it. */
   isBroken: boolean;
+  /** Whether the decoder complained of a packet before it. */
+  isAfterLoss: boolean;
 }
 
 /** A frame from the pipe. */
@@ -43,8 +45,9 @@ class FfmpegVideo implements OpenVideo {
   private readonly lines: FrameLine[] = [];
   /** Whether the output of messages has ended. */
   private isSilent = false;
-  /** Whether the decoder reported an error since the last line of a frame, and whether there was one. */
+  /** What the decoder complained of since the last line of a frame, and whether there was one. */
   private isBroken = false;
+  private isAfterLoss = false;
   private hasLine = false;
   /** Time base of the next time stamps. */
   private timeBase: TimeBase = { num: 1, den: 1 };
@@ -116,7 +119,7 @@ class FfmpegVideo implements OpenVideo {
     try {
       for await (const frame of this.frames()) {
         signal?.throwIfAborted();
-        if (frame.isBroken && stops) this.endBroken(clips);
+        if ((frame.isBroken || frame.isAfterLoss) && stops) this.endBroken(clips);
         this.info.framesDecoded++;
         let isHeld = false;
         const hold = () => {
@@ -129,8 +132,9 @@ class FfmpegVideo implements OpenVideo {
       signal?.throwIfAborted();
       const code = await this.exit;
       if (this.isClosed) return;
-      if (this.isBroken && stops) this.endBroken(clips);
-      if (this.isBroken) unbroken.begin();
+      const isBroken = this.isBroken || this.isAfterLoss;
+      if (isBroken && stops) this.endBroken(clips);
+      if (isBroken) unbroken.begin();
       yield* this.finish(clips, unbroken, code);
     } finally {
       await this.close();
@@ -144,7 +148,7 @@ class FfmpegVideo implements OpenVideo {
   }
 
   private endOf(clips: ClipMaker): number {
-    return clips.hasFrame ? clips.lateness + endOfVideo(clips.time, this.info.framesDecoded, this.facts) : 0;
+    return clips.hasFrame ? clips.lateness + endOfVideo(clips, this.info.framesDecoded, this.facts) : 0;
   }
 
   private *finish(clips: ClipMaker, unbroken: UnbrokenClips, code: number | null): Generator<Clip> {
@@ -161,7 +165,7 @@ class FfmpegVideo implements OpenVideo {
     if (early) throw early;
     const reason = this.errors.at(-1) ?? "no frame could be decoded";
     if (code !== 0 || !clips.hasFrame) throw videoError("ERR_VIDEO_CORRUPT", this.file.path, reason, clips.time);
-    yield* unbroken.finish(endOfVideo(clips.time, framesDecoded, this.facts));
+    yield* unbroken.finish(endOfVideo(clips, framesDecoded, this.facts));
   }
 
   async close(): Promise<void> {
@@ -185,16 +189,11 @@ class FfmpegVideo implements OpenVideo {
     return { bytes: bytes.length, write, free: () => void this.spare.push(bytes) };
   }
 
-  /**
-   * Whether a line reports a damaged frame, or a packet without a frame; the first packets of a stream that was cut out
-   * of a longer one may have none.
-   */
-  private tellsBroken(line: string): boolean {
-    if (/corrupt decoded frame/.test(line)) return true;
-    return (
-      this.hasLine &&
-      /^Error while decoding stream|Error submitting (a )?packet to (the )?decoder/.test(line.replace(/^\[.*?\] /, ""))
-    );
+  /** Notes a damaged frame, or a packet that gives none; the first packets of a stream that was cut out of a longer one may give none. */
+  private noteBroken(line: string): void {
+    this.isBroken ||= /corrupt decoded frame/.test(line);
+    const loss = /^Error while decoding stream|Error submitting (a )?packet to (the )?decoder/;
+    this.isAfterLoss ||= this.hasLine && loss.test(line.replace(/^\[.*?\] /, ""));
   }
 
   private readLine(line: string): void {
@@ -205,15 +204,16 @@ class FfmpegVideo implements OpenVideo {
       const [width, height] = [Number(frame[2]), Number(frame[3])];
       const known = Number.isSafeInteger(stamp) ? stamp : undefined;
       const isKey = / iskey:1/.test(line);
-      this.lines.push({ stamp: known, timeBase: this.timeBase, width, height, isKey, isBroken: this.isBroken });
-      this.isBroken = false;
+      const { timeBase, isBroken, isAfterLoss } = this;
+      this.lines.push({ stamp: known, timeBase, width, height, isKey, isBroken, isAfterLoss });
+      this.isBroken = this.isAfterLoss = false;
       this.hasLine = true;
       this.wake();
     } else if (config) {
       this.timeBase = { num: Number(config[1]), den: Number(config[2]) };
     } else if (/error|invalid|corrupt|missing/i.test(line)) {
       this.errors.push(line.trim());
-      this.isBroken ||= this.file.image === undefined && this.tellsBroken(line);
+      if (this.file.image === undefined) this.noteBroken(line);
     }
   }
 

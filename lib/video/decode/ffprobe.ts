@@ -3,10 +3,11 @@ import { promisify } from "node:util";
 import { VideoError } from "../../base/errors.js";
 import { chooseStream } from "./choose_stream.js";
 import type { TimeBase } from "../clips/clock.js";
-import { nominalFrameDuration, type StreamFacts } from "./ending.js";
+import { isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js";
 import { type FileFacts, notDecoded, videoError } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";
 import { exifOrientation, printedOrientation } from "../pixels/orientation.js";
+import { isRawStream, rawFacts } from "../raw_stream.js";
 import type { VideoInfo } from "../types.js";
 
 interface ProbedStream {
@@ -25,6 +26,7 @@ interface ProbedStream {
   duration_ts?: number;
   nb_frames?: string;
   avg_frame_rate?: string;
+  r_frame_rate?: string;
   time_base?: string;
   start_pts?: number;
   disposition?: { default?: number; attached_pic?: number; dependent?: number };
@@ -46,17 +48,21 @@ export async function probe(file: FileFacts): Promise<Probed> {
   const { stream, format } = await streamOf(file);
   const [num, den] = (stream.time_base ?? "0/1").split("/").map(Number);
   const own = ((stream.duration_ts ?? 0) * num) / den || 0;
-  const [rate, per] = (stream.avg_frame_rate ?? "0/0").split("/").map(Number);
   const frames = Number(stream.nb_frames ?? 0) || 0;
-  const average = per > 0 ? rate / per : 0;
-  const facts: StreamFacts = {
-    duration: own,
-    frames,
-    frameDuration: nominalFrameDuration(average, own, frames),
-    rate: average > 0 ? average : undefined,
-    containerStart: microseconds(format.start_time),
-    streamStart: stream.start_pts === undefined ? undefined : { ticks: stream.start_pts, timeBase: { num, den } },
-  };
+  const average = fraction(stream.avg_frame_rate);
+  const name = (format.format_name ?? "").split(",")[0];
+  const isRaw = file.image === undefined && isRawStream(name);
+  const facts: StreamFacts = isRaw
+    ? rawFacts(den / num / (await packetTicks(file)))
+    : {
+        duration: own,
+        frames,
+        frameDuration: nominalFrameDuration(average, fraction(stream.r_frame_rate), own, frames),
+        rate: average > 0 ? average : undefined,
+        containerStart: microseconds(format.start_time),
+        streamStart: stream.start_pts === undefined ? undefined : { ticks: stream.start_pts, timeBase: { num, den } },
+        isJoinable: isJoinable(name),
+      };
   const matrix = stream.side_data_list?.find((each) => each.displaymatrix !== undefined)?.displaymatrix;
   const isPicture = file.image !== undefined;
   const orientation = isPicture ? exifOrientation(file.orientation ?? 1) : printedOrientation(matrix);
@@ -67,18 +73,20 @@ export async function probe(file: FileFacts): Promise<Probed> {
     pixelFormat: stream.pix_fmt ?? "unknown",
     colorTransfer: stream.color_transfer,
     colorPrimaries: stream.color_primaries,
+    ...file.colors,
     chromaLocation: stream.chroma_location ?? "unspecified",
     fieldOrder: stream.field_order ?? "unknown",
   };
   const info: VideoInfo = {
     path: file.path,
-    duration: own || (microseconds(format.duration) ?? 0) / 1e6,
+    duration: isRaw ? 0 : own || (microseconds(format.duration) ?? 0) / 1e6,
     width: stream.width ?? 0,
     height: stream.height ?? 0,
     codec: stream.codec_name ?? "unknown",
     pixelFormat: source.pixelFormat,
     ...orientation,
     framesDecoded: 0,
+    ...(isRaw ? { assumedFps: facts.rate } : {}),
   };
   return { info, facts, source, index: stream.index, timeBase: num > 0 ? { num, den } : { num: 1, den: 1000 } };
 }
@@ -89,22 +97,27 @@ function microseconds(text: string | undefined): number | undefined {
   return parts ? Number(`${parts[1]}${parts[2]}${parts[3]}`) : undefined;
 }
 
+/** The value of a fraction as ffprobe prints it; 0 where it has none. */
+function fraction(text = "0/0"): number {
+  const [num, den] = text.split("/").map(Number);
+  return den > 0 ? num / den : 0;
+}
+
+/** Ticks that the first packet of a raw stream lasts: in its headers' rate, whose average FFmpeg's versions print apart. */
+async function packetTicks(file: FileFacts): Promise<number> {
+  const args = ["-show_entries", "packet=duration", "-read_intervals", "%+#1"];
+  const { packets = [] } = JSON.parse(await ffprobe(file, args)) as { packets?: { duration?: number }[] };
+  return Number(packets[0]?.duration ?? 0);
+}
+
 interface ProbedFormat {
+  format_name?: string;
   duration?: string;
   start_time?: string;
 }
 
 async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format: ProbedFormat }> {
-  const args = ["-v", "error", "-print_format", "json", "-show_streams", "-show_format", `file:${file.path}`];
-  const text = await promisify(execFile)("ffprobe", args, { maxBuffer: 16 << 20 }).then(
-    ({ stdout }) => stdout,
-    (cause) => {
-      if (cause.code === "ENOENT") throw missingFfmpeg();
-      const reason = String(cause.stderr ?? cause.message).trim();
-      const error = videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
-      throw notDecoded(file, error);
-    },
-  );
+  const text = await ffprobe(file, ["-show_streams", "-show_format"]);
   const { streams = [], format = {} } = JSON.parse(text) as {
     streams?: ProbedStream[];
     format?: ProbedFormat;
@@ -122,7 +135,21 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format
   return { stream: chooseStream(file, candidates).stream, format };
 }
 
-/** The error for programs that are not on the path. */
+/** What the program prints of a file, as JSON. */
+async function ffprobe(file: FileFacts, show: readonly string[]): Promise<string> {
+  const args = ["-v", "error", "-print_format", "json", ...show, `file:${file.path}`];
+  return promisify(execFile)("ffprobe", args, { maxBuffer: 16 << 20 }).then(
+    ({ stdout }) => stdout,
+    (cause) => {
+      if (cause.code === "ENOENT") throw missingFfmpeg();
+      const reason = String(cause.stderr ?? cause.message).trim();
+      const error = videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
+      throw notDecoded(file, error);
+    },
+  );
+}
+
+/** The error where the programs are not on the path. */
 export function missingFfmpeg(): VideoError {
   const install = "install it (apt-get install ffmpeg), or use node-av: npm install node-av";
   return new VideoError("ERR_DECODER_MISSING", `the programs ffmpeg and ffprobe are not on the path: ${install}`);

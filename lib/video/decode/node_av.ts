@@ -153,9 +153,10 @@ class NodeAvVideo implements OpenVideo {
 
   private receive(message: WorkerMessage): void {
     if (message.type === "error") {
-      this.end(this.toError(message));
+      this.end(errorOf(message));
       return;
     }
+    if (message.type === "still") return; // of another kind of job
     this.info = message.info;
     if (message.type === "clip") this.receiveClip(message);
     if (message.type === "end") this.isDone = true;
@@ -168,21 +169,19 @@ class NodeAvVideo implements OpenVideo {
     return this.failure;
   }
 
-  private toError(message: WorkerMessage & { type: "error" }): Error {
-    if (message.code !== "ERR_DECODER_MISSING") {
-      return new VideoError(message.code, message.message, { file: message.file, time: message.time });
-    }
-    return missingNodeAv(message.message);
-  }
-
   private closedEarly(): Error | undefined {
     if (this.isDone || this.isClosed) return undefined;
     return videoError("ERR_VIDEO_CORRUPT", this.file.path, "the decoder ended unexpectedly");
   }
 }
 
+/** The error that a worker tells of. */
+export function errorOf({ code, message, file, time }: WorkerMessage & { type: "error" }): Error {
+  return code === "ERR_DECODER_MISSING" ? missingNodeAv(message) : new VideoError(code, message, { file, time });
+}
+
 /** The error for a node-av that cannot be loaded. */
-export function missingNodeAv(reason: string): VideoError {
+function missingNodeAv(reason: string): VideoError {
   return new VideoError(
     "ERR_DECODER_MISSING",
     `node-av cannot be loaded (${reason}). Install it with:\n  npm install node-av`,

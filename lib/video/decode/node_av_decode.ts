@@ -83,8 +83,9 @@ export function* decodeClips(
 /** Opens a file and its video stream. @throws VideoError */
 export function openStream(input: FormatContext, file: FileFacts): { stream: Stream; decoder: Codec } {
   const format = file.image === undefined ? null : InputFormat.findInputFormat(file.image);
-  // Only local files: a playlist or a reference inside a file must not open the network.
-  const options = Dictionary.fromObject({ protocol_whitelist: "file" });
+  // Only local files: a playlist or a reference inside a file must not open the network. All programs of a transport stream are looked
+  // for, as FFmpeg's own programs do.
+  const options = Dictionary.fromObject({ protocol_whitelist: "file", scan_all_pmts: "1" });
   const opened = input.openInputSync(`file:${file.path}`, format, options);
   options.free();
   if (opened < 0) {
@@ -120,8 +121,9 @@ class Decoding {
   private readonly unbroken: UnbrokenClips;
   /** Memory of clips that were left out. */
   private readonly spare: Uint8Array[] = [];
-  /** Whether the decoder reported that the next frame, or one before it, is broken. */
+  /** Whether the decoder said that the next frame is broken, and that frames before it are lost. */
   private isBroken = false;
+  private isAfterLoss = false;
 
   constructor(
     private readonly file: FileFacts,
@@ -177,17 +179,17 @@ class Decoding {
     // Streams that were cut out of longer ones start with packets that refer to frames before the cut; packets after a
     // picture do not belong to it.
     const counts = this.info.framesDecoded > 0 && this.file.image === undefined;
-    if (sent < 0 && sent !== AVERROR_EOF && counts) this.noteBroken(`a packet cannot be decoded: ${text(sent)}`);
+    if (sent < 0 && sent !== AVERROR_EOF && counts) this.noteLost(`a packet cannot be decoded: ${text(sent)}`);
     while (this.failure === undefined) {
       const received = this.codec.receiveFrameSync(this.frame);
       if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break;
       if (received < 0) {
-        if (counts) this.noteBroken(`a frame cannot be decoded: ${text(received)}`);
+        if (counts) this.noteLost(`a frame cannot be decoded: ${text(received)}`);
         break;
       }
       if (this.frame.decodeErrorFlags !== 0 || this.frame.hasFlags(AV_FRAME_FLAG_CORRUPT)) {
-        this.noteBroken("a frame has broken data");
-        if (this.failure !== undefined) break;
+        if (this.stopsAtBroken("a frame has broken data")) break;
+        this.isBroken = true;
       }
       if (this.deinterlace === undefined) yield* this.take(this.frame, this.stream.timeBase);
       else for (const each of this.deinterlace.push(this.frame)) yield* this.take(each, this.deinterlace.timeBase);
@@ -198,19 +200,26 @@ class Decoding {
     }
   }
 
-  /** Records broken data, or ends the video there. */
-  private noteBroken(reason: string): void {
+  /** Notes that a frame is lost, or ends the video there. */
+  private noteLost(reason: string): void {
+    this.isAfterLoss = !this.stopsAtBroken(reason);
+  }
+
+  /** Whether the video ends at broken data. */
+  private stopsAtBroken(reason: string): boolean {
     const { onError = "skip" } = this.context;
-    if (onError === "skip" && this.file.image === undefined) this.isBroken = true;
-    else this.failure = reason;
+    if (onError === "skip" && this.file.image === undefined) return false;
+    this.failure = reason;
+    return true;
   }
 
   private *take(frame: Frame, timeBase: TimeBase): Generator<DecodeStep> {
     this.info.framesDecoded++;
     const stamp = this.deinterlace === undefined ? frame.bestEffortTimestamp : frame.pts;
     const ticks = stamp === noTimestamp ? undefined : Number(stamp);
-    const state = { isBroken: this.isBroken, isKey: frame.keyFrame !== 0 };
-    this.isBroken = false;
+    const { isBroken, isAfterLoss } = this;
+    const state = { isBroken, isAfterLoss, isKey: frame.keyFrame !== 0 };
+    this.isBroken = this.isAfterLoss = false;
     yield* this.withInfo(this.unbroken.push(ticks, timeBase, () => this.pixels.hold(frame), state));
   }
 
@@ -223,13 +232,13 @@ class Decoding {
     if (info.framesDecoded === 0 && file.declaredSize === undefined && file.picture !== undefined) {
       throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", 0));
     }
-    if (this.isBroken) this.unbroken.begin();
+    if (this.isAfterLoss) this.unbroken.begin();
     const early =
       this.unbroken.endsBroken && file.declaredSize === undefined
         ? undefined
         : earlyEnd(file, clips.time, info.framesDecoded, facts);
     const corrupt = this.failure ?? (info.framesDecoded === 0 ? "no frame could be decoded" : undefined);
-    const end = endOfVideo(clips.time, info.framesDecoded, facts);
+    const end = endOfVideo(clips, info.framesDecoded, facts);
     info.duration = info.framesDecoded === 0 ? 0 : clips.lateness + end;
     this.unbroken.endAt(info.duration);
     if (this.unbroken.spans.length > 0) info.broken = this.unbroken.spans;

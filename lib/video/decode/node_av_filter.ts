@@ -1,5 +1,7 @@
 import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
 import type { TimeBase } from "../clips/clock.js";
+import { type PixelLayout, planesOf } from "../pixels/pixel_layout.js";
+import type { PlaneFrame } from "../pixels/planes.js";
 
 /** A libavfilter graph with one input and one output, rebuilt whenever the size or format of its frames changes. */
 export class FrameFilter {
@@ -88,4 +90,12 @@ export function writeRgb(frame: Frame, to: Uint8Array): void {
   const row = frame.width * 3;
   const stride = frame.linesize[0];
   for (let y = 0; y < frame.height; y++) to.set(plane.subarray(y * stride, y * stride + row), y * row);
+}
+
+/** The planes of a frame, where they are. */
+export function framePlanes(frame: Frame, layout: PixelLayout): PlaneFrame {
+  const { width, height } = frame;
+  const count = planesOf(layout, width, height).length;
+  const planes = (frame.data as Buffer[]).slice(0, count);
+  return { width, height, planes, strides: Array.from(frame.linesize).slice(0, count) };
 }

@@ -4,8 +4,7 @@ import type { HeldFrame } from "../clips/clip_maker_types.js";
 import type { TimeBase } from "../clips/clock.js";
 import { videoError } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";
-import { FrameFilter, writeRgb } from "./node_av_filter.js";
-import { planesOf } from "../pixels/pixel_layout.js";
+import { FrameFilter, framePlanes, writeRgb } from "./node_av_filter.js";
 import { pixelPath, PlaneScaler } from "../pixels/planes.js";
 import type { Preset, VideoInfo } from "../types.js";
 
@@ -86,23 +85,17 @@ export class FramePixels {
   }
 
   private writeFrame(frame: Frame, to: Uint8Array): void {
-    if (this.scaler === undefined) return writeRgb(frame, to);
-    const { layout } = this.scaler;
+    const { scaler } = this;
+    if (scaler === undefined) return writeRgb(frame, to);
+    const { layout } = scaler;
     if (this.filter === undefined && (frame.linesize[0] < 0 || this.formatOf(frame) !== layout.name)) {
       this.copier ??= new FrameFilter(
         `scale=flags=bicubic+accurate_rnd+bitexact,format=${layout.name},copy`,
         this.timeBase,
       );
-      return this.filtered(this.copier, frame, (picture) => this.writePlanes(this.scaler as PlaneScaler, picture, to));
+      return this.filtered(this.copier, frame, (picture) => scaler.write(framePlanes(picture, layout), to));
     }
-    this.writePlanes(this.scaler, frame, to);
-  }
-
-  private writePlanes(scaler: PlaneScaler, frame: Frame, to: Uint8Array): void {
-    const { width, height } = frame;
-    const count = planesOf(scaler.layout, width, height).length;
-    const planes = (frame.data as Buffer[]).slice(0, count);
-    scaler.write({ width, height, planes, strides: Array.from(frame.linesize).slice(0, count) }, to);
+    scaler.write(framePlanes(frame, layout), to);
   }
 
   /** The filter gets a separate reference, since the pixels of a frame may be requested again. */

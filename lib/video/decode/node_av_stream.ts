@@ -3,6 +3,8 @@ import {
   AV_FIELD_UNKNOWN,
   AV_PKT_DATA_DISPLAYMATRIX,
   AVCOL_PRI_BT709,
+  AVCOL_PRI_BT2020,
+  AVCOL_PRI_SMPTE432,
   AVCOL_RANGE_JPEG,
   AVCOL_SPC_BT470BG,
   AVCOL_SPC_BT709,
@@ -16,10 +18,11 @@ import {
   type AVPixelFormat,
 } from "node-av/constants";
 import { avGetCodecName, avGetPixFmtName, type CodecContext, type FormatContext, type Stream } from "node-av/lib";
-import { nominalFrameDuration, type StreamFacts } from "./ending.js";
+import { isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js";
 import type { FileFacts } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";
 import { exifOrientation, matrixOrientation, type Orientation } from "../pixels/orientation.js";
+import { isRawStream, rawFacts } from "../raw_stream.js";
 import type { VideoInfo } from "../types.js";
 
 /** FFmpeg's "no time stamp" (AV_NOPTS_VALUE). */
@@ -40,6 +43,12 @@ const transfers = new Map<number, string>([
   [AVCOL_TRC_ARIB_STD_B67, "arib-std-b67"],
 ]);
 
+const primaries = new Map<number, string>([
+  [AVCOL_PRI_BT709, "bt709"],
+  [AVCOL_PRI_BT2020, "bt2020"],
+  [AVCOL_PRI_SMPTE432, "smpte432"],
+]);
+
 /** By FFmpeg's number (AVChromaLocation). */
 const chromaLocations = ["unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom"];
 
@@ -55,6 +64,11 @@ export function describeStream(
   const whole = input.duration > 0n ? Number(input.duration) / 1e6 : 0;
   const frames = Number(stream.nbFrames);
   const rate = avgFrameRate.den > 0 ? avgFrameRate.num / avgFrameRate.den : 0;
+  const base = stream.rFrameRate;
+  const baseRate = base.den > 0 ? base.num / base.den : 0;
+  const format = input.iformat?.name ?? "";
+  const isRaw = file.image === undefined && isRawStream(format);
+  const named = codecpar.frameRate;
   const fieldOrder = codecpar.toJSON().fieldOrder as number | undefined;
   const isProgressive = [undefined, AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE].includes(fieldOrder as never);
   const source: PixelSource = {
@@ -63,13 +77,25 @@ export function describeStream(
     colorRange: codecpar.colorRange === AVCOL_RANGE_JPEG ? "pc" : "tv",
     pixelFormat: avGetPixFmtName(codec.pixelFormat as AVPixelFormat) ?? "unknown",
     colorTransfer: transfers.get(codecpar.colorTrc),
-    colorPrimaries: codecpar.colorPrimaries === AVCOL_PRI_BT709 ? "bt709" : undefined,
+    colorPrimaries: primaries.get(codecpar.colorPrimaries),
+    ...file.colors,
     chromaLocation: chromaLocations[codecpar.chromaLocation] ?? "unspecified",
     fieldOrder: isProgressive ? "progressive" : "interlaced",
   };
+  const facts: StreamFacts = isRaw
+    ? rawFacts(named.den > 0 ? named.num / named.den : 0)
+    : {
+        duration: own,
+        frames,
+        frameDuration: nominalFrameDuration(rate, baseRate, own, frames),
+        rate: rate > 0 ? rate : undefined,
+        containerStart: input.startTime === noTimestamp ? undefined : Number(input.startTime),
+        streamStart: stream.startTime === noTimestamp ? undefined : { ticks: Number(stream.startTime), timeBase },
+        isJoinable: isJoinable(format),
+      };
   const info: VideoInfo = {
     path: file.path,
-    duration: own || whole,
+    duration: isRaw ? 0 : own || whole,
     width: codecpar.width,
     height: codecpar.height,
     codec: avGetCodecName(codecpar.codecId) ?? "unknown",
@@ -77,14 +103,7 @@ export function describeStream(
     rotation: source.rotation,
     mirrored: source.mirrored === true,
     framesDecoded: 0,
-  };
-  const facts: StreamFacts = {
-    duration: own,
-    frames,
-    frameDuration: nominalFrameDuration(rate, own, frames),
-    rate: rate > 0 ? rate : undefined,
-    containerStart: input.startTime === noTimestamp ? undefined : Number(input.startTime),
-    streamStart: stream.startTime === noTimestamp ? undefined : { ticks: Number(stream.startTime), timeBase },
+    ...(isRaw ? { assumedFps: facts.rate } : {}),
   };
   return { info, facts, source };
 }

@@ -20,7 +20,17 @@ export interface WorkerRequest {
   control: Int32Array;
 }
 
-/** Memory for a clip, with its number. */
+/** A moment of a file to make a JPEG of. */
+export interface StillRequest {
+  file: FileFacts;
+  /** After the start of the container. */
+  seconds: number;
+  /** Of the JPEG in pixels. */
+  width: number;
+  hdr?: Preset["hdr"];
+}
+
+/** Memory for a clip, with a number to call it by. */
 export interface GivenMemory {
   number: number;
   frames: Uint8Array;
@@ -32,6 +42,7 @@ export type WorkerMessage =
   /** `frames` is the number of the clip's memory, or the memory. */
   | { type: "clip"; clip: Omit<Clip, "frames">; frames: Uint8Array | number; info: VideoInfo }
   | { type: "end"; info: VideoInfo }
+  | { type: "still"; jpeg: Uint8Array }
   | { type: "error"; code: ErrorCode; message: string; file?: string | undefined; time?: number | undefined };
 
 /** The last message of each file. `isSound`: whether the worker can decode another file. */
@@ -75,9 +86,7 @@ class FileDecoding {
   }
 
   fail(error: Error): void {
-    const { path } = this.request.file;
-    const { file = path, time } = error instanceof VideoError ? error.details : {};
-    this.#messages.push({ type: "error", code: codeOf(error), message: error.message, file, time });
+    this.#messages.push(messageOf(error, this.request.file));
   }
 
   /** Reports that this file is no longer in use. */
@@ -122,6 +131,11 @@ class FileDecoding {
   }
 }
 
+function messageOf(error: Error, { path }: FileFacts): WorkerMessage {
+  const { file = path, time } = error instanceof VideoError ? error.details : {};
+  return { type: "error", code: codeOf(error), message: error.message, file, time };
+}
+
 function codeOf(error: Error): ErrorCode {
   if (error instanceof VideoError) return error.code;
   const isMissing =
@@ -134,20 +148,45 @@ const loaded: { decodeClips?: DecodeClips; error?: Error } = await import("./nod
   (error: Error) => ({ error }),
 );
 
-// Begins to listen here, because earlier messages wait. Memory without a request was meant for a file that has ended.
-port.on("message", (message: WorkerRequest | GivenMemory) => {
-  if (!("control" in message)) return;
-  const decoding = new FileDecoding(message);
-  let isSound = true;
+/** Runs a job; gives what went wrong, which the worker survives where it is a fault of the file. */
+async function attempt(job: () => void | Promise<void>): Promise<{ error?: Error; isSound: boolean }> {
   try {
-    if (loaded.decodeClips === undefined) throw loaded.error as Error;
-    decoding.run(loaded.decodeClips);
+    if (loaded.error !== undefined) throw loaded.error;
+    await job();
+    return { isSound: true };
   } catch (error) {
-    if (error !== closed) {
-      decoding.fail(error as Error);
-      isSound = error instanceof VideoError;
-    }
+    if (error === closed) return { isSound: true };
+    return { error: error as Error, isSound: error instanceof VideoError };
   }
+}
+
+/** Decodes a file; gives whether the worker can decode another one. */
+async function decode(request: WorkerRequest): Promise<boolean> {
+  const decoding = new FileDecoding(request);
+  const { error, isSound } = await attempt(() => decoding.run(loaded.decodeClips as DecodeClips));
+  if (error !== undefined) decoding.fail(error);
   decoding.end(isSound);
-  if (!isSound) port.close();
+  return isSound;
+}
+
+/** Makes a still; gives whether the worker can decode another file. */
+async function makeStill(request: StillRequest): Promise<boolean> {
+  const messages: (WorkerMessage | WorkerDone)[] = [];
+  const { error, isSound } = await attempt(async () => {
+    const { decodeStill } = await import("../stills/still_node_av.js");
+    messages.push({ type: "still", jpeg: decodeStill(request) });
+  });
+  if (error !== undefined) messages.push(messageOf(error, request.file));
+  messages.push({ type: "done", isSound });
+  port.postMessage(messages);
+  return isSound;
+}
+
+// Listens only now: what is sent before waits. Memory that comes without a request was meant for a file that has ended.
+port.on("message", (message: WorkerRequest | StillRequest | GivenMemory) => {
+  if ("number" in message) return;
+  const isSound = "control" in message ? decode(message) : makeStill(message);
+  void isSound.then((sound) => {
+    if (!sound) port.close();
+  });
 });

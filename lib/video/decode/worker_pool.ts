@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
-import type { GivenMemory, WorkerDone, WorkerMessage, WorkerRequest } from "./worker.js";
+import type { GivenMemory, StillRequest, WorkerDone, WorkerMessage, WorkerRequest } from "./worker.js";
 
-/** A file that a worker decodes. */
+/** A file that a worker decodes, or makes a still of. */
 export interface WorkerJob {
-  request: WorkerRequest;
+  request: WorkerRequest | StillRequest;
   receive(message: WorkerMessage): void;
   /**
    * Called once, when the worker no longer uses the job: after its last message, or when the worker ended without one.

@@ -7,11 +7,23 @@ export interface PictureFacts {
   orientation: number;
   /** Whether it is a WebP of several frames. */
   isAnimated: boolean;
+  /** Of a PNG with a chunk cICP. FFmpeg reads it from version 6 on, this package with any. */
+  colors?: PictureColors | undefined;
 }
 
-/** Maximum number of parts of a file that are searched. */
-const MAX_PARTS = 1024;
-/** Bytes of an EXIF block that are read: its first directory is at the beginning. */
+/** Primaries and transfer of a picture in FFmpeg's names; undefined where they make no difference to the package. */
+export interface PictureColors {
+  colorPrimaries: string | undefined;
+  colorTransfer: string | undefined;
+}
+
+/** By the numbers of ITU-T H.273. */
+const primaries: Record<number, string> = { 1: "bt709", 9: "bt2020", 12: "smpte432" };
+const transfers: Record<number, string> = { 16: "smpte2084", 18: "arib-std-b67" };
+
+/** Most parts of a file that are looked at. */
+const mostParts = 1024;
+/** Bytes of an EXIF block that are read: its first directory stands at the beginning. */
 const exifBytes = 65536;
 
 /** Reads the orientation of a picture, from the EXIF block of JPEG (APP1), PNG (eXIf) or WebP (EXIF). */
@@ -44,20 +56,25 @@ async function jpegOrientation(read: ReadAt): Promise<number> {
   return 1;
 }
 
-/** PNG: chunks of a length, a type, the bytes and a checksum. */
+/** PNG: chunks of a length, a type, the bytes and a checksum. cICP stands before the pixels, eXIf anywhere. */
 async function readPng(read: ReadAt): Promise<PictureFacts> {
+  const facts: PictureFacts = { orientation: 1, isAnimated: false };
   let at = 8;
-  for (let part = 0; part < MAX_PARTS; part++) {
-    const head = await read(at, 8);
+  for (let part = 0; part < mostParts; part++) {
+    const head = await read(at, 12);
     const type = head.toString("latin1", 4, 8);
-    if (head.length < 8 || type === "IEND") break;
+    if (head.length < 12 || type === "IEND") break;
     const length = head.readUInt32BE(0);
+    if (type === "cICP" && length === 4) {
+      facts.colors = { colorPrimaries: primaries[head[8]], colorTransfer: transfers[head[9]] };
+    }
     if (type === "eXIf") {
-      return { orientation: tiffOrientation(await read(at + 8, Math.min(length, exifBytes))), isAnimated: false };
+      facts.orientation = tiffOrientation(await read(at + 8, Math.min(length, exifBytes)));
+      break;
     }
     at += 12 + length;
   }
-  return { orientation: 1, isAnimated: false };
+  return facts;
 }
 
 /** WebP (RFC 9649): chunks of a type, a length and the bytes, which an odd length pads by one. */

@@ -79,17 +79,21 @@ export function pixelFilter(preset: Preset, source: PixelSource, scalesOneSide =
 }
 
 /**
- * The filters that convert frames to `pixelFormat`, upright, at their size, for the scaler of this package; undefined
- * if frames already are. The conversions only rearrange samples.
+ * The filters that bring frames to `pixelFormat`, upright, at their own size (or cropped as a preset says), for the scaler of the
+ * package; undefined where frames are so already. The conversions that it makes only move samples about.
  */
-export function planesFilter(preset: Preset, source: PixelSource, pixelFormat: string): string | undefined {
+export function planesFilter(
+  source: PixelSource,
+  pixelFormat: string,
+  preset?: Pick<Preset, "order" | "cropPosition">,
+): string | undefined {
   const format = pixelFormat === source.pixelFormat ? [] : ["scale=flags=bicubic+accurate_rnd+bitexact"];
-  const filters = [...uprightFilter(source), ...squareFilter(preset), ...format];
+  const filters = [...uprightFilter(source), ...squareFilter(preset ?? {}), ...format];
   return filters.length === 0 ? undefined : [...filters, `format=${pixelFormat}`].join(",");
 }
 
-/** Crops the square of the shorter side, at offsets that chroma subsampling allows. */
-function squareFilter({ order, cropPosition = "center" }: Preset): string[] {
+/** Cuts the square of the shorter side out, at offsets that the chroma planes can take. */
+function squareFilter({ order, cropPosition = "center" }: Pick<Preset, "order" | "cropPosition">): string[] {
   if (order !== "crop-resize") return [];
   const at = { low: "0", center: "0.5", high: "1" }[cropPosition];
   return [`crop=min(iw\\,ih):min(iw\\,ih):(iw-min(iw\\,ih))*${at}:(ih-min(iw\\,ih))*${at}`];
@@ -106,9 +110,23 @@ function scaledSide({ resize, sideRounding = "trunc" }: Preset, side: string): s
 
 /** The filters that make a preview: rotated upright, deinterlaced, `width` wide, full-range Y'CbCr as in JPEG. */
 export function stillFilter(width: number, source: PixelSource): string {
-  const scale = `scale=w=${width}:h=-2:flags=bicubic:out_color_matrix=bt601:out_range=pc`;
-  const interlaced = deinterlaceFilter(source) === undefined ? [] : ["bwdif=deint=interlaced"];
-  return [...interlaced, ...uprightFilter(source), scale, "format=yuvj420p"].join(",");
+  const scale = `scale=w=${width}:h=-2:flags=bicubic:${jpegColors}`;
+  return [...stillDeinterlacer(source), ...uprightFilter(source), scale, jpegFormat].join(",");
+}
+
+const jpegColors = "out_color_matrix=bt601:out_range=pc";
+const jpegFormat = "format=yuvj420p";
+
+/** The filters that turn RGB into Y'CbCr as JPEG has it. */
+export const rgbToJpeg = `scale=flags=bicubic:${jpegColors},${jpegFormat}`;
+
+/** The filters that bring the frame of a still to `pixelFormat`, upright and deinterlaced, at its own size. */
+export function stillPlanesFilter(source: PixelSource, pixelFormat: string): string {
+  return [...stillDeinterlacer(source), planesFilter(source, pixelFormat) ?? `format=${pixelFormat}`].join(",");
+}
+
+function stillDeinterlacer(source: PixelSource): string[] {
+  return deinterlaceFilter(source) === undefined ? [] : ["bwdif=deint=interlaced"];
 }
 
 /** Offset along an axis: centred, or at an end if `longer` (an ffmpeg condition) holds. */

@@ -1,5 +1,5 @@
 import type { PixelSource } from "./filters.js";
-import { geometryOf } from "./geometry.js";
+import { type Geometry, geometryOf } from "./geometry.js";
 import type { PixelLayout } from "./pixel_layout.js";
 import type { PlaneFrame } from "./pixel_layout.js";
 import { ToneMap, type HdrTransfer } from "./tone_map.js";
@@ -11,28 +11,43 @@ interface Taps {
   weights: number[];
 }
 
-/** Makes a preset's pixels of HDR frames: tone-mapped at their size, then resized in float64 and rounded once. */
+/** The picture that is made of a frame. */
+export interface ScaleTarget extends Pick<Preset, "interpolation" | "scaler"> {
+  width: number;
+  height: number;
+  /** Where it lies in a frame of a size that was resized. */
+  placeIn(frameWidth: number, frameHeight: number): Pick<Geometry, "stepX" | "stepY" | "left" | "top">;
+}
+
+/** The crop of a preset. */
+export function cropOf(preset: Preset): ScaleTarget {
+  const { crop, interpolation, scaler } = preset;
+  const placeIn = (width: number, height: number) => geometryOf(preset, width, height);
+  return { width: crop, height: crop, interpolation, scaler, placeIn };
+}
+
+/** Makes the pixels of HDR frames: tone-mapped at their own size, then resized in float64 and rounded once. */
 export class HdrScaler {
   private readonly tones: ToneMap;
 
   constructor(
-    private readonly preset: Preset,
+    private readonly target: ScaleTarget,
     private readonly source: PixelSource,
     private readonly layout: PixelLayout,
     transfer: HdrTransfer,
   ) {
-    this.tones = new ToneMap(transfer, source.colorPrimaries !== "bt709");
+    this.tones = new ToneMap(transfer, source.colorPrimaries);
   }
 
-  /** Writes the crop of a frame, u8 RGB `[crop, crop, 3]`. */
+  /** Writes the target's picture of a frame, u8 RGB `[height, width, 3]`. */
   write(frame: PlaneFrame, to: Uint8Array): void {
-    const { crop } = this.preset;
-    const { stepX, stepY, left, top } = geometryOf(this.preset, frame.width, frame.height);
-    const columns = Array.from({ length: crop }, (_, x) => this.taps(left + x, stepX, frame.width));
+    const { width, height, placeIn } = this.target;
+    const { stepX, stepY, left, top } = placeIn(frame.width, frame.height);
+    const columns = Array.from({ length: width }, (_, x) => this.taps(left + x, stepX, frame.width));
     const line = new Float64Array(3 * frame.width);
     const rows = new Map<number, Float64Array>();
-    const mixed = new Float64Array(3 * crop);
-    for (let y = 0; y < crop; y++) {
+    const mixed = new Float64Array(3 * width);
+    for (let y = 0; y < height; y++) {
       const { first, weights } = this.taps(top + y, stepY, frame.height);
       mixed.fill(0);
       for (const row of rows.keys()) if (row < first) rows.delete(row);
@@ -46,14 +61,14 @@ export class HdrScaler {
         for (let i = 0; i < mixed.length; i++) mixed[i] += weight * row[i];
       });
       for (let i = 0; i < mixed.length; i++) {
-        to[3 * crop * y + i] = Math.min(255, Math.max(0, Math.round(mixed[i])));
+        to[3 * width * y + i] = Math.min(255, Math.max(0, Math.round(mixed[i])));
       }
     }
   }
 
   /** Two-tap bilinear; or bilinear, bicubic (Keys, -0.6) and area kernels of the width of an output pixel. */
   private taps(i: number, step: number, length: number): Taps {
-    const { interpolation, scaler } = this.preset;
+    const { interpolation, scaler } = this.target;
     const width = scaler === "two-tap" ? 1 : Math.max(1, step);
     const radius = interpolation === "bicubic" ? 2 : interpolation === "area" ? 0.5 : 1;
     const center = step * (i + 0.5) - 0.5;
@@ -78,15 +93,11 @@ export class HdrScaler {
       return depth > 8 ? (planes[plane][at] | (planes[plane][at + 1] << 8)) >> shift : planes[plane][at];
     };
     const isPaired = kind === "paired";
+    const white = 2 ** depth - 1;
     for (let x = 0; x < width; x++) {
       if (kind === "rgb") {
-        this.tones.write(
-          sample(0, y, 3 * x) / 255,
-          sample(0, y, 3 * x + 1) / 255,
-          sample(0, y, 3 * x + 2) / 255,
-          to,
-          3 * x,
-        );
+        const at = 3 * x;
+        this.tones.write(sample(0, y, at) / white, sample(0, y, at + 1) / white, sample(0, y, at + 2) / white, to, at);
         continue;
       }
       const luma = (sample(0, y, x) - zero) / range;

@@ -41,16 +41,24 @@ const rearranged: Record<string, string> = {
 };
 
 /**
- * The layout in which frames of a pixel format are read: its layout if the package supports it, otherwise the nearest
- * supported one, finally `rgb24`.
+ * The layout that frames of a pixel format are handed over in: their own where the package reads it, else the nearest that it
+ * does, at last `rgb24`.
+ *
+ * @param isDeep - whether RGB of more than 8 bits keeps them, as `rgb48le`, which `HdrScaler` alone reads.
  */
-export function layoutFor(pixelFormat: string): PixelLayout {
+export function layoutFor(pixelFormat: string, isDeep = false): PixelLayout {
+  if (isDeep && isDeepRgb(pixelFormat)) return layout("rgb48le", "rgb", 16, 0);
+  if (isDeep && /^ya16/.test(pixelFormat)) return layout("gray16le", "gray", 16, 0);
   return (
     read(pixelFormat) ?? read(rearranged[pixelFormat] ?? withoutAlpha(pixelFormat)) ?? layout("rgb24", "rgb", 8, 0)
   );
 }
 
-/** `yuva420p` is read as `yuv420p` with an extra plane; big-endian samples are swapped. */
+function isDeepRgb(pixelFormat: string): boolean {
+  return /^(rgb48|rgba64|bgr48|bgra64|x2rgb10|x2bgr10|gbra?p(9|10|12|14|16))/.test(pixelFormat);
+}
+
+/** `yuva420p` is read as `yuv420p` with a plane more; big-endian samples are turned. */
 function withoutAlpha(pixelFormat: string): string {
   return pixelFormat.replace(/^yuva/, "yuv").replace(/be$/, "le");
 }

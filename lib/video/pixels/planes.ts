@@ -1,7 +1,7 @@
 import { loadAddon } from "../../runtime/binding.js";
 import { colorsOf, type Matrix, pixelFilter, type PixelSource, planesFilter } from "./filters.js";
 import { geometryOf, keepsOneSide, keepsSize } from "./geometry.js";
-import { HdrScaler } from "./hdr_scaler.js";
+import { cropOf, HdrScaler } from "./hdr_scaler.js";
 import { layoutFor, type PixelLayout, type PlaneFrame, planesOf } from "./pixel_layout.js";
 import { hdrTransfer, type HdrTransfer } from "./tone_map.js";
 import type { Preset } from "../types.js";
@@ -33,12 +33,12 @@ export function pixelPath(preset: Preset, source: PixelSource, width: number, he
   if (!isMapped && preset.scaler !== "two-tap" && !keepsSize(preset, width, height)) {
     return { filter: pixelFilter(preset, source, keepsOneSide(preset, width, height)), layout: undefined };
   }
-  const layout = layoutFor(source.pixelFormat);
-  return { filter: planesFilter(preset, source, layout.name), layout };
+  const layout = layoutFor(source.pixelFormat, isMapped);
+  return { filter: planesFilter(source, layout.name, preset), layout };
 }
 
-/** The transfer of a stream that is tone-mapped; undefined if its values are used unchanged. */
-function toneMapped({ hdr = "tonemap" }: Preset, source: PixelSource): HdrTransfer | undefined {
+/** The transfer of a stream that is tone-mapped; undefined where its values are taken as they are. */
+export function toneMapped({ hdr = "tonemap" }: Pick<Preset, "hdr">, source: PixelSource): HdrTransfer | undefined {
   return hdr === "tonemap" ? hdrTransfer(source.colorTransfer) : undefined;
 }
 
@@ -64,7 +64,7 @@ export class PlaneScaler {
     readonly layout: PixelLayout,
   ) {
     const transfer = toneMapped(preset, source);
-    if (transfer !== undefined) this.hdr = new HdrScaler(preset, source, layout, transfer);
+    if (transfer !== undefined) this.hdr = new HdrScaler(cropOf(preset), source, layout, transfer);
   }
 
   /** Writes the crop of a frame, u8 RGB `[crop, crop, 3]`. */

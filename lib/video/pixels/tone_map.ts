@@ -12,6 +12,13 @@ export function hdrTransfer(colorTransfer: string | undefined): HdrTransfer | un
   return colorTransfer === "smpte2084" ? "pq" : colorTransfer === "arib-std-b67" ? "hlg" : undefined;
 }
 
+/** Linear R'G'B' of a stream's primaries in those of BT.709, row by row: BT.2020 (BT.2087), Display P3, and BT.709 itself. */
+const toBt709: Record<"bt2020" | "smpte432" | "bt709", readonly number[]> = {
+  bt2020: [1.6605, -0.5876, -0.0728, -0.1246, 1.1329, -0.0083, -0.0182, -0.1006, 1.1187],
+  smpte432: [1.2249, -0.2249, 0, -0.0421, 1.0421, 0, -0.0196, -0.0786, 1.0982],
+  bt709: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+};
+
 const [m1, m2, c1, c2, c3] = [2610 / 16384, (2523 / 4096) * 128, 3424 / 4096, (2413 / 4096) * 32, (2392 / 4096) * 32];
 
 /** cd/m² of a PQ value of 0 to 1, and back (SMPTE ST 2084). */
@@ -49,11 +56,14 @@ export class ToneMap {
   private readonly gain = new Float64Array(entries + 1);
   /** The coded value, by the square root of light. */
   private readonly coded = new Float64Array(entries + 1);
+  private readonly matrix: readonly number[];
 
+  /** @param primaries - in FFmpeg's names; those of BT.2020 where it is not known or has no matrix here. */
   constructor(
     private readonly transfer: HdrTransfer,
-    private readonly isWide: boolean,
+    primaries: string | undefined,
   ) {
+    this.matrix = toBt709[primaries as "bt2020"] ?? toBt709.bt2020;
     for (let i = 0; i <= entries; i++) {
       const at = i / entries;
       this.light[i] = transfer === "pq" ? pqToLight(at) : hlgToScene(at);
@@ -80,10 +90,11 @@ export class ToneMap {
     r *= gain;
     g *= gain;
     b *= gain;
-    const { isWide, coded } = this;
-    to[at] = coded[index(Math.sqrt(Math.max(0, isWide ? 1.6605 * r - 0.5876 * g - 0.0728 * b : r)))];
-    to[at + 1] = coded[index(Math.sqrt(Math.max(0, isWide ? -0.1246 * r + 1.1329 * g - 0.0083 * b : g)))];
-    to[at + 2] = coded[index(Math.sqrt(Math.max(0, isWide ? -0.0182 * r - 0.1006 * g + 1.1187 * b : b)))];
+    const { matrix, coded } = this;
+    for (let row = 0; row < 3; row++) {
+      const light = matrix[3 * row] * r + matrix[3 * row + 1] * g + matrix[3 * row + 2] * b;
+      to[at + row] = coded[index(Math.sqrt(Math.max(0, light)))];
+    }
   }
 }
 

@@ -1,17 +1,19 @@
-import { Worker } from "node:worker_threads";
-import { InvalidArgumentError, VideoError } from "../../base/errors.js";
+import { InvalidArgumentError } from "../../base/errors.js";
 import { assertNotBundled } from "../../base/bundled.js";
 import { checkFile, videoError } from "../file.js";
 import { usesFfmpeg } from "../index.js";
-import { missingNodeAv } from "../decode/node_av.js";
+import { errorOf } from "../decode/node_av.js";
 import { stillWithFfmpeg } from "./still_ffmpeg.js";
-import type { StillMessage, StillRequest } from "./still_worker.js";
-import type { DecoderName } from "../types.js";
+import type { DecoderName, Preset } from "../types.js";
+import type { StillRequest } from "../decode/worker.js";
+import { type WorkerPool, workerPool } from "../decode/worker_pool.js";
 
 export interface StillOptions {
   /** Width of the picture in pixels; its height follows. Default 320. */
   width?: number | undefined;
   decoder?: DecoderName | undefined;
+  /** `tonemap`: HDR (PQ and HLG) is shown as SDR, as in clips; `keep`: its values are taken as stored. Default `tonemap`. */
+  hdr?: Preset["hdr"];
   signal?: AbortSignal | undefined;
 }
 
@@ -21,38 +23,43 @@ export interface StillOptions {
  * @throws VideoError when it cannot be decoded; InvalidArgumentError
  */
 export async function stillAt(path: string, seconds: number, options: StillOptions = {}): Promise<Uint8Array> {
-  const { width = 320, decoder = "auto", signal } = options;
+  const { width = 320, decoder = "auto", hdr = "tonemap", signal } = options;
   if (!Number.isFinite(seconds) || seconds < 0) {
     throw new InvalidArgumentError(`seconds: expected a time from 0 on, received ${seconds}`, { argument: "seconds" });
   }
   if (!Number.isInteger(width) || width < 16 || width > 4096) {
     throw new InvalidArgumentError(`width: expected 16 to 4096, received ${width}`, { argument: "width" });
   }
+  if (!["tonemap", "keep"].includes(hdr)) {
+    throw new InvalidArgumentError(`hdr: expected tonemap or keep, received ${hdr}`, { argument: "hdr" });
+  }
   signal?.throwIfAborted();
-  const file = await checkFile(path);
-  return (await usesFfmpeg(decoder))
-    ? stillWithFfmpeg({ file, seconds, width }, signal)
-    : stillWithNodeAv({ file, seconds, width }, signal);
+  const request: StillRequest = { file: await checkFile(path), seconds, width, hdr };
+  return (await usesFfmpeg(decoder)) ? stillWithFfmpeg(request, signal) : stillWithNodeAv(request, signal);
 }
 
-function stillWithNodeAv(request: StillRequest, signal?: AbortSignal): Promise<Uint8Array> {
+/** Makes a still with node-av, in a worker of a pool. */
+export function stillWithNodeAv(
+  request: StillRequest,
+  signal?: AbortSignal,
+  pool: WorkerPool = workerPool,
+): Promise<Uint8Array> {
   assertNotBundled();
-  const worker = new Worker(new URL(/* webpackIgnore: true */ "./still_worker.js", import.meta.url), {
-    workerData: request,
-  });
-  const abort = () => void worker.terminate();
-  signal?.addEventListener("abort", abort, { once: true });
+  let abort: () => void;
   return new Promise<Uint8Array>((resolve, reject) => {
-    worker.once("message", (message: StillMessage) => {
-      if (message.type === "still") resolve(message.jpeg);
-      else if (message.code === "ERR_DECODER_MISSING") reject(missingNodeAv(message.message));
-      else reject(new VideoError(message.code, message.message, { file: message.file, time: message.time }));
+    const worker = pool.start({
+      request,
+      receive: (message) => {
+        if (message.type === "still") resolve(message.jpeg);
+        else if (message.type === "error") reject(errorOf(message));
+      },
+      end: (error) => {
+        // after an answer this changes nothing
+        const stopped = videoError("ERR_VIDEO_CORRUPT", request.file.path, "the decoder stopped");
+        reject(signal?.aborted ? signal.reason : (error ?? stopped));
+      },
     });
-    worker.once("error", reject);
-    worker.once("exit", () =>
-      reject(
-        signal?.aborted ? signal.reason : videoError("ERR_VIDEO_CORRUPT", request.file.path, "the decoder stopped"),
-      ),
-    );
+    abort = () => worker.stop();
+    signal?.addEventListener("abort", abort, { once: true });
   }).finally(() => signal?.removeEventListener("abort", abort));
 }

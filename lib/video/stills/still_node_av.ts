@@ -1,18 +1,21 @@
-import { AV_LOG_QUIET, AV_CODEC_ID_MJPEG, AVSEEK_FLAG_BACKWARD } from "node-av/constants";
+import { AV_LOG_QUIET, AV_CODEC_ID_MJPEG, AV_PIX_FMT_RGB24, AVSEEK_FLAG_BACKWARD } from "node-av/constants";
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from "node-av/lib";
 import { VideoError } from "../../base/errors.js";
 import { tickAt } from "../clips/clock.js";
-import { type FileFacts, notDecoded, videoError } from "../file.js";
-import { stillFilter } from "../pixels/filters.js";
+import { notDecoded, videoError } from "../file.js";
+import { rgbToJpeg, stillFilter } from "../pixels/filters.js";
 import { openStream } from "../decode/node_av_decode.js";
-import { FrameFilter } from "../decode/node_av_filter.js";
+import { FrameFilter, framePlanes } from "../decode/node_av_filter.js";
 import { describeStream, noTimestamp } from "../decode/node_av_stream.js";
+import { HdrStill, type StillPixels } from "../still_hdr.js";
+import type { StillRequest } from "../decode/worker.js";
 
 /** Seconds before a moment from which the key frame is searched. */
 const seekMargin = 0.5;
 
-/** A JPEG of the frame at `seconds` (or of the last one before the file ends), `width` wide. Synchronous. */
-export function decodeStill(file: FileFacts, seconds: number, width: number): Uint8Array {
+/** A JPEG of the frame that is shown at `seconds` (or of the last one before the file ends), `width` wide. Synchronous. */
+export function decodeStill(request: StillRequest): Uint8Array {
+  const { file, seconds, width } = request;
   Log.setLevel(AV_LOG_QUIET);
   const input = new FormatContext();
   const codec = new CodecContext();
@@ -30,13 +33,19 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     FFmpegError.throwIfError(codec.open2Sync(decoder), "the decoder cannot be opened");
     const { source, facts } = describeStream(file, stream, input, codec);
     const tick = tickAt(seconds, facts, stream.timeBase);
-    /** Keeps the frames up to the moment; returns true at the first one after it. */
+    const { num, den } = stream.timeBase;
+    let received = 0;
+    const stampOf = ({ bestEffortTimestamp: stamp }: Frame): number | undefined => {
+      if (facts.isRaw) return Math.round((received++ * facts.frameDuration * den) / num);
+      return stamp === noTimestamp ? undefined : Number(stamp);
+    };
+    /** Keeps the frames up to the moment; true at the first one after it. */
     const receive = (): boolean => {
       for (;;) {
         const status = codec.receiveFrameSync(frame);
-        if (status < 0) return false; // no more frames, or a frame that refers to data before the key frame
-        const stamp = frame.bestEffortTimestamp;
-        const isLater = stamp !== noTimestamp && Number(stamp) > tick;
+        if (status < 0) return false; // no more, or a frame that refers to what came before the key frame
+        const stamp = stampOf(frame);
+        const isLater = stamp !== undefined && stamp > tick;
         if (shown !== undefined && isLater) return true;
         shown?.free();
         shown = frame.clone() ?? undefined;
@@ -57,10 +66,9 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     };
     /** Whether the first frame came after the moment. */
     let isMissed = false;
-    const { num, den } = stream.timeBase;
-    // key frames are found by decoding time, which is before presentation time
+    // key frames are found by the time of decoding, which lies before that of showing
     const from = BigInt(tick - Math.ceil((seekMargin * den) / num));
-    const isSought = seconds > 0 && input.seekFrameSync(stream.index, from, AVSEEK_FLAG_BACKWARD) >= 0;
+    const isSought = seconds > 0 && !facts.isRaw && input.seekFrameSync(stream.index, from, AVSEEK_FLAG_BACKWARD) >= 0;
     decodeFrame();
     if (isSought && (isMissed || shown === undefined)) {
       const start = facts.streamStart?.ticks ?? 0;
@@ -73,9 +81,11 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     if (shown === undefined) {
       throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, "no frame could be decoded", seconds));
     }
-    pixels = new FrameFilter(stillFilter(width, source), stream.timeBase);
-    for (const out of pixels.push(shown)) return encodeJpeg(out);
-    for (const out of pixels.push(null)) return encodeJpeg(out); // a deinterlacer waits for the next frame
+    const hdr = HdrStill.of(request, source);
+    const encode = (out: Frame) => (hdr ? encodeRgb(hdr.pixelsOf(framePlanes(out, hdr.layout))) : encodeJpeg(out));
+    pixels = new FrameFilter(hdr?.filter ?? stillFilter(width, source), stream.timeBase);
+    for (const out of pixels.push(shown)) return encode(out);
+    for (const out of pixels.push(null)) return encode(out); // a deinterlacer waits for the next frame
     throw videoError("ERR_VIDEO_CORRUPT", file.path, "the picture could not be scaled", seconds);
   } finally {
     pixels?.free();
@@ -84,6 +94,19 @@ export function decodeStill(file: FileFacts, seconds: number, width: number): Ui
     packet.free();
     codec.freeContext();
     input.closeInputSync();
+  }
+}
+
+function encodeRgb({ width, height, rgb }: StillPixels): Uint8Array {
+  const timeBase = { num: 1, den: 25 };
+  const frame = Frame.fromVideoBuffer(rgb, { width, height, format: AV_PIX_FMT_RGB24 });
+  const filter = new FrameFilter(rgbToJpeg, timeBase);
+  try {
+    for (const out of filter.push(frame)) return encodeJpeg(out);
+    throw new VideoError("ERR_VIDEO_CORRUPT", "the picture could not be converted");
+  } finally {
+    filter.free();
+    frame.free();
   }
 }
 
