@@ -2,7 +2,7 @@ import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../base/errors.js";
 import { type PictureColors, readPictureFacts } from "./pixels/exif.js";
 import { TO_READ } from "../base/open_flags.js";
-import { isRiff, riffEnd } from "./riff.js";
+import { isRiff, riffEnd } from "./pixels/riff.js";
 
 /** Facts from the first bytes of a file, before any decoder runs. */
 export interface FileFacts {

@@ -7,7 +7,7 @@ import { isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js"
 import { type FileFacts, notDecoded, videoError } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";
 import { exifOrientation, printedOrientation } from "../pixels/orientation.js";
-import { isRawStream, rawFacts } from "../raw_stream.js";
+import { isRawStream, rawFacts } from "./raw_stream.js";
 import type { VideoInfo } from "../types.js";
 
 interface ProbedStream {

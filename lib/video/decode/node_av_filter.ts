@@ -1,7 +1,7 @@
 import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
 import type { TimeBase } from "../clips/clock.js";
 import { type PixelLayout, planesOf } from "../pixels/pixel_layout.js";
-import type { PlaneFrame } from "../pixels/planes.js";
+import type { PlaneFrame } from "../pixels/pixel_layout.js";
 
 /** A libavfilter graph with one input and one output, rebuilt whenever the size or format of its frames changes. */
 export class FrameFilter {

@@ -22,7 +22,7 @@ import { isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js"
 import type { FileFacts } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";
 import { exifOrientation, matrixOrientation, type Orientation } from "../pixels/orientation.js";
-import { isRawStream, rawFacts } from "../raw_stream.js";
+import { isRawStream, rawFacts } from "./raw_stream.js";
 import type { VideoInfo } from "../types.js";
 
 /** FFmpeg's "no time stamp" (AV_NOPTS_VALUE). */

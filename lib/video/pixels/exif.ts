@@ -21,8 +21,8 @@ export interface PictureColors {
 const primaries: Record<number, string> = { 1: "bt709", 9: "bt2020", 12: "smpte432" };
 const transfers: Record<number, string> = { 16: "smpte2084", 18: "arib-std-b67" };
 
-/** Most parts of a file that are looked at. */
-const mostParts = 1024;
+/** Maximum number of parts of a file that are searched. */
+const MAX_PARTS = 1024;
 /** Bytes of an EXIF block that are read: its first directory stands at the beginning. */
 const exifBytes = 65536;
 
@@ -60,7 +60,7 @@ async function jpegOrientation(read: ReadAt): Promise<number> {
 async function readPng(read: ReadAt): Promise<PictureFacts> {
   const facts: PictureFacts = { orientation: 1, isAnimated: false };
   let at = 8;
-  for (let part = 0; part < mostParts; part++) {
+  for (let part = 0; part < MAX_PARTS; part++) {
     const head = await read(at, 12);
     const type = head.toString("latin1", 4, 8);
     if (head.length < 12 || type === "IEND") break;

@@ -5,7 +5,7 @@ import { missingFfmpeg, type Probed, probe } from "../decode/ffprobe.js";
 import { notDecoded, videoError } from "../file.js";
 import { rgbToJpeg, stillFilter } from "../pixels/filters.js";
 import { packedFrame } from "../pixels/planes.js";
-import { HdrStill, type StillPixels } from "../still_hdr.js";
+import { HdrStill, type StillPixels } from "./still_hdr.js";
 import type { StillRequest } from "../decode/worker.js";
 
 const showinfo = "showinfo=checksum=0";

@@ -7,7 +7,7 @@ import { rgbToJpeg, stillFilter } from "../pixels/filters.js";
 import { openStream } from "../decode/node_av_decode.js";
 import { FrameFilter, framePlanes } from "../decode/node_av_filter.js";
 import { describeStream, noTimestamp } from "../decode/node_av_stream.js";
-import { HdrStill, type StillPixels } from "../still_hdr.js";
+import { HdrStill, type StillPixels } from "./still_hdr.js";
 import type { StillRequest } from "../decode/worker.js";
 
 /** Seconds before a moment from which the key frame is searched. */

@@ -1,4 +1,4 @@
-import type { ReadAt } from "./pixels/exif.js";
+import type { ReadAt } from "./exif.js";
 
 const nameAt = (bytes: Buffer, at: number) => bytes.toString("latin1", at, at + 4);
 

@@ -1,4 +1,4 @@
-import type { StreamFacts } from "./decode/ending.js";
+import type { StreamFacts } from "./ending.js";
 
 /** FFmpeg's demuxers of video without a container. Frames have no time stamps there, or ones that FFmpeg made up. */
 const rawFormats = new Set(
