@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
 import { appendDurably } from "./files.js";
 import { parseJson } from "./parse_json.js";
@@ -68,6 +69,8 @@ function textOf(bytes: Buffer): string {
 function parse(bytes: Buffer | undefined): Pick<JsonLine, "value" | "reason"> | undefined {
   if (!bytes) return { value: undefined, reason: `it is longer than ${LONGEST} bytes` };
   const text = textOf(bytes);
+  // a replaced character would be another path
+  if (!isUtf8(bytes)) return { value: undefined, reason: "it is not UTF-8" };
   if (text.trim() === "") return bytes.includes(0) ? { value: undefined, reason: "it has only zeros" } : undefined;
   try {
     return { value: parseJson(text) };

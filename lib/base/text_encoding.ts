@@ -17,3 +17,6 @@ export function encodingOf(head: Uint8Array): TextEncoding {
 
 /** The text of a file, without its byte order mark. */
 export const decodeText = (bytes: Uint8Array): string => new TextDecoder(encodingOf(bytes)).decode(bytes);
+
+/** Whether a text has no half of a surrogate pair, which no file in UTF-8 can hold and which other readers refuse or replace. */
+export const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);

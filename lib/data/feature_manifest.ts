@@ -110,7 +110,10 @@ export const manifestNames = (folder: string): string[] =>
     .filter((name) => MANIFEST_NAME.test(name))
     .sort();
 
-/** @returns the reason when the line is not a record */
+const isSpan = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] <= value[1];
+
+/** @returns the reason where the line is no record */
 function recordOf(
   manifest: string,
   { value, reason, at, bytes }: JsonLine,
@@ -125,6 +128,7 @@ function recordOf(
   if (typeof file !== "string" || file === "" || basename(file) !== file || file.includes("\0"))
     return "its file is no name of a file";
   if (!Array.isArray(timestamps) || timestamps.length !== clips) return "its timestamps are not one for each clip";
+  if (!timestamps.every(isSpan)) return "its timestamps are not each a start and an end in seconds";
   const text = JSON.stringify(settings ?? {});
   if (!known.has(text)) known.set(text, (settings ?? {}) as Record<string, unknown>);
   return {

@@ -286,7 +286,7 @@ export class FeatureIndex {
       if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
       const { first, rows: count } = files.video(index);
       const scores = await rows.scores(vector, { first, count }, signal);
-      return { spans: files.spans(first, count).map(({ start, end }) => ({ start, end })), scores };
+      return { spans: files.spansOf(index).map(({ start, end }) => ({ start, end })), scores };
     });
   }
 

@@ -78,15 +78,25 @@ export class IndexFiles {
     for (const kind of FILE_KINDS) checkSize(this.path(kind), kind, this.manifest, this.#files[kind]);
   }
 
+  /** @throws IndexError for a row whose record names a video that does not have it */
   span(row: number): RowSpan {
     const record = this.#read("spans", row * SPAN_BYTES, SPAN_BYTES);
-    return this.#checkedSpan(record, 0, row);
+    const span = this.#checkedSpan(record, 0, row);
+    const { first, rows } = this.video(span.video);
+    if (row >= first && row < first + rows) return span;
+    throw new IndexError(this.path("spans"), `row ${row} is not one of video ${span.video}, which it names`);
   }
 
-  /** The spans of consecutive rows. */
-  spans(first: number, count: number): RowSpan[] {
-    const records = this.#read("spans", first * SPAN_BYTES, count * SPAN_BYTES);
-    return Array.from({ length: count }, (_, i) => this.#checkedSpan(records, i * SPAN_BYTES, first + i));
+  /** The spans of all rows of a video. @throws IndexError for a row whose record names another video */
+  spansOf(index: number): RowSpan[] {
+    const { first, rows } = this.video(index);
+    const records = this.#read("spans", first * SPAN_BYTES, rows * SPAN_BYTES);
+    return Array.from({ length: rows }, (_, i) => {
+      const span = this.#checkedSpan(records, i * SPAN_BYTES, first + i);
+      if (span.video === index) return span;
+      const message = `row ${first + i} belongs to video ${index}, its record names ${span.video}`;
+      throw new IndexError(this.path("spans"), message);
+    });
   }
 
   /** @throws IndexError for an unknown video */
@@ -98,11 +108,23 @@ export class IndexFiles {
     return this.#names?.[index] ?? this.#name(this.video(index), index);
   }
 
-  /** Records of all videos. */
+  /** Records of all videos. @throws IndexError where their rows or names do not lie one behind the other */
   videos(): VideoRecord[] {
     const count = this.manifest.videos;
     const records = this.#read("videos", 0, count * VIDEO_BYTES);
-    return Array.from({ length: count }, (_, i) => this.#checkedVideo(records, i * VIDEO_BYTES, i));
+    let [first, nameAt] = [0, 0];
+    const videos = Array.from({ length: count }, (_, i) => {
+      const video = this.#checkedVideo(records, i * VIDEO_BYTES, i);
+      if (video.first !== first || video.nameAt !== nameAt) {
+        const message = `the rows or the name of video ${i} do not follow those of the one before`;
+        throw new IndexError(this.path("videos"), message, { expected: { first, nameAt }, received: video });
+      }
+      first += video.rows;
+      nameAt += video.nameBytes;
+      return video;
+    });
+    if (first === this.manifest.rows && nameAt === this.manifest.nameBytes) return videos;
+    throw new IndexError(this.path("videos"), `the videos have ${first} of ${this.manifest.rows} rows`);
   }
 
   /** Names of all videos; read once. */
@@ -137,7 +159,9 @@ export class IndexFiles {
       end: records.readDoubleLE(at + 8),
       video: records.readUInt32LE(at + 16),
     };
-    if (span.video < this.manifest.videos && Number.isFinite(span.start) && Number.isFinite(span.end)) return span;
+    const finite = Number.isFinite(span.start) && Number.isFinite(span.end);
+    const zero = records.readUInt32LE(at + 20) === 0;
+    if (span.video < this.manifest.videos && finite && span.start <= span.end && zero) return span;
     throw new IndexError(this.path("spans"), `row ${row} has a broken record`, { received: span });
   }
 

@@ -116,9 +116,10 @@ export function readManifest(folder: string): IndexManifest {
   const path = join(folder, MANIFEST);
   let json: string;
   try {
-    json = readFileSync(path, "utf8");
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") throw new IndexError(path, "the file is not UTF-8", { cause });
     const missing = code === "ENOENT" || code === "ENOTDIR";
     throw new IndexError(folder, missing ? `this is not an index: it has no ${MANIFEST}` : `cannot be read (${code})`, {
       cause,

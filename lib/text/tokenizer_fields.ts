@@ -1,4 +1,5 @@
 import { WeightsError } from "../base/errors.js";
+import { isWellFormed } from "../base/text_encoding.js";
 import type { AddedTokenEntry } from "./added_tokens.js";
 
 type Fields = Record<string, unknown>;
@@ -7,7 +8,9 @@ const isObject = (value: unknown): value is Fields => typeof value === "object" 
 /** Ids are u32 in the tokenizers library. */
 const isId = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32; // prettier-ignore
 
-/** Checks the types of values in a tokenizer's files; errors have the field. */
+const ADDED_FLAGS = ["single_word", "lstrip", "rstrip", "normalized", "special"] as const;
+
+/** Values of a tokenizer's files as what they must be; other ones are refused with the name of their field. */
 export class TokenizerFields {
   constructor(readonly path: string) {}
 
@@ -26,8 +29,9 @@ export class TokenizerFields {
   }
 
   text(field: string, value: unknown): string {
-    if (typeof value === "string") return value;
-    throw this.fail(field, "a text", value);
+    if (typeof value !== "string") throw this.fail(field, "a text", value);
+    if (!isWellFormed(value)) throw this.fail(field, "a text without half of a surrogate pair", JSON.stringify(value));
+    return value;
   }
 
   count(field: string, value: unknown): number {
@@ -40,25 +44,37 @@ export class TokenizerFields {
     throw this.fail(field, "true or false", value);
   }
 
-  /** Ids by token. */
+  /** Ids by token, each of one token alone. */
   vocabulary(field: string, value: unknown): Record<string, number> {
     const vocab = this.object(field, value);
+    const ids = new Set<number>();
     for (const [token, id] of Object.entries(vocab)) {
-      if (!isId(id)) throw this.fail(`${field}: ${JSON.stringify(token).slice(0, 100)}`, "an id", id);
+      const place = `${field}: ${JSON.stringify(token).slice(0, 100)}`;
+      if (!isId(id)) throw this.fail(place, "an id", id);
+      this.text(place, token);
+      if (ids.has(id)) throw this.fail(place, "an id that no other token has", id);
+      ids.add(id);
     }
     return vocab as Record<string, number>;
   }
 
-  /** Descriptions of added tokens. */
+  /** Descriptions of added tokens with all their fields, as the tokenizers library asks for them. */
   added(field: string, value: unknown): AddedTokenEntry[] {
     if (!Array.isArray(value)) throw this.fail(field, "a list", value);
-    return value.map((entry, i) => this.addedToken(`${field}[${i}]`, entry));
+    return value.map((one, i) => {
+      const entry = this.addedToken(`${field}[${i}]`, one);
+      const { id } = one as { id?: unknown };
+      if (!isId(id)) throw this.fail(`${field}[${i}].id`, "an id", id);
+      for (const name of ADDED_FLAGS) this.flag(`${field}[${i}].${name}`, entry[name]);
+      return entry;
+    });
   }
 
+  /** A description of an added token, in which flags may be left out. */
   addedToken(field: string, value: unknown): AddedTokenEntry {
     const entry = this.object(field, value);
     this.text(`${field}.content`, entry.content);
-    for (const name of ["single_word", "lstrip", "rstrip", "normalized", "special"]) {
+    for (const name of ADDED_FLAGS) {
       if (entry[name] !== undefined) this.flag(`${field}.${name}`, entry[name]);
     }
     return entry as unknown as AddedTokenEntry;

@@ -2,9 +2,13 @@ import { isUtf8 } from "node:buffer";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WeightsError } from "../base/errors.js";
-import { type AddedToken, addedTokenEntries, type AddedTokenEntry, addedTokens } from "./added_tokens.js";
+import { type AddedToken, addedTokenEntries, addedTokens } from "./added_tokens.js";
+import { checkPadding, checkTruncation } from "./batch_settings.js";
 import { writeDurably } from "../base/files.js";
+import { JsonError, parseStrictJson } from "../weights/json.js";
+import { checkPostProcessor } from "./special_template.js";
 import { TokenizerFields } from "./tokenizer_fields.js";
+import { checkStatedIds, checkVocabularyConfig, tokenText, vocabularyLines } from "./vocabulary_config.js";
 
 /** The parts of a `tokenizer.json` (Hugging Face tokenizers) that WordPiece uses. */
 export interface WordPieceConfig {
@@ -43,30 +47,65 @@ function readJson(path: string): Record<string, unknown> {
   return new TokenizerFields(path).object("the file", value);
 }
 
+/** Parts of a `tokenizer.json`: one more may be a misspelt one, without which ids are others. */
+const PARTS = "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder model".split(
+  " ",
+);
+
 function fromTokenizerJson(path: string): WordPieceConfig {
   const fields = new TokenizerFields(path);
-  const { model: described, normalizer: normal, pre_tokenizer: split, added_tokens: added } = readJson(path);
-  const model = fields.object("model", described);
-  // files from before tokenizers 0.10 have no type, but the prefix distinguishes WordPiece from BPE
+  const file = readJson(path);
+  const { version = "1.0", pre_tokenizer: split, added_tokens: added = [] } = file;
+  if (version !== "1.0") throw fields.fail("version", "1.0", version);
+  const other = Object.keys(file).find((name) => !PARTS.includes(name));
+  if (other !== undefined) throw fields.fail("the file", `only ${PARTS.join(", ")}`, other);
+  const model = fields.object("model", file.model);
+  // files written before tokenizers 0.10 have no type: the prefix tells WordPiece from BPE
   const type = model.type ?? (model.continuing_subword_prefix && !model.merges ? "WordPiece" : undefined);
   if (type !== "WordPiece") throw fields.fail("model.type", "WordPiece", type);
-  const normalizer = normal ? fields.object("normalizer", normal) : undefined;
-  if (normalizer && normalizer.type !== "BertNormalizer")
-    throw fields.fail("normalizer", "BertNormalizer", normalizer.type);
   const splitter = (split as { type?: unknown } | null | undefined)?.type;
   if (splitter !== "BertPreTokenizer") throw fields.fail("pre_tokenizer", "BertPreTokenizer", splitter);
-  const flag = (name: string) => fields.flag(`normalizer.${name}`, normalizer?.[name] ?? false);
   const vocab = fields.vocabulary("model.vocab", model.vocab);
-  return {
+  const config: WordPieceConfig = {
     vocab,
-    unknown: fields.text("model.unk_token", model.unk_token ?? "[UNK]"),
-    prefix: fields.text("model.continuing_subword_prefix", model.continuing_subword_prefix ?? "##"),
-    maxWordLength: fields.count("model.max_input_chars_per_word", model.max_input_chars_per_word ?? 100),
+    unknown: fields.text("model.unk_token", model.unk_token),
+    prefix: fields.text("model.continuing_subword_prefix", model.continuing_subword_prefix),
+    maxWordLength: fields.count("model.max_input_chars_per_word", model.max_input_chars_per_word),
+    ...readNormalizer(fields, file.normalizer),
+    added: addedTokens(fields.added("added_tokens", added), vocab),
+  };
+  checkSpecialTokens(path, config);
+  checkPostProcessor(fields, file.post_processor, { cls: specialId(config, "[CLS]"), sep: specialId(config, "[SEP]") });
+  checkTruncation(fields, file.truncation);
+  checkPadding(fields, file.padding, specialId(config, "[PAD]"));
+  checkStrictJson(path);
+  return config;
+}
+
+/** @throws WeightsError for JSON that the tokenizers library refuses: a name that an object has twice, half of a surrogate pair */
+function checkStrictJson(path: string): void {
+  try {
+    parseStrictJson(readText(path).trimEnd());
+  } catch (cause) {
+    if (!(cause instanceof JsonError)) throw cause;
+    throw new WeightsError(`${path}: ${cause.message}`, { file: path, cause });
+  }
+}
+
+type Normalization = Pick<WordPieceConfig, "cleanText" | "chineseCharacters" | "stripAccents" | "lowercase">;
+
+/** The flags of a `normalizer`; a file without one leaves texts as they are. */
+function readNormalizer(fields: TokenizerFields, value: unknown): Normalization {
+  if (value === undefined || value === null)
+    return { cleanText: false, chineseCharacters: false, stripAccents: null, lowercase: false };
+  const normalizer = fields.object("normalizer", value);
+  if (normalizer.type !== "BertNormalizer") throw fields.fail("normalizer", "BertNormalizer", normalizer.type);
+  const flag = (name: string) => fields.flag(`normalizer.${name}`, normalizer[name]);
+  return {
     cleanText: flag("clean_text"),
     chineseCharacters: flag("handle_chinese_chars"),
-    stripAccents: normalizer && (normalizer.strip_accents ?? null) === null ? null : flag("strip_accents"),
+    stripAccents: (normalizer.strip_accents ?? null) === null ? null : flag("strip_accents"),
     lowercase: flag("lowercase"),
-    added: addedTokens(fields.added("added_tokens", added ?? []), vocab),
   };
 }
 
@@ -75,48 +114,49 @@ function fromTokenizerJson(path: string): WordPieceConfig {
  * has the other fields.
  */
 function fromVocabulary(path: string): WordPieceConfig {
-  const lines = readText(path).split(/\r?\n/);
-  if (lines.at(-1) === "") lines.pop();
+  const lines = vocabularyLines(new TokenizerFields(path), readText(path));
   const vocab = Object.fromEntries(lines.map((token, id) => [token, id]));
   const beside = join(dirname(path), "tokenizer_config.json");
   const config: Record<string, unknown> = existsSync(beside) ? readJson(beside) : {};
   const fields = new TokenizerFields(beside);
-  const flag = (name: string, otherwise: boolean) => fields.flag(name, config[name] ?? otherwise);
-  const unknown = (config.unk_token as { content?: unknown } | null | undefined)?.content ?? config.unk_token;
+  checkVocabularyConfig(fields, config);
+  const flag = (name: string) => fields.flag(name, config[name] === undefined ? true : config[name]);
   return {
     vocab,
-    unknown: fields.text("unk_token", unknown ?? "[UNK]"),
-    prefix: "##",
+    unknown: tokenText(fields, "unk_token", config.unk_token ?? "[UNK]"),
+    prefix: fields.text("wordpieces_prefix", config.wordpieces_prefix ?? "##"),
     maxWordLength: 100,
-    cleanText: true,
-    chineseCharacters: flag("tokenize_chinese_chars", true),
-    stripAccents: (config.strip_accents ?? null) === null ? null : flag("strip_accents", false),
-    lowercase: flag("do_lower_case", true),
-    added: addedTokens(
-      addedBeside(path, fields.object("added_tokens_decoder", config.added_tokens_decoder ?? {}), vocab),
-      vocab,
-    ),
+    cleanText: flag("clean_text"),
+    chineseCharacters: flag("tokenize_chinese_chars"),
+    stripAccents: (config.strip_accents ?? null) === null ? null : flag("strip_accents"),
+    lowercase: flag("do_lower_case"),
+    added: addedBeside(path, fields.object("added_tokens_decoder", config.added_tokens_decoder ?? {}), vocab),
   };
 }
 
-/** The special tokens of a vocabulary, and those of the files in its folder, in the order of their ids. */
-function addedBeside(path: string, decoder: Record<string, unknown>, vocab: Record<string, number>): AddedTokenEntry[] {
+/** The special tokens of a vocabulary, and those that the files beside it add, in the order of their ids. */
+function addedBeside(path: string, decoder: Record<string, unknown>, vocab: Record<string, number>): AddedToken[] {
   const fields = new TokenizerFields(join(dirname(path), "tokenizer_config.json"));
   const special = SPECIAL.filter((content) => Object.hasOwn(vocab, content)).map((content) => {
     return { content, special: true, normalized: false };
   });
-  const byId = (entries: [string, AddedTokenEntry][]) =>
-    entries.sort((a, b) => Number(a[0]) - Number(b[0])).map(([, entry]) => entry);
+  const byId = <T>(entries: (readonly [T, number])[]) => entries.sort((a, b) => a[1] - b[1]);
   const described = byId(
-    Object.entries(decoder).map(([id, entry]) => [id, fields.addedToken(`added_tokens_decoder.${id}`, entry)]),
+    Object.entries(decoder).map(([id, entry]) => {
+      const field = `added_tokens_decoder.${id.slice(0, 100)}`;
+      if (!/^\d{1,10}$/.test(id)) throw fields.fail(field, "an id as the name", id);
+      return [fields.addedToken(field, entry), Number(id)] as const;
+    }),
   );
   const beside = join(dirname(path), "added_tokens.json");
-  const named: [string, number][] = existsSync(beside)
-    ? Object.entries(new TokenizerFields(beside).vocabulary("the file", readJson(beside)))
-    : [];
-  const others = byId(named.map(([content, id]) => [`${id}`, { content, special: false, normalized: true }]));
-  // a description takes precedence over a name, and the first entry of a content wins
-  return [...described, ...special, ...others];
+  const besideFields = new TokenizerFields(beside);
+  const named = existsSync(beside) ? byId(Object.entries(besideFields.vocabulary("the file", readJson(beside)))) : [];
+  const others = named.map(([content]) => ({ content, special: false, normalized: true }));
+  // a description goes before a bare name, and the first of a content counts
+  const added = addedTokens([...described.map(([entry]) => entry), ...special, ...others], vocab);
+  checkStatedIds(fields, "added_tokens_decoder", described.map(([{ content }, id]) => [content, id]), added); // prettier-ignore
+  checkStatedIds(besideFields, "the file", named, added);
+  return added;
 }
 
 /**
@@ -133,19 +173,26 @@ export function readTokenizerFiles(path: string): WordPieceConfig {
   }
   if (!existsSync(file)) throw new WeightsError(`${file}: there is no such tokenizer file`, { file });
   const config = file.endsWith(".json") ? fromTokenizerJson(file) : fromVocabulary(file);
-  for (const token of [config.unknown, "[CLS]", "[SEP]", "[PAD]"]) {
-    if (!Object.hasOwn(config.vocab, token) && !config.added.some(({ content }) => content === token)) {
+  checkSpecialTokens(file, config);
+  return config;
+}
+
+/** Id of a token that the configuration has. */
+const specialId = ({ added, vocab }: WordPieceConfig, token: string): number =>
+  added.find(({ content }) => content === token)?.id ?? vocab[token];
+
+/** @throws WeightsError where a token is missing that every encoding needs */
+function checkSpecialTokens(file: string, { unknown, vocab, added }: WordPieceConfig): void {
+  for (const token of [unknown, "[CLS]", "[SEP]", "[PAD]"]) {
+    if (!Object.hasOwn(vocab, token) && !added.some(({ content }) => content === token)) {
       throw new WeightsError(`${file}: the vocabulary has no ${token}`, { file, key: token });
     }
   }
-  return config;
 }
 
 /** Writes a `tokenizer.json` (Hugging Face tokenizers) into a folder, completely or not at all. */
 export function writeTokenizerFile(folder: string, config: WordPieceConfig): void {
-  const special = (token: string): [string, number] => {
-    return [token, config.added.find(({ content }) => content === token)?.id ?? config.vocab[token]];
-  };
+  const special = (token: string): [string, number] => [token, specialId(config, token)];
   const json = {
     version: "1.0",
     truncation: null,

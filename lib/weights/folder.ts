@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { WeightsError } from "../base/errors.js";
-import { asBuffer } from "./as_buffer.js";
 import { ByteFile } from "./byte_file.js";
 
 const FILES = ["model.safetensors", "pytorch_model.bin"];
@@ -38,7 +37,8 @@ export function readShardIndex(path: string): Shard[] {
   const file = new ByteFile(path);
   let index: { weight_map?: unknown } | null;
   try {
-    index = JSON.parse(asBuffer(file.read(0, file.size)).toString()) as typeof index;
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(file.read(0, file.size));
+    index = JSON.parse(text) as typeof index;
   } catch (cause) {
     throw new WeightsError(`${path}: expected a JSON object (${(cause as Error).message})`, { file: path, cause });
   } finally {

@@ -1,3 +1,5 @@
+import { isWellFormed } from "../base/text_encoding.js";
+
 /** A strict JSON reader for untrusted headers: duplicate keys, deep nesting and numbers other than plain integers are errors. */
 
 export class JsonError extends Error {
@@ -32,12 +34,16 @@ export function parseStrictJson(text: string): Json {
     while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
     if (at >= text.length) fail("string without an end");
     at++;
+    let result: string;
     try {
-      return JSON.parse(text.slice(start, at)) as string;
+      result = JSON.parse(text.slice(start, at)) as string;
     } catch {
       at = start;
       return fail("malformed string");
     }
+    if (isWellFormed(result)) return result;
+    at = start;
+    return fail("half of a surrogate pair in a string");
   };
   const number = (): number => {
     const word = /^-?[0-9.eE+-]+/.exec(text.slice(at, at + 40))?.[0] ?? "";

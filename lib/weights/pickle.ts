@@ -150,7 +150,7 @@ class Machine {
         stack.push(this.text(this.take(1)[0]));
         break;
       case 0x55:
-        stack.push(this.take(this.take(1)[0]).toString("latin1"));
+        stack.push(this.text(this.take(1)[0]));
         break;
       case 0x43:
         stack.push(Uint8Array.from(this.take(this.take(1)[0])));

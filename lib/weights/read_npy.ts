@@ -31,7 +31,7 @@ const READERS: Record<string, [number, (b: Buffer, at: number) => number]> = {
 function parseHeader(file: ByteFile, bytes: Buffer, start: number) {
   if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== "\x93NUMPY") throw file.fail("not an .npy array", start);
   const version = bytes[6];
-  if (version < 1 || version > 3) throw file.fail(`.npy version ${version}`, start + 6);
+  if (version < 1 || version > 3 || bytes[7] !== 0) throw file.fail(`.npy version ${version}.${bytes[7]}`, start + 6);
   const prefix = version === 1 ? 10 : 12;
   const length = version === 1 ? bytes.readUInt16LE(8) : bytes.readUInt32LE(8);
   if (length > MAX_HEADER || prefix + length > bytes.length)

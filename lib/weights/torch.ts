@@ -4,7 +4,7 @@ import { asBuffer } from "./as_buffer.js";
 import type { ByteFile } from "./byte_file.js";
 import { countElements, STORED_BYTES, type StoredDType, type StoredTensor } from "./tensor.js";
 import { TimeSlices } from "./time_slices.js";
-import { readZip } from "./zip.js";
+import { readZip, type ZipEntry } from "./zip.js";
 
 /**
  * A checkpoint as plain data: maps, arrays, numbers, strings and tensors. `null` stands for objects that are not
@@ -51,6 +51,7 @@ export function readTorchZip(file: ByteFile, skipped?: Set<string>): Tree {
   if (order && asBuffer(file.read(order.offset, Math.min(order.size, 16))).toString("latin1") !== "little") {
     throw file.fail("the byte order is not little endian", order.offset);
   }
+  checkVersion(file, entries.get(`${prefix}.data/version`) ?? entries.get(`${prefix}version`));
   const pickle = entries.get(pickles[0])!;
   const { value, end } = readPickle(file, pickle.offset, pickle.offset + pickle.size, skipped);
   if (end !== pickle.offset + pickle.size) throw file.fail("bytes after the end of data.pkl", end);
@@ -65,6 +66,21 @@ export function readTorchZip(file: ByteFile, skipped?: Set<string>): Tree {
     }
     return { offset: entry.offset, bytes: entry.size };
   });
+}
+
+/** Versions of the archive that PyTorch reads (`kMinSupportedFileFormatVersion` and `kMaxSupportedFileFormatVersion`). */
+const MAX_ARCHIVE_VERSION = 10;
+
+function checkVersion(file: ByteFile, entry: ZipEntry | undefined): void {
+  if (!entry) return;
+  const text = asBuffer(file.read(entry.offset, Math.min(entry.size, 16))).toString("latin1");
+  const version = /^\d+\n?$/.test(text) ? Number(text) : 0;
+  if (version >= 1 && version <= MAX_ARCHIVE_VERSION) return;
+  const received = JSON.stringify(text);
+  throw file.fail(
+    `the version of the archive: expected 1 to ${MAX_ARCHIVE_VERSION}, received ${received}`,
+    entry.offset,
+  );
 }
 
 const LEGACY_MAGIC = Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex");
@@ -163,7 +179,11 @@ function toTree(file: ByteFile, root: Value, locate: (ref: StorageRef, itemSize:
     if (value instanceof Map) {
       const map = new Map<string, Tree>();
       made.set(value, map);
-      for (const [key, item] of value) map.set(String(key), convert(item, depth + 1));
+      for (const [key, item] of value) {
+        const name = String(key);
+        if (map.has(name)) throw file.fail(`two keys of a dict read ${JSON.stringify(name.slice(0, 200))}`, 0);
+        map.set(name, convert(item, depth + 1));
+      }
       return map;
     }
     return null;

@@ -11,6 +11,8 @@ export interface ZipEntry {
 }
 
 const MAX_ENTRIES = 200_000;
+/** Flags of an entry whose bytes are not its content: encrypted, a patch, strongly encrypted, with a masked header. */
+const UNREADABLE_FLAGS = 0x2061;
 
 /**
  * Reads the central directory of a zip and checks it against the local headers. Refused are encryption, duplicate or
@@ -65,7 +67,7 @@ function readDirectory(file: ByteFile, directory: Buffer, start: number, count: 
     const name = rawName.toString("utf8");
     const extra = directory.subarray(p + 46 + nameLength, p + 46 + nameLength + extraLength);
     const [inflated, size, local] = sizes(directory, p, extra);
-    if (flags & 1) throw file.fail(`entry ${name} is encrypted`, start + p);
+    if (flags & UNREADABLE_FLAGS) throw file.fail(`entry ${name} is encrypted or a patch`, start + p);
     if (!methods.includes(method)) throw file.fail(`entry ${name} is compressed (method ${method})`, start + p);
     if (method === 0 && size !== inflated) throw file.fail(`entry ${name}: two sizes`, start + p);
     if (name.split("/").includes("..") || name.startsWith("/") || /[\\\0]/.test(name)) {

@@ -269,6 +269,49 @@ test("truncated, foreign and broken files are refused with the file and the reas
   index.dispose();
 });
 
+test("records that contradict each other are refused when they are used", async () => {
+  const [source, dim] = [folder(), 4];
+  const made = await FeatureIndex.create(source, { dim, dtype: "f32" });
+  const two = (name: string) => ({ video: name, rows: new Float32Array(2 * dim).fill(1), spans: [[0, 1], [1, 2]] as [number, number][] }); // prettier-ignore
+  await made.append([two("a"), two("b")]);
+  made.dispose();
+  const vector = new Float32Array(dim).fill(1);
+  const search = (index: FeatureIndex) => index.search({ vector });
+  const overTime = (index: FeatureIndex) => index.similarityOverTime(vector, "b");
+  const names = async (index: FeatureIndex) => index.videos();
+  const [header, record] = [64, 24];
+  type Case = [kind: "spans" | "videos", change: (b: Buffer) => void, use: (index: FeatureIndex) => Promise<unknown>, reason: RegExp]; // prettier-ignore
+  const cases: Case[] = [
+    ["spans", (b) => b.writeUInt32LE(1, header + 16), search, /row 0 is not one of video 1, which it names/],
+    ["spans", (b) => b.writeUInt32LE(0, header + 2 * record + 16), overTime, /row 2 belongs to video 1, .* names 0/],
+    ["spans", (b) => b.writeDoubleLE(3, header + record), search, /row 1 has a broken record/],
+    ["spans", (b) => b.writeUInt32LE(1, header + 20), search, /row 0 has a broken record/],
+    ["videos", (b) => b.writeDoubleLE(1, header + record), names, /the name of video 1 do not follow/],
+    ["videos", (b) => b.writeDoubleLE(0, header + record + 8), names, /the name of video 1 do not follow/],
+    ["videos", (b) => b.writeUInt32LE(1, header + record + 16), names, /the videos have 3 of 4 rows/],
+  ];
+  for (const [kind, change, use, reason] of cases) {
+    const at = folder();
+    cpSync(source, at, { recursive: true });
+    const path = join(at, `${kind}-0.bin`);
+    const bytes = readFileSync(path);
+    change(bytes);
+    writeFileSync(path, bytes);
+    const index = await FeatureIndex.open(at);
+    await refuses(() => use(index), IndexError, reason);
+    index.dispose();
+    rmSync(at, { recursive: true });
+  }
+});
+
+test("an index.json that is not UTF-8 is refused", async () => {
+  const at = folder();
+  (await FeatureIndex.create(at, { dim: 4, settings: { of: "é" } })).dispose();
+  const text = readFileSync(join(at, "index.json"), "utf8");
+  writeFileSync(join(at, "index.json"), Buffer.from(text, "latin1"));
+  await refuses(() => FeatureIndex.open(at), IndexError, /index.json: the file is not UTF-8/);
+});
+
 test("a file that becomes shorter while the index is open is an error, not the end of the process", async () => {
   const at = folder();
   const index = await FeatureIndex.create(at, { dim: 512 });

@@ -95,7 +95,11 @@ export const KINDS: Record<string, Kind> = {
           `{"part${i}.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}`.padEnd(72),
         );
         const size = Buffer.of(header.length, 0, 0, 0, 0, 0, 0, 0);
-        writeFileSync(join(folder, `model-${i}.safetensors`), Buffer.concat([size, header, Buffer.alloc(24)]));
+        const values = Float32Array.from({ length: 6 }, (_, k) => 10 * i + k);
+        writeFileSync(
+          join(folder, `model-${i}.safetensors`),
+          Buffer.concat([size, header, Buffer.from(values.buffer)]),
+        );
       }
       const map = { "part1.weight": "model-1.safetensors", "part2.weight": "model-2.safetensors" };
       writeFileSync(join(folder, "whole.json"), JSON.stringify({ metadata: { total_size: 48 }, weight_map: map }));
@@ -116,10 +120,18 @@ export const KINDS: Record<string, Kind> = {
       const model = { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100, vocab: Object.fromEntries(words.map((word, i) => [word, i])) }; // prettier-ignore
       const json = { version: "1.0", truncation: null, padding: null, added_tokens: added, normalizer, pre_tokenizer: { type: "BertPreTokenizer" }, post_processor: { type: "BertProcessing", sep: ["[SEP]", 3], cls: ["[CLS]", 2] }, decoder: { type: "WordPiece", prefix: "##", cleanup: true }, model }; // prettier-ignore
       writeFileSync(join(folder, "whole.json"), JSON.stringify(json));
-      load(folder, ["whole.json"]);
+      const special = (name: string, id: number) => ({ [name]: { id: name, ids: [id], tokens: [name] } });
+      const add = (id: string, type_id: number) => ({ SpecialToken: { id, type_id } });
+      const text = (id: string, type_id: number) => ({ Sequence: { id, type_id } });
+      const single = [add("[CLS]", 0), text("A", 0), add("[SEP]", 0)];
+      const template = { type: "TemplateProcessing", single, pair: [...single, text("B", 1), add("[SEP]", 1)], special_tokens: { ...special("[CLS]", 2), ...special("[SEP]", 3) } }; // prettier-ignore
+      const truncation = { direction: "Right", max_length: 512, strategy: "LongestFirst", stride: 0 };
+      const padding = { strategy: "BatchLongest", direction: "Right", pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: "[PAD]" }; // prettier-ignore
+      writeFileSync(join(folder, "template.json"), JSON.stringify({ ...json, post_processor: template, truncation, padding })); // prettier-ignore
+      load(folder, ["whole.json", "template.json"]);
     },
     damage: (folder, next) => {
-      const text = sources[0][1];
+      const text = chosen(next)[1];
       return write(join(folder, "tokenizer.json"), next(4) ? mutateJson(text.toString(), next) : mutateBytes(text, text, next)); // prettier-ignore
     },
     read: async (folder) => useTokenizer(join(folder, "tokenizer.json")),
@@ -127,8 +139,10 @@ export const KINDS: Record<string, Kind> = {
   "vocab.txt": {
     share: 50,
     prepare: (folder) => {
-      writeFileSync(join(folder, "whole.txt"), readFileSync(vocabulary, "utf8").split("\n").slice(0, 1200).join("\n"));
-      writeFileSync(join(folder, "whole.json"), JSON.stringify({ do_lower_case: true, tokenize_chinese_chars: true, strip_accents: null, unk_token: "[UNK]", added_tokens_decoder: { "1": { content: "[UNK]", special: true }, "1300": { content: "new", lstrip: true } } })); // prettier-ignore
+      const lines = readFileSync(vocabulary, "utf8").trimEnd().split("\n");
+      const count = lines.length;
+      writeFileSync(join(folder, "whole.txt"), lines.join("\n"));
+      writeFileSync(join(folder, "whole.json"), JSON.stringify({ do_lower_case: true, tokenize_chinese_chars: true, strip_accents: null, unk_token: "[UNK]", added_tokens_decoder: { "1": { content: "[UNK]", special: true }, [`${count}`]: { content: "new", lstrip: true } } })); // prettier-ignore
       load(folder, ["whole.txt", "whole.json"]);
     },
     damage: (folder, next) => {

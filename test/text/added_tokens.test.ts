@@ -81,7 +81,9 @@ test("a word that is added is found as it is written anywhere, as a whole word a
 });
 
 test("many tokens in a long text take no longer than their number", () => {
-  const added = [{ id: size, content: "covid", single_word: true, lstrip: true, rstrip: true, normalized: true }];
+  const added = [
+    { id: size, content: "covid", single_word: true, lstrip: true, rstrip: true, normalized: true, special: false },
+  ];
   const { ids } = WordPieceTokenizer.load(withTokens(added)).encode("covid   ".repeat(50_000));
   assert.is(ids.filter((id) => id === size).length, 50_000);
 });
@@ -102,7 +104,9 @@ test("files beside a vocabulary add tokens as well", () => {
 });
 
 test("a token of which nothing is left when it is normalised is refused", () => {
-  const path = withTokens([{ id: size, content: "\u0301", normalized: true }]);
+  const path = withTokens([
+    { id: size, content: "\u0301", single_word: false, lstrip: false, rstrip: false, normalized: true, special: false },
+  ]);
   assert.throws(() => WordPieceTokenizer.load(path), /added token .*nothing is left of it when it is normalised/);
 });
 

@@ -148,11 +148,13 @@ test("words named like parts of JavaScript objects are words", () => {
 test("a field of another type is refused with its name", () => {
   const path = join(folder, "fields.json");
   const vocab = { "[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3 };
+  const added = { id: 0, content: "[PAD]", single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }; // prettier-ignore
+  const normalizer = { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, lowercase: true };
   const whole = () => ({
-    added_tokens: [{ id: 0, content: "[PAD]", special: true }] as unknown,
-    normalizer: { type: "BertNormalizer", lowercase: true } as unknown,
+    added_tokens: [added] as unknown,
+    normalizer: normalizer as unknown,
     pre_tokenizer: { type: "BertPreTokenizer" } as unknown,
-    model: { type: "WordPiece", unk_token: "[UNK]", vocab } as unknown,
+    model: { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100, vocab } as unknown, // prettier-ignore
   });
   const load = (change: object) => {
     writeFileSync(path, JSON.stringify({ ...whole(), ...change }));
@@ -165,16 +167,30 @@ test("a field of another type is refused with its name", () => {
     [{ added_tokens: [null] }, /added_tokens\[0\]: expected an object/],
     [{ added_tokens: [{ id: 0 }] }, /added_tokens\[0\]\.content: expected a text, received none/],
     [{ added_tokens: [{ content: "x", lstrip: 1 }] }, /added_tokens\[0\]\.lstrip: expected true or false/],
-    [{ normalizer: { type: "BertNormalizer", lowercase: "no" } }, /normalizer\.lowercase: expected true or false/],
+    [{ added_tokens: [{ ...added, rstrip: undefined }] }, /added_tokens\[0\]\.rstrip: .* received none/],
+    [{ added_tokens: [{ ...added, id: undefined }] }, /added_tokens\[0\]\.id: expected an id, received none/],
+    [{ normaliser: normalizer }, /the file: expected only version, .* received normaliser/],
+    [{ normalizer: { ...normalizer, lowercase: "no" } }, /normalizer\.lowercase: expected true or false/],
+    [{ normalizer: { ...normalizer, clean_text: undefined } }, /normalizer\.clean_text: .* received none/],
+    [{ normalizer: false }, /normalizer: expected an object, received false/],
+    [{ version: "2.0" }, /version: expected 1\.0, received 2\.0/],
+    [{ model: { ...model, continuing_subword_prefix: undefined } }, /continuing_subword_prefix: .* received none/],
+    [{ model: { ...model, max_input_chars_per_word: null } }, /max_input_chars_per_word: .* received null/],
+    [{ model: { ...model, vocab: { ...vocab, "\ud800": 4 } } }, /model\.vocab: .* half of a surrogate pair/],
     [{ model: null }, /model: expected an object/],
     [{ model: { ...model, vocab: undefined } }, /model\.vocab: expected an object, received none/],
     [{ model: { ...model, vocab: { ...vocab, a: "4" } } }, /model\.vocab: "a": expected an id, received 4/],
     [{ model: { ...model, vocab: { ...vocab, a: -1 } } }, /model\.vocab: "a": expected an id/],
+    [{ model: { ...model, vocab: { ...vocab, a: 1 } } }, /model\.vocab: "a": expected an id that no other token has/],
     [{ model: { ...model, unk_token: 1 } }, /model\.unk_token: expected a text/],
     [{ model: { ...model, max_input_chars_per_word: 1.5 } }, /max_input_chars_per_word: expected a whole number/],
   ] as [object, RegExp][]) {
     assert.throws(() => load(change), (error: unknown) => error instanceof WeightsError && reason.test(error.message)); // prettier-ignore
   }
+  writeFileSync(path, JSON.stringify(whole()).replace('"lstrip":false', '"lstrip":true,"lstrip":false'));
+  assert.throws(() => WordPieceTokenizer.load(path), /fields\.json: duplicate key "lstrip"/);
+  writeFileSync(path, JSON.stringify({ ...whole(), decoder: { type: "\ud800" } }));
+  assert.throws(() => WordPieceTokenizer.load(path), /half of a surrogate pair/);
   for (const text of ["null", "[]", "1"]) {
     writeFileSync(path, text);
     assert.throws(() => WordPieceTokenizer.load(path), /the file: expected an object/);

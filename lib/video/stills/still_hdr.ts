@@ -1,7 +1,8 @@
 import { type PixelSource, stillPlanesFilter } from "../pixels/filters.js";
 import { HdrScaler, type ScaleTarget } from "../pixels/hdr_scaler.js";
 import { layoutFor, type PixelLayout } from "../pixels/pixel_layout.js";
-import { type PlaneFrame, toneMapped } from "../pixels/planes.js";
+import { toneMapped } from "../pixels/planes.js";
+import type { PlaneFrame } from "../pixels/pixel_layout.js";
 import type { HdrTransfer } from "../pixels/tone_map.js";
 import type { StillRequest } from "../decode/worker.js";
 

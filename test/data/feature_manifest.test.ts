@@ -1,0 +1,40 @@
+// Lines of a manifest that would be read as other paths or times are no records, and are reported with their reason.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { readManifests } from "../../dist/data/feature_manifest.js";
+
+const test = suite("feature manifest");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-manifest-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const line = (change: object = {}) =>
+  JSON.stringify({ path: "/v/é.mp4", file: "a.npy", clips: 2, timestamps: [[0, 1], [1, 1]], settings: {}, ...change }); // prettier-ignore
+
+function read(...lines: (string | Buffer)[]) {
+  writeFileSync(
+    join(folder, "manifest.jsonl"),
+    Buffer.concat(lines.flatMap((one) => [Buffer.from(one as string), Buffer.from("\n")])),
+  );
+  const { records, broken } = readManifests(folder);
+  return { paths: [...records.keys()], reasons: broken.map(({ reason }) => reason) };
+}
+
+test("a line that is not UTF-8 is no record: a replaced character would be another path", () => {
+  assert.equal(read(line()), { paths: ["/v/é.mp4"], reasons: [] });
+  const latin = Buffer.from(line(), "latin1");
+  assert.equal(read(latin, line({ path: "/v/b.mp4" })), { paths: ["/v/b.mp4"], reasons: ["it is not UTF-8"] });
+});
+
+test("timestamps are pairs of seconds, of which the second is not the smaller one", () => {
+  const bad = [[[0, 1], [1]], [[0, 1], [1, 2, 3]], [[0, 1], "x"], [[0, 1], [1, null]], [[true, 1], [1, 2]], [[0, 1], [2, 1]]]; // prettier-ignore
+  for (const timestamps of bad) {
+    const { paths, reasons } = read(line({ timestamps }));
+    assert.equal(paths, [], JSON.stringify(timestamps));
+    assert.equal(reasons, ["its timestamps are not each a start and an end in seconds"]);
+  }
+});
+
+test.run();
