@@ -168,7 +168,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) query_cores_ker
   cp_async_commit();
   const float scale = p.scale * kLog2E;
 
-  // Calls f(first row in the tile of keys, s, dp) for 32 keys after the other.
+  // Calls f(first row in the tile of keys, s, dp) for one group of 32 keys after another.
   const auto each = [&](const auto& f) {
     for (int key0 = 0; key0 < p.attended_keys(at.first + Tile::kRows); key0 += Tile::kRows) {
       const KeyBits bits = {{ballot(p.is_valid(at.n, key0 + lane)), ballot(p.is_valid(at.n, key0 + 32 + lane))}};
