@@ -114,7 +114,7 @@ const isCount = (value: unknown, max = Number.MAX_SAFE_INTEGER): value is number
 /** Reads and checks the manifest. @throws IndexError */
 export function readManifest(folder: string): IndexManifest {
   const path = join(folder, MANIFEST);
-  let json: string;
+  let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
   } catch (cause) {
@@ -127,7 +127,7 @@ export function readManifest(folder: string): IndexManifest {
   }
   let value: Record<string, unknown>;
   try {
-    value = JSON.parse(json);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new IndexError(path, `expected JSON (${(cause as Error).message})`, { cause });
   }

@@ -76,7 +76,7 @@ test("lays out an op, whose formulas are then filled in: y = x tanh(weight) fact
     "native/ops.cmake",
     `test/ops/cases/${FAMILY}/${NAME}.ts`,
     "test/ops/cases/index.ts",
-  ]);
+  ].sort());
 });
 
 test("builds, with few other ops to save time", () => {
