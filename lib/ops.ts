@@ -3,12 +3,12 @@
  * (`[N, T, H, W, C]` video, `[..., C]` rows), dense and row-major; weights have PyTorch's shapes. Every call is a program
  * of one or a few instructions that runs off the event loop; programs are cached by shape.
  *
- * Values are `{ data, shape }`. Inputs are copied before a call returns, so they may be changed then, with two exceptions:
- * arrays of `allocate` are read in place, and so is a result whose `data` nobody has asked for yet: what one op gives the
- * next one reads without a copy.
+ * Values are `{ data, shape }`. Inputs are copied before a call returns, so they may then be changed, with two exceptions: arrays
+ * of `allocate` are read in place, and so is a result whose `data` has not been read. The result of one op is thus passed to the
+ * next without a copy.
  *
- * A wrong argument rejects with an InvalidArgumentError (ShapeError and DTypeError where operands do not fit together) that
- * names argument, expected and received; memory that there is not with an OutOfMemoryError.
+ * A wrong argument rejects with an InvalidArgumentError (ShapeError and DTypeError for operands that do not fit together) with
+ * the argument, the expected and the received value; insufficient memory rejects with an OutOfMemoryError.
  */
 export type { BinaryKind, PreprocessAttrs, Triple, UnaryKind } from "./ops/index.js";
 export type { Padding, PaddingEnds, PaddingOptions } from "./ops/conv/padding.js";

@@ -32,12 +32,7 @@ export { makePairBatch, type PairBatch, type PairBatchOptions, shuffledGroups } 
 export { PairLoader, type PairLoaderOptions } from "./pair_loader.js";
 export { readDataset, type ReadDatasetOptions } from "./read_dataset.js";
 export { type Caption, cleanCaption, type ReadOptions, sortCaptions, type VideoRecord } from "./record.js";
-export {
-  planRetrieval,
-  type RetrievalOptions as RetrievalPlanOptions,
-  type RetrievalPlan,
-  videoVector,
-} from "./retrieval.js";
+export { planRetrieval, type RetrievalPlanOptions, type RetrievalPlan, videoVector } from "./retrieval.js";
 export {
   type ClipPair,
   pairOverlap,

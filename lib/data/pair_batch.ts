@@ -77,9 +77,12 @@ export function makePairBatch(
   return batch;
 }
 
+/** Index of the shuffle among the draws of an epoch, whose other indices are numbers of videos. */
+const ORDER_INDEX = 0xffffffff;
+
 /** Groups of `size` videos in random order, without an incomplete last one: a function of seed and epoch. */
 export function shuffledGroups(videos: number, size: number, seed: number, epoch: number): Int32Array[] {
-  const order = new Random(seed, epoch, 0xffffffff).shuffle(Array.from({ length: videos }, (_, i) => i));
+  const order = new Random(seed, epoch, ORDER_INDEX).shuffle(Array.from({ length: videos }, (_, i) => i));
   return Array.from({ length: Math.floor(videos / size) }, (_, g) =>
     Int32Array.from(order.slice(g * size, (g + 1) * size)),
   );

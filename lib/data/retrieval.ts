@@ -4,7 +4,7 @@ import { Random } from "../base/random.js";
 import { floatToHalf, halfToFloat, halfValues } from "../base/half_floats.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
-export interface RetrievalOptions {
+export interface RetrievalPlanOptions {
   /** Number of batches of the epoch; default: the number of videos / `size`. */
   batches?: number | undefined;
   /** Videos of a batch, k; default 32. */
@@ -47,7 +47,7 @@ const VIDEOS = 1 << 16;
 export async function planRetrieval(
   vectors: Float32Array | Uint16Array,
   width: number,
-  options: RetrievalOptions,
+  options: RetrievalPlanOptions,
 ): Promise<RetrievalPlan> {
   const videos = vectors.length / width;
   const { size = 32, metric = "l2", seed, epoch } = options;
@@ -78,7 +78,7 @@ async function nearestVideos(
   vectors: SearchedVectors,
   queries: readonly number[],
   k: number,
-  { signal, onProgress }: Pick<RetrievalOptions, "signal" | "onProgress">,
+  { signal, onProgress }: Pick<RetrievalPlanOptions, "signal" | "onProgress">,
 ): Promise<Int32Array> {
   const best = {
     values: new Float32Array(queries.length * k).fill(-Infinity),

@@ -16,10 +16,10 @@ import type { TokenisedCaptions } from "./sampler.js";
  *   tokens         I32 [tokens]
  *   names          U8  [bytes]           UTF-8
  *   name_starts    I32 [videos + 1]
- * What has an entry per video is read when the shard is opened; the rest is read by position, when it is asked for.
+ * Tensors with an entry per video are read when the shard is opened; the others are read by position, on demand.
  */
 
-/** A video on its way into a shard. */
+/** A video to write into a shard. */
 export interface PackedVideo {
   name: string;
   features: Features;

@@ -91,7 +91,7 @@ function readOut(op: string, program: Program, out: readonly unknown[]): Program
   return arrays;
 }
 
-/** Options of a call of one op, beside operands and attributes. */
+/** Options of a call of one op, besides operands and attributes. */
 interface DefinitionOptions {
   signal?: AbortSignal | undefined;
   out?: readonly unknown[];

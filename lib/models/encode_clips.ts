@@ -94,7 +94,7 @@ export async function* encodeClips<T extends object>(
     }
   } finally {
     unfollow();
-    stop.abort(new Error("nobody wants rows any more"));
+    stop.abort(new Error("the reader of rows has stopped"));
     await Promise.allSettled([next, ...running.map(({ rows }) => rows)]);
     await items.return?.();
   }

@@ -32,8 +32,8 @@ export interface DeviceOptions {
    */
   precision?: Precision | undefined;
   /**
-   * Compute 1x3x3 and 3x1x1 convolutions of models by Winograd's minimal filtering where it is faster. Default true.
-   * A layer's relative error is then about 1e-6 instead of 3e-7.
+   * Compute 1x3x3 and 3x1x1 convolutions of models by Winograd's minimal filtering if that is faster. Default true. A
+   * layer's relative error is then about 1e-6 instead of 3e-7.
    */
   winograd?: boolean | undefined;
 }

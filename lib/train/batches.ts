@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from "../base/errors.js";
 import { Random } from "../base/random.js";
-
-const ORDER = 0x0de4; // Random stream of the shuffles.
+import { RANDOM_STREAMS } from "../random_streams.js";
 
 /**
  * The examples, of `count`, in batch number `index`. Every epoch is a new order of all examples, drawn from the seed.
@@ -21,7 +20,7 @@ export function shuffledBatches(count: number, size: number, seed: number): (ind
     const epoch = Math.floor(index / perEpoch);
     if (known.epoch !== epoch) {
       const all = Array.from({ length: count }, (_, i) => i);
-      known = { epoch, order: new Random(seed, ORDER, epoch).shuffle(all) };
+      known = { epoch, order: new Random(seed, RANDOM_STREAMS.exampleOrder, epoch).shuffle(all) };
     }
     const first = (index % perEpoch) * size;
     return known.order.slice(first, first + size);

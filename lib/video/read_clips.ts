@@ -62,7 +62,7 @@ export async function* readClips(
     await workers;
   } finally {
     unfollow();
-    stop.abort(new Error("nobody reads on"));
+    stop.abort(new Error("the reader of videos has stopped"));
     await workers.catch(() => {});
   }
 }

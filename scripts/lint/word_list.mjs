@@ -63,7 +63,7 @@ export const RULES = [
   { find: /\bso many\b/i, instead: "the number, or `count`", of: "prose" },
   { find: /\bof (its|their|his|one's) own\b/i, instead: "a separate ..., its ..., or nothing", of: "prose" },
   {
-    find: /\b(is|are|was|were|be|been) told\b|\btold (by|when|unless)\b/i,
+    find: /\b(is|are|was|were|be|been) told\b(?! apart)|\btold (by|when|unless)\b/i,
     instead: "knows, receives, reports or follows from",
     of: "prose",
   },

@@ -15,7 +15,7 @@ export interface BenchmarkFiles extends VideoLists {
 /** How the queries of a retrieval are ranked. */
 export type RankingOptions = Pick<RetrievalOptions, "ties" | "bootstrap">;
 
-/** What a prediction may take beside model and features. */
+/** Options of a prediction besides model and features. */
 export interface SelectionOptions {
   /** COIN: folder or checkpoint with the classifier of a fine-tuned model. Without one, labels are predicted zero-shot. */
   classifier?: string | undefined;

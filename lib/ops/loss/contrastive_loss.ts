@@ -90,10 +90,11 @@ function gradient(node: GradientNode<ContrastiveLossAttrs>, g: GradientBuilder):
 }
 
 /**
- * Symmetric InfoNCE over the dot products of a `[N, D]` and b `[N, D]` (VideoCLIP, arXiv 2109.14084, section 3.2): outputs
- * the loss `[1]` and, each `[N]`, the log-sum-exp of every row and of every column, and those of their positives. Row i's
- * positive is row i of the other side; with `group` i32 `[N]` all rows of its group are, and the numerator sums over them
- * as in MIL-NCE (arXiv 1912.06430). The N x N scores are never stored, forward or backward. Every output has a gradient.
+ * Symmetric InfoNCE over the dot products of a `[N, D]` and b `[N, D]` (VideoCLIP, arXiv 2109.14084, section 3.2).
+ * Outputs: the loss `[1]`, and the log-sum-exps of every row, of every column, and of their positives, each `[N]`. The
+ * positive of row i is row i of the other matrix. With `group` i32 `[N]` all rows of its group are positives, and the
+ * numerator sums over them as in MIL-NCE (arXiv 1912.06430). The N x N scores are never stored, forward or backward.
+ * Every output has a gradient.
  */
 export const contrastiveLoss = defineOp<ContrastiveLossAttrs>({
   name: "contrastive_loss",

@@ -11,7 +11,7 @@ export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Recor
   ],
   shape: ([x, scale]) => {
     const { shape, dtype } = checkOperand("scale_channels", "x", x, ["...", "N", "C"]);
-    checkOperand("scale_channels", "scale", scale, [shape[0], shape[shape.length - 1]], [dtype]);
+    checkOperand("scale_channels", "g", scale, [shape[0], shape[shape.length - 1]], [dtype]);
     return [{ shape, dtype }];
   },
   reference: ([x, scale]) => {

@@ -6,6 +6,7 @@ import { type CrossTaskAnnotation, selectCrossTaskVideos } from "../../data/cros
 import type { FeatureSource } from "../../data/feature_source.js";
 import { InvalidArgumentError } from "../../base/errors.js";
 import { Random } from "../../base/random.js";
+import { RANDOM_STREAMS } from "../../random_streams.js";
 import { pieceIds } from "../../text/piece_ids.js";
 import { wrongArgument } from "../../base/wrong_argument.js";
 import { CrossTaskSteps, type CrossTaskVideo } from "../step_data.js";
@@ -13,8 +14,6 @@ import { stepLocalisation } from "../tasks/steps.js";
 import { prepareLongVideos } from "./long_videos.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { CrossTaskConfig } from "./schema.js";
-
-const DRAW = 0xc705; // Random stream of the draw of the videos.
 
 /** Fine-tuning for CrossTask: binary cross-entropy of tokens with the texts of the steps. */
 export const prepareCrossTask = (config: CrossTaskConfig, context: RunContext): Promise<PreparedRun> =>
@@ -61,7 +60,9 @@ async function trainingVideos(
     const annotated = await selectCrossTaskVideos({ ...files, ...lists });
     drawn = tasks.flatMap((id, i) => {
       const own = annotated.filter(({ task }) => task.id === id);
-      return data.perTask === undefined ? own : new Random(seed, DRAW, i).sample(own, data.perTask);
+      return data.perTask === undefined
+        ? own
+        : new Random(seed, RANDOM_STREAMS.crossTaskVideos, i).sample(own, data.perTask);
     });
   }
   return Promise.all(

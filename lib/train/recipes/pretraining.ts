@@ -5,6 +5,7 @@ import { createDevice } from "../../runtime/device.js";
 import { DatasetError, InvalidArgumentError } from "../../base/errors.js";
 import { readTextFields, textConfig, type HuggingFaceConfig } from "../../models/text/text_config.js";
 import { Random } from "../../base/random.js";
+import { RANDOM_STREAMS } from "../../random_streams.js";
 import { pieceIds } from "../../text/piece_ids.js";
 import { WordPieceTokenizer } from "../../text/wordpiece.js";
 import { writeTensors } from "../checkpoint.js";
@@ -16,8 +17,6 @@ import type { TrainingData } from "../task.js";
 import { deviceOf } from "./open_model.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { PretrainingConfig } from "./schema.js";
-
-const PAIRS = 1; // Random stream of the pairs.
 
 /** Model and data of a pre-training of BERT or MobileBERT from scratch. */
 export async function preparePretraining(config: PretrainingConfig, context: RunContext): Promise<PreparedRun> {
@@ -42,7 +41,7 @@ export async function preparePretraining(config: PretrainingConfig, context: Run
   const options = { ...ids, special: [id("[UNK]")], vocabulary: tokenizer.size, length, rate };
   const data: TrainingData = {
     batch: (index) => {
-      const random = new Random(seed, PAIRS, index);
+      const random = new Random(seed, RANDOM_STREAMS.pretrainingPairs, index);
       const pairs = Array.from({ length: size }, () => nextSentencePair(documents, random));
       return pretrainingBatch(pairs, random, text, options);
     },
