@@ -114,9 +114,9 @@ const isCount = (value: unknown, max = Number.MAX_SAFE_INTEGER): value is number
 /** Reads and checks the manifest. @throws IndexError */
 export function readManifest(folder: string): IndexManifest {
   const path = join(folder, MANIFEST);
-  let text: string;
+  let content: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+    content = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") throw new IndexError(path, "the file is not UTF-8", { cause });
@@ -127,7 +127,7 @@ export function readManifest(folder: string): IndexManifest {
   }
   let value: Record<string, unknown>;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(content);
   } catch (cause) {
     throw new IndexError(path, `expected JSON (${(cause as Error).message})`, { cause });
   }

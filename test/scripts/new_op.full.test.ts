@@ -67,16 +67,19 @@ test("lays out an op, whose formulas are then filled in: y = x tanh(weight) fact
     ],
   );
   const status = run("git", "status", "--porcelain", "--untracked-files=all").trimEnd().split("\n");
-  assert.equal(status.map((line) => line.slice(3)).sort(), [
-    "lib/ops/index.ts",
-    `lib/ops/${FAMILY}/${NAME}.ts`,
-    `native/cpp/cpu/${FAMILY}/${NAME}.cc`,
-    `native/cpp/ops/${FAMILY}/${NAME}.h`,
-    `native/cuda/${FAMILY}/${NAME}.cu`,
-    "native/ops.cmake",
-    `test/ops/cases/${FAMILY}/${NAME}.ts`,
-    "test/ops/cases/index.ts",
-  ].sort());
+  assert.equal(
+    status.map((line) => line.slice(3)).sort(),
+    [
+      "lib/ops/index.ts",
+      `lib/ops/${FAMILY}/${NAME}.ts`,
+      `native/cpp/cpu/${FAMILY}/${NAME}.cc`,
+      `native/cpp/ops/${FAMILY}/${NAME}.h`,
+      `native/cuda/${FAMILY}/${NAME}.cu`,
+      "native/ops.cmake",
+      `test/ops/cases/${FAMILY}/${NAME}.ts`,
+      "test/ops/cases/index.ts",
+    ].sort(),
+  );
 });
 
 test("builds, with few other ops to save time", () => {

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
 import type { DecoderName } from "../../dist/video/types.js";
-import { root } from "../support/syntax.js";
+import { root } from "../../scripts/lint/syntax.js";
 import { sameInBoth } from "./both_decoders.js";
 import { type Coding, makePictureFile, makePng } from "./hdr_picture.js";
 
