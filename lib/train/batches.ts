@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../base/errors.js";
 import { Random } from "../base/random.js";
-import { RANDOM_STREAMS } from "../random_streams.js";
+import { RANDOM_STREAMS } from "../base/random_streams.js";
 
 /**
  * The examples, of `count`, in batch number `index`. Every epoch is a new order of all examples, drawn from the seed.

@@ -38,7 +38,7 @@ export function importGraph(folder: string, edges: Edges): ImportGraph {
   return graph;
 }
 
-/** Circles of a graph, each as the shortest way from a file back to itself: every file that lies on a circle is in one. */
+/** Circles of a graph, each as the shortest way from a file back to itself: every file of a circle is in one of them. */
 export function circles(graph: ImportGraph): string[][] {
   const found: string[][] = [];
   const seen = new Set<string>();

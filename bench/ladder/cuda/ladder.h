@@ -52,7 +52,7 @@ class Device {
   }
 
   Stream stream() const { return stream_; }
-  Isa isa() const { return gpu_->isa(); }
+  Backend backend() const { return gpu_->backend(); }
 
   // Memory of the device, which nothing has written. It lives as long as the program.
   template <typename T>
@@ -214,7 +214,7 @@ class PackageKernel {
   PackageKernel(Device& device, const char* op, std::vector<Tensor> in, std::vector<Tensor> out,
                 std::vector<double> attrs)
       : stream_(device.stream()), in_(std::move(in)), out_(std::move(out)), attrs_(std::move(attrs)) {
-    kernel_ = find_kernel(device.isa(), op);
+    kernel_ = find_kernel(device.backend(), op);
     if (!kernel_) require({"the package's kernel is not linked"});
     workspace_ = device.allocate<float>(kernel_->workspace(call(), 1) / sizeof(float) + 64).data();
   }

@@ -6,7 +6,7 @@ import { type CrossTaskAnnotation, selectCrossTaskVideos } from "../../data/cros
 import type { FeatureSource } from "../../data/feature_source.js";
 import { InvalidArgumentError } from "../../base/errors.js";
 import { Random } from "../../base/random.js";
-import { RANDOM_STREAMS } from "../../random_streams.js";
+import { RANDOM_STREAMS } from "../../base/random_streams.js";
 import { pieceIds } from "../../text/piece_ids.js";
 import { wrongArgument } from "../../base/wrong_argument.js";
 import { CrossTaskSteps, type CrossTaskVideo } from "../step_data.js";

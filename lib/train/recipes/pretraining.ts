@@ -5,7 +5,7 @@ import { createDevice } from "../../runtime/device.js";
 import { DatasetError, InvalidArgumentError } from "../../base/errors.js";
 import { readTextFields, textConfig, type HuggingFaceConfig } from "../../models/text/text_config.js";
 import { Random } from "../../base/random.js";
-import { RANDOM_STREAMS } from "../../random_streams.js";
+import { RANDOM_STREAMS } from "../../base/random_streams.js";
 import { pieceIds } from "../../text/piece_ids.js";
 import { WordPieceTokenizer } from "../../text/wordpiece.js";
 import { writeTensors } from "../checkpoint.js";

@@ -31,7 +31,7 @@ interface StreamKind {
  * A frame without time stamp comes one frame duration after the frame before it; in a raw stream each frame does. A frame that is less
  * than a second older than the frame before it (or has the same time) is skipped; in MPEG streams, which are often joined, less than one
  * and a half frames. A larger step back, or a step forward of more than an hour, is a new time base: the video goes on one frame duration
- * after the frame before. Where the frame after that lies on the old one again, by less than a second, one time stamp alone was wrong.
+ * after the frame before. If the next frame is on the old time base again, within a second, only one time stamp was wrong.
  */
 export class Clock {
   /** Ticks from the first frame to the newest frame that was not skipped. */

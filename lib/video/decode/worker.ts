@@ -3,6 +3,7 @@ import { type ErrorCode, VideoError } from "../../base/errors.js";
 import { clipBytes } from "../clips/clip_memory.js";
 import type { FileFacts } from "../file.js";
 import type { Clip, OnError, Preset, VideoInfo } from "../types.js";
+import type { StillRequest } from "../stills/still_request.js";
 import { withResolvers } from "./with_resolvers.js";
 
 /** A file to decode. */
@@ -18,16 +19,6 @@ export interface WorkerRequest {
   given: GivenMemory[] | undefined;
   /** Two int32: the number of clips that may still be begun, and 1 after the reader has gone. */
   control: Int32Array;
-}
-
-/** A moment of a file to make a JPEG of. */
-export interface StillRequest {
-  file: FileFacts;
-  /** After the start of the container. */
-  seconds: number;
-  /** Of the JPEG in pixels. */
-  width: number;
-  hdr?: Preset["hdr"];
 }
 
 /** Memory for a clip, with a number to call it by. */

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
-import type { GivenMemory, StillRequest, WorkerDone, WorkerMessage, WorkerRequest } from "./worker.js";
+import type { GivenMemory, WorkerDone, WorkerMessage, WorkerRequest } from "./worker.js";
+import type { StillRequest } from "../stills/still_request.js";
 
 /** A file that a worker decodes, or makes a still of. */
 export interface WorkerJob {

@@ -5,7 +5,7 @@ import { usesFfmpeg } from "../index.js";
 import { errorOf } from "../decode/node_av.js";
 import { stillWithFfmpeg } from "./still_ffmpeg.js";
 import type { DecoderName, Preset } from "../types.js";
-import type { StillRequest } from "../decode/worker.js";
+import type { StillRequest } from "./still_request.js";
 import { type WorkerPool, workerPool } from "../decode/worker_pool.js";
 
 export interface StillOptions {

@@ -6,12 +6,12 @@ import { notDecoded, videoError } from "../file.js";
 import { rgbToJpeg, stillFilter } from "../pixels/filters.js";
 import { packedFrame } from "../pixels/planes.js";
 import { HdrStill, type StillPixels } from "./still_hdr.js";
-import type { StillRequest } from "../decode/worker.js";
+import type { StillRequest } from "./still_request.js";
 
 const showinfo = "showinfo=checksum=0";
 const jpegOutput = ["-c:v", "mjpeg", "-f", "image2pipe"];
-/** Of what the program writes: the planes of a frame, at most. */
-const MOST_BYTES = 1 << 30;
+/** Maximum bytes that the program may write: the planes of one frame. */
+const MAX_BYTES = 1 << 30;
 
 /** What one pass of the program gave: a JPEG, or the planes of an HDR frame. */
 interface Pass {
@@ -92,7 +92,7 @@ async function ffmpeg(
   signal: AbortSignal | undefined,
   input?: Buffer,
 ): Promise<{ stdout: Buffer; stderr: string }> {
-  const options = { encoding: "buffer", maxBuffer: MOST_BYTES, signal } as const;
+  const options = { encoding: "buffer", maxBuffer: MAX_BYTES, signal } as const;
   const general = ["-hide_banner", "-nostats", ...(input ? [] : ["-nostdin"])];
   const running = promisify(execFile)("ffmpeg", [...general, ...args, "pipe:1"], options);
   running.child.stdin?.on("error", () => {}); // it ended before it read all: its exit code says so

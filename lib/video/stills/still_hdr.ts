@@ -4,7 +4,7 @@ import { layoutFor, type PixelLayout } from "../pixels/pixel_layout.js";
 import { toneMapped } from "../pixels/planes.js";
 import type { PlaneFrame } from "../pixels/pixel_layout.js";
 import type { HdrTransfer } from "../pixels/tone_map.js";
-import type { StillRequest } from "../decode/worker.js";
+import type { StillRequest } from "./still_request.js";
 
 /** The pixels of a still, u8 RGB `[height, width, 3]`. */
 export interface StillPixels {

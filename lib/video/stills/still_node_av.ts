@@ -8,7 +8,7 @@ import { openStream } from "../decode/node_av_decode.js";
 import { FrameFilter, framePlanes } from "../decode/node_av_filter.js";
 import { describeStream, noTimestamp } from "../decode/node_av_stream.js";
 import { HdrStill, type StillPixels } from "./still_hdr.js";
-import type { StillRequest } from "../decode/worker.js";
+import type { StillRequest } from "./still_request.js";
 
 /** Seconds before a moment from which the key frame is searched. */
 const seekMargin = 0.5;
@@ -66,7 +66,7 @@ export function decodeStill(request: StillRequest): Uint8Array {
     };
     /** Whether the first frame came after the moment. */
     let isMissed = false;
-    // key frames are found by the time of decoding, which lies before that of showing
+    // key frames are found by decoding time, which is before presentation time
     const from = BigInt(tick - Math.ceil((seekMargin * den) / num));
     const isSought = seconds > 0 && !facts.isRaw && input.seekFrameSync(stream.index, from, AVSEEK_FLAG_BACKWARD) >= 0;
     decodeFrame();

@@ -10,7 +10,7 @@ Status preprocess(const Call& call) {
   const Tensor &x = call.in[0], &y = call.out[0];
   const PreprocessAttributes attrs(call);
   const int64_t top = attrs.top, left = attrs.left;
-  const int64_t cell = attrs.space_to_depth ? 2 : 1;
+  const int64_t block = attrs.space_to_depth ? 2 : 1;
   float table[3][256];
   for (int c = 0; c < 3; ++c) {
     for (int v = 0; v < 256; ++v) table[c][v] = static_cast<float>((v / 255.0 - attrs.mean[c]) / attrs.std[c]);
@@ -21,10 +21,10 @@ Status preprocess(const Call& call) {
     float* out = y.f32() + n * y.strides[0] + t * y.strides[1] + h * y.strides[2];
     for (int64_t w = 0; w < W; ++w, out += y.strides[3]) {
       float* o = out;
-      for (int64_t d = 0; d < cell * cell * cell; ++d, o += 3) {
-        const int64_t dt = cell == 2 ? d >> 2 : 0, dh = cell == 2 ? d >> 1 & 1 : 0, dw = cell == 2 ? d & 1 : 0;
-        const uint8_t* in = x.u8() + n * x.strides[0] + (t * cell + dt) * x.strides[1] +
-                            (top + h * cell + dh) * x.strides[2] + (left + w * cell + dw) * x.strides[3];
+      for (int64_t d = 0; d < block * block * block; ++d, o += 3) {
+        const int64_t dt = block == 2 ? d >> 2 : 0, dh = block == 2 ? d >> 1 & 1 : 0, dw = block == 2 ? d & 1 : 0;
+        const uint8_t* in = x.u8() + n * x.strides[0] + (t * block + dt) * x.strides[1] +
+                            (top + h * block + dh) * x.strides[2] + (left + w * block + dw) * x.strides[3];
         for (int c = 0; c < 3; ++c) o[c] = table[c][in[c]];
       }
     }

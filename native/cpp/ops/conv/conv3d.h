@@ -7,7 +7,7 @@
 //     2 bias      [Cout]                     optional
 //     3 residual  like y, one output only    optional
 //     4 scale     [N, Cin]                   optional; 1x1x1, stride 1, no padding, one group only
-// out s y_s       [N, T', H', W', split[s]]  consecutive ranges of the Cout channels, each a view of its own
+// out s y_s       [N, T', H', W', split[s]]  consecutive ranges of the Cout channels, each a separate view
 //
 // Cout is out_channels. kernel, stride, low (padding before) and high (padding behind) are along T, H, W. `activation`
 // is one of ops/unary.h, and `split` the channels of each output.
