@@ -286,7 +286,7 @@ function cases({ family, name, inputs, vectors, attributes, camel }) {
     const operands = all.map((size) => `{ shape: [${size.join(", ")}] }`);
     return `  { name: "${label}", inputs: [${operands.join(", ")}], attrs${attributes.length > 0 ? "" : ": {}"} },\n`;
   };
-  return `import { ${camel} } from "../../../../dist/ops/${family}/${name}.js";
+  return `import { ${camel} } from "#lib/ops/${family}/${name}.js";
 import { defineCases } from "../case_table.js";
 
 ${attributes.length > 0 ? `const attrs = ${attrs};\n\n` : ""}defineCases(${camel}, [

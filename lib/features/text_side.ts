@@ -185,7 +185,7 @@ export type TextSide = IndexTextEncoder;
 export type TextSideInfo = TextEncoderInfo;
 /** @deprecated Use `OpenTextEncoderOptions`. */
 export type OpenTextSideOptions = OpenTextEncoderOptions;
-/** @deprecated Use `openTextEncoder`. */
+/** @alias @deprecated Use `openTextEncoder`. */
 export const openTextSide = openTextEncoder;
-/** @deprecated Use `videoClipTextEncoder`. */
+/** @alias @deprecated Use `videoClipTextEncoder`. */
 export const videoClipTextSide = videoClipTextEncoder;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { allCommands } from "../../dist/cli/commands.js";
+import { allCommands } from "#lib/cli/commands.js";
 import { librarySources } from "./sources.js";
 
 const test = suite("architecture: command line");

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import "../../dist/ops/index.js";
-import { opDefinitions } from "../../dist/graph/tensor.js";
+import "#lib/ops/index.js";
+import { opDefinitions } from "#lib/graph/tensor.js";
 import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 
 const test = suite("op facts");

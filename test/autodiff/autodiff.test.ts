@@ -1,19 +1,19 @@
 // Reverse mode over whole graphs: what is left out, how sums are taken, blocks that are computed again.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { blockOfLayer, differentiate, type DifferentiateOptions } from "../../dist/autodiff/differentiate.js";
-import { filled } from "../../dist/autodiff/arithmetic.js";
-import { topK } from "../../dist/ops/index.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import type { Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
-import { bert } from "../../dist/models/text/bert.js";
-import { textConfig } from "../../dist/models/text/text_config.js";
-import { crossEntropy, dropout, infoNce } from "../../dist/nn/losses.js";
-import * as nn from "../../dist/nn/layers.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { blockOfLayer, differentiate, type DifferentiateOptions } from "#lib/autodiff/differentiate.js";
+import { filled } from "#lib/autodiff/arithmetic.js";
+import { topK } from "#lib/ops/index.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import type { Tensor } from "#lib/graph/tensor.js";
+import { applyOp, type Graph, input, parameter, trace } from "#lib/graph/trace.js";
+import { bert } from "#lib/models/text/bert.js";
+import { textConfig } from "#lib/models/text/text_config.js";
+import { crossEntropy, dropout, infoNce } from "#lib/nn/losses.js";
+import * as nn from "#lib/nn/layers.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 
 const test = suite("autodiff");
 const config = textConfig({

@@ -1,13 +1,13 @@
 // Checks of gradient rules: against central finite differences of the float64 references, and natively against themselves.
 import * as assert from "uvu/assert";
-import { differentiate } from "../../dist/autodiff/differentiate.js";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { compile } from "../../dist/runtime/compile.js";
-import type { Device } from "../../dist/runtime/device.js";
-import { type Array64, elements, isFloat, type OpDefinition, type Tensor } from "../../dist/graph/tensor.js";
+import { differentiate } from "#lib/autodiff/differentiate.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { compile } from "#lib/runtime/compile.js";
+import type { Device } from "#lib/runtime/device.js";
+import { type Array64, elements, isFloat, type OpDefinition, type Tensor } from "#lib/graph/tensor.js";
 import type { OpCase } from "../ops/cases/case_table.js";
-import { applyOp, type Graph, input, trace } from "../../dist/graph/trace.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
+import { applyOp, type Graph, input, trace } from "#lib/graph/trace.js";
+import { hashValues } from "#lib/nn/random_weights.js";
 import { type CaseValue, makeInput } from "../ops/case_input.js";
 
 export type AnyOp = OpDefinition<Record<string, unknown>>;

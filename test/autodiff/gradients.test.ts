@@ -1,9 +1,9 @@
 // The gradient rule of every op on its shape table: against finite differences in float64, and natively against the rule.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import "../../dist/ops/index.js";
-import { elements, opDefinitions } from "../../dist/graph/tensor.js";
+import { createDevice } from "#lib/runtime/device.js";
+import "#lib/ops/index.js";
+import { elements, opDefinitions } from "#lib/graph/tensor.js";
 import { casesOf } from "../ops/cases/index.js";
 import { type AnyOp, finiteDifferenceError, nativeGradientError } from "./gradient_check.js";
 

@@ -1,17 +1,17 @@
 // Gradients of video layers beyond what their shape tables say: several outputs, ties, threads, running statistics.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type Device } from "../../dist/runtime/device.js";
-import { differentiate } from "../../dist/autodiff/differentiate.js";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { conv3d, conv3dAttrs, maxPool3d } from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { type Array64, elements, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, type Graph, input, parameter, trace } from "../../dist/graph/trace.js";
-import { inception, S3D, S3DG } from "../../dist/models/video/s3d.js";
-import { x3dBlock } from "../../dist/models/video/x3d.js";
-import * as nn from "../../dist/nn/layers.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+import { createDevice, type Device } from "#lib/runtime/device.js";
+import { differentiate } from "#lib/autodiff/differentiate.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { conv3d, conv3dAttrs, maxPool3d } from "#lib/ops/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { type Array64, elements, type Tensor } from "#lib/graph/tensor.js";
+import { applyOp, type Graph, input, parameter, trace } from "#lib/graph/trace.js";
+import { inception, S3D, S3DG } from "#lib/models/video/s3d.js";
+import { x3dBlock } from "#lib/models/video/x3d.js";
+import * as nn from "#lib/nn/layers.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 
 const test = suite("gradients of video layers");
 

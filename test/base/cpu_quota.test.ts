@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { cpuQuota, usableCores } from "../../dist/base/cpu_quota.js";
+import { cpuQuota, usableCores } from "#lib/base/cpu_quota.js";
 
 const test = suite("CPU quota");
 const root = mkdtempSync(join(tmpdir(), "videoclip-quota-"));

@@ -26,8 +26,8 @@ import {
   writeAll,
   writeDurably,
   writeDurablyAsync,
-} from "../../dist/base/files.js";
-import type { VideoClipError } from "../../dist/base/errors.js";
+} from "#lib/base/files.js";
+import type { VideoClipError } from "#lib/base/errors.js";
 import { faultyDisk } from "../support/faulty_disk.js";
 
 const test = suite("files");

@@ -1,14 +1,7 @@
 // f16 and bf16: every value survives the way through float32, and what lies between two values goes to the nearer one.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  floatToHalf,
-  fromBits,
-  halfToFloat,
-  halfValues,
-  roundBfloat16,
-  toBfloat16,
-} from "../../dist/base/half_floats.js";
+import { floatToHalf, fromBits, halfToFloat, halfValues, roundBfloat16, toBfloat16 } from "#lib/base/half_floats.js";
 
 const test = suite("half floats");
 

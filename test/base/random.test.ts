@@ -1,7 +1,7 @@
 // The counter-based generator: known answers, uniformity, and that its draws are a function of the key alone.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { philox, Random } from "../../dist/base/random.js";
+import { philox, Random } from "#lib/base/random.js";
 
 const test = suite("random");
 const hex = (block: number[]) => block.map((x) => x.toString(16).padStart(8, "0")).join(" ");

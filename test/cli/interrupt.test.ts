@@ -1,7 +1,7 @@
 // SIGINT and SIGTERM abort the work of a command; what it throws then is the interruption, unless the command says no.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { interruptible, onInterrupt } from "../../dist/cli/interrupt.js";
+import { interruptible, onInterrupt } from "#lib/cli/interrupt.js";
 
 const test = suite("interrupt");
 const listeners = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM");

@@ -1,7 +1,7 @@
 // What the progress of an extraction says about the time that is left.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ProgressReporter, timeLeft } from "../../dist/cli/progress.js";
+import { ProgressReporter, timeLeft } from "#lib/cli/progress.js";
 
 const test = suite("progress");
 

@@ -1,21 +1,21 @@
 // Each pass on a small graph: what it rewrites, and that float64 results stay (or the bits, through the device).
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { ShapeError } from "../../dist/base/errors.js";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { conv3d, conv3dAttrs } from "../../dist/ops/index.js";
-import { chooseBf16 } from "../../dist/compile/passes/choose_bf16.js";
-import { meansFromSums } from "../../dist/compile/passes/means_from_sums.js";
-import { chooseWinograd } from "../../dist/compile/passes/choose_winograd.js";
-import { fuseExpansion } from "../../dist/compile/passes/fuse_expansion.js";
-import { swishInputs } from "../../dist/compile/passes/swish_inputs.js";
-import * as passes from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { elements, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, type Graph, input, parameter, sortGraph, trace, update } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { ShapeError } from "#lib/base/errors.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { conv3d, conv3dAttrs } from "#lib/ops/index.js";
+import { chooseBf16 } from "#lib/compile/passes/choose_bf16.js";
+import { meansFromSums } from "#lib/compile/passes/means_from_sums.js";
+import { chooseWinograd } from "#lib/compile/passes/choose_winograd.js";
+import { fuseExpansion } from "#lib/compile/passes/fuse_expansion.js";
+import { swishInputs } from "#lib/compile/passes/swish_inputs.js";
+import * as passes from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { elements, type Tensor } from "#lib/graph/tensor.js";
+import { applyOp, type Graph, input, parameter, sortGraph, trace, update } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 
 const test = suite("passes");
 const parameters = (key: string, shape: readonly number[]) => ({

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mmptSplit } from "../../dist/data/crosstask_split.js";
-import { selectCrossTaskVideos } from "../../dist/data/crosstask_videos.js";
-import { NumpyRandom } from "../../dist/data/numpy_random.js";
-import { predictBenchmark } from "../../dist/eval/index.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import { mmptSplit } from "#lib/data/crosstask_split.js";
+import { selectCrossTaskVideos } from "#lib/data/crosstask_videos.js";
+import { NumpyRandom } from "#lib/data/numpy_random.js";
+import { predictBenchmark } from "#lib/eval/index.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 
 const test = suite("split of CrossTask");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-split-"));

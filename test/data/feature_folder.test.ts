@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import { NamedFiles } from "../../dist/data/named_files.js";
-import { npyData, npyHeader } from "../../dist/weights/npy.js";
+import { FeatureFolder } from "#lib/data/feature_folder.js";
+import { NamedFiles } from "#lib/data/named_files.js";
+import { npyData, npyHeader } from "#lib/weights/npy.js";
 
 const test = suite("feature folder");
 const root = mkdtempSync(join(tmpdir(), "videoclip-features-"));

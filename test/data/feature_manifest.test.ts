@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readManifests } from "../../dist/data/feature_manifest.js";
+import { readManifests } from "#lib/data/feature_manifest.js";
 
 const test = suite("feature manifest");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-manifest-"));

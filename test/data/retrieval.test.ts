@@ -1,10 +1,10 @@
 // Retrieval-augmented batches: exact neighbours by either nearness, in both storage types; coverage; determinism.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { planRetrieval, videoVector } from "../../dist/data/retrieval.js";
-import * as ops from "../../dist/ops.js";
-import { Random } from "../../dist/base/random.js";
-import { floatToHalf, halfToFloat } from "../../dist/base/half_floats.js";
+import { planRetrieval, videoVector } from "#lib/data/retrieval.js";
+import * as ops from "#lib/ops.js";
+import { Random } from "#lib/base/random.js";
+import { floatToHalf, halfToFloat } from "#lib/base/half_floats.js";
 
 const test = suite("retrieval batches");
 const width = 5;

@@ -1,8 +1,8 @@
 // Sampling of overlapping clips: the properties over 100,000 draws, the alignments, the original's quirks.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { pairOverlap, samplePair, type SamplerOptions, type TokenisedCaptions } from "../../dist/data/sampler.js";
-import { Random } from "../../dist/base/random.js";
+import { pairOverlap, samplePair, type SamplerOptions, type TokenisedCaptions } from "#lib/data/sampler.js";
+import { Random } from "#lib/base/random.js";
 
 const test = suite("sampler");
 

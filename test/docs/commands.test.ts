@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VIDEO_MODEL_NAMES, VIDEO_MODELS } from "../../dist/models/video/video_models.js";
-import { VIDEOCLIP_PRESETS } from "../../dist/models/videoclip/videoclip_config.js";
-import { listPresets, resolvePreset } from "../../dist/video/presets.js";
-import type { Preset } from "../../dist/video/types.js";
+import { VIDEO_MODEL_NAMES, VIDEO_MODELS } from "#lib/models/video/video_models.js";
+import { VIDEOCLIP_PRESETS } from "#lib/models/videoclip/videoclip_config.js";
+import { listPresets, resolvePreset } from "#lib/video/presets.js";
+import type { Preset } from "#lib/video/types.js";
 import { commandDocs } from "../../scripts/command_docs.js";
 import { root } from "../../scripts/lint/syntax.js";
 

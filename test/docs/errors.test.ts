@@ -4,7 +4,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ERROR_CODES } from "../../dist/base/error_codes.js";
+import { ERROR_CODES } from "#lib/base/error_codes.js";
 import { errorDocs } from "../../scripts/error_docs.js";
 import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as ops from "../../dist/ops.js";
+import * as ops from "#lib/ops.js";
 
 const test = suite("the table of ops");
 /** For tests and tools of this package. */

@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { checkRecipe } from "../../dist/train/recipes/read.js";
+import { checkRecipe } from "#lib/train/recipes/read.js";
 import { complaintAbout } from "./command_tree.js";
 import type { Block, MarkdownDocument } from "./markdown.js";
 import { makeShims, recordCommands } from "./shims.js";

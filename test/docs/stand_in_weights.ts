@@ -1,18 +1,18 @@
 // Weight files of the published models' keys with generated values, as small as the models allow.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { input, trace } from "../../dist/graph/trace.js";
-import { parametersOf } from "../../dist/models/parameters.js";
-import { s3dgText } from "../../dist/models/video/s3d.js";
-import { textConfig } from "../../dist/models/text/text_config.js";
-import { textGraph } from "../../dist/models/text/text_runner.js";
-import { VIDEO_MODELS, type VideoModelName, videoOutput } from "../../dist/models/video/video_models.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
-import { writeSafetensors } from "../../dist/weights/index.js";
-import type { ParameterShapes } from "../../dist/weights/load_into.js";
-import { npyBytes, npyStrings } from "../../dist/weights/npy.js";
-import { stored } from "../../dist/weights/tensor.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { parametersOf } from "#lib/models/parameters.js";
+import { s3dgText } from "#lib/models/video/s3d.js";
+import { textConfig } from "#lib/models/text/text_config.js";
+import { textGraph } from "#lib/models/text/text_runner.js";
+import { VIDEO_MODELS, type VideoModelName, videoOutput } from "#lib/models/video/video_models.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { writeSafetensors } from "#lib/weights/index.js";
+import type { ParameterShapes } from "#lib/weights/load_into.js";
+import { npyBytes, npyStrings } from "#lib/weights/npy.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const WORDS =
   "a add an and appears blue bowl chop crack cream cut dog egg eggs green heat how in is it left moves of oil onion onions red right " +

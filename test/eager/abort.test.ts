@@ -1,12 +1,12 @@
 // A call whose signal aborts before it has ended rejects, however far the native side is.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { unary } from "../../dist/nn/layers.js";
-import * as ops from "../../dist/ops.js";
-import { openDevice } from "../../dist/eager/device.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { unary } from "#lib/nn/layers.js";
+import * as ops from "#lib/ops.js";
+import { openDevice } from "#lib/eager/device.js";
 
 const test = suite("abort");
 const x = { data: new Float32Array(1 << 16), shape: [1 << 16] };

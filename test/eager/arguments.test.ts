@@ -2,9 +2,9 @@
 // process, hangs or gives a result.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/base/errors.js";
-import { elements } from "../../dist/graph/tensor.js";
-import * as ops from "../../dist/ops.js";
+import { InvalidArgumentError } from "#lib/base/errors.js";
+import { elements } from "#lib/graph/tensor.js";
+import * as ops from "#lib/ops.js";
 
 const test = suite("arguments");
 

@@ -2,8 +2,8 @@
 import vm from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as ops from "../../dist/ops.js";
-import { arrayKind, dtypeOf, isArrayOf, isDetached } from "../../dist/base/typed_arrays.js";
+import * as ops from "#lib/ops.js";
+import { arrayKind, dtypeOf, isArrayOf, isDetached } from "#lib/base/typed_arrays.js";
 
 const test = suite("arrays");
 const expected = [1 / (1 + Math.E), Math.E / (1 + Math.E)];

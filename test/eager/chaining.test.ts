@@ -1,8 +1,8 @@
 // What one op gives, the next reads in place; what the caller has seen is copied, so that it may be changed.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as ops from "../../dist/ops.js";
-import { openDevice } from "../../dist/eager/device.js";
+import * as ops from "#lib/ops.js";
+import { openDevice } from "#lib/eager/device.js";
 
 const test = suite("chaining");
 const SIZE = 40_000; // larger than what is copied anyway

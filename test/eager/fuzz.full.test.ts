@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as ops from "../../dist/ops.js";
+import * as ops from "#lib/ops.js";
 import { describeCall } from "./fuzz/call.js";
 import { models } from "./fuzz/models.js";
 

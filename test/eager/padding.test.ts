@@ -1,7 +1,7 @@
 // Padding by word, number and triple; weights in TensorFlow's layout; the reductions over any axes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as ops from "../../dist/ops.js";
+import * as ops from "#lib/ops.js";
 
 const test = suite("ops padding");
 

@@ -5,14 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import {
-  type BenchmarkName,
-  benchmarkPage,
-  evaluateBenchmark,
-  predictBenchmark,
-} from "../../dist/eval/run_benchmark.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
+import { FeatureFolder } from "#lib/data/feature_folder.js";
+import { type BenchmarkName, benchmarkPage, evaluateBenchmark, predictBenchmark } from "#lib/eval/run_benchmark.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
 
 const test = suite("videos of a benchmark");

@@ -1,13 +1,13 @@
 // Evaluators on cases small enough to work by hand: retrieval, multiple choice, segmentation, steps, moments.
-import { windowStarts } from "../../dist/models/videoclip/videoclip_windows.js";
+import { windowStarts } from "#lib/models/videoclip/videoclip_windows.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { didemoMetrics, didemoSegments, rankSegments } from "../../dist/eval/didemo.js";
-import { orderedAssignment, stepMetrics } from "../../dist/eval/localisation.js";
-import { choiceMetrics } from "../../dist/eval/multiple_choice.js";
-import { retrievalMetrics } from "../../dist/eval/retrieval.js";
-import { averageWindows, secondLabels, segmentationMetrics, zeroShotLabels } from "../../dist/eval/segmentation.js";
-import { Random } from "../../dist/base/random.js";
+import { didemoMetrics, didemoSegments, rankSegments } from "#lib/eval/didemo.js";
+import { orderedAssignment, stepMetrics } from "#lib/eval/localisation.js";
+import { choiceMetrics } from "#lib/eval/multiple_choice.js";
+import { retrievalMetrics } from "#lib/eval/retrieval.js";
+import { averageWindows, secondLabels, segmentationMetrics, zeroShotLabels } from "#lib/eval/segmentation.js";
+import { Random } from "#lib/base/random.js";
 import { checkDidemo } from "../../scripts/fixtures/didemo.js";
 
 const test = suite("evaluators");

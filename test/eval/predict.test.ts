@@ -5,23 +5,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import { readDidemo } from "../../dist/data/didemo.js";
-import { predictCoin } from "../../dist/eval/benchmarks/coin.js";
-import { predictDidemo } from "../../dist/eval/benchmarks/didemo.js";
-import { proposeWindows } from "../../dist/eval/benchmarks/qvhighlights.js";
+import { FeatureFolder } from "#lib/data/feature_folder.js";
+import { readDidemo } from "#lib/data/didemo.js";
+import { predictCoin } from "#lib/eval/benchmarks/coin.js";
+import { predictDidemo } from "#lib/eval/benchmarks/didemo.js";
+import { proposeWindows } from "#lib/eval/benchmarks/qvhighlights.js";
 import {
   type BenchmarkName,
   benchmarkPage,
   evaluateBenchmark,
   listBenchmarks,
   predictBenchmark,
-} from "../../dist/eval/run_benchmark.js";
-import { rankSegments } from "../../dist/eval/didemo.js";
-import { WindowEncoder } from "../../dist/eval/window_encoder.js";
-import { clipFeatures } from "../../dist/models/videoclip/clip_features.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { classifierParameters, saveClassifier } from "../../dist/models/videoclip/videoclip_classifier.js";
+} from "#lib/eval/run_benchmark.js";
+import { rankSegments } from "#lib/eval/didemo.js";
+import { WindowEncoder } from "#lib/eval/window_encoder.js";
+import { clipFeatures } from "#lib/models/videoclip/clip_features.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { classifierParameters, saveClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
 
 const test = suite("predictions of a model");

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { detectionAveragePrecision, rankingAveragePrecision } from "../../dist/eval/average_precision.js";
-import { percent } from "../../dist/eval/percent.js";
-import { evaluateQVHighlights } from "../../dist/eval/qvhighlights.js";
-import { type MomentTruth, readMomentPredictions, readMomentTruth } from "../../dist/eval/qvhighlights_files.js";
+import { detectionAveragePrecision, rankingAveragePrecision } from "#lib/eval/average_precision.js";
+import { percent } from "#lib/eval/percent.js";
+import { evaluateQVHighlights } from "#lib/eval/qvhighlights.js";
+import { type MomentTruth, readMomentPredictions, readMomentTruth } from "#lib/eval/qvhighlights_files.js";
 
 const test = suite("QVHighlights");
 const folder = "test/fixtures/qvhighlights";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { matrixBitmap } from "../../dist/eval/bitmap.js";
+import { matrixBitmap } from "#lib/eval/bitmap.js";
 import {
   choiceExamples,
   coinExamples,
@@ -14,8 +14,8 @@ import {
   momentExamples,
   reportPage,
   retrievalExamples,
-} from "../../dist/eval/index.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+} from "#lib/eval/index.js";
+import { npyBytes } from "#lib/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 

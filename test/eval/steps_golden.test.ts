@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WindowEncoder } from "../../dist/eval/window_encoder.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { loadClassifier } from "../../dist/models/videoclip/videoclip_classifier.js";
-import { writeSafetensors } from "../../dist/weights/index.js";
+import { WindowEncoder } from "#lib/eval/window_encoder.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { loadClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
+import { writeSafetensors } from "#lib/weights/index.js";
 import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
 
 const test = suite("steps of the original");

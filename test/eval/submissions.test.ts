@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "../../dist/eval/index.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "#lib/eval/index.js";
+import { npyBytes } from "#lib/weights/npy.js";
 
 const test = suite("scores of files");
 const scratch = mkdtempSync(join(tmpdir(), "scores-"));

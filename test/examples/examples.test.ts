@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import { npyBytes } from "#lib/weights/npy.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const test = suite("examples");

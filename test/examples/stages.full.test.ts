@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readMetrics } from "../../dist/train/metrics.js";
+import { readMetrics } from "#lib/train/metrics.js";
 import { parseMarkdown } from "../docs/markdown.js";
 import { runBlocks } from "../docs/run_blocks.js";
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FeatureIndex } from "../../dist/features/feature_index.js";
-import { searchPage } from "../../dist/features/search_page.js";
+import { FeatureIndex } from "#lib/features/feature_index.js";
+import { searchPage } from "#lib/features/search_page.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const evil = `<script>alert("x")</script>&'.mp4`;

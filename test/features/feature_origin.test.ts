@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hashFile } from "../../dist/data/pack.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { hashFile } from "#lib/data/pack.js";
+import { npyBytes } from "#lib/weights/npy.js";
 
 const test = suite("feature origin");
 const root = mkdtempSync(join(tmpdir(), "videoclip-origin-"));

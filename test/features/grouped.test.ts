@@ -1,7 +1,7 @@
 // Work on groups of items beside their producer.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Grouped } from "../../dist/features/grouped.js";
+import { Grouped } from "#lib/features/grouped.js";
 
 const test = suite("grouped");
 

@@ -15,12 +15,12 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/base/errors.js";
-import { FeatureIndex } from "../../dist/features/feature_index.js";
-import { IndexError } from "../../dist/features/index_format.js";
-import type { IndexedVideo } from "../../dist/features/index_writer.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import { floatToHalf, halfToFloat } from "../../dist/base/half_floats.js";
+import { InvalidArgumentError } from "#lib/base/errors.js";
+import { FeatureIndex } from "#lib/features/feature_index.js";
+import { IndexError } from "#lib/features/index_format.js";
+import type { IndexedVideo } from "#lib/features/index_writer.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import { floatToHalf, halfToFloat } from "#lib/base/half_floats.js";
 import { refuses, video, videos } from "./indexed_videos.js";
 
 const test = suite("index");

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/base/errors.js";
-import { FeatureIndex } from "../../dist/features/feature_index.js";
+import { InvalidArgumentError } from "#lib/base/errors.js";
+import { FeatureIndex } from "#lib/features/feature_index.js";
 import { refuses, video, videos } from "./indexed_videos.js";
 
 const test = suite("writers of an index");

@@ -1,9 +1,9 @@
 // Generated videos for indexes, and what a refusal looks like.
 import * as assert from "uvu/assert";
-import type { InvalidArgumentError } from "../../dist/base/errors.js";
-import type { IndexError } from "../../dist/features/index_format.js";
-import type { IndexedVideo } from "../../dist/features/index_writer.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
+import type { InvalidArgumentError } from "#lib/base/errors.js";
+import type { IndexError } from "#lib/features/index_format.js";
+import type { IndexedVideo } from "#lib/features/index_writer.js";
+import { hashValues } from "#lib/nn/random_weights.js";
 
 /** A video of `count` rows one second apart, generated from its name. */
 export function video(name: string, count: number, dim: number): IndexedVideo {

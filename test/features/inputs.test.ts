@@ -15,8 +15,8 @@ import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findInputs, takeShard } from "../../dist/features/inputs.js";
-import { openWeights } from "../../dist/weights/open_weights.js";
+import { findInputs, takeShard } from "#lib/features/inputs.js";
+import { openWeights } from "#lib/weights/open_weights.js";
 
 const test = suite("inputs");
 const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-inputs-")));

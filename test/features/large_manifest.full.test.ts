@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readManifests } from "../../dist/data/feature_manifest.js";
-import { findInputs } from "../../dist/features/inputs.js";
+import { readManifests } from "#lib/data/feature_manifest.js";
+import { findInputs } from "#lib/features/inputs.js";
 
 const test = suite("large manifest");
 const root = mkdtempSync(join(tmpdir(), "videoclip-large-"));

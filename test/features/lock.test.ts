@@ -5,7 +5,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { takeLock, takeLockNow } from "../../dist/features/lock.js";
+import { takeLock, takeLockNow } from "#lib/features/lock.js";
 
 const test = suite("lock");
 const folder = mkdtempSync(join(tmpdir(), "lock-"));

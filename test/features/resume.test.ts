@@ -20,11 +20,11 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readManifests } from "../../dist/data/feature_manifest.js";
-import { indexFeatures } from "../../dist/features/index_features.js";
-import { readFeatureFolders } from "../../dist/features/extracted_features.js";
-import { readJsonLines, repairLastLine } from "../../dist/base/json_lines.js";
-import type { VideoEncoder } from "../../dist/models/video/video_encoder.js";
+import { readManifests } from "#lib/data/feature_manifest.js";
+import { indexFeatures } from "#lib/features/index_features.js";
+import { readFeatureFolders } from "#lib/features/extracted_features.js";
+import { readJsonLines, repairLastLine } from "#lib/base/json_lines.js";
+import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { bytes, features, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
 
 const test = suite("resume");

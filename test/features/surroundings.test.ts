@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { VideoEncoder } from "../../dist/models/video/video_encoder.js";
+import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { faultyDisk } from "../support/faulty_disk.js";
 import { bytes, extractTiny, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
 

@@ -2,8 +2,8 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as assert from "uvu/assert";
-import { extractToFolder, type ExtractToFolderOptions } from "../../dist/features/run.js";
-import { VideoEncoder } from "../../dist/models/video/video_encoder.js";
+import { extractToFolder, type ExtractToFolderOptions } from "#lib/features/run.js";
+import { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 /** Makes videos of half a second, each of another content. */

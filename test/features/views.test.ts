@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { averageViewsOf, type ViewsOptions } from "../../dist/features/views.js";
-import { averageViews, type ClipEncoder, openVideo, type OpenVideoFunction, resolvePreset } from "../../dist/index.js";
+import { averageViewsOf, type ViewsOptions } from "#lib/features/views.js";
+import { averageViews, type ClipEncoder, openVideo, type OpenVideoFunction, resolvePreset } from "#lib/index.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const test = suite("views");

@@ -2,7 +2,7 @@
 // FOLDER/case while it runs.
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { VideoClipError } from "../../dist/base/errors.js";
+import { VideoClipError } from "#lib/base/errors.js";
 import { takeLargest, watchAllocations } from "./allocations.js";
 import { KINDS } from "./kinds.js";
 import { numbers } from "./mutate.js";

@@ -1,14 +1,14 @@
 // What is damaged, and what reads it: checkpoints, tokenizers, arrays, indexes, manifests, videos and pictures.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FeatureIndex } from "../../dist/features/feature_index.js";
-import { readFeatureFile, readFeatureFolders } from "../../dist/features/extracted_features.js";
-import { openVideo, resolvePreset } from "../../dist/index.js";
-import { loadTokenizer } from "../../dist/text/wordpiece.js";
-import { ByteFile } from "../../dist/weights/byte_file.js";
-import { openWeights } from "../../dist/weights/index.js";
-import { npyBytes } from "../../dist/weights/npy.js";
-import { readNpy } from "../../dist/weights/read_npy.js";
+import { FeatureIndex } from "#lib/features/feature_index.js";
+import { readFeatureFile, readFeatureFolders } from "#lib/features/extracted_features.js";
+import { openVideo, resolvePreset } from "#lib/index.js";
+import { loadTokenizer } from "#lib/text/wordpiece.js";
+import { ByteFile } from "#lib/weights/byte_file.js";
+import { openWeights } from "#lib/weights/index.js";
+import { npyBytes } from "#lib/weights/npy.js";
+import { readNpy } from "#lib/weights/read_npy.js";
 import { writeMediaSamples } from "../support/media_samples.js";
 import { mutateBytes, mutateJson, type Next } from "./mutate.js";
 

@@ -1,8 +1,8 @@
 // The attributes of an op travel as numbers in the order of its layout, and nothing that does not fit the layout is sent.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VideoClipError } from "../../dist/base/errors.js";
-import { encodeAttributes, layout } from "../../dist/graph/attribute_layout.js";
+import { VideoClipError } from "#lib/base/errors.js";
+import { encodeAttributes, layout } from "#lib/graph/attribute_layout.js";
 
 const test = suite("layout of attributes");
 

@@ -15,8 +15,8 @@ import {
   resolvePreset,
   VideoClipError,
   VideoEncoder,
-} from "../../dist/index.js";
-import * as ops from "../../dist/ops.js";
+} from "#lib/index.js";
+import * as ops from "#lib/ops.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 setFlagsFromString("--expose-gc");

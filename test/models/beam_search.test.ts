@@ -1,14 +1,14 @@
 // Beam search against all sequences of a small language model, and its rules one by one.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/base/errors.js";
+import { InvalidArgumentError } from "#lib/base/errors.js";
 import {
   beamSearch,
   type Hypothesis,
   type NextTokens,
   type SearchOptions,
-} from "../../dist/models/transformer/beam_search.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
+} from "#lib/models/transformer/beam_search.js";
+import { hashValues } from "#lib/nn/random_weights.js";
 
 const test = suite("beam_search");
 const VOCABULARY = 5;

@@ -1,9 +1,9 @@
 // The road from clips to rows: batches, order, what waits for what, and how it ends.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type ClipEncoder, type ClipReading, encodeClips } from "../../dist/models/encode_clips.js";
-import { resolvePreset } from "../../dist/video/presets.js";
-import type { Clip } from "../../dist/video/types.js";
+import { type ClipEncoder, type ClipReading, encodeClips } from "#lib/models/encode_clips.js";
+import { resolvePreset } from "#lib/video/presets.js";
+import type { Clip } from "#lib/video/types.js";
 
 const test = suite("encode clips");
 const preset = resolvePreset("x3d-xs", { frames: 1, size: 2 });

@@ -3,10 +3,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import { createDevice } from "../../dist/runtime/device.js";
-import { hashValueOf } from "../../dist/nn/random_weights.js";
-import * as ops from "../../dist/ops.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { hashValueOf } from "#lib/nn/random_weights.js";
+import * as ops from "#lib/ops.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
 import { checkFixture } from "../../scripts/fixtures/check.js";
 

@@ -1,17 +1,17 @@
 // Whole networks on a GPU's kernels and runtime against the CPU: on the emulator, or with VIDEOCLIP_DEVICE=cuda on a GPU.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/runtime/device.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { elements, type Tensor } from "../../dist/graph/tensor.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { VideoEncoder } from "../../dist/models/video/video_encoder.js";
-import { loadParameters, parametersOf } from "../../dist/models/parameters.js";
-import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "../../dist/models/video/s3d.js";
-import { preprocess } from "../../dist/nn/layers.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import { resolvePreset } from "../../dist/video/presets.js";
+import { createDevice, type Device, type DeviceName, type Precision } from "#lib/runtime/device.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { elements, type Tensor } from "#lib/graph/tensor.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { VideoEncoder } from "#lib/models/video/video_encoder.js";
+import { loadParameters, parametersOf } from "#lib/models/parameters.js";
+import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "#lib/models/video/s3d.js";
+import { preprocess } from "#lib/nn/layers.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import { resolvePreset } from "#lib/video/presets.js";
 
 const test = suite("networks on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;

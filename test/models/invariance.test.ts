@@ -1,8 +1,8 @@
 // A clip's feature has the same bits whatever the threads, the batch size and its neighbours.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VideoEncoder } from "../../dist/models/video/video_encoder.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
+import { VideoEncoder } from "#lib/models/video/video_encoder.js";
+import { hashValues } from "#lib/nn/random_weights.js";
 
 const test = suite("invariance");
 const frames = 16;

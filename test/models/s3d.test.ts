@@ -2,11 +2,11 @@
 import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { describeModel } from "../../dist/models/describe.js";
-import { S3D, S3DG, type S3DOptions, s3dFeatures } from "../../dist/models/video/s3d.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { kyleminToTorchvision } from "../../dist/weights/published.js";
-import type { StoredTensor } from "../../dist/weights/tensor.js";
+import { describeModel } from "#lib/models/describe.js";
+import { S3D, S3DG, type S3DOptions, s3dFeatures } from "#lib/models/video/s3d.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { kyleminToTorchvision } from "#lib/weights/published.js";
+import type { StoredTensor } from "#lib/weights/tensor.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
 
 const test = suite("s3d");

@@ -1,15 +1,15 @@
 // The small encoder: its size, and its arithmetic against the float64 evaluation.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { elements } from "../../dist/graph/tensor.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { parametersOf } from "../../dist/models/parameters.js";
-import { resolveOutput, videoOutput } from "../../dist/models/video/video_models.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { elements } from "#lib/graph/tensor.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { parametersOf } from "#lib/models/parameters.js";
+import { resolveOutput, videoOutput } from "#lib/models/video/video_models.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 
 const test = suite("s3d-tiny");
 const graph = (shape: readonly number[]) =>

@@ -10,10 +10,10 @@ import {
   Transformer,
   VideoClip,
   videoClipTextEncoder,
-} from "../../dist/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { EmbeddingCache } from "../../dist/train/embedding_cache.js";
+} from "#lib/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { EmbeddingCache } from "#lib/train/embedding_cache.js";
 
 const test = suite("shipped model");
 

@@ -1,9 +1,9 @@
 // Weights as Hugging Face spreads them over several files.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openWeights } from "../../dist/weights/index.js";
-import { writeSafetensors } from "../../dist/weights/safetensors.js";
-import type { StoredTensor } from "../../dist/weights/tensor.js";
+import { openWeights } from "#lib/weights/index.js";
+import { writeSafetensors } from "#lib/weights/safetensors.js";
+import type { StoredTensor } from "#lib/weights/tensor.js";
 
 /** Replaces the `model.safetensors` of a folder by two files and their index. @returns the index's path */
 export async function spread(folder: string): Promise<string> {

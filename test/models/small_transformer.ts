@@ -1,6 +1,6 @@
 // A Transformer small enough for tests, and sources for it.
-import type { TransformerConfig } from "../../dist/models/transformer/transformer.js";
-import type { StoredTensor } from "../../dist/weights/index.js";
+import type { TransformerConfig } from "#lib/models/transformer/transformer.js";
+import type { StoredTensor } from "#lib/weights/index.js";
 
 export const small: Partial<TransformerConfig> = {
   width: 32,

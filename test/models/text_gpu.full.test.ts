@@ -5,24 +5,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type Device, type DeviceName, type Precision } from "../../dist/runtime/device.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { TextModel } from "../../dist/models/text/text_model.js";
+import { createDevice, type Device, type DeviceName, type Precision } from "#lib/runtime/device.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { TextModel } from "#lib/models/text/text_model.js";
 import {
   memoryKeys,
   nextToken,
   TRANSFORMER_BASE,
   transformerDecoder,
   transformerEncoder,
-} from "../../dist/models/transformer/transformer.js";
-import { Transformer } from "../../dist/models/transformer/transformer_model.js";
-import { transformerParameters } from "../../dist/models/transformer/transformer_weights.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import type { VideoClipConfig } from "../../dist/models/videoclip/videoclip_config.js";
-import { reshape } from "../../dist/nn/layers.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
+} from "#lib/models/transformer/transformer.js";
+import { Transformer } from "#lib/models/transformer/transformer_model.js";
+import { transformerParameters } from "#lib/models/transformer/transformer_weights.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import type { VideoClipConfig } from "#lib/models/videoclip/videoclip_config.js";
+import { reshape } from "#lib/nn/layers.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 
 const test = suite("text models on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;

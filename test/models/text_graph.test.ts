@@ -1,15 +1,15 @@
 // The graphs of text encoders as they are run: which products they take, what is read in place, what programs share.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type Device } from "../../dist/runtime/device.js";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { elements } from "../../dist/graph/tensor.js";
-import { textConfig } from "../../dist/models/text/text_config.js";
-import { textGraph } from "../../dist/models/text/text_runner.js";
-import { parametersOf } from "../../dist/models/parameters.js";
-import { hashParameter } from "../../dist/nn/random_weights.js";
+import { createDevice, type Device } from "#lib/runtime/device.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { elements } from "#lib/graph/tensor.js";
+import { textConfig } from "#lib/models/text/text_config.js";
+import { textGraph } from "#lib/models/text/text_runner.js";
+import { parametersOf } from "#lib/models/parameters.js";
+import { hashParameter } from "#lib/nn/random_weights.js";
 
 const test = suite("text graphs");
 

@@ -1,6 +1,6 @@
 // Writes checkpoints as torch.save does (a stored zip with a protocol 2 pickle), with objects that no weight file should hold.
 import { writeFileSync } from "node:fs";
-import { floatToHalf } from "../../dist/base/half_floats.js";
+import { floatToHalf } from "#lib/base/half_floats.js";
 
 /** An object of a class: made by NEWOBJ, given a state by BUILD. */
 export class Foreign {

@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/base/errors.js";
-import { marianConfig } from "../../dist/models/transformer/marian_config.js";
-import { sinusoids } from "../../dist/models/transformer/sinusoid.js";
-import { MARIAN, type TransformerConfig } from "../../dist/models/transformer/transformer.js";
-import { marianKeys, torchKeys } from "../../dist/weights/transformer_files.js";
-import { Transformer } from "../../dist/models/transformer/transformer_model.js";
-import { transformerParameters } from "../../dist/models/transformer/transformer_weights.js";
-import { hashParameter } from "../../dist/nn/random_weights.js";
-import { type StoredTensor, writeSafetensors } from "../../dist/weights/index.js";
+import { WeightsError } from "#lib/base/errors.js";
+import { marianConfig } from "#lib/models/transformer/marian_config.js";
+import { sinusoids } from "#lib/models/transformer/sinusoid.js";
+import { MARIAN, type TransformerConfig } from "#lib/models/transformer/transformer.js";
+import { marianKeys, torchKeys } from "#lib/weights/transformer_files.js";
+import { Transformer } from "#lib/models/transformer/transformer_model.js";
+import { transformerParameters } from "#lib/models/transformer/transformer_weights.js";
+import { hashParameter } from "#lib/nn/random_weights.js";
+import { type StoredTensor, writeSafetensors } from "#lib/weights/index.js";
 
 import { f32, small, sources } from "./small_transformer.js";
 

@@ -5,23 +5,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { parametersOf } from "../../dist/models/parameters.js";
-import { textConfig } from "../../dist/models/text/text_config.js";
-import { TextModel } from "../../dist/models/text/text_model.js";
-import { textGraph } from "../../dist/models/text/text_runner.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import {
-  VIDEOCLIP_LIGHT,
-  type VideoClipConfig,
-  videoClipConfig,
-} from "../../dist/models/videoclip/videoclip_config.js";
-import { isFrozen, traceText, traceVideo } from "../../dist/models/videoclip/videoclip_graph.js";
-import { textInputs, videoInputs } from "../../dist/models/videoclip/videoclip_input.js";
-import { videoClipParameters } from "../../dist/models/videoclip/videoclip_weights.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
-import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
-import { writeSafetensors } from "../../dist/weights/safetensors.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { parametersOf } from "#lib/models/parameters.js";
+import { textConfig } from "#lib/models/text/text_config.js";
+import { TextModel } from "#lib/models/text/text_model.js";
+import { textGraph } from "#lib/models/text/text_runner.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { VIDEOCLIP_LIGHT, type VideoClipConfig, videoClipConfig } from "#lib/models/videoclip/videoclip_config.js";
+import { isFrozen, traceText, traceVideo } from "#lib/models/videoclip/videoclip_graph.js";
+import { textInputs, videoInputs } from "#lib/models/videoclip/videoclip_input.js";
+import { videoClipParameters } from "#lib/models/videoclip/videoclip_weights.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const test = suite("videoclip text models");

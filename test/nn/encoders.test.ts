@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { resolvePreset, TextModel, VideoEncoder } from "../../dist/index.js";
-import { Trainer } from "../../dist/train/index.js";
-import * as nn from "../../dist/nn/index.js";
-import { hashParameter } from "../../dist/nn/random_weights.js";
-import { writeSafetensors } from "../../dist/weights/index.js";
-import { stored } from "../../dist/weights/tensor.js";
+import { resolvePreset, TextModel, VideoEncoder } from "#lib/index.js";
+import { Trainer } from "#lib/train/index.js";
+import * as nn from "#lib/nn/index.js";
+import { hashParameter } from "#lib/nn/random_weights.js";
+import { writeSafetensors } from "#lib/weights/index.js";
+import { stored } from "#lib/weights/tensor.js";
 import { relativeL2 } from "../onnx/peer.js";
 import { errorOf, losses, values } from "./nets.js";
 

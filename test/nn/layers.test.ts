@@ -1,9 +1,9 @@
 // What layers compute and how their options are read; misuse is an error that says what is wrong.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/index.js";
-import { elements } from "../../dist/graph/tensor.js";
-import * as nn from "../../dist/nn/index.js";
+import { createDevice } from "#lib/index.js";
+import { elements } from "#lib/graph/tensor.js";
+import * as nn from "#lib/nn/index.js";
 import { relativeL2 } from "../onnx/peer.js";
 import { errorOf, values } from "./nets.js";
 

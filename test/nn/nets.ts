@@ -1,8 +1,8 @@
 // Nets and data that the tests of models of one's own share.
-import type { Trainer } from "../../dist/train/index.js";
-import { elements } from "../../dist/graph/tensor.js";
-import * as nn from "../../dist/nn/index.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
+import type { Trainer } from "#lib/train/index.js";
+import { elements } from "#lib/graph/tensor.js";
+import * as nn from "#lib/nn/index.js";
+import { hashValues } from "#lib/nn/random_weights.js";
 
 /** S3D's separable blocks: 1x3x3 and 3x1x1, each with BatchNorm and ReLU. */
 export const separable = (video: nn.Tensor) => {

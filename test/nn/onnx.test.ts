@@ -1,7 +1,7 @@
 // Models of one's own as ONNX: what the file says, and the same results in onnxruntime.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as nn from "../../dist/nn/index.js";
+import * as nn from "#lib/nn/index.js";
 import { missing, relativeL2, runPeer } from "../onnx/peer.js";
 import { readOnnx } from "../onnx/read_onnx.js";
 import { CLIP, errorOf, separable, unsettle, values } from "./nets.js";

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { accuracy, type Task, Trainer, type ModelTrainerOptions } from "../../dist/train/index.js";
-import { createDevice } from "../../dist/index.js";
-import * as nn from "../../dist/nn/index.js";
+import { accuracy, type Task, Trainer, type ModelTrainerOptions } from "#lib/train/index.js";
+import { createDevice } from "#lib/index.js";
+import * as nn from "#lib/nn/index.js";
 import { CLIP, colours, errorOf, losses, separable, values } from "./nets.js";
 
 const test = suite("training a model");
@@ -103,7 +103,7 @@ test("examples are the batches that they make; a number is i32 where it is whole
 });
 
 test("examples and batches of one's own are the same training", async () => {
-  const { shuffledBatches } = await import("../../dist/train/index.js");
+  const { shuffledBatches } = await import("#lib/train/index.js");
   const order = shuffledBatches(data.length, 16, 5);
   const own = {
     batch: (index: number) => {

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { traceVideoEncoder } from "../../dist/onnx/index.js";
-import { parametersOf } from "../../dist/models/parameters.js";
-import { hashParameter } from "../../dist/nn/random_weights.js";
-import { resolvePreset } from "../../dist/video/presets.js";
-import { openWeights, type StoredTensor, writeSafetensors } from "../../dist/weights/index.js";
+import { traceVideoEncoder } from "#lib/onnx/index.js";
+import { parametersOf } from "#lib/models/parameters.js";
+import { hashParameter } from "#lib/nn/random_weights.js";
+import { resolvePreset } from "#lib/video/presets.js";
+import { openWeights, type StoredTensor, writeSafetensors } from "#lib/weights/index.js";
 import { readOnnx } from "./read_onnx.js";
 
 const test = suite("convert");

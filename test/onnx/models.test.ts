@@ -1,14 +1,14 @@
 // Exported encoders in onnxruntime: the features of this package's own encoders, and the golden outputs of the references.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { type Graph } from "../../dist/nn/index.js";
-import { type Preset, VideoEncoder, type VideoModelName } from "../../dist/index.js";
-import { toOnnx, traceVideoEncoder, videoEncoderToOnnx } from "../../dist/onnx/index.js";
-import { s3dgText } from "../../dist/models/video/s3d.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import { resolvePreset } from "../../dist/video/presets.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { type Graph } from "#lib/nn/index.js";
+import { type Preset, VideoEncoder, type VideoModelName } from "#lib/index.js";
+import { toOnnx, traceVideoEncoder, videoEncoderToOnnx } from "#lib/onnx/index.js";
+import { s3dgText } from "#lib/models/video/s3d.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import { resolvePreset } from "#lib/video/presets.js";
 import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
 import { missing, relativeL2, runPeer } from "./peer.js";
 import { readOnnx } from "./read_onnx.js";

@@ -2,13 +2,13 @@
 // float64 reference on every case of the shape table.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as definitions from "../../dist/ops/index.js";
+import * as definitions from "#lib/ops/index.js";
 import { casesOf } from "../ops/cases/index.js";
 import type { CaseInput } from "../ops/cases/case_table.js";
-import { elements, type OpDefinition, opDefinitions, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, input, parameter, trace } from "../../dist/graph/trace.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import { toOnnx } from "../../dist/onnx/to_onnx.js";
+import { elements, type OpDefinition, opDefinitions, type Tensor } from "#lib/graph/tensor.js";
+import { applyOp, input, parameter, trace } from "#lib/graph/trace.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import { toOnnx } from "#lib/onnx/to_onnx.js";
 import { makeInput } from "../ops/case_input.js";
 import { missing, relativeL2, runPeer } from "./peer.js";
 import { floats, readOnnx } from "./read_onnx.js";

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { VideoClip, type VideoClipConfig } from "../../dist/index.js";
-import { videoClipToOnnx } from "../../dist/onnx/index.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import { traceTower } from "../../dist/models/videoclip/videoclip_onnx.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { VideoClip, type VideoClipConfig } from "#lib/index.js";
+import { videoClipToOnnx } from "#lib/onnx/index.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import { traceTower } from "#lib/models/videoclip/videoclip_onnx.js";
 import { missing, relativeL2, runPeer } from "./peer.js";
 import { readOnnx } from "./read_onnx.js";
 

@@ -1,8 +1,8 @@
 // The values of an input of a case of a shape table: from its name alone.
-import { type DType, elements } from "../../dist/graph/tensor.js";
+import { type DType, elements } from "#lib/graph/tensor.js";
 import type { CaseInput } from "./cases/case_table.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import { floatToHalf, fromBits, halfToFloat, toBfloat16 } from "../../dist/base/half_floats.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import { floatToHalf, fromBits, halfToFloat, toBfloat16 } from "#lib/base/half_floats.js";
 
 export interface CaseValue {
   shape: readonly number[];

@@ -1,8 +1,8 @@
 // How a kernel's result is compared with the float64 reference.
 import * as assert from "uvu/assert";
-import type { Array64, OpDefinition } from "../../dist/graph/tensor.js";
+import type { Array64, OpDefinition } from "#lib/graph/tensor.js";
 import type { OpCase } from "./cases/case_table.js";
-import type { NDArray } from "../../dist/ops.js";
+import type { NDArray } from "#lib/ops.js";
 import { roundTo } from "./case_input.js";
 
 export type Result = NDArray<Float32Array | Uint8Array | Int32Array | Uint16Array>;

@@ -2,11 +2,11 @@
 // emulator (in three orders of warps), or with VIDEOCLIP_DEVICE=cuda on a GPU.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import type { DeviceName, Precision } from "../../dist/runtime/device.js";
-import "../../dist/ops/index.js";
-import { elements, type OpDefinition, operandOf, opDefinitions } from "../../dist/graph/tensor.js";
-import * as ops from "../../dist/ops.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import type { DeviceName, Precision } from "#lib/runtime/device.js";
+import "#lib/ops/index.js";
+import { elements, type OpDefinition, operandOf, opDefinitions } from "#lib/graph/tensor.js";
+import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput } from "./case_input.js";
 import { casesOf } from "./cases/index.js";
 import { check, type Result } from "./compare.js";

@@ -2,14 +2,14 @@
 // and sectors of device memory that are touched beyond what is asked for.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import { createDevice, type Precision } from "../../dist/runtime/device.js";
-import { type Conv3dAttrs, conv3d, conv3dAttrs, conv3dSums, linear } from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { elements, type OpDefinition } from "../../dist/graph/tensor.js";
-import { applyOp, input, parameter, trace } from "../../dist/graph/trace.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import * as ops from "../../dist/ops.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { createDevice, type Precision } from "#lib/runtime/device.js";
+import { type Conv3dAttrs, conv3d, conv3dAttrs, conv3dSums, linear } from "#lib/ops/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { elements, type OpDefinition } from "#lib/graph/tensor.js";
+import { applyOp, input, parameter, trace } from "#lib/graph/trace.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import * as ops from "#lib/ops.js";
 
 const test = suite("convolution kernels");
 const { emulator } = loadAddon().addon;

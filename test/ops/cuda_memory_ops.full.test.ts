@@ -2,14 +2,14 @@
 // NaN, empty operands, and accesses that neither conflict nor waste sectors.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import { createDevice } from "../../dist/runtime/device.js";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import * as definitions from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { type DType, type OpDefinition, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, input, trace } from "../../dist/graph/trace.js";
-import * as ops from "../../dist/ops.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import * as definitions from "#lib/ops/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { type DType, type OpDefinition, type Tensor } from "#lib/graph/tensor.js";
+import { applyOp, input, trace } from "#lib/graph/trace.js";
+import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput, roundTo } from "./case_input.js";
 
 const test = suite("CUDA memory-bound ops");

@@ -1,10 +1,10 @@
 // Operands of types that an op does not take: an error that says so before anything runs, on every device.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import "../../dist/ops/index.js";
-import { reduceMax } from "../../dist/ops/index.js";
-import { elements, type OpDefinition, opDefinitions } from "../../dist/graph/tensor.js";
-import * as ops from "../../dist/ops.js";
+import "#lib/ops/index.js";
+import { reduceMax } from "#lib/ops/index.js";
+import { elements, type OpDefinition, opDefinitions } from "#lib/graph/tensor.js";
+import * as ops from "#lib/ops.js";
 import { makeInput } from "./case_input.js";
 import { casesOf } from "./cases/index.js";
 

@@ -2,15 +2,15 @@
 // what its CUDA kernels do to memory.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import { createDevice } from "../../dist/runtime/device.js";
-import { differentiate } from "../../dist/autodiff/differentiate.js";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { matmul, slice } from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { elements } from "../../dist/graph/tensor.js";
-import { applyOp, input, trace } from "../../dist/graph/trace.js";
-import * as ops from "../../dist/ops.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { differentiate } from "#lib/autodiff/differentiate.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { matmul, slice } from "#lib/ops/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { elements } from "#lib/graph/tensor.js";
+import { applyOp, input, trace } from "#lib/graph/trace.js";
+import * as ops from "#lib/ops.js";
 import { makeInput } from "./case_input.js";
 
 const test = suite("matmul");

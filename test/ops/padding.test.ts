@@ -1,7 +1,7 @@
 // Padding against TensorFlow's definition, position by position.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Padding, resolvePadding } from "../../dist/ops/conv/padding.js";
+import { type Padding, resolvePadding } from "#lib/ops/conv/padding.js";
 
 const test = suite("padding");
 type Triple = [number, number, number];

@@ -2,15 +2,15 @@
 // slices, batches, and accesses of shared memory without bank conflicts. On the emulator, or with VIDEOCLIP_DEVICE=cuda.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import { createDevice, type DeviceName, type Precision } from "../../dist/runtime/device.js";
-import * as definitions from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { type DType, elements, type OpDefinition, type Tensor } from "../../dist/graph/tensor.js";
-import { applyOp, input, trace } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import * as ops from "../../dist/ops.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { createDevice, type DeviceName, type Precision } from "#lib/runtime/device.js";
+import * as definitions from "#lib/ops/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { type DType, elements, type OpDefinition, type Tensor } from "#lib/graph/tensor.js";
+import { applyOp, input, trace } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput, roundTo } from "./case_input.js";
 
 const test = suite("sequence kernels");

@@ -1,15 +1,15 @@
 // What the shape tables cannot say of attention, contrastive loss and top-k: padding, slices, NaN, threads, batches.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { ShapeError, WeightsError } from "../../dist/base/errors.js";
-import * as definitions from "../../dist/ops/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { elements } from "../../dist/graph/tensor.js";
-import { applyOp, input, parameter, trace } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import { hashValues } from "../../dist/nn/random_weights.js";
-import * as ops from "../../dist/ops.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { ShapeError, WeightsError } from "#lib/base/errors.js";
+import * as definitions from "#lib/ops/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import { elements } from "#lib/graph/tensor.js";
+import { applyOp, input, parameter, trace } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import { hashValues } from "#lib/nn/random_weights.js";
+import * as ops from "#lib/ops.js";
 
 const test = suite("sequence ops");
 const array = (name: string, shape: number[]) => ({ shape, data: hashValues("", name, elements(shape)) });

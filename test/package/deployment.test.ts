@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ADVICE } from "../../dist/runtime/addon_error.js";
-import { VERSION } from "../../dist/base/version.js";
+import { ADVICE } from "#lib/runtime/addon_error.js";
+import { VERSION } from "#lib/base/version.js";
 
 const test = suite("deployment");
 const require = createRequire(import.meta.url);
@@ -30,8 +30,7 @@ const PREBUILT = `prebuilds/${process.platform}-${process.arch}/videoclip.napi${
 /** A folder with the loader in it, as in a package of this name. */
 function packageFolder(name: string, files: Record<string, string>): string {
   const root = mkdtempSync(join(folder, "package-"));
-  mkdirSync(join(root, "dist"));
-  for (const file of ["binding", "addon_error", "bundled", "errors"]) {
+  for (const file of ["runtime/binding", "runtime/addon_error", "base/bundled", "base/errors"]) {
     cpSync(`dist/${file}.js`, join(root, `dist/${file}.js`));
   }
   for (const [path, text] of Object.entries({ "package.json": JSON.stringify({ name, type: "module" }), ...files })) {

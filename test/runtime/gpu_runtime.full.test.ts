@@ -2,14 +2,14 @@
 // the emulator, whose copies happen only when somebody waits for them, or with VIDEOCLIP_DEVICE=cuda on a GPU.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
-import { DisposedError, OutOfMemoryError } from "../../dist/base/errors.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, parameter, trace } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import { VideoEncoder } from "../../dist/models/video/video_encoder.js";
-import { resolvePreset } from "../../dist/video/presets.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { createDevice, type DeviceName } from "#lib/runtime/device.js";
+import { DisposedError, OutOfMemoryError } from "#lib/base/errors.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, parameter, trace } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import { VideoEncoder } from "#lib/models/video/video_encoder.js";
+import { resolvePreset } from "#lib/video/presets.js";
 
 const test = suite("GPU runtime");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;

@@ -3,10 +3,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { linear } from "../../dist/nn/layers.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { linear } from "#lib/nn/layers.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;

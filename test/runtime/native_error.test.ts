@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "../../dist/runtime/binding.js";
-import { VideoClipError } from "../../dist/base/errors.js";
-import { NATIVE_ERRORS, nativeError } from "../../dist/runtime/native_error.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { VideoClipError } from "#lib/base/errors.js";
+import { NATIVE_ERRORS, nativeError } from "#lib/runtime/native_error.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("native errors");

@@ -1,13 +1,13 @@
 // Runs, cancellation, dispose, bad input.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { DeviceError, DisposedError, InvalidArgumentError } from "../../dist/base/errors.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { ProgramCache } from "../../dist/runtime/program_cache.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import * as ops from "../../dist/ops.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { DeviceError, DisposedError, InvalidArgumentError } from "#lib/base/errors.js";
+import { compile } from "#lib/runtime/compile.js";
+import { ProgramCache } from "#lib/runtime/program_cache.js";
+import { input, trace } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import * as ops from "#lib/ops.js";
 
 const test = suite("runtime");
 

@@ -1,10 +1,10 @@
 // Devices that share an engine: parameters, programs and disposal of each are its own.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type Device } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { linear } from "../../dist/nn/layers.js";
+import { createDevice, type Device } from "#lib/runtime/device.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { linear } from "#lib/nn/layers.js";
 
 const test = suite("shared devices");
 

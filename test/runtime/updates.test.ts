@@ -1,10 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { evaluate64 } from "../../dist/graph/evaluate64.js";
-import { input, parameter, scalar, trace, update } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/compile.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
+import { input, parameter, scalar, trace, update } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { compile } from "#lib/runtime/compile.js";
 import { updateTests } from "./updates.js";
 
 const test = suite("updates");

@@ -1,9 +1,9 @@
 // Programs that give parameters new values: one body for every device.
 import * as assert from "uvu/assert";
-import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, parameter, scalar, trace, update } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
+import { createDevice, type DeviceName } from "#lib/runtime/device.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, parameter, scalar, trace, update } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
 
 type Test = (name: string, body: () => Promise<void>) => void;
 const list = (values: Float32Array) => [...values];

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type JsonSchema, readRecipe, trainConfigSchema } from "../../dist/train/index.js";
+import { type JsonSchema, readRecipe, trainConfigSchema } from "#lib/train/index.js";
 import { keyTables, schemaText, withTables } from "../../scripts/train_docs.js";
 
 const test = suite("documents of run files");

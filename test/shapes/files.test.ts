@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FeatureFolder } from "../../dist/data/feature_folder.js";
+import { FeatureFolder } from "#lib/data/feature_folder.js";
 import { clipFeatures } from "../../shapes/features.js";
 import { openShapes, SHAPES_MODEL } from "../../shapes/model.js";
 import { writeVideo } from "../../shapes/video_file.js";

@@ -1,7 +1,7 @@
 // The generated world: the held-out rule, captions that name every attribute, frames that show what captions say.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Random } from "../../dist/base/random.js";
+import { Random } from "#lib/base/random.js";
 import { shuffleFrames } from "../../shapes/controls.js";
 import { RATE, SIDE } from "../../shapes/render.js";
 import { heldOutCandidates, longVideos, motionGroups, renderSeconds, trainingVideo } from "../../shapes/videos.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
+import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 
 const test = suite("added tokens");
 const fixtures = "test/fixtures/tokenizer";

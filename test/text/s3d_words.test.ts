@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadS3DTextEncoder, loadS3DWords, S3DTextEncoder, s3dWords, WeightsError } from "../../dist/index.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { loadS3DTextEncoder, loadS3DWords, S3DTextEncoder, s3dWords, WeightsError } from "#lib/index.js";
+import { npyBytes } from "#lib/weights/npy.js";
 
 const test = suite("s3d words");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-words-"));

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/base/errors.js";
-import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
+import { WeightsError } from "#lib/base/errors.js";
+import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 
 const test = suite("tokenizer settings");
 const fixtures = "test/fixtures/tokenizer";

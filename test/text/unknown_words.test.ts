@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { packDatasetFile } from "../../dist/data/index.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { s3dWords } from "../../dist/text/s3d_words.js";
-import { describeUnknown, UnknownWords } from "../../dist/text/unknown_words.js";
-import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { packDatasetFile } from "#lib/data/index.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { s3dWords } from "#lib/text/s3d_words.js";
+import { describeUnknown, UnknownWords } from "#lib/text/unknown_words.js";
+import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { npyBytes } from "#lib/weights/npy.js";
 
 const test = suite("unknown words");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-unknown-"));

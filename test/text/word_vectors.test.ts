@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadWordVectors, wordTable, type WordVectorsOptions } from "../../dist/text/word_vectors.js";
+import { loadWordVectors, wordTable, type WordVectorsOptions } from "#lib/text/word_vectors.js";
 
 const test = suite("word vectors");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-vectors-"));

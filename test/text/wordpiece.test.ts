@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError, WeightsError } from "../../dist/base/errors.js";
-import { loadTokenizer, WordPieceTokenizer } from "../../dist/text/wordpiece.js";
+import { InvalidArgumentError, WeightsError } from "#lib/base/errors.js";
+import { loadTokenizer, WordPieceTokenizer } from "#lib/text/wordpiece.js";
 
 const test = suite("wordpiece");
 const fixtures = "test/fixtures/tokenizer";

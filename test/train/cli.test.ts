@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { TextModel } from "../../dist/models/text/text_model.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { Random } from "../../dist/base/random.js";
-import { readMetrics } from "../../dist/train/metrics.js";
-import { npyData, npyHeader } from "../../dist/weights/npy.js";
+import { TextModel } from "#lib/models/text/text_model.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { Random } from "#lib/base/random.js";
+import { readMetrics } from "#lib/train/metrics.js";
+import { npyData, npyHeader } from "#lib/weights/npy.js";
 
 const test = suite("videoclip train");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-train-cli-"));

@@ -1,12 +1,12 @@
 // What makes batches: masking, sentence pairs, teacher forcing, orders of examples.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { TRANSFORMER_BASE } from "../../dist/models/transformer/transformer.js";
-import { Random } from "../../dist/base/random.js";
-import { accuracy, shuffledBatches } from "../../dist/train/batches.js";
-import { IGNORE, maskTokens, nextSentencePair } from "../../dist/train/tasks/masked_language.js";
-import { pretrainingBatch } from "../../dist/train/tasks/pretraining.js";
-import { translationBatch } from "../../dist/train/tasks/translation.js";
+import { TRANSFORMER_BASE } from "#lib/models/transformer/transformer.js";
+import { Random } from "#lib/base/random.js";
+import { accuracy, shuffledBatches } from "#lib/train/batches.js";
+import { IGNORE, maskTokens, nextSentencePair } from "#lib/train/tasks/masked_language.js";
+import { pretrainingBatch } from "#lib/train/tasks/pretraining.js";
+import { translationBatch } from "#lib/train/tasks/translation.js";
 
 const test = suite("collators");
 const MASK = 3;

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/base/errors.js";
-import { checkRecipe, readRecipe } from "../../dist/train/recipes/read.js";
-import { makeSchedule, type Schedule } from "../../dist/train/schedules.js";
-import { type MetricsLine, readMetrics } from "../../dist/train/metrics.js";
-import { measuresOf, plotSvg } from "../../dist/train/plot.js";
+import { InvalidArgumentError } from "#lib/base/errors.js";
+import { checkRecipe, readRecipe } from "#lib/train/recipes/read.js";
+import { makeSchedule, type Schedule } from "#lib/train/schedules.js";
+import { type MetricsLine, readMetrics } from "#lib/train/metrics.js";
+import { measuresOf, plotSvg } from "#lib/train/plot.js";
 
 const test = suite("train config");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-config-"));

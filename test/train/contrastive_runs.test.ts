@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { planOf, prepareRun, trainerOf } from "../../dist/train/recipes/prepare.js";
-import { checkRecipe } from "../../dist/train/recipes/read.js";
-import { readMetrics } from "../../dist/train/metrics.js";
+import { planOf, prepareRun, trainerOf } from "#lib/train/recipes/prepare.js";
+import { checkRecipe } from "#lib/train/recipes/read.js";
+import { readMetrics } from "#lib/train/metrics.js";
 import { CONFIG, smallPack } from "./small_pack.js";
 
 const test = suite("contrastive runs");

@@ -1,16 +1,16 @@
 // Chunks through the embedding cache against the gradient of the whole batch.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { differentiate } from "../../dist/autodiff/differentiate.js";
-import { filled } from "../../dist/autodiff/arithmetic.js";
-import { compile } from "../../dist/runtime/compile.js";
-import type { Tensor } from "../../dist/graph/tensor.js";
-import { input, parameter, trace } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import { infoNce } from "../../dist/nn/losses.js";
-import { hashParameter, hashValues } from "../../dist/nn/random_weights.js";
-import { EmbeddingCache } from "../../dist/train/embedding_cache.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { differentiate } from "#lib/autodiff/differentiate.js";
+import { filled } from "#lib/autodiff/arithmetic.js";
+import { compile } from "#lib/runtime/compile.js";
+import type { Tensor } from "#lib/graph/tensor.js";
+import { input, parameter, trace } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import { infoNce } from "#lib/nn/losses.js";
+import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { EmbeddingCache } from "#lib/train/embedding_cache.js";
 
 const test = suite("embedding cache");
 const [N, D] = [48, 16];

@@ -1,6 +1,6 @@
 // Trains in the folder given, slowly enough to be killed on the way; going on with what is there.
-import { createDevice } from "../../dist/runtime/device.js";
-import { Trainer } from "../../dist/train/trainer.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { Trainer } from "#lib/train/trainer.js";
 import { initialise, options } from "./small_run.js";
 
 const device = createDevice({ device: "cpu", threads: Number(process.argv[3]) });

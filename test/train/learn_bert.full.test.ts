@@ -1,25 +1,25 @@
 // A tiny Bert on a language of topics: a sentence is a stretch of its topic's cycle of words, a document has one topic.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { textConfig } from "../../dist/models/text/text_config.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { textConfig } from "#lib/models/text/text_config.js";
 import {
   gatherTokens,
   maskedLanguageHead,
   nextSentenceHead,
   textEncoder,
   textPooler,
-} from "../../dist/models/text/text_heads.js";
-import { Random } from "../../dist/base/random.js";
-import { accuracy } from "../../dist/train/batches.js";
-import { initializeParameters, parametersOfTask } from "../../dist/train/initialize.js";
-import { Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";
-import type { Batch } from "../../dist/train/task.js";
-import { nextSentencePair } from "../../dist/train/tasks/masked_language.js";
-import { pretrainingBatch, pretrainingTask } from "../../dist/train/tasks/pretraining.js";
-import { Trainer } from "../../dist/train/trainer.js";
+} from "#lib/models/text/text_heads.js";
+import { Random } from "#lib/base/random.js";
+import { accuracy } from "#lib/train/batches.js";
+import { initializeParameters, parametersOfTask } from "#lib/train/initialize.js";
+import { Optimizer, type OptimizerOptions } from "#lib/train/optimizer.js";
+import type { Batch } from "#lib/train/task.js";
+import { nextSentencePair } from "#lib/train/tasks/masked_language.js";
+import { pretrainingBatch, pretrainingTask } from "#lib/train/tasks/pretraining.js";
+import { Trainer } from "#lib/train/trainer.js";
 
 const test = suite("Bert learns");
 const TOPICS = 6;

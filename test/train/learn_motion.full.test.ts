@@ -1,20 +1,20 @@
 // A narrow S3D and a narrow X3D that tell where something moves: no single frame says it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import type { Tensor } from "../../dist/graph/tensor.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { S3D, s3dFeatures } from "../../dist/models/video/s3d.js";
-import { X3D, x3dFeatures } from "../../dist/models/video/x3d.js";
-import * as nn from "../../dist/nn/layers.js";
-import { Random } from "../../dist/base/random.js";
-import { accuracy } from "../../dist/train/batches.js";
-import { initializeParameters, parametersOfTask } from "../../dist/train/initialize.js";
-import { NO_DECAY, Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";
-import { clipBatch, videoClassification } from "../../dist/train/tasks/video_classification.js";
-import { Trainer } from "../../dist/train/trainer.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import type { Tensor } from "#lib/graph/tensor.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { S3D, s3dFeatures } from "#lib/models/video/s3d.js";
+import { X3D, x3dFeatures } from "#lib/models/video/x3d.js";
+import * as nn from "#lib/nn/layers.js";
+import { Random } from "#lib/base/random.js";
+import { accuracy } from "#lib/train/batches.js";
+import { initializeParameters, parametersOfTask } from "#lib/train/initialize.js";
+import { NO_DECAY, Optimizer, type OptimizerOptions } from "#lib/train/optimizer.js";
+import { clipBatch, videoClassification } from "#lib/train/tasks/video_classification.js";
+import { Trainer } from "#lib/train/trainer.js";
 
 const test = suite("motion");
 const FRAMES = 8;

@@ -1,13 +1,13 @@
 // A Transformer that learns to write strings backwards.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { TRANSFORMER_BASE } from "../../dist/models/transformer/transformer.js";
-import { Transformer } from "../../dist/models/transformer/transformer_model.js";
-import { transformerParameters } from "../../dist/models/transformer/transformer_weights.js";
-import { Random } from "../../dist/base/random.js";
-import { initializeParameters } from "../../dist/train/initialize.js";
-import { translationBatch, translationTask, type TranslationPair } from "../../dist/train/tasks/translation.js";
-import { Trainer } from "../../dist/train/trainer.js";
+import { TRANSFORMER_BASE } from "#lib/models/transformer/transformer.js";
+import { Transformer } from "#lib/models/transformer/transformer_model.js";
+import { transformerParameters } from "#lib/models/transformer/transformer_weights.js";
+import { Random } from "#lib/base/random.js";
+import { initializeParameters } from "#lib/train/initialize.js";
+import { translationBatch, translationTask, type TranslationPair } from "#lib/train/tasks/translation.js";
+import { Trainer } from "#lib/train/trainer.js";
 
 const test = suite("a Transformer learns");
 const LETTERS = 12;

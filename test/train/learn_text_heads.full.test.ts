@@ -1,21 +1,21 @@
 // Tiny Berts that learn to classify texts, to mark words and to find answers, from text through the tokenizer to the loss.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import type { Tensor } from "../../dist/graph/tensor.js";
-import { input, trace } from "../../dist/graph/trace.js";
-import { textConfig } from "../../dist/models/text/text_config.js";
-import { classifierHead, spanHead, textEncoder, textPooler } from "../../dist/models/text/text_heads.js";
-import { Random } from "../../dist/base/random.js";
-import { accuracy } from "../../dist/train/batches.js";
-import { initializeParameters, parametersOfTask } from "../../dist/train/initialize.js";
-import { Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";
-import { type Batch, dtypeOf, type Task } from "../../dist/train/task.js";
-import { sequenceBatch, spanBatch, tokenBatch } from "../../dist/train/tasks/text_batches.js";
-import { sequenceClassification, spanSelection, tokenClassification } from "../../dist/train/tasks/text_heads.js";
-import { Trainer } from "../../dist/train/trainer.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { optimize } from "#lib/compile/passes/index.js";
+import { compile } from "#lib/runtime/compile.js";
+import type { Tensor } from "#lib/graph/tensor.js";
+import { input, trace } from "#lib/graph/trace.js";
+import { textConfig } from "#lib/models/text/text_config.js";
+import { classifierHead, spanHead, textEncoder, textPooler } from "#lib/models/text/text_heads.js";
+import { Random } from "#lib/base/random.js";
+import { accuracy } from "#lib/train/batches.js";
+import { initializeParameters, parametersOfTask } from "#lib/train/initialize.js";
+import { Optimizer, type OptimizerOptions } from "#lib/train/optimizer.js";
+import { type Batch, dtypeOf, type Task } from "#lib/train/task.js";
+import { sequenceBatch, spanBatch, tokenBatch } from "#lib/train/tasks/text_batches.js";
+import { sequenceClassification, spanSelection, tokenClassification } from "#lib/train/tasks/text_heads.js";
+import { Trainer } from "#lib/train/trainer.js";
 import { smallTokenizer } from "./small_tokenizer.js";
 
 const test = suite("text heads learn");

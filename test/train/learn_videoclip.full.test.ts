@@ -1,11 +1,11 @@
 // Small VideoCLIP that really learns: videos show things in some order, texts name them; held-out pairs are new sets of things.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { retrievalMetrics } from "../../dist/eval/retrieval.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { Random } from "../../dist/base/random.js";
-import { contrastiveBatch, contrastiveTask, type VideoTextPair } from "../../dist/train/tasks/contrastive.js";
-import { Trainer } from "../../dist/train/trainer.js";
+import { retrievalMetrics } from "#lib/eval/retrieval.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { Random } from "#lib/base/random.js";
+import { contrastiveBatch, contrastiveTask, type VideoTextPair } from "#lib/train/tasks/contrastive.js";
+import { Trainer } from "#lib/train/trainer.js";
 
 const test = suite("VideoCLIP learns");
 const THINGS = 40;

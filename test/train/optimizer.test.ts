@@ -1,12 +1,12 @@
 // Optimizers and schedules: golden trajectories, groups, and steps that are not taken.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
-import { InvalidArgumentError } from "../../dist/base/errors.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { input, parameter, trace } from "../../dist/graph/trace.js";
-import { NO_DECAY, Optimizer, type OptimizerOptions } from "../../dist/train/optimizer.js";
-import { makeSchedule, type Schedule } from "../../dist/train/schedules.js";
+import { createDevice, type DeviceName } from "#lib/runtime/device.js";
+import { InvalidArgumentError } from "#lib/base/errors.js";
+import { compile } from "#lib/runtime/compile.js";
+import { input, parameter, trace } from "#lib/graph/trace.js";
+import { NO_DECAY, Optimizer, type OptimizerOptions } from "#lib/train/optimizer.js";
+import { makeSchedule, type Schedule } from "#lib/train/schedules.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
 import { checkFixture } from "../../scripts/fixtures/check.js";
 

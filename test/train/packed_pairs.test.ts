@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Skips } from "../../dist/data/skips.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { readMetrics } from "../../dist/train/metrics.js";
-import { PackedPairs, type PackedPairsOptions } from "../../dist/train/packed_pairs.js";
-import { contrastiveTask } from "../../dist/train/tasks/contrastive.js";
-import { Trainer } from "../../dist/train/trainer.js";
+import { Skips } from "#lib/data/skips.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { readMetrics } from "#lib/train/metrics.js";
+import { PackedPairs, type PackedPairsOptions } from "#lib/train/packed_pairs.js";
+import { contrastiveTask } from "#lib/train/tasks/contrastive.js";
+import { Trainer } from "#lib/train/trainer.js";
 import { CONFIG, smallPack, TOPICS } from "./small_pack.js";
 
 const test = suite("packed pairs");

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import { DatasetError } from "../../dist/base/errors.js";
-import { readPairs } from "../../dist/train/recipes/pairs.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { FeatureFolder } from "#lib/data/feature_folder.js";
+import { DatasetError } from "#lib/base/errors.js";
+import { readPairs } from "#lib/train/recipes/pairs.js";
+import { npyBytes } from "#lib/weights/npy.js";
 
 const test = suite("lines of pairs");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-pairs-"));

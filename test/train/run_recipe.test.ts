@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import { Random } from "../../dist/base/random.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { Random } from "#lib/base/random.js";
 import {
   describeRecipe,
   readMetrics,
@@ -16,8 +16,8 @@ import {
   type RunRecipeOptions,
   type StepEvent,
   type TrainConfig,
-} from "../../dist/train/index.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+} from "#lib/train/index.js";
+import { npyBytes } from "#lib/weights/npy.js";
 import { CONFIG, WIDTH } from "./small_pack.js";
 
 const test = suite("run recipe");

@@ -1,11 +1,11 @@
 // A small pack: videos of a few topics, whose features and words belong together, and a VideoCLIP that is as small.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import { packDataset } from "../../dist/data/pack.js";
-import { Skips } from "../../dist/data/skips.js";
-import { Random } from "../../dist/base/random.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { FeatureFolder } from "#lib/data/feature_folder.js";
+import { packDataset } from "#lib/data/pack.js";
+import { Skips } from "#lib/data/skips.js";
+import { Random } from "#lib/base/random.js";
+import { npyBytes } from "#lib/weights/npy.js";
 
 export const WIDTH = 8;
 export const TOPICS = 4;

@@ -1,11 +1,11 @@
 // A network small enough to train in a blink: two layers that learn a fixed function, with a running statistic.
-import { fill, reduceSum } from "../../dist/ops/index.js";
-import { applyOp, parameter, update } from "../../dist/graph/trace.js";
-import * as nn from "../../dist/nn/layers.js";
-import type { Device } from "../../dist/runtime/device.js";
-import { Random } from "../../dist/base/random.js";
-import type { Task, TrainingData } from "../../dist/train/task.js";
-import type { TrainerOptions } from "../../dist/train/trainer_options.js";
+import { fill, reduceSum } from "#lib/ops/index.js";
+import { applyOp, parameter, update } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import type { Device } from "#lib/runtime/device.js";
+import { Random } from "#lib/base/random.js";
+import type { Task, TrainingData } from "#lib/train/task.js";
+import type { TrainerOptions } from "#lib/train/trainer_options.js";
 
 const INPUTS = 4;
 const HIDDEN = 24;

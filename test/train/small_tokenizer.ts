@@ -1,4 +1,4 @@
-import { WordPieceTokenizer } from "../../dist/text/wordpiece.js";
+import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 
 /** A tokenizer of a few words, behind [PAD] 0, [UNK] 1, [CLS] 2 and [SEP] 3. */
 export function smallTokenizer(words: readonly string[]): WordPieceTokenizer {

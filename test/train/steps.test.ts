@@ -4,22 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FeatureFolder } from "../../dist/data/feature_folder.js";
-import { Skips } from "../../dist/data/skips.js";
-import { VideoClip } from "../../dist/models/videoclip/videoclip.js";
-import {
-  classifierParameters,
-  loadClassifier,
-  saveClassifier,
-} from "../../dist/models/videoclip/videoclip_classifier.js";
-import { windowStarts } from "../../dist/models/videoclip/videoclip_windows.js";
-import { Random } from "../../dist/base/random.js";
-import { initializeParameters } from "../../dist/train/initialize.js";
-import { CoinSteps, CrossTaskSteps } from "../../dist/train/step_data.js";
-import { stepClassification, stepClassificationBatch, stepLocalisation, stepLocalisationBatch } from "../../dist/train/tasks/steps.js"; // prettier-ignore
-import type { Batch, Task } from "../../dist/train/task.js";
-import { Trainer } from "../../dist/train/trainer.js";
-import { npyBytes } from "../../dist/weights/npy.js";
+import { FeatureFolder } from "#lib/data/feature_folder.js";
+import { Skips } from "#lib/data/skips.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { classifierParameters, loadClassifier, saveClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
+import { windowStarts } from "#lib/models/videoclip/videoclip_windows.js";
+import { Random } from "#lib/base/random.js";
+import { initializeParameters } from "#lib/train/initialize.js";
+import { CoinSteps, CrossTaskSteps } from "#lib/train/step_data.js";
+import { stepClassification, stepClassificationBatch, stepLocalisation, stepLocalisationBatch } from "#lib/train/tasks/steps.js"; // prettier-ignore
+import type { Batch, Task } from "#lib/train/task.js";
+import { Trainer } from "#lib/train/trainer.js";
+import { npyBytes } from "#lib/weights/npy.js";
 import { CONFIG, WIDTH } from "./small_pack.js";
 
 const test = suite("steps of long videos");

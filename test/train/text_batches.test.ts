@@ -1,8 +1,8 @@
 // Batches of labelled texts: classes of texts, of stretches of a text, and answers in a context.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { sequenceBatch, spanBatch, tokenBatch } from "../../dist/train/tasks/text_batches.js";
-import { IGNORE } from "../../dist/train/tasks/masked_language.js";
+import { sequenceBatch, spanBatch, tokenBatch } from "#lib/train/tasks/text_batches.js";
+import { IGNORE } from "#lib/train/tasks/masked_language.js";
 import { smallTokenizer } from "./small_tokenizer.js";
 
 const test = suite("text batches");

@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { openVideo, type Preset } from "../../dist/index.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import { openVideo, type Preset } from "#lib/index.js";
+import type { DecoderName } from "#lib/video/types.js";
 
 const clipsOf = async (path: string, preset: Preset, decoder: DecoderName) => {
   const clips = [];

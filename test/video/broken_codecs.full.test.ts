@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVideo, resolvePreset } from "../../dist/index.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import { openVideo, resolvePreset } from "#lib/index.js";
+import type { DecoderName } from "#lib/video/types.js";
 
 const test = suite("broken data by codec");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-broken-codecs-"));

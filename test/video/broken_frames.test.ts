@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVideo, resolvePreset, VideoError } from "../../dist/index.js";
-import type { Clip, DecoderName, OnError } from "../../dist/video/types.js";
+import { openVideo, resolvePreset, VideoError } from "#lib/index.js";
+import type { Clip, DecoderName, OnError } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("broken frames");

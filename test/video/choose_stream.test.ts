@@ -3,10 +3,10 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { VideoError } from "../../dist/base/errors.js";
-import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
-import { chooseStream } from "../../dist/video/decode/choose_stream.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import type { VideoError } from "#lib/base/errors.js";
+import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
+import { chooseStream } from "#lib/video/decode/choose_stream.js";
+import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("choice of a stream");

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ClipMemory, clipBytes } from "../../dist/video/clips/clip_memory.js";
-import { decodeVideo, openVideo } from "../../dist/video/index.js";
-import { resolvePreset } from "../../dist/video/presets.js";
-import { ClipAssembler } from "../../dist/video/clips/clip_assembler.js";
-import type { Clip, DecoderName } from "../../dist/video/types.js";
+import { ClipMemory, clipBytes } from "#lib/video/clips/clip_memory.js";
+import { decodeVideo, openVideo } from "#lib/video/index.js";
+import { resolvePreset } from "#lib/video/presets.js";
+import { ClipAssembler } from "#lib/video/clips/clip_assembler.js";
+import type { Clip, DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const test = suite("clip memory");

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { layoutFor } from "../../dist/video/pixels/pixel_layout.js";
-import { packedBytes, packedFrame, PlaneScaler } from "../../dist/video/pixels/planes.js";
-import type { PixelSource } from "../../dist/video/pixels/filters.js";
-import { resolvePreset } from "../../dist/video/presets.js";
+import { layoutFor } from "#lib/video/pixels/pixel_layout.js";
+import { packedBytes, packedFrame, PlaneScaler } from "#lib/video/pixels/planes.js";
+import type { PixelSource } from "#lib/video/pixels/filters.js";
+import { resolvePreset } from "#lib/video/presets.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("conversion of planes");

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
-import { resolvePreset } from "../../dist/index.js";
+import { resolvePreset } from "#lib/index.js";
 import { makePicture, sameInBoth } from "./both_decoders.js";
 
 const test = suite("both decoders, more");

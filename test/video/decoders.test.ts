@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { resolvePreset } from "../../dist/index.js";
+import { resolvePreset } from "#lib/index.js";
 import { root } from "../../scripts/lint/syntax.js";
 import { makePicture, sameInBoth } from "./both_decoders.js";
 import { goldenVideo } from "./golden_pixels.js";

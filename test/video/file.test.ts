@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError, openVideo, resolvePreset, VideoError } from "../../dist/index.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import { InvalidArgumentError, openVideo, resolvePreset, VideoError } from "#lib/index.js";
+import type { DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { root } from "../../scripts/lint/syntax.js";
 

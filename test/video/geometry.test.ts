@@ -1,10 +1,10 @@
 // Sides after the resize, the rounding of crops, and presets whose fields do not fit together.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidArgumentError } from "../../dist/base/errors.js";
-import { geometryOf, keepsSize } from "../../dist/video/pixels/geometry.js";
-import { listPresets, resolvePreset } from "../../dist/video/presets.js";
-import type { Preset } from "../../dist/video/types.js";
+import { InvalidArgumentError } from "#lib/base/errors.js";
+import { geometryOf, keepsSize } from "#lib/video/pixels/geometry.js";
+import { listPresets, resolvePreset } from "#lib/video/presets.js";
+import type { Preset } from "#lib/video/types.js";
 
 const test = suite("geometry of presets");
 

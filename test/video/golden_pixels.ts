@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { openVideo, type Preset, resolvePreset } from "../../dist/index.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import { openVideo, type Preset, resolvePreset } from "#lib/index.js";
+import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const folder = join(root, "test/fixtures/pixels");

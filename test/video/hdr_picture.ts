@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import * as assert from "uvu/assert";
-import { lightToPq } from "../../dist/video/pixels/tone_map.js";
+import { lightToPq } from "#lib/video/pixels/tone_map.js";
 
 export type Coding = "sdr" | "pq" | "hlg";
 

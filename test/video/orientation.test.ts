@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
-import { readPictureFacts } from "../../dist/video/pixels/exif.js";
-import { exifOrientation, matrixOrientation, printedOrientation } from "../../dist/video/pixels/orientation.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
+import { readPictureFacts } from "#lib/video/pixels/exif.js";
+import { exifOrientation, matrixOrientation, printedOrientation } from "#lib/video/pixels/orientation.js";
+import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("orientation");

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { VideoError } from "../../dist/base/errors.js";
-import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import type { VideoError } from "#lib/base/errors.js";
+import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
+import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
 
 const test = suite("other pictures");

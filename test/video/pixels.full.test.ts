@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { DecoderName } from "../../dist/video/types.js";
+import type { DecoderName } from "#lib/video/types.js";
 import { compareWithGolden, goldenCases } from "./golden_pixels.js";
 
 const test = suite("pixels of the reference, all");

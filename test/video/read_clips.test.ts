@@ -2,10 +2,10 @@
 import { getEventListeners } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VideoError } from "../../dist/base/errors.js";
-import { resolvePreset } from "../../dist/video/presets.js";
-import { readClips, type VideoEvent } from "../../dist/video/read_clips.js";
-import type { DecodeFunction, OpenVideo } from "../../dist/video/types.js";
+import { VideoError } from "#lib/base/errors.js";
+import { resolvePreset } from "#lib/video/presets.js";
+import { readClips, type VideoEvent } from "#lib/video/read_clips.js";
+import type { DecodeFunction, OpenVideo } from "#lib/video/types.js";
 
 const test = suite("read clips");
 const preset = resolvePreset("x3d-xs", { frames: 1, size: 2 });

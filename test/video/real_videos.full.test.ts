@@ -6,8 +6,8 @@ import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVideo, resolvePreset, VideoEncoder } from "../../dist/index.js";
-import type { Clip, DecoderName } from "../../dist/video/types.js";
+import { openVideo, resolvePreset, VideoEncoder } from "#lib/index.js";
+import type { Clip, DecoderName } from "#lib/video/types.js";
 
 const test = suite("real videos");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-real-"));

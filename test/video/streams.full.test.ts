@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVideo, resolvePreset, stillAt } from "../../dist/index.js";
-import { Clock } from "../../dist/video/clips/clock.js";
-import type { DecoderName } from "../../dist/video/types.js";
+import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
+import { Clock } from "#lib/video/clips/clock.js";
+import type { DecoderName } from "#lib/video/types.js";
 import { sameInBoth } from "./both_decoders.js";
 
 const test = suite("streams");

@@ -1,13 +1,13 @@
 // Which decoded frames make clips: by time, by number, or spread over a clip; where time 0 lies; clips that end early.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { clipMaker } from "../../dist/video/clips/clip_maker.js";
-import type { ClipMaker, StreamTimes } from "../../dist/video/clips/clip_maker_types.js";
-import { Clock } from "../../dist/video/clips/clock.js";
-import { resolvePreset } from "../../dist/video/presets.js";
-import { FramesByIndex, NearestFrames, spreadIndices } from "../../dist/video/clips/sampling.js";
-import { SpreadClips } from "../../dist/video/clips/spread_clips.js";
-import type { Clip, Preset } from "../../dist/video/types.js";
+import { clipMaker } from "#lib/video/clips/clip_maker.js";
+import type { ClipMaker, StreamTimes } from "#lib/video/clips/clip_maker_types.js";
+import { Clock } from "#lib/video/clips/clock.js";
+import { resolvePreset } from "#lib/video/presets.js";
+import { FramesByIndex, NearestFrames, spreadIndices } from "#lib/video/clips/sampling.js";
+import { SpreadClips } from "#lib/video/clips/spread_clips.js";
+import type { Clip, Preset } from "#lib/video/types.js";
 
 const test = suite("time rules");
 

@@ -4,11 +4,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/base/errors.js";
-import { readFloats } from "../../dist/weights/float_values.js";
-import { type StoredTensor, type Tree } from "../../dist/weights/index.js";
-import { readTree } from "../../dist/weights/open_weights.js";
-import { ByteFile } from "../../dist/weights/byte_file.js";
+import { WeightsError } from "#lib/base/errors.js";
+import { readFloats } from "#lib/weights/float_values.js";
+import { type StoredTensor, type Tree } from "#lib/weights/index.js";
+import { readTree } from "#lib/weights/open_weights.js";
+import { ByteFile } from "#lib/weights/byte_file.js";
 
 const test = suite("containers");
 const folder = "test/fixtures/containers";

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/base/errors.js";
-import { type StoredTensor, type Tree } from "../../dist/weights/index.js";
-import { readTree } from "../../dist/weights/open_weights.js";
-import { npyBytes } from "../../dist/weights/npy.js";
-import { readNpy, readNpz } from "../../dist/weights/read_npy.js";
-import { ByteFile } from "../../dist/weights/byte_file.js";
+import { WeightsError } from "#lib/base/errors.js";
+import { type StoredTensor, type Tree } from "#lib/weights/index.js";
+import { readTree } from "#lib/weights/open_weights.js";
+import { npyBytes } from "#lib/weights/npy.js";
+import { readNpy, readNpz } from "#lib/weights/read_npy.js";
+import { ByteFile } from "#lib/weights/byte_file.js";
 
 const test = suite("fuzz");
 const ROUNDS = 10_000;

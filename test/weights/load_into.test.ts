@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createDevice } from "../../dist/runtime/device.js";
-import { WeightsError } from "../../dist/base/errors.js";
-import { openWeights, type StoredTensor, writeSafetensors } from "../../dist/weights/index.js";
-import { loadInto } from "../../dist/weights/load_into.js";
-import { renameKeys } from "../../dist/weights/rename.js";
-import { stored } from "../../dist/weights/tensor.js";
+import { createDevice } from "#lib/runtime/device.js";
+import { WeightsError } from "#lib/base/errors.js";
+import { openWeights, type StoredTensor, writeSafetensors } from "#lib/weights/index.js";
+import { loadInto } from "#lib/weights/load_into.js";
+import { renameKeys } from "#lib/weights/rename.js";
+import { stored } from "#lib/weights/tensor.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "../models/torch_file.js";
 
 const test = suite("load into");

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { npyBytes } from "../../dist/weights/npy.js";
-import { readNpy } from "../../dist/weights/read_npy.js";
-import { ByteFile } from "../../dist/weights/byte_file.js";
+import { npyBytes } from "#lib/weights/npy.js";
+import { readNpy } from "#lib/weights/read_npy.js";
+import { ByteFile } from "#lib/weights/byte_file.js";
 
 const test = suite("npy");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-npy-"));

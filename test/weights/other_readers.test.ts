@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ByteFile } from "../../dist/weights/byte_file.js";
-import { openWeights } from "../../dist/weights/index.js";
-import { npyBytes } from "../../dist/weights/npy.js";
-import { readPickle } from "../../dist/weights/pickle.js";
-import { readNpy } from "../../dist/weights/read_npy.js";
+import { ByteFile } from "#lib/weights/byte_file.js";
+import { openWeights } from "#lib/weights/index.js";
+import { npyBytes } from "#lib/weights/npy.js";
+import { readPickle } from "#lib/weights/pickle.js";
+import { readNpy } from "#lib/weights/read_npy.js";
 import { writeTorchFile } from "../models/torch_file.js";
 
 const test = suite("other readers");

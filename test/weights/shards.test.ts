@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { WeightsError } from "../../dist/base/errors.js";
-import { floatValues, readFloats } from "../../dist/weights/float_values.js";
-import { openWeights } from "../../dist/weights/index.js";
-import { writeSafetensors } from "../../dist/weights/safetensors.js";
+import { WeightsError } from "#lib/base/errors.js";
+import { floatValues, readFloats } from "#lib/weights/float_values.js";
+import { openWeights } from "#lib/weights/index.js";
+import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "../models/torch_file.js";
 
 const test = suite("shards");

@@ -1,6 +1,6 @@
 // A random call of a public op, from its seed and index alone.
 import { inspect } from "node:util";
-import { Random } from "../../../dist/base/random.js";
+import { Random } from "#lib/base/random.js";
 import { models } from "./models.js";
 import { below, chance, made, nasty, pick, spoil } from "./values.js";
 

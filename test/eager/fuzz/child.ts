@@ -4,8 +4,8 @@
 import { openSync, writeSync } from "node:fs";
 import { inspect, isDeepStrictEqual } from "node:util";
 import { pathToFileURL } from "node:url";
-import type { Array64 } from "../../../dist/graph/tensor.js";
-import { arrayKind } from "../../../dist/base/typed_arrays.js";
+import type { Array64 } from "#lib/graph/tensor.js";
+import { arrayKind } from "#lib/base/typed_arrays.js";
 import { describeCall, makeCall } from "./call.js";
 import { models } from "./models.js";
 import { made, written } from "./values.js";

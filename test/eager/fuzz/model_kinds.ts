@@ -1,7 +1,7 @@
 // Models of groups of ops: convolution, pooling, moving, reducing, and ops of one operand.
-import * as definitions from "../../../dist/ops/index.js";
-import { type Array64, elements } from "../../../dist/graph/tensor.js";
-import type { Random } from "../../../dist/base/random.js";
+import * as definitions from "#lib/ops/index.js";
+import { type Array64, elements } from "#lib/graph/tensor.js";
+import type { Random } from "#lib/base/random.js";
 import { array, below, chance, pick } from "./values.js";
 import {
   must,
@@ -161,7 +161,7 @@ export function list(value: unknown, length: number, min: number): number[] {
 }
 
 /** What is left when axes are reduced, by the definition. */
-export function reduce(
+function reduce(
   x: Array64,
   axes: unknown,
   o: Options,

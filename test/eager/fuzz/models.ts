@@ -1,6 +1,6 @@
 // For every public op: how valid arguments are made, and a model of what a call with accepted arguments must give. A model
 // reads its arguments plainly, refuses what the op should have refused, and computes with the op's float64 reference.
-import * as definitions from "../../../dist/ops/index.js";
+import * as definitions from "#lib/ops/index.js";
 import { array, below, chance, pick } from "./values.js";
 import {
   type Model,

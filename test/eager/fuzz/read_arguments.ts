@@ -1,7 +1,7 @@
 // How a model reads the arguments of a call, and how random ones are made.
-import * as definitions from "../../../dist/ops/index.js";
-import { type Array64, elements } from "../../../dist/graph/tensor.js";
-import type { Random } from "../../../dist/base/random.js";
+import * as definitions from "#lib/ops/index.js";
+import { type Array64, elements } from "#lib/graph/tensor.js";
+import type { Random } from "#lib/base/random.js";
 import { below, chance, pick, written } from "./values.js";
 
 export type Options = Record<string, unknown>;
@@ -12,7 +12,7 @@ export function must(holds: boolean, what: string): void {
 }
 
 export const isWhole = (v: unknown, min: number): v is number => Number.isInteger(v) && (v as number) >= min;
-export const isTriple = (v: unknown, min: number) =>
+const isTriple = (v: unknown, min: number) =>
   Array.isArray(v) && v.length === 3 && Array.from(v).every((n) => isWhole(n, min));
 
 /** The value of an operand. */

@@ -1,8 +1,8 @@
 // Values that callers have been known to pass, and others that nobody should.
 import { types } from "node:util";
 import vm from "node:vm";
-import { elements } from "../../../dist/graph/tensor.js";
-import type { Random } from "../../../dist/base/random.js";
+import { elements } from "#lib/graph/tensor.js";
+import type { Random } from "#lib/base/random.js";
 
 export const pick = <T>(r: Random, list: readonly T[]): T => list[r.uint32() % list.length];
 export const below = (r: Random, n: number): number => r.uint32() % n;

@@ -1,5 +1,5 @@
 // Where the shape tables of ops are kept: one file per op beside this one.
-import type { DType, OpDefinition } from "../../../dist/graph/tensor.js";
+import type { DType, OpDefinition } from "#lib/graph/tensor.js";
 
 /** An input of a case: uniform in [-scale, scale] + shift, or small integers (exact sums) when `integer` is set. */
 export interface CaseInput {

@@ -1,4 +1,4 @@
-import { attention } from "../../../../dist/ops/attention/attention.js";
+import { attention } from "#lib/ops/attention/attention.js";
 
 import { defineCases } from "../case_table.js";
 

@@ -1,5 +1,5 @@
-import { type AttentionAttrs } from "../../../../dist/ops/attention/attention_attrs.js";
-import { attentionGrad } from "../../../../dist/ops/attention/attention_grad.js";
+import { type AttentionAttrs } from "#lib/ops/attention/attention_attrs.js";
+import { attentionGrad } from "#lib/ops/attention/attention_grad.js";
 import { defineCases } from "../case_table.js";
 
 const attrs = (heads: number, scale: number, causal = false) => ({ heads, scale, causal });

@@ -1,4 +1,4 @@
-import { softmax } from "../../../../dist/ops/attention/softmax.js";
+import { softmax } from "#lib/ops/attention/softmax.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(

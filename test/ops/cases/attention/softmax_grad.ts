@@ -1,4 +1,4 @@
-import { softmaxGrad } from "../../../../dist/ops/attention/softmax_grad.js";
+import { softmaxGrad } from "#lib/ops/attention/softmax_grad.js";
 import { defineCases } from "../case_table.js";
 
 const row = (name: string, size: number[], log: boolean) => ({

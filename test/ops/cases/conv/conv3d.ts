@@ -1,6 +1,6 @@
-import { conv3d } from "../../../../dist/ops/conv/conv3d.js";
-import { type Conv3dAttrs, conv3dAttrs } from "../../../../dist/ops/conv/conv3d_attrs.js";
-import { unaryKinds } from "../../../../dist/ops/elementwise/unary_kinds.js";
+import { conv3d } from "#lib/ops/conv/conv3d.js";
+import { type Conv3dAttrs, conv3dAttrs } from "#lib/ops/conv/conv3d_attrs.js";
+import { unaryKinds } from "#lib/ops/elementwise/unary_kinds.js";
 import { defineCases } from "../case_table.js";
 
 const x = (...shape: number[]) => ({ shape, integer: 4 });

@@ -1,5 +1,5 @@
-import { conv3dAttrs } from "../../../../dist/ops/conv/conv3d.js";
-import { conv3dBf16 } from "../../../../dist/ops/conv/conv3d_bf16.js";
+import { conv3dAttrs } from "#lib/ops/conv/conv3d.js";
+import { conv3dBf16 } from "#lib/ops/conv/conv3d_bf16.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 const x = (...shape: number[]): CaseInput => ({ shape });

@@ -1,4 +1,4 @@
-import { conv3dGradInput } from "../../../../dist/ops/conv/conv3d_grad_input.js";
+import { conv3dGradInput } from "#lib/ops/conv/conv3d_grad_input.js";
 import { defineCases } from "../case_table.js";
 
 const d = (...shape: number[]) => ({ shape, integer: 4 });

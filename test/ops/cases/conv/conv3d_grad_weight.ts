@@ -1,5 +1,5 @@
-import { type Triple } from "../../../../dist/ops/conv/conv3d_attrs.js";
-import { conv3dGradWeight, type Conv3dGradWeightAttrs } from "../../../../dist/ops/conv/conv3d_grad_weight.js";
+import { type Triple } from "#lib/ops/conv/conv3d_attrs.js";
+import { conv3dGradWeight, type Conv3dGradWeightAttrs } from "#lib/ops/conv/conv3d_grad_weight.js";
 import { defineCases } from "../case_table.js";
 
 const x = (...shape: number[]) => ({ shape, integer: 4 });

@@ -1,5 +1,5 @@
-import { conv3dAttrs } from "../../../../dist/ops/conv/conv3d.js";
-import { conv3dSums } from "../../../../dist/ops/conv/conv3d_sums.js";
+import { conv3dAttrs } from "#lib/ops/conv/conv3d.js";
+import { conv3dSums } from "#lib/ops/conv/conv3d_sums.js";
 import { defineCases } from "../case_table.js";
 
 const x = (...shape: number[]) => ({ shape, integer: 4 });

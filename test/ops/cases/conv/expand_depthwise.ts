@@ -1,5 +1,5 @@
-import { conv3dAttrs } from "../../../../dist/ops/conv/conv3d.js";
-import { expandDepthwise } from "../../../../dist/ops/conv/expand_depthwise.js";
+import { conv3dAttrs } from "#lib/ops/conv/conv3d.js";
+import { expandDepthwise } from "#lib/ops/conv/expand_depthwise.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 defineCases(

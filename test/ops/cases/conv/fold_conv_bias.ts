@@ -1,4 +1,4 @@
-import { foldConvBias } from "../../../../dist/ops/conv/fold_conv_bias.js";
+import { foldConvBias } from "#lib/ops/conv/fold_conv_bias.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(

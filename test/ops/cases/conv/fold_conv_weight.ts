@@ -1,4 +1,4 @@
-import { foldConvWeight } from "../../../../dist/ops/conv/fold_conv_weight.js";
+import { foldConvWeight } from "#lib/ops/conv/fold_conv_weight.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(foldConvWeight, [

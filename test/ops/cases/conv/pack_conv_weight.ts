@@ -1,4 +1,4 @@
-import { packConvWeight } from "../../../../dist/ops/conv/pack_conv_weight.js";
+import { packConvWeight } from "#lib/ops/conv/pack_conv_weight.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(packConvWeight, [

@@ -1,4 +1,4 @@
-import { packConvWeightBf16 } from "../../../../dist/ops/conv/pack_conv_weight_bf16.js";
+import { packConvWeightBf16 } from "#lib/ops/conv/pack_conv_weight_bf16.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(packConvWeightBf16, [

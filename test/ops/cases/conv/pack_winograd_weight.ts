@@ -1,4 +1,4 @@
-import { packWinogradWeight } from "../../../../dist/ops/conv/pack_winograd_weight.js";
+import { packWinogradWeight } from "#lib/ops/conv/pack_winograd_weight.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(packWinogradWeight, [

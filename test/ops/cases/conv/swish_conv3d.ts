@@ -1,5 +1,5 @@
-import { conv3dAttrs } from "../../../../dist/ops/conv/conv3d.js";
-import { swishConv3d } from "../../../../dist/ops/conv/swish_conv3d.js";
+import { conv3dAttrs } from "#lib/ops/conv/conv3d.js";
+import { swishConv3d } from "#lib/ops/conv/swish_conv3d.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 const x = (...shape: number[]): CaseInput => ({ shape });

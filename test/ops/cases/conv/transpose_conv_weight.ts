@@ -1,4 +1,4 @@
-import { transposeConvWeight } from "../../../../dist/ops/conv/transpose_conv_weight.js";
+import { transposeConvWeight } from "#lib/ops/conv/transpose_conv_weight.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(transposeConvWeight, [

@@ -1,5 +1,5 @@
-import { conv3dAttrs, type Conv3dAttrs, type Triple } from "../../../../dist/ops/conv/conv3d.js";
-import { winogradConv3d } from "../../../../dist/ops/conv/winograd_conv3d.js";
+import { conv3dAttrs, type Conv3dAttrs, type Triple } from "#lib/ops/conv/conv3d.js";
+import { winogradConv3d } from "#lib/ops/conv/winograd_conv3d.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 const x = (...shape: number[]): CaseInput => ({ shape });

@@ -1,4 +1,4 @@
-import { binary, binaryKinds } from "../../../../dist/ops/elementwise/binary.js";
+import { binary, binaryKinds } from "#lib/ops/elementwise/binary.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(binary, [

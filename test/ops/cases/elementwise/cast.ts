@@ -1,4 +1,4 @@
-import { cast } from "../../../../dist/ops/elementwise/cast.js";
+import { cast } from "#lib/ops/elementwise/cast.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(cast, [

@@ -1,4 +1,4 @@
-import { dropout } from "../../../../dist/ops/elementwise/dropout.js";
+import { dropout } from "#lib/ops/elementwise/dropout.js";
 import { defineCases } from "../case_table.js";
 
 const row = (name: string, size: number[], rate: number, stream = 3) => ({

@@ -1,4 +1,4 @@
-import { fill } from "../../../../dist/ops/elementwise/fill.js";
+import { fill } from "#lib/ops/elementwise/fill.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(fill, [

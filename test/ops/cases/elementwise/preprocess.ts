@@ -1,4 +1,4 @@
-import { preprocess } from "../../../../dist/ops/elementwise/preprocess.js";
+import { preprocess } from "#lib/ops/elementwise/preprocess.js";
 import { defineCases } from "../case_table.js";
 
 const attrs = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const;

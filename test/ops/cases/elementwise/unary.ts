@@ -1,5 +1,5 @@
-import { unary } from "../../../../dist/ops/elementwise/unary.js";
-import { unaryKinds } from "../../../../dist/ops/elementwise/unary_kinds.js";
+import { unary } from "#lib/ops/elementwise/unary.js";
+import { unaryKinds } from "#lib/ops/elementwise/unary_kinds.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(unary, [

@@ -1,5 +1,5 @@
-import { unaryGrad } from "../../../../dist/ops/elementwise/unary_grad.js";
-import { unaryKinds } from "../../../../dist/ops/elementwise/unary_kinds.js";
+import { unaryGrad } from "#lib/ops/elementwise/unary_grad.js";
+import { unaryKinds } from "#lib/ops/elementwise/unary_kinds.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(unaryGrad, [

@@ -1,4 +1,4 @@
-import { concat } from "../../../../dist/ops/layout/concat.js";
+import { concat } from "#lib/ops/layout/concat.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(concat, [

@@ -1,4 +1,4 @@
-import { dynamicUpdateSlice } from "../../../../dist/ops/layout/dynamic_update_slice.js";
+import { dynamicUpdateSlice } from "#lib/ops/layout/dynamic_update_slice.js";
 import { defineCases } from "../case_table.js";
 
 const cases = [

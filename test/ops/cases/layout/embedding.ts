@@ -1,4 +1,4 @@
-import { embedding } from "../../../../dist/ops/layout/embedding.js";
+import { embedding } from "#lib/ops/layout/embedding.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(

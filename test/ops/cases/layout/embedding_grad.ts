@@ -1,4 +1,4 @@
-import { embeddingGrad } from "../../../../dist/ops/layout/embedding_grad.js";
+import { embeddingGrad } from "#lib/ops/layout/embedding_grad.js";
 import { defineCases } from "../case_table.js";
 
 const row = (name: string, ids: number[], C: number, rows: number, used: number, padding = -1) => ({

@@ -1,4 +1,4 @@
-import { pad } from "../../../../dist/ops/layout/pad.js";
+import { pad } from "#lib/ops/layout/pad.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(pad, [

@@ -1,4 +1,4 @@
-import { permute } from "../../../../dist/ops/layout/permute.js";
+import { permute } from "#lib/ops/layout/permute.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(permute, [

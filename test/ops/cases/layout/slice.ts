@@ -1,4 +1,4 @@
-import { slice } from "../../../../dist/ops/layout/slice.js";
+import { slice } from "#lib/ops/layout/slice.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(slice, [

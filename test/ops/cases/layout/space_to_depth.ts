@@ -1,4 +1,4 @@
-import { spaceToDepth } from "../../../../dist/ops/layout/space_to_depth.js";
+import { spaceToDepth } from "#lib/ops/layout/space_to_depth.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(spaceToDepth, [

@@ -1,4 +1,4 @@
-import { contrastiveGrad } from "../../../../dist/ops/loss/contrastive_grad.js";
+import { contrastiveGrad } from "#lib/ops/loss/contrastive_grad.js";
 import { defineCases } from "../case_table.js";
 
 const row = (

@@ -1,4 +1,4 @@
-import { contrastiveLoss, type ContrastiveLossAttrs } from "../../../../dist/ops/loss/contrastive_loss.js";
+import { contrastiveLoss, type ContrastiveLossAttrs } from "#lib/ops/loss/contrastive_loss.js";
 import { defineCases } from "../case_table.js";
 
 const x = (N: number, D: number, scale = 1) => ({ shape: [N, D], scale });

@@ -1,4 +1,4 @@
-import { crossEntropy } from "../../../../dist/ops/loss/cross_entropy.js";
+import { crossEntropy } from "#lib/ops/loss/cross_entropy.js";
 
 import { defineCases } from "../case_table.js";
 

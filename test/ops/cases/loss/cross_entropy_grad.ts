@@ -1,4 +1,4 @@
-import { crossEntropyGrad } from "../../../../dist/ops/loss/cross_entropy_grad.js";
+import { crossEntropyGrad } from "#lib/ops/loss/cross_entropy_grad.js";
 import { defineCases } from "../case_table.js";
 
 const row = (

@@ -1,5 +1,5 @@
-import { linear } from "../../../../dist/ops/matmul/linear.js";
-import { unaryKinds } from "../../../../dist/ops/elementwise/unary_kinds.js";
+import { linear } from "#lib/ops/matmul/linear.js";
+import { unaryKinds } from "#lib/ops/elementwise/unary_kinds.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(linear, [

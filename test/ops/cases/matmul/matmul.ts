@@ -1,4 +1,4 @@
-import { matmul, type MatmulAttrs } from "../../../../dist/ops/matmul/matmul.js";
+import { matmul, type MatmulAttrs } from "#lib/ops/matmul/matmul.js";
 import { defineCases } from "../case_table.js";
 
 const forms = [false, true].flatMap((transposeA) => [false, true].map((transposeB) => ({ transposeA, transposeB })));

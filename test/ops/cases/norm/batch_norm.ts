@@ -1,4 +1,4 @@
-import { batchNorm } from "../../../../dist/ops/norm/batch_norm.js";
+import { batchNorm } from "#lib/ops/norm/batch_norm.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(

@@ -1,4 +1,4 @@
-import { batchNormGrad } from "../../../../dist/ops/norm/batch_norm_grad.js";
+import { batchNormGrad } from "#lib/ops/norm/batch_norm_grad.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(

@@ -1,4 +1,4 @@
-import { batchNormTrain } from "../../../../dist/ops/norm/batch_norm_train.js";
+import { batchNormTrain } from "#lib/ops/norm/batch_norm_train.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(

@@ -1,4 +1,4 @@
-import { l2Normalize } from "../../../../dist/ops/norm/l2_normalize.js";
+import { l2Normalize } from "#lib/ops/norm/l2_normalize.js";
 
 import { defineCases } from "../case_table.js";
 

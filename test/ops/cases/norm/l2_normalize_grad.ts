@@ -1,4 +1,4 @@
-import { l2NormalizeGrad } from "../../../../dist/ops/norm/l2_normalize_grad.js";
+import { l2NormalizeGrad } from "#lib/ops/norm/l2_normalize_grad.js";
 import { defineCases } from "../case_table.js";
 
 const row = (name: string, shape: number[], eps = 1e-12) => ({

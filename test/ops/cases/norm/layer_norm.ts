@@ -1,4 +1,4 @@
-import { layerNorm } from "../../../../dist/ops/norm/layer_norm.js";
+import { layerNorm } from "#lib/ops/norm/layer_norm.js";
 import { defineCases } from "../case_table.js";
 
 const row = (C: number) => ({ shape: [C], scale: 0.5, shift: 1 });

@@ -1,4 +1,4 @@
-import { layerNormGrad } from "../../../../dist/ops/norm/layer_norm_grad.js";
+import { layerNormGrad } from "#lib/ops/norm/layer_norm_grad.js";
 import { defineCases } from "../case_table.js";
 
 const weight = (C: number) => ({ shape: [C], scale: 0.5, shift: 1 });

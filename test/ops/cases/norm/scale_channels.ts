@@ -1,4 +1,4 @@
-import { scaleChannels } from "../../../../dist/ops/norm/scale_channels.js";
+import { scaleChannels } from "#lib/ops/norm/scale_channels.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(scaleChannels, [

@@ -1,4 +1,4 @@
-import { adam, type AdamAttrs } from "../../../../dist/ops/optimizer/adam.js";
+import { adam, type AdamAttrs } from "#lib/ops/optimizer/adam.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 const group = (...shape: number[]): CaseInput[] => [

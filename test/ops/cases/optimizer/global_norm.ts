@@ -1,4 +1,4 @@
-import { globalNorm } from "../../../../dist/ops/optimizer/global_norm.js";
+import { globalNorm } from "#lib/ops/optimizer/global_norm.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(globalNorm, [

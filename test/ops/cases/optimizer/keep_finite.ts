@@ -1,4 +1,4 @@
-import { keepFinite } from "../../../../dist/ops/optimizer/keep_finite.js";
+import { keepFinite } from "#lib/ops/optimizer/keep_finite.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 const group = (...shape: number[]): CaseInput[] => [{ shape }, { shape }];

@@ -1,4 +1,4 @@
-import { sgdMomentum, type SgdMomentumAttrs } from "../../../../dist/ops/optimizer/sgd_momentum.js";
+import { sgdMomentum, type SgdMomentumAttrs } from "#lib/ops/optimizer/sgd_momentum.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 const group = (...shape: number[]): CaseInput[] => [{ shape }, { shape }, { shape }];

@@ -1,4 +1,4 @@
-import { avgPool3d } from "../../../../dist/ops/pool/avg_pool3d.js";
+import { avgPool3d } from "#lib/ops/pool/avg_pool3d.js";
 
 import { defineCases } from "../case_table.js";
 

@@ -1,4 +1,4 @@
-import { avgPool3dGrad } from "../../../../dist/ops/pool/avg_pool3d_grad.js";
+import { avgPool3dGrad } from "#lib/ops/pool/avg_pool3d_grad.js";
 import { defineCases } from "../case_table.js";
 
 const base = { low: [0, 0, 0], high: [0, 0, 0], ceil: false, countIncludePad: true } as const;

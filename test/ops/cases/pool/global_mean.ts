@@ -1,4 +1,4 @@
-import { globalMean } from "../../../../dist/ops/pool/global_mean.js";
+import { globalMean } from "#lib/ops/pool/global_mean.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(globalMean, [

@@ -1,4 +1,4 @@
-import { globalMeanGrad } from "../../../../dist/ops/pool/global_mean_grad.js";
+import { globalMeanGrad } from "#lib/ops/pool/global_mean_grad.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(globalMeanGrad, [

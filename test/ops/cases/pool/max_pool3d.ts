@@ -1,4 +1,4 @@
-import { maxPool3d } from "../../../../dist/ops/pool/max_pool3d.js";
+import { maxPool3d } from "#lib/ops/pool/max_pool3d.js";
 
 import { defineCases } from "../case_table.js";
 

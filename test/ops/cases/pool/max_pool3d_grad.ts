@@ -1,4 +1,4 @@
-import { maxPool3dGrad } from "../../../../dist/ops/pool/max_pool3d_grad.js";
+import { maxPool3dGrad } from "#lib/ops/pool/max_pool3d_grad.js";
 
 import { defineCases } from "../case_table.js";
 

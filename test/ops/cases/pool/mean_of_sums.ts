@@ -1,4 +1,4 @@
-import { meanOfSums } from "../../../../dist/ops/pool/mean_of_sums.js";
+import { meanOfSums } from "#lib/ops/pool/mean_of_sums.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(meanOfSums, [

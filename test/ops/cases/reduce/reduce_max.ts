@@ -1,4 +1,4 @@
-import { reduceMax } from "../../../../dist/ops/reduce/reduce_max.js";
+import { reduceMax } from "#lib/ops/reduce/reduce_max.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(reduceMax, [

@@ -1,4 +1,4 @@
-import { reduceMaxGrad } from "../../../../dist/ops/reduce/reduce_max_grad.js";
+import { reduceMaxGrad } from "#lib/ops/reduce/reduce_max_grad.js";
 import { defineCases } from "../case_table.js";
 
 defineCases(reduceMaxGrad, [

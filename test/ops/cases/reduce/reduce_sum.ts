@@ -1,4 +1,4 @@
-import { reduceSum } from "../../../../dist/ops/reduce/reduce_sum.js";
+import { reduceSum } from "#lib/ops/reduce/reduce_sum.js";
 import { defineCases } from "../case_table.js";
 
 const row = (name: string, size: readonly number[], axes: readonly number[], integer = 0) => ({

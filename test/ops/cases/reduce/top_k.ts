@@ -1,4 +1,4 @@
-import { topK } from "../../../../dist/ops/reduce/top_k.js";
+import { topK } from "#lib/ops/reduce/top_k.js";
 import { defineCases } from "../case_table.js";
 
 const exact = (N: number, D: number, integer = 4) => ({ shape: [N, D], integer });
