@@ -10,7 +10,7 @@ const test = suite("words");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-words-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const script = new URL("../../scripts/lint_words.mjs", import.meta.url).pathname;
+const script = new URL("../../scripts/lint/words.mjs", import.meta.url).pathname;
 
 /** Lines and words that the step reports for a file with this text. */
 function found(name: string, text: string): string[] {
