@@ -152,7 +152,7 @@ async function attempt(job: () => void | Promise<void>): Promise<{ error?: Error
 }
 
 /** Decodes a file; gives whether the worker can decode another one. */
-async function decode(request: WorkerRequest): Promise<boolean> {
+async function decodeFile(request: WorkerRequest): Promise<boolean> {
   const decoding = new FileDecoding(request);
   const { error, isSound } = await attempt(() => decoding.run(loaded.decodeClips as DecodeClips));
   if (error !== undefined) decoding.fail(error);
@@ -176,7 +176,7 @@ async function makeStill(request: StillRequest): Promise<boolean> {
 // Listens only now: what is sent before waits. Memory that comes without a request was meant for a file that has ended.
 port.on("message", (message: WorkerRequest | StillRequest | GivenMemory) => {
   if ("number" in message) return;
-  const isSound = "control" in message ? decode(message) : makeStill(message);
+  const isSound = "control" in message ? decodeFile(message) : makeStill(message);
   void isSound.then((sound) => {
     if (!sound) port.close();
   });
