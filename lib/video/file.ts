@@ -1,6 +1,7 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../base/errors.js";
-import { type PictureColors, readPictureFacts } from "./pixels/exif.js";
+import { readPictureFacts } from "./pixels/exif.js";
+import type { PictureColors } from "./pixels/picture_colors.js";
 import { TO_READ } from "../base/open_flags.js";
 import { isRiff, riffEnd } from "./pixels/riff.js";
 

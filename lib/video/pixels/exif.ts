@@ -1,3 +1,5 @@
+import type { PictureColors } from "./picture_colors.js";
+
 /** Reads `length` bytes of a file at a position, fewer at its end. */
 export type ReadAt = (position: number, length: number) => Promise<Buffer>;
 
@@ -9,12 +11,6 @@ export interface PictureFacts {
   isAnimated: boolean;
   /** Of a PNG with a chunk cICP. FFmpeg reads it from version 6 on, this package with any. */
   colors?: PictureColors | undefined;
-}
-
-/** Primaries and transfer of a picture in FFmpeg's names; undefined where they make no difference to the package. */
-export interface PictureColors {
-  colorPrimaries: string | undefined;
-  colorTransfer: string | undefined;
 }
 
 /** By the numbers of ITU-T H.273. */

@@ -1,0 +1,5 @@
+/** Primaries and transfer of a picture in FFmpeg's names; undefined where they make no difference to the package. */
+export interface PictureColors {
+  colorPrimaries: string | undefined;
+  colorTransfer: string | undefined;
+}
