@@ -93,7 +93,10 @@ export async function extractToFolder(
       store.records,
     );
     const { resume = false, retryFailed: retry = false } = options;
-    checkResume(store, shardItems.map(({ path }) => names.get(path)!), resume || retry, settings); // prettier-ignore
+    // failed videos may be retried with another `onError`: finished videos keep their records
+    const { onError: _, ...compared } = settings;
+    const outputs = shardItems.map(({ path }) => names.get(path)!);
+    checkResume(store, outputs, resume || retry, retry ? compared : settings);
     if (retry) store.clearFailures();
     const plan = await planResume(store, shardItems, { retry, signal });
     const known = found.items.some(({ path }) => store.records.has(path));
