@@ -16,9 +16,9 @@ writeFileSync(join(out, "package.json"), '{ "name": "videoclip", "type": "module
 await build({
   absWorkingDir: root,
   entryPoints: {
-    conformance: "test/ops/conformance_cuda.full.test.ts",
-    runtime: "test/runtime/gpu_runtime.full.test.ts",
-    networks: "test/models/gpu.full.test.ts",
+    conformance: "test/ops/conformance_cuda.emulator.test.ts",
+    runtime: "test/runtime/gpu_runtime.emulator.test.ts",
+    networks: "test/models/gpu.emulator.test.ts",
     bench: "bench/gpu/main.ts",
     doctor: "dist/cli/main.js",
   },

@@ -1,5 +1,6 @@
-// Runs every test file in a separate process and adds up: the last line is `N passed, N failed`. `--full` adds
-// *.full.test.ts.
+// Runs test files in separate processes and adds up: the last line is `N passed, N failed`. A file NAME.NEED.test.ts needs something:
+// `emulator` (the GPU kernels on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda), `browser`, or `long` (more than 20 seconds).
+// By default the files without a need run; `--full` runs all, `--need NEED` those of one need.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -7,9 +8,17 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const full = process.argv.includes("--full");
-const only = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const at = process.argv.indexOf("--need");
+const need = at < 0 ? undefined : process.argv[at + 1];
+if (need !== undefined && !["emulator", "browser", "long"].includes(need)) {
+  process.stderr.write(`--need: expected emulator, browser or long, received ${need}\n`);
+  process.exit(2);
+}
+const only = process.argv.slice(2).filter((argument, i) => !argument.startsWith("--") && i + 2 !== at + 1);
+/** What a test file needs, or undefined. */
+const needOf = (file) => /\.(emulator|browser|long)\.test\.ts$/.exec(file)?.[1];
 const files = readdirSync(join(root, "test"), { recursive: true })
-  .filter((file) => file.endsWith(".test.ts") && (full || !file.endsWith(".full.test.ts")))
+  .filter((file) => file.endsWith(".test.ts") && (full || needOf(file) === need))
   .filter((file) => only.length === 0 || only.some((text) => file.includes(text)))
   .map((file) => join(root, "test", file))
   .sort();
@@ -24,7 +33,7 @@ function run(file) {
       });
     }
     // a hanging file fails alone
-    const limit = setTimeout(() => child.kill("SIGKILL"), file.endsWith(".full.test.ts") ? 1_800_000 : 240_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), needOf(file) ? 1_800_000 : 240_000);
     child.on("close", (code) => {
       clearTimeout(limit);
       resolve({ code, output });

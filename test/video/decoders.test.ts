@@ -1,4 +1,4 @@
-// Both decoders give the same bytes and times; an ffmpeg program that is older. More in decoders.full.test.ts.
+// Both decoders give the same bytes and times; an ffmpeg program that is older. More in decoders.long.test.ts.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

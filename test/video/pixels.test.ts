@@ -1,4 +1,4 @@
-// The frames and pixels that a preset gives are those of the pipeline that it names; a part of pixels.full.test.ts.
+// The frames and pixels that a preset gives are those of the pipeline that it names; a part of pixels.long.test.ts.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

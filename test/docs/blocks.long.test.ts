@@ -19,9 +19,9 @@ const decodes = await import("node-av/api").then(
   () => true,
   () => false,
 );
-// only these documents: `node --import tsx test/docs/blocks.full.test.ts README.md`
+// only these documents: `node --import tsx test/docs/blocks.long.test.ts README.md`
 const only = process.argv.slice(2);
-/** Run by test/examples/stages.full.test.ts, which also checks what it makes. */
+/** Run by test/examples/stages.long.test.ts, which also checks what it makes. */
 const ELSEWHERE = "configs/README.md";
 const documents = readDocuments(root).filter(({ path }) =>
   only.length === 0 ? path !== ELSEWHERE : only.includes(path),
