@@ -193,7 +193,7 @@ test("a worker without a file ends after a while", async () => {
 });
 
 test("workers without a file do not keep the process alive", () => {
-  const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/${name}.js`)).href);
+  const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/decode/${name}.js`)).href);
   const program = join(folder, "program.mjs");
   writeFileSync(
     program,
