@@ -193,14 +193,14 @@ test("a worker without a file ends after a while", async () => {
 });
 
 test("workers without a file do not keep the process alive", () => {
-  const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/decode/${name}.js`)).href);
+  const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/${name}.js`)).href);
   const program = join(folder, "program.mjs");
   writeFileSync(
     program,
     `import { checkFile } from ${module("file")};
-    import { openWithNodeAv } from ${module("node_av")};
+    import { openWithNodeAv } from ${module("decode/node_av")};
     import { resolvePreset } from ${module("presets")};
-    import { WorkerPool } from ${module("worker_pool")};
+    import { WorkerPool } from ${module("decode/worker_pool")};
     const opened = await openWithNodeAv(await checkFile(process.argv[2]), { preset: resolvePreset("s3dg") }, new WorkerPool(1e9));
     for await (const clip of opened) console.log(clip.index);`,
   );
