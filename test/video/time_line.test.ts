@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
 import { tickAt } from "#lib/video/clips/clock.js";
+import { nominalFrameDuration } from "#lib/video/decode/ending.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
@@ -79,6 +80,17 @@ test("times of stills become ticks after the start of the container", () => {
   assert.is(tickAt(0.5, { containerStart: 1_000_000, streamStart }, timeBase), 90000 + 45045);
   assert.is(tickAt(0.5, { streamStart }, timeBase), 180000 + 45045);
   assert.is(tickAt(0.0666, {}, { num: 1, den: 1000 }), 67, "to the nearest millisecond");
+});
+
+test("a header whose clock ticks every eleven hours is an error, and an endless frame duration is passed over", async () => {
+  for (const decoder of decoders) {
+    const error = await openVideo("test/fixtures/field/damaged_clock.ivf", { preset, decoder }).catch((e: Error) => e);
+    assert.match((error as Error).message, /its header is damaged: one tick of its clock lasts 41943 seconds/);
+    assert.is((error as { code?: string }).code, "ERR_VIDEO_CORRUPT");
+  }
+  assert.is(nominalFrameDuration(1 / 41943, 1 / 41943, 335544, 8), 1 / 25);
+  assert.is(nominalFrameDuration(0, 50, 0, 0), 1 / 50);
+  assert.is(nominalFrameDuration(0, 90000, 10, 100), 1 / 10);
 });
 
 test.run();

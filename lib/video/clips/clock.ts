@@ -3,7 +3,7 @@ const jitterSeconds = 1;
 /** In MPEG streams a step back of more frames than this is a joint. */
 const jitterFrames = 1.5;
 /** A step forward of more than this many seconds is a broken time stamp, not a long still frame. */
-const longestStillSeconds = 3600;
+export const longestStillSeconds = 3600;
 
 /** Seconds of one tick as a fraction, as containers give it. */
 export interface TimeBase {

@@ -1,4 +1,5 @@
 import type { VideoError } from "../../base/errors.js";
+import { longestStillSeconds } from "../clips/clock.js";
 import type { ClipMaker, StreamTimes } from "../clips/clip_maker_types.js";
 import { type FileFacts, videoError } from "../file.js";
 
@@ -16,17 +17,30 @@ export interface StreamFacts extends StreamTimes {
   frameDuration: number;
 }
 
+/**
+ * Refuses a time base whose single tick is longer than any still frame: the header is damaged, and such a video would never end.
+ * @throws VideoError ERR_VIDEO_CORRUPT
+ */
+export function checkTimeBase(path: string, { num, den }: { num: number; den: number }): void {
+  const seconds = num / den;
+  if (seconds <= longestStillSeconds || !(den > 0)) return;
+  throw videoError(
+    "ERR_VIDEO_CORRUPT",
+    path,
+    `its header is damaged: one tick of its clock lasts ${seconds.toFixed(0)} seconds`,
+  );
+}
+
 /** Base rates above this are the steps of a clock, not those of frames. */
 const highestRate = 120;
 
 /**
  * Nominal seconds per frame: from the average rate, else the base rate (FFmpeg's `r_frame_rate`), else the stream's duration over its
- * frames, else 1/25.
+ * frames, else 1/25. A value above an hour comes from a damaged header and is passed over.
  */
 export function nominalFrameDuration(averageRate: number, baseRate: number, duration: number, frames: number): number {
-  if (averageRate > 0 && Number.isFinite(averageRate)) return 1 / averageRate;
-  if (baseRate > 0 && baseRate <= highestRate) return 1 / baseRate;
-  return duration > 0 && frames > 0 ? duration / frames : 1 / 25;
+  const candidates = [1 / averageRate, baseRate <= highestRate ? 1 / baseRate : 0, duration / frames];
+  return candidates.find((seconds) => seconds > 0 && seconds <= longestStillSeconds) ?? 1 / 25;
 }
 
 /**
@@ -38,8 +52,9 @@ export function endOfVideo(
   decoded: number,
   stream: StreamFacts,
 ): number {
-  const trusted = stream.frames > 0 && decoded === stream.frames && stream.duration > time;
-  return trusted ? stream.duration : time + frameDuration;
+  const rest = stream.duration - time;
+  const isTrusted = stream.frames > 0 && decoded === stream.frames && rest > 0 && rest <= longestStillSeconds;
+  return isTrusted ? stream.duration : time + frameDuration;
 }
 
 /**

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { VideoError } from "../../base/errors.js";
 import { chooseStream } from "./choose_stream.js";
 import type { TimeBase } from "../clips/clock.js";
-import { isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js";
+import { checkTimeBase, isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js";
 import { type FileFacts, notDecoded, videoError } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";
 import { exifOrientation, printedOrientation } from "../pixels/orientation.js";
@@ -47,6 +47,7 @@ export interface Probed {
 export async function probe(file: FileFacts): Promise<Probed> {
   const { stream, format } = await streamOf(file);
   const [num, den] = (stream.time_base ?? "0/1").split("/").map(Number);
+  checkTimeBase(file.path, { num, den });
   const own = ((stream.duration_ts ?? 0) * num) / den || 0;
   const frames = Number(stream.nb_frames ?? 0) || 0;
   const average = fraction(stream.avg_frame_rate);

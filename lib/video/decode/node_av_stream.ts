@@ -18,7 +18,7 @@ import {
   type AVPixelFormat,
 } from "node-av/constants";
 import { avGetCodecName, avGetPixFmtName, type CodecContext, type FormatContext, type Stream } from "node-av/lib";
-import { isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js";
+import { checkTimeBase, isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js";
 import type { FileFacts } from "../file.js";
 import type { PixelSource } from "../pixels/filters.js";
 import { exifOrientation, matrixOrientation, type Orientation } from "../pixels/orientation.js";
@@ -82,6 +82,7 @@ export function describeStream(
     chromaLocation: chromaLocations[codecpar.chromaLocation] ?? "unspecified",
     fieldOrder: isProgressive ? "progressive" : "interlaced",
   };
+  checkTimeBase(file.path, timeBase);
   const facts: StreamFacts = isRaw
     ? rawFacts(named.den > 0 ? named.num / named.den : 0)
     : {
