@@ -9,6 +9,7 @@ import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
 import { tickAt } from "#lib/video/clips/clock.js";
 import { nominalFrameDuration } from "#lib/video/decode/ending.js";
+import { rawFacts } from "#lib/video/decode/raw_stream.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
@@ -88,6 +89,8 @@ test("a header whose clock ticks every eleven hours is an error, and an endless 
     assert.match((error as Error).message, /its header is damaged: one tick of its clock lasts 41943 seconds/);
     assert.is((error as { code?: string }).code, "ERR_VIDEO_CORRUPT");
   }
+  assert.is(rawFacts(1e-6).rate, 25);
+  assert.is(rawFacts(50).rate, 50);
   assert.is(nominalFrameDuration(1 / 41943, 1 / 41943, 335544, 8), 1 / 25);
   assert.is(nominalFrameDuration(0, 50, 0, 0), 1 / 50);
   assert.is(nominalFrameDuration(0, 90000, 10, 100), 1 / 10);

@@ -1,3 +1,4 @@
+import { longestStillSeconds } from "../clips/clock.js";
 import type { StreamFacts } from "./ending.js";
 
 /** FFmpeg's demuxers of video without a container. Frames have no time stamps there, or ones that FFmpeg made up. */
@@ -15,8 +16,11 @@ export function isRawStream(format: string): boolean {
   return rawFormats.has(format);
 }
 
-/** The times of a raw stream: its frames follow each other at the rate that its headers name, 25 a second where they name none. */
+/**
+ * The times of a raw stream: its frames follow each other at the rate that its headers name, or 25 a second if they name none. A rate
+ * of less than a frame an hour comes from damaged headers and is passed over.
+ */
 export function rawFacts(namedRate: number): StreamFacts {
-  const rate = namedRate > 0 && Number.isFinite(namedRate) ? namedRate : assumedRate;
+  const rate = namedRate >= 1 / longestStillSeconds && Number.isFinite(namedRate) ? namedRate : assumedRate;
   return { duration: 0, frames: 0, frameDuration: 1 / rate, rate, isRaw: true };
 }
