@@ -55,7 +55,7 @@ export {
   type TextSideInfo,
   videoClipTextEncoder,
   videoClipTextSide,
-} from "./features/text_side.js";
+} from "./features/index_text_encoder.js";
 export type { IndexedVideo } from "./features/index_writer.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { InvalidArgumentError } from "../base/errors.js";
 import { indexFeatures } from "../features/index_features.js";
-import { openTextEncoder, type IndexTextEncoder, videoClipTextEncoder } from "../features/text_side.js";
+import { openTextEncoder, type IndexTextEncoder, videoClipTextEncoder } from "../features/index_text_encoder.js";
 import { VideoClip } from "../models/videoclip/videoclip.js";
 import { interruptible } from "./interrupt.js";
 import { failureReporter, number, plainProgress, positive } from "./options.js";

@@ -23,9 +23,11 @@ export interface ManifestEntry {
   timestamps: [number, number][];
   padded_frames: number;
   partial?: true | undefined;
-  /** Of a raw stream without time stamps: frames a second that its times are counted by. */
+  /** Of an HDR video: its transfer, and whether it was tone-mapped, such as `pq, tone-mapped` or `hlg, kept`. */
+  hdr?: string | undefined;
+  /** Frames per second from which the times of a raw stream, which has no time stamps, are computed. */
   assumed_fps?: number | undefined;
-  /** `[start, end]` in seconds of each part whose data are broken: its clips were left out. */
+  /** `[start, end]` in seconds of each part with broken data, whose clips were left out. */
   broken?: [number, number][] | undefined;
   /** Earlier paths of the video. */
   moved_from?: string[] | undefined;

@@ -1,7 +1,7 @@
 import { borrowModel, type BorrowedModelOptions } from "../models/videoclip/borrow_model.js";
 import { checkWidth, readFeatureFile, readFeatureFolders } from "./extracted_features.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures } from "./feature_failures.js";
-import type { TextRows } from "./text_side.js";
+import type { TextRows } from "./index_text_encoder.js";
 import { zeroShotClassify, type ZeroShotOptions, type ZeroShotScore } from "./zero_shot.js";
 
 export interface ClassifyFolderOptions extends BorrowedModelOptions, Omit<ZeroShotOptions, "text" | "signal"> {

@@ -8,7 +8,7 @@ import { type ExtractedFeatures, readFeatureFile, readFeatureFolders, spaceOf } 
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
-import type { IndexTextEncoder } from "./text_side.js";
+import type { IndexTextEncoder } from "./index_text_encoder.js";
 
 export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
   out: string;

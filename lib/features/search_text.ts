@@ -6,7 +6,7 @@ import {
   type OpenTextEncoderOptions,
   type TextRows,
   textRows,
-} from "./text_side.js";
+} from "./index_text_encoder.js";
 
 export interface TextSearchOptions extends OpenTextEncoderOptions {
   /** Hits. Default 10. */

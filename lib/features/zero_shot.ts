@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../base/errors.js";
 import type { NDArray } from "../base/nd_array.js";
-import { type EmbeddedTexts, type TextRows, textRows } from "./text_side.js";
+import { type EmbeddedTexts, type TextRows, textRows } from "./index_text_encoder.js";
 
 export interface ZeroShotOptions {
   /** Encodes texts into the space of the videos: `openTextEncoder`, or `{ encode: (texts) => model.encodeText(texts) }`. */

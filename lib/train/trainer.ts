@@ -6,7 +6,7 @@ import type { Program, ProgramInputs } from "../runtime/program.js";
 import { ProgramCache } from "../runtime/program_cache.js";
 import { elements } from "../graph/tensor.js";
 import { initialValues } from "../nn/initial.js";
-import { Prefetcher } from "./batch_ahead.js";
+import { Prefetcher } from "./prefetcher.js";
 import { ChunkedStep } from "./chunked_step.js";
 import { Checkpoints, type TrainingState } from "./checkpoint.js";
 import { initialLossScale, nextLossScale } from "./loss_scale.js";

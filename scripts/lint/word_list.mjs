@@ -40,7 +40,7 @@ export const RULES = [
     find: /\b\w*[tT]extSide\w*/,
     instead: "text encoder",
     of: "names",
-    files: /^(?!lib\/(index|features\/text_side)\.ts$)/,
+    files: /^(?!lib\/(index|features\/index_text_encoder)\.ts$)/,
   },
   { find: /\bcontrol\b|\bCONTROL_\w+/, instead: "scaler state", of: "names", files: /^lib\/(graph|ops|train)\// },
   { find: /\b(schedule|config|event|group)\.rate\b/, instead: "learningRate", of: "names", files: LIB },

@@ -40,7 +40,7 @@ const method = ({ expression }: ts.CallExpression): { of: string; name: string }
 test("one function hands clips to an encoder", () => {
   const encoders = onlyPlace((call) => method(call)?.name === "encode" && /ncoder$/.test(method(call)!.of));
   assert.equal(encoders, [
-    "features/text_side.ts: openS3DTextEncoder", // of texts
+    "features/index_text_encoder.ts: openS3DTextEncoder", // of texts
     "models/encode_clips.ts: encodeBatch",
     "onnx/protobuf.ts: Message.string", // of UTF-8
   ]);
