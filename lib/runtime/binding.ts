@@ -6,7 +6,7 @@ import { type Attempt, addonError } from "./addon_error.js";
 export interface NativeEngine {
   info(): {
     /** Name of the backend. */
-    isa: string;
+    backend: string;
     threads: number;
     hardware: string;
     panelWidth: number;

@@ -75,7 +75,7 @@ export class Device {
     const info = this.engine.info();
     this.name = name;
     this.isGpu = name.startsWith("cuda");
-    this.backend = info.isa;
+    this.backend = info.backend;
     this.threads = info.threads;
     this.hardware = info.hardware;
     this.panelWidth = info.panelWidth;

@@ -91,7 +91,7 @@ Engine& EngineWrap::engine() {
 Napi::Value EngineWrap::info(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
   Engine& e = engine();
-  out.Set("isa", backend_name(e.backend()));
+  out.Set("backend", backend_name(e.backend()));
   out.Set("threads", e.threads());
   out.Set("hardware", e.executor().hardware());
   out.Set("panelWidth", panel_width(e.backend()));

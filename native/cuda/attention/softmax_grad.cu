@@ -6,7 +6,7 @@
 // is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
-#include "cuda/primitives/row_team.h"
+#include "cuda/primitives/row_group.h"
 #include "ops/attention/softmax_grad.h"
 
 namespace videoclip {

@@ -20,7 +20,7 @@
 // equal bounds (reference: X3D).
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
-#include "cuda/primitives/divider.h"
+#include "cuda/primitives/fast_divmod.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/vector.h"
 #include "cuda/primitives/vector_access.h"

@@ -4,7 +4,7 @@
 // thread has one element of out. No shared memory. The weight is read once, scattered by rows of K, and written once:
 // bound by memory, and short beside the convolution.
 #include "cuda/primitives/dispatch.h"
-#include "cuda/primitives/divider.h"
+#include "cuda/primitives/fast_divmod.h"
 #include "cuda/primitives/kernel.h"
 #include "ops/conv/transpose_conv_weight.h"
 

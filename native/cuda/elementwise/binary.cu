@@ -7,8 +7,8 @@
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
+#include "cuda/primitives/strided_iterator.h"
 #include "cuda/primitives/vector_access.h"
-#include "cuda/primitives/walk.h"
 #include "ops/elementwise/binary.h"
 
 namespace videoclip {

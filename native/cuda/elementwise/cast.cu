@@ -4,8 +4,8 @@
 // vectors of 16 bytes in the wider type. No shared memory. x is read once and y is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
+#include "cuda/primitives/strided_iterator.h"
 #include "cuda/primitives/vector_access.h"
-#include "cuda/primitives/walk.h"
 #include "ops/elementwise/cast.h"
 
 namespace videoclip {

@@ -4,8 +4,8 @@
 // of up to 16 bytes. No shared memory. y is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
+#include "cuda/primitives/strided_iterator.h"
 #include "cuda/primitives/vector_access.h"
-#include "cuda/primitives/walk.h"
 #include "ops/elementwise/fill.h"
 
 namespace videoclip {

@@ -6,8 +6,8 @@
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
+#include "cuda/primitives/strided_iterator.h"
 #include "cuda/primitives/vector_access.h"
-#include "cuda/primitives/walk.h"
 #include "ops/elementwise/unary.h"
 
 namespace videoclip {

@@ -2,7 +2,7 @@
 // How a product reads its operands. Both are rows of K values; a block reads some rows from `first` on and iterates
 // over K. An operand gives the offset of a row, the offset of a column (of K) relative to its row, and whether an
 // element exists where both meet; other elements are zero.
-#include "cuda/primitives/divider.h"
+#include "cuda/primitives/fast_divmod.h"
 #include "cuda/primitives/memory.h"
 
 namespace videoclip {

@@ -5,8 +5,8 @@
 // is written once: bound by memory.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
+#include "cuda/primitives/strided_iterator.h"
 #include "cuda/primitives/vector_access.h"
-#include "cuda/primitives/walk.h"
 #include "ops/layout/embedding.h"
 
 namespace videoclip {

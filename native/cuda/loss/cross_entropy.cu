@@ -9,7 +9,7 @@
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/math.h"
-#include "cuda/primitives/row_team.h"
+#include "cuda/primitives/row_group.h"
 #include "ops/loss/cross_entropy.h"
 
 namespace videoclip {

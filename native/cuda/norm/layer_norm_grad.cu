@@ -9,7 +9,7 @@
 #include "cuda/primitives/columns.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
-#include "cuda/primitives/row_team.h"
+#include "cuda/primitives/row_group.h"
 #include "ops/norm/layer_norm_grad.h"
 
 namespace videoclip {

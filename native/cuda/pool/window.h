@@ -1,6 +1,6 @@
 #pragma once
 // The windows of a 3-D pool, from the attributes of ops/max_pool3d.h and ops/avg_pool3d.h and the shapes of x and y.
-#include "cuda/primitives/divider.h"
+#include "cuda/primitives/fast_divmod.h"
 #include "cuda/primitives/math.h"
 #include "runtime/kernel.h"
 

@@ -4,7 +4,7 @@
 // order of the output.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
-#include "cuda/primitives/walk.h"
+#include "cuda/primitives/strided_iterator.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

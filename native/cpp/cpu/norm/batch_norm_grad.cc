@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "cpu/gemm/row_slices.h"
+#include "cpu/gemm/row_splits.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {

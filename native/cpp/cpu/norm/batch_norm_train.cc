@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "cpu/gemm/gemm_tile.h"
-#include "cpu/gemm/row_slices.h"
+#include "cpu/gemm/row_splits.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {

@@ -2,7 +2,7 @@
 // A strided iterator over the elements of K operands of one shape. The host merges axes that are contiguous in all
 // operands; the kernel divides an index by the remaining sizes once per vector. A dense tensor thus becomes one long
 // row.
-#include "cuda/primitives/divider.h"
+#include "cuda/primitives/fast_divmod.h"
 #include "cuda/primitives/target.h"
 #include "runtime/status.h"
 #include "runtime/tensor.h"
