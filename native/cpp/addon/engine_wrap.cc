@@ -15,17 +15,15 @@ std::unique_ptr<Executor> make_executor(Napi::Env env, Backend backend, int numb
   if (backend != Backend::cuda && !backend_supported(backend)) {
     throw error_of(env, StatusCode::unsupported, "this instruction set is not available");
   }
-  std::string error = "this build has no CUDA kernels";
+  std::string error;
   std::unique_ptr<Gpu> gpu;
   switch (backend) {
     case Backend::cuda:
-#if defined(VIDEOCLIP_WITH_CUDA)
       gpu = open_cuda(number, &error);
-#endif
       break;
     case Backend::cuda_emulated:
 #if defined(VIDEOCLIP_WITH_EMULATOR)
-      gpu = open_emulated();
+      gpu = open_emulated(number, &error);
 #endif
       break;
     default:

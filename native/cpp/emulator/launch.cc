@@ -4,9 +4,10 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 
+#include "runtime/device_code.h"
+#include "runtime/message.h"
 #include "runtime/thread_pool.h"
 
 namespace videoclip {
@@ -16,8 +17,6 @@ namespace {
 constexpr size_t kMaxThreads = 1024;
 constexpr uint32_t kMaxBlocksX = 0x7fffffff, kMaxBlocksYZ = 0xffff;
 
-thread_local const char* op_name = "kernel";
-
 // Runs one launch at a time; the kernels of one stream run one after another in any case.
 struct Machine {
   std::mutex mutex;
@@ -26,7 +25,6 @@ struct Machine {
   int host_threads = 0;
   Counters total;
   Order order;
-  std::set<std::string> messages;  // kept until the process ends, because a Status refers to them
 
   Machine() {
     const char* wanted = std::getenv("VIDEOCLIP_EMULATOR_ORDER");
@@ -58,10 +56,6 @@ std::string position(Index3 at) {
 
 }  // namespace
 
-OpScope::OpScope(const char* op) : before_(op_name) { op_name = op; }
-OpScope::~OpScope() { op_name = before_; }
-const char* OpScope::current() { return op_name; }
-
 void set_order(Order order) { machine().order = order; }
 Order order() { return machine().order; }
 
@@ -78,7 +72,7 @@ Status run(const Launch& launch) {
   Machine& m = machine();
   std::lock_guard<std::mutex> lock(m.mutex);
   const auto failed = [&](const std::string& message) {
-    return Status(m.messages.insert(std::string(op_name) + ": " + message).first->c_str(), StatusCode::internal);
+    return Status(keep_message(std::string(OpScope::current()) + ": " + message), StatusCode::internal);
   };
   const size_t threads = size_t{launch.block.x} * launch.block.y * launch.block.z;
   if (threads == 0 || threads > kMaxThreads || threads % kWarpLanes) {

@@ -14,17 +14,5 @@ Status run(const Launch& launch);
 // Sets the number of host threads that run blocks; 0 stands for all processors. Results do not depend on it.
 void set_host_threads(int threads);
 
-// Sets the op that messages of this host thread's launches name.
-class OpScope {
- public:
-  explicit OpScope(const char* op);
-  ~OpScope();
-  OpScope(const OpScope&) = delete;
-  static const char* current();
-
- private:
-  const char* before_;
-};
-
 }  // namespace emulator
 }  // namespace videoclip

@@ -1,7 +1,9 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "runtime/device_code.h"
 #include "runtime/kernel.h"
 #include "runtime/memory.h"
 
@@ -17,50 +19,71 @@ struct GpuState {
 
 GpuState gpu_state();
 
-// The GPU calls that the runtime uses. There are two implementations: runtime/gpu_cudart.cc, and emulator/gpu_host.cc,
-// which executes no work before a thread waits for it. Streams, events and graphs belong to the Gpu that made them.
+// A GPU: the calls of the driver that the executor makes, with the context of one device. Streams and events belong to
+// the Gpu, which destroys them. Every call is made on a thread that has called `use`.
 class Gpu {
  public:
-  using Stream = void*;
-  using Event = void*;
-  using Graph = void*;
+  using Stream = cu::Stream;
+  using Event = cu::Event;
+  using Graph = cu::GraphExec;
 
-  virtual ~Gpu() = default;
-  virtual Backend backend() const = 0;
-  virtual std::string name() const = 0;
+  // The context stays alive while the Gpu or one of its memories exists.
+  struct Context;
+
+  Gpu(std::shared_ptr<Context> context, Backend backend, std::string name);
+  ~Gpu();
+  Gpu(const Gpu&) = delete;
+
+  Backend backend() const { return backend_; }
+  const std::string& name() const { return name_; }
   // Makes this device the current one of the calling thread.
-  virtual Status use() = 0;
+  Status use();
 
   // Device memory, and host memory that can be copied asynchronously. Both outlive the Gpu.
-  virtual MemoryPtr device_memory() = 0;
-  virtual MemoryPtr pinned_memory() = 0;
+  MemoryPtr device_memory() { return device_memory_; }
+  MemoryPtr pinned_memory() { return pinned_memory_; }
 
-  virtual Status make_stream(Stream* stream) = 0;
-  virtual Status make_event(Event* event) = 0;
-  virtual Status copy_in(char* device, const char* host, size_t bytes, Stream stream) = 0;
-  virtual Status copy_out(char* host, const char* device, size_t bytes, Stream stream) = 0;
-  // Overwrites memory that must not be read before it is written. Only the emulator does this; on a device the call
-  // does nothing.
-  virtual Status poison(char* device, size_t bytes, Stream stream) = 0;
-  virtual Status record(Event event, Stream stream) = 0;
-  virtual Status wait(Stream stream, Event event) = 0;  // the stream waits
-  virtual Status synchronize(Event event) = 0;          // the calling thread waits
-  virtual Status elapsed(Event from, Event to, double* milliseconds) = 0;
+  Status make_stream(Stream* stream);
+  enum class EventUse { order, timing };  // events with timing are slower to record
+  Status make_event(Event* event, EventUse use = EventUse::order);
+  void release_event(Event event);
+  Status copy_in(char* device, const char* host, size_t bytes, Stream stream);
+  Status copy_out(char* host, const char* device, size_t bytes, Stream stream);
+  // Overwrites memory that must not be read before it is written. Only the emulator does this.
+  Status poison(char* device, size_t bytes, Stream stream);
+  Status record(Event event, Stream stream);
+  Status wait(Stream stream, Event event);  // the stream waits
+  Status synchronize(Event event);          // the calling thread waits
+  Status synchronize_stream(Stream stream);
+  Status elapsed(Event from, Event to, double* milliseconds);
 
   // Kernels launched on the stream between these calls are recorded in a graph and do not run.
-  virtual Status begin_capture(Stream stream) = 0;
-  virtual Status end_capture(Stream stream, Graph* graph) = 0;
-  virtual Status launch(Graph graph, Stream stream) = 0;
-  virtual void release(Graph graph) = 0;
+  Status begin_capture(Stream stream);
+  Status end_capture(Stream stream, Graph* graph);
+  Status launch(Graph graph, Stream stream);
+  void release(Graph graph);
 
   // A named range in a profiler's timeline, from this call to end_range, on the calling thread.
-  virtual void begin_range(const char*) {}
-  virtual void end_range() {}
+  void begin_range(const char* name);
+  void end_range();
+
+ private:
+  Status status(cu::Result result) const;
+
+  const Driver& driver_;
+  std::shared_ptr<Context> context_;
+  Backend backend_;
+  std::string name_;
+  MemoryPtr device_memory_, pinned_memory_;
+  std::vector<Stream> streams_;
+  std::vector<Event> events_;
 };
 
 // Returns null, with the reason in `error`, if there is no such device.
 std::unique_ptr<Gpu> open_cuda(int index, std::string* error);
-std::unique_ptr<Gpu> open_emulated();
+#if defined(VIDEOCLIP_WITH_EMULATOR)
+std::unique_ptr<Gpu> open_emulated(int index, std::string* error);
+#endif
 
 class Executor;
 std::unique_ptr<Executor> make_gpu_executor(std::unique_ptr<Gpu> gpu);

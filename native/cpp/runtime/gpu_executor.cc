@@ -1,11 +1,13 @@
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>
 
 #include "runtime/executor.h"
 #include "runtime/gpu.h"
+#include "runtime/message.h"
 
 namespace videoclip {
 namespace {
@@ -22,6 +24,7 @@ class GpuExecutor : public Executor {
                            gpu_->make_stream(&move_), gpu_->make_event(&moved_)})) {}
 
   ~GpuExecutor() override {
+    if (!gpu_->use()) return;
     for (auto& [program, state] : programs_) state->release(*gpu_);
   }
 
@@ -48,13 +51,13 @@ class GpuExecutor : public Executor {
       job.failure = kCancelled;
       return;
     }
+    if (const Status status = first_error({made_, gpu_->use()}); !status) return fail(job, status);
     drop_old_programs();
     const Program& program = *job.program;
-    if (const Status status = first_error({made_, gpu_->use()}); !status) return fail(job, status);
-    Status events;
-    Slot* slot = slot_of(job.program, &events);
-    if (!events) return fail(job, events);
-    if (!slot || !make_room(program)) {
+    State& state = state_of(job.program);
+    Slot* slot = &state.slots[state.next];
+    if (const Status status = prepare(program, *slot); !status) return fail(job, status);
+    if (!make_room(program)) {
       job.failure = kOutOfMemory;
       return;
     }
@@ -73,18 +76,22 @@ class GpuExecutor : public Executor {
     for (size_t i = 0; i < slot->inputs.size(); ++i) {
       then(gpu_->copy_in(spaces.inputs[i], job.run.inputs[i].data, program.input_bytes[i], in_));
     }
-    then(gpu_->copy_in(spaces.scalars, reinterpret_cast<char*>(job.run.scalars.data()), program.scalars * sizeof(float),
-                       in_));
+    if (program.scalars) {  // from pinned memory, because a copy of pageable memory waits for the inputs
+      std::memcpy(slot->pinned_scalars->data(), job.run.scalars.data(), program.scalars * sizeof(float));
+      then(gpu_->copy_in(spaces.scalars, slot->pinned_scalars->data(), program.scalars * sizeof(float), in_));
+    }
     then(gpu_->record(slot->copied_in, in_));
     then(gpu_->wait(compute_, slot->copied_in));
     then(gpu_->poison(arena_->data(), program.arena_bytes, compute_));
     then(gpu_->poison(workspace_->data(), program.workspace_bytes, compute_));
     if (status) {
-      then(job.run.milliseconds.empty() ? run_graph(program, *slot, bound) : run_timed(job, bound));
+      then(!job.run.milliseconds.empty() ? run_timed(job, bound)
+           : !state.has_run              ? run_all(program, bound)
+                                         : run_graph(program, *slot, bound));
     }
     then(gpu_->record(slot->computed, compute_));
     then(gpu_->wait(out_, slot->computed));
-    for (size_t i = 0; i < slot->outputs.size(); ++i) {
+    for (size_t i = 0; i < slot->outputs.size() && status; ++i) {
       then(gpu_->copy_out(job.run.outputs[i].data, spaces.outputs[i], program.output_bytes[i], out_));
     }
     then(gpu_->record(slot->copied_out, out_));
@@ -93,6 +100,9 @@ class GpuExecutor : public Executor {
       return fail(job, status);
     }
     slot->parameters = std::move(bound.parameters);
+    // Only now, because a job that fails before leaves the slot to the next one.
+    state.next = (state.next + 1) % kSlots;
+    state.has_run = true;
     begun_.push_back(slot);
   }
 
@@ -108,7 +118,7 @@ class GpuExecutor : public Executor {
 
   struct Slot {
     std::vector<std::unique_ptr<Buffer>> inputs, outputs;
-    std::unique_ptr<Buffer> scalars;
+    std::unique_ptr<Buffer> scalars, pinned_scalars;
     Gpu::Event copied_in = nullptr, computed = nullptr, copied_out = nullptr;
     Gpu::Graph graph = nullptr;
     std::vector<char*> captured;        // the addresses that the graph holds
@@ -118,10 +128,13 @@ class GpuExecutor : public Executor {
   struct State {
     std::weak_ptr<const Program> program;
     std::array<Slot, kSlots> slots;
-    size_t next = 0;
+    size_t next = 0;  // the slot of the next job
+    // The first run is without a graph: many programs run once, and kernels are loaded outside a capture.
+    bool has_run = false;
     void release(Gpu& gpu) {
       for (Slot& slot : slots) {
         if (slot.graph) gpu.release(slot.graph);
+        for (Gpu::Event event : {slot.copied_in, slot.computed, slot.copied_out}) gpu.release_event(event);
       }
     }
   };
@@ -131,6 +144,11 @@ class GpuExecutor : public Executor {
       if (!status) return status;
     }
     return {};
+  }
+
+  static bool is_set(const char* name) {
+    const char* value = std::getenv(name);
+    return value && *value && std::string(value) != "0";
   }
 
   static void fail(Job& job, const Status& status) { job.failure = Failure(status); }
@@ -154,33 +172,34 @@ class GpuExecutor : public Executor {
     }
   }
 
-  // The next slot with its memory. Returns null if there is not enough memory or an event cannot be made (`status`).
-  Slot* slot_of(const std::shared_ptr<const Program>& program, Status* status) {
+  State& state_of(const std::shared_ptr<const Program>& program) {
     auto& state = programs_[program.get()];
-    if (!state || state->program.expired()) {
-      if (state) state->release(*gpu_);
+    if (!state) {
       state = std::make_unique<State>();
       state->program = program;
     }
-    Slot& slot = state->slots[state->next];
-    state->next = (state->next + 1) % kSlots;
-    if (slot.copied_in) return &slot;
+    return *state;
+  }
+
+  // Makes the memory and the events of a slot at its first use.
+  Status prepare(const Program& program, Slot& slot) {
+    if (slot.copied_in) return {};
     Slot made;
-    const auto make = [&](size_t bytes) { return std::make_unique<Buffer>(bytes, memory_); };
-    for (size_t bytes : program->input_bytes) made.inputs.push_back(make(bytes));
-    for (size_t bytes : program->output_bytes) made.outputs.push_back(make(bytes));
-    made.scalars = make(program->scalars * sizeof(float));
-    for (const auto* list : {&made.inputs, &made.outputs}) {
-      for (const auto& buffer : *list) {
-        if (buffer->failed()) return nullptr;
-      }
-    }
-    if (made.scalars->failed()) return nullptr;
-    *status = first_error(
+    bool failed = false;
+    const auto make = [&](size_t bytes, const MemoryPtr& memory) {
+      auto buffer = std::make_unique<Buffer>(bytes, memory);
+      failed = failed || buffer->failed();
+      return buffer;
+    };
+    for (size_t bytes : program.input_bytes) made.inputs.push_back(make(bytes, memory_));
+    for (size_t bytes : program.output_bytes) made.outputs.push_back(make(bytes, memory_));
+    made.scalars = make(program.scalars * sizeof(float), memory_);
+    made.pinned_scalars = make(program.scalars * sizeof(float), pinned_);
+    if (failed) return {"out of memory", StatusCode::out_of_memory};
+    const Status events = first_error(
         {gpu_->make_event(&made.copied_in), gpu_->make_event(&made.computed), gpu_->make_event(&made.copied_out)});
-    if (!*status) return nullptr;
-    slot = std::move(made);
-    return &slot;
+    if (events) slot = std::move(made);
+    return events;
   }
 
   // Arena and workspace serve all programs. They may move only when no job is in flight; graphs detect the move by the
@@ -199,16 +218,23 @@ class GpuExecutor : public Executor {
   Status run_all(const Program& program, const Bound& bound) {
     for (size_t i = 0; i < program.instructions.size(); ++i) {
       if (ranges_) gpu_->begin_range(program.instructions[i].op.c_str());
-      const Status status = run_instruction(program, bound, i, nullptr, compute_);
+      Status status = run_instruction(program, bound, i, nullptr, compute_);
+      if (checks_ && status) status = gpu_->synchronize_stream(compute_);
       if (ranges_) gpu_->end_range();
-      if (!status) return status;
+      if (!status) return checks_ ? located(program, i, status) : status;
     }
     return {};
   }
 
+  static Status located(const Program& program, size_t index, const Status& status) {
+    return {keep_message(program.instructions[index].op + " (instruction " + std::to_string(index) + " of " +
+                         std::to_string(program.instructions.size()) + "): " + status.error),
+            status.code};
+  }
+
   // A graph is captured once, and again when a parameter, the arena or the workspace has moved.
   Status run_graph(const Program& program, Slot& slot, const Bound& bound) {
-    if (ranges_) return run_all(program, bound);  // a profiler shows no ranges inside a graph
+    if (ranges_ || checks_) return run_all(program, bound);  // a graph shows neither ranges nor the faulty instruction
     std::vector<char*> addresses{arena_->data(), workspace_->data()};
     for (const BufferPtr& parameter : bound.parameters) addresses.push_back(parameter->data());
     if (!slot.graph || addresses != slot.captured) {
@@ -231,7 +257,7 @@ class GpuExecutor : public Executor {
   Status run_timed(Job& job, const Bound& bound) {
     while (marks_.size() <= job.program->instructions.size()) {
       Gpu::Event mark = nullptr;
-      if (const Status status = gpu_->make_event(&mark); !status) return status;
+      if (const Status status = gpu_->make_event(&mark, Gpu::EventUse::timing); !status) return status;
       marks_.push_back(mark);
     }
     if (const Status status = gpu_->record(marks_[0], compute_); !status) return status;
@@ -255,6 +281,8 @@ class GpuExecutor : public Executor {
   const Status made_;  // the status of making the streams and the event
   std::mutex move_mutex_;
   const bool ranges_ = std::getenv("VIDEOCLIP_NVTX") != nullptr;
+  // Waits after each instruction, so that an error names the instruction that caused it.
+  const bool checks_ = is_set("VIDEOCLIP_CUDA_CHECK");
   std::unique_ptr<Buffer> arena_ = std::make_unique<Buffer>(), workspace_ = std::make_unique<Buffer>();
   std::atomic<size_t> scratch_bytes_{0};
   std::map<const Program*, std::unique_ptr<State>> programs_;

@@ -20,30 +20,31 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace attention_op {
 
 using attention::Arguments;
 
-template <typename T>
-Status start(void (*kernel)(Arguments<T>), Arguments<T> p, int batch, int tile_queries, int channel_chunks, int threads,
-             size_t shared_bytes, Stream stream) {
+template <auto kKernel, typename T>
+Status start(Arguments<T> p, int batch, int tile_queries, int channel_chunks, int threads, size_t shared_bytes,
+             Stream stream) {
   p.query_tiles = (p.queries + tile_queries - 1) / tile_queries;
   p.channel_chunks = channel_chunks;
   const int64_t blocks = int64_t{batch} * p.heads * p.query_tiles * channel_chunks;
   if (blocks > 0x7fffffff) return {"attention of more than 2^31 - 1 tiles"};
-  return launch(kernel, Grid{blocks}, threads, shared_bytes, stream, p);
+  return launch<kKernel>(Grid{blocks}, threads, shared_bytes, stream, p);
 }
 
 template <typename T, class Tile, bool kWide>
 Status start_tensor_cores(const Arguments<T>& p, int batch, Stream stream) {
-  return start(attention::tensor_core_kernel<T, Tile, kWide>, p, batch, Tile::kQueries, 1, Tile::kThreads,
-               Tile::kSharedBytes, stream);
+  return start<attention::tensor_core_kernel<T, Tile, kWide>>(p, batch, Tile::kQueries, 1, Tile::kThreads,
+                                                              Tile::kSharedBytes, stream);
 }
 
 template <typename T, int kHead, int V>
 Status start_plain(const Arguments<T>& p, int batch, Stream stream) {
-  return start(attention::plain_kernel<T, kHead, V>, p, batch, attention::kPlainQueries, (p.size + kHead - 1) / kHead,
-               attention::kPlainThreads, sizeof(float) * attention::PlainLayout<kHead>::kSize, stream);
+  return start<attention::plain_kernel<T, kHead, V>>(p, batch, attention::kPlainQueries, (p.size + kHead - 1) / kHead,
+                                                     attention::kPlainThreads,
+                                                     sizeof(float) * attention::PlainLayout<kHead>::kSize, stream);
 }
 
 template <typename T, int V>
@@ -122,6 +123,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("attention", run, no_workspace);
 
-}  // namespace
+}  // namespace attention_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

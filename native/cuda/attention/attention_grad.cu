@@ -20,7 +20,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace attention_grad_op {
 
 using attention_grad::Arguments;
 using attention_grad::kMinusInfinity;
@@ -226,32 +226,32 @@ struct Launch {
   size_t shared;
   Stream stream;
 
-  template <typename T>
-  Status both(Arguments<T> p, void (*over_queries)(Arguments<T>), void (*over_keys)(Arguments<T>)) const {
-    const Status status = one(p, over_queries, p.queries);
-    return status ? one(p, over_keys, p.keys) : status;
+  template <auto kOverQueries, auto kOverKeys, typename T>
+  Status both(const Arguments<T>& p) const {
+    const Status status = one<kOverQueries>(p, p.queries);
+    return status ? one<kOverKeys>(p, p.keys) : status;
   }
 
  private:
-  template <typename T>
-  Status one(Arguments<T> p, void (*kernel)(Arguments<T>), int count) const {
+  template <auto kKernel, typename T>
+  Status one(Arguments<T> p, int count) const {
     p.tiles = (count + rows - 1) / rows;
     const int64_t blocks = batch * p.heads * p.tiles;
     if (blocks > 0x7fffffff) return {"attention_grad: more than 2^31 - 1 tiles"};
-    return launch(kernel, Grid{blocks}, threads, shared, stream, p);
+    return launch<kKernel>(Grid{blocks}, threads, shared, stream, p);
   }
 };
 
 template <typename T, int kHead>
 Status plain(const Arguments<T>& p, int64_t batch, Stream stream) {
   const Launch over{batch, kRows, kThreads, Tiles<kHead>::kBytes, stream};
-  return over.both(p, query_kernel<T, kHead>, key_kernel<T, kHead>);
+  return over.both<query_kernel<T, kHead>, key_kernel<T, kHead>>(p);
 }
 
 template <typename T, class Tile>
 Status tensor_cores(const Arguments<T>& p, int64_t batch, Stream stream) {
   const Launch over{batch, Tile::kRows, Tile::kThreads, Tile::kSharedBytes, stream};
-  return over.both(p, attention_grad::query_cores_kernel<T, Tile>, attention_grad::key_cores_kernel<T, Tile>);
+  return over.both<attention_grad::query_cores_kernel<T, Tile>, attention_grad::key_cores_kernel<T, Tile>>(p);
 }
 
 // Whether rows can be copied by 16 bytes, and offsets in a tile fit 32 bits.
@@ -319,6 +319,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("attention_grad", run, workspace);
 
-}  // namespace
+}  // namespace attention_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -14,7 +14,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace softmax_op {
 
 constexpr int kThreads = 256, kWarps = kThreads / kWarpSize, kHeld = 32;
 
@@ -117,16 +117,16 @@ Status softmax(const Call& call) {
     return for_width<T>(width, [&](auto width) -> Status {
       if (x.channels <= kHeld * kWarpSize) {
         const Grid grid{(x.rows + kWarps - 1) / kWarps};
-        return launch(softmax_warp_kernel<T, width>, grid, kThreads, 0, call.stream, args);
+        return launch<softmax_warp_kernel<T, width>>(grid, kThreads, 0, call.stream, args);
       }
       const Grid grid{x.rows};
-      return launch(softmax_block_kernel<T, width>, grid, kThreads, 2 * kWarps * sizeof(float), call.stream, args);
+      return launch<softmax_block_kernel<T, width>>(grid, kThreads, 2 * kWarps * sizeof(float), call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("softmax", softmax, no_workspace);
 
-}  // namespace
+}  // namespace softmax_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

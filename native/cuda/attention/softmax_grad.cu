@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace softmax_grad_op {
 
 template <typename T>
 struct Arguments {
@@ -58,12 +58,12 @@ Status softmax_grad(const Call& call) {
                          rows.rows,
                          rows.channels,
                          static_cast<int>(SoftmaxAttributes(call).log)};
-    return launch_rows(softmax_grad_kernel<T, true>, softmax_grad_kernel<T, false>, p, call.stream);
+    return launch_rows<softmax_grad_kernel<T, true>, softmax_grad_kernel<T, false>>(p, call.stream);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("softmax_grad", softmax_grad, no_workspace);
 
-}  // namespace
+}  // namespace softmax_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -11,8 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-// Anonymous: each .cu that includes this header instantiates its own kernels.
-namespace {
+inline namespace channel_sums_kernels {
 
 struct RowChunks {
   int64_t rows = 0, per_chunk = 1, count = 0;
@@ -82,7 +81,7 @@ Status channel_sums(const Call& call, const Source& source, const Columns& colum
                     Global<float> partial) {
   const SumsArgs<Source> args{partial, source, columns, chunks};
   const Grid grid{chunks.count, columns.blocks};
-  return launch(channel_sums_kernel<Source, V>, grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, args);
+  return launch<channel_sums_kernel<Source, V>>(grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, args);
 }
 
 // Loads V floats of a vector over the channels whose address allows it (vector_width).
@@ -111,6 +110,6 @@ int vector_width(int64_t channels, const Tensor* const (&tensors)[N], const Tens
   return width;
 }
 
-}  // namespace
+}  // namespace channel_sums_kernels
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -20,7 +20,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace conv3d_op {
 
 template <typename T>
 Status conv3d(const Call& call) {
@@ -40,6 +40,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("conv3d", run, no_workspace);
 
-}  // namespace
+}  // namespace conv3d_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -19,7 +19,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace conv3d_grad_input_op {
 
 template <typename T>
 Status convolve(const Call& call, const Conv3dGradInputArgs& a) {
@@ -112,7 +112,7 @@ Status depthwise(const Call& call, const Conv3dGradInputArgs& a) {
     Status status;
     p.positions = Positions(dx, width, &status);
     if (!status) return status;
-    return launch(depthwise_grad_input_kernel<T, width>, p.positions.grid(), kGatherThreads, 0, call.stream, p);
+    return launch<depthwise_grad_input_kernel<T, width>>(p.positions.grid(), kGatherThreads, 0, call.stream, p);
   });
 }
 
@@ -128,6 +128,6 @@ Status conv3d_grad_input(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("conv3d_grad_input", conv3d_grad_input, no_workspace);
 
-}  // namespace
+}  // namespace conv3d_grad_input_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -20,7 +20,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace conv3d_grad_weight_op {
 
 constexpr int kAddThreads = 256;
 constexpr int64_t kMaxSums = 16 << 20;  // floats of all splits
@@ -78,7 +78,7 @@ Status add_splits(const Call& call, const Conv3dGradWeightArgs& a, Global<const 
                      static_cast<int>(unit),
                      static_cast<int>(a.taps())};
   const Grid grid{(count + kAddThreads - 1) / kAddThreads};
-  return launch(add_splits_kernel, grid, kAddThreads, 0, call.stream, args);
+  return launch<add_splits_kernel>(grid, kAddThreads, 0, call.stream, args);
 }
 
 template <typename T>
@@ -101,11 +101,12 @@ Status product(const Call& call, const Conv3dGradWeightArgs& a) {
   const Grid grid{s.tiles_m * s.tiles_n, a.groups, s.count};
   constexpr int kMaxVector = 16 / static_cast<int>(sizeof(T));
   const int vector = min(widest_vector(x, s.unit, kMaxVector), widest_vector(dy, s.outputs, kMaxVector));
-  const auto run = [&](auto kernel) {
-    return launch(kernel, grid, gemm::ProductTile::kThreads, gemm::kProductShared<T>, call.stream, p);
-  };
+  constexpr int kThreads = gemm::ProductTile::kThreads;
+  constexpr size_t kShared = gemm::kProductShared<T>;
   const Status status =
-      vector == kMaxVector ? run(gemm::windows_product_kernel<T, kMaxVector>) : run(gemm::windows_product_kernel<T, 1>);
+      vector == kMaxVector
+          ? launch<gemm::windows_product_kernel<T, kMaxVector>>(grid, kThreads, kShared, call.stream, p)
+          : launch<gemm::windows_product_kernel<T, 1>>(grid, kThreads, kShared, call.stream, p);
   if (!status) return status;
   return add_splits(call, a, partial, s.count, s.unit);
 }
@@ -205,8 +206,8 @@ Status depthwise(const Call& call, const Conv3dGradWeightArgs& a) {
   const Status status = for_width<T>(width, [&](auto width) -> Status {
     p.columns = Columns(p.channels / width);
     const Grid grid{chunks.count, p.columns.blocks, p.taps};
-    return launch(depthwise_grad_weight_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,
-                  p);
+    return launch<depthwise_grad_weight_kernel<T, width>>(grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,
+                                                          p);
   });
   if (!status) return status;
   return add_splits(call, a, partial, chunks.count, 1);
@@ -235,6 +236,6 @@ Status conv3d_grad_weight(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("conv3d_grad_weight", conv3d_grad_weight, workspace);
 
-}  // namespace
+}  // namespace conv3d_grad_weight_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

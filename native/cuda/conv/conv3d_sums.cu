@@ -10,7 +10,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace conv3d_sums_op {
 
 static_assert(gemm::kPartRows == kSumPositions, "the parts of the contract");
 
@@ -28,6 +28,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("conv3d_sums", run, no_workspace);
 
-}  // namespace
+}  // namespace conv3d_sums_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -8,7 +8,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace conv_gemm_kernels {
 
 using gemm::Matrix;
 using gemm::Windows;
@@ -102,6 +102,6 @@ Status convolve_rows(const Call& call, const Conv3dArgs& a) {
   return convolve_all<Windowed, T>(call, a, gemm::windows_of<Windows<T>>(call.in[0], call.out[0], a, M, K));
 }
 
-}  // namespace
+}  // namespace conv_gemm_kernels
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -212,7 +212,7 @@ Status start(const Arguments<T>& p, Stream stream) {
   const int64_t blocks = (p.items + kThreads * kRepeats - 1) / (kThreads * kRepeats);
   const Grid grid{blocks, (p.channels + p.block_channels - 1) / p.block_channels};
   const size_t shared = static_cast<size_t>(p.block_channels) * static_cast<size_t>(p.all_taps) * sizeof(T);
-  return launch(depthwise_kernel<T, V, kKernel, kStride>, grid, kThreads, shared, stream, p);
+  return launch<depthwise_kernel<T, V, kKernel, kStride>>(grid, kThreads, shared, stream, p);
 }
 
 template <typename T, int V>

@@ -52,8 +52,8 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_sums_kernel(Arguments<T
 template <typename T, int V, int kKernel, int kStride>
 Status start_sums(const Arguments<T>& p, const PartArguments& parts, int64_t blocks, Stream stream) {
   const size_t weights = static_cast<size_t>(p.block_channels) * static_cast<size_t>(p.all_taps) * sizeof(T);
-  return launch(depthwise_sums_kernel<T, V, kKernel, kStride>, Grid{blocks, parts.columns.blocks}, kThreads,
-                max(weights, ColumnSum<V>::kBytes), stream, p, parts);
+  return launch<depthwise_sums_kernel<T, V, kKernel, kStride>>(Grid{blocks, parts.columns.blocks}, kThreads,
+                                                               max(weights, ColumnSum<V>::kBytes), stream, p, parts);
 }
 
 template <typename T, int V>

@@ -8,7 +8,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace fold_conv_bias_op {
 
 constexpr unsigned kThreads = 256;
 
@@ -39,11 +39,11 @@ Status fold_conv_bias(const Call& call) {
                       call.inputs > 4 ? global<const float>(call.in[4]) : Global<const float>(),
                       channels,
                       FoldConvBiasAttributes(call).eps};
-  return launch(fold_conv_bias_kernel, Grid{(channels + kThreads - 1) / kThreads}, kThreads, 0, call.stream, args);
+  return launch<fold_conv_bias_kernel>(Grid{(channels + kThreads - 1) / kThreads}, kThreads, 0, call.stream, args);
 }
 
 VIDEOCLIP_CUDA_KERNEL("fold_conv_bias", fold_conv_bias, no_workspace);
 
-}  // namespace
+}  // namespace fold_conv_bias_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -8,7 +8,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace fold_conv_weight_op {
 
 constexpr unsigned kThreads = 256;
 
@@ -42,11 +42,11 @@ Status fold_conv_weight(const Call& call) {
                       per_row,
                       FoldConvWeightAttributes(call).eps};
   const Grid grid{(per_row + kThreads - 1) / kThreads, rows < 65535 ? rows : 65535};
-  return launch(fold_conv_weight_kernel, grid, kThreads, 0, call.stream, args);
+  return launch<fold_conv_weight_kernel>(grid, kThreads, 0, call.stream, args);
 }
 
 VIDEOCLIP_CUDA_KERNEL("fold_conv_weight", fold_conv_weight, no_workspace);
 
-}  // namespace
+}  // namespace fold_conv_weight_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

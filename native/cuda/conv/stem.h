@@ -198,7 +198,7 @@ Status start(Arguments<T> p, Stream stream) {
   p.chunks = FastDivmod(p.line / V);
   const size_t shared = p.weights_at + size_t{kColumns * Depth<kKernel>::kRow} * sizeof(T);
   const Grid grid{(p.tiles + kBlockTiles - 1) / kBlockTiles, (p.out.columns + kColumns - 1) / kColumns};
-  return launch(stem_kernel<T, kKernel, kColumns, V>, grid, kThreads, shared, stream, p);
+  return launch<stem_kernel<T, kKernel, kColumns, V>>(grid, kThreads, shared, stream, p);
 }
 
 // Lays out the lines of x that one tile needs at most. Returns false if they do not fit in shared memory.

@@ -10,7 +10,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace transpose_conv_weight_op {
 
 constexpr int kThreads = 256;
 
@@ -44,12 +44,12 @@ Status transpose_conv_weight(const Call& call) {
                                 FastDivmod(I),          FastDivmod(K),       static_cast<int>(O),
                                 static_cast<int>(I),    static_cast<int>(K), static_cast<int>(count)};
     const Grid grid{(count + kThreads - 1) / kThreads};
-    return launch(transpose_conv_weight_kernel<T>, grid, kThreads, 0, call.stream, args);
+    return launch<transpose_conv_weight_kernel<T>>(grid, kThreads, 0, call.stream, args);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("transpose_conv_weight", transpose_conv_weight, no_workspace);
 
-}  // namespace
+}  // namespace transpose_conv_weight_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -13,7 +13,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace binary_op {
 
 template <typename T>
 struct BinaryArgs {
@@ -103,13 +103,13 @@ Status binary(const Call& call) {
       if (!status) return status;
       const BinaryArgs<T> args{global<T>(y), global<const T>(a), global<const T>(b), iterator,
                                static_cast<int>(BinaryAttributes(call).kind)};
-      return launch(binary_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+      return launch<binary_kernel<T, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("binary", binary, no_workspace);
 
-}  // namespace
+}  // namespace binary_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

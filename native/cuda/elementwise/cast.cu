@@ -10,7 +10,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace cast_op {
 
 template <typename From, typename To>
 struct CastArgs {
@@ -49,7 +49,7 @@ Status cast(const Call& call) {
         const StridedIterator<2> iterator(merged, width, &status);
         if (!status) return status;
         const CastArgs<From, To> args{global<To>(operands[0]), global<const From>(operands[1]), iterator};
-        return launch(cast_kernel<From, To, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+        return launch<cast_kernel<From, To, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
       });
     });
   });
@@ -57,6 +57,6 @@ Status cast(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("cast", cast, no_workspace);
 
-}  // namespace
+}  // namespace cast_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

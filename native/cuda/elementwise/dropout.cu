@@ -10,7 +10,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace dropout_op {
 
 constexpr int kThreads = 256;
 
@@ -75,12 +75,12 @@ Status dropout(const Call& call) {
                          static_cast<uint64_t>(attrs.threshold),
                          static_cast<uint32_t>(attrs.stream),
                          static_cast<float>(attrs.scale)};
-    return launch(dropout_kernel<T>, Grid{static_cast<unsigned>(blocks)}, kThreads, 0, call.stream, p);
+    return launch<dropout_kernel<T>>(Grid{static_cast<unsigned>(blocks)}, kThreads, 0, call.stream, p);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("dropout", dropout, no_workspace);
 
-}  // namespace
+}  // namespace dropout_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

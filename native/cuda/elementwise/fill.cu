@@ -10,7 +10,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace fill_op {
 
 template <typename T>
 struct FillArgs {
@@ -43,13 +43,13 @@ Status fill(const Call& call) {
       const StridedIterator<1> iterator(merged, width, &status);
       if (!status) return status;
       const FillArgs<T> args{global<T>(operands[0]), iterator, static_cast<float>(FillAttributes(call).value)};
-      return launch(fill_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+      return launch<fill_kernel<T, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("fill", fill, no_workspace);
 
-}  // namespace
+}  // namespace fill_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -15,7 +15,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace preprocess_op {
 
 template <typename T>
 struct PreprocessArgs {
@@ -96,14 +96,14 @@ Status preprocess(const Call& call) {
         args.shift[c] = static_cast<float>(-attrs.mean[c] / attrs.std[c]);
       }
       const Grid grid{iterator.blocks};
-      return space_to_depth ? launch(preprocess_kernel<T, width, true>, grid, kIteratorThreads, 0, call.stream, args)
-                            : launch(preprocess_kernel<T, width, false>, grid, kIteratorThreads, 0, call.stream, args);
+      return space_to_depth ? launch<preprocess_kernel<T, width, true>>(grid, kIteratorThreads, 0, call.stream, args)
+                            : launch<preprocess_kernel<T, width, false>>(grid, kIteratorThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("preprocess", preprocess, no_workspace);
 
-}  // namespace
+}  // namespace preprocess_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -12,7 +12,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace unary_op {
 
 template <typename T>
 struct UnaryArgs {
@@ -48,13 +48,13 @@ Status unary(const Call& call) {
       if (!status) return status;
       const UnaryArgs<T> args{global<T>(operands[0]), global<const T>(operands[1]), iterator,
                               static_cast<int>(UnaryAttributes(call).kind)};
-      return launch(unary_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+      return launch<unary_kernel<T, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("unary", unary, no_workspace);
 
-}  // namespace
+}  // namespace unary_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

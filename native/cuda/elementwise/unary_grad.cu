@@ -12,7 +12,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace unary_grad_op {
 
 template <typename T>
 struct UnaryGradArgs {
@@ -75,13 +75,13 @@ Status unary_grad(const Call& call) {
       if (!status) return status;
       const UnaryGradArgs<T> args{global<T>(operands[0]), global<const T>(operands[1]), global<const T>(operands[2]),
                                   iterator, static_cast<int>(UnaryAttributes(call).kind)};
-      return launch(unary_grad_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+      return launch<unary_grad_kernel<T, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("unary_grad", unary_grad, no_workspace);
 
-}  // namespace
+}  // namespace unary_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -112,7 +112,7 @@ Status start(Arguments<T, A> p, Stream stream) {
   const int64_t blocks = tiles_m * p.groups * p.tiles_n;
   if (blocks > 0x7fffffff) return {"a matrix product of more than 2^31 - 1 tiles"};
   constexpr size_t kShared = Tile::kStages * Tile::kStageBytes + Rows::kTableBytes * Tile::kM;
-  return launch(gemm_kernel<Features, Tile, V, kTensorCores, T, A>, Grid{blocks}, Tile::kThreads, kShared, stream, p);
+  return launch<gemm_kernel<Features, Tile, V, kTensorCores, T, A>>(Grid{blocks}, Tile::kThreads, kShared, stream, p);
 }
 
 // The kernels that an op is compiled for. kScaled: factors of A may be given. kUnary: all activations are inlined;

@@ -7,7 +7,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace concat_op {
 
 Status concat(const Call& call) {
   const int axis = static_cast<int>(ConcatAttributes(call).axis);
@@ -23,6 +23,6 @@ Status concat(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("concat", concat, no_workspace);
 
-}  // namespace
+}  // namespace concat_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

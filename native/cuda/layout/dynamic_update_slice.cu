@@ -8,7 +8,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace dynamic_update_slice_op {
 
 struct UpdateArgs {
   Global<uint32_t> y;
@@ -52,12 +52,12 @@ Status dynamic_update_slice(const Call& call) {
     if (!status) return status;
     const UpdateArgs args{global<uint32_t>(y), global<const uint32_t>(part), global<const int32_t>(start), iterator,
                           y.strides[1],        y.shape[1] - part.shape[1]};
-    return launch(update_kernel<width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+    return launch<update_kernel<width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("dynamic_update_slice", dynamic_update_slice, no_workspace);
 
-}  // namespace
+}  // namespace dynamic_update_slice_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace embedding_op {
 
 template <typename T>
 struct EmbeddingArgs {
@@ -63,13 +63,13 @@ Status embedding(const Call& call) {
       if (!status) return status;
       const EmbeddingArgs<T> args{global<T>(y), global<const int32_t>(ids), global<const T>(weight),
                                   iterator,     weight.strides[0],          weight.shape[0]};
-      return launch(embedding_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+      return launch<embedding_kernel<T, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("embedding", embedding, no_workspace);
 
-}  // namespace
+}  // namespace embedding_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -16,7 +16,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace embedding_grad_op {
 
 constexpr int32_t kNowhere = 0x7fffffff;
 
@@ -110,7 +110,7 @@ Status embedding_grad(const Call& call) {
         static_cast<int32_t>(to.rows), places};
     const Grid grid{static_cast<unsigned>((places + kColumnThreads - 1) / kColumnThreads)};
     const Status status =
-        launch(sort_kernel, grid, kColumnThreads, kColumnThreads * sizeof(int32_t), call.stream, sort);
+        launch<sort_kernel>(grid, kColumnThreads, kColumnThreads * sizeof(int32_t), call.stream, sort);
     if (!status) return status;
   }
   return for_float(dw.dtype, [&](auto type) {
@@ -121,13 +121,13 @@ Status embedding_grad(const Call& call) {
       const SumArgs<T> p{global<T>(dw), global<const T>(dy), sorted,      order,  places,
                          to.rows,       to.stride,           from.stride, columns};
       const Grid grid{static_cast<unsigned>((to.rows + columns.groups - 1) / columns.groups), columns.blocks};
-      return launch(sum_kernel<T, V>, grid, kColumnThreads, 0, call.stream, p);
+      return launch<sum_kernel<T, V>>(grid, kColumnThreads, 0, call.stream, p);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("embedding_grad", embedding_grad, workspace);
 
-}  // namespace
+}  // namespace embedding_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -7,7 +7,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace pad_op {
 
 template <typename T>
 struct ZeroArgs {
@@ -34,7 +34,7 @@ Status fill_zeros(const Call& call, const Tensor& y) {
       const StridedIterator<1> iterator(merged, width, &status);
       if (!status) return status;
       const ZeroArgs<T> args{global<T>(y), iterator};
-      return launch(zero_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+      return launch<zero_kernel<T, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     };
     if constexpr (sizeof(T) == 1) {
       return run(std::integral_constant<int, 1>{});
@@ -60,6 +60,6 @@ Status pad(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("pad", pad, no_workspace);
 
-}  // namespace
+}  // namespace pad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

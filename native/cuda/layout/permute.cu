@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace permute_op {
 
 constexpr int kThreads = 256, kTile = 1024, kShortSide = 32, kAxes = kMaxRank - 2;
 
@@ -104,7 +104,7 @@ Status transpose(const Call& call, const Tensor& to, const Tensor& from, const M
   }
   if (blocks > kMaxInt) return {"permute: more elements than one launch can address"};
   const auto shared = static_cast<size_t>(a.tile[shorter] * a.shared_strides[shorter]) * sizeof(uint32_t);
-  return launch(transpose_kernel<T>, Grid{blocks}, kThreads, shared, call.stream, a);
+  return launch<transpose_kernel<T>>(Grid{blocks}, kThreads, shared, call.stream, a);
 }
 
 Status permute(const Call& call) {
@@ -130,6 +130,6 @@ Status permute(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("permute", permute, no_workspace);
 
-}  // namespace
+}  // namespace permute_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

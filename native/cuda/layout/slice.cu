@@ -7,7 +7,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace slice_op {
 
 Status slice(const Call& call) {
   const SliceAttributes attrs(call);
@@ -21,6 +21,6 @@ Status slice(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("slice", slice, no_workspace);
 
-}  // namespace
+}  // namespace slice_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

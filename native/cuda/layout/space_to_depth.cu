@@ -8,7 +8,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace space_to_depth_op {
 
 Status space_to_depth(const Call& call) {
   const Tensor &x = call.in[0], &y = call.out[0];
@@ -29,6 +29,6 @@ Status space_to_depth(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("space_to_depth", space_to_depth, no_workspace);
 
-}  // namespace
+}  // namespace space_to_depth_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -17,7 +17,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace contrastive_grad_op {
 
 using namespace contrastive;
 
@@ -126,7 +126,7 @@ Status side(const Call& call, const Tensor& x, const Tensor& y, const Tensor& dx
                          static_cast<float>(ContrastiveGradAttributes(call).scale)};
     const int64_t blocks = (n + kTileRows - 1) / kTileRows * tiles;
     if (blocks > 0x7fffffff) return {"contrastive_grad: more than 2^31 - 1 tiles"};
-    Status status = launch(weight_kernel<T, V>, Grid{static_cast<unsigned>(blocks)}, kThreads, kBytes, call.stream, p);
+    Status status = launch<weight_kernel<T, V>>(Grid{static_cast<unsigned>(blocks)}, kThreads, kBytes, call.stream, p);
     if (!status) return status;
     status = multiply(call, g, y, block);
     if (!status) return status;
@@ -156,6 +156,6 @@ Status contrastive_grad(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("contrastive_grad", contrastive_grad, workspace);
 
-}  // namespace
+}  // namespace contrastive_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -23,7 +23,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace contrastive_loss_op {
 
 using namespace contrastive;
 
@@ -244,8 +244,8 @@ Status start_scores(const Arguments<T>& p, const Split& s, Stream stream) {
   constexpr size_t kBytes = Tile::kStages * Tile::kStageBytes;
   static_assert(kBytes >= (kTileRows * kTileColumns + 4 * kTileColumns) * sizeof(float), "scores and halves");
   const Grid grid{s.row_splits * s.column_splits};
-  return s.grouped ? launch(score_kernel<T, V, true>, grid, kThreads, kBytes, stream, p)
-                   : launch(score_kernel<T, V, false>, grid, kThreads, kBytes, stream, p);
+  return s.grouped ? launch<score_kernel<T, V, true>>(grid, kThreads, kBytes, stream, p)
+                   : launch<score_kernel<T, V, false>>(grid, kThreads, kBytes, stream, p);
 }
 
 template <typename T>
@@ -275,19 +275,19 @@ Status contrastive_loss(const Call& call) {
   Status status = for_float(call.in[0].dtype, [&](auto zero) { return scores<decltype(zero)>(call, s, sums); });
   if (!status) return status;
   const auto count = static_cast<int>(s.count);
-  status =
-      launch(join_kernel, Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
-             JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), global<float>(call.out[3]),
-                           global<float>(call.out[4]), count, static_cast<int>(s.column_splits),
-                           static_cast<int>(s.row_splits), static_cast<float>(attrs.row_weight),
-                           static_cast<float>(attrs.column_weight), s.grouped});
+  status = launch<join_kernel>(
+      Grid{(s.count + kThreads - 1) / kThreads}, kThreads, 0, call.stream,
+      JoinArguments{sums, global<float>(call.out[1]), global<float>(call.out[2]), global<float>(call.out[3]),
+                    global<float>(call.out[4]), count, static_cast<int>(s.column_splits),
+                    static_cast<int>(s.row_splits), static_cast<float>(attrs.row_weight),
+                    static_cast<float>(attrs.column_weight), s.grouped});
   if (!status) return status;
-  return launch(loss_kernel, Grid{}, kThreads, sizeof(float) * kThreads / kWarpSize, call.stream,
-                LossArguments{global<float>(call.out[0]), sums.terms, count});
+  return launch<loss_kernel>(Grid{}, kThreads, sizeof(float) * kThreads / kWarpSize, call.stream,
+                             LossArguments{global<float>(call.out[0]), sums.terms, count});
 }
 
 VIDEOCLIP_CUDA_KERNEL("contrastive_loss", contrastive_loss, workspace);
 
-}  // namespace
+}  // namespace contrastive_loss_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -14,7 +14,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace cross_entropy_op {
 
 constexpr float kMinusInfinity = -__builtin_huge_valf();
 
@@ -102,15 +102,15 @@ Status cross_entropy(const Call& call) {
                          x.stride,
                          static_cast<int>(attrs.ignore_index),
                          static_cast<float>(attrs.smoothing)};
-    return launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);
+    return launch_rows<row_kernel<T, true>, row_kernel<T, false>>(p, call.stream);
   });
   if (!status) return status;
-  return launch(loss_kernel, Grid{}, kRowGroupThreads, kRowGroupBytes, call.stream,
-                LossArguments{global<float>(call.out[0]), terms, x.rows});
+  return launch<loss_kernel>(Grid{}, kRowGroupThreads, kRowGroupBytes, call.stream,
+                             LossArguments{global<float>(call.out[0]), terms, x.rows});
 }
 
 VIDEOCLIP_CUDA_KERNEL("cross_entropy", cross_entropy, workspace);
 
-}  // namespace
+}  // namespace cross_entropy_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

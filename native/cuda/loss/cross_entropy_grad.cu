@@ -13,7 +13,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace cross_entropy_grad_op {
 
 template <typename T>
 struct Arguments {
@@ -87,14 +87,14 @@ Status cross_entropy_grad(const Call& call) {
                          Rows(call.out[0]).stride,
                          static_cast<int>(attrs.ignore_index),
                          static_cast<float>(attrs.smoothing)};
-    const Status status = launch(total_kernel<T>, Grid{}, kRowGroupThreads, kRowGroupBytes, call.stream, p);
+    const Status status = launch<total_kernel<T>>(Grid{}, kRowGroupThreads, kRowGroupBytes, call.stream, p);
     if (!status) return status;
-    return launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);
+    return launch_rows<row_kernel<T, true>, row_kernel<T, false>>(p, call.stream);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("cross_entropy_grad", cross_entropy_grad, workspace);
 
-}  // namespace
+}  // namespace cross_entropy_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -12,7 +12,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace linear_op {
 
 using gemm::Matrix;
 
@@ -51,6 +51,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("linear", run, no_workspace);
 
-}  // namespace
+}  // namespace linear_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -18,7 +18,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace matmul_op {
 
 constexpr int64_t kMaxInt = 0x7fffffff;
 constexpr int64_t kFill = 256;       // blocks that fill a GPU: about two per SM
@@ -47,8 +47,8 @@ Status start(gemm::Product<T, Out> p, Stream stream) {
   if (blocks > kMaxInt / (static_cast<int64_t>(p.splits) * p.batch)) return {"matmul: more than 2^31 - 1 tiles"};
   const int steps = (p.K + gemm::kStep<T> - 1) / gemm::kStep<T>;
   p.steps = (steps + p.splits - 1) / p.splits;
-  return launch(gemm::matmul_kernel<kLinesA, kLinesB, Tile, V, kTensorCores, T, Out>, Grid{blocks * p.splits * p.batch},
-                Tile::kThreads, Tile::kStages * Tile::kStageBytes, stream, p);
+  return launch<gemm::matmul_kernel<kLinesA, kLinesB, Tile, V, kTensorCores, T, Out>>(
+      Grid{blocks * p.splits * p.batch}, Tile::kThreads, Tile::kStages * Tile::kStageBytes, stream, p);
 }
 
 // Copies of single elements and A^T B^T are rare and have one tile only, because each kernel costs compile time.
@@ -96,7 +96,7 @@ Status add_parts(const Call& call, const MatmulArgs& args, Global<const float> p
   const gemm::Parts<T> p = {
       global<T>(call.out[0]),  parts, args.y.row, static_cast<int>(splits(args)), static_cast<int>(rows),
       static_cast<int>(args.N)};
-  return launch(gemm::add_parts_kernel<T>, Grid{blocks}, gemm::kSumThreads, 0, call.stream, p);
+  return launch<gemm::add_parts_kernel<T>>(Grid{blocks}, gemm::kSumThreads, 0, call.stream, p);
 }
 
 template <typename T>
@@ -132,6 +132,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("matmul", run, workspace);
 
-}  // namespace
+}  // namespace matmul_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -12,7 +12,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace batch_norm_op {
 
 constexpr int kRows = 16;  // per thread; loading the four vectors of its channels costs as much as one or two rows
 constexpr int kUnroll = 4;
@@ -105,13 +105,13 @@ Status batch_norm(const Call& call) {
                                   attrs.relu};
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
-      return launch(batch_norm_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return launch<batch_norm_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("batch_norm", batch_norm, no_workspace);
 
-}  // namespace
+}  // namespace batch_norm_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

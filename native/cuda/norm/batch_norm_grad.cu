@@ -12,7 +12,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace batch_norm_grad_op {
 
 constexpr int kRows = 16;
 
@@ -172,19 +172,19 @@ Status batch_norm_grad(const Call& call) {
                               static_cast<int>(x.channels),
                               attrs.training};
       const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
-      status = launch(totals_kernel, channels, kColumnThreads, 0, call.stream, totals);
+      status = launch<totals_kernel>(channels, kColumnThreads, 0, call.stream, totals);
       if (!status) return status;
       const ApplyArgs<T> args{global<T>(call.out[0]),         source, of_normal, constant, x.rows,
                               static_cast<size_t>(dx.stride), columns};
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
-      return launch(apply_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return launch<apply_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("batch_norm_grad", batch_norm_grad, workspace);
 
-}  // namespace
+}  // namespace batch_norm_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -13,7 +13,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace batch_norm_train_op {
 
 constexpr int kRows = 16;
 
@@ -164,7 +164,7 @@ Status batch_norm_train(const Call& call) {
                                          attrs.eps,
                                          attrs.momentum};
       const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
-      status = launch(statistics_kernel<T>, channels, kColumnThreads, 0, call.stream, statistics);
+      status = launch<statistics_kernel<T>>(channels, kColumnThreads, 0, call.stream, statistics);
       if (!status) return status;
       const ApplyArgs<T> args{global<T>(call.out[0]),
                               global<const T>(call.in[0]),
@@ -178,13 +178,13 @@ Status batch_norm_train(const Call& call) {
                               attrs.relu};
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(x.rows + per_block - 1) / per_block, columns.blocks};
-      return launch(apply_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return launch<apply_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("batch_norm_train", batch_norm_train, workspace);
 
-}  // namespace
+}  // namespace batch_norm_train_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace l2_normalize_op {
 
 template <typename T>
 struct Arguments {
@@ -53,12 +53,12 @@ Status l2_normalize(const Call& call) {
                          rows.rows,
                          rows.channels,
                          static_cast<float>(L2NormalizeAttributes(call).eps)};
-    return launch_rows(l2_normalize_kernel<T, true>, l2_normalize_kernel<T, false>, p, call.stream);
+    return launch_rows<l2_normalize_kernel<T, true>, l2_normalize_kernel<T, false>>(p, call.stream);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("l2_normalize", l2_normalize, no_workspace);
 
-}  // namespace
+}  // namespace l2_normalize_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

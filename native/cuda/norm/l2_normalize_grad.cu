@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace l2_normalize_grad_op {
 
 template <typename T>
 struct Arguments {
@@ -66,12 +66,12 @@ Status l2_normalize_grad(const Call& call) {
                          rows.rows,
                          rows.channels,
                          static_cast<float>(L2NormalizeAttributes(call).eps)};
-    return launch_rows(l2_normalize_grad_kernel<T, true>, l2_normalize_grad_kernel<T, false>, p, call.stream);
+    return launch_rows<l2_normalize_grad_kernel<T, true>, l2_normalize_grad_kernel<T, false>>(p, call.stream);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("l2_normalize_grad", l2_normalize_grad, no_workspace);
 
-}  // namespace
+}  // namespace l2_normalize_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

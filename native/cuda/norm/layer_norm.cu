@@ -15,7 +15,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace layer_norm_op {
 
 constexpr int kRows = 4;  // per block; small enough that a few hundred rows occupy all SMs
 constexpr int kRowThreads = kRows * kWarpSize;
@@ -165,14 +165,14 @@ __global__ void __launch_bounds__(kWideThreads) wide_row_kernel(Arguments<T> p) 
 template <typename T, int V, int kChunks>
 Status start(const Arguments<T>& p, Stream stream) {
   const Grid grid{(p.rows + kRows - 1) / kRows};
-  return launch(row_kernel<T, V, kChunks>, grid, kRowThreads, 0, stream, p);
+  return launch<row_kernel<T, V, kChunks>>(grid, kRowThreads, 0, stream, p);
 }
 
 template <typename T, int V>
 Status normalise(const Arguments<T>& p, Stream stream) {
   if (p.C > kMaxInRegisters) {
-    return launch(wide_row_kernel<T, V>, Grid{p.rows}, kWideThreads, sizeof(float) * kWideThreads / kWarpSize, stream,
-                  p);
+    return launch<wide_row_kernel<T, V>>(Grid{p.rows}, kWideThreads, sizeof(float) * kWideThreads / kWarpSize, stream,
+                                         p);
   }
   constexpr int kMaxChunks = kMaxInRegisters / kWarpSize / kChunk<T>;
   if constexpr (V == kChunk<T>) {
@@ -223,6 +223,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("layer_norm", run, no_workspace);
 
-}  // namespace
+}  // namespace layer_norm_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

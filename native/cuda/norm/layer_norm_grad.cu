@@ -14,7 +14,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace layer_norm_grad_op {
 
 template <typename T>
 struct Arguments {
@@ -149,13 +149,13 @@ Status layer_norm_grad(const Call& call) {
     p.statistics = Global<float>(memory, static_cast<size_t>(2 * p.rows));
     p.partial = Global<float>(memory + 2 * p.rows, static_cast<size_t>(2 * p.chunks * p.C));
   }
-  Status status = launch_rows(row_kernel<T, true>, row_kernel<T, false>, p, call.stream);
+  Status status = launch_rows<row_kernel<T, true>, row_kernel<T, false>>(p, call.stream);
   if (!status || !vectors) return status;
   const Grid column_grid{p.columns.blocks, static_cast<unsigned>(p.chunks)};
-  status = launch(column_kernel<T>, column_grid, kColumnThreads, ColumnSum<1>::kBytes, call.stream, p);
+  status = launch<column_kernel<T>>(column_grid, kColumnThreads, ColumnSum<1>::kBytes, call.stream, p);
   if (!status) return status;
   const Grid last{static_cast<unsigned>((p.C + kColumnThreads - 1) / kColumnThreads)};
-  return launch(chunk_kernel<T>, last, kColumnThreads, 0, call.stream, p);
+  return launch<chunk_kernel<T>>(last, kColumnThreads, 0, call.stream, p);
 }
 
 Status run(const Call& call) {
@@ -164,6 +164,6 @@ Status run(const Call& call) {
 
 VIDEOCLIP_CUDA_KERNEL("layer_norm_grad", run, workspace);
 
-}  // namespace
+}  // namespace layer_norm_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace scale_channels_op {
 
 constexpr int kRows = 16, kUnroll = 4;
 
@@ -76,13 +76,13 @@ Status scale_channels(const Call& call) {
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(args.positions + per_block - 1) / per_block, columns.blocks,
                       scale.rows < 65535 ? scale.rows : 65535};
-      return launch(scale_channels_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return launch<scale_channels_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("scale_channels", scale_channels, no_workspace);
 
-}  // namespace
+}  // namespace scale_channels_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

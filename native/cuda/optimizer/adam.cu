@@ -10,7 +10,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace adam_op {
 
 constexpr int kMaxTensors = 24;
 
@@ -58,12 +58,12 @@ Status adam(const Call& call) {
   };
   return for_tables<7, kMaxTensors>(call.outputs / 3, operand, [&](const auto& table, unsigned blocks, unsigned) {
     arguments.table = table;
-    return launch(adam_kernel, Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
+    return launch<adam_kernel>(Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("adam", adam, no_workspace);
 
-}  // namespace
+}  // namespace adam_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -13,7 +13,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace global_norm_op {
 
 constexpr int kMaxTensors = 96;
 constexpr uint32_t kWarps = kTensorThreads / kWarpSize;
@@ -83,16 +83,16 @@ Status global_norm(const Call& call) {
   const Status status =
       for_tables<1, kMaxTensors>(call.inputs - 1, operand, [&](const auto& table, unsigned blocks, unsigned before) {
         const SumArguments arguments{table, sums.offset(before)};
-        return launch(square_sum_kernel, Grid{blocks}, kTensorThreads, kWarps * sizeof(float), call.stream, arguments);
+        return launch<square_sum_kernel>(Grid{blocks}, kTensorThreads, kWarps * sizeof(float), call.stream, arguments);
       });
   if (!status) return status;
   const NormArguments arguments{sums, global<const float>(call.in[0]), global<float>(call.out[0]), count,
                                 static_cast<float>(GlobalNormAttributes(call).max_norm)};
-  return launch(norm_kernel, Grid{1}, kTensorThreads, kWarps * sizeof(float), call.stream, arguments);
+  return launch<norm_kernel>(Grid{1}, kTensorThreads, kWarps * sizeof(float), call.stream, arguments);
 }
 
 VIDEOCLIP_CUDA_KERNEL("global_norm", global_norm, workspace);
 
-}  // namespace
+}  // namespace global_norm_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -8,7 +8,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace keep_finite_op {
 
 constexpr int kMaxTensors = 48;
 
@@ -29,12 +29,12 @@ Status keep_finite(const Call& call) {
   const auto operand = [&](int k, int o) -> const Tensor& { return o < 2 ? call.in[1 + 2 * k + o] : call.out[k]; };
   return for_tables<3, kMaxTensors>(call.outputs, operand, [&](const auto& table, unsigned blocks, unsigned) {
     arguments.table = table;
-    return launch(keep_finite_kernel, Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
+    return launch<keep_finite_kernel>(Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("keep_finite", keep_finite, no_workspace);
 
-}  // namespace
+}  // namespace keep_finite_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -9,7 +9,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace sgd_momentum_op {
 
 constexpr int kMaxTensors = 32;
 
@@ -50,12 +50,12 @@ Status sgd_momentum(const Call& call) {
   };
   return for_tables<5, kMaxTensors>(call.outputs / 2, operand, [&](const auto& table, unsigned blocks, unsigned) {
     arguments.table = table;
-    return launch(sgd_momentum_kernel, Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
+    return launch<sgd_momentum_kernel>(Grid{blocks}, kTensorThreads, 0, call.stream, arguments);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("sgd_momentum", sgd_momentum, no_workspace);
 
-}  // namespace
+}  // namespace sgd_momentum_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -15,7 +15,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace avg_pool3d_op {
 
 constexpr int kFew = 32;  // positions that one thread adds
 
@@ -119,15 +119,15 @@ Status avg_pool3d(const Call& call) {
                                 FastDivmod(h.out), FastDivmod(w.out),           outputs};
       const int64_t blocks = wide ? outputs : (outputs + columns.groups - 1) / columns.groups;
       const Grid grid{blocks, columns.blocks};
-      return wide ? launch(wide_avg_pool_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,
-                           args)
-                  : launch(avg_pool_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return wide ? launch<wide_avg_pool_kernel<T, width>>(grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream,
+                                                           args)
+                  : launch<avg_pool_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("avg_pool3d", avg_pool3d, no_workspace);
 
-}  // namespace
+}  // namespace avg_pool3d_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

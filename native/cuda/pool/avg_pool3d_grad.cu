@@ -9,7 +9,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace avg_pool3d_grad_op {
 
 template <typename T>
 struct AvgGradArgs {
@@ -57,13 +57,13 @@ Status avg_pool3d_grad(const Call& call) {
       Status status;
       const AvgGradArgs<T> args{global<T>(dx), global<const T>(dy), pool, Positions(dx, width, &status)};
       if (!status) return status;
-      return launch(avg_pool_grad_kernel<T, width>, args.positions.grid(), kGatherThreads, 0, call.stream, args);
+      return launch<avg_pool_grad_kernel<T, width>>(args.positions.grid(), kGatherThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("avg_pool3d_grad", avg_pool3d_grad, no_workspace);
 
-}  // namespace
+}  // namespace avg_pool3d_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -14,7 +14,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace global_mean_op {
 
 constexpr int64_t kRows = 16;        // per thread; one clip of S3D then fills a device (28 x 28 x 16 x 480: 196 blocks)
 constexpr int64_t kMaxChunks = 256;  // chunks that the second kernel adds in order
@@ -124,17 +124,17 @@ Status global_mean(const Call& call) {
       if (chunks.count == 0) return {};
       const MeanArgs<T> args{partial, global<const T>(call.in[0]), N, x.stride, columns, chunks};
       const Grid grid{chunks.count, columns.blocks, N < 65535 ? N : 65535};
-      return launch(partial_sum_kernel<T, width>, grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream, args);
+      return launch<partial_sum_kernel<T, width>>(grid, kColumnThreads, ColumnSum<width>::kBytes, call.stream, args);
     });
     if (!status) return status;
     const FinishArgs<T> args{global<T>(call.out[0]), partial, y.stride, static_cast<int>(x.channels), chunks};
     const Grid grid{N, (x.channels + kColumnThreads - 1) / kColumnThreads};
-    return launch(finish_kernel<T>, grid, kColumnThreads, 0, call.stream, args);
+    return launch<finish_kernel<T>>(grid, kColumnThreads, 0, call.stream, args);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("global_mean", global_mean, workspace);
 
-}  // namespace
+}  // namespace global_mean_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

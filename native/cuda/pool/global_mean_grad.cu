@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace global_mean_grad_op {
 
 constexpr int kRows = 16;
 
@@ -61,13 +61,13 @@ Status global_mean_grad(const Call& call) {
                                columns};
       const int64_t per_block = int64_t{kRows} * columns.groups;
       const Grid grid{(args.positions + per_block - 1) / per_block, columns.blocks, dy.rows < 65535 ? dy.rows : 65535};
-      return launch(global_mean_grad_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return launch<global_mean_grad_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("global_mean_grad", global_mean_grad, no_workspace);
 
-}  // namespace
+}  // namespace global_mean_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

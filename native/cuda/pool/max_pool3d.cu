@@ -18,7 +18,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace max_pool3d_op {
 
 constexpr int kThreads = 256;
 constexpr int kTileBytes = 64;  // bytes of channels per tile; the least that memory serves at full rate
@@ -192,14 +192,14 @@ Status max_pool3d(const Call& call) {
       const int64_t blocks = int64_t{tile.blocks[0]} * tile.blocks[1] * tile.blocks[2];
       if (blocks > 0x7fffffff) return {"max_pool3d: more outputs than one launch can address"};
       const Grid grid{blocks, frames, limit(pool.clips)};
-      return slides ? launch(sliding_max_pool_kernel<T, width>, grid, kThreads, 0, call.stream, args)
-                    : launch(max_pool_kernel<T, width>, grid, kThreads, 0, call.stream, args);
+      return slides ? launch<sliding_max_pool_kernel<T, width>>(grid, kThreads, 0, call.stream, args)
+                    : launch<max_pool_kernel<T, width>>(grid, kThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("max_pool3d", max_pool3d, no_workspace);
 
-}  // namespace
+}  // namespace max_pool3d_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace max_pool3d_grad_op {
 
 constexpr int kNoTap = 0xffff;
 
@@ -138,18 +138,18 @@ Status max_pool3d_grad(const Call& call) {
       Status status;
       args.positions = Positions(dy, width, &status);
       if (status && dy.elements() > 0) {
-        status = launch(find_maxima_kernel<T, width>, args.positions.grid(), kGatherThreads, 0, call.stream, args);
+        status = launch<find_maxima_kernel<T, width>>(args.positions.grid(), kGatherThreads, 0, call.stream, args);
       }
       if (!status) return status;
       args.positions = Positions(dx, width, &status);
       if (!status) return status;
-      return launch(gather_kernel<T, width>, args.positions.grid(), kGatherThreads, 0, call.stream, args);
+      return launch<gather_kernel<T, width>>(args.positions.grid(), kGatherThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("max_pool3d_grad", max_pool3d_grad, workspace);
 
-}  // namespace
+}  // namespace max_pool3d_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -9,7 +9,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace mean_of_sums_op {
 
 constexpr int kThreads = 128;
 
@@ -48,12 +48,12 @@ Status mean_of_sums(const Call& call) {
                            static_cast<int>(y.channels),
                            static_cast<float>(attrs.positions)};
     const Grid grid{y.rows, (y.channels + kThreads - 1) / kThreads};
-    return launch(mean_of_sums_kernel<T>, grid, kThreads, 0, call.stream, args);
+    return launch<mean_of_sums_kernel<T>>(grid, kThreads, 0, call.stream, args);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("mean_of_sums", mean_of_sums, no_workspace);
 
-}  // namespace
+}  // namespace mean_of_sums_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -4,23 +4,20 @@
 #include "cuda/primitives/memory.h"
 #include "runtime/kernel.h"
 
+// The last line of a kernel file: registers the run and workspace functions under the name of the op, which is the name
+// of the file.
 #if defined(VIDEOCLIP_EMULATED)
-
-#define VIDEOCLIP_CUDA_KERNEL(op, run, workspace)                                                           \
-  static const bool registered_ = ::videoclip::register_kernel(::videoclip::Backend::cuda_emulated, op,     \
-                                                               {[](const ::videoclip::Call& call) {         \
-                                                                  ::videoclip::emulator::OpScope scope(op); \
-                                                                  return run(call);                         \
-                                                                },                                          \
-                                                                workspace})
-
+#define VIDEOCLIP_CUDA_BACKEND ::videoclip::Backend::cuda_emulated
 #else
-
-// The last line of a kernel file: registers the run and workspace functions under the name of the op.
-#define VIDEOCLIP_CUDA_KERNEL(op, run, workspace) \
-  static const bool registered_ = ::videoclip::register_kernel(::videoclip::Backend::cuda, op, {run, workspace})
-
+#define VIDEOCLIP_CUDA_BACKEND ::videoclip::Backend::cuda
 #endif
+#define VIDEOCLIP_CUDA_KERNEL(op, run, workspace)                                                       \
+  static const bool registered_ = ::videoclip::register_kernel(VIDEOCLIP_CUDA_BACKEND, op,              \
+                                                               {[](const ::videoclip::Call& call) {     \
+                                                                  const ::videoclip::OpScope scope(op); \
+                                                                  return run(call);                     \
+                                                                },                                      \
+                                                                workspace})
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

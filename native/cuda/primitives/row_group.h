@@ -60,12 +60,11 @@ struct RowGroup {
 };
 
 // Launches a kernel over p.rows rows of p.C elements: one block per row if rows are long, otherwise one warp per row.
-template <class Arguments>
-Status launch_rows(void (*block_per_row)(Arguments), void (*warp_per_row)(Arguments), const Arguments& p,
-                   Stream stream) {
-  if (p.C > kWideRow) return launch(block_per_row, Grid{p.rows}, kRowGroupThreads, kRowGroupBytes, stream, p);
+template <auto kBlockPerRow, auto kWarpPerRow, class Arguments>
+Status launch_rows(const Arguments& p, Stream stream) {
+  if (p.C > kWideRow) return launch<kBlockPerRow>(Grid{p.rows}, kRowGroupThreads, kRowGroupBytes, stream, p);
   const Grid grid{(p.rows + kRowGroupWarps - 1) / kRowGroupWarps};
-  return launch(warp_per_row, grid, kRowGroupThreads, 0, stream, p);
+  return launch<kWarpPerRow>(grid, kRowGroupThreads, 0, stream, p);
 }
 
 }  // namespace VIDEOCLIP_CUDA

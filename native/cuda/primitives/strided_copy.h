@@ -8,8 +8,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-// Anonymous: each .cu that includes this header instantiates its own kernels.
-namespace {
+inline namespace strided_copy_kernels {
 
 template <typename T>
 struct CopyArgs {
@@ -65,7 +64,7 @@ inline Status strided_copy(const Call& call, const Tensor& to, const Tensor& fro
       const StridedIterator<2> iterator(merged, width, &status);
       if (!status) return status;
       const CopyArgs<T> args{global<T>(to), global<const T>(from), iterator};
-      return launch(copy_kernel<T, width>, Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
+      return launch<copy_kernel<T, width>>(Grid{iterator.blocks}, kIteratorThreads, 0, call.stream, args);
     };
     const int width = merged.width(operands);
     if constexpr (sizeof(T) == 1) {  // 2 bytes are no vector
@@ -77,6 +76,6 @@ inline Status strided_copy(const Call& call, const Tensor& to, const Tensor& fro
   });
 }
 
-}  // namespace
+}  // namespace strided_copy_kernels
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

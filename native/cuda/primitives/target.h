@@ -1,7 +1,9 @@
 #pragma once
-// The two ways to compile a kernel file: with nvcc into namespace videoclip::cuda, and with the host compiler and
-// -DVIDEOCLIP_EMULATED into namespace videoclip::emulated, where cpp/emulator runs it. A kernel file follows two rules:
-// its code is in `namespace videoclip { namespace VIDEOCLIP_CUDA {`, and its device functions are marked VC_DEVICE.
+// The three ways to compile a kernel file. nvcc compiles the kernels into the GPU file; the host compiler compiles the
+// functions that launch them into the addon, both in namespace videoclip::cuda; and with -DVIDEOCLIP_EMULATED the host
+// compiler compiles kernels and launches into namespace videoclip::emulated, where cpp/emulator runs them. A kernel
+// file follows three rules: its code is in `namespace videoclip { namespace VIDEOCLIP_CUDA {`, with its kernels in a
+// named namespace (the name of a kernel is the same for all compilers), and its device functions are marked VC_DEVICE.
 #include <cstddef>
 #include <cstdint>
 
@@ -22,7 +24,9 @@
 
 #else
 
-#include <cuda_runtime.h>
+#if !defined(__CUDACC__)
+#include "cuda/primitives/host_target.h"
+#endif
 
 #define VIDEOCLIP_CUDA cuda
 
@@ -30,6 +34,12 @@
 
 #define VC_DEVICE __device__ __forceinline__
 #define VC_HOST_DEVICE __host__ __device__ __forceinline__
+// A device function that is called and not inlined.
+#if defined(__CUDACC__)
+#define VC_DEVICE_CALLED static __device__ __noinline__
+#else
+#define VC_DEVICE_CALLED inline
+#endif
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {

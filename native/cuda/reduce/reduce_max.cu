@@ -12,7 +12,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace reduce_max_op {
 
 template <typename T>
 struct ReduceMaxArgs {
@@ -55,13 +55,13 @@ Status reduce_max(const Call& call) {
       const ReduceMaxArgs<T> args{
           global<T>(call.out[0]), global<const T>(call.in[0]), y.rows, S, y.stride, x.stride, columns};
       const Grid grid{(y.rows + columns.groups - 1) / columns.groups, columns.blocks};
-      return launch(reduce_max_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return launch<reduce_max_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("reduce_max", reduce_max, no_workspace);
 
-}  // namespace
+}  // namespace reduce_max_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -11,7 +11,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace reduce_max_grad_op {
 
 template <typename T>
 struct MaxGradArgs {
@@ -73,13 +73,13 @@ Status reduce_max_grad(const Call& call) {
                                 dy.stride,
                                 columns};
       const Grid grid{(dy.rows + columns.groups - 1) / columns.groups, columns.blocks};
-      return launch(reduce_max_grad_kernel<T, width>, grid, kColumnThreads, 0, call.stream, args);
+      return launch<reduce_max_grad_kernel<T, width>>(grid, kColumnThreads, 0, call.stream, args);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("reduce_max_grad", reduce_max_grad, no_workspace);
 
-}  // namespace
+}  // namespace reduce_max_grad_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -14,7 +14,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace reduce_sum_op {
 
 // A chunk has at least 64 rows, and there are at most 128 chunks, because more would make the second kernel long.
 struct Chunks {
@@ -143,18 +143,18 @@ Status reduce_sum(const Call& call) {
       if (blocks > 0x7fffffff) return {"more sums than one launch can address"};
       const Grid grid{static_cast<unsigned>(blocks)};
       const Status status =
-          a.last ? launch(row_kernel<T, V>, grid, kColumnThreads, sizeof(float) * kColumnThreads / kWarpSize,
-                          call.stream, p)
-                 : launch(column_kernel<T, V>, grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, p);
+          a.last ? launch<row_kernel<T, V>>(grid, kColumnThreads, sizeof(float) * kColumnThreads / kWarpSize,
+                                            call.stream, p)
+                 : launch<column_kernel<T, V>>(grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, p);
       if (!status || chunks.count == 1) return status;
       const Grid rest{static_cast<unsigned>((sums * width + kColumnThreads - 1) / kColumnThreads)};
-      return launch(chunk_kernel<T>, rest, kColumnThreads, 0, call.stream, p, width);
+      return launch<chunk_kernel<T>>(rest, kColumnThreads, 0, call.stream, p, width);
     });
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("reduce_sum", reduce_sum, workspace);
 
-}  // namespace
+}  // namespace reduce_sum_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -23,7 +23,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace top_k_op {
 
 constexpr int kWarps = 4, kThreads = kWarps * kWarpSize;
 constexpr int kBlocks = 3;                // per SM; 64 sums and values of rows, and their addresses, take 130 registers
@@ -315,8 +315,8 @@ template <typename T, int kQueries, int V>
 Status start_search(const SearchArguments<T>& p, Stream stream) {
   const Grid grid{(p.splits * p.groups + kWarps - 1) / kWarps};
   const size_t bytes = size_t{kWarps} * kQueries * 8 * static_cast<size_t>(p.k);
-  return bytes <= kListBytes ? launch(search_kernel<T, kQueries, V, true>, grid, kThreads, bytes, stream, p)
-                             : launch(search_kernel<T, kQueries, V, false>, grid, kThreads, 0, stream, p);
+  return bytes <= kListBytes ? launch<search_kernel<T, kQueries, V, true>>(grid, kThreads, bytes, stream, p)
+                             : launch<search_kernel<T, kQueries, V, false>>(grid, kThreads, 0, stream, p);
 }
 
 template <typename T>
@@ -345,8 +345,8 @@ Status top_k(const Call& call) {
     status = for_float(queries.dtype, [&](auto zero) {
       using T = decltype(zero);
       const Grid grid{static_cast<int64_t>((s.query_floats() + kThreads - 1) / kThreads)};
-      return launch(
-          widen_kernel<T>, grid, kThreads, 0, call.stream,
+      return launch<widen_kernel<T>>(
+          grid, kThreads, 0, call.stream,
           WidenArguments<T>{floats, global<const T>(queries), queries.strides[0], depth, padded, s.query_floats()});
     });
   }
@@ -360,14 +360,14 @@ Status top_k(const Call& call) {
   }
   if (!status) return status;
   const Grid grid{(s.queries + kWarps - 1) / kWarps};
-  return launch(
-      merge_kernel, grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.splits), call.stream,
+  return launch<merge_kernel>(
+      grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.splits), call.stream,
       MergeArguments{global<float>(values), global<int32_t>(indices), lists, values.strides[0], indices.strides[0],
                      s.queries, TopKAttributes(call).base, static_cast<int>(s.splits), k});
 }
 
 VIDEOCLIP_CUDA_KERNEL("top_k", top_k, workspace);
 
-}  // namespace
+}  // namespace top_k_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "cuda/primitives/kernel.h"
+#include "emulator/launch.h"
+#include "emulator/memory.h"
 
 namespace videoclip {
 namespace emulated {
@@ -22,6 +24,18 @@ inline void check_ok(Status status, const char* what) { check(bool(status), what
 
 inline void check_fault(Status status, const char* message, const char* what) {
   check(status.error && std::strstr(status.error, message), what, status.error ? status.error : "(no fault)");
+}
+
+// Runs one block of a kernel that is not registered, such as a lambda.
+template <typename Arguments>
+Status run_block(void (*kernel)(Arguments), int threads, size_t shared_bytes, const Arguments& arguments) {
+  const auto call = [=] { kernel(arguments); };
+  using Call = decltype(call);
+  return emulator::run({{1, 1, 1},
+                        {static_cast<uint32_t>(threads), 1, 1},
+                        shared_bytes,
+                        [](const void* self) { (*static_cast<const Call*>(self))(); },
+                        &call});
 }
 
 template <typename T>
@@ -48,6 +62,7 @@ inline float small_integer(size_t i, int salt) {
 }
 
 void test_collectives();
+void test_driver();
 void test_faults();
 void test_gemm();
 void test_matrix_layouts();

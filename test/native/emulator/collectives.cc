@@ -19,7 +19,7 @@ void check_kernel(void (*kernel)(Arguments), const Expected& expected, const cha
   std::vector<float> x(128);
   for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
   const Device<float> in(x), out(128);
-  check_ok(launch(kernel, Grid{}, 128, 4096, nullptr, Arguments{out.global(), in.global()}), what);
+  check_ok(run_block(kernel, 128, 4096, Arguments{out.global(), in.global()}), what);
   bool equal = true;
   for (size_t i = 0; i < x.size(); ++i) equal = equal && out[i] == static_cast<float>(expected(static_cast<int>(i)));
   check(equal, what);

@@ -103,7 +103,7 @@ template <typename T, bool kSwizzle>
 Status gemm(const GemmArguments<T>& p, Stream stream) {
   const Grid grid{static_cast<unsigned>((p.N + kBlock - 1) / kBlock),
                   static_cast<unsigned>((p.M + kBlock - 1) / kBlock)};
-  return launch(gemm_kernel<T, kSwizzle>, grid, kGemmThreads, kGemmShared, stream, p);
+  return launch<gemm_kernel<T, kSwizzle>>(grid, kGemmThreads, kGemmShared, stream, p);
 }
 
 }  // namespace VIDEOCLIP_CUDA

@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kReductionThreads) reduction_kernel(ReductionA
 
 template <typename T>
 Status reduction(const ReductionArguments<T>& p, int rows, Stream stream) {
-  return launch(reduction_kernel<T>, Grid{static_cast<unsigned>(rows)}, kReductionThreads,
+  return launch<reduction_kernel<T>>(Grid{static_cast<unsigned>(rows)}, kReductionThreads,
                 sizeof(float) * kReductionThreads / kWarpSize, stream, p);
 }
 

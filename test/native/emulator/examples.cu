@@ -47,7 +47,7 @@ __global__ void every_kernel(EveryArguments p) {
 }
 
 Status run_every(const Call& call) {
-  return launch(every_kernel, Grid{}, 64, 2048, call.stream,
+  return launch<every_kernel>(Grid{}, 64, 2048, call.stream,
                 EveryArguments{global<float>(call.out[0]), global<const float>(call.in[0])});
 }
 

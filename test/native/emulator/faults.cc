@@ -24,8 +24,7 @@ void expect(const char* message, void (*kernel)(Arguments), const char* what, in
             size_t shared_bytes = kSharedBytes) {
   const Device<float> x(std::vector<float>(256, 1.0f)), fresh(256);
   const Device<bf16> halves(std::vector<bf16>(256, bf16{0x3f80})), unwritten(256);
-  check_fault(launch(kernel, Grid{}, threads, shared_bytes, nullptr,
-                     Arguments{x.global(), fresh.global(), halves.global(), unwritten.global()}),
+  check_fault(run_block(kernel, threads, shared_bytes, Arguments{x.global(), fresh.global(), halves.global(), unwritten.global()}),
               message, what);
 }
 

@@ -55,7 +55,7 @@ void tf32_kernel(Arguments p) {
 
 void check_product(void (*kernel)(Arguments), int depth, const char* what) {
   const Device<float> out(128);
-  check_ok(launch(kernel, Grid{}, 32, 0, nullptr, Arguments{out.global()}), what);
+  check_ok(run_block(kernel, 32, 0, Arguments{out.global()}), what);
   bool equal = true;
   for (int m = 0; m < 16; ++m) {
     for (int n = 0; n < 8; ++n) {
@@ -86,7 +86,7 @@ void ldmatrix_kernel(Arguments p) {
 template <int kMatrices, bool kTransposed>
 void check_ldmatrix(const char* what) {
   const Device<float> out(256);
-  check_ok(launch(ldmatrix_kernel<kMatrices, kTransposed>, Grid{}, 32, 512, nullptr, Arguments{out.global()}), what);
+  check_ok(launch<ldmatrix_kernel<kMatrices, kTransposed>>(Grid{}, 32, 512, nullptr, Arguments{out.global()}), what);
   bool equal = true;
   for (int lane = 0; lane < 32; ++lane) {
     for (int i = 0; i < 2 * kMatrices; ++i) {

@@ -16,7 +16,7 @@ struct Arguments {
 emulator::Counters count(void (*kernel)(Arguments), uint32_t stride) {
   const Device<float> x(std::vector<float>(4096, 1.0f));
   emulator::reset_counters();
-  check_ok(launch(kernel, Grid{}, 32, 16384, nullptr, Arguments{x.global(), stride}), "a counted kernel");
+  check_ok(run_block(kernel, 32, 16384, Arguments{x.global(), stride}), "a counted kernel");
   return emulator::counters();
 }
 
@@ -47,13 +47,13 @@ void test_reports() {
   check(count(global_packed, 2).global_accesses == 1, "one instruction of a warp");
 
   const Device<float> x(std::vector<float>(16, 1.0f));
-  check_fault(launch(bad_block, Grid{0}, 64, 0, nullptr, Arguments{x.global(), 0}), "empty grid", "no blocks");
-  check_fault(launch(bad_block, Grid{1, 65536}, 64, 0, nullptr, Arguments{x.global(), 0}), "65535", "too many in y");
+  check_fault(launch<bad_block>(Grid{0}, 64, 0, nullptr, Arguments{x.global(), 0}), "empty grid", "no blocks");
+  check_fault(launch<bad_block>(Grid{1, 65536}, 64, 0, nullptr, Arguments{x.global(), 0}), "65535", "too many in y");
   for (int threads : {1, 3}) {
     emulator::set_host_threads(threads);
     const Status status = [&] {
-      emulator::OpScope scope("bad_op");
-      return launch(bad_block, Grid{8}, 64, 0, nullptr, Arguments{x.global(), 0});
+      OpScope scope("bad_op");
+      return launch<bad_block>(Grid{8}, 64, 0, nullptr, Arguments{x.global(), 0});
     }();
     check_fault(status, "bad_op: block (3,0,0), thread ", "the first faulting block is named");
     check_fault(status, "index 4099", "the first faulting block is named");

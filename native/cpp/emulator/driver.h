@@ -1,0 +1,21 @@
+#pragma once
+// A driver on top of the emulator, for tests. It is stricter than CUDA: a call that breaks a rule fails and says which
+// rule, where CUDA would wait, ignore the call or fail later.
+#include <cstddef>
+
+#include "runtime/driver.h"
+
+namespace videoclip {
+namespace emulator {
+
+const Driver& driver();
+
+constexpr int kDevices = 2;
+// The shared memory that a block may use, which differs between cards: 227 KiB on sm_90, 163 on sm_80, 99 on sm_86, 89
+// and 120.
+void set_shared_limit(size_t bytes);
+// Number of copies so far between the device and pageable memory, which make the calling thread wait.
+size_t pageable_copies();
+
+}  // namespace emulator
+}  // namespace videoclip
