@@ -64,9 +64,9 @@ export const ERROR_CODES = {
   },
   ERR_DEVICE_LOST: {
     class: "DeviceError",
-    meaning: "The GPU stopped answering. Everything that was in its memory is gone.",
+    meaning: "The GPU is lost to this process. Everything that was in its memory is gone.",
     cause: "A fault of the hardware or of a kernel, or a reset of the driver.",
-    cure: "Open the device again and load the models again. If it happens repeatedly, report it with the output of `videoclip doctor`.",
+    cure: "Start a new process: in this one every call of the GPU fails. If it happens again, run once with `VIDEOCLIP_CUDA_CHECK=1`, which names the op and the layer, and report it with the output of `videoclip doctor`.",
   },
   ERR_DISPOSED: {
     class: "DisposedError",

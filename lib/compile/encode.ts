@@ -6,7 +6,8 @@ import { type Placement, type Plan, SPACE } from "./plan.js";
 
 /** A program in the form that native code reads; see native/cpp/addon/engine_wrap.cc. */
 export interface NativeProgram {
-  instructions: { op: string; attrs: Float64Array; operands: Float64Array }[];
+  /** `layer` is for messages. */
+  instructions: { op: string; layer: string; attrs: Float64Array; operands: Float64Array }[];
   arenaBytes: number;
   inputBytes: number[];
   outputBytes: number[];
@@ -47,6 +48,7 @@ function encodeInstruction(node: Node, placements: Map<Tensor, Placement>) {
   const inputs = Array.from({ length: count }, (_, i) => node.inputs[i] ?? null);
   return {
     op: node.op.name,
+    layer: node.layer,
     attrs: Float64Array.from(encodeAttributes(node.op, node.attrs as never, node.inputs)),
     operands: Float64Array.from([
       inputs.length,

@@ -53,6 +53,10 @@ export interface Addon {
         setOrder(seed: number): void;
         /** Limits the device memory to a number of bytes. */
         setMemoryLimit(bytes: number): void;
+        /** Limits the shared memory of a block to a number of bytes, as cards do. */
+        setSharedLimit(bytes: number): void;
+        /** Whether copies are executed as early as their stream allows, and not as late. */
+        setEarlyCopies(early: boolean): void;
         /** Counters of kernels since the last call; see native/cpp/emulator/counters.h. */
         counters(): {
           sharedAccesses: number;
@@ -60,6 +64,8 @@ export interface Addon {
           globalAccesses: number;
           excessSectors: number;
           mma: number;
+          /** Copies of pageable memory since the process began; each waits for its stream. */
+          pageableCopies: number;
           /** Device memory in use now. */
           memoryBytes: number;
         };

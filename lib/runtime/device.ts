@@ -15,7 +15,7 @@ import { nativeError } from "./native_error.js";
 export type Precision = "f32" | "bf16" | "f16" | "tf32";
 
 /** `cuda:1` is the second GPU; `cuda-emulated` runs the CUDA kernels on the host, slowly and in test builds only. */
-export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}` | "cuda-emulated";
+export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}` | "cuda-emulated" | `cuda-emulated:${number}`;
 
 export interface DeviceOptions {
   /**
@@ -188,7 +188,7 @@ export function createDevice(options: DeviceOptions = {}): Device {
       received: threads,
     });
   }
-  if (!/^(auto|cpu|cuda|cuda:\d+|cuda-emulated)$/.test(device)) {
+  if (!/^(auto|cpu|cuda|cuda:\d+|cuda-emulated(:\d+)?)$/.test(device)) {
     throw new InvalidArgumentError(`device: expected auto, cpu, cuda, cuda:N or a Device, received ${device}`, {
       argument: "device",
       received: device,
@@ -196,7 +196,7 @@ export function createDevice(options: DeviceOptions = {}): Device {
   }
   checkPrecision(precision);
   const { addon } = loadAddon();
-  if (device === "cuda-emulated") return openEmulated(options);
+  if (device.startsWith("cuda-emulated")) return openEmulated(Number(device.split(":")[1] ?? 0), options);
   if (device.startsWith("cuda") || (device === "auto" && addon.cuda().usable)) {
     const gpu = openCuda(Number(device.split(":")[1] ?? 0), options);
     if (!("reason" in gpu)) return gpu;
@@ -263,13 +263,18 @@ function openCuda(index: number, options: DeviceOptions): Device | { reason: str
   }
 }
 
-function openEmulated(options: DeviceOptions): Device {
+function openEmulated(index: number, options: DeviceOptions): Device {
   const { addon } = loadAddon();
   const { emulated } = addon.gpus();
   if (emulated === null) {
     throw new DeviceError("ERR_CUDA_UNAVAILABLE", "device cuda-emulated is in test builds only (VIDEOCLIP_EMULATOR)");
   }
-  return new Device("cuda-emulated", new addon.Engine(emulated, 0), options);
+  const name = index === 0 ? "cuda-emulated" : `cuda-emulated:${index}`;
+  try {
+    return new Device(name, new addon.Engine(emulated, index), options);
+  } catch (cause) {
+    throw new DeviceError("ERR_CUDA_UNAVAILABLE", `device ${name}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function chooseIsa(isas: { name: string; supported: boolean }[]): number {

@@ -11,6 +11,7 @@ namespace {
 void run_all() {
   using emulator::Order;
   test_driver();
+  test_executor();
   test_numbers();
   test_reports();
   for (Order order : {Order{Order::forward, 0}, Order{Order::reverse, 0}, Order{Order::random, 1},

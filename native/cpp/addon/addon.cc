@@ -4,6 +4,7 @@
 #include "addon/video_wrap.h"
 #include "runtime/gpu.h"
 #if defined(VIDEOCLIP_WITH_EMULATOR)
+#include "emulator/driver.h"
 #include "emulator/launch.h"
 #include "emulator/memory.h"
 #endif
@@ -61,7 +62,17 @@ void set_emulator_memory(const Napi::CallbackInfo& info) {
   emulator::set_memory_limit(static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
 }
 
-// Returns the counts of the kernels since the last call.
+// (early: boolean): executes copies as soon as their stream allows it, and not as late as possible
+void set_emulator_early_copies(const Napi::CallbackInfo& info) {
+  emulator::set_early_copies(info[0].As<Napi::Boolean>().Value());
+}
+
+// (bytes): sets the shared memory that a block may use
+void set_emulator_shared(const Napi::CallbackInfo& info) {
+  emulator::set_shared_limit(static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
+}
+
+// Returns the counts of the kernels since the last call, the memory in use, and all copies of pageable memory.
 Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   const emulator::Counters counters = emulator::counters();
   emulator::reset_counters();
@@ -71,6 +82,7 @@ Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   out.Set("globalAccesses", static_cast<double>(counters.global_accesses));
   out.Set("excessSectors", static_cast<double>(counters.excess_sectors));
   out.Set("mma", static_cast<double>(counters.mma));
+  out.Set("pageableCopies", static_cast<double>(emulator::pageable_copies()));
   out.Set("memoryBytes", static_cast<double>(emulator::memory_in_use()));
   return out;
 }
@@ -85,6 +97,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto emulator = Napi::Object::New(env);
   emulator.Set("setOrder", Napi::Function::New(env, set_emulator_order));
   emulator.Set("setMemoryLimit", Napi::Function::New(env, set_emulator_memory));
+  emulator.Set("setEarlyCopies", Napi::Function::New(env, set_emulator_early_copies));
+  emulator.Set("setSharedLimit", Napi::Function::New(env, set_emulator_shared));
   emulator.Set("counters", Napi::Function::New(env, take_emulator_counters));
   exports.Set("emulator", emulator);
 #endif

@@ -172,7 +172,8 @@ Napi::Value EngineWrap::map(const Napi::CallbackInfo& info) {
   return {env, out};
 }
 
-// ({instructions: [{op, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> {id, workspaceBytes}
+// ({instructions: [{op, layer, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> {id,
+// workspaceBytes}
 Napi::Value EngineWrap::create_program(const Napi::CallbackInfo& info) {
   Engine& e = engine();
   std::shared_ptr<Program> program = read_program(info[0].As<Napi::Object>());

@@ -67,6 +67,7 @@ std::shared_ptr<Program> read_program(const Napi::Object& description) {
     auto item = list.Get(i).As<Napi::Object>();
     Instruction instruction;
     instruction.op = item.Get("op").As<Napi::String>().Utf8Value();
+    if (item.Get("layer").IsString()) instruction.layer = item.Get("layer").As<Napi::String>().Utf8Value();
     auto attrs = item.Get("attrs").As<Napi::Float64Array>();
     instruction.attrs.assign(attrs.Data(), attrs.Data() + attrs.ElementLength());
     Reader reader(item.Get("operands"));

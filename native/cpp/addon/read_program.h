@@ -8,8 +8,8 @@
 
 namespace videoclip {
 
-// {instructions: [{op, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars, tf32}; the kernels are not
-// linked yet.
+// {instructions: [{op, layer, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars, tf32}; the kernels are
+// not linked yet.
 std::shared_ptr<Program> read_program(const Napi::Object& description);
 
 }  // namespace videoclip

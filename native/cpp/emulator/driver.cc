@@ -69,6 +69,8 @@ cu::Result result_of(const Status& status) {
   return kFault;
 }
 
+bool always() { return true; }
+
 double now() {
   const std::chrono::duration<double, std::milli> t = std::chrono::steady_clock::now().time_since_epoch();
   return t.count();
@@ -132,12 +134,11 @@ cu::Result copy(char* to, const char* from, uint64_t device, const char* host, s
     stream->capture->invalid = std::string(call) + " of pageable memory during a capture";
     return broken(kCaptureUnsupported, stream->capture->invalid);
   }
-  stream->add({[=] {
-                 std::memcpy(to, from, bytes);
-                 return Status{};
-               },
-               {device, reinterpret_cast<uint64_t>(host)},
-               nullptr});
+  const auto run = [=] {
+    std::memcpy(to, from, bytes);
+    return Status{};
+  };
+  stream->add({run, always, {device, reinterpret_cast<uint64_t>(host)}});
   if (pinned) return cu::kSuccess;
   ++machine().pageable_copies;
   return result_of(stream->flush(stream->added));  // a copy of pageable memory waits for the stream
@@ -255,12 +256,11 @@ Driver make_driver() {
   d.poison = [](cu::Address address, size_t bytes, cu::Stream s) {
     Lock lock(machine().mutex);
     if (bytes == 0) return cu::kSuccess;
-    static_cast<Stream*>(s)->add({[=] {
-                                    std::memset(reinterpret_cast<char*>(address), 0xff, bytes);
-                                    return Status{};
-                                  },
-                                  {address},
-                                  nullptr});
+    const auto run = [=] {
+      std::memset(reinterpret_cast<char*>(address), 0xff, bytes);
+      return Status{};
+    };
+    static_cast<Stream*>(s)->add({run, nullptr, {address}});
     return cu::kSuccess;
   };
   return d;
@@ -313,7 +313,9 @@ void add_streams(Driver& d) {
       return broken(kCaptureInvalidated, stream->capture->invalid);
     }
     const uint64_t position = event->position;
-    if (source) stream->add({[=] { return source->flush(position); }, {}, event});
+    if (source) {
+      stream->add({[=] { return source->flush(position); }, [=] { return source->done >= position; }, {}, event});
+    }
     return cu::kSuccess;
   };
 
@@ -349,13 +351,12 @@ void add_streams(Driver& d) {
     event->stream = stream;
     event->capture = stream->capture;
     if (stream->capture) return cu::kSuccess;
-    stream->add({[event] {
-                   event->milliseconds = now();
-                   return Status{};
-                 },
-                 {},
-                 event});
-    event->position = stream->added;
+    const auto run = [event] {
+      event->milliseconds = now();
+      return Status{};
+    };
+    event->position = stream->added + 1;
+    stream->add({run, always, {}, event});
     return cu::kSuccess;
   };
   d.event_synchronize = [](cu::Event e) {
@@ -513,6 +514,7 @@ const Driver& driver() {
 }
 
 void set_shared_limit(size_t bytes) { machine().shared_limit = bytes; }
+void set_early_copies(bool early) { early_copies = early; }
 size_t pageable_copies() { return machine().pageable_copies; }
 
 }  // namespace emulator

@@ -14,6 +14,8 @@ constexpr int kDevices = 2;
 // The shared memory that a block may use, which differs between cards: 227 KiB on sm_90, 163 on sm_80, 99 on sm_86, 89
 // and 120.
 void set_shared_limit(size_t bytes);
+// Executes copies as soon as their stream allows it, and not as late as possible.
+void set_early_copies(bool early);
 // Number of copies so far between the device and pageable memory, which make the calling thread wait.
 size_t pageable_copies();
 

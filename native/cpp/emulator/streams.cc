@@ -6,6 +6,8 @@
 namespace videoclip {
 namespace emulator {
 
+bool early_copies = false;
+
 void Stream::add(Work work) {
   if (capture) {
     joined = this == capture->origin;
@@ -14,6 +16,9 @@ void Stream::add(Work work) {
   }
   waiting.push_back(std::move(work));
   ++added;
+  while (early_copies && !waiting.empty() && waiting.front().is_ready && waiting.front().is_ready()) {
+    (void)flush(done + 1);  // copies and events do not fail
+  }
 }
 
 Status Stream::flush(uint64_t position) {

@@ -1,6 +1,8 @@
 #pragma once
 // Contexts, streams, events and graphs of the emulated driver. Work on a stream is not executed before a thread waits
 // for it, so that a copy that neither the stream nor an event orders before a kernel comes too late for the kernel.
+// With early copies, a copy is executed as soon as its stream allows it, so that one that nothing orders after a kernel
+// comes too early.
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -23,10 +25,12 @@ struct Context {
   int retained = 0;
 };
 
-// Something that a stream does, and the device addresses that it may touch.
+// Something that a stream does, and the addresses that it may touch.
 struct Work {
   std::function<Status()> run;
-  std::vector<uint64_t> addresses;
+  // Whether it may run now, before a thread waits for it. Kernels never do.
+  std::function<bool()> is_ready = nullptr;
+  std::vector<uint64_t> addresses = {};
   const void* uses = nullptr;  // an event or an executable graph that must not be destroyed before
 };
 
@@ -62,6 +66,9 @@ struct Stream {
   bool uses(const void* object) const;
   bool touches(uint64_t from, uint64_t to) const;
 };
+
+// Executes copies as soon as their stream allows it.
+extern bool early_copies;
 
 struct Executable {
   Context* context = nullptr;

@@ -227,7 +227,9 @@ class GpuExecutor : public Executor {
   }
 
   static Status located(const Program& program, size_t index, const Status& status) {
-    return {keep_message(program.instructions[index].op + " (instruction " + std::to_string(index) + " of " +
+    const Instruction& i = program.instructions[index];
+    const std::string layer = i.layer.empty() ? "" : "layer " + i.layer + ", ";
+    return {keep_message(i.op + " (" + layer + "instruction " + std::to_string(index) + " of " +
                          std::to_string(program.instructions.size()) + "): " + status.error),
             status.code};
   }

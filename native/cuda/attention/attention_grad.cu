@@ -7,12 +7,13 @@
 // computed on tensor cores: attention_grad/tensor_core_kernel.h. This file computes all others, with scores, weights
 // and sums in f32 by FMA.
 //
-// In the first kernel, a block has 32 queries of a head and goes through the keys twice, in tiles of 32: first for the
+// In the first kernel, a block has R queries of a head and goes through the keys twice, in tiles of R: first for the
 // row max, sum and sum of p dp of each query, which it stores in the workspace, then for dq. In the second kernel, a
-// block has 32 keys and goes through the queries for dk and dv. A block has 256 threads, 8 per row, and there are 2
-// blocks per SM (1 above 128 channels). Four tiles of 32 rows take 4 (128 (HS + 1) + 2112) bytes of shared memory.
-// There are no atomics: one thread computes each sum in the order of the keys or queries. A tile of rows is read once
-// for each block of 32 of the other side. FLOPs: 18 Sq Sk HS per head. Bound by FMA.
+// block has R keys and goes through the queries for dk and dv. R is 32, and 16 above 128 channels. A block has 256
+// threads, 256 / R per row, and there are 2 blocks per SM. Four tiles of R rows and two of scores take 4 R (4 (HS + 1)
+// + 2 (R + 1)) bytes of shared memory. There are no atomics: one thread computes each sum in the order of the keys or
+// queries. A tile of rows is read once for each block of R of the other side. FLOPs: 18 Sq Sk HS per head. Bound by
+// FMA.
 #include "cuda/attention/grad/tensor_core_kernel.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/vector.h"
@@ -28,16 +29,20 @@ using attention_grad::Place;
 using attention_grad::Rows3;
 using attention_grad::rows_of;
 
-constexpr int kRows = 32, kThreads = 256, kThreadsPerRow = 8;
-constexpr int kScoresPerThread = kRows / kThreadsPerRow;
-// Blocks per SM that the shared memory of the tiles allows. With more, ptxas spills.
+constexpr int kThreads = 256;
+// Rows of a tile. With 16, the tiles of wide heads fit the 99 KiB of shared memory of sm_86, sm_89 and sm_120.
 template <int kHead>
-constexpr int kBlocks = kHead > 128 ? 1 : 2;
-// Four tiles of 32 rows as floats, and two of 32 x 32 scores. An odd distance between rows puts the threads of a column
+constexpr int kRows = kHead > 128 ? 16 : 32;
+template <int kHead>
+constexpr int kThreadsPerRow = kThreads / kRows<kHead>;
+template <int kHead>
+constexpr int kScoresPerThread = kRows<kHead> / kThreadsPerRow<kHead>;
+constexpr int kBlocks = 2;  // per SM, as the shared memory of the tiles allows
+// Four tiles of rows as floats, and two of scores. An odd distance between rows puts the threads of a column
 // in different banks.
 template <int kHead>
 struct Tiles {
-  static constexpr uint32_t kRow = kHead + 1, kTile = kRows * kRow, kScores = kRows * (kRows + 1);
+  static constexpr uint32_t kRow = kHead + 1, kTile = kRows<kHead> * kRow, kScores = kRows<kHead> * (kRows<kHead> + 1);
   static constexpr size_t kBytes = (4 * kTile + 2 * kScores) * sizeof(float);
 
   static VC_DEVICE Shared<float> rows(int i) {
@@ -49,7 +54,7 @@ struct Tiles {
 template <int kHead, typename T, class Valid>
 VC_DEVICE void load_tile(Shared<float> to, const Arguments<T>& p, const Rows3<const T>& from, int n, int head,
                          int first, const Valid& valid) {
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kHead; i += kThreads) {
+  for (int i = static_cast<int>(threadIdx.x); i < kRows<kHead> * kHead; i += kThreads) {
     const int row = i / kHead, c = i % kHead;
     const float v = c < p.size && valid(first + row)
                         ? to_float(from.data.load(from.at(n, first + row, int64_t{head} * p.size + c)))
@@ -58,71 +63,74 @@ VC_DEVICE void load_tile(Shared<float> to, const Arguments<T>& p, const Rows3<co
   }
 }
 
-// out[e] = a[a_row] . b[b_row + 8 e]
+// out[e] = a[a_row] . b[b_row + e times the threads of a row]
 template <int kHead>
 VC_DEVICE void dot_rows(Shared<float> a, Shared<float> b, int a_row, int b_row, int size,
-                        float (&out)[kScoresPerThread]) {
+                        float (&out)[kScoresPerThread<kHead>]) {
 #pragma unroll
-  for (int e = 0; e < kScoresPerThread; ++e) out[e] = 0;
+  for (int e = 0; e < kScoresPerThread<kHead>; ++e) out[e] = 0;
   for (int c = 0; c < size; ++c) {
     const float x = a.load(static_cast<uint32_t>(a_row) * Tiles<kHead>::kRow + static_cast<uint32_t>(c));
 #pragma unroll
-    for (int e = 0; e < kScoresPerThread; ++e) {
-      const auto row = static_cast<uint32_t>(b_row + e * kThreadsPerRow);
+    for (int e = 0; e < kScoresPerThread<kHead>; ++e) {
+      const auto row = static_cast<uint32_t>(b_row + e * kThreadsPerRow<kHead>);
       out[e] = fma(x, b.load(row * Tiles<kHead>::kRow + static_cast<uint32_t>(c)), out[e]);
     }
   }
 }
 
-// sums[k] += sum over i of factors[tile_row, i] rows[i, channel + 8 k]
+// sums[k] += sum over i of factors[tile_row, i] rows[i, channel + k times the threads of a row]
 template <int kHead>
 VC_DEVICE void add_rows(Shared<float> factors, Shared<float> rows, int tile_row, int channel,
-                        float (&sums)[kHead / kThreadsPerRow]) {
-  for (uint32_t i = 0; i < kRows; ++i) {
-    const float factor = factors.load(static_cast<uint32_t>(tile_row) * (kRows + 1) + i);
+                        float (&sums)[kHead / kThreadsPerRow<kHead>]) {
+  for (uint32_t i = 0; i < kRows<kHead>; ++i) {
+    const float factor = factors.load(static_cast<uint32_t>(tile_row) * (kRows<kHead> + 1) + i);
 #pragma unroll
-    for (int k = 0; k < kHead / kThreadsPerRow; ++k) {
+    for (int k = 0; k < kHead / kThreadsPerRow<kHead>; ++k) {
       sums[k] =
-          fma(factor, rows.load(i * Tiles<kHead>::kRow + static_cast<uint32_t>(channel + k * kThreadsPerRow)), sums[k]);
+          fma(factor, rows.load(i * Tiles<kHead>::kRow + static_cast<uint32_t>(channel + k * kThreadsPerRow<kHead>)),
+              sums[k]);
     }
   }
 }
 
+template <int kHead>
 VC_DEVICE float sum_over_row(float x) {
 #pragma unroll
-  for (int d = kThreadsPerRow / 2; d > 0; d /= 2) x += shuffle_xor(x, d);
+  for (int d = kThreadsPerRow<kHead> / 2; d > 0; d /= 2) x += shuffle_xor(x, d);
   return x;
 }
+template <int kHead>
 VC_DEVICE float max_over_row(float x) {
 #pragma unroll
-  for (int d = kThreadsPerRow / 2; d > 0; d /= 2) x = max(x, shuffle_xor(x, d));
+  for (int d = kThreadsPerRow<kHead> / 2; d > 0; d /= 2) x = max(x, shuffle_xor(x, d));
   return x;
 }
 
 template <int kHead, typename T>
 VC_DEVICE void store_row(const Arguments<T>& p, const Rows3<T>& to, const Place& at, int row, int channel,
-                         const float (&sums)[kHead / kThreadsPerRow]) {
+                         const float (&sums)[kHead / kThreadsPerRow<kHead>]) {
 #pragma unroll
-  for (int k = 0; k < kHead / kThreadsPerRow; ++k) {
-    const int c = channel + k * kThreadsPerRow;
+  for (int k = 0; k < kHead / kThreadsPerRow<kHead>; ++k) {
+    const int c = channel + k * kThreadsPerRow<kHead>;
     if (c < p.size) to.data.store(to.at(at.n, row, int64_t{at.head} * p.size + c), from_float<T>(sums[k]));
   }
 }
 
 template <typename T, int kHead>
-__global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kThreads, kBlocks) query_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
-  const Place at(p, kRows);
-  const int tile_row = static_cast<int>(threadIdx.x) / kThreadsPerRow,
-            thread = static_cast<int>(threadIdx.x) % kThreadsPerRow;
+  const Place at(p, kRows<kHead>);
+  const int tile_row = static_cast<int>(threadIdx.x) / kThreadsPerRow<kHead>,
+            thread = static_cast<int>(threadIdx.x) % kThreadsPerRow<kHead>;
   const int query = at.first + tile_row;
   const auto is_query = [&](int row) { return row < p.queries; };
   const auto is_key = [&](int row) { return p.is_valid(at.n, row); };
   load_tile<kHead>(Tile::rows(0), p, p.q, at.n, at.head, at.first, is_query);
   load_tile<kHead>(Tile::rows(1), p, p.dy, at.n, at.head, at.first, is_query);
-  const int keys = p.attended_keys(at.first + kRows);
+  const int keys = p.attended_keys(at.first + kRows<kHead>);
   float row_max = kMinusInfinity, sum = 0, delta = 0;
-  float s[kScoresPerThread], dp[kScoresPerThread], dq[kHead / kThreadsPerRow] = {};
+  float s[kScoresPerThread<kHead>], dp[kScoresPerThread<kHead>], dq[kHead / kThreadsPerRow<kHead>] = {};
   const auto scores = [&](int key) {
     sync_threads();  // all threads have finished reading the previous tiles
     load_tile<kHead>(Tile::rows(2), p, p.k, at.n, at.head, key, is_key);
@@ -131,40 +139,40 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Argumen
     dot_rows<kHead>(Tile::rows(0), Tile::rows(2), tile_row, thread, p.size, s);
     dot_rows<kHead>(Tile::rows(1), Tile::rows(3), tile_row, thread, p.size, dp);
 #pragma unroll
-    for (int e = 0; e < kScoresPerThread; ++e) {
-      const int j = key + thread + e * kThreadsPerRow;
+    for (int e = 0; e < kScoresPerThread<kHead>; ++e) {
+      const int j = key + thread + e * kThreadsPerRow<kHead>;
       s[e] = is_key(j) && p.attends(query, j) ? s[e] * p.scale : kMinusInfinity;
     }
   };
   // First pass: row max, sum of weights and sum of p dp.
-  for (int key = 0; key < keys; key += kRows) {
+  for (int key = 0; key < keys; key += kRows<kHead>) {
     scores(key);
     float high = s[0];
 #pragma unroll
-    for (int e = 1; e < kScoresPerThread; ++e) high = max(high, s[e]);
-    high = max(row_max, max_over_row(high));
+    for (int e = 1; e < kScoresPerThread<kHead>; ++e) high = max(high, s[e]);
+    high = max(row_max, max_over_row<kHead>(high));
     const float max_shift = high == kMinusInfinity ? 0.0f : high;  // no key attended to yet: all weights are zero
     const float factor = exp_approx(row_max - max_shift);
     float more = 0, more_delta = 0;
 #pragma unroll
-    for (int e = 0; e < kScoresPerThread; ++e) {
+    for (int e = 0; e < kScoresPerThread<kHead>; ++e) {
       const float weight = exp_approx(s[e] - max_shift);
       more += weight;
       more_delta = fma(weight, dp[e], more_delta);
     }
-    sum = fma(sum, factor, sum_over_row(more));
-    delta = fma(delta, factor, sum_over_row(more_delta));
+    sum = fma(sum, factor, sum_over_row<kHead>(more));
+    delta = fma(delta, factor, sum_over_row<kHead>(more_delta));
     row_max = high;
   }
   const float max_shift = row_max == kMinusInfinity ? 0.0f : row_max, inverse = sum > 0 ? 1.0f / sum : 0.0f;
   delta *= inverse;
   // Second pass: dq.
-  for (int key = 0; key < keys; key += kRows) {
+  for (int key = 0; key < keys; key += kRows<kHead>) {
     scores(key);
 #pragma unroll
-    for (int e = 0; e < kScoresPerThread; ++e) {
+    for (int e = 0; e < kScoresPerThread<kHead>; ++e) {
       const float weight = exp_approx(s[e] - max_shift) * inverse;
-      Tile::scores(0).store(static_cast<uint32_t>(tile_row * (kRows + 1) + thread + e * kThreadsPerRow),
+      Tile::scores(0).store(static_cast<uint32_t>(tile_row * (kRows<kHead> + 1) + thread + e * kThreadsPerRow<kHead>),
                             p.scale * weight * (dp[e] - delta));
     }
     sync_warp();  // the threads of a row are in one warp
@@ -177,20 +185,21 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) query_kernel(Argumen
 }
 
 template <typename T, int kHead>
-__global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kThreads, kBlocks) key_kernel(Arguments<T> p) {
   using Tile = Tiles<kHead>;
-  const Place at(p, kRows);
-  const int tile_row = static_cast<int>(threadIdx.x) / kThreadsPerRow,
-            thread = static_cast<int>(threadIdx.x) % kThreadsPerRow;
+  const Place at(p, kRows<kHead>);
+  const int tile_row = static_cast<int>(threadIdx.x) / kThreadsPerRow<kHead>,
+            thread = static_cast<int>(threadIdx.x) % kThreadsPerRow<kHead>;
   const int key = at.first + tile_row;
   const bool attended = p.is_valid(at.n, key);
   const auto is_query = [&](int row) { return row < p.queries; };
   const auto is_key = [&](int row) { return p.is_valid(at.n, row); };
   load_tile<kHead>(Tile::rows(0), p, p.k, at.n, at.head, at.first, is_key);
   load_tile<kHead>(Tile::rows(1), p, p.v, at.n, at.head, at.first, is_key);
-  const int begin = p.first_query(at.first) / kRows * kRows;
-  float s[kScoresPerThread], dp[kScoresPerThread], dk[kHead / kThreadsPerRow] = {}, dv[kHead / kThreadsPerRow] = {};
-  for (int query = begin; query < p.queries; query += kRows) {
+  const int begin = p.first_query(at.first) / kRows<kHead> * kRows<kHead>;
+  float s[kScoresPerThread<kHead>], dp[kScoresPerThread<kHead>], dk[kHead / kThreadsPerRow<kHead>] = {},
+                                                                            dv[kHead / kThreadsPerRow<kHead>] = {};
+  for (int query = begin; query < p.queries; query += kRows<kHead>) {
     sync_threads();  // all threads have finished reading the previous tiles
     load_tile<kHead>(Tile::rows(2), p, p.q, at.n, at.head, query, is_query);
     load_tile<kHead>(Tile::rows(3), p, p.dy, at.n, at.head, query, is_query);
@@ -198,15 +207,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kHead>) key_kernel(Arguments
     dot_rows<kHead>(Tile::rows(0), Tile::rows(2), tile_row, thread, p.size, s);
     dot_rows<kHead>(Tile::rows(1), Tile::rows(3), tile_row, thread, p.size, dp);
 #pragma unroll
-    for (int e = 0; e < kScoresPerThread; ++e) {
-      const int i = query + thread + e * kThreadsPerRow;
+    for (int e = 0; e < kScoresPerThread<kHead>; ++e) {
+      const int i = query + thread + e * kThreadsPerRow<kHead>;
       float weight = 0, ds = 0;
       if (attended && i < p.queries && p.attends(i, key)) {
         const auto of = [&](int which) { return p.statistics.load(p.statistic(at.n, at.head, i, which)); };
         weight = exp_approx(s[e] * p.scale - of(0)) * of(1);
         ds = p.scale * weight * (dp[e] - of(2));
       }
-      const auto to = static_cast<uint32_t>(tile_row * (kRows + 1) + thread + e * kThreadsPerRow);
+      const auto to = static_cast<uint32_t>(tile_row * (kRows<kHead> + 1) + thread + e * kThreadsPerRow<kHead>);
       Tile::scores(0).store(to, ds);
       Tile::scores(1).store(to, weight);
     }
@@ -244,7 +253,7 @@ struct Launch {
 
 template <typename T, int kHead>
 Status plain(const Arguments<T>& p, int64_t batch, Stream stream) {
-  const Launch over{batch, kRows, kThreads, Tiles<kHead>::kBytes, stream};
+  const Launch over{batch, kRows<kHead>, kThreads, Tiles<kHead>::kBytes, stream};
   return over.both<query_kernel<T, kHead>, key_kernel<T, kHead>>(p);
 }
 

@@ -13,7 +13,7 @@ inline namespace conv_gemm_kernels {
 using gemm::Matrix;
 using gemm::Windows;
 
-bool is_pointwise(const Conv3dArgs& a) {
+inline bool is_pointwise(const Conv3dArgs& a) {
   bool plain = a.groups == 1;
   for (int i = 0; i < 3; ++i) {
     plain = plain && a.kernel[i] == 1 && a.stride[i] == 1 && a.low[i] == 0 && a.high[i] == 0;

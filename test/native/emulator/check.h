@@ -63,6 +63,7 @@ inline float small_integer(size_t i, int salt) {
 
 void test_collectives();
 void test_driver();
+void test_executor();
 void test_faults();
 void test_gemm();
 void test_matrix_layouts();

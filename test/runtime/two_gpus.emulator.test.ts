@@ -1,0 +1,83 @@
+// The executor on the emulator's strict driver: two devices at once, copies that run as early or as late as they may, and checks
+// after each instruction. test/native/emulator/executor.cc has the cases that need exact timing.
+import { spawnSync } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { VideoClipError } from "#lib/base/errors.js";
+import { input, parameter, trace } from "#lib/graph/trace.js";
+import * as nn from "#lib/nn/layers.js";
+import { loadAddon } from "#lib/runtime/binding.js";
+import { compile } from "#lib/runtime/compile.js";
+import { createDevice, type Device } from "#lib/runtime/device.js";
+
+const test = suite("two GPUs");
+const emulator = loadAddon().addon.emulator!;
+const SIZE = 1000;
+
+/** y = x + b */
+const sum = () => trace(() => ({ y: nn.binary(input("x", [SIZE]), parameter("b", [SIZE]), "add") }));
+const filled = (value: number) => new Float32Array(SIZE).fill(value);
+
+function openDevices(): [Device, Device] {
+  return [createDevice({ device: "cuda-emulated" }), createDevice({ device: "cuda-emulated:1" })];
+}
+
+for (const early of [false, true]) {
+  const when = early ? "early" : "late";
+
+  test(`two devices run at the same time, with ${when} copies`, async () => {
+    emulator.setEarlyCopies(early);
+    const devices = openDevices();
+    const programs = devices.map((device, i) => {
+      device.parameters.set("b", [SIZE], filled(100 * (i + 1)));
+      return compile(sum(), device);
+    });
+    const runs = Array.from({ length: 16 }, (_, i) => programs[i % 2].run({ x: filled(i) }));
+    for (const [i, { y }] of (await Promise.all(runs)).entries()) assert.equal(y, filled(i + 100 * ((i % 2) + 1)));
+    devices[0].dispose();
+    assert.equal((await programs[1].run({ x: filled(1) })).y, filled(201));
+    devices[1].dispose();
+    emulator.setEarlyCopies(false);
+  });
+}
+
+test("a run copies no pageable memory, which would wait for the copies before it", async () => {
+  const device = createDevice({ device: "cuda-emulated" });
+  device.parameters.set("b", [SIZE], filled(1));
+  const program = compile(sum(), device);
+  const { pageableCopies } = emulator.counters();
+  for (const value of [1, 2, 3]) assert.equal((await program.run({ x: filled(value) })).y, filled(value + 1));
+  assert.is(emulator.counters().pageableCopies, pageableCopies);
+  device.dispose();
+});
+
+test("there is no third device", () => {
+  assert.throws(
+    () => createDevice({ device: "cuda-emulated:2" }),
+    (error: unknown) => error instanceof VideoClipError && /no such device/.test(error.message),
+  );
+});
+
+test("with VIDEOCLIP_CUDA_CHECK an error names op, layer and instruction", () => {
+  const script = `
+    import { loadAddon } from "#lib/runtime/binding.js";
+    import { compile } from "#lib/runtime/compile.js";
+    import { createDevice } from "#lib/runtime/device.js";
+    import { input, scope, trace } from "#lib/graph/trace.js";
+    import { attention } from "#lib/nn/attention.js";
+    loadAddon().addon.emulator.setSharedLimit(1024);
+    const device = createDevice({ device: "cuda-emulated", precision: "bf16" });
+    const graph = trace(() => {
+      const x = input("x", [1, 64, 128]);
+      return scope("encoder.0", () => ({ y: attention(x, x, x, { heads: 2 }) }));
+    });
+    await compile(graph, device).run({ x: new Float32Array(64 * 128) }).catch((error) => console.log(error.message));
+  `;
+  const run = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    env: { ...process.env, VIDEOCLIP_CUDA_CHECK: "1" },
+    encoding: "utf8",
+  });
+  assert.match(run.stdout, /attention \(layer encoder\.0, instruction 0 of 1\): CUDA_ERROR_INVALID_VALUE/, run.stderr);
+});
+
+test.run();
