@@ -27,7 +27,7 @@ endforeach()
 
 set(images "")
 foreach(op ${VIDEOCLIP_CUDA_OPS})
-  set(image ${CMAKE_CURRENT_BINARY_DIR}/gpu/${op}.fatbin)
+  set(image ${CMAKE_CURRENT_BINARY_DIR}/device_code/${op}.fatbin)
   get_filename_component(folder ${image} DIRECTORY)
   file(MAKE_DIRECTORY ${folder})
   add_custom_command(OUTPUT ${image}

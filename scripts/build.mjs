@@ -58,7 +58,7 @@ function unchanged(stamp, value, output) {
 if (!existsSync(join(root, "node_modules/node-addon-api"))) fail("The dependencies are missing. Run: npm ci");
 mkdirSync(join(root, folder), { recursive: true });
 
-const native = `${digest([...sources("native"), join(root, "CMakeLists.txt")])} ${settings.join(" ")}`;
+const native = `${digest([...sources("native"), join(root, "CMakeLists.txt"), join(root, "scripts/join_kernels.mjs")])} ${settings.join(" ")}`;
 const stamp = release ? "release.sha256" : "native.sha256";
 if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
   const missing = [

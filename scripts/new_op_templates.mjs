@@ -154,7 +154,7 @@ function cudaKernel(op) {
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace ${name}_op {
 
 constexpr int kThreads = 128;
 
@@ -183,13 +183,13 @@ Status ${name}(const Call& call) {
     using T = decltype(type);
     const Args<T> args{${fields.join(", ")}};
     const Grid grid{y.rows, (y.channels + kThreads - 1) / kThreads};
-    return launch(${name}_kernel<T>, grid, kThreads, 0, call.stream, args);
+    return launch<${name}_kernel<T>>(grid, kThreads, 0, call.stream, args);
   });
 }
 
 VIDEOCLIP_CUDA_KERNEL("${name}", ${name}, no_workspace);
 
-}  // namespace
+}  // namespace ${name}_op
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip
 `;

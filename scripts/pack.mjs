@@ -21,12 +21,17 @@ export function run(command, ...args) {
   throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr}`);
 }
 
-/** Copies an addon to its path in a package's folder, without its symbols. */
+/** The kernels for GPUs, which the addons of all platforms share: videoclip.gpu beside a built addon. */
+const GPU_FILE = "prebuilds/videoclip.gpu";
+
+/** Copies an addon to its path in a package's folder, without its symbols, and the GPU file beside it, if there is one. */
 export function placeAddon(addon, folder) {
   const target = join(folder, PREBUILT);
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(addon, target);
   if (process.platform === "linux") run("strip", "--strip-unneeded", target);
+  const kernels = join(dirname(addon), "videoclip.gpu");
+  if (existsSync(kernels)) copyFileSync(kernels, join(folder, GPU_FILE));
 }
 
 /**

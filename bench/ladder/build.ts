@@ -85,20 +85,30 @@ export function buildCpu(name: LadderName): { program: string; isa: string } {
 
 /** Compiles the CUDA ladder of a kernel for the emulator. */
 export function buildEmulated(name: LadderName): string {
-  const emulator = ["access_log", "block", "fiber", "gpu_host", "launch", "memory", "mma", "shared_memory", "warp"];
+  const emulator = ["access_log", "block", "driver", "fiber", "launch", "memory", "mma", "shared_memory", "streams", "warp"];
   return buildCpp(
     `${name}_emulated`,
-    ["-std=gnu++17", "-O2", ...warnings, "-DVIDEOCLIP_EMULATED", ...include("native", "native/cpp")],
+    [...hostOptions, "-DVIDEOCLIP_EMULATED", "-DVIDEOCLIP_WITH_EMULATOR"],
     [
-      join(here, "cuda", `${name}.cu`),
-      ...find("native/cuda", LADDERS[name].cuda),
+      ...hostSources(name),
       ...find(
         "native/cpp/emulator",
         emulator.map((file) => `${file}.cc`),
       ),
-      ...find("native/cpp/runtime", ["kernel.cc", "thread_pool.cc"]),
     ],
   );
+}
+
+const hostOptions = ["-std=gnu++17", "-O2", "-Wno-strict-aliasing", ...warnings, ...include("native", "native/cpp")];
+
+/** The files of a CUDA ladder that the host compiler takes. */
+function hostSources(name: LadderName): string[] {
+  const runtime = ["device_code.cc", "driver.cc", "gpu.cc", "kernel.cc", "message.cc", "thread_pool.cc"];
+  return [
+    join(here, "cuda", `${name}.cu`),
+    ...find("native/cuda", LADDERS[name].cuda),
+    ...find("native/cpp/runtime", runtime),
+  ];
 }
 
 const nvccOptions = [
@@ -109,19 +119,17 @@ const nvccOptions = [
   ...include("native", "native/cpp"),
 ];
 
-/** Compiles the CUDA ladder of a kernel for a GPU of compute capability 9.0. */
+/** Compiles the CUDA ladder of a kernel for a GPU of compute capability 9.0: the kernels into a GPU file, the rest into a program. */
 export function buildCuda(name: LadderName): string {
-  mkdirSync(output, { recursive: true });
-  const program = join(output, `${name}_cuda`);
-  run("nvcc", [
-    ...nvccOptions,
-    join(here, "cuda", `${name}.cu`),
-    ...find("native/cuda", LADDERS[name].cuda),
-    ...find("native/cpp/runtime", ["gpu.cc", "gpu_cudart.cc", "kernel.cc", "thread_pool.cc"]),
-    "-o",
-    program,
-  ]);
-  return program;
+  const folder = join(output, `${name}_cuda`);
+  mkdirSync(folder, { recursive: true });
+  const images = [join(here, "cuda", `${name}.cu`), ...find("native/cuda", LADDERS[name].cuda)].map((source, i) => {
+    const image = join(folder, i === 0 ? "ladder.fatbin" : `${basename(source, ".cu")}.fatbin`);
+    run("nvcc", [...nvccOptions, "-fatbin", source, "-o", image]);
+    return image;
+  });
+  run(process.execPath, [join(root, "scripts/join_kernels.mjs"), join(folder, "videoclip.gpu"), ...images]);
+  return buildCpp(`${name}_cuda/run`, hostOptions, hostSources(name));
 }
 
 /** What the assembler of nvcc says about one kernel. */

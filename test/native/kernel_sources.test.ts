@@ -13,6 +13,7 @@ const forbidden: [RegExp, string][] = [
   [/\basm\b/, "inline assembly; it belongs in primitives/"],
   [/\b__(syncthreads|syncwarp|shfl|ballot|any|all)\w*\s*\(/, "a CUDA intrinsic; use primitives/sync.h and warp.h"],
   [/\batomic\w+\s*\(/, "an atomic; sums are taken in a fixed order"],
+  [/^namespace \{/m, "an anonymous namespace; a kernel is found by its name, so use inline namespace OP_op"],
   [/#include\s*[<"](cuda_|cuda\.h|mma\.h)/, "a CUDA header; include primitives/"],
 ];
 
@@ -37,6 +38,7 @@ test("violations are found", () => {
     "__syncthreads();",
     "__shfl_xor_sync(m, x, 1);",
     "atomicAdd(p, 1);",
+    "namespace videoclip {\nnamespace {",
     "#include <cuda_bf16.h>",
   ]) {
     assert.is(violations(bad).length, 1, bad);
@@ -45,7 +47,9 @@ test("violations are found", () => {
 
 test("kernel files keep to the primitives", () => {
   const files = existsSync("native/cuda")
-    ? readdirSync("native/cuda", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".cu"))
+    ? readdirSync("native/cuda", { recursive: true, encoding: "utf8" }).filter(
+        (file) => file.endsWith(".cu") || (file.endsWith(".h") && !file.startsWith("primitives")),
+      )
     : [];
   const found = [...files.map((file) => `native/cuda/${file}`), "test/native/emulator/examples.cu"].flatMap((file) =>
     violations(readFileSync(file, "utf8")).map((message) => `${file}: ${message}`),

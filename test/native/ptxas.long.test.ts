@@ -1,4 +1,4 @@
-// What ptxas said when the addon was built: no kernel spills registers. __launch_bounds__ holds each to
+// What ptxas said when the GPU file was built: no kernel spills registers. __launch_bounds__ holds each to
 // the occupancy that it states: one that does not fit spills.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 const test = suite("ptxas");
-const folder = "build/CMakeFiles/kernels_cuda.dir/native/cuda";
+const folder = "build/device_code";
 
 interface Entry {
   kernel: string;
@@ -47,7 +47,7 @@ test("the parser sees spills", () => {
 if (!existsSync(folder)) {
   process.stdout.write("SKIP registers and spills: no nvcc, so no CUDA kernels were built\n");
 } else {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".o.log"));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".fatbin.log"));
   for (const file of files.sort()) {
     test(file, () => {
       const kernels = entries(readFileSync(join(folder, file), "utf8"));

@@ -8,7 +8,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace ladder {
-namespace {
+inline namespace attention_ladder {
 
 constexpr int kSize = 64;  // channels of a head
 constexpr float kScale = 0.125f, kLog2E = 1.4426950408889634f;
@@ -235,7 +235,7 @@ __global__ void __launch_bounds__(kThreads) tensor_cores(Arguments p) {
 template <bool kSwizzle, bool kAsync>
 Status start_tensor_cores(const Arguments& p, Stream stream) {
   constexpr size_t kBytes = sizeof(f16) * kTileElements * (kAsync ? 5 : 3);
-  return launch(tensor_cores<kSwizzle, kAsync>, Grid{int64_t{p.heads} * p.length / kTile}, kThreads, kBytes, stream, p);
+  return launch<tensor_cores<kSwizzle, kAsync>>(Grid{int64_t{p.heads} * p.length / kTile}, kThreads, kBytes, stream, p);
 }
 
 // In float64, from the numbers as they are stored.
@@ -280,14 +280,14 @@ int run(int argc, char** argv) {
 
   Ladder ladder(4.0 * static_cast<double>(rows * count));
   ladder.step("plain: scores in device memory", [=] {
-    Status status = launch(plain_scores, Grid{scores / kThreads}, kThreads, 0, stream, p);
-    if (status) status = launch(plain_softmax, Grid{rows * heads / (kThreads / kWarpSize)}, kThreads, 0, stream, p);
-    if (status) status = launch(plain_values, Grid{count / kThreads}, kThreads, 0, stream, p);
+    Status status = launch<plain_scores>(Grid{scores / kThreads}, kThreads, 0, stream, p);
+    if (status) status = launch<plain_softmax>(Grid{rows * heads / (kThreads / kWarpSize)}, kThreads, 0, stream, p);
+    if (status) status = launch<plain_values>(Grid{count / kThreads}, kThreads, 0, stream, p);
     return status;
   });
   ladder.step("shared-memory tiles, online softmax", [=] {
     const size_t bytes = 2 * kKeys * kSize * sizeof(f16);
-    return launch(shared_tiles, Grid{int64_t{heads} * length / kQueries}, kQueries, bytes, stream, p);
+    return launch<shared_tiles>(Grid{int64_t{heads} * length / kQueries}, kQueries, bytes, stream, p);
   });
   ladder.step("tensor cores", [=] { return start_tensor_cores<false, false>(p, stream); });
   ladder.step("swizzled tiles", [=] { return start_tensor_cores<true, false>(p, stream); });
@@ -297,7 +297,7 @@ int run(int argc, char** argv) {
   return ladder.run(device, p.y, expected, 1e-3, options.rounds);
 }
 
-}  // namespace
+}  // namespace attention_ladder
 }  // namespace ladder
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

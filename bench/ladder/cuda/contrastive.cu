@@ -9,7 +9,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace ladder {
-namespace {
+inline namespace contrastive_ladder {
 
 constexpr float kInfinity = __builtin_huge_valf();
 
@@ -222,27 +222,27 @@ int run(int argc, char** argv) {
   const Grid rows{count / (kThreads / kWarpSize)}, columns{(count + kThreads - 1) / kThreads};
   const Grid lines{(2 * count + kThreads - 1) / kThreads}, tiles{int64_t{p.tiles()} * p.tiles()};
   const auto then_sums = [=](Status status) {
-    if (status) status = launch(row_sums, rows, kThreads, 0, stream, p);
-    return status ? launch(column_sums, columns, kThreads, 0, stream, p) : status;
+    if (status) status = launch<row_sums>(rows, kThreads, 0, stream, p);
+    return status ? launch<column_sums>(columns, kThreads, 0, stream, p) : status;
   };
   Ladder ladder(2.0 * static_cast<double>(count * count * depth));
   ladder.step("plain: scores in device memory", [=] {
-    const Status status = launch(plain_scores, Grid{count * count / kThreads}, kThreads, 0, stream, p);
-    return status ? launch(plain_sums, lines, kThreads, 0, stream, p) : status;
+    const Status status = launch<plain_scores>(Grid{count * count / kThreads}, kThreads, 0, stream, p);
+    return status ? launch<plain_sums>(lines, kThreads, 0, stream, p) : status;
   });
   ladder.step("shared-memory tiles", [=] {
-    return then_sums(launch(shared_tiles, tiles, kThreads, sizeof(f16) * 2 * kPaddedElements, stream, p));
+    return then_sums(launch<shared_tiles>(tiles, kThreads, sizeof(f16) * 2 * kPaddedElements, stream, p));
   });
-  ladder.step("tensor cores", [=] { return then_sums(launch(tensor_cores, tiles, kThreads, kStageBytes, stream, p)); });
+  ladder.step("tensor cores", [=] { return then_sums(launch<tensor_cores>(tiles, kThreads, kStageBytes, stream, p)); });
   ladder.step("fused: scores are not stored", [=] {
-    const Status status = launch(fused, tiles, kThreads, kStageBytes, stream, p);
-    return status ? launch(join, lines, kThreads, 0, stream, p) : status;
+    const Status status = launch<fused>(tiles, kThreads, kStageBytes, stream, p);
+    return status ? launch<join>(lines, kThreads, 0, stream, p) : status;
   });
   ladder.step("the package's kernel", ours);
   return ladder.run(device, p.sums, expected, 1e-5, options.rounds);
 }
 
-}  // namespace
+}  // namespace contrastive_ladder
 }  // namespace ladder
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -9,7 +9,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace ladder {
-namespace {
+inline namespace conv_ladder {
 
 struct Layer {
   Global<const f16> x, weight;
@@ -128,7 +128,7 @@ Grid tiles_of(const Layer& p) { return Grid{int64_t{p.positions() + kTile - 1} /
 template <bool kSwizzle, int kStages>
 Status start_tensor_cores(const Layer& p, Stream stream) {
   constexpr size_t kBytes = sizeof(f16) * kStages * 2 * kTileElements;
-  return launch(tensor_cores<kSwizzle, kStages>, tiles_of(p), kThreads, kBytes, stream, p);
+  return launch<tensor_cores<kSwizzle, kStages>>(tiles_of(p), kThreads, kBytes, stream, p);
 }
 
 // y of a layer in float64, from numbers as they are stored; not rounded.
@@ -200,10 +200,10 @@ int run(int argc, char** argv) {
   const PackageKernel ours_one = package_layer(device, one), ours_two = package_layer(device, two);
   Ladder ladder(2.0 * static_cast<double>(positions * (9 * C * M + 3 * M * M)));
   ladder.step("plain", both([=](const Layer& p) {
-                return launch(plain, Grid{int64_t{p.positions()} * p.out / kThreads}, kThreads, 0, stream, p);
+                return launch<plain>(Grid{int64_t{p.positions()} * p.out / kThreads}, kThreads, 0, stream, p);
               }));
   ladder.step("implicit GEMM in shared-memory tiles", both([=](const Layer& p) {
-                return launch(shared_tiles, tiles_of(p), kThreads, sizeof(f16) * 2 * kPaddedElements, stream, p);
+                return launch<shared_tiles>(tiles_of(p), kThreads, sizeof(f16) * 2 * kPaddedElements, stream, p);
               }));
   ladder.step("tensor cores", both([=](const Layer& p) { return start_tensor_cores<false, 1>(p, stream); }));
   ladder.step("swizzled tiles", both([=](const Layer& p) { return start_tensor_cores<true, 1>(p, stream); }));
@@ -217,7 +217,7 @@ int run(int argc, char** argv) {
   return ladder.run(device, two.y, expected, 1e-3, options.rounds);
 }
 
-}  // namespace
+}  // namespace conv_ladder
 }  // namespace ladder
 }  // namespace VIDEOCLIP_CUDA
 }  // namespace videoclip

@@ -36,19 +36,19 @@ inline void require(const Status& status) {
 class Device {
  public:
   Device() {
-#if defined(VIDEOCLIP_EMULATED)
-    gpu_ = open_emulated();
-#else
     std::string error;
+#if defined(VIDEOCLIP_EMULATED)
+    gpu_ = open_emulated(0, &error);
+#else
     gpu_ = open_cuda(0, &error);
+#endif
     if (!gpu_) {
       std::fprintf(stderr, "no GPU: %s\n", error.c_str());
       std::exit(3);
     }
-#endif
     require(gpu_->make_stream(&stream_));
-    require(gpu_->make_event(&begin_));
-    require(gpu_->make_event(&end_));
+    require(gpu_->make_event(&begin_, Gpu::EventUse::timing));
+    require(gpu_->make_event(&end_, Gpu::EventUse::timing));
   }
 
   Stream stream() const { return stream_; }
@@ -98,6 +98,7 @@ class Device {
   }
 
  private:
+  const OpScope scope_{"ladder"};  // the image of the steps in the GPU file
   std::unique_ptr<Gpu> gpu_;
   Gpu::Stream stream_ = nullptr;
   Gpu::Event begin_ = nullptr, end_ = nullptr;

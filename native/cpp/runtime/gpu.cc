@@ -5,6 +5,7 @@
 
 #if !defined(_WIN32)
 #include <dlfcn.h>
+#include <unistd.h>
 #endif
 
 #if __has_include(<nvtx3/nvToolsExt.h>)
@@ -19,7 +20,8 @@ constexpr int kNeededDriver = 13000;  // CUDA 13.0, the toolkit that the kernels
 
 std::string version(int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); }
 
-// The path of the GPU file, which is beside the addon.
+// The path of the GPU file: beside the addon, as in a build, or one folder above, where the addons of all platforms in
+// a package share it.
 std::string gpu_file() {
 #if defined(_WIN32)
   return "videoclip.gpu";
@@ -27,8 +29,9 @@ std::string gpu_file() {
   Dl_info info{};
   static const char here = 0;
   if (!dladdr(&here, &info) || !info.dli_fname) return "videoclip.gpu";
-  const std::string addon = info.dli_fname;
-  return addon.substr(0, addon.rfind('/') + 1) + "videoclip.gpu";
+  const std::string addon = info.dli_fname, folder = addon.substr(0, addon.rfind('/') + 1);
+  const std::string shared = folder + "../videoclip.gpu";
+  return access(shared.c_str(), R_OK) == 0 ? shared : folder + "videoclip.gpu";
 #endif
 }
 
