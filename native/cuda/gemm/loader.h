@@ -120,7 +120,7 @@ class Loader {
  private:
   VC_DEVICE static size_t address(int64_t offset) { return static_cast<size_t>(offset); }
 
-  const Operand& operand_;
+  const Operand operand_;  // by value: a reference would keep it in memory, to be read again for each copy
   int row_, column_;
   typename Operand::Row kept_[kKeeps ? kPasses : 1];
 };

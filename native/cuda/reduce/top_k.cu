@@ -29,7 +29,7 @@ constexpr int kWarps = 4, kThreads = kWarps * kWarpSize;
 constexpr int kBlocks = 3;                // per SM; 64 sums and values of rows, and their addresses, take 130 registers
 constexpr int kRows = 4;                  // 8 queries then give 32 sums, as many as lanes
 constexpr int kMaxQueries = 8;            // per warp
-constexpr int64_t kManyWarps = 2048;      // 16 on each of 128 SMs: 32 KB of rows in flight cover the latency of memory
+constexpr int64_t kManyWarps = 1584;      // 3 blocks of 4 on each of 132 SMs, as the registers allow: a single wave
 constexpr int64_t kMinSplitRows = 256;    // a list of 10 then accepts about 40 of them
 constexpr int64_t kMaxSplits = 2048;      // positions in the merge: 32 KB per block
 constexpr size_t kListBytes = 48 * 1024;  // per block

@@ -56,7 +56,8 @@ struct Split {
     const int64_t steps = (depth + kStepChannels - 1) / kStepChannels;
     row_split_tiles = max((row_tiles + most - 1) / most, (kRowSplitSteps + steps - 1) / steps);
     row_splits = (row_tiles + row_split_tiles - 1) / row_split_tiles;
-    const int64_t wanted = min(column_tiles, (kManyBlocks + row_splits - 1) / row_splits);
+    // Rounded down: a few blocks beyond kManyBlocks would run as a second wave on an almost idle GPU.
+    const int64_t wanted = min(column_tiles, max(int64_t{1}, kManyBlocks / row_splits));
     column_split_tiles = max((column_tiles + wanted - 1) / wanted, (kColumnSplitSteps + steps - 1) / steps);
     column_splits = (column_tiles + column_split_tiles - 1) / column_split_tiles;
   }
