@@ -1,4 +1,4 @@
-// Features that are not read as they are: through S3D-G's last layer, and decoded from videos.
+// Features that are computed when they are read: projected by S3D-G's last layer, or decoded from videos.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,7 +35,7 @@ writeFileSync(join(folder, "mixed_5c", "a.npy"), npyBytes(features, [70, 1024], 
 const clips = join(folder, "clips.jsonl");
 writeFileSync(clips, '{"features": "a", "start": 0, "end": 2, "text": "stir the soup"}\n');
 
-test("the public 1024-wide features through fc are x W' + b, in data check and pack", async () => {
+test("data check and data pack project the public 1024-wide features to x W' + b", async () => {
   const source = await ProjectedFeatures.open(new FeatureFolder(join(folder, "mixed_5c")), weights);
   const { rows, width, data, shape } = await source.read("a");
   assert.equal(shape, [rows, width]);
@@ -86,7 +86,7 @@ test("other widths and files without the layer are refused", async () => {
   await refused(() => ProjectedFeatures.open(narrow, other), /1 missing: fc\.bias; 1 of the wrong shape: fc\.weight \(expected \[512, 1024\], found \[1024, 512\]\)/); // prettier-ignore
 });
 
-test("decoded on the fly: what videoclip extract writes", async () => {
+test("features that are decoded when they are read equal those of videoclip extract", async () => {
   const videos = join(folder, "videos");
   mkdirSync(videos);
   await makeVideo(join(videos, "a.mp4"), { seconds: 2, width: 160, height: 120, rate: 10 });

@@ -1,4 +1,4 @@
-// The QVHighlights evaluator: every figure of the published sample submission, small cases worked by hand, bad files.
+// The QVHighlights evaluator: every figure of the published sample submission, small cases by hand, bad files.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,18 +14,18 @@ const test = suite("QVHighlights");
 const folder = "test/fixtures/qvhighlights";
 const truthFile = `${folder}/highlight_val_release.jsonl.gz`;
 
-test("the published sample submission gets its published figures", async () => {
+test("the published sample submission has its published figures", async () => {
   const predictions = await readMomentPredictions(`${folder}/predictions.jsonl.gz`);
   const metrics = evaluateQVHighlights(await readMomentTruth(truthFile), predictions);
   assert.equal(metrics, JSON.parse(readFileSync(`${folder}/metrics.json`, "utf8")));
 });
 
-test("average precision of windows, by hand", () => {
+test("average precision of windows equals a computation by hand", () => {
   const truth = [
     [0, 10],
     [20, 30],
   ] as const;
-  // best first: a hit, a second window on the same truth (a miss), the other truth
+  // in order: a hit, a second window on the same truth (a miss), the other truth
   const predictions = [
     [20, 30, 0.2],
     [0, 10, 0.9],
@@ -36,7 +36,7 @@ test("average precision of windows, by hand", () => {
   assert.equal(detectionAveragePrecision(truth, [[40, 50, 1]], [0.5, 0.7]), [0, 0]);
 });
 
-test("average precision of clips, by hand", () => {
+test("average precision of clips equals a computation by hand", () => {
   // ranks: hit, miss, hit, miss: precision 1 at recall 1/2, 2/3 at 1
   assert.ok(Math.abs(rankingAveragePrecision([true, false, true, false], [4, 3, 2, 1]) - 5 / 6) < 1e-15);
   assert.is(rankingAveragePrecision([true, false, true, false], [1, 1, 1, 1]), 0.5); // one step: 2 of 4
@@ -44,7 +44,7 @@ test("average precision of clips, by hand", () => {
   assert.is(rankingAveragePrecision([true, true], [1, 2]), 1);
 });
 
-test("R1 takes the first window, whatever its score", () => {
+test("R1 uses the first window, whatever its score", () => {
   const truth: MomentTruth[] = [
     {
       qid: 1,
@@ -63,7 +63,7 @@ test("R1 takes the first window, whatever its score", () => {
         [0, 8, 0.1],
         [10, 20, 0.9],
       ],
-      pred_saliency_scores: [1, 5], // the rest counts as 0
+      pred_saliency_scores: [1, 5], // missing scores are 0
     },
   ]);
   assert.is(metrics.brief["MR-full-R1@0.7"], 100);
@@ -74,7 +74,7 @@ test("R1 takes the first window, whatever its score", () => {
   assert.is(metrics.brief["HL-min-VeryGood-mAP"], percent(0.5 / 3));
 });
 
-test("ground truth without saliency has moments only, and windows that cannot be are refused or told", async () => {
+test("ground truth without saliency gives moments only, and impossible windows are refused or reported", async () => {
   const scratch = mkdtempSync(join(tmpdir(), "qvhighlights-"));
   const warnings: string[] = [];
   const listen = (warning: Error) => void warnings.push(warning.message);
@@ -111,7 +111,7 @@ test("ground truth without saliency has moments only, and windows that cannot be
   }
 });
 
-test("two decimals, an exact tie to the even digit", () => {
+test("figures have two decimals, and a tie is rounded to the even digit", () => {
   assert.is(percent(0.12125), 12.12); // 12.125
   assert.is(percent(0.12375), 12.38); // 12.375
   assert.is(percent(0.53935), 53.94);
@@ -153,7 +153,7 @@ test("bad files are refused with file and line", async () => {
   }
 });
 
-test("videoclip eval qvhighlights --json", () => {
+test("videoclip eval qvhighlights --json prints the figures", () => {
   const { stdout, status } = spawnSync(
     process.execPath,
     [

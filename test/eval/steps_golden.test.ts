@@ -1,4 +1,4 @@
-// Steps of long videos through the public classes: fine-tuned checkpoints of the original give its logits of every second.
+// Steps of long videos through the public classes: fine-tuned checkpoints give the original's logits of every second.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
   return Math.sqrt(difference / norm);
 }
 
-/** The model of a fixture, from a checkpoint file of its state. */
+/** The model of a fixture, opened from a checkpoint file with its state. */
 async function open(name: string) {
   const fixture = readFixture(`test/fixtures/models/${name}.safetensors`);
   const path = join(folder, `${name}.safetensors`);
@@ -42,7 +42,7 @@ async function open(name: string) {
   return { fixture, path, model, k, video: { data, shape: [k.seconds, k.features] as const }, expected };
 }
 
-test("COIN: the classifier of a checkpoint, windows averaged", async () => {
+test("COIN: the checkpoint's classifier, averaged over windows, gives the original's logits", async () => {
   const { path, model, k, video, expected } = await open("mmpt_coin");
   const classes = await loadClassifier(path, model.device.parameters, model.config.hiddenSize);
   assert.is(classes, k.classes);
@@ -52,7 +52,7 @@ test("COIN: the classifier of a checkpoint, windows averaged", async () => {
   model.dispose();
 });
 
-test("CrossTask: dot products with the texts of the steps", async () => {
+test("CrossTask: dot products with the texts of the steps give the original's logits", async () => {
   const { fixture, model, k, video, expected } = await open("mmpt_crosstask");
   const words = makeInput(fixture, "words");
   const texts = (k.step_texts as number[]).map((n, i) => [

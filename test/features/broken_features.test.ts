@@ -1,4 +1,4 @@
-// Features that cannot be used are left out with their reason; the others are indexed, embedded and classified.
+// Unusable features are omitted with their reason; the others are indexed, embedded and classified.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -23,7 +23,7 @@ function npy(at: string, name: string, rows: number, width: number, change: (dat
   writeFileSync(join(at, name), Buffer.concat([npyHeader([rows, width], "f32"), npyData(data, "f32")]));
 }
 
-/** Features of 256 values: good ones between bad ones of every kind, the first of which is another width. */
+/** Features of 256 values: good files between bad ones of every kind, of which the first has another width. */
 function folder(name: string): string {
   const at = join(root, name);
   mkdirSync(at);
@@ -46,7 +46,7 @@ const collector = () => {
   return { failures, onFailure: (failure: FeatureFailure) => failures.push(failure), names: () => failures.map(({ video }) => basename(video)).sort() }; // prettier-ignore
 };
 
-test("index, without a model", async () => {
+test("index without a model omits broken features", async () => {
   const at = folder("plain");
   const out = join(root, "plain-index");
   npy(at, "z_large.npy", 2, 256, (data) => (data[5] = 1e6));
@@ -67,7 +67,7 @@ test("index, without a model", async () => {
   assert.not.ok(existsSync(join(out, "failures.jsonl")));
 });
 
-test("index, embed and classify, with a model, by the functions and the commands", async () => {
+test("index, embed and classify with a model omit broken features, as functions and as commands", async () => {
   const at = folder("model");
   const model = "models/shapes";
   const clip = await VideoClip.load(model, { device: "cpu", threads: 1 });
@@ -94,7 +94,7 @@ test("index, embed and classify, with a model, by the functions and the commands
   assert.match(run.stderr, /6 videos were left out: see .*failures\.jsonl/);
 });
 
-test("where nothing can be used, nothing is made, and the first reason is told", async () => {
+test("without usable features nothing is written, and the error has the first reason", async () => {
   const at = join(root, "bad");
   mkdirSync(at);
   writeFileSync(join(at, "a.npy"), "");

@@ -1,4 +1,4 @@
-// Extraction into folders through the command line: good and bad files, resume, interruption.
+// Extraction into folders by the command line: good and bad files, resuming, interruption.
 import { spawn, spawnSync } from "node:child_process";
 import {
   mkdirSync,
@@ -63,14 +63,14 @@ test.before(async () => {
   symlinkSync(join(folder, "nowhere"), join(videos, "dangling.mp4"));
 });
 
-test("good files are extracted, each bad one has its own reason, the exit code is 1", () => {
+test("good files are extracted, each bad file has its reason, and the exit code is 1", () => {
   const out = join(folder, "all");
   const run = videoclip("extract", videos, ...flags, "--out", out);
   assert.is(run.status, 1, run.stderr);
   const done = lines(join(out, "manifest.jsonl"));
   const good = ["hevc10.mkv", "odd444.mkv", "one_frame.mp4", "plain.mp4", "plain.mp4", "variable.mkv", "vp9.webm"];
   assert.equal(done.map(({ path }) => basename(path)).sort(), good, run.stderr);
-  assert.is(new Set(done.map(({ file }) => file)).size, good.length, "names do not collide");
+  assert.is(new Set(done.map(({ file }) => file)).size, good.length, "file names do not collide");
   for (const entry of done) {
     const file = readFileSync(join(out, entry.file));
     assert.is(file.length, 128 + entry.clips * 1024 * 4);
@@ -92,7 +92,7 @@ test("good files are extracted, each bad one has its own reason, the exit code i
   });
   assert.not.ok(
     readdirSync(out).some((name) => name.startsWith(".")),
-    "no temporary file, no lock",
+    "no temporary file and no lock is left",
   );
 });
 
@@ -120,7 +120,7 @@ test("both decoders give the same features and the same reasons", () => {
   }
 });
 
-test("a folder with features is only touched with --resume, and only with the same settings", () => {
+test("a folder with features is changed only with --resume and the same settings", () => {
   const out = join(folder, "all");
   assert.is(videoclip("extract", videos, ...flags, "--out", out).status, 2);
   const other = videoclip("extract", videos, ...flags, "--out", out, "--resume", "--fps", "5");
@@ -131,7 +131,7 @@ test("a folder with features is only touched with --resume, and only with the sa
   assert.equal(readFileSync(join(out, "manifest.jsonl")), before);
 });
 
-test("--keep-partial keeps and marks what came before the cut", () => {
+test("--keep-partial keeps and marks the clips before the cut", () => {
   const out = join(folder, "partial");
   assert.is(videoclip("extract", join(videos, "cut.mkv"), ...flags, "--out", out, "--keep-partial").status, 1);
   const [entry] = lines(join(out, "manifest.jsonl"));
@@ -140,7 +140,7 @@ test("--keep-partial keeps and marks what came before the cut", () => {
   assert.ok(entry.duration < 3 && entry.duration >= entry.timestamps.at(-1)[1], `${entry.duration}`);
 });
 
-test("broken data: clips are left out and noted, or the video stops or fails there", () => {
+test("with broken data, clips are omitted and recorded, or the video stops or fails at that point", () => {
   const broken = "test/fixtures/field/broken_frame.mkv";
   const run = (name: string, ...more: string[]) => {
     const { status, stdout } = videoclip("extract", broken, ...flags, "--json", "--out", join(folder, name), ...more);
@@ -162,7 +162,7 @@ test("broken data: clips are left out and noted, or the video stops or fails the
   assert.not.ok(readdirSync(join(folder, "failed")).includes("manifest.jsonl"));
 });
 
-test("HDR is tone-mapped unless it is to be kept, and the manifest says which", () => {
+test("HDR is tone-mapped by default, and the manifest records the choice", () => {
   const run = (name: string, ...more: string[]) => {
     const out = join(folder, name);
     const { status, stderr } = videoclip("extract", "test/fixtures/field/hdr_pq.mp4", ...flags, "--out", out, ...more);
@@ -185,7 +185,7 @@ test("shards share a folder and cover every video once", () => {
   assert.equal(done.map(({ path }) => path).sort(), [...good].sort());
 });
 
-test("an interruption exits with 130, --resume finishes with the same bytes", async () => {
+test("an interrupted run exits with 130, and --resume completes it with the same bytes", async () => {
   const good = ["plain.mp4", "more/plain.mp4", "variable.mkv"].map((name) => join(videos, name));
   const reference = join(folder, "reference");
   assert.is(videoclip("extract", ...good, ...flags, "--out", reference).status, 0);
@@ -212,7 +212,7 @@ test("an interruption exits with 130, --resume finishes with the same bytes", as
   }
 });
 
-test("every model has a preset of its own, s3d-tiny too", () => {
+test("every model has a preset, and so does s3d-tiny", () => {
   const args = ["--model", "s3d-tiny", "--random-weights", "1"];
   const out = join(folder, "tiny");
   const run = videoclip("extract", join(videos, "one_frame.mp4"), ...args, "--out", out);
@@ -222,7 +222,7 @@ test("every model has a preset of its own, s3d-tiny too", () => {
   const onnx = join(folder, "tiny.onnx");
   const converted = videoclip("convert", "--onnx", onnx, ...args);
   assert.is(converted.status, 0, converted.stderr);
-  // the encoder of a model's folder is the same one, with the weights that lie there
+  // the encoder of a model's folder is the same network with the weights of that folder
   const own = videoclip(
     "extract",
     join(videos, "one_frame.mp4"),
@@ -237,7 +237,7 @@ test("every model has a preset of its own, s3d-tiny too", () => {
   assert.not.match(entry.settings.weights, /random/);
 });
 
-test("usage errors exit with 2 and say what to do", () => {
+test("usage errors exit with 2 and say how to mend the call", () => {
   for (const args of [
     ["extract"],
     ["extract", videos],

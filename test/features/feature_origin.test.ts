@@ -1,4 +1,4 @@
-// Features that another video encoder made than the model's own are refused or told when they are indexed.
+// Features of another video encoder than the model's are refused or reported when they are indexed.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ test.after(() => rmSync(root, { recursive: true, force: true }));
 const MODEL = "models/shapes";
 const DIM = 256;
 
-/** Indexes features that a manifest says were made so. */
+/** Indexes features whose manifest has these settings. */
 function index(settings: object, ...more: string[]) {
   const folder = mkdtempSync(join(root, "features-"));
   writeFileSync(join(folder, "a.npy"), npyBytes(new Float32Array(4 * DIM).fill(0.1), [4, DIM], "f16"));
@@ -25,7 +25,7 @@ function index(settings: object, ...more: string[]) {
   return spawnSync(process.execPath, [...args, ...more], { encoding: "utf8" });
 }
 
-test("features of the model's own encoder, and of nobody known, are taken", async () => {
+test("features of the model's encoder, or of unknown origin, are accepted", async () => {
   const weights = (await hashFile(join(MODEL, "video_model.safetensors"))).slice(0, 16);
   for (const settings of [{ model: "s3d-tiny", weights }, {}]) {
     const { status, stderr } = index(settings);
@@ -33,7 +33,7 @@ test("features of the model's own encoder, and of nobody known, are taken", asyn
   }
 });
 
-test("generated weights and another network are refused with what to do, unless somebody insists", () => {
+test("generated weights and other networks are refused with advice, unless the caller insists", () => {
   for (const settings of [
     { model: "s3d-tiny", weights: "random:1" },
     { model: "s3dg", weights: "0123456789abcdef" },
@@ -45,7 +45,7 @@ test("generated weights and another network are refused with what to do, unless 
   }
 });
 
-test("another weight file is told: it may hold the same weights", () => {
+test("another weight file is reported, because it may hold the same weights", () => {
   const { status, stderr } = index({ model: "s3d-tiny", weights: "0123456789abcdef" });
   assert.is(status, 0, stderr);
   assert.match(stderr, /made with weights 0123456789abcdef.*unless these are the same weights in another file/);

@@ -1,4 +1,4 @@
-// The feature index through its public interface: exactness, growth, files.
+// A feature index through its public interface: exact search, growth, files.
 import {
   appendFileSync,
   copyFileSync,
@@ -28,7 +28,7 @@ const root = mkdtempSync(join(tmpdir(), "videoclip-index-"));
 let folders = 0;
 const folder = () => join(root, `index-${folders++}`);
 
-/** Best rows by float64 dot products: score falling, then row rising. */
+/** The best rows by float64 dot products, sorted by falling score, then by rising row. */
 function expected(list: readonly IndexedVideo[], query: Float32Array, round: (v: number) => number = (v) => v) {
   const hits = list.flatMap(({ video: name, rows, spans }) =>
     spans.map(([start, end], i) => {
@@ -60,7 +60,7 @@ for (const [dtype, dim, map, chunkBytes] of [
     for (let q = 0; q < 3; q++) {
       const query = queries.slice(q * dim, (q + 1) * dim);
       const [hits, reference] = [await index.search({ vector: query, top: 50 }), expected(list, query, round)];
-      assert.equal(many[q], hits, "one query at a time or many");
+      assert.equal(many[q], hits, "one query at a time gives the same as many");
       assert.equal(
         hits.map(({ row }) => row),
         reference.slice(0, 50).map(({ row }) => row),
@@ -90,7 +90,7 @@ for (const [dtype, dim, map, chunkBytes] of [
   });
 }
 
-test("equal scores come by rising row, within a chunk of rows and across chunks", async () => {
+test("rows of equal score are sorted by rising row, within a chunk of rows and across chunks", async () => {
   const at = folder();
   const index = await FeatureIndex.create(at, { dim: 2 });
   const same = (name: string): IndexedVideo => ({ video: name, rows: Float32Array.of(1, 2, 1, 2), spans: [[0, 1], [1, 2]] }); // prettier-ignore
@@ -107,7 +107,7 @@ test("equal scores come by rising row, within a chunk of rows and across chunks"
   }
 });
 
-test("f16 and f32 rows rank a planted match first alike", async () => {
+test("f16 and f32 rows both rank a planted match first", async () => {
   const dim = 64;
   const list = videos(300, dim);
   const query = list[123].rows.slice(0, dim);
@@ -120,7 +120,7 @@ test("f16 and f32 rows rank a planted match first alike", async () => {
   }
 });
 
-test("an index grows, videos are replaced and removed, other readers keep what they opened", async () => {
+test("an index grows, videos are replaced and removed, and other readers keep the state that they opened", async () => {
   const at = folder();
   const dim = 8;
   const index = await FeatureIndex.create(at, { dim, settings: { model: "test" }, text: { kind: "test", path: "x" } });
@@ -158,7 +158,7 @@ test("an index grows, videos are replaced and removed, other readers keep what t
   await refuses(() => FeatureIndex.create(at, { dim }), InvalidArgumentError, /already holds an index/);
 });
 
-test("wrong rows, spans and queries are refused and leave nothing behind", async () => {
+test("wrong rows, spans and queries are refused and change nothing", async () => {
   const dim = 4;
   const index = await FeatureIndex.create(folder(), { dim });
   const good = video("good", 2, dim);
@@ -177,7 +177,7 @@ test("wrong rows, spans and queries are refused and leave nothing behind", async
     ];
     await refuses(() => index.append(list), InvalidArgumentError, pattern);
   }
-  assert.is(index.videos().length, cases.length, "videos before the wrong one stay");
+  assert.is(index.videos().length, cases.length, "videos before the wrong one are kept");
   await refuses(
     () => index.search({ vector: new Float32Array(3) }),
     InvalidArgumentError,
@@ -191,7 +191,7 @@ test("wrong rows, spans and queries are refused and leave nothing behind", async
   await refuses(() => FeatureIndex.create(folder(), { dim: 0 }), InvalidArgumentError, /dim/);
 });
 
-test("an aborted append keeps whole videos; an aborted search rejects with the reason", async () => {
+test("an aborted append keeps complete videos; an aborted search rejects with the reason", async () => {
   const dim = 4;
   const index = await FeatureIndex.create(folder(), { dim });
   const abort = new AbortController();
@@ -213,7 +213,7 @@ test("an aborted append keeps whole videos; an aborted search rejects with the r
   index.dispose();
 });
 
-test("truncated, foreign and broken files are refused with the file and the reason", async () => {
+test("truncated, foreign and broken files are refused with their name and the reason", async () => {
   const dim = 16;
   const [source, other] = [folder(), folder()];
   for (const at of [source, other]) {
@@ -258,7 +258,7 @@ test("truncated, foreign and broken files are refused with the file and the reas
     await refuses(() => FeatureIndex.open(at), IndexError, pattern);
     rmSync(at, { recursive: true });
   }
-  // broken records are found when they are used
+  // broken records are reported on first use
   const at = folder();
   cpSync(source, at, { recursive: true });
   const spans = readFileSync(join(at, "spans-0.bin"));
@@ -269,7 +269,7 @@ test("truncated, foreign and broken files are refused with the file and the reas
   index.dispose();
 });
 
-test("records that contradict each other are refused when they are used", async () => {
+test("records that contradict each other are refused on first use", async () => {
   const [source, dim] = [folder(), 4];
   const made = await FeatureIndex.create(source, { dim, dtype: "f32" });
   const two = (name: string) => ({ video: name, rows: new Float32Array(2 * dim).fill(1), spans: [[0, 1], [1, 2]] as [number, number][] }); // prettier-ignore
@@ -312,7 +312,7 @@ test("an index.json that is not UTF-8 is refused", async () => {
   await refuses(() => FeatureIndex.open(at), IndexError, /index.json: the file is not UTF-8/);
 });
 
-test("a file that becomes shorter while the index is open is an error, not the end of the process", async () => {
+test("a file that shrinks while the index is open causes an error and does not end the process", async () => {
   const at = folder();
   const index = await FeatureIndex.create(at, { dim: 512 });
   await index.append(videos(200, 512));
@@ -321,7 +321,7 @@ test("a file that becomes shorter while the index is open is an error, not the e
   index.dispose();
 });
 
-test("what an interrupted writer left beyond the manifest is ignored and cut off", async () => {
+test("data that an interrupted writer left beyond the manifest is ignored and then truncated", async () => {
   const at = folder();
   const dim = 8;
   const index = await FeatureIndex.create(at, { dim, dtype: "f32" });

@@ -1,4 +1,4 @@
-// Generated videos for indexes, and what a refusal looks like.
+// Generated videos for indexes.
 import * as assert from "uvu/assert";
 import type { InvalidArgumentError } from "#lib/base/errors.js";
 import type { IndexError } from "#lib/features/index_format.js";

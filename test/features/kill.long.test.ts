@@ -1,4 +1,4 @@
-// 20 kills at random moments, then --resume: the same bytes as an undisturbed run.
+// After 20 kills at random moments, --resume gives the same bytes as an undisturbed run.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ const command = (out: string, ...more: string[]) => [
   ...more,
 ];
 
-/** Entries as a set, without the fields that tell time. */
+/** Entries as a set, without the fields that hold a time. */
 function manifest(out: string): string[] {
   const text = readFileSync(join(out, "manifest.jsonl"), "utf8");
   const entries = text.trim().split("\n").map((line) => JSON.parse(line)); // prettier-ignore
@@ -47,7 +47,7 @@ test("20 SIGKILLs lose nothing", async () => {
     }
     clearTimeout(timer);
   }
-  assert.ok(finished < 15, "kills met work");
+  assert.ok(finished < 15, "kills interrupted work");
   const last = spawnSync(process.execPath, command(out, "--resume"), { encoding: "utf8" });
   assert.is(last.status, 0, last.stderr);
   assert.equal(manifest(out), manifest(reference));

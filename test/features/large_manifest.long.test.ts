@@ -1,4 +1,4 @@
-// A manifest that is longer than any string of V8 is read line by line.
+// A manifest that exceeds the length of a string in V8 is read line by line.
 import { appendFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { constants } from "node:buffer";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ const test = suite("large manifest");
 const root = mkdtempSync(join(tmpdir(), "videoclip-large-"));
 test.after(() => rmSync(root, { recursive: true }));
 
-test("records of a manifest above 512 MB, which is a list of videos too", async () => {
+test("a manifest above 512 MB is read as records and as a list of videos", async () => {
   const path = join(root, "manifest.jsonl");
   const timestamps = Array.from({ length: 2000 }, (_, i) => [i, i + 1]);
   const line = (i: number) => `${JSON.stringify({ path: `/v/${i}.mp4`, file: `${i}.npy`, clips: 2000, timestamps, settings: {}, finished_at: "2026" })}\n`; // prettier-ignore

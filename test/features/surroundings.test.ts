@@ -1,4 +1,5 @@
-// What belongs to the surroundings of videos ends a run with one line, is noted as no failure of theirs, and the run goes on later.
+// A fault of the machine ends a run with one line and is not recorded as a failure of a video, and the run can be
+// resumed.
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
@@ -36,7 +37,7 @@ test.after(() => {
 
 const setting = tinyCases(root, made, () => encoder);
 
-test("a full disk ends the run with one line and exit code 1; every feature of the manifest is whole, and --resume goes on", async () => {
+test("a full disk ends the run with one line and exit code 1; every feature of the manifest is complete, and --resume finishes", async () => {
   const disk = faultyDisk(root);
   if (!disk) return console.log("SKIP: no C compiler");
   const { videos, out, at } = setting("a.mp4", "b.mp4", "c.mp4");
@@ -60,7 +61,7 @@ test("a full disk ends the run with one line and exit code 1; every feature of t
       readdirSync(out).some((name) => name.startsWith(".")),
       readdirSync(out).join(),
     );
-    assert.not.ok(existsSync(join(out, "failures.jsonl")), "the disk is no fault of the videos");
+    assert.not.ok(existsSync(join(out, "failures.jsonl")), "a full disk is not a failure of the videos");
     const lines = existsSync(join(out, "manifest.jsonl")) ? jsonLines(join(out, "manifest.jsonl")) : [];
     for (const { file } of lines) assert.is(statSync(join(out, file)).size, size);
     const again = spawnSync(process.execPath, [...command, "--resume"], { encoding: "utf8" });
@@ -69,7 +70,7 @@ test("a full disk ends the run with one line and exit code 1; every feature of t
   }
 });
 
-test("a folder of inputs that is lost ends the run without failures; a video that is deleted is one", async () => {
+test("an input folder that disappears ends the run without failures; a deleted video is a failure", async () => {
   const { at, videos, out, run } = setting("a.mp4", "b.mp4", "c.mp4");
   for (let i = 0; i < 40; i++) copyFileSync(join(made, "a.mp4"), join(videos, `d${i}.mp4`));
   const away = join(at, "away");
@@ -87,7 +88,7 @@ test("a folder of inputs that is lost ends the run without failures; a video tha
   assert.equal([deleted.failures, deleted.videos + deleted.skipped >= 5], [1, true]);
 });
 
-test("no decoder ends the run, and is not noted as a failure of videos", async () => {
+test("a missing decoder ends the run and is not recorded as a failure of videos", async () => {
   const { videos, out } = setting("a.mp4", "b.mp4");
   const args = ["dist/cli/main.js", "extract", videos, "--model", "s3d-tiny", "--random-weights", "1", "--out", out];
   const run = spawnSync(process.execPath, [...args, "--decoder", "ffmpeg"], {
@@ -97,14 +98,14 @@ test("no decoder ends the run, and is not noted as a failure of videos", async (
   assert.is(run.status, 1);
   assert.match(run.stderr, /\[ERR_DECODER_MISSING\]/);
   assert.not.ok(existsSync(join(out, "failures.jsonl")));
-  // what an earlier version noted is tried again
+  // failures that an earlier version recorded are tried again
   const note = { path: join(videos, "a.mp4"), code: "ERR_DECODER_MISSING", reason: "", failed_at: "2020" };
   writeFileSync(join(out, "failures.jsonl"), `${JSON.stringify(note)}\n`);
   const again = await extractTiny(encoder, [videos], out, { resume: true });
   assert.equal([again.videos, again.failures], [2, 0]);
 });
 
-test("an address is no folder for features", async () => {
+test("an address is refused as a folder for features", async () => {
   const { videos } = setting("a.mp4");
   const error = await refusal(extractTiny(encoder, [videos], "s3://bucket/x"));
   assert.is(error.code, "ERR_INVALID_ARGUMENT");

@@ -1,5 +1,7 @@
-// 300 inputs of all kinds, a disk that fails at random and kills at random moments: afterwards every record is true, every feature is
-// that of an undisturbed run, and every input is accounted for once. TORTURE_SEED chooses other inputs, faults and moments.
+// 300 inputs of all kinds, random faults of the disk and kills at random moments: afterwards every record is true,
+// every feature
+// equals that of an undisturbed run, and every input is listed once. TORTURE_SEED chooses other inputs, faults and
+// moments.
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +17,7 @@ import { numbers, type TortureFolder, writeTortureFolder } from "./torture_input
 const test = suite("torture");
 const SEED = Number(process.env.TORTURE_SEED ?? 1);
 const ROUNDS = Number(process.env.TORTURE_ROUNDS ?? 8);
-/** Failing changes in a thousand. */
+/** Failing changes of the disk per thousand. */
 const PER_MILLE = 6;
 const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-torture-")));
 const inputs = join(root, "inputs");
@@ -38,7 +40,7 @@ test.after(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** What must be the same in both runs: records and failures without times, sorted. */
+/** The parts that must be equal in both runs: records and failures without times, sorted. */
 function records(folder: string) {
   const lines = (name: string) => (existsSync(join(folder, name)) ? jsonLines(join(folder, name)) : []);
   const last = new Map(lines("manifest.jsonl").map((entry) => [entry.path, entry]));
@@ -48,7 +50,7 @@ function records(folder: string) {
   return { last, failed, finished: [...last].map(plain).sort(), failures: [...failed].map(plain).sort() };
 }
 
-/** That each record names whole features, finite, of as many rows as clips. */
+/** Checks that each record names complete, finite features with as many rows as clips. */
 function checkRecords(folder: string): void {
   for (const [path, entry] of records(folder).last) {
     const file = new ByteFile(join(folder, entry.file));
@@ -62,30 +64,30 @@ function checkRecords(folder: string): void {
 
 const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, count) => total + count, 0);
 
-test("an undisturbed run accounts for every input once", () => {
+test("an undisturbed run lists every input once", () => {
   const run = spawnSync(process.execPath, command(reference, "--json"), { encoding: "utf8", maxBuffer: 1 << 28 });
   assert.is(run.status, 1, run.stderr);
   assert.not.match(run.stderr, /\n +at /);
   summary = JSON.parse(run.stdout.trim().split("\n").at(-1)!);
   const { last, failed } = records(reference);
   const both = [...last.keys()].filter((path) => failed.has(path) && !last.get(path).partial);
-  assert.equal(both, [], "what is finished did not fail");
+  assert.equal(both, [], "no finished video is listed as failed");
   assert.is(new Set([...last.keys(), ...failed.keys()]).size, written.inputs);
   const { endings, folders, pictures } = summary.omitted;
   assert.is(sum(endings) + sum(folders) + pictures, written.omitted, JSON.stringify(summary.omitted));
   assert.ok(last.size > 120 && failed.size > 40, `${last.size} finished, ${failed.size} failed`);
-  assert.is(jsonLines(join(reference, "manifest.jsonl")).length, last.size, "each has one record");
+  assert.is(jsonLines(join(reference, "manifest.jsonl")).length, last.size, "each video has one record");
   checkRecords(reference);
 });
 
-/** Runs until it ends, or until the manifest has so many lines more and some milliseconds have passed: then a signal comes. */
+/** Runs to the end, or sends a signal some milliseconds after the manifest has grown by `more` lines. */
 async function disturbed(env: NodeJS.ProcessEnv, more: number, wait: number, signal: NodeJS.Signals | undefined) {
   const manifest = join(out, "manifest.jsonl");
   const size = () => statSync(manifest, { throwIfNoEntry: false })?.size ?? 0;
   const child = spawn(process.execPath, command(out, "--resume", "--quiet"), { env, stdio: ["ignore", "ignore", "pipe"] }); // prettier-ignore
   let stderr = "";
   child.stderr.on("data", (chunk) => (stderr += chunk));
-  const goal = size() + more * 400; // bytes of a line
+  const goal = size() + more * 400; // bytes per line
   let due: NodeJS.Timeout | undefined;
   const watch = setInterval(() => {
     if (signal && !due && size() >= goal) due = setTimeout(() => child.kill(signal), wait);
@@ -96,7 +98,7 @@ async function disturbed(env: NodeJS.ProcessEnv, more: number, wait: number, sig
   return { ended, stderr };
 }
 
-test(`${ROUNDS} runs with faults of the disk and signals, then one without`, async () => {
+test(`after ${ROUNDS} runs with disk faults and signals, an undisturbed run gives the same result`, async () => {
   const disk = faultyDisk(root);
   if (!disk) console.log("SKIP the faults of the disk: no C compiler");
   const ends: Record<string, number> = {};

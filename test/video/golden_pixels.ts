@@ -1,4 +1,5 @@
-// Videos whose frames carry their number, and what the published pipelines make of them: made by the pipelines themselves.
+// Videos whose frames encode their number, and the output of the published pipelines for them, recorded from the
+// pipelines.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -11,22 +12,22 @@ const folder = join(root, "test/fixtures/pixels");
 interface GoldenArray {
   at: number;
   shape: [number, number, number, number];
-  /** 256 where the values are uint16, 256 times a level; 1 where they are uint8. */
+  /** 256 if the values are uint16 (256 times a level); 1 if they are uint8. */
   scale: number;
 }
 
-/** What a pipeline makes of the first two clips of a video. */
+/** The output of a pipeline for the first two clips of a video. */
 export interface GoldenCase {
   video: string;
   preset: string;
   stage: "uint8" | "float32";
   /** The number of every frame of each clip. */
   indices: number[][];
-  /** Clip and place of the frames whose pixels are stored. */
+  /** Clip and position of the frames whose pixels are stored. */
   frames: [number, number][];
-  /** Row, column and side of the part that is stored. */
+  /** Row, column and side of the stored square. */
   window: [number, number, number];
-  /** More than one where versions of the pipeline differ. */
+  /** More than one entry if versions of the pipeline differ. */
   arrays: Record<string, GoldenArray>;
 }
 
@@ -43,7 +44,7 @@ const values = gunzipSync(readFileSync(join(folder, "pixels.bin.gz")));
 export const goldenCases = manifest.cases;
 export const goldenVideo = (name: string): string => join(folder, name);
 
-/** What is wrong with the package's clips of a case; empty where nothing is. */
+/** Describes the differences of the package's clips from a case; empty if there are none. */
 export async function compareWithGolden(golden: GoldenCase, decoder: DecoderName): Promise<string[]> {
   const preset = resolvePreset(golden.preset.replace("/", "-"));
   const clips: { frames: Uint8Array; taken: number }[] = [];
@@ -87,7 +88,7 @@ function differencesOf(
   });
 }
 
-/** The number in the blocks of a frame that went through the preset's resize and crop. */
+/** Reads the number from the blocks of a frame after the preset's resize and crop. */
 function numberIn(picture: Uint8Array, video: string, { resize, resizeMode, crop }: Preset): number {
   const { size, bits } = manifest.videos[video];
   const [width, height] = size;

@@ -1,4 +1,4 @@
-// Every golden of the published pipelines, with both decoders.
+// Frames and pixels equal every recorded output of the published pipelines, with both decoders.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,7 +14,7 @@ if (spawnSync("ffmpeg", ["-version"]).status !== 0) {
 
 for (const decoder of decoders) {
   for (const golden of goldenCases) {
-    test(`${golden.preset}, ${golden.video}, ${decoder}`, async () => {
+    test(`${golden.preset}, ${golden.video}, ${decoder}: frames and pixels equal the pipeline's`, async () => {
       assert.equal(await compareWithGolden(golden, decoder), []);
     });
   }

@@ -1,4 +1,4 @@
-// The frames and pixels that a preset gives are those of the pipeline that it names; a part of pixels.long.test.ts.
+// A preset gives the frames and pixels of the pipeline that it names. pixels.long.test.ts has all cases.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -20,7 +20,7 @@ const presets = [...new Set(goldenCases.map(({ preset }) => preset))];
 for (const [decoder, videos] of decoders) {
   presets.forEach((preset, i) => {
     const golden = goldenCases.find((each) => each.preset === preset && each.video === videos[i % videos.length])!;
-    test(`${preset}, ${golden.video}, ${decoder}`, async () => {
+    test(`${preset}, ${golden.video}, ${decoder}: frames and pixels equal the pipeline's`, async () => {
       assert.equal(await compareWithGolden(golden, decoder), []);
     });
   });

@@ -1,4 +1,4 @@
-// Videos of phones and cameras from Debian's packages: the same features through both decoders, to the last bit.
+// Videos of phones and cameras from Debian's packages give bit-identical features with both decoders.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +22,7 @@ const files = [
   `${opencv}/tree.avi`,
 ];
 
-/** The file, unpacked where the package has it gzipped; undefined where the package is not installed. */
+/** The file, decompressed if the package has it gzipped; undefined if the package is not installed. */
 function found(path: string): string | undefined {
   if (existsSync(path)) return path;
   if (!existsSync(`${path}.gz`)) return undefined;
@@ -32,7 +32,7 @@ function found(path: string): string | undefined {
 }
 
 const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
-test("some videos are there, or the test says that it is skipped", () => {
+test("videos are installed, or the test reports that it is skipped", () => {
   if (!hasFfmpeg) console.log("SKIP: no ffmpeg program on the path");
 });
 
@@ -41,7 +41,7 @@ for (const file of files) {
   if (path === undefined) console.log(`SKIP: ${file} is not installed (packages forensics-samples-files, opencv-doc)`);
   if (path === undefined || !hasFfmpeg) continue;
   for (const name of ["s3d", "s3d-kylemin", "s3dg", "s3dg-mmpt", "x3d-s", "x3d-m", "x3d-s-slowfast", "shapes"]) {
-    test(`${basename(path)}, ${name}`, async () => {
+    test(`${basename(path)}, ${name}: both decoders agree`, async () => {
       const preset = resolvePreset(name);
       const clipsOf = async (decoder: DecoderName) => {
         const clips: Clip[] = [];
