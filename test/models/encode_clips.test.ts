@@ -1,4 +1,4 @@
-// The road from clips to rows: batches, order, what waits for what, and how it ends.
+// Clips become rows: batches, order, waiting, and the end of the iteration.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ClipEncoder, type ClipReading, encodeClips } from "#lib/models/encode_clips.js";
@@ -14,12 +14,14 @@ interface Item {
   clip?: Clip;
 }
 
-/** A clip whose bytes are `value`, in the memory that is given. */
+/** A clip whose bytes are `value`, in the given memory. */
 function clipOf(value: number, { memory }: ClipReading): Clip {
   return { index: value, start: value, end: value + 1, frames: memory.take().fill(value), paddedFrames: 0 };
 }
 
-/** An encoder that notes its batches; a row is the first byte of its clip, and 1. Batches wait until `let` is called. */
+/**
+ * An encoder that records its batches; a row is the first byte of its clip, and 1. Batches wait until `let` is called.
+ */
 function encoderOf({ wait = false } = {}) {
   const batches: number[][] = [];
   const waiting: (() => void)[] = [];
@@ -44,7 +46,7 @@ function encoderOf({ wait = false } = {}) {
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
 const failure = (work: Promise<unknown>) => work.then(() => undefined, (error: Error) => error); // prettier-ignore
 
-test("clips are encoded in full batches, and everything comes in order", async () => {
+test("clips are encoded in full batches, and all events are in order", async () => {
   const { encoder, batches } = encoderOf();
   const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
     yield { name: "open" };
@@ -59,7 +61,7 @@ test("clips are encoded in full batches, and everything comes in order", async (
   for await (const item of encodeClips(source, encoder)) {
     if ("row" in item) {
       const { clip, row } = item as unknown as { clip: Clip; row: Float32Array };
-      assert.is(clip.frames[0], row[0], "its frames are still there");
+      assert.is(clip.frames[0], row[0], "its frames are not overwritten yet");
       seen.push([...row]);
     } else seen.push(item.name);
   }
@@ -71,7 +73,7 @@ test("clips are encoded in full batches, and everything comes in order", async (
   assert.equal(seen, ["open", [0, 1], [1, 1], [2, 1], [3, 1], "end", [4, 1], [5, 1], [6, 1], "end"]);
 });
 
-test("memory of clips is used again, and no more of it than is on the way", async () => {
+test("the memory of clips is reused, and no more is allocated than is in use", async () => {
   const { encoder } = encoderOf();
   const used = new Set<ArrayBufferLike>();
   let seen = 0;
@@ -88,7 +90,7 @@ test("memory of clips is used again, and no more of it than is on the way", asyn
   assert.ok(used.size <= 4 * BATCH, `${used.size} buffers`);
 });
 
-test("one batch waits while another is computed, and no third is gathered", async () => {
+test("one batch waits while another is computed, and no third one is filled", async () => {
   const { encoder, batches, let: release } = encoderOf({ wait: true });
   let made = 0;
   const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
@@ -107,7 +109,7 @@ test("one batch waits while another is computed, and no third is gathered", asyn
   await rows.return(undefined);
 });
 
-test("rows that are there do not wait for a source that gives nothing", async () => {
+test("finished rows do not wait for a source that yields nothing", async () => {
   const { encoder } = encoderOf();
   let closed = false;
   const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
@@ -125,10 +127,10 @@ test("rows that are there do not wait for a source that gives nothing", async ()
     if (++seen === BATCH) break;
   }
   assert.is(seen, BATCH);
-  assert.ok(closed, "the source ended when its reader left");
+  assert.ok(closed, "the source ends when its reader leaves");
 });
 
-test("an abort rejects with the reason, ends the source and cancels what runs", async () => {
+test("an abort rejects with the reason, ends the source and cancels the running batch", async () => {
   const { encoder, batches } = encoderOf({ wait: true });
   const abort = new AbortController();
   const ended: string[] = [];
@@ -152,7 +154,7 @@ test("an abort rejects with the reason, ends the source and cancels what runs", 
   assert.is(await failure(encodeClips(source, encoder, { signal: abort.signal }).next()), reason);
 });
 
-test("what the encoder or the source throws ends the other", async () => {
+test("an error of the encoder ends the source, and the reverse", async () => {
   const wrong = new Error("no memory");
   let closed = 0;
   const source = (fails: boolean) =>

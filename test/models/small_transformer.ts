@@ -1,4 +1,4 @@
-// A Transformer small enough for tests, and sources for it.
+// A Transformer that is small enough for tests, with sources for it.
 import type { TransformerConfig } from "#lib/models/transformer/transformer.js";
 import type { StoredTensor } from "#lib/weights/index.js";
 
@@ -27,4 +27,4 @@ export const f32 = (shape: readonly number[], data: Float32Array): StoredTensor 
   read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
 
-/** Weights of one model under the keys of both layouts: one stacked projection of queries, keys and values, or three. */
+/** Weights of one model with the keys of both layouts: one stacked projection of queries, keys and values, or three. */

@@ -1,4 +1,4 @@
-// BERT and MobileBERT from Hugging Face folders: published and legacy keys, heads, and independence of padding and batches.
+// BERT and MobileBERT from Hugging Face folders: published and legacy keys, heads, independence of padding and batches.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ function makeFolder(fields: object): string {
   return path;
 }
 
-/** The published parameters of these tasks, written with other keys where `rename` says so. */
+/** Writes the published parameters of these tasks, with keys changed by `rename`. */
 function writeModel(family: Family, tasks: TextTask[], rename = (key: string) => key, fields: object = {}): string {
   const all = { ...CONFIGS[family], ...fields };
   const folder = makeFolder(all);
@@ -67,7 +67,7 @@ const TEXTS = [
 ];
 
 for (const family of families) {
-  test(`${family}: bucket, batch and order do not change a bit`, async () => {
+  test(`${family}: a result has the same bits for every bucket, batch and order`, async () => {
     const model = await load(makeFolder(CONFIGS[family]), { randomWeights: 5 });
     const one = await load(makeFolder(CONFIGS[family]), { randomWeights: 5, threads: 1 });
     try {
@@ -100,7 +100,7 @@ for (const family of families) {
     }
   });
 
-  test(`${family}: legacy keys load to the same model`, async () => {
+  test(`${family}: legacy keys load as the same model`, async () => {
     const tasks: TextTask[] = ["pooled", "mlm", "nsp"];
     const legacy = (key: string) =>
       key
@@ -120,7 +120,7 @@ for (const family of families) {
     }
   });
 
-  test(`${family}: the heads of each kind of file`, async () => {
+  test(`${family}: each kind of file has its heads`, async () => {
     const id2label = { 0: "video", 1: "text" };
     const classifier = await load(writeModel(family, ["classes"], undefined, { id2label }));
     const scores = await classifier.classify("stir the soup");
@@ -148,7 +148,7 @@ for (const family of families) {
     tagger.dispose();
   });
 
-  test(`${family}: answers are spans of the context, in windows too`, async () => {
+  test(`${family}: answers are spans of the context, also if it is read in windows`, async () => {
     const model = await load(writeModel(family, ["span"]));
     const context = "press the edges and unfold the wings . ".repeat(12);
     const whole = "the soup is stirred and the wings are pressed";
@@ -174,7 +174,7 @@ for (const family of families) {
   });
 }
 
-test("pytorch_model.bin is read where there is no model.safetensors, half precision too", async () => {
+test("pytorch_model.bin is read if model.safetensors is missing, also in half precision", async () => {
   const folder = writeModel("mobilebert", ["pooled"]);
   const whole = await load(folder);
   const { tensors, close } = await openWeights(join(folder, "model.safetensors"));
@@ -194,7 +194,7 @@ test("pytorch_model.bin is read where there is no model.safetensors, half precis
   half.dispose();
 });
 
-test("weights in several files", async () => {
+test("weights in several files are loaded", async () => {
   const folder = writeModel("bert", ["pooled"]);
   const whole = await load(folder);
   await spread(folder);
@@ -205,7 +205,7 @@ test("weights in several files", async () => {
   parts.dispose();
 });
 
-test("a model without a folder, and the deprecated name", async () => {
+test("a model can be given without a folder, and the deprecated name works", async () => {
   const folder = makeFolder(CONFIGS.bert);
   const loaded = await loadTextModel(folder, { device: "cpu", threads: 2, randomWeights: 5 });
   const options = { config: CONFIGS.bert, device: loaded.device };
@@ -218,7 +218,7 @@ test("a model without a folder, and the deprecated name", async () => {
   loaded.dispose();
 });
 
-test("masks: one list per mask, best first, with the text that results", async () => {
+test("each mask has a list of tokens, best first, with the resulting text", async () => {
   const model = await load(makeFolder(CONFIGS.bert), { randomWeights: 2 });
   const lists = await model.fillMask("stir [MASK] soup [MASK]", { topK: 3 });
   assert.equal(
@@ -235,7 +235,7 @@ test("masks: one list per mask, best first, with the text that results", async (
   model.dispose();
 });
 
-test("texts that are too long are refused, or shortened where that is asked for", async () => {
+test("texts that are too long are refused, or shortened on request", async () => {
   const long = "stir ".repeat(100);
   const strict = await load(makeFolder(CONFIGS.bert), { randomWeights: 2 });
   let message = "";
@@ -250,7 +250,7 @@ test("texts that are too long are refused, or shortened where that is asked for"
   lenient.dispose();
 });
 
-test("buckets", () => {
+test("lengths are rounded up to buckets", () => {
   assert.equal(
     [1, 16, 17, 33, 65, 97, 129, 300].map((n) => bucketOf(n, 512)),
     [16, 16, 32, 64, 96, 128, 256, 512],
@@ -258,7 +258,7 @@ test("buckets", () => {
   assert.equal([bucketOf(3, 10), bucketOf(70, 80), bucketOf(600, 1024)], [10, 80, 768]);
 });
 
-test("folders that do not fit are refused", async () => {
+test("inconsistent folders are refused", async () => {
   const refuse = async (folder: string, pattern: RegExp) => {
     let message = "";
     await load(folder).catch((error) => {
@@ -276,7 +276,7 @@ test("folders that do not fit are refused", async () => {
   await refuse(writeModel("bert", ["tokens"], drop), /1 missing: bert.encoder.layer.1.output.dense.bias/);
 });
 
-test("words that the tokenizer has no pieces for are named", async () => {
+test("words without pieces in the tokenizer are reported", async () => {
   const tiny = {
     model_type: "bert",
     hidden_size: 8,

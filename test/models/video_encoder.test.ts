@@ -1,4 +1,4 @@
-// VideoEncoder: what it takes and gives, its preset, where it computes, and its end.
+// VideoEncoder: inputs and outputs, presets, devices, disposal.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ async function refused(work: () => unknown, message: RegExp, code = "ERR_INVALID
   assert.match(error!.message, message);
 }
 
-test("clips come as bytes, as a list, as clips, in any number", async () => {
+test("clips can be bytes, a list of arrays or clip objects, in any number", async () => {
   const encoder = VideoEncoder.random(1, { ...tiny, batch: 2 });
   const { data, shape } = await encoder.encode(clips);
   assert.equal(shape, [5, 256]);
@@ -54,13 +54,13 @@ test("clips come as bytes, as a list, as clips, in any number", async () => {
   for (const given of [list, shared, whole, clamped, buffers, foreign, [shared[0], whole[1], ...list.slice(2)]]) {
     assert.equal((await encoder.encode(given)).data, data);
   }
-  assert.equal((await encoder.encode(clips, 5)).data, data, "the count of old");
+  assert.equal((await encoder.encode(clips, 5)).data, data, "the deprecated argument `count`");
   assert.equal((await encoder.encode(list[3])).data, data.slice(3 * 256, 4 * 256));
   assert.equal(await encoder.encode([]), { data: new Float32Array(0), shape: [0, 256] });
   encoder.dispose();
 });
 
-test("clips that do not fit are refused", async () => {
+test("clips of the wrong size or type are refused", async () => {
   const encoder = VideoEncoder.random(1, tiny);
   await refused(
     () => encoder.encode(clips.subarray(1)),
@@ -88,7 +88,7 @@ test("an abort rejects with the signal's reason", async () => {
   encoder.dispose();
 });
 
-test("every model has a preset of its own, and it can be named, given or changed", () => {
+test("every model has a preset, which can be named, given or changed", () => {
   for (const model of VIDEO_MODEL_NAMES) {
     assert.equal(modelPreset(videoModelNamed(model)), resolvePreset(model === "s3d-tiny" ? "shapes" : model));
   }
@@ -105,7 +105,7 @@ test("every model has a preset of its own, and it can be named, given or changed
   assert.equal(presetOf({ size: 32 }, "videoclip-light"), resolvePreset("videoclip-light", { size: 32 }));
 });
 
-test("what it cannot be is refused", async () => {
+test("impossible options are refused", async () => {
   const random = (options: object) => () => VideoEncoder.random(1, { ...tiny, ...options });
   await refused(random({ model: "resnet" }), /model: expected one of s3d, .*videoclip-light, received resnet/);
   await refused(random({ model: undefined }), /received undefined/);
@@ -128,7 +128,7 @@ test("what it cannot be is refused", async () => {
   assert.is(device.memory().parameters, before);
 });
 
-test("a VideoCLIP model's folder is an encoder, as that model uses it", async () => {
+test("the folder of a VideoCLIP model loads as a video encoder with the model's settings", async () => {
   using encoder = await VideoEncoder.load("models/shapes", { device });
   assert.equal([encoder.model, encoder.output, encoder.dim], ["s3d-tiny", "features", 256]);
   assert.equal(encoder.preset, resolvePreset("shapes"));
@@ -146,7 +146,7 @@ test("a VideoCLIP model's folder is an encoder, as that model uses it", async ()
   assert.ok(size > 1e6, "its ONNX model too");
 });
 
-test("encoders share a device: each frees its own weights, and the device goes on", async () => {
+test("encoders share a device: each frees its weights, and the device stays open", async () => {
   const before = device.memory().parameters;
   const a = VideoEncoder.random(1, tiny);
   const b = await loadVideoEncoder({ ...tiny, randomWeights: 2 });
@@ -164,7 +164,7 @@ test("encoders share a device: each frees its own weights, and the device goes o
   assert.not(device.disposed);
 });
 
-test("an encoder's own device ends with it", async () => {
+test("disposing an encoder disposes the device that it created", async () => {
   const encoder = VideoEncoder.random(1, { ...tiny, device: "cpu", threads: 1 });
   const pending = encoder.encode(clips).catch((error: { code: string }) => error.code);
   encoder.dispose();

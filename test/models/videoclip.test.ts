@@ -1,4 +1,4 @@
-// VideoClip through its public interface: the golden rows, the batch, the windows, the files.
+// VideoClip through its public interface: reference rows, batches, windows, files.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ const config = {
 };
 const cpu = { device: "cpu" } as const;
 
-/** A fixture's weights as they are in a checkpoint of MMPT. */
+/** A fixture's weights with the keys of an MMPT checkpoint. */
 const weightsOf = (of: Fixture) =>
   new Map(
     [...makeState(of)].map(([key, { shape, data }]) => [
@@ -78,13 +78,13 @@ async function refuses(
 
 const model = await VideoClip.load(published, { ...cpu, config: { ...config, normalizeFeatures: false } });
 
-test("sizes are those of the checkpoint", () => {
+test("sizes equal those of the checkpoint", () => {
   const { featureSize, videoLayers, textLayers, intermediateSize, vocabularySize, maxPositions } = model.config;
   assert.equal([featureSize, videoLayers, textLayers], [k.features, k.video_layers, k.text_layers]);
   assert.equal([intermediateSize, vocabularySize, maxPositions], [k.intermediate, k.vocab, k.positions]);
 });
 
-test("embeddings, tokens and similarities of the reference", async () => {
+test("embeddings, tokens and similarities equal the reference", async () => {
   const video = await model.encodeVideo(videos, { tokens: true });
   const text = await model.encodeText(texts, { tokens: true });
   assert.ok(distance(video.rows, golden("pooled_video")) < 1e-6);
@@ -102,7 +102,7 @@ test("embeddings, tokens and similarities of the reference", async () => {
   }
 });
 
-test("a row does not depend on its batch, its place or the threads", async () => {
+test("a row does not depend on its batch, its position or the threads", async () => {
   const all = await model.encodeVideo(videos);
   const order = [2, 0, 3, 1, 2];
   const mixed = await model.encodeVideo(order.map((i) => videos[i]));
@@ -118,7 +118,7 @@ test("a row does not depend on its batch, its place or the threads", async () =>
   }
 });
 
-test("more rows than a program has, and lengths of every bucket", async () => {
+test("batches can exceed the rows of a program, and lengths of every bucket work", async () => {
   const wide = VideoClip.random(3, {
     ...cpu,
     config: {
@@ -138,7 +138,7 @@ test("more rows than a program has, and lengths of every bucket", async () => {
     const alone = await wide.encodeText([many[i]]);
     assert.ok(distance(alone.rows, row(rows, i, 32)) < 1e-6, `text ${i}`);
   }
-  // 150 x 71 similarities are more than one block
+  // 150 x 71 similarities are computed in more than one block
   const data = hashValues("videoclip/", "rows", 150 * 32);
   const { data: scores, shape } = await wide.similarity({ data, shape: [150, 32] }, rows);
   assert.equal(shape, [150, 71]);
@@ -155,7 +155,7 @@ test("more rows than a program has, and lengths of every bucket", async () => {
   wide.dispose();
 });
 
-test("features are scaled to unit length where the config says so", async () => {
+test("features are scaled to unit length if the config says so", async () => {
   const unit = await VideoClip.load(published, { ...cpu, config });
   assert.ok(unit.config.normalizeFeatures, "by default");
   const scaled = videos.map(({ data, shape }) => ({ shape, data: data.map((v) => v * 4) }));
@@ -174,7 +174,7 @@ test("features are scaled to unit length where the config says so", async () => 
   unit.dispose();
 });
 
-test("long videos are refused, cut or seen in windows", async () => {
+test("long videos are refused, cut or read in windows", async () => {
   const T = k.max_video_len;
   const n = 2 * T + 3;
   const long = { data: hashValues("videoclip/", "long", n * k.features), shape: [n, k.features] as const };
@@ -202,14 +202,14 @@ test("long videos are refused, cut or seen in windows", async () => {
   assert.is(tokens![1].length, n * k.hidden);
   const parts = await model.encodeVideo([part(0, T), part(T, 2 * T), part(2 * T, n)]);
   assert.equal(windowData.slice(k.hidden), parts.rows);
-  assert.equal(row(rows, 0), row(windowData, 0), "a single window stays as it is");
+  assert.equal(row(rows, 0), row(windowData, 0), "a single window is unchanged");
   const mean = row(parts.rows, 0).map(
     (v, i) => (T * (v + parts.rows[k.hidden + i]) + 3 * parts.rows[2 * k.hidden + i]) / n,
   );
   assert.ok(distance(row(rows, 1), mean) < 1e-6);
 });
 
-test("texts that are too long lose their end, and the result says which", async () => {
+test("texts that are too long are cut at the end, and the result marks them", async () => {
   const max = model.config.maxTextLength;
   const long = Array.from({ length: max + 5 }, (_, i) => 4 + i);
   const { rows, truncated } = await model.encodeText([texts[1], long]);
@@ -217,7 +217,7 @@ test("texts that are too long lose their end, and the result says which", async 
   assert.equal(row(rows, 1), (await model.encodeText([long.slice(0, max)])).rows);
 });
 
-test("embeddings are matrices; names of before still are there", async () => {
+test("embeddings are matrices, and deprecated names still work", async () => {
   const [video, text] = [await model.encodeVideo(videos), await model.encodeText(texts)];
   assert.equal(video.shape, [videos.length, k.hidden]);
   assert.equal(text.shape, [texts.length, k.hidden]);
@@ -231,7 +231,7 @@ test("embeddings are matrices; names of before still are there", async () => {
   assert.equal(await model.embedText(texts), text);
 });
 
-test("arguments that do not fit are named", async () => {
+test("errors name arguments that do not fit", async () => {
   await refuses(() => model.encodeText(["a bowl"]), InvalidArgumentError, /texts\[0\].*tokenizer/);
   await refuses(() => model.encodeText([[4, 120]]), InvalidArgumentError, /texts\[0\].*0 to 119, received 120/);
   const wrong = { data: new Float32Array(20), shape: [2, 10] as const };
@@ -250,20 +250,20 @@ test("arguments that do not fit are named", async () => {
   assert.is(aborted, "enough");
 });
 
-test("strings go through the tokenizer, without its [CLS] and [SEP]", async () => {
+test("strings are tokenized without [CLS] and [SEP]", async () => {
   const tokenizer = { encode: (text: string) => ({ ids: [k.cls, ...text.split(" ").map(Number), k.sep] }) };
   const own = await VideoClip.load(published, { ...cpu, config: model.config, tokenizer });
   assert.equal((await own.encodeText(texts[1].join(" "))).data, (await model.encodeText([texts[1]])).data);
   own.dispose();
 });
 
-test("features come from .npy files as well", async () => {
+test("features can be read from .npy files", async () => {
   const path = join(folder, "video.npy");
   writeFileSync(path, npyBytes(videos[1].data, videos[1].shape, "f32"));
   assert.equal((await model.encodeVideo(path)).rows, (await model.encodeVideo(videos[1])).rows);
 });
 
-test("a saved model is the same model", async () => {
+test("a saved model loads as the same model", async () => {
   const dir = join(folder, "saved");
   await model.save(dir);
   const again = await VideoClip.load(dir, cpu);
@@ -276,7 +276,7 @@ test("a saved model is the same model", async () => {
   await refuses(() => VideoClip.load(dir, cpu), WeightsError, /config\.json.*"videoclip", found "bert"/);
 });
 
-test("a model saved as f16 takes half the room and is near", async () => {
+test("a model that is saved as f16 takes half the space and gives similar rows", async () => {
   const [whole, half] = [join(folder, "saved-f32"), join(folder, "saved-f16")];
   await model.save(whole);
   await model.save(half, { dtype: "f16" });
@@ -289,7 +289,7 @@ test("a model saved as f16 takes half the room and is near", async () => {
   again.dispose();
 });
 
-test("a checkpoint that lacks keys or has others is refused with their names", async () => {
+test("a checkpoint with missing or unknown keys is refused, and the error names them", async () => {
   const wrong = new Map(stored);
   const lost = "mmmodel.text_encoder.encoder.layer.1.output.dense.bias";
   wrong.delete(lost);
@@ -300,7 +300,7 @@ test("a checkpoint that lacks keys or has others is refused with their names", a
   await refuses(() => VideoClip.load(path, { ...cpu, config }), WeightsError, text);
 });
 
-test("a half-precision fairseq checkpoint with its trainer's objects", async () => {
+test("a half-precision fairseq checkpoint with the objects of its trainer is read", async () => {
   const state = new Map<string, PickleValue>();
   for (const [key, { shape, data }] of makeState(fixture)) state.set(key, new HalfTensor(shape, data));
   const path = join(folder, "checkpoint_best.pt");
@@ -314,7 +314,7 @@ test("a half-precision fairseq checkpoint with its trainer's objects", async () 
   writeTorchFile(path, root);
   await refuses(() => openWeights(path), WeightsError, /omegaconf|argparse|not allowed/);
   const file = await openWeights(path, { skipForeign: true });
-  assert.is((file.root as Map<string, unknown>).get("cfg"), null, "what is skipped is null");
+  assert.is((file.root as Map<string, unknown>).get("cfg"), null, "skipped objects are null");
   file.close();
   const half = await VideoClip.load(path, { ...cpu, config: model.config });
   const rows = (await half.encodeText(texts)).rows;
@@ -323,7 +323,7 @@ test("a half-precision fairseq checkpoint with its trainer's objects", async () 
   half.dispose();
 });
 
-test("one set of weights for both sides", async () => {
+test("one set of weights serves both towers", async () => {
   const own = { ...model.config, textLayers: 2, videoLayers: 2, shared: true };
   const keys = [...videoClipParameters(own).keys()];
   assert.ok(keys.every((key) => key.startsWith("mm_encoder.")));
@@ -331,13 +331,13 @@ test("one set of weights for both sides", async () => {
   const dir = join(folder, "shared");
   await shared.save(dir);
   const again = await VideoClip.load(join(dir, "model.safetensors"), { ...cpu, config });
-  assert.ok(again.config.shared, "seen by its keys");
+  assert.ok(again.config.shared, "the keys show that weights are shared");
   assert.equal((await again.encodeText(texts)).rows, (await shared.encodeText(texts)).rows);
   again.dispose();
   shared.dispose();
 });
 
-test("one set of weights for both sides computes the original's embeddings", async () => {
+test("one set of weights for both towers gives the original's embeddings", async () => {
   const other = readFixture("test/fixtures/models/mmpt_shared.safetensors");
   const path = join(folder, "mmpt_shared.safetensors");
   writeSafetensors(path, weightsOf(other));
@@ -351,17 +351,17 @@ test("one set of weights for both sides computes the original's embeddings", asy
   assert.ok(distance((await shared.encodeText(list)).data, expected) < 1e-6);
   for (const [i, ids] of list.entries()) {
     const alone = (await shared.encodeText([ids])).data;
-    assert.ok(distance(alone, expected.subarray(i * hidden, (i + 1) * hidden)) < 1e-6, "in any bucket of lengths");
+    assert.ok(distance(alone, expected.subarray(i * hidden, (i + 1) * hidden)) < 1e-6, "the same in any bucket of lengths");
   }
   shared.dispose();
-  // the positions of a text begin behind those of a video
+  // the positions of a text follow those of a video
   const most = { ...options, config: { ...options.config, maxTextLength: positions - T - 3 } };
   (await VideoClip.load(path, most)).dispose();
   most.config.maxTextLength++;
   await refuses(() => VideoClip.load(path, most), InvalidArgumentError, /maxPositions: expected at least 65 .*shared/);
 });
 
-test("a folder with its weights in several files", async () => {
+test("a folder with its weights in several files is read", async () => {
   const dir = join(folder, "spread");
   await model.save(dir);
   await spread(dir);

@@ -1,4 +1,4 @@
-// VideoClip from sentences and video files: the tokenizer and the frozen video encoder of its folder.
+// VideoClip reads sentences and video files with the tokenizer and the frozen video encoder of its folder.
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,7 +57,7 @@ async function fails(work: Promise<unknown>, code: string, pattern: RegExp) {
   assert.match(error!.message, pattern);
 }
 
-/** The features that the frozen encoder gives of a whole video. */
+/** The features of the frozen encoder for an entire video. */
 async function featuresOf(path: string) {
   const encoder = VideoEncoder.random(7, { model: "x3d-s", preset, output: "features", ...cpu });
   const clips: Clip[] = [];
@@ -67,7 +67,7 @@ async function featuresOf(path: string) {
   return features;
 }
 
-test("strings go through the folder's tokenizer, which is saved with the model", async () => {
+test("strings use the tokenizer of the folder, which is saved with the model", async () => {
   const first = VideoClip.random(3, { ...cpu, config, tokenizer: vocabulary });
   const ids = WordPieceTokenizer.load(vocabulary).encode("stir the soup", { specialTokens: false }).ids;
   const { rows } = await first.encodeText(["stir the soup", ids]);
@@ -77,7 +77,7 @@ test("strings go through the folder's tokenizer, which is saved with the model",
   assert.equal(readdirSync(dir).sort(), ["config.json", "model.safetensors", "tokenizer.json"]);
   const again = await VideoClip.load(dir, cpu);
   assert.equal((await again.encodeText("stir the soup")).rows, rows.slice(32));
-  // a plain vocabulary serves as well
+  // a plain vocabulary works as well
   rmSync(join(dir, "tokenizer.json"));
   copyFileSync(vocabulary, join(dir, "vocab.txt"));
   const plain = await VideoClip.load(dir, cpu);
@@ -98,7 +98,7 @@ test("a tokenizer of another model is refused", async () => {
   );
 });
 
-test("a video file is its features", async () => {
+test("a video file gives the same as its features", async () => {
   const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
   const features = await featuresOf(short);
   assert.is(features.shape[0], 2);
@@ -113,13 +113,13 @@ test("a video file is its features", async () => {
   model.dispose();
 });
 
-test("the video encoder computes on the model's device, and goes with the model", async () => {
+test("the video encoder runs on the model's device and is disposed with the model", async () => {
   const device = createDevice(cpu);
   const initial = device.memory().parameters;
   const model = VideoClip.random(3, { device, config, randomVideoWeights: 7 });
   const before = device.memory().parameters;
   await model.embedVideo(short);
-  assert.ok(device.memory().parameters > before + 1e6, "its weights lie there");
+  assert.ok(device.memory().parameters > before + 1e6, "the device holds its weights");
   model.dispose();
   await new Promise(setImmediate);
   assert.is(device.memory().parameters, initial);
@@ -127,14 +127,14 @@ test("the video encoder computes on the model's device, and goes with the model"
   device.dispose();
 });
 
-test("long video files are refused, cut or seen in windows", async () => {
+test("long video files are refused, cut or read in windows", async () => {
   const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
   const { data, shape } = await featuresOf(long);
   assert.equal([...shape], [5, 2048]);
   await fails(model.encodeVideo(long), "ERR_INVALID_ARGUMENT", /long\.mp4.*at most 3 features.*longVideos/);
   let features = 0;
   const cut = await model.encodeVideo(long, { longVideos: "truncate", onProgress: (p) => (features = p.features) });
-  assert.is(features, 3, "what is not used is not computed");
+  assert.is(features, 3, "unused features are not computed");
   assert.equal(cut.rows, (await model.encodeVideo({ data: data.slice(0, 3 * 2048), shape: [3, 2048] })).rows);
   const windows = await model.encodeVideo(long, { longVideos: "window" });
   assert.equal(windows.rows, (await model.encodeVideo({ data, shape }, { longVideos: "window" })).rows);
@@ -142,7 +142,7 @@ test("long video files are refused, cut or seen in windows", async () => {
   model.dispose();
 });
 
-test("weights of the video encoder lie in the model's folder", async () => {
+test("the weights of the video encoder are in the model's folder", async () => {
   const shapes = parametersOf(trace(() => ({ y: videoOutput(input("v", [1, 4, 32, 32, 3]), "x3d-s", "features") })));
   const tensors = new Map(
     [...shapes].map(([key, dims]) => {
@@ -162,7 +162,7 @@ test("weights of the video encoder lie in the model's folder", async () => {
   again.dispose();
 });
 
-test("what is missing is named", async () => {
+test("errors name missing parts of the model", async () => {
   const model = VideoClip.random(3, { ...cpu, config });
   await fails(model.encodeVideo(short), "ERR_INVALID_ARGUMENT", /weights of x3d-s.*videoWeights/);
   model.dispose();

@@ -1,4 +1,4 @@
-// VideoClip with a text model of its own: BERT or MobileBERT, trained whole or frozen below a transformer.
+// VideoClip with a separate text model: BERT or MobileBERT, fully trained or frozen below a transformer.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -62,7 +62,7 @@ const TEXTS = [
   "",
 ];
 
-/** A Hugging Face folder of a tiny text model. */
+/** Writes a Hugging Face folder of a tiny text model. */
 function writeFolder(family: Family): string {
   const folder = mkdtempSync(join(root, "text-"));
   writeFileSync(join(folder, "config.json"), JSON.stringify(TEXT_MODELS[family]));
@@ -94,7 +94,7 @@ const features = (n: number, width: number) => ({
 });
 
 for (const [name, config] of Object.entries(VARIANTS)) {
-  test(`${name}: rows of the float64 reference, whatever the batch, the bucket and the threads`, async () => {
+  test(`${name}: rows equal the float64 reference for every batch, bucket and number of threads`, async () => {
     const model = VideoClip.random(4, { ...cpu, config, tokenizer: vocabulary });
     const c = model.config;
     const dim = c.hiddenSize;
@@ -150,7 +150,7 @@ function run64(graph: Parameters<typeof evaluate64>[0], inputs: object, paramete
 }
 
 for (const family of ["bert", "mobilebert"] as const) {
-  test(`${family}: a pretrained model is the text side, or gives it tokens`, async () => {
+  test(`${family}: a pretrained model is the text tower or provides its tokens`, async () => {
     const folder = writeFolder(family);
     const text = await TextModel.load(folder, cpu);
     const own = await text.encodeTokens(TEXTS.slice(0, 3));
@@ -184,7 +184,7 @@ for (const family of ["bert", "mobilebert"] as const) {
   });
 }
 
-test("the released architecture begins with BERT on both sides", async () => {
+test("the released architecture starts with BERT in both towers", async () => {
   const model = await VideoClip.initialize({
     ...cpu,
     textModel: writeFolder("bert"),
@@ -201,7 +201,7 @@ test("the released architecture begins with BERT on both sides", async () => {
   model.dispose();
 });
 
-test("videoclip-light goes from a video and a text to a score", async () => {
+test("videoclip-light computes a score from a video and a text", async () => {
   const path = join(root, "video.mp4");
   await makeVideo(path, { width: 64, height: 48, rate: 10, seconds: 3 });
   const videoModel = { ...VIDEOCLIP_LIGHT.videoModel!, frames: 4, size: 32 };
@@ -216,7 +216,7 @@ test("videoclip-light goes from a video and a text to a score", async () => {
   model.dispose();
 });
 
-test("the command line knows the presets", async () => {
+test("the command line has the presets", async () => {
   const run = (...args: string[]) => spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
   const light = JSON.parse(run("inspect", "--model", "videoclip-light", "--json").stdout);
   assert.is(light.text.parameters, 24_581_888, "MobileBERT without its pooler");
@@ -244,7 +244,7 @@ test("the command line knows the presets", async () => {
   assert.is(clips, 3, "a clip every second");
 });
 
-test("configurations that do not fit are refused", () => {
+test("inconsistent configurations are refused", () => {
   const refuse = (config: Partial<VideoClipConfig>, pattern: RegExp) => {
     assert.throws(
       () => videoClipConfig(config),

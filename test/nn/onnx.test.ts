@@ -1,4 +1,4 @@
-// Models of one's own as ONNX: what the file says, and the same results in onnxruntime.
+// User-defined models as ONNX: the content of the file, and the same results in onnxruntime.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as nn from "#lib/nn/index.js";
@@ -75,7 +75,7 @@ test("the file has the net's inputs and outputs", () => {
   model.dispose();
 });
 
-test("options and nets that have no ONNX form", async () => {
+test("options work, and nets without ONNX form are refused", async () => {
   const model = make("words");
   assert.match((await errorOf(() => model.toOnnx({ batch: 0 }))).message, /batch: expected a positive whole number/);
   model.dispose();
@@ -89,7 +89,7 @@ if (missing) {
   test.skip("own models in onnxruntime", () => {});
 } else {
   for (const name of Object.keys(NETS) as (keyof typeof NETS)[]) {
-    test(`${name}: equal to the model, folded and as traced`, async () => {
+    test(`${name}: results equal the model's, folded and as traced`, async () => {
       const model = make(name);
       const inputs = inputsOf(model);
       const expected = await model.run(inputs);

@@ -1,4 +1,4 @@
-// videoclip train: a small run from its file to a model that loads.
+// The command videoclip train makes a small run from its file to a model that loads.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -63,7 +63,7 @@ function videoclip(...args: string[]) {
 }
 const run = (...args: string[]) => videoclip("train", "--config", join(folder, "run.json"), ...args);
 
-test("--dry-run says what would be trained and writes nothing", () => {
+test("--dry-run prints the plan and writes nothing", () => {
   const { status, stdout, stderr } = run("--dry-run", "--set", "steps=50");
   assert.is(status, 0, stderr);
   const plan = JSON.parse(stdout);
@@ -80,7 +80,7 @@ test("wrong configurations exit with 2", () => {
   assert.is(run("--set", "batch=100").status, 2);
 });
 
-test("a run is trained, goes on, is drawn, and its model loads", async () => {
+test("a run is trained, resumed and plotted, and its model loads", async () => {
   const first = run("--json");
   assert.is(first.status, 0, first.stderr);
   const events = first.stdout

@@ -1,4 +1,4 @@
-// videoclip train over packs: clip pairs with retrieval, captions, kinds of loss, activation checkpointing.
+// videoclip train with packs: clip pairs with retrieval, captions, kinds of loss, activation checkpointing.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ const base = {
   batch: 8,
 };
 
-/** The events of a run in `out`. */
+/** Runs with changes of the configuration and returns the events. */
 async function run(change: Record<string, unknown>) {
   const config = checkRecipe({ ...base, steps: 3, ...change });
   const path = (name: string) => join(scratch, name);
@@ -47,7 +47,7 @@ async function run(change: Record<string, unknown>) {
 
 const losses = ({ events }: { events: { loss: number }[] }) => events.map(({ loss }) => loss);
 
-test("videoclip train over a pack: plans, statistics, a held-out pack, resuming", () => {
+test("videoclip train over a pack has plans, statistics, a held-out pack, and resumes", () => {
   writeFileSync(file, JSON.stringify({ ...base, epochs: 2 }));
   const train = (...args: string[]) =>
     spawnSync(process.execPath, ["dist/cli/main.js", "train", "--config", file, ...args], { encoding: "utf8" });
@@ -95,7 +95,7 @@ test("every caption of a pack is an example", async () => {
   assert.is(events[2].evaluation!.queries, plan.examples);
 });
 
-test("kinds of loss: VideoCLIP's is the sum of its two directions; CLIP's learns its temperature", async () => {
+test("kinds of loss: VideoCLIP's is the sum of both directions; CLIP's learns its temperature", async () => {
   const first = async (kind: string) => run({ out: `loss-${kind}`, loss: { kind } });
   const [both, t2v, v2t, clip] = [
     await first("videoclip"),
@@ -109,12 +109,12 @@ test("kinds of loss: VideoCLIP's is the sum of its two directions; CLIP's learns
   assert.ok(clip.model.includes("logit_scale") && !both.model.includes("logit_scale"));
 });
 
-test("activation checkpointing: the same losses", async () => {
+test("activation checkpointing gives the same losses", async () => {
   const kept = await run({ out: "kept", dropout: 0.2 });
   assert.equal(losses(await run({ out: "again", dropout: 0.2, checkpointing: true })), losses(kept));
 });
 
-test("a batch in chunks: the steps of the whole batch, with a learned temperature too; dropout is drawn again", async () => {
+test("a batch in chunks gives the steps of the entire batch, also with a learned temperature; dropout is repeated", async () => {
   for (const kind of ["videoclip", "clip"]) {
     const whole = await run({ out: `whole-${kind}`, loss: { kind }, steps: 6 });
     for (const [chunk, checkpointing] of [
@@ -139,7 +139,7 @@ test("a batch in chunks: the steps of the whole batch, with a learned temperatur
   assert.not.equal(losses(await run({ out: "not-dropped", ...dropped, dropout: 0 })), losses(once));
 });
 
-test("data that are not one of the three, or keys that belong to another, are refused", async () => {
+test("unknown kinds of data, and keys of another kind, are refused", async () => {
   const refused = async (change: Record<string, unknown>, pattern: RegExp) => {
     try {
       await run({ out: "refused", ...change });

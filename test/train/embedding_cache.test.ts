@@ -1,4 +1,4 @@
-// Chunks through the embedding cache against the gradient of the whole batch.
+// Chunks through the embedding cache give the gradient of the entire batch.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -40,7 +40,7 @@ function device() {
   return made;
 }
 
-test("gradients are those of the whole batch", async () => {
+test("gradients equal those of the entire batch", async () => {
   const on = device();
   const whole = compile(
     trace(() => {
@@ -103,7 +103,7 @@ test("dropout is the same in both passes over a chunk, and the loss scale multip
   on.dispose();
 });
 
-test("chunks have to divide the batch", async () => {
+test("chunks must divide the batch", async () => {
   const on = device();
   const cache = new EmbeddingCache({ device: on, encode, loss, parameters: PARAMETERS, chunk: 7 });
   let message = "";

@@ -28,7 +28,7 @@ const options = (model: VideoClip, change: Partial<PackedPairsOptions> = {}): Pa
   ...change,
 });
 
-/** Trains to `steps` in a folder; the parameters at the end. */
+/** Trains to `steps` in a folder and returns the final parameters. */
 async function train(folder: string, steps: number, resume: boolean, change: Partial<PackedPairsOptions> = {}) {
   const model = await open();
   const data = new PackedPairs(options(model, { folder, ...change }));
@@ -51,7 +51,7 @@ async function train(folder: string, steps: number, resume: boolean, change: Par
   return [...rows];
 }
 
-test("a run that was stopped within an epoch goes on to the same bits, with any number of workers", async () => {
+test("a run that stopped within an epoch resumes to the same bits, with any number of workers", async () => {
   const whole = await train(join(scratch, "whole"), 14, false);
   await train(join(scratch, "parts"), 8, false, { workers: 2 });
   const parts = await train(join(scratch, "parts"), 14, true, { workers: 1 });
@@ -81,7 +81,7 @@ test("without its plan an epoch cannot be resumed, and the error says so", async
   }
 });
 
-/** Share of the pairs of batches of an epoch that are of the commonest topic of their batch. */
+/** The share of the pairs of an epoch whose topic is the most frequent one of their batch. */
 async function alike(model: VideoClip, retrieval: PackedPairsOptions["retrieval"]): Promise<number> {
   const data = new PackedPairs(options(model, { retrieval }));
   let share = 0;
@@ -97,7 +97,7 @@ async function alike(model: VideoClip, retrieval: PackedPairsOptions["retrieval"
   return share;
 }
 
-test("retrieval brings videos of a topic together; its ablations", async () => {
+test("retrieval brings videos of a topic together, and its ablations do not", async () => {
   const model = await open();
   const shares = {
     none: await alike(model, false),
@@ -112,7 +112,7 @@ test("retrieval brings videos of a topic together; its ablations", async () => {
   model.dispose();
 });
 
-test("a plan is taken again from the same model, and made anew for another", async () => {
+test("a plan is reused for the same model, and made again for another model", async () => {
   const folder = join(scratch, "again");
   const model = await open();
   const first = async () => {
@@ -133,7 +133,7 @@ test("a plan is taken again from the same model, and made anew for another", asy
   model.dispose();
 });
 
-test("videos that cannot be used are counted once and never planned", async () => {
+test("unusable videos are counted once and never planned", async () => {
   const broken = await smallPack(join(scratch, "broken"), VIDEOS, [2, 7]);
   const model = await open();
   const skips = new Skips(2);
@@ -148,7 +148,7 @@ test("videos that cannot be used are counted once and never planned", async () =
   model.dispose();
 });
 
-test("what does not fit is refused; an abort while videos are embedded ends it", async () => {
+test("inconsistent options are refused, and an abort ends the embedding of videos", async () => {
   const model = await open();
   assert.throws(
     () => new PackedPairs(options(model, { videosPerBatch: 25 })),

@@ -1,4 +1,4 @@
-// Fine-tuning on steps of long videos: losses against plain arithmetic, classes that are learned, the head that is saved.
+// Fine-tuning on steps of long videos: losses equal plain arithmetic, classes are learned, and the head is saved.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ async function losses(model: VideoClip, task: Task, batch: (i: number) => Batch,
   return found;
 }
 
-test("binary cross-entropy is the mean over the seconds of all windows and the steps, whatever is padded", async () => {
+test("binary cross-entropy is the mean over the seconds of all windows and the steps, for any padding", async () => {
   const model = await open();
   const texts = [[5], [6, 7], [8, 9, 10]];
   const target = Uint8Array.from({ length: SECONDS * 3 }, (_, i) => (i % 4 === 0 ? 1 : 0));
@@ -58,7 +58,7 @@ test("binary cross-entropy is the mean over the seconds of all windows and the s
   const rest = await loss(target.map((t) => 1 - t));
   assert.ok(Math.abs(some + rest - zero - one) < 1e-5 * (zero + one));
   assert.ok(zero > 0 && one > 0 && some !== rest);
-  // the same step four times: no padded step, the same mean as with one step and three padded
+  // the same step four times without padding gives the mean of one step with three padded ones
   const again = async (count: number) => {
     const list = Array.from({ length: count }, () => texts[1]);
     const present = Uint8Array.from({ length: SECONDS * count }, (_, i) => (Math.floor(i / count) % 2 ? 1 : 0));
@@ -70,11 +70,11 @@ test("binary cross-entropy is the mean over the seconds of all windows and the s
   model.dispose();
 });
 
-test("classes of seconds are learned; padded windows and seconds do not count; the head is saved and loaded", async () => {
+test("classes of seconds are learned, padded windows and seconds are ignored, and the head is saved and loaded", async () => {
   const model = await open();
   const classes = 3;
   initializeParameters(model.device.parameters, classifierParameters(classes, CONFIG.hiddenSize), 1);
-  // the class of a second is written in its feature
+  // the feature of a second encodes its class
   const labels = Int32Array.from({ length: SECONDS }, (_, t) => t % classes);
   const written = { data: data.slice(), shape: video.shape };
   labels.forEach((label, t) => (written.data[t * WIDTH + label] = 8));
@@ -95,7 +95,7 @@ test("classes of seconds are learned; padded windows and seconds do not count; t
   model.dispose();
 });
 
-test("datasets: the class and the steps of a second; videos without features are counted", async () => {
+test("datasets give the class and the steps of each second, and count videos without features", async () => {
   const model = await open();
   const folder = join(scratch, "features");
   mkdirSync(folder);

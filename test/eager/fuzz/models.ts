@@ -1,5 +1,7 @@
-// For every public op: how valid arguments are made, and a model of what a call with accepted arguments must give. A model
-// reads its arguments plainly, refuses what the op should have refused, and computes with the op's float64 reference.
+// Makes valid arguments for every public op, and models the result of a call whose arguments were accepted. A model
+// reads
+// its arguments simply, refuses arguments that the op should have refused, and computes with the op's float64
+// reference.
 import * as definitions from "#lib/ops/index.js";
 import { array, below, chance, pick } from "./values.js";
 import {
