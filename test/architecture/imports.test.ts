@@ -10,14 +10,14 @@ import { orderFaults, orderOf } from "../../scripts/lint/import_order.js";
 
 const test = suite("imports");
 
-test("there is no circle of imports, and none that goes up the order of folders", () => {
+test("there is no circle of imports, and no import against the order of folders", () => {
   const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "scripts/lint/imports.ts"], {
     encoding: "utf8",
   });
   assert.is(status, 0, stderr);
 });
 
-test("an import that goes up is found", () => {
+test("an import against the order is found", () => {
   const order = orderOf(
     "## Who imports whom\n\n1. `base`: small helpers\n2. `graph`, `ops`: and\n3. `cli`: top\n\n## Next\n1. `not`",
   );
@@ -35,7 +35,7 @@ test("an import that goes up is found", () => {
   ]);
 });
 
-test("a circle is found, by the shortest way round it", () => {
+test("a circle is found and shown by its shortest path", () => {
   const graph = new Map([
     ["a.ts", ["b.ts", "e.ts"]],
     ["b.ts", ["c.ts"]],

@@ -1,6 +1,5 @@
 // Replaces `npm` while the code blocks of documents run: installs and builds nothing, but fails for an unknown script
-// or
-// package of this repository. Usage: node npm_shim.mjs ARGUMENTS OF NPM
+// or package of this repository. Usage: node npm_shim.mjs ARGUMENTS OF NPM
 import { readFileSync } from "node:fs";
 
 const read = (path) => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), "utf8"));

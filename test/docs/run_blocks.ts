@@ -1,12 +1,11 @@
 // Runs the code blocks of a document in order, in a new folder in which `videoclip` is installed.
 //   sh            bash -e, with `videoclip` on the path; npm installs and builds nothing (npm_shim.mjs)
-// js, ts        as a separate module (CommonJS if it calls require); type-checked before, ts strictly; `continues`:
-// appended
+//   js, ts        a separate module (CommonJS if it calls require), type-checked first, ts strictly; a block with
+//                 `continues` is appended to the block before
 //   json, jsonl   parsed; a file of a training run (it has a `task`) is checked against its schema
 //   norun         not executed: command lines of `videoclip` are parsed, js and ts are type-checked
 // An info string may name a file (`json run.json`), to which the block is written. A named js or ts block that a later
-// block
-// runs by its name is not run separately.
+// block runs by its name is not run separately.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";

@@ -1,6 +1,5 @@
 // Small stand-ins for files that documents name and tests do not download: published weights, datasets, videos. Each is
-// made
-// once, when the first document names it.
+// made once, when the first document names it.
 import {
   copyFileSync,
   existsSync,

@@ -1,6 +1,5 @@
 // Every wrong argument of the public ops causes an error with argument, expected and received values; none ends the
-// process,
-// hangs or returns a result.
+// process, hangs or returns a result.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "#lib/base/errors.js";

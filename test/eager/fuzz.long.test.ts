@@ -1,8 +1,6 @@
 // 200,000 random calls of all public ops: none may end the process, hang, reject with an error without code or
-// argument, or
-// return something other than the op's float64 reference. FUZZ_SEED chooses other calls; a failure prints seed and
-// index, and
-// `FUZZ_SEED=seed FUZZ_FIRST=index FUZZ_CALLS=1` repeats the call.
+// argument, or return something other than the op's float64 reference. FUZZ_SEED chooses other calls; a failure prints
+// seed and index, and `FUZZ_SEED=seed FUZZ_FIRST=index FUZZ_CALLS=1` repeats the call.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// The scripts of examples/ run, on a sample video and models with generated weights.
+// The scripts of examples/ run with a sample video and models with generated weights.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,13 +48,13 @@ test.before(async () => {
   writeFileSync(at("features.npy"), npyBytes(hashValues("examples", "features", 40 * 1024), [40, 1024], "f16"));
 });
 
-test("extract", () => {
+test("extract runs", () => {
   const lines = example("extract", at("video.mp4"));
   assert.is(lines.length, 2);
   assert.match(lines[0], /video\.mp4 {2}0\.00-1\.60 s {2}\[-?\d/);
 });
 
-test("bulk_with_abort, twice, and search over what it made", () => {
+test("bulk_with_abort runs twice, and search finds its results", () => {
   assert.match(
     example("bulk_with_abort", at("video.mp4"), at("features"))[0],
     /^1 videos, 2 clips; 0 were done before/,
@@ -70,7 +70,7 @@ test("bulk_with_abort, twice, and search over what it made", () => {
   }
 });
 
-test("embed_text, zero_shot and ops", () => {
+test("embed_text, zero_shot and ops run", () => {
   const table = example("embed_text", at("model"), "stir the soup", "cut the onion");
   assert.is(table.length, 2);
   assert.is(table[0].split("  ")[1], table[1].split("  ")[0], "symmetric");
@@ -86,7 +86,7 @@ test("own_model learns, reloads to the same bits and is exported", () => {
   assert.equal(readdirSync(at("own")).sort(), ["model.onnx", "model.safetensors"]);
 });
 
-test("own_head trains a head alone, then the encoder too", () => {
+test("own_head trains the head alone, then the encoder too", () => {
   const losses = example("own_head").map((line) =>
     /^(\w+): (\d+) tensors trained, loss ([\d.]+) to ([\d.]+)$/.exec(line)!,
   );
@@ -94,7 +94,7 @@ test("own_head trains a head alone, then the encoder too", () => {
   for (const [, name, , first, last] of losses) assert.ok(Number(last) < Number(first), `${name}: ${first} to ${last}`);
 });
 
-test("every example is run here", () => {
+test("every example is in this test", () => {
   assert.equal([...ran].sort(), readdirSync("examples").sort());
 });
 

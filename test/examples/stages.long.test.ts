@@ -1,4 +1,4 @@
-// configs/README.md: every command of the page runs, in its order, and makes what the page says.
+// Every command of configs/README.md runs, in order, with the results that the page states.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,9 +12,9 @@ const test = suite("the stages page");
 const temporary = mkdtempSync(join(tmpdir(), "videoclip-stages-"));
 test.after(() => rmSync(temporary, { recursive: true }));
 
-test("from miniatures to results", async () => {
+test("the page leads from miniatures to results", async () => {
   const page = parseMarkdown("configs/README.md", readFileSync("configs/README.md", "utf8"));
-  // the page makes all its files itself
+  // the page makes all its files
   const standIns = { provide: () => Promise.resolve() };
   const { ran, folder, output, failures } = await runBlocks(page, {
     root: resolve("."),

@@ -1,6 +1,5 @@
 // Resuming an extraction: a finished video has complete features of its current file, the last record is used, and
-// files of
-// others are not overwritten.
+// files of others are not overwritten.
 import {
   appendFileSync,
   copyFileSync,

@@ -1,7 +1,6 @@
 // 300 inputs of all kinds, random faults of the disk and kills at random moments: afterwards every record is true,
-// every feature
-// equals that of an undisturbed run, and every input is listed once. TORTURE_SEED chooses other inputs, faults and
-// moments.
+// every feature equals that of an undisturbed run, and every input is listed once. TORTURE_SEED chooses other inputs,
+// faults and moments.
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -108,10 +107,10 @@ test(`after ${ROUNDS} runs with disk faults and signals, an undisturbed run give
     const env = faulty ? disk({ under: out, perMille: PER_MILLE, seed: SEED * 1000 + round }) : process.env;
     const signal = (["SIGKILL", "SIGKILL", "SIGTERM", "SIGINT"] as const)[next(4)];
     const { ended, stderr } = await disturbed(env, 1 + next(24), next(300), faulty && next(2) ? undefined : signal);
-    const told = `seed ${SEED}, round ${round}: ended by ${ended}: ${stderr}`;
+    const description = `seed ${SEED}, round ${round}: ended by ${ended}: ${stderr}`;
     ends[String(ended)] = (ends[String(ended)] ?? 0) + 1;
-    assert.ok([0, 1, 130, 143, "SIGKILL"].includes(ended!), told);
-    assert.not.match(stderr, /\n +at /, told);
+    assert.ok([0, 1, 130, 143, "SIGKILL"].includes(ended!), description);
+    assert.not.match(stderr, /\n +at /, description);
     if (stderr.includes("[ERR_WRITE]")) refused++;
     if (existsSync(out)) checkRecords(out);
   }

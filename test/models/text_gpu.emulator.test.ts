@@ -1,6 +1,5 @@
 // Text models, VideoCLIP and the Transformer give the CPU's results with the kernels and runtime of a GPU, and a row
-// has the same
-// bits in any batch: on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
+// has the same bits in any batch: on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

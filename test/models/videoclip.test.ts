@@ -351,7 +351,10 @@ test("one set of weights for both towers gives the original's embeddings", async
   assert.ok(distance((await shared.encodeText(list)).data, expected) < 1e-6);
   for (const [i, ids] of list.entries()) {
     const alone = (await shared.encodeText([ids])).data;
-    assert.ok(distance(alone, expected.subarray(i * hidden, (i + 1) * hidden)) < 1e-6, "the same in any bucket of lengths");
+    assert.ok(
+      distance(alone, expected.subarray(i * hidden, (i + 1) * hidden)) < 1e-6,
+      "the same in any bucket of lengths",
+    );
   }
   shared.dispose();
   // the positions of a text follow those of a video

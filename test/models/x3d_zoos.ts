@@ -15,8 +15,7 @@ type X3DPart = "a" | "b" | "c" | "shortcut";
 
 /**
  * PyTorchVideo's names. The stem's spatial convolution is called `conv_t` and the temporal one `conv_xy`, as their
- * shapes
- * show.
+ * shapes show.
  */
 const pytorchvideo: X3DKeys = {
   stem: { spatial: "blocks.0.conv.conv_t", temporal: "blocks.0.conv.conv_xy", norm: "blocks.0.norm" },

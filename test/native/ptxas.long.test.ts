@@ -1,6 +1,5 @@
 // No kernel spills registers, by the report of ptxas when the addon was built. __launch_bounds__ limits registers to
-// the
-// occupancy that it states: a kernel that needs more spills.
+// the occupancy that it states: a kernel that needs more spills.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// videoclip convert: ONNX and safetensors files, what it prints, what it refuses.
+// videoclip convert writes ONNX and safetensors files, prints a summary, and refuses wrong options.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ test.before(() => {
 });
 test.after(() => rmSync(folder, { recursive: true }));
 
-test("a checkpoint with its model to ONNX", async () => {
+test("a checkpoint is converted with its model to ONNX", async () => {
   const output = path("model.onnx");
   writeFileSync(output, "an old file");
   const args = ["--onnx", output, "--model", "s3dg", "--output", "video_embedding", "--frames", "8", "--size", "64"];
@@ -60,7 +60,7 @@ test("the default output is mixed_5c, and generated weights need no file", () =>
   assert.equal(readOnnx(readFileSync(output)).outputs, [{ name: "mixed_5c", dtype: 1, shape: [1, 1024] }]);
 });
 
-test("to safetensors: one object on stdout, an old file is replaced", async () => {
+test("conversion to safetensors prints one object on stdout and replaces an old file", async () => {
   const output = path("copy.safetensors");
   writeFileSync(output, "an old file");
   const result = convert(checkpoint, output, "--json");
@@ -119,14 +119,14 @@ const refused: [string, string[], RegExp, number][] = [
     1,
   ],
   [
-    "a folder that is not there",
+    "a folder that does not exist",
     [checkpoint, "--onnx", path("no/x.onnx"), "--model", "s3dg"],
     /no\/x\.onnx: cannot be written \(ENOENT\)/,
     1,
   ],
 ];
 for (const [name, args, pattern, status] of refused) {
-  test(`refuses ${name}`, () => {
+  test(`${name} is refused`, () => {
     const result = convert(...args);
     assert.match(result.stderr, pattern);
     assert.not.match(result.stderr, /\n\s+at /, "a message, not a stack");

@@ -1,4 +1,4 @@
-// onnxruntime, where the peers of the benchmarks are installed: the one to ask whether an exported model computes the same.
+// onnxruntime, if the peers of the benchmarks are installed, to compare the results of exported models.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { resolve } from "node:path";
@@ -28,7 +28,7 @@ function load(): OnnxRuntime | string {
 }
 
 const loaded = load();
-/** Why there is none, or undefined. */
+/** The reason why it is missing, or undefined. */
 export const missing = typeof loaded === "string" ? loaded : undefined;
 
 const TYPES: Record<string, string> = {

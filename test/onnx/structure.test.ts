@@ -1,4 +1,4 @@
-// What an exported file holds: operators, names, weights, sizes; read back by a reader of its own.
+// The content of an exported file, read by an independent reader: operators, names, weights, sizes.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ function counts(model: ReadModel): Record<string, number> {
   return result;
 }
 
-/** Every value is written once and before it is read; everything that is stored is used. */
+/** Every value is written once and before it is read, and every stored tensor is used. */
 function checkGraph(model: ReadModel): void {
   const known = new Set(model.inputs.map(({ name }) => name));
   for (const { name } of model.tensors) {
@@ -64,7 +64,7 @@ function checkGraph(model: ReadModel): void {
   }
 }
 
-test("S3D: convolutions, relu, pools and concat, nothing else before the head", () => {
+test("S3D has convolutions, relu, pools and concat, and no other operator before the head", () => {
   const model = encoder("s3d", "logits");
   checkGraph(model);
   assert.equal(counts(model), { Conv: 78, Relu: 77, MaxPool: 13, Concat: 9, AveragePool: 1, ReduceMean: 1 });
@@ -76,7 +76,7 @@ test("S3D: convolutions, relu, pools and concat, nothing else before the head", 
   assert.equal(model.outputs, [{ name: "logits", dtype: 1, shape: [2, 400] }]);
 });
 
-test("S3D-G: the same and its gates; no transposed video, no padding nodes", () => {
+test("S3D-G has also its gates, and neither transposed videos nor padding nodes", () => {
   const model = encoder("s3dg", "video_embedding", { frames: 30, size: 96 });
   checkGraph(model);
   assert.equal(counts(model), {
@@ -99,7 +99,7 @@ test("S3D-G: the same and its gates; no transposed video, no padding nodes", () 
   });
 });
 
-test("as traced: every layer, with the parameters as they are", () => {
+test("as traced, a file has every layer with unchanged parameters", () => {
   for (const [name, output] of [
     ["s3d", "logits"],
     ["s3dg", "video_embedding"],
@@ -123,7 +123,7 @@ test("as traced: every layer, with the parameters as they are", () => {
   }
 });
 
-test("folded weights are those of the float64 references, rounded once", () => {
+test("folded weights equal the float64 references, rounded once", () => {
   const build = () => ({
     y: nn.batchNorm(nn.conv3d(input("x", [1, 2, 4, 4, 3]), "c", 5, { kernel: [1, 3, 3] }), "bn", { eps: 1e-3 }),
   });
@@ -142,7 +142,7 @@ test("folded weights are those of the float64 references, rounded once", () => {
   for (const [name, { data }] of Object.entries(expected)) assert.equal(stored[name], Float32Array.from(data), name);
 });
 
-test("outputs that are inputs, weights, views or one another are copies", () => {
+test("outputs that are inputs, weights, views or equal to one another are copies", () => {
   const graph = trace(() => {
     const x = input("x", [1, 2, 2, 2, 3]);
     const y = nn.relu(x);
@@ -189,7 +189,7 @@ test("a compiled graph, two values of one name, missing weights and models above
   assert.throws(() => toOnnx(large, weights), refuses("ERR_ONNX", /2\.15 GB.*2 GiB/));
 });
 
-test("files are replaced whole, or not at all", async () => {
+test("files are replaced completely or not at all", async () => {
   const folder = mkdtempSync(join(tmpdir(), "videoclip-onnx-"));
   try {
     const path = join(folder, "model.onnx");

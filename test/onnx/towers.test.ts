@@ -1,4 +1,4 @@
-// VideoCLIP's two towers as ONNX: the embeddings of the model itself, by the float64 references and by onnxruntime.
+// VideoCLIP's towers as ONNX give the embeddings of the model, by the float64 references and by onnxruntime.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,7 +40,7 @@ const videos = LENGTHS.map((T, i) => ({
 const texts = [[5, 9, 11, 30], [7], [4, 8, 15, 16, 23, 29, 12, 6]];
 const S = 11;
 
-/** What the exported towers take, written out from their description. */
+/** Inputs of the exported towers, made from their description. */
 function inputs(tower: "video" | "text"): Parameters<typeof runPeer>[1] {
   const mask = new Float32Array(3 * (tower === "video" ? 6 : S));
   if (tower === "video") {
@@ -63,7 +63,7 @@ const embedded = async (model: VideoClip, tower: "video" | "text") =>
   tower === "video" ? (await model.embedVideo(videos)).rows : (await model.embedText(texts)).rows;
 
 for (const [name, change] of Object.entries(CONFIGS)) {
-  test(`${name}: a tower's graph gives the model's embeddings`, async () => {
+  test(`${name}: the graph of a tower gives the model's embeddings`, async () => {
     const model = make(change);
     for (const tower of ["video", "text"] as const) {
       const given = Object.entries(inputs(tower)).map(([key, { data, shape }]) => [key, { shape, data: Float64Array.from(data) }] as const); // prettier-ignore
@@ -76,7 +76,7 @@ for (const [name, change] of Object.entries(CONFIGS)) {
   });
 }
 
-test("what is wrong is named", () => {
+test("errors name wrong options", () => {
   const model = make({});
   const message = (options: object) => {
     try {

@@ -1,6 +1,5 @@
 // Every CUDA kernel equals the float64 reference in every case of its op's shape table and in every storage type: on
-// the
-// emulator (with three orders of warps), or on a GPU with VIDEOCLIP_DEVICE=cuda.
+// the emulator (with three orders of warps), or on a GPU with VIDEOCLIP_DEVICE=cuda.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -89,7 +88,11 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
         alone.forEach((value, i) => {
           const whole = bytes(first![i].data);
           const part = bytes(value.data);
-          assert.is(Buffer.compare(part, whole.subarray(whole.length - part.length)), 0, "the bits differ in another batch");
+          assert.is(
+            Buffer.compare(part, whole.subarray(whole.length - part.length)),
+            0,
+            "the bits differ in another batch",
+          );
         });
       });
     }

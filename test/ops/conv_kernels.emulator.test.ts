@@ -1,6 +1,5 @@
 // Memory accesses of the CUDA kernels of convolutions and linear layers, counted by the emulator: bank conflicts of
-// shared
-// memory, and sectors of device memory beyond those that are necessary.
+// shared memory, and sectors of device memory beyond those that are necessary.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -94,8 +93,7 @@ for (const precision of ["f32", "bf16"] as const) {
         assert.is(got.excessSectors, precision === "f32" ? 0 : (strips * channels) / 32);
       } else {
         // the rows of 54 channels may start anywhere in a sector, with stride 2 each row of x does; and they wrap
-        // around
-        // the banks anywhere, in each half of a warp
+        // around the banks anywhere, in each half of a warp
         assert.ok(got.bankConflicts <= 2 * got.sharedAccesses, JSON.stringify(got));
         assert.ok(got.excessSectors <= stride[1] * got.globalAccesses, JSON.stringify(got));
       }

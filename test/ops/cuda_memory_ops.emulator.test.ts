@@ -1,6 +1,5 @@
 // Tests of memory-bound CUDA kernels beyond their shape tables, on the emulator: operands that are channel slices, NaN,
-// empty
-// operands, and accesses without bank conflicts or unused bytes.
+// empty operands, and accesses without bank conflicts or unused bytes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";

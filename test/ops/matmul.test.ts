@@ -1,6 +1,5 @@
 // matmul beyond its shape table: its gradient, slices of a wider tensor, equal bits for every number of threads, and
-// memory
-// accesses of its CUDA kernels.
+// memory accesses of its CUDA kernels.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";

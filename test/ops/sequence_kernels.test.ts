@@ -1,6 +1,5 @@
 // Tests of the CUDA kernels of layer norm, attention, contrastive loss and top-k beyond their shape tables: padding,
-// NaN,
-// slices, batches, and bank conflicts. They run on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
+// NaN, slices, batches, and bank conflicts. They run on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";

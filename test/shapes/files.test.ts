@@ -1,4 +1,4 @@
-// The model that ships, through video files: the encoder that its folder names, and the frames that it was trained on.
+// The shipped model reads video files with the encoder of its folder, and sees the frames that it was trained on.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const test = suite("shapes in files");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
-test("extract --model FOLDER gives the features of the rendered frames, but for the codec", async () => {
+test("extract --model FOLDER gives the features of the rendered frames, apart from the codec's loss", async () => {
   const [video] = longVideos(77, 1);
   await writeVideo(join(folder, "video.mp4"), video);
   const out = join(folder, "features");
@@ -33,13 +33,13 @@ test("extract --model FOLDER gives the features of the rendered frames, but for 
     b += rendered.data[i] ** 2;
   }
   assert.ok(dot / Math.sqrt(a * b) > 0.98, `cosine ${dot / Math.sqrt(a * b)}`);
-  // and the model takes the file itself, by the encoder in its folder
+  // the model also reads the file with the encoder in its folder
   const { rows } = await judged.model.encodeVideo(join(folder, "video.mp4"), { longVideos: "truncate" });
   assert.ok(rows.every(Number.isFinite));
   judged.dispose();
 });
 
-test("a folder that is no model is refused with the file that it lacks", () => {
+test("a folder that is not a model is refused, and the error names the missing file", () => {
   const args = ["extract", folder, "--model", folder, "--out", join(folder, "none")];
   const { status, stderr } = spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
   assert.is.not(status, 0);

@@ -12,7 +12,7 @@ interface CopiedPackage {
   remove(): void;
 }
 
-/** Copies sources and settings, without anything that is built, into a temporary folder; dependencies are linked. */
+/** Copies sources and settings, without build outputs, into a temporary folder; dependencies are linked. */
 export function copyPackage(): CopiedPackage {
   const folder = mkdtempSync(join(tmpdir(), "videoclip-package-"));
   const fixtures = join(root, "test/fixtures");

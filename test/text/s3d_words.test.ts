@@ -1,4 +1,4 @@
-// Sentences to word ids and to rows of S3D-G's joint space.
+// Sentences become word ids and rows of S3D-G's joint space.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const test = suite("s3d words");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-words-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
-/** An .npy file of strings as numpy writes it: UCS-4, padded with zeros to the longest. */
+/** Writes an .npy file of strings like numpy: UCS-4, padded with zeros to the longest. */
 function writeWords(words: string[]): string {
   const width = Math.max(...words.map((word) => [...word].length));
   const text = `{'descr': '<U${width}', 'fortran_order': False, 'shape': (${words.length},), }`;
@@ -45,7 +45,7 @@ test("a list of numbers is refused", () => {
   assert.throws(() => loadS3DWords(path), /expected a list of words/);
 });
 
-test("a sentence's row depends on its known words alone", async () => {
+test("the row of a sentence depends on its known words alone", async () => {
   const encoder = S3DTextEncoder.random(1, { vocabulary: WORDS, threads: 1 });
   const deprecated = await loadS3DTextEncoder({ randomWeights: 1, vocabulary: WORDS, threads: 1 });
   try {

@@ -1,4 +1,4 @@
-// Words that a vocabulary does not have are counted and named: by tokenizers, models, packs and the commands.
+// Words outside of the vocabulary are counted and named by tokenizers, models, packs and the commands.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,13 +32,13 @@ test("a tokenizer names the words that become the unknown token", () => {
   const tokenizer = WordPieceTokenizer.load(vocabulary);
   const { ids, unknown } = tokenizer.encode("Stir the SOUPS, Zorp! zorp soupx [UNK]");
   assert.equal(unknown, [",", "Zorp", "!", "zorp", "soupx"]);
-  assert.is(ids.filter((id) => id === tokenizer.unknown).length, 6, "with the token itself");
+  assert.is(ids.filter((id) => id === tokenizer.unknown).length, 6, "including the token in the text");
   assert.equal(tokenizer.encode(["stir é", "the x"]).unknown, ["é", "x"]);
-  assert.equal(tokenizer.encode("stir the zorp", { maxLength: 4 }).unknown, [], "of what is kept");
+  assert.equal(tokenizer.encode("stir the zorp", { maxLength: 4 }).unknown, [], "only words that are kept");
   assert.equal(s3dWords(["stir", "soup"]).unknown("Stir the SOUP, don't"), ["the", "don't"]);
 });
 
-test("counts, the most frequent words first", () => {
+test("counts list the most frequent words first", () => {
   const words = new UnknownWords();
   assert.is(describeUnknown(words.report()), "");
   words.add(["a"]);
@@ -48,7 +48,7 @@ test("counts, the most frequent words first", () => {
   assert.match(describeUnknown(words.report(2)), /^4 words are .*: "b", "a" \.\.\.$/);
 });
 
-test("a model names them by text, and counts them over all calls", async () => {
+test("a model names unknown words by text, and counts them over all calls", async () => {
   const { unknown } = await model.encodeText(["stir", "Zorp the soup", "qux zorp"]);
   assert.equal(unknown, [{ text: 1, words: ["Zorp"] }, { text: 2, words: ["qux", "zorp"] }]); // prettier-ignore
   assert.equal((await model.encodeText([[4, 5]])).unknown, []);
@@ -56,7 +56,7 @@ test("a model names them by text, and counts them over all calls", async () => {
   assert.is(model.unknownWords.count, 4);
 });
 
-test("a pack counts them, and keeps of a caption what it is asked to", async () => {
+test("a pack counts unknown words, and keeps the requested part of each caption", async () => {
   const file = join(folder, "captions.json");
   const text = ["stir the zap", "zorp 🍜 qux", "the soup"];
   writeFileSync(file, JSON.stringify({ v: { start: [0, 2, 20], end: [2, 4, 30], text } }));
@@ -79,7 +79,7 @@ test("a pack counts them, and keeps of a caption what it is asked to", async () 
   assert.match(refused.stderr, /--deduplicate: webvid has no such option/);
 });
 
-test("the rule of removing what captions repeat is a flag", () => {
+test("a flag chooses the rule for removing repeated parts of captions", () => {
   const file = join(folder, "rolling.json");
   const video = { start: [0, 2], end: [2, 4], text: ["the bar", "r soup"] };
   writeFileSync(file, JSON.stringify(Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`v${i}`, video]))));
@@ -87,13 +87,13 @@ test("the rule of removing what captions repeat is a flag", () => {
     const { stdout } = run("data", "check", "howto100m", file, "--json", ...flags);
     return (JSON.parse(stdout) as { wordsPerCaption: number }).wordsPerCaption;
   };
-  // an "r" ends one caption and begins the other: by MMPT's rule one of them loses it, by the toss of a coin
+  // an "r" ends one caption and begins the other: by MMPT's rule a random one of them loses it
   assert.equal([words(), words("--deduplicate", "longest"), words("--no-deduplicate")], [2, 2, 2]);
   const shortest = words("--deduplicate", "shortest-prefix");
   assert.ok(shortest > 1.5 && shortest < 2, `${shortest}`);
 });
 
-test("commands say on stderr which words they do not know", () => {
+test("commands print unknown words on stderr", () => {
   const said = /^2 words are not in the vocabulary of the model: "zorp", "qux"$/m;
   const out = join(folder, "embedded");
   const embed = run("embed", "--model", saved, "--text", "stir zorp", "--text", "the qux", "--text", "soup", "--out", out); // prettier-ignore

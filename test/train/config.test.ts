@@ -143,6 +143,7 @@ test("the deprecated names of the learning rate give the same configuration", ()
   const { learningRate, ...schedule } = config.schedule;
   const old = { ...config, schedule: { ...schedule, rate: learningRate } };
   assert.equal(checkRecipe(old), checkRecipe(config));
+  // `schedule.rate` is @deprecated
   assert.is(old.schedule.rate, learningRate, "the argument is not changed");
   const file = join(folder, "old.json");
   const optimizer = { ...config.optimizer, groups: [{ match: "bias", rate: 0.1 }] };

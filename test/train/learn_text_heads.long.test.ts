@@ -115,7 +115,7 @@ test("words that follow a mood are tagged with it", async () => {
   assert.ok(right >= 0.95, `right ${right}`);
 });
 
-test("the answer to \"where\" is the words from \"in\" to a place", async () => {
+test('the answer to "where" is the words from "in" to a place', async () => {
   const batch = (stream: number, index: number, size: number) =>
     spanBatch(
       Array.from({ length: size }, (_, i) => {

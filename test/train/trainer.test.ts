@@ -234,21 +234,21 @@ test("an aborted run is saved, and resumes to the same bits", async () => {
 test("the next batch is prepared while a step runs; one that needs the model waits", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   initialise(device);
-  const told: string[] = [];
+  const log: string[] = [];
   const source = data(8);
   const trainer = new Trainer(
     options(device, {
       steps: 3,
       accumulate: 2,
       data: {
-        batch: (index) => (told.push(`batch ${index}`), source.batch(index)),
+        batch: (index) => (log.push(`batch ${index}`), source.batch(index)),
         needsModel: (index) => index === 4,
       },
     }),
   );
-  for await (const { step } of trainer.run()) told.push(`step ${step}`);
+  for await (const { step } of trainer.run()) log.push(`step ${step}`);
   const expected = "batch 0, batch 1, batch 2, step 1, batch 3, step 2, batch 4, batch 5, step 3";
-  assert.is(told.join(", "), expected);
+  assert.is(log.join(", "), expected);
   trainer.dispose();
   device.dispose();
 });

@@ -1,6 +1,5 @@
 // Stills and clips share one time line, whatever the first time stamp of the stream: a still at the start of a clip
-// shows
-// the clip's first frame.
+// shows the clip's first frame.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -175,9 +175,9 @@ for (const [name, rate, stamps] of [
     for (const stride of [13, 5, 20]) {
       const x3d = { ...preset("x3d-s", 13, 5), stride };
       const end = stamps.at(-1)! / 1000 + 0.03;
-      const frames = (mostHeld: number, writes: number[] = []) => {
+      const frames = (maxHeld: number, writes: number[] = []) => {
         const make = (tiny: Preset, times: StreamTimes) =>
-          new SpreadClips(tiny, times, () => new Uint8Array(39), mostHeld);
+          new SpreadClips(tiny, times, () => new Uint8Array(39), maxHeld);
         const clips = clipsOf(x3d, [...stamps], end, { rate, frameDuration: 1 / rate }, make, writes);
         return clips;
       };
@@ -199,7 +199,7 @@ for (const [name, rate, stamps] of [
         [...taken].sort((a, b) => a - b),
       );
       assert.is(writes.length, taken.size, "each once");
-      for (const mostHeld of [0, 1, 10, 40]) assert.equal(frames(mostHeld), clips, `${mostHeld} frames may wait`);
+      for (const maxHeld of [0, 1, 10, 40]) assert.equal(frames(maxHeld), clips, `${maxHeld} frames may wait`);
     }
   });
 }

@@ -1,4 +1,5 @@
-// 10,000 seeded mutations of weight and array files: an error that says where, or a load; no crash, no hang, little memory.
+// 10,000 seeded mutations of weight and array files load or cause an error with a position; no crash, no hang, little
+// memory.
 import { readdirSync, readFileSync, rmSync, writeFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +18,7 @@ const ROUNDS = 10_000;
 const LIMIT_BYTES = 64 << 20;
 const folder = "test/fixtures/containers";
 
-/** A small generator with a seed of its own, so that a failure can be run again. */
+/** A small generator with a separate seed, so that a failure can be repeated. */
 function random(seed: number) {
   let state = seed >>> 0;
   return (limit: number) => {

@@ -1,4 +1,5 @@
-// The one loader of weights: one error for all keys, given and generated values, renames, aborts, and a free event loop.
+// The single loader of weights: one error for all keys, given and generated values, renames, aborts, and a free event
+// loop.
 import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +20,7 @@ test.after(() => rmSync(root, { recursive: true }));
 const f32 = (shape: readonly number[], ...values: number[]): StoredTensor =>
   stored(shape, () => Float32Array.from(values), "f32");
 
-/** A store that only remembers. */
+/** A store that records its values. */
 function memory() {
   const values = new Map<string, { shape: readonly number[]; data: Float32Array | Uint16Array }>();
   return {
@@ -45,7 +46,7 @@ async function failure(work: Promise<unknown>): Promise<Error> {
   throw new Error("expected an error");
 }
 
-test("one error lists every missing, unexpected and wrong-shaped key, and nothing is put", async () => {
+test("one error lists every missing, unexpected and wrong-shaped key, and no value is put", async () => {
   const path = write("keys.safetensors", { a: f32([2], 1, 2), b: f32([3], 1, 2, 3), x: f32([1], 0), old: f32([1], 0) });
   const store = memory();
   const shapes = new Map([
@@ -65,7 +66,7 @@ test("one error lists every missing, unexpected and wrong-shaped key, and nothin
   assert.is(store.values.size, 0);
 });
 
-test("renames, given values before those of the file, generated ones for what the file does not have", async () => {
+test("renames apply, given values replace those of the file, and generated ones complete it", async () => {
   const path = write("given.safetensors", { "net.a": f32([2], 1, 2), "net.b": f32([1], 3), "net.t": f32([9], 0, 0, 0, 0, 0, 0, 0, 0, 0) }); // prettier-ignore
   const shapes = new Map([
     ["a", [2]],
@@ -81,7 +82,7 @@ test("renames, given values before those of the file, generated ones for what th
     const store = memory();
     const loaded = await loadInto(store, path, { shapes, rename, given, fallback });
     assert.equal([...store.values.keys()], [...shapes.keys()]);
-    assert.equal(["a", "b", "t", "new"].map(store.get), [[1, 2], [3], [7, 8], [5]]); // the file goes before what is generated
+    assert.equal(["a", "b", "t", "new"].map(store.get), [[1, 2], [3], [7, 8], [5]]); // values of the file precede generated ones
     assert.match(loaded.hash, /^[0-9a-f]{16}$/);
   }
   const error = await failure(loadInto(memory(), path, { shapes, rename: [[/^net\./, ""]], given }));
@@ -90,7 +91,7 @@ test("renames, given values before those of the file, generated ones for what th
   assert.match(both.message, /two tensors are a: net\.\w is one of them/);
 });
 
-test("weights that are open stay open, and shapes may follow from them", async () => {
+test("open weights stay open, and shapes can be derived from them", async () => {
   const path = write("open.safetensors", { a: f32([2], 1, 2), head: f32([3], 1, 2, 3) });
   const file = await openWeights(path);
   const store = memory();
@@ -104,7 +105,7 @@ test("weights that are open stay open, and shapes may follow from them", async (
   await failure(loadInto(store, file, { shapes: new Map([["a", [2]]]), ignored: /^/ }));
 });
 
-/** Some 100 MB in three tensors, and many small ones. */
+/** About 100 MB in three tensors, and many small ones. */
 const LARGE = 8 << 20;
 const large = Float32Array.from({ length: LARGE }, (_, i) => i % 1000);
 const sources: Record<string, () => string> = {
@@ -125,7 +126,7 @@ const sources: Record<string, () => string> = {
 };
 
 for (const [name, make] of Object.entries(sources)) {
-  test(`timers run while ${name} load, and an abort ends it`, async () => {
+  test(`timers run while ${name} load, and an abort ends the loading`, async () => {
     const path = make();
     const shapes = (tensors: ReadonlyMap<string, StoredTensor>) =>
       new Map([...tensors].map(([key, { shape }]) => [key, shape]));
@@ -165,7 +166,7 @@ for (const [name, make] of Object.entries(sources)) {
   });
 }
 
-test("large tensors go to a device part by part; one that is there is replaced as a whole", async () => {
+test("large tensors are sent to a device in parts, and an existing one is replaced at once", async () => {
   const path = sources.safetensors();
   const device = createDevice({ device: "cpu", threads: 1 });
   const store = device.parameters;
@@ -194,7 +195,7 @@ test("large tensors go to a device part by part; one that is there is replaced a
   await loadInto(store, file, { shapes: new Map([["a", [LARGE]]]), ignored: /^/ });
   assert.ok(equal(store.get("a")));
 
-  // aborted in the middle of a tensor: nothing of it stays
+  // aborted in the middle of a tensor: no part of it is kept
   const stop = new AbortController();
   const reason = new Error("enough");
   const slow = new Map([["c", { ...file.tensors.get("c")!, async *parts() { yield new Uint8Array(4 << 20); stop.abort(reason); stop.signal.throwIfAborted(); } }]]); // prettier-ignore
@@ -203,7 +204,7 @@ test("large tensors go to a device part by part; one that is there is replaced a
   assert.is(await failure(loadInto(store, { ...file, tensors: slow }, options)), reason);
   assert.is(device.memory().parameters, used);
   assert.not.ok(store.has("c"));
-  // parts that do not add up
+  // parts of the wrong total size
   const short = new Map([["c", { ...file.tensors.get("c")!, async *parts() { yield new Uint8Array(4 << 20); } }]]); // prettier-ignore
   const error = await failure(loadInto(store, { ...file, tensors: short }, { shapes: options.shapes }));
   assert.match(error.message, /parameter c: expected 8388608 values once, received 1048576/);
@@ -212,7 +213,7 @@ test("large tensors go to a device part by part; one that is there is replaced a
   device.dispose();
 });
 
-test("a file that becomes shorter while it is loaded is an error", async () => {
+test("a file that is truncated while it is loaded causes an error", async () => {
   const path = write("short.safetensors", {
     a: stored([1 << 20], () => large.subarray(0, 1 << 20), "f32"),
     b: f32([1], 1),

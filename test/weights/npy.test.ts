@@ -1,4 +1,4 @@
-// .npy arrays in the forms that numpy writes: element types, order, and what is refused.
+// .npy arrays are read in the forms that numpy writes: element types, order, refused files.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ function npy(descr: string, order: "True" | "False", shape: string, data: ArrayB
   return Buffer.concat([header, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
 }
 
-test("what this package writes, in both precisions", () => {
+test("arrays that this package writes are read, in both precisions", () => {
   const values = Float32Array.from([0, -1.5, 65504, 2 ** -24, Infinity, 0.25]);
   for (const dtype of ["f32", "f16"] as const) {
     const { shape, data } = read(npyBytes(values, [2, 3], dtype));
@@ -54,7 +54,7 @@ test("Fortran order becomes row-major", () => {
   assert.equal([...data], [0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11]);
 });
 
-test("64-bit integers, booleans and a scalar", () => {
+test("64-bit integers, booleans and a scalar are read", () => {
   assert.equal([...read(npy("<i8", "False", "2,", BigInt64Array.from([-5n, 7n]))).data], [-5, 7]);
   assert.equal([...read(npy("|b1", "False", "2,", Uint8Array.from([0, 1]))).data], [0, 1]);
   assert.equal(read(npy("<f8", "False", "", Float64Array.from([2.5]))), { shape: [], data: Float64Array.of(2.5) });

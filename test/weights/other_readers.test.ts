@@ -1,4 +1,4 @@
-// Files that safetensors, torch or numpy refuse, or read as other names, are refused here as well or read the same.
+// Files that safetensors, torch or numpy refuse, or read with other names, are refused or read equally.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ async function refuses(path: string, reason: RegExp): Promise<void> {
   assert.match(message, reason);
 }
 
-/** A copy of a fixture that was changed. */
+/** A changed copy of a fixture. */
 function changed(name: string, change: (bytes: Buffer) => void): string {
   const bytes = readFileSync(join(containers, name));
   change(bytes);
@@ -35,7 +35,7 @@ function changed(name: string, change: (bytes: Buffer) => void): string {
   return path;
 }
 
-/** Places after each occurrence of a text. */
+/** Positions after each occurrence of a text. */
 function after(bytes: Buffer, text: string): number[] {
   const places: number[] = [];
   for (let at = bytes.indexOf(text, 0, "latin1"); at >= 0; at = bytes.indexOf(text, at + 1, "latin1"))
@@ -74,7 +74,7 @@ test("short strings of pickles are UTF-8, as in torch", () => {
   assert.throws(() => read(0x63, 0xe9), /a string is not UTF-8/);
 });
 
-test("an archive of torch.save has a version that torch reads", async () => {
+test("the version of a torch.save archive must be one that torch reads", async () => {
   const withVersion = (text: string) =>
     changed("zipfile_written.pth", (bytes) => {
       bytes.write(text, after(bytes, "archive/version")[0], "latin1");
@@ -94,7 +94,7 @@ test("entries of an archive that are strongly encrypted or patches are refused",
   }
 });
 
-test("two keys of a dict that read alike are refused: one of them would be lost", async () => {
+test("two keys of a dict that become equal text are refused: one of them would be lost", async () => {
   const path = join(folder, "keys.pth");
   writeTorchFile(path, new Map([["", 1], ["0", 2]])); // prettier-ignore
   (await openWeights(path)).close();

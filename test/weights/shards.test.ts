@@ -1,4 +1,4 @@
-// Weights in several files with an index, and checkpoints that hold a trainer's objects, through openWeights and the CLI.
+// Weights in several files with an index, and checkpoints with a trainer's objects, through openWeights and the CLI.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ const floats = (...values: number[]) => {
   return { dtype: "F32" as const, shape: [values.length], read: () => new Uint8Array(data.buffer) };
 };
 
-/** A folder with files of tensors, and what its index says. */
+/** A folder with files of tensors and an index. */
 function makeFolder(files: Record<string, Record<string, number[]>>, map: unknown): string {
   const folder = mkdtempSync(join(root, "model-"));
   for (const [name, tensors] of Object.entries(files)) {
@@ -62,12 +62,12 @@ test("an index opens all of its files", async () => {
   assert.is(file.format, "safetensors");
   const hash = createHash("sha256");
   for (const name of ["a.safetensors", "b.safetensors"]) hash.update(readFileSync(join(index, "..", name)));
-  assert.is(file.sha256, hash.digest("hex"), "of the files by name");
+  assert.is(file.sha256, hash.digest("hex"), "the hash of the files in order of name");
   file.close();
   assert.throws(() => file.tensors.get("y")!.read(), /EBADF|closed/);
 });
 
-test("the checksum of a file of several chunks; values at odd places", async () => {
+test("the checksum of a file is correct over several chunks, and so are values at unaligned positions", async () => {
   const path = join(root, "large.safetensors");
   const large = new Float32Array(2_500_000).map((_, i) => Math.sin(i));
   writeSafetensors(path, new Map([["x", floats(...[1, 2])], ["y", { ...floats(0), shape: [large.length], read: () => new Uint8Array(large.buffer) }]])); // prettier-ignore
@@ -83,7 +83,7 @@ test("the checksum of a file of several chunks; values at odd places", async () 
   assert.equal([...floatValues("BF16", brain)], [1, -2.5]);
 });
 
-test("checkpoints of torch.save too", async () => {
+test("checkpoints of torch.save can be sharded", async () => {
   const folder = mkdtempSync(join(root, "torch-"));
   const half = (key: string, value: number) => new Map([[key, new HalfTensor([1], Float32Array.of(value))]]);
   writeTorchFile(join(folder, "p1.bin"), half("x", 1));
@@ -95,7 +95,7 @@ test("checkpoints of torch.save too", async () => {
   file.close();
 });
 
-test("an index that its files do not fit is refused", async () => {
+test("an index that does not match its files is refused", async () => {
   const missing = await refused(makeFolder(TWO, { ...MAP, w: "c.safetensors" }));
   assert.match(missing.message, /index\.json: 1 of its 3 files are not beside it: c\.safetensors$/);
   assert.match(String(missing.details.file), /c\.safetensors$/);
@@ -119,7 +119,7 @@ test("an index that its files do not fit is refused", async () => {
   assert.match((await refused(join(root, "none.index.json"))).message, /cannot be opened \(ENOENT\)/);
 });
 
-test("convert makes one file of several", () => {
+test("convert joins several files into one", () => {
   const output = join(root, "whole.safetensors");
   const { status, stdout, stderr } = cli("convert", makeFolder(TWO, MAP), output, "--json");
   assert.is(status, 0, stderr);
@@ -127,7 +127,7 @@ test("convert makes one file of several", () => {
   assert.match(cli("inspect", output).stdout, /^tensors {5}3\nparameters {2}4$/m);
 });
 
-test("inspect and convert skip a trainer's objects, and say which", async () => {
+test("inspect and convert skip a trainer's objects, and report them", async () => {
   const marker = join(root, "never");
   const path = join(root, "checkpoint_best.pt");
   const state = new Map<string, PickleValue>([["w", new HalfTensor([2], Float32Array.of(1, -2))]]);

@@ -1,4 +1,4 @@
-// Weights as people save them: under any entry of a checkpoint, with what compilers and trainers put before the keys.
+// Weights are found under any entry of a checkpoint, and without the prefixes that compilers and trainers add to keys.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ const tensor = (value: number): StoredTensor => stored([2], () => Float32Array.o
 const tree = (entries: Record<string, Tree | Record<string, Tree>>): Map<string, Tree> => new Map(Object.entries(entries) as [string, Tree][]); // prettier-ignore
 const weights = (prefix = "") => tree({ [`${prefix}a.weight`]: tensor(1), [`${prefix}b.weight`]: tensor(2) });
 
-test("the state dict is found under the names that people give it, in any nesting", () => {
+test("the state dict is found under its common names, at any depth", () => {
   const keys = ["a.weight", "b.weight"];
   const optimizer = tree({ state: tree({ 0: tree({ exp_avg: tensor(9) }) }) });
   const found = (from: Tree) => [...stateDict(from).keys()];
@@ -35,12 +35,16 @@ test("the state dict is found under the names that people give it, in any nestin
   }
   assert.equal(found(tree({ state_dict: tree({ model: tree({ ema: weights() }) }) })), keys);
   const both = stateDict(tree({ ema: tree({ "a.weight": tensor(7) }), model: weights() }));
-  assert.equal([...both.keys()], keys, "averaged weights only where there are no others");
-  assert.equal(found(tree({ epoch: 3, first: weights(), second: weights() })), [], "two of which none is named");
+  assert.equal([...both.keys()], keys, "averaged weights are used only if there are no others");
+  assert.equal(
+    found(tree({ epoch: 3, first: weights(), second: weights() })),
+    [],
+    "two candidates without a known name",
+  );
   assert.equal(found(tree({ optimizer })), []);
 });
 
-test("what torch.compile and data parallelism put into keys is taken off, in any nesting", () => {
+test("prefixes of torch.compile and data parallelism are removed from keys, at any depth", () => {
   const keys = ["a.weight", "b.weight"];
   for (const prefix of [
     "module.",
@@ -56,7 +60,7 @@ test("what torch.compile and data parallelism put into keys is taken off, in any
   const averaged = stateDict(tree({ n_averaged: tensor(5), "module.a": tensor(1) }));
   assert.equal([...averaged.keys()], ["a"]);
   const clash = stateDict(tree({ "_orig_mod.a": tensor(1), a: tensor(2) }));
-  assert.equal([...clash.keys()], ["_orig_mod.a", "a"], "nothing is overwritten");
+  assert.equal([...clash.keys()], ["_orig_mod.a", "a"], "no key is overwritten");
 });
 
 /** A safetensors file with these tensors. */
@@ -66,7 +70,7 @@ function file(tensors: Map<string, StoredTensor>): string {
   return path;
 }
 
-test("a part that all keys begin with is taken off where the model then fits, and else it is named", async () => {
+test("a common prefix of all keys is removed if the model then fits, and is reported otherwise", async () => {
   const shapes = new Map([["a.weight", [2]], ["b.weight", [2]]]); // prettier-ignore
   const load = async (path: string, options = {}) => {
     const values = new Map<string, number>();
@@ -108,7 +112,7 @@ test("a video network, and a published layout, load with every prefix", async ()
   assert.match((await inspectWeights(marked)).model ?? "", /torchvision/);
 });
 
-test("a VideoCLIP model in a trainer's checkpoint", async () => {
+test("a VideoCLIP model loads from a trainer's checkpoint", async () => {
   const plain = await openWeights("models/shapes/model.safetensors");
   const folder = mkdtempSync(join(root, "model-"));
   writeSafetensors(join(folder, "model.safetensors"), new Map([...plain.tensors].map(([key, value]) => [`model._orig_mod.${key}`, value]))); // prettier-ignore

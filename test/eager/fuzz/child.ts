@@ -1,7 +1,6 @@
 // Random calls of the public ops in a separate process: node child.ts <ops module> <seed> <first> <last> <place file>.
 // Before each call its index is written to the place file, so that the parent knows which call ended the process or
-// hangs.
-// Prints failures and the number of accepted calls; exits with 1 after a failure.
+// hangs. Prints failures and the number of accepted calls; exits with 1 after a failure.
 import { openSync, writeSync } from "node:fs";
 import { inspect, isDeepStrictEqual } from "node:util";
 import { pathToFileURL } from "node:url";

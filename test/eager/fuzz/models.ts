@@ -1,6 +1,5 @@
 // Makes valid arguments for every public op, and models the result of a call whose arguments were accepted. A model
-// reads
-// its arguments simply, refuses arguments that the op should have refused, and computes with the op's float64
+// reads its arguments simply, refuses arguments that the op should have refused, and computes with the op's float64
 // reference.
 import * as definitions from "#lib/ops/index.js";
 import { array, below, chance, pick } from "./values.js";

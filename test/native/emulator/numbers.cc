@@ -15,8 +15,7 @@ uint16_t rounded(float x) {
 }
 
 // Every finite value is unchanged, the midpoint of two neighbours rounds to the even one, and values closer to one
-// neighbour
-// round to it.
+// neighbour round to it.
 template <typename T>
 void check_rounding(uint16_t infinity, const char* what) {
   bool exact = true, ties = true, near = true;

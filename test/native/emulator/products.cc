@@ -1,6 +1,5 @@
 // The matrix products of conv3d and linear are exact on integers and free of bank conflicts, and no access of device
-// memory
-// wastes part of a sector, in every tile.
+// memory wastes part of a sector, in every tile.
 #include <memory>
 
 #include "check.h"
