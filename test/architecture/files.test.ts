@@ -1,7 +1,8 @@
 // Durable files are written by one module: only lib/base/files.ts syncs and renames.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { callsOf, importsOf, librarySources, parseSource } from "./sources.js";
+import { parseSource } from "../../scripts/lint/syntax.js";
+import { callsOf, importsOf, librarySources } from "./sources.js";
 
 const test = suite("architecture: files");
 

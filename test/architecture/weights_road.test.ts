@@ -2,7 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type ts from "typescript";
-import { callsOf, librarySources, parseSource } from "./sources.js";
+import { parseSource } from "../../scripts/lint/syntax.js";
+import { callsOf, librarySources } from "./sources.js";
 
 const test = suite("architecture: weights");
 
