@@ -1,12 +1,12 @@
 // The files of lib/, bench/ and scripts/ import each other in one direction.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { circles, type Edges, importGraph } from "../../scripts/lint/import_graph.js";
 import { orderFaults, orderOf } from "../../scripts/lint/import_order.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("imports");
 
@@ -50,7 +50,7 @@ test("a circle is found and shown by its shortest path", () => {
 });
 
 test("only an import of types is erased at run time", () => {
-  const folder = mkdtempSync(join(tmpdir(), "imports-"));
+  const folder = temporaryFolder("imports");
   try {
     const b = `import type { A } from "./a.js"; let x: import("./c.js").C; export { type D } from "./d.js"; import "ts";`;
     writeFileSync(join(folder, "a.ts"), `import { type B } from "./b.js"; await import("./c.js");`);

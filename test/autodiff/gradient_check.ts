@@ -10,6 +10,7 @@ import type { OpCase } from "../ops/cases/case_table.js";
 import { applyOp, type Graph, input, trace } from "#lib/graph/trace.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { type CaseValue, makeInput } from "../ops/case_input.js";
+import { relativeL2 } from "../support/numbers.js";
 
 export type AnyOp = OpDefinition<Record<string, unknown>>;
 export type AnyCase = OpCase<Record<string, unknown>>;
@@ -167,13 +168,7 @@ export async function nativeGradientError(
   const program = compile(graph, device);
   try {
     const results = await program.run(Object.fromEntries(names.map((name) => [name, given[name]])));
-    return Math.max(
-      ...Object.entries(results).map(([name, got]) => {
-        const want = expected[name].data;
-        const size = norm(want);
-        return norm(want.map((v, i) => v - got[i])) / (size || 1);
-      }),
-    );
+    return Math.max(...Object.entries(results).map(([name, got]) => relativeL2(got, expected[name].data)));
   } finally {
     program.dispose();
   }

@@ -12,6 +12,7 @@ import { inception, S3D, S3DG } from "#lib/models/video/s3d.js";
 import { x3dBlock } from "#lib/models/video/x3d.js";
 import * as nn from "#lib/nn/layers.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("gradients of video layers");
 
@@ -93,8 +94,7 @@ for (const [name, { shape, layer }] of Object.entries(LAYERS)) {
     }
     const [cpu, gpu] = results;
     for (const [key, expected] of Object.entries(cpu)) {
-      const norm = Math.hypot(...expected);
-      const error = Math.hypot(...gpu[key].map((v, i) => v - expected[i])) / norm;
+      const error = relativeL2(gpu[key], expected);
       assert.ok(error < 2e-4, `${key}: relative L2 ${error}`);
     }
   });

@@ -1,14 +1,14 @@
 // The CPU quota of a container is read from its control groups and those above them, in both versions.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { cpuQuota, usableCores } from "#lib/base/cpu_quota.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("CPU quota");
-const root = mkdtempSync(join(tmpdir(), "videoclip-quota-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("quota");
 let cases = 0;
 
 function quota(groups: string, files: Record<string, string>): number {

@@ -8,12 +8,10 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
   closeSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -29,10 +27,10 @@ import {
 } from "#lib/base/files.js";
 import type { VideoClipError } from "#lib/base/errors.js";
 import { faultyDisk } from "../support/faulty_disk.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("files");
-const root = mkdtempSync(join(tmpdir(), "videoclip-files-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("files");
 
 const folder = () => mkdtempSync(join(root, "case-"));
 const text = (path: string) => readFileSync(path, "utf8");

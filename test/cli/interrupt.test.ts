@@ -3,15 +3,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { interruptible, onInterrupt } from "#lib/cli/interrupt.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("interrupt");
 const listeners = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM");
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
-
 let exitCode: typeof process.exitCode;
 let before = 0;
 test.before.each(() => {

@@ -1,18 +1,18 @@
 // Readers that close their pipe, and signals, cause no stack trace and leave no lock and no temporary file.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { makeVideos } from "../features/tiny_extraction.js";
+import { CLI } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("pipes and signals");
-const root = mkdtempSync(join(tmpdir(), "videoclip-pipes-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("pipes");
 const videos = join(root, "videos");
-const extract = (out: string) => ["dist/cli/main.js", "extract", videos, ..."--model s3d-tiny --random-weights 1 --decoders 1 --batch 1 --json --out".split(" "), out]; // prettier-ignore
+const extract = (out: string) => [CLI, "extract", videos, ..."--model s3d-tiny --random-weights 1 --decoders 1 --batch 1 --json --out".split(" "), out]; // prettier-ignore
 const names = Array.from({ length: 12 }, (_, i) => `v${i}.mp4`);
 
 test.before(() => makeVideos(videos, names).then(() => {}));
@@ -36,7 +36,7 @@ test("an extraction continues without a reader of its events", () => {
 
 test("commands that print end silently when their reader is gone", () => {
   for (const args of [["inspect", "models/shapes/model.safetensors"], ["--help"], ["doctor", "--json"]]) {
-    const { code, stderr } = piped(["dist/cli/main.js", ...args], "true");
+    const { code, stderr } = piped([CLI, ...args], "true");
     assert.is(code, 0, stderr);
     assert.is(stderr, "");
   }

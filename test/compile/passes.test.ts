@@ -16,6 +16,7 @@ import { elements, type Tensor } from "#lib/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, sortGraph, trace, update } from "#lib/graph/trace.js";
 import * as nn from "#lib/nn/layers.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { isError } from "../support/errors.js";
 
 const test = suite("passes");
 const parameters = (key: string, shape: readonly number[]) => ({
@@ -277,7 +278,7 @@ test("programs: concat has no instruction, memory is shared, results agree with 
 test("shape errors name the layer", () => {
   assert.throws(
     () => trace(() => ({ y: nn.conv3d(input("x", [1, 1, 2, 2, 3]), "stem", 4, { kernel: [3, 3, 3] }) })),
-    (error: unknown) => error instanceof ShapeError && /at least 3 positions along T/.test(error.message),
+    isError(ShapeError, /at least 3 positions along T/),
   );
 });
 

@@ -1,6 +1,5 @@
 // The split of CrossTask equals fairseq MMPT's, whose random draws are compared with NumPy's.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,10 +8,10 @@ import { selectCrossTaskVideos } from "#lib/data/crosstask_videos.js";
 import { NumpyRandom } from "#lib/data/numpy_random.js";
 import { predictBenchmark } from "#lib/eval/index.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("split of CrossTask");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-split-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("split");
 
 test("draws equal NumPy's", () => {
   const range = (n: number) => Array.from({ length: n }, (_, i) => i);

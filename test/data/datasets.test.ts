@@ -1,8 +1,6 @@
 // Every dataset is read from a miniature in its published format; omitted records are counted, and broken files are
 // errors.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
@@ -19,9 +17,12 @@ import { listedRecords, readVideoList, readVideoLists, type VideoLists } from "#
 import { isoSeconds } from "#lib/data/webvid.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("datasets");
-const scratch = mkdtempSync(join(tmpdir(), "datasets-"));
+const scratch = temporaryFolder("datasets");
 const files = makeDatasets(scratch);
 
 const formatsRead = new Set<string>();
@@ -32,16 +33,6 @@ async function read(name: string, file: string, options = {}): Promise<{ records
   const records: VideoRecord[] = [];
   for await (const record of datasetFormat(name)!.read(file, { skips, ...options })) records.push(record);
   return { records, skips };
-}
-
-async function refused(run: () => Promise<unknown>, pattern: RegExp): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`expected ${pattern}`);
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -227,7 +218,7 @@ test("videoclip data check reports features that are missing or not finite", () 
   writeFileSync(join(folder, "aaaaaaaaaaa.npy"), npyBytes(new Float32Array(8), [4, 2], "f32"));
   writeFileSync(join(folder, "bbbbbbbbbbb.npy"), npyBytes(Float32Array.of(1, Number.NaN), [1, 2], "f32"));
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "data", "check", "howto100m", files.howto100m, "--features", folder, ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("data", "check", "howto100m", files.howto100m, "--features", folder, ...args); // prettier-ignore
   const report = JSON.parse(run("--json").stdout) as { features: object; skipped: { reason: string; first: string }[] };
   assert.equal(report.features, { found: 1, rows: 4, width: 2 });
   const reasons = report.skipped.map(({ reason }) => reason);
@@ -270,8 +261,7 @@ test("a list of videos is the column video_id of a csv, or the last part of each
 });
 
 test("an option that a format does not have is refused, not ignored", () => {
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "data", "check", ...args], { encoding: "utf8" });
+  const run = (...args: string[]) => videoclip("data", "check", ...args);
   for (const [flags, pattern] of [
     [["--subset", "training"], /--subset: webvid has no such option/],
     [["--no-deduplicate"], /--no-deduplicate: webvid has no such option/],
@@ -290,5 +280,4 @@ test("every format has a unique name and is read in this file", () => {
   assert.equal([...formatsRead].sort(), [...names].sort());
 });
 
-test.after(() => rmSync(scratch, { recursive: true }));
 test.run();

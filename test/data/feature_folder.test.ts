@@ -1,16 +1,15 @@
 // Features are found by the names that datasets give to videos, and an ambiguous name is refused.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureFolder } from "#lib/data/feature_folder.js";
 import { NamedFiles } from "#lib/data/named_files.js";
 import { npyData, npyHeader } from "#lib/weights/npy.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("feature folder");
-const root = mkdtempSync(join(tmpdir(), "videoclip-features-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("features");
 let cases = 0;
 
 function folder(...names: string[]): string {

@@ -1,14 +1,13 @@
 // Manifest lines that would be misread as other paths or times are not records; they are reported with their reason.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readManifests } from "#lib/data/feature_manifest.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("feature manifest");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-manifest-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("manifest");
 
 const line = (change: object = {}) =>
   JSON.stringify({ path: "/v/é.mp4", file: "a.npy", clips: 2, timestamps: [[0, 1], [1, 1]], settings: {}, ...change }); // prettier-ignore

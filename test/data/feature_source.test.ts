@@ -1,7 +1,5 @@
 // Features that are computed when they are read: projected by S3D-G's last layer, or decoded from videos.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,14 +13,13 @@ import { Random } from "#lib/base/random.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("feature sources");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-source-"));
-test.after(() => {
-  ops.dispose();
-  rmSync(folder, { recursive: true });
-});
-const run = (...args: string[]) => spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
+const folder = temporaryFolder("source");
+test.after(() => ops.dispose());
 
 const random = new Random(1);
 const normal = (size: number) => Float32Array.from({ length: size }, () => random.normal());
@@ -49,7 +46,7 @@ test("data check and data pack project the public 1024-wide features to x W' + b
     for (let i = 0; i < 1024; i++) sum += features[row * 1024 + i] * weight[column * 1024 + i];
     assert.ok(Math.abs(data[row * 512 + column] - sum) < 1e-3, `${data[row * 512 + column]} and ${sum}`);
   }
-  const check = run(
+  const check = videoclip(
     "data",
     "check",
     "jsonl",
@@ -64,7 +61,7 @@ test("data check and data pack project the public 1024-wide features to x W' + b
   assert.equal((JSON.parse(check.stdout) as { features: object }).features, { found: 1, rows: 70, width: 512 });
   writeFileSync(join(folder, "vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nstir\nthe\nsoup\n");
   const out = join(folder, "packed");
-  const pack = run("data", "pack", "jsonl", clips, "--features", join(folder, "mixed_5c"), "--s3d-fc", weights, "--tokenizer", join(folder, "vocab.txt"), "--out", out); // prettier-ignore
+  const pack = videoclip("data", "pack", "jsonl", clips, "--features", join(folder, "mixed_5c"), "--s3d-fc", weights, "--tokenizer", join(folder, "vocab.txt"), "--out", out); // prettier-ignore
   assert.is(pack.status, 0, pack.stderr);
   const dataset = new PackedDataset(out);
   assert.is(dataset.width, 512);
@@ -75,11 +72,6 @@ test("other widths and files without the layer are refused", async () => {
   mkdirSync(join(folder, "narrow"));
   writeFileSync(join(folder, "narrow", "a.npy"), npyBytes(new Float32Array(8), [4, 2], "f32"));
   const narrow = await ProjectedFeatures.open(new FeatureFolder(join(folder, "narrow")), weights);
-  const refused = async (work: () => Promise<unknown>, pattern: RegExp) => {
-    let message = "";
-    await work().catch((error: Error) => ({ message } = error));
-    assert.match(message, pattern);
-  };
   await refused(() => narrow.read("a"), /expected features of width 1024, received 2/);
   const other = join(folder, "other.safetensors");
   writeSafetensors(other, new Map([["fc.weight", stored(weight, [1024, 512])]]));
@@ -90,16 +82,16 @@ test("features that are decoded when they are read equal those of videoclip extr
   const videos = join(folder, "videos");
   mkdirSync(videos);
   await makeVideo(join(videos, "a.mp4"), { seconds: 2, width: 160, height: 120, rate: 10 });
-  const made = run("extract", videos, "--model", "videoclip-light", "--random-weights", "1", "--save-dtype", "f32", "--out", join(folder, "extracted"), "--quiet"); // prettier-ignore
+  const made = videoclip("extract", videos, "--model", "videoclip-light", "--random-weights", "1", "--save-dtype", "f32", "--out", join(folder, "extracted"), "--quiet"); // prettier-ignore
   assert.is(made.status, 0, made.stderr);
   const source = new DecodedFeatures(videos, VIDEOCLIP_LIGHT.videoModel!, { randomWeights: 1 });
   assert.ok(source.has("some/where/a.mp4") && !source.has("b"));
   assert.equal(await source.read("a"), new FeatureFolder(join(folder, "extracted")).read("a"));
   source.dispose();
-  const check = run("data", "check", "jsonl", clips, "--features", videos, "--video-model", "videoclip-light", "--random-weights", "1", "--json"); // prettier-ignore
+  const check = videoclip("data", "check", "jsonl", clips, "--features", videos, "--video-model", "videoclip-light", "--random-weights", "1", "--json"); // prettier-ignore
   assert.is(check.status, 0, check.stderr);
   assert.equal((JSON.parse(check.stdout) as { features: object }).features, { found: 1, rows: 1, width: 2048 });
-  assert.is(run("data", "check", "jsonl", clips, "--features", videos, "--random-weights", "1").status, 2);
+  assert.is(videoclip("data", "check", "jsonl", clips, "--features", videos, "--random-weights", "1").status, 2);
 });
 
 test.run();

@@ -1,8 +1,6 @@
 // A packed dataset returns its input, an interrupted run resumes, broken shards are omitted and counted; and batches of
 // pairs.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,9 +13,11 @@ import type { VideoRecord } from "#lib/data/record.js";
 import { Skips } from "#lib/data/skips.js";
 import { Random } from "#lib/base/random.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("packed datasets");
-const scratch = mkdtempSync(join(tmpdir(), "pack-"));
+const scratch = temporaryFolder("pack");
 const width = 6;
 const count = 40;
 const folder = join(scratch, "features");
@@ -180,7 +180,7 @@ test("videoclip data pack makes a pack from a dataset file and a vocabulary", ()
   writeFileSync(clips, records.slice(0, 5).map(({ video }) => JSON.stringify({ features: video, start: 0, end: 4, text: "Stir the soup" })).join("\n")); // prettier-ignore
   writeFileSync(join(scratch, "vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nstir\nthe\nsoup\n");
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "data", "pack", "jsonl", clips, "--features", folder, "--tokenizer", join(scratch, "vocab.txt"), ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("data", "pack", "jsonl", clips, "--features", folder, "--tokenizer", join(scratch, "vocab.txt"), ...args); // prettier-ignore
   const result = run("--out", join(scratch, "d"), "--json");
   assert.is(result.status, 0, result.stderr);
   assert.is((JSON.parse(result.stdout) as { videos: number }).videos, 5);
@@ -191,5 +191,4 @@ test("videoclip data pack makes a pack from a dataset file and a vocabulary", ()
   assert.is(run("--out", join(scratch, "d")).status, 0, "a second run finds nothing left to do");
 });
 
-test.after(() => rmSync(scratch, { recursive: true }));
 test.run();

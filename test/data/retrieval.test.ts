@@ -5,6 +5,7 @@ import { planRetrieval, videoVector } from "#lib/data/retrieval.js";
 import * as ops from "#lib/ops.js";
 import { Random } from "#lib/base/random.js";
 import { floatToHalf, halfToFloat } from "#lib/base/half_floats.js";
+import { refused } from "../support/errors.js";
 
 const test = suite("retrieval batches");
 const width = 5;
@@ -63,15 +64,6 @@ test("k of 2k candidates are a function of seed and epoch, and the coverage is r
 });
 
 test("too few videos are an error, and an aborted run stops", async () => {
-  const refused = async (run: Promise<unknown>, pattern: RegExp) => {
-    let message = "";
-    try {
-      await run;
-    } catch (error) {
-      ({ message } = error as Error);
-    }
-    assert.match(message, pattern);
-  };
   await refused(planRetrieval(vectors.subarray(0, 20), width, { seed: 0, epoch: 0 }), /at least 32 rows of 5/);
   const controller = new AbortController();
   controller.abort(new Error("enough"));

@@ -1,6 +1,4 @@
 // Every code block of the documents runs, or is checked if it cannot run.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,10 +6,10 @@ import { commandMakers } from "./command_tree.js";
 import { parseMarkdown, readDocuments } from "./markdown.js";
 import { runBlocks } from "./run_blocks.js";
 import { StandIns } from "./stand_ins.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("code blocks of documents");
-const temporary = mkdtempSync(join(tmpdir(), "videoclip-docs-"));
-test.after(() => rmSync(temporary, { recursive: true, force: true }));
+const temporary = temporaryFolder("docs");
 const root = resolve(".");
 const makers = await commandMakers(root);
 const surroundings = { root, temporary, makers, standIns: new StandIns(join(temporary, "stand_ins")) };

@@ -1,5 +1,4 @@
 // Every reference in the documents is valid: files, headings, npm scripts, commands with their options, paths.
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { suite } from "uvu";
@@ -15,6 +14,7 @@ import {
   unlinkedDocuments,
 } from "./document_checks.js";
 import { parseMarkdown, readDocuments } from "./markdown.js";
+import { videoclip } from "../support/command_line.js";
 
 const test = suite("documents");
 const root = resolve(".");
@@ -58,7 +58,7 @@ test("CI runs the set-up commands of the README", () => {
 });
 
 test("the commands that these tests know are the commands of the program", () => {
-  const { stdout } = spawnSync(process.execPath, ["dist/cli/main.js", "--help"], { encoding: "utf8" });
+  const { stdout } = videoclip("--help");
   const listed = [...stdout.split("Commands:")[1].matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name]) => name);
   const known = program.commands.map((command) => command.name());
   assert.equal(listed.filter((name) => name !== "help").sort(), known.sort());

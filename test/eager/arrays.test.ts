@@ -4,20 +4,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as ops from "#lib/ops.js";
 import { arrayKind, dtypeOf, isArrayOf, isDetached } from "#lib/base/typed_arrays.js";
+import { refused as refusedAs } from "../support/errors.js";
 
 const test = suite("arrays");
 const expected = [1 / (1 + Math.E), Math.E / (1 + Math.E)];
 const close = (data: ArrayLike<number>) =>
   Array.from(data).forEach((v, i) => assert.ok(Math.abs(v - expected[i]) < 1e-6));
 
-async function refused(call: () => Promise<unknown>, pattern: RegExp, code = "ERR_INVALID_ARGUMENT"): Promise<void> {
-  const error = await call().then(
-    () => assert.unreachable("the call was accepted"),
-    (reason: { code: string; message: string }) => reason,
-  );
-  assert.is(error!.code, code);
-  assert.match(error!.message, pattern);
-}
+const refused = (work: () => unknown, message: RegExp, code = "ERR_INVALID_ARGUMENT") => refusedAs(work, message, code);
 
 test("kinds of arrays are recognised by their tag", () => {
   const other = vm.runInNewContext("new Float32Array(2)");

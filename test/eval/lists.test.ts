@@ -1,7 +1,5 @@
 // Lists choose the videos of a benchmark, and videos without features can be omitted.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,9 +7,11 @@ import { FeatureFolder } from "#lib/data/feature_folder.js";
 import { type BenchmarkName, benchmarkPage, evaluateBenchmark, predictBenchmark } from "#lib/eval/run_benchmark.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("videos of a benchmark");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-lists-"));
+const folder = temporaryFolder("lists");
 const files = makeDatasets(folder);
 makeTextModels(folder);
 makeFeatures(folder, 512);
@@ -26,14 +26,11 @@ const model = VideoClip.random(4, {
 });
 const saved = join(folder, "model");
 await model.save(saved);
-test.after(() => {
-  model.dispose();
-  rmSync(folder, { recursive: true });
-});
+test.after(() => model.dispose());
 const withModel = ["--model", saved, "--features", join(folder, "features"), "--quiet"];
 
 function evaluate(task: string, ...args: string[]) {
-  const run = spawnSync(process.execPath, ["dist/cli/main.js", "eval", task, "--json", ...args], { encoding: "utf8" });
+  const run = videoclip("eval", task, "--json", ...args);
   assert.is(run.status, 0, run.stderr);
   return { ...(JSON.parse(run.stdout) as { queries: number }), stderr: run.stderr };
 }

@@ -1,7 +1,5 @@
 // A model's predictions are written as submissions and scored; plain arithmetic checks how they are computed.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -23,9 +21,12 @@ import { clipFeatures } from "#lib/models/videoclip/clip_features.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { classifierParameters, saveClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+import { jsonLines, videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("predictions of a model");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-predict-"));
+const folder = temporaryFolder("predict");
 const files = makeDatasets(folder);
 makeTextModels(folder);
 makeFeatures(folder, 512);
@@ -39,10 +40,7 @@ const model = VideoClip.random(4, {
 });
 const saved = join(folder, "model");
 await model.save(saved);
-test.after(() => {
-  model.dispose();
-  rmSync(folder, { recursive: true });
-});
+test.after(() => model.dispose());
 
 const read = (name: string) => {
   const { data, rows, width } = features.read(name);
@@ -50,11 +48,7 @@ const read = (name: string) => {
 };
 
 function evaluate(task: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ["dist/cli/main.js", "eval", task, "--json", ...args],
-    { encoding: "utf8" },
-  );
+  const { status, stdout, stderr } = videoclip("eval", task, "--json", ...args);
   assert.is(status, 0, stderr);
   return JSON.parse(stdout) as Record<string, number>;
 }
@@ -132,7 +126,7 @@ test("CrossTask: each step gets a second, in order, for the requested videos", a
   const folderOf = join(folder, "crosstask", "annotations");
   const scored = await both("crosstask", folderOf, "steps.jsonl");
   assert.is(scored.videos, 2);
-  const [first] = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { seconds: number[] }); // prettier-ignore
+  const [first] = jsonLines(join(folder, "steps.jsonl")) as { seconds: number[] }[];
   assert.is(first.seconds.length, 5);
   assert.equal(
     [...first.seconds].sort((a, b) => a - b),
@@ -187,13 +181,13 @@ test("MSR-VTT: multiple choice", async () => {
 });
 
 test("CrossTask: the submission has the length, and a video with fewer seconds than steps has no step", async () => {
-  const [first] = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { length: number }); // prettier-ignore
+  const [first] = jsonLines(join(folder, "steps.jsonl")) as { length: number }[];
   assert.is(first.length, 61);
   const short = { folder, has: () => true, read: () => ({ data: new Float32Array(3 * 512).fill(1), shape: [3, 512] as const, rows: 3, width: 512 }) }; // prettier-ignore
   const truth = join(folder, "crosstask", "annotations");
   const predictions = join(folder, "short.jsonl");
   await predictBenchmark("crosstask", { truth, predictions, model, features: short });
-  const lines = readFileSync(predictions, "utf8").trim().split("\n").map((line) => JSON.parse(line) as object); // prettier-ignore
+  const lines = jsonLines(predictions) as object[];
   const [task, video] = ["23521", "aaaaaaaaaaa"];
   assert.equal(lines[0], { task, video, seconds: [-1, -1, -1, -1, -1], length: 3 });
   assert.is((await evaluateBenchmark("crosstask", { truth, predictions })).averageRecall, 0);
@@ -237,10 +231,6 @@ test("functions write the same files as the command, for a path and for an open 
 
 test("unknown names and options are refused, and an aborted run leaves no file", async () => {
   const given = { truth: files.coin, predictions: join(folder, "none.jsonl"), model, features };
-  const refused = async (work: Promise<unknown>, pattern: RegExp) => {
-    const error = await work.then(() => undefined, (reason: unknown) => reason as Error); // prettier-ignore
-    assert.match(error?.message ?? "nothing was thrown", pattern);
-  };
   const name = (text: string) => text as BenchmarkName;
   await refused(evaluateBenchmark(name("coyn"), given), /benchmark: there is no coyn; did you mean coin\?/);
   await refused(evaluateBenchmark(name("toString"), given), /there is no toString, expected one of msrvtt, /);
@@ -253,7 +243,7 @@ test("unknown names and options are refused, and an aborted run leaves no file",
 test("errors name missing features and a missing --features", () => {
   writeFileSync(join(folder, "more.csv"), 'key,vid_key,video_id,sentence\nret0,msr1,video404,"a cat"\n');
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "msrvtt", "--truth", join(folder, "more.csv"), "--predictions", join(folder, "no.npy"), ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("eval", "msrvtt", "--truth", join(folder, "more.csv"), "--predictions", join(folder, "no.npy"), ...args); // prettier-ignore
   const missing = run(...withModel);
   assert.is(missing.status, 1);
   assert.match(missing.stderr, /1 of 1 videos have no features: video404/);

@@ -1,7 +1,5 @@
 // The QVHighlights evaluator: every figure of the published sample submission, small cases by hand, bad files.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,6 +7,9 @@ import { detectionAveragePrecision, rankingAveragePrecision } from "#lib/eval/av
 import { percent } from "#lib/eval/percent.js";
 import { evaluateQVHighlights } from "#lib/eval/qvhighlights.js";
 import { type MomentTruth, readMomentPredictions, readMomentTruth } from "#lib/eval/qvhighlights_files.js";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("QVHighlights");
 const folder = "test/fixtures/qvhighlights";
@@ -75,7 +76,7 @@ test("R1 uses the first window, whatever its score", () => {
 });
 
 test("ground truth without saliency gives moments only, and impossible windows are refused or reported", async () => {
-  const scratch = mkdtempSync(join(tmpdir(), "qvhighlights-"));
+  const scratch = temporaryFolder("qvhighlights");
   const warnings: string[] = [];
   const listen = (warning: Error) => void warnings.push(warning.message);
   process.on("warning", listen);
@@ -99,12 +100,10 @@ test("ground truth without saliency gives moments only, and impossible windows a
       [{ relevant_clip_ids: [0] }, /saliency_scores: expected/],
     ] as const) {
       writeFileSync(truth, line(fields));
-      const error = await readMomentTruth(truth).then(() => assert.unreachable(), (e) => e); // prettier-ignore
-      assert.match(error.message, pattern);
+      await refused(readMomentTruth(truth), pattern);
     }
     writeFileSync(truth, line({}) + line({ qid: 2, relevant_clip_ids: [0], saliency_scores: [[1, 2, 3]] }));
-    const mixed = await readMomentTruth(truth).then(() => assert.unreachable(), (e) => e); // prettier-ignore
-    assert.match(mixed.message, /t\.jsonl:2: saliency_scores: expected saliency in every line or in none/);
+    await refused(readMomentTruth(truth), /t\.jsonl:2: saliency_scores: expected saliency in every line or in none/);
   } finally {
     process.off("warning", listen);
     rmSync(scratch, { recursive: true });
@@ -118,17 +117,11 @@ test("figures have two decimals, and a tie is rounded to the even digit", () => 
 });
 
 test("bad files are refused with file and line", async () => {
-  const scratch = mkdtempSync(join(tmpdir(), "qvhighlights-"));
+  const scratch = temporaryFolder("qvhighlights");
   const refuse = async (text: string, pattern: RegExp) => {
     const file = join(scratch, "p.jsonl");
     writeFileSync(file, text);
-    try {
-      await readMomentPredictions(file);
-    } catch (error) {
-      assert.match((error as Error).message, pattern);
-      return;
-    }
-    assert.unreachable(text);
+    await refused(readMomentPredictions(file), pattern);
   };
   try {
     const good = '{"qid": 1, "pred_relevant_windows": [[0, 1, 1]]}';
@@ -142,8 +135,7 @@ test("bad files are refused with file and line", async () => {
     await refuse(`${good}\n{"qid": 2, "pred_saliency_scores": [1]}`, /the same predictions in every line/);
     await refuse('{"qid": 1, "pred_saliency_scores": [1, NaN]}', /p\.jsonl:1: pred_saliency_scores: expected a list of numbers/); // prettier-ignore
     await refuse("\n", /no lines/);
-    const run = (...args: string[]) =>
-      spawnSync(process.execPath, ["dist/cli/main.js", "eval", "qvhighlights", ...args], { encoding: "utf8" });
+    const run = (...args: string[]) => videoclip("eval", "qvhighlights", ...args);
     writeFileSync(join(scratch, "p.jsonl"), good);
     const mismatch = run("--truth", truthFile, "--predictions", join(scratch, "p.jsonl"));
     assert.is(mismatch.status, 2, mismatch.stderr);
@@ -154,19 +146,15 @@ test("bad files are refused with file and line", async () => {
 });
 
 test("videoclip eval qvhighlights --json prints the figures", () => {
-  const { stdout, status } = spawnSync(
-    process.execPath,
-    [
-      "dist/cli/main.js",
-      "eval",
-      "qvhighlights",
-      "--truth",
-      truthFile,
-      "--predictions",
-      `${folder}/predictions.jsonl.gz`,
-      "--json",
-    ],
-    { encoding: "utf8" },
+  const predictions = `${folder}/predictions.jsonl.gz`;
+  const { stdout, status } = videoclip(
+    "eval",
+    "qvhighlights",
+    "--truth",
+    truthFile,
+    "--predictions",
+    predictions,
+    "--json",
   );
   assert.is(status, 0);
   assert.equal(JSON.parse(stdout), JSON.parse(readFileSync(`${folder}/metrics.json`, "utf8")));

@@ -1,7 +1,5 @@
 // The report of an evaluation: examples follow from truth and predictions, everything is escaped, nothing is loaded.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { spawnSync } from "node:child_process";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,11 +16,12 @@ import {
 import { npyBytes } from "#lib/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("evaluation report");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-report-"));
+const folder = temporaryFolder("report");
 const files = makeDatasets(folder);
-test.after(() => rmSync(folder, { recursive: true }));
 const write = (name: string, text: string) => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
@@ -104,7 +103,7 @@ test("videoclip eval --html writes a report without a model", () => {
   const scores = join(folder, "scores.npy");
   writeFileSync(scores, npyBytes(Float32Array.of(1, 0, 0, 1), [2, 2], "f32"));
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "msrvtt", "--truth", files.msrvtt_pairs, "--predictions", scores, ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("eval", "msrvtt", "--truth", files.msrvtt_pairs, "--predictions", scores, ...args); // prettier-ignore
   const page = join(folder, "page.html");
   const { status, stderr } = run("--html", page);
   assert.is(status, 0, stderr);

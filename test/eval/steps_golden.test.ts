@@ -1,6 +1,4 @@
 // Steps of long videos through the public classes: fine-tuned checkpoints give the original's logits of every second.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,29 +7,19 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { loadClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+import { bytesOf, relativeL2 } from "../support/numbers.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("steps of the original");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-steps-"));
-test.after(() => rmSync(folder, { recursive: true }));
-
-function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.is(got.length, expected.length);
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < got.length; i++) {
-    difference += (got[i] - expected[i]) ** 2;
-    norm += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / norm);
-}
+const folder = temporaryFolder("steps");
 
 /** The model of a fixture, opened from a checkpoint file with its state. */
 async function open(name: string) {
   const fixture = readFixture(`test/fixtures/models/${name}.safetensors`);
   const path = join(folder, `${name}.safetensors`);
-  const bytes = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   writeSafetensors(
     path,
-    new Map([...makeState(fixture)].map(([key, { shape, data }]) => [key, { dtype: "F32" as const, shape, read: () => bytes(data) }])), // prettier-ignore
+    new Map([...makeState(fixture)].map(([key, { shape, data }]) => [key, { dtype: "F32" as const, shape, read: () => bytesOf(data) }])), // prettier-ignore
   );
   const k = fixture.case.config;
   const lengths = { maxVideoLength: k.max_video_len, maxTextLength: k.max_len - k.max_video_len - 3 };
@@ -47,7 +35,7 @@ test("COIN: the checkpoint's classifier, averaged over windows, gives the origin
   const classes = await loadClassifier(path, model.device.parameters, model.config.hiddenSize);
   assert.is(classes, k.classes);
   const encoder = new WindowEncoder(model, classes);
-  assert.ok(distance(await encoder.seconds(video, k.window_step), expected) < 1e-6);
+  assert.ok(relativeL2(await encoder.seconds(video, k.window_step), expected) < 1e-6);
   encoder.dispose();
   model.dispose();
 });
@@ -61,7 +49,7 @@ test("CrossTask: dot products with the texts of the steps give the original's lo
   const encoder = new WindowEncoder(model);
   const tokens = await encoder.seconds(video, k.window_step);
   const { data } = await model.similarity(tokens, await model.encodeText(texts));
-  assert.ok(distance(data, expected) < 1e-6);
+  assert.ok(relativeL2(data, expected) < 1e-6);
   encoder.dispose();
   model.dispose();
 });

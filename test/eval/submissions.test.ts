@@ -1,30 +1,21 @@
 // Submissions are read from files in their formats, and errors name file and line.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "#lib/eval/index.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("scores of files");
-const scratch = mkdtempSync(join(tmpdir(), "scores-"));
+const scratch = temporaryFolder("scores");
 const write = (name: string, text: string | Uint8Array) => {
   writeFileSync(join(scratch, name), text);
   return join(scratch, name);
 };
 const lines = (name: string, rows: object[]) => write(name, rows.map((row) => JSON.stringify(row)).join("\n"));
-
-async function refused(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`expected ${pattern}`);
-}
 
 test("MSR-VTT multiple choice is scored", async () => {
   const truth = write(
@@ -95,8 +86,7 @@ test("DiDeMo is scored, in both formats", async () => {
 test("videoclip eval retrieval scores a matrix", () => {
   const similarity = write("s.npy", npyBytes(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], "f32"));
   const truth = write("truth.txt", "2\n0 2\n");
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "retrieval", ...args], { encoding: "utf8" });
+  const run = (...args: string[]) => videoclip("eval", "retrieval", ...args);
   const { stdout } = run("--similarity", similarity, "--truth", truth, "--bootstrap", "50", "--json");
   const metrics = JSON.parse(stdout) as Record<string, unknown>;
   assert.is(metrics["R@1"], 1);
@@ -108,5 +98,4 @@ test("videoclip eval retrieval scores a matrix", () => {
   assert.match(missing.stderr, /missing\.npy/);
 });
 
-test.after(() => rmSync(scratch, { recursive: true }));
 test.run();

@@ -1,7 +1,6 @@
 // The scripts of examples/ run with a sample video and models with generated weights.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,9 +8,10 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("examples");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-examples-"));
+const folder = temporaryFolder("examples");
 const at = (name: string) => join(folder, name);
 const ran = new Set<string>();
 
@@ -98,5 +98,4 @@ test("every example is in this test", () => {
   assert.equal([...ran].sort(), readdirSync("examples").sort());
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.run();

@@ -1,16 +1,15 @@
 // Every command of configs/README.md runs, in order, with the results that the page states.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readMetrics } from "#lib/train/metrics.js";
 import { parseMarkdown } from "../docs/markdown.js";
 import { runBlocks } from "../docs/run_blocks.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("the stages page");
-const temporary = mkdtempSync(join(tmpdir(), "videoclip-stages-"));
-test.after(() => rmSync(temporary, { recursive: true }));
+const temporary = temporaryFolder("stages");
 
 test("the page leads from miniatures to results", async () => {
   const page = parseMarkdown("configs/README.md", readFileSync("configs/README.md", "utf8"));

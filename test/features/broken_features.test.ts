@@ -1,6 +1,5 @@
 // Unusable features are omitted with their reason; the others are indexed, embedded and classified.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, existsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, truncateSync, writeFileSync, existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
@@ -12,10 +11,11 @@ import { FeatureIndex } from "#lib/features/feature_index.js";
 import { indexFeatures } from "#lib/features/index_features.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { npyData, npyHeader } from "#lib/weights/npy.js";
+import { CLI, jsonLines } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("broken features");
-const root = mkdtempSync(join(tmpdir(), "videoclip-broken-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("broken");
 
 function npy(at: string, name: string, rows: number, width: number, change: (data: Float32Array) => void = () => {}) {
   const data = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i));
@@ -58,7 +58,7 @@ test("index without a model omits broken features", async () => {
   const index = await FeatureIndex.open(out);
   assert.equal(index.videos().map((video) => basename(video)), GOOD); // prettier-ignore
   index.dispose();
-  const lines = readFileSync(join(out, "failures.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line)); // prettier-ignore
+  const lines = jsonLines(join(out, "failures.jsonl"));
   assert.is(lines.length, 7);
   assert.ok(lines.every(({ code, reason }) => code.startsWith("ERR_") && reason !== ""));
   for (const name of [...BAD, "z_large.npy"]) npy(at, name, 1, 256);
@@ -86,7 +86,7 @@ test("index, embed and classify with a model omit broken features, as functions 
     classified.push(basename(video));
   assert.equal([classified, classifying.names()], [GOOD, BAD]);
   clip.dispose();
-  const args = ["dist/cli/main.js", "index", at, "--model", model, "--out", join(root, "cli"), "--seconds", "1", "--json"]; // prettier-ignore
+  const args = [CLI, "index", at, "--model", model, "--out", join(root, "cli"), "--seconds", "1", "--json"]; // prettier-ignore
   const run = spawnSync(process.execPath, args, { encoding: "utf8" });
   assert.is(run.status, 1, run.stderr);
   assert.is(JSON.parse(run.stdout).failures, 6);

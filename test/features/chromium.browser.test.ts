@@ -1,11 +1,11 @@
 // Headless Chromium shows the page of a search correctly.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { examplePage } from "./example_page.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("chromium");
 const names = [process.env.CHROMIUM ?? "", "chromium", "chromium-browser", "google-chrome"].filter(Boolean);
@@ -17,7 +17,7 @@ if (!browser) {
 
 test("a browser shows every hit and every picture, and no markup from titles", async () => {
   if (!browser) return;
-  const folder = mkdtempSync(join(tmpdir(), "videoclip-chromium-"));
+  const folder = temporaryFolder("chromium");
   try {
     writeFileSync(join(folder, "page.html"), await examplePage(folder));
     const flags = [

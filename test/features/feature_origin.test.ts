@@ -1,16 +1,16 @@
 // Features of another video encoder than the model's are refused or reported when they are indexed.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { hashFile } from "#lib/data/pack.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { CLI } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("feature origin");
-const root = mkdtempSync(join(tmpdir(), "videoclip-origin-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("origin");
 const MODEL = "models/shapes";
 const DIM = 256;
 
@@ -21,7 +21,7 @@ function index(settings: object, ...more: string[]) {
   const timestamps = [0, 1, 2, 3].map((at) => [at, at + 1]);
   const entry = { path: "/v/a.mp4", file: "a.npy", duration: 4, clips: 4, timestamps, padded_frames: 0, finished_at: "2026-01-01T00:00:00Z", settings: { dim: DIM, dtype: "f16", ...settings } }; // prettier-ignore
   writeFileSync(join(folder, "manifest.jsonl"), `${JSON.stringify(entry)}\n`);
-  const args = ["dist/cli/main.js", "index", folder, "--out", join(folder, "index"), "--model", MODEL, "--quiet"];
+  const args = [CLI, "index", folder, "--out", join(folder, "index"), "--model", MODEL, "--quiet"];
   return spawnSync(process.execPath, [...args, ...more], { encoding: "utf8" });
 }
 

@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Grouped } from "#lib/features/grouped.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("grouped");
 
@@ -48,8 +49,7 @@ test("an error of the work rejects the next call of add or finish, and waiting i
   await grouped.add(1);
   await next();
   for (const after of [() => grouped.add(2), () => grouped.finish(), () => grouped.add(3)]) {
-    const error = await after().then(() => undefined, (cause: Error) => cause); // prettier-ignore
-    assert.is(error?.message, "minus one");
+    assert.is((await rejection(after)).message, "minus one");
   }
   assert.equal(groups, [[-1]]);
 });

@@ -4,14 +4,13 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -21,10 +20,12 @@ import { IndexError } from "#lib/features/index_format.js";
 import type { IndexedVideo } from "#lib/features/index_writer.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { floatToHalf, halfToFloat } from "#lib/base/half_floats.js";
-import { refuses, video, videos } from "./indexed_videos.js";
+import { video, videos } from "./indexed_videos.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("index");
-const root = mkdtempSync(join(tmpdir(), "videoclip-index-"));
+const root = temporaryFolder("index");
 let folders = 0;
 const folder = () => join(root, `index-${folders++}`);
 
@@ -128,10 +129,10 @@ test("an index grows, videos are replaced and removed, and other readers keep th
   const reader = await FeatureIndex.open(at);
   assert.equal(reader.settings, { model: "test" });
   assert.equal(reader.text, { kind: "test", path: "x" });
-  await refuses(
+  await refused(
     () => index.append([video("video 3", 1, dim)]),
-    InvalidArgumentError,
     /video 3 is in the index already/,
+    InvalidArgumentError,
   );
   await index.append([video("new", 2, dim), { ...video("other", 3, dim), video: "video 3" }], { replace: true });
   assert.equal(index.videos(), ["video 0", "video 1", "video 2", "video 4", "new", "video 3"]);
@@ -155,7 +156,7 @@ test("an index grows, videos are replaced and removed, and other readers keep th
   index.dispose();
   assert.is(readdirSync(at).filter((name) => name.endsWith(".bin")).length, 4, "old generations are gone");
   index.dispose();
-  await refuses(() => FeatureIndex.create(at, { dim }), InvalidArgumentError, /already holds an index/);
+  await refused(() => FeatureIndex.create(at, { dim }), /already holds an index/, InvalidArgumentError);
 });
 
 test("wrong rows, spans and queries are refused and change nothing", async () => {
@@ -175,20 +176,20 @@ test("wrong rows, spans and queries are refused and change nothing", async () =>
       { ...good, video: `before ${pattern}` },
       { ...good, ...change },
     ];
-    await refuses(() => index.append(list), InvalidArgumentError, pattern);
+    await refused(() => index.append(list), pattern, InvalidArgumentError);
   }
   assert.is(index.videos().length, cases.length, "videos before the wrong one are kept");
-  await refuses(
+  await refused(
     () => index.search({ vector: new Float32Array(3) }),
-    InvalidArgumentError,
     /expected a Float32Array of 4/,
+    InvalidArgumentError,
   );
   const nan = Float32Array.of(0, Number.NaN, 0, 0);
-  await refuses(() => index.search({ vector: nan }), InvalidArgumentError, /finite/);
-  await refuses(() => index.search({ vector: new Float32Array(4), top: 0 }), InvalidArgumentError, /top/);
+  await refused(() => index.search({ vector: nan }), /finite/, InvalidArgumentError);
+  await refused(() => index.search({ vector: new Float32Array(4), top: 0 }), /top/, InvalidArgumentError);
   assert.equal(await index.search({ vector: new Float32Array(4), filter: () => false }), []);
   index.dispose();
-  await refuses(() => FeatureIndex.create(folder(), { dim: 0 }), InvalidArgumentError, /dim/);
+  await refused(() => FeatureIndex.create(folder(), { dim: 0 }), /dim/, InvalidArgumentError);
 });
 
 test("an aborted append keeps complete videos; an aborted search rejects with the reason", async () => {
@@ -255,7 +256,7 @@ test("truncated, foreign and broken files are refused with their name and the re
     const at = folder();
     cpSync(source, at, { recursive: true });
     breaks(at);
-    await refuses(() => FeatureIndex.open(at), IndexError, pattern);
+    await refused(() => FeatureIndex.open(at), pattern, IndexError);
     rmSync(at, { recursive: true });
   }
   // broken records are reported on first use
@@ -265,7 +266,7 @@ test("truncated, foreign and broken files are refused with their name and the re
   spans.fill(0xff, 64);
   writeFileSync(join(at, "spans-0.bin"), spans);
   const index = await FeatureIndex.open(at);
-  await refuses(() => index.search({ vector: new Float32Array(dim) }), IndexError, /row 0 has a broken record/);
+  await refused(() => index.search({ vector: new Float32Array(dim) }), /row 0 has a broken record/, IndexError);
   index.dispose();
 });
 
@@ -298,7 +299,7 @@ test("records that contradict each other are refused on first use", async () => 
     change(bytes);
     writeFileSync(path, bytes);
     const index = await FeatureIndex.open(at);
-    await refuses(() => use(index), IndexError, reason);
+    await refused(() => use(index), reason, IndexError);
     index.dispose();
     rmSync(at, { recursive: true });
   }
@@ -309,7 +310,7 @@ test("an index.json that is not UTF-8 is refused", async () => {
   (await FeatureIndex.create(at, { dim: 4, settings: { of: "é" } })).dispose();
   const text = readFileSync(join(at, "index.json"), "utf8");
   writeFileSync(join(at, "index.json"), Buffer.from(text, "latin1"));
-  await refuses(() => FeatureIndex.open(at), IndexError, /index.json: the file is not UTF-8/);
+  await refused(() => FeatureIndex.open(at), /index.json: the file is not UTF-8/, IndexError);
 });
 
 test("a file that shrinks while the index is open causes an error and does not end the process", async () => {
@@ -317,7 +318,7 @@ test("a file that shrinks while the index is open causes an error and does not e
   const index = await FeatureIndex.create(at, { dim: 512 });
   await index.append(videos(200, 512));
   truncateSync(join(at, "rows-0.bin"), 1000);
-  await refuses(() => index.search({ vector: new Float32Array(512) }), IndexError, /rows-0.bin: the file is truncated/);
+  await refused(() => index.search({ vector: new Float32Array(512) }), /rows-0.bin: the file is truncated/, IndexError);
   index.dispose();
 });
 
@@ -344,5 +345,4 @@ test("data that an interrupted writer left beyond the manifest is ignored and th
   index.dispose();
 });
 
-test.after(() => rmSync(root, { recursive: true, force: true }));
 test.run();

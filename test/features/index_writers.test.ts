@@ -1,16 +1,17 @@
 // Writers of a feature index are killed, or two write at the same time.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "#lib/base/errors.js";
 import { FeatureIndex } from "#lib/features/feature_index.js";
-import { refuses, video, videos } from "./indexed_videos.js";
+import { video, videos } from "./indexed_videos.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("writers of an index");
-const root = mkdtempSync(join(tmpdir(), "videoclip-index-"));
+const root = temporaryFolder("index");
 let folders = 0;
 const folder = () => join(root, `index-${folders++}`);
 
@@ -118,8 +119,8 @@ test("of two simultaneous writers one is refused, and the index stays complete",
   const at = folder();
   (await FeatureIndex.create(at, { dim: 64 })).dispose();
   const outputs = await Promise.all(["a", "b", "c"].map((name) => writer(at, name, 40).ended));
-  const refused = outputs.filter((output) => output.includes("refused"));
-  for (const output of refused)
+  const losers = outputs.filter((output) => output.includes("refused"));
+  for (const output of losers)
     assert.match(output, /refused ERR_INVALID_ARGUMENT another process \(process \d+ on .*\) writes to this folder/);
   const done = outputs.flatMap((output) => [...output.matchAll(/saved/g)]).length;
   assert.is(await check(at, done), done);
@@ -127,11 +128,10 @@ test("of two simultaneous writers one is refused, and the index stays complete",
   const index = await FeatureIndex.open(at);
   async function* slow() {
     yield video("a slow one", 1, 64);
-    await refuses(() => index.append([video("second", 1, 64)]), InvalidArgumentError, /writes to this folder/);
+    await refused(() => index.append([video("second", 1, 64)]), /writes to this folder/, InvalidArgumentError);
   }
   assert.is(await index.append(slow()), 1);
   index.dispose();
 });
 
-test.after(() => rmSync(root, { recursive: true, force: true }));
 test.run();

@@ -1,26 +1,18 @@
 // Folders, globs and lists give every video once, and a reason for every entry that is not a video.
 import { spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findInputs, takeShard } from "#lib/features/inputs.js";
 import { openWeights } from "#lib/weights/open_weights.js";
+import { CLI } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("inputs");
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-inputs-")));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("inputs");
 
 let cases = 0;
 /** A folder with files of these names. */
@@ -42,8 +34,6 @@ async function found(at: string, ...inputs: string[]) {
   const errors = items.flatMap(({ error }) => (error ? [error] : []));
   return { names, errors, omitted, items };
 }
-const refusal = (work: Promise<unknown>) => work.then(() => assert.unreachable(), (error) => error); // prettier-ignore
-
 test("links to folders are followed, each real folder once, and loops end", async () => {
   const elsewhere = folder("a.mp4", "deep/b.mp4");
   const at = folder("own.mp4", "z/c.mp4");
@@ -67,7 +57,7 @@ test("containers and pictures of all endings are found, and other files are coun
   const { names, omitted } = await found(at);
   assert.equal(names.map((name) => basename(name)).sort(), videos.split(" ").sort());
   assert.is(omitted.sentence(), "left out: 5 files with other endings (.srt 2, .heic 1, .ogg 1, no ending 1)");
-  const nothing = await refusal(findInputs([folder("a.srt", "b.srt")]));
+  const nothing = await rejection(findInputs([folder("a.srt", "b.srt")]));
   assert.match(nothing.message, /no video was found; left out: 2 files with other endings \(\.srt 2\)/);
 });
 
@@ -188,7 +178,7 @@ test("a broken row of a list is a failure with its place, and the other rows are
   const csv = await found(at, file(at, "m.csv", "path,label\na.mp4,x\n,y\n"));
   assert.equal(csv.names, ["a.mp4", "!m.csv:3"]);
   assert.match(csv.errors[0].message, /m\.csv:3: it has no path/);
-  const headless = await refusal(findInputs([file(at, "headless.csv", "a.mp4;1\nb.mp4;2\n")]));
+  const headless = await rejection(findInputs([file(at, "headless.csv", "a.mp4;1\nb.mp4;2\n")]));
   assert.is(headless.code, "ERR_MANIFEST");
   assert.match(headless.message, /its columns are "a\.mp4", "1"/);
 });
@@ -205,19 +195,19 @@ test("the published lists of the field are read", async () => {
 test("an address is refused with one sentence; file:// is a path", async () => {
   const at = folder("a.mp4");
   for (const address of ["https://example.org/a.mp4?x=1", "s3://b/a.mp4", "rtsp://cam/1", "HTTP://x/y"]) {
-    const error = await refusal(findInputs([join(at, "a.mp4"), address]));
+    const error = await rejection(findInputs([join(at, "a.mp4"), address]));
     assert.is(error.code, "ERR_INVALID_ARGUMENT");
     assert.match(error.message, /is an address, and only files of this machine are opened: download it first/);
     assert.ok(error.message.includes(address), error.message);
   }
-  const weights = await refusal(openWeights("https://example.org/s3d.pth"));
+  const weights = await rejection(openWeights("https://example.org/s3d.pth"));
   assert.match(weights.message, /https:\/\/example\.org\/s3d\.pth is an address/);
   assert.equal((await found(at, pathToFileURL(join(at, "a.mp4")).href)).names, ["a.mp4"]);
   const list = file(at, "m.csv", "path\nhttps://example.org/a.mp4\na.mp4\n");
   const { names, errors } = await found(at, list);
   assert.equal(names, ["a.mp4", "!" + relative(at, "https://example.org/a.mp4")]);
   assert.match(errors[0].message, /m\.csv:2: https:\/\/example\.org\/a\.mp4 is an address/);
-  const all = await refusal(findInputs([file(at, "all.csv", "path\ns3://a\ns3://b\n")]));
+  const all = await rejection(findInputs([file(at, "all.csv", "path\ns3://a\ns3://b\n")]));
   assert.is(all.code, "ERR_MANIFEST");
 });
 
@@ -236,7 +226,7 @@ test("opening a named pipe as a video or as weights does not wait for a writer",
     ["inspect", pipe],
     ["extract", pipe, ...tiny, "--out", join(at, "out")],
   ]) {
-    const child = spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "ignore", "pipe"] });
     let message = "";
     child.stderr.on("data", (chunk) => (message += chunk));
     const timer = setTimeout(() => child.kill("SIGKILL"), 15_000); // in case it waits forever

@@ -1,16 +1,15 @@
 // A manifest that exceeds the length of a string in V8 is read line by line.
-import { appendFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, statSync } from "node:fs";
 import { constants } from "node:buffer";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readManifests } from "#lib/data/feature_manifest.js";
 import { findInputs } from "#lib/features/inputs.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("large manifest");
-const root = mkdtempSync(join(tmpdir(), "videoclip-large-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("large");
 
 test("a manifest above 512 MB is read as records and as a list of videos", async () => {
   const path = join(root, "manifest.jsonl");

@@ -1,14 +1,15 @@
 // A lock of a folder has one holder, passes on from a dead process, and leaves no other file.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { takeLock, takeLockNow } from "#lib/features/lock.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("lock");
-const folder = mkdtempSync(join(tmpdir(), "lock-"));
+const folder = temporaryFolder("lock");
 const path = join(folder, ".lock");
 const names = () => readdirSync(folder).sort();
 const gone = spawnSync(process.execPath, ["-e", ""]).pid;
@@ -118,5 +119,4 @@ test("a process releases its locks when it ends, even if it does not wait for pe
   assert.not.ok(names().includes(".lock"));
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
 test.run();

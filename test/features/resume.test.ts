@@ -5,10 +5,8 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -16,7 +14,6 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -25,10 +22,13 @@ import { indexFeatures } from "#lib/features/index_features.js";
 import { readFeatureFolders } from "#lib/features/extracted_features.js";
 import { readJsonLines, repairLastLine } from "#lib/base/json_lines.js";
 import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
-import { bytes, features, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { bytes, features, makeVideos, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { jsonLines } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("resume");
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-resume-")));
+const root = temporaryFolder("resume");
 const made = join(root, "made");
 let encoder: VideoEncoder;
 
@@ -36,10 +36,7 @@ test.before(async () => {
   encoder = await tinyEncoder();
   await makeVideos(made, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]);
 });
-test.after(() => {
-  encoder.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+test.after(() => encoder.dispose());
 
 const setting = tinyCases(root, made, () => encoder);
 
@@ -227,9 +224,9 @@ test("the records of all shards of a folder are used, however it is divided now"
   const { out, run } = setting("a.mp4", "b.mp4", "c.mp4", "d.mp4");
   await run({ shard: "0/2" });
   await run({ shard: "1/2" });
-  assert.match((await refusal(run({ shard: "0/3" }))).message, /already holds features: add --resume/);
-  assert.match((await refusal(run())).message, /already holds features/);
-  const other = await refusal(run({ shard: "0/3", saveDtype: "f32", resume: true }));
+  assert.match((await rejection(run({ shard: "0/3" }))).message, /already holds features: add --resume/);
+  assert.match((await rejection(run())).message, /already holds features/);
+  const other = await rejection(run({ shard: "0/3", saveDtype: "f32", resume: true }));
   assert.match(other.message, /was made with dtype "f16", this run has "f32"/);
   const before = bytes(out);
   for (const shard of ["0/3", "1/3", "2/3", undefined]) {
@@ -243,7 +240,7 @@ test("the records of all shards of a folder are used, however it is divided now"
 test("a folder that was started with another rule for broken data, or for HDR, is refused", async () => {
   const { out, run, manifest } = setting("a.mp4", "b.mp4");
   await run({ onError: "fail" });
-  const refused = await refusal(run({ onError: "skip", resume: true }));
+  const refused = await rejection(run({ onError: "skip", resume: true }));
   assert.match(refused.message, /was made with onError "fail", this run has "skip"/);
   assert.is(refused.details.argument, "onError");
   assert.is((await run({ onError: "stop", retryFailed: true })).skipped, 2);
@@ -254,14 +251,14 @@ test("a folder that was started with another rule for broken data, or for HDR, i
     writeFileSync(manifest, records.map((each) => `${JSON.stringify({ ...each, settings: change(each.settings) })}\n`).join("")); // prettier-ignore
   write(({ onError: _, ...settings }) => settings);
   assert.is((await run({ resume: true })).skipped, 2);
-  assert.is((await refusal(run({ onError: "stop", resume: true }))).details.argument, "onError");
+  assert.is((await rejection(run({ onError: "stop", resume: true }))).details.argument, "onError");
   for (const [hdr, same] of [
     ["tonemap", true],
     ["keep", false],
   ] as const) {
     write(({ preset, onError: _, ...settings }) => ({ ...settings, preset: { ...(preset as object), hdr } }));
     if (same) assert.is((await run({ resume: true })).skipped, 2, "the named value is the default");
-    else assert.is((await refusal(run({ resume: true }))).details.argument, "preset");
+    else assert.is((await rejection(run({ resume: true }))).details.argument, "preset");
   }
   assert.is(readFeatureFolders([out]).files.length, 2);
 });
@@ -270,7 +267,7 @@ test("a file that the run did not write is not overwritten", async () => {
   const { out, run } = setting("a.mp4", "b.mp4");
   mkdirSync(out);
   writeFileSync(join(out, "a.npy"), "mine");
-  const error = await refusal(run());
+  const error = await rejection(run());
   assert.is(error.code, "ERR_INVALID_ARGUMENT");
   assert.match(error.message, /holds a file a\.npy that is not of an extraction/);
   assert.is(readFileSync(join(out, "a.npy"), "utf8"), "mine");

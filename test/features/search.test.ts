@@ -1,7 +1,5 @@
 // From features on disk to hits for a sentence by the command line: VideoCLIP and S3D-G's joint space.
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,9 +11,11 @@ import { S3DTextEncoder } from "#lib/models/text/s3d_text.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { npyBytes, npyStrings } from "#lib/weights/npy.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("search");
-const root = mkdtempSync(join(tmpdir(), "videoclip-search-"));
+const root = temporaryFolder("search");
 const at = (...parts: string[]) => join(root, ...parts);
 
 const WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "stir", "the", "soup", "cut", "an", "onion"];
@@ -45,11 +45,6 @@ function writeFeatures(folder: string, dim: number, lengths: number[], settings:
     return { path: `/videos/${i}.mp4`, file, duration: length * step, clips: length, timestamps, settings };
   });
   writeFileSync(join(folder, "manifest.jsonl"), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
-}
-
-function videoclip(...args: string[]) {
-  const run = spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
-  return { ...run, lines: () => run.stdout.trim().split("\n").map((line) => JSON.parse(line)) }; // prettier-ignore
 }
 
 const settings = { model: "s3dg", output: "video_embedding", dim: 12, weights: "0123", l2: false, preset: { fps: 30 } };
@@ -275,5 +270,4 @@ test("embed writes the rows of texts and videos; classify ranks labels by the me
   assert.match(videoclip("embed", ...model, "--out", at("x")).stderr, /expected feature folders, --text or --texts/);
 });
 
-test.after(() => rmSync(root, { recursive: true, force: true }));
 test.run();

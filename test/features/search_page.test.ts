@@ -1,7 +1,6 @@
 // The page of a search: pictures at the right times, strips of frames, escaping, missing videos.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,9 +13,10 @@ import { resolvePreset } from "#lib/video/presets.js";
 import { stillAt } from "#lib/video/stills/still.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { examplePage } from "./example_page.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("search_page");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-page-"));
+const folder = temporaryFolder("page");
 const preset = { ...resolvePreset("s3d", { fps: 25, frames: 1, stride: 1, size: 96 }), resize: 96 };
 
 /** RGB pixels of the frames of a video or picture, 96 x 96. */
@@ -115,5 +115,4 @@ test("a page without hits says so, and times are written as clock times", async 
   assert.equal([0, 9.96, 61.25, 3599.96, 3725.5].map(clock), ["0:00.0", "0:10.0", "1:01.3", "1:00:00.0", "1:02:05.5"]);
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.run();

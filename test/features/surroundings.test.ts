@@ -1,28 +1,19 @@
 // A fault of the machine ends a run with one line and is not recorded as a failure of a video, and the run can be
 // resumed.
 import { spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { faultyDisk } from "../support/faulty_disk.js";
-import { bytes, extractTiny, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { bytes, extractTiny, makeVideos, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { CLI, jsonLines } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("surroundings");
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-surroundings-")));
+const root = temporaryFolder("surroundings");
 const made = join(root, "made");
 let encoder: VideoEncoder;
 
@@ -30,10 +21,7 @@ test.before(async () => {
   encoder = await tinyEncoder();
   await makeVideos(made, ["a.mp4", "b.mp4", "c.mp4"]);
 });
-test.after(() => {
-  encoder.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+test.after(() => encoder.dispose());
 
 const setting = tinyCases(root, made, () => encoder);
 
@@ -42,7 +30,7 @@ test("a full disk ends the run with one line and exit code 1; every feature of t
   if (!disk) return console.log("SKIP: no C compiler");
   const { videos, out, at } = setting("a.mp4", "b.mp4", "c.mp4");
   const args = `--model s3d-tiny --preset shapes --random-weights 1 --frames 2 --stride 1 --save-dtype f32 --decoders 1 --batch 1 --out ${out}`;
-  const command = ["dist/cli/main.js", "extract", videos, ...args.split(" ")];
+  const command = [CLI, "extract", videos, ...args.split(" ")];
   const reference = join(at, "reference");
   assert.is(spawnSync(process.execPath, command.map((word) => (word === out ? reference : word))).status, 0); // prettier-ignore
   const size = statSync(join(reference, "a.npy")).size;
@@ -78,7 +66,7 @@ test("an input folder that disappears ends the run without failures; a deleted v
   const lose = () => {
     if (++seen === 1) renameSync(videos, away);
   };
-  const error = await refusal(run({ decoders: 1, onEvent: lose }));
+  const error = await rejection(run({ decoders: 1, onEvent: lose }));
   assert.is(error.code, "ERR_INPUTS_LOST", error.message);
   assert.match(error.message, /its disk or mount was lost; what was finished is saved; go on with --resume/);
   assert.not.ok(existsSync(join(out, "failures.jsonl")));
@@ -90,7 +78,7 @@ test("an input folder that disappears ends the run without failures; a deleted v
 
 test("a missing decoder ends the run and is not recorded as a failure of videos", async () => {
   const { videos, out } = setting("a.mp4", "b.mp4");
-  const args = ["dist/cli/main.js", "extract", videos, "--model", "s3d-tiny", "--random-weights", "1", "--out", out];
+  const args = [CLI, "extract", videos, "--model", "s3d-tiny", "--random-weights", "1", "--out", out];
   const run = spawnSync(process.execPath, [...args, "--decoder", "ffmpeg"], {
     env: { ...process.env, PATH: root },
     encoding: "utf8",
@@ -107,7 +95,7 @@ test("a missing decoder ends the run and is not recorded as a failure of videos"
 
 test("an address is refused as a folder for features", async () => {
   const { videos } = setting("a.mp4");
-  const error = await refusal(extractTiny(encoder, [videos], "s3://bucket/x"));
+  const error = await rejection(extractTiny(encoder, [videos], "s3://bucket/x"));
   assert.is(error.code, "ERR_INVALID_ARGUMENT");
   assert.match(error.message, /s3:\/\/bucket\/x is an address, and only folders of this machine are written to/);
   assert.not.ok(existsSync("s3:"));

@@ -1,7 +1,6 @@
 // Short videos and a small network for tests of extraction.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import * as assert from "uvu/assert";
 import { extractToFolder, type ExtractToFolderOptions } from "#lib/features/run.js";
 import { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
@@ -39,12 +38,6 @@ export async function extractTiny(
   return { ...summary, notes, failed };
 }
 
-export const jsonLines = (path: string) =>
-  readFileSync(path, "utf8")
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-
 /**
  * Gives each test a folder with copies of the named videos and a folder for features.
  * @param made folder with the videos
@@ -61,8 +54,6 @@ export function tinyCases(root: string, made: string, encoder: () => VideoEncode
     return { at, videos, out, run, manifest: join(out, "manifest.jsonl") };
   };
 }
-
-export const refusal = (work: Promise<unknown>) => work.then(() => assert.unreachable(), (error) => error); // prettier-ignore
 
 /** Names of the feature files of a folder. */
 export const features = (out: string) => readdirSync(out).filter((name) => name.endsWith(".npy")).sort(); // prettier-ignore

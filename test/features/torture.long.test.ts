@@ -2,23 +2,24 @@
 // every feature equals that of an undisturbed run, and every input is listed once. TORTURE_SEED chooses other inputs,
 // faults and moments.
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ByteFile } from "#lib/weights/byte_file.js";
 import { readNpy } from "#lib/weights/read_npy.js";
 import { faultyDisk } from "../support/faulty_disk.js";
-import { bytes, features, jsonLines } from "./tiny_extraction.js";
+import { bytes, features } from "./tiny_extraction.js";
 import { numbers, type TortureFolder, writeTortureFolder } from "./torture_inputs.js";
+import { CLI, jsonLines } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("torture");
 const SEED = Number(process.env.TORTURE_SEED ?? 1);
 const ROUNDS = Number(process.env.TORTURE_ROUNDS ?? 8);
 /** Failing changes of the disk per thousand. */
 const PER_MILLE = 6;
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-torture-")));
+const root = temporaryFolder("torture");
 const inputs = join(root, "inputs");
 const [reference, out] = [join(root, "reference"), join(root, "out")];
 const next = numbers(SEED + 1000);
@@ -26,7 +27,7 @@ let written: TortureFolder;
 let summary: { omitted: { endings: Record<string, number>; folders: Record<string, number>; pictures: number } };
 
 const command = (folder: string, ...more: string[]) => [
-  "dist/cli/main.js",
+  CLI,
   ..."extract --model s3d-tiny --preset shapes --random-weights 1 --frames 4 --stride 4 --threads 1".split(" "),
   ...["--out", folder, inputs, ...more],
 ];
@@ -36,7 +37,6 @@ test.before(async () => {
 });
 test.after(() => {
   if (existsSync(join(inputs, "locked/unreadable.mp4"))) chmodSync(join(inputs, "locked/unreadable.mp4"), 0o600);
-  rmSync(root, { recursive: true, force: true });
 });
 
 /** The parts that must be equal in both runs: records and failures without times, sorted. */

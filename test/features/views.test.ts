@@ -1,16 +1,15 @@
 // Rows are averaged over clips and crops; clips and crops are at the right places.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { averageViewsOf, type ViewsOptions } from "#lib/features/views.js";
 import { averageViews, type ClipEncoder, openVideo, type OpenVideoFunction, resolvePreset } from "#lib/index.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("views");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-views-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("views");
 
 const preset = resolvePreset("x3d-s", { size: 2, frames: 4 });
 /** An encoder that returns the first byte of each clip, and 1. */
@@ -80,16 +79,6 @@ test("a short video repeats clips to reach the number of clips", async () => {
   const wrong = await average({ encoder: encoder(2), clips: 3, crops: 1 }, fake(8, 100));
   assert.ok(Math.abs(wrong.data[0] - 8 / 3) < 1e-5, "0, 4, 4");
 });
-
-async function refused(call: Promise<unknown>, message: RegExp): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    assert.match((error as Error).message, message);
-    return;
-  }
-  assert.unreachable("expected an error");
-}
 
 test("impossible options are refused", async () => {
   const options = { encoder: encoder(1) };

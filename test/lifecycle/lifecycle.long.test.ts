@@ -1,8 +1,7 @@
 // Many runs and many devices: memory is stable, aborts are clean, nothing works after dispose, the event loop stays
 // free.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
@@ -19,6 +18,8 @@ import {
 } from "#lib/index.js";
 import * as ops from "#lib/ops.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -26,11 +27,8 @@ const test = suite("lifecycle");
 const MIB = 1 << 20;
 const preset = resolvePreset("s3d", { frames: 16, size: 64 });
 const clipBytes = 16 * 64 * 64 * 3;
-const folder = mkdtempSync(join(tmpdir(), "videoclip-lifecycle-"));
-test.after(() => {
-  ops.dispose();
-  rmSync(folder, { recursive: true });
-});
+const folder = temporaryFolder("lifecycle");
+test.after(() => ops.dispose());
 
 /** The limit for the growth of RSS from run 50 to run 200. */
 const GROWTH = 16 * MIB;
@@ -80,13 +78,6 @@ test("200 devices can be created and disposed", async () => {
   assert.ok(grown <= GROWTH, `${grown} bytes`);
 });
 
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => assert.unreachable("did not reject"),
-    (error) => error,
-  );
-}
-
 test("an aborted run rejects with the signal's reason, and the next one works", async () => {
   const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 4 });
   const clips = new Uint8Array(4 * clipBytes);
@@ -122,9 +113,9 @@ test("an aborted extraction rejects with the reason and leaves no temporary file
 
 test("every object refuses calls after dispose", async () => {
   const disposed = async (use: () => unknown) => {
-    const error = await rejection(Promise.resolve().then(use));
+    const error = await rejection(use);
     assert.instance(error, VideoClipError);
-    assert.is((error as VideoClipError).code, "ERR_DISPOSED");
+    assert.is(error.code, "ERR_DISPOSED");
   };
   const device = createDevice();
   device.dispose();

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { type ClipEncoder, type ClipReading, encodeClips } from "#lib/models/encode_clips.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import type { Clip } from "#lib/video/types.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("encode clips");
 const preset = resolvePreset("x3d-xs", { frames: 1, size: 2 });
@@ -44,8 +45,6 @@ function encoderOf({ wait = false } = {}) {
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
-const failure = (work: Promise<unknown>) => work.then(() => undefined, (error: Error) => error); // prettier-ignore
-
 test("clips are encoded in full batches, and all events are in order", async () => {
   const { encoder, batches } = encoderOf();
   const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
@@ -144,14 +143,14 @@ test("an abort rejects with the reason, ends the source and cancels the running 
       ended.push("source");
     }
   };
-  const next = failure(encodeClips(source, encoder, { signal: abort.signal }).next());
+  const next = rejection(encodeClips(source, encoder, { signal: abort.signal }).next());
   await turn();
   assert.is(batches.length, 2);
   const reason = new Error("enough");
   abort.abort(reason);
   assert.is(await next, reason);
   assert.equal(ended, ["source"]);
-  assert.is(await failure(encodeClips(source, encoder, { signal: abort.signal }).next()), reason);
+  assert.is(await rejection(encodeClips(source, encoder, { signal: abort.signal }).next()), reason);
 });
 
 test("an error of the encoder ends the source, and the reverse", async () => {
@@ -173,8 +172,11 @@ test("an error of the encoder ends the source, and the reverse", async () => {
     for await (const _ of rows);
   };
   const { encoder } = encoderOf();
-  assert.is(await failure(all(encodeClips(source(false), { ...encoder, encode: () => Promise.reject(wrong) }))), wrong);
-  assert.is(await failure(all(encodeClips(source(true), encoder))), wrong);
+  assert.is(
+    await rejection(all(encodeClips(source(false), { ...encoder, encode: () => Promise.reject(wrong) }))),
+    wrong,
+  );
+  assert.is(await rejection(all(encodeClips(source(true), encoder))), wrong);
   assert.is(closed, 2);
 });
 

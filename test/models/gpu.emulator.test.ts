@@ -13,6 +13,7 @@ import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "#lib/model
 import { preprocess } from "#lib/nn/layers.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("networks on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
@@ -51,15 +52,6 @@ async function run(device: Device, network: string, n: number, rows: number[]): 
   } finally {
     program.dispose();
   }
-}
-
-function relativeL2(got: Float32Array, expected: Float32Array): number {
-  let [difference, norm] = [0, 0];
-  expected.forEach((v, i) => {
-    difference += (v - got[i]) ** 2;
-    norm += v ** 2;
-  });
-  return Math.sqrt(difference / norm);
 }
 
 for (const network of Object.keys(NETWORKS)) {

@@ -1,6 +1,7 @@
 // A Transformer that is small enough for tests, with sources for it.
 import type { TransformerConfig } from "#lib/models/transformer/transformer.js";
 import type { StoredTensor } from "#lib/weights/index.js";
+import { bytesOf } from "../support/numbers.js";
 
 export const small: Partial<TransformerConfig> = {
   width: 32,
@@ -24,7 +25,7 @@ export const sources = [
 export const f32 = (shape: readonly number[], data: Float32Array): StoredTensor => ({
   dtype: "F32",
   shape: [...shape],
-  read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  read: () => bytesOf(data),
 });
 
 /** Weights of one model with the keys of both layouts: one stacked projection of queries, keys and values, or three. */

@@ -1,7 +1,6 @@
 // Text models, VideoCLIP and the Transformer give the CPU's results with the kernels and runtime of a GPU, and a row
 // has the same bits in any batch: on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -23,14 +22,15 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import type { VideoClipConfig } from "#lib/models/videoclip/videoclip_config.js";
 import { reshape } from "#lib/nn/layers.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { relativeL2 } from "../support/numbers.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("text models on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
 /** Limit of the relative L2 from the CPU in f32: the loss of a few layers of 16-bit activations. */
 const LIMIT: Record<Precision, number> = { f32: 1e-5, tf32: 1e-2, f16: 1e-2, bf16: 5e-2 };
 const PRECISIONS = ["f32", "bf16", "f16"] as const;
-const root = mkdtempSync(join(tmpdir(), "videoclip-gpu-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("gpu");
 
 const common = { hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 96 };
 const sizes = { ...common, vocab_size: 410, max_position_embeddings: 80 };
@@ -41,16 +41,6 @@ const MODELS = {
 const TEXTS = ["stir the soup", "a red circle moves to the left of the wings", "soup"];
 /** The same rows in another batch. */
 const ORDER = [2, 0, 2, 1, 1];
-
-function relativeL2(got: Float32Array, expected: Float32Array): number {
-  assert.is(got.length, expected.length);
-  let [difference, norm] = [0, 0];
-  expected.forEach((v, i) => {
-    difference += (v - got[i]) ** 2;
-    norm += v ** 2;
-  });
-  return Math.sqrt(difference / norm);
-}
 
 function compare(label: string, precision: Precision, got: Float32Array, expected: Float32Array): void {
   const error = relativeL2(got, expected);

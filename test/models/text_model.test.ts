@@ -1,6 +1,5 @@
 // BERT and MobileBERT from Hugging Face folders: published and legacy keys, heads, independence of padding and batches.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,10 +16,11 @@ import { openWeights } from "#lib/weights/index.js";
 import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { spread } from "./shards.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
+import { refused, rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("text models");
-const root = mkdtempSync(join(tmpdir(), "videoclip-text-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("text");
 
 const common = { hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 96 };
 const sizes = { ...common, vocab_size: 410, max_position_embeddings: 80 };
@@ -161,15 +161,10 @@ for (const family of families) {
       assert.is(answer, text.slice(start, end));
       assert.ok(answer.length > 0 && score > 0 && score <= 1);
     }
-    const refused = async (question: string, text: string) => {
-      let error: unknown;
-      await model.answer(question, text).catch((reason) => {
-        error = reason;
-      });
-      assert.instance(error, InvalidArgumentError);
-    };
-    await refused("what?", " ");
-    await refused("soup ".repeat(80), whole);
+    const refusedAnswer = async (question: string, text: string) =>
+      assert.instance(await rejection(model.answer(question, text)), InvalidArgumentError);
+    await refusedAnswer("what?", " ");
+    await refusedAnswer("soup ".repeat(80), whole);
     model.dispose();
   });
 }
@@ -259,13 +254,7 @@ test("lengths are rounded up to buckets", () => {
 });
 
 test("inconsistent folders are refused", async () => {
-  const refuse = async (folder: string, pattern: RegExp) => {
-    let message = "";
-    await load(folder).catch((error) => {
-      message = error.message;
-    });
-    assert.match(message, pattern);
-  };
+  const refuse = (folder: string, pattern: RegExp) => refused(load(folder), pattern);
   await refuse(join(root, "none"), /no such folder/);
   await refuse(makeFolder(CONFIGS.bert), /expected model.safetensors or pytorch_model.bin/);
   await refuse(makeFolder({ ...CONFIGS.bert, model_type: "gpt2" }), /expected bert or mobilebert, received gpt2/);

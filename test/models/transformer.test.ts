@@ -1,6 +1,4 @@
 // Generation with the encoder-decoder Transformer: the cache, the batch, the keys of both layouts.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,9 +17,10 @@ import { hashParameter } from "#lib/nn/random_weights.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 
 import { f32, small, sources } from "./small_transformer.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("transformer");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const folder = temporaryFolder("transformer");
 const cpu = { device: "cpu" } as const;
 
 test("sinusoids have the values of the three layouts", () => {
@@ -252,5 +251,4 @@ test("errors name arguments that do not fit", async () => {
   model.dispose();
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
 test.run();

@@ -1,6 +1,5 @@
 // Checkpoints of the Transformer are read in the layouts of Marian and torch.nn.Transformer.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,9 +14,10 @@ import { hashParameter } from "#lib/nn/random_weights.js";
 import { type StoredTensor, writeSafetensors } from "#lib/weights/index.js";
 
 import { f32, small, sources } from "./small_transformer.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("files of the Transformer");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const folder = temporaryFolder("transformer_files");
 const cpu = { device: "cpu" } as const;
 
 function twoLayouts() {
@@ -167,5 +167,4 @@ test("two vocabularies have two embeddings", () => {
   );
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
 test.run();

@@ -1,6 +1,5 @@
 // VideoEncoder: inputs and outputs, presets, devices, disposal.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
@@ -12,10 +11,11 @@ import { VIDEO_MODEL_NAMES } from "#lib/models/video/video_models.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { videoEncoderToOnnx } from "#lib/models/video/video_encoder_onnx.js";
 import { resolvePreset } from "#lib/video/presets.js";
+import { refused as refusedAs } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("video encoder");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-encoder-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("encoder");
 const device = createDevice({ device: "cpu", threads: 2 });
 test.after(() => device.dispose());
 
@@ -25,16 +25,7 @@ const clips = Uint8Array.from(hashValues("encoder/", "clips", 5 * bytes), (v) =>
 const clip = (i: number) => clips.subarray(i * bytes, (i + 1) * bytes);
 const list = [0, 1, 2, 3, 4].map(clip);
 
-async function refused(work: () => unknown, message: RegExp, code = "ERR_INVALID_ARGUMENT"): Promise<void> {
-  const error = await Promise.resolve()
-    .then(work)
-    .then(
-      () => undefined,
-      (reason: Error & { code?: string }) => reason,
-    );
-  assert.is(error?.code, code, error?.stack);
-  assert.match(error!.message, message);
-}
+const refused = (work: () => unknown, message: RegExp, code = "ERR_INVALID_ARGUMENT") => refusedAs(work, message, code);
 
 test("clips can be bytes, a list of arrays or clip objects, in any number", async () => {
   const encoder = VideoEncoder.random(1, { ...tiny, batch: 2 });

@@ -1,6 +1,5 @@
 // VideoClip through its public interface: reference rows, batches, windows, files.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,11 +12,14 @@ import { npyBytes } from "#lib/weights/npy.js";
 import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
 import { spread } from "./shards.js";
 import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
+import { bytesOf, relativeL2 } from "../support/numbers.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("videoclip");
 const fixture = readFixture("test/fixtures/models/videoclip_small.safetensors");
 const k = fixture.case.config;
-const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const folder = temporaryFolder("videoclip");
 const config = {
   heads: k.heads,
   maxVideoLength: k.max_video_len,
@@ -32,7 +34,7 @@ const weightsOf = (of: Fixture) =>
   new Map(
     [...makeState(of)].map(([key, { shape, data }]) => [
       key,
-      { dtype: "F32" as const, shape, read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength) },
+      { dtype: "F32" as const, shape, read: () => bytesOf(data) },
     ]),
   );
 const published = join(folder, "published.safetensors");
@@ -50,32 +52,8 @@ const videos = (k.video_lengths as number[]).map((n, i) => ({
   shape: [n, k.features] as const,
 }));
 
-function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.is(got.length, expected.length);
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < got.length; i++) {
-    difference += (got[i] - expected[i]) ** 2;
-    norm += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / norm);
-}
 const golden = (name: string) => fixture.tensors.get(name)!.data as Float32Array;
 const row = (rows: Float32Array, i: number, dim = k.hidden) => rows.slice(i * dim, (i + 1) * dim);
-async function refuses(
-  work: () => Promise<unknown>,
-  kind: typeof InvalidArgumentError | typeof WeightsError,
-  pattern: RegExp,
-) {
-  try {
-    await work();
-  } catch (error) {
-    assert.instance(error, kind);
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`expected an error that says ${pattern}`);
-}
-
 const model = await VideoClip.load(published, { ...cpu, config: { ...config, normalizeFeatures: false } });
 
 test("sizes equal those of the checkpoint", () => {
@@ -87,18 +65,18 @@ test("sizes equal those of the checkpoint", () => {
 test("embeddings, tokens and similarities equal the reference", async () => {
   const video = await model.encodeVideo(videos, { tokens: true });
   const text = await model.encodeText(texts, { tokens: true });
-  assert.ok(distance(video.rows, golden("pooled_video")) < 1e-6);
-  assert.ok(distance(text.rows, golden("pooled_text")) < 1e-6);
-  assert.ok(distance((await model.similarity(video, text)).data, golden("similarity")) < 2e-6);
+  assert.ok(relativeL2(video.rows, golden("pooled_video")) < 1e-6);
+  assert.ok(relativeL2(text.rows, golden("pooled_text")) < 1e-6);
+  assert.ok(relativeL2((await model.similarity(video, text)).data, golden("similarity")) < 2e-6);
   const size = k.max_video_len + 2;
   for (const [i, n] of (k.video_lengths as number[]).entries()) {
     const from = (i * size + 1) * k.hidden;
-    assert.ok(distance(video.tokens![i], golden("video_hidden").subarray(from, from + n * k.hidden)) < 1e-6);
+    assert.ok(relativeL2(video.tokens![i], golden("video_hidden").subarray(from, from + n * k.hidden)) < 1e-6);
   }
   for (const [i, ids] of texts.entries()) {
     const from = i * (k.max_len - k.max_video_len - 1) * k.hidden;
     const to = from + (ids.length + 2) * k.hidden;
-    assert.ok(distance(text.tokens![i], golden("text_hidden").subarray(from, to)) < 1e-6);
+    assert.ok(relativeL2(text.tokens![i], golden("text_hidden").subarray(from, to)) < 1e-6);
   }
 });
 
@@ -136,14 +114,14 @@ test("batches can exceed the rows of a program, and lengths of every bucket work
   const { rows } = await wide.encodeText(many);
   for (const i of [0, 1, 2, 33, 60, 70]) {
     const alone = await wide.encodeText([many[i]]);
-    assert.ok(distance(alone.rows, row(rows, i, 32)) < 1e-6, `text ${i}`);
+    assert.ok(relativeL2(alone.rows, row(rows, i, 32)) < 1e-6, `text ${i}`);
   }
   // 150 x 71 similarities are computed in more than one block
   const data = hashValues("videoclip/", "rows", 150 * 32);
   const { data: scores, shape } = await wide.similarity({ data, shape: [150, 32] }, rows);
   assert.equal(shape, [150, 71]);
   assert.equal((await wide.similarity(data, { rows })).data, scores);
-  await refuses(() => wide.similarity({ data, shape: [32, 150] }, rows), InvalidArgumentError, /videos: expected rows \[n, 32\], received \[32, 150\]/); // prettier-ignore
+  await refused(() => wide.similarity({ data, shape: [32, 150] }, rows), /videos: expected rows \[n, 32\], received \[32, 150\]/, InvalidArgumentError); // prettier-ignore
   for (const [v, t] of [
     [0, 0],
     [149, 70],
@@ -160,7 +138,7 @@ test("features are scaled to unit length if the config says so", async () => {
   assert.ok(unit.config.normalizeFeatures, "by default");
   const scaled = videos.map(({ data, shape }) => ({ shape, data: data.map((v) => v * 4) }));
   const rows = await unit.encodeVideo(videos);
-  assert.ok(distance((await unit.encodeVideo(scaled)).rows, rows.rows) < 1e-6);
+  assert.ok(relativeL2((await unit.encodeVideo(scaled)).rows, rows.rows) < 1e-6);
   const own = videos.map(({ data, shape }) => {
     const out = data.slice();
     for (let t = 0; t < shape[0]; t++) {
@@ -169,8 +147,8 @@ test("features are scaled to unit length if the config says so", async () => {
     }
     return { data: out, shape };
   });
-  assert.ok(distance((await model.encodeVideo(own)).rows, rows.rows) < 1e-6);
-  assert.ok(distance((await model.encodeVideo(videos)).rows, rows.rows) > 1e-2);
+  assert.ok(relativeL2((await model.encodeVideo(own)).rows, rows.rows) < 1e-6);
+  assert.ok(relativeL2((await model.encodeVideo(videos)).rows, rows.rows) > 1e-2);
   unit.dispose();
 });
 
@@ -178,7 +156,7 @@ test("long videos are refused, cut or read in windows", async () => {
   const T = k.max_video_len;
   const n = 2 * T + 3;
   const long = { data: hashValues("videoclip/", "long", n * k.features), shape: [n, k.features] as const };
-  await refuses(() => model.encodeVideo(long), InvalidArgumentError, /at most 8 features, received 19.*longVideos/);
+  await refused(() => model.encodeVideo(long), /at most 8 features, received 19.*longVideos/, InvalidArgumentError);
   const part = (start: number, end: number) => ({
     data: long.data.slice(start * k.features, end * k.features),
     shape: [end - start, k.features] as const,
@@ -206,7 +184,7 @@ test("long videos are refused, cut or read in windows", async () => {
   const mean = row(parts.rows, 0).map(
     (v, i) => (T * (v + parts.rows[k.hidden + i]) + 3 * parts.rows[2 * k.hidden + i]) / n,
   );
-  assert.ok(distance(row(rows, 1), mean) < 1e-6);
+  assert.ok(relativeL2(row(rows, 1), mean) < 1e-6);
 });
 
 test("texts that are too long are cut at the end, and the result marks them", async () => {
@@ -232,16 +210,16 @@ test("embeddings are matrices, and deprecated names still work", async () => {
 });
 
 test("errors name arguments that do not fit", async () => {
-  await refuses(() => model.encodeText(["a bowl"]), InvalidArgumentError, /texts\[0\].*tokenizer/);
-  await refuses(() => model.encodeText([[4, 120]]), InvalidArgumentError, /texts\[0\].*0 to 119, received 120/);
+  await refused(() => model.encodeText(["a bowl"]), /texts\[0\].*tokenizer/, InvalidArgumentError);
+  await refused(() => model.encodeText([[4, 120]]), /texts\[0\].*0 to 119, received 120/, InvalidArgumentError);
   const wrong = { data: new Float32Array(20), shape: [2, 10] as const };
-  await refuses(() => model.encodeVideo([videos[0], wrong]), InvalidArgumentError, /videos\[1\].*\[T, 48\].*\[2, 10\]/);
-  await refuses(
+  await refused(() => model.encodeVideo([videos[0], wrong]), /videos\[1\].*\[T, 48\].*\[2, 10\]/, InvalidArgumentError);
+  await refused(
     () => model.encodeVideo({ data: new Float32Array(0), shape: [0, 48] }),
-    InvalidArgumentError,
     /at least one/,
+    InvalidArgumentError,
   );
-  await refuses(() => VideoClip.load(published, { ...cpu, config: { heads: 5 } }), InvalidArgumentError, /heads \(5\)/);
+  await refused(() => VideoClip.load(published, { ...cpu, config: { heads: 5 } }), /heads \(5\)/, InvalidArgumentError);
   assert.equal((await model.encodeVideo([])).shape, [0, k.hidden]);
   assert.equal((await model.encodeText([])).shape, [0, k.hidden]);
   const controller = new AbortController();
@@ -273,7 +251,7 @@ test("a saved model loads as the same model", async () => {
   again.dispose();
   const path = join(dir, "config.json");
   writeFileSync(path, readFileSync(path, "utf8").replace('"videoclip"', '"bert"'));
-  await refuses(() => VideoClip.load(dir, cpu), WeightsError, /config\.json.*"videoclip", found "bert"/);
+  await refused(() => VideoClip.load(dir, cpu), /config\.json.*"videoclip", found "bert"/, WeightsError);
 });
 
 test("a model that is saved as f16 takes half the space and gives similar rows", async () => {
@@ -297,7 +275,7 @@ test("a checkpoint with missing or unknown keys is refused, and the error names 
   const path = join(folder, "wrong.safetensors");
   writeSafetensors(path, wrong);
   const text = /1 missing: text_encoder.encoder.layer.1.output.dense.bias; 1 unexpected: video_encoder.extra.weight/;
-  await refuses(() => VideoClip.load(path, { ...cpu, config }), WeightsError, text);
+  await refused(() => VideoClip.load(path, { ...cpu, config }), text, WeightsError);
 });
 
 test("a half-precision fairseq checkpoint with the objects of its trainer is read", async () => {
@@ -312,13 +290,13 @@ test("a half-precision fairseq checkpoint with the objects of its trainer is rea
     ["model", state],
   ]);
   writeTorchFile(path, root);
-  await refuses(() => openWeights(path), WeightsError, /omegaconf|argparse|not allowed/);
+  await refused(() => openWeights(path), /omegaconf|argparse|not allowed/, WeightsError);
   const file = await openWeights(path, { skipForeign: true });
   assert.is((file.root as Map<string, unknown>).get("cfg"), null, "skipped objects are null");
   file.close();
   const half = await VideoClip.load(path, { ...cpu, config: model.config });
   const rows = (await half.encodeText(texts)).rows;
-  const error = distance(rows, golden("pooled_text"));
+  const error = relativeL2(rows, golden("pooled_text"));
   assert.ok(error < 2e-3 && error > 1e-6, `f16 weights: ${error}`);
   half.dispose();
 });
@@ -348,11 +326,11 @@ test("one set of weights for both towers gives the original's embeddings", async
   const { shape, data } = makeInput(other, "words");
   const list = (text_lengths as number[]).map((n, i) => [...data.subarray(i * shape[1] + 2, i * shape[1] + 2 + n)]);
   const expected = other.tensors.get("pooled_text")!.data;
-  assert.ok(distance((await shared.encodeText(list)).data, expected) < 1e-6);
+  assert.ok(relativeL2((await shared.encodeText(list)).data, expected) < 1e-6);
   for (const [i, ids] of list.entries()) {
     const alone = (await shared.encodeText([ids])).data;
     assert.ok(
-      distance(alone, expected.subarray(i * hidden, (i + 1) * hidden)) < 1e-6,
+      relativeL2(alone, expected.subarray(i * hidden, (i + 1) * hidden)) < 1e-6,
       "the same in any bucket of lengths",
     );
   }
@@ -361,7 +339,7 @@ test("one set of weights for both towers gives the original's embeddings", async
   const most = { ...options, config: { ...options.config, maxTextLength: positions - T - 3 } };
   (await VideoClip.load(path, most)).dispose();
   most.config.maxTextLength++;
-  await refuses(() => VideoClip.load(path, most), InvalidArgumentError, /maxPositions: expected at least 65 .*shared/);
+  await refused(() => VideoClip.load(path, most), /maxPositions: expected at least 65 .*shared/, InvalidArgumentError);
 });
 
 test("a folder with its weights in several files is read", async () => {
@@ -376,6 +354,5 @@ test("a folder with its weights in several files is read", async () => {
 test.after(() => {
   model.dispose();
   model.dispose();
-  rmSync(folder, { recursive: true });
 });
 test.run();

@@ -1,6 +1,5 @@
 // VideoClip reads sentences and video files with the tokenizer and the frozen video encoder of its folder.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,10 +17,11 @@ import type { Clip } from "#lib/video/types.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("videoclip files");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-files-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("files");
 
 const vocabulary = "test/fixtures/tokenizer/vocab.txt";
 const { size, cls, sep, pad } = WordPieceTokenizer.load(vocabulary);
@@ -47,15 +47,6 @@ const short = join(folder, "short.mp4");
 const long = join(folder, "long.mp4");
 await makeVideo(short, { width: 64, height: 48, rate: 8, seconds: 2, seed: 1 });
 await makeVideo(long, { width: 48, height: 64, rate: 8, seconds: 5, seed: 2 });
-
-async function fails(work: Promise<unknown>, code: string, pattern: RegExp) {
-  const error = await work.then(
-    () => undefined,
-    (reason: Error & { code?: string }) => reason,
-  );
-  assert.is(error?.code, code);
-  assert.match(error!.message, pattern);
-}
 
 /** The features of the frozen encoder for an entire video. */
 async function featuresOf(path: string) {
@@ -90,11 +81,11 @@ test("a tokenizer of another model is refused", async () => {
     Promise.resolve().then(() =>
       VideoClip.random(3, { ...cpu, config: { ...config, ...changed }, tokenizer: vocabulary }),
     );
-  await fails(load({ vocabularySize: size - 1 }), "ERR_WEIGHTS", /at most \d+ tokens/);
-  await fails(
+  await refused(load({ vocabularySize: size - 1 }), /at most \d+ tokens/, "ERR_WEIGHTS");
+  await refused(
     load({ clsId: cls + 1 }),
-    "ERR_WEIGHTS",
     new RegExp(`expected.*\\[CLS\\] ${cls + 1}.*received.*\\[CLS\\] ${cls}`),
+    "ERR_WEIGHTS",
   );
 });
 
@@ -131,7 +122,7 @@ test("long video files are refused, cut or read in windows", async () => {
   const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
   const { data, shape } = await featuresOf(long);
   assert.equal([...shape], [5, 2048]);
-  await fails(model.encodeVideo(long), "ERR_INVALID_ARGUMENT", /long\.mp4.*at most 3 features.*longVideos/);
+  await refused(model.encodeVideo(long), /long\.mp4.*at most 3 features.*longVideos/, "ERR_INVALID_ARGUMENT");
   let features = 0;
   const cut = await model.encodeVideo(long, { longVideos: "truncate", onProgress: (p) => (features = p.features) });
   assert.is(features, 3, "unused features are not computed");
@@ -164,13 +155,13 @@ test("the weights of the video encoder are in the model's folder", async () => {
 
 test("errors name missing parts of the model", async () => {
   const model = VideoClip.random(3, { ...cpu, config });
-  await fails(model.encodeVideo(short), "ERR_INVALID_ARGUMENT", /weights of x3d-s.*videoWeights/);
+  await refused(model.encodeVideo(short), /weights of x3d-s.*videoWeights/, "ERR_INVALID_ARGUMENT");
   model.dispose();
   const none = VideoClip.random(3, { ...cpu, config: { ...config, videoModel: null } });
-  await fails(none.encodeVideo(short), "ERR_INVALID_ARGUMENT", /videoModel/);
+  await refused(none.encodeVideo(short), /videoModel/, "ERR_INVALID_ARGUMENT");
   none.dispose();
   const whole = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
-  await fails(whole.encodeVideo(join(folder, "none.mp4")), "ERR_VIDEO_NOT_FOUND", /none\.mp4/);
+  await refused(whole.encodeVideo(join(folder, "none.mp4")), /none\.mp4/, "ERR_VIDEO_NOT_FOUND");
   const broken = join(folder, "broken.mp4");
   writeFileSync(broken, readFileSync(short).subarray(0, 400));
   const error = await whole.encodeVideo([short, broken]).catch((reason: Error) => reason);
@@ -186,13 +177,13 @@ test("errors name missing parts of the model", async () => {
   whole.dispose();
   const random = (changed: Partial<VideoClipConfig>) =>
     Promise.resolve().then(() => VideoClip.random(3, { ...cpu, config: { ...config, ...changed } }));
-  await fails(random({ featureSize: 512 }), "ERR_INVALID_ARGUMENT", /features of x3d-s has width 2048.*512/);
+  await refused(random({ featureSize: 512 }), /features of x3d-s has width 2048.*512/, "ERR_INVALID_ARGUMENT");
   const extra = { ...config.videoModel, rate: 3 } as never;
-  await fails(random({ videoModel: extra }), "ERR_INVALID_ARGUMENT", /received rate/);
-  await fails(
+  await refused(random({ videoModel: extra }), /received rate/, "ERR_INVALID_ARGUMENT");
+  await refused(
     Promise.resolve().then(() => VideoClip.random(3, { ...cpu, config, videoWeights: "none.pyth" })),
-    "ERR_WEIGHTS",
     /none\.pyth/,
+    "ERR_WEIGHTS",
   );
 });
 

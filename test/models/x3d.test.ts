@@ -1,6 +1,4 @@
 // X3D: sizes, published keys of both zoos, the shortcut's BatchNorm, the head at test crops, weight files.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -22,10 +20,12 @@ import { slowfastToPytorchvideo } from "#lib/weights/slowfast.js";
 import { stored } from "#lib/weights/tensor.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
 import { EXTRA, layerNames, type Zoo } from "./x3d_zoos.js";
+import { relativeL2 } from "../support/numbers.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("x3d");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-x3d-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("x3d");
 
 const average = { pytorchvideo: "logits", slowfast: "probabilities" } as const;
 
@@ -135,15 +135,6 @@ async function run(zoo: Zoo, size: number, frames = 4) {
   }
 }
 
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    difference += (a[i] - b[i]) ** 2;
-    norm += a[i] ** 2;
-  }
-  return Math.sqrt(difference / norm);
-}
-
 test("SlowFast's BatchNorm after the first shortcut of stage 2 is folded into the neighbouring layers", () => {
   const shape = [1, 2, 9, 8, 24] as const;
   const bn = (x: Parameters<typeof nn.relu>[0], key: string, relu = false) => nn.batchNorm(x, key, { eps: 1e-5, relu });
@@ -179,10 +170,10 @@ test("SlowFast's BatchNorm after the first shortcut of stage 2 is folded into th
   const evaluate = (graph: Graph, tensors: ReadonlyMap<string, StoredTensor>) =>
     evaluate64(graph, { x }, (name, size) => ({ shape: size, data: Float64Array.from(floatValues("F32", tensors.get(name)!.read())) })).y.data; // prettier-ignore
   const expected = evaluate(theirs, file);
-  const error = distance(expected, evaluate(ours, renamed));
+  const error = relativeL2(evaluate(ours, renamed), expected);
   assert.ok(error < 1e-7, `${error}`);
   const without = new Map(renamed).set("blocks.1.res_blocks.0.branch1_conv.weight", file.get(`${key}.branch1.weight`)!);
-  assert.ok(distance(expected, evaluate(ours, without)) > 1e-2, "the BatchNorm changes the result");
+  assert.ok(relativeL2(evaluate(ours, without), expected) > 1e-2, "the BatchNorm changes the result");
   file.delete(`${EXTRA}.running_mean`); // an incomplete BatchNorm is not folded, so that the check of keys reports it
   assert.ok(slowfastToPytorchvideo(file).has("blocks.1.res_blocks.0.branch1_norm.weight"));
 });
@@ -196,11 +187,11 @@ const softmax = (x: Float32Array) => {
 test("probabilities at a test crop are the softmax of the mean logits, or the mean of the softmax over positions", async () => {
   const [ours, theirs] = [await run("pytorchvideo", 182), await run("slowfast", 182)];
   assert.equal(ours.logits, theirs.logits);
-  assert.ok(distance(softmax(ours.logits), ours.probabilities) < 1e-5);
-  assert.ok(distance(ours.probabilities, theirs.probabilities) > 1e-4, "four positions give different probabilities");
+  assert.ok(relativeL2(softmax(ours.logits), ours.probabilities) < 1e-5);
+  assert.ok(relativeL2(ours.probabilities, theirs.probabilities) > 1e-4, "four positions give different probabilities");
   assert.ok(Math.abs(theirs.probabilities.reduce((a, b) => a + b, 0) - 1) < 1e-5);
   const single = await run("slowfast", 160); // one position gives no difference
-  assert.ok(distance(softmax(single.logits), single.probabilities) < 1e-5);
+  assert.ok(relativeL2(softmax(single.logits), single.probabilities) < 1e-5);
 });
 
 test("a narrow network equals the float64 evaluation, also for crops below the window of the head", async () => {
@@ -224,7 +215,7 @@ test("a narrow network equals the float64 evaluation, also for crops below the w
       for (const [key, shape] of parametersOf(build())) device.parameters.set(key, shape, values.get(key)!);
       const got = await compile(optimize(build()), device).run({ video });
       for (const [name, { data }] of Object.entries(exact)) {
-        const error = distance(Float32Array.from(data), got[name]);
+        const error = relativeL2(got[name], data);
         assert.ok(error < 1e-5, `${frames}x${size} ${name}: ${error}`);
       }
     } finally {
@@ -258,28 +249,18 @@ test("weight files of both zoos give the same features, and a file of another de
     assert.is(encoder.dim, 2048);
     features.push((await encoder.encode(clips)).data);
     encoder.dispose();
-    await assertRejects(
+    await refused(
       () => VideoEncoder.load({ model: "x3d-l", weights, preset, device: "cpu" }),
       /holds x3d-xs or x3d-s or x3d-m weights .*, not x3d-l/,
     );
   }
-  assert.ok(distance(features[0], features[1]) < 1e-5);
+  assert.ok(relativeL2(features[0], features[1]) < 1e-5);
   const large = { tensors: new Map([...shapesOf("slowfast", "x3d-l").keys()].map((key) => [key, {} as StoredTensor])) };
   assert.equal(recognise(large)?.models, ["x3d-l"]);
-  await assertRejects(
+  await refused(
     () => VideoEncoder.load({ model: "x3d-xs", output: "mixed_5c", randomWeights: 1, preset }),
     /output: expected one of features, conv_5, logits, probabilities for x3d-xs, received mixed_5c/,
   );
 });
-
-async function assertRejects(call: () => Promise<unknown>, message: RegExp): Promise<void> {
-  try {
-    await call();
-  } catch (error) {
-    assert.match((error as Error).message, message);
-    return;
-  }
-  assert.unreachable("expected an error");
-}
 
 test.run();

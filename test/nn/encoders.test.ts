@@ -1,6 +1,5 @@
 // Published encoders are layers below a head that the caller defines.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,12 +9,13 @@ import * as nn from "#lib/nn/index.js";
 import { hashParameter } from "#lib/nn/random_weights.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 import { stored } from "#lib/weights/tensor.js";
-import { relativeL2 } from "../onnx/peer.js";
-import { errorOf, losses, values } from "./nets.js";
+import { relativeL2 } from "../support/numbers.js";
+import { losses, values } from "./nets.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("encoders as layers");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-nn-encoders-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("nn-encoders");
 
 const SIZE = 48;
 const FRAMES = 4;
@@ -89,7 +89,7 @@ test("published keys are below the layer's key; a file of weights loads into the
   assert.equal((await again.run({ video })).logits, (await loaded.run({ video })).logits);
 
   const fail = (pretrained: Record<string, nn.PretrainedWeights>, net = head("x3d-s")) =>
-    errorOf(() => nn.Model.fromPretrained(net, { inputs, pretrained })).then(({ message }) => message);
+    rejection(() => nn.Model.fromPretrained(net, { inputs, pretrained })).then(({ message }) => message);
   assert.match(
     await fail({ encodr: file }),
     /pretrained\.encodr: the net has no encoder of this key; did you mean encoder\?/,
@@ -181,8 +181,8 @@ test("frames are normalised by numbers or by a preset", async () => {
   assert.ok(relativeL2(await run(undefined), [0, 0.2, 1]) < 1e-6);
   assert.ok(relativeL2(await run({ preset: "x3d-s" }), [-2, (0.2 - 0.45) / 0.225, 0.55 / 0.225]) < 1e-6);
   assert.ok(relativeL2(await run({ mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.25] }), [-1, -0.6, 2]) < 1e-6);
-  assert.match((await errorOf(() => run({ std: [1, 0, 1] }))).message, /std: expected three numbers other than 0/);
-  assert.match((await errorOf(() => run({ preset: "x3d" }))).message, /preset/);
+  assert.match((await rejection(() => run({ std: [1, 0, 1] }))).message, /std: expected three numbers other than 0/);
+  assert.match((await rejection(() => run({ preset: "x3d" }))).message, /preset/);
 });
 
 test.run();

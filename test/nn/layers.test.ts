@@ -4,8 +4,9 @@ import * as assert from "uvu/assert";
 import { createDevice } from "#lib/index.js";
 import { elements } from "#lib/graph/tensor.js";
 import * as nn from "#lib/nn/index.js";
-import { relativeL2 } from "../onnx/peer.js";
-import { errorOf, values } from "./nets.js";
+import { relativeL2 } from "../support/numbers.js";
+import { values } from "./nets.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("layers");
 
@@ -218,7 +219,7 @@ test("scopes precede keys and name layers", async () => {
   const net = (x: nn.Tensor) => nn.scope("a", () => nn.scope("b.0", () => nn.linear(x, "fc", 2)));
   const { keys } = await apply(net, [3]);
   assert.equal(keys, ["a.b.0.fc.weight", "a.b.0.fc.bias"]);
-  const { message } = await errorOf(() => apply((x) => nn.scope("a", () => nn.add(nn.linear(x, "fc", 2), x)), [3]));
+  const { message } = await rejection(() => apply((x) => nn.scope("a", () => nn.add(nn.linear(x, "fc", 2), x)), [3]));
   assert.match(message, /layer a/);
 });
 
@@ -234,7 +235,7 @@ test("trace and compile make programs of a caller", async () => {
 
 test("an error for a missing parameter names it and its layer", async () => {
   const device = createDevice({ device: "cpu" });
-  const { message, code } = await errorOf(async () => {
+  const { message, code } = await rejection(async () => {
     const graph = nn.trace(() => ({ y: nn.batchNorm(nn.input("x", [1, 2]), "b1.bn") }));
     await nn.compile(graph, device).run({ x: new Float32Array(2) });
   });
@@ -268,7 +269,7 @@ const WRONG: [string, (x: nn.Tensor) => nn.Tensor, RegExp][] = [
 
 test("the error of a misuse explains it", async () => {
   for (const [what, layer, expected] of WRONG) {
-    const error = await errorOf(() => apply(layer, [2, 2, 2, 3]));
+    const error = await rejection(() => apply(layer, [2, 2, 2, 3]));
     assert.match(error.message, expected, `${what}: ${error.message}`);
     assert.ok(["ERR_INVALID_ARGUMENT", "ERR_SHAPE", "ERR_DTYPE"].includes(error.code!), `${what}: ${error.code}`);
   }
@@ -276,12 +277,12 @@ test("the error of a misuse explains it", async () => {
 
 test("layers outside of a model, and tensors of another trace, are refused", async () => {
   assert.match(
-    (await errorOf(() => nn.relu(1 as never))).message,
+    (await rejection(() => nn.relu(1 as never))).message,
     /only be applied inside the function that describes a model/,
   );
   let kept: nn.Tensor | undefined;
   await apply((x) => (kept = nn.relu(x)), [3]);
-  const { message, code } = await errorOf(() => apply((x) => nn.add(x, kept!), [3]));
+  const { message, code } = await rejection(() => apply((x) => nn.add(x, kept!), [3]));
   assert.is(code, "ERR_INVALID_ARGUMENT");
   assert.match(message, /binary: expected tensors of this trace, received one of another/);
 });
@@ -298,11 +299,11 @@ const NETS: [string, (x: nn.Tensor) => never, RegExp][] = [
 
 test("nets that cannot be models, and wrong options, are refused", async () => {
   for (const [what, net, expected] of NETS) {
-    const { message } = await errorOf(() => nn.Model.create(net, { inputs: { x: [3] } }));
+    const { message } = await rejection(() => nn.Model.create(net, { inputs: { x: [3] } }));
     assert.match(message, expected, `${what}: ${message}`);
   }
   const net = (x: nn.Tensor) => ({ y: x });
-  const create = (options: unknown) => errorOf(() => nn.Model.create(net, options as never));
+  const create = (options: unknown) => rejection(() => nn.Model.create(net, options as never));
   assert.match((await create({})).message, /inputs: expected a shape by name/);
   assert.match((await create(undefined)).message, /options: expected an object/);
   assert.match((await create({ inputs: { x: [0] } })).message, /inputs\.x: expected the positive sizes of one example/);
@@ -316,11 +317,11 @@ test("nets that cannot be models, and wrong options, are refused", async () => {
   );
   assert.match((await create({ inputs: { x: [3] }, batch: 0 })).message, /batch: expected a positive whole number/);
   assert.match(
-    (await errorOf(() => nn.Model.create(3 as never, { inputs: { x: [3] } }))).message,
+    (await rejection(() => nn.Model.create(3 as never, { inputs: { x: [3] } }))).message,
     /net: expected a function/,
   );
   const model = nn.Model.create(net, { inputs: { x: [3] } });
-  const run = (x: unknown) => errorOf(() => model.run(x as never)).then(({ message }) => message);
+  const run = (x: unknown) => rejection(() => model.run(x as never)).then(({ message }) => message);
   assert.match(await run({ y: new Float32Array(3) }), /y: the model has no such input/);
   assert.match(await run({}), /x: expected Float32Array f32 \[N, 3\], received undefined/);
   assert.match(await run({ x: new Float64Array(3) }), /received a Float64Array of 3 values/);

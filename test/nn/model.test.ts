@@ -1,6 +1,5 @@
 // A model from one function: inference for any batch, the reference's values, saving, loading, and sharing a device.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,15 +10,16 @@ import { traceNet } from "#lib/models/own/model_net.js";
 import * as nn from "#lib/nn/index.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 import { stored } from "#lib/weights/tensor.js";
-import { relativeL2 } from "../onnx/peer.js";
-import { CLIP, errorOf, separable, unsettle, values } from "./nets.js";
+import { bytesOf, relativeL2 } from "../support/numbers.js";
+import { CLIP, separable, unsettle, values } from "./nets.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("model");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-nn-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("nn");
 const { Model } = nn;
 const options = { inputs: { video: CLIP }, seed: 3, device: "cpu" } as const;
-const bits = (data: Float32Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex");
+const bits = (data: Float32Array) => bytesOf(data).toString("hex");
 
 test("the outputs equal the float64 references", async () => {
   const model = Model.create(separable, options);
@@ -91,20 +91,23 @@ test("the error for a net that does not fit the file explains the difference", a
   const model = Model.create(separable, options);
   const path = join(folder, "other");
   await model.save(path);
-  const { message, code } = await errorOf(() =>
+  const { message, code } = await rejection(() =>
     Model.load((video) => ({ y: nn.linear(nn.globalMean(video), "head", 3) }), path),
   );
   assert.is(code, "ERR_WEIGHTS");
   assert.match(message, /1 of the wrong shape: head\.weight \(expected \[3, 3\], found \[3, 16\]\)/);
   assert.match(message, /unexpected: block\.0/);
-  assert.match((await errorOf(() => Model.load(separable, join(folder, "nowhere")))).message, /there is no such file/);
+  assert.match(
+    (await rejection(() => Model.load(separable, join(folder, "nowhere")))).message,
+    /there is no such file/,
+  );
   const inputs = { video: [4, 12, 12, 1] };
   assert.match(
-    (await errorOf(() => Model.load(separable, path, { inputs }))).message,
+    (await rejection(() => Model.load(separable, path, { inputs }))).message,
     /expected those that the model was saved/,
   );
   writeFileSync(join(folder, "empty.safetensors"), "");
-  assert.is((await errorOf(() => Model.load(separable, join(folder, "empty.safetensors")))).code, "ERR_WEIGHTS");
+  assert.is((await rejection(() => Model.load(separable, join(folder, "empty.safetensors")))).code, "ERR_WEIGHTS");
   model.dispose();
 });
 
@@ -128,7 +131,7 @@ test("initial values follow from the seed and from the initialisers of the net",
   assert.is(a.parameters.count, 3 + 12 + 6 + 2 + 4);
   const misfit = (x: nn.Tensor) => ({ y: nn.add(x, nn.parameter("b", [3], { init: new Float32Array(2) })) });
   assert.match(
-    (await errorOf(() => Model.create(misfit, { inputs: { x: [3] } }))).message,
+    (await rejection(() => Model.create(misfit, { inputs: { x: [3] } }))).message,
     /parameter b: init: expected .* 3 values/,
   );
   [a, b, c].forEach((each) => each.dispose());
@@ -142,9 +145,9 @@ test("parameters can be read and set by key", async () => {
   model.parameters.set("head.bias", [2]); // an existing program uses the new value
   assert.equal([...(await model.run({ x: Float32Array.of(1, 10) })).y.data], [55]);
   assert.equal([...model.parameters], [["head.weight", [1, 2]], ["head.bias", [1]]]); // prettier-ignore
-  assert.match((await errorOf(() => model.parameters.get("head.wieght"))).message, /did you mean head\.weight\?/);
+  assert.match((await rejection(() => model.parameters.get("head.wieght"))).message, /did you mean head\.weight\?/);
   assert.match(
-    (await errorOf(() => model.parameters.set("head.bias", [1, 2]))).message,
+    (await rejection(() => model.parameters.set("head.bias", [1, 2]))).message,
     /expected 1 values \[1\], received 2/,
   );
   model.dispose();
@@ -178,7 +181,7 @@ test("two models on one device have separate parameters, and disposing one does 
   a.dispose();
   a.dispose();
   assert.equal((await b.run({ video })).logits.data, second.logits.data);
-  assert.is((await errorOf(() => a.run({ video }))).code, "ERR_DISPOSED");
+  assert.is((await rejection(() => a.run({ video }))).code, "ERR_DISPOSED");
   b.dispose();
   assert.not(device.disposed);
   device.dispose();
@@ -220,7 +223,7 @@ test("an aborted signal rejects with its reason", async () => {
   const model = Model.create(separable, options);
   const video = values("aborted", 2, ...CLIP);
   const signal = AbortSignal.abort(new Error("enough"));
-  assert.is((await errorOf(() => model.run({ video }, { signal }))).message, "enough");
+  assert.is((await rejection(() => model.run({ video }, { signal }))).message, "enough");
   model.dispose();
 });
 
@@ -236,7 +239,7 @@ test("a state dict of PyTorch loads, without the batch counters of its BatchNorm
   const loaded = await Model.load(separable, path, loading);
   assert.equal(loaded.parameters.get("head.weight"), model.parameters.get("head.weight"));
   writeSafetensors(path, new Map([...own, ...counters, more("Extra.a")]));
-  assert.match((await errorOf(() => Model.load(separable, path, loading))).message, /1 unexpected: Extra\.a/);
+  assert.match((await rejection(() => Model.load(separable, path, loading))).message, /1 unexpected: Extra\.a/);
   const again = await Model.load(separable, path, { ...loading, ignore: /^extra\./gi });
   assert.equal(again.parameters.get("head.weight"), model.parameters.get("head.weight"));
   [model, loaded, again].forEach((each) => each.dispose());

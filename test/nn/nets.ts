@@ -58,13 +58,3 @@ export function unsettle(model: nn.Model): void {
     );
   }
 }
-
-/** The error that a call throws or rejects with. */
-export async function errorOf(call: () => unknown): Promise<Error & { code?: string }> {
-  try {
-    await call();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("expected an error");
-}

@@ -2,9 +2,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as nn from "#lib/nn/index.js";
-import { missing, relativeL2, runPeer } from "../onnx/peer.js";
+import { missing, runPeer } from "../onnx/peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { readOnnx } from "../onnx/read_onnx.js";
-import { CLIP, errorOf, separable, unsettle, values } from "./nets.js";
+import { CLIP, separable, unsettle, values } from "./nets.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("own models as onnx");
 const LIMIT = 1e-5;
@@ -77,10 +79,10 @@ test("the file has the net's inputs and outputs", () => {
 
 test("options work, and nets without ONNX form are refused", async () => {
   const model = make("words");
-  assert.match((await errorOf(() => model.toOnnx({ batch: 0 }))).message, /batch: expected a positive whole number/);
+  assert.match((await rejection(() => model.toOnnx({ batch: 0 }))).message, /batch: expected a positive whole number/);
   model.dispose();
   const same = nn.Model.create((x: nn.Tensor) => ({ x: nn.relu(x) }), { inputs: { x: [3] } });
-  assert.match((await errorOf(() => same.toOnnx())).message, /x is the name of an input and of an output/);
+  assert.match((await rejection(() => same.toOnnx())).message, /x is the name of an input and of an output/);
   same.dispose();
 });
 

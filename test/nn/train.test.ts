@@ -1,18 +1,17 @@
 // Training of user-defined models: the loss falls, frozen parameters are unchanged, statistics move, batches, examples,
 // checkpoints.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { accuracy, type Task, Trainer, type ModelTrainerOptions } from "#lib/train/index.js";
 import { createDevice } from "#lib/index.js";
 import * as nn from "#lib/nn/index.js";
-import { CLIP, colours, errorOf, losses, separable, values } from "./nets.js";
+import { CLIP, colours, losses, separable, values } from "./nets.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("training a model");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-nn-train-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("nn-train");
 
 const make = (seed = 1) => nn.Model.create(separable, { inputs: { video: CLIP }, seed, device: "cpu", threads: 2 });
 const data = colours(48);
@@ -89,7 +88,7 @@ test("examples give the same as their batches; a number is i32 if it is an integ
   }
   await run(generated());
   assert.equal(seen, { video: "f32 2,4,12,12,3", whole: "i32 2", part: "f32 2", row: "f32 2,2", table: "u8 2,2,3" });
-  const wrong = async (list: unknown[]) => (await errorOf(() => run(list as never))).message;
+  const wrong = async (list: unknown[]) => (await rejection(() => run(list as never))).message;
   assert.match(await wrong([{ label: 1 }, { label: 1 }]), /data\[0\]\.video: expected an input of the model/);
   assert.match(
     await wrong([data[0], { video: data[0].video }]),
@@ -222,13 +221,13 @@ test("parameters of the loss are created, trained and kept in checkpoints", asyn
   const checkpoint = join(path, "checkpoints", "step-00000006");
   const loading = { inputs: { video: CLIP }, device: "cpu" } as const;
   assert.match(
-    (await errorOf(() => nn.Model.load(separable, checkpoint, loading))).message,
+    (await rejection(() => nn.Model.load(separable, checkpoint, loading))).message,
     /1 unexpected: temperature/,
   );
   const loaded = await nn.Model.load(separable, checkpoint, { ...loading, ignore: /^temperature$/ });
   assert.equal(loaded.parameters.get("head.weight"), model.parameters.get("head.weight"));
   assert.match(
-    (await errorOf(() => nn.Model.load(separable, checkpoint))).message,
+    (await rejection(() => nn.Model.load(separable, checkpoint))).message,
     /inputs: expected a shape for each input/,
   );
   model.dispose();
@@ -309,7 +308,7 @@ test("batchNorm with the same key twice in a step is refused with advice", async
   const net = (x: nn.Tensor) => ({ y: nn.add(nn.batchNorm(x, "bn"), nn.batchNorm(nn.mul(x, 2), "bn")) });
   const model = nn.Model.create(net, { inputs: { x: [3] }, device: "cpu" });
   const trainer = new Trainer({ model, data: { batch: () => ({ inputs: { x: values("x", 4, 3) } }) }, loss: ({ y }) => nn.mean(y), optimizer: { kind: "sgd" }, steps: 1 }); // prettier-ignore
-  const { message } = await errorOf(() => losses(trainer));
+  const { message } = await rejection(() => losses(trainer));
   assert.match(message, /batchNorm bn: .*twice/);
   model.dispose();
 });
@@ -340,20 +339,20 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
 test("missing and incorrect options are refused immediately", async () => {
   const model = make();
   for (const [what, change, expected] of WRONG) {
-    const { message, code } = await errorOf(() => new Trainer({ ...options(model), ...change } as never));
+    const { message, code } = await rejection(() => new Trainer({ ...options(model), ...change } as never));
     assert.match(message, expected, `${what}: ${message}`);
     assert.is(code, "ERR_INVALID_ARGUMENT", what);
   }
   const device = createDevice({ device: "cpu" });
   const task = (change: object) =>
-    errorOf(() => new Trainer({ ...options(model), model: undefined, ...change } as never));
+    rejection(() => new Trainer({ ...options(model), model: undefined, ...change } as never));
   assert.match(
-    (await errorOf(() => new Trainer({ device, steps: 1 } as never))).message,
+    (await rejection(() => new Trainer({ device, steps: 1 } as never))).message,
     /task: expected an object whose forward/,
   );
-  assert.match((await errorOf(() => new Trainer({ steps: 1 } as never))).message, /device: expected a Device/);
+  assert.match((await rejection(() => new Trainer({ steps: 1 } as never))).message, /device: expected a Device/);
   assert.match((await task({})).message, /model: expected a Model/);
-  assert.match((await errorOf(() => new Trainer(undefined as never))).message, /Trainer: expected an object/);
+  assert.match((await rejection(() => new Trainer(undefined as never))).message, /Trainer: expected an object/);
   device.dispose();
   model.dispose();
 });
@@ -375,13 +374,13 @@ const STEPS: [string, Record<string, unknown>, RegExp][] = [
 test("the error for a loss or batch that does not fit states the requirement", async () => {
   const model = make();
   for (const [what, change, expected] of STEPS) {
-    const error = await errorOf(() => losses(new Trainer({ ...options(model, { steps: 1 }), ...change } as never)));
+    const error = await rejection(() => losses(new Trainer({ ...options(model, { steps: 1 }), ...change } as never)));
     assert.match(error.message, expected, `${what}: ${error.message}`);
   }
   const device = createDevice({ device: "cpu" });
   const task: Task = { forward: ({ video }) => ({ loss: nn.mean(separable(video).logits) }) };
   const shaped = { batch: () => ({ examples: 1, inputs: { video: { data: BATCH.video, shape: [1, ...CLIP] } } }) };
-  const { message, code } = await errorOf(() =>
+  const { message, code } = await rejection(() =>
     losses(new Trainer({ device, task, data: shaped, optimizer: { kind: "sgd" }, steps: 1 })),
   );
   assert.is(code, "ERR_WEIGHTS");

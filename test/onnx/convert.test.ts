@@ -1,7 +1,5 @@
 // videoclip convert writes ONNX and safetensors files, prints a summary, and refuses wrong options.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,14 +9,16 @@ import { hashParameter } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { openWeights, type StoredTensor, writeSafetensors } from "#lib/weights/index.js";
 import { readOnnx } from "./read_onnx.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("convert");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-convert-"));
+const folder = temporaryFolder("convert");
 const checkpoint = join(folder, "s3dg.safetensors");
 const path = (name: string) => join(folder, name);
 
 function convert(...args: string[]) {
-  return spawnSync(process.execPath, ["dist/cli/main.js", "convert", ...args], { encoding: "utf8" });
+  return videoclip("convert", ...args);
 }
 
 test.before(() => {
@@ -30,7 +30,6 @@ test.before(() => {
   }
   writeSafetensors(checkpoint, tensors);
 });
-test.after(() => rmSync(folder, { recursive: true }));
 
 test("a checkpoint is converted with its model to ONNX", async () => {
   const output = path("model.onnx");

@@ -11,7 +11,8 @@ import { s3dgText } from "#lib/models/video/s3d.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
-import { missing, relativeL2, runPeer } from "./peer.js";
+import { missing, runPeer } from "./peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { readOnnx } from "./read_onnx.js";
 
 const test = suite("onnx models");

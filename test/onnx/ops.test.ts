@@ -10,7 +10,8 @@ import { applyOp, input, parameter, trace } from "#lib/graph/trace.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { toOnnx } from "#lib/onnx/to_onnx.js";
 import { makeInput } from "../ops/case_input.js";
-import { missing, relativeL2, runPeer } from "./peer.js";
+import { missing, runPeer } from "./peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { floats, readOnnx } from "./read_onnx.js";
 
 const test = suite("onnx ops");

@@ -54,15 +54,3 @@ export async function runPeer(
     await session.release();
   }
 }
-
-/** |got - expected| / |expected|. NaN where lengths differ. */
-export function relativeL2(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (got.length !== expected.length) return Number.NaN;
-  let difference = 0;
-  let norm = 0;
-  for (let i = 0; i < expected.length; i++) {
-    if (got[i] !== expected[i]) difference += (got[i] - expected[i]) ** 2; // infinities may be equal
-    if (Number.isFinite(expected[i])) norm += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / (norm || 1));
-}

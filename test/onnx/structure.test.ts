@@ -1,11 +1,10 @@
 // The content of an exported file, read by an independent reader: operators, names, weights, sizes.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { toOnnx, traceVideoEncoder } from "#lib/onnx/index.js";
-import { VideoClipError, WeightsError } from "#lib/index.js";
+import { WeightsError } from "#lib/index.js";
 import { compile } from "#lib/runtime/compile.js";
 import { elements, type Tensor } from "#lib/graph/tensor.js";
 import { input, PARAMETER, trace } from "#lib/graph/trace.js";
@@ -16,6 +15,8 @@ import * as nn from "#lib/nn/layers.js";
 import { hashParameter } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { floats, type ReadModel, readOnnx } from "./read_onnx.js";
+import { isError } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("onnx structure");
 const weights = (key: string, shape: readonly number[]) => hashParameter("onnx/", key, shape);
@@ -164,9 +165,6 @@ test("outputs that are inputs, weights, views or equal to one another are copies
   assert.is(counts(model).Identity, 2);
 });
 
-const refuses = (code: string, pattern: RegExp) => (error: unknown) =>
-  error instanceof VideoClipError && error.code === code && pattern.test(error.message);
-
 test("a compiled graph, two values of one name, missing weights and models above 2 GiB are refused", () => {
   const graph = trace(() => ({ y: nn.linear(input("x", [2, 3]), "l", 4) }));
   const device = createDevice({ threads: 1 });
@@ -174,23 +172,20 @@ test("a compiled graph, two values of one name, missing weights and models above
   device.parameters.set("l.bias", [4], weights("l.bias", [4]));
   compile(graph, device);
   device.dispose();
-  assert.throws(() => toOnnx(graph, weights), refuses("ERR_ONNX", /packed for a device/));
+  assert.throws(() => toOnnx(graph, weights), isError("ERR_ONNX", /packed for a device/));
   const twice = trace(() => ({ x: nn.relu(input("x", [2, 3])) }));
-  assert.throws(() => toOnnx(twice, weights), refuses("ERR_ONNX", /x is the name of an input and of an output/));
+  assert.throws(() => toOnnx(twice, weights), isError("ERR_ONNX", /x is the name of an input and of an output/));
   const fits = toOnnx(
     trace(() => ({ y: nn.linear(input("x", [2, 3]), "l", 4) })),
     () => new Float32Array(5),
   );
-  assert.throws(
-    () => fits.toBytes(),
-    (error: unknown) => error instanceof WeightsError && /l\.weight: expected 12 values/.test(error.message),
-  );
+  assert.throws(() => fits.toBytes(), isError(WeightsError, /l\.weight: expected 12 values/));
   const large = trace(() => ({ y: nn.embedding(input("ids", [2], "i32"), "table", 2 ** 21, 256) }));
-  assert.throws(() => toOnnx(large, weights), refuses("ERR_ONNX", /2\.15 GB.*2 GiB/));
+  assert.throws(() => toOnnx(large, weights), isError("ERR_ONNX", /2\.15 GB.*2 GiB/));
 });
 
 test("files are replaced completely or not at all", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "videoclip-onnx-"));
+  const folder = temporaryFolder("onnx");
   try {
     const path = join(folder, "model.onnx");
     writeFileSync(path, "old");

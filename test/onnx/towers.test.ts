@@ -1,7 +1,5 @@
 // VideoCLIP's towers as ONNX give the embeddings of the model, by the float64 references and by onnxruntime.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,13 +8,15 @@ import { VideoClip, type VideoClipConfig } from "#lib/index.js";
 import { videoClipToOnnx } from "#lib/onnx/index.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { traceTower } from "#lib/models/videoclip/videoclip_onnx.js";
-import { missing, relativeL2, runPeer } from "./peer.js";
+import { missing, runPeer } from "./peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { readOnnx } from "./read_onnx.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("onnx towers");
 const LIMIT = 1e-5;
-const folder = mkdtempSync(join(tmpdir(), "videoclip-towers-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("towers");
 
 const sizes = { featureSize: 12, hiddenSize: 16, heads: 2, intermediateSize: 24, videoLayers: 2, textLayers: 2 };
 const places = { vocabularySize: 31, maxPositions: 24, maxVideoLength: 6, maxTextLength: 9, clsId: 2, sepId: 3 };
@@ -97,8 +97,7 @@ test("videoclip convert writes a tower from a model's folder", async () => {
   const model = make({});
   await model.save(join(folder, "model"));
   model.dispose();
-  const convert = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "convert", ...args], { encoding: "utf8" });
+  const convert = (...args: string[]) => videoclip("convert", ...args);
   const output = join(folder, "text.onnx");
   const { status, stdout, stderr } = convert(join(folder, "model"), "--onnx", output, "--tower", "text", "--batch", "2", "--length", "8", "--json"); // prettier-ignore
   assert.is(status, 0, stderr);

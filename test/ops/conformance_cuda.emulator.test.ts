@@ -10,6 +10,7 @@ import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput } from "./case_input.js";
 import { casesOf } from "./cases/index.js";
 import { check, type Result } from "./compare.js";
+import { bytesOf } from "../support/numbers.js";
 
 const test = suite("CUDA conformance");
 const device = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
@@ -75,7 +76,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
           const got = await run(definition, inputs, attrs);
           first ??= got;
           got.forEach((value, i) => {
-            assert.is(Buffer.compare(bytes(value.data), bytes(first![i].data)), 0, `order ${order}: other bits`);
+            assert.is(Buffer.compare(bytesOf(value.data), bytesOf(first![i].data)), 0, `order ${order}: other bits`);
           });
         }
         emulator?.setOrder(0);
@@ -86,8 +87,8 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
         // the last clip alone has the same bits as in the batch
         const alone = await run(definition, rowOf(inputs, slots, clips - 1), attrs);
         alone.forEach((value, i) => {
-          const whole = bytes(first![i].data);
-          const part = bytes(value.data);
+          const whole = bytesOf(first![i].data);
+          const part = bytesOf(value.data);
           assert.is(
             Buffer.compare(part, whole.subarray(whole.length - part.length)),
             0,
@@ -98,8 +99,6 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
     }
   }
 }
-
-const bytes = (data: ArrayBufferView): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
 let precision: Precision | undefined;
 function compute(wanted: Precision): void {

@@ -11,6 +11,7 @@ import { type DType, type OpDefinition, type Tensor } from "#lib/graph/tensor.js
 import { applyOp, input, trace } from "#lib/graph/trace.js";
 import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput, roundTo } from "./case_input.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("CUDA memory-bound ops");
 const { emulator } = loadAddon().addon;
@@ -78,8 +79,7 @@ for (const dtype of ["f32", "bf16", "f16"] as const) {
         const got = await program.run<Record<string, Float32Array | Uint16Array>>(given);
         for (const [name, { data }] of Object.entries(expected)) {
           const values = roundTo.decode(got[name], types.get(name)!);
-          const norm = data.reduce((sum, v) => sum + v * v, 0);
-          const error = Math.sqrt(data.reduce((sum, v, i) => sum + (values[i] - v) ** 2, 0) / (norm || 1));
+          const error = relativeL2(values, data);
           assert.ok(error <= LIMITS[dtype]!, `${name}: relative L2 ${error}`);
         }
       }

@@ -12,6 +12,7 @@ import * as nn from "#lib/nn/layers.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput, roundTo } from "./case_input.js";
+import { bytesOf } from "../support/numbers.js";
 
 const test = suite("sequence kernels");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
@@ -19,7 +20,7 @@ const { emulator } = loadAddon().addon;
 const floats = ["f32", "bf16", "f16"] as const;
 
 const array = (label: string, shape: number[], dtype: DType = "f32") => makeInput({ shape, dtype }, label);
-const bytes = (data: ArrayBufferView) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex");
+const bytes = (data: ArrayBufferView) => bytesOf(data).toString("hex");
 const same = (a: ArrayBufferView, b: ArrayBufferView, message?: string) => assert.is(bytes(a), bytes(b), message);
 
 async function run<A>(op: OpDefinition<A>, inputs: (CaseValue | null)[], attrs: A) {

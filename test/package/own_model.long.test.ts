@@ -6,7 +6,8 @@ import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packTarball } from "../../scripts/pack.mjs";
-import { missing, relativeL2, runPeer } from "../onnx/peer.js";
+import { missing, runPeer } from "../onnx/peer.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("own model from the package");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-own-"));

@@ -1,17 +1,16 @@
 // Added tokens give the ids of Hugging Face's tokenizers library on random texts, with every flag, and are read from
 // all files.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("added tokens");
 const fixtures = "test/fixtures/tokenizer";
-const folder = mkdtempSync(join(tmpdir(), "videoclip-added-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("added");
 
 const base = JSON.parse(readFileSync(join(fixtures, "tokenizer.json"), "utf8")) as {
   added_tokens: object[];

@@ -1,15 +1,14 @@
 // Sentences become word ids and rows of S3D-G's joint space.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadS3DTextEncoder, loadS3DWords, S3DTextEncoder, s3dWords, WeightsError } from "#lib/index.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("s3d words");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-words-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("words");
 
 /** Writes an .npy file of strings like numpy: UCS-4, padded with zeros to the longest. */
 function writeWords(words: string[]): string {

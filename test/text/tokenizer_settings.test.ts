@@ -1,17 +1,17 @@
 // Settings of tokenizer files that affect ids are obeyed or refused: special tokens around texts, sides, added ids,
 // lines of a vocabulary.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WeightsError } from "#lib/base/errors.js";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { isError } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("tokenizer settings");
 const fixtures = "test/fixtures/tokenizer";
-const folder = mkdtempSync(join(tmpdir(), "videoclip-tokenizer-settings-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("tokenizer-settings");
 
 const base = JSON.parse(readFileSync(join(fixtures, "tokenizer.json"), "utf8")) as Record<string, unknown>;
 const expected = WordPieceTokenizer.load(fixtures).encode(["stir the soup", "soup"]);
@@ -23,16 +23,7 @@ function load(change: object): WordPieceTokenizer {
   return WordPieceTokenizer.load(path);
 }
 
-function refuses(load: () => unknown, reason: RegExp): void {
-  let error: unknown;
-  try {
-    load();
-  } catch (thrown) {
-    error = thrown;
-  }
-  assert.ok(error instanceof WeightsError, `expected an error like ${reason}`);
-  assert.match((error as Error).message, reason);
-}
+const refuses = (load: () => unknown, reason: RegExp): void => assert.throws(load, isError(WeightsError, reason));
 
 const special = (name: string, id: number) => ({ id: name, ids: [id], tokens: [name] });
 const add = (id: string, type_id = 0) => ({ SpecialToken: { id, type_id } });

@@ -1,15 +1,15 @@
 // Word vectors are read in the formats of GloVe and word2vec, with and without a header, and other files are refused.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadWordVectors, wordTable, type WordVectorsOptions } from "#lib/text/word_vectors.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("word vectors");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-vectors-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("vectors");
 
 const WORDS = ["the", "Öl", ". . .", "naïve", "5", "soup"];
 const values = (i: number) => [i + 0.5, -i / 4, 1e-3 * i, 3];
@@ -82,14 +82,8 @@ test("files can have more rows than are buffered", async () => {
 });
 
 test("files that are not word vectors are refused", async () => {
-  const refuse = async (content: string | Buffer, pattern: RegExp, options?: WordVectorsOptions) => {
-    const error = await loadWordVectors(write(content), options).then(
-      () => undefined,
-      (reason: Error & { code: string }) => reason,
-    );
-    assert.is(error?.code, "ERR_WEIGHTS");
-    assert.match(error!.message, pattern);
-  };
+  const refuse = (content: string | Buffer, pattern: RegExp, options?: WordVectorsOptions) =>
+    refused(loadWordVectors(write(content), options), pattern, "ERR_WEIGHTS");
   await refuse("", /line 1/);
   await refuse("some words without numbers\n", /line 1/);
   await refuse(`${text}\nlate 1 2\n`, /word 7 .*expected a word and 4 numbers/);

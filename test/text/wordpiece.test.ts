@@ -1,18 +1,18 @@
 // WordPiece gives the results of Hugging Face's tokenizers library: ids, types and offsets; pairs, truncation and
 // padding.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError, WeightsError } from "#lib/base/errors.js";
 import { loadTokenizer, WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { isError } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("wordpiece");
 const fixtures = "test/fixtures/tokenizer";
-const folder = mkdtempSync(join(tmpdir(), "videoclip-wordpiece-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("wordpiece");
 
 interface Case {
   text: [string] | [string, string];
@@ -186,7 +186,7 @@ test("the error for a field of another type names it", () => {
     [{ model: { ...model, unk_token: 1 } }, /model\.unk_token: expected a text/],
     [{ model: { ...model, max_input_chars_per_word: 1.5 } }, /max_input_chars_per_word: expected a whole number/],
   ] as [object, RegExp][]) {
-    assert.throws(() => load(change), (error: unknown) => error instanceof WeightsError && reason.test(error.message)); // prettier-ignore
+    assert.throws(() => load(change), isError(WeightsError, reason));
   }
   writeFileSync(path, JSON.stringify(whole()).replace('"lstrip":false', '"lstrip":true,"lstrip":false'));
   assert.throws(() => WordPieceTokenizer.load(path), /fields\.json: duplicate key "lstrip"/);

@@ -1,6 +1,5 @@
 // Wrong configurations of videoclip train are refused with messages that explain them.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,10 +8,10 @@ import { checkRecipe, readRecipe } from "#lib/train/recipes/read.js";
 import { makeSchedule, type Schedule } from "#lib/train/schedules.js";
 import { type MetricsLine, readMetrics } from "#lib/train/metrics.js";
 import { measuresOf, plotSvg } from "#lib/train/plot.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("train config");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-config-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("config");
 
 const config = {
   task: "contrastive",

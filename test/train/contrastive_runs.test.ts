@@ -1,7 +1,5 @@
 // videoclip train with packs: clip pairs with retrieval, captions, kinds of loss, activation checkpointing.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,10 +7,12 @@ import { planOf, prepareRun, trainerOf } from "#lib/train/recipes/prepare.js";
 import { checkRecipe } from "#lib/train/recipes/read.js";
 import { readMetrics } from "#lib/train/metrics.js";
 import { CONFIG, smallPack } from "./small_pack.js";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("contrastive runs");
-const scratch = mkdtempSync(join(tmpdir(), "videoclip-runs-"));
-test.after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("runs");
 await smallPack(scratch, 16);
 const file = join(scratch, "run.json");
 
@@ -49,8 +49,7 @@ const losses = ({ events }: { events: { loss: number }[] }) => events.map(({ los
 
 test("videoclip train over a pack has plans, statistics, a held-out pack, and resumes", () => {
   writeFileSync(file, JSON.stringify({ ...base, epochs: 2 }));
-  const train = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "train", "--config", file, ...args], { encoding: "utf8" });
+  const train = (...args: string[]) => videoclip("train", "--config", file, ...args);
   const dry = train("--dry-run");
   assert.is(dry.status, 0, dry.stderr);
   const plan = JSON.parse(dry.stdout) as Record<string, number>;
@@ -140,21 +139,17 @@ test("a batch in chunks gives the steps of the entire batch, also with a learned
 });
 
 test("unknown kinds of data, and keys of another kind, are refused", async () => {
-  const refused = async (change: Record<string, unknown>, pattern: RegExp) => {
-    try {
-      await run({ out: "refused", ...change });
-    } catch (error) {
-      assert.match((error as Error).message, pattern);
-      return;
-    }
-    assert.unreachable();
-  };
-  await refused({ data: {} }, /data: expected one of train, captions and pack, received none/);
-  await refused({ data: { pack: "pack", captions: "pack" } }, /received captions and pack/);
-  await refused({ data: { captions: "pack", retrieval: false } }, /data.retrieval: expected it beside data.pack alone/);
-  await refused({ chunk: 4, accumulate: 2 }, /accumulate: expected 1 with chunk/);
-  await refused({ batch: 7 }, /batch: expected a multiple of data.pairsPerVideo, 2, received 7/);
-  await refused({ data: { ...base.data, sampling: { aligment: "exact" } } }, /aligment: unknown key; did you mean alignment/); // prettier-ignore
+  const refusedRun = (change: Record<string, unknown>, pattern: RegExp) =>
+    refused(run({ out: "refused", ...change }), pattern);
+  await refusedRun({ data: {} }, /data: expected one of train, captions and pack, received none/);
+  await refusedRun({ data: { pack: "pack", captions: "pack" } }, /received captions and pack/);
+  await refusedRun(
+    { data: { captions: "pack", retrieval: false } },
+    /data.retrieval: expected it beside data.pack alone/,
+  );
+  await refusedRun({ chunk: 4, accumulate: 2 }, /accumulate: expected 1 with chunk/);
+  await refusedRun({ batch: 7 }, /batch: expected a multiple of data.pairsPerVideo, 2, received 7/);
+  await refusedRun({ data: { ...base.data, sampling: { aligment: "exact" } } }, /aligment: unknown key; did you mean alignment/); // prettier-ignore
 });
 
 test.run();

@@ -9,6 +9,7 @@ import { NO_DECAY, Optimizer, type OptimizerOptions } from "#lib/train/optimizer
 import { makeSchedule, type Schedule } from "#lib/train/schedules.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
 import { checkFixture } from "../../scripts/fixtures/check.js";
+import { isError } from "../support/errors.js";
 
 const test = suite("optimizers");
 const DEVICES: DeviceName[] = ["cpu", "cuda-emulated"];
@@ -155,10 +156,7 @@ test("groups have separate learning rates and decays, and clipping is over all g
 
 test("errors name the wrong field of a schedule or an optimizer", () => {
   const refused = (schedule: unknown, pattern: RegExp) =>
-    assert.throws(
-      () => makeSchedule(schedule as Schedule),
-      (error: unknown) => error instanceof InvalidArgumentError && pattern.test(error.message),
-    );
+    assert.throws(() => makeSchedule(schedule as Schedule), isError(InvalidArgumentError, pattern));
   refused({ kind: "linear", learningRate: -1, total: 5 }, /schedule.learningRate: expected 0 or more, received -1/);
   refused({ kind: "cosine", learningRate: 1, warmup: 5, total: 5 }, /schedule.total: expected more than warmup/);
   refused({ kind: "noam", hidden: 64 }, /schedule.warmup/);

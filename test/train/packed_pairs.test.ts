@@ -1,6 +1,5 @@
 // Training from a pack with retrieved hard negatives: plans, resuming, ablations.
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,12 +10,12 @@ import { PackedPairs, type PackedPairsOptions } from "#lib/train/packed_pairs.js
 import { contrastiveTask } from "#lib/train/tasks/contrastive.js";
 import { Trainer } from "#lib/train/trainer.js";
 import { CONFIG, smallPack, TOPICS } from "./small_pack.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("packed pairs");
-const scratch = mkdtempSync(join(tmpdir(), "videoclip-packed-"));
+const scratch = temporaryFolder("packed");
 const VIDEOS = 24;
 const pack = await smallPack(scratch, VIDEOS);
-test.after(() => rmSync(scratch, { recursive: true }));
 
 const open = () => VideoClip.initialize({ config: CONFIG, device: "cpu", threads: 2, seed: 3 });
 const options = (model: VideoClip, change: Partial<PackedPairsOptions> = {}): PackedPairsOptions => ({

@@ -1,7 +1,6 @@
 // Lines of pairs refer to features by their path or by the name of their video, entirely or for the seconds that a line
 // names.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,10 +8,11 @@ import { FeatureFolder } from "#lib/data/feature_folder.js";
 import { DatasetError } from "#lib/base/errors.js";
 import { readPairs } from "#lib/train/recipes/pairs.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("lines of pairs");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-pairs-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pairs");
 
 // row t of the features of `soup` is [t, t]
 mkdirSync(join(folder, "features"));
@@ -33,10 +33,10 @@ const seconds = async (line: object) => {
   return Array.from({ length: shape[0] }, (_, t) => data[2 * t]);
 };
 const refused = async (line: object, pattern: RegExp, named = true) => {
-  const error = await read(line, named).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
+  const error = await rejection(read(line, named));
   assert.instance(error, DatasetError);
-  assert.match((error as Error).message, pattern);
-  assert.match((error as Error).message, /pairs\.jsonl:1: /);
+  assert.match(error.message, pattern);
+  assert.match(error.message, /pairs\.jsonl:1: /);
 };
 
 test("features are found by path and by the name of a video", async () => {

@@ -1,6 +1,5 @@
 // Every recipe of configs/ is prepared with the dataset miniatures and trained for two steps.
-import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,10 +12,10 @@ import { listedRecords, readVideoLists } from "#lib/data/video_list.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("recipes");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-recipes-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("recipes");
 const at = (...names: string[]) => join(folder, ...names);
 const files = makeDatasets(folder);
 makeTextModels(folder);

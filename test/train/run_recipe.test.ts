@@ -1,7 +1,6 @@
 // Recipes from JavaScript: runRecipe trains a run file, stops safely and resumes to the same bits; describeRecipe only
 // reads.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -20,10 +19,11 @@ import {
 } from "#lib/train/index.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { CONFIG, WIDTH } from "./small_pack.js";
+import { refused, rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("run recipe");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-run-recipe-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("run-recipe");
 
 const PAIRS = 6;
 const lines = Array.from({ length: PAIRS }, (_, i) => {
@@ -90,8 +90,7 @@ test("describeRecipe writes nothing, and neither does a run that is not started 
     [{ "schedule.warmup": 4 }, /schedule.warmup: expected less than the 4 steps of the run/],
     [{ stesp: 4 }, /config: stesp: unknown key; did you mean steps/],
   ] as const) {
-    const error = await train({ out: "nothing", ...set }).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
-    assert.match(String(error), pattern);
+    await refused(train({ out: "nothing", ...set }), pattern);
   }
   assert.not(existsSync(join(folder, "nothing")));
 });
@@ -123,8 +122,7 @@ test("a run that is aborted, or abandoned by its caller, keeps its steps and res
 });
 
 test("a folder that contains a run is refused without resume", async () => {
-  const error = await train({ out: "whole" }).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
-  assert.is((error as { code: string }).code, "ERR_RUN_EXISTS");
+  assert.is((await rejection(train({ out: "whole" }))).code, "ERR_RUN_EXISTS");
 });
 
 test("a device of the caller is shared and stays open", async () => {

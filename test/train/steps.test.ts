@@ -1,6 +1,5 @@
 // Fine-tuning on steps of long videos: losses equal plain arithmetic, classes are learned, and the head is saved.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,10 +16,10 @@ import type { Batch, Task } from "#lib/train/task.js";
 import { Trainer } from "#lib/train/trainer.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { CONFIG, WIDTH } from "./small_pack.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("steps of long videos");
-const scratch = mkdtempSync(join(tmpdir(), "videoclip-steps-"));
-test.after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("steps");
 
 const SECONDS = 15;
 const T = CONFIG.maxVideoLength;

@@ -1,12 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
 import { createDevice, type DeviceOptions } from "#lib/runtime/device.js";
-import type { VideoClipError } from "#lib/base/errors.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { Random } from "#lib/base/random.js";
 import { readMetrics } from "#lib/train/metrics.js";
@@ -15,6 +13,8 @@ import { contrastiveBatch, contrastiveTask, type VideoTextPair } from "#lib/trai
 import { type StepEvent, Trainer } from "#lib/train/trainer.js";
 import type { TrainerOptions } from "#lib/train/trainer_options.js";
 import { data, initialise, options } from "./small_run.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("trainer");
 const KEYS = ["first.weight", "first.bias", "second.weight", "second.bias"];
@@ -44,7 +44,7 @@ function folders(): { make(): string; remove(): void } {
   const made: string[] = [];
   return {
     make: () => {
-      made.push(mkdtempSync(join(tmpdir(), "videoclip-train-")));
+      made.push(temporaryFolder("train"));
       return join(made.at(-1)!, "run");
     },
     remove: () => made.forEach((path) => rmSync(path, { recursive: true })),
@@ -52,13 +52,6 @@ function folders(): { make(): string; remove(): void } {
 }
 const temporary = folders();
 test.after(temporary.remove);
-
-async function rejection(promise: Promise<unknown>): Promise<VideoClipError> {
-  return promise.then(
-    () => assert.unreachable("expected an error"),
-    (error) => error,
-  );
-}
 
 test("the loss falls, and events report each step", async () => {
   const { events, statistic } = await train({ steps: 200 });

@@ -1,17 +1,16 @@
 // Broken data in other codecs and containers than H.264: both decoders omit the same clips and report the same spans.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset } from "#lib/index.js";
 import type { DecoderName } from "#lib/video/types.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("broken data by codec");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-broken-codecs-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("broken-codecs");
 const decoders: DecoderName[] = ["node-av", "ffmpeg"];
 
 /**

@@ -1,15 +1,15 @@
 // Clips that contain broken data are omitted by both decoders, or the video ends there.
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, VideoError } from "#lib/index.js";
 import type { Clip, DecoderName, OnError } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
 
 const test = suite("broken frames");
 const decoders: DecoderName[] = ["node-av"];
-if (spawnSync("ffmpeg", ["-version"]).status === 0) decoders.push("ffmpeg");
+if (hasFfmpeg) decoders.push("ffmpeg");
 
 async function read(name: string, decoder: DecoderName, onError?: OnError, frames?: number) {
   const preset = resolvePreset("shapes", frames ? { frames, stride: frames } : {});

@@ -1,5 +1,4 @@
 // Both decoders choose the same video stream of a file, and never a cover picture.
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,10 +7,10 @@ import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
 import { chooseStream } from "#lib/video/decode/choose_stream.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
 
 const test = suite("choice of a stream");
 const fixture = (name: string) => join(root, "test/fixtures/field", name);
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 if (!hasFfmpeg) console.log("SKIP the ffmpeg decoder: no ffmpeg program on the path");
 const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 

@@ -1,7 +1,4 @@
 // Clips in reused memory are equal to clips in newly allocated memory.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,10 +8,11 @@ import { resolvePreset } from "#lib/video/presets.js";
 import { ClipAssembler } from "#lib/video/clips/clip_assembler.js";
 import type { Clip, DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("clip memory");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-memory-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("memory");
 const base = { fps: 5, crop: 2 };
 
 /** The clips of frames filled with 1, 2, ...; each frame is repeated `copies` times. */
@@ -68,7 +66,6 @@ for (const pad of ["zero", "repeat"] as const) {
   }
 }
 
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 for (const decoder of ["node-av", "ffmpeg"] as DecoderName[]) {
   if (decoder === "ffmpeg" && !hasFfmpeg) {
     console.log("SKIP: no ffmpeg program on the path");

@@ -1,17 +1,14 @@
 // Both decoders give the same bytes and times: formats, odd sides, sizes without scaling, rotation.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { suite } from "uvu";
 import { resolvePreset } from "#lib/index.js";
 import { makePicture, sameInBoth } from "./both_decoders.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("both decoders, more");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-decoders-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("decoders");
 
-if (spawnSync("ffmpeg", ["-version"]).status === 0) {
+if (hasFfmpeg) {
   const twoTap = resolvePreset("x3d-xs", { frames: 2 });
 
   for (const format of [

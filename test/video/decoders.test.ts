@@ -1,8 +1,7 @@
 // Both decoders give the same bytes and times, also with an older ffmpeg program. See decoders.long.test.ts for more
 // cases.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
@@ -11,12 +10,13 @@ import { resolvePreset } from "#lib/index.js";
 import { root } from "../../scripts/lint/syntax.js";
 import { makePicture, sameInBoth } from "./both_decoders.js";
 import { goldenVideo } from "./golden_pixels.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("both decoders");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-decoders-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("decoders");
 
-if (spawnSync("ffmpeg", ["-version"]).status === 0) {
+if (hasFfmpeg) {
   test("both decoders agree with two taps, without scaling, and on a rotated frame", async () => {
     await sameInBoth(makePicture(folder, "yuv420p", 251, 191), resolvePreset("x3d-xs", { frames: 2 }));
     await sameInBoth(makePicture(folder, "yuv420p", 301, 224), resolvePreset("s3dg", { frames: 2 }));

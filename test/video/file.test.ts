@@ -1,6 +1,5 @@
 // Bytes behind a complete video are ignored, and a truncated video is reported, by the outer structure of the file.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
@@ -9,12 +8,13 @@ import { InvalidArgumentError, openVideo, resolvePreset, VideoError } from "#lib
 import type { DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("file");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-file-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("file");
 const decoders: DecoderName[] = ["node-av"];
-if (spawnSync("ffmpeg", ["-version"]).status === 0) decoders.push("ffmpeg");
+if (hasFfmpeg) decoders.push("ffmpeg");
 const preset = resolvePreset("shapes", { fps: 5, frames: 2, stride: 2 });
 
 /** The number of decoded frames, clips, duration, and the code of the error. */

@@ -5,6 +5,7 @@ import { InvalidArgumentError } from "#lib/base/errors.js";
 import { geometryOf, keepsSize } from "#lib/video/pixels/geometry.js";
 import { listPresets, resolvePreset } from "#lib/video/presets.js";
 import type { Preset } from "#lib/video/types.js";
+import { isError } from "../support/errors.js";
 
 const test = suite("geometry of presets");
 
@@ -63,10 +64,7 @@ test("presets of a caller without the newer fields keep their meaning, and contr
     "the features of the shipped model stay valid",
   );
   const refused = (change: Partial<Preset>, pattern: RegExp) => {
-    assert.throws(
-      () => resolvePreset({ ...old, ...change }),
-      (error: Error) => error instanceof InvalidArgumentError && pattern.test(error.message),
-    );
+    assert.throws(() => resolvePreset({ ...old, ...change }), isError(InvalidArgumentError, pattern));
   };
   refused({ scaler: "two-tap" }, /bilinear/);
   refused({ scaler: "two-tap", interpolation: "bilinear", conversion: "accurate" }, /conversion/);

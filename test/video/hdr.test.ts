@@ -1,7 +1,5 @@
 // HDR becomes SDR: the tone curve, pictures that stay close to their originals, the same bytes from both decoders.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,11 +8,11 @@ import { compress, lightToPq, pqToLight, ToneMap } from "#lib/video/pixels/tone_
 import { root } from "../../scripts/lint/syntax.js";
 import { sameInBoth } from "./both_decoders.js";
 import { codedPixel } from "./hdr_picture.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("HDR");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-hdr-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("hdr");
 const fixture = join(root, "test/fixtures/field/hdr_pq.mp4");
 
 test("BT.2390: dark tones are unchanged, the peak becomes white, and the curve rises", () => {

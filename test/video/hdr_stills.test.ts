@@ -1,7 +1,5 @@
 // HDR pictures, and stills of HDR videos, are tone-mapped like HDR videos, by both decoders.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,11 +8,11 @@ import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
 import { sameInBoth } from "./both_decoders.js";
 import { type Coding, makePictureFile, makePng } from "./hdr_picture.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("HDR stills");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-hdr-stills-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("hdr-stills");
 const decoders: DecoderName[] = ["node-av", "ffmpeg"];
 
 async function read(path: string, decoder: DecoderName = "node-av", hdr?: "tonemap" | "keep") {

@@ -1,7 +1,5 @@
 // Pictures and videos are rotated and mirrored as in players and viewers: display matrices, EXIF, both decoders.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,12 +8,12 @@ import { readPictureFacts } from "#lib/video/pixels/exif.js";
 import { exifOrientation, matrixOrientation, printedOrientation } from "#lib/video/pixels/orientation.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("orientation");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-orientation-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("orientation");
 const fixture = (name: string) => readFileSync(join(root, "test/fixtures/field", name));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 if (!hasFfmpeg) console.log("SKIP the ffmpeg decoder: no ffmpeg program on the path");
 const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 const side = 120;

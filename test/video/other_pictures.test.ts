@@ -1,7 +1,5 @@
 // Animated WebP, AVIF and HEIC are decoded if FFmpeg supports them; otherwise the error names the format.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,12 +7,12 @@ import type { VideoError } from "#lib/base/errors.js";
 import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("other pictures");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-pictures-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pictures");
 const fixture = (name: string) => join(root, "test/fixtures/field", name);
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 if (!hasFfmpeg) console.log("SKIP the ffmpeg decoder: no ffmpeg program on the path");
 const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 const preset = resolvePreset("shapes");

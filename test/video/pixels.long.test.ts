@@ -1,13 +1,13 @@
 // Frames and pixels equal every recorded output of the published pipelines, with both decoders.
-import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DecoderName } from "#lib/video/types.js";
 import { compareWithGolden, goldenCases } from "./golden_pixels.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
 
 const test = suite("pixels of the reference, all");
 const decoders: DecoderName[] = ["node-av", "ffmpeg"];
-if (spawnSync("ffmpeg", ["-version"]).status !== 0) {
+if (!hasFfmpeg) {
   console.log("SKIP: no ffmpeg program on the path");
   decoders.pop();
 }

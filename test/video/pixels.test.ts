@@ -1,16 +1,16 @@
 // A preset gives the frames and pixels of the pipeline that it names. pixels.long.test.ts has all cases.
-import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DecoderName } from "#lib/video/types.js";
 import { compareWithGolden, goldenCases } from "./golden_pixels.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
 
 const test = suite("pixels of the reference");
 const decoders: [DecoderName, string[]][] = [
   ["node-av", ["vfr.mp4", "odd25.mkv", "late.mkv", "ntsc.mp4"]],
   ["ffmpeg", ["late.mkv", "bt709.mp4", "vfr.mp4", "slow12.mp4"]],
 ];
-if (spawnSync("ffmpeg", ["-version"]).status !== 0) {
+if (!hasFfmpeg) {
   console.log("SKIP: no ffmpeg program on the path");
   decoders.pop();
 }

@@ -1,17 +1,16 @@
 // Videos of phones and cameras from Debian's packages give bit-identical features with both decoders.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, VideoEncoder } from "#lib/index.js";
 import type { Clip, DecoderName } from "#lib/video/types.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("real videos");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-real-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("real");
 
 const forensics = "/usr/share/forensics-samples/original-files";
 const opencv = "/usr/share/doc/opencv-doc/examples/data";
@@ -31,7 +30,6 @@ function found(path: string): string | undefined {
   return unpacked;
 }
 
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 test("videos are installed, or the test reports that it is skipped", () => {
   if (!hasFfmpeg) console.log("SKIP: no ffmpeg program on the path");
 });

@@ -1,7 +1,6 @@
 // Streams without container and joined MPEG files are read as players show them, and both decoders agree.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,11 +8,11 @@ import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
 import { Clock } from "#lib/video/clips/clock.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { sameInBoth } from "./both_decoders.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("streams");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-streams-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("streams");
 const decoders: DecoderName[] = ["node-av", "ffmpeg"];
 const preset = resolvePreset("shapes", { fps: 10, frames: 2, stride: 2 });
 

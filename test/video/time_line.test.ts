@@ -1,8 +1,7 @@
 // Stills and clips share one time line, whatever the first time stamp of the stream: a still at the start of a clip
 // shows the clip's first frame.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,11 +11,11 @@ import { nominalFrameDuration } from "#lib/video/decode/ending.js";
 import { rawFacts } from "#lib/video/decode/raw_stream.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("time line");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-time-line-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("time-line");
 if (!hasFfmpeg) console.log("SKIP the ffmpeg decoder: no ffmpeg program on the path");
 const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 

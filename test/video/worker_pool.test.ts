@@ -1,8 +1,7 @@
 // A worker decodes one file after another with the same results as a new worker, whatever happened to earlier files.
 import { spawnSync } from "node:child_process";
 import { getEventListeners } from "node:events";
-import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
@@ -17,10 +16,10 @@ import type { Clip, DecodeFunction, DecodeOptions } from "#lib/video/types.js";
 import { WorkerPool } from "#lib/video/decode/worker_pool.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { root } from "../../scripts/lint/syntax.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("worker pool");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-pool-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pool");
 const preset = resolvePreset("s3dg", { frames: 4, size: 32, fps: 8 });
 const video = join(folder, "a.mp4");
 const other = join(folder, "b.mp4");

@@ -1,7 +1,6 @@
 // The single loader of weights: one error for all keys, given and generated values, renames, aborts, and a free event
 // loop.
-import { mkdtempSync, rmSync, truncateSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,10 +11,12 @@ import { loadInto } from "#lib/weights/load_into.js";
 import { renameKeys } from "#lib/weights/rename.js";
 import { stored } from "#lib/weights/tensor.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "../models/torch_file.js";
+import { bytesOf } from "../support/numbers.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("load into");
-const root = mkdtempSync(join(tmpdir(), "videoclip-load-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("load");
 
 const f32 = (shape: readonly number[], ...values: number[]): StoredTensor =>
   stored(shape, () => Float32Array.from(values), "f32");
@@ -37,15 +38,6 @@ function write(name: string, tensors: Record<string, StoredTensor>): string {
   return path;
 }
 
-async function failure(work: Promise<unknown>): Promise<Error> {
-  try {
-    await work;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("expected an error");
-}
-
 test("one error lists every missing, unexpected and wrong-shaped key, and no value is put", async () => {
   const path = write("keys.safetensors", { a: f32([2], 1, 2), b: f32([3], 1, 2, 3), x: f32([1], 0), old: f32([1], 0) });
   const store = memory();
@@ -55,7 +47,7 @@ test("one error lists every missing, unexpected and wrong-shaped key, and no val
     ["c", [1]],
     ["d", [1]],
   ]);
-  const error = await failure(loadInto(store, path, { shapes, ignored: /^old$/ }));
+  const error = await rejection(loadInto(store, path, { shapes, ignored: /^old$/ }));
   assert.instance(error, WeightsError);
   assert.is(
     error.message,
@@ -85,9 +77,9 @@ test("renames apply, given values replace those of the file, and generated ones 
     assert.equal(["a", "b", "t", "new"].map(store.get), [[1, 2], [3], [7, 8], [5]]); // values of the file precede generated ones
     assert.match(loaded.hash, /^[0-9a-f]{16}$/);
   }
-  const error = await failure(loadInto(memory(), path, { shapes, rename: [[/^net\./, ""]], given }));
+  const error = await rejection(loadInto(memory(), path, { shapes, rename: [[/^net\./, ""]], given }));
   assert.match(error.message, /; 1 missing: new \(keys as the model has them\)$/);
-  const both = await failure(loadInto(memory(), path, { shapes, rename: [[/^net\..*/, "a"]] }));
+  const both = await rejection(loadInto(memory(), path, { shapes, rename: [[/^net\..*/, "a"]] }));
   assert.match(both.message, /two tensors are a: net\.\w is one of them/);
 });
 
@@ -102,7 +94,7 @@ test("open weights stay open, and shapes can be derived from them", async () => 
   assert.is(hash, file.sha256.slice(0, 16));
   assert.equal([...file.tensors.get("a")!.read()].length, 8);
   file.close();
-  await failure(loadInto(store, file, { shapes: new Map([["a", [2]]]), ignored: /^/ }));
+  await rejection(loadInto(store, file, { shapes: new Map([["a", [2]]]), ignored: /^/ }));
 });
 
 /** About 100 MB in three tensors, and many small ones. */
@@ -148,7 +140,7 @@ for (const [name, make] of Object.entries(sources)) {
     for (const key of ["a", "b", "c"]) {
       const { data } = store.values.get(key)!;
       const expected = large.subarray(0, data.length);
-      assert.is(Buffer.compare(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), new Uint8Array(expected.buffer, 0, expected.byteLength)), 0); // prettier-ignore
+      assert.is(Buffer.compare(bytesOf(data), bytesOf(expected)), 0); // prettier-ignore
     }
 
     // aborted at the first tensor: no other is put
@@ -156,13 +148,13 @@ for (const [name, make] of Object.entries(sources)) {
     const reason = new Error("enough");
     const keys: string[] = [];
     const aborting = { set: (key: string) => (keys.push(key), stop.abort(reason)) };
-    assert.is(await failure(loadInto(aborting, path, { shapes, signal: stop.signal })), reason);
+    assert.is(await rejection(loadInto(aborting, path, { shapes, signal: stop.signal })), reason);
     assert.is(keys.length, 1);
     // aborted while the checksum is computed
     const early = new AbortController();
     setImmediate(() => early.abort(reason));
-    assert.is(await failure(loadInto(memory(), path, { shapes, signal: early.signal })), reason);
-    assert.is(await failure(loadInto(memory(), path, { shapes, signal: AbortSignal.abort(reason) })), reason);
+    assert.is(await rejection(loadInto(memory(), path, { shapes, signal: early.signal })), reason);
+    assert.is(await rejection(loadInto(memory(), path, { shapes, signal: AbortSignal.abort(reason) })), reason);
   });
 }
 
@@ -201,12 +193,12 @@ test("large tensors are sent to a device in parts, and an existing one is replac
   const slow = new Map([["c", { ...file.tensors.get("c")!, async *parts() { yield new Uint8Array(4 << 20); stop.abort(reason); stop.signal.throwIfAborted(); } }]]); // prettier-ignore
   const used = device.memory().parameters;
   const options = { shapes: new Map([["c", [LARGE]]]), signal: stop.signal };
-  assert.is(await failure(loadInto(store, { ...file, tensors: slow }, options)), reason);
+  assert.is(await rejection(loadInto(store, { ...file, tensors: slow }, options)), reason);
   assert.is(device.memory().parameters, used);
   assert.not.ok(store.has("c"));
   // parts of the wrong total size
   const short = new Map([["c", { ...file.tensors.get("c")!, async *parts() { yield new Uint8Array(4 << 20); } }]]); // prettier-ignore
-  const error = await failure(loadInto(store, { ...file, tensors: short }, { shapes: options.shapes }));
+  const error = await rejection(loadInto(store, { ...file, tensors: short }, { shapes: options.shapes }));
   assert.match(error.message, /parameter c: expected 8388608 values once, received 1048576/);
   assert.is(device.memory().parameters, used);
   file.close();
@@ -220,7 +212,7 @@ test("a file that is truncated while it is loaded causes an error", async () => 
   });
   const file = await openWeights(path);
   truncateSync(path, 1 << 20);
-  const error = await failure(loadInto(memory(), file, { shapes: new Map([["a", [1 << 20]], ["b", [1]]]) })); // prettier-ignore
+  const error = await rejection(loadInto(memory(), file, { shapes: new Map([["a", [1 << 20]], ["b", [1]]]) })); // prettier-ignore
   assert.instance(error, WeightsError);
   assert.match(error.message, /the file became shorter while it was read/);
   file.close();

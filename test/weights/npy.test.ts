@@ -1,16 +1,16 @@
 // .npy arrays are read in the forms that numpy writes: element types, order, refused files.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { npyBytes } from "#lib/weights/npy.js";
 import { readNpy } from "#lib/weights/read_npy.js";
 import { ByteFile } from "#lib/weights/byte_file.js";
+import { bytesOf } from "../support/numbers.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("npy");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-npy-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("npy");
 
 function read(bytes: Uint8Array) {
   const path = join(folder, "array.npy");
@@ -28,7 +28,7 @@ function npy(descr: string, order: "True" | "False", shape: string, data: ArrayB
   header.write("\x93NUMPY\x01\x00", "latin1");
   header.writeUInt16LE(118, 8);
   header.write(`{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape}), }`, 10, "latin1");
-  return Buffer.concat([header, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
+  return Buffer.concat([header, bytesOf(data)]);
 }
 
 test("arrays that this package writes are read, in both precisions", () => {

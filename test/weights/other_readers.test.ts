@@ -1,6 +1,5 @@
 // Files that safetensors, torch or numpy refuse, or read with other names, are refused or read equally.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,21 +9,14 @@ import { npyBytes } from "#lib/weights/npy.js";
 import { readPickle } from "#lib/weights/pickle.js";
 import { readNpy } from "#lib/weights/read_npy.js";
 import { writeTorchFile } from "../models/torch_file.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("other readers");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-readers-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("readers");
 const containers = "test/fixtures/containers";
 
-async function refuses(path: string, reason: RegExp): Promise<void> {
-  let message = "it was accepted";
-  try {
-    (await openWeights(path)).close();
-  } catch (error) {
-    ({ message } = error as Error);
-  }
-  assert.match(message, reason);
-}
+const refusedFile = (path: string, reason: RegExp) => refused(async () => (await openWeights(path)).close(), reason);
 
 /** A changed copy of a fixture. */
 function changed(name: string, change: (bytes: Buffer) => void): string {
@@ -55,8 +47,8 @@ test("a name in a safetensors header with half of a surrogate pair is refused", 
   const whole = await openWeights(write("\\ud83d\\ude00"));
   assert.equal([...whole.tensors.keys()], ["\u{1f600}"]);
   whole.close();
-  await refuses(write("\\ud800"), /half of a surrogate pair in a string/);
-  await refuses(write("\\ude00\\ud83d"), /half of a surrogate pair in a string/);
+  await refusedFile(write("\\ud800"), /half of a surrogate pair in a string/);
+  await refusedFile(write("\\ude00\\ud83d"), /half of a surrogate pair in a string/);
 });
 
 test("short strings of pickles are UTF-8, as in torch", () => {
@@ -81,7 +73,7 @@ test("the version of a torch.save archive must be one that torch reads", async (
     });
   (await openWeights(withVersion("9\n"))).close();
   for (const text of ["0\n", "11", "Z\n", "\n3"])
-    await refuses(withVersion(text), /the version of the archive: expected 1 to 10, received/);
+    await refusedFile(withVersion(text), /the version of the archive: expected 1 to 10, received/);
 });
 
 test("entries of an archive that are strongly encrypted or patches are refused", async () => {
@@ -90,7 +82,7 @@ test("entries of an archive that are strongly encrypted or patches are refused",
       const at = after(bytes, "PK\x01\x02")[1] + 4;
       bytes.writeUInt16LE(bytes.readUInt16LE(at) | flag, at);
     });
-    await refuses(path, /is encrypted or a patch/);
+    await refusedFile(path, /is encrypted or a patch/);
   }
 });
 
@@ -101,7 +93,7 @@ test("two keys of a dict that become equal text are refused: one of them would b
   const bytes = readFileSync(path);
   bytes[bytes.indexOf(Buffer.of(0x58, 0, 0, 0, 0))] = 0x4a; // the empty text becomes the integer 0
   writeFileSync(path, bytes);
-  await refuses(path, /two keys of a dict read "0"/);
+  await refusedFile(path, /two keys of a dict read "0"/);
 });
 
 test("an .npy array of a later minor version is refused", () => {
@@ -123,7 +115,7 @@ test("an index of shards that is not UTF-8 is refused", async () => {
   writeFileSync(path, Buffer.from(JSON.stringify({ metadata: { by: "é" }, weight_map: map }), "utf8"));
   (await openWeights(path)).close();
   writeFileSync(path, Buffer.from(JSON.stringify({ metadata: { by: "é" }, weight_map: map }), "latin1"));
-  await refuses(path, /expected a JSON object \(.*valid/);
+  await refusedFile(path, /expected a JSON object \(.*valid/);
 });
 
 test.run();

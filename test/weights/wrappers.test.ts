@@ -1,6 +1,5 @@
 // Weights are found under any entry of a checkpoint, and without the prefixes that compilers and trainers add to keys.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,10 +12,11 @@ import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { stateDict } from "#lib/weights/state_dict.js";
 import { stored, type StoredTensor } from "#lib/weights/tensor.js";
 import type { Tree } from "#lib/weights/torch.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("wrappers of weights");
-const root = mkdtempSync(join(tmpdir(), "videoclip-wrappers-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("wrappers");
 let files = 0;
 
 const tensor = (value: number): StoredTensor => stored([2], () => Float32Array.of(value, value), "f32");
@@ -83,7 +83,7 @@ test("a common prefix of all keys is removed if the model then fits, and is repo
   const rename = [[/^x\./, ""]] as const;
   assert.equal(await load(file(weights("model.x.") as Map<string, StoredTensor>), { rename }), expected);
   const other = file(new Map([["model.c.weight", tensor(1)], ["model.d.weight", tensor(1)]])); // prettier-ignore
-  const error = await load(other).then(() => assert.unreachable(), (e) => e); // prettier-ignore
+  const error = await rejection(load(other));
   assert.match(error.message, /2 missing: a\.weight, b\.weight; 2 unexpected.*; all its keys begin with model\., such as model\.c\.weight/); // prettier-ignore
   const none = {
     path: "x.pth",
@@ -91,7 +91,7 @@ test("a common prefix of all keys is removed if the model then fits, and is repo
     sha256: "0",
     root: tree({ epoch: 3, first: weights(), second: weights() }),
   };
-  const empty = await loadInto({ set() {} }, none, { shapes }).then(() => assert.unreachable(), (e) => e); // prettier-ignore
+  const empty = await rejection(loadInto({ set() {} }, none, { shapes }));
   assert.match(empty.message, /no tensors under state_dict, .*its entries are epoch, first, second/);
 });
 
