@@ -20,7 +20,9 @@ const putsOf = (source: ts.SourceFile): ts.CallExpression[] =>
 const READS =
   /^(readFloats|floatValues|openWeights|readNpy|readNpz|parseNpy|readAsync|readFileSync|readSync|readFile)$/;
 const readsOf = (source: ts.SourceFile): string[] =>
-  [...callsOf(source)].filter(({ name, call }) => READS.test(name) || (name === "read" && call.arguments.length === 0)).map(({ name }) => name); // prettier-ignore
+  [...callsOf(source)]
+    .filter(({ name, call }) => READS.test(name) || (name === "read" && call.arguments.length === 0))
+    .map(({ name }) => name);
 
 /** Files that open a checkpoint to inspect it before `loadInto` receives it, without reading values. */
 const OPENS = new Set(["models/own/model_weights.ts", "models/parameters.ts", "models/text/text_weights.ts"]);

@@ -12,7 +12,13 @@ import { temporaryFolder } from "../support/temporary_folder.js";
 const test = suite("pipes and signals");
 const root = temporaryFolder("pipes");
 const videos = join(root, "videos");
-const extract = (out: string) => [CLI, "extract", videos, ..."--model s3d-tiny --random-weights 1 --decoders 1 --batch 1 --json --out".split(" "), out]; // prettier-ignore
+const extract = (out: string) => [
+  CLI,
+  "extract",
+  videos,
+  ..."--model s3d-tiny --random-weights 1 --decoders 1 --batch 1 --json --out".split(" "),
+  out,
+];
 const names = Array.from({ length: 12 }, (_, i) => `v${i}.mp4`);
 
 test.before(() => makeVideos(videos, names).then(() => {}));

@@ -232,12 +232,30 @@ test("videoclip data check reports features that are missing or not finite", () 
 test("CrossTask: each video has its steps by name; steps and tasks that are not listed are counted", async () => {
   const folder = join(scratch, "crosstask");
   const { records, skips } = await read("crosstask", folder);
-  assert.equal(records.map(({ video, captions }) => [video, captions.map(({ start, end, text }) => [start, end, text])]), [["aaaaaaaaaaa", [[2.5, 4.1, "cut the onion"], [9, 10, "stir the soup"]]], ["bbbbbbbbbbb", [[0, 3.5, "heat the oil"]]]]); // prettier-ignore
+  assert.equal(
+    records.map(({ video, captions }) => [video, captions.map(({ start, end, text }) => [start, end, text])]),
+    [
+      [
+        "aaaaaaaaaaa",
+        [
+          [2.5, 4.1, "cut the onion"],
+          [9, 10, "stir the soup"],
+        ],
+      ],
+      ["bbbbbbbbbbb", [[0, 3.5, "heat the oil"]]],
+    ],
+  );
   assert.is(skips.total, 0);
   writeFileSync(join(folder, "annotations", "23521_ccccccccccc.csv"), "6,1,2\n1,3,4\n");
   writeFileSync(join(folder, "annotations", "99_ddddddddddd.csv"), "1,1,2\n");
   const more = await read("crosstask", folder);
-  assert.equal(more.skips.report().map(({ reason }) => reason).sort(), ["a step that its task does not have", "a video of a task that is not listed"]); // prettier-ignore
+  assert.equal(
+    more.skips
+      .report()
+      .map(({ reason }) => reason)
+      .sort(),
+    ["a step that its task does not have", "a video of a task that is not listed"],
+  );
   assert.is(more.records.length, 3);
   await refused(() => read("crosstask", scratch), /no tasks_primary\.txt or tasks_related\.txt in it/);
 });

@@ -24,7 +24,11 @@ test.after(() => ops.dispose());
 const random = new Random(1);
 const normal = (size: number) => Float32Array.from({ length: size }, () => random.normal());
 const [weight, bias, features] = [normal(512 * 1024), normal(512), normal(70 * 1024)];
-const stored = (data: Float32Array, shape: number[]) => ({ dtype: "F32" as const, shape, read: () => new Uint8Array(data.buffer) }); // prettier-ignore
+const stored = (data: Float32Array, shape: number[]) => ({
+  dtype: "F32" as const,
+  shape,
+  read: () => new Uint8Array(data.buffer),
+});
 const weights = join(folder, "s3dg.safetensors");
 writeSafetensors(weights, new Map([["fc.weight", stored(weight, [512, 1024])], ["fc.bias", stored(bias, [512])]])); // prettier-ignore
 mkdirSync(join(folder, "mixed_5c"));
@@ -75,7 +79,10 @@ test("other widths and files without the layer are refused", async () => {
   await refused(() => narrow.read("a"), /expected features of width 1024, received 2/);
   const other = join(folder, "other.safetensors");
   writeSafetensors(other, new Map([["fc.weight", stored(weight, [1024, 512])]]));
-  await refused(() => ProjectedFeatures.open(narrow, other), /1 missing: fc\.bias; 1 of the wrong shape: fc\.weight \(expected \[512, 1024\], found \[1024, 512\]\)/); // prettier-ignore
+  await refused(
+    () => ProjectedFeatures.open(narrow, other),
+    /1 missing: fc\.bias; 1 of the wrong shape: fc\.weight \(expected \[512, 1024\], found \[1024, 512\]\)/,
+  );
 });
 
 test("features that are decoded when they are read equal those of videoclip extract", async () => {

@@ -57,7 +57,13 @@ test("a pack returns the captions and features that were written", async () => {
   const skips = new Skips();
   const manifest = await pack("a", take(), 3000, skips);
   assert.ok(manifest.complete && manifest.shards.length > 3, `${manifest.shards.length} shards`);
-  assert.equal(skips.report().map(({ reason, count: n }) => [reason, n]), [["a video without features", 1], ["a video without captions", 1]]); // prettier-ignore
+  assert.equal(
+    skips.report().map(({ reason, count: n }) => [reason, n]),
+    [
+      ["a video without features", 1],
+      ["a video without captions", 1],
+    ],
+  );
   const dataset = new PackedDataset(join(scratch, "a"));
   const features = new FeatureFolder(folder);
   assert.is(dataset.size, count - 2);
@@ -177,7 +183,13 @@ test("a shuffled group has each video at most once", () => {
 
 test("videoclip data pack makes a pack from a dataset file and a vocabulary", () => {
   const clips = join(scratch, "clips.jsonl");
-  writeFileSync(clips, records.slice(0, 5).map(({ video }) => JSON.stringify({ features: video, start: 0, end: 4, text: "Stir the soup" })).join("\n")); // prettier-ignore
+  writeFileSync(
+    clips,
+    records
+      .slice(0, 5)
+      .map(({ video }) => JSON.stringify({ features: video, start: 0, end: 4, text: "Stir the soup" }))
+      .join("\n"),
+  );
   writeFileSync(join(scratch, "vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nstir\nthe\nsoup\n");
   const run = (...args: string[]) =>
     videoclip("data", "pack", "jsonl", clips, "--features", folder, "--tokenizer", join(scratch, "vocab.txt"), ...args); // prettier-ignore

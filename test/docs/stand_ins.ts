@@ -33,7 +33,10 @@ const MAKERS: [RegExp, Maker][] = [
   [/^mobilebert-uncased\/?$/, (path) => textModel(path, "mobilebert")],
   [/^vocab\.txt$/, (path) => writeFileSync(path, wordPieces())],
   [/^videoclip\/$/, async (path, standIns) => videoClip(path, await standIns.find("s3d_howto100m.pth"))],
-  [/^checkpoint_best\.pt$/, async (path, standIns) => copyFileSync(join(await standIns.find("videoclip/"), "model.safetensors"), path)], // prettier-ignore
+  [
+    /^checkpoint_best\.pt$/,
+    async (path, standIns) => copyFileSync(join(await standIns.find("videoclip/"), "model.safetensors"), path),
+  ],
   [/^glove\.[\w.]+\.txt$/, gloVe],
 ];
 

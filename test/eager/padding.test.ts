@@ -87,7 +87,9 @@ test("reductions work over any axes", async () => {
     const kept = x.shape.filter((_, axis) => !over.includes(axis));
     const sum = await ops.reduceSum(x, axes);
     assert.equal(sum.shape, kept);
-    [...sums.values()].forEach((v, i) => assert.ok(Math.abs(sum.data[i] - v) < 1e-5, `sum over ${axes}: ${sum.data[i]} for ${v}`)); // prettier-ignore
+    [...sums.values()].forEach((v, i) =>
+      assert.ok(Math.abs(sum.data[i] - v) < 1e-5, `sum over ${axes}: ${sum.data[i]} for ${v}`),
+    );
     const top = await ops.reduceMax(x, axes, { keepDims: true });
     assert.equal(
       top.shape,

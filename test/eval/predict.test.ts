@@ -183,7 +183,11 @@ test("MSR-VTT: multiple choice", async () => {
 test("CrossTask: the submission has the length, and a video with fewer seconds than steps has no step", async () => {
   const [first] = jsonLines(join(folder, "steps.jsonl")) as { length: number }[];
   assert.is(first.length, 61);
-  const short = { folder, has: () => true, read: () => ({ data: new Float32Array(3 * 512).fill(1), shape: [3, 512] as const, rows: 3, width: 512 }) }; // prettier-ignore
+  const short = {
+    folder,
+    has: () => true,
+    read: () => ({ data: new Float32Array(3 * 512).fill(1), shape: [3, 512] as const, rows: 3, width: 512 }),
+  };
   const truth = join(folder, "crosstask", "annotations");
   const predictions = join(folder, "short.jsonl");
   await predictBenchmark("crosstask", { truth, predictions, model, features: short });

@@ -82,7 +82,8 @@ test("ground truth without saliency gives moments only, and impossible windows a
   process.on("warning", listen);
   try {
     const truth = join(scratch, "t.jsonl");
-    const line = (fields: object) => `${JSON.stringify({ qid: 1, vid: "AO8RW", query: "a door", duration: 30.96, relevant_windows: [[0, 6.9]], ...fields })}\n`; // prettier-ignore
+    const line = (fields: object) =>
+      `${JSON.stringify({ qid: 1, vid: "AO8RW", query: "a door", duration: 30.96, relevant_windows: [[0, 6.9]], ...fields })}\n`;
     writeFileSync(truth, line({}));
     const prediction = { qid: 1, pred_relevant_windows: [[0, 7, 0.9]], pred_saliency_scores: [1, 2] };
     const metrics = evaluateQVHighlights(await readMomentTruth(truth), [prediction]);

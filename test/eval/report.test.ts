@@ -38,7 +38,10 @@ test("retrieval: examples are sorted by rank, then by margin, and show the best 
 });
 
 test("every benchmark has separate examples", async () => {
-  const coin = write("coin.jsonl", `${JSON.stringify({ video: "bbbbbbbbbbb", labels: Array.from({ length: 61 }, (_, t) => (t < 9 ? 31 : 0)) })}\n`); // prettier-ignore
+  const coin = write(
+    "coin.jsonl",
+    `${JSON.stringify({ video: "bbbbbbbbbbb", labels: Array.from({ length: 61 }, (_, t) => (t < 9 ? 31 : 0)) })}\n`,
+  );
   const [video] = await coinExamples(files.coin, coin);
   // 9 of 45 step seconds and the other 16 s are right
   assert.ok(Math.abs(video.quality - (9 + 61 - 46) / 61) < 0.02, `${video.quality}`);
@@ -53,7 +56,10 @@ test("every benchmark has separate examples", async () => {
   const [query] = await didemoExamples(files.didemo, didemo);
   assert.is(query.quality, (1 + 1 + 0.5 + 0) / 4);
 
-  const moments = write("qvh.jsonl", [1, 2].map((qid) => JSON.stringify({ qid, pred_relevant_windows: [[10, 20 - 5 * (qid - 1), 1]] })).join("\n")); // prettier-ignore
+  const moments = write(
+    "qvh.jsonl",
+    [1, 2].map((qid) => JSON.stringify({ qid, pred_relevant_windows: [[10, 20 - 5 * (qid - 1), 1]] })).join("\n"),
+  );
   assert.equal(
     (await momentExamples(files.qvhighlights, moments)).map(({ quality }) => quality),
     [1, 0.5],

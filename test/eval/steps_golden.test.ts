@@ -19,7 +19,12 @@ async function open(name: string) {
   const path = join(folder, `${name}.safetensors`);
   writeSafetensors(
     path,
-    new Map([...makeState(fixture)].map(([key, { shape, data }]) => [key, { dtype: "F32" as const, shape, read: () => bytesOf(data) }])), // prettier-ignore
+    new Map(
+      [...makeState(fixture)].map(([key, { shape, data }]) => [
+        key,
+        { dtype: "F32" as const, shape, read: () => bytesOf(data) },
+      ]),
+    ),
   );
   const k = fixture.case.config;
   const lengths = { maxVideoLength: k.max_video_len, maxTextLength: k.max_len - k.max_video_len - 3 };

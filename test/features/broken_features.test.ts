@@ -43,7 +43,11 @@ const GOOD = ["b_good.npy", "x_good.npy", "y_good.npy"];
 const BAD = ["a_width.npy", "c_cut.npy", "d_empty.npy", "e_none.npy", "f_nan.npy", "g_text.npy"];
 const collector = () => {
   const failures: FeatureFailure[] = [];
-  return { failures, onFailure: (failure: FeatureFailure) => failures.push(failure), names: () => failures.map(({ video }) => basename(video)).sort() }; // prettier-ignore
+  return {
+    failures,
+    onFailure: (failure: FeatureFailure) => failures.push(failure),
+    names: () => failures.map(({ video }) => basename(video)).sort(),
+  };
 };
 
 test("index without a model omits broken features", async () => {

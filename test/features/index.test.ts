@@ -94,7 +94,14 @@ for (const [dtype, dim, map, chunkBytes] of [
 test("rows of equal score are sorted by rising row, within a chunk of rows and across chunks", async () => {
   const at = folder();
   const index = await FeatureIndex.create(at, { dim: 2 });
-  const same = (name: string): IndexedVideo => ({ video: name, rows: Float32Array.of(1, 2, 1, 2), spans: [[0, 1], [1, 2]] }); // prettier-ignore
+  const same = (name: string): IndexedVideo => ({
+    video: name,
+    rows: Float32Array.of(1, 2, 1, 2),
+    spans: [
+      [0, 1],
+      [1, 2],
+    ],
+  });
   await index.append(Array.from({ length: 60 }, (_, i) => same(`video ${i}`)));
   index.dispose();
   for (const chunkBytes of [undefined, 128]) {
@@ -273,7 +280,14 @@ test("truncated, foreign and broken files are refused with their name and the re
 test("records that contradict each other are refused on first use", async () => {
   const [source, dim] = [folder(), 4];
   const made = await FeatureIndex.create(source, { dim, dtype: "f32" });
-  const two = (name: string) => ({ video: name, rows: new Float32Array(2 * dim).fill(1), spans: [[0, 1], [1, 2]] as [number, number][] }); // prettier-ignore
+  const two = (name: string) => ({
+    video: name,
+    rows: new Float32Array(2 * dim).fill(1),
+    spans: [
+      [0, 1],
+      [1, 2],
+    ] as [number, number][],
+  });
   await made.append([two("a"), two("b")]);
   made.dispose();
   const vector = new Float32Array(dim).fill(1);
@@ -281,7 +295,12 @@ test("records that contradict each other are refused on first use", async () => 
   const overTime = (index: FeatureIndex) => index.similarityOverTime(vector, "b");
   const names = async (index: FeatureIndex) => index.videos();
   const [header, record] = [64, 24];
-  type Case = [kind: "spans" | "videos", change: (b: Buffer) => void, use: (index: FeatureIndex) => Promise<unknown>, reason: RegExp]; // prettier-ignore
+  type Case = [
+    kind: "spans" | "videos",
+    change: (b: Buffer) => void,
+    use: (index: FeatureIndex) => Promise<unknown>,
+    reason: RegExp,
+  ];
   const cases: Case[] = [
     ["spans", (b) => b.writeUInt32LE(1, header + 16), search, /row 0 is not one of video 1, which it names/],
     ["spans", (b) => b.writeUInt32LE(0, header + 2 * record + 16), overTime, /row 2 belongs to video 1, .* names 0/],

@@ -14,7 +14,8 @@ const root = temporaryFolder("large");
 test("a manifest above 512 MB is read as records and as a list of videos", async () => {
   const path = join(root, "manifest.jsonl");
   const timestamps = Array.from({ length: 2000 }, (_, i) => [i, i + 1]);
-  const line = (i: number) => `${JSON.stringify({ path: `/v/${i}.mp4`, file: `${i}.npy`, clips: 2000, timestamps, settings: {}, finished_at: "2026" })}\n`; // prettier-ignore
+  const line = (i: number) =>
+    `${JSON.stringify({ path: `/v/${i}.mp4`, file: `${i}.npy`, clips: 2000, timestamps, settings: {}, finished_at: "2026" })}\n`;
   const videos = 50;
   const block = Array.from({ length: videos }, (_, i) => line(i)).join("");
   while ((appendFileSync(path, block), statSync(path).size <= constants.MAX_STRING_LENGTH));

@@ -49,7 +49,11 @@ test("features that are missing, cut or longer than their record are made again,
   appendFileSync(join(out, "c.npy"), "x");
   const known = readFeatureFolders([out]);
   assert.equal(known.files.map(({ video }) => basename(video)), ["d.mp4"]); // prettier-ignore
-  assert.equal(known.broken.map(({ reason }) => reason.replace(/\d+/g, "N")).sort(), ["the file has N bytes, N clips need N", "the file has N bytes, N clips need N", "the file is gone"]); // prettier-ignore
+  assert.equal(known.broken.map(({ reason }) => reason.replace(/\d+/g, "N")).sort(), [
+    "the file has N bytes, N clips need N",
+    "the file has N bytes, N clips need N",
+    "the file is gone",
+  ]);
   const again = await run({ resume: true });
   assert.equal([again.videos, again.skipped], [3, 1]);
   assert.is(again.notes.filter((note) => /its video is extracted again/.test(note)).length, 3, again.notes.join("\n"));
@@ -179,7 +183,13 @@ test("moved videos keep their features; a copy, or another video of the same siz
   const known = readFeatureFolders([out]).files;
   assert.equal(known.map(({ video }) => video).sort(), ["a.mp4", "renamed.mp4"].map((name) => join(moved, name))); // prettier-ignore
   const index = await indexFeatures([out], { out: join(at, "index"), threads: 1 });
-  assert.is(index.rows, jsonLines(join(out, "manifest.jsonl")).slice(0, 2).reduce((sum, { clips }) => sum + clips, 0), "an index has each video once"); // prettier-ignore
+  assert.is(
+    index.rows,
+    jsonLines(join(out, "manifest.jsonl"))
+      .slice(0, 2)
+      .reduce((sum, { clips }) => sum + clips, 0),
+    "an index has each video once",
+  );
   assert.is((await run({ resume: true }, [moved])).moved, 0, "once");
   // a copy beside the original is a separate video
   copyFileSync(join(moved, "a.mp4"), join(moved, "copy.mp4"));
@@ -215,7 +225,10 @@ test("a failed video is tried again when its file changed, and --retry-failed al
   assert.not.ok(existsSync(join(out, "failures.jsonl")), "their failures are removed");
   // a partial record, as --keep-partial writes it
   const lines = jsonLines(join(out, "manifest.jsonl"));
-  writeFileSync(join(out, "manifest.jsonl"), lines.map((line) => `${JSON.stringify({ ...line, partial: true })}\n`).join("")); // prettier-ignore
+  writeFileSync(
+    join(out, "manifest.jsonl"),
+    lines.map((line) => `${JSON.stringify({ ...line, partial: true })}\n`).join(""),
+  );
   assert.is((await run({ resume: true }, [videos, absent])).videos, 0);
   assert.is((await run({ retryFailed: true }, [videos, absent])).videos, 3);
 });
@@ -248,7 +261,10 @@ test("a folder that was started with another rule for broken data, or for HDR, i
   // records of versions that did not write this setting
   const records = jsonLines(manifest);
   const write = (change: (settings: Record<string, unknown>) => object) =>
-    writeFileSync(manifest, records.map((each) => `${JSON.stringify({ ...each, settings: change(each.settings) })}\n`).join("")); // prettier-ignore
+    writeFileSync(
+      manifest,
+      records.map((each) => `${JSON.stringify({ ...each, settings: change(each.settings) })}\n`).join(""),
+    );
   write(({ onError: _, ...settings }) => settings);
   assert.is((await run({ resume: true })).skipped, 2);
   assert.is((await rejection(run({ onError: "stop", resume: true }))).details.argument, "onError");

@@ -15,7 +15,8 @@ export async function makeVideos(folder: string, names: readonly string[]): Prom
   return paths;
 }
 
-export const tinyEncoder = (): Promise<VideoEncoder> => VideoEncoder.load({ model: "s3d-tiny", preset: "shapes", randomWeights: 1, threads: 1, device: "cpu" }); // prettier-ignore
+export const tinyEncoder = (): Promise<VideoEncoder> =>
+  VideoEncoder.load({ model: "s3d-tiny", preset: "shapes", randomWeights: 1, threads: 1, device: "cpu" });
 
 /** Extracts with an encoder; returns the messages beside the summary. */
 export async function extractTiny(
@@ -59,4 +60,5 @@ export function tinyCases(root: string, made: string, encoder: () => VideoEncode
 export const features = (out: string) => readdirSync(out).filter((name) => name.endsWith(".npy")).sort(); // prettier-ignore
 
 /** The bytes of the feature files, hexadecimal, by name. */
-export const bytes = (out: string) => Object.fromEntries(features(out).map((name) => [name, readFileSync(join(out, name), "hex")])); // prettier-ignore
+export const bytes = (out: string) =>
+  Object.fromEntries(features(out).map((name) => [name, readFileSync(join(out, name), "hex")]));

@@ -91,7 +91,9 @@ async function disturbed(env: NodeJS.ProcessEnv, more: number, wait: number, sig
   const watch = setInterval(() => {
     if (signal && !due && size() >= goal) due = setTimeout(() => child.kill(signal), wait);
   }, 10);
-  const ended = await new Promise<string | number | null>((resolve) => child.on("close", (code, by) => resolve(by ?? code))); // prettier-ignore
+  const ended = await new Promise<string | number | null>((resolve) =>
+    child.on("close", (code, by) => resolve(by ?? code)),
+  );
   clearInterval(watch);
   clearTimeout(due);
   return { ended, stderr };

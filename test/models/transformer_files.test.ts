@@ -160,7 +160,10 @@ test("two vocabularies have two embeddings", () => {
     ["model.shared.weight", table(23)],
   ] as const;
   const renamed = marianKeys(false)(new Map(files));
-  assert.equal([...renamed].map(([key, { shape }]) => [key, shape[0]]).sort(), [["source_embedding.weight", 23], ["target_embedding.weight", 19]]); // prettier-ignore
+  assert.equal([...renamed].map(([key, { shape }]) => [key, shape[0]]).sort(), [
+    ["source_embedding.weight", 23],
+    ["target_embedding.weight", 19],
+  ]);
   assert.throws(
     () => Transformer.random(1, { ...cpu, config: { ...config, sharedEmbedding: true, startId: 1 } }),
     /targetVocabulary: expected 23, since both sides share an embedding, received 19/,

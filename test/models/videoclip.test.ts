@@ -121,7 +121,11 @@ test("batches can exceed the rows of a program, and lengths of every bucket work
   const { data: scores, shape } = await wide.similarity({ data, shape: [150, 32] }, rows);
   assert.equal(shape, [150, 71]);
   assert.equal((await wide.similarity(data, { rows })).data, scores);
-  await refused(() => wide.similarity({ data, shape: [32, 150] }, rows), /videos: expected rows \[n, 32\], received \[32, 150\]/, InvalidArgumentError); // prettier-ignore
+  await refused(
+    () => wide.similarity({ data, shape: [32, 150] }, rows),
+    /videos: expected rows \[n, 32\], received \[32, 150\]/,
+    InvalidArgumentError,
+  );
   for (const [v, t] of [
     [0, 0],
     [149, 70],

@@ -146,8 +146,10 @@ test("SlowFast's BatchNorm after the first shortcut of stage 2 is folded into th
     const a = bn(nn.conv3d(x, `${key}.branch2.a`, 54, one), `${key}.branch2.a_bn`, true);
     const spatial = { kernel: [3, 3, 3], stride: [1, 2, 2], low: [1, 1, 1], groups: 54 } as const;
     const b = bn(nn.conv3d(a, `${key}.branch2.b`, 54, spatial), `${key}.branch2.b_bn`);
-    const weight = (name: string, n: number, m: number) => nn.reshape(parameter(`${key}.branch2.se.${name}.weight`, [n, m, 1, 1, 1]), [n, m]); // prettier-ignore
-    const se = (x: Parameters<typeof nn.relu>[0], name: string, n: number, m: number) => nn.linearWith(x, weight(name, n, m), parameter(`${key}.branch2.se.${name}.bias`, [n])); // prettier-ignore
+    const weight = (name: string, n: number, m: number) =>
+      nn.reshape(parameter(`${key}.branch2.se.${name}.weight`, [n, m, 1, 1, 1]), [n, m]);
+    const se = (x: Parameters<typeof nn.relu>[0], name: string, n: number, m: number) =>
+      nn.linearWith(x, weight(name, n, m), parameter(`${key}.branch2.se.${name}.bias`, [n]));
     const gate = nn.unary(se(nn.relu(se(nn.globalMean(b), "fc1", 8, 54)), "fc2", 54, 8), "sigmoid");
     const active = nn.unary(nn.scaleChannels(b, gate), "swish");
     const c = bn(nn.conv3d(active, `${key}.branch2.c`, 24, one), `${key}.branch2.c_bn`);
@@ -168,7 +170,10 @@ test("SlowFast's BatchNorm after the first shortcut of stage 2 is folded into th
   assert.equal([...renamed.keys()].sort(), [...parametersOf(ours).keys()].sort());
   const x = { shape, data: Float64Array.from(hashValues("extra/", "x", 2 * 9 * 8 * 24)) };
   const evaluate = (graph: Graph, tensors: ReadonlyMap<string, StoredTensor>) =>
-    evaluate64(graph, { x }, (name, size) => ({ shape: size, data: Float64Array.from(floatValues("F32", tensors.get(name)!.read())) })).y.data; // prettier-ignore
+    evaluate64(graph, { x }, (name, size) => ({
+      shape: size,
+      data: Float64Array.from(floatValues("F32", tensors.get(name)!.read())),
+    })).y.data;
   const expected = evaluate(theirs, file);
   const error = relativeL2(evaluate(ours, renamed), expected);
   assert.ok(error < 1e-7, `${error}`);

@@ -66,8 +66,14 @@ for (const [name, change] of Object.entries(CONFIGS)) {
   test(`${name}: the graph of a tower gives the model's embeddings`, async () => {
     const model = make(change);
     for (const tower of ["video", "text"] as const) {
-      const given = Object.entries(inputs(tower)).map(([key, { data, shape }]) => [key, { shape, data: Float64Array.from(data) }] as const); // prettier-ignore
-      const { embedding } = evaluate64(traceTower(model.config, { tower, batch: 3 }), Object.fromEntries(given), (key, shape) => ({ shape, data: Float64Array.from(model.device.parameters.get(key)) })); // prettier-ignore
+      const given = Object.entries(inputs(tower)).map(
+        ([key, { data, shape }]) => [key, { shape, data: Float64Array.from(data) }] as const,
+      );
+      const { embedding } = evaluate64(
+        traceTower(model.config, { tower, batch: 3 }),
+        Object.fromEntries(given),
+        (key, shape) => ({ shape, data: Float64Array.from(model.device.parameters.get(key)) }),
+      );
       assert.equal([...embedding.shape], [3, 16]);
       const error = relativeL2(embedding.data, await embedded(model, tower));
       assert.ok(error < LIMIT, `${tower}: relative L2 ${error}`);

@@ -13,7 +13,13 @@ test("a fifth of the combinations is held out, and every pair of attributes is t
   const held = EVENTS.filter(isHeldOut);
   assert.is(EVENTS.length, 1440);
   assert.ok(held.length >= 256 && held.length < 300, `${held.length}`);
-  const seen = new Set(EVENTS.filter((e) => !isHeldOut(e)).flatMap((e) => [`${e.colour} ${e.shape}`, `${e.colour} ${e.motion}`, `${e.shape} ${e.motion}`])); // prettier-ignore
+  const seen = new Set(
+    EVENTS.filter((e) => !isHeldOut(e)).flatMap((e) => [
+      `${e.colour} ${e.shape}`,
+      `${e.colour} ${e.motion}`,
+      `${e.shape} ${e.motion}`,
+    ]),
+  );
   for (const colour of COLOURS) {
     for (const shape of SHAPES) assert.ok(seen.has(`${colour} ${shape}`));
     for (const motion of MOTIONS) assert.ok(seen.has(`${colour} ${motion}`));

@@ -122,7 +122,9 @@ test("a batch in chunks gives the steps of the entire batch, also with a learned
       [50, false],
     ] as const) {
       const parts = await run({ out: `${kind}-${chunk}`, loss: { kind }, steps: 6, chunk, checkpointing });
-      losses(parts).forEach((loss, i) => assert.ok(Math.abs(loss - losses(whole)[i]) < 1e-3 * loss, `${kind} ${chunk}: ${loss}`)); // prettier-ignore
+      losses(parts).forEach((loss, i) =>
+        assert.ok(Math.abs(loss - losses(whole)[i]) < 1e-3 * loss, `${kind} ${chunk}: ${loss}`),
+      );
       assert.equal([...parts.model].sort(), [...whole.model].sort());
     }
   }

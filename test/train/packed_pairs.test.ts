@@ -153,7 +153,10 @@ test("inconsistent options are refused, and an abort ends the embedding of video
     () => new PackedPairs(options(model, { videosPerBatch: 25 })),
     /videosPerBatch: expected at most the 24/,
   );
-  assert.throws(() => new PackedPairs(options(model, { sampling: { videoSeconds: [3, 7] } })), /sampling: expected at most 10 tokens and 6 s/); // prettier-ignore
+  assert.throws(
+    () => new PackedPairs(options(model, { sampling: { videoSeconds: [3, 7] } })),
+    /sampling: expected at most 10 tokens and 6 s/,
+  );
   const wide = VideoClip.random(1, { config: { ...CONFIG, featureSize: 9 }, device: "cpu" });
   assert.throws(() => new PackedPairs(options(wide)), /pack: expected features of width 9/);
   wide.dispose();

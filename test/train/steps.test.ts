@@ -49,7 +49,15 @@ test("binary cross-entropy is the mean over the seconds of all windows and the s
   const texts = [[5], [6, 7], [8, 9, 10]];
   const target = Uint8Array.from({ length: SECONDS * 3 }, (_, i) => (i % 4 === 0 ? 1 : 0));
   const loss = async (present: ArrayLike<number>) =>
-    (await losses(model, stepLocalisation(model.config), () => stepLocalisationBatch(video, texts, present, starts, model.config), 1, 0))[0]; // prettier-ignore
+    (
+      await losses(
+        model,
+        stepLocalisation(model.config),
+        () => stepLocalisationBatch(video, texts, present, starts, model.config),
+        1,
+        0,
+      )
+    )[0];
   // loss(t) = mean(softplus(x)) - mean(t x) is linear in the targets
   const zero = await loss(new Uint8Array(SECONDS * 3));
   const one = await loss(new Uint8Array(SECONDS * 3).fill(1));
@@ -104,7 +112,13 @@ test("datasets give the class and the steps of each second, and count videos wit
   writeFileSync(join(folder, "bad.npy"), npyBytes(bad, [SECONDS, WIDTH], "f32"));
   const skips = new Skips();
   const options = { features: new FeatureFolder(folder), config: model.config, step: 3, skips };
-  const coin = (name: string) => ({ video: name, subset: "training", duration: 15, task: 1, steps: [{ label: 2, text: "x", segment: [1.5, 3.2] as [number, number] }] }); // prettier-ignore
+  const coin = (name: string) => ({
+    video: name,
+    subset: "training",
+    duration: 15,
+    task: 1,
+    steps: [{ label: 2, text: "x", segment: [1.5, 3.2] as [number, number] }],
+  });
   const steps = new CoinSteps([coin("a"), coin("b"), coin("bad")], options);
   assert.is(steps.examples, 2);
   for (const index of [0, 1]) {

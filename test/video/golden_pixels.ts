@@ -61,11 +61,15 @@ export async function compareWithGolden(golden: GoldenCase, decoder: DecoderName
       if (read !== index % 256) wrong.push(`clip ${clip}, frame ${place}: number ${read}, expected ${index}`);
     }),
   );
-  const there = golden.frames.map(([clip, place], i) => ({ clip, place, i })).filter(({ clip, place }) => place < (clips[clip]?.taken ?? 0)); // prettier-ignore
+  const there = golden.frames
+    .map(([clip, place], i) => ({ clip, place, i }))
+    .filter(({ clip, place }) => place < (clips[clip]?.taken ?? 0));
   if (there.length === 0) wrong.push("no stored frame is in the clips");
   const limit = manifest.tolerance[golden.stage];
   const found = Object.values(golden.arrays).map((array) => {
-    const differences = there.flatMap(({ clip, place, i }) => differencesOf(picture(clip, place), preset, golden.window, array, i)); // prettier-ignore
+    const differences = there.flatMap(({ clip, place, i }) =>
+      differencesOf(picture(clip, place), preset, golden.window, array, i),
+    );
     return { mean: differences.reduce((sum, d) => sum + d, 0) / differences.length, max: Math.max(...differences) };
   });
   if (!found.some(({ mean, max }) => mean <= limit.mean && max <= limit.max)) wrong.push(JSON.stringify(found));

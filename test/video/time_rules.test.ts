@@ -18,7 +18,8 @@ interface Taken extends Omit<Clip, "frames"> {
   frames: number[];
 }
 
-const valuesOf = (pixels: Uint8Array) => Array.from({ length: pixels.length / 3 }, (_, i) => pixels[3 * i] + 256 * pixels[3 * i + 1]); // prettier-ignore
+const valuesOf = (pixels: Uint8Array) =>
+  Array.from({ length: pixels.length / 3 }, (_, i) => pixels[3 * i] + 256 * pixels[3 * i + 1]);
 
 /** Clips of one pixel each, from frames whose value is their number, starting with 1. */
 function clipsOf(
@@ -113,7 +114,14 @@ test("if sound begins earlier, the container's zero repeats the first frame, and
   const stamps = every(100, 6, 300);
   const late = { containerStart: 0, streamStart: { ticks: 300, timeBase: milliseconds } };
   const byTime = preset("s3dg", 4, 10);
-  assert.equal(clipsOf(byTime, stamps, 0.6, late).map(({ frames }) => frames), [[1, 1, 1, 1], [2, 3, 4, 5], [6, 0, 0, 0]]); // prettier-ignore
+  assert.equal(
+    clipsOf(byTime, stamps, 0.6, late).map(({ frames }) => frames),
+    [
+      [1, 1, 1, 1],
+      [2, 3, 4, 5],
+      [6, 0, 0, 0],
+    ],
+  );
   const fromFirst = clipsOf({ ...byTime, timeZero: "first-frame" }, stamps, 0.6, late);
   assert.equal(fromFirst.map(({ frames, start }) => [start, ...frames]), [[0.3, 1, 2, 3, 4], [0.7, 5, 6, 0, 0]]); // prettier-ignore
   const spread = clipsOf(preset("x3d-xs", 3, 10), stamps, 0.6, late);
@@ -145,7 +153,15 @@ test("linspace: a video can end with a clip or have a single frame", () => {
 
 test("linspace: a frame that lasts longer than a clip is repeated in it", () => {
   const clips = clipsOf(preset("x3d-xs", 3, 5), [0, 100, 2000, 2100], 2.2);
-  assert.equal(clips.map(({ index, frames }) => [index, ...frames]), [[0, 1, 1, 2], [1, 2, 2, 2], [2, 2, 2, 2], [3, 3, 3, 4]]); // prettier-ignore
+  assert.equal(
+    clips.map(({ index, frames }) => [index, ...frames]),
+    [
+      [0, 1, 1, 2],
+      [1, 2, 2, 2],
+      [2, 2, 2, 2],
+      [3, 3, 3, 4],
+    ],
+  );
 });
 
 test("linspace: clips can overlap or skip frames", () => {
@@ -215,7 +231,13 @@ test("linspace: of frames that are too large to wait, mostly chosen ones are con
 
 test("linspace-nominal: frames are spread over the nominal number, and the last frame is repeated", () => {
   const clips = clipsOf(preset("x3d-xs-slowfast", 4, 5), every(100, 11), 1.1, { rate: 10 }); // clips of 8 frames
-  assert.equal(clips.map(({ frames, paddedFrames }) => [frames, paddedFrames]), [[[1, 3, 5, 8], 0], [[9, 11, 11, 11], 2]]); // prettier-ignore
+  assert.equal(
+    clips.map(({ frames, paddedFrames }) => [frames, paddedFrames]),
+    [
+      [[1, 3, 5, 8], 0],
+      [[9, 11, 11, 11], 2],
+    ],
+  );
 });
 
 test.run();

@@ -180,7 +180,8 @@ test("large tensors are sent to a device in parts, and an existing one is replac
   clearImmediate(turn!);
   assert.ok(turns >= 8, `${turns} turns of the event loop while 64 MB were put`);
   assert.is(device.memory().parameters - before, 4 * (2 * LARGE + 2));
-  const equal = (values: Float32Array) => Buffer.compare(new Uint8Array(values.buffer), new Uint8Array(large.buffer)) === 0; // prettier-ignore
+  const equal = (values: Float32Array) =>
+    Buffer.compare(new Uint8Array(values.buffer), new Uint8Array(large.buffer)) === 0;
   assert.ok(equal(store.get("a")) && equal(store.get("b")));
   assert.equal([...store.get("small.3")], [3, -3]);
   assert.is(store.begin("a", [LARGE]), undefined, "a program may be reading it");

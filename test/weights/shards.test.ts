@@ -64,7 +64,13 @@ test("an index opens all of its files", async () => {
 test("the checksum of a file is correct over several chunks, and so are values at unaligned positions", async () => {
   const path = join(root, "large.safetensors");
   const large = new Float32Array(2_500_000).map((_, i) => Math.sin(i));
-  writeSafetensors(path, new Map([["x", floats(...[1, 2])], ["y", { ...floats(0), shape: [large.length], read: () => new Uint8Array(large.buffer) }]])); // prettier-ignore
+  writeSafetensors(
+    path,
+    new Map([
+      ["x", floats(...[1, 2])],
+      ["y", { ...floats(0), shape: [large.length], read: () => new Uint8Array(large.buffer) }],
+    ]),
+  );
   const file = await openWeights(path);
   assert.is(file.sha256, createHash("sha256").update(readFileSync(path)).digest("hex"));
   assert.equal(await readFloats(file.tensors.get("y")!), large);

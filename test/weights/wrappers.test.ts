@@ -20,7 +20,8 @@ const root = temporaryFolder("wrappers");
 let files = 0;
 
 const tensor = (value: number): StoredTensor => stored([2], () => Float32Array.of(value, value), "f32");
-const tree = (entries: Record<string, Tree | Record<string, Tree>>): Map<string, Tree> => new Map(Object.entries(entries) as [string, Tree][]); // prettier-ignore
+const tree = (entries: Record<string, Tree | Record<string, Tree>>): Map<string, Tree> =>
+  new Map(Object.entries(entries) as [string, Tree][]);
 const weights = (prefix = "") => tree({ [`${prefix}a.weight`]: tensor(1), [`${prefix}b.weight`]: tensor(2) });
 
 test("the state dict is found under its common names, at any depth", () => {
@@ -115,7 +116,10 @@ test("a video network, and a published layout, load with every prefix", async ()
 test("a VideoCLIP model loads from a trainer's checkpoint", async () => {
   const plain = await openWeights("models/shapes/model.safetensors");
   const folder = mkdtempSync(join(root, "model-"));
-  writeSafetensors(join(folder, "model.safetensors"), new Map([...plain.tensors].map(([key, value]) => [`model._orig_mod.${key}`, value]))); // prettier-ignore
+  writeSafetensors(
+    join(folder, "model.safetensors"),
+    new Map([...plain.tensors].map(([key, value]) => [`model._orig_mod.${key}`, value])),
+  );
   plain.close();
   for (const name of ["config.json", "tokenizer.json"]) {
     writeFileSync(join(folder, name), readFileSync(join("models/shapes", name)));

@@ -301,7 +301,12 @@ export const models: Record<string, Model> = {
   ),
   permute: moving(
     anyShape,
-    (r, shape) => [shape.map((_, axis) => ({ axis, at: r.uniform() })).sort((a, b) => a.at - b.at).map(({ axis }) => axis)], // prettier-ignore
+    (r, shape) => [
+      shape
+        .map((_, axis) => ({ axis, at: r.uniform() }))
+        .sort((a, b) => a.at - b.at)
+        .map(({ axis }) => axis),
+    ],
     (x, [order, o]) => {
       optionsOf(o);
       const axes = list(order, x.shape.length, 0);
