@@ -2,12 +2,12 @@
 // crash, no hang, memory in proportion to the file. `--count N` damages N files and `--media N` videos and pictures; a
 // failure prints FUZZ_SEED and FUZZ_FIRST, which repeat the case together with FUZZ_KIND.
 import { spawn } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { KINDS } from "./kinds.js";
-import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("mutations");
 const option = (name: string, otherwise: number) => {
@@ -20,7 +20,8 @@ const count = option("count", 12_000);
 const media = option("media", 60);
 /** Seconds without a new case after which the process counts as hanging. */
 const PATIENCE = 60;
-const folder = temporaryFolder("mutations");
+const folder = mkdtempSync(join(tmpdir(), "videoclip-mutations-"));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Outcome {
   accepted: number;

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -40,18 +40,7 @@ const curve = (events: { step: number; loss: unknown; gradientNorm: unknown }[])
 const last = (events: StepEvent[], count: number) =>
   events.slice(-count).reduce((sum, { loss }) => sum + loss, 0) / count;
 
-function folders(): { make(): string; remove(): void } {
-  const made: string[] = [];
-  return {
-    make: () => {
-      made.push(temporaryFolder("train"));
-      return join(made.at(-1)!, "run");
-    },
-    remove: () => made.forEach((path) => rmSync(path, { recursive: true })),
-  };
-}
-const temporary = folders();
-test.after(temporary.remove);
+const runFolder = () => join(temporaryFolder("train"), "run");
 
 test("the loss falls, and events report each step", async () => {
   const { events, statistic } = await train({ steps: 200 });
@@ -199,7 +188,7 @@ test("frozen parameters are unchanged and cost nothing", async () => {
 
 test("an aborted run is saved, and resumes to the same bits", async () => {
   const whole = await train({ steps: 9 });
-  const folder = temporary.make();
+  const folder = runFolder();
   const device = createDevice({ device: "cpu", threads: 1 });
   initialise(device);
   const abort = new AbortController();
@@ -277,7 +266,7 @@ test("an error while preparing a batch rejects the step of that batch, and later
 });
 
 test("the last checkpoints and the best one are kept", async () => {
-  const folder = temporary.make();
+  const folder = runFolder();
   const scores = [0.1, 0.7, 0.3, 0.2, 0.6, 0.4];
   let at = 0;
   const { events } = await train({
@@ -311,7 +300,7 @@ function runUntil(folder: string, threads: number, lines: number): Promise<boole
 }
 
 test("a run that is killed at any moment resumes to the same bits", async () => {
-  const [undisturbed, killed] = [temporary.make(), temporary.make()];
+  const [undisturbed, killed] = [runFolder(), runFolder()];
   assert.ok(await runUntil(undisturbed, 2, 1000));
   // within a step, just after a checkpoint, and while one is written
   for (const [i, lines] of [3, 9, 4, 17, 8].entries()) assert.not(await runUntil(killed, 1 + (i % 2), lines));
