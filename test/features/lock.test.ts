@@ -34,7 +34,7 @@ test("the lock of a dead process is taken over, and the files left by it and by 
   writeFileSync(`${path}-${"b".repeat(16)}-stale`, holder(gone, "0".repeat(16)));
   writeFileSync(`${path}-${"c".repeat(16)}`, "");
   utimesSync(`${path}-${"c".repeat(16)}`, 1, 1);
-  // a draft of a live process, and one of a dead process
+  // a draft of a live process, and a new draft without an owner yet
   writeFileSync(`${path}-${"d".repeat(16)}`, holder(process.pid, "d".repeat(16)));
   writeFileSync(`${path}-${"e".repeat(16)}`, "");
   writeFileSync(`${path}-notes`, "");

@@ -54,7 +54,7 @@ export async function smallPack(folder: string, videos: number, broken: readonly
       features: new (class extends FeatureFolder {
         override read(video: string) {
           const read = super.read(video);
-          // the values of the shard are not finite in float16
+          // this value overflows float16, so that the shard is not finite
           if (broken.includes(Number(video.slice(1)))) read.data[3] = 1e9;
           return read;
         }

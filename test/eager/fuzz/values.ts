@@ -178,7 +178,7 @@ NASTY.push(
 
 export const nasty = (r: Random): unknown => pick(r, NASTY)();
 
-/** An object or a list that the call made, so that it may be changed. */
+/** Whether a value is a plain object or list of the arguments, which may be changed. */
 const isPlain = (value: unknown): value is object =>
   typeof value === "object" &&
   value !== null &&
