@@ -60,7 +60,9 @@ test("a full disk ends the run with one line and exit code 1; every feature of t
 
 test("an input folder that disappears ends the run without failures; a deleted video is a failure", async () => {
   const { at, videos, out, run } = setting("a.mp4", "b.mp4", "c.mp4");
-  for (let i = 0; i < 40; i++) copyFileSync(join(made, "a.mp4"), join(videos, `d${i}.mp4`));
+  // up to four batches of clips are decoded before the first event
+  const copies = 6 * encoder.batch;
+  for (let i = 0; i < copies; i++) copyFileSync(join(made, "a.mp4"), join(videos, `d${i}.mp4`));
   const away = join(at, "away");
   let seen = 0;
   const lose = () => {
@@ -71,7 +73,7 @@ test("an input folder that disappears ends the run without failures; a deleted v
   assert.match(error.message, /its disk or mount was lost; what was finished is saved; go on with --resume/);
   assert.not.ok(existsSync(join(out, "failures.jsonl")));
   renameSync(away, videos);
-  for (let i = 2; i < 40; i++) rmSync(join(videos, `d${i}.mp4`));
+  for (let i = 2; i < copies; i++) rmSync(join(videos, `d${i}.mp4`));
   const deleted = await run({ resume: true, decoders: 1 }, [videos, join(videos, "d9.mp4")]);
   assert.equal([deleted.failures, deleted.videos + deleted.skipped >= 5], [1, true]);
 });
