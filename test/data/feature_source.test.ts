@@ -16,6 +16,7 @@ import { makeVideo } from "../../scripts/make_samples.mjs";
 import { videoclip } from "../support/command_line.js";
 import { refused } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("feature sources");
 const folder = temporaryFolder("source");
@@ -24,13 +25,8 @@ test.after(() => ops.dispose());
 const random = new Random(1);
 const normal = (size: number) => Float32Array.from({ length: size }, () => random.normal());
 const [weight, bias, features] = [normal(512 * 1024), normal(512), normal(70 * 1024)];
-const stored = (data: Float32Array, shape: number[]) => ({
-  dtype: "F32" as const,
-  shape,
-  read: () => new Uint8Array(data.buffer),
-});
 const weights = join(folder, "s3dg.safetensors");
-writeSafetensors(weights, new Map([["fc.weight", stored(weight, [512, 1024])], ["fc.bias", stored(bias, [512])]])); // prettier-ignore
+writeSafetensors(weights, new Map([["fc.weight", stored([512, 1024], () => weight, "f32")], ["fc.bias", stored([512], () => bias, "f32")]])); // prettier-ignore
 mkdirSync(join(folder, "mixed_5c"));
 writeFileSync(join(folder, "mixed_5c", "a.npy"), npyBytes(features, [70, 1024], "f32"));
 const clips = join(folder, "clips.jsonl");
@@ -78,7 +74,7 @@ test("other widths and files without the layer are refused", async () => {
   const narrow = await ProjectedFeatures.open(new FeatureFolder(join(folder, "narrow")), weights);
   await refused(() => narrow.read("a"), /expected features of width 1024, received 2/);
   const other = join(folder, "other.safetensors");
-  writeSafetensors(other, new Map([["fc.weight", stored(weight, [1024, 512])]]));
+  writeSafetensors(other, new Map([["fc.weight", stored([1024, 512], () => weight, "f32")]]));
   await refused(
     () => ProjectedFeatures.open(narrow, other),
     /1 missing: fc\.bias; 1 of the wrong shape: fc\.weight \(expected \[512, 1024\], found \[1024, 512\]\)/,

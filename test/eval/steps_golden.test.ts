@@ -7,8 +7,9 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { loadClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
-import { bytesOf, relativeL2 } from "../support/numbers.js";
+import { relativeL2 } from "../support/numbers.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("steps of the original");
 const folder = temporaryFolder("steps");
@@ -19,12 +20,7 @@ async function open(name: string) {
   const path = join(folder, `${name}.safetensors`);
   writeSafetensors(
     path,
-    new Map(
-      [...makeState(fixture)].map(([key, { shape, data }]) => [
-        key,
-        { dtype: "F32" as const, shape, read: () => bytesOf(data) },
-      ]),
-    ),
+    new Map([...makeState(fixture)].map(([key, { shape, data }]) => [key, stored(shape, () => data, "f32")])),
   );
   const k = fixture.case.config;
   const lengths = { maxVideoLength: k.max_video_len, maxTextLength: k.max_len - k.max_video_len - 3 };

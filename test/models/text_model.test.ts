@@ -18,6 +18,7 @@ import { spread } from "./shards.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
 import { refused, rejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("text models");
 const root = temporaryFolder("text");
@@ -45,10 +46,7 @@ function writeModel(family: Family, tasks: TextTask[], rename = (key: string) =>
   const config = textConfig(all);
   const needed = new Map(tasks.flatMap((task) => [...parametersOf(textGraph(task, config, [1, 1]))]));
   const tensors = new Map(
-    [...needed].map(([key, shape]) => {
-      const read = () => new Uint8Array(hashParameter("", key, shape).buffer);
-      return [rename(key), { dtype: "F32" as const, shape: [...shape], read }];
-    }),
+    [...needed].map(([key, shape]) => [rename(key), stored(shape, () => hashParameter("", key, shape), "f32")]),
   );
   const ids = { dtype: "I64" as const, shape: [1, 80], read: () => new Uint8Array(640) };
   tensors.set(`${family}.embeddings.position_ids`, ids as never);

@@ -12,9 +12,10 @@ import { npyBytes } from "#lib/weights/npy.js";
 import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
 import { spread } from "./shards.js";
 import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
-import { bytesOf, relativeL2 } from "../support/numbers.js";
+import { relativeL2 } from "../support/numbers.js";
 import { refused } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("videoclip");
 const fixture = readFixture("test/fixtures/models/videoclip_small.safetensors");
@@ -31,15 +32,10 @@ const cpu = { device: "cpu" } as const;
 
 /** A fixture's weights with the keys of an MMPT checkpoint. */
 const weightsOf = (of: Fixture) =>
-  new Map(
-    [...makeState(of)].map(([key, { shape, data }]) => [
-      key,
-      { dtype: "F32" as const, shape, read: () => bytesOf(data) },
-    ]),
-  );
+  new Map([...makeState(of)].map(([key, { shape, data }]) => [key, stored(shape, () => data, "f32")]));
 const published = join(folder, "published.safetensors");
-const stored = weightsOf(fixture);
-writeSafetensors(published, stored);
+const publishedTensors = weightsOf(fixture);
+writeSafetensors(published, publishedTensors);
 
 const words = makeInput(fixture, "words");
 const texts: number[][] = k.text_lengths.map((n: number, i: number) =>
@@ -272,10 +268,10 @@ test("a model that is saved as f16 takes half the space and gives similar rows",
 });
 
 test("a checkpoint with missing or unknown keys is refused, and the error names them", async () => {
-  const wrong = new Map(stored);
+  const wrong = new Map(publishedTensors);
   const lost = "mmmodel.text_encoder.encoder.layer.1.output.dense.bias";
   wrong.delete(lost);
-  wrong.set("mmmodel.video_encoder.extra.weight", stored.get("mmmodel.video_encoder.videomlp.linear1.bias")!);
+  wrong.set("mmmodel.video_encoder.extra.weight", publishedTensors.get("mmmodel.video_encoder.videomlp.linear1.bias")!);
   const path = join(folder, "wrong.safetensors");
   writeSafetensors(path, wrong);
   const text = /1 missing: text_encoder.encoder.layer.1.output.dense.bias; 1 unexpected: video_encoder.extra.weight/;

@@ -19,6 +19,7 @@ import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { refused } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("videoclip files");
 const folder = temporaryFolder("files");
@@ -136,10 +137,7 @@ test("long video files are refused, cut or read in windows", async () => {
 test("the weights of the video encoder are in the model's folder", async () => {
   const shapes = parametersOf(trace(() => ({ y: videoOutput(input("v", [1, 4, 32, 32, 3]), "x3d-s", "features") })));
   const tensors = new Map(
-    [...shapes].map(([key, dims]) => {
-      const read = () => new Uint8Array(hashParameter("files/", key, dims).buffer);
-      return [key, { dtype: "F32" as const, shape: [...dims], read }];
-    }),
+    [...shapes].map(([key, dims]) => [key, stored(dims, () => hashParameter("files/", key, dims), "f32")]),
   );
   const weights = join(folder, "X3D_S.safetensors");
   writeSafetensors(weights, tensors);

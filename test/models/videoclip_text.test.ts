@@ -21,6 +21,7 @@ import { relativeL2 } from "../support/numbers.js";
 import { videoclip } from "../support/command_line.js";
 import { isError } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("videoclip text models");
 const root = temporaryFolder("text");
@@ -70,10 +71,7 @@ function writeFolder(family: Family): string {
   copyFileSync(vocabulary, join(folder, "vocab.txt"));
   const shapes = parametersOf(textGraph("pooled", textConfig(TEXT_MODELS[family]), [1, 1]));
   const tensors = new Map(
-    [...shapes].map(([key, shape]) => {
-      const read = () => new Uint8Array(hashParameter("text/", key, shape).buffer);
-      return [key, { dtype: "F32" as const, shape: [...shape], read }];
-    }),
+    [...shapes].map(([key, shape]) => [key, stored(shape, () => hashParameter("text/", key, shape), "f32")]),
   );
   writeSafetensors(join(folder, "model.safetensors"), tensors);
   return folder;

@@ -234,7 +234,10 @@ function write(name: X3DName, zoo: Zoo): string {
   const shapes = shapesOf(zoo, name);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, data] of weightsOf(name, zoo)) {
-    tensors.set(key, { dtype: "F32", shape: [...shapes.get(key)!], read: () => new Uint8Array(data.buffer) });
+    tensors.set(
+      key,
+      stored(shapes.get(key)!, () => data, "f32"),
+    );
     const counter = key.replace("running_var", "num_batches_tracked");
     if (counter !== key) tensors.set(counter, { dtype: "I64", shape: [], read: () => new Uint8Array(8) });
   }

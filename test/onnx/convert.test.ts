@@ -11,6 +11,7 @@ import { openWeights, type StoredTensor, writeSafetensors } from "#lib/weights/i
 import { readOnnx } from "./read_onnx.js";
 import { videoclip } from "../support/command_line.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("convert");
 const folder = temporaryFolder("convert");
@@ -25,8 +26,11 @@ test.before(() => {
   const graph = traceVideoEncoder({ model: "s3dg", output: "video_embedding", preset: resolvePreset("s3dg") });
   const tensors = new Map<string, StoredTensor>();
   for (const [key, shape] of parametersOf(graph)) {
-    const data = new Uint8Array(hashParameter("onnx/", key, shape).buffer);
-    tensors.set(key, { dtype: "F32", shape: [...shape], read: () => data });
+    const data = hashParameter("onnx/", key, shape);
+    tensors.set(
+      key,
+      stored(shape, () => data, "f32"),
+    );
   }
   writeSafetensors(checkpoint, tensors);
 });

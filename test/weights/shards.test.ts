@@ -12,14 +12,12 @@ import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "../models
 import { videoclip } from "../support/command_line.js";
 import { rejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("shards");
 const root = temporaryFolder("shards");
 
-const floats = (...values: number[]) => {
-  const data = Float32Array.from(values);
-  return { dtype: "F32" as const, shape: [values.length], read: () => new Uint8Array(data.buffer) };
-};
+const floats = (...values: number[]) => stored([values.length], () => Float32Array.from(values), "f32");
 
 /** A folder with files of tensors and an index. */
 function makeFolder(files: Record<string, Record<string, number[]>>, map: unknown): string {
