@@ -1,5 +1,5 @@
-// What ptxas said when the GPU file was built: no kernel spills registers. __launch_bounds__ holds each to
-// the occupancy that it states: one that does not fit spills.
+// What ptxas said when the GPU file was built: no kernel spills registers or keeps values in a stack frame.
+// __launch_bounds__ holds each kernel to the occupancy that it states; a kernel that does not fit spills.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ function entries(log: string): Entry[] {
   });
 }
 
-test("the parser sees spills", () => {
+test("the parser finds spills", () => {
   const [entry] = entries(
     "ptxas info : Compiling entry function '_Z1kv' for 'sm_90'\n 8 bytes stack frame, 4 bytes spill stores, 12 bytes spill loads\nptxas info : Used 40 registers",
   );
@@ -57,9 +57,10 @@ if (!existsSync(folder)) {
       for (const entry of kernels) {
         const text = JSON.stringify(entry);
         assert.is(entry.spillBytes, 0, text);
+        assert.is(entry.stackBytes, 0, text);
       }
       const most = Math.max(...kernels.map((entry) => entry.registers));
-      process.stdout.write(`${file}: ${kernels.length} kernels, ${most} registers at most\n`);
+      process.stdout.write(`${file}: ${kernels.length} kernels, ${most} registers at the maximum\n`);
     });
   }
 }
