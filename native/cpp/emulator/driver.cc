@@ -35,7 +35,7 @@ struct Machine {
   std::map<uint64_t, std::pair<size_t, Context*>> device_memory;
   std::map<const char*, size_t> pinned_memory;
   std::map<std::pair<const void*, int>, size_t> shared_bytes;  // of a kernel on a device
-  size_t shared_limit = 227 * 1024, pageable_copies = 0;
+  size_t shared_limit = kSharedLimit, pageable_copies = 0;
 
   Machine() {
     for (int i = 0; i < kDevices; ++i) contexts[i].device = i;

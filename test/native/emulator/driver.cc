@@ -188,10 +188,10 @@ void launch_rules() {
     return d.launch(function, 1, 1, 1, 32, 1, 1, shared, s.stream, arguments.data(), nullptr);
   };
   check_rule(launch(kDefaultSharedBytes + 1), "bytes of shared memory, 49152 were requested");
-  emulator::set_shared_limit(99 * 1024);  // a card of compute capability 8.6
   check_rule(d.kernel_set(cu::kMaxDynamicSharedBytes, 140032, kernel, 0), "101376 are the limit of this device");
-  emulator::set_shared_limit(227 * 1024);
+  emulator::set_shared_limit(227 * 1024);  // a card of compute capability 9.0
   check_done(d.kernel_set(cu::kMaxDynamicSharedBytes, 140032, kernel, 0), "request shared memory");
+  emulator::set_shared_limit(emulator::kSharedLimit);
 
   float ms = 0;
   cu::Event untimed = nullptr;
