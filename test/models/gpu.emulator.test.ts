@@ -1,4 +1,5 @@
 // Whole networks on a GPU's kernels and runtime against the CPU: on the emulator, or with VIDEOCLIP_DEVICE=cuda on a GPU.
+// VIDEOCLIP_NETWORKS chooses some.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device, type DeviceName, type Precision } from "#lib/runtime/device.js";
@@ -12,6 +13,7 @@ import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "#lib/model
 import { preprocess } from "#lib/nn/layers.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
+import { chosen, recorded } from "../support/journal.js";
 
 const test = suite("networks on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
@@ -61,9 +63,12 @@ function relativeL2(got: Float32Array, expected: Float32Array): number {
   return Math.sqrt(difference / norm);
 }
 
-for (const network of Object.keys(NETWORKS)) {
+const isChosen = chosen("VIDEOCLIP_NETWORKS");
+
+for (const network of Object.keys(NETWORKS).filter(isChosen)) {
   for (const precision of ["f32", "tf32", "bf16", "f16"] as const) {
-    test(`${network}, ${precision}`, async () => {
+    const title = `${network}, ${precision}`;
+    const body = async () => {
       const cpu = createDevice({ device: "cpu", winograd: false });
       const gpu = createDevice({ device: name, precision });
       try {
@@ -80,12 +85,15 @@ for (const network of Object.keys(NETWORKS)) {
         cpu.dispose();
         gpu.dispose();
       }
-    });
+    };
+    test(title, recorded(network, title, body));
   }
 }
 
 for (const precision of ["f32", "bf16"] as const) {
-  test(`X3D-XS from frames to features, ${precision}`, async () => {
+  if (!isChosen("X3D-XS")) continue;
+  const title = `X3D-XS from frames to features, ${precision}`;
+  const body = async () => {
     const preset = resolvePreset("x3d-xs", { frames: 4, size: 32 });
     const clips = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, i) => (i * 31) % 251);
     const options = { model: "x3d-xs", randomWeights: 3, preset, batch: 1, output: "features" } as const;
@@ -99,7 +107,8 @@ for (const precision of ["f32", "bf16"] as const) {
     );
     const error = relativeL2(got, expected);
     assert.ok(error <= LIMIT[precision], `relative L2 ${error}`);
-  });
+  };
+  test(title, recorded("X3D-XS", title, body));
 }
 
 test.run();

@@ -1,0 +1,75 @@
+// Runs torch_gpu.py case by case, each under a time limit: a case that hangs is given up, and the others go on in a new process.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { GpuCase } from "./cases.js";
+import type { TorchTimes } from "./results.js";
+
+export interface TorchOptions {
+  mode: "eager" | "compiled";
+  runs: number;
+  device: string;
+  /** Seconds for one case, and for the start of Python. */
+  limit: number;
+  python?: string;
+}
+
+/** Why PyTorch cannot be measured at all. */
+export class NoTorchError extends Error {}
+
+/** One process for `cases`; gives their answers in order, and returns how many it gave. */
+async function runProcess(cases: GpuCase[], options: TorchOptions, give: (i: number, times: TorchTimes) => void) {
+  const { mode, runs, device, limit, python = "python3" } = options;
+  const child = spawn(python, [fileURLToPath(new URL("torch_gpu.py", import.meta.url))], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  let errors = "";
+  let timer: NodeJS.Timeout | undefined;
+  let late = false;
+  const watch = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+      child.stdout.destroy(); // a process that it started may hold the other end
+    }, limit * 1e3);
+  };
+  const ended = new Promise<string>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  child.stderr.on("data", (chunk) => (errors = (errors + chunk).slice(-4000)));
+  child.stdin.on("error", () => undefined); // it may end before it reads
+  child.stdin.end(JSON.stringify({ mode, runs, device, cases: cases.map((c) => c.torch) }));
+  watch();
+  let [started, done] = [false, 0];
+  for await (const line of createInterface(child.stdout)) {
+    if (!line.startsWith("{")) continue;
+    const answer = JSON.parse(line) as TorchTimes & { torch?: string };
+    watch();
+    if (answer.torch) started = true;
+    else give(done++, answer);
+  }
+  clearTimeout(timer);
+  const why = late ? `no answer within ${limit} s` : await ended;
+  const last = errors.trim().split("\n").at(-1);
+  if (!started) throw new NoTorchError(late ? `python3 with torch gives ${why}` : last || why);
+  return { done, why: late ? why : `${why}: ${last}` };
+}
+
+/**
+ * Milliseconds of PyTorch for each case that it knows; `give` is called after each.
+ * @throws NoTorchError if python3 has no torch, or does not start within the limit
+ */
+export async function measureTorch(
+  cases: GpuCase[],
+  options: TorchOptions,
+  give: (c: GpuCase, times: TorchTimes) => void,
+): Promise<void> {
+  let rest = cases.filter((c) => c.torch);
+  while (rest.length > 0) {
+    const { done, why } = await runProcess(rest, options, (i, times) => give(rest[i], times));
+    if (done < rest.length) give(rest[done], { error: why });
+    rest = rest.slice(done + 1);
+  }
+}
