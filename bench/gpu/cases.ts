@@ -205,7 +205,7 @@ export const SMALL_CASES: GpuCase[] = [
 ];
 
 /** The cases that are also measured with `torch.compile`, which takes up to minutes for each: by the start of their names. */
-export const COMPILED = ["64 x 512, 8 heads of 64", "InfoNCE 4096", "1x3x3 > 192", "s3dg "];
+export const COMPILED = ["64 x 512, 8 heads of 64", "InfoNCE 4096", "1x3x3 > 192", "s3dg ", "1 x 32, 2 heads of 32"];
 
 /** Bytes of inputs and outputs of the whole case, and its floating-point operations. */
 export function costOf(outputs: Record<string, Tensor>): { bytes: number; flops: number } {

@@ -70,13 +70,18 @@ async function runTorch(results: Results, mode: "eager" | "compiled"): Promise<b
 }
 
 const results = new Results(values.out);
-let failed = false;
+const failures: string[] = [];
 for (const engine of ["videoclip", "eager", "compiled"] as const) {
   if (!values.engine.includes(engine)) continue;
   try {
-    if (!(engine === "videoclip" ? await runOurs(results) : await runTorch(results, engine))) failed = true;
+    if (!(engine === "videoclip" ? await runOurs(results) : await runTorch(results, engine))) {
+      failures.push(`${engine}: cases failed`);
+    }
   } catch (error) {
-    if (!(error instanceof NoTorchError)) throw error;
+    if (!(error instanceof NoTorchError)) {
+      failures.push(`${engine}: ${(error as Error).message}`);
+      continue;
+    }
     process.stdout.write(`SKIP PyTorch: ${error.message}\n`);
     if (values.engine.length === 1) process.exitCode = 77;
     break;
@@ -84,4 +89,5 @@ for (const engine of ["videoclip", "eager", "compiled"] as const) {
 }
 results.addShares(ceilings);
 results.print();
-if (failed) process.exitCode = 1;
+for (const failure of failures) process.stderr.write(`${failure}\n`);
+if (failures.length > 0) process.exitCode = 1;

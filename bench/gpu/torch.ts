@@ -14,7 +14,7 @@ export interface TorchOptions {
   python?: string;
 }
 
-/** Why PyTorch cannot be measured at all. */
+/** There is no python3, or it has no torch. */
 export class NoTorchError extends Error {}
 
 /** One process for `cases`; gives their answers in order, and returns how many it gave. */
@@ -53,13 +53,14 @@ async function runProcess(cases: GpuCase[], options: TorchOptions, give: (i: num
   clearTimeout(timer);
   const why = late ? `no answer within ${limit} s` : await ended;
   const last = errors.trim().split("\n").at(-1);
-  if (!started) throw new NoTorchError(late ? `python3 with torch gives ${why}` : last || why);
+  if (!started && late) throw new Error(`python3 with torch: ${why}`);
+  if (!started) throw new NoTorchError(last || why);
   return { done, why: late ? why : `${why}: ${last}` };
 }
 
 /**
  * Milliseconds of PyTorch for each case that it knows; `give` is called after each.
- * @throws NoTorchError if python3 has no torch, or does not start within the limit
+ * @throws NoTorchError if there is no python3 with torch; Error if it does not start within the limit
  */
 export async function measureTorch(
   cases: GpuCase[],
