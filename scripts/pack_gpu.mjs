@@ -42,7 +42,7 @@ function run(command, args, stdout = "inherit") {
 function add(from, to, compress = !options.local) {
   if (!compress) return copyFileSync(from, to);
   const file = openSync(`${to}.xz`, "w");
-  run("xz", ["-3", "-T0", "-c", from], file);
+  run("xz", ["-2", "-T0", "-c", from], file);
   closeSync(file);
 }
 

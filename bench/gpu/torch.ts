@@ -31,7 +31,7 @@ async function runProcess(cases: GpuCase[], options: TorchOptions, give: (i: num
     timer = setTimeout(() => {
       late = true;
       child.kill("SIGKILL");
-      child.stdout.destroy(); // a process that it started may hold the other end
+      for (const stream of [child.stdout, child.stderr]) stream.destroy(); // its children may hold the other ends
     }, limit * 1e3);
   };
   const ended = new Promise<string>((resolve) => {
@@ -43,13 +43,14 @@ async function runProcess(cases: GpuCase[], options: TorchOptions, give: (i: num
   child.stdin.end(JSON.stringify({ mode, runs, device, cases: cases.map((c) => c.torch) }));
   watch();
   let [started, done] = [false, 0];
-  for await (const line of createInterface(child.stdout)) {
-    if (!line.startsWith("{")) continue;
+  createInterface(child.stdout).on("line", (line) => {
+    if (!line.startsWith("{")) return;
     const answer = JSON.parse(line) as TorchTimes & { torch?: string };
     watch();
     if (answer.torch) started = true;
     else give(done++, answer);
-  }
+  });
+  await new Promise((resolve) => child.stdout.once("close", resolve));
   clearTimeout(timer);
   const why = late ? `no answer within ${limit} s` : await ended;
   const last = errors.trim().split("\n").at(-1);
