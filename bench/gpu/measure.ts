@@ -28,7 +28,7 @@ const DRAWN = 1 << 20;
 const IN_FLIGHT = 3;
 
 /** Fills an array with random values, never zeros: zeros draw less power and run faster. Values repeat after `DRAWN`. */
-export function fillRandom(data: Data, dtype: DType): void {
+function fillRandom(data: Data, dtype: DType): void {
   const drawn = Math.min(data.length, DRAWN);
   let state = 1;
   for (let i = 0; i < drawn; i++) {

@@ -24,6 +24,17 @@ for (const [mode, seconds] of [
   });
 }
 
+test("the table in docs/gpu.md has the steps and their limits", () => {
+  const rows = readFileSync("docs/gpu.md", "utf8").matchAll(/^\| `([a-z ]+)` \| .* \| (\d+) \| (\d*) ?\|$/gm);
+  const documented = Array.from(rows, ([, name, full, quick]) => [name, Number(full), Number(quick)]);
+  assert.equal(
+    documented,
+    STEPS.map(({ name, limit }) => [name, limit.full, limit.quick]),
+  );
+  const { full, quick } = REPEATS;
+  assert.match(readFileSync("docs/gpu.md", "utf8"), `| repetitions | see below | ${full} | ${quick} |`);
+});
+
 test("a command that hangs is killed with the processes that it started", async () => {
   const log = join(folder, "hang.log");
   const script = `sleep 300 & echo $! > ${folder}/pid; wait`;
