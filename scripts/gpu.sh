@@ -22,9 +22,9 @@ if [ ! -d "$pack/dist/gpu" ]; then
   }
 fi
 
-# Makes FILE from FILE.xz, once.
+# Replaces FILE.xz, if it is there, by FILE.
 unpack() {
-  [ -s "$1" ] || [ ! -e "$1.xz" ] && return
+  [ -e "$1.xz" ] || return 0
   if command -v xz >/dev/null; then
     xz -dc "$1.xz" >"$1.part"
   elif command -v python3 >/dev/null; then
@@ -35,6 +35,7 @@ unpack() {
   fi
   chmod +x "$1.part"
   mv "$1.part" "$1"
+  rm "$1.xz"
 }
 for file in "$pack"/build/Release/*.xz; do unpack "${file%.xz}"; done
 if [ -z "$node" ]; then

@@ -91,6 +91,9 @@ function checkSize(path) {
   );
 }
 
+if (!options.local && process.config.variables.node_shared) {
+  fail(`${process.execPath} needs a shared library of Node: run this with a Node of nodejs.org, which is one file`);
+}
 for (const path of [out, archive]) rmSync(path, { recursive: true, force: true });
 mkdirSync(join(out, "build/Release"), { recursive: true });
 const release = join(root, "build/Release");

@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [runs, limit] = [Number(values.runs), Number(values.limit)];
-const emulated = values.device === "cuda-emulated";
+const emulated = values.device.startsWith("cuda-emulated");
 const ceilings = emulated ? SMALL_CEILINGS : CEILINGS;
 const chosen = [ceilings.copy, ceilings.matmul, ...(emulated ? SMALL_CASES : CASES)].filter(
   ({ bench }) => positionals.length === 0 || bench === "ceiling" || positionals.includes(bench),

@@ -90,7 +90,7 @@ export const STEPS: readonly Step[] = [
     name: "conformance",
     part: "test",
     limit: { full: 90, quick: 60 },
-    command: (context) => program(context, "conformance", [], context.quick ? { VIDEOCLIP_DTYPES: "bf16" } : {}),
+    command: (context) => program(context, "conformance", [], context.quick ? { VIDEOCLIP_DTYPES: "f32,bf16" } : {}),
     repeat: {
       parallel: 4,
       command: (context, op) => program(context, "conformance", [], { VIDEOCLIP_OPS: op, ...CHECKED }),

@@ -81,7 +81,7 @@ test("folder and archive take at most 60 MB, and have Node", () => {
 
 test("without a GPU the run says so and ends", () => {
   mkdirSync(bin);
-  for (const tool of ["sh", "dirname", "xz", "chmod", "mv"]) {
+  for (const tool of ["sh", "dirname", "xz", "chmod", "mv", "rm"]) {
     const path = spawnSync("/bin/sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).stdout.trim();
     symlinkSync(path, join(bin, tool));
   }
@@ -89,6 +89,22 @@ test("without a GPU the run says so and ends", () => {
   assert.is(status, 1, stdout);
   assert.match(stdout, /CUDA cannot be used/);
   assert.equal([...readSummary().steps.keys()], ["device"]);
+});
+
+test("a step in which no test runs has failed, and one that cannot run here is listed as skipped", () => {
+  const limits = "networks=0,runtime=0,torch compiled=0,sanitizer=0";
+  const { status, stdout } = run(["all", results, "--quick"], { VIDEOCLIP_OPS: "none", VIDEOCLIP_GPU_LIMITS: limits });
+  assert.is(status, 1, stdout);
+  const { steps } = readSummary();
+  assert.equal([...steps.keys()], ["device", "conformance", "bench", "torch eager"]);
+  assert.equal([steps.get("conformance")!.result, steps.get("conformance")!.reason], ["failed", "no test ran"]);
+  assert.is(steps.get("torch eager")!.result, "skipped", stdout);
+  assert.match(steps.get("torch eager")!.reason!, /python3/);
+});
+
+test("a wrong limit or part is an error", () => {
+  assert.is(run(["all", results], { VIDEOCLIP_GPU_LIMITS: "nothing=3" }).status, 2);
+  assert.is(run(["tests", results], {}).status, 2);
 });
 
 test("every step has its result although two of them hang or crash", () => {
