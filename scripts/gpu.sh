@@ -11,7 +11,7 @@ node=${NODE:-}
 if [ ! -d "$pack/dist/gpu" ]; then
   root=$(dirname "$here")
   pack=$root/build/gpu
-  node=${node:-$(command -v node || true)}
+  node=${node:-$(command -v node || echo node)}
   if [ -d "$root/node_modules/cmake-js" ] && command -v nvcc >/dev/null; then
     "$node" "$root/scripts/build.mjs"
     "$node" "$root/scripts/pack_gpu.mjs" --local

@@ -9,7 +9,7 @@ export interface TorchOptions {
   mode: "eager" | "compiled";
   runs: number;
   device: string;
-  /** Seconds for one case, and for the start of Python. */
+  /** Seconds for one case. The start of Python, which may read gigabytes of libraries, may take three times as long. */
   limit: number;
   python?: string;
 }
@@ -26,13 +26,14 @@ async function runProcess(cases: GpuCase[], options: TorchOptions, give: (i: num
   let errors = "";
   let timer: NodeJS.Timeout | undefined;
   let late = false;
+  let seconds = 3 * limit;
   const watch = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       late = true;
       child.kill("SIGKILL");
       for (const stream of [child.stdout, child.stderr]) stream.destroy(); // its children may hold the other ends
-    }, limit * 1e3);
+    }, seconds * 1e3);
   };
   const ended = new Promise<string>((resolve) => {
     child.on("error", (error) => resolve(error.message));
@@ -46,13 +47,14 @@ async function runProcess(cases: GpuCase[], options: TorchOptions, give: (i: num
   createInterface(child.stdout).on("line", (line) => {
     if (!line.startsWith("{")) return;
     const answer = JSON.parse(line) as TorchTimes & { torch?: string };
+    seconds = limit;
     watch();
     if (answer.torch) started = true;
     else give(done++, answer);
   });
   await new Promise((resolve) => child.stdout.once("close", resolve));
   clearTimeout(timer);
-  const why = late ? `no answer within ${limit} s` : await ended;
+  const why = late ? `no answer within ${seconds} s` : await ended;
   const last = errors.trim().split("\n").at(-1);
   if (!started && late) throw new Error(`python3 with torch: ${why}`);
   if (!started) throw new NoTorchError(last || why);

@@ -116,7 +116,7 @@ export const STEPS: readonly Step[] = [
   {
     name: "bench",
     part: "bench",
-    limit: { full: 110, quick: 40 },
+    limit: { full: 100, quick: 40 },
     command: (context) => bench(context, "videoclip", context.quick ? QUICK_BENCHES : []),
     repeat: {
       parallel: 1,
@@ -130,14 +130,14 @@ export const STEPS: readonly Step[] = [
   {
     name: "torch eager",
     part: "bench",
-    limit: { full: 50, quick: 15 },
-    command: (context, limit) => torch(context, "eager", Math.min(15, 0.6 * limit)),
+    limit: { full: 45, quick: 15 },
+    command: (context, limit) => torch(context, "eager", Math.min(15, limit / 2)),
   },
   {
     name: "torch compiled",
     part: "bench",
-    limit: { full: 60, quick: 0 },
-    command: (context, limit) => torch(context, "compiled", 0.6 * limit),
+    limit: { full: 75, quick: 0 },
+    command: (context, limit) => torch(context, "compiled", 0.8 * limit),
   },
   {
     name: "sanitizer",

@@ -132,7 +132,7 @@ test("every step has its result although two of them hang or crash", () => {
     VIDEOCLIP_DTYPES: "bf16",
     VIDEOCLIP_NETWORKS: "X3D-XS",
     VIDEOCLIP_GPU_LIMITS:
-      "device=30,conformance=120,networks=120,runtime=180,bench=120,torch eager=5,torch compiled=5,repeats=120",
+      "device=30,conformance=120,networks=120,runtime=180,bench=120,torch eager=4,torch compiled=3,repeats=120",
   });
   const output = stdout + stderr;
   assert.is(status, 1, output);
@@ -145,16 +145,16 @@ test("every step has its result although two of them hang or crash", () => {
     networks: "passed",
     runtime: "passed",
     bench: "passed",
-    "torch eager": "failed",
-    "torch compiled": "failed",
+    "torch eager": "timed out",
+    "torch compiled": "timed out",
     sanitizer: "skipped",
   };
   assert.equal(ends, expected, output);
   // the summary names both, in the file and on stdout
   assert.is(steps.get("conformance")!.reason, "SIGSEGV in binary");
-  assert.match(steps.get("torch eager")!.reason!, /python3 with torch: no answer within 3 s/);
+  assert.match(steps.get("torch eager")!.reason!, /^killed after 4 s/);
   assert.match(output, /^conformance .* crashed .*SIGSEGV in binary$/m);
-  assert.match(output, /^torch eager .* failed .*no answer within 3 s$/m);
+  assert.match(output, /^torch eager .* timed out .*killed after 4 s/m);
   assert.match(output, /^sanitizer .* skipped .*Device not supported$/m);
   assert.match(readFileSync(join(results, "device.log"), "utf8"), /stand-in for a GPU/);
   // results of the others are there
@@ -168,9 +168,12 @@ test("every step has its result although two of them hang or crash", () => {
     assert.equal(failed, []);
   }
   const rows = readdirSync(results).find((name) => /^emulator-\d{4}-\d\d-\d\d\.json$/.test(name));
-  const bench = JSON.parse(readFileSync(join(results, rows!), "utf8")) as { rows: { ms: number; roofline: number }[] };
+  const bench = JSON.parse(readFileSync(join(results, rows!), "utf8")) as {
+    rows: { ms: number; roofline: number; clips_per_s?: number }[];
+  };
   assert.ok(bench.rows.length >= 5);
   for (const { ms, roofline } of bench.rows) assert.ok(ms > 0 && roofline > 0);
+  assert.ok(bench.rows.some((row) => row.clips_per_s! > 0));
 });
 
 test("the ops from the crashed one on are repeated, each in a checked process", () => {
