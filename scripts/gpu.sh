@@ -10,14 +10,14 @@ pack=$here
 node=${NODE:-}
 if [ ! -d "$pack/dist/gpu" ]; then
   root=$(dirname "$here")
-  pack=$root/build/gpu
+  pack=$root/build/gpu-pack
   node=${node:-$(command -v node || echo node)}
   if [ -d "$root/node_modules/cmake-js" ] && command -v nvcc >/dev/null; then
     "$node" "$root/scripts/build.mjs"
     "$node" "$root/scripts/pack_gpu.mjs" --local
   fi
   [ -d "$pack/dist/gpu" ] || {
-    echo "No build/gpu: make it where nvcc and npm are, with node scripts/pack_gpu.mjs" >&2
+    echo "No build/gpu-pack: make it where nvcc and npm are, with node scripts/pack_gpu.mjs" >&2
     exit 1
   }
 fi

@@ -1,6 +1,6 @@
 // node scripts/pack_gpu.mjs [--local] [--limit MB]: packs what scripts/gpu.sh needs on a machine with a driver and nothing else:
-// tests and benches as plain JavaScript, the addon with its files of kernels, and this Node. The folder build/gpu and the archive
-// build/gpu.tgz have the same content.
+// tests and benches as plain JavaScript, the addon with its files of kernels, and this Node. The folder build/gpu-pack and the archive
+// build/gpu-pack.tgz have the same content.
 //   --local     for this machine: without Node, compression and archive
 //   --limit MB  maximum size of the folder and of the archive, default 60
 import { spawnSync } from "node:child_process";
@@ -25,8 +25,8 @@ const { build } = createRequire(join(root, "node_modules/tsx/package.json"))("es
 const { values: options } = parseArgs({
   options: { local: { type: "boolean", default: false }, limit: { type: "string", default: "60" } },
 });
-const out = join(root, "build/gpu");
-const archive = join(root, "build/gpu.tgz");
+const out = join(root, "build/gpu-pack");
+const archive = join(root, "build/gpu-pack.tgz");
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -106,7 +106,7 @@ await bundle();
 copyFileSync(join(root, "scripts/gpu.sh"), join(out, "gpu.sh"));
 if (!options.local) {
   add(process.execPath, join(out, "node"));
-  run("tar", ["-C", join(root, "build"), "-czf", archive, "gpu"]);
+  run("tar", ["-C", join(root, "build"), "-czf", archive, "gpu-pack"]);
   checkSize(archive);
 }
 checkSize(out);

@@ -21,7 +21,7 @@ import * as assert from "uvu/assert";
 const test = suite("the pack for a GPU");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-gpu-"));
 test.after(() => rmSync(folder, { recursive: true }));
-const [pack, results, bin] = ["gpu", "results", "bin"].map((name) => join(folder, name));
+const [pack, results, bin] = ["gpu-pack", "results", "bin"].map((name) => join(folder, name));
 const MEGABYTE = 1e6;
 
 interface Step {
@@ -70,12 +70,12 @@ test("a pack above its limit is an error with the sizes", () => {
 test("folder and archive take at most 60 MB, and have Node", () => {
   const { status, stdout, stderr } = build();
   assert.is(status, 0, stdout + stderr);
-  assert.ok(statSync("build/gpu.tgz").size <= 60 * MEGABYTE);
-  const files = readdirSync("build/gpu", { recursive: true, encoding: "utf8" });
-  const sum = files.reduce((bytes, file) => bytes + statSync(join("build/gpu", file)).size, 0);
+  assert.ok(statSync("build/gpu-pack.tgz").size <= 60 * MEGABYTE);
+  const files = readdirSync("build/gpu-pack", { recursive: true, encoding: "utf8" });
+  const sum = files.reduce((bytes, file) => bytes + statSync(join("build/gpu-pack", file)).size, 0);
   assert.ok(sum <= 60 * MEGABYTE, `${sum} bytes`);
   for (const file of ["gpu.sh", "node.xz", "build/Release/videoclip.node.xz"]) assert.ok(files.includes(file), file);
-  const { status: unpacked } = spawnSync("tar", ["-xzf", resolve("build/gpu.tgz"), "-C", folder]);
+  const { status: unpacked } = spawnSync("tar", ["-xzf", resolve("build/gpu-pack.tgz"), "-C", folder]);
   assert.is(unpacked, 0);
 });
 
