@@ -41,7 +41,7 @@ for file in "$pack"/build/Release/*.xz; do unpack "${file%.xz}"; done
 if [ -z "$node" ]; then
   unpack "$pack/node"
   node=$pack/node
-  [ -x "$node" ] || node=$(command -v node || true)
+  "$node" --version >/dev/null 2>&1 || node=$(command -v node || true)
 fi
-[ -n "$node" ] || { echo "No Node binary: give one with NODE=/path/to/node" >&2; exit 1; }
+[ -n "$node" ] || { echo "No Node binary that runs here: give one with NODE=/path/to/node" >&2; exit 1; }
 exec "$node" "$pack/dist/gpu/run.mjs" "$@"

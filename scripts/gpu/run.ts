@@ -2,10 +2,11 @@
 // are in FOLDER (default: gpu-results beside the pack). A failing step does not stop the next; the exit code is 1 if any failed.
 //   VIDEOCLIP_DEVICE      the device, default cuda
 //   VIDEOCLIP_GPU_LIMITS  other limits in seconds, such as "conformance=30,torch eager=0"; 0 leaves the step out
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Results } from "../../bench/gpu/results.js";
 import { type Outcome, runLimited } from "./child.js";
 import { readJournal, repeatUnits, type Repetition, unfinished } from "./repeat.js";
 import { type Context, type Part, REPEATS, SKIPPED, type Step, STEPS } from "./steps.js";
@@ -149,5 +150,6 @@ for (const step of STEPS) {
 }
 const good = steps.every(({ result }) => result === "passed" || result === "skipped");
 write(steps, good);
+if (existsSync(context.rows)) new Results(context.rows).print();
 process.stdout.write(`${results}: ${good ? "all steps passed or were skipped" : "steps failed"}\n`);
 process.exit(good ? 0 : 1);

@@ -156,6 +156,7 @@ test("every step has its result although two of them hang or crash", () => {
   assert.match(output, /^conformance .* crashed .*SIGSEGV in binary$/m);
   assert.match(output, /^torch eager .* timed out .*killed after 4 s/m);
   assert.match(output, /^sanitizer .* skipped .*Device not supported$/m);
+  assert.match(output, /InfoNCE 64 x 32/);
   assert.match(readFileSync(join(results, "device.log"), "utf8"), /stand-in for a GPU/);
   // results of the others are there
   for (const [name, least] of [
