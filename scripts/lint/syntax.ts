@@ -7,9 +7,12 @@ import ts from "typescript";
 /** The root of the repository. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
+/** The syntax tree of a TypeScript source. */
+export const parseSource = (name: string, text: string): ts.SourceFile =>
+  ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+
 /** The syntax tree of a TypeScript file. */
-export const parse = (path: string): ts.SourceFile =>
-  ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true);
+export const parse = (path: string): ts.SourceFile => parseSource(path, readFileSync(path, "utf8"));
 
 /** Every node of a tree, the root first. */
 export function* nodes(root: ts.Node): Generator<ts.Node> {

@@ -8,8 +8,8 @@
  * @property {RegExp} [files] paths that the rule is for; default: all
  */
 
-const LIB = /^(lib|bench|scripts|shapes)\//;
-const NATIVE = /^native\//;
+const LIB = /^(lib|bench|scripts|shapes|test)\//;
+const NATIVE = /^(native|test\/native)\//;
 
 /** @type {Rule[]} */
 export const RULES = [
@@ -26,23 +26,28 @@ export const RULES = [
     find: /\b(sees|counts|visible_keys)\(/,
     instead: "attends or is_valid",
     of: "names",
-    files: /^native\/.*attention/,
+    files: /^(native|test)\/.*attention/,
   },
   { find: /\bkNone\b/, instead: "-inf or a named constant", of: "names", files: NATIVE },
   {
     find: /\bcells?\b/,
     instead: "space-to-depth blocks",
     of: "names",
-    files: /^(lib\/(graph|ops|nn|models|onnx)|native)\//,
+    files: /^((lib|test)\/(graph|ops|nn|models|onnx|native)|native)\//,
   },
-  { find: /(return|=>|=)\s+stage\(/, instead: "probe(", of: "names", files: /^lib\// },
+  { find: /(return|=>|=)\s+stage\(/, instead: "probe(", of: "names", files: /^(lib|test)\// },
   {
     find: /\b\w*[tT]extSide\w*/,
     instead: "text encoder",
     of: "names",
     files: /^(?!lib\/(index|features\/index_text_encoder)\.ts$)/,
   },
-  { find: /\bcontrol\b|\bCONTROL_\w+/, instead: "scaler state", of: "names", files: /^lib\/(graph|ops|train)\// },
+  {
+    find: /\bcontrol\b|\bCONTROL_\w+/,
+    instead: "scaler state",
+    of: "names",
+    files: /^(lib|test)\/(graph|ops|train)\//,
+  },
   { find: /\b(schedule|config|event|group)\.rate\b/, instead: "learningRate", of: "names", files: LIB },
   { find: /\bBatchAhead\b/, instead: "Prefetcher", of: "names" },
   { find: /\bIsa::cuda\b|\bdevice\.isa\b/, instead: "backend", of: "names" },

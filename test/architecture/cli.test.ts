@@ -1,4 +1,5 @@
-// The command line is thin: nothing depends on it, it holds no library code, and what each command does is a function of a door.
+// The command line is thin: nothing depends on it, it has no library code, and each command calls functions of a public
+// door.
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { suite } from "uvu";
@@ -7,7 +8,7 @@ import { allCommands } from "#lib/cli/commands.js";
 import { librarySources } from "./sources.js";
 
 const test = suite("architecture: command line");
-/** Options and help are most of it. */
+/** Options and help are most of a command's file. */
 const LINES = 170;
 
 /** Modules of this package that a source imports, as paths from lib/. */
@@ -39,7 +40,7 @@ test("every file of lib/cli is short", () => {
   }
 });
 
-/** What each command does, as functions of the doors. */
+/** The functions of the doors that each command calls. */
 const FUNCTIONS: Record<string, Record<string, string[]>> = {
   extract: { index: ["VideoEncoder", "extractToFolder"] },
   embed: { index: ["embedToFolder"] },
@@ -55,7 +56,7 @@ const FUNCTIONS: Record<string, Record<string, string[]>> = {
   plot: { "train/index": ["plotRun"] },
 };
 
-test("what each command does can be called from JavaScript", async () => {
+test("everything that a command does can be called from JavaScript", async () => {
   assert.equal(
     allCommands()
       .map((command) => command.name())

@@ -1,4 +1,4 @@
-// The public doors: how many names the root has, and that every type in a public signature can be imported.
+// The root door has few names, and every type in a public signature can be imported.
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -50,7 +50,7 @@ function unexportedTypes(): string[] {
     const target = resolved(symbol);
     if (exported.has(target)) return;
     exported.add(target);
-    // `export * as name`: what the namespace holds can be imported too
+    // `export * as name`: the content of the namespace can be imported too
     if (target.flags & ts.SymbolFlags.ValueModule) for (const inner of checker.getExportsOfModule(target)) add(inner);
   };
   for (const { types } of doors) {

@@ -1,13 +1,14 @@
 // Durable files are written by one module: only lib/base/files.ts syncs and renames.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { callsOf, importsOf, librarySources, parseSource } from "./sources.js";
+import { parseSource } from "../../scripts/lint/syntax.js";
+import { callsOf, importsOf, librarySources } from "./sources.js";
 
 const test = suite("architecture: files");
 
 const DURABLE = /^(rename(Sync)?|fsync(Sync)?|fdatasync(Sync)?)$/;
 
-/** What a source calls or imports of the file system to sync or rename. */
+/** The calls and imports of a source that sync or rename files. */
 function durableCalls(source: ReturnType<typeof parseSource>): string[] {
   const imported = importsOf(source, /^(node:)?fs(\/promises)?$/).filter((name) => DURABLE.test(name) || name === "*");
   const synced = [...callsOf(source)].filter(({ name }) => name === "sync" || name === "datasync");
@@ -21,7 +22,7 @@ test("only lib/base/files.ts calls fsync and rename", () => {
   assert.equal(users, ["base/files.ts"]);
 });
 
-test("the rule sees every way to call them", () => {
+test("the rule finds every way to call them", () => {
   for (const text of [
     'import { renameSync } from "node:fs"; renameSync("a", "b");',
     'import { rename as move } from "node:fs/promises"; await move("a", "b");',

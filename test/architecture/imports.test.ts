@@ -1,23 +1,23 @@
 // The files of lib/, bench/ and scripts/ import each other in one direction.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { circles, type Edges, importGraph } from "../../scripts/lint/import_graph.js";
 import { orderFaults, orderOf } from "../../scripts/lint/import_order.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("imports");
 
-test("there is no circle of imports, and none that goes up the order of folders", () => {
+test("there is no circle of imports, and no import against the order of folders", () => {
   const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "scripts/lint/imports.ts"], {
     encoding: "utf8",
   });
   assert.is(status, 0, stderr);
 });
 
-test("an import that goes up is found", () => {
+test("an import against the order is found", () => {
   const order = orderOf(
     "## Who imports whom\n\n1. `base`: small helpers\n2. `graph`, `ops`: and\n3. `cli`: top\n\n## Next\n1. `not`",
   );
@@ -35,7 +35,7 @@ test("an import that goes up is found", () => {
   ]);
 });
 
-test("a circle is found, by the shortest way round it", () => {
+test("a circle is found and shown by its shortest path", () => {
   const graph = new Map([
     ["a.ts", ["b.ts", "e.ts"]],
     ["b.ts", ["c.ts"]],
@@ -50,7 +50,7 @@ test("a circle is found, by the shortest way round it", () => {
 });
 
 test("only an import of types is erased at run time", () => {
-  const folder = mkdtempSync(join(tmpdir(), "imports-"));
+  const folder = temporaryFolder("imports");
   try {
     const b = `import type { A } from "./a.js"; let x: import("./c.js").C; export { type D } from "./d.js"; import "ts";`;
     writeFileSync(join(folder, "a.ts"), `import { type B } from "./b.js"; await import("./c.js");`);

@@ -7,7 +7,7 @@ import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 
 const test = suite("interrupt");
 
-/** Whether a node is `.on("SIGINT", ...)` and the like. */
+/** Whether a node is a call such as `.on("SIGINT", ...)`. */
 const listens = (node: ts.Node): boolean =>
   ts.isCallExpression(node) &&
   ts.isPropertyAccessExpression(node.expression) &&

@@ -1,5 +1,5 @@
-// What TypeScript and C++ must agree on without a compiler that sees both: numbers of types and spaces, limits, orders of kinds,
-// attributes.
+// TypeScript and C++ agree on the numbers of types and spaces, limits, orders of kinds, and attributes, although no
+// compiler sees both.
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
@@ -25,23 +25,23 @@ function enumeration(path: string, name: string): Record<string, number> {
   return Object.fromEntries(entries) as Record<string, number>;
 }
 
-/** The number that a constant of a source file has, in C++ or TypeScript. */
+/** The value of a constant of a source file, in C++ or TypeScript. */
 function constant(path: string, name: string): number {
   const found = new RegExp(`\\b${name} = (\\d+)`).exec(read(path));
   assert.ok(found, `${path} has no constant ${name}`);
   return Number(found[1]);
 }
 
-test("element types", () => {
+test("element types have the same numbers", () => {
   assert.equal(enumeration("native/cpp/runtime/tensor.h", "DType"), DTYPE);
   assert.equal(Object.keys(ITEM_SIZE).sort(), Object.keys(DTYPE).sort());
 });
 
-test("spaces of operands", () => {
+test("spaces of operands have the same numbers", () => {
   assert.equal(enumeration("native/cpp/runtime/program.h", "Space"), { ...SPACE });
 });
 
-test("limits", () => {
+test("limits are equal", () => {
   assert.is(constant("native/cpp/runtime/tensor.h", "kMaxRank"), MAX_RANK);
   const outputs = constant("lib/compile/passes/merge_pointwise.ts", "MAX_OUTPUTS");
   assert.is(constant("native/cpp/cpu/conv/implicit_gemm.h", "kMaxSplits"), outputs);
@@ -59,7 +59,7 @@ test("limits", () => {
 /** `gelu_tanh` is `kGeluTanh`. */
 const enumerator = (kind: string) => `k${kind.replace(/(^|_)(.)/g, (_, __, letter: string) => letter.toUpperCase())}`;
 
-test("kinds of unary and binary", () => {
+test("kinds of unary and binary have the same order", () => {
   const numbered = (kinds: readonly string[]) => Object.fromEntries(kinds.map((kind, i) => [enumerator(kind), i]));
   assert.equal(enumeration("native/cpp/ops/elementwise/unary.h", "Activation"), {
     kIdentity: -1,
@@ -69,7 +69,7 @@ test("kinds of unary and binary", () => {
   assert.equal(enumeration("native/cpp/ops/elementwise/binary.h", "BinaryKind"), numbered(binaryKinds));
 });
 
-test("attributes of ops: their structs in C++ are those of the definitions (npm run ops:attributes)", () => {
+test("the structs of attributes in C++ equal the layouts of the definitions (npm run ops:attributes)", () => {
   const ops = opDefinitions();
   const written = contracts(ops);
   for (const { path, text } of written) assert.is(read(path), text, path);
@@ -78,7 +78,7 @@ test("attributes of ops: their structs in C++ are those of the definitions (npm 
   assert.is(structs.length, new Set(layouts).size, "every layout has one struct");
 });
 
-test("a changed layout is seen", () => {
+test("a changed layout is found", () => {
   const name = "layer_norm";
   const changed = new Map<string, { layout?: { fields: Fields } | undefined }>(opDefinitions());
   changed.set(name, { layout: { fields: { eps: "float", centred: "bool" } } });
@@ -89,7 +89,7 @@ test("a changed layout is seen", () => {
   );
 });
 
-test("kernels read attributes by name alone", () => {
+test("kernels read attributes only by name", () => {
   const files = readdirSync(join(root, "native"), { recursive: true, encoding: "utf8" }).filter(
     (file) => /\.(h|cc|cu)$/.test(file) && !file.endsWith("attribute_reader.h"),
   );

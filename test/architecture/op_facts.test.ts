@@ -1,4 +1,4 @@
-// What the library has to know of an op stands in its definition: no other file of lib/ lists ops or asks for an op's name.
+// The definition of an op has all facts about it: no other file of lib/ lists ops or compares the name of an op.
 import { join } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
@@ -10,7 +10,7 @@ import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 const test = suite("op facts");
 const names: ReadonlySet<string> = new Set(opDefinitions().keys());
 
-/** Names that are bound to op definitions in a file, by its imports from the folder of ops. */
+/** Names that a file imports from the folder of ops. */
 function definitionsIn(file: ts.SourceFile): Set<string> {
   const found = new Set<string>();
   for (const node of file.statements) {
@@ -33,7 +33,7 @@ function definitionsIn(file: ts.SourceFile): Set<string> {
 
 const isOpName = (node: ts.Node): boolean => ts.isStringLiteral(node) && names.has(node.text);
 
-/** Lists of two ops or more, by name or by definition, and comparisons of an op's name. */
+/** Lists of two or more ops, by name or by definition, and comparisons with an op's name. */
 function faults(file: ts.SourceFile): string[] {
   const definitions = definitionsIn(file);
   const isOp = (node: ts.Node): boolean =>
@@ -61,7 +61,7 @@ function faults(file: ts.SourceFile): string[] {
   return found;
 }
 
-test("no file outside of lib/ops lists ops or asks for an op's name", () => {
+test("no file outside of lib/ops lists ops or compares the name of an op", () => {
   const lib = join(root, "lib");
   const files = sources(lib).filter((file) => !file.startsWith("ops/"));
   assert.ok(files.length > 250, `read ${files.length} files`);

@@ -1,4 +1,4 @@
-// Roads that there is one of: who may hand clips to an encoder, and who may decode.
+// One function passes clips to an encoder, and one opens decoders.
 import { join } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
@@ -8,7 +8,7 @@ import { nodes, parse, root, sources } from "../../scripts/lint/syntax.js";
 const test = suite("roads");
 const lib = join(root, "lib");
 
-/** The function, method or class that a node stands in, from the outside. */
+/** The outermost function, method or class that contains a node. */
 function where(node: ts.Node): string {
   const names: string[] = [];
   for (let at: ts.Node | undefined = node; at; at = at.parent) {
@@ -19,7 +19,7 @@ function where(node: ts.Node): string {
   return names.join(".");
 }
 
-/** Calls of a file, with the place they stand in. */
+/** Calls of a file, with the function that contains them. */
 const callsOf = (file: string) =>
   [...nodes(parse(join(lib, file)))].flatMap((node) =>
     ts.isCallExpression(node) ? [{ call: node, place: `${file}: ${where(node)}` }] : [],
@@ -27,7 +27,7 @@ const callsOf = (file: string) =>
 
 const calls = sources(lib).flatMap(callsOf);
 
-/** The one place where calls that fit stand. */
+/** The functions with matching calls; there should be one. */
 function onlyPlace(fits: (call: ts.CallExpression) => boolean): string[] {
   return [...new Set(calls.filter(({ call }) => fits(call)).map(({ place }) => place))];
 }
@@ -37,12 +37,12 @@ const method = ({ expression }: ts.CallExpression): { of: string; name: string }
     ? { of: expression.expression.getText(), name: expression.name.text }
     : undefined;
 
-test("one function hands clips to an encoder", () => {
+test("one function passes clips to an encoder", () => {
   const encoders = onlyPlace((call) => method(call)?.name === "encode" && /ncoder$/.test(method(call)!.of));
   assert.equal(encoders, [
-    "features/index_text_encoder.ts: openS3DTextEncoder", // of texts
+    "features/index_text_encoder.ts: openS3DTextEncoder", // for texts
     "models/encode_clips.ts: encodeBatch",
-    "onnx/protobuf.ts: Message.string", // of UTF-8
+    "onnx/protobuf.ts: Message.string", // for UTF-8
   ]);
   assert.equal(
     onlyPlace((call) => call.expression.getText() === "encodeBatch"),
@@ -62,7 +62,7 @@ test("one function runs a program on clips", () => {
   assert.equal(runs, ["models/video/video_encoder.ts: VideoEncoder.#run"]);
 });
 
-test("extraction, VideoCLIP and views take the same road", () => {
+test("extraction, VideoCLIP and views use the same function", () => {
   const users = onlyPlace((call) => call.expression.getText() === "encodeClips");
   assert.equal(users, [
     "features/extract.ts: extractEvents",
@@ -77,7 +77,7 @@ test("extraction, VideoCLIP and views take the same road", () => {
   ]);
 });
 
-test("one place opens decoders, and one watches their time", () => {
+test("one function opens decoders, and one limits their time", () => {
   const opened = onlyPlace((call) => /^(decodeVideo|openVideo|decode)$/.test(call.expression.getText()));
   assert.equal(opened, ["video/index.ts: openVideo", "video/read_clips.ts: readVideo"]);
   const timers = calls.filter(

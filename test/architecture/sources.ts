@@ -1,33 +1,21 @@
-// Syntax trees of the sources in lib/, for tests of what may be called where.
-import { readdirSync, readFileSync } from "node:fs";
+// Syntax trees of the sources in lib/, for tests of rules about calls and imports.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
+import { nodes, parseSource, sources } from "../../scripts/lint/syntax.js";
 
-let sources: ts.SourceFile[] | undefined;
+let trees: ts.SourceFile[] | undefined;
 
-/** Every source of lib/ with its path from there, `/` between folders. */
+/** Every source of lib/; its name is the path from there, with `/` between folders. */
 export function librarySources(): readonly ts.SourceFile[] {
-  return (sources ??= readdirSync("lib", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
-    .sort()
-    .map((name) => parseSource(name.replaceAll("\\", "/"), readFileSync(join("lib", name), "utf8"))));
+  return (trees ??= sources("lib").map((name) =>
+    parseSource(name.replaceAll("\\", "/"), readFileSync(join("lib", name), "utf8")),
+  ));
 }
 
-/** The syntax tree of a source. */
-export const parseSource = (name: string, text: string): ts.SourceFile =>
-  ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true);
-
-/** Every node of a tree. */
-function* nodesOf(node: ts.Node): Generator<ts.Node> {
-  yield node;
-  const children: ts.Node[] = [];
-  node.forEachChild((child) => void children.push(child));
-  for (const child of children) yield* nodesOf(child);
-}
-
-/** Calls in a source: the name of what is called (the last one of `a.b.c()`) and the call. */
+/** Calls in a source with the name of the function (the last one of `a.b.c()`). */
 export function* callsOf(source: ts.SourceFile): Generator<{ name: string; call: ts.CallExpression }> {
-  for (const node of nodesOf(source)) {
+  for (const node of nodes(source)) {
     if (!ts.isCallExpression(node)) continue;
     const { expression } = node;
     if (ts.isIdentifier(expression)) yield { name: expression.text, call: node };

@@ -1,8 +1,9 @@
-// Weights of files have one road into a store: `loadInto`. Everything else puts values there that it generates.
+// Only `loadInto` puts the weights of files into a store; other code puts only values that it generates.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type ts from "typescript";
-import { callsOf, librarySources, parseSource } from "./sources.js";
+import { parseSource } from "../../scripts/lint/syntax.js";
+import { callsOf, librarySources } from "./sources.js";
 
 const test = suite("architecture: weights");
 
@@ -19,9 +20,11 @@ const putsOf = (source: ts.SourceFile): ts.CallExpression[] =>
 const READS =
   /^(readFloats|floatValues|openWeights|readNpy|readNpz|parseNpy|readAsync|readFileSync|readSync|readFile)$/;
 const readsOf = (source: ts.SourceFile): string[] =>
-  [...callsOf(source)].filter(({ name, call }) => READS.test(name) || (name === "read" && call.arguments.length === 0)).map(({ name }) => name); // prettier-ignore
+  [...callsOf(source)]
+    .filter(({ name, call }) => READS.test(name) || (name === "read" && call.arguments.length === 0))
+    .map(({ name }) => name);
 
-/** Opening a file to see what is in it, before `loadInto` gets it, reads no values. */
+/** Files that open a checkpoint to inspect it before `loadInto` receives it, without reading values. */
 const OPENS = new Set(["models/own/model_weights.ts", "models/parameters.ts", "models/text/text_weights.ts"]);
 
 test("one function puts values of files into a store", () => {
@@ -35,11 +38,11 @@ test("one function puts values of files into a store", () => {
   assert.equal(found.map(({ fileName }) => fileName), []); // prettier-ignore
   assert.ok(
     sources.filter((source) => putsOf(source).length > 0).length > 5,
-    "the rule sees those that generate values",
+    "the rule finds the files that generate values",
   );
 });
 
-test("values of files are converted for the loader, and for renames that change them", () => {
+test("values of files are converted only for the loader, and for renames that change them", () => {
   const users = (function_: string) =>
     librarySources()
       .filter((source) => [...callsOf(source)].some(({ name }) => name === function_))
@@ -48,7 +51,7 @@ test("values of files are converted for the loader, and for renames that change 
   assert.equal(users("floatValues"), ["weights/load_into.ts", "weights/slowfast.ts", "weights/transformer_files.ts"]);
 });
 
-test("the rule sees a second road", () => {
+test("the rule finds a second function", () => {
   const text = `import { openWeights } from "../weights/index.js";
     for (const [key, tensor] of (await openWeights(path)).tensors) device.parameters.set(key, tensor.shape, cast(tensor.read()));`;
   const source = parseSource("x.ts", text);

@@ -1,14 +1,13 @@
 // The lint step for words finds names and phrases that the glossary replaces, and only those.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("words");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-words-"));
-test.after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("words");
 
 const script = new URL("../../scripts/lint/words.mjs", import.meta.url).pathname;
 

@@ -1,4 +1,4 @@
-// Reverse mode over whole graphs: what is left out, how sums are taken, blocks that are computed again.
+// Reverse mode over entire graphs: omitted gradients, sums, blocks that are recomputed.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -34,7 +34,7 @@ const shapes = [
   [32, 64],
 ];
 
-/** A loss of a small BERT with dropout, and its gradients by three of the parameters. */
+/** The loss of a small BERT with dropout, and its gradients for three of the parameters. */
 function step(options: DifferentiateOptions = {}): Graph {
   return trace(() => {
     const ids = input("ids", [N, S], "i32");
@@ -68,7 +68,7 @@ async function run(graph: Graph, threads: number) {
     const program = compile(optimize(graph), device);
     return { bytes: program.bytes, results: await program.run(given) };
   } catch (cause) {
-    throw new Error((cause as Error).message, { cause }); // the reporter reads other fields of an error in its own way
+    throw new Error((cause as Error).message, { cause }); // the reporter interprets other fields of an error differently
   } finally {
     device.dispose();
   }
@@ -85,7 +85,7 @@ test("gradients have the same bits for any number of threads", async () => {
   }
 });
 
-test("blocks that are computed again: less memory, the same bits", async () => {
+test("recomputed blocks need less memory and give the same bits", async () => {
   assert.is(blockOfLayer("layer.3.attention"), "layer.3");
   assert.is(blockOfLayer("video.0"), "video.0");
   assert.is(blockOfLayer("tower.encoder.12.x.1"), "tower.encoder.12");
@@ -110,7 +110,7 @@ test("a frozen parameter costs nothing", () => {
   assert.is(ops(false), 4);
 });
 
-test("a learned scale has the gradient that finite differences give", async () => {
+test("a learned scale has the gradient of finite differences", async () => {
   const values = { a: hashValues("", "a", 40), b: hashValues("", "b", 40) };
   const device = createDevice({ device: "cpu" });
   const program = compile(
@@ -129,7 +129,7 @@ test("a learned scale has the gradient that finite differences give", async () =
   assert.ok(Math.abs(difference - middle.d[0]) < 1e-3 * Math.abs(difference), `${difference} against ${middle.d[0]}`);
 });
 
-test("what has no gradient says so", () => {
+test("an op without gradient causes an error that names it", () => {
   const wrong = () =>
     trace(() => {
       const query = input("query", [2, 8]);

@@ -1,4 +1,5 @@
-// Checks of gradient rules: against central finite differences of the float64 references, and natively against themselves.
+// Checks gradient rules against central finite differences of the float64 references, and native gradients against the
+// rules.
 import * as assert from "uvu/assert";
 import { differentiate } from "#lib/autodiff/differentiate.js";
 import { evaluate64 } from "#lib/graph/evaluate64.js";
@@ -9,20 +10,24 @@ import type { OpCase } from "../ops/cases/case_table.js";
 import { applyOp, type Graph, input, trace } from "#lib/graph/trace.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { type CaseValue, makeInput } from "../ops/case_input.js";
+import { relativeL2 } from "../support/numbers.js";
 
 export type AnyOp = OpDefinition<Record<string, unknown>>;
 export type AnyCase = OpCase<Record<string, unknown>>;
 
 export interface GradientCheckOptions {
-  /** Outputs that are differentiated; default all of a floating type. */
+  /** Outputs to differentiate; the default is all of a floating type. */
   outputs?: readonly number[];
-  /** Inputs by which is differentiated; default all of a floating type. */
+  /** Inputs to differentiate by; the default is all of a floating type. */
   inputs?: readonly number[];
 }
 
 const STEP = 1e-5;
-/** Elements of an input that are moved one by one; of larger ones some are, and all of them at once in random directions. */
-const MOST = 64;
+/**
+ * Elements of an input that are moved one by one. Of a larger input some are moved, and all at once in random
+ * directions.
+ */
+const MAX_MOVED = 64;
 const SOME = 12;
 
 const noise = (name: string, n: number): Float64Array => Float64Array.from(hashValues("gradients", name, n));
@@ -44,7 +49,7 @@ class Problem {
     const name = `${op.name}/${row.name}`;
     this.values = row.inputs.map((rule, i) => {
       if (!rule || rule.dtype === "u8" || rule.dtype === "i32") return rule && makeInput(rule, `${name}/${i}`);
-      // in f32 and off the integers, where relu and maxima have corners
+      // in f32 and away from the integers, at which relu and maxima have corners
       const { data, shape } = makeInput({ ...rule, dtype: "f32" }, `${name}/${i}`);
       const moved = rule.integer ? noise(`${name}/moved/${i}`, data.length).map((v) => 0.3 * v) : null;
       const values = Float64Array.from(data as Float32Array, (v, j) => Math.fround(v + (moved?.[j] ?? 0)));
@@ -64,7 +69,7 @@ class Problem {
     }
   }
 
-  /** sum(w y) with the inputs as they are, but `moved` in the place of one. */
+  /** sum(w y) with the given inputs, of which one is replaced by `moved`. */
   loss(slot: number, moved: Float64Array): number {
     const inputs = this.values.map((x, i) => x && { shape: x.shape, data: i === slot ? moved : x.values });
     const results = this.op.reference(inputs, this.row.attrs);
@@ -98,14 +103,14 @@ const noParameter = (): Array64 => {
   throw new Error("an op reads no parameters");
 };
 
-/** A gradient in float64, with the reshape of an input given as a graph's output. */
+/** A gradient in float64, including a gradient that is a reshaped input. */
 const evaluated = (problem: Problem): Record<string, Array64> =>
   evaluate64(problem.graph(), problem.arrays(), noParameter);
 
 /**
- * Relative error of a gradient rule: of each input's gradient against central finite differences of the reference, by
- * elements where they are few, else by some of them and by random directions. A gradient that the rule leaves out must
- * be zero. @returns the largest
+ * Relative error of a gradient rule: each input's gradient is compared with central finite differences of the
+ * reference, for all elements of small inputs, otherwise for some elements and random directions. A gradient that the
+ * rule omits must be zero. @returns the largest error
  */
 export function finiteDifferenceError(op: AnyOp, row: AnyCase, options: GradientCheckOptions = {}): number {
   const problem = new Problem(op, row, options);
@@ -125,17 +130,17 @@ export function finiteDifferenceError(op: AnyOp, row: AnyCase, options: Gradient
       return (moved(STEP) - moved(-STEP)) / (2 * STEP);
     };
     const chosen =
-      n <= MOST ? [...values.keys()] : Array.from({ length: SOME }, (_, k) => Math.floor(((k + 0.5) * n) / SOME));
+      n <= MAX_MOVED ? [...values.keys()] : Array.from({ length: SOME }, (_, k) => Math.floor(((k + 0.5) * n) / SOME));
     let difference = 0;
     let square = 0;
     for (const i of chosen) {
       difference += (along((j) => (j === i ? 1 : 0)) - gradient[i]) ** 2;
       square += gradient[i] ** 2;
     }
-    // some elements may all be near zero: then the whole gradient says what is small
+    // some elements may all be near zero: then the norm of the entire gradient is the scale
     const scale = Math.max(Math.sqrt(square), norm(gradient) * Math.sqrt(chosen.length / n));
     worst = Math.max(worst, Math.sqrt(difference) / (scale || 1));
-    for (let k = 0; n > MOST && k < 2; k++) {
+    for (let k = 0; n > MAX_MOVED && k < 2; k++) {
       const direction = noise(`direction/${k}/${slot}`, n);
       const size = (norm(gradient) * norm(direction)) / Math.sqrt(n);
       worst = Math.max(worst, Math.abs(along((i) => direction[i]) - dot(gradient, direction)) / (size || 1));
@@ -144,7 +149,7 @@ export function finiteDifferenceError(op: AnyOp, row: AnyCase, options: Gradient
   return worst;
 }
 
-/** Largest relative L2 of the gradients that the device computes against the same rule in float64. */
+/** The largest relative L2 between the device's gradients and the same rule in float64. */
 export async function nativeGradientError(
   op: AnyOp,
   row: AnyCase,
@@ -163,13 +168,7 @@ export async function nativeGradientError(
   const program = compile(graph, device);
   try {
     const results = await program.run(Object.fromEntries(names.map((name) => [name, given[name]])));
-    return Math.max(
-      ...Object.entries(results).map(([name, got]) => {
-        const want = expected[name].data;
-        const size = norm(want);
-        return norm(want.map((v, i) => v - got[i])) / (size || 1);
-      }),
-    );
+    return Math.max(...Object.entries(results).map(([name, got]) => relativeL2(got, expected[name].data)));
   } finally {
     program.dispose();
   }

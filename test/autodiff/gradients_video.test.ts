@@ -1,4 +1,4 @@
-// Gradients of video layers beyond what their shape tables say: several outputs, ties, threads, running statistics.
+// Gradients of video layers beyond their shape tables: several outputs, ties, threads, running statistics.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device } from "#lib/runtime/device.js";
@@ -12,6 +12,7 @@ import { inception, S3D, S3DG } from "#lib/models/video/s3d.js";
 import { x3dBlock } from "#lib/models/video/x3d.js";
 import * as nn from "#lib/nn/layers.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("gradients of video layers");
 
@@ -20,14 +21,14 @@ const inputsOf = (graph: Graph) =>
   Object.fromEntries([...graph.inputs].map(([name, { shape }]) => [name, values(name, shape)]));
 const wide = (shape: readonly number[], data: Float32Array): Array64 => ({ shape, data: Float64Array.from(data) });
 
-/** The gradients of sum(y dy) by x and by all parameters that are trained. */
+/** The gradients of sum(y dy) by x and by all trained parameters. */
 function backward(x: Tensor, y: Tensor, keys: readonly [string, readonly number[]][]): Record<string, Tensor> {
   const wrt = [x, ...keys.map(([key, shape]) => parameter(key, shape))];
   const gradients = differentiate([{ value: y, gradient: input("dy", y.shape) }], wrt);
   return Object.fromEntries(gradients.map((g, i) => [i === 0 ? "x" : keys[i - 1][0], g!]));
 }
 
-/** A layer in training: its gradients, with the parameters it has in the store of the device. */
+/** The gradients of a layer in training mode; its parameters are in the store of the device. */
 function trainingGraph(shape: readonly number[], layer: (x: Tensor) => Tensor, device?: Device): Graph {
   const build = () => layer(input("x", shape));
   const keys: [string, readonly number[]][] = [];
@@ -64,7 +65,7 @@ const LAYERS: Record<string, { shape: readonly number[]; layer: (x: Tensor) => T
 };
 
 for (const [name, { shape, layer }] of Object.entries(LAYERS)) {
-  test(`${name}: the same bits with 1 and 3 threads`, async () => {
+  test(`${name}: the bits are equal for 1 and 3 threads`, async () => {
     const results = [];
     for (const threads of [1, 3]) {
       const device = createDevice({ device: "cpu", threads });
@@ -79,7 +80,7 @@ for (const [name, { shape, layer }] of Object.entries(LAYERS)) {
     for (const [key, data] of Object.entries(results[0])) assert.equal(data, results[1][key], key);
   });
 
-  test(`${name}: on the emulator as on the CPU`, async () => {
+  test(`${name}: the emulator equals the CPU`, async () => {
     const results = [];
     for (const kind of ["cpu", "cuda-emulated"] as const) {
       const device = createDevice({ device: kind });
@@ -93,14 +94,13 @@ for (const [name, { shape, layer }] of Object.entries(LAYERS)) {
     }
     const [cpu, gpu] = results;
     for (const [key, expected] of Object.entries(cpu)) {
-      const norm = Math.hypot(...expected);
-      const error = Math.hypot(...gpu[key].map((v, i) => v - expected[i])) / norm;
+      const error = relativeL2(gpu[key], expected);
       assert.ok(error < 2e-4, `${key}: relative L2 ${error}`);
     }
   });
 }
 
-test("a step leaves the running statistics of the batch in the store", async () => {
+test("a step stores the running statistics of its batch", async () => {
   const device = createDevice({ device: "cpu" });
   try {
     const shape = [2, 2, 5, 4, 6];
@@ -130,7 +130,7 @@ test("a step leaves the running statistics of the batch in the store", async () 
   }
 });
 
-test("of a convolution with several outputs, one that nothing reads gives nothing", () => {
+test("an output of a convolution that nothing reads contributes no gradient", () => {
   const shape = [1, 2, 4, 3, 6];
   const weightShape = [9, 6, 1, 1, 1];
   const attrs = conv3dAttrs({ outChannels: 9, kernel: [1, 1, 1], split: [2, 4, 3], activation: "relu" });
@@ -155,7 +155,7 @@ test("of a convolution with several outputs, one that nothing reads gives nothin
   assert.ok(dx.data.some((v) => v !== 0));
 });
 
-test("the first of equal values gets a maximum's gradient, a padding zero before it takes it away", async () => {
+test("the first of equal values receives a maximum's gradient, unless a padding zero precedes it", async () => {
   const device = createDevice({ device: "cpu" });
   try {
     for (const [padding, expected] of [
@@ -168,7 +168,8 @@ test("the first of equal values gets a maximum's gradient, a padding zero before
         const [y] = applyOp(maxPool3d, [x], attrs as never);
         return { dx: differentiate([{ value: y, gradient: input("dy", y.shape) }], [x])[0]! };
       });
-      // windows {padding, 0, 0} and {0, 1, 1}: 3 goes to the first zero or to the padding, 4 to the first 1
+      // windows {padding, 0, 0} and {0, 1, 1}: gradient 3 goes to the first zero or to the padding, gradient 4 to the
+      // first 1
       const { dx } = await compile(graph, device).run({ x: Float32Array.of(0, 0, 1, 1), dy: Float32Array.of(3, 4) });
       assert.equal([...dx], [...expected], padding);
     }

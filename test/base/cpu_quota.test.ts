@@ -1,14 +1,14 @@
-// The quota of a container is found in its control groups, of both versions, its own and those above it.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+// The CPU quota of a container is read from its control groups and those above them, in both versions.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { cpuQuota, usableCores } from "#lib/base/cpu_quota.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("CPU quota");
-const root = mkdtempSync(join(tmpdir(), "videoclip-quota-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("quota");
 let cases = 0;
 
 function quota(groups: string, files: Record<string, string>): number {
@@ -20,7 +20,7 @@ function quota(groups: string, files: Record<string, string>): number {
   return cpuQuota({ groups, mount });
 }
 
-test("version 2: the smallest of the group and those above", () => {
+test("version 2: the quota is the smallest of the group and of those above it", () => {
   const groups = "0::/system.slice/app.service\n";
   assert.is(quota(groups, {}), Infinity);
   assert.is(quota(groups, { "cpu.max": "max 100000\n" }), Infinity);
@@ -29,23 +29,23 @@ test("version 2: the smallest of the group and those above", () => {
     quota(groups, { "system.slice/cpu.max": "200000 100000", "system.slice/app.service/cpu.max": "max 100000" }),
     2,
   );
-  assert.is(quota("0::/\n", { "cpu.max": "50000 100000\n" }), 0.5, "the root that a container sees");
-  assert.is(quota("0::/../other\n", { "cpu.max": "50000 100000\n" }), 0.5, "a group outside of what is seen");
+  assert.is(quota("0::/\n", { "cpu.max": "50000 100000\n" }), 0.5, "the root of a container");
+  assert.is(quota("0::/../other\n", { "cpu.max": "50000 100000\n" }), 0.5, "a group outside of the visible tree");
 });
 
-test("version 1: quota and period are files of their own", () => {
+test("version 1: quota and period are in separate files", () => {
   const groups = "12:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n";
   const at = (folder: string, value: string) => ({
     [`${folder}/cpu.cfs_quota_us`]: value,
     [`${folder}/cpu.cfs_period_us`]: "100000\n",
   });
   assert.is(quota(groups, at("cpu,cpuacct/docker/ab", "300000\n")), 3);
-  assert.is(quota(groups, at("cpu", "300000\n")), 3, "inside the container, and under the other name");
+  assert.is(quota(groups, at("cpu", "300000\n")), 3, "inside the container, and under the alternative name");
   assert.is(quota(groups, at("cpu,cpuacct", "-1\n")), Infinity);
   assert.is(quota("garbage\n4:cpuset:/\n", at("cpu", "100000")), Infinity);
 });
 
-test("threads are at least one and at most the cores", () => {
+test("threads are between one and the number of cores", () => {
   assert.ok(usableCores() >= 1 && usableCores() <= availableParallelism());
 });
 

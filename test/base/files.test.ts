@@ -1,4 +1,4 @@
-// Durable files: whole or not at all, with everything that stands in the way.
+// A durable file is written completely or not at all, despite every kind of obstacle.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   existsSync,
@@ -8,12 +8,10 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
   closeSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -29,15 +27,15 @@ import {
 } from "#lib/base/files.js";
 import type { VideoClipError } from "#lib/base/errors.js";
 import { faultyDisk } from "../support/faulty_disk.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("files");
-const root = mkdtempSync(join(tmpdir(), "videoclip-files-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("files");
 
 const folder = () => mkdtempSync(join(root, "case-"));
 const text = (path: string) => readFileSync(path, "utf8");
 
-test("a file is replaced whole, from text, bytes or parts, and nothing else stays in the folder", async () => {
+test("a file is replaced completely, from text, bytes or parts, and the folder has no other file", async () => {
   const dir = folder();
   const path = join(dir, "a.txt");
   for (const content of ["first", Buffer.from("second"), ["th", Buffer.from("ird"), ""], ""]) {
@@ -56,7 +54,7 @@ test("a file is replaced whole, from text, bytes or parts, and nothing else stay
   assert.equal(readdirSync(dir), ["a.txt"]);
 });
 
-test("what fails on the way leaves the old file and no other", async () => {
+test("a failure while writing leaves the old file and no other", async () => {
   const dir = folder();
   const path = join(dir, "a.txt");
   writeDurably(path, "old");
@@ -75,7 +73,7 @@ test("what fails on the way leaves the old file and no other", async () => {
   assert.equal(readdirSync(dir).sort(), ["a.txt", "taken"]);
 });
 
-test("a file is not there before it is committed, and discarding may be repeated", () => {
+test("a file does not exist before it is committed, and discarding may be repeated", () => {
   const dir = folder();
   const path = join(dir, "rows.npy");
   const file = new DurableFile(path, join(dir, ".tmp-rows"));
@@ -94,7 +92,7 @@ test("a file is not there before it is committed, and discarding may be repeated
   assert.equal(readdirSync(dir), ["rows.npy"]);
 });
 
-test("files that are committed together are there afterwards, but for those that the system refuses", async () => {
+test("files that are committed together exist afterwards, except those that the system refuses", async () => {
   const dir = folder();
   mkdirSync(join(dir, "sub"));
   mkdirSync(join(dir, "taken"));
@@ -111,7 +109,7 @@ test("files that are committed together are there afterwards, but for those that
   assert.equal(await DurableFile.commitAll([]), []);
 });
 
-test("a link stays a link to the file that is replaced", async () => {
+test("a link still leads to the file that is replaced", async () => {
   const dir = folder();
   writeFileSync(join(dir, "real"), "old");
   symlinkSync("real", join(dir, "link"));
@@ -122,14 +120,14 @@ test("a link stays a link to the file that is replaced", async () => {
   assert.is(readlinkSync(join(dir, "link")), "real");
 });
 
-test("a pipe or a device is written to as it is", () => {
+test("a pipe or a device is written to directly", () => {
   const script = `import("./dist/base/files.js").then((f) => f.writeDurably("/dev/stdout", ["to ", "the pipe"]))`;
   const shell = ["-c", '"$0" -e "$1" | cat', process.execPath, script];
   assert.is(execFileSync("sh", shell, { encoding: "utf8" }), "to the pipe");
   writeDurably("/dev/null", "x");
 });
 
-test("exclusive creation refuses, appending adds, moving replaces", () => {
+test("exclusive creation refuses an existing file, appending adds to it, moving replaces it", () => {
   const dir = folder();
   const path = join(dir, "lock");
   createExclusive(path, "mine");
@@ -149,7 +147,7 @@ test("exclusive creation refuses, appending adds, moving replaces", () => {
   assert.not.ok(existsSync(path));
 });
 
-test("bytes go where they are told, or behind what was written last", () => {
+test("bytes are written at a given position, or after the last ones", () => {
   const path = join(folder(), "a");
   const file = openSync(path, "w");
   writeAll(file, Buffer.from("abcdef"));
@@ -159,7 +157,7 @@ test("bytes go where they are told, or behind what was written last", () => {
   assert.is(text(path), "abXYefgh");
 });
 
-/** The error of a call. */
+/** The error that a call throws. */
 function thrown(work: () => unknown): VideoClipError {
   try {
     work();
@@ -169,7 +167,7 @@ function thrown(work: () => unknown): VideoClipError {
   throw new Error("nothing was thrown");
 }
 
-test("what the system refuses names the path and the reason, with one code", async () => {
+test("an error of the system has the path, the reason and one code", async () => {
   const dir = folder();
   writeFileSync(join(dir, "file"), "");
   for (const [work, code] of [
@@ -191,7 +189,7 @@ test("what the system refuses names the path and the reason, with one code", asy
   assert.is(late.code, "ERR_WRITE");
 });
 
-test("folders are made with those above them, and none where the system has nothing to write to", () => {
+test("folders are made with those above them, but not in a file system that permits no writing", () => {
   const dir = folder();
   makeFolder(join(dir, "a/b/c"));
   makeFolder(join(dir, "a/b/c"));
@@ -200,11 +198,11 @@ test("folders are made with those above them, and none where the system has noth
   makeFolder(join(dir, "link/d"));
   assert.equal(readdirSync(join(dir, "a")).sort(), ["b", "d"]);
   if (!existsSync("/proc/self")) return console.log("SKIP: no /proc here");
-  // Node's recursive mkdir never returns from here
+  // Node's recursive mkdir does not return for this path
   for (const path of ["/proc/x", "/proc/x/y/z"]) assert.match(thrown(() => makeFolder(path)).message, /ENOENT/);
 });
 
-test("an address is no folder", () => {
+test("an address is refused as a folder", () => {
   for (const address of ["s3://bucket/x", "https://example.org/x", "file:///tmp/x"]) {
     assert.is(thrown(() => makeFolder(address)).code, "ERR_INVALID_ARGUMENT");
     assert.not.ok(existsSync(address.split("/")[0]));
@@ -220,7 +218,7 @@ test("a name that nearly fills a file system's limit can be written", async () =
   assert.is(text(join(dir, name)), "two");
 });
 
-test("the end of the process removes temporary files", () => {
+test("temporary files are removed at the end of the process", () => {
   const dir = folder();
   for (const end of ["process.exit(3)", "setTimeout(() => { throw new Error('bug') })"]) {
     const script = `import("./dist/base/files.js").then((f) => { new f.DurableFile(${JSON.stringify(join(dir, "a"))}).write("x"); ${end} })`;
@@ -229,7 +227,7 @@ test("the end of the process removes temporary files", () => {
   }
 });
 
-test("a full disk: nothing is cut, nothing stays behind, and what was there is as before", () => {
+test("on a full disk no file is truncated, no temporary file is left, and old files are unchanged", () => {
   const disk = faultyDisk(root);
   if (!disk) return console.log("SKIP: no C compiler");
   const dir = folder();
@@ -253,7 +251,7 @@ test("a full disk: nothing is cut, nothing stays behind, and what was there is a
   assert.equal(readdirSync(dir).sort(), ["log", "old"]);
 });
 
-test("a file system without a sync of folders is written to; a sync of a file that fails is an error", () => {
+test("a file system that cannot sync folders is usable; a failed sync of a file is an error", () => {
   const disk = faultyDisk(root);
   if (!disk) return console.log("SKIP: no C compiler");
   for (const [sync, expected] of [

@@ -1,4 +1,5 @@
-// f16 and bf16: every value survives the way through float32, and what lies between two values goes to the nearer one.
+// Every f16 and bf16 value is unchanged by a conversion to float32 and back, and other numbers round to the nearest
+// value.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { floatToHalf, fromBits, halfToFloat, halfValues, roundBfloat16, toBfloat16 } from "#lib/base/half_floats.js";
@@ -11,7 +12,7 @@ const kinds = {
 };
 
 for (const [name, { to, from, infinity }] of Object.entries(kinds)) {
-  test(`${name}: all values survive, NaN as NaN`, () => {
+  test(`${name}: all values are unchanged, and NaN stays NaN`, () => {
     for (let bits = 0; bits < 1 << 16; bits++) {
       const value = from(bits);
       if ((bits & 0x7fff) > infinity) assert.ok(Number.isNaN(value) && Number.isNaN(from(to(value))), `${bits}`);
@@ -19,10 +20,10 @@ for (const [name, { to, from, infinity }] of Object.entries(kinds)) {
     }
   });
 
-  test(`${name}: rounds to the nearest, halfway to even`, () => {
+  test(`${name}: rounds to the nearest value, ties to even`, () => {
     for (let bits = 0; bits + 1 < infinity; bits++) {
       const [low, high] = [from(bits), from(bits + 1)];
-      const middle = (low + high) / 2; // it and the quarters are float32 values, as both have fewer bits
+      const middle = (low + high) / 2; // this and the quarters are float32 values, as both formats have fewer bits
       const nearest = [
         [middle, bits % 2 === 0 ? bits : bits + 1],
         [low + (middle - low) * 0.75, bits],
@@ -36,7 +37,7 @@ for (const [name, { to, from, infinity }] of Object.entries(kinds)) {
   });
 }
 
-test("the ends: overflow, zeros and infinities", () => {
+test("overflow, zeros and infinities are converted correctly", () => {
   assert.is(floatToHalf(65519), 0x7bff);
   assert.is(floatToHalf(65520), 0x7c00);
   assert.is(floatToHalf(2 ** -25), 0);
@@ -46,7 +47,7 @@ test("the ends: overflow, zeros and infinities", () => {
   assert.is(roundBfloat16(1 + 2 ** -9), 1);
 });
 
-test("the table of values holds what the function says", () => {
+test("the table of values equals the function", () => {
   const table = halfValues();
   assert.is(table.length, 1 << 16);
   for (let bits = 0; bits < table.length; bits++) assert.ok(Object.is(table[bits], halfToFloat(bits)), `${bits}`);

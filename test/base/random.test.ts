@@ -1,4 +1,4 @@
-// The counter-based generator: known answers, uniformity, and that its draws are a function of the key alone.
+// The counter-based generator gives known answers, is uniform, and its draws are a function of the key alone.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { philox, Random } from "#lib/base/random.js";
@@ -29,7 +29,7 @@ test("draws depend on the key alone", () => {
   assert.is(new Set(keys).size, 4);
 });
 
-test("integers are uniform, ends included", () => {
+test("integers are uniform, including both ends", () => {
   const random = new Random(5);
   const counts = new Array<number>(7).fill(0);
   for (let i = 0; i < 70_000; i++) counts[random.integer(3, 9) - 3]++;
@@ -54,7 +54,7 @@ test("uniform and normal have their moments", () => {
   assert.ok(Math.abs(square / n - 1) < 0.02);
 });
 
-test("samples have no item twice", () => {
+test("samples contain no item twice", () => {
   const random = new Random(4);
   const items = Array.from({ length: 50 }, (_, i) => i);
   assert.is(new Set(random.sample(items, 20)).size, 20);

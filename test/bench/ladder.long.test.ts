@@ -1,5 +1,5 @@
 // The ladders of bench/ladder: every step, and the package's kernel at the end, computes the same within its bound; and
-// what bench/ladder/README.md says about memory and conflicts is what the emulator counts.
+// the statements of bench/ladder/README.md on memory and conflicts agree with the emulator's counters.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,7 +10,7 @@ const test = suite("ladder");
 const names = Object.keys(LADDERS) as LadderName[];
 const compiler = process.env.CXX ?? "g++";
 
-test("a step that differs, or holds NaN, is named", () => {
+test("an error names a step that differs or contains NaN", () => {
   const step = { flop: 1e6, bound: 1e-6, ms: [2, 1, 3] };
   const steps = [
     { ...step, step: "right", error: 1e-6 },
@@ -55,7 +55,7 @@ if (spawnSync(compiler, ["--version"]).status !== 0) {
     return step!;
   };
 
-  test("tiles in shared memory read device memory far less often than a thread per output", () => {
+  test("tiles in shared memory read much less device memory than one thread per output", () => {
     for (const name of names) {
       const [plain, tiles] = counted.get(name)!;
       assert.ok(tiles!.sectors * 100 < plain!.sectors, `${name}: ${tiles!.sectors} of ${plain!.sectors} sectors`);
@@ -70,7 +70,7 @@ if (spawnSync(compiler, ["--version"]).status !== 0) {
     }
   });
 
-  test("scores that are not stored save two thirds of the traffic of the contrastive loss", () => {
+  test("without storing scores, the contrastive loss has a third of the traffic", () => {
     assert.ok(find("contrastive", "fused").sectors * 3 < find("contrastive", "tensor cores").sectors);
   });
 }

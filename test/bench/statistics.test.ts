@@ -1,4 +1,4 @@
-// The numbers that benches print.
+// Benches print correct statistics.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { median, pairRatio, quantile } from "../../bench/harness/statistics.js";
@@ -12,10 +12,10 @@ test("quantiles interpolate and do not depend on the order", () => {
   assert.is(quantile([7], 0.75), 7);
 });
 
-test("the ratio is that of neighbours: a machine that slows down cancels", () => {
+test("the ratio is computed from neighbouring runs, so that a machine that slows down does not change it", () => {
   const ours = [1, 2, 4];
   assert.is(pairRatio(ours, [1.5, 3, 6]), 1.5);
-  // where the ratio of medians would be another
+  // the ratio of medians would differ
   assert.is(pairRatio([1, 2, 10], [3, 4, 20]), 2);
 });
 

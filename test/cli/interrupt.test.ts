@@ -1,16 +1,12 @@
-// SIGINT and SIGTERM abort the work of a command; what it throws then is the interruption, unless the command says no.
+// SIGINT and SIGTERM abort the work of a command; an error after that is the interruption, unless the command denies
+// it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { interruptible, onInterrupt } from "#lib/cli/interrupt.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("interrupt");
 const listeners = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM");
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
-
 let exitCode: typeof process.exitCode;
 let before = 0;
 test.before.each(() => {
@@ -19,11 +15,11 @@ test.before.each(() => {
 });
 test.after.each(() => {
   process.exitCode = exitCode;
-  assert.is(listeners(), before, "listeners are left behind");
+  assert.is(listeners(), before, "no listener is left");
 });
 
 for (const name of ["SIGINT", "SIGTERM"] as const) {
-  test(`${name} aborts the work, says what is safe and sets the exit code`, async () => {
+  test(`${name} aborts the work, prints what is safe and sets the exit code`, async () => {
     let written = "";
     const write = process.stderr.write;
     process.stderr.write = ((text: string) => ((written += text), true)) as typeof write;
@@ -47,7 +43,7 @@ test("a failure without a signal is not an interruption", async () => {
   assert.is(process.exitCode, exitCode);
 });
 
-test("a command may say that the error after a signal is a failure", async () => {
+test("a command can declare that the error after a signal is a failure", async () => {
   const failure = new Error("no disk");
   const work = async () => {
     process.emit("SIGINT");
@@ -60,7 +56,7 @@ test("a command may say that the error after a signal is a failure", async () =>
   assert.is(process.exitCode, exitCode);
 });
 
-test("work that ends in time leaves the exit code alone", async () => {
+test("work that ends in time does not change the exit code", async () => {
   await interruptible("unused", async () => {});
   assert.is(process.exitCode, exitCode);
 });

@@ -1,18 +1,24 @@
-// Readers that go away, and signals: no stack trace, no lock and no temporary file stay behind.
+// Readers that close their pipe, and signals, cause no stack trace and leave no lock and no temporary file.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { makeVideos } from "../features/tiny_extraction.js";
+import { CLI } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("pipes and signals");
-const root = mkdtempSync(join(tmpdir(), "videoclip-pipes-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("pipes");
 const videos = join(root, "videos");
-const extract = (out: string) => ["dist/cli/main.js", "extract", videos, ..."--model s3d-tiny --random-weights 1 --decoders 1 --batch 1 --json --out".split(" "), out]; // prettier-ignore
+const extract = (out: string) => [
+  CLI,
+  "extract",
+  videos,
+  ..."--model s3d-tiny --random-weights 1 --decoders 1 --batch 1 --json --out".split(" "),
+  out,
+];
 const names = Array.from({ length: 12 }, (_, i) => `v${i}.mp4`);
 
 test.before(() => makeVideos(videos, names).then(() => {}));
@@ -25,7 +31,7 @@ function piped(args: string[], reader: string) {
   return { code: Number(readFileSync(`${log}.code`, "utf8")), stderr: readFileSync(log, "utf8") };
 }
 
-test("an extraction goes on without the reader of its events", () => {
+test("an extraction continues without a reader of its events", () => {
   const out = join(root, "head");
   const { code, stderr } = piped(extract(out), "head -1");
   assert.is(code, 0, stderr);
@@ -34,15 +40,15 @@ test("an extraction goes on without the reader of its events", () => {
   assert.not.ok(existsSync(join(out, ".lock")));
 });
 
-test("commands that print end quietly", () => {
+test("commands that print end silently when their reader is gone", () => {
   for (const args of [["inspect", "models/shapes/model.safetensors"], ["--help"], ["doctor", "--json"]]) {
-    const { code, stderr } = piped(["dist/cli/main.js", ...args], "true");
+    const { code, stderr } = piped([CLI, ...args], "true");
     assert.is(code, 0, stderr);
     assert.is(stderr, "");
   }
 });
 
-test("an extraction whose messages nobody reads goes on", () => {
+test("an extraction continues without a reader of its messages", () => {
   const out = join(root, "tee");
   const script = `"$0" "$@" 2>&1 >/dev/null | true`;
   spawnSync("sh", ["-c", script, process.execPath, ...extract(out)]);
@@ -54,7 +60,7 @@ for (const [what, signals, pause] of [
   ["two SIGINTs at once", ["SIGINT", "SIGINT"], 0],
   ["two SIGINTs", ["SIGINT", "SIGINT"], 350],
 ] as const) {
-  test(`${what}: exit code 130 and nothing left behind`, async () => {
+  test(`${what}: exit code 130 and no file is left`, async () => {
     const out = join(root, what);
     const child = spawn(process.execPath, extract(out), { stdio: ["ignore", "pipe", "pipe"] });
     let stderr = "";
@@ -66,7 +72,7 @@ for (const [what, signals, pause] of [
       await sleep(pause);
     }
     const ended = await closed;
-    // the second signal may come when the work has ended, and a shell says 130 then too
+    // the second signal may arrive after the work has ended; a shell also reports 130 then
     assert.ok(ended === 130 || (signals.length > 1 && ended === "SIGINT"), `${ended} ${stderr}`);
     assert.not.match(stderr, /\n +at /);
     assert.equal(readdirSync(out).filter((name) => name.startsWith(".")), []); // prettier-ignore

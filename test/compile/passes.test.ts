@@ -1,4 +1,4 @@
-// Each pass on a small graph: what it rewrites, and that float64 results stay (or the bits, through the device).
+// Each pass rewrites a small graph as stated and keeps the float64 results (or the bits, through the device).
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -16,6 +16,7 @@ import { elements, type Tensor } from "#lib/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, sortGraph, trace, update } from "#lib/graph/trace.js";
 import * as nn from "#lib/nn/layers.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { isError } from "../support/errors.js";
 
 const test = suite("passes");
 const parameters = (key: string, shape: readonly number[]) => ({
@@ -54,7 +55,7 @@ function same(build: () => Record<string, Tensor>, rewrite: (graph: Graph) => un
 const x = () => input("x", [2, 3, 4, 4, 6]);
 const point = (t: Tensor, key: string, width: number) => nn.conv3d(t, key, width, { kernel: [1, 1, 1], bias: true });
 
-test("BatchNorm folds into the convolution before it", () => {
+test("BatchNorm is folded into the convolution before it", () => {
   const graph = same(
     () => ({ y: nn.batchNorm(nn.conv3d(x(), "c", 5, { kernel: [1, 3, 3], low: [0, 1, 1] }), "bn", { eps: 1e-3 }) }),
     passes.foldBatchNorm,
@@ -82,7 +83,7 @@ test("a residual, with or without a factor per channel, moves into the linear la
   };
   const graph = same(scaled, passes.optimize);
   assert.equal(names(graph), ["linear"]);
-  // a scaled value that is read elsewhere stays, and so does a factor per row
+  // a scaled value with another reader is not moved, and neither is a factor per row
   const kept = same(() => {
     const t = rows();
     const both = nn.binary(t, parameter("factor", [6]), "mul");
@@ -93,7 +94,7 @@ test("a residual, with or without a factor per channel, moves into the linear la
 });
 
 for (const kind of ["swish", "gelu", "gelu_tanh", "tanh", "sigmoid"] as const) {
-  test(`${kind} moves into a convolution that nothing else reads`, () => {
+  test(`${kind} moves into a convolution that has no other reader`, () => {
     const depthwise = { kernel: [1, 3, 3], low: [0, 1, 1], groups: 6 } as const;
     for (const convolution of [() => point(x(), "c", 6), () => nn.conv3d(x(), "c", 6, depthwise)]) {
       const fused = same(() => ({ y: nn.unary(convolution(), kind) }), passes.fuseEpilogue);
@@ -108,7 +109,7 @@ for (const kind of ["swish", "gelu", "gelu_tanh", "tanh", "sigmoid"] as const) {
   });
 }
 
-test("swishInputs moves the gate and swish of squeeze-and-excitation into the convolution behind them", () => {
+test("swishInputs moves the gate and swish of squeeze-and-excitation into the following convolution", () => {
   const gate = () => nn.unary(nn.globalMean(x()), "sigmoid");
   const graph = same(
     () => ({ y: point(nn.unary(nn.scaleChannels(x(), gate()), "swish"), "c", 6) }),
@@ -122,10 +123,10 @@ test("swishInputs moves the gate and swish of squeeze-and-excitation into the co
     const active = nn.unary(x(), "swish");
     return { active, y: point(active, "c", 6) };
   }, swishInputs);
-  assert.not.ok(names(shared).includes("swish_conv3d"), "a swish that is read elsewhere stays");
+  assert.not.ok(names(shared).includes("swish_conv3d"), "a swish with another reader is not moved");
 });
 
-test("fuseExpansion joins an expansion and a depthwise convolution where the values between are many", () => {
+test("fuseExpansion joins an expansion and a depthwise convolution with many values between them", () => {
   const chosen = (size: number) => {
     const graph = trace(() => {
       const inner = nn.relu(nn.conv3d(input("x", [1, 13, size, size, 24]), "a", 54, { kernel: [1, 1, 1], bias: true }));
@@ -140,7 +141,7 @@ test("fuseExpansion joins an expansion and a depthwise convolution where the val
   assert.equal(chosen(40), ["conv3d", "conv3d"]);
 });
 
-test("a value that is read elsewhere is not fused away", () => {
+test("a value with another reader is not fused", () => {
   const graph = same(() => {
     const y = point(x(), "c", 6);
     return { y, z: nn.relu(y) };
@@ -148,7 +149,7 @@ test("a value that is read elsewhere is not fused away", () => {
   assert.equal(names(graph).sort(), ["conv3d", "unary"]);
 });
 
-test("a cropped convolution computes only what is kept", () => {
+test("a cropped convolution computes only the kept positions", () => {
   const graph = same(() => {
     const y = nn.conv3d(x(), "c", 5, { kernel: [2, 4, 4], low: [1, 2, 2] });
     return { y: nn.slice(y, [0, 1, 1, 1, 0], [2, 3, 4, 4, 5]) };
@@ -156,7 +157,7 @@ test("a cropped convolution computes only what is kept", () => {
   assert.equal(names(graph), ["conv3d"]);
 });
 
-test("pointwise convolutions on one input become one", () => {
+test("pointwise convolutions of one input are merged", () => {
   const graph = same(
     () => {
       const t = x();
@@ -170,7 +171,7 @@ test("pointwise convolutions on one input become one", () => {
   assert.is(names(graph).filter((name) => name === "conv3d").length, 2); // c has another activation
 });
 
-test("linear layers on one input become one, whose channels are read in place", () => {
+test("linear layers of one input are merged, and their channels are read in place", () => {
   const build = () => {
     const t = input("x", [2, 5, 6]);
     const linear = (key: string, width: number) => nn.linear(t, key, width);
@@ -182,7 +183,7 @@ test("linear layers on one input become one, whose channels are read in place", 
     passes.mergeLinear(g);
   });
   assert.is(names(graph).filter((name) => name === "linear").length, 2); // c has another activation
-  // a weight that is read elsewhere too stays as it is
+  // a weight with another reader is unchanged
   const tied = same(() => {
     const t = input("x", [2, 5, 6]);
     const weight = parameter("w", [4, 6]);
@@ -202,7 +203,7 @@ test("self-gates move behind concat and max-pool into the next convolution", () 
   assert.not.ok(names(graph).includes("scale_channels"));
 });
 
-test("means of convolutions come from sums of their epilogues, but not of depthwise ones along frames", () => {
+test("means of convolutions are computed from sums of their epilogues, except for depthwise ones along frames", () => {
   const graph = same(() => {
     const t = x();
     const attrs = conv3dAttrs({ outChannels: 8, kernel: [1, 1, 1], split: [5, 3] });
@@ -214,7 +215,7 @@ test("means of convolutions come from sums of their epilogues, but not of depthw
   assert.equal(names(graph).sort(), ["conv3d", "conv3d_sums", "global_mean", "mean_of_sums", "mean_of_sums"]);
 });
 
-test("squeeze-and-excitation takes its mean from the depthwise convolution", () => {
+test("squeeze-and-excitation gets its mean from the depthwise convolution", () => {
   const graph = same(() => {
     const y = nn.conv3d(x(), "d", 6, { kernel: [3, 3, 3], low: [1, 1, 1], groups: 6 });
     return { y: nn.scaleChannels(y, nn.unary(nn.globalMean(y), "sigmoid")) };
@@ -232,7 +233,7 @@ test("nodes that no output needs are dropped", () => {
   assert.equal(names(graph), ["unary"]);
 });
 
-test("programs: concat costs no instruction, memory is shared, results agree with the references", async () => {
+test("programs: concat has no instruction, memory is shared, results agree with the references", async () => {
   const device = createDevice({ threads: 2 });
   const build = () => {
     const t = x();
@@ -266,7 +267,7 @@ test("programs: concat costs no instruction, memory is shared, results agree wit
     return got;
   };
   const first = await check();
-  // a changed parameter is seen by the next run, a changed-back one too
+  // the next run uses a changed parameter, and one that was changed back
   device.parameters.set("c.bias", [4], new Float32Array(4).fill(100));
   assert.not.equal((await program.run({ x: data })).y, first.y);
   device.parameters.set("c.bias", [4], hashParameter("passes/", "c.bias", [4]));
@@ -277,7 +278,7 @@ test("programs: concat costs no instruction, memory is shared, results agree wit
 test("shape errors name the layer", () => {
   assert.throws(
     () => trace(() => ({ y: nn.conv3d(input("x", [1, 1, 2, 2, 3]), "stem", 4, { kernel: [3, 3, 3] }) })),
-    (error: unknown) => error instanceof ShapeError && /at least 3 positions along T/.test(error.message),
+    isError(ShapeError, /at least 3 positions along T/),
   );
 });
 
@@ -287,16 +288,16 @@ const separable = (channels: number, outChannels: number, T: number, size: numbe
   return { y: nn.relu(nn.conv3d(y, "t", outChannels, { kernel: [3, 1, 1], low: [1, 0, 0], bias: true })) };
 };
 
-test("chooseWinograd takes convolutions that it makes cheaper, and counts the taps that padding saves", () => {
+test("chooseWinograd chooses cheaper forms, and takes the taps that padding saves into account", () => {
   const chosen = (...size: [number, number, number, number]) => names(same(() => separable(...size), chooseWinograd));
   assert.equal(chosen(64, 64, 8, 4), ["winograd_conv3d", "unary", "winograd_conv3d", "unary"]);
   // two frames: the direct form multiplies 4 of 6 taps, Winograd's 6 points
   assert.equal(chosen(64, 64, 2, 4), ["winograd_conv3d", "unary", "conv3d", "unary"]);
-  // few channels: the transforms outweigh what is saved
+  // few channels: the transforms cost more than they save
   assert.equal(chosen(3, 8, 4, 8), ["conv3d", "unary", "conv3d", "unary"]);
 });
 
-test("chooseWinograd leaves weights that are inputs alone", () => {
+test("chooseWinograd does not change weights that are inputs", () => {
   const graph = trace(() => {
     const x = input("x", [1, 4, 8, 8, 64]);
     const weight = input("weight", [64, 64, 1, 3, 3]);
@@ -308,7 +309,7 @@ test("chooseWinograd leaves weights that are inputs alone", () => {
   assert.equal(names(graph), ["conv3d"]);
 });
 
-test("in bf16 a graph that trains computes its matrix products in bf16, one of inference its linear layers in f32", () => {
+test("in bf16, training computes its matrix products in bf16, and inference its linear layers in f32", () => {
   const build = (trains: boolean) =>
     trace(() => {
       const y = nn.relu(nn.linear(input("x", [2, 3, 8]), "layer", 4));
@@ -321,7 +322,7 @@ test("in bf16 a graph that trains computes its matrix products in bf16, one of i
   assert.equal(names(training), ["reshape", "matmul_bf16", "binary", "reshape", "unary", "slice", "reshape"]);
 });
 
-test("in bf16 the direct form is twice as fast, so Winograd keeps less, and the rest is bf16", () => {
+test("in bf16 the direct form is twice as fast, so Winograd is chosen less often, and the rest is bf16", () => {
   const graph = trace(() => separable(64, 64, 4, 16));
   chooseWinograd(graph, 2);
   chooseBf16(graph);

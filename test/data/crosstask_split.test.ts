@@ -1,6 +1,5 @@
-// CrossTask's split as fairseq's MMPT draws it, against NumPy.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// The split of CrossTask equals fairseq MMPT's, whose random draws are compared with NumPy's.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,12 +8,12 @@ import { selectCrossTaskVideos } from "#lib/data/crosstask_videos.js";
 import { NumpyRandom } from "#lib/data/numpy_random.js";
 import { predictBenchmark } from "#lib/eval/index.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("split of CrossTask");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-split-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("split");
 
-test("draws are NumPy's", () => {
+test("draws equal NumPy's", () => {
   const range = (n: number) => Array.from({ length: n }, (_, i) => i);
   const random = new NumpyRandom(0);
   // numpy.random.seed(0), then numpy.random.choice(range(n), k, replace=False)
@@ -23,7 +22,7 @@ test("draws are NumPy's", () => {
   assert.equal(random.choice(range(130), 5), [110, 112, 25, 7, 44]);
   assert.equal(random.choice(range(1000), 4), [267, 700, 622, 742]);
   assert.equal(new NumpyRandom(4294967295).choice(range(300), 6), [110, 21, 54, 6, 19, 166]);
-  // more numbers than the generator has words
+  // more numbers than the generator's state has words
   const many = new NumpyRandom(0);
   for (let i = 0; i < 5000; i++) many.bits();
   assert.is(many.bits(), 3656406331);
@@ -32,7 +31,7 @@ test("draws are NumPy's", () => {
 /** Videos of a task; a and c, d are primary and large, b is small, r is related. */
 const SIZES = { a: 45, b: 12, r: 50, c: 130, d: 31 };
 const PRIMARY = ["a", "b", "c", "d"];
-/** Of each task whose videos are drawn, the numbers of the training videos in NumPy's order. */
+/** The numbers of the training videos in NumPy's order, for each task whose videos are drawn. */
 const DRAWN: Record<string, number[]> = {
   c: [
     8, 59, 92, 104, 97, 30, 44, 33, 63, 26, 73, 7, 22, 105, 10, 48, 125, 90, 2, 93, 52, 96, 24, 51, 50, 40, 121, 68, 66,
@@ -61,7 +60,7 @@ const expectedTest = ["c", "a", "d"].flatMap((task) =>
   names.filter(([id, video]) => id === task && !DRAWN[task].includes(Number(video.slice(1)))).map(([, video]) => video),
 );
 
-test("30 videos of each large primary task are for training, in the order of videos.csv", async () => {
+test("30 videos of each large primary task are training videos, in the order of videos.csv", async () => {
   const annotated = await selectCrossTaskVideos({
     tasks: [join(folder, "tasks_primary.txt"), join(folder, "tasks_related.txt")],
     annotations,
@@ -70,7 +69,7 @@ test("30 videos of each large primary task are for training, in the order of vid
   const [videos, validation] = [join(folder, "videos.csv"), join(folder, "videos_val.csv")];
   const split = await mmptSplit(available, { videos, validation, primary: new Set(PRIMARY) });
   const training = split.training.map(({ video }) => video);
-  // the first video that there is belongs to c, though it is one of videos_val.csv: c is drawn first
+  // c is drawn first, because the first video with features is c's, although it is in videos_val.csv
   assert.equal(
     training.slice(0, 30),
     DRAWN.c.map((i) => `c${i}`),
@@ -90,7 +89,7 @@ test("30 videos of each large primary task are for training, in the order of vid
   );
 });
 
-test("eval crosstask takes the test of the split, drawn among the videos with features", async () => {
+test("eval crosstask uses the test videos of the split, drawn among the videos with features", async () => {
   const model = VideoClip.random(1, {
     config: { hiddenSize: 8, heads: 1, intermediateSize: 8, videoLayers: 1, textLayers: 1, vocabularySize: 103 },
     device: "cpu",

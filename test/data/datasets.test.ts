@@ -1,7 +1,6 @@
-// Every dataset read from a miniature in its published format, what is left out, and broken files.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Every dataset is read from a miniature in its published format; omitted records are counted, and broken files are
+// errors.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
@@ -18,9 +17,12 @@ import { listedRecords, readVideoList, readVideoLists, type VideoLists } from "#
 import { isoSeconds } from "#lib/data/webvid.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("datasets");
-const scratch = mkdtempSync(join(tmpdir(), "datasets-"));
+const scratch = temporaryFolder("datasets");
 const files = makeDatasets(scratch);
 
 const formatsRead = new Set<string>();
@@ -33,23 +35,13 @@ async function read(name: string, file: string, options = {}): Promise<{ records
   return { records, skips };
 }
 
-async function refused(run: () => Promise<unknown>, pattern: RegExp): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`expected ${pattern}`);
-}
-
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const item of items) list.push(item);
   return list;
 }
 
-test("HowTo100M: videos, captions without what is no text, rolling captions once", async () => {
+test("HowTo100M: videos are read, captions that are no text are omitted, and rolling captions appear once", async () => {
   const { records, skips } = await read("howto100m", files.howto100m, { deduplicate: false });
   assert.equal(
     records.map((r) => r.captions.length),
@@ -70,7 +62,7 @@ test("HowTo100M: videos, captions without what is no text, rolling captions once
   assert.equal(csv.captions[1], { start: 4, end: 8.25, text: "heat the oil, gently" });
 });
 
-test("YouCook2, WebVid, CC3M, QVHighlights", async () => {
+test("YouCook2, WebVid, CC3M and QVHighlights are read", async () => {
   const youcook = await read("youcook2", files.youcook2, { subset: "validation" });
   assert.is(youcook.records.length, 1);
   assert.equal(youcook.records[0].captions[2], { start: 20, end: 28, text: "stir the soup" });
@@ -91,7 +83,7 @@ test("YouCook2, WebVid, CC3M, QVHighlights", async () => {
   assert.equal([unlabelled.records[0].captions[0].start, unlabelled.records[0].captions[0].end], [0, 150]);
 });
 
-test("MSR-VTT, COIN, CrossTask, DiDeMo, plain lines", async () => {
+test("MSR-VTT, COIN, CrossTask, DiDeMo and plain lines are read", async () => {
   const msrvtt = await read("msrvtt", files.msrvtt);
   assert.equal(
     msrvtt.records.map((r) => r.captions.length),
@@ -114,7 +106,7 @@ test("MSR-VTT, COIN, CrossTask, DiDeMo, plain lines", async () => {
   );
 });
 
-test("lines as people write them: NaN, byte order marks, UTF-16; what is no caption is counted with its place", async () => {
+test("lines with NaN, byte order marks or UTF-16 are read; lines that are no caption are counted with their place", async () => {
   const good = '{"video":"a.mp4","start":0,"end":2,"text":"one"}';
   const bad = '{"video":"b.mp4","start":0,"end":NaN,"text":NaN}';
   const path = join(scratch, "n.jsonl");
@@ -132,14 +124,14 @@ test("lines as people write them: NaN, byte order marks, UTF-16; what is no capt
   }
 });
 
-test("durations", () => {
+test("durations are read in all their notations", () => {
   assert.is(isoSeconds("PT00H00M14S"), 14);
   assert.is(isoSeconds("P1DT1H1M1.5S"), 90061.5);
   assert.is(isoSeconds("12.5"), 12.5);
   for (const bad of ["", "PT", "soon"]) assert.ok(Number.isNaN(isoSeconds(bad)), bad);
 });
 
-test("captions that repeat: whole words by default, characters as the original has it", () => {
+test("repeated captions are joined by whole words by default, and by characters as in the original code", () => {
   const caption = (start: number, end: number, text: string) => ({ start, end, text });
   const two = [caption(0, 4, "we cut the onion"), caption(3, 7, "the onion is red")];
   for (const seed of [0, 1, 2, 3, 4, 5]) {
@@ -148,7 +140,7 @@ test("captions that repeat: whole words by default, characters as the original h
     assert.is(out[0].end, out[1].start === 3 ? 3 : 4);
     assert.equal(out, deduplicateCaptions(two, "v", { seed }), "the same coin");
   }
-  // an equal letter is no overlap of words
+  // a letter in common is no overlap of words
   const letter = [caption(0, 1, "cut it"), caption(2, 3, "then stir")];
   assert.equal(deduplicateCaptions(letter, "v"), letter);
   const shaved = deduplicateCaptions(letter, "v", { rule: "shortest-prefix" });
@@ -159,12 +151,12 @@ test("captions that repeat: whole words by default, characters as the original h
       .replace(/ /g, ""),
     "cutithenstir",
   );
-  // ends with, starts with
+  // one caption ends with the other, then one starts with the other
   assert.equal(deduplicateCaptions([caption(0, 4, "a b c"), caption(1, 5, "b c")], "v"), [caption(0, 5, "a b c")]);
   assert.equal(deduplicateCaptions([caption(1, 4, "a b"), caption(0, 6, "a b c")], "v"), [caption(0, 6, "a b c")]);
 });
 
-test("a large object is read entry by entry, over any cut of its bytes", async () => {
+test("a large object is read entry by entry, wherever its bytes are cut into blocks", async () => {
   const object: Record<string, unknown> = {};
   for (let i = 0; i < 400; i++)
     object[`k\\"é${i}`] = { text: [`a "quoted" \\ {[,]} ü ${"x".repeat(i * 17)}`, null, i] };
@@ -189,7 +181,7 @@ test("a large object is read entry by entry, over any cut of its bytes", async (
   assert.equal(await all(readJsonEntries(files.howto100m, { maxBytes: 1 << 20 })).then((e) => e.length), 3);
 });
 
-test("broken files name file and line", async () => {
+test("errors of broken files name file and line", async () => {
   const write = (name: string, text: string) => {
     writeFileSync(join(scratch, name), text);
     return join(scratch, name);
@@ -211,7 +203,7 @@ test("broken files name file and line", async () => {
   await refused(() => read("howto100m", join(scratch, "missing.json")), /missing\.json/);
 });
 
-test("what is left out is counted, up to a limit", async () => {
+test("omitted records are counted, up to a limit", async () => {
   const skips = new Skips(1);
   skips.add("a caption that is no text", "f:1");
   assert.throws(
@@ -220,13 +212,13 @@ test("what is left out is counted, up to a limit", async () => {
   );
 });
 
-test("videoclip data check: features that are missing or not finite", () => {
+test("videoclip data check reports features that are missing or not finite", () => {
   const folder = join(scratch, "features");
   mkdirSync(folder);
   writeFileSync(join(folder, "aaaaaaaaaaa.npy"), npyBytes(new Float32Array(8), [4, 2], "f32"));
   writeFileSync(join(folder, "bbbbbbbbbbb.npy"), npyBytes(Float32Array.of(1, Number.NaN), [1, 2], "f32"));
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "data", "check", "howto100m", files.howto100m, "--features", folder, ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("data", "check", "howto100m", files.howto100m, "--features", folder, ...args); // prettier-ignore
   const report = JSON.parse(run("--json").stdout) as { features: object; skipped: { reason: string; first: string }[] };
   assert.equal(report.features, { found: 1, rows: 4, width: 2 });
   const reasons = report.skipped.map(({ reason }) => reason);
@@ -237,20 +229,38 @@ test("videoclip data check: features that are missing or not finite", () => {
   assert.match(strict.stderr, /more than 1 items left out/);
 });
 
-test("CrossTask: the steps of each video by their names; what its task does not have is counted", async () => {
+test("CrossTask: each video has its steps by name; steps and tasks that are not listed are counted", async () => {
   const folder = join(scratch, "crosstask");
   const { records, skips } = await read("crosstask", folder);
-  assert.equal(records.map(({ video, captions }) => [video, captions.map(({ start, end, text }) => [start, end, text])]), [["aaaaaaaaaaa", [[2.5, 4.1, "cut the onion"], [9, 10, "stir the soup"]]], ["bbbbbbbbbbb", [[0, 3.5, "heat the oil"]]]]); // prettier-ignore
+  assert.equal(
+    records.map(({ video, captions }) => [video, captions.map(({ start, end, text }) => [start, end, text])]),
+    [
+      [
+        "aaaaaaaaaaa",
+        [
+          [2.5, 4.1, "cut the onion"],
+          [9, 10, "stir the soup"],
+        ],
+      ],
+      ["bbbbbbbbbbb", [[0, 3.5, "heat the oil"]]],
+    ],
+  );
   assert.is(skips.total, 0);
   writeFileSync(join(folder, "annotations", "23521_ccccccccccc.csv"), "6,1,2\n1,3,4\n");
   writeFileSync(join(folder, "annotations", "99_ddddddddddd.csv"), "1,1,2\n");
   const more = await read("crosstask", folder);
-  assert.equal(more.skips.report().map(({ reason }) => reason).sort(), ["a step that its task does not have", "a video of a task that is not listed"]); // prettier-ignore
+  assert.equal(
+    more.skips
+      .report()
+      .map(({ reason }) => reason)
+      .sort(),
+    ["a step that its task does not have", "a video of a task that is not listed"],
+  );
   assert.is(more.records.length, 3);
   await refused(() => read("crosstask", scratch), /no tasks_primary\.txt or tasks_related\.txt in it/);
 });
 
-test("lists of videos: a csv's video_id, or the last part of a line", async () => {
+test("a list of videos is the column video_id of a csv, or the last part of each line", async () => {
   assert.equal([...(await readVideoList(files.msrvtt_train))], ["video0", "video1"]);
   const list = join(scratch, "list.txt");
   writeFileSync(list, "201/aaaaaaaaaaa\nbbbbbbbbbbb\n");
@@ -269,8 +279,7 @@ test("lists of videos: a csv's video_id, or the last part of a line", async () =
 });
 
 test("an option that a format does not have is refused, not ignored", () => {
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "data", "check", ...args], { encoding: "utf8" });
+  const run = (...args: string[]) => videoclip("data", "check", ...args);
   for (const [flags, pattern] of [
     [["--subset", "training"], /--subset: webvid has no such option/],
     [["--no-deduplicate"], /--no-deduplicate: webvid has no such option/],
@@ -284,10 +293,9 @@ test("an option that a format does not have is refused, not ignored", () => {
   assert.is((JSON.parse(stdout) as { videos: number }).videos, 1);
 });
 
-test("every format has a name of its own and is read here", () => {
+test("every format has a unique name and is read in this file", () => {
   const names = DATASET_FORMATS.map(({ name }) => name);
   assert.equal([...formatsRead].sort(), [...names].sort());
 });
 
-test.after(() => rmSync(scratch, { recursive: true }));
 test.run();

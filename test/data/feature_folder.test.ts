@@ -1,16 +1,15 @@
-// Features are found by the names that datasets have for videos, and a name that may mean two is refused.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Features are found by the names that datasets give to videos, and an ambiguous name is refused.
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureFolder } from "#lib/data/feature_folder.js";
 import { NamedFiles } from "#lib/data/named_files.js";
 import { npyData, npyHeader } from "#lib/weights/npy.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("feature folder");
-const root = mkdtempSync(join(tmpdir(), "videoclip-features-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("features");
 let cases = 0;
 
 function folder(...names: string[]): string {
@@ -23,13 +22,13 @@ function folder(...names: string[]): string {
 }
 const record = (path: string, file: string, finished = "2026") =>
   `${JSON.stringify({ path, file, clips: 1, timestamps: [[0, 1]], settings: {}, finished_at: finished })}\n`;
-/** What a name finds, relative to the folder. */
+/** The file that a name finds, relative to the folder. */
 const finds = (at: string, video: string) => {
   const path = new FeatureFolder(at).path(video);
   return path === undefined ? undefined : relative(at, path);
 };
 
-test("two videos of one name are found by their paths, where the manifest has them", () => {
+test("two videos of the same name are found by their paths when the manifest has them", () => {
   const at = folder("000-aaaaaaaa.npy", "000-bbbbbbbb.npy", "unique.npy");
   writeFileSync(
     join(at, "manifest.jsonl"),
@@ -48,7 +47,7 @@ test("two videos of one name are found by their paths, where the manifest has th
     );
 });
 
-test("of two records of a path, or of a file, the last one counts", () => {
+test("of two records of one path, or of one file, the last is used", () => {
   const at = folder("a.npy", "b.npy");
   writeFileSync(
     join(at, "manifest.jsonl"),
@@ -58,7 +57,7 @@ test("of two records of a path, or of a file, the last one counts", () => {
   assert.is(finds(at, "/x/b.mp4"), "b.npy");
 });
 
-test("without a manifest names of files count, and so does the ending of a video before .npy", () => {
+test("without a manifest, features are found by file name, with or without the video's ending before .npy", () => {
   const at = folder("ID.mp4.npy", "a.b.npy", "plain.npy", "train/x.npy", "test/x.npy", "train/y.npy");
   for (const name of ["ID", "ID.mp4", "videos/ID.mp4", "ID.webm"]) assert.is(finds(at, name), "ID.mp4.npy", name);
   for (const name of ["a.b", "a.b.mp4"]) assert.is(finds(at, name), "a.b.npy", name);
@@ -80,7 +79,7 @@ test("linked folders are entered, each once", () => {
   assert.is(finds(at, "far"), "link/deep/far.npy");
 });
 
-test("a name with its ending goes before one without", () => {
+test("a file name with the video's ending is preferred to one without", () => {
   const files = new NamedFiles("videos");
   files.add("a.mp4", "/v/a.mp4");
   files.add("a.mkv", "/v/a.mkv");

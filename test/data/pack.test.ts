@@ -1,7 +1,6 @@
-// Packed datasets: what goes in comes out, a stopped run goes on, broken shards are left out and counted; pair batches.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// A packed dataset returns its input, an interrupted run resumes, broken shards are omitted and counted; and batches of
+// pairs.
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,9 +13,11 @@ import type { VideoRecord } from "#lib/data/record.js";
 import { Skips } from "#lib/data/skips.js";
 import { Random } from "#lib/base/random.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("packed datasets");
-const scratch = mkdtempSync(join(tmpdir(), "pack-"));
+const scratch = temporaryFolder("pack");
 const width = 6;
 const count = 40;
 const folder = join(scratch, "features");
@@ -52,11 +53,17 @@ const pack = (out: string, from = take(), shardBytes = 3000, skips = new Skips()
     shardBytes,
   });
 
-test("what goes in comes out", async () => {
+test("a pack returns the captions and features that were written", async () => {
   const skips = new Skips();
   const manifest = await pack("a", take(), 3000, skips);
   assert.ok(manifest.complete && manifest.shards.length > 3, `${manifest.shards.length} shards`);
-  assert.equal(skips.report().map(({ reason, count: n }) => [reason, n]), [["a video without features", 1], ["a video without captions", 1]]); // prettier-ignore
+  assert.equal(
+    skips.report().map(({ reason, count: n }) => [reason, n]),
+    [
+      ["a video without features", 1],
+      ["a video without captions", 1],
+    ],
+  );
   const dataset = new PackedDataset(join(scratch, "a"));
   const features = new FeatureFolder(folder);
   assert.is(dataset.size, count - 2);
@@ -77,7 +84,7 @@ test("what goes in comes out", async () => {
   dataset.close();
 });
 
-test("a stopped run goes on after its last shard, to the same bytes", async () => {
+test("an interrupted run resumes after its last shard and writes the same bytes", async () => {
   try {
     await pack("b", take(25, true));
     assert.unreachable();
@@ -98,7 +105,7 @@ test("a stopped run goes on after its last shard, to the same bytes", async () =
   }
 });
 
-test("broken shards are left out and counted; all broken is an error", async () => {
+test("broken shards are omitted and counted; it is an error if all are broken", async () => {
   await pack("c");
   const path = (i: number) => join(scratch, "c", `shard-0000${i}.safetensors`);
   const { shards } = readPack(join(scratch, "c"));
@@ -109,7 +116,7 @@ test("broken shards are left out and counted; all broken is an error", async () 
   assert.is(dataset.size, count - 2 - shards[1].videos - shards[2].videos);
   assert.equal(skips.report()[0].count, 2);
   assert.throws(() => new PackedDataset(join(scratch, "c"), { skips: new Skips(1) }), /more than 1 items left out/);
-  // a flipped bit is found by the checksum
+  // the checksum reveals a flipped bit
   const bytes = readFileSync(path(0));
   bytes[bytes.length - 5] ^= 1;
   writeFileSync(path(0), bytes);
@@ -118,7 +125,7 @@ test("broken shards are left out and counted; all broken is an error", async () 
   assert.throws(() => new PackedDataset(scratch), /pack\.json: cannot be read/);
 });
 
-test("pair batches: a function of seed, epoch and video, padded rows, one row for each pair", async () => {
+test("batches of pairs are a function of seed, epoch and video, with padded rows and one row for each pair", async () => {
   const dataset = new PackedDataset(join(scratch, "a"));
   const options = { seed: 1, pairsPerVideo: 4, videoSeconds: [3, 8], textTokens: [3, 10] } as const;
   const batch = makePairBatch(dataset, [5, 0, 11], 2, options);
@@ -137,7 +144,7 @@ test("pair batches: a function of seed, epoch and video, padded rows, one row fo
   dataset.close();
 });
 
-test("the same batches for 0, 1 and 4 workers, and from the middle on", async () => {
+test("batches are the same for 0, 1 and 4 workers, also when reading starts in the middle", async () => {
   const groups = shuffledGroups(count - 2, 4, 5, 1);
   const sampling = { seed: 5, pairsPerVideo: 2, videoSeconds: [3, 8], textTokens: [3, 10] } as const;
   const run = async (workers: number, start = 0) => {
@@ -154,7 +161,7 @@ test("the same batches for 0, 1 and 4 workers, and from the middle on", async ()
   assert.equal(await run(2, 3), alone.slice(3));
 });
 
-test("a folder that is none is an error with any number of workers", async () => {
+test("a folder without a pack is an error with any number of workers", async () => {
   for (const workers of [0, 2]) {
     const loader = new PairLoader({ folder: join(scratch, "nothing"), sampling: { seed: 1 }, workers });
     try {
@@ -167,19 +174,25 @@ test("a folder that is none is an error with any number of workers", async () =>
   }
 });
 
-test("shuffled groups hold each video at most once", () => {
+test("a shuffled group has each video at most once", () => {
   const groups = shuffledGroups(100, 8, 3, 1);
   assert.is(groups.length, 12);
   assert.is(new Set(groups.flatMap((g) => [...g])).size, 96);
   assert.not.equal(groups[0], shuffledGroups(100, 8, 3, 2)[0]);
 });
 
-test("videoclip data pack, from a dataset file and a vocabulary", () => {
+test("videoclip data pack makes a pack from a dataset file and a vocabulary", () => {
   const clips = join(scratch, "clips.jsonl");
-  writeFileSync(clips, records.slice(0, 5).map(({ video }) => JSON.stringify({ features: video, start: 0, end: 4, text: "Stir the soup" })).join("\n")); // prettier-ignore
+  writeFileSync(
+    clips,
+    records
+      .slice(0, 5)
+      .map(({ video }) => JSON.stringify({ features: video, start: 0, end: 4, text: "Stir the soup" }))
+      .join("\n"),
+  );
   writeFileSync(join(scratch, "vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nstir\nthe\nsoup\n");
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "data", "pack", "jsonl", clips, "--features", folder, "--tokenizer", join(scratch, "vocab.txt"), ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("data", "pack", "jsonl", clips, "--features", folder, "--tokenizer", join(scratch, "vocab.txt"), ...args); // prettier-ignore
   const result = run("--out", join(scratch, "d"), "--json");
   assert.is(result.status, 0, result.stderr);
   assert.is((JSON.parse(result.stdout) as { videos: number }).videos, 5);
@@ -187,8 +200,7 @@ test("videoclip data pack, from a dataset file and a vocabulary", () => {
   assert.equal(Array.from(dataset.captions(0).ids[0]), [5, 6, 7]);
   dataset.close();
   assert.ok(existsSync(join(scratch, "d", "pack.json")));
-  assert.is(run("--out", join(scratch, "d")).status, 0, "a second run has nothing to do");
+  assert.is(run("--out", join(scratch, "d")).status, 0, "a second run finds nothing left to do");
 });
 
-test.after(() => rmSync(scratch, { recursive: true }));
 test.run();

@@ -1,4 +1,4 @@
-// Sampling of overlapping clips: the properties over 100,000 draws, the alignments, the original's quirks.
+// Overlapping clips: properties of 100,000 draws, the alignments, and the peculiarities of the original code.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { pairOverlap, samplePair, type SamplerOptions, type TokenisedCaptions } from "#lib/data/sampler.js";
@@ -6,7 +6,7 @@ import { Random } from "#lib/base/random.js";
 
 const test = suite("sampler");
 
-/** A video with captions of 1 to 12 tokens, gaps between some of them, overlaps between others. */
+/** A video with captions of 1 to 12 tokens: some have gaps between them, others overlap. */
 function video(seed: number): { captions: TokenisedCaptions; seconds: number } {
   const random = new Random(seed, 99);
   const count = random.integer(1, 60);
@@ -19,14 +19,14 @@ function video(seed: number): { captions: TokenisedCaptions; seconds: number } {
     time += random.uniform() * 5;
   }
   const whole = Math.ceil(Math.max(...end));
-  // some features end before the captions do
+  // the features of some videos end before the captions do
   return {
     captions: { start, end, ids },
     seconds: Math.max(Math.ceil(start[0]) + 1, random.integer(whole - 20, whole + 5)),
   };
 }
 
-test("100,000 draws: clips overlap, lengths are within their bounds", () => {
+test("in 100,000 draws, clips overlap and lengths are within their bounds", () => {
   for (let i = 0; i < 100_000; i++) {
     const { captions, seconds } = video(i % 500);
     const pair = samplePair(captions, seconds, new Random(1, 0, i));
@@ -41,13 +41,13 @@ test("100,000 draws: clips overlap, lengths are within their bounds", () => {
   }
 });
 
-/** Chi-squared of counts that should be equal. */
+/** The chi-squared statistic of counts whose expected values are equal. */
 function chiSquared(counts: number[]): number {
   const expected = counts.reduce((a, b) => a + b, 0) / counts.length;
   return counts.reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
 }
 
-// captions of 64 tokens: the text clip is its centre alone
+// each caption has 64 tokens, so the text clip is its centre caption alone
 const long = (count: number): TokenisedCaptions => ({
   start: Array.from({ length: count }, (_, i) => 10 * i),
   end: Array.from({ length: count }, (_, i) => 10 * i + 10),
@@ -60,13 +60,13 @@ test("the centre caption is uniform", () => {
   assert.ok(chiSquared(counts) < 43.8, `${chiSquared(counts)} with 19 degrees of freedom`); // p = 0.001
 });
 
-test("the lengths and the place of the video clip are uniform", () => {
+test("the length and the position of the video clip are uniform", () => {
   const lengths = new Array<number>(30).fill(0);
   const offsets = new Array<number>(8).fill(0);
   for (let i = 0; i < 100_000; i++) {
     const pair = samplePair(long(30), 300, new Random(3, 0, i));
     lengths[pair.video[1] - pair.video[0] - 3]++;
-    // far from the ends, a clip of 8 s begins 7 to 0 s before the drawn second, which is uniform over ten
+    // far from the ends, a clip of 8 s begins 0 to 7 s before the drawn second, which is uniform over ten
     const fixed = samplePair({ start: [100], end: [101], ids: [[1]] }, 300, new Random(4, 0, i), {
       videoSeconds: [8, 8],
     });
@@ -84,7 +84,7 @@ test("draws are a function of seed, epoch and index", () => {
   assert.is(new Set(Array.from({ length: 50 }, (_, i) => draw(1, 2, i))).size > 30, true);
 });
 
-test("clips with the same start and end", () => {
+test("clips of text and video can have the same start and end", () => {
   const captions = { start: [1.5, 4], end: [3.2, 7.5], ids: [[1, 2], [3]] };
   for (const alignment of ["exact", "fixed"] as const) {
     const pair = samplePair(captions, 20, new Random(0), { alignment });
@@ -95,8 +95,8 @@ test("clips with the same start and end", () => {
   assert.equal([start.captions, start.video], [[0, 0], [1, 4]]); // prettier-ignore
 });
 
-test("without overlap, texts have the lengths of the original's aligners", () => {
-  // one token a caption: a text is as long as it was drawn
+test("without overlap, texts have the same lengths as those of the original's aligners", () => {
+  // each caption has one token, so a text has the drawn length
   const count = 200;
   const at = Array.from({ length: count }, (_, i) => i);
   const captions = { start: at, end: at.map((t) => t + 1), ids: at.map((id) => [id]) };
@@ -130,7 +130,7 @@ test("without overlap, texts have the lengths of the original's aligners", () =>
   }
 });
 
-test("the original keeps captions behind the features, and ends a text with its last caption", () => {
+test("an option keeps captions behind the features and ends a text with its last caption, as the original does", () => {
   const late = { start: [0, 30], end: [5, 35], ids: [[1], [2]] };
   const options = { textTokens: [1, 1], quirks: ["lateCaptions"] } as const;
   const firsts = new Set<number>();
@@ -151,7 +151,7 @@ test("the original keeps captions behind the features, and ends a text with its 
   assert.equal([text([]), text(["lastEnd"])], [[0, 9], [0, 4]]); // prettier-ignore
 });
 
-test("the original's way of growing sometimes misses the text; ours never", () => {
+test("the original's way to extend clips sometimes misses the text; the default never does", () => {
   const captions = { start: [50], end: [60], ids: [[1]] };
   const misses = (options: SamplerOptions) => {
     let count = 0;
@@ -165,13 +165,13 @@ test("the original's way of growing sometimes misses the text; ours never", () =
   assert.ok(quirk > 50 && quirk < 500, `${quirk} of 100,000`); // 0.16 % by its algorithm
 });
 
-test("captions after the end of the features are left out", () => {
+test("captions after the end of the features are omitted", () => {
   const captions = { start: [0, 30], end: [5, 35], ids: [[1], [2]] };
   for (let i = 0; i < 100; i++) assert.equal(samplePair(captions, 10, new Random(6, 0, i)).captions, [0, 0]);
   assert.throws(() => samplePair({ start: [9], end: [10], ids: [[1]] }, 9, new Random(0)), /begins before second 9/);
 });
 
-test("an option that is undefined is one that is not given", () => {
+test("an undefined option is treated as absent", () => {
   const { captions, seconds } = video(3);
   const none = { textTokens: undefined, videoSeconds: undefined, textSeconds: undefined, alignment: undefined };
   const pair = (options?: SamplerOptions) => samplePair(captions, seconds, new Random(1, 0, 7), options);

@@ -1,6 +1,4 @@
-// Every code block of the documents runs, or is checked where it cannot run.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Every code block of the documents runs, or is checked if it cannot run.
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,10 +6,10 @@ import { commandMakers } from "./command_tree.js";
 import { parseMarkdown, readDocuments } from "./markdown.js";
 import { runBlocks } from "./run_blocks.js";
 import { StandIns } from "./stand_ins.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("code blocks of documents");
-const temporary = mkdtempSync(join(tmpdir(), "videoclip-docs-"));
-test.after(() => rmSync(temporary, { recursive: true, force: true }));
+const temporary = temporaryFolder("docs");
 const root = resolve(".");
 const makers = await commandMakers(root);
 const surroundings = { root, temporary, makers, standIns: new StandIns(join(temporary, "stand_ins")) };
@@ -19,9 +17,9 @@ const decodes = await import("node-av/api").then(
   () => true,
   () => false,
 );
-// only these documents: `node --import tsx test/docs/blocks.long.test.ts README.md`
+// with arguments, only these documents: `node --import tsx test/docs/blocks.long.test.ts README.md`
 const only = process.argv.slice(2);
-/** Run by test/examples/stages.long.test.ts, which also checks what it makes. */
+/** test/examples/stages.long.test.ts runs this document and checks its results. */
 const ELSEWHERE = "configs/README.md";
 const documents = readDocuments(root).filter(({ path }) =>
   only.length === 0 ? path !== ELSEWHERE : only.includes(path),
@@ -44,10 +42,10 @@ for (const document of documents.filter(({ blocks }) => blocks.length > 0)) {
 const broken = (name: string, fence: string, code: string): string[] => [name, fence, code];
 for (const [name, fence, code, expected] of [
   [...broken("a command that fails", "sh", "true\nfalse\ntrue"), "exit code 1"],
-  [...broken("an npm script that there is not", "sh", "npm run nothing"), "no such script"],
-  [...broken("a package that nobody knows", "sh", "npm install videoclips"), "not a package"],
+  [...broken("an npm script that does not exist", "sh", "npm run nothing"), "no such script"],
+  [...broken("an unknown package", "sh", "npm install videoclips"), "not a package"],
   [...broken("a js module that throws", "js", "throw new Error('this one');"), "this one"],
-  [...broken("an import that there is not", "js norun", "import { nothing } from 'videoclip';"), "TS2305"],
+  [...broken("an import that does not exist", "js norun", "import { nothing } from 'videoclip';"), "TS2305"],
   [...broken("a wrong type", "ts norun", "const a: number = 'one';"), "TS2322"],
   [...broken("broken json", "json", "{ a: 1 }"), "JSON"],
   [...broken("an unknown key of a run", "json", '{ "task": "contrastive", "epoch": 1 }'), "epoch"],
@@ -56,7 +54,7 @@ for (const [name, fence, code, expected] of [
     "--shart",
   ],
   [
-    ...broken("a value that an option does not take", "sh norun", "nice npx videoclip extract v --out x --fps many"),
+    ...broken("a value that an option does not accept", "sh norun", "nice npx videoclip extract v --out x --fps many"),
     "number",
   ],
   [...broken("an unknown language", "jss", "1"), "jss"],
@@ -70,7 +68,7 @@ for (const [name, fence, code, expected] of [
   });
 }
 
-test("the number of blocks that are not executed", () => {
+test("the number of blocks that are not executed is printed", () => {
   process.stdout.write(`${norun} code blocks are not executed\n`);
 });
 

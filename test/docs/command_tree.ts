@@ -1,4 +1,4 @@
-// The command line as commander knows it, to check command lines without running them.
+// The command line as commander parses it, to check command lines without running them.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,7 +6,7 @@ import { Command, CommanderError } from "commander";
 
 type MakeCommand = () => Command;
 
-/** The functions of `dist/cli` that make commands: all that are exported under a name that ends with `Command`. */
+/** The functions of `dist/cli` that make commands: all exports whose name ends with `Command`. */
 export async function commandMakers(root: string): Promise<MakeCommand[]> {
   const folder = join(root, "dist/cli");
   const files = readdirSync(folder, { recursive: true })
@@ -24,7 +24,7 @@ export async function commandMakers(root: string): Promise<MakeCommand[]> {
   return [...makers.values()];
 }
 
-/** `videoclip` with all commands, none of which does anything. */
+/** `videoclip` with all commands, without their actions. */
 export function commandTree(makers: readonly MakeCommand[]): Command {
   const program = new Command("videoclip").version("0");
   for (const make of makers) program.addCommand(make());
@@ -37,7 +37,7 @@ export function commandTree(makers: readonly MakeCommand[]): Command {
   return program;
 }
 
-/** Parses the words after `videoclip` as the command line does. Returns its complaint, or undefined. */
+/** Parses the words after `videoclip` as the command line does. Returns its error message, or undefined. */
 export function complaintAbout(makers: readonly MakeCommand[], words: readonly string[]): string | undefined {
   try {
     commandTree(makers).parse(words, { from: "user" });
@@ -48,7 +48,7 @@ export function complaintAbout(makers: readonly MakeCommand[], words: readonly s
   }
 }
 
-/** The command that the first words name, and how many words that took. */
+/** The command that the first words name, and the number of these words. */
 export function findCommand(program: Command, words: readonly string[]): { command: Command; used: number } {
   let command = program;
   let used = 0;
@@ -61,7 +61,7 @@ export function findCommand(program: Command, words: readonly string[]): { comma
   return { command, used };
 }
 
-/** Whether the command, or one below it, has the option (`--name` or `-n`). */
+/** Whether the command, or one of its subcommands, has the option (`--name` or `-n`). */
 export function hasOption(command: Command, option: string): boolean {
   if (["--help", "-h"].includes(option)) return true;
   if (command.options.some(({ long, short }) => long === option || short === option)) return true;

@@ -1,4 +1,4 @@
-// docs/command_line.md and docs/presets.md say what the code says.
+// docs/command_line.md and docs/presets.md agree with the code.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -13,11 +13,11 @@ import { root } from "../../scripts/lint/syntax.js";
 const test = suite("commands and presets");
 const read = (name: string) => readFileSync(join(root, "docs", name), "utf8");
 
-test("docs/command_line.md is what the commands say", () => {
+test("docs/command_line.md equals the help of the commands", () => {
   assert.is(read("command_line.md"), commandDocs(), "run: npm run docs:commands");
 });
 
-/** Rows of the tables whose first column is `head`, as their cells. */
+/** The cells of all rows of the tables whose first column is `head`. */
 function rows(text: string, head: string): string[][] {
   const lines = text.split("\n");
   const first = lines.findIndex((line) => line.startsWith(`| ${head} |`));
@@ -33,7 +33,7 @@ const RANGES: Record<string, (mean: number, std: number) => boolean> = {
   "Kinetics mean and std": (mean, std) => Math.abs(mean - 0.4) < 0.05 && Math.abs(std - 0.22) < 0.02,
 };
 
-test("docs/presets.md has every preset as it is", () => {
+test("docs/presets.md lists every preset with its fields", () => {
   const written = new Map(
     rows(read("presets.md"), "name").flatMap((cells) => cells[0].split(", ").map((name) => [name.slice(1, -1), cells])),
   );
@@ -60,7 +60,7 @@ test("docs/presets.md has every preset as it is", () => {
   }
 });
 
-test("docs/presets.md has the preset of every model, and how long a clip lasts", () => {
+test("docs/presets.md lists the preset of every model and the length of a clip", () => {
   const written = rows(read("presets.md"), "model");
   const expected: [string, Preset][] = [
     ...VIDEO_MODEL_NAMES.map((name): [string, Preset] => [name, resolvePreset(VIDEO_MODELS[name].preset)]),

@@ -1,12 +1,12 @@
-// What documents refer to: files, anchors, npm scripts, commands and their options. Each check returns lines
-// `document:line: what is wrong`.
+// Checks the references of documents: files, anchors, npm scripts, commands and their options. Each check returns lines
+// `document:line: problem`.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import type { Command } from "commander";
 import { findCommand, hasOption } from "./command_tree.js";
 import type { MarkdownDocument, Placed } from "./markdown.js";
 
-/** Whether a path is in a folder that `.gitignore` names: it is made, not kept. */
+/** Whether a path is in a folder that `.gitignore` names, so that it is generated. */
 export function ignoredPaths(root: string): (path: string) => boolean {
   const lines = readFileSync(join(root, ".gitignore"), "utf8").split("\n");
   const folders = [".git", ...lines.filter((line) => line.endsWith("/")).map((line) => line.slice(0, -1))];
@@ -32,7 +32,7 @@ export function repositoryPaths(root: string): Set<string> {
   return paths;
 }
 
-/** Links that lead to no file, folder or heading. */
+/** Links to files, folders or headings that do not exist. */
 export function brokenLinks(documents: readonly MarkdownDocument[], paths: ReadonlySet<string>): string[] {
   const anchors = new Map(documents.map((document) => [document.path, document.anchors]));
   return documents.flatMap((document) =>
@@ -42,14 +42,14 @@ export function brokenLinks(documents: readonly MarkdownDocument[], paths: Reado
         const [file, anchor] = decodeURI(text).split("#");
         const target = file === "" ? document.path : normalize(join(dirname(document.path), file)).replace(/\/$/, "");
         if (file !== "" && target !== "." && !paths.has(target))
-          return [`${document.path}:${line}: ${text}: there is no ${target}`];
+          return [`${document.path}:${line}: ${text}: ${target} does not exist`];
         if (!anchor || !anchors.has(target) || anchors.get(target)!.has(anchor)) return [];
         return [`${document.path}:${line}: ${text}: ${target} has no heading #${anchor}`];
       }),
   );
 }
 
-/** Documents in `docs/` that neither README links to. */
+/** Documents in `docs/` without a link from a README. */
 export function unlinkedDocuments(documents: readonly MarkdownDocument[]): string[] {
   const linked = new Set(
     documents
@@ -61,7 +61,7 @@ export function unlinkedDocuments(documents: readonly MarkdownDocument[]): strin
     .filter((path) => path.startsWith("docs/") && path !== "docs/README.md" && !linked.has(path));
 }
 
-/** Inline code, and the lines of code blocks with those that a `\` continues. */
+/** Inline code, and the lines of code blocks joined with their continuations after `\`. */
 function codeOf(document: MarkdownDocument): Placed[] {
   const lines = document.blocks.flatMap(({ text, line, language }) => {
     if (!["sh", "text"].includes(language)) return [];
@@ -75,7 +75,7 @@ function codeOf(document: MarkdownDocument): Placed[] {
   return [...document.code, ...lines];
 }
 
-/** `npm run NAME` and `npm test` of scripts that there are not. */
+/** `npm run NAME` and `npm test` of scripts that do not exist. */
 export function unknownScripts(documents: readonly MarkdownDocument[], scripts: Record<string, string>): string[] {
   return documents.flatMap((document) =>
     codeOf(document).flatMap(({ text, line }) =>
@@ -87,7 +87,7 @@ export function unknownScripts(documents: readonly MarkdownDocument[], scripts: 
   );
 }
 
-/** Commands and options of `videoclip` that it does not have. */
+/** Commands and options that `videoclip` does not have. */
 export function unknownCommands(documents: readonly MarkdownDocument[], program: Command): string[] {
   return documents.flatMap((document) => {
     const wrong = codeOf(document).flatMap(({ text, line }) =>
@@ -102,7 +102,7 @@ export function unknownCommands(documents: readonly MarkdownDocument[], program:
   });
 }
 
-/** The words behind each `videoclip` at the beginning of a command. Alternatives stay: `extract | index`. */
+/** The words behind each `videoclip` at the beginning of a command. Alternatives are kept: `extract | index`. */
 function segmentsOf(text: string): string[][] {
   const alternatives = /^(npx )?videoclip [^&;]*\|/.test(text) && !/[<>]|\| (?!-|[\w-]+( \||$))/.test(text);
   const parts = text.replace(/(^|\s)#.*$/, "").split(alternatives ? /&&|;/ : /&&|\|\||[;|]/);
@@ -130,7 +130,10 @@ function unknownWords(program: Command, words: readonly string[]): string[] {
   return wrong;
 }
 
-/** Paths in inline code that begin with a folder of the repository and lead nowhere. `<op>`, `NAME` and `*` stand for anything. */
+/**
+ * Paths in inline code that begin with a folder of the repository and do not exist. `<op>`, `NAME` and `*` stand for
+ * any text.
+ */
 export function missingPaths(
   documents: readonly MarkdownDocument[],
   paths: ReadonlySet<string>,

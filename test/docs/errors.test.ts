@@ -1,4 +1,4 @@
-// docs/errors.md explains every code that lib/ throws, and no other one.
+// docs/errors.md explains every code that lib/ throws, and no other code.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
@@ -14,11 +14,11 @@ const CODE = /^ERR_[A-Z_]+$/;
 interface Use {
   code: string;
   where: string;
-  /** The class whose constructor is given the code, where that can be seen. */
+  /** The class whose constructor receives the code, if the source shows it. */
   kind?: string;
 }
 
-/** What a literal is passed to: `new X("ERR_...")`, or `super("ERR_...")` inside of class X. */
+/** The class that receives a literal: `new X("ERR_...")`, or `super("ERR_...")` inside of class X. */
 function classOf(literal: ts.Node): string | undefined {
   const call = literal.parent;
   if (ts.isNewExpression(call) && call.arguments?.[0] === literal) return call.expression.getText();
@@ -28,7 +28,7 @@ function classOf(literal: ts.Node): string | undefined {
   return at.name?.text;
 }
 
-/** Comparing with a code does not throw it; the code may be one of Node's. */
+/** A comparison with a code does not throw it; the code may be one of Node's. */
 const isCompared = ({ parent }: ts.Node) =>
   ts.isBinaryExpression(parent) &&
   [ts.SyntaxKind.EqualsEqualsEqualsToken, ts.SyntaxKind.ExclamationEqualsEqualsToken].includes(
@@ -46,7 +46,7 @@ const uses = trees.flatMap(({ file, tree }) =>
   }),
 );
 
-test("every code that is thrown is in the table, and the reverse", () => {
+test("every code that is thrown is in the table, and every code of the table is thrown", () => {
   assert.ok(uses.length > 80, `found ${uses.length} codes`);
   assert.equal(
     uses.filter(({ code }) => !(code in ERROR_CODES)).map(({ where }) => where),
@@ -57,11 +57,11 @@ test("every code that is thrown is in the table, and the reverse", () => {
   assert.equal(
     Object.keys(ERROR_CODES).filter((code) => !thrown.has(code)),
     [],
-    "nothing throws these",
+    "codes that nothing throws",
   );
 });
 
-test("a code is thrown with the class that the table names", () => {
+test("every code is thrown with the class that the table names", () => {
   const wrong = uses.filter(({ code, kind }) => kind && kind !== ERROR_CODES[code as keyof typeof ERROR_CODES].class);
   assert.equal(
     wrong.map(({ where, kind }) => `${where} with ${kind}`),
@@ -82,7 +82,7 @@ test("lib throws no error without a code", () => {
   assert.equal(plain, []);
 });
 
-test("docs/errors.md is what the table says", () => {
+test("docs/errors.md equals the table of codes", () => {
   assert.is(readFileSync(join(root, "docs/errors.md"), "utf8"), errorDocs(), "run: npm run docs:errors");
 });
 

@@ -9,25 +9,25 @@ const test = suite("guides");
 const guides = ["CONTRIBUTING.md", "docs/adding_a_model.md", "docs/adding_an_op.md", "docs/native_kernels.md"];
 const text = (file: string) => readFileSync(join(root, file), "utf8");
 
-/** Names of files and folders in code, such as `lib/compile/plan.ts`; patterns and placeholders are left out. */
+/** Names of files and folders in code, such as `lib/compile/plan.ts`, without patterns and placeholders. */
 function paths(guide: string): string[] {
   const found = [...text(guide).matchAll(/`((?:lib|native|test|scripts|docs|bench|cuda|cpu|runtime)\/[\w./]+)`/g)];
   return found.map((match) => match[1]).filter((path) => !/NAME|FILE/.test(path));
 }
 
-/** Kernel sources are named as they are included. */
+/** Kernel sources are named by their include path. */
 const exists = (path: string) =>
   ["", "native", "native/cpp", "native/cuda"].some((folder) => existsSync(join(root, folder, path)));
 
 for (const guide of guides) {
-  test(`${guide}: what it names is there`, () => {
+  test(`${guide}: the files, folders and tables that it names exist`, () => {
     assert.equal(
       paths(guide).filter((path) => !exists(path)),
       [],
     );
   });
 
-  test(`${guide}: its links lead somewhere`, () => {
+  test(`${guide}: its links lead to files`, () => {
     const links = [...text(guide).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map((match) => match[1]);
     const local = links.filter((link) => !link.startsWith("https://"));
     assert.equal(

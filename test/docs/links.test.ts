@@ -1,5 +1,4 @@
-// Everything that the documents refer to is there: files, headings, npm scripts, commands with their options, paths.
-import { spawnSync } from "node:child_process";
+// Every reference in the documents is valid: files, headings, npm scripts, commands with their options, paths.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { suite } from "uvu";
@@ -15,6 +14,7 @@ import {
   unlinkedDocuments,
 } from "./document_checks.js";
 import { parseMarkdown, readDocuments } from "./markdown.js";
+import { videoclip } from "../support/command_line.js";
 
 const test = suite("documents");
 const root = resolve(".");
@@ -49,7 +49,7 @@ test("CI runs the set-up commands of the README", () => {
     .filter(({ language }) => language === "sh")
     .flatMap(({ text }) => text.match(/\bnpm (ci|test|run [\w:-]+)/g) ?? []);
   assert.ok(commands.includes("npm ci") && commands.includes("npm run demo") && commands.includes("npm test"));
-  // the long tests are those of `npm test` and more
+  // the full tests include those of `npm test`
   assert.is(scripts["test:full"], `${scripts.test} --full`);
   for (const command of commands) {
     const runs = ci.includes(command) || (command === "npm test" && ci.includes("npm run test:full"));
@@ -57,8 +57,8 @@ test("CI runs the set-up commands of the README", () => {
   }
 });
 
-test("the commands that these tests know are those of the program", () => {
-  const { stdout } = spawnSync(process.execPath, ["dist/cli/main.js", "--help"], { encoding: "utf8" });
+test("the commands that these tests know are the commands of the program", () => {
+  const { stdout } = videoclip("--help");
   const listed = [...stdout.split("Commands:")[1].matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name]) => name);
   const known = program.commands.map((command) => command.name());
   assert.equal(listed.filter((name) => name !== "help").sort(), known.sort());
@@ -67,7 +67,7 @@ test("the commands that these tests know are those of the program", () => {
 /** A document in docs/ with this text. */
 const page = (text: string) => [parseMarkdown("docs/page.md", text)];
 
-test("what is wrong is reported", () => {
+test("every kind of broken reference is reported", () => {
   const reported = (problems: string[], ...expected: string[]) => {
     assert.is(problems.length, expected.length, problems.join("\n"));
     expected.forEach((text, i) => assert.ok(problems[i].includes(text), `${problems[i]}: expected ${text}`));

@@ -3,17 +3,17 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { marked, type Token } from "marked";
 
-/** Folders that hold no documents of the repository. */
+/** Folders without documents of the repository. */
 const IGNORED = ["node_modules", "dist", "build", "prebuilds", "demo", ".git", "api", "fixtures", "run"];
 
-/** A fenced code block. The info string is `language` and words after it, such as `sh norun` or `json run.json`. */
+/** A fenced code block. The info string is `language` followed by words, such as `sh norun` or `json run.json`. */
 export interface Block {
   language: string;
-  /** Not executed, only checked. */
+  /** Checked, but not executed. */
   norun: boolean;
-  /** Appended to the block before. */
+  /** Appended to the previous block. */
   continues: boolean;
-  /** The file that the block is written to, where its info string names one. */
+  /** The file that the block is written to, if its info string names one. */
   file: string | undefined;
   text: string;
   line: number;
@@ -33,7 +33,7 @@ export interface MarkdownDocument {
   code: (Placed & { heading: string })[];
   /** Targets of links and images. */
   links: Placed[];
-  /** What `#...` may refer to. */
+  /** Valid targets of `#...`. */
   anchors: Set<string>;
 }
 
@@ -94,7 +94,7 @@ function plainText(token: Token): string {
   return text;
 }
 
-/** As GitHub makes them: lower case, punctuation dropped, spaces to hyphens, a number behind the second of a name. */
+/** As GitHub makes anchors: lower case, no punctuation, hyphens for spaces, a number after a repeated name. */
 function addAnchor(anchors: Set<string>, heading: string): void {
   const slug = heading
     .toLowerCase()

@@ -1,5 +1,5 @@
-// Stands for `npm` when the code blocks of documents run: installs and builds nothing, but fails for a script or a package
-// that this repository does not know. Usage: node npm_shim.mjs ARGUMENTS OF NPM
+// Replaces `npm` while the code blocks of documents run: installs and builds nothing, but fails for an unknown script
+// or package of this repository. Usage: node npm_shim.mjs ARGUMENTS OF NPM
 import { readFileSync } from "node:fs";
 
 const read = (path) => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), "utf8"));
@@ -26,7 +26,7 @@ if (["install", "i", "add"].includes(command)) {
   }
 } else if (["run", "run-script", "test", "start"].includes(command)) {
   const script = command.startsWith("run") ? words[0] : command;
-  if (!own.scripts[script]) fail(`run ${script}: there is no such script in package.json`);
+  if (!own.scripts[script]) fail(`run ${script}: package.json has no such script`);
 } else if (!["ci", "init", "pack", "link"].includes(command)) {
   fail(`${command}: documents name ci, install, run and test`);
 }

@@ -1,11 +1,11 @@
-// docs/ops.md has a row for every function of videoclip/ops, and no other.
+// docs/ops.md has a row for every function of videoclip/ops, and no other row.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as ops from "#lib/ops.js";
 
 const test = suite("the table of ops");
-/** For tests and tools of this package. */
+/** Functions for tests and tools of this package. */
 const INTERNAL = ["runOp"];
 
 test("every op has a row", () => {

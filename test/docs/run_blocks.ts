@@ -1,10 +1,11 @@
-// Runs the code blocks of a document in their order, in a fresh folder in which `videoclip` is installed.
+// Runs the code blocks of a document in order, in a new folder in which `videoclip` is installed.
 //   sh            bash -e, with `videoclip` on the path; npm installs and builds nothing (npm_shim.mjs)
-//   js, ts        as a module of its own (CommonJS where it calls require); type-checked before, ts strictly; `continues`: appended to the block before
+//   js, ts        a separate module (CommonJS if it calls require), type-checked first, ts strictly; a block with
+//                 `continues` is appended to the block before
 //   json, jsonl   parsed; a file of a training run (it has a `task`) is checked against its schema
 //   norun         not executed: command lines of `videoclip` are parsed, js and ts are type-checked
-// An info string may name a file (`json run.json`): then the block is written to it. A named js or ts block that a later block
-// runs by its name is not run by itself.
+// An info string may name a file (`json run.json`), to which the block is written. A named js or ts block that a later
+// block runs by its name is not run separately.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
@@ -16,38 +17,38 @@ import { makeShims, recordCommands } from "./shims.js";
 import type { StandIns } from "./stand_ins.js";
 import { typeErrors } from "./type_check.js";
 
-/** Languages of blocks that are only read. */
+/** Languages of blocks that are not checked. */
 const PROSE = ["text", "cpp", "cuda", "cmake", "diff", "dockerfile", "html", "csv", "mermaid", "tree"];
 const EXTENSION: Record<string, string> = { js: ".mjs", ts: ".ts" };
 const LIMIT_MS = 600_000;
 
 export interface Surroundings {
-  /** The repository. */
+  /** The root of the repository. */
   root: string;
-  /** A folder for the folders of documents. */
+  /** A folder that receives the folders of documents. */
   temporary: string;
   standIns: Pick<StandIns, "provide">;
   makers: Parameters<typeof complaintAbout>[0];
 }
 
 export interface Outcome {
-  /** Blocks that are executed, or parsed, and blocks that are not executed. */
+  /** Numbers of blocks that were executed or parsed, and of blocks that were not executed. */
   ran: number;
   norun: number;
-  /** Where the blocks ran, and what they printed on stdout. */
+  /** The folder in which the blocks ran, and their stdout. */
   folder: string;
   output: string;
-  /** `document:line: what is wrong`. */
+  /** Lines `document:line: problem`. */
   failures: string[];
 }
 
-/** What one block did. */
+/** The result of one block. */
 interface Result {
   error?: string;
   output?: string;
 }
 
-/** A block as a file that can be run. */
+/** A block in an executable file. */
 interface Program {
   block: Block;
   path: string;
@@ -82,7 +83,7 @@ export async function runBlocks(document: MarkdownDocument, around: Surroundings
   return outcome;
 }
 
-/** Blocks that are not only read; those with `continues` are put behind the block before them. */
+/** Joins blocks that have `continues` with the block before; blocks that are not checked are dropped. */
 function joinContinued(all: readonly Block[], report: (line: number, error: string) => void): Block[] {
   const joined: Block[] = [];
   for (const block of all.filter(({ language }) => !PROSE.includes(language))) {
@@ -94,7 +95,7 @@ function joinContinued(all: readonly Block[], report: (line: number, error: stri
   return joined;
 }
 
-/** The folder of a document, with the package in it, and with folders of a clone where the document speaks of one. */
+/** Makes the folder of a document, with the package in it, and with folders of a clone if the document mentions one. */
 function makeFolder(folder: string, document: MarkdownDocument, root: string): void {
   mkdirSync(join(folder, "node_modules"), { recursive: true });
   symlinkSync(root, join(folder, "node_modules/videoclip"));

@@ -1,9 +1,10 @@
-// Programs in place of others while code blocks run: `videoclip` of this repository, and what would install, build or download.
+// Replacements of programs while code blocks run: `videoclip` of this repository, and programs that install, build or
+// download.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Writes the programs into `temporary`; returns the folder for the front of the path. */
+/** Writes the programs into `temporary`; returns the folder that belongs first on the path. */
 export function makeShims(root: string, temporary: string): string {
   const bin = join(temporary, "bin");
   mkdirSync(bin, { recursive: true });
@@ -14,12 +15,12 @@ export function makeShims(root: string, temporary: string): string {
   writeShim(bin, "npm", `exec "${process.execPath}" "${join(root, "test/docs/npm_shim.mjs")}" "$@"`);
   writeShim(bin, "npx", `[ "$1" = videoclip ] || { test -e "${root}/node_modules/.bin/$1"; exit; }; "$@"`);
   for (const name of ["git", "apt-get", "brew", "sudo"]) writeShim(bin, name, "exit 0");
-  // a download is there already, as a stand-in
+  // a stand-in already replaces the download
   for (const name of ["curl", "wget"]) writeShim(bin, name, 'for last; do :; done; test -e "$(basename "$last")"');
   return bin;
 }
 
-/** The words behind every `videoclip` that a shell would run for a script, with no other program within its reach. */
+/** The words behind every `videoclip` that a shell would run for a script, without access to other programs. */
 export function recordCommands(script: string, folder: string, temporary: string): string[][] {
   const bin = join(temporary, "dry");
   const log = join(temporary, "dry.log");
@@ -27,7 +28,7 @@ export function recordCommands(script: string, folder: string, temporary: string
   for (const made of [bin, inner]) mkdirSync(made, { recursive: true });
   writeShim(bin, "videoclip", `printf '%s\\0' "$@" >> "${log}"; printf '\\1\\0' >> "${log}"`);
   writeFileSync(log, "");
-  // other programs do nothing, but `nice videoclip ...` and the like begin one
+  // other programs do nothing, except programs such as `nice` that start one
   const others = 'while [ $# -gt 0 ] && [ "$1" != videoclip ]; do shift; done; [ $# -eq 0 ] || "$@"';
   spawnSync("/bin/bash", ["-c", `command_not_found_handle() { ${others}; }\n${script}`], {
     cwd: inner,

@@ -1,4 +1,4 @@
-// Weight files of the published models' keys with generated values, as small as the models allow.
+// Weight files with the keys of the published models and generated values, as small as the models permit.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { input, trace } from "#lib/graph/trace.js";
@@ -26,7 +26,7 @@ function write(path: string, shapes: ParameterShapes): void {
   writeSafetensors(path, new Map(tensors));
 }
 
-/** Every parameter of a video encoder; the text tower too where it has one. */
+/** Writes every parameter of a video encoder, and of its text tower if it has one. */
 export function videoWeights(path: string, name: string): void {
   const model = name as VideoModelName;
   const { outputs, clip } = VIDEO_MODELS[model];
@@ -40,7 +40,7 @@ export function videoWeights(path: string, name: string): void {
 
 export const s3dWordList = (path: string): void => writeFileSync(path, npyStrings(words));
 
-/** A vocabulary with special tokens where bert-base-uncased has them; letters, so that every word has pieces. */
+/** A vocabulary with bert-base-uncased's positions of special tokens, and letters, so that every word has pieces. */
 export function wordPieces(): string {
   const unused = Array.from({ length: 99 }, (_, i) => `[unused${i}]`);
   const letters = [..."abcdefghijklmnopqrstuvwxyz"];
@@ -49,7 +49,7 @@ export function wordPieces(): string {
   return `${[...pieces, ...words.filter((word) => word.length > 1)].join("\n")}\n`;
 }
 
-/** A Hugging Face folder of two small layers. */
+/** Writes a Hugging Face folder of two small layers. */
 export function textModel(folder: string, family: "bert" | "mobilebert"): void {
   const fields = {
     model_type: family,
@@ -73,7 +73,10 @@ export function textModel(folder: string, family: "bert" | "mobilebert"): void {
   );
 }
 
-/** A VideoCLIP of one layer on each side that takes S3D-G's `video_embedding`, with its tokenizer and video encoder. */
+/**
+ * Writes a VideoCLIP with one layer in each tower that reads S3D-G's `video_embedding`, with its tokenizer and video
+ * encoder.
+ */
 export async function videoClip(folder: string, weights: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const vocabulary = join(folder, "vocab.txt");

@@ -1,5 +1,5 @@
-// Small stand-ins for files that documents name and a test does not download: published weights, datasets, videos. Each is made
-// once, when the first document names it.
+// Small stand-ins for files that documents name and tests do not download: published weights, datasets, videos. Each is
+// made once, when the first document names it.
 import {
   copyFileSync,
   existsSync,
@@ -23,7 +23,7 @@ const video =
   (path) =>
     makeVideo(path, { seed, seconds: 3 });
 
-/** Makers by the last name of the path; folders end with `/`. */
+/** Makers by the last name of the path; names of folders end with `/`. */
 const MAKERS: [RegExp, Maker][] = [
   [/^s3d_howto100m\.pth$/, (path) => videoWeights(path, "s3dg")],
   [/^(s3d-d76dad2f\.pth|S3D_kinetics400\.pt)$/, (path) => videoWeights(path, "s3d")],
@@ -33,21 +33,24 @@ const MAKERS: [RegExp, Maker][] = [
   [/^mobilebert-uncased\/?$/, (path) => textModel(path, "mobilebert")],
   [/^vocab\.txt$/, (path) => writeFileSync(path, wordPieces())],
   [/^videoclip\/$/, async (path, standIns) => videoClip(path, await standIns.find("s3d_howto100m.pth"))],
-  [/^checkpoint_best\.pt$/, async (path, standIns) => copyFileSync(join(await standIns.find("videoclip/"), "model.safetensors"), path)], // prettier-ignore
+  [
+    /^checkpoint_best\.pt$/,
+    async (path, standIns) => copyFileSync(join(await standIns.find("videoclip/"), "model.safetensors"), path),
+  ],
   [/^glove\.[\w.]+\.txt$/, gloVe],
 ];
 
 const VIDEO = /\.(mp4|mkv|webm|mov|avi)$/;
-/** Files that the miniatures of the datasets lack, with one of the same format. */
+/** Files that the dataset miniatures lack, and files of the same format that replace them. */
 const SAME_FORM: Record<string, string> = { "highlight_val_release.jsonl": "highlight_train_release.jsonl" };
 
 export class StandIns {
   #videos = 0;
 
-  /** @param cache folder that keeps what was made */
+  /** @param cache folder that keeps the stand-ins */
   constructor(readonly cache: string) {}
 
-  /** Puts everything into `folder` that the text names. */
+  /** Puts every file that the text names into `folder`. */
   async provide(text: string, folder: string): Promise<void> {
     const names = new Set(
       [...text.matchAll(/[\w@.~/-]+/g)].map(([name]) => name.replace(/^\.\//, "").replace(/\.$/, "")),
@@ -81,7 +84,7 @@ export class StandIns {
     return path;
   }
 
-  /** One of three videos of three seconds. */
+  /** Copies one of three videos of three seconds. */
   async #video(path: string): Promise<void> {
     const seed = (this.#videos++ % 3) + 1;
     const made = join(this.cache, `sample-${seed}.mp4`);
@@ -89,13 +92,13 @@ export class StandIns {
     place(made, path);
   }
 
-  /** A folder of videos: those that are named, else two. */
+  /** Makes a folder with the named videos, or with two videos if none is named. */
   async #videosOf(name: string, names: ReadonlySet<string>, folder: string): Promise<void> {
     if ([...names].some((other) => other.startsWith(name) && VIDEO.test(other))) return;
     for (const file of ["sample-1.mp4", "sample-2.mp4"]) await this.#video(join(folder, name, file));
   }
 
-  /** A file of the miniatures of the datasets. */
+  /** The path of a file of the dataset miniatures. */
   #dataset(name: string): string | undefined {
     const folder = join(this.cache, "datasets");
     if (!existsSync(folder)) makeDatasets(folder);
@@ -104,7 +107,7 @@ export class StandIns {
     return found && join(folder, found);
   }
 
-  /** Predictions for QVHighlights' queries, in the form of a submission. */
+  /** Writes predictions for QVHighlights' queries in the form of a submission. */
   #submission(path: string): void {
     const lines = readFileSync(this.#dataset("highlight_val_release.jsonl")!, "utf8").trim().split("\n");
     const predictions = lines.map((line) => {
@@ -116,7 +119,7 @@ export class StandIns {
   }
 }
 
-/** A file or a folder of files in another place, without a second copy on the disk where that can be. */
+/** Places a file or a folder of files, as a link where the system permits it. */
 function place(from: string, to: string): void {
   if (statSync(from).isDirectory()) {
     for (const name of readdirSync(from)) place(join(from, name), join(to, name));

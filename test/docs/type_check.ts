@@ -1,16 +1,19 @@
-// Type-checks the code blocks of a document: ts strictly, js for errors that are certain.
+// Type-checks the code blocks of a document: ts strictly, js only for errors that are certain.
 import { join } from "node:path";
 import ts from "typescript";
 import type { Block } from "./markdown.js";
 
-/** Errors that are reported in js: names that modules do not export, unknown members and options, wrong numbers of arguments. */
+/**
+ * Errors that are reported in js: names that modules do not export, unknown members and options, wrong numbers of
+ * arguments.
+ */
 const IN_JS = new Set([2305, 2307, 2339, 2353, 2551, 2554, 2555, 2561, 2614, 2724]);
 const CANNOT_FIND_NAME = 2304;
 const CANNOT_FIND_MODULE = 2307;
 
 const sources = new Map<string, ts.SourceFile | undefined>();
 
-/** @param programs blocks of js and ts, with the files that they were written to */
+/** @param programs blocks of js and ts with the files that they were written to */
 export function typeErrors(
   programs: readonly { block: Block; path: string }[],
   root: string,
@@ -54,7 +57,7 @@ export function typeErrors(
 }
 
 function counts(block: Block, code: number, message: string): boolean {
-  // a block that is not run may use names of earlier blocks, and packages that are not installed
+  // a block that does not run may use names of earlier blocks, and packages that are not installed
   if (block.norun && code === CANNOT_FIND_NAME) return false;
   if (block.norun && code === CANNOT_FIND_MODULE && !/'(videoclip|node:)/.test(message)) return false;
   return block.language === "ts" || IN_JS.has(code) || code < 2000;

@@ -1,4 +1,4 @@
-// A call whose signal aborts before it has ended rejects, however far the native side is.
+// A call whose signal aborts before its end rejects, at whatever point the native run is.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -19,10 +19,10 @@ const settled = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 test("an abort during the only instruction rejects with its reason", async () => {
-  await ops.unary(x, "tanh"); // the program is there
+  await ops.unary(x, "tanh"); // compiles the program
   const { engine } = openDevice();
   const abort = new AbortController();
-  // the run has ended when its signal aborts, and nothing has been told to JavaScript
+  // the run has ended when its signal aborts, but JavaScript has not received the result yet
   const original = Object.getPrototypeOf(engine).run as (...args: unknown[]) => {
     job: number;
     promise: Promise<unknown>;
@@ -39,7 +39,7 @@ test("an abort during the only instruction rejects with its reason", async () =>
   assert.is(await settled(ops.unary(x, "tanh")), "resolved");
 });
 
-test("an aborted signal, before and while calls wait", async () => {
+test("calls with an aborted signal reject, and so do waiting calls whose signal aborts", async () => {
   assert.is(await settled(ops.unary(x, "tanh", { signal: AbortSignal.abort(reason) })), reason);
   const abort = new AbortController();
   const runs = Array.from({ length: 4 }, () => settled(ops.unary(x, "tanh", { signal: abort.signal })));
@@ -47,7 +47,7 @@ test("an aborted signal, before and while calls wait", async () => {
   assert.equal(await Promise.all(runs), [reason, reason, reason, reason]);
 });
 
-test("an abort after the device was disposed ends nothing", async () => {
+test("an abort after the device was disposed has no effect", async () => {
   const device = createDevice({ threads: 1 });
   const program = compile(trace(() => ({ y: unary(input("x", [1 << 16]), "tanh") })), device); // prettier-ignore
   const abort = new AbortController();
@@ -57,7 +57,7 @@ test("an abort after the device was disposed ends nothing", async () => {
   assert.is(await run, reason);
 });
 
-test("a signal of another implementation", async () => {
+test("a signal of another implementation aborts a call", async () => {
   const target = new EventTarget();
   const signal = Object.assign(target, { aborted: false, reason: undefined, throwIfAborted() {}, onabort: null });
   assert.is(await settled(ops.unary(x, "tanh", { signal })), "resolved");

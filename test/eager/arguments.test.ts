@@ -1,5 +1,5 @@
-// Wrong arguments of the public ops: each is an error that names argument, expected and received, and none of them ends the
-// process, hangs or gives a result.
+// Every wrong argument of the public ops causes an error with argument, expected and received values; none ends the
+// process, hangs or returns a result.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "#lib/base/errors.js";
@@ -13,12 +13,12 @@ const i32 = (...values: number[]) => ({ data: Int32Array.from(values), shape: [v
 const video = f32(1, 2, 4, 4, 3);
 const vectors = { weight: f32(3), bias: f32(3), mean: f32(3), variance: f32(3) };
 const q = f32(1, 3, 4);
-/** Anything in the place of anything. */
+/** Any value in place of any type. */
 const any = (value: unknown) => value as never;
 
-/** What is called, and what its error says. */
+/** Calls, and the text of their errors. */
 const WRONG: Record<string, [() => Promise<unknown>, RegExp][]> = {
-  "sizes that are none": [
+  "impossible sizes": [
     [() => ops.binary({ shape: any([7, null]), data: new Float32Array(0) }, f32(1, 4), "add"), /a\.shape: expected .*, received \[7, null\]/],
     [() => ops.binary(f32(1, 4), { shape: any([1, null]), data: new Float32Array(0) }, "add"), /b\.shape: .*\[1, null\]/],
     [() => ops.softmax({ shape: [2.5, 2], data: new Float32Array(5) }), /x\.shape: .* received \[2\.5, 2\]/],
@@ -31,7 +31,7 @@ const WRONG: Record<string, [() => Promise<unknown>, RegExp][]> = {
     [() => ops.pad(f32(2, 3), [2 ** 31 - 1, 2 ** 20]), /pad: the output: expected at most \d+ elements/],
     [() => ops.softmax({ shape: [3], data: new Float32Array(2) }), /x: shape \[3\] needs 3 values, received 2/],
   ],
-  "kinds that there are not": [
+  "unknown kinds": [
     [() => ops.unary(q, any("rleu")), /unary: kind: expected relu, .* received "rleu" \(did you mean relu\?\)/],
     [() => ops.binary(q, q, any("pow")), /binary: kind: expected add, sub, mul, div or max, received "pow"/],
     [() => ops.conv3d(video, f32(2, 3, 1, 1, 1), { activation: any("relu6") }), /activation: .* received "relu6"/],
@@ -81,7 +81,7 @@ const WRONG: Record<string, [() => Promise<unknown>, RegExp][]> = {
     [() => ops.conv3d(f32(1, 2, 4, 4, 5), f32(1, 3, 3, 5, 7)), /weight: expected \[Cout, 5, kT, kH, kW\], received f32 \[1, 3, 3, 5, 7\] \(a filter of tfjs\? weightLayout: 'DHWIO'\)/],
     [() => ops.conv3d(video, f32(1, 1, 1, 3, 2), { weightLayout: any("HWIO") }), /weightLayout: expected OIDHW or DHWIO/],
   ],
-  "what is missing": [
+  "missing arguments": [
     [() => ops.layerNorm(f32(2, 3), any({})), /layerNorm: eps: expected a finite number of float32, at least 0, received undefined/],
     [() => ops.contrastiveLoss(f32(2, 3), f32(2, 3), { scale: 1e39 }), /contrastiveLoss: scale: expected a finite number of float32, received 1e\+39/],
     [() => (ops.layerNorm as (x: unknown) => Promise<unknown>)(f32(2, 3)), /layerNorm: eps: /],
@@ -95,7 +95,7 @@ const WRONG: Record<string, [() => Promise<unknown>, RegExp][]> = {
     [() => ops.softmax(q, any(null)), /softmax: options: expected an object, received null/],
     [() => ops.softmax(q, any([])), /softmax: options: expected an object/],
   ],
-  "names that there are not": [
+  "unknown names": [
     [() => ops.conv3d(video, f32(2, 3, 1, 1, 1), any({ activaton: "relu" })), /conv3d: activaton: unknown option; did you mean activation\?/],
     [() => ops.avgPool3d(video, any({ kernel: 1, padValue: "zero" })), /avgPool3d: padValue: unknown option/],
     [() => ops.batchNorm(f32(2, 3), any({ ...vectors, running_mean: f32(3) }), { eps: 0 }), /running_mean: unknown key of parameters/],
@@ -139,12 +139,12 @@ for (const [what, rows] of Object.entries(WRONG)) {
       const { message, details } = error as InvalidArgumentError;
       assert.match(message, pattern);
       assert.ok(details.argument, `${message}: details name no argument`);
-      assert.ok("expected" in details, `${message}: details have nothing expected`);
+      assert.ok("expected" in details, `${message}: details have no expected value`);
     }
   });
 }
 
-test("what is larger than memory is refused, not tried", async () => {
+test("requests above the available memory are refused without an attempt to allocate", async () => {
   const limit = process.constrainedMemory;
   process.constrainedMemory = () => 1 << 20;
   try {
@@ -158,7 +158,7 @@ test("what is larger than memory is refused, not tried", async () => {
     assert.throws(call, (reason: unknown) => reason instanceof InvalidArgumentError);
 });
 
-test("attributes that JSON takes for each other are told apart", async () => {
+test("attributes that are equal as JSON but differ are distinguished", async () => {
   const x = { data: Float32Array.of(3, 4), shape: [1, 2] };
   assert.equal((await ops.l2Normalize(x, { eps: 0 })).data, Float32Array.of(0.6, 0.8));
   for (const eps of [Number.NaN, null, Infinity]) {
@@ -167,7 +167,7 @@ test("attributes that JSON takes for each other are told apart", async () => {
   }
 });
 
-test("configure names what it does not know", () => {
+test("configure names unknown options", () => {
   assert.throws(() => ops.configure(any({ thread: 2 })), /configure: thread: unknown option; did you mean threads\?/);
   assert.throws(() => ops.configure(any(null)), /configure: options: expected an object, received null/);
 });

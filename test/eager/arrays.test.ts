@@ -1,25 +1,19 @@
-// The arrays that ops take: of other realms, of shared memory, parts of others, of all kinds that hold their dtypes.
+// Ops accept arrays of other realms, of shared memory, parts of larger arrays, and all kinds that hold their dtypes.
 import vm from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as ops from "#lib/ops.js";
 import { arrayKind, dtypeOf, isArrayOf, isDetached } from "#lib/base/typed_arrays.js";
+import { refused as refusedAs } from "../support/errors.js";
 
 const test = suite("arrays");
 const expected = [1 / (1 + Math.E), Math.E / (1 + Math.E)];
 const close = (data: ArrayLike<number>) =>
   Array.from(data).forEach((v, i) => assert.ok(Math.abs(v - expected[i]) < 1e-6));
 
-async function refused(call: () => Promise<unknown>, pattern: RegExp, code = "ERR_INVALID_ARGUMENT"): Promise<void> {
-  const error = await call().then(
-    () => assert.unreachable("the call was taken"),
-    (reason: { code: string; message: string }) => reason,
-  );
-  assert.is(error!.code, code);
-  assert.match(error!.message, pattern);
-}
+const refused = (work: () => unknown, message: RegExp, code = "ERR_INVALID_ARGUMENT") => refusedAs(work, message, code);
 
-test("kinds are told by their tag", () => {
+test("kinds of arrays are recognised by their tag", () => {
   const other = vm.runInNewContext("new Float32Array(2)");
   assert.not.instance(other, Float32Array);
   assert.ok(isArrayOf("Float32Array", other));
@@ -42,14 +36,14 @@ test("kinds are told by their tag", () => {
   );
 });
 
-test("arrays and shapes of another realm", async () => {
+test("arrays and shapes of another realm are accepted", async () => {
   const x = vm.runInNewContext("({ data: new Float32Array([0, 1]), shape: [2] })") as ops.NDArray;
   close((await ops.softmax(x)).data);
   const ids = { data: vm.runInNewContext("new Int32Array([1])") as Int32Array, shape: [1] };
   close((await ops.embedding(ids, { data: Float32Array.of(9, 9, ...expected), shape: [2, 2] })).data);
 });
 
-test("views of shared memory and parts of arrays", async () => {
+test("views of shared memory and parts of arrays are accepted", async () => {
   const shared = new Float32Array(new SharedArrayBuffer(24), 8, 2);
   shared.set([0, 1]);
   close((await ops.softmax({ data: shared, shape: [2] })).data);
@@ -67,14 +61,14 @@ test("views of shared memory and parts of arrays", async () => {
   );
 });
 
-test("clamped bytes, as canvas gives them", async () => {
+test("clamped bytes, as canvas provides them, are accepted", async () => {
   const data = Uint8ClampedArray.of(0, 128, 255);
   const attrs = { top: 0, left: 0, height: 1, width: 1, mean: [0, 0, 0], std: [1, 1, 1], spaceToDepth: false } as const;
   const frames = await ops.preprocess({ data, shape: [1, 1, 1, 1, 3] }, attrs);
   assert.ok(Math.abs(frames.data[1] - 128 / 255) < 1e-6);
 });
 
-test("16-bit floats: bits, and Float16Array where Node has it", async () => {
+test("16-bit floats are accepted as bits, and as Float16Array if Node has it", async () => {
   const bits = Uint16Array.of(0x3c00, 0x4000);
   const rows = { data: bits, shape: [2, 1] };
   const query = { data: Float32Array.of(2), shape: [1, 1] };
@@ -87,7 +81,7 @@ test("16-bit floats: bits, and Float16Array where Node has it", async () => {
   await refused(() => ops.softmax(rows), /softmax: x: expected f32 on a CPU, received f16/, "ERR_DTYPE");
 });
 
-test("what is no array of a dtype is refused by name, with what to do", async () => {
+test("an array that does not hold a dtype is refused by its name, with advice", async () => {
   const softmax = (data: unknown, more = {}) => ops.softmax({ data, shape: [2], ...more } as never);
   await refused(
     () => softmax(new Float64Array(2)),
@@ -111,7 +105,7 @@ test("what is no array of a dtype is refused by name, with what to do", async ()
   await refused(() => ops.softmax(Promise.resolve() as never), /await it first/);
 });
 
-test("values of tfjs and onnxruntime", async () => {
+test("tensors of tfjs and onnxruntime are accepted", async () => {
   const tensor = {
     shape: [2],
     dtype: "float32",
@@ -125,7 +119,7 @@ test("values of tfjs and onnxruntime", async () => {
   close((await ops.softmax({ data: Float32Array.of(0, 1), dims: [2] })).data);
 });
 
-test("a result's shape is its own", async () => {
+test("changing the shape of a result changes no other shape", async () => {
   const shape = [1, 2];
   const y = await ops.softmax({ data: Float32Array.of(0, 1), shape });
   const z = await ops.slice({ data: Float32Array.of(0, 1), shape }, [0, 0], shape);

@@ -1,27 +1,27 @@
-// What one op gives, the next reads in place; what the caller has seen is copied, so that it may be changed.
+// The next op reads a result in place; a result that the caller has read is copied, so that the caller may change it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as ops from "#lib/ops.js";
 import { openDevice } from "#lib/eager/device.js";
 
 const test = suite("chaining");
-const SIZE = 40_000; // larger than what is copied anyway
+const SIZE = 40_000; // larger than the arrays that are always copied
 const values = () => ({ data: Float32Array.from({ length: SIZE }, (_, i) => Math.sin(i)), shape: [4, SIZE / 4] });
 
-/** Told without a list of what differs, which takes minutes for this many values. */
+/** Compares without listing the differences, which takes minutes for this number of values. */
 function same(got: Float32Array, expected: Float32Array): void {
   assert.is(got.length, expected.length);
   assert.is(got.findIndex((v, i) => v !== expected[i]), -1, "the values differ"); // prettier-ignore
 }
 
-/** Bytes of inputs that calls copy. */
+/** The number of bytes that calls copy from their inputs. */
 async function copied(body: () => Promise<unknown>): Promise<number> {
   const before = openDevice().engine.info().copiedBytes;
   await body();
   return openDevice().engine.info().copiedBytes - before;
 }
 
-test("a result that nobody has seen is read in place, by several calls too", async () => {
+test("a result that the caller has not read is read in place, also by several calls", async () => {
   const x = values();
   let y!: ops.Result;
   assert.is(
@@ -45,7 +45,7 @@ test("a result that nobody has seen is read in place, by several calls too", asy
   same(results[3].data, (await ops.unary({ data: tanh.map((v) => v + v), shape: x.shape }, "exp")).data);
 });
 
-test("a result that was seen is copied: changing it after a call changes nothing", async () => {
+test("a result that the caller has read is copied: a change after a call has no effect on it", async () => {
   const y = await ops.unary(values(), "tanh");
   const expected = y.data.map((v) => Math.max(0, v));
   let relu!: ops.Result;
@@ -59,9 +59,9 @@ test("a result that was seen is copied: changing it after a call changes nothing
   assert.equal((await ops.unary({ data: y.data, shape: y.shape }, "relu")).data[5], 9);
 });
 
-test("values asked for while a call reads them are a copy", async () => {
+test("values that are requested while a call reads them are a copy", async () => {
   const y = await ops.unary(values(), "tanh");
-  // a call before them that takes longer than the next lines
+  // the call before them takes longer than the next lines
   const slow = ops.reduceSum({ data: ops.allocate(1 << 24), shape: [1 << 24] });
   const runs = Array.from({ length: 4 }, () => ops.unary(y, "relu"));
   y.data.fill(9); // the runs read the memory of the result
@@ -87,13 +87,13 @@ test("a result is an ordinary object", async () => {
   );
 });
 
-test("a long chain", async () => {
+test("results are correct in a long chain", async () => {
   let y = await ops.unary(values(), "tanh");
   for (let i = 0; i < 500; i++) y = await ops.unary(y, "tanh");
   assert.is(y.data.length, SIZE);
 });
 
-test("out takes the result, in place where it is allocated, and may be an input", async () => {
+test("out receives the result, in place if it is allocated memory, and may be an input", async () => {
   const x = values();
   const expected = (await ops.unary(x, "tanh")).data.slice();
   for (const out of [new Float32Array(SIZE), ops.allocate(SIZE), ops.allocate(SIZE + 16).subarray(16)]) {
@@ -103,7 +103,7 @@ test("out takes the result, in place where it is allocated, and may be an input"
   }
   for (const data of [x.data.slice(), ops.allocate(SIZE)]) {
     data.set(x.data);
-    // a permutation in place would overwrite what it reads
+    // a permutation in place would overwrite its input before reading it
     const turned = await ops.permute({ data, shape: [200, 200] }, [1, 0], { out: data });
     same(turned.data, (await ops.permute({ data: x.data, shape: [200, 200] }, [1, 0])).data);
   }
@@ -114,7 +114,7 @@ test("out takes the result, in place where it is allocated, and may be an input"
   assert.equal(Array.from(found.indices.data), [0, 1, 2, 3]);
 });
 
-test("allocated inputs are not copied", async () => {
+test("inputs in allocated memory are not copied", async () => {
   const x = ops.allocate(SIZE);
   x.set(values().data);
   const seen = await copied(() => ops.unary({ data: x, shape: [SIZE] }, "tanh", { out: ops.allocate(SIZE) }));
@@ -123,7 +123,7 @@ test("allocated inputs are not copied", async () => {
   assert.is(ops.allocate(3, "i32").byteLength, 12);
 });
 
-test("after another device is chosen, older results and memory are copied", async () => {
+test("results and memory of another device are copied", async () => {
   const [memory, y] = [ops.allocate(SIZE), await ops.unary(values(), "tanh")];
   ops.configure({ threads: 1 });
   const bytes = await copied(() =>

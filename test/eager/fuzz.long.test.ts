@@ -1,32 +1,35 @@
-// 200,000 random calls of all public ops: none may end the process, hang, reject with an error that has no code or names no
-// argument, or give something other than the op's float64 reference. FUZZ_SEED chooses other calls; a failure prints seed
-// and index, and `FUZZ_SEED=seed FUZZ_FIRST=index FUZZ_CALLS=1` makes the one call again.
+// 200,000 random calls of all public ops: none may end the process, hang, reject with an error without code or
+// argument, or return something other than the op's float64 reference. FUZZ_SEED chooses other calls; a failure prints
+// seed and index, and `FUZZ_SEED=seed FUZZ_FIRST=index FUZZ_CALLS=1` repeats the call.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as ops from "#lib/ops.js";
 import { describeCall } from "./fuzz/call.js";
 import { models } from "./fuzz/models.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("fuzz");
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const first = Number(process.env.FUZZ_FIRST ?? 0);
 const calls = Number(process.env.FUZZ_CALLS ?? 200_000);
 const module = process.env.FUZZ_OPS ?? "dist/ops.js";
-/** Seconds without a new call after which one is taken for hanging. */
+/** Seconds without a new call after which the process counts as hanging. */
 const PATIENCE = 60;
 
-const folder = mkdtempSync(join(tmpdir(), "videoclip-fuzz-"));
+const folder = temporaryFolder("fuzz");
 
 interface Outcome {
   accepted: number;
   failures: string[];
 }
 
-/** Runs the calls from `from` to below `to` in a process; a call that ends it is a failure, and the next go on. */
+/**
+ * Runs the calls from `from` to below `to` in a process; a call that ends it is a failure, and the following calls
+ * still run.
+ */
 async function runCalls(from: number, to: number): Promise<Outcome> {
   const place = join(folder, `${from}`);
   const { ended, output } = await runChild(from, to, place);
@@ -75,5 +78,4 @@ test(`${calls} calls of seed ${seed}`, async () => {
   if (calls > 1000) assert.ok(accepted > calls / 3, `only ${accepted} calls were accepted`);
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
 test.run();

@@ -1,4 +1,4 @@
-// Padding by word, number and triple; weights in TensorFlow's layout; the reductions over any axes.
+// Padding by word, number and triple; weights in TensorFlow's layout; reductions over any axes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as ops from "#lib/ops.js";
@@ -10,8 +10,8 @@ const numbers = (...shape: number[]) => ({
   data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.fround(Math.sin(i * 1.7))),
 });
 
-test("same is TensorFlow's padding, stride included", async () => {
-  // [size, kernel, stride] to what TensorFlow adds before and behind (tf.nn.convolution, "Notes on padding")
+test("same is TensorFlow's padding, including stride", async () => {
+  // [size, kernel, stride] to the padding that TensorFlow adds before and after (tf.nn.convolution, "Notes on padding")
   const rows: [number, number, number, number, number][] = [
     [5, 3, 1, 1, 1],
     [5, 3, 2, 1, 1],
@@ -39,7 +39,7 @@ test("same is TensorFlow's padding, stride included", async () => {
   }
 });
 
-test("valid, a number and a triple", async () => {
+test("padding can be valid, a number or a triple", async () => {
   const [x, weight] = [numbers(1, 4, 5, 6, 2), numbers(3, 2, 3, 3, 3)];
   const plain = await ops.conv3d(x, weight);
   assert.equal(await ops.conv3d(x, weight, { padding: "valid" }), plain);
@@ -51,7 +51,7 @@ test("valid, a number and a triple", async () => {
   assert.equal(await ops.avgPool3d(x, { kernel: 2 }), await ops.avgPool3d(x, { kernel: [2, 2, 2], stride: [2, 2, 2] }));
 });
 
-test("what a max pool's padding counts as, by its name and by the old ones", async () => {
+test("the value of a max pool's padding is chosen by its name or by the deprecated names", async () => {
   const x = { data: new Float32Array(8).fill(-1), shape: [1, 2, 2, 2, 1] };
   const window = { kernel: 2, stride: 1 } as const;
   const low = [1, 0, 0] as const;
@@ -63,7 +63,7 @@ test("what a max pool's padding counts as, by its name and by the old ones", asy
   assert.equal(await ops.maxPool3d(x, { ...window, low }), none);
 });
 
-test("a filter of TensorFlow", async () => {
+test("weights in TensorFlow's layout give the same result", async () => {
   for (const groups of [1, 2]) {
     const [x, filter] = [numbers(2, 3, 4, 4, 4), numbers(2, 3, 1, 4 / groups, 6)];
     const weight = await ops.permute(filter, [4, 3, 0, 1, 2]);
@@ -73,7 +73,7 @@ test("a filter of TensorFlow", async () => {
   }
 });
 
-test("reductions over any axes", async () => {
+test("reductions work over any axes", async () => {
   const x = numbers(3, 4, 5, 2);
   for (const axes of [undefined, 0, 3, [1, 2], [0, 2], [3, 0], [0, 1, 2, 3], []]) {
     const over = axes === undefined ? [0, 1, 2, 3] : [axes].flat();
@@ -87,7 +87,9 @@ test("reductions over any axes", async () => {
     const kept = x.shape.filter((_, axis) => !over.includes(axis));
     const sum = await ops.reduceSum(x, axes);
     assert.equal(sum.shape, kept);
-    [...sums.values()].forEach((v, i) => assert.ok(Math.abs(sum.data[i] - v) < 1e-5, `sum over ${axes}: ${sum.data[i]} for ${v}`)); // prettier-ignore
+    [...sums.values()].forEach((v, i) =>
+      assert.ok(Math.abs(sum.data[i] - v) < 1e-5, `sum over ${axes}: ${sum.data[i]} for ${v}`),
+    );
     const top = await ops.reduceMax(x, axes, { keepDims: true });
     assert.equal(
       top.shape,
@@ -99,12 +101,12 @@ test("reductions over any axes", async () => {
   assert.ok(Number.isNaN((await ops.reduceMax(first)).data[0]));
 });
 
-test("NaN is not hidden", async () => {
+test("NaN is propagated", async () => {
   const row = { data: Float32Array.of(Number.NaN, 1, 2), shape: [1, 3] };
   assert.ok((await ops.l2Normalize(row)).data.every(Number.isNaN));
 });
 
-test("cross-entropy: its rows give its loss", async () => {
+test("the loss of cross-entropy is the mean of its rows", async () => {
   const x = numbers(5, 7);
   const target = { data: Int32Array.of(0, 6, -100, 3, 2), shape: [5] };
   const { loss, logSumExp } = await ops.crossEntropy(x, target);

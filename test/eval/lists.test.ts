@@ -1,7 +1,5 @@
-// Which videos of a benchmark are meant: lists of them, and videos without features that are left out.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Lists choose the videos of a benchmark, and videos without features can be omitted.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,9 +7,11 @@ import { FeatureFolder } from "#lib/data/feature_folder.js";
 import { type BenchmarkName, benchmarkPage, evaluateBenchmark, predictBenchmark } from "#lib/eval/run_benchmark.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("videos of a benchmark");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-lists-"));
+const folder = temporaryFolder("lists");
 const files = makeDatasets(folder);
 makeTextModels(folder);
 makeFeatures(folder, 512);
@@ -26,14 +26,11 @@ const model = VideoClip.random(4, {
 });
 const saved = join(folder, "model");
 await model.save(saved);
-test.after(() => {
-  model.dispose();
-  rmSync(folder, { recursive: true });
-});
+test.after(() => model.dispose());
 const withModel = ["--model", saved, "--features", join(folder, "features"), "--quiet"];
 
 function evaluate(task: string, ...args: string[]) {
-  const run = spawnSync(process.execPath, ["dist/cli/main.js", "eval", task, "--json", ...args], { encoding: "utf8" });
+  const run = videoclip("eval", task, "--json", ...args);
   assert.is(run.status, 0, run.stderr);
   return { ...(JSON.parse(run.stdout) as { queries: number }), stderr: run.stderr };
 }
@@ -44,7 +41,7 @@ writeFileSync(
   `${JSON.stringify({ video: "bbbbbbbbbbb", start: 20, end: 28, text: "heat the oil" })}\n`,
 );
 
-test("every benchmark takes lists of videos, in predicting and in scoring", async () => {
+test("every benchmark accepts lists of videos, for predictions and for scores", async () => {
   const one = join(folder, "one.txt");
   const none = join(folder, "nothing.txt");
   writeFileSync(none, "nosuchvideo\n");
@@ -67,7 +64,7 @@ test("every benchmark takes lists of videos, in predicting and in scoring", asyn
     const scored = await evaluateBenchmark(name, { ...given, only: [one], except: [none] });
     assert.ok(scored, name);
     await benchmarkPage(name, { truth, predictions, only: [one] });
-    // without the video there is nothing that the submission could be of
+    // an excluded video in the submission is an error
     const other = await evaluateBenchmark(name, { ...given, except: [one] }).then(() => "scored", () => "refused"); // prettier-ignore
     assert.is(other, "refused", name);
   }
@@ -83,7 +80,7 @@ test("every benchmark takes lists of videos, in predicting and in scoring", asyn
   );
 });
 
-test("videos without features are an error, or left out by name", async () => {
+test("videos without features are an error, or are omitted and listed", async () => {
   const more = join(folder, "two.csv");
   writeFileSync(more, 'key,vid_key,video_id,sentence\nret0,msr1,video404,"a cat"\nret1,msr2,video9770,"a dog"\n');
   const given = { truth: more, predictions: join(folder, "two.npy"), model, features };
@@ -101,7 +98,7 @@ test("videos without features are an error, or left out by name", async () => {
   assert.match(run.stderr, /1 videos have no features and are left out: .*left_out\.txt/);
   assert.is(evaluate("msrvtt", ...args, "--except", leftOut).queries, 1);
   await predictBenchmark("msrvtt", { ...given, truth: files.msrvtt_pairs, leftOut });
-  assert.is(readFileSync(leftOut, "utf8"), "", "all are there");
+  assert.is(readFileSync(leftOut, "utf8"), "", "no video is omitted");
   writeFileSync(more, 'key,vid_key,video_id,sentence\nret0,msr1,video404,"a cat"\n');
   await predictBenchmark("msrvtt", { ...given, leftOut }).then(
     () => assert.unreachable(),

@@ -1,4 +1,5 @@
-// Evaluators on cases small enough to work by hand: retrieval, multiple choice, segmentation, steps, moments.
+// Evaluators on cases that are small enough to compute by hand: retrieval, multiple choice, segmentation, steps,
+// moments.
 import { windowStarts } from "#lib/models/videoclip/videoclip_windows.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,10 +14,10 @@ import { checkDidemo } from "../../scripts/fixtures/didemo.js";
 const test = suite("evaluators");
 const near = (got: number, expected: number) => assert.ok(Math.abs(got - expected) < 1e-12, `${got} and ${expected}`);
 
-// rows: first, third of three, tied with one other for the first place
+// ranks of the rows: first, third of three, tied with one other for first
 const scores = [9, 1, 2, 5, 3, 4, 1, 7, 7];
 
-test("retrieval: ranks, and what ties count for", () => {
+test("retrieval: ranks, and the contribution of ties", () => {
   const expected = retrievalMetrics(scores, [3, 3], { at: [1, 2] });
   near(expected["R@1"], (1 + 0 + 0.5) / 3);
   near(expected["R@2"], (1 + 0 + 1) / 3);
@@ -25,13 +26,13 @@ test("retrieval: ranks, and what ties count for", () => {
   const optimistic = retrievalMetrics(scores, [3, 3], { ties: "optimistic" });
   near(optimistic["R@1"], 2 / 3);
   assert.is(optimistic.medianRank, 1);
-  // the tied query counts twice: places 1, 3, 1, 2
+  // the tied query has both places: 1, 3, 1, 2
   const mmpt = retrievalMetrics(scores, [3, 3], { ties: "mmpt" });
   near(mmpt["R@1"], 2 / 4);
   assert.is(mmpt.medianRank, 1.5);
 });
 
-test("retrieval: a constant model gets chance, and several relevant columns help", () => {
+test("retrieval: a constant model scores at chance level, and several relevant columns raise the score", () => {
   const constant = new Float32Array(20 * 20);
   const metrics = retrievalMetrics(constant, [20, 20]);
   near(metrics["R@1"], 1 / 20);
@@ -43,8 +44,8 @@ test("retrieval: a constant model gets chance, and several relevant columns help
   assert.throws(() => retrievalMetrics([1, 2], [1, 2], { truth: [[2]] }), /columns from 0 to 1/);
 });
 
-test("retrieval: intervals cover the share they are made for", () => {
-  // 40 queries that are right with probability 0.6: how often does the interval hold 0.6?
+test("retrieval: confidence intervals cover the true value as often as stated", () => {
+  // 40 queries are correct with probability 0.6; count how often the interval contains 0.6
   let held = 0;
   for (let trial = 0; trial < 200; trial++) {
     const random = new Random(trial, 7);
@@ -56,7 +57,7 @@ test("retrieval: intervals cover the share they are made for", () => {
   assert.ok(held >= 176 && held <= 199, `${held} of 200`);
 });
 
-test("multiple choice", () => {
+test("multiple choice: accuracy and ties", () => {
   const metrics = choiceMetrics([
     { answer: 2, predicted: 2 },
     { answer: 0, predicted: [1, 3] },
@@ -82,17 +83,17 @@ test("segmentation: seconds, windows, background", () => {
   assert.equal(windowStarts(32), [0]);
   assert.equal(windowStarts(33), [0, 16]);
   assert.equal(windowStarts(70), [0, 16, 32, 48]);
-  // windows of 2 rows and 1 class at 0 and 1: second 1 is seen twice
+  // windows of 2 rows and 1 class start at 0 and 1: both contain second 1
   assert.equal([...averageWindows([Float32Array.of(1, 2), Float32Array.of(4, 8)], [0, 1], 3, 1)], [1, 3, 8]);
   assert.equal([...zeroShotLabels(Float32Array.of(1, 2, 5, 4), 2, 3)], [0, 1]);
 });
 
-test("steps: the cheapest ordered assignment", () => {
-  // 4 seconds, 2 steps; step 2 is cheapest at second 0, where step 1 cannot come before it
+test("steps: the assignment in order has the lowest cost", () => {
+  // 4 seconds, 2 steps; step 2 is cheapest at second 0, but step 1 cannot precede it there
   const cost = [3, 0, 1, 5, 2, 2, 9, 3];
   assert.equal(orderedAssignment(cost, 4, 2), [1, 2]);
   assert.throws(() => orderedAssignment([1, 2], 1, 2), /a second for each of 2 steps/);
-  // against all assignments
+  // compare with all assignments
   const random = new Random(3);
   for (let trial = 0; trial < 50; trial++) {
     const table = Float64Array.from({ length: 7 * 3 }, () => random.uniform());
@@ -108,41 +109,41 @@ test("steps: the cheapest ordered assignment", () => {
   }
 });
 
-test("steps: recall of each task, then the mean of the tasks", () => {
+test("steps: recall is computed per task, then averaged over tasks", () => {
   const metrics = stepMetrics([
-    // step 0 twice in the video, found once; step 2 missed
+    // step 0 occurs twice in the video and is found once; step 2 is missed
     { task: "a", truth: [[0, 1, 3], [0, 6, 8], [2, 4, 5]], predicted: [7, 0, 9] }, // prettier-ignore
     { task: "a", truth: [[1, 2, 4]], predicted: [0, 3, 5] },
-    { task: "b", truth: [[0, 0, 2]], predicted: [2] }, // the end is not part of it
+    { task: "b", truth: [[0, 0, 2]], predicted: [2] }, // the interval excludes its end
   ]);
   near(metrics.recall.a, 2 / 3);
   near(metrics.recall.b, 0);
   near(metrics.averageRecall, 1 / 3);
 });
 
-test("steps: what is annotated behind the video, or has no second, does not count", () => {
+test("steps: annotations behind the end of the video, or shorter than a second, are ignored", () => {
   const truth = [
     [0, 1, 3],
-    [1, 9, 12], // partly behind a video of 10 s
-    [2, 10, 12], // wholly behind it
+    [1, 9, 12], // partly behind the end of a video of 10 s
+    [2, 10, 12], // entirely behind it
     [3, 4, 4],
   ] as const;
   const video = { task: "a", truth, predicted: [2, 9, -1, 4] };
   near(stepMetrics([{ ...video, length: 10 }]).averageRecall, 1);
   near(stepMetrics([{ ...video, length: 9 }]).averageRecall, 1);
-  near(stepMetrics([video]).averageRecall, 2 / 3); // of a submission that does not say its length
+  near(stepMetrics([video]).averageRecall, 2 / 3); // a submission that does not give the length
   near(stepMetrics([{ ...video, predicted: [2, 11, 11, 4], length: 10 }]).averageRecall, 1 / 2);
   assert.equal(stepMetrics([{ ...video, length: 1 }]).recall, {}, "a task without a step has no recall");
 });
 
-test("multiple choice: what equal scores count for", () => {
+test("multiple choice: the contribution of equal scores", () => {
   const tied = [{ answer: 1, predicted: [3, 3, 1] }, { answer: 0, predicted: [3, 3, 3] }, { answer: 2, predicted: [1, 1, 0] }]; // prettier-ignore
   near(choiceMetrics(tied).accuracy, (1 / 2 + 1 / 3) / 3);
   near(choiceMetrics(tied, "optimistic").accuracy, 2 / 3);
   near(choiceMetrics(tied, "mmpt").accuracy, 1 / 3);
 });
 
-test("moments of DiDeMo", () => {
+test("moments of DiDeMo: ranks and overlaps", () => {
   assert.is(didemoSegments().length, 21);
   const all = didemoSegments();
   const metrics = didemoMetrics([
@@ -156,13 +157,13 @@ test("moments of DiDeMo", () => {
   near(metrics.mIoU, (1 + 0.5) / 2);
 });
 
-test("moments of DiDeMo are ranked as the original predictor ranks them", () => {
+test("moments of DiDeMo are ranked as by the original predictor", () => {
   for (const { name, passed, relativeL2 } of checkDidemo("test/fixtures/didemo.json"))
     assert.ok(passed, `${name}: off by ${relativeL2}`);
-  // 7 s: chunks 0 and 1 have a second; the mean of the second one takes the empty places behind the video
+  // 7 s: chunks 0 and 1 have a second each; the mean of chunk 1 fills the empty places behind the video
   const scores = [...new Array<number>(5).fill(1), 9, 9, ...new Array<number>(25).fill(-4)];
   assert.equal(rankSegments(scores, 7).slice(0, 2), [[1, 1], [0, 1]]); // prettier-ignore
-  assert.is(rankSegments(scores, 7).length, 11, "what begins in chunk 0 or 1");
+  assert.is(rankSegments(scores, 7).length, 11, "segments that start in chunk 0 or 1");
   assert.equal(
     rankSegments(new Array<number>(32).fill(0), 1),
     didemoSegments().filter(([first]) => first === 0),

@@ -1,7 +1,5 @@
-// Predictions with a model, written as submissions and scored; what they are made of checked by plain arithmetic.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// A model's predictions are written as submissions and scored; plain arithmetic checks how they are computed.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -23,9 +21,12 @@ import { clipFeatures } from "#lib/models/videoclip/clip_features.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { classifierParameters, saveClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+import { jsonLines, videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("predictions of a model");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-predict-"));
+const folder = temporaryFolder("predict");
 const files = makeDatasets(folder);
 makeTextModels(folder);
 makeFeatures(folder, 512);
@@ -39,10 +40,7 @@ const model = VideoClip.random(4, {
 });
 const saved = join(folder, "model");
 await model.save(saved);
-test.after(() => {
-  model.dispose();
-  rmSync(folder, { recursive: true });
-});
+test.after(() => model.dispose());
 
 const read = (name: string) => {
   const { data, rows, width } = features.read(name);
@@ -50,11 +48,7 @@ const read = (name: string) => {
 };
 
 function evaluate(task: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ["dist/cli/main.js", "eval", task, "--json", ...args],
-    { encoding: "utf8" },
-  );
+  const { status, stdout, stderr } = videoclip("eval", task, "--json", ...args);
   assert.is(status, 0, stderr);
   return JSON.parse(stdout) as Record<string, number>;
 }
@@ -62,7 +56,7 @@ const withModel = ["--model", saved, "--features", join(folder, "features"), "--
 
 const ran = new Set<string>();
 
-/** Runs a task with the model, then scores what it wrote without: the same figures. */
+/** Runs a task with the model, then scores its output without it: both give the same figures. */
 async function both(task: BenchmarkName, truth: string, out: string, ...more: string[]) {
   const predictions = join(folder, out);
   const scored = evaluate(task, "--truth", truth, "--predictions", predictions, ...withModel, ...more);
@@ -72,7 +66,7 @@ async function both(task: BenchmarkName, truth: string, out: string, ...more: st
   return scored;
 }
 
-test("retrieval: every text with every clip, cut to 32 s, saved as a matrix", async () => {
+test("retrieval: every text is scored with every clip, cut to 32 s, and the matrix is saved", async () => {
   const scored = await both("youcook2", files.youcook2, "youcook2.npy");
   assert.is(scored.queries, 5);
   const bytes = readFileSync(join(folder, "youcook2.npy"));
@@ -87,7 +81,7 @@ test("retrieval: every text with every clip, cut to 32 s, saved as a matrix", as
   assert.is(clipFeatures(video, 500, 600).shape[0], 1);
 });
 
-test("a second's token is the mean over the windows that see it", async () => {
+test("the token of a second is the mean over the windows that contain it", async () => {
   const video = clipFeatures(read("aaaaaaaaaaa"), 0, 40);
   const encoder = new WindowEncoder(model);
   const all = await encoder.seconds(video, 16);
@@ -103,7 +97,7 @@ test("a second's token is the mean over the windows that see it", async () => {
   ] as const) {
     for (let d = 0; d < D; d++) assert.ok(Math.abs(all[t * D + d] - expected(d)) < 1e-5);
   }
-  // [CLS] is not attended to, unlike in retrieval
+  // [CLS] is masked here, unlike in retrieval
   const { tokens } = await model.encodeVideo(clipFeatures(video, 0, 32), { tokens: true });
   assert.not.equal(tokens![0], first);
   encoder.dispose();
@@ -112,7 +106,7 @@ test("a second's token is the mean over the windows that see it", async () => {
 test("COIN: zero-shot labels with the background, and a fine-tuned classifier", async () => {
   const zero = await both("coin", files.coin, "coin.jsonl");
   assert.is(zero.videos, 1);
-  // a classifier that always says 33
+  // a classifier that always predicts class 33
   const weights = classifierParameters(36, 16);
   model.device.parameters.set(weights[0].key, weights[0].shape, new Float32Array(36 * 16));
   model.device.parameters.set(
@@ -128,11 +122,11 @@ test("COIN: zero-shot labels with the background, and a fine-tuned classifier", 
   assert.ok(Math.abs(tuned.frameAccuracy - 9 / 61) < 1e-9, `${tuned.frameAccuracy}`);
 });
 
-test("CrossTask: a second for every step, in their order, of the videos that are asked for", async () => {
+test("CrossTask: each step gets a second, in order, for the requested videos", async () => {
   const folderOf = join(folder, "crosstask", "annotations");
   const scored = await both("crosstask", folderOf, "steps.jsonl");
   assert.is(scored.videos, 2);
-  const [first] = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { seconds: number[] }); // prettier-ignore
+  const [first] = jsonLines(join(folder, "steps.jsonl")) as { seconds: number[] }[];
   assert.is(first.seconds.length, 5);
   assert.equal(
     [...first.seconds].sort((a, b) => a - b),
@@ -142,7 +136,7 @@ test("CrossTask: a second for every step, in their order, of the videos that are
   assert.is((await both("crosstask", folderOf, "some.jsonl", "--without", files.crosstask_videos_val)).videos, 1);
 });
 
-test("DiDeMo: all 21 segments, ranked by the mean of their tokens with the text", async () => {
+test("DiDeMo: all 21 segments are ranked by the mean product of their tokens with the text", async () => {
   assert.is((await both("didemo", files.didemo, "didemo.json")).queries, 1);
   await both("didemo", files.didemo, "didemo.jsonl");
   const queries = await readDidemo(files.didemo);
@@ -160,7 +154,7 @@ test("DiDeMo: all 21 segments, ranked by the mean of their tokens with the text"
   for (let i = 1; i < 21; i++) assert.ok(score(...(ranked[i - 1] as [number, number])) >= score(...(ranked[i] as [number, number])) - 1e-5); // prettier-ignore
 });
 
-test("DiDeMo: a short video leaves out the segments behind it, and empty places count", async () => {
+test("DiDeMo: segments behind the end of a short video are omitted, and empty places enter the mean", async () => {
   const queries = await readDidemo(files.didemo);
   const video = clipFeatures(read("x"), 0, 12);
   const [rows, width] = video.shape;
@@ -173,7 +167,7 @@ test("DiDeMo: a short video leaves out the segments behind it, and empty places 
   assert.equal(ranked, rankSegments(scores, 12));
 });
 
-test("QVHighlights: windows around what stands out, a score for every clip", async () => {
+test("QVHighlights: windows surround the highest scores, and every clip has a score", async () => {
   await both("qvhighlights", files.qvhighlights, "qvh.jsonl");
   const saliency = Array.from({ length: 75 }, (_, c) => (c >= 20 && c < 25 ? 3 : 0.1 * Math.sin(c)));
   const windows = proposeWindows(saliency);
@@ -181,25 +175,29 @@ test("QVHighlights: windows around what stands out, a score for every clip", asy
   assert.ok(windows.length > 1 && windows.length <= 10);
 });
 
-test("multiple choice of MSR-VTT", async () => {
+test("MSR-VTT: multiple choice", async () => {
   writeFileSync(join(folder, "mc.csv"), "vid_key\ta1\ta2\ta3\ta4\ta5\tanswer\nmsr9770\tcut\tadd\tsalt\toil\tsoup\t2\n");
   assert.is((await both("msrvtt-qa", join(folder, "mc.csv"), "mc.jsonl")).questions, 1);
 });
 
-test("CrossTask: the length is in the submission, and a video of fewer seconds than steps has none placed", async () => {
-  const [first] = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { length: number }); // prettier-ignore
+test("CrossTask: the submission has the length, and a video with fewer seconds than steps has no step", async () => {
+  const [first] = jsonLines(join(folder, "steps.jsonl")) as { length: number }[];
   assert.is(first.length, 61);
-  const short = { folder, has: () => true, read: () => ({ data: new Float32Array(3 * 512).fill(1), shape: [3, 512] as const, rows: 3, width: 512 }) }; // prettier-ignore
+  const short = {
+    folder,
+    has: () => true,
+    read: () => ({ data: new Float32Array(3 * 512).fill(1), shape: [3, 512] as const, rows: 3, width: 512 }),
+  };
   const truth = join(folder, "crosstask", "annotations");
   const predictions = join(folder, "short.jsonl");
   await predictBenchmark("crosstask", { truth, predictions, model, features: short });
-  const lines = readFileSync(predictions, "utf8").trim().split("\n").map((line) => JSON.parse(line) as object); // prettier-ignore
+  const lines = jsonLines(predictions) as object[];
   const [task, video] = ["23521", "aaaaaaaaaaa"];
   assert.equal(lines[0], { task, video, seconds: [-1, -1, -1, -1, -1], length: 3 });
   assert.is((await evaluateBenchmark("crosstask", { truth, predictions })).averageRecall, 0);
 });
 
-test("every benchmark is run here", async () => {
+test("every benchmark is run in this file", async () => {
   const lines = { video: "bbbbbbbbbbb", start: 20, end: 28, text: "heat the oil" };
   writeFileSync(join(folder, "own.jsonl"), `${JSON.stringify(lines)}\n`);
   assert.is((await both("jsonl", join(folder, "own.jsonl"), "own.npy")).queries, 1);
@@ -211,7 +209,7 @@ test("every benchmark is run here", async () => {
   );
 });
 
-test("from JavaScript: the same files as the command writes, by a path or by a model that stays open", async () => {
+test("functions write the same files as the command, for a path and for an open model", async () => {
   const truth = files.youcook2;
   const given = { truth, features: join(folder, "features") };
   const written = readFileSync(join(folder, "youcook2.npy"));
@@ -224,7 +222,7 @@ test("from JavaScript: the same files as the command writes, by a path or by a m
   assert.equal(readFileSync(predictions), written);
   const page = await benchmarkPage("youcook2", { truth, predictions });
   assert.match(page, /Text-to-video retrieval, youcook2/);
-  // a classifier lies beside the model, and a model that is given has to say so
+  // the model's folder contains a classifier, and the call has to choose it explicitly
   const coin = { truth: files.coin, features, predictions: join(folder, "js.jsonl") };
   await predictBenchmark("coin", { ...coin, model: saved, device: "cpu" });
   const tuned = readFileSync(coin.predictions, "utf8");
@@ -235,12 +233,8 @@ test("from JavaScript: the same files as the command writes, by a path or by a m
   assert.is(readFileSync(coin.predictions, "utf8"), tuned);
 });
 
-test("names and options that there are not are refused, and an abort leaves no file", async () => {
+test("unknown names and options are refused, and an aborted run leaves no file", async () => {
   const given = { truth: files.coin, predictions: join(folder, "none.jsonl"), model, features };
-  const refused = async (work: Promise<unknown>, pattern: RegExp) => {
-    const error = await work.then(() => undefined, (reason: unknown) => reason as Error); // prettier-ignore
-    assert.match(error?.message ?? "nothing was thrown", pattern);
-  };
   const name = (text: string) => text as BenchmarkName;
   await refused(evaluateBenchmark(name("coyn"), given), /benchmark: there is no coyn; did you mean coin\?/);
   await refused(evaluateBenchmark(name("toString"), given), /there is no toString, expected one of msrvtt, /);
@@ -250,10 +244,10 @@ test("names and options that there are not are refused, and an abort leaves no f
   assert.not(existsSync(given.predictions));
 });
 
-test("missing features and a missing --features are said", () => {
+test("errors name missing features and a missing --features", () => {
   writeFileSync(join(folder, "more.csv"), 'key,vid_key,video_id,sentence\nret0,msr1,video404,"a cat"\n');
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "msrvtt", "--truth", join(folder, "more.csv"), "--predictions", join(folder, "no.npy"), ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("eval", "msrvtt", "--truth", join(folder, "more.csv"), "--predictions", join(folder, "no.npy"), ...args); // prettier-ignore
   const missing = run(...withModel);
   assert.is(missing.status, 1);
   assert.match(missing.stderr, /1 of 1 videos have no features: video404/);

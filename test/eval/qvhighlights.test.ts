@@ -1,7 +1,5 @@
-// The QVHighlights evaluator: every figure of the published sample submission, small cases worked by hand, bad files.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// The QVHighlights evaluator: every figure of the published sample submission, small cases by hand, bad files.
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,23 +7,26 @@ import { detectionAveragePrecision, rankingAveragePrecision } from "#lib/eval/av
 import { percent } from "#lib/eval/percent.js";
 import { evaluateQVHighlights } from "#lib/eval/qvhighlights.js";
 import { type MomentTruth, readMomentPredictions, readMomentTruth } from "#lib/eval/qvhighlights_files.js";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("QVHighlights");
 const folder = "test/fixtures/qvhighlights";
 const truthFile = `${folder}/highlight_val_release.jsonl.gz`;
 
-test("the published sample submission gets its published figures", async () => {
+test("the published sample submission has its published figures", async () => {
   const predictions = await readMomentPredictions(`${folder}/predictions.jsonl.gz`);
   const metrics = evaluateQVHighlights(await readMomentTruth(truthFile), predictions);
   assert.equal(metrics, JSON.parse(readFileSync(`${folder}/metrics.json`, "utf8")));
 });
 
-test("average precision of windows, by hand", () => {
+test("average precision of windows equals a computation by hand", () => {
   const truth = [
     [0, 10],
     [20, 30],
   ] as const;
-  // best first: a hit, a second window on the same truth (a miss), the other truth
+  // in order: a hit, a second window on the same truth (a miss), the other truth
   const predictions = [
     [20, 30, 0.2],
     [0, 10, 0.9],
@@ -36,7 +37,7 @@ test("average precision of windows, by hand", () => {
   assert.equal(detectionAveragePrecision(truth, [[40, 50, 1]], [0.5, 0.7]), [0, 0]);
 });
 
-test("average precision of clips, by hand", () => {
+test("average precision of clips equals a computation by hand", () => {
   // ranks: hit, miss, hit, miss: precision 1 at recall 1/2, 2/3 at 1
   assert.ok(Math.abs(rankingAveragePrecision([true, false, true, false], [4, 3, 2, 1]) - 5 / 6) < 1e-15);
   assert.is(rankingAveragePrecision([true, false, true, false], [1, 1, 1, 1]), 0.5); // one step: 2 of 4
@@ -44,7 +45,7 @@ test("average precision of clips, by hand", () => {
   assert.is(rankingAveragePrecision([true, true], [1, 2]), 1);
 });
 
-test("R1 takes the first window, whatever its score", () => {
+test("R1 uses the first window, whatever its score", () => {
   const truth: MomentTruth[] = [
     {
       qid: 1,
@@ -63,7 +64,7 @@ test("R1 takes the first window, whatever its score", () => {
         [0, 8, 0.1],
         [10, 20, 0.9],
       ],
-      pred_saliency_scores: [1, 5], // the rest counts as 0
+      pred_saliency_scores: [1, 5], // missing scores are 0
     },
   ]);
   assert.is(metrics.brief["MR-full-R1@0.7"], 100);
@@ -74,14 +75,15 @@ test("R1 takes the first window, whatever its score", () => {
   assert.is(metrics.brief["HL-min-VeryGood-mAP"], percent(0.5 / 3));
 });
 
-test("ground truth without saliency has moments only, and windows that cannot be are refused or told", async () => {
-  const scratch = mkdtempSync(join(tmpdir(), "qvhighlights-"));
+test("ground truth without saliency gives moments only, and impossible windows are refused or reported", async () => {
+  const scratch = temporaryFolder("qvhighlights");
   const warnings: string[] = [];
   const listen = (warning: Error) => void warnings.push(warning.message);
   process.on("warning", listen);
   try {
     const truth = join(scratch, "t.jsonl");
-    const line = (fields: object) => `${JSON.stringify({ qid: 1, vid: "AO8RW", query: "a door", duration: 30.96, relevant_windows: [[0, 6.9]], ...fields })}\n`; // prettier-ignore
+    const line = (fields: object) =>
+      `${JSON.stringify({ qid: 1, vid: "AO8RW", query: "a door", duration: 30.96, relevant_windows: [[0, 6.9]], ...fields })}\n`;
     writeFileSync(truth, line({}));
     const prediction = { qid: 1, pred_relevant_windows: [[0, 7, 0.9]], pred_saliency_scores: [1, 2] };
     const metrics = evaluateQVHighlights(await readMomentTruth(truth), [prediction]);
@@ -99,36 +101,28 @@ test("ground truth without saliency has moments only, and windows that cannot be
       [{ relevant_clip_ids: [0] }, /saliency_scores: expected/],
     ] as const) {
       writeFileSync(truth, line(fields));
-      const error = await readMomentTruth(truth).then(() => assert.unreachable(), (e) => e); // prettier-ignore
-      assert.match(error.message, pattern);
+      await refused(readMomentTruth(truth), pattern);
     }
     writeFileSync(truth, line({}) + line({ qid: 2, relevant_clip_ids: [0], saliency_scores: [[1, 2, 3]] }));
-    const mixed = await readMomentTruth(truth).then(() => assert.unreachable(), (e) => e); // prettier-ignore
-    assert.match(mixed.message, /t\.jsonl:2: saliency_scores: expected saliency in every line or in none/);
+    await refused(readMomentTruth(truth), /t\.jsonl:2: saliency_scores: expected saliency in every line or in none/);
   } finally {
     process.off("warning", listen);
     rmSync(scratch, { recursive: true });
   }
 });
 
-test("two decimals, an exact tie to the even digit", () => {
+test("figures have two decimals, and a tie is rounded to the even digit", () => {
   assert.is(percent(0.12125), 12.12); // 12.125
   assert.is(percent(0.12375), 12.38); // 12.375
   assert.is(percent(0.53935), 53.94);
 });
 
 test("bad files are refused with file and line", async () => {
-  const scratch = mkdtempSync(join(tmpdir(), "qvhighlights-"));
+  const scratch = temporaryFolder("qvhighlights");
   const refuse = async (text: string, pattern: RegExp) => {
     const file = join(scratch, "p.jsonl");
     writeFileSync(file, text);
-    try {
-      await readMomentPredictions(file);
-    } catch (error) {
-      assert.match((error as Error).message, pattern);
-      return;
-    }
-    assert.unreachable(text);
+    await refused(readMomentPredictions(file), pattern);
   };
   try {
     const good = '{"qid": 1, "pred_relevant_windows": [[0, 1, 1]]}';
@@ -142,8 +136,7 @@ test("bad files are refused with file and line", async () => {
     await refuse(`${good}\n{"qid": 2, "pred_saliency_scores": [1]}`, /the same predictions in every line/);
     await refuse('{"qid": 1, "pred_saliency_scores": [1, NaN]}', /p\.jsonl:1: pred_saliency_scores: expected a list of numbers/); // prettier-ignore
     await refuse("\n", /no lines/);
-    const run = (...args: string[]) =>
-      spawnSync(process.execPath, ["dist/cli/main.js", "eval", "qvhighlights", ...args], { encoding: "utf8" });
+    const run = (...args: string[]) => videoclip("eval", "qvhighlights", ...args);
     writeFileSync(join(scratch, "p.jsonl"), good);
     const mismatch = run("--truth", truthFile, "--predictions", join(scratch, "p.jsonl"));
     assert.is(mismatch.status, 2, mismatch.stderr);
@@ -153,20 +146,16 @@ test("bad files are refused with file and line", async () => {
   }
 });
 
-test("videoclip eval qvhighlights --json", () => {
-  const { stdout, status } = spawnSync(
-    process.execPath,
-    [
-      "dist/cli/main.js",
-      "eval",
-      "qvhighlights",
-      "--truth",
-      truthFile,
-      "--predictions",
-      `${folder}/predictions.jsonl.gz`,
-      "--json",
-    ],
-    { encoding: "utf8" },
+test("videoclip eval qvhighlights --json prints the figures", () => {
+  const predictions = `${folder}/predictions.jsonl.gz`;
+  const { stdout, status } = videoclip(
+    "eval",
+    "qvhighlights",
+    "--truth",
+    truthFile,
+    "--predictions",
+    predictions,
+    "--json",
   );
   assert.is(status, 0);
   assert.equal(JSON.parse(stdout), JSON.parse(readFileSync(`${folder}/metrics.json`, "utf8")));

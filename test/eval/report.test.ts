@@ -1,7 +1,5 @@
-// The page of an evaluation: its examples follow from truth and predictions, everything is escaped, nothing is loaded.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { spawnSync } from "node:child_process";
-import { tmpdir } from "node:os";
+// The report of an evaluation: examples follow from truth and predictions, everything is escaped, nothing is loaded.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,19 +16,20 @@ import {
 import { npyBytes } from "#lib/weights/npy.js";
 import { makeDatasets } from "../../scripts/make_datasets.mjs";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("evaluation report");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-report-"));
+const folder = temporaryFolder("report");
 const files = makeDatasets(folder);
-test.after(() => rmSync(folder, { recursive: true }));
 const write = (name: string, text: string) => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
 };
 
-test("retrieval: by rank, then by margin; what was found first", () => {
+test("retrieval: examples are sorted by rank, then by margin, and show the best match", () => {
   const pairs = ["a", "b", "c"].map((video, i) => ({ video, start: 0, end: 4 + i, text: `text ${video}` }));
-  // ranks 1 (by far), 1 (narrowly), 3
+  // ranks 1 (by a large margin), 1 (by a small margin), 3
   const examples = retrievalExamples(pairs, [9, 1, 0, 0, 2, 1.9, 5, 4, 3]);
   const order = [0, 1, 2].sort((x, y) => examples[y].quality - examples[x].quality);
   assert.equal(order, [0, 1, 2]);
@@ -38,8 +37,11 @@ test("retrieval: by rank, then by margin; what was found first", () => {
   assert.equal(examples[2].lines[1], "1. a, 0 to 4 s: text a, score 5.000");
 });
 
-test("every benchmark has examples of its own", async () => {
-  const coin = write("coin.jsonl", `${JSON.stringify({ video: "bbbbbbbbbbb", labels: Array.from({ length: 61 }, (_, t) => (t < 9 ? 31 : 0)) })}\n`); // prettier-ignore
+test("every benchmark has separate examples", async () => {
+  const coin = write(
+    "coin.jsonl",
+    `${JSON.stringify({ video: "bbbbbbbbbbb", labels: Array.from({ length: 61 }, (_, t) => (t < 9 ? 31 : 0)) })}\n`,
+  );
   const [video] = await coinExamples(files.coin, coin);
   // 9 of 45 step seconds and the other 16 s are right
   assert.ok(Math.abs(video.quality - (9 + 61 - 46) / 61) < 0.02, `${video.quality}`);
@@ -54,7 +56,10 @@ test("every benchmark has examples of its own", async () => {
   const [query] = await didemoExamples(files.didemo, didemo);
   assert.is(query.quality, (1 + 1 + 0.5 + 0) / 4);
 
-  const moments = write("qvh.jsonl", [1, 2].map((qid) => JSON.stringify({ qid, pred_relevant_windows: [[10, 20 - 5 * (qid - 1), 1]] })).join("\n")); // prettier-ignore
+  const moments = write(
+    "qvh.jsonl",
+    [1, 2].map((qid) => JSON.stringify({ qid, pred_relevant_windows: [[10, 20 - 5 * (qid - 1), 1]] })).join("\n"),
+  );
   assert.equal(
     (await momentExamples(files.qvhighlights, moments)).map(({ quality }) => quality),
     [1, 0.5],
@@ -64,7 +69,7 @@ test("every benchmark has examples of its own", async () => {
   assert.is((await choiceExamples(files.msrvtt_qa, choices))[0].quality, 1);
 });
 
-test("a matrix as a picture: the lowest is dark, the highest yellow, a large one is averaged", () => {
+test("a matrix becomes a picture: the lowest value is dark, the highest yellow, and a large matrix is averaged", () => {
   const bytes = Buffer.from(matrixBitmap([0, 1, 0.5, 0], [2, 2]));
   assert.is(bytes.readUInt32LE(2), bytes.length);
   const pixel = (row: number, column: number) => [
@@ -77,7 +82,7 @@ test("a matrix as a picture: the lowest is dark, the highest yellow, a large one
   assert.equal([large.readInt32LE(18), large.readInt32LE(22)], [256, -256]);
 });
 
-test("best and worst are apart, text is escaped, a missing video says so", async () => {
+test("the best and the worst examples do not overlap, text is escaped, and a missing video is named", async () => {
   mkdirSync(join(folder, "videos"));
   await makeVideo(join(folder, "videos", "v1.mp4"), { seconds: 1, width: 64, height: 48 });
   const examples = Array.from({ length: 20 }, (_, i) => ({
@@ -100,11 +105,11 @@ test("best and worst are apart, text is escaped, a missing video says so", async
   assert.match(page, "No picture: there is no v19");
 });
 
-test("videoclip eval --html, without a model", () => {
+test("videoclip eval --html writes a report without a model", () => {
   const scores = join(folder, "scores.npy");
   writeFileSync(scores, npyBytes(Float32Array.of(1, 0, 0, 1), [2, 2], "f32"));
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "msrvtt", "--truth", files.msrvtt_pairs, "--predictions", scores, ...args], { encoding: "utf8" }); // prettier-ignore
+    videoclip("eval", "msrvtt", "--truth", files.msrvtt_pairs, "--predictions", scores, ...args); // prettier-ignore
   const page = join(folder, "page.html");
   const { status, stderr } = run("--html", page);
   assert.is(status, 0, stderr);

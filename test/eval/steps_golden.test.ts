@@ -1,6 +1,4 @@
-// Steps of long videos through the public classes: fine-tuned checkpoints of the original give its logits of every second.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Steps of long videos through the public classes: fine-tuned checkpoints give the original's logits of every second.
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,29 +7,20 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { loadClassifier } from "#lib/models/videoclip/videoclip_classifier.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 import { makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
+import { relativeL2 } from "../support/numbers.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("steps of the original");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-steps-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("steps");
 
-function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.is(got.length, expected.length);
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < got.length; i++) {
-    difference += (got[i] - expected[i]) ** 2;
-    norm += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / norm);
-}
-
-/** The model of a fixture, from a checkpoint file of its state. */
+/** The model of a fixture, opened from a checkpoint file with its state. */
 async function open(name: string) {
   const fixture = readFixture(`test/fixtures/models/${name}.safetensors`);
   const path = join(folder, `${name}.safetensors`);
-  const bytes = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   writeSafetensors(
     path,
-    new Map([...makeState(fixture)].map(([key, { shape, data }]) => [key, { dtype: "F32" as const, shape, read: () => bytes(data) }])), // prettier-ignore
+    new Map([...makeState(fixture)].map(([key, { shape, data }]) => [key, stored(shape, () => data, "f32")])),
   );
   const k = fixture.case.config;
   const lengths = { maxVideoLength: k.max_video_len, maxTextLength: k.max_len - k.max_video_len - 3 };
@@ -42,17 +31,17 @@ async function open(name: string) {
   return { fixture, path, model, k, video: { data, shape: [k.seconds, k.features] as const }, expected };
 }
 
-test("COIN: the classifier of a checkpoint, windows averaged", async () => {
+test("COIN: the checkpoint's classifier, averaged over windows, gives the original's logits", async () => {
   const { path, model, k, video, expected } = await open("mmpt_coin");
   const classes = await loadClassifier(path, model.device.parameters, model.config.hiddenSize);
   assert.is(classes, k.classes);
   const encoder = new WindowEncoder(model, classes);
-  assert.ok(distance(await encoder.seconds(video, k.window_step), expected) < 1e-6);
+  assert.ok(relativeL2(await encoder.seconds(video, k.window_step), expected) < 1e-6);
   encoder.dispose();
   model.dispose();
 });
 
-test("CrossTask: dot products with the texts of the steps", async () => {
+test("CrossTask: dot products with the texts of the steps give the original's logits", async () => {
   const { fixture, model, k, video, expected } = await open("mmpt_crosstask");
   const words = makeInput(fixture, "words");
   const texts = (k.step_texts as number[]).map((n, i) => [
@@ -61,7 +50,7 @@ test("CrossTask: dot products with the texts of the steps", async () => {
   const encoder = new WindowEncoder(model);
   const tokens = await encoder.seconds(video, k.window_step);
   const { data } = await model.similarity(tokens, await model.encodeText(texts));
-  assert.ok(distance(data, expected) < 1e-6);
+  assert.ok(relativeL2(data, expected) < 1e-6);
   encoder.dispose();
   model.dispose();
 });

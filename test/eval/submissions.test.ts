@@ -1,32 +1,23 @@
-// Submissions as files: the formats, and errors that name file and line.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Submissions are read from files in their formats, and errors name file and line.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { scoreChoices, scoreCoin, scoreCrossTask, scoreDidemo } from "#lib/eval/index.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("scores of files");
-const scratch = mkdtempSync(join(tmpdir(), "scores-"));
+const scratch = temporaryFolder("scores");
 const write = (name: string, text: string | Uint8Array) => {
   writeFileSync(join(scratch, name), text);
   return join(scratch, name);
 };
 const lines = (name: string, rows: object[]) => write(name, rows.map((row) => JSON.stringify(row)).join("\n"));
 
-async function refused(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`expected ${pattern}`);
-}
-
-test("MSR-VTT multiple choice", async () => {
+test("MSR-VTT multiple choice is scored", async () => {
   const truth = write(
     "MSR_MC_test.csv",
     'vid_key\ta1\ta2\ta3\ta4\ta5\tanswer\nmsr1\ta "quoted\tb\tc\td\te\t1\nmsr2\ta\tb\tc\td\te\t4\n',
@@ -36,7 +27,7 @@ test("MSR-VTT multiple choice", async () => {
     { vid_key: "msr2", scores: [5, 1, 1, 1, 4] },
   ]);
   assert.equal(await scoreChoices(truth, good), { questions: 2, accuracy: 0.5 });
-  // the first of equal scores, as the original takes it
+  // of equal scores the first is chosen, as in the original
   const ties = lines("ties.jsonl", [{ vid_key: "msr1", scores: [1, 1, 0, 0, 0] }, { vid_key: "msr2", answer: 4 }]); // prettier-ignore
   assert.is((await scoreChoices(truth, ties)).accuracy, 0.75);
   assert.is((await scoreChoices(truth, ties, { ties: "mmpt" })).accuracy, 0.5);
@@ -44,7 +35,7 @@ test("MSR-VTT multiple choice", async () => {
   await refused(scoreChoices(truth, lines("four.jsonl", [{ vid_key: "msr1", scores: [1] }, { vid_key: "msr2", answer: 0 }])), /four\.jsonl:1: scores: expected 5 scores/); // prettier-ignore
 });
 
-test("COIN", async () => {
+test("COIN is scored", async () => {
   const entry = (subset: string, annotation: object[]) => ({ duration: 5.4, subset, recipe_type: 3, annotation });
   const truth = write(
     "COIN.json",
@@ -66,22 +57,22 @@ test("COIN", async () => {
   await refused(scoreCoin(bad, join(scratch, "coin.jsonl")), /database\.one\.annotation\[0\]\.id: expected a positive/);
 });
 
-test("CrossTask", async () => {
+test("CrossTask is scored", async () => {
   mkdirSync(join(scratch, "annotations"));
   write("annotations/23521_abc_d.csv", "1,2.5,4.1\n3,9,10\n");
   write("annotations/23521_other.csv", "1,0,1\n");
   const truth = join(scratch, "annotations");
   const row = { task: "23521", video: "abc_d", seconds: [4, 5, 11] };
   const metrics = await scoreCrossTask(truth, lines("steps.jsonl", [row]));
-  assert.is(metrics.averageRecall, 1 / 2); // second 4 lies in [2, 5), 11 not in [9, 10)
-  // a video of 9 s: the third step is behind it
+  assert.is(metrics.averageRecall, 1 / 2); // second 4 is in [2, 5), 11 is not in [9, 10)
+  // a video of 9 s, so the third step is behind its end
   assert.is((await scoreCrossTask(truth, lines("long.jsonl", [{ ...row, length: 9 }]))).averageRecall, 1);
   await refused(scoreCrossTask(truth, lines("half.jsonl", [{ ...row, length: 0.5 }])), /length: expected an integer/);
   await refused(scoreCrossTask(truth, lines("few.jsonl", [{ ...row, seconds: [4] }])), /at least 3/);
   await refused(scoreCrossTask(truth, lines("none.jsonl", [{ ...row, video: "zzz" }])), /unknown: 1 \(23521_zzz/);
 });
 
-test("DiDeMo, in both formats", async () => {
+test("DiDeMo is scored, in both formats", async () => {
   const query = { annotation_id: 9, description: "a cat", video: "v", times: [[1, 1], [1, 2]], num_segments: 6 }; // prettier-ignore
   const truth = write("test_data.json", JSON.stringify([query]));
   const segments = [[1, 1], [1, 2]]; // prettier-ignore
@@ -92,11 +83,10 @@ test("DiDeMo, in both formats", async () => {
   await refused(scoreDidemo(truth, write("empty.json", "[[]]")), /\[0\]: expected at least one moment/);
 });
 
-test("videoclip eval retrieval", () => {
+test("videoclip eval retrieval scores a matrix", () => {
   const similarity = write("s.npy", npyBytes(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], "f32"));
   const truth = write("truth.txt", "2\n0 2\n");
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "eval", "retrieval", ...args], { encoding: "utf8" });
+  const run = (...args: string[]) => videoclip("eval", "retrieval", ...args);
   const { stdout } = run("--similarity", similarity, "--truth", truth, "--bootstrap", "50", "--json");
   const metrics = JSON.parse(stdout) as Record<string, unknown>;
   assert.is(metrics["R@1"], 1);
@@ -108,5 +98,4 @@ test("videoclip eval retrieval", () => {
   assert.match(missing.stderr, /missing\.npy/);
 });
 
-test.after(() => rmSync(scratch, { recursive: true }));
 test.run();

@@ -1,7 +1,6 @@
-// The scripts of examples/ run, on a sample video and models with generated weights.
+// The scripts of examples/ run with a sample video and models with generated weights.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,9 +8,10 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("examples");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-examples-"));
+const folder = temporaryFolder("examples");
 const at = (name: string) => join(folder, name);
 const ran = new Set<string>();
 
@@ -48,13 +48,13 @@ test.before(async () => {
   writeFileSync(at("features.npy"), npyBytes(hashValues("examples", "features", 40 * 1024), [40, 1024], "f16"));
 });
 
-test("extract", () => {
+test("extract runs", () => {
   const lines = example("extract", at("video.mp4"));
   assert.is(lines.length, 2);
   assert.match(lines[0], /video\.mp4 {2}0\.00-1\.60 s {2}\[-?\d/);
 });
 
-test("bulk_with_abort, twice, and search over what it made", () => {
+test("bulk_with_abort runs twice, and search finds its results", () => {
   assert.match(
     example("bulk_with_abort", at("video.mp4"), at("features"))[0],
     /^1 videos, 2 clips; 0 were done before/,
@@ -70,7 +70,7 @@ test("bulk_with_abort, twice, and search over what it made", () => {
   }
 });
 
-test("embed_text, zero_shot and ops", () => {
+test("embed_text, zero_shot and ops run", () => {
   const table = example("embed_text", at("model"), "stir the soup", "cut the onion");
   assert.is(table.length, 2);
   assert.is(table[0].split("  ")[1], table[1].split("  ")[0], "symmetric");
@@ -86,7 +86,7 @@ test("own_model learns, reloads to the same bits and is exported", () => {
   assert.equal(readdirSync(at("own")).sort(), ["model.onnx", "model.safetensors"]);
 });
 
-test("own_head trains a head alone, then the encoder too", () => {
+test("own_head trains the head alone, then the encoder too", () => {
   const losses = example("own_head").map((line) =>
     /^(\w+): (\d+) tensors trained, loss ([\d.]+) to ([\d.]+)$/.exec(line)!,
   );
@@ -94,9 +94,8 @@ test("own_head trains a head alone, then the encoder too", () => {
   for (const [, name, , first, last] of losses) assert.ok(Number(last) < Number(first), `${name}: ${first} to ${last}`);
 });
 
-test("every example is run here", () => {
+test("every example is in this test", () => {
   assert.equal([...ran].sort(), readdirSync("examples").sort());
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.run();

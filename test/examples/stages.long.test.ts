@@ -1,20 +1,19 @@
-// configs/README.md: every command of the page runs, in its order, and makes what the page says.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Every command of configs/README.md runs, in order, with the results that the page states.
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readMetrics } from "#lib/train/metrics.js";
 import { parseMarkdown } from "../docs/markdown.js";
 import { runBlocks } from "../docs/run_blocks.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("the stages page");
-const temporary = mkdtempSync(join(tmpdir(), "videoclip-stages-"));
-test.after(() => rmSync(temporary, { recursive: true }));
+const temporary = temporaryFolder("stages");
 
-test("from miniatures to results", async () => {
+test("the page leads from miniatures to results", async () => {
   const page = parseMarkdown("configs/README.md", readFileSync("configs/README.md", "utf8"));
-  // the page makes all its files itself
+  // the page makes all its files
   const standIns = { provide: () => Promise.resolve() };
   const { ran, folder, output, failures } = await runBlocks(page, {
     root: resolve("."),

@@ -1,6 +1,5 @@
-// Features that cannot be used are left out with their reason; the others are indexed, embedded and classified.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, existsSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Unusable features are omitted with their reason; the others are indexed, embedded and classified.
+import { mkdirSync, readFileSync, truncateSync, writeFileSync, existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
@@ -12,10 +11,11 @@ import { FeatureIndex } from "#lib/features/feature_index.js";
 import { indexFeatures } from "#lib/features/index_features.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { npyData, npyHeader } from "#lib/weights/npy.js";
+import { CLI, jsonLines } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("broken features");
-const root = mkdtempSync(join(tmpdir(), "videoclip-broken-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("broken");
 
 function npy(at: string, name: string, rows: number, width: number, change: (data: Float32Array) => void = () => {}) {
   const data = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i));
@@ -23,7 +23,7 @@ function npy(at: string, name: string, rows: number, width: number, change: (dat
   writeFileSync(join(at, name), Buffer.concat([npyHeader([rows, width], "f32"), npyData(data, "f32")]));
 }
 
-/** Features of 256 values: good ones between bad ones of every kind, the first of which is another width. */
+/** Features of 256 values: good files between bad ones of every kind, of which the first has another width. */
 function folder(name: string): string {
   const at = join(root, name);
   mkdirSync(at);
@@ -43,10 +43,14 @@ const GOOD = ["b_good.npy", "x_good.npy", "y_good.npy"];
 const BAD = ["a_width.npy", "c_cut.npy", "d_empty.npy", "e_none.npy", "f_nan.npy", "g_text.npy"];
 const collector = () => {
   const failures: FeatureFailure[] = [];
-  return { failures, onFailure: (failure: FeatureFailure) => failures.push(failure), names: () => failures.map(({ video }) => basename(video)).sort() }; // prettier-ignore
+  return {
+    failures,
+    onFailure: (failure: FeatureFailure) => failures.push(failure),
+    names: () => failures.map(({ video }) => basename(video)).sort(),
+  };
 };
 
-test("index, without a model", async () => {
+test("index without a model omits broken features", async () => {
   const at = folder("plain");
   const out = join(root, "plain-index");
   npy(at, "z_large.npy", 2, 256, (data) => (data[5] = 1e6));
@@ -58,7 +62,7 @@ test("index, without a model", async () => {
   const index = await FeatureIndex.open(out);
   assert.equal(index.videos().map((video) => basename(video)), GOOD); // prettier-ignore
   index.dispose();
-  const lines = readFileSync(join(out, "failures.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line)); // prettier-ignore
+  const lines = jsonLines(join(out, "failures.jsonl"));
   assert.is(lines.length, 7);
   assert.ok(lines.every(({ code, reason }) => code.startsWith("ERR_") && reason !== ""));
   for (const name of [...BAD, "z_large.npy"]) npy(at, name, 1, 256);
@@ -67,7 +71,7 @@ test("index, without a model", async () => {
   assert.not.ok(existsSync(join(out, "failures.jsonl")));
 });
 
-test("index, embed and classify, with a model, by the functions and the commands", async () => {
+test("index, embed and classify with a model omit broken features, as functions and as commands", async () => {
   const at = folder("model");
   const model = "models/shapes";
   const clip = await VideoClip.load(model, { device: "cpu", threads: 1 });
@@ -86,7 +90,7 @@ test("index, embed and classify, with a model, by the functions and the commands
     classified.push(basename(video));
   assert.equal([classified, classifying.names()], [GOOD, BAD]);
   clip.dispose();
-  const args = ["dist/cli/main.js", "index", at, "--model", model, "--out", join(root, "cli"), "--seconds", "1", "--json"]; // prettier-ignore
+  const args = [CLI, "index", at, "--model", model, "--out", join(root, "cli"), "--seconds", "1", "--json"]; // prettier-ignore
   const run = spawnSync(process.execPath, args, { encoding: "utf8" });
   assert.is(run.status, 1, run.stderr);
   assert.is(JSON.parse(run.stdout).failures, 6);
@@ -94,7 +98,7 @@ test("index, embed and classify, with a model, by the functions and the commands
   assert.match(run.stderr, /6 videos were left out: see .*failures\.jsonl/);
 });
 
-test("where nothing can be used, nothing is made, and the first reason is told", async () => {
+test("without usable features nothing is written, and the error has the first reason", async () => {
   const at = join(root, "bad");
   mkdirSync(at);
   writeFileSync(join(at, "a.npy"), "");

@@ -1,11 +1,11 @@
-// The page of a search in headless Chromium: what a browser makes of it.
+// Headless Chromium shows the page of a search correctly.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { examplePage } from "./example_page.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("chromium");
 const names = [process.env.CHROMIUM ?? "", "chromium", "chromium-browser", "google-chrome"].filter(Boolean);
@@ -15,9 +15,9 @@ if (!browser) {
   process.stdout.write(`SKIP the page in a browser: none of ${names.join(", ")} is there (apt-get install chromium)\n`);
 }
 
-test("a browser shows every hit, every picture and no foreign markup", async () => {
+test("a browser shows every hit and every picture, and no markup from titles", async () => {
   if (!browser) return;
-  const folder = mkdtempSync(join(tmpdir(), "videoclip-chromium-"));
+  const folder = temporaryFolder("chromium");
   try {
     writeFileSync(join(folder, "page.html"), await examplePage(folder));
     const flags = [
@@ -43,7 +43,7 @@ test("a browser shows every hit, every picture and no foreign markup", async () 
     assert.is(count(/<[a-z][^>]* onerror=/g), 0);
     assert.match(dom, /<h1>soup &lt;img src=x onerror=alert\(1\)&gt; &amp; "quotes" 'too'<\/h1>/);
     open("--window-size=1000,2000", `--screenshot=${folder}/page.png`);
-    assert.ok(statSync(join(folder, "page.png")).size > 20_000, "a picture of the page");
+    assert.ok(statSync(join(folder, "page.png")).size > 20_000, "the screenshot has content");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -6,7 +6,7 @@ import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const evil = `<script>alert("x")</script>&'.mp4`;
 
-/** The page of a search over a video that is there, one that is not, and one that is no video; with names that need escaping. */
+/** The page of a search over an existing video, a missing one and a text file, with names that need escaping. */
 export async function examplePage(folder: string): Promise<string> {
   const at = join(folder, "index");
   rmSync(at, { recursive: true, force: true });

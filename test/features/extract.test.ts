@@ -1,34 +1,19 @@
-// Extraction into folders through the command line: good and bad files, resume, interruption.
-import { spawn, spawnSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+// Extraction into folders by the command line: good and bad files, resuming, interruption.
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { relativeL2 } from "../support/numbers.js";
+import { CLI, jsonLines, videoclip } from "../support/command_line.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("extract");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const folder = temporaryFolder("extract");
 const videos = join(folder, "videos");
 const flags = ["--model", "s3dg", "--random-weights", "1", "--frames", "8", "--size", "64", "--save-dtype", "f32"];
-
-function videoclip(...args: string[]) {
-  return spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
-}
-const lines = (path: string) =>
-  readFileSync(path, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
 
 test.before(async () => {
   mkdirSync(join(videos, "more"), { recursive: true });
@@ -63,14 +48,14 @@ test.before(async () => {
   symlinkSync(join(folder, "nowhere"), join(videos, "dangling.mp4"));
 });
 
-test("good files are extracted, each bad one has its own reason, the exit code is 1", () => {
+test("good files are extracted, each bad file has its reason, and the exit code is 1", () => {
   const out = join(folder, "all");
   const run = videoclip("extract", videos, ...flags, "--out", out);
   assert.is(run.status, 1, run.stderr);
-  const done = lines(join(out, "manifest.jsonl"));
+  const done = jsonLines(join(out, "manifest.jsonl"));
   const good = ["hevc10.mkv", "odd444.mkv", "one_frame.mp4", "plain.mp4", "plain.mp4", "variable.mkv", "vp9.webm"];
   assert.equal(done.map(({ path }) => basename(path)).sort(), good, run.stderr);
-  assert.is(new Set(done.map(({ file }) => file)).size, good.length, "names do not collide");
+  assert.is(new Set(done.map(({ file }) => file)).size, good.length, "file names do not collide");
   for (const entry of done) {
     const file = readFileSync(join(out, entry.file));
     assert.is(file.length, 128 + entry.clips * 1024 * 4);
@@ -79,7 +64,7 @@ test("good files are extracted, each bad one has its own reason, the exit code i
   }
   assert.is(done.find(({ path }) => path.endsWith("one_frame.mp4")).padded_frames, 7);
   const reasons = Object.fromEntries(
-    lines(join(out, "failures.jsonl")).map(({ path, code }) => [basename(path), code]),
+    jsonLines(join(out, "failures.jsonl")).map(({ path, code }) => [basename(path), code]),
   );
   assert.equal(reasons, {
     "cut.mkv": "ERR_VIDEO_TRUNCATED",
@@ -92,35 +77,34 @@ test("good files are extracted, each bad one has its own reason, the exit code i
   });
   assert.not.ok(
     readdirSync(out).some((name) => name.startsWith(".")),
-    "no temporary file, no lock",
+    "no temporary file and no lock is left",
   );
 });
 
 test("both decoders give the same features and the same reasons", () => {
-  if (spawnSync("ffmpeg", ["-version"]).status !== 0) {
+  if (!hasFfmpeg) {
     console.log("SKIP: no ffmpeg program on the path");
     return;
   }
   const out = join(folder, "ffmpeg");
   assert.is(videoclip("extract", videos, ...flags, "--decoder", "ffmpeg", "--out", out).status, 1);
   for (const name of ["manifest.jsonl", "failures.jsonl"]) {
-    const of = (dir: string) => lines(join(folder, dir, name)).map(({ path, code }) => `${path} ${code}`).sort(); // prettier-ignore
+    const of = (dir: string) => jsonLines(join(folder, dir, name)).map(({ path, code }) => `${path} ${code}`).sort(); // prettier-ignore
     assert.equal(of("ffmpeg"), of("all"), name);
   }
   const read = (dir: string, file: string) => {
     const bytes = readFileSync(join(folder, dir, file));
     return new Float32Array(bytes.buffer.slice(bytes.byteOffset + 128));
   };
-  for (const { file } of lines(join(out, "manifest.jsonl"))) {
+  for (const { file } of jsonLines(join(out, "manifest.jsonl"))) {
     const [a, b] = [read("all", file), read("ffmpeg", file)];
     assert.is(a.length, b.length);
-    const norm = (v: (i: number) => number) => Math.sqrt(a.reduce((sum, _, i) => sum + v(i) ** 2, 0));
-    const difference = norm((i) => a[i] - b[i]) / norm((i) => a[i]);
-    assert.ok(difference < 1e-2, `${file}: relative L2 ${difference}`);
+    const error = relativeL2(b, a);
+    assert.ok(error < 1e-2, `${file}: relative L2 ${error}`);
   }
 });
 
-test("a folder with features is only touched with --resume, and only with the same settings", () => {
+test("a folder with features is changed only with --resume and the same settings", () => {
   const out = join(folder, "all");
   assert.is(videoclip("extract", videos, ...flags, "--out", out).status, 2);
   const other = videoclip("extract", videos, ...flags, "--out", out, "--resume", "--fps", "5");
@@ -131,16 +115,16 @@ test("a folder with features is only touched with --resume, and only with the sa
   assert.equal(readFileSync(join(out, "manifest.jsonl")), before);
 });
 
-test("--keep-partial keeps and marks what came before the cut", () => {
+test("--keep-partial keeps and marks the clips before the cut", () => {
   const out = join(folder, "partial");
   assert.is(videoclip("extract", join(videos, "cut.mkv"), ...flags, "--out", out, "--keep-partial").status, 1);
-  const [entry] = lines(join(out, "manifest.jsonl"));
+  const [entry] = jsonLines(join(out, "manifest.jsonl"));
   assert.is(entry.partial, true);
   assert.ok(entry.clips > 0);
   assert.ok(entry.duration < 3 && entry.duration >= entry.timestamps.at(-1)[1], `${entry.duration}`);
 });
 
-test("broken data: clips are left out and noted, or the video stops or fails there", () => {
+test("with broken data, clips are omitted and recorded, or the video stops or fails at that point", () => {
   const broken = "test/fixtures/field/broken_frame.mkv";
   const run = (name: string, ...more: string[]) => {
     const { status, stdout } = videoclip("extract", broken, ...flags, "--json", "--out", join(folder, name), ...more);
@@ -149,25 +133,25 @@ test("broken data: clips are left out and noted, or the video stops or fails the
   const skipped = run("skipped");
   assert.is(skipped.status, 0);
   assert.equal([skipped.summary.videos, skipped.summary.broken], [1, 1]);
-  const [entry] = lines(join(folder, "skipped/manifest.jsonl"));
+  const [entry] = jsonLines(join(folder, "skipped/manifest.jsonl"));
   assert.equal(entry.broken, [[2, 3]]);
   assert.not.ok(entry.timestamps.some(([start, end]: number[]) => start < 3 && end > 2));
   assert.is(run("stopped", "--on-error", "stop").status, 1);
-  const [partial] = lines(join(folder, "stopped/manifest.jsonl"));
+  const [partial] = jsonLines(join(folder, "stopped/manifest.jsonl"));
   assert.equal([partial.partial, partial.duration], [true, 2]);
-  assert.is(lines(join(folder, "stopped/failures.jsonl"))[0].code, "ERR_VIDEO_CORRUPT");
+  assert.is(jsonLines(join(folder, "stopped/failures.jsonl"))[0].code, "ERR_VIDEO_CORRUPT");
   const again = run("stopped", "--retry-failed", "--on-error", "skip");
   assert.equal([again.status, again.summary.videos], [0, 1]);
   assert.is(run("failed", "--on-error", "fail").status, 1);
   assert.not.ok(readdirSync(join(folder, "failed")).includes("manifest.jsonl"));
 });
 
-test("HDR is tone-mapped unless it is to be kept, and the manifest says which", () => {
+test("HDR is tone-mapped by default, and the manifest records the choice", () => {
   const run = (name: string, ...more: string[]) => {
     const out = join(folder, name);
     const { status, stderr } = videoclip("extract", "test/fixtures/field/hdr_pq.mp4", ...flags, "--out", out, ...more);
     assert.is(status, 0, stderr);
-    const [{ hdr, file }] = lines(join(out, "manifest.jsonl"));
+    const [{ hdr, file }] = jsonLines(join(out, "manifest.jsonl"));
     return { hdr, features: readFileSync(join(out, file)) };
   };
   const mapped = run("mapped");
@@ -181,17 +165,17 @@ test("shards share a folder and cover every video once", () => {
   const good = ["plain.mp4", "more/plain.mp4", "vp9.webm"].map((name) => join(videos, name));
   for (const shard of ["0/2", "1/2"])
     assert.is(videoclip("extract", ...good, ...flags, "--out", out, "--shard", shard).status, 0);
-  const done = [".0-of-2", ".1-of-2"].flatMap((suffix) => lines(join(out, `manifest${suffix}.jsonl`)));
+  const done = [".0-of-2", ".1-of-2"].flatMap((suffix) => jsonLines(join(out, `manifest${suffix}.jsonl`)));
   assert.equal(done.map(({ path }) => path).sort(), [...good].sort());
 });
 
-test("an interruption exits with 130, --resume finishes with the same bytes", async () => {
+test("an interrupted run exits with 130, and --resume completes it with the same bytes", async () => {
   const good = ["plain.mp4", "more/plain.mp4", "variable.mkv"].map((name) => join(videos, name));
   const reference = join(folder, "reference");
   assert.is(videoclip("extract", ...good, ...flags, "--out", reference).status, 0);
   const out = join(folder, "interrupted");
   const child = spawn(process.execPath, [
-    "dist/cli/main.js",
+    CLI,
     "extract",
     ...good,
     ...flags,
@@ -212,17 +196,17 @@ test("an interruption exits with 130, --resume finishes with the same bytes", as
   }
 });
 
-test("every model has a preset of its own, s3d-tiny too", () => {
+test("every model has a preset, and so does s3d-tiny", () => {
   const args = ["--model", "s3d-tiny", "--random-weights", "1"];
   const out = join(folder, "tiny");
   const run = videoclip("extract", join(videos, "one_frame.mp4"), ...args, "--out", out);
   assert.is(run.status, 0, run.stderr);
-  const [{ settings }] = lines(join(out, "manifest.jsonl"));
+  const [{ settings }] = jsonLines(join(out, "manifest.jsonl"));
   assert.equal([settings.model, settings.dim, settings.preset.name], ["s3d-tiny", 256, "shapes"]);
   const onnx = join(folder, "tiny.onnx");
   const converted = videoclip("convert", "--onnx", onnx, ...args);
   assert.is(converted.status, 0, converted.stderr);
-  // the encoder of a model's folder is the same one, with the weights that lie there
+  // the encoder of a model's folder is the same network with the weights of that folder
   const own = videoclip(
     "extract",
     join(videos, "one_frame.mp4"),
@@ -232,12 +216,12 @@ test("every model has a preset of its own, s3d-tiny too", () => {
     join(folder, "own"),
   );
   assert.is(own.status, 0, own.stderr);
-  const [entry] = lines(join(folder, "own/manifest.jsonl"));
+  const [entry] = jsonLines(join(folder, "own/manifest.jsonl"));
   assert.equal(entry.settings.preset, settings.preset);
   assert.not.match(entry.settings.weights, /random/);
 });
 
-test("usage errors exit with 2 and say what to do", () => {
+test("usage errors exit with 2 and say how to mend the call", () => {
   for (const args of [
     ["extract"],
     ["extract", videos],
@@ -255,5 +239,4 @@ test("usage errors exit with 2 and say what to do", () => {
   assert.match(videoclip("inspect", "--model", "s3d").stdout, /8,320,048 parameters, 17\.979 G/);
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.run();

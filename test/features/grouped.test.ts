@@ -1,11 +1,12 @@
-// Work on groups of items beside their producer.
+// Groups of items are processed while their producer goes on.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Grouped } from "#lib/features/grouped.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("grouped");
 
-/** Work that is done when it is told. */
+/** Work on groups that ends when the test calls `next`. */
 function heldWork() {
   const groups: number[][] = [];
   const waiting: (() => void)[] = [];
@@ -21,7 +22,7 @@ function heldWork() {
   return { groups, work, next };
 }
 
-test("what comes during the work is one group afterwards, in order and of bounded size", async () => {
+test("items that arrive during the work form one group afterwards, in order and of bounded size", async () => {
   const { groups, work, next } = heldWork();
   const grouped = new Grouped<number>(work, 3);
   let added = 0;
@@ -30,7 +31,7 @@ test("what comes during the work is one group afterwards, in order and of bounde
   })();
   await new Promise(setImmediate);
   assert.equal(groups, [[0]]);
-  assert.is(added, 4, "one is in work and three wait");
+  assert.is(added, 4, "one is being processed and three wait");
   await next();
   assert.equal(groups, [[0], [1, 2, 3]]);
   await adding;
@@ -41,15 +42,14 @@ test("what comes during the work is one group afterwards, in order and of bounde
   await grouped.finish();
 });
 
-test("an error comes to whoever adds or finishes, and what waited is left", async () => {
+test("an error of the work rejects the next call of add or finish, and waiting items are discarded", async () => {
   const { groups, work, next } = heldWork();
   const grouped = new Grouped<number>(work, 2);
   await grouped.add(-1);
   await grouped.add(1);
   await next();
   for (const after of [() => grouped.add(2), () => grouped.finish(), () => grouped.add(3)]) {
-    const error = await after().then(() => undefined, (cause: Error) => cause); // prettier-ignore
-    assert.is(error?.message, "minus one");
+    assert.is((await rejection(after)).message, "minus one");
   }
   assert.equal(groups, [[-1]]);
 });

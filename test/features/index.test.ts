@@ -1,17 +1,16 @@
-// The feature index through its public interface: exactness, growth, files.
+// A feature index through its public interface: exact search, growth, files.
 import {
   appendFileSync,
   copyFileSync,
   cpSync,
   existsSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -21,14 +20,16 @@ import { IndexError } from "#lib/features/index_format.js";
 import type { IndexedVideo } from "#lib/features/index_writer.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { floatToHalf, halfToFloat } from "#lib/base/half_floats.js";
-import { refuses, video, videos } from "./indexed_videos.js";
+import { video, videos } from "./indexed_videos.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("index");
-const root = mkdtempSync(join(tmpdir(), "videoclip-index-"));
+const root = temporaryFolder("index");
 let folders = 0;
 const folder = () => join(root, `index-${folders++}`);
 
-/** Best rows by float64 dot products: score falling, then row rising. */
+/** The best rows by float64 dot products, sorted by falling score, then by rising row. */
 function expected(list: readonly IndexedVideo[], query: Float32Array, round: (v: number) => number = (v) => v) {
   const hits = list.flatMap(({ video: name, rows, spans }) =>
     spans.map(([start, end], i) => {
@@ -60,7 +61,7 @@ for (const [dtype, dim, map, chunkBytes] of [
     for (let q = 0; q < 3; q++) {
       const query = queries.slice(q * dim, (q + 1) * dim);
       const [hits, reference] = [await index.search({ vector: query, top: 50 }), expected(list, query, round)];
-      assert.equal(many[q], hits, "one query at a time or many");
+      assert.equal(many[q], hits, "one query at a time gives the same as many");
       assert.equal(
         hits.map(({ row }) => row),
         reference.slice(0, 50).map(({ row }) => row),
@@ -90,10 +91,17 @@ for (const [dtype, dim, map, chunkBytes] of [
   });
 }
 
-test("equal scores come by rising row, within a chunk of rows and across chunks", async () => {
+test("rows of equal score are sorted by rising row, within a chunk of rows and across chunks", async () => {
   const at = folder();
   const index = await FeatureIndex.create(at, { dim: 2 });
-  const same = (name: string): IndexedVideo => ({ video: name, rows: Float32Array.of(1, 2, 1, 2), spans: [[0, 1], [1, 2]] }); // prettier-ignore
+  const same = (name: string): IndexedVideo => ({
+    video: name,
+    rows: Float32Array.of(1, 2, 1, 2),
+    spans: [
+      [0, 1],
+      [1, 2],
+    ],
+  });
   await index.append(Array.from({ length: 60 }, (_, i) => same(`video ${i}`)));
   index.dispose();
   for (const chunkBytes of [undefined, 128]) {
@@ -107,7 +115,7 @@ test("equal scores come by rising row, within a chunk of rows and across chunks"
   }
 });
 
-test("f16 and f32 rows rank a planted match first alike", async () => {
+test("f16 and f32 rows both rank a planted match first", async () => {
   const dim = 64;
   const list = videos(300, dim);
   const query = list[123].rows.slice(0, dim);
@@ -120,7 +128,7 @@ test("f16 and f32 rows rank a planted match first alike", async () => {
   }
 });
 
-test("an index grows, videos are replaced and removed, other readers keep what they opened", async () => {
+test("an index grows, videos are replaced and removed, and other readers keep the state that they opened", async () => {
   const at = folder();
   const dim = 8;
   const index = await FeatureIndex.create(at, { dim, settings: { model: "test" }, text: { kind: "test", path: "x" } });
@@ -128,10 +136,10 @@ test("an index grows, videos are replaced and removed, other readers keep what t
   const reader = await FeatureIndex.open(at);
   assert.equal(reader.settings, { model: "test" });
   assert.equal(reader.text, { kind: "test", path: "x" });
-  await refuses(
+  await refused(
     () => index.append([video("video 3", 1, dim)]),
-    InvalidArgumentError,
     /video 3 is in the index already/,
+    InvalidArgumentError,
   );
   await index.append([video("new", 2, dim), { ...video("other", 3, dim), video: "video 3" }], { replace: true });
   assert.equal(index.videos(), ["video 0", "video 1", "video 2", "video 4", "new", "video 3"]);
@@ -155,10 +163,10 @@ test("an index grows, videos are replaced and removed, other readers keep what t
   index.dispose();
   assert.is(readdirSync(at).filter((name) => name.endsWith(".bin")).length, 4, "old generations are gone");
   index.dispose();
-  await refuses(() => FeatureIndex.create(at, { dim }), InvalidArgumentError, /already holds an index/);
+  await refused(() => FeatureIndex.create(at, { dim }), /already holds an index/, InvalidArgumentError);
 });
 
-test("wrong rows, spans and queries are refused and leave nothing behind", async () => {
+test("wrong rows, spans and queries are refused and change nothing", async () => {
   const dim = 4;
   const index = await FeatureIndex.create(folder(), { dim });
   const good = video("good", 2, dim);
@@ -175,23 +183,23 @@ test("wrong rows, spans and queries are refused and leave nothing behind", async
       { ...good, video: `before ${pattern}` },
       { ...good, ...change },
     ];
-    await refuses(() => index.append(list), InvalidArgumentError, pattern);
+    await refused(() => index.append(list), pattern, InvalidArgumentError);
   }
-  assert.is(index.videos().length, cases.length, "videos before the wrong one stay");
-  await refuses(
+  assert.is(index.videos().length, cases.length, "videos before the wrong one are kept");
+  await refused(
     () => index.search({ vector: new Float32Array(3) }),
-    InvalidArgumentError,
     /expected a Float32Array of 4/,
+    InvalidArgumentError,
   );
   const nan = Float32Array.of(0, Number.NaN, 0, 0);
-  await refuses(() => index.search({ vector: nan }), InvalidArgumentError, /finite/);
-  await refuses(() => index.search({ vector: new Float32Array(4), top: 0 }), InvalidArgumentError, /top/);
+  await refused(() => index.search({ vector: nan }), /finite/, InvalidArgumentError);
+  await refused(() => index.search({ vector: new Float32Array(4), top: 0 }), /top/, InvalidArgumentError);
   assert.equal(await index.search({ vector: new Float32Array(4), filter: () => false }), []);
   index.dispose();
-  await refuses(() => FeatureIndex.create(folder(), { dim: 0 }), InvalidArgumentError, /dim/);
+  await refused(() => FeatureIndex.create(folder(), { dim: 0 }), /dim/, InvalidArgumentError);
 });
 
-test("an aborted append keeps whole videos; an aborted search rejects with the reason", async () => {
+test("an aborted append keeps complete videos; an aborted search rejects with the reason", async () => {
   const dim = 4;
   const index = await FeatureIndex.create(folder(), { dim });
   const abort = new AbortController();
@@ -213,7 +221,7 @@ test("an aborted append keeps whole videos; an aborted search rejects with the r
   index.dispose();
 });
 
-test("truncated, foreign and broken files are refused with the file and the reason", async () => {
+test("truncated, foreign and broken files are refused with their name and the reason", async () => {
   const dim = 16;
   const [source, other] = [folder(), folder()];
   for (const at of [source, other]) {
@@ -255,24 +263,31 @@ test("truncated, foreign and broken files are refused with the file and the reas
     const at = folder();
     cpSync(source, at, { recursive: true });
     breaks(at);
-    await refuses(() => FeatureIndex.open(at), IndexError, pattern);
+    await refused(() => FeatureIndex.open(at), pattern, IndexError);
     rmSync(at, { recursive: true });
   }
-  // broken records are found when they are used
+  // broken records are reported on first use
   const at = folder();
   cpSync(source, at, { recursive: true });
   const spans = readFileSync(join(at, "spans-0.bin"));
   spans.fill(0xff, 64);
   writeFileSync(join(at, "spans-0.bin"), spans);
   const index = await FeatureIndex.open(at);
-  await refuses(() => index.search({ vector: new Float32Array(dim) }), IndexError, /row 0 has a broken record/);
+  await refused(() => index.search({ vector: new Float32Array(dim) }), /row 0 has a broken record/, IndexError);
   index.dispose();
 });
 
-test("records that contradict each other are refused when they are used", async () => {
+test("records that contradict each other are refused on first use", async () => {
   const [source, dim] = [folder(), 4];
   const made = await FeatureIndex.create(source, { dim, dtype: "f32" });
-  const two = (name: string) => ({ video: name, rows: new Float32Array(2 * dim).fill(1), spans: [[0, 1], [1, 2]] as [number, number][] }); // prettier-ignore
+  const two = (name: string) => ({
+    video: name,
+    rows: new Float32Array(2 * dim).fill(1),
+    spans: [
+      [0, 1],
+      [1, 2],
+    ] as [number, number][],
+  });
   await made.append([two("a"), two("b")]);
   made.dispose();
   const vector = new Float32Array(dim).fill(1);
@@ -280,7 +295,12 @@ test("records that contradict each other are refused when they are used", async 
   const overTime = (index: FeatureIndex) => index.similarityOverTime(vector, "b");
   const names = async (index: FeatureIndex) => index.videos();
   const [header, record] = [64, 24];
-  type Case = [kind: "spans" | "videos", change: (b: Buffer) => void, use: (index: FeatureIndex) => Promise<unknown>, reason: RegExp]; // prettier-ignore
+  type Case = [
+    kind: "spans" | "videos",
+    change: (b: Buffer) => void,
+    use: (index: FeatureIndex) => Promise<unknown>,
+    reason: RegExp,
+  ];
   const cases: Case[] = [
     ["spans", (b) => b.writeUInt32LE(1, header + 16), search, /row 0 is not one of video 1, which it names/],
     ["spans", (b) => b.writeUInt32LE(0, header + 2 * record + 16), overTime, /row 2 belongs to video 1, .* names 0/],
@@ -298,7 +318,7 @@ test("records that contradict each other are refused when they are used", async 
     change(bytes);
     writeFileSync(path, bytes);
     const index = await FeatureIndex.open(at);
-    await refuses(() => use(index), IndexError, reason);
+    await refused(() => use(index), reason, IndexError);
     index.dispose();
     rmSync(at, { recursive: true });
   }
@@ -309,19 +329,19 @@ test("an index.json that is not UTF-8 is refused", async () => {
   (await FeatureIndex.create(at, { dim: 4, settings: { of: "é" } })).dispose();
   const text = readFileSync(join(at, "index.json"), "utf8");
   writeFileSync(join(at, "index.json"), Buffer.from(text, "latin1"));
-  await refuses(() => FeatureIndex.open(at), IndexError, /index.json: the file is not UTF-8/);
+  await refused(() => FeatureIndex.open(at), /index.json: the file is not UTF-8/, IndexError);
 });
 
-test("a file that becomes shorter while the index is open is an error, not the end of the process", async () => {
+test("a file that shrinks while the index is open causes an error and does not end the process", async () => {
   const at = folder();
   const index = await FeatureIndex.create(at, { dim: 512 });
   await index.append(videos(200, 512));
   truncateSync(join(at, "rows-0.bin"), 1000);
-  await refuses(() => index.search({ vector: new Float32Array(512) }), IndexError, /rows-0.bin: the file is truncated/);
+  await refused(() => index.search({ vector: new Float32Array(512) }), /rows-0.bin: the file is truncated/, IndexError);
   index.dispose();
 });
 
-test("what an interrupted writer left beyond the manifest is ignored and cut off", async () => {
+test("data that an interrupted writer left beyond the manifest is ignored and then truncated", async () => {
   const at = folder();
   const dim = 8;
   const index = await FeatureIndex.create(at, { dim, dtype: "f32" });
@@ -344,5 +364,4 @@ test("what an interrupted writer left beyond the manifest is ignored and cut off
   index.dispose();
 });
 
-test.after(() => rmSync(root, { recursive: true, force: true }));
 test.run();

@@ -1,16 +1,17 @@
-// Writers of a feature index that are killed, or are two at a time.
+// Writers of a feature index are killed, or two write at the same time.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "#lib/base/errors.js";
 import { FeatureIndex } from "#lib/features/feature_index.js";
-import { refuses, video, videos } from "./indexed_videos.js";
+import { video, videos } from "./indexed_videos.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("writers of an index");
-const root = mkdtempSync(join(tmpdir(), "videoclip-index-"));
+const root = temporaryFolder("index");
 let folders = 0;
 const folder = () => join(root, `index-${folders++}`);
 
@@ -40,7 +41,7 @@ function writer(at: string, name: string, count: number): { child: ChildProcess;
   return { child, ended: new Promise((resolve) => child.on("close", () => resolve(output))) };
 }
 
-/** Checks every row of an index that the writers above made. */
+/** Checks every row of an index that the writers above made, and returns the number of videos. */
 async function check(at: string, least: number): Promise<number> {
   const index = await FeatureIndex.open(at, { threads: 1 });
   const names = index.videos();
@@ -48,7 +49,7 @@ async function check(at: string, least: number): Promise<number> {
   assert.is(index.size, 3 * names.length);
   assert.is(new Set(names).size, names.length);
   for (const name of names) {
-    const i = Number(name.split(" ")[1]); // videos that its writer knew of
+    const i = Number(name.split(" ")[1]); // the number of videos that the writer knew
     const query = new Float32Array(64);
     query[5] = 1;
     const { scores } = await index.similarityOverTime(query, name);
@@ -61,14 +62,14 @@ async function check(at: string, least: number): Promise<number> {
   return names.length;
 }
 
-test("20 SIGKILLs during appends lose nothing that was saved", async () => {
+test("20 SIGKILLs during appends lose no saved video", async () => {
   const at = folder();
   (await FeatureIndex.create(at, { dim: 64 })).dispose();
   let saved = 0;
   let cut = 0;
   for (let kill = 0; kill < 20; kill++) {
     const { child, ended } = writer(at, "killed", 100_000);
-    // from the first append on, at a moment of its own
+    // from the first append on, at a random moment
     child.stdout!.once("data", () => setTimeout(() => child.kill("SIGKILL"), 3 * kill + Math.random() * 5));
     const output = await ended;
     assert.not.match(output, /refused/);
@@ -80,7 +81,7 @@ test("20 SIGKILLs during appends lose nothing that was saved", async () => {
   console.log(`  ${saved} videos, ${cut} of 20 kills fell into an append`);
 });
 
-test("SIGKILLs while a video is replaced leave the index as it was or as it will be", async () => {
+test("a SIGKILL while a video is replaced leaves the index as before or as after the replacement", async () => {
   const at = folder();
   const dim = 64;
   const list = videos(400, dim);
@@ -114,24 +115,23 @@ test("SIGKILLs while a video is replaced leave the index as it was or as it will
   }
 });
 
-test("of two writers at a time one is refused, and both leave a whole index", async () => {
+test("of two simultaneous writers one is refused, and the index stays complete", async () => {
   const at = folder();
   (await FeatureIndex.create(at, { dim: 64 })).dispose();
   const outputs = await Promise.all(["a", "b", "c"].map((name) => writer(at, name, 40).ended));
-  const refused = outputs.filter((output) => output.includes("refused"));
-  for (const output of refused)
+  const losers = outputs.filter((output) => output.includes("refused"));
+  for (const output of losers)
     assert.match(output, /refused ERR_INVALID_ARGUMENT another process \(process \d+ on .*\) writes to this folder/);
   const done = outputs.flatMap((output) => [...output.matchAll(/saved/g)]).length;
   assert.is(await check(at, done), done);
-  // and within one process
+  // the same within one process
   const index = await FeatureIndex.open(at);
   async function* slow() {
     yield video("a slow one", 1, 64);
-    await refuses(() => index.append([video("second", 1, 64)]), InvalidArgumentError, /writes to this folder/);
+    await refused(() => index.append([video("second", 1, 64)]), /writes to this folder/, InvalidArgumentError);
   }
   assert.is(await index.append(slow()), 1);
   index.dispose();
 });
 
-test.after(() => rmSync(root, { recursive: true, force: true }));
 test.run();

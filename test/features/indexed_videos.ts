@@ -1,7 +1,4 @@
-// Generated videos for indexes, and what a refusal looks like.
-import * as assert from "uvu/assert";
-import type { InvalidArgumentError } from "#lib/base/errors.js";
-import type { IndexError } from "#lib/features/index_format.js";
+// Generated videos for indexes.
 import type { IndexedVideo } from "#lib/features/index_writer.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 
@@ -12,18 +9,3 @@ export function video(name: string, count: number, dim: number): IndexedVideo {
 }
 export const videos = (count: number, dim: number, from = 0) =>
   Array.from({ length: count }, (_, i) => video(`video ${from + i}`, 1 + ((from + i) % 7), dim));
-
-export async function refuses(
-  work: () => Promise<unknown>,
-  kind: typeof InvalidArgumentError | typeof IndexError,
-  pattern: RegExp,
-) {
-  try {
-    await work();
-  } catch (error) {
-    assert.instance(error, kind, (error as Error).stack);
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`expected an error that says ${pattern}`);
-}

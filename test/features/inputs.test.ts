@@ -1,26 +1,18 @@
-// What a folder, a glob and a list are taken for: every video once, and a reason for everything that is none.
+// Folders, globs and lists give every video once, and a reason for every entry that is not a video.
 import { spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findInputs, takeShard } from "#lib/features/inputs.js";
 import { openWeights } from "#lib/weights/open_weights.js";
+import { CLI } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("inputs");
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-inputs-")));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("inputs");
 
 let cases = 0;
 /** A folder with files of these names. */
@@ -35,15 +27,13 @@ function file(at: string, name: string, content: string | Buffer = Buffer.alloc(
   writeFileSync(join(at, name), content);
   return join(at, name);
 }
-/** What is found, relative to a folder; `!` before what is known to fail. */
+/** The paths that are found, relative to a folder; `!` precedes known failures. */
 async function found(at: string, ...inputs: string[]) {
   const { items, omitted } = await findInputs(inputs.length > 0 ? inputs : [at]);
   const names = items.map(({ path, error }) => `${error ? "!" : ""}${relative(at, path)}`);
   const errors = items.flatMap(({ error }) => (error ? [error] : []));
   return { names, errors, omitted, items };
 }
-const refusal = (work: Promise<unknown>) => work.then(() => assert.unreachable(), (error) => error); // prettier-ignore
-
 test("links to folders are followed, each real folder once, and loops end", async () => {
   const elsewhere = folder("a.mp4", "deep/b.mp4");
   const at = folder("own.mp4", "z/c.mp4");
@@ -60,18 +50,18 @@ test("links to folders are followed, each real folder once, and loops end", asyn
   assert.is(both.names.length, 4, both.names.join());
 });
 
-test("containers and pictures of all endings are found, others are counted by ending", async () => {
+test("containers and pictures of all endings are found, and other files are counted by ending", async () => {
   const videos =
     "a.MTS b.m2ts c.vob d.m2v e.mxf f.asf g.f4v h.3g2 i.y4m j.apng k.bmp l.tiff m.rm n.h264 o.wtv p.mjpeg q.qt r.MP4";
   const at = folder(...videos.split(" "), "x.ogg", "y.srt", "sub/z.srt", "README", "w.heic", ".hidden.mp4");
   const { names, omitted } = await found(at);
   assert.equal(names.map((name) => basename(name)).sort(), videos.split(" ").sort());
   assert.is(omitted.sentence(), "left out: 5 files with other endings (.srt 2, .heic 1, .ogg 1, no ending 1)");
-  const nothing = await refusal(findInputs([folder("a.srt", "b.srt")]));
+  const nothing = await rejection(findInputs([folder("a.srt", "b.srt")]));
   assert.match(nothing.message, /no video was found; left out: 2 files with other endings \(\.srt 2\)/);
 });
 
-test("source text that ends in .ts is no video; a transport stream is, with 188, 192 and 204 bytes a packet", async () => {
+test("source text that ends in .ts is not a video; a transport stream is, with 188, 192 or 204 bytes per packet", async () => {
   const at = folder();
   const stream = (at: number, packet: number) => {
     const bytes = Buffer.alloc(1000, 0xff);
@@ -82,23 +72,23 @@ test("source text that ends in .ts is no video; a transport stream is, with 188,
   file(at, "empty.d.ts", "");
   file(at, "module.mts", "G".repeat(10));
   for (const [i, packet] of [188, 192, 204].entries()) file(at, `${packet}.ts`, stream(i === 1 ? 4 : 0, packet));
-  file(at, "late.ts", stream(77, 188)); // begins within a packet: the decoder finds its way
+  file(at, "late.ts", stream(77, 188)); // begins within a packet: the decoder synchronises
   const { names, omitted } = await found(at);
   assert.equal(names, ["188.ts", "192.ts", "204.ts", "late.ts"]);
   assert.equal(omitted.endings, { ".ts source text": 2, ".mts source text": 1 });
-  assert.equal((await found(at, join(at, "ops.ts"))).names, ["ops.ts"], "a name that is given is taken");
+  assert.equal((await found(at, join(at, "ops.ts"))).names, ["ops.ts"], "a file that is named is accepted");
 });
 
-test("folders that programs make for themselves are not searched", async () => {
+test("folders that programs create for their data are not searched", async () => {
   const at = folder("a.mp4", ".cache/b.mp4", "node_modules/x/c.mp4", "@eaDir/a.mp4/SYNO.jpg", "__MACOSX/d.mp4");
   const { names, omitted } = await found(at);
   assert.equal(names, ["a.mp4"]);
   assert.equal(omitted.folders, { ".cache": 1, node_modules: 1, "@eaDir": 1, __MACOSX: 1 });
   assert.match(omitted.sentence()!, /4 folders of programs/);
-  assert.equal((await found(join(at, ".cache"))).names, ["b.mp4"], "unless one is named");
+  assert.equal((await found(join(at, ".cache"))).names, ["b.mp4"], "unless the caller names one");
 });
 
-test("a picture beside the video of its name is its thumbnail", async () => {
+test("a picture beside a video of the same name is its thumbnail", async () => {
   const at = folder("Title.mp4", "title.webp", "Title.mp4.jpg", "other.jpg", "sub/Title.jpg", "b.mkv", "b.gif");
   const { names, omitted } = await found(at);
   assert.equal(names, ["Title.mp4", "b.mkv", "other.jpg", "sub/Title.jpg"]);
@@ -106,7 +96,7 @@ test("a picture beside the video of its name is its thumbnail", async () => {
   assert.match(omitted.sentence()!, /3 pictures beside the video of the same name/);
 });
 
-test("names that are not UTF-8 are failures of their own, and other odd names are names", async () => {
+test("names that are not UTF-8 are separate failures, and other odd names are accepted", async () => {
   const odd = [
     "new\nline.mp4",
     "100%d.mp4",
@@ -128,7 +118,7 @@ test("names that are not UTF-8 are failures of their own, and other odd names ar
   for (const error of errors) assert.match(error.message, /its name is not UTF-8/);
 });
 
-test("a named pipe, a folder that cannot be listed and a folder named like a video fail, and nothing waits for them", async () => {
+test("a named pipe, an unreadable folder and a folder named like a video fail without blocking the others", async () => {
   const at = folder("good.mp4", "closed/x.mp4", "folder.mp4/inner.mp4");
   if (spawnSync("mkfifo", [join(at, "pipe.mp4")]).status !== 0) return console.log("SKIP: no mkfifo");
   symlinkSync(join(at, "nowhere"), join(at, "dangling.mp4"));
@@ -144,13 +134,13 @@ test("a named pipe, a folder that cannot be listed and a folder named like a vid
     import(${JSON.stringify(url)}).then(({ findInputs }) => findInputs([${JSON.stringify(at)}]))
       .then(({ items }) => console.log(items.map(({ path, error }) => path + " " + (error?.message ?? "")).join("\\n")), console.error)`;
   const run = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
-  if (/EACCES.*node|ERR_MODULE|permission denied.*dist/.test(run.stderr)) return console.log("SKIP: the code cannot be read by nobody"); // prettier-ignore
+  if (/EACCES.*node|ERR_MODULE|permission denied.*dist/.test(run.stderr)) return console.log("SKIP: the user nobody cannot read the code"); // prettier-ignore
   assert.match(run.stdout, /closed .*closed: permission denied/, run.stderr);
   assert.match(run.stdout, /good\.mp4/);
 });
 
 const LIST_ROWS = ["sub/a.mp4", "b.mp4"];
-test("lists as people write them: separators, columns in capitals, byte order marks, UTF-16, line breaks, NaN", async () => {
+test("lists with other separators, capital columns, byte order marks, UTF-16, line breaks or NaN are read", async () => {
   const at = folder();
   const lists: Record<string, string | Buffer> = {
     "comma.csv": "path,label\nsub/a.mp4,x\nb.mp4,y\n",
@@ -173,7 +163,7 @@ test("lists as people write them: separators, columns in capitals, byte order ma
   }
 });
 
-test("a broken row of a list is a failure with its place, and the others are taken", async () => {
+test("a broken row of a list is a failure with its place, and the other rows are used", async () => {
   const at = folder();
   const jsonl = file(
     at,
@@ -188,12 +178,12 @@ test("a broken row of a list is a failure with its place, and the others are tak
   const csv = await found(at, file(at, "m.csv", "path,label\na.mp4,x\n,y\n"));
   assert.equal(csv.names, ["a.mp4", "!m.csv:3"]);
   assert.match(csv.errors[0].message, /m\.csv:3: it has no path/);
-  const headless = await refusal(findInputs([file(at, "headless.csv", "a.mp4;1\nb.mp4;2\n")]));
+  const headless = await rejection(findInputs([file(at, "headless.csv", "a.mp4;1\nb.mp4;2\n")]));
   assert.is(headless.code, "ERR_MANIFEST");
   assert.match(headless.message, /its columns are "a\.mp4", "1"/);
 });
 
-test("the shared lists of the field", async () => {
+test("the published lists of the field are read", async () => {
   const fixtures = new URL("../fixtures/field/", import.meta.url);
   const at = folder();
   for (const name of ["manifest_bom.jsonl", "manifest_null.jsonl"])
@@ -202,32 +192,32 @@ test("the shared lists of the field", async () => {
   assert.equal((await found(at, join(at, "manifest_null.jsonl"))).names, ["!manifest_null.jsonl:1"]);
 });
 
-test("addresses are refused with one sentence; file:// is a path", async () => {
+test("an address is refused with one sentence; file:// is a path", async () => {
   const at = folder("a.mp4");
   for (const address of ["https://example.org/a.mp4?x=1", "s3://b/a.mp4", "rtsp://cam/1", "HTTP://x/y"]) {
-    const error = await refusal(findInputs([join(at, "a.mp4"), address]));
+    const error = await rejection(findInputs([join(at, "a.mp4"), address]));
     assert.is(error.code, "ERR_INVALID_ARGUMENT");
     assert.match(error.message, /is an address, and only files of this machine are opened: download it first/);
     assert.ok(error.message.includes(address), error.message);
   }
-  const weights = await refusal(openWeights("https://example.org/s3d.pth"));
+  const weights = await rejection(openWeights("https://example.org/s3d.pth"));
   assert.match(weights.message, /https:\/\/example\.org\/s3d\.pth is an address/);
   assert.equal((await found(at, pathToFileURL(join(at, "a.mp4")).href)).names, ["a.mp4"]);
   const list = file(at, "m.csv", "path\nhttps://example.org/a.mp4\na.mp4\n");
   const { names, errors } = await found(at, list);
   assert.equal(names, ["a.mp4", "!" + relative(at, "https://example.org/a.mp4")]);
   assert.match(errors[0].message, /m\.csv:2: https:\/\/example\.org\/a\.mp4 is an address/);
-  const all = await refusal(findInputs([file(at, "all.csv", "path\ns3://a\ns3://b\n")]));
+  const all = await rejection(findInputs([file(at, "all.csv", "path\ns3://a\ns3://b\n")]));
   assert.is(all.code, "ERR_MANIFEST");
 });
 
-test("shards cover the items once", async () => {
+test("shards cover every item once", async () => {
   const { items } = await findInputs([folder("a.mp4", "b.mp4", "c.mp4")]);
   const shards = ["0/2", "1/2"].flatMap((shard) => takeShard(items, shard));
   assert.equal(shards.map(({ path }) => path).sort(), items.map(({ path }) => path)); // prettier-ignore
 });
 
-test("opening a named pipe does not wait for a writer, as a video or as weights", async () => {
+test("opening a named pipe as a video or as weights does not wait for a writer", async () => {
   const at = folder();
   const pipe = join(at, "a.mp4");
   if (spawnSync("mkfifo", [pipe]).status !== 0) return console.log("SKIP: no mkfifo");
@@ -236,10 +226,10 @@ test("opening a named pipe does not wait for a writer, as a video or as weights"
     ["inspect", pipe],
     ["extract", pipe, ...tiny, "--out", join(at, "out")],
   ]) {
-    const child = spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "ignore", "pipe"] });
     let message = "";
     child.stderr.on("data", (chunk) => (message += chunk));
-    const timer = setTimeout(() => child.kill("SIGKILL"), 15_000); // where it waits for ever
+    const timer = setTimeout(() => child.kill("SIGKILL"), 15_000); // in case it waits forever
     const code = await new Promise((resolve) => child.on("close", resolve));
     clearTimeout(timer);
     assert.is(code, 1, message);

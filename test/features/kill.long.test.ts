@@ -1,30 +1,23 @@
-// 20 kills at random moments, then --resume: the same bytes as an undisturbed run.
+// After 20 kills at random moments, --resume gives the same bytes as an undisturbed run.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { makeSamples } from "../../scripts/make_samples.mjs";
+import { CLI, parseLines } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("kill");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-kill-"));
+const folder = temporaryFolder("kill");
 const videos = join(folder, "videos");
 const flags = "--model s3dg --random-weights 1 --frames 8 --size 96 --batch 2 --quiet".split(" ");
-const command = (out: string, ...more: string[]) => [
-  "dist/cli/main.js",
-  "extract",
-  videos,
-  ...flags,
-  "--out",
-  out,
-  ...more,
-];
+const command = (out: string, ...more: string[]) => [CLI, "extract", videos, ...flags, "--out", out, ...more];
 
-/** Entries as a set, without the fields that tell time. */
+/** Entries as a set, without the fields that hold a time. */
 function manifest(out: string): string[] {
   const text = readFileSync(join(out, "manifest.jsonl"), "utf8");
-  const entries = text.trim().split("\n").map((line) => JSON.parse(line)); // prettier-ignore
+  const entries = parseLines(text);
   return entries.map((entry) => JSON.stringify({ ...entry, finished_at: undefined })).sort();
 }
 
@@ -47,7 +40,7 @@ test("20 SIGKILLs lose nothing", async () => {
     }
     clearTimeout(timer);
   }
-  assert.ok(finished < 15, "kills met work");
+  assert.ok(finished < 15, "kills interrupted work");
   const last = spawnSync(process.execPath, command(out, "--resume"), { encoding: "utf8" });
   assert.is(last.status, 0, last.stderr);
   assert.equal(manifest(out), manifest(reference));
@@ -57,5 +50,4 @@ test("20 SIGKILLs lose nothing", async () => {
     assert.ok(readFileSync(join(out, name)).equals(readFileSync(join(reference, name))), name);
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.run();

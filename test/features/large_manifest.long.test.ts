@@ -1,21 +1,21 @@
-// A manifest that is longer than any string of V8 is read line by line.
-import { appendFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
+// A manifest that exceeds the length of a string in V8 is read line by line.
+import { appendFileSync, statSync } from "node:fs";
 import { constants } from "node:buffer";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readManifests } from "#lib/data/feature_manifest.js";
 import { findInputs } from "#lib/features/inputs.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("large manifest");
-const root = mkdtempSync(join(tmpdir(), "videoclip-large-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("large");
 
-test("records of a manifest above 512 MB, which is a list of videos too", async () => {
+test("a manifest above 512 MB is read as records and as a list of videos", async () => {
   const path = join(root, "manifest.jsonl");
   const timestamps = Array.from({ length: 2000 }, (_, i) => [i, i + 1]);
-  const line = (i: number) => `${JSON.stringify({ path: `/v/${i}.mp4`, file: `${i}.npy`, clips: 2000, timestamps, settings: {}, finished_at: "2026" })}\n`; // prettier-ignore
+  const line = (i: number) =>
+    `${JSON.stringify({ path: `/v/${i}.mp4`, file: `${i}.npy`, clips: 2000, timestamps, settings: {}, finished_at: "2026" })}\n`;
   const videos = 50;
   const block = Array.from({ length: videos }, (_, i) => line(i)).join("");
   while ((appendFileSync(path, block), statSync(path).size <= constants.MAX_STRING_LENGTH));

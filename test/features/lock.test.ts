@@ -1,20 +1,21 @@
-// The lock of a folder: one holder, taken over from a process that is gone, and nothing left beside it.
+// A lock of a folder has one holder, passes on from a dead process, and leaves no other file.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { takeLock, takeLockNow } from "#lib/features/lock.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("lock");
-const folder = mkdtempSync(join(tmpdir(), "lock-"));
+const folder = temporaryFolder("lock");
 const path = join(folder, ".lock");
 const names = () => readdirSync(folder).sort();
 const gone = spawnSync(process.execPath, ["-e", ""]).pid;
 const holder = (pid: number, token: string) => JSON.stringify({ pid, host: hostname(), token });
 
-test("one at a time; released, it is gone", async () => {
+test("one process holds the lock at a time, and releasing removes its file", async () => {
   const lock = await takeLock(path, "another writer");
   assert.ok(lock.held());
   assert.equal(names(), [".lock"]);
@@ -26,14 +27,14 @@ test("one at a time; released, it is gone", async () => {
   assert.equal(names(), []);
 });
 
-test("taken over from a process that is gone, with what it and others left", async () => {
+test("the lock of a dead process is taken over, and the files left by it and by others are removed", async () => {
   writeFileSync(path, holder(gone, "0".repeat(16)));
   writeFileSync(`${path}-${"a".repeat(16)}`, holder(gone, "a".repeat(16)));
   writeFileSync(`${path}-${"a".repeat(16)}-stale`, holder(gone, "0".repeat(16)));
   writeFileSync(`${path}-${"b".repeat(16)}-stale`, holder(gone, "0".repeat(16)));
   writeFileSync(`${path}-${"c".repeat(16)}`, "");
   utimesSync(`${path}-${"c".repeat(16)}`, 1, 1);
-  // of a process that is at it, and of nobody
+  // a draft of a live process, and a new draft without an owner yet
   writeFileSync(`${path}-${"d".repeat(16)}`, holder(process.pid, "d".repeat(16)));
   writeFileSync(`${path}-${"e".repeat(16)}`, "");
   writeFileSync(`${path}-notes`, "");
@@ -41,13 +42,13 @@ test("taken over from a process that is gone, with what it and others left", asy
   assert.equal(names(), [`.lock-${"d".repeat(16)}`, `.lock-${"e".repeat(16)}`, ".lock-notes"]);
 });
 
-/** A lock of a process that cannot be seen from here. */
+/** The lock of a process that is not visible from here, as in another container. */
 const foreign = (token: string) =>
   JSON.stringify({ pid: 1, host: "3f2a9c1b7d10", system: "another", started: "1", token });
 const notes: string[] = [];
 const waiting = { patience: 400, onNote: (note: string) => notes.push(note) };
 
-test("taken over from a container that is gone, once it was not renewed for a while", async () => {
+test("the lock of a container that ended is taken over after a time without renewal", async () => {
   for (const left of [foreign("ab"), foreign("ab").replace("3f2a9c1b7d10", hostname()), "", "{"]) {
     writeFileSync(path, left);
     notes.length = 0;
@@ -61,7 +62,7 @@ test("taken over from a container that is gone, once it was not renewed for a wh
   }
 });
 
-test("a lock that its holder renews is not taken over, and neither is that of a process that began later", async () => {
+test("a lock is not taken over while its holder renews it, nor from a process that started later", async () => {
   writeFileSync(path, foreign("ab"));
   let time = 1;
   const timer = setInterval(() => utimesSync(path, time, time++), 50);
@@ -73,19 +74,19 @@ test("a lock that its holder renews is not taken over, and neither is that of a 
   rmSync(path);
 });
 
-test("a held lock shows that it is alive, by a timer or when it is asked to", async () => {
+test("a holder renews its lock by a timer or on request", async () => {
   const lock = await takeLock(path, "another writer");
   utimesSync(path, 1, 1);
   lock.renew();
   assert.ok(statSync(path).mtimeMs > 1e12);
   utimesSync(path, 1, 1);
   await new Promise((resolve) => setTimeout(resolve, 2500));
-  assert.ok(statSync(path).mtimeMs > 1e12, "a timer renewed it");
+  assert.ok(statSync(path).mtimeMs > 1e12, "the timer renewed it");
   lock.release();
   lock.release();
 });
 
-test("of two that wait for the lock of a dead container one gets it", async () => {
+test("of two processes that wait for the lock of a dead container, one gets it", async () => {
   writeFileSync(path, foreign("ab"));
   const take = () => takeLock(path, "another writer", waiting).catch((error) => error);
   const results = await Promise.all([take(), take(), take()]);
@@ -96,7 +97,7 @@ test("of two that wait for the lock of a dead container one gets it", async () =
   locks[0].release();
 });
 
-test("the wait ends with the signal", async () => {
+test("an aborted signal ends the wait", async () => {
   writeFileSync(path, foreign("ab"));
   const abort = new AbortController();
   const taking = takeLock(path, "another writer", {
@@ -110,7 +111,7 @@ test("the wait ends with the signal", async () => {
   rmSync(path);
 });
 
-test("the end of a process releases its locks, also where it does not wait for anything", () => {
+test("a process releases its locks when it ends, even if it does not wait for pending work", () => {
   const script = `import(${JSON.stringify(new URL("../../dist/features/lock.js", import.meta.url).href)})
     .then(async ({ takeLock }) => { await takeLock(process.argv[1], "a"); process.exit(3); })`;
   const run = spawnSync(process.execPath, ["-e", script, path]);
@@ -118,5 +119,4 @@ test("the end of a process releases its locks, also where it does not wait for a
   assert.not.ok(names().includes(".lock"));
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
 test.run();

@@ -1,14 +1,12 @@
-// Going on with an extraction: what is called finished is whole and of the file that is there, the last record counts, and nothing
-// of others is overwritten.
+// Resuming an extraction: a finished video has complete features of its current file, the last record is used, and
+// files of others are not overwritten.
 import {
   appendFileSync,
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -16,7 +14,6 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -25,10 +22,13 @@ import { indexFeatures } from "#lib/features/index_features.js";
 import { readFeatureFolders } from "#lib/features/extracted_features.js";
 import { readJsonLines, repairLastLine } from "#lib/base/json_lines.js";
 import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
-import { bytes, features, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { bytes, features, makeVideos, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { jsonLines } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("resume");
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-resume-")));
+const root = temporaryFolder("resume");
 const made = join(root, "made");
 let encoder: VideoEncoder;
 
@@ -36,14 +36,11 @@ test.before(async () => {
   encoder = await tinyEncoder();
   await makeVideos(made, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]);
 });
-test.after(() => {
-  encoder.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+test.after(() => encoder.dispose());
 
 const setting = tinyCases(root, made, () => encoder);
 
-test("features that are gone, cut or longer than their record are made again, and index and embed take the last record", async () => {
+test("features that are missing, cut or longer than their record are made again, and index and embed use the last record", async () => {
   const { out, run, manifest, at } = setting("a.mp4", "b.mp4", "c.mp4", "d.mp4");
   await run();
   const before = bytes(out);
@@ -52,7 +49,11 @@ test("features that are gone, cut or longer than their record are made again, an
   appendFileSync(join(out, "c.npy"), "x");
   const known = readFeatureFolders([out]);
   assert.equal(known.files.map(({ video }) => basename(video)), ["d.mp4"]); // prettier-ignore
-  assert.equal(known.broken.map(({ reason }) => reason.replace(/\d+/g, "N")).sort(), ["the file has N bytes, N clips need N", "the file has N bytes, N clips need N", "the file is gone"]); // prettier-ignore
+  assert.equal(known.broken.map(({ reason }) => reason.replace(/\d+/g, "N")).sort(), [
+    "the file has N bytes, N clips need N",
+    "the file has N bytes, N clips need N",
+    "the file is gone",
+  ]);
   const again = await run({ resume: true });
   assert.equal([again.videos, again.skipped], [3, 1]);
   assert.is(again.notes.filter((note) => /its video is extracted again/.test(note)).length, 3, again.notes.join("\n"));
@@ -62,7 +63,7 @@ test("features that are gone, cut or longer than their record are made again, an
   assert.is(index.videos, 4);
 });
 
-test("lines that are no record are told and passed over: zeros, half a line, other values, names that lead elsewhere", async () => {
+test("lines that are no record are reported and skipped: zeros, half a line, other values, names outside the folder", async () => {
   const { out, run, manifest } = setting("a.mp4", "b.mp4", "c.mp4");
   await run();
   const [first, second, third] = readFileSync(manifest, "utf8").split("\n");
@@ -86,7 +87,7 @@ test("lines that are no record are told and passed over: zeros, half a line, oth
   assert.not.match(readFileSync(manifest, "utf8"), /torn/);
 });
 
-test("a last line without its line break counts if it is whole, and is cut off if it is not", () => {
+test("a last line without line break is used if it is complete, and truncated otherwise", () => {
   const path = join(root, "lines.jsonl");
   for (const [text, expected] of [
     ['{"a":1}\n{"b":', '{"a":1}\n'],
@@ -103,26 +104,26 @@ test("a last line without its line break counts if it is whole, and is cut off i
   assert.not.ok(existsSync(join(root, "none.jsonl")));
 });
 
-test("a manifest is read line by line, also where lines begin and end within blocks", () => {
+test("a manifest is read line by line, wherever its lines are cut into blocks", () => {
   const path = join(root, "long.jsonl");
   const lines = Array.from({ length: 40 }, (_, i) => ({ i, text: "ä".repeat(i * 7919) }));
   writeFileSync(path, lines.map((line) => JSON.stringify(line)).join("\r\n"));
   const read = [...readJsonLines(path, { torn: true })];
   assert.equal(read.map(({ value }) => value), lines); // prettier-ignore
   assert.equal(read.map(({ line }) => line), lines.map((_, i) => i + 1)); // prettier-ignore
-  assert.is([...readJsonLines(path)].length, 39, "the last line may still be being written");
+  assert.is([...readJsonLines(path)].length, 39, "the last line may be unfinished");
 });
 
-test("what a killed run was writing when it died is removed", async () => {
+test("the unfinished files of a killed run are removed", async () => {
   const { out, run } = setting("a.mp4");
   await run();
   for (const name of [".tmp-0123456789abcdef", "failures.jsonl.99999.tmp"]) writeFileSync(join(out, name), "half");
-  writeFileSync(join(out, "failures.0-of-2.jsonl.99999.tmp"), "of a shard, which may be running");
+  writeFileSync(join(out, "failures.0-of-2.jsonl.99999.tmp"), "of a shard that may be running");
   await run({ resume: true });
   assert.equal(readdirSync(out).sort(), ["a.npy", "failures.0-of-2.jsonl.99999.tmp", "manifest.jsonl"]);
 });
 
-test("timestamps stay in the manifest until they are asked for", async () => {
+test("the timestamps of a manifest are read on request only", async () => {
   const { out, run, manifest } = setting("a.mp4");
   await run();
   const { files } = readFeatureFolders([out]);
@@ -132,7 +133,7 @@ test("timestamps stay in the manifest until they are asked for", async () => {
   assert.not.ok("timestamps" in record);
 });
 
-test("a video that was replaced is extracted again, under its name; one that was not is left alone", async () => {
+test("a replaced video is extracted again under its name, and an unchanged one is skipped", async () => {
   const { at, videos, out, run, manifest } = setting("a.mp4", "b.mp4");
   await run();
   const indexed = () => indexFeatures([out], { out: join(at, "index"), threads: 1 });
@@ -146,16 +147,16 @@ test("a video that was replaced is extracted again, under its name; one that was
   assert.is.not(bytes(out)["a.npy"], before["a.npy"]);
   assert.is(bytes(out)["b.npy"], before["b.npy"]);
   const { videos: added, skipped, rows } = await indexed();
-  assert.equal([added, skipped, rows], [1, 1, 2], "an index takes its new features in the place of the old ones");
+  assert.equal([added, skipped, rows], [1, 1, 2], "an index replaces its old features by the new ones");
   assert.is((await indexed()).videos, 0);
   assert.is(jsonLines(manifest).at(-1).source.bytes, statSync(join(videos, "a.mp4")).size);
   assert.is((await run({ resume: true })).videos, 0);
-  // the same size and another time: it may be another content
+  // the size is the same and the time is not: the content may have changed
   utimesSync(join(videos, "b.mp4"), 1, 1);
   assert.is((await run({ resume: true })).changed, 1);
 });
 
-test("with --hash a video that was only touched is left alone", async () => {
+test("with --hash, a video whose time alone changed is skipped", async () => {
   const { videos, run, manifest } = setting("a.mp4");
   await run({ hash: true });
   assert.match(jsonLines(manifest)[0].source.sha256, /^[0-9a-f]{64}$/);
@@ -168,7 +169,7 @@ test("with --hash a video that was only touched is left alone", async () => {
   assert.is((await run({ resume: true, hash: true })).changed, 1);
 });
 
-test("videos that were moved keep their features; a copy, and another video of their size, do not", async () => {
+test("moved videos keep their features; a copy, or another video of the same size, does not get them", async () => {
   const { at, videos, out, run } = setting("a.mp4", "b.mp4");
   await run();
   const before = bytes(out);
@@ -182,12 +183,18 @@ test("videos that were moved keep their features; a copy, and another video of t
   const known = readFeatureFolders([out]).files;
   assert.equal(known.map(({ video }) => video).sort(), ["a.mp4", "renamed.mp4"].map((name) => join(moved, name))); // prettier-ignore
   const index = await indexFeatures([out], { out: join(at, "index"), threads: 1 });
-  assert.is(index.rows, jsonLines(join(out, "manifest.jsonl")).slice(0, 2).reduce((sum, { clips }) => sum + clips, 0), "an index has each once"); // prettier-ignore
+  assert.is(
+    index.rows,
+    jsonLines(join(out, "manifest.jsonl"))
+      .slice(0, 2)
+      .reduce((sum, { clips }) => sum + clips, 0),
+    "an index has each video once",
+  );
   assert.is((await run({ resume: true }, [moved])).moved, 0, "once");
-  // a copy beside the original is a video of its own
+  // a copy beside the original is a separate video
   copyFileSync(join(moved, "a.mp4"), join(moved, "copy.mp4"));
   assert.is((await run({ resume: true }, [moved])).videos, 1);
-  // the size alone does not make it the same
+  // an equal size alone does not identify a video
   const other = readFileSync(join(moved, "renamed.mp4"));
   other[other.length >> 1] ^= 1;
   rmSync(join(moved, "renamed.mp4"));
@@ -195,7 +202,7 @@ test("videos that were moved keep their features; a copy, and another video of t
   assert.is((await run({ resume: true }, [moved])).moved, 0);
 });
 
-test("where no finished video is among the inputs, that is said", async () => {
+test("a message says when no finished video is among the inputs", async () => {
   const { run } = setting("a.mp4");
   await run();
   const other = setting("b.mp4");
@@ -203,7 +210,7 @@ test("where no finished video is among the inputs, that is said", async () => {
   assert.match(notes.join(), /none of the 1 finished videos .* is among the inputs/);
 });
 
-test("a failed video is tried again when its file changed, and --retry-failed tries partial ones again as well", async () => {
+test("a failed video is tried again when its file changed, and --retry-failed also repeats partial ones", async () => {
   const { videos, out, run } = setting("a.mp4", "b.mp4");
   writeFileSync(join(videos, "a.mp4"), "this is text\n".repeat(99));
   const absent = join(videos, "late.mp4");
@@ -215,21 +222,24 @@ test("a failed video is tried again when its file changed, and --retry-failed tr
   copyFileSync(join(made, "c.mp4"), absent);
   const mended = await run({ resume: true }, [videos, absent]);
   assert.equal([mended.videos, mended.failures], [2, 0]);
-  assert.not.ok(existsSync(join(out, "failures.jsonl")), "their failures are taken back");
-  // a record that says partial, as --keep-partial leaves one
+  assert.not.ok(existsSync(join(out, "failures.jsonl")), "their failures are removed");
+  // a partial record, as --keep-partial writes it
   const lines = jsonLines(join(out, "manifest.jsonl"));
-  writeFileSync(join(out, "manifest.jsonl"), lines.map((line) => `${JSON.stringify({ ...line, partial: true })}\n`).join("")); // prettier-ignore
+  writeFileSync(
+    join(out, "manifest.jsonl"),
+    lines.map((line) => `${JSON.stringify({ ...line, partial: true })}\n`).join(""),
+  );
   assert.is((await run({ resume: true }, [videos, absent])).videos, 0);
   assert.is((await run({ retryFailed: true }, [videos, absent])).videos, 3);
 });
 
-test("records of all shards of a folder count, whatever the shards", async () => {
+test("the records of all shards of a folder are used, however it is divided now", async () => {
   const { out, run } = setting("a.mp4", "b.mp4", "c.mp4", "d.mp4");
   await run({ shard: "0/2" });
   await run({ shard: "1/2" });
-  assert.match((await refusal(run({ shard: "0/3" }))).message, /already holds features: add --resume/);
-  assert.match((await refusal(run())).message, /already holds features/);
-  const other = await refusal(run({ shard: "0/3", saveDtype: "f32", resume: true }));
+  assert.match((await rejection(run({ shard: "0/3" }))).message, /already holds features: add --resume/);
+  assert.match((await rejection(run())).message, /already holds features/);
+  const other = await rejection(run({ shard: "0/3", saveDtype: "f32", resume: true }));
   assert.match(other.message, /was made with dtype "f16", this run has "f32"/);
   const before = bytes(out);
   for (const shard of ["0/3", "1/3", "2/3", undefined]) {
@@ -240,43 +250,46 @@ test("records of all shards of a folder count, whatever the shards", async () =>
   assert.is(readFeatureFolders([out]).files.length, 4);
 });
 
-test("a folder that was begun with another rule for broken data, or for HDR, is refused", async () => {
+test("a folder that was started with another rule for broken data, or for HDR, is refused", async () => {
   const { out, run, manifest } = setting("a.mp4", "b.mp4");
   await run({ onError: "fail" });
-  const refused = await refusal(run({ onError: "skip", resume: true }));
+  const refused = await rejection(run({ onError: "skip", resume: true }));
   assert.match(refused.message, /was made with onError "fail", this run has "skip"/);
   assert.is(refused.details.argument, "onError");
   assert.is((await run({ onError: "stop", retryFailed: true })).skipped, 2);
   assert.is((await run({ onError: "fail", resume: true })).skipped, 2);
-  // records of versions that did not note it
+  // records of versions that did not write this setting
   const records = jsonLines(manifest);
   const write = (change: (settings: Record<string, unknown>) => object) =>
-    writeFileSync(manifest, records.map((each) => `${JSON.stringify({ ...each, settings: change(each.settings) })}\n`).join("")); // prettier-ignore
+    writeFileSync(
+      manifest,
+      records.map((each) => `${JSON.stringify({ ...each, settings: change(each.settings) })}\n`).join(""),
+    );
   write(({ onError: _, ...settings }) => settings);
   assert.is((await run({ resume: true })).skipped, 2);
-  assert.is((await refusal(run({ onError: "stop", resume: true }))).details.argument, "onError");
+  assert.is((await rejection(run({ onError: "stop", resume: true }))).details.argument, "onError");
   for (const [hdr, same] of [
     ["tonemap", true],
     ["keep", false],
   ] as const) {
     write(({ preset, onError: _, ...settings }) => ({ ...settings, preset: { ...(preset as object), hdr } }));
-    if (same) assert.is((await run({ resume: true })).skipped, 2, "what is named is the default");
-    else assert.is((await refusal(run({ resume: true }))).details.argument, "preset");
+    if (same) assert.is((await run({ resume: true })).skipped, 2, "the named value is the default");
+    else assert.is((await rejection(run({ resume: true }))).details.argument, "preset");
   }
   assert.is(readFeatureFolders([out]).files.length, 2);
 });
 
-test("a file of somebody else is not overwritten", async () => {
+test("a file that the run did not write is not overwritten", async () => {
   const { out, run } = setting("a.mp4", "b.mp4");
   mkdirSync(out);
   writeFileSync(join(out, "a.npy"), "mine");
-  const error = await refusal(run());
+  const error = await rejection(run());
   assert.is(error.code, "ERR_INVALID_ARGUMENT");
   assert.match(error.message, /holds a file a\.npy that is not of an extraction/);
   assert.is(readFileSync(join(out, "a.npy"), "utf8"), "mine");
 });
 
-test("names near 255 bytes are cut, and told apart by a hash", async () => {
+test("names near 255 bytes are shortened and distinguished by a hash", async () => {
   const names = ["x".repeat(251), "x".repeat(250) + "y", `${"字".repeat(83)}a`, "y".repeat(247), "z".repeat(246)];
   const { videos, out, run } = setting();
   for (const name of names) copyFileSync(join(made, "a.mp4"), join(videos, `${name}.mp4`));
@@ -288,12 +301,12 @@ test("names near 255 bytes are cut, and told apart by a hash", async () => {
   const files = features(out);
   assert.is(files.length, 7);
   assert.ok(files.every((name) => Buffer.byteLength(name) <= 255));
-  assert.ok(files.includes(`${names[3]}.npy`) && files.includes("short.npy"), "what fits keeps its name");
+  assert.ok(files.includes(`${names[3]}.npy`) && files.includes("short.npy"), "a name that fits is unchanged");
   assert.equal(jsonLines(join(out, "manifest.0-of-1.jsonl")).map(({ file }) => file).sort(), files); // prettier-ignore
   assert.is((await run({ shard: "0/1", resume: true })).skipped, 7);
 });
 
-test("a name that cannot be written is the failure of its video", async () => {
+test("a video whose name cannot be written fails", async () => {
   const { videos, out, run } = setting("a.mp4", "b.mp4");
   await run({}, [join(videos, "b.mp4")]);
   mkdirSync(join(out, "a.npy"));

@@ -1,7 +1,5 @@
-// From features on disk to hits for a sentence: VideoCLIP and S3D-G's joint space, through the command line.
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// From features on disk to hits for a sentence by the command line: VideoCLIP and S3D-G's joint space.
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,9 +11,11 @@ import { S3DTextEncoder } from "#lib/models/text/s3d_text.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { npyBytes, npyStrings } from "#lib/weights/npy.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("search");
-const root = mkdtempSync(join(tmpdir(), "videoclip-search-"));
+const root = temporaryFolder("search");
 const at = (...parts: string[]) => join(root, ...parts);
 
 const WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "stir", "the", "soup", "cut", "an", "onion"];
@@ -32,7 +32,7 @@ const config = {
   sepId: 3,
 };
 
-/** A folder as `videoclip extract` writes it: `lengths[i]` features of video i, `step` seconds apart. */
+/** Writes a folder as `videoclip extract` does: `lengths[i]` features of video i, `step` seconds apart. */
 function writeFeatures(folder: string, dim: number, lengths: number[], settings: object, step = 1): void {
   mkdirSync(folder, { recursive: true });
   const entries = lengths.map((length, i) => {
@@ -47,11 +47,6 @@ function writeFeatures(folder: string, dim: number, lengths: number[], settings:
   writeFileSync(join(folder, "manifest.jsonl"), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
 }
 
-function videoclip(...args: string[]) {
-  const run = spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
-  return { ...run, lines: () => run.stdout.trim().split("\n").map((line) => JSON.parse(line)) }; // prettier-ignore
-}
-
 const settings = { model: "s3dg", output: "video_embedding", dim: 12, weights: "0123", l2: false, preset: { fps: 30 } };
 const lengths = [40, 5, 16, 17, 1];
 
@@ -63,14 +58,14 @@ test.before(async () => {
   model.dispose();
 });
 
-test("windows cover every feature and end with the last", () => {
+test("windows cover every feature, and the last window ends with the last feature", () => {
   assert.equal(windowsOf(1, 16, 8), [[0, 1]]);
   assert.equal(windowsOf(16, 16, 8), [[0, 16]]);
   assert.equal(windowsOf(17, 16, 8), [[0, 16], [1, 17]]); // prettier-ignore
   assert.equal(windowsOf(40, 16, 8), [[0, 16], [8, 24], [16, 32], [24, 40]]); // prettier-ignore
 });
 
-test("VideoCLIP: index and search by the command line give what embedding and multiplying give", async () => {
+test("VideoCLIP: the commands index and search give the same as embedding and multiplying", async () => {
   const run = videoclip(
     "index",
     at("features"),
@@ -125,7 +120,7 @@ test("VideoCLIP: index and search by the command line give what embedding and mu
   assert.match(plain.stdout, /^ {2}1 +-?\d+\.\d{4} {2}\d:\d\d\.\d-\d:\d\d\.\d {2}\/videos\/\d\.mp4\n$/);
 });
 
-test("an index is extended with the same settings only, and its model may move", async () => {
+test("an index is extended only with the same settings, and its model may move", async () => {
   const index = (...more: string[]) => videoclip("index", at("features"), "--out", at("index"), ...more);
   const again = index("--model", at("model"), "--json");
   assert.is(again.status, 0, again.stderr);
@@ -159,7 +154,7 @@ test("an index is extended with the same settings only, and its model may move",
   renameSync(at("moved"), at("model"));
 });
 
-test("features without a manifest need the seconds; bad folders are refused", () => {
+test("features without a manifest need the option --seconds; bad folders are refused", () => {
   mkdirSync(at("plain"));
   writeFileSync(at("plain", "a.npy"), npyBytes(new Float32Array(24), [2, 12], "f16"));
   const index = (folder: string, ...more: string[]) => videoclip("index", folder, "--out", at("plain-index"), ...more);
@@ -167,7 +162,7 @@ test("features without a manifest need the seconds; bad folders are refused", ()
   writeFeatures(at("wide"), 16, [3], settings);
   const misfit = videoclip("index", at("wide"), "--out", at("plain-index"), "--model", at("model"));
   assert.match(misfit.stderr, /the model takes features of 12 values, these have 16/);
-  assert.not.ok(existsSync(at("plain-index")), "no empty index, which would refuse the right call");
+  assert.not.ok(existsSync(at("plain-index")), "no empty index is left, which would refuse the correct call");
   const run = index(at("plain"), "--seconds", "2");
   assert.is(run.status, 0, run.stderr);
   assert.match(run.stderr, /searched by vectors only/);
@@ -186,7 +181,7 @@ test("features without a manifest need the seconds; bad folders are refused", ()
   assert.match(torn.stderr, /3 features, but the manifest has 5 timestamps/);
 });
 
-test("S3D-G: its text tower searches video_embedding as it is", async () => {
+test("S3D-G: its text tower searches video_embedding directly", async () => {
   const words = ["stir", "soup", "onion", "cut"];
   writeFileSync(at("words.npy"), npyStrings(words));
   writeFeatures(at("joint"), 512, [3, 2], { ...settings, dim: 512, weights: "random:5" }, 3.2);
@@ -275,5 +270,4 @@ test("embed writes the rows of texts and videos; classify ranks labels by the me
   assert.match(videoclip("embed", ...model, "--out", at("x")).stderr, /expected feature folders, --text or --texts/);
 });
 
-test.after(() => rmSync(root, { recursive: true, force: true }));
 test.run();

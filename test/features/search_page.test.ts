@@ -1,7 +1,6 @@
-// The page of a search: pictures at the right time, strips, escaping, videos that are not there.
+// The page of a search: pictures at the right times, strips of frames, escaping, missing videos.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,12 +13,13 @@ import { resolvePreset } from "#lib/video/presets.js";
 import { stillAt } from "#lib/video/stills/still.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { examplePage } from "./example_page.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("search_page");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-page-"));
+const folder = temporaryFolder("page");
 const preset = { ...resolvePreset("s3d", { fps: 25, frames: 1, stride: 1, size: 96 }), resize: 96 };
 
-/** RGB pixels of a video's (or picture's) frames, 96 x 96. */
+/** RGB pixels of the frames of a video or picture, 96 x 96. */
 async function frames(path: string): Promise<Uint8Array[]> {
   const out: Uint8Array[] = [];
   const video = await openVideo(path, { preset });
@@ -55,22 +55,22 @@ for (const decoder of ["node-av", "ffmpeg"] as const) {
     }
   });
 
-  test(`a still of uneven frames is the last one that began, by ${decoder}`, async () => {
+  test(`a still between uneven frames is the last frame that has begun, by ${decoder}`, async () => {
     const path = join(folder, "uneven.mp4");
     await makeVideo(path, { seed: 5, times: [5, 6, 7, 50, 51, 120] });
     const bytes = async (seconds: number) =>
       Buffer.from(await stillAt(path, seconds, { width: 160, decoder })).toString("base64");
-    // the container starts with the first picture, so its frames lie at 0, 0.04, 0.08, 1.8, 1.84 and 4.6 s
+    // the container starts with the first picture, so its frames begin at 0, 0.04, 0.08, 1.8, 1.84 and 4.6 s
     const [first, third, fourth, last] = [await bytes(0.02), await bytes(0.1), await bytes(1.81), await bytes(4.6)];
     assert.is(new Set([first, third, fourth, last]).size, 4);
-    assert.is(await bytes(0), first, "at the first frame");
+    assert.is(await bytes(0), first, "the first frame");
     assert.is(await bytes(1.79), third);
     assert.is(await bytes(1.83), fourth);
     assert.is(await bytes(500), last);
   });
 }
 
-test("without the programs there is an error that says what to install", async () => {
+test("without the programs, the error says what to install", async () => {
   const path = join(folder, "long.mp4");
   await makeVideo(path, { seconds: 1 });
   const before = process.env.PATH;
@@ -86,7 +86,7 @@ test("without the programs there is an error that says what to install", async (
   }
 });
 
-test("the page has a picture and a strip per hit, says what is missing, and escapes everything", async () => {
+test("the page has a picture and a strip for each hit, names missing videos, and escapes everything", async () => {
   const html = await examplePage(folder);
   writeFileSync(join(folder, "page.html"), html);
   const count = (pattern: RegExp) => [...html.matchAll(pattern)].length;
@@ -96,18 +96,18 @@ test("the page has a picture and a strip per hit, says what is missing, and esca
   assert.is(count(/class="hit"/g), 12);
   assert.is(count(/<title>\d:\d\d/g), 12 * 4);
   assert.is(count(/<img /g), count(/src="data:image\/jpeg;base64,\/9j\//g));
-  assert.is(count(/<img /g), 4, "pictures of the video that is there");
+  assert.is(count(/<img /g), 4, "pictures of the existing video");
   assert.ok(count(/No picture: .*no such file/g) >= 1);
   assert.ok(html.includes("soup &lt;img src=x onerror=alert(1)&gt; &amp; &quot;quotes&quot; &#39;too&#39;"));
   assert.ok(html.includes("weights &lt;made up&gt;"));
   assert.ok(html.includes("good &amp; fine.mp4"));
   assert.not.match(html, /<script|<b>good|onerror=alert\(1\)>/);
-  assert.not.match(html, /(src|href)="(?!data:)/, "nothing is loaded");
+  assert.not.match(html, /(src|href)="(?!data:)/, "the page loads nothing");
   const first = html.slice(html.indexOf("<li>"), html.indexOf("</li>"));
   assert.match(first, /<h2>1\. good &amp; fine\.mp4<\/h2>\n<p><b>0:03\.0 to 0:04\.0<\/b>, score 7\.0000<\/p>/);
 });
 
-test("no hits give a page that says so; times are written as clocks", async () => {
+test("a page without hits says so, and times are written as clock times", async () => {
   const index = await FeatureIndex.create(join(folder, "none"), { dim: 1 });
   const html = await searchPage(index, { query: "x", vector: Float32Array.of(1), hits: [] });
   assert.match(html, /Nothing was found/);
@@ -115,5 +115,4 @@ test("no hits give a page that says so; times are written as clocks", async () =
   assert.equal([0, 9.96, 61.25, 3599.96, 3725.5].map(clock), ["0:00.0", "0:10.0", "1:01.3", "1:00:00.0", "1:02:05.5"]);
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.run();

@@ -1,27 +1,19 @@
-// What belongs to the surroundings of videos ends a run with one line, is noted as no failure of theirs, and the run goes on later.
+// A fault of the machine ends a run with one line and is not recorded as a failure of a video, and the run can be
+// resumed.
 import { spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { faultyDisk } from "../support/faulty_disk.js";
-import { bytes, extractTiny, jsonLines, makeVideos, refusal, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { bytes, extractTiny, makeVideos, tinyCases, tinyEncoder } from "./tiny_extraction.js";
+import { CLI, jsonLines } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("surroundings");
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-surroundings-")));
+const root = temporaryFolder("surroundings");
 const made = join(root, "made");
 let encoder: VideoEncoder;
 
@@ -29,19 +21,16 @@ test.before(async () => {
   encoder = await tinyEncoder();
   await makeVideos(made, ["a.mp4", "b.mp4", "c.mp4"]);
 });
-test.after(() => {
-  encoder.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+test.after(() => encoder.dispose());
 
 const setting = tinyCases(root, made, () => encoder);
 
-test("a full disk ends the run with one line and exit code 1; every feature of the manifest is whole, and --resume goes on", async () => {
+test("a full disk ends the run with one line and exit code 1; every feature of the manifest is complete, and --resume finishes", async () => {
   const disk = faultyDisk(root);
   if (!disk) return console.log("SKIP: no C compiler");
   const { videos, out, at } = setting("a.mp4", "b.mp4", "c.mp4");
   const args = `--model s3d-tiny --preset shapes --random-weights 1 --frames 2 --stride 1 --save-dtype f32 --decoders 1 --batch 1 --out ${out}`;
-  const command = ["dist/cli/main.js", "extract", videos, ...args.split(" ")];
+  const command = [CLI, "extract", videos, ...args.split(" ")];
   const reference = join(at, "reference");
   assert.is(spawnSync(process.execPath, command.map((word) => (word === out ? reference : word))).status, 0); // prettier-ignore
   const size = statSync(join(reference, "a.npy")).size;
@@ -60,7 +49,7 @@ test("a full disk ends the run with one line and exit code 1; every feature of t
       readdirSync(out).some((name) => name.startsWith(".")),
       readdirSync(out).join(),
     );
-    assert.not.ok(existsSync(join(out, "failures.jsonl")), "the disk is no fault of the videos");
+    assert.not.ok(existsSync(join(out, "failures.jsonl")), "a full disk is not a failure of the videos");
     const lines = existsSync(join(out, "manifest.jsonl")) ? jsonLines(join(out, "manifest.jsonl")) : [];
     for (const { file } of lines) assert.is(statSync(join(out, file)).size, size);
     const again = spawnSync(process.execPath, [...command, "--resume"], { encoding: "utf8" });
@@ -69,27 +58,29 @@ test("a full disk ends the run with one line and exit code 1; every feature of t
   }
 });
 
-test("a folder of inputs that is lost ends the run without failures; a video that is deleted is one", async () => {
+test("an input folder that disappears ends the run without failures; a deleted video is a failure", async () => {
   const { at, videos, out, run } = setting("a.mp4", "b.mp4", "c.mp4");
-  for (let i = 0; i < 40; i++) copyFileSync(join(made, "a.mp4"), join(videos, `d${i}.mp4`));
+  // up to four batches of clips are decoded before the first event
+  const copies = 6 * encoder.batch;
+  for (let i = 0; i < copies; i++) copyFileSync(join(made, "a.mp4"), join(videos, `d${i}.mp4`));
   const away = join(at, "away");
   let seen = 0;
   const lose = () => {
     if (++seen === 1) renameSync(videos, away);
   };
-  const error = await refusal(run({ decoders: 1, onEvent: lose }));
+  const error = await rejection(run({ decoders: 1, onEvent: lose }));
   assert.is(error.code, "ERR_INPUTS_LOST", error.message);
   assert.match(error.message, /its disk or mount was lost; what was finished is saved; go on with --resume/);
   assert.not.ok(existsSync(join(out, "failures.jsonl")));
   renameSync(away, videos);
-  for (let i = 2; i < 40; i++) rmSync(join(videos, `d${i}.mp4`));
+  for (let i = 2; i < copies; i++) rmSync(join(videos, `d${i}.mp4`));
   const deleted = await run({ resume: true, decoders: 1 }, [videos, join(videos, "d9.mp4")]);
   assert.equal([deleted.failures, deleted.videos + deleted.skipped >= 5], [1, true]);
 });
 
-test("no decoder ends the run, and is not noted as a failure of videos", async () => {
+test("a missing decoder ends the run and is not recorded as a failure of videos", async () => {
   const { videos, out } = setting("a.mp4", "b.mp4");
-  const args = ["dist/cli/main.js", "extract", videos, "--model", "s3d-tiny", "--random-weights", "1", "--out", out];
+  const args = [CLI, "extract", videos, "--model", "s3d-tiny", "--random-weights", "1", "--out", out];
   const run = spawnSync(process.execPath, [...args, "--decoder", "ffmpeg"], {
     env: { ...process.env, PATH: root },
     encoding: "utf8",
@@ -97,16 +88,16 @@ test("no decoder ends the run, and is not noted as a failure of videos", async (
   assert.is(run.status, 1);
   assert.match(run.stderr, /\[ERR_DECODER_MISSING\]/);
   assert.not.ok(existsSync(join(out, "failures.jsonl")));
-  // what an earlier version noted is tried again
+  // failures that an earlier version recorded are tried again
   const note = { path: join(videos, "a.mp4"), code: "ERR_DECODER_MISSING", reason: "", failed_at: "2020" };
   writeFileSync(join(out, "failures.jsonl"), `${JSON.stringify(note)}\n`);
   const again = await extractTiny(encoder, [videos], out, { resume: true });
   assert.equal([again.videos, again.failures], [2, 0]);
 });
 
-test("an address is no folder for features", async () => {
+test("an address is refused as a folder for features", async () => {
   const { videos } = setting("a.mp4");
-  const error = await refusal(extractTiny(encoder, [videos], "s3://bucket/x"));
+  const error = await rejection(extractTiny(encoder, [videos], "s3://bucket/x"));
   assert.is(error.code, "ERR_INVALID_ARGUMENT");
   assert.match(error.message, /s3:\/\/bucket\/x is an address, and only folders of this machine are written to/);
   assert.not.ok(existsSync("s3:"));

@@ -1,12 +1,11 @@
-// Short videos and a small network, for tests of what surrounds them.
+// Short videos and a small network for tests of extraction.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import * as assert from "uvu/assert";
 import { extractToFolder, type ExtractToFolderOptions } from "#lib/features/run.js";
 import { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
-/** Makes videos of half a second, each of another content. */
+/** Makes videos of half a second with different contents. */
 export async function makeVideos(folder: string, names: readonly string[]): Promise<string[]> {
   const paths = names.map((name) => join(folder, name));
   for (const [i, path] of paths.entries()) {
@@ -16,9 +15,10 @@ export async function makeVideos(folder: string, names: readonly string[]): Prom
   return paths;
 }
 
-export const tinyEncoder = (): Promise<VideoEncoder> => VideoEncoder.load({ model: "s3d-tiny", preset: "shapes", randomWeights: 1, threads: 1, device: "cpu" }); // prettier-ignore
+export const tinyEncoder = (): Promise<VideoEncoder> =>
+  VideoEncoder.load({ model: "s3d-tiny", preset: "shapes", randomWeights: 1, threads: 1, device: "cpu" });
 
-/** Extracts with an encoder; what was told comes beside the summary. */
+/** Extracts with an encoder; returns the messages beside the summary. */
 export async function extractTiny(
   encoder: VideoEncoder,
   inputs: readonly string[],
@@ -39,14 +39,8 @@ export async function extractTiny(
   return { ...summary, notes, failed };
 }
 
-export const jsonLines = (path: string) =>
-  readFileSync(path, "utf8")
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-
 /**
- * Cases of a test file. Each has a folder with copies of the videos of some names, and one for features.
+ * Gives each test a folder with copies of the named videos and a folder for features.
  * @param made folder with the videos
  */
 export function tinyCases(root: string, made: string, encoder: () => VideoEncoder) {
@@ -62,10 +56,9 @@ export function tinyCases(root: string, made: string, encoder: () => VideoEncode
   };
 }
 
-export const refusal = (work: Promise<unknown>) => work.then(() => assert.unreachable(), (error) => error); // prettier-ignore
-
 /** Names of the feature files of a folder. */
 export const features = (out: string) => readdirSync(out).filter((name) => name.endsWith(".npy")).sort(); // prettier-ignore
 
-/** Their bytes, hexadecimal, by name. */
-export const bytes = (out: string) => Object.fromEntries(features(out).map((name) => [name, readFileSync(join(out, name), "hex")])); // prettier-ignore
+/** The bytes of the feature files, hexadecimal, by name. */
+export const bytes = (out: string) =>
+  Object.fromEntries(features(out).map((name) => [name, readFileSync(join(out, name), "hex")]));

@@ -1,23 +1,25 @@
-// 300 inputs of all kinds, a disk that fails at random and kills at random moments: afterwards every record is true, every feature is
-// that of an undisturbed run, and every input is accounted for once. TORTURE_SEED chooses other inputs, faults and moments.
+// 300 inputs of all kinds, random faults of the disk and kills at random moments: afterwards every record is true,
+// every feature equals that of an undisturbed run, and every input is listed once. TORTURE_SEED chooses other inputs,
+// faults and moments.
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ByteFile } from "#lib/weights/byte_file.js";
 import { readNpy } from "#lib/weights/read_npy.js";
 import { faultyDisk } from "../support/faulty_disk.js";
-import { bytes, features, jsonLines } from "./tiny_extraction.js";
+import { bytes, features } from "./tiny_extraction.js";
 import { numbers, type TortureFolder, writeTortureFolder } from "./torture_inputs.js";
+import { CLI, jsonLines } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("torture");
 const SEED = Number(process.env.TORTURE_SEED ?? 1);
 const ROUNDS = Number(process.env.TORTURE_ROUNDS ?? 8);
-/** Failing changes in a thousand. */
+/** Failing changes of the disk per thousand. */
 const PER_MILLE = 6;
-const root = realpathSync(mkdtempSync(join(tmpdir(), "videoclip-torture-")));
+const root = temporaryFolder("torture");
 const inputs = join(root, "inputs");
 const [reference, out] = [join(root, "reference"), join(root, "out")];
 const next = numbers(SEED + 1000);
@@ -25,7 +27,7 @@ let written: TortureFolder;
 let summary: { omitted: { endings: Record<string, number>; folders: Record<string, number>; pictures: number } };
 
 const command = (folder: string, ...more: string[]) => [
-  "dist/cli/main.js",
+  CLI,
   ..."extract --model s3d-tiny --preset shapes --random-weights 1 --frames 4 --stride 4 --threads 1".split(" "),
   ...["--out", folder, inputs, ...more],
 ];
@@ -35,10 +37,9 @@ test.before(async () => {
 });
 test.after(() => {
   if (existsSync(join(inputs, "locked/unreadable.mp4"))) chmodSync(join(inputs, "locked/unreadable.mp4"), 0o600);
-  rmSync(root, { recursive: true, force: true });
 });
 
-/** What must be the same in both runs: records and failures without times, sorted. */
+/** The parts that must be equal in both runs: records and failures without times, sorted. */
 function records(folder: string) {
   const lines = (name: string) => (existsSync(join(folder, name)) ? jsonLines(join(folder, name)) : []);
   const last = new Map(lines("manifest.jsonl").map((entry) => [entry.path, entry]));
@@ -48,7 +49,7 @@ function records(folder: string) {
   return { last, failed, finished: [...last].map(plain).sort(), failures: [...failed].map(plain).sort() };
 }
 
-/** That each record names whole features, finite, of as many rows as clips. */
+/** Checks that each record names complete, finite features with as many rows as clips. */
 function checkRecords(folder: string): void {
   for (const [path, entry] of records(folder).last) {
     const file = new ByteFile(join(folder, entry.file));
@@ -62,41 +63,43 @@ function checkRecords(folder: string): void {
 
 const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, count) => total + count, 0);
 
-test("an undisturbed run accounts for every input once", () => {
+test("an undisturbed run lists every input once", () => {
   const run = spawnSync(process.execPath, command(reference, "--json"), { encoding: "utf8", maxBuffer: 1 << 28 });
   assert.is(run.status, 1, run.stderr);
   assert.not.match(run.stderr, /\n +at /);
   summary = JSON.parse(run.stdout.trim().split("\n").at(-1)!);
   const { last, failed } = records(reference);
   const both = [...last.keys()].filter((path) => failed.has(path) && !last.get(path).partial);
-  assert.equal(both, [], "what is finished did not fail");
+  assert.equal(both, [], "no finished video is listed as failed");
   assert.is(new Set([...last.keys(), ...failed.keys()]).size, written.inputs);
   const { endings, folders, pictures } = summary.omitted;
   assert.is(sum(endings) + sum(folders) + pictures, written.omitted, JSON.stringify(summary.omitted));
   assert.ok(last.size > 120 && failed.size > 40, `${last.size} finished, ${failed.size} failed`);
-  assert.is(jsonLines(join(reference, "manifest.jsonl")).length, last.size, "each has one record");
+  assert.is(jsonLines(join(reference, "manifest.jsonl")).length, last.size, "each video has one record");
   checkRecords(reference);
 });
 
-/** Runs until it ends, or until the manifest has so many lines more and some milliseconds have passed: then a signal comes. */
+/** Runs to the end, or sends a signal some milliseconds after the manifest has grown by `more` lines. */
 async function disturbed(env: NodeJS.ProcessEnv, more: number, wait: number, signal: NodeJS.Signals | undefined) {
   const manifest = join(out, "manifest.jsonl");
   const size = () => statSync(manifest, { throwIfNoEntry: false })?.size ?? 0;
   const child = spawn(process.execPath, command(out, "--resume", "--quiet"), { env, stdio: ["ignore", "ignore", "pipe"] }); // prettier-ignore
   let stderr = "";
   child.stderr.on("data", (chunk) => (stderr += chunk));
-  const goal = size() + more * 400; // bytes of a line
+  const goal = size() + more * 400; // bytes per line
   let due: NodeJS.Timeout | undefined;
   const watch = setInterval(() => {
     if (signal && !due && size() >= goal) due = setTimeout(() => child.kill(signal), wait);
   }, 10);
-  const ended = await new Promise<string | number | null>((resolve) => child.on("close", (code, by) => resolve(by ?? code))); // prettier-ignore
+  const ended = await new Promise<string | number | null>((resolve) =>
+    child.on("close", (code, by) => resolve(by ?? code)),
+  );
   clearInterval(watch);
   clearTimeout(due);
   return { ended, stderr };
 }
 
-test(`${ROUNDS} runs with faults of the disk and signals, then one without`, async () => {
+test(`after ${ROUNDS} runs with disk faults and signals, an undisturbed run gives the same result`, async () => {
   const disk = faultyDisk(root);
   if (!disk) console.log("SKIP the faults of the disk: no C compiler");
   const ends: Record<string, number> = {};
@@ -106,10 +109,10 @@ test(`${ROUNDS} runs with faults of the disk and signals, then one without`, asy
     const env = faulty ? disk({ under: out, perMille: PER_MILLE, seed: SEED * 1000 + round }) : process.env;
     const signal = (["SIGKILL", "SIGKILL", "SIGTERM", "SIGINT"] as const)[next(4)];
     const { ended, stderr } = await disturbed(env, 1 + next(24), next(300), faulty && next(2) ? undefined : signal);
-    const told = `seed ${SEED}, round ${round}: ended by ${ended}: ${stderr}`;
+    const description = `seed ${SEED}, round ${round}: ended by ${ended}: ${stderr}`;
     ends[String(ended)] = (ends[String(ended)] ?? 0) + 1;
-    assert.ok([0, 1, 130, 143, "SIGKILL"].includes(ended!), told);
-    assert.not.match(stderr, /\n +at /, told);
+    assert.ok([0, 1, 130, 143, "SIGKILL"].includes(ended!), description);
+    assert.not.match(stderr, /\n +at /, description);
     if (stderr.includes("[ERR_WRITE]")) refused++;
     if (existsSync(out)) checkRecords(out);
   }

@@ -1,10 +1,10 @@
-// A folder as bad as folders get: media of all kinds, damaged and lying files, odd names, links, loops, pipes.
+// A folder with media of all kinds, damaged and misnamed files, odd names, links, loops and pipes.
 import { spawnSync } from "node:child_process";
 import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeMediaSamples } from "../support/media_samples.js";
 
-/** Whole numbers below a limit, from a seed. */
+/** Whole numbers below a limit, drawn from a seed. */
 export function numbers(seed: number): (limit: number) => number {
   let state = seed >>> 0;
   return (limit) => {
@@ -14,9 +14,9 @@ export function numbers(seed: number): (limit: number) => number {
 }
 
 export interface TortureFolder {
-  /** Entries that must come out as a record or a failure. */
+  /** The number of entries that must appear as a record or a failure. */
   inputs: number;
-  /** Entries that must be counted among what was left out. */
+  /** The number of entries that must be counted as omitted. */
   omitted: number;
 }
 
@@ -43,11 +43,11 @@ const ODD_NAMES = [
   "tab\there.mp4",
   "\u202egpj.mp4",
 ];
-/** Lies: the content of one kind under the name of another. */
+/** Files whose content is of one kind and whose name is of another. */
 const LIES = "h264.mp4 vp9.webm h264.mkv picture.png picture.jpg mpeg2.vob raw.y4m animated.gif mpeg4.avi h264.ts".split(" "); // prettier-ignore
 const DAMAGED = 180;
 
-/** Writes the folder. @param spare a folder outside it, for what links lead to */
+/** Writes the folder. @param spare a folder outside of it that links lead to */
 export async function writeTortureFolder(folder: string, spare: string, seed: number): Promise<TortureFolder> {
   const next = numbers(seed);
   const { files } = await writeMediaSamples(spare);
@@ -85,19 +85,19 @@ export async function writeTortureFolder(folder: string, spare: string, seed: nu
     const name = names[next(names.length)];
     add(`damaged/${next(4)}/${i}-${name}`, damaged(files.get(name)!, next));
   }
-  // left out, with their names
+  // omitted, with their names
   for (const name of ["notes/a.srt", "notes/b.txt", "notes/README", "notes/c.wav"]) {
     writeFileSync(place(name), "x");
     at.omitted++;
   }
   writeFileSync(place("notes/code.ts"), "export const x = 1;\n");
-  writeFileSync(place("good/h264.jpg"), files.get("picture.jpg")!); // beside h264.mp4 and others of its name
+  writeFileSync(place("good/h264.jpg"), files.get("picture.jpg")!); // beside h264.mp4 and others with this name
   at.omitted += 2;
   mkdirSync(place(".cache/inner"), { recursive: true });
   mkdirSync(place("node_modules/x"), { recursive: true });
   writeFileSync(place("node_modules/x/y.mp4"), video(0));
-  at.omitted += 2; // two folders of programs
-  // links and what is no file
+  at.omitted += 2; // two folders that programs create
+  // links and entries that are not files
   for (let i = 0; i < 8; i++) {
     linkSync(join(spare, names[i * 3]), place(`links/hard-${i}-${names[i * 3]}`));
     symlinkSync(join(spare, names[i * 4]), place(`links/soft-${i}-${names[i * 4]}`));
@@ -130,7 +130,7 @@ export async function writeTortureFolder(folder: string, spare: string, seed: nu
   return at;
 }
 
-/** One of many kinds of damage. */
+/** Damages a copy in one of many ways. */
 function damaged(bytes: Buffer, next: (limit: number) => number): Buffer {
   const copy = Buffer.from(bytes);
   const some = () => next(copy.length);
@@ -154,7 +154,7 @@ function damaged(bytes: Buffer, next: (limit: number) => number): Buffer {
       return Buffer.concat([copy.subarray(0, from), copy.subarray(from, from + 500), copy.subarray(from)]);
     }
     default:
-      for (let i = 0; i < 64; i++) copy[next(Math.min(copy.length, 400))] = next(256); // its header
+      for (let i = 0; i < 64; i++) copy[next(Math.min(copy.length, 400))] = next(256); // in the header
       return copy;
   }
 }

@@ -1,19 +1,18 @@
-// Rows averaged over clips and crops, and where the crops lie.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Rows are averaged over clips and crops; clips and crops are at the right places.
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { averageViewsOf, type ViewsOptions } from "#lib/features/views.js";
 import { averageViews, type ClipEncoder, openVideo, type OpenVideoFunction, resolvePreset } from "#lib/index.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("views");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-views-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("views");
 
 const preset = resolvePreset("x3d-s", { size: 2, frames: 4 });
-/** Gives the first byte of each clip, and 1. */
+/** An encoder that returns the first byte of each clip, and 1. */
 const encoder = (batch: number): ClipEncoder => ({
   preset,
   batch,
@@ -25,7 +24,10 @@ const encoder = (batch: number): ClipEncoder => ({
 const average = (options: ViewsOptions, decode: OpenVideoFunction) => averageViewsOf("v", options, decode);
 
 const opened: string[] = [];
-/** A video of `count` sampled frames that says it lasts `seconds`: clip i is filled with i, plus 100 in the high crop. */
+/**
+ * A video of `count` sampled frames with a stated length of `seconds`: clip i is filled with i, plus 100 in the high
+ * crop.
+ */
 const fake =
   (count: number, seconds = count / preset.fps): OpenVideoFunction =>
   (path, { preset: { stride, cropPosition, frames } }) => {
@@ -51,7 +53,7 @@ const fake =
     });
   };
 
-test("clips lie evenly from the start to the end, in three crops", async () => {
+test("clips are spread evenly from the start to the end, in three crops", async () => {
   opened.length = 0;
   const { data: row, shape, views, starts } = await average({ encoder: encoder(3), clips: 4 }, fake(34));
   assert.equal(opened, ["low", "center", "high"]);
@@ -62,13 +64,13 @@ test("clips lie evenly from the start to the end, in three crops", async () => {
   assert.is(row[1], 1);
 });
 
-test("one clip and one crop lie in the middle", async () => {
+test("one clip and one crop are in the middle", async () => {
   opened.length = 0;
   const { data: row, views } = await average({ encoder: encoder(3), clips: 1, crops: 1 }, fake(34));
   assert.equal([opened, views, row[0]], [["center"], 1, 15]);
 });
 
-test("in short videos clips count as often as they are wanted", async () => {
+test("a short video repeats clips to reach the number of clips", async () => {
   const short = await average({ encoder: encoder(2), clips: 5, crops: 1 }, fake(5));
   assert.equal([short.views, short.starts.length], [5, 5]);
   assert.ok(Math.abs(short.data[0] - 3 / 5) < 1e-6, "starts 0, 0, 1, 1, 1"); // 0.5 rounds up
@@ -78,17 +80,7 @@ test("in short videos clips count as often as they are wanted", async () => {
   assert.ok(Math.abs(wrong.data[0] - 8 / 3) < 1e-5, "0, 4, 4");
 });
 
-async function refused(call: Promise<unknown>, message: RegExp): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    assert.match((error as Error).message, message);
-    return;
-  }
-  assert.unreachable("expected an error");
-}
-
-test("what cannot be done is refused", async () => {
+test("impossible options are refused", async () => {
   const options = { encoder: encoder(1) };
   await refused(averageViews("v", { ...options, clips: 0 }), /clips: expected an integer from 1 to 1000, received 0/);
   await refused(averageViews("v", { ...options, crops: 2 as never }), /crops: expected 1 or 3, received 2/);
@@ -100,7 +92,7 @@ for (const [width, height] of [
   [320, 180],
   [180, 320],
 ]) {
-  test(`crops of ${width} x ${height} lie at both ends and in the middle of the longer side`, async () => {
+  test(`crops of ${width} x ${height} are at both ends and in the middle of the longer side`, async () => {
     const path = join(folder, `${width}.mp4`);
     await makeVideo(path, { seed: 5, seconds: 1, width, height });
     const side = 90;
@@ -112,7 +104,7 @@ for (const [width, height] of [
         break;
       }
     }
-    // the frame is 160 along the longer side: 0..89, 35..124, 70..159
+    // the longer side of the frame is 160: 0..89, 35..124, 70..159
     const same = (a: Uint8Array, shiftA: number, b: Uint8Array) => {
       for (let along = 0; along + shiftA < side; along++)
         for (let across = 0; across < side; across++)

@@ -1,4 +1,4 @@
-// The largest piece of memory that was asked for, touched or not: a wrong size in a header must not take gigabytes.
+// Records the largest allocation, used or not: a wrong size in a header must not allocate gigabytes.
 
 let largest = 0;
 const note = (bytes: unknown) => {
@@ -12,7 +12,7 @@ export function takeLargest(): number {
   return bytes;
 }
 
-/** Watches what the code that runs after this call asks for. */
+/** Records allocations of the code that runs after this call. */
 export function watchAllocations(): void {
   const arrays = "Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array ArrayBuffer SharedArrayBuffer"; // prettier-ignore
   for (const name of arrays.split(" ")) {

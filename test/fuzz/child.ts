@@ -1,5 +1,5 @@
-// Runs cases `from` to below `to` of one kind: node --import tsx child.ts KIND SEED FROM TO FOLDER. The number of the case stands in
-// FOLDER/case while it runs.
+// Runs cases `from` to below `to` of one kind: node --import tsx child.ts KIND SEED FROM TO FOLDER. FOLDER/case has the
+// number of the running case.
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { VideoClipError } from "#lib/base/errors.js";
@@ -10,9 +10,9 @@ import { numbers } from "./mutate.js";
 const [name, seedText, fromText, toText, folder] = process.argv.slice(2);
 const [seed, from, to] = [seedText, fromText, toText].map(Number);
 const kind = KINDS[name];
-/** No piece of memory is larger than this: values become float64, and a block of a file is read at a time. */
+/** The limit of a single allocation: values become float64, and files are read in blocks. */
 const largestFor = (fileBytes: number) => 64 * fileBytes + (5 << 20);
-/** How much the whole process may grow, garbage included. */
+/** The limit for the growth of the process, including garbage. */
 const GROWTH_BYTES = 400 << 20;
 
 mkdirSync(folder, { recursive: true });

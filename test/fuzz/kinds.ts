@@ -1,4 +1,4 @@
-// What is damaged, and what reads it: checkpoints, tokenizers, arrays, indexes, manifests, videos and pictures.
+// Kinds of damaged files and their readers: checkpoints, tokenizers, arrays, indexes, manifests, videos and pictures.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FeatureIndex } from "#lib/features/feature_index.js";
@@ -13,20 +13,20 @@ import { writeMediaSamples } from "../support/media_samples.js";
 import { mutateBytes, mutateJson, type Next } from "./mutate.js";
 
 export interface Kind {
-  /** Makes what the cases start from. */
+  /** Makes the undamaged files. */
   prepare(folder: string): Promise<void> | void;
   /** Writes a damaged file into the folder; returns its bytes. */
   damage(folder: string, next: Next): number;
-  /** Reads it, all of it. */
+  /** Reads the damaged file completely. */
   read(folder: string, next: Next): Promise<void>;
-  /** Cases of this kind in a thousand of all files; media are counted by themselves. */
+  /** Cases of this kind per thousand of all files; media are counted separately. */
   share: number;
 }
 
 const containers = "test/fixtures/containers";
 const vocabulary = "test/fixtures/tokenizer/vocab.txt";
 
-/** The damaged video or picture, whose ending is that of the whole one. */
+/** The damaged video or picture, with the ending of the undamaged file. */
 let mediaFile = "";
 let sources: [string, Buffer][] = [];
 const load = (folder: string, names: readonly string[]) => {
@@ -52,7 +52,7 @@ async function readWeights(path: string): Promise<void> {
   }
 }
 
-/** A file of safetensors whose header is changed as JSON; its length is right, unless that is changed as well. */
+/** Changes the header of a safetensors file as JSON; its length field is correct unless it is changed as well. */
 function damageHeader(bytes: Buffer, next: Next): Buffer {
   const length = bytes.length >= 8 ? Number(bytes.readBigUInt64LE(0)) : 0;
   let header: string;
@@ -165,7 +165,7 @@ export const KINDS: Record<string, Kind> = {
     },
     damage: (folder, next) => {
       let bytes = mutateBytes(chosen(next)[1], chosen(next)[1], next);
-      if (next(2)) bytes = mutateBytes(bytes.subarray(0, 128), chosen(next)[1], next); // mostly the header
+      if (next(2)) bytes = mutateBytes(bytes.subarray(0, 128), chosen(next)[1], next); // the header more often than the data
       return write(join(folder, "x.npy"), bytes);
     },
     read: async (folder) => {

@@ -15,11 +15,11 @@ export type Next = (limit: number) => number;
 const pick = <T>(list: readonly T[], next: Next): T => list[next(list.length)];
 const WHOLE = [0, 1, 2, 7, 127, 128, 255, 256, 65535, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53, -1];
 
-/** Bits flipped, bytes and integers changed, blocks cut, repeated, swapped or taken from another file. */
+/** Flips bits, changes bytes and integers, and cuts, repeats or swaps blocks or inserts blocks of another file. */
 export function mutateBytes(source: Uint8Array, other: Uint8Array, next: Next): Buffer {
   const bytes = Buffer.from(source);
   const at = () => next(bytes.length + 1);
-  // headers decide more than data does
+  // the header is damaged more often than data
   const spot = () => (next(2) ? next(Math.min(bytes.length, 1024)) : next(bytes.length));
   if (bytes.length === 0) return Buffer.from(other);
   switch (next(9)) {
@@ -67,7 +67,7 @@ export function mutateJson(text: string, next: Next): string {
   const root = { value: JSON.parse(text) as unknown };
   for (let i = 1 + next(3); i > 0; i--) {
     changeOne(root, next);
-    root.value = JSON.parse(JSON.stringify(root.value) ?? "null"); // parts that are there twice become two
+    root.value = JSON.parse(JSON.stringify(root.value) ?? "null"); // shared parts become separate copies
   }
   return JSON.stringify(root.value);
 }

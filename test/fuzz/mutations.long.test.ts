@@ -1,6 +1,6 @@
-// Damaged checkpoints, tokenizers, arrays, indexes, manifests, videos and pictures: an error with a code, or a load; no crash, no hang,
-// no memory beyond what the file is worth. `--count N` damages N files and `--media N` videos and pictures; a failure prints FUZZ_SEED
-// and FUZZ_FIRST, which with FUZZ_KIND make the one case again.
+// A damaged checkpoint, tokenizer, array, index, manifest, video or picture loads or causes an error with a code; no
+// crash, no hang, memory in proportion to the file. `--count N` damages N files and `--media N` videos and pictures; a
+// failure prints FUZZ_SEED and FUZZ_FIRST, which repeat the case together with FUZZ_KIND.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ const seed = Number(process.env.FUZZ_SEED ?? 1);
 const first = process.env.FUZZ_FIRST === undefined ? undefined : Number(process.env.FUZZ_FIRST);
 const count = option("count", 12_000);
 const media = option("media", 60);
-/** Seconds without a new case after which one is taken for hanging. */
+/** Seconds without a new case after which the process counts as hanging. */
 const PATIENCE = 60;
 const folder = mkdtempSync(join(tmpdir(), "videoclip-mutations-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,7 +29,7 @@ interface Outcome {
   codes: Record<string, number>;
 }
 
-/** Runs cases in a process; one that ends it is a failure, and the next go on. */
+/** Runs cases in a process; a case that ends it is a failure, and the following cases still run. */
 async function runCases(kind: string, from: number, to: number): Promise<Outcome> {
   const at = join(folder, `${kind}-${from}`);
   const { ended, output } = await runChild(kind, from, to, at);
@@ -54,7 +54,7 @@ function runChild(kind: string, from: number, to: number, at: string): Promise<{
       try {
         now = readFileSync(join(at, "case"), "utf8");
       } catch {
-        return; // it is still being prepared
+        return; // the preparation has not finished
       }
       hangs = now === last;
       last = now;

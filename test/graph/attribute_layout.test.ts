@@ -1,4 +1,5 @@
-// The attributes of an op travel as numbers in the order of its layout, and nothing that does not fit the layout is sent.
+// Attributes of an op are encoded as numbers in the order of its layout, and values that do not fit the layout are
+// refused.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { VideoClipError } from "#lib/base/errors.js";
@@ -6,7 +7,7 @@ import { encodeAttributes, layout } from "#lib/graph/attribute_layout.js";
 
 const test = suite("layout of attributes");
 
-test("fields become numbers in their order", () => {
+test("fields become numbers in the order of the layout", () => {
   const op = {
     name: "made_up",
     layout: layout({ groups: "int", eps: "float", relu: "bool", kernel: "int[3]", mean: "float[2]", split: "int[]" }),
@@ -16,23 +17,23 @@ test("fields become numbers in their order", () => {
   assert.equal(encodeAttributes(op, { ...attrs, relu: false, split: [] }, []), [2, 1e-5, 0, 1, 2, 3, 0.5, 0.25]);
 });
 
-test("values may follow from attributes and from shapes of inputs", () => {
+test("values can be derived from attributes and from shapes of inputs", () => {
   const op = {
     name: "made_up",
     layout: layout({ outer: "int", last: "bool" }, ({ axis }: { axis: number }, [x]) => ({
       outer: x!.shape[axis],
       last: axis === x!.shape.length - 1,
-      unknown: "is not sent",
+      unknown: "is not encoded",
     })),
   };
   assert.equal(encodeAttributes(op, { axis: 1 }, [{ shape: [2, 7] }]), [7, 1]);
 });
 
-test("an op without a layout sends nothing", () => {
+test("an op without a layout encodes nothing", () => {
   assert.equal(encodeAttributes({ name: "made_up" }, { eps: 1 }, []), []);
 });
 
-test("a value that does not fit its field is refused by name", () => {
+test("the error for a value that does not fit its field names it", () => {
   const fits = { count: 1, eps: 0.5, flag: true, kernel: [1, 2, 3], split: [1] };
   const op = {
     name: "made_up",
@@ -68,7 +69,7 @@ test("a value that does not fit its field is refused by name", () => {
   assert.equal(encodeAttributes(op, { ...fits, eps: Infinity }, [])[1], Infinity);
 });
 
-test("a list of any length comes last", () => {
+test("a list of any length is last", () => {
   assert.throws(
     () => layout({ split: "int[]", groups: "int" }),
     (error: unknown) => error instanceof VideoClipError && error.code === "ERR_INTERNAL",

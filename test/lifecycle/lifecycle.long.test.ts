@@ -1,7 +1,7 @@
-// Many runs, many devices: memory stays, aborts are clean, nothing works after dispose, the event loop stays free.
+// Many runs and many devices: memory is stable, aborts are clean, nothing works after dispose, the event loop stays
+// free.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
@@ -18,6 +18,8 @@ import {
 } from "#lib/index.js";
 import * as ops from "#lib/ops.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -25,13 +27,10 @@ const test = suite("lifecycle");
 const MIB = 1 << 20;
 const preset = resolvePreset("s3d", { frames: 16, size: 64 });
 const clipBytes = 16 * 64 * 64 * 3;
-const folder = mkdtempSync(join(tmpdir(), "videoclip-lifecycle-"));
-test.after(() => {
-  ops.dispose();
-  rmSync(folder, { recursive: true });
-});
+const folder = temporaryFolder("lifecycle");
+test.after(() => ops.dispose());
 
-/** RSS after run 200 may be this much above that after run 50. */
+/** The limit for the growth of RSS from run 50 to run 200. */
 const GROWTH = 16 * MIB;
 
 async function growth(run: () => Promise<unknown>): Promise<number> {
@@ -43,7 +42,7 @@ async function growth(run: () => Promise<unknown>): Promise<number> {
   return (await collected()) - after50;
 }
 
-/** RSS once what nobody holds is collected: when V8 does that by itself would be a matter of chance here. */
+/** RSS after garbage collection, because V8 collects at unpredictable times. */
 async function collected(): Promise<number> {
   for (let i = 0; i < 3; i++) {
     collect();
@@ -52,7 +51,7 @@ async function collected(): Promise<number> {
   return process.memoryUsage().rss;
 }
 
-test("200 runs of a network keep their memory", async () => {
+test("200 runs of a network do not grow the memory", async () => {
   const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 1 });
   const clip = new Uint8Array(clipBytes);
   const grown = await growth(() => encoder.encode(clip));
@@ -61,14 +60,14 @@ test("200 runs of a network keep their memory", async () => {
   assert.ok(grown <= GROWTH, `${grown} bytes`);
 });
 
-test("200 single ops with results of a megabyte keep their memory", async () => {
+test("200 single ops with results of a megabyte do not grow the memory", async () => {
   const x = { shape: [1, 4, 32, 32, 64], data: new Float32Array(4 * 32 * 32 * 64) };
   const grown = await growth(() => ops.unary(x, "relu"));
   process.stdout.write(`grew by ${(grown / MIB).toFixed(1)} MiB\n`);
   assert.ok(grown <= GROWTH, `${grown} bytes`);
 });
 
-test("200 devices, made and disposed", async () => {
+test("200 devices can be created and disposed", async () => {
   const weight = new Float32Array(MIB / 4);
   const grown = await growth(async () => {
     const device = createDevice({ threads: 2 });
@@ -78,13 +77,6 @@ test("200 devices, made and disposed", async () => {
   });
   assert.ok(grown <= GROWTH, `${grown} bytes`);
 });
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => assert.unreachable("did not reject"),
-    (error) => error,
-  );
-}
 
 test("an aborted run rejects with the signal's reason, and the next one works", async () => {
   const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 4 });
@@ -119,11 +111,11 @@ test("an aborted extraction rejects with the reason and leaves no temporary file
   encoder.dispose();
 });
 
-test("everything refuses after dispose", async () => {
+test("every object refuses calls after dispose", async () => {
   const disposed = async (use: () => unknown) => {
-    const error = await rejection(Promise.resolve().then(use));
+    const error = await rejection(use);
     assert.instance(error, VideoClipError);
-    assert.is((error as VideoClipError).code, "ERR_DISPOSED");
+    assert.is(error.code, "ERR_DISPOSED");
   };
   const device = createDevice();
   device.dispose();
@@ -153,7 +145,7 @@ test("the event loop stays free during runs", async () => {
   assert.ok(p99 < 50, `${p99} ms`);
 });
 
-test("a process with devices that nobody disposed ends by itself", () => {
+test("a process with devices that were not disposed ends by itself", () => {
   const text = `import { createDevice } from "./dist/index.js"; import * as ops from "./dist/ops.js";
     createDevice(); await ops.unary({ shape: [4], data: new Float32Array(4) }, "relu");`;
   const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", text], {

@@ -1,4 +1,4 @@
-// Beam search against all sequences of a small language model, and its rules one by one.
+// Beam search agrees with all sequences of a small language model, and obeys each of its rules.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "#lib/base/errors.js";
@@ -15,14 +15,14 @@ const VOCABULARY = 5;
 const END = 2;
 const tokens = { start: 1, end: END, forbidden: [1] };
 
-/** log-probabilities after a prefix: any function of it will do. */
+/** Log-probabilities after a prefix, computed by an arbitrary function of it. */
 function model(source: number, prefix: readonly number[]): number[] {
   const logits = [...hashValues(`beam/${source}/`, prefix.join(), VOCABULARY)].map((v) => 2 * v);
   const sum = Math.log(logits.reduce((total, v) => total + Math.exp(v), 0));
   return logits.map((v) => v - sum);
 }
 
-/** The model as a step function that follows rows by their parents. */
+/** The model as a step function that reorders rows by their parents. */
 function stepper(sources: number, beams: number): { next: NextTokens; steps: () => number } {
   let prefixes: number[][] = [];
   let steps = 0;
@@ -38,7 +38,7 @@ function stepper(sources: number, beams: number): { next: NextTokens; steps: () 
 const run = (sources: number, options: SearchOptions) =>
   beamSearch(stepper(sources, options.beams ?? 1).next, sources, tokens, options);
 
-/** Every sequence with its score, best first. */
+/** Every sequence with its score, in order of falling score. */
 function exhaustive(source: number, maxLength: number, penalty: (n: number) => number): Hypothesis[] {
   const found: Hypothesis[] = [];
   const visit = (ids: number[], sum: number) => {
@@ -62,7 +62,7 @@ for (const [normalization, alpha] of [
   ["power", 1],
   ["power", 2],
 ] as const) {
-  test(`wide beams find what all sequences have best: ${normalization} ${alpha}`, async () => {
+  test(`wide beams find the best of all sequences: ${normalization} ${alpha}`, async () => {
     const maxLength = 4;
     const penalty = (n: number) => (normalization === "gnmt" ? (5 + n) / 6 : n) ** alpha;
     const results = await run(3, { beams: 300, maxLength, normalization, lengthPenalty: alpha });
@@ -77,7 +77,7 @@ for (const [normalization, alpha] of [
   });
 }
 
-test("greedy search takes the most probable token and ends at the end token", async () => {
+test("greedy search selects the most probable token and stops at the end token", async () => {
   const results = await run(4, { maxLength: 9 });
   for (const [source, [best, ...others]] of results.entries()) {
     assert.is(others.length, 0);
@@ -94,7 +94,7 @@ test("greedy search takes the most probable token and ends at the end token", as
   }
 });
 
-test("a source's results do not depend on the others, nor on how long they take", async () => {
+test("the results of a source depend neither on the other sources nor on their lengths", async () => {
   const options = { beams: 3, maxLength: 8 };
   const together = await run(4, options);
   assert.equal((await run(1, options))[0], together[0]);
@@ -108,7 +108,7 @@ test("a source's results do not depend on the others, nor on how long they take"
   }
 });
 
-test("it ends when nothing better can come", async () => {
+test("the search ends when no better result is possible", async () => {
   const sure: NextTokens = async (last) => {
     const row = [-9, -9, Math.log(0.9), -3, -3];
     return Float32Array.from(Array.from(last, () => row).flat());
@@ -120,7 +120,7 @@ test("it ends when nothing better can come", async () => {
   assert.ok(steps < 6, `${steps} steps`);
 });
 
-test("forbidden tokens never come, and wrong options are named", async () => {
+test("forbidden tokens never appear, and errors name wrong options", async () => {
   const all = (await run(4, { beams: 4, maxLength: 6 })).flat().flatMap(({ ids }) => ids);
   assert.not.ok(all.includes(1) || all.includes(END));
   for (const [options, pattern] of [

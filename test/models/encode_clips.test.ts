@@ -1,9 +1,10 @@
-// The road from clips to rows: batches, order, what waits for what, and how it ends.
+// Clips become rows: batches, order, waiting, and the end of the iteration.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ClipEncoder, type ClipReading, encodeClips } from "#lib/models/encode_clips.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import type { Clip } from "#lib/video/types.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("encode clips");
 const preset = resolvePreset("x3d-xs", { frames: 1, size: 2 });
@@ -14,12 +15,14 @@ interface Item {
   clip?: Clip;
 }
 
-/** A clip whose bytes are `value`, in the memory that is given. */
+/** A clip whose bytes are `value`, in the given memory. */
 function clipOf(value: number, { memory }: ClipReading): Clip {
   return { index: value, start: value, end: value + 1, frames: memory.take().fill(value), paddedFrames: 0 };
 }
 
-/** An encoder that notes its batches; a row is the first byte of its clip, and 1. Batches wait until `let` is called. */
+/**
+ * An encoder that records its batches; a row is the first byte of its clip, and 1. Batches wait until `let` is called.
+ */
 function encoderOf({ wait = false } = {}) {
   const batches: number[][] = [];
   const waiting: (() => void)[] = [];
@@ -42,9 +45,7 @@ function encoderOf({ wait = false } = {}) {
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
-const failure = (work: Promise<unknown>) => work.then(() => undefined, (error: Error) => error); // prettier-ignore
-
-test("clips are encoded in full batches, and everything comes in order", async () => {
+test("clips are encoded in full batches, and all events are in order", async () => {
   const { encoder, batches } = encoderOf();
   const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
     yield { name: "open" };
@@ -59,7 +60,7 @@ test("clips are encoded in full batches, and everything comes in order", async (
   for await (const item of encodeClips(source, encoder)) {
     if ("row" in item) {
       const { clip, row } = item as unknown as { clip: Clip; row: Float32Array };
-      assert.is(clip.frames[0], row[0], "its frames are still there");
+      assert.is(clip.frames[0], row[0], "its frames are not overwritten yet");
       seen.push([...row]);
     } else seen.push(item.name);
   }
@@ -71,7 +72,7 @@ test("clips are encoded in full batches, and everything comes in order", async (
   assert.equal(seen, ["open", [0, 1], [1, 1], [2, 1], [3, 1], "end", [4, 1], [5, 1], [6, 1], "end"]);
 });
 
-test("memory of clips is used again, and no more of it than is on the way", async () => {
+test("the memory of clips is reused, and no more is allocated than is in use", async () => {
   const { encoder } = encoderOf();
   const used = new Set<ArrayBufferLike>();
   let seen = 0;
@@ -88,7 +89,7 @@ test("memory of clips is used again, and no more of it than is on the way", asyn
   assert.ok(used.size <= 4 * BATCH, `${used.size} buffers`);
 });
 
-test("one batch waits while another is computed, and no third is gathered", async () => {
+test("one batch waits while another is computed, and no third one is filled", async () => {
   const { encoder, batches, let: release } = encoderOf({ wait: true });
   let made = 0;
   const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
@@ -107,7 +108,7 @@ test("one batch waits while another is computed, and no third is gathered", asyn
   await rows.return(undefined);
 });
 
-test("rows that are there do not wait for a source that gives nothing", async () => {
+test("finished rows do not wait for a source that yields nothing", async () => {
   const { encoder } = encoderOf();
   let closed = false;
   const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
@@ -125,10 +126,10 @@ test("rows that are there do not wait for a source that gives nothing", async ()
     if (++seen === BATCH) break;
   }
   assert.is(seen, BATCH);
-  assert.ok(closed, "the source ended when its reader left");
+  assert.ok(closed, "the source ends when its reader leaves");
 });
 
-test("an abort rejects with the reason, ends the source and cancels what runs", async () => {
+test("an abort rejects with the reason, ends the source and cancels the running batch", async () => {
   const { encoder, batches } = encoderOf({ wait: true });
   const abort = new AbortController();
   const ended: string[] = [];
@@ -142,17 +143,17 @@ test("an abort rejects with the reason, ends the source and cancels what runs", 
       ended.push("source");
     }
   };
-  const next = failure(encodeClips(source, encoder, { signal: abort.signal }).next());
+  const next = rejection(encodeClips(source, encoder, { signal: abort.signal }).next());
   await turn();
   assert.is(batches.length, 2);
   const reason = new Error("enough");
   abort.abort(reason);
   assert.is(await next, reason);
   assert.equal(ended, ["source"]);
-  assert.is(await failure(encodeClips(source, encoder, { signal: abort.signal }).next()), reason);
+  assert.is(await rejection(encodeClips(source, encoder, { signal: abort.signal }).next()), reason);
 });
 
-test("what the encoder or the source throws ends the other", async () => {
+test("an error of the encoder ends the source, and the reverse", async () => {
   const wrong = new Error("no memory");
   let closed = 0;
   const source = (fails: boolean) =>
@@ -171,8 +172,11 @@ test("what the encoder or the source throws ends the other", async () => {
     for await (const _ of rows);
   };
   const { encoder } = encoderOf();
-  assert.is(await failure(all(encodeClips(source(false), { ...encoder, encode: () => Promise.reject(wrong) }))), wrong);
-  assert.is(await failure(all(encodeClips(source(true), encoder))), wrong);
+  assert.is(
+    await rejection(all(encodeClips(source(false), { ...encoder, encode: () => Promise.reject(wrong) }))),
+    wrong,
+  );
+  assert.is(await rejection(all(encodeClips(source(true), encoder))), wrong);
   assert.is(closed, 2);
 });
 

@@ -1,4 +1,4 @@
-// Golden outputs of the reference implementations: every forward output within 1e-4 (relative L2).
+// Every forward output is within 1e-4 (relative L2) of the recorded output of the reference implementation.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -54,7 +54,7 @@ for (const file of readdirSync("test/fixtures/models")) {
           (c) => !c.skip,
         );
         for (const check of run) assert.ok(check.passed, `${check.name}: relative L2 ${check.relativeL2}`);
-        // each precision really computes in its own way
+        // the precisions differ from one another
         const worst = Math.max(...run.map((check) => check.relativeL2));
         const rounds = "precision" in options && /^(s3d|x3d)/.test(file); // on a CPU bf16 is for convolutions
         assert.ok(rounds ? worst > 1e-4 : worst < 5e-6, `relative L2 ${worst}`);

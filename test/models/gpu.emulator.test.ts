@@ -1,5 +1,5 @@
-// Whole networks on a GPU's kernels and runtime against the CPU: on the emulator, or with VIDEOCLIP_DEVICE=cuda on a GPU.
-// VIDEOCLIP_NETWORKS chooses some.
+// Networks give the CPU's results with the kernels and runtime of a GPU: on the emulator, or on a GPU with
+// VIDEOCLIP_DEVICE=cuda. VIDEOCLIP_NETWORKS chooses some networks.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device, type DeviceName, type Precision } from "#lib/runtime/device.js";
@@ -14,10 +14,11 @@ import { preprocess } from "#lib/nn/layers.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { chosen, recorded } from "../support/journal.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("networks on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
-/** Relative L2 against the CPU in f32: what ten layers of 16-bit activations lose. */
+/** Limit of the relative L2 from the CPU in f32: the loss of ten layers of 16-bit activations. */
 const LIMIT: Record<Precision, number> = { f32: 1e-5, tf32: 1e-2, f16: 1e-2, bf16: 4e-2 };
 const KINETICS = { mean: [0.43, 0.4, 0.38], std: [0.28, 0.27, 0.27] } as const;
 
@@ -54,20 +55,11 @@ async function run(device: Device, network: string, n: number, rows: number[]): 
   }
 }
 
-function relativeL2(got: Float32Array, expected: Float32Array): number {
-  let [difference, norm] = [0, 0];
-  expected.forEach((v, i) => {
-    difference += (v - got[i]) ** 2;
-    norm += v ** 2;
-  });
-  return Math.sqrt(difference / norm);
-}
-
 const isChosen = chosen("VIDEOCLIP_NETWORKS");
 
 for (const network of Object.keys(NETWORKS).filter(isChosen)) {
   for (const precision of ["f32", "tf32", "bf16", "f16"] as const) {
-    const title = `${network}, ${precision}`;
+    const title = `${network}, ${precision}: the GPU gives the CPU's results`;
     const body = async () => {
       const cpu = createDevice({ device: "cpu", winograd: false });
       const gpu = createDevice({ device: name, precision });
@@ -77,8 +69,8 @@ for (const network of Object.keys(NETWORKS).filter(isChosen)) {
         const error = relativeL2(got, expected);
         process.stdout.write(`${network}, ${precision}: relative L2 ${error.toExponential(1)}\n`);
         assert.ok(error <= LIMIT[precision], `relative L2 ${error}`);
-        assert.ok(precision === "f32" || error > 1e-5, "the rounding must be seen");
-        // another place in another batch: the same bits
+        assert.ok(precision === "f32" || error > 1e-5, "the rounding of the precision is visible");
+        // the same clip has the same bits at another position of another batch
         const alone = await run(gpu, network, 1, [1]);
         assert.equal(alone, got.slice(got.length / 2));
       } finally {
@@ -92,7 +84,7 @@ for (const network of Object.keys(NETWORKS).filter(isChosen)) {
 
 for (const precision of ["f32", "bf16"] as const) {
   if (!isChosen("X3D-XS")) continue;
-  const title = `X3D-XS from frames to features, ${precision}`;
+  const title = `X3D-XS from frames to features, ${precision}: the GPU gives the CPU's results`;
   const body = async () => {
     const preset = resolvePreset("x3d-xs", { frames: 4, size: 32 });
     const clips = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, i) => (i * 31) % 251);

@@ -1,4 +1,4 @@
-// A clip's feature has the same bits whatever the threads, the batch size and its neighbours.
+// A clip's feature has the same bits for every number of threads, batch size and neighbours.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { VideoEncoder } from "#lib/models/video/video_encoder.js";
@@ -38,7 +38,7 @@ for (const model of ["s3d", "s3dg", "x3d-s"] as const) {
       assert.equal(rows(three, to), rows(expected, from));
     });
     assert.equal(await encode(one, pick([3])), rows(expected, 3).slice());
-    // and different clips differ: the test could not fail otherwise
+    // different clips have different features: otherwise the test could not fail
     assert.not.equal(rows(expected, 0).slice(), rows(expected, 1).slice());
     one.dispose();
     two.dispose();

@@ -1,4 +1,4 @@
-// Sizes, keys and counts of the S3D family.
+// Sizes, keys and operation counts of the S3D family.
 import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -16,7 +16,7 @@ const keysOf = (options: S3DOptions) =>
     .nodes.filter((node) => node.op.name === "parameter")
     .map((node) => node.attrs.key as string);
 
-test("parameters and multiply-adds are the published ones", () => {
+test("parameters and multiply-adds equal the published numbers", () => {
   const s3d = describeModel({ model: "s3d", frames: 64 });
   assert.is(s3d.parameters, 8_320_048);
   assert.is(Math.round(s3d.macs / 1e7), 7192);
@@ -25,7 +25,7 @@ test("parameters and multiply-adds are the published ones", () => {
   assert.is(Math.round(s3dg.macs / 1e7), 3710);
 });
 
-test("keys are those of the published files", () => {
+test("keys equal those of the published files", () => {
   for (const file of readdirSync("test/fixtures/models")) {
     const { model, state } = readFixture(`test/fixtures/models/${file}`).case;
     if (!model.startsWith("s3d")) continue;
@@ -34,7 +34,7 @@ test("keys are those of the published files", () => {
   }
 });
 
-test("kylemin's keys map onto torchvision's, in the same order", () => {
+test("kylemin's keys map to torchvision's, in the same order", () => {
   const { state } = readFixture("test/fixtures/models/s3d_16x224.safetensors").case;
   // the same layers under kylemin's names (base.N.conv_s, .bn_t, .branch1.1.conv_s ...)
   const rename = (key: string) => {
@@ -62,7 +62,7 @@ test("kylemin's keys map onto torchvision's, in the same order", () => {
 
 for (const convolutions of ["full", "top-heavy", "bottom-heavy"] as const) {
   for (const gating of ["none", "branch", "temporal"] as const) {
-    test(`${convolutions} with ${gating} gates has the same map`, () => {
+    test(`${convolutions} with ${gating} gates has the same key map`, () => {
       const graph = trace(() => ({
         y: s3dFeatures(input("video", [1, 16, 64, 64, 3]), { ...S3D, convolutions, gating }),
       }));

@@ -1,4 +1,4 @@
-// The small encoder: its size, and its arithmetic against the float64 evaluation.
+// The small encoder has the stated size and agrees with the float64 evaluation.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -10,12 +10,13 @@ import { input, trace } from "#lib/graph/trace.js";
 import { parametersOf } from "#lib/models/parameters.js";
 import { resolveOutput, videoOutput } from "#lib/models/video/video_models.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("s3d-tiny");
 const graph = (shape: readonly number[]) =>
   trace(() => ({ y: videoOutput(input("video", shape), "s3d-tiny", "features") }));
 
-test("one row of 256 numbers per clip, 0.78 M parameters", () => {
+test("each clip gives one row of 256 numbers, and the model has 0.78 M parameters", () => {
   assert.equal(resolveOutput("s3d-tiny"), { output: "features", dim: 256 });
   const shapes = parametersOf(graph([2, 8, 64, 64, 3]));
   let count = 0;
@@ -27,7 +28,7 @@ test("one row of 256 numbers per clip, 0.78 M parameters", () => {
   assert.equal(new Set(kernels), new Set(["1x5x5", "1x3x3", "3x1x1"]));
 });
 
-test("equals the float64 evaluation, whatever the batch, with sizes that do not divide", async () => {
+test("results equal the float64 evaluation for every batch, also with sizes that are not multiples of the strides", async () => {
   for (const shape of [
     [2, 8, 32, 32, 3],
     [1, 5, 27, 21, 3],
@@ -45,7 +46,7 @@ test("equals the float64 evaluation, whatever the batch, with sizes that do not 
         video: video.subarray(0, (video.length / shape[0]) * n),
       });
     const { y } = await run(shape[0]);
-    const error = Math.hypot(...y.map((v, i) => v - exact[i])) / Math.hypot(...exact);
+    const error = relativeL2(y, exact);
     assert.ok(error < 1e-5, `${shape.join("x")}: ${error}`);
     assert.equal((await run(1)).y, y.subarray(0, 256));
     device.dispose();

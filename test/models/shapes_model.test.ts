@@ -1,4 +1,4 @@
-// The model that ships, through the public door: a constant that opens it, one verb, and `using`.
+// The shipped model through the public interface: its path constant, its methods, and `using`.
 import { isAbsolute } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -24,7 +24,7 @@ async function disposed(work: () => unknown): Promise<void> {
   assert.instance(error, DisposedError);
 }
 
-test("the constant is an absolute path, and the model tells its texts apart", async () => {
+test("the constant is an absolute path, and the model distinguishes its texts", async () => {
   assert.ok(isAbsolute(SHAPES_MODEL));
   const model = await VideoClip.load(SHAPES_MODEL, { device: "cpu", threads: 1 });
   const texts = await model.encodeText(["a red star moves left", "a red star moves left", "a large blue ring jumps"]);
@@ -35,7 +35,7 @@ test("the constant is an absolute path, and the model tells its texts apart", as
   model.dispose();
 });
 
-test("what holds memory is freed by `using`", async () => {
+test("`using` frees everything that holds memory", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   {
     using model = await VideoClip.load(SHAPES_MODEL, { device });
@@ -63,7 +63,7 @@ test("what holds memory is freed by `using`", async () => {
   const translator = Transformer.random(1, { device, config: { width: 16, heads: 2, encoderLayers: 1, decoderLayers: 1, feedForward: 16, sourceVocabulary: 8, targetVocabulary: 8 } }); // prettier-ignore
   translator[Symbol.dispose]();
   await disposed(() => translator.generate([[3]]));
-  assert.not.ok(device.disposed, "a shared device stays");
+  assert.not.ok(device.disposed, "a shared device stays open");
   device[Symbol.dispose]();
   assert.ok(device.disposed);
 });

@@ -1,4 +1,4 @@
-// Weights as Hugging Face spreads them over several files.
+// Weights in several files, as Hugging Face writes them.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWeights } from "#lib/weights/index.js";

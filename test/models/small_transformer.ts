@@ -1,6 +1,7 @@
-// A Transformer small enough for tests, and sources for it.
+// A Transformer that is small enough for tests, with sources for it.
 import type { TransformerConfig } from "#lib/models/transformer/transformer.js";
 import type { StoredTensor } from "#lib/weights/index.js";
+import { stored } from "#lib/weights/tensor.js";
 
 export const small: Partial<TransformerConfig> = {
   width: 32,
@@ -21,10 +22,6 @@ export const sources = [
 ];
 
 /** A tensor as a checkpoint stores it. */
-export const f32 = (shape: readonly number[], data: Float32Array): StoredTensor => ({
-  dtype: "F32",
-  shape: [...shape],
-  read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-});
+export const f32 = (shape: readonly number[], data: Float32Array): StoredTensor => stored(shape, () => data, "f32");
 
-/** Weights of one model under the keys of both layouts: one stacked projection of queries, keys and values, or three. */
+/** Weights of one model with the keys of both layouts: one stacked projection of queries, keys and values, or three. */

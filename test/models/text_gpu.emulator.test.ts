@@ -1,7 +1,6 @@
-// Text models, VideoCLIP and the Transformer on a GPU's kernels and runtime against the CPU, and the bits of a row in any batch: on
-// the emulator, or with VIDEOCLIP_DEVICE=cuda on a GPU.
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Text models, VideoCLIP and the Transformer give the CPU's results with the kernels and runtime of a GPU, and a row
+// has the same bits in any batch: on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
+import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -23,14 +22,15 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import type { VideoClipConfig } from "#lib/models/videoclip/videoclip_config.js";
 import { reshape } from "#lib/nn/layers.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
+import { relativeL2 } from "../support/numbers.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("text models on a GPU");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
-/** Relative L2 against the CPU in f32: what a few layers of 16-bit activations lose. */
+/** Limit of the relative L2 from the CPU in f32: the loss of a few layers of 16-bit activations. */
 const LIMIT: Record<Precision, number> = { f32: 1e-5, tf32: 1e-2, f16: 1e-2, bf16: 5e-2 };
 const PRECISIONS = ["f32", "bf16", "f16"] as const;
-const root = mkdtempSync(join(tmpdir(), "videoclip-gpu-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("gpu");
 
 const common = { hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 96 };
 const sizes = { ...common, vocab_size: 410, max_position_embeddings: 80 };
@@ -42,28 +42,18 @@ const TEXTS = ["stir the soup", "a red circle moves to the left of the wings", "
 /** The same rows in another batch. */
 const ORDER = [2, 0, 2, 1, 1];
 
-function relativeL2(got: Float32Array, expected: Float32Array): number {
-  assert.is(got.length, expected.length);
-  let [difference, norm] = [0, 0];
-  expected.forEach((v, i) => {
-    difference += (v - got[i]) ** 2;
-    norm += v ** 2;
-  });
-  return Math.sqrt(difference / norm);
-}
-
 function compare(label: string, precision: Precision, got: Float32Array, expected: Float32Array): void {
   const error = relativeL2(got, expected);
   process.stdout.write(`${label}, ${precision}: relative L2 ${error.toExponential(1)}\n`);
   assert.ok(error <= LIMIT[precision], `relative L2 ${error}`);
-  assert.ok(precision === "f32" || error > 1e-5, "the rounding must be seen");
+  assert.ok(precision === "f32" || error > 1e-5, "the rounding of the precision is visible");
 }
 
 const rowOf = (rows: Float32Array, i: number, dim: number) => rows.slice(i * dim, (i + 1) * dim);
 
 for (const precision of PRECISIONS) {
   for (const family of ["bert", "mobilebert"] as const) {
-    test(`${family}, ${precision}`, async () => {
+    test(`${family}, ${precision}: the GPU gives the CPU's results`, async () => {
       const folder = mkdtempSync(join(root, "text-"));
       writeFileSync(join(folder, "config.json"), JSON.stringify(MODELS[family]));
       copyFileSync("test/fixtures/tokenizer/tokenizer.json", join(folder, "tokenizer.json"));
@@ -88,7 +78,7 @@ for (const precision of PRECISIONS) {
     });
   }
 
-  test(`VideoCLIP, ${precision}`, async () => {
+  test(`VideoCLIP, ${precision}: the GPU gives the CPU's results`, async () => {
     const config: Partial<VideoClipConfig> = {
       featureSize: 40,
       heads: 4,
@@ -124,7 +114,7 @@ for (const precision of PRECISIONS) {
     }
   });
 
-  test(`the Transformer's two stacks, ${precision}`, async () => {
+  test(`the encoder and decoder of the Transformer, ${precision}: the GPU gives the CPU's results`, async () => {
     const config = { ...TRANSFORMER_BASE, width: 64, heads: 4, encoderLayers: 2, decoderLayers: 2, feedForward: 96 };
     const c = { ...config, sourceVocabulary: 50, targetVocabulary: 50 };
     const run = async (device: Device, rows: readonly number[]) => {
@@ -160,7 +150,7 @@ for (const precision of PRECISIONS) {
     }
   });
 
-  test(`generation with the cache and without, ${precision}`, async () => {
+  test(`generation gives the same with and without the cache, ${precision}`, async () => {
     const config = { ...TRANSFORMER_BASE, width: 32, heads: 4, encoderLayers: 1, decoderLayers: 2, feedForward: 48 };
     const options = { config: { ...config, sourceVocabulary: 23, targetVocabulary: 19, forbiddenIds: [0, 1, 2] } };
     const gpu = Transformer.random(11, { ...options, device: name, precision });
@@ -177,7 +167,7 @@ for (const precision of PRECISIONS) {
       const tolerance = { f32: 1e-5, f16: 1e-2, bf16: 5e-2 }[precision];
       cached.forEach((list, i) => {
         assert.ok(Math.abs(list[0].score - plain[i][0].score) < tolerance);
-        // in 16 bits the search may take another way
+        // in 16 bits the search may choose other tokens
         if (precision !== "f32") return;
         assert.ok(Math.abs(list[0].score - expected[i][0].score) < tolerance);
         assert.equal([list[0].ids, plain[i][0].ids], [expected[i][0].ids, expected[i][0].ids]);

@@ -1,4 +1,5 @@
-// The graphs of text encoders as they are run: which products they take, what is read in place, what programs share.
+// The compiled graphs of text encoders: their matrix products, values that are read in place, and weights that programs
+// share.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device } from "#lib/runtime/device.js";
@@ -41,7 +42,7 @@ function inputsOf(family: Family, [N, S]: readonly [number, number]): Inputs {
 }
 
 for (const family of families) {
-  test(`${family}: layers that share an input are one product, read in place; residuals and activations are in it`, () => {
+  test(`${family}: layers with the same input are one product, read in place, which includes residuals and activations`, () => {
     const device = createDevice({ device: "cpu", threads: 1 });
     const { instructions } = programOf(device, family, [2, 16]);
     const layer = instructions.filter((instruction) => instruction.layer === "layer.1").map(({ op }) => op);
@@ -51,7 +52,7 @@ for (const family of families) {
     device.dispose();
   });
 
-  test(`${family}: the rewritten graph computes what the traced one does`, async () => {
+  test(`${family}: the rewritten graph computes the same as the traced one`, async () => {
     const shape = [2, 19] as const;
     const graph = textGraph("tokens", CONFIGS[family], shape);
     const inputs = inputsOf(family, shape);
@@ -77,7 +78,7 @@ for (const family of families) {
     }
   });
 
-  test(`${family}: programs of other lengths and batches make no weights of their own`, async () => {
+  test(`${family}: programs of other lengths and batches allocate no further weights`, async () => {
     const device = createDevice({ device: "cpu", threads: 2 });
     let held = 0;
     for (const shape of [
@@ -87,7 +88,7 @@ for (const family of families) {
     ] as const) {
       await programOf(device, family, shape).run(inputsOf(family, shape));
       const { parameters } = device.memory();
-      // position embeddings of a length are values of their own
+      // position embeddings of another length are separate values
       const places = elements([shape[1], CONFIGS[family].hidden]) * 4;
       if (held) assert.ok(parameters - held <= places, `${parameters - held} bytes more for [${shape.join(", ")}]`);
       held = parameters;
@@ -95,7 +96,7 @@ for (const family of families) {
     device.dispose();
   });
 
-  test(`${family}: threads and batches do not change a bit of a row`, async () => {
+  test(`${family}: a row has the same bits for every number of threads and batch`, async () => {
     const shape = [7, 32] as const;
     const inputs = inputsOf(family, shape);
     const results: Float32Array[] = [];

@@ -1,6 +1,5 @@
-// BERT and MobileBERT from Hugging Face folders: published and legacy keys, heads, and independence of padding and batches.
+// BERT and MobileBERT from Hugging Face folders: published and legacy keys, heads, independence of padding and batches.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,10 +16,12 @@ import { openWeights } from "#lib/weights/index.js";
 import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { spread } from "./shards.js";
 import { HalfTensor, type PickleValue, writeTorchFile } from "./torch_file.js";
+import { refused, rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("text models");
-const root = mkdtempSync(join(tmpdir(), "videoclip-text-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("text");
 
 const common = { hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 96 };
 const sizes = { ...common, vocab_size: 410, max_position_embeddings: 80 };
@@ -38,17 +39,14 @@ function makeFolder(fields: object): string {
   return path;
 }
 
-/** The published parameters of these tasks, written with other keys where `rename` says so. */
+/** Writes the published parameters of these tasks, with keys changed by `rename`. */
 function writeModel(family: Family, tasks: TextTask[], rename = (key: string) => key, fields: object = {}): string {
   const all = { ...CONFIGS[family], ...fields };
   const folder = makeFolder(all);
   const config = textConfig(all);
   const needed = new Map(tasks.flatMap((task) => [...parametersOf(textGraph(task, config, [1, 1]))]));
   const tensors = new Map(
-    [...needed].map(([key, shape]) => {
-      const read = () => new Uint8Array(hashParameter("", key, shape).buffer);
-      return [rename(key), { dtype: "F32" as const, shape: [...shape], read }];
-    }),
+    [...needed].map(([key, shape]) => [rename(key), stored(shape, () => hashParameter("", key, shape), "f32")]),
   );
   const ids = { dtype: "I64" as const, shape: [1, 80], read: () => new Uint8Array(640) };
   tensors.set(`${family}.embeddings.position_ids`, ids as never);
@@ -67,7 +65,7 @@ const TEXTS = [
 ];
 
 for (const family of families) {
-  test(`${family}: bucket, batch and order do not change a bit`, async () => {
+  test(`${family}: a result has the same bits for every bucket, batch and order`, async () => {
     const model = await load(makeFolder(CONFIGS[family]), { randomWeights: 5 });
     const one = await load(makeFolder(CONFIGS[family]), { randomWeights: 5, threads: 1 });
     try {
@@ -100,7 +98,7 @@ for (const family of families) {
     }
   });
 
-  test(`${family}: legacy keys load to the same model`, async () => {
+  test(`${family}: legacy keys load as the same model`, async () => {
     const tasks: TextTask[] = ["pooled", "mlm", "nsp"];
     const legacy = (key: string) =>
       key
@@ -120,7 +118,7 @@ for (const family of families) {
     }
   });
 
-  test(`${family}: the heads of each kind of file`, async () => {
+  test(`${family}: each kind of file has its heads`, async () => {
     const id2label = { 0: "video", 1: "text" };
     const classifier = await load(writeModel(family, ["classes"], undefined, { id2label }));
     const scores = await classifier.classify("stir the soup");
@@ -148,7 +146,7 @@ for (const family of families) {
     tagger.dispose();
   });
 
-  test(`${family}: answers are spans of the context, in windows too`, async () => {
+  test(`${family}: answers are spans of the context, also if it is read in windows`, async () => {
     const model = await load(writeModel(family, ["span"]));
     const context = "press the edges and unfold the wings . ".repeat(12);
     const whole = "the soup is stirred and the wings are pressed";
@@ -161,20 +159,15 @@ for (const family of families) {
       assert.is(answer, text.slice(start, end));
       assert.ok(answer.length > 0 && score > 0 && score <= 1);
     }
-    const refused = async (question: string, text: string) => {
-      let error: unknown;
-      await model.answer(question, text).catch((reason) => {
-        error = reason;
-      });
-      assert.instance(error, InvalidArgumentError);
-    };
-    await refused("what?", " ");
-    await refused("soup ".repeat(80), whole);
+    const refusedAnswer = async (question: string, text: string) =>
+      assert.instance(await rejection(model.answer(question, text)), InvalidArgumentError);
+    await refusedAnswer("what?", " ");
+    await refusedAnswer("soup ".repeat(80), whole);
     model.dispose();
   });
 }
 
-test("pytorch_model.bin is read where there is no model.safetensors, half precision too", async () => {
+test("pytorch_model.bin is read if model.safetensors is missing, also in half precision", async () => {
   const folder = writeModel("mobilebert", ["pooled"]);
   const whole = await load(folder);
   const { tensors, close } = await openWeights(join(folder, "model.safetensors"));
@@ -194,7 +187,7 @@ test("pytorch_model.bin is read where there is no model.safetensors, half precis
   half.dispose();
 });
 
-test("weights in several files", async () => {
+test("weights in several files are loaded", async () => {
   const folder = writeModel("bert", ["pooled"]);
   const whole = await load(folder);
   await spread(folder);
@@ -205,7 +198,7 @@ test("weights in several files", async () => {
   parts.dispose();
 });
 
-test("a model without a folder, and the deprecated name", async () => {
+test("a model can be given without a folder, and the deprecated name works", async () => {
   const folder = makeFolder(CONFIGS.bert);
   const loaded = await loadTextModel(folder, { device: "cpu", threads: 2, randomWeights: 5 });
   const options = { config: CONFIGS.bert, device: loaded.device };
@@ -218,7 +211,7 @@ test("a model without a folder, and the deprecated name", async () => {
   loaded.dispose();
 });
 
-test("masks: one list per mask, best first, with the text that results", async () => {
+test("each mask has a list of tokens, best first, with the resulting text", async () => {
   const model = await load(makeFolder(CONFIGS.bert), { randomWeights: 2 });
   const lists = await model.fillMask("stir [MASK] soup [MASK]", { topK: 3 });
   assert.equal(
@@ -235,7 +228,7 @@ test("masks: one list per mask, best first, with the text that results", async (
   model.dispose();
 });
 
-test("texts that are too long are refused, or shortened where that is asked for", async () => {
+test("texts that are too long are refused, or shortened on request", async () => {
   const long = "stir ".repeat(100);
   const strict = await load(makeFolder(CONFIGS.bert), { randomWeights: 2 });
   let message = "";
@@ -250,7 +243,7 @@ test("texts that are too long are refused, or shortened where that is asked for"
   lenient.dispose();
 });
 
-test("buckets", () => {
+test("lengths are rounded up to buckets", () => {
   assert.equal(
     [1, 16, 17, 33, 65, 97, 129, 300].map((n) => bucketOf(n, 512)),
     [16, 16, 32, 64, 96, 128, 256, 512],
@@ -258,14 +251,8 @@ test("buckets", () => {
   assert.equal([bucketOf(3, 10), bucketOf(70, 80), bucketOf(600, 1024)], [10, 80, 768]);
 });
 
-test("folders that do not fit are refused", async () => {
-  const refuse = async (folder: string, pattern: RegExp) => {
-    let message = "";
-    await load(folder).catch((error) => {
-      message = error.message;
-    });
-    assert.match(message, pattern);
-  };
+test("inconsistent folders are refused", async () => {
+  const refuse = (folder: string, pattern: RegExp) => refused(load(folder), pattern);
   await refuse(join(root, "none"), /no such folder/);
   await refuse(makeFolder(CONFIGS.bert), /expected model.safetensors or pytorch_model.bin/);
   await refuse(makeFolder({ ...CONFIGS.bert, model_type: "gpt2" }), /expected bert or mobilebert, received gpt2/);
@@ -276,7 +263,7 @@ test("folders that do not fit are refused", async () => {
   await refuse(writeModel("bert", ["tokens"], drop), /1 missing: bert.encoder.layer.1.output.dense.bias/);
 });
 
-test("words that the tokenizer has no pieces for are named", async () => {
+test("words without pieces in the tokenizer are reported", async () => {
   const tiny = {
     model_type: "bert",
     hidden_size: 8,

@@ -1,8 +1,9 @@
-// Writes checkpoints as torch.save does (a stored zip with a protocol 2 pickle), with objects that no weight file should hold.
+// Writes checkpoints as torch.save does (a stored zip with a protocol 2 pickle), with objects that do not belong in
+// weight files.
 import { writeFileSync } from "node:fs";
 import { floatToHalf } from "#lib/base/half_floats.js";
 
-/** An object of a class: made by NEWOBJ, given a state by BUILD. */
+/** An object of a class, created by NEWOBJ, with a state set by BUILD. */
 export class Foreign {
   constructor(
     readonly module: string,
@@ -40,7 +41,7 @@ function text(value: string): Buffer {
 const global = (module: string, name: string) => Buffer.from(`c${module}\n${name}\n`);
 const tuple = (items: Buffer[]) => Buffer.concat([bytes(0x28), ...items, bytes(0x74)]);
 
-/** A pickle of the value; the tensors it meets go to `storages`. */
+/** A pickle of the value; its tensors are added to `storages`. */
 function pickle(value: PickleValue, storages: Buffer[]): Buffer {
   if (value === null) return bytes(0x4e);
   if (typeof value === "number") return int(value);

@@ -1,6 +1,4 @@
 // Generation with the encoder-decoder Transformer: the cache, the batch, the keys of both layouts.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,12 +17,13 @@ import { hashParameter } from "#lib/nn/random_weights.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 
 import { f32, small, sources } from "./small_transformer.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("transformer");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const folder = temporaryFolder("transformer");
 const cpu = { device: "cpu" } as const;
 
-test("sinusoids in the three layouts", () => {
+test("sinusoids have the values of the three layouts", () => {
   const width = 8;
   const at = (layout: SinusoidLayout, position: number, column: number) =>
     sinusoids(layout, 40, width)[position * width + column];
@@ -48,10 +47,10 @@ test("sinusoids in the three layouts", () => {
 
 for (const normFirst of [false, true]) {
   for (const positions of ["paper", "tensor2tensor"] as const) {
-    test(`the cache changes nothing: normFirst ${normFirst}, ${positions}`, async () => {
+    test(`the cache changes no result: normFirst ${normFirst}, ${positions}`, async () => {
       const config = { ...small, normFirst, finalNorm: normFirst, positions };
       const free = Transformer.random(11, { ...cpu, config });
-      // without an end token results go on to the greatest length
+      // without an end token, results reach the maximum length
       const endless = Transformer.random(11, { ...cpu, config: { ...config, forbiddenIds: [0, 1, 2] } });
       for (const [model, options] of [
         [free, { maxLength: 40 }],
@@ -76,7 +75,7 @@ for (const normFirst of [false, true]) {
   }
 }
 
-test("one program for each bucket, not for each token", async () => {
+test("there is one program per bucket, not one per token", async () => {
   const model = Transformer.random(11, { ...cpu, config: { ...small, endId: 18, forbiddenIds: [18] } });
   const [[{ ids }]] = await model.generate([sources[0]], { maxLength: 60 });
   assert.is(ids.length, 60);
@@ -109,7 +108,7 @@ test("keys and values are written in place", async () => {
   const ops = compiled[1].instructions.map(({ op }) => op);
   assert.is(ops.filter((op) => op === "dynamic_update_slice").length, 2 * 2);
   assert.is(ops.lastIndexOf("dynamic_update_slice") < ops.lastIndexOf("attention"), true);
-  assert.is(ops.at(-1), "softmax", "no copies of caches at the end");
+  assert.is(ops.at(-1), "softmax", "the program ends without copies of caches");
   const cache = device.parameters.get("cache.1x16.key.0");
   assert.is(cache.slice(32).filter((v) => v !== 0).length, 0);
   assert.is(cache.slice(0, 32).filter((v) => v !== 0).length, 32);
@@ -120,7 +119,7 @@ test("keys and values are written in place", async () => {
   device.dispose();
 });
 
-test("calls at the same time take turns", async () => {
+test("simultaneous calls are executed one after the other", async () => {
   const model = Transformer.random(11, { ...cpu, config: small });
   const options = { maxLength: 20, beams: 2 };
   const alone = [await model.generate([sources[0]], options), await model.generate([sources[2]], options)];
@@ -137,7 +136,7 @@ test("calls at the same time take turns", async () => {
   model.dispose();
 });
 
-test("a source's results do not depend on its batch or on padding", async () => {
+test("the results of a source depend neither on its batch nor on padding", async () => {
   const model = Transformer.random(11, { ...cpu, config: small });
   const options = { maxLength: 20, beams: 2 };
   const together = await model.generate(sources, options);
@@ -153,7 +152,7 @@ test("a source's results do not depend on its batch or on padding", async () => 
   model.dispose();
 });
 
-test("one-hot rows are the ids they stand for, and rows may be mixed", async () => {
+test("one-hot rows give the same as their ids, and both kinds of rows can be mixed", async () => {
   const model = Transformer.random(11, { ...cpu, config: small });
   const options = { maxLength: 20, beams: 2 };
   const V = small.sourceVocabulary!;
@@ -185,7 +184,7 @@ test("one-hot rows are the ids they stand for, and rows may be mixed", async () 
   model.dispose();
 });
 
-test("word vectors are the embedding, through a projection where they are of another width", async () => {
+test("word vectors are the embedding, with a projection if their width differs", async () => {
   const table = (rows: number, dim: number) => hashParameter("vectors/", `${rows}`, [rows, dim]);
   const config = { ...small, embeddingWidth: 20 };
   const embeddings = { source: table(23, 20), target: table(19, 20) };
@@ -195,7 +194,7 @@ test("word vectors are the embedding, through a projection where they are of ano
   assert.equal(transformerParameters(model.config).get("target_embedding_projection.weight"), [32, 20]);
   const options = { maxLength: 20 };
   const results = await model.generate(sources, options);
-  // the same as a model whose table is the product of both
+  // a model whose table is the product of vectors and projection gives the same
   const product = (key: string, rows: Float32Array) => {
     const projection = get(`${key}_projection.weight`);
     return Float32Array.from({ length: (rows.length / 20) * 32 }, (_, i) =>
@@ -226,7 +225,7 @@ test("word vectors are the embedding, through a projection where they are of ano
       Transformer.random(1, { ...cpu, config: { ...MARIAN, ...config, targetVocabulary: 23, endId: 0, startId: 1 } }),
     /embeddingWidth: expected 32, since the output projection is the embedding/,
   );
-  // a file without the tables that are given
+  // a file without the tables that the caller gives
   const path = join(folder, "vectors.safetensors");
   const stored = [...transformerParameters(model.config)].filter(([key]) => !key.endsWith("embedding.weight"));
   writeSafetensors(path, new Map(stored.map(([key, shape]) => [key, f32(shape, get(key))])));
@@ -235,7 +234,7 @@ test("word vectors are the embedding, through a projection where they are of ano
   for (const m of [model, whole, loaded]) m.dispose();
 });
 
-test("arguments that do not fit are named", async () => {
+test("errors name arguments that do not fit", async () => {
   const model = Transformer.random(1, { ...cpu, config: small });
   for (const [input, pattern] of [
     [[[3], []], /sources\[1\].*received none/],
@@ -252,5 +251,4 @@ test("arguments that do not fit are named", async () => {
   model.dispose();
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
 test.run();

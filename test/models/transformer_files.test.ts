@@ -1,6 +1,5 @@
-// Checkpoints of the Transformer in the layouts of Marian and torch.nn.Transformer.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Checkpoints of the Transformer are read in the layouts of Marian and torch.nn.Transformer.
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,9 +14,10 @@ import { hashParameter } from "#lib/nn/random_weights.js";
 import { type StoredTensor, writeSafetensors } from "#lib/weights/index.js";
 
 import { f32, small, sources } from "./small_transformer.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("files of the Transformer");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
+const folder = temporaryFolder("transformer_files");
 const cpu = { device: "cpu" } as const;
 
 function twoLayouts() {
@@ -63,13 +63,13 @@ function twoLayouts() {
   return { marian, torch, theirs };
 }
 
-test("Marian's folder and torch.nn.Transformer's keys are one model", async () => {
+test("Marian's folder and torch.nn.Transformer's keys give one model", async () => {
   const { marian, torch, theirs: own } = twoLayouts();
   const dir = join(folder, "marian");
   mkdirSync(dir);
   const shared = own.get("model.shared.weight")!;
   own.delete("model.shared.weight");
-  own.set("model.encoder.embed_tokens.weight", shared); // a tied embedding may have any of its names
+  own.set("model.encoder.embed_tokens.weight", shared); // a tied embedding may be stored under any of its names
   own.set("lm_head.weight", shared);
   own.set("model.encoder.embed_positions.weight", f32([4, 32], sinusoids("marian", 4, 32)));
   writeSafetensors(join(dir, "model.safetensors"), own);
@@ -125,7 +125,7 @@ test("Marian's folder and torch.nn.Transformer's keys are one model", async () =
   assert.match((other as Error).message, /config.json: model_type: expected marian, found "bart"/);
 });
 
-test("Marian's fields may be absent, and ids stand in generation_config.json", () => {
+test("Marian's optional fields have defaults, and ids are read from generation_config.json", () => {
   const dir = mkdtempSync(join(folder, "config-"));
   const path = join(dir, "config.json");
   const write = (name: string, fields: object) => writeFileSync(join(dir, name), JSON.stringify(fields));
@@ -160,12 +160,14 @@ test("two vocabularies have two embeddings", () => {
     ["model.shared.weight", table(23)],
   ] as const;
   const renamed = marianKeys(false)(new Map(files));
-  assert.equal([...renamed].map(([key, { shape }]) => [key, shape[0]]).sort(), [["source_embedding.weight", 23], ["target_embedding.weight", 19]]); // prettier-ignore
+  assert.equal([...renamed].map(([key, { shape }]) => [key, shape[0]]).sort(), [
+    ["source_embedding.weight", 23],
+    ["target_embedding.weight", 19],
+  ]);
   assert.throws(
     () => Transformer.random(1, { ...cpu, config: { ...config, sharedEmbedding: true, startId: 1 } }),
     /targetVocabulary: expected 23, since both sides share an embedding, received 19/,
   );
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
 test.run();

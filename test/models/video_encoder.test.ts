@@ -1,6 +1,5 @@
-// VideoEncoder: what it takes and gives, its preset, where it computes, and its end.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// VideoEncoder: inputs and outputs, presets, devices, disposal.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
@@ -12,10 +11,11 @@ import { VIDEO_MODEL_NAMES } from "#lib/models/video/video_models.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { videoEncoderToOnnx } from "#lib/models/video/video_encoder_onnx.js";
 import { resolvePreset } from "#lib/video/presets.js";
+import { refused as refusedAs } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("video encoder");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-encoder-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("encoder");
 const device = createDevice({ device: "cpu", threads: 2 });
 test.after(() => device.dispose());
 
@@ -25,18 +25,9 @@ const clips = Uint8Array.from(hashValues("encoder/", "clips", 5 * bytes), (v) =>
 const clip = (i: number) => clips.subarray(i * bytes, (i + 1) * bytes);
 const list = [0, 1, 2, 3, 4].map(clip);
 
-async function refused(work: () => unknown, message: RegExp, code = "ERR_INVALID_ARGUMENT"): Promise<void> {
-  const error = await Promise.resolve()
-    .then(work)
-    .then(
-      () => undefined,
-      (reason: Error & { code?: string }) => reason,
-    );
-  assert.is(error?.code, code, error?.stack);
-  assert.match(error!.message, message);
-}
+const refused = (work: () => unknown, message: RegExp, code = "ERR_INVALID_ARGUMENT") => refusedAs(work, message, code);
 
-test("clips come as bytes, as a list, as clips, in any number", async () => {
+test("clips can be bytes, a list of arrays or clip objects, in any number", async () => {
   const encoder = VideoEncoder.random(1, { ...tiny, batch: 2 });
   const { data, shape } = await encoder.encode(clips);
   assert.equal(shape, [5, 256]);
@@ -54,13 +45,13 @@ test("clips come as bytes, as a list, as clips, in any number", async () => {
   for (const given of [list, shared, whole, clamped, buffers, foreign, [shared[0], whole[1], ...list.slice(2)]]) {
     assert.equal((await encoder.encode(given)).data, data);
   }
-  assert.equal((await encoder.encode(clips, 5)).data, data, "the count of old");
+  assert.equal((await encoder.encode(clips, 5)).data, data, "the deprecated argument `count`");
   assert.equal((await encoder.encode(list[3])).data, data.slice(3 * 256, 4 * 256));
   assert.equal(await encoder.encode([]), { data: new Float32Array(0), shape: [0, 256] });
   encoder.dispose();
 });
 
-test("clips that do not fit are refused", async () => {
+test("clips of the wrong size or type are refused", async () => {
   const encoder = VideoEncoder.random(1, tiny);
   await refused(
     () => encoder.encode(clips.subarray(1)),
@@ -88,7 +79,7 @@ test("an abort rejects with the signal's reason", async () => {
   encoder.dispose();
 });
 
-test("every model has a preset of its own, and it can be named, given or changed", () => {
+test("every model has a preset, which can be named, given or changed", () => {
   for (const model of VIDEO_MODEL_NAMES) {
     assert.equal(modelPreset(videoModelNamed(model)), resolvePreset(model === "s3d-tiny" ? "shapes" : model));
   }
@@ -105,7 +96,7 @@ test("every model has a preset of its own, and it can be named, given or changed
   assert.equal(presetOf({ size: 32 }, "videoclip-light"), resolvePreset("videoclip-light", { size: 32 }));
 });
 
-test("what it cannot be is refused", async () => {
+test("impossible options are refused", async () => {
   const random = (options: object) => () => VideoEncoder.random(1, { ...tiny, ...options });
   await refused(random({ model: "resnet" }), /model: expected one of s3d, .*videoclip-light, received resnet/);
   await refused(random({ model: undefined }), /received undefined/);
@@ -128,7 +119,7 @@ test("what it cannot be is refused", async () => {
   assert.is(device.memory().parameters, before);
 });
 
-test("a VideoCLIP model's folder is an encoder, as that model uses it", async () => {
+test("the folder of a VideoCLIP model loads as a video encoder with the model's settings", async () => {
   using encoder = await VideoEncoder.load("models/shapes", { device });
   assert.equal([encoder.model, encoder.output, encoder.dim], ["s3d-tiny", "features", 256]);
   assert.equal(encoder.preset, resolvePreset("shapes"));
@@ -146,7 +137,7 @@ test("a VideoCLIP model's folder is an encoder, as that model uses it", async ()
   assert.ok(size > 1e6, "its ONNX model too");
 });
 
-test("encoders share a device: each frees its own weights, and the device goes on", async () => {
+test("encoders share a device: each frees its weights, and the device stays open", async () => {
   const before = device.memory().parameters;
   const a = VideoEncoder.random(1, tiny);
   const b = await loadVideoEncoder({ ...tiny, randomWeights: 2 });
@@ -164,7 +155,7 @@ test("encoders share a device: each frees its own weights, and the device goes o
   assert.not(device.disposed);
 });
 
-test("an encoder's own device ends with it", async () => {
+test("disposing an encoder disposes the device that it created", async () => {
   const encoder = VideoEncoder.random(1, { ...tiny, device: "cpu", threads: 1 });
   const pending = encoder.encode(clips).catch((error: { code: string }) => error.code);
   encoder.dispose();

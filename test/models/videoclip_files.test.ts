@@ -1,6 +1,5 @@
-// VideoClip from sentences and video files: the tokenizer and the frozen video encoder of its folder.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// VideoClip reads sentences and video files with the tokenizer and the frozen video encoder of its folder.
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,10 +17,12 @@ import type { Clip } from "#lib/video/types.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("videoclip files");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-files-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("files");
 
 const vocabulary = "test/fixtures/tokenizer/vocab.txt";
 const { size, cls, sep, pad } = WordPieceTokenizer.load(vocabulary);
@@ -48,16 +49,7 @@ const long = join(folder, "long.mp4");
 await makeVideo(short, { width: 64, height: 48, rate: 8, seconds: 2, seed: 1 });
 await makeVideo(long, { width: 48, height: 64, rate: 8, seconds: 5, seed: 2 });
 
-async function fails(work: Promise<unknown>, code: string, pattern: RegExp) {
-  const error = await work.then(
-    () => undefined,
-    (reason: Error & { code?: string }) => reason,
-  );
-  assert.is(error?.code, code);
-  assert.match(error!.message, pattern);
-}
-
-/** The features that the frozen encoder gives of a whole video. */
+/** The features of the frozen encoder for an entire video. */
 async function featuresOf(path: string) {
   const encoder = VideoEncoder.random(7, { model: "x3d-s", preset, output: "features", ...cpu });
   const clips: Clip[] = [];
@@ -67,7 +59,7 @@ async function featuresOf(path: string) {
   return features;
 }
 
-test("strings go through the folder's tokenizer, which is saved with the model", async () => {
+test("strings use the tokenizer of the folder, which is saved with the model", async () => {
   const first = VideoClip.random(3, { ...cpu, config, tokenizer: vocabulary });
   const ids = WordPieceTokenizer.load(vocabulary).encode("stir the soup", { specialTokens: false }).ids;
   const { rows } = await first.encodeText(["stir the soup", ids]);
@@ -77,7 +69,7 @@ test("strings go through the folder's tokenizer, which is saved with the model",
   assert.equal(readdirSync(dir).sort(), ["config.json", "model.safetensors", "tokenizer.json"]);
   const again = await VideoClip.load(dir, cpu);
   assert.equal((await again.encodeText("stir the soup")).rows, rows.slice(32));
-  // a plain vocabulary serves as well
+  // a plain vocabulary works as well
   rmSync(join(dir, "tokenizer.json"));
   copyFileSync(vocabulary, join(dir, "vocab.txt"));
   const plain = await VideoClip.load(dir, cpu);
@@ -90,15 +82,15 @@ test("a tokenizer of another model is refused", async () => {
     Promise.resolve().then(() =>
       VideoClip.random(3, { ...cpu, config: { ...config, ...changed }, tokenizer: vocabulary }),
     );
-  await fails(load({ vocabularySize: size - 1 }), "ERR_WEIGHTS", /at most \d+ tokens/);
-  await fails(
+  await refused(load({ vocabularySize: size - 1 }), /at most \d+ tokens/, "ERR_WEIGHTS");
+  await refused(
     load({ clsId: cls + 1 }),
-    "ERR_WEIGHTS",
     new RegExp(`expected.*\\[CLS\\] ${cls + 1}.*received.*\\[CLS\\] ${cls}`),
+    "ERR_WEIGHTS",
   );
 });
 
-test("a video file is its features", async () => {
+test("a video file gives the same as its features", async () => {
   const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
   const features = await featuresOf(short);
   assert.is(features.shape[0], 2);
@@ -113,13 +105,13 @@ test("a video file is its features", async () => {
   model.dispose();
 });
 
-test("the video encoder computes on the model's device, and goes with the model", async () => {
+test("the video encoder runs on the model's device and is disposed with the model", async () => {
   const device = createDevice(cpu);
   const initial = device.memory().parameters;
   const model = VideoClip.random(3, { device, config, randomVideoWeights: 7 });
   const before = device.memory().parameters;
   await model.embedVideo(short);
-  assert.ok(device.memory().parameters > before + 1e6, "its weights lie there");
+  assert.ok(device.memory().parameters > before + 1e6, "the device holds its weights");
   model.dispose();
   await new Promise(setImmediate);
   assert.is(device.memory().parameters, initial);
@@ -127,14 +119,14 @@ test("the video encoder computes on the model's device, and goes with the model"
   device.dispose();
 });
 
-test("long video files are refused, cut or seen in windows", async () => {
+test("long video files are refused, cut or read in windows", async () => {
   const model = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
   const { data, shape } = await featuresOf(long);
   assert.equal([...shape], [5, 2048]);
-  await fails(model.encodeVideo(long), "ERR_INVALID_ARGUMENT", /long\.mp4.*at most 3 features.*longVideos/);
+  await refused(model.encodeVideo(long), /long\.mp4.*at most 3 features.*longVideos/, "ERR_INVALID_ARGUMENT");
   let features = 0;
   const cut = await model.encodeVideo(long, { longVideos: "truncate", onProgress: (p) => (features = p.features) });
-  assert.is(features, 3, "what is not used is not computed");
+  assert.is(features, 3, "unused features are not computed");
   assert.equal(cut.rows, (await model.encodeVideo({ data: data.slice(0, 3 * 2048), shape: [3, 2048] })).rows);
   const windows = await model.encodeVideo(long, { longVideos: "window" });
   assert.equal(windows.rows, (await model.encodeVideo({ data, shape }, { longVideos: "window" })).rows);
@@ -142,13 +134,10 @@ test("long video files are refused, cut or seen in windows", async () => {
   model.dispose();
 });
 
-test("weights of the video encoder lie in the model's folder", async () => {
+test("the weights of the video encoder are in the model's folder", async () => {
   const shapes = parametersOf(trace(() => ({ y: videoOutput(input("v", [1, 4, 32, 32, 3]), "x3d-s", "features") })));
   const tensors = new Map(
-    [...shapes].map(([key, dims]) => {
-      const read = () => new Uint8Array(hashParameter("files/", key, dims).buffer);
-      return [key, { dtype: "F32" as const, shape: [...dims], read }];
-    }),
+    [...shapes].map(([key, dims]) => [key, stored(dims, () => hashParameter("files/", key, dims), "f32")]),
   );
   const weights = join(folder, "X3D_S.safetensors");
   writeSafetensors(weights, tensors);
@@ -162,15 +151,15 @@ test("weights of the video encoder lie in the model's folder", async () => {
   again.dispose();
 });
 
-test("what is missing is named", async () => {
+test("errors name missing parts of the model", async () => {
   const model = VideoClip.random(3, { ...cpu, config });
-  await fails(model.encodeVideo(short), "ERR_INVALID_ARGUMENT", /weights of x3d-s.*videoWeights/);
+  await refused(model.encodeVideo(short), /weights of x3d-s.*videoWeights/, "ERR_INVALID_ARGUMENT");
   model.dispose();
   const none = VideoClip.random(3, { ...cpu, config: { ...config, videoModel: null } });
-  await fails(none.encodeVideo(short), "ERR_INVALID_ARGUMENT", /videoModel/);
+  await refused(none.encodeVideo(short), /videoModel/, "ERR_INVALID_ARGUMENT");
   none.dispose();
   const whole = VideoClip.random(3, { ...cpu, config, randomVideoWeights: 7 });
-  await fails(whole.encodeVideo(join(folder, "none.mp4")), "ERR_VIDEO_NOT_FOUND", /none\.mp4/);
+  await refused(whole.encodeVideo(join(folder, "none.mp4")), /none\.mp4/, "ERR_VIDEO_NOT_FOUND");
   const broken = join(folder, "broken.mp4");
   writeFileSync(broken, readFileSync(short).subarray(0, 400));
   const error = await whole.encodeVideo([short, broken]).catch((reason: Error) => reason);
@@ -186,13 +175,13 @@ test("what is missing is named", async () => {
   whole.dispose();
   const random = (changed: Partial<VideoClipConfig>) =>
     Promise.resolve().then(() => VideoClip.random(3, { ...cpu, config: { ...config, ...changed } }));
-  await fails(random({ featureSize: 512 }), "ERR_INVALID_ARGUMENT", /features of x3d-s has width 2048.*512/);
+  await refused(random({ featureSize: 512 }), /features of x3d-s has width 2048.*512/, "ERR_INVALID_ARGUMENT");
   const extra = { ...config.videoModel, rate: 3 } as never;
-  await fails(random({ videoModel: extra }), "ERR_INVALID_ARGUMENT", /received rate/);
-  await fails(
+  await refused(random({ videoModel: extra }), /received rate/, "ERR_INVALID_ARGUMENT");
+  await refused(
     Promise.resolve().then(() => VideoClip.random(3, { ...cpu, config, videoWeights: "none.pyth" })),
-    "ERR_WEIGHTS",
     /none\.pyth/,
+    "ERR_WEIGHTS",
   );
 });
 

@@ -1,7 +1,5 @@
-// VideoClip with a text model of its own: BERT or MobileBERT, trained whole or frozen below a transformer.
-import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// VideoClip with a separate text model: BERT or MobileBERT, fully trained or frozen below a transformer.
+import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,10 +17,14 @@ import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { relativeL2 } from "../support/numbers.js";
+import { videoclip } from "../support/command_line.js";
+import { isError } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("videoclip text models");
-const root = mkdtempSync(join(tmpdir(), "videoclip-text-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("text");
 
 const cpu = { device: "cpu", threads: 2 } as const;
 const vocabulary = "test/fixtures/tokenizer/vocab.txt";
@@ -62,30 +64,17 @@ const TEXTS = [
   "",
 ];
 
-/** A Hugging Face folder of a tiny text model. */
+/** Writes a Hugging Face folder of a tiny text model. */
 function writeFolder(family: Family): string {
   const folder = mkdtempSync(join(root, "text-"));
   writeFileSync(join(folder, "config.json"), JSON.stringify(TEXT_MODELS[family]));
   copyFileSync(vocabulary, join(folder, "vocab.txt"));
   const shapes = parametersOf(textGraph("pooled", textConfig(TEXT_MODELS[family]), [1, 1]));
   const tensors = new Map(
-    [...shapes].map(([key, shape]) => {
-      const read = () => new Uint8Array(hashParameter("text/", key, shape).buffer);
-      return [key, { dtype: "F32" as const, shape: [...shape], read }];
-    }),
+    [...shapes].map(([key, shape]) => [key, stored(shape, () => hashParameter("text/", key, shape), "f32")]),
   );
   writeSafetensors(join(folder, "model.safetensors"), tensors);
   return folder;
-}
-
-function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.is(got.length, expected.length);
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < got.length; i++) {
-    difference += (got[i] - expected[i]) ** 2;
-    norm += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / norm);
 }
 
 const features = (n: number, width: number) => ({
@@ -94,7 +83,7 @@ const features = (n: number, width: number) => ({
 });
 
 for (const [name, config] of Object.entries(VARIANTS)) {
-  test(`${name}: rows of the float64 reference, whatever the batch, the bucket and the threads`, async () => {
+  test(`${name}: rows equal the float64 reference for every batch, bucket and number of threads`, async () => {
     const model = VideoClip.random(4, { ...cpu, config, tokenizer: vocabulary });
     const c = model.config;
     const dim = c.hiddenSize;
@@ -109,13 +98,13 @@ for (const [name, config] of Object.entries(VARIANTS)) {
       const ids = WordPieceTokenizer.load(vocabulary).encode(text, { specialTokens: false }).ids;
       const inputs = textInputs([ids], 1, ids.length + 2, c);
       const exact = run64(traceText(c, 1, ids.length + 2, true), inputs, parameters);
-      assert.ok(distance(rows.subarray(i * dim, (i + 1) * dim), exact.pooled) < 2e-6, `text ${i}`);
-      assert.ok(distance(tokens![i], exact.tokens) < 2e-6);
+      assert.ok(relativeL2(rows.subarray(i * dim, (i + 1) * dim), exact.pooled) < 2e-6, `text ${i}`);
+      assert.ok(relativeL2(tokens![i], exact.tokens) < 2e-6);
     }
     videos.forEach((video, i) => {
       const inputs = videoInputs([video], [{ video: 0, start: 0, end: video.shape[0] }], 1, c);
       const exact = run64(traceVideo(c, 1, false), inputs, parameters);
-      assert.ok(distance(seen.rows.subarray(i * dim, (i + 1) * dim), exact.pooled) < 2e-6, `video ${i}`);
+      assert.ok(relativeL2(seen.rows.subarray(i * dim, (i + 1) * dim), exact.pooled) < 2e-6, `video ${i}`);
     });
     const order = [3, 1, 0, 1, 2];
     const other = VideoClip.random(4, { ...cpu, threads: 1, config, tokenizer: vocabulary });
@@ -150,7 +139,7 @@ function run64(graph: Parameters<typeof evaluate64>[0], inputs: object, paramete
 }
 
 for (const family of ["bert", "mobilebert"] as const) {
-  test(`${family}: a pretrained model is the text side, or gives it tokens`, async () => {
+  test(`${family}: a pretrained model is the text tower or provides its tokens`, async () => {
     const folder = writeFolder(family);
     const text = await TextModel.load(folder, cpu);
     const own = await text.encodeTokens(TEXTS.slice(0, 3));
@@ -161,7 +150,7 @@ for (const family of ["bert", "mobilebert"] as const) {
       const n = encoding.ids.length - 1; // without [CLS]
       const mean = new Float64Array(48);
       for (let t = 1; t <= n; t++) for (let d = 0; d < 48; d++) mean[d] += states[t * 48 + d] / n;
-      assert.ok(distance(rows.subarray(i * 48, (i + 1) * 48), mean) < 1e-6);
+      assert.ok(relativeL2(rows.subarray(i * 48, (i + 1) * 48), mean) < 1e-6);
     });
     assert.match(whole.weightsHash, new RegExp(`^initial:1:${text.weightsHash}$`));
     assert.not([...videoClipParameters(whole.config).keys()].some(isFrozen));
@@ -184,7 +173,7 @@ for (const family of ["bert", "mobilebert"] as const) {
   });
 }
 
-test("the released architecture begins with BERT on both sides", async () => {
+test("the released architecture starts with BERT in both towers", async () => {
   const model = await VideoClip.initialize({
     ...cpu,
     textModel: writeFolder("bert"),
@@ -201,7 +190,7 @@ test("the released architecture begins with BERT on both sides", async () => {
   model.dispose();
 });
 
-test("videoclip-light goes from a video and a text to a score", async () => {
+test("videoclip-light computes a score from a video and a text", async () => {
   const path = join(root, "video.mp4");
   await makeVideo(path, { width: 64, height: 48, rate: 10, seconds: 3 });
   const videoModel = { ...VIDEOCLIP_LIGHT.videoModel!, frames: 4, size: 32 };
@@ -216,40 +205,35 @@ test("videoclip-light goes from a video and a text to a score", async () => {
   model.dispose();
 });
 
-test("the command line knows the presets", async () => {
-  const run = (...args: string[]) => spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
-  const light = JSON.parse(run("inspect", "--model", "videoclip-light", "--json").stdout);
+test("the command line has the presets", async () => {
+  const light = JSON.parse(videoclip("inspect", "--model", "videoclip-light", "--json").stdout);
   assert.is(light.text.parameters, 24_581_888, "MobileBERT without its pooler");
   assert.is(light.video_model.parameters, 3_794_274, "X3D-S");
-  const released = JSON.parse(run("inspect", "--model", "videoclip", "--json").stdout);
+  const released = JSON.parse(videoclip("inspect", "--model", "videoclip", "--json").stdout);
   assert.is(released.video.parameters + released.text.parameters + 2 * 590_592, 177_423_360, "with BERT's poolers");
-  assert.match(run("inspect", "--model", "videoclip-light").stdout, /\nvideo: 14,187,520 parameters/);
-  assert.is(run("inspect", "--model", "videoclip", "--size", "160").status, 2);
+  assert.match(videoclip("inspect", "--model", "videoclip-light").stdout, /\nvideo: 14,187,520 parameters/);
+  assert.is(videoclip("inspect", "--model", "videoclip", "--size", "160").status, 2);
   const model = VideoClip.random(1, { ...cpu, config: VARIANTS["mobilebert, trained"] });
   const dir = mkdtempSync(join(root, "inspected-"));
   await model.save(dir);
-  const saved = JSON.parse(run("inspect", dir, "--json").stdout);
+  const saved = JSON.parse(videoclip("inspect", dir, "--json").stdout);
   assert.is(saved.model, "videoclip: x3d-s features and mobilebert");
   assert.is(saved.tensors.length, videoClipParameters(model.config).size);
   model.dispose();
-  assert.match(run("inspect", writeFolder("bert")).stdout, /^recognised {2}bert$/m);
+  assert.match(videoclip("inspect", writeFolder("bert")).stdout, /^recognised {2}bert$/m);
   const video = join(root, "extracted.mp4");
   await makeVideo(video, { width: 64, height: 48, rate: 10, seconds: 3 });
   const out = join(root, "features");
   const flags = ["--frames", "4", "--size", "32", "--random-weights", "1", "--device", "cpu", "--quiet", "--json"];
-  const extracted = run("extract", video, "--model", "videoclip-light", ...flags, "--out", out);
+  const extracted = videoclip("extract", video, "--model", "videoclip-light", ...flags, "--out", out);
   assert.is(extracted.status, 0, extracted.stderr);
-  const lines = extracted.stdout.trim().split("\n");
-  const { clips } = lines.map((line) => JSON.parse(line)).find(({ event }) => event === "summary");
+  const { clips } = extracted.lines().find(({ event }) => event === "summary");
   assert.is(clips, 3, "a clip every second");
 });
 
-test("configurations that do not fit are refused", () => {
+test("inconsistent configurations are refused", () => {
   const refuse = (config: Partial<VideoClipConfig>, pattern: RegExp) => {
-    assert.throws(
-      () => videoClipConfig(config),
-      (error: Error & { code: string }) => error.code === "ERR_INVALID_ARGUMENT" && pattern.test(error.message),
-    );
+    assert.throws(() => videoClipConfig(config), isError("ERR_INVALID_ARGUMENT", pattern));
   };
   const textModel = TEXT_MODELS.bert;
   refuse({ ...small, textModel, hiddenSize: 64 }, /hiddenSize: expected 48, as textModel has, received 64/);

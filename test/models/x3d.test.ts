@@ -1,6 +1,4 @@
 // X3D: sizes, published keys of both zoos, the shortcut's BatchNorm, the head at test crops, weight files.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -22,10 +20,12 @@ import { slowfastToPytorchvideo } from "#lib/weights/slowfast.js";
 import { stored } from "#lib/weights/tensor.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
 import { EXTRA, layerNames, type Zoo } from "./x3d_zoos.js";
+import { relativeL2 } from "../support/numbers.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("x3d");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-x3d-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("x3d");
 
 const average = { pytorchvideo: "logits", slowfast: "probabilities" } as const;
 
@@ -36,7 +36,7 @@ function graphOf(name: X3DName, zoo: Zoo, frames: number, size: number, override
   }));
 }
 
-/** Keys and shapes of a zoo's files: SlowFast's have one BatchNorm more. */
+/** Keys and shapes of the files of a zoo; SlowFast's have one more BatchNorm. */
 function shapesOf(zoo: Zoo, name: X3DName = "x3d-xs"): Map<string, readonly number[]> {
   const names = layerNames(zoo, [1, 2, 5, 3].map((blocks) => Math.ceil(X3D[name].depthFactor * blocks))); // prettier-ignore
   const shapes = new Map(
@@ -54,11 +54,11 @@ const trainable = (shapes: Map<string, readonly number[]>) =>
   [...shapes]
     .filter(([key]) => !/running_(mean|var)$/.test(key))
     .reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
-/** A state dict has a `num_batches_tracked` per BatchNorm too. */
+/** A state dict also has a `num_batches_tracked` for each BatchNorm. */
 const entries = (shapes: Map<string, readonly number[]>) =>
   shapes.size + [...shapes.keys()].filter((key) => key.endsWith("running_var")).length;
 
-test("parameters and multiply-adds are the published ones", () => {
+test("parameters and multiply-adds equal the published numbers", () => {
   for (const [model, parameters, macs] of [
     ["x3d-xs", 3_794_274, 605],
     ["x3d-s", 3_794_274, 1963],
@@ -67,12 +67,12 @@ test("parameters and multiply-adds are the published ones", () => {
   ] as const) {
     const description = describeModel({ model });
     assert.is(description.parameters, parameters, model);
-    const digits = macs > 10_000 ? 10 : 1; // four digits are published
+    const digits = macs > 10_000 ? 10 : 1; // the publication has four digits
     assert.is(digits * Math.round(description.macs / 1e6 / digits), macs, model);
   }
 });
 
-test("keys and shapes are those of PyTorchVideo's files; SlowFast's have one BatchNorm more", () => {
+test("keys and shapes equal those of PyTorchVideo's files; SlowFast's have one more BatchNorm", () => {
   const { state } = readFixture("test/fixtures/models/x3d_xs_4x182.safetensors").case;
   const wanted = Object.entries(state).filter(([key]) => !key.endsWith("num_batches_tracked"));
   assert.equal([...shapesOf("pytorchvideo")].sort(), wanted.sort());
@@ -97,13 +97,15 @@ test("keys and shapes are those of PyTorchVideo's files; SlowFast's have one Bat
   assert.not.ok(slowfast.some((key) => /res[135]\.branch2\.se/.test(key)));
 });
 
-test("widths round as in the reference", () => {
+test("widths are rounded as in the reference", () => {
   const widths = [12, 24, 48, 96].map((width) => roundWidth(width, 2.9));
   assert.equal(widths, [32, 72, 136, 280]);
   assert.equal([54, 108, 216, 432].map((width) => roundWidth(width, 0.0625)), [8, 8, 16, 32]); // prettier-ignore
 });
 
-/** Weights of a zoo by key: the same layers have the same values in both. SlowFast's extra BatchNorm does nothing. */
+/**
+ * Weights of a zoo by key; a layer has the same values in both zoos, and SlowFast's extra BatchNorm is the identity.
+ */
 function weightsOf(name: X3DName, zoo: Zoo): Map<string, Float32Array> {
   const blocks = [1, 2, 5, 3].map((count) => Math.ceil(X3D[name].depthFactor * count));
   const common = new Map([...layerNames(zoo, blocks)].map(([ours, theirs]) => [theirs, ours]));
@@ -133,28 +135,21 @@ async function run(zoo: Zoo, size: number, frames = 4) {
   }
 }
 
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    difference += (a[i] - b[i]) ** 2;
-    norm += a[i] ** 2;
-  }
-  return Math.sqrt(difference / norm);
-}
-
-test("SlowFast's BatchNorm behind the first shortcut of stage 2 goes into the layers around it", () => {
+test("SlowFast's BatchNorm after the first shortcut of stage 2 is folded into the neighbouring layers", () => {
   const shape = [1, 2, 9, 8, 24] as const;
   const bn = (x: Parameters<typeof nn.relu>[0], key: string, relu = false) => nn.batchNorm(x, key, { eps: 1e-5, relu });
   const key = "s2.pathway0_res0";
-  // the block as SlowFast has it, with its keys
+  // the block as SlowFast defines it, with its keys
   const theirs = trace(() => {
     const x = input("x", shape);
     const one = { kernel: [1, 1, 1] } as const;
     const a = bn(nn.conv3d(x, `${key}.branch2.a`, 54, one), `${key}.branch2.a_bn`, true);
     const spatial = { kernel: [3, 3, 3], stride: [1, 2, 2], low: [1, 1, 1], groups: 54 } as const;
     const b = bn(nn.conv3d(a, `${key}.branch2.b`, 54, spatial), `${key}.branch2.b_bn`);
-    const weight = (name: string, n: number, m: number) => nn.reshape(parameter(`${key}.branch2.se.${name}.weight`, [n, m, 1, 1, 1]), [n, m]); // prettier-ignore
-    const se = (x: Parameters<typeof nn.relu>[0], name: string, n: number, m: number) => nn.linearWith(x, weight(name, n, m), parameter(`${key}.branch2.se.${name}.bias`, [n])); // prettier-ignore
+    const weight = (name: string, n: number, m: number) =>
+      nn.reshape(parameter(`${key}.branch2.se.${name}.weight`, [n, m, 1, 1, 1]), [n, m]);
+    const se = (x: Parameters<typeof nn.relu>[0], name: string, n: number, m: number) =>
+      nn.linearWith(x, weight(name, n, m), parameter(`${key}.branch2.se.${name}.bias`, [n]));
     const gate = nn.unary(se(nn.relu(se(nn.globalMean(b), "fc1", 8, 54)), "fc2", 54, 8), "sigmoid");
     const active = nn.unary(nn.scaleChannels(b, gate), "swish");
     const c = bn(nn.conv3d(active, `${key}.branch2.c`, 24, one), `${key}.branch2.c_bn`);
@@ -175,13 +170,16 @@ test("SlowFast's BatchNorm behind the first shortcut of stage 2 goes into the la
   assert.equal([...renamed.keys()].sort(), [...parametersOf(ours).keys()].sort());
   const x = { shape, data: Float64Array.from(hashValues("extra/", "x", 2 * 9 * 8 * 24)) };
   const evaluate = (graph: Graph, tensors: ReadonlyMap<string, StoredTensor>) =>
-    evaluate64(graph, { x }, (name, size) => ({ shape: size, data: Float64Array.from(floatValues("F32", tensors.get(name)!.read())) })).y.data; // prettier-ignore
+    evaluate64(graph, { x }, (name, size) => ({
+      shape: size,
+      data: Float64Array.from(floatValues("F32", tensors.get(name)!.read())),
+    })).y.data;
   const expected = evaluate(theirs, file);
-  const error = distance(expected, evaluate(ours, renamed));
+  const error = relativeL2(evaluate(ours, renamed), expected);
   assert.ok(error < 1e-7, `${error}`);
   const without = new Map(renamed).set("blocks.1.res_blocks.0.branch1_conv.weight", file.get(`${key}.branch1.weight`)!);
-  assert.ok(distance(expected, evaluate(ours, without)) > 1e-2, "it does something");
-  file.delete(`${EXTRA}.running_mean`); // a file that lacks a part is left as it is, for the check of keys to tell
+  assert.ok(relativeL2(evaluate(ours, without), expected) > 1e-2, "the BatchNorm changes the result");
+  file.delete(`${EXTRA}.running_mean`); // an incomplete BatchNorm is not folded, so that the check of keys reports it
   assert.ok(slowfastToPytorchvideo(file).has("blocks.1.res_blocks.0.branch1_norm.weight"));
 });
 
@@ -191,17 +189,17 @@ const softmax = (x: Float32Array) => {
   return e.map((v) => v / e.reduce((a, b) => a + b, 0));
 };
 
-test("probabilities at a test crop: the softmax of the mean logits, or the mean of the softmax at each position", async () => {
+test("probabilities at a test crop are the softmax of the mean logits, or the mean of the softmax over positions", async () => {
   const [ours, theirs] = [await run("pytorchvideo", 182), await run("slowfast", 182)];
   assert.equal(ours.logits, theirs.logits);
-  assert.ok(distance(softmax(ours.logits), ours.probabilities) < 1e-5);
-  assert.ok(distance(ours.probabilities, theirs.probabilities) > 1e-4, "four positions that differ");
+  assert.ok(relativeL2(softmax(ours.logits), ours.probabilities) < 1e-5);
+  assert.ok(relativeL2(ours.probabilities, theirs.probabilities) > 1e-4, "four positions give different probabilities");
   assert.ok(Math.abs(theirs.probabilities.reduce((a, b) => a + b, 0) - 1) < 1e-5);
-  const single = await run("slowfast", 160); // one position: no difference
-  assert.ok(distance(softmax(single.logits), single.probabilities) < 1e-5);
+  const single = await run("slowfast", 160); // one position gives no difference
+  assert.ok(relativeL2(softmax(single.logits), single.probabilities) < 1e-5);
 });
 
-test("a narrow network equals the float64 evaluation, crops smaller than the head's window too", async () => {
+test("a narrow network equals the float64 evaluation, also for crops below the window of the head", async () => {
   for (const [frames, size] of [
     [4, 64],
     [2, 33],
@@ -222,7 +220,7 @@ test("a narrow network equals the float64 evaluation, crops smaller than the hea
       for (const [key, shape] of parametersOf(build())) device.parameters.set(key, shape, values.get(key)!);
       const got = await compile(optimize(build()), device).run({ video });
       for (const [name, { data }] of Object.entries(exact)) {
-        const error = distance(Float32Array.from(data), got[name]);
+        const error = relativeL2(got[name], data);
         assert.ok(error < 1e-5, `${frames}x${size} ${name}: ${error}`);
       }
     } finally {
@@ -236,7 +234,10 @@ function write(name: X3DName, zoo: Zoo): string {
   const shapes = shapesOf(zoo, name);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, data] of weightsOf(name, zoo)) {
-    tensors.set(key, { dtype: "F32", shape: [...shapes.get(key)!], read: () => new Uint8Array(data.buffer) });
+    tensors.set(
+      key,
+      stored(shapes.get(key)!, () => data, "f32"),
+    );
     const counter = key.replace("running_var", "num_batches_tracked");
     if (counter !== key) tensors.set(counter, { dtype: "I64", shape: [], read: () => new Uint8Array(8) });
   }
@@ -244,7 +245,7 @@ function write(name: X3DName, zoo: Zoo): string {
   return path;
 }
 
-test("weight files of both zoos give the same features; a file of another depth is refused", async () => {
+test("weight files of both zoos give the same features, and a file of another depth is refused", async () => {
   const preset = resolvePreset("x3d-xs", { size: 64 });
   const clips = Uint8Array.from(hashValues("x3d/", "clips", 4 * 64 * 64 * 3), (v) => (v + 1) * 127);
   const features: Float32Array[] = [];
@@ -256,28 +257,18 @@ test("weight files of both zoos give the same features; a file of another depth 
     assert.is(encoder.dim, 2048);
     features.push((await encoder.encode(clips)).data);
     encoder.dispose();
-    await assertRejects(
+    await refused(
       () => VideoEncoder.load({ model: "x3d-l", weights, preset, device: "cpu" }),
       /holds x3d-xs or x3d-s or x3d-m weights .*, not x3d-l/,
     );
   }
-  assert.ok(distance(features[0], features[1]) < 1e-5);
+  assert.ok(relativeL2(features[0], features[1]) < 1e-5);
   const large = { tensors: new Map([...shapesOf("slowfast", "x3d-l").keys()].map((key) => [key, {} as StoredTensor])) };
   assert.equal(recognise(large)?.models, ["x3d-l"]);
-  await assertRejects(
+  await refused(
     () => VideoEncoder.load({ model: "x3d-xs", output: "mixed_5c", randomWeights: 1, preset }),
     /output: expected one of features, conv_5, logits, probabilities for x3d-xs, received mixed_5c/,
   );
 });
-
-async function assertRejects(call: () => Promise<unknown>, message: RegExp): Promise<void> {
-  try {
-    await call();
-  } catch (error) {
-    assert.match((error as Error).message, message);
-    return;
-  }
-  assert.unreachable("expected an error");
-}
 
 test.run();

@@ -1,21 +1,21 @@
 // Published names of the layers of X3D, by zoo.
 
-/** Which published key belongs to which layer. */
+/** The published keys of each layer. */
 interface X3DKeys {
   stem: { spatial: string; temporal: string; norm: string };
-  /** A convolution of block `index` of stage `stage` (2 to 5), both counted as in the paper and from 0. */
+  /** A convolution of block `index` of stage `stage` (2 to 5): the stage counts as in the paper, the block from 0. */
   unit(stage: number, index: number, part: X3DPart): { conv: string; norm: string };
   /** The two layers of a block's squeeze-and-excitation. */
   squeeze(stage: number, index: number): [reduce: string, expand: string];
   head: { conv5: { conv: string; norm: string }; lin5: string; projection: string };
 }
 
-/** Expansion 1x1x1, depthwise 3x3x3, projection 1x1x1, and the 1x1x1 convolution beside them. */
+/** Expansion 1x1x1, depthwise 3x3x3, projection 1x1x1, and the 1x1x1 convolution parallel to them. */
 type X3DPart = "a" | "b" | "c" | "shortcut";
 
 /**
- * PyTorchVideo's names. Its stem's spatial convolution is called `conv_t` and the temporal one `conv_xy`: they are what
- * their shapes say.
+ * PyTorchVideo's names. The stem's spatial convolution is called `conv_t` and the temporal one `conv_xy`, as their
+ * shapes show.
  */
 const pytorchvideo: X3DKeys = {
   stem: { spatial: "blocks.0.conv.conv_t", temporal: "blocks.0.conv.conv_xy", norm: "blocks.0.norm" },
@@ -23,7 +23,7 @@ const pytorchvideo: X3DKeys = {
     const block = `blocks.${stage - 1}.res_blocks.${index}`;
     if (part === "shortcut") return { conv: `${block}.branch1_conv`, norm: `${block}.branch1_norm` };
     const norm = `${block}.branch2.norm_${part}`;
-    // behind the depthwise convolution lies a sequence: BatchNorm (0), then squeeze-and-excitation (1)
+    // a sequence follows the depthwise convolution: BatchNorm (0), then squeeze-and-excitation (1)
     return { conv: `${block}.branch2.conv_${part}`, norm: part === "b" ? `${norm}.0` : norm };
   },
   squeeze(stage, index) {
@@ -59,10 +59,10 @@ const slowfast: X3DKeys = {
 const ZOOS = { pytorchvideo, slowfast };
 export type Zoo = keyof typeof ZOOS;
 
-/** SlowFast's BatchNorm behind the first shortcut of stage 2, which PyTorchVideo does not have. */
+/** SlowFast's BatchNorm after the first shortcut of stage 2, which PyTorchVideo does not have. */
 export const EXTRA = slowfast.unit(2, 0, "shortcut").norm;
 
-/** PyTorchVideo's name of every layer to that of a zoo. @param blocks residual blocks of the four stages */
+/** Maps PyTorchVideo's name of every layer to that of a zoo. @param blocks residual blocks of the four stages */
 export function layerNames(zoo: Zoo, blocks: readonly number[]): Map<string, string> {
   const map = new Map<string, string>();
   const [from, to] = [pytorchvideo, ZOOS[zoo]];

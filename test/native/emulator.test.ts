@@ -1,4 +1,5 @@
-// The CUDA emulator: its own tests on the host, and the same example kernels compiled for devices where nvcc is.
+// The CUDA emulator passes its tests on the host, and the same example kernels compile for devices if nvcc is
+// installed.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -6,7 +7,7 @@ import * as assert from "uvu/assert";
 const test = suite("emulator");
 const folder = "build/emulator";
 
-test("catches every planted fault and runs correct kernels", () => {
+test("the emulator catches every planted fault and runs correct kernels", () => {
   for (const args of [
     ["-S", ".", "-B", folder, "-DVIDEOCLIP_EMULATOR_TESTS=ON"],
     ["--build", folder],

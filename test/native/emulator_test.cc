@@ -1,4 +1,4 @@
-// The emulator: primitives that behave, and every fault it has to catch, in several orders of warps and lanes.
+// The emulator runs correct primitives and catches every fault, in several orders of warps and lanes.
 #include "emulator/check.h"
 
 namespace videoclip {

@@ -1,5 +1,5 @@
-// The rules for kernel files that a compiler does not enforce: what goes around the handles and primitives is not checked
-// by the emulator.
+// Kernel files obey the rules that no compiler enforces: the emulator does not check code that bypasses handles and
+// primitives.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -16,7 +16,7 @@ const forbidden: [RegExp, string][] = [
   [/#include\s*[<"](cuda_|cuda\.h|mma\.h)/, "a CUDA header; include primitives/"],
 ];
 
-/** What a kernel file does that it must not; comments do not count. */
+/** The violations of a kernel file; comments are ignored. */
 function violations(source: string): string[] {
   const code = source.replace(/\/\/.*$/gm, "").replace(/\/\*[^]*?\*\//g, "");
   return forbidden.filter(([pattern]) => pattern.test(code)).map(([, message]) => message);
@@ -43,7 +43,7 @@ test("violations are found", () => {
   }
 });
 
-test("kernel files keep to the primitives", () => {
+test("kernel files use only the primitives", () => {
   const files = existsSync("native/cuda")
     ? readdirSync("native/cuda", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".cu"))
     : [];

@@ -1,5 +1,5 @@
-// What ptxas said when the addon was built: no kernel spills registers. __launch_bounds__ holds each to
-// the occupancy that it states: one that does not fit spills.
+// No kernel spills registers, by the report of ptxas when the addon was built. __launch_bounds__ limits registers to
+// the occupancy that it states: a kernel that needs more spills.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ function entries(log: string): Entry[] {
   });
 }
 
-test("the parser sees spills", () => {
+test("the parser finds spills", () => {
   const [entry] = entries(
     "ptxas info : Compiling entry function '_Z1kv' for 'sm_90'\n 8 bytes stack frame, 4 bytes spill stores, 12 bytes spill loads\nptxas info : Used 40 registers",
   );
@@ -59,7 +59,7 @@ if (!existsSync(folder)) {
         assert.is(entry.spillBytes, 0, text);
       }
       const most = Math.max(...kernels.map((entry) => entry.registers));
-      process.stdout.write(`${file}: ${kernels.length} kernels, ${most} registers at most\n`);
+      process.stdout.write(`${file}: ${kernels.length} kernels, ${most} registers at the maximum\n`);
     });
   }
 }

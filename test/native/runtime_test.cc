@@ -1,5 +1,5 @@
 // The runtime and the CPU kernels without Node, for sanitizers: programs on one and on several threads must give the
-// same bits, and cancelling, replacing parameters and stopping while jobs are queued must be clean.
+// same bits, and cancelling, replacing parameters and stopping with queued jobs must be clean.
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -84,7 +84,7 @@ void fill(ParameterStore& store, int64_t id, size_t count, int salt) {
   for (size_t i = 0; i < count; ++i) data[i] = static_cast<float>((i * 5 + static_cast<size_t>(salt)) % 7) / 8 - 0.4f;
 }
 
-// Results of 30 jobs, of which every fifth is cancelled at once.
+// Results of 30 jobs; every fifth job is cancelled immediately.
 std::vector<std::string> run(Backend backend, int threads) {
   std::mutex mutex;
   std::vector<std::string> results;
@@ -109,7 +109,7 @@ std::vector<std::string> run(Backend backend, int threads) {
     for (int64_t i = 0; i < 30; ++i) {
       engine.submit(make_job(i, program));
       if (i % 5 == 4) engine.cancel(i);
-      if (i == 10) fill(engine.parameters(), 9, 1000, 3);  // beside the runs
+      if (i == 10) fill(engine.parameters(), 9, 1000, 3);  // while programs run
     }
     for (;;) {
       std::lock_guard<std::mutex> lock(mutex);
@@ -123,7 +123,7 @@ std::vector<std::string> run(Backend backend, int threads) {
   return results;
 }
 
-// Every task of a loop runs once, on a thread of the pool, whatever the number of tasks and however uneven they are.
+// Every task of a loop runs once, on a thread of the pool, for every number of tasks and however uneven they are.
 void check_pool(int threads) {
   ThreadPool pool(threads);
   bool once = true, known = true;

@@ -1,4 +1,4 @@
-// The native tests under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
+// The native tests pass under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

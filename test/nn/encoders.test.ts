@@ -1,6 +1,5 @@
-// Published encoders as layers below a head of one's own.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Published encoders are layers below a head that the caller defines.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,12 +9,13 @@ import * as nn from "#lib/nn/index.js";
 import { hashParameter } from "#lib/nn/random_weights.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 import { stored } from "#lib/weights/tensor.js";
-import { relativeL2 } from "../onnx/peer.js";
-import { errorOf, losses, values } from "./nets.js";
+import { relativeL2 } from "../support/numbers.js";
+import { losses, values } from "./nets.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("encoders as layers");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-nn-encoders-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("nn-encoders");
 
 const SIZE = 48;
 const FRAMES = 4;
@@ -26,7 +26,7 @@ const head = (model: nn.VideoModelName) => (video: nn.Tensor) => {
 };
 const frames = (n: number) => Uint8Array.from(values("frames", n, ...clip), (v) => 128 + 120 * v);
 
-/** A file with the parameters below `prefix` of a model, under their published keys. */
+/** Writes a file with the parameters below `prefix` of a model, under their published keys. */
 function publish(name: string, model: nn.Model, prefix: string, more: string[] = []): string {
   const own = [...model.parameters].filter(([key]) => key.startsWith(prefix));
   const tensors = own.map(([key, shape]) => {
@@ -39,7 +39,7 @@ function publish(name: string, model: nn.Model, prefix: string, more: string[] =
   return path;
 }
 
-test("u8 frames give the bits of the encoder itself; f32 clips those of what is normalised", async () => {
+test("u8 frames give the same bits as the encoder alone, and f32 clips the same as normalised frames", async () => {
   for (const [model, output] of [
     ["x3d-s", "features"],
     ["s3d-tiny", "features"],
@@ -66,11 +66,11 @@ test("u8 frames give the bits of the encoder itself; f32 clips those of what is 
   }
 });
 
-test("published keys lie below the layer's; a file of weights goes there, heads of the file are left out", async () => {
+test("published keys are below the layer's key; a file of weights loads into them, without the file's heads", async () => {
   const inputs = { video: clip };
   const model = nn.Model.create(head("x3d-s"), { inputs, device: "cpu" });
   assert.ok(model.parameters.has("encoder.blocks.0.conv.conv_t.weight"));
-  assert.not(model.parameters.has("encoder.blocks.5.proj.weight"), "what features do not need");
+  assert.not(model.parameters.has("encoder.blocks.5.proj.weight"), "features do not need this weight");
   const file = publish("X3D_S.safetensors", model, "encoder.", ["blocks.5.proj.weight", "blocks.5.proj.bias"]);
   const loaded = await nn.Model.fromPretrained(head("x3d-s"), {
     inputs,
@@ -89,7 +89,7 @@ test("published keys lie below the layer's; a file of weights goes there, heads 
   assert.equal((await again.run({ video })).logits, (await loaded.run({ video })).logits);
 
   const fail = (pretrained: Record<string, nn.PretrainedWeights>, net = head("x3d-s")) =>
-    errorOf(() => nn.Model.fromPretrained(net, { inputs, pretrained })).then(({ message }) => message);
+    rejection(() => nn.Model.fromPretrained(net, { inputs, pretrained })).then(({ message }) => message);
   assert.match(
     await fail({ encodr: file }),
     /pretrained\.encodr: the net has no encoder of this key; did you mean encoder\?/,
@@ -107,7 +107,7 @@ test("published keys lie below the layer's; a file of weights goes there, heads 
   [model, loaded, same, again].forEach((each) => each.dispose());
 });
 
-test("an X3D below a head trains, whole or frozen; frozen it keeps its weights and statistics", async () => {
+test("an X3D below a head trains, entirely or frozen; when frozen it keeps its weights and statistics", async () => {
   const data = Array.from({ length: 6 }, (_, i) => {
     const video = values(`x3d ${i}`, 2, 32, 32, 3);
     for (let p = i % 2; p < video.length; p += 3) video[p] += 1;
@@ -136,7 +136,7 @@ test("an X3D below a head trains, whole or frozen; frozen it keeps its weights a
   }
 });
 
-test("BERT as a layer is the BERT of a text model, from its folder", async () => {
+test("BERT as a layer equals the BERT of a text model, loaded from its folder", async () => {
   const fields = { model_type: "bert", vocab_size: 23, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16, max_position_embeddings: 16 }; // prettier-ignore
   const net = (ids: nn.Tensor, mask: nn.Tensor) => {
     const hidden = nn.textEncoder(ids, "text", { config: fields, mask });
@@ -160,7 +160,7 @@ test("BERT as a layer is the BERT of a text model, from its folder", async () =>
     [0, 1, 2, 3].reduce((sum, t) => sum + hidden.data[t * 8 + c] / 4, 0),
   );
   assert.ok(relativeL2(mean, expected) < 1e-6);
-  // what lies behind the mask changes nothing before it
+  // tokens behind the mask do not change those before it
   ids.set([9, 9], 4);
   assert.equal((await model.run({ ids, mask })).hidden.data.slice(0, 32), hidden.data.slice(0, 32));
   text.dispose();
@@ -181,8 +181,8 @@ test("frames are normalised by numbers or by a preset", async () => {
   assert.ok(relativeL2(await run(undefined), [0, 0.2, 1]) < 1e-6);
   assert.ok(relativeL2(await run({ preset: "x3d-s" }), [-2, (0.2 - 0.45) / 0.225, 0.55 / 0.225]) < 1e-6);
   assert.ok(relativeL2(await run({ mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.25] }), [-1, -0.6, 2]) < 1e-6);
-  assert.match((await errorOf(() => run({ std: [1, 0, 1] }))).message, /std: expected three numbers other than 0/);
-  assert.match((await errorOf(() => run({ preset: "x3d" }))).message, /preset/);
+  assert.match((await rejection(() => run({ std: [1, 0, 1] }))).message, /std: expected three numbers other than 0/);
+  assert.match((await rejection(() => run({ preset: "x3d" }))).message, /preset/);
 });
 
 test.run();

@@ -1,15 +1,16 @@
-// What layers compute and how their options are read; misuse is an error that says what is wrong.
+// Layers compute their definitions and read their options, and misuse causes an error that explains it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/index.js";
 import { elements } from "#lib/graph/tensor.js";
 import * as nn from "#lib/nn/index.js";
-import { relativeL2 } from "../onnx/peer.js";
-import { errorOf, values } from "./nets.js";
+import { relativeL2 } from "../support/numbers.js";
+import { values } from "./nets.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("layers");
 
-/** The result of a net of one input of that shape, whose parameters are `values` of their key. */
+/** The result of a net with one input of that shape, whose parameters are `values` of their key. */
 async function apply(layer: (x: nn.Tensor) => nn.Tensor, shape: readonly number[], x = values("x", 1, ...shape)) {
   const model = nn.Model.create((input) => ({ y: layer(input) }), { inputs: { x: shape }, device: "cpu" });
   for (const [key, size] of model.parameters) {
@@ -26,7 +27,7 @@ const close = (got: ArrayLike<number>, expected: ArrayLike<number>) => {
   assert.ok(error < 2e-6, `relative L2 ${error}`);
 };
 
-test("a convolution's kernel, stride and padding: numbers, triples, same and valid", async () => {
+test("a convolution's kernel, stride and padding can be numbers or triples, and padding same or valid", async () => {
   const shape = async (options: nn.ConvOptions) =>
     (await apply((x) => nn.conv3d(x, "c", 2, options), [5, 8, 7, 3])).shape;
   assert.equal(await shape({ kernel: 3 }), [3, 6, 5, 2]);
@@ -41,7 +42,7 @@ test("a convolution's kernel, stride and padding: numbers, triples, same and val
   assert.is(bare.parameters["c.weight"].length, 6);
 });
 
-test("same padding of a stride of 2 lies behind, as in TensorFlow", async () => {
+test("same padding for a stride of 2 is at the end, as in TensorFlow", async () => {
   const row = (...v: number[]) => Float32Array.from(v);
   const { data, parameters } = await apply(
     (x) => nn.conv3d(x, "c", 1, { kernel: [1, 1, 3], stride: [1, 1, 2], padding: "same" }),
@@ -53,7 +54,7 @@ test("same padding of a stride of 2 lies behind, as in TensorFlow", async () => 
   close(data, [a + 2 * b + 3 * c + bias, 3 * a + 4 * b + 5 * c + bias, 5 * a + 6 * b + bias]);
 });
 
-test("pools: the stride is the kernel; a mean over same padding leaves it out, over other padding not", async () => {
+test("pools: the stride defaults to the kernel; a mean excludes same padding and includes other padding", async () => {
   const x = Float32Array.of(1, 2, 3, -4, -5);
   const pool = (options: nn.AvgPoolOptions, kind: "max" | "avg") =>
     apply((v) => (kind === "max" ? nn.maxPool3d : nn.avgPool3d)(v, options), [1, 1, 5, 1], x).then(({ data }) => [
@@ -77,7 +78,7 @@ test("pools: the stride is the kernel; a mean over same padding leaves it out, o
   assert.equal([...data], [9, -4]);
 });
 
-test("batchNorm and layerNorm have PyTorch's eps", async () => {
+test("batchNorm and layerNorm have PyTorch's defaults for eps", async () => {
   const { data, parameters: p } = await apply((x) => nn.batchNorm(x, "norm"), [4], Float32Array.of(1, 2, 3, 4));
   const expected = [1, 2, 3, 4].map((x, i) => {
     const [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(
@@ -99,7 +100,7 @@ test("batchNorm and layerNorm have PyTorch's eps", async () => {
   );
 });
 
-test("elementwise functions, numbers as operands, sums and means over axes", async () => {
+test("elementwise functions, numbers as operands, and sums and means over axes give their definitions", async () => {
   const x = Float32Array.of(-2, -0.5, 0.5, 2, 1, 3);
   const of = async (layer: (v: nn.Tensor) => nn.Tensor) => (await apply(layer, [2, 3], x)).data;
   const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
@@ -145,7 +146,7 @@ test("elementwise functions, numbers as operands, sums and means over axes", asy
   assert.equal(await of((v) => nn.dropout(v, 0.5)), x);
 });
 
-test("shapes: -1 is what is left, the last axis, or up to the end", async () => {
+test("shapes: -1 stands for the remaining size, the last axis, or the end", async () => {
   const x = Float32Array.from({ length: 24 }, (_, i) => i);
   const of = (layer: (v: nn.Tensor) => nn.Tensor) => apply(layer, [2, 3, 4], x);
   assert.equal((await of((v) => nn.reshape(v, [v.shape[0], -1, 8]))).shape, [3, 8]);
@@ -159,7 +160,7 @@ test("shapes: -1 is what is left, the last axis, or up to the end", async () => 
   assert.equal([...turned.data.slice(0, 4)], [0, 12, 4, 16]);
 });
 
-test("self-attention is torch.nn.MultiheadAttention, by key and by value", async () => {
+test("self-attention equals torch.nn.MultiheadAttention, in keys and values", async () => {
   const [S, C, heads] = [3, 4, 2];
   const { data, keys, parameters: p } = await apply((x) => nn.selfAttention(x, "a", { heads }), [S, C]);
   assert.equal(keys.sort(), ["a.in_proj_bias", "a.in_proj_weight", "a.out_proj.bias", "a.out_proj.weight"]);
@@ -185,7 +186,7 @@ test("self-attention is torch.nn.MultiheadAttention, by key and by value", async
   close(data, dense(mixed, p["a.out_proj.weight"], p["a.out_proj.bias"], 0, C).flat());
 });
 
-test("a Transformer layer has torch's keys; a causal one does not look ahead; a mask leaves out", async () => {
+test("a Transformer layer has torch's keys; a causal one ignores later tokens; a mask excludes tokens", async () => {
   const layer =
     (options: Partial<nn.TransformerLayerOptions> = {}) =>
     (x: nn.Tensor) =>
@@ -214,15 +215,15 @@ test("a Transformer layer has torch's keys; a causal one does not look ahead; a 
   model.dispose();
 });
 
-test("scopes come before keys and name layers", async () => {
+test("scopes precede keys and name layers", async () => {
   const net = (x: nn.Tensor) => nn.scope("a", () => nn.scope("b.0", () => nn.linear(x, "fc", 2)));
   const { keys } = await apply(net, [3]);
   assert.equal(keys, ["a.b.0.fc.weight", "a.b.0.fc.bias"]);
-  const { message } = await errorOf(() => apply((x) => nn.scope("a", () => nn.add(nn.linear(x, "fc", 2), x)), [3]));
+  const { message } = await rejection(() => apply((x) => nn.scope("a", () => nn.add(nn.linear(x, "fc", 2), x)), [3]));
   assert.match(message, /layer a/);
 });
 
-test("trace and compile for programs of one's own", async () => {
+test("trace and compile make programs of a caller", async () => {
   const device = createDevice({ device: "cpu" });
   device.parameters.set("w", [2], Float32Array.of(2, 3));
   const graph: nn.Graph = nn.trace(() => ({ y: nn.mul(nn.input("x", [2]), nn.parameter("w", [2])) }));
@@ -232,9 +233,9 @@ test("trace and compile for programs of one's own", async () => {
   device.dispose();
 });
 
-test("a parameter that is missing is named with its layer", async () => {
+test("an error for a missing parameter names it and its layer", async () => {
   const device = createDevice({ device: "cpu" });
-  const { message, code } = await errorOf(async () => {
+  const { message, code } = await rejection(async () => {
     const graph = nn.trace(() => ({ y: nn.batchNorm(nn.input("x", [1, 2]), "b1.bn") }));
     await nn.compile(graph, device).run({ x: new Float32Array(2) });
   });
@@ -243,9 +244,9 @@ test("a parameter that is missing is named with its layer", async () => {
   device.dispose();
 });
 
-/** Nets that are wrong, and what must be said. */
+/** Incorrect nets and their error messages. */
 const WRONG: [string, (x: nn.Tensor) => nn.Tensor, RegExp][] = [
-  ["a value that is no tensor", () => nn.relu(3 as never), /relu: x: expected a tensor f32, received 3/],
+  ["a value that is not a tensor", () => nn.relu(3 as never), /relu: x: expected a tensor f32, received 3/],
   ["another rank", (x) => nn.conv3d(nn.globalMean(x), "b1.conv", 3, { kernel: 1 }), /conv3d b1\.conv: x: expected f32 \[N, T, H, W, C\], received f32 \[1, 3\]/],
   ["no key", (x) => nn.linear(x, undefined as never, 3), /linear: key: expected the name of the layer/],
   ["no channels", (x) => nn.conv3d(x, "c", 0, { kernel: 1 }), /conv3d c: outChannels: expected a positive whole number, received 0/],
@@ -266,27 +267,27 @@ const WRONG: [string, (x: nn.Tensor) => nn.Tensor, RegExp][] = [
   ["two numbers", (x) => nn.add(x, nn.add(1, 2)), /add: a: expected a tensor/],
 ]; // prettier-ignore
 
-test("misuse says what is wrong", async () => {
+test("the error of a misuse explains it", async () => {
   for (const [what, layer, expected] of WRONG) {
-    const error = await errorOf(() => apply(layer, [2, 2, 2, 3]));
+    const error = await rejection(() => apply(layer, [2, 2, 2, 3]));
     assert.match(error.message, expected, `${what}: ${error.message}`);
     assert.ok(["ERR_INVALID_ARGUMENT", "ERR_SHAPE", "ERR_DTYPE"].includes(error.code!), `${what}: ${error.code}`);
   }
 });
 
-test("layers outside of a model, and tensors of another trace", async () => {
+test("layers outside of a model, and tensors of another trace, are refused", async () => {
   assert.match(
-    (await errorOf(() => nn.relu(1 as never))).message,
+    (await rejection(() => nn.relu(1 as never))).message,
     /only be applied inside the function that describes a model/,
   );
   let kept: nn.Tensor | undefined;
   await apply((x) => (kept = nn.relu(x)), [3]);
-  const { message, code } = await errorOf(() => apply((x) => nn.add(x, kept!), [3]));
+  const { message, code } = await rejection(() => apply((x) => nn.add(x, kept!), [3]));
   assert.is(code, "ERR_INVALID_ARGUMENT");
   assert.match(message, /binary: expected tensors of this trace, received one of another/);
 });
 
-/** Functions that are no nets. */
+/** Functions that are not nets. */
 const NETS: [string, (x: nn.Tensor) => never, RegExp][] = [
   ["a tensor alone", (x) => x as never, /expected an object of named tensors, such as \{ logits \}, received a tensor alone/],
   ["nothing", () => undefined as never, /expected an object of named tensors, .*received undefined/],
@@ -296,13 +297,13 @@ const NETS: [string, (x: nn.Tensor) => never, RegExp][] = [
   ["the batch as part of an example", (x) => ({ y: nn.mul(x, nn.sum(nn.parameter("p", [x.shape[0], 3]))) }) as never, /parameter p is \[1, 3\] for a batch of one example and \[2, 3\] for two/],
 ]; // prettier-ignore
 
-test("nets that cannot be models, and options", async () => {
+test("nets that cannot be models, and wrong options, are refused", async () => {
   for (const [what, net, expected] of NETS) {
-    const { message } = await errorOf(() => nn.Model.create(net, { inputs: { x: [3] } }));
+    const { message } = await rejection(() => nn.Model.create(net, { inputs: { x: [3] } }));
     assert.match(message, expected, `${what}: ${message}`);
   }
   const net = (x: nn.Tensor) => ({ y: x });
-  const create = (options: unknown) => errorOf(() => nn.Model.create(net, options as never));
+  const create = (options: unknown) => rejection(() => nn.Model.create(net, options as never));
   assert.match((await create({})).message, /inputs: expected a shape by name/);
   assert.match((await create(undefined)).message, /options: expected an object/);
   assert.match((await create({ inputs: { x: [0] } })).message, /inputs\.x: expected the positive sizes of one example/);
@@ -316,11 +317,11 @@ test("nets that cannot be models, and options", async () => {
   );
   assert.match((await create({ inputs: { x: [3] }, batch: 0 })).message, /batch: expected a positive whole number/);
   assert.match(
-    (await errorOf(() => nn.Model.create(3 as never, { inputs: { x: [3] } }))).message,
+    (await rejection(() => nn.Model.create(3 as never, { inputs: { x: [3] } }))).message,
     /net: expected a function/,
   );
   const model = nn.Model.create(net, { inputs: { x: [3] } });
-  const run = (x: unknown) => errorOf(() => model.run(x as never)).then(({ message }) => message);
+  const run = (x: unknown) => rejection(() => model.run(x as never)).then(({ message }) => message);
   assert.match(await run({ y: new Float32Array(3) }), /y: the model has no such input/);
   assert.match(await run({}), /x: expected Float32Array f32 \[N, 3\], received undefined/);
   assert.match(await run({ x: new Float64Array(3) }), /received a Float64Array of 3 values/);

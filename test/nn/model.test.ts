@@ -1,6 +1,5 @@
-// A model from one function: inference for any batch, values of the references, saving, loading and sharing a device.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// A model from one function: inference for any batch, the reference's values, saving, loading, and sharing a device.
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,17 +10,18 @@ import { traceNet } from "#lib/models/own/model_net.js";
 import * as nn from "#lib/nn/index.js";
 import { writeSafetensors } from "#lib/weights/index.js";
 import { stored } from "#lib/weights/tensor.js";
-import { relativeL2 } from "../onnx/peer.js";
-import { CLIP, errorOf, separable, unsettle, values } from "./nets.js";
+import { bytesOf, relativeL2 } from "../support/numbers.js";
+import { CLIP, separable, unsettle, values } from "./nets.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("model");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-nn-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("nn");
 const { Model } = nn;
 const options = { inputs: { video: CLIP }, seed: 3, device: "cpu" } as const;
-const bits = (data: Float32Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex");
+const bits = (data: Float32Array) => bytesOf(data).toString("hex");
 
-test("the outputs are those of the float64 references", async () => {
+test("the outputs equal the float64 references", async () => {
   const model = Model.create(separable, options);
   unsettle(model);
   const video = values("video", 3, ...CLIP);
@@ -40,7 +40,7 @@ test("the outputs are those of the float64 references", async () => {
   model.dispose();
 });
 
-test("a row has the same bits in every batch, however it is split", async () => {
+test("a row has the same bits in every batch, however the batch is divided", async () => {
   const model = Model.create(separable, { ...options, batch: 4 });
   unsettle(model);
   const N = 11;
@@ -67,7 +67,7 @@ test("a row has the same bits in every batch, however it is split", async () => 
   large.dispose();
 });
 
-test("saved and loaded it is the same, bit for bit", async () => {
+test("a saved model loads with the same bits", async () => {
   const model = Model.create(separable, options);
   unsettle(model);
   const video = values("saved", 5, ...CLIP);
@@ -87,28 +87,31 @@ test("saved and loaded it is the same, bit for bit", async () => {
   [model, loaded, half].forEach((each) => each.dispose());
 });
 
-test("a net that does not fit the file says how", async () => {
+test("the error for a net that does not fit the file explains the difference", async () => {
   const model = Model.create(separable, options);
   const path = join(folder, "other");
   await model.save(path);
-  const { message, code } = await errorOf(() =>
+  const { message, code } = await rejection(() =>
     Model.load((video) => ({ y: nn.linear(nn.globalMean(video), "head", 3) }), path),
   );
   assert.is(code, "ERR_WEIGHTS");
   assert.match(message, /1 of the wrong shape: head\.weight \(expected \[3, 3\], found \[3, 16\]\)/);
   assert.match(message, /unexpected: block\.0/);
-  assert.match((await errorOf(() => Model.load(separable, join(folder, "nowhere")))).message, /there is no such file/);
+  assert.match(
+    (await rejection(() => Model.load(separable, join(folder, "nowhere")))).message,
+    /there is no such file/,
+  );
   const inputs = { video: [4, 12, 12, 1] };
   assert.match(
-    (await errorOf(() => Model.load(separable, path, { inputs }))).message,
+    (await rejection(() => Model.load(separable, path, { inputs }))).message,
     /expected those that the model was saved/,
   );
   writeFileSync(join(folder, "empty.safetensors"), "");
-  assert.is((await errorOf(() => Model.load(separable, join(folder, "empty.safetensors")))).code, "ERR_WEIGHTS");
+  assert.is((await rejection(() => Model.load(separable, join(folder, "empty.safetensors")))).code, "ERR_WEIGHTS");
   model.dispose();
 });
 
-test("initial values follow from the seed and from what the net asks for", async () => {
+test("initial values follow from the seed and from the initialisers of the net", async () => {
   const net = (x: nn.Tensor) => {
     const own = nn.parameter("scale", [3], { init: 2 });
     const places = nn.parameter("places", [4, 3], { init: (shape) => new Float32Array(shape[0] * shape[1]).fill(0.5) });
@@ -128,29 +131,29 @@ test("initial values follow from the seed and from what the net asks for", async
   assert.is(a.parameters.count, 3 + 12 + 6 + 2 + 4);
   const misfit = (x: nn.Tensor) => ({ y: nn.add(x, nn.parameter("b", [3], { init: new Float32Array(2) })) });
   assert.match(
-    (await errorOf(() => Model.create(misfit, { inputs: { x: [3] } }))).message,
+    (await rejection(() => Model.create(misfit, { inputs: { x: [3] } }))).message,
     /parameter b: init: expected .* 3 values/,
   );
   [a, b, c].forEach((each) => each.dispose());
 });
 
-test("parameters are read and set by key", async () => {
+test("parameters can be read and set by key", async () => {
   const model = Model.create((x: nn.Tensor) => ({ y: nn.linear(x, "head", 1) }), { inputs: { x: [2] } });
   model.parameters.set("head.weight", [3, 5]);
   model.parameters.set("head.bias", [1]);
   assert.equal([...(await model.run({ x: Float32Array.of(1, 10) })).y.data], [54]);
-  model.parameters.set("head.bias", [2]); // a program that is there sees it
+  model.parameters.set("head.bias", [2]); // an existing program uses the new value
   assert.equal([...(await model.run({ x: Float32Array.of(1, 10) })).y.data], [55]);
   assert.equal([...model.parameters], [["head.weight", [1, 2]], ["head.bias", [1]]]); // prettier-ignore
-  assert.match((await errorOf(() => model.parameters.get("head.wieght"))).message, /did you mean head\.weight\?/);
+  assert.match((await rejection(() => model.parameters.get("head.wieght"))).message, /did you mean head\.weight\?/);
   assert.match(
-    (await errorOf(() => model.parameters.set("head.bias", [1, 2]))).message,
+    (await rejection(() => model.parameters.set("head.bias", [1, 2]))).message,
     /expected 1 values \[1\], received 2/,
   );
   model.dispose();
 });
 
-test("inputs of several kinds, in the order of the net's arguments; arrays of other realms", async () => {
+test("inputs of several kinds are in the order of the net's arguments; arrays of other realms are accepted", async () => {
   const net = (frames: nn.Tensor, ids: nn.Tensor, scale: nn.Tensor) => ({
     y: nn.mul(nn.add(nn.globalMean(nn.preprocess(frames)), nn.embedding(ids, "words", 5, 3)), scale),
   });
@@ -169,7 +172,7 @@ test("inputs of several kinds, in the order of the net's arguments; arrays of ot
   model.dispose();
 });
 
-test("two models on one device: each has parameters of its own, and disposing one leaves the other", async () => {
+test("two models on one device have separate parameters, and disposing one does not affect the other", async () => {
   const device = createDevice({ device: "cpu" });
   const video = values("shared", 2, ...CLIP);
   const [a, b] = [1, 2].map((seed) => Model.create(separable, { ...options, seed, device }));
@@ -178,13 +181,13 @@ test("two models on one device: each has parameters of its own, and disposing on
   a.dispose();
   a.dispose();
   assert.equal((await b.run({ video })).logits.data, second.logits.data);
-  assert.is((await errorOf(() => a.run({ video }))).code, "ERR_DISPOSED");
+  assert.is((await rejection(() => a.run({ video }))).code, "ERR_DISPOSED");
   b.dispose();
   assert.not(device.disposed);
   device.dispose();
 });
 
-test("an output may be an input, a view, a parameter's value or the same as another", async () => {
+test("an output can be an input, a view, a parameter's value or equal to another output", async () => {
   const net = (x: nn.Tensor) => {
     const y = nn.relu(x);
     return { x, y, again: y, flat: nn.reshape(y, [x.shape[0], 2, 2]) };
@@ -199,7 +202,7 @@ test("an output may be an input, a view, a parameter's value or the same as anot
   model.dispose();
 });
 
-test("describe tells layers by key, shapes, parameters and multiply-adds", () => {
+test("describe lists layers by key, shapes, parameters and multiply-adds", () => {
   const model = Model.create(separable, options);
   const { layers, parameters, macs } = model.describe();
   const conv = layers.find(({ name }) => name === "block.1.space")!;
@@ -220,11 +223,11 @@ test("an aborted signal rejects with its reason", async () => {
   const model = Model.create(separable, options);
   const video = values("aborted", 2, ...CLIP);
   const signal = AbortSignal.abort(new Error("enough"));
-  assert.is((await errorOf(() => model.run({ video }, { signal }))).message, "enough");
+  assert.is((await rejection(() => model.run({ video }, { signal }))).message, "enough");
   model.dispose();
 });
 
-test("a state dict of PyTorch loads: its BatchNorms count batches, which nothing reads", async () => {
+test("a state dict of PyTorch loads, without the batch counters of its BatchNorms", async () => {
   const model = Model.create(separable, options);
   const store = model.device.parameters;
   const own = [...model.parameters].map(([key, shape]) => [key, stored(shape, () => store.get(key), "f32")] as const);
@@ -236,13 +239,13 @@ test("a state dict of PyTorch loads: its BatchNorms count batches, which nothing
   const loaded = await Model.load(separable, path, loading);
   assert.equal(loaded.parameters.get("head.weight"), model.parameters.get("head.weight"));
   writeSafetensors(path, new Map([...own, ...counters, more("Extra.a")]));
-  assert.match((await errorOf(() => Model.load(separable, path, loading))).message, /1 unexpected: Extra\.a/);
+  assert.match((await rejection(() => Model.load(separable, path, loading))).message, /1 unexpected: Extra\.a/);
   const again = await Model.load(separable, path, { ...loading, ignore: /^extra\./gi });
   assert.equal(again.parameters.get("head.weight"), model.parameters.get("head.weight"));
   [model, loaded, again].forEach((each) => each.dispose());
 });
 
-test("the file is one that other programs read: PyTorch's keys and shapes", async () => {
+test("other programs can read the file: it has PyTorch's keys and shapes", async () => {
   const model = Model.create(separable, options);
   await model.save(join(folder, "plain"));
   const file = await openWeights(join(folder, "plain", "model.safetensors"));

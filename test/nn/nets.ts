@@ -1,4 +1,4 @@
-// Nets and data that the tests of models of one's own share.
+// Nets and data that several tests of user-defined models share.
 import type { Trainer } from "#lib/train/index.js";
 import { elements } from "#lib/graph/tensor.js";
 import * as nn from "#lib/nn/index.js";
@@ -24,10 +24,10 @@ export const separable = (video: nn.Tensor) => {
 };
 export const CLIP = [4, 12, 12, 3] as const;
 
-/** Smooth values that follow from a name alone. */
+/** Smooth values that are determined by a name. */
 export const values = (name: string, ...shape: number[]) => hashValues("nn/", name, elements(shape));
 
-/** Clips whose class is the channel that is brightest. */
+/** Clips whose class is their brightest channel. */
 export const colours = (count: number, first = 0) =>
   Array.from({ length: count }, (_, i) => {
     const video = values(`clip ${first + i}`, ...CLIP);
@@ -47,7 +47,7 @@ export async function losses(trainer: Trainer): Promise<number[]> {
   return list;
 }
 
-/** Gives a model's running statistics values of their own, as training would. */
+/** Changes a model's running statistics to separate values, as training does. */
 export function unsettle(model: nn.Model): void {
   for (const [key, shape] of model.parameters) {
     if (!/running_|norm\.|_norm|bias$/.test(key)) continue;
@@ -57,14 +57,4 @@ export function unsettle(model: nn.Model): void {
       v.map((x) => (/running_var|weight$/.test(key) ? 1 + 0.4 * x : 0.3 * x)),
     );
   }
-}
-
-/** The error that a call throws or rejects with. */
-export async function errorOf(call: () => unknown): Promise<Error & { code?: string }> {
-  try {
-    await call();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("expected an error");
 }

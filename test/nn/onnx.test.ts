@@ -1,10 +1,12 @@
-// Models of one's own as ONNX: what the file says, and the same results in onnxruntime.
+// User-defined models as ONNX: the content of the file, and the same results in onnxruntime.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as nn from "#lib/nn/index.js";
-import { missing, relativeL2, runPeer } from "../onnx/peer.js";
+import { missing, runPeer } from "../onnx/peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { readOnnx } from "../onnx/read_onnx.js";
-import { CLIP, errorOf, separable, unsettle, values } from "./nets.js";
+import { CLIP, separable, unsettle, values } from "./nets.js";
+import { rejection } from "../support/errors.js";
 
 const test = suite("own models as onnx");
 const LIMIT = 1e-5;
@@ -75,12 +77,12 @@ test("the file has the net's inputs and outputs", () => {
   model.dispose();
 });
 
-test("options and nets that have no ONNX form", async () => {
+test("options work, and nets without ONNX form are refused", async () => {
   const model = make("words");
-  assert.match((await errorOf(() => model.toOnnx({ batch: 0 }))).message, /batch: expected a positive whole number/);
+  assert.match((await rejection(() => model.toOnnx({ batch: 0 }))).message, /batch: expected a positive whole number/);
   model.dispose();
   const same = nn.Model.create((x: nn.Tensor) => ({ x: nn.relu(x) }), { inputs: { x: [3] } });
-  assert.match((await errorOf(() => same.toOnnx())).message, /x is the name of an input and of an output/);
+  assert.match((await rejection(() => same.toOnnx())).message, /x is the name of an input and of an output/);
   same.dispose();
 });
 
@@ -89,7 +91,7 @@ if (missing) {
   test.skip("own models in onnxruntime", () => {});
 } else {
   for (const name of Object.keys(NETS) as (keyof typeof NETS)[]) {
-    test(`${name}: equal to the model, folded and as traced`, async () => {
+    test(`${name}: results equal the model's, folded and as traced`, async () => {
       const model = make(name);
       const inputs = inputsOf(model);
       const expected = await model.run(inputs);

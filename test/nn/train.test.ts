@@ -1,17 +1,17 @@
-// Training of a model of one's own: the loss falls, what is frozen stays, statistics move, batches and examples, checkpoints.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Training of user-defined models: the loss falls, frozen parameters are unchanged, statistics move, batches, examples,
+// checkpoints.
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { accuracy, type Task, Trainer, type ModelTrainerOptions } from "#lib/train/index.js";
 import { createDevice } from "#lib/index.js";
 import * as nn from "#lib/nn/index.js";
-import { CLIP, colours, errorOf, losses, separable, values } from "./nets.js";
+import { CLIP, colours, losses, separable, values } from "./nets.js";
+import { refused, rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("training a model");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-nn-train-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("nn-train");
 
 const make = (seed = 1) => nn.Model.create(separable, { inputs: { video: CLIP }, seed, device: "cpu", threads: 2 });
 const data = colours(48);
@@ -31,7 +31,7 @@ const snapshot = (model: nn.Model) => new Map([...model.parameters].map(([key]) 
 const changed = (model: nn.Model, before: Map<string, Float32Array>) =>
   [...before].filter(([key, v]) => v.some((x, i) => x !== model.parameters.get(key)[i])).map(([key]) => key);
 
-test("the loss falls, held-out clips are told apart, and all parameters move, running statistics too", async () => {
+test("the loss falls, held-out clips are classified, and all parameters and running statistics change", async () => {
   const model = make();
   const before = snapshot(model);
   const curve = await losses(new Trainer(options(model, { steps: 40 })));
@@ -46,7 +46,7 @@ test("the loss falls, held-out clips are told apart, and all parameters move, ru
   model.dispose();
 });
 
-test("the same seeds give the same bits; a trainer needs no schedule", async () => {
+test("the same seeds give the same bits, and a trainer needs no schedule", async () => {
   const runs = [];
   for (let i = 0; i < 2; i++) {
     const model = make();
@@ -59,7 +59,7 @@ test("the same seeds give the same bits; a trainer needs no schedule", async () 
   assert.equal(runs[0], runs[1]);
 });
 
-test("examples are the batches that they make; a number is i32 where it is whole everywhere", async () => {
+test("examples give the same as their batches; a number is i32 if it is an integer in every example", async () => {
   const seen: Record<string, string> = {};
   const run = async (list: Iterable<Record<string, unknown>>) => {
     const model = make();
@@ -88,7 +88,7 @@ test("examples are the batches that they make; a number is i32 where it is whole
   }
   await run(generated());
   assert.equal(seen, { video: "f32 2,4,12,12,3", whole: "i32 2", part: "f32 2", row: "f32 2,2", table: "u8 2,2,3" });
-  const wrong = async (list: unknown[]) => (await errorOf(() => run(list as never))).message;
+  const wrong = async (list: unknown[]) => (await rejection(() => run(list as never))).message;
   assert.match(await wrong([{ label: 1 }, { label: 1 }]), /data\[0\]\.video: expected an input of the model/);
   assert.match(
     await wrong([data[0], { video: data[0].video }]),
@@ -102,7 +102,7 @@ test("examples are the batches that they make; a number is i32 where it is whole
   assert.match(await wrong([data[0]]), /batch: expected at most the 1 examples of data, received 2/);
 });
 
-test("examples and batches of one's own are the same training", async () => {
+test("examples and batches made by the caller give the same training", async () => {
   const { shuffledBatches } = await import("#lib/train/index.js");
   const order = shuffledBatches(data.length, 16, 5);
   const own = {
@@ -121,7 +121,7 @@ test("examples and batches of one's own are the same training", async () => {
   b.dispose();
 });
 
-test("a frozen part keeps its values and its statistics, by keys and by nn.frozen", async () => {
+test("a frozen part keeps its values and statistics, with keys and with nn.frozen", async () => {
   const net = (video: nn.Tensor) => {
     const { map } = nn.scope("encoder", () => separable(video));
     return { logits: nn.linear(nn.globalMean(map), "head", 3), map };
@@ -148,9 +148,9 @@ test("a frozen part keeps its values and its statistics, by keys and by nn.froze
   assert.equal(weights[0], weights[1]);
 });
 
-test("a loss over a frozen encoder sees it as inference does", async () => {
+test("a loss uses a frozen encoder in inference mode", async () => {
   const model = make();
-  await losses(new Trainer(options(model, { steps: 3 }))); // statistics of its own
+  await losses(new Trainer(options(model, { steps: 3 }))); // changes its running statistics
   const batch = colours(8, 500);
   const video = new Float32Array(8 * batch[0].video.length);
   batch.forEach((clip, i) => video.set(clip.video, i * clip.video.length));
@@ -173,7 +173,7 @@ test("a loss over a frozen encoder sees it as inference does", async () => {
   model.dispose();
 });
 
-test("gradients go through a frozen part to what stands before it", async () => {
+test("gradients pass through a frozen part to the layers before it", async () => {
   const net = (x: nn.Tensor) => {
     const first = nn.linear(x, "first", 4);
     return { y: nn.frozen(() => nn.batchNorm(nn.linear(first, "middle", 4), "norm")) };
@@ -192,7 +192,7 @@ test("gradients go through a frozen part to what stands before it", async () => 
   model.dispose();
 });
 
-test("parameters of the loss are made, trained and kept in checkpoints", async () => {
+test("parameters of the loss are created, trained and kept in checkpoints", async () => {
   const path = join(folder, "temperature");
   const run = async (steps: number, resume = false) => {
     const model = make();
@@ -221,20 +221,20 @@ test("parameters of the loss are made, trained and kept in checkpoints", async (
   const checkpoint = join(path, "checkpoints", "step-00000006");
   const loading = { inputs: { video: CLIP }, device: "cpu" } as const;
   assert.match(
-    (await errorOf(() => nn.Model.load(separable, checkpoint, loading))).message,
+    (await rejection(() => nn.Model.load(separable, checkpoint, loading))).message,
     /1 unexpected: temperature/,
   );
   const loaded = await nn.Model.load(separable, checkpoint, { ...loading, ignore: /^temperature$/ });
   assert.equal(loaded.parameters.get("head.weight"), model.parameters.get("head.weight"));
   assert.match(
-    (await errorOf(() => nn.Model.load(separable, checkpoint))).message,
+    (await rejection(() => nn.Model.load(separable, checkpoint))).message,
     /inputs: expected a shape for each input/,
   );
   model.dispose();
   loaded.dispose();
 });
 
-test("accumulated, recomputed and with dropout; a task may apply the model itself", async () => {
+test("accumulation, recomputation and dropout work together, and a task may apply the model itself", async () => {
   const net = (tokens: nn.Tensor) => {
     const x = [0, 1].reduce(
       (y, i) => nn.scope(`block.${i}`, () => nn.transformerLayer(y, "layer", { heads: 2 })),
@@ -281,7 +281,7 @@ test("accumulated, recomputed and with dropout; a task may apply the model itsel
   model.dispose();
 });
 
-test("a layer that nothing reads has no parameters, in inference and in training", async () => {
+test("a layer whose output is unused has no parameters, in inference and in training", async () => {
   const net = (x: nn.Tensor) => {
     const hidden = nn.batchNorm(nn.linear(x, "first", 4), "norm");
     nn.batchNorm(nn.linear(hidden, "unread", 4), "unread_norm");
@@ -294,26 +294,31 @@ test("a layer that nothing reads has no parameters, in inference and in training
   const loss = ({ y }: { y: nn.Tensor }) => nn.mean(nn.mul(y, y));
   const path = join(folder, "side");
   await losses(new Trainer({ model, data, loss, optimizer: { kind: "sgd" }, steps: 2, folder: path }));
-  // an output beside the loss keeps its statistics up to date, as in PyTorch
+  // an output beside the loss updates its statistics, as in PyTorch
   const moved = changed(model, before);
   assert.ok(moved.includes("side_norm.running_mean") && !moved.includes("side_norm.weight"), moved.join());
-  // and a checkpoint is the whole model
+  // a checkpoint holds the entire model
   const loaded = await nn.Model.load(net, join(path, "checkpoints", "step-00000002"), { inputs: { x: [3] } });
   assert.equal(snapshot(loaded), snapshot(model));
   loaded.dispose();
   model.dispose();
 });
 
-test("batchNorm of one key twice in a step is refused with what to do", async () => {
+test("batchNorm with the same key twice in a step is refused with advice", async () => {
   const net = (x: nn.Tensor) => ({ y: nn.add(nn.batchNorm(x, "bn"), nn.batchNorm(nn.mul(x, 2), "bn")) });
   const model = nn.Model.create(net, { inputs: { x: [3] }, device: "cpu" });
-  const trainer = new Trainer({ model, data: { batch: () => ({ inputs: { x: values("x", 4, 3) } }) }, loss: ({ y }) => nn.mean(y), optimizer: { kind: "sgd" }, steps: 1 }); // prettier-ignore
-  const { message } = await errorOf(() => losses(trainer));
-  assert.match(message, /batchNorm bn: .*twice/);
+  const trainer = new Trainer({
+    model,
+    data: { batch: () => ({ inputs: { x: values("x", 4, 3) } }) },
+    loss: ({ y }) => nn.mean(y),
+    optimizer: { kind: "sgd" },
+    steps: 1,
+  });
+  await refused(losses(trainer), /batchNorm bn: .*twice/);
   model.dispose();
 });
 
-/** Options of a trainer that are wrong, and what must be said. */
+/** Incorrect options of a trainer and their error messages. */
 const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ["no steps", { steps: undefined }, /steps: expected a positive integer, received undefined/],
   ["no data", { data: undefined }, /data: expected examples, or an object whose batch/],
@@ -328,7 +333,7 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ["an unknown option", { optimiser: { kind: "sgd" } }, /Trainer\.optimiser: unknown option; did you mean optimizer\?/],
   ["no model", { model: {} }, /model: expected a Model/],
   ["no loss", { loss: undefined }, /loss: expected a function/],
-  ["what is frozen does not exist", { freeze: [/^encodr/] }, /freeze\[0\]: expected a regular expression that some parameter matches/],
+  ["a frozen parameter that does not exist", { freeze: [/^encodr/] }, /freeze\[0\]: expected a regular expression that some parameter matches/],
   ["evaluation", { evaluation: { every: 1.5, run: () => ({}) } }, /evaluation\.every: expected a positive integer, received 1\.5/],
   ["best", { evaluation: { every: 1, run: () => ({}), best: { metric: "a", mode: "maximum" } } }, /evaluation\.best\.mode: expected max or min/],
   ["dropout", { dropout: 1 }, /dropout: expected a probability/],
@@ -336,28 +341,28 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ["a batch beside data that makes batches", { data: { batch: () => ({ inputs: {} }) } }, /batch: expected nothing beside data/],
 ]; // prettier-ignore
 
-test("options that are missing or wrong are refused at once", async () => {
+test("missing and incorrect options are refused immediately", async () => {
   const model = make();
   for (const [what, change, expected] of WRONG) {
-    const { message, code } = await errorOf(() => new Trainer({ ...options(model), ...change } as never));
+    const { message, code } = await rejection(() => new Trainer({ ...options(model), ...change } as never));
     assert.match(message, expected, `${what}: ${message}`);
     assert.is(code, "ERR_INVALID_ARGUMENT", what);
   }
   const device = createDevice({ device: "cpu" });
   const task = (change: object) =>
-    errorOf(() => new Trainer({ ...options(model), model: undefined, ...change } as never));
+    rejection(() => new Trainer({ ...options(model), model: undefined, ...change } as never));
   assert.match(
-    (await errorOf(() => new Trainer({ device, steps: 1 } as never))).message,
+    (await rejection(() => new Trainer({ device, steps: 1 } as never))).message,
     /task: expected an object whose forward/,
   );
-  assert.match((await errorOf(() => new Trainer({ steps: 1 } as never))).message, /device: expected a Device/);
+  assert.match((await rejection(() => new Trainer({ steps: 1 } as never))).message, /device: expected a Device/);
   assert.match((await task({})).message, /model: expected a Model/);
-  assert.match((await errorOf(() => new Trainer(undefined as never))).message, /Trainer: expected an object/);
+  assert.match((await rejection(() => new Trainer(undefined as never))).message, /Trainer: expected an object/);
   device.dispose();
   model.dispose();
 });
 
-/** Losses and batches that are wrong when the first step is traced. */
+/** Losses and batches that are incorrect when the first step is traced. */
 const BATCH = { video: colours(1)[0].video, label: Int32Array.of(1) };
 const STEPS: [string, Record<string, unknown>, RegExp][] = [
   ["a loss of every row", { loss: ({ logits }: { logits: nn.Tensor }) => logits }, /loss: expected one f32 value, \[1\] or \[\], such as the mean over the batch, received f32 \[16, 3\]/],
@@ -367,20 +372,20 @@ const STEPS: [string, Record<string, unknown>, RegExp][] = [
   ["nothing to train", { freeze: [/./] }, /there is nothing to train: every parameter that it depends on is frozen/],
   ["no input", { data: { batch: () => ({ inputs: { label: BATCH.label } }) }, batch: undefined }, /batch\.inputs\.video: expected Float32Array/],
   ["an input of another size", { data: { batch: () => ({ inputs: { ...BATCH, video: new Float32Array(7) } }) }, batch: undefined }, /batch\.inputs\.video: expected Float32Array f32 \[N, 4, 12, 12, 3\], received a Float32Array of 7/],
-  ["a target that is no array", { data: { batch: () => ({ inputs: { ...BATCH, label: 3 } }) }, batch: undefined }, /batch\.inputs\.label: expected a Float32Array, Uint8Array or Int32Array, received 3/],
+  ["a target that is not an array", { data: { batch: () => ({ inputs: { ...BATCH, label: 3 } }) }, batch: undefined }, /batch\.inputs\.label: expected a Float32Array, Uint8Array or Int32Array, received 3/],
   ["no batch", { data: { batch: () => undefined }, batch: undefined }, /batch: expected an object with inputs/],
 ]; // prettier-ignore
 
-test("a loss or batch that does not fit says what it must be", async () => {
+test("the error for a loss or batch that does not fit states the requirement", async () => {
   const model = make();
   for (const [what, change, expected] of STEPS) {
-    const error = await errorOf(() => losses(new Trainer({ ...options(model, { steps: 1 }), ...change } as never)));
+    const error = await rejection(() => losses(new Trainer({ ...options(model, { steps: 1 }), ...change } as never)));
     assert.match(error.message, expected, `${what}: ${error.message}`);
   }
   const device = createDevice({ device: "cpu" });
   const task: Task = { forward: ({ video }) => ({ loss: nn.mean(separable(video).logits) }) };
   const shaped = { batch: () => ({ examples: 1, inputs: { video: { data: BATCH.video, shape: [1, ...CLIP] } } }) };
-  const { message, code } = await errorOf(() =>
+  const { message, code } = await rejection(() =>
     losses(new Trainer({ device, task, data: shaped, optimizer: { kind: "sgd" }, steps: 1 })),
   );
   assert.is(code, "ERR_WEIGHTS");

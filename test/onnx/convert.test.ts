@@ -1,7 +1,5 @@
-// videoclip convert: ONNX and safetensors files, what it prints, what it refuses.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// videoclip convert writes ONNX and safetensors files, prints a summary, and refuses wrong options.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,28 +9,33 @@ import { hashParameter } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { openWeights, type StoredTensor, writeSafetensors } from "#lib/weights/index.js";
 import { readOnnx } from "./read_onnx.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("convert");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-convert-"));
+const folder = temporaryFolder("convert");
 const checkpoint = join(folder, "s3dg.safetensors");
 const path = (name: string) => join(folder, name);
 
 function convert(...args: string[]) {
-  return spawnSync(process.execPath, ["dist/cli/main.js", "convert", ...args], { encoding: "utf8" });
+  return videoclip("convert", ...args);
 }
 
 test.before(() => {
   const graph = traceVideoEncoder({ model: "s3dg", output: "video_embedding", preset: resolvePreset("s3dg") });
   const tensors = new Map<string, StoredTensor>();
   for (const [key, shape] of parametersOf(graph)) {
-    const data = new Uint8Array(hashParameter("onnx/", key, shape).buffer);
-    tensors.set(key, { dtype: "F32", shape: [...shape], read: () => data });
+    const data = hashParameter("onnx/", key, shape);
+    tensors.set(
+      key,
+      stored(shape, () => data, "f32"),
+    );
   }
   writeSafetensors(checkpoint, tensors);
 });
-test.after(() => rmSync(folder, { recursive: true }));
 
-test("a checkpoint with its model to ONNX", async () => {
+test("a checkpoint is converted with its model to ONNX", async () => {
   const output = path("model.onnx");
   writeFileSync(output, "an old file");
   const args = ["--onnx", output, "--model", "s3dg", "--output", "video_embedding", "--frames", "8", "--size", "64"];
@@ -60,7 +63,7 @@ test("the default output is mixed_5c, and generated weights need no file", () =>
   assert.equal(readOnnx(readFileSync(output)).outputs, [{ name: "mixed_5c", dtype: 1, shape: [1, 1024] }]);
 });
 
-test("to safetensors: one object on stdout, an old file is replaced", async () => {
+test("conversion to safetensors prints one object on stdout and replaces an old file", async () => {
   const output = path("copy.safetensors");
   writeFileSync(output, "an old file");
   const result = convert(checkpoint, output, "--json");
@@ -119,14 +122,14 @@ const refused: [string, string[], RegExp, number][] = [
     1,
   ],
   [
-    "a folder that is not there",
+    "a folder that does not exist",
     [checkpoint, "--onnx", path("no/x.onnx"), "--model", "s3dg"],
     /no\/x\.onnx: cannot be written \(ENOENT\)/,
     1,
   ],
 ];
 for (const [name, args, pattern, status] of refused) {
-  test(`refuses ${name}`, () => {
+  test(`${name} is refused`, () => {
     const result = convert(...args);
     assert.match(result.stderr, pattern);
     assert.not.match(result.stderr, /\n\s+at /, "a message, not a stack");

@@ -1,4 +1,5 @@
-// Exported encoders in onnxruntime: the features of this package's own encoders, and the golden outputs of the references.
+// Exported encoders give in onnxruntime the features of the package's encoders and the recorded outputs of the
+// references.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { optimize } from "#lib/compile/passes/index.js";
@@ -10,13 +11,14 @@ import { s3dgText } from "#lib/models/video/s3d.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { type Fixture, makeInput, makeState, readFixture } from "../../scripts/fixtures/case.js";
-import { missing, relativeL2, runPeer } from "./peer.js";
+import { missing, runPeer } from "./peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { readOnnx } from "./read_onnx.js";
 
 const test = suite("onnx models");
 const LIMIT = 1e-5;
 
-/** Clips u8 `[N, T, H, W, 3]`, smooth as videos are, and the same as the ONNX model takes them. */
+/** Clips u8 `[N, T, H, W, 3]`, smooth like videos, and the same clips in the ONNX model's input format. */
 function makeClips(preset: Preset, n: number) {
   const { frames: T, crop: S, mean, std } = preset;
   const noise = hashValues("onnx/", "clips", n * T * S * S * 3);
@@ -55,7 +57,7 @@ function stateOf(fixture: Fixture) {
   return (key: string) => state.get(key)!.data;
 }
 
-test("an export says what clips it takes, from which preset and weights", async () => {
+test("an export states its clips, its preset and its weights", async () => {
   for (const [model, output, size] of ENCODERS) {
     const preset = resolvePreset(model, size);
     const onnx = await videoEncoderToOnnx({ model, output, preset, randomWeights: 3, batch: 2 });
@@ -71,7 +73,7 @@ if (missing) {
   test.skip("models in onnxruntime", () => {});
 } else {
   for (const [model, output, size] of ENCODERS) {
-    test(`${model} ${output}: equal to this package's encoder`, async () => {
+    test(`${model} ${output}: equal to the package's encoder`, async () => {
       const preset = resolvePreset(model, size);
       const options = { model, output, preset, randomWeights: 3, batch: 2 };
       const { clips, video } = makeClips(preset, 2);
@@ -88,7 +90,7 @@ if (missing) {
   }
 
   for (const [file, outputs] of goldens) {
-    test(`${file}: golden outputs, folded, as traced and as this package runs it`, async () => {
+    test(`${file}: outputs equal the reference when folded, as traced and as the package runs it`, async () => {
       const fixture = readFixture(`test/fixtures/models/${file}.safetensors`);
       const model = (file.startsWith("x3d") ? "x3d-xs" : file.split("_")[0]) as VideoModelName;
       const video = makeInput(fixture, "video");
@@ -112,7 +114,7 @@ if (missing) {
     });
   }
 
-  test("text tower of S3D-G: golden outputs", async () => {
+  test("text tower of S3D-G: outputs equal the reference", async () => {
     const fixture = readFixture("test/fixtures/models/s3dg_32x128.safetensors");
     const ids = makeInput(fixture, "token_ids");
     const valid = makeInput(fixture, "token_lengths");

@@ -1,5 +1,5 @@
-// The ONNX form of every op: there is one (or a reason), it has canonical operators, and onnxruntime agrees with the
-// float64 reference on every case of the shape table.
+// Every op has an ONNX form (or a reason for having none) with standard operators, and onnxruntime agrees with the
+// float64 reference in every case of the shape table.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as definitions from "#lib/ops/index.js";
@@ -10,7 +10,8 @@ import { applyOp, input, parameter, trace } from "#lib/graph/trace.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { toOnnx } from "#lib/onnx/to_onnx.js";
 import { makeInput } from "../ops/case_input.js";
-import { missing, relativeL2, runPeer } from "./peer.js";
+import { missing, runPeer } from "./peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { floats, readOnnx } from "./read_onnx.js";
 
 const test = suite("onnx ops");
@@ -31,7 +32,7 @@ test("every op has an ONNX form or a reason why not", () => {
   }
 });
 
-test("ops over parameters alone are written as their results", () => {
+test("ops over parameters alone are replaced by their results", () => {
   const weights = (key: string, shape: readonly number[]) => hashValues("onnx/", key, elements(shape)).map(Math.abs);
   const keys = ["w", "weight", "variance"];
   const build = () => {
@@ -53,7 +54,7 @@ test("ops over parameters alone are written as their results", () => {
   assert.equal(floats(stored), expected);
 });
 
-/** The op alone, or behind a relu and a permute: on values that are known to be >= 0 and lie channels-first. */
+/** The op alone, or after a relu and a permute: on values that are known to be >= 0 and are channels-first. */
 function model(op: AnyOp, inputs: (CaseInput | null)[], attrs: Record<string, unknown>, behind: boolean) {
   const graph = trace(() => {
     const tensors = inputs.map((rule, i): Tensor | null => {
@@ -70,7 +71,7 @@ function model(op: AnyOp, inputs: (CaseInput | null)[], attrs: Record<string, un
   return toOnnx(graph, none, { fold: false });
 }
 
-/** Channels-last to channels-first. */
+/** Converts channels-last to channels-first. */
 function channelsFirst({ shape: [N, T, H, W, C], data }: { shape: readonly number[]; data: Float32Array }) {
   const P = T * H * W;
   const out = Float32Array.from(
@@ -89,7 +90,7 @@ if (missing) {
   for (const op of writable) {
     for (const row of casesOf(op)) {
       if (row.attrs.dtype !== undefined) continue; // exported graphs are f32 throughout
-      test(`${op.name}: ${row.name}`, async () => {
+      test(`${op.name}: ${row.name}: onnxruntime equals the reference`, async () => {
         const inputs = row.inputs.map((rule, i) => rule && makeInput(rule, `onnx/${op.name}/${row.name}/${i}`));
         for (const behind of [false, true]) {
           const relu = (x: (typeof inputs)[number], v: number) =>

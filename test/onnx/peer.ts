@@ -1,4 +1,4 @@
-// onnxruntime, where the peers of the benchmarks are installed: the one to ask whether an exported model computes the same.
+// onnxruntime, if the peers of the benchmarks are installed, to compare the results of exported models.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { resolve } from "node:path";
@@ -28,7 +28,7 @@ function load(): OnnxRuntime | string {
 }
 
 const loaded = load();
-/** Why there is none, or undefined. */
+/** The reason why it is missing, or undefined. */
 export const missing = typeof loaded === "string" ? loaded : undefined;
 
 const TYPES: Record<string, string> = {
@@ -53,16 +53,4 @@ export async function runPeer(
   } finally {
     await session.release();
   }
-}
-
-/** |got - expected| / |expected|. NaN where lengths differ. */
-export function relativeL2(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (got.length !== expected.length) return Number.NaN;
-  let difference = 0;
-  let norm = 0;
-  for (let i = 0; i < expected.length; i++) {
-    if (got[i] !== expected[i]) difference += (got[i] - expected[i]) ** 2; // infinities may be equal
-    if (Number.isFinite(expected[i])) norm += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / (norm || 1));
 }

@@ -1,4 +1,5 @@
-// A reader of ONNX files written apart from the writer: only what the tests look at, and every byte is accounted for.
+// A reader of ONNX files, independent of the writer: it reads the fields that tests use, and checks that no byte is
+// left over.
 
 export interface ReadTensor {
   name: string;
@@ -69,7 +70,7 @@ const all = (list: Field[], n: number) => list.filter(({ number }) => number ===
 const inside = (list: Field[], n: number) => all(list, n).map((value) => fields(value as Uint8Array));
 const only = (list: Field[], n: number) => {
   const found = all(list, n);
-  if (found.length !== 1) throw new Error(`field ${n} is there ${found.length} times`);
+  if (found.length !== 1) throw new Error(`field ${n} occurs ${found.length} times`);
   return found[0];
 };
 

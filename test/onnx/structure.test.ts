@@ -1,11 +1,10 @@
-// What an exported file holds: operators, names, weights, sizes; read back by a reader of its own.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// The content of an exported file, read by an independent reader: operators, names, weights, sizes.
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { toOnnx, traceVideoEncoder } from "#lib/onnx/index.js";
-import { VideoClipError, WeightsError } from "#lib/index.js";
+import { WeightsError } from "#lib/index.js";
 import { compile } from "#lib/runtime/compile.js";
 import { elements, type Tensor } from "#lib/graph/tensor.js";
 import { input, PARAMETER, trace } from "#lib/graph/trace.js";
@@ -16,6 +15,8 @@ import * as nn from "#lib/nn/layers.js";
 import { hashParameter } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { floats, type ReadModel, readOnnx } from "./read_onnx.js";
+import { isError } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("onnx structure");
 const weights = (key: string, shape: readonly number[]) => hashParameter("onnx/", key, shape);
@@ -36,7 +37,7 @@ function counts(model: ReadModel): Record<string, number> {
   return result;
 }
 
-/** Every value is written once and before it is read; everything that is stored is used. */
+/** Every value is written once and before it is read, and every stored tensor is used. */
 function checkGraph(model: ReadModel): void {
   const known = new Set(model.inputs.map(({ name }) => name));
   for (const { name } of model.tensors) {
@@ -64,7 +65,7 @@ function checkGraph(model: ReadModel): void {
   }
 }
 
-test("S3D: convolutions, relu, pools and concat, nothing else before the head", () => {
+test("S3D has convolutions, relu, pools and concat, and no other operator before the head", () => {
   const model = encoder("s3d", "logits");
   checkGraph(model);
   assert.equal(counts(model), { Conv: 78, Relu: 77, MaxPool: 13, Concat: 9, AveragePool: 1, ReduceMean: 1 });
@@ -76,7 +77,7 @@ test("S3D: convolutions, relu, pools and concat, nothing else before the head", 
   assert.equal(model.outputs, [{ name: "logits", dtype: 1, shape: [2, 400] }]);
 });
 
-test("S3D-G: the same and its gates; no transposed video, no padding nodes", () => {
+test("S3D-G has also its gates, and neither transposed videos nor padding nodes", () => {
   const model = encoder("s3dg", "video_embedding", { frames: 30, size: 96 });
   checkGraph(model);
   assert.equal(counts(model), {
@@ -99,7 +100,7 @@ test("S3D-G: the same and its gates; no transposed video, no padding nodes", () 
   });
 });
 
-test("as traced: every layer, with the parameters as they are", () => {
+test("as traced, a file has every layer with unchanged parameters", () => {
   for (const [name, output] of [
     ["s3d", "logits"],
     ["s3dg", "video_embedding"],
@@ -123,7 +124,7 @@ test("as traced: every layer, with the parameters as they are", () => {
   }
 });
 
-test("folded weights are those of the float64 references, rounded once", () => {
+test("folded weights equal the float64 references, rounded once", () => {
   const build = () => ({
     y: nn.batchNorm(nn.conv3d(input("x", [1, 2, 4, 4, 3]), "c", 5, { kernel: [1, 3, 3] }), "bn", { eps: 1e-3 }),
   });
@@ -142,7 +143,7 @@ test("folded weights are those of the float64 references, rounded once", () => {
   for (const [name, { data }] of Object.entries(expected)) assert.equal(stored[name], Float32Array.from(data), name);
 });
 
-test("outputs that are inputs, weights, views or one another are copies", () => {
+test("outputs that are inputs, weights, views or equal to one another are copies", () => {
   const graph = trace(() => {
     const x = input("x", [1, 2, 2, 2, 3]);
     const y = nn.relu(x);
@@ -164,9 +165,6 @@ test("outputs that are inputs, weights, views or one another are copies", () => 
   assert.is(counts(model).Identity, 2);
 });
 
-const refuses = (code: string, pattern: RegExp) => (error: unknown) =>
-  error instanceof VideoClipError && error.code === code && pattern.test(error.message);
-
 test("a compiled graph, two values of one name, missing weights and models above 2 GiB are refused", () => {
   const graph = trace(() => ({ y: nn.linear(input("x", [2, 3]), "l", 4) }));
   const device = createDevice({ threads: 1 });
@@ -174,23 +172,20 @@ test("a compiled graph, two values of one name, missing weights and models above
   device.parameters.set("l.bias", [4], weights("l.bias", [4]));
   compile(graph, device);
   device.dispose();
-  assert.throws(() => toOnnx(graph, weights), refuses("ERR_ONNX", /packed for a device/));
+  assert.throws(() => toOnnx(graph, weights), isError("ERR_ONNX", /packed for a device/));
   const twice = trace(() => ({ x: nn.relu(input("x", [2, 3])) }));
-  assert.throws(() => toOnnx(twice, weights), refuses("ERR_ONNX", /x is the name of an input and of an output/));
+  assert.throws(() => toOnnx(twice, weights), isError("ERR_ONNX", /x is the name of an input and of an output/));
   const fits = toOnnx(
     trace(() => ({ y: nn.linear(input("x", [2, 3]), "l", 4) })),
     () => new Float32Array(5),
   );
-  assert.throws(
-    () => fits.toBytes(),
-    (error: unknown) => error instanceof WeightsError && /l\.weight: expected 12 values/.test(error.message),
-  );
+  assert.throws(() => fits.toBytes(), isError(WeightsError, /l\.weight: expected 12 values/));
   const large = trace(() => ({ y: nn.embedding(input("ids", [2], "i32"), "table", 2 ** 21, 256) }));
-  assert.throws(() => toOnnx(large, weights), refuses("ERR_ONNX", /2\.15 GB.*2 GiB/));
+  assert.throws(() => toOnnx(large, weights), isError("ERR_ONNX", /2\.15 GB.*2 GiB/));
 });
 
-test("files are replaced whole, or not at all", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "videoclip-onnx-"));
+test("files are replaced completely or not at all", async () => {
+  const folder = temporaryFolder("onnx");
   try {
     const path = join(folder, "model.onnx");
     writeFileSync(path, "old");

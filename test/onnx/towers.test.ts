@@ -1,7 +1,5 @@
-// VideoCLIP's two towers as ONNX: the embeddings of the model itself, by the float64 references and by onnxruntime.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// VideoCLIP's towers as ONNX give the embeddings of the model, by the float64 references and by onnxruntime.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,13 +8,15 @@ import { VideoClip, type VideoClipConfig } from "#lib/index.js";
 import { videoClipToOnnx } from "#lib/onnx/index.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { traceTower } from "#lib/models/videoclip/videoclip_onnx.js";
-import { missing, relativeL2, runPeer } from "./peer.js";
+import { missing, runPeer } from "./peer.js";
+import { relativeL2 } from "../support/numbers.js";
 import { readOnnx } from "./read_onnx.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("onnx towers");
 const LIMIT = 1e-5;
-const folder = mkdtempSync(join(tmpdir(), "videoclip-towers-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("towers");
 
 const sizes = { featureSize: 12, hiddenSize: 16, heads: 2, intermediateSize: 24, videoLayers: 2, textLayers: 2 };
 const places = { vocabularySize: 31, maxPositions: 24, maxVideoLength: 6, maxTextLength: 9, clsId: 2, sepId: 3 };
@@ -40,7 +40,7 @@ const videos = LENGTHS.map((T, i) => ({
 const texts = [[5, 9, 11, 30], [7], [4, 8, 15, 16, 23, 29, 12, 6]];
 const S = 11;
 
-/** What the exported towers take, written out from their description. */
+/** Inputs of the exported towers, made from their description. */
 function inputs(tower: "video" | "text"): Parameters<typeof runPeer>[1] {
   const mask = new Float32Array(3 * (tower === "video" ? 6 : S));
   if (tower === "video") {
@@ -63,11 +63,17 @@ const embedded = async (model: VideoClip, tower: "video" | "text") =>
   tower === "video" ? (await model.embedVideo(videos)).rows : (await model.embedText(texts)).rows;
 
 for (const [name, change] of Object.entries(CONFIGS)) {
-  test(`${name}: a tower's graph gives the model's embeddings`, async () => {
+  test(`${name}: the graph of a tower gives the model's embeddings`, async () => {
     const model = make(change);
     for (const tower of ["video", "text"] as const) {
-      const given = Object.entries(inputs(tower)).map(([key, { data, shape }]) => [key, { shape, data: Float64Array.from(data) }] as const); // prettier-ignore
-      const { embedding } = evaluate64(traceTower(model.config, { tower, batch: 3 }), Object.fromEntries(given), (key, shape) => ({ shape, data: Float64Array.from(model.device.parameters.get(key)) })); // prettier-ignore
+      const given = Object.entries(inputs(tower)).map(
+        ([key, { data, shape }]) => [key, { shape, data: Float64Array.from(data) }] as const,
+      );
+      const { embedding } = evaluate64(
+        traceTower(model.config, { tower, batch: 3 }),
+        Object.fromEntries(given),
+        (key, shape) => ({ shape, data: Float64Array.from(model.device.parameters.get(key)) }),
+      );
       assert.equal([...embedding.shape], [3, 16]);
       const error = relativeL2(embedding.data, await embedded(model, tower));
       assert.ok(error < LIMIT, `${tower}: relative L2 ${error}`);
@@ -76,7 +82,7 @@ for (const [name, change] of Object.entries(CONFIGS)) {
   });
 }
 
-test("what is wrong is named", () => {
+test("errors name wrong options", () => {
   const model = make({});
   const message = (options: object) => {
     try {
@@ -97,8 +103,7 @@ test("videoclip convert writes a tower from a model's folder", async () => {
   const model = make({});
   await model.save(join(folder, "model"));
   model.dispose();
-  const convert = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "convert", ...args], { encoding: "utf8" });
+  const convert = (...args: string[]) => videoclip("convert", ...args);
   const output = join(folder, "text.onnx");
   const { status, stdout, stderr } = convert(join(folder, "model"), "--onnx", output, "--tower", "text", "--batch", "2", "--length", "8", "--json"); // prettier-ignore
   assert.is(status, 0, stderr);

@@ -1,4 +1,4 @@
-// The values of an input of a case of a shape table: from its name alone.
+// The values of an input of a test case, determined by its name.
 import { type DType, elements } from "#lib/graph/tensor.js";
 import type { CaseInput } from "./cases/case_table.js";
 import { hashValues } from "#lib/nn/random_weights.js";
@@ -8,11 +8,11 @@ export interface CaseValue {
   shape: readonly number[];
   data: Float32Array | Uint8Array | Int32Array | Uint16Array;
   dtype: DType;
-  /** What the data means, for the float64 reference. */
+  /** The values that the data stores, for the float64 reference. */
   values: Float64Array;
 }
 
-/** Values as a storage type holds them. */
+/** Rounds values to a storage type. */
 export const roundTo = {
   encode(x: number, dtype: DType): number {
     return dtype === "bf16" ? toBfloat16(x) : floatToHalf(x);

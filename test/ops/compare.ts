@@ -1,4 +1,4 @@
-// How a kernel's result is compared with the float64 reference.
+// Compares a kernel's result with the float64 reference.
 import * as assert from "uvu/assert";
 import type { Array64, OpDefinition } from "#lib/graph/tensor.js";
 import type { OpCase } from "./cases/case_table.js";
@@ -8,12 +8,12 @@ import { roundTo } from "./case_input.js";
 export type Result = NDArray<Float32Array | Uint8Array | Int32Array | Uint16Array>;
 type Limits = Record<string, number>;
 
-/** Whether sums of the case's small integers are exact, so that results must be too. */
+/** Whether sums of the case's small integers are exact, so that results must be exact too. */
 function isExact(op: OpDefinition<never>, row: OpCase<never>): boolean {
   return row.inputs.every((rule) => !rule || rule.integer) && op.name !== "embedding";
 }
 
-/** Fails when the shape differs or the relative L2 is above the limit of the type that the result is stored in. */
+/** Fails if the shape differs or the relative L2 exceeds the limit of the storage type of the result. */
 export function check(op: OpDefinition<never>, row: OpCase<never>, got: Result[], expected: Array64[], limits: Limits) {
   const exact = isExact(op, row);
   assert.is(got.length, expected.length);

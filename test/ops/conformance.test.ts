@@ -1,4 +1,4 @@
-// Every op on every case of its shape table, on every instruction set, against its float64 reference.
+// Every op equals its float64 reference in every case of its shape table, on every instruction set.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
@@ -13,7 +13,7 @@ import { check, type Result } from "./compare.js";
 
 const test = suite("conformance");
 const only = process.env.VIDEOCLIP_OPS?.split(",");
-/** Relative L2: one rounding to f32 is 3e-8 and sums here are short; one to f16 or bf16 is all that may happen. */
+/** Relative L2: one rounding to f32 is 3e-8 and sums here are short; f16 and bf16 may be rounded once. */
 const LIMITS = { f32: 1e-6, f16: 3e-4, bf16: 2.5e-3 };
 
 const isas = loadAddon().addon.isas();
@@ -45,7 +45,7 @@ function listed(list: string): Map<string, string> {
   return new Map([...body.matchAll(/(\w+)\/(\w+)/g)].map(([, family, name]) => [name, family]));
 }
 
-/** Paths of the files below a folder that end in `ending`, without it. */
+/** Paths of the files below a folder that end in `ending`, without the ending. */
 const stems = (folder: string, ending: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(ending))
@@ -56,7 +56,7 @@ test("every native op has a definition", () => {
   for (const path of native) assert.ok(opDefinitions().has(path.split("/").at(-1)!), path);
 });
 
-test("every op has a contract, kernels, a definition and cases, in folders of its family", () => {
+test("every op has a contract, kernels, a definition and cases in the folders of its family", () => {
   const families = listed("VIDEOCLIP_OPS");
   const cpuOnly = listed("VIDEOCLIP_CPU_ONLY_OPS");
   for (const { name, isView, notOnGpu } of opDefinitions().values()) {
@@ -77,7 +77,7 @@ test("every op has a contract, kernels, a definition and cases, in folders of it
 
 if (!process.env.VIDEOCLIP_ISA) {
   for (const isa of isas.filter((item) => item.supported && item.name !== wanted)) {
-    test(`all of it with ${isa.name}`, () => {
+    test(`all cases pass with ${isa.name}`, () => {
       const child = spawnSync(process.execPath, ["--import", "tsx", "test/ops/conformance.test.ts"], {
         env: { ...process.env, VIDEOCLIP_ISA: isa.name },
         encoding: "utf8",

@@ -1,5 +1,6 @@
-// Every CUDA kernel on every case of its op's shape table, in every storage type, against the float64 reference: on the
-// emulator (in three orders of warps), or with VIDEOCLIP_DEVICE=cuda on a GPU. VIDEOCLIP_OPS and VIDEOCLIP_DTYPES choose some.
+// Every CUDA kernel equals the float64 reference in every case of its op's shape table and in every storage type: on
+// the emulator (with three orders of warps), or on a GPU with VIDEOCLIP_DEVICE=cuda. VIDEOCLIP_OPS and VIDEOCLIP_DTYPES choose
+// some ops and types.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -11,26 +12,27 @@ import { chosen, recorded } from "../support/journal.js";
 import { type CaseValue, makeInput } from "./case_input.js";
 import { casesOf } from "./cases/index.js";
 import { check, type Result } from "./compare.js";
+import { bytesOf } from "../support/numbers.js";
 
 const test = suite("CUDA conformance");
 const device = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
 const isChosen = { op: chosen("VIDEOCLIP_OPS"), dtype: chosen("VIDEOCLIP_DTYPES") };
 const { emulator } = loadAddon().addon;
 const orders = device.startsWith("cuda-emulated") ? [0, -1, 7] : [0];
-/** Relative L2 by the type that results are stored in. */
+/** Limits of the relative L2 by the storage type of the results. */
 const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
 type AnyOp = OpDefinition<Record<string, unknown>>;
 
 const run = (op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) =>
   ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
 
-/** The inputs whose first axis is a batch. */
+/** The indices of the inputs whose first axis is a batch. */
 const batched = ({ operands }: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>): number[] =>
   operands.flatMap(({ batched: is }, slot) =>
     (typeof is === "function" ? is(inputs, attrs as never) : is) ? [slot] : [],
   );
 
-/** Row `n` of every input that has a row per clip. */
+/** Row `n` of every input with a row per clip. */
 function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseValue | null)[] {
   return inputs.map((x, slot) => {
     if (!x || !slots.includes(slot)) return x;
@@ -71,7 +73,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
           const got = await run(definition, inputs, attrs);
           first ??= got;
           got.forEach((value, i) => {
-            assert.is(Buffer.compare(bytes(value.data), bytes(first![i].data)), 0, `order ${order}: other bits`);
+            assert.is(Buffer.compare(bytesOf(value.data), bytesOf(first![i].data)), 0, `order ${order}: other bits`);
           });
         }
         emulator?.setOrder(0);
@@ -79,20 +81,22 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
         const slots = batched(definition, inputs, attrs);
         const clips = inputs[0]?.shape[0] ?? 0;
         if (slots.length === 0 || clips < 2) return;
-        // the last clip alone has the bits that it has among the others
+        // the last clip alone has the same bits as in the batch
         const alone = await run(definition, rowOf(inputs, slots, clips - 1), attrs);
         alone.forEach((value, i) => {
-          const whole = bytes(first![i].data);
-          const part = bytes(value.data);
-          assert.is(Buffer.compare(part, whole.subarray(whole.length - part.length)), 0, "other bits in another batch");
+          const whole = bytesOf(first![i].data);
+          const part = bytesOf(value.data);
+          assert.is(
+            Buffer.compare(part, whole.subarray(whole.length - part.length)),
+            0,
+            "the bits differ in another batch",
+          );
         });
       };
       test(title, recorded(name, title, body));
     }
   }
 }
-
-const bytes = (data: ArrayBufferView): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
 let precision: Precision | undefined;
 function compute(wanted: Precision): void {

@@ -1,5 +1,5 @@
-// What the CUDA kernels of convolutions and linear layers do to memory, on the emulator: bank conflicts of shared memory,
-// and sectors of device memory that are touched beyond what is asked for.
+// Memory accesses of the CUDA kernels of convolutions and linear layers, counted by the emulator: bank conflicts of
+// shared memory, and sectors of device memory beyond those that are necessary.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -14,7 +14,7 @@ import * as ops from "#lib/ops.js";
 const test = suite("convolution kernels");
 const { emulator } = loadAddon().addon;
 
-/** Counters of one run whose weights are in place. */
+/** Counters of one run after the weights are in place. */
 async function counted<A>(op: OpDefinition<A>, x: number[], weight: number[], attrs: A, precision: Precision) {
   const device = createDevice({ device: "cuda-emulated", precision });
   device.parameters.set("weight", weight, hashValues("", "weight", elements(weight)));
@@ -43,7 +43,7 @@ const conv = (weight: number[], attrs: Partial<Conv3dAttrs> = {}) =>
 for (const precision of ["f32", "bf16"] as const) {
   for (const width of [128, 96, 64, 32]) {
     for (const op of [conv3d, conv3dSums]) {
-      test(`${op.name} ${precision}, pointwise, ${width} wide`, async () => {
+      test(`${op.name} ${precision}, pointwise, ${width} wide: accesses are efficient`, async () => {
         const weight = [width, 64, 1, 1, 1];
         const got = await counted(op, [2, 2, 16, 16, 64], weight, conv(weight), precision);
         assert.equal([got.bankConflicts, got.excessSectors], [0, 0]);
@@ -56,7 +56,7 @@ for (const precision of ["f32", "bf16"] as const) {
     ["3x1x1 of few positions", [1, 4, 8, 8, 64], [64, 64, 3, 1, 1], { low: [1, 0, 0] }],
     ["1x7x7 of 8 channels", [1, 2, 16, 16, 8], [64, 8, 1, 7, 7], { low: [0, 3, 3] }],
   ] as [string, number[], number[], Partial<Conv3dAttrs>][]) {
-    test(`conv3d ${precision}, ${name}`, async () => {
+    test(`conv3d ${precision}, ${name}: accesses are efficient`, async () => {
       const { bankConflicts, excessSectors, globalAccesses } = await counted(
         conv3d,
         x,
@@ -69,7 +69,7 @@ for (const precision of ["f32", "bf16"] as const) {
       assert.ok(excessSectors <= (x[4] === 8 ? globalAccesses : 0), `${excessSectors} of ${globalAccesses}`);
     });
   }
-  test(`linear ${precision}`, async () => {
+  test(`linear ${precision}: accesses are efficient`, async () => {
     const attrs = { outFeatures: 96, activation: "gelu" as const };
     const { bankConflicts, excessSectors } = await counted(linear, [1, 130, 128], [96, 128], attrs, precision);
     assert.equal([bankConflicts, excessSectors], [0, 0]);
@@ -81,19 +81,19 @@ for (const precision of ["f32", "bf16"] as const) {
     ["3x3x3 of 54", 54, [3, 3, 3], [1, 1, 1], [1, 1, 1]],
     ["3x3x3 of 54, stride 2", 54, [3, 3, 3], [1, 2, 2], [1, 1, 1]],
   ] as [string, number, Conv3dAttrs["kernel"], Conv3dAttrs["stride"], Conv3dAttrs["low"]][]) {
-    test(`depthwise ${precision}, ${name}`, async () => {
+    test(`depthwise ${precision}, ${name}: accesses are efficient`, async () => {
       const weight = [channels, 1, ...kernel];
       const attrs = conv(weight, { groups: channels, stride, low });
       const size = [8, 16, 16, channels];
       const got = await counted(conv3d, [1, ...size], weight, attrs, precision);
       if (channels % 32 === 0) {
         assert.is(got.bankConflicts, 0);
-        // with 8 channels a thread, half a sector of the bias for each vector of a strip of 4 outputs
+        // with 8 channels per thread, half a sector of the bias for each vector of a group of 4 outputs
         const strips = elements(size) / channels / stride[1] / stride[2] / 4;
         assert.is(got.excessSectors, precision === "f32" ? 0 : (strips * channels) / 32);
       } else {
-        // a run of 54 channels' rows begins anywhere in a sector, with stride 2 each row of x does; and it wraps around
-        // the banks anywhere, in each half of a warp
+        // the rows of 54 channels may start anywhere in a sector, with stride 2 each row of x does; and they wrap
+        // around the banks anywhere, in each half of a warp
         assert.ok(got.bankConflicts <= 2 * got.sharedAccesses, JSON.stringify(got));
         assert.ok(got.excessSectors <= stride[1] * got.globalAccesses, JSON.stringify(got));
       }
@@ -105,11 +105,11 @@ for (const [name, x, weight] of [
   ["1x7x7", [1, 2, 64, 64, 3], [64, 3, 1, 7, 7]],
   ["1x3x3", [1, 2, 160, 160, 3], [24, 3, 1, 3, 3]],
 ]) {
-  test(`stem bf16, ${name as string}`, async () => {
+  test(`stem bf16, ${name as string}: accesses are efficient`, async () => {
     const w = weight as number[];
     const attrs = conv(w, { stride: [1, 2, 2], low: [0, (w[3] - 1) / 2, (w[4] - 1) / 2] });
     const got = await counted(conv3d, x as number[], w, attrs, "bf16");
-    // copies of lines begin and end in the middle of a sector, and the next line's lie in other banks
+    // copies of lines begin and end in the middle of a sector, and those of the next line are in other banks
     assert.ok(got.excessSectors <= 0.15 * got.globalAccesses, JSON.stringify(got));
     assert.ok(got.bankConflicts <= 0.01 * got.sharedAccesses, JSON.stringify(got));
   });
@@ -120,7 +120,7 @@ for (const [size, low] of [
   [7, 3],
   [7, 2],
 ]) {
-  test(`a stem ${size} wide with ${low} of padding sees its window alone`, async () => {
+  test(`a stem ${size} wide with ${low} of padding reads only its window`, async () => {
     ops.configure({ device: "cuda-emulated" });
     const [H, W] = [19, 24];
     const attrs = conv3dAttrs({
@@ -156,7 +156,7 @@ for (const [size, low] of [
   });
 }
 
-test("squeeze-and-excitation's sums bf16", async () => {
+test("the sums of squeeze-and-excitation, bf16: accesses are efficient", async () => {
   const weight = [64, 1, 3, 3, 3];
   const got = await counted(
     conv3dSums,
@@ -166,7 +166,7 @@ test("squeeze-and-excitation's sums bf16", async () => {
     "bf16",
   );
   assert.is(got.bankConflicts, 0);
-  // of the bias, as without sums
+  // sectors of the bias, as without sums
   assert.ok(got.excessSectors <= (4 * 16 * 16 * 64) / 4 / 32, JSON.stringify(got));
 });
 

@@ -1,5 +1,5 @@
-// The CUDA kernels of the memory-bound ops beyond their shape tables, on the emulator: operands that are channel slices,
-// NaN, empty operands, and accesses that neither conflict nor waste sectors.
+// Tests of memory-bound CUDA kernels beyond their shape tables, on the emulator: operands that are channel slices, NaN,
+// empty operands, and accesses without bank conflicts or unused bytes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -11,6 +11,7 @@ import { type DType, type OpDefinition, type Tensor } from "#lib/graph/tensor.js
 import { applyOp, input, trace } from "#lib/graph/trace.js";
 import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput, roundTo } from "./case_input.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("CUDA memory-bound ops");
 const { emulator } = loadAddon().addon;
@@ -19,7 +20,7 @@ const device = createDevice({ device: "cuda-emulated" });
 const pool = { stride: [1, 1, 1], low: [1, 1, 1], high: [1, 1, 1], ceil: false } as const;
 const kernel = [3, 3, 3] as const;
 
-/** Every op on the three slices of a concat buffer: as their producer and as their reader. */
+/** Runs every op on the three slices of a concat buffer, as their producer and as their reader. */
 function onSlices(channels: readonly number[], dtype: DType) {
   const apply = <A>(op: OpDefinition<A>, inputs: (Tensor | null)[], attrs: A) => applyOp(op, inputs, attrs)[0];
   return trace(() => {
@@ -61,7 +62,7 @@ for (const dtype of ["f32", "bf16", "f16"] as const) {
     [4, 12, 20],
     [8, 16, 24],
   ]) {
-    test(`${dtype} slices of ${channels.join(", ")} channels`, async () => {
+    test(`slices of ${channels.join(", ")} channels are read and written, ${dtype}`, async () => {
       const graph = onSlices(channels, dtype);
       const inputs = new Map<string, CaseValue>();
       for (const [name, t] of graph.inputs) {
@@ -78,8 +79,7 @@ for (const dtype of ["f32", "bf16", "f16"] as const) {
         const got = await program.run<Record<string, Float32Array | Uint16Array>>(given);
         for (const [name, { data }] of Object.entries(expected)) {
           const values = roundTo.decode(got[name], types.get(name)!);
-          const norm = data.reduce((sum, v) => sum + v * v, 0);
-          const error = Math.sqrt(data.reduce((sum, v, i) => sum + (values[i] - v) ** 2, 0) / (norm || 1));
+          const error = relativeL2(values, data);
           assert.ok(error <= LIMITS[dtype]!, `${name}: relative L2 ${error}`);
         }
       }
@@ -89,7 +89,7 @@ for (const dtype of ["f32", "bf16", "f16"] as const) {
   }
 }
 
-test("NaN wins a maximum", async () => {
+test("a maximum with NaN is NaN", async () => {
   const shape = [1, 4, 4, 4, 8];
   const data = new Float32Array(512).fill(1);
   data[3] = Number.NaN; // channel 3 of the first position
@@ -121,7 +121,7 @@ test("an id outside the table gives a row of NaN", async () => {
   assert.equal([...y.data], [4, 5, 6, ...row, ...row, 1, 2, 3]);
 });
 
-test("bytes and integers move", async () => {
+test("bytes and integers are moved unchanged", async () => {
   const x = { shape: [40, 33], data: Uint8Array.from({ length: 1320 }, (_, i) => i) };
   const [y] = await ops.runOp<{ order: readonly number[] }, ops.NDArray<Uint8Array>[]>(definitions.permute, [x], {
     order: [1, 0],
@@ -136,7 +136,7 @@ test("bytes and integers move", async () => {
   assert.equal([...z.data], [-5, -6, -7, -9, -10, -11]);
 });
 
-test("nothing in, nothing out", async () => {
+test("empty operands give empty results", async () => {
   const none = { shape: [0, 5], data: new Float32Array(0) };
   for (const run of [
     () => ops.unary(none, "relu"),
@@ -149,7 +149,7 @@ test("nothing in, nothing out", async () => {
   }
 });
 
-/** No lane waits for another's bank, and every sector that is touched is used. */
+/** Cases without bank conflicts in which every touched sector is used entirely. */
 const CLEAN: [string, OpDefinition<never>, number[][], object][] = [
   ["unary", definitions.unary as never, [[64, 480]], { kind: "relu" }],
   ["binary", definitions.binary as never, [[64, 480], [480]], { kind: "add" }],
@@ -181,7 +181,7 @@ const CLEAN: [string, OpDefinition<never>, number[][], object][] = [
 
 for (const [name, op, shapes, attrs] of CLEAN) {
   for (const dtype of ["f32", "bf16"] as const) {
-    test(`${name} ${dtype} [${shapes[0].join(", ")}] accesses memory well`, async () => {
+    test(`${name} ${dtype} [${shapes[0].join(", ")}] has efficient accesses`, async () => {
       const inputs = shapes.map((shape, slot) => makeInput({ shape, dtype, shift: 2 }, `clean/${slot}`));
       emulator!.counters();
       await ops.runOp(op, inputs, attrs as never);

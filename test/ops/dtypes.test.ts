@@ -1,4 +1,4 @@
-// Operands of types that an op does not take: an error that says so before anything runs, on every device.
+// An operand of an unsupported type is an error before anything runs, on every device.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import "#lib/ops/index.js";
@@ -21,9 +21,9 @@ for (const definition of opDefinitions().values() as Iterable<OpDefinition<Recor
 
   for (const [slot, rule] of row.inputs.entries()) {
     if (!rule) continue;
-    test(`${name}: integers as operand ${slot}`, () => {
+    test(`${name}: integers as operand ${slot} are refused`, () => {
       for (const dtype of ["u8", "i32"] as const) {
-        if (cases.some(({ inputs }) => inputs[slot]?.dtype === dtype)) continue; // it takes these
+        if (cases.some(({ inputs }) => inputs[slot]?.dtype === dtype)) continue; // the op accepts these
         const types = row.inputs.map(
           (x, i) => x && { shape: x.shape, dtype: i === slot ? dtype : (x.dtype ?? ("f32" as const)) },
         );
@@ -34,11 +34,11 @@ for (const definition of opDefinitions().values() as Iterable<OpDefinition<Recor
         );
       }
     });
-    test(`${name}: 16 bits as operand ${slot} alone, on a GPU`, async () => {
+    test(`${name}: 16 bits as operand ${slot} alone run or are refused on a GPU`, async () => {
       ops.configure({ device: "cuda-emulated" });
       for (const dtype of ["bf16", "f16"] as const) {
         const inputs = row.inputs.map((x, i) => x && makeInput(i === slot ? { ...x, dtype } : x, `dtypes/${i}`));
-        // it works, the device has no kernel for it, or the op says why not before the kernel stumbles over it
+        // it works, or the device has no kernel for it, or the op refuses it before a kernel fails
         const code = await ops.runOp(definition, inputs, attrs).then(
           () => "",
           (error) => error.code,
@@ -49,7 +49,7 @@ for (const definition of opDefinitions().values() as Iterable<OpDefinition<Recor
   }
 }
 
-test("more blocks than a launch can have", async () => {
+test("more blocks than a launch permits are refused", async () => {
   ops.configure({ device: "cuda-emulated" });
   const x = { shape: [1, 1, 65535 * 256 + 1], data: new Float32Array(65535 * 256 + 1) };
   await ops.runOp(reduceMax, [x], {}).then(

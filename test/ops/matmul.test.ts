@@ -1,5 +1,5 @@
-// matmul beyond its shape table: its gradient, slices of a wider tensor, the same bits for any number of threads, and
-// what its CUDA kernels do to memory.
+// matmul beyond its shape table: its gradient, slices of a wider tensor, equal bits for every number of threads, and
+// memory accesses of its CUDA kernels.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -26,7 +26,7 @@ const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, v, i) => sum + 
 
 for (const form of forms) {
   for (const shared of [false, true]) {
-    test(`gradient, ${JSON.stringify(form)}${shared ? ", one b for all" : ""}`, () => {
+    test(`the gradient equals finite differences, ${JSON.stringify(form)}${shared ? ", one b for all" : ""}`, () => {
       const shapes = { a: swap([2, 3, 4], form.transposeA), b: swap(shared ? [4, 5] : [2, 4, 5], form.transposeB) };
       const graph = trace(() => {
         const [a, b] = [input("a", shapes.a), input("b", shapes.b)];
@@ -41,7 +41,7 @@ for (const form of forms) {
         ["a", da],
         ["b", db],
       ] as const) {
-        // linear in each operand: differences are exact, whatever the step
+        // the result is linear in each operand: differences are exact for every step
         const step = values(shapes[name], "step").data;
         const moved = { shape: shapes[name], data: given[name].data.map((v, i) => v + step[i]) };
         const difference = run({ ...given, [name]: moved }).y.data.map((v, i) => v - y.data[i]);
@@ -53,7 +53,7 @@ for (const form of forms) {
 }
 
 for (const device of ["cpu", "cuda-emulated"] as const) {
-  test(`operands that are slices of channels, on ${device}`, async () => {
+  test(`operands can be slices of channels, on ${device}`, async () => {
     const on = createDevice({ device });
     for (const form of forms) {
       const graph = trace(() => {
@@ -76,7 +76,7 @@ for (const device of ["cpu", "cuda-emulated"] as const) {
   });
 }
 
-test("the same bits for any number of threads", async () => {
+test("the bits are equal for every number of threads", async () => {
   for (const form of forms) {
     const [a, b] = [makeInput({ shape: [700, 700] }, "threads/a"), makeInput({ shape: [700, 700] }, "threads/b")];
     const results = [];
@@ -91,9 +91,9 @@ test("the same bits for any number of threads", async () => {
 
 for (const form of forms) {
   for (const dtype of ["f32", "bf16"] as const) {
-    test(`CUDA accesses memory well, ${dtype} ${JSON.stringify(form)}`, async () => {
+    test(`CUDA accesses are efficient, ${dtype} ${JSON.stringify(form)}`, async () => {
       ops.configure({ device: "cuda-emulated" });
-      // whole tiles, as many as take the large one
+      // whole tiles, in a number that selects the large tile
       const [a, b] = [swap([32, 256, 64], form.transposeA), swap([32, 64, 256], form.transposeB)];
       const inputs = [a, b].map((shape) => makeInput({ shape, dtype, integer: 3 }, `clean/${elements(shape)}`));
       emulator!.counters();
@@ -105,7 +105,7 @@ for (const form of forms) {
   }
 }
 
-test("operands that do not fit", async () => {
+test("operands that do not fit are refused", async () => {
   const zeros = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
   assert.throws(
     () => trace(() => ({ y: applyOp(matmul, [input("a", [4]), input("b", [4, 4])], forms[0])[0] })),

@@ -1,5 +1,5 @@
-// What the shape tables cannot say of the CUDA kernels of layer norm, attention, contrastive loss and top-k: padding, NaN,
-// slices, batches, and accesses of shared memory without bank conflicts. On the emulator, or with VIDEOCLIP_DEVICE=cuda.
+// Tests of the CUDA kernels of layer norm, attention, contrastive loss and top-k beyond their shape tables: padding,
+// NaN, slices, batches, and bank conflicts. They run on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -12,6 +12,7 @@ import * as nn from "#lib/nn/layers.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import * as ops from "#lib/ops.js";
 import { type CaseValue, makeInput, roundTo } from "./case_input.js";
+import { bytesOf } from "../support/numbers.js";
 
 const test = suite("sequence kernels");
 const name = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
@@ -19,14 +20,14 @@ const { emulator } = loadAddon().addon;
 const floats = ["f32", "bf16", "f16"] as const;
 
 const array = (label: string, shape: number[], dtype: DType = "f32") => makeInput({ shape, dtype }, label);
-const bytes = (data: ArrayBufferView) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex");
+const bytes = (data: ArrayBufferView) => bytesOf(data).toString("hex");
 const same = (a: ArrayBufferView, b: ArrayBufferView, message?: string) => assert.is(bytes(a), bytes(b), message);
 
 async function run<A>(op: OpDefinition<A>, inputs: (CaseValue | null)[], attrs: A) {
   return ops.runOp<A, ops.NDArray<Float32Array | Uint16Array | Int32Array>[]>(op, inputs, attrs);
 }
 
-/** Rows of `[N, S, C]` put first into `[N, wide, C]`, the rest filled. */
+/** Copies rows of `[N, S, C]` to the start of `[N, wide, C]` and fills the rest. */
 function padded(x: CaseValue, wide: number, fill: number): CaseValue {
   const [N, S, C] = x.shape;
   const data = new (x.data.constructor as Float32ArrayConstructor)(N * wide * C);
@@ -36,7 +37,7 @@ function padded(x: CaseValue, wide: number, fill: number): CaseValue {
 }
 
 for (const dtype of floats) {
-  test(`attention ${dtype}: keys left out change nothing, whatever they hold`, async () => {
+  test(`attention ${dtype}: masked keys change nothing, whatever their values`, async () => {
     const [N, S] = [2, 37];
     for (const [heads, size] of [
       [1, 32],
@@ -55,7 +56,7 @@ for (const dtype of floats) {
     }
   });
 
-  test(`attention ${dtype}: a row does not depend on how many queries there are`, async () => {
+  test(`attention ${dtype}: a row does not depend on the number of queries`, async () => {
     const [heads, S, C] = [2, 150, 128];
     const [q, k, v] = ["q", "k", "v"].map((label) => array(label, [1, S, C], dtype));
     const attrs = { heads, scale: 0.2, causal: true };
@@ -95,7 +96,7 @@ for (const dtype of floats) {
     }
   });
 
-  test(`contrastive_loss ${dtype}: NaN is not hidden`, async () => {
+  test(`contrastive_loss ${dtype}: NaN is propagated`, async () => {
     const [a, b] = ["a", "b"].map((label) => array(label, [70, 16], dtype));
     a.data[5] = dtype === "f32" ? Number.NaN : roundTo.encode(Number.NaN, dtype);
     const got = await run(definitions.contrastiveLoss, [a, b, null], { scale: 3, reduction: "sum" });
@@ -130,7 +131,7 @@ for (const dtype of floats) {
     }
   });
 
-  test(`top_k ${dtype}: a query's result does not depend on the others`, async () => {
+  test(`top_k ${dtype}: the result of a query does not depend on the other queries`, async () => {
     const [rows, queries] = [array("rows", [1501, 70], dtype), array("queries", [9, 70], dtype)];
     const all = await run(definitions.topK, [queries, rows], { k: 12, base: 0 });
     for (const q of [0, 8]) {
@@ -155,7 +156,7 @@ if (name !== "cuda-emulated") {
     return counted;
   };
 
-  test("attention: no bank conflicts, whole sectors", async () => {
+  test("attention: no bank conflicts, only whole sectors", async () => {
     for (const size of [16, 32, 64, 128]) {
       for (const S of [64, 128]) {
         const attrs = { heads: 1, scale: 0.2, causal: false };
@@ -186,14 +187,15 @@ if (name !== "cuda-emulated") {
       const inputs = [q, k, v, null, array("dy", [1, S, size], "bf16")];
       const counted = await count(label, definitions.attentionGrad, inputs, { heads: 1, scale: 0.2, causal: false });
       assert.is(counted.mma, (S / 16) * (S / 8) * (size / 16) * 9);
-      // three numbers of a query, of one lane in four
+      // three numbers per query, from one lane in four
       assert.ok(counted.excessSectors <= (S / 8) * 3, `${label}: ${counted.excessSectors}`);
     }
   });
 
   test("layer_norm, contrastive_loss and top_k: no bank conflicts", async () => {
     for (const dtype of floats) {
-      // whole sectors of x and y: weights are f32, so that with 16-bit x a lane reads 32 bytes of them in two halves
+      // only whole sectors of x and y: weights are f32, so that with 16-bit x a lane reads 32 bytes of them in two
+      // halves
       for (const C of [768, 1536]) {
         const norm = await count("layer_norm", definitions.layerNorm, [array("x", [3, C], dtype)], { eps: 1e-5 });
         assert.is(norm.excessSectors, 0, dtype);

@@ -1,4 +1,4 @@
-// What the shape tables cannot say of attention, contrastive loss and top-k: padding, slices, NaN, threads, batches.
+// Tests of attention, contrastive loss and top-k beyond their shape tables: padding, slices, NaN, threads, batches.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -15,14 +15,14 @@ const test = suite("sequence ops");
 const array = (name: string, shape: number[]) => ({ shape, data: hashValues("", name, elements(shape)) });
 const bits = (data: Float32Array) => [...new Uint32Array(data.buffer, data.byteOffset, data.length)];
 
-/** Rows of `[N, S, C]` put first into `[N, wide, C]`, the rest filled. */
+/** Copies rows of `[N, S, C]` to the start of `[N, wide, C]` and fills the rest. */
 function padded({ shape: [N, S, C], data }: ops.NDArray, wide: number, fill: number) {
   const out = new Float32Array(N * wide * C).fill(fill);
   for (let n = 0; n < N; n++) out.set(data.subarray(n * S * C, (n + 1) * S * C), n * wide * C);
   return { shape: [N, wide, C], data: out };
 }
 
-test("attention: keys left out change nothing, whatever they hold", async () => {
+test("attention: masked keys change nothing, whatever their values", async () => {
   const [N, S, heads] = [2, 37, 3];
   const [q, k, v] = ["q", "k", "v"].map((name) => array(name, [N, S, heads * 20]));
   const plain = await ops.attention(q, k, v, { heads });
@@ -33,7 +33,7 @@ test("attention: keys left out change nothing, whatever they hold", async () => 
   }
 });
 
-test("attention: a row depends neither on the batch nor on how many queries there are", async () => {
+test("attention: a row depends neither on the batch nor on the number of queries", async () => {
   const heads = 2;
   const [q, k, v] = ["q", "k", "v"].map((name) => array(name, [3, 47, 64]));
   const all = await ops.attention(q, k, v, { heads });
@@ -52,7 +52,7 @@ test("attention reads and writes slices of wider tensors", async () => {
     trace(() => {
       const [q, k, v] = ["q", "k", "v"].map((name) => nn.unary(input(name, [N, S, C]), "tanh"));
       const y = applyOp(definitions.attention, [q, k, v, null], { heads, scale: 0.3, causal: false })[0];
-      return { merged: nn.concat([q, k, y, v], 2) }; // elided: all four lie in slices of it
+      return { merged: nn.concat([q, k, y, v], 2) }; // elided: all four are slices of it
     }),
     device,
   );
@@ -75,9 +75,9 @@ test("top-k: NaN comes last, then places without a row", async () => {
   assert.equal([...few.indices.data], [2, 0]);
 });
 
-test("top-k: equal scores come by index, in whatever order rows are read", async () => {
+test("top-k: equal scores are sorted by index, in whatever order rows are read", async () => {
   for (const M of [5, 64, 3001, 20000]) {
-    // scores of 0 to 4, each of many rows
+    // scores from 0 to 4, each with many rows
     const scores = hashValues("ties", String(M), M).map((x) => Math.floor((x + 1) * 2.5));
     const byScore = [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
     for (const Q of [1, 6]) {
@@ -92,7 +92,7 @@ test("top-k: equal scores come by index, in whatever order rows are read", async
   }
 });
 
-test("top-k: a query's result does not depend on the others", async () => {
+test("top-k: the result of a query does not depend on the other queries", async () => {
   const rows = array("rows", [3001, 70]);
   const queries = array("queries", [9, 70]);
   const all = await ops.topK(queries, rows, { k: 12 });
@@ -104,7 +104,7 @@ test("top-k: a query's result does not depend on the others", async () => {
   }
 });
 
-test("f16 parameters are read where they lie, and told from f32", async () => {
+test("f16 parameters are read in place and distinguished from f32", async () => {
   const device = createDevice({ threads: 1 });
   const rows = Uint16Array.of(0x3c00, 0x4000, 0xbc00, 0x0001); // 1, 2, -1, 2^-24
   device.parameters.set("rows", [4, 1], rows);
@@ -149,7 +149,7 @@ test("results do not depend on the number of threads", async () => {
   assert.equal(results[2], results[0]);
 });
 
-test("contrastive loss: scores far beyond exp's range, and NaN that is not hidden", async () => {
+test("contrastive loss: scores far outside the range of exp are handled, and NaN is propagated", async () => {
   const [a, b] = ["a", "b"].map((name) => array(name, [40, 16]));
   for (const x of [a, b]) x.data = x.data.map((v) => v * 100);
   const attrs = { scale: 1, reduction: "sum" } as const;
@@ -162,7 +162,7 @@ test("contrastive loss: scores far beyond exp's range, and NaN that is not hidde
   assert.ok(Number.isNaN((await ops.contrastiveLoss(a, b)).loss));
 });
 
-test("what does not fit is a ShapeError", async () => {
+test("operands that do not fit cause a ShapeError", async () => {
   const x = array("x", [2, 3, 8]);
   const flat = array("flat", [6, 8]);
   const wrong = [

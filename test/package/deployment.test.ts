@@ -1,4 +1,4 @@
-// What the package says where its addon or its workers cannot be found, and that docs/deployment.md says the same.
+// The package explains a missing addon or worker file with the sentences of docs/deployment.md.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -27,7 +27,7 @@ const doors = Object.entries(manifest.exports as Record<string, Door | string>).
 
 const PREBUILT = `prebuilds/${process.platform}-${process.arch}/videoclip.napi${process.platform === "linux" ? ".glibc" : ""}.node`;
 
-/** A folder with the loader in it, as in a package of this name. */
+/** A folder that contains the loader, as in a package with this name. */
 function packageFolder(name: string, files: Record<string, string>): string {
   const root = mkdtempSync(join(folder, "package-"));
   for (const file of ["runtime/binding", "runtime/addon_error", "base/bundled", "base/errors"]) {
@@ -40,7 +40,7 @@ function packageFolder(name: string, files: Record<string, string>): string {
   return root;
 }
 
-/** What loading the addon of a folder says. */
+/** The error of loading the addon of a folder. */
 function load(root: string, ...options: string[]): { code: string; message: string } {
   const program = `import { loadAddon } from "./dist/runtime/binding.js";
     try { loadAddon(); } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
@@ -55,12 +55,12 @@ test("docs/deployment.md has every sentence of the code", () => {
   for (const text of [...Object.values(ADVICE), sentence]) assert.ok(guide.includes(`> ${text}`), text);
 });
 
-test("the sentences name the C library that the addon is held to", () => {
+test("the sentences name the C library that the addon is built for", () => {
   const floor = /GLIBC_FLOOR = \[(\d+), (\d+)\]/.exec(readFileSync("scripts/prebuild.mjs", "utf8"))!;
   assert.ok(ADVICE.unsupported.includes(`glibc ${floor[1]}.${floor[2]}`));
 });
 
-test("the version is that of package.json", () => {
+test("the version equals that of package.json", () => {
   assert.is(VERSION, manifest.version);
 });
 
@@ -70,7 +70,7 @@ for (const [name, packageName, files, advice, reason] of [
   ["a clone that was not built", "videoclip", { "CMakeLists.txt": "" }, ADVICE.clone, "videoclip.node: no such file"],
   ["a bundle", "somebody-elses-app", {}, ADVICE.bundled, "videoclip.node: no such file"],
 ] as [string, string, Record<string, string>, string, string][]) {
-  test(`${name}: the system, every path that was tried, and what to do`, () => {
+  test(`${name}: the error has the system, every path that was tried, and advice`, () => {
     const { code, message } = load(packageFolder(packageName, files));
     assert.is(code, "ERR_ADDON_MISSING");
     assert.ok(message.includes(`${process.platform}-${process.arch}`), message);
@@ -81,11 +81,11 @@ for (const [name, packageName, files, advice, reason] of [
   });
 }
 
-test("Node without addons", () => {
+test("Node without addons causes an error with advice", () => {
   assert.ok(load(resolve("."), "--no-addons").message.endsWith(ADVICE.forbidden));
 });
 
-test("an addon in the place that scripts/pack.mjs gives it is loaded", () => {
+test("an addon in the place chosen by scripts/pack.mjs is loaded", () => {
   const root = packageFolder("videoclip", { [PREBUILT]: "" });
   cpSync("build/Release/videoclip.node", join(root, PREBUILT));
   const program = `import { loadAddon } from "./dist/runtime/binding.js"; console.log(loadAddon().path);`;
@@ -94,9 +94,9 @@ test("an addon in the place that scripts/pack.mjs gives it is loaded", () => {
   assert.ok(stdout.trim().endsWith(PREBUILT), stderr);
 });
 
-test("a bundle in either format fails with the sentence, at the addon and at a worker, and not at its import", () => {
+test("a bundle in either format fails with the sentence at the addon and at a worker, and not at its import", () => {
   const video = join(folder, "video.png");
-  writeFileSync(video, "\x89PNG\r\n\x1a\n", "latin1"); // enough to be given to the decoder
+  writeFileSync(video, "\x89PNG\r\n\x1a\n", "latin1"); // enough bytes for the decoder
   const esbuild = resolve("node_modules/esbuild/bin/esbuild");
   for (const format of ["esm", "cjs"]) {
     const file = join(folder, `bundle-${format}`, format === "esm" ? "main.mjs" : "main.cjs");

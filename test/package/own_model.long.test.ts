@@ -1,4 +1,4 @@
-// A model of one's own as a user of the package writes it: in an empty folder, from the tarball, in strict TypeScript.
+// A user of the package defines a model: in an empty folder, from the tarball, in strict TypeScript.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,8 @@ import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packTarball } from "../../scripts/pack.mjs";
-import { missing, relativeL2, runPeer } from "../onnx/peer.js";
+import { missing, runPeer } from "../onnx/peer.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("own model from the package");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-own-"));
@@ -113,7 +114,7 @@ console.log(JSON.stringify({ right, same, losses }));
 
 let report: { right: number; same: boolean; losses: number[] } | undefined;
 
-test("the types fit, strictly, and the program runs", () => {
+test("the types are correct in strict mode, and the program runs", () => {
   const { path } = packTarball(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
   run("npm", "install", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", path);
@@ -125,7 +126,7 @@ test("the types fit, strictly, and the program runs", () => {
   report = JSON.parse(run(process.execPath, "own.js"));
 });
 
-test("the own model learns and reloads to the same bits; an X3D with a head of one's own learns", () => {
+test("the defined model learns and reloads to the same bits, and an X3D with a new head learns", () => {
   assert.ok(report!.right > 0.9, `${report!.right}`);
   assert.ok(report!.same);
   const { losses } = report!;

@@ -1,4 +1,4 @@
-// The package as users get it: packed, installed in an empty folder with scripts off and no compiler, and used from
+// The package as users get it: packed, installed in an empty folder with scripts off and without compiler, and used by
 // every kind of program.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ function run(command: string, args: string[], options: { cwd?: string; env?: Nod
   return stdout;
 }
 
-/** Only node itself on the path: no compiler, no CMake, no ffmpeg. */
+/** Only node is on the path: no compiler, no CMake, no ffmpeg. */
 const bin = join(folder, "bin");
 const bare = { PATH: bin, HOME: folder };
 
@@ -34,7 +34,7 @@ const ADD = `
   if (y.data.join() !== "2,4,6,8,10,12") throw new Error(y.data.join());
 `;
 
-test("packs only what is meant for users, with a prebuilt addon", () => {
+test("the package contains only files for users, with a prebuilt addon", () => {
   run(process.execPath, ["scripts/prebuild.mjs", "--cpu"], { cwd: resolve(".") });
   const { path, files } = packTarball(folder, resolve(PREBUILT));
   const meant = [
@@ -54,14 +54,14 @@ test("packs only what is meant for users, with a prebuilt addon", () => {
   run("mv", [path, "package.tgz"]);
 });
 
-test("installs with scripts off", () => {
+test("the package installs with scripts off", () => {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true }));
   run("npm", ["install", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", "./package.tgz"]);
   mkdirSync(bin);
   run("ln", ["-s", process.execPath, join(bin, "node")]);
 });
 
-test("ES module", () => {
+test("an ES module can use it", () => {
   program(
     "esm.mjs",
     `import * as ops from "videoclip/ops"; import { deviceReport } from "videoclip"; ${ADD}
@@ -69,7 +69,7 @@ test("ES module", () => {
   );
 });
 
-test("the model that ships is opened by its constant, from wherever the program runs", () => {
+test("the shipped model opens by its constant, from any working directory", () => {
   program(
     "shipped.mjs",
     `import { SHAPES_MODEL, VideoClip } from "videoclip";
@@ -80,14 +80,14 @@ test("the model that ships is opened by its constant, from wherever the program 
   );
 });
 
-test("CommonJS", () => {
+test("a CommonJS module can use it", () => {
   program(
     "cjs.cjs",
     `const ops = require("videoclip/ops"); (async () => { ${ADD} })().catch((e) => { console.error(e); process.exit(1); });`,
   );
 });
 
-test("a bundle that leaves the package outside", () => {
+test("a bundle that excludes the package can use it", () => {
   writeFileSync(join(folder, "app.ts"), `import * as ops from "videoclip/ops"; ${ADD}`);
   const esbuild = resolve("node_modules/esbuild/bin/esbuild");
   run(esbuild, [
@@ -101,7 +101,7 @@ test("a bundle that leaves the package outside", () => {
   run(process.execPath, ["bundle.mjs"], { env: bare });
 });
 
-test("eight workers at once", () => {
+test("eight workers can use it simultaneously", () => {
   program(
     "workers.mjs",
     `import { Worker, isMainThread } from "node:worker_threads"; import { fileURLToPath } from "node:url";
@@ -114,7 +114,7 @@ test("eight workers at once", () => {
   );
 });
 
-test("the command line; a video without a decoder says what to install", async () => {
+test("the command line works, and says what to install for a video without a decoder", async () => {
   const cli = join(folder, "node_modules/videoclip/dist/cli/main.js");
   const report = JSON.parse(run(process.execPath, [cli, "doctor", "--json"], { env: bare }));
   assert.ok(report.isa);
@@ -131,7 +131,7 @@ test("publint finds nothing", () => {
   });
 });
 
-test("nothing was left beside the package", () => {
+test("no file is left beside the package", () => {
   const own = readdirSync(join(folder, "node_modules/videoclip"));
   assert.equal(
     own.filter((name) => ["build", "native", "test", "lib", "scripts"].includes(name)),

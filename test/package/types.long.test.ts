@@ -1,4 +1,4 @@
-// The types of the packed package, checked strictly in an empty folder: every door, under every way to resolve modules.
+// The types of the packed package pass strict checks in an empty folder: every door, with every module resolution.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ const doors = Object.keys(manifest.exports)
   .filter((door) => door !== "./package.json")
   .map((door) => `videoclip${door.slice(1)}`);
 
-/** The package as npm installs it, with the packages that it depends on. */
+/** Installs the package as npm does, with its dependencies. */
 function install(): void {
   const target = join(folder, "node_modules/videoclip");
   mkdirSync(target, { recursive: true });

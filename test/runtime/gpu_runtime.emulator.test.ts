@@ -1,5 +1,6 @@
-// The runtime of GPU devices: graphs on streams, two jobs at a time, parameters that change, full memory, cancel, dispose. On
-// the emulator, whose copies happen only when somebody waits for them, or with VIDEOCLIP_DEVICE=cuda on a GPU.
+// The runtime of GPU devices: graphs on streams, two jobs at a time, changed parameters, full memory, cancelling,
+// disposal. It runs on the emulator, whose copies happen only when somebody waits for them, or on a GPU with
+// VIDEOCLIP_DEVICE=cuda.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -37,14 +38,14 @@ async function reason(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-test("many runs in flight give their own results, whatever happens to their inputs", async () => {
+test("many pending runs give their results, whatever happens to their inputs afterwards", async () => {
   const device = createDevice({ device: name });
   device.parameters.set("b", [1000], bias(1));
   const program = compile(graph(), device);
   const results = Array.from({ length: 12 }, (_, seed) => {
     const x = values(seed);
     const run = program.run({ x });
-    x.fill(Number.NaN); // it was copied
+    x.fill(Number.NaN); // the run has a copy
     return run;
   });
   for (const [seed, { y }] of (await Promise.all(results)).entries()) assert.equal(y, expected(values(seed), bias(1)));
@@ -56,7 +57,7 @@ test("many runs in flight give their own results, whatever happens to their inpu
   device.dispose();
 });
 
-test("a parameter that changes is seen by the next run", async () => {
+test("the next run uses a changed parameter", async () => {
   const device = createDevice({ device: name });
   device.parameters.set("b", [1000], bias(1));
   const program = compile(graph(), device);
@@ -93,12 +94,12 @@ test("profile times every instruction", async () => {
   device.dispose();
 });
 
-test("abort rejects with the signal's reason, dispose with ERR_DISPOSED", async () => {
+test("abort rejects with the signal's reason, and dispose with ERR_DISPOSED", async () => {
   const device = createDevice({ device: name });
   device.parameters.set("b", [1000], bias(1));
   const program = compile(graph(), device);
   const abort = new AbortController();
-  const x = values(1); // made once, so that runs are asked for faster than they are done
+  const x = values(1); // made once, so that runs are requested faster than they end
   const runs = Array.from({ length: 100 }, () => program.run({ x }, { signal: abort.signal }));
   const why = new Error("enough");
   abort.abort(why);
@@ -130,7 +131,7 @@ test("a program that needs more memory than the device has rejects, and smaller 
 });
 
 if (emulator) {
-  test("a full device says so, and goes on when there is memory again", async () => {
+  test("a full device causes an error, and works when memory is free again", async () => {
     const device = createDevice({ device: name });
     device.parameters.set("b", [1000], bias(1));
     const program = compile(graph(), device);
@@ -141,7 +142,7 @@ if (emulator) {
     device.dispose();
   });
 
-  test("an encoder halves its batch where memory is short, and warns", async () => {
+  test("an encoder halves its batch if memory is short, and warns", async () => {
     const preset = resolvePreset("s3d", { frames: 16, size: 32 });
     const options = { model: "s3d", randomWeights: 3, preset, device: name, precision: "bf16" } as const;
     const clips = Uint8Array.from({ length: 4 * 16 * 32 * 32 * 3 }, (_, i) => (i * 31) % 251);
@@ -149,7 +150,7 @@ if (emulator) {
     const hear = (warning: Error) => warnings.push(warning.message);
     process.on("warning", hear);
     const encoder = await VideoEncoder.load({ ...options, batch: 4 });
-    await encoder.encode(clips.subarray(0, clips.length / 4)); // the weights are made
+    await encoder.encode(clips.subarray(0, clips.length / 4)); // derives the weights
     emulator.setMemoryLimit(emulator.counters().memoryBytes + 150e3); // room for the frames of two or three clips
     const features = await encoder.encode(clips);
     emulator.setMemoryLimit(2 ** 40);

@@ -1,4 +1,5 @@
-// An input given as a list of arrays: behind each other, zeros behind them, shared memory read by the engine's thread.
+// An input can be a list of arrays: they are joined, padded with zeros, and read from shared memory by the engine's
+// thread.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
@@ -28,8 +29,8 @@ const shared = (...values: number[]) => {
 };
 const run = async (x: readonly Float32Array[]) => [...(await program.run({ x })).y];
 
-test("arrays lie behind each other, and what they leave is zeros", async () => {
-  await program.run({ x: new Float32Array(2 * N).fill(7) }); // the buffer is used again
+test("arrays follow one another, and the rest of the input is zero", async () => {
+  await program.run({ x: new Float32Array(2 * N).fill(7) }); // the buffer is reused
   assert.equal(await run([Float32Array.of(1, 2, 3, 4), shared(5, 6)]), [21.5, 43.5, 65.5, 0.5, 0.5, 0.5]);
   assert.equal(await run([]), [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
   const whole = Float32Array.from({ length: 2 * N }, (_, i) => i);
@@ -39,19 +40,19 @@ test("arrays lie behind each other, and what they leave is zeros", async () => {
   assert.is((await run([offset]))[0], 21.5);
 });
 
-test("arrays of one's own are copied at once, shared ones are kept until they were read", async () => {
+test("unshared arrays are copied immediately, and shared ones are kept until they are read", async () => {
   const own = Float32Array.of(1, 2);
   const first = run([own]);
   own.fill(100);
   structuredClone(own, { transfer: [own.buffer] });
   assert.is((await first)[0], 21.5);
-  // many runs wait, and nobody else holds their arrays
+  // many runs wait, and no other code holds their arrays
   const runs = Array.from({ length: 50 }, (_, i) => run([shared(i, 0), shared(0, i)]));
   for (let i = 0; i < 3; i++) collect();
   (await Promise.all(runs)).forEach((y, i) => assert.equal(y.slice(0, 3), [i + 0.5, 10 * i + 0.5, 0.5]));
 });
 
-test("own arrays are copied even where the weights have to be made first", async () => {
+test("unshared arrays are copied even if the weights have to be derived first", async () => {
   const other = createDevice({ device });
   other.parameters.set("l.weight", [1, 2], Float32Array.of(1, 10));
   other.parameters.set("l.bias", [1], Float32Array.of(0));
@@ -79,14 +80,14 @@ test("a list of arrays that do not fit is refused", async () => {
   assert.match(await message([null]), /a list of null/);
 });
 
-test("shared arrays may also be whole inputs: they are copied at once", async () => {
+test("a shared array can be an entire input: it is copied immediately", async () => {
   const x = shared(...Array.from({ length: 2 * N }, (_, i) => i));
   const first = program.run({ x });
   x.fill(0);
   assert.is((await first).y[1], 32.5);
 });
 
-test("jobs with lists end when the device ends", async () => {
+test("jobs with lists end when the device is disposed", async () => {
   const own = createDevice({ device: "cpu", threads: 1 });
   own.parameters.set("l.weight", [1, 2], Float32Array.of(1, 10));
   own.parameters.set("l.bias", [1], Float32Array.of(0));

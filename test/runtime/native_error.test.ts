@@ -1,4 +1,4 @@
-// What the native side fails by becomes an error of this package, chosen by its code and never by its message.
+// A native failure becomes an error of this package, chosen by its code and not by its message.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -12,14 +12,14 @@ const test = suite("native errors");
 const header = readFileSync(join(root, "native/cpp/runtime/status.h"), "utf8");
 const failure = (code: unknown, message = "what it says") => Object.assign(new Error(message), { code });
 
-test("the codes of status.h and of native_error.ts are the same", () => {
+test("status.h and native_error.ts have the same codes", () => {
   const body = /enum class StatusCode \{(.*?)\};/s.exec(header)![1].replace(/\/\/.*/g, "");
   const names = body.split(",").map((name) => name.trim());
   assert.equal(names.filter((name) => name && name !== "ok").sort(), Object.keys(NATIVE_ERRORS).sort());
   for (const [, code, name] of header.matchAll(/case StatusCode::(\w+):\s*return "(\w+)"/g)) assert.is(code, name);
 });
 
-test("each code has its error", () => {
+test("each code has its error class", () => {
   const codes = Object.keys(NATIVE_ERRORS).map((name) => [name, nativeError(failure(name)).code]);
   assert.equal(Object.fromEntries(codes), {
     invalid_argument: "ERR_INVALID_ARGUMENT",
@@ -32,7 +32,7 @@ test("each code has its error", () => {
   });
 });
 
-test("the message decides nothing; what has no code of ours is ERR_RUN", () => {
+test("the message does not matter, and a failure without a known code is ERR_RUN", () => {
   for (const message of ["out of memory", "disposed", "device lost"]) {
     assert.is(nativeError(failure(undefined, message)).code, "ERR_RUN");
   }

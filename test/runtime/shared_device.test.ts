@@ -1,4 +1,4 @@
-// Devices that share an engine: parameters, programs and disposal of each are its own.
+// Devices that share an engine have separate parameters, programs and disposal.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device } from "#lib/runtime/device.js";
@@ -19,7 +19,7 @@ function line(device: Device, weight: number, bias: number) {
   return async (x: number) => (await program.run({ x: Float32Array.of(x) })).y[0];
 }
 
-test("two models with the same keys keep their own values", async () => {
+test("two models with the same keys keep separate values", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   const [a, b] = [createDevice({ device }), createDevice({ device })];
   const [first, second] = [line(a, 2, 1), line(b, 3, 5)];
@@ -28,7 +28,7 @@ test("two models with the same keys keep their own values", async () => {
   device.dispose();
 });
 
-test("a shared device's end leaves the others, the owner's end ends all", async () => {
+test("disposing a shared device leaves the others, and disposing the owner ends all", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   const before = device.memory().parameters;
   const [a, b] = [createDevice({ device }), createDevice({ device })];
@@ -72,7 +72,7 @@ test("a run on a shared device that is disposed rejects", async () => {
   device.dispose();
 });
 
-test("threads and precision are checked", () => {
+test("threads and precision are validated", () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   const code = (options: object) => {
     try {

@@ -10,7 +10,7 @@ import { updateTests } from "./updates.js";
 const test = suite("updates");
 updateTests(test, "cpu");
 
-test("what is no update of a parameter is refused", () => {
+test("an incorrect update of a parameter is refused", () => {
   const build = (body: () => void) => () =>
     trace(() => {
       body();
@@ -31,7 +31,7 @@ test("what is no update of a parameter is refused", () => {
   );
 });
 
-test("a parameter cannot be set while a run that updates it has not ended", async () => {
+test("a parameter cannot be set while a run that updates it is pending", async () => {
   const device = createDevice({ threads: 1 });
   for (const key of ["p", "q"]) device.parameters.set(key, [2], Float32Array.of(1, 2));
   const graph = trace(() => {
@@ -43,7 +43,7 @@ test("a parameter cannot be set while a run that updates it has not ended", asyn
   const running = [program.run({}), program.run({})];
   const set = (key: string) => device.parameters.set(key, [2], Float32Array.of(10, 20));
   assert.throws(() => set("p"), /parameter p: a run that updates it has not ended/);
-  set("q"); // only read
+  set("q"); // this run only reads it
   await running[0];
   await running[1];
   set("p");
@@ -52,7 +52,7 @@ test("a parameter cannot be set while a run that updates it has not ended", asyn
   device.dispose();
 });
 
-test("a missing scalar is named", async () => {
+test("the error for a missing scalar names it", async () => {
   const device = createDevice({ threads: 1 });
   const program = compile(
     trace(() => ({ y: nn.binary(input("x", [2]), scalar("rate"), "mul") })),
@@ -63,7 +63,7 @@ test("a missing scalar is named", async () => {
   device.dispose();
 });
 
-test("the references give new values too", () => {
+test("the references return new values too", () => {
   const graph = trace(() => {
     const p = parameter("p", [2]);
     update(p, nn.binary(p, scalar("rate"), "mul"));

@@ -1,4 +1,4 @@
-// Programs that give parameters new values: one body for every device.
+// Programs that update parameters, as tests that run on several devices.
 import * as assert from "uvu/assert";
 import { createDevice, type DeviceName } from "#lib/runtime/device.js";
 import { compile } from "#lib/runtime/compile.js";
@@ -17,7 +17,7 @@ export function updateTests(test: Test, deviceName: DeviceName): void {
     return device;
   };
 
-  test("a sum is kept from run to run, in place and scaled by a scalar", async () => {
+  test("a sum is kept between runs, in place and scaled by a scalar", async () => {
     const device = open({ sum: [1, 2, 3] });
     const graph = trace(() => {
       const sum = parameter("sum", [3]);
@@ -36,7 +36,7 @@ export function updateTests(test: Test, deviceName: DeviceName): void {
     device.dispose();
   });
 
-  test("every reader sees the old value: swaps, cycles and views", async () => {
+  test("every reader uses the old value: swaps, cycles and views", async () => {
     const device = open({ a: [1, 2], b: [30, 40], c: [500, 600], d: [0, 0] });
     const graph = trace(() => {
       const [a, b, c, d] = ["a", "b", "c", "d"].map((key) => parameter(key, [2]));
@@ -87,7 +87,7 @@ export function updateTests(test: Test, deviceName: DeviceName): void {
     const x = Float32Array.of(1, 1, 1, 1);
     assert.equal(list((await inference.run({ x })).y), [6, 22, 38]);
     assert.equal(list((await training.run({ x })).y), [6, 22, 38]);
-    // not awaited: jobs run in their order
+    // not awaited, because jobs run in queue order
     const [, after, again] = await Promise.all([training.run({ x }), inference.run({ x }), training.run({ x })]);
     assert.equal(list(after.y), [24, 88, 152]);
     assert.equal(list(again.y), [24, 88, 152]);

@@ -1,4 +1,4 @@
-// Eight workers compute at once; one is terminated in the middle of a run, the others return correct results.
+// Eight workers compute simultaneously; one is terminated during a run, and the others return correct results.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { suite } from "uvu";
@@ -25,7 +25,7 @@ const start = (rounds: number) =>
     workerData: { ops: new URL("../../dist/ops.js", import.meta.url).href, rounds },
   });
 
-test("one of eight is terminated, seven are right", async () => {
+test("one of eight workers is terminated, and seven give correct results", async () => {
   const endless = start(1e9);
   const workers = Array.from({ length: 7 }, () => start(20));
   const sums = workers.map(async (worker) => {
@@ -45,7 +45,7 @@ test("one of eight is terminated, seven are right", async () => {
   for (const sum of rest) assert.is(sum, first);
 });
 
-test("workers are terminated again and again without harm", async () => {
+test("workers can be terminated repeatedly without damage", async () => {
   for (let i = 0; i < 6; i++) {
     const worker = start(1e9);
     await once(worker, "message");

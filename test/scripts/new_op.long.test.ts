@@ -1,5 +1,6 @@
-// An op from `npm run new-op`, with a strided input, a vector that stays f32 and an attribute, passes conformance on the CPU and on
-// the emulator in f32, bf16 and f16, with its gradient and its ONNX form, after only its formulas are filled in.
+// An op from `npm run new-op`, with a strided input, a vector that stays f32 and an attribute, passes conformance on
+// the CPU and on the emulator in f32, bf16 and f16, with its gradient and its ONNX form, after only its formulas are
+// filled in.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +13,7 @@ const copy = copyPackage();
 const FAMILY = "elementwise";
 const NAME = "scaled_tanh";
 
-/** Ops besides the new one that a build needs: those of its gradient, of the sums that check it, and of slices. */
+/** Other ops that the build needs: those of the op's gradient, of the sums that check it, and of slices. */
 const OTHERS = [
   ...["binary", "cast", "fill", "unary", "unary_grad"].map((name) => `elementwise/${name}`),
   ...["pad", "permute", "slice"].map((name) => `layout/${name}`),
@@ -28,7 +29,7 @@ function run(command: string, ...args: string[]): string {
 
 const node = (...args: string[]) => run(process.execPath, ...args);
 
-/** Replaces text that must be in a file. */
+/** Replaces text that the file must contain. */
 function edit(path: string, ...pairs: [string, string][]): void {
   let text = readFileSync(join(copy.folder, path), "utf8");
   for (const [from, to] of pairs) {

@@ -1,4 +1,4 @@
-// `npm run new-op` in a copy of the repository: all the places of an op, in files that compile.
+// `npm run new-op`, in a copy of the repository, writes all files of an op, and they compile.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const run = (...args: string[]) =>
 const read = (path: string) => readFileSync(join(copy.folder, path), "utf8");
 const ops = (text: string, list: string) => text.split(`set(${list}`)[1].split(")")[0].trim().split(/\s+/);
 
-/** The options of the op that has everything a template knows. */
+/** The options of an op that uses every feature of the templates. */
 const FULL = [
   ...["--input", "x", "--input", "residual", "--vector", "weight", "--vector", "shift"],
   ...["factor:float", "power:int", "isOn:bool", "taps:int[3]", "mean:float[2]", "split:int[]"].flatMap((text) => [
@@ -30,7 +30,7 @@ const FULL = [
   ]),
 ];
 
-test("lays out every place of an op", () => {
+test("every file of an op is laid out", () => {
   const before = ops(read(lists[0]), "VIDEOCLIP_OPS");
   for (const [name, ...options] of [["near_copy"], ["near_full", ...FULL]]) {
     const { status, stderr } = run(`layout/${name}`, ...options);
@@ -43,7 +43,7 @@ test("lays out every place of an op", () => {
   assert.ok(cases.includes('import "./layout/near_copy.js";\n'));
 });
 
-test("operands and attributes are those that were asked for", () => {
+test("operands and attributes follow the options", () => {
   const [contract, , , definition] = placesOf("near_full").map(read);
   for (const text of ["0 x [..., C] rows, may be a slice", "1 residual like x", "2 weight [C] f32"]) {
     assert.ok(contract.includes(text), text);
@@ -75,7 +75,7 @@ test("the kernels compile", () => {
   }
 });
 
-test("overwrites nothing and takes only what it can lay out", () => {
+test("no file is overwritten, and options that the script cannot lay out are refused", () => {
   assert.is(run("layout/near_copy").status, 1);
   for (const args of [
     ["layout/NearCopy"],

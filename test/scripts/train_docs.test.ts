@@ -1,4 +1,4 @@
-// What is made from the schema of run files: configs/train.schema.json, and the tables of docs/training.md.
+// configs/train.schema.json and the tables of docs/training.md follow from the schema of run files.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -9,7 +9,7 @@ import { keyTables, schemaText, withTables } from "../../scripts/train_docs.js";
 const test = suite("documents of run files");
 const page = readFileSync("docs/training.md", "utf8");
 
-/** Every key of the schema with its own schema, by its path. */
+/** Every key of the schema with its part of the schema, by path. */
 function keysOf(schema: JsonSchema, path = ""): [string, JsonSchema][] {
   const items = Array.isArray(schema.items) ? schema.items : [schema.items ?? {}];
   const below = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...items].flatMap((inner) =>
@@ -22,11 +22,11 @@ function keysOf(schema: JsonSchema, path = ""): [string, JsonSchema][] {
   return [...own, ...below];
 }
 
-test("the published schema is that of the code (npm run docs:train)", () => {
+test("the published schema equals the code's (npm run docs:train)", () => {
   assert.is(readFileSync("configs/train.schema.json", "utf8"), schemaText());
 });
 
-test("the tables of docs/training.md are those of the code (npm run docs:train)", () => {
+test("the tables of docs/training.md equal the code's (npm run docs:train)", () => {
   assert.is(page, withTables(page));
 });
 
@@ -44,7 +44,7 @@ test("every key has a description, and a row in the tables", () => {
   }
 });
 
-test("a key that may be absent says what holds without it", () => {
+test("the description of an optional key states its default", () => {
   const required = (schema: JsonSchema, path = ""): string[] => {
     const at = (name: string) => (path === "" ? name : `${path}.${name}`);
     const items = Array.isArray(schema.items) ? [] : [schema.items ?? {}];
@@ -57,7 +57,7 @@ test("a key that may be absent says what holds without it", () => {
   };
   const schema = trainConfigSchema();
   const must = new Set(required(schema));
-  // what stands for itself where it is absent
+  // keys whose absence needs no explanation
   const plain = ["$schema", "steps", "epochs", "loss", "model.load", "data.train", "data.captions", "data.pack"];
   const more = ["data.features", "data.sampling", "data.without", "optimizer.groups.weightDecay"];
   const silent = keysOf(schema)
@@ -67,7 +67,7 @@ test("a key that may be absent says what holds without it", () => {
   assert.equal(silent, []);
 });
 
-test("every recipe names the schema and fits it", () => {
+test("every recipe names the schema and satisfies it", () => {
   const recipes = readdirSync("configs").filter((name) => name.endsWith(".json") && name !== "train.schema.json");
   assert.ok(recipes.length >= 7);
   for (const name of recipes) {

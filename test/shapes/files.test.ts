@@ -1,7 +1,5 @@
-// The model that ships, through video files: the encoder that its folder names, and the frames that it was trained on.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// The shipped model reads video files with the encoder of its folder, and sees the frames that it was trained on.
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,17 +8,18 @@ import { clipFeatures } from "../../shapes/features.js";
 import { openShapes, SHAPES_MODEL } from "../../shapes/model.js";
 import { writeVideo } from "../../shapes/video_file.js";
 import { longVideos, renderSeconds } from "../../shapes/videos.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("shapes in files");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("files");
 
-test("extract --model FOLDER gives the features of the rendered frames, but for the codec", async () => {
+test("extract --model FOLDER gives the features of the rendered frames, apart from the codec's loss", async () => {
   const [video] = longVideos(77, 1);
   await writeVideo(join(folder, "video.mp4"), video);
   const out = join(folder, "features");
   const args = ["extract", join(folder, "video.mp4"), "--model", SHAPES_MODEL, "--out", out, "--quiet"];
-  const { status, stderr } = spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
+  const { status, stderr } = videoclip(...args);
   assert.is(status, 0, stderr);
   const judged = await openShapes();
   const rendered = await clipFeatures(judged.encoder, renderSeconds(video));
@@ -33,15 +32,15 @@ test("extract --model FOLDER gives the features of the rendered frames, but for 
     b += rendered.data[i] ** 2;
   }
   assert.ok(dot / Math.sqrt(a * b) > 0.98, `cosine ${dot / Math.sqrt(a * b)}`);
-  // and the model takes the file itself, by the encoder in its folder
+  // the model also reads the file with the encoder in its folder
   const { rows } = await judged.model.encodeVideo(join(folder, "video.mp4"), { longVideos: "truncate" });
   assert.ok(rows.every(Number.isFinite));
   judged.dispose();
 });
 
-test("a folder that is no model is refused with the file that it lacks", () => {
+test("a folder that is not a model is refused, and the error names the missing file", () => {
   const args = ["extract", folder, "--model", folder, "--out", join(folder, "none")];
-  const { status, stderr } = spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
+  const { status, stderr } = videoclip(...args);
   assert.is.not(status, 0);
   assert.match(stderr, /config\.json/);
   assert.not(readdirSync(folder).includes("none"));

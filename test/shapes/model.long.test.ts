@@ -1,4 +1,4 @@
-// The model that ships does what its card says, on a seed that nothing was tuned on.
+// The shipped model reaches the results of its model card, on a seed that was not used for tuning.
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -8,13 +8,13 @@ import { openShapes, SHAPES_MODEL } from "../../shapes/model.js";
 
 const test = suite("the shapes model");
 
-test("its weights are at most 4 MB", () => {
+test("the weights have at most 4 MB", () => {
   const files = readdirSync(SHAPES_MODEL).filter((name) => name.endsWith(".safetensors"));
   assert.equal(files.sort(), ["model.safetensors", "video_model.safetensors"]);
   assert.ok(files.reduce((sum, name) => sum + statSync(join(SHAPES_MODEL, name)).size, 0) <= 4e6);
 });
 
-test("it finds held-out combinations, motions and moments; controls do not", async () => {
+test("the model finds held-out combinations, motions and moments, and controls do not", async () => {
   const judged = await openShapes();
   const { retrieval, motion, localisation } = await evaluateShapes(judged, 20261126);
   judged.dispose();

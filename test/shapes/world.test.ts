@@ -1,4 +1,4 @@
-// The generated world: the held-out rule, captions that name every attribute, frames that show what captions say.
+// The generated world: the held-out rule, captions that name every attribute, frames that agree with captions.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Random } from "#lib/base/random.js";
@@ -9,11 +9,17 @@ import { COLOURS, describe, EVENTS, isHeldOut, MOTIONS, SHAPES, vocabulary } fro
 
 const test = suite("shapes");
 
-test("a fifth is held out; every pair of attributes is trained on", () => {
+test("a fifth of the combinations is held out, and every pair of attributes is trained on", () => {
   const held = EVENTS.filter(isHeldOut);
   assert.is(EVENTS.length, 1440);
   assert.ok(held.length >= 256 && held.length < 300, `${held.length}`);
-  const seen = new Set(EVENTS.filter((e) => !isHeldOut(e)).flatMap((e) => [`${e.colour} ${e.shape}`, `${e.colour} ${e.motion}`, `${e.shape} ${e.motion}`])); // prettier-ignore
+  const seen = new Set(
+    EVENTS.filter((e) => !isHeldOut(e)).flatMap((e) => [
+      `${e.colour} ${e.shape}`,
+      `${e.colour} ${e.motion}`,
+      `${e.shape} ${e.motion}`,
+    ]),
+  );
   for (const colour of COLOURS) {
     for (const shape of SHAPES) assert.ok(seen.has(`${colour} ${shape}`));
     for (const motion of MOTIONS) assert.ok(seen.has(`${colour} ${motion}`));
@@ -21,7 +27,7 @@ test("a fifth is held out; every pair of attributes is trained on", () => {
   for (const shape of SHAPES) for (const motion of MOTIONS) assert.ok(seen.has(`${shape} ${motion}`));
 });
 
-test("no training video has a held-out combination; no evaluation has another", () => {
+test("training videos have no held-out combination, and evaluation videos have no other", () => {
   for (let i = 0; i < 2000; i++) {
     const { events, seconds } = trainingVideo(1, i);
     assert.ok(events.length >= 2);
@@ -40,7 +46,7 @@ test("no training video has a held-out combination; no evaluation has another", 
   }
 });
 
-test("captions name colour and shape, and are of the vocabulary", () => {
+test("captions name colour and shape, and use only words of the vocabulary", () => {
   const words = new Set(vocabulary());
   const texts = new Map<string, string>();
   EVENTS.forEach((event, i) => {
@@ -49,13 +55,13 @@ test("captions name colour and shape, and are of the vocabulary", () => {
       assert.ok(text.includes(event.colour) && text.includes(event.shape), text);
       for (const word of text.split(" ")) assert.ok(words.has(word), word);
       const other = texts.get(text);
-      assert.ok(other === undefined || other === JSON.stringify(event), `two events are said alike: ${text}`);
+      assert.ok(other === undefined || other === JSON.stringify(event), `two events have the same caption: ${text}`);
       texts.set(text, JSON.stringify(event));
     }
   });
 });
 
-/** Centre and number of the pixels that differ between a frame and the empty background. */
+/** The centre and number of the pixels that differ between a frame and the empty background. */
 function blob(frames: Uint8Array, f: number, empty: Uint8Array) {
   let [x, y, count] = [0, 0, 0];
   for (let p = 0; p < SIDE * SIDE; p++) {
@@ -68,7 +74,7 @@ function blob(frames: Uint8Array, f: number, empty: Uint8Array) {
   return { x: x / count, y: y / count, count };
 }
 
-test("frames show it: objects move as said, sizes differ, shapes stay inside", () => {
+test("frames agree with captions: objects move as described, sizes differ, shapes stay inside", () => {
   for (const group of motionGroups(5, 6)) {
     for (const video of group) {
       const frames = renderSeconds(video);
@@ -91,7 +97,7 @@ test("frames show it: objects move as said, sizes differ, shapes stay inside", (
   assert.ok(area("medium") > 1.8 * area("small") && area("large") > 1.7 * area("medium"));
 });
 
-test("a video is a function of seed and index, a part of it a part of the whole", () => {
+test("a video is a function of seed and index, and a part of it equals that part of the entire video", () => {
   const video = trainingVideo(2, 5);
   assert.equal(trainingVideo(2, 5), video);
   assert.not.equal(trainingVideo(3, 5), video);

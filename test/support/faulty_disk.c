@@ -1,4 +1,4 @@
-// A disk that fails, in front of the real one: loaded with LD_PRELOAD. See faulty_disk.ts for the variables.
+// A failing disk in front of the real one: loaded with LD_PRELOAD. See faulty_disk.ts for the variables.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static long number(const char* name) {
   return text ? atol(text) : 0;
 }
 
-// Whether a path lies below $FAULTY_UNDER.
+// Whether a path is below $FAULTY_UNDER.
 static int is_below(const char* path) {
   const char* under = getenv("FAULTY_UNDER");
   return under && path && strncmp(path, under, strlen(under)) == 0;
@@ -46,7 +46,7 @@ static int is_ours(int fd) {
   return is_below(path);
 }
 
-// A number below `limit`: from $FAULTY_SEED by xorshift.
+// A number below `limit`, drawn from $FAULTY_SEED by xorshift.
 static uint64_t draw(uint64_t limit) {
   pthread_mutex_lock(&lock);
   if (!state) state = (uint64_t)number("FAULTY_SEED") * 0x9e3779b97f4a7c15u + 1;
@@ -58,7 +58,8 @@ static uint64_t draw(uint64_t limit) {
   return value % limit;
 }
 
-// By $FAULTY_PER_MILLE an operation fails: with ENOSPC or EIO, or with EROFS, which all later ones do as well. 0 where it does not.
+// The error of an operation, by chance of $FAULTY_PER_MILLE: ENOSPC, EIO, or EROFS, which then persists. 0 for no
+// error.
 static int chance(void) {
   long per_mille = number("FAULTY_PER_MILLE");
   if (!per_mille) return 0;
@@ -70,7 +71,7 @@ static int chance(void) {
   return fault;
 }
 
-// How many of `count` bytes there is room for; -1 without a limit.
+// The number of the `count` bytes that fit on the disk; -1 without a limit.
 static long room(int fd, size_t count) {
   const char* bytes = getenv("FAULTY_BYTES");
   if (!bytes || !is_ours(fd)) return -1;
@@ -81,7 +82,7 @@ static long room(int fd, size_t count) {
   return left;
 }
 
-// How many bytes of a write are taken; -1 with errno where it fails.
+// The number of bytes that a write accepts; -1 with errno if it fails.
 static long taken(int fd, size_t count) {
   long left = room(fd, count);
   if (left == 0 && count > 0) return errno = ENOSPC, -1;
@@ -136,7 +137,7 @@ int fdatasync(int fd) {
   return fault ? (errno = fault, -1) : real(fd);
 }
 
-// Of operations that change a name, by chance.
+// The error of an operation that changes a name, by chance.
 static int name_fault(const char* path) {
   int fault = number("FAULTY_PER_MILLE") && is_below(path) ? chance() : 0;
   if (fault) errno = fault;

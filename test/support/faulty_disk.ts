@@ -1,19 +1,19 @@
-// A disk that is full, does not sync, or fails at random, for child processes of tests.
+// A disk that is full, cannot sync, or fails at random, for child processes of tests.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export interface Faults {
-  /** The faults are those of files below this folder. */
+  /** Only files below this folder have the faults. */
   under: string;
   /** Bytes that can be written before the disk is full; the last write is a short one. */
   bytes?: number;
-  /** What cannot be synced: folders, as on network file systems, or files. */
+  /** Objects that cannot be synced: folders, as on network file systems, or files. */
   sync?: "folder" | "file";
   /**
-   * How many of a thousand changes (writes, syncs, names) fail, drawn from `seed`: with ENOSPC, with EIO, or with EROFS, after which all
-   * later ones do. Besides, a quarter of the writes are short and a quarter of the syncs are slow.
+   * The number of failures per thousand changes (writes, syncs, names), drawn from `seed`: ENOSPC, EIO, or EROFS, after
+   * which all later changes fail. In addition, a quarter of the writes are short and a quarter of the syncs are slow.
    */
   perMille?: number;
   seed?: number;
@@ -22,9 +22,9 @@ export interface Faults {
 const source = fileURLToPath(new URL("faulty_disk.c", import.meta.url));
 
 /**
- * Builds a library that stands before the system's file functions.
- * @param folder where it is built
- * @returns makes the environment of a process that has the faults; undefined where there is no C compiler or no LD_PRELOAD
+ * Builds a library that replaces the file functions of the system.
+ * @param folder the folder for the library
+ * @returns makes the environment of a process with the faults; undefined if there is no C compiler or no LD_PRELOAD
  */
 export function faultyDisk(folder: string): ((faults: Faults) => NodeJS.ProcessEnv) | undefined {
   const library = join(folder, "faulty_disk.so");

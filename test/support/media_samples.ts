@@ -1,4 +1,4 @@
-// One small video or picture of each kind that node-av can write, for tests that damage or mix them.
+// A small video or picture of each kind that node-av can write, for tests that damage or mix them.
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeVideo } from "../../scripts/make_samples.mjs";
@@ -15,7 +15,7 @@ const palette = { format: "rgb8", planes: noise(SIDE * SIDE) } as unknown as Set
 const jpeg = { codec: "mjpeg", format: "yuvj420p" } as unknown as Settings;
 const one = { frames: 1, options: {} };
 
-/** Settings by name of the file, whose ending chooses the container. */
+/** Settings by file name; the ending chooses the container. */
 const KINDS: Record<string, Settings> = {
   "h264.mp4": { options: { preset: "veryfast", bf: "2", g: "4" } }, // its edit list hides the delay of the B-frames
   "h264.m4v": {},
@@ -66,17 +66,17 @@ const KINDS: Record<string, Settings> = {
   "picture.tiff": { codec: "tiff", ...rgb, ...one },
 };
 
-/** A phone's upright recording: the display matrix of a track says how it is turned. */
+/** A phone's upright recording, rotated by the display matrix of its track. */
 function turned(mp4: Buffer, degrees: 90 | 180 | 270): Buffer {
   const [cos, sin] = { 90: [0, 1], 180: [-1, 0], 270: [0, -1] }[degrees];
   const bytes = Buffer.from(mp4);
-  const matrix = bytes.indexOf("tkhd") + 4 + 40; // version 0: 40 bytes lie before the matrix
+  const matrix = bytes.indexOf("tkhd") + 4 + 40; // version 0: 40 bytes precede the matrix
   for (const [i, value] of [cos, sin, 0, -sin, cos, 0].entries()) bytes.writeInt32BE(value * 65536, matrix + 4 * i);
   return bytes;
 }
 
 /**
- * Writes one file of each kind. Kinds that this build of the decoder library cannot write are told.
+ * Writes one file of each kind. Returns also the kinds that this build of the decoder library cannot write.
  * @param frames of each video
  */
 export async function writeMediaSamples(

@@ -1,16 +1,16 @@
-// Added tokens against what Hugging Face's tokenizers library gives on random texts, with every flag; files that add them.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Added tokens give the ids of Hugging Face's tokenizers library on random texts, with every flag, and are read from
+// all files.
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("added tokens");
 const fixtures = "test/fixtures/tokenizer";
-const folder = mkdtempSync(join(tmpdir(), "videoclip-added-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("added");
 
 const base = JSON.parse(readFileSync(join(fixtures, "tokenizer.json"), "utf8")) as {
   added_tokens: object[];
@@ -18,7 +18,7 @@ const base = JSON.parse(readFileSync(join(fixtures, "tokenizer.json"), "utf8")) 
 };
 const size = Object.keys(base.model.vocab).length;
 
-/** The fixture's tokenizer with more tokens, and another normaliser where one is given. */
+/** The fixture's tokenizer with added tokens, and optionally another normaliser. */
 function withTokens(added: object[], more: object = {}): string {
   const path = join(folder, "tokenizer.json");
   writeFileSync(path, JSON.stringify({ ...base, ...more, added_tokens: [...base.added_tokens, ...added] }));
@@ -45,7 +45,7 @@ function check(tokenizer: WordPieceTokenizer, { added, cases }: Reference): void
   }
 }
 
-test("ids and offsets are those of the reference", () => {
+test("ids and offsets equal the reference", () => {
   for (const reference of golden) {
     check(WordPieceTokenizer.load(withTokens(reference.added, { normalizer: reference.normalizer })), reference);
   }
@@ -57,14 +57,14 @@ test("ids and offsets are those of the reference", () => {
 
 test("a saved tokenizer keeps the flags", () => {
   const saved = mkdtempSync(join(folder, "saved-"));
-  // a file without a normaliser is written with one that changes nothing
+  // a file without a normaliser is written with an identity normaliser
   for (const reference of golden.slice(0, 20)) {
     WordPieceTokenizer.load(withTokens(reference.added, { normalizer: reference.normalizer })).save(saved);
     check(WordPieceTokenizer.load(saved), reference);
   }
 });
 
-test("a word that is added is found as it is written anywhere, as a whole word alone, or as its content is", () => {
+test("the flags of an added token decide whether it matches anywhere, as a whole word, or after normalisation", () => {
   const tokens = (flags: object, text: string) => {
     const none = { single_word: false, lstrip: false, rstrip: false, normalized: true, special: false };
     const added = { id: size, content: "covid", ...none, ...flags };
@@ -80,7 +80,7 @@ test("a word that is added is found as it is written anywhere, as a whole word a
   assert.equal(tokens({ rstrip: true }, text), ["COVID ", "covid ", "covid", "cóvid"]);
 });
 
-test("many tokens in a long text take no longer than their number", () => {
+test("the time for many tokens in a long text is proportional to their number", () => {
   const added = [
     { id: size, content: "covid", single_word: true, lstrip: true, rstrip: true, normalized: true, special: false },
   ];
@@ -88,7 +88,7 @@ test("many tokens in a long text take no longer than their number", () => {
   assert.is(ids.filter((id) => id === size).length, 50_000);
 });
 
-test("files beside a vocabulary add tokens as well", () => {
+test("files beside a vocabulary also add tokens", () => {
   const beside = mkdtempSync(join(folder, "vocab-"));
   writeFileSync(join(beside, "vocab.txt"), readFileSync(join(fixtures, "vocab.txt")));
   const described = { content: "covid", single_word: true, lstrip: false, rstrip: false, normalized: true };
@@ -103,7 +103,7 @@ test("files beside a vocabulary add tokens as well", () => {
   assert.is(ids.filter((id) => id === size).length, 1);
 });
 
-test("a token of which nothing is left when it is normalised is refused", () => {
+test("an added token that is empty after normalisation is refused", () => {
   const path = withTokens([
     { id: size, content: "\u0301", single_word: false, lstrip: false, rstrip: false, normalized: true, special: false },
   ]);

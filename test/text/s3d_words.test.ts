@@ -1,17 +1,16 @@
-// Sentences to word ids and to rows of S3D-G's joint space.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Sentences become word ids and rows of S3D-G's joint space.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadS3DTextEncoder, loadS3DWords, S3DTextEncoder, s3dWords, WeightsError } from "#lib/index.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("s3d words");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-words-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("words");
 
-/** An .npy file of strings as numpy writes it: UCS-4, padded with zeros to the longest. */
+/** Writes an .npy file of strings like numpy: UCS-4, padded with zeros to the longest. */
 function writeWords(words: string[]): string {
   const width = Math.max(...words.map((word) => [...word].length));
   const text = `{'descr': '<U${width}', 'fortran_order': False, 'shape': (${words.length},), }`;
@@ -45,7 +44,7 @@ test("a list of numbers is refused", () => {
   assert.throws(() => loadS3DWords(path), /expected a list of words/);
 });
 
-test("a sentence's row depends on its known words alone", async () => {
+test("the row of a sentence depends on its known words alone", async () => {
   const encoder = S3DTextEncoder.random(1, { vocabulary: WORDS, threads: 1 });
   const deprecated = await loadS3DTextEncoder({ randomWeights: 1, vocabulary: WORDS, threads: 1 });
   try {

@@ -1,16 +1,17 @@
-// Settings of tokenizer files that change ids are followed or refused: special tokens around texts, sides, added ids, lines of a vocabulary.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Settings of tokenizer files that affect ids are obeyed or refused: special tokens around texts, sides, added ids,
+// lines of a vocabulary.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WeightsError } from "#lib/base/errors.js";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { isError } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("tokenizer settings");
 const fixtures = "test/fixtures/tokenizer";
-const folder = mkdtempSync(join(tmpdir(), "videoclip-tokenizer-settings-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("tokenizer-settings");
 
 const base = JSON.parse(readFileSync(join(fixtures, "tokenizer.json"), "utf8")) as Record<string, unknown>;
 const expected = WordPieceTokenizer.load(fixtures).encode(["stir the soup", "soup"]);
@@ -22,16 +23,7 @@ function load(change: object): WordPieceTokenizer {
   return WordPieceTokenizer.load(path);
 }
 
-function refuses(load: () => unknown, reason: RegExp): void {
-  let error: unknown;
-  try {
-    load();
-  } catch (thrown) {
-    error = thrown;
-  }
-  assert.ok(error instanceof WeightsError, `expected an error like ${reason}`);
-  assert.match((error as Error).message, reason);
-}
+const refuses = (load: () => unknown, reason: RegExp): void => assert.throws(load, isError(WeightsError, reason));
 
 const special = (name: string, id: number) => ({ id: name, ids: [id], tokens: [name] });
 const add = (id: string, type_id = 0) => ({ SpecialToken: { id, type_id } });
@@ -44,14 +36,14 @@ const template = {
 };
 const bert = { type: "BertProcessing", sep: ["[SEP]", sep], cls: ["[CLS]", cls] };
 
-test("a post_processor that puts [CLS] and [SEP] around texts is accepted, and so is a file without one", () => {
+test("a post_processor that adds [CLS] and [SEP] around texts is accepted, and so is a file without one", () => {
   const named = { ...template, special_tokens: { "[CLS]": { id: "x", ids: [cls] }, "[SEP]": special("y", sep) } };
   for (const post_processor of [bert, template, named, null, undefined]) {
     assert.equal(load({ post_processor }).encode(["stir the soup", "soup"]), expected);
   }
 });
 
-test("a post_processor that gives other ids, types or an other order is refused with what it says", () => {
+test("a post_processor with other ids, types or order is refused, and the error quotes it", () => {
   const tokens = template.special_tokens;
   for (const [post_processor, reason] of [
     [{ ...bert, cls: ["[CLS]", sep] }, /post_processor\.cls: expected \["\[CLS\]",2\], received \["\[CLS\]",3\]/],
@@ -71,7 +63,7 @@ test("a post_processor that gives other ids, types or an other order is refused 
   }
 });
 
-test("truncation and padding are for each call to say, on the right and with [PAD] alone", () => {
+test("truncation and padding follow each call, on the right and with [PAD]", () => {
   const truncation = { direction: "Right", max_length: 3, strategy: "LongestFirst", stride: 0 };
   const padding = { strategy: { Fixed: 20 }, direction: "Right", pad_to_multiple_of: 8, pad_id: 0, pad_type_id: 0, pad_token: "[PAD]" }; // prettier-ignore
   assert.equal(load({ truncation, padding }).encode(["stir the soup", "soup"]), expected);
@@ -96,7 +88,7 @@ function loadVocabulary(config: object, lines?: string): WordPieceTokenizer {
   return WordPieceTokenizer.load(path);
 }
 
-test("settings beside a vocabulary are followed", () => {
+test("settings beside a vocabulary are obeyed", () => {
   const same = { cls_token: "[CLS]", sep_token: { content: "[SEP]" }, mask_token: null, padding_side: "right" };
   const more = { do_basic_tokenize: true, never_split: null, tokenizer_class: "BertTokenizer" };
   assert.equal(loadVocabulary({ ...same, ...more }).encode(["stir the soup", "soup"]), expected);
@@ -125,7 +117,7 @@ test("settings beside a vocabulary that would give other ids are refused", () =>
   }
 });
 
-test("a line of a vocabulary that other readers would take for another token is refused", () => {
+test("a line of a vocabulary that other readers interpret as another token is refused", () => {
   const start = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n";
   assert.is(loadVocabulary({}, `${start}the\r\n\u2028\ncat\n`).size, 7);
   refuses(() => loadVocabulary({}, `${start}the \ncat\n`), /line 5: expected a token without white space/);

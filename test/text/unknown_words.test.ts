@@ -1,7 +1,5 @@
-// Words that a vocabulary does not have are counted and named: by tokenizers, models, packs and the commands.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Words outside of the vocabulary are counted and named by tokenizers, models, packs and the commands.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,10 +9,11 @@ import { s3dWords } from "#lib/text/s3d_words.js";
 import { describeUnknown, UnknownWords } from "#lib/text/unknown_words.js";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { jsonLines, videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("unknown words");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-unknown-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("unknown");
 const vocabulary = join(folder, "vocab.txt");
 writeFileSync(vocabulary, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "stir", "the", "soup", "##s"].join("\n"));
 const sizes = { hiddenSize: 8, heads: 1, intermediateSize: 8, videoLayers: 1, textLayers: 1, vocabularySize: 8 };
@@ -23,7 +22,6 @@ const model = VideoClip.random(1, { config, device: "cpu", threads: 1, tokenizer
 const saved = join(folder, "model");
 await model.save(saved);
 test.after(() => model.dispose());
-const run = (...args: string[]) => spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
 const features = join(folder, "features");
 mkdirSync(features);
 writeFileSync(join(features, "v.npy"), npyBytes(new Float32Array(40).fill(1), [10, 4], "f32"));
@@ -32,13 +30,13 @@ test("a tokenizer names the words that become the unknown token", () => {
   const tokenizer = WordPieceTokenizer.load(vocabulary);
   const { ids, unknown } = tokenizer.encode("Stir the SOUPS, Zorp! zorp soupx [UNK]");
   assert.equal(unknown, [",", "Zorp", "!", "zorp", "soupx"]);
-  assert.is(ids.filter((id) => id === tokenizer.unknown).length, 6, "with the token itself");
+  assert.is(ids.filter((id) => id === tokenizer.unknown).length, 6, "including the token in the text");
   assert.equal(tokenizer.encode(["stir é", "the x"]).unknown, ["é", "x"]);
-  assert.equal(tokenizer.encode("stir the zorp", { maxLength: 4 }).unknown, [], "of what is kept");
+  assert.equal(tokenizer.encode("stir the zorp", { maxLength: 4 }).unknown, [], "only words that are kept");
   assert.equal(s3dWords(["stir", "soup"]).unknown("Stir the SOUP, don't"), ["the", "don't"]);
 });
 
-test("counts, the most frequent words first", () => {
+test("counts list the most frequent words first", () => {
   const words = new UnknownWords();
   assert.is(describeUnknown(words.report()), "");
   words.add(["a"]);
@@ -48,7 +46,7 @@ test("counts, the most frequent words first", () => {
   assert.match(describeUnknown(words.report(2)), /^4 words are .*: "b", "a" \.\.\.$/);
 });
 
-test("a model names them by text, and counts them over all calls", async () => {
+test("a model names unknown words by text, and counts them over all calls", async () => {
   const { unknown } = await model.encodeText(["stir", "Zorp the soup", "qux zorp"]);
   assert.equal(unknown, [{ text: 1, words: ["Zorp"] }, { text: 2, words: ["qux", "zorp"] }]); // prettier-ignore
   assert.equal((await model.encodeText([[4, 5]])).unknown, []);
@@ -56,7 +54,7 @@ test("a model names them by text, and counts them over all calls", async () => {
   assert.is(model.unknownWords.count, 4);
 });
 
-test("a pack counts them, and keeps of a caption what it is asked to", async () => {
+test("a pack counts unknown words, and keeps the requested part of each caption", async () => {
   const file = join(folder, "captions.json");
   const text = ["stir the zap", "zorp 🍜 qux", "the soup"];
   writeFileSync(file, JSON.stringify({ v: { start: [0, 2, 20], end: [2, 4, 30], text } }));
@@ -72,45 +70,52 @@ test("a pack counts them, and keeps of a caption what it is asked to", async () 
   assert.equal(await packed("both", { captionCharacters: 6, captionTokens: 1 }), [2, 2, 3]);
   const pack = ["data", "pack", "howto100m", file, "--features", features, "--tokenizer", vocabulary, "--quiet"];
   const cut = ["--caption-characters", "6", "--caption-tokens", "1", "--late-captions", "--json"];
-  const { stdout, stderr } = run(...pack, "--out", join(folder, "cli"), ...cut, "--deduplicate", "shortest-prefix");
+  const { stdout, stderr } = videoclip(
+    ...pack,
+    "--out",
+    join(folder, "cli"),
+    ...cut,
+    "--deduplicate",
+    "shortest-prefix",
+  );
   const report = JSON.parse(stdout || stderr) as Record<string, number>;
   assert.equal([report.captions, report.unknownWords], [3, 4]);
-  const refused = run("data", "check", "webvid", file, "--deduplicate", "longest");
+  const refused = videoclip("data", "check", "webvid", file, "--deduplicate", "longest");
   assert.match(refused.stderr, /--deduplicate: webvid has no such option/);
 });
 
-test("the rule of removing what captions repeat is a flag", () => {
+test("a flag chooses the rule for removing repeated parts of captions", () => {
   const file = join(folder, "rolling.json");
   const video = { start: [0, 2], end: [2, 4], text: ["the bar", "r soup"] };
   writeFileSync(file, JSON.stringify(Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`v${i}`, video]))));
   const words = (...flags: string[]) => {
-    const { stdout } = run("data", "check", "howto100m", file, "--json", ...flags);
+    const { stdout } = videoclip("data", "check", "howto100m", file, "--json", ...flags);
     return (JSON.parse(stdout) as { wordsPerCaption: number }).wordsPerCaption;
   };
-  // an "r" ends one caption and begins the other: by MMPT's rule one of them loses it, by the toss of a coin
+  // an "r" ends one caption and begins the other: by MMPT's rule a random one of them loses it
   assert.equal([words(), words("--deduplicate", "longest"), words("--no-deduplicate")], [2, 2, 2]);
   const shortest = words("--deduplicate", "shortest-prefix");
   assert.ok(shortest > 1.5 && shortest < 2, `${shortest}`);
 });
 
-test("commands say on stderr which words they do not know", () => {
+test("commands print unknown words on stderr", () => {
   const said = /^2 words are not in the vocabulary of the model: "zorp", "qux"$/m;
   const out = join(folder, "embedded");
-  const embed = run("embed", "--model", saved, "--text", "stir zorp", "--text", "the qux", "--text", "soup", "--out", out); // prettier-ignore
+  const embed = videoclip("embed", "--model", saved, "--text", "stir zorp", "--text", "the qux", "--text", "soup", "--out", out); // prettier-ignore
   assert.match(embed.stderr, said);
-  const lines = readFileSync(join(out, "text.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as object); // prettier-ignore
+  const lines = jsonLines(join(out, "text.jsonl")) as object[];
   assert.equal(lines[0], { row: 0, text: "stir zorp", unknown: ["zorp"] });
   assert.equal(lines[2], { row: 2, text: "soup" });
-  const classify = run("classify", features, "--model", saved, "--label", "stir zorp", "--label", "qux");
+  const classify = videoclip("classify", features, "--model", saved, "--label", "stir zorp", "--label", "qux");
   assert.match(classify.stderr, said);
   const index = join(folder, "index");
-  run("index", features, "--model", saved, "--out", index, "--seconds", "1");
-  const search = run("search", "zorp the qux", "--index", index);
+  videoclip("index", features, "--model", saved, "--out", index, "--seconds", "1");
+  const search = videoclip("search", "zorp the qux", "--index", index);
   assert.match(search.stderr, said, search.stderr);
   const truth = join(folder, "own.jsonl");
   writeFileSync(truth, `${JSON.stringify({ video: "v", start: 0, end: 4, text: "zorp the qux" })}\n`);
   const files = ["--truth", truth, "--predictions", join(folder, "own.npy"), "--features", features, "--quiet"];
-  assert.match(run("eval", "jsonl", ...files, "--model", saved).stderr, said);
+  assert.match(videoclip("eval", "jsonl", ...files, "--model", saved).stderr, said);
 });
 
 test.run();

@@ -1,15 +1,15 @@
-// Word vectors as GloVe and word2vec write them: both formats, with and without a header, and files that are neither.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Word vectors are read in the formats of GloVe and word2vec, with and without a header, and other files are refused.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadWordVectors, wordTable, type WordVectorsOptions } from "#lib/text/word_vectors.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("word vectors");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-vectors-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("vectors");
 
 const WORDS = ["the", "Öl", ". . .", "naïve", "5", "soup"];
 const values = (i: number) => [i + 0.5, -i / 4, 1e-3 * i, 3];
@@ -43,17 +43,17 @@ async function check(content: string | Buffer, words: string[], options?: WordVe
   return vectors;
 }
 
-test("GloVe's text has no header, word2vec's has one", async () => {
+test("GloVe's text format has no header, and word2vec's has one", async () => {
   await check(text, WORDS);
   await check(`${text}\n`, WORDS);
   await check(`6 4\n${text}\n`, WORDS);
-  // word2vec's program ends lines with a space; some tools with a carriage return
+  // word2vec's program ends lines with a space, some tools with a carriage return
   await check(`6 4\n${WORDS.map((word, i) => `${line(word, i)} \n`).join("")}`, WORDS);
   await check(text.replaceAll("\n", "\r\n"), WORDS);
   await check(gzipSync(text), WORDS);
 });
 
-test("word2vec's binary, with newlines and without", async () => {
+test("word2vec's binary format is read with and without newlines", async () => {
   const words = WORDS.filter((word) => !word.includes(" "));
   for (const end of ["\n", ""]) {
     await check(binary(end), words);
@@ -62,15 +62,15 @@ test("word2vec's binary, with newlines and without", async () => {
   }
 });
 
-test("a part of the words", async () => {
+test("a subset of the words can be read", async () => {
   await check(text, WORDS.slice(0, 2), { limit: 2 });
   await check(binary("\n"), ["the", "Öl"], { limit: 2 });
   await check(text, ["Öl", "soup"], { words: ["soup", "Öl", "stew"] });
   const again = await check(`${text}\n${line("the", 3)}`, WORDS);
-  assert.is(again.duplicates, 1, "the first of two counts, and they are counted");
+  assert.is(again.duplicates, 1, "the first of two vectors is used, and duplicates are counted");
 });
 
-test("more rows than are held at a time", async () => {
+test("files can have more rows than are buffered", async () => {
   const many = Array.from({ length: 30_000 }, (_, i) => `w${i} ${i} ${i / 8}`);
   let reports = 0;
   for (const content of [many.join("\n"), gzipSync(many.join("\n"))]) {
@@ -81,15 +81,9 @@ test("more rows than are held at a time", async () => {
   assert.is(reports, 8);
 });
 
-test("files that are no word vectors are refused", async () => {
-  const refuse = async (content: string | Buffer, pattern: RegExp, options?: WordVectorsOptions) => {
-    const error = await loadWordVectors(write(content), options).then(
-      () => undefined,
-      (reason: Error & { code: string }) => reason,
-    );
-    assert.is(error?.code, "ERR_WEIGHTS");
-    assert.match(error!.message, pattern);
-  };
+test("files that are not word vectors are refused", async () => {
+  const refuse = (content: string | Buffer, pattern: RegExp, options?: WordVectorsOptions) =>
+    refused(loadWordVectors(write(content), options), pattern, "ERR_WEIGHTS");
   await refuse("", /line 1/);
   await refuse("some words without numbers\n", /line 1/);
   await refuse(`${text}\nlate 1 2\n`, /word 7 .*expected a word and 4 numbers/);
@@ -109,7 +103,7 @@ test("files that are no word vectors are refused", async () => {
   assert.is(aborted, reason);
 });
 
-test("a table for a vocabulary, and what becomes of unknown words", async () => {
+test("a table for a vocabulary is made, and unknown words get a vector by the chosen rule", async () => {
   const vectors = await loadWordVectors(write(text));
   const vocabulary = ["[PAD]", "Soup", "the", "stew"];
   const { table, missing, dim } = wordTable(vectors, vocabulary, { unknown: "zeros" });

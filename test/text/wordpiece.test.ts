@@ -1,17 +1,18 @@
-// WordPiece against what Hugging Face's tokenizers library gives: ids, types and offsets; pairs, truncation and padding.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// WordPiece gives the results of Hugging Face's tokenizers library: ids, types and offsets; pairs, truncation and
+// padding.
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError, WeightsError } from "#lib/base/errors.js";
 import { loadTokenizer, WordPieceTokenizer } from "#lib/text/wordpiece.js";
+import { isError } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("wordpiece");
 const fixtures = "test/fixtures/tokenizer";
-const folder = mkdtempSync(join(tmpdir(), "videoclip-wordpiece-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("wordpiece");
 
 interface Case {
   text: [string] | [string, string];
@@ -56,7 +57,7 @@ test("tokenizer.json gives the reference's ids, types and offsets", () => {
   assert.is(check(WordPieceTokenizer.load(join(fixtures, "tokenizer.json")), true), cases.length / 2);
 });
 
-test("a saved tokenizer gives the same", () => {
+test("a saved tokenizer gives the same results", () => {
   for (const [lowercase, path] of [
     [true, join(fixtures, "vocab.txt")],
     [false, cased()],
@@ -67,12 +68,12 @@ test("a saved tokenizer gives the same", () => {
   }
 });
 
-test("vocab.txt gives the same, and keeps case where the configuration says so", () => {
+test("vocab.txt gives the same, and keeps upper case if the configuration says so", () => {
   assert.ok(check(WordPieceTokenizer.load(join(fixtures, "vocab.txt")), true) > 50);
   assert.ok(check(WordPieceTokenizer.load(cased()), false) > 50);
 });
 
-test("offsets are places in the JavaScript string", () => {
+test("offsets are positions in the JavaScript string", () => {
   const text = "🍜 stir Crème";
   const { tokens, offsets } = WordPieceTokenizer.load(fixtures).encode(text);
   const at = tokens.indexOf("stir");
@@ -80,7 +81,7 @@ test("offsets are places in the JavaScript string", () => {
   assert.is(text.slice(offsets[tokens.indexOf("cr")][0]), "Crème");
 });
 
-test("truncation: the longer text first, or the one that is named", () => {
+test("truncation shortens the longer text first, or the named one", () => {
   const t = WordPieceTokenizer.load(fixtures);
   const pair = ["stir the soup stir the soup", "the soup"] as const;
   const count = (text: number, ...args: Parameters<typeof t.encode>) =>
@@ -105,7 +106,7 @@ test("truncation: the longer text first, or the one that is named", () => {
   assert.ok(t.encode(pair, { maxLength: 10 }).truncated);
 });
 
-test("without special tokens a text is its word pieces alone", () => {
+test("without special tokens, a text gives only its word pieces", () => {
   const t = WordPieceTokenizer.load(fixtures);
   const whole = t.encode("stir the soup");
   const bare = t.encode("stir the soup", { specialTokens: false });
@@ -120,7 +121,7 @@ test("without special tokens a text is its word pieces alone", () => {
   assert.equal(loadTokenizer(fixtures).encode("soup"), t.encode("soup"), "the deprecated name");
 });
 
-test("padding", () => {
+test("padding fills rows to the given length", () => {
   const t = WordPieceTokenizer.load(fixtures);
   const { shape, ids, types, mask } = t.pad2d([t.encode(["soup", "stir"]), t.encode("")], 6);
   assert.equal(shape, [2, 6]);
@@ -135,7 +136,7 @@ test("decoding joins continuations", () => {
   assert.is(t.decode(t.encode("Width, soup").ids), "width , soup");
 });
 
-test("words named like parts of JavaScript objects are words", () => {
+test("words with names of JavaScript object members are ordinary words", () => {
   const t = WordPieceTokenizer.load(fixtures);
   for (const word of ["constructor", "__proto__", "toString"]) {
     assert.ok(
@@ -145,7 +146,7 @@ test("words named like parts of JavaScript objects are words", () => {
   }
 });
 
-test("a field of another type is refused with its name", () => {
+test("the error for a field of another type names it", () => {
   const path = join(folder, "fields.json");
   const vocab = { "[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3 };
   const added = { id: 0, content: "[PAD]", single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }; // prettier-ignore
@@ -185,7 +186,7 @@ test("a field of another type is refused with its name", () => {
     [{ model: { ...model, unk_token: 1 } }, /model\.unk_token: expected a text/],
     [{ model: { ...model, max_input_chars_per_word: 1.5 } }, /max_input_chars_per_word: expected a whole number/],
   ] as [object, RegExp][]) {
-    assert.throws(() => load(change), (error: unknown) => error instanceof WeightsError && reason.test(error.message)); // prettier-ignore
+    assert.throws(() => load(change), isError(WeightsError, reason));
   }
   writeFileSync(path, JSON.stringify(whole()).replace('"lstrip":false', '"lstrip":true,"lstrip":false'));
   assert.throws(() => WordPieceTokenizer.load(path), /fields\.json: duplicate key "lstrip"/);
@@ -197,7 +198,7 @@ test("a field of another type is refused with its name", () => {
   }
 });
 
-test("files that are not UTF-8 are refused: a replaced character would be another token", () => {
+test("files that are not UTF-8 are refused: a replacement character would be another token", () => {
   for (const name of ["latin.json", "latin.txt"]) {
     writeFileSync(join(folder, name), Buffer.from("[PAD]\n[UNK]\n[CLS]\n[SEP]\ncaf\xe9\n", "latin1"));
     assert.throws(() => WordPieceTokenizer.load(join(folder, name)), /the file is not UTF-8/);

@@ -1,7 +1,5 @@
-// videoclip train: a small run from its file to a model that loads.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// The command videoclip train makes a small run from its file to a model that loads.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,10 +8,11 @@ import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { Random } from "#lib/base/random.js";
 import { readMetrics } from "#lib/train/metrics.js";
 import { npyData, npyHeader } from "#lib/weights/npy.js";
+import { videoclip } from "../support/command_line.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("videoclip train");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-train-cli-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("train-cli");
 
 const WIDTH = 8;
 const config = {
@@ -58,12 +57,9 @@ const lines = Array.from({ length: 12 }, (_, i) => {
 writeFileSync(join(folder, "pairs.jsonl"), `${lines.join("\n")}\n`);
 writeFileSync(join(folder, "run.json"), JSON.stringify(config));
 
-function videoclip(...args: string[]) {
-  return spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
-}
 const run = (...args: string[]) => videoclip("train", "--config", join(folder, "run.json"), ...args);
 
-test("--dry-run says what would be trained and writes nothing", () => {
+test("--dry-run prints the plan and writes nothing", () => {
   const { status, stdout, stderr } = run("--dry-run", "--set", "steps=50");
   assert.is(status, 0, stderr);
   const plan = JSON.parse(stdout);
@@ -80,13 +76,10 @@ test("wrong configurations exit with 2", () => {
   assert.is(run("--set", "batch=100").status, 2);
 });
 
-test("a run is trained, goes on, is drawn, and its model loads", async () => {
+test("a run is trained, resumed and plotted, and its model loads", async () => {
   const first = run("--json");
   assert.is(first.status, 0, first.stderr);
-  const events = first.stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const events = first.lines();
   assert.equal(
     events.map(({ step }) => step),
     [1, 2, 3, 4, 5, 6],

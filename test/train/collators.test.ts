@@ -1,4 +1,4 @@
-// What makes batches: masking, sentence pairs, teacher forcing, orders of examples.
+// Collators make batches: masking, sentence pairs, teacher forcing, orders of examples.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { TRANSFORMER_BASE } from "#lib/models/transformer/transformer.js";
@@ -14,7 +14,7 @@ const options = { maskId: MASK, vocabulary: 100, special: [0, 1, 2] };
 const near = (value: number, expected: number, by: number) =>
   assert.ok(Math.abs(value - expected) < by, `${value}, expected ${expected}`);
 
-test("15 % of the tokens are masked, 80/10/10, never a special one", () => {
+test("15 % of the tokens are masked, 80/10/10, and never a special one", () => {
   const counts = { masked: 0, random: 0, kept: 0, places: 0, tokens: 0 };
   const random = new Random(1);
   for (let row = 0; row < 2000; row++) {
@@ -44,14 +44,14 @@ test("15 % of the tokens are masked, 80/10/10, never a special one", () => {
   near(counts.kept / counts.places, 0.1, 0.012);
 });
 
-test("a text of one token is masked too, one of none is not", () => {
+test("a text of one token is masked too, and an empty text is not", () => {
   assert.is(maskTokens([1, 50, 2], new Random(1), options).places.length, 1);
   assert.is(maskTokens([1, 2], new Random(1), options).places.length, 0);
   assert.throws(() => maskTokens([5], new Random(1), { ...options, rate: 0 }), /rate: expected above 0/);
 });
 
-test("half of the pairs follow each other; the others are of two documents", () => {
-  // ids say document and sentence
+test("half of the pairs are consecutive sentences; the others are from two documents", () => {
+  // ids encode document and sentence
   const documents = [0, 1, 2].map((d) => [0, 1, 2, 3].map((s) => [100 * d + s]));
   const random = new Random(2);
   let follows = 0;
@@ -90,7 +90,7 @@ test("rows of a pre-training batch are [CLS] a [SEP] b [SEP], cut to the length"
   assert.equal([...inputs.follows.data], [0, 1]);
 });
 
-test("teacher forcing reads the target one place late", () => {
+test("teacher forcing shifts the target by one position", () => {
   const config = { ...TRANSFORMER_BASE, width: 8, heads: 2 };
   const pairs = [
     { source: [5, 6, 7], target: [8, 9] },
@@ -103,17 +103,17 @@ test("teacher forcing reads the target one place late", () => {
   assert.equal(inputs.sourcePositions.shape, [4, 8]);
 });
 
-test("an epoch has every example once, and another order each time", () => {
+test("an epoch has every example once, in another order each time", () => {
   const batches = shuffledBatches(23, 5, 7);
   const epoch = (e: number) => [0, 1, 2, 3].flatMap((i) => batches(4 * e + i));
   assert.is(new Set(epoch(0)).size, 20);
   assert.not.equal(epoch(0), epoch(1));
-  // a function of the index, whatever was asked for before
+  // the order is a function of the index, independent of earlier calls
   assert.equal(batches(1), shuffledBatches(23, 5, 7)(1));
   assert.throws(() => shuffledBatches(3, 5, 7), /expected at least 5/);
 });
 
-test("accuracy counts the targets that are not ignored", () => {
+test("accuracy is over the targets that are not ignored", () => {
   const logits = Float32Array.of(0, 1, 2, 0, 5, 4);
   assert.is(accuracy(logits, [1, 0, IGNORE], 2), 1);
   assert.is(accuracy(logits, [1, 1, 0], 2), 2 / 3);

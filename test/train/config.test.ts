@@ -1,6 +1,5 @@
-// videoclip train --config: what is refused and how it is said.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Wrong configurations of videoclip train are refused with messages that explain them.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,10 +8,10 @@ import { checkRecipe, readRecipe } from "#lib/train/recipes/read.js";
 import { makeSchedule, type Schedule } from "#lib/train/schedules.js";
 import { type MetricsLine, readMetrics } from "#lib/train/metrics.js";
 import { measuresOf, plotSvg } from "#lib/train/plot.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("train config");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-config-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("config");
 
 const config = {
   task: "contrastive",
@@ -35,11 +34,11 @@ const refused = (value: unknown, pattern: RegExp) =>
     },
   );
 
-test("a configuration is taken as it is", () => {
+test("a complete configuration is accepted unchanged", () => {
   assert.equal(checkRecipe(config), config);
 });
 
-test("an unknown key is an error, with the one that was meant", () => {
+test("an unknown key is an error that suggests the intended key", () => {
   refused({ ...config, stpes: 5 }, /stpes: unknown key; did you mean steps\?/);
   refused(
     { ...config, optimizer: { kind: "adam", weigthDecay: 1 } },
@@ -56,7 +55,7 @@ test("an unknown key is an error, with the one that was meant", () => {
   refused({ ...config, data: { train: "x", lenght: 5 } }, /data\.lenght: unknown key/);
 });
 
-test("wrong values name the key, what was expected and what was received", () => {
+test("errors for wrong values have the key, the expected and the received value", () => {
   refused({ ...config, steps: 0 }, /^config: steps: expected a number above 0, received 0$/);
   refused({ ...config, steps: 1.5 }, /steps: expected an integer, received 1.5$/);
   refused({ ...config, batch: "8" }, /batch: expected a number, received "8"$/);
@@ -72,7 +71,7 @@ test("wrong values name the key, what was expected and what was received", () =>
   );
 });
 
-test("a missing or wrong kind names those that there are", () => {
+test("the error for a missing or unknown kind lists the existing kinds", () => {
   const { task: _, ...without } = config;
   refused(without, /^config: task: expected contrastive, coin, crosstask or pretraining, received nothing$/);
   refused({ ...config, task: "dance" }, /task: expected .* or pretraining, received "dance"$/);
@@ -83,7 +82,7 @@ test("a missing or wrong kind names those that there are", () => {
   );
 });
 
-test("a value of several types is judged by the one that it is meant to be", () => {
+test("the error for a value of several types is about the intended type", () => {
   const retrieval = (value: unknown) => ({ ...config, data: { pack: "x", retrieval: value } });
   refused(retrieval(true), /data\.retrieval: expected false or an object, received true$/);
   refused(
@@ -93,11 +92,11 @@ test("a value of several types is judged by the one that it is meant to be", () 
   refused(retrieval({ candidate: 1 }), /^config: data\.retrieval\.candidate: unknown key; did you mean candidates\?$/);
 });
 
-test("$schema is accepted, and left out of the configuration", () => {
+test("$schema is accepted, and removed from the configuration", () => {
   assert.equal(checkRecipe({ $schema: "./train.schema.json", ...config }), config);
 });
 
-test("a schedule without total ends with the run, whose warm-up must be shorter", () => {
+test("a schedule without total ends with the run, and its warm-up must be shorter", () => {
   const schedule = { kind: "linear", learningRate: 1, warmup: 5 };
   const rates = (change: object, steps: number) => {
     const learningRate = makeSchedule(checkRecipe({ ...config, schedule: { ...schedule, ...change } }).schedule, steps);
@@ -113,7 +112,7 @@ test("a schedule without total ends with the run, whose warm-up must be shorter"
   assert.throws(() => rates({ total: 5 }, 10), /schedule\.total: expected more than warmup \(5\), received 5/);
 });
 
-test("--set changes keys; values are JSON or strings", () => {
+test("--set changes keys, with values as JSON or strings", () => {
   const file = join(folder, "run.json");
   writeFileSync(file, JSON.stringify(config));
   const changed = readRecipe(file, [
@@ -143,6 +142,7 @@ test("the deprecated names of the learning rate give the same configuration", ()
   const { learningRate, ...schedule } = config.schedule;
   const old = { ...config, schedule: { ...schedule, rate: learningRate } };
   assert.equal(checkRecipe(old), checkRecipe(config));
+  // `schedule.rate` is @deprecated
   assert.is(old.schedule.rate, learningRate, "the argument is not changed");
   const file = join(folder, "old.json");
   const optimizer = { ...config.optimizer, groups: [{ match: "bias", rate: 0.1 }] };
@@ -158,7 +158,7 @@ test("the deprecated names of the learning rate give the same configuration", ()
   assert.equal(values({ kind: "linear", rate: 2, total: 10 }), values({ kind: "linear", learningRate: 2, total: 10 }));
 });
 
-test("metrics of earlier versions have the current name of the learning rate", () => {
+test("metrics of earlier versions are read with the current name of the learning rate", () => {
   const file = join(folder, "metrics.jsonl");
   writeFileSync(file, `{"step":1,"loss":2,"rate":0.5}\n{"step":2,"loss":1,"learningRate":0.25}\n`);
   assert.equal(readMetrics(file).map((line) => line.learningRate), [0.5, 0.25]); // prettier-ignore

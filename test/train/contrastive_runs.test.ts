@@ -1,7 +1,5 @@
-// videoclip train over packs: clip pairs with retrieval, captions, kinds of loss, activation checkpointing.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// videoclip train with packs: clip pairs with retrieval, captions, kinds of loss, activation checkpointing.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,10 +7,12 @@ import { planOf, prepareRun, trainerOf } from "#lib/train/recipes/prepare.js";
 import { checkRecipe } from "#lib/train/recipes/read.js";
 import { readMetrics } from "#lib/train/metrics.js";
 import { CONFIG, smallPack } from "./small_pack.js";
+import { videoclip } from "../support/command_line.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("contrastive runs");
-const scratch = mkdtempSync(join(tmpdir(), "videoclip-runs-"));
-test.after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("runs");
 await smallPack(scratch, 16);
 const file = join(scratch, "run.json");
 
@@ -28,7 +28,7 @@ const base = {
   batch: 8,
 };
 
-/** The events of a run in `out`. */
+/** Runs with changes of the configuration and returns the events. */
 async function run(change: Record<string, unknown>) {
   const config = checkRecipe({ ...base, steps: 3, ...change });
   const path = (name: string) => join(scratch, name);
@@ -47,10 +47,9 @@ async function run(change: Record<string, unknown>) {
 
 const losses = ({ events }: { events: { loss: number }[] }) => events.map(({ loss }) => loss);
 
-test("videoclip train over a pack: plans, statistics, a held-out pack, resuming", () => {
+test("videoclip train over a pack has plans, statistics, a held-out pack, and resumes", () => {
   writeFileSync(file, JSON.stringify({ ...base, epochs: 2 }));
-  const train = (...args: string[]) =>
-    spawnSync(process.execPath, ["dist/cli/main.js", "train", "--config", file, ...args], { encoding: "utf8" });
+  const train = (...args: string[]) => videoclip("train", "--config", file, ...args);
   const dry = train("--dry-run");
   assert.is(dry.status, 0, dry.stderr);
   const plan = JSON.parse(dry.stdout) as Record<string, number>;
@@ -95,7 +94,7 @@ test("every caption of a pack is an example", async () => {
   assert.is(events[2].evaluation!.queries, plan.examples);
 });
 
-test("kinds of loss: VideoCLIP's is the sum of its two directions; CLIP's learns its temperature", async () => {
+test("kinds of loss: VideoCLIP's is the sum of both directions; CLIP's learns its temperature", async () => {
   const first = async (kind: string) => run({ out: `loss-${kind}`, loss: { kind } });
   const [both, t2v, v2t, clip] = [
     await first("videoclip"),
@@ -109,12 +108,12 @@ test("kinds of loss: VideoCLIP's is the sum of its two directions; CLIP's learns
   assert.ok(clip.model.includes("logit_scale") && !both.model.includes("logit_scale"));
 });
 
-test("activation checkpointing: the same losses", async () => {
+test("activation checkpointing gives the same losses", async () => {
   const kept = await run({ out: "kept", dropout: 0.2 });
   assert.equal(losses(await run({ out: "again", dropout: 0.2, checkpointing: true })), losses(kept));
 });
 
-test("a batch in chunks: the steps of the whole batch, with a learned temperature too; dropout is drawn again", async () => {
+test("a batch in chunks gives the steps of the entire batch, also with a learned temperature; dropout is repeated", async () => {
   for (const kind of ["videoclip", "clip"]) {
     const whole = await run({ out: `whole-${kind}`, loss: { kind }, steps: 6 });
     for (const [chunk, checkpointing] of [
@@ -123,7 +122,9 @@ test("a batch in chunks: the steps of the whole batch, with a learned temperatur
       [50, false],
     ] as const) {
       const parts = await run({ out: `${kind}-${chunk}`, loss: { kind }, steps: 6, chunk, checkpointing });
-      losses(parts).forEach((loss, i) => assert.ok(Math.abs(loss - losses(whole)[i]) < 1e-3 * loss, `${kind} ${chunk}: ${loss}`)); // prettier-ignore
+      losses(parts).forEach((loss, i) =>
+        assert.ok(Math.abs(loss - losses(whole)[i]) < 1e-3 * loss, `${kind} ${chunk}: ${loss}`),
+      );
       assert.equal([...parts.model].sort(), [...whole.model].sort());
     }
   }
@@ -139,22 +140,18 @@ test("a batch in chunks: the steps of the whole batch, with a learned temperatur
   assert.not.equal(losses(await run({ out: "not-dropped", ...dropped, dropout: 0 })), losses(once));
 });
 
-test("data that are not one of the three, or keys that belong to another, are refused", async () => {
-  const refused = async (change: Record<string, unknown>, pattern: RegExp) => {
-    try {
-      await run({ out: "refused", ...change });
-    } catch (error) {
-      assert.match((error as Error).message, pattern);
-      return;
-    }
-    assert.unreachable();
-  };
-  await refused({ data: {} }, /data: expected one of train, captions and pack, received none/);
-  await refused({ data: { pack: "pack", captions: "pack" } }, /received captions and pack/);
-  await refused({ data: { captions: "pack", retrieval: false } }, /data.retrieval: expected it beside data.pack alone/);
-  await refused({ chunk: 4, accumulate: 2 }, /accumulate: expected 1 with chunk/);
-  await refused({ batch: 7 }, /batch: expected a multiple of data.pairsPerVideo, 2, received 7/);
-  await refused({ data: { ...base.data, sampling: { aligment: "exact" } } }, /aligment: unknown key; did you mean alignment/); // prettier-ignore
+test("unknown kinds of data, and keys of another kind, are refused", async () => {
+  const refusedRun = (change: Record<string, unknown>, pattern: RegExp) =>
+    refused(run({ out: "refused", ...change }), pattern);
+  await refusedRun({ data: {} }, /data: expected one of train, captions and pack, received none/);
+  await refusedRun({ data: { pack: "pack", captions: "pack" } }, /received captions and pack/);
+  await refusedRun(
+    { data: { captions: "pack", retrieval: false } },
+    /data.retrieval: expected it beside data.pack alone/,
+  );
+  await refusedRun({ chunk: 4, accumulate: 2 }, /accumulate: expected 1 with chunk/);
+  await refusedRun({ batch: 7 }, /batch: expected a multiple of data.pairsPerVideo, 2, received 7/);
+  await refusedRun({ data: { ...base.data, sampling: { aligment: "exact" } } }, /aligment: unknown key; did you mean alignment/); // prettier-ignore
 });
 
 test.run();

@@ -1,4 +1,4 @@
-// Chunks through the embedding cache against the gradient of the whole batch.
+// Chunks through the embedding cache give the gradient of the entire batch.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -11,6 +11,7 @@ import * as nn from "#lib/nn/layers.js";
 import { infoNce } from "#lib/nn/losses.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 import { EmbeddingCache } from "#lib/train/embedding_cache.js";
+import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("embedding cache");
 const [N, D] = [48, 16];
@@ -40,7 +41,7 @@ function device() {
   return made;
 }
 
-test("gradients are those of the whole batch", async () => {
+test("gradients equal those of the entire batch", async () => {
   const on = device();
   const whole = compile(
     trace(() => {
@@ -97,13 +98,13 @@ test("dropout is the same in both passes over a chunk, and the loss scale multip
   const cache = new EmbeddingCache({ device: on, encode: dropped, loss, parameters: PARAMETERS, chunk: N, training });
   await cache.run(inputs, { lossScale: 8, randomKey: () => key });
   const got = on.parameters.get("gradient.video.weight");
-  const difference = Math.hypot(...gradient.map((v, i) => v - got[i])) / Math.hypot(...gradient);
-  assert.ok(difference <= 1e-5, `relative L2 ${difference}`);
+  const error = relativeL2(got, gradient);
+  assert.ok(error <= 1e-5, `relative L2 ${error}`);
   cache.dispose();
   on.dispose();
 });
 
-test("chunks have to divide the batch", async () => {
+test("chunks must divide the batch", async () => {
   const on = device();
   const cache = new EmbeddingCache({ device: on, encode, loss, parameters: PARAMETERS, chunk: 7 });
   let message = "";

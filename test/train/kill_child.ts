@@ -1,4 +1,4 @@
-// Trains in the folder given, slowly enough to be killed on the way; going on with what is there.
+// Trains in a given folder, slowly enough to be killed before its end; resumes an earlier run.
 import { createDevice } from "#lib/runtime/device.js";
 import { Trainer } from "#lib/train/trainer.js";
 import { initialise, options } from "./small_run.js";

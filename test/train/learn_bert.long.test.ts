@@ -1,4 +1,5 @@
-// A tiny Bert on a language of topics: a sentence is a stretch of its topic's cycle of words, a document has one topic.
+// A tiny BERT learns a language of topics: a sentence is a span of its topic's cycle of words, and a document has one
+// topic.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -60,7 +61,7 @@ function batch(stream: number, index: number, size: number): Batch {
   return pretrainingBatch(pairs, random, config, masking);
 }
 
-test("masked words and next sentences: both at least 0.9 right", async () => {
+test("masked words and next sentences are predicted with an accuracy of at least 0.9", async () => {
   const device = createDevice({ device: "cpu", threads: 2 });
   const task = pretrainingTask(config);
   const optimizer: OptimizerOptions = { kind: "adamw", weightDecay: 0.01, maxNorm: 1 };

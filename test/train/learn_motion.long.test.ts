@@ -1,4 +1,4 @@
-// A narrow S3D and a narrow X3D that tell where something moves: no single frame says it.
+// A narrow S3D and a narrow X3D learn the direction of a motion, which no single frame shows.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -30,11 +30,11 @@ const DIRECTIONS = [
 
 type Network = (video: Tensor) => Tensor;
 const classifier = (features: Tensor): Tensor => nn.linear(nn.globalMean(features), "classifier", DIRECTIONS.length);
-// torchvision's momentum of 0.001 would leave the running statistics where they began
+// torchvision's momentum of 0.001 would leave the running statistics at their initial values
 const s3d: Network = (video) => classifier(s3dFeatures(video, { ...S3D, width: 1 / 8, batchNormMomentum: 0.1 }));
 const x3d: Network = (video) => classifier(x3dFeatures(video, { ...X3D["x3d-xs"], depthFactor: 1, widthFactor: 1 }));
 
-/** A coloured square that moves over noise; what leaves on one side comes back on the other. */
+/** A coloured square that moves over noise and wraps around at the border. */
 function clip(stream: number, index: number): { data: Float32Array; label: number } {
   const random = new Random(6, stream, index);
   const label = random.integer(0, DIRECTIONS.length - 1);
@@ -86,7 +86,7 @@ async function learns(network: Network, steps: number): Promise<void> {
   device.dispose();
 }
 
-test("S3D: directions of held-out clips, at least 0.95 right", () => learns(s3d, 180));
-test("X3D: directions of held-out clips, at least 0.95 right", () => learns(x3d, 180));
+test("S3D: the accuracy for the directions of held-out clips is at least 0.95", () => learns(s3d, 180));
+test("X3D: the accuracy for the directions of held-out clips is at least 0.95", () => learns(x3d, 180));
 
 test.run();

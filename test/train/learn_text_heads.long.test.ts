@@ -1,4 +1,4 @@
-// Tiny Berts that learn to classify texts, to mark words and to find answers, from text through the tokenizer to the loss.
+// Tiny BERTs learn to classify texts, to tag words and to find answers, from the tokenizer to the loss.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
@@ -36,7 +36,7 @@ const config = textConfig({
   id2label: { 0: MOODS[0], 1: MOODS[1], 2: MOODS[2] },
 });
 
-/** Trains on stream 1 and gives the logits of a batch of stream 2. */
+/** Trains on stream 1 and returns the logits of a batch of stream 2. */
 async function learn(
   task: Task,
   batch: (stream: number, index: number, size: number) => Batch,
@@ -73,7 +73,7 @@ const encoder = ({ ids, types, mask }: Record<string, Tensor>) => textEncoder({ 
 const some = (random: Random, words: readonly string[], count: number) =>
   Array.from({ length: count }, () => words[random.integer(0, words.length - 1)]);
 
-test("the mood of a text, by one word in it", async () => {
+test("the mood of a text is classified by one word in it", async () => {
   const batch = (stream: number, index: number, size: number) =>
     sequenceBatch(
       Array.from({ length: size }, (_, i) => {
@@ -91,7 +91,7 @@ test("the mood of a text, by one word in it", async () => {
   assert.ok(right >= 0.95, `right ${right}`);
 });
 
-test("words that a mood stands before are marked with it", async () => {
+test("words that follow a mood are tagged with it", async () => {
   const batch = (stream: number, index: number, size: number) =>
     tokenBatch(
       Array.from({ length: size }, (_, i) => {
@@ -115,7 +115,7 @@ test("words that a mood stands before are marked with it", async () => {
   assert.ok(right >= 0.95, `right ${right}`);
 });
 
-test("where: the words from in to a place", async () => {
+test('the answer to "where" is the words from "in" to a place', async () => {
   const batch = (stream: number, index: number, size: number) =>
     spanBatch(
       Array.from({ length: size }, (_, i) => {

@@ -1,4 +1,5 @@
-// Small VideoCLIP that really learns: videos show things in some order, texts name them; held-out pairs are new sets of things.
+// A small VideoCLIP learns: videos show things in some order and texts name them; held-out pairs are new sets of
+// things.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { retrievalMetrics } from "#lib/eval/retrieval.js";
@@ -52,7 +53,7 @@ function pair(stream: number, index: number): VideoTextPair {
   };
 }
 
-test("held-out pairs find each other: R@1 at least 0.9 of 256", async () => {
+test("held-out pairs find each other: R@1 is at least 0.9 of 256", async () => {
   const model = await VideoClip.initialize({ config, device: "cpu", threads: 2, seed: 2 });
   const size = 64;
   const trainer = new Trainer({

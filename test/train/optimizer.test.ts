@@ -1,4 +1,4 @@
-// Optimizers and schedules: golden trajectories, groups, and steps that are not taken.
+// Optimizers and schedules: recorded trajectories, groups, and skipped steps.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type DeviceName } from "#lib/runtime/device.js";
@@ -9,13 +9,14 @@ import { NO_DECAY, Optimizer, type OptimizerOptions } from "#lib/train/optimizer
 import { makeSchedule, type Schedule } from "#lib/train/schedules.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
 import { checkFixture } from "../../scripts/fixtures/check.js";
+import { isError } from "../support/errors.js";
 
 const test = suite("optimizers");
 const DEVICES: DeviceName[] = ["cpu", "cuda-emulated"];
 
 for (const device of DEVICES) {
   for (const name of ["adam_w_clip", "adam_coupled", "adam_transformer", "schedule_short"]) {
-    test(`${name} on ${device}`, async () => {
+    test(`${name} follows the recorded trajectory on ${device}`, async () => {
       const on = createDevice({ device });
       const checks = await checkFixture(readFixture(`test/fixtures/ops/${name}.safetensors`), on);
       for (const check of checks) {
@@ -104,7 +105,7 @@ test("a step whose gradients are not finite changes nothing", async () => {
   }
 });
 
-test("without momentum a step is the learning rate times the gradient, Nesterov's too", async () => {
+test("without momentum a step is the learning rate times the gradient, also for Nesterov", async () => {
   for (const nesterov of [false, true]) {
     const { step, values, device } = stepper({ kind: "sgd", nesterov }, ["w"]);
     const gradients = [
@@ -125,7 +126,7 @@ test("without momentum a step is the learning rate times the gradient, Nesterov'
   }
 });
 
-test("groups have rates and decays of their own; clipping is over all of them", async () => {
+test("groups have separate learning rates and decays, and clipping is over all groups", async () => {
   const { step, values, device } = stepper(
     {
       kind: "sgd",
@@ -153,19 +154,16 @@ test("groups have rates and decays of their own; clipping is over all of them", 
   device.dispose();
 });
 
-test("what is wrong with a schedule or an optimizer is named", () => {
+test("errors name the wrong field of a schedule or an optimizer", () => {
   const refused = (schedule: unknown, pattern: RegExp) =>
-    assert.throws(
-      () => makeSchedule(schedule as Schedule),
-      (error: unknown) => error instanceof InvalidArgumentError && pattern.test(error.message),
-    );
+    assert.throws(() => makeSchedule(schedule as Schedule), isError(InvalidArgumentError, pattern));
   refused({ kind: "linear", learningRate: -1, total: 5 }, /schedule.learningRate: expected 0 or more, received -1/);
   refused({ kind: "cosine", learningRate: 1, warmup: 5, total: 5 }, /schedule.total: expected more than warmup/);
   refused({ kind: "noam", hidden: 64 }, /schedule.warmup/);
   assert.throws(() => new Optimizer({ kind: "lion" as "adam" }), /expected adam, adamw or sgd, received "lion"/);
 });
 
-test("after the last step the learning rate stays", () => {
+test("after the last step the learning rate is constant", () => {
   const schedule = makeSchedule({ kind: "cosine", learningRate: 1, total: 10 });
   assert.equal([10, 11, 100].map(schedule), [0, 0, 0]);
   const warmed = makeSchedule({ kind: "cosine", learningRate: 2, warmup: 4, total: 12 });

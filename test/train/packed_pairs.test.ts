@@ -1,6 +1,5 @@
 // Training from a pack with retrieved hard negatives: plans, resuming, ablations.
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,12 +10,12 @@ import { PackedPairs, type PackedPairsOptions } from "#lib/train/packed_pairs.js
 import { contrastiveTask } from "#lib/train/tasks/contrastive.js";
 import { Trainer } from "#lib/train/trainer.js";
 import { CONFIG, smallPack, TOPICS } from "./small_pack.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("packed pairs");
-const scratch = mkdtempSync(join(tmpdir(), "videoclip-packed-"));
+const scratch = temporaryFolder("packed");
 const VIDEOS = 24;
 const pack = await smallPack(scratch, VIDEOS);
-test.after(() => rmSync(scratch, { recursive: true }));
 
 const open = () => VideoClip.initialize({ config: CONFIG, device: "cpu", threads: 2, seed: 3 });
 const options = (model: VideoClip, change: Partial<PackedPairsOptions> = {}): PackedPairsOptions => ({
@@ -28,7 +27,7 @@ const options = (model: VideoClip, change: Partial<PackedPairsOptions> = {}): Pa
   ...change,
 });
 
-/** Trains to `steps` in a folder; the parameters at the end. */
+/** Trains to `steps` in a folder and returns the final parameters. */
 async function train(folder: string, steps: number, resume: boolean, change: Partial<PackedPairsOptions> = {}) {
   const model = await open();
   const data = new PackedPairs(options(model, { folder, ...change }));
@@ -51,7 +50,7 @@ async function train(folder: string, steps: number, resume: boolean, change: Par
   return [...rows];
 }
 
-test("a run that was stopped within an epoch goes on to the same bits, with any number of workers", async () => {
+test("a run that stopped within an epoch resumes to the same bits, with any number of workers", async () => {
   const whole = await train(join(scratch, "whole"), 14, false);
   await train(join(scratch, "parts"), 8, false, { workers: 2 });
   const parts = await train(join(scratch, "parts"), 14, true, { workers: 1 });
@@ -81,7 +80,7 @@ test("without its plan an epoch cannot be resumed, and the error says so", async
   }
 });
 
-/** Share of the pairs of batches of an epoch that are of the commonest topic of their batch. */
+/** The share of the pairs of an epoch whose topic is the most frequent one of their batch. */
 async function alike(model: VideoClip, retrieval: PackedPairsOptions["retrieval"]): Promise<number> {
   const data = new PackedPairs(options(model, { retrieval }));
   let share = 0;
@@ -97,7 +96,7 @@ async function alike(model: VideoClip, retrieval: PackedPairsOptions["retrieval"
   return share;
 }
 
-test("retrieval brings videos of a topic together; its ablations", async () => {
+test("retrieval brings videos of a topic together, and its ablations do not", async () => {
   const model = await open();
   const shares = {
     none: await alike(model, false),
@@ -112,7 +111,7 @@ test("retrieval brings videos of a topic together; its ablations", async () => {
   model.dispose();
 });
 
-test("a plan is taken again from the same model, and made anew for another", async () => {
+test("a plan is reused for the same model, and made again for another model", async () => {
   const folder = join(scratch, "again");
   const model = await open();
   const first = async () => {
@@ -133,7 +132,7 @@ test("a plan is taken again from the same model, and made anew for another", asy
   model.dispose();
 });
 
-test("videos that cannot be used are counted once and never planned", async () => {
+test("unusable videos are counted once and never planned", async () => {
   const broken = await smallPack(join(scratch, "broken"), VIDEOS, [2, 7]);
   const model = await open();
   const skips = new Skips(2);
@@ -148,13 +147,16 @@ test("videos that cannot be used are counted once and never planned", async () =
   model.dispose();
 });
 
-test("what does not fit is refused; an abort while videos are embedded ends it", async () => {
+test("inconsistent options are refused, and an abort ends the embedding of videos", async () => {
   const model = await open();
   assert.throws(
     () => new PackedPairs(options(model, { videosPerBatch: 25 })),
     /videosPerBatch: expected at most the 24/,
   );
-  assert.throws(() => new PackedPairs(options(model, { sampling: { videoSeconds: [3, 7] } })), /sampling: expected at most 10 tokens and 6 s/); // prettier-ignore
+  assert.throws(
+    () => new PackedPairs(options(model, { sampling: { videoSeconds: [3, 7] } })),
+    /sampling: expected at most 10 tokens and 6 s/,
+  );
   const wide = VideoClip.random(1, { config: { ...CONFIG, featureSize: 9 }, device: "cpu" });
   assert.throws(() => new PackedPairs(options(wide)), /pack: expected features of width 9/);
   wide.dispose();

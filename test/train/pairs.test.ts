@@ -1,6 +1,6 @@
-// Lines of pairs: features by their path or by the name of their video, whole or the seconds that a line names.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Lines of pairs refer to features by their path or by the name of their video, entirely or for the seconds that a line
+// names.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,10 +8,11 @@ import { FeatureFolder } from "#lib/data/feature_folder.js";
 import { DatasetError } from "#lib/base/errors.js";
 import { readPairs } from "#lib/train/recipes/pairs.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("lines of pairs");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-pairs-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pairs");
 
 // row t of the features of `soup` is [t, t]
 mkdirSync(join(folder, "features"));
@@ -32,20 +33,20 @@ const seconds = async (line: object) => {
   return Array.from({ length: shape[0] }, (_, t) => data[2 * t]);
 };
 const refused = async (line: object, pattern: RegExp, named = true) => {
-  const error = await read(line, named).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
+  const error = await rejection(read(line, named));
   assert.instance(error, DatasetError);
-  assert.match((error as Error).message, pattern);
-  assert.match((error as Error).message, /pairs\.jsonl:1: /);
+  assert.match(error.message, pattern);
+  assert.match(error.message, /pairs\.jsonl:1: /);
 };
 
-test("features by path and by the name of a video", async () => {
+test("features are found by path and by the name of a video", async () => {
   assert.equal(await seconds({ features: "features/soup.npy" }), [0, 1, 2, 3, 4, 5]);
   assert.equal(await seconds({ video: "soup" }), [0, 1, 2, 3, 4, 5]);
   assert.equal(await seconds({ video: "clips/soup.mp4" }), [0, 1, 2, 3, 4, 5]);
   assert.equal((await read({ video: "soup", text: [5, 6] }))[0].text, [5, 6]);
 });
 
-test("start and end name the seconds, of which all that they touch are used", async () => {
+test("start and end name seconds, and every row that they touch is used", async () => {
   assert.equal(await seconds({ video: "soup", start: 2, end: 4 }), [2, 3]);
   assert.equal(await seconds({ video: "soup", start: 1.5, end: 3.2 }), [1, 2, 3]);
   assert.equal(await seconds({ features: "features/soup.npy", start: 5.5, end: 6.4 }), [5]);
@@ -60,7 +61,7 @@ test("seconds outside the features are refused", async () => {
   await refused({ video: "soup", start: "3", end: 4 }, /start: expected a number, received "3"/);
 });
 
-test("a line that names a video needs a folder of features, and says so", async () => {
+test("a line that names a video needs a folder of features, and the error says so", async () => {
   const line = { video: "soup", start: 0, end: 2 };
   await refused(
     line,
@@ -71,7 +72,7 @@ test("a line that names a video needs a folder of features, and says so", async 
   await refused({}, /features: expected the path of a \.npy file, or video, .*received nothing/);
 });
 
-test("features and texts that cannot be used are refused with their line", async () => {
+test("unusable features and texts are refused with their line", async () => {
   await refused({ features: "none.npy" }, /features: there is no file .*none\.npy/);
   await refused({ video: "wide" }, /wide\.npy: expected features \[T, 2\], received \[2, 3\]/);
   await refused({ video: "soup", text: " " }, /text: expected a sentence or a list of ids, received " "/);

@@ -1,6 +1,5 @@
-// Every recipe of configs/ is prepared over the miniatures of the datasets, and trained for two steps.
-import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Every recipe of configs/ is prepared with the dataset miniatures and trained for two steps.
+import { copyFileSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,10 +12,10 @@ import { listedRecords, readVideoLists } from "#lib/data/video_list.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 import { makeDatasets, makeFeatures, makeTextModels } from "../../scripts/make_datasets.mjs";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("recipes");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-recipes-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("recipes");
 const at = (...names: string[]) => join(folder, ...names);
 const files = makeDatasets(folder);
 makeTextModels(folder);
@@ -39,7 +38,7 @@ async function pack(out: string, name: string, features: string, options: { subs
   });
 }
 
-/** What a recipe with changes comes to; it is trained for two steps. */
+/** Trains a recipe with changes for two steps and returns its results. */
 async function train(name: string, changes: Record<string, unknown> = {}) {
   const file = at(`${name}.json`);
   const set = { device: "cpu", threads: 2, accumulate: 1, ...changes };
@@ -50,7 +49,7 @@ async function train(name: string, changes: Record<string, unknown> = {}) {
   return plan;
 }
 
-test("small text models to begin with", async () => {
+test("small text models are made for the recipes", async () => {
   await train("bert");
   await train("mobilebert");
   symlinkSync(at("bert", "model"), at("bert-base-uncased"));
@@ -67,7 +66,7 @@ test("small text models to begin with", async () => {
   await pack("msrvtt_test", "msrvtt", "features");
 });
 
-// videos per batch follow the miniatures: 3 of HowTo100M, 5 captions of YouCook2, 3 of MSR-VTT
+// videos per batch are adapted to the miniatures: 3 of HowTo100M, 5 captions of YouCook2, 3 of MSR-VTT
 const CHANGES: Record<string, Record<string, unknown>> = {
   pretrain: { batch: 32, "data.workers": 1 },
   videoclip_light: { batch: 32, "data.workers": 1 },
@@ -92,7 +91,7 @@ for (const [name, changes] of Object.entries(CHANGES)) {
   });
 }
 
-test("no recipe is left out", () => {
+test("every recipe is in this test", () => {
   assert.equal(recipes.sort(), Object.keys(CHANGES).map((name) => `${name}.json`).sort()); // prettier-ignore
 });
 

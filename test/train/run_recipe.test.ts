@@ -1,6 +1,6 @@
-// Recipes from JavaScript: runRecipe trains as a run file says, stops safely, goes on to the same bits; describeRecipe only looks.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Recipes from JavaScript: runRecipe trains a run file, stops safely and resumes to the same bits; describeRecipe only
+// reads.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,10 +19,11 @@ import {
 } from "#lib/train/index.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { CONFIG, WIDTH } from "./small_pack.js";
+import { refused, rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("run recipe");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-run-recipe-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("run-recipe");
 
 const PAIRS = 6;
 const lines = Array.from({ length: PAIRS }, (_, i) => {
@@ -47,7 +48,7 @@ const config: TrainConfig = {
   dropout: 0.1,
 };
 
-/** The steps of a run; `leave` after that many of them. */
+/** The steps of a run; leaves the iteration after `leave` steps. */
 async function train(set: Record<string, unknown>, options: RunRecipeOptions = {}, leave = Infinity) {
   const events: StepEvent[] = [];
   for await (const event of runRecipe(config, { folder, set, ...options })) {
@@ -59,7 +60,7 @@ async function train(set: Record<string, unknown>, options: RunRecipeOptions = {
 const losses = (events: readonly StepEvent[]) => events.map(({ loss }) => loss);
 const checkpoints = (out: string) => readdirSync(join(folder, out, "checkpoints"));
 
-test("a run from an object: its plan, its steps, its files; the schedule ends with it", async () => {
+test("a run from an object has its plan, steps and files, and the schedule ends with it", async () => {
   const started: [RecipePlan, RecipeFiles][] = [];
   const events = await train({ out: "whole" }, { onStart: (...given) => started.push(given) });
   assert.equal(
@@ -81,7 +82,7 @@ test("a run from an object: its plan, its steps, its files; the schedule ends wi
   model.dispose();
 });
 
-test("describeRecipe writes nothing; neither does a run that is not begun or does not fit", async () => {
+test("describeRecipe writes nothing, and neither does a run that is not started or inconsistent", async () => {
   await describeRecipe(config, { folder, set: { out: "nothing" } });
   runRecipe(config, { folder, set: { out: "nothing" } });
   for (const [set, pattern] of [
@@ -89,13 +90,12 @@ test("describeRecipe writes nothing; neither does a run that is not begun or doe
     [{ "schedule.warmup": 4 }, /schedule.warmup: expected less than the 4 steps of the run/],
     [{ stesp: 4 }, /config: stesp: unknown key; did you mean steps/],
   ] as const) {
-    const error = await train({ out: "nothing", ...set }).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
-    assert.match(String(error), pattern);
+    await refused(train({ out: "nothing", ...set }), pattern);
   }
   assert.not(existsSync(join(folder, "nothing")));
 });
 
-test("a run that is aborted, or left by its caller, keeps its steps and goes on to the same bits", async () => {
+test("a run that is aborted, or abandoned by its caller, keeps its steps and resumes to the same bits", async () => {
   const whole = losses(await train({ out: "all" }));
   const abort = new AbortController();
   const reason = new Error("enough");
@@ -121,19 +121,18 @@ test("a run that is aborted, or left by its caller, keeps its steps and goes on 
   assert.not(existsSync(join(folder, "early", "config.json")));
 });
 
-test("a folder that holds a run is refused without resume", async () => {
-  const error = await train({ out: "whole" }).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
-  assert.is((error as { code: string }).code, "ERR_RUN_EXISTS");
+test("a folder that contains a run is refused without resume", async () => {
+  assert.is((await rejection(train({ out: "whole" }))).code, "ERR_RUN_EXISTS");
 });
 
-test("a device that is given is shared and stays open", async () => {
+test("a device of the caller is shared and stays open", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   assert.equal(losses(await train({ out: "shared", device: "cuda" }, { device })), losses(await train({ out: "own" })));
   assert.not(device.disposed);
   device.dispose();
 });
 
-test("a run file and its changes as the command line writes them", async () => {
+test("a run file accepts changes as on the command line", async () => {
   const file = join(folder, "file.json");
   writeFileSync(file, JSON.stringify({ $schema: "./train.schema.json", ...config, out: "from-file" }));
   const events: StepEvent[] = [];

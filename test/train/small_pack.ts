@@ -1,4 +1,4 @@
-// A small pack: videos of a few topics, whose features and words belong together, and a VideoCLIP that is as small.
+// A small pack of videos of a few topics, whose features and words match, and an equally small VideoCLIP.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FeatureFolder } from "#lib/data/feature_folder.js";
@@ -25,7 +25,7 @@ export const CONFIG = {
   sepId: 2,
 };
 
-/** Packs `videos` videos into `folder/pack`; those of `broken` have features that are not finite. */
+/** Packs `videos` videos into `folder/pack`; the features of those in `broken` are not finite. */
 export async function smallPack(folder: string, videos: number, broken: readonly number[] = []): Promise<string> {
   const features = join(folder, "features");
   mkdirSync(features, { recursive: true });
@@ -54,7 +54,7 @@ export async function smallPack(folder: string, videos: number, broken: readonly
       features: new (class extends FeatureFolder {
         override read(video: string) {
           const read = super.read(video);
-          // what the shard holds is not finite in float16
+          // this value overflows float16, so that the shard is not finite
           if (broken.includes(Number(video.slice(1)))) read.data[3] = 1e9;
           return read;
         }

@@ -1,4 +1,4 @@
-// A network small enough to train in a blink: two layers that learn a fixed function, with a running statistic.
+// A network that trains within milliseconds: two layers that learn a fixed function, with a running statistic.
 import { fill, reduceSum } from "#lib/ops/index.js";
 import { applyOp, parameter, update } from "#lib/graph/trace.js";
 import * as nn from "#lib/nn/layers.js";
@@ -10,7 +10,7 @@ import type { TrainerOptions } from "#lib/train/trainer_options.js";
 const INPUTS = 4;
 const HIDDEN = 24;
 
-/** Weights from a seed, into the store. */
+/** Sets the weights in the store from a seed. */
 export function initialise(device: Device, seed = 1): void {
   const random = new Random(seed, 9);
   const set = (key: string, ...shape: number[]) => {
@@ -35,7 +35,7 @@ const mean = (x: ReturnType<typeof nn.relu>, count: number) =>
     "mul",
   );
 
-/** Mean squared error; `statistic` counts the steps that were taken. */
+/** Mean squared error; `statistic` counts the steps. */
 const task: Task = {
   forward: ({ x, y }) => {
     const difference = nn.binary(nn.linear(nn.unary(nn.linear(x, "first", HIDDEN), "tanh"), "second", 1), y, "sub");

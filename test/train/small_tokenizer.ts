@@ -1,6 +1,6 @@
 import { WordPieceTokenizer } from "#lib/text/wordpiece.js";
 
-/** A tokenizer of a few words, behind [PAD] 0, [UNK] 1, [CLS] 2 and [SEP] 3. */
+/** A tokenizer of a few words after [PAD] 0, [UNK] 1, [CLS] 2 and [SEP] 3. */
 export function smallTokenizer(words: readonly string[]): WordPieceTokenizer {
   const tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...words];
   return new WordPieceTokenizer({

@@ -1,6 +1,5 @@
-// Fine-tuning on steps of long videos: losses against plain arithmetic, classes that are learned, the head that is saved.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Fine-tuning on steps of long videos: losses equal plain arithmetic, classes are learned, and the head is saved.
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,10 +16,10 @@ import type { Batch, Task } from "#lib/train/task.js";
 import { Trainer } from "#lib/train/trainer.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { CONFIG, WIDTH } from "./small_pack.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("steps of long videos");
-const scratch = mkdtempSync(join(tmpdir(), "videoclip-steps-"));
-test.after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("steps");
 
 const SECONDS = 15;
 const T = CONFIG.maxVideoLength;
@@ -45,12 +44,20 @@ async function losses(model: VideoClip, task: Task, batch: (i: number) => Batch,
   return found;
 }
 
-test("binary cross-entropy is the mean over the seconds of all windows and the steps, whatever is padded", async () => {
+test("binary cross-entropy is the mean over the seconds of all windows and the steps, for any padding", async () => {
   const model = await open();
   const texts = [[5], [6, 7], [8, 9, 10]];
   const target = Uint8Array.from({ length: SECONDS * 3 }, (_, i) => (i % 4 === 0 ? 1 : 0));
   const loss = async (present: ArrayLike<number>) =>
-    (await losses(model, stepLocalisation(model.config), () => stepLocalisationBatch(video, texts, present, starts, model.config), 1, 0))[0]; // prettier-ignore
+    (
+      await losses(
+        model,
+        stepLocalisation(model.config),
+        () => stepLocalisationBatch(video, texts, present, starts, model.config),
+        1,
+        0,
+      )
+    )[0];
   // loss(t) = mean(softplus(x)) - mean(t x) is linear in the targets
   const zero = await loss(new Uint8Array(SECONDS * 3));
   const one = await loss(new Uint8Array(SECONDS * 3).fill(1));
@@ -58,7 +65,7 @@ test("binary cross-entropy is the mean over the seconds of all windows and the s
   const rest = await loss(target.map((t) => 1 - t));
   assert.ok(Math.abs(some + rest - zero - one) < 1e-5 * (zero + one));
   assert.ok(zero > 0 && one > 0 && some !== rest);
-  // the same step four times: no padded step, the same mean as with one step and three padded
+  // the same step four times without padding gives the mean of one step with three padded ones
   const again = async (count: number) => {
     const list = Array.from({ length: count }, () => texts[1]);
     const present = Uint8Array.from({ length: SECONDS * count }, (_, i) => (Math.floor(i / count) % 2 ? 1 : 0));
@@ -70,11 +77,11 @@ test("binary cross-entropy is the mean over the seconds of all windows and the s
   model.dispose();
 });
 
-test("classes of seconds are learned; padded windows and seconds do not count; the head is saved and loaded", async () => {
+test("classes of seconds are learned, padded windows and seconds are ignored, and the head is saved and loaded", async () => {
   const model = await open();
   const classes = 3;
   initializeParameters(model.device.parameters, classifierParameters(classes, CONFIG.hiddenSize), 1);
-  // the class of a second is written in its feature
+  // the feature of a second encodes its class
   const labels = Int32Array.from({ length: SECONDS }, (_, t) => t % classes);
   const written = { data: data.slice(), shape: video.shape };
   labels.forEach((label, t) => (written.data[t * WIDTH + label] = 8));
@@ -95,7 +102,7 @@ test("classes of seconds are learned; padded windows and seconds do not count; t
   model.dispose();
 });
 
-test("datasets: the class and the steps of a second; videos without features are counted", async () => {
+test("datasets give the class and the steps of each second, and count videos without features", async () => {
   const model = await open();
   const folder = join(scratch, "features");
   mkdirSync(folder);
@@ -105,7 +112,13 @@ test("datasets: the class and the steps of a second; videos without features are
   writeFileSync(join(folder, "bad.npy"), npyBytes(bad, [SECONDS, WIDTH], "f32"));
   const skips = new Skips();
   const options = { features: new FeatureFolder(folder), config: model.config, step: 3, skips };
-  const coin = (name: string) => ({ video: name, subset: "training", duration: 15, task: 1, steps: [{ label: 2, text: "x", segment: [1.5, 3.2] as [number, number] }] }); // prettier-ignore
+  const coin = (name: string) => ({
+    video: name,
+    subset: "training",
+    duration: 15,
+    task: 1,
+    steps: [{ label: 2, text: "x", segment: [1.5, 3.2] as [number, number] }],
+  });
   const steps = new CoinSteps([coin("a"), coin("b"), coin("bad")], options);
   assert.is(steps.examples, 2);
   for (const index of [0, 1]) {

@@ -1,4 +1,4 @@
-// Batches of labelled texts: classes of texts, of stretches of a text, and answers in a context.
+// Batches of labelled texts: classes of texts, classes of spans, and answers in a context.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { sequenceBatch, spanBatch, tokenBatch } from "#lib/train/tasks/text_batches.js";
@@ -11,7 +11,7 @@ const options = { padId: tokenizer.pad, length: 12 };
 const row = (batch: ReturnType<typeof sequenceBatch>, name: string, i: number) =>
   [...batch.inputs[name].data].slice(12 * i, 12 * (i + 1));
 
-test("texts of different lengths are padded, their classes stand beside them", () => {
+test("texts of different lengths are padded, with their classes beside them", () => {
   const rows = [
     { text: tokenizer.encode("anna cooked"), label: 2 },
     { text: tokenizer.encode(["the soup", "who"]), label: 0 },
@@ -27,7 +27,7 @@ test("texts of different lengths are padded, their classes stand beside them", (
   assert.throws(() => sequenceBatch(rows, { trigram: false }, { padId: 0, length: 5 }), /length: expected at least 6/);
 });
 
-test("tokens take the class of the stretch that they begin in", () => {
+test("a token has the class of the span that contains its first character", () => {
   const said = "the soups anna cooked";
   const ranges = [
     { start: said.indexOf("soups"), end: said.indexOf(" anna"), label: 3, inside: 4 },
@@ -44,7 +44,7 @@ test("tokens take the class of the stretch that they begin in", () => {
   assert.equal(row(other, "labels", 0), [IGNORE, 9, 9, 9, 9, 9, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE]);
 });
 
-test("an answer is found by its characters in the context; none is [CLS]", () => {
+test("an answer is found by its characters in the context, and a missing answer is [CLS]", () => {
   const [question, context] = ["who cooked the soup", "anna cooked the soups"];
   const text = tokenizer.encode([question, context]);
   const at = (part: string) => ({ start: context.indexOf(part), end: context.indexOf(part) + part.length });
@@ -54,7 +54,7 @@ test("an answer is found by its characters in the context; none is [CLS]", () =>
     { text, answer: at("the soups") },
     { text, answer: at("oup") }, // a part of a token
     { text, answer: null },
-    { text: cut, answer: at("anna cooked the") }, // not whole in the row
+    { text: cut, answer: at("anna cooked the") }, // not completely in the row
   ];
   const { inputs } = spanBatch(rows, { trigram: false }, options);
   // [CLS] who cooked the soup [SEP] anna cooked the soup ##s [SEP]

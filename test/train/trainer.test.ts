@@ -1,12 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
 import { createDevice, type DeviceOptions } from "#lib/runtime/device.js";
-import type { VideoClipError } from "#lib/base/errors.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { Random } from "#lib/base/random.js";
 import { readMetrics } from "#lib/train/metrics.js";
@@ -15,6 +13,8 @@ import { contrastiveBatch, contrastiveTask, type VideoTextPair } from "#lib/trai
 import { type StepEvent, Trainer } from "#lib/train/trainer.js";
 import type { TrainerOptions } from "#lib/train/trainer_options.js";
 import { data, initialise, options } from "./small_run.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("trainer");
 const KEYS = ["first.weight", "first.bias", "second.weight", "second.bias"];
@@ -40,27 +40,9 @@ const curve = (events: { step: number; loss: unknown; gradientNorm: unknown }[])
 const last = (events: StepEvent[], count: number) =>
   events.slice(-count).reduce((sum, { loss }) => sum + loss, 0) / count;
 
-function folders(): { make(): string; remove(): void } {
-  const made: string[] = [];
-  return {
-    make: () => {
-      made.push(mkdtempSync(join(tmpdir(), "videoclip-train-")));
-      return join(made.at(-1)!, "run");
-    },
-    remove: () => made.forEach((path) => rmSync(path, { recursive: true })),
-  };
-}
-const temporary = folders();
-test.after(temporary.remove);
+const runFolder = () => join(temporaryFolder("train"), "run");
 
-async function rejection(promise: Promise<unknown>): Promise<VideoClipError> {
-  return promise.then(
-    () => assert.unreachable("expected an error"),
-    (error) => error,
-  );
-}
-
-test("the loss falls, and events say what happened", async () => {
+test("the loss falls, and events report each step", async () => {
   const { events, statistic } = await train({ steps: 200 });
   assert.ok(last(events, 10) < 0.25 * events[0].loss, `${events[0].loss} to ${last(events, 10)}`);
   assert.equal(
@@ -73,7 +55,7 @@ test("the loss falls, and events say what happened", async () => {
   assert.is(events[0].learningRate, 0.02 / 5);
 });
 
-test("threads change nothing", async () => {
+test("the number of threads does not change the result", async () => {
   const runs = [];
   for (const threads of [1, 2, 5]) runs.push(await train({}, { threads }));
   for (const run of runs) {
@@ -82,7 +64,7 @@ test("threads change nothing", async () => {
   }
 });
 
-test("gradients of several batches are those of one large batch", async () => {
+test("accumulated gradients of several batches equal those of one large batch", async () => {
   const whole = await train({ data: data(32), steps: 6 });
   const parts = await train({ data: data(8), accumulate: 4, steps: 6 });
   whole.events.forEach((event, i) => {
@@ -95,14 +77,14 @@ test("gradients of several batches are those of one large batch", async () => {
   assert.ok(Math.abs(two.events[0].gradientNorm - whole.events[0].gradientNorm) < 1e-5);
 });
 
-test("on the emulated GPU it does the same", async () => {
+test("the emulated GPU gives the same result", async () => {
   const cpu = await train({ steps: 4 });
   const gpu = await train({ steps: 4 }, { device: "cuda-emulated" });
   cpu.events.forEach(({ loss }, i) => assert.ok(Math.abs(loss - gpu.events[i].loss) < 1e-5));
   assert.is(gpu.statistic, 4);
 });
 
-test("16-bit activations with f32 parameters follow it; a loss scale that overflows is halved", async () => {
+test("16-bit activations with f32 parameters are close to f32; a loss scale that overflows is halved", async () => {
   const f32 = await train({ steps: 8 }, { device: "cuda-emulated" });
   for (const precision of ["bf16", "f16"] as const) {
     const { events } = await train({ steps: 8 }, { device: "cuda-emulated", precision });
@@ -112,7 +94,7 @@ test("16-bit activations with f32 parameters follow it; a loss scale that overfl
       assert.ok(Math.abs(gradientNorm / f32.events[i].gradientNorm - 1) < 0.02);
     });
   }
-  // errors of 100: their gradients times 32768 are beyond f16, times a few halvings of it not
+  // errors of 100: their gradients times 32768 overflow f16, and after a few halvings they do not
   const far: TrainingData = {
     batch: (index) => {
       const batch = data(32).batch(index) as Batch;
@@ -125,7 +107,7 @@ test("16-bit activations with f32 parameters follow it; a loss scale that overfl
   assert.not(events.at(-1)!.skipped);
 });
 
-test("bf16 products of a CPU follow it, for any number of threads the same", async () => {
+test("bf16 products of a CPU are close to f32, with equal bits for any number of threads", async () => {
   const { addon } = loadAddon();
   if (!addon.isas().some(({ supported, bf16 }) => supported && bf16)) {
     process.stdout.write("SKIP: this processor has no AVX512-BF16\n");
@@ -192,7 +174,7 @@ test("a step with a NaN changes nothing and is counted", async () => {
   assert.is(error.code, "ERR_TRAINING_DIVERGED");
 });
 
-test("frozen parameters stay, and cost nothing", async () => {
+test("frozen parameters are unchanged and cost nothing", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   initialise(device);
   const before = device.parameters.get("first.weight");
@@ -204,9 +186,9 @@ test("frozen parameters stay, and cost nothing", async () => {
   device.dispose();
 });
 
-test("an aborted run is saved, and goes on to the same bits", async () => {
+test("an aborted run is saved, and resumes to the same bits", async () => {
   const whole = await train({ steps: 9 });
-  const folder = temporary.make();
+  const folder = runFolder();
   const device = createDevice({ device: "cpu", threads: 1 });
   initialise(device);
   const abort = new AbortController();
@@ -231,29 +213,29 @@ test("an aborted run is saved, and goes on to the same bits", async () => {
   assert.match(other.message, "seed: expected 0");
 });
 
-test("the next batch is made while a step runs; one that needs the model waits", async () => {
+test("the next batch is prepared while a step runs; one that needs the model waits", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   initialise(device);
-  const told: string[] = [];
+  const log: string[] = [];
   const source = data(8);
   const trainer = new Trainer(
     options(device, {
       steps: 3,
       accumulate: 2,
       data: {
-        batch: (index) => (told.push(`batch ${index}`), source.batch(index)),
+        batch: (index) => (log.push(`batch ${index}`), source.batch(index)),
         needsModel: (index) => index === 4,
       },
     }),
   );
-  for await (const { step } of trainer.run()) told.push(`step ${step}`);
+  for await (const { step } of trainer.run()) log.push(`step ${step}`);
   const expected = "batch 0, batch 1, batch 2, step 1, batch 3, step 2, batch 4, batch 5, step 3";
-  assert.is(told.join(", "), expected);
+  assert.is(log.join(", "), expected);
   trainer.dispose();
   device.dispose();
 });
 
-test("a batch that cannot be made ends the step that it is for; what was begun is given up", async () => {
+test("an error while preparing a batch rejects the step of that batch, and later batches are abandoned", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   initialise(device);
   const source = data(8);
@@ -283,8 +265,8 @@ test("a batch that cannot be made ends the step that it is for; what was begun i
   device.dispose();
 });
 
-test("the last checkpoints and the best are kept", async () => {
-  const folder = temporary.make();
+test("the last checkpoints and the best one are kept", async () => {
+  const folder = runFolder();
   const scores = [0.1, 0.7, 0.3, 0.2, 0.6, 0.4];
   let at = 0;
   const { events } = await train({
@@ -304,7 +286,7 @@ test("the last checkpoints and the best are kept", async () => {
   assert.equal(state.best, { step: 2, metric: "recall", value: 0.7 });
 });
 
-/** Runs the child until it has printed `lines` lines more, then kills it; true when it came to its end. */
+/** Runs the child until it has printed `lines` more lines, then kills it; true if the run ended before. */
 function runUntil(folder: string, threads: number, lines: number): Promise<boolean> {
   const child = spawn(process.execPath, ["--import", "tsx", "test/train/kill_child.ts", folder, String(threads)], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -317,10 +299,10 @@ function runUntil(folder: string, threads: number, lines: number): Promise<boole
   return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
 }
 
-test("killed at any moment, it goes on to the same bits", async () => {
-  const [undisturbed, killed] = [temporary.make(), temporary.make()];
+test("a run that is killed at any moment resumes to the same bits", async () => {
+  const [undisturbed, killed] = [runFolder(), runFolder()];
   assert.ok(await runUntil(undisturbed, 2, 1000));
-  // within a step, just behind a checkpoint, and while one is written
+  // within a step, just after a checkpoint, and while one is written
   for (const [i, lines] of [3, 9, 4, 17, 8].entries()) assert.not(await runUntil(killed, 1 + (i % 2), lines));
   assert.ok(await runUntil(killed, 1, 1000));
   const file = (folder: string, name: string) => readFileSync(join(folder, "checkpoints", "step-00000060", name));

@@ -1,4 +1,4 @@
-// Compares what both decoders make of videos that the ffmpeg program generates.
+// Compares the output of both decoders for videos that the ffmpeg program generates.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -11,7 +11,7 @@ const clipsOf = async (path: string, preset: Preset, decoder: DecoderName) => {
   return clips;
 };
 
-/** Fails where the decoders differ in a byte or a time. */
+/** Fails if the decoders differ in a byte or a time. */
 export async function sameInBoth(path: string, preset: Preset): Promise<void> {
   const [ours, theirs] = await Promise.all([clipsOf(path, preset, "node-av"), clipsOf(path, preset, "ffmpeg")]);
   assert.ok(ours.length > 0);
@@ -23,7 +23,7 @@ export async function sameInBoth(path: string, preset: Preset): Promise<void> {
   });
 }
 
-/** A video of half a second in `folder`, of this size and pixel format, without loss. */
+/** Makes a lossless video of half a second in `folder`, of this size and pixel format. */
 export function makePicture(
   folder: string,
   format: string,

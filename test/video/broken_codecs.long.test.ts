@@ -1,20 +1,21 @@
-// Broken data in other codecs and containers than H.264: both decoders leave out the same clips and note the same spans.
+// Broken data in other codecs and containers than H.264: both decoders omit the same clips and report the same spans.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset } from "#lib/index.js";
 import type { DecoderName } from "#lib/video/types.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("broken data by codec");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-broken-codecs-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("broken-codecs");
 const decoders: DecoderName[] = ["node-av", "ffmpeg"];
 
-/** 40 frames at 10 a second with a key frame every 8; gives the video and where its packets lie. */
+/**
+ * Makes 40 frames at 10 per second with a key frame every 8 frames; returns the video and the positions of its packets.
+ */
 function make(name: string, codec: string[]) {
   const path = join(folder, name);
   const source = ["-f", "lavfi", "-i", "testsrc2=size=96x64:rate=10:duration=4"];
@@ -25,7 +26,7 @@ function make(name: string, codec: string[]) {
   return { bytes: readFileSync(path), packets: packets.map((each: Record<string, string>) => [+each.pos, +each.size]) };
 }
 
-/** Bytes that look random and are the same in every run. */
+/** Bytes that look random but are equal in every run. */
 const noise = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * i * 167 + i * 59 + 201) & 255));
 
 /** Writes a copy with `length` bytes overwritten from a position on. */
@@ -55,7 +56,7 @@ if (hasFfmpeg) {
     ["vp8.webm", ["-c:v", "libvpx"], "head", [1.8, 2.4]],
     ["av1.mkv", ["-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime"], "head", [1.8, 2.4]],
   ] as const) {
-    test(`${name}: the span goes on to the next key frame, and both decoders agree`, async () => {
+    test(`${name}: the broken span lasts until the next key frame, and both decoders agree`, async () => {
       const { bytes, packets } = make(name, [...codec]);
       const [at, size] = packets[18];
       const from = kind === "head" ? at + 8 : at + (name.endsWith("ts") ? 208 : Math.floor(size / 3));
@@ -73,7 +74,7 @@ if (hasFfmpeg) {
     });
   }
 
-  test("packets of a transport stream that are gone: no time is made up", async () => {
+  test("lost packets of a transport stream do not shift the times of other clips", async () => {
     const { bytes, packets } = make("gone.ts", ["-c:v", "mpeg2video", "-bf", "2"]);
     const [from, to] = [packets[18][0] + 40, packets[22][0] - 40];
     const copy = Buffer.from(bytes).fill(0, from, to);
@@ -85,7 +86,7 @@ if (hasFfmpeg) {
     assert.equal(ours.clips.map(([index]) => index), theirs.clips.map(([index]) => index)); // prettier-ignore
   });
 
-  test("HEVC: neither decoder stops, hangs or fails, and clips before the damage are whole", async () => {
+  test("HEVC: neither decoder stops, hangs or fails, and clips before the damage are complete", async () => {
     for (const name of ["hevc.mkv", "hevc.mp4"]) {
       const { bytes, packets } = make(name, ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=0:keyint=8"]); // prettier-ignore
       const [at, size] = packets[18];
@@ -98,7 +99,7 @@ if (hasFfmpeg) {
         for (const decoder of decoders) {
           const { clips, duration } = await read(path, decoder);
           assert.is(duration, 4, `${name}, ${decoder}`);
-          // the packet before a broken one may be shown after it
+          // the packet before a broken one may be displayed after it
           for (const [index, frames] of clips.slice(0, 7)) assert.ok(frames.equals(whole.clips[index][1]));
           assert.is(clips.at(-1)![0], 19);
         }

@@ -1,15 +1,15 @@
-// Broken data in the middle of a video: the clips that touch them are left out, in both decoders, or the video ends there.
-import { spawnSync } from "node:child_process";
+// Clips that contain broken data are omitted by both decoders, or the video ends there.
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVideo, resolvePreset, VideoError } from "#lib/index.js";
 import type { Clip, DecoderName, OnError } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
 
 const test = suite("broken frames");
 const decoders: DecoderName[] = ["node-av"];
-if (spawnSync("ffmpeg", ["-version"]).status === 0) decoders.push("ffmpeg");
+if (hasFfmpeg) decoders.push("ffmpeg");
 
 async function read(name: string, decoder: DecoderName, onError?: OnError, frames?: number) {
   const preset = resolvePreset("shapes", frames ? { frames, stride: frames } : {});
@@ -27,7 +27,7 @@ async function read(name: string, decoder: DecoderName, onError?: OnError, frame
 const indices = (clips: Clip[]) => clips.map(({ index }) => index);
 
 for (const decoder of decoders) {
-  test(`${decoder}: clips that touch the span are left out, the others stay`, async () => {
+  test(`${decoder}: clips that touch the broken span are omitted, and the others are unchanged`, async () => {
     for (const [name, rest, end] of [
       ["broken_frame.mkv", [0, 1, 3, 4, 5, 6, 7, 8, 9], 10],
       ["broken_frame.mp4", [0, 1, 3], 4],
@@ -40,7 +40,7 @@ for (const decoder of decoders) {
     }
   });
 
-  test(`${decoder}: stop and fail end the video at the frame, and say where decoding ended`, async () => {
+  test(`${decoder}: stop and fail end the video at the broken frame, and report where decoding ended`, async () => {
     for (const onError of ["stop", "fail"] as const) {
       const { clips, info, error } = await read("broken_frame.mkv", decoder, onError);
       assert.instance(error, VideoError);
@@ -51,14 +51,14 @@ for (const decoder of decoders) {
   });
 }
 
-test("the clips that stay are equal in both decoders", async () => {
+test("the remaining clips are equal in both decoders", async () => {
   if (decoders.length < 2) return;
   const [ours, theirs] = await Promise.all(decoders.map((decoder) => read("broken_frame.mkv", decoder, "skip", 4)));
   assert.equal(indices(ours.clips), indices(theirs.clips));
   ours.clips.forEach(({ frames }, i) => assert.ok(Buffer.from(frames).equals(Buffer.from(theirs.clips[i].frames))));
 });
 
-test("a rule that does not exist is refused", async () => {
+test("an unknown rule is refused", async () => {
   const path = join(root, "test/fixtures/field/broken_frame.mkv");
   const open = openVideo(path, { preset: resolvePreset("shapes"), onError: "go on" as OnError });
   await open.then(

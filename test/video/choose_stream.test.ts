@@ -1,5 +1,4 @@
-// Which stream of a file is the video: the same for both decoders, and never a cover picture.
-import { spawnSync } from "node:child_process";
+// Both decoders choose the same video stream of a file, and never a cover picture.
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,10 +7,10 @@ import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
 import { chooseStream } from "#lib/video/decode/choose_stream.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
 
 const test = suite("choice of a stream");
 const fixture = (name: string) => join(root, "test/fixtures/field", name);
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 if (!hasFfmpeg) console.log("SKIP the ffmpeg decoder: no ffmpeg program on the path");
 const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 
@@ -19,7 +18,7 @@ const film = { isVideo: true, isAttached: false, isDefault: true, width: 64, hei
 const choose = (...streams: Partial<typeof film>[]) =>
   chooseStream({ path: "a.mp4", size: 1 }, streams.map((each, index) => ({ index, ...film, ...each }))).index; // prettier-ignore
 
-test("default streams first, then the largest, then the first; covers never", () => {
+test("default streams are preferred, then the largest, then the first; covers are never chosen", () => {
   assert.is(choose({}, {}), 0);
   assert.is(choose({}, { width: 65 }), 1);
   assert.is(choose({ isDefault: false, width: 1000 }, {}), 1);
@@ -35,7 +34,7 @@ test("default streams first, then the largest, then the first; covers never", ()
 for (const decoder of decoders) {
   const open = (name: string) => openVideo(fixture(name), { preset: resolvePreset("shapes"), decoder });
 
-  test(`a cover is no video, by ${decoder}`, async () => {
+  test(`a cover is not a video, by ${decoder}`, async () => {
     for (const decode of [() => open("song.mp4"), () => stillAt(fixture("song.mp4"), 0, { decoder })]) {
       await decode().then(
         () => assert.unreachable("an error"),
@@ -47,7 +46,7 @@ for (const decoder of decoders) {
     }
   });
 
-  test(`the film behind a cover, the larger of two films, by ${decoder}`, async () => {
+  test(`a film after a cover and the larger of two films are chosen, by ${decoder}`, async () => {
     for (const [name, width] of [
       ["udtafirst.mp4", 160],
       ["dashcam.mp4", 320],

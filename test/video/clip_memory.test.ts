@@ -1,7 +1,4 @@
-// Clips in memory that is used again are the clips that have memory of their own.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Clips in reused memory are equal to clips in newly allocated memory.
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,13 +8,14 @@ import { resolvePreset } from "#lib/video/presets.js";
 import { ClipAssembler } from "#lib/video/clips/clip_assembler.js";
 import type { Clip, DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("clip memory");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-memory-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("memory");
 const base = { fps: 5, crop: 2 };
 
-/** The clips of frames filled with 1, 2, ...; each frame counts `copies` times. */
+/** The clips of frames filled with 1, 2, ...; each frame is repeated `copies` times. */
 function assemble(
   frames: number,
   stride: number,
@@ -29,7 +27,7 @@ function assemble(
   const found: Clip[] = [];
   const keep = (clip: Clip) => {
     found.push({ ...clip, frames: clip.frames.slice() });
-    clip.frames.fill(255); // whoever got it may do with it as he likes
+    clip.frames.fill(255); // the receiver may overwrite it
   };
   copies.forEach((count, i) => {
     if (!clips.needs(count)) clips.skip(count);
@@ -48,7 +46,7 @@ for (const pad of ["zero", "repeat"] as const) {
     [2, 5],
     [1, 1],
   ]) {
-    test(`${frames} frames every ${stride}, ${pad}: what was in the memory does not matter`, () => {
+    test(`${frames} frames every ${stride}, ${pad}: earlier content of the memory does not matter`, () => {
       const copies = [1, 3, 1, 1, 9, 2, 1];
       const bytes = frames * 12;
       const dirty = assemble(frames, stride, pad, copies, () => new Uint8Array(bytes).fill(77));
@@ -68,14 +66,13 @@ for (const pad of ["zero", "repeat"] as const) {
   }
 }
 
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 for (const decoder of ["node-av", "ffmpeg"] as DecoderName[]) {
   if (decoder === "ffmpeg" && !hasFfmpeg) {
     console.log("SKIP: no ffmpeg program on the path");
     continue;
   }
   for (const stride of [4, 3, 9]) {
-    test(`${decoder}, a clip every ${stride} frames: the same clips, in memory that is used again`, async () => {
+    test(`${decoder}, a clip every ${stride} frames: clips in reused memory are the same`, async () => {
       const path = join(folder, `${decoder}-${stride}.mp4`);
       await makeVideo(path, { seconds: 4, width: 64, height: 48, rate: 10, seed: stride });
       const preset = resolvePreset("s3dg", { frames: 4, stride, size: 32, fps: 8 });
@@ -100,7 +97,7 @@ for (const decoder of ["node-av", "ffmpeg"] as DecoderName[]) {
   }
 }
 
-test("memory of a video that was left comes back once its decoder has ended", async () => {
+test("the memory of an abandoned video is returned after its decoder has ended", async () => {
   const path = join(folder, "left.mp4");
   await makeVideo(path, { seconds: 4, width: 64, height: 48, rate: 10 });
   const preset = resolvePreset("s3dg", { frames: 4, size: 32, fps: 8 });
@@ -123,7 +120,7 @@ test("memory of a video that was left comes back once its decoder has ended", as
   const before = given.size;
   assert.ok(taken >= 3);
   for (let i = 0; i < before; i++) memory.take();
-  assert.is(given.size, before, "all of it was free again");
+  assert.is(given.size, before, "all of the memory was free again");
 });
 
 test.run();

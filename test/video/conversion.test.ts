@@ -1,4 +1,4 @@
-// The package's own conversion of decoded planes: byte for byte that of libswscale, whatever the format and the sides.
+// The package converts decoded planes to the same bytes as libswscale, for every format and size.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -15,7 +15,7 @@ interface Case extends Omit<PixelSource, "pixelFormat" | "rotation" | "fieldOrde
   format: string;
   width: number;
   height: number;
-  /** In base64: the planes one after another, and what PyAV's `to_rgb` makes of them. */
+  /** The planes in order, then the result of PyAV's `to_rgb`; base64. */
   bytes: string;
   rgb: string;
 }
@@ -26,7 +26,7 @@ const { cases } = JSON.parse(readFileSync(join(root, "test/fixtures/pixels/conve
 
 for (const each of cases) {
   const { format, width, height, chromaLocation, colorSpace, colorRange } = each;
-  test(`${format} ${width}x${height}, ${colorSpace}, ${colorRange}, chroma ${chromaLocation}`, () => {
+  test(`${format} ${width}x${height}, ${colorSpace}, ${colorRange}, chroma ${chromaLocation}: bytes equal libswscale's`, () => {
     const layout = layoutFor(format);
     assert.is(layout.name, format);
     const bytes = Buffer.from(each.bytes, "base64");
@@ -52,7 +52,7 @@ const accurate = JSON.parse(readFileSync(join(root, "test/fixtures/pixels/accura
   "format" | "width" | "height" | "bytes" | "rgb"
 > & { kind: "area" | "bilinear" })[];
 
-test("frames that are not scaled, accurately: as FFmpeg 8's filter scale makes them", () => {
+test("accurate conversion without scaling gives the bytes of FFmpeg 8's filter scale", () => {
   for (const { format, width, height, bytes, rgb, kind } of accurate) {
     const layout = layoutFor(format);
     const source = { ...cases[0], pixelFormat: format, chromaLocation: "left", rotation: 0, fieldOrder: "progressive" };

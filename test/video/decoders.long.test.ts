@@ -1,17 +1,14 @@
-// Both decoders give the same bytes and times: formats, odd sides, sizes that need no scaling, rotation.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// Both decoders give the same bytes and times: formats, odd sides, sizes without scaling, rotation.
 import { suite } from "uvu";
 import { resolvePreset } from "#lib/index.js";
 import { makePicture, sameInBoth } from "./both_decoders.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("both decoders, more");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-decoders-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("decoders");
 
-if (spawnSync("ffmpeg", ["-version"]).status === 0) {
+if (hasFfmpeg) {
   const twoTap = resolvePreset("x3d-xs", { frames: 2 });
 
   for (const format of [
@@ -25,7 +22,7 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     "bgr0",
     "gbrp10le",
   ]) {
-    test(`two taps, ${format}, even and odd sides`, async () => {
+    test(`two taps, ${format}: both decoders agree for even and odd sides`, async () => {
       await sameInBoth(makePicture(folder, format, 250, 190), twoTap);
       await sameInBoth(makePicture(folder, format, 251, 191), twoTap);
     });
@@ -40,12 +37,12 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     ["x3d-m-slowfast", 257, 256],
     ["shapes", 64, 64],
   ] as const) {
-    test(`${name} at ${width}x${height}, where nothing is scaled`, async () => {
+    test(`${name} at ${width}x${height}: both decoders agree without scaling`, async () => {
       await sameInBoth(makePicture(folder, "yuv420p", width, height), resolvePreset(name, { frames: 2 }));
     });
   }
 
-  test("swscale and two taps of frames that are turned", async () => {
+  test("both decoders agree on rotated frames, with swscale and two taps", async () => {
     for (const rotate of [90, 180, 270]) {
       const turned = ["-c:v", "libx264", "-metadata:s:v", `rotate=${rotate}`];
       const path = makePicture(folder, "yuv420p", 240 + rotate / 90, 190, turned, "mp4");
@@ -53,7 +50,7 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     }
   });
 
-  test("codecs whose decoders FFmpeg's versions have made faster in different ways", async () => {
+  test("both decoders agree on codecs whose decoders differ between FFmpeg's versions", async () => {
     for (const codec of ["msmpeg4v3", "mpeg4", "mjpeg"]) {
       const noisy = ["-vf", "noise=alls=40:allf=t", "-c:v", codec, "-q:v", "6"];
       const path = makePicture(folder, codec === "mjpeg" ? "yuvj420p" : "yuv420p", 352, 288, noisy, `${codec}.avi`);

@@ -1,7 +1,7 @@
-// Both decoders give the same bytes and times; an ffmpeg program that is older. More in decoders.long.test.ts.
+// Both decoders give the same bytes and times, also with an older ffmpeg program. See decoders.long.test.ts for more
+// cases.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
@@ -10,13 +10,14 @@ import { resolvePreset } from "#lib/index.js";
 import { root } from "../../scripts/lint/syntax.js";
 import { makePicture, sameInBoth } from "./both_decoders.js";
 import { goldenVideo } from "./golden_pixels.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("both decoders");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-decoders-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("decoders");
 
-if (spawnSync("ffmpeg", ["-version"]).status === 0) {
-  test("two taps, where nothing is scaled, and a frame that is turned", async () => {
+if (hasFfmpeg) {
+  test("both decoders agree with two taps, without scaling, and on a rotated frame", async () => {
     await sameInBoth(makePicture(folder, "yuv420p", 251, 191), resolvePreset("x3d-xs", { frames: 2 }));
     await sameInBoth(makePicture(folder, "yuv420p", 301, 224), resolvePreset("s3dg", { frames: 2 }));
     await sameInBoth(makePicture(folder, "yuv420p", 64, 64), resolvePreset("shapes", { frames: 2 }));
@@ -25,7 +26,7 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     await sameInBoth(path, resolvePreset("s3dg-mmpt", { frames: 2 }));
   });
 
-  test("frames and pictures of exactly the preset's size", async () => {
+  test("both decoders agree on frames and pictures of exactly the preset's size", async () => {
     const shapes = resolvePreset("shapes", { frames: 2 });
     await sameInBoth(join(root, "test/fixtures/field/same64.mp4"), shapes);
     const one = ["-frames:v", "1"];
@@ -35,7 +36,7 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     await sameInBoth(wide, resolvePreset("s3dg", { frames: 2 }));
   });
 
-  test("frames that are scaled along one axis alone", async () => {
+  test("both decoders agree on frames that are scaled along one axis only", async () => {
     const shapes = resolvePreset("shapes", { frames: 2 });
     for (const format of ["yuv420p", "yuvj420p", "yuv422p"]) {
       await sameInBoth(makePicture(folder, format, 96, 64), shapes);
@@ -43,7 +44,7 @@ if (spawnSync("ffmpeg", ["-version"]).status === 0) {
     }
   });
 
-  test("an ffmpeg program without -fps_mode is told by -vsync", async () => {
+  test("an ffmpeg program without -fps_mode receives -vsync instead", async () => {
     const real = spawnSync("which", ["ffmpeg"], { encoding: "utf8" }).stdout.trim();
     const old = join(folder, "ffmpeg");
     const refuse = `for a in "$@"; do [ "$a" = -fps_mode ] && { echo "Unrecognized option 'fps_mode'." >&2; exit 1; }; done`;

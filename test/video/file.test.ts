@@ -1,6 +1,5 @@
-// What the outer structure of a file says: bytes behind a whole video are ignored, one that is cut is reported.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Bytes behind a complete video are ignored, and a truncated video is reported, by the outer structure of the file.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
@@ -9,15 +8,16 @@ import { InvalidArgumentError, openVideo, resolvePreset, VideoError } from "#lib
 import type { DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("file");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-file-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("file");
 const decoders: DecoderName[] = ["node-av"];
-if (spawnSync("ffmpeg", ["-version"]).status === 0) decoders.push("ffmpeg");
+if (hasFfmpeg) decoders.push("ffmpeg");
 const preset = resolvePreset("shapes", { fps: 5, frames: 2, stride: 2 });
 
-/** Frames that were decoded, clips, duration, and the code of the error. */
+/** The number of decoded frames, clips, duration, and the code of the error. */
 async function read(path: string, decoder: DecoderName) {
   let clips = 0;
   let code: string | undefined;
@@ -62,7 +62,7 @@ const trailers: [string, Buffer][] = [
   ["short", Buffer.from("tail\n")],
 ];
 
-/** Top-level boxes of an mp4: type, start and end. */
+/** The top-level boxes of an mp4: type, start and end. */
 function boxes(bytes: Buffer): [string, number, number][] {
   const list: [string, number, number][] = [];
   for (let at = 0; at + 8 <= bytes.length; at = list[list.length - 1][2]) {
@@ -82,7 +82,7 @@ test("bytes behind the last box of an mp4 are ignored", async () => {
   }
 });
 
-test("an mp4 that is cut is reported: in its data, before and in its index", async () => {
+test("an mp4 that is truncated in its data, before its index or in it is reported", async () => {
   const video = await sample("base2.mp4");
   const [, mdat, end] = boxes(video).find(([type]) => type === "mdat")!;
   const [, moov, moovEnd] = boxes(video).find(([type]) => type === "moov")!;
@@ -98,7 +98,7 @@ if (decoders.includes("ffmpeg")) {
     ["faststart", "+faststart"],
     ["fragmented", "frag_keyframe+empty_moov"],
   ]) {
-    test(`${name}: bytes behind are ignored, a cut is reported`, async () => {
+    test(`${name}: bytes behind the end are ignored, and a truncated file is reported`, async () => {
       await sample("base3.mp4", { options: { preset: "ultrafast", g: "5" } });
       const path = join(folder, `${name}.mp4`);
       const made = spawnSync("ffmpeg", ["-i", join(folder, "base3.mp4"), "-c", "copy", "-movflags", flags, path]);
@@ -132,7 +132,7 @@ const PNG = Buffer.from(
   "base64",
 );
 
-test("an AVI whose size is not known, as a pipe leaves it, is whole; one that is cut is reported", async () => {
+test("an AVI of unknown size, as written to a pipe, is complete; a truncated one is reported", async () => {
   const video = await sample("base.avi", { codec: "mpeg4", options: {} });
   for (const decoder of decoders) {
     const plain = await read(join(folder, "base.avi"), decoder);
@@ -155,7 +155,7 @@ function chunk(name: string, form: string, ...parts: Uint8Array[]): Buffer {
   return Buffer.concat([head, body, Buffer.alloc(body.length & 1)]);
 }
 
-/** An AVI whose frames lie in two RIFF chunks, as those of files above a gigabyte do (OpenDML). */
+/** An AVI whose frames are in two RIFF chunks, as in files above a gigabyte (OpenDML). */
 function inTwoChunks(avi: Buffer): Buffer {
   const lists: Buffer[] = [];
   const frames: Buffer[] = [];
@@ -174,11 +174,11 @@ function inTwoChunks(avi: Buffer): Buffer {
   return Buffer.concat([first, chunk("RIFF", "AVIX", movie(frames.slice(12)))]);
 }
 
-test("an AVI of several RIFF chunks is whole, whatever follows them, and is cut where a later one is", async () => {
+test("an AVI of several RIFF chunks is complete whatever follows, and truncated if a later chunk is", async () => {
   const avi = inTwoChunks(await sample("base4.avi", { codec: "mpeg4", options: {} }));
   const later = avi.lastIndexOf("RIFF");
   const unfinished = Buffer.from(avi);
-  unfinished.writeUInt32LE(0, later + 4); // its size was never filled in
+  unfinished.writeUInt32LE(0, later + 4); // the writer never filled in the size
   for (const decoder of decoders) {
     const plain = await read(write("two.avi", avi), decoder);
     assert.equal([plain.frames, plain.code], [20, undefined], decoder);
@@ -196,7 +196,7 @@ test("an AVI of several RIFF chunks is whole, whatever follows them, and is cut 
   }
 });
 
-test("the duration of a stream without container is known at the end, though its last clip is full before", async () => {
+test("the duration of a stream without container is known at its end, even if the last clip is full before", async () => {
   await sample("raw.m2v", { codec: "mpeg2video", frames: 24, options: {} });
   for (const decoder of decoders) {
     const { duration, frames, code } = await read(join(folder, "raw.m2v"), decoder);
@@ -205,14 +205,14 @@ test("the duration of a stream without container is known at the end, though its
   }
 });
 
-test("an AVI of a pipe, whose header counts frames that are not there", async () => {
+test("an AVI from a pipe is read although its header counts frames that do not exist", async () => {
   for (const decoder of decoders) {
     const expected = { frames: 20, duration: 2, clips: 5, code: undefined };
     assert.equal(await read(fixture("pipe.avi"), decoder), expected, decoder);
   }
 });
 
-test("a photo is one picture whatever follows it, an animated PNG plays", async () => {
+test("a photo is one picture whatever follows it, and an animated PNG plays", async () => {
   const trailer = write("trailer.jpg", readFileSync(fixture("exif6.jpg")), Buffer.from("vendor data"));
   for (const decoder of decoders) {
     for (const path of [fixture("ultrahdr.jpg"), trailer]) {
@@ -224,7 +224,7 @@ test("a photo is one picture whatever follows it, an animated PNG plays", async 
   }
 });
 
-test("the name of a preset stands for the preset; what is none is refused", async () => {
+test("the name of a preset stands for the preset, and an unknown name is refused", async () => {
   const path = fixture("pipe.avi");
   const video = await openVideo(path, { preset: "shapes" });
   let clips = 0;

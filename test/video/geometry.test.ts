@@ -1,17 +1,18 @@
-// Sides after the resize, the rounding of crops, and presets whose fields do not fit together.
+// Sizes after the resize, the rounding of crops, and presets with contradictory fields.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "#lib/base/errors.js";
 import { geometryOf, keepsSize } from "#lib/video/pixels/geometry.js";
 import { listPresets, resolvePreset } from "#lib/video/presets.js";
 import type { Preset } from "#lib/video/types.js";
+import { isError } from "../support/errors.js";
 
 const test = suite("geometry of presets");
 
-test("crops are rounded as the references round them", () => {
+test("crops are rounded as in the references", () => {
   const left = (cropRounding: Preset["cropRounding"], width: number) =>
     geometryOf({ ...resolvePreset("x3d-m"), cropRounding }, width, 256).left;
-  // 1 to 7 pixels too many
+  // 1 to 7 surplus pixels
   const rooms = [257, 258, 259, 260, 261, 262, 263];
   assert.equal(rooms.map((width) => left("trunc", width)), [0, 1, 1, 2, 2, 3, 3]); // prettier-ignore
   assert.equal(rooms.map((width) => left("half-even", width)), [0, 1, 2, 2, 2, 3, 4]); // prettier-ignore
@@ -20,7 +21,7 @@ test("crops are rounded as the references round them", () => {
   assert.is(geometryOf(resolvePreset("x3d-s-slowfast"), 1280, 720).left, 71);
 });
 
-test("a crop at an end lies along the longer side", () => {
+test("a crop at an end moves along the longer side", () => {
   const at = (cropPosition: Preset["cropPosition"], width: number, height: number) => {
     const { left, top } = geometryOf({ ...resolvePreset("x3d-m"), cropPosition }, width, height);
     return [left, top];
@@ -29,7 +30,7 @@ test("a crop at an end lies along the longer side", () => {
   assert.equal([at("low", 256, 512), at("high", 256, 512)], [[0, 0], [0, 256]]); // prettier-ignore
 });
 
-test("longer sides: cut, by ratio, by factor, rounded", () => {
+test("the longer side is cut, follows the ratio or the factor, and is rounded", () => {
   const width = (name: string, w: number, h: number) => geometryOf(resolvePreset(name), w, h).width;
   assert.is(width("s3dg-mmpt", 641, 361), 397);
   assert.is(width("x3d-s", 641, 361), 323);
@@ -45,24 +46,25 @@ test("longer sides: cut, by ratio, by factor, rounded", () => {
   }
 });
 
-test("frames that keep their size are known", () => {
+test("frames that keep their size are recognised", () => {
   assert.ok(keepsSize(resolvePreset("s3dg-mmpt"), 398, 224));
   assert.ok(keepsSize(resolvePreset("s3dg"), 224, 300));
   assert.not.ok(keepsSize(resolvePreset("s3d"), 256, 300));
   assert.ok(keepsSize(resolvePreset("s3d"), 256, 256));
 });
 
-test("presets of one's own without the newer fields stay as they were, and fields that contradict are refused", () => {
+test("presets of a caller without the newer fields keep their meaning, and contradictory fields are refused", () => {
   const { name, fps, frames, stride, resizeMode, resize, interpolation, crop, mean, std, pad } =
     resolvePreset("shapes");
   const old: Preset = { name, fps, frames, stride, resizeMode, resize, interpolation, crop, mean, std, pad };
   assert.equal(resolvePreset(old), old);
-  assert.is(JSON.stringify(resolvePreset("shapes")), JSON.stringify(old), "the shipped model's features go on");
+  assert.is(
+    JSON.stringify(resolvePreset("shapes")),
+    JSON.stringify(old),
+    "the features of the shipped model stay valid",
+  );
   const refused = (change: Partial<Preset>, pattern: RegExp) => {
-    assert.throws(
-      () => resolvePreset({ ...old, ...change }),
-      (error: Error) => error instanceof InvalidArgumentError && pattern.test(error.message),
-    );
+    assert.throws(() => resolvePreset({ ...old, ...change }), isError(InvalidArgumentError, pattern));
   };
   refused({ scaler: "two-tap" }, /bilinear/);
   refused({ scaler: "two-tap", interpolation: "bilinear", conversion: "accurate" }, /conversion/);

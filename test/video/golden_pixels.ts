@@ -1,4 +1,5 @@
-// Videos whose frames carry their number, and what the published pipelines make of them: made by the pipelines themselves.
+// Videos whose frames encode their number, and the output of the published pipelines for them, recorded from the
+// pipelines.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -11,22 +12,22 @@ const folder = join(root, "test/fixtures/pixels");
 interface GoldenArray {
   at: number;
   shape: [number, number, number, number];
-  /** 256 where the values are uint16, 256 times a level; 1 where they are uint8. */
+  /** 256 if the values are uint16 (256 times a level); 1 if they are uint8. */
   scale: number;
 }
 
-/** What a pipeline makes of the first two clips of a video. */
+/** The output of a pipeline for the first two clips of a video. */
 export interface GoldenCase {
   video: string;
   preset: string;
   stage: "uint8" | "float32";
   /** The number of every frame of each clip. */
   indices: number[][];
-  /** Clip and place of the frames whose pixels are stored. */
+  /** Clip and position of the frames whose pixels are stored. */
   frames: [number, number][];
-  /** Row, column and side of the part that is stored. */
+  /** Row, column and side of the stored square. */
   window: [number, number, number];
-  /** More than one where versions of the pipeline differ. */
+  /** More than one entry if versions of the pipeline differ. */
   arrays: Record<string, GoldenArray>;
 }
 
@@ -43,7 +44,7 @@ const values = gunzipSync(readFileSync(join(folder, "pixels.bin.gz")));
 export const goldenCases = manifest.cases;
 export const goldenVideo = (name: string): string => join(folder, name);
 
-/** What is wrong with the package's clips of a case; empty where nothing is. */
+/** Describes the differences of the package's clips from a case; empty if there are none. */
 export async function compareWithGolden(golden: GoldenCase, decoder: DecoderName): Promise<string[]> {
   const preset = resolvePreset(golden.preset.replace("/", "-"));
   const clips: { frames: Uint8Array; taken: number }[] = [];
@@ -60,11 +61,15 @@ export async function compareWithGolden(golden: GoldenCase, decoder: DecoderName
       if (read !== index % 256) wrong.push(`clip ${clip}, frame ${place}: number ${read}, expected ${index}`);
     }),
   );
-  const there = golden.frames.map(([clip, place], i) => ({ clip, place, i })).filter(({ clip, place }) => place < (clips[clip]?.taken ?? 0)); // prettier-ignore
+  const there = golden.frames
+    .map(([clip, place], i) => ({ clip, place, i }))
+    .filter(({ clip, place }) => place < (clips[clip]?.taken ?? 0));
   if (there.length === 0) wrong.push("no stored frame is in the clips");
   const limit = manifest.tolerance[golden.stage];
   const found = Object.values(golden.arrays).map((array) => {
-    const differences = there.flatMap(({ clip, place, i }) => differencesOf(picture(clip, place), preset, golden.window, array, i)); // prettier-ignore
+    const differences = there.flatMap(({ clip, place, i }) =>
+      differencesOf(picture(clip, place), preset, golden.window, array, i),
+    );
     return { mean: differences.reduce((sum, d) => sum + d, 0) / differences.length, max: Math.max(...differences) };
   });
   if (!found.some(({ mean, max }) => mean <= limit.mean && max <= limit.max)) wrong.push(JSON.stringify(found));
@@ -87,7 +92,7 @@ function differencesOf(
   });
 }
 
-/** The number in the blocks of a frame that went through the preset's resize and crop. */
+/** Reads the number from the blocks of a frame after the preset's resize and crop. */
 function numberIn(picture: Uint8Array, video: string, { resize, resizeMode, crop }: Preset): number {
   const { size, bits } = manifest.videos[video];
   const [width, height] = size;

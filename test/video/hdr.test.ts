@@ -1,7 +1,5 @@
-// HDR becomes SDR: the curve, pictures that come back near those they were made of, the same bytes from both decoders.
+// HDR becomes SDR: the tone curve, pictures that stay close to their originals, the same bytes from both decoders.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,14 +8,14 @@ import { compress, lightToPq, pqToLight, ToneMap } from "#lib/video/pixels/tone_
 import { root } from "../../scripts/lint/syntax.js";
 import { sameInBoth } from "./both_decoders.js";
 import { codedPixel } from "./hdr_picture.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("HDR");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-hdr-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("hdr");
 const fixture = join(root, "test/fixtures/field/hdr_pq.mp4");
 
-test("BT.2390: dark tones stay, the peak becomes white, values rise", () => {
+test("BT.2390: dark tones are unchanged, the peak becomes white, and the curve rises", () => {
   assert.ok(Math.abs(pqToLight(0.508078421517399) - 100) < 1e-6, "ST 2084's value of 100 cd/m²");
   assert.ok(Math.abs(lightToPq(pqToLight(0.7)) - 0.7) < 1e-12);
   assert.is(compress(50), 50);
@@ -29,7 +27,7 @@ test("BT.2390: dark tones stay, the peak becomes white, values rise", () => {
   }
 });
 
-test("grey stays grey; black and the peak become 0 and 255", () => {
+test("grey stays grey, and black and the peak become 0 and 255", () => {
   for (const transfer of ["pq", "hlg"] as const) {
     for (const primaries of ["bt2020", "smpte432", "bt709", undefined]) {
       const map = new ToneMap(transfer, primaries);
@@ -52,14 +50,14 @@ async function clipsOf(path: string, hdr: "tonemap" | "keep", name = "shapes") {
   return { clips, info: video.info };
 }
 
-test("what became of HDR is noted", async () => {
+test("the result reports how HDR was treated", async () => {
   assert.is((await clipsOf(fixture, "tonemap")).info.hdr, "pq, tone-mapped");
   assert.is((await clipsOf(fixture, "keep")).info.hdr, "pq, kept");
   assert.is((await clipsOf(join(root, "test/fixtures/field/same64.mp4"), "tonemap")).info.hdr, undefined);
   assert.throws(() => resolvePreset("shapes", { hdr: "bright" as never }), /preset.hdr must be tonemap or keep/);
 });
 
-/** 10-bit 4:4:4 of the picture as SDR, PQ or HLG, whose white is 203 cd/m². */
+/** Writes the picture as SDR, PQ or HLG in 10-bit 4:4:4, with white at 203 cd/m². */
 function makeHdr(kind: "sdr" | "pq" | "hlg"): string {
   const frames: Buffer[] = [];
   for (let frame = 0; frame < 8; frame++) {
@@ -99,7 +97,7 @@ if (hasFfmpeg) {
     await sameInBoth(fixture, resolvePreset("x3d-xs", { hdr: "keep" }));
   });
 
-  test("PQ and HLG come nearer to the same picture in SDR, in pixels and features", async () => {
+  test("tone mapping brings PQ and HLG closer to the same picture in SDR, in pixels and features", async () => {
     using encoder = VideoEncoder.random(1, { model: "s3d-tiny" });
     const sdr = (await clipsOf(makeHdr("sdr"), "tonemap")).clips;
     const plain = await encoder.encode(sdr);

@@ -1,4 +1,4 @@
-// A picture with discs and gradients that move, as SDR and as HDR, and PNGs of it.
+// A picture of moving discs and gradients, as SDR and as HDR, and PNG files of it.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { lightToPq } from "#lib/video/pixels/tone_map.js";
 
 export type Coding = "sdr" | "pq" | "hlg";
 
-/** R'G'B' of SDR, 0 to 1, of a picture of 128x96. */
+/** R'G'B' of a pixel in SDR, 0 to 1, of a picture of 128x96. */
 function picture(x: number, y: number, frame: number): number[] {
   const isInside = (x - 48 - 2 * frame) ** 2 + (y - 48) ** 2 < 400;
   return isInside ? [0.9, 0.2, 0.1] : [x / 128, 0.2 + y / 160, 0.8 - x / 200];
@@ -17,7 +17,7 @@ function picture(x: number, y: number, frame: number): number[] {
 const hlg = (scene: number) =>
   scene <= 1 / 12 ? Math.sqrt(3 * scene) : 0.17883277 * Math.log(12 * scene - 0.28466892) + 0.55991073;
 
-/** R'G'B' of a pixel, 0 to 1: SDR of BT.709, or PQ or HLG of BT.2020, whose white is 203 cd/m². */
+/** R'G'B' of a pixel, 0 to 1: SDR of BT.709, or PQ or HLG of BT.2020, with white at 203 cd/m². */
 export function codedPixel(coding: Coding, x: number, y: number, frame: number): number[] {
   const shown = picture(x, y, frame);
   if (coding === "sdr") return shown;
@@ -38,7 +38,7 @@ function rgb48(coding: Coding): Buffer {
   return Buffer.from(samples.buffer);
 }
 
-/** Makes a picture file of it with the ffmpeg program, in FFmpeg's pixel format. */
+/** Writes the picture as a file with the ffmpeg program, in FFmpeg's pixel format. */
 export function makePictureFile(path: string, coding: Coding, format: string, more: readonly string[] = []): string {
   const input = ["-f", "rawvideo", "-pix_fmt", "rgb48le", "-s", "128x96", "-i", "pipe:0", "-frames:v", "1"];
   const args = ["-v", "error", "-y", ...input, ...more, "-pix_fmt", format, path];
@@ -47,7 +47,7 @@ export function makePictureFile(path: string, coding: Coding, format: string, mo
   return path;
 }
 
-/** A PNG of it in a folder, whose chunk cICP names primaries and transfer. */
+/** Writes the picture as a PNG in a folder; its chunk cICP names primaries and transfer. */
 export function makePng(folder: string, coding: Coding, format: string, primaries = 9): string {
   const path = makePictureFile(join(folder, `${coding}-${format}-${primaries}.png`), coding, format);
   if (coding === "sdr") return path;
@@ -56,7 +56,7 @@ export function makePng(folder: string, coding: Coding, format: string, primarie
   chunk.writeUInt32BE(4, 0);
   chunk.set([primaries, coding === "pq" ? 16 : 18, 0, 1], 8);
   chunk.writeUInt32BE(crc32(chunk.subarray(4, 12)), 12);
-  const end = 8 + 12 + png.readUInt32BE(8); // of IHDR
+  const end = 8 + 12 + png.readUInt32BE(8); // the end of IHDR
   writeFileSync(path, Buffer.concat([png.subarray(0, end), chunk, png.subarray(end)]));
   return path;
 }

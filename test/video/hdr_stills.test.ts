@@ -1,7 +1,5 @@
-// Pictures of HDR, and stills of HDR videos, are tone-mapped as HDR videos are, by both decoders.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// HDR pictures, and stills of HDR videos, are tone-mapped like HDR videos, by both decoders.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,11 +8,11 @@ import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
 import { sameInBoth } from "./both_decoders.js";
 import { type Coding, makePictureFile, makePng } from "./hdr_picture.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("HDR stills");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-hdr-stills-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("hdr-stills");
 const decoders: DecoderName[] = ["node-av", "ffmpeg"];
 
 async function read(path: string, decoder: DecoderName = "node-av", hdr?: "tonemap" | "keep") {
@@ -24,7 +22,7 @@ async function read(path: string, decoder: DecoderName = "node-av", hdr?: "tonem
   return { pixels: frames[0], last: frames.at(-1)!, hdr: video.info.hdr };
 }
 
-/** Mean difference in levels. */
+/** The mean difference in levels. */
 const apart = (a: Uint8Array, b: Uint8Array) => a.reduce((sum, value, i) => sum + Math.abs(value - b[i]), 0) / a.length;
 
 const stillOf = async (path: string, seconds: number, decoder: DecoderName, hdr?: "tonemap" | "keep") => {
@@ -41,7 +39,7 @@ if (hasFfmpeg) {
     ["hlg", "rgb48be"],
     ["hlg", "rgba"],
   ] as [Coding, string][]) {
-    test(`a PNG of ${coding}, ${format}`, async () => {
+    test(`a PNG of ${coding}, ${format}, is tone-mapped`, async () => {
       const plain = (await read(makePng(folder, "sdr", "rgb24"))).pixels;
       const path = makePng(folder, coding, format);
       const kept = await read(path, "node-av", "keep");
@@ -59,7 +57,7 @@ if (hasFfmpeg) {
     });
   }
 
-  test("grey PNGs of HDR, with and without alpha", async () => {
+  test("grey PNGs of HDR are tone-mapped, with and without alpha", async () => {
     for (const format of ["gray16be", "ya16be", "gray"]) {
       const path = makePng(folder, "pq", format);
       assert.is((await read(path)).hdr, "pq, tone-mapped");
@@ -67,7 +65,7 @@ if (hasFfmpeg) {
     }
   });
 
-  test("the primaries of a PNG count: Display P3 is not BT.2020", async () => {
+  test("the primaries of a PNG are used: Display P3 is not BT.2020", async () => {
     const [wide, narrower, narrow] = await Promise.all(
       [9, 12, 1].map(async (primaries) => (await read(makePng(folder, "pq", "rgb48be", primaries))).pixels),
     );
@@ -75,7 +73,7 @@ if (hasFfmpeg) {
     await sameInBoth(makePng(folder, "pq", "rgb48be", 12), resolvePreset("shapes"));
   });
 
-  test("an AVIF of 10 bits", async () => {
+  test("an AVIF of 10 bits is tone-mapped", async () => {
     const tags = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc", "-color_range", "tv"]; // prettier-ignore
     const scale = ["-vf", "scale=out_color_matrix=bt2020:out_range=tv"];
     const codec = ["-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "8", ...scale, ...tags];
@@ -90,7 +88,7 @@ if (hasFfmpeg) {
     await sameInBoth(path, resolvePreset("shapes"));
   });
 
-  test("RGB of 10 and 12 bits in videos keeps its bits", async () => {
+  test("RGB of 10 and 12 bits in videos keeps its precision", async () => {
     const tags = ["-color_primaries", "bt2020", "-color_trc", "smpte2084"];
     const deep = (await read(makePng(folder, "pq", "rgb48be"))).pixels;
     for (const format of ["gbrp10le", "gbrp12le"]) {
@@ -102,7 +100,7 @@ if (hasFfmpeg) {
   });
 }
 
-test("stills of an HDR video look as its clips, at its start and behind its end", async () => {
+test("stills of an HDR video equal its clips, at its start and behind its end", async () => {
   const path = join(root, "test/fixtures/field/hdr_pq.mp4");
   const { pixels, last } = await read(path);
   const kept = (await read(path, "node-av", "keep")).pixels;

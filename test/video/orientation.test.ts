@@ -1,7 +1,5 @@
-// Pictures and videos are turned and mirrored as players and viewers show them: display matrices, EXIF, both decoders.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Pictures and videos are rotated and mirrored as in players and viewers: display matrices, EXIF, both decoders.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,18 +8,18 @@ import { readPictureFacts } from "#lib/video/pixels/exif.js";
 import { exifOrientation, matrixOrientation, printedOrientation } from "#lib/video/pixels/orientation.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { root } from "../../scripts/lint/syntax.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("orientation");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-orientation-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("orientation");
 const fixture = (name: string) => readFileSync(join(root, "test/fixtures/field", name));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
 if (!hasFfmpeg) console.log("SKIP the ffmpeg decoder: no ffmpeg program on the path");
 const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 const side = 120;
 const preset = resolvePreset("x3d-xs", { frames: 1, size: side });
 
-/** Where the pixel that is shown at (x, y) lies in the stored square, by EXIF value. */
+/** The stored position of the pixel that is displayed at (x, y) of the square, by EXIF value. */
 const last = side - 1;
 const stored: Record<number, (x: number, y: number) => [number, number]> = {
   1: (x, y) => [x, y],
@@ -89,7 +87,7 @@ for (const decoder of decoders) {
     ["display matrices", withMatrix],
     ["EXIF", withExif],
   ] as const) {
-    test(`the eight orientations of ${name}, by ${decoder}`, async () => {
+    test(`the eight orientations of ${name} are applied, by ${decoder}`, async () => {
       const { frames: plain } = await firstFrame(make(1), decoder);
       for (let value = 2; value <= 8; value++) {
         const { frames, info } = await firstFrame(make(value), decoder);
@@ -115,7 +113,7 @@ for (const decoder of decoders) {
   }
 }
 
-test("matrices and what ffprobe prints of them", () => {
+test("matrices and the numbers that ffprobe prints for them give the same orientation", () => {
   for (let value = 1; value <= 8; value++) {
     const [a, b, c, d] = matrices[value];
     assert.equal(matrixOrientation(a, b, c, d), exifOrientation(value));
@@ -126,7 +124,7 @@ test("matrices and what ffprobe prints of them", () => {
   assert.equal(exifOrientation(9), exifOrientation(1));
 });
 
-/** A TIFF block with the tag Orientation, after another tag. */
+/** A TIFF block with the tag Orientation after another tag. */
 function tiff(value: number, isLittle: boolean): Buffer {
   const block = Buffer.alloc(38);
   block.write(isLittle ? "II*\0" : "MM\0*", "latin1");
@@ -148,7 +146,7 @@ const chunk = (type: string, bytes: Buffer, isLittle: boolean) => {
   return isLittle ? Buffer.concat([name, length, bytes]) : Buffer.concat([length, name, bytes, Buffer.alloc(4)]);
 };
 
-test("EXIF blocks of PNG, WebP and JPEG, wherever they lie; damaged ones say nothing", async () => {
+test("EXIF blocks of PNG, WebP and JPEG are found anywhere in the file, and damaged blocks are ignored", async () => {
   const factsOf = (format: "jpeg_pipe" | "png_pipe" | "webp_pipe", bytes: Buffer) =>
     readPictureFacts(format, (at, length) => Promise.resolve(bytes.subarray(at, at + length)));
   for (const isLittle of [true, false]) {

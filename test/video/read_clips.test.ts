@@ -1,4 +1,4 @@
-// Several videos at a time: failures, time limits, who waits for whom, and how reading ends.
+// Several videos are read at a time: failures, time limits, waiting, and the end of reading.
 import { getEventListeners } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,7 +11,7 @@ const test = suite("read clips");
 const preset = resolvePreset("x3d-xs", { frames: 1, size: 2 });
 const options = { preset, waiting: 4 };
 
-/** Videos by name: `N` has so many clips, `hung` gives nothing after one, `broken` fails after one, `missing` at once. */
+/** Videos by name: `N` has N clips, `hung` hangs after one clip, `broken` fails after one, `missing` fails at once. */
 function decoderOf() {
   const open = new Set<string>();
   let most = 0;
@@ -49,7 +49,7 @@ async function all(events: AsyncIterable<VideoEvent>): Promise<VideoEvent[]> {
   return seen;
 }
 
-test("the events of a video come in order, and a bad one does not stop the others", async () => {
+test("the events of a video arrive in order, and a bad video does not stop the others", async () => {
   const { decode, open } = decoderOf();
   const events = await all(readClips(["2 clips", "broken", "missing", "1 clip"], options, decode));
   assert.equal(events.map(name), [
@@ -70,7 +70,7 @@ test("the events of a video come in order, and a bad one does not stop the other
   assert.is(open.size, 0);
 });
 
-test("a hung decoder fails after the time limit, and the others go on meanwhile", async () => {
+test("a hung decoder fails after the time limit, and the others continue meanwhile", async () => {
   const { decode, most, open } = decoderOf();
   const paths = ["hung", "3 a", "3 b", "3 c"];
   const events = await all(readClips(paths, { ...options, decoders: 2, timeout: 0.3 }, decode));
@@ -88,12 +88,12 @@ test("decoders wait for the reader, and stop when it leaves", async () => {
   const events = readClips(["1000 a", "1000 b", "1000 c"], { ...options, decoders: 2 }, decode);
   await events.next();
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.is(open.size, 2, "the third has to wait");
+  assert.is(open.size, 2, "the third video waits");
   await events.return(undefined);
   assert.is(open.size, 0);
 });
 
-test("an abort rejects with the reason, while a decoder hangs too", async () => {
+test("an abort rejects with the reason, even while a decoder hangs", async () => {
   const { decode, open } = decoderOf();
   const abort = new AbortController();
   const reason = new Error("enough");
@@ -104,12 +104,12 @@ test("an abort rejects with the reason, while a decoder hangs too", async () => 
   assert.is(await all(readClips(["1 a"], { ...options, signal: abort.signal }, decode)).catch((e: Error) => e), reason);
 });
 
-test("a signal that lives on keeps nothing of the videos and of the runs", async () => {
+test("a signal that outlives the run holds no reference to videos or runs", async () => {
   const { signal } = new AbortController();
   const { decode } = decoderOf();
   for (let run = 0; run < 5; run++) await all(readClips(["1 a", "2 b", "broken"], { ...options, signal }, decode));
   assert.is(getEventListeners(signal, "abort").length, 0);
-  // what AbortSignal.any would leave with it, by the name that Node gives it
+  // the set that AbortSignal.any would leave on the signal, by the name that Node gives it
   for (const symbol of Object.getOwnPropertySymbols(signal)) {
     const kept = (signal as unknown as Record<symbol, unknown>)[symbol];
     if (kept instanceof Set || /SafeSet/.test(String(kept?.constructor?.name))) assert.is((kept as Set<unknown>).size, 0, String(symbol)); // prettier-ignore

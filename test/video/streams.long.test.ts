@@ -1,7 +1,6 @@
-// Streams without a container, and containers of MPEG that were joined: what a player shows, the same from both decoders.
+// Streams without container and joined MPEG files are read as players show them, and both decoders agree.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,22 +8,22 @@ import { openVideo, resolvePreset, stillAt } from "#lib/index.js";
 import { Clock } from "#lib/video/clips/clock.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { sameInBoth } from "./both_decoders.js";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("streams");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-streams-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("streams");
 const decoders: DecoderName[] = ["node-av", "ffmpeg"];
 const preset = resolvePreset("shapes", { fps: 10, frames: 2, stride: 2 });
 
 interface Made {
   rate?: number;
   seconds?: number;
-  /** Options before the output. */
+  /** Options before the output file. */
   more?: string[];
 }
 
-/** A video with B-frames in `folder`, made by the ffmpeg program. */
+/** Makes a video with B-frames in `folder` with the ffmpeg program. */
 function make(name: string, codec: string, { rate = 25, seconds = 0.6, more = [] }: Made = {}): string {
   const source = ["-f", "lavfi", "-i", `testsrc2=size=64x48:rate=${rate}:duration=${seconds}`];
   const b = /264|mpeg2/.test(codec) ? ["-bf", "2", "-g", "6"] : [];
@@ -47,7 +46,7 @@ async function read(path: string, decoder: DecoderName) {
   return { frames: framesDecoded, duration: Math.round(1000 * duration) / 1000, assumedFps, width, broken };
 }
 
-/** Both decoders give these facts, and the same clips by each time rule. */
+/** Checks these facts with both decoders, and that they give the same clips by each time rule. */
 async function is(path: string, frames: number, duration: number, assumedFps?: number, width = 64): Promise<void> {
   for (const decoder of decoders) {
     const expected = { frames, duration, assumedFps, width, broken: undefined };
@@ -58,7 +57,7 @@ async function is(path: string, frames: number, duration: number, assumedFps?: n
 }
 
 if (hasFfmpeg) {
-  test("raw streams play at the rate that their headers name, which is noted", async () => {
+  test("raw streams play at the rate of their headers, and the result reports it", async () => {
     await is(make("a.h264", "libx264", { rate: 10 }), 6, 0.6, 10);
     await is(make("a.hevc", "libx265", { rate: 30, more: ["-x265-params", "log-level=0"] }), 18, 0.6, 30);
     await is(make("a.m2v", "mpeg2video", { rate: 30 }), 18, 0.6, 30);
@@ -66,12 +65,12 @@ if (hasFfmpeg) {
     await is(make("a.m4v", "mpeg4", { rate: 15, more: ["-f", "m4v"] }), 9, 0.6, 15);
   });
 
-  test("raw streams whose headers name no rate play at 25 frames a second", async () => {
+  test("raw streams without a rate in their headers play at 25 frames per second", async () => {
     await is(make("a.obu", "libaom-av1", { rate: 10, more: ["-cpu-used", "8"] }), 6, 0.24, 25);
     await is(make("a.mjpeg", "mjpeg", { rate: 10 }), 6, 0.24, 25);
   });
 
-  test("a still of a raw stream is of its moment", async () => {
+  test("a still of a raw stream shows the requested time", async () => {
     const path = make("moments.h264", "libx264", { rate: 10, seconds: 2, more: ["-crf", "4"] });
     const pixels = async (file: string) => {
       const clips = [];
@@ -96,7 +95,7 @@ if (hasFfmpeg) {
     }
   });
 
-  test("joined streams of MPEG play one part after the other, short ones too", async () => {
+  test("joined MPEG streams play one after the other, even short ones", async () => {
     const a = make("a.ts", "libx264");
     const b = make("b.ts", "libx264", { rate: 50 });
     await is(joined("twice.ts", a, a, a), 45, 1.8);
@@ -116,7 +115,7 @@ if (hasFfmpeg) {
     }
   });
 
-  test("a second program that begins later is a stream to choose from", async () => {
+  test("a second program that begins later is one of the streams to choose from", async () => {
     const [small, large] = [make("small.ts", "libx264"), make("large.ts", "libx264", { more: ["-vf", "scale=96:64"] })];
     const both = join(folder, "both.ts");
     const programs = ["-map", "0", "-map", "1", "-c", "copy", "-program", "st=0", "-program", "st=1"];
@@ -126,13 +125,13 @@ if (hasFfmpeg) {
     await is(joined("later.ts", small, both), 15, 0.6, undefined, 96);
   });
 
-  test("IVF: the rate of its header", async () => {
+  test("IVF plays at the rate of its header", async () => {
     await is(make("vp9.ivf", "libvpx-vp9", { rate: 10 }), 6, 0.6);
     await is(make("vp8.ivf", "libvpx", { rate: 30 }), 18, 0.6);
   });
 } else console.log("SKIP both decoders: no ffmpeg program on the path");
 
-test("a clock of MPEG streams takes a step back of two frames for a joint, and one frame for jitter", () => {
+test("in MPEG streams, a step back of two frames is a joint, and one of one frame is jitter", () => {
   const timeBase = { num: 1, den: 90000 };
   const times = (isJoinable: boolean) => {
     const clock = new Clock(1 / 25, { isJoinable });
@@ -146,7 +145,7 @@ test("a clock of MPEG streams takes a step back of two frames for a joint, and o
   assert.equal(times(false), [0, 3000, 6000, 9000, 12000]);
 });
 
-test("one time stamp that is wrong, as behind broken data, is no joint", () => {
+test("a single wrong time stamp, as after broken data, is not a joint", () => {
   for (const isJoinable of [true, false]) {
     const clock = new Clock(1 / 30, { isJoinable });
     const taken: number[] = [];

@@ -1,8 +1,7 @@
-// Stills lie on the time line of clips, whatever time stamp a stream begins with: what a clip begins with is what a still
-// at its start shows.
+// Stills and clips share one time line, whatever the first time stamp of the stream: a still at the start of a clip
+// shows the clip's first frame.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,15 +11,15 @@ import { nominalFrameDuration } from "#lib/video/decode/ending.js";
 import { rawFacts } from "#lib/video/decode/raw_stream.js";
 import type { DecoderName } from "#lib/video/types.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
+import { hasFfmpeg } from "../support/ffmpeg.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("time line");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-time-line-"));
-test.after(() => rmSync(folder, { recursive: true }));
-const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0;
+const folder = temporaryFolder("time-line");
 if (!hasFfmpeg) console.log("SKIP the ffmpeg decoder: no ffmpeg program on the path");
 const decoders: DecoderName[] = hasFfmpeg ? ["node-av", "ffmpeg"] : ["node-av"];
 
-/** One frame a clip. */
+/** One frame per clip. */
 const preset = resolvePreset("x3d-xs", { fps: 25, frames: 1, size: 48, timeRule: "nearest" });
 const grey = (pixels: Uint8Array) => pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
 
@@ -44,7 +43,7 @@ async function sameAtStarts(path: string, decoder: DecoderName, lateness: number
   }
 }
 
-/** 3 seconds whose grey level rises from frame to frame, from a time stamp in frames on. */
+/** Makes 3 seconds whose grey level rises from frame to frame, starting at a time stamp in frames. */
 async function rising(name: string, first: number): Promise<string> {
   const path = join(folder, name);
   const planes = (frame: number) =>
@@ -56,7 +55,7 @@ async function rising(name: string, first: number): Promise<string> {
 
 for (const decoder of decoders) {
   for (const container of ["ts", "mkv", "mp4"]) {
-    test(`a stream that begins at 10 s, ${container}, by ${decoder}`, async () => {
+    test(`a stream that begins at 10 s has stills and clips on one time line, ${container}, by ${decoder}`, async () => {
       await sameAtStarts(await rising(`late.${container}`, 250), decoder, 0);
     });
   }
@@ -64,7 +63,7 @@ for (const decoder of decoders) {
 
 if (hasFfmpeg) {
   for (const container of ["mkv", "mp4"]) {
-    test(`sound from 0 and a picture from 0.6 s on, ${container}`, async () => {
+    test(`sound from 0 s and pictures from 0.6 s on have one time line, ${container}`, async () => {
       const path = join(folder, `sound.${container}`);
       const inputs = ["-itsoffset", "0.6", "-i", await rising("early.mkv", 0), "-f", "lavfi", "-i", "sine=duration=3"];
       const args = ["-v", "error", ...inputs, "-map", "0", "-map", "1", "-c:v", "copy", path];
@@ -75,7 +74,7 @@ if (hasFfmpeg) {
   }
 }
 
-test("times of stills become ticks after the start of the container", () => {
+test("times of stills are converted to ticks after the start of the container", () => {
   const timeBase = { num: 1, den: 90000 };
   const streamStart = { ticks: 180000, timeBase };
   assert.is(tickAt(0.5, { containerStart: 1_000_000, streamStart }, timeBase), 90000 + 45045);
@@ -83,7 +82,7 @@ test("times of stills become ticks after the start of the container", () => {
   assert.is(tickAt(0.0666, {}, { num: 1, den: 1000 }), 67, "to the nearest millisecond");
 });
 
-test("a header whose clock ticks every eleven hours is an error, and an endless frame duration is passed over", async () => {
+test("a header whose clock ticks every eleven hours is an error, and an endless frame duration is ignored", async () => {
   for (const decoder of decoders) {
     const error = await openVideo("test/fixtures/field/damaged_clock.ivf", { preset, decoder }).catch((e: Error) => e);
     assert.match((error as Error).message, /its header is damaged: one tick of its clock lasts 41943 seconds/);

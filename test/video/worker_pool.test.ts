@@ -1,8 +1,7 @@
-// A worker decodes one file after another: as a worker of their own would, whatever happens to the files before.
+// A worker decodes one file after another with the same results as a new worker, whatever happened to earlier files.
 import { spawnSync } from "node:child_process";
 import { getEventListeners } from "node:events";
-import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
@@ -17,10 +16,10 @@ import type { Clip, DecodeFunction, DecodeOptions } from "#lib/video/types.js";
 import { WorkerPool } from "#lib/video/decode/worker_pool.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { root } from "../../scripts/lint/syntax.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("worker pool");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-pool-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pool");
 const preset = resolvePreset("s3dg", { frames: 4, size: 32, fps: 8 });
 const video = join(folder, "a.mp4");
 const other = join(folder, "b.mp4");
@@ -49,13 +48,13 @@ async function clipsIn(pool: WorkerPool, path: string, options: Partial<DecodeOp
   return clips;
 }
 
-/** What a worker makes of a file that had no file before. */
+/** The clips of a file from a worker that decoded nothing before. */
 const fresh = (path: string) => clipsIn(new WorkerPool(0), path);
 
-/** Workers and ports of this process that keep it alive. */
+/** Workers and ports that keep this process alive. */
 const busy = () => process.getActiveResourcesInfo().filter((name) => /worker|port/i.test(name)).length;
 
-test("one worker serves all files, and each gives what it gives alone", async () => {
+test("one worker serves all files, and each file gives the same clips as alone", async () => {
   const pool = new WorkerPool();
   const memory = new ClipMemory(clipBytes(preset));
   for (const path of [video, picture, other, picture, video]) {
@@ -67,7 +66,7 @@ test("one worker serves all files, and each gives what it gives alone", async ()
   }
 });
 
-test("pictures of many sizes and kinds, one after another and again", async () => {
+test("pictures of many sizes and kinds are decoded in sequence and again", async () => {
   const pool = new WorkerPool();
   const paths: string[] = [];
   for (const [i, format] of ["yuvj420p", "yuvj444p", "yuvj420p", "gray8", "yuvj422p", "yuvj444p"].entries()) {
@@ -83,7 +82,7 @@ test("pictures of many sizes and kinds, one after another and again", async () =
   assert.is(pool.idle, 1);
 });
 
-test("files at the same time have a worker each, which wait together afterwards", async () => {
+test("simultaneous files have one worker each, and the workers wait together afterwards", async () => {
   const pool = new WorkerPool();
   const paths = [video, other, picture];
   const expected = await Promise.all(paths.map(fresh));
@@ -93,7 +92,7 @@ test("files at the same time have a worker each, which wait together afterwards"
   }
 });
 
-test("a bad file, and videos that are left or aborted, leave nothing to the next file", async () => {
+test("bad files and abandoned or aborted videos do not affect the next file", async () => {
   const pool = new WorkerPool();
   const expected = await fresh(other);
   const memory = new ClipMemory(clipBytes(preset));
@@ -121,12 +120,12 @@ test("a bad file, and videos that are left or aborted, leave nothing to the next
   }
 });
 
-test("memory that is given to a video after its worker has gone on to the next file does not reach that file", async () => {
+test("memory that arrives for a video after its worker took the next file does not reach that file", async () => {
   const pool = new WorkerPool();
   const expected = await fresh(other);
   const memory = new ClipMemory(clipBytes(preset));
   const slow = await decodeIn(pool)(picture, { preset, memory });
-  while (pool.idle === 0) await new Promise(setImmediate); // decoded, and not read yet
+  while (pool.idle === 0) await new Promise(setImmediate); // decoded but not read yet
   const next = await decodeIn(pool)(other, { preset, memory });
   for await (const clip of slow) memory.give(clip.frames);
   const clips: Clip[] = [];
@@ -137,7 +136,7 @@ test("memory that is given to a video after its worker has gone on to the next f
   assert.equal(clips, expected);
 });
 
-test("stills use the workers of the pool, and neither bad files nor aborted ones are in the way of others", async () => {
+test("stills use the workers of the pool, and bad or aborted files do not block others", async () => {
   const pool = new WorkerPool();
   const request = async (path: string, seconds: number) => ({ file: await checkFile(path), seconds, width: 48 });
   const expected = await fresh(other);
@@ -162,9 +161,9 @@ test("stills use the workers of the pool, and neither bad files nor aborted ones
   assert.ok(pool.idle <= 4);
 });
 
-test("a worker that was stopped by force is not used again", async () => {
+test("a worker that was terminated is not used again", async () => {
   const pool = new WorkerPool();
-  const control = new Int32Array(new SharedArrayBuffer(8)); // no clip may be begun: it waits
+  const control = new Int32Array(new SharedArrayBuffer(8)); // no credit to start a clip, so the worker waits
   const end = await new Promise<Error | undefined>((resolve) => {
     const worker = pool.start({
       request: { file: { path: video, size: 1 }, preset, threads: 1, given: undefined, control },
@@ -185,14 +184,14 @@ test("a fault that is not the file's ends the worker", async () => {
   assert.equal(await clipsIn(pool, other), await fresh(other));
 });
 
-test("a worker without a file ends after a while", async () => {
+test("an idle worker ends after a while", async () => {
   const pool = new WorkerPool(50);
   await clipsIn(pool, picture);
   while (pool.idle > 0) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(await clipsIn(pool, picture), await fresh(picture));
 });
 
-test("workers without a file do not keep the process alive", () => {
+test("idle workers do not keep the process alive", () => {
   const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/${name}.js`)).href);
   const program = join(folder, "program.mjs");
   writeFileSync(
@@ -212,7 +211,7 @@ test("workers without a file do not keep the process alive", () => {
   assert.is(stdout.trim(), "0");
 });
 
-test("listeners and workers do not grow over some hundred pictures", async () => {
+test("listeners and workers do not accumulate over several hundred pictures", async () => {
   const pool = new WorkerPool();
   const { signal } = new AbortController();
   const memory = new ClipMemory(clipBytes(preset));

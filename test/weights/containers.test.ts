@@ -1,4 +1,4 @@
-// Every container fixture loads with exact values or is refused with an error that names the file and a byte or key.
+// Every container fixture loads with exact values, or is refused with an error that names the file and a byte or key.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,16 +1,16 @@
-// .npy arrays in the forms that numpy writes: element types, order, and what is refused.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// .npy arrays are read in the forms that numpy writes: element types, order, refused files.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { npyBytes } from "#lib/weights/npy.js";
 import { readNpy } from "#lib/weights/read_npy.js";
 import { ByteFile } from "#lib/weights/byte_file.js";
+import { bytesOf } from "../support/numbers.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("npy");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-npy-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("npy");
 
 function read(bytes: Uint8Array) {
   const path = join(folder, "array.npy");
@@ -28,15 +28,23 @@ function npy(descr: string, order: "True" | "False", shape: string, data: ArrayB
   header.write("\x93NUMPY\x01\x00", "latin1");
   header.writeUInt16LE(118, 8);
   header.write(`{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape}), }`, 10, "latin1");
-  return Buffer.concat([header, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
+  return Buffer.concat([header, bytesOf(data)]);
 }
 
-test("what this package writes, in both precisions", () => {
+test("arrays that this package writes are read, in both precisions", () => {
   const values = Float32Array.from([0, -1.5, 65504, 2 ** -24, Infinity, 0.25]);
   for (const dtype of ["f32", "f16"] as const) {
     const { shape, data } = read(npyBytes(values, [2, 3], dtype));
     assert.equal(shape, [2, 3]);
     assert.equal([...data], [...values]);
+  }
+});
+
+test("a header with blanks that numpy refuses is refused", () => {
+  for (const blank of ["\xa0", "\v"]) {
+    const bytes = npy("<f4", "False", "2,", Float32Array.of(1, 2));
+    bytes.write(blank, 100, "latin1");
+    assert.throws(() => read(bytes), /header that is not descr/);
   }
 });
 
@@ -54,7 +62,7 @@ test("Fortran order becomes row-major", () => {
   assert.equal([...data], [0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11]);
 });
 
-test("64-bit integers, booleans and a scalar", () => {
+test("64-bit integers, booleans and a scalar are read", () => {
   assert.equal([...read(npy("<i8", "False", "2,", BigInt64Array.from([-5n, 7n]))).data], [-5, 7]);
   assert.equal([...read(npy("|b1", "False", "2,", Uint8Array.from([0, 1]))).data], [0, 1]);
   assert.equal(read(npy("<f8", "False", "", Float64Array.from([2.5]))), { shape: [], data: Float64Array.of(2.5) });

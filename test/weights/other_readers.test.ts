@@ -1,6 +1,5 @@
-// Files that safetensors, torch or numpy refuse, or read as other names, are refused here as well or read the same.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Files that safetensors, torch or numpy refuse, or read with other names, are refused or read equally.
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,23 +9,16 @@ import { npyBytes } from "#lib/weights/npy.js";
 import { readPickle } from "#lib/weights/pickle.js";
 import { readNpy } from "#lib/weights/read_npy.js";
 import { writeTorchFile } from "../models/torch_file.js";
+import { refused } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("other readers");
-const folder = mkdtempSync(join(tmpdir(), "videoclip-readers-"));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("readers");
 const containers = "test/fixtures/containers";
 
-async function refuses(path: string, reason: RegExp): Promise<void> {
-  let message = "it was accepted";
-  try {
-    (await openWeights(path)).close();
-  } catch (error) {
-    ({ message } = error as Error);
-  }
-  assert.match(message, reason);
-}
+const refusedFile = (path: string, reason: RegExp) => refused(async () => (await openWeights(path)).close(), reason);
 
-/** A copy of a fixture that was changed. */
+/** A changed copy of a fixture. */
 function changed(name: string, change: (bytes: Buffer) => void): string {
   const bytes = readFileSync(join(containers, name));
   change(bytes);
@@ -35,7 +27,7 @@ function changed(name: string, change: (bytes: Buffer) => void): string {
   return path;
 }
 
-/** Places after each occurrence of a text. */
+/** Positions after each occurrence of a text. */
 function after(bytes: Buffer, text: string): number[] {
   const places: number[] = [];
   for (let at = bytes.indexOf(text, 0, "latin1"); at >= 0; at = bytes.indexOf(text, at + 1, "latin1"))
@@ -55,8 +47,8 @@ test("a name in a safetensors header with half of a surrogate pair is refused", 
   const whole = await openWeights(write("\\ud83d\\ude00"));
   assert.equal([...whole.tensors.keys()], ["\u{1f600}"]);
   whole.close();
-  await refuses(write("\\ud800"), /half of a surrogate pair in a string/);
-  await refuses(write("\\ude00\\ud83d"), /half of a surrogate pair in a string/);
+  await refusedFile(write("\\ud800"), /half of a surrogate pair in a string/);
+  await refusedFile(write("\\ude00\\ud83d"), /half of a surrogate pair in a string/);
 });
 
 test("short strings of pickles are UTF-8, as in torch", () => {
@@ -74,14 +66,14 @@ test("short strings of pickles are UTF-8, as in torch", () => {
   assert.throws(() => read(0x63, 0xe9), /a string is not UTF-8/);
 });
 
-test("an archive of torch.save has a version that torch reads", async () => {
+test("the version of a torch.save archive must be one that torch reads", async () => {
   const withVersion = (text: string) =>
     changed("zipfile_written.pth", (bytes) => {
       bytes.write(text, after(bytes, "archive/version")[0], "latin1");
     });
   (await openWeights(withVersion("9\n"))).close();
   for (const text of ["0\n", "11", "Z\n", "\n3"])
-    await refuses(withVersion(text), /the version of the archive: expected 1 to 10, received/);
+    await refusedFile(withVersion(text), /the version of the archive: expected 1 to 10, received/);
 });
 
 test("entries of an archive that are strongly encrypted or patches are refused", async () => {
@@ -90,18 +82,18 @@ test("entries of an archive that are strongly encrypted or patches are refused",
       const at = after(bytes, "PK\x01\x02")[1] + 4;
       bytes.writeUInt16LE(bytes.readUInt16LE(at) | flag, at);
     });
-    await refuses(path, /is encrypted or a patch/);
+    await refusedFile(path, /is encrypted or a patch/);
   }
 });
 
-test("two keys of a dict that read alike are refused: one of them would be lost", async () => {
+test("two keys of a dict that become equal text are refused: one of them would be lost", async () => {
   const path = join(folder, "keys.pth");
   writeTorchFile(path, new Map([["", 1], ["0", 2]])); // prettier-ignore
   (await openWeights(path)).close();
   const bytes = readFileSync(path);
   bytes[bytes.indexOf(Buffer.of(0x58, 0, 0, 0, 0))] = 0x4a; // the empty text becomes the integer 0
   writeFileSync(path, bytes);
-  await refuses(path, /two keys of a dict read "0"/);
+  await refusedFile(path, /two keys of a dict read "0"/);
 });
 
 test("an .npy array of a later minor version is refused", () => {
@@ -123,7 +115,7 @@ test("an index of shards that is not UTF-8 is refused", async () => {
   writeFileSync(path, Buffer.from(JSON.stringify({ metadata: { by: "é" }, weight_map: map }), "utf8"));
   (await openWeights(path)).close();
   writeFileSync(path, Buffer.from(JSON.stringify({ metadata: { by: "é" }, weight_map: map }), "latin1"));
-  await refuses(path, /expected a JSON object \(.*valid/);
+  await refusedFile(path, /expected a JSON object \(.*valid/);
 });
 
 test.run();

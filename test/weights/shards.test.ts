@@ -1,8 +1,6 @@
-// Weights in several files with an index, and checkpoints that hold a trainer's objects, through openWeights and the CLI.
-import { spawnSync } from "node:child_process";
+// Weights in several files with an index, and checkpoints with a trainer's objects, through openWeights and the CLI.
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,18 +9,17 @@ import { floatValues, readFloats } from "#lib/weights/float_values.js";
 import { openWeights } from "#lib/weights/index.js";
 import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { Foreign, HalfTensor, type PickleValue, writeTorchFile } from "../models/torch_file.js";
+import { videoclip } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
+import { stored } from "#lib/weights/tensor.js";
 
 const test = suite("shards");
-const root = mkdtempSync(join(tmpdir(), "videoclip-shards-"));
-test.after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("shards");
 
-const cli = (...args: string[]) => spawnSync(process.execPath, ["dist/cli/main.js", ...args], { encoding: "utf8" });
-const floats = (...values: number[]) => {
-  const data = Float32Array.from(values);
-  return { dtype: "F32" as const, shape: [values.length], read: () => new Uint8Array(data.buffer) };
-};
+const floats = (...values: number[]) => stored([values.length], () => Float32Array.from(values), "f32");
 
-/** A folder with files of tensors, and what its index says. */
+/** A folder with files of tensors and an index. */
 function makeFolder(files: Record<string, Record<string, number[]>>, map: unknown): string {
   const folder = mkdtempSync(join(root, "model-"));
   for (const [name, tensors] of Object.entries(files)) {
@@ -37,15 +34,10 @@ function makeFolder(files: Record<string, Record<string, number[]>>, map: unknow
 const TWO = { "b.safetensors": { y: [3] }, "a.safetensors": { x: [1, 2], z: [4] } };
 const MAP = { x: "a.safetensors", y: "b.safetensors", z: "a.safetensors" };
 
-async function refused(index: string): Promise<WeightsError> {
-  try {
-    (await openWeights(index)).close();
-  } catch (error) {
-    assert.instance(error, WeightsError);
-    return error as WeightsError;
-  }
-  assert.unreachable("an error");
-  throw new Error();
+async function refusal(index: string): Promise<WeightsError> {
+  const error = await rejection(async () => (await openWeights(index)).close());
+  assert.instance(error, WeightsError);
+  return error;
 }
 
 test("an index opens all of its files", async () => {
@@ -62,15 +54,21 @@ test("an index opens all of its files", async () => {
   assert.is(file.format, "safetensors");
   const hash = createHash("sha256");
   for (const name of ["a.safetensors", "b.safetensors"]) hash.update(readFileSync(join(index, "..", name)));
-  assert.is(file.sha256, hash.digest("hex"), "of the files by name");
+  assert.is(file.sha256, hash.digest("hex"), "the hash of the files in order of name");
   file.close();
   assert.throws(() => file.tensors.get("y")!.read(), /EBADF|closed/);
 });
 
-test("the checksum of a file of several chunks; values at odd places", async () => {
+test("the checksum of a file is correct over several chunks, and so are values at unaligned positions", async () => {
   const path = join(root, "large.safetensors");
   const large = new Float32Array(2_500_000).map((_, i) => Math.sin(i));
-  writeSafetensors(path, new Map([["x", floats(...[1, 2])], ["y", { ...floats(0), shape: [large.length], read: () => new Uint8Array(large.buffer) }]])); // prettier-ignore
+  writeSafetensors(
+    path,
+    new Map([
+      ["x", floats(...[1, 2])],
+      ["y", { ...floats(0), shape: [large.length], read: () => new Uint8Array(large.buffer) }],
+    ]),
+  );
   const file = await openWeights(path);
   assert.is(file.sha256, createHash("sha256").update(readFileSync(path)).digest("hex"));
   assert.equal(await readFloats(file.tensors.get("y")!), large);
@@ -83,7 +81,7 @@ test("the checksum of a file of several chunks; values at odd places", async () 
   assert.equal([...floatValues("BF16", brain)], [1, -2.5]);
 });
 
-test("checkpoints of torch.save too", async () => {
+test("checkpoints of torch.save can be sharded", async () => {
   const folder = mkdtempSync(join(root, "torch-"));
   const half = (key: string, value: number) => new Map([[key, new HalfTensor([1], Float32Array.of(value))]]);
   writeTorchFile(join(folder, "p1.bin"), half("x", 1));
@@ -95,39 +93,39 @@ test("checkpoints of torch.save too", async () => {
   file.close();
 });
 
-test("an index that its files do not fit is refused", async () => {
-  const missing = await refused(makeFolder(TWO, { ...MAP, w: "c.safetensors" }));
+test("an index that does not match its files is refused", async () => {
+  const missing = await refusal(makeFolder(TWO, { ...MAP, w: "c.safetensors" }));
   assert.match(missing.message, /index\.json: 1 of its 3 files are not beside it: c\.safetensors$/);
   assert.match(String(missing.details.file), /c\.safetensors$/);
-  const lacking = await refused(makeFolder(TWO, { ...MAP, w: "b.safetensors" }));
+  const lacking = await refusal(makeFolder(TWO, { ...MAP, w: "b.safetensors" }));
   assert.match(lacking.message, /b\.safetensors: 1 keys that .*index\.json places in it are not there: w$/);
   assert.is(lacking.details.key, "w");
-  const twice = await refused(makeFolder({ ...TWO, "b.safetensors": { y: [3], x: [9] } }, MAP));
+  const twice = await refusal(makeFolder({ ...TWO, "b.safetensors": { y: [3], x: [9] } }, MAP));
   assert.match(twice.message, /b\.safetensors: x is also in another file/);
   for (const name of ["../a.safetensors", "/etc/passwd", "a/b", "a\\b", "..", "", 7]) {
-    assert.match((await refused(makeFolder(TWO, { x: name }))).message, /"x": expected the name of a file beside it/);
+    assert.match((await refusal(makeFolder(TWO, { x: name }))).message, /"x": expected the name of a file beside it/);
   }
   for (const map of [null, [], "a", undefined]) {
-    assert.match((await refused(makeFolder(TWO, map))).message, /expected an object under weight_map/);
+    assert.match((await refusal(makeFolder(TWO, map))).message, /expected an object under weight_map/);
   }
-  assert.match((await refused(makeFolder(TWO, {}))).message, /names no file/);
+  assert.match((await refusal(makeFolder(TWO, {}))).message, /names no file/);
   const broken = makeFolder(TWO, MAP);
   writeFileSync(broken, "{");
-  assert.match((await refused(broken)).message, /expected a JSON object/);
+  assert.match((await refusal(broken)).message, /expected a JSON object/);
   writeFileSync(broken, "null");
-  assert.match((await refused(broken)).message, /expected an object under weight_map/);
-  assert.match((await refused(join(root, "none.index.json"))).message, /cannot be opened \(ENOENT\)/);
+  assert.match((await refusal(broken)).message, /expected an object under weight_map/);
+  assert.match((await refusal(join(root, "none.index.json"))).message, /cannot be opened \(ENOENT\)/);
 });
 
-test("convert makes one file of several", () => {
+test("convert joins several files into one", () => {
   const output = join(root, "whole.safetensors");
-  const { status, stdout, stderr } = cli("convert", makeFolder(TWO, MAP), output, "--json");
+  const { status, stdout, stderr } = videoclip("convert", makeFolder(TWO, MAP), output, "--json");
   assert.is(status, 0, stderr);
   assert.equal(JSON.parse(stdout), { output, bytes: readFileSync(output).length, tensors: 3, skipped: [] });
-  assert.match(cli("inspect", output).stdout, /^tensors {5}3\nparameters {2}4$/m);
+  assert.match(videoclip("inspect", output).stdout, /^tensors {5}3\nparameters {2}4$/m);
 });
 
-test("inspect and convert skip a trainer's objects, and say which", async () => {
+test("inspect and convert skip a trainer's objects, and report them", async () => {
   const marker = join(root, "never");
   const path = join(root, "checkpoint_best.pt");
   const state = new Map<string, PickleValue>([["w", new HalfTensor([2], Float32Array.of(1, -2))]]);
@@ -140,13 +138,13 @@ test("inspect and convert skip a trainer's objects, and say which", async () => 
       ["model", state],
     ]),
   );
-  const seen = cli("inspect", path);
+  const seen = videoclip("inspect", path);
   assert.is(seen.status, 0, seen.stderr);
   assert.match(seen.stdout, /^skipped {5}omegaconf\.dictconfig\.DictConfig, os\.system$/m);
   assert.match(seen.stdout, /F16 +\[2\] +w$/m);
-  assert.equal(JSON.parse(cli("inspect", path, "--json").stdout).skipped.length, 2);
+  assert.equal(JSON.parse(videoclip("inspect", path, "--json").stdout).skipped.length, 2);
   const output = join(root, "plain.safetensors");
-  const converted = cli("convert", path, output);
+  const converted = videoclip("convert", path, output);
   assert.is(converted.status, 0, converted.stderr);
   assert.match(converted.stderr, /^left out objects of omegaconf\.dictconfig\.DictConfig, os\.system\n1 tensors/);
   const file = await openWeights(output);
@@ -154,7 +152,7 @@ test("inspect and convert skip a trainer's objects, and say which", async () => 
   assert.equal(file.skipped, []);
   file.close();
   assert.not.ok(existsSync(marker));
-  assert.match((await refused(path)).message, /omegaconf\.dictconfig\.DictConfig" is not allowed/);
+  assert.match((await refusal(path)).message, /omegaconf\.dictconfig\.DictConfig" is not allowed/);
 });
 
 test.run();

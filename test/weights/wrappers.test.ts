@@ -1,6 +1,5 @@
-// Weights as people save them: under any entry of a checkpoint, with what compilers and trainers put before the keys.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Weights are found under any entry of a checkpoint, and without the prefixes that compilers and trainers add to keys.
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,17 +12,19 @@ import { writeSafetensors } from "#lib/weights/safetensors.js";
 import { stateDict } from "#lib/weights/state_dict.js";
 import { stored, type StoredTensor } from "#lib/weights/tensor.js";
 import type { Tree } from "#lib/weights/torch.js";
+import { rejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("wrappers of weights");
-const root = mkdtempSync(join(tmpdir(), "videoclip-wrappers-"));
-test.after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder("wrappers");
 let files = 0;
 
 const tensor = (value: number): StoredTensor => stored([2], () => Float32Array.of(value, value), "f32");
-const tree = (entries: Record<string, Tree | Record<string, Tree>>): Map<string, Tree> => new Map(Object.entries(entries) as [string, Tree][]); // prettier-ignore
+const tree = (entries: Record<string, Tree | Record<string, Tree>>): Map<string, Tree> =>
+  new Map(Object.entries(entries) as [string, Tree][]);
 const weights = (prefix = "") => tree({ [`${prefix}a.weight`]: tensor(1), [`${prefix}b.weight`]: tensor(2) });
 
-test("the state dict is found under the names that people give it, in any nesting", () => {
+test("the state dict is found under its common names, at any depth", () => {
   const keys = ["a.weight", "b.weight"];
   const optimizer = tree({ state: tree({ 0: tree({ exp_avg: tensor(9) }) }) });
   const found = (from: Tree) => [...stateDict(from).keys()];
@@ -35,12 +36,16 @@ test("the state dict is found under the names that people give it, in any nestin
   }
   assert.equal(found(tree({ state_dict: tree({ model: tree({ ema: weights() }) }) })), keys);
   const both = stateDict(tree({ ema: tree({ "a.weight": tensor(7) }), model: weights() }));
-  assert.equal([...both.keys()], keys, "averaged weights only where there are no others");
-  assert.equal(found(tree({ epoch: 3, first: weights(), second: weights() })), [], "two of which none is named");
+  assert.equal([...both.keys()], keys, "averaged weights are used only if there are no others");
+  assert.equal(
+    found(tree({ epoch: 3, first: weights(), second: weights() })),
+    [],
+    "two candidates without a known name",
+  );
   assert.equal(found(tree({ optimizer })), []);
 });
 
-test("what torch.compile and data parallelism put into keys is taken off, in any nesting", () => {
+test("prefixes of torch.compile and data parallelism are removed from keys, at any depth", () => {
   const keys = ["a.weight", "b.weight"];
   for (const prefix of [
     "module.",
@@ -56,7 +61,7 @@ test("what torch.compile and data parallelism put into keys is taken off, in any
   const averaged = stateDict(tree({ n_averaged: tensor(5), "module.a": tensor(1) }));
   assert.equal([...averaged.keys()], ["a"]);
   const clash = stateDict(tree({ "_orig_mod.a": tensor(1), a: tensor(2) }));
-  assert.equal([...clash.keys()], ["_orig_mod.a", "a"], "nothing is overwritten");
+  assert.equal([...clash.keys()], ["_orig_mod.a", "a"], "no key is overwritten");
 });
 
 /** A safetensors file with these tensors. */
@@ -66,7 +71,7 @@ function file(tensors: Map<string, StoredTensor>): string {
   return path;
 }
 
-test("a part that all keys begin with is taken off where the model then fits, and else it is named", async () => {
+test("a common prefix of all keys is removed if the model then fits, and is reported otherwise", async () => {
   const shapes = new Map([["a.weight", [2]], ["b.weight", [2]]]); // prettier-ignore
   const load = async (path: string, options = {}) => {
     const values = new Map<string, number>();
@@ -79,7 +84,7 @@ test("a part that all keys begin with is taken off where the model then fits, an
   const rename = [[/^x\./, ""]] as const;
   assert.equal(await load(file(weights("model.x.") as Map<string, StoredTensor>), { rename }), expected);
   const other = file(new Map([["model.c.weight", tensor(1)], ["model.d.weight", tensor(1)]])); // prettier-ignore
-  const error = await load(other).then(() => assert.unreachable(), (e) => e); // prettier-ignore
+  const error = await rejection(load(other));
   assert.match(error.message, /2 missing: a\.weight, b\.weight; 2 unexpected.*; all its keys begin with model\., such as model\.c\.weight/); // prettier-ignore
   const none = {
     path: "x.pth",
@@ -87,7 +92,7 @@ test("a part that all keys begin with is taken off where the model then fits, an
     sha256: "0",
     root: tree({ epoch: 3, first: weights(), second: weights() }),
   };
-  const empty = await loadInto({ set() {} }, none, { shapes }).then(() => assert.unreachable(), (e) => e); // prettier-ignore
+  const empty = await rejection(loadInto({ set() {} }, none, { shapes }));
   assert.match(empty.message, /no tensors under state_dict, .*its entries are epoch, first, second/);
 });
 
@@ -108,10 +113,13 @@ test("a video network, and a published layout, load with every prefix", async ()
   assert.match((await inspectWeights(marked)).model ?? "", /torchvision/);
 });
 
-test("a VideoCLIP model in a trainer's checkpoint", async () => {
+test("a VideoCLIP model loads from a trainer's checkpoint", async () => {
   const plain = await openWeights("models/shapes/model.safetensors");
   const folder = mkdtempSync(join(root, "model-"));
-  writeSafetensors(join(folder, "model.safetensors"), new Map([...plain.tensors].map(([key, value]) => [`model._orig_mod.${key}`, value]))); // prettier-ignore
+  writeSafetensors(
+    join(folder, "model.safetensors"),
+    new Map([...plain.tensors].map(([key, value]) => [`model._orig_mod.${key}`, value])),
+  );
   plain.close();
   for (const name of ["config.json", "tokenizer.json"]) {
     writeFileSync(join(folder, name), readFileSync(join("models/shapes", name)));

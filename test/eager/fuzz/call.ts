@@ -1,4 +1,4 @@
-// A random call of a public op, from its seed and index alone.
+// A random call of a public op, determined by its seed and index.
 import { inspect } from "node:util";
 import { Random } from "#lib/base/random.js";
 import { models } from "./models.js";
@@ -7,7 +7,7 @@ import { below, chance, made, nasty, pick, spoil } from "./values.js";
 export interface Call {
   name: string;
   args: unknown[];
-  /** Nothing is wrong with the arguments: the op must take them. */
+  /** The arguments are correct: the op must accept them. */
   valid: boolean;
 }
 

@@ -1,6 +1,6 @@
-// Random calls of the public ops, in a process of its own: node child.ts <ops module> <seed> <first> <last> <place file>.
-// Before each call its index is written to the place file, so that whoever watches knows which one ended the process or
-// does not end. Prints what failed and how many calls were accepted; exits with 1 after a failure.
+// Random calls of the public ops in a separate process: node child.ts <ops module> <seed> <first> <last> <place file>.
+// Before each call its index is written to the place file, so that the parent knows which call ended the process or
+// hangs. Prints failures and the number of accepted calls; exits with 1 after a failure.
 import { openSync, writeSync } from "node:fs";
 import { inspect, isDeepStrictEqual } from "node:util";
 import { pathToFileURL } from "node:url";
@@ -17,7 +17,7 @@ type Result = { data: Float32Array; shape: number[] };
 const [, , module, seedText, first, last, place] = process.argv;
 const seed = Number(seedText);
 const ops = (await import(pathToFileURL(module).href)) as unknown as Ops;
-process.constrainedMemory = () => 1 << 20; // what is not small is refused, not tried
+process.constrainedMemory = () => 1 << 20; // larger requests are refused without an attempt
 Error.stackTraceLimit = 3;
 ops.configure({ device: "cpu", threads: 2 });
 
@@ -39,7 +39,7 @@ const holdsNonFinite = (x: unknown): boolean => {
 const largestOf = ({ data }: Array64): number =>
   data.reduce((most, v) => (Number.isFinite(v) ? Math.max(most, Math.abs(v)) : most), 1e-30);
 
-/** Fails where a result is not what the reference gives, relative to `largest` as sums of floats are. */
+/** Fails if a result differs from the reference, relative to `largest` as for sums of floats. */
 function compare(got: Result, expected: Array64, largest: number, mayBeNaN = false): void {
   if (!isDeepStrictEqual([...got.shape], [...expected.shape]) || got.data.length !== expected.data.length)
     throw new Error(`${got.data.length} values ${inspect(got.shape)} for ${inspect(expected.shape)}`);
@@ -51,7 +51,7 @@ function compare(got: Result, expected: Array64, largest: number, mayBeNaN = fal
   });
 }
 
-/** Fails for an error that is none of what the ops promise. */
+/** Fails for an error that the ops do not promise. */
 function checkError(error: unknown, valid: boolean): void {
   const { code, message, details } = error as { code?: string; message?: string; details?: { argument?: string } };
   if (message === "aborted before") return;
@@ -63,14 +63,14 @@ function checkError(error: unknown, valid: boolean): void {
   if (!details?.argument) throw new Error(`an error that names no argument: ${message}`);
 }
 
-/** @returns whether the op took the arguments */
+/** @returns whether the op accepted the arguments */
 async function check(index: number): Promise<boolean> {
   const { name, args, valid } = makeCall(seed, index);
   const { expect, results, linear, hides } = models[name];
   let value: unknown;
   try {
     const promise = ops[name](...args);
-    for (const array of made) array.fill(77); // the op has copied what it was given
+    for (const array of made) array.fill(77); // the op has copied its arguments
     value = await promise;
   } catch (error) {
     checkError(error, valid);

@@ -1,4 +1,4 @@
-// Models of groups of ops: convolution, pooling, moving, reducing, and ops of one operand.
+// Models of groups of ops: convolution, pooling, moving, reducing, and ops with one operand.
 import * as definitions from "#lib/ops/index.js";
 import { type Array64, elements } from "#lib/graph/tensor.js";
 import type { Random } from "#lib/base/random.js";
@@ -34,7 +34,7 @@ export interface Model {
   results?: string[];
   /** A result is a sum of products: float32 rounds it relative to the sum of their magnitudes. */
   linear?: true;
-  /** Values that are hidden have weight 0, and 0 times a value that is not finite is NaN. */
+  /** Masked values have weight 0, and 0 times a value that is not finite is NaN. */
   hides?: true;
 }
 
@@ -134,7 +134,7 @@ export const simple = (
 
 export const anyShape = (r: Random) => sizes(r, below(r, 5));
 export const rows = (r: Random) => [...sizes(r, below(r, 3)), below(r, 20) + 1];
-/** x without axes but the first and last. */
+/** Shapes of x: the axes between the first and the last are optional. */
 export const inner = (r: Random) => sizes(r, 3 + below(r, 3));
 
 /** An op that moves values of any dtype. */
@@ -160,7 +160,7 @@ export function list(value: unknown, length: number, min: number): number[] {
   return value as number[];
 }
 
-/** What is left when axes are reduced, by the definition. */
+/** The result of reducing axes, by definition. */
 function reduce(
   x: Array64,
   axes: unknown,

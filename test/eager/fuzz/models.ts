@@ -1,5 +1,6 @@
-// For every public op: how valid arguments are made, and a model of what a call with accepted arguments must give. A model
-// reads its arguments plainly, refuses what the op should have refused, and computes with the op's float64 reference.
+// Makes valid arguments for every public op, and models the result of a call whose arguments were accepted. A model
+// reads its arguments simply, refuses arguments that the op should have refused, and computes with the op's float64
+// reference.
 import * as definitions from "#lib/ops/index.js";
 import { array, below, chance, pick } from "./values.js";
 import {
@@ -300,7 +301,12 @@ export const models: Record<string, Model> = {
   ),
   permute: moving(
     anyShape,
-    (r, shape) => [shape.map((_, axis) => ({ axis, at: r.uniform() })).sort((a, b) => a.at - b.at).map(({ axis }) => axis)], // prettier-ignore
+    (r, shape) => [
+      shape
+        .map((_, axis) => ({ axis, at: r.uniform() }))
+        .sort((a, b) => a.at - b.at)
+        .map(({ axis }) => axis),
+    ],
     (x, [order, o]) => {
       optionsOf(o);
       const axes = list(order, x.shape.length, 0);

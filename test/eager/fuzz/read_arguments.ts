@@ -1,4 +1,4 @@
-// How a model reads the arguments of a call, and how random ones are made.
+// Reads the arguments of a call for a model, and makes random ones.
 import * as definitions from "#lib/ops/index.js";
 import { type Array64, elements } from "#lib/graph/tensor.js";
 import type { Random } from "#lib/base/random.js";
@@ -34,7 +34,7 @@ export const ANY = [...F32, ...U8, "Int32Array", "Uint16Array"];
 export const readOptional = (x: unknown, ...kinds: string[]) =>
   x === undefined || x === null ? null : read(x as Any, ...kinds);
 
-/** The options, of known names alone. */
+/** The options; only known names are allowed. */
 export function optionsOf(o: Options | undefined, ...names: string[]): Options {
   for (const name of Object.keys(o ?? {})) must([...names, "signal", "out"].includes(name), `${name} is no option`);
   return o ?? {};
@@ -60,7 +60,7 @@ export function triple(value: unknown, min: number): definitions.Triple {
 }
 export const perAxis = (value: unknown) => (typeof value === "number" ? [value, value, value] : value);
 
-/** Low and high padding, straight from TensorFlow's description. */
+/** Low and high padding, following TensorFlow's description directly. */
 export function padding(o: Options, size: number[], kernel: definitions.Triple, stride: definitions.Triple) {
   const { padding: p, low, high } = o;
   must(p === undefined || (low === undefined && high === undefined), "there is padding twice");
@@ -84,7 +84,7 @@ export function padding(o: Options, size: number[], kernel: definitions.Triple, 
 export const size = (r: Random, most = 5) => 1 + below(r, most);
 export const sizes = (r: Random, rank: number, most?: number) => Array.from({ length: rank }, () => size(r, most));
 export const three = (r: Random, low: number, n: number) => [low + below(r, n), low + below(r, n), low + below(r, n)];
-/** An option now and then. */
+/** Adds an option with a probability. */
 export const maybe = (r: Random, options: Options, name: string, value: () => unknown, probability = 0.4) => {
   if (chance(r, probability)) options[name] = value();
 };

@@ -1,4 +1,4 @@
-// Values that callers have been known to pass, and others that nobody should.
+// Values that callers are known to pass, and others that no caller should pass.
 import { types } from "node:util";
 import vm from "node:vm";
 import { elements } from "#lib/graph/tensor.js";
@@ -26,13 +26,13 @@ const KIND: Record<
 };
 const BYTES = { f32: 4, i32: 4, u8: 1 };
 
-/** What the values of an array were when it was made: the caller changes them as soon as a call has returned. */
+/** The values of an array when it was made, because the caller changes them as soon as a call has returned. */
 export const written = new WeakMap<object, Float64Array>();
 
-/** The arrays made since it was last emptied. */
+/** The arrays that were made since the list was last emptied. */
 export const made: Memory[] = [];
 
-/** An array of some memory or other: of its own, of shared memory, of another realm, or a part of a larger one. */
+/** An array in one of several kinds of memory: new, shared, of another realm, or a part of a larger array. */
 function memory(r: Random, kind: Kind, length: number): Memory {
   const make = KIND[kind];
   const bytes = length * BYTES[kind];
@@ -50,7 +50,7 @@ function memory(r: Random, kind: Kind, length: number): Memory {
   }
 }
 
-/** An array with its shape, of numbers that `value` gives; sometimes as a tensor of onnxruntime. */
+/** An array with its shape, with numbers from `value`; sometimes as a tensor of onnxruntime. */
 export function array(r: Random, kind: Kind, shape: number[], value: () => number = () => normal(r)) {
   const data = memory(r, kind, elements(shape));
   for (let i = 0; i < data.length; i++) data[i] = value();
@@ -61,10 +61,10 @@ export function array(r: Random, kind: Kind, shape: number[], value: () => numbe
   return chance(r, 0.1) ? { data, shape: sizes, dtype: kind } : { data, shape: sizes };
 }
 
-/** Not infinite: whether 0 times infinity comes up depends on how a kernel sums. */
+/** Not infinite: whether 0 times infinity occurs depends on the order in which a kernel sums. */
 const EXTREME = [Number.NaN, -0, 0, 1e-40];
 
-/** Numbers around 0, a few of them what floats can be else. */
+/** Numbers around 0; a few are other values of floats. */
 function normal(r: Random): number {
   return chance(r, 0.002) ? pick(r, EXTREME) : (r.uniform() - 0.5) * 4;
 }
@@ -101,7 +101,7 @@ function shrunk(): Float32Array {
   return data;
 }
 
-/** Makers, so that no value is shared between calls. */
+/** Makers, so that calls share no values. */
 const NASTY: (() => unknown)[] = [
   ...[null, undefined, Number.NaN, Infinity, -Infinity, -0, 0, 1, 2, 3, -1, -2, 0.5, 2.5, 1e300, 2 ** 16, 2 ** 20],
   ...[2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, Number.MAX_VALUE, Number.MIN_VALUE, true, false, 1n, -1n],
@@ -178,7 +178,7 @@ NASTY.push(
 
 export const nasty = (r: Random): unknown => pick(r, NASTY)();
 
-/** An object or a list of the call's own, which may be spoilt. */
+/** Whether a value is a plain object or list of the arguments, which may be changed. */
 const isPlain = (value: unknown): value is object =>
   typeof value === "object" &&
   value !== null &&
@@ -186,7 +186,7 @@ const isPlain = (value: unknown): value is object =>
   (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) &&
   value !== thrower;
 
-/** Puts something else somewhere into the arguments. */
+/** Replaces a random part of the arguments by another value. */
 export function spoil(r: Random, args: unknown[]): void {
   const places: { holder: Record<PropertyKey, unknown>; key: PropertyKey }[] = [];
   const visit = (holder: object, depth: number) => {

@@ -1,5 +1,5 @@
 #pragma once
-// Checks that count themselves, and device memory for kernels under test.
+// Checks that count failures, and device memory for kernels under test.
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -42,7 +42,7 @@ class Device {
   T* data_;
 };
 
-// Small integers, which every format holds and every order of summation adds exactly.
+// Small integers, which every format represents and every order of summation adds exactly.
 inline float small_integer(size_t i, int salt) {
   return static_cast<float>((i * 2654435761u + static_cast<size_t>(salt) * 40503u) >> 7 & 7) - 3;
 }

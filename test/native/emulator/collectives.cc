@@ -1,4 +1,4 @@
-// Warp and block collectives that behave.
+// Correct warp and block collectives run without a report.
 #include "check.h"
 #include "cuda/primitives/async_copy.h"
 #include "cuda/primitives/mma.h"
@@ -47,7 +47,7 @@ void producer_consumer(Arguments p) {
   p.out.store(threadIdx.x, produces ? 0 : sum);
 }
 
-// The lower half of each warp does something of its own between two shuffles.
+// The lower half of each warp executes separate code between two shuffles.
 void half_warps(Arguments p) {
   float x = p.x.load(threadIdx.x);
   if (lane_id() < 16) {
@@ -59,7 +59,7 @@ void half_warps(Arguments p) {
   p.out.store(threadIdx.x, shuffle_down(x, 1));
 }
 
-// Each lane reads what its neighbour wrote, ordered by sync_warp alone.
+// Each lane reads the value that its neighbour wrote, ordered by sync_warp alone.
 void neighbours(Arguments p) {
   const Shared<float> s = shared_array<float>(0, 128);
   const uint32_t i = threadIdx.x;
@@ -144,7 +144,7 @@ void test_collectives() {
       },
       [](int i) { return i < 64; }, "warps that end early");
   check_kernel(
-      [](Arguments p) {  // whoever has arrived may end
+      [](Arguments p) {  // a warp may end after it has arrived
         const Shared<float> s = shared_array<float>(0, 128);
         s.store(threadIdx.x, p.x.load(threadIdx.x));
         if (warp_id() > 0) {

@@ -25,7 +25,7 @@ struct GemmArguments {
 };
 
 // Element of a tile of 64-element rows. Swizzled: the 16-byte chunk is exclusive-or'ed with the row, so that 8 rows of
-// one chunk column lie in 8 different bank groups.
+// one chunk column are in 8 different bank groups.
 template <bool kSwizzle>
 VC_DEVICE uint32_t tile_at(int row, int chunk) {
   return static_cast<uint32_t>(row * kStep + ((kSwizzle ? chunk ^ (row % 8) : chunk) * 8));

@@ -1,4 +1,4 @@
-// The example kernels for nvcc: whatever the emulator runs must also compile for devices.
+// Compiles the example kernels with nvcc: every kernel of the emulator must also compile for devices.
 #include "example_gemm.h"
 #include "example_reduction.h"
 
@@ -19,7 +19,7 @@ struct EveryArguments {
   Global<const float> x;
 };
 
-// The primitives that the examples do not use.
+// Uses the primitives that the examples leave out.
 __global__ void every_kernel(EveryArguments p) {
   const Shared<float> s = shared_array<float>(0, 256);
   const Shared<bf16> h = shared_array<bf16>(1024, 512);

@@ -1,4 +1,4 @@
-// Every fault is planted once and has to be caught, in every order of warps and lanes.
+// Every kind of fault is planted once and must be caught, in every order of warps and lanes.
 #include <cmath>
 
 #include "check.h"
@@ -31,7 +31,7 @@ void expect(const char* message, void (*kernel)(Arguments), const char* what, in
 
 Shared<float> floats() { return shared_array<float>(0, 256); }
 
-// Everything initialised and ordered, so that what follows is the only fault.
+// Initialises and orders everything, so that the code after it has the only fault.
 void fill() {
   for (uint32_t i = threadIdx.x; i < 256; i += blockDim.x) floats().store(i, 1);
   sync_threads();

@@ -1,4 +1,4 @@
-// ldmatrix and mma against the layout maps of the PTX ISA, written down here a second time.
+// ldmatrix and mma follow the layout maps of the PTX ISA, which this file states independently.
 #include "check.h"
 #include "cuda/primitives/mma.h"
 #include "cuda/primitives/warp.h"
@@ -67,7 +67,7 @@ void check_product(void (*kernel)(Arguments), int depth, const char* what) {
   check(equal, what);
 }
 
-// Four matrices of 8 x 8: element (j, row, column) is 64 j + 8 row + column, whose register says where it came from.
+// Four matrices of 8 x 8: element (j, row, column) is 64 j + 8 row + column, so that a register shows its origin.
 template <int kMatrices, bool kTransposed>
 void ldmatrix_kernel(Arguments p) {
   const Shared<uint16_t> s = shared_array<uint16_t>(0, 256);

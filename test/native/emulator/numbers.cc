@@ -1,4 +1,4 @@
-// Conversions, against exact values and against nearest-even over all neighbours of a format.
+// Conversions equal exact values, and round to nearest even between all neighbours of a format.
 #include <cmath>
 #include <limits>
 
@@ -14,8 +14,8 @@ uint16_t rounded(float x) {
   return from_float<T>(x).bits;
 }
 
-// Every finite value survives, halfway between two neighbours goes to the even one, and anything nearer to one goes
-// there.
+// Every finite value is unchanged, the midpoint of two neighbours rounds to the even one, and values closer to one
+// neighbour round to it.
 template <typename T>
 void check_rounding(uint16_t infinity, const char* what) {
   bool exact = true, ties = true, near = true;

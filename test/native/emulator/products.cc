@@ -1,5 +1,5 @@
-// The matrix products behind conv3d and linear: exact on integers, no bank conflicts, and no access of device memory
-// that wastes part of a sector, in every tile.
+// The matrix products of conv3d and linear are exact on integers and free of bank conflicts, and no access of device
+// memory wastes part of a sector, in every tile.
 #include <memory>
 
 #include "check.h"
@@ -74,7 +74,7 @@ struct Product {
     return p;
   }
 
-  // a(m, k): what the operand means.
+  // a(m, k): the element of the operand.
   template <class F>
   void check_values(F a) const {
     bool exact = true;
@@ -99,7 +99,7 @@ void check_counters(bool whole_sectors) {
   if (whole_sectors) check(counted.excess_sectors == 0, "a product accesses whole sectors");
 }
 
-// Ragged in rows, columns and K, which all are multiples of a sector's 16 channels.
+// Rows, columns and K do not fill their tiles, but all are multiples of the 16 channels of a sector.
 template <typename T, class Tile, bool kTensorCores>
 void test_pointwise(std::vector<int> widths) {
   constexpr int K = 2 * gemm::kStep<T> + 16, M = Tile::kM + 13, V = 16 / static_cast<int>(sizeof(T));

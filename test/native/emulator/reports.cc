@@ -1,4 +1,4 @@
-// What is reported beside results: messages, counters, and independence from the host threads.
+// Reports beside results: messages, counters, and independence from the host threads.
 #include <string>
 
 #include "check.h"
@@ -42,8 +42,8 @@ void test_reports() {
   check(count(global_strided, 0).excess_sectors == 0, "one float for all");
   check(count(global_strided, 8).excess_sectors == 32 - 4, "one float of every sector");
   check(count(global_packed, 2).excess_sectors == 0, "consecutive pairs fill their sectors");
-  check(count(global_strided, 1).sectors == 4, "32 consecutive floats lie in four sectors");
-  check(count(global_strided, 8).sectors == 32, "floats 32 bytes apart lie in 32 sectors");
+  check(count(global_strided, 1).sectors == 4, "32 consecutive floats are in four sectors");
+  check(count(global_strided, 8).sectors == 32, "floats 32 bytes apart are in 32 sectors");
   check(count(global_packed, 2).global_accesses == 1, "one instruction of a warp");
 
   const Device<float> x(std::vector<float>(16, 1.0f));

@@ -1,4 +1,4 @@
-// Where the shape tables of ops are kept: one file per op beside this one.
+// A registry of the test cases of ops; each op has a file beside this one.
 import type { DType, OpDefinition } from "#lib/graph/tensor.js";
 
 /** An input of a case: uniform in [-scale, scale] + shift, or small integers (exact sums) when `integer` is set. */
@@ -10,7 +10,7 @@ export interface CaseInput {
   dtype?: DType | undefined;
 }
 
-/** One row of the shape table of an op: every backend is tested on it against `reference`. */
+/** One row of the shape table of an op: every backend is compared with `reference` on it. */
 export interface OpCase<A> {
   name: string;
   inputs: (CaseInput | null)[];
@@ -19,12 +19,15 @@ export interface OpCase<A> {
 
 const tables = new Map<string, OpCase<never>[]>();
 
-/** Gives an op its shape table: one element, odd and prime sizes, more than a tile, absent optional operands, exact sums. */
+/**
+ * Defines the shape table of an op: one element, odd and prime sizes, more than a tile, absent optional operands, exact
+ * sums.
+ */
 export function defineCases<A>(op: OpDefinition<A>, rows: OpCase<A>[]): void {
   tables.set(op.name, rows as OpCase<never>[]);
 }
 
-/** The shape table of an op. @throws Error where it has none */
+/** The shape table of an op. @throws Error if it has none */
 export function casesOf<A>({ name }: OpDefinition<A>): OpCase<A>[] {
   const rows = tables.get(name);
   if (rows === undefined) throw new Error(`test/ops/cases has no table for ${name}`);

@@ -80,7 +80,7 @@ defineCases<Conv3dAttrs>(conv3d, [
       activation: "swish",
     }),
   },
-  // the ways of the CPU kernels that store in their own way, and narrow and wide accesses of the CUDA ones
+  // the branches of the CPU kernels that store results separately, and narrow and wide accesses of the CUDA kernels
   ...unaryKinds.flatMap((activation) => [
     {
       name: `${activation} of a pointwise convolution`,
@@ -138,7 +138,7 @@ defineCases<Conv3dAttrs>(conv3d, [
     inputs: [x(1, 3, 100, 131, 54), w(54, 1, 3, 3, 3)],
     attrs: conv3dAttrs({ outChannels: 54, kernel: [3, 3, 3], low: [1, 1, 1], groups: 54 }),
   },
-  // lines of 16, 8, 4 and 2 bytes' multiples; tiles that end in a line, in a frame and behind 4 of them
+  // lines that are multiples of 16, 8, 4 and 2 bytes; tiles that end in a line, in a frame and after 4 frames
   ...[16, 36, 14, 9].map((size) => ({
     name: `stem of ${size} columns`,
     inputs: [x(2, 2, 2 * size + 3, size, 3), w(45, 3, 1, 3, 3), w(45)],
@@ -165,7 +165,7 @@ defineCases<Conv3dAttrs>(conv3d, [
     inputs: [x(2, 2, 9, 11, 3), w(45, 3, 1, 7, 7)],
     attrs: conv3dAttrs({ outChannels: 45, kernel: [1, 7, 7], stride: [1, 2, 2], low: [0, 3, 3] }),
   },
-  // one tile or more of every width that the CUDA kernels have, in rows of more than 256 positions a clip
+  // one or more tiles of every width of the CUDA kernels, with more than 256 positions per clip
   ...[128, 96, 64, 24].flatMap((width) => [
     {
       name: `pointwise ${width} wide`,

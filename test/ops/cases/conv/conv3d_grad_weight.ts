@@ -42,7 +42,7 @@ defineCases(conv3dGradWeight, [
     attrs: attrs([1, 1, 1]),
   },
   {
-    name: "more positions than a slice",
+    name: "more positions than a split",
     inputs: [x(2, 5, 17, 16, 16), d(2, 5, 17, 16, 24)],
     attrs: attrs([1, 1, 1]),
   },

@@ -17,7 +17,7 @@ defineCases(conv3dSums, [
     inputs: [x(2, 3, 7, 5, 13), w(37, 13, 1, 3, 3), w(37)],
     attrs: conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: "relu" }),
   },
-  // clips that end in the middle of a tile of each width, of 64 rows and of 128
+  // clips that end in the middle of a tile of each width, with 64 rows and with 128
   ...[128, 96, 64, 24].flatMap((width) => [
     {
       name: `3x1x1 ${width} wide`,
@@ -40,7 +40,7 @@ defineCases(conv3dSums, [
     inputs: [x(2, 2, 6, 7, 16), w(16, 8, 1, 3, 3), w(16), x(2, 2, 6, 7, 16)],
     attrs: conv3dAttrs({ outChannels: 16, kernel: [1, 3, 3], low: [0, 1, 1], groups: 2 }),
   },
-  // of X3D: accesses of 16, 4 and 2 bytes; bands of 8 lines and less
+  // channels of X3D: accesses of 16, 4 and 2 bytes; bands of at most 8 lines
   ...[48, 54, 13].map((channels) => ({
     name: `depthwise of ${channels}`,
     inputs: [x(2, 3, 11, 7, channels), w(channels, 1, 3, 3, 3), w(channels), x(2, 3, 11, 7, channels)],

@@ -6,7 +6,7 @@ defineCases(unary, [
   ...unaryKinds.map((kind) => ({ name: kind, inputs: [{ shape: [3, 5, 37], scale: 6 }], attrs: { kind } })),
   ...unaryKinds.map((kind) => ({ name: `${kind} of 16`, inputs: [{ shape: [5, 16], scale: 6 }], attrs: { kind } })),
   { name: "more than a block", inputs: [{ shape: [2, 4104] }], attrs: { kind: "relu" } },
-  // where exp is 0 or would overflow
+  // inputs for which exp is 0 or would overflow
   ...(["sigmoid", "gelu_tanh", "swish"] as const).map((kind) => ({
     name: `far ${kind}`,
     inputs: [{ shape: [7, 33], scale: 300 }],

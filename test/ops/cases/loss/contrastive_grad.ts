@@ -11,7 +11,7 @@ const row = (
   const vector = (shift: number, size: number) => ({ shape: [N], scale: size, shift, dtype: "f32" as const });
   const x = { shape: [N, D], scale: 0.5 };
   const group = groups ? { shape: [N], dtype: "i32" as const, integer: groups } : null;
-  // lowest near where the scores are, so that 16-bit types hold the exponentials
+  // lowest is close to the scores, so that 16-bit types can represent the exponentials
   const sums = [2 + Math.log(N), 2 + Math.log(N), 1, 1].map((shift) => vector(shift + spread, spread));
   return { name, inputs: [x, x, group, ...sums, ...[0, 0, 0, 0].map((shift) => vector(shift, 1))], attrs: { scale } };
 };

@@ -5,7 +5,7 @@ const group = (...shape: number[]): CaseInput[] => [{ shape }, { shape }, { shap
 
 const rate = { shape: [1], shift: 2 };
 
-const control = { shape: [3], scale: 0.1, shift: 1 };
+const scalerState = { shape: [3], scale: 0.1, shift: 1 };
 
 const attrs = (change: Partial<SgdMomentumAttrs> = {}): SgdMomentumAttrs => ({
   momentum: 0.9,
@@ -15,12 +15,12 @@ const attrs = (change: Partial<SgdMomentumAttrs> = {}): SgdMomentumAttrs => ({
 });
 
 defineCases(sgdMomentum, [
-  { name: "one", inputs: [rate, control, ...group(1)], attrs: attrs() },
-  { name: "decay", inputs: [rate, control, ...group(7, 5), ...group(4099)], attrs: attrs({ weightDecay: 0.2 }) },
-  { name: "nesterov", inputs: [rate, control, ...group(33, 131), ...group(2)], attrs: attrs({ nesterov: true }) },
+  { name: "one", inputs: [rate, scalerState, ...group(1)], attrs: attrs() },
+  { name: "decay", inputs: [rate, scalerState, ...group(7, 5), ...group(4099)], attrs: attrs({ weightDecay: 0.2 }) },
+  { name: "nesterov", inputs: [rate, scalerState, ...group(33, 131), ...group(2)], attrs: attrs({ nesterov: true }) },
   {
     name: "more than a launch describes",
-    inputs: [rate, control, ...Array.from({ length: 35 }, (_, i) => group(i + 1)).flat()],
+    inputs: [rate, scalerState, ...Array.from({ length: 35 }, (_, i) => group(i + 1)).flat()],
     attrs: attrs({ momentum: 0 }),
   },
   { name: "not finite", inputs: [rate, { shape: [3], scale: 0 }, ...group(37)], attrs: attrs() },

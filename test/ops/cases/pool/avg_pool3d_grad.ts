@@ -27,7 +27,7 @@ defineCases(avgPool3dGrad, [
     attrs: { ...padded, countIncludePad: true, size: [5, 6, 6] },
   },
   {
-    name: "positions that no window has",
+    name: "positions outside of all windows",
     inputs: [{ shape: [1, 1, 3, 3, 33] }],
     attrs: { ...base, kernel: [2, 2, 2], stride: [2, 3, 3], size: [3, 8, 8] },
   },

@@ -32,7 +32,7 @@ defineCases(maxPool3dGrad, [
     attrs: { kernel: [3, 3, 3], stride: [2, 2, 2], low: [0, 0, 0], high: [1, 1, 1], ceil: true, padding: "zero" },
   },
   {
-    name: "positions that no window has",
+    name: "positions outside of all windows",
     inputs: [tensor(9, 1, 3, 8, 8, 33), tensor(5, 1, 1, 3, 3, 33)],
     attrs: { ...base, kernel: [2, 2, 2], stride: [2, 3, 3] },
   },

@@ -13,7 +13,7 @@ defineCases(topK, [
   { name: "many queries", inputs: [exact(19, 64, 50), exact(2500, 64, 50)], attrs: { k: 3, base: 0 } },
   { name: "large k", inputs: [exact(2, 16), exact(607, 16)], attrs: { k: 203, base: 0 } },
   { name: "large k of one", inputs: [exact(1, 7), exact(1700, 7)], attrs: { k: 1601, base: 3 } },
-  { name: "more than there are", inputs: [exact(2, 8), exact(5, 8)], attrs: { k: 9, base: 7 } },
+  { name: "k above the number of rows", inputs: [exact(2, 8), exact(5, 8)], attrs: { k: 9, base: 7 } },
   { name: "f16 rows", inputs: [{ shape: [8, 45] }, half(333, 45)], attrs: { k: 4, base: 0 } },
   { name: "f16 integers", inputs: [exact(5, 96), { ...half(77, 96), integer: 9 }], attrs: { k: 77, base: 0 } },
 ]);
