@@ -136,31 +136,39 @@ const search = (Q: number, M: number, D: number): GpuCase => ({
   name: `top 10 of ${M} x ${D}, ${Q} queries`,
   torch: { kind: "topk", queries: Q, rows: M, size: D },
   build: () => {
-    const [values] = applyOp(topK, [input("q", [Q, D], "f32"), input("rows", [M, D], "f16")], { k: 10, base: 0 });
+    // an index stays in the memory of the device
+    const [values] = applyOp(topK, [input("q", [Q, D], "f32"), parameter("rows", [M, D], "f16")], { k: 10, base: 0 });
     return { y: values };
   },
 });
 
-/** The limits of the machine: every share is a share of one of these two. */
-export const COPY: GpuCase = {
+/** A copy: `rows` x 8192 values. 256 MiB are several times the cache of a large GPU. */
+const copy = (rows: number, name: string): GpuCase => ({
   bench: "ceiling",
-  name: "copy of 1 GiB",
+  name,
   build: () => {
-    const x = input("x", [1 << 14, 1 << 14], "f32");
+    const x = activation(rows, 1 << 13);
     return { y: applyOp(slice, [x], { start: [0, 0], size: x.shape })[0] };
   },
-};
-export const MATMUL: GpuCase = {
+});
+const matmul = (size: number): GpuCase => ({
   bench: "ceiling",
-  name: "matrix product 8192 x 8192 x 8192",
-  torch: { kind: "matmul", size: 8192 },
+  name: `matrix product ${size} x ${size} x ${size}`,
+  torch: { kind: "matmul", size },
   build: () => ({
-    y: applyOp(linear, [input("x", [8192, 8192], STORAGE), parameter("weight", [8192, 8192]), null], {
-      outFeatures: 8192,
+    y: applyOp(linear, [activation(size, size), parameter("weight", [size, size]), null], {
+      outFeatures: size,
       activation: "none",
     })[0],
   }),
-};
+});
+
+/** The limits of the machine: every share is a share of one of these two. */
+export interface Ceilings {
+  copy: GpuCase;
+  matmul: GpuCase;
+}
+export const CEILINGS: Ceilings = { copy: copy(1 << 14, "copy of 256 MiB"), matmul: matmul(8192) };
 
 export const CASES: GpuCase[] = [
   model("s3d", 16, 32),
@@ -186,6 +194,18 @@ export const CASES: GpuCase[] = [
   search(1, 1 << 20, 512),
   search(1024, 1 << 20, 512),
 ];
+
+/** Ceilings and cases that are small enough for the emulator, so that the bench itself can be tested. Their times mean nothing. */
+export const SMALL_CEILINGS: Ceilings = { copy: copy(4, "copy of 64 KiB"), matmul: matmul(64) };
+export const SMALL_CASES: GpuCase[] = [
+  { ...pool([3, 3, 3], [1, 1, 1], [1, 1, 1], [2, 2, 6, 6, 16]), clips: 2 },
+  attend(1, 32, 2, 32),
+  contrast(64, 32),
+  search(2, 256, 64),
+];
+
+/** The cases that are also measured with `torch.compile`, which takes up to minutes for each: by the start of their names, the most important first. */
+export const COMPILED = ["s3dg ", "64 x 512, 8 heads of 64", "InfoNCE 4096", "1x3x3 > 192", "1 x 32, 2 heads of 32"];
 
 /** Bytes of inputs and outputs of the whole case, and its floating-point operations. */
 export function costOf(outputs: Record<string, Tensor>): { bytes: number; flops: number } {

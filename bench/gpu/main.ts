@@ -1,133 +1,93 @@
-// npm run bench:gpu [-- NAME...] [--runs N] [--out FILE]: time of the kernels on a GPU by its clock, as a share of a
-// copy and of a large matrix product in the same run; with PyTorch for comparison if there is a python3 with torch.
-import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+// npm run bench:gpu [-- NAME...] [--engine videoclip|eager|compiled]... [--runs N] [--limit SECONDS] [--out FILE]: times of the
+// kernels by the GPU's clock, as shares of a copy and of a large matrix product in the same run; PyTorch for comparison, if there is
+// a python3 with torch. FILE is written after each case, and rows that it has already stay.
+// Exit codes: 1 if a case failed, 77 if PyTorch was all that was asked for and is not there.
 import { parseArgs } from "node:util";
-import { createDevice } from "../../dist/runtime/device.js";
-import { optimize } from "../../dist/compile/passes/index.js";
-import { compile } from "../../dist/runtime/compile.js";
-import { type DType, elements } from "../../dist/graph/tensor.js";
-import { type Graph, trace } from "../../dist/graph/trace.js";
-import { parametersOf } from "../../dist/models/parameters.js";
-import { hashParameter } from "../../dist/nn/random_weights.js";
-import { median } from "../harness/statistics.js";
-import { CASES, COPY, costOf, type GpuCase, MATMUL } from "./cases.js";
+import { note } from "../../test/support/journal.js";
+import { createDevice, type DeviceName } from "../../dist/runtime/device.js";
+import { CASES, CEILINGS, COMPILED, type GpuCase, SMALL_CASES, SMALL_CEILINGS } from "./cases.js";
+import { measure } from "./measure.js";
+import { Results, type TorchTimes } from "./results.js";
+import { measureTorch, NoTorchError } from "./torch.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    engine: { type: "string", multiple: true, default: ["videoclip", "eager", "compiled"] },
     runs: { type: "string", default: "20" },
+    limit: { type: "string", default: "60" },
     out: { type: "string" },
-    device: { type: "string", default: "cuda" },
+    device: { type: "string", default: process.env.VIDEOCLIP_DEVICE ?? "cuda" },
   },
 });
-const runs = Number(values.runs);
-const device = createDevice({ device: values.device as "cuda", precision: "bf16" });
-
-/** Random data, never zeros: zeros draw less power and run faster. */
-function randomInput(shape: readonly number[], dtype: DType): Float32Array | Uint8Array | Uint16Array | Int32Array {
-  const length = elements(shape);
-  let state = 1;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state;
-  };
-  if (dtype === "u8") return Uint8Array.from({ length }, () => next() >>> 24);
-  if (dtype === "f32") return Float32Array.from({ length }, () => next() / 2 ** 31 - 1);
-  // bf16 and f16 between about 0.1 and 1, either sign
-  const base = dtype === "bf16" ? 0x3e00 : 0x3000;
-  return Uint16Array.from({ length }, () => (next() & 0x8000) | (base + ((next() >>> 20) & 0x7f)));
-}
-
-interface Row {
-  bench: string;
-  case: string;
-  ms: number;
-  bytes: number;
-  flops: number;
-  /** Clips per second of consecutive whole runs, including copies. */
-  clips_per_s?: number;
-  torch?: Record<string, number | string>;
-}
-
-async function measure(c: GpuCase): Promise<Row> {
-  let cost = { bytes: 0, flops: 0 };
-  const graph: Graph = trace(() => {
-    const outputs = c.build();
-    cost = costOf(outputs);
-    return outputs;
-  });
-  for (const [key, shape] of parametersOf(graph)) device.parameters.set(key, shape, hashParameter("gpu/", key, shape));
-  const program = compile(optimize(graph), device);
-  const inputs = Object.fromEntries([...program.inputs].map(([name, x]) => [name, randomInput(x.shape, x.dtype)]));
-  const times: number[] = [];
-  for (let i = 0; i < runs + 3; i++) {
-    const instructions = await program.profile(inputs);
-    // the layout of the weights is made once per model, and is not a part of the case
-    if (i >= 3) times.push(instructions.reduce((sum, { ms }) => sum + ms, 0));
-  }
-  const row: Row = { bench: c.bench, case: c.name, ms: median(times), ...cost };
-  if (c.clips) {
-    const begin = performance.now();
-    const flights = Array.from({ length: runs }, () => program.run(inputs));
-    await Promise.all(flights);
-    row.clips_per_s = (c.clips * runs * 1e3) / (performance.now() - begin);
-  }
-  program.dispose();
-  return row;
-}
-
-/** Milliseconds of PyTorch; empty without PyTorch. */
-function torch(cases: GpuCase[]): Record<string, number | string>[] {
-  const script = fileURLToPath(new URL("torch_gpu.py", import.meta.url));
-  const request = JSON.stringify({ runs, device: values.device, cases: cases.map((c) => c.torch ?? null) });
-  const { status, stdout, stderr } = spawnSync("python3", [script], {
-    input: request,
-    encoding: "utf8",
-    maxBuffer: 1 << 26,
-  });
-  if (status !== 0) {
-    process.stderr.write(`without PyTorch: ${stderr?.trim().split("\n").at(-1) ?? "no python3"}\n`);
-    return cases.map(() => ({}));
-  }
-  return JSON.parse(stdout.trim().split("\n").at(-1)!);
-}
-
-const chosen = [COPY, MATMUL, ...CASES.filter((c) => positionals.length === 0 || positionals.includes(c.bench))];
-const rows: Row[] = [];
-for (const c of chosen) rows.push(await measure(c));
-torch(chosen).forEach((times, i) => {
-  if (Object.keys(times).length > 0) rows[i].torch = times;
-});
-const [copy, matmul] = rows;
-const bandwidth = copy.bytes / copy.ms;
-const arithmetic = matmul.flops / Math.min(matmul.ms, Number(matmul.torch?.eager ?? Number.POSITIVE_INFINITY));
-const report = rows.map((row) => {
-  const floor = Math.max(row.bytes / bandwidth, row.flops / arithmetic);
-  return {
-    ...row,
-    roofline: floor / row.ms,
-    bound: row.bytes / bandwidth > row.flops / arithmetic ? "memory" : "arithmetic",
-  };
-});
-console.table(
-  report.map(({ torch: t, ...row }) => ({
-    case: row.case,
-    ms: Number(row.ms.toPrecision(4)),
-    "TB/s": Number((row.bytes / row.ms / 1e9).toPrecision(3)),
-    "TFLOP/s": Number((row.flops / row.ms / 1e9).toPrecision(3)),
-    "of roofline": Number(row.roofline.toPrecision(3)),
-    "clips/s": row.clips_per_s && Math.round(row.clips_per_s),
-    "torch eager": t?.eager,
-    "torch compiled": t?.compiled,
-  })),
+const [runs, limit] = [Number(values.runs), Number(values.limit)];
+const emulated = values.device.startsWith("cuda-emulated");
+const ceilings = emulated ? SMALL_CEILINGS : CEILINGS;
+const chosen = [ceilings.copy, ceilings.matmul, ...(emulated ? SMALL_CASES : CASES)].filter(
+  ({ bench }) => positionals.length === 0 || bench === "ceiling" || positionals.includes(bench),
 );
-if (values.out) {
-  const gpu = device.hardware;
-  writeFileSync(
-    values.out,
-    `${JSON.stringify({ gpu, date: new Date().toISOString().slice(0, 10), runs, rows: report }, null, 1)}\n`,
-  );
+
+/** Our times. Returns whether all cases were measured; a lost device ends them, because only a new process can use it. */
+async function runOurs(results: Results): Promise<boolean> {
+  const device = createDevice({ device: values.device as DeviceName, precision: "bf16" });
+  results.describe({ gpu: device.hardware, runs });
+  for (const { bench, name } of chosen) note({ unit: bench, test: name, state: "planned" });
+  let good = true;
+  for (const c of chosen) {
+    const [unit, test] = [c.bench, c.name];
+    note({ unit, test, state: "begin" });
+    try {
+      const row = await measure(c, device, runs);
+      results.add(unit, test, { ...row, error: undefined });
+      note({ unit, test, state: "passed" });
+    } catch (error) {
+      good = false;
+      const { code, message } = error as { code?: string; message: string };
+      process.stderr.write(`${c.name}: ${code ?? "error"}: ${message}\n`);
+      results.add(unit, test, { error: `${code ?? "error"}: ${message}` });
+      note({ unit, test, state: "failed", code, message });
+      if (code === "ERR_DEVICE_LOST") return false;
+    }
+  }
+  device.dispose();
+  return good;
 }
-device.dispose();
+
+/** PyTorch's times: all cases eagerly, a few compiled. Returns whether none failed. */
+async function runTorch(results: Results, mode: "eager" | "compiled"): Promise<boolean> {
+  const cases =
+    mode === "eager"
+      ? chosen
+      : COMPILED.flatMap((begin) => chosen.filter(({ name }) => name.startsWith(begin)).slice(0, 1));
+  let good = true;
+  const give = ({ bench, name }: GpuCase, torch: TorchTimes) => {
+    if (torch.error) process.stderr.write(`PyTorch, ${mode}, ${name}: ${torch.error}\n`);
+    good &&= torch.error === undefined;
+    results.add(bench, name, { torch });
+  };
+  await measureTorch(cases, { mode, runs, device: values.device, limit }, give);
+  return good;
+}
+
+const results = new Results(values.out);
+const failures: string[] = [];
+for (const engine of ["videoclip", "eager", "compiled"] as const) {
+  if (!values.engine.includes(engine)) continue;
+  try {
+    if (!(engine === "videoclip" ? await runOurs(results) : await runTorch(results, engine))) {
+      failures.push(`${engine}: cases failed`);
+    }
+  } catch (error) {
+    if (!(error instanceof NoTorchError)) {
+      failures.push(`${engine}: ${(error as Error).message}`);
+      continue;
+    }
+    process.stdout.write(`SKIP PyTorch: ${error.message}\n`);
+    if (values.engine.length === 1) process.exitCode = 77;
+    break;
+  }
+}
+results.addShares(ceilings);
+results.print();
+for (const failure of failures) process.stderr.write(`${failure}\n`);
+if (failures.length > 0) process.exitCode = 1;

@@ -1,16 +1,22 @@
-"""The cases of main.ts in PyTorch: {runs, device, cases} on stdin, a list of {eager, compiled} in milliseconds on stdout.
+"""The cases of main.ts in PyTorch: {mode, runs, device, cases} on stdin; on stdout a line {"torch": version} and then one line of JSON
+for each case, as soon as it is measured: {"eager": ms} or {"compiled": ms, "mode": mode of torch.compile} or {"error": text}.
 
-bf16, channels_last_3d, inference; compiled is torch.compile(mode="max-autotune"), which uses CUDA graphs.
+bf16, channels_last_3d, inference. The compiled cases use CUDA graphs; whole networks are compiled without autotuning, which would take
+minutes.
 """
 import json
 import statistics
 import sys
+import time
 
 import torch
 import torch.nn.functional as F
 
 request = json.load(sys.stdin)
-device = "cuda" if request["device"].startswith("cuda") else "cpu"
+name, _, index = request["device"].partition(":")
+device = "cuda" if name == "cuda" else "cpu"
+if index:
+    torch.cuda.set_device(int(index))
 torch.backends.cuda.matmul.allow_tf32 = False
 
 
@@ -19,17 +25,34 @@ def channels_last(n, t, h, w, c):
     return x.to(memory_format=torch.channels_last_3d)
 
 
+LIBRARIES = []  # definitions of operators end with their library object
+
+
+def video_models():
+    """torchvision's video models. A torchvision that was built for another torch lacks its operators, which s3d does not use."""
+    try:
+        from torchvision.models import video
+    except Exception:
+        for name in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "DEF")
+        LIBRARIES.append(library)
+        for operator in ("nms", "qnms"):
+            try:
+                library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            except RuntimeError:
+                pass  # it is defined already
+        from torchvision.models import video
+    return video
+
+
 def build(case):
     kind = case["kind"]
     if kind == "matmul":
         a, b = (torch.randn(case["size"], case["size"], device=device, dtype=torch.bfloat16) for _ in range(2))
         return lambda a, b: a @ b, (a, b)
     if kind == "s3d":
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        from torchvision.models.video import s3d
-
+        s3d = video_models().s3d
         model = s3d().eval().to(device, torch.bfloat16).to(memory_format=torch.channels_last_3d)
         return model.features, (channels_last(case["clips"], case["frames"], 224, 224, 3),)
     if kind == "convs":
@@ -75,8 +98,6 @@ def milliseconds(function, arguments):
                 end.synchronize()
                 elapsed = begin.elapsed_time(end)
             else:
-                import time
-
                 start = time.perf_counter()
                 function(*arguments)
                 elapsed = (time.perf_counter() - start) * 1e3
@@ -85,20 +106,26 @@ def milliseconds(function, arguments):
     return statistics.median(times)
 
 
-answers = []
+def answer(case):
+    try:
+        function, arguments = build(case)
+        if request["mode"] == "eager":
+            return {"eager": milliseconds(function, arguments)}
+        mode = "reduce-overhead" if case["kind"] == "s3d" else "max-autotune"
+        compiled = torch.compile(function, mode=mode)
+        return {"compiled": milliseconds(compiled, arguments), "mode": mode}
+    except Exception as error:
+        return {"error": (str(error) or type(error).__name__).split("\n")[0][:200]}
+
+
+def say(line):
+    print(json.dumps(line), flush=True)
+
+
+say({"torch": torch.__version__})
 for case in request["cases"]:
-    answer = {}
-    if case:
-        try:
-            function, arguments = build(case)
-            answer["eager"] = milliseconds(function, arguments)
-            if device == "cuda":
-                compiled = torch.compile(function, mode="max-autotune")
-                answer["compiled"] = milliseconds(compiled, arguments)
-                torch._dynamo.reset()
-        except Exception as error:
-            answer["error"] = str(error).split("\n")[0][:200]
-        if device == "cuda":
-            torch.cuda.empty_cache()
-    answers.append(answer)
-print(json.dumps(answers))
+    say(answer(case))
+    if request["mode"] == "compiled":
+        torch._dynamo.reset()
+    if device == "cuda":
+        torch.cuda.empty_cache()

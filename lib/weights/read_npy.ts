@@ -41,7 +41,9 @@ function parseHeader(file: ByteFile, bytes: Buffer, start: number) {
     /^\{\s*'descr':\s*'([^']{2,16})',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9, ]*)\),?\s*\}\s*$/.exec(
       text,
     );
-  if (!match) throw file.fail("an .npy header that is not descr, fortran_order and shape", start + prefix);
+  // numpy refuses other blanks than those of Python
+  if (!match || /[^\x20-\x7e\t\n\f\r]/.test(text))
+    throw file.fail("an .npy header that is not descr, fortran_order and shape", start + prefix);
   const [, descr, fortran, list] = match;
   const shape = list
     .split(",")

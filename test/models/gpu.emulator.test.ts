@@ -1,5 +1,5 @@
 // Networks give the CPU's results with the kernels and runtime of a GPU: on the emulator, or on a GPU with
-// VIDEOCLIP_DEVICE=cuda.
+// VIDEOCLIP_DEVICE=cuda. VIDEOCLIP_NETWORKS chooses some networks.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device, type DeviceName, type Precision } from "#lib/runtime/device.js";
@@ -13,6 +13,7 @@ import { inception, S3D, S3DG, s3dFeatures, s3dgHead, s3dHead } from "#lib/model
 import { preprocess } from "#lib/nn/layers.js";
 import { hashValues } from "#lib/nn/random_weights.js";
 import { resolvePreset } from "#lib/video/presets.js";
+import { chosen, recorded } from "../support/journal.js";
 import { relativeL2 } from "../support/numbers.js";
 
 const test = suite("networks on a GPU");
@@ -54,9 +55,12 @@ async function run(device: Device, network: string, n: number, rows: number[]): 
   }
 }
 
-for (const network of Object.keys(NETWORKS)) {
+const isChosen = chosen("VIDEOCLIP_NETWORKS");
+
+for (const network of Object.keys(NETWORKS).filter(isChosen)) {
   for (const precision of ["f32", "tf32", "bf16", "f16"] as const) {
-    test(`${network}, ${precision}: the GPU gives the CPU's results`, async () => {
+    const title = `${network}, ${precision}: the GPU gives the CPU's results`;
+    const body = async () => {
       const cpu = createDevice({ device: "cpu", winograd: false });
       const gpu = createDevice({ device: name, precision });
       try {
@@ -73,12 +77,15 @@ for (const network of Object.keys(NETWORKS)) {
         cpu.dispose();
         gpu.dispose();
       }
-    });
+    };
+    test(title, recorded(network, title, body));
   }
 }
 
 for (const precision of ["f32", "bf16"] as const) {
-  test(`X3D-XS from frames to features, ${precision}: the GPU gives the CPU's results`, async () => {
+  if (!isChosen("X3D-XS")) continue;
+  const title = `X3D-XS from frames to features, ${precision}: the GPU gives the CPU's results`;
+  const body = async () => {
     const preset = resolvePreset("x3d-xs", { frames: 4, size: 32 });
     const clips = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, i) => (i * 31) % 251);
     const options = { model: "x3d-xs", randomWeights: 3, preset, batch: 1, output: "features" } as const;
@@ -92,7 +99,8 @@ for (const precision of ["f32", "bf16"] as const) {
     );
     const error = relativeL2(got, expected);
     assert.ok(error <= LIMIT[precision], `relative L2 ${error}`);
-  });
+  };
+  test(title, recorded("X3D-XS", title, body));
 }
 
 test.run();

@@ -1,5 +1,6 @@
 // Every CUDA kernel equals the float64 reference in every case of its op's shape table and in every storage type: on
-// the emulator (with three orders of warps), or on a GPU with VIDEOCLIP_DEVICE=cuda.
+// the emulator (with three orders of warps), or on a GPU with VIDEOCLIP_DEVICE=cuda. VIDEOCLIP_OPS and VIDEOCLIP_DTYPES choose
+// some ops and types.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
@@ -7,6 +8,7 @@ import type { DeviceName, Precision } from "#lib/runtime/device.js";
 import "#lib/ops/index.js";
 import { elements, type OpDefinition, operandOf, opDefinitions } from "#lib/graph/tensor.js";
 import * as ops from "#lib/ops.js";
+import { chosen, recorded } from "../support/journal.js";
 import { type CaseValue, makeInput } from "./case_input.js";
 import { casesOf } from "./cases/index.js";
 import { check, type Result } from "./compare.js";
@@ -14,21 +16,15 @@ import { bytesOf } from "../support/numbers.js";
 
 const test = suite("CUDA conformance");
 const device = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
-const only = process.env.VIDEOCLIP_OPS?.split(",");
+const isChosen = { op: chosen("VIDEOCLIP_OPS"), dtype: chosen("VIDEOCLIP_DTYPES") };
 const { emulator } = loadAddon().addon;
-const orders = device === "cuda-emulated" ? [0, -1, 7] : [0];
+const orders = device.startsWith("cuda-emulated") ? [0, -1, 7] : [0];
 /** Limits of the relative L2 by the storage type of the results. */
 const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
 type AnyOp = OpDefinition<Record<string, unknown>>;
 
-async function run(op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) {
-  try {
-    return await ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
-  } catch (error) {
-    // the reporter interprets other fields of an error differently
-    throw new Error((error as Error).message, { cause: error });
-  }
-}
+const run = (op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) =>
+  ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
 
 /** The indices of the inputs whose first axis is a batch. */
 const batched = ({ operands }: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>): number[] =>
@@ -48,12 +44,13 @@ function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseV
 
 for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
   const { name, storage, isView, notOnGpu, tf32 } = definition;
-  if (isView || notOnGpu || (only && !only.includes(name))) continue;
+  if (isView || notOnGpu || !isChosen.op(name)) continue;
   const dtypes = storage === "f32" ? ["f32"] : ["f32", "bf16", "f16"];
   if (tf32) dtypes.push("tf32"); // f32 storage, rounded in products
   for (const row of casesOf(definition)) {
-    for (const dtype of dtypes) {
-      test(`${name} ${dtype}: ${row.name}`, async () => {
+    for (const dtype of dtypes.filter(isChosen.dtype)) {
+      const title = `${name} ${dtype}: ${row.name}`;
+      const body = async () => {
         compute(dtype === "tf32" ? "tf32" : "f32");
         const inputs = row.inputs.map((rule, slot) => {
           const full = rule?.dtype || operandOf(definition as never, slot)?.f32;
@@ -95,7 +92,8 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
             "the bits differ in another batch",
           );
         });
-      });
+      };
+      test(title, recorded(name, title, body));
     }
   }
 }

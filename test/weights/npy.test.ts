@@ -40,6 +40,14 @@ test("arrays that this package writes are read, in both precisions", () => {
   }
 });
 
+test("a header with blanks that numpy refuses is refused", () => {
+  for (const blank of ["\xa0", "\v"]) {
+    const bytes = npy("<f4", "False", "2,", Float32Array.of(1, 2));
+    bytes.write(blank, 100, "latin1");
+    assert.throws(() => read(bytes), /header that is not descr/);
+  }
+});
+
 test("Fortran order becomes row-major", () => {
   const { shape, data } = read(
     npy(
