@@ -1,4 +1,4 @@
-import { VideoClipError, VideoError } from "../base/errors.js";
+import { DeviceError, VideoClipError, VideoError } from "../base/errors.js";
 import { systemCode } from "../base/system_error.js";
 import { type InputRoot, lostRoot } from "./inputs.js";
 
@@ -37,6 +37,8 @@ export function endOfRun(error: unknown): unknown {
   const { code, message, details } = error;
   const cause = { ...details, cause: error };
   const next = "what was finished is saved; go on with --resume when this is mended";
+  if (code === "ERR_DEVICE_LOST")
+    return new DeviceError(code, `${message}; what was finished is saved; go on with --resume`, cause);
   if (code === "ERR_WRITE") return new VideoClipError(code, `${message}; ${next}`, cause);
   if (code === "ERR_INPUTS_LOST" || EXHAUSTED.includes(systemCode(error) ?? ""))
     return new VideoError(code, `${message}; ${next}`, cause);

@@ -55,6 +55,8 @@ export interface Addon {
         setMemoryLimit(bytes: number): void;
         /** Limits the shared memory of a block to a number of bytes, as cards do. */
         setSharedLimit(bytes: number): void;
+        /** From now on every call of the device fails, as after an illegal access. */
+        loseDevice(): void;
         /** Whether copies are executed as early as their stream allows, and not as late. */
         setEarlyCopies(early: boolean): void;
         /** Counters of kernels since the last call; see native/cpp/emulator/counters.h. */

@@ -10,7 +10,11 @@ export const NATIVE_ERRORS: Readonly<Record<string, Make>> = {
   unsupported: (message, cause) => new DeviceError("ERR_UNSUPPORTED", message, { cause }),
   out_of_memory: (_, cause) => new OutOfMemoryError("The device has too little memory for this", { cause }),
   device_lost: (message, cause) =>
-    new DeviceError("ERR_DEVICE_LOST", `The GPU is lost to this process, only a new process can use it again: ${message}`, { cause }),
+    new DeviceError(
+      "ERR_DEVICE_LOST",
+      `The GPU is lost to this process, only a new process can use it again: ${message}`,
+      { cause },
+    ),
   // a caller who cancelled gets the signal's reason instead
   cancelled: (_, cause) => new VideoClipError("ERR_RUN", "The run was cancelled", { cause }),
   disposed: () => new DisposedError("This device"),

@@ -40,8 +40,12 @@ function launched(path: string): string[] {
 
 /** Kernels that ptxas compiled for an op. */
 function compiled(path: string): string[] {
-  const symbols = [...readFileSync(path, "utf8").matchAll(/Compiling entry function '(\w+)'/g)].map((match) => match[1]!);
-  return demangled([...new Set(symbols)]).map(kernelOf).sort();
+  const symbols = [...readFileSync(path, "utf8").matchAll(/Compiling entry function '(\w+)'/g)].map(
+    (match) => match[1]!,
+  );
+  return demangled([...new Set(symbols)])
+    .map(kernelOf)
+    .sort();
 }
 
 const files = (folder: string, end: string) =>
@@ -70,10 +74,7 @@ if (!existsSync(file)) {
       assert.is(data.readUInt32LE(offset!), 0xba55ed50, "the magic number of a fat binary");
       return data.toString("latin1", at, at + 48).replace(/\0+$/, "");
     });
-    assert.equal(
-      names.sort(),
-      logs.map((log) => basename(log, ".fatbin.log")).sort(),
-    );
+    assert.equal(names.sort(), logs.map((log) => basename(log, ".fatbin.log")).sort());
   });
 
   for (const log of logs) {

@@ -64,20 +64,47 @@ test("with VIDEOCLIP_CUDA_CHECK an error names op, layer and instruction", () =>
     import { compile } from "#lib/runtime/compile.js";
     import { createDevice } from "#lib/runtime/device.js";
     import { input, scope, trace } from "#lib/graph/trace.js";
-    import { attention } from "#lib/nn/attention.js";
-    loadAddon().addon.emulator.setSharedLimit(1024);
+    import { linear } from "#lib/nn/layers.js";
+    loadAddon().addon.emulator.setSharedLimit(48 * 1024);
     const device = createDevice({ device: "cuda-emulated", precision: "bf16" });
-    const graph = trace(() => {
-      const x = input("x", [1, 64, 128]);
-      return scope("encoder.0", () => ({ y: attention(x, x, x, { heads: 2 }) }));
-    });
-    await compile(graph, device).run({ x: new Float32Array(64 * 128) }).catch((error) => console.log(error.message));
+    const graph = trace(() => scope("encoder.0", () => ({ y: linear(input("x", [512, 512]), "w", 512) })));
+    for (const [key, shape] of [["w.weight", [512, 512]], ["w.bias", [512]]])
+      device.parameters.set(key, shape, new Float32Array(shape.reduce((a, b) => a * b)));
+    await compile(graph, device).run({ x: new Float32Array(512 * 512) }).catch((error) => console.log(error.message));
   `;
   const run = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
     env: { ...process.env, VIDEOCLIP_CUDA_CHECK: "1" },
     encoding: "utf8",
   });
-  assert.match(run.stdout, /attention \(layer encoder\.0, instruction 0 of 1\): CUDA_ERROR_INVALID_VALUE/, run.stderr);
+  assert.match(run.stdout, /linear \(layer encoder\.0.*, instruction \d+ of \d+\): CUDA_ERROR_INVALID_VALUE: .* the limit of this device/, run.stderr);
+});
+
+test("a lost device fails every run with ERR_DEVICE_LOST and the driver's name of the error, and can be disposed", () => {
+  const script = `
+    import { loadAddon } from "#lib/runtime/binding.js";
+    import { compile } from "#lib/runtime/compile.js";
+    import { createDevice } from "#lib/runtime/device.js";
+    import { input, trace } from "#lib/graph/trace.js";
+    import * as nn from "#lib/nn/layers.js";
+    const device = createDevice({ device: "cuda-emulated" });
+    const program = compile(trace(() => ({ y: nn.unary(input("x", [4]), "relu") })), device);
+    const run = () => program.run({ x: new Float32Array(4) }).then(() => "done", ({ code, message }) => code + " " + message);
+    console.log(await run());
+    loadAddon().addon.emulator.loseDevice();
+    console.log(await run());
+    console.log(await run());
+    device.dispose();
+    console.log("disposed");
+  `;
+  const run = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    encoding: "utf8",
+  });
+  const lines = run.stdout.trim().split("\n");
+  assert.is(run.status, 0, run.stderr);
+  assert.is(lines[0], "done");
+  for (const line of lines.slice(1, 3))
+    assert.match(line, /^ERR_DEVICE_LOST .*only a new process.*CUDA_ERROR_ILLEGAL_ADDRESS/);
+  assert.is(lines[3], "disposed");
 });
 
 test.run();

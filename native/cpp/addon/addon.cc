@@ -67,6 +67,9 @@ void set_emulator_early_copies(const Napi::CallbackInfo& info) {
   emulator::set_early_copies(info[0].As<Napi::Boolean>().Value());
 }
 
+// From now on the device is lost to this process.
+void lose_emulated_device(const Napi::CallbackInfo&) { emulator::lose_device(); }
+
 // (bytes): sets the shared memory that a block may use
 void set_emulator_shared(const Napi::CallbackInfo& info) {
   emulator::set_shared_limit(static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
@@ -98,6 +101,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   emulator.Set("setOrder", Napi::Function::New(env, set_emulator_order));
   emulator.Set("setMemoryLimit", Napi::Function::New(env, set_emulator_memory));
   emulator.Set("setEarlyCopies", Napi::Function::New(env, set_emulator_early_copies));
+  emulator.Set("loseDevice", Napi::Function::New(env, lose_emulated_device));
   emulator.Set("setSharedLimit", Napi::Function::New(env, set_emulator_shared));
   emulator.Set("counters", Napi::Function::New(env, take_emulator_counters));
   exports.Set("emulator", emulator);

@@ -20,7 +20,7 @@ namespace {
 
 // The results of cuda.h that rules refer to, and one for faults of kernels, with the emulator's message.
 constexpr cu::Result kInvalidValue = 1, kInvalidContext = 201, kInvalidHandle = 400, kCaptureUnsupported = 900,
-                     kCaptureInvalidated = 901, kCaptureUnjoined = 904, kFault = 100000;
+                     kCaptureInvalidated = 901, kCaptureUnjoined = 904, kIllegalAddress = 700, kFault = 100000;
 
 struct Image {};
 const Image image;  // the only device code that library_load accepts
@@ -36,6 +36,7 @@ struct Machine {
   std::map<const char*, size_t> pinned_memory;
   std::map<std::pair<const void*, int>, size_t> shared_bytes;  // of a kernel on a device
   size_t shared_limit = kSharedLimit, pageable_copies = 0;
+  bool lost = false;
 
   Machine() {
     for (int i = 0; i < kDevices; ++i) contexts[i].device = i;
@@ -86,7 +87,13 @@ cu::Result unsafe_in_capture(const char* call) {
   return cu::kSuccess;
 }
 
+// After a sticky error, every call that works on the device returns the error.
+cu::Result check_device() {
+  return machine().lost ? broken(kIllegalAddress, "an illegal memory access was encountered") : cu::kSuccess;
+}
+
 cu::Result check_stream(Stream* stream, const char* call) {
+  if (const cu::Result r = check_device(); r) return r;
   if (!machine().streams.count(stream)) return broken(kInvalidHandle, std::string(call) + ": no such stream");
   if (!current) return broken(kInvalidContext, std::string(call) + ": the thread has no current context");
   if (stream->context != current) {
@@ -154,6 +161,7 @@ Driver make_driver() {
             : result == kInvalidHandle      ? "CUDA_ERROR_INVALID_HANDLE"
             : result == kCaptureUnsupported ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"
             : result == kCaptureInvalidated ? "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"
+            : result == kIllegalAddress     ? "CUDA_ERROR_ILLEGAL_ADDRESS"
             : result == kCaptureUnjoined    ? "CUDA_ERROR_STREAM_CAPTURE_UNJOINED"
                                             : nullptr;
     return cu::kSuccess;
@@ -362,6 +370,7 @@ void add_streams(Driver& d) {
   d.event_synchronize = [](cu::Event e) {
     Lock lock(machine().mutex);
     auto* event = static_cast<Event*>(e);
+    if (const cu::Result r = check_device(); r) return r;
     if (const cu::Result r = check_event(event, "cuEventSynchronize"); r) return r;
     if (const cu::Result r = unsafe_in_capture("cuEventSynchronize"); r) return r;
     return event->stream ? result_of(event->stream->flush(event->position)) : cu::kSuccess;
@@ -514,6 +523,7 @@ const Driver& driver() {
 }
 
 void set_shared_limit(size_t bytes) { machine().shared_limit = bytes; }
+void lose_device() { machine().lost = true; }
 void set_early_copies(bool early) { early_copies = early; }
 size_t pageable_copies() { return machine().pageable_copies; }
 

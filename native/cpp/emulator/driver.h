@@ -15,6 +15,8 @@ constexpr int kDevices = 2;
 // emulator begins with the smallest, because every card runs the same kernels.
 constexpr size_t kSharedLimit = 99 * 1024;
 void set_shared_limit(size_t bytes);
+// From now on every call that works on the device fails, as after an illegal access. There is no way back.
+void lose_device();
 // Executes copies as soon as their stream allows it, and not as late as possible.
 void set_early_copies(bool early);
 // Number of copies so far between the device and pageable memory, which make the calling thread wait.

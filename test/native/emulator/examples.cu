@@ -4,7 +4,7 @@
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
-namespace {
+inline namespace examples {
 
 template <typename T>
 Status run_linear(const Call& call) {
@@ -57,7 +57,7 @@ Status run_reduction(const Call& call) {
                         static_cast<int>(x.shape[0]), call.stream);
 }
 
-}  // namespace
+}  // namespace examples
 
 namespace linear_example {
 VIDEOCLIP_CUDA_KERNEL("example_linear", run_linear<bf16>, no_workspace);
