@@ -85,16 +85,13 @@ export function buildCpu(name: LadderName): { program: string; isa: string } {
 
 /** Compiles the CUDA ladder of a kernel for the emulator. */
 export function buildEmulated(name: LadderName): string {
-  const emulator = ["access_log", "block", "driver", "fiber", "launch", "memory", "mma", "shared_memory", "streams", "warp"];
+  const emulator = readdirSync(join(root, "native/cpp/emulator")).filter((file) => file.endsWith(".cc"));
   return buildCpp(
     `${name}_emulated`,
     [...hostOptions, "-DVIDEOCLIP_EMULATED", "-DVIDEOCLIP_WITH_EMULATOR"],
     [
       ...hostSources(name),
-      ...find(
-        "native/cpp/emulator",
-        emulator.map((file) => `${file}.cc`),
-      ),
+      ...find("native/cpp/emulator", emulator),
     ],
   );
 }

@@ -56,7 +56,7 @@ test("the addon throws and rejects with these codes", async () => {
   };
   const program = (op: string, operands: number[]) =>
     engine.createProgram({
-      instructions: [{ op, attrs: new Float64Array(), operands: Float64Array.from(operands) }],
+      instructions: [{ op, layer: "", attrs: new Float64Array(), operands: Float64Array.from(operands) }],
       arenaBytes: 0,
       inputBytes: [4],
       outputBytes: [4],

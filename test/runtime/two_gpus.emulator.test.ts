@@ -76,7 +76,11 @@ test("with VIDEOCLIP_CUDA_CHECK an error names op, layer and instruction", () =>
     env: { ...process.env, VIDEOCLIP_CUDA_CHECK: "1" },
     encoding: "utf8",
   });
-  assert.match(run.stdout, /linear \(layer encoder\.0.*, instruction \d+ of \d+\): CUDA_ERROR_INVALID_VALUE: .* the limit of this device/, run.stderr);
+  assert.match(
+    run.stdout,
+    /linear \(layer encoder\.0.*, instruction \d+ of \d+\): CUDA_ERROR_INVALID_VALUE: .* the limit of this device/,
+    run.stderr,
+  );
 });
 
 test("a lost device fails every run with ERR_DEVICE_LOST and the driver's name of the error, and can be disposed", () => {

@@ -1,0 +1,83 @@
+#include "emulator/driver_state.h"
+
+#include <cstdlib>
+
+#include "runtime/device_code.h"
+#include "runtime/message.h"
+
+namespace videoclip {
+namespace emulator {
+
+DriverState::DriverState() {
+  for (int i = 0; i < kDevices; ++i) contexts[i].device = i;
+  if (const char* limit = std::getenv("VIDEOCLIP_EMULATOR_SHARED")) shared_limit = std::strtoull(limit, nullptr, 10);
+}
+
+DriverState& state() {
+  static DriverState s;
+  return s;
+}
+
+thread_local Context* current = nullptr;
+thread_local const char* last_message = nullptr;
+
+cu::Result broken(cu::Result result, const std::string& rule) {
+  last_message = keep_message(rule);
+  return result;
+}
+
+cu::Result result_of(const Status& status) {
+  if (status) return cu::kSuccess;
+  last_message = status.error;
+  return kFault;
+}
+
+cu::Result unsafe_in_capture(const char* call) {
+  for (Stream* stream : state().streams) {
+    if (!stream->capture || stream->capture->thread != std::this_thread::get_id()) continue;
+    stream->capture->invalid = std::string(call) + " during a capture on the same thread";
+    return broken(kCaptureUnsupported, stream->capture->invalid);
+  }
+  return cu::kSuccess;
+}
+
+cu::Result check_device() {
+  return state().lost ? broken(kIllegalAddress, "an illegal memory access was encountered") : cu::kSuccess;
+}
+
+cu::Result check_stream(Stream* stream, const char* call) {
+  if (const cu::Result r = check_device(); r) return r;
+  if (!state().streams.count(stream)) return broken(kInvalidHandle, std::string(call) + ": no such stream");
+  if (!current) return broken(kInvalidContext, std::string(call) + ": the thread has no current context");
+  if (stream->context != current) {
+    return broken(kInvalidHandle, std::string(call) + ": the stream is of device " +
+                                      std::to_string(stream->context->device) + ", the thread uses device " +
+                                      std::to_string(current->device));
+  }
+  return cu::kSuccess;
+}
+
+cu::Result check_event(Event* event, const char* call) {
+  if (state().events.count(event)) return cu::kSuccess;
+  return broken(kInvalidHandle, std::string(call) + ": no such event");
+}
+
+const Driver& driver() {
+  static const Driver table = [] {
+    Driver d;
+    add_devices(d);
+    add_memory(d);
+    add_streams(d);
+    add_kernels(d);
+    return d;
+  }();
+  return table;
+}
+
+void set_shared_limit(size_t bytes) { state().shared_limit = bytes; }
+void lose_device() { state().lost = true; }
+void set_early_copies(bool early) { early_copies = early; }
+size_t pageable_copies() { return state().pageable_copies; }
+
+}  // namespace emulator
+}  // namespace videoclip
