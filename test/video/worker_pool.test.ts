@@ -66,6 +66,17 @@ test("one worker serves all files, and each file gives the same clips as alone",
   }
 });
 
+test("a worker that is stopped while its last message is on the way takes no other file", async () => {
+  const pool = new WorkerPool();
+  const request = { file: await checkFile(picture), seconds: 0, width: 48, hdr: "tonemap" } as const;
+  const error = await new Promise<Error | undefined>((resolve) => {
+    const worker = pool.start({ request, receive: () => worker.stop(), end: resolve });
+  });
+  assert.is(error, undefined);
+  assert.is(pool.idle, 0);
+  assert.ok((await stillWithNodeAv(request, undefined, pool)).length > 0);
+});
+
 test("pictures of many sizes and kinds are decoded in sequence and again", async () => {
   const pool = new WorkerPool();
   const paths: string[] = [];

@@ -55,6 +55,7 @@ export class PooledWorker {
   #worker: Worker;
   #job: WorkerJob | undefined;
   #error: Error | undefined;
+  #isStopped = false;
   /** Ends the worker after a time without a file. */
   #timer: NodeJS.Timeout | undefined;
 
@@ -85,13 +86,15 @@ export class PooledWorker {
     this.#worker.postMessage(memory);
   }
 
-  /** Terminates the worker, wherever its decoder is. */
+  /** Terminates the worker, wherever its decoder is. Messages that are on their way are dropped. */
   stop(): void {
+    this.#isStopped = true;
     void this.#worker.terminate();
   }
 
   #receive(messages: (WorkerMessage | WorkerDone)[]): void {
     for (const message of messages) {
+      if (this.#isStopped) return; // the job ends when the worker has ended, and no other file may be given to it
       if (message.type === "done") this.#free(message.isSound);
       else this.#job?.receive(message);
     }
