@@ -89,10 +89,7 @@ export function buildEmulated(name: LadderName): string {
   return buildCpp(
     `${name}_emulated`,
     [...hostOptions, "-DVIDEOCLIP_EMULATED", "-DVIDEOCLIP_WITH_EMULATOR"],
-    [
-      ...hostSources(name),
-      ...find("native/cpp/emulator", emulator),
-    ],
+    [...hostSources(name), ...find("native/cpp/emulator", emulator)],
   );
 }
 

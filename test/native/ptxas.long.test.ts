@@ -47,7 +47,9 @@ test("the parser finds spills", () => {
 if (!existsSync(folder)) {
   process.stdout.write("SKIP registers and spills: no nvcc, so no CUDA kernels were built\n");
 } else {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".fatbin.log"));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".fatbin.log"),
+  );
   for (const file of files.sort()) {
     test(file, () => {
       const kernels = entries(readFileSync(join(folder, file), "utf8"));
