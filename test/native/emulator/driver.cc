@@ -75,7 +75,7 @@ void capture_rules() {
   check_rule(d.capture_end(s.stream, &graph), "not being captured");
 }
 
-// A second stream takes part in a capture between an event of the first stream and one of its own.
+// A second stream takes part in a capture, from an event of the first stream to an event that the first stream waits for.
 void forked_captures() {
   Setup s;
   cu::Stream side = nullptr;
