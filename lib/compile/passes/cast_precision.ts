@@ -1,7 +1,7 @@
 import { cast, preprocess } from "../../ops/index.js";
 import { type DType, isFloat, type Node, type OpDefinition, operandOf, type Tensor } from "../../graph/tensor.js";
 import { type Graph, INPUT, makeNode, PARAMETER, SCALAR, sortGraph } from "../../graph/trace.js";
-import { fromParameters } from "./choose_winograd.js";
+import { fromParameters } from "./from_parameters.js";
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are

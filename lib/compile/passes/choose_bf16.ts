@@ -12,7 +12,7 @@ import {
 } from "../../ops/index.js";
 import { elements, type Node, type OpDefinition, type Tensor } from "../../graph/tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
-import { fromParameters } from "./choose_winograd.js";
+import { fromParameters } from "./from_parameters.js";
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 

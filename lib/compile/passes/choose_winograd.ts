@@ -1,17 +1,12 @@
 import { type Conv3dAttrs, conv3d, fitsWinograd, winogradConv3d } from "../../ops/index.js";
-import type { Node, OpDefinition, Tensor } from "../../graph/tensor.js";
-import { type Graph, INPUT, makeNode, replaceTensor, SCALAR } from "../../graph/trace.js";
+import type { Node, OpDefinition } from "../../graph/tensor.js";
+import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
+import { fromParameters } from "./from_parameters.js";
 
 /** Outputs of a tile along one axis. */
 const TILE = 4;
 /** Minimum gain: a smaller one is lost to the larger weights. */
 const MARGIN = 1.4;
-
-/** Whether a value depends on parameters alone. */
-export function fromParameters(tensor: Tensor): boolean {
-  const { op, inputs } = tensor.node;
-  return op !== INPUT && op !== SCALAR && inputs.every((x) => !x || fromParameters(x));
-}
 
 /**
  * Whether Winograd's form of a convolution takes less work for one clip. The choice does not depend on the batch, since

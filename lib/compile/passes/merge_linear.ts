@@ -1,7 +1,7 @@
 import { concat, type LinearAttrs, linear, slice } from "../../ops/index.js";
 import type { Node, OpDefinition, Tensor } from "../../graph/tensor.js";
 import { type Graph, makeNode, readers, replaceTensor } from "../../graph/trace.js";
-import { fromParameters } from "./choose_winograd.js";
+import { fromParameters } from "./from_parameters.js";
 
 /**
  * Merges linear layers of one model layer that read the same input into one over their stacked weights. Their outputs
