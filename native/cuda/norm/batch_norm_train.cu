@@ -125,6 +125,12 @@ size_t workspace(const Call& call, int) {
   return static_cast<size_t>(partial_sums(x.rows, x.channels) + 2 * x.channels) * sizeof(float);
 }
 
+template <typename T>
+Status compute_statistics(const StatisticsArgs<T>& args, int64_t channels, Stream stream) {
+  const Grid grid{(channels + kColumnThreads - 1) / kColumnThreads};
+  return launch<statistics_kernel<T>>(grid, kColumnThreads, 0, stream, args);
+}
+
 Status batch_norm_train(const Call& call) {
   const BatchNormTrainAttributes attrs(call);
   const Rows x(call.in[0]), y(call.out[0]);
@@ -163,8 +169,7 @@ Status batch_norm_train(const Call& call) {
                                          static_cast<int>(x.channels),
                                          attrs.eps,
                                          attrs.momentum};
-      const Grid channels{(x.channels + kColumnThreads - 1) / kColumnThreads};
-      status = launch<statistics_kernel<T>>(channels, kColumnThreads, 0, call.stream, statistics);
+      status = compute_statistics(statistics, x.channels, call.stream);
       if (!status) return status;
       const ApplyArgs<T> args{global<T>(call.out[0]),
                               global<const T>(call.in[0]),

@@ -61,6 +61,10 @@ struct Launch<kKernel> {
 // Runs kKernel(arguments...) on grid x threads, in stream order. `threads` is a multiple of 32. Arguments are structs
 // of handles and numbers; they are passed by value and need not outlive the call. A kernel is named only as a template
 // argument, so that the host compiler does not compile its body.
+//
+// In a lambda within a generic lambda, a kernel whose template arguments do not depend on the inner lambda must be
+// launched by a separate function, because GCC 12 does not compile it for the emulator otherwise.
+// test/native/addon_symbols.test.ts finds such a kernel.
 template <auto kKernel, typename... Arguments>
 Status launch(Grid grid, int threads, size_t shared_bytes, Stream stream, const Arguments&... arguments) {
   if (grid.empty()) return {"a launch of an empty grid: no blocks along x, y or z"};

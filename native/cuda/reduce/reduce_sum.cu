@@ -112,6 +112,12 @@ size_t workspace(const Call& call, int) {
   return chunks.count == 1 ? 0 : static_cast<size_t>(chunks.count * a.outer * a.inner) * sizeof(float);
 }
 
+template <typename T>
+Status add_chunks(const Arguments<T>& p, int64_t sums, int64_t width, Stream stream) {
+  const Grid grid{(sums + kColumnThreads - 1) / kColumnThreads};
+  return launch<chunk_kernel<T>>(grid, kColumnThreads, 0, stream, p, width);
+}
+
 Status reduce_sum(const Call& call) {
   const ReduceSumArgs a(call);
   const Tensor &x = call.in[0], &y = call.out[0];
@@ -147,8 +153,7 @@ Status reduce_sum(const Call& call) {
                                             call.stream, p)
                  : launch<column_kernel<T, V>>(grid, kColumnThreads, ColumnSum<V>::kBytes, call.stream, p);
       if (!status || chunks.count == 1) return status;
-      const Grid rest{static_cast<unsigned>((sums * width + kColumnThreads - 1) / kColumnThreads)};
-      return launch<chunk_kernel<T>>(rest, kColumnThreads, 0, call.stream, p, width);
+      return add_chunks(p, sums * width, width, call.stream);
     });
   });
 }
