@@ -21,7 +21,7 @@ export function run(command, ...args) {
   throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr}`);
 }
 
-/** The kernels for GPUs, which the addons of all platforms share: videoclip.gpu beside a built addon. */
+/** The kernels for GPUs, which the addons of all platforms share. */
 const GPU_FILE = "prebuilds/videoclip.gpu";
 
 /** Copies an addon to its path in a package's folder, without its symbols, and the GPU file beside it, if there is one. */
@@ -30,8 +30,9 @@ export function placeAddon(addon, folder) {
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(addon, target);
   if (process.platform === "linux") run("strip", "--strip-unneeded", target);
-  const kernels = join(dirname(addon), "videoclip.gpu");
-  if (existsSync(kernels)) copyFileSync(kernels, join(folder, GPU_FILE));
+  // beside a build's addon, one folder above a package's
+  const kernels = ["videoclip.gpu", "../videoclip.gpu"].map((path) => join(dirname(addon), path)).find(existsSync);
+  if (kernels && kernels !== join(folder, GPU_FILE)) copyFileSync(kernels, join(folder, GPU_FILE));
 }
 
 /**

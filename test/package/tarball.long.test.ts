@@ -44,6 +44,7 @@ test("the package contains only files for users, with a prebuilt addon", () => {
     /^docs\/(?!api\/)[\w/-]+\.(md|json|svg|png)$/,
     /^examples\/[\w-]+\.mjs$/,
     /^prebuilds\/[a-z0-9-]+\/[\w.]+\.node$/,
+    /^prebuilds\/videoclip\.gpu$/,
     /^(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$/,
   ];
   assert.equal(
