@@ -24,7 +24,7 @@ struct Instruction {
   const Kernel* kernel = nullptr;
   std::vector<double> attrs;
   std::vector<Operand> in, out;
-  std::string layer;  // for messages
+  std::string layer = {};  // for messages
 };
 
 // A flat list of instructions over memory planned in TypeScript. Nothing is allocated while it runs.
