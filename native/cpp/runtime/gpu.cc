@@ -30,8 +30,8 @@ std::string gpu_file() {
   static const char here = 0;
   if (!dladdr(&here, &info) || !info.dli_fname) return "videoclip.gpu";
   const std::string addon = info.dli_fname, folder = addon.substr(0, addon.rfind('/') + 1);
-  const std::string shared = folder + "../videoclip.gpu";
-  return access(shared.c_str(), R_OK) == 0 ? shared : folder + "videoclip.gpu";
+  const std::string beside = folder + "videoclip.gpu", shared = folder + "../videoclip.gpu";
+  return access(beside.c_str(), R_OK) != 0 && access(shared.c_str(), R_OK) == 0 ? shared : beside;
 #endif
 }
 

@@ -174,7 +174,8 @@ class GpuExecutor : public Executor {
 
   State& state_of(const std::shared_ptr<const Program>& program) {
     auto& state = programs_[program.get()];
-    if (!state) {
+    if (!state || state->program.expired()) {  // a new program may have the address of an old one
+      if (state) state->release(*gpu_);
       state = std::make_unique<State>();
       state->program = program;
     }
@@ -217,13 +218,17 @@ class GpuExecutor : public Executor {
 
   Status run_all(const Program& program, const Bound& bound) {
     for (size_t i = 0; i < program.instructions.size(); ++i) {
-      if (ranges_) gpu_->begin_range(program.instructions[i].op.c_str());
-      Status status = run_instruction(program, bound, i, nullptr, compute_);
-      if (checks_ && status) status = gpu_->synchronize_stream(compute_);
-      if (ranges_) gpu_->end_range();
-      if (!status) return checks_ ? located(program, i, status) : status;
+      if (const Status status = run_one(program, bound, i); !status) return status;
     }
     return {};
+  }
+
+  Status run_one(const Program& program, const Bound& bound, size_t i) {
+    if (ranges_) gpu_->begin_range(program.instructions[i].op.c_str());
+    Status status = run_instruction(program, bound, i, nullptr, compute_);
+    if (checks_ && status) status = gpu_->synchronize_stream(compute_);
+    if (ranges_) gpu_->end_range();
+    return checks_ && !status ? located(program, i, status) : status;
   }
 
   static Status located(const Program& program, size_t index, const Status& status) {
@@ -264,8 +269,7 @@ class GpuExecutor : public Executor {
     }
     if (const Status status = gpu_->record(marks_[0], compute_); !status) return status;
     for (size_t i = 0; i < job.program->instructions.size(); ++i) {
-      const Status status = first_error(
-          {run_instruction(*job.program, bound, i, nullptr, compute_), gpu_->record(marks_[i + 1], compute_)});
+      const Status status = first_error({run_one(*job.program, bound, i), gpu_->record(marks_[i + 1], compute_)});
       if (!status) return status;
     }
     if (const Status status = gpu_->synchronize(marks_[job.program->instructions.size()]); !status) return status;

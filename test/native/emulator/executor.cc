@@ -1,5 +1,5 @@
-// The executor, job by job on the emulated driver, which checks its rules: jobs that fail before they start, two devices in
-// turn, programs that are dropped, and full devices.
+// The executor, job by job on the emulated driver, which checks its rules: jobs that fail before they start, two
+// devices in turn, programs that are dropped, and full devices.
 #include "runtime/executor.h"
 
 #include "check.h"
@@ -40,7 +40,8 @@ Operand row(Space space, int64_t id) {
 
 // y = (x + parameter 1) + scalars
 std::shared_ptr<const Program> make_program() {
-  auto p = std::make_shared<Program>();
+  // Not make_shared, with which the executor's weak reference would keep the memory.
+  std::shared_ptr<Program> p(new Program);
   p->instructions = {
       {"example_add", nullptr, {}, {row(Space::input, 0), row(Space::parameter, 1)}, {row(Space::arena, 0)}, "first"},
       {"example_add", nullptr, {}, {row(Space::arena, 0), row(Space::scalar, 0)}, {row(Space::output, 0)}, "last"}};
@@ -70,15 +71,16 @@ struct Setup {
     const std::vector<float> values(kSize, value);
     check_ok(executor->write(store.find(1)->data(), reinterpret_cast<const char*>(values.data()), kBytes), "write");
   }
-  std::unique_ptr<Job> begin(const std::shared_ptr<const Program>& program, float x, float scalar) {
+  std::unique_ptr<Job> begin(const std::shared_ptr<const Program>& program, float x, float scalar,
+                             size_t bytes = kBytes) {
     auto job = std::make_unique<Job>();
     job->program = program;
-    const auto pinned = [&] { return std::make_shared<Buffer>(kBytes, executor->staging_memory()); };
+    const auto pinned = [&] { return std::make_shared<Buffer>(bytes, executor->staging_memory()); };
     const BufferPtr in = pinned(), out = pinned();
     for (int64_t i = 0; i < kSize; ++i) reinterpret_cast<float*>(in->data())[i] = x;
     job->run.inputs = {{in, in->data()}};
     job->run.outputs = {{out, out->data()}};
-    job->run.scalars.assign(kSize, scalar);
+    job->run.scalars.assign(program->scalars, scalar);
     executor->begin(*job, store);
     return job;
   }
@@ -123,6 +125,36 @@ void two_devices() {
   first.finish(first.begin(program, 1, 1), 3, "a program after another was dropped");
 }
 
+// y = x + parameter 1, for an input and an output that have room for more rows
+std::shared_ptr<const Program> make_wide_program() {
+  // Not make_shared, with which the executor's weak reference would keep the memory.
+  std::shared_ptr<Program> p(new Program);
+  p->instructions = {
+      {"example_add", nullptr, {}, {row(Space::input, 0), row(Space::parameter, 1)}, {row(Space::output, 0)}, "only"}};
+  p->input_bytes = p->output_bytes = {8 * kBytes};
+  const Failure failure = p->link(Backend::cuda_emulated, 1);
+  check(!failure, "link", failure.message.c_str());
+  return p;
+}
+
+// A program that is made while a job is in flight may have the address of one that was freed, but not its memory.
+void reused_address() {
+  Setup s(0);
+  const auto other = make_program();
+  auto program = make_program();
+  const Program* freed = program.get();
+  for (int slot = 0; slot < 2; ++slot) s.finish(s.begin(program, 1, 1), 3, "a job before its program is freed");
+  const auto in_flight = s.begin(other, 10, 100);
+  program.reset();
+  std::vector<std::shared_ptr<const Program>> made;
+  while (made.size() < 64 && (made.empty() || made.back().get() != freed)) made.push_back(make_wide_program());
+  check(made.back().get() == freed, "the address of a freed program is used again");
+  const auto next = s.begin(made.back(), 20, 0, 8 * kBytes);
+  s.finish(in_flight, 111, "the job in flight");
+  if (!next->failure) s.finish(next, 21, "the job of the new program");
+  check(!next->failure, "the new program", next->failure.message.c_str());
+}
+
 void full_device() {
   Setup s(0);
   const auto program = make_program();
@@ -144,6 +176,7 @@ void test_executor() {
     two_devices();
     // 5 and 4 writes of parameters from pageable memory; everything else is pinned
     check(emulator::pageable_copies() - before == 9, "jobs copy no pageable memory");
+    reused_address();
     full_device();
   }
   emulator::set_early_copies(false);
