@@ -255,10 +255,11 @@ function planOf(options: LoadVideoEncoderOptions): Plan {
  * times as many to fill its multiprocessors; where its memory is too small, the encoder halves the batch.
  */
 function autoBatch(preset: Preset, device: Device): number {
-  const [clips, most] = device.backend === "cuda" ? [32, 256] : [2, 16];
+  const isGpu = device.backend === "cuda"; // the emulator runs on the CPU
+  const [clips, most] = isGpu ? [32, 256] : [2, 16];
   const voxels = preset.frames * preset.crop * preset.crop;
   const wanted = Math.max(1, Math.min(most, Math.round((clips * 16 * 224 * 224) / voxels)));
-  return device.backend === "cuda" ? 2 ** Math.floor(Math.log2(wanted)) : wanted;
+  return isGpu ? 2 ** Math.floor(Math.log2(wanted)) : wanted;
 }
 
 function forward(
