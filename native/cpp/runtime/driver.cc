@@ -1,7 +1,7 @@
 #include "runtime/driver.h"
 
-#include <set>
 #include <string>
+#include <type_traits>
 
 #include "runtime/message.h"
 
