@@ -74,7 +74,7 @@ if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
   }
   const cmakeJs = join(root, "node_modules/cmake-js/bin/cmake-js");
   const cuda = settings[1].endsWith("AUTO") && has("nvcc");
-  const label = `Building the native addon (about ${cuda ? "eight minutes" : "two minutes"})`;
+  const label = `Building the native addon (${cuda ? "about fifteen minutes on two cores" : "some minutes"})`;
   const options = ["--out", folder, ...settings.map((setting) => setting.replace("-D", "--CD"))];
   run(label, process.execPath, [cmakeJs, "configure", ...options]); // without "configure", compile keeps old settings
   run("", process.execPath, [cmakeJs, "build", "--parallel", "2", ...options]);
