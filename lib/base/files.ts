@@ -219,7 +219,7 @@ export class DurableFile {
   discard(): void {
     this.#forget();
     this.#close();
-    rmSync(this.#temporary, { force: true });
+    removeIfPossible(this.#temporary);
   }
 
   #close(): void {
@@ -227,6 +227,23 @@ export class DurableFile {
     this.#file = undefined;
   }
 }
+
+/** Removes a file if it exists. @throws VideoClipError `ERR_WRITE` */
+export function removeFile(path: string): void {
+  writing(path, () => rmSync(path, { force: true }), "removed");
+}
+
+/** Cleans up after an error, which is the one to report: errors of the cleanup itself are dropped. */
+export function quietly(cleanUp: () => void): void {
+  try {
+    cleanUp();
+  } catch {
+    // the disk is read-only or gone, which the first error tells already
+  }
+}
+
+/** Removes a temporary file or a lock; it is left in place if its disk is read-only or gone. */
+export const removeIfPossible = (path: string): void => quietly(() => rmSync(path, { force: true }));
 
 /** Writes a file completely or not at all; an existing file is replaced. The parts of a list are concatenated. */
 export function writeDurably(path: string, content: Content | Iterable<Content>): void {
@@ -259,7 +276,7 @@ export async function writeDurablyAsync(
   const stream = writing(target, () => isStream(target));
   const temporary = stream ? target : temporaryFor(target);
   const file = await writingAsync(target, () => open(temporary, "w"));
-  const forget = atExit(() => stream || rmSync(temporary, { force: true }));
+  const forget = atExit(() => stream || removeIfPossible(temporary));
   try {
     try {
       for await (const chunk of chunks) await writingAsync(target, () => writeAllAsync(file, bytesOf(chunk)));
@@ -269,7 +286,7 @@ export async function writeDurablyAsync(
     }
     if (!stream) moveDurably(temporary, target);
   } catch (error) {
-    if (!stream) rmSync(temporary, { force: true });
+    if (!stream) removeIfPossible(temporary);
     throw error;
   } finally {
     forget();
@@ -298,7 +315,7 @@ export function createExclusive(path: string, content: Content): void {
   try {
     writing(path, () => writeAll(file, bytesOf(content)));
   } catch (error) {
-    rmSync(path, { force: true });
+    removeIfPossible(path);
     throw error;
   } finally {
     closeSync(file);

@@ -26,6 +26,9 @@ const REASONS: Record<string, string> = {
   EHOSTDOWN: GONE,
 };
 
+/** What cannot be done to the file, in the message. */
+type Verb = "written" | "removed";
+
 /** The code of the system (`ENOSPC`) in an error or its cause; undefined for other errors. */
 export function systemCode(error: unknown): string | undefined {
   const { code, syscall, cause } = (error ?? {}) as NodeJS.ErrnoException;
@@ -34,22 +37,22 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /** Converts an error of the system to an `ERR_WRITE` with the path; other errors are unchanged. */
-function writeError(path: string, cause: unknown): unknown {
+function writeError(path: string, cause: unknown, verb: Verb): unknown {
   const { code, syscall } = (cause ?? {}) as NodeJS.ErrnoException;
   if (syscall === undefined || code === undefined) return cause;
   const reason = REASONS[code];
-  const message = `${path}: cannot be written (${code})${reason ? `: ${reason}` : ""}`;
+  const message = `${path}: cannot be ${verb} (${code})${reason ? `: ${reason}` : ""}`;
   return new VideoClipError("ERR_WRITE", message, { file: path, cause });
 }
 
 /**
  * Runs work that writes `path`. @throws VideoClipError `ERR_WRITE` for errors of the system; other errors of the work
  */
-export function writing<T>(path: string, work: () => T): T {
+export function writing<T>(path: string, work: () => T, verb: Verb = "written"): T {
   try {
     return work();
   } catch (error) {
-    throw writeError(path, error);
+    throw writeError(path, error, verb);
   }
 }
 
@@ -58,6 +61,6 @@ export async function writingAsync<T>(path: string, work: () => Promise<T>): Pro
   try {
     return await work();
   } catch (error) {
-    throw writeError(path, error);
+    throw writeError(path, error, "written");
   }
 }

@@ -1,7 +1,6 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatasetError, VideoClipError } from "../base/errors.js";
-import { writeDurably } from "../base/files.js";
+import { removeFile, writeDurably } from "../base/files.js";
 import type { BrokenRecord } from "../data/feature_manifest.js";
 
 /** Features that were left out, and the reason. */
@@ -53,7 +52,7 @@ export class FeatureFailures {
       ({ video, error: { code, message } }) => `${JSON.stringify({ path: video, code, reason: message, failed_at })}\n`,
     );
     if (lines.length > 0) writeDurably(path, lines);
-    else rmSync(path, { force: true });
+    else removeFile(path);
   }
 }
 

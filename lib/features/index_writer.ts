@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, readSync, rmSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../base/errors.js";
-import { DurableFile, makeFolder, syncFile, writeAll } from "../base/files.js";
+import { DurableFile, makeFolder, removeIfPossible, syncFile, writeAll } from "../base/files.js";
 import { writing } from "../base/system_error.js";
 import { npyData } from "../weights/npy.js";
 import { IndexFiles } from "./index_files.js";
@@ -303,11 +303,7 @@ function removeOtherGenerations(folder: string, generation: number): void {
   const own = new Set<string>(FILE_KINDS.map((kind) => fileName(kind, generation)));
   for (const name of readdirSync(folder)) {
     if (!DATA_FILE.test(name) || own.has(name)) continue;
-    try {
-      rmSync(join(folder, name), { force: true });
-    } catch (error) {
-      if (!["EBUSY", "EPERM", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    }
+    removeIfPossible(join(folder, name));
   }
 }
 

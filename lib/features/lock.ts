@@ -7,7 +7,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -15,7 +14,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { atExit } from "../base/at_exit.js";
 import { InvalidArgumentError } from "../base/errors.js";
-import { createExclusive, moveDurably } from "../base/files.js";
+import { createExclusive, moveDurably, removeIfPossible } from "../base/files.js";
 import { systemCode } from "../base/system_error.js";
 import { type Holder, ownHolder, stateOf } from "./lock_holder.js";
 
@@ -116,7 +115,7 @@ function tryLock(
       setAside(path, `${draft}-stale`, holder?.token);
     }
   } finally {
-    rmSync(draft, { force: true });
+    removeIfPossible(draft);
   }
   throw new InvalidArgumentError(`${path} cannot be taken: others take it at the same time`, { argument: "out" });
 }
@@ -137,7 +136,7 @@ function heldLock(path: string, token: string): FileLock {
     forget();
     clearInterval(timer);
     closeSync(file);
-    if (held()) rmSync(path, { force: true });
+    if (held()) removeIfPossible(path); // a lock that stays is taken over after the end of this process
   };
   const forget = atExit(release);
   return { held, renew: () => void (released || renew()), release };
@@ -214,7 +213,7 @@ function sweep(path: string): void {
     const holder = readHolder(draft);
     const state = holder ? stateOf(holder) : "unknown";
     if (state === "alive" || (state === "unknown" && isYoung(draft))) continue;
-    rmSync(join(dirname(path), name), { force: true });
+    removeIfPossible(join(dirname(path), name));
   }
 }
 
@@ -236,7 +235,7 @@ function setAside(path: string, aside: string, token: string | undefined): void 
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error; // its holder notices the loss before it commits
   } finally {
-    rmSync(aside, { force: true });
+    removeIfPossible(aside);
   }
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { ManifestEntry, SourceFacts } from "../data/feature_manifest.js";
 import { type VideoClipError, VideoError } from "../base/errors.js";
-import { makeFolder } from "../base/files.js";
+import { makeFolder, quietly } from "../base/files.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
 import type { VideoEncoder } from "../models/video/video_encoder.js";
 import type { VideoInfo } from "../video/types.js";
@@ -105,10 +105,10 @@ export async function extractToFolder(
     Object.assign(summary, { failures: failed, skipped, moved, changed });
     await extractVideos({ ...found, items: todo }, { store, names, settings, summary }, options);
   } catch (error) {
+    quietly(() => store.close());
     throw endOfRun(error);
-  } finally {
-    store.close();
   }
+  store.close();
   summary.seconds = (Date.now() - started) / 1000;
   return summary;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   type BrokenRecord,
@@ -13,7 +13,15 @@ import {
   type SourceFacts,
 } from "../data/feature_manifest.js";
 import { VideoClipError } from "../base/errors.js";
-import { appendDurably, appendDurablyAsync, DurableFile, makeFolder, writeDurably } from "../base/files.js";
+import {
+  appendDurably,
+  appendDurablyAsync,
+  DurableFile,
+  makeFolder,
+  removeFile,
+  removeIfPossible,
+  writeDurably,
+} from "../base/files.js";
 import { readJsonLines, repairLastLine } from "../base/json_lines.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
@@ -82,7 +90,7 @@ export class FeatureStore {
     this.#suffix = suffix;
     for (const name of readdirSync(folder)) {
       const unfinished = name.startsWith(`failures${suffix}.jsonl.`) && name.endsWith(".tmp");
-      if (unfinished || name.startsWith(`.tmp${suffix}-`)) rmSync(join(folder, name), { force: true });
+      if (unfinished || name.startsWith(`.tmp${suffix}-`)) removeIfPossible(join(folder, name));
     }
     for (const path of [this.#manifest, this.#failed]) repairLastLine(path);
     const { records, broken } = readManifests(folder);
@@ -150,7 +158,7 @@ export class FeatureStore {
   clearFailures(): void {
     this.failures.clear();
     this.#own.clear();
-    rmSync(this.#failed, { force: true });
+    removeFile(this.#failed);
   }
 
   #takeBack(path: string): void {
@@ -197,7 +205,7 @@ export class FeatureStore {
   /** Removes the failures of videos that were finished since. */
   #rewriteFailures(): void {
     const left = [...this.#own].flatMap((path) => this.failures.get(path) ?? []);
-    if (left.length === 0) rmSync(this.#failed, { force: true });
+    if (left.length === 0) removeFile(this.#failed);
     else writeDurably(this.#failed, left.map(lineOf).join(""));
   }
 }

@@ -21,6 +21,8 @@ import {
   DurableFile,
   makeFolder,
   moveDurably,
+  removeFile,
+  removeIfPossible,
   writeAll,
   writeDurably,
   writeDurablyAsync,
@@ -185,6 +187,10 @@ test("an error of the system has the path, the reason and one code", async () =>
     assert.ok(error.message.startsWith(dir) && error.message.includes(`cannot be written (${code}): `), error.message);
     assert.is((error.details.cause as NodeJS.ErrnoException).code, code);
   }
+  const kept = thrown(() => removeFile(dir));
+  assert.is(kept.code, "ERR_WRITE");
+  assert.match(kept.message, /cannot be removed \(/);
+  removeIfPossible(dir);
   const late = await writeDurablyAsync(join(dir, "no/a"), ["x"]).catch((error) => error);
   assert.is(late.code, "ERR_WRITE");
 });

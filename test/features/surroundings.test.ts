@@ -58,6 +58,28 @@ test("a full disk ends the run with one line and exit code 1; every feature of t
   }
 });
 
+test("a disk that becomes read-only ends the run with the write that failed, and what stays on it does not disturb --resume", async () => {
+  const disk = faultyDisk(root);
+  if (!disk) return console.log("SKIP: no C compiler");
+  const { videos, out, at } = setting("a.mp4", "b.mp4", "c.mp4");
+  const args = `--model s3d-tiny --preset shapes --random-weights 1 --frames 2 --stride 1 --decoders 1 --out ${out}`;
+  const command = [CLI, "extract", videos, ...args.split(" ")];
+  const reference = join(at, "reference");
+  assert.is(spawnSync(process.execPath, command.map((word) => (word === out ? reference : word))).status, 0); // prettier-ignore
+  for (const changes of [0, 1, 2, 3, 5, 8]) {
+    rmSync(out, { recursive: true, force: true });
+    const env = disk({ under: out, changes });
+    const run = spawnSync(process.execPath, command, { env, encoding: "utf8" });
+    assert.is(run.status, 1, `${changes} changes: ${run.stderr}`);
+    const lines = run.stderr.split("\n").filter((line) => line.startsWith("videoclip: "));
+    assert.is(lines.length, 1, run.stderr);
+    assert.match(lines[0], /^videoclip: .*cannot be written \(EROFS\): the file system is read-only.*\[ERR_WRITE\]$/);
+    const again = spawnSync(process.execPath, [...command, "--resume"], { encoding: "utf8" });
+    assert.is(again.status, 0, again.stderr);
+    assert.equal(bytes(out), bytes(reference));
+  }
+});
+
 test("an input folder that disappears ends the run without failures; a deleted video is a failure", async () => {
   const { at, videos, out, run } = setting("a.mp4", "b.mp4", "c.mp4");
   // up to four batches of clips are decoded before the first event

@@ -58,13 +58,15 @@ static uint64_t draw(uint64_t limit) {
   return value % limit;
 }
 
-// The error of an operation, by chance of $FAULTY_PER_MILLE: ENOSPC, EIO, or EROFS, which then persists. 0 for no
-// error.
+// The error of an operation, by chance of $FAULTY_PER_MILLE: ENOSPC, EIO, or EROFS, which then persists. After
+// $FAULTY_CHANGES operations there is only EROFS. 0 for no error.
 static int chance(void) {
-  long per_mille = number("FAULTY_PER_MILLE");
-  if (!per_mille) return 0;
+  static long changes;
+  if (getenv("FAULTY_CHANGES") && __atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED) > number("FAULTY_CHANGES")) {
+    read_only = 1;
+  }
   if (read_only) return EROFS;
-  if ((long)draw(1000) >= per_mille) return 0;
+  if ((long)draw(1000) >= number("FAULTY_PER_MILLE")) return 0;
   int faults[] = {ENOSPC, EIO, EROFS};
   int fault = faults[draw(3)];
   if (fault == EROFS) read_only = 1;
@@ -87,10 +89,10 @@ static long taken(int fd, size_t count) {
   long left = room(fd, count);
   if (left == 0 && count > 0) return errno = ENOSPC, -1;
   if (left < 0) left = (long)count;
-  if (!number("FAULTY_PER_MILLE") || !is_ours(fd)) return left;
+  if (!is_ours(fd)) return left;
   int fault = chance();
   if (fault) return errno = fault, -1;
-  return left > 1 && draw(4) == 0 ? 1 + (long)draw((uint64_t)left - 1) : left; // a short write
+  return number("FAULTY_PER_MILLE") && left > 1 && draw(4) == 0 ? 1 + (long)draw((uint64_t)left - 1) : left; // a short write
 }
 
 ssize_t write(int fd, const void* data, size_t count) {
@@ -139,7 +141,7 @@ int fdatasync(int fd) {
 
 // The error of an operation that changes a name, by chance.
 static int name_fault(const char* path) {
-  int fault = number("FAULTY_PER_MILLE") && is_below(path) ? chance() : 0;
+  int fault = is_below(path) ? chance() : 0;
   if (fault) errno = fault;
   return fault;
 }

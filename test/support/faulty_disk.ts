@@ -16,6 +16,8 @@ export interface Faults {
    * which all later changes fail. In addition, a quarter of the writes are short and a quarter of the syncs are slow.
    */
   perMille?: number;
+  /** The number of changes after which the disk is read-only: all later ones fail with EROFS. */
+  changes?: number;
   seed?: number;
 }
 
@@ -33,12 +35,13 @@ export function faultyDisk(folder: string): ((faults: Faults) => NodeJS.ProcessE
     const build = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
     if (build.status !== 0) return undefined;
   }
-  return ({ under, bytes, sync, perMille, seed = 1 }) => ({
+  return ({ under, bytes, sync, perMille, changes, seed = 1 }) => ({
     ...process.env,
     LD_PRELOAD: library,
     FAULTY_UNDER: under,
     ...(bytes === undefined ? {} : { FAULTY_BYTES: String(bytes) }),
     ...(sync === undefined ? {} : { FAULTY_SYNC: sync }),
+    ...(changes === undefined ? {} : { FAULTY_CHANGES: String(changes) }),
     ...(perMille === undefined ? {} : { FAULTY_PER_MILLE: String(perMille), FAULTY_SEED: String(seed) }),
   });
 }

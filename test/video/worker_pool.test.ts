@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ClipMemory, clipBytes } from "#lib/video/clips/clip_memory.js";
 import { checkFile } from "#lib/video/file.js";
+import { JobControl } from "#lib/video/decode/job_control.js";
 import { openWithNodeAv } from "#lib/video/decode/node_av.js";
 import { stillAt, stillWithNodeAv } from "#lib/video/stills/still.js";
 import { resolvePreset } from "#lib/video/presets.js";
@@ -23,12 +24,14 @@ const folder = temporaryFolder("pool");
 const preset = resolvePreset("s3dg", { frames: 4, size: 32, fps: 8 });
 const video = join(folder, "a.mp4");
 const other = join(folder, "b.mp4");
+const long = join(folder, "long.mp4");
 const picture = join(folder, "c.jpg");
 const broken = join(folder, "broken.jpg");
 
 test.before(async () => {
   await makeVideo(video, { seconds: 4, width: 64, height: 48, rate: 10 });
   await makeVideo(other, { seconds: 2, width: 80, height: 48, rate: 12, seed: 2 });
+  await makeVideo(long, { seconds: 200, width: 32, height: 32, rate: 50 });
   await makeVideo(picture, { frames: 1, width: 48, height: 48, seed: 3, codec: "mjpeg", format: "yuvj420p" as "yuv420p" }); // prettier-ignore
   cpSync(picture, broken);
   truncateSync(broken, 40);
@@ -51,6 +54,9 @@ async function clipsIn(pool: WorkerPool, path: string, options: Partial<DecodeOp
 /** The clips of a file from a worker that decoded nothing before. */
 const fresh = (path: string) => clipsIn(new WorkerPool(0), path);
 
+/** A module of the built package, for a program. */
+const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/${name}.js`)).href);
+
 /** Workers and ports that keep this process alive. */
 const busy = () => process.getActiveResourcesInfo().filter((name) => /worker|port/i.test(name)).length;
 
@@ -66,15 +72,18 @@ test("one worker serves all files, and each file gives the same clips as alone",
   }
 });
 
-test("a worker that is stopped while its last message is on the way takes no other file", async () => {
+test("a still that is aborted while its last message is on the way is not delivered", async () => {
   const pool = new WorkerPool();
   const request = { file: await checkFile(picture), seconds: 0, width: 48, hdr: "tonemap" } as const;
-  const error = await new Promise<Error | undefined>((resolve) => {
-    const worker = pool.start({ request, receive: () => worker.stop(), end: resolve });
-  });
-  assert.is(error, undefined);
-  assert.is(pool.idle, 0);
+  const reason = new Error("enough");
+  const abort = new AbortController();
+  const aborted = stillWithNodeAv(request, abort.signal, pool);
+  const start = Date.now();
+  while (Date.now() - start < 1000); // the worker answers, and this thread does not see it
+  abort.abort(reason);
+  assert.is(await aborted.catch((cause) => cause), reason);
   assert.ok((await stillWithNodeAv(request, undefined, pool)).length > 0);
+  assert.is(pool.idle, 1);
 });
 
 test("pictures of many sizes and kinds are decoded in sequence and again", async () => {
@@ -172,19 +181,57 @@ test("stills use the workers of the pool, and bad or aborted files do not block 
   assert.ok(pool.idle <= 4);
 });
 
-test("a worker that was terminated is not used again", async () => {
+test("a job that is stopped at any moment ends between two packets, and its worker goes on", async () => {
   const pool = new WorkerPool();
-  const control = new Int32Array(new SharedArrayBuffer(8)); // no credit to start a clip, so the worker waits
-  const end = await new Promise<Error | undefined>((resolve) => {
-    const worker = pool.start({
-      request: { file: { path: video, size: 1 }, preset, threads: 1, given: undefined, control },
-      receive: () => worker.stop(),
-      end: resolve,
+  const expected = await fresh(other);
+  const file = await checkFile(long);
+  for (const wait of [undefined, 0, 1, 2, 5, 9, 14, 20]) {
+    const control = new JobControl(); // no credit to begin a clip, so the worker would wait for ever
+    if (wait !== 5) control.allow(1000);
+    let clips = 0;
+    const error = await new Promise<Error | undefined>((end) => {
+      pool.start({
+        request: { file, preset, threads: 1, given: undefined },
+        control,
+        receive: ({ type }) => {
+          if (type === "clip") clips++;
+          if (type !== "info") return;
+          if (wait === undefined) control.stop();
+          else setTimeout(() => control.stop(), wait);
+        },
+        end,
+      });
     });
+    assert.is(error, undefined);
+    assert.ok(clips < 100, `${clips} clips after ${wait} ms`);
+    assert.is(pool.idle, 1, `the worker waits for the next file after ${wait} ms`);
+    assert.equal(await clipsIn(pool, other), expected);
+  }
+});
+
+test("the exit of the process waits until its workers have left their decoder", () => {
+  const program = join(folder, "exit.mjs");
+  writeFileSync(
+    program,
+    `import { checkFile } from ${module("file")};
+    import { JobControl } from ${module("decode/job_control")};
+    import { WorkerPool } from ${module("decode/worker_pool")};
+    import { resolvePreset } from ${module("presets")};
+    const control = new JobControl();
+    const request = { file: await checkFile(process.argv[2]), preset: resolvePreset("s3dg"), threads: 1 };
+    const pool = new WorkerPool();
+    process.on("exit", () => console.log(Atomics.load(control.cells, 2)));
+    const receive = () => process.exit(3);
+    pool.start({ request, control, receive, end: () => console.log("not reached") });
+    process.on("exit", () => console.log(Atomics.load(control.cells, 2)));`,
+  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, long], {
+    encoding: "utf8",
+    timeout: 120_000,
   });
-  assert.is(end, undefined);
-  assert.is(pool.idle, 0);
-  assert.equal(await clipsIn(pool, other), await fresh(other));
+  assert.is(status, 3, stderr);
+  assert.is(stderr, "");
+  assert.is(stdout, "0\n1\n");
 });
 
 test("a fault that is not the file's ends the worker", async () => {
@@ -203,7 +250,6 @@ test("an idle worker ends after a while", async () => {
 });
 
 test("idle workers do not keep the process alive", () => {
-  const module = (name: string) => JSON.stringify(pathToFileURL(join(root, `dist/video/${name}.js`)).href);
   const program = join(folder, "program.mjs");
   writeFileSync(
     program,

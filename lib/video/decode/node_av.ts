@@ -4,6 +4,7 @@ import { type FileFacts, videoError } from "../file.js";
 import type { ClipMemory } from "../clips/clip_memory.js";
 import { openClips } from "../clips/clip_assembler.js";
 import type { Clip, DecodeOptions, OpenVideo, VideoInfo } from "../types.js";
+import { JobControl } from "./job_control.js";
 import type { GivenMemory, WorkerMessage } from "./worker.js";
 import { type PooledWorker, type WorkerPool, workerPool } from "./worker_pool.js";
 
@@ -30,7 +31,7 @@ class NodeAvVideo implements OpenVideo {
   /** Resolves when the worker no longer uses this video. */
   private released!: Promise<void>;
   private isReleased = false;
-  private readonly control = new Int32Array(new SharedArrayBuffer(8));
+  private readonly control = new JobControl();
   private readonly queue: Clip[] = [];
   /** Memory of the worker, by its number. */
   private readonly given = new Map<number, Uint8Array>();
@@ -61,11 +62,12 @@ class NodeAvVideo implements OpenVideo {
     // a picture has one clip
     const clips = openClips(preset) + (file.image === undefined ? clipsInFlight : 0);
     const given = memory && Array.from({ length: clips }, () => this.nextMemory(memory));
-    this.control[0] = clips;
+    this.control.allow(clips);
     this.opened = new Promise((resolve, reject) => {
       this.released = new Promise((release) => {
         this.worker = pool.start({
-          request: { file, preset, threads, onError, given, control: this.control },
+          request: { file, preset, threads, onError, given },
+          control: this.control,
           receive: (message) => {
             this.receive(message);
             if (message.type === "error") reject(this.failure);
@@ -112,13 +114,9 @@ class NodeAvVideo implements OpenVideo {
     this.isClosed = true;
     for (const { frames } of this.queue.splice(0)) this.options.memory?.give(frames);
     this.options.signal?.removeEventListener("abort", this.onAbort);
-    // First ask the worker, so that the native decoder is freed in order; terminate it only if it does not answer.
-    Atomics.store(this.control, 1, 1);
-    Atomics.notify(this.control, 0);
+    this.control.stop();
     this.wake();
-    const timer = setTimeout(() => this.worker.stop(), 5000);
     await this.released;
-    clearTimeout(timer);
   }
 
   /** Allows the worker to begin one more clip. */
@@ -126,8 +124,7 @@ class NodeAvVideo implements OpenVideo {
     if (this.isReleased) return; // the worker may already decode another file
     const { memory } = this.options;
     if (memory) this.worker.give(this.nextMemory(memory));
-    Atomics.add(this.control, 0, 1);
-    Atomics.notify(this.control, 0);
+    this.control.allow(1);
   }
 
   private nextMemory(memory: ClipMemory): GivenMemory {

@@ -46,8 +46,8 @@ export interface DecodeStep {
 
 /** Functions that decoding calls. */
 export interface DecodeContext {
-  /** Called before every packet: whether the reader has stopped. */
-  isClosed(): boolean;
+  /** Called before every packet: whether nobody reads the clips any more. */
+  isStopped(): boolean;
   /** Allocates memory for the next clip. */
   take(): Uint8Array;
   /** Default `skip`. */
@@ -73,7 +73,7 @@ export function* decodeClips(
     codec.setFlags(AV_CODEC_FLAG_BITEXACT); // gives the same pixels on every version of FFmpeg and every processor
     const status = codec.open2Sync(decoder);
     if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
-    yield* new Decoding(file, preset, input, codec, stream, context).run(context.isClosed);
+    yield* new Decoding(file, preset, input, codec, stream, context).run(context.isStopped);
   } finally {
     codec.freeContext();
     input.closeInputSync();
@@ -147,11 +147,11 @@ class Decoding {
     this.packet.alloc();
   }
 
-  *run(isClosed: () => boolean): Generator<DecodeStep> {
+  *run(isStopped: () => boolean): Generator<DecodeStep> {
     try {
       yield { info: { ...this.info } };
       while (this.failure === undefined) {
-        if (isClosed()) return;
+        if (isStopped()) return;
         const status = this.input.readFrameSync(this.packet);
         if (status < 0) {
           if (status !== AVERROR_EOF) this.failure = `the container cannot be read on: ${text(status)}`;

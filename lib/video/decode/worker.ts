@@ -4,6 +4,7 @@ import { clipBytes } from "../clips/clip_memory.js";
 import type { FileFacts } from "../file.js";
 import type { Clip, OnError, Preset, VideoInfo } from "../types.js";
 import type { StillRequest } from "../stills/still_request.js";
+import { JobControl } from "./job_control.js";
 import { withResolvers } from "./with_resolvers.js";
 
 /** A file to decode. */
@@ -17,8 +18,13 @@ export interface WorkerRequest {
    * clip.
    */
   given: GivenMemory[] | undefined;
-  /** Two int32: the number of clips that may still be begun, and 1 after the reader has gone. */
-  control: Int32Array;
+}
+
+/** The message that starts a job. */
+export interface WorkerStart {
+  request: WorkerRequest | StillRequest;
+  /** The cells of its `JobControl`. */
+  cells: Int32Array<SharedArrayBuffer>;
 }
 
 /** Memory for a clip, with a number to call it by. */
@@ -43,8 +49,8 @@ export interface WorkerDone {
 }
 
 const port = parentPort as MessagePort;
-/** Ends the decoding of a video that nobody reads any more. */
-const closed = new Error("closed");
+/** Ends a job that was stopped. */
+const stopped = new Error("stopped");
 
 type DecodeClips = typeof import("./node_av_decode.js").decodeClips;
 
@@ -57,16 +63,19 @@ class FileDecoding {
   #messages: (WorkerMessage | WorkerDone)[] = [];
   #transfer: ArrayBuffer[] = [];
 
-  constructor(readonly request: WorkerRequest) {
+  constructor(
+    readonly request: WorkerRequest,
+    readonly control: JobControl,
+  ) {
     this.#given = request.given ?? [];
   }
 
   run(decodeClips: DecodeClips): void {
     const { file, preset, threads, onError } = this.request;
     let info: VideoInfo | undefined;
-    const context = { isClosed: () => this.#isClosed(), take: () => this.#take(), onError };
+    const context = { isStopped: () => this.control.isStopped, take: () => this.#take(), onError };
     for (const step of decodeClips(file, preset, threads, context)) {
-      if (this.#isClosed()) return;
+      if (this.control.isStopped) return;
       if (step.clip === undefined) this.#messages.push({ type: "info", info: step.info });
       else this.#add(step.clip, step.info);
       info = step.info;
@@ -92,21 +101,15 @@ class FileDecoding {
     this.#transfer = [];
   }
 
-  #isClosed(): boolean {
-    return Atomics.load(this.request.control, 1) !== 0;
-  }
-
   /** Allocates memory for the next clip, as soon as the reader has room for it. */
   #take(): Uint8Array {
-    const { control, given, preset } = this.request;
+    const { given, preset } = this.request;
     for (;;) {
-      if (this.#isClosed()) throw closed;
-      const credits = Atomics.load(control, 0);
-      if (credits > 0) break;
+      if (this.control.isStopped) throw stopped;
+      if (this.control.takeCredit()) break;
       this.#send();
-      Atomics.wait(control, 0, credits, 200);
+      this.control.waitForCredit();
     }
-    Atomics.sub(control, 0, 1);
     if (given === undefined) return new Uint8Array(clipBytes(preset));
     // the memory was sent before the credit
     const { number, frames } = this.#given.shift() ?? (receiveMessageOnPort(port) as { message: GivenMemory }).message;
@@ -146,37 +149,44 @@ async function attempt(job: () => void | Promise<void>): Promise<{ error?: Error
     await job();
     return { isSound: true };
   } catch (error) {
-    if (error === closed) return { isSound: true };
+    if (error === stopped) return { isSound: true };
     return { error: error as Error, isSound: error instanceof VideoError };
   }
 }
 
-/** Decodes a file; gives whether the worker can decode another one. */
-async function decodeFile(request: WorkerRequest): Promise<boolean> {
-  const decoding = new FileDecoding(request);
+/** Decodes a file; gives whether the worker can do another job. */
+async function decodeFile(request: WorkerRequest, control: JobControl): Promise<boolean> {
+  const decoding = new FileDecoding(request, control);
   const { error, isSound } = await attempt(() => decoding.run(loaded.decodeClips as DecodeClips));
   if (error !== undefined) decoding.fail(error);
+  control.end();
   decoding.end(isSound);
   return isSound;
 }
 
-/** Makes a still; gives whether the worker can decode another file. */
-async function makeStill(request: StillRequest): Promise<boolean> {
+/** Makes a still; gives whether the worker can do another job. */
+async function makeStill(request: StillRequest, control: JobControl): Promise<boolean> {
   const messages: (WorkerMessage | WorkerDone)[] = [];
+  const goOn = () => {
+    if (control.isStopped) throw stopped;
+  };
   const { error, isSound } = await attempt(async () => {
     const { decodeStill } = await import("../stills/still_node_av.js");
-    messages.push({ type: "still", jpeg: decodeStill(request) });
+    messages.push({ type: "still", jpeg: decodeStill(request, goOn) });
   });
   if (error !== undefined) messages.push(messageOf(error, request.file));
   messages.push({ type: "done", isSound });
+  control.end();
   port.postMessage(messages);
   return isSound;
 }
 
 // Listens only now: what is sent before waits. Memory that comes without a request was meant for a file that has ended.
-port.on("message", (message: WorkerRequest | StillRequest | GivenMemory) => {
+port.on("message", (message: WorkerStart | GivenMemory) => {
   if ("number" in message) return;
-  const isSound = "control" in message ? decodeFile(message) : makeStill(message);
+  const { request, cells } = message;
+  const control = new JobControl(cells);
+  const isSound = "seconds" in request ? makeStill(request, control) : decodeFile(request, control);
   void isSound.then((sound) => {
     if (!sound) port.close();
   });

@@ -1,13 +1,16 @@
 import { Worker } from "node:worker_threads";
-import type { GivenMemory, WorkerDone, WorkerMessage, WorkerRequest } from "./worker.js";
+import type { GivenMemory, WorkerDone, WorkerMessage, WorkerRequest, WorkerStart } from "./worker.js";
+import type { JobControl } from "./job_control.js";
 import type { StillRequest } from "../stills/still_request.js";
 
 /** A file that a worker decodes, or makes a still of. */
 export interface WorkerJob {
   request: WorkerRequest | StillRequest;
+  control: JobControl;
   receive(message: WorkerMessage): void;
   /**
-   * Called once, when the worker no longer uses the job: after its last message, or when the worker ended without one.
+   * Called once, when the worker no longer uses the job: after its last message (also of a job that was stopped), or
+   * when the worker ended without one.
    * @param error with which the worker ended
    */
   end(error?: Error): void;
@@ -15,6 +18,8 @@ export interface WorkerJob {
 
 /** Milliseconds without a file after which a worker ends. */
 const IDLE_MS = 5000;
+/** The longest time, in milliseconds, that the exit of the process waits for workers to stop decoding. */
+const EXIT_MS = 2000;
 
 /**
  * Workers that decode one file after another, because for a small file most of the time would be the start of a worker,
@@ -23,6 +28,7 @@ const IDLE_MS = 5000;
  */
 export class WorkerPool {
   #idle: PooledWorker[] = [];
+  #running = new Set<WorkerJob>();
 
   constructor(readonly idleMs = IDLE_MS) {}
 
@@ -33,10 +39,24 @@ export class WorkerPool {
 
   /** Gives a file to a free worker, or to a new one. */
   start(job: WorkerJob): PooledWorker {
+    if (this.#running.size === 0) process.on("exit", this.#stopAll);
+    this.#running.add(job);
     const worker = this.#idle.pop() ?? this.#add();
-    worker.start(job);
+    worker.start(job, () => this.#finish(job));
     return worker;
   }
+
+  #finish(job: WorkerJob): void {
+    this.#running.delete(job);
+    if (this.#running.size === 0) process.off("exit", this.#stopAll);
+  }
+
+  /** Called at `process.exit`, which terminates the workers: first they have to leave their native code. */
+  #stopAll = (): void => {
+    const end = Date.now() + EXIT_MS;
+    for (const { control } of this.#running) control.stop();
+    for (const { control } of this.#running) control.waitForEnd(end - Date.now());
+  };
 
   #add(): PooledWorker {
     const worker: PooledWorker = new PooledWorker(this.idleMs, (isFree) => {
@@ -54,8 +74,8 @@ export const workerPool = new WorkerPool();
 export class PooledWorker {
   #worker: Worker;
   #job: WorkerJob | undefined;
+  #finished: () => void = () => {};
   #error: Error | undefined;
-  #isStopped = false;
   /** Ends the worker after a time without a file. */
   #timer: NodeJS.Timeout | undefined;
 
@@ -74,11 +94,13 @@ export class PooledWorker {
     });
   }
 
-  start(job: WorkerJob): void {
+  /** @param finished called before the job's `end` */
+  start(job: WorkerJob, finished: () => void): void {
     clearTimeout(this.#timer);
     this.#job = job;
+    this.#finished = finished;
     this.#worker.ref();
-    this.#worker.postMessage(job.request);
+    this.#worker.postMessage({ request: job.request, cells: job.control.cells } satisfies WorkerStart);
   }
 
   /** Sends memory for a clip of the running job. */
@@ -86,15 +108,8 @@ export class PooledWorker {
     this.#worker.postMessage(memory);
   }
 
-  /** Terminates the worker, wherever its decoder is. Messages that are on their way are dropped. */
-  stop(): void {
-    this.#isStopped = true;
-    void this.#worker.terminate();
-  }
-
   #receive(messages: (WorkerMessage | WorkerDone)[]): void {
     for (const message of messages) {
-      if (this.#isStopped) return; // the job ends when the worker has ended, and no other file may be given to it
       if (message.type === "done") this.#free(message.isSound);
       else this.#job?.receive(message);
     }
@@ -105,7 +120,7 @@ export class PooledWorker {
       this.#worker.unref();
       this.#timer = setTimeout(() => {
         this.onFree(false);
-        this.stop();
+        void this.#worker.terminate(); // it runs no native code now
       }, this.idleMs).unref();
       this.onFree(true);
     }
@@ -114,7 +129,9 @@ export class PooledWorker {
 
   #end(error?: Error): void {
     const job = this.#job;
+    if (job === undefined) return;
     this.#job = undefined;
-    job?.end(error);
+    this.#finished();
+    job.end(error);
   }
 }

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../../base/errors.js";
 import { assertNotBundled } from "../../base/bundled.js";
 import { checkFile, videoError } from "../file.js";
 import { usesFfmpeg } from "../index.js";
+import { JobControl } from "../decode/job_control.js";
 import { errorOf } from "../decode/node_av.js";
 import { stillWithFfmpeg } from "./still_ffmpeg.js";
 import type { DecoderName, Preset } from "../types.js";
@@ -45,21 +46,24 @@ export function stillWithNodeAv(
   pool: WorkerPool = workerPool,
 ): Promise<Uint8Array> {
   assertNotBundled();
-  let abort: () => void;
+  const control = new JobControl();
+  const abort = () => control.stop();
   return new Promise<Uint8Array>((resolve, reject) => {
-    const worker = pool.start({
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    pool.start({
       request,
+      control,
       receive: (message) => {
+        if (signal?.aborted) return; // the worker's answer was on its way
         if (message.type === "still") resolve(message.jpeg);
         else if (message.type === "error") reject(errorOf(message));
       },
       end: (error) => {
         // after an answer this changes nothing
-        const stopped = videoError("ERR_VIDEO_CORRUPT", request.file.path, "the decoder stopped");
-        reject(signal?.aborted ? signal.reason : (error ?? stopped));
+        const ended = videoError("ERR_VIDEO_CORRUPT", request.file.path, "the decoder stopped");
+        reject(signal?.aborted ? signal.reason : (error ?? ended));
       },
     });
-    abort = () => worker.stop();
-    signal?.addEventListener("abort", abort, { once: true });
   }).finally(() => signal?.removeEventListener("abort", abort));
 }

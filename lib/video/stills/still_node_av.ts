@@ -13,8 +13,11 @@ import type { StillRequest } from "./still_request.js";
 /** Seconds before a moment from which the key frame is searched. */
 const seekMargin = 0.5;
 
-/** A JPEG of the frame that is shown at `seconds` (or of the last one before the file ends), `width` wide. Synchronous. */
-export function decodeStill(request: StillRequest): Uint8Array {
+/**
+ * A JPEG of the frame that is shown at `seconds` (or of the last one before the file ends), `width` wide. Synchronous.
+ * @param goOn called before every packet; an error that it throws ends the work
+ */
+export function decodeStill(request: StillRequest, goOn: () => void): Uint8Array {
   const { file, seconds, width } = request;
   Log.setLevel(AV_LOG_QUIET);
   const input = new FormatContext();
@@ -59,6 +62,7 @@ export function decodeStill(request: StillRequest): Uint8Array {
     const decodeFrame = (): void => {
       let found = false;
       while (!found && input.readFrameSync(packet) >= 0) {
+        goOn();
         if (packet.streamIndex === stream.index && codec.sendPacketSync(packet) >= 0) found = receive();
         packet.unref();
       }
