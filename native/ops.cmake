@@ -55,6 +55,7 @@ set(VIDEOCLIP_OPS
   optimizer/sgd_momentum
   pool/avg_pool3d
   pool/avg_pool3d_grad
+  pool/gates_of_sums
   pool/global_mean
   pool/global_mean_grad
   pool/max_pool3d

@@ -8,6 +8,7 @@ import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
 import { fuseExpansion } from "./passes/fuse_expansion.js";
 import { gpuWeights } from "./passes/gpu_weights.js";
+import { joinGates } from "./passes/join_gates.js";
 import { meansFromSums } from "./passes/means_from_sums.js";
 import { packWeights } from "./passes/pack_weights.js";
 import { swishInputs } from "./passes/swish_inputs.js";
@@ -32,6 +33,7 @@ export function lower(graph: Graph, target: Target): void {
 function lowerToGpu(graph: Graph, target: Target): void {
   castPrecision(graph, target.precision === "tf32" ? "f32" : target.precision);
   meansFromSums(graph);
+  joinGates(graph);
   gpuWeights(graph);
 }
 

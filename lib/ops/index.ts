@@ -53,6 +53,7 @@ export * from "./optimizer/keep_finite.js";
 export * from "./optimizer/sgd_momentum.js";
 export * from "./pool/avg_pool3d.js";
 export * from "./pool/avg_pool3d_grad.js";
+export * from "./pool/gates_of_sums.js";
 export * from "./pool/global_mean.js";
 export * from "./pool/global_mean_grad.js";
 export * from "./pool/max_pool3d.js";

@@ -59,8 +59,13 @@ export interface Addon {
         loseDevice(): void;
         /** Whether copies are executed as early as their stream allows, and not as late. */
         setEarlyCopies(early: boolean): void;
+        /** Whether launches are recorded and not executed. */
+        setRecording(recording: boolean): void;
+        /** The launches that were recorded since the last call. */
+        takeLaunches(): { op: string; kernel: string; blocks: number; threads: number; sharedBytes: number }[];
         /** Counters of kernels since the last call; see native/cpp/emulator/counters.h. */
         counters(): {
+          launches: number;
           sharedAccesses: number;
           bankConflicts: number;
           globalAccesses: number;

@@ -6,6 +6,7 @@ import { ShapeError } from "#lib/base/errors.js";
 import { evaluate64 } from "#lib/graph/evaluate64.js";
 import { conv3d, conv3dAttrs } from "#lib/ops/index.js";
 import { chooseBf16 } from "#lib/compile/passes/choose_bf16.js";
+import { joinGates } from "#lib/compile/passes/join_gates.js";
 import { meansFromSums } from "#lib/compile/passes/means_from_sums.js";
 import { chooseWinograd } from "#lib/compile/passes/choose_winograd.js";
 import { fuseExpansion } from "#lib/compile/passes/fuse_expansion.js";
@@ -221,6 +222,36 @@ test("squeeze-and-excitation gets its mean from the depthwise convolution", () =
     return { y: nn.scaleChannels(y, nn.unary(nn.globalMean(y), "sigmoid")) };
   }, meansFromSums);
   assert.equal(names(graph), ["conv3d_sums", "mean_of_sums", "unary", "scale_channels"]);
+});
+
+test("self-gates of joined branches are computed together with their means, and others alone", () => {
+  const build = () => {
+    const { y } = gated();
+    const t = point(y, "d", 6);
+    return { y, gate: nn.relu(nn.linear(nn.globalMean(t), "alone", 7)), t };
+  };
+  const graph = same(build, (g) => {
+    passes.optimize(g);
+    meansFromSums(g);
+    joinGates(g);
+  });
+  const got = names(graph).filter((name) => !["concat", "max_pool3d", "conv3d_sums", "conv3d"].includes(name));
+  assert.equal(got, ["gates_of_sums", "gates_of_sums"]);
+});
+
+test("gates stay apart where their means or their layers are read again", () => {
+  const graph = same(
+    () => {
+      const t = point(x(), "a", 6);
+      const mean = nn.globalMean(t);
+      return { t, mean, y: nn.linear(mean, "g", 6) };
+    },
+    (g) => {
+      meansFromSums(g);
+      joinGates(g);
+    },
+  );
+  assert.equal(names(graph), ["conv3d_sums", "mean_of_sums", "linear"]);
 });
 
 test("nodes that no output needs are dropped", () => {

@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, type Device, type DeviceName, type Precision } from "#lib/runtime/device.js";
 import { optimize } from "#lib/compile/passes/index.js";
+import { loadAddon } from "#lib/runtime/binding.js";
 import { compile } from "#lib/runtime/compile.js";
 import { elements, type Tensor } from "#lib/graph/tensor.js";
 import { input, trace } from "#lib/graph/trace.js";
@@ -54,6 +55,25 @@ async function run(device: Device, network: string, n: number, rows: number[]): 
     program.dispose();
   }
 }
+
+test("a batch of S3D-G takes at most 100 launches", async () => {
+  const { emulator } = loadAddon().addon;
+  if (!emulator || name !== "cuda-emulated") return console.log("SKIP: launches are counted on the emulator");
+  const device = createDevice({ device: name, precision: "bf16" });
+  const graph = trace(() => NETWORKS["a narrow S3D-G"](2));
+  await loadParameters(device.parameters, parametersOf(graph), { model: "s3dg", randomWeights: 5, ignored: /^/ });
+  const [x] = graph.inputs.values();
+  const data = new Uint8Array(elements(x.shape));
+  const program = compile(optimize(graph), device);
+  await program.run({ x: data }); // also converts the weights
+  emulator.counters();
+  await program.run({ x: data });
+  const { launches } = emulator.counters();
+  process.stdout.write(`a narrow S3D-G: ${launches} launches\n`);
+  assert.ok(launches > 50 && launches <= 100, `${launches}`);
+  program.dispose();
+  device.dispose();
+});
 
 const isChosen = chosen("VIDEOCLIP_NETWORKS");
 

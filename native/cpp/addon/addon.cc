@@ -80,6 +80,7 @@ Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   const emulator::Counters counters = emulator::counters();
   emulator::reset_counters();
   auto out = Napi::Object::New(info.Env());
+  out.Set("launches", static_cast<double>(counters.launches));
   out.Set("sharedAccesses", static_cast<double>(counters.shared_accesses));
   out.Set("bankConflicts", static_cast<double>(counters.bank_conflicts));
   out.Set("globalAccesses", static_cast<double>(counters.global_accesses));
@@ -87,6 +88,26 @@ Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   out.Set("mma", static_cast<double>(counters.mma));
   out.Set("pageableCopies", static_cast<double>(emulator::pageable_copies()));
   out.Set("memoryBytes", static_cast<double>(emulator::memory_in_use()));
+  return out;
+}
+
+// (recording: boolean): whether launches are recorded and not executed
+void set_emulator_recording(const Napi::CallbackInfo& info) {
+  emulator::set_recording(info[0].As<Napi::Boolean>().Value());
+}
+
+// Returns the launches that were recorded since the last call.
+Napi::Value take_emulator_launches(const Napi::CallbackInfo& info) {
+  auto out = Napi::Array::New(info.Env());
+  for (const emulator::LaunchRecord& launch : emulator::take_launches()) {
+    auto item = Napi::Object::New(info.Env());
+    item.Set("op", launch.op);
+    item.Set("kernel", launch.kernel);
+    item.Set("blocks", static_cast<double>(launch.x) * launch.y * launch.z);
+    item.Set("threads", launch.threads);
+    item.Set("sharedBytes", launch.shared_bytes);
+    out.Set(out.Length(), item);
+  }
   return out;
 }
 
@@ -103,6 +124,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   emulator.Set("setEarlyCopies", Napi::Function::New(env, set_emulator_early_copies));
   emulator.Set("loseDevice", Napi::Function::New(env, lose_emulated_device));
   emulator.Set("setSharedLimit", Napi::Function::New(env, set_emulator_shared));
+  emulator.Set("setRecording", Napi::Function::New(env, set_emulator_recording));
+  emulator.Set("takeLaunches", Napi::Function::New(env, take_emulator_launches));
   emulator.Set("counters", Napi::Function::New(env, take_emulator_counters));
   exports.Set("emulator", emulator);
 #endif

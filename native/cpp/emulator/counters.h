@@ -6,6 +6,7 @@ namespace emulator {
 
 // Counts over the launches since the last reset. A warp access is one instruction executed by the lanes of one warp.
 struct Counters {
+  uint64_t launches = 0;
   uint64_t blocks = 0;
   uint64_t shared_accesses = 0;  // warp accesses to shared memory
   uint64_t bank_conflicts = 0;   // extra passes over the 32 banks that they needed
@@ -15,6 +16,7 @@ struct Counters {
   uint64_t mma = 0;              // warp-wide matrix instructions
 
   void add(const Counters& other) {
+    launches += other.launches;
     blocks += other.blocks;
     shared_accesses += other.shared_accesses;
     bank_conflicts += other.bank_conflicts;

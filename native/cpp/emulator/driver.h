@@ -2,6 +2,8 @@
 // A driver on top of the emulator, for tests. It is stricter than CUDA: a call that breaks a rule fails and says which
 // rule, where CUDA would wait, ignore the call or fail later.
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "runtime/driver.h"
 
@@ -21,6 +23,15 @@ void lose_device();
 void set_early_copies(bool early);
 // Number of copies so far between the device and pageable memory, which make the calling thread wait.
 size_t pageable_copies();
+
+struct LaunchRecord {
+  std::string op, kernel;
+  unsigned x, y, z, threads, shared_bytes;
+};
+// While it is set, launches are recorded and not executed, so that the launches of large shapes can be listed.
+void set_recording(bool recording);
+// The launches that were recorded since the last call.
+std::vector<LaunchRecord> take_launches();
 
 }  // namespace emulator
 }  // namespace videoclip

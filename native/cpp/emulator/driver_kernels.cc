@@ -1,3 +1,8 @@
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "emulator/driver.h"
 #include "emulator/driver_state.h"
 #include "emulator/kernels.h"
 #include "emulator/launch.h"
@@ -16,11 +21,22 @@ std::vector<EmulatedKernel>& kernels() {
   return list;
 }
 
+std::atomic<bool> is_recording{false};
+std::mutex records_mutex;
+std::vector<LaunchRecord> records;
+
 }  // namespace
 
 const char* register_emulated_kernel(EmulatedKernel kernel) {
   kernels().push_back(kernel);
   return kernel.type_name;
+}
+
+void set_recording(bool recording) { is_recording = recording; }
+
+std::vector<LaunchRecord> take_launches() {
+  const std::lock_guard<std::mutex> lock(records_mutex);
+  return std::exchange(records, {});
 }
 
 // Libraries and kernels.
@@ -68,7 +84,12 @@ void add_kernels(Driver& d) {
     }
     const Invocation invocation = kernel.bind(arguments);
     Work work;
-    work.run = [=, op = OpScope::current()] {
+    work.run = [=, op = OpScope::current(), name = kernel.type_name] {
+      if (is_recording) {
+        const std::lock_guard<std::mutex> records_lock(records_mutex);
+        records.push_back({op, kernel_of_type(name), x, y, z, threads, shared});
+        return Status{};
+      }
       const OpScope scope(op);
       const auto thread = [](const void* call) { (*static_cast<const std::function<void()>*>(call))(); };
       return run({{x, y, z}, {threads, 1, 1}, shared, thread, &invocation.run});

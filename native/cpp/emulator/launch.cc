@@ -105,6 +105,7 @@ Status run(const Launch& launch) {
     faulty = number;
     fault = "block " + position(at) + ", " + message;
   });
+  ++m.total.launches;
   for (auto& block : m.blocks) {
     m.total.add(block->counters);
     block->counters = Counters();

@@ -54,6 +54,7 @@ import "./optimizer/keep_finite.js";
 import "./optimizer/sgd_momentum.js";
 import "./pool/avg_pool3d.js";
 import "./pool/avg_pool3d_grad.js";
+import "./pool/gates_of_sums.js";
 import "./pool/global_mean.js";
 import "./pool/global_mean_grad.js";
 import "./pool/max_pool3d.js";
