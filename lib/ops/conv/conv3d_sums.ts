@@ -38,6 +38,7 @@ export const conv3dSums = defineOp<Conv3dAttrs>({
     const { shape } = outputs[0];
     return [...outputs, { shape: [shape[0], parts(a, channels, shape).count, a.outChannels], dtype: "f32" }];
   },
+  multiplyAdds: conv3d.multiplyAdds!,
   layout: conv3d.layout,
   reference: (inputs, a): Array64[] => {
     const outputs = conv3d.reference(inputs, a);
