@@ -56,8 +56,11 @@ async function run(device: Device, network: string, n: number, rows: number[]): 
   }
 }
 
+const isChosen = chosen("VIDEOCLIP_NETWORKS");
+
 test("a batch of S3D-G takes at most 100 launches", async () => {
   const { emulator } = loadAddon().addon;
+  if (!isChosen("a narrow S3D-G")) return;
   if (!emulator || name !== "cuda-emulated") return console.log("SKIP: launches are counted on the emulator");
   const device = createDevice({ device: name, precision: "bf16" });
   const graph = trace(() => NETWORKS["a narrow S3D-G"](2));
@@ -75,7 +78,20 @@ test("a batch of S3D-G takes at most 100 launches", async () => {
   device.dispose();
 });
 
-const isChosen = chosen("VIDEOCLIP_NETWORKS");
+for (const network of Object.keys(NETWORKS).filter(isChosen)) {
+  test(`${network}: two devices at once give the bits of one`, async () => {
+    if (name !== "cuda-emulated") return console.log("SKIP: two devices are on the emulator");
+    const [first, second] = ([name, `${name}:1`] as const).map((device) => createDevice({ device, precision: "bf16" }));
+    try {
+      const expected = await run(first, network, 1, [0]);
+      const both = await Promise.all([run(first, network, 1, [0]), run(second, network, 1, [0])]);
+      assert.equal(both, [expected, expected]);
+    } finally {
+      first.dispose();
+      second.dispose();
+    }
+  });
+}
 
 for (const network of Object.keys(NETWORKS).filter(isChosen)) {
   for (const precision of ["f32", "tf32", "bf16", "f16"] as const) {
