@@ -74,7 +74,7 @@ export class Results {
     for (const row of this.rows as (Row & Partial<Share>)[]) {
       if (!row.ms) continue;
       const [memory, products] = [row.bytes! / bandwidth, row.flops! / arithmetic];
-      row.roofline = Math.max(memory, products) / row.ms;
+      row.roofline = Math.max(memory, products) / (row.graph_ms ?? row.ms);
       row.bound = memory > products ? "memory" : "arithmetic";
     }
     this.#write();
@@ -86,6 +86,7 @@ export class Results {
       (this.rows as (Row & Partial<Share>)[]).map((row) => ({
         case: row.case,
         ms: row.ms === undefined ? row.error?.slice(0, 40) : round(row.ms, 4),
+        "graph ms": row.graph_ms && round(row.graph_ms, 4),
         "TB/s": row.ms && round(row.bytes! / row.ms / 1e9),
         "TFLOP/s": row.ms && round(row.flops! / row.ms / 1e9),
         "of roofline": round(row.roofline),

@@ -31,7 +31,7 @@ export interface NativeEngine {
     id: number,
     inputs: readonly (ArrayBufferView | readonly ArrayBufferView[])[],
     scalars: Float32Array,
-    profile: boolean,
+    timing: number,
     outputs: (ArrayBufferView | null)[],
     /** For each input, whether it is an unmodified result of this engine, which may be read in place. */
     results: boolean[],

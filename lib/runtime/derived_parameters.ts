@@ -6,7 +6,7 @@ import { planGraph, SPACE } from "../compile/plan.js";
 import { graphOf, PARAMETER, sortGraph } from "../graph/trace.js";
 import type { Device } from "./device.js";
 import { storedId } from "./parameter_store.js";
-import { runNative } from "./run_native.js";
+import { runNative, TIMING } from "./run_native.js";
 
 /** Runs the programs that make stale derived parameters. */
 export async function makeDerived(device: Device, derived: DerivedParameter[]): Promise<void> {
@@ -31,7 +31,7 @@ export async function makeDerived(device: Device, derived: DerivedParameter[]): 
       scalars: new Float32Array(0),
       outputs: [],
       results: [],
-      profile: false,
+      timing: TIMING.none,
     });
   } finally {
     device.engine.removeProgram(id);

@@ -15,7 +15,7 @@ import {
   type ProgramInputs,
   type ProgramOutputs,
 } from "./program_arrays.js";
-import { runNative } from "./run_native.js";
+import { runNative, TIMING } from "./run_native.js";
 
 export type { InputArray, ProgramInputs, ProgramOutputs } from "./program_arrays.js";
 
@@ -88,25 +88,38 @@ export class Program {
     inputs: ProgramInputs,
     options: RunOptions = {},
   ): Promise<O> {
+    return (await this.#measure(inputs, options, TIMING.none)).outputs as O;
+  }
+
+  /** Runs once and reports the duration of each instruction, in the order of execution. */
+  async profile(inputs: ProgramInputs, options: RunOptions = {}): Promise<InstructionTime[]> {
+    const { times } = await this.#measure(inputs, options, TIMING.instructions);
+    return this.instructions.map((instruction, i) => ({ ...instruction, ms: times[i] }));
+  }
+
+  /**
+   * Runs once and reports the milliseconds of all instructions together, without the copies of inputs and outputs: on a
+   * GPU those of the CUDA graph, by the GPU's clock (the first run of a program is without a graph).
+   */
+  async time(inputs: ProgramInputs, options: RunOptions = {}): Promise<number> {
+    return (await this.#measure(inputs, options, TIMING.whole)).times[0];
+  }
+
+  /** Runs once; gives the outputs by name, and the milliseconds that `timing` asks for. */
+  async #measure(inputs: ProgramInputs, options: RunOptions, timing: number) {
     const given = options.outputs ?? {};
     for (const [name, array] of Object.entries(given)) checkOutput(name, this.outputs.get(name), array);
-    const buffers = await this.#execute(inputs, options, false);
+    const buffers = await this.#execute(inputs, options, timing);
     const outputs = [...this.outputs].map(([name, { dtype }], i) => {
       const buffer = buffers[i];
       if (buffer && given[name]) copyBytes(given[name], buffer);
       return [name, given[name] ?? new ARRAY[dtype](buffer!)];
     });
-    return Object.fromEntries(outputs) as O;
+    const times = timing === TIMING.none ? [] : new Float64Array(buffers.at(-1)!);
+    return { outputs: Object.fromEntries(outputs) as ProgramOutputs, times };
   }
 
-  /** Runs once and reports the duration of each instruction, in the order of execution. */
-  async profile(inputs: ProgramInputs, options: RunOptions = {}): Promise<InstructionTime[]> {
-    const buffers = await this.#execute(inputs, options, true);
-    const times = new Float64Array(buffers.at(-1)!);
-    return this.instructions.map((instruction, i) => ({ ...instruction, ms: times[i] }));
-  }
-
-  async #execute(inputs: ProgramInputs, options: RunOptions, profile: boolean) {
+  async #execute(inputs: ProgramInputs, options: RunOptions, timing: number) {
     if (this.#disposed) throw new DisposedError("This program");
     options.signal?.throwIfAborted();
     let views = [...this.inputs].map(([name, tensor]) => checkInput(name, tensor, inputs[name]));
@@ -122,7 +135,7 @@ export class Program {
     }
     const outputs = [...this.outputs.keys()].map((name) => options.outputs?.[name] ?? null);
     const results = [...this.inputs.keys()].map((name) => options.results?.has(name) ?? false);
-    const run = { inputs: views, scalars, outputs, results, profile };
+    const run = { inputs: views, scalars, outputs, results, timing };
     if (this.#updated.length === 0) return runNative(this.device, this.#id, run, options.signal);
     const running = runNative(this.device, this.#id, run);
     store.beginUpdate(this.#updated); // jobs run in queue order, so any run that is queued after this one reads the new values

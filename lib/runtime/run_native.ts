@@ -3,13 +3,17 @@ import type { Device } from "./device.js";
 import { nativeError } from "./native_error.js";
 import type { InputViews } from "./program_arrays.js";
 
+/** `Timing` in native/cpp/runtime/job.h: what a run measures. */
+export const TIMING = { none: 0, instructions: 1, whole: 2 } as const;
+
 /** The arrays of one run, as the native side takes them. */
 export interface NativeRun {
   inputs: readonly InputViews[];
   scalars: Float32Array;
   outputs: (ArrayBufferView | null)[];
   results: boolean[];
-  profile: boolean;
+  /** A value of `TIMING`. */
+  timing: number;
 }
 
 /**
@@ -19,11 +23,11 @@ export interface NativeRun {
 export async function runNative(
   device: Device,
   id: number,
-  { inputs, scalars, outputs, results, profile }: NativeRun,
+  { inputs, scalars, outputs, results, timing }: NativeRun,
   signal?: AbortSignal,
 ): Promise<(ArrayBuffer | null)[]> {
   const { engine } = device;
-  const { job, promise } = device.native(() => engine.run(id, inputs, scalars, profile, outputs, results));
+  const { job, promise } = device.native(() => engine.run(id, inputs, scalars, timing, outputs, results));
   const abort = () => engine.cancel(job); // has no effect after the device was disposed
   signal?.addEventListener("abort", abort, { once: true });
   device.running.add(job);

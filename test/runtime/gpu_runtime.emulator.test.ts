@@ -94,6 +94,19 @@ test("profile times every instruction", async () => {
   device.dispose();
 });
 
+test("a whole run is timed without a graph at first, then as a graph, and gives its outputs", async () => {
+  const device = createDevice({ device: name });
+  device.parameters.set("b", [1000], bias(1));
+  const program = compile(graph(), device);
+  for (const seed of [1, 2, 3]) {
+    const y = new Float32Array(length);
+    const ms = await program.time({ x: values(seed) }, { outputs: { y } });
+    assert.ok(ms > 0 && ms < 10_000, `${ms} ms`);
+    assert.equal(y, expected(values(seed), bias(1)));
+  }
+  device.dispose();
+});
+
 test("abort rejects with the signal's reason, and dispose with ERR_DISPOSED", async () => {
   const device = createDevice({ device: name });
   device.parameters.set("b", [1000], bias(1));

@@ -36,6 +36,21 @@ export function updateTests(test: Test, deviceName: DeviceName): void {
     device.dispose();
   });
 
+  test("a timed run updates once", async () => {
+    const device = open({ sum: [1, 2, 3] });
+    const graph = trace(() => {
+      const sum = parameter("sum", [3]);
+      update(sum, nn.binary(sum, input("x", [3]), "add"));
+      return { before: nn.unary(sum, "relu") };
+    });
+    const program = compile(graph, device);
+    for (let run = 1; run <= 3; run++) {
+      assert.ok((await program.time({ x: Float32Array.of(1, 10, 100) })) >= 0);
+      assert.equal(list(device.parameters.get("sum")), [1 + run, 2 + 10 * run, 3 + 100 * run]);
+    }
+    device.dispose();
+  });
+
   test("every reader uses the old value: swaps, cycles and views", async () => {
     const device = open({ a: [1, 2], b: [30, 40], c: [500, 600], d: [0, 0] });
     const graph = trace(() => {

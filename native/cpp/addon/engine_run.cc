@@ -31,10 +31,10 @@ Bytes EngineWrap::gather_list(const Napi::Array& list, size_t size, Run* run,
   return {buffer, buffer->data()};
 }
 
-// (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, profile: boolean, outputs: (TypedArray |
+// (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, timing: a Timing, outputs: (TypedArray |
 // null)[], results: boolean[]) -> {job, promise of (ArrayBuffer | null)[]}, with null for an output that was written
 // into the array given for it. `results` says for each input whether it is a result of this engine that is not written
-// to any more. When profiling, a last buffer holds the milliseconds of each instruction (f64).
+// to any more. With a timing, a last buffer holds the milliseconds (f64).
 Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Engine& e = engine();
@@ -88,7 +88,9 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   if (scalars.ElementLength() != job->program->scalars) throw wrong_size(env, "the list of scalars");
   job->run.scalars.assign(scalars.Data(), scalars.Data() + scalars.ElementLength());
 
-  if (info[3].ToBoolean()) job->run.milliseconds.resize(job->program->instructions.size());
+  job->run.timing = static_cast<Timing>(integer(info[3]));
+  if (job->run.timing == Timing::instructions) job->run.milliseconds.resize(job->program->instructions.size());
+  if (job->run.timing == Timing::whole) job->run.milliseconds.resize(1);
 
   auto deferred = std::make_unique<Napi::Promise::Deferred>(env);
   auto out = Napi::Object::New(env);
@@ -143,7 +145,7 @@ Napi::Array EngineWrap::outputs_of(Napi::Env env, const Job& job) {
     }
     outputs.Set(static_cast<uint32_t>(i), value);
   }
-  if (!job.run.milliseconds.empty()) {
+  if (job.run.timing != Timing::none) {
     const size_t bytes = job.run.milliseconds.size() * sizeof(double);
     auto times = Napi::ArrayBuffer::New(env, bytes);
     std::memcpy(times.Data(), job.run.milliseconds.data(), bytes);

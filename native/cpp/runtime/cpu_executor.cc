@@ -45,7 +45,8 @@ class CpuExecutor : public Executor {
       const Status status = run_instruction(program, bound, i, &pool_, nullptr);
       if (!status) job.failure = Failure(status);
       const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-      if (!job.run.milliseconds.empty()) job.run.milliseconds[i] = elapsed.count();
+      if (job.run.timing == Timing::instructions) job.run.milliseconds[i] = elapsed.count();
+      if (job.run.timing == Timing::whole) job.run.milliseconds[0] += elapsed.count();
     }
   }
 

@@ -85,9 +85,10 @@ class GpuExecutor : public Executor {
     then(gpu_->poison(arena_->data(), program.arena_bytes, compute_));
     then(gpu_->poison(workspace_->data(), program.workspace_bytes, compute_));
     if (status) {
-      then(!job.run.milliseconds.empty() ? run_timed(job, bound)
-           : !state.has_run              ? run_all(program, bound)
-                                         : run_graph(program, *slot, bound));
+      const auto run = [&] { return state.has_run ? run_graph(program, *slot, bound) : run_all(program, bound); };
+      then(job.run.timing == Timing::instructions ? run_timed(job, bound)
+           : job.run.timing == Timing::whole      ? timed(run, &job.run.milliseconds[0])
+                                                  : run());
     }
     then(gpu_->record(slot->computed, compute_));
     then(gpu_->wait(out_, slot->computed));
@@ -260,13 +261,27 @@ class GpuExecutor : public Executor {
     return gpu_->launch(slot.graph, compute_);
   }
 
-  // Runs instruction by instruction, with an event before and after each.
-  Status run_timed(Job& job, const Bound& bound) {
-    while (marks_.size() <= job.program->instructions.size()) {
+  Status make_marks(size_t count) {
+    while (marks_.size() < count) {
       Gpu::Event mark = nullptr;
       if (const Status status = gpu_->make_event(&mark, Gpu::EventUse::timing); !status) return status;
       marks_.push_back(mark);
     }
+    return {};
+  }
+
+  // Runs with an event before and after, and waits for the second.
+  template <class F>
+  Status timed(const F& run, double* milliseconds) {
+    if (const Status status = first_error({make_marks(2), gpu_->record(marks_[0], compute_)}); !status) return status;
+    if (const Status status = run(); !status) return status;
+    return first_error({gpu_->record(marks_[1], compute_), gpu_->synchronize(marks_[1]),
+                        gpu_->elapsed(marks_[0], marks_[1], milliseconds)});
+  }
+
+  // Runs instruction by instruction, with an event before and after each.
+  Status run_timed(Job& job, const Bound& bound) {
+    if (const Status status = make_marks(job.program->instructions.size() + 1); !status) return status;
     if (const Status status = gpu_->record(marks_[0], compute_); !status) return status;
     for (size_t i = 0; i < job.program->instructions.size(); ++i) {
       const Status status = first_error({run_one(*job.program, bound, i), gpu_->record(marks_[i + 1], compute_)});

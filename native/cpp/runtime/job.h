@@ -22,12 +22,16 @@ struct Part {
   size_t bytes;
 };
 
+// What a run measures: nothing, the duration of each instruction, or that of all instructions together.
+enum class Timing : int { none = 0, instructions = 1, whole = 2 };
+
 // The memory of one run. It is host memory on every device.
 struct Run {
   std::vector<Bytes> inputs, outputs;
   std::vector<Part> parts;  // parts of the inputs, copied by the engine thread before the run begins
   std::vector<float> scalars;
-  std::vector<double> milliseconds;  // one per instruction when profiling (sized by the caller), otherwise empty
+  Timing timing = Timing::none;
+  std::vector<double> milliseconds;  // what `timing` asks for; sized by the caller
   std::atomic<bool> cancelled{false};
 };
 
