@@ -192,6 +192,24 @@ for (const [name, op, shapes, attrs] of CLEAN) {
   }
 }
 
+for (const dtype of ["f32", "bf16"] as const) {
+  test(`gates_of_sums ${dtype} with the shapes of a block of S3D-G has efficient accesses`, async () => {
+    const gates = [
+      ...[[2, 25, 288], [112, 112], [112], [2, 25, 288], [288, 288], [288]],
+      ...[[2, 25, 64], [64, 64], [64], [2, 25, 64], [64, 64], [64]],
+    ];
+    const inputs = gates.map((shape, slot) =>
+      makeInput({ shape, dtype: slot % 3 === 1 ? dtype : "f32", shift: 2 }, `gates/${slot}`),
+    );
+    emulator!.counters();
+    const attrs = { first: [0, 0, 0, 0], positions: 1568, activation: "sigmoid" };
+    await ops.runOp(definitions.gatesOfSums as never, inputs, attrs as never);
+    const { launches, globalAccesses, bankConflicts, excessSectors } = emulator!.counters();
+    assert.ok(launches > 0 && globalAccesses > 0);
+    assert.equal([bankConflicts, excessSectors], [0, 0]);
+  });
+}
+
 test.before(() => ops.configure({ device: "cuda-emulated" }));
 test.after(() => {
   ops.dispose();

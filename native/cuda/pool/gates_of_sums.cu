@@ -9,7 +9,7 @@
 // memory. Then each warp takes four rows of the weight at a time, whose loads of 16 bytes are in flight together, and
 // adds the products of a row over its lanes. The results are written by neighbouring threads.
 //
-// At most 24.1 KiB of shared memory. The sums of a clip are read once from L2, where the convolution left them, and the
+// At most 16.1 KiB of shared memory. The sums of a clip are read once from L2, where the convolution left them, and the
 // weights once per clip: 32 clips of the largest gate of S3D-G (384 channels, bf16) read 9 MB. Bound by latency.
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
@@ -51,8 +51,9 @@ VC_DEVICE int mean_at(int c, int plane) {
   return V == 8 ? (c / 4 % 2) * plane + c / 8 * 4 + c % 4 : c;
 }
 
-// Words of a plane of the means of `channels` channels.
-VC_HOST_DEVICE constexpr int plane_of(int channels) { return (channels + 7) / 8 * 4; }
+// Words of a plane of the means of `channels` channels. The planes begin 16 banks apart, so that neighbouring channels
+// are stored without conflicts.
+VC_HOST_DEVICE constexpr int plane_of(int channels) { return ((channels + 7) / 8 * 4 + 15) / 32 * 32 + 16; }
 
 template <int V>
 VC_DEVICE void load_means(Shared<float> means, int c, int plane, float (&v)[V]) {
