@@ -104,7 +104,7 @@ struct SharedWords {
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kThreads) gates_of_sums_kernel(GatesArgs<T> a) {
+__global__ void __launch_bounds__(kThreads, 1) gates_of_sums_kernel(GatesArgs<T> a) {
   const Gate<T> gate = a.gates[blockIdx.y];
   const int64_t n = blockIdx.x;
   const SharedWords words(gate.channels, gate.outs);
