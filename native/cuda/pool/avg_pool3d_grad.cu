@@ -31,6 +31,8 @@ __global__ void __launch_bounds__(kGatherThreads, kGatherBlocks) avg_pool_grad_k
     const Window in_t(axis[0], ot);
     for (int oh = wh.begin; oh < wh.end; ++oh) {
       const Window in_h(axis[1], oh);
+      // not unrolled: several outputs at once need more registers than 4 blocks per SM leave on sm_100 and sm_120
+#pragma unroll 1
       for (int ow = ww.begin; ow < ww.end; ++ow) {
         const Window in_w(axis[2], ow);
         const int count = a.pool.padding_counts ? in_t.padded * in_h.padded * in_w.padded

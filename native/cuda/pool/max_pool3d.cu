@@ -132,6 +132,16 @@ VC_DEVICE void frame_max(const MaxPoolArgs<T>& a, int64_t n, int it, const Windo
   for (int i = 0; i < V; ++i) best[0][i] = columns[0][i], best[1][i] = columns[3][i];
 }
 
+// Maxima as values of T, which they are, so that they take few registers. Packed values have at least 4 bytes.
+template <typename T, int V>
+using Held = Packed<T, V * sizeof(T) < 4 ? 2 : V>;
+
+template <int V, class Values>
+VC_DEVICE void keep_held_max(float (&best)[V], const Values& held) {
+#pragma unroll
+  for (int i = 0; i < V; ++i) best[i] = max_nan(best[i], to_float(held[i]));
+}
+
 template <typename T, int V>
 __global__ void __launch_bounds__(kThreads, 2) sliding_max_pool_kernel(MaxPoolArgs<T> a) {
   int column, pair, oh;
@@ -143,7 +153,7 @@ __global__ void __launch_bounds__(kThreads, 2) sliding_max_pool_kernel(MaxPoolAr
   const auto c = static_cast<size_t>(column) * V;
   for (int64_t n = blockIdx.z; n < a.pool.clips; n += gridDim.z) {
     const int first = static_cast<int>(blockIdx.y) * kFrames, last = min(first + kFrames, at.out);
-    float held[2][2][V];  // maxima of the previous two frames
+    Held<T, V> held[2][2];  // maxima of the previous two frames
 #pragma unroll 1
     for (int it = first - at.low; it < last - at.low + 2; ++it) {
       float frame[2][V];
@@ -159,13 +169,13 @@ __global__ void __launch_bounds__(kThreads, 2) sliding_max_pool_kernel(MaxPoolAr
         if (ot >= first && ow + k < aw.out) {
           float best[V];
           fill(best, start_of(a.pool, Window(at, ot), h, Window(aw, ow + k)));
-          keep_max(best, held[0][k]);
-          keep_max(best, held[1][k]);
+          keep_held_max(best, held[0][k]);
+          keep_held_max(best, held[1][k]);
           keep_max(best, frame[k]);
           store_values(a.y, pool_offset(a.pool.y, n, ot, oh, ow + k) + c, best);
         }
 #pragma unroll
-        for (int i = 0; i < V; ++i) held[0][k][i] = held[1][k][i], held[1][k][i] = frame[k][i];
+        for (int i = 0; i < V; ++i) held[0][k][i] = held[1][k][i], held[1][k][i] = from_float<T>(frame[k][i]);
       }
     }
   }
