@@ -22,7 +22,7 @@ struct MaxGradArgs {
 };
 
 template <typename T, int V>
-__global__ void __launch_bounds__(kColumnThreads, 4) reduce_max_grad_kernel(MaxGradArgs<T> a) {
+__global__ void __launch_bounds__(kColumnThreads, 3) reduce_max_grad_kernel(MaxGradArgs<T> a) {
   const int thread = static_cast<int>(threadIdx.x), group = thread / a.columns.per_block;
   const int column = static_cast<int>(blockIdx.y) * a.columns.per_block + thread % a.columns.per_block;
   const int64_t o = int64_t{blockIdx.x} * a.columns.groups + group;
