@@ -81,20 +81,26 @@ class TensorCores {
     }
   }
 
+  // The sums of a thread as a grid of rows and columns. The lanes that have the same rows differ in the low bits of
+  // their number, those that have the same columns in the others.
+  static constexpr int kRows = kI * 2, kColumns = kJ * 2, kLanesPerRow = 4;
+  VC_DEVICE static int row(int r) { return warp_row() + r / 2 * 16 + r % 2 * 8 + lane_id() / 4; }
+  VC_DEVICE static int column(int c) { return warp_column() + c / 2 * 8 + lane_id() % 4 * 2 + c % 2; }
+  VC_DEVICE float at(int r, int c) const { return sums_[r / 2][c / 2][r % 2 * 2 + c % 2]; }
+
   // The first row and column of the warp.
   VC_DEVICE static int warp_row() { return warp_id() / Tile::kWarpsN * Tile::kWarpRows; }
   VC_DEVICE static int warp_column() { return warp_id() % Tile::kWarpsN * Tile::kWarpColumns; }
 
   VC_DEVICE void stage(Shared<float> staged) const {
-    const int lane = lane_id();
 #pragma unroll
     for (int i = 0; i < kI; ++i) {
 #pragma unroll
       for (int j = 0; j < kJ; ++j) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          const int row = warp_row() + i * 16 + half * 8 + lane / 4, column = warp_column() + j * 8 + lane % 4 * 2;
-          staged.store_packed<2>(staged_at<Tile>(row, column), {{sums_[i][j][half * 2], sums_[i][j][half * 2 + 1]}});
+          staged.store_packed<2>(staged_at<Tile>(row(i * 2 + half), column(j * 2)),
+                                 {{sums_[i][j][half * 2], sums_[i][j][half * 2 + 1]}});
         }
       }
     }
@@ -116,6 +122,12 @@ class PlainFma {
   static_assert(Tile::kWarpRows == 32 && Tile::kWarpColumns == 64, "8 x 8 sums a lane");
 
  public:
+  // As in TensorCores.
+  static constexpr int kRows = 8, kColumns = 8, kLanesPerRow = 8;
+  VC_DEVICE static int row(int r) { return warp_id() / Tile::kWarpsN * 32 + r / 4 * 16 + lane_id() / 8 * 4 + r % 4; }
+  VC_DEVICE static int column(int c) { return warp_id() % Tile::kWarpsN * 64 + c / 4 * 32 + lane_id() % 8 * 4 + c % 4; }
+  VC_DEVICE float at(int r, int c) const { return sums_[r][c]; }
+
   // Neighbouring lanes read rows of B that are 4 apart.
   VC_DEVICE static constexpr int pattern(int row) { return row / 4 % 8; }
 
@@ -168,9 +180,6 @@ class PlainFma {
   }
 
  private:
-  VC_DEVICE static int row(int i) { return warp_id() / Tile::kWarpsN * 32 + i / 4 * 16 + lane_id() / 8 * 4 + i % 4; }
-  VC_DEVICE static int column(int j) { return warp_id() % Tile::kWarpsN * 64 + j / 4 * 32 + lane_id() % 8 * 4 + j % 4; }
-
   float sums_[8][8] = {};
 };
 

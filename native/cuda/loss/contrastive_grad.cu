@@ -66,7 +66,8 @@ __global__ void __launch_bounds__(kThreads, 2) weight_kernel(Arguments<T> p) {
   const Shared<float> staged = shared_array<float>(0, kTileRows * kTileColumns);
   const int local = static_cast<int>(blockIdx.x) / p.tiles * kTileRows, row0 = p.first + local;
   const int column0 = static_cast<int>(blockIdx.x) % p.tiles * kTileColumns;
-  multiply_tile<T, V>(p.x, p.y, row0, column0, staged);
+  multiply_tile<T, V>(p.x, p.y, row0, column0).stage(staged);
+  sync_threads();
   const int j = column0 + static_cast<int>(threadIdx.x) % kTileColumns;
   if (j >= p.count) return;
   const int32_t group = p.group ? p.group.load(static_cast<size_t>(j)) : 0;

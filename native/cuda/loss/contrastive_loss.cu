@@ -5,15 +5,16 @@
 // sums are in f32. Products run on tensor cores for 16-bit storage, by FMA for f32 (gemm/math.h).
 //
 // The score matrix is divided into splits of rows and splits of columns; a block has one of each and processes it in
-// tiles of 128 x 64 scores. A tile is reduced along both directions in shared memory. The pair (max, sum of
-// exponentials relative to it) of a row is merged with the block's earlier pair of that row; the pair of a column stays
-// in registers for all rows of the split. A second kernel merges the pairs of all splits in order, and a third adds the
-// loss, so that every order follows from N and D.
+// tiles of 128 x 64 scores, which stay in the registers of the product. The pair (max, sum of exponentials relative to
+// it) of a row stays in registers for all columns of the split; the pairs of the columns of a tile are joined across
+// the warps in shared memory, and with the pairs of the split's earlier rows. A second kernel merges the pairs of all
+// splits in order, and a third adds the loss, so that every order follows from N and D.
 //
-// A block has 128 threads and 72 KB of shared memory; an SM holds 3 blocks (2 for f32). a is read once for each split
-// of columns, b once for each split of rows (from L2). FLOPs: 2 N^2 D, with 2 N^2 exponentials (at most 4 N^2 with
-// groups). Bound by tensor cores from D = 256 on. After Cheng et al. 2024 (Inf-CL, arXiv 2410.17243), but with one
-// product for both directions.
+// A block has 128 threads and 73 KB of shared memory (77 KB with groups); an SM holds 3 blocks (2 for f32 and with
+// groups). a is read once for each split of columns, b once for each tile of rows (from L2). FLOPs: 2 N^2 D, with 2 N^2
+// exponentials (4 N^2 with groups). Bound by tensor cores from D = 256 on. After Cheng et al. 2024 (Inf-CL, arXiv
+// 2410.17243), but with one product for both directions.
+#include "cuda/loss/contrastive/score_sums.h"
 #include "cuda/loss/contrastive/sums.h"
 #include "cuda/loss/contrastive/tile.h"
 #include "cuda/primitives/dispatch.h"
@@ -41,145 +42,90 @@ struct Arguments {
   float scale;  // times log2 e
 };
 
-// The sum over the 16 lanes that share a row, with the same bits in each of them.
-VC_DEVICE LogSum row_sum(const float (&x)[4]) {
-  LogSum s;
-  s.max_score = max(max(x[0], x[1]), max(x[2], x[3]));
+// Stores the scores of the pairs (i, i), which are the positives without groups.
+template <class Math, typename T>
+VC_DEVICE void store_diagonal(const Scores<Math>& x, int row0, int column0, const Arguments<T>& p) {
 #pragma unroll
-  for (int d = 8; d > 0; d /= 2) s.max_score = max(s.max_score, shuffle_xor(s.max_score, d));
-  const float max_shift = s.max_score == kMinusInfinity ? 0.0f : s.max_score;
+  for (int r = 0; r < Math::kRows; ++r) {
+    const int row = row0 + Math::row(r);
 #pragma unroll
-  for (int e = 0; e < 4; ++e) s.sum += exp2_approx(x[e] - max_shift);
-#pragma unroll
-  for (int d = 8; d > 0; d /= 2) s.sum += shuffle_xor(s.sum, d);
-  return s;
-}
-
-VC_DEVICE void join(Global<float> sums, size_t i, LogSum s, bool first) {
-  if (!first) {
-    LogSum before = load_sum(sums, i);
-    before.add(s);
-    s = before;
-  }
-  store_sum(sums, i, s);
-}
-
-// Reduces two rows per warp at a time, with 4 neighbouring columns per lane. Only the first lane of a row accesses the
-// block's pair of the row.
-template <bool kGrouped, typename T>
-VC_DEVICE void reduce_rows(const Arguments<T>& p, Shared<float> staged, int row0, int column0, int column_split,
-                           bool first) {
-  using Tile = typename MathOf<T>::Tile;
-  constexpr int kWarpRows = kTileRows * kWarpSize / kThreads;
-  const int column = lane_id() % 16 * 4;
-  int32_t groups[4] = {};
-  if constexpr (kGrouped) {
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      if (column0 + column + e < p.count) groups[e] = p.group.load(static_cast<size_t>(column0 + column + e));
-    }
-  }
-  for (int i = 0; i < kWarpRows; i += 2) {
-    const int r = warp_id() * kWarpRows + i + lane_id() / 16, row = row0 + r;
-    const Packed<float, 4> scores = staged.load_packed<4>(gemm::staged_at<Tile>(r, column));
-    float x[4];
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      x[e] = column0 + column + e < p.count ? scores[e] * p.scale : kMinusInfinity;
-      if (!kGrouped && column0 + column + e == row && row < p.count) {
-        p.sums.positives.store(static_cast<size_t>(row), x[e]);
+    for (int c = 0; c < Math::kColumns; ++c) {
+      if (row == column0 + Math::column(c) && row < p.count) {
+        p.sums.positives.store(static_cast<size_t>(row), x[r][c]);
       }
     }
-    const bool stores = lane_id() % 16 == 0 && row < p.count;
-    const auto at = static_cast<size_t>(column_split) * static_cast<size_t>(p.count) + static_cast<size_t>(row);
-    const LogSum sum = row_sum(x);
-    if (stores) join(p.sums.rows, at, sum, first);
-    if constexpr (kGrouped) {
-      bool any = first;  // the first pair must be written in any case
-      const int32_t group = row < p.count ? p.group.load(static_cast<size_t>(row)) : 0;
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        if (groups[e] != group) x[e] = kMinusInfinity;
-        any = any || x[e] != kMinusInfinity;
-      }
-      if (!vote_any(any)) continue;
-      const LogSum positive = row_sum(x);
-      if (stores) join(p.sums.row_positives, at, positive, first);
-    }
   }
 }
 
-// A thread has one column and every second row, so that both halves of the block finish at the same time.
-template <bool kGrouped, typename T>
-VC_DEVICE void reduce_columns(const Arguments<T>& p, Shared<float> staged, int row0, int column, int32_t group,
-                              LogSum* all, LogSum* positive) {
-  using Tile = typename MathOf<T>::Tile;
-  const int first = static_cast<int>(threadIdx.x) / kTileColumns, rows = min(kTileRows, p.count - row0);
-  constexpr int kStep = kThreads / kTileColumns;
-  LogSum sum, own;
-  for (int r = first; r < rows; r += kStep) {
-    const float x = staged.load(gemm::staged_at<Tile>(r, column)) * p.scale;
-    sum.max_score = max(sum.max_score, x);
-    if (kGrouped && p.group.load(static_cast<size_t>(row0 + r)) == group) own.max_score = max(own.max_score, x);
-  }
-  const float max_shift = sum.max_score == kMinusInfinity ? 0.0f : sum.max_score,
-              own_max_shift = own.max_score == kMinusInfinity ? 0.0f : own.max_score;
-  for (int r = first; r < rows; r += kStep) {
-    const float x = staged.load(gemm::staged_at<Tile>(r, column)) * p.scale;
-    sum.sum += exp2_approx(x - max_shift);
-    if (kGrouped && p.group.load(static_cast<size_t>(row0 + r)) == group) own.sum += exp2_approx(x - own_max_shift);
-  }
-  all->add(sum);
-  if (kGrouped) positive->add(own);
-}
+// Blocks per SM that the registers allow: groups, FMA of f32, and copies through registers need more than a third of
+// them.
+template <typename T, int V, bool kGrouped>
+constexpr int kBlocks = sizeof(T) * V == 16 && sizeof(T) == 2 && !kGrouped ? 3 : 2;
 
-// Blocks per SM that the registers allow: FMA of f32, and copies through registers, need more than a third of them.
-template <typename T, int V>
-constexpr int kBlocks = sizeof(T) * V == 16 && sizeof(T) == 2 ? 3 : 2;
+// Words of shared memory behind the stages: the sums of a tile's columns, and with groups those of positives, by column
+// and by row, and the groups of the rows and columns.
+template <class Tile>
+constexpr uint32_t sum_words(bool grouped) {
+  constexpr uint32_t kColumns = ColumnPairs<Tile>::kFloats;
+  return grouped ? 2 * kColumns + RowPairs<Tile>::kFloats + kTileRows + kTileColumns : kColumns;
+}
 
 template <typename T, int V, bool kGrouped>
-__global__ void __launch_bounds__(kThreads, kBlocks<T, V>) score_kernel(Arguments<T> p) {
-  const Shared<float> staged = shared_array<float>(0, kTileRows * kTileColumns);
-  const Shared<float> halves = shared_array<float>(kTileRows * kTileColumns * sizeof(float), kTileColumns * 4);
+__global__ void __launch_bounds__(kThreads, kBlocks<T, V, kGrouped>) score_kernel(Arguments<T> p) {
+  using Tile = typename MathOf<T>::Tile;
+  using Math = typename MathOf<T>::Type;
+  static_assert(kThreads == kTileRows, "a thread stores the pair of one row");
+  constexpr uint32_t kStages = Tile::kStages * Tile::kStageBytes, kColumns = ColumnPairs<Tile>::kFloats,
+                     kRows = RowPairs<Tile>::kFloats;
+  const RowPairs<Tile> row_pairs{shared_array<float>(0, kRows)};  // in place of the stages
+  const ColumnPairs<Tile> columns{shared_array<float>(kStages, kColumns)};
+  // with groups: those of positives, and the groups of the tile
+  constexpr uint32_t kOwn = kGrouped ? kStages + 4 * kColumns : 0;
+  const ColumnPairs<Tile> own_columns{shared_array<float>(kOwn, kGrouped ? kColumns : 0)};
+  const RowPairs<Tile> own_rows{shared_array<float>(kOwn + 4 * kColumns * kGrouped, kGrouped ? kRows : 0)};
+  const auto groups =
+      shared_array<int32_t>(kOwn + 4 * (kColumns + kRows) * kGrouped, kGrouped ? kTileRows + kTileColumns : 0);
+  const auto count = static_cast<size_t>(p.count);
   const int column_split = static_cast<int>(blockIdx.x) % p.column_splits,
             row_split = static_cast<int>(blockIdx.x) / p.column_splits;
-  const int row_end = min(p.count, (row_split + 1) * p.row_split_tiles * kTileRows);
-  const int column_end = min(p.count, (column_split + 1) * p.column_split_tiles * kTileColumns);
-  const int own_column = static_cast<int>(threadIdx.x) % kTileColumns;
-  const bool upper = threadIdx.x >= kTileColumns;
+  const int row_begin = row_split * p.row_split_tiles * kTileRows,
+            row_end = min(p.count, row_begin + p.row_split_tiles * kTileRows);
+  const int column_begin = column_split * p.column_split_tiles * kTileColumns,
+            column_end = min(p.count, column_begin + p.column_split_tiles * kTileColumns);
+  const auto thread = static_cast<int>(threadIdx.x);
 
-  bool first = true;
-  for (int column0 = column_split * p.column_split_tiles * kTileColumns; column0 < column_end;
-       column0 += kTileColumns) {
-    const bool exists = column0 + own_column < p.count;
-    const int32_t group = kGrouped && exists ? p.group.load(static_cast<size_t>(column0 + own_column)) : 0;
-    LogSum all, positive;
-    for (int row0 = row_split * p.row_split_tiles * kTileRows; row0 < row_end; row0 += kTileRows) {
-      // Compute a tile, and reduce it along both directions.
-      multiply_tile<T, V>(p.a, p.b, row0, column0, staged);
-      reduce_rows<kGrouped>(p, staged, row0, column0, column_split, first);
-      reduce_columns<kGrouped>(p, staged, row0, own_column, group, &all, &positive);
-      sync_threads();
+  for (int row0 = row_begin; row0 < row_end; row0 += kTileRows) {
+    LogSum rows[Math::kRows];
+    if constexpr (kGrouped) {
+      for (int i = thread; i < Tile::kWarpsN * kTileRows; i += kThreads) own_rows.store(i, {});
+      load_group(p.group, row0 + thread, p.count, groups, thread);
     }
-    first = false;
-    // Merge the two halves of each column, and store its pair.
-    const auto slot = static_cast<uint32_t>(own_column) * 2;
-    if (upper) {
-      halves.store_packed<2>(slot, {{all.max_score, all.sum}});
-      if (kGrouped) halves.store_packed<2>(2 * kTileColumns + slot, {{positive.max_score, positive.sum}});
-    }
-    sync_threads();
-    if (!upper && exists) {
-      const auto at =
-          static_cast<size_t>(row_split) * static_cast<size_t>(p.count) + static_cast<size_t>(column0 + own_column);
-      const Packed<float, 2> other = halves.load_packed<2>(slot);
-      all.add({other[0], other[1]});
-      store_sum(p.sums.columns, at, all);
-      if constexpr (kGrouped) {
-        const Packed<float, 2> own = halves.load_packed<2>(2 * kTileColumns + slot);
-        positive.add({own[0], own[1]});
-        store_sum(p.sums.column_positives, at, positive);
+    for (int column0 = column_begin; column0 < column_end; column0 += kTileColumns) {
+      if (kGrouped && thread < kTileColumns) {
+        load_group(p.group, column0 + thread, p.count, groups, kTileRows + thread);
       }
+      Scores<Math> x;
+      scores_of(multiply_tile<T, V>(p.a, p.b, row0, column0), p.scale, p.count - row0, p.count - column0, x);
+      if (!kGrouped && row0 < column0 + kTileColumns && column0 < row0 + kTileRows) {
+        store_diagonal<Math>(x, row0, column0, p);
+      }
+      add_rows<Math>(x, rows);
+      store_columns<Math, Tile>(x, columns);
+      if constexpr (kGrouped) add_positives<Math, Tile>(groups, x, own_rows, own_columns);
+      sync_threads();
+      if (thread < kTileColumns && column0 + thread < p.count) {
+        const size_t at = static_cast<size_t>(row_split) * count + static_cast<size_t>(column0 + thread);
+        join_columns<Tile>(p.sums.columns, at, columns, row0 == row_begin);
+        if constexpr (kGrouped) join_columns<Tile>(p.sums.column_positives, at, own_columns, row0 == row_begin);
+      }
+      // The next tile's product has a barrier before these sums are overwritten.
+    }
+    reduce_rows<Math>(rows, [&](int r, const LogSum& sum) { row_pairs.store(row_slot<Math, Tile>(r), sum); });
+    sync_threads();
+    if (row0 + thread < p.count) {
+      const size_t at = static_cast<size_t>(column_split) * count + static_cast<size_t>(row0 + thread);
+      store_rows<Tile>(row_pairs, p.sums.rows, at);
+      if constexpr (kGrouped) store_rows<Tile>(own_rows, p.sums.row_positives, at);
     }
     sync_threads();
   }
@@ -241,11 +187,10 @@ __global__ void __launch_bounds__(kThreads) loss_kernel(LossArguments p) {
 template <typename T, int V>
 Status start_scores(const Arguments<T>& p, const Split& s, Stream stream) {
   using Tile = typename MathOf<T>::Tile;
-  constexpr size_t kBytes = Tile::kStages * Tile::kStageBytes;
-  static_assert(kBytes >= (kTileRows * kTileColumns + 4 * kTileColumns) * sizeof(float), "scores and halves");
+  const size_t bytes = Tile::kStages * Tile::kStageBytes + sum_words<Tile>(s.grouped) * sizeof(float);
   const Grid grid{s.row_splits * s.column_splits};
-  return s.grouped ? launch<score_kernel<T, V, true>>(grid, kThreads, kBytes, stream, p)
-                   : launch<score_kernel<T, V, false>>(grid, kThreads, kBytes, stream, p);
+  return s.grouped ? launch<score_kernel<T, V, true>>(grid, kThreads, bytes, stream, p)
+                   : launch<score_kernel<T, V, false>>(grid, kThreads, bytes, stream, p);
 }
 
 template <typename T>

@@ -1,5 +1,5 @@
 #pragma once
-// A tile of 128 x 64 dot products of rows, in shared memory.
+// A tile of 128 x 64 dot products of rows.
 #include "cuda/gemm/math.h"
 #include "cuda/gemm/operands.h"
 #include "cuda/loss/contrastive/sums.h"
@@ -20,10 +20,10 @@ struct MathOf<float> {
   using Type = gemm::PlainFma<Tile>;
 };
 
-// Computes the scores of one tile, unscaled, in shared memory. They overwrite the stages.
+// Computes the scores of one tile, unscaled. The stages may be overwritten afterwards.
 template <typename T, int V>
-VC_DEVICE void multiply_tile(const gemm::Matrix<T>& of_rows, const gemm::Matrix<T>& of_columns, int row0, int column0,
-                             Shared<float> staged) {
+VC_DEVICE typename MathOf<T>::Type multiply_tile(const gemm::Matrix<T>& of_rows, const gemm::Matrix<T>& of_columns,
+                                                 int row0, int column0) {
   using Tile = typename MathOf<T>::Tile;
   using Math = typename MathOf<T>::Type;
   static_assert(Tile::kM == kTileRows && Tile::kN == kTileColumns && Tile::kThreads == kThreads, "one tile for all");
@@ -55,8 +55,7 @@ VC_DEVICE void multiply_tile(const gemm::Matrix<T>& of_rows, const gemm::Matrix<
   }
   cp_async_wait<0>();
   sync_threads();
-  math.stage(staged);
-  sync_threads();
+  return math;
 }
 
 }  // namespace contrastive
