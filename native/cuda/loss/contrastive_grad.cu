@@ -22,6 +22,7 @@ inline namespace contrastive_grad_op {
 using namespace contrastive;
 
 constexpr int64_t kBlockBytes = 32 << 20;
+constexpr int kBatch = 4;  // rows whose values a thread loads at once
 
 // The layout of g in the workspace: elements from row to row, and rows per block.
 struct Cut {
@@ -40,13 +41,23 @@ size_t workspace(const Call& call, int) {
   return static_cast<size_t>(cut.stride * cut.rows) * item;
 }
 
+// A row or column: its log-sum-exps times log2 e, over all scores and over positives, and the gradients of both.
+struct Factors {
+  float end = 0, factor = 0, own_end = 0, own_factor = 0;
+
+  // The weight of a score times log2 e, and what a positive adds to it.
+  VC_DEVICE float all(float s) const { return factor * exp2_approx(s - end); }
+  VC_DEVICE float own(float s) const { return own_factor * exp2_approx(s - own_end); }
+};
+
 // The log-sum-exps and their gradients, for one side.
 struct Side {
   Global<const float> end, factor, own_end, own_factor;
 
-  VC_DEVICE float at(Global<const float> v, int i) const { return v.load(static_cast<size_t>(i)); }
-  VC_DEVICE float all(int i, float s) const { return at(factor, i) * ::expf(s - at(end, i)); }
-  VC_DEVICE float own(int i, float s) const { return at(own_factor, i) * ::expf(s - at(own_end, i)); }
+  VC_DEVICE Factors at(int i) const {
+    const auto at = static_cast<size_t>(i);
+    return {end.load(at) * kLog2E, factor.load(at), own_end.load(at) * kLog2E, own_factor.load(at)};
+  }
 };
 
 template <typename T>
@@ -56,8 +67,8 @@ struct Arguments {
   Global<T> g;
   Side rows, columns;
   int64_t stride;
-  int first, count, tiles;  // first row of the block; tiles of columns
-  float scale;
+  int first, count, tiles;   // first row of the block; tiles of columns
+  float scale, score_scale;  // the second one times log2 e
 };
 
 template <typename T, int V>
@@ -71,17 +82,31 @@ __global__ void __launch_bounds__(kThreads, 2) weight_kernel(Arguments<T> p) {
   const int j = column0 + static_cast<int>(threadIdx.x) % kTileColumns;
   if (j >= p.count) return;
   const int32_t group = p.group ? p.group.load(static_cast<size_t>(j)) : 0;
-  for (int r = static_cast<int>(threadIdx.x) / kTileColumns; r < kTileRows; r += kThreads / kTileColumns) {
-    const int i = row0 + r;
-    if (i >= p.count) return;
-    const float s = staged.load(gemm::staged_at<Tile>(r, j - column0)) * p.scale;
-    float g = p.rows.all(i, s) + p.columns.all(j, s);
-    if (p.group) {
-      if (p.group.load(static_cast<size_t>(i)) == group) g += p.rows.own(i, s) + p.columns.own(j, s);
-    } else if (i == j) {
-      g += p.rows.at(p.rows.own_factor, i) + p.columns.at(p.columns.own_factor, j);  // the exponentials are 1
+  const Factors column = p.columns.at(j);
+  constexpr int kStep = kThreads / kTileColumns;
+  for (int first = static_cast<int>(threadIdx.x) / kTileColumns; first < kTileRows; first += kBatch * kStep) {
+    Factors rows[kBatch];
+    bool positive[kBatch];
+#pragma unroll
+    for (int k = 0; k < kBatch; ++k) {
+      const int i = row0 + first + k * kStep;
+      positive[k] = i == j;
+      if (i >= p.count) continue;
+      rows[k] = p.rows.at(i);
+      if (p.group) positive[k] = p.group.load(static_cast<size_t>(i)) == group;
     }
-    p.g.store(static_cast<size_t>((local + r) * p.stride + j), from_float<T>(g * p.scale));
+#pragma unroll
+    for (int k = 0; k < kBatch; ++k) {
+      const int r = first + k * kStep;
+      if (row0 + r >= p.count) return;
+      const float s = staged.load(gemm::staged_at<Tile>(r, j - column0)) * p.score_scale;
+      float g = rows[k].all(s) + column.all(s);
+      if (positive[k]) {
+        // without groups the exponentials of the only positive are 1
+        g += p.group ? rows[k].own(s) + column.own(s) : rows[k].own_factor + column.own_factor;
+      }
+      p.g.store(static_cast<size_t>((local + r) * p.stride + j), from_float<T>(g * p.scale));
+    }
   }
 }
 
@@ -106,6 +131,7 @@ Status side(const Call& call, const Tensor& x, const Tensor& y, const Tensor& dx
   static_assert(kBytes >= kTileRows * kTileColumns * sizeof(float), "scores");
   const int64_t count = x.shape[0], depth = x.shape[1];
   const Cut cut(count, sizeof(T));
+  const auto scale = static_cast<float>(ContrastiveGradAttributes(call).scale);
   for (int64_t first = 0; first < count; first += cut.rows) {
     const int64_t n = min(cut.rows, count - first);
     Tensor g, block = dx;
@@ -124,7 +150,8 @@ Status side(const Call& call, const Tensor& x, const Tensor& y, const Tensor& dx
                          static_cast<int>(first),
                          static_cast<int>(count),
                          tiles,
-                         static_cast<float>(ContrastiveGradAttributes(call).scale)};
+                         scale,
+                         scale * kLog2E};
     const int64_t blocks = (n + kTileRows - 1) / kTileRows * tiles;
     if (blocks > 0x7fffffff) return {"contrastive_grad: more than 2^31 - 1 tiles"};
     Status status = launch<weight_kernel<T, V>>(Grid{static_cast<unsigned>(blocks)}, kThreads, kBytes, call.stream, p);
