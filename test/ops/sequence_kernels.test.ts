@@ -207,6 +207,17 @@ if (name !== "cuda-emulated") {
         reduction: "sum",
       });
       assert.is(loss.mma > 0, dtype !== "f32");
+      const pairs = ["a", "b"].map((label) => array(label, [256, 256], dtype));
+      for (const groups of [null, makeInput({ shape: [256], dtype: "i32", integer: 90 }, "groups")]) {
+        const attrs = { scale: 2, reduction: "sum" };
+        const { excessSectors, globalAccesses } = await count(
+          `contrastive_loss of whole tiles, ${dtype}`,
+          definitions.contrastiveLoss,
+          [...pairs, groups],
+          attrs,
+        );
+        assert.ok(excessSectors <= 0.05 * globalAccesses, `${excessSectors} of ${globalAccesses}`);
+      }
       await count(`top_k ${dtype}`, definitions.topK, [a, b], { k: 9, base: 0 });
     }
   });
