@@ -48,8 +48,7 @@ VC_DEVICE void scores_of(const Math& product, float scale, int rows, int columns
   }
 }
 
-// Adds the scores of each row to its sum. All lanes of a row have the same maximum, and each the sum of its own
-// columns.
+// Adds the scores of each row to its sum. All lanes of a row have the same maximum; each has the sum over its columns.
 template <class Math>
 VC_DEVICE void add_rows(const Scores<Math>& x, LogSum (&rows)[Math::kRows]) {
 #pragma unroll
