@@ -12,8 +12,8 @@
 //
 // A block has 128 threads and 73 KB of shared memory (77 KB with groups); an SM holds 3 blocks (2 for f32 and with
 // groups). a is read once for each split of columns, b once for each tile of rows (from L2). FLOPs: 2 N^2 D, with 2 N^2
-// exponentials (4 N^2 with groups). Bound by tensor cores from D = 256 on. After Cheng et al. 2024 (Inf-CL, arXiv
-// 2410.17243), but with one product for both directions.
+// exponentials (at most 4 N^2 with groups). Bound by tensor cores from D = 256 on. After Cheng et al. 2024 (Inf-CL,
+// arXiv 2410.17243), but with one product for both directions.
 #include "cuda/loss/contrastive/score_sums.h"
 #include "cuda/loss/contrastive/sums.h"
 #include "cuda/loss/contrastive/tile.h"

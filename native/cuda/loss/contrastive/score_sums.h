@@ -10,8 +10,7 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace contrastive {
 
-// The scores of a tile that a thread has, times log2 e, and those of positives alone: a score that is not one of them,
-// or lies beyond the last row or column, is -inf.
+// The scores of a tile that a thread has, times log2 e. Scores beyond the last row or column are -inf.
 template <class Math>
 using Scores = float[Math::kRows][Math::kColumns];
 
