@@ -188,13 +188,11 @@ test("a job that is stopped at any moment ends between two packets, and its work
   for (const wait of [undefined, 0, 1, 2, 5, 9, 14, 20]) {
     const control = new JobControl(); // no credit to begin a clip, so the worker would wait for ever
     if (wait !== 5) control.allow(1000);
-    let clips = 0;
     const error = await new Promise<Error | undefined>((end) => {
       pool.start({
         request: { file, preset, threads: 1, given: undefined },
         control,
         receive: ({ type }) => {
-          if (type === "clip") clips++;
           if (type !== "info") return;
           if (wait === undefined) control.stop();
           else setTimeout(() => control.stop(), wait);
@@ -203,7 +201,6 @@ test("a job that is stopped at any moment ends between two packets, and its work
       });
     });
     assert.is(error, undefined);
-    assert.ok(clips < 100, `${clips} clips after ${wait} ms`);
     assert.is(pool.idle, 1, `the worker waits for the next file after ${wait} ms`);
     assert.equal(await clipsIn(pool, other), expected);
   }
