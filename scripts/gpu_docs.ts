@@ -113,7 +113,7 @@ async function launchesOfS3dg() {
   program.dispose();
   device.dispose();
   emulator.setRecording(false);
-  return { launches, nodes: nodesOf(graph, instructions), instructions };
+  return { launches, nodes: nodesOf(graph, instructions) };
 }
 
 /** The node of each instruction. */
