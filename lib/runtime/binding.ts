@@ -71,6 +71,8 @@ export interface Addon {
           globalAccesses: number;
           excessSectors: number;
           mma: number;
+          wgmma: number;
+          tensorCopies: number;
           /** Copies of pageable memory since the process began; each waits for its stream. */
           pageableCopies: number;
           /** Device memory in use now. */

@@ -7,6 +7,7 @@
 // Every output is summed in the order of K, whatever the tile. Blocks of the same rows are neighbours in the grid, so
 // that A is read from memory about once and then from L2.
 #include "cuda/gemm/epilogue.h"
+#include "cuda/gemm/pipeline.h"
 #include "cuda/primitives/kernel.h"
 
 namespace videoclip {
@@ -138,8 +139,11 @@ Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, const C
     return start<Features, TileF32, 1, false>(p, stream);
   } else {
     if (vector >= 8) {
-      return for_tile(p.out.columns, clip_rows,
-                      [&](auto tile) { return start<Features, decltype(tile), 8, true>(p, stream); });
+      return for_tile(p.out.columns, clip_rows, [&](auto tile) {
+        Status status;
+        if (pipeline<Features, decltype(tile), T>(p, call, &status)) return status;
+        return start<Features, decltype(tile), 8, true>(p, stream);
+      });
     }
     if constexpr (Features::kEveryWidth) {
       if (vector == 4) return start<Features, Tile64x64, 4, true>(p, stream);
