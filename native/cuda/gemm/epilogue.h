@@ -11,6 +11,14 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
+// The kernels that an op is compiled for. kScaled: factors of A may be given. kUnary: all activations are inlined;
+// otherwise all but ReLU are function calls. kEveryWidth: 16-bit storage is also copied by 8 and 4 bytes, for layers
+// whose channels are often not a multiple of 8. kSums: the outputs are summed over the positions of a clip.
+template <bool kScaled_, bool kUnary_, bool kEveryWidth_, bool kSums_ = false>
+struct Features {
+  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_, kSums = kSums_;
+};
+
 constexpr int kMaxOutputs = 4;  // outputs per launch
 
 template <typename T>

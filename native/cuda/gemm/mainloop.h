@@ -116,14 +116,6 @@ Status start(Arguments<T, A> p, Stream stream) {
   return launch<gemm_kernel<Features, Tile, V, kTensorCores, T, A>>(Grid{blocks}, Tile::kThreads, kShared, stream, p);
 }
 
-// The kernels that an op is compiled for. kScaled: factors of A may be given. kUnary: all activations are inlined;
-// otherwise all but ReLU are function calls. kEveryWidth: 16-bit storage is also copied by 8 and 4 bytes, for layers
-// whose channels are often not a multiple of 8. kSums: the outputs are summed over the positions of a clip.
-template <bool kScaled_, bool kUnary_, bool kEveryWidth_, bool kSums_ = false>
-struct Features {
-  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_, kSums = kSums_;
-};
-
 // Chooses the tile and the width of the copies for a layer. clip_rows: rows of A per clip. vector: elements of A, B and
 // the factors that one copy may move. `call` gives the stream and says whether f32 may be rounded to tf32. Copies below
 // 16 bytes have one tile only: such layers are few, and each kernel costs compile time.
