@@ -60,14 +60,27 @@ int column_of(int lane, int i) { return i / 4 * 8 + lane % 4 * 2 + i % 2; }
 
 void multiply(Warp& warp, const PendingProduct& product) {
   const Wgmma& w = product.what;
-  const Operand a(w.a, w.a_lines), b(w.b, w.b_lines);
+  const Operand b(w.b, w.b_lines);
   static thread_local float left[kWarpRows][kDepth], right[kDepth][256];
   const auto first = static_cast<uint32_t>(warp.id % kGroupWarps * kWarpRows);
   for (uint32_t k = 0; k < kDepth; ++k) {
-    for (uint32_t r = 0; r < kWarpRows; ++r) left[r][k] = load(a, first + r, k, w.type);
     for (uint32_t n = 0; n < static_cast<uint32_t>(w.columns); ++n) right[k][n] = load(b, n, k, w.type);
   }
+  if (w.a) {
+    const Operand a(w.a, w.a_lines);
+    for (uint32_t k = 0; k < kDepth; ++k) {
+      for (uint32_t r = 0; r < kWarpRows; ++r) left[r][k] = load(a, first + r, k, w.type);
+    }
+  } else {  // as in mma.m16n8k16
+    for (int l = 0; l < kWarpLanes; ++l) {
+      for (int i = 0; i < 8; ++i) {
+        const auto half = static_cast<uint16_t>(product.a[l][i / 2] >> 16 * (i % 2));
+        left[row_of(l, i)][l % 4 * 2 + i % 2 + i / 4 * 8] = value_of(w.type, half);
+      }
+    }
+  }
   Accumulator& into = warp.products.accumulators.at(product.registers[0]);
+  if (!w.add) std::fill(into.sums.begin(), into.sums.end(), 0.0f);
   for (int r = 0; r < kWarpRows; ++r) {
     float* sums = into.sums.data() + r * w.columns;
     for (int k = 0; k < kDepth; ++k) {
@@ -86,6 +99,7 @@ void multiply(Warp& warp, const PendingProduct& product) {
 struct Arguments {
   float* d;
   const Wgmma* what;
+  const uint32_t* a;
   uint32_t pending;
 };
 
@@ -113,11 +127,14 @@ void finish_wgmma(Warp& warp, uint32_t) {
     block.shared.before_wgmma_read(lane, at, 16, products.group);
   };
   const auto first = static_cast<uint32_t>(warp.id % kGroupWarps * kWarpRows);
-  Operand(what.a, what.a_lines).each_chunk(first, kWarpRows, check);
+  if (what.a) Operand(what.a, what.a_lines).each_chunk(first, kWarpRows, check);
   Operand(what.b, what.b_lines).each_chunk(0, static_cast<uint32_t>(what.columns), check);
 
-  PendingProduct product{what, products.group, {}};
-  for (int l = 0; l < kWarpLanes; ++l) product.registers[l] = arguments_of(warp, l).d;
+  PendingProduct product{what, products.group, {}, {}};
+  for (int l = 0; l < kWarpLanes; ++l) {
+    product.registers[l] = arguments_of(warp, l).d;
+    if (!what.a) std::memcpy(product.a[l], arguments_of(warp, l).a, sizeof product.a[l]);
+  }
   Accumulator& into = products.accumulators[product.registers[0]];
   if (into.pending++ == 0) {
     into.sums.resize(static_cast<size_t>(kWarpRows * what.columns));
@@ -159,15 +176,17 @@ void meet_with(Wait wait, uint32_t detail, Arguments arguments, Finish finish) {
 
 bool Wgmma::operator==(const Wgmma& other) const {
   return a == other.a && b == other.b && columns == other.columns && type == other.type && a_lines == other.a_lines &&
-         b_lines == other.b_lines;
+         b_lines == other.b_lines && add == other.add;
 }
 
-void wgmma(float* d, const Wgmma& what) {
-  meet_with(Wait::wgmma, static_cast<uint32_t>(what.columns), {d, &what, 0}, finish_wgmma);
+void wgmma(float* d, const Wgmma& what, const uint32_t* a) {
+  meet_with(Wait::wgmma, static_cast<uint32_t>(what.columns), {d, &what, a, 0}, finish_wgmma);
 }
-void wgmma_fence() { meet_with(Wait::wgmma_fence, 0, {nullptr, nullptr, 0}, finish_fence); }
-void wgmma_commit() { meet_with(Wait::wgmma_commit, 0, {nullptr, nullptr, 0}, finish_commit); }
-void wgmma_wait(uint32_t pending) { meet_with(Wait::wgmma_wait, pending, {nullptr, nullptr, pending}, finish_wait); }
+void wgmma_fence() { meet_with(Wait::wgmma_fence, 0, {}, finish_fence); }
+void wgmma_commit() { meet_with(Wait::wgmma_commit, 0, {}, finish_commit); }
+void wgmma_wait(uint32_t pending) {
+  meet_with(Wait::wgmma_wait, pending, {nullptr, nullptr, nullptr, pending}, finish_wait);
+}
 
 }  // namespace emulator
 }  // namespace videoclip

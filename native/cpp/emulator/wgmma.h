@@ -14,12 +14,13 @@ namespace videoclip {
 namespace emulator {
 
 // d[64, columns] += a[64, 16] b[16, columns]. The operands are described by their descriptors; with `lines`, an operand
-// is contiguous along its rows, and not along k.
+// is contiguous along its rows, and not along k. A may be in registers; its descriptor is 0 then.
 struct Wgmma {
   uint64_t a, b;
   int columns;
   MmaType type;
   bool a_lines, b_lines;
+  bool add = true;  // otherwise d = a b
 
   bool operator==(const Wgmma& other) const;
 };
@@ -34,6 +35,7 @@ struct PendingProduct {
   Wgmma what;
   uint32_t group;
   float* registers[kWarpLanes];
+  uint32_t a[kWarpLanes][4];  // A, if it is in registers
 };
 
 // The instructions of a warp that it has not waited for.
@@ -48,8 +50,8 @@ struct Products {
 // The instructions of a warpgroup in the order of the warp that is ahead.
 using WarpgroupLog = std::vector<Wgmma>;
 
-// `d` has columns / 2 registers.
-void wgmma(float* d, const Wgmma& what);
+// `d` has columns / 2 registers; `a` has 4 if A is in registers, and is null otherwise.
+void wgmma(float* d, const Wgmma& what, const uint32_t* a = nullptr);
 // Orders the registers of the warp before the next wgmma.
 void wgmma_fence();
 void wgmma_commit();

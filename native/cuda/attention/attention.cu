@@ -12,6 +12,7 @@
 // 370 keys (H200), then by tensor cores for heads of 64 channels and by exponentials for heads of 32.
 #include <cmath>
 
+#include "cuda/attention/hopper_kernel.h"
 #include "cuda/attention/plain_kernel.h"
 #include "cuda/attention/tensor_core_kernel.h"
 #include "cuda/primitives/dispatch.h"
@@ -38,6 +39,34 @@ template <typename T, class Tile, bool kWide>
 Status start_tensor_cores(const Arguments<T>& p, int batch, Stream stream) {
   return start<attention::tensor_core_kernel<T, Tile, kWide>>(p, batch, Tile::kQueries, 1, Tile::kThreads,
                                                               Tile::kSharedBytes, stream);
+}
+
+template <typename T, class Tile>
+Status start_hopper(const Arguments<T>& p, const Call& call) {
+  attention::HopperArguments<T> a = {};
+  a.p = p;
+  a.p.query_tiles = (p.queries + Tile::kQueries - 1) / Tile::kQueries;
+  Status status = attention::map_positions<T>(&a.q, call.in[0], p.heads, p.size, Tile::kQueries);
+  if (status) status = attention::map_positions<T>(&a.k, call.in[1], p.heads, p.size, attention::kKeys);
+  if (status) status = attention::map_positions<T>(&a.v, call.in[2], p.heads, p.size, attention::kKeys);
+  if (!status) return status;
+  const int64_t blocks = call.in[0].shape[0] * p.heads * a.p.query_tiles;
+  if (blocks > 0x7fffffff) return {"attention of more than 2^31 - 1 tiles"};
+  return launch<attention::hopper_kernel<T, Tile>>(Grid{blocks}, Tile::kBlockThreads, Tile::kSharedBytes, call.stream,
+                                                   a);
+}
+
+// Blocks per SM follow from registers: with an odd warp, the producer, a block of two warpgroups of heads of 64
+// channels would be alone on its SM, while three blocks of one warpgroup fit.
+template <typename T>
+Status hopper(const Arguments<T>& p, const Call& call) {
+  using attention::HopperTile;
+  const bool one = p.queries <= 64;  // a block has them all
+  if (p.size <= 32) {
+    return one ? start_hopper<T, HopperTile<32, 1, 3>>(p, call) : start_hopper<T, HopperTile<32, 2, 2>>(p, call);
+  }
+  if (p.size <= 64) return start_hopper<T, HopperTile<64, 1, 3>>(p, call);
+  return one ? start_hopper<T, HopperTile<128, 1, 2>>(p, call) : start_hopper<T, HopperTile<128, 2, 1>>(p, call);
 }
 
 template <typename T, int kHead, int V>
@@ -112,6 +141,7 @@ Status attend(const Call& call) {
   int vector = 8;
   for (const Tensor* t : {&q, &k, &v, &y}) vector = min(vector, widest_vector(*t, p.size, 8));
   if constexpr (sizeof(T) == 2) {
+    if (p.size <= 128 && vector == 8 && call.gpu.hopper && p.keys > 0) return hopper(p, call);
     if (p.size <= 128) return tensor_cores(p, batch, vector == 8, call.stream);
   }
   return vector >= 4 ? plain<T, 4>(p, batch, call.stream) : plain<T, 1>(p, batch, call.stream);

@@ -1,13 +1,12 @@
 #pragma once
-// The products of mainloop.h and of matmul on Hopper (sm_90a), for 16-bit storage. The copy engine fills the stages in shared memory,
-// wgmma multiplies them there, and mbarriers connect the two.
+// The products of mainloop.h and of matmul on Hopper (sm_90a), for 16-bit storage. The copy engine fills the stages in
+// shared memory, wgmma multiplies them there, and mbarriers connect the two.
 //
 // The last warp of a block is the producer: one of its threads issues two tensor copies for each step, one for A and
-// one for B, or one for each 64 rows of an operand that is stored along its rows, as soon as the consumers have released
-// the stage. The other warps form one or two warpgroups of 64 rows
-// each. They wait for a stage, multiply it, and release the stage before it, whose products are then complete. Blocks
-// are persistent: each computes every gridDim.x-th tile, and the producer loads the next tile during the epilogue of
-// the last one.
+// one for B, or one for each 64 rows of an operand that is stored along its rows, as soon as the consumers have
+// released the stage. The other warps form one or two warpgroups of 64 rows each. They wait for a stage, multiply it,
+// and release the stage before it, whose products are then complete. Blocks are persistent: each computes every
+// gridDim.x-th tile, and the producer loads the next tile during the epilogue of the last one.
 //
 // A step covers 64 channels of one tap, so K is padded to whole steps in each tap; the padding is zero on both sides
 // and is not multiplied beyond whole groups of 16. Every output is summed in the order of K, as in mainloop.h.
@@ -98,6 +97,8 @@ class Warpgroup {
     }
     wgmma_commit();
   }
+
+  VC_DEVICE void finish() { wgmma_wait<0>(sums_); }
 
   VC_DEVICE void clear() {
 #pragma unroll
@@ -245,7 +246,7 @@ VC_DEVICE void consume(const PipelineArguments<T, Out>& p, Shared<T> stages, Mba
         ring.advance();
       }
     }
-    wgmma_wait<0>();
+    math.finish();
     sync_warp();
     release();
     Destination<Out> out = p.out;

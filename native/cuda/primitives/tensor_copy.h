@@ -22,6 +22,13 @@ VC_DEVICE void copy_box(Shared<T> to, uint32_t i, const TensorMap& map, int x, i
 }
 
 template <typename T>
+VC_DEVICE void copy_box(Shared<T> to, uint32_t i, const TensorMap& map, int x, int y, int z, int w, Mbarriers all,
+                        uint32_t barrier) {
+  const int32_t at[] = {x, y, z, w};
+  emulator::tensor_copy(&map, at, nullptr, to.byte_offset(), to.count(), i, all.byte_offset(), all.count(), barrier);
+}
+
+template <typename T>
 VC_DEVICE void copy_windows(Shared<T> to, uint32_t i, const TensorMap& map, const int (&at)[5], const int (&tap)[3],
                             Mbarriers all, uint32_t barrier) {
   const uint16_t taps[] = {static_cast<uint16_t>(tap[0]), static_cast<uint16_t>(tap[1]), static_cast<uint16_t>(tap[2])};
@@ -39,6 +46,18 @@ VC_DEVICE void copy_box(Shared<T> to, uint32_t i, const TensorMap& map, int x, i
       "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], "
       "[%5];" ::"r"(address),
       "l"(&map), "r"(x), "r"(y), "r"(z), "r"(detail::mbarrier_address(all, barrier))
+      : "memory");
+}
+
+// Copies the box of a map of four axes at (x, y, z, w).
+template <typename T>
+VC_DEVICE void copy_box(Shared<T> to, uint32_t i, const TensorMap& map, int x, int y, int z, int w, Mbarriers all,
+                        uint32_t barrier) {
+  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(detail::shared_pointer<T>(to.byte_offset()) + i));
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5}], "
+      "[%6];" ::"r"(address),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(detail::mbarrier_address(all, barrier))
       : "memory");
 }
 

@@ -30,9 +30,10 @@ VC_DEVICE uint64_t wgmma_operand(Shared<T> tile, uint32_t bytes, uint32_t block 
 
 VC_DEVICE void wgmma_fence() { emulator::wgmma_fence(); }
 VC_DEVICE void wgmma_commit() { emulator::wgmma_commit(); }
-template <int kPending>
-VC_DEVICE void wgmma_wait() {
+template <int kPending, int... kSums>
+VC_DEVICE void wgmma_wait(float (&... sums)[kSums]) {
   emulator::wgmma_wait(kPending);
+  ((void)sums, ...);
 }
 
 namespace detail {
@@ -40,9 +41,13 @@ VC_DEVICE emulator::MmaType wgmma_type(bf16*) { return emulator::MmaType::bf16; 
 VC_DEVICE emulator::MmaType wgmma_type(f16*) { return emulator::MmaType::f16; }
 }  // namespace detail
 
-template <typename T, bool kLinesA = false, bool kLinesB = false, int kSums>
+template <typename T, bool kLinesA = false, bool kLinesB = false, bool kAdd = true, int kSums>
 VC_DEVICE void wgmma(float (&d)[kSums], uint64_t a, uint64_t b) {
-  emulator::wgmma(d, {a, b, kSums * 2, detail::wgmma_type(static_cast<T*>(nullptr)), kLinesA, kLinesB});
+  emulator::wgmma(d, {a, b, kSums * 2, detail::wgmma_type(static_cast<T*>(nullptr)), kLinesA, kLinesB, kAdd});
+}
+template <typename T, bool kLinesB = false, bool kAdd = true, int kSums>
+VC_DEVICE void wgmma(float (&d)[kSums], const uint32_t (&a)[4], uint64_t b) {
+  emulator::wgmma(d, {0, b, kSums * 2, detail::wgmma_type(static_cast<T*>(nullptr)), false, kLinesB, kAdd}, a);
 }
 
 #else
@@ -52,10 +57,22 @@ VC_DEVICE void wgmma(float (&d)[kSums], uint64_t a, uint64_t b) {
 VC_DEVICE void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 // Makes a group of all wgmma since the last commit.
 VC_DEVICE void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
-// Waits until at most the kPending newest groups are in flight. The sums of the others are in their registers.
-template <int kPending>
-VC_DEVICE void wgmma_wait() {
+
+namespace detail {
+// Keeps the compiler from moving an access to the registers before what precedes this call.
+template <int kSums>
+VC_DEVICE void hold(float (&d)[kSums]) {
+#pragma unroll
+  for (int i = 0; i < kSums; ++i) asm volatile("" : "+f"(d[i])::"memory");
+}
+}  // namespace detail
+
+// Waits until at most the kPending newest groups are in flight. `sums` are those that the others have finished, and
+// that the threads access next.
+template <int kPending, int... kSums>
+VC_DEVICE void wgmma_wait(float (&... sums)[kSums]) {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+  (detail::hold(sums), ...);
 }
 
 namespace detail {
@@ -72,34 +89,57 @@ namespace detail {
 #define VIDEOCLIP_TEXT_32_47 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47"
 #define VIDEOCLIP_TEXT_48_63 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 
-// The arguments before the sums are text: the registers of the sums, and those of the four operands behind them.
-#define VIDEOCLIP_WGMMA(columns, type, registers, a_, b_, ta, tb, ...)                                             \
-  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\nwgmma.mma_async.sync.aligned.m64n" columns "k16.f32." type \
-               "." type " {" registers "}, " a_ ", " b_ ", p, 1, 1, " ta ", " tb ";\n}"                            \
-               : __VA_ARGS__                                                                                       \
-               : "l"(a), "l"(b), "n"(kLinesA ? 1 : 0), "n"(kLinesB ? 1 : 0))
-#define VIDEOCLIP_WGMMA_OF(name, type)                                                                            \
-  template <bool kLinesA, bool kLinesB, int kSums>                                                                \
-  VC_DEVICE void wgmma_sums(float(&d)[kSums], uint64_t a, uint64_t b, name*) {                                    \
-    if constexpr (kSums == 16) {                                                                                  \
-      VIDEOCLIP_WGMMA("32", type, VIDEOCLIP_TEXT_0_15, "%16", "%17", "%18", "%19", VIDEOCLIP_SUMS_16(d, 0));      \
-    } else if constexpr (kSums == 32) {                                                                           \
-      VIDEOCLIP_WGMMA("64", type, VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31, "%32", "%33", "%34", "%35",      \
-                      VIDEOCLIP_SUMS_32(d, 0));                                                                   \
-    } else if constexpr (kSums == 48) {                                                                           \
-      VIDEOCLIP_WGMMA("96", type, VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31 ", " VIDEOCLIP_TEXT_32_47, "%48", \
-                      "%49", "%50", "%51", VIDEOCLIP_SUMS_32(d, 0), VIDEOCLIP_SUMS_16(d, 32));                    \
-    } else {                                                                                                      \
-      static_assert(kSums == 64, "32, 64, 96 or 128 columns");                                                    \
-      VIDEOCLIP_WGMMA("128", type,                                                                                \
-                      VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31 ", " VIDEOCLIP_TEXT_32_47                     \
-                                          ", " VIDEOCLIP_TEXT_48_63,                                              \
-                      "%64", "%65", "%66", "%67", VIDEOCLIP_SUMS_32(d, 0), VIDEOCLIP_SUMS_32(d, 32));             \
-    }                                                                                                             \
+// The arguments before the sums are text: the registers of the sums, and those of the operands behind them. The second
+// form has A in four registers.
+#define VIDEOCLIP_WGMMA(columns, type, registers, a_, b_, ta, tb, add, ...)                              \
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " add ", 0;\nwgmma.mma_async.sync.aligned.m64n" columns \
+               "k16.f32." type "." type " {" registers "}, " a_ ", " b_ ", p, 1, 1, " ta ", " tb ";\n}"  \
+               : __VA_ARGS__                                                                             \
+               : "l"(a), "l"(b), "n"(kLinesA ? 1 : 0), "n"(kLinesB ? 1 : 0), "n"(kAdd ? 1 : 0))
+#define VIDEOCLIP_WGMMA_A(columns, type, registers, a_, b_, tb, add, ...)                                \
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " add ", 0;\nwgmma.mma_async.sync.aligned.m64n" columns \
+               "k16.f32." type "." type " {" registers "}, {" a_ "}, " b_ ", p, 1, 1, " tb ";\n}"        \
+               : __VA_ARGS__                                                                             \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(kLinesB ? 1 : 0), "n"(kAdd ? 1 : 0))
+#define VIDEOCLIP_WGMMA_OF(name, type)                                                                                 \
+  template <bool kLinesA, bool kLinesB, bool kAdd, int kSums>                                                          \
+  VC_DEVICE void wgmma_sums(float(&d)[kSums], uint64_t a, uint64_t b, name*) {                                         \
+    if constexpr (kSums == 16) {                                                                                       \
+      VIDEOCLIP_WGMMA("32", type, VIDEOCLIP_TEXT_0_15, "%16", "%17", "%18", "%19", "%20", VIDEOCLIP_SUMS_16(d, 0));    \
+    } else if constexpr (kSums == 32) {                                                                                \
+      VIDEOCLIP_WGMMA("64", type, VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31, "%32", "%33", "%34", "%35", "%36",    \
+                      VIDEOCLIP_SUMS_32(d, 0));                                                                        \
+    } else if constexpr (kSums == 48) {                                                                                \
+      VIDEOCLIP_WGMMA("96", type, VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31 ", " VIDEOCLIP_TEXT_32_47, "%48",      \
+                      "%49", "%50", "%51", "%52", VIDEOCLIP_SUMS_32(d, 0), VIDEOCLIP_SUMS_16(d, 32));                  \
+    } else {                                                                                                           \
+      static_assert(kSums == 64, "32, 64, 96 or 128 columns");                                                         \
+      VIDEOCLIP_WGMMA("128", type,                                                                                     \
+                      VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31 ", " VIDEOCLIP_TEXT_32_47                          \
+                                          ", " VIDEOCLIP_TEXT_48_63,                                                   \
+                      "%64", "%65", "%66", "%67", "%68", VIDEOCLIP_SUMS_32(d, 0), VIDEOCLIP_SUMS_32(d, 32));           \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  template <bool kLinesB, bool kAdd, int kSums>                                                                        \
+  VC_DEVICE void wgmma_sums(float(&d)[kSums], const uint32_t(&a)[4], uint64_t b, name*) {                              \
+    if constexpr (kSums == 16) {                                                                                       \
+      VIDEOCLIP_WGMMA_A("32", type, VIDEOCLIP_TEXT_0_15, "%16, %17, %18, %19", "%20", "%21", "%22",                    \
+                        VIDEOCLIP_SUMS_16(d, 0));                                                                      \
+    } else if constexpr (kSums == 32) {                                                                                \
+      VIDEOCLIP_WGMMA_A("64", type, VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31, "%32, %33, %34, %35", "%36", "%37", \
+                        "%38", VIDEOCLIP_SUMS_32(d, 0));                                                               \
+    } else {                                                                                                           \
+      static_assert(kSums == 64, "32, 64 or 128 columns");                                                             \
+      VIDEOCLIP_WGMMA_A("128", type,                                                                                   \
+                        VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31 ", " VIDEOCLIP_TEXT_32_47                        \
+                                            ", " VIDEOCLIP_TEXT_48_63,                                                 \
+                        "%64, %65, %66, %67", "%68", "%69", "%70", VIDEOCLIP_SUMS_32(d, 0), VIDEOCLIP_SUMS_32(d, 32)); \
+    }                                                                                                                  \
   }
 VIDEOCLIP_WGMMA_OF(bf16, "bf16")
 VIDEOCLIP_WGMMA_OF(f16, "f16")
 #undef VIDEOCLIP_WGMMA_OF
+#undef VIDEOCLIP_WGMMA_A
 #undef VIDEOCLIP_WGMMA
 #undef VIDEOCLIP_TEXT_0_15
 #undef VIDEOCLIP_TEXT_16_31
@@ -112,11 +152,17 @@ VIDEOCLIP_WGMMA_OF(f16, "f16")
 }  // namespace detail
 
 // d[64, columns] += a[64, 16] b[16, columns], where d has columns / 2 registers per thread. kLinesA, kLinesB: the
-// operand is stored along its rows. Between two wgmma with the same d, and between the last one and wgmma_wait, no
-// thread accesses d.
-template <typename T, bool kLinesA = false, bool kLinesB = false, int kSums>
+// operand is stored along its rows. Without kAdd, d = a b, whatever d holds. Between two wgmma with the same d, and
+// between the last one and wgmma_wait, no thread accesses d.
+template <typename T, bool kLinesA = false, bool kLinesB = false, bool kAdd = true, int kSums>
 VC_DEVICE void wgmma(float (&d)[kSums], uint64_t a, uint64_t b) {
-  detail::wgmma_sums<kLinesA, kLinesB>(d, a, b, static_cast<T*>(nullptr));
+  detail::wgmma_sums<kLinesA, kLinesB, kAdd>(d, a, b, static_cast<T*>(nullptr));
+}
+// The same with A in registers, in the layout of the fragments of mma.m16n8k16 (mma.h); warp w of the warpgroup has
+// rows 16 w to 16 w + 15. No thread changes the registers before wgmma_wait.
+template <typename T, bool kLinesB = false, bool kAdd = true, int kSums>
+VC_DEVICE void wgmma(float (&d)[kSums], const uint32_t (&a)[4], uint64_t b) {
+  detail::wgmma_sums<kLinesB, kAdd>(d, a, b, static_cast<T*>(nullptr));
 }
 
 #endif
