@@ -55,6 +55,11 @@ export interface Addon {
         setMemoryLimit(bytes: number): void;
         /** Limits the shared memory of a block to a number of bytes, as cards do. */
         setSharedLimit(bytes: number): void;
+        /**
+         * Whether devices that are opened from now on have compute capability 9.0, and run the kernels for it; by default with 3
+         * multiprocessors.
+         */
+        setHopper(hopper: boolean, multiprocessors?: number): void;
         /** From now on every call of the device fails, as after an illegal access. */
         loseDevice(): void;
         /** Whether copies are executed as early as their stream allows, and not as late. */
@@ -71,6 +76,7 @@ export interface Addon {
           globalAccesses: number;
           excessSectors: number;
           mma: number;
+          /** Matrix instructions of Hopper GPUs, once for each warp. */
           wgmma: number;
           tensorCopies: number;
           /** Copies of pageable memory since the process began; each waits for its stream. */

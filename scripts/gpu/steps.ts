@@ -78,6 +78,9 @@ function found(name: string): string | undefined {
 /** Ops with products and reductions in shared memory, which the sanitizer is for. */
 const SANITIZED = "conv3d,attention,matmul,contrastive_loss,top_k";
 
+/** Ops with kernels for Hopper GPUs. */
+const HOPPER = "linear,conv3d,conv3d_sums,matmul,attention";
+
 /** The steps in order: what a later one needs, and what is worth most if time runs out, comes first. */
 export const STEPS: readonly Step[] = [
   {
@@ -95,6 +98,14 @@ export const STEPS: readonly Step[] = [
       parallel: 4,
       command: (context, op) => program(context, "conformance", [], { VIDEOCLIP_OPS: op, ...CHECKED }),
     },
+  },
+  {
+    // what a Hopper GPU has kernels of its own for, with the kernels for all GPUs
+    name: "conformance without Hopper kernels",
+    part: "test",
+    limit: { full: 15, quick: 0 },
+    command: (context) =>
+      program(context, "conformance", [], { VIDEOCLIP_HOPPER: "0", VIDEOCLIP_OPS: HOPPER, VIDEOCLIP_DTYPES: "bf16" }),
   },
   {
     name: "networks",
@@ -136,7 +147,7 @@ export const STEPS: readonly Step[] = [
   {
     name: "torch compiled",
     part: "bench",
-    limit: { full: 75, quick: 0 },
+    limit: { full: 60, quick: 0 },
     command: (context, limit) => torch(context, "compiled", 0.8 * limit),
   },
   {

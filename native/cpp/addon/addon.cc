@@ -75,6 +75,12 @@ void set_emulator_shared(const Napi::CallbackInfo& info) {
   emulator::set_shared_limit(static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
 }
 
+// (hopper: boolean, multiprocessors?: number): whether devices that are opened from now on have compute capability 9.0
+void set_emulator_hopper(const Napi::CallbackInfo& info) {
+  const int multiprocessors = info[1].IsNumber() ? info[1].As<Napi::Number>().Int32Value() : emulator::kMultiprocessors;
+  emulator::set_hopper(info[0].ToBoolean(), multiprocessors);
+}
+
 // Returns the counts of the kernels since the last call, the memory in use, and all copies of pageable memory.
 Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   const emulator::Counters counters = emulator::counters();
@@ -126,6 +132,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   emulator.Set("setEarlyCopies", Napi::Function::New(env, set_emulator_early_copies));
   emulator.Set("loseDevice", Napi::Function::New(env, lose_emulated_device));
   emulator.Set("setSharedLimit", Napi::Function::New(env, set_emulator_shared));
+  emulator.Set("setHopper", Napi::Function::New(env, set_emulator_hopper));
   emulator.Set("setRecording", Napi::Function::New(env, set_emulator_recording));
   emulator.Set("takeLaunches", Napi::Function::New(env, take_emulator_launches));
   emulator.Set("counters", Napi::Function::New(env, take_emulator_counters));

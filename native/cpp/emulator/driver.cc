@@ -71,7 +71,7 @@ void add_devices(Driver& d) {
     *value = attribute == cu::kComputeCapabilityMajor   ? state().capability / 10
              : attribute == cu::kComputeCapabilityMinor ? state().capability % 10
              : attribute == cu::kMaxSharedBytesPerBlock ? static_cast<int>(state().shared_limit)
-             : attribute == cu::kMultiprocessors        ? kMultiprocessors
+             : attribute == cu::kMultiprocessors        ? state().multiprocessors
                                                         : 0;
     return cu::kSuccess;
   };

@@ -18,7 +18,7 @@ constexpr int kDevices = 2;
 constexpr size_t kSharedLimit = 99 * 1024, kHopperSharedLimit = 227 * 1024;
 constexpr int kMultiprocessors = 3;  // few, so that persistent blocks compute several tiles
 // Devices opened from now on are of compute capability 9.0, not 8.6. VIDEOCLIP_EMULATOR_HOPPER=1 does the same.
-void set_hopper(bool hopper);
+void set_hopper(bool hopper, int multiprocessors = kMultiprocessors);
 void set_shared_limit(size_t bytes);
 // From now on every call that works on the device fails, as after an illegal access. There is no way back.
 void lose_device();

@@ -90,7 +90,8 @@ const Driver& driver() {
 }
 
 void set_shared_limit(size_t bytes) { state().shared_limit = bytes; }
-void set_hopper(bool hopper) {
+void set_hopper(bool hopper, int multiprocessors) {
+  state().multiprocessors = multiprocessors;
   state().capability = hopper ? 90 : 86;
   state().shared_limit = hopper ? kHopperSharedLimit : kSharedLimit;
 }

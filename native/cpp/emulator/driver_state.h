@@ -27,6 +27,7 @@ struct DriverState {
   std::map<std::pair<const void*, int>, size_t> shared_bytes;  // of a kernel on a device
   size_t shared_limit = kSharedLimit, pageable_copies = 0;
   int capability = 86;  // compute capability times 10
+  int multiprocessors = kMultiprocessors;
   bool lost = false;
 
   DriverState();

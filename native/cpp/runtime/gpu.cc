@@ -1,6 +1,8 @@
 #include "runtime/gpu.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <mutex>
 
 #if !defined(_WIN32)
@@ -93,6 +95,12 @@ class PinnedMemory : public Memory {
   std::shared_ptr<Gpu::Context> context_;
 };
 
+// Whether a Hopper GPU uses the kernels with its own instructions. VIDEOCLIP_HOPPER=0 takes those for all GPUs.
+bool uses_hopper() {
+  const char* wanted = std::getenv("VIDEOCLIP_HOPPER");
+  return !wanted || std::strcmp(wanted, "0") != 0;
+}
+
 std::unique_ptr<Gpu> open_device(const Driver& driver, int index, Backend backend, std::string* error) {
   cu::Device device = 0;
   cu::Context handle = nullptr;
@@ -116,7 +124,7 @@ std::unique_ptr<Gpu> open_device(const Driver& driver, int index, Backend backen
     *error = status.error;
     return nullptr;
   }
-  const GpuTraits traits = {major == 9 && minor == 0, multiprocessors};
+  const GpuTraits traits = {major == 9 && minor == 0 && uses_hopper(), multiprocessors};
   return std::make_unique<Gpu>(std::make_shared<Gpu::Context>(driver, device, handle), backend, name, traits);
 }
 
