@@ -6,12 +6,12 @@
 // are stored as f32, bf16 or f16 and summed in f32, in the order of the taps of each output; the taps along the tile
 // are the innermost.
 //
-// A thread has V channels (4 where aligned) of a tile of 4 outputs that are neighbours along H; where the window has no
-// height, along W or T. Each input of the tile is loaded once per line of taps and added to all outputs it belongs to.
-// Inputs outside of x are zero. The inputs of a line are all loaded before the first is used. Neighbouring threads have
-// neighbouring channels, then the next position along W, so that a warp accesses a run of a line of W * C values. A
-// block of 256 threads has a range of channels, whose weights it keeps in shared memory as [taps][channels], and
-// several tiles per thread.
+// A thread has V channels (4 where aligned) of a tile of 4 or 8 outputs that are neighbours along H; where the window
+// has no height, along W or T. Each input of the tile is loaded once per line of taps and added to all outputs it
+// belongs to. Inputs outside of x are zero. The inputs of a line are all loaded before the first is used. Neighbouring
+// threads have neighbouring channels, then the next position along W, so that a warp accesses a run of a line of W * C
+// values. A block of 256 threads has a range of channels, whose weights it keeps in shared memory as [taps][channels],
+// and several tiles per thread.
 //
 // Accesses to shared memory are free of bank conflicts if the block's channels fill whole rows of banks; otherwise each
 // half of a warp takes at most one more pass. Rows of whole 32 bytes are accessed in whole sectors. Other rows, such as
@@ -56,13 +56,16 @@ struct Arguments {
   Activation activation;
 };
 
-// The sums of a tile, and the weights and inputs of a line, then leave registers for 3 or 4 blocks per SM (f32: 2 or
-// 3). With 8 channels they would spill at 2 blocks for a stride of 2.
-constexpr int kMaxVector = 4, kTileOutputs = 4;
+// The channels of a thread, and the outputs of a tile: with few channels and stride 1, 8, so that fewer inputs are
+// loaded for each output. The sums of a tile, and the weights and inputs of a line, then leave registers for 3 or 4
+// blocks per SM (f32: 2 or 3).
+constexpr int kMaxVector = 4;
+template <int V, int kStride>
+constexpr int kTileOutputs = V < kMaxVector && kStride == 1 ? 8 : 4;
 
 // Blocks per SM, as the registers allow.
 template <typename T, int V, int kKernel, int kStride, bool kSums>
-constexpr int kBlocks = V < kMaxVector  ? 4
+constexpr int kBlocks = V < kMaxVector  ? (kStride == 1 ? 3 : 4)
                         : sizeof(T) > 2 ? (kSums || kKernel == 0 ? 2 : 3)
                                         : (kSums || kKernel * kStride > 3 ? 3 : 4);
 
@@ -93,7 +96,8 @@ VC_DEVICE void widen(const Stored<T, V>& x, float (&v)[V]) {
 // of the line (of a tap, for any kernel) are loaded before the first is used, so that the loads overlap.
 template <typename T, int V, int kKernel, int kStride>
 VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, int begin, int tap,
-                        float (&sum)[kTileOutputs][V]) {
+                        float (&sum)[kTileOutputs<V, kStride>][V]) {
+  constexpr int L = kTileOutputs<V, kStride>;
   const Axis& along = p.axis[0];
   const auto inside = [&](int i) { return static_cast<unsigned>(begin + i) < static_cast<unsigned>(along.in); };
   // Addresses advance from one value to the next, because those of a whole line would take many registers.
@@ -101,7 +105,7 @@ VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, i
   const auto first_weight = static_cast<uint32_t>(tap * p.block_channels),
              next_weight = static_cast<uint32_t>(along.taps * p.block_channels);
   if constexpr (kKernel > 0) {
-    constexpr int kInputs = (kTileOutputs - 1) * kStride + kKernel;
+    constexpr int kInputs = (L - 1) * kStride + kKernel;
     Stored<T, V> inputs[kInputs] = {};
     size_t at = line + first_input;
 #pragma unroll
@@ -119,23 +123,23 @@ VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, i
 #pragma unroll
       for (int k = 0; k < kKernel; ++k) {
         const int o = (i - k) / kStride;
-        if (i < k || (i - k) % kStride || o >= kTileOutputs) continue;
+        if (i < k || (i - k) % kStride || o >= L) continue;
 #pragma unroll
         for (int e = 0; e < V; ++e) sum[o][e] = fma(x[e], w[k][e], sum[o][e]);
       }
     }
   } else {
     for (int k = 0; k < along.kernel; ++k) {
-      Stored<T, V> inputs[kTileOutputs] = {};
+      Stored<T, V> inputs[L] = {};
       size_t at = line + first_input + static_cast<size_t>(k) * stride;
 #pragma unroll
-      for (int o = 0; o < kTileOutputs; ++o, at += stride * static_cast<size_t>(along.stride)) {
+      for (int o = 0; o < L; ++o, at += stride * static_cast<size_t>(along.stride)) {
         if (inside(o * along.stride + k)) inputs[o] = load_stored<T, V>(p.x, at);
       }
       float w[V];
       load_values(weights, first_weight + static_cast<uint32_t>(k) * next_weight, w);
 #pragma unroll
-      for (int o = 0; o < kTileOutputs; ++o) {
+      for (int o = 0; o < L; ++o) {
         float x[V];
         widen<T, V>(inputs[o], x);
 #pragma unroll
@@ -153,7 +157,7 @@ struct Place {
 // Computes a tile. `weights` begin at channel c. With kSums, the outputs are added to `total` in order.
 template <bool kSums, typename T, int V, int kKernel, int kStride>
 VC_DEVICE void add_tile(const Arguments<T>& p, Shared<T> weights, const Place& at, float (&total)[V]) {
-  constexpr int L = kTileOutputs;
+  constexpr int L = kTileOutputs<V, kStride>;
   const auto [n, o2, o1, o0, c] = at;
   const Axis &along = p.axis[0], &middle = p.axis[1], &outer = p.axis[2];
   float sum[L][V] = {};
@@ -225,7 +229,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T, V, kKernel, kStride, fals
     Place at;
     at.n = p.out2.divide(p.tiles.divide(p.out1.divide(p.vectors.divide(static_cast<int>(item), &vector), &at.o1), &s),
                          &at.o2);
-    at.o0 = s * kTileOutputs;
+    at.o0 = s * kTileOutputs<V, kStride>;
     at.c = first_channel + vector * V;
     float total[V];
     if (at.c < p.channels) {
@@ -235,33 +239,32 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T, V, kKernel, kStride, fals
 }
 
 template <typename T, int V, int kKernel, int kStride>
-Status start(const Arguments<T>& p, Stream stream) {
+Status start(const Call& call, Arguments<T> p) {
+  const int64_t tiles = (p.axis[0].out + kTileOutputs<V, kStride> - 1) / kTileOutputs<V, kStride>;
+  p.tiles = FastDivmod(tiles);
+  p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * tiles * (p.block_channels / V);
+  if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 tiles of a depthwise convolution"};
   const int64_t blocks = (p.items + kThreads * kRepeats - 1) / (kThreads * kRepeats);
   const Grid grid{blocks, (p.channels + p.block_channels - 1) / p.block_channels};
   const size_t shared = static_cast<size_t>(p.block_channels) * static_cast<size_t>(p.all_taps) * sizeof(T);
-  return launch<depthwise_kernel<T, V, kKernel, kStride>>(grid, kThreads, shared, stream, p);
+  return launch<depthwise_kernel<T, V, kKernel, kStride>>(grid, kThreads, shared, call.stream, p);
 }
 
 template <typename T, int V>
 Status run(const Call& call, Arguments<T> p) {
   const Axis& along = p.axis[0];
-  const int64_t tiles = (along.out + kTileOutputs - 1) / kTileOutputs;
   const int64_t most = static_cast<int64_t>(kWeightBytes / sizeof(T)) / p.all_taps / V * V;
   if (most == 0) return {"conv3d: a depthwise window of more than 1024 taps"};
   p.block_channels = static_cast<int>(min<int64_t>((p.channels + V - 1) / V * V, most));
-  const int64_t vectors = p.block_channels / V;
-  p.tiles = FastDivmod(tiles);
   p.out1 = FastDivmod(p.axis[1].out);
   p.out2 = FastDivmod(p.axis[2].out);
-  p.vectors = FastDivmod(vectors);
-  p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * tiles * vectors;
-  if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 tiles of a depthwise convolution"};
+  p.vectors = FastDivmod(p.block_channels / V);
   if constexpr (V > 1) {  // odd channels are too rare for extra instances
-    if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(p, call.stream);
-    if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(p, call.stream);
-    if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(p, call.stream);
+    if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(call, p);
+    if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(call, p);
+    if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(call, p);
   }
-  return start<T, V, 0, 0>(p, call.stream);
+  return start<T, V, 0, 0>(call, p);
 }
 
 }  // namespace depthwise_detail
