@@ -1,6 +1,6 @@
 #pragma once
 // The score of a query and a row, f32: each lane sums its own 16-byte chunks of the row by FMA, and warp_sum's tree
-// adds the lanes. Whoever computes a score, in whatever company, computes the same bits.
+// adds the lanes. The bits depend on the query and the row alone, not on the kernel or on the other scores.
 #include "cuda/primitives/math.h"
 #include "cuda/primitives/vector_access.h"
 #include "cuda/primitives/warp.h"
