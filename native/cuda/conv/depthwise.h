@@ -6,18 +6,18 @@
 // are stored as f32, bf16 or f16 and summed in f32, in the order of the taps of each output; the taps along the tile
 // are the innermost.
 //
-// A thread has V channels (16 bytes where aligned) of a tile of outputs that are neighbours along H; where the window
+// A thread has V channels (4 where aligned) of a tile of 4 or 8 outputs that are neighbours along H; where the window
 // has no height, along W or T. Each input of the tile is loaded once per line of taps and added to all outputs it
-// belongs to. Neighbouring threads have neighbouring channels, then the next position along W, so that a warp accesses
-// a run of a line of W * C values. A block of 256 threads has a range of channels, whose weights it keeps in shared
-// memory as [taps][channels], and several tiles per thread.
+// belongs to. Inputs outside of x are zero. The inputs of a line are all loaded before the first is used. Neighbouring
+// threads have neighbouring channels, then the next position along W, so that a warp accesses a run of a line of W * C
+// values. A block of 256 threads has a range of channels, whose weights it keeps in shared memory as [taps][channels],
+// and several tiles per thread.
 //
 // Accesses to shared memory are free of bank conflicts if the block's channels fill whole rows of banks; otherwise each
-// half of a warp takes at most one more pass. Rows of whole 32 bytes are accessed in whole sectors, except for 1 in 2
-// sectors of the bias with 8 channels per thread. Other rows, such as 54 channels, take at most one sector more per
-// access, since a tap can shift a run to the middle of a sector. x is read about once from memory (lines of the window
-// come from L1 and L2); y is written once. An output takes 2 FLOP per tap. At 27 taps, f32 FMA and memory are about
-// equal bounds (reference: X3D).
+// half of a warp takes at most one more pass. Rows of whole 32 bytes are accessed in whole sectors. Other rows, such as
+// 54 channels, take at most one sector more per access, since a tap can shift a run to the middle of a sector. x is
+// read about once from memory (lines of the window come from L1 and L2); y is written once. An output takes 2 FLOP per
+// tap. At 27 taps, f32 FMA and memory are about equal bounds (reference: X3D).
 #include "cuda/elementwise/activation.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/fast_divmod.h"
@@ -56,65 +56,96 @@ struct Arguments {
   Activation activation;
 };
 
-// Outputs per tile: 4 for 8 channels, so that sums and weights fit the registers; 8 for fewer channels.
-template <int V>
-constexpr int kTileOutputs = V >= 8 ? 4 : 8;
+// The channels of a thread, and the outputs of a tile: with few channels and stride 1, 8, so that fewer inputs are
+// loaded for each output. The sums of a tile, and the weights and inputs of a line, then leave registers for 3 or 4
+// blocks per SM (f32: 2 or 3).
+constexpr int kMaxVector = 4;
+template <int V, int kStride>
+constexpr int kTileOutputs = V < kMaxVector && kStride == 1 ? 8 : 4;
 
-// Adds a line of kKernel taps along the tile with stride kStride; (0, 0) stands for any kernel and stride.
+// Blocks per SM, as the registers allow.
+template <typename T, int V, int kKernel, int kStride, bool kSums>
+constexpr int kBlocks = V < kMaxVector  ? (kStride == 1 ? 3 : 4)
+                        : sizeof(T) > 2 ? (kSums || kKernel == 0 ? 2 : 3)
+                                        : (kSums || kKernel * kStride > 3 ? 3 : 4);
+
+// V values as they are stored.
+template <typename T, int V>
+using Stored = std::conditional_t<V * sizeof(T) < 4, T, Packed<T, V>>;
+
+template <typename T, int V>
+VC_DEVICE Stored<T, V> load_stored(Global<const T> from, size_t at) {
+  if constexpr (V * sizeof(T) < 4) {
+    return from.load(at);
+  } else {
+    return from.template load_packed<V>(at);
+  }
+}
+
+template <typename T, int V>
+VC_DEVICE void widen(const Stored<T, V>& x, float (&v)[V]) {
+  if constexpr (V * sizeof(T) < 4) {
+    v[0] = to_float(x);
+  } else {
+#pragma unroll
+    for (int e = 0; e < V; ++e) v[e] = to_float(x[e]);
+  }
+}
+
+// Adds a line of kKernel taps along the tile with stride kStride; (0, 0) stands for any kernel and stride. All inputs
+// of the line (of a tap, for any kernel) are loaded before the first is used, so that the loads overlap.
 template <typename T, int V, int kKernel, int kStride>
 VC_DEVICE void add_line(const Arguments<T>& p, Shared<T> weights, size_t line, int begin, int tap,
-                        float (&sum)[kTileOutputs<V>][V]) {
+                        float (&sum)[kTileOutputs<V, kStride>][V]) {
+  constexpr int L = kTileOutputs<V, kStride>;
   const Axis& along = p.axis[0];
-  const auto inputs = [&](int i, float(&x)[V]) {
-    const int at = begin + i;
-    const bool inside = at >= 0 && at < along.in;
-    if (inside) load_values(p.x, line + static_cast<size_t>(at * along.in_stride), x);
-    return inside;
-  };
-  const auto weight_at = [&](int k, float(&w)[V]) {
-    load_values(weights, static_cast<uint32_t>((tap + k * along.taps) * p.block_channels), w);
-  };
+  const auto inside = [&](int i) { return static_cast<unsigned>(begin + i) < static_cast<unsigned>(along.in); };
+  // Addresses advance from one value to the next, because those of a whole line would take many registers.
+  const auto first_input = static_cast<size_t>(begin * along.in_stride), stride = static_cast<size_t>(along.in_stride);
+  const auto first_weight = static_cast<uint32_t>(tap * p.block_channels),
+             next_weight = static_cast<uint32_t>(along.taps * p.block_channels);
   if constexpr (kKernel > 0) {
+    constexpr int kInputs = (L - 1) * kStride + kKernel;
+    Stored<T, V> inputs[kInputs] = {};
+    size_t at = line + first_input;
+#pragma unroll
+    for (int i = 0; i < kInputs; ++i, at += stride) {
+      if (inside(i)) inputs[i] = load_stored<T, V>(p.x, at);
+    }
     float w[kKernel][V];
+    uint32_t from = first_weight;
 #pragma unroll
-    for (int k = 0; k < kKernel; ++k) weight_at(k, w[k]);
+    for (int k = 0; k < kKernel; ++k, from += next_weight) load_values(weights, from, w[k]);
 #pragma unroll
-    for (int i = 0; i < (kTileOutputs<V> - 1) * kStride + kKernel; ++i) {
+    for (int i = 0; i < kInputs; ++i) {
       float x[V];
-      if (!inputs(i, x)) continue;
+      widen<T, V>(inputs[i], x);
 #pragma unroll
       for (int k = 0; k < kKernel; ++k) {
         const int o = (i - k) / kStride;
-        if (i < k || (i - k) % kStride || o >= kTileOutputs<V>) continue;
+        if (i < k || (i - k) % kStride || o >= L) continue;
 #pragma unroll
         for (int e = 0; e < V; ++e) sum[o][e] = fma(x[e], w[k][e], sum[o][e]);
       }
     }
   } else {
     for (int k = 0; k < along.kernel; ++k) {
-      float w[V];
-      weight_at(k, w);
+      Stored<T, V> inputs[L] = {};
+      size_t at = line + first_input + static_cast<size_t>(k) * stride;
 #pragma unroll
-      for (int o = 0; o < kTileOutputs<V>; ++o) {
+      for (int o = 0; o < L; ++o, at += stride * static_cast<size_t>(along.stride)) {
+        if (inside(o * along.stride + k)) inputs[o] = load_stored<T, V>(p.x, at);
+      }
+      float w[V];
+      load_values(weights, first_weight + static_cast<uint32_t>(k) * next_weight, w);
+#pragma unroll
+      for (int o = 0; o < L; ++o) {
         float x[V];
-        if (!inputs(o * along.stride + k, x)) continue;
+        widen<T, V>(inputs[o], x);
 #pragma unroll
         for (int e = 0; e < V; ++e) sum[o][e] = fma(x[e], w[e], sum[o][e]);
       }
     }
-  }
-}
-
-// Loads channels c to c + V - 1, up to 4 at once: the bias is aligned to 16 bytes, and `c` is a multiple of V.
-template <int V>
-VC_DEVICE void load_bias(Global<const float> from, int c, float (&bias)[V]) {
-  constexpr int kWidth = V < 4 ? V : 4;
-#pragma unroll
-  for (int i = 0; i < V; i += kWidth) {
-    float part[kWidth];
-    load_values(from, static_cast<size_t>(c + i), part);
-#pragma unroll
-    for (int e = 0; e < kWidth; ++e) bias[i + e] = part[e];
   }
 }
 
@@ -126,7 +157,7 @@ struct Place {
 // Computes a tile. `weights` begin at channel c. With kSums, the outputs are added to `total` in order.
 template <bool kSums, typename T, int V, int kKernel, int kStride>
 VC_DEVICE void add_tile(const Arguments<T>& p, Shared<T> weights, const Place& at, float (&total)[V]) {
-  constexpr int L = kTileOutputs<V>;
+  constexpr int L = kTileOutputs<V, kStride>;
   const auto [n, o2, o1, o0, c] = at;
   const Axis &along = p.axis[0], &middle = p.axis[1], &outer = p.axis[2];
   float sum[L][V] = {};
@@ -143,7 +174,7 @@ VC_DEVICE void add_tile(const Arguments<T>& p, Shared<T> weights, const Place& a
   }
   const int64_t row0 = n * p.clip_rows + o2 * outer.out_rows + o1 * middle.out_rows + o0 * along.out_rows;
   float bias[V] = {};
-  if (p.bias) load_bias(p.bias, c, bias);
+  if (p.bias) load_values(p.bias, static_cast<size_t>(c), bias);
 #pragma unroll
   for (int o = 0; o < L; ++o) {
     if (o0 + o >= along.out) break;
@@ -186,7 +217,7 @@ VC_DEVICE Shared<T> load_weights(const Arguments<T>& p, int first_channel) {
 }
 
 template <typename T, int V, int kKernel, int kStride>
-__global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T, V, kKernel, kStride, false>) depthwise_kernel(Arguments<T> p) {
   const int first_channel = static_cast<int>(blockIdx.y) * p.block_channels;
   const Shared<T> weights = load_weights(p, first_channel);
   sync_threads();
@@ -198,7 +229,7 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) 
     Place at;
     at.n = p.out2.divide(p.tiles.divide(p.out1.divide(p.vectors.divide(static_cast<int>(item), &vector), &at.o1), &s),
                          &at.o2);
-    at.o0 = s * kTileOutputs<V>;
+    at.o0 = s * kTileOutputs<V, kStride>;
     at.c = first_channel + vector * V;
     float total[V];
     if (at.c < p.channels) {
@@ -208,33 +239,32 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(Arguments<T> p) 
 }
 
 template <typename T, int V, int kKernel, int kStride>
-Status start(const Arguments<T>& p, Stream stream) {
+Status start(const Call& call, Arguments<T> p) {
+  const int64_t tiles = (p.axis[0].out + kTileOutputs<V, kStride> - 1) / kTileOutputs<V, kStride>;
+  p.tiles = FastDivmod(tiles);
+  p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * tiles * (p.block_channels / V);
+  if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 tiles of a depthwise convolution"};
   const int64_t blocks = (p.items + kThreads * kRepeats - 1) / (kThreads * kRepeats);
   const Grid grid{blocks, (p.channels + p.block_channels - 1) / p.block_channels};
   const size_t shared = static_cast<size_t>(p.block_channels) * static_cast<size_t>(p.all_taps) * sizeof(T);
-  return launch<depthwise_kernel<T, V, kKernel, kStride>>(grid, kThreads, shared, stream, p);
+  return launch<depthwise_kernel<T, V, kKernel, kStride>>(grid, kThreads, shared, call.stream, p);
 }
 
 template <typename T, int V>
 Status run(const Call& call, Arguments<T> p) {
   const Axis& along = p.axis[0];
-  const int64_t tiles = (along.out + kTileOutputs<V> - 1) / kTileOutputs<V>;
   const int64_t most = static_cast<int64_t>(kWeightBytes / sizeof(T)) / p.all_taps / V * V;
   if (most == 0) return {"conv3d: a depthwise window of more than 1024 taps"};
   p.block_channels = static_cast<int>(min<int64_t>((p.channels + V - 1) / V * V, most));
-  const int64_t vectors = p.block_channels / V;
-  p.tiles = FastDivmod(tiles);
   p.out1 = FastDivmod(p.axis[1].out);
   p.out2 = FastDivmod(p.axis[2].out);
-  p.vectors = FastDivmod(vectors);
-  p.items = call.out[0].shape[0] * p.axis[2].out * p.axis[1].out * tiles * vectors;
-  if (p.items > 0x7fffffff) return {"conv3d: more than 2^31 - 1 tiles of a depthwise convolution"};
+  p.vectors = FastDivmod(p.block_channels / V);
   if constexpr (V > 1) {  // odd channels are too rare for extra instances
-    if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(p, call.stream);
-    if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(p, call.stream);
-    if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(p, call.stream);
+    if (along.kernel == 3 && along.stride == 1) return start<T, V, 3, 1>(call, p);
+    if (along.kernel == 3 && along.stride == 2) return start<T, V, 3, 2>(call, p);
+    if (along.kernel == 5 && along.stride == 1) return start<T, V, 5, 1>(call, p);
   }
-  return start<T, V, 0, 0>(p, call.stream);
+  return start<T, V, 0, 0>(call, p);
 }
 
 }  // namespace depthwise_detail
@@ -275,10 +305,10 @@ depthwise_detail::Arguments<T> depthwise_arguments(const Call& call, const Conv3
   p.channels = static_cast<int>(x.shape[4]);
   p.all_taps = static_cast<int>(a.taps());
   p.activation = static_cast<Activation>(a.activation);
-  *vector = min(widest_vector(x, p.channels, 8),
-                min(widest_vector(y, p.channels, 8), widest_vector(residual, p.channels, 8)));
-  const int bias_vector = widest_vector(call.in[2], p.channels, 4);
-  if (bias_vector < 4) *vector = min(*vector, bias_vector);
+  *vector = depthwise_detail::kMaxVector;
+  for (const Tensor* t : {&x, &y, &residual, &call.in[2]}) {
+    *vector = min(*vector, widest_vector(*t, p.channels, *vector));
+  }
   return p;
 }
 
@@ -287,7 +317,8 @@ template <typename T>
 Status depthwise(const Call& call, const Conv3dArgs& a) {
   int vector;
   const auto p = depthwise_arguments<T>(call, a, &vector);
-  return for_width<T>(vector, [&](auto width) { return depthwise_detail::run<T, decltype(width)::value>(call, p); });
+  return for_width<T, depthwise_detail::kMaxVector>(
+      vector, [&](auto width) { return depthwise_detail::run<T, decltype(width)::value>(call, p); });
 }
 
 }  // namespace VIDEOCLIP_CUDA

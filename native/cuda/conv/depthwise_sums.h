@@ -22,8 +22,9 @@ struct PartArguments {
 };
 
 template <typename T, int V, int kKernel, int kStride>
-__global__ void __launch_bounds__(kThreads, 2) depthwise_sums_kernel(Arguments<T> p, PartArguments parts) {
-  static_assert(kSumLines % kTileOutputs<V> == 0, "whole tiles");
+__global__ void __launch_bounds__(kThreads, kBlocks<T, V, kKernel, kStride, true>)
+    depthwise_sums_kernel(Arguments<T> p, PartArguments parts) {
+  static_assert(kSumLines % kTileOutputs<V, kStride> == 0, "whole tiles");
   const int first_channel = static_cast<int>(blockIdx.y) * p.block_channels;
   const Shared<T> weights = load_weights(p, first_channel);
   sync_threads();
@@ -35,9 +36,9 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_sums_kernel(Arguments<T
   at.c = first_channel + vector * V;
   float total[V] = {};
   if (group < parts.columns.groups && at.c < p.channels) {
-    const int width = p.axis[1].out, tiles = width * (kSumLines / kTileOutputs<V>);
+    const int width = p.axis[1].out, tiles = width * (kSumLines / kTileOutputs<V, kStride>);
     for (int i = group; i < tiles; i += parts.columns.groups) {
-      at.o0 = band * kSumLines + p.out1.divide(i, &at.o1) * kTileOutputs<V>;
+      at.o0 = band * kSumLines + p.out1.divide(i, &at.o1) * kTileOutputs<V, kStride>;
       if (at.o0 >= p.axis[0].out) break;
       add_tile<true, T, V, kKernel, kStride>(p, weights.offset(static_cast<uint32_t>(vector * V)), at, total);
     }
@@ -82,8 +83,8 @@ template <typename T>
 Status depthwise_sums(const Call& call, const Conv3dArgs& a) {
   int vector;
   const auto p = depthwise_arguments<T>(call, a, &vector);
-  return for_width<T>(vector,
-                      [&](auto width) { return depthwise_detail::run_sums<T, decltype(width)::value>(call, p); });
+  return for_width<T, depthwise_detail::kMaxVector>(
+      vector, [&](auto width) { return depthwise_detail::run_sums<T, decltype(width)::value>(call, p); });
 }
 
 }  // namespace VIDEOCLIP_CUDA

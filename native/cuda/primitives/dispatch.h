@@ -24,10 +24,10 @@ Status for_float(DType dtype, F f) {
   }
 }
 
-// Calls f with the access width, at most 8, as a constant. Widths of more than 16 bytes of T are not compiled.
-template <typename T, class F>
+// Calls f with the access width, at most kMax, as a constant. Widths of more than 16 bytes of T are not compiled.
+template <typename T, int kMax = 8, class F>
 Status for_width(int width, F f) {
-  if constexpr (sizeof(T) <= 2) {
+  if constexpr (sizeof(T) <= 2 && kMax >= 8) {
     if (width >= 8) return f(std::integral_constant<int, 8>{});
   }
   if (width >= 4) return f(std::integral_constant<int, 4>{});

@@ -27,6 +27,7 @@ float __uint_as_float(unsigned bits);
 unsigned __float_as_uint(float x);
 float __fmaf_rn(float a, float b, float c);
 float __fsqrt_rn(float x);
+int __ffs(int bits);
 void __syncthreads();
 void __syncwarp(unsigned mask);
 template <typename T>

@@ -20,6 +20,7 @@ VC_DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c);
 VC_DEVICE float max(float a, float b) { return ::fmaxf(a, b); }
 VC_DEVICE float min(float a, float b) { return ::fminf(a, b); }
 VC_DEVICE float max_nan(float a, float b) { return a != a ? a : b != b ? b : ::fmaxf(a, b); }
+VC_DEVICE int lowest_bit(uint32_t bits) { return __builtin_ctz(bits); }
 
 #else
 
@@ -48,6 +49,8 @@ VC_DEVICE float max_nan(float a, float b) {
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
   return y;
 }
+// The number of the lowest bit that is set; there must be one.
+VC_DEVICE int lowest_bit(uint32_t bits) { return __ffs(static_cast<int>(bits)) - 1; }
 
 #endif
 

@@ -1,24 +1,35 @@
 // top_k: of the scores s[q, m] = query[q] . row[m], the k largest of each query in descending order, and their rows
 //
-// queries [Q, D] and rows [M, D] are f32, bf16 or f16; values [Q, k] are f32 and indices [Q, k] i32. Scores are
-// computed by f32 FMA in a fixed order, without tensor cores.
+// queries [Q, D] and rows [M, D] are f32, bf16 or f16; values [Q, k] are f32 and indices [Q, k] i32. Every score in the
+// result is computed by f32 FMA from the stored row and the unrounded query, in a fixed order (top_k/scores.h). The
+// rows are divided into splits; each split gives the sorted list of its best for each query, and a last kernel merges
+// the lists of a query. (score, index) is a total order, so the result does not depend on the splits, nor on which warp
+// scans which rows, nor on the other queries.
 //
-// The rows are divided into splits. A warp computes the scores of a split for 1 or 8 queries, 4 rows at a time. Each
+// Up to 8 queries, and all f32 rows: a warp computes the scores of a split for 1 or 8 queries, 4 rows at a time. Each
 // lane sums its own 16-byte chunks of a row. The 4 or 32 sums of all lanes are then reduced in the tree of warp_sum,
 // halving the number of sums per lane, so that one lane has each score in the end. If a score exceeds the k-th best of
 // its query so far, which is rare, the whole warp inserts it into the sorted list of the query. The lists are in shared
-// memory (8 k bytes per query, up to 48 KB per block) or, for larger k, in the workspace. A second kernel merges the
-// lists of a query's splits. (score, index) is a total order, so the result does not depend on which warp scans which
-// rows.
+// memory (8 k bytes per query, up to 48 KB per block) or, for larger k, in the workspace. A block has 128 threads. Rows
+// are read once for every 8 queries; the 4 warps of a block read the same rows at the same time, so they come from
+// memory once for 32 queries. FLOPs: 2 Q M D. Bound by memory up to 8 queries, then by FMA.
 //
-// A block has 128 threads. Rows are read once for every 8 queries; the 4 warps of a block read the same rows at the
-// same time, so they come from memory once for 32 queries. FLOPs: 2 Q M D. Bound by memory up to 8 queries, then by
-// FMA.
+// More queries and 16-bit rows (top_k/tiles.h): a block multiplies tiles of 128 queries and 64 rows on tensor cores,
+// with queries rounded to the type of the rows. A score is computed only if its product, plus a bound of how far the
+// two can be apart, exceeds the k-th best score so far: in the first tile all, then fewer and fewer (of rows in random
+// order, row t of a split is among the best k so far with probability k / t). A warp has 32 queries and computes 4 such
+// scores at a time. Scores that are all within the bound of the k-th best, as of copies of one row, are all computed:
+// more work than by the first kernel, which shares a row among 8 queries. A block has 128 threads and 75 KB of shared
+// memory, and k KB more for lists of up to 24 KB (longer ones are in the workspace); an SM of sm_90 holds 2 blocks.
+// Rows are read once for every 128 queries. FLOPs: 2 Q M D on tensor cores. Bound by memory up to about 200 queries,
+// then by tensor cores.
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/kernel.h"
 #include "cuda/primitives/vector.h"
-#include "cuda/primitives/vector_access.h"
 #include "cuda/primitives/warp.h"
+#include "cuda/reduce/top_k/best.h"
+#include "cuda/reduce/top_k/scores.h"
+#include "cuda/reduce/top_k/tiles.h"
 #include "ops/reduce/top_k.h"
 
 namespace videoclip {
@@ -34,127 +45,88 @@ constexpr int64_t kMinSplitRows = 256;    // a list of 10 then accepts about 40 
 constexpr int64_t kMaxSplits = 2048;      // positions in the merge: 32 KB per block
 constexpr size_t kListBytes = 48 * 1024;  // per block
 constexpr int64_t kMaxChannels = 1 << 27;  // offsets in a tile then fit 32 bits
-constexpr int kPad = 8;                    // queries in the workspace are padded to whole chunks of every storage type
 
-template <typename T>
-constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
-
-// A score as an integer of the same order. 0 stands for no score, 1 for NaN.
-VC_DEVICE uint32_t key_of(float score) {
-  if (score != score) return 1;
-  const uint32_t bits = float_to_bits(score + 0.0f);  // -0 equals 0
-  return bits >> 31 ? ~bits : bits | 0x80000000u;
-}
-
-VC_DEVICE float score_of(uint32_t key) {
-  if (key == 0) return bits_to_float(0xff800000u);
-  if (key == 1) return bits_to_float(0x7fc00000u);
-  return bits_to_float(key >> 31 ? key & 0x7fffffffu : ~key);
-}
+constexpr int64_t kManyTiles = 264;           // 2 blocks on each of 132 SMs
+constexpr size_t kTileListBytes = 24 * 1024;  // per block
 
 struct Split {
-  int64_t queries, rows, depth, padded, k, groups, splits, split_rows;
-  int group;  // queries per warp
+  int64_t queries, rows, depth, chunk, padded, k, groups, splits, split_rows;
+  bool tiles;  // on tensor cores
+  int group;   // queries per warp, or per tile
 
   explicit Split(const Call& call)
       : queries(call.in[0].shape[0]),
         rows(call.in[1].shape[0]),
         depth(call.in[0].shape[1]),
-        padded((depth + kPad - 1) / kPad * kPad),
+        chunk(call.in[1].dtype == DType::f32 ? kChunk<float> : kChunk<f16>),
+        padded((depth + chunk * kWarpSize - 1) / (chunk * kWarpSize) * (chunk * kWarpSize)),
         k(TopKAttributes(call).k),
-        group(queries == 1 ? 1 : kMaxQueries) {
+        tiles(call.in[1].dtype != DType::f32 && queries > kMaxQueries && depth > 0 && depth <= kMaxTileDepth &&
+              max(queries, rows) <= kMaxTiledRows),
+        group(tiles          ? kTileQueries
+              : queries == 1 ? 1
+                             : kMaxQueries) {
     groups = (queries + group - 1) / group;
+    const int64_t units = tiles ? kManyTiles : kManyWarps, together = tiles ? kTileRows : kRows;
     const int64_t least = max(kMinSplitRows, 2 * k);
-    const int64_t wanted = max(int64_t{1}, min(kManyWarps / max(int64_t{1}, groups), kMaxSplits));
+    const int64_t wanted = max(int64_t{1}, min(units / max(int64_t{1}, groups), kMaxSplits));
     const int64_t count = max(int64_t{1}, min(wanted, rows / least));
-    split_rows = max(int64_t{1}, ((rows + count - 1) / count + kRows - 1) / kRows) * kRows;
+    split_rows = max(int64_t{1}, ((rows + count - 1) / count + together - 1) / together) * together;
     splits = (rows + split_rows - 1) / split_rows;
   }
+  // Parts of the workspace: floats of the queries, rounded queries (in words), bounds and lists.
   size_t query_floats() const { return static_cast<size_t>(queries * padded); }
+  size_t rounded_words() const { return tiles ? query_floats() / 2 : 0; }
+  size_t bound_floats() const { return tiles ? static_cast<size_t>(queries) * 2 : 0; }
   size_t list_words() const { return static_cast<size_t>(queries * splits * 2 * k); }
 };
 
 size_t workspace(const Call& call, int) {
   const Split s(call);
-  return 4 * (s.query_floats() + s.list_words());
+  return 4 * (s.query_floats() + s.rounded_words() + s.bound_floats() + s.list_words());
 }
+
+struct Workspace {
+  Global<float> floats, bounds;
+  char* rounded;
+  Global<uint32_t> lists;
+
+  Workspace(const Call& call, const Split& s)
+      : floats(reinterpret_cast<float*>(call.workspace), s.query_floats()),
+        bounds(floats.data() + s.query_floats() + s.rounded_words(), s.bound_floats()),
+        rounded(call.workspace + 4 * s.query_floats()),
+        lists(reinterpret_cast<uint32_t*>(call.workspace) + s.query_floats() + s.rounded_words() + s.bound_floats(),
+              s.list_words()) {}
+};
 
 template <typename T>
 struct WidenArguments {
   Global<float> to;
   Global<const T> from;
   int64_t stride;
-  int depth, padded;
+  int depth, padded, chunk;
   size_t count;
 };
 
-// Converts queries to rows of `padded` floats.
+// Converts queries to rows of `padded` floats, in the order of place_of.
 template <typename T>
 __global__ void __launch_bounds__(kThreads) widen_kernel(WidenArguments<T> p) {
   const size_t i = size_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= p.count) return;
-  const auto width = static_cast<size_t>(p.padded), query = i / width, c = i % width;
-  const bool some = c < static_cast<size_t>(p.depth);
-  p.to.store(i, some ? to_float(p.from.load(query * static_cast<size_t>(p.stride) + c)) : 0.0f);
+  const auto width = static_cast<size_t>(p.padded), query = i / width;
+  const auto c = static_cast<int>(i % width);
+  const size_t from = query * static_cast<size_t>(p.stride) + static_cast<size_t>(c);
+  p.to.store(query * width + place_of(c, p.chunk), c < p.depth ? to_float(p.from.load(from)) : 0.0f);
 }
 
 template <typename T>
 struct SearchArguments {
-  Global<const float> queries;  // padded
+  Global<const float> queries;  // padded, in the order of place_of
   Global<const T> rows;
   Global<uint32_t> lists;  // [queries][splits][k keys, k indices]
   int64_t row_count, split_rows, splits, groups, query_count;
   int row_stride, depth, padded, k;
 };
-
-// Inserts into a sorted list of k keys, followed by k indices. Keys arrive with rising indices, so an equal key goes
-// after those in the list.
-template <class Memory, typename Index>
-VC_DEVICE void insert(const Memory& list, Index base, int k, uint32_t key, uint32_t index) {
-  const int lane = lane_id();
-  for (int first = (k - 1) / kWarpSize * kWarpSize; first >= 0; first -= kWarpSize) {
-    const int i = first + lane;
-    const Index at = base + static_cast<Index>(i);
-    bool moves = i < k && key > list.load(at);
-    uint32_t new_key = key, new_index = index;
-    if (moves && i > 0) {
-      const uint32_t before = list.load(at - 1);
-      if (key > before) {
-        new_key = before;
-        new_index = list.load(at - 1 + static_cast<Index>(k));
-      }
-    }
-    sync_warp();  // all lanes have read the list
-    if (moves) {
-      list.store(at, new_key);
-      list.store(at + static_cast<Index>(k), new_index);
-    }
-    if (!(ballot(moves) & 1)) break;  // the position was in this part of the list
-  }
-  sync_warp();
-}
-
-// Sums kCount values over the lanes. After the last halving, lane l has the sum of value l kCount / 32.
-template <int kCount>
-VC_DEVICE float sum_each(float (&v)[kCount]) {
-  int count = kCount;
-#pragma unroll
-  for (int d = kWarpSize / 2; d > 0; d /= 2) {
-    if (count == 1) {
-      v[0] += shuffle_xor(v[0], d);
-      continue;
-    }
-    count /= 2;
-    const bool upper = (lane_id() & d) != 0;
-#pragma unroll
-    for (int i = 0; i < kCount / 2; ++i) {
-      if (i >= count) break;
-      const float kept = upper ? v[i + count] : v[i], sent = upper ? v[i] : v[i + count];
-      v[i] = kept + shuffle_xor(sent, d);
-    }
-  }
-  return v[0];
-}
 
 // kInShared: the lists are in shared memory until the end.
 template <typename T, int kQueries, int V, bool kInShared>
@@ -207,20 +179,14 @@ __global__ void __launch_bounds__(kThreads, kBlocks) search_kernel(SearchArgumen
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
         const int from = min(r, present - 1) * p.row_stride + c;
-#pragma unroll
-        for (int i = 0; i < kChunk<T>; i += V) {
-          float part[V] = {};
-          if (c + i < p.depth) load_values(x_rows, static_cast<size_t>(from + i), part);
-#pragma unroll
-          for (int e = 0; e < V; ++e) x[r][i + e] = part[e];
-        }
+        load_chunk<V>(x_rows, static_cast<size_t>(from), c, p.depth, x[r]);
       }
 #pragma unroll
       for (int q = 0; q < kQueries; ++q) {
-        const int from = min(q, queries - 1) * p.padded + c;
+        const auto from = static_cast<size_t>(min(q, queries - 1) * p.padded);
 #pragma unroll
         for (int i = 0; i < kChunk<T>; i += 4) {
-          const Packed<float, 4> y = y_rows.template load_packed<4>(static_cast<size_t>(from + i));
+          const Packed<float, 4> y = y_rows.template load_packed<4>(from + place_of(c + i, kChunk<T>));
 #pragma unroll
           for (int e = 0; e < 4; ++e) {
 #pragma unroll
@@ -328,6 +294,38 @@ Status search(const Tensor& rows, SearchArguments<T> p, int group, Stream stream
   return wide ? start_search<T, kMaxQueries, kChunk<T>>(p, stream) : start_search<T, kMaxQueries, 1>(p, stream);
 }
 
+template <typename T, int V>
+Status start_tiles(const TileArguments<T>& p, Stream stream) {
+  const size_t list_bytes = size_t{kTileQueries} * 8 * static_cast<size_t>(p.k);
+  const Grid grid{p.splits * p.groups};
+  return list_bytes <= kTileListBytes
+             ? launch<tile_kernel<T, V, true>>(grid, kTileThreads, TileMemory::kBytes + list_bytes, stream, p)
+             : launch<tile_kernel<T, V, false>>(grid, kTileThreads, TileMemory::kBytes, stream, p);
+}
+
+template <typename T>
+Status search_tiles(const Tensor& rows, const Split& s, const Workspace& w, Stream stream) {
+  const auto depth = static_cast<int>(s.depth), padded = static_cast<int>(s.padded);
+  const Global<T> rounded(reinterpret_cast<T*>(w.rounded), s.query_floats());
+  const Status status = launch<round_kernel<T>>(
+      Grid{(s.queries + kTileWarps - 1) / kTileWarps}, kTileThreads, 0, stream,
+      RoundArguments<T>{rounded, w.bounds, w.floats, s.queries, padded, static_cast<float>(s.depth + 64) * 0x1p-22f});
+  if (!status) return status;
+  const TileArguments<T> p{{rounded, s.padded, static_cast<int>(s.queries), depth},
+                           {global<const T>(rows), rows.strides[0], 0, depth},
+                           w.bounds,
+                           w.floats,
+                           w.lists,
+                           s.rows,
+                           s.split_rows,
+                           s.splits,
+                           s.groups,
+                           padded,
+                           static_cast<int>(s.k)};
+  const bool wide = widest_vector(rows, s.depth, kChunk<T>) == kChunk<T>;
+  return wide ? start_tiles<T, kChunk<T>>(p, stream) : start_tiles<T, 1>(p, stream);
+}
+
 Status top_k(const Call& call) {
   const Tensor &queries = call.in[0], &rows = call.in[1], &values = call.out[0], &indices = call.out[1];
   const Split s(call);
@@ -336,8 +334,7 @@ Status top_k(const Call& call) {
       s.groups * (s.splits + 1) > 0x7fffffff) {
     return {"more than 2^27 channels or results, or 2^31 - 1 tiles"};
   }
-  const Global<float> floats(reinterpret_cast<float*>(call.workspace), s.query_floats());
-  const Global<uint32_t> lists(reinterpret_cast<uint32_t*>(call.workspace) + s.query_floats(), s.list_words());
+  const Workspace w(call, s);
   const auto depth = static_cast<int>(s.depth), padded = static_cast<int>(s.padded), k = static_cast<int>(s.k);
 
   Status status;
@@ -345,24 +342,27 @@ Status top_k(const Call& call) {
     status = for_float(queries.dtype, [&](auto zero) {
       using T = decltype(zero);
       const Grid grid{static_cast<int64_t>((s.query_floats() + kThreads - 1) / kThreads)};
-      return launch<widen_kernel<T>>(
-          grid, kThreads, 0, call.stream,
-          WidenArguments<T>{floats, global<const T>(queries), queries.strides[0], depth, padded, s.query_floats()});
+      return launch<widen_kernel<T>>(grid, kThreads, 0, call.stream,
+                                     WidenArguments<T>{w.floats, global<const T>(queries), queries.strides[0], depth,
+                                                       padded, static_cast<int>(s.chunk), s.query_floats()});
     });
   }
   if (status && s.rows > 0) {
     status = for_float(rows.dtype, [&](auto zero) {
       using T = decltype(zero);
-      return search<T>(rows,
-                       {floats, {}, lists, s.rows, s.split_rows, s.splits, s.groups, s.queries, 0, depth, padded, k},
-                       s.group, call.stream);
+      if constexpr (sizeof(T) == 2) {
+        if (s.tiles) return search_tiles<T>(rows, s, w, call.stream);
+      }
+      const SearchArguments<T> p{w.floats, {},        w.lists, s.rows, s.split_rows, s.splits,
+                                 s.groups, s.queries, 0,       depth,  padded,       k};
+      return search<T>(rows, p, s.group, call.stream);
     });
   }
   if (!status) return status;
   const Grid grid{(s.queries + kWarps - 1) / kWarps};
   return launch<merge_kernel>(
       grid, kThreads, size_t{kWarps} * 4 * static_cast<size_t>(s.splits), call.stream,
-      MergeArguments{global<float>(values), global<int32_t>(indices), lists, values.strides[0], indices.strides[0],
+      MergeArguments{global<float>(values), global<int32_t>(indices), w.lists, values.strides[0], indices.strides[0],
                      s.queries, TopKAttributes(call).base, static_cast<int>(s.splits), k});
 }
 
