@@ -41,7 +41,8 @@ Status encode_tiled(TensorMap* map, Global<const T> data, const int64_t (&sizes)
 
 // The windows of a convolution over [N, T, H, W, C]. A copy moves 64 channels of one tap of `pixels` consecutive
 // windows, in the order W, H, T, N. Arrays along W, H and T: `step` between windows, and the first value of a window
-// at the lower and at the upper end: `lower` relative to the first position, `upper` relative to the last one.
+// at the lower and at the upper end: `lower` relative to the first position, `upper` relative to the last one. (The
+// driver takes corners in this order too, as CUTLASS does; the text of cuda.h names the axes the other way round.)
 struct WindowMap {
   int64_t sizes[5], strides[5];  // C, W, H, T, N; in elements
   int step[3], lower[3], upper[3];
