@@ -87,6 +87,8 @@ Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   out.Set("excessSectors", static_cast<double>(counters.excess_sectors));
   out.Set("mma", static_cast<double>(counters.mma));
   out.Set("pageableCopies", static_cast<double>(emulator::pageable_copies()));
+  out.Set("copiedInBytes", static_cast<double>(emulator::bytes_copied_in()));
+  out.Set("registeredBytes", static_cast<double>(emulator::registered_bytes()));
   out.Set("memoryBytes", static_cast<double>(emulator::memory_in_use()));
   return out;
 }
