@@ -78,7 +78,7 @@ for (const early of [false, true]) {
     for (const { buffer } of [slab, a, b]) device.pin(buffer);
     const expected = new Float32Array(SIZE);
     for (const round of [1, 2, 3, 4]) {
-      (fill(slab, round), fill(a, 10 * round), fill(b, 100 * round));
+      [slab, a, b].forEach((array, i) => fill(array, round + 10 * i));
       // views at any element, in any order, some of them consecutive
       const x = [slab.subarray(1, 201), a, slab.subarray(201, 301), slab.subarray(301, 401), b];
       let y!: Float32Array;
@@ -222,10 +222,10 @@ test("the end of a worker unpins its memory", async () => {
 test("a CPU needs no pinned memory: pin and unpin do nothing", async () => {
   const device = createDevice({ device: "cpu", threads: 1 });
   const x = shared(SIZE);
-  (device.pin(x.buffer), device.pin(x.buffer));
+  for (let i = 0; i < 2; i++) device.pin(x.buffer);
   fill(x, 1);
   same((await positive(device).run({ x: [x] })).y, x.map(relu).slice());
-  (device.unpin(x.buffer), device.unpin(x.buffer), device.unpin(x.buffer));
+  for (let i = 0; i < 3; i++) device.unpin(x.buffer);
   assert.is(failure(() => device.pin(new ArrayBuffer(0))).code, "ERR_INVALID_ARGUMENT");
   device.dispose();
 });
