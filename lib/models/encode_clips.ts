@@ -1,6 +1,7 @@
 import type { NDArray } from "../base/nd_array.js";
 import { followSignal } from "../base/follow_signal.js";
-import { ClipMemory, clipBytes, type Pinning } from "../video/clips/clip_memory.js";
+import type { Device } from "../runtime/device.js";
+import { ClipMemory, clipBytes } from "../video/clips/clip_memory.js";
 import type { Clip, Preset } from "../video/types.js";
 
 /** One row per clip: f32 `[clips, dim]`. */
@@ -17,7 +18,7 @@ export interface ClipEncoder {
   /** Width of a row. */
   readonly dim: number;
   /** The device that reads the clips: their memory is pinned for it. */
-  readonly device?: Pinning | undefined;
+  readonly device?: Pick<Device, "pin" | "unpin"> | undefined;
   /**
    * @param clips each u8 `[T, H, W, 3]`; must not change until the promise settles
    * @returns f32 `[clips.length, dim]`

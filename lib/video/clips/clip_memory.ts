@@ -6,9 +6,6 @@ export function clipBytes({ frames, crop }: { frames: number; crop: number }): n
   return frames * crop * crop * 3;
 }
 
-/** What a device does for clips in host memory. */
-export type Pinning = Pick<Device, "pin" | "unpin">;
-
 /**
  * A pool of memory for clips, because new memory costs a page fault for every 4 KiB. It is shared with the decoder's
  * worker, which writes clips where the engine reads them. The memory is pinned when it is made, because pinning takes
@@ -26,7 +23,7 @@ export class ClipMemory {
    */
   constructor(
     readonly bytes: number,
-    private readonly device?: Pinning,
+    private readonly device?: Pick<Device, "pin" | "unpin">,
   ) {}
 
   /** Memory for a clip; it may contain an earlier one. */

@@ -76,6 +76,7 @@ cu::Result copy(char* to, const char* from, uint64_t device, const char* host, s
     std::memcpy(to, from, bytes);
     return Status{};
   };
+  if (from == host) state().bytes_in += bytes;
   stream->add({run, always, {device, reinterpret_cast<uint64_t>(host)}});
   if (pinned) return cu::kSuccess;
   ++state().pageable_copies;
@@ -204,10 +205,7 @@ void add_memory(Driver& d) {
   };
   d.copy_in = [](cu::Address to, const void* from, size_t bytes, cu::Stream stream) {
     const auto* host = static_cast<const char*>(from);
-    const cu::Result result =
-        copy(reinterpret_cast<char*>(to), host, to, host, bytes, static_cast<Stream*>(stream), "cuMemcpyHtoDAsync");
-    if (!result) state().bytes_in += bytes;
-    return result;
+    return copy(reinterpret_cast<char*>(to), host, to, host, bytes, static_cast<Stream*>(stream), "cuMemcpyHtoDAsync");
   };
   d.copy_out = [](void* to, cu::Address from, size_t bytes, cu::Stream stream) {
     auto* host = static_cast<char*>(to);

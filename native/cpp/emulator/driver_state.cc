@@ -78,7 +78,10 @@ void set_shared_limit(size_t bytes) { state().shared_limit = bytes; }
 void lose_device() { state().lost = true; }
 void set_early_copies(bool early) { early_copies = early; }
 size_t pageable_copies() { return state().pageable_copies; }
-size_t bytes_copied_in() { return state().bytes_in; }
+size_t bytes_copied_in() {
+  const Lock lock;
+  return state().bytes_in;
+}
 size_t registered_bytes() {
   const Lock lock;
   size_t bytes = 0;
