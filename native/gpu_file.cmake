@@ -5,7 +5,7 @@ if(VIDEOCLIP_CUDA_ARCHITECTURES STREQUAL "all")
     80-real         # A100, A30
     86-real         # RTX 30, A10, A40
     89-real         # RTX 40, L4, L40
-    90-real         # H100, H200
+    90a-real        # H100, H200: with the instructions of this generation alone
     100-real        # B200
     120-real        # RTX 50
     120-virtual)    # what comes after, compiled by its driver

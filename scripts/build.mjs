@@ -18,7 +18,7 @@ const cpu = process.argv.includes("--cpu") || process.env.VIDEOCLIP_CUDA === "of
 const settings = [
   `-DVIDEOCLIP_EMULATOR=${release ? "OFF" : "ON"}`,
   `-DVIDEOCLIP_CUDA=${cpu ? "OFF" : "AUTO"}`,
-  `-DVIDEOCLIP_CUDA_ARCHITECTURES=${release ? "all" : "80;90"}`,
+  `-DVIDEOCLIP_CUDA_ARCHITECTURES=${release ? "all" : "80;90a"}`,
 ];
 const folder = release ? "build/release" : "build";
 

@@ -183,7 +183,7 @@ export function nvccVersion(): string | undefined {
 
 /** The tables as Markdown. */
 export async function kernelTables(): Promise<string> {
-  const compiled = compiledFor(LOGS, "sm_90");
+  const compiled = compiledFor(LOGS, "sm_90a");
   const { rows, launches } = await rowsOf(compiled);
   const lines = rows.map((row) => {
     const perMultiprocessor = row.sharedBytes.map((bytes) =>

@@ -74,6 +74,8 @@ export interface Addon {
           globalAccesses: number;
           excessSectors: number;
           mma: number;
+          wgmma: number;
+          tensorCopies: number;
           /** Copies of pageable memory since the process began; each waits for its stream. */
           pageableCopies: number;
           /** Bytes copied from host memory to the device since the process began. */

@@ -25,7 +25,7 @@ if (spawnSync("nvcc", ["--version"]).status !== 0) {
 } else {
   test("the example kernels compile for devices", () => {
     const args = ["-std=c++17", "-I", "native", "-I", "native/cpp", "-Werror", "all-warnings"];
-    for (const arch of ["80", "90"]) args.push("-gencode", `arch=compute_${arch},code=sm_${arch}`);
+    for (const arch of ["80", "90a"]) args.push("-gencode", `arch=compute_${arch},code=sm_${arch}`);
     args.push("-c", "test/native/emulator/examples.cu", "-o", `${folder}/examples.o`);
     const run = spawnSync("nvcc", args, { encoding: "utf8", timeout: 120_000 });
     assert.is(run.status, 0, run.stdout + run.stderr);

@@ -22,6 +22,7 @@ void run_all() {
     test_gemm();
     test_products();
     test_faults();
+    test_pipeline();
   }
 }
 

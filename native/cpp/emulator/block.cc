@@ -13,7 +13,8 @@ __thread Lane* current_lane = nullptr;
 
 namespace {
 
-const char* const kWaitNames[] = {"sync_warp", "a shuffle", "a vote", "ldmatrix", "mma"};
+const char* const kWaitNames[] = {"sync_warp", "a shuffle",   "a vote",       "ldmatrix",  "mma",
+                                  "wgmma",     "wgmma_fence", "wgmma_commit", "wgmma_wait"};
 
 // The body of every fiber.
 void lane_main() {
@@ -27,6 +28,13 @@ std::string text(const char* format, va_list arguments) {
   char buffer[512];
   std::vsnprintf(buffer, sizeof buffer, format, arguments);
   return buffer;
+}
+
+const Lane* first_at_mbarrier(const Warp& warp) {
+  for (const Lane* lane : warp.lanes) {
+    if (lane->mbarrier >= 0) return lane;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -52,6 +60,17 @@ void fault(const char* format, ...) {
   lane.block->stop(lane, "thread " + std::to_string(thread_number(lane)) + ": " + message);
 }
 
+void Warp::share_acquired(uint32_t mask) {
+  uint32_t all[kClocks] = {};
+  for (int l = 0; l < kWarpLanes; ++l) {
+    if (mask >> l & 1) join(all, lanes[l]->acquired);
+  }
+  if (mask == ~0u) join(clock.seen, all);
+  for (int l = 0; l < kWarpLanes; ++l) {
+    if (mask >> l & 1) std::copy_n(all, kClocks, lanes[l]->acquired);
+  }
+}
+
 void Block::prepare() {
   threads_ = size_t{launch.block.x} * launch.block.y * launch.block.z;
   while (lanes.size() < threads_) lanes.push_back(std::make_unique<Lane>());
@@ -66,6 +85,7 @@ void Block::prepare() {
     warp.barrier = -1;
     warp.clock = WarpClock();
     warp.log.clear();
+    warp.products = Products();
     for (int l = 0; l < kWarpLanes; ++l) {
       const size_t t = w * kWarpLanes + static_cast<size_t>(l);
       Lane& lane = *lanes[t];
@@ -80,10 +100,16 @@ void Block::prepare() {
       lane.clock = LaneClock();
       lane.copies.clear();
       lane.groups.clear();
+      std::fill_n(lane.acquired, kClocks, 0);
+      lane.proxy_fences = 0;
+      lane.mbarrier = -1;
       lane.fiber.start(lane_main);
     }
   }
   for (Barrier& barrier : barriers_) barrier = Barrier();
+  mbarriers.clear();
+  tensor_copies = TensorCopies();
+  for (WarpgroupLog& log : warpgroups) log.clear();
   shared.reset(launch.shared_bytes);
   fault_.clear();
 }
@@ -115,6 +141,7 @@ void Block::run_warps() {
       current_lane = nullptr;
       if (!fault_.empty()) return;
     }
+    progress = land_copies(progress) || progress;
   }
   for (size_t w = 0; w < count; ++w) {
     if (~warps[w]->ended) {
@@ -123,6 +150,38 @@ void Block::run_warps() {
     }
     warps[w]->log.flush(counters);
   }
+  fault_ = unfinished();
+}
+
+// Asynchronous copies land as late as possible, at once, or at a random time, by the order of the warps.
+bool Block::land_copies(bool progress) {
+  size_t landed = 0;
+  if (order_.kind == Order::reverse) {
+    while (tensor_copies.land(*this, 0)) ++landed;
+  } else if (order_.kind == Order::random) {
+    for (size_t left = tensor_copies.flying.size(); left > 0; --left) {
+      const bool now = random_() % 2 != 0 || (!progress && left == 1 && landed == 0);
+      if (now && tensor_copies.land(*this, random_() % tensor_copies.flying.size())) ++landed;
+    }
+  } else if (!progress && tensor_copies.land(*this, 0)) {
+    ++landed;
+  }
+  return landed > 0;
+}
+
+// What the block leaves behind when all threads have ended.
+std::string Block::unfinished() const {
+  bool waited = tensor_copies.flying.empty();
+  for (const auto& [at, barrier] : mbarriers) waited = waited && !barrier.copied && !barrier.unseen;
+  if (!waited) return "the block ends without a wait for a tensor copy";
+  for (size_t w = 0; w < threads_ / kWarpLanes; ++w) {
+    const Products& products = warps[w]->products;
+    if (!products.pending.empty()) return "warp " + std::to_string(w) + " ends while a wgmma is in flight";
+    if (products.issued != warps[w / 4 * 4]->products.issued) {
+      return "the warps of the warpgroup of warp " + std::to_string(w) + " executed different numbers of wgmma";
+    }
+  }
+  return {};
 }
 
 Lane* Block::next_ready(Warp& warp) {
@@ -181,11 +240,13 @@ void Block::warp_at_barrier(Warp& warp, int id, int threads, bool waits) {
             static_cast<int>(w) * kWarpLanes + __builtin_ctz(warps[w]->ended));
     }
   }
+  warp.share_acquired(~0u);
   barrier.threads = threads;
   barrier.arrived += kWarpLanes;
   barrier.warps |= 1u << warp.id;
-  for (int w = 0; w < kMaxWarps; ++w) barrier.seen[w] = std::max(barrier.seen[w], warp.clock.seen[w]);
-  barrier.seen[warp.id] = warp.clock.now++;
+  join(barrier.seen, warp.clock.seen);
+  warp.clock.synced = warp.clock.now++;
+  barrier.seen[warp.id] = warp.clock.synced;
   if (waits) {
     barrier.waiting |= 1u << warp.id;
     warp.barrier = id;
@@ -196,7 +257,7 @@ void Block::warp_at_barrier(Warp& warp, int id, int threads, bool waits) {
 void Block::release(Barrier& barrier) {
   for (uint32_t left = barrier.waiting; left; left &= left - 1) {
     Warp& warp = *warps[static_cast<size_t>(__builtin_ctz(left))];
-    for (int w = 0; w < kMaxWarps; ++w) warp.clock.seen[w] = std::max(warp.clock.seen[w], barrier.seen[w]);
+    join(warp.clock.seen, barrier.seen);
     order_lanes(warp.lane_clocks, ~0u);
     warp.barrier = -1;
     warp.ready = ~0u;
@@ -216,6 +277,9 @@ std::string Block::deadlock() const {
       const Barrier& b = barriers_[warp.barrier];
       what = "threads from " + first + " wait at barrier " + std::to_string(warp.barrier) + " (" +
              std::to_string(b.arrived) + " of " + std::to_string(b.threads) + " threads)";
+    } else if (const Lane* lane = first_at_mbarrier(warp)) {
+      what = "thread " + std::to_string(thread_number(*lane)) + " waits at " +
+             describe_mbarrier(mbarriers.at(static_cast<uint32_t>(lane->mbarrier)), lane->mbarrier);
     } else if (!warp.meetings.empty()) {
       const Meeting& m = warp.meetings.front();
       what = "thread " + std::to_string(w * kWarpLanes + static_cast<size_t>(__builtin_ctz(m.arrived))) + " waits at " +

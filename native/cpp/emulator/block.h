@@ -2,6 +2,7 @@
 // A block of device threads on one host thread. Every thread is a fiber, and a warp runs until all its lanes wait or
 // have ended.
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -10,8 +11,11 @@
 #include "emulator/access_log.h"
 #include "emulator/clocks.h"
 #include "emulator/fiber.h"
+#include "emulator/mbarrier.h"
 #include "emulator/order.h"
 #include "emulator/shared_memory.h"
+#include "emulator/tensor_copy.h"
+#include "emulator/wgmma.h"
 
 namespace videoclip {
 namespace emulator {
@@ -22,7 +26,19 @@ struct Index3 {
 
 // The kinds of wait of a lane. `detail` distinguishes variants that must not meet: the direction of a shuffle, the
 // number of a barrier.
-enum class Wait : uint8_t { sync_warp, shuffle, vote, ldmatrix, mma, barrier_sync, barrier_arrive };
+enum class Wait : uint8_t {
+  sync_warp,
+  shuffle,
+  vote,
+  ldmatrix,
+  mma,
+  wgmma,
+  wgmma_fence,
+  wgmma_commit,
+  wgmma_wait,
+  barrier_sync,
+  barrier_arrive
+};
 
 struct Block;
 struct Warp;
@@ -41,7 +57,10 @@ struct Lane {
   LaneClock clock;
   void* payload = nullptr;  // arguments of the collective that the lane waits for
   std::vector<AsyncCopy> copies;
-  std::vector<size_t> groups;  // ends of the committed groups in `copies`
+  std::vector<size_t> groups;       // ends of the committed groups in `copies`
+  uint32_t acquired[kClocks] = {};  // what the lane has seen at mbarriers
+  uint32_t proxy_fences = 0;        // executed so far
+  int64_t mbarrier = -1;            // byte offset of the mbarrier at which the lane waits
 };
 
 // The lanes that have arrived at a collective before the others.
@@ -63,6 +82,10 @@ struct Warp {
   int barrier = -1;  // the barrier at which the whole warp waits
   WarpClock clock;
   AccessLog log;
+  Products products;
+
+  // All lanes of the mask have been ordered with each other: they share what each has seen at mbarriers.
+  void share_acquired(uint32_t mask);
 };
 
 struct Barrier {
@@ -70,7 +93,7 @@ struct Barrier {
   int arrived = 0;
   uint32_t warps = 0;    // number of warps that have arrived
   uint32_t waiting = 0;  // number of warps that wait
-  uint32_t seen[kMaxWarps] = {};
+  uint32_t seen[kClocks] = {};
 };
 
 constexpr int kBarriers = 16;
@@ -98,6 +121,9 @@ struct Block {
   Index3 index;
   SharedMemory shared;
   Counters counters;
+  std::map<uint32_t, Mbarrier> mbarriers;  // by byte offset
+  TensorCopies tensor_copies;
+  WarpgroupLog warpgroups[kMaxWarps / 4];
   std::vector<std::unique_ptr<Lane>> lanes;
   std::vector<std::unique_ptr<Warp>> warps;
 
@@ -105,6 +131,8 @@ struct Block {
   void prepare();
   void run_warps();
   void release(Barrier& barrier);
+  bool land_copies(bool progress);
+  std::string unfinished() const;
   std::string deadlock() const;
   Lane* next_ready(Warp& warp);
 

@@ -1,6 +1,7 @@
 #pragma once
 // The order of accesses, for the race detector. Barriers order whole warps, so one vector clock per warp suffices
-// between warps. Within a warp, only sync_warp and barriers order the lanes.
+// between warps. Within a warp, only sync_warp and barriers order the lanes. A lane that waits at an mbarrier alone
+// keeps what it has seen to itself, until it is ordered with the other lanes.
 #include <algorithm>
 #include <cstdint>
 
@@ -9,12 +10,20 @@ namespace emulator {
 
 constexpr int kWarpLanes = 32;
 constexpr int kMaxWarps = 32;
+// The clocks: one per warp for the accesses of its threads, one per warp for the reads of its wgmma instructions, whose
+// time is the number of their group, and one for all tensor copies, whose time is the number of the copy.
+constexpr int kWgmmaClocks = kMaxWarps, kTensorCopyClock = 2 * kMaxWarps, kClocks = 2 * kMaxWarps + 1;
 
 struct WarpClock {
-  uint32_t now = 1;  // increases when the warp arrives at a barrier
-  // of each warp: accesses up to this time are ordered before the next ones of this warp
-  uint32_t seen[kMaxWarps] = {};
+  uint32_t now = 1;     // increases when all lanes are ordered with each other
+  uint32_t synced = 0;  // the time until which all lanes have been ordered with each other
+  // of each clock: accesses up to this time are ordered before the next ones of this warp
+  uint32_t seen[kClocks] = {};
 };
+
+inline void join(uint32_t* into, const uint32_t* from) {
+  for (int c = 0; c < kClocks; ++c) into[c] = std::max(into[c], from[c]);
+}
 
 struct LaneClock {
   uint32_t now = 1;                // increases when the lane is ordered with other lanes of its warp

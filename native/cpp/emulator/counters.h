@@ -14,6 +14,8 @@ struct Counters {
   uint64_t sectors = 0;          // 32-byte sectors of device memory that they touched, once for each warp access
   uint64_t excess_sectors = 0;   // sectors beyond what their bytes fill
   uint64_t mma = 0;              // warp-wide matrix instructions
+  uint64_t wgmma = 0;            // matrix instructions of a warpgroup, once for each warp
+  uint64_t tensor_copies = 0;    // asynchronous copies of boxes
 
   void add(const Counters& other) {
     launches += other.launches;
@@ -24,6 +26,8 @@ struct Counters {
     sectors += other.sectors;
     excess_sectors += other.excess_sectors;
     mma += other.mma;
+    wgmma += other.wgmma;
+    tensor_copies += other.tensor_copies;
   }
 };
 

@@ -10,19 +10,6 @@ namespace videoclip {
 namespace emulator {
 namespace {
 
-// Checks that the bytes are device memory of the stream's device.
-cu::Result check_device_range(uint64_t address, size_t bytes, Context* context, const char* call) {
-  auto& memory = state().device_memory;
-  auto next = memory.upper_bound(address);
-  if (next == memory.begin()) return broken(kInvalidValue, std::string(call) + ": the address is not device memory");
-  const auto& [begin, block] = *--next;
-  if (address + bytes > begin + block.first) {
-    return broken(kInvalidValue, std::string(call) + ": the bytes are not in one allocation of device memory");
-  }
-  if (block.second != context) return broken(kInvalidValue, std::string(call) + ": memory of another device");
-  return cu::kSuccess;
-}
-
 // The last pinned memory that begins before `end`; null if it ends before `data`, so that none has any of these bytes.
 const std::pair<const char* const, PinnedRange>* pinned_in(const char* data, const char* end) {
   auto& memory = state().pinned_memory;
@@ -114,8 +101,10 @@ void add_devices(Driver& d) {
     return cu::kSuccess;
   };
   d.device_attribute = [](int* value, int attribute, cu::Device) {
-    *value = attribute == cu::kComputeCapabilityMajor   ? 9
+    *value = attribute == cu::kComputeCapabilityMajor   ? state().capability / 10
+             : attribute == cu::kComputeCapabilityMinor ? state().capability % 10
              : attribute == cu::kMaxSharedBytesPerBlock ? static_cast<int>(state().shared_limit)
+             : attribute == cu::kMultiprocessors        ? kMultiprocessors
                                                         : 0;
     return cu::kSuccess;
   };

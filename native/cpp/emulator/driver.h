@@ -15,7 +15,10 @@ const Driver& driver();
 constexpr int kDevices = 2;
 // The shared memory that a block may use: 99 KiB on sm_86, sm_89 and sm_120, 163 KiB on sm_80, 227 KiB on sm_90. The
 // emulator begins with the smallest, because every card runs the same kernels.
-constexpr size_t kSharedLimit = 99 * 1024;
+constexpr size_t kSharedLimit = 99 * 1024, kHopperSharedLimit = 227 * 1024;
+constexpr int kMultiprocessors = 3;  // few, so that persistent blocks compute several tiles
+// Devices opened from now on are of compute capability 9.0, not 8.6. VIDEOCLIP_EMULATOR_HOPPER=1 does the same.
+void set_hopper(bool hopper);
 void set_shared_limit(size_t bytes);
 // From now on every call that works on the device fails, as after an illegal access. There is no way back.
 void lose_device();

@@ -10,6 +10,8 @@ namespace emulator {
 
 DriverState::DriverState() {
   for (int i = 0; i < kDevices; ++i) contexts[i].device = i;
+  const char* hopper = std::getenv("VIDEOCLIP_EMULATOR_HOPPER");
+  if (hopper && *hopper) capability = 90, shared_limit = kHopperSharedLimit;
   if (const char* limit = std::getenv("VIDEOCLIP_EMULATOR_SHARED")) shared_limit = std::strtoull(limit, nullptr, 10);
 }
 
@@ -30,6 +32,18 @@ cu::Result result_of(const Status& status) {
   if (status) return cu::kSuccess;
   last_message = status.error;
   return kFault;
+}
+
+cu::Result check_device_range(uint64_t address, size_t bytes, Context* context, const char* call) {
+  auto& memory = state().device_memory;
+  auto next = memory.upper_bound(address);
+  if (next == memory.begin()) return broken(kInvalidValue, std::string(call) + ": the address is not device memory");
+  const auto& [begin, block] = *--next;
+  if (address + bytes > begin + block.first) {
+    return broken(kInvalidValue, std::string(call) + ": the bytes are not in one allocation of device memory");
+  }
+  if (block.second != context) return broken(kInvalidValue, std::string(call) + ": memory of another device");
+  return cu::kSuccess;
 }
 
 cu::Result unsafe_in_capture(const char* call) {
@@ -69,12 +83,18 @@ const Driver& driver() {
     add_memory(d);
     add_streams(d);
     add_kernels(d);
+    add_tensor_maps(d);
     return d;
   }();
   return table;
 }
 
 void set_shared_limit(size_t bytes) { state().shared_limit = bytes; }
+void set_hopper(bool hopper) {
+  state().capability = hopper ? 90 : 86;
+  state().shared_limit = hopper ? kHopperSharedLimit : kSharedLimit;
+}
+
 void lose_device() { state().lost = true; }
 void set_early_copies(bool early) { early_copies = early; }
 size_t pageable_copies() { return state().pageable_copies; }

@@ -33,6 +33,7 @@ struct DriverState {
   std::map<const char*, PinnedRange> pinned_memory;
   std::map<std::pair<const void*, int>, size_t> shared_bytes;  // of a kernel on a device
   size_t shared_limit = kSharedLimit, pageable_copies = 0, bytes_in = 0;
+  int capability = 86;  // compute capability times 10
   bool lost = false;
 
   DriverState();
@@ -55,6 +56,8 @@ cu::Result result_of(const Status& status);
 cu::Result check_device();
 cu::Result check_stream(Stream* stream, const char* call);
 cu::Result check_event(Event* event, const char* call);
+// Checks that the bytes are device memory of the context.
+cu::Result check_device_range(uint64_t address, size_t bytes, Context* context, const char* call);
 // A call that may wait for the device or change its memory is illegal on a thread that captures.
 cu::Result unsafe_in_capture(const char* call);
 
@@ -66,6 +69,7 @@ void add_devices(Driver& d);
 void add_memory(Driver& d);
 void add_streams(Driver& d);
 void add_kernels(Driver& d);
+void add_tensor_maps(Driver& d);
 
 }  // namespace emulator
 }  // namespace videoclip

@@ -22,7 +22,11 @@ struct BarrierArguments {
   int id, threads;
 };
 
-void finish_sync(Warp& warp, uint32_t mask) { order_lanes(warp.lane_clocks, mask); }
+void finish_sync(Warp& warp, uint32_t mask) {
+  order_lanes(warp.lane_clocks, mask);
+  warp.share_acquired(mask);
+  if (mask == kFullMask) warp.clock.synced = warp.clock.now++;
+}
 
 void finish_shuffle(Warp& warp, uint32_t mask) {
   for (uint32_t left = mask; left; left &= left - 1) {

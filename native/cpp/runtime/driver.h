@@ -30,57 +30,67 @@ constexpr int kMaxDynamicSharedBytes = 8;  // attribute of a kernel
 constexpr unsigned kHostAllocPortable = 1, kHostRegisterPortable = 1;
 constexpr unsigned kStreamNonBlocking = 1, kEventBlockingSync = 1, kEventDisableTiming = 2;
 constexpr int kCaptureThreadLocal = 1;
+constexpr int kMultiprocessors = 16;  // attribute of a device
+// For tensor maps.
+constexpr int kTensorF16 = 6, kTensorBf16 = 9, kNoInterleave = 0, kSwizzle128 = 3, kPromote256 = 3, kFillZero = 0;
 
 }  // namespace cu
 
 // One line per call: the member of Driver, the symbol of the library, the parameters.
-#define VIDEOCLIP_DRIVER_CALLS(CALL)                                                                                  \
-  CALL(init, cuInit, (unsigned flags))                                                                                \
-  CALL(driver_version, cuDriverGetVersion, (int* version))                                                            \
-  CALL(error_name, cuGetErrorName, (cu::Result error, const char** name))                                             \
-  CALL(error_string, cuGetErrorString, (cu::Result error, const char** text))                                         \
-  CALL(device_count, cuDeviceGetCount, (int* count))                                                                  \
-  CALL(device_get, cuDeviceGet, (cu::Device * device, int index))                                                     \
-  CALL(device_name, cuDeviceGetName, (char* name, int bytes, cu::Device device))                                      \
-  CALL(device_attribute, cuDeviceGetAttribute, (int* value, int attribute, cu::Device device))                        \
-  CALL(context_retain, cuDevicePrimaryCtxRetain, (cu::Context * context, cu::Device device))                          \
-  CALL(context_release, cuDevicePrimaryCtxRelease_v2, (cu::Device device))                                            \
-  CALL(context_use, cuCtxSetCurrent, (cu::Context context))                                                           \
-  CALL(memory_allocate, cuMemAlloc_v2, (cu::Address * address, size_t bytes))                                         \
-  CALL(memory_free, cuMemFree_v2, (cu::Address address))                                                              \
-  CALL(host_allocate, cuMemHostAlloc, (void** data, size_t bytes, unsigned flags))                                    \
-  CALL(host_free, cuMemFreeHost, (void* data))                                                                        \
-  CALL(host_register, cuMemHostRegister_v2, (void* data, size_t bytes, unsigned flags))                               \
-  CALL(host_unregister, cuMemHostUnregister, (void* data))                                                            \
-  CALL(copy_in, cuMemcpyHtoDAsync_v2, (cu::Address to, const void* from, size_t bytes, cu::Stream stream))            \
-  CALL(copy_out, cuMemcpyDtoHAsync_v2, (void* to, cu::Address from, size_t bytes, cu::Stream stream))                 \
-  CALL(stream_create, cuStreamCreate, (cu::Stream * stream, unsigned flags))                                          \
-  CALL(stream_destroy, cuStreamDestroy_v2, (cu::Stream stream))                                                       \
-  CALL(stream_wait, cuStreamWaitEvent, (cu::Stream stream, cu::Event event, unsigned flags))                          \
-  CALL(stream_synchronize, cuStreamSynchronize, (cu::Stream stream))                                                  \
-  CALL(event_create, cuEventCreate, (cu::Event * event, unsigned flags))                                              \
-  CALL(event_destroy, cuEventDestroy_v2, (cu::Event event))                                                           \
-  CALL(event_record, cuEventRecord, (cu::Event event, cu::Stream stream))                                             \
-  CALL(event_synchronize, cuEventSynchronize, (cu::Event event))                                                      \
-  CALL(event_elapsed, cuEventElapsedTime_v2, (float* milliseconds, cu::Event from, cu::Event to))                     \
-  CALL(capture_begin, cuStreamBeginCapture_v2, (cu::Stream stream, int mode))                                         \
-  CALL(capture_end, cuStreamEndCapture, (cu::Stream stream, cu::Graph * graph))                                       \
-  CALL(graph_instantiate, cuGraphInstantiateWithFlags,                                                                \
-       (cu::GraphExec * executable, cu::Graph graph, unsigned long long flags))                                       \
-  CALL(graph_destroy, cuGraphDestroy, (cu::Graph graph))                                                              \
-  CALL(graph_launch, cuGraphLaunch, (cu::GraphExec executable, cu::Stream stream))                                    \
-  CALL(executable_destroy, cuGraphExecDestroy, (cu::GraphExec executable))                                            \
-  CALL(library_load, cuLibraryLoadData,                                                                               \
-       (cu::Library * library, const void* code, int* jit_options, void** jit_values, unsigned jit_count,             \
-        int* options, void** values, unsigned count))                                                                 \
-  CALL(library_unload, cuLibraryUnload, (cu::Library library))                                                        \
-  CALL(library_kernel_count, cuLibraryGetKernelCount, (unsigned* count, cu::Library library))                         \
-  CALL(library_kernels, cuLibraryEnumerateKernels, (cu::Kernel * kernels, unsigned count, cu::Library library))       \
-  CALL(kernel_name, cuKernelGetName, (const char** name, cu::Kernel kernel))                                          \
-  CALL(kernel_function, cuKernelGetFunction, (cu::Function * function, cu::Kernel kernel))                            \
-  CALL(kernel_set, cuKernelSetAttribute, (int attribute, int value, cu::Kernel kernel, cu::Device device))            \
-  CALL(launch, cuLaunchKernel,                                                                                        \
-       (cu::Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, \
+#define VIDEOCLIP_DRIVER_CALLS(CALL)                                                                                   \
+  CALL(init, cuInit, (unsigned flags))                                                                                 \
+  CALL(driver_version, cuDriverGetVersion, (int* version))                                                             \
+  CALL(error_name, cuGetErrorName, (cu::Result error, const char** name))                                              \
+  CALL(error_string, cuGetErrorString, (cu::Result error, const char** text))                                          \
+  CALL(device_count, cuDeviceGetCount, (int* count))                                                                   \
+  CALL(device_get, cuDeviceGet, (cu::Device * device, int index))                                                      \
+  CALL(device_name, cuDeviceGetName, (char* name, int bytes, cu::Device device))                                       \
+  CALL(device_attribute, cuDeviceGetAttribute, (int* value, int attribute, cu::Device device))                         \
+  CALL(context_retain, cuDevicePrimaryCtxRetain, (cu::Context * context, cu::Device device))                           \
+  CALL(context_release, cuDevicePrimaryCtxRelease_v2, (cu::Device device))                                             \
+  CALL(context_use, cuCtxSetCurrent, (cu::Context context))                                                            \
+  CALL(memory_allocate, cuMemAlloc_v2, (cu::Address * address, size_t bytes))                                          \
+  CALL(memory_free, cuMemFree_v2, (cu::Address address))                                                               \
+  CALL(host_allocate, cuMemHostAlloc, (void** data, size_t bytes, unsigned flags))                                     \
+  CALL(host_free, cuMemFreeHost, (void* data))                                                                         \
+  CALL(host_register, cuMemHostRegister_v2, (void* data, size_t bytes, unsigned flags))                                \
+  CALL(host_unregister, cuMemHostUnregister, (void* data))                                                             \
+  CALL(copy_in, cuMemcpyHtoDAsync_v2, (cu::Address to, const void* from, size_t bytes, cu::Stream stream))             \
+  CALL(copy_out, cuMemcpyDtoHAsync_v2, (void* to, cu::Address from, size_t bytes, cu::Stream stream))                  \
+  CALL(stream_create, cuStreamCreate, (cu::Stream * stream, unsigned flags))                                           \
+  CALL(stream_destroy, cuStreamDestroy_v2, (cu::Stream stream))                                                        \
+  CALL(stream_wait, cuStreamWaitEvent, (cu::Stream stream, cu::Event event, unsigned flags))                           \
+  CALL(stream_synchronize, cuStreamSynchronize, (cu::Stream stream))                                                   \
+  CALL(event_create, cuEventCreate, (cu::Event * event, unsigned flags))                                               \
+  CALL(event_destroy, cuEventDestroy_v2, (cu::Event event))                                                            \
+  CALL(event_record, cuEventRecord, (cu::Event event, cu::Stream stream))                                              \
+  CALL(event_synchronize, cuEventSynchronize, (cu::Event event))                                                       \
+  CALL(event_elapsed, cuEventElapsedTime_v2, (float* milliseconds, cu::Event from, cu::Event to))                      \
+  CALL(capture_begin, cuStreamBeginCapture_v2, (cu::Stream stream, int mode))                                          \
+  CALL(capture_end, cuStreamEndCapture, (cu::Stream stream, cu::Graph * graph))                                        \
+  CALL(graph_instantiate, cuGraphInstantiateWithFlags,                                                                 \
+       (cu::GraphExec * executable, cu::Graph graph, unsigned long long flags))                                        \
+  CALL(graph_destroy, cuGraphDestroy, (cu::Graph graph))                                                               \
+  CALL(graph_launch, cuGraphLaunch, (cu::GraphExec executable, cu::Stream stream))                                     \
+  CALL(executable_destroy, cuGraphExecDestroy, (cu::GraphExec executable))                                             \
+  CALL(library_load, cuLibraryLoadData,                                                                                \
+       (cu::Library * library, const void* code, int* jit_options, void** jit_values, unsigned jit_count,              \
+        int* options, void** values, unsigned count))                                                                  \
+  CALL(library_unload, cuLibraryUnload, (cu::Library library))                                                         \
+  CALL(library_kernel_count, cuLibraryGetKernelCount, (unsigned* count, cu::Library library))                          \
+  CALL(library_kernels, cuLibraryEnumerateKernels, (cu::Kernel * kernels, unsigned count, cu::Library library))        \
+  CALL(kernel_name, cuKernelGetName, (const char** name, cu::Kernel kernel))                                           \
+  CALL(kernel_function, cuKernelGetFunction, (cu::Function * function, cu::Kernel kernel))                             \
+  CALL(kernel_set, cuKernelSetAttribute, (int attribute, int value, cu::Kernel kernel, cu::Device device))             \
+  CALL(tensor_map_tiled, cuTensorMapEncodeTiled,                                                                       \
+       (void* map, int type, uint32_t rank, void* data, const uint64_t* sizes, const uint64_t* strides,                \
+        const uint32_t* box, const uint32_t* steps, int interleave, int swizzle, int promotion, int fill))             \
+  CALL(tensor_map_im2col, cuTensorMapEncodeIm2col,                                                                     \
+       (void* map, int type, uint32_t rank, void* data, const uint64_t* sizes, const uint64_t* strides,                \
+        const int* lower, const int* upper, uint32_t channels, uint32_t pixels, const uint32_t* steps, int interleave, \
+        int swizzle, int promotion, int fill))                                                                         \
+  CALL(launch, cuLaunchKernel,                                                                                         \
+       (cu::Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,  \
         unsigned block_z, unsigned shared_bytes, cu::Stream stream, void** arguments, void** extra))
 
 struct Driver {

@@ -37,6 +37,7 @@ static_assert(cu::kSuccess == CUDA_SUCCESS && cu::kOutOfMemory == CUDA_ERROR_OUT
 static_assert(cu::kComputeCapabilityMajor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR &&
                   cu::kComputeCapabilityMinor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR &&
                   cu::kMaxSharedBytesPerBlock == CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN &&
+                  cu::kMultiprocessors == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT &&
                   cu::kMaxDynamicSharedBytes == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
               "attributes");
 static_assert(cu::kHostRegisterPortable == CU_MEMHOSTREGISTER_PORTABLE &&
@@ -46,6 +47,12 @@ static_assert(cu::kHostRegisterPortable == CU_MEMHOSTREGISTER_PORTABLE &&
                   cu::kEventDisableTiming == CU_EVENT_DISABLE_TIMING &&
                   cu::kCaptureThreadLocal == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL,
               "flags");
+static_assert(cu::kTensorF16 == CU_TENSOR_MAP_DATA_TYPE_FLOAT16 &&
+                  cu::kTensorBf16 == CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 &&
+                  cu::kNoInterleave == CU_TENSOR_MAP_INTERLEAVE_NONE && cu::kSwizzle128 == CU_TENSOR_MAP_SWIZZLE_128B &&
+                  cu::kPromote256 == CU_TENSOR_MAP_L2_PROMOTION_L2_256B &&
+                  cu::kFillZero == CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
+              "tensor maps");
 
 }  // namespace
 }  // namespace videoclip

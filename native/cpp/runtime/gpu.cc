@@ -97,10 +97,11 @@ std::unique_ptr<Gpu> open_device(const Driver& driver, int index, Backend backen
   cu::Device device = 0;
   cu::Context handle = nullptr;
   char name[256] = {};
-  int major = 0, minor = 0;
+  int major = 0, minor = 0, multiprocessors = 0;
   for (const cu::Result result : {driver.device_get(&device, index), driver.device_name(name, sizeof name - 1, device),
                                   driver.device_attribute(&major, cu::kComputeCapabilityMajor, device),
-                                  driver.device_attribute(&minor, cu::kComputeCapabilityMinor, device)}) {
+                                  driver.device_attribute(&minor, cu::kComputeCapabilityMinor, device),
+                                  driver.device_attribute(&multiprocessors, cu::kMultiprocessors, device)}) {
     if (const Status status = status_of(driver, result); !status) {
       *error = status.error;
       return nullptr;
@@ -115,16 +116,18 @@ std::unique_ptr<Gpu> open_device(const Driver& driver, int index, Backend backen
     *error = status.error;
     return nullptr;
   }
-  return std::make_unique<Gpu>(std::make_shared<Gpu::Context>(driver, device, handle), backend, name);
+  const GpuTraits traits = {major == 9 && minor == 0, multiprocessors};
+  return std::make_unique<Gpu>(std::make_shared<Gpu::Context>(driver, device, handle), backend, name, traits);
 }
 
 }  // namespace
 
-Gpu::Gpu(std::shared_ptr<Context> context, Backend backend, std::string name)
+Gpu::Gpu(std::shared_ptr<Context> context, Backend backend, std::string name, GpuTraits traits)
     : driver_(context->driver),
       context_(std::move(context)),
       backend_(backend),
       name_(std::move(name)),
+      traits_(traits),
       device_memory_(std::make_shared<DeviceMemory>(context_)),
       pinned_memory_(std::make_shared<PinnedMemory>(context_)) {}
 

@@ -30,12 +30,13 @@ class Gpu {
   // The context stays alive while the Gpu or one of its memories exists.
   struct Context;
 
-  Gpu(std::shared_ptr<Context> context, Backend backend, std::string name);
+  Gpu(std::shared_ptr<Context> context, Backend backend, std::string name, GpuTraits traits);
   ~Gpu();
   Gpu(const Gpu&) = delete;
 
   Backend backend() const { return backend_; }
   const std::string& name() const { return name_; }
+  const GpuTraits& traits() const { return traits_; }
   // Makes this device the current one of the calling thread.
   Status use();
 
@@ -79,6 +80,7 @@ class Gpu {
   std::shared_ptr<Context> context_;
   Backend backend_;
   std::string name_;
+  GpuTraits traits_;
   MemoryPtr device_memory_, pinned_memory_;
   std::vector<Stream> streams_;
   std::vector<Event> events_;

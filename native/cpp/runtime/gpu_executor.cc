@@ -234,7 +234,7 @@ class GpuExecutor : public Executor {
 
   Status run_one(const Program& program, const Bound& bound, size_t i) {
     if (ranges_) gpu_->begin_range(program.instructions[i].op.c_str());
-    Status status = run_instruction(program, bound, i, nullptr, compute_);
+    Status status = run_instruction(program, bound, i, nullptr, compute_, gpu_->traits());
     if (checks_ && status) status = gpu_->synchronize_stream(compute_);
     if (ranges_) gpu_->end_range();
     return checks_ && !status ? located(program, i, status) : status;

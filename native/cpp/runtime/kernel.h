@@ -5,6 +5,12 @@
 
 namespace videoclip {
 
+// What kernels need to know of the GPU that they run on.
+struct GpuTraits {
+  bool hopper = false;  // compute capability 9.0, with its own instructions
+  int multiprocessors = 1;
+};
+
 // One instruction about to run. The roles of operands and the order of attributes are the contract of the op:
 // cpp/ops/<family>/<op>.h.
 struct Call {
@@ -17,7 +23,8 @@ struct Call {
   char* workspace;  // 64-byte aligned, of the size that the kernel's workspace function returned
   ThreadPool* pool;
   void* stream = nullptr;  // the stream of CUDA kernels
-  bool tf32 = false;       // matrix products of f32 may round their operands to tf32
+  GpuTraits gpu = {};
+  bool tf32 = false;  // matrix products of f32 may round their operands to tf32
 };
 
 using KernelFunction = Status (*)(const Call&);

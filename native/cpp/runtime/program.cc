@@ -108,13 +108,15 @@ Failure bind(const Program& program, const ParameterStore& store, const Spaces& 
   return failure;
 }
 
-Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream) {
+Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream,
+                       const GpuTraits& gpu) {
   const Bound::Operands& operands = bound.instructions[i];
   if (operands.out[0].elements() == 0) return {};
   Call call = call_of(program.instructions[i], operands.in, operands.out);
   call.workspace = bound.workspace;
   call.pool = pool;
   call.stream = stream;
+  call.gpu = gpu;
   call.tf32 = program.tf32;
   return program.instructions[i].kernel->run(call);
 }

@@ -59,7 +59,8 @@ struct Bound {
 // Returns the failure, if any.
 Failure bind(const Program& program, const ParameterStore& store, const Spaces& spaces, Bound* bound);
 
-// Runs instruction `i` on a thread pool or a stream. An instruction without elements does nothing.
-Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream);
+// Runs instruction `i` on a thread pool, or on a stream of a GPU. An instruction without elements does nothing.
+Status run_instruction(const Program& program, const Bound& bound, size_t i, ThreadPool* pool, void* stream,
+                       const GpuTraits& gpu = {});
 
 }  // namespace videoclip

@@ -11,6 +11,14 @@ namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 namespace gemm {
 
+// The kernels that an op is compiled for. kScaled: factors of A may be given. kUnary: all activations are inlined;
+// otherwise all but ReLU are function calls. kEveryWidth: 16-bit storage is also copied by 8 and 4 bytes, for layers
+// whose channels are often not a multiple of 8. kSums: the outputs are summed over the positions of a clip.
+template <bool kScaled_, bool kUnary_, bool kEveryWidth_, bool kSums_ = false>
+struct Features {
+  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_, kSums = kSums_;
+};
+
 constexpr int kMaxOutputs = 4;  // outputs per launch
 
 template <typename T>
@@ -50,10 +58,10 @@ struct PartSums {
   static constexpr int kValues = V < 4 ? V : 4, kPlanes = V / kValues;
   static constexpr int kUsed = kSlots * kVectors * kValues, kPlane = kUsed + (48 - kUsed % 32) % 32;
   static constexpr int kParts = Tile::kM / kPartRows;
-  static constexpr uint32_t kOffset = (Tile::kM + 1) * Tile::kN * sizeof(float);  // after the staged tile
+  static constexpr uint32_t kOffset = Tile::kStaged + (Tile::kM + 1) * Tile::kN * sizeof(float);  // after the tile
   static constexpr uint32_t kCount = kParts * kPlanes * kPlane;
   static_assert(Tile::kM % kPartRows == 0, "whole parts");
-  static_assert(kOffset + kCount * sizeof(float) <= Tile::kStages * Tile::kStageBytes, "in place of the stages");
+  static_assert(kOffset + kCount * sizeof(float) <= Tile::kStaged + Tile::kStagedBytes, "enough shared memory");
 
   VC_DEVICE static uint32_t at(int part, int slot, int column) {
     const int plane = column % V / kValues;
@@ -173,26 +181,25 @@ VC_DEVICE void store_tile(Shared<float> staged, const Destination<T>& p, const C
     }
   }
   if constexpr (kSums) {
-    sync_threads();
+    Tile::sync();
     PartSums<Tile, V>::add(sums, rows, group * p.columns + n0, min(Tile::kN, p.columns - n0));
   }
 }
 
-// All threads call this after the last read of the stages. With kUnary every activation is inlined; without it, all but
-// ReLU are a function call. With kSums the columns are summed too.
+// All threads that compute call this after the last read of the stages. With kUnary every activation is inlined;
+// without it, all but ReLU are a function call. With kSums the columns are summed too.
 template <class Tile, bool kUnary, bool kSums, typename T, class Math>
 VC_DEVICE void finish(const Math& math, const Destination<T>& p, const ClipSums& sums, const TileRows& rows, int n0,
                       int group) {
-  const Shared<float> staged = shared_array<float>(0, (Tile::kM + 1) * Tile::kN);
-  static_assert((Tile::kM + 1) * Tile::kN * sizeof(float) <= Tile::kStages * Tile::kStageBytes,
-                "in place of the stages");
+  const Shared<float> staged = shared_array<float>(Tile::kStaged, (Tile::kM + 1) * Tile::kN);
+  static_assert((Tile::kM + 1) * Tile::kN * sizeof(float) <= Tile::kStagedBytes, "enough shared memory");
   math.stage(staged);
   for (int i = static_cast<int>(threadIdx.x); i < Tile::kN; i += Tile::kThreads) {
     const bool some = p.bias && n0 + i < p.columns;
     staged.store(staged_at<Tile>(Tile::kM, i),
                  some ? p.bias.load(static_cast<size_t>(group * p.columns + n0 + i)) : 0.0f);
   }
-  sync_threads();
+  Tile::sync();
   constexpr int kMaxVector = 16 / static_cast<int>(sizeof(T));
   if (p.vector == kMaxVector) return store_tile<Tile, kUnary, kSums, kMaxVector>(staged, p, sums, rows, n0, group);
   // The code of all activations is long, and the number of features is almost always a multiple of 8.

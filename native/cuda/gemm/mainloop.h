@@ -7,6 +7,7 @@
 // Every output is summed in the order of K, whatever the tile. Blocks of the same rows are neighbours in the grid, so
 // that A is read from memory about once and then from L2.
 #include "cuda/gemm/epilogue.h"
+#include "cuda/gemm/pipeline.h"
 #include "cuda/primitives/kernel.h"
 
 namespace videoclip {
@@ -115,14 +116,6 @@ Status start(Arguments<T, A> p, Stream stream) {
   return launch<gemm_kernel<Features, Tile, V, kTensorCores, T, A>>(Grid{blocks}, Tile::kThreads, kShared, stream, p);
 }
 
-// The kernels that an op is compiled for. kScaled: factors of A may be given. kUnary: all activations are inlined;
-// otherwise all but ReLU are function calls. kEveryWidth: 16-bit storage is also copied by 8 and 4 bytes, for layers
-// whose channels are often not a multiple of 8. kSums: the outputs are summed over the positions of a clip.
-template <bool kScaled_, bool kUnary_, bool kEveryWidth_, bool kSums_ = false>
-struct Features {
-  static constexpr bool kScaled = kScaled_, kUnary = kUnary_, kEveryWidth = kEveryWidth_, kSums = kSums_;
-};
-
 // Chooses the tile and the width of the copies for a layer. clip_rows: rows of A per clip. vector: elements of A, B and
 // the factors that one copy may move. `call` gives the stream and says whether f32 may be rounded to tf32. Copies below
 // 16 bytes have one tile only: such layers are few, and each kernel costs compile time.
@@ -138,8 +131,11 @@ Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, const C
     return start<Features, TileF32, 1, false>(p, stream);
   } else {
     if (vector >= 8) {
-      return for_tile(p.out.columns, clip_rows,
-                      [&](auto tile) { return start<Features, decltype(tile), 8, true>(p, stream); });
+      return for_tile(p.out.columns, clip_rows, [&](auto tile) {
+        Status status;
+        if (pipeline<Features, decltype(tile), T>(p, call, &status)) return status;
+        return start<Features, decltype(tile), 8, true>(p, stream);
+      });
     }
     if constexpr (Features::kEveryWidth) {
       if (vector == 4) return start<Features, Tile64x64, 4, true>(p, stream);

@@ -2,7 +2,7 @@
 // The tiles of the matrix products, and the choice of a tile for a layer. The choice follows from the layer alone
 // (columns, rows per clip), never from the number of clips. The numbers follow from registers (64 K per SM) and shared
 // memory (227 KB on sm_90, 163 KB on sm_80, at most 99 KB per block on sm_86 and sm_89).
-#include "cuda/primitives/target.h"
+#include "cuda/primitives/sync.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
@@ -21,9 +21,10 @@ struct Tile {
   static constexpr int kStages = kStageCount;
   static constexpr int kBlocks = kBlocksPerSm;  // resident blocks that registers and shared memory should allow
   static constexpr uint32_t kStageBytes = (kRows + kColumns) * kRowBytes;
+  // The outputs take the place of the stages.
+  static constexpr uint32_t kStaged = 0, kStagedBytes = kStages * kStageBytes;
   static_assert(kRows % kWarpRows_ == 0 && kColumns % kWarpColumns_ == 0, "whole warps");
-  static_assert(kStages * kStageBytes >= kRows * kColumns * sizeof(float),
-                "the f32 outputs take the place of the stages");
+  VC_DEVICE static void sync() { sync_threads(); }
 };
 
 // 4 warps of 64 x 64. A step reads fragments of 4 x (8 + 8) KB, writes 32 KB, and multiplies for about as many cycles

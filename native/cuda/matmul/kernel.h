@@ -2,6 +2,7 @@
 // The kernel of matmul, and the kernel that adds the parts of a product whose K is split.
 #include "cuda/gemm/epilogue.h"
 #include "cuda/gemm/line_loader.h"
+#include "cuda/gemm/pipeline.h"
 #include "cuda/primitives/kernel.h"
 
 namespace videoclip {

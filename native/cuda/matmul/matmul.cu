@@ -51,6 +51,37 @@ Status start(gemm::Product<T, Out> p, Stream stream) {
       Grid{blocks * p.splits * p.batch}, Tile::kThreads, Tile::kStages * Tile::kStageBytes, stream, p);
 }
 
+// The product on a Hopper GPU. Returns false, and does nothing, where it is not supported.
+template <bool kLinesA, bool kLinesB, class Tile, typename T, typename Out>
+bool pipeline(const gemm::Product<T, Out>& p, const Call& call, Status* status) {
+  using Shape = gemm::PipelineTile<Tile::kM, Tile::kN>;
+  if (!call.gpu.hopper) return false;
+  gemm::PipelineArguments<T, Out> q = {};
+  const auto encode = [&](TensorMap* map, const gemm::Operand<T>& x, bool lines, int rows, bool* batched) {
+    *batched = p.batch > 1 && x.batch > 0;
+    const int64_t batch = *batched ? p.batch : 1, next = *batched ? x.batch : x.stride, K = p.K, all = x.rows;
+    return lines ? encode_tiled<3, T>(map, x.data, {all, K, batch}, {1, x.stride, next}, {kBoxValues, kBoxValues, 1})
+                 : encode_tiled<3, T>(map, x.data, {K, all, batch}, {1, x.stride, next}, {kBoxValues, rows, 1});
+  };
+  *status = encode(&q.a, p.a, kLinesA, Shape::kM, &q.batched_a);
+  if (*status) *status = encode(&q.b, p.b, kLinesB, Shape::kN, &q.batched_b);
+  if (!*status) return true;
+  const int64_t steps = tiles(p.K, gemm::kStep<T>);
+  q.out = p.out, q.out_batch = p.out_batch;
+  q.channels = p.K, q.taps = 1;
+  q.batch = p.batch, q.split_channels = static_cast<int>(tiles(steps, p.splits)) * gemm::kStep<T>;
+  return gemm::start_pipeline<gemm::Features<false, false, false>, Shape, kLinesA, kLinesB>(
+      q, tiles(p.a.rows, Shape::kM), p.splits, call, status);
+}
+
+// Chooses the kernel of this generation of GPUs.
+template <bool kLinesA, bool kLinesB, class Tile, typename T, typename Out>
+Status start_wide(const gemm::Product<T, Out>& p, const Call& call) {
+  Status status;
+  if (pipeline<kLinesA, kLinesB, Tile>(p, call, &status)) return status;
+  return start<kLinesA, kLinesB, Tile, 8, true>(p, call.stream);
+}
+
 // Copies of single elements and A^T B^T are rare and have one tile only, because each kernel costs compile time.
 template <bool kLinesA, bool kLinesB, typename T, typename Out>
 Status multiply(const gemm::Product<T, Out>& p, int vector, const Call& call) {
@@ -64,9 +95,9 @@ Status multiply(const gemm::Product<T, Out>& p, int vector, const Call& call) {
     if (vector < 8) return start<kLinesA, kLinesB, gemm::Tile64x64, 1, true>(p, call.stream);
     if constexpr (!(kLinesA && kLinesB)) {
       const int64_t large = tiles(p.a.rows, 128) * tiles(p.b.rows, 128) * p.batch * p.splits;
-      if (large >= kFill / 2) return start<kLinesA, kLinesB, gemm::Tile128x128, 8, true>(p, call.stream);
+      if (large >= kFill / 2) return start_wide<kLinesA, kLinesB, gemm::Tile128x128>(p, call);
     }
-    return start<kLinesA, kLinesB, gemm::Tile64x64, 8, true>(p, call.stream);
+    return start_wide<kLinesA, kLinesB, gemm::Tile64x64>(p, call);
   }
 }
 

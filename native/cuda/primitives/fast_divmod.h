@@ -16,6 +16,8 @@ class FastDivmod {
     magic_ = static_cast<uint32_t>(two32 * ((uint64_t{1} << shift_) - divisor_) / divisor_ + 1);
   }
 
+  int divisor() const { return static_cast<int>(divisor_); }
+
   VC_DEVICE int divide(int n) const {
     const auto u = static_cast<uint32_t>(n);
     const auto high = static_cast<uint32_t>((uint64_t{u} * magic_) >> 32);

@@ -17,6 +17,7 @@
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define threadIdx (::videoclip::emulator::current_lane->thread)
 #define blockIdx (::videoclip::emulator::current_lane->block->index)
 #define blockDim (::videoclip::emulator::current_lane->block->launch.block)

@@ -68,6 +68,7 @@ void test_faults();
 void test_gemm();
 void test_matrix_layouts();
 void test_numbers();
+void test_pipeline();
 void test_products();
 void test_reports();
 
