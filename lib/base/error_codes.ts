@@ -33,7 +33,8 @@ export const ERROR_CODES = {
   ERR_BUSY: {
     class: "VideoClipError",
     meaning: "The object is still in use by a call that has not ended.",
-    cause: "A trainer was started twice, or a parameter was set while a run that updates it was going on.",
+    cause:
+      "A trainer was started twice, a parameter was set while a run that updates it was going on, or memory was unpinned while a run used it.",
     cure: "Await the first call before you make the second one.",
   },
   ERR_CHECKPOINT: {

@@ -1,5 +1,6 @@
 import type { NDArray } from "../base/nd_array.js";
 import { followSignal } from "../base/follow_signal.js";
+import type { Device } from "../runtime/device.js";
 import { ClipMemory, clipBytes } from "../video/clips/clip_memory.js";
 import type { Clip, Preset } from "../video/types.js";
 
@@ -16,6 +17,8 @@ export interface ClipEncoder {
   readonly batch: number;
   /** Width of a row. */
   readonly dim: number;
+  /** The device that reads the clips: their memory is pinned for it. */
+  readonly device?: Pick<Device, "pin" | "unpin"> | undefined;
   /**
    * @param clips each u8 `[T, H, W, 3]`; must not change until the promise settles
    * @returns f32 `[clips.length, dim]`
@@ -61,7 +64,7 @@ export async function* encodeClips<T extends object>(
   const stop = new AbortController();
   const unfollow = followSignal(stop, signal);
   const both = stop.signal;
-  const memory = new ClipMemory(clipBytes(encoder.preset));
+  const memory = new ClipMemory(clipBytes(encoder.preset), encoder.device);
   const items = source({ signal: both, memory, waiting: 2 * encoder.batch })[Symbol.asyncIterator]();
   const running: Running<T>[] = [];
   let next: ReturnType<typeof takeBatch<T>> | undefined;
@@ -96,7 +99,11 @@ export async function* encodeClips<T extends object>(
     unfollow();
     stop.abort(new Error("the reader of rows has stopped"));
     await Promise.allSettled([next, ...running.map(({ rows }) => rows)]);
-    await items.return?.();
+    try {
+      await items.return?.();
+    } finally {
+      memory.close(); // the runs have ended
+    }
   }
 }
 

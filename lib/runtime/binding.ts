@@ -24,6 +24,9 @@ export interface NativeEngine {
   allocate(bytes: number): ArrayBuffer;
   /** Maps bytes of an open file into memory; throws where the system does not support it. */
   map(file: number, offset: number, bytes: number): ArrayBuffer;
+  /** Pins the bytes of an array for the copies of a GPU; on a CPU, both do nothing. */
+  pin(array: Uint8Array): void;
+  unpin(array: Uint8Array): void;
   createProgram(program: NativeProgram): { id: number; workspaceBytes: number };
   removeProgram(id: number): void;
   /** An input is an array, or a list of them; see `Program.run` for when they are read. */
@@ -81,6 +84,10 @@ export interface Addon {
           tensorCopies: number;
           /** Copies of pageable memory since the process began; each waits for its stream. */
           pageableCopies: number;
+          /** Bytes copied from host memory to the device since the process began. */
+          copiedInBytes: number;
+          /** Bytes of memory of callers that are pinned now. */
+          registeredBytes: number;
           /** Device memory in use now. */
           memoryBytes: number;
         };

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { types } from "node:util";
 import { loadAddon, type NativeEngine } from "./binding.js";
 import { cpuQuota, usableCores } from "../base/cpu_quota.js";
 import { DeviceError, DisposedError, InvalidArgumentError } from "../base/errors.js";
@@ -139,6 +140,34 @@ export class Device {
   }
 
   /**
+   * Pins memory that lives long and is filled again and again, such as the clips of a decoder: a GPU then copies from it
+   * directly, where other arrays are first copied to pinned memory. Runs read and write arrays on pinned memory in
+   * place, so do not change them until the run has ended. Pin memory once and not for each run, because pinning takes
+   * longer than a copy. It stays pinned, and is kept alive, until `unpin` or until the device that opened the engine is
+   * disposed. An `ArrayBuffer` must not be transferred while it is pinned. Does nothing on a CPU.
+   * @throws InvalidArgumentError for memory that is pinned already; OutOfMemoryError if the system cannot pin as much;
+   *   DeviceError; DisposedError
+   */
+  pin(buffer: ArrayBuffer | SharedArrayBuffer): void {
+    const bytes = bytesToPin("pin", buffer);
+    this.native((engine) => engine.pin(bytes));
+  }
+
+  /**
+   * Ends `pin`. Does nothing on a CPU, and after the engine has ended, which unpins everything.
+   * @throws InvalidArgumentError for memory that is not pinned; VideoClipError `ERR_BUSY` while a run uses it
+   */
+  unpin(buffer: ArrayBuffer | SharedArrayBuffer): void {
+    const bytes = bytesToPin("unpin", buffer);
+    const { engine } = this.#shared; // also of a device that was disposed and shares the engine of another
+    try {
+      engine?.unpin(bytes);
+    } catch (cause) {
+      throw nativeError(cause);
+    }
+  }
+
+  /**
    * Bytes of an open file as memory that runs read in place, filled from the file on access. CPU only.
    * @throws DeviceError `ERR_UNSUPPORTED` if files cannot be mapped
    * @internal
@@ -173,6 +202,15 @@ export class Device {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** All bytes of a buffer that can be pinned. @throws InvalidArgumentError */
+function bytesToPin(call: string, buffer: ArrayBuffer | SharedArrayBuffer): Uint8Array {
+  const expected = "an ArrayBuffer or SharedArrayBuffer of fixed length that is not empty";
+  if (!types.isAnyArrayBuffer(buffer) || buffer.byteLength === 0) throw wrongArgument(call, "buffer", expected, buffer);
+  const { resizable = false, growable = false } = buffer as { resizable?: boolean; growable?: boolean };
+  if (resizable || growable) throw wrongArgument(call, "buffer", expected, buffer);
+  return new Uint8Array(buffer);
 }
 
 /**

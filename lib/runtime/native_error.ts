@@ -15,6 +15,7 @@ export const NATIVE_ERRORS: Readonly<Record<string, Make>> = {
       `The GPU is lost to this process, only a new process can use it again: ${message}`,
       { cause },
     ),
+  busy: (message, cause) => new VideoClipError("ERR_BUSY", message, { cause }),
   // a caller who cancelled gets the signal's reason instead
   cancelled: (_, cause) => new VideoClipError("ERR_RUN", "The run was cancelled", { cause }),
   disposed: () => new DisposedError("This device"),

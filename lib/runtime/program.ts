@@ -28,8 +28,8 @@ export interface RunOptions {
    */
   signal?: AbortSignal | undefined;
   /**
-   * Arrays for the results, by output name; the run returns them. An array from `device.allocate` is written while the
-   * program runs, any other when it has ended. Do not touch them until then.
+   * Arrays for the results, by output name; the run returns them. An array from `device.allocate`, or pinned for a
+   * GPU, is written while the program runs, any other when it has ended. Do not touch them until then.
    */
   outputs?: ProgramOutputs | undefined;
   /**
@@ -80,8 +80,8 @@ export class Program {
 
   /**
    * Runs off the event loop. Inputs are copied before this returns, with two exceptions that must not change until the
-   * run has ended: arrays from `device.allocate` are read in place, and the engine's thread copies the
-   * `SharedArrayBuffer` arrays of a list.
+   * run has ended: arrays from `device.allocate`, and those that `device.pin` pinned for a GPU, are read in place, and
+   * the engine's thread copies the `SharedArrayBuffer` arrays of a list.
    * @returns the outputs by name
    */
   async run<O extends ProgramOutputs = Record<string, Float32Array>>(

@@ -68,7 +68,7 @@ std::unique_ptr<Job> make_job(int64_t id, std::shared_ptr<const Program> program
     auto buffer = std::make_shared<Buffer>(bytes);
     float* data = reinterpret_cast<float*>(buffer->data());
     for (size_t i = 0; i < bytes / 4; ++i) data[i] = static_cast<float>((i * 7) % 11) - 5;
-    job->run.inputs.push_back({buffer, buffer->data()});
+    job->run.inputs.push_back({{buffer, buffer->data(), bytes}});
   }
   for (size_t bytes : program->output_bytes) {
     auto output = std::make_shared<Buffer>(bytes);

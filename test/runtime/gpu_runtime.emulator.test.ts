@@ -57,6 +57,34 @@ test("many pending runs give their results, whatever happens to their inputs aft
   device.dispose();
 });
 
+test("runs read and write pinned memory in place, beside other arrays", async () => {
+  const device = createDevice({ device: name });
+  device.parameters.set("b", [1000], bias(1));
+  const program = compile(graph(), device);
+  // small buffers, of which two may be on the same page, and large ones, filled again for each run
+  const sizes = [1000, 500, 500, 2000, 1000];
+  const memory = sizes.map((size) => new Float32Array(new SharedArrayBuffer(4 * size)));
+  const pinned = memory.filter((_, i) => i !== 2);
+  const target = new Float32Array(new SharedArrayBuffer(4 * length));
+  for (const { buffer } of [...pinned, target]) device.pin(buffer);
+  for (const seed of [1, 2, 3, 4]) {
+    const x = values(seed);
+    memory.reduce((at, array) => (array.set(x.subarray(at, at + array.length)), at + array.length), 0);
+    const { y } = await program.run({ x: memory }, { outputs: { y: target } });
+    assert.equal(y.slice(), expected(x, bias(1)));
+  }
+  for (const call of [() => device.pin(target.buffer), () => device.unpin(memory[2].buffer)]) {
+    assert.throws(call, (error: { code?: string }) => error.code === "ERR_INVALID_ARGUMENT");
+  }
+  const run = program.run({ x: [target] });
+  assert.throws(() => device.unpin(target.buffer), (error: { code?: string }) => error.code === "ERR_BUSY"); // prettier-ignore
+  await run;
+  for (const { buffer } of [...pinned, target]) device.unpin(buffer);
+  const x = values(5);
+  assert.equal((await program.run({ x: [x] })).y, expected(x, bias(1)));
+  device.dispose();
+});
+
 test("the next run uses a changed parameter", async () => {
   const device = createDevice({ device: name });
   device.parameters.set("b", [1000], bias(1));

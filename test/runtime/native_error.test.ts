@@ -26,6 +26,7 @@ test("each code has its error class", () => {
     unsupported: "ERR_UNSUPPORTED",
     out_of_memory: "ERR_OUT_OF_MEMORY",
     device_lost: "ERR_DEVICE_LOST",
+    busy: "ERR_BUSY",
     cancelled: "ERR_RUN",
     disposed: "ERR_DISPOSED",
     internal: "ERR_RUN",

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { DisposedError, OutOfMemoryError } from "#lib/base/errors.js";
 import { ClipMemory, clipBytes } from "#lib/video/clips/clip_memory.js";
 import { decodeVideo, openVideo } from "#lib/video/index.js";
 import { resolvePreset } from "#lib/video/presets.js";
@@ -121,6 +122,61 @@ test("the memory of an abandoned video is returned after its decoder has ended",
   assert.ok(taken >= 3);
   for (let i = 0; i < before; i++) memory.take();
   assert.is(given.size, before, "all of the memory was free again");
+});
+
+/** A device that records what is pinned and fails after `most` buffers. */
+function pinning(most: number, error: Error) {
+  const pinned = new Set<ArrayBufferLike>();
+  return {
+    pinned,
+    pin(buffer: ArrayBufferLike) {
+      if (pinned.size === most) throw error;
+      pinned.add(buffer);
+    },
+    unpin: (buffer: ArrayBufferLike) => void assert.ok(pinned.delete(buffer), "unpins what was pinned"),
+  };
+}
+
+test("memory is pinned once, when it is made, and unpinned by close", () => {
+  const device = pinning(9, new Error("too many"));
+  const memory = new ClipMemory(12, device);
+  const [first, second] = [memory.take(), memory.take()];
+  memory.give(first);
+  assert.is(memory.take(), first, "pinned memory is used again");
+  assert.equal(device.pinned, new Set([first.buffer, second.buffer]));
+  memory.close();
+  memory.close();
+  assert.is(device.pinned.size, 0);
+  assert.is(memory.take().length, 12, "a decoder that has not ended gets memory that is not pinned");
+  assert.is(device.pinned.size, 0);
+});
+
+test("memory that cannot be pinned is given unpinned, with one warning", async () => {
+  const warnings: (Error & { code?: string })[] = [];
+  const hear = (warning: Error) => warnings.push(warning);
+  process.on("warning", hear);
+  for (const [error, expected] of [
+    [new OutOfMemoryError("The device has too little memory for this"), 1],
+    [new DisposedError("This device"), 0], // the next run says so
+  ] as const) {
+    const device = pinning(2, error);
+    const memory = new ClipMemory(12, device);
+    const taken = new Set(Array.from({ length: 5 }, () => memory.take().buffer));
+    assert.is(taken.size, 5);
+    assert.is(device.pinned.size, 2);
+    memory.close();
+    assert.is(device.pinned.size, 0);
+    await new Promise(setImmediate);
+    const heard = warnings.splice(0);
+    assert.is(heard.length, expected);
+    for (const { code, message } of heard) {
+      assert.is(code, "VIDEOCLIP_NOT_PINNED");
+      assert.match(message, /too little memory/);
+    }
+  }
+  process.off("warning", hear);
+  const wrong = new TypeError("a fault of the code");
+  assert.throws(() => new ClipMemory(12, pinning(0, wrong)).take(), (error: unknown) => error === wrong); // prettier-ignore
 });
 
 test.run();

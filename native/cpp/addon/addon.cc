@@ -95,6 +95,8 @@ Napi::Value take_emulator_counters(const Napi::CallbackInfo& info) {
   out.Set("wgmma", static_cast<double>(counters.wgmma));
   out.Set("tensorCopies", static_cast<double>(counters.tensor_copies));
   out.Set("pageableCopies", static_cast<double>(emulator::pageable_copies()));
+  out.Set("copiedInBytes", static_cast<double>(emulator::bytes_copied_in()));
+  out.Set("registeredBytes", static_cast<double>(emulator::registered_bytes()));
   out.Set("memoryBytes", static_cast<double>(emulator::memory_in_use()));
   return out;
 }

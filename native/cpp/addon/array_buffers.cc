@@ -47,6 +47,8 @@ void KnownBuffers::add(const BufferPtr& buffer, bool result) {
     for (auto i = known_.begin(); i != known_.end();) i = i->second.buffer.expired() ? known_.erase(i) : std::next(i);
     sweep_at_ = 2 * known_.size() + 64;
   }
+  // The memory is this buffer's now; what else was there has been freed, and would hide it from `find`.
+  known_.erase(known_.lower_bound(buffer->data()), known_.lower_bound(buffer->data() + buffer->size()));
   known_[buffer->data()] = {buffer, result};
 }
 
@@ -57,7 +59,7 @@ Bytes KnownBuffers::find(const char* data, size_t size, bool results) const {
   BufferPtr buffer = known.buffer.lock();
   if (!buffer || (known.result && !results)) return {};
   const size_t offset = static_cast<size_t>(data - buffer->data());
-  if (offset > buffer->size() || size > buffer->size() - offset || offset % 64) return {};
+  if (offset > buffer->size() || size > buffer->size() - offset || offset % alignment_) return {};
   return {buffer, buffer->data() + offset};
 }
 

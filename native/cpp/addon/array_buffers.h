@@ -14,13 +14,16 @@ namespace videoclip {
 // `foreign` is set to whether it is external.
 napi_value array_buffer(Napi::Env env, const BufferPtr& buffer, bool* foreign);
 
-// The memory of the engine that JavaScript holds: from `allocate` and `map`, or a result of a run.
+// Memory that runs use in place and that JavaScript holds: that of the engine, from `allocate` and `map` or a result of
+// a run, and pinned memory of the caller.
 class KnownBuffers {
  public:
   void add(const BufferPtr& buffer, bool result);
-  // The buffer that holds these bytes, if there is one: memory of `allocate` and `map`, and with `results` also memory
-  // of earlier results. The returned value keeps the buffer alive, so the array may be transferred or collected
-  // meanwhile.
+  // A GPU copies from any address; without this call, `find` accepts those that the kernels of a CPU can read.
+  void accept_any_address() { alignment_ = 1; }
+  // The buffer that holds these bytes, if there is one: memory of `allocate` and `map` and pinned memory, and with
+  // `results` also memory of earlier results. The returned value keeps memory of the engine alive, so the array may be
+  // transferred or collected meanwhile.
   Bytes find(const char* data, size_t size, bool results) const;
 
  private:
@@ -29,7 +32,8 @@ class KnownBuffers {
     bool result;
   };
   std::map<const char*, Known> known_;  // the key is the address
-  size_t sweep_at_ = 64;                // the size at which expired entries are removed
+  size_t alignment_ = 64;
+  size_t sweep_at_ = 64;  // the size at which expired entries are removed
 };
 
 }  // namespace videoclip

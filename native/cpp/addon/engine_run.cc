@@ -6,12 +6,27 @@
 
 namespace videoclip {
 
-// Concatenates the arrays of a list and fills the rest with zeros. Arrays in shared memory, which cannot go away, are
-// copied later by the engine thread; all others are copied now.
-Bytes EngineWrap::gather_list(const Napi::Array& list, size_t size, Run* run,
-                              std::vector<Napi::ObjectReference>* held) {
-  auto buffer = engine().buffers().take(size);
-  if (buffer->failed()) throw out_of_memory(Env());
+// The arrays of a list, which follow one another, and zeros for the rest. A GPU copies from pinned memory where it is.
+// All other arrays are gathered in memory of the engine, those in shared memory, which cannot go away, later by the
+// engine thread.
+Input EngineWrap::input_list(const Napi::Array& list, size_t size, Run* run, std::vector<Napi::ObjectReference>* held) {
+  Input input;
+  const auto add = [&](const BufferPtr& owner, char* data, size_t bytes) {
+    Piece* last = input.empty() ? nullptr : &input.back();
+    if (last && last->owner == owner && last->data + last->bytes == data) {
+      last->bytes += bytes;
+    } else {
+      input.push_back({owner, data, bytes});
+    }
+  };
+  BufferPtr buffer;  // of the whole input, so that the pool has one size for each input
+  const auto gathered = [&](size_t at, size_t bytes) {
+    if (!buffer) buffer = engine().buffers().take(size);
+    if (buffer->failed()) throw out_of_memory(Env());
+    add(buffer, buffer->data() + at, bytes);
+    return buffer->data() + at;
+  };
+  const bool pins = engine().executor().pins();
   size_t at = 0;
   for (uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::Value part = list.Get(i);
@@ -19,16 +34,25 @@ Bytes EngineWrap::gather_list(const Napi::Array& list, size_t size, Run* run,
     bool shared;
     const char* data = bytes_of(part, &bytes, &shared);
     if (bytes > size - at) throw wrong_size(Env(), "an input");
-    if (shared) {
-      run->parts.push_back({buffer->data() + at, data, bytes});
-      held->push_back(Napi::Persistent(part.As<Napi::Object>()));
-    } else if (bytes) {
-      std::memcpy(buffer->data() + at, data, bytes);
+    if (!bytes) continue;
+    const Bytes pinned = pins ? known_.find(data, bytes, false) : Bytes{};
+    if (pinned.owner) {
+      add(pinned.owner, pinned.data, bytes);
+    } else {
+      char* to = gathered(at, bytes);
+      if (shared) {
+        run->parts.push_back({to, data, bytes});
+      } else {
+        std::memcpy(to, data, bytes);
+      }
+      copied_bytes_ += bytes;
     }
+    if (pinned.owner || shared) held->push_back(Napi::Persistent(part.As<Napi::Object>()));
     at += bytes;
   }
-  if (at < size) run->parts.push_back({buffer->data() + at, nullptr, size - at});
-  return {buffer, buffer->data()};
+  if (at < size) run->parts.push_back({gathered(at, size - at), nullptr, size - at});
+  if (input.empty()) input.push_back({nullptr, nullptr, 0});
+  return input;
 }
 
 // (program id, inputs: (TypedArray | TypedArray[])[], scalars: Float32Array, timing: a Timing, outputs: (TypedArray |
@@ -40,31 +64,34 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
   Engine& e = engine();
   auto found = programs_.find(integer(info[0]));
   if (found == programs_.end()) throw disposed(env);
+  pinned_.remove_detached(e.executor());
   auto job = std::make_unique<Job>();
   job->id = next_++;
   job->program = found->second;
   // Inputs are copied, because the caller may change, transfer or lose its arrays while the job waits. Memory of
-  // `allocate`, and results that the caller cannot write to, are read in place.
+  // `allocate` and of `pin`, and results that the caller cannot write to, are read in place.
   auto inputs = info[1].As<Napi::Array>(), results = info[5].As<Napi::Array>();
   std::vector<Napi::ObjectReference> held;
   for (size_t i = 0; i < job->program->input_bytes.size(); ++i) {
     const Napi::Value given = inputs.Get(static_cast<uint32_t>(i));
     if (given.IsArray()) {
-      job->run.inputs.push_back(gather_list(given.As<Napi::Array>(), job->program->input_bytes[i], &job->run, &held));
+      job->run.inputs.push_back(input_list(given.As<Napi::Array>(), job->program->input_bytes[i], &job->run, &held));
       continue;
     }
     size_t size;
     const char* data = bytes_of(given, &size);
     if (size != job->program->input_bytes[i]) throw wrong_size(env, "an input");
     Bytes input = known_.find(data, size, results.Get(static_cast<uint32_t>(i)).ToBoolean());
-    if (!input.owner) {
+    if (input.owner) {
+      held.push_back(Napi::Persistent(given.As<Napi::Object>()));  // pinned memory belongs to the array
+    } else {
       auto buffer = e.buffers().take(size);
       if (buffer->failed()) throw out_of_memory(env);
       if (size) std::memcpy(buffer->data(), data, size);
       copied_bytes_ += size;
       input = {buffer, buffer->data()};
     }
-    job->run.inputs.push_back(std::move(input));
+    job->run.inputs.push_back({{input.owner, input.data, size}});
   }
   auto targets = info[4].As<Napi::Array>();
   for (size_t i = 0; i < job->program->output_bytes.size(); ++i) {
@@ -75,6 +102,7 @@ Napi::Value EngineWrap::run(const Napi::CallbackInfo& info) {
       const char* data = bytes_of(target, &given);
       if (given != size) throw wrong_size(env, "an output");
       output = known_.find(data, size, false);
+      if (output.owner) held.push_back(Napi::Persistent(target.As<Napi::Object>()));
     }
     job->in_place.push_back(static_cast<bool>(output.owner));
     if (!output.owner) {

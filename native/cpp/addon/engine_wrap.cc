@@ -43,6 +43,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
        InstanceMethod("readParameter", &EngineWrap::read_parameter),
        InstanceMethod("removeParameter", &EngineWrap::remove_parameter),
        InstanceMethod("allocate", &EngineWrap::allocate), InstanceMethod("map", &EngineWrap::map),
+       InstanceMethod("pin", &EngineWrap::pin), InstanceMethod("unpin", &EngineWrap::unpin),
        InstanceMethod("createProgram", &EngineWrap::create_program),
        InstanceMethod("removeProgram", &EngineWrap::remove_program), InstanceMethod("run", &EngineWrap::run),
        InstanceMethod("cancel", &EngineWrap::cancel), InstanceMethod("dispose", &EngineWrap::dispose)});
@@ -60,6 +61,7 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Engine
         raw, [this](Napi::Env e, Napi::Function, Job* j) { settle(e, std::unique_ptr<Job>(j)); });
     if (status != napi_ok) delete raw;  // the environment is closing, and no caller waits any more
   });
+  if (engine_->executor().pins()) known_.accept_any_address();
   open_ = true;
   // This hook runs before the clean-up of the thread-safe function (hooks run last in, first out), so the engine thread
   // is joined first.
@@ -76,6 +78,8 @@ void EngineWrap::on_environment_exit(void* self) { static_cast<EngineWrap*>(self
 void EngineWrap::shut_down() {
   if (!open_) return;
   open_ = false;
+  engine_->stop();
+  pinned_.clear(engine_->executor());
   engine_.reset();  // joins the thread and frees all memory now, not when this object is collected
   completions_.Release();
   programs_.clear();
@@ -170,6 +174,22 @@ Napi::Value EngineWrap::map(const Napi::CallbackInfo& info) {
   const napi_value out = array_buffer(env, buffer, &foreign);
   if (foreign) known_.add(buffer, false);
   return {env, out};
+}
+
+// (typed array): pins its bytes for the copies of a GPU. Does nothing on a CPU.
+Napi::Value EngineWrap::pin(const Napi::CallbackInfo& info) {
+  Executor& executor = engine().executor();
+  pinned_.remove_detached(executor);
+  if (executor.pins()) pinned_.add(info[0], executor, &known_);
+  return info.Env().Undefined();
+}
+
+// (typed array): ends `pin` of the same bytes
+Napi::Value EngineWrap::unpin(const Napi::CallbackInfo& info) {
+  Executor& executor = engine().executor();
+  pinned_.remove_detached(executor);
+  if (executor.pins()) pinned_.remove(info[0], executor);
+  return info.Env().Undefined();
 }
 
 // ({instructions: [{op, layer, attrs, operands}], arenaBytes, inputBytes, outputBytes, scalars}) -> {id,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "addon/array_buffers.h"
+#include "addon/pinned_arrays.h"
 #include "runtime/engine.h"
 
 namespace videoclip {
@@ -31,6 +32,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value remove_parameter(const Napi::CallbackInfo& info);
   Napi::Value allocate(const Napi::CallbackInfo& info);
   Napi::Value map(const Napi::CallbackInfo& info);
+  Napi::Value pin(const Napi::CallbackInfo& info);
+  Napi::Value unpin(const Napi::CallbackInfo& info);
   Napi::Value create_program(const Napi::CallbackInfo& info);
   Napi::Value remove_program(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
@@ -41,7 +44,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Engine& engine();
   void shut_down();
   void settle(Napi::Env env, std::unique_ptr<Job> job);
-  Bytes gather_list(const Napi::Array& list, size_t size, Run* run, std::vector<Napi::ObjectReference>* held);
+  Input input_list(const Napi::Array& list, size_t size, Run* run, std::vector<Napi::ObjectReference>* held);
   Napi::Array outputs_of(Napi::Env env, const Job& job);
   void resolve(Napi::Env env, const Napi::Promise::Deferred& deferred, const Job& job);
 
@@ -50,6 +53,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   std::unordered_map<int64_t, std::shared_ptr<const Program>> programs_;
   std::unordered_map<int64_t, Pending> pending_;
   KnownBuffers known_;
+  PinnedArrays pinned_;
   size_t copied_bytes_ = 0;  // bytes of inputs copied so far
   int64_t next_ = 1;
   bool open_ = false;

@@ -10,12 +10,41 @@ namespace videoclip {
 namespace emulator {
 namespace {
 
-bool is_pinned(const char* data, size_t bytes) {
+// The last pinned memory that begins before `end`; null if it ends before `data`, so that none has any of these bytes.
+const std::pair<const char* const, PinnedRange>* pinned_in(const char* data, const char* end) {
   auto& memory = state().pinned_memory;
-  auto next = memory.upper_bound(data);
-  if (next == memory.begin()) return false;
-  const auto& [begin, size] = *--next;
-  return data + bytes <= begin + size;
+  auto next = memory.lower_bound(end);
+  if (next == memory.begin()) return nullptr;
+  const auto& found = *--next;
+  return found.first + found.second.bytes > data ? &found : nullptr;
+}
+
+// Sets whether all of the bytes are pinned. It is an error if a part of them is.
+cu::Result check_host_range(const char* data, size_t bytes, const char* call, bool* pinned) {
+  const auto* range = pinned_in(data, data + bytes);
+  *pinned = range != nullptr;
+  if (!range || (range->first <= data && data + bytes <= range->first + range->second.bytes)) return cu::kSuccess;
+  return broken(kInvalidValue, std::string(call) + ": a part of the host memory is pinned");
+}
+
+// Ends the pinning of memory that begins at `data`.
+cu::Result remove_pinned(void* data, bool registered, const char* call) {
+  auto& memory = state().pinned_memory;
+  const auto* begin = static_cast<const char*>(data);
+  const auto found = memory.find(begin);
+  if (found == memory.end() || found->second.registered != registered) {
+    const bool unknown = !pinned_in(begin, begin + 1);
+    return broken(registered && unknown ? cu::kHostMemoryNotRegistered : kInvalidValue,
+                  std::string(call) + (registered ? ": not registered memory" : ": not pinned memory"));
+  }
+  const auto from = reinterpret_cast<uint64_t>(data);
+  for (Stream* stream : state().streams) {
+    if (stream->touches(from, from + found->second.bytes)) {
+      return broken(kInvalidValue, std::string(call) + ": a copy in flight still uses the memory");
+    }
+  }
+  memory.erase(found);
+  return cu::kSuccess;
 }
 
 cu::Result copy(char* to, const char* from, uint64_t device, const char* host, size_t bytes, Stream* stream,
@@ -24,7 +53,8 @@ cu::Result copy(char* to, const char* from, uint64_t device, const char* host, s
   if (const cu::Result r = check_stream(stream, call); r) return r;
   if (bytes == 0) return cu::kSuccess;
   if (const cu::Result r = check_device_range(device, bytes, stream->context, call); r) return r;
-  const bool pinned = is_pinned(host, bytes);
+  bool pinned;
+  if (const cu::Result r = check_host_range(host, bytes, call, &pinned); r) return r;
   if (!pinned && stream->capture) {
     stream->capture->invalid = std::string(call) + " of pageable memory during a capture";
     return broken(kCaptureUnsupported, stream->capture->invalid);
@@ -33,6 +63,7 @@ cu::Result copy(char* to, const char* from, uint64_t device, const char* host, s
     std::memcpy(to, from, bytes);
     return Status{};
   };
+  if (from == host) state().bytes_in += bytes;
   stream->add({run, always, {device, reinterpret_cast<uint64_t>(host)}});
   if (pinned) return cu::kSuccess;
   ++state().pageable_copies;
@@ -46,14 +77,16 @@ void add_devices(Driver& d) {
   d.init = [](unsigned) { return cu::kSuccess; };
   d.driver_version = [](int* version) { return *version = 13000, cu::kSuccess; };
   d.error_name = [](cu::Result result, const char** name) {
-    *name = result == kInvalidValue         ? "CUDA_ERROR_INVALID_VALUE"
-            : result == kInvalidContext     ? "CUDA_ERROR_INVALID_CONTEXT"
-            : result == kInvalidHandle      ? "CUDA_ERROR_INVALID_HANDLE"
-            : result == kCaptureUnsupported ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"
-            : result == kCaptureInvalidated ? "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"
-            : result == kIllegalAddress     ? "CUDA_ERROR_ILLEGAL_ADDRESS"
-            : result == kCaptureUnjoined    ? "CUDA_ERROR_STREAM_CAPTURE_UNJOINED"
-                                            : nullptr;
+    *name = result == kInvalidValue                      ? "CUDA_ERROR_INVALID_VALUE"
+            : result == cu::kHostMemoryAlreadyRegistered ? "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"
+            : result == cu::kHostMemoryNotRegistered     ? "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"
+            : result == kInvalidContext                  ? "CUDA_ERROR_INVALID_CONTEXT"
+            : result == kInvalidHandle                   ? "CUDA_ERROR_INVALID_HANDLE"
+            : result == kCaptureUnsupported              ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"
+            : result == kCaptureInvalidated              ? "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"
+            : result == kIllegalAddress                  ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+            : result == kCaptureUnjoined                 ? "CUDA_ERROR_STREAM_CAPTURE_UNJOINED"
+                                                         : nullptr;
     return cu::kSuccess;
   };
   d.error_string = [](cu::Result, const char** text) { return *text = last_message, cu::kSuccess; };
@@ -128,23 +161,36 @@ void add_memory(Driver& d) {
     *data = std::aligned_alloc(256, rounded);
     if (!*data) return cu::kOutOfMemory;
     std::memset(*data, 0xff, rounded);
-    state().pinned_memory[static_cast<char*>(*data)] = bytes;
+    state().pinned_memory[static_cast<char*>(*data)] = {bytes, false};
     return cu::kSuccess;
   };
   d.host_free = [](void* data) {
     const Lock lock;
     if (const cu::Result r = unsafe_in_capture("cuMemFreeHost"); r) return r;
-    const auto found = state().pinned_memory.find(static_cast<char*>(data));
-    if (found == state().pinned_memory.end()) return broken(kInvalidValue, "cuMemFreeHost: not pinned memory");
-    const auto begin = reinterpret_cast<uint64_t>(data);
-    for (Stream* stream : state().streams) {
-      if (stream->touches(begin, begin + found->second)) {
-        return broken(kInvalidValue, "cuMemFreeHost: a copy in flight still uses the memory");
-      }
-    }
-    state().pinned_memory.erase(found);
+    if (const cu::Result r = remove_pinned(data, false, "cuMemFreeHost"); r) return r;
     std::free(data);
     return cu::kSuccess;
+  };
+  // As in the driver, ranges are those of the caller and not whole pages: two may share a page, and none may overlap.
+  d.host_register = [](void* data, size_t bytes, unsigned) {
+    const Lock lock;
+    if (const cu::Result r = unsafe_in_capture("cuMemHostRegister"); r) return r;
+    if (const cu::Result r = check_device(); r) return r;
+    if (!current) return broken(kInvalidContext, "cuMemHostRegister: the thread has no current context");
+    if (!data || !bytes) return broken(kInvalidValue, "cuMemHostRegister: no memory");
+    const auto* begin = static_cast<const char*>(data);
+    if (pinned_in(begin, begin + bytes)) {
+      return broken(cu::kHostMemoryAlreadyRegistered,
+                    "cuMemHostRegister: the memory, or a part of it, is pinned already");
+    }
+    state().pinned_memory[begin] = {bytes, true};
+    return cu::kSuccess;
+  };
+  d.host_unregister = [](void* data) {
+    const Lock lock;
+    if (const cu::Result r = unsafe_in_capture("cuMemHostUnregister"); r) return r;
+    if (!current) return broken(kInvalidContext, "cuMemHostUnregister: the thread has no current context");
+    return remove_pinned(data, true, "cuMemHostUnregister");
   };
   d.copy_in = [](cu::Address to, const void* from, size_t bytes, cu::Stream stream) {
     const auto* host = static_cast<const char*>(from);

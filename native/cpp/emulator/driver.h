@@ -26,6 +26,10 @@ void lose_device();
 void set_early_copies(bool early);
 // Number of copies so far between the device and pageable memory, which make the calling thread wait.
 size_t pageable_copies();
+// Bytes copied so far from host memory to a device.
+size_t bytes_copied_in();
+// Bytes of host memory that are registered now.
+size_t registered_bytes();
 
 struct LaunchRecord {
   std::string op, kernel;

@@ -99,6 +99,16 @@ void set_hopper(bool hopper, int multiprocessors) {
 void lose_device() { state().lost = true; }
 void set_early_copies(bool early) { early_copies = early; }
 size_t pageable_copies() { return state().pageable_copies; }
+size_t bytes_copied_in() {
+  const Lock lock;
+  return state().bytes_in;
+}
+size_t registered_bytes() {
+  const Lock lock;
+  size_t bytes = 0;
+  for (const auto& [data, range] : state().pinned_memory) bytes += range.registered ? range.bytes : 0;
+  return bytes;
+}
 
 }  // namespace emulator
 }  // namespace videoclip

@@ -12,8 +12,15 @@ namespace videoclip {
 namespace emulator {
 
 // The results of cuda.h that rules refer to, and one for faults of kernels, with the emulator's message.
-constexpr cu::Result kInvalidValue = 1, kInvalidContext = 201, kInvalidHandle = 400, kIllegalAddress = 700,
-                     kCaptureUnsupported = 900, kCaptureInvalidated = 901, kCaptureUnjoined = 904, kFault = 100000;
+using cu::kInvalidValue;
+constexpr cu::Result kInvalidContext = 201, kInvalidHandle = 400, kIllegalAddress = 700, kCaptureUnsupported = 900,
+                     kCaptureInvalidated = 901, kCaptureUnjoined = 904, kFault = 100000;
+
+// Host memory of cuMemHostAlloc, or of the caller and registered by cuMemHostRegister.
+struct PinnedRange {
+  size_t bytes;
+  bool registered;
+};
 
 struct DriverState {
   // The engine thread and the JavaScript thread both use the device.
@@ -23,9 +30,9 @@ struct DriverState {
   std::set<Event*> events;
   std::set<Executable*> executables;
   std::map<uint64_t, std::pair<size_t, Context*>> device_memory;
-  std::map<const char*, size_t> pinned_memory;
+  std::map<const char*, PinnedRange> pinned_memory;
   std::map<std::pair<const void*, int>, size_t> shared_bytes;  // of a kernel on a device
-  size_t shared_limit = kSharedLimit, pageable_copies = 0;
+  size_t shared_limit = kSharedLimit, pageable_copies = 0, bytes_in = 0;
   int capability = 86;  // compute capability times 10
   int multiprocessors = kMultiprocessors;
   bool lost = false;

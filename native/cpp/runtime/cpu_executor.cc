@@ -32,7 +32,7 @@ class CpuExecutor : public Executor {
     }
     scratch_bytes_ = arena_->size() + workspace_->size();
     Spaces spaces{arena_->data(), workspace_->data(), reinterpret_cast<char*>(job.run.scalars.data()), {}, {}};
-    for (const Bytes& input : job.run.inputs) spaces.inputs.push_back(input.data);
+    for (const Input& input : job.run.inputs) spaces.inputs.push_back(input.front().data);
     for (const Bytes& output : job.run.outputs) spaces.outputs.push_back(output.data);
     Bound bound;
     job.failure = bind(program, store, spaces, &bound);

@@ -22,11 +22,13 @@ using Library = void*;
 using Kernel = void*;
 using Function = void*;
 
-constexpr Result kSuccess = 0, kOutOfMemory = 2, kNoDevice = 100, kNoBinaryForGpu = 209;
+constexpr Result kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNoDevice = 100, kNoBinaryForGpu = 209;
+constexpr Result kHostMemoryAlreadyRegistered = 712, kHostMemoryNotRegistered = 713, kNotSupported = 801;
 constexpr int kComputeCapabilityMajor = 75, kComputeCapabilityMinor = 76;  // attributes of a device
 constexpr int kMaxSharedBytesPerBlock = 97;
 constexpr int kMaxDynamicSharedBytes = 8;  // attribute of a kernel
-constexpr unsigned kHostAllocPortable = 1, kStreamNonBlocking = 1, kEventBlockingSync = 1, kEventDisableTiming = 2;
+constexpr unsigned kHostAllocPortable = 1, kHostRegisterPortable = 1;
+constexpr unsigned kStreamNonBlocking = 1, kEventBlockingSync = 1, kEventDisableTiming = 2;
 constexpr int kCaptureThreadLocal = 1;
 constexpr int kMultiprocessors = 16;  // attribute of a device
 // For tensor maps.
@@ -51,6 +53,8 @@ constexpr int kTensorF16 = 6, kTensorBf16 = 9, kNoInterleave = 0, kSwizzle128 = 
   CALL(memory_free, cuMemFree_v2, (cu::Address address))                                                               \
   CALL(host_allocate, cuMemHostAlloc, (void** data, size_t bytes, unsigned flags))                                     \
   CALL(host_free, cuMemFreeHost, (void* data))                                                                         \
+  CALL(host_register, cuMemHostRegister_v2, (void* data, size_t bytes, unsigned flags))                                \
+  CALL(host_unregister, cuMemHostUnregister, (void* data))                                                             \
   CALL(copy_in, cuMemcpyHtoDAsync_v2, (cu::Address to, const void* from, size_t bytes, cu::Stream stream))             \
   CALL(copy_out, cuMemcpyDtoHAsync_v2, (void* to, cu::Address from, size_t bytes, cu::Stream stream))                  \
   CALL(stream_create, cuStreamCreate, (cu::Stream * stream, unsigned flags))                                           \

@@ -29,7 +29,10 @@ VIDEOCLIP_DRIVER_CALLS(VIDEOCLIP_COMPARE)
 #undef VIDEOCLIP_COMPARE
 
 static_assert(cu::kSuccess == CUDA_SUCCESS && cu::kOutOfMemory == CUDA_ERROR_OUT_OF_MEMORY &&
-                  cu::kNoDevice == CUDA_ERROR_NO_DEVICE && cu::kNoBinaryForGpu == CUDA_ERROR_NO_BINARY_FOR_GPU,
+                  cu::kNoDevice == CUDA_ERROR_NO_DEVICE && cu::kNoBinaryForGpu == CUDA_ERROR_NO_BINARY_FOR_GPU &&
+                  cu::kInvalidValue == CUDA_ERROR_INVALID_VALUE && cu::kNotSupported == CUDA_ERROR_NOT_SUPPORTED &&
+                  cu::kHostMemoryAlreadyRegistered == CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED &&
+                  cu::kHostMemoryNotRegistered == CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED,
               "results");
 static_assert(cu::kComputeCapabilityMajor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR &&
                   cu::kComputeCapabilityMinor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR &&
@@ -37,7 +40,9 @@ static_assert(cu::kComputeCapabilityMajor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABIL
                   cu::kMultiprocessors == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT &&
                   cu::kMaxDynamicSharedBytes == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
               "attributes");
-static_assert(cu::kHostAllocPortable == CU_MEMHOSTALLOC_PORTABLE && cu::kStreamNonBlocking == CU_STREAM_NON_BLOCKING &&
+static_assert(cu::kHostRegisterPortable == CU_MEMHOSTREGISTER_PORTABLE &&
+                  cu::kHostAllocPortable == CU_MEMHOSTALLOC_PORTABLE &&
+                  cu::kStreamNonBlocking == CU_STREAM_NON_BLOCKING &&
                   cu::kEventBlockingSync == CU_EVENT_BLOCKING_SYNC &&
                   cu::kEventDisableTiming == CU_EVENT_DISABLE_TIMING &&
                   cu::kCaptureThreadLocal == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL,

@@ -20,6 +20,12 @@ class Executor {
   virtual Status write(char* to, const char* from, size_t bytes) = 0;
   virtual Status read(char* to, const char* from, size_t bytes) = 0;
 
+  // Pins memory of the caller for the copies of a device, until `unpin`, which comes before the memory is freed and
+  // after the jobs that read it. A CPU reads any memory.
+  virtual bool pins() const { return false; }
+  virtual Status pin(char*, size_t) { return {}; }
+  virtual Status unpin(char*) { return {}; }
+
   // The largest number of jobs that have begun and not finished.
   virtual size_t depth() const { return 1; }
   // Starts a job. An error becomes the failure of the job.

@@ -148,6 +148,21 @@ Gpu::~Gpu() {
 Status Gpu::status(cu::Result result) const { return status_of(driver_, result); }
 Status Gpu::use() { return status(context_->use()); }
 
+Status Gpu::pin(char* data, size_t bytes) {
+  if (const Status used = use(); !used) return used;
+  const cu::Result result = driver_.host_register(data, bytes, cu::kHostRegisterPortable);
+  if (result == cu::kHostMemoryAlreadyRegistered) {
+    return "the memory, or a part of it, is pinned already: by another device, or by another library";
+  }
+  if (result == cu::kNotSupported) return {"the driver cannot pin this memory", StatusCode::unsupported};
+  return status(result);
+}
+
+Status Gpu::unpin(char* data) {
+  if (const Status used = use(); !used) return used;
+  return status(driver_.host_unregister(data));
+}
+
 Status Gpu::make_stream(Stream* stream) {
   if (const Status used = use(); !used) return used;
   if (const Status made = status(driver_.stream_create(stream, cu::kStreamNonBlocking)); !made) return made;

@@ -44,6 +44,11 @@ class Gpu {
   MemoryPtr device_memory() { return device_memory_; }
   MemoryPtr pinned_memory() { return pinned_memory_; }
 
+  // Pins host memory of the caller, so that it can be copied asynchronously too. `unpin` ends it, before the memory is
+  // freed and when no copy of it is in flight.
+  Status pin(char* data, size_t bytes);
+  Status unpin(char* data);
+
   Status make_stream(Stream* stream);
   enum class EventUse { order, timing };  // events with timing are slower to record
   Status make_event(Event* event, EventUse use = EventUse::order);

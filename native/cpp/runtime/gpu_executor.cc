@@ -46,6 +46,10 @@ class GpuExecutor : public Executor {
                         gpu_->synchronize(moved_)});
   }
 
+  bool pins() const override { return true; }
+  Status pin(char* data, size_t bytes) override { return gpu_->pin(data, bytes); }
+  Status unpin(char* data) override { return gpu_->unpin(data); }
+
   void begin(Job& job, const ParameterStore& store) override {
     if (job.run.cancelled.load(std::memory_order_relaxed)) {
       job.failure = kCancelled;
@@ -74,7 +78,11 @@ class GpuExecutor : public Executor {
       if (status) status = next;
     };
     for (size_t i = 0; i < slot->inputs.size(); ++i) {
-      then(gpu_->copy_in(spaces.inputs[i], job.run.inputs[i].data, program.input_bytes[i], in_));
+      char* to = spaces.inputs[i];
+      for (const Piece& piece : job.run.inputs[i]) {
+        then(gpu_->copy_in(to, piece.data, piece.bytes, in_));
+        to += piece.bytes;
+      }
     }
     if (program.scalars) {  // from pinned memory, because a copy of pageable memory waits for the inputs
       std::memcpy(slot->pinned_scalars->data(), job.run.scalars.data(), program.scalars * sizeof(float));

@@ -14,8 +14,19 @@ struct Bytes {
   char* data = nullptr;
 };
 
-// Bytes to be copied into an input. If `from` is null the part is zeros; otherwise the caller does not change the bytes
-// before the job has ended.
+// Consecutive bytes of an input, inside a buffer that the run keeps alive.
+struct Piece {
+  BufferPtr owner;
+  char* data = nullptr;
+  size_t bytes = 0;
+};
+
+// An input of a run: pieces that follow one another. A CPU reads its input in place, so there it is one piece. A GPU
+// copies several, from pinned memory.
+using Input = std::vector<Piece>;
+
+// Bytes to be copied into memory of the engine before the run begins. If `from` is null the part is zeros; otherwise
+// the caller does not change the bytes before the job has ended.
 struct Part {
   char* to;
   const char* from;
@@ -27,7 +38,8 @@ enum class Timing : int { none = 0, instructions = 1, whole = 2 };
 
 // The memory of one run. It is host memory on every device.
 struct Run {
-  std::vector<Bytes> inputs, outputs;
+  std::vector<Input> inputs;
+  std::vector<Bytes> outputs;
   std::vector<Part> parts;  // parts of the inputs, copied by the engine thread before the run begins
   std::vector<float> scalars;
   Timing timing = Timing::none;

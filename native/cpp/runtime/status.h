@@ -10,6 +10,7 @@ enum class StatusCode {
   unsupported,       // this device, build or system does not support the request
   out_of_memory,
   device_lost,  // the GPU stopped responding, and its memory is lost
+  busy,         // a job that has not ended uses the memory
   cancelled,
   disposed,
   internal,  // a call of the system or the driver failed, or a program is wrong
@@ -28,6 +29,8 @@ inline const char* code_name(StatusCode code) {
       return "out_of_memory";
     case StatusCode::device_lost:
       return "device_lost";
+    case StatusCode::busy:
+      return "busy";
     case StatusCode::cancelled:
       return "cancelled";
     case StatusCode::disposed:

@@ -69,13 +69,19 @@ void capture_rules() {
     void* more = nullptr;
     check_rule(d.host_allocate(&more, 64, 0), "cuMemHostAlloc during a capture");
   });
+  capture(
+      [&] { check_rule(d.host_register(s.pageable.data(), Setup::kBytes, 0), "cuMemHostRegister during a capture"); });
+  check_done(d.host_register(s.pageable.data(), Setup::kBytes, 0), "register");
+  capture([&] { check_rule(d.host_unregister(s.pageable.data()), "cuMemHostUnregister during a capture"); });
+  check_done(d.host_unregister(s.pageable.data()), "unregister");
   capture([&] {
     check_rule(d.copy_in(s.memory, s.pageable.data(), Setup::kBytes, s.stream), "pageable memory during a capture");
   });
   check_rule(d.capture_end(s.stream, &graph), "not being captured");
 }
 
-// A second stream takes part in a capture, from an event of the first stream to an event that the first stream waits for.
+// A second stream takes part in a capture, from an event of the first stream to an event that the first stream waits
+// for.
 void forked_captures() {
   Setup s;
   cu::Stream side = nullptr;
@@ -143,6 +149,41 @@ void memory_rules() {
   check_rule(d.host_free(s.pageable.data()), "not pinned memory");
 }
 
+void registered_memory() {
+  Setup s;
+  char* data = s.pageable.data();
+  constexpr size_t kHalf = Setup::kBytes / 2;
+  const size_t pageable = emulator::pageable_copies(), registered = emulator::registered_bytes();
+  check_done(d.host_register(data, kHalf, cu::kHostRegisterPortable), "register");
+  check(emulator::registered_bytes() == registered + kHalf, "registered memory is counted");
+  std::memset(data, 1, Setup::kBytes);
+  check_done(d.copy_in(s.memory, data + 1, kHalf - 1, s.stream), "copy registered memory");
+  check(*reinterpret_cast<const char*>(s.memory) != 1, "a copy of registered memory does not wait");
+  check(emulator::pageable_copies() == pageable, "a copy of registered memory is not one of pageable memory");
+  check_rule(d.host_unregister(data), "a copy in flight still uses the memory");
+  check_done(d.stream_synchronize(s.stream), "synchronize");
+  check(*reinterpret_cast<const char*>(s.memory) == 1, "registered memory is copied");
+
+  check_rule(d.copy_in(s.memory, data + 1, kHalf, s.stream), "a part of the host memory is pinned");
+  check_rule(d.host_register(data, kHalf, 0), "is pinned already");
+  check_rule(d.host_register(data + kHalf - 1, 2, 0), "is pinned already");
+  check(d.host_register(s.pinned, 1, 0) == cu::kHostMemoryAlreadyRegistered,
+        "memory of cuMemHostAlloc is pinned already");
+  check_rule(d.host_register(data + kHalf, 0, 0), "no memory");
+  check_done(d.host_register(data + kHalf, kHalf, 0), "register the neighbour, on the same page");
+  check_rule(d.host_unregister(data + 1), "not registered memory");
+  check_rule(d.host_unregister(s.pinned), "not registered memory");
+  check_rule(d.host_free(data), "not pinned memory");
+  check_done(d.host_unregister(data), "unregister");
+  check(d.host_unregister(data) == cu::kHostMemoryNotRegistered, "memory is unregistered once");
+  check_done(d.host_unregister(data + kHalf), "unregister the neighbour");
+  check(emulator::registered_bytes() == registered, "all memory is unregistered");
+
+  (void)d.context_use(nullptr);
+  check_rule(d.host_register(data, kHalf, 0), "no current context");
+  check_rule(d.host_unregister(data), "no current context");
+}
+
 void device_rules() {
   Setup first(0), second(1);  // the thread uses the second device
   check_rule(d.copy_in(first.memory, first.pinned, Setup::kBytes, first.stream), "the thread uses device 1");
@@ -177,7 +218,8 @@ void launch_rules() {
   cu::Library library = nullptr;
   check_rule(d.library_load(&library, "text", nullptr, nullptr, 0, nullptr, nullptr, 0), "not the emulator's");
   cu::Kernel kernel = nullptr;
-  check_fault(emulated_code().find("an op", "no_such_kernel<4>", &kernel), "does not have the kernel", "unknown kernel");
+  check_fault(emulated_code().find("an op", "no_such_kernel<4>", &kernel), "does not have the kernel",
+              "unknown kernel");
   check_ok(emulated_code().find("", kernel_of_type(typeid(KernelName<reduction_kernel<float>>).name()), &kernel),
            "find a kernel");
   cu::Function function = nullptr;
@@ -209,6 +251,7 @@ void test_driver() {
   forked_captures();
   objects_in_use();
   memory_rules();
+  registered_memory();
   device_rules();
   context_rules();
   launch_rules();

@@ -71,16 +71,21 @@ struct Setup {
     const std::vector<float> values(kSize, value);
     check_ok(executor->write(store.find(1)->data(), reinterpret_cast<const char*>(values.data()), kBytes), "write");
   }
-  std::unique_ptr<Job> begin(const std::shared_ptr<const Program>& program, float x, float scalar,
-                             size_t bytes = kBytes) {
+  std::unique_ptr<Job> prepare(const std::shared_ptr<const Program>& program, float x, float scalar,
+                               size_t bytes = kBytes) {
     auto job = std::make_unique<Job>();
     job->program = program;
     const auto pinned = [&] { return std::make_shared<Buffer>(bytes, executor->staging_memory()); };
     const BufferPtr in = pinned(), out = pinned();
     for (int64_t i = 0; i < kSize; ++i) reinterpret_cast<float*>(in->data())[i] = x;
-    job->run.inputs = {{in, in->data()}};
+    job->run.inputs = {Input{{in, in->data(), bytes}}};
     job->run.outputs = {{out, out->data()}};
     job->run.scalars.assign(program->scalars, scalar);
+    return job;
+  }
+  std::unique_ptr<Job> begin(const std::shared_ptr<const Program>& program, float x, float scalar,
+                             size_t bytes = kBytes) {
+    auto job = prepare(program, x, scalar, bytes);
     executor->begin(*job, store);
     return job;
   }
@@ -155,6 +160,38 @@ void reused_address() {
   check(!next->failure, "the new program", next->failure.message.c_str());
 }
 
+// An input is copied from pinned memory of the caller and of the executor, wherever its pieces are.
+void pieces(bool early) {
+  Setup s(0);
+  const auto program = make_program();
+  std::vector<float> own(kSize);
+  char* data = reinterpret_cast<char*>(own.data());
+  check_ok(s.executor->pin(data, kBytes), "pin");
+  check(!s.executor->pin(data, kBytes), "memory is pinned once");
+  const size_t pageable = emulator::pageable_copies(), copied = emulator::bytes_copied_in();
+  for (int round = 0; round < 3; ++round) {  // without a graph, and with that of each slot
+    for (size_t i = 0; i < kSize; ++i) own[i] = static_cast<float>(i);
+    auto job = s.prepare(program, 1000, 0);
+    const Piece whole = job->run.inputs[0][0];
+    // [48, 64) of the caller's memory, 16 values of the executor's, [0, 32) of the caller's
+    job->run.inputs[0] = {{nullptr, data + 48 * sizeof(float), 16 * sizeof(float)},
+                          {whole.owner, whole.data, 16 * sizeof(float)},
+                          {nullptr, data, 32 * sizeof(float)}};
+    s.executor->begin(*job, s.store);
+    if (round == 0 && !early) check(!s.executor->unpin(data), "memory of a job in flight stays pinned");
+    s.finish(job, 48 + 1, "the first piece");
+    const auto* y = reinterpret_cast<const float*>(job->run.outputs[0].data);
+    for (size_t i = 0; i < kSize; ++i) {
+      const float x = i < 16 ? static_cast<float>(48 + i) : i < 32 ? 1000 : static_cast<float>(i - 32);
+      check(y[i] == x + 1, "an input of pieces", std::to_string(i).c_str());
+    }
+  }
+  check(emulator::pageable_copies() == pageable, "pieces are copied from pinned memory");
+  check(emulator::bytes_copied_in() == copied + 3 * 2 * kBytes, "inputs and scalars are copied once");
+  check_ok(s.executor->unpin(data), "unpin");
+  check(!s.executor->unpin(data), "memory is unpinned once");
+}
+
 void full_device() {
   Setup s(0);
   const auto program = make_program();
@@ -178,6 +215,7 @@ void test_executor() {
     check(emulator::pageable_copies() - before == 9, "jobs copy no pageable memory");
     reused_address();
     full_device();
+    pieces(early);
   }
   emulator::set_early_copies(false);
 }
