@@ -49,7 +49,7 @@ class Loader {
   static constexpr int kPassRows = kThreads / kCopies;  // rows that the block copies at once
   static constexpr int kPasses = kRows / kPassRows;
   // a larger factor would keep the offsets of many rows in registers
-  static constexpr int kUnroll = kPasses < 8 ? kPasses : 8;
+  static constexpr int kUnroll = kPasses < 8 ? kPasses : Tile::kSums > 96 ? 4 : 8;
   static_assert(kThreads % kCopies == 0 && kRows % kPassRows == 0, "whole passes");
   // Rows from a table are kept in registers when enough are free. With 128 sums per thread they would spill.
   static constexpr bool kKeeps = Operand::kTableBytes > 0 && kBytes == 16 && Tile::kSums <= 96;
