@@ -100,7 +100,7 @@ export const STEPS: readonly Step[] = [
     },
   },
   {
-    // what a Hopper GPU has kernels of its own for, with the kernels for all GPUs
+    // the ops that have separate kernels for Hopper GPUs, with the kernels for all GPUs
     name: "conformance without Hopper kernels",
     part: "test",
     limit: { full: 15, quick: 0 },

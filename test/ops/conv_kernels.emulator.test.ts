@@ -15,7 +15,15 @@ const test = suite("convolution kernels");
 const { emulator } = loadAddon().addon;
 
 /** Counters of one run after the weights are in place. */
-async function counted<A>(op: OpDefinition<A>, x: number[], weight: number[], attrs: A, precision: Precision) {
+async function counted<A>(
+  op: OpDefinition<A>,
+  x: number[],
+  weight: number[],
+  attrs: A,
+  precision: Precision,
+  hopper = false,
+) {
+  emulator!.setHopper(hopper);
   const device = createDevice({ device: "cuda-emulated", precision });
   device.parameters.set("weight", weight, hashValues("", "weight", elements(weight)));
   device.parameters.set("bias", [weight[0]], hashValues("", "bias", weight[0]));
@@ -28,8 +36,10 @@ async function counted<A>(op: OpDefinition<A>, x: number[], weight: number[], at
   await program.run(given);
   emulator!.counters();
   await program.run(given);
-  const { bankConflicts, excessSectors, globalAccesses, sharedAccesses } = emulator!.counters();
+  const { bankConflicts, excessSectors, globalAccesses, sharedAccesses, wgmma } = emulator!.counters();
   device.dispose();
+  emulator!.setHopper(false);
+  assert.is(wgmma > 0, hopper);
   assert.ok(globalAccesses > 0);
   return { bankConflicts, excessSectors, globalAccesses, sharedAccesses };
 }
@@ -39,6 +49,27 @@ const halves = (count: number) => Uint16Array.from({ length: count }, (_, i) => 
 
 const conv = (weight: number[], attrs: Partial<Conv3dAttrs> = {}) =>
   conv3dAttrs({ outChannels: weight[0], kernel: weight.slice(2) as [number, number, number], ...attrs });
+
+/** A layer of each kind, [x, weight, attributes], whose kernels access whole sectors without bank conflicts. */
+const WHOLE: Record<string, [number[], number[], Partial<Conv3dAttrs>]> = {
+  pointwise: [[2, 2, 16, 16, 64], [96, 64, 1, 1, 1], {}],
+  "1x3x3": [[1, 2, 16, 16, 64], [64, 64, 1, 3, 3], { low: [0, 1, 1] }],
+  "3x1x1": [[1, 4, 16, 16, 64], [128, 64, 3, 1, 1], { low: [1, 0, 0] }],
+  "3x1x1 of few positions": [[1, 4, 8, 8, 64], [64, 64, 3, 1, 1], { low: [1, 0, 0] }],
+};
+for (const [name, [x, weight, attrs]] of Object.entries(WHOLE)) {
+  for (const op of [conv3d, conv3dSums]) {
+    test(`${op.name} on a Hopper GPU, ${name}: accesses are efficient`, async () => {
+      const got = await counted(op, x, weight, conv(weight, attrs), "bf16", true);
+      assert.equal([got.bankConflicts, got.excessSectors], [0, 0]);
+    });
+  }
+}
+test("linear on a Hopper GPU: accesses are efficient", async () => {
+  const attrs = { outFeatures: 96, activation: "gelu" as const };
+  const got = await counted(linear, [1, 130, 128], [96, 128], attrs, "bf16", true);
+  assert.equal([got.bankConflicts, got.excessSectors], [0, 0]);
+});
 
 for (const precision of ["f32", "bf16"] as const) {
   for (const width of [128, 96, 64, 32]) {
