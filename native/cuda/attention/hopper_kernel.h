@@ -254,7 +254,9 @@ VC_DEVICE void consume(const Arguments<T>& p, const HopperMemory<T, Tile>& memor
   const Global<T> y = p.y.head(at.n, at.head * p.size, 0);
   constexpr int kChunks = Tile::kHead / 8;
   for (int i = lane_id(); i < 16 * kChunks; i += kWarpSize) {
-    const int row = warp_id() % 4 * 16 + i / kChunks, c = i % kChunks * 8;
+    // Where a row has four chunks, 8 lanes read two rows that are 4 apart, which are in different banks.
+    const int place = kChunks == 4 ? i / 32 * 8 + i / 4 % 2 * 4 + i / 8 % 4 : i / kChunks;
+    const int row = warp_id() % 4 * 16 + place, c = i % kChunks * 8;
     if (first_query + row >= p.queries || c >= p.size) continue;
     const Packed<T, 8> values = q.template load_packed<8>(HopperGroup<T, Tile>::at(row, c));
     y.template store_packed<8>(static_cast<size_t>(int64_t{first_query + row} * p.y.position + c), values);
