@@ -337,7 +337,7 @@ template <class Features, class Tile, typename T, class Arguments>
 bool pipeline(const Arguments& from, const Call& call, Status* status) {
   using Shape = PipelineTile<Tile::kM, Tile::kN>;
   PipelineArguments<T> p = {};
-  if (!call.gpu.hopper || from.groups != 1) return false;
+  if (!call.gpu.hopper || from.groups != 1 || from.b.columns == 0) return false;
   if (!map_rows(from.a, Shape::kM, &p, status)) return false;
   if (!*status) return true;
   const int64_t channels = p.channels, taps = p.taps;

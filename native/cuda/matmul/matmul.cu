@@ -55,7 +55,7 @@ Status start(gemm::Product<T, Out> p, Stream stream) {
 template <bool kLinesA, bool kLinesB, class Tile, typename T, typename Out>
 bool pipeline(const gemm::Product<T, Out>& p, const Call& call, Status* status) {
   using Shape = gemm::PipelineTile<Tile::kM, Tile::kN>;
-  if (!call.gpu.hopper) return false;
+  if (!call.gpu.hopper || p.K == 0) return false;
   gemm::PipelineArguments<T, Out> q = {};
   const auto encode = [&](TensorMap* map, const gemm::Operand<T>& x, bool lines, int rows, bool* batched) {
     *batched = p.batch > 1 && x.batch > 0;

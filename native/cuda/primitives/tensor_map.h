@@ -18,10 +18,16 @@ constexpr int kBoxValues = 64;  // along axis 0
 namespace detail {
 inline int tensor_type(const bf16*) { return cu::kTensorBf16; }
 inline int tensor_type(const f16*) { return cu::kTensorF16; }
+
+// The distance in bytes that a map has for an axis. That of an axis of size 1 may be anything, and is never used.
+template <typename T>
+uint64_t map_stride(int64_t size, int64_t stride) {
+  return size == 1 ? 16 : static_cast<uint64_t>(stride) * sizeof(T);
+}
 }  // namespace detail
 
 // sizes[kRank] and strides[kRank], in elements and with strides[0] == 1, describe the tensor, and box[kRank] the box.
-// The address and all strides are multiples of 16 bytes.
+// The address and the strides of axes of more than one value are multiples of 16 bytes, and no size is 0.
 template <int kRank, typename T>
 Status encode_tiled(TensorMap* map, Global<const T> data, const int64_t (&sizes)[kRank],
                     const int64_t (&strides)[kRank], const int (&box)[kRank]) {
@@ -31,7 +37,7 @@ Status encode_tiled(TensorMap* map, Global<const T> data, const int64_t (&sizes)
     extents[i] = static_cast<uint64_t>(sizes[i]);
     boxes[i] = static_cast<uint32_t>(box[i]);
     steps[i] = 1;
-    if (i > 0) bytes[i - 1] = static_cast<uint64_t>(strides[i]) * sizeof(T);
+    if (i > 0) bytes[i - 1] = detail::map_stride<T>(sizes[i], strides[i]);
   }
   const Driver& driver = detail::device_code().driver();
   return status_of(driver, driver.tensor_map_tiled(map, detail::tensor_type(data.data()), kRank,
@@ -61,7 +67,7 @@ template <typename T>
 Status encode_windows(TensorMap* map, Global<const T> data, const WindowMap& w) {
   uint64_t extents[5], bytes[4];
   for (int i = 0; i < 5; ++i) extents[i] = static_cast<uint64_t>(w.sizes[i]);
-  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<uint64_t>(w.strides[i + 1]) * sizeof(T);
+  for (int i = 1; i < 5; ++i) bytes[i - 1] = detail::map_stride<T>(w.sizes[i], w.strides[i]);
   const uint32_t steps[5] = {1, static_cast<uint32_t>(w.step[0]), static_cast<uint32_t>(w.step[1]),
                              static_cast<uint32_t>(w.step[2]), 1};
   const Driver& driver = detail::device_code().driver();

@@ -270,6 +270,8 @@ void test_maps() {
     return encode_tiled<3, bf16>(&map, data.global().offset(offset), {64, 8, 1}, {1, stride, stride}, {box, 8, 1});
   };
   check_ok(tiled(64, 64, 0), "a map");
+  check_ok(encode_tiled<3, bf16>(&map, data.global(), {64, 8, 1}, {1, 64, 67}, {64, 8, 1}),
+           "an odd stride of one value");
   check_fault(tiled(65, 64, 0), "a stride is not a multiple of 16 bytes", "an odd stride");
   check_fault(tiled(64, 64, 1), "the address is not a multiple of 16 bytes", "an odd address");
   check_fault(tiled(64, 128, 0), "longer than the swizzle", "a wide box");
