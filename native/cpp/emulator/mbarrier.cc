@@ -110,7 +110,7 @@ void check_mbarrier(uint32_t at) {
 
 void mbarrier_complete(Block& block, uint32_t at, uint32_t bytes, uint32_t copy) {
   Mbarrier& barrier = block.mbarriers.at(at);
-  barrier.bytes -= bytes;
+  barrier.bytes = std::max(barrier.bytes - bytes, -kMaxCount);  // a phase with too many bytes never ends
   barrier.copied = true;
   barrier.seen[kTensorCopyClock] = std::max(barrier.seen[kTensorCopyClock], copy);
   end_phase(block, barrier, at);

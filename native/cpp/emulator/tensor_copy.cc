@@ -89,6 +89,11 @@ void tensor_copy(const void* map, const int32_t* at, const uint16_t* taps, uint3
   if (mbarrier_index >= mbarrier_count) fault("a tensor copy with mbarrier %zu of %zu", mbarrier_index, mbarrier_count);
   for (int i = 0; i < copy.map.rank; ++i) copy.at[i] = at[i];
   for (int i = 0; taps && i < 3; ++i) copy.taps[i] = taps[i];
+  for (int i = 0; taps && i < 3; ++i) {
+    const int64_t first = at[1 + i], last = int64_t{copy.map.sizes[1 + i]} - 1 + copy.map.upper[i];
+    if (taps[i] > 31) fault("a tensor copy with a tap offset of %d: 31 is the largest", taps[i]);
+    if (first < copy.map.lower[i] || first > last) fault("a tensor copy that begins outside the bounding box");
+  }
   if (copy.map.im2col != (taps != nullptr)) fault("a tensor copy and its tensor map differ in their mode");
   copy.mbarrier = mbarrier_offset + static_cast<uint32_t>(mbarrier_index) * 8;
   check_mbarrier(copy.mbarrier);

@@ -58,8 +58,18 @@ float load(const Operand& operand, uint32_t row, uint32_t k, MmaType type) {
 int row_of(int lane, int i) { return lane / 4 + i / 2 % 2 * 8; }
 int column_of(int lane, int i) { return i / 4 * 8 + lane % 4 * 2 + i % 2; }
 
+// The registers of sums in flight hold the poison.
+void check_untouched(const PendingProduct& product) {
+  for (float* registers : product.registers) {
+    for (int i = 0; i < product.what.columns / 2; ++i) {
+      if (std::memcmp(&registers[i], &kPoison, sizeof kPoison) != 0) fault("writes the sums of a wgmma in flight");
+    }
+  }
+}
+
 void multiply(Warp& warp, const PendingProduct& product) {
   const Wgmma& w = product.what;
+  check_untouched(product);
   const Operand b(w.b, w.b_lines);
   static thread_local float left[kWarpRows][kDepth], right[kDepth][256];
   const auto first = static_cast<uint32_t>(warp.id % kGroupWarps * kWarpRows);

@@ -6,7 +6,8 @@
 // the weights are rounded to the storage type before they multiply v. The kernels make one pass over the keys, after
 // Dao et al. 2022 (arXiv 2205.14135) and Dao 2023 (arXiv 2307.08691); they store neither scores nor weights.
 //
-// 16-bit storage: attention/tensor_core_kernel.h, with tiles and shared memory in attention/tiles.h. f32, and heads of
+// 16-bit storage: attention/tensor_core_kernel.h, with tiles and shared memory in attention/tiles.h, and on Hopper GPUs
+// attention/hopper_kernel.h for heads of more than 32 channels. f32, and heads of
 // more than 128 channels: attention/plain_kernel.h. q is read once and y is written once; k and v are read once for
 // every 64 or 128 queries (from L2). A head takes 4 Sq Sk HS FLOP and Sq Sk exponentials. Bound by memory up to about
 // 370 keys (H200), then by tensor cores for heads of 64 channels and by exponentials for heads of 32.
@@ -41,32 +42,34 @@ Status start_tensor_cores(const Arguments<T>& p, int batch, Stream stream) {
                                                               Tile::kSharedBytes, stream);
 }
 
+// Both return false, and do nothing, where the kernel of Hopper GPUs does not support the operands.
 template <typename T, class Tile>
-Status start_hopper(const Arguments<T>& p, const Call& call) {
+bool start_hopper(const Arguments<T>& p, const Call& call, Status* status) {
+  using attention::map_positions;
   attention::HopperArguments<T> a = {};
   a.p = p;
   a.p.query_tiles = (p.queries + Tile::kQueries - 1) / Tile::kQueries;
-  Status status = attention::map_positions<T>(&a.q, call.in[0], p.heads, p.size, Tile::kQueries);
-  if (status) status = attention::map_positions<T>(&a.k, call.in[1], p.heads, p.size, attention::kKeys);
-  if (status) status = attention::map_positions<T>(&a.v, call.in[2], p.heads, p.size, attention::kKeys);
-  if (!status) return status;
   const int64_t blocks = call.in[0].shape[0] * p.heads * a.p.query_tiles;
-  if (blocks > 0x7fffffff) return {"attention of more than 2^31 - 1 tiles"};
-  return launch<attention::hopper_kernel<T, Tile>>(Grid{blocks}, Tile::kBlockThreads, Tile::kSharedBytes, call.stream,
-                                                   a);
+  if (blocks > 0x7fffffff || !map_positions<T>(&a.q, call.in[0], p.heads, p.size, Tile::kQueries) ||
+      !map_positions<T>(&a.k, call.in[1], p.heads, p.size, attention::kKeys) ||
+      !map_positions<T>(&a.v, call.in[2], p.heads, p.size, attention::kKeys)) {
+    return false;
+  }
+  *status =
+      launch<attention::hopper_kernel<T, Tile>>(Grid{blocks}, Tile::kBlockThreads, Tile::kSharedBytes, call.stream, a);
+  return true;
 }
 
 // Blocks per SM follow from registers: with an odd warp, the producer, a block of two warpgroups of heads of 64
-// channels would be alone on its SM, while three blocks of one warpgroup fit.
+// channels would be alone on its SM, while three blocks of one warpgroup fit. Smaller heads would read parts of the
+// blocks of 64 channels that wgmma has for v.
 template <typename T>
-Status hopper(const Arguments<T>& p, const Call& call) {
+bool hopper(const Arguments<T>& p, const Call& call, Status* status) {
   using attention::HopperTile;
-  const bool one = p.queries <= 64;  // a block has them all
-  if (p.size <= 32) {
-    return one ? start_hopper<T, HopperTile<32, 1, 3>>(p, call) : start_hopper<T, HopperTile<32, 2, 2>>(p, call);
-  }
-  if (p.size <= 64) return start_hopper<T, HopperTile<64, 1, 3>>(p, call);
-  return one ? start_hopper<T, HopperTile<128, 1, 2>>(p, call) : start_hopper<T, HopperTile<128, 2, 1>>(p, call);
+  if (!call.gpu.hopper || p.size <= 32 || p.keys == 0) return false;
+  if (p.size <= 64) return start_hopper<T, HopperTile<64, 1, 3>>(p, call, status);
+  if (p.queries <= 64) return start_hopper<T, HopperTile<128, 1, 2>>(p, call, status);
+  return start_hopper<T, HopperTile<128, 2, 1>>(p, call, status);
 }
 
 template <typename T, int kHead, int V>
@@ -141,7 +144,8 @@ Status attend(const Call& call) {
   int vector = 8;
   for (const Tensor* t : {&q, &k, &v, &y}) vector = min(vector, widest_vector(*t, p.size, 8));
   if constexpr (sizeof(T) == 2) {
-    if (p.size <= 128 && vector == 8 && call.gpu.hopper && p.keys > 0) return hopper(p, call);
+    Status status;
+    if (p.size <= 128 && vector == 8 && hopper(p, call, &status)) return status;
     if (p.size <= 128) return tensor_cores(p, batch, vector == 8, call.stream);
   }
   return vector >= 4 ? plain<T, 4>(p, batch, call.stream) : plain<T, 1>(p, batch, call.stream);

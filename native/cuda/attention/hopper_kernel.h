@@ -1,13 +1,13 @@
 #pragma once
-// The attention kernel of Hopper (sm_90a) for bf16 and f16, and heads of up to 128 channels, a multiple of 8. It
-// computes what tensor_core_kernel.h computes, in the same order.
+// The attention kernel of Hopper (sm_90a) for bf16 and f16, and heads of 40 to 128 channels, a multiple of 8. It
+// computes what tensor_core_kernel.h computes, with the same tiles of keys in the same order.
 //
 // A block has one or two warpgroups of 64 queries of one head. The copy engine brings q once, and k and v in tiles of
 // 64 keys through two stages of each; the last warp of the block is the producer that starts the copies. Scores and
 // outputs are products by wgmma: q and k are in shared memory, the rounded weights stay in registers, and v is read
 // transposed. Tiles without a valid key are neither copied nor computed. In a tile that the mask divides, the consumers
-// overwrite the rows of masked keys with zeros. While one warpgroup computes its weights, the products of the other one
-// run.
+// overwrite the rows of masked keys with zeros. While one warpgroup or block computes its weights, the products of
+// another may run.
 #include "cuda/attention/problem.h"
 #include "cuda/attention/tensor_core_kernel.h"
 #include "cuda/gemm/loader.h"
@@ -27,6 +27,7 @@ struct HopperTile {
   static constexpr uint32_t kQ = kQueries * kBoxes * kBoxValues, kStage = kKeys * kBoxes * kBoxValues;  // elements
   static constexpr uint32_t kBarriers = 2 * (kQ + 2 * kStages * kStage);
   static constexpr uint32_t kSharedBytes = kBarriers + (1 + 4 * kStages) * sizeof(uint64_t);
+  static_assert(kHead % 64 == 0, "v is read in whole blocks of 64 channels");
 };
 
 template <typename T>
@@ -113,7 +114,7 @@ class HopperGroup {
 
   // Computes the scores q k^T. `q` begins with the rows of the warpgroup.
   VC_DEVICE void multiply_keys(Shared<T> q, Shared<T> k) {
-    wgmma_fence();
+    wgmma_fence(scores_);
     const auto operand = [](Shared<T> tile, int d, int rows) {
       return wgmma_operand(tile, static_cast<uint32_t>(d / 4 * rows * gemm::kRowBytes + d % 4 * 32));
     };
@@ -169,7 +170,7 @@ class HopperGroup {
 
   // Adds the products of the weights and v to the outputs.
   VC_DEVICE void multiply_values(Shared<T> v) {
-    wgmma_fence();
+    wgmma_fence(out_);
 #pragma unroll
     for (int j = 0; j < kKeys / 16; ++j) {
       const auto line = static_cast<uint32_t>(j * 16 * gemm::kRowBytes);
@@ -254,9 +255,7 @@ VC_DEVICE void consume(const Arguments<T>& p, const HopperMemory<T, Tile>& memor
   const Global<T> y = p.y.head(at.n, at.head * p.size, 0);
   constexpr int kChunks = Tile::kHead / 8;
   for (int i = lane_id(); i < 16 * kChunks; i += kWarpSize) {
-    // Where a row has four chunks, 8 lanes read two rows that are 4 apart, which are in different banks.
-    const int place = kChunks == 4 ? i / 32 * 8 + i / 4 % 2 * 4 + i / 8 % 4 : i / kChunks;
-    const int row = warp_id() % 4 * 16 + place, c = i % kChunks * 8;
+    const int row = warp_id() % 4 * 16 + i / kChunks, c = i % kChunks * 8;
     if (first_query + row >= p.queries || c >= p.size) continue;
     const Packed<T, 8> values = q.template load_packed<8>(HopperGroup<T, Tile>::at(row, c));
     y.template store_packed<8>(static_cast<size_t>(int64_t{first_query + row} * p.y.position + c), values);
@@ -285,6 +284,8 @@ __global__ void __launch_bounds__(Tile::kBlockThreads, Tile::kBlocks)
   } else {
     consume<Tile>(a.p, memory, at, tiles);
   }
+#else
+  wgmma_missing();
 #endif
 }
 

@@ -132,8 +132,10 @@ Status multiply(const Arguments<T, A>& p, int64_t clip_rows, int vector, const C
   } else {
     if (vector >= 8) {
       return for_tile(p.out.columns, clip_rows, [&](auto tile) {
-        Status status;
-        if (pipeline<Features, decltype(tile), T>(p, call, &status)) return status;
+        if constexpr (!std::is_same<A, SpreadWindows<T>>::value) {
+          Status status;
+          if (pipeline<Features, decltype(tile), T>(p, call, &status)) return status;
+        }
         return start<Features, decltype(tile), 8, true>(p, stream);
       });
     }

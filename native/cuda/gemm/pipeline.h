@@ -9,7 +9,8 @@
 // gridDim.x-th tile, and the producer loads the next tile during the epilogue of the last one.
 //
 // A step covers 64 channels of one tap, so K is padded to whole steps in each tap; the padding is zero on both sides
-// and is not multiplied beyond whole groups of 16. Every output is summed in the order of K, as in mainloop.h.
+// and is not multiplied beyond whole groups of 16. Every output is summed over these groups in the order of K, as in
+// mainloop.h; the order within a group is that of the hardware.
 #include "cuda/gemm/epilogue.h"
 #include "cuda/gemm/operands.h"
 #include "cuda/primitives/kernel.h"
@@ -31,7 +32,7 @@ struct PipelineTile {
   static constexpr int kThreads = kRows * 2;  // that compute: a warpgroup has 128 threads for 64 rows
   static constexpr int kBlockThreads = kThreads + kWarpSize;
   static constexpr uint32_t kStageBytes = (kRows + kColumns) * kRowBytes;
-  // The f32 outputs, their bias, and the sums of PartSums, of which a thread has 8 for each part.
+  // The f32 outputs, their bias, and PartSums: for each part two planes with 4 sums of each thread, padded by up to 48.
   static constexpr uint32_t kStagedBytes =
       ((kRows + 1) * kColumns + kRows / kPartRows * 2 * (kThreads * 4 + 48)) * sizeof(float);
   static constexpr uint32_t kBarrierBytes = 1024;
@@ -83,19 +84,18 @@ class Warpgroup {
  public:
   VC_DEVICE int first_row() const { return warp_id() / 4 * 64; }
 
-  // Adds the products of the first `depth` values of each row of a stage. Call wgmma_wait before the next access to the
-  // sums.
+  // Starts to add the products of the first `depth` values of each row of a stage. They are in flight until finish().
   VC_DEVICE void accumulate(Shared<T> stage, int depth) {
-    wgmma_fence();
-#pragma unroll
-    for (int k = 0; k < kStep<T>; k += 16) {
-      if (k >= depth) break;
-      const auto moved = [&](bool lines) { return static_cast<uint32_t>(k) * (lines ? kRowBytes : sizeof(T)); };
-      const uint32_t a = static_cast<uint32_t>(first_row()) * kRowBytes + moved(kLinesA);
-      const uint32_t b = Tile::kM * kRowBytes + moved(kLinesB);
-      wgmma<T, kLinesA, kLinesB>(sums_, wgmma_operand(stage, a), wgmma_operand(stage, b, kBlockBytes));
+    switch ((depth + 15) / 16) {
+      case 1:
+        return multiply_groups<1>(stage);
+      case 2:
+        return multiply_groups<2>(stage);
+      case 3:
+        return multiply_groups<3>(stage);
+      default:
+        return multiply_groups<4>(stage);
     }
-    wgmma_commit();
   }
 
   VC_DEVICE void finish() { wgmma_wait<0>(sums_); }
@@ -109,11 +109,27 @@ class Warpgroup {
     const int row = warp_id() * 16 + lane_id() / 4, column = lane_id() % 4 * 2;
 #pragma unroll
     for (int i = 0; i < kSums; i += 2) {
-      staged.store_packed<2>(staged_at<Tile>(row + i / 2 % 2 * 8, column + i / 4 * 8), {{sums_[i], sums_[i + 1]}});
+      const Packed<float, 2> pair = {{wgmma_sum(sums_[i]), wgmma_sum(sums_[i + 1])}};
+      staged.store_packed<2>(staged_at<Tile>(row + i / 2 % 2 * 8, column + i / 4 * 8), pair);
     }
   }
 
  private:
+  // The number of wgmma between a fence and a commit is a constant: otherwise ptxas adds a fence before each of them.
+  template <int kGroups>
+  VC_DEVICE void multiply_groups(Shared<T> stage) {
+    wgmma_fence(sums_);
+#pragma unroll
+    for (int k = 0; k < kGroups * 16; k += 16) multiply(stage, k);
+    wgmma_commit();
+  }
+  VC_DEVICE void multiply(Shared<T> stage, int k) {
+    const auto moved = [&](bool lines) { return static_cast<uint32_t>(k) * (lines ? kRowBytes : sizeof(T)); };
+    const uint32_t a = static_cast<uint32_t>(first_row()) * kRowBytes + moved(kLinesA);
+    const uint32_t b = Tile::kM * kRowBytes + moved(kLinesB);
+    wgmma<T, kLinesA, kLinesB>(sums_, wgmma_operand(stage, a), wgmma_operand(stage, b, kBlockBytes));
+  }
+
   static constexpr int kSums = Tile::kN / 2;
   float sums_[kSums];
 };
@@ -134,7 +150,7 @@ VC_DEVICE TilePlace place_of(const Arguments& p, int tile) {
   rest /= p.tiles_m;
   place.product = rest % p.batch, place.split = rest / p.batch;
   place.channel = place.split * p.split_channels;
-  place.channel_end = min(p.channels, place.channel + p.split_channels);
+  place.channel_end = place.channel + min(p.split_channels, p.channels - place.channel);
   TileRows& rows = place.rows;
   rows.first = m_tile * Tile::kM, rows.end = p.out.rows;
   if constexpr (Features::kSums) {
@@ -151,6 +167,7 @@ template <int kRows, bool kLines, typename T>
 VC_DEVICE void copy_rows(Shared<T> stages, uint32_t to, const TensorMap& map, int channel, int first, int product,
                          Mbarriers full, uint32_t slot) {
   if constexpr (kLines) {
+    static_assert(kRows % 64 == 0, "whole blocks of rows");
 #pragma unroll
     for (int block = 0; block < kRows; block += 64) {
       copy_box(stages, to + static_cast<uint32_t>(block * kStep<T>), map, first + block, channel, product, full, slot);
@@ -277,20 +294,21 @@ __global__ void __launch_bounds__(Tile::kBlockThreads, 1)
   } else {
     consume<Features, Tile, kLinesA, kLinesB>(p, stages, full, empty);
   }
+#else
+  wgmma_missing();
 #endif
 }
 
 // Encodes the map of A. Returns false where the copy engine does not support the operand.
 template <typename T>
-bool map_rows(const Matrix<T>& a, int pixels, PipelineArguments<T>* p, Status* status) {
+bool map_rows(const Matrix<T>& a, int pixels, PipelineArguments<T>* p) {
   p->channels = a.columns, p->taps = 1;
   const int64_t rows = a.rows, stride = a.stride;
-  *status = encode_tiled<3, T>(&p->a, a.data, {a.columns, rows, 1}, {1, stride, stride}, {kBoxValues, pixels, 1});
-  return true;
+  return bool(encode_tiled<3, T>(&p->a, a.data, {a.columns, rows, 1}, {1, stride, stride}, {kBoxValues, pixels, 1}));
 }
 
 template <typename T>
-bool map_rows(const Windows<T>& a, int pixels, PipelineArguments<T>* p, Status* status) {
+bool map_rows(const Windows<T>& a, int pixels, PipelineArguments<T>* p) {
   const int taps[] = {a.kernel[2], a.kernel[1], a.kernel[0]};
   const int grid[] = {a.row_w.divisor(), a.row_h.divisor(), a.row_t.divisor()};
   const int64_t clips = a.rows / (int64_t{grid[0]} * grid[1] * grid[2]);
@@ -310,13 +328,7 @@ bool map_rows(const Windows<T>& a, int pixels, PipelineArguments<T>* p, Status* 
   p->channels = a.channels.divisor(), p->taps = taps[0] * taps[1] * taps[2];
   p->taps_w = a.taps_w, p->taps_h = a.taps_h;
   p->row_w = a.row_w, p->row_h = a.row_h, p->row_t = a.row_t;
-  *status = encode_windows(&p->a, a.data, map);
-  return true;
-}
-
-template <typename T>
-bool map_rows(const SpreadWindows<T>&, int, PipelineArguments<T>*, Status*) {
-  return false;
+  return bool(encode_windows(&p->a, a.data, map));
 }
 
 // Launches the kernel for tiles_m x tiles_n tiles of each product and part. Returns false for too many tiles.
@@ -338,14 +350,13 @@ bool pipeline(const Arguments& from, const Call& call, Status* status) {
   using Shape = PipelineTile<Tile::kM, Tile::kN>;
   PipelineArguments<T> p = {};
   if (!call.gpu.hopper || from.groups != 1 || from.b.columns == 0) return false;
-  if (!map_rows(from.a, Shape::kM, &p, status)) return false;
-  if (!*status) return true;
+  if (!map_rows(from.a, Shape::kM, &p)) return false;
   const int64_t channels = p.channels, taps = p.taps;
-  *status = p.windows ? encode_tiled<3, T>(&p.b, from.b.data, {channels, taps, from.b.rows},
-                                           {1, channels, from.b.stride}, {kBoxValues, 1, Shape::kN})
-                      : encode_tiled<3, T>(&p.b, from.b.data, {channels, from.b.rows, 1},
-                                           {1, from.b.stride, from.b.stride}, {kBoxValues, Shape::kN, 1});
-  if (!*status) return true;
+  const Status mapped = p.windows ? encode_tiled<3, T>(&p.b, from.b.data, {channels, taps, from.b.rows},
+                                                       {1, channels, from.b.stride}, {kBoxValues, 1, Shape::kN})
+                                  : encode_tiled<3, T>(&p.b, from.b.data, {channels, from.b.rows, 1},
+                                                       {1, from.b.stride, from.b.stride}, {kBoxValues, Shape::kN, 1});
+  if (!mapped) return false;
   p.out = from.out, p.input_scale = from.input_scale, p.sums = from.sums;
   p.batch = 1, p.split_channels = p.channels;
   int64_t tiles_m = (p.out.rows + Shape::kM - 1) / Shape::kM;

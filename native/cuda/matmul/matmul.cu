@@ -63,9 +63,8 @@ bool pipeline(const gemm::Product<T, Out>& p, const Call& call, Status* status) 
     return lines ? encode_tiled<3, T>(map, x.data, {all, K, batch}, {1, x.stride, next}, {kBoxValues, kBoxValues, 1})
                  : encode_tiled<3, T>(map, x.data, {K, all, batch}, {1, x.stride, next}, {kBoxValues, rows, 1});
   };
-  *status = encode(&q.a, p.a, kLinesA, Shape::kM, &q.batched_a);
-  if (*status) *status = encode(&q.b, p.b, kLinesB, Shape::kN, &q.batched_b);
-  if (!*status) return true;
+  if (!encode(&q.a, p.a, kLinesA, Shape::kM, &q.batched_a)) return false;
+  if (!encode(&q.b, p.b, kLinesB, Shape::kN, &q.batched_b)) return false;
   const int64_t steps = tiles(p.K, gemm::kStep<T>);
   q.out = p.out, q.out_batch = p.out_batch;
   q.channels = p.K, q.taps = 1;

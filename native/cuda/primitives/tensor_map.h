@@ -9,7 +9,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   unsigned char bytes[128];
 };
 
@@ -46,9 +46,9 @@ Status encode_tiled(TensorMap* map, Global<const T> data, const int64_t (&sizes)
 }
 
 // The windows of a convolution over [N, T, H, W, C]. A copy moves 64 channels of one tap of `pixels` consecutive
-// windows, in the order W, H, T, N. Arrays along W, H and T: `step` between windows, and the first value of a window
-// at the lower and at the upper end: `lower` relative to the first position, `upper` relative to the last one. (The
-// driver takes corners in this order too, as CUTLASS does; the text of cuda.h names the axes the other way round.)
+// windows, in the order W, H, T, N. Along an axis of `size` positions, windows begin at lower, lower + step, and so on
+// up to size - 1 + upper. The arrays have an entry for W, H and T. (The driver takes corners in this order, as CUTLASS
+// passes them; the text of cuda.h names the axes the other way round.)
 struct WindowMap {
   int64_t sizes[5], strides[5];  // C, W, H, T, N; in elements
   int step[3], lower[3], upper[3];

@@ -11,6 +11,13 @@
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 
+// Ends the launch with an error: the body of a kernel where it is not compiled for sm_90a.
+VC_DEVICE void wgmma_missing() {
+#if defined(__CUDACC__)
+  asm volatile("trap;");
+#endif
+}
+
 // Describes an operand that begins `bytes` after element 0 of `tile`, with the swizzle of 128 bytes. An operand stored
 // along k consists of rows of 64 values. One stored along its rows consists of blocks of 64 rows, which are `block`
 // bytes apart; a block has a line of 64 rows for each k.
@@ -28,13 +35,19 @@ VC_DEVICE uint64_t wgmma_operand(Shared<T> tile, uint32_t bytes, uint32_t block 
 
 #if defined(VIDEOCLIP_EMULATED)
 
-VC_DEVICE void wgmma_fence() { emulator::wgmma_fence(); }
+template <int... kSums>
+VC_DEVICE void wgmma_fence(float (&... sums)[kSums]) {
+  emulator::wgmma_fence();
+  ((void)sums, ...);
+}
 VC_DEVICE void wgmma_commit() { emulator::wgmma_commit(); }
 template <int kPending, int... kSums>
 VC_DEVICE void wgmma_wait(float (&... sums)[kSums]) {
   emulator::wgmma_wait(kPending);
   ((void)sums, ...);
 }
+
+VC_DEVICE float wgmma_sum(float x) { return x; }
 
 namespace detail {
 VC_DEVICE emulator::MmaType wgmma_type(bf16*) { return emulator::MmaType::bf16; }
@@ -52,12 +65,6 @@ VC_DEVICE void wgmma(float (&d)[kSums], const uint32_t (&a)[4], uint64_t b) {
 
 #else
 
-// Orders the accesses to the registers of the sums before the next wgmma. Needed before the first one, and after each
-// access to the registers.
-VC_DEVICE void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-// Makes a group of all wgmma since the last commit.
-VC_DEVICE void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
-
 namespace detail {
 // Keeps the compiler from moving an access to the registers before what precedes this call.
 template <int kSums>
@@ -67,12 +74,28 @@ VC_DEVICE void hold(float (&d)[kSums]) {
 }
 }  // namespace detail
 
-// Waits until at most the kPending newest groups are in flight. `sums` are those that the others have finished, and
-// that the threads access next.
+// Orders the accesses to registers before the next wgmma. Needed before the first one, and after each access to the
+// sums or to an A in registers. `sums` are those of the next wgmma.
+template <int... kSums>
+VC_DEVICE void wgmma_fence(float (&... sums)[kSums]) {
+  (detail::hold(sums), ...);
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+// Makes a group of all wgmma since the last commit.
+VC_DEVICE void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+// Waits until at most the kPending newest groups are in flight. `sums` are those of the finished groups that the
+// threads access next.
 template <int kPending, int... kSums>
 VC_DEVICE void wgmma_wait(float (&... sums)[kSums]) {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
   (detail::hold(sums), ...);
+}
+
+// A sum that is stored as a part of a word. Without this call the compiler keeps the sums as integers all along, and
+// moves them to other registers while products are in flight.
+VC_DEVICE float wgmma_sum(float x) {
+  asm volatile("" : "+f"(x));
+  return x;
 }
 
 namespace detail {

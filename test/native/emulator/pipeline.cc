@@ -33,6 +33,7 @@ enum class Fault {
   unaligned,           // a copy to an address that is not a multiple of 1024
   written_by_threads,  // wgmma reads what a thread wrote, without fence_proxy_async
   two_arrivals,        // more arrivals than expected
+  written_sums,        // the sums are written while products are in flight
   in_flight            // a copy that nobody waits for
 };
 
@@ -75,13 +76,14 @@ void multiply(Shared<bf16> stages, uint32_t slot, float (&sums)[kColumns / 2]) {
     stage.store(at, stage.load(at));
     named_barrier_sync(1, kConsumers);
   }
-  if (kFault != Fault::no_fence) wgmma_fence();
+  if (kFault != Fault::no_fence) wgmma_fence(sums);
   if (kFault == Fault::missing_warp && warp_id() == 2) return;
   for (uint32_t k = 0; k < kDepth; k += 16) {
     const uint32_t moved = kFault == Fault::divergent && warp_id() == 1 ? 32 : 0;
     wgmma<bf16>(sums, wgmma_operand(stage, k * 2), wgmma_operand(stage, kA * 2 + (k * 2 + moved) % 128));
   }
   wgmma_commit();
+  if (kFault == Fault::written_sums) sums[3] = 1;
 }
 
 template <Fault kFault>
@@ -108,7 +110,7 @@ void consume(const Arguments& p, Shared<bf16> stages, Mbarriers full, Mbarriers 
 }
 
 template <Fault kFault>
-void kernel(Arguments p) {
+void kernel(const __grid_constant__ Arguments p) {
   const Shared<bf16> stages = shared_array<bf16>(0, kStages * kStage);
   const Mbarriers full = shared_array<uint64_t>(kBarriers, kStages);
   const Mbarriers empty = shared_array<uint64_t>(kBarriers + kStages * 8, kStages);
@@ -202,6 +204,7 @@ void test_faults_of_products() {
                            "a warp multiplies other values");
   expect<Fault::missing_warp>({"executed different numbers of wgmma"}, "a warp does not multiply");
   expect<Fault::part_of_group>({"wgmma without a whole warpgroup", "deadlock"}, "a warpgroup of three warps", 96);
+  expect<Fault::written_sums>({"writes the sums of a wgmma in flight"}, "sums are written too early");
   const Problem problem;
   (void)run_pipeline<Fault::early_read>(problem);
   check(std::isnan(problem.out[0]), "sums that are read too early are not numbers");
@@ -213,7 +216,7 @@ struct LineArguments {
   Global<float> out;
 };
 
-void line_kernel(LineArguments p) {
+void line_kernel(const __grid_constant__ LineArguments p) {
   const Shared<bf16> stage = shared_array<bf16>(0, 2 * kDepth * 64);
   const Mbarriers full = shared_array<uint64_t>(4 * kDepth * 64, 1);
   if (threadIdx.x == 0) {
@@ -228,7 +231,7 @@ void line_kernel(LineArguments p) {
   }
   mbarrier_wait(full, 0, 0);
   float sums[kColumns / 2] = {};
-  wgmma_fence();
+  wgmma_fence(sums);
   for (uint32_t k = 0; k < kDepth; k += 16) {
     wgmma<bf16, true, true>(sums, wgmma_operand(stage, k * 128), wgmma_operand(stage, kDepth * 128 + k * 128));
   }
