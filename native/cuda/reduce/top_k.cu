@@ -139,32 +139,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks) search_kernel(SearchArgumen
   const int lane = lane_id(), value = lane / kSame, own = value / kRows, own_row = value % kRows;
   const int64_t first = split * p.split_rows, last = min(p.row_count, first + p.split_rows);
   const int queries = static_cast<int>(min(int64_t{kQueries}, p.query_count - query0));
-  const int list_words = 2 * p.k;
-
-  const auto result = [&](int q) {
-    return static_cast<size_t>((query0 + q) * p.splits + split) * static_cast<size_t>(list_words);
-  };
-  using Memory = std::conditional_t<kInShared, Shared<uint32_t>, Global<uint32_t>>;
-  using Index = std::conditional_t<kInShared, uint32_t, size_t>;
-  Memory lists;
-  if constexpr (kInShared) {
-    const auto words = static_cast<uint32_t>(kQueries * list_words);
-    lists = shared_array<uint32_t>(static_cast<uint32_t>(warp_id()) * words * 4, words);
-  } else {
-    lists = p.lists;
-  }
-  const auto base = [&](int q) -> Index {
-    if constexpr (kInShared) {
-      return static_cast<Index>(q * list_words);
-    } else {
-      return result(q);
-    }
-  };
-  // Clear the lists.
-  for (int q = 0; q < queries; ++q) {
-    for (int i = lane; i < list_words; i += kWarpSize) lists.store(base(q) + static_cast<Index>(i), 0u);
-  }
-  sync_warp();
+  const Lists<kInShared> lists(p.lists, query0, p.splits, split, p.k,
+                               static_cast<uint32_t>(warp_id() * kQueries * 2 * p.k) * 4, kQueries);
+  lists.clear(queries);
   uint32_t threshold = 0;  // the last key in the list of this lane's query
 
   // Scan the split, kRows rows at a time.
@@ -204,20 +181,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks) search_kernel(SearchArgumen
       int from = 0;  // the lowest lane: for each query, the lowest index
       while (!(candidates >> from & 1)) ++from;
       const int q = from / kSame / kRows;
-      insert(lists, base(q), p.k, shuffle(key, from), static_cast<uint32_t>(m + from / kSame % kRows));
+      lists.add(q, shuffle(key, from), static_cast<uint32_t>(m + from / kSame % kRows));
       if (lane == from) waits = false;
-      if (own == q) threshold = lists.load(base(q) + static_cast<Index>(p.k - 1));
+      if (own == q) threshold = lists.last_key(q);
     }
   }
 
-  // Copy the lists to the workspace.
-  if constexpr (kInShared) {
-    for (int q = 0; q < queries; ++q) {
-      for (int i = lane; i < list_words; i += kWarpSize) {
-        p.lists.store(result(q) + static_cast<size_t>(i), lists.load(base(q) + static_cast<Index>(i)));
-      }
-    }
-  }
+  lists.finish(queries);
 }
 
 struct MergeArguments {

@@ -156,35 +156,15 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks) tile_kernel(TileArg
   const int lane = lane_id(), own = static_cast<int>(threadIdx.x), warp_query = own - lane;
   const bool exists = query0 + own < p.queries.rows;
   const int queries = min(kWarpSize, p.queries.rows - query0 - warp_query);  // of the warp, maybe none
-  const int list_words = 2 * p.k;
 
   const auto words = shared_array<float>(TileMemory::kFirst, TileMemory::kMasks);
   const auto masks =
       shared_array<uint32_t>(TileMemory::kFirst + 4 * TileMemory::kMasks, TileMemory::kLists - TileMemory::kMasks);
-  using Memory = std::conditional_t<kInShared, Shared<uint32_t>, Global<uint32_t>>;
-  using Index = std::conditional_t<kInShared, uint32_t, size_t>;
-  const auto result = [&](int q) {
-    return static_cast<size_t>((query0 + warp_query + q) * p.splits + split) * static_cast<size_t>(list_words);
-  };
-  Memory lists;
-  if constexpr (kInShared) {
-    const auto count = static_cast<uint32_t>(kWarpSize * list_words);
-    lists = shared_array<uint32_t>(
-        TileMemory::kFirst + 4 * (TileMemory::kLists + static_cast<uint32_t>(warp_id()) * count), count);
-  } else {
-    lists = p.lists;
-  }
-  // The list of a query of this warp.
-  const auto base = [&](int q) -> Index {
-    if constexpr (kInShared) {
-      return static_cast<Index>(q * list_words);
-    } else {
-      return result(q);
-    }
-  };
-  for (int q = 0; q < queries; ++q) {
-    for (int i = lane; i < list_words; i += kWarpSize) lists.store(base(q) + static_cast<Index>(i), 0u);
-  }
+  const Lists<kInShared> lists(
+      p.lists, query0 + warp_query, p.splits, split, p.k,
+      TileMemory::kFirst + 4 * (TileMemory::kLists + static_cast<uint32_t>(warp_id() * kWarpSize * 2 * p.k)),
+      kWarpSize);
+  lists.clear(queries);
   uint32_t last_key = 0;  // in the list of this thread's query
   const auto store_threshold = [&] {
     words.store(TileMemory::kThresholds + static_cast<uint32_t>(own), score_of(last_key > 1 ? last_key : 1));
@@ -238,23 +218,15 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks) tile_kernel(TileArg
       for (int j = 0; j < kPairs; ++j) {
         const uint32_t candidate = shuffle(key, j * (kWarpSize / kPairs));
         if (j >= pairs || candidate <= shuffle(last_key, pair_query[j])) continue;
-        insert(lists, base(pair_query[j]), p.k, candidate, static_cast<uint32_t>(first + pair_row[j]));
-        if (lane == pair_query[j]) last_key = lists.load(base(lane) + static_cast<Index>(p.k - 1));
+        lists.add(pair_query[j], candidate, static_cast<uint32_t>(first + pair_row[j]));
+        if (lane == pair_query[j]) last_key = lists.last_key(lane);
       }
     }
     store_threshold();
     // The next product has a barrier before the thresholds are read and the masks are overwritten.
   }
 
-  // Copy the lists to the workspace.
-  if constexpr (kInShared) {
-    sync_warp();
-    for (int q = 0; q < queries; ++q) {
-      for (int i = lane; i < list_words; i += kWarpSize) {
-        p.lists.store(result(q) + static_cast<size_t>(i), lists.load(base(q) + static_cast<Index>(i)));
-      }
-    }
-  }
+  lists.finish(queries);
 }
 
 }  // namespace top_k_op
