@@ -50,6 +50,22 @@ struct TileRows {
   int first, end, clip, part;
 };
 
+// Tiles of kM rows that cover the outputs; with kSums each clip by itself, whose number of tiles is stored in `sums`.
+template <class Features, class Tile>
+int64_t row_tiles(int rows, ClipSums* sums) {
+  const auto tiles = [](int n) { return (n + Tile::kM - 1) / Tile::kM; };
+  if constexpr (!Features::kSums) return tiles(rows);
+  sums->clip_tiles = tiles(sums->clip_rows);
+  return int64_t{rows / sums->clip_rows} * sums->clip_tiles;
+}
+
+template <class Features, class Tile>
+VC_DEVICE TileRows rows_of_tile(int tile, int rows, const ClipSums& sums) {
+  if constexpr (!Features::kSums) return {tile * Tile::kM, rows, 0, 0};
+  const int clip = tile / sums.clip_tiles, clip_tile = tile % sums.clip_tiles, begin = clip * sums.clip_rows;
+  return {begin + clip_tile * Tile::kM, begin + sums.clip_rows, clip, clip_tile * (Tile::kM / kPartRows)};
+}
+
 // The sums of a block's threads, [part][half of a vector][thread]. The halves are 16 banks apart, so that neither the
 // stores by threads nor the reads by columns cause bank conflicts.
 template <class Tile, int V>

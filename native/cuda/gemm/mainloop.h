@@ -49,13 +49,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(Arg
   constexpr uint32_t kStageElements = Tile::kStageBytes / sizeof(T);
   const auto block = static_cast<int>(blockIdx.x);
   const int n_tile = block % p.tiles_n, m_tile = block / p.tiles_n / p.groups, group = block / p.tiles_n % p.groups;
-  TileRows rows = {m_tile * Tile::kM, p.out.rows, 0, 0};
-  if constexpr (Features::kSums) {
-    rows.clip = m_tile / p.sums.clip_tiles;
-    const int tile = m_tile % p.sums.clip_tiles, begin = rows.clip * p.sums.clip_rows;
-    rows.first = begin + tile * Tile::kM, rows.end = begin + p.sums.clip_rows;
-    rows.part = tile * (Tile::kM / kPartRows);
-  }
+  const TileRows rows = rows_of_tile<Features, Tile>(m_tile, p.out.rows, p.sums);
   const int n0 = n_tile * Tile::kN;
   const auto columns = static_cast<size_t>(p.out.columns);
 
@@ -105,12 +99,7 @@ template <class Features, class Tile, int V, bool kTensorCores, typename T, clas
 Status start(Arguments<T, A> p, Stream stream) {
   using Rows = decltype(rows_of(p.a));
   p.tiles_n = (p.out.columns + Tile::kN - 1) / Tile::kN;
-  int64_t tiles_m = (p.out.rows + Tile::kM - 1) / Tile::kM;
-  if constexpr (Features::kSums) {
-    p.sums.clip_tiles = (p.sums.clip_rows + Tile::kM - 1) / Tile::kM;
-    tiles_m = int64_t{p.out.rows / p.sums.clip_rows} * p.sums.clip_tiles;
-  }
-  const int64_t blocks = tiles_m * p.groups * p.tiles_n;
+  const int64_t blocks = row_tiles<Features, Tile>(p.out.rows, &p.sums) * p.groups * p.tiles_n;
   if (blocks > 0x7fffffff) return {"a matrix product of more than 2^31 - 1 tiles"};
   constexpr size_t kShared = Tile::kStages * Tile::kStageBytes + Rows::kTableBytes * Tile::kM;
   return launch<gemm_kernel<Features, Tile, V, kTensorCores, T, A>>(Grid{blocks}, Tile::kThreads, kShared, stream, p);

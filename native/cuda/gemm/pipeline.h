@@ -151,14 +151,7 @@ VC_DEVICE TilePlace place_of(const Arguments& p, int tile) {
   place.product = rest % p.batch, place.split = rest / p.batch;
   place.channel = place.split * p.split_channels;
   place.channel_end = place.channel + min(p.split_channels, p.channels - place.channel);
-  TileRows& rows = place.rows;
-  rows.first = m_tile * Tile::kM, rows.end = p.out.rows;
-  if constexpr (Features::kSums) {
-    rows.clip = m_tile / p.sums.clip_tiles;
-    const int clip_tile = m_tile % p.sums.clip_tiles, begin = rows.clip * p.sums.clip_rows;
-    rows.first = begin + clip_tile * Tile::kM, rows.end = begin + p.sums.clip_rows;
-    rows.part = clip_tile * (Tile::kM / kPartRows);
-  }
+  place.rows = rows_of_tile<Features, Tile>(m_tile, p.out.rows, p.sums);
   return place;
 }
 
@@ -359,11 +352,7 @@ bool pipeline(const Arguments& from, const Call& call, Status* status) {
   if (!mapped) return false;
   p.out = from.out, p.input_scale = from.input_scale, p.sums = from.sums;
   p.batch = 1, p.split_channels = p.channels;
-  int64_t tiles_m = (p.out.rows + Shape::kM - 1) / Shape::kM;
-  if constexpr (Features::kSums) {
-    p.sums.clip_tiles = (p.sums.clip_rows + Shape::kM - 1) / Shape::kM;
-    tiles_m = int64_t{p.out.rows / p.sums.clip_rows} * p.sums.clip_tiles;
-  }
+  const int64_t tiles_m = row_tiles<Features, Shape>(p.out.rows, &p.sums);
   return start_pipeline<Features, Shape, false, false>(p, tiles_m, 1, call, status);
 }
 

@@ -145,14 +145,11 @@ namespace detail {
   }                                                                                                                    \
   template <bool kLinesB, bool kAdd, int kSums>                                                                        \
   VC_DEVICE void wgmma_sums(float(&d)[kSums], const uint32_t(&a)[4], uint64_t b, name*) {                              \
-    if constexpr (kSums == 16) {                                                                                       \
-      VIDEOCLIP_WGMMA_A("32", type, VIDEOCLIP_TEXT_0_15, "%16, %17, %18, %19", "%20", "%21", "%22",                    \
-                        VIDEOCLIP_SUMS_16(d, 0));                                                                      \
-    } else if constexpr (kSums == 32) {                                                                                \
+    if constexpr (kSums == 32) {                                                                                       \
       VIDEOCLIP_WGMMA_A("64", type, VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31, "%32, %33, %34, %35", "%36", "%37", \
                         "%38", VIDEOCLIP_SUMS_32(d, 0));                                                               \
     } else {                                                                                                           \
-      static_assert(kSums == 64, "32, 64 or 128 columns");                                                             \
+      static_assert(kSums == 64, "64 or 128 columns");                                                                 \
       VIDEOCLIP_WGMMA_A("128", type,                                                                                   \
                         VIDEOCLIP_TEXT_0_15 ", " VIDEOCLIP_TEXT_16_31 ", " VIDEOCLIP_TEXT_32_47                        \
                                             ", " VIDEOCLIP_TEXT_48_63,                                                 \
