@@ -9,7 +9,8 @@
 // channels. Pointwise convolutions read x as a matrix; others compute the addresses of the windows while copying
 // (gemm/operands.h). Where the channels of a group are not a multiple of 8, pointwise copies have 8 or 4 bytes, and
 // others (16-bit storage) go through registers. Depthwise convolutions are in depthwise.h; 1x7x7 and 1x3x3 with 3
-// channels in 16 bits are in stem.h. Tiles, threads and shared memory are in gemm/tiles.h.
+// channels in 16 bits are in stem.h. On Hopper GPUs, the copy engine finds the windows of 16-bit storage
+// (gemm/pipeline.h), except those of groups. Tiles, threads and shared memory are in gemm/tiles.h.
 //
 // x is read once for each tap that L2 does not serve (3x3: about once), W once for each range of rows (from L2); y is
 // written once. FLOPs: 2 N T' H' W' Cout taps Cin / groups. The pointwise layers of S3D are bound by memory (15 to 172

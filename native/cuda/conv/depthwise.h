@@ -63,11 +63,19 @@ constexpr int kMaxVector = 4;
 template <int V, int kStride>
 constexpr int kTileOutputs = V < kMaxVector && kStride == 1 ? 8 : 4;
 
+// For sm_100, ptxas needs a few registers more for 3 taps along a tile, and would spill.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 1000
+constexpr int kFewerBlocks = 1;
+#else
+constexpr int kFewerBlocks = 0;
+#endif
+
 // Blocks per SM, as the registers allow.
 template <typename T, int V, int kKernel, int kStride, bool kSums>
-constexpr int kBlocks = V < kMaxVector  ? (kStride == 1 ? 3 : 4)
-                        : sizeof(T) > 2 ? (kSums || kKernel == 0 ? 2 : 3)
-                                        : (kSums || kKernel * kStride > 3 ? 3 : 4);
+constexpr int kBlocks = V < kMaxVector ? (kStride == 1 ? 3 : 4)
+                        : sizeof(T) > 2
+                            ? (kSums || kKernel == 0 ? 2 : 3)
+                            : (kSums || kKernel * kStride > 3 ? 3 : 4) - (kSums || kKernel != 3 ? 0 : kFewerBlocks);
 
 // V values as they are stored.
 template <typename T, int V>
