@@ -52,7 +52,7 @@ const EXPECTED: readonly [ops: string, share: string, why: string][] = [
   [
     "`conv3d`, `conv3d_sums`, `linear`",
     "0.5 to 0.65",
-    "the products of a block pause during its epilogue, and a block is alone on its multiprocessor; steps of 64 channels pad 96, 160 and 208 channels; small layers have fewer tiles than there are multiprocessors",
+    "the products of a block pause during its epilogue, and a block is alone on its multiprocessor; small layers have fewer tiles than there are multiprocessors",
   ],
   ["`max_pool3d`", "0.5 to 0.65", "bound by memory; windows overlap, and L1 serves the repeated reads"],
   ["`preprocess`, `scale_channels`, `global_mean`, `cast`", "0.65 to 0.8", "bound by memory"],

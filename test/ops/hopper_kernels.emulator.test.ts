@@ -170,6 +170,17 @@ for (const dtype of dtypes) {
   }
 }
 
+test("VIDEOCLIP_HOPPER=0 takes the kernels for all GPUs", async () => {
+  process.env.VIDEOCLIP_HOPPER = "0";
+  try {
+    const inputs = [values([40, 64], "bf16", "x"), values([32, 64], "bf16", "w"), null, null, null];
+    const { counters } = await run(linear, inputs, { outFeatures: 32, activation: "none" }, true);
+    assert.ok(counters.mma > 0 && counters.wgmma === 0);
+  } finally {
+    delete process.env.VIDEOCLIP_HOPPER;
+  }
+});
+
 test.after(() => {
   emulator.setHopper(false);
   ops.dispose();

@@ -2,9 +2,10 @@
 //
 // x [M, in] is rows and may be a slice; W [out, in] is dense; b and s [out] are f32; r and y [M, out] are rows. Values
 // are stored as f32, bf16 or f16; sums, bias and activation are in f32. The product is that of gemm/mainloop.h: tensor
-// cores for 16-bit storage, FMA for f32. Tiles, threads and shared memory are in gemm/tiles.h. x and r are read once, W
-// once for each range of rows (from L2); y is written once. FLOPs: 2 M in out. Bound by tensor cores from about 184
-// FLOP per byte on (H200), which needs more than 200 rows and 500 features; below, by memory.
+// cores for 16-bit storage, FMA for f32; on Hopper GPUs that of gemm/pipeline.h for 16-bit storage. Tiles, threads and
+// shared memory are in gemm/tiles.h. x and r are read once, W once for each range of rows (from L2); y is written once.
+// FLOPs: 2 M in out. Bound by tensor cores from about 184 FLOP per byte on (H200), which needs more than 200 rows and
+// 500 features; below, by memory.
 #include "cuda/gemm/mainloop.h"
 #include "cuda/primitives/dispatch.h"
 #include "cuda/primitives/vector.h"

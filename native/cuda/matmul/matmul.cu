@@ -3,7 +3,8 @@
 // a [..., M, K] or [..., K, M] and b [..., K, N] or [..., N, K] may be channel slices; y is [..., M, N]. Values are
 // stored as f32, bf16 or f16 and summed in f32. Tensor cores compute 16-bit storage, FMA f32. Operands are not
 // transposed in memory: an operand stored along K is copied and read as in gemm/mainloop.h; another one is copied in
-// lines of K, which ldmatrix transposes. Tiles, threads and shared memory are in gemm/tiles.h.
+// lines of K, which ldmatrix transposes. On Hopper GPUs, aligned 16-bit operands take gemm/pipeline.h. Tiles, threads
+// and shared memory are in gemm/tiles.h.
 //
 // A product whose a is stored transposed is the gradient of weights: K counts rows, M and N count features. K is then
 // split into parts that follow from M, N and K alone; their f32 sums go to the workspace and are added in order. No

@@ -265,6 +265,39 @@ void test_lines() {
   check(exact, "a product of lines is exact on integers");
 }
 
+// Copies of windows: 64 channels of one tap of 64 windows.
+struct WindowArguments {
+  TensorMap map;
+  int first, tap;
+};
+
+void window_kernel(const __grid_constant__ WindowArguments p) {
+  const Shared<bf16> stage = shared_array<bf16>(0, 64 * 64);
+  const Mbarriers full = shared_array<uint64_t>(64 * 64 * 2, 1);
+  if (threadIdx.x == 0) {
+    mbarrier_init(full, 0, 1);
+    fence_proxy_async();
+    mbarrier_arrive_expect(full, 0, 64 * 64 * 2);
+    copy_windows(stage, 0, p.map, {0, p.first, 0, 0, 0}, {p.tap, 0, 0}, full, 0);
+    mbarrier_wait(full, 0, 0);
+  }
+}
+
+void test_windows() {
+  const Device<bf16> data(integers(4096, 6));
+  WindowArguments p{};
+  const WindowMap windows = {{8, 8, 4, 2, 1}, {1, 8, 64, 256, 512}, {2, 1, 1}, {-1, 0, 0}, {-1, 0, 0}, 64};
+  check_ok(encode_windows<bf16>(&p.map, data.global(), windows), "a map of windows");
+  const auto copy = [&](int first, int tap) {
+    p.first = first, p.tap = tap;
+    return run_block(window_kernel, 32, 64 * 64 * 2 + 8, p);
+  };
+  check_ok(copy(-1, 2), "a copy of windows runs");
+  check_fault(copy(-2, 2), "begins outside the bounding box", "a copy that begins too early");
+  check_fault(copy(7, 2), "begins outside the bounding box", "a copy that begins too late");
+  check_fault(copy(-1, 32), "a tap offset of 32", "a far tap");
+}
+
 // The rules of tensor maps.
 void test_maps() {
   const Device<bf16> data(integers(4096, 5));
@@ -297,6 +330,7 @@ void test_pipeline() {
   test_faults_of_copies();
   test_faults_of_products();
   test_lines();
+  test_windows();
   test_maps();
   emulator::set_hopper(false);
 }
