@@ -2,8 +2,8 @@
 import { DTypeError } from "../base/errors.js";
 import { callName } from "../graph/rules.js";
 import { type Graph, INPUT } from "../graph/trace.js";
-import { castPrecision } from "./passes/cast_precision.js";
-import { chooseBf16 } from "./passes/choose_bf16.js";
+import { castPrecision, onCpu, takesBf16 } from "./passes/cast_precision.js";
+import { chooseBf16, inTraining } from "./passes/choose_bf16.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
 import { copyOutputs } from "./passes/copy_outputs.js";
 import { fuseExpansion } from "./passes/fuse_expansion.js";
@@ -42,6 +42,7 @@ function lowerToCpu(graph: Graph, target: Target): void {
   if (target.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
   if (bf16) {
     chooseBf16(graph);
+    castPrecision(graph, "bf16", graph.updates.size > 0 ? inTraining : onCpu);
   } else {
     swishInputs(graph);
     fuseExpansion(graph);
@@ -49,11 +50,14 @@ function lowerToCpu(graph: Graph, target: Target): void {
   packWeights(graph, target.panelWidth);
   for (const node of graph.nodes) {
     if (node.op.halvesOnCpu) continue;
-    const half = [...node.inputs, ...node.outputs].find((x) => x?.dtype === "bf16" || x?.dtype === "f16");
+    const bf16 = takesBf16(node.op, node.attrs, node.inputs);
+    const half = [...node.inputs, ...node.outputs].find(
+      (x) => (x?.dtype === "bf16" && !bf16 && !node.op.isView) || x?.dtype === "f16",
+    );
     if (half) {
       const argument = half.node.op === INPUT ? String(half.node.attrs.name) : undefined;
       throw new DTypeError(
-        `${callName(node.op.name)}: ${argument ?? "operands"}: expected f32 on a CPU, received ${half.dtype} (16-bit floats need a GPU)`,
+        `${callName(node.op.name)}: ${argument ?? "operands"}: expected f32 on a CPU, received ${half.dtype} (this op takes 16-bit floats on a GPU alone)`,
         { op: node.op.name, expected: "f32", received: half.dtype, ...(argument ? { argument } : {}) },
       );
     }

@@ -75,6 +75,8 @@ export interface OpDefinition<A = unknown> {
   storage?: "f32" | "as given" | undefined;
   /** Whether its CPU kernel takes bf16 and f16. */
   halvesOnCpu?: true | undefined;
+  /** Whether its CPU kernel takes bf16 activations, and f32 for weights and operands that are `f32`. */
+  bf16OnCpu?(attrs: A, inputs: (TensorType | null)[]): boolean;
   /** The reason why there is no CUDA kernel, if there is none. */
   notOnGpu?: string | undefined;
   /** Whether a GPU of precision `tf32` rounds the operands of its products. */

@@ -1,13 +1,16 @@
-// Every op equals its float64 reference in every case of its shape table, on every instruction set.
+// Every op equals its float64 reference in every case of its shape table, on every instruction set and in every storage
+// type that its kernel takes; an entry of a batch has the same bits alone.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
 import "#lib/ops/index.js";
-import { type OpDefinition, opDefinitions } from "#lib/graph/tensor.js";
+import { operandOf, opDefinitions } from "#lib/graph/tensor.js";
 import * as ops from "#lib/ops.js";
+import { type AnyOp, checkLastAlone } from "./batch_rows.js";
 import { makeInput } from "./case_input.js";
+import type { CaseInput, OpCase } from "./cases/case_table.js";
 import { casesOf } from "./cases/index.js";
 import { check, type Result } from "./compare.js";
 
@@ -20,22 +23,42 @@ const isas = loadAddon().addon.isas();
 const wanted = process.env.VIDEOCLIP_ISA ?? isas.filter((isa) => isa.supported).at(-1)!.name;
 const panelWidth = isas.find((isa) => isa.name === wanted)!.panelWidth;
 
-for (const definition of opDefinitions().values() as Iterable<OpDefinition<Record<string, unknown>>>) {
+/** The storage types in which a kernel runs a case. */
+function storageTypes(op: AnyOp, row: { inputs: (CaseInput | null)[]; attrs: Record<string, unknown> }) {
+  if (op.name === "conv3d_bf16") return ["bf16"] as const;
+  const types = row.inputs.map((rule) => rule && { shape: rule.shape, dtype: "f32" as const });
+  return op.bf16OnCpu?.(row.attrs, types) ? (["f32", "bf16"] as const) : (["f32"] as const);
+}
+
+/** The inputs of a case, with activations in a storage type; packed weights and operands that are f32 stay f32. */
+function inputsOf(op: AnyOp, row: OpCase<Record<string, unknown>>, dtype: "f32" | "bf16") {
+  const packed = op.packedOnCpu?.(row.attrs, panelWidth).map(({ slot }) => slot) ?? [];
+  return row.inputs.map((rule, slot) => {
+    if (!rule) return rule;
+    const full = dtype === "f32" || rule.dtype || packed.includes(slot) || operandOf(op as never, slot)?.f32;
+    return makeInput(full ? rule : { ...rule, dtype }, `conformance/${op.name}/${row.name}/${slot}`);
+  });
+}
+
+for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
   if (definition.isView) continue;
   if (only && !only.includes(definition.name)) continue;
   for (const row of casesOf(definition)) {
-    test(`${definition.name}: ${row.name}`, async () => {
-      const attrs = "panelWidth" in row.attrs ? { ...row.attrs, panelWidth } : row.attrs;
-      const inputs = row.inputs.map(
-        (rule, i) => rule && makeInput(rule, `conformance/${definition.name}/${row.name}/${i}`),
-      );
-      const expected = definition.reference(
-        inputs.map((x) => x && { shape: x.shape, data: x.values }),
-        attrs,
-      );
-      const got = await ops.runOp<typeof attrs, Result[]>(definition, inputs, attrs);
-      check(definition as never, row as never, got, expected, LIMITS);
-    });
+    for (const dtype of storageTypes(definition, row)) {
+      test(`${definition.name}${dtype === "f32" ? "" : ` ${dtype}`}: ${row.name}`, async () => {
+        const given = "panelWidth" in row.attrs ? { ...row.attrs, panelWidth } : row.attrs;
+        const attrs = definition.name === "preprocess" ? { ...given, dtype } : given;
+        const inputs = inputsOf(definition, row, dtype);
+        const expected = definition.reference(
+          inputs.map((x) => x && { shape: x.shape, data: x.values }),
+          attrs,
+        );
+        const run = (of: typeof inputs) => ops.runOp<typeof attrs, Result[]>(definition, of, attrs);
+        const got = await run(inputs);
+        check(definition as never, row as never, got, expected, LIMITS);
+        await checkLastAlone(definition, inputs, attrs, got, run);
+      });
+    }
   }
 }
 

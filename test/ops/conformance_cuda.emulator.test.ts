@@ -6,10 +6,11 @@ import * as assert from "uvu/assert";
 import { loadAddon } from "#lib/runtime/binding.js";
 import type { DeviceName, Precision } from "#lib/runtime/device.js";
 import "#lib/ops/index.js";
-import { elements, type OpDefinition, operandOf, opDefinitions } from "#lib/graph/tensor.js";
+import { operandOf, opDefinitions } from "#lib/graph/tensor.js";
 import * as ops from "#lib/ops.js";
 import { chosen, recorded } from "../support/journal.js";
 import { type CaseValue, makeInput } from "./case_input.js";
+import { type AnyOp, checkLastAlone } from "./batch_rows.js";
 import { casesOf } from "./cases/index.js";
 import { check, type Result } from "./compare.js";
 import { bytesOf } from "../support/numbers.js";
@@ -21,26 +22,8 @@ const { emulator } = loadAddon().addon;
 const orders = device.startsWith("cuda-emulated") ? [0, -1, 7] : [0];
 /** Limits of the relative L2 by the storage type of the results. */
 const LIMITS = { f32: 1e-5, f16: 1e-3, bf16: 8e-3 };
-type AnyOp = OpDefinition<Record<string, unknown>>;
-
 const run = (op: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>) =>
   ops.runOp<Record<string, unknown>, Result[]>(op, inputs, attrs);
-
-/** The indices of the inputs whose first axis is a batch. */
-const batched = ({ operands }: AnyOp, inputs: (CaseValue | null)[], attrs: Record<string, unknown>): number[] =>
-  operands.flatMap(({ batched: is }, slot) =>
-    (typeof is === "function" ? is(inputs, attrs as never) : is) ? [slot] : [],
-  );
-
-/** Row `n` of every input with a row per clip. */
-function rowOf(inputs: (CaseValue | null)[], slots: number[], n: number): (CaseValue | null)[] {
-  return inputs.map((x, slot) => {
-    if (!x || !slots.includes(slot)) return x;
-    const size = elements(x.shape.slice(1));
-    const range = [n * size, (n + 1) * size] as const;
-    return { ...x, shape: [1, ...x.shape.slice(1)], data: x.data.slice(...range), values: x.values.slice(...range) };
-  });
-}
 
 for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
   const { name, storage, isView, notOnGpu, tf32 } = definition;
@@ -78,20 +61,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
         }
         emulator?.setOrder(0);
         check(definition as never, row as never, first!, expected, dtype === "tf32" ? { f32: 1e-3 } : LIMITS);
-        const slots = batched(definition, inputs, attrs);
-        const clips = inputs[0]?.shape[0] ?? 0;
-        if (slots.length === 0 || clips < 2) return;
-        // the last clip alone has the same bits as in the batch
-        const alone = await run(definition, rowOf(inputs, slots, clips - 1), attrs);
-        alone.forEach((value, i) => {
-          const whole = bytesOf(first![i].data);
-          const part = bytesOf(value.data);
-          assert.is(
-            Buffer.compare(part, whole.subarray(whole.length - part.length)),
-            0,
-            "the bits differ in another batch",
-          );
-        });
+        await checkLastAlone(definition, inputs, attrs, first!, (part) => run(definition, part, attrs));
       };
       test(title, recorded(name, title, body));
     }

@@ -1,14 +1,34 @@
 import { cast, preprocess } from "../../ops/index.js";
-import { type DType, isFloat, type Node, type OpDefinition, operandOf, type Tensor } from "../../graph/tensor.js";
+import { type DType, isFloat, type Node, type OpDefinition, operandOf, type Tensor, type TensorType } from "../../graph/tensor.js";
 import { type Graph, INPUT, makeNode, PARAMETER, SCALAR, sortGraph } from "../../graph/trace.js";
 import { fromParameters } from "./from_parameters.js";
+
+/** The type that an op takes for one of its inputs; `as given` for any. */
+export type Takes = (node: Node, slot: number, dtype: DType) => DType | "as given";
+
+/** Ops on a GPU take the storage type, but for operands that stay f32. */
+export const onGpu: Takes = ({ op }, slot, dtype) => op.storage ?? (operandOf(op, slot)?.f32 ? "f32" : dtype);
+
+/** Some ops on a CPU take bf16, and keep their packed weights in f32; the others take f32. */
+export const onCpu: Takes = (node, slot, dtype) => {
+  const { op, attrs, inputs } = node;
+  if (op.storage) return op.storage;
+  if (op.anyType && op.operands.length === 1) return "as given";
+  if (op.halvesOnCpu) return dtype;
+  const isPacked = op.packedOnCpu?.(attrs as never, 1).some((packing) => packing.slot === slot);
+  return takesBf16(op, attrs, inputs) && !isPacked && !operandOf(op, slot)?.f32 ? dtype : "f32";
+};
+
+/** Whether the CPU kernel of an op takes bf16. */
+export const takesBf16 = (op: OpDefinition<never>, attrs: unknown, inputs: (TensorType | null)[]): boolean =>
+  op.bf16OnCpu?.(attrs as never, inputs) ?? false;
 
 /**
  * Stores activations, and weights as kernels read them, in a 16-bit type. Values that depend on parameters alone are
  * computed in f32 first (a BatchNorm is folded before rounding). Outputs are f32; new values of parameters keep the
  * type of the parameter.
  */
-export function castPrecision(graph: Graph, dtype: DType): void {
+export function castPrecision(graph: Graph, dtype: DType, takes: Takes = onGpu): void {
   if (dtype === "f32") return;
   sortGraph(graph);
   const casts = new Map<Tensor, Tensor>(); // casts of this pass, so that a tensor is cast once per type
@@ -31,8 +51,8 @@ export function castPrecision(graph: Graph, dtype: DType): void {
     const inputs = node.inputs.map((x, slot) => {
       if (!x) return x;
       const source = made.get(x) ?? x;
-      if (node.op.storage === "as given") return source;
-      return as(source, node.op.storage ?? (operandOf(node.op, slot)?.f32 ? "f32" : dtype));
+      const type = takes(node, slot, dtype);
+      return type === "as given" ? source : as(source, type);
     });
     const first = node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype } : node.attrs;
     const lowered = makeNode(node.op, inputs, first as never, node.layer);

@@ -2,6 +2,7 @@ import {
   binary,
   type Conv3dAttrs,
   conv3d,
+  conv3dAttrs,
   conv3dBf16,
   linear,
   type LinearAttrs,
@@ -12,13 +13,14 @@ import {
 } from "../../ops/index.js";
 import { elements, type Node, type OpDefinition, type Tensor } from "../../graph/tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
+import { onCpu, type Takes } from "./cast_precision.js";
 import { fromParameters } from "./from_parameters.js";
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
 /**
- * Computes the remaining convolutions (one group, weights that are parameters) in bf16, and in a training graph also
- * the matrix products of linear layers.
+ * Computes the remaining convolutions (one group, weights that are parameters) in bf16, and the linear layers: in an
+ * inference graph as pointwise convolutions, in a training graph as matrix products.
  */
 export function chooseBf16(graph: Graph): void {
   const trains = graph.updates.size > 0;
@@ -31,6 +33,12 @@ export function chooseBf16(graph: Graph): void {
   }
 }
 
+/** The types that ops take in a training graph: convolutions bf16, all others f32. */
+export const inTraining: Takes = (node, slot, dtype) => {
+  if (node.op.storage === "as given") return "as given";
+  return is(node, conv3dBf16) ? onCpu(node, slot, dtype) : "f32";
+};
+
 /** The nodes that replace a node; none if it stays. */
 function inBf16(node: Node, trains: boolean): Node[] {
   const { inputs, attrs, layer } = node;
@@ -41,17 +49,15 @@ function inBf16(node: Node, trains: boolean): Node[] {
       : [];
   }
   if (trains && is(node, matmul)) return [makeNode(matmulBf16, inputs, attrs as never, layer)];
-  return trains && is(node, linear) && !inputs[3] ? linearInBf16(node) : [];
+  if (!is(node, linear)) return [];
+  if (trains) return inputs[3] ? [] : linearAsMatmul(node);
+  return inputs[4] || !fromParameters(inputs[1]!) ? [] : linearAsConvolution(node);
 }
 
 /** The product x Wᵀ, the bias and the activation as separate nodes. */
-function linearInBf16({ inputs: [x, weight, bias], attrs, outputs, layer }: Node): Node[] {
+function linearAsMatmul({ inputs: [x, weight, bias], attrs, outputs, layer }: Node): Node[] {
   const { activation } = attrs as unknown as LinearAttrs;
-  const nodes: Node[] = [];
-  const add = <A>(op: OpDefinition<A>, from: Tensor[], how: A): Tensor => {
-    nodes.push(makeNode(op, from, how, layer));
-    return nodes.at(-1)!.outputs[0];
-  };
+  const { nodes, add } = builder(layer);
   const width = x!.shape.at(-1)!;
   const rows = add(reshape, [x!], { shape: [elements(x!.shape) / width, width] });
   let y = add(matmulBf16, [rows, weight!], { transposeA: false, transposeB: true });
@@ -59,4 +65,32 @@ function linearInBf16({ inputs: [x, weight, bias], attrs, outputs, layer }: Node
   if (activation !== "none") y = add(unary, [y], { kind: activation });
   add(reshape, [y], { shape: outputs[0].shape });
   return nodes;
+}
+
+/** A pointwise convolution whose positions are the rows. */
+function linearAsConvolution({ inputs: [x, weight, bias, residual], attrs, outputs, layer }: Node): Node[] {
+  const { activation, outFeatures } = attrs as unknown as LinearAttrs;
+  const { nodes, add } = builder(layer);
+  const positions = (tensor: Tensor): Tensor => {
+    const width = tensor.shape.at(-1)!;
+    return add(reshape, [tensor], { shape: [1, 1, 1, elements(tensor.shape) / width, width] });
+  };
+  const kernel = add(reshape, [weight!], { shape: [...weight!.shape, 1, 1, 1] });
+  const y = add(
+    conv3dBf16,
+    [positions(x!), kernel, bias ?? null, residual ? positions(residual) : null, null],
+    conv3dAttrs({ outChannels: outFeatures, kernel: [1, 1, 1], activation }),
+  );
+  add(reshape, [y], { shape: outputs[0].shape });
+  return nodes;
+}
+
+/** A list of nodes, and a function that adds one and gives its output. */
+function builder(layer: string) {
+  const nodes: Node[] = [];
+  const add = <A>(op: OpDefinition<A>, from: (Tensor | null)[], how: A): Tensor => {
+    nodes.push(makeNode(op, from, how, layer));
+    return nodes.at(-1)!.outputs[0];
+  };
+  return { nodes, add };
 }

@@ -103,6 +103,7 @@ function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<AttentionAttrs>, emit:
  */
 export const attention = defineOp<AttentionAttrs>({
   name: "attention",
+  bf16OnCpu: () => true,
   operands: [
     { name: "q", strided: true, batched: true },
     { name: "k", strided: true, batched: true },

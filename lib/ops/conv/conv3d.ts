@@ -122,6 +122,7 @@ function toOnnx({ inputs, outputs, attrs: a }: OnnxNode<Conv3dAttrs>, emit: Onnx
 /** See {@link Conv3dAttrs}. */
 export const conv3d = defineOp<Conv3dAttrs>({
   name: "conv3d",
+  bf16OnCpu: (a, [x]) => isDepthwise(a, x!.shape[4]),
   operands: [
     { name: "x", batched: true },
     { name: "weight" },

@@ -6,11 +6,12 @@ import { packConvWeightBf16 } from "./pack_conv_weight_bf16.js";
 const rounded = (x: Array64): Array64 => ({ shape: x.shape, data: x.data.map(roundBfloat16) });
 
 /**
- * conv3d of one group whose input (after scale) and weight are rounded to bf16 and whose sums are f32. Inputs as
- * `conv3d`.
+ * conv3d of one group whose values are bf16, also its weight, and whose sums are f32. A scaled input is rounded to
+ * bf16. Inputs as `conv3d`.
  */
 export const conv3dBf16 = defineOp<Conv3dAttrs>({
   name: "conv3d_bf16",
+  bf16OnCpu: () => true,
   operands: conv3d.operands,
   notOnGpu: "a GPU multiplies bf16 in conv3d",
   packedOnCpu: ({ split }, panelWidth) => [packing(1, packConvWeightBf16, { split, panelWidth })],

@@ -16,6 +16,7 @@ export function fitsWinograd(a: Conv3dAttrs): boolean {
 /** conv3d by minimal filtering F(4x4, 3x3) and F(4, 3): inputs x, weight, bias, residual as `conv3d`. */
 export const winogradConv3d = defineOp<Conv3dAttrs>({
   name: "winograd_conv3d",
+  bf16OnCpu: () => true,
   operands: conv3d.operands.slice(0, 4),
   notOnGpu: "a pass of the CPU makes it",
   packedOnCpu: (_, panelWidth) => [packing(1, packWinogradWeight, { panelWidth })],

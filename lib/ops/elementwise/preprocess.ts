@@ -44,6 +44,7 @@ function shape([x]: (TensorType | null)[], a: PreprocessAttrs): TensorType[] {
 /** See {@link PreprocessAttrs}. */
 export const preprocess = defineOp<PreprocessAttrs>({
   name: "preprocess",
+  bf16OnCpu: () => true,
   operands: [{ name: "x", batched: true }],
   attributes: rules,
   shape,

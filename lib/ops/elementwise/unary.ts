@@ -30,6 +30,7 @@ export function emitUnary(emit: OnnxEmitter, kind: UnaryKind, x: string, y: Tens
 /** y = f(x), element by element. */
 export const unary = defineOp<{ kind: UnaryKind }>({
   name: "unary",
+  bf16OnCpu: () => true,
   operands: [{ name: "x", strided: true, batched: true }],
   attributes: { kind: oneOf(unaryKinds) },
   shape: ([x]) => [checkOperand("unary", "x", x, ["..."])],

@@ -61,6 +61,7 @@ function toOnnx({ inputs, outputs: [y], attrs }: OnnxNode<LayerNormAttrs>, emit:
  */
 export const layerNorm = defineOp<LayerNormAttrs>({
   name: "layer_norm",
+  bf16OnCpu: () => true,
   operands: [
     { name: "x", strided: true, batched: true },
     { name: "weight", f32: true },

@@ -5,6 +5,7 @@ import { applyOp } from "../../graph/trace.js";
 /** y[n, ..., c] = x[n, ..., c] scale[n, c]: a channel scale, as in S3D-G's self-gate and in squeeze-and-excitation. */
 export const scaleChannels: OpDefinition<Record<string, never>> = defineOp<Record<string, never>>({
   name: "scale_channels",
+  bf16OnCpu: () => true,
   operands: [
     { name: "x", batched: true },
     { name: "scale", batched: true },

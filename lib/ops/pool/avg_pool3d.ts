@@ -9,6 +9,7 @@ import { type AvgPoolAttrs, emitPool, avgPoolLayout, perWindow, poolReference, p
 /** See {@link AvgPoolAttrs}. */
 export const avgPool3d = defineOp<AvgPoolAttrs>({
   name: "avg_pool3d",
+  bf16OnCpu: () => true,
   operands: [{ name: "x", batched: true }],
   attributes: { ...poolRules, countIncludePad: flag },
   shape: ([x], a) => poolShape("avg_pool3d", x, a, false),

@@ -6,6 +6,7 @@ import { globalMeanGrad } from "./global_mean_grad.js";
 /** Mean over all positions: x `[N, ..., C]` to `[N, C]`. */
 export const globalMean = defineOp<Record<string, never>>({
   name: "global_mean",
+  bf16OnCpu: () => true,
   operands: [{ name: "x", batched: true }],
   shape: ([x]) => {
     const { shape, dtype } = checkOperand("global_mean", "x", x, ["...", "N", "positions", "C"]);

@@ -8,6 +8,7 @@ import { emitPool, maxPoolLayout, type MaxPoolAttrs, perWindow, poolReference, p
 /** See {@link MaxPoolAttrs}. */
 export const maxPool3d = defineOp<MaxPoolAttrs>({
   name: "max_pool3d",
+  bf16OnCpu: () => true,
   operands: [{ name: "x", batched: true }],
   attributes: { ...poolRules, padding: oneOf(["-inf", "zero"]) },
   shape: ([x], a) => poolShape("max_pool3d", x, a, a.padding === "zero"),

@@ -6,6 +6,7 @@
 // masked keys at the end.
 #include "ops/attention/attention.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "cpu/gemm/gemm_tile.h"
@@ -47,15 +48,18 @@ struct Shape {
 
 // The scratch memory of one thread, in floats from its start.
 struct Scratch {
-  int64_t keys, values, scores, bias, state, size;
+  int64_t queries, outputs, keys, values, scores, bias, state, size;
 
-  explicit Scratch(const Shape& s) {
+  // Queries and outputs of bf16 have a copy in f32.
+  Scratch(const Shape& s, bool bf16) {
     int64_t at = 0;
     const auto take = [&](int64_t floats) {
       const int64_t first = at;
       at += ceil_div(floats, 16) * 16;
       return first;
     };
+    queries = take(bf16 ? kTileRows * s.size : 0);
+    outputs = take(bf16 ? (kMaxQueries + kTileRows) * s.size : 0);
     keys = take(s.block() * s.size);
     values = take(Panels{s.size, s.block()}.size());
     scores = take(kTileRows * s.block());
@@ -66,7 +70,7 @@ struct Scratch {
 };
 
 size_t attention_workspace(const Call& call, int threads) {
-  return sizeof(float) * static_cast<size_t>(Scratch(Shape(call)).size) * static_cast<size_t>(threads);
+  return sizeof(float) * static_cast<size_t>(Scratch(Shape(call), call.in[0].dtype == DType::bf16).size) * static_cast<size_t>(threads);
 }
 
 // 0 for the valid keys of a block, -inf for masked keys and after the last one.
@@ -81,7 +85,8 @@ void fill_bias(const Tensor& mask, int64_t n, int64_t first, int64_t count, int6
   }
 }
 
-void copy_values(const float* v, int64_t stride, const float* bias, int64_t keys, const Panels& p, float* out) {
+template <typename T>
+void copy_values(const T* v, int64_t stride, const float* bias, int64_t keys, const Panels& p, float* out) {
   for (int64_t i = 0; i < p.count(); ++i) {
     float* panel = out + p.offset(i);
     for (int64_t j = 0; j < keys; ++j) {
@@ -136,10 +141,11 @@ struct Block {
   bool is_first, is_last;
 };
 
-// One tile of queries against one block of keys: y becomes y factor + weights v, divided by the sum after the last
+// One tile of queries, which are converted to f32 in q_rows, against one block of keys: y becomes y factor + weights v, divided by the sum after the last
 // block.
-void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int64_t query, int count, float* scores,
-          Row* state, float* y, int64_t y_stride) {
+template <typename T>
+void tile(const Shape& s, const Block& b, const T* q, int64_t q_stride, int64_t query, int count, float* q_rows,
+          float* scores, Row* state, float* y, int64_t y_stride) {
   const auto attended = [&](int64_t i) { return s.causal ? i + s.keys - s.queries + 1 - b.first : b.count; };
   const int64_t last_key = max64(0, min64(b.count, attended(query + count - 1)));
   const Panels keys{b.count, s.size}, values{s.size, b.count};
@@ -147,7 +153,17 @@ void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int6
   const int64_t width = panels ? (panels - 1) * kPanel + keys.width(panels - 1) : 0;
   const float* rows[kTileRows];
   alignas(64) float sums[kTileRows * kPanel];
-  for (int r = 0; r < kTileRows; ++r) rows[r] = q + min64(r, count - 1) * q_stride;
+  for (int r = 0; r < count; ++r) {
+    if constexpr (sizeof(T) == 4) {
+      rows[r] = q + r * q_stride;
+    } else {
+      for (int64_t c = 0; c < s.size; c += kLanes) {
+        store_some(q_rows + r * s.size + c, load_some(q + r * q_stride + c, s.size - c), s.size - c);
+      }
+      rows[r] = q_rows + r * s.size;
+    }
+  }
+  std::fill(rows + count, rows + kTileRows, rows[count - 1]);
   // Scores: s = q k^T.
   for (int64_t p = 0; p < panels; ++p) {
     multiply(rows, count, s.size, b.keys + keys.offset(p), keys.width(p), sums);
@@ -180,10 +196,11 @@ void tile(const Shape& s, const Block& b, const float* q, int64_t q_stride, int6
   }
 }
 
-Status attention(const Call& call) {
+template <typename T>
+Status attend(const Call& call) {
   const Shape s(call);
-  const Scratch scratch(s);
-  const Rows q(call.in[0]), k(call.in[1]), v(call.in[2]), y(call.out[0]);
+  const Scratch scratch(s, sizeof(T) == 2);
+  const RowsOf<T> q(call.in[0]), k(call.in[1]), v(call.in[2]), y(call.out[0]);
   const int64_t queries = s.queries_per_task(call.pool->threads()), parts = ceil_div(s.queries, queries);
   call.pool->parallel_for(s.batch * s.heads * parts, [&](int64_t task, int thread) {
     const int64_t part = task % parts, head = task / parts % s.heads, n = task / parts / s.heads;
@@ -207,12 +224,24 @@ Status attention(const Call& call) {
       const Block block{keys, values, bias, first, count, first == 0, first + count == s.keys};
       for (int64_t i = begin; i < end; i += kTileRows) {
         const int64_t row = n * s.queries + i;
-        tile(s, block, q.data + row * q.stride + channel, q.stride, i, static_cast<int>(min64(kTileRows, end - i)),
-             memory + scratch.scores, state + (i - begin), y.data + row * y.stride + channel, y.stride);
+        float *to = memory + scratch.outputs + (i - begin) * s.size;
+        int64_t stride = s.size;
+        if constexpr (sizeof(T) == 4) to = y.data + row * y.stride + channel, stride = y.stride;
+        tile<T>(s, block, q.data + row * q.stride + channel, q.stride, i, static_cast<int>(min64(kTileRows, end - i)),
+                memory + scratch.queries, memory + scratch.scores, state + (i - begin), to, stride);
       }
+    }
+    for (int64_t i = begin; sizeof(T) == 2 && i < end; ++i) {
+      const float* from = memory + scratch.outputs + (i - begin) * s.size;
+      T* to = y.data + (n * s.queries + i) * y.stride + channel;
+      for (int64_t c = 0; c < s.size; c += kLanes) store_some(to + c, load_some(from + c, s.size - c), s.size - c);
     }
   });
   return {};
+}
+
+Status attention(const Call& call) {
+  return for_storage(call.in[0], [&](auto zero) { return attend<decltype(zero)>(call); });
 }
 
 VIDEOCLIP_KERNEL("attention", attention, attention_workspace);

@@ -1,18 +1,18 @@
 #include "ops/conv/conv3d_bf16.h"
 
-#include "cpu/conv/implicit_gemm.h"
+#include "cpu/conv/convolution.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
 Status conv3d_bf16(const Call& call) {
-  const Conv3dArgs a(call);
-  if (a.groups != 1) return {"conv3d_bf16: groups"};
-  return convolve_groups<true>(call, a, Geometry(call));
+  if (Conv3dArgs(call).groups != 1) return {"conv3d_bf16: groups"};
+  if (call.in[0].dtype != DType::bf16) return {"conv3d_bf16: x is not bf16"};
+  return convolution_of<Bf16>(call);
 }
 
-VIDEOCLIP_KERNEL("conv3d_bf16", conv3d_bf16, workspace<true>);
+VIDEOCLIP_KERNEL("conv3d_bf16", conv3d_bf16, convolution_workspace_of<Bf16>);
 
 }  // namespace
 }  // namespace VIDEOCLIP_ISA

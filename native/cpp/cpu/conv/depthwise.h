@@ -17,14 +17,16 @@ constexpr int kTileColumns =
 constexpr int kMaxTaps = 343;  // 7x7x7
 
 // The input rows of a tile, tap by tap, without the taps outside T or H.
+template <typename T>
 struct DepthwiseTile {
-  const float* rows[kMaxTaps][kTileColumns];
+  const T* rows[kMaxTaps][kTileColumns];
   const float* weights[kMaxTaps];
   int taps;
 };
 
 // One vector of channels of a tile.
-inline void depthwise_vector(const DepthwiseTile& tile, int64_t c, int64_t n, Vec (&sum)[kTileColumns]) {
+template <typename T>
+inline void depthwise_vector(const DepthwiseTile<T>& tile, int64_t c, int64_t n, Vec (&sum)[kTileColumns]) {
   Vec s[kTileColumns] = {};
   for (int tap = 0; tap < tile.taps; ++tap) {
     const Vec w = load_some(tile.weights[tap] + c, n);
@@ -35,17 +37,17 @@ inline void depthwise_vector(const DepthwiseTile& tile, int64_t c, int64_t n, Ve
   for (int r = 0; r < kTileColumns; ++r) sum[r] = s[r];
 }
 
-template <typename Geometry>
-Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g, const float* zeros, int64_t zero_floats) {
+template <typename T, typename Geometry>
+Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g, const T* zeros, int64_t zero_floats) {
   if (a.taps() > kMaxTaps) return {"conv3d: a depthwise window of more than 343 taps"};
   if (g.C > zero_floats) return {"conv3d: a depthwise convolution of more than 4096 channels"};
   const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
-  const float* residual = call.in[3].data ? call.in[3].f32() : nullptr;
-  const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
+  const T* residual = values<T>(call.in[3]);
+  const RowsOf<T> y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
   call.pool->parallel_for(g.N * g.oT * g.oH, [&](int64_t line, int) {
     const int64_t t0 = line / g.oH % g.oT * a.stride[0] - a.low[0], h0 = line % g.oH * a.stride[1] - a.low[1];
-    const float* base = call.in[0].f32() + line / (g.oH * g.oT) * g.sN;
-    DepthwiseTile tile;
+    const T* base = values<T>(call.in[0]) + line / (g.oH * g.oT) * g.sN;
+    DepthwiseTile<T> tile;
     for (int64_t first = 0; first < g.oW; first += kTileColumns) {
       const int columns = static_cast<int>(min64(kTileColumns, g.oW - first));
       tile.taps = 0;
@@ -53,9 +55,9 @@ Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g, const
         for (int64_t kh = 0; kh < a.kernel[1]; ++kh) {
           const int64_t t = t0 + kt, h = h0 + kh;
           if (t < 0 || t >= g.T || h < 0 || h >= g.H) continue;
-          const float* line_in = base + t * g.sT + h * g.sH;
+          const T* line_in = base + t * g.sT + h * g.sH;
           for (int64_t kw = 0; kw < a.kernel[2]; ++kw) {
-            const float** row = tile.rows[tile.taps];
+            const T** row = tile.rows[tile.taps];
             for (int i = 0; i < kTileColumns; ++i) {
               // Inputs past the last column are read for sums that are not stored.
               const int64_t w = (first + min64(i, columns - 1)) * a.stride[2] - a.low[2] + kw;
@@ -68,13 +70,14 @@ Status depthwise(const Call& call, const Conv3dArgs& a, const Geometry& g, const
       for (int64_t c = 0; c < g.C; c += kLanes) {
         Vec sum[kTileColumns];
         depthwise_vector(tile, c, g.C - c, sum);
-        const Epilogue e{bias ? bias + c : nullptr, a.relu(), false, g.C - c};
+        const Vec b = bias ? load_some(bias + c, g.C - c) : Vec{};
         for (int r = 0; r < columns; ++r) {
           const int64_t m = line * g.oW + first + r;
-          store_vector(sum[r], e, residual ? add.data + m * add.stride + c : nullptr, y.data + m * y.stride + c);
+          Vec out = sum[r] + b;
+          if (residual) out += load_some(add.data + m * add.stride + c, g.C - c);
+          store_some(y.data + m * y.stride + c, activated(a.activation, out), g.C - c);
         }
       }
-      activate_stored(a.activation, y.data + (line * g.oW + first) * y.stride, y.stride, columns, g.C);
     }
   });
   return {};

@@ -35,9 +35,9 @@ size_t frames_scratch(const Conv3dArgs& a, const Geometry& g) {
 
 // kRows outputs of a line: out[r][i] = act(bias[i] + sum over k of in[r + k][i] * weight[k][i]). A null line is
 // padding.
-template <int kTaps, int kRows>
-inline void frames_line(const float* const* in, const float* weight, int64_t period, int64_t n, bool relu_,
-                        bool streams, float* const* out) {
+template <int kTaps, int kRows, typename T>
+inline void frames_line(const T* const* in, const float* weight, int64_t period, int64_t n, int64_t activation,
+                        bool streams, T* const* out) {
   const float* bias = weight + kTaps * period;
   for (int64_t first = 0; first < n; first += period) {
     for (int64_t j = 0; j < period && first + j < n; j += kLanes) {
@@ -56,7 +56,7 @@ inline void frames_line(const float* const* in, const float* weight, int64_t per
       const Vec b = load(bias + j);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        const Vec y = relu_ ? relu(sum[r] + b) : sum[r] + b;
+        const Vec y = activated(activation, sum[r] + b);
         if (streams && n - i >= kLanes) {
           stream(out[r] + i, y);
         } else {
@@ -67,15 +67,16 @@ inline void frames_line(const float* const* in, const float* weight, int64_t per
   }
 }
 
-template <int kTaps, typename Geometry>
+template <typename T, int kTaps, typename Geometry>
 void depthwise_frames(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   constexpr int kRows = 4;  // 4 sums, 8 inputs and 5 weights fit the registers of the instruction sets that have 32
-  const float *x = call.in[0].f32(), *w = call.in[1].f32(), *b = call.in[2].data ? call.in[2].f32() : nullptr;
-  float* y = call.out[0].f32();
+  const T* x = values<T>(call.in[0]);
+  const float *w = call.in[1].f32(), *b = call.in[2].data ? call.in[2].f32() : nullptr;
+  T* y = values<T>(call.out[0]);
   const int64_t period = weight_period(g.C), n = g.W * g.C, frame = g.oH * n;
   const size_t scratch = frames_scratch(a, g);
-  const bool streams = a.activation <= kRelu && n % kLanes == 0 && reinterpret_cast<uintptr_t>(y) % sizeof(Vec) == 0 &&
-                       g.positions * g.C * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  const bool streams = n % kLanes == 0 && reinterpret_cast<uintptr_t>(y) % sizeof(Vec) == 0 &&
+                       g.positions * g.C * static_cast<int64_t>(sizeof(T)) >= kStreamBytes;
   call.pool->parallel_for(g.N * g.oH, [&](int64_t task, int thread) {
     float* weight = reinterpret_cast<float*>(call.workspace + static_cast<size_t>(thread) * scratch);
     for (int64_t i = 0; i < period; ++i) {
@@ -83,23 +84,22 @@ void depthwise_frames(const Call& call, const Conv3dArgs& a, const Geometry& g) 
       weight[kTaps * period + i] = b ? b[i % g.C] : 0.0f;
     }
     const int64_t clip = task / g.oH, h = task % g.oH;
-    const float* base = x + clip * g.sN + h * g.sH;
-    float* out_base = y + clip * g.oT * frame + h * n;
+    const T* base = x + clip * g.sN + h * g.sH;
+    T* out_base = y + clip * g.oT * frame + h * n;
     for (int64_t t = 0; t < g.oT; t += kRows) {
       const int rows = static_cast<int>(min64(kRows, g.oT - t));
-      const float* in[kRows + kTaps - 1];
-      float* out[kRows];
+      const T* in[kRows + kTaps - 1];
+      T* out[kRows];
       for (int r = 0; r < rows + kTaps - 1; ++r) {
         const int64_t from = t + r - a.low[0];
         in[r] = from >= 0 && from < g.T ? base + from * g.sT : nullptr;
       }
       for (int r = 0; r < rows; ++r) out[r] = out_base + (t + r) * frame;
       if (rows == kRows) {
-        frames_line<kTaps, kRows>(in, weight, period, n, a.relu(), streams, out);
+        frames_line<kTaps, kRows>(in, weight, period, n, a.activation, streams, out);
       } else {
-        for (int r = 0; r < rows; ++r) frames_line<kTaps, 1>(in + r, weight, period, n, a.relu(), streams, out + r);
+        for (int r = 0; r < rows; ++r) frames_line<kTaps, 1>(in + r, weight, period, n, a.activation, streams, out + r);
       }
-      activate_stored(a.activation, out[0], frame, rows, n);
     }
     if (streams) stream_end();
   });

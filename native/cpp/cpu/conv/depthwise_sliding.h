@@ -19,30 +19,33 @@ namespace VIDEOCLIP_ISA {
 constexpr int kMaxColumns = 7;  // 7 sums hide the latency of a fused multiply-add
 constexpr int kMaxLines = 49;   // lines of taps: 7x7x3
 
+template <typename T>
 struct SlidingTile {
-  const float* x[kMaxLines];  // per line of taps: the second input of the tile, since the first may be in the padding
+  const T* x[kMaxLines];  // per line of taps: the second input of the tile, since the first may be in the padding
   const float* weight[kMaxLines];
   int lines;
   bool left, right;  // the first or the last input is in the padding
   int64_t input_stride;
   int64_t channels;
-  const float *bias, *residual;
+  const float* bias;
+  const T* residual;
   int64_t residual_stride;
-  float* out;
+  T* out;
   int64_t out_stride;
   int64_t activation;
 };
 
-template <int kStride, int kColumns>
-void sliding_tile(const SlidingTile& tile) {
+template <typename T, int kStride, int kColumns>
+void sliding_tile(const SlidingTile<T>& tile) {
   constexpr int kInputs = (kColumns - 1) * kStride + 3;
   const int64_t step = tile.input_stride;
   for (int64_t c = 0; c < tile.channels; c += kLanes) {
     const int64_t n = tile.channels - c;
-    const auto channels = [&](const float* p) { return load_some(p + c, n); };
+    const auto channels = [&](const auto* p) { return load_some(p + c, n); };
     Vec sum[kColumns] = {};
     for (int line = 0; line < tile.lines; ++line) {
-      const float *p = tile.x[line], *weight = tile.weight[line];
+      const T* p = tile.x[line];
+      const float* weight = tile.weight[line];
       Vec x[kInputs], w[3];
       x[0] = tile.left ? Vec{} : channels(p - step);
 #pragma GCC unroll 15
@@ -61,26 +64,26 @@ void sliding_tile(const SlidingTile& tile) {
     for (int r = 0; r < kColumns; ++r) {
       Vec y = sum[r] + bias;
       if (tile.residual) y += channels(tile.residual + r * tile.residual_stride);
-      if (tile.activation == kRelu) y = relu(y);
-      if (tile.activation == kSwish) y = swish(y);
+      y = tile.activation == kSwish ? swish(y) : activated(tile.activation, y);
       store_some(tile.out + r * tile.out_stride + c, y, n);
     }
   }
 }
 
-using SlidingFunction = void (*)(const SlidingTile&);
-template <int kStride>
-inline SlidingFunction sliding_function(int64_t columns) {
-  static constexpr SlidingFunction kFunctions[kMaxColumns] = {
-      sliding_tile<kStride, 1>, sliding_tile<kStride, 2>, sliding_tile<kStride, 3>, sliding_tile<kStride, 4>,
-      sliding_tile<kStride, 5>, sliding_tile<kStride, 6>, sliding_tile<kStride, 7>};
+template <typename T>
+using SlidingFunction = void (*)(const SlidingTile<T>&);
+template <typename T, int kStride>
+inline SlidingFunction<T> sliding_function(int64_t columns) {
+  static constexpr SlidingFunction<T> kFunctions[kMaxColumns] = {
+      sliding_tile<T, kStride, 1>, sliding_tile<T, kStride, 2>, sliding_tile<T, kStride, 3>, sliding_tile<T, kStride, 4>,
+      sliding_tile<T, kStride, 5>, sliding_tile<T, kStride, 6>, sliding_tile<T, kStride, 7>};
   return kFunctions[columns - 1];
 }
 
 // One line of outputs. `lines`: the input lines of the window at W = 0, for the taps in `tile.weight`.
-template <typename Geometry>
-void slide(const Conv3dArgs& a, const Geometry& g, const float* const* lines, float* out, const float* residual,
-           SlidingTile& tile) {
+template <typename T, typename Geometry>
+void slide(const Conv3dArgs& a, const Geometry& g, const T* const* lines, T* out, const T* residual,
+           SlidingTile<T>& tile) {
   const int64_t tiles = ceil_div(g.oW, kMaxColumns);
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t first = i * g.oW / tiles, columns = (i + 1) * g.oW / tiles - first;
@@ -90,10 +93,7 @@ void slide(const Conv3dArgs& a, const Geometry& g, const float* const* lines, fl
     for (int j = 0; j < tile.lines; ++j) tile.x[j] = lines[j] + (w + 1) * tile.input_stride;
     tile.out = out + first * tile.out_stride;
     tile.residual = residual ? residual + first * tile.residual_stride : nullptr;
-    (a.stride[2] == 1 ? sliding_function<1> : sliding_function<2>)(columns)(tile);
-    if (tile.activation != kSwish) {
-      activate_stored(tile.activation, tile.out, tile.out_stride, columns, tile.channels);
-    }
+    (a.stride[2] == 1 ? sliding_function<T, 1> : sliding_function<T, 2>)(columns)(tile);
   }
 }
 
@@ -104,27 +104,27 @@ inline bool is_sliding(const Conv3dArgs& a) {
 
 // Scratch memory of a thread: a line of outputs, which is streamed past the caches when it is complete. A single row of
 // channels need not begin at a vector boundary.
-template <typename Geometry>
+template <typename T, typename Geometry>
 size_t sliding_scratch(const Call& call, const Geometry& g) {
   const Rows y(call.out[0]);
-  const bool streams = y.stride == g.C && g.positions * g.C * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  const bool streams = y.stride == g.C && g.positions * g.C * static_cast<int64_t>(sizeof(T)) >= kStreamBytes;
   return streams ? static_cast<size_t>(ceil_div(g.oW * g.C, kLanes)) * sizeof(Vec) : 0;
 }
 
-template <typename Geometry>
+template <typename T, typename Geometry>
 void depthwise_sliding(const Call& call, const Conv3dArgs& a, const Geometry& g) {
-  const size_t scratch = sliding_scratch(call, g);
+  const size_t scratch = sliding_scratch<T>(call, g);
   const int64_t lines_band = max64(2, min64(5, g.oH / 8)), bands = ceil_div(g.oH, lines_band);
   // The tasks of a thread are a range of frames, as in the convolutions before and after, so that a thread reads what
   // it has written.
   const int64_t runs = ceil_div(g.oT, 8);
-  const float* residual = call.in[3].data ? call.in[3].f32() : nullptr;
-  const Rows y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
+  const T* residual = values<T>(call.in[3]);
+  const RowsOf<T> y(call.out[0]), add(residual ? call.in[3] : call.out[0]);
 
   call.pool->parallel_for(g.N * runs * bands, [&](int64_t task, int thread) {
     const int64_t band = task % bands, run = task / bands % runs, n = task / (bands * runs);
-    float* whole = reinterpret_cast<float*>(call.workspace + static_cast<size_t>(thread) * scratch);
-    SlidingTile tile;
+    T* whole = reinterpret_cast<T*>(call.workspace + static_cast<size_t>(thread) * scratch);
+    SlidingTile<T> tile;
     tile.input_stride = g.sW, tile.channels = g.C;
     tile.bias = call.in[2].data ? call.in[2].f32() : nullptr;
     tile.activation = a.activation;
@@ -132,14 +132,14 @@ void depthwise_sliding(const Call& call, const Conv3dArgs& a, const Geometry& g)
 
     const auto line = [&](int64_t t, int64_t h) {
       const int64_t m = ((n * g.oT + t) * g.oH + h) * g.oW;
-      float* out = scratch ? whole : y.data + m * y.stride;
-      const float* lines[kMaxLines];  // inputs of the line's first position
+      T* out = scratch ? whole : y.data + m * y.stride;
+      const T* lines[kMaxLines];  // inputs of the line's first position
       tile.lines = 0;
       for (int64_t kt = 0; kt < a.kernel[0]; ++kt) {
         for (int64_t kh = 0; kh < a.kernel[1]; ++kh) {
           const int64_t it = t * a.stride[0] - a.low[0] + kt, ih = h * a.stride[1] - a.low[1] + kh;
           if (it < 0 || it >= g.T || ih < 0 || ih >= g.H) continue;
-          lines[tile.lines] = call.in[0].f32() + n * g.sN + it * g.sT + ih * g.sH;
+          lines[tile.lines] = values<T>(call.in[0]) + n * g.sN + it * g.sT + ih * g.sH;
           tile.weight[tile.lines++] = call.in[1].f32() + (kt * a.kernel[1] + kh) * 3 * g.C;
         }
       }

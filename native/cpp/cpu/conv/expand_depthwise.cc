@@ -42,7 +42,7 @@ void expand(const Call& call, const Geometry& g, const float* x, int64_t count, 
       for (int64_t m = first; m < end; m += kTileRows) {
         const float* rows[kTileRows];
         for (int r = 0; r < kTileRows; ++r) rows[r] = x + min64(m + r, count - 1) * g.sW;
-        panel({rows, 1, g.C, call.in[1].f32() + p.offset(i), p.width(i), p.used(i),
+        panel(PanelTile<float>{rows, 1, g.C, call.in[1].f32() + p.offset(i), p.width(i), p.used(i),
                call.in[2].data ? call.in[2].f32() + p.first(i) : nullptr, nullptr, out + m * C + p.first(i), 0, C,
                static_cast<int>(min64(kTileRows, end - m)), kRelu, false});
       }
@@ -65,7 +65,7 @@ Status expand_depthwise(const Call& call) {
     const int64_t last_line = min64(g.H, (h1 - 1) * a.stride[1] - a.low[1] + a.kernel[1]);
     float* ring = reinterpret_cast<float*>(call.workspace) + thread * b.ring_floats;
     const auto slot = [&](int64_t t) { return ring + t % a.kernel[0] * b.expanded_lines * g.W * C; };
-    SlidingTile tile;
+    SlidingTile<float> tile;
     tile.input_stride = tile.channels = C;
     tile.bias = call.in[4].data ? call.in[4].f32() : nullptr;
     tile.activation = a.activation;
@@ -89,7 +89,7 @@ Status expand_depthwise(const Call& call) {
             tile.weight[tile.lines++] = call.in[3].f32() + (kt * a.kernel[1] + kh) * 3 * C;
           }
         }
-        slide(a, g, lines, y.data + ((n * g.oT + t) * g.oH + h) * g.oW * y.stride, nullptr, tile);
+        slide<float>(a, g, lines, y.data + ((n * g.oT + t) * g.oH + h) * g.oW * y.stride, nullptr, tile);
       }
     }
   });

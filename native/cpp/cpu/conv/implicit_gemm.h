@@ -1,13 +1,11 @@
 #pragma once
-// Implicit GEMM, without an im2col buffer. Tiles of kTileRows output positions read the channels-last input through one
-// pointer per tap. Weights are packed in panels (panels.h); outputs are written once, with bias, residual and
-// activation. In bf16 the inputs of a block are rounded once into scratch memory, in pairs of channels; sums stay f32.
+// Implicit GEMM, without an im2col buffer. Tiles of output positions read the channels-last input through one pointer
+// per tap. Weights are packed in panels (panels.h); outputs are written once, with bias, residual and activation. bf16
+// is multiplied in pairs of channels, with sums in f32; runs of an odd length are copied, with a zero behind them.
 #include <algorithm>
 
-#include "cpu/gemm/gemm_tile.h"
 #include "cpu/gemm/panel_tile.h"
 #include "cpu/gemm/panels.h"
-#include "cpu/primitives/bf16.h"
 #include "ops/conv/conv3d.h"
 
 namespace videoclip {
@@ -32,36 +30,27 @@ struct Geometry {
   }
 };
 
-int64_t block_rows(const Geometry& g) {
-  return min64(kBlockTiles, max64(1, ceil_div(g.positions, kTileRows))) * kTileRows;
-}
-
-// The rows that a tile reads: `taps` rows of `run` consecutive floats. With few channels the taps along W form one run.
+// The rows that a tile reads: `taps` rows of `run` consecutive values of type T. With few channels the taps along W form
+// one run.
+template <typename T>
 struct Reading {
   int64_t taps, run;
-  int64_t units;  // 32-bit words of a run in the product: floats, or pairs of bf16
+  int64_t units;  // of a run in the product: values of f32, or pairs of bf16
   bool merged;
+  bool copies;  // every run is copied
 
-  Reading(const Conv3dArgs& a, const Geometry& g, bool bf16)
-      : merged(a.groups == 1 && a.merges_width(g.C) && (bf16 || g.sW == g.C)) {
+  Reading(const Conv3dArgs& a, const Geometry& g) {
+    constexpr bool kPairs = sizeof(T) == 2;
+    merged = a.groups == 1 && a.merges_width(g.C) && (kPairs || g.sW == g.C);
     taps = a.kernel[0] * a.kernel[1] * (merged ? 1 : a.kernel[2]);
     run = (merged ? a.kernel[2] : 1) * (g.C / a.groups);
-    units = bf16 ? bf16_pairs(run) : run;
+    units = kPairs ? bf16_pairs(run) : run;
+    copies = kPairs && run % 2;
   }
-  int64_t copied_floats() const { return merged ? kTileRows * taps * run : 0; }
+  int64_t padded() const { return copies ? run + 1 : run; }
+  // Values that the copies of one tile may take.
+  int64_t copied() const { return merged || copies ? kRowsOf<T> * taps * padded() : 0; }
 };
-
-// Copies the window of one output along W to a run. Needed if part of it is padding, or if the input is a channel
-// slice.
-void copy_run(const Geometry& g, const float* row, int64_t w, int64_t taps, float* out) {
-  for (int64_t i = w; i < w + taps; ++i, out += g.C) {
-    if (i >= 0 && i < g.W) {
-      std::copy(row + i * g.sW, row + i * g.sW + g.C, out);
-    } else {
-      std::fill(out, out + g.C, 0.0f);
-    }
-  }
-}
 
 // An output position, in the order of the outputs.
 struct Position {
@@ -81,10 +70,46 @@ struct Position {
   }
 };
 
+// The tiles of the outputs, and their division into blocks. Tiles are consecutive positions; those of a temporal
+// convolution with large frames are in one frame, and a block has the same positions of consecutive frames, whose
+// windows share most of their inputs.
+template <typename T>
+struct Tiles {
+  static constexpr int64_t kRows = kRowsOf<T>;
+  int64_t positions, frame = 0, frames = 0;  // positions of a frame and frames of a clip, if tiles are in one frame
+  int64_t count, block;                      // tiles in all, and of a block
+
+  Tiles(const Conv3dArgs& a, const Geometry& g) : positions(g.positions) {
+    constexpr int64_t kLargeFrame = 64 << 10;  // bytes: smaller frames stay in the L2 cache anyhow
+    const bool temporal = a.kernel[0] > 1 && a.kernel[1] == 1 && a.kernel[2] == 1;
+    const int64_t size = g.oH * g.oW;
+    if (temporal && g.oT > 1 && size * g.C * static_cast<int64_t>(sizeof(T)) >= kLargeFrame) {
+      frame = size, frames = g.oT;
+      count = g.N * frames * ceil_div(frame, kRows);
+      block = min64(frames, 2 * kBlockTiles);
+    } else {
+      count = ceil_div(positions, kRows);
+      block = max64(1, min64(kBlockTiles, count));
+    }
+  }
+  int64_t blocks() const { return ceil_div(count, block); }
+
+  struct Range {
+    int64_t first, count;
+  };
+  Range range(int64_t tile) const {
+    if (!frame) return {tile * kRows, min64(kRows, positions - tile * kRows)};
+    const int64_t t = tile % frames, columns = ceil_div(frame, kRows), column = tile / frames % columns * kRows;
+    const int64_t n = tile / (frames * columns);
+    return {(n * frames + t) * frame + column, min64(kRows, frame - column)};
+  }
+};
+
 int64_t window_lines(const Conv3dArgs& a) { return a.kernel[0] * a.kernel[1]; }
 
 // The input lines of the window of an output line, at W = 0; null for a line in the padding.
-void find_lines(const Conv3dArgs& a, const Geometry& g, const float* x, const Position& at, const float** lines) {
+template <typename T>
+void find_lines(const Conv3dArgs& a, const Geometry& g, const T* x, const Position& at, const T** lines) {
   const int64_t t0 = at.t * a.stride[0] - a.low[0], h0 = at.h * a.stride[1] - a.low[1];
   for (int64_t t = t0; t < t0 + a.kernel[0]; ++t) {
     for (int64_t h = h0; h < h0 + a.kernel[1]; ++h) {
@@ -94,140 +119,154 @@ void find_lines(const Conv3dArgs& a, const Geometry& g, const float* x, const Po
   }
 }
 
-// Computes the input pointers rows[tap][r] of a tile, from the position `at` on, where `left` positions are left. Rows
-// past the end repeat the last. `lines` is scratch memory. If a tap is in the padding for every row, its first pointer
-// is null and it is skipped: late layers have few frames, and a third of a temporal convolution would multiply zeros
-// there.
-void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading& reading, const float* x, int64_t left,
-               Position& at, const float** lines, const float** rows, float* copies) {
-  bool padded = false, new_line = true;
-  for (int r = 0; r < kTileRows; ++r) {
+// Copies the window of one output along W to a run, with zeros in the padding.
+template <typename T>
+void copy_run(const Geometry& g, const T* row, int64_t w, int64_t taps, T* out) {
+  for (int64_t i = w; i < w + taps; ++i, out += g.C) {
+    if (i >= 0 && i < g.W) {
+      std::copy(row + i * g.sW, row + i * g.sW + g.C, out);
+    } else {
+      std::fill(out, out + g.C, T{});
+    }
+  }
+}
+
+// Computes the input pointers rows[tap][r] of a tile of `count` positions from `at` on. Rows past the end repeat the
+// last. `lines` is scratch memory. If a tap is in the padding for every row, its first pointer is null and it is
+// skipped: late layers have few frames, and a third of a temporal convolution would multiply zeros there.
+template <typename T>
+void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading<T>& reading, const T* x, int64_t count,
+               Position at, const T** lines, const T** rows, T* copies) {
+  constexpr int kRows = kRowsOf<T>;
+  const T* zeros = reinterpret_cast<const T*>(kZeros);
+  bool padding = false, new_line = true;
+  for (int r = 0; r < kRows; ++r) {
     if (new_line) find_lines(a, g, x, at, lines);
     const int64_t w0 = at.w * a.stride[2] - a.low[2];
     const bool whole = w0 >= 0 && w0 + a.kernel[2] <= g.W && g.sW == g.C;
-    const float** row = rows + r;
+    const T** row = rows + r;
+    // A run of odd length is followed by a zero.
+    const auto place = [&](const T* from) {
+      if (!reading.copies) return from;
+      copy_padded(from, reading.run, copies, reading.run + 1);
+      copies += reading.run + 1;
+      return static_cast<const T*>(copies - reading.run - 1);
+    };
     for (int64_t i = 0; i < window_lines(a); ++i) {
-      const float* line = lines[i];
+      const T* line = lines[i];
       if (!reading.merged) {
-        for (int64_t w = w0; w < w0 + a.kernel[2]; ++w, row += kTileRows) {
+        for (int64_t w = w0; w < w0 + a.kernel[2]; ++w, row += kRows) {
           const bool inside = line && w >= 0 && w < g.W;
-          *row = inside ? line + w * g.sW : kZeros;
-          padded = padded || !inside;
+          *row = inside ? place(line + w * g.sW) : zeros;
+          padding = padding || !inside;
         }
         continue;
       }
-      if (line && !whole) copy_run(g, line, w0, a.kernel[2], copies);
-      *row = !line ? kZeros : whole ? line + w0 * g.C : copies;
-      padded = padded || !line;
-      row += kTileRows, copies += reading.run;
+      if (!line) {
+        *row = zeros;
+      } else if (whole) {
+        *row = place(line + w0 * g.C);
+      } else {
+        copy_run(g, line, w0, a.kernel[2], copies);
+        if (reading.copies) copies[reading.run] = T{};
+        *row = copies;
+        copies += reading.padded();
+      }
+      padding = padding || !line;
+      row += kRows;
     }
-    new_line = r + 1 < left && at.next(g);
+    new_line = r + 1 < count && at.next(g);
   }
-  for (int64_t tap = 0; padded && tap < reading.taps; ++tap, rows += kTileRows) {
-    if (std::all_of(rows, rows + kTileRows, [](const float* row) { return row == kZeros; })) rows[0] = nullptr;
+  for (int64_t tap = 0; padding && tap < reading.taps; ++tap, rows += kRows) {
+    if (std::all_of(rows, rows + kRows, [zeros](const T* row) { return row == zeros; })) rows[0] = nullptr;
   }
 }
 
-template <bool kBf16>
+template <typename T>
 size_t workspace(const Call& call, int threads) {
   const Conv3dArgs a(call);
   const Geometry g(call);
-  const Reading reading(a, g, kBf16);
-  size_t bytes = static_cast<size_t>(window_lines(a) + block_rows(g) * reading.taps) * sizeof(float*);
-  bytes += static_cast<size_t>(block_rows(g) / kTileRows * reading.copied_floats()) * sizeof(float);
-  if (call.inputs > 4 && call.in[4].rank) bytes += static_cast<size_t>(block_rows(g) * g.C) * sizeof(float);
-  if (kBf16) bytes += static_cast<size_t>(block_rows(g) * reading.taps * reading.units) * sizeof(float);
+  const Reading<T> reading(a, g);
+  const Tiles<T> tiles(a, g);
+  const bool scaled = call.inputs > 4 && call.in[4].rank;
+  size_t bytes = static_cast<size_t>(window_lines(a) + tiles.block * kRowsOf<T> * reading.taps) * sizeof(T*);
+  const int64_t copied = scaled ? kRowsOf<T> * (g.C + 1) : reading.copied();
+  bytes += static_cast<size_t>(tiles.block * copied) * sizeof(T);
   return (bytes + 63) / 64 * 64 * static_cast<size_t>(threads);
 }
 
+// Points rows[r] at scale x of the positions of a tile, rounded to T.
+template <typename T>
+void scaled_rows(const Geometry& g, const T* x, const Tensor& scale, int64_t first, int64_t count, T* copies,
+                 const T** rows) {
+  const int64_t per_clip = g.oT * g.oH * g.oW, padded = sizeof(T) == 2 ? g.C + g.C % 2 : g.C;
+  for (int64_t r = 0; r < kRowsOf<T>; ++r, copies += padded) {
+    const int64_t m = first + min64(r, count - 1);
+    const T* in = x + m * g.sW;  // 1x1x1: the positions of a channels-last view are sW apart
+    const T* s = values<T>(scale) + m / per_clip * scale.strides[0];
+    for (int64_t c = 0; c < g.C; c += kLanes) {
+      store_some(copies + c, load_some(in + c, g.C - c) * load_some(s + c, g.C - c), g.C - c);
+    }
+    if (padded > g.C) copies[g.C] = T{};
+    rows[r] = copies;
+  }
+}
+
 // One group, or all of an ungrouped convolution: `segments` consecutive column ranges with one output view each.
+template <typename T>
 struct Group {
-  const float *x, *weight, *bias, *residual;
+  const T* x;
+  const float *weight, *bias;
+  const T* residual;
   int64_t residual_stride;
-  const Rows* out;
+  const RowsOf<T>* out;
   const int64_t* columns;
   int64_t segments;
 };
 
-template <bool kBf16>
-void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Group& group) {
-  const float* scale = call.in[4].data ? call.in[4].f32() : nullptr;
-  const Reading reading(a, g, kBf16);
-  const int64_t taps = reading.taps, depth = taps * reading.units;
-  const int64_t per_clip = g.oT * g.oH * g.oW;
-  const int64_t rows_block = block_rows(g), blocks = ceil_div(g.positions, rows_block);
+template <typename T>
+void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Group<T>& group) {
+  const Tensor& scale = call.in[4];
+  const Reading<T> reading(a, g);
+  const Tiles<T> tiles(a, g);
+  const int64_t depth = reading.taps * reading.units, tile_pointers = kRowsOf<T> * reading.taps;
   int64_t panels = 0;
   for (int64_t s = 0; s < group.segments; ++s) panels += Panels{group.columns[s], depth}.count();
   // If there are few blocks (late layers), the panels are divided into chunks, so that every thread has work.
-  const int64_t chunks = min64(panels, ceil_div(16, blocks));
-  const size_t bytes_per_thread = workspace<kBf16>(call, 1);
+  const int64_t chunks = min64(panels, ceil_div(16, tiles.blocks()));
+  const size_t bytes_per_thread = workspace<T>(call, 1);
   const bool streams = group.segments == 1 && a.groups == 1 && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
-  call.pool->parallel_for(blocks * chunks, [&](int64_t task, int thread) {
-    const int64_t first = task / chunks * rows_block, chunk = task % chunks;
-    const int64_t tiles = ceil_div(min64(rows_block, g.positions - first), kTileRows);
+  call.pool->parallel_for(tiles.blocks() * chunks, [&](int64_t task, int thread) {
+    const int64_t first_tile = task / chunks * tiles.block, chunk = task % chunks;
+    const int64_t count = min64(tiles.block, tiles.count - first_tile);
     char* scratch = call.workspace + static_cast<size_t>(thread) * bytes_per_thread;
-    const float** lines = reinterpret_cast<const float**>(scratch);
-    const float** rows = lines + window_lines(a);
-    float* copies = reinterpret_cast<float*>(rows + rows_block * taps);
-    // Inputs: pointers to rows, scaled copies where the op has a scale.
-    if (scale) {
-      float* scaled = copies;
-      for (int64_t r = 0; r < tiles * kTileRows; ++r) {
-        const int64_t m = min64(first + r, g.positions - 1);
-        const float* in = group.x + m * g.sW;  // 1x1x1: the positions of a channels-last view are sW apart
-        const float* s = scale + m / per_clip * call.in[4].strides[0];
-        for (int64_t c = 0; c < g.C; ++c) scaled[r * g.C + c] = in[c] * s[c];
-        rows[r] = scaled + r * g.C;
-      }
-    } else {
-      Position at(g, first);
-      for (int64_t i = 0; i < tiles; ++i) {
-        tile_rows(a, g, reading, group.x, g.positions - first - i * kTileRows, at, lines, rows + i * kTileRows * taps,
-                  copies + i * reading.copied_floats());
+    const T** lines = reinterpret_cast<const T**>(scratch);
+    const T** rows = lines + window_lines(a);
+    T* copies = reinterpret_cast<T*>(rows + tiles.block * tile_pointers);
+    for (int64_t i = 0; i < count; ++i) {
+      const auto [first, positions] = tiles.range(first_tile + i);
+      const T** tile = rows + i * tile_pointers;
+      if (scale.data) {
+        scaled_rows(g, group.x, scale, first, positions, copies + i * kRowsOf<T> * (g.C + 1), tile);
+      } else {
+        tile_rows(a, g, reading, group.x, positions, Position(g, first), lines, tile, copies + i * reading.copied());
       }
     }
-    // Inputs in bf16: round each row once.
-    if (kBf16) {
-      float* rounded = copies + tiles * (scale ? kTileRows * g.C : reading.copied_floats());
-      for (int64_t i = 0; i < tiles * taps; ++i) {
-        if (!rows[i * kTileRows]) continue;
-        for (int r = 0; r < kTileRows; ++r, rounded += reading.units) {
-          round_run(rows[i * kTileRows + r], reading.run, rounded);
-          rows[i * kTileRows + r] = rounded;
-        }
-      }
-    }
-
     // Products: this task's panels of every segment, for all tiles of the block.
     int64_t index = 0, packed = 0, column = 0;
     for (int64_t s = 0; s < group.segments; ++s) {
       const Panels p{group.columns[s], depth};
-      const Rows& y = group.out[s];
+      const RowsOf<T>& y = group.out[s];
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
         if (index * chunks / panels != chunk) continue;
-        const float* bias = group.bias ? group.bias + column + p.first(i) : nullptr;
-        for (int64_t t = 0; t < tiles; ++t) {
-          const int64_t m = first + t * kTileRows;
-          const int count = static_cast<int>(min64(kTileRows, g.positions - m));
-          float* out = y.data + m * y.stride + p.first(i);
-          const float* residual = group.residual ? group.residual + m * group.residual_stride + p.first(i) : nullptr;
-          const float* const* tile = rows + t * kTileRows * taps;
-          const float* weight = group.weight + packed + p.offset(i);
-          if constexpr (kBf16) {
-            const Epilogue e{bias, a.relu(), streams, p.used(i)};
-            float* to[kTileRows];
-            const float* add[kTileRows];
-            for (int r = 0; r < count; ++r) {
-              to[r] = out + r * y.stride;
-              add[r] = residual ? residual + r * group.residual_stride : nullptr;
-            }
-            gemm_panel<true>(tile, taps, reading.units, weight, p.width(i), count, e, residual ? add : nullptr, to);
-            activate_stored(a.activation, out, y.stride, count, p.used(i));
-          } else {
-            panel({tile, taps, reading.units, weight, p.width(i), p.used(i), bias, residual, out, group.residual_stride,
-                   y.stride, count, a.activation, streams});
-          }
+        for (int64_t t = 0; t < count; ++t) {
+          const auto [m, positions] = tiles.range(first_tile + t);
+          panel(PanelTile<T>{rows + t * tile_pointers, reading.taps, reading.units, group.weight + packed + p.offset(i),
+                             p.width(i), p.used(i), group.bias ? group.bias + column + p.first(i) : nullptr,
+                             group.residual ? group.residual + m * group.residual_stride + p.first(i) : nullptr,
+                             y.data + m * y.stride + p.first(i), group.residual_stride, y.stride,
+                             static_cast<int>(positions), a.activation, streams});
         }
       }
       packed += p.size();
@@ -238,26 +277,26 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
 }
 
 // Runs the groups one after the other, with their bias, residual and outputs.
-template <bool kBf16>
+template <typename T>
 Status convolve_groups(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   if (g.C / a.groups > kZeroFloats) return {"conv3d: more than 4096 input channels per group"};
   if (a.split.count > kMaxSplits) return {"conv3d: more than 8 outputs"};
   const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
-  const Rows first(call.out[0]), residual(call.in[3].data ? call.in[3] : call.out[0]);
-  Rows out[kMaxSplits] = {first, first, first, first, first, first, first, first};
+  const RowsOf<T> first(call.out[0]), residual(call.in[3].data ? call.in[3] : call.out[0]);
+  RowsOf<T> out[kMaxSplits] = {first, first, first, first, first, first, first, first};
   int64_t columns[kMaxSplits];
   for (int s = 0; s < a.split.count; ++s) {
-    out[s] = Rows(call.out[s]);
+    out[s] = RowsOf<T>(call.out[s]);
     columns[s] = a.split[s] / a.groups;  // a grouped convolution has one output
   }
+  const Reading<T> reading(a, g);
+  const Panels panels{columns[0], reading.taps * reading.units};
   for (int64_t i = 0; i < a.groups; ++i) {
     const int64_t shift = i * columns[0];
-    const Reading reading(a, g, kBf16);
-    const Panels panels{columns[0], reading.taps * reading.units};
-    convolve<kBf16>(call, a, g,
-                    Group{call.in[0].f32() + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(),
-                          bias ? bias + shift : nullptr, call.in[3].data ? residual.data + shift : nullptr,
-                          residual.stride, out, columns, a.split.count});
+    convolve<T>(call, a, g,
+                Group<T>{values<T>(call.in[0]) + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(),
+                         bias ? bias + shift : nullptr, call.in[3].data ? residual.data + shift : nullptr,
+                         residual.stride, out, columns, a.split.count});
     out[0].data += columns[0];
   }
   return {};

@@ -1,11 +1,10 @@
 #pragma once
-// Pointwise convolutions (1x1x1, one group, any stride) in f32: a matrix product whose rows are positions. Tiles read
-// the channels-last input in place.
+// Pointwise convolutions (1x1x1, one group, any stride): a matrix product whose rows are positions. Tiles read the
+// channels-last input in place.
 #include <algorithm>
 
 #include "cpu/conv/implicit_gemm.h"
 #include "cpu/conv/swish.h"
-#include "cpu/gemm/panel_tile.h"
 #include "cpu/gemm/panels.h"
 #include "ops/conv/conv3d.h"
 
@@ -13,7 +12,9 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kMaxBlockTiles = 8, kMaxBlockRows = kMaxBlockTiles * kTileRows;
+constexpr int64_t kMaxBlockTiles = 8;
+template <typename T>
+constexpr int64_t kMaxBlockRows = kMaxBlockTiles * kRowsOf<T>;
 
 // The division into tasks. A task is a run of tiles; it processes the panels for one block of tiles after another. If
 // there are few runs, a task has only one chunk of the panels. Runs are long, because threads that write to
@@ -21,8 +22,8 @@ constexpr int64_t kMaxBlockTiles = 8, kMaxBlockRows = kMaxBlockTiles * kTileRows
 struct PointwiseTasks {
   int64_t tiles, block, runs, chunks;
 
-  PointwiseTasks(int64_t positions, int64_t panels, int64_t weight_floats, int threads) {
-    tiles = ceil_div(positions, kTileRows);
+  PointwiseTasks(int64_t positions, int64_t tile_rows, int64_t panels, int64_t weight_floats, int threads) {
+    tiles = ceil_div(positions, tile_rows);
     // Weights that fit the L2 cache may be read for every block; others are read once per run.
     constexpr int64_t kNear = 128 << 10;
     const bool near = weight_floats <= kNear;
@@ -40,8 +41,9 @@ bool is_pointwise(const Conv3dArgs& a) {
 }
 
 // The inputs of the output positions from `first` on. Positions past the end repeat the last.
-void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, int64_t first, int64_t count,
-                      const float** rows) {
+template <typename T>
+void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const T* x, int64_t first, int64_t count,
+                      const T** rows) {
   if (a.stride[0] == 1 && a.stride[1] == 1 && a.stride[2] == 1) {
     // The positions of a channels-last view are sW apart, also from clip to clip.
     for (int64_t r = 0; r < count; ++r) rows[r] = x + min64(first + r, g.positions - 1) * g.sW;
@@ -55,11 +57,11 @@ void pointwise_inputs(const Conv3dArgs& a, const Geometry& g, const float* x, in
 }
 
 // Computes swish(scale x), or scale x, of `count` rows of C channels in `staged`, and points rows[r] there.
-template <bool kSwishInputs>
-void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, int64_t per_clip, const float** rows,
-                  float* staged) {
+template <bool kSwishInputs, typename T>
+void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, int64_t per_clip, const T** rows,
+                  T* staged) {
   for (int64_t r = 0; r < count; ++r, staged += C) {
-    const float* s = scale.data ? scale.f32() + (first + r) / per_clip * scale.strides[0] : nullptr;
+    const T* s = scale.data ? values<T>(scale) + (first + r) / per_clip * scale.strides[0] : nullptr;
     for (int64_t c = 0; c < C; c += kLanes) {
       Vec x = load_some(rows[r] + c, C - c);
       if (s) x *= load_some(s + c, C - c);
@@ -69,49 +71,51 @@ void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, 
   }
 }
 
-template <bool kSwishInputs>
+template <bool kSwishInputs, typename T = float>
 size_t pointwise_workspace(const Call& call, const Geometry& g, int threads) {
   const bool scaled = call.inputs > 4 && call.in[4].rank;
-  return kSwishInputs || scaled ? static_cast<size_t>(kMaxBlockRows * g.C * threads) * sizeof(float) : 0;
+  return kSwishInputs || scaled ? static_cast<size_t>(kMaxBlockRows<T> * g.C * threads) * sizeof(T) : 0;
 }
 
-// With kSwishInputs, the convolution of swish(scale x) instead of scale x.
-template <bool kSwishInputs>
+// With kSwishInputs, the convolution of swish(scale x) instead of scale x. bf16 has an even number of channels.
+template <bool kSwishInputs, typename T = float>
 Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
-  constexpr int kMaxOutputs = 8;
-  if (a.split.count > kMaxOutputs) return {"conv3d: more than 8 outputs"};
+  constexpr int64_t kRows = kRowsOf<T>;
+  const int64_t units = sizeof(T) == 2 ? g.C / 2 : g.C;
+  if (a.split.count > kMaxSplits) return {"conv3d: more than 8 outputs"};
   const Tensor &bias = call.in[2], &residual = call.in[3], &scale = call.in[4];
   int64_t panels = 0, weight_floats = 0;
   for (int s = 0; s < a.split.count; ++s) {
-    const Panels p{a.split[s], g.C};
+    const Panels p{a.split[s], units};
     panels += p.count(), weight_floats += p.size();
   }
-  const PointwiseTasks tasks(g.positions, panels, weight_floats, call.pool->threads());
+  const PointwiseTasks tasks(g.positions, kRows, panels, weight_floats, call.pool->threads());
   const int64_t per_clip = g.oT * g.oH * g.oW;
   const bool streams = a.split.count == 1 && a.activation <= kRelu && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
   // One chunk of the panels for `tiles` tiles.
-  const auto block = [&](int64_t first, int64_t tiles, int64_t chunk, float* staged) {
-    const int64_t count = min64(tiles * kTileRows, g.positions - first);
-    const float* rows[kMaxBlockRows];
-    pointwise_inputs(a, g, call.in[0].f32(), first, tiles * kTileRows, rows);
+  const auto block = [&](int64_t first, int64_t tiles, int64_t chunk, T* staged) {
+    const int64_t count = min64(tiles * kRows, g.positions - first);
+    const T* rows[kMaxBlockRows<T>];
+    pointwise_inputs(a, g, static_cast<const T*>(values<T>(call.in[0])), first, tiles * kRows, rows);
     if (kSwishInputs || scale.data) {
       stage_inputs<kSwishInputs>(scale, g.C, first, count, per_clip, rows, staged);
-      std::fill(rows + count, rows + tiles * kTileRows, rows[count - 1]);
+      std::fill(rows + count, rows + tiles * kRows, rows[count - 1]);
     }
     const float* weight = call.in[1].f32();
     int64_t index = 0, column = 0;
     for (int s = 0; s < a.split.count; ++s) {
-      const Panels p{a.split[s], g.C};
-      const Rows y(call.out[s]), add(residual.data ? residual : call.out[s]);
+      const Panels p{a.split[s], units};
+      const RowsOf<T> y(call.out[s]), add(residual.data ? residual : call.out[s]);
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
         if (index * tasks.chunks / panels != chunk) continue;
         for (int64_t t = 0; t < tiles; ++t) {
-          const int64_t m = first + t * kTileRows;
-          panel({rows + t * kTileRows, 1, g.C, weight + p.offset(i), p.width(i), p.used(i),
-                 bias.data ? bias.f32() + column + p.first(i) : nullptr,
-                 residual.data ? add.data + m * add.stride + p.first(i) : nullptr, y.data + m * y.stride + p.first(i),
-                 add.stride, y.stride, static_cast<int>(min64(kTileRows, g.positions - m)), a.activation, streams});
+          const int64_t m = first + t * kRows;
+          panel(PanelTile<T>{rows + t * kRows, 1, units, weight + p.offset(i), p.width(i), p.used(i),
+                             bias.data ? bias.f32() + column + p.first(i) : nullptr,
+                             residual.data ? add.data + m * add.stride + p.first(i) : nullptr,
+                             y.data + m * y.stride + p.first(i), add.stride, y.stride,
+                             static_cast<int>(min64(kRows, g.positions - m)), a.activation, streams});
         }
       }
       weight += p.size();
@@ -120,9 +124,9 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   };
   call.pool->parallel_for(tasks.runs * tasks.chunks, [&](int64_t task, int thread) {
     const int64_t run = task / tasks.chunks, end = tasks.first_tile(run + 1);
-    float* staged = reinterpret_cast<float*>(call.workspace) + thread * kMaxBlockRows * g.C;
+    T* staged = reinterpret_cast<T*>(call.workspace) + thread * kMaxBlockRows<T> * g.C;
     for (int64_t tile = tasks.first_tile(run); tile < end; tile += tasks.block) {
-      block(tile * kTileRows, min64(tasks.block, end - tile), task % tasks.chunks, staged);
+      block(tile * kRows, min64(tasks.block, end - tile), task % tasks.chunks, staged);
     }
     if (streams) stream_end();
   });

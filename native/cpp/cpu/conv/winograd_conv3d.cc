@@ -110,22 +110,24 @@ struct Place {
   }
 };
 
-inline float* row_of(const Tensor& y, int64_t n, int64_t t, int64_t h, int64_t w) {
-  return y.f32() + n * y.strides[0] + t * y.strides[1] + h * y.strides[2] + w * y.strides[3];
+template <typename T>
+inline T* row_of(const Tensor& y, int64_t n, int64_t t, int64_t h, int64_t w) {
+  return values<T>(y) + n * y.strides[0] + t * y.strides[1] + h * y.strides[2] + w * y.strides[3];
 }
 
-template <bool kSpatial>
+// The steps of a tile whose inputs and outputs are of type T.
+template <typename T, bool kSpatial>
 struct Tile {
   static constexpr int kPoints = kSpatial ? P * P : P, kOutputs = kSpatial ? O * O : O;
 
   // The row of a tile in V, in all points.
   static void transform(const Problem& p, const Tensor& x, const Place& at, float* v, int64_t v_point) {
-    const float* in[kPoints];
+    const T* in[kPoints];
     for (int e = 0; e < kPoints; ++e) {
       const int64_t t = at.t - p.low_t + (kSpatial ? 0 : e);
       const int64_t h = at.h - p.low_h + (kSpatial ? e / P : 0), w = at.w - p.low_w + (kSpatial ? e % P : 0);
       const bool inside = t >= 0 && t < p.T && h >= 0 && h < p.H && w >= 0 && w < p.W;
-      in[e] = inside ? row_of(x, at.n, t, h, w) : kZeros;
+      in[e] = inside ? row_of<T>(x, at.n, t, h, w) : reinterpret_cast<const T*>(kZeros);
     }
     for (int64_t c = 0; c < p.C; c += kLanes) {
       const int64_t count = p.C - c;
@@ -146,11 +148,11 @@ struct Tile {
   }
 
   // The rows of a tile's outputs in a view, from column `column` on; null outside the clip.
-  static void outputs(const Problem& p, const Tensor& y, const Place& at, int64_t column, float** rows) {
+  static void outputs(const Problem& p, const Tensor& y, const Place& at, int64_t column, T** rows) {
     for (int e = 0; e < kOutputs; ++e) {
       const int64_t t = at.t + (kSpatial ? 0 : e), h = at.h + (kSpatial ? e / O : 0), w = at.w + (kSpatial ? e % O : 0);
       const bool inside = y.data && t < p.oT && h < p.oH && w < p.oW;
-      rows[e] = inside ? row_of(y, at.n, t, h, w) + column : nullptr;
+      rows[e] = inside ? row_of<T>(y, at.n, t, h, w) + column : nullptr;
     }
   }
 
@@ -158,7 +160,7 @@ struct Tile {
   static void finish(const Problem& p, const Output& o, const Place& at, int64_t panel, const float* m,
                      int64_t m_point) {
     const int64_t column = p.panels.first(panel), used = p.panels.used(panel);
-    float *rows[kOutputs], *residual[kOutputs];
+    T *rows[kOutputs], *residual[kOutputs];
     outputs(p, o.y, at, column, rows);
     outputs(p, o.residual, at, column, residual);
     for (int64_t c = 0; c < used; c += kLanes) {
@@ -179,14 +181,18 @@ struct Tile {
         for (int e = 0; e < O; ++e) {
           const int64_t row = kSpatial ? e * O + i : e;
           if (!rows[row]) continue;
-          const Epilogue epilogue{o.bias ? o.bias + column + c : nullptr, o.activation == kRelu, o.streams,
-                                  min64(kLanes, used - c)};
-          store_vector(out[e], epilogue, residual[row] ? residual[row] + c : nullptr, rows[row] + c);
+          const int64_t n = used - c;
+          Vec y = out[e];
+          if (o.bias) y += load_some(o.bias + column + c, n);
+          if (residual[row]) y += load_some(residual[row] + c, n);
+          y = activated(o.activation, y);
+          if (o.streams && n >= kLanes) {
+            stream(rows[row] + c, y);
+          } else {
+            store_some(rows[row] + c, y, n);
+          }
         }
       }
-    }
-    for (float* row : rows) {
-      if (row) activate_stored(o.activation, row, 0, 1, used);
     }
   }
 };
@@ -197,12 +203,12 @@ size_t workspace(const Call& call, int threads) {
   return static_cast<size_t>((p.v_floats(block) + p.m_floats(block)) * 4 * threads);
 }
 
-template <bool kSpatial>
+template <typename T, bool kSpatial>
 void convolve(const Call& call, const Problem& p) {
-  using T = Tile<kSpatial>;
+  using Step = Tile<T, kSpatial>;
   const int64_t activation = Conv3dArgs(call).activation;
   const Output o{call.out[0], call.in[3], call.in[2].data ? call.in[2].f32() : nullptr, activation,
-                 activation <= kRelu && streams(call.out[0])};
+                 streams(call.out[0])};
   const int threads = call.pool->threads();
   const int64_t block = p.block_tiles(threads), blocks = ceil_div(p.tiles, block), count = p.panels.count();
   // If there are fewer blocks than threads, the panels are divided too, and each chunk of them transforms the input
@@ -217,7 +223,7 @@ void convolve(const Call& call, const Problem& p) {
     const int64_t v_point = block * p.padded;
     const Place begin(p, first);
     Place at = begin;
-    for (int64_t i = 0; i < here; ++i, at.next(p)) T::transform(p, call.in[0], at, v + i * p.padded, v_point);
+    for (int64_t i = 0; i < here; ++i, at.next(p)) Step::transform(p, call.in[0], at, v + i * p.padded, v_point);
 
     for (int64_t panel = chunk * count / chunks; panel < (chunk + 1) * count / chunks; ++panel) {
       const int64_t width = p.panels.width(panel), m_point = groups * kTileRows * width;
@@ -237,7 +243,7 @@ void convolve(const Call& call, const Problem& p) {
         }
       }
       at = begin;
-      for (int64_t i = 0; i < here; ++i, at.next(p)) T::finish(p, o, at, panel, m + i * width, m_point);
+      for (int64_t i = 0; i < here; ++i, at.next(p)) Step::finish(p, o, at, panel, m + i * width, m_point);
     }
     if (o.streams) stream_end();
   });
@@ -246,11 +252,10 @@ void convolve(const Call& call, const Problem& p) {
 Status winograd_conv3d(const Call& call) {
   const Problem p(call);
   if (p.C > kZeroFloats) return {"winograd_conv3d: more than 4096 input channels"};
-  if (p.spatial) {
-    convolve<true>(call, p);
-  } else {
-    convolve<false>(call, p);
-  }
+  for_storage(call.in[0], [&](auto zero) {
+    using T = decltype(zero);
+    p.spatial ? convolve<T, true>(call, p) : convolve<T, false>(call, p);
+  });
   return {};
 }
 

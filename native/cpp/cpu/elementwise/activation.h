@@ -1,8 +1,9 @@
 #pragma once
-// The functions of ops/unary.h on rows of floats.
+// The functions of ops/unary.h on rows of values.
 #include <cmath>
 
 #include "cpu/conv/swish.h"
+#include "cpu/primitives/storage.h"
 #include "cpu/primitives/vector_math.h"
 #include "ops/elementwise/unary.h"
 
@@ -11,15 +12,16 @@ namespace VIDEOCLIP_ISA {
 
 inline float softplus(float x) { return (x > 0 ? x : 0.0f) + std::log1p(std::exp(x > 0 ? -x : x)); }
 
-template <typename F>
-inline void map(const float* in, float* out, int64_t n, const F& f) {
+template <typename T, typename F>
+inline void map(const T* in, T* out, int64_t n, const F& f) {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) store(out + i, f(load(in + i)));
   if (i < n) store_some(out + i, f(load_some(in + i, n - i)), n - i);
 }
 
 // Applies the activation to n values; `in` may be `out`. `kind` is an Activation; kIdentity copies.
-inline void activate(int kind, const float* in, float* out, int64_t n) {
+template <typename T>
+inline void activate(int kind, const T* in, T* out, int64_t n) {
   switch (kind) {
     case kRelu:
       return map(in, out, n, [](Vec x) { return x < Vec{} ? Vec{} : x; });
@@ -39,11 +41,21 @@ inline void activate(int kind, const float* in, float* out, int64_t n) {
     case kExp:
       return map(in, out, n, [](Vec x) { return exp(x); });
     case kSoftplus:
-      for (int64_t i = 0; i < n; ++i) out[i] = softplus(in[i]);
+      for (int64_t i = 0; i < n; ++i) set(out + i, softplus(value(in[i])));
       return;
     default:
       return map(in, out, n, [](Vec x) { return x; });
   }
+}
+
+// The activation of a vector.
+inline Vec activated(int64_t kind, Vec x) {
+  if (kind < kRelu) return x;
+  if (kind == kRelu) return x < Vec{} ? Vec{} : x;
+  alignas(64) float some[kLanes];
+  store(some, x);
+  activate(static_cast<int>(kind), some, some, kLanes);
+  return load(some);
 }
 
 // Applies the activation in place to `count` rows of n outputs that a kernel has just stored. Kernels of convolutions

@@ -6,8 +6,9 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-Status unary(const Call& call) {
-  const Rows x(call.in[0]), y(call.out[0]);
+template <typename T>
+Status apply(const Call& call) {
+  const RowsOf<T> x(call.in[0]), y(call.out[0]);
   const int kind = static_cast<int>(UnaryAttributes(call).kind);
   const bool dense = x.stride == x.channels && y.stride == y.channels;
   const int64_t step = rows_per_task(x.channels);
@@ -18,6 +19,10 @@ Status unary(const Call& call) {
     for (int64_t r = first; r < last; ++r) activate(kind, x.data + r * x.stride, y.data + r * y.stride, x.channels);
   });
   return {};
+}
+
+Status unary(const Call& call) {
+  return for_storage(call.in[0], [&](auto zero) { return apply<decltype(zero)>(call); });
 }
 
 VIDEOCLIP_KERNEL("unary", unary, no_workspace);

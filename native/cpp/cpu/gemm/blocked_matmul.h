@@ -2,7 +2,7 @@
 // Products of a batch of matrices in blocks, in f32 or with operands that are rounded to bf16 when they are packed.
 #include <algorithm>
 
-#include "cpu/gemm/gemm_tile.h"
+#include "cpu/gemm/bf16_tile.h"
 #include "cpu/gemm/transpose_panel.h"
 #include "ops/matmul/matmul.h"
 
@@ -97,8 +97,25 @@ inline void round_panel(float* panel, int64_t depth, int64_t width) {
   }
 }
 
-template <bool kBf16>
+// The sums of the rows of A from r0 on and a panel of B, of values of type T that are in place of the floats.
+template <typename T>
+inline void multiply(const float* a_block, int64_t r0, int64_t rows, int64_t run, const float* panel, int64_t width,
+                     float* sums) {
+  const T* tile[kRowsOf<T>];
+  for (int r = 0; r < kRowsOf<T>; ++r) tile[r] = reinterpret_cast<const T*>(a_block + min64(r0 + r, rows - 1) * kChunk);
+  if constexpr (sizeof(T) == 2) {
+    bf16_sums(tile, 1, run, panel, width, sums);
+  } else if (width == kPanel) {
+    gemm_tile<2>(tile, 1, run, panel, sums);
+  } else {
+    gemm_tile<1>(tile, 1, run, panel, sums);
+  }
+}
+
+// The product with operands that are rounded to T.
+template <typename T>
 Status blocked_matmul(const Call& call) {
+  constexpr bool kBf16 = sizeof(T) == 2;
   const MatmulArgs p(call);
   const Blocks blocks(p);
   const int64_t across = blocks.columns(p), down = blocks.rows(p);
@@ -123,14 +140,8 @@ Status blocked_matmul(const Call& call) {
         pack_b(p, call.in[1].f32() + index * p.b.batch, k0, n0 + c, depth, used, width, panel);
         if (kBf16) round_panel(panel, depth, width);
         for (int64_t r0 = 0; r0 < rows; r0 += kTileRows) {
-          const float* tile[kTileRows];
-          for (int r = 0; r < kTileRows; ++r) tile[r] = a_block + min64(r0 + r, rows - 1) * kChunk;
           alignas(64) float sums[kTileRows * kPanel];
-          if (width == kPanel) {
-            product<kBf16, 2>(tile, 1, run, panel, sums);
-          } else {
-            product<kBf16, 1>(tile, 1, run, panel, sums);
-          }
+          multiply<T>(a_block, r0, rows, run, panel, width, sums);
           add_tile(sums, width, min64(kTileRows, rows - r0), used, k0 == 0, y + r0 * p.y.row + c, p.y.row);
         }
       }

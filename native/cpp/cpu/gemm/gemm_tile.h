@@ -5,8 +5,7 @@
 //
 // rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding). A tap whose
 // first pointer is null adds nothing to any row of the tile.
-#include "cpu/primitives/bf16.h"
-#include "cpu/primitives/simd.h"
+#include "cpu/primitives/storage.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
@@ -47,7 +46,8 @@ struct Epilogue {
 inline Vec relu(Vec x) { return x < Vec{} ? Vec{} : x; }
 
 // Stores the first `used` (at most kLanes) of kLanes sums plus bias plus residual (may be null), after the activation.
-inline void store_vector(Vec y, const Epilogue& e, const float* residual, float* out) {
+template <typename T>
+inline void store_vector(Vec y, const Epilogue& e, const T* residual, T* out) {
   if (e.bias) y += load_some(e.bias, e.used);
   if (residual) y += load_some(residual, e.used);
   if (e.relu) y = relu(y);
@@ -55,22 +55,15 @@ inline void store_vector(Vec y, const Epilogue& e, const float* residual, float*
   store_some(out, y, e.used);
 }
 
-template <bool kBf16, int kVectors>
-inline void product(const float* const* rows, int64_t taps, int64_t channels, const float* b, float* sums) {
-  if (kBf16) return gemm_tile_bf16<kVectors>(rows, taps, channels, b, sums);
-  gemm_tile<kVectors>(rows, taps, channels, b, sums);
-}
-
 // One panel of at most kPanel columns for `count` <= kTileRows rows.
-template <bool kBf16 = false>
 inline void gemm_panel(const float* const* rows, int64_t taps, int64_t channels, const float* panel, int64_t width,
                        int count, const Epilogue& e, const float* const* residual, float* const* out) {
   alignas(64) float sums[kTileRows * kPanel];
   const int vectors = width == kPanel ? 2 : 1;
   if (vectors == 2) {
-    product<kBf16, 2>(rows, taps, channels, panel, sums);
+    gemm_tile<2>(rows, taps, channels, panel, sums);
   } else {
-    product<kBf16, 1>(rows, taps, channels, panel, sums);
+    gemm_tile<1>(rows, taps, channels, panel, sums);
   }
   for (int v = 0; v * kLanes < e.used; ++v) {
     const int64_t c = v * kLanes;

@@ -2,9 +2,10 @@
 // A tile of kTileRows output positions by the columns of a panel (panels.h). It reads the inputs in place and writes
 // the outputs from registers: with 24 channels a copy of the sums would take a tenth of the time. Each output is one
 // sum over (tap, channel) in that order, which starts at zero and is accumulated by fused multiply-add; then bias,
-// residual and activation follow. It does not depend on the tile, the batch or the threads.
+// residual and activation follow. It does not depend on the tile, the batch or the threads. Tiles of bf16 are those of
+// bf16_tile.h.
 #include "cpu/elementwise/activation.h"
-#include "cpu/gemm/gemm_tile.h"
+#include "cpu/gemm/bf16_tile.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
@@ -35,13 +36,15 @@ inline Vec from_half(HalfVec v) {
 #endif
 }
 
+template <typename T>
 struct PanelTile {
-  const float* const* rows;  // [taps][kTileRows] -> `channels` inputs; a tap whose first pointer is null adds nothing
-  int64_t taps, channels;
-  const float* weight;  // [taps][channels][width]
+  const T* const* rows;  // [taps][kRowsOf<T>] -> the inputs of a tap; a tap whose first pointer is null adds nothing
+  int64_t taps, units;   // units of a tap: values of f32, pairs of bf16
+  const float* weight;   // [taps][units][width]
   int64_t width, used;
-  const float *bias, *residual;  // may be null
-  float* out;                    // row r of residual and out is r strides further
+  const float* bias;  // may be null, as residual
+  const T* residual;
+  T* out;  // row r of residual and out is r strides further
   int64_t residual_stride, out_stride;
   int count;           // rows that are stored
   int64_t activation;  // order of ops/unary.h, -1 for none
@@ -50,7 +53,7 @@ struct PanelTile {
 
 // The columns are kVectors vectors, followed by half a vector if kHalf.
 template <int kVectors, bool kHalf, int kRows>
-__attribute__((noinline)) void panel_tile(const PanelTile& p) {
+__attribute__((noinline)) void panel_tile(const PanelTile<float>& p) {
   constexpr int kAll = kVectors + (kHalf ? 1 : 0);
   Vec c[kRows][kAll] = {};
   HalfVec half[kRows] = {};
@@ -58,10 +61,10 @@ __attribute__((noinline)) void panel_tile(const PanelTile& p) {
   for (int64_t tap = 0; tap < p.taps; ++tap) {
     const float* const* a = p.rows + tap * kTileRows;
     if (!a[0]) {
-      b += p.channels * p.width;
+      b += p.units * p.width;
       continue;
     }
-    for (int64_t k = 0; k < p.channels; ++k, b += p.width) {
+    for (int64_t k = 0; k < p.units; ++k, b += p.width) {
       Vec w[kAll];
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) w[v] = load(b + v * kLanes);
@@ -91,7 +94,7 @@ __attribute__((noinline)) void panel_tile(const PanelTile& p) {
 }
 
 template <int kRows>
-inline void panel_rows(const PanelTile& p) {
+inline void panel_rows(const PanelTile<float>& p) {
   if (p.used > kLanes + (kHalves ? kHalfLanes : 0)) return panel_tile<2, false, kRows>(p);
   if (p.used > kLanes) return panel_tile<1, kHalves, kRows>(p);
   if (p.used > kHalfLanes || !kHalves) return panel_tile<1, false, kRows>(p);
@@ -99,7 +102,7 @@ inline void panel_rows(const PanelTile& p) {
 }
 
 // Rows past `count` are computed and not stored.
-inline void panel(const PanelTile& p) {
+inline void panel(const PanelTile<float>& p) {
   constexpr int kFewRows = 4;  // rows of a smaller tile, for the last rows or a layer of one position
   if (p.count > kFewRows) {
     panel_rows<kTileRows>(p);
@@ -107,6 +110,13 @@ inline void panel(const PanelTile& p) {
     panel_rows<kFewRows>(p);
   }
   if (p.activation > 0) activate_stored(p.activation, p.out, p.out_stride, p.count, p.used);
+}
+
+inline void panel(const PanelTile<Bf16>& p) {
+  alignas(64) float sums[kBf16Rows * kPanel];
+  bf16_sums(p.rows, p.taps, p.units, p.weight, p.width, sums);
+  store_sums(sums, p.width, p.count, p.used, p.bias, p.residual, p.residual_stride, p.activation, p.streams, p.out,
+             p.out_stride);
 }
 
 }  // namespace VIDEOCLIP_ISA

@@ -1,15 +1,16 @@
 #pragma once
 // Packs the rows of a matrix as the columns of a panel of gemm_tile.h, for products with its transpose.
 #include "cpu/primitives/lanes.h"
+#include "cpu/primitives/storage.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 
-// panel [depth][kVectors * kLanes]; row(i) points to row i's `depth` floats, or is null for a column of zeros.
+// panel [depth][kVectors * kLanes]; row(i) points to row i's `depth` values, or is null for a column of zeros.
 template <typename Row>
 inline void transpose_panel(const Row& row, int64_t depth, int64_t width, float* panel) {
   for (int64_t column = 0; column < width; column += kLanes) {
-    const float* from[kLanes];
+    decltype(row(0)) from[kLanes];
     for (int i = 0; i < kLanes; ++i) from[i] = row(column + i);
     for (int64_t d = 0; d < depth; d += kLanes) {
       const int64_t n = min64(kLanes, depth - d);

@@ -1,6 +1,7 @@
 #include "ops/pool/max_pool3d.h"
 
 #include "cpu/pool/window.h"
+#include "cpu/primitives/storage.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
@@ -17,7 +18,8 @@ size_t workspace(const Call& call, int threads) {
 
 // For each row of outputs, first takes the maximum over T and H of every input column, then over W, so that windows
 // that overlap along W share the larger part of the work.
-Status max_pool3d(const Call& call) {
+template <typename T>
+Status max_pool(const Call& call) {
   const MaxPool3dAttributes a(call);
   const Tensor &x = call.in[0], &y = call.out[0];
   const int64_t C = x.shape[4], W = x.shape[3], oT = y.shape[1], oH = y.shape[2], oW = y.shape[3];
@@ -26,8 +28,8 @@ Status max_pool3d(const Call& call) {
     const int64_t n = line / (oT * oH), ot = line / oH % oT, oh = line % oH;
     const Window t(a, 0, ot, x.shape[1]), h(a, 1, oh, x.shape[2]);
     const bool padding = t.inside() * h.inside() < t.padded * h.padded;
-    const float* base = x.f32() + n * x.strides[0] + t.begin * x.strides[1] + h.begin * x.strides[2];
-    float* out = y.f32() + n * y.strides[0] + ot * y.strides[1] + oh * y.strides[2];
+    const T* base = values<T>(x) + n * x.strides[0] + t.begin * x.strides[1] + h.begin * x.strides[2];
+    T* out = values<T>(y) + n * y.strides[0] + ot * y.strides[1] + oh * y.strides[2];
     for (int64_t c0 = 0; c0 < C; c0 += kChunk * kLanes) {
       const int vectors = static_cast<int>(min64(kChunk, ceil_div(C - c0, kLanes)));
       for (int64_t w = 0; w < W; ++w) {
@@ -57,6 +59,10 @@ Status max_pool3d(const Call& call) {
     }
   });
   return {};
+}
+
+Status max_pool3d(const Call& call) {
+  return for_storage(call.in[0], [&](auto zero) { return max_pool<decltype(zero)>(call); });
 }
 
 VIDEOCLIP_KERNEL("max_pool3d", max_pool3d, workspace);

@@ -86,15 +86,6 @@ inline void stream_end() {
 #endif
 }
 
-// Copies `n` floats past the caches where they fill vectors of `out`.
-inline void stream_copy(float* out, const float* from, int64_t n) {
-  int64_t i = 0;
-  for (; i < n && reinterpret_cast<uintptr_t>(out + i) % sizeof(Vec); ++i) out[i] = from[i];
-  for (; i + kLanes <= n; i += kLanes) stream(out + i, load(from + i));
-  for (; i < n; ++i) out[i] = from[i];
-  stream_end();
-}
-
 // Outputs of at least this size are streamed: they take more than a thread's share of the last-level cache.
 constexpr int64_t kStreamBytes = 8 << 20;
 
@@ -102,7 +93,7 @@ constexpr int64_t kStreamBytes = 8 << 20;
 inline bool streams(const Tensor& y) {
   bool aligned = y.data && reinterpret_cast<uintptr_t>(y.data) % sizeof(Vec) == 0;
   for (int i = 0; i + 1 < y.rank; ++i) aligned = aligned && y.strides[i] % kLanes == 0;
-  return aligned && y.elements() * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  return aligned && y.elements() * static_cast<int64_t>(item_size(y.dtype)) >= kStreamBytes;
 }
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

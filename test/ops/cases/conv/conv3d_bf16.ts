@@ -26,6 +26,26 @@ defineCases(conv3dBf16, [
     attrs: conv3dAttrs({ outChannels: 48, kernel: [3, 1, 1], low: [1, 0, 0] }),
   },
   {
+    name: "3x1x1 of large frames",
+    inputs: [x(2, 5, 30, 37, 32), x(20, 32, 3, 1, 1), x(20)],
+    attrs: conv3dAttrs({ outChannels: 20, kernel: [3, 1, 1], stride: [2, 1, 1], low: [1, 0, 0], high: [1, 0, 0] }),
+  },
+  {
+    name: "pointwise with residual, gelu",
+    inputs: [x(2, 3, 5, 7, 40), x(50, 40, 1, 1, 1), x(50), x(2, 3, 5, 7, 50)],
+    attrs: conv3dAttrs({ outChannels: 50, kernel: [1, 1, 1], activation: "gelu" }),
+  },
+  {
+    name: "pointwise with stride, odd channels",
+    inputs: [x(2, 3, 5, 7, 13), x(9, 13, 1, 1, 1), x(9)],
+    attrs: conv3dAttrs({ outChannels: 9, kernel: [1, 1, 1], stride: [1, 2, 2] }),
+  },
+  {
+    name: "odd channels with scale",
+    inputs: [x(3, 2, 3, 5, 21), x(40, 21, 1, 1, 1), x(40), null, x(3, 21)],
+    attrs: conv3dAttrs({ outChannels: 40, kernel: [1, 1, 1] }),
+  },
+  {
     name: "split with scale",
     inputs: [x(3, 2, 3, 5, 20), x(83, 20, 1, 1, 1), x(83), null, x(3, 20)],
     attrs: conv3dAttrs({ outChannels: 83, kernel: [1, 1, 1], split: [48, 16, 19], activation: "relu" }),
