@@ -6,6 +6,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { textConfig } from "../dist/models/text/text_config.js";
 import { parametersOf } from "../dist/models/parameters.js";
 import { benchExtract, compareExtract } from "./extract.js";
 import { benchIndex } from "./index.js";
@@ -14,6 +15,7 @@ import { report } from "./report.js";
 import { BENCHES } from "./cases/index.js";
 import { checkoutEngine, Engine } from "./harness/engine.js";
 import { graphOf, weightOf } from "./harness/graph.js";
+import { machine } from "./harness/machine.js";
 import type { BenchCase } from "./harness/spec.js";
 import { trainJob } from "./harness/train.js";
 import { median, pairRatio, quantile } from "./harness/statistics.js";
@@ -75,6 +77,7 @@ if (!values.against && !existsSync(join(folder, "node_modules"))) {
   if (status !== 0) process.stderr.write("npm install failed in bench/: peers from the registry will be missing\n");
 }
 
+const here = machine();
 const work = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
 
 /** Starts both engines and warms them up; the reason if that fails. */
@@ -93,7 +96,7 @@ async function start(engine: string, job: Parameters<Engine["build"]>[0]): Promi
 
 async function compare({ name: label, spec, precision }: BenchCase, peer: string): Promise<void> {
   const onnx = join(work, "model.onnx");
-  if (peer === "onnxruntime") {
+  if (peer.startsWith("onnxruntime")) {
     const { toOnnx } = await import("../dist/onnx/to_onnx.js");
     const graph = graphOf(spec, true);
     const shapes = parametersOf(graph);
@@ -101,7 +104,8 @@ async function compare({ name: label, spec, precision }: BenchCase, peer: string
     await model.save(onnx);
   }
   const train = spec.kind === "train" ? trainJob(spec) : undefined;
-  const job = { spec, threads, precision, onnx, train };
+  const text = spec.kind === "text" ? textConfig({ model_type: spec.model }) : undefined;
+  const job = { spec, threads, precision, onnx, train, text };
   const ours = await start("videoclip", job);
   const other = typeof ours === "string" ? "" : await start(peer, job);
   if (typeof ours === "string" || typeof other === "string") {
@@ -116,6 +120,7 @@ async function compare({ name: label, spec, precision }: BenchCase, peer: string
       bench: name,
       case: label,
       threads,
+      ...here,
       ours_ms: median(a),
       peer,
       peer_ms: median(b),
@@ -127,7 +132,7 @@ async function compare({ name: label, spec, precision }: BenchCase, peer: string
     console.log(
       values.json
         ? JSON.stringify(row)
-        : `${label.padEnd(42)} ours ${spread(a).padEnd(26)} ${peer.padEnd(12)} ${spread(b).padEnd(32)} ${row.ratio.toFixed(2)}x`,
+        : `${label.padEnd(42)} ours ${spread(a).padEnd(26)} ${peer.padEnd(15)} ${spread(b).padEnd(32)} ${`${row.ratio.toFixed(2)}x`.padEnd(8)} ${here.cpu} ${here.isa}`,
     );
   } finally {
     ours.stop();

@@ -5,10 +5,14 @@ import { fileURLToPath } from "node:url";
 import type { Job } from "./spec.js";
 
 const folder = fileURLToPath(new URL("../engines/", import.meta.url));
-/** Commands that start the processes of engines, by name. */
+/** Commands that start the processes of engines, by name; the others are scripts of their name. */
 const COMMANDS: Record<string, [string, string[]]> = {
   torch: ["python3", [`${folder}torch_engine.py`]],
+  "torch-compile": ["python3", [`${folder}torch_engine.py`, "--compile"]],
+  "onnxruntime-f32": [process.execPath, ["--import", "tsx", `${folder}onnxruntime.ts`]],
 };
+/** Time for one answer. The longest is that of a training step that is compiled. */
+const LIMIT_MS = 600_000;
 
 /** The engine name of this package in another checkout of the repository. */
 export const checkoutEngine = (folder: string): string => `checkout:${folder}`;
@@ -39,7 +43,14 @@ export class Engine {
 
   async #ask(line: string): Promise<{ ms?: number; error?: string }> {
     this.#child.stdin!.write(`${line}\n`);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.stop();
+    }, LIMIT_MS);
     const { value, done } = await this.#lines.next();
+    clearTimeout(timer);
+    if (late) throw new Error(`${this.name} gave no answer within ${LIMIT_MS / 1e3} s`);
     if (done) throw new Error(`${this.name} ended`);
     const answer = JSON.parse(value as string) as { ms?: number; error?: string };
     if (answer.error) throw new Error(answer.error);
