@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { textConfig } from "../dist/models/text/text_config.js";
 import { parametersOf } from "../dist/models/parameters.js";
-import { benchExtract, compareExtract } from "./extract.js";
+import { benchExtract, compareExtract, type Encoding, encodingOf } from "./extract.js";
 import { benchIndex } from "./index.js";
 import { benchPictures } from "./pictures.js";
 import { report } from "./report.js";
@@ -38,6 +38,8 @@ const { values, positionals } = parseArgs({
     long: { type: "boolean", default: false },
     rows: { type: "string" },
     folder: { type: "string" },
+    model: { type: "string", default: "s3d" },
+    precision: { type: "string", default: "f32" },
   },
 });
 const [name] = positionals;
@@ -48,10 +50,17 @@ if (name === "report") {
   process.exit(0);
 }
 if (name === "extract") {
-  const { json, long, against } = values;
+  const { json, long, against, model, precision } = values;
+  let encoding: Encoding;
+  try {
+    encoding = encodingOf({ threads, model, precision });
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
   await (against
-    ? compareExtract({ long, threads, runs, against: resolve(against) })
-    : benchExtract({ json, threads, long }));
+    ? compareExtract({ ...encoding, long, runs, against: resolve(against) })
+    : benchExtract({ ...encoding, json, long }));
   process.exit(0);
 }
 if (name === "index") {
@@ -66,7 +75,7 @@ if (name === "pictures") {
 if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
   const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
   console.error(
-    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]... [--against CHECKOUT]\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  pictures   features of 2000 small JPEGs and as many PNGs (--rows N)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
+    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]... [--against CHECKOUT]\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p; --model NAME, --precision f32|bf16)\n  pictures   features of 2000 small JPEGs and as many PNGs (--rows N)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
   );
   process.exit(2);
 }
