@@ -132,6 +132,7 @@ export async function compareExtract(options: Encoding & { long: boolean; runs: 
 
 /** Prints the results of one part: `measured[0]` is of this checkout, `measured[1]` of the other one. */
 function printRatios(part: string, measured: Measured[][]): void {
+  const where = machine();
   const figures: Record<string, (row: Measured) => number> = {
     wall_s: (row) => row.wall,
     cpu_s: (row) => row.cpu,
@@ -143,7 +144,8 @@ function printRatios(part: string, measured: Measured[][]): void {
   for (const [name, figure] of Object.entries(figures)) {
     const [ours, theirs] = measured.map((rows) => rows.map(figure));
     const ratio = pairRatio(ours, theirs).toFixed(3);
-    console.log(`${part} ${name}: this ${median(ours).toFixed(3)}, other ${median(theirs).toFixed(3)}, ratio ${ratio}`);
+    const medians = `this ${median(ours).toFixed(3)}, other ${median(theirs).toFixed(3)}`;
+    console.log(`${part} ${name}: ${medians}, ratio ${ratio}, ${where.cpu} ${where.isa}`);
   }
 }
 

@@ -115,7 +115,7 @@ export function resultsText(results: string): string {
     .map(({ peer, shown }) => chart(NAMES[peer], shown));
   return [
     table(
-      ["case", "videoclip", "peer", "its time", "ratio", "runs", "CPU", "instructions"],
+      ["case", "videoclip", "peer", "its time", "ratio", "runs", "CPU", "instruction set"],
       rows.map((row) => [
         row.case,
         figure(row.ours_ms),
@@ -139,7 +139,7 @@ export function resultsText(results: string): string {
         "peak RSS MB",
         "event loop p99 ms",
         "CPU",
-        "instructions",
+        "instruction set",
       ],
       whole.map((row) => [
         row.case,
@@ -160,7 +160,7 @@ export function resultsText(results: string): string {
         "query ms",
         "GB/s",
         "CPU",
-        "instructions",
+        "instruction set",
       ],
       indexes.map((row) => [
         `${row.rows} x ${row.dim}`,

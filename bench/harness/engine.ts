@@ -11,8 +11,8 @@ const COMMANDS: Record<string, [string, string[]]> = {
   "torch-compile": ["python3", [`${folder}torch_engine.py`, "--compile"]],
   "onnxruntime-f32": [process.execPath, ["--import", "tsx", `${folder}onnxruntime.ts`]],
 };
-/** Time for one answer. The longest is that of a training step that is compiled. */
-const LIMIT_MS = 600_000;
+/** Seconds for one answer. The longest is that of a training step that is compiled. */
+const LIMIT_S = 600;
 
 /** The engine name of this package in another checkout of the repository. */
 export const checkoutEngine = (folder: string): string => `checkout:${folder}`;
@@ -23,7 +23,7 @@ function commandOf(name: string): [string, string[]] {
   return COMMANDS[name] ?? [process.execPath, ["--import", "tsx", script]];
 }
 
-/** An engine in a separate process. */
+/** An engine in a separate process; it is stopped if an answer takes more than `limit` seconds. */
 export class Engine {
   #child: ChildProcess;
   #lines: AsyncIterator<string>;
@@ -32,6 +32,7 @@ export class Engine {
   constructor(
     readonly name: string,
     threads: number,
+    readonly limit = LIMIT_S,
   ) {
     const [command, args] = commandOf(name);
     const env = { ...process.env, OMP_NUM_THREADS: String(threads) };
@@ -47,10 +48,10 @@ export class Engine {
     const timer = setTimeout(() => {
       late = true;
       this.stop();
-    }, LIMIT_MS);
+    }, this.limit * 1e3);
     const { value, done } = await this.#lines.next();
     clearTimeout(timer);
-    if (late) throw new Error(`${this.name} gave no answer within ${LIMIT_MS / 1e3} s`);
+    if (late) throw new Error(`${this.name} gave no answer within ${this.limit} s`);
     if (done) throw new Error(`${this.name} ended`);
     const answer = JSON.parse(value as string) as { ms?: number; error?: string };
     if (answer.error) throw new Error(answer.error);
