@@ -28,6 +28,8 @@ export class Engine {
   #child: ChildProcess;
   #lines: AsyncIterator<string>;
   #reader: Interface;
+  /** Why the process could not be started. */
+  #failure = "";
 
   constructor(
     readonly name: string,
@@ -37,7 +39,10 @@ export class Engine {
     const [command, args] = commandOf(name);
     const env = { ...process.env, OMP_NUM_THREADS: String(threads) };
     this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], env });
-    this.#child.on("error", () => this.#reader.close());
+    this.#child.on("error", ({ message }) => {
+      this.#failure = `: ${message}`;
+      this.#reader.close();
+    });
     this.#reader = createInterface({ input: this.#child.stdout! });
     this.#lines = this.#reader[Symbol.asyncIterator]();
   }
@@ -52,7 +57,7 @@ export class Engine {
     const { value, done } = await this.#lines.next();
     clearTimeout(timer);
     if (late) throw new Error(`${this.name} gave no answer within ${this.limit} s`);
-    if (done) throw new Error(`${this.name} ended`);
+    if (done) throw new Error(`${this.name} ended${this.#failure}`);
     const answer = JSON.parse(value as string) as { ms?: number; error?: string };
     if (answer.error) throw new Error(answer.error);
     return answer;
