@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FeatureIndex } from "../dist/features/feature_index.js";
 import { hashValues } from "../dist/nn/random_weights.js";
+import { machine } from "./harness/machine.js";
 import { median, quantile } from "./harness/statistics.js";
 
 export interface IndexBenchOptions {
@@ -81,11 +82,13 @@ export async function benchIndex(options: IndexBenchOptions): Promise<void> {
       bytes = size * dim * (index.dtype === "f16" ? 2 : 4);
       index.dispose();
     }
+    const here = machine();
     const row = {
       bench: "index",
       rows: size,
       dim,
       threads,
+      ...here,
       open_ms: median(opening),
       cold_query_ms: cold,
       first_query_ms: median(first),
@@ -98,7 +101,7 @@ export async function benchIndex(options: IndexBenchOptions): Promise<void> {
     console.log(
       json
         ? JSON.stringify(row)
-        : `${size} x ${dim}: ${text("open", opening)}, query from the disk ${cold.toFixed(0)} ms, ${text("first query", first)}, ${text("query", warm)}, ${row.gigabytes_per_second.toFixed(1)} GB/s`,
+        : `${size} x ${dim}: ${text("open", opening)}, query from the disk ${cold.toFixed(0)} ms, ${text("first query", first)}, ${text("query", warm)}, ${row.gigabytes_per_second.toFixed(1)} GB/s, ${here.cpu} ${here.isa}`,
     );
   } finally {
     if (!options.folder) rmSync(folder, { recursive: true });

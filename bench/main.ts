@@ -6,14 +6,16 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { textConfig } from "../dist/models/text/text_config.js";
 import { parametersOf } from "../dist/models/parameters.js";
-import { benchExtract, compareExtract } from "./extract.js";
+import { benchExtract, compareExtract, type Encoding, encodingOf } from "./extract.js";
 import { benchIndex } from "./index.js";
 import { benchPictures } from "./pictures.js";
 import { report } from "./report.js";
 import { BENCHES } from "./cases/index.js";
 import { checkoutEngine, Engine } from "./harness/engine.js";
 import { graphOf, weightOf } from "./harness/graph.js";
+import { machine } from "./harness/machine.js";
 import type { BenchCase } from "./harness/spec.js";
 import { trainJob } from "./harness/train.js";
 import { median, pairRatio, quantile } from "./harness/statistics.js";
@@ -36,6 +38,8 @@ const { values, positionals } = parseArgs({
     long: { type: "boolean", default: false },
     rows: { type: "string" },
     folder: { type: "string" },
+    model: { type: "string", default: "s3d" },
+    precision: { type: "string", default: "f32" },
   },
 });
 const [name] = positionals;
@@ -46,10 +50,17 @@ if (name === "report") {
   process.exit(0);
 }
 if (name === "extract") {
-  const { json, long, against } = values;
+  const { json, long, against, model, precision } = values;
+  let encoding: Encoding;
+  try {
+    encoding = encodingOf({ threads, model, precision });
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
   await (against
-    ? compareExtract({ long, threads, runs, against: resolve(against) })
-    : benchExtract({ json, threads, long }));
+    ? compareExtract({ ...encoding, long, runs, against: resolve(against) })
+    : benchExtract({ ...encoding, json, long }));
   process.exit(0);
 }
 if (name === "index") {
@@ -64,7 +75,7 @@ if (name === "pictures") {
 if (!BENCHES[name] || !(threads >= 1) || !(runs >= 1)) {
   const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`);
   console.error(
-    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]... [--against CHECKOUT]\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p)\n  pictures   features of 2000 small JPEGs and as many PNGs (--rows N)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
+    `Usage: npm run bench -- NAME [--json] [--threads N] [--runs N] [--peer NAME]... [--against CHECKOUT]\n${list.join("\n")}\n  extract    videos to features, against decoding and computing alone (--long: 10 minutes of 720p; --model NAME, --precision f32|bf16)\n  pictures   features of 2000 small JPEGs and as many PNGs (--rows N)\n  index      opening and querying a feature index of 1M x 768 f16 rows (--rows N, --folder DIR to keep it)\n  report     writes the tables of README.md from results/*.jsonl`,
   );
   process.exit(2);
 }
@@ -75,6 +86,7 @@ if (!values.against && !existsSync(join(folder, "node_modules"))) {
   if (status !== 0) process.stderr.write("npm install failed in bench/: peers from the registry will be missing\n");
 }
 
+const here = machine();
 const work = mkdtempSync(join(tmpdir(), "videoclip-bench-"));
 
 /** Starts both engines and warms them up; the reason if that fails. */
@@ -93,7 +105,7 @@ async function start(engine: string, job: Parameters<Engine["build"]>[0]): Promi
 
 async function compare({ name: label, spec, precision }: BenchCase, peer: string): Promise<void> {
   const onnx = join(work, "model.onnx");
-  if (peer === "onnxruntime") {
+  if (peer.startsWith("onnxruntime")) {
     const { toOnnx } = await import("../dist/onnx/to_onnx.js");
     const graph = graphOf(spec, true);
     const shapes = parametersOf(graph);
@@ -101,7 +113,8 @@ async function compare({ name: label, spec, precision }: BenchCase, peer: string
     await model.save(onnx);
   }
   const train = spec.kind === "train" ? trainJob(spec) : undefined;
-  const job = { spec, threads, precision, onnx, train };
+  const text = spec.kind === "text" ? textConfig({ model_type: spec.model }) : undefined;
+  const job = { spec, threads, precision, onnx, train, text };
   const ours = await start("videoclip", job);
   const other = typeof ours === "string" ? "" : await start(peer, job);
   if (typeof ours === "string" || typeof other === "string") {
@@ -116,6 +129,7 @@ async function compare({ name: label, spec, precision }: BenchCase, peer: string
       bench: name,
       case: label,
       threads,
+      ...here,
       ours_ms: median(a),
       peer,
       peer_ms: median(b),
@@ -127,7 +141,7 @@ async function compare({ name: label, spec, precision }: BenchCase, peer: string
     console.log(
       values.json
         ? JSON.stringify(row)
-        : `${label.padEnd(42)} ours ${spread(a).padEnd(26)} ${peer.padEnd(12)} ${spread(b).padEnd(32)} ${row.ratio.toFixed(2)}x`,
+        : `${label.padEnd(42)} ours ${spread(a).padEnd(26)} ${peer.padEnd(15)} ${spread(b).padEnd(32)} ${`${row.ratio.toFixed(2)}x`.padEnd(8)} ${here.cpu} ${here.isa}`,
     );
   } finally {
     ours.stop();

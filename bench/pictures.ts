@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { extractToFolder, resolvePreset, VideoEncoder } from "../dist/index.js";
+import { machine } from "./harness/machine.js";
 import { makeVideo } from "../scripts/make_samples.mjs";
 
 const self = fileURLToPath(import.meta.url);
@@ -58,6 +59,7 @@ export async function benchPictures(options: { json: boolean; threads: number; c
         bench: "pictures",
         case: `${videos} ${kind} of ${SIDE} x ${SIDE}`,
         threads,
+        ...machine(),
         files_per_s: videos / seconds,
         cpu_ms_per_file: (cpu * 1e3) / videos,
       });

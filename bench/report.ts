@@ -1,11 +1,10 @@
 // npm run bench -- report: writes the tables and charts of README.md from results/*.jsonl.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Machine } from "./harness/machine.js";
 
-/** The processor, from the name of the file of results: `cpu-<processor>-<cores>.jsonl`. */
-interface Measured {
-  cpu: string;
-}
+/** Where a row was measured. Old lines do not say: the name of their file has the processor, and all of them ran on AVX-512. */
+type Measured = Machine;
 
 interface Row extends Measured {
   bench: string;
@@ -43,7 +42,9 @@ interface IndexRow extends Measured {
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const NAMES: Record<string, string> = {
   onnxruntime: "onnxruntime-node 1.30",
+  "onnxruntime-f32": "onnxruntime-node 1.30, f32",
   torch: "PyTorch 2.13",
+  "torch-compile": "PyTorch 2.13, compiled",
   tfjs_wasm: "tfjs-wasm 4.22",
   tfjs_cpu: "tfjs-cpu 4.22",
   tfjs_node: "tfjs-node",
@@ -54,6 +55,20 @@ const figure = (value: number) => (value < 100 ? value.toPrecision(3) : value.to
 
 function table(head: string[], rows: string[][]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/** Instruction sets from plain to wide; those that are not here are wider. */
+const ISAS = ["portable", "avx2", "avx512"];
+const width = ({ isa }: Measured) => (ISAS.includes(isa) ? ISAS.indexOf(isa) : ISAS.length);
+
+/** The rows of a peer, one for each case: the last one of those with the widest instruction set. */
+function chartRows(rows: Row[], peer: string): Row[] {
+  const best = new Map<string, Row>();
+  for (const row of rows.filter((other) => other.peer === peer)) {
+    const before = best.get(row.case);
+    if (!before || width(row) >= width(before)) best.set(row.case, row);
+  }
+  return [...best.values()];
 }
 
 /** A chart of the time of each peer relative to this package, case by case, in GitHub's syntax. */
@@ -71,27 +86,36 @@ function chart(title: string, rows: Row[]): string {
   ].join("\n");
 }
 
-/** Replaces the text between the markers of README.md. */
-export function report(): void {
-  const lines = readdirSync(`${folder}results`)
-    .filter((name) => name.startsWith("cpu-") && name.endsWith(".jsonl"))
-    .flatMap((name) => {
-      const cpu = name.split("-")[1];
-      const rows = readFileSync(`${folder}results/${name}`, "utf8").trim().split("\n");
-      return rows.map((line): Row | ExtractRow | IndexRow => ({ cpu, ...JSON.parse(line) }));
-    });
-  // the last session of a case wins
+/** The lines of the files `cpu-<processor>-<cores>-cores.jsonl` of a folder. */
+function readLines(results: string): (Row | ExtractRow | IndexRow)[] {
+  return readdirSync(results).flatMap((name) => {
+    const [, cpu] = /^cpu-(.+)-\d+-cores\.jsonl$/.exec(name) ?? [];
+    if (!cpu) return [];
+    const lines = readFileSync(`${results}/${name}`, "utf8").trim().split("\n");
+    return lines.map((line): Row | ExtractRow | IndexRow => ({ cpu, isa: "avx512", ...JSON.parse(line) }));
+  });
+}
+
+/** The tables and charts of a folder of results. */
+export function resultsText(results: string): string {
+  const lines = readLines(results);
+  // the last session of a case on a processor and an instruction set wins
   const caseOf = (row: (typeof lines)[number]) => {
-    if ("peer" in row) return `${row.case}, ${row.peer}`;
-    return "case" in row ? row.case : `index of ${row.rows} x ${row.dim}`;
+    const where = `${row.cpu}, ${row.isa}`;
+    if ("peer" in row) return `${row.case}, ${row.peer}, ${where}`;
+    return `${"case" in row ? row.case : `index of ${row.rows} x ${row.dim}`}, ${where}`;
   };
   const last = [...new Map(lines.map((row) => [caseOf(row), row])).values()];
   const rows = last.filter((row) => "peer" in row);
   const whole = last.filter((row) => "clips" in row);
   const indexes = last.filter((row) => "query_ms" in row);
-  const text = [
+  const charts = ["onnxruntime", "torch", "torch-compile"]
+    .map((peer) => ({ peer, shown: chartRows(rows, peer) }))
+    .filter(({ shown }) => shown.length > 0)
+    .map(({ peer, shown }) => chart(NAMES[peer], shown));
+  return [
     table(
-      ["case", "videoclip", "peer", "its time", "ratio", "runs", "CPU"],
+      ["case", "videoclip", "peer", "its time", "ratio", "runs", "CPU", "instruction set"],
       rows.map((row) => [
         row.case,
         figure(row.ours_ms),
@@ -100,16 +124,10 @@ export function report(): void {
         row.ratio.toFixed(2),
         String(row.runs),
         row.cpu,
+        row.isa,
       ]),
     ),
-    chart(
-      NAMES.onnxruntime,
-      rows.filter((row) => row.peer === "onnxruntime"),
-    ),
-    chart(
-      NAMES.torch,
-      rows.filter((row) => row.peer === "torch"),
-    ),
+    ...charts,
     table(
       [
         "extract",
@@ -121,6 +139,7 @@ export function report(): void {
         "peak RSS MB",
         "event loop p99 ms",
         "CPU",
+        "instruction set",
       ],
       whole.map((row) => [
         row.case,
@@ -129,17 +148,33 @@ export function report(): void {
         row.overhead.toFixed(2),
         ...[row.peak_rss_mb, row.event_loop_p99_ms].map(figure),
         row.cpu,
+        row.isa,
       ]),
     ),
     table(
-      ["index, f16 rows", "open ms", "query from the disk ms", "first query ms", "query ms", "GB/s", "CPU"],
+      [
+        "index, f16 rows",
+        "open ms",
+        "query from the disk ms",
+        "first query ms",
+        "query ms",
+        "GB/s",
+        "CPU",
+        "instruction set",
+      ],
       indexes.map((row) => [
         `${row.rows} x ${row.dim}`,
         ...[row.open_ms, row.cold_query_ms, row.first_query_ms, row.query_ms, row.gigabytes_per_second].map(figure),
         row.cpu,
+        row.isa,
       ]),
     ),
   ].join("\n\n");
+}
+
+/** Replaces the text between the markers of README.md. */
+export function report(): void {
+  const text = resultsText(`${folder}results`);
   const path = `${folder}README.md`;
   const page = readFileSync(path, "utf8");
   writeFileSync(

@@ -1,21 +1,21 @@
 import type { BenchCase, ConvLayer, Spec, Triple } from "../harness/spec.js";
 
+/** PyTorch, eager and through torch.compile. */
+const TORCH = ["torch", "torch-compile"];
+
 const model = (name: "s3d" | "s3dg"): BenchCase[] => {
   const spec: Spec = { kind: "model", model: name, frames: 16, size: 224 };
-  const torch = name === "s3d" ? ["torch"] : [];
+  const torch = name === "s3d" ? TORCH : [];
   return [
     { name: `${name} 16x224x224 f32`, spec, precision: "f32", peers: ["onnxruntime", ...torch] },
-    { name: `${name} 16x224x224 bf16`, spec, precision: "bf16", peers: torch },
+    { name: `${name} 16x224x224 bf16`, spec, precision: "bf16", peers: name === "s3d" ? TORCH : ["onnxruntime-f32"] },
   ];
 };
 
+const x3dSpec: Spec = { kind: "model", model: "x3d-s", frames: 13, size: 160 };
 const x3d: BenchCase[] = [
-  {
-    name: "x3d-s 13x160x160 f32",
-    spec: { kind: "model", model: "x3d-s", frames: 13, size: 160 },
-    precision: "f32",
-    peers: ["onnxruntime", "tfjs_wasm"],
-  },
+  { name: "x3d-s 13x160x160 f32", spec: x3dSpec, precision: "f32", peers: ["onnxruntime", "tfjs_wasm"] },
+  { name: "x3d-s 13x160x160 bf16", spec: x3dSpec, precision: "bf16", peers: ["onnxruntime-f32"] },
 ];
 
 const layer = (kernel: Triple, outChannels: number, groups = 1): ConvLayer => ({ kernel, outChannels, groups });
@@ -27,7 +27,7 @@ function sepconv(channels: number, outChannels: number, T: number, size: number)
     name: `1x3x3 + 3x1x1 ${channels}>${outChannels} @${T}x${size}x${size}`,
     spec: { kind: "convs", shape: [1, T, size, size, channels], layers },
     precision: "f32",
-    peers: ["onnxruntime", "torch", "tfjs_wasm", "tfjs_cpu", "tfjs_node"],
+    peers: ["onnxruntime", ...TORCH, "tfjs_wasm", "tfjs_cpu", "tfjs_node"],
   };
 }
 
@@ -36,7 +36,7 @@ function depthwise(kernel: Triple, C: number, T: number, size: number): BenchCas
     name: `depthwise ${kernel.join("x")} C=${C} @${T}x${size}x${size}`,
     spec: { kind: "convs", shape: [1, T, size, size, C], layers: [layer(kernel, C, C)] },
     precision: "f32",
-    peers: ["onnxruntime", "torch"],
+    peers: ["onnxruntime", ...TORCH],
   };
 }
 
@@ -45,7 +45,7 @@ function pool(kernel: Triple, stride: Triple, pad: Triple, C: number, T: number,
     name: `max ${kernel.join("x")} stride ${stride.join("x")} C=${C} @${T}x${size}x${size}`,
     spec: { kind: "max_pool", shape: [1, T, size, size, C], kernel, stride, pad },
     precision: "f32",
-    peers: ["onnxruntime", "torch", "tfjs_wasm", "tfjs_node"],
+    peers: ["onnxruntime", ...TORCH, "tfjs_wasm", "tfjs_node"],
   };
 }
 
@@ -54,15 +54,20 @@ function text(model: "bert" | "mobilebert", rows: number, tokens: number): Bench
     name: `${model} ${rows}x${tokens} f32`,
     spec: { kind: "text", model, rows, tokens },
     precision: "f32",
-    peers: ["onnxruntime", "tfjs_wasm"],
+    peers: ["onnxruntime", ...(model === "bert" ? TORCH : []), "tfjs_wasm"],
   };
+}
+
+function bertBf16(rows: number, tokens: number): BenchCase {
+  const spec: Spec = { kind: "text", model: "bert", rows, tokens };
+  return { name: `bert ${rows}x${tokens} bf16`, spec, precision: "bf16", peers: TORCH };
 }
 
 const train = (["f32", "bf16"] as const).map((precision): BenchCase => ({
   name: `train VideoCLIP 256, 2 + 4 layers, 32 pairs ${precision}`,
   spec: { kind: "train", hidden: 256, heads: 4, videoLayers: 2, textLayers: 4, pairs: 32 },
   precision,
-  peers: precision === "f32" ? ["torch", "tfjs_wasm", "tfjs_node"] : ["torch"],
+  peers: precision === "f32" ? [...TORCH, "tfjs_wasm", "tfjs_node"] : TORCH,
 }));
 
 /** Benches by name. */
@@ -85,7 +90,7 @@ export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
   },
   bert: {
     about: "BERT-base to hidden states, one short text and a batch",
-    cases: [text("bert", 1, 64), text("bert", 8, 128)],
+    cases: [text("bert", 1, 64), text("bert", 8, 128), bertBf16(1, 64), bertBf16(8, 128)],
   },
   mobilebert: { about: "MobileBERT to hidden states", cases: [text("mobilebert", 1, 128)] },
   train: { about: "a whole training step of VideoCLIP: forward, backward, clipping, Adam", cases: train },
@@ -96,7 +101,7 @@ export const BENCHES: Record<string, { about: string; cases: BenchCase[] }> = {
         name: "InfoNCE 8192 x 512 f32, forward and backward",
         spec: { kind: "contrastive", rows: 8192, width: 512 },
         precision: "f32",
-        peers: ["three_products", "torch"],
+        peers: ["three_products", ...TORCH],
       },
     ],
   },

@@ -65,18 +65,20 @@ def initialize(module):
         nn.init.zeros_(module.bias)
 
 
-def build_train(job):
+def build_train(job, compiled, autocast):
+    """`compiled(module)`: what computes the loss and its gradients; `autocast(job)`: the precision of both."""
     train = job["train"]
     sizes, pairs = train["config"], job["spec"]["pairs"]
     model = VideoClip(sizes)
+    loss_of = compiled(model)
     optimizer = torch.optim.Adam(model.parameters(), train["rate"], betas=(0.9, train["beta2"]), fused=True)
     features = torch.randn(pairs, sizes["maxVideoLength"], sizes["featureSize"])
     ends = torch.tensor([[sizes["clsId"], sizes["sepId"]]]).repeat(pairs, 1)
     ids = torch.randint(1000, sizes["vocabularySize"], (pairs, sizes["maxTextLength"] + 2))
 
     def run():
-        with torch.autocast("cpu", torch.bfloat16, enabled=job["precision"] == "bf16"):
-            loss = model(features, ends, ids)
+        with autocast(job):
+            loss = loss_of(features, ends, ids)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), train["max_norm"])

@@ -5,10 +5,14 @@ import { fileURLToPath } from "node:url";
 import type { Job } from "./spec.js";
 
 const folder = fileURLToPath(new URL("../engines/", import.meta.url));
-/** Commands that start the processes of engines, by name. */
+/** Commands that start the processes of engines, by name; the others are scripts of their name. */
 const COMMANDS: Record<string, [string, string[]]> = {
   torch: ["python3", [`${folder}torch_engine.py`]],
+  "torch-compile": ["python3", [`${folder}torch_engine.py`, "--compile"]],
+  "onnxruntime-f32": [process.execPath, ["--import", "tsx", `${folder}onnxruntime.ts`]],
 };
+/** Seconds for one answer. The longest is that of a training step that is compiled. */
+const LIMIT_S = 600;
 
 /** The engine name of this package in another checkout of the repository. */
 export const checkoutEngine = (folder: string): string => `checkout:${folder}`;
@@ -19,28 +23,41 @@ function commandOf(name: string): [string, string[]] {
   return COMMANDS[name] ?? [process.execPath, ["--import", "tsx", script]];
 }
 
-/** An engine in a separate process. */
+/** An engine in a separate process; it is stopped if an answer takes more than `limit` seconds. */
 export class Engine {
   #child: ChildProcess;
   #lines: AsyncIterator<string>;
   #reader: Interface;
+  /** Why the process could not be started. */
+  #failure = "";
 
   constructor(
     readonly name: string,
     threads: number,
+    readonly limit = LIMIT_S,
   ) {
     const [command, args] = commandOf(name);
     const env = { ...process.env, OMP_NUM_THREADS: String(threads) };
     this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], env });
-    this.#child.on("error", () => this.#reader.close());
+    this.#child.on("error", ({ message }) => {
+      this.#failure = `: ${message}`;
+      this.#reader.close();
+    });
     this.#reader = createInterface({ input: this.#child.stdout! });
     this.#lines = this.#reader[Symbol.asyncIterator]();
   }
 
   async #ask(line: string): Promise<{ ms?: number; error?: string }> {
     this.#child.stdin!.write(`${line}\n`);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.stop();
+    }, this.limit * 1e3);
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`${this.name} ended`);
+    clearTimeout(timer);
+    if (late) throw new Error(`${this.name} gave no answer within ${this.limit} s`);
+    if (done) throw new Error(`${this.name} ended${this.#failure}`);
     const answer = JSON.parse(value as string) as { ms?: number; error?: string };
     if (answer.error) throw new Error(answer.error);
     return answer;

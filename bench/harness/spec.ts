@@ -37,7 +37,9 @@ export interface Job {
   /** Path of the case as an ONNX model, for engines that need one. */
   onnx?: string;
   /** Sizes and optimizer settings of a training step, for engines that do not use this package. */
-  train?: object;
+  train?: object | undefined;
+  /** Sizes of a text encoder, for engines that do not use this package. */
+  text?: object | undefined;
 }
 
 export interface BenchCase {
