@@ -1,6 +1,7 @@
 // From a portable graph to one of a backend: storage types, weight layouts and the kernels that only this backend has.
 import { DTypeError } from "../base/errors.js";
 import { callName } from "../graph/rules.js";
+import type { CpuLayout } from "../graph/tensor.js";
 import { type Graph, INPUT } from "../graph/trace.js";
 import { castPrecision, onCpu, takesBf16 } from "./passes/cast_precision.js";
 import { chooseBf16, inTraining } from "./passes/choose_bf16.js";
@@ -14,13 +15,11 @@ import { packWeights } from "./passes/pack_weights.js";
 import { swishInputs } from "./passes/swish_inputs.js";
 
 /** The facts of a device that decide how a graph is lowered. */
-export interface Target {
+export interface Target extends CpuLayout {
   readonly isGpu: boolean;
   readonly precision: "f32" | "tf32" | "bf16" | "f16";
   /** Whether convolutions may use Winograd's minimal filtering. */
   readonly winograd: boolean;
-  /** Output channels in one panel of packed weights on this CPU. */
-  readonly panelWidth: number;
 }
 
 /** Rewrites a graph in place for a target. @throws DTypeError where a CPU would have to compute on 16-bit floats */
@@ -47,7 +46,7 @@ function lowerToCpu(graph: Graph, target: Target): void {
     swishInputs(graph);
     fuseExpansion(graph);
   }
-  packWeights(graph, target.panelWidth);
+  packWeights(graph, target);
   for (const node of graph.nodes) {
     if (node.op.halvesOnCpu) continue;
     const bf16 = takesBf16(node.op, node.attrs, node.inputs);

@@ -54,6 +54,14 @@ export interface Packing {
   attrs: unknown;
 }
 
+/** The facts of a CPU's kernels that decide how weights are packed. */
+export interface CpuLayout {
+  /** Columns of a panel: two vectors of the instruction set. */
+  readonly panelWidth: number;
+  /** The most pairs of bf16 in a step of a product by the tiles of a matrix unit; 0 without tiles. */
+  readonly tileDepth: number;
+}
+
 export const packing = <A>(slot: number, op: OpDefinition<A>, attrs: A): Packing => ({
   slot,
   op: op as OpDefinition<never>,
@@ -93,8 +101,8 @@ export interface OpDefinition<A = unknown> {
   attributes?: Attributes<A> | undefined;
   /** Types of the outputs; throws `ShapeError` when the inputs do not fit. `null` marks an absent optional input. */
   shape(inputs: (TensorType | null)[], attrs: A): TensorType[];
-  /** Weights that the CPU kernel reads in another layout. `panelWidth` is that of the device. */
-  packedOnCpu?(attrs: A, panelWidth: number): Packing[];
+  /** Weights that the CPU kernel reads in another layout. */
+  packedOnCpu?(attrs: A, cpu: CpuLayout): Packing[];
   /** The axis order in which the CUDA kernel reads its weight, input 1. */
   axesOnGpu?(attrs: A, inputs: (TensorType | null)[]): readonly number[];
   /** Multiply-adds of a matrix product. */

@@ -10,6 +10,7 @@ export interface NativeEngine {
     threads: number;
     hardware: string;
     panelWidth: number;
+    tileDepth: number;
     parameterBytes: number;
     scratchBytes: number;
     /** Bytes of inputs copied so far, without those that were read in place. */
@@ -97,7 +98,10 @@ export interface Addon {
   scalePlanes(planes: Uint8Array[], strides: number[], plan: Float64Array, to: Uint8Array): void;
   gpus(): { cuda: number; emulated: number | null };
   /** Instruction sets of the CPU, from plain to wide. bf16: whether there are dot products of bf16 pairs. */
-  isas(): { name: string; supported: boolean; panelWidth: number; bf16: boolean }[];
+  /** The instruction sets, the best last. `bf16Refusal`: why products of bf16 would not be faster; null if they are. */
+  isas(): { name: string; supported: boolean; panelWidth: number; tileDepth: number; bf16Refusal: string | null }[];
+  /** Why this process cannot use the matrix unit (AMX) of the CPU; null if it can. */
+  matrixUnit(): string | null;
   cuda(): { usable: boolean; reason: string; driverVersion: number; devices: number };
 }
 

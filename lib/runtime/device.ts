@@ -9,9 +9,9 @@ import { checkMemory } from "../base/memory_limit.js";
 import { nativeError } from "./native_error.js";
 
 /**
- * On a CPU, the arithmetic of convolutions, and of matrix products in training: f32, or bf16 products. On a GPU, the
- * storage type of activations and weights: f32, bf16 or f16, with sums in f32; `tf32` stores f32 and rounds the
- * operands of matrix products to 10 bits.
+ * The storage type of activations and weights: f32, bf16 or f16, with sums in f32. On a CPU, training with bf16 stores
+ * f32 and rounds the operands of matrix products. `tf32` (GPU) stores f32 and rounds the operands of matrix products to
+ * 10 bits.
  */
 export type Precision = "f32" | "bf16" | "f16" | "tf32";
 
@@ -27,9 +27,10 @@ export interface DeviceOptions {
   /** Compute threads of the CPU, 1 to 256. Default: the cores of this process. Results do not depend on it. */
   threads?: number | undefined;
   /**
-   * `bf16` on a CPU: convolutions of models, and in training all matrix products except those of attention, round their
-   * operands to bf16 and sum in f32, if the CPU has dot products for it (AVX512-BF16); parameters and values between
-   * layers stay f32. On a GPU `bf16` and `f16` are the types of all activations. Default `f32`.
+   * `bf16` on a CPU: values between layers and the weights of convolutions and linear layers are bf16, and sums are f32;
+   * Winograd's convolutions, depthwise convolutions and attention compute in f32. In training, values between layers stay
+   * f32 and all matrix products except those of attention round their operands. It is refused on a CPU where it would
+   * be slower than f32. On a GPU `bf16` and `f16` are the types of all activations. Default `f32`.
    */
   precision?: Precision | undefined;
   /**
@@ -54,13 +55,15 @@ interface SharedEngine {
 export class Device {
   readonly name: string;
   readonly isGpu: boolean;
-  /** Implementation of the kernels: an instruction set of the CPU (`portable`, `avx2`, `avx512`) or `cuda`. */
+  /** Implementation of the kernels: an instruction set of the CPU (`portable`, `avx2`, `avx512`, `amx`) or `cuda`. */
   readonly backend: string;
   readonly threads: number;
   /** Name of the GPU; empty for a CPU. */
   readonly hardware: string;
   /** Columns of a packed weight panel. */
   readonly panelWidth: number;
+  /** The most pairs of bf16 in a step of a product by the tiles of a matrix unit; 0 without tiles. */
+  readonly tileDepth: number;
   readonly winograd: boolean;
   readonly precision: Precision;
   readonly parameters: ParameterStore;
@@ -80,6 +83,7 @@ export class Device {
     this.threads = info.threads;
     this.hardware = info.hardware;
     this.panelWidth = info.panelWidth;
+    this.tileDepth = info.tileDepth;
     this.winograd = winograd;
     this.precision = precision;
     this.parameters = new ParameterStore(this);
@@ -241,21 +245,21 @@ export function createDevice(options: DeviceOptions = {}): Device {
     if (device !== "auto") throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${gpu.reason}`);
   }
   const isa = chooseIsa(addon.isas());
-  checkCpuPrecision(precision, addon.isas()[isa].bf16);
+  checkCpuPrecision(precision, addon.isas()[isa].bf16Refusal);
   return new Device("cpu", new addon.Engine(isa, threads), options);
 }
 
-function checkCpuPrecision(precision: Precision, bf16: boolean): void {
+function checkCpuPrecision(precision: Precision, bf16Refusal: string | null): void {
   if (precision === "f16" || precision === "tf32") {
     throw new DeviceError(
       "ERR_PRECISION_UNAVAILABLE",
       `precision ${precision}: a CPU computes in f32 or bf16; it needs a GPU`,
     );
   }
-  if (precision === "bf16" && !bf16) {
+  if (precision === "bf16" && bf16Refusal !== null) {
     throw new DeviceError(
       "ERR_PRECISION_UNAVAILABLE",
-      "precision bf16: this processor has no bf16 dot products (AVX512-BF16), so it would only be slower: use f32",
+      `precision bf16: ${bf16Refusal}, so bf16 would only be slower: use f32`,
     );
   }
 }
@@ -276,7 +280,7 @@ function shareDevice(device: Device, options: DeviceOptions): Device {
       precision,
       loadAddon()
         .addon.isas()
-        .some(({ name, bf16 }) => name === device.backend && bf16),
+        .find(({ name }) => name === device.backend)!.bf16Refusal,
     );
   }
   return new Device(device.name, device, { precision, winograd });
@@ -333,6 +337,10 @@ export interface DeviceReport {
   addon: { path: string } | { error: string };
   isa: string | null;
   isas: string[];
+  /** The precisions that the CPU computes in, or why bf16 would not be faster. */
+  bf16: { usable: boolean; reason: string };
+  /** Whether the kernels use the matrix unit of the CPU (Intel's AMX), or why not. */
+  matrixUnit: { usable: boolean; reason: string };
   threads: number;
   /** Number of cores that the control groups of this process allow; absent without a quota. */
   cpuQuota?: number | undefined;
@@ -348,15 +356,20 @@ export function deviceReport(): DeviceReport {
     const { addon, path } = loadAddon();
     const isas = addon.isas();
     const { usable, reason } = addon.cuda();
+    const isa = isas[chooseIsa(isas)];
+    const unit = addon.matrixUnit() ?? (isa.tileDepth > 0 ? null : `VIDEOCLIP_ISA is ${isa.name}`);
     return {
       addon: { path },
-      isa: isas[chooseIsa(isas)].name,
-      isas: isas.filter((isa) => isa.supported).map((isa) => isa.name),
+      isa: isa.name,
+      isas: isas.filter(({ name, supported }) => supported && name !== "amx-emulated").map(({ name }) => name),
+      bf16: { usable: isa.bf16Refusal === null, reason: isa.bf16Refusal ?? "" },
+      matrixUnit: { usable: unit === null, reason: unit ?? "" },
       ...cpu,
       cuda: { usable, reason },
     };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { addon: { error: message }, isa: null, isas: [], ...cpu, cuda: { usable: false, reason: message } };
+    const none = { usable: false, reason: message };
+    return { addon: { error: message }, isa: null, isas: [], bf16: none, matrixUnit: none, ...cpu, cuda: none };
   }
 }

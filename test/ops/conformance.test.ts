@@ -21,7 +21,7 @@ const LIMITS = { f32: 1e-6, f16: 3e-4, bf16: 2.5e-3 };
 
 const isas = loadAddon().addon.isas();
 const wanted = process.env.VIDEOCLIP_ISA ?? isas.filter((isa) => isa.supported).at(-1)!.name;
-const panelWidth = isas.find((isa) => isa.name === wanted)!.panelWidth;
+const { panelWidth, tileDepth } = isas.find((isa) => isa.name === wanted)!;
 
 /** The storage types in which a kernel runs a case. */
 function storageTypes(op: AnyOp, row: { inputs: (CaseInput | null)[]; attrs: Record<string, unknown> }) {
@@ -32,7 +32,7 @@ function storageTypes(op: AnyOp, row: { inputs: (CaseInput | null)[]; attrs: Rec
 
 /** The inputs of a case, with activations in a storage type; packed weights and operands that are f32 stay f32. */
 function inputsOf(op: AnyOp, row: OpCase<Record<string, unknown>>, dtype: "f32" | "bf16") {
-  const packed = op.packedOnCpu?.(row.attrs, panelWidth).map(({ slot }) => slot) ?? [];
+  const packed = op.packedOnCpu?.(row.attrs, { panelWidth, tileDepth }).map(({ slot }) => slot) ?? [];
   return row.inputs.map((rule, slot) => {
     if (!rule) return rule;
     const full = dtype === "f32" || rule.dtype || packed.includes(slot) || operandOf(op as never, slot)?.f32;
@@ -46,7 +46,7 @@ for (const definition of opDefinitions().values() as Iterable<AnyOp>) {
   for (const row of casesOf(definition)) {
     for (const dtype of storageTypes(definition, row)) {
       test(`${definition.name}${dtype === "f32" ? "" : ` ${dtype}`}: ${row.name}`, async () => {
-        const given = "panelWidth" in row.attrs ? { ...row.attrs, panelWidth } : row.attrs;
+        const given = "panelWidth" in row.attrs ? { ...row.attrs, panelWidth, tileDepth } : row.attrs;
         const attrs = definition.name === "preprocess" ? { ...given, dtype } : given;
         const inputs = inputsOf(definition, row, dtype);
         const expected = definition.reference(

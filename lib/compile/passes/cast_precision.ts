@@ -15,7 +15,7 @@ export const onCpu: Takes = (node, slot, dtype) => {
   if (op.storage) return op.storage;
   if (op.isView || (op.anyType && op.operands.length === 1)) return "as given";
   if (op.halvesOnCpu) return dtype;
-  const isPacked = op.packedOnCpu?.(attrs as never, 1).some((packing) => packing.slot === slot);
+  const isPacked = op.packedOnCpu?.(attrs as never, { panelWidth: 1, tileDepth: 0 }).some((packing) => packing.slot === slot);
   return takesBf16(op, attrs, inputs) && !isPacked && !operandOf(op, slot)?.f32 ? dtype : "f32";
 };
 

@@ -1,12 +1,13 @@
+import type { CpuLayout } from "../../graph/tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
 
 /**
  * Converts weights to the layout of the CPU kernels (`packedOnCpu`). This pass is the last, since it fixes the
  * attributes.
  */
-export function packWeights(graph: Graph, panelWidth: number): void {
+export function packWeights(graph: Graph, cpu: CpuLayout): void {
   for (const node of [...graph.nodes]) {
-    const packings = node.op.packedOnCpu?.(node.attrs as never, panelWidth) ?? [];
+    const packings = node.op.packedOnCpu?.(node.attrs as never, cpu) ?? [];
     if (packings.length === 0 || node.attrs.packed) continue;
     const inputs = [...node.inputs];
     for (const { slot, op, attrs } of packings) {

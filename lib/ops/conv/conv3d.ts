@@ -134,7 +134,7 @@ export const conv3d = defineOp<Conv3dAttrs>({
   multiplyAdds: (inputs, [{ shape: y }], { outChannels }) =>
     elements(y.slice(0, -1)) * outChannels * elements(inputs[1]!.shape.slice(1)),
   attributes: conv3dRules,
-  packedOnCpu: ({ groups, split }, panelWidth) => [packing(1, packConvWeight, { groups, split, panelWidth })],
+  packedOnCpu: ({ groups, split }, { panelWidth }) => [packing(1, packConvWeight, { groups, split, panelWidth })],
   axesOnGpu: (a, [x]) => (isDepthwise(a, x!.shape[4]) ? TAPS_IN_ROWS : CHANNELS_IN_ROWS),
   shape,
   layout: layout(

@@ -14,7 +14,9 @@ export const conv3dBf16 = defineOp<Conv3dAttrs>({
   bf16OnCpu: () => true,
   operands: conv3d.operands,
   notOnGpu: "a GPU multiplies bf16 in conv3d",
-  packedOnCpu: ({ split }, panelWidth) => [packing(1, packConvWeightBf16, { split, panelWidth })],
+  packedOnCpu: ({ split }, { panelWidth, tileDepth }) => [
+    packing(1, packConvWeightBf16, { split, panelWidth, tileDepth }),
+  ],
   shape: (inputs, a) => {
     if (a.groups !== 1) throw shapeError("conv3d_bf16", "one group", [a.groups]);
     return conv3d.shape(inputs, a);

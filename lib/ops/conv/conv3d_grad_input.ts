@@ -84,7 +84,7 @@ function reference([dy, weight]: (Array64 | null)[], a: Conv3dGradInputAttrs): A
 export const conv3dGradInput = defineOp<Conv3dGradInputAttrs>({
   name: "conv3d_grad_input",
   operands: [{ name: "dy", batched: true }, { name: "weight" }],
-  packedOnCpu: ({ groups, inChannels }, panelWidth) => [
+  packedOnCpu: ({ groups, inChannels }, { panelWidth }) => [
     packing(1, packConvWeight, { groups, split: [inChannels], panelWidth }),
   ],
   axesOnGpu: () => CHANNELS_IN_ROWS,

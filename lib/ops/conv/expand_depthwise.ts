@@ -29,7 +29,7 @@ export const expandDepthwise = defineOp<Conv3dAttrs>({
     { name: "bias", f32: true },
   ],
   notOnGpu: "a pass of the CPU makes it",
-  packedOnCpu: ({ groups, split }, panelWidth) => [
+  packedOnCpu: ({ groups, split }, { panelWidth }) => [
     packing(1, packConvWeight, { groups: 1, split, panelWidth }),
     packing(3, packConvWeight, { groups, split, panelWidth }),
   ],

@@ -9,13 +9,18 @@ export interface PackBf16Attrs {
   split: readonly number[];
   /** Columns of a panel: two vectors of the instruction set. */
   panelWidth: number;
+  /** The most pairs in a step of a product by tiles; 0 without tiles. */
+  tileDepth: number;
 }
 
-function runs(weight: readonly number[]) {
+function runs(weight: readonly number[], tileDepth: number) {
   const [, C, kT, kH, kW] = weight;
   const width = kW > 1 && C <= 32 && kW * C <= 4096 ? kW : 1;
   const count = (kT * kH * kW) / width;
-  return { width, count, length: width * C, pairs: Math.ceil((width * C) / 2) };
+  const length = width * C;
+  const filled = Math.ceil(length / 2);
+  const steps = tileDepth > 0 ? Math.ceil(filled / tileDepth) : 1;
+  return { width, count, length, pairs: steps * Math.ceil(filled / steps) };
 }
 
 function shape([weight]: (TensorType | null)[], a: PackBf16Attrs): TensorType[] {
@@ -23,7 +28,7 @@ function shape([weight]: (TensorType | null)[], a: PackBf16Attrs): TensorType[] 
     throw shapeError("pack_conv_weight_bf16", "a weight [Cout, Cin, kT, kH, kW]", weight?.shape ?? "none");
   }
   requireF32("pack_conv_weight_bf16", weight);
-  const { count, pairs } = runs(weight.shape);
+  const { count, pairs } = runs(weight.shape, a.tileDepth);
   const columns = a.split.flatMap((width) => panelWidths(width, a.panelWidth)).reduce((p, q) => p + q, 0);
   return [{ shape: [columns * count * pairs], dtype: "f32" }];
 }
@@ -31,7 +36,7 @@ function shape([weight]: (TensorType | null)[], a: PackBf16Attrs): TensorType[] 
 function reference([weight]: (Array64 | null)[], a: PackBf16Attrs): Array64[] {
   const { shape: size, data: w } = weight!;
   const C = size[1];
-  const { width, count, length, pairs } = runs(size);
+  const { width, count, length, pairs } = runs(size, a.tileDepth);
   const taps = count * width;
   const y: number[] = [];
   let first = 0;
@@ -59,6 +64,6 @@ export const packConvWeightBf16 = defineOp<PackBf16Attrs>({
   layout: layout({ split: "int[]" }),
   notInOnnx: "compile() makes it from a conv3d",
   reference,
-  // a test case replaces panelWidth 0 by the device's value
+  // a test case has the values of the device
   notDifferentiable: "a layout of weights, made by a pass after differentiation",
 });

@@ -19,7 +19,7 @@ export const winogradConv3d = defineOp<Conv3dAttrs>({
   bf16OnCpu: () => true,
   operands: conv3d.operands.slice(0, 4),
   notOnGpu: "a pass of the CPU makes it",
-  packedOnCpu: (_, panelWidth) => [packing(1, packWinogradWeight, { panelWidth })],
+  packedOnCpu: (_, { panelWidth }) => [packing(1, packWinogradWeight, { panelWidth })],
   shape: (inputs, a) => {
     if (!fitsWinograd(a)) throw shapeError("winograd_conv3d", "1x3x3 or 3x1x1 with stride 1 and one group", a.kernel);
     return conv3d.shape(inputs.slice(0, 4), a);

@@ -120,7 +120,7 @@ export const linear: OpDefinition<LinearAttrs> = defineOp<LinearAttrs>({
   tf32: true,
   multiplyAdds: (inputs, [y]) => elements(y.shape) * elements(inputs[1]!.shape.slice(1)),
   attributes: rules,
-  packedOnCpu: ({ outFeatures }, panelWidth) => [
+  packedOnCpu: ({ outFeatures }, { panelWidth }) => [
     packing(1, packConvWeight, { groups: 1, split: [outFeatures], panelWidth }),
   ],
   axesOnGpu: () => [0, 1],

@@ -3,6 +3,7 @@
 #include "addon/engine_wrap.h"
 #include "addon/video_wrap.h"
 #include "runtime/gpu.h"
+#include "runtime/matrix_unit.h"
 #if defined(VIDEOCLIP_WITH_EMULATOR)
 #include "emulator/driver.h"
 #include "emulator/launch.h"
@@ -14,15 +15,23 @@ namespace {
 
 Napi::Value isas(const Napi::CallbackInfo& info) {
   auto out = Napi::Array::New(info.Env());
-  for (int i = 0; i <= static_cast<int>(Backend::avx512); ++i) {
+  for (int i = 0; i <= static_cast<int>(Backend::amx); ++i) {
     auto item = Napi::Object::New(info.Env());
     item.Set("name", backend_name(static_cast<Backend>(i)));
     item.Set("supported", backend_supported(static_cast<Backend>(i)));
     item.Set("panelWidth", panel_width(static_cast<Backend>(i)));
-    item.Set("bf16", has_bf16(static_cast<Backend>(i)));
+    item.Set("tileDepth", tile_depth(static_cast<Backend>(i)));
+    const char* refusal = bf16_refusal(static_cast<Backend>(i));
+    item.Set("bf16Refusal", refusal ? Napi::Value(Napi::String::New(info.Env(), refusal)) : info.Env().Null());
     out.Set(static_cast<uint32_t>(i), item);
   }
   return out;
+}
+
+// Why the matrix unit of the CPU cannot be used; null if it can.
+Napi::Value matrix_unit(const Napi::CallbackInfo& info) {
+  const char* refusal = matrix_unit_refusal();
+  return refusal ? Napi::Value(Napi::String::New(info.Env(), refusal)) : info.Env().Null();
 }
 
 Napi::Value gpus(const Napi::CallbackInfo& info) {
@@ -127,6 +136,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineWrap::define(env));
   exports.Set("scalePlanes", Napi::Function::New(env, scale_planes_wrap));
   exports.Set("isas", Napi::Function::New(env, isas));
+  exports.Set("matrixUnit", Napi::Function::New(env, matrix_unit));
 #if defined(VIDEOCLIP_WITH_EMULATOR)
   auto emulator = Napi::Object::New(env);
   emulator.Set("setOrder", Napi::Function::New(env, set_emulator_order));

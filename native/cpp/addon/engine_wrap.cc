@@ -97,6 +97,7 @@ Napi::Value EngineWrap::info(const Napi::CallbackInfo& info) {
   out.Set("threads", e.threads());
   out.Set("hardware", e.executor().hardware());
   out.Set("panelWidth", panel_width(e.backend()));
+  out.Set("tileDepth", tile_depth(e.backend()));
   out.Set("parameterBytes", static_cast<double>(e.parameters().bytes()));
   out.Set("scratchBytes", static_cast<double>(e.scratch_bytes()));
   out.Set("copiedBytes", static_cast<double>(copied_bytes_));

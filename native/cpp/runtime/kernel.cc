@@ -1,7 +1,14 @@
 #include "runtime/kernel.h"
 
+#include <cstring>
 #include <map>
 #include <string>
+
+#include "runtime/matrix_unit.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 namespace videoclip {
 namespace {
@@ -11,10 +18,29 @@ std::map<std::string, Kernel>& table(Backend backend) {
   return tables[static_cast<int>(backend)];
 }
 
+// The backend whose kernels another one uses where it has none of its own.
+Backend base(Backend backend) {
+  if (backend == Backend::amx) return Backend::avx512;
+  if (backend != Backend::amx_emulated) return backend;
+  return table(Backend::avx2).empty() ? Backend::portable : Backend::avx2;
+}
+
+#if defined(__x86_64__)
+bool made_by_intel() {
+  unsigned int a = 0, name[3] = {};
+  __get_cpuid(0, &a, &name[0], &name[2], &name[1]);
+  return std::memcmp(name, "GenuineIntel", 12) == 0;
+}
+#endif
+
 }  // namespace
 
 const char* backend_name(Backend backend) {
   switch (backend) {
+    case Backend::amx:
+      return "amx";
+    case Backend::amx_emulated:
+      return "amx-emulated";
     case Backend::avx512:
       return "avx512";
     case Backend::avx2:
@@ -31,6 +57,9 @@ const char* backend_name(Backend backend) {
 bool backend_supported(Backend backend) {
   const int number = static_cast<int>(backend);
   if (number < 0 || number >= kBackendCount || table(backend).empty()) return false;
+  if (base(backend) != backend && !backend_supported(base(backend))) return false;
+  if (backend == Backend::amx_emulated) return true;
+  if (backend == Backend::amx) return !matrix_unit_refusal();
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (backend == Backend::avx512) {
@@ -42,32 +71,41 @@ bool backend_supported(Backend backend) {
   return backend == Backend::portable || backend == Backend::cuda || backend == Backend::cuda_emulated;
 }
 
-bool has_bf16(Backend backend) {
+const char* bf16_refusal(Backend backend) {
+  if (!backend_supported(backend)) return "this processor lacks the instruction set";
+  if (backend == Backend::amx || backend == Backend::amx_emulated) return nullptr;
 #if defined(__x86_64__)
-  return backend == Backend::avx512 && backend_supported(backend) && __builtin_cpu_supports("avx512bf16");
-#else
-  (void)backend;
-  return false;
+  if (backend == Backend::avx512 && __builtin_cpu_supports("avx512bf16")) {
+    // Intel's processors execute one dot product in the time of four vectors of f32, AMD's one in the time of one.
+    return made_by_intel() ? "this processor's AVX512-BF16 is slower than f32" : nullptr;
+  }
 #endif
+  return "this processor has no bf16 dot products (AMX or AVX512-BF16)";
 }
 
+int tile_depth(Backend backend) { return backend == Backend::amx || backend == Backend::amx_emulated ? 16 : 0; }
+
 Backend best_cpu_backend() {
-  for (Backend backend : {Backend::avx512, Backend::avx2}) {
+  for (Backend backend : {Backend::amx, Backend::avx512, Backend::avx2}) {
     if (backend_supported(backend)) return backend;
   }
   return Backend::portable;
 }
 
-int panel_width(Backend backend) { return backend == Backend::avx512 ? 32 : backend == Backend::avx2 ? 16 : 8; }
+int panel_width(Backend backend) {
+  backend = base(backend);
+  return backend == Backend::avx512 ? 32 : backend == Backend::avx2 ? 16 : 8;
+}
 
 bool register_kernel(Backend backend, const char* op, Kernel kernel) {
   return table(backend).emplace(op, kernel).second;
 }
 
 const Kernel* find_kernel(Backend backend, const char* op) {
-  auto& kernels = table(backend);
-  auto it = kernels.find(op);
-  return it == kernels.end() ? nullptr : &it->second;
+  const auto& kernels = table(backend);
+  const auto it = kernels.find(op);
+  if (it != kernels.end()) return &it->second;
+  return base(backend) == backend ? nullptr : find_kernel(base(backend), op);
 }
 
 }  // namespace videoclip

@@ -38,13 +38,25 @@ struct Kernel {
 
 // The backends: the instruction sets that the CPU kernels are compiled for, from narrow to wide, then CUDA and its
 // emulation. There is one table of kernels per backend, filled by static registration: VIDEOCLIP_KERNEL at the end of
-// each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu.
-enum class Backend : int { portable = 0, avx2 = 1, avx512 = 2, cuda = 3, cuda_emulated = 4 };
-constexpr int kBackendCount = 5;
+// each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu. `amx` has its own kernels for products of bf16,
+// on Intel's matrix unit, and `amx_emulated` the same with that unit in software; all others are those of `base`.
+enum class Backend : int {
+  amx_emulated = 0,
+  portable = 1,
+  avx2 = 2,
+  avx512 = 3,
+  amx = 4,
+  cuda = 5,
+  cuda_emulated = 6
+};
+constexpr int kBackendCount = 7;
 
 const char* backend_name(Backend backend);
 bool backend_supported(Backend backend);  // compiled in, and available on this processor
-bool has_bf16(Backend backend);           // dot products of bf16 pairs
+// Whether products of bf16 are faster than those of f32, or else the reason why they are not.
+const char* bf16_refusal(Backend backend);
+// The most pairs of bf16 in a step of a product by tiles; 0 for a backend without tiles.
+int tile_depth(Backend backend);
 Backend best_cpu_backend();
 // The number of columns of a packed weight panel: two vectors of the instruction set.
 int panel_width(Backend backend);

@@ -12,10 +12,10 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-// Tiles read pairs of channels in place, so bf16 needs an even number of them.
+// Tiles read pairs of channels in place, so the channels of bf16 must fill them.
 template <typename T>
 bool in_place(const Conv3dArgs& a, const Geometry& g) {
-  return is_pointwise(a) && (sizeof(T) == 4 || g.C % 2 == 0);
+  return is_pointwise(a) && (sizeof(T) == 4 || g.C == 2 * bf16_pairs(g.C));
 }
 
 template <typename T>

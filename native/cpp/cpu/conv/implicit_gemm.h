@@ -1,7 +1,8 @@
 #pragma once
 // Implicit GEMM, without an im2col buffer. Tiles of output positions read the channels-last input through one pointer
 // per tap. Weights are packed in panels (panels.h); outputs are written once, with bias, residual and activation. bf16
-// is multiplied in pairs of channels, with sums in f32; runs of an odd length are copied, with a zero behind them.
+// is multiplied in pairs of channels, with sums in f32; runs that do not fill the pairs are copied, with zeros behind
+// them.
 #include <algorithm>
 
 #include "cpu/gemm/panel_tile.h"
@@ -15,7 +16,9 @@ namespace {
 constexpr int64_t kZeroFloats = 4096;  // the row of zeros that padding points to; more channels are refused
 const float kZeros[kZeroFloats] = {};
 constexpr int kMaxSplits = 8;
-constexpr int64_t kBlockTiles = 8;  // tiles that reuse a weight panel while it is in the L2 cache
+// Tiles that reuse a weight panel while it is in the L2 cache.
+template <typename T>
+constexpr int64_t kBlockTiles = kRowsOf<T> > 16 ? 4 : 8;
 
 struct Geometry {
   int64_t N, T, H, W, C, oT, oH, oW, positions;
@@ -45,9 +48,11 @@ struct Reading {
     taps = a.kernel[0] * a.kernel[1] * (merged ? 1 : a.kernel[2]);
     run = (merged ? a.kernel[2] : 1) * (g.C / a.groups);
     units = kPairs ? bf16_pairs(run) : run;
-    copies = kPairs && run % 2;
+    copies = kPairs && run != 2 * units;
   }
-  int64_t padded() const { return copies ? run + 1 : run; }
+  int64_t padded() const { return copies ? 2 * units : run; }
+  // Values that `space_rows` takes for a tile.
+  int64_t spaced() const { return sizeof(T) == 2 ? spaced_values(taps, units) : 0; }
   // Values that the copies of one tile may take.
   int64_t copied() const { return merged || copies ? kRowsOf<T> * taps * padded() : 0; }
 };
@@ -86,10 +91,10 @@ struct Tiles {
     if (temporal && g.oT > 1 && size * g.C * static_cast<int64_t>(sizeof(T)) >= kLargeFrame) {
       frame = size, frames = g.oT;
       count = g.N * frames * ceil_div(frame, kRows);
-      block = min64(frames, 2 * kBlockTiles);
+      block = min64(frames, 2 * kBlockTiles<T>);
     } else {
       count = ceil_div(positions, kRows);
-      block = max64(1, min64(kBlockTiles, count));
+      block = max64(1, min64(kBlockTiles<T>, count));
     }
   }
   int64_t blocks() const { return ceil_div(count, block); }
@@ -145,12 +150,11 @@ void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading<T>& reading
     const int64_t w0 = at.w * a.stride[2] - a.low[2];
     const bool whole = w0 >= 0 && w0 + a.kernel[2] <= g.W && g.sW == g.C;
     const T** row = rows + r;
-    // A run of odd length is followed by a zero.
     const auto place = [&](const T* from) {
       if (!reading.copies) return from;
-      copy_padded(from, reading.run, copies, reading.run + 1);
-      copies += reading.run + 1;
-      return static_cast<const T*>(copies - reading.run - 1);
+      copy_padded(from, reading.run, copies, reading.padded());
+      copies += reading.padded();
+      return static_cast<const T*>(copies - reading.padded());
     };
     for (int64_t i = 0; i < window_lines(a); ++i) {
       const T* line = lines[i];
@@ -168,7 +172,7 @@ void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading<T>& reading
         *row = place(line + w0 * g.C);
       } else {
         copy_run(g, line, w0, a.kernel[2], copies);
-        if (reading.copies) copies[reading.run] = T{};
+        std::fill(copies + reading.run, copies + reading.padded(), T{});
         *row = copies;
         copies += reading.padded();
       }
@@ -190,16 +194,16 @@ size_t workspace(const Call& call, int threads) {
   const Tiles<T> tiles(a, g);
   const bool scaled = call.inputs > 4 && call.in[4].rank;
   size_t bytes = static_cast<size_t>(window_lines(a) + tiles.block * kRowsOf<T> * reading.taps) * sizeof(T*);
-  const int64_t copied = scaled ? kRowsOf<T> * (g.C + 1) : reading.copied();
-  bytes += static_cast<size_t>(tiles.block * copied) * sizeof(T);
+  const int64_t copied = scaled ? kRowsOf<T> * reading.padded() : reading.copied();
+  bytes += static_cast<size_t>(tiles.block * (copied + reading.spaced())) * sizeof(T);
   return (bytes + 63) / 64 * 64 * static_cast<size_t>(threads);
 }
 
 // Points rows[r] at scale x of the positions of a tile, rounded to T.
 template <typename T>
-void scaled_rows(const Geometry& g, const T* x, const Tensor& scale, int64_t first, int64_t count, T* copies,
-                 const T** rows) {
-  const int64_t per_clip = g.oT * g.oH * g.oW, padded = sizeof(T) == 2 ? g.C + g.C % 2 : g.C;
+void scaled_rows(const Geometry& g, const T* x, const Tensor& scale, int64_t first, int64_t count, int64_t padded,
+                 T* copies, const T** rows) {
+  const int64_t per_clip = g.oT * g.oH * g.oW;
   for (int64_t r = 0; r < kRowsOf<T>; ++r, copies += padded) {
     const int64_t m = first + min64(r, count - 1);
     const T* in = x + m * g.sW;  // 1x1x1: the positions of a channels-last view are sW apart
@@ -207,7 +211,7 @@ void scaled_rows(const Geometry& g, const T* x, const Tensor& scale, int64_t fir
     for (int64_t c = 0; c < g.C; c += kLanes) {
       store_some(copies + c, load_some(in + c, g.C - c) * load_some(s + c, g.C - c), g.C - c);
     }
-    if (padded > g.C) copies[g.C] = T{};
+    std::fill(copies + g.C, copies + padded, T{});
     rows[r] = copies;
   }
 }
@@ -244,14 +248,18 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
     const T** lines = reinterpret_cast<const T**>(scratch);
     const T** rows = lines + window_lines(a);
     T* copies = reinterpret_cast<T*>(rows + tiles.block * tile_pointers);
+    T* spaced = copies + tiles.block * (scale.data ? kRowsOf<T> * reading.padded() : reading.copied());
+    const Bf16Scope scope(sizeof(T) == 2 ? reading.units : 0);
     for (int64_t i = 0; i < count; ++i) {
       const auto [first, positions] = tiles.range(first_tile + i);
       const T** tile = rows + i * tile_pointers;
       if (scale.data) {
-        scaled_rows(g, group.x, scale, first, positions, copies + i * kRowsOf<T> * (g.C + 1), tile);
+        scaled_rows(g, group.x, scale, first, positions, reading.padded(), copies + i * kRowsOf<T> * reading.padded(),
+                    tile);
       } else {
         tile_rows(a, g, reading, group.x, positions, Position(g, first), lines, tile, copies + i * reading.copied());
       }
+      if constexpr (sizeof(T) == 2) space_rows(tile, reading.taps, reading.units, spaced + i * reading.spaced());
     }
     // Products: this task's panels of every segment, for all tiles of the block.
     int64_t index = 0, packed = 0, column = 0;

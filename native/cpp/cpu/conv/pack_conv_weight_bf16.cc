@@ -1,7 +1,7 @@
 #include "ops/conv/pack_conv_weight_bf16.h"
 
+#include "cpu/gemm/bf16_tile.h"
 #include "cpu/gemm/panels.h"
-#include "cpu/primitives/bf16.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {

@@ -12,9 +12,8 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-constexpr int64_t kMaxBlockTiles = 8;
 template <typename T>
-constexpr int64_t kMaxBlockRows = kMaxBlockTiles * kRowsOf<T>;
+constexpr int64_t kMaxBlockRows = kBlockTiles<T> * kRowsOf<T>;
 
 // The division into tasks. A task is a run of tiles; it processes the panels for one block of tiles after another. If
 // there are few runs, a task has only one chunk of the panels. Runs are long, because threads that write to
@@ -22,12 +21,13 @@ constexpr int64_t kMaxBlockRows = kMaxBlockTiles * kRowsOf<T>;
 struct PointwiseTasks {
   int64_t tiles, block, runs, chunks;
 
-  PointwiseTasks(int64_t positions, int64_t tile_rows, int64_t panels, int64_t weight_floats, int threads) {
+  PointwiseTasks(int64_t positions, int64_t tile_rows, int64_t block_tiles, int64_t panels, int64_t weight_floats,
+                 int threads) {
     tiles = ceil_div(positions, tile_rows);
     // Weights that fit the L2 cache may be read for every block; others are read once per run.
     constexpr int64_t kNear = 128 << 10;
     const bool near = weight_floats <= kNear;
-    block = near ? 2 : kMaxBlockTiles;
+    block = near ? 2 : block_tiles;
     runs = near ? min64(tiles, 8 * threads) : ceil_div(tiles, block);
     chunks = min64(panels, ceil_div(near ? 2 * threads : 16, runs));
   }
@@ -74,10 +74,12 @@ void stage_inputs(const Tensor& scale, int64_t C, int64_t first, int64_t count, 
 template <bool kSwishInputs, typename T = float>
 size_t pointwise_workspace(const Call& call, const Geometry& g, int threads) {
   const bool scaled = call.inputs > 4 && call.in[4].rank;
-  return kSwishInputs || scaled ? static_cast<size_t>(kMaxBlockRows<T> * g.C * threads) * sizeof(T) : 0;
+  int64_t values = kSwishInputs || scaled ? kMaxBlockRows<T> * g.C : 0;
+  if (sizeof(T) == 2) values += kBlockTiles<T> * spaced_values(1, bf16_pairs(g.C));
+  return static_cast<size_t>(values * threads) * sizeof(T);
 }
 
-// With kSwishInputs, the convolution of swish(scale x) instead of scale x. bf16 has an even number of channels.
+// With kSwishInputs, the convolution of swish(scale x) instead of scale x. The channels of bf16 fill the pairs.
 template <bool kSwishInputs, typename T = float>
 Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   constexpr int64_t kRows = kRowsOf<T>;
@@ -89,8 +91,9 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
     const Panels p{a.split[s], units};
     panels += p.count(), weight_floats += p.size();
   }
-  const PointwiseTasks tasks(g.positions, kRows, panels, weight_floats, call.pool->threads());
+  const PointwiseTasks tasks(g.positions, kRows, kBlockTiles<T>, panels, weight_floats, call.pool->threads());
   const int64_t per_clip = g.oT * g.oH * g.oW;
+  const size_t bytes_per_thread = pointwise_workspace<kSwishInputs, T>(call, g, 1);
   const bool streams = a.split.count == 1 && a.activation <= kRelu && videoclip::VIDEOCLIP_ISA::streams(call.out[0]);
 
   // One chunk of the panels for `tiles` tiles.
@@ -101,6 +104,10 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
     if (kSwishInputs || scale.data) {
       stage_inputs<kSwishInputs>(scale, g.C, first, count, per_clip, rows, staged);
       std::fill(rows + count, rows + tiles * kRows, rows[count - 1]);
+    }
+    if constexpr (sizeof(T) == 2) {
+      T* spaced = staged + (kSwishInputs || scale.data ? kMaxBlockRows<T> * g.C : 0);
+      for (int64_t t = 0; t < tiles; ++t) space_rows(rows + t * kRows, 1, units, spaced + t * spaced_values(1, units));
     }
     const float* weight = call.in[1].f32();
     int64_t index = 0, column = 0;
@@ -124,7 +131,8 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   };
   call.pool->parallel_for(tasks.runs * tasks.chunks, [&](int64_t task, int thread) {
     const int64_t run = task / tasks.chunks, end = tasks.first_tile(run + 1);
-    T* staged = reinterpret_cast<T*>(call.workspace) + thread * kMaxBlockRows<T> * g.C;
+    T* staged = reinterpret_cast<T*>(call.workspace + static_cast<size_t>(thread) * bytes_per_thread);
+    const Bf16Scope scope(sizeof(T) == 2 ? units : 0);
     for (int64_t tile = tasks.first_tile(run); tile < end; tile += tasks.block) {
       block(tile * kRows, min64(tasks.block, end - tile), task % tasks.chunks, staged);
     }

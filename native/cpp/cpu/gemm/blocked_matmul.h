@@ -11,25 +11,28 @@ namespace VIDEOCLIP_ISA {
 // K is divided into chunks of this length, whose sums are added in order, so that an output depends on its row of A and
 // its column of B alone. The chunks of A and B of a block (230 and 256 KiB with AVX-512) share the L2 cache.
 constexpr int64_t kChunk = 256;
-constexpr int64_t kMaxTiles = 16, kMaxPanels = 8;  // tiles and panels per block
+template <typename T>
+constexpr int64_t kMaxTiles = kRowsOf<T> > 16 ? 8 : 16;  // tiles per block
+constexpr int64_t kMaxPanels = 8;                        // panels per block
 constexpr int64_t kTasks = 32;                     // enough for many threads; smaller blocks pack more often
 
 // The outputs of a task. No result depends on this choice.
+template <typename T>
 struct Blocks {
-  int64_t tiles = kMaxTiles, panels = kMaxPanels;
+  int64_t tiles = kMaxTiles<T>, panels = kMaxPanels;
 
   explicit Blocks(const MatmulArgs& p) {
     while (p.batch * rows(p) * columns(p) < kTasks && tiles * panels > 2) {
-      if (tiles * kTileRows > panels * kPanel || panels == 1) {
+      if (tiles * kRowsOf<T> > panels * kPanel || panels == 1) {
         tiles = (tiles + 1) / 2;
       } else {
         panels /= 2;
       }
     }
   }
-  int64_t rows(const MatmulArgs& p) const { return ceil_div(p.M, tiles * kTileRows); }
+  int64_t rows(const MatmulArgs& p) const { return ceil_div(p.M, tiles * kRowsOf<T>); }
   int64_t columns(const MatmulArgs& p) const { return ceil_div(p.N, panels * kPanel); }
-  int64_t a_floats() const { return tiles * kTileRows * kChunk; }
+  int64_t a_floats() const { return tiles * kRowsOf<T> * kChunk; }
   int64_t b_floats() const { return panels * kPanel * kChunk; }
 };
 
@@ -74,20 +77,22 @@ inline void add_tile(const float* sums, int64_t width, int64_t rows, int64_t use
   }
 }
 
+template <typename T>
 inline size_t matmul_workspace(const Call& call, int threads) {
-  const Blocks blocks{MatmulArgs(call)};
+  const Blocks<T> blocks{MatmulArgs(call)};
   return static_cast<size_t>(blocks.a_floats() + blocks.b_floats()) * sizeof(float) * static_cast<size_t>(threads);
 }
 
-// Rounds rows [rows][kChunk] of floats to words of two bf16, in place.
-inline void round_rows(float* block, int64_t rows, int64_t depth) {
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t k = 0; k < depth; k += kLanes) round_pairs(load(block + r * kChunk + k), block + r * kChunk + k / 2);
+// Rounds rows [rows][kChunk] of floats to `pairs` words of two bf16, in place.
+inline void round_rows(float* block, int64_t rows, int64_t depth, int64_t pairs) {
+  for (int64_t r = 0; r < rows; ++r, block += kChunk) {
+    for (int64_t k = 0; k < depth; k += kLanes) round_pairs(load(block + k), block + k / 2);
+    std::fill(block + ceil_div(depth, 2), block + max64(pairs, ceil_div(depth, 2)), 0.0f);
   }
 }
 
-// Rounds a panel [depth][width] in place, to words that hold rows 2 j and 2 j + 1.
-inline void round_panel(float* panel, int64_t depth, int64_t width) {
+// Rounds a panel [depth][width] in place, to `pairs` rows of words that hold rows 2 j and 2 j + 1.
+inline void round_panel(float* panel, int64_t depth, int64_t width, int64_t pairs) {
   for (int64_t k = 0; k < depth; k += 2) {
     for (int64_t c = 0; c < width; c += kLanes) {
       const Words low = round_words(load(panel + k * width + c));
@@ -95,6 +100,8 @@ inline void round_panel(float* panel, int64_t depth, int64_t width) {
       store(panel + k / 2 * width + c, (Vec)(low | high));
     }
   }
+  const int64_t used = ceil_div(depth, 2);
+  std::fill(panel + used * width, panel + max64(pairs, used) * width, 0.0f);
 }
 
 // The sums of the rows of A from r0 on and a panel of B, of values of type T that are in place of the floats.
@@ -102,7 +109,11 @@ template <typename T>
 inline void multiply(const float* a_block, int64_t r0, int64_t rows, int64_t run, const float* panel, int64_t width,
                      float* sums) {
   const T* tile[kRowsOf<T>];
-  for (int r = 0; r < kRowsOf<T>; ++r) tile[r] = reinterpret_cast<const T*>(a_block + min64(r0 + r, rows - 1) * kChunk);
+  for (int r = 0; r < kRowsOf<T>; ++r) {
+    // Rows beyond the block stay equally far apart, as tiles need; what they hold does not matter.
+    const int64_t row = kRowsOf<T> > 16 ? r0 + r : min64(r0 + r, rows - 1);
+    tile[r] = reinterpret_cast<const T*>(a_block + row * kChunk);
+  }
   if constexpr (sizeof(T) == 2) {
     bf16_sums(tile, 1, run, panel, width, sums);
   } else if (width == kPanel) {
@@ -117,12 +128,12 @@ template <typename T>
 Status blocked_matmul(const Call& call) {
   constexpr bool kBf16 = sizeof(T) == 2;
   const MatmulArgs p(call);
-  const Blocks blocks(p);
+  const Blocks<T> blocks(p);
   const int64_t across = blocks.columns(p), down = blocks.rows(p);
   call.pool->parallel_for(p.batch * down * across, [&](int64_t task, int thread) {
     const int64_t n0 = task % across * blocks.panels * kPanel;
-    const int64_t m0 = task / across % down * blocks.tiles * kTileRows, index = task / across / down;
-    const int64_t rows = min64(blocks.tiles * kTileRows, p.M - m0), columns = min64(blocks.panels * kPanel, p.N - n0);
+    const int64_t m0 = task / across % down * blocks.tiles * kRowsOf<T>, index = task / across / down;
+    const int64_t rows = min64(blocks.tiles * kRowsOf<T>, p.M - m0), columns = min64(blocks.panels * kPanel, p.N - n0);
     float* a_block = reinterpret_cast<float*>(call.workspace) + thread * (blocks.a_floats() + blocks.b_floats());
     float* b_block = a_block + blocks.a_floats();
     float* y = call.out[0].f32() + index * p.y.batch + m0 * p.y.row + n0;
@@ -132,17 +143,18 @@ Status blocked_matmul(const Call& call) {
     for (int64_t k0 = 0; k0 < p.K; k0 += kChunk) {
       const int64_t depth = min64(kChunk, p.K - k0);
       pack_a(p, call.in[0].f32() + index * p.a.batch, m0, k0, rows, depth, a_block);
-      if (kBf16) round_rows(a_block, rows, depth);
       const int64_t run = kBf16 ? bf16_pairs(depth) : depth;
+      if (kBf16) round_rows(a_block, rows, depth, run);
+      const Bf16Scope scope(kBf16 ? run : 0);
       for (int64_t c = 0; c < columns; c += kPanel) {
         const int64_t used = min64(kPanel, columns - c), width = used > kLanes ? kPanel : kLanes;
         float* panel = b_block + c * kChunk;
         pack_b(p, call.in[1].f32() + index * p.b.batch, k0, n0 + c, depth, used, width, panel);
-        if (kBf16) round_panel(panel, depth, width);
-        for (int64_t r0 = 0; r0 < rows; r0 += kTileRows) {
-          alignas(64) float sums[kTileRows * kPanel];
+        if (kBf16) round_panel(panel, depth, width, run);
+        for (int64_t r0 = 0; r0 < rows; r0 += kRowsOf<T>) {
+          alignas(64) float sums[kRowsOf<T> * kPanel];
           multiply<T>(a_block, r0, rows, run, panel, width, sums);
-          add_tile(sums, width, min64(kTileRows, rows - r0), used, k0 == 0, y + r0 * p.y.row + c, p.y.row);
+          add_tile(sums, width, min64(kRowsOf<T>, rows - r0), used, k0 == 0, y + r0 * p.y.row + c, p.y.row);
         }
       }
     }

@@ -6,7 +6,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-VIDEOCLIP_KERNEL("matmul", blocked_matmul<float>, matmul_workspace);
+VIDEOCLIP_KERNEL("matmul", blocked_matmul<float>, matmul_workspace<float>);
 
 }  // namespace
 }  // namespace VIDEOCLIP_ISA

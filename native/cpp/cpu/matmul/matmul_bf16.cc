@@ -6,7 +6,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-VIDEOCLIP_KERNEL("matmul_bf16", blocked_matmul<Bf16>, matmul_workspace);
+VIDEOCLIP_KERNEL("matmul_bf16", blocked_matmul<Bf16>, matmul_workspace<Bf16>);
 
 }  // namespace
 }  // namespace VIDEOCLIP_ISA

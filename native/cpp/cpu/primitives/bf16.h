@@ -1,11 +1,9 @@
 #pragma once
-// Pairs of bf16 in words of 32 bits, as the dot products of bf16_tile.h read them.
+// Pairs of bf16 in words of 32 bits, as products of bf16 read them.
 #include "cpu/primitives/storage.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
-
-inline int64_t bf16_pairs(int64_t run) { return (run + 1) / 2; }
 
 // Rounds kLanes floats to kLanes / 2 words of two bf16.
 inline void round_pairs(Vec x, float* out) {
