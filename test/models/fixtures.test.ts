@@ -56,7 +56,7 @@ for (const file of readdirSync("test/fixtures/models")) {
         for (const check of run) assert.ok(check.passed, `${check.name}: relative L2 ${check.relativeL2}`);
         // the precisions differ from one another
         const worst = Math.max(...run.map((check) => check.relativeL2));
-        const rounds = "precision" in options && /^(s3d|x3d)/.test(file); // on a CPU bf16 is for convolutions
+        const rounds = "precision" in options;
         assert.ok(rounds ? worst > 1e-4 : worst < 5e-6, `relative L2 ${worst}`);
       } finally {
         device.dispose();
