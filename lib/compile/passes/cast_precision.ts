@@ -13,7 +13,7 @@ export const onGpu: Takes = ({ op }, slot, dtype) => op.storage ?? (operandOf(op
 export const onCpu: Takes = (node, slot, dtype) => {
   const { op, attrs, inputs } = node;
   if (op.storage) return op.storage;
-  if (op.isView || (op.anyType && op.operands.length === 1)) return "as given";
+  if (op.isView || (op.halvesOnCpu && op.operands.length === 1)) return "as given";
   if (op.halvesOnCpu) return dtype;
   const isPacked = op.packedOnCpu?.(attrs as never, { panelWidth: 1, tileDepth: 0 }).some((packing) => packing.slot === slot);
   return takesBf16(op, attrs, inputs) && !isPacked && !operandOf(op, slot)?.f32 ? dtype : "f32";

@@ -87,7 +87,6 @@ function gradient(node: GradientNode<{ kind: BinaryKind }>, g: GradientBuilder) 
 /** y = f(a, b) with NumPy broadcasting. */
 export const binary = defineOp<{ kind: BinaryKind }>({
   name: "binary",
-  bf16OnCpu: () => true,
   operands: [{ name: "a" }, { name: "b" }],
   attributes: { kind: oneOf(binaryKinds) },
   shape,

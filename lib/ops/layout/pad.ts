@@ -35,6 +35,7 @@ export const pad = defineOp<PadAttrs>({
   operands: [{ name: "x" }],
   attributes: { low: integers(0), high: integers(0) },
   anyType: true,
+  halvesOnCpu: true,
   shape,
   layout: layout({ low: "int[]" }),
   reference,

@@ -1,31 +1,29 @@
 #include "ops/elementwise/binary.h"
 
-#include "cpu/primitives/storage.h"
+#include "cpu/primitives/simd.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
 // The elements c, c + 1, ... of an operand with a distance of `step`, or `only` if the operand repeats one value.
-template <typename T>
-inline Vec elements(const T* x, int64_t step, int64_t c, int64_t n, Vec only) {
+inline Vec elements(const float* x, int64_t step, int64_t c, int64_t n, Vec only) {
   if (step == 1) return load_some(x + c, n);
   if (step == 0) return only;
   Vec v = {};
-  for (int64_t i = 0; i < min64(n, kLanes); ++i) v[i] = value(x[(c + i) * step]);
+  for (int64_t i = 0; i < min64(n, kLanes); ++i) v[i] = x[(c + i) * step];
   return v;
 }
 
-template <typename T, typename F>
-inline void map(const T* a, int64_t step_a, const T* b, int64_t step_b, T* out, int64_t n, const F& f) {
-  const Vec only_a = splat(value(*a)), only_b = splat(value(*b));
+template <typename F>
+inline void map(const float* a, int64_t step_a, const float* b, int64_t step_b, float* out, int64_t n, const F& f) {
+  const Vec only_a = splat(*a), only_b = splat(*b);
   for (int64_t c = 0; c < n; c += kLanes) {
     store_some(out + c, f(elements(a, step_a, c, n - c, only_a), elements(b, step_b, c, n - c, only_b)), n - c);
   }
 }
 
-template <typename T>
-void apply(int kind, const T* a, int64_t step_a, const T* b, int64_t step_b, T* out, int64_t n) {
+void apply(int kind, const float* a, int64_t step_a, const float* b, int64_t step_b, float* out, int64_t n) {
   switch (kind) {
     case kAdd:
       return map(a, step_a, b, step_b, out, n, [](Vec x, Vec y) { return x + y; });
@@ -40,8 +38,7 @@ void apply(int kind, const T* a, int64_t step_a, const T* b, int64_t step_b, T* 
   }
 }
 
-template <typename T>
-Status combine(const Call& call) {
+Status binary(const Call& call) {
   const Tensor& y = call.out[0];
   const int kind = static_cast<int>(BinaryAttributes(call).kind);
   int64_t step[2][kMaxRank] = {};  // element distance along each axis of y, 0 where the operand repeats
@@ -54,8 +51,8 @@ Status combine(const Call& call) {
   const int64_t per_task = rows_per_task(inner);
   call.pool->parallel_for(ceil_div(outer, per_task), [&](int64_t task, int) {
     for (int64_t r = task * per_task; r < min64(outer, (task + 1) * per_task); ++r) {
-      const T *a = values<T>(call.in[0]), *b = values<T>(call.in[1]);
-      T* out = values<T>(y);
+      const float *a = call.in[0].f32(), *b = call.in[1].f32();
+      float* out = y.f32();
       int64_t rest = r;
       for (int d = last - 1; d >= 0; --d) {
         const int64_t i = rest % y.shape[d];
@@ -67,10 +64,6 @@ Status combine(const Call& call) {
     }
   });
   return {};
-}
-
-Status binary(const Call& call) {
-  return for_storage(call.out[0], [&](auto zero) { return combine<decltype(zero)>(call); });
 }
 
 VIDEOCLIP_KERNEL("binary", binary, no_workspace);
