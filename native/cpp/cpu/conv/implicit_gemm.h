@@ -4,6 +4,7 @@
 // is multiplied in pairs of channels, with sums in f32; runs that do not fill the pairs are copied, with zeros behind
 // them.
 #include <algorithm>
+#include <atomic>
 
 #include "cpu/gemm/panel_tile.h"
 #include "cpu/gemm/panels.h"
@@ -40,7 +41,8 @@ struct Reading {
   int64_t taps, run;
   int64_t units;  // of a run in the product: values of f32, or pairs of bf16
   bool merged;
-  bool copies;  // every run is copied
+  bool copies;                 // runs do not fill the pairs, so they are copied
+  const T* in_place = nullptr;  // runs that end before this are not copied: see read_in_place
 
   Reading(const Conv3dArgs& a, const Geometry& g) {
     constexpr bool kPairs = sizeof(T) == 2;
@@ -151,7 +153,7 @@ void tile_rows(const Conv3dArgs& a, const Geometry& g, const Reading<T>& reading
     const bool whole = w0 >= 0 && w0 + a.kernel[2] <= g.W && g.sW == g.C;
     const T** row = rows + r;
     const auto place = [&](const T* from) {
-      if (!reading.copies) return from;
+      if (!reading.copies || from + reading.padded() <= reading.in_place) return from;
       copy_padded(from, reading.run, copies, reading.padded());
       copies += reading.padded();
       return static_cast<const T*>(copies - reading.padded());
@@ -216,6 +218,32 @@ void scaled_rows(const Geometry& g, const T* x, const Tensor& scale, int64_t fir
   }
 }
 
+// Whether all of n values are finite.
+inline bool all_finite(const Call& call, const Bf16* x, int64_t n) {
+  constexpr int64_t kStep = 1 << 16;
+  std::atomic<bool> finite{true};
+  call.pool->parallel_for(ceil_div(n, kStep), [&](int64_t task, int) {
+    uint16_t bad = 0;
+    for (int64_t i = task * kStep; i < min64(n, (task + 1) * kStep); ++i) bad |= (x[i].bits & 0x7f80) == 0x7f80;
+    if (bad) finite.store(false, std::memory_order_relaxed);
+  });
+  return finite.load(std::memory_order_relaxed);
+}
+
+// The values that follow a run, up to the pairs that it is padded to, have weights of zero. Unless one is not finite,
+// they need not be zero themselves, and the run is read in place if they are in the tensor. Gives the end of the tensor,
+// or null if runs must be copied.
+template <typename T>
+const T* read_in_place(const Call& call, const Geometry& g, const Reading<T>& reading) {
+  if constexpr (sizeof(T) == 2) {
+    const bool dense = g.sW == g.C && g.sH == g.W * g.sW && g.sT == g.H * g.sH && g.sN == g.T * g.sT;
+    const Bf16* x = values<Bf16>(call.in[0]);
+    const int64_t n = g.N * g.sN;
+    if (reading.copies && reading.merged && dense && all_finite(call, x, n)) return x + n;
+  }
+  return nullptr;
+}
+
 // One group, or all of an ungrouped convolution: `segments` consecutive column ranges with one output view each.
 template <typename T>
 struct Group {
@@ -231,7 +259,8 @@ struct Group {
 template <typename T>
 void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Group<T>& group) {
   const Tensor& scale = call.in[4];
-  const Reading<T> reading(a, g);
+  Reading<T> reading(a, g);
+  reading.in_place = read_in_place(call, g, reading);
   const Tiles<T> tiles(a, g);
   const int64_t depth = reading.taps * reading.units, tile_pointers = kRowsOf<T> * reading.taps;
   int64_t panels = 0;

@@ -15,32 +15,73 @@ namespace VIDEOCLIP_ISA {
 template <typename T>
 constexpr int kRowsOf = sizeof(T) == 2 ? kBf16Rows : kTileRows;
 
-// Stores `count` rows of sums [kBf16Rows][width] plus bias (may be null) plus residual (may be null), after the
-// activation. Row r of residual and out is r strides further.
-template <typename T>
-__attribute__((noinline)) void store_sums(float* sums, int64_t width, int64_t count, int64_t used, const float* bias,
-                                          const T* residual, int64_t residual_stride, int64_t activation, bool streams,
-                                          T* out, int64_t stride) {
-  const bool plain = activation <= kRelu;
-  for (int64_t r = 0; r < count; ++r, out += stride, sums += width) {
-    for (int64_t c = 0; c < used; c += kLanes) {
-      const int64_t n = used - c;
-      Vec y = load(sums + c);
-      if (bias) y += load_some(bias + c, n);
-      if (residual) y += load_some(residual + r * residual_stride + c, n);
-      if (activation == kRelu) y = relu(y);
-      if (!plain) {
-        store(sums + c, y);
-      } else if (streams && n >= kLanes) {
-        stream(out + c, y);
-      } else {
-        store_some(out + c, y, n);
+// Sums of a tile, [kBf16Rows][width], of which `count` rows and `used` columns are stored: plus bias (may be null) plus
+// residual (may be null), after the activation. Row r of residual and out is r strides further.
+struct TileSums {
+  float* sums;
+  int64_t width, count, used;
+  const float* bias;
+  const Bf16* residual;
+  int64_t residual_stride, activation;
+  bool streams;
+  Bf16* out;
+  int64_t stride;
+
+  // put(to, sum, columns) stores a vector.
+  template <typename Put>
+  inline __attribute__((always_inline)) void store_with(const Put& put) const {
+    for (int64_t r = 0; r < count; ++r) {
+      float* from = sums + r * width;
+      Bf16* to = out + r * stride;
+      const bool plain = activation <= kRelu;
+      for (int64_t c = 0; c < used; c += kLanes) {
+        const int64_t n = used - c;
+        Vec y = load(from + c);
+        if (bias) y += load_some(bias + c, n);
+        if (residual) y += load_some(residual + r * residual_stride + c, n);
+        if (activation == kRelu) y = relu(y);
+        if (plain) {
+          put(to + c, y, n);
+        } else {
+          store(from + c, y);
+        }
       }
+      if (plain) continue;
+      activate(static_cast<int>(activation), from, from, used);
+      for (int64_t c = 0; c < used; c += kLanes) put(to + c, load(from + c), used - c);
     }
-    if (plain) continue;
-    activate(static_cast<int>(activation), sums, sums, used);
-    for (int64_t c = 0; c < used; c += kLanes) store_some(out + c, load(sums + c), used - c);
   }
+};
+
+#if defined(__AVX512F__)
+// Rounds by an instruction, to which numbers below the normal ones are zero.
+__attribute__((noinline, target("avx512bf16"))) inline void store_sums_by_instruction(const TileSums& tile) {
+  const bool streams = tile.streams;
+  tile.store_with([streams](Bf16* to, Vec y, int64_t n) __attribute__((target("avx512bf16"))) {
+    const __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)y);
+    if (n < kLanes) {
+      _mm256_mask_storeu_epi16(to, static_cast<__mmask16>((1u << n) - 1), halves);
+    } else if (streams) {
+      _mm256_stream_si256(reinterpret_cast<__m256i*>(to), halves);
+    } else {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves);
+    }
+  });
+}
+#endif
+
+__attribute__((noinline)) inline void store_sums(const TileSums& tile) {
+#if defined(__AVX512F__)
+  static const bool rounds = __builtin_cpu_supports("avx512bf16");
+  if (rounds) return store_sums_by_instruction(tile);
+#endif
+  tile.store_with([&tile](Bf16* to, Vec y, int64_t n) {
+    if (tile.streams && n >= kLanes) {
+      stream(to, y);
+    } else {
+      store_some(to, y, n);
+    }
+  });
 }
 
 }  // namespace VIDEOCLIP_ISA

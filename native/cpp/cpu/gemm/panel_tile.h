@@ -115,8 +115,8 @@ inline void panel(const PanelTile<float>& p) {
 inline void panel(const PanelTile<Bf16>& p) {
   alignas(64) float sums[kBf16Rows * kPanel];
   bf16_sums(p.rows, p.taps, p.units, p.weight, p.width, sums);
-  store_sums(sums, p.width, p.count, p.used, p.bias, p.residual, p.residual_stride, p.activation, p.streams, p.out,
-             p.out_stride);
+  store_sums({sums, p.width, p.count, p.used, p.bias, p.residual, p.residual_stride, p.activation, p.streams, p.out,
+              p.out_stride});
 }
 
 }  // namespace VIDEOCLIP_ISA
