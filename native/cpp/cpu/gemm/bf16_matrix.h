@@ -2,7 +2,7 @@
 // Sums of products of bf16 by tiles (primitives/tiles.h): two tiles of rows times two tiles of columns. A sum runs over
 // the taps and their steps in order. It does not depend on the other rows and columns, the batch or the threads.
 #include "cpu/gemm/gemm_tile.h"
-#include "cpu/primitives/bf16.h"
+#include "cpu/primitives/storage.h"
 #include "cpu/primitives/tiles.h"
 
 namespace videoclip {

@@ -2,7 +2,7 @@
 // Products of a batch of matrices in blocks, in f32 or with operands that are rounded to bf16 when they are packed.
 #include <algorithm>
 
-#include "cpu/gemm/bf16_tile.h"
+#include "cpu/gemm/pack_bf16.h"
 #include "cpu/gemm/transpose_panel.h"
 #include "ops/matmul/matmul.h"
 
@@ -83,36 +83,36 @@ inline size_t matmul_workspace(const Call& call, int threads) {
   return static_cast<size_t>(blocks.a_floats() + blocks.b_floats()) * sizeof(float) * static_cast<size_t>(threads);
 }
 
-// Rounds rows [rows][kChunk] of floats to `pairs` words of two bf16, in place.
-inline void round_rows(float* block, int64_t rows, int64_t depth, int64_t pairs) {
-  for (int64_t r = 0; r < rows; ++r, block += kChunk) {
-    for (int64_t k = 0; k < depth; k += kLanes) round_pairs(load(block + k), block + k / 2);
-    std::fill(block + ceil_div(depth, 2), block + max64(pairs, ceil_div(depth, 2)), 0.0f);
+// The blocks of a chunk of K in bf16: a_block [rows][kChunk], and the panel of columns n0 on.
+template <bool kInstruction>
+inline void pack_a_bf16(const MatmulArgs& p, const float* a, int64_t m0, int64_t k0, int64_t rows, int64_t depth,
+                        int64_t pairs, Bf16* out) {
+  if (p.transpose_a) {
+    pack_columns_bf16<kInstruction>(a + k0 * p.a.row + m0, p.a.row, rows, depth, pairs, kChunk, out);
+  } else {
+    pack_rows_bf16<kInstruction>(a + m0 * p.a.row + k0, p.a.row, rows, depth, pairs, kChunk, out);
   }
 }
 
-// Rounds a panel [depth][width] in place, to `pairs` rows of words that hold rows 2 j and 2 j + 1.
-inline void round_panel(float* panel, int64_t depth, int64_t width, int64_t pairs) {
-  for (int64_t k = 0; k < depth; k += 2) {
-    for (int64_t c = 0; c < width; c += kLanes) {
-      const Words low = round_words(load(panel + k * width + c));
-      const Words high = k + 1 < depth ? round_words(load(panel + (k + 1) * width + c)) << 16 : Words{};
-      store(panel + k / 2 * width + c, (Vec)(low | high));
-    }
+template <bool kInstruction>
+inline void pack_b_bf16(const MatmulArgs& p, const float* b, int64_t k0, int64_t n0, int64_t depth, int64_t used,
+                        int64_t width, int64_t pairs, float* panel) {
+  if (p.transpose_b) {
+    pack_transposed_panel_bf16<kInstruction>(b + n0 * p.b.row + k0, p.b.row, depth, used, width, pairs, panel);
+  } else {
+    pack_panel_bf16<kInstruction>(b + k0 * p.b.row + n0, p.b.row, depth, used, width, pairs, panel);
   }
-  const int64_t used = ceil_div(depth, 2);
-  std::fill(panel + used * width, panel + max64(pairs, used) * width, 0.0f);
 }
 
-// The sums of the rows of A from r0 on and a panel of B, of values of type T that are in place of the floats.
+// The sums of the rows of A from r0 on and a panel of B.
 template <typename T>
-inline void multiply(const float* a_block, int64_t r0, int64_t rows, int64_t run, const float* panel, int64_t width,
+inline void multiply(const T* a_block, int64_t r0, int64_t rows, int64_t run, const float* panel, int64_t width,
                      float* sums) {
   const T* tile[kRowsOf<T>];
   for (int r = 0; r < kRowsOf<T>; ++r) {
     // Rows beyond the block stay equally far apart, as tiles need; what they hold does not matter.
     const int64_t row = kRowsOf<T> > 16 ? r0 + r : min64(r0 + r, rows - 1);
-    tile[r] = reinterpret_cast<const T*>(a_block + row * kChunk);
+    tile[r] = a_block + row * kChunk;
   }
   if constexpr (sizeof(T) == 2) {
     bf16_sums(tile, 1, run, panel, width, sums);
@@ -127,6 +127,7 @@ inline void multiply(const float* a_block, int64_t r0, int64_t rows, int64_t run
 template <typename T>
 Status blocked_matmul(const Call& call) {
   constexpr bool kBf16 = sizeof(T) == 2;
+  const bool instruction = rounds_by_instruction();
   const MatmulArgs p(call);
   const Blocks<T> blocks(p);
   const int64_t across = blocks.columns(p), down = blocks.rows(p);
@@ -136,24 +137,36 @@ Status blocked_matmul(const Call& call) {
     const int64_t rows = min64(blocks.tiles * kRowsOf<T>, p.M - m0), columns = min64(blocks.panels * kPanel, p.N - n0);
     float* a_block = reinterpret_cast<float*>(call.workspace) + thread * (blocks.a_floats() + blocks.b_floats());
     float* b_block = a_block + blocks.a_floats();
+    T* a_rows = reinterpret_cast<T*>(a_block);
     float* y = call.out[0].f32() + index * p.y.batch + m0 * p.y.row + n0;
     if (p.K == 0) {
       for (int64_t r = 0; r < rows; ++r) std::fill(y + r * p.y.row, y + r * p.y.row + columns, 0.0f);
     }
     for (int64_t k0 = 0; k0 < p.K; k0 += kChunk) {
       const int64_t depth = min64(kChunk, p.K - k0);
-      pack_a(p, call.in[0].f32() + index * p.a.batch, m0, k0, rows, depth, a_block);
       const int64_t run = kBf16 ? bf16_pairs(depth) : depth;
-      if (kBf16) round_rows(a_block, rows, depth, run);
+      const float *a = call.in[0].f32() + index * p.a.batch, *b = call.in[1].f32() + index * p.b.batch;
+      if constexpr (!kBf16) {
+        pack_a(p, a, m0, k0, rows, depth, a_rows);
+      } else if (instruction) {
+        pack_a_bf16<true>(p, a, m0, k0, rows, depth, run, a_rows);
+      } else {
+        pack_a_bf16<false>(p, a, m0, k0, rows, depth, run, a_rows);
+      }
       const Bf16Scope scope(kBf16 ? run : 0);
       for (int64_t c = 0; c < columns; c += kPanel) {
         const int64_t used = min64(kPanel, columns - c), width = used > kLanes ? kPanel : kLanes;
         float* panel = b_block + c * kChunk;
-        pack_b(p, call.in[1].f32() + index * p.b.batch, k0, n0 + c, depth, used, width, panel);
-        if (kBf16) round_panel(panel, depth, width, run);
+        if (!kBf16) {
+          pack_b(p, b, k0, n0 + c, depth, used, width, panel);
+        } else if (instruction) {
+          pack_b_bf16<true>(p, b, k0, n0 + c, depth, used, width, run, panel);
+        } else {
+          pack_b_bf16<false>(p, b, k0, n0 + c, depth, used, width, run, panel);
+        }
         for (int64_t r0 = 0; r0 < rows; r0 += kRowsOf<T>) {
           alignas(64) float sums[kRowsOf<T> * kPanel];
-          multiply<T>(a_block, r0, rows, run, panel, width, sums);
+          multiply<T>(a_rows, r0, rows, run, panel, width, sums);
           add_tile(sums, width, min64(kRowsOf<T>, rows - r0), used, k0 == 0, y + r0 * p.y.row + c, p.y.row);
         }
       }
