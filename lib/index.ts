@@ -10,6 +10,7 @@ export {
   type DeviceReport,
   deviceReport,
   type Precision,
+  type PrecisionChoice,
 } from "./runtime/device.js";
 export * from "./base/errors.js";
 export type { NDArray } from "./base/nd_array.js";

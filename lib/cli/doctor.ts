@@ -18,12 +18,14 @@ export function doctorCommand(): Command {
       if (flags.json) {
         process.stdout.write(`${JSON.stringify(report)}\n`);
       } else {
-        const { addon, cuda, decoder } = report;
+        const { addon, bf16, cuda, decoder, matrixUnit } = report;
         process.stdout.write(
           `${[
             `node             ${report.node} (${report.platform})`,
             `addon            ${"path" in addon ? addon.path : `not loaded: ${addon.error}`}`,
             `instruction set  ${report.isa ?? "-"} (available: ${report.isas.join(", ") || "-"})`,
+            `bf16             ${bf16.usable ? "faster than f32" : `not used: ${bf16.reason}`}`,
+            `matrix unit      ${matrixUnit.usable ? "AMX" : `not used: ${matrixUnit.reason}`}`,
             `threads          ${report.threads}${report.cpuQuota === undefined ? "" : ` (a quota allows ${report.cpuQuota} of ${availableParallelism()} cores)`}`,
             `cuda             ${cuda.usable ? "usable" : `not usable: ${cuda.reason}`}`,
             `node-av          ${decoder.nodeAv ?? "not installed: npm install node-av"}`,

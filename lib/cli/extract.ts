@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import type { DeviceName, Precision } from "../runtime/device.js";
+import type { DeviceName, PrecisionChoice } from "../runtime/device.js";
 import { extractToFolder } from "../features/run.js";
 import { VideoEncoder } from "../models/video/video_encoder.js";
 import { presetOf, videoModelNamed } from "../models/video/video_model_of.js";
@@ -22,7 +22,7 @@ interface Flags {
   frames?: number;
   stride?: number;
   size?: number;
-  precision: Precision;
+  precision: PrecisionChoice;
   saveDtype: "f16" | "f32";
   l2?: boolean;
   batch: number | "auto";
@@ -69,8 +69,8 @@ export function extractCommand(): Command {
     .option("--stride <n>", "frames between the starts of clips", positive)
     .option("--size <n>", "height and width of the crop", positive)
     .addOption(
-      new Option("--precision <p>", "arithmetic of convolutions; on a GPU, type of activations")
-        .choices(["f32", "tf32", "bf16", "f16"])
+      new Option("--precision <p>", "type of values between layers; auto: bf16 where it is faster, else f32")
+        .choices(["auto", "f32", "tf32", "bf16", "f16"])
         .default("f32"),
     )
     .addOption(new Option("--save-dtype <t>", "type of the saved features").choices(["f16", "f32"]).default("f16"))

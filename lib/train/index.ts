@@ -1,5 +1,5 @@
 /** Training: tasks, batches, optimizers, the trainer, and the recipes of run files. */
-export type { Device, DeviceName, DeviceOptions, Precision } from "../runtime/device.js";
+export type { Device, DeviceName, DeviceOptions, Precision, PrecisionChoice } from "../runtime/device.js";
 export type { ParameterStore } from "../runtime/parameter_store.js";
 export type { Tensor } from "../graph/tensor.js";
 export type { TextConfig } from "../models/text/text_config.js";

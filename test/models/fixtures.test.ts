@@ -3,8 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "#lib/runtime/binding.js";
-import { createDevice } from "#lib/runtime/device.js";
+import { createDevice, deviceReport } from "#lib/runtime/device.js";
 import { hashValueOf } from "#lib/nn/random_weights.js";
 import * as ops from "#lib/ops.js";
 import { readFixture } from "../../scripts/fixtures/case.js";
@@ -40,10 +39,8 @@ for (const folder of ["ops", "models"]) {
   }
 }
 
-const bf16 = loadAddon()
-  .addon.isas()
-  .some(({ supported, bf16Refusal }) => supported && bf16Refusal === null);
-if (!bf16) process.stdout.write("SKIP bf16 fixtures: this processor has no bf16 dot products\n");
+const { usable: bf16, reason } = deviceReport().bf16;
+if (!bf16) process.stdout.write(`SKIP bf16 fixtures: ${reason}\n`);
 
 for (const file of readdirSync("test/fixtures/models")) {
   for (const options of [{ winograd: false }, ...(bf16 ? [{ precision: "bf16" } as const] : [])]) {

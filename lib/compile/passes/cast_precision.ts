@@ -1,5 +1,13 @@
 import { cast, preprocess } from "../../ops/index.js";
-import { type DType, isFloat, type Node, type OpDefinition, operandOf, type Tensor, type TensorType } from "../../graph/tensor.js";
+import {
+  type DType,
+  isFloat,
+  type Node,
+  type OpDefinition,
+  operandOf,
+  type Tensor,
+  type TensorType,
+} from "../../graph/tensor.js";
 import { type Graph, INPUT, makeNode, PARAMETER, SCALAR, sortGraph } from "../../graph/trace.js";
 import { fromParameters } from "./from_parameters.js";
 
@@ -7,7 +15,7 @@ import { fromParameters } from "./from_parameters.js";
 export type Takes = (node: Node, slot: number, dtype: DType) => DType | "as given";
 
 /** Ops on a GPU take the storage type, but for operands that stay f32. */
-export const onGpu: Takes = ({ op }, slot, dtype) => op.storage ?? (operandOf(op, slot)?.f32 ? "f32" : dtype);
+const onGpu: Takes = ({ op }, slot, dtype) => op.storage ?? (operandOf(op, slot)?.f32 ? "f32" : dtype);
 
 /** Some ops on a CPU take bf16, and keep their packed weights in f32; the others take f32. */
 export const onCpu: Takes = (node, slot, dtype) => {
@@ -15,7 +23,9 @@ export const onCpu: Takes = (node, slot, dtype) => {
   if (op.storage) return op.storage;
   if (op.isView || (op.halvesOnCpu && op.operands.length === 1)) return "as given";
   if (op.halvesOnCpu) return dtype;
-  const isPacked = op.packedOnCpu?.(attrs as never, { panelWidth: 1, tileDepth: 0 }).some((packing) => packing.slot === slot);
+  const isPacked = op
+    .packedOnCpu?.(attrs as never, { panelWidth: 1, tileDepth: 0 })
+    .some((packing) => packing.slot === slot);
   return takesBf16(op, attrs, inputs) && !isPacked && !operandOf(op, slot)?.f32 ? dtype : "f32";
 };
 

@@ -125,8 +125,8 @@ export const run = {
     "Compute threads of the CPU; results do not depend on them. Default: the cores of the machine.",
   ),
   precision: optional(
-    z.enum(["f32", "tf32", "bf16", "f16"]),
-    "Type of matrix products; parameters stay f32. A CPU has f32 and, with AVX512-BF16, bf16.",
+    z.enum(["auto", "f32", "tf32", "bf16", "f16"]),
+    "Type of matrix products; parameters stay f32. A CPU has f32 and, where it is faster, bf16; auto takes the faster one.",
     "f32",
   ),
 };

@@ -18,7 +18,7 @@ std::map<std::string, Kernel>& table(Backend backend) {
   return tables[static_cast<int>(backend)];
 }
 
-// The backend whose kernels another one uses where it has none of its own.
+// The backend whose kernels another one uses where it has no such kernel.
 Backend base(Backend backend) {
   if (backend == Backend::amx) return Backend::avx512;
   if (backend != Backend::amx_emulated) return backend;

@@ -38,17 +38,9 @@ struct Kernel {
 
 // The backends: the instruction sets that the CPU kernels are compiled for, from narrow to wide, then CUDA and its
 // emulation. There is one table of kernels per backend, filled by static registration: VIDEOCLIP_KERNEL at the end of
-// each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu. `amx` has its own kernels for products of bf16,
-// on Intel's matrix unit, and `amx_emulated` the same with that unit in software; all others are those of `base`.
-enum class Backend : int {
-  amx_emulated = 0,
-  portable = 1,
-  avx2 = 2,
-  avx512 = 3,
-  amx = 4,
-  cuda = 5,
-  cuda_emulated = 6
-};
+// each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu. `amx` has its own kernels for products of
+// bf16, on Intel's matrix unit, and `amx_emulated` the same with that unit in software; all others are those of `base`.
+enum class Backend : int { amx_emulated = 0, portable = 1, avx2 = 2, avx512 = 3, amx = 4, cuda = 5, cuda_emulated = 6 };
 constexpr int kBackendCount = 7;
 
 const char* backend_name(Backend backend);

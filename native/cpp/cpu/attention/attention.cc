@@ -70,7 +70,8 @@ struct Scratch {
 };
 
 size_t attention_workspace(const Call& call, int threads) {
-  return sizeof(float) * static_cast<size_t>(Scratch(Shape(call), call.in[0].dtype == DType::bf16).size) * static_cast<size_t>(threads);
+  return sizeof(float) * static_cast<size_t>(Scratch(Shape(call), call.in[0].dtype == DType::bf16).size) *
+         static_cast<size_t>(threads);
 }
 
 // 0 for the valid keys of a block, -inf for masked keys and after the last one.
@@ -141,8 +142,8 @@ struct Block {
   bool is_first, is_last;
 };
 
-// One tile of queries, which are converted to f32 in q_rows, against one block of keys: y becomes y factor + weights v, divided by the sum after the last
-// block.
+// One tile of queries, which are converted to f32 in q_rows, against one block of keys: y becomes y factor + weights v,
+// divided by the sum after the last block.
 template <typename T>
 void tile(const Shape& s, const Block& b, const T* q, int64_t q_stride, int64_t query, int count, float* q_rows,
           float* scores, Row* state, float* y, int64_t y_stride) {
@@ -224,7 +225,7 @@ Status attend(const Call& call) {
       const Block block{keys, values, bias, first, count, first == 0, first + count == s.keys};
       for (int64_t i = begin; i < end; i += kTileRows) {
         const int64_t row = n * s.queries + i;
-        float *to = memory + scratch.outputs + (i - begin) * s.size;
+        float* to = memory + scratch.outputs + (i - begin) * s.size;
         int64_t stride = s.size;
         if constexpr (sizeof(T) == 4) to = y.data + row * y.stride + channel, stride = y.stride;
         tile<T>(s, block, q.data + row * q.stride + channel, q.stride, i, static_cast<int>(min64(kTileRows, end - i)),

@@ -1,6 +1,6 @@
 #pragma once
-// A convolution of f32, or of bf16 where it is depthwise or its weights are packed in pairs, by the kernel that suits its
-// window.
+// A convolution of f32, or of bf16 where it is depthwise or its weights are packed in pairs, by the kernel that suits
+// its window.
 #include "cpu/conv/depthwise.h"
 #include "cpu/conv/depthwise_frames.h"
 #include "cpu/conv/depthwise_sliding.h"
@@ -57,7 +57,8 @@ inline size_t convolution_workspace(const Call& call, int threads) {
 
 inline Status convolution(const Call& call) {
   if (call.in[0].dtype == DType::f32) return convolution_of<float>(call);
-  if (!Conv3dArgs(call).is_depthwise(call.in[0].shape[4])) return {"conv3d: bf16 in a convolution that is not depthwise"};
+  if (!Conv3dArgs(call).is_depthwise(call.in[0].shape[4]))
+    return {"conv3d: bf16 in a convolution that is not depthwise"};
   return convolution_of<Bf16>(call);
 }
 

@@ -75,8 +75,9 @@ using SlidingFunction = void (*)(const SlidingTile<T>&);
 template <typename T, int kStride>
 inline SlidingFunction<T> sliding_function(int64_t columns) {
   static constexpr SlidingFunction<T> kFunctions[kMaxColumns] = {
-      sliding_tile<T, kStride, 1>, sliding_tile<T, kStride, 2>, sliding_tile<T, kStride, 3>, sliding_tile<T, kStride, 4>,
-      sliding_tile<T, kStride, 5>, sliding_tile<T, kStride, 6>, sliding_tile<T, kStride, 7>};
+      sliding_tile<T, kStride, 1>, sliding_tile<T, kStride, 2>, sliding_tile<T, kStride, 3>,
+      sliding_tile<T, kStride, 4>, sliding_tile<T, kStride, 5>, sliding_tile<T, kStride, 6>,
+      sliding_tile<T, kStride, 7>};
   return kFunctions[columns - 1];
 }
 

@@ -43,8 +43,9 @@ void expand(const Call& call, const Geometry& g, const float* x, int64_t count, 
         const float* rows[kTileRows];
         for (int r = 0; r < kTileRows; ++r) rows[r] = x + min64(m + r, count - 1) * g.sW;
         panel(PanelTile<float>{rows, 1, g.C, call.in[1].f32() + p.offset(i), p.width(i), p.used(i),
-               call.in[2].data ? call.in[2].f32() + p.first(i) : nullptr, nullptr, out + m * C + p.first(i), 0, C,
-               static_cast<int>(min64(kTileRows, end - m)), kRelu, false});
+                               call.in[2].data ? call.in[2].f32() + p.first(i) : nullptr, nullptr,
+                               out + m * C + p.first(i), 0, C, static_cast<int>(min64(kTileRows, end - m)), kRelu,
+                               false});
       }
     }
   }

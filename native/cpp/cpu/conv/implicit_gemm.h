@@ -34,14 +34,14 @@ struct Geometry {
   }
 };
 
-// The rows that a tile reads: `taps` rows of `run` consecutive values of type T. With few channels the taps along W form
-// one run.
+// The rows that a tile reads: `taps` rows of `run` consecutive values of type T. With few channels the taps along W
+// form one run.
 template <typename T>
 struct Reading {
   int64_t taps, run;
   int64_t units;  // of a run in the product: values of f32, or pairs of bf16
   bool merged;
-  bool copies;                 // runs do not fill the pairs, so they are copied
+  bool copies;                  // runs do not fill the pairs, so they are copied
   const T* in_place = nullptr;  // runs that end before this are not copied: see read_in_place
 
   Reading(const Conv3dArgs& a, const Geometry& g) {
@@ -231,8 +231,8 @@ inline bool all_finite(const Call& call, const Bf16* x, int64_t n) {
 }
 
 // The values that follow a run, up to the pairs that it is padded to, have weights of zero. Unless one is not finite,
-// they need not be zero themselves, and the run is read in place if they are in the tensor. Gives the end of the tensor,
-// or null if runs must be copied.
+// they need not be zero themselves, and the run is read in place if they are in the tensor. Gives the end of the
+// tensor, or null if runs must be copied.
 template <typename T>
 const T* read_in_place(const Call& call, const Geometry& g, const Reading<T>& reading) {
   if constexpr (sizeof(T) == 2) {

@@ -1,6 +1,6 @@
 #pragma once
-// Sums of products of bf16 by vectors. A sum runs over (tap, pair) in that order from zero; of a pair, the second product
-// is added first, as by the instruction vdpbf16ps. It does not depend on the tile, the batch or the threads.
+// Sums of products of bf16 by vectors. A sum runs over (tap, pair) in that order from zero; of a pair, the second
+// product is added first, as by the instruction vdpbf16ps. It does not depend on the tile, the batch or the threads.
 #include "cpu/gemm/gemm_tile.h"
 #include "cpu/primitives/storage.h"
 

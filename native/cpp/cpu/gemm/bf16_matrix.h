@@ -45,8 +45,8 @@ inline void space_rows(const Bf16** rows, int64_t taps, int64_t pairs, Bf16* scr
   }
 }
 
-// rows: [taps][kBf16Rows] pointers to 2 `pairs` values each, equally far apart in each half; a tap whose first pointer is
-// null adds nothing. b: [taps][pairs][width] words of two bf16. sums: [kBf16Rows][width], for at most 32 columns.
+// rows: [taps][kBf16Rows] pointers to 2 `pairs` values each, equally far apart in each half; a tap whose first pointer
+// is null adds nothing. b: [taps][pairs][width] words of two bf16. sums: [kBf16Rows][width], for at most 32 columns.
 __attribute__((noinline)) inline void bf16_sums(const Bf16* const* rows, int64_t taps, int64_t pairs, const float* b,
                                                 int64_t width, float* sums) {
   const int64_t steps = bf16_steps(pairs), depth = pairs / max64(1, steps);

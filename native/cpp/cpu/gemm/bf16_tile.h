@@ -1,6 +1,6 @@
 #pragma once
-// The micro-kernel of bf16: kBf16Rows rows times the columns of a panel, with sums in f32, by vectors or by the tiles of
-// a matrix unit.
+// The micro-kernel of bf16: kBf16Rows rows times the columns of a panel, with sums in f32, by vectors or by the tiles
+// of a matrix unit.
 #include "cpu/elementwise/activation.h"
 #if defined(VIDEOCLIP_TILES)
 #include "cpu/gemm/bf16_matrix.h"
@@ -57,7 +57,7 @@ struct TileSums {
 // Rounds by an instruction, to which numbers below the normal ones are zero.
 __attribute__((noinline, target("avx512bf16"))) inline void store_sums_by_instruction(const TileSums& tile) {
   const bool streams = tile.streams;
-  tile.store_with([streams](Bf16* to, Vec y, int64_t n) __attribute__((target("avx512bf16"))) {
+  tile.store_with([streams](Bf16 * to, Vec y, int64_t n) __attribute__((target("avx512bf16"))) {
     const __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)y);
     if (n < kLanes) {
       _mm256_mask_storeu_epi16(to, static_cast<__mmask16>((1u << n) - 1), halves);

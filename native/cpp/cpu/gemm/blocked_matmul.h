@@ -14,7 +14,7 @@ constexpr int64_t kChunk = 256;
 template <typename T>
 constexpr int64_t kMaxTiles = kRowsOf<T> > 16 ? 8 : 16;  // tiles per block
 constexpr int64_t kMaxPanels = 8;                        // panels per block
-constexpr int64_t kTasks = 32;                     // enough for many threads; smaller blocks pack more often
+constexpr int64_t kTasks = 32;                           // enough for many threads; smaller blocks pack more often
 
 // The outputs of a task. No result depends on this choice.
 template <typename T>
@@ -23,7 +23,7 @@ struct Blocks {
 
   explicit Blocks(const MatmulArgs& p) {
     while (p.batch * rows(p) * columns(p) < kTasks && tiles * panels > 2) {
-      if (tiles * kRowsOf<T> > panels * kPanel || panels == 1) {
+      if (tiles * kRowsOf < T >> panels * kPanel || panels == 1) {
         tiles = (tiles + 1) / 2;
       } else {
         panels /= 2;

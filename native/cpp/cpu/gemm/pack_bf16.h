@@ -1,6 +1,6 @@
 #pragma once
-// Blocks of f32 matrices as operands of a product of bf16 (bf16_tile.h), rounded while they are packed. kInstruction: by
-// the instruction of AVX512-BF16, to which numbers below the normal ones are zero, as they are to the products.
+// Blocks of f32 matrices as operands of a product of bf16 (bf16_tile.h), rounded while they are packed. kInstruction:
+// by the instruction of AVX512-BF16, to which numbers below the normal ones are zero, as they are to the products.
 #include <algorithm>
 
 #include "cpu/gemm/bf16_tile.h"
@@ -67,11 +67,11 @@ inline void round_row(const float* in, int64_t n, int64_t padded, Bf16* out) {
   if (k < padded) std::fill(out + k, out + padded, Bf16{});
 }
 
-// out [rows][stride]: the rows of a matrix whose row r begins at a + r `distance`, each of `depth` values, with zeros up to
-// 2 `pairs`.
+// out [rows][stride]: the rows of a matrix whose row r begins at a + r `distance`, each of `depth` values, with zeros
+// up to 2 `pairs`.
 template <bool kInstruction>
-inline void pack_rows_bf16(const float* a, int64_t distance, int64_t rows, int64_t depth, int64_t pairs,
-                           int64_t stride, Bf16* out) {
+inline void pack_rows_bf16(const float* a, int64_t distance, int64_t rows, int64_t depth, int64_t pairs, int64_t stride,
+                           Bf16* out) {
   for (int64_t r = 0; r < rows; ++r) round_row<kInstruction>(a + r * distance, depth, 2 * pairs, out + r * stride);
 }
 
@@ -101,11 +101,11 @@ inline void pack_columns_bf16(const float* a, int64_t distance, int64_t rows, in
   }
 }
 
-// panel [pairs][width] of words: rows 2 j and 2 j + 1 of a matrix whose row k begins at b + k `distance`, with zeros from
-// row `depth` and column `used` on.
+// panel [pairs][width] of words: rows 2 j and 2 j + 1 of a matrix whose row k begins at b + k `distance`, with zeros
+// from row `depth` and column `used` on.
 template <bool kInstruction>
-inline void pack_panel_bf16(const float* b, int64_t distance, int64_t depth, int64_t used, int64_t width,
-                            int64_t pairs, float* panel) {
+inline void pack_panel_bf16(const float* b, int64_t distance, int64_t depth, int64_t used, int64_t width, int64_t pairs,
+                            float* panel) {
   for (int64_t j = 0; j < pairs; ++j, panel += width) {
     const float *low = b + 2 * j * distance, *high = low + distance;
     for (int64_t c = 0; c < width; c += kLanes) {

@@ -3,7 +3,6 @@
 #include "cpu/pool/largest.h"
 #include "cpu/pool/window.h"
 
-
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {

@@ -50,13 +50,11 @@ inline Vec load_some(const Bf16* p, int64_t n) {
   return load(some);
 #endif
 }
-inline void store(Bf16* p, Vec v) {
-  *reinterpret_cast<Halves*>(p) = __builtin_convertvector(round_words(v), Halves);
-}
+inline void store(Bf16* p, Vec v) { *reinterpret_cast<Halves*>(p) = __builtin_convertvector(round_words(v), Halves); }
 inline void store_some(Bf16* p, Vec v, int64_t n) {
   if (n >= kLanes) return store(p, v);
 #if defined(__AVX512F__)
-  const __m256i halves = (__m256i)__builtin_convertvector(round_words(v), Halves);
+  const __m256i halves = (__m256i) __builtin_convertvector(round_words(v), Halves);
   _mm256_mask_storeu_epi16(p, static_cast<__mmask16>((1u << n) - 1), halves);
 #else
   Bf16 some[kLanes];
@@ -67,7 +65,7 @@ inline void store_some(Bf16* p, Vec v, int64_t n) {
 // See simd.h.
 inline void stream(Bf16* p, Vec v) {
 #if defined(__AVX512F__)
-  const __m256i halves = (__m256i)__builtin_convertvector(round_words(v), Halves);
+  const __m256i halves = (__m256i) __builtin_convertvector(round_words(v), Halves);
   _mm256_stream_si256(reinterpret_cast<__m256i*>(p), halves);
 #else
   store(p, v);
@@ -90,7 +88,9 @@ inline void copy_padded(const T* from, int64_t n, T* to, int64_t padded) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 2) {
     for (int64_t i = 0; i < padded; i += 32) {
-      const auto mask = [i](int64_t count) { return static_cast<__mmask32>(count - i >= 32 ? ~0u : (1u << max64(0, count - i)) - 1); };
+      const auto mask = [i](int64_t count) {
+        return static_cast<__mmask32>(count - i >= 32 ? ~0u : (1u << max64(0, count - i)) - 1);
+      };
       _mm512_mask_storeu_epi16(to + i, mask(padded), _mm512_maskz_loadu_epi16(mask(n), from + i));
     }
     return;
