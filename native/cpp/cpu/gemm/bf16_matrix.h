@@ -18,7 +18,7 @@ inline int64_t bf16_pairs(int64_t run) {
   return steps * ceil_div(pairs, steps);
 }
 
-// What a thread needs around calls of bf16_sums with `pairs` pairs in a tap.
+// What a thread needs around calls of bf16_sums with `pairs` pairs in a tap; nothing for no pairs.
 class Bf16Scope {
  public:
   explicit Bf16Scope(int64_t pairs) : configured_(pairs / max64(1, bf16_steps(pairs))) {}

@@ -140,5 +140,44 @@ inline void pack_transposed_panel_bf16(const float* b, int64_t distance, int64_t
   }
 }
 
+// panel [pairs][width] of words from rows of bf16, which become its columns: row(c) points to `n` values, or is null for a
+// column of zeros.
+template <typename Row>
+inline void transpose_words(const Row& row, int64_t n, int64_t width, int64_t pairs, float* panel) {
+  for (int64_t c = 0; c < width; c += kLanes) {
+    for (int64_t j = 0; j < pairs; j += kLanes) {
+      Vec block[kLanes];
+      for (int i = 0; i < kLanes; ++i) {
+        const Bf16* from = row(c + i);
+        const int64_t left = from ? max64(0, min64(n - 2 * j, 2 * kLanes)) : 0;
+        if (left == 2 * kLanes) {
+          block[i] = load(reinterpret_cast<const float*>(from + 2 * j));
+        } else {
+          block[i] = Vec{};
+          if (left) std::memcpy(&block[i], from + 2 * j, static_cast<size_t>(left) * sizeof(Bf16));
+        }
+      }
+      transpose(block);
+      const int64_t rows = min64(kLanes, pairs - j);
+      for (int64_t i = 0; i < rows; ++i) store(panel + (j + i) * width + c, block[i]);
+    }
+  }
+}
+
+// panel [pairs][width] of words (row 2 j, row 2 j + 1) from rows of bf16: row(k) points to `used` values, or is null for
+// zeros.
+template <typename Row>
+inline void interleave_words(const Row& row, int64_t used, int64_t width, int64_t pairs, float* panel) {
+  for (int64_t j = 0; j < pairs; ++j, panel += width) {
+    const Bf16 *first = row(2 * j), *second = row(2 * j + 1);
+    for (int64_t c = 0; c < width; c += kLanes) {
+      const int64_t n = max64(0, used - c);
+      const Words low = first ? (Words)load_some(first + c, n) >> 16 : Words{};
+      const Words high = second ? (Words)load_some(second + c, n) : Words{};
+      store(panel + c, (Vec)(low | high));
+    }
+  }
+}
+
 }  // namespace VIDEOCLIP_ISA
 }  // namespace videoclip

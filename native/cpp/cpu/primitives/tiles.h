@@ -22,10 +22,11 @@ class TileUnit {
  public:
   TileUnit(int64_t, int64_t) {}
 
-  // Sizes of the tiles of this thread, for as long as the object lives.
+  // Sizes of the tiles of this thread, for as long as the object lives; nothing for a depth of 0.
   class Configured {
    public:
-    explicit Configured(int64_t depth) {
+    explicit Configured(int64_t depth) : active_(depth > 0) {
+      if (!active_) return;
       struct alignas(64) {
         uint8_t palette = 1, start_row = 0, reserved[14] = {};
         uint16_t row_bytes[16] = {};
@@ -37,9 +38,14 @@ class TileUnit {
       }
       asm volatile("ldtilecfg %0" ::"m"(config));
     }
-    ~Configured() { asm volatile("tilerelease"); }
+    ~Configured() {
+      if (active_) asm volatile("tilerelease");
+    }
     Configured(const Configured&) = delete;
     Configured& operator=(const Configured&) = delete;
+
+   private:
+    bool active_;
   };
 
   template <int kTile>
