@@ -24,7 +24,7 @@ export interface DeviceOptions {
   threads?: number | undefined;
   /**
    * `bf16` on a CPU: values between layers and the weights of convolutions and linear layers are bf16, and sums are f32;
-   * Winograd's convolutions, depthwise convolutions and attention compute in f32. In training, values between layers stay
+   * Winograd's convolutions and depthwise convolutions compute in f32. In training, values between layers stay
    * f32 and all matrix products except those of attention round their operands. It is refused on a CPU where it would
    * be slower than f32. On a GPU `bf16` and `f16` are the types of all activations. `auto` is bf16 where it is faster
    * than f32, and f32 elsewhere; the features of this package's models are then within 0.02 (relative L2) of those in
