@@ -140,8 +140,8 @@ inline void pack_transposed_panel_bf16(const float* b, int64_t distance, int64_t
   }
 }
 
-// panel [pairs][width] of words from rows of bf16, which become its columns: row(c) points to `n` values, or is null for a
-// column of zeros.
+// panel [pairs][width] of words from rows of bf16, which become its columns: row(c) points to `n` values, or is null
+// for a column of zeros.
 template <typename Row>
 inline void transpose_words(const Row& row, int64_t n, int64_t width, int64_t pairs, float* panel) {
   for (int64_t c = 0; c < width; c += kLanes) {
@@ -164,8 +164,8 @@ inline void transpose_words(const Row& row, int64_t n, int64_t width, int64_t pa
   }
 }
 
-// panel [pairs][width] of words (row 2 j, row 2 j + 1) from rows of bf16: row(k) points to `used` values, or is null for
-// zeros.
+// panel [pairs][width] of words (row 2 j, row 2 j + 1) from rows of bf16: row(k) points to `used` values, or is null
+// for zeros.
 template <typename Row>
 inline void interleave_words(const Row& row, int64_t used, int64_t width, int64_t pairs, float* panel) {
   for (int64_t j = 0; j < pairs; ++j, panel += width) {
