@@ -24,6 +24,7 @@ set(VIDEOCLIP_OPS
   elementwise/dropout
   elementwise/fill
   elementwise/preprocess
+  elementwise/split_bf16
   elementwise/unary
   elementwise/unary_grad
   layout/concat
@@ -76,6 +77,7 @@ set(VIDEOCLIP_CPU_ONLY_OPS
   conv/pack_winograd_weight
   conv/swish_conv3d
   conv/winograd_conv3d
+  elementwise/split_bf16
   matmul/matmul_bf16
 )
 set(VIDEOCLIP_CUDA_OPS ${VIDEOCLIP_OPS})

@@ -69,8 +69,11 @@ export function extractCommand(): Command {
     .option("--stride <n>", "frames between the starts of clips", positive)
     .option("--size <n>", "height and width of the crop", positive)
     .addOption(
-      new Option("--precision <p>", "type of values between layers; auto: bf16 where it is faster, else f32")
-        .choices(["auto", "f32", "tf32", "bf16", "f16"])
+      new Option(
+        "--precision <p>",
+        "type of values between layers; auto: bf16 where it is faster, else f32; bf16x3: f32 on a matrix unit of bf16",
+      )
+        .choices(["auto", "f32", "bf16x3", "tf32", "bf16", "f16"])
         .default("f32"),
     )
     .addOption(new Option("--save-dtype <t>", "type of the saved features").choices(["f16", "f32"]).default("f16"))

@@ -1,8 +1,10 @@
 // From a portable graph to one of a backend: storage types, weight layouts and the kernels that only this backend has.
+import type { Precision } from "../base/dtypes.js";
 import { DTypeError } from "../base/errors.js";
 import { callName } from "../graph/rules.js";
-import type { CpuLayout } from "../graph/tensor.js";
+import type { CpuLayout, OpDefinition } from "../graph/tensor.js";
 import { type Graph, INPUT } from "../graph/trace.js";
+import { splitBf16 } from "../ops/index.js";
 import { castPrecision, onCpu, takesBf16 } from "./passes/cast_precision.js";
 import { chooseBf16, inTraining } from "./passes/choose_bf16.js";
 import { chooseWinograd } from "./passes/choose_winograd.js";
@@ -12,12 +14,13 @@ import { gpuWeights } from "./passes/gpu_weights.js";
 import { joinGates } from "./passes/join_gates.js";
 import { meansFromSums } from "./passes/means_from_sums.js";
 import { packWeights } from "./passes/pack_weights.js";
+import { splitProducts } from "./passes/split_products.js";
 import { swishInputs } from "./passes/swish_inputs.js";
 
 /** The facts of a device that decide how a graph is lowered. */
 export interface Target extends CpuLayout {
   readonly isGpu: boolean;
-  readonly precision: "f32" | "tf32" | "bf16" | "f16";
+  readonly precision: Precision;
   /** Whether convolutions may use Winograd's minimal filtering. */
   readonly winograd: boolean;
 }
@@ -30,7 +33,7 @@ export function lower(graph: Graph, target: Target): void {
 }
 
 function lowerToGpu(graph: Graph, target: Target): void {
-  castPrecision(graph, target.precision === "tf32" ? "f32" : target.precision);
+  castPrecision(graph, target.precision === "bf16" || target.precision === "f16" ? target.precision : "f32");
   meansFromSums(graph);
   joinGates(graph);
   gpuWeights(graph);
@@ -38,18 +41,19 @@ function lowerToGpu(graph: Graph, target: Target): void {
 
 function lowerToCpu(graph: Graph, target: Target): void {
   const bf16 = target.precision === "bf16";
-  if (target.winograd) chooseWinograd(graph, bf16 ? 2 : 1);
+  if (target.winograd && target.precision !== "bf16x3") chooseWinograd(graph, bf16 ? 2 : 1);
   if (bf16) {
     chooseBf16(graph);
     castPrecision(graph, "bf16", graph.updates.size > 0 ? inTraining : onCpu);
   } else {
+    if (target.precision === "bf16x3" && graph.updates.size === 0) splitProducts(graph);
     swishInputs(graph);
     fuseExpansion(graph);
   }
   packWeights(graph, target);
   for (const node of graph.nodes) {
     if (node.op.halvesOnCpu) continue;
-    const bf16 = takesBf16(node.op, node.attrs, node.inputs);
+    const bf16 = takesBf16(node.op, node.attrs, node.inputs) || node.op === (splitBf16 as OpDefinition<never>);
     const half = [...node.inputs, ...node.outputs].find(
       (x) => (x?.dtype === "bf16" && !bf16 && !node.op.isView) || x?.dtype === "f16",
     );

@@ -21,6 +21,7 @@ export * from "./elementwise/cast.js";
 export * from "./elementwise/dropout.js";
 export * from "./elementwise/fill.js";
 export * from "./elementwise/preprocess.js";
+export * from "./elementwise/split_bf16.js";
 export * from "./elementwise/unary.js";
 export * from "./elementwise/unary_grad.js";
 export * from "./layout/concat.js";

@@ -7,7 +7,7 @@ import { ParameterStore } from "./parameter_store.js";
 import { wrongArgument } from "../graph/rules.js";
 import { checkMemory } from "../base/memory_limit.js";
 import { nativeError } from "./native_error.js";
-import { checkPrecision, cpuPrecision, type Precision, type PrecisionChoice } from "./precision.js";
+import { checkPrecision, cpuPrecision, gpuPrecision, type Precision, type PrecisionChoice } from "./precision.js";
 
 export type { Precision, PrecisionChoice } from "./precision.js";
 
@@ -27,8 +27,7 @@ export interface DeviceOptions {
    * Winograd's convolutions and depthwise convolutions compute in f32. In training, values between layers stay
    * f32 and all matrix products except those of attention round their operands. It is refused on a CPU where it would
    * be slower than f32. On a GPU `bf16` and `f16` are the types of all activations. `auto` is bf16 where it is faster
-   * than f32, and f32 elsewhere; the features of this package's models are then within 0.02 (relative L2) of those in
-   * f32. Default `f32`.
+   * than f32, and f32 elsewhere; the features of the video models are then within 0.02 (relative L2) of those in f32. Default `f32`.
    */
   precision?: PrecisionChoice | undefined;
   /**
@@ -240,10 +239,10 @@ export function createDevice(options: DeviceOptions = {}): Device {
   }
   checkPrecision(precision);
   const { addon } = loadAddon();
-  const onGpu = { winograd: options.winograd, precision: precision === "auto" ? ("bf16" as const) : precision };
-  if (device.startsWith("cuda-emulated")) return openEmulated(Number(device.split(":")[1] ?? 0), onGpu);
+  const onGpu = () => ({ winograd: options.winograd, precision: gpuPrecision(precision) });
+  if (device.startsWith("cuda-emulated")) return openEmulated(Number(device.split(":")[1] ?? 0), onGpu());
   if (device.startsWith("cuda") || (device === "auto" && addon.cuda().usable)) {
-    const gpu = openCuda(Number(device.split(":")[1] ?? 0), onGpu);
+    const gpu = openCuda(Number(device.split(":")[1] ?? 0), onGpu());
     if (!("reason" in gpu)) return gpu;
     if (device !== "auto") throw new DeviceError("ERR_CUDA_UNAVAILABLE", `CUDA cannot be used: ${gpu.reason}`);
   }
@@ -266,8 +265,7 @@ function shareDevice(device: Device, options: DeviceOptions): Device {
   const isa = loadAddon()
     .addon.isas()
     .find(({ name }) => name === device.backend);
-  const onGpu = precision === "auto" ? "bf16" : precision;
-  const chosen = device.isGpu ? onGpu : cpuPrecision(precision, isa!);
+  const chosen = device.isGpu ? gpuPrecision(precision) : cpuPrecision(precision, isa!);
   return new Device(device.name, device, { precision: chosen, winograd });
 }
 

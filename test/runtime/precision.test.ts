@@ -3,12 +3,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { VideoClipError } from "#lib/base/errors.js";
 import { createDevice, deviceReport } from "#lib/runtime/device.js";
-import { cpuPrecision } from "#lib/runtime/precision.js";
+import { cpuPrecision, gpuPrecision } from "#lib/runtime/precision.js";
 
 const test = suite("precision");
 
-const fast = { bf16Refusal: null };
-const slow = { bf16Refusal: "this processor's AVX512-BF16 is slower than f32" };
+const fast = { bf16Refusal: null, tileDepth: 0 };
+const tiles = { bf16Refusal: null, tileDepth: 16 };
+const slow = { bf16Refusal: "this processor's AVX512-BF16 is slower than f32", tileDepth: 0 };
 const failure = (run: () => unknown) => {
   try {
     run();
@@ -33,6 +34,13 @@ test("bf16 is refused where it is slower, with the reason and what to use instea
 test("f16 and tf32 need a GPU", () => {
   for (const precision of ["f16", "tf32"] as const)
     assert.match(failure(() => cpuPrecision(precision, fast)).message, /GPU/);
+});
+
+test("bf16x3 needs the matrix unit of a CPU", () => {
+  assert.is(cpuPrecision("bf16x3", tiles), "bf16x3");
+  assert.match(failure(() => cpuPrecision("bf16x3", fast)).message, /matrix unit/);
+  assert.match(failure(() => gpuPrecision("bf16x3")).message, /matrix unit/);
+  assert.is(gpuPrecision("auto"), "bf16");
 });
 
 test("a device names the precision that was chosen, also one that shares an engine", () => {

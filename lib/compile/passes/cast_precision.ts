@@ -21,8 +21,7 @@ const onGpu: Takes = ({ op }, slot, dtype) => op.storage ?? (operandOf(op, slot)
 export const onCpu: Takes = (node, slot, dtype) => {
   const { op, attrs, inputs } = node;
   if (op.storage) return op.storage;
-  if (op.isView || (op.halvesOnCpu && op.operands.length === 1)) return "as given";
-  if (op.halvesOnCpu) return dtype;
+  if (op.isView || op.halvesOnCpu) return "as given";
   const isPacked = op
     .packedOnCpu?.(attrs as never, { panelWidth: 1, tileDepth: 0 })
     .some((packing) => packing.slot === slot);
@@ -41,16 +40,17 @@ export const takesBf16 = (op: OpDefinition<never>, attrs: unknown, inputs: (Tens
 export function castPrecision(graph: Graph, dtype: DType, takes: Takes = onGpu): void {
   if (dtype === "f32") return;
   sortGraph(graph);
-  const casts = new Map<Tensor, Tensor>(); // casts of this pass, so that a tensor is cast once per type
+  const casts = new Map<Tensor, Map<DType, Tensor>>(); // casts of this pass, so that a tensor is cast once per type
   const made = new Map<Tensor, Tensor>();
   const nodes: Node[] = [];
   const as = (tensor: Tensor, to: DType): Tensor => {
     if (tensor.dtype === to || !isFloat(tensor.dtype)) return tensor;
-    const found = casts.get(tensor);
+    const found = casts.get(tensor)?.get(to);
     if (found) return found;
     const node = makeNode(cast, [tensor], { to }, tensor.node.layer);
     nodes.push(node);
-    casts.set(tensor, node.outputs[0]);
+    if (!casts.has(tensor)) casts.set(tensor, new Map());
+    casts.get(tensor)!.set(to, node.outputs[0]);
     return node.outputs[0];
   };
   for (const node of graph.nodes) {
@@ -58,13 +58,16 @@ export function castPrecision(graph: Graph, dtype: DType, takes: Takes = onGpu):
       nodes.push(node);
       continue;
     }
-    const inputs = node.inputs.map((x, slot) => {
-      if (!x) return x;
-      const source = made.get(x) ?? x;
+    const sources = node.inputs.map((x) => x && (made.get(x) ?? x));
+    const half = node.op.anyType && sources.some((x) => x?.dtype === dtype); // a concat of one type
+    const inputs = sources.map((source, slot) => {
+      if (!source) return source;
       const type = takes(node, slot, dtype);
-      return type === "as given" ? source : as(source, type);
+      if (type === "as given") return half ? as(source, dtype) : source;
+      return as(source, type);
     });
-    const first = node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype } : node.attrs;
+    const first =
+      node.op === (preprocess as OpDefinition<never>) ? { ...node.attrs, dtype: takes(node, 0, dtype) } : node.attrs;
     const lowered = makeNode(node.op, inputs, first as never, node.layer);
     nodes.push(lowered);
     node.outputs.forEach((output, i) => made.set(output, lowered.outputs[i]));

@@ -2,7 +2,6 @@ import {
   binary,
   type Conv3dAttrs,
   conv3d,
-  conv3dAttrs,
   conv3dBf16,
   linear,
   type LinearAttrs,
@@ -11,10 +10,11 @@ import {
   reshape,
   unary,
 } from "../../ops/index.js";
-import { elements, type Node, type OpDefinition, type Tensor } from "../../graph/tensor.js";
+import { elements, type Node, type OpDefinition } from "../../graph/tensor.js";
 import { type Graph, makeNode, replaceTensor } from "../../graph/trace.js";
-import { onCpu, type Takes } from "./cast_precision.js";
+import type { Takes } from "./cast_precision.js";
 import { fromParameters } from "./from_parameters.js";
+import { asConvolution, builder } from "./linear_as_convolution.js";
 
 const is = (node: Node, op: unknown) => node.op === (op as OpDefinition<never>);
 
@@ -33,10 +33,10 @@ export function chooseBf16(graph: Graph): void {
   }
 }
 
-/** The types that ops take in a training graph: convolutions bf16, all others f32. */
+/** The types that ops take in a training graph: inputs of convolutions, with their scale, bf16, all others f32. */
 export const inTraining: Takes = (node, slot, dtype) => {
   if (node.op.storage === "as given") return "as given";
-  return is(node, conv3dBf16) ? onCpu(node, slot, dtype) : "f32";
+  return is(node, conv3dBf16) && (slot === 0 || slot === 4) ? dtype : "f32";
 };
 
 /** The nodes that replace a node; none if it stays. */
@@ -45,7 +45,14 @@ function inBf16(node: Node, trains: boolean): Node[] {
   if (is(node, conv3d)) {
     const { groups } = attrs as unknown as Conv3dAttrs;
     return groups === 1 && fromParameters(inputs[1]!)
-      ? [makeNode(conv3dBf16, inputs, attrs as unknown as Conv3dAttrs, layer)]
+      ? [
+          makeNode(
+            conv3dBf16,
+            inputs,
+            { ...(attrs as unknown as Conv3dAttrs), ...(trains ? { output: "f32" } : {}) },
+            layer,
+          ),
+        ]
       : [];
   }
   if (trains && is(node, matmul)) return [makeNode(matmulBf16, inputs, attrs as never, layer)];
@@ -68,29 +75,10 @@ function linearAsMatmul({ inputs: [x, weight, bias], attrs, outputs, layer }: No
 }
 
 /** A pointwise convolution whose positions are the rows. */
-function linearAsConvolution({ inputs: [x, weight, bias, residual], attrs, outputs, layer }: Node): Node[] {
-  const { activation, outFeatures } = attrs as unknown as LinearAttrs;
-  const { nodes, add } = builder(layer);
-  const positions = (tensor: Tensor): Tensor => {
-    const width = tensor.shape.at(-1)!;
-    return add(reshape, [tensor], { shape: [1, 1, 1, elements(tensor.shape) / width, width] });
-  };
-  const kernel = add(reshape, [weight!], { shape: [...weight!.shape, 1, 1, 1] });
-  const y = add(
-    conv3dBf16,
-    [positions(x!), kernel, bias ?? null, residual ? positions(residual) : null, null],
-    conv3dAttrs({ outChannels: outFeatures, kernel: [1, 1, 1], activation }),
+function linearAsConvolution(node: Node): Node[] {
+  const { nodes, add } = builder(node.layer);
+  asConvolution(node.attrs as unknown as LinearAttrs, node, add, (x, kernel, residual, attrs) =>
+    add(conv3dBf16, [x, kernel, node.inputs[2] ?? null, residual, null], attrs),
   );
-  add(reshape, [y], { shape: outputs[0].shape });
   return nodes;
-}
-
-/** A list of nodes, and a function that adds one and gives its output. */
-function builder(layer: string) {
-  const nodes: Node[] = [];
-  const add = <A>(op: OpDefinition<A>, from: (Tensor | null)[], how: A): Tensor => {
-    nodes.push(makeNode(op, from, how, layer));
-    return nodes.at(-1)!.outputs[0];
-  };
-  return { nodes, add };
 }

@@ -80,7 +80,7 @@ const char* bf16_refusal(Backend backend) {
     return made_by_intel() ? "this processor's AVX512-BF16 is slower than f32" : nullptr;
   }
 #endif
-  return "this processor has no bf16 dot products (AMX or AVX512-BF16)";
+  return "the instruction set has no bf16 products (AMX or AVX512-BF16)";
 }
 
 int tile_depth(Backend backend) { return backend == Backend::amx || backend == Backend::amx_emulated ? 16 : 0; }

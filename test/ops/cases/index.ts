@@ -22,6 +22,7 @@ import "./elementwise/cast.js";
 import "./elementwise/dropout.js";
 import "./elementwise/fill.js";
 import "./elementwise/preprocess.js";
+import "./elementwise/split_bf16.js";
 import "./elementwise/unary.js";
 import "./elementwise/unary_grad.js";
 import "./layout/concat.js";

@@ -31,11 +31,13 @@ size_t convolution_workspace_of(const Call& call, int threads) {
   return in_place<T>(a, g) ? pointwise_workspace<false, T>(call, g, threads) : workspace<T>(call, threads);
 }
 
-template <typename T>
+// Outputs of type To; those of depthwise convolutions are of type T.
+template <typename T, typename To = T>
 Status convolution_of(const Call& call) {
   const Conv3dArgs a(call);
   const Geometry g(call);
-  if (!a.is_depthwise(g.C)) return in_place<T>(a, g) ? pointwise<false, T>(call, a, g) : convolve_groups<T>(call, a, g);
+  if (!a.is_depthwise(g.C))
+    return in_place<T>(a, g) ? pointwise<false, T, To>(call, a, g) : convolve_groups<T, To>(call, a, g);
   if (is_along_frames(call, a, g)) {
     if (a.kernel[0] == 3) {
       depthwise_frames<T, 3>(call, a, g);

@@ -245,19 +245,19 @@ const T* read_in_place(const Call& call, const Geometry& g, const Reading<T>& re
 }
 
 // One group, or all of an ungrouped convolution: `segments` consecutive column ranges with one output view each.
-template <typename T>
+template <typename T, typename To>
 struct Group {
   const T* x;
   const float *weight, *bias;
-  const T* residual;
+  const To* residual;
   int64_t residual_stride;
-  const RowsOf<T>* out;
+  const RowsOf<To>* out;
   const int64_t* columns;
   int64_t segments;
 };
 
-template <typename T>
-void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Group<T>& group) {
+template <typename T, typename To>
+void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Group<T, To>& group) {
   const Tensor& scale = call.in[4];
   Reading<T> reading(a, g);
   reading.in_place = read_in_place(call, g, reading);
@@ -294,16 +294,17 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
     int64_t index = 0, packed = 0, column = 0;
     for (int64_t s = 0; s < group.segments; ++s) {
       const Panels p{group.columns[s], depth};
-      const RowsOf<T>& y = group.out[s];
+      const RowsOf<To>& y = group.out[s];
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
         if (index * chunks / panels != chunk) continue;
         for (int64_t t = 0; t < count; ++t) {
           const auto [m, positions] = tiles.range(first_tile + t);
-          panel(PanelTile<T>{rows + t * tile_pointers, reading.taps, reading.units, group.weight + packed + p.offset(i),
-                             p.width(i), p.used(i), group.bias ? group.bias + column + p.first(i) : nullptr,
-                             group.residual ? group.residual + m * group.residual_stride + p.first(i) : nullptr,
-                             y.data + m * y.stride + p.first(i), group.residual_stride, y.stride,
-                             static_cast<int>(positions), a.activation, streams});
+          panel(PanelTile<T, To>{rows + t * tile_pointers, reading.taps, reading.units,
+                                 group.weight + packed + p.offset(i), p.width(i), p.used(i),
+                                 group.bias ? group.bias + column + p.first(i) : nullptr,
+                                 group.residual ? group.residual + m * group.residual_stride + p.first(i) : nullptr,
+                                 y.data + m * y.stride + p.first(i), group.residual_stride, y.stride,
+                                 static_cast<int>(positions), a.activation, streams});
         }
       }
       packed += p.size();
@@ -314,26 +315,28 @@ void convolve(const Call& call, const Conv3dArgs& a, const Geometry& g, const Gr
 }
 
 // Runs the groups one after the other, with their bias, residual and outputs.
-template <typename T>
+template <typename T, typename To = T>
 Status convolve_groups(const Call& call, const Conv3dArgs& a, const Geometry& g) {
-  if (g.C / a.groups > kZeroFloats) return {"conv3d: more than 4096 input channels per group"};
+  bool pads = false;
+  for (int i = 0; i < 3; ++i) pads = pads || a.low[i] || a.high[i];
+  if (pads && g.C / a.groups > kZeroFloats) return {"conv3d: more than 4096 input channels per group, with padding"};
   if (a.split.count > kMaxSplits) return {"conv3d: more than 8 outputs"};
   const float* bias = call.in[2].data ? call.in[2].f32() : nullptr;
-  const RowsOf<T> first(call.out[0]), residual(call.in[3].data ? call.in[3] : call.out[0]);
-  RowsOf<T> out[kMaxSplits] = {first, first, first, first, first, first, first, first};
+  const RowsOf<To> first(call.out[0]), residual(call.in[3].data ? call.in[3] : call.out[0]);
+  RowsOf<To> out[kMaxSplits] = {first, first, first, first, first, first, first, first};
   int64_t columns[kMaxSplits];
   for (int s = 0; s < a.split.count; ++s) {
-    out[s] = RowsOf<T>(call.out[s]);
+    out[s] = RowsOf<To>(call.out[s]);
     columns[s] = a.split[s] / a.groups;  // a grouped convolution has one output
   }
   const Reading<T> reading(a, g);
   const Panels panels{columns[0], reading.taps * reading.units};
   for (int64_t i = 0; i < a.groups; ++i) {
     const int64_t shift = i * columns[0];
-    convolve<T>(call, a, g,
-                Group<T>{values<T>(call.in[0]) + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(),
-                         bias ? bias + shift : nullptr, call.in[3].data ? residual.data + shift : nullptr,
-                         residual.stride, out, columns, a.split.count});
+    convolve<T, To>(call, a, g,
+                    Group<T, To>{values<T>(call.in[0]) + i * (g.C / a.groups), call.in[1].f32() + i * panels.size(),
+                                 bias ? bias + shift : nullptr, call.in[3].data ? residual.data + shift : nullptr,
+                                 residual.stride, out, columns, a.split.count});
     out[0].data += columns[0];
   }
   return {};

@@ -80,7 +80,7 @@ size_t pointwise_workspace(const Call& call, const Geometry& g, int threads) {
 }
 
 // With kSwishInputs, the convolution of swish(scale x) instead of scale x. The channels of bf16 fill the pairs.
-template <bool kSwishInputs, typename T = float>
+template <bool kSwishInputs, typename T = float, typename To = T>
 Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
   constexpr int64_t kRows = kRowsOf<T>;
   const int64_t units = sizeof(T) == 2 ? g.C / 2 : g.C;
@@ -113,16 +113,16 @@ Status pointwise(const Call& call, const Conv3dArgs& a, const Geometry& g) {
     int64_t index = 0, column = 0;
     for (int s = 0; s < a.split.count; ++s) {
       const Panels p{a.split[s], units};
-      const RowsOf<T> y(call.out[s]), add(residual.data ? residual : call.out[s]);
+      const RowsOf<To> y(call.out[s]), add(residual.data ? residual : call.out[s]);
       for (int64_t i = 0; i < p.count(); ++i, ++index) {
         if (index * tasks.chunks / panels != chunk) continue;
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t m = first + t * kRows;
-          panel(PanelTile<T>{rows + t * kRows, 1, units, weight + p.offset(i), p.width(i), p.used(i),
-                             bias.data ? bias.f32() + column + p.first(i) : nullptr,
-                             residual.data ? add.data + m * add.stride + p.first(i) : nullptr,
-                             y.data + m * y.stride + p.first(i), add.stride, y.stride,
-                             static_cast<int>(min64(kRows, g.positions - m)), a.activation, streams});
+          panel(PanelTile<T, To>{rows + t * kRows, 1, units, weight + p.offset(i), p.width(i), p.used(i),
+                                 bias.data ? bias.f32() + column + p.first(i) : nullptr,
+                                 residual.data ? add.data + m * add.stride + p.first(i) : nullptr,
+                                 y.data + m * y.stride + p.first(i), add.stride, y.stride,
+                                 static_cast<int>(min64(kRows, g.positions - m)), a.activation, streams});
         }
       }
       weight += p.size();

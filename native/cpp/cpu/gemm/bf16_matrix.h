@@ -49,7 +49,11 @@ inline void space_rows(const Bf16** rows, int64_t taps, int64_t pairs, Bf16* scr
 // is null adds nothing. b: [taps][pairs][width] words of two bf16. sums: [kBf16Rows][width], for at most 32 columns.
 __attribute__((noinline)) inline void bf16_sums(const Bf16* const* rows, int64_t taps, int64_t pairs, const float* b,
                                                 int64_t width, float* sums) {
-  const int64_t steps = bf16_steps(pairs), depth = pairs / max64(1, steps);
+  if (!pairs) {  // the unit is not configured
+    std::memset(sums, 0, static_cast<size_t>(kBf16Rows * width) * sizeof(float));
+    return;
+  }
+  const int64_t steps = bf16_steps(pairs), depth = pairs / steps;
   const bool both = width > kTileSize;
   const int64_t row = width * static_cast<int64_t>(sizeof(float));  // bytes of a row of b and of the sums
   TileUnit unit(depth, min64(width, kTileSize));

@@ -17,14 +17,15 @@ constexpr int kRowsOf = sizeof(T) == 2 ? kBf16Rows : kTileRows;
 
 // Sums of a tile, [kBf16Rows][width], of which `count` rows and `used` columns are stored: plus bias (may be null) plus
 // residual (may be null), after the activation. Row r of residual and out is r strides further.
+template <typename T>
 struct TileSums {
   float* sums;
   int64_t width, count, used;
   const float* bias;
-  const Bf16* residual;
+  const T* residual;
   int64_t residual_stride, activation;
   bool streams;
-  Bf16* out;
+  T* out;
   int64_t stride;
 
   // put(to, sum, columns) stores a vector.
@@ -32,7 +33,7 @@ struct TileSums {
   inline __attribute__((always_inline)) void store_with(const Put& put) const {
     for (int64_t r = 0; r < count; ++r) {
       float* from = sums + r * width;
-      Bf16* to = out + r * stride;
+      T* to = out + r * stride;
       const bool plain = activation <= kRelu;
       for (int64_t c = 0; c < used; c += kLanes) {
         const int64_t n = used - c;
@@ -55,7 +56,7 @@ struct TileSums {
 
 #if defined(__AVX512F__)
 // Rounds by an instruction, to which numbers below the normal ones are zero.
-__attribute__((noinline, target("avx512bf16"))) inline void store_sums_by_instruction(const TileSums& tile) {
+__attribute__((noinline, target("avx512bf16"))) inline void store_sums_by_instruction(const TileSums<Bf16>& tile) {
   const bool streams = tile.streams;
   tile.store_with([streams](Bf16 * to, Vec y, int64_t n) __attribute__((target("avx512bf16"))) {
     const __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)y);
@@ -70,12 +71,15 @@ __attribute__((noinline, target("avx512bf16"))) inline void store_sums_by_instru
 }
 #endif
 
-__attribute__((noinline)) inline void store_sums(const TileSums& tile) {
+template <typename T>
+__attribute__((noinline)) void store_sums(const TileSums<T>& tile) {
 #if defined(__AVX512F__)
-  static const bool rounds = __builtin_cpu_supports("avx512bf16");
-  if (rounds) return store_sums_by_instruction(tile);
+  if constexpr (sizeof(T) == 2) {
+    static const bool rounds = __builtin_cpu_supports("avx512bf16");
+    if (rounds) return store_sums_by_instruction(tile);
+  }
 #endif
-  tile.store_with([&tile](Bf16* to, Vec y, int64_t n) {
+  tile.store_with([&tile](T* to, Vec y, int64_t n) {
     if (tile.streams && n >= kLanes) {
       stream(to, y);
     } else {

@@ -19,20 +19,21 @@ constexpr int64_t kTasks = 32;                           // enough for many thre
 // The outputs of a task. No result depends on this choice.
 template <typename T>
 struct Blocks {
+  static constexpr int64_t kRows = kRowsOf<T>;
   int64_t tiles = kMaxTiles<T>, panels = kMaxPanels;
 
   explicit Blocks(const MatmulArgs& p) {
     while (p.batch * rows(p) * columns(p) < kTasks && tiles * panels > 2) {
-      if (tiles * kRowsOf < T >> panels * kPanel || panels == 1) {
+      if (tiles * kRows > panels * kPanel || panels == 1) {
         tiles = (tiles + 1) / 2;
       } else {
         panels /= 2;
       }
     }
   }
-  int64_t rows(const MatmulArgs& p) const { return ceil_div(p.M, tiles * kRowsOf<T>); }
+  int64_t rows(const MatmulArgs& p) const { return ceil_div(p.M, tiles * kRows); }
   int64_t columns(const MatmulArgs& p) const { return ceil_div(p.N, panels * kPanel); }
-  int64_t a_floats() const { return tiles * kRowsOf<T> * kChunk; }
+  int64_t a_floats() const { return tiles * kRows * kChunk; }
   int64_t b_floats() const { return panels * kPanel * kChunk; }
 };
 

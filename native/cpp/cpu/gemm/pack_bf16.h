@@ -51,7 +51,7 @@ inline Words round_pairs(Vec low, Vec high) {
   return round_words(low) | round_words(high) << 16;
 }
 
-// `n` floats to bf16, with zeros up to `padded`, which is at most n rounded up to 2 kLanes or further away.
+// `n` floats to bf16, with zeros up to `padded`, which is at least n.
 template <bool kInstruction>
 inline void round_row(const float* in, int64_t n, int64_t padded, Bf16* out) {
   int64_t k = 0;
@@ -95,7 +95,7 @@ inline void pack_columns_bf16(const float* a, int64_t distance, int64_t rows, in
       const int64_t words = min64(kLanes, pairs - k / 2);
 #pragma GCC unroll 16
       for (int i = 0; i < kLanes; ++i) {
-        store_some(reinterpret_cast<float*>(out + (r + i) * stride + k), block[i], words);
+        std::memcpy(out + (r + i) * stride + k, &block[i], static_cast<size_t>(words) * sizeof(float));
       }
     }
   }

@@ -36,15 +36,16 @@ inline Vec from_half(HalfVec v) {
 #endif
 }
 
-template <typename T>
+// Inputs of type T and outputs of type To.
+template <typename T, typename To = T>
 struct PanelTile {
   const T* const* rows;  // [taps][kRowsOf<T>] -> the inputs of a tap; a tap whose first pointer is null adds nothing
   int64_t taps, units;   // units of a tap: values of f32, pairs of bf16
   const float* weight;   // [taps][units][width]
   int64_t width, used;
   const float* bias;  // may be null, as residual
-  const T* residual;
-  T* out;  // row r of residual and out is r strides further
+  const To* residual;
+  To* out;  // row r of residual and out is r strides further
   int64_t residual_stride, out_stride;
   int count;           // rows that are stored
   int64_t activation;  // order of ops/unary.h, -1 for none
@@ -112,11 +113,12 @@ inline void panel(const PanelTile<float>& p) {
   if (p.activation > 0) activate_stored(p.activation, p.out, p.out_stride, p.count, p.used);
 }
 
-inline void panel(const PanelTile<Bf16>& p) {
+template <typename To>
+inline void panel(const PanelTile<Bf16, To>& p) {
   alignas(64) float sums[kBf16Rows * kPanel];
   bf16_sums(p.rows, p.taps, p.units, p.weight, p.width, sums);
-  store_sums({sums, p.width, p.count, p.used, p.bias, p.residual, p.residual_stride, p.activation, p.streams, p.out,
-              p.out_stride});
+  store_sums(TileSums<To>{sums, p.width, p.count, p.used, p.bias, p.residual, p.residual_stride, p.activation,
+                          p.streams, p.out, p.out_stride});
 }
 
 }  // namespace VIDEOCLIP_ISA

@@ -71,12 +71,17 @@ class TileUnit {
 
 class TileUnit {
  public:
-  TileUnit(int64_t depth, int64_t columns) : depth_(depth), columns_(columns) {}
+  // Ends the process without the configuration that the instructions need.
+  TileUnit(int64_t depth, int64_t columns) : depth_(depth), columns_(columns) {
+    if (configured() != depth) __builtin_trap();
+  }
 
   class Configured {
    public:
-    explicit Configured(int64_t) {}
-    ~Configured() {}
+    explicit Configured(int64_t depth) { configured() = depth; }
+    ~Configured() { configured() = 0; }
+    Configured(const Configured&) = delete;
+    Configured& operator=(const Configured&) = delete;
   };
 
   template <int kTile>
@@ -118,6 +123,10 @@ class TileUnit {
   }
 
  private:
+  static int64_t& configured() {
+    static thread_local int64_t depth = 0;
+    return depth;
+  }
   static float flush(float x) { return std::fabs(x) < FLT_MIN ? std::copysign(0.0f, x) : x; }
 
   int64_t depth_, columns_;

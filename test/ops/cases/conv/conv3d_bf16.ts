@@ -1,10 +1,10 @@
 import { conv3dAttrs } from "#lib/ops/conv/conv3d.js";
-import { conv3dBf16 } from "#lib/ops/conv/conv3d_bf16.js";
+import { type Conv3dBf16Attrs, conv3dBf16 } from "#lib/ops/conv/conv3d_bf16.js";
 import { type CaseInput, defineCases } from "../case_table.js";
 
 const x = (...shape: number[]): CaseInput => ({ shape });
 
-defineCases(conv3dBf16, [
+defineCases<Conv3dBf16Attrs>(conv3dBf16, [
   {
     name: "1x3x3 odd",
     inputs: [x(2, 3, 7, 5, 33), x(37, 33, 1, 3, 3), x(37), x(2, 3, 7, 5, 37)],
@@ -44,6 +44,24 @@ defineCases(conv3dBf16, [
     name: "odd channels with scale",
     inputs: [x(3, 2, 3, 5, 21), x(40, 21, 1, 1, 1), x(40), null, x(3, 21)],
     attrs: conv3dAttrs({ outChannels: 40, kernel: [1, 1, 1] }),
+  },
+  {
+    name: "f32 outputs with residual",
+    inputs: [x(2, 3, 5, 7, 20), x(37, 20, 1, 3, 3), x(37), { shape: [2, 3, 5, 7, 37], dtype: "f32" }],
+    attrs: {
+      ...conv3dAttrs({ outChannels: 37, kernel: [1, 3, 3], low: [0, 1, 1], activation: "swish" }),
+      output: "f32",
+    },
+  },
+  {
+    name: "f32 outputs, pointwise",
+    inputs: [x(2, 3, 5, 7, 64), x(37, 64, 1, 1, 1), x(37)],
+    attrs: { ...conv3dAttrs({ outChannels: 37, kernel: [1, 1, 1] }), output: "f32" },
+  },
+  {
+    name: "many channels that do not fill the pairs",
+    inputs: [x(1, 1, 1, 3, 4099), x(5, 4099, 1, 1, 1), x(5)],
+    attrs: conv3dAttrs({ outChannels: 5, kernel: [1, 1, 1] }),
   },
   {
     name: "split with scale",
