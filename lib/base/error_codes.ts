@@ -148,7 +148,7 @@ export const ERROR_CODES = {
     class: "DeviceError",
     meaning: "The device does not compute in this precision.",
     cause:
-      "`f16` and `tf32` need a GPU; `bf16` on a CPU needs AMX (Intel) or AVX512-BF16 at full rate (AMD), since it would be slower elsewhere.",
+      "`f16` and `tf32` need a GPU; `bf16x3` needs a CPU with AMX; `bf16` on a CPU needs AMX (Intel) or AVX512-BF16 at full rate (AMD), since it would be slower elsewhere.",
     cure: "Use `precision: 'f32'`, which works everywhere, or `auto`, which takes `bf16` where it is faster.",
   },
   ERR_RENDERER_MISSING: {
