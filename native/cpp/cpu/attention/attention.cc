@@ -23,8 +23,8 @@ constexpr int64_t kMaxQueries = 128;             // queries per task; packing k 
 constexpr int kFewRows = kTileRows > 8 ? 8 : 4;  // rows of a last tile that needs no more: BERT's 64 = 4 x 14 + 8
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-// The pairs of a number of keys in products of bf16: whole steps of tiles, so that the steps of a row's sum do not depend
-// on the number of keys.
+// The pairs of a number of keys in products of bf16: whole steps of tiles, so that the steps of a row's sum do not
+// depend on the number of keys.
 inline int64_t key_pairs(int64_t keys) { return ceil_div(keys, 32) * 16; }
 
 struct Shape {
