@@ -77,7 +77,7 @@ export function buildCpu(name: LadderName): { program: string; isa: string } {
     [
       join(here, "cpu", `${name}.cc`),
       ...find("native/cpp/cpu", LADDERS[name].cpu),
-      ...find("native/cpp/runtime", ["kernel.cc", "thread_pool.cc"]),
+      ...find("native/cpp/runtime", ["kernel.cc", "matrix_unit.cc", "thread_pool.cc"]),
     ],
   );
   return { program, isa };
@@ -97,7 +97,15 @@ const hostOptions = ["-std=gnu++17", "-O2", "-Wno-strict-aliasing", ...warnings,
 
 /** The files of a CUDA ladder that the host compiler takes. */
 function hostSources(name: LadderName): string[] {
-  const runtime = ["device_code.cc", "driver.cc", "gpu.cc", "kernel.cc", "message.cc", "thread_pool.cc"];
+  const runtime = [
+    "device_code.cc",
+    "driver.cc",
+    "gpu.cc",
+    "kernel.cc",
+    "matrix_unit.cc",
+    "message.cc",
+    "thread_pool.cc",
+  ];
   return [
     join(here, "cuda", `${name}.cu`),
     ...find("native/cuda", LADDERS[name].cuda),
