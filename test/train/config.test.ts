@@ -63,7 +63,7 @@ test("errors for wrong values have the key, the expected and the received value"
   refused({ ...config, out: "" }, /out: expected a path, received ""$/);
   refused({ ...config, out: undefined }, /out: expected a string, received nothing$/);
   refused({ ...config, device: "gpu" }, /device: expected auto, cpu, cuda or cuda:N, received "gpu"$/);
-  refused({ ...config, precision: "f64" }, /precision: expected f32, tf32, bf16 or f16, received "f64"$/);
+  refused({ ...config, precision: "f64" }, /precision: expected auto, f32, tf32, bf16 or f16, received "f64"$/);
   refused([], /^config: the file: expected an object, received \[\]$/);
   refused(
     { ...config, optimizer: { kind: "sgd", groups: [{ match: 5 }] } },

@@ -27,6 +27,6 @@ export const splitBf16 = defineOp<Record<string, never>>({
     });
     return [{ shape: [...x!.shape.slice(0, -1), 3 * C], data }];
   },
-  notInOnnx: "compile() makes it",
+  notInOnnx: "compile() makes it from an operand of a product",
   notDifferentiable: "made by a pass of the CPU after differentiation",
 });
