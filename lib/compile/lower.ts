@@ -53,10 +53,9 @@ function lowerToCpu(graph: Graph, target: Target): void {
   packWeights(graph, target);
   for (const node of graph.nodes) {
     if (node.op.halvesOnCpu) continue;
-    const bf16 = takesBf16(node.op, node.attrs, node.inputs) || node.op === (splitBf16 as OpDefinition<never>);
-    const half = [...node.inputs, ...node.outputs].find(
-      (x) => (x?.dtype === "bf16" && !bf16 && !node.op.isView) || x?.dtype === "f16",
-    );
+    const split = node.op === (splitBf16 as OpDefinition<never>);
+    const fits = split || node.op.isView || takesBf16(node.op, node.attrs, node.inputs);
+    const half = [...node.inputs, ...node.outputs].find((x) => (x?.dtype === "bf16" && !fits) || x?.dtype === "f16");
     if (half) {
       const argument = half.node.op === INPUT ? String(half.node.attrs.name) : undefined;
       throw new DTypeError(

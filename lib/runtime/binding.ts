@@ -97,8 +97,7 @@ export interface Addon {
   /** Converts, resizes and crops a decoded frame; see native/cpp/video/plane_scaler.h. */
   scalePlanes(planes: Uint8Array[], strides: number[], plan: Float64Array, to: Uint8Array): void;
   gpus(): { cuda: number; emulated: number | null };
-  /** Instruction sets of the CPU, from plain to wide. bf16: whether there are dot products of bf16 pairs. */
-  /** The instruction sets, the best last. `bf16Refusal`: why products of bf16 would not be faster; null if they are. */
+  /** The instruction sets of the CPU, the best last. `bf16Refusal`: why products of bf16 would not be faster; null if they are. */
   isas(): { name: string; supported: boolean; panelWidth: number; tileDepth: number; bf16Refusal: string | null }[];
   /** Why this process cannot use the matrix unit (AMX) of the CPU; null if it can. */
   matrixUnit(): string | null;

@@ -27,7 +27,8 @@ export interface DeviceOptions {
    * Winograd's convolutions and depthwise convolutions compute in f32. In training, values between layers stay
    * f32 and all matrix products except those of attention round their operands. It is refused on a CPU where it would
    * be slower than f32. On a GPU `bf16` and `f16` are the types of all activations. `auto` is bf16 where it is faster
-   * than f32, and f32 elsewhere; the features of the video models are then within 0.02 (relative L2) of those in f32. Default `f32`.
+   * than f32, and f32 elsewhere; the features of the video models are then within 0.02 (relative L2) of those in f32.
+   * `bf16x3` is for inference on a CPU with a matrix unit; training computes in f32 with it. Default `f32`.
    */
   precision?: PrecisionChoice | undefined;
   /**

@@ -51,5 +51,6 @@ export function gpuPrecision(precision: PrecisionChoice): Precision {
 const noMatrixUnit = () =>
   new DeviceError(
     "ERR_PRECISION_UNAVAILABLE",
-    "precision bf16x3: it needs a CPU with a matrix unit (Intel's AMX), see `videoclip doctor`: use f32",
+    "precision bf16x3: it needs a CPU with a matrix unit (Intel's AMX), see `videoclip doctor`: use device cpu there, and " +
+      "f32 elsewhere",
   );
