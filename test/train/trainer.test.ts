@@ -3,8 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadAddon } from "#lib/runtime/binding.js";
-import { createDevice, type DeviceOptions } from "#lib/runtime/device.js";
+import { createDevice, deviceReport, type DeviceOptions } from "#lib/runtime/device.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { Random } from "#lib/base/random.js";
 import { readMetrics } from "#lib/train/metrics.js";
@@ -108,9 +107,9 @@ test("16-bit activations with f32 parameters are close to f32; a loss scale that
 });
 
 test("bf16 products of a CPU are close to f32, with equal bits for any number of threads", async () => {
-  const { addon } = loadAddon();
-  if (!addon.isas().some(({ supported, bf16Refusal }) => supported && bf16Refusal === null)) {
-    process.stdout.write("SKIP: this processor has no AVX512-BF16\n");
+  const { bf16 } = deviceReport();
+  if (!bf16.usable) {
+    process.stdout.write(`SKIP: ${bf16.reason}\n`);
     return;
   }
   const f32 = await train({ steps: 8 });
