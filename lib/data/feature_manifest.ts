@@ -66,8 +66,8 @@ export interface FeatureManifests {
   broken: BrokenRecord[];
 }
 
-/** Names of the manifests of an extraction and of its shards. */
-export const MANIFEST_NAME = /^manifest(\.\d+-of-\d+)?\.jsonl$/;
+/** Names of the manifests of an extraction, of its shards and of its workers: `manifest.PART.jsonl`. */
+export const MANIFEST_NAME = /^manifest(\.[\w.-]+)?\.jsonl$/;
 
 /** Bytes of the header of a feature file that an extraction wrote. */
 export const FEATURE_HEADER_BYTES = 128;

@@ -39,8 +39,8 @@ export interface FailureEntry {
   failed_at: string;
 }
 
-/** Failures of an extraction and of its shards. */
-const FAILURES_NAME = /^failures(\.\d+-of-\d+)?\.jsonl$/;
+/** Failures of an extraction, of its shards and of its workers. */
+const FAILURES_NAME = /^failures(\.[\w.-]+)?\.jsonl$/;
 
 /** The output folder of an extraction: feature files, manifest, failures, and a lock while a process writes. */
 export class FeatureStore {
