@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { parse } from "node:path";
-import type { ManifestRecord } from "../data/feature_manifest.js";
+import type { ManifestRecord } from "../records/feature_manifest.js";
 
 /** Bytes of the longest name that file systems support. */
 const LONGEST = 255;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { ManifestRecord, SourceFacts } from "../data/feature_manifest.js";
+import type { ManifestRecord, SourceFacts } from "../records/feature_manifest.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import type { Preset } from "../video/types.js";
 import type { InputItem } from "./input_item.js";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { ManifestEntry, SourceFacts } from "../data/feature_manifest.js";
+import type { ManifestEntry, SourceFacts } from "../records/feature_manifest.js";
 import { type VideoClipError, VideoError } from "../base/errors.js";
 import { makeFolder, quietly } from "../base/files.js";
 import type { ClipEncoder } from "../models/encode_clips.js";

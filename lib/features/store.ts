@@ -11,7 +11,7 @@ import {
   manifestNames,
   readManifests,
   type SourceFacts,
-} from "../data/feature_manifest.js";
+} from "../records/feature_manifest.js";
 import { VideoClipError } from "../base/errors.js";
 import {
   appendDurably,
