@@ -9,12 +9,16 @@ import { extractCommand } from "./extract.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
+import { queueCommand } from "./queue.js";
 import { searchCommand } from "./search.js";
 import { trainCommand } from "./train.js";
+import { workCommand } from "./work.js";
 
 /** All commands of `videoclip`, in the order of its help. */
 export const allCommands = (): Command[] => [
   extractCommand(),
+  queueCommand(),
+  workCommand(),
   embedCommand(),
   indexCommand(),
   searchCommand(),

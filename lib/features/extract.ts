@@ -66,23 +66,35 @@ export async function* extract(inputs: readonly string[], options: ExtractOption
   }
 }
 
+/** Videos, or a source of them: the next one is taken when a decoder is free. */
+export type InputItems = readonly InputItem[] | AsyncIterable<InputItem>;
+
 /**
  * Decodes several videos at a time, encodes batches across videos and yields events. Memory is bounded: decoders wait
- * while two batches are queued. A row, and so a feature, does not depend on its batch.
+ * while two batches are queued. A row, and so a feature, does not depend on its batch. A source of items must not wait
+ * for the results of earlier ones: their clips may wait for a full batch.
  * @param items videos; an item with an error fails with it, in its turn
  */
 export async function* extractEvents(
-  items: readonly InputItem[],
+  items: InputItems,
   options: ExtractOptions,
   decode: DecodeFunction = decodeVideo,
 ): AsyncGenerator<ExtractEvent> {
   const { encoder, decoder, decoders = 2, timeout, onError, l2, signal, onProgress } = options;
   const { preset } = encoder;
-  const progress = { clips: 0, videos: 0, failures: 0, total: items.length };
-  const paths = items.map(({ path }) => path);
+  const progress = { clips: 0, videos: 0, failures: 0, total: 0 };
+  if (Array.isArray(items)) progress.total = items.length;
+  const known = new Map<string, VideoClipError>();
+  async function* paths() {
+    for await (const { path, error } of items) {
+      if (error) known.set(path, error);
+      if (!Array.isArray(items)) progress.total++;
+      yield path;
+    }
+  }
   const events = encodeClips(
     (reading) =>
-      readClips(paths, { preset, decoder, decoders, timeout, onError, ...reading }, unlessKnown(items, decode)),
+      readClips(paths(), { preset, decoder, decoders, timeout, onError, ...reading }, unlessKnown(known, decode)),
     encoder,
     { signal },
   );
@@ -104,12 +116,12 @@ export async function* extractEvents(
 }
 
 /** Opens videos, except those that are known to fail. */
-function unlessKnown(items: readonly InputItem[], open: DecodeFunction): DecodeFunction {
-  const known = new Map(items.flatMap(({ path, error }) => (error ? [[path, error]] : [])));
+function unlessKnown(known: Map<string, VideoClipError>, open: DecodeFunction): DecodeFunction {
   return async (path, options) => {
     const error = known.get(path);
-    if (error) throw error;
-    return open(path, options);
+    if (!error) return open(path, options);
+    known.delete(path);
+    throw error;
   };
 }
 

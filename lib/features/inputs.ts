@@ -42,8 +42,13 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     const left = omitted.sentence();
     throw new InvalidArgumentError(`inputs: no video was found${left ? `; ${left}` : ""}`, { argument: "inputs" });
   }
-  const known = await Promise.all([...roots].map(async (path) => ({ path, id: await folderId(path) })));
-  return { items, omitted, roots: known.filter((root): root is InputRoot => root.id !== undefined) };
+  return { items, omitted, roots: await identify(roots) };
+}
+
+/** The folders that exist, with their identities. */
+export async function identify(folders: Iterable<string>): Promise<InputRoot[]> {
+  const known = await Promise.all([...folders].map(async (path) => ({ path, id: await folderId(path) })));
+  return known.filter((root): root is InputRoot => root.id !== undefined);
 }
 
 async function expand(input: string, omitted: Omissions, roots: Set<string>): Promise<InputItem[]> {
@@ -115,15 +120,4 @@ export async function lostRoot(roots: readonly InputRoot[], path: string): Promi
     if ((await folderId(root.path)) !== root.id) return root.path;
   }
   return undefined;
-}
-
-/** Every N-th of the list, beginning at I. @param shard `I/N` with 0 <= I < N */
-export function takeShard<T>(items: readonly T[], shard: string | undefined): T[] {
-  if (shard === undefined) return [...items];
-  const match = /^(\d+)\/(\d+)$/.exec(shard);
-  const [index, count] = match ? [Number(match[1]), Number(match[2])] : [0, 0];
-  if (!match || count < 1 || index >= count) {
-    throw new InvalidArgumentError(`shard: expected I/N with 0 <= I < N, received ${shard}`, { argument: "shard" });
-  }
-  return items.filter((_, i) => i % count === index);
 }
