@@ -52,7 +52,7 @@ async function add(
   signal: AbortSignal,
 ): Promise<void> {
   chosenEncoder(flags); // refuses unknown models and presets before anything is written
-  const url = queueAddress(flags.queue);
+  const url = queueAddress(flags.queue, RunFolder.find(flags.run));
   // the server is asked first, because a run without its queue helps nobody
   await (await openEngine(url, "videoclip")).close();
   const run = RunFolder.create(flags.run, optionsOf(flags), withoutPassword(url));

@@ -11,6 +11,9 @@ const ADDED_TOGETHER = 1000;
 /** Milliseconds before the second attempt of a job, and the longest delay of later ones. */
 const [FIRST_DELAY, LONGEST_DELAY] = [1000, 300_000];
 
+/** A number that is never reached and fits into 32 bits, as PostgreSQL stores it. */
+const ENDLESS = 1_000_000_000;
+
 type AnyQueue = Queue<JobData, unknown, string, JobData, unknown, string, IQueueBackend, unknown>;
 type AnyWorker = Worker<JobData, unknown, string, IQueueBackend>;
 type AnyJob = Pick<
@@ -52,18 +55,20 @@ class BullEngine implements WorkEngine {
   async add(jobs: readonly { id: string; data: JobData }[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += ADDED_TOGETHER) {
       const some = jobs.slice(from, from + ADDED_TOGETHER);
-      await this.#queue.addBulk(
-        some.map(({ id, data }) => ({
-          name: "chunk",
-          data,
-          opts: {
-            jobId: id,
-            attempts: Number.MAX_SAFE_INTEGER, // a fault of the surroundings never ends a job
-            backoff: { type: "capped" },
-            removeOnComplete: true,
-            removeOnFail: true,
-          },
-        })),
+      await answered(
+        this.#queue.addBulk(
+          some.map(({ id, data }) => ({
+            name: "chunk",
+            data,
+            opts: {
+              jobId: id,
+              attempts: ENDLESS, // a fault of the surroundings never ends a job
+              backoff: { type: "capped" },
+              removeOnComplete: true,
+              removeOnFail: true,
+            },
+          })),
+        ),
       );
     }
   }
@@ -99,7 +104,7 @@ class BullEngine implements WorkEngine {
         autorun: false,
         lockDuration: lease,
         stalledInterval: Math.max(500, lease / 4),
-        maxStalledCount: Number.MAX_SAFE_INTEGER, // deaths are counted by the records of the run, per video
+        maxStalledCount: ENDLESS, // deaths are counted by the records of the run, per video
         settings: { backoffStrategy: (attempts = 1) => delayOf(attempts) },
       } as ConstructorParameters<typeof Worker>[2],
       this.server.backend as undefined,
@@ -110,7 +115,11 @@ class BullEngine implements WorkEngine {
   }
 
   async counts(): Promise<QueueCounts> {
-    const { waiting = 0, active = 0, delayed = 0 } = await this.#queue.getJobCounts("waiting", "active", "delayed");
+    const {
+      waiting = 0,
+      active = 0,
+      delayed = 0,
+    } = await answered(this.#queue.getJobCounts("waiting", "active", "delayed"));
     return { waiting, active, delayed };
   }
 
@@ -162,6 +171,14 @@ async function isHeld(work: Promise<unknown>): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Error && LOST.test(error.message)) return false;
-    throw new VideoClipError("ERR_QUEUE", `the queue refused an answer: ${(error as Error).message}`, { cause: error });
+    throw queueError(error);
   }
+}
+
+/** The server's answer. @throws VideoClipError `ERR_QUEUE` */
+const answered = <T>(work: Promise<T>): Promise<T> => work.catch((error) => Promise.reject(queueError(error)));
+
+function queueError(cause: unknown): VideoClipError {
+  const { message } = cause as Error;
+  return new VideoClipError("ERR_QUEUE", `queue: the server refused a request: ${message}`, { cause });
 }

@@ -119,6 +119,11 @@ export class RunFolder {
     return run;
   }
 
+  /** The run in a folder, if there is one. @throws VideoClipError `ERR_QUEUE` for a damaged one */
+  static find(folder: string): RunFolder | undefined {
+    return existsSync(join(resolve(folder), "run", "run.json")) ? RunFolder.open(folder) : undefined;
+  }
+
   /** @throws VideoClipError `ERR_QUEUE` for a folder without a run, or with a damaged one */
   static open(folder: string): RunFolder {
     const at = resolve(folder);

@@ -42,7 +42,7 @@ const PATIENCE = 2000;
 /** Milliseconds of the first and the longest pause after a fault of the surroundings. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [1000, 300_000];
 /** Faults that no pause mends in this process. */
-const FATAL = ["ERR_DEVICE_LOST", "ERR_DECODER_MISSING", "ERR_QUEUE", "ERR_INVALID_ARGUMENT", "ERR_INTERNAL"];
+const FATAL = ["ERR_DEVICE_LOST", "ERR_DECODER_MISSING", "ERR_INVALID_ARGUMENT", "ERR_INTERNAL"];
 
 /**
  * Works on the videos of a run until every one has a result, which may be its failure. Results are saved before a job is
@@ -132,24 +132,26 @@ class RunWorker {
   }
 
   async #loop(): Promise<void> {
-    while (!this.#isDraining()) {
-      const lease = this.#next ?? (await this.engine.take(PATIENCE));
-      this.#next = undefined;
-      if (lease) {
-        await this.#segment(lease);
-        continue;
+    while (!this.#isDraining() && !this.#summary.complete) {
+      try {
+        await this.#turn();
+      } catch (error) {
+        await this.#afterFault(error);
       }
-      const { waiting, active, delayed } = await this.engine.counts();
-      if (waiting > 0) continue;
-      if (active + delayed === 0) {
-        this.store.refresh();
-        const { left } = await reconcile(this.workRun, this.engine, this.store, this.options.signal);
-        this.#summary.complete = left === 0;
-        if (left === 0) return;
-        continue;
-      }
-      await this.#pause(POLL * (0.5 + Math.random())); // others are at work, and may die
     }
+  }
+
+  async #turn(): Promise<void> {
+    const { engine, store } = this;
+    const lease = this.#next ?? (await engine.take(PATIENCE));
+    this.#next = undefined;
+    if (lease) return this.#segment(lease);
+    const { waiting, active, delayed } = await engine.counts();
+    if (waiting > 0) return this.#pause(100); // they came meanwhile
+    if (active + delayed > 0) return this.#pause(POLL * (0.5 + Math.random())); // others are at work, and may die
+    store.refresh();
+    const { left } = await reconcile(this.workRun, engine, store, this.options.signal);
+    this.#summary.complete = left === 0;
   }
 
   #isDraining(): boolean {
@@ -167,33 +169,29 @@ class RunWorker {
   /** Works on jobs one after another without a gap, until none waits, or the next one must begin alone. */
   async #segment(first: Lease): Promise<void> {
     const { options, store } = this;
-    try {
-      await saveVideos(
-        this.#items(first),
-        {
-          store,
-          nameOf: (path) => this.#names.get(path)!,
-          settings: this.#settings,
-          roots: this.#roots,
-          counts: this.#summary,
+    await saveVideos(
+      this.#items(first),
+      {
+        store,
+        nameOf: (path) => this.#names.get(path)!,
+        settings: this.#settings,
+        roots: this.#roots,
+        counts: this.#summary,
+      },
+      {
+        ...options,
+        onEvent: (event) => {
+          if (event.type !== "clip") {
+            this.#names.delete(event.path);
+            this.#jobs.finished(event.path);
+            this.#beat.finished(event);
+          }
+          options.onEvent?.(event);
         },
-        {
-          ...options,
-          onEvent: (event) => {
-            if (event.type !== "clip") {
-              this.#names.delete(event.path);
-              this.#jobs.finished(event.path);
-              this.#beat.finished(event);
-            }
-            options.onEvent?.(event);
-          },
-        },
-      );
-      this.#faults = 0;
-      await this.#jobs.handBackAll(this.#next);
-    } catch (error) {
-      await this.#afterFault(error);
-    }
+      },
+    );
+    this.#faults = 0;
+    await this.#jobs.handBackAll(this.#next);
   }
 
   /** Hands the jobs back after a fault, and waits; rethrows what a pause does not mend. */
