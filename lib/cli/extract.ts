@@ -8,7 +8,7 @@ import { VIDEOCLIP_PRESETS } from "../models/videoclip/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName, OnError } from "../video/types.js";
 import { interruptible } from "./interrupt.js";
-import { aboveZero, number, positive } from "./options.js";
+import { aboveZero, byteCount, number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 
 interface Flags {
@@ -38,6 +38,10 @@ interface Flags {
   timeout?: number;
   onError: OnError;
   keepPartial?: boolean;
+  spool?: string;
+  spoolBytes?: number;
+  s3Endpoint?: string;
+  s3VirtualHost?: boolean;
   json?: boolean;
   quiet?: boolean;
 }
@@ -48,7 +52,10 @@ export function extractCommand(): Command {
     .description(
       "Extract one feature per clip from videos: a .npy [clips, dim] per video, manifest.jsonl, failures.jsonl",
     )
-    .argument("<inputs...>", "files, folders, globs, or lists (.csv, .tsv, .jsonl, .json with a path column; .txt)")
+    .argument(
+      "<inputs...>",
+      "files, folders, globs, lists (.csv, .tsv, .jsonl, .json with a path column; .txt), s3://bucket/prefix, https://...",
+    )
     .requiredOption("--out <dir>", "folder for the features")
     .option(
       "--model <name>",
@@ -100,6 +107,17 @@ export function extractCommand(): Command {
         .default("skip"),
     )
     .option("--keep-partial", "keep the features of a video that stops early, marked as partial")
+    .option(
+      "--spool <dir>",
+      "folder for downloaded videos while they are decoded; default: the system's temporary folder",
+    )
+    .option(
+      "--spool-bytes <n>",
+      "most bytes in it, such as 20GB; downloads wait while it is full; default: 10GB",
+      byteCount,
+    )
+    .option("--s3-endpoint <url>", "S3-compatible server for s3:// addresses; default: AWS_ENDPOINT_URL, else AWS")
+    .option("--s3-virtual-host", "put the bucket into the host's name; default with AWS")
     .option("--json", "events and the summary as JSON lines on stdout")
     .option("--quiet", "no progress")
     .addHelpText(
