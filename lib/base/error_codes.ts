@@ -188,6 +188,13 @@ export const ERROR_CODES = {
     cause: "An array in another layout than documented (channels come last), or a wrong size.",
     cure: "The message names the layer, the expected and the received shape.",
   },
+  ERR_STORAGE: {
+    class: "StorageError",
+    meaning: "A bucket, or a file on the web, cannot be read or written.",
+    cause:
+      "No credentials or wrong ones, a bucket that does not exist, an endpoint that does not answer, or a server that is out of order for a long time. A single object that is missing or closed is a failure of its video instead.",
+    cure: "Correct what the message names; what was finished is saved, go on with `resume: true` (`--resume`). See [object storage](object_storage.md).",
+  },
   ERR_TOO_MANY_SKIPPED: {
     class: "DatasetError",
     meaning: "More items of a dataset were left out than the limit allows.",

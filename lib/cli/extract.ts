@@ -5,13 +5,15 @@ import {
   chosenEncoder,
   type ComputingFlags,
   type ExtractionFlags,
+  type StorageFlags,
   withComputing,
   withExtraction,
+  withStorage,
 } from "./extraction_options.js";
 import { interruptible } from "./interrupt.js";
 import { ProgressReporter } from "./progress.js";
 
-interface Flags extends ExtractionFlags, ComputingFlags {
+interface Flags extends ExtractionFlags, ComputingFlags, StorageFlags {
   out: string;
   shard?: string;
   resume?: boolean;
@@ -26,9 +28,12 @@ export function extractCommand(): Command {
     .description(
       "Extract one feature per clip from videos: a .npy [clips, dim] per video, manifest.jsonl, failures.jsonl",
     )
-    .argument("<inputs...>", "files, folders, globs, or lists (.csv, .tsv, .jsonl, .json with a path column; .txt)")
+    .argument(
+      "<inputs...>",
+      "files, folders, globs, lists (.csv, .tsv, .jsonl, .json with a path column; .txt), s3://bucket/prefix, https://...",
+    )
     .requiredOption("--out <dir>", "folder for the features");
-  return withComputing(withExtraction(command))
+  return withStorage(withComputing(withExtraction(command)))
     .option(
       "--shard <i/n>",
       "only every n-th video from the i-th on, 0 <= i < n; auto: by the index of a Slurm array; auto/n: of a Kubernetes Indexed Job",

@@ -5,8 +5,9 @@ import { DatasetError, VideoError } from "../base/errors.js";
 import { readJsonLines } from "../base/json_lines.js";
 import { parseJson } from "../base/parse_json.js";
 import { decodeText, encodingOf } from "../base/text_encoding.js";
-import { addressFault, pathOfAddress } from "../base/addresses.js";
+import { addressFault, isRemote, pathOfAddress } from "../base/addresses.js";
 import type { InputItem } from "./input_item.js";
+import { remoteItem } from "./remote/remote_item.js";
 import { endingOf } from "../base/media_names.js";
 
 /** Names of the columns and fields that hold a path, in small letters. */
@@ -20,7 +21,7 @@ export const isListName = (name: string): boolean => LISTS.includes(endingOf(nam
 type Row = { line: number; path: string } | { line: number; reason: string };
 
 /**
- * The videos in a list, relative to its folder: `.csv` and `.tsv` with a column `path` or `video`, `.jsonl` and `.json`
+ * The videos in a list, by addresses (`s3://bucket/key`, `https://...`) or paths relative to its folder: `.csv` and `.tsv` with a column `path` or `video`, `.jsonl` and `.json`
  * with such a field or plain strings, `.txt` and `.lst` with one path per line. Text is UTF-8 or UTF-16; columns are
  * separated by commas, semicolons or tabs. A broken row is an item with its error.
  * @throws DatasetError `ERR_MANIFEST` for a file that is not a list
@@ -33,9 +34,18 @@ export async function readInputList(file: string): Promise<InputItem[]> {
 function itemOf(file: string, row: Row): InputItem {
   const place = `${file}:${row.line}`;
   if ("reason" in row) return failed(place, row.reason);
+  if (isRemote(row.path)) return remoteRow(place, row.path);
   const fault = addressFault(row.path);
   if (fault) return { path: row.path, error: new VideoError("ERR_VIDEO_NOT_FOUND", `${place}: ${fault}`, { file }) };
   return { path: resolve(file, "..", pathOfAddress(row.path) ?? row.path) };
+}
+
+function remoteRow(place: string, address: string): InputItem {
+  try {
+    return remoteItem(address);
+  } catch (error) {
+    return failed(place, (error as Error).message);
+  }
 }
 
 const failed = (place: string, reason: string): InputItem => ({

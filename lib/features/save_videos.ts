@@ -6,7 +6,7 @@ import type { VideoInfo } from "../video/types.js";
 import { type ExtractEvent, extractEvents, type ExtractOptions, type InputItems } from "./extract.js";
 import { Grouped } from "./grouped.js";
 import type { InputRoot } from "./inputs.js";
-import { sourceFacts, withContent } from "./source_facts.js";
+import { VideoSources } from "./remote/video_sources.js";
 import { type FailureEntry, type FeatureStore, FeatureWriter } from "./store.js";
 import { isNameFault, surroundingFault } from "./surroundings.js";
 
@@ -45,7 +45,12 @@ export interface SaveTarget {
   /** Folders of the inputs, which must not disappear. */
   roots: readonly InputRoot[];
   counts: SavedCounts;
+  /** Opens the videos. Default: made for this call. */
+  sources?: VideoSources | undefined;
 }
+
+/** A target whose sources are known. */
+type OpenTarget = SaveTarget & { sources: VideoSources };
 
 /** A video whose clips are arriving. */
 interface OpenVideo {
@@ -71,15 +76,27 @@ const SAVED_TOGETHER = 64;
  * @throws VideoClipError `ERR_WRITE`; VideoError `ERR_INPUTS_LOST`, `ERR_DECODER_MISSING`; the signal's reason
  */
 export async function saveVideos(items: InputItems, target: SaveTarget, options: SaveOptions): Promise<void> {
-  const { store, roots, counts } = target;
+  const sources = target.sources ?? new VideoSources(options);
+  try {
+    await saveFrom(items, { ...target, sources }, options);
+  } finally {
+    if (!target.sources) sources.dispose();
+  }
+}
+
+async function saveFrom(items: InputItems, target: OpenTarget, options: SaveOptions): Promise<void> {
+  const { store, roots, counts, sources } = target;
   const { encoder, saveDtype = "f16" } = options;
   const open = new Map<string, OpenVideo>();
   const ended = new Grouped<EndedVideo>(async (group) => {
     await saveGroup(group, target, options);
-    for (const { event } of group) open.delete(event.path);
+    for (const { event } of group) {
+      open.delete(event.path);
+      sources.forget(event.path);
+    }
   }, SAVED_TOGETHER);
   try {
-    for await (const event of extractEvents(items, options)) {
+    for await (const event of extractEvents(items, options, sources)) {
       const { path } = event;
       const video = open.get(path) ?? {};
       if (event.type !== "clip") {
@@ -91,7 +108,7 @@ export async function saveVideos(items: InputItems, target: SaveTarget, options:
         continue;
       }
       if (!open.has(path)) {
-        video.source = await sourceFacts(path);
+        video.source = await sources.facts(path);
         open.set(path, video);
       }
       if (video.fault) continue;
@@ -112,8 +129,8 @@ export async function saveVideos(items: InputItems, target: SaveTarget, options:
 }
 
 /** Makes the features and records of videos durable, and then reports them. */
-async function saveGroup(group: readonly EndedVideo[], target: SaveTarget, options: SaveOptions): Promise<void> {
-  const { store, settings, counts } = target;
+async function saveGroup(group: readonly EndedVideo[], target: OpenTarget, options: SaveOptions): Promise<void> {
+  const { store, settings, counts, sources } = target;
   const { hash = false } = options;
   const kept = group.filter(({ event, video }) => {
     const isKept = event.type === "end" || keepsPartial(event.error, options);
@@ -125,7 +142,7 @@ async function saveGroup(group: readonly EndedVideo[], target: SaveTarget, optio
     const { writer, fault } = video;
     if (!writer || fault) return [];
     const { path } = event;
-    const source = video.source && (await withContent(path, video.source, hash));
+    const source = video.source && (await sources.withContent(path, video.source, hash));
     return [
       {
         path,
@@ -150,7 +167,7 @@ async function saveGroup(group: readonly EndedVideo[], target: SaveTarget, optio
     if (!error || error === foreign) return [];
     const { path } = event;
     const { code, message, details } = error;
-    const source = video.source ?? (await sourceFacts(path)) ?? null;
+    const source = video.source ?? (await sources.facts(path)) ?? null;
     return [{ path, code, reason: message, time: details.time, source, failed_at: new Date().toISOString() }];
   });
   await store.add((await Promise.all(entries)).flat(), foreign ? [] : (await Promise.all(failures)).flat());
