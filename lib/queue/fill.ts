@@ -40,9 +40,10 @@ export async function addToList(
   const fresh = known.size === 0 ? items : items.filter(({ path }) => !known.has(path));
   if (fresh.length === 0) return { videos: 0, jobs: 0, listed: known.size };
   const names = namesOf(fresh, known, store);
-  const videos = fresh.map(({ path, error }): ListedVideo => {
+  const videos = fresh.map(({ path, address, error }): ListedVideo => {
     const file = names.get(path)!;
-    return error ? { path, file, error: { code: error.code, message: error.message } } : { path, file };
+    if (error) return { path, file, error: { code: error.code, message: error.message } };
+    return address === undefined ? { path, file } : { path, file, address };
   });
   const limits = chunk ? { videos: chunk, bytes: Infinity, sizes: undefined } : await limitsOf(fresh, signal);
   let jobs = 0;
@@ -78,9 +79,9 @@ interface Limits {
 async function limitsOf(items: readonly InputItem[], signal: AbortSignal | undefined): Promise<Limits> {
   const sizes = new Float64Array(items.length);
   let total = 0;
-  for (const [i, { path, error }] of items.entries()) {
+  for (const [i, { path, source, error }] of items.entries()) {
     if (i % BATCH === 0) await turn(undefined, { signal });
-    sizes[i] = (!error && statSync(path, { throwIfNoEntry: false })?.size) || 0;
+    sizes[i] = source?.bytes ?? ((!error && statSync(path, { throwIfNoEntry: false })?.size) || 0);
     total += sizes[i];
   }
   const videos = Math.min(MOST_VIDEOS, Math.max(1, Math.ceil(items.length / JOBS)));

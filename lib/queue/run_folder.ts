@@ -48,6 +48,8 @@ type RunFile = z.infer<typeof RUN>;
 export interface ListedVideo {
   path: string;
   file: string;
+  /** The address to download, if it has secrets that `path` leaves out. */
+  address?: string | undefined;
   /** The reason why it cannot be opened, such as a broken row of a list. */
   error?: { code: ErrorCode; message: string } | undefined;
 }
@@ -229,5 +231,5 @@ const damaged = (file: string, reason: string): VideoClipError =>
   new VideoClipError("ERR_QUEUE", `${file}: ${reason}`, { file });
 
 /** A video as an input of an extraction. */
-export const itemOf = ({ path, error }: ListedVideo): InputItem =>
-  error ? { path, error: new VideoError(error.code, error.message, { file: path }) } : { path };
+export const itemOf = ({ path, address, error }: ListedVideo): InputItem =>
+  error ? { path, error: new VideoError(error.code, error.message, { file: path }) } : { path, address };
