@@ -1,7 +1,8 @@
 import { open, readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { resolve } from "node:path";
+import { dirname } from "node:path";
 import { parse } from "csv-parse";
+import { absolutePath } from "../base/absolute_path.js";
 import { DatasetError, VideoError } from "../base/errors.js";
 import { readJsonLines } from "../base/json_lines.js";
 import { parseJson } from "../base/parse_json.js";
@@ -46,7 +47,7 @@ function itemOf(file: string, row: Row): InputItem {
   if (isRemote(row.path)) return remoteRow(place, row.path);
   const fault = addressFault(row.path);
   if (fault) return { path: row.path, error: new VideoError("ERR_VIDEO_NOT_FOUND", `${place}: ${fault}`, { file }) };
-  return { path: resolve(file, "..", pathOfAddress(row.path) ?? row.path) };
+  return { path: absolutePath(pathOfAddress(row.path) ?? row.path, dirname(file)) };
 }
 
 function remoteRow(place: string, address: string): InputItem {

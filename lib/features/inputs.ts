@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
+import { isAbsolutePath } from "../base/absolute_path.js";
 import { DatasetError, InvalidArgumentError } from "../base/errors.js";
 import { addressFault, isRemote, pathOfAddress } from "../base/addresses.js";
 import type { InputItem } from "./input_item.js";
@@ -45,7 +46,9 @@ export async function findInputs(
     const some = isRemote(input) ? await sources.find(input, omitted, signal) : await expand(input, omitted, roots);
     for (const item of some) found.push(item);
   }
-  for (const item of found) if (!item.error && !isRemote(item.path)) item.path = resolve(item.path);
+  for (const item of found) {
+    if (!item.error && !isRemote(item.path) && !isAbsolutePath(item.path)) item.path = resolve(item.path);
+  }
   const items = eachOnce(found);
   if (items.length === 0) {
     const left = omitted.sentence();
