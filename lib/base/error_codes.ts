@@ -171,6 +171,13 @@ export const ERROR_CODES = {
     cause: "The optional packages that render it are not installed.",
     cure: "Run `npm install @resvg/resvg-wasm dejavu-fonts-ttf`, or use the SVG file.",
   },
+  ERR_RESULTS_DIFFER: {
+    class: "VideoClipError",
+    meaning: "Two workers of a run made different features of the same video.",
+    cause:
+      "The workers have processors whose instructions round differently, other versions of FFmpeg, or the video was changed during the run.",
+    cure: "The first result is kept. Run the workers of a run on machines of one kind, and look at the two parts of the manifest that the message names.",
+  },
   ERR_RUN: {
     class: "VideoClipError",
     meaning: "Native code failed during a run, for a reason without a separate code.",

@@ -42,7 +42,7 @@ const PATIENCE = 2000;
 /** Milliseconds of the first and the longest pause after a fault of the surroundings. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [1000, 300_000];
 /** Faults that no pause mends in this process. */
-const FATAL = ["ERR_DEVICE_LOST", "ERR_DECODER_MISSING", "ERR_INVALID_ARGUMENT", "ERR_INTERNAL"];
+const FATAL = ["ERR_DEVICE_LOST", "ERR_DECODER_MISSING", "ERR_RESULTS_DIFFER", "ERR_INVALID_ARGUMENT", "ERR_INTERNAL"];
 
 /**
  * Works on the videos of a run until every one has a result, which may be its failure. Results are saved before a job is
@@ -177,6 +177,7 @@ class RunWorker {
         settings: this.#settings,
         roots: this.#roots,
         counts: this.#summary,
+        isShared: true,
       },
       {
         ...options,
