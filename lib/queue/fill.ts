@@ -122,12 +122,13 @@ export async function compare(
   signal?: AbortSignal | undefined,
 ): Promise<Progress> {
   const progress: Progress = { videos: 0, done: 0, failed: 0, quarantined: 0, left: 0, jobs: 0 };
+  const retriedAt = run.retriedAt();
   let count = 0;
   for (const chunk of run.chunks()) {
     let left = 0;
     for (const { path } of chunk.videos) {
       if (++count % BATCH === 0) await turn(undefined, { signal });
-      const state = stateOfVideo(store, path);
+      const state = stateOfVideo(store, path, retriedAt);
       if (state === "left") left++;
       else progress[state === "done" ? "done" : "failed"]++;
       if (state === "quarantined") progress.quarantined++;
@@ -141,14 +142,16 @@ export async function compare(
   return progress;
 }
 
-/** What the results say about a video. */
+/** What the results say about a video. @param retriedAt see `RunFolder.retriedAt` */
 export function stateOfVideo(
   { records, failures }: Pick<FeatureStore, "records" | "failures">,
   path: string,
+  retriedAt: string,
 ): "done" | "failed" | "quarantined" | "left" {
   const failure = failures.get(path);
-  if (failure) return failure.code === "ERR_QUARANTINED" ? "quarantined" : "failed";
-  return records.get(path) ? "done" : "left";
+  if (failure && failure.failed_at > retriedAt) return failure.code === "ERR_QUARANTINED" ? "quarantined" : "failed";
+  const record = records.get(path);
+  return record && !(record.partial && record.finishedAt <= retriedAt) ? "done" : "left";
 }
 
 /** Adds a job to the queue for every chunk with videos that have no result. Jobs that are there already stay. */

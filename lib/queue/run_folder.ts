@@ -61,6 +61,7 @@ export interface Chunk {
   videos: ListedVideo[];
 }
 
+const RETRY = "retry.json";
 const LIST_NAME = /^list-\d{6}\.jsonl$/;
 
 /**
@@ -199,6 +200,22 @@ export class RunFolder {
     if (existsSync(join(this.notes, name))) throw damaged(join(this.notes, name), "it exists already");
     writeDurably(join(this.notes, name), lines());
     return name;
+  }
+
+  /** When failed videos were last allowed another attempt, as an ISO date; earlier failures do not count. */
+  retriedAt(): string {
+    try {
+      const { at } = JSON.parse(readFileSync(join(this.notes, RETRY), "utf8")) as { at?: unknown };
+      return typeof at === "string" ? at : "";
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+      throw damaged(join(this.notes, RETRY), (error as Error).message);
+    }
+  }
+
+  /** Allows all videos that have failed so far another attempt. */
+  retryFailed(): void {
+    writeDurably(join(this.notes, RETRY), `${JSON.stringify({ at: new Date().toISOString() })}\n`);
   }
 
   /**

@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { VideoClipError } from "#lib/base/errors.js";
 import { saveVideos, settingsOf } from "#lib/features/save_videos.js";
 import { FeatureStore } from "#lib/features/store.js";
 import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { jsonLines } from "../support/command_line.js";
+import { rejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
 import { bytes, makeVideos, tinyEncoder } from "./tiny_extraction.js";
 
@@ -65,7 +65,7 @@ test("other features than those of another writer are an error that names both, 
       };
     },
   });
-  const error = await save(two, paths.slice(0, 1), other).then(assert.unreachable, (e: VideoClipError) => e);
+  const error = await rejection(save(two, paths.slice(0, 1), other));
   one.close();
   two.close();
   assert.is(error.code, "ERR_RESULTS_DIFFER");
