@@ -5,14 +5,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { VideoClipError } from "#lib/base/errors.js";
 import { FeatureStore } from "#lib/features/store.js";
-import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
+import { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { addToList, compare, reconcile } from "#lib/queue/fill.js";
 import { RunFolder } from "#lib/queue/run_folder.js";
 import { work, type WorkOptions } from "#lib/queue/worker.js";
 import { openWorkerStore } from "#lib/queue/worker_store.js";
 import { rejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
-import { makeVideos, tinyEncoder } from "../features/tiny_extraction.js";
+import { makeVideos } from "../features/tiny_extraction.js";
 import { MemoryEngine } from "./memory_engine.js";
 import { failuresOf, recordsOf } from "./queue_runs.js";
 
@@ -24,7 +24,8 @@ let cases = 0;
 
 test.before(async () => {
   await makeVideos(made, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]);
-  encoder = await tinyEncoder();
+  // small batches, so that few videos are in progress at a time
+  encoder = await VideoEncoder.load({ model: "s3d-tiny", preset: "shapes", randomWeights: 1, threads: 1, batch: 2 });
 });
 test.after(() => encoder.dispose());
 
@@ -76,7 +77,7 @@ test("jobs that are handed out again after a loss of the queue are answered, and
   const { run, engine, fill, worker } = await runOf(40);
   await fill();
   const first = new AbortController();
-  await worker({ drain: first.signal, onEvent: ({ type }) => type === "end" && first.abort() });
+  await worker({ drain: first.signal, onEvent: ({ type }) => type === "clip" && first.abort() });
   const before = recordsOf(run.folder).size;
   assert.ok(before > 0 && before < 40, `${before} videos were done before the drain`);
   engine.jobs.clear();
