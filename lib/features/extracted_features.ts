@@ -25,6 +25,8 @@ export interface VideoFeatureFile {
   finishedAt?: string | undefined;
   /** `[start, end]` of each clip in seconds; absent without a manifest. */
   timestamps?: readonly (readonly [number, number])[] | undefined;
+  /** The record in the manifest; absent without one. */
+  record?: ManifestRecord | undefined;
 }
 
 export interface ExtractedFeatures {
@@ -96,6 +98,7 @@ const fileOf = (folder: string, record: ManifestRecord): VideoFeatureFile => ({
   file: resolve(folder, record.file),
   movedFrom: record.movedFrom,
   finishedAt: record.finishedAt,
+  record,
   get timestamps() {
     return entryOf(record).timestamps;
   },
