@@ -32,13 +32,19 @@ for (const to of values.to.split(",")) {
   const tell = `process.on("exit", () => console.error("PEAK " + process.resourceUsage().maxRSS))`;
   const from = performance.now();
   const args = ["features", "export", features, "--to", to, "--out", out, "--force", "--json", "--quiet"];
-  const run = spawnSync(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(tell)}`, "dist/cli/main.js", ...args], { encoding: "utf8" });
+  const run = spawnSync(
+    process.execPath,
+    ["--import", `data:text/javascript,${encodeURIComponent(tell)}`, "dist/cli/main.js", ...args],
+    { encoding: "utf8" },
+  );
   const peak = /PEAK (\d+)/.exec(run.stderr)?.[1];
   if (run.status !== 0 || !peak) throw new Error(`${to}: exit code ${run.status}: ${run.stderr}`);
   const { rows, files } = JSON.parse(run.stdout);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const seconds = ((performance.now() - from) / 1000).toFixed(0);
-  console.log(`${to}: ${rows} rows, ${(bytes / 1e9).toFixed(2)} GB in ${seconds} s, peak ${Math.round(peak / 1024)} MiB`);
+  console.log(
+    `${to}: ${rows} rows, ${(bytes / 1e9).toFixed(2)} GB in ${seconds} s, peak ${Math.round(peak / 1024)} MiB`,
+  );
 }
 
 /** Features as `videoclip extract` writes them, of random values. */
@@ -52,7 +58,10 @@ async function writeFeatures() {
   const lines = createWriteStream(`${manifest}.part`);
   for (let i = 0; i < videos; i++) {
     const file = `v${i}.npy`;
-    writeFileSync(join(features, file), npyBytes(random.subarray(i % 997, (i % 997) + clips * width), [clips, width], "f16"));
+    writeFileSync(
+      join(features, file),
+      npyBytes(random.subarray(i % 997, (i % 997) + clips * width), [clips, width], "f16"),
+    );
     const path = `/videos/${i % 100}/v${i}.mp4`;
     const entry = { path, file, duration: clips, clips, timestamps, padded_frames: 0, settings, finished_at: "2026-01-01T00:00:00.000Z" }; // prettier-ignore
     if (!lines.write(`${JSON.stringify(entry)}\n`)) await new Promise((resolve) => lines.once("drain", resolve));

@@ -19,14 +19,15 @@ interface Flags {
 export const featuresExportCommand = (): Command =>
   new Command("export")
     .description("Write features as files of other programs; equal features give equal files")
-    .addArgument(new Argument("<folder>", "folder that videoclip extract wrote, or a folder of .npy files [clips, dim]"))
+    .addArgument(
+      new Argument("<folder>", "folder that videoclip extract wrote, or a folder of .npy files [clips, dim]"),
+    )
     .addOption(new Option("--to <format>", "format of the files").choices(EXPORT_FORMATS).makeOptionMandatory())
     .requiredOption("--out <path>", "the file to write; a folder for webdataset and clip-retrieval")
     .addOption(
-      new Option("--dtype <t>", "type of the values; default: f32, that of the features in webdataset and npz").choices([
-        "f16",
-        "f32",
-      ]),
+      new Option("--dtype <t>", "type of the values; default: f32, that of the features in webdataset and npz").choices(
+        ["f16", "f32"],
+      ),
     )
     .option("--shard-bytes <n>", "bytes of a file of webdataset and clip-retrieval at most; default: 2^30", positive)
     .option("--force", "replace an export of this name")

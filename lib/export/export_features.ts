@@ -77,8 +77,17 @@ export async function exportFeatures(folder: string, options: ExportFeaturesOpti
     const { dim } = first.value;
     const facts: ExportFacts = { settings: stored.settings, dim, dtype, shardBytes, countRows: () => stored.countRows() }; // prettier-ignore
     const write = (path: string) => format.write(path, behind(first, videos), facts);
-    const marker = () => ({ format: "videoclip-export", version: 1, to, dim, dtype, settings: stored.settings, ...done });
-    const files = format.kind === "folder" ? await writeFolder(out, write, marker) : await writeFile(out, format, write);
+    const marker = () => ({
+      format: "videoclip-export",
+      version: 1,
+      to,
+      dim,
+      dtype,
+      settings: stored.settings,
+      ...done,
+    });
+    const files =
+      format.kind === "folder" ? await writeFolder(out, write, marker) : await writeFile(out, format, write);
     const seconds = (Date.now() - started) / 1000;
     return { to, out, ...done, dim, ...failures.count(), files, seconds };
   } finally {
@@ -135,7 +144,11 @@ async function* usable(
     first ??= video;
     if (first.dim !== video.dim) {
       const message = `${stored.folder}: features of different widths: ${first.path} has ${first.dim} values, ${video.path} ${video.dim}; an export has one width`;
-      throw new DatasetError("ERR_FEATURES", message, { file: stored.folder, expected: first.dim, received: video.dim });
+      throw new DatasetError("ERR_FEATURES", message, {
+        file: stored.folder,
+        expected: first.dim,
+        received: video.dim,
+      });
     }
     yield video;
     done.videos++;

@@ -4,7 +4,6 @@ import { isAddress } from "../base/addresses.js";
 import { atExit } from "../base/at_exit.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import { makeFolder, moveDurably, quietly, writeDurably } from "../base/files.js";
-import { sortedJson } from "../base/sorted_json.js";
 import { writing } from "../base/system_error.js";
 import type { ExportFormat } from "./format.js";
 
@@ -67,7 +66,7 @@ export async function writeFolder(
     makeFolder(temporary);
     await work(temporary);
     const files = filesOf(temporary);
-    writeDurably(join(temporary, MARKER), `${sortedJson({ ...marker(), files })}\n`);
+    writeDurably(join(temporary, MARKER), `${JSON.stringify({ ...marker(), files })}\n`);
     const exists = existsSync(target);
     if (exists) moveDurably(target, old);
     moveDurably(temporary, target);

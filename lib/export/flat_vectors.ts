@@ -1,6 +1,5 @@
 /** Files of vectors one after the other: a header with their number, the rows, and the ids of the rows beside it. */
 import { InvalidArgumentError } from "../base/errors.js";
-import { sortedJson } from "../base/sorted_json.js";
 import type { ExportFormat } from "./format.js";
 import { TextBlocks, writeTogether } from "./output_files.js";
 import type { StoredVideo } from "./stored_video.js";
@@ -33,7 +32,7 @@ function flat(
         for await (const video of videos) {
           for (const block of video.blocks(dtype!)) file.write(block);
           for (let clip = 0; clip < video.clips; clip++) {
-            lines.write(`${sortedJson({ row: rows + clip, ...rowFacts(video, clip) })}\n`);
+            lines.write(`${JSON.stringify({ row: rows + clip, ...rowFacts(video, clip) })}\n`);
           }
           rows += video.clips;
         }

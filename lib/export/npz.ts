@@ -1,4 +1,3 @@
-import { sortedJson } from "../base/sorted_json.js";
 import { npyHeader } from "../weights/npy.js";
 import type { ExportFormat } from "./format.js";
 import { Spool, writeTogether } from "./output_files.js";
@@ -25,10 +24,10 @@ export const NPZ: ExportFormat = {
           const key = videoKey(path);
           const { size, parts } = video.npy(type);
           zip.add(`${key}.npy`, size, parts);
-          index.write(`${sortedJson({ key, path, duration, partial, timestamps })}\n`);
+          index.write(`${JSON.stringify({ key, path, duration, partial, timestamps })}\n`);
         }
         addBytes(zip, "index", index.bytes, index.blocks());
-        const text = Buffer.from(sortedJson(settings));
+        const text = Buffer.from(JSON.stringify(settings));
         addBytes(zip, "settings", text.length, [text]);
         zip.finish();
       } finally {

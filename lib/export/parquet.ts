@@ -1,7 +1,6 @@
 import type { SchemaElement } from "hyparquet";
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import type { DurableFile } from "../base/files.js";
-import { sortedJson } from "../base/sorted_json.js";
 import type { ExportFormat } from "./format.js";
 import { writeTogether } from "./output_files.js";
 import { writeVectors } from "./parquet_vectors.js";
@@ -71,7 +70,7 @@ export class ParquetRows {
       schema,
       codec: "SNAPPY",
       createdBy: "videoclip",
-      kvMetadata: [{ key: "videoclip", value: sortedJson(facts) }],
+      kvMetadata: [{ key: "videoclip", value: JSON.stringify(facts) }],
     });
     const width = vectors ? vectors.dim * ITEM_BYTES[vectors.dtype] : 1;
     this.#perGroup = Math.min(GROUP_ROWS, Math.max(1, Math.floor(GROUP_BYTES / width)));

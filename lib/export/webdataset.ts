@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { DurableFile } from "../base/files.js";
-import { sortedJson } from "../base/sorted_json.js";
 import { tarEnd, tarEntryBytes, tarHeader, tarPadding } from "../weights/tar.js";
 import type { ExportFormat } from "./format.js";
 import type { StoredVideo } from "./stored_video.js";
@@ -8,7 +7,7 @@ import { videoKey } from "./video_key.js";
 
 /** The facts of a video as JSON, with the settings of its features. */
 const factsJson = ({ path, duration, partial, timestamps }: StoredVideo, settings: Record<string, unknown>): string =>
-  sortedJson({ path, duration, partial, timestamps, settings });
+  JSON.stringify({ path, duration, partial, timestamps, settings });
 
 /** WebDataset: shards `00000.tar` with `KEY.npy` `[clips, dim]` and `KEY.json` for each video. */
 export const WEBDATASET: ExportFormat = {

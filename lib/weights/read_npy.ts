@@ -139,6 +139,10 @@ export function readNpy(file: ByteFile): NpyArray {
   return parseNpy(file, asBuffer(file.read(0, file.size)));
 }
 
+/** Reads an .npy file that is a part of another file. */
+export const readNpyAt = (file: ByteFile, offset: number, size: number): NpyArray =>
+  parseNpy(file, asBuffer(file.read(offset, size)), offset);
+
 /** Reads an .npz file. Deflated entries must not inflate beyond the size that the archive declares. */
 export function readNpz(file: ByteFile): Map<string, NpyArray> {
   const arrays = new Map<string, NpyArray>();

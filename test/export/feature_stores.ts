@@ -36,7 +36,12 @@ export function valuesOf(path: string, clips: number, dim: number): Float32Array
 /** Writes features and their records; a part is `manifest.PART.jsonl`. */
 export function addToStore(folder: string, entries: readonly StoredEntry[], part = ""): void {
   mkdirSync(folder, { recursive: true });
-  for (const { path, file = `${entries.indexOf(entries.find((one) => one.path === path)!)}${part}.npy`, clips, ...rest } of entries) {
+  for (const {
+    path,
+    file = `${entries.indexOf(entries.find((one) => one.path === path)!)}${part}.npy`,
+    clips,
+    ...rest
+  } of entries) {
     const settings = { ...SETTINGS, ...rest.settings };
     const { dim, dtype } = settings;
     writeFileSync(join(folder, file), npyBytes(valuesOf(path, clips, dim), [clips, dim], dtype as "f16" | "f32"));
