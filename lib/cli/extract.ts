@@ -7,6 +7,8 @@ import { VIDEO_MODEL_NAMES } from "../models/video/video_models.js";
 import { VIDEOCLIP_PRESETS } from "../models/videoclip/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName, OnError } from "../video/types.js";
+import { EXPORT_FORMATS, type ExportFormatName } from "../export/formats.js";
+import { collectFormats, planExports, runExport } from "./extract_formats.js";
 import { interruptible } from "./interrupt.js";
 import { aboveZero, number, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
@@ -36,6 +38,7 @@ interface Flags {
   retryFailed?: boolean;
   hash?: boolean;
   timeout?: number;
+  format?: ExportFormatName[];
   onError: OnError;
   keepPartial?: boolean;
   json?: boolean;
@@ -100,17 +103,25 @@ export function extractCommand(): Command {
         .default("skip"),
     )
     .option("--keep-partial", "keep the features of a video that stops early, marked as partial")
+    .option(
+      "--format <names>",
+      `also export the features when the extraction is complete, beside the folder: ${EXPORT_FORMATS.join(", ")} ` +
+        "(several: with commas, or the option again)",
+      collectFormats,
+    )
     .option("--json", "events and the summary as JSON lines on stdout")
     .option("--quiet", "no progress")
     .addHelpText(
       "after",
-      "\nExample:\n  videoclip extract videos/ --model s3dg --weights s3d_howto100m.pth --out features/\n" +
+      "\nExamples:\n  videoclip extract videos/ --model s3dg --weights s3d_howto100m.pth --out features/\n" +
+        "  videoclip extract videos/ --weights s3d_howto100m.pth --out features/ --format parquet\n" +
         "\nExit code: 0 all videos done, 1 some failed (see failures.jsonl), 2 wrong usage, 130 interrupted.",
     )
     .action(runExtract);
 }
 
 async function runExtract(inputs: string[], flags: Flags): Promise<void> {
+  const exports = planExports(flags);
   const choice = videoModelNamed(flags.model, { orFolder: true });
   const { fps, frames, stride, size, hdr, weights = choice.weights, output = choice.output } = flags;
   const overrides = { fps, frames, stride, size, hdr };
@@ -130,6 +141,7 @@ async function runExtract(inputs: string[], flags: Flags): Promise<void> {
         });
         reporter.finish(summary);
         if (summary.failures > 0) process.exitCode = 1;
+        for (const one of exports) await runExport(flags, one, signal);
       } catch (error) {
         reporter.stop(); // stop the progress display before anything else is written
         throw error;

@@ -95,6 +95,17 @@ export async function exportFeatures(folder: string, options: ExportFeaturesOpti
   }
 }
 
+/**
+ * Checks, before there are features, that an export of a folder may be written.
+ * @throws InvalidArgumentError for an output that exists and for one in the folder
+ */
+export function checkExport(
+  folder: string,
+  { to, out, force = false }: Pick<ExportFeaturesOptions, "to" | "out" | "force">,
+): void {
+  checkOutput(out, folder, exportFormat(to), force);
+}
+
 /** The type of the exported values; undefined: that of each file. @throws InvalidArgumentError */
 function chooseType(to: string, { dtypes }: ExportFormat, wanted: FeatureType | undefined): FeatureType | undefined {
   const type = wanted ?? dtypes[0];

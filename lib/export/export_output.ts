@@ -27,8 +27,7 @@ const refused = (out: string, reason: string): InvalidArgumentError =>
  */
 export function checkOutput(out: string, folder: string, format: ExportFormat, force: boolean): void {
   if (isAddress(out)) throw refused(out, "is an address, and only files of this machine are written");
-  const inside = relative(resolve(folder), resolve(out));
-  if (!inside.startsWith("..") && inside !== resolve(out)) {
+  if (`${resolve(out)}${sep}`.startsWith(`${resolve(folder)}${sep}`)) {
     throw refused(out, `is in the folder of the features: write it beside ${folder}`);
   }
   for (const path of [out, ...(format.beside?.(out) ?? [])]) {

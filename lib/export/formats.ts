@@ -1,3 +1,4 @@
+import { basename, resolve } from "node:path";
 import { InvalidArgumentError } from "../base/errors.js";
 import { CLIP_RETRIEVAL } from "./clip_retrieval.js";
 import { FAISS, FBIN } from "./flat_vectors.js";
@@ -33,5 +34,8 @@ export function exportFormat(name: string): ExportFormat {
 }
 
 /** The output of an export beside its folder of features: `features.parquet` beside `features/`. */
-export const exportBeside = (folder: string, name: ExportFormatName): string =>
-  `${folder.replace(/[\\/]+$/, "")}${exportFormat(name).ending}`;
+export function exportBeside(folder: string, name: ExportFormatName): string {
+  const path = folder.replace(/[\\/]+$/, "");
+  const named = /^\.*$/.test(basename(path)) ? resolve(folder) : path; // `.` has no name that an ending can follow
+  return `${named}${exportFormat(name).ending}`;
+}
