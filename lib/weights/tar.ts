@@ -72,9 +72,9 @@ export function* readTar(file: ByteFile): Generator<TarEntry> {
     at = offset + Math.ceil(length / BLOCK) * BLOCK;
     if (type === "x" || type === "g" || type === "L") {
       if (length > MAX_EXTENDED) throw file.fail(`an extended header of ${length} bytes`, offset);
-      const text = asBuffer(file.read(offset, length)).toString("utf8");
-      if (type === "L") name = text.replace(/\0[^]*$/, "");
-      if (type === "x") [name, size] = extended(text, name);
+      const bytes = asBuffer(file.read(offset, length));
+      if (type === "L") name = textAt(bytes, 0, length);
+      if (type === "x") [name, size] = extended(bytes, name);
       continue;
     }
     if (type === "0" || type === "\0") yield { name: name ?? nameOf(header), offset, size: length };
@@ -98,9 +98,16 @@ function numberAt(header: Buffer, at: number, length: number): number {
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }
 
-/** Name and size in records `LENGTH KEY=VALUE\n` of pax. */
-function extended(text: string, name: string | undefined): [string | undefined, number | undefined] {
-  const fields = new Map([...text.matchAll(/^\d+ ([^=\n]+)=([^\n]*)$/gm)].map(([, key, value]) => [key, value]));
-  const size = fields.get("size");
-  return [fields.get("path") ?? name, size === undefined ? undefined : Number(size)];
+/** Name and size in records `LENGTH KEY=VALUE\n` of pax. @param name the name without them */
+function extended(bytes: Buffer, name: string | undefined): [string | undefined, number | undefined] {
+  let size: number | undefined;
+  for (let at = 0; at < bytes.length;) {
+    const length = Number.parseInt(bytes.toString("latin1", at, at + 20), 10);
+    if (!(length > 0)) break;
+    const record = bytes.toString("utf8", bytes.indexOf(" ", at) + 1, at + length - 1);
+    if (record.startsWith("path=")) name = record.slice("path=".length);
+    if (record.startsWith("size=")) size = Number(record.slice("size=".length));
+    at += length;
+  }
+  return [name, size];
 }
