@@ -9,9 +9,9 @@ import {
   type ManifestEntry,
   type ManifestRecord,
   manifestNames,
-  readManifests,
   type SourceFacts,
 } from "../records/feature_manifest.js";
+import { readManifests } from "../records/read_manifests.js";
 import { VideoClipError } from "../base/errors.js";
 import {
   appendDurably,

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type JsonLine, readJsonLineAt, readJsonLines } from "../base/json_lines.js";
+import { type JsonLine, readJsonLineAt, readJsonLines, type ReadLinesOptions } from "../base/json_lines.js";
 
 /** Facts about a video file at the time of its extraction. */
 export interface SourceFacts {
@@ -60,50 +60,56 @@ export interface BrokenRecord {
   reason: string;
 }
 
-export interface FeatureManifests {
-  /** Records by the path of the video; if a path or a file has several, the last. */
-  records: Map<string, ManifestRecord>;
-  broken: BrokenRecord[];
-}
-
 /** Names of the manifests of an extraction, of its shards and of its workers: `manifest.PART.jsonl`. */
 export const MANIFEST_NAME = /^manifest(\.[\w.-]+)?\.jsonl$/;
 
 /** Bytes of the header of a feature file that an extraction wrote. */
 export const FEATURE_HEADER_BYTES = 128;
 
-/**
- * Reads the manifests of a folder line by line, without keeping timestamps. A line that is not a record is skipped and
- * reported.
- * @param names default: all manifests of the folder
- * @throws the system's error when the folder or a manifest cannot be read
- */
-export function readManifests(folder: string, names = manifestNames(folder)): FeatureManifests {
-  const records = new Map<string, ManifestRecord>();
-  const owners = new Map<string, ManifestRecord>();
-  const broken: BrokenRecord[] = [];
-  const known = new Map<string, Record<string, unknown>>();
-  for (const name of names) {
-    const manifest = join(folder, name);
-    for (const line of readJsonLines(manifest)) {
-      const record = recordOf(manifest, line, known);
-      if (typeof record === "string") {
-        broken.push({ place: `${manifest}:${line.line}`, reason: record });
-        continue;
-      }
-      const others = [records.get(record.path), owners.get(record.file)];
-      if (others.some((other) => other && other.manifest !== manifest && other.finishedAt > record.finishedAt))
-        continue;
-      for (const other of others) {
-        if (!other) continue;
-        records.delete(other.path);
-        owners.delete(other.file);
-      }
-      records.set(record.path, record);
-      owners.set(record.file, record);
-    }
+/** Lines that are no records: their number, and the first of them. */
+export class BrokenLines {
+  #count: number;
+  readonly first: BrokenRecord[];
+
+  constructor({ count = 0, first = [] }: { count?: number; first?: readonly BrokenRecord[] } = {}) {
+    this.#count = count;
+    this.first = first.slice(0, KEPT);
   }
-  return { records, broken };
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(broken: BrokenRecord): void {
+    this.#count++;
+    if (this.first.length < KEPT) this.first.push(broken);
+  }
+}
+
+/** Broken lines that are kept with their reason. */
+const KEPT = 100;
+
+/** A line of a part of a manifest. */
+export interface PartLine {
+  line: number;
+  /** Position behind the line. */
+  end: number;
+  /** The reason where it is no record. */
+  record: ManifestRecord | string;
+}
+
+/**
+ * Reads a part of a manifest line by line. A last line that is not complete is left out.
+ * @param known settings of earlier records by their text, which equal ones share; new ones are added
+ * @throws the system's error when it cannot be read
+ */
+export function* readPart(
+  manifest: string,
+  known: Map<string, Record<string, unknown>>,
+  options: Pick<ReadLinesOptions, "from" | "to"> = {},
+): Generator<PartLine> {
+  for (const line of readJsonLines(manifest, options))
+    yield { line: line.line, end: line.at + line.bytes + 1, record: recordOf(manifest, line, known) };
 }
 
 /** Manifests in a folder. */
@@ -111,6 +117,9 @@ export const manifestNames = (folder: string): string[] =>
   readdirSync(folder)
     .filter((name) => MANIFEST_NAME.test(name))
     .sort();
+
+/** Half of a character of two 16-bit units, which UTF-8 cannot hold. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
 
 const isSpan = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] <= value[1];
@@ -126,6 +135,7 @@ function recordOf(
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "it is no record of a video";
   const { path, file, clips, timestamps, settings, source } = entry;
   if (typeof path !== "string" || path === "") return "its path is missing";
+  if (HALF_CHARACTER.test(path) || HALF_CHARACTER.test(String(file))) return "its path is no text";
   // a manifest is not trusted: its features must be in the same folder
   if (typeof file !== "string" || file === "" || basename(file) !== file || file.includes("\0"))
     return "its file is no name of a file";
@@ -139,12 +149,23 @@ function recordOf(
     clips,
     partial: entry.partial === true,
     movedFrom: Array.isArray(entry.moved_from) ? entry.moved_from.filter((one) => typeof one === "string") : [],
-    source: typeof source?.bytes === "number" && typeof source.modified === "number" ? source : undefined,
+    source: factsOf(source),
     settings: known.get(text)!,
     finishedAt: String(entry.finished_at ?? ""),
     manifest,
     at,
     bytes,
+  };
+}
+
+function factsOf(source: Partial<SourceFacts> | undefined): SourceFacts | undefined {
+  if (typeof source?.bytes !== "number" || typeof source.modified !== "number") return undefined;
+  const { bytes, modified, sample, sha256 } = source;
+  return {
+    bytes,
+    modified,
+    ...(typeof sample === "string" ? { sample } : {}),
+    ...(typeof sha256 === "string" ? { sha256 } : {}),
   };
 }
 
