@@ -7,7 +7,8 @@ import { type ExtractEvent, extractEvents, type ExtractOptions, type InputItems 
 import { Grouped } from "./grouped.js";
 import type { InputRoot } from "./inputs.js";
 import { sourceFacts, withContent } from "./source_facts.js";
-import { type FailureEntry, type FeatureStore, FeatureWriter } from "./store.js";
+import type { FailureEntry } from "../records/failure_index.js";
+import { type FeatureStore, FeatureWriter } from "./store.js";
 import { isNameFault, surroundingFault } from "./surroundings.js";
 
 export interface SaveOptions extends ExtractOptions {

@@ -142,7 +142,7 @@ class RunWorker {
       const { waiting, active, delayed } = await this.engine.counts();
       if (waiting > 0) continue;
       if (active + delayed === 0) {
-        this.store.refresh();
+        await this.store.refresh();
         const { left } = await reconcile(this.workRun, this.engine, this.store, this.options.signal);
         this.#summary.complete = left === 0;
         if (left === 0) return;
@@ -249,7 +249,7 @@ class RunWorker {
     const { maxCrashes = 2, onNote } = this.options;
     this.#jobs.hold(lease);
     const chunk = workRun.chunk(lease.data);
-    store.refresh();
+    await store.refresh();
     const left = chunk.videos.filter(({ path }) => !store.records.get(path) && !store.failures.get(path));
     this.#summary.skipped += chunk.videos.length - left.length;
     const deaths = this.#crashes.charge(new Set(left.map(({ path }) => path)), lease.deaths > 0);

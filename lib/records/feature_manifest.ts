@@ -124,8 +124,12 @@ const HALF_CHARACTER = /\p{Surrogate}/u;
 const isSpan = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] <= value[1];
 
-/** @returns the reason where the line is no record */
-function recordOf(
+/**
+ * The record in a line of a manifest.
+ * @param known settings of earlier records by their text, which equal ones share; new ones are added
+ * @returns the reason where it is none
+ */
+export function recordOf(
   manifest: string,
   { value, reason, at, bytes }: JsonLine,
   known: Map<string, Record<string, unknown>>,
@@ -174,11 +178,15 @@ export const entryOf = (record: ManifestRecord): ManifestEntry =>
   readJsonLineAt(record.manifest, record) as ManifestEntry;
 
 /** The reason why the features of a record cannot be used (missing or incomplete), or undefined. */
-export function featureFault(folder: string, { file, clips, settings }: ManifestRecord): string | undefined {
-  const stat = statSync(join(folder, file), { throwIfNoEntry: false });
-  if (!stat) return "the file is gone";
+export function featureFault(folder: string, record: ManifestRecord): string | undefined {
+  return faultOfSize(record, statSync(join(folder, record.file), { throwIfNoEntry: false })?.size);
+}
+
+/** As {@link featureFault}, by the size of the feature file; undefined if there is none. */
+export function faultOfSize({ clips, settings }: ManifestRecord, bytes: number | undefined): string | undefined {
+  if (bytes === undefined) return "the file is gone";
   const size = { f16: 2, f32: 4 }[String(settings.dtype)];
   if (typeof settings.dim !== "number" || size === undefined) return undefined;
   const expected = FEATURE_HEADER_BYTES + clips * settings.dim * size;
-  return stat.size === expected ? undefined : `the file has ${stat.size} bytes, ${clips} clips need ${expected}`;
+  return bytes === expected ? undefined : `the file has ${bytes} bytes, ${clips} clips need ${expected}`;
 }

@@ -43,7 +43,8 @@ export async function buildIndex(options: BuildOptions): Promise<void> {
     const { settings, ...state } = await build.run();
     for (const name of [PATHS, MARKS] as const) {
       // another process may have cleaned up
-      if (statSync(join(folder, name)).size !== state.tables[name]) throw new DatasetError("ERR_INDEX_DAMAGED", `${folder}/${name} has changed`);
+      if (statSync(join(folder, name)).size !== state.tables[name])
+        throw new DatasetError("ERR_INDEX_DAMAGED", `${folder}/${name} has changed`);
     }
     writeState(home, { generation, ...state, settings });
   } catch (error) {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { BrokenLines, type ManifestRecord, manifestNames } from "./feature_manifest.js";
+import { BrokenLines, type ManifestRecord, manifestNames, recordOf } from "./feature_manifest.js";
 import { coversStill, type IndexState, readState } from "./index_state.js";
 import { IndexTables } from "./index_tables.js";
 import { PartReader } from "./part_reader.js";
@@ -153,21 +153,22 @@ export class RecordView {
 
   /** Whether the parts have become longer at most. */
   continues(): boolean {
-    return this.#parts.continues(this.folder, manifestNames(this.folder));
+    return this.#parts.continues(manifestNames(this.folder));
   }
 
   /** Number of bytes of the manifest that were not read. */
   unread(): number {
-    return this.#parts.unread(this.folder, manifestNames(this.folder));
+    return this.#parts.unread(manifestNames(this.folder));
   }
 
   /** Reads records that were added since into memory. @returns false when they are more than the limits */
   readOn({ bytes, records }: Limits): boolean {
     const names = manifestNames(this.folder);
-    if (this.#parts.unread(this.folder, names) + this.#parts.inMemory > bytes) return false;
-    for (const line of this.#parts.read(this.folder, names, this.#known)) {
-      if ("reason" in line) this.#broken.add(line);
-      else this.#add(line.record);
+    if (this.#parts.unread(names) + this.#parts.bytes > bytes) return false;
+    for (const { path, line } of this.#parts.read(names)) {
+      const record = recordOf(path, line, this.#known);
+      if (typeof record === "string") this.#broken.add({ place: `${path}:${line.line}`, reason: record });
+      else this.#add(record);
       if (this.#tail.count > records) return false;
     }
     return true;

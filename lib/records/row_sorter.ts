@@ -173,4 +173,3 @@ function* readRun(file: number, { from, to }: { from: number; to: number }, size
     yield { key: block.subarray(start, start + key), value: block.subarray(start + key, begin) };
   }
 }
-
