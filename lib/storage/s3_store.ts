@@ -160,7 +160,8 @@ export class S3Store implements ObjectStore {
       try {
         const element = parseXml(await response.text(LONGEST_PAGE));
         if (element.name === name) return element;
-        throw new SyntaxError(`it is ${element.name} ${textOf(element, "Code") ?? ""}, not ${name}`);
+        const found = [element.name, textOf(element, "Code")].filter(Boolean).join(" ");
+        throw new SyntaxError(`it is ${found}, not ${name}`);
       } catch (cause) {
         const isBroken = cause instanceof SyntaxError || (cause instanceof StorageError && cause.fault === "interrupted"); // prettier-ignore
         if (!isBroken) throw cause;
