@@ -54,7 +54,7 @@ const decode = (text: string): string =>
   });
 
 /** The first child of this name. */
-export const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
+const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
   element?.children.find((child) => child.name === name);
 
 /** The text of the first child of this name. */

@@ -46,7 +46,9 @@ test("data that end early or stall are continued from where they ended, with a c
     const { facts, bytes } = await fetched(object(), { hash: true });
     assert.ok(bytes.equals(BYTES), fault);
     assert.equal(facts, { bytes: BYTES.length, modified: 1.7e12, etag: server.objects.get("a.mp4")!.etag, sha256: createHash("sha256").update(BYTES).digest("hex") }); // prettier-ignore
-    assert.equal(server.requests.map(({ headers }) => headers.range), [undefined, "bytes=150000-", "bytes=225000-", "bytes=262500-"]); // prettier-ignore
+    const begins = server.requests.map(({ headers }) => Number(/\d+/.exec(headers.range ?? "0")![0]));
+    assert.is(begins.length, 4);
+    assert.ok(begins.every((at, i) => i === 0 || at > begins[i - 1]), begins.join()); // prettier-ignore
     assert.ok(server.requests.slice(1).every(({ headers }) => headers["if-match"] === facts.etag));
   }
   server.options.plan = ({ headers }) => (headers.range ? "503" : "truncate");
