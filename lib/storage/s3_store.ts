@@ -161,7 +161,7 @@ export class S3Store implements ObjectStore {
         const element = parseXml(await response.text(LONGEST_PAGE));
         if (element.name === name) return element;
         const found = [element.name, textOf(element, "Code")].filter(Boolean).join(" ");
-        throw new SyntaxError(`it is ${found}, not ${name}`);
+        throw new StorageError("interrupted", `it is ${found}, not ${name}`);
       } catch (cause) {
         const isBroken = cause instanceof SyntaxError || (cause instanceof StorageError && cause.fault === "interrupted"); // prettier-ignore
         if (!isBroken) throw cause;

@@ -164,6 +164,14 @@ test("the web: redirects, no ranges, no length, compressed bodies and ranges tha
       const range = `bytes 2000-${BYTES.length - 1}/${BYTES.length}`;
       response.writeHead(206, { "content-range": range, etag: '"1"' }).end(BYTES.subarray(2000));
     },
+    "/new-version": ({ headers }, response) => {
+      // without conditions: only the tag shows that the rest belongs to another version
+      const length = BYTES.length;
+      if (cuts++ === 0) return void cut(response.writeHead(200, { "content-length": length, etag: '"1"' }), Buffer.alloc(length), 1000); // prettier-ignore
+      if (!headers.range) return void response.writeHead(200, { "content-length": length, etag: '"2"' }).end(BYTES);
+      const from = Number(/\d+/.exec(headers.range)![0]);
+      response.writeHead(206, { "content-range": `bytes ${from}-${length - 1}/${length}`, etag: '"2"' }).end(BYTES.subarray(from)); // prettier-ignore
+    },
     "/weak": ({ headers }, response) => {
       assert.is(headers["if-match"], undefined, "a weak tag is no condition");
       response.writeHead(headers.range ? 416 : 200, {
