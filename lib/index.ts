@@ -42,6 +42,9 @@ export {
   type TextEncoderInfo,
 } from "./features/index_format.js";
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
+export { exportFeatures, type ExportFeaturesOptions, type ExportSummary } from "./export/export_features.js";
+export type { ExportedFile } from "./export/export_output.js";
+export { EXPORT_FORMATS, type ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
 export {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { DatasetError, VideoClipError } from "../base/errors.js";
 import { removeFile, writeDurably } from "../base/files.js";
-import type { BrokenRecord } from "../data/feature_manifest.js";
+import type { BrokenRecord } from "../records/feature_manifest.js";
 
 /** Features that were left out, and the reason. */
 export interface FeatureFailure {
@@ -32,6 +32,17 @@ export class FeatureFailures {
   attempt<T>(video: string, work: () => T): T | undefined {
     try {
       return work();
+    } catch (error) {
+      if (!(error instanceof VideoClipError)) throw error;
+      this.add({ video, error });
+      return undefined;
+    }
+  }
+
+  /** As {@link attempt}, for asynchronous work. */
+  async attemptAsync<T>(video: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
     } catch (error) {
       if (!(error instanceof VideoClipError)) throw error;
       this.add({ video, error });

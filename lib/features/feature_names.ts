@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { parse } from "node:path";
 import { fileNameOf } from "../base/addresses.js";
-import type { ManifestRecord } from "../data/feature_manifest.js";
+import type { ManifestRecord } from "../records/feature_manifest.js";
 
 /** Bytes of the longest name that file systems support. */
 const LONGEST = 255;

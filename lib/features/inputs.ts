@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
+import { isAbsolutePath } from "../base/absolute_path.js";
 import { DatasetError, InvalidArgumentError } from "../base/errors.js";
 import { addressFault, isRemote, pathOfAddress } from "../base/addresses.js";
 import type { InputItem } from "./input_item.js";
@@ -45,15 +46,21 @@ export async function findInputs(
     const some = isRemote(input) ? await sources.find(input, omitted, signal) : await expand(input, omitted, roots);
     for (const item of some) found.push(item);
   }
-  const items = eachOnce(
-    found.map((item) => (item.error || isRemote(item.path) ? item : { ...item, path: resolve(item.path) })),
-  );
+  for (const item of found) {
+    if (!item.error && !isRemote(item.path) && !isAbsolutePath(item.path)) item.path = resolve(item.path);
+  }
+  const items = eachOnce(found);
   if (items.length === 0) {
     const left = omitted.sentence();
     throw new InvalidArgumentError(`inputs: no video was found${left ? `; ${left}` : ""}`, { argument: "inputs" });
   }
-  const known = await Promise.all([...roots].map(async (path) => ({ path, id: await folderId(path) })));
-  return { items, omitted, roots: known.filter((root): root is InputRoot => root.id !== undefined) };
+  return { items, omitted, roots: await identify(roots) };
+}
+
+/** The folders that exist, with their identities. */
+export async function identify(folders: Iterable<string>): Promise<InputRoot[]> {
+  const known = await Promise.all([...folders].map(async (path) => ({ path, id: await folderId(path) })));
+  return known.filter((root): root is InputRoot => root.id !== undefined);
 }
 
 async function expand(input: string, omitted: Omissions, roots: Set<string>): Promise<InputItem[]> {
@@ -84,24 +91,42 @@ async function expand(input: string, omitted: Omissions, roots: Set<string>): Pr
 }
 
 /**
- * Every path once. A file that links make reachable by several paths is kept once, by its real path if that is an
- * input.
+ * Every path once, sorted. A file that links make reachable by several paths is kept once, by its real path if that is
+ * an input.
  */
-function eachOnce(items: readonly InputItem[]): InputItem[] {
+function eachOnce(items: InputItem[]): InputItem[] {
+  items.sort((a, b) => compare(a.path, b.path));
+  const sorted = items.filter(({ path }, i) => i === 0 || path !== items[i - 1].path);
   const folders = new Map<string, string>();
-  const real = (path: string): string => {
+  /** The real path of an item that is reached through a link. */
+  const linked = ({ path, error }: InputItem): string | undefined => {
+    if (error || isRemote(path)) return undefined;
     const folder = dirname(path);
-    if (!folders.has(folder)) folders.set(folder, realFolder(folder));
-    return join(folders.get(folder)!, basename(path));
+    let real = folders.get(folder);
+    if (real === undefined) folders.set(folder, (real = realFolder(folder)));
+    return real === folder ? undefined : join(real, basename(path));
   };
-  const kept = new Map<string, InputItem>();
-  for (const item of items) {
-    const key = item.error || isRemote(item.path) ? item.path : real(item.path);
-    const before = kept.get(key);
-    const better = !before || (item.path !== before.path && (item.path === key || (before.path !== key && item.path < before.path))); // prettier-ignore
-    if (better) kept.set(key, item);
+  const kept = new Set<string>();
+  return sorted.filter((item) => {
+    const real = linked(item);
+    if (real === undefined) return true;
+    if (kept.has(real) || hasPath(sorted, real)) return false;
+    kept.add(real);
+    return true;
+  });
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Whether a path is among sorted items. */
+function hasPath(sorted: readonly InputItem[], path: string): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(sorted[middle].path, path) < 0) low = middle + 1;
+    else high = middle;
   }
-  return [...kept.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return sorted[low]?.path === path;
 }
 
 function realFolder(folder: string): string {
@@ -125,15 +150,4 @@ export async function lostRoot(roots: readonly InputRoot[], path: string): Promi
     if ((await folderId(root.path)) !== root.id) return root.path;
   }
   return undefined;
-}
-
-/** Every N-th of the list, beginning at I. @param shard `I/N` with 0 <= I < N */
-export function takeShard<T>(items: readonly T[], shard: string | undefined): T[] {
-  if (shard === undefined) return [...items];
-  const match = /^(\d+)\/(\d+)$/.exec(shard);
-  const [index, count] = match ? [Number(match[1]), Number(match[2])] : [0, 0];
-  if (!match || count < 1 || index >= count) {
-    throw new InvalidArgumentError(`shard: expected I/N with 0 <= I < N, received ${shard}`, { argument: "shard" });
-  }
-  return items.filter((_, i) => i % count === index);
 }

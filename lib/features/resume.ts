@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { isRemote } from "../base/addresses.js";
-import type { ManifestRecord, SourceFacts } from "../data/feature_manifest.js";
+import type { ManifestRecord, SourceFacts } from "../records/feature_manifest.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import type { Preset } from "../video/types.js";
 import type { InputItem } from "./input_item.js";

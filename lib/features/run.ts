@@ -3,7 +3,8 @@ import { makeFolder, quietly } from "../base/files.js";
 import { isAddress } from "../base/addresses.js";
 import { VideoSources } from "./remote/video_sources.js";
 import { featureNames } from "./feature_names.js";
-import { findInputs, takeShard } from "./inputs.js";
+import { findInputs } from "./inputs.js";
+import { readShard, takeShard } from "./shard.js";
 import { checkResume, planResume, type ResumePlan } from "./resume.js";
 import { type SavedCounts, type SaveOptions, saveVideos, settingsOf } from "./save_videos.js";
 import { FeatureStore } from "./store.js";
@@ -11,7 +12,7 @@ import { endOfRun } from "./surroundings.js";
 
 export interface ExtractToFolderOptions extends SaveOptions {
   out: string;
-  /** `I/N`: only every N-th video from the I-th on. */
+  /** `I/N`: only every N-th video from the I-th on; `auto` or `auto/N` by the task of an array: see `readShard`. */
   shard?: string | undefined;
   /**
    * Continue in a folder: finished and failed videos are skipped, unless their files changed. Moved videos keep their
@@ -50,7 +51,8 @@ export async function extractToFolder(
   inputs: readonly string[],
   options: ExtractToFolderOptions,
 ): Promise<ExtractSummary> {
-  const { shard, signal, onNote = () => {} } = options;
+  const { signal, onNote = () => {} } = options;
+  const shard = options.shard === undefined ? undefined : readShard(options.shard);
   const started = Date.now();
   if (isAddress(options.out)) makeFolder(options.out); // throws before anything is searched
   const sources = new VideoSources(options);
@@ -58,7 +60,7 @@ export async function extractToFolder(
   const left = found.omitted.sentence();
   if (left) onNote(left);
   const shardItems = takeShard(found.items, shard);
-  const suffix = shard ? `.${shard.replace("/", "-of-")}` : "";
+  const suffix = shard ? `.${shard.index}-of-${shard.count}` : "";
   const store = await FeatureStore.open(resolve(options.out), suffix, { signal, onNote: options.onNote });
   const { endings, folders, pictures } = found.omitted;
   const none = { videos: 0, clips: 0, failures: 0, broken: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };

@@ -1,5 +1,6 @@
-import { type VideoClipError, VideoError } from "../base/errors.js";
-import type { ManifestEntry, SourceFacts } from "../data/feature_manifest.js";
+import { join } from "node:path";
+import { VideoClipError, VideoError } from "../base/errors.js";
+import type { ManifestEntry, SourceFacts } from "../records/feature_manifest.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
 import type { VideoEncoder } from "../models/video/video_encoder.js";
 import type { VideoInfo } from "../video/types.js";
@@ -45,6 +46,11 @@ export interface SaveTarget {
   /** Folders of the inputs, which must not disappear. */
   roots: readonly InputRoot[];
   counts: SavedCounts;
+  /**
+   * Whether other writers of the folder may save the same videos meanwhile. A video that another one has saved is
+   * compared, and not saved again.
+   */
+  isShared?: boolean | undefined;
   /** Opens the videos. Default: made for this call. */
   sources?: VideoSources | undefined;
 }
@@ -132,10 +138,12 @@ async function saveFrom(items: InputItems, target: OpenTarget, options: SaveOpti
 async function saveGroup(group: readonly EndedVideo[], target: OpenTarget, options: SaveOptions): Promise<void> {
   const { store, settings, counts, sources } = target;
   const { hash = false } = options;
-  const kept = group.filter(({ event, video }) => {
+  const whole = group.filter(({ event, video }) => {
     const isKept = event.type === "end" || keepsPartial(event.error, options);
     return isKept && video.writer && !video.fault;
   });
+  const twice = target.isShared ? savedByOthers(whole, store) : new Set();
+  const kept = whole.filter((one) => !twice.has(one));
   const faults = await FeatureWriter.finishAll(kept.map(({ video }) => video.writer!));
   kept.forEach(({ video }, i) => (video.fault = faults[i] as VideoClipError | undefined));
   const entries = kept.map(async ({ event, video }): Promise<ManifestEntry[]> => {
@@ -180,6 +188,28 @@ async function saveGroup(group: readonly EndedVideo[], target: OpenTarget, optio
     const { path, info } = event;
     options.onEvent?.(error && event.type === "end" ? { type: "failure", path, error, info } : event);
   }
+}
+
+/**
+ * Videos that other writers have saved since.
+ * @throws VideoClipError `ERR_RESULTS_DIFFER` for other features than theirs
+ */
+function savedByOthers(videos: readonly EndedVideo[], store: FeatureStore): Set<EndedVideo> {
+  store.refresh();
+  const saved = new Set<EndedVideo>();
+  for (const one of videos) {
+    const { path } = one.event;
+    const record = store.records.get(path);
+    if (!record || (record.partial && one.event.type === "end")) continue;
+    if (!one.video.writer!.equals(join(store.folder, record.file))) {
+      const file = join(store.folder, record.file);
+      const message = `${path}: two writers made different features: this one (${store.part || "manifest.jsonl"}), and the one of ${record.manifest}`;
+      throw new VideoClipError("ERR_RESULTS_DIFFER", message, { file });
+    }
+    one.video.writer!.discard();
+    saved.add(one);
+  }
+  return saved;
 }
 
 /** The reason why a video counts as failed; also for a partial one, whose features are kept. */

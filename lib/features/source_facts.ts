@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { isRemote } from "../base/addresses.js";
-import type { SourceFacts } from "../data/feature_manifest.js";
+import type { SourceFacts } from "../records/feature_manifest.js";
 import { hashFile } from "../data/pack.js";
 
 /** Size and number of the parts of a file that are hashed. */

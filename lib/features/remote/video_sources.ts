@@ -2,7 +2,7 @@ import { fileNameOf, isRemote } from "../../base/addresses.js";
 import { InvalidArgumentError, VideoClipError, VideoError } from "../../base/errors.js";
 import { followSignal } from "../../base/follow_signal.js";
 import { endingOf, isMediaName } from "../../base/media_names.js";
-import type { SourceFacts } from "../../data/feature_manifest.js";
+import type { SourceFacts } from "../../records/feature_manifest.js";
 import { type Downloaded, download, type DownloadSource, TooLarge } from "../../storage/download.js";
 import type { ObjectFacts, ObjectStore } from "../../storage/object_store.js";
 import type { RetryOptions } from "../../storage/retry.js";
