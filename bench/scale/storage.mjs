@@ -1,5 +1,5 @@
 // Extraction from a bucket beside extraction from a local folder, in turn, by the command line. The bucket is the tests' server in a
-// process of its own, on the same machine.
+// separate process, on the same machine.
 //   node scripts/build.mjs && node --import tsx bench/scale/storage.mjs FOLDER [--videos 100] [--seconds 8] [--runs 3] [--model s3d-tiny]
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";

@@ -163,8 +163,7 @@ export class S3Store implements ObjectStore {
         const found = [element.name, textOf(element, "Code")].filter(Boolean).join(" ");
         throw new StorageError("interrupted", `it is ${found}, not ${name}`);
       } catch (cause) {
-        const isBroken = cause instanceof SyntaxError || (cause instanceof StorageError && cause.fault === "interrupted"); // prettier-ignore
-        if (!isBroken) throw cause;
+        if (!(cause instanceof StorageError) || cause.fault !== "interrupted") throw cause;
         const address = this.#client.address(request.key);
         const message = `${address}: the answer is not complete or not XML of S3: ${oneLine(cause.message)}`;
         if (failed >= retries.attempts) throw new StorageError("unavailable", message, { file: address, cause });
