@@ -160,7 +160,7 @@ function removeFolder(folder: string): void {
 }
 
 /** Removes the spools in a folder whose processes have ended. */
-export function removeLeftovers(parent: string): void {
+function removeLeftovers(parent: string): void {
   for (const name of readdirSync(parent)) {
     if (!name.startsWith(PREFIX)) continue;
     const folder = join(parent, name);
