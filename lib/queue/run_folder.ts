@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { InvalidArgumentError, VideoClipError, VideoError } from "../base/errors.js";
 import { type ErrorCode } from "../base/error_codes.js";
-import { createExclusive, makeFolder, writeDurably } from "../base/files.js";
+import { createExclusive, makeFolder, removeIfPossible, writeDurably } from "../base/files.js";
 import { readJsonLineAt, readJsonLines } from "../base/json_lines.js";
 import { VERSION } from "../base/version.js";
 import type { InputItem } from "../features/input_item.js";
@@ -102,11 +102,7 @@ export class RunFolder {
       ...(queue ? { queue } : {}),
       options,
     };
-    try {
-      createExclusive(join(at, "run", "run.json"), `${JSON.stringify(file, undefined, 2)}\n`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+    createWhole(join(at, "run", "run.json"), `${JSON.stringify(file, undefined, 2)}\n`);
     const run = RunFolder.open(at);
     for (const key of Object.keys(OPTIONS.shape) as (keyof RunOptions)[]) {
       const [before, now] = [run.options[key], options[key]].map((value) => JSON.stringify(value));
@@ -207,11 +203,7 @@ export class RunFolder {
   checkIdentity(settings: Record<string, unknown>): void {
     const own: Record<string, unknown> = { ...settings, version: VERSION };
     const path = join(this.notes, "identity.json");
-    try {
-      createExclusive(path, `${JSON.stringify(own, undefined, 2)}\n`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+    createWhole(path, `${JSON.stringify(own, undefined, 2)}\n`);
     const run = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
     for (const key of new Set([...Object.keys(run), ...Object.keys(own)])) {
       const [expected, received] = [run[key], own[key]].map((value) => JSON.stringify(value) ?? "none");
@@ -222,6 +214,29 @@ export class RunFolder {
         { argument: key, expected: run[key], received: own[key] },
       );
     }
+  }
+}
+
+/** Creates a file unless it exists. Workers that start at the same time never read one that is half written. */
+function createWhole(path: string, text: string): void {
+  if (existsSync(path)) return;
+  const draft = `${path}-${randomBytes(8).toString("hex")}`;
+  writeDurably(draft, text);
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") withoutLinks(path, text);
+  } finally {
+    removeIfPossible(draft);
+  }
+}
+
+/** {@link createWhole} on a file system that has no links. */
+function withoutLinks(path: string, text: string): void {
+  try {
+    createExclusive(path, text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 
