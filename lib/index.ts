@@ -42,6 +42,9 @@ export {
   type TextEncoderInfo,
 } from "./features/index_format.js";
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
+export { exportFeatures, type ExportFeaturesOptions, type ExportSummary } from "./export/export_features.js";
+export type { ExportedFile } from "./export/export_output.js";
+export { EXPORT_FORMATS, type ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
 export {
@@ -58,6 +61,19 @@ export {
   videoClipTextSide,
 } from "./features/index_text_encoder.js";
 export type { IndexedVideo } from "./features/index_writer.js";
+export type { StorageOptions } from "./features/remote/video_sources.js";
+export type {
+  CallOptions,
+  GetOptions,
+  ObjectBody,
+  ObjectFacts,
+  ObjectStore,
+  PutOptions,
+} from "./storage/object_store.js";
+export type { RetryOptions } from "./storage/retry.js";
+export type { S3Options } from "./storage/s3_client.js";
+export { S3Store } from "./storage/s3_store.js";
+export { StorageError, type StorageFault } from "./storage/storage_error.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";
 export type { FeatureFailure } from "./features/feature_failures.js";

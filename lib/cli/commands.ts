@@ -6,6 +6,7 @@ import { doctorCommand } from "./doctor.js";
 import { embedCommand } from "./embed.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
+import { featuresCommand } from "./features_command.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
@@ -19,6 +20,7 @@ export const allCommands = (): Command[] => [
   extractCommand(),
   queueCommand(),
   workCommand(),
+  featuresCommand(),
   embedCommand(),
   indexCommand(),
   searchCommand(),

@@ -5,7 +5,7 @@ import { VIDEO_MODEL_NAMES } from "../models/video/video_models.js";
 import { VIDEOCLIP_PRESETS } from "../models/videoclip/videoclip_config.js";
 import { resolvePreset } from "../video/presets.js";
 import type { DecoderName, OnError, Preset } from "../video/types.js";
-import { aboveZero, number, positive } from "./options.js";
+import { aboveZero, byteCount, number, positive } from "./options.js";
 
 /** Options that decide about the features of an extraction. */
 export interface ExtractionFlags {
@@ -105,3 +105,26 @@ export const withComputing = (command: Command): Command =>
     .option("--device <name>", "where to compute: auto, cpu, cuda, cuda:N for the N-th GPU", "auto")
     .addOption(new Option("--decoder <name>", "video decoder").choices(["auto", "node-av", "ffmpeg"]).default("auto"))
     .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", aboveZero);
+
+/** Options for videos behind addresses. */
+export interface StorageFlags {
+  spool?: string;
+  spoolBytes?: number;
+  s3Endpoint?: string;
+  s3VirtualHost?: boolean;
+}
+
+/** Adds the options of {@link StorageFlags}. */
+export const withStorage = (command: Command): Command =>
+  command
+    .option(
+      "--spool <dir>",
+      "folder for downloaded videos while they are decoded; default: the system's temporary folder",
+    )
+    .option(
+      "--spool-bytes <n>",
+      "most bytes in it, such as 20GB; downloads wait while it is full; default: 10GB",
+      byteCount,
+    )
+    .option("--s3-endpoint <url>", "S3-compatible server for s3:// addresses; default: AWS_ENDPOINT_URL, else AWS")
+    .option("--s3-virtual-host", "put the bucket into the host's name; default with AWS");

@@ -27,7 +27,10 @@ interface Flags {
 export function indexCommand(): Command {
   return new Command("index")
     .description("Index features for search; videos that are in the index already are left alone")
-    .argument("<features...>", "folders that videoclip extract wrote, or folders of .npy files [clips, dim]")
+    .argument(
+      "<features...>",
+      "folders that videoclip extract wrote, or folders of .npy files [clips, dim]; .parquet and .tar (WebDataset) files with features, or folders of them",
+    )
     .requiredOption("--out <dir>", "folder of the index; made, or extended with the same settings")
     .option(
       "--model <path>",
@@ -39,7 +42,7 @@ export function indexCommand(): Command {
     .addOption(new Option("--dtype <t>", "type of the stored rows; default: f16").choices(["f16", "f32"]))
     .option("--window <n>", "features that one row is made from; default: 16 or what the model takes", positive)
     .option("--hop <n>", "features between the starts of windows; default: half a window", positive)
-    .option("--seconds <s>", "seconds between features, for folders without a manifest", number)
+    .option("--seconds <s>", "seconds between features, where their times are not known", number)
     .option("--replace", "index videos again that are there already")
     .option("--any-weights", "take features that another video encoder made than the one in the model's folder")
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)

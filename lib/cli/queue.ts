@@ -115,10 +115,12 @@ const reconcileCommand = (): Command =>
       "Add every job with videos that have no result to the queue again; workers do so by themselves when the queue is empty",
     ),
   )
+    .option("--retry-failed", "also the videos that failed or were quarantined, and the partial ones")
     .option("--json", "the progress as one JSON object on stdout")
-    .action(({ run: folder, queue, json }: Flags) =>
+    .action(({ run: folder, queue, retryFailed, json }: Flags & { retryFailed?: boolean }) =>
       interruptible("some jobs were added; run it again", async (signal) => {
         const run = RunFolder.open(folder);
+        if (retryFailed) run.retryFailed();
         const store = FeatureStore.read(run.folder);
         const progress = await withEngine(run, queue, (engine) => reconcile(run, engine, store, signal));
         askToStop(run.notes, false);

@@ -3,7 +3,7 @@ import type { VideoClip } from "../models/videoclip/videoclip.js";
 import {
   checkWidth,
   type ExtractedFeatures,
-  readFeatureFile,
+  loadFeatures,
   type ReadFeatures,
   type VideoFeatureFile,
 } from "./extracted_features.js";
@@ -81,7 +81,8 @@ export async function* embedFolder(
   for (const file of folder.files) {
     signal?.throwIfAborted();
     if (skip?.(file.video)) continue;
-    const read = attempt(failures, file.video, () => checkWidth(file, readFeatureFile(file), model?.config.featureSize, width)); // prettier-ignore
+    const load = async () => checkWidth(file, await loadFeatures(file), model?.config.featureSize, width);
+    const read = failures ? await failures.attemptAsync(file.video, load) : await load();
     if (!read) continue;
     const { data, shape } = read;
     width ??= shape[1];

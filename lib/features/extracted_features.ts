@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../base/errors.js";
-import { readNpy } from "../weights/read_npy.js";
+import { type NpyArray, readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/byte_file.js";
 import {
   type BrokenRecord,
@@ -25,6 +25,10 @@ export interface VideoFeatureFile {
   finishedAt?: string | undefined;
   /** `[start, end]` of each clip in seconds; absent without a manifest. */
   timestamps?: readonly (readonly [number, number])[] | undefined;
+  /** The record in the manifest; absent without one. */
+  record?: ManifestRecord | undefined;
+  /** Reads the features where `file` holds those of several videos; see `loadFeatures`. */
+  load?: (() => Promise<ReadFeatures>) | undefined;
 }
 
 export interface ExtractedFeatures {
@@ -43,18 +47,23 @@ const SPACE = ["model", "output", "dim", "weights", "l2", "preset"] as const;
  * @throws DatasetError for folders without features, or with different settings
  */
 export function readFeatureFolders(folders: readonly string[]): ExtractedFeatures {
+  return combineFeatures(folders.map((folder) => ({ place: folder, features: readFolder(folder) })));
+}
+
+/**
+ * Joins features of several places.
+ * @throws DatasetError for a place without features, for different settings, and for a video that is there twice
+ */
+export function combineFeatures(parts: readonly { place: string; features: ExtractedFeatures }[]): ExtractedFeatures {
   const all: ExtractedFeatures = { files: [], broken: [], settings: {} };
-  for (const [i, folder] of folders.entries()) {
-    const one = readFolder(folder);
+  for (const [i, { place, features: one }] of parts.entries()) {
     if (one.files.length === 0) {
       const [first] = one.broken;
       const reason = first ? `; ${first.place}: ${first.reason}` : "";
-      throw new DatasetError("ERR_FEATURES", `${folder}: there are no features (.npy files)${reason}`, {
-        file: folder,
-      });
+      throw new DatasetError("ERR_FEATURES", `${place}: there are no features (.npy files)${reason}`, { file: place });
     }
     if (i === 0) all.settings = one.settings;
-    else checkSettings(folder, all.settings, one.settings);
+    else checkSettings(place, all.settings, one.settings);
     for (const file of one.files) all.files.push(file);
     for (const line of one.broken) all.broken.push(line);
   }
@@ -67,6 +76,7 @@ export function readFeatureFolders(folders: readonly string[]): ExtractedFeature
   return all;
 }
 
+/** Features of one folder. */
 function readFolder(folder: string): ExtractedFeatures {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new InvalidArgumentError(`features: ${folder} is not a folder`, { argument: "features", received: folder });
@@ -96,6 +106,7 @@ const fileOf = (folder: string, record: ManifestRecord): VideoFeatureFile => ({
   file: resolve(folder, record.file),
   movedFrom: record.movedFrom,
   finishedAt: record.finishedAt,
+  record,
   get timestamps() {
     return entryOf(record).timestamps;
   },
@@ -140,23 +151,40 @@ export function readFeatureFile(features: VideoFeatureFile): ReadFeatures {
   const timestamps = timestampsOf(features);
   const bytes = new ByteFile(file);
   try {
-    const { shape, data } = readNpy(bytes);
-    if (!isArrayOf("Float64Array", data) || shape.length !== 2 || shape[0] < 1) {
-      throw bytes.fail(`expected features [clips, dim], found [${shape.join(", ")}]`);
-    }
-    if (timestamps && timestamps.length !== shape[0]) {
-      throw bytes.fail(`${shape[0]} features, but the manifest has ${timestamps.length} timestamps`);
-    }
-    const bad = data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) {
-      const place = `row ${Math.floor(bad / shape[1])}, column ${bad % shape[1]}`;
-      throw new DatasetError("ERR_BAD_FEATURES", `${file}: ${place} is ${data[bad]}`, { file });
-    }
-    return { data: Float32Array.from(data), shape: shape as [number, number], timestamps };
+    return featuresOf(bytes, readNpy(bytes), timestamps);
   } finally {
     bytes.close();
   }
 }
+
+/**
+ * The features that an array holds.
+ * @param source the file that it is in, for messages
+ * @throws WeightsError when it is not `[clips, dim]` of numbers, or has not one row per time stamp; DatasetError
+ * `ERR_BAD_FEATURES` for values that are not finite
+ */
+export function featuresOf(
+  source: Pick<ByteFile, "path" | "fail">,
+  { shape, data }: NpyArray,
+  timestamps: ReadFeatures["timestamps"],
+): ReadFeatures {
+  if (!isArrayOf("Float64Array", data) || shape.length !== 2 || shape[0] < 1) {
+    throw source.fail(`expected features [clips, dim], found [${shape.join(", ")}]`);
+  }
+  if (timestamps && timestamps.length !== shape[0]) {
+    throw source.fail(`${shape[0]} features, but the manifest has ${timestamps.length} timestamps`);
+  }
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    const place = `row ${Math.floor(bad / shape[1])}, column ${bad % shape[1]}`;
+    throw new DatasetError("ERR_BAD_FEATURES", `${source.path}: ${place} is ${data[bad]}`, { file: source.path });
+  }
+  return { data: Float32Array.from(data), shape: shape as [number, number], timestamps };
+}
+
+/** Reads features from their file or from one that they share. @throws as `readFeatureFile` */
+export const loadFeatures = async (features: VideoFeatureFile): Promise<ReadFeatures> =>
+  features.load ? features.load() : readFeatureFile(features);
 
 /**
  * Checks the width of features.

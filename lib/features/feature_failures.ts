@@ -39,6 +39,17 @@ export class FeatureFailures {
     }
   }
 
+  /** As {@link attempt}, for asynchronous work. */
+  async attemptAsync<T>(video: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof VideoClipError)) throw error;
+      this.add({ video, error });
+      return undefined;
+    }
+  }
+
   /** The number of failures, for a summary that has the field only if there are any. */
   count(): { failures?: number } {
     return this.list.length > 0 ? { failures: this.list.length } : {};

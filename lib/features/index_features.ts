@@ -4,7 +4,8 @@ import { InvalidArgumentError } from "../base/errors.js";
 import type { VideoClip } from "../models/videoclip/videoclip.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
-import { type ExtractedFeatures, readFeatureFile, readFeatureFolders, spaceOf } from "./extracted_features.js";
+import { type ExtractedFeatures, loadFeatures, spaceOf } from "./extracted_features.js";
+import { openFeatureInputs } from "./feature_inputs.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
@@ -46,7 +47,7 @@ export interface IndexFeaturesSummary {
 }
 
 /**
- * Indexes folders of features: makes an index, or extends one with the same settings. Videos whose features are broken,
+ * Indexes features of folders, Parquet files and WebDataset shards: makes an index, or extends one with the same settings. Videos whose features are broken,
  * or do not fit, are left out and listed.
  * @throws IndexError when the index has other settings or another model; InvalidArgumentError; DatasetError when no
  * features can be used; VideoClipError `ERR_WRITE`
@@ -57,10 +58,10 @@ export async function indexFeatures(
 ): Promise<IndexFeaturesSummary> {
   const { out, model, text, dtype, replace = false, signal, onProgress } = options;
   const started = Date.now();
-  const features = readFeatureFolders(folders);
+  const features = await openFeatureInputs(folders);
   const failures = new FeatureFailures(options.onFailure);
   for (const failure of brokenFailures(features.broken)) failures.add(failure);
-  const width = model?.config.featureSize ?? widthOf(features);
+  const width = model?.config.featureSize ?? (await widthOf(features));
   const dim = model?.config.hiddenSize ?? width;
   const settings: IndexSettings = {
     features: spaceOf(features.settings),
@@ -128,12 +129,12 @@ async function removeOutdated(index: FeatureIndex, { files }: ExtractedFeatures)
 const LOOKED_AT = 25;
 
 /** The most frequent width of the features. @throws DatasetError, WeightsError when none can be read */
-function widthOf({ settings, files }: ExtractedFeatures): number {
+async function widthOf({ settings, files }: ExtractedFeatures): Promise<number> {
   if (typeof settings.dim === "number") return settings.dim;
   const counts = new Map<number, number>();
   const failures = new FeatureFailures();
   for (const file of files) {
-    const width = failures.attempt(file.video, () => readFeatureFile(file).shape[1]);
+    const width = await failures.attemptAsync(file.video, async () => (await loadFeatures(file)).shape[1]);
     if (width !== undefined) counts.set(width, (counts.get(width) ?? 0) + 1);
     if ([...counts.values()].reduce((sum, count) => sum + count, 0) === LOOKED_AT) break;
   }

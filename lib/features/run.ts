@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { makeFolder, quietly } from "../base/files.js";
 import { isAddress } from "../base/addresses.js";
+import { VideoSources } from "./remote/video_sources.js";
 import { featureNames } from "./feature_names.js";
 import { findInputs } from "./inputs.js";
 import { readShard, takeShard } from "./shard.js";
@@ -44,7 +45,7 @@ export interface ExtractSummary extends SavedCounts {
  * of one video is a failure of that video; a fault that concerns all videos (a full disk, a lost mount, no decoder)
  * ends the run.
  * @throws InvalidArgumentError; DatasetError for a list that cannot be read; VideoClipError `ERR_WRITE`; VideoError
- * `ERR_INPUTS_LOST`, `ERR_DECODER_MISSING`; the signal's reason, after finished videos are saved
+ * `ERR_INPUTS_LOST`, `ERR_DECODER_MISSING`; StorageError; the signal's reason, after finished videos are saved
  */
 export async function extractToFolder(
   inputs: readonly string[],
@@ -54,7 +55,8 @@ export async function extractToFolder(
   const shard = options.shard === undefined ? undefined : readShard(options.shard);
   const started = Date.now();
   if (isAddress(options.out)) makeFolder(options.out); // throws before anything is searched
-  const found = await findInputs(inputs);
+  const sources = new VideoSources(options);
+  const found = await findInputs(inputs, sources, signal);
   const left = found.omitted.sentence();
   if (left) onNote(left);
   const shardItems = takeShard(found.items, shard);
@@ -75,16 +77,18 @@ export async function extractToFolder(
     const outputs = shardItems.map(({ path }) => names.get(path)!);
     checkResume(store, outputs, resume || retry, retry ? compared : settings);
     if (retry) store.clearFailures();
-    const plan = await planResume(store, shardItems, { retry, signal });
+    const plan = await planResume(store, shardItems, { retry, signal, sources });
     const known = found.items.some(({ path }) => store.records.has(path));
     for (const note of notesOf(store, plan, known)) onNote(note);
     const { todo, failed, skipped, moved, changed } = plan;
     Object.assign(summary, { failures: failed, skipped, moved, changed });
     const nameOf = (path: string) => names.get(path)!;
-    await saveVideos(todo, { store, nameOf, settings, roots: found.roots, counts: summary }, options);
+    await saveVideos(todo, { store, nameOf, settings, roots: found.roots, counts: summary, sources }, options);
   } catch (error) {
     quietly(() => store.close());
     throw endOfRun(error);
+  } finally {
+    sources.dispose();
   }
   store.close();
   summary.seconds = (Date.now() - started) / 1000;

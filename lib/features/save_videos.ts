@@ -1,4 +1,5 @@
-import { type VideoClipError, VideoError } from "../base/errors.js";
+import { join } from "node:path";
+import { VideoClipError, VideoError } from "../base/errors.js";
 import type { ManifestEntry, SourceFacts } from "../records/feature_manifest.js";
 import type { ClipEncoder } from "../models/encode_clips.js";
 import type { VideoEncoder } from "../models/video/video_encoder.js";
@@ -6,7 +7,7 @@ import type { VideoInfo } from "../video/types.js";
 import { type ExtractEvent, extractEvents, type ExtractOptions, type InputItems } from "./extract.js";
 import { Grouped } from "./grouped.js";
 import type { InputRoot } from "./inputs.js";
-import { sourceFacts, withContent } from "./source_facts.js";
+import { VideoSources } from "./remote/video_sources.js";
 import { type FailureEntry, type FeatureStore, FeatureWriter } from "./store.js";
 import { isNameFault, surroundingFault } from "./surroundings.js";
 
@@ -45,7 +46,17 @@ export interface SaveTarget {
   /** Folders of the inputs, which must not disappear. */
   roots: readonly InputRoot[];
   counts: SavedCounts;
+  /**
+   * Whether other writers of the folder may save the same videos meanwhile. A video that another one has saved is
+   * compared, and not saved again.
+   */
+  isShared?: boolean | undefined;
+  /** Opens the videos. Default: made for this call. */
+  sources?: VideoSources | undefined;
 }
+
+/** A target whose sources are known. */
+type OpenTarget = SaveTarget & { sources: VideoSources };
 
 /** A video whose clips are arriving. */
 interface OpenVideo {
@@ -71,15 +82,27 @@ const SAVED_TOGETHER = 64;
  * @throws VideoClipError `ERR_WRITE`; VideoError `ERR_INPUTS_LOST`, `ERR_DECODER_MISSING`; the signal's reason
  */
 export async function saveVideos(items: InputItems, target: SaveTarget, options: SaveOptions): Promise<void> {
-  const { store, roots, counts } = target;
+  const sources = target.sources ?? new VideoSources(options);
+  try {
+    await saveFrom(items, { ...target, sources }, options);
+  } finally {
+    if (!target.sources) sources.dispose();
+  }
+}
+
+async function saveFrom(items: InputItems, target: OpenTarget, options: SaveOptions): Promise<void> {
+  const { store, roots, counts, sources } = target;
   const { encoder, saveDtype = "f16" } = options;
   const open = new Map<string, OpenVideo>();
   const ended = new Grouped<EndedVideo>(async (group) => {
     await saveGroup(group, target, options);
-    for (const { event } of group) open.delete(event.path);
+    for (const { event } of group) {
+      open.delete(event.path);
+      sources.forget(event.path);
+    }
   }, SAVED_TOGETHER);
   try {
-    for await (const event of extractEvents(items, options)) {
+    for await (const event of extractEvents(items, options, sources)) {
       const { path } = event;
       const video = open.get(path) ?? {};
       if (event.type !== "clip") {
@@ -91,7 +114,7 @@ export async function saveVideos(items: InputItems, target: SaveTarget, options:
         continue;
       }
       if (!open.has(path)) {
-        video.source = await sourceFacts(path);
+        video.source = await sources.facts(path);
         open.set(path, video);
       }
       if (video.fault) continue;
@@ -112,20 +135,22 @@ export async function saveVideos(items: InputItems, target: SaveTarget, options:
 }
 
 /** Makes the features and records of videos durable, and then reports them. */
-async function saveGroup(group: readonly EndedVideo[], target: SaveTarget, options: SaveOptions): Promise<void> {
-  const { store, settings, counts } = target;
+async function saveGroup(group: readonly EndedVideo[], target: OpenTarget, options: SaveOptions): Promise<void> {
+  const { store, settings, counts, sources } = target;
   const { hash = false } = options;
-  const kept = group.filter(({ event, video }) => {
+  const whole = group.filter(({ event, video }) => {
     const isKept = event.type === "end" || keepsPartial(event.error, options);
     return isKept && video.writer && !video.fault;
   });
+  const twice = target.isShared ? savedByOthers(whole, store) : new Set();
+  const kept = whole.filter((one) => !twice.has(one));
   const faults = await FeatureWriter.finishAll(kept.map(({ video }) => video.writer!));
   kept.forEach(({ video }, i) => (video.fault = faults[i] as VideoClipError | undefined));
   const entries = kept.map(async ({ event, video }): Promise<ManifestEntry[]> => {
     const { writer, fault } = video;
     if (!writer || fault) return [];
     const { path } = event;
-    const source = video.source && (await withContent(path, video.source, hash));
+    const source = video.source && (await sources.withContent(path, video.source, hash));
     return [
       {
         path,
@@ -150,7 +175,7 @@ async function saveGroup(group: readonly EndedVideo[], target: SaveTarget, optio
     if (!error || error === foreign) return [];
     const { path } = event;
     const { code, message, details } = error;
-    const source = video.source ?? (await sourceFacts(path)) ?? null;
+    const source = video.source ?? (await sources.facts(path)) ?? null;
     return [{ path, code, reason: message, time: details.time, source, failed_at: new Date().toISOString() }];
   });
   await store.add((await Promise.all(entries)).flat(), foreign ? [] : (await Promise.all(failures)).flat());
@@ -163,6 +188,28 @@ async function saveGroup(group: readonly EndedVideo[], target: SaveTarget, optio
     const { path, info } = event;
     options.onEvent?.(error && event.type === "end" ? { type: "failure", path, error, info } : event);
   }
+}
+
+/**
+ * Videos that other writers have saved since.
+ * @throws VideoClipError `ERR_RESULTS_DIFFER` for other features than theirs
+ */
+function savedByOthers(videos: readonly EndedVideo[], store: FeatureStore): Set<EndedVideo> {
+  store.refresh();
+  const saved = new Set<EndedVideo>();
+  for (const one of videos) {
+    const { path } = one.event;
+    const record = store.records.get(path);
+    if (!record || (record.partial && one.event.type === "end")) continue;
+    if (!one.video.writer!.equals(join(store.folder, record.file))) {
+      const file = join(store.folder, record.file);
+      const message = `${path}: two writers made different features: this one (${store.part || "manifest.jsonl"}), and the one of ${record.manifest}`;
+      throw new VideoClipError("ERR_RESULTS_DIFFER", message, { file });
+    }
+    one.video.writer!.discard();
+    saved.add(one);
+  }
+  return saved;
 }
 
 /** The reason why a video counts as failed; also for a partial one, whose features are kept. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type BrokenRecord,
@@ -300,6 +300,16 @@ export class FeatureWriter {
       throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
     this.#flush();
     this.#file.write(header, 0);
+  }
+
+  /** Whether a complete feature file has the same rows. */
+  equals(path: string): boolean {
+    this.#flush();
+    const other = readFileSync(path);
+    const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
+    return (
+      other.subarray(0, header.length).equals(header) && this.#file.holds(other.subarray(header.length), header.length)
+    );
   }
 
   discard(): void {

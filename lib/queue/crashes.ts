@@ -76,9 +76,10 @@ export class Crashes {
    * @param paths videos of a job that have no result
    * @param isLost whether an earlier lease of the job ended without a word. Only then are deaths charged: a process that
    * is alive on this machine is spared, one of another machine is taken for dead.
+   * @param since earlier deaths do not count; an ISO date
    * @returns the number of deaths by video, of those with any
    */
-  charge(paths: ReadonlySet<string>, isLost: boolean): Map<string, number> {
+  charge(paths: ReadonlySet<string>, isLost: boolean, since = ""): Map<string, number> {
     const ended = new Set<string>();
     const begun = new Map<string, Started>();
     for (const value of isLost ? this.#read("started") : []) {
@@ -92,6 +93,7 @@ export class Crashes {
       const death = value as Death;
       if (!paths.has(death.path) || charged.has(keyOf(death))) continue; // two workers may charge one death
       charged.add(keyOf(death));
+      if (death.at <= since) continue;
       counts.set(death.path, (counts.get(death.path) ?? 0) + 1);
     }
     for (const [key, { path, lease, by }] of begun) {

@@ -62,9 +62,10 @@ async function addNew(
   const fresh = known.size === 0 ? items : items.filter(({ path }) => !known.has(path));
   if (fresh.length === 0) return { videos: 0, jobs: 0, listed: known.size };
   const names = namesOf(fresh, known, store);
-  const videos = fresh.map(({ path, error }): ListedVideo => {
+  const videos = fresh.map(({ path, address, error }): ListedVideo => {
     const file = names.get(path)!;
-    return error ? { path, file, error: { code: error.code, message: error.message } } : { path, file };
+    if (error) return { path, file, error: { code: error.code, message: error.message } };
+    return address === undefined ? { path, file } : { path, file, address };
   });
   const limits = chunk ? { videos: chunk, bytes: Infinity, sizes: undefined } : await limitsOf(fresh, signal);
   let jobs = 0;
@@ -100,9 +101,9 @@ interface Limits {
 async function limitsOf(items: readonly InputItem[], signal: AbortSignal | undefined): Promise<Limits> {
   const sizes = new Float64Array(items.length);
   let total = 0;
-  for (const [i, { path, error }] of items.entries()) {
+  for (const [i, { path, source, error }] of items.entries()) {
     if (i % BATCH === 0) await turn(undefined, { signal });
-    sizes[i] = (!error && statSync(path, { throwIfNoEntry: false })?.size) || 0;
+    sizes[i] = source?.bytes ?? ((!error && statSync(path, { throwIfNoEntry: false })?.size) || 0);
     total += sizes[i];
   }
   const videos = Math.min(MOST_VIDEOS, Math.max(1, Math.ceil(items.length / JOBS)));
@@ -143,12 +144,13 @@ export async function compare(
   signal?: AbortSignal | undefined,
 ): Promise<Progress> {
   const progress: Progress = { videos: 0, done: 0, failed: 0, quarantined: 0, left: 0, jobs: 0 };
+  const retriedAt = run.retriedAt();
   let count = 0;
   for (const chunk of run.chunks()) {
     let left = 0;
     for (const { path } of chunk.videos) {
       if (++count % BATCH === 0) await turn(undefined, { signal });
-      const state = stateOfVideo(store, path);
+      const state = stateOfVideo(store, path, retriedAt);
       if (state === "left") left++;
       else progress[state === "done" ? "done" : "failed"]++;
       if (state === "quarantined") progress.quarantined++;
@@ -162,14 +164,16 @@ export async function compare(
   return progress;
 }
 
-/** What the results say about a video. */
+/** What the results say about a video. @param retriedAt see `RunFolder.retriedAt` */
 export function stateOfVideo(
   { records, failures }: Pick<FeatureStore, "records" | "failures">,
   path: string,
+  retriedAt: string,
 ): "done" | "failed" | "quarantined" | "left" {
   const failure = failures.get(path);
-  if (failure) return failure.code === "ERR_QUARANTINED" ? "quarantined" : "failed";
-  return records.get(path) ? "done" : "left";
+  if (failure && failure.failed_at > retriedAt) return failure.code === "ERR_QUARANTINED" ? "quarantined" : "failed";
+  const record = records.get(path);
+  return record && !(record.partial && record.finishedAt <= retriedAt) ? "done" : "left";
 }
 
 /** Adds a job to the queue for every chunk with videos that have no result. Jobs that are there already stay. */

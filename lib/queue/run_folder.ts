@@ -48,6 +48,8 @@ type RunFile = z.infer<typeof RUN>;
 export interface ListedVideo {
   path: string;
   file: string;
+  /** The address to download, if it has secrets that `path` leaves out. */
+  address?: string | undefined;
   /** The reason why it cannot be opened, such as a broken row of a list. */
   error?: { code: ErrorCode; message: string } | undefined;
 }
@@ -59,6 +61,7 @@ export interface Chunk {
   videos: ListedVideo[];
 }
 
+const RETRY = "retry.json";
 const LIST_NAME = /^list-\d{6}\.jsonl$/;
 
 /**
@@ -195,6 +198,22 @@ export class RunFolder {
     return name;
   }
 
+  /** When failed videos were last allowed another attempt, as an ISO date; earlier failures do not count. */
+  retriedAt(): string {
+    try {
+      const { at } = JSON.parse(readFileSync(join(this.notes, RETRY), "utf8")) as { at?: unknown };
+      return typeof at === "string" ? at : "";
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+      throw damaged(join(this.notes, RETRY), (error as Error).message);
+    }
+  }
+
+  /** Allows all videos that have failed so far another attempt. */
+  retryFailed(): void {
+    writeDurably(join(this.notes, RETRY), `${JSON.stringify({ at: new Date().toISOString() })}\n`);
+  }
+
   /**
    * Compares what the features of this worker depend on with the run. The first worker of a run fixes it.
    * @param settings see `settingsOf`
@@ -244,5 +263,5 @@ const damaged = (file: string, reason: string): VideoClipError =>
   new VideoClipError("ERR_QUEUE", `${file}: ${reason}`, { file });
 
 /** A video as an input of an extraction. */
-export const itemOf = ({ path, error }: ListedVideo): InputItem =>
-  error ? { path, error: new VideoError(error.code, error.message, { file: path }) } : { path };
+export const itemOf = ({ path, address, error }: ListedVideo): InputItem =>
+  error ? { path, error: new VideoError(error.code, error.message, { file: path }) } : { path, address };

@@ -10,7 +10,7 @@ import { identify, type InputRoot } from "../features/inputs.js";
 import { endOfRun } from "../features/surroundings.js";
 import { aloneId, Crashes } from "./crashes.js";
 import type { Lease, WorkEngine } from "./engine.js";
-import { reconcile } from "./fill.js";
+import { reconcile, stateOfVideo } from "./fill.js";
 import { HeldJobs } from "./held_jobs.js";
 import { Heartbeat } from "./heartbeat.js";
 import { itemOf, type ListedVideo, type RunFolder } from "./run_folder.js";
@@ -42,7 +42,7 @@ const PATIENCE = 2000;
 /** Milliseconds of the first and the longest pause after a fault of the surroundings. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [1000, 300_000];
 /** Faults that no pause mends in this process. */
-const FATAL = ["ERR_DEVICE_LOST", "ERR_DECODER_MISSING", "ERR_INVALID_ARGUMENT", "ERR_INTERNAL"];
+const FATAL = ["ERR_DEVICE_LOST", "ERR_DECODER_MISSING", "ERR_RESULTS_DIFFER", "ERR_INVALID_ARGUMENT", "ERR_INTERNAL"];
 
 /**
  * Works on the videos of a run until every one has a result, which may be its failure. Results are saved before a job is
@@ -177,6 +177,7 @@ class RunWorker {
         settings: this.#settings,
         roots: this.#roots,
         counts: this.#summary,
+        isShared: true,
       },
       {
         ...options,
@@ -248,9 +249,10 @@ class RunWorker {
     this.#jobs.hold(lease);
     const chunk = workRun.chunk(lease.data);
     store.refresh();
-    const left = chunk.videos.filter(({ path }) => !store.records.get(path) && !store.failures.get(path));
+    const retriedAt = workRun.retriedAt();
+    const left = chunk.videos.filter(({ path }) => stateOfVideo(store, path, retriedAt) === "left");
     this.#summary.skipped += chunk.videos.length - left.length;
-    const deaths = this.#crashes.charge(new Set(left.map(({ path }) => path)), lease.deaths > 0);
+    const deaths = this.#crashes.charge(new Set(left.map(({ path }) => path)), lease.deaths > 0, retriedAt);
     if (deaths.size === 0) return left;
     const rest: ListedVideo[] = [];
     for (const video of left) {

@@ -1,10 +1,12 @@
 import { concatUint8Arrays } from "typed-array-utils";
 import { floatToHalf } from "../base/half_floats.js";
 
+const DESCRIPTIONS = { f32: "<f4", f16: "<f2", u8: "|u1" } as const;
+
 /** Header of an .npy file (version 1.0), padded so that the data begins at a multiple of 64 bytes. */
-export function npyHeader(shape: readonly number[], dtype: "f32" | "f16"): Uint8Array {
+export function npyHeader(shape: readonly number[], dtype: "f32" | "f16" | "u8"): Uint8Array {
   const list = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
-  const text = `{'descr': '<f${dtype === "f32" ? 4 : 2}', 'fortran_order': False, 'shape': (${list}), }`;
+  const text = `{'descr': '${DESCRIPTIONS[dtype]}', 'fortran_order': False, 'shape': (${list}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64;
   const header = Buffer.alloc(length, " ");
   header.write("\x93NUMPY\x01\x00", "latin1");

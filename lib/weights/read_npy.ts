@@ -62,6 +62,30 @@ export function npyShape(path: string): number[] {
   }
 }
 
+/** Where the values of an .npy file are. */
+export interface NpyLayout {
+  shape: number[];
+  /** Type of the values as numpy writes it, such as `<f2`. */
+  descr: string;
+  /** Whether the last index runs fastest. */
+  rowMajor: boolean;
+  /** Position of the first value. */
+  at: number;
+}
+
+/**
+ * Reads the header of an .npy file, so that its values can be read in parts.
+ * @throws WeightsError for anything else, and for values of a known type that do not fill the file
+ */
+export function npyLayout(file: ByteFile): NpyLayout {
+  const { descr, fortran, shape, at, list } = parseHeader(file, asBuffer(file.read(0, Math.min(file.size, 12 + MAX_HEADER))), 0); // prettier-ignore
+  const [count, size] = [countElements(shape), READERS[descr]?.[0]];
+  if (count === undefined || (size !== undefined && count * size !== file.size - at)) {
+    throw file.fail(`.npy shape (${list}) does not fit ${file.size - at} bytes of data`, at);
+  }
+  return { shape, descr, rowMajor: fortran === "False" || shape.length < 2, at };
+}
+
 /** Reads .npy bytes. Fields of the header are matched, never evaluated; object arrays (pickles) are refused. */
 function parseNpy(file: ByteFile, bytes: Buffer, start = 0): NpyArray {
   const { descr, fortran, list, shape, prefix, at } = parseHeader(file, bytes, start);
@@ -114,6 +138,10 @@ function readStrings(file: ByteFile, bytes: Buffer, at: number, count: number, w
 export function readNpy(file: ByteFile): NpyArray {
   return parseNpy(file, asBuffer(file.read(0, file.size)));
 }
+
+/** Reads an .npy file that is a part of another file. */
+export const readNpyAt = (file: ByteFile, offset: number, size: number): NpyArray =>
+  parseNpy(file, asBuffer(file.read(offset, size)), offset);
 
 /** Reads an .npz file. Deflated entries must not inflate beyond the size that the archive declares. */
 export function readNpz(file: ByteFile): Map<string, NpyArray> {

@@ -19,7 +19,10 @@ test.before(async () => {
   await makeVideos(videos, names);
 });
 
-for (const [name, start] of [["Redis", startRedis], ["PostgreSQL", startPostgres]] as const) {
+for (const [name, start] of [
+  ["Redis", startRedis],
+  ["PostgreSQL", startPostgres],
+] as const) {
   test(`${name}: two deaths quarantine a video, and the run completes`, async () => {
     if (!hasFfmpeg) return console.log("SKIP: no ffmpeg to make a white video");
     const server = await start(root);
@@ -29,7 +32,18 @@ for (const [name, start] of [["Redis", startRedis], ["PostgreSQL", startPostgres
     spawnSync("ffmpeg", ["-y", "-loglevel", "error", "-f", "lavfi", "-i", "color=white:s=64x64:d=0.5:r=24", "-pix_fmt", "yuv420p", white]); // prettier-ignore
     try {
       const settings = ["--model", "s3d-tiny", "--preset", "shapes", "--random-weights", "1"];
-      const added = videoclip("queue", "add", videos, ...settings, "--run", run, "--queue", server.url(), "--chunk", "4");
+      const added = videoclip(
+        "queue",
+        "add",
+        videos,
+        ...settings,
+        "--run",
+        run,
+        "--queue",
+        server.url(),
+        "--chunk",
+        "4",
+      );
       assert.is(added.status, 0, added.stderr);
       const deaths: string[] = [];
       let said = "";
@@ -47,7 +61,10 @@ for (const [name, start] of [["Redis", startRedis], ["PostgreSQL", startPostgres
       assert.equal([...failures.keys()], [white]);
       assert.is(failures.get(white)!.code, "ERR_QUARANTINED");
       assert.match(failures.get(white)!.reason, /f-white\.mp4: 2 workers died while it was open/);
-      assert.equal([...recordsOf(run).keys()].sort(), names.map((one) => join(videos, one)));
+      assert.equal(
+        [...recordsOf(run).keys()].sort(),
+        names.map((one) => join(videos, one)),
+      );
       const status = videoclip("queue", "status", "--run", run);
       assert.match(status.stdout, /12 of 13 videos done, 1 failed \(1 quarantined\), 0 left/);
     } finally {
