@@ -160,9 +160,19 @@ export class RunFolder {
   /** The videos of a job. @throws VideoClipError `ERR_QUEUE` */
   chunk(data: JobData): Chunk {
     if (!LIST_NAME.test(data.list)) throw damaged(data.list, "it is not the name of a list");
-    const chunk = this.#chunk(data, readJsonLineAt(join(this.notes, data.list), data));
+    const chunk = this.#chunk(data, this.#line(data));
     if (data.alone === undefined) return chunk;
     return { ...chunk, videos: chunk.videos.filter(({ path }) => path === data.alone) };
+  }
+
+  #line(data: JobData): unknown {
+    const path = join(this.notes, data.list);
+    try {
+      return readJsonLineAt(path, data);
+    } catch (error) {
+      if (error instanceof SyntaxError) return undefined; // `#chunk` says where
+      throw damaged(path, (error as Error).message);
+    }
   }
 
   #chunk(data: JobData, value: unknown): Chunk {
@@ -223,7 +233,7 @@ export class RunFolder {
     const own: Record<string, unknown> = { ...settings, version: VERSION };
     const path = join(this.notes, "identity.json");
     createWhole(path, `${JSON.stringify(own, undefined, 2)}\n`);
-    const run = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    const run = readIdentity(path);
     for (const key of new Set([...Object.keys(run), ...Object.keys(own)])) {
       const [expected, received] = [run[key], own[key]].map((value) => JSON.stringify(value) ?? "none");
       if (expected === received) continue;
@@ -256,6 +266,14 @@ function withoutLinks(path: string, text: string): void {
     createExclusive(path, text);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+function readIdentity(path: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (error) {
+    throw damaged(path, `it does not describe features (${(error as Error).message}): delete it if no worker runs`);
   }
 }
 
