@@ -32,7 +32,7 @@ function newRun() {
       copyFileSync(join(made, "a.mp4"), join(videos, name));
     }
   };
-  const add = (chunk?: number) => addToList(run, FeatureStore.read(run.folder), [videos], { chunk });
+  const add = async (chunk?: number) => addToList(run, await FeatureStore.read(run.folder), [videos], { chunk });
   /** Names of feature files by video, below the folder of the videos. */
   const names = () =>
     Object.fromEntries(
